@@ -1,0 +1,103 @@
+//! Local days and periods: quarters, half-years, years. Moments become dates in one time zone, Asia/Shanghai by default.
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+
+/// The local date of a moment.
+pub fn local_day(moment: DateTime<Utc>, zone: Tz) -> NaiveDate {
+    moment.with_timezone(&zone).date_naive()
+}
+
+/// The moment of a local time of day; where a clock change skips it, the first moment after.
+pub fn moment(day: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
+    let mut local = NaiveDateTime::new(day, time);
+    loop {
+        if let Some(moment) = zone.from_local_datetime(&local).earliest() {
+            return moment.with_timezone(&Utc);
+        }
+        local += chrono::TimeDelta::minutes(15);
+    }
+}
+
+/// A quarter of a year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Quarter {
+    year: i32,
+    /// 1 to 4.
+    number: u32,
+}
+
+impl Quarter {
+    /// The quarter that a day lies in.
+    pub fn of(day: NaiveDate) -> Self {
+        Self { year: day.year(), number: day.month0() / 3 + 1 }
+    }
+
+    /// The one before.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        if self.number == 1 {
+            Self { year: self.year - 1, number: 4 }
+        } else {
+            Self { number: self.number - 1, ..self }
+        }
+    }
+
+    /// Its last day.
+    pub fn last_day(self) -> NaiveDate {
+        last_day_of_month(self.year, self.number * 3).unwrap_or(NaiveDate::MAX)
+    }
+
+    /// Its name in records: `2023Q1`.
+    pub fn name(self) -> String {
+        format!("{}Q{}", self.year, self.number)
+    }
+}
+
+/// The last day of a month, unless there is no such month.
+pub fn last_day_of_month(year: i32, month: u32) -> Option<NaiveDate> {
+    NaiveDate::from_ymd_opt(year, month, 1)?.checked_add_months(Months::new(1))?.pred_opt()
+}
+
+/// The day a number of days later (or, negative, earlier); the calendar's end where it would overrun.
+pub fn plus_days(day: NaiveDate, days: i64) -> NaiveDate {
+    let by = Days::new(days.unsigned_abs());
+    let moved = if days < 0 { day.checked_sub_days(by) } else { day.checked_add_days(by) };
+    moved.unwrap_or(NaiveDate::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_quarter_ends_after_its_days_and_follows_its_predecessor(days in 0_i64..40_000) {
+            let day = plus_days(NaiveDate::from_ymd_opt(1980, 1, 1).unwrap(), days);
+            let quarter = Quarter::of(day);
+            prop_assert!(quarter.previous().last_day() < day && day <= quarter.last_day());
+            prop_assert_eq!(Quarter::of(quarter.last_day()), quarter);
+            prop_assert_eq!(Quarter::of(plus_days(quarter.previous().last_day(), 1)), quarter);
+        }
+    }
+
+    #[test]
+    fn a_day_begins_at_local_midnight() {
+        let late = "2023-01-01T16:30:00Z".parse().unwrap();
+        assert_eq!(local_day(late, chrono_tz::Asia::Shanghai).to_string(), "2023-01-02");
+        let eight = moment(
+            local_day(late, chrono_tz::Asia::Shanghai),
+            NaiveTime::from_hms_opt(8, 0, 0).unwrap(),
+            chrono_tz::Asia::Shanghai,
+        );
+        assert_eq!(eight.to_rfc3339(), "2023-01-02T00:00:00+00:00");
+    }
+
+    #[test]
+    fn a_time_that_a_clock_change_skips_becomes_the_first_after_it() {
+        let day = NaiveDate::from_ymd_opt(2026, 3, 29).unwrap();
+        let skipped = moment(day, NaiveTime::from_hms_opt(2, 30, 0).unwrap(), chrono_tz::Europe::Berlin);
+        assert_eq!(skipped.to_rfc3339(), "2026-03-29T01:00:00+00:00");
+    }
+}

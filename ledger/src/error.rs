@@ -1,0 +1,27 @@
+//! The one error of the ledger: what the caller got wrong, or what failed below. Only `Invalid` and `NotFound` are for the
+//! caller's eyes; the rest is logged and masked at the doors.
+
+/// Why an act or a question was not carried out; nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for is wrong: what, where and what to do.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such row, or it may not be seen.
+    #[error("{0}")]
+    NotFound(String),
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sea_orm::DbErr),
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The result of whatever the ledger does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,17 @@
+//! What the domain is and does. Rules are pure functions that take the day (`deadline`, `workflow`, `pace`, `statistics`);
+//! acts load, apply a rule, write and roll up in one transaction (`progress`, `workbook`); reminders say who has to be told
+//! what (`reminder`) and write the outbox. Knows no HTTP, no cron, no SMTP; `now` is always an argument.
+
+pub mod calendar;
+pub mod concern;
+pub mod database;
+pub mod deadline;
+mod error;
+pub mod pace;
+pub mod region;
+pub mod roll_up;
+pub mod unit;
+pub mod workbook;
+pub mod workflow;
+
+pub use error::{Error, Result};

@@ -1,0 +1,206 @@
+//! Regions (行政区): the built-in divisions of China down to counties, the tree they form, and one's own below them. The
+//! list is `data/divisions.csv`, from the MIT-licensed data set china-division 2.7 (GB/T 2260), without functional zones.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use entity::region::{ActiveModel, Column, Entity, Level, Model};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::{Error, Result};
+
+/// The code of the root.
+pub const NATION: &str = "100000";
+
+/// A built-in division.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Division {
+    /// The code of GB/T 2260.
+    pub code: &'static str,
+    /// The name in full.
+    pub name: &'static str,
+}
+
+static DIVISIONS: LazyLock<Vec<Division>> = LazyLock::new(|| {
+    let lines = include_str!("../data/divisions.csv").lines().skip(1);
+    lines.filter_map(|line| line.split_once(',')).map(|(code, name)| Division { code, name }).collect()
+});
+
+static BY_CODE: LazyLock<HashMap<&'static str, Division>> =
+    LazyLock::new(|| DIVISIONS.iter().map(|division| (division.code, *division)).collect());
+
+/// The built-in divisions, ordered by code.
+pub fn divisions() -> &'static [Division] {
+    &DIVISIONS
+}
+
+impl Division {
+    /// How high it stands: by its code's trailing zeros.
+    pub fn level(self) -> Level {
+        if self.code == NATION {
+            Level::Nation
+        } else if self.code.ends_with("0000") {
+            Level::Province
+        } else if self.code.ends_with("00") {
+            Level::Prefecture
+        } else {
+            Level::County
+        }
+    }
+
+    /// The division above it; counties that a province administers directly hang from the province.
+    pub fn parent(self) -> Option<Self> {
+        if self.code == NATION {
+            return None;
+        }
+        let prefecture = format!("{}00", &self.code[..4]);
+        let province = format!("{}0000", &self.code[..2]);
+        [prefecture.as_str(), province.as_str(), NATION]
+            .into_iter()
+            .filter(|code| *code != self.code)
+            .find_map(|code| BY_CODE.get(code).copied())
+    }
+}
+
+/// A level's number, 0 for the nation.
+pub fn rank(level: Level) -> i32 {
+    match level {
+        Level::Nation => 0,
+        Level::Province => 1,
+        Level::Prefecture => 2,
+        Level::County => 3,
+        Level::Township => 4,
+    }
+}
+
+/// The ids from the root down to the region itself, which its path holds.
+pub fn lineage(path: &str) -> Vec<i64> {
+    path.split('/').filter_map(|id| id.parse().ok()).collect()
+}
+
+/// The region with this code.
+pub async fn find<C: ConnectionTrait>(db: &C, code: &str) -> Result<Option<Model>> {
+    Ok(Entity::find().filter(Column::Code.eq(code)).one(db).await?)
+}
+
+/// The region with this code; a built-in one is created, with its ancestors, when it is not there yet.
+pub async fn ensure<C: ConnectionTrait>(db: &C, code: &str) -> Result<Model> {
+    if let Some(found) = find(db, code).await? {
+        return Ok(found);
+    }
+    let Some(division) = BY_CODE.get(code).copied() else {
+        return Err(Error::NotFound(format!(
+            "没有代码为 {code} 的行政区：请用 `rectify region list` 查代码，或用 `rectify region add` 添加"
+        )));
+    };
+    let mut chain = vec![division];
+    while let Some(parent) = chain.last().copied().and_then(Division::parent) {
+        chain.push(parent);
+    }
+    let mut above: Option<Model> = None;
+    for division in chain.into_iter().rev() {
+        above = Some(match find(db, division.code).await? {
+            Some(found) => found,
+            None => insert(db, Some(division.code), division.name, division.level(), above.as_ref()).await?,
+        });
+    }
+    above.ok_or_else(|| Error::NotFound(format!("没有代码为 {code} 的行政区")))
+}
+
+/// Adds a division of one's own below another.
+pub async fn add<C: ConnectionTrait>(db: &C, code: Option<&str>, name: &str, parent: &Model) -> Result<Model> {
+    let level = match parent.level {
+        Level::Nation => Level::Province,
+        Level::Province => Level::Prefecture,
+        Level::Prefecture => Level::County,
+        Level::County => Level::Township,
+        Level::Township => return Err(Error::Invalid(format!("{}是乡镇级，下面不再设行政区", parent.name))),
+    };
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 60 {
+        return Err(Error::Invalid("行政区名称应为 1 至 60 个字".to_owned()));
+    }
+    if let Some(code) = code
+        && find(db, code).await?.is_some()
+    {
+        return Err(Error::Invalid(format!("代码 {code} 已被使用")));
+    }
+    insert(db, code, name, level, Some(parent)).await
+}
+
+async fn insert<C: ConnectionTrait>(
+    db: &C,
+    code: Option<&str>,
+    name: &str,
+    level: Level,
+    parent: Option<&Model>,
+) -> Result<Model> {
+    // The path holds the row's own key, so it is known only after the first write.
+    let provisional = format!("new:{}:{name}:{}", parent.map_or(0, |parent| parent.id), code.unwrap_or_default());
+    let row = ActiveModel {
+        code: Set(code.map(str::to_owned)),
+        name: Set(name.to_owned()),
+        level: Set(level),
+        rank: Set(rank(level)),
+        parent_id: Set(parent.map(|parent| parent.id)),
+        path: Set(provisional),
+        ..Default::default()
+    }
+    .insert(db)
+    .await?;
+    let path = format!("{}{}/", parent.map_or("/", |parent| parent.path.as_str()), row.id);
+    let mut row: ActiveModel = row.into();
+    row.path = Set(path);
+    Ok(row.update(db).await?)
+}
+
+/// Loads every built-in division that is missing and returns how many were.
+pub async fn load_all<C: ConnectionTrait>(db: &C) -> Result<usize> {
+    let known: Vec<Model> = Entity::find().order_by_asc(Column::Path).all(db).await?;
+    let mut by_code: HashMap<String, Model> =
+        known.into_iter().filter_map(|region| Some((region.code.clone()?, region))).collect();
+    let mut added = 0;
+    let mut all: Vec<Division> = divisions().to_vec();
+    all.sort_by_key(|division| (rank(division.level()), division.code));
+    for division in all {
+        if by_code.contains_key(division.code) {
+            continue;
+        }
+        let parent = division.parent().and_then(|parent| by_code.get(parent.code));
+        let row = insert(db, Some(division.code), division.name, division.level(), parent).await?;
+        by_code.insert(division.code.to_owned(), row);
+        added += 1;
+    }
+    Ok(added)
+}
+
+/// The region itself and everything above it, from the root down.
+pub async fn with_ancestors<C: ConnectionTrait>(db: &C, region: &Model) -> Result<Vec<Model>> {
+    let ids = lineage(&region.path);
+    Ok(Entity::find().filter(Column::Id.is_in(ids)).order_by_asc(Column::Rank).all(db).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_division_hangs_from_one_above_it() {
+        assert!(divisions().len() > 3_200);
+        for division in divisions().iter().filter(|division| division.code != NATION) {
+            let parent = division.parent().unwrap_or_else(|| panic!("{division:?}"));
+            assert!(rank(parent.level()) < rank(division.level()), "{division:?} under {parent:?}");
+        }
+        let parent = |code: &str| BY_CODE[code].parent().unwrap().name;
+        assert_eq!(parent("540329"), "昌都市");
+        assert_eq!(parent("429004"), "湖北省");
+        assert_eq!(parent("110101"), "北京市");
+        assert_eq!(parent("540000"), "中华人民共和国");
+    }
+
+    #[test]
+    fn a_path_names_the_line_of_ancestors() {
+        assert_eq!(lineage("/1/27/313/2790/"), [1, 27, 313, 2790]);
+        assert!(lineage("/").is_empty());
+    }
+}

@@ -1,0 +1,201 @@
+//! Units (单位): what a name says about them, finding them by name or alias, their addresses.
+
+use entity::unit::{ActiveModel, Column, Entity, Kind, Model};
+use entity::{unit_address, unit_alias};
+use sea_orm::sea_query::{ExprTrait, OnConflict};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::{Error, Result};
+
+/// Organs of a party committee, whose names carry no 委 of their own.
+pub(crate) const PARTY_ORGANS: [&str; 10] =
+    ["组织部", "宣传部", "统战部", "政法委", "编办", "党校", "网信办", "巡察办", "机关工委", "督查室"];
+
+/// The kind that a name speaks of.
+pub fn kind_of(name: &str) -> Kind {
+    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    if name.contains("整改办") || name.contains("督察整改") || name.contains("环督办") {
+        Kind::RectificationOffice
+    } else if ends(&["政府", "行署"]) {
+        Kind::Government
+    } else if ends(&["公司", "集团", "厂", "矿", "合作社"]) {
+        Kind::Enterprise
+    } else if ends(&PARTY_ORGANS) || ends(&["市委", "县委", "区委", "党委", "纪委监委", "纪委"]) {
+        Kind::PartyCommittee
+    } else if ends(&["局", "厅", "委", "办", "办公室", "院", "中心", "处", "站", "支队", "分局", "银行", "学校"])
+    {
+        Kind::Department
+    } else {
+        Kind::Other
+    }
+}
+
+/// The line of work that a name speaks of.
+pub fn sector_of(name: &str) -> Option<&'static str> {
+    const SECTORS: [(&str, &str); 16] = [
+        ("生态环境", "生态环境"),
+        ("林业和草原", "林草"),
+        ("林草", "林草"),
+        ("水利", "水利"),
+        ("水务", "水利"),
+        ("自然资源", "自然资源"),
+        ("住房和城乡建设", "住建"),
+        ("住房城乡建设", "住建"),
+        ("住建", "住建"),
+        ("农业农村", "农业农村"),
+        ("发展改革", "发展改革"),
+        ("发展和改革", "发展改革"),
+        ("工业和信息化", "工信"),
+        ("经济和信息化", "工信"),
+        ("交通运输", "交通运输"),
+        ("文化和旅游", "文旅"),
+    ];
+    SECTORS.iter().find(|(word, _)| name.contains(word)).map(|(_, sector)| *sector)
+}
+
+/// What the government of a region is called; it also answers for the party committee.
+pub fn government_name(region: &str) -> String {
+    format!("{region}人民政府")
+}
+
+/// Adds a unit; its kind and sector follow from its name.
+pub async fn add<C: ConnectionTrait>(db: &C, region_id: i64, name: &str) -> Result<Model> {
+    let row = ActiveModel {
+        region_id: Set(region_id),
+        name: Set(name.to_owned()),
+        kind: Set(kind_of(name)),
+        sector: Set(sector_of(name).map(str::to_owned)),
+        ..Default::default()
+    };
+    Ok(row.insert(db).await?)
+}
+
+/// The government of a region, made when it is not there yet, with the short names that people use for it.
+pub async fn ensure_government<C: ConnectionTrait>(db: &C, region: &entity::region::Model) -> Result<Model> {
+    let name = government_name(&region.name);
+    let found = Entity::find().filter(Column::RegionId.eq(region.id)).filter(Column::Name.eq(&name)).one(db).await?;
+    if let Some(unit) = found {
+        return Ok(unit);
+    }
+    let unit = add(db, region.id, &name).await?;
+    for alias in [format!("{}政府", region.name), format!("{}委、政府", region.name), region.name.clone()] {
+        add_alias(db, unit.id, &alias).await?;
+    }
+    Ok(unit)
+}
+
+/// Notes another name of a unit; known ones stay.
+pub async fn add_alias<C: ConnectionTrait>(db: &C, unit_id: i64, alias: &str) -> Result<()> {
+    let row = unit_alias::ActiveModel { unit_id: Set(unit_id), alias: Set(alias.to_owned()), ..Default::default() };
+    unit_alias::Entity::insert(row)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+/// The one unit that a name or alias means; several regions may each have one of the same name, so a region's code may
+/// be put before it: `540300/市水利局`.
+pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Model> {
+    let (code, name) = match wanted.split_once('/') {
+        Some((code, name)) => (Some(code), name),
+        None => (None, wanted),
+    };
+    let aliases = unit_alias::Entity::find().filter(unit_alias::Column::Alias.eq(name)).all(db).await?;
+    let aliased: Vec<i64> = aliases.into_iter().map(|alias| alias.unit_id).collect();
+    let mut query = Entity::find().filter(Column::Name.eq(name).or(Column::Id.is_in(aliased)));
+    if let Some(code) = code {
+        let region = crate::region::find(db, code).await?;
+        let region = region.ok_or_else(|| Error::NotFound(format!("没有代码为 {code} 的行政区")))?;
+        query = query.filter(Column::RegionId.eq(region.id));
+    }
+    let mut found = query.order_by_asc(Column::Id).all(db).await?;
+    // A name in full wins over somebody else's alias.
+    if found.iter().any(|unit| unit.name == name) {
+        found.retain(|unit| unit.name == name);
+    }
+    match found.as_slice() {
+        [unit] => Ok(unit.clone()),
+        [] => Err(Error::NotFound(format!("没有名为“{name}”的单位：请用 `rectify unit list` 查看已有单位"))),
+        several => Err(Error::Invalid(format!(
+            "名为“{name}”的单位有 {} 个：请在前面加行政区代码，如 540300/{name}",
+            several.len()
+        ))),
+    }
+}
+
+/// Sets the addresses of a unit to exactly these.
+pub async fn set_addresses<C: ConnectionTrait>(db: &C, unit_id: i64, addresses: &[String]) -> Result<()> {
+    let addresses: Vec<String> = addresses.iter().map(|address| normal_address(address)).collect::<Result<_>>()?;
+    unit_address::Entity::delete_many().filter(unit_address::Column::UnitId.eq(unit_id)).exec(db).await?;
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let rows = addresses.into_iter().map(|address| unit_address::ActiveModel {
+        unit_id: Set(unit_id),
+        address: Set(address),
+        ..Default::default()
+    });
+    unit_address::Entity::insert_many(rows)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+/// A mail address in lower case, or why it is none.
+pub fn normal_address(address: &str) -> Result<String> {
+    let plain = address.trim().to_lowercase();
+    let well_formed = plain.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty()
+            && domain.contains('.')
+            && !domain.starts_with('.')
+            && !domain.ends_with('.')
+            && !plain.contains(|letter: char| {
+                letter.is_whitespace() || letter.is_control() || "<>(),;:\"\\[]".contains(letter)
+            })
+            && domain.matches('@').count() == 0
+    });
+    if well_formed && plain.len() <= 254 {
+        Ok(plain)
+    } else {
+        Err(Error::Invalid(format!("“{address}”不是邮件地址，应为 名称@域名")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_the_kind_and_the_line_of_work() {
+        for (name, kind, sector) in [
+            ("市委组织部", Kind::PartyCommittee, None),
+            ("市纪委监委", Kind::PartyCommittee, None),
+            ("市生态环境局", Kind::Department, Some("生态环境")),
+            ("市发展改革委", Kind::Department, Some("发展改革")),
+            ("云溪县人民政府", Kind::Government, None),
+            ("云溪市生态环境保护督察整改办", Kind::RectificationOffice, Some("生态环境")),
+            ("国网云川电力有限公司", Kind::Enterprise, None),
+        ] {
+            assert_eq!((kind_of(name), sector_of(name)), (kind, sector), "{name}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_normalised_or_refused() {
+        assert_eq!(normal_address(" Office@Example.CN ").unwrap(), "office@example.cn");
+        for bad in [
+            "",
+            "office",
+            "@example.cn",
+            "a@b",
+            "a b@example.cn",
+            "a@example.cn\nbcc:x@y.cn",
+            "a@b@c.cn",
+            "甲 <a@b.cn>",
+        ] {
+            assert!(normal_address(bad).is_err(), "{bad}");
+        }
+    }
+}

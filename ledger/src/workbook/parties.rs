@@ -1,0 +1,244 @@
+//! Lists of units as they are printed: 市委组织部、宣传部，市生态环境局、审计局，各县（区）委、政府. What a rule can read is
+//! read; where a prefix may or may not carry over, a reading is suggested and somebody has to confirm it.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use entity::responsible_party::Selector;
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::unit::PARTY_ORGANS;
+use crate::{Error, Result};
+
+/// A dictionary of readings: what is printed (a whole list or one name) and the units that are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Aliases(HashMap<String, Vec<String>>);
+
+impl Aliases {
+    /// Reads a CSV of two columns, the printed words and the units meant, several joined by `;`. A first line
+    /// `printed,units` (or 原文,单位) is a heading.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut known = HashMap::new();
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        for (index, record) in reader.records().enumerate() {
+            let line = index + 1;
+            let record = record.map_err(|error| Error::Invalid(format!("别名文件第 {line} 行无法读取：{error}")))?;
+            let (Some(printed), Some(units)) = (record.get(0), record.get(1)) else {
+                return Err(Error::Invalid(format!("别名文件第 {line} 行应有两列：原文,单位（多个单位用分号分隔）")));
+            };
+            if line == 1 && matches!(printed.trim(), "printed" | "原文") {
+                continue;
+            }
+            let units: Vec<String> =
+                units.split([';', '；']).map(|unit| unit.trim().to_owned()).filter(|unit| !unit.is_empty()).collect();
+            if units.is_empty() {
+                return Err(Error::Invalid(format!("别名文件第 {line} 行没有写明单位")));
+            }
+            known.insert(plain(printed), units);
+        }
+        Ok(Self(known))
+    }
+
+    fn of(&self, printed: &str) -> Option<&[String]> {
+        self.0.get(printed).map(Vec::as_slice)
+    }
+}
+
+/// One party of a printed list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Party {
+    /// A unit by its name in full.
+    Unit(String),
+    /// The government of a named county.
+    County(String),
+    /// A stand-in for many.
+    Selector(Selector),
+    /// A name whose prefix may carry over from the one before it: the words, and the suggested reading.
+    Ambiguous(String, String),
+}
+
+static COUNTIES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"各县(?:[(]?(?:市?、?区)[)]?|市区)?(?:党?委)?(?:、|和|及)?(?:人民)?(?:政府)?(?:[(]管委会[)])?")
+});
+static DEPARTMENTS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?:市|州|区|县|自治区|省)?(?:[(]?中、?区[)]?)?直?(?:各|有关|各有关|各相关)?(?:相关|有关)?(?:部门|单位)(?:和单位)?$",
+    )
+});
+
+#[expect(clippy::expect_used, reason = "a constant pattern, compiled by every test of this file")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the pattern is well formed")
+}
+
+/// Prefixes of a unit's level, the longest first.
+const PREFIXES: [&str; 12] =
+    ["自治区党委", "自治区", "区党委", "省委", "省", "市委", "市", "州委", "州", "县委", "县", "地委"];
+
+fn prefix(name: &str) -> Option<&'static str> {
+    PREFIXES.into_iter().find(|prefix| name.starts_with(prefix) && name.len() > prefix.len())
+}
+
+/// The words in one spelling: half-width, without spaces.
+pub(crate) fn plain(text: &str) -> String {
+    text.nfkc().filter(|letter| !letter.is_whitespace()).collect::<String>().replace('，', ",")
+}
+
+/// The units of a printed list, `known` telling names that the dictionary has under the names it has for them.
+pub(crate) fn read(printed: &str, aliases: &Aliases, known: &dyn Fn(&str) -> bool) -> Vec<(String, Party)> {
+    let text = plain(printed);
+    if let Some(units) = aliases.of(&text) {
+        return units.iter().map(|unit| (text.clone(), party_named(unit))).collect();
+    }
+    let mut parties = Vec::new();
+    // Stand-ins hold separators of their own, so they are taken out first.
+    let mut selectors = Vec::new();
+    let text = COUNTIES.replace_all(&text, |found: &regex::Captures<'_>| {
+        selectors.push((found[0].to_owned(), Party::Selector(Selector::AllCounties)));
+        ","
+    });
+    for group in text.split([',', ';', '。']).map(str::trim).filter(|group| !group.is_empty()) {
+        if DEPARTMENTS.is_match(group) && group.contains(['各', '有', '相']) {
+            selectors.push((group.to_owned(), Party::Selector(Selector::AllDepartments)));
+        } else if let Some(units) = aliases.of(group) {
+            parties.extend(units.iter().map(|unit| (group.to_owned(), party_named(unit))));
+        } else if let Some(counties) = counties(group) {
+            parties.extend(counties.into_iter().map(|county| (group.to_owned(), Party::County(county))));
+        } else {
+            read_group(group, aliases, known, &mut parties);
+        }
+    }
+    parties.extend(selectors);
+    let mut seen = Vec::new();
+    parties.retain(|(_, party)| {
+        let new = !seen.contains(party);
+        seen.push(party.clone());
+        new
+    });
+    parties
+}
+
+/// What an alias dictionary names: a unit, or a stand-in by its usual words.
+fn party_named(name: &str) -> Party {
+    match name {
+        "各县（区）" | "各县(区)" => Party::Selector(Selector::AllCounties),
+        "各部门" => Party::Selector(Selector::AllDepartments),
+        unit => Party::Unit(unit.to_owned()),
+    }
+}
+
+/// 卡若区、八宿县、芒康县委、政府: counties × (party committee, government).
+fn counties(group: &str) -> Option<Vec<String>> {
+    let names: Vec<&str> = group.split('、').collect();
+    let (last, names) = names.split_last()?;
+    if !matches!(*last, "政府" | "人民政府") || names.is_empty() {
+        return None;
+    }
+    let (final_name, others) = names.split_last()?;
+    let final_name = final_name.strip_suffix("党委").or_else(|| final_name.strip_suffix('委'))?;
+    let counties: Vec<&str> = others.iter().copied().chain([final_name]).collect();
+    let is_county = |name: &&str| {
+        name.chars().count() >= 2 && name.ends_with(['县', '区', '市', '旗']) && !matches!(*name, "市" | "县" | "区")
+    };
+    counties.iter().all(is_county).then(|| counties.into_iter().map(str::to_owned).collect())
+}
+
+fn read_group(group: &str, aliases: &Aliases, known: &dyn Fn(&str) -> bool, into: &mut Vec<(String, Party)>) {
+    let mut carried: Option<&'static str> = None;
+    for name in group.split('、').map(str::trim).filter(|name| !name.is_empty()) {
+        if let Some(units) = aliases.of(name) {
+            into.extend(units.iter().map(|unit| (name.to_owned(), party_named(unit))));
+        } else if let Some(own) = prefix(name) {
+            carried = Some(own);
+            into.push((name.to_owned(), Party::Unit(name.to_owned())));
+        } else if known(name) || carried.is_none() {
+            into.push((name.to_owned(), Party::Unit(name.to_owned())));
+        } else if let Some(carried) = carried {
+            into.push((name.to_owned(), Party::Ambiguous(name.to_owned(), suggestion(carried, name))));
+        }
+    }
+}
+
+/// The likelier reading: organs of the party committee keep its 委, departments of the government do not.
+fn suggestion(carried: &str, name: &str) -> String {
+    let level = carried.trim_end_matches("党委").trim_end_matches('委');
+    if !PARTY_ORGANS.iter().any(|organ| name.ends_with(organ)) {
+        return format!("{level}{name}");
+    }
+    match level {
+        "自治区" | "区" => format!("{level}党委{name}"),
+        level => format!("{level}委{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(name: &str) -> Party {
+        Party::Unit(name.to_owned())
+    }
+
+    fn ambiguous(name: &str, suggestion: &str) -> Party {
+        Party::Ambiguous(name.to_owned(), suggestion.to_owned())
+    }
+
+    fn parties(printed: &str) -> Vec<Party> {
+        read(printed, &Aliases::default(), &|_| false).into_iter().map(|(_, party)| party).collect()
+    }
+
+    #[test]
+    fn a_prefix_is_suggested_and_never_carried_over_silently() {
+        let read = parties("市委组织部、宣传部，市生态环境局、审计局，市纪委监委，各县（区）委、政府，市直各相关部门");
+        let expected = [
+            unit("市委组织部"),
+            ambiguous("宣传部", "市委宣传部"),
+            unit("市生态环境局"),
+            ambiguous("审计局", "市审计局"),
+            unit("市纪委监委"),
+            Party::Selector(Selector::AllCounties),
+            Party::Selector(Selector::AllDepartments),
+        ];
+        assert_eq!(read, expected);
+        assert_eq!(parties("市委组织部、生态环境局")[1], ambiguous("生态环境局", "市生态环境局"));
+        assert_eq!(parties("市林业和草原局、发展改革委")[1], ambiguous("发展改革委", "市发展改革委"));
+    }
+
+    #[test]
+    fn named_counties_answer_through_their_governments() {
+        let read = parties("东岭区、云溪县、白河县委、政府，国网云川电力有限公司");
+        let county = |name: &str| Party::County(name.to_owned());
+        assert_eq!(read, [county("东岭区"), county("云溪县"), county("白河县"), unit("国网云川电力有限公司")]);
+    }
+
+    #[test]
+    fn stand_ins_are_known_in_their_spellings() {
+        for printed in [
+            "各县（区）委、政府",
+            "各县(区)人民政府",
+            "各县（区）",
+            "各县区政府",
+            "各县（市、区）委、政府",
+            "各县 （区） 党委、政府",
+        ] {
+            assert_eq!(parties(printed), [Party::Selector(Selector::AllCounties)], "{printed}");
+        }
+        for printed in ["市直各相关部门", "市直有关部门", "各相关部门", "市直各部门", "各有关单位", "自治区有关部门"]
+        {
+            assert_eq!(parties(printed), [Party::Selector(Selector::AllDepartments)], "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_dictionary_decides() {
+        let aliases = Aliases::parse("原文,单位\n市委组织部、宣传部,市委组织部;市委宣传部\n审计局,市审计局\n").unwrap();
+        let read: Vec<Party> =
+            read("市委组织部、宣传部，市生态环境局、审计局", &aliases, &|_| false)
+                .into_iter()
+                .map(|(_, party)| party)
+                .collect();
+        assert_eq!(read, [unit("市委组织部"), unit("市委宣传部"), unit("市生态环境局"), unit("市审计局")]);
+        assert!(Aliases::parse("只有一列\n").is_err());
+    }
+}

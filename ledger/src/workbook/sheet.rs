@@ -1,0 +1,236 @@
+//! Opening a file: .xlsx, .xls, .ods, or .csv in UTF-8 or GB18030, as sheets of plain text cells. Whatever is oversized or
+//! made to be is refused here, before it costs memory.
+
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
+
+use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, Xls, Xlsx};
+
+use crate::{Error, Result};
+
+/// The largest file that is read.
+pub const MAX_BYTES: usize = 32 << 20;
+/// The largest size to which a packed file may unpack.
+const MAX_UNPACKED: u64 = 256 << 20;
+/// The most rows and columns of one sheet, and letters of one cell.
+const MAX_ROWS: u32 = 200_000;
+const MAX_COLUMNS: u32 = 256;
+const MAX_LETTERS: usize = 100_000;
+
+/// A sheet: its filled cells by (row, column), both from 0.
+#[derive(Debug, Clone, Default)]
+pub struct Sheet {
+    /// Its name; a CSV file's is the file's.
+    pub name: String,
+    cells: HashMap<(u32, u32), Cell>,
+    /// Cells covered by a merge, with the cell whose value they show.
+    merged: HashMap<(u32, u32), (u32, u32)>,
+    rows: u32,
+}
+
+/// A filled cell.
+#[derive(Debug, Clone)]
+struct Cell {
+    text: String,
+    formula: bool,
+}
+
+impl Sheet {
+    /// The number of rows, the last filled one included.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// The text of a cell, empty for a blank one.
+    pub(crate) fn text(&self, row: u32, column: u32) -> &str {
+        self.cells.get(&(row, column)).map_or("", |cell| cell.text.as_str())
+    }
+
+    /// The text that a cell shows: its own, or that of the merge it lies in.
+    pub(crate) fn shown(&self, row: u32, column: u32) -> &str {
+        let place = self.merged.get(&(row, column)).copied().unwrap_or((row, column));
+        self.text(place.0, place.1)
+    }
+
+    /// Whether the cell's value is computed.
+    pub(crate) fn is_formula(&self, row: u32, column: u32) -> bool {
+        self.cells.get(&(row, column)).is_some_and(|cell| cell.formula)
+    }
+
+    /// The filled columns of a row, in their order.
+    pub(crate) fn columns(&self, row: u32) -> Vec<u32> {
+        (0..MAX_COLUMNS).filter(|column| self.cells.contains_key(&(row, *column))).collect()
+    }
+
+    fn put(&mut self, row: u32, column: u32, text: &str, formula: bool) -> Result<()> {
+        if row >= MAX_ROWS || column >= MAX_COLUMNS {
+            return Err(Error::Invalid(format!(
+                "工作表“{}”在第 {} 行第 {} 列有内容，超出可导入的 {MAX_ROWS} 行 × {MAX_COLUMNS} 列",
+                self.name,
+                row + 1,
+                column + 1
+            )));
+        }
+        if text.len() > MAX_LETTERS * 3 {
+            return Err(Error::Invalid(format!(
+                "工作表“{}”第 {} 行第 {} 列的文字超过 {MAX_LETTERS} 字",
+                self.name,
+                row + 1,
+                column + 1
+            )));
+        }
+        let text = text.trim();
+        if !text.is_empty() || formula {
+            self.rows = self.rows.max(row + 1);
+            self.cells.insert((row, column), Cell { text: text.to_owned(), formula });
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, areas: &[Dimensions]) {
+        for area in areas {
+            // Areas wider or longer than any sheet that is read say nothing of cells that are.
+            for row in area.start.0..=area.end.0.min(MAX_ROWS) {
+                for column in area.start.1..=area.end.1.min(MAX_COLUMNS) {
+                    if (row, column) != area.start {
+                        self.merged.insert((row, column), area.start);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The sheets of a file. `name` only names a CSV's sheet; the kind of file is told from its content.
+pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::Invalid(format!("文件超过 {} MB，请拆分后导入", MAX_BYTES >> 20)));
+    }
+    if bytes.starts_with(b"PK") {
+        bound_unpacked(&bytes)?;
+        let is_ods = contains(&bytes[..bytes.len().min(200)], b"opendocument");
+        return if is_ods { ods(bytes) } else { xlsx(bytes) };
+    }
+    if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
+        return xls(bytes);
+    }
+    csv(name, &bytes).map(|sheet| vec![sheet])
+}
+
+/// Unpacks every entry into nothing, counting: declared sizes may lie.
+fn bound_unpacked(bytes: &[u8]) -> Result<()> {
+    let unreadable = |_| Error::Invalid("文件不是有效的工作簿：压缩包已损坏".to_owned());
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
+    let mut left = MAX_UNPACKED;
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(unreadable)?;
+        let unpacked = std::io::copy(&mut entry.take(left + 1), &mut std::io::sink())
+            .map_err(|_| Error::Invalid("文件不是有效的工作簿：压缩包已损坏".to_owned()))?;
+        left = left
+            .checked_sub(unpacked)
+            .ok_or_else(|| Error::Invalid(format!("文件解压后超过 {} MB，拒绝导入", MAX_UNPACKED >> 20)))?;
+    }
+    Ok(())
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+fn broken(error: impl std::fmt::Display) -> Error {
+    Error::Invalid(format!("文件不是有效的工作簿：{error}"))
+}
+
+/// Cells are streamed: a sheet may claim a billion cells and hold two.
+fn xlsx(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut sheets = Vec::new();
+    for name in book.sheet_names() {
+        let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
+        sheet.merge(&book.merge_cells_by_sheet_name(&name).map_err(broken)?);
+        let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
+        while let Some(cell) = cells.next_cell_with_formula().map_err(broken)? {
+            let value: Data = cell.value.into();
+            sheet.put(cell.pos.0, cell.pos.1, &text(&value), cell.formula.is_some())?;
+        }
+        sheets.push(sheet);
+    }
+    Ok(sheets)
+}
+
+fn xls(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
+    let mut book: Xls<_> = Xls::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut sheets = Vec::new();
+    for name in book.sheet_names() {
+        let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
+        sheet.merge(&book.merge_cells_by_sheet_name(&name).map_err(broken)?);
+        let values = book.worksheet_range(&name).map_err(broken)?;
+        let formulas = book.worksheet_formula(&name).map_err(broken)?;
+        fill(&mut sheet, &values, &formulas)?;
+        sheets.push(sheet);
+    }
+    Ok(sheets)
+}
+
+fn ods(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
+    let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut sheets = Vec::new();
+    for name in book.sheet_names() {
+        let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
+        let values = book.worksheet_range(&name).map_err(broken)?;
+        let formulas = book.worksheet_formula(&name).map_err(broken)?;
+        fill(&mut sheet, &values, &formulas)?;
+        sheets.push(sheet);
+    }
+    Ok(sheets)
+}
+
+fn fill(sheet: &mut Sheet, values: &Range<Data>, formulas: &Range<String>) -> Result<()> {
+    let (top, left) = values.start().unwrap_or_default();
+    for (row, column, value) in values.used_cells() {
+        sheet.put(top + row as u32, left + column as u32, &text(value), false)?;
+    }
+    let (top, left) = formulas.start().unwrap_or_default();
+    for (row, column, formula) in formulas.used_cells() {
+        if !formula.is_empty() {
+            let place = (top + row as u32, left + column as u32);
+            let shown = sheet.text(place.0, place.1).to_owned();
+            sheet.put(place.0, place.1, &shown, true)?;
+        }
+    }
+    Ok(())
+}
+
+/// A cell as text: whole numbers without a fraction, dates as 2022-12-31.
+fn text(value: &Data) -> String {
+    match value {
+        Data::Empty => String::new(),
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
+        Data::DateTime(_) => value.as_date().map(|day| day.to_string()).unwrap_or_default(),
+        Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => format!("{number:.0}"),
+        other => other.to_string(),
+    }
+}
+
+fn csv(name: &str, bytes: &[u8]) -> Result<Sheet> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let decoded = match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => encoding_rs::GB18030
+            .decode_without_bom_handling_and_without_replacement(bytes)
+            .ok_or_else(|| Error::Invalid("文件既不是工作簿，也不是 UTF-8 或 GB18030 编码的 CSV".to_owned()))?
+            .into_owned(),
+    };
+    if decoded.contains('\0') {
+        return Err(Error::Invalid("文件既不是工作簿，也不是 UTF-8 或 GB18030 编码的 CSV".to_owned()));
+    }
+    let mut sheet = Sheet { name: name.to_owned(), ..Sheet::default() };
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(decoded.as_bytes());
+    for (row, record) in reader.records().enumerate() {
+        let record = record.map_err(|error| Error::Invalid(format!("CSV 第 {} 行无法读取：{error}", row + 1)))?;
+        for (column, field) in record.iter().enumerate() {
+            sheet.put(row as u32, column as u32, field, field.trim_start().starts_with('='))?;
+        }
+    }
+    Ok(sheet)
+}

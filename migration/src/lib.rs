@@ -1,0 +1,43 @@
+//! The schema's history. Each file is one frozen step that never imports live entities; `up` brings a database to the
+//! newest step, alone, whatever number of replicas start at once.
+
+mod m20261121_000001_ledger;
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait};
+
+/// The key of PostgreSQL's advisory lock under which migrations run; any constant of our own will do.
+const LOCK: i64 = 0x7265_6374_6966_7901;
+
+struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_ledger::Migration)]
+    }
+}
+
+/// Applies every pending step in one transaction and returns their names; an empty list means "already up to date".
+/// On PostgreSQL an advisory lock makes a second starter wait; on SQLite the write lock does.
+pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let transaction = db.begin().await?;
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    }
+    let pending = pending_names(&Migrator::get_pending_migrations(&transaction).await?);
+    if !pending.is_empty() {
+        Migrator::up(&transaction, None).await?;
+    }
+    transaction.commit().await?;
+    Ok(pending)
+}
+
+/// The steps that `up` would apply.
+pub async fn pending(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    Ok(pending_names(&Migrator::get_pending_migrations(db).await?))
+}
+
+fn pending_names(migrations: &[sea_orm_migration::Migration]) -> Vec<String> {
+    migrations.iter().map(|migration| migration.name().to_owned()).collect()
+}

@@ -1,0 +1,175 @@
+//! Conditions: what a filter asks of a row, free of any database, and how it becomes SQL.
+
+use sea_orm::Value;
+
+use crate::sql::Sql;
+
+/// What a row must satisfy. Columns are named without their table; the planner adds the alias.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// Every one holds; an empty list always does.
+    All(Vec<Condition>),
+    /// At least one holds; an empty list never does.
+    Any(Vec<Condition>),
+    /// The other does not hold, where unknown counts as not holding.
+    Not(Box<Condition>),
+    /// `column operator value`, the operator one of `=`, `<>`, `<`, `<=`, `>`, `>=`.
+    Compare(&'static str, &'static str, Value),
+    /// The column equals one of the values; none of an empty list.
+    In(&'static str, Vec<Value>),
+    /// The column is absent, or (false) present.
+    Null(&'static str, bool),
+    /// One of the columns contains the text, letter case aside.
+    Contains(&'static [&'static str], String),
+    /// The row is listed in a membership table.
+    Member(Member),
+    /// An expression of the caller's over `{t}`, with one value at `{}`.
+    Matches(&'static str, Value),
+    /// A row of another table whose `column` equals this row's `key` satisfies the condition.
+    Exists {
+        /// The other table.
+        table: &'static str,
+        /// Its column.
+        column: &'static str,
+        /// This row's column.
+        key: &'static str,
+        /// What it must satisfy.
+        condition: Box<Condition>,
+    },
+}
+
+/// Membership in a list that another table keeps in order, such as the problems that concern a region.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// The table that keeps the list.
+    pub table: &'static str,
+    /// Its column that names the list.
+    pub list: &'static str,
+    /// Which list.
+    pub value: Value,
+    /// Its column that names the row.
+    pub row: &'static str,
+    /// Columns that it repeats from the row, so that an order by them is an order of its key.
+    pub carries: &'static [&'static str],
+    /// The kept length of the list: a subquery with the list at `{}`.
+    pub total: &'static str,
+}
+
+/// A typed filter of the schema.
+pub trait Filter {
+    /// What it asks of a row.
+    fn condition(&self) -> Condition;
+}
+
+impl Condition {
+    /// No demand at all.
+    pub fn always() -> Self {
+        Self::All(Vec::new())
+    }
+
+    /// No row satisfies this.
+    pub fn never() -> Self {
+        Self::Any(Vec::new())
+    }
+
+    /// Both hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All(mut all), Self::All(more)) => {
+                all.extend(more);
+                Self::All(all)
+            }
+            (Self::All(mut all), one) => {
+                all.push(one);
+                Self::All(all)
+            }
+            (one, Self::All(mut all)) => {
+                all.insert(0, one);
+                Self::All(all)
+            }
+            (one, other) => Self::All(vec![one, other]),
+        }
+    }
+
+    /// Takes one membership out of the top level, to be the list that is walked, and leaves the rest.
+    pub(crate) fn split_member(self) -> (Option<Member>, Self) {
+        match self {
+            Self::Member(member) => (Some(member), Self::always()),
+            Self::All(mut all) => {
+                // Conditions that wrap a single one are unwrapped, so that nesting does not hide the list.
+                for position in 0..all.len() {
+                    if matches!(all[position], Self::Member(_) | Self::All(_)) {
+                        let (member, rest) = all.remove(position).split_member();
+                        all.insert(position, rest);
+                        if member.is_some() {
+                            return (member, Self::All(all));
+                        }
+                    }
+                }
+                (None, Self::All(all))
+            }
+            other => (None, other),
+        }
+    }
+
+    /// Whether it demands nothing.
+    pub(crate) fn is_always(&self) -> bool {
+        matches!(self, Self::All(all) if all.iter().all(Self::is_always))
+    }
+
+    /// The condition over the row `alias`.
+    pub(crate) fn to_sql(&self, sql: &mut Sql<'_>, alias: &str) -> String {
+        match self {
+            Self::All(all) => Self::join(all, sql, alias, " AND ", "TRUE"),
+            Self::Any(any) => Self::join(any, sql, alias, " OR ", "FALSE"),
+            Self::Not(inner) => format!("NOT coalesce({}, FALSE)", inner.to_sql(sql, alias)),
+            Self::Compare(column, operator, value) => {
+                let value = sql.bind(value.clone());
+                format!("{alias}.{column} {operator} {value}")
+            }
+            Self::In(_, values) if values.is_empty() => "FALSE".to_owned(),
+            Self::In(column, values) => {
+                let values: Vec<String> = values.iter().map(|value| sql.bind(value.clone())).collect();
+                format!("{alias}.{column} IN ({})", values.join(", "))
+            }
+            Self::Null(column, true) => format!("{alias}.{column} IS NULL"),
+            Self::Null(column, false) => format!("{alias}.{column} IS NOT NULL"),
+            Self::Contains(columns, text) => {
+                let words = sql.bind(text.clone());
+                let any: Vec<String> =
+                    columns.iter().map(|column| sql.contains(&format!("{alias}.{column}"), &words)).collect();
+                format!("({})", any.join(" OR "))
+            }
+            Self::Member(member) => {
+                let value = sql.bind(member.value.clone());
+                format!(
+                    "EXISTS (SELECT 1 FROM {table} m WHERE m.{list} = {value} AND m.{row} = {alias}.id)",
+                    table = member.table,
+                    list = member.list,
+                    row = member.row
+                )
+            }
+            Self::Matches(template, value) => {
+                let value = sql.bind(value.clone());
+                Sql::on(template, alias).replace("{}", &value)
+            }
+            Self::Exists { table, column, key, condition } => {
+                let other = sql.alias();
+                let condition = condition.to_sql(sql, &other);
+                format!("EXISTS (SELECT 1 FROM {table} {other} WHERE {other}.{column} = {alias}.{key} AND {condition})")
+            }
+        }
+    }
+
+    fn join(list: &[Self], sql: &mut Sql<'_>, alias: &str, operator: &str, empty: &str) -> String {
+        let parts: Vec<String> = list.iter().filter(|one| !one.is_always()).map(|one| one.to_sql(sql, alias)).collect();
+        match parts.as_slice() {
+            [] if list.is_empty() || operator == " AND " => empty.to_owned(),
+            [] => "TRUE".to_owned(),
+            _ if operator == " OR " && parts.len() < list.len() => "TRUE".to_owned(),
+            [one] => one.clone(),
+            _ => format!("({})", parts.join(operator)),
+        }
+    }
+}

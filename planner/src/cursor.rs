@@ -1,0 +1,58 @@
+//! Cursors: where a page begins, as the values of the sort keys of one row. Written by the database (`Sql::cursor`), read
+//! here; opaque to callers.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::Value;
+
+use crate::Refusal;
+use crate::noun::SortType;
+
+/// The values of a cursor, in the order of the keys, the row's own key last.
+pub(crate) fn read(cursor: &str, kinds: &[SortType]) -> Result<Vec<Value>, Refusal> {
+    let refusal =
+        || Refusal(format!("`{cursor}` is no cursor of this list: pass one that a page of the same order gave"));
+    let bytes = unhex(cursor).ok_or_else(refusal)?;
+    let values: Vec<serde_json::Value> = serde_json::from_slice(&bytes).map_err(|_| refusal())?;
+    if values.len() != kinds.len() {
+        return Err(refusal());
+    }
+    values.iter().zip(kinds).map(|(value, kind)| bound(value, *kind).ok_or_else(refusal)).collect()
+}
+
+fn bound(value: &serde_json::Value, kind: SortType) -> Option<Value> {
+    Some(match kind {
+        SortType::Integer => value.as_i64()?.into(),
+        SortType::Text => value.as_str()?.into(),
+        SortType::Date => value.as_str()?.parse::<NaiveDate>().ok()?.into(),
+        SortType::Moment => value.as_str()?.parse::<DateTime<Utc>>().ok()?.into(),
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if digits.len() % 2 != 0 || digits.len() > 4096 {
+        return None;
+    }
+    let digit = |byte: u8| (byte as char).to_digit(16);
+    digits.chunks_exact(2).map(|pair| Some((digit(pair[0])? * 16 + digit(pair[1])?) as u8)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_or_refused() {
+        let hex: String = br#"["2022-12-31",7]"#.iter().map(|byte| format!("{byte:02x}")).collect();
+        let date = NaiveDate::from_ymd_opt(2022, 12, 31);
+        assert_eq!(read(&hex, &[SortType::Date, SortType::Integer]), Ok(vec![date.into(), 7_i64.into()]));
+        for (bad, kinds) in [
+            ("zz", [SortType::Date, SortType::Integer].as_slice()),
+            ("5b5d", &[SortType::Integer]),
+            (&hex, &[SortType::Integer, SortType::Integer]),
+            (&hex, &[SortType::Date]),
+        ] {
+            assert!(read(bad, kinds).is_err(), "{bad}");
+        }
+    }
+}

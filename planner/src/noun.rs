@@ -1,0 +1,145 @@
+//! The description of a noun: one list of fields, each with its GraphQL type, its words and its place in the database, from
+//! which both the schema and the statements are made.
+
+use async_graphql::registry::Registry;
+use sea_orm::Value;
+
+use crate::sql::Sql;
+
+/// Something that the API speaks of. Implemented by `noun!` on a type without values: a noun is only ever described.
+pub trait Noun: Send + Sync + 'static {
+    /// What its lists are filtered by.
+    type Filter: async_graphql::InputType + crate::Filter;
+    /// What its lists are ordered by.
+    type Order: async_graphql::InputType + Order;
+
+    /// The description.
+    fn table() -> &'static Table;
+}
+
+/// One entry of `orderBy`.
+pub trait Order {
+    /// What to compare.
+    fn key(&self) -> SortKey;
+    /// Largest first.
+    fn descending(&self) -> bool;
+}
+
+/// A never-null expression that rows are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortKey {
+    /// The expression over `{t}`.
+    pub expression: &'static str,
+    /// The column, where the expression is just one: a list that carries it is walked in its own order.
+    pub column: Option<&'static str>,
+    /// How its values are read back from a cursor.
+    pub kind: SortType,
+}
+
+/// The type of a sort key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortType {
+    /// A number.
+    Integer,
+    /// Text.
+    Text,
+    /// A local date.
+    Date,
+    /// A moment.
+    Moment,
+}
+
+impl SortKey {
+    /// A key that is just a column, declared NOT NULL.
+    pub const fn column(template: &'static str, column: &'static str, kind: SortType) -> Self {
+        Self { expression: template, column: Some(column), kind }
+    }
+}
+
+/// The description of a noun.
+pub struct Table {
+    /// Its name in the schema.
+    pub name: &'static str,
+    /// What it is, in the schema's words.
+    pub description: &'static str,
+    /// Where its rows are: a table's name, or a subquery in parentheses.
+    pub source: &'static str,
+    /// What its global ids begin with; none for rows that have no identity of their own.
+    pub prefix: Option<&'static str>,
+    /// The order of its lists when the caller asks for none.
+    pub order: &'static [SortKey],
+    /// The kept number of all rows, as a subquery, where one is kept.
+    pub total: Option<&'static str>,
+    /// Its fields, in the schema's order.
+    pub fields: Vec<Field>,
+}
+
+/// One field of a noun.
+pub struct Field {
+    /// Its name in the schema.
+    pub name: &'static str,
+    /// What it is, in the schema's words.
+    pub description: &'static str,
+    /// Registers its type and returns its name.
+    pub register: fn(&mut Registry) -> String,
+    /// Registers its arguments.
+    pub arguments: fn(&mut Registry) -> Vec<async_graphql::registry::MetaInputValue>,
+    /// Where its value comes from.
+    pub kind: Kind,
+}
+
+/// Where a field's value comes from.
+pub enum Kind {
+    /// The global id: the noun's prefix and the row's key.
+    Id,
+    /// A column.
+    Column(&'static str),
+    /// A boolean column.
+    Boolean(&'static str),
+    /// An expression over the row `{t}`, written by the function for the given alias.
+    Expression(fn(&mut Sql<'_>, &str) -> String),
+    /// Columns that a function of the program turns into the value after the statement ran: the expression and the
+    /// function's name.
+    Finished(fn(&mut Sql<'_>, &str) -> String, &'static str),
+    /// Fields of the same row under a name of their own.
+    Embedded(fn() -> &'static Table),
+    /// The row of another noun whose key is in this column.
+    One(fn() -> &'static Table, &'static str),
+    /// A row of another noun, found by an expression for its key.
+    Found(fn() -> &'static Table, fn(&mut Sql<'_>, &str) -> String),
+    /// A plain list of another noun's rows, in their default order.
+    List(fn() -> &'static Table, Link),
+    /// A connection to another noun's rows.
+    Many(fn() -> &'static Table, Link, PageArguments),
+}
+
+/// How the rows of a list belong to their owner.
+#[derive(Debug, Clone, Copy)]
+pub enum Link {
+    /// The row's column holds the owner's key.
+    Column(&'static str),
+    /// A table or subquery of pairs: source, the owner's column, the row's column.
+    Through(&'static str, &'static str, &'static str),
+}
+
+/// Reads `filter` and `orderBy` of a connection; made by `page_arguments`.
+#[derive(Clone, Copy)]
+pub struct PageArguments {
+    /// The filter as a condition.
+    pub(crate) filter: fn(Option<async_graphql::Value>) -> Result<crate::Condition, crate::Refusal>,
+    /// The order as keys with their direction.
+    pub(crate) order: fn(Option<async_graphql::Value>) -> Result<Vec<(SortKey, bool)>, crate::Refusal>,
+}
+
+impl Table {
+    /// The field of a name; the schema has validated that it exists.
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The key in a global id, unless the id is some other noun's.
+    pub fn key(&self, id: &str) -> Option<Value> {
+        let key: i64 = id.strip_prefix(self.prefix?)?.strip_prefix('_')?.parse().ok()?;
+        Some(key.into())
+    }
+}

@@ -1,0 +1,163 @@
+//! The text of a statement under construction: bound values, aliases, and the few functions that the two databases spell
+//! differently. This is the only file that asks which database it is.
+
+use std::fmt::Write as _;
+
+use sea_orm::{DbBackend, Value};
+
+/// The most members in one call of the JSON object function; PostgreSQL takes 100 arguments.
+const OBJECT_CHUNK: usize = 45;
+
+/// A statement under construction. Expressions are plain text that may hold the placeholders which `bind` hands out.
+pub struct Sql<'a> {
+    backend: DbBackend,
+    values: Vec<Value>,
+    aliases: usize,
+    facts: &'a [(&'static str, Value)],
+    bound_facts: Vec<(&'static str, String)>,
+}
+
+impl<'a> Sql<'a> {
+    /// An empty statement; `facts` are values that expressions may name, such as today's date.
+    pub fn new(backend: DbBackend, facts: &'a [(&'static str, Value)]) -> Self {
+        Self { backend, values: Vec::new(), aliases: 0, facts, bound_facts: Vec::new() }
+    }
+
+    /// The values bound so far, in the order of their placeholders.
+    pub fn into_values(self) -> Vec<Value> {
+        self.values
+    }
+
+    /// The database that the statement is for.
+    pub fn backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.backend == DbBackend::Postgres
+    }
+
+    /// Binds a value and returns its placeholder.
+    pub fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    /// The placeholder of a named fact, bound once however often it is used; an unknown name is NULL.
+    pub fn fact(&mut self, name: &'static str) -> String {
+        if let Some((_, placeholder)) = self.bound_facts.iter().find(|(bound, _)| *bound == name) {
+            return placeholder.clone();
+        }
+        let Some((_, value)) = self.facts.iter().find(|(known, _)| *known == name) else {
+            return "NULL".to_owned();
+        };
+        let placeholder = self.bind(value.clone());
+        self.bound_facts.push((name, placeholder.clone()));
+        placeholder
+    }
+
+    /// A fresh table alias.
+    pub fn alias(&mut self) -> String {
+        self.aliases += 1;
+        format!("t{}", self.aliases)
+    }
+
+    /// `{t}` in a template stands for the alias of the row at hand.
+    pub fn on(template: &str, alias: &str) -> String {
+        template.replace("{t}", alias)
+    }
+
+    /// A boolean as a JSON boolean.
+    pub fn boolean(&self, expression: &str) -> String {
+        if self.is_postgres() {
+            format!("({expression})")
+        } else {
+            format!("json(CASE ({expression}) WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)")
+        }
+    }
+
+    /// Marks text that is JSON as JSON: SQLite forgets it at the border of a subquery.
+    pub fn json(&self, expression: &str) -> String {
+        if self.is_postgres() { expression.to_owned() } else { format!("json({expression})") }
+    }
+
+    /// A JSON object of (key, value) members, in their order.
+    pub fn object(&self, members: &[(String, String)]) -> String {
+        let function = if self.is_postgres() { "json_build_object" } else { "json_object" };
+        let chunk = |members: &[(String, String)]| {
+            let mut call = format!("{function}(");
+            for (index, (key, value)) in members.iter().enumerate() {
+                let _ = write!(call, "{}'{key}', {value}", if index == 0 { "" } else { ", " });
+            }
+            call + ")"
+        };
+        if members.len() <= OBJECT_CHUNK {
+            return chunk(members);
+        }
+        // Objects too wide for one call are joined as text: without the closing brace of one and the opening of the next.
+        let parts: Vec<String> = members.chunks(OBJECT_CHUNK).map(chunk).collect();
+        let cast = |part: &str| if self.is_postgres() { format!("{part}::text") } else { part.to_owned() };
+        let last = parts.len() - 1;
+        let pieces: Vec<String> = parts
+            .iter()
+            .enumerate()
+            .map(|(index, part)| {
+                let text = cast(part);
+                let open = if index == 0 { text.clone() } else { format!("substr({text}, 2)") };
+                if index == last { open } else { format!("substr({open}, 1, length({open}) - 1)") }
+            })
+            .collect();
+        let joined = pieces.join(" || ',' || ");
+        if self.is_postgres() { format!("({joined})::json") } else { format!("json({joined})") }
+    }
+
+    /// A JSON array of the group's values, `[]` for an empty group.
+    pub fn array(&self, element: &str, order: &str, only: Option<&str>) -> String {
+        let filter = only.map(|only| format!(" FILTER (WHERE {only})")).unwrap_or_default();
+        if self.is_postgres() {
+            format!("coalesce(json_agg({element} ORDER BY {order}){filter}, '[]'::json)")
+        } else {
+            format!("json_group_array(json({element}) ORDER BY {order}){filter}")
+        }
+    }
+
+    /// The first of the group's texts in the given order, NULL for an empty group.
+    pub fn first(&self, element: &str, order: &str, only: Option<&str>) -> String {
+        let function = if self.is_postgres() { "json_agg" } else { "json_group_array" };
+        let filter = only.map(|only| format!(" FILTER (WHERE {only})")).unwrap_or_default();
+        format!("({function}({element} ORDER BY {order}){filter} ->> 0)")
+    }
+
+    /// An opaque cursor: the hexadecimal form of the JSON array of the given expressions.
+    pub fn cursor(&self, keys: &[String]) -> String {
+        let keys = keys.join(", ");
+        if self.is_postgres() {
+            format!("encode(convert_to(json_build_array({keys})::text, 'UTF8'), 'hex')")
+        } else {
+            format!("lower(hex(json_array({keys})))")
+        }
+    }
+
+    /// The whole days from one date to another, as a number that divides without rounding.
+    pub fn days_between(&self, from: &str, to: &str) -> String {
+        if self.is_postgres() {
+            format!("(({to})::date - ({from})::date)::float8")
+        } else {
+            format!("(julianday({to}) - julianday({from}))")
+        }
+    }
+
+    /// Whether a text contains another, letter case aside for Latin letters.
+    pub fn contains(&self, text: &str, words: &str) -> String {
+        if self.is_postgres() {
+            format!("strpos(lower({text}), lower({words})) > 0")
+        } else {
+            format!("instr(lower({text}), lower({words})) > 0")
+        }
+    }
+
+    /// The statement's only column, as text.
+    pub fn as_text(&self, expression: &str) -> String {
+        if self.is_postgres() { format!("({expression})::text") } else { expression.to_owned() }
+    }
+}
