@@ -1,1 +1,28 @@
-//! x
+//! One door of the house: GraphQL over HTTP. `http` speaks the protocol, `schema` puts the nouns together, every noun has
+//! one file with its type, its filter, its order and what is done to it.
+
+mod assignment;
+mod check;
+mod context;
+mod deadline;
+mod error;
+mod filter;
+mod graphiql;
+mod http;
+mod mail;
+mod measure;
+mod order;
+mod problem;
+mod progress_report;
+mod query;
+mod region;
+mod responsible_party;
+mod round;
+mod schedule;
+mod schema;
+mod statistics;
+mod unit;
+
+pub use context::{Clock, Door, Occurrences};
+pub use http::{Probe, routes};
+pub use schema::sdl;

@@ -5,7 +5,7 @@ use sea_orm::Value;
 use crate::sql::Sql;
 
 /// What a row must satisfy. Columns are named without their table; the planner adds the alias.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Condition {
     /// Every one holds; an empty list always does.
     All(Vec<Condition>),
@@ -25,6 +25,8 @@ pub enum Condition {
     Member(Member),
     /// An expression of the caller's over `{t}`, with one value at `{}`.
     Matches(&'static str, Value),
+    /// What the function writes over the row holds, or (false) does not.
+    Holds(fn(&mut Sql<'_>, &str) -> String, bool),
     /// A row of another table whose `column` equals this row's `key` satisfies the condition.
     Exists {
         /// The other table.
@@ -153,6 +155,10 @@ impl Condition {
             Self::Matches(template, value) => {
                 let value = sql.bind(value.clone());
                 Sql::on(template, alias).replace("{}", &value)
+            }
+            Self::Holds(write, wanted) => {
+                let expression = write(sql, alias);
+                if *wanted { format!("({expression})") } else { format!("NOT coalesce({expression}, FALSE)") }
             }
             Self::Exists { table, column, key, condition } => {
                 let other = sql.alias();

@@ -15,7 +15,7 @@ mod selection;
 mod sql;
 
 pub use condition::{Condition, Filter, Member};
-pub use noun::{Field, Kind, Link, Noun, Order, PageArguments, SortKey, SortType, Table};
+pub use noun::{Field, Kind, Link, Listed, Noun, Order, PageArguments, SortKey, SortType, Table};
 pub use page::{DEFAULT_PAGE, MAX_PAGE};
 pub use plan::{Root, Statement, plan};
 pub use run::{Finishers, Run};

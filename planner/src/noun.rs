@@ -8,13 +8,16 @@ use crate::sql::Sql;
 
 /// Something that the API speaks of. Implemented by `noun!` on a type without values: a noun is only ever described.
 pub trait Noun: Send + Sync + 'static {
+    /// The description.
+    fn table() -> &'static Table;
+}
+
+/// A noun that is paged through.
+pub trait Listed: Noun {
     /// What its lists are filtered by.
     type Filter: async_graphql::InputType + crate::Filter;
     /// What its lists are ordered by.
     type Order: async_graphql::InputType + Order;
-
-    /// The description.
-    fn table() -> &'static Table;
 }
 
 /// One entry of `orderBy`.

@@ -10,7 +10,7 @@ use async_graphql::registry::{CacheControl, Deprecation, MetaField, MetaInputVal
 use async_graphql::{ContextSelectionSet, InputType, Name, OutputType, Positioned, ServerResult, Value};
 use async_graphql_value::RAW_VALUE_TOKEN;
 
-use crate::noun::{Field, Noun, Order, PageArguments, SortKey, Table};
+use crate::noun::{Field, Listed, Noun, Order, PageArguments, SortKey, Table};
 use crate::{Condition, Filter, Refusal};
 
 /// A type that a field may have: its registration, and whether the schema marks it non-null.
@@ -164,16 +164,16 @@ impl Field {
 }
 
 /// The arguments of a connection, and how they are read.
-pub const fn page_arguments<N: Noun>() -> PageArguments {
+pub const fn page_arguments<N: Listed>() -> PageArguments {
     PageArguments { filter: read_filter::<N>, order: read_order::<N> }
 }
 
-fn read_filter<N: Noun>(value: Option<Value>) -> Result<Condition, Refusal> {
+fn read_filter<N: Listed>(value: Option<Value>) -> Result<Condition, Refusal> {
     let filter = Option::<N::Filter>::parse(value).map_err(|error| Refusal(format!("filter: {}", worded(error))))?;
     Ok(filter.map_or_else(Condition::always, |filter| filter.condition()))
 }
 
-fn read_order<N: Noun>(value: Option<Value>) -> Result<Vec<(SortKey, bool)>, Refusal> {
+fn read_order<N: Listed>(value: Option<Value>) -> Result<Vec<(SortKey, bool)>, Refusal> {
     let order =
         Option::<Vec<N::Order>>::parse(value).map_err(|error| Refusal(format!("orderBy: {}", worded(error))))?;
     Ok(order.unwrap_or_default().iter().map(|entry| (entry.key(), entry.descending())).collect())
@@ -184,7 +184,7 @@ fn worded<T: InputType>(error: async_graphql::InputValueError<T>) -> String {
 }
 
 /// Registers the arguments of a connection.
-pub fn register_page_arguments<N: Noun>(registry: &mut Registry) -> Vec<MetaInputValue> {
+pub fn register_page_arguments<N: Listed>(registry: &mut Registry) -> Vec<MetaInputValue> {
     let size = "A page has 50 rows unless `first` or `last` says otherwise, and 200 at most.";
     vec![
         argument::<Option<i32>>(registry, "first", &format!("How many rows from the front. {size}"), None),
@@ -272,11 +272,11 @@ described!(PageInfo, [], "PageInfo".to_owned(), |registry| {
 /// ```text
 /// noun! {
 ///     /// What it is.
-///     pub Measure from "measure" as "measure" { filter: MeasureFilter, order: MeasureOrder, by: [POSITION], total: None }
+///     pub Measure from "measure" as "measure" { order: &[POSITION], total: None, filter: MeasureFilter, by: MeasureOrder }
 ///     /// What the field is.
 ///     content: String = Kind::Column("content");
-///     /// Connections take the page arguments.
-///     assignments: Connection<Assignment> = Kind::Many(…);
+///     /// A list that is paged through.
+///     assignments(pages Assignment): Connection<Assignment> = Link::Column("measure_id");
 /// }
 /// ```
 #[macro_export]
@@ -284,35 +284,37 @@ macro_rules! noun {
     (
         $(#[doc = $about:literal])+
         $visibility:vis $name:ident from $source:literal $(as $prefix:literal)?
-        { filter: $filter:ty, order: $order:ty, by: $by:expr, total: $total:expr }
-        $( $(#[doc = $words:literal])+ $field:ident $(($arguments:expr))? : $type:ty = $kind:expr; )+
+        { order: $order:expr, total: $total:expr $(, filter: $filter:ty, by: $by:ty)? }
+        $( $(#[doc = $words:literal])+ $field:ident $(($($arguments:tt)+))? : $type:ty = $kind:expr; )+
     ) => {
         $(#[doc = $about])+
         $visibility enum $name {}
 
         impl $crate::Noun for $name {
-            type Filter = $filter;
-            type Order = $order;
-
             fn table() -> &'static $crate::Table {
                 static TABLE: std::sync::LazyLock<$crate::Table> = std::sync::LazyLock::new(|| $crate::Table {
                     name: stringify!($name),
                     description: concat!($($about, "\n"),+).trim(),
                     source: $source,
                     prefix: None$(.or(Some($prefix)))?,
-                    order: $by,
+                    order: const { $order },
                     total: $total,
                     fields: vec![$($crate::Field {
                         name: stringify!($field),
                         description: concat!($($words, "\n"),+).trim(),
                         register: <$type as $crate::FieldType>::register,
-                        arguments: $crate::noun!(@arguments $($arguments)?),
-                        kind: $kind,
+                        arguments: $crate::noun!(@arguments $($($arguments)+)?),
+                        kind: $crate::noun!(@kind $kind $(, $($arguments)+)?),
                     }),+],
                 });
                 &TABLE
             }
         }
+
+        $(impl $crate::Listed for $name {
+            type Filter = $filter;
+            type Order = $by;
+        })?
 
         impl async_graphql::OutputType for $name {
             fn type_name() -> std::borrow::Cow<'static, str> {
@@ -333,5 +335,10 @@ macro_rules! noun {
         }
     };
     (@arguments) => { |_| Vec::new() };
+    (@arguments pages $of:ty) => { $crate::register_page_arguments::<$of> };
     (@arguments $arguments:expr) => { $arguments };
+    (@kind $kind:expr, pages $of:ty) => {
+        $crate::Kind::Many(<$of as $crate::Noun>::table, $kind, $crate::page_arguments::<$of>())
+    };
+    (@kind $kind:expr $(, $($rest:tt)+)?) => { $kind };
 }

@@ -1,1 +1,16 @@
-//! x
+//! The other door: time. tokio-cron-scheduler rings once a minute (`doorbell`); the truth is in tables: which occurrences
+//! are due (`pattern`, `tick`), what each job does (`jobs`, one file each), and mail on its way (`letter`, `post`).
+
+mod doorbell;
+mod jobs;
+mod letter;
+mod pattern;
+mod post;
+mod tick;
+
+pub use doorbell::Doorbell;
+pub use jobs::{Deliver, JOBS, Job, Rehearsal, Work, find};
+pub use letter::Letters;
+pub use pattern::Pattern;
+pub use post::{Post, PostError};
+pub use tick::{Bench, Ran, ensure_schedules, run_at, tick};

@@ -1,0 +1,75 @@
+//! Checks (自查、核查、抽查) that were made.
+
+use async_graphql::{Enum, ID};
+use chrono::NaiveDate;
+use planner::{Condition, Kind, Noun, SortKey, SortType, noun};
+use sea_orm::ActiveEnum;
+
+use crate::assignment::Assignment;
+use crate::filter::{IdFilter, TextFilter, filter};
+use crate::order::order;
+use crate::unit::Unit;
+
+/// Who checks.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::check::CheckKind")]
+pub(crate) enum CheckKind {
+    /// 自查, by the county, every quarter.
+    SelfInspection,
+    /// 核查, by the city, every half-year.
+    Verification,
+    /// 抽查, by the region, every year.
+    SpotCheck,
+}
+
+/// What came out of a check.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::check::CheckResult")]
+pub(crate) enum CheckResult {
+    /// 通过
+    Passed,
+    /// 不通过
+    Failed,
+}
+
+const DUE_ON: SortKey = SortKey::column("{t}.due_on", "due_on", SortType::Date);
+
+noun! {
+    /// A check that was made of an assignment, for one period.
+    pub(crate) Check from "\"check\"" as "check" { order: &[DUE_ON], total: None, filter: CheckFilter, by: CheckOrder }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// Who checked.
+    kind: CheckKind = Kind::Column("kind");
+    /// The period that it covers: `2023Q1`, `2023H1` or `2023`.
+    period: String = Kind::Column("period");
+    /// The last day of that period.
+    dueOn: NaiveDate = Kind::Column("due_on");
+    /// What came out.
+    result: CheckResult = Kind::Column("result");
+    /// What was found.
+    findings: Option<String> = Kind::Column("findings");
+    /// When it was made.
+    checkedOn: NaiveDate = Kind::Column("checked_on");
+    /// The unit that made it.
+    checker: Option<Unit> = Kind::One(<Unit as Noun>::table, "checker_id");
+    /// What was checked.
+    assignment: Assignment = Kind::One(<Assignment as Noun>::table, "assignment_id");
+}
+
+order! { CheckOrder by CheckOrderField {
+    /// The last day of the period.
+    DueOn = DUE_ON,
+} }
+
+filter! {
+    /// Demands on checks.
+    CheckFilter {
+        /// Who checked.
+        kind: CheckKind = |kind| Condition::Compare("kind", "=", entity::check::CheckKind::from(*kind).to_value().into()),
+        /// The period.
+        period: TextFilter = |period| period.condition("period", &["period"]),
+        /// What was checked.
+        assignment: IdFilter = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+    }
+}

@@ -1,0 +1,94 @@
+//! Mails: the outbox, for administrators.
+
+use async_graphql::{Enum, ID};
+use chrono::{DateTime, NaiveDate, Utc};
+use planner::{Condition, Kind, Link, Noun, SortKey, SortType, noun};
+use sea_orm::ActiveEnum;
+
+use crate::filter::{TextFilter, filter};
+use crate::measure::Measure;
+use crate::order::order;
+use crate::unit::Unit;
+
+/// Where a mail is on its way.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::mail::MailState")]
+pub(crate) enum MailState {
+    /// Waiting for its next attempt.
+    Queued,
+    /// Claimed by a sender.
+    Sending,
+    /// Taken by the mail server.
+    Sent,
+    /// Refused for good; can be requeued.
+    Failed,
+    /// Nothing was left to say when it was due.
+    Cancelled,
+}
+
+const CREATED_AT: SortKey = SortKey::column("{t}.created_at", "created_at", SortType::Moment);
+
+noun! {
+    /// A mail of the outbox: one digest per kind, recipient and local day.
+    pub(crate) Mail from "mail" as "mail" { order: &[CREATED_AT], total: None, filter: MailFilter, by: MailOrder }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// The reminder's name: `overdue`, `due-soon` …
+    kind: String = Kind::Column("kind");
+    /// The address.
+    to: String = Kind::Column("recipient");
+    /// The unit addressed.
+    unit: Option<Unit> = Kind::One(<Unit as Noun>::table, "unit_id");
+    /// The subject.
+    subject: String = Kind::Column("subject");
+    /// The day that it speaks of.
+    localDay: NaiveDate = Kind::Column("local_day");
+    /// Where it is on its way.
+    state: MailState = Kind::Column("state");
+    /// How often delivery was tried.
+    attempts: i32 = Kind::Column("attempts");
+    /// Not before this moment is it tried (again).
+    nextAttemptAt: DateTime<Utc> = Kind::Column("next_attempt_at");
+    /// When a server took it.
+    sentAt: Option<DateTime<Utc>> = Kind::Column("sent_at");
+    /// What the server or the network last said.
+    lastError: Option<String> = Kind::Column("last_error");
+    /// Why it was queued, or cancelled.
+    reason: String = Kind::Column("reason");
+    /// What it speaks of.
+    items: Vec<MailItem> = Kind::List(<MailItem as Noun>::table, Link::Column("mail_id"));
+    /// When it was queued.
+    createdAt: DateTime<Utc> = Kind::Column("created_at");
+}
+
+noun! {
+    /// One line of a digest.
+    pub(crate) MailItem from "mail_item" {
+        order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
+        total: None
+    }
+    /// The measure that it is about.
+    measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
+    /// The date that the reminder is about.
+    dueOn: Option<NaiveDate> = Kind::Column("due_on");
+}
+
+order! { MailOrder by MailOrderField {
+    /// When it was queued.
+    CreatedAt = CREATED_AT,
+} }
+
+filter! {
+    /// Demands on mails.
+    MailFilter {
+        /// The reminder's name.
+        kind: TextFilter = |kind| kind.condition("kind", &["kind"]),
+        /// The address.
+        to: TextFilter = |to| to.condition("recipient", &["recipient"]),
+        /// It is in one of these states.
+        state: Vec<MailState> = |states| Condition::In(
+            "state",
+            states.iter().map(|state| entity::mail::MailState::from(*state).to_value().into()).collect(),
+        ),
+    }
+}

@@ -1,0 +1,123 @@
+//! Measures (整改措施).
+
+use async_graphql::ID;
+use chrono::{DateTime, NaiveDate, Utc};
+use planner::{Condition, Connection, Kind, Link, SortKey, SortType, Sql, noun};
+
+use crate::assignment::{Assignment, Status};
+use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
+use crate::filter::{DateFilter, DateTimeFilter, IdFilter, RegionFilter, TextFilter, filter};
+use crate::order::order;
+use crate::problem::Problem;
+use crate::region::Region;
+use crate::responsible_party::ResponsibleParty;
+use crate::round::InspectionRound;
+use crate::unit::Unit;
+
+const POSITION: SortKey = SortKey::column("{t}.position", "position", SortType::Integer);
+const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", SortType::Moment);
+
+fn pace(sql: &mut Sql<'_>, measure: &str) -> String {
+    ledger::pace::sql(sql, measure, measure)
+}
+
+fn overdue(sql: &mut Sql<'_>, measure: &str) -> String {
+    format!("coalesce(({}) = 'OVERDUE', FALSE)", pace(sql, measure))
+}
+
+/// The units that a measure names and those that were assigned to answer for its stand-ins, each once.
+const RESPONSIBLE_UNITS: &str = "(SELECT measure_id, unit_id FROM responsible_party WHERE unit_id IS NOT NULL \
+    UNION SELECT measure_id, unit_id FROM assignment)";
+
+noun! {
+    /// What is to be done about a problem (整改措施).
+    pub(crate) Measure from "measure" as "measure" {
+        order: &[POSITION],
+        total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'MEASURE' AND region_id = (SELECT id FROM region WHERE parent_id IS NULL)"),
+        filter: MeasureFilter,
+        by: MeasureOrder
+    }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// The number as printed; numbers have gaps. Null where none is printed.
+    number: Option<String> = Kind::Column("number");
+    /// The text.
+    content: String = Kind::Column("content");
+    /// Its deadline.
+    deadline: Deadline = Kind::Embedded(<Deadline as planner::Noun>::table);
+    /// The steps of a deadline that names several dates.
+    milestones: Vec<Milestone> = Kind::List(<Milestone as planner::Noun>::table, OF_MEASURE);
+    /// The least advanced of its assignments, or what the ledger stated.
+    status: Status = Kind::Column("status");
+    /// When the status was stated, for one that no assignment backs; null when it is rolled up.
+    statusStatedOn: Option<NaiveDate> = Kind::Column("status_stated_on");
+    /// How far it is against its time today; null when it is not applicable.
+    pace: Option<Pace> = Kind::Expression(pace);
+    /// When the last of its assignments was completed (完成).
+    completedOn: Option<NaiveDate> = Kind::Column("completed_on");
+    /// The problem that it mends.
+    problem: Problem = Kind::One(<Problem as planner::Noun>::table, "problem_id");
+    /// The round of that problem.
+    round: InspectionRound = Kind::One(<InspectionRound as planner::Noun>::table, "round_id");
+    /// The region that issued it.
+    region: Region = Kind::One(<Region as planner::Noun>::table, "region_id");
+    /// The lead unit (牵头单位); null where the ledger names no units.
+    leadUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "lead_unit_id");
+    /// The supervising unit (督导单位).
+    supervisingUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "supervising_unit_id");
+    /// The responsible parties as printed: units, and stand-ins such as 各县（区）.
+    responsibleParties(pages ResponsibleParty): Connection<ResponsibleParty> = Link::Column("measure_id");
+    /// The concrete units: those named, and those assigned to answer for the stand-ins.
+    responsibleUnits(pages Unit): Connection<Unit> = Link::Through(RESPONSIBLE_UNITS, "measure_id", "unit_id");
+    /// Who answers what for it.
+    assignments(pages Assignment): Connection<Assignment> = Link::Column("measure_id");
+    /// Grows with every change.
+    version: i32 = Kind::Column("version");
+    /// When it entered the ledger.
+    createdAt: DateTime<Utc> = Kind::Column("created_at");
+    /// When it last changed.
+    updatedAt: DateTime<Utc> = Kind::Column("updated_at");
+}
+
+order! { MeasureOrder by MeasureOrderField {
+    /// The latest date of the deadline; those without one come last.
+    DueOn = DUE_ORDER,
+    /// The place within its problem.
+    Position = POSITION,
+    /// The last change.
+    UpdatedAt = UPDATED_AT,
+} }
+
+filter! {
+    /// Demands on measures.
+    MeasureFilter {
+        /// Where it was issued or is answered.
+        region: RegionFilter = |region| region.listed(
+            "measure_region",
+            "measure_id",
+            "SELECT amount FROM region_tally WHERE noun = 'MEASURE' AND region_id = {}",
+        ),
+        /// The round of its problem.
+        round: IdFilter = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
+        /// The problem that it mends.
+        problem: IdFilter = |problem| problem.condition("problem_id", <Problem as planner::Noun>::table()),
+        /// The lead unit.
+        lead_unit: IdFilter = |unit| unit.condition("lead_unit_id", <Unit as planner::Noun>::table()),
+        /// Its text.
+        text: TextFilter = |text| text.condition("content", &["content"]),
+        /// The number as printed.
+        number: TextFilter = |number| number.condition("number", &["number"]),
+        /// Its status is one of these.
+        status: Vec<Status> = |statuses| Condition::In("status", crate::assignment::codes(statuses)),
+        /// The latest date of its deadline.
+        due_on: DateFilter = |day| day.condition("due_on"),
+        /// Whether it goes on for good (长期坚持).
+        ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
+        /// Whether it is open past its deadline today.
+        overdue: bool = |wanted| Condition::Holds(overdue, *wanted),
+        /// Whether it is completed.
+        completed: bool = |completed| Condition::Null("completed_on", !completed),
+        /// The last change.
+        updated_at: DateTimeFilter = |at| at.condition("updated_at"),
+    }
+}

@@ -1,0 +1,112 @@
+//! Problems (反馈问题).
+
+use async_graphql::ID;
+use chrono::{DateTime, NaiveDate, Utc};
+use planner::{Condition, Connection, Kind, Link, SortKey, SortType, noun};
+
+use crate::assignment::Status;
+use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM};
+use crate::filter::{DateFilter, DateTimeFilter, IdFilter, RegionFilter, TextFilter, filter};
+use crate::measure::Measure;
+use crate::order::order;
+use crate::region::Region;
+use crate::round::InspectionRound;
+
+const POSITION: SortKey = SortKey::column("{t}.position", "position", SortType::Integer);
+const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", SortType::Moment);
+
+noun! {
+    /// A problem that an inspection fed back (反馈问题).
+    pub(crate) Problem from "problem" as "problem" {
+        order: &[POSITION],
+        total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'PROBLEM' AND region_id = (SELECT id FROM region WHERE parent_id IS NULL)"),
+        filter: ProblemFilter,
+        by: ProblemOrder
+    }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// The number as printed; numbers have gaps. Null where none is printed.
+    number: Option<String> = Kind::Column("number");
+    /// The first sentence.
+    title: String = Kind::Column("title");
+    /// The rest of the text.
+    description: Option<String> = Kind::Column("description");
+    /// What is to be reached (整改目标).
+    goal: Option<String> = Kind::Column("goal");
+    /// Its deadline, as printed beside it: it may lie before or after those of its measures.
+    deadline: Deadline = Kind::Embedded(<Deadline as planner::Noun>::table);
+    /// The steps of a deadline that names several dates.
+    milestones: Vec<Milestone> = Kind::List(<Milestone as planner::Noun>::table, OF_PROBLEM);
+    /// The rating as printed: 全面完成，长期坚持.
+    ratedProgress: Option<String> = Kind::Column("rated_progress");
+    /// The least advanced of its measures, or what the ledger stated.
+    status: Status = Kind::Column("status");
+    /// When the status was stated, for one that no assignment backs; null when it is rolled up.
+    statusStatedOn: Option<NaiveDate> = Kind::Column("status_stated_on");
+    /// When the last of its measures was completed (完成).
+    completedOn: Option<NaiveDate> = Kind::Column("completed_on");
+    /// The tags of its domains: 水, 大气, 矿山 …
+    domains: Vec<ProblemDomain> = Kind::List(<ProblemDomain as planner::Noun>::table, Link::Column("problem_id"));
+    /// The region that issued it.
+    region: Region = Kind::One(<Region as planner::Noun>::table, "region_id");
+    /// The round that found it.
+    round: InspectionRound = Kind::One(<InspectionRound as planner::Noun>::table, "round_id");
+    /// What is to be done about it, in the ledger's order.
+    measures(pages Measure): Connection<Measure> = Link::Column("problem_id");
+    /// When it entered the ledger.
+    createdAt: DateTime<Utc> = Kind::Column("created_at");
+    /// When it last changed.
+    updatedAt: DateTime<Utc> = Kind::Column("updated_at");
+}
+
+noun! {
+    /// A domain (领域) that a problem belongs to.
+    pub(crate) ProblemDomain from "problem_domain" {
+        order: &[SortKey::column("{t}.domain", "domain", SortType::Text)],
+        total: None
+    }
+    /// The tag.
+    name: String = Kind::Column("domain");
+}
+
+order! { ProblemOrder by ProblemOrderField {
+    /// The latest date of the deadline; those without one come last.
+    DueOn = DUE_ORDER,
+    /// The place in the ledger.
+    Position = POSITION,
+    /// The last change.
+    UpdatedAt = UPDATED_AT,
+} }
+
+filter! {
+    /// Demands on problems.
+    ProblemFilter {
+        /// Where it was issued or is answered.
+        region: RegionFilter = |region| region.listed(
+            "problem_region",
+            "problem_id",
+            "SELECT amount FROM region_tally WHERE noun = 'PROBLEM' AND region_id = {}",
+        ),
+        /// The round that found it.
+        round: IdFilter = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
+        /// Its title and text.
+        text: TextFilter = |text| text.condition("title", &["title", "description"]),
+        /// The number as printed.
+        number: TextFilter = |number| number.condition("number", &["number"]),
+        /// Its status is one of these.
+        status: Vec<Status> = |statuses| Condition::In("status", crate::assignment::codes(statuses)),
+        /// The latest date of its deadline.
+        due_on: DateFilter = |day| day.condition("due_on"),
+        /// Whether it is completed.
+        completed: bool = |completed| Condition::Null("completed_on", !completed),
+        /// The last change.
+        updated_at: DateTimeFilter = |at| at.condition("updated_at"),
+        /// It belongs to one of these domains.
+        domain: Vec<String> = |domains| Condition::Exists {
+            table: "problem_domain",
+            column: "problem_id",
+            key: "id",
+            condition: Box::new(Condition::In("domain", domains.iter().cloned().map(Into::into).collect())),
+        },
+    }
+}

@@ -1,0 +1,80 @@
+//! Progress reports (整改进展): append-only.
+
+use async_graphql::ID;
+use chrono::{DateTime, Utc};
+use planner::{Kind, Link, Noun, SortKey, SortType, noun};
+
+use crate::assignment::Assignment;
+use crate::filter::{DateTimeFilter, IdFilter, TextFilter, filter};
+use crate::order::order;
+
+const NEWEST: SortKey = SortKey { expression: "-{t}.id", column: None, kind: SortType::Integer };
+const SUBMITTED_AT: SortKey = SortKey::column("{t}.submitted_at", "submitted_at", SortType::Moment);
+
+noun! {
+    /// A report on an assignment (整改进展). It is never edited: a correction is a new one.
+    pub(crate) ProgressReport from "progress_report" as "report" {
+        order: &[NEWEST],
+        total: None,
+        filter: ProgressReportFilter,
+        by: ProgressReportOrder
+    }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// The month that it reports on: `2023-04`.
+    period: String = Kind::Column("period");
+    /// The report.
+    text: String = Kind::Column("text");
+    /// The status word that it was printed with, for an imported one.
+    stated: Option<String> = Kind::Column("stated");
+    /// What was counted.
+    quantities: Vec<Quantity> = Kind::List(<Quantity as Noun>::table, Link::Column("progress_report_id"));
+    /// Who wrote it; null for an imported one.
+    author: Option<Account> = Kind::One(<Account as Noun>::table, "author_id");
+    /// When it was submitted.
+    submittedAt: DateTime<Utc> = Kind::Column("submitted_at");
+    /// What it is on.
+    assignment: Assignment = Kind::One(<Assignment as Noun>::table, "assignment_id");
+}
+
+noun! {
+    /// One counted thing of a report.
+    pub(crate) Quantity from "quantity" {
+        order: &[SortKey::column("{t}.position", "position", SortType::Integer)],
+        total: None
+    }
+    /// What is counted: 退化草原修复.
+    label: String = Kind::Column("label");
+    /// How much is done, in `unit`.
+    done: Option<f64> = Kind::Column("done");
+    /// How much is to be done, in `unit`.
+    target: Option<f64> = Kind::Column("target");
+    /// The unit of measure: 万亩.
+    unit: Option<String> = Kind::Column("unit");
+}
+
+noun! {
+    /// A user of the system (填报人).
+    pub(crate) Account from "account" as "account" { order: &[], total: None }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// The name shown to colleagues.
+    name: String = Kind::Column("name");
+}
+
+order! { ProgressReportOrder by ProgressReportOrderField {
+    /// When it was submitted.
+    SubmittedAt = SUBMITTED_AT,
+} }
+
+filter! {
+    /// Demands on progress reports.
+    ProgressReportFilter {
+        /// Its text.
+        text: TextFilter = |text| text.condition("text", &["text"]),
+        /// What it is on.
+        assignment: IdFilter = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+        /// When it was submitted.
+        submitted_at: DateTimeFilter = |at| at.condition("submitted_at"),
+    }
+}

@@ -1,0 +1,277 @@
+//! The root of reads: which fields there are, and how each becomes one planned statement.
+
+use std::borrow::Cow;
+
+use async_graphql::parser::types::Field as Syntax;
+use async_graphql::registry::{MetaField, MetaInputValue, MetaType, MetaTypeId, Registry};
+use async_graphql::{
+    ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerResult, Value,
+};
+use planner::{
+    Connection, FieldType, Listed, Noun, PageArguments, Planned, Root, Run, Selection, Table, argument, field, object,
+    page_arguments, register_page_arguments,
+};
+
+use crate::assignment::Assignment;
+use crate::check::Check;
+use crate::context::Request;
+use crate::error::{Code, coded, masked};
+use crate::mail::Mail;
+use crate::measure::Measure;
+use crate::problem::Problem;
+use crate::progress_report::{Account, ProgressReport};
+use crate::region::Region;
+use crate::responsible_party::ResponsibleParty;
+use crate::round::InspectionRound;
+use crate::schedule::{JobRun, Schedule};
+use crate::unit::Unit;
+
+/// The planned part of the query root.
+#[derive(Default)]
+pub(crate) struct Reads;
+
+/// A root field.
+struct Field {
+    name: &'static str,
+    description: &'static str,
+    register: fn(&mut Registry) -> String,
+    arguments: fn(&mut Registry) -> Vec<MetaInputValue>,
+    read: Read,
+}
+
+/// What a root field reads.
+enum Read {
+    /// A page of all rows.
+    Many(fn() -> &'static Table, PageArguments),
+    /// All rows.
+    All(fn() -> &'static Table),
+    /// The row of a global id.
+    One(fn() -> &'static Table),
+    /// The region of a global id or a code.
+    Region,
+    /// The row of any noun's global id.
+    Node,
+}
+
+fn many<N: Listed + OutputType>(name: &'static str, description: &'static str) -> Field {
+    Field {
+        name,
+        description,
+        register: <Connection<N> as FieldType>::register,
+        arguments: register_page_arguments::<N>,
+        read: Read::Many(N::table, page_arguments::<N>()),
+    }
+}
+
+fn one<N: Noun + OutputType>(name: &'static str, description: &'static str) -> Field {
+    Field {
+        name,
+        description,
+        register: <Option<N> as FieldType>::register,
+        arguments: |registry| vec![argument::<ID>(registry, "id", "The global id.", None)],
+        read: Read::One(N::table),
+    }
+}
+
+fn fields() -> Vec<Field> {
+    vec![
+        many::<Region>("regions", "Administrative divisions, the nation first."),
+        Field {
+            name: "region",
+            description: "The division of a global id or a code of GB/T 2260; null when there is none.",
+            register: <Option<Region> as FieldType>::register,
+            arguments: |registry| {
+                vec![
+                    argument::<Option<ID>>(registry, "id", "The global id.", None),
+                    argument::<Option<String>>(registry, "code", "The code: `540329`.", None),
+                ]
+            },
+            read: Read::Region,
+        },
+        many::<Unit>("units", "Units, by name."),
+        one::<Unit>("unit", "The unit of a global id; null when there is none."),
+        many::<InspectionRound>("inspectionRounds", "Inspection rounds, the oldest first."),
+        one::<InspectionRound>("inspectionRound", "The round of a global id; null when there is none."),
+        many::<Problem>("problems", "Problems, in the order of their ledgers unless asked for otherwise."),
+        one::<Problem>("problem", "The problem of a global id; null when there is none."),
+        many::<Measure>("measures", "Measures, in the order of their ledgers unless asked for otherwise."),
+        one::<Measure>("measure", "The measure of a global id; null when there is none."),
+        many::<Assignment>("assignments", "Assignments, the oldest first."),
+        one::<Assignment>("assignment", "The assignment of a global id; null when there is none."),
+        many::<ProgressReport>("progressReports", "Progress reports, the newest first."),
+        many::<Check>("checks", "Checks that were made, by the end of their period."),
+        Field {
+            name: "schedules",
+            description: "When each job is due, by name.",
+            register: <Vec<Schedule> as FieldType>::register,
+            arguments: |_| Vec::new(),
+            read: Read::All(crate::schedule::table),
+        },
+        many::<Mail>("mails", "The outbox, the oldest first."),
+        Field {
+            name: "node",
+            description: "The object of a global id, of whatever type; null when there is none.",
+            register: |registry| {
+                register_node(registry);
+                "Node".to_owned()
+            },
+            arguments: |registry| vec![argument::<ID>(registry, "id", "The global id.", None)],
+            read: Read::Node,
+        },
+    ]
+}
+
+/// Every noun that has a global id.
+const NODES: [fn() -> &'static Table; 13] = [
+    <Region as Noun>::table,
+    <Unit as Noun>::table,
+    <InspectionRound as Noun>::table,
+    <Problem as Noun>::table,
+    <Measure as Noun>::table,
+    <ResponsibleParty as Noun>::table,
+    <Assignment as Noun>::table,
+    <ProgressReport as Noun>::table,
+    <Check as Noun>::table,
+    <Account as Noun>::table,
+    <Mail as Noun>::table,
+    <Schedule as Noun>::table,
+    <JobRun as Noun>::table,
+];
+
+/// The interface of everything with a global id; a marker, as its fields are planned on the noun itself.
+enum Node {}
+
+impl OutputType for Node {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed("Node")
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        register_node(registry);
+        Self::qualified_type_name()
+    }
+
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Syntax>) -> ServerResult<Value> {
+        match *self {}
+    }
+}
+
+fn register_node(registry: &mut Registry) {
+    registry.create_output_type::<Node, _>(MetaTypeId::Interface, |registry| {
+        let id: MetaField = field("id", "The global id.", <ID as FieldType>::register(registry), Vec::new());
+        MetaType::Interface {
+            name: "Node".to_owned(),
+            description: Some("Anything with a global id.".to_owned()),
+            fields: [("id".to_owned(), id)].into_iter().collect(),
+            possible_types: NODES.iter().map(|table| table().name.to_owned()).collect(),
+            extends: false,
+            inaccessible: false,
+            tags: Vec::new(),
+            keys: None,
+            visible: None,
+            rust_typename: Some(std::any::type_name::<Node>()),
+            directive_invocations: Vec::new(),
+            requires_scopes: Vec::new(),
+        }
+    });
+}
+
+impl OutputType for Reads {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed("Reads")
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        object::<Self>(registry, "Where reading begins.", None, |registry| {
+            // The accounts that reports name are reached through them only.
+            <Account as FieldType>::register(registry);
+            fields()
+                .iter()
+                .map(|root| {
+                    let ty = (root.register)(registry);
+                    let arguments = (root.arguments)(registry);
+                    field(root.name, root.description, ty, arguments)
+                })
+                .collect()
+        })
+    }
+
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Syntax>) -> ServerResult<Value> {
+        Ok(Value::Null)
+    }
+}
+
+impl ObjectType for Reads {}
+
+impl ContainerType for Reads {
+    async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        static FIELDS: std::sync::LazyLock<Vec<Field>> = std::sync::LazyLock::new(fields);
+        let Some(root) = FIELDS.iter().find(|root| root.name == ctx.item.node.name.node.as_str()) else {
+            return Ok(None);
+        };
+        let selection = Selection::of(ctx)?;
+        match read(ctx, root, &selection).await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(ctx.set_error_path(error.into_server_error(ctx.item.pos))),
+        }
+    }
+}
+
+async fn read(ctx: &Context<'_>, root: &Field, selection: &Selection) -> Result<Value, Error> {
+    let id = |name: &str| match selection.argument(name) {
+        Some(Value::String(id)) => Some(id.as_str()),
+        _ => None,
+    };
+    let key;
+    let found = match &root.read {
+        Read::Many(table, arguments) => Some(Root::Many(table(), *arguments)),
+        Read::All(table) => Some(Root::List(table())),
+        Read::One(table) => {
+            key = id("id").and_then(|id| table().key(id));
+            key.as_ref().map(|key| Root::One(table(), "id", key))
+        }
+        Read::Node => {
+            let table =
+                NODES.iter().map(|table| table()).find(|table| id("id").is_some_and(|id| table.key(id).is_some()));
+            key = table.and_then(|table| table.key(id("id")?));
+            table.zip(key.as_ref()).map(|(table, key)| Root::One(table, "id", key))
+        }
+        Read::Region => {
+            let table = <Region as Noun>::table();
+            match (id("id"), id("code")) {
+                (Some(id), None) => {
+                    key = table.key(id);
+                    key.as_ref().map(|key| Root::One(table, "id", key))
+                }
+                (None, Some(code)) => {
+                    key = Some(code.into());
+                    key.as_ref().map(|key| Root::One(table, "code", key))
+                }
+                _ => return Err(coded(Code::BadUserInput, "给出 id 或 code 其中之一 / give either `id` or `code`")),
+            }
+        }
+    };
+    let Some(found) = found else { return Ok(Value::Null) };
+    Ok(run::<Value>(ctx, found, selection).await?.into_value())
+}
+
+async fn run<T>(ctx: &Context<'_>, root: Root<'_>, selection: &Selection) -> Result<Planned<T>, Error> {
+    let request = ctx.data::<Request>()?;
+    let facts = ledger::pace::facts(request.today());
+    let statement = planner::plan(request.db.get_database_backend(), root, selection, &facts)
+        .map_err(|refusal| coded(Code::BadUserInput, refusal.to_string()))?;
+    let json = statement.run(&request.db, &request.finishers).await.map_err(|failure| masked(&failure))?;
+    Ok(Planned::new(json))
+}
+
+/// Reads what a mutation has written, as its payload's field asks for it; none when it does not ask.
+pub(crate) async fn read_back<N: Noun>(
+    ctx: &Context<'_>,
+    payload_field: &str,
+    key: &sea_orm::Value,
+) -> Result<Option<Planned<N>>, Error> {
+    let Some(selection) = Selection::of(ctx).map_err(|error| Error::new(error.message))?.child(payload_field) else {
+        return Ok(None);
+    };
+    Ok(Some(run(ctx, Root::One(N::table(), "id", key), &selection).await?))
+}

@@ -1,0 +1,127 @@
+//! Inspection rounds (督察轮次).
+
+use async_graphql::{Enum, ID};
+use chrono::NaiveDate;
+use planner::{Connection, Kind, Link, SortKey, SortType, noun};
+
+use crate::filter::{TextFilter, filter};
+use crate::measure::Measure;
+use crate::order::order;
+use crate::problem::Problem;
+
+/// Who inspected.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::inspection_round::RoundLevel")]
+pub(crate) enum InspectionLevel {
+    /// 中央
+    Central,
+    /// 区域督察局
+    RegionalBureau,
+    /// 省、自治区本级
+    Province,
+    /// 市级
+    Prefecture,
+    /// 县级
+    County,
+}
+
+/// Why an inspection came.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::inspection_round::RoundKind")]
+pub(crate) enum InspectionKind {
+    /// 例行督察
+    Routine,
+    /// 回头看
+    LookBack,
+    /// 专项督察
+    Special,
+}
+
+const NAME: SortKey = SortKey::column("{t}.name", "name", SortType::Text);
+
+noun! {
+    /// A round of an inspection (督察轮次).
+    pub(crate) InspectionRound from "inspection_round" as "round" {
+        order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
+        total: None,
+        filter: InspectionRoundFilter,
+        by: InspectionRoundOrder
+    }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// The name.
+    name: String = Kind::Column("name");
+    /// Who inspected.
+    level: InspectionLevel = Kind::Column("level");
+    /// Why they came.
+    kind: InspectionKind = Kind::Column("kind");
+    /// When the team moved in.
+    enteredOn: Option<NaiveDate> = Kind::Column("entered_on");
+    /// When it fed back its problems; grace periods begin here.
+    feedbackOn: Option<NaiveDate> = Kind::Column("feedback_on");
+    /// The problems that it found.
+    problems(pages Problem): Connection<Problem> = Link::Column("round_id");
+    /// The measures against them.
+    measures(pages Measure): Connection<Measure> = Link::Column("round_id");
+    /// Its problems by their rating as printed, the most frequent first.
+    problemsByProgress: Vec<ProgressCount> =
+        Kind::List(<ProgressCount as planner::Noun>::table, Link::Column("round_id"));
+    /// Its measures by the year of their latest date; null for those without a date, which come last.
+    measuresByDeadlineYear: Vec<DeadlineYearCount> =
+        Kind::List(<DeadlineYearCount as planner::Noun>::table, Link::Column("round_id"));
+    /// Its problems by the year of their latest date; null for those without a date, which come last.
+    problemsByDeadlineYear: Vec<ProblemYearCount> =
+        Kind::List(<ProblemYearCount as planner::Noun>::table, Link::Column("round_id"));
+}
+
+noun! {
+    /// How many problems bear a rating.
+    pub(crate) ProgressCount from "(SELECT round_id, rated_progress AS progress, count(*) AS count FROM problem GROUP BY round_id, rated_progress)" {
+        order: &[
+            SortKey { expression: "-{t}.count", column: None, kind: SortType::Integer },
+            SortKey { expression: "coalesce({t}.progress, '')", column: None, kind: SortType::Text }
+        ],
+        total: None
+    }
+    /// The rating as printed; null where none is.
+    progress: Option<String> = Kind::Column("progress");
+    /// How many.
+    count: i32 = Kind::Column("count");
+}
+
+noun! {
+    /// How many measures are due in a year.
+    pub(crate) DeadlineYearCount from "(SELECT round_id, CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM measure GROUP BY 1, 2)" {
+        order: &[SortKey { expression: "coalesce({t}.year, 9999)", column: None, kind: SortType::Integer }],
+        total: None
+    }
+    /// The year; null for those without a date.
+    year: Option<i32> = Kind::Column("year");
+    /// How many.
+    count: i32 = Kind::Column("count");
+}
+
+noun! {
+    /// How many problems are due in a year.
+    pub(crate) ProblemYearCount from "(SELECT round_id, CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM problem GROUP BY 1, 2)" {
+        order: &[SortKey { expression: "coalesce({t}.year, 9999)", column: None, kind: SortType::Integer }],
+        total: None
+    }
+    /// The year; null for those without a date.
+    year: Option<i32> = Kind::Column("year");
+    /// How many.
+    count: i32 = Kind::Column("count");
+}
+
+order! { InspectionRoundOrder by InspectionRoundOrderField {
+    /// The name.
+    Name = NAME,
+} }
+
+filter! {
+    /// Demands on inspection rounds.
+    InspectionRoundFilter {
+        /// The name.
+        name: TextFilter = |name| name.condition("name", &["name"]),
+    }
+}

@@ -1,0 +1,130 @@
+//! Schedules and the runs of jobs, for administrators.
+
+use async_graphql::registry::{MetaInputValue, Registry};
+use async_graphql::{Enum, ID, Name, Value};
+use chrono::{DateTime, Utc};
+use planner::{Connection, Kind, Link, Noun, SortKey, SortType, Sql, argument, noun};
+use serde_json::json;
+
+use crate::context::{Clock, Occurrences};
+use crate::filter::{TextFilter, filter};
+use crate::order::order;
+
+/// What becomes of occurrences missed while nobody was up.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::schedule::Misfire")]
+pub(crate) enum Misfire {
+    /// Each is run.
+    All,
+    /// Only the latest is run.
+    Latest,
+    /// None is run.
+    Skip,
+}
+
+/// How a run ended.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::job_run::RunState")]
+pub(crate) enum JobRunState {
+    /// Not yet ended.
+    Running,
+    /// It did its work.
+    Succeeded,
+    /// It gave up; see `error`.
+    Failed,
+    /// Left out by the misfire policy.
+    Skipped,
+}
+
+fn pattern(sql: &mut Sql<'_>, schedule: &str) -> String {
+    sql.object(&[("cron".to_owned(), format!("{schedule}.cron")), ("zone".to_owned(), format!("{schedule}.time_zone"))])
+}
+
+fn count_argument(registry: &mut Registry) -> Vec<MetaInputValue> {
+    vec![argument::<i32>(registry, "count", "How many, 1 to 50.", Some("5"))]
+}
+
+/// The most fires that are computed at once.
+const MAX_FIRES: u64 = 50;
+
+/// Computes the next fires of a schedule from its pattern.
+pub(crate) fn next_occurrences(
+    clock: Clock,
+    occurrences: Occurrences,
+) -> impl Fn(&serde_json::Value, &[(Name, Value)]) -> serde_json::Value + Send + Sync {
+    move |schedule, arguments| {
+        let asked = arguments.iter().find(|(name, _)| name == "count").and_then(|(_, count)| match count {
+            Value::Number(number) => number.as_u64(),
+            _ => None,
+        });
+        let count = asked.unwrap_or(5).clamp(1, MAX_FIRES) as usize;
+        let text = |key: &str| schedule.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let fires = occurrences(text("cron"), text("zone"), clock(), count);
+        json!(fires.into_iter().map(|fire| fire.to_rfc3339()).collect::<Vec<_>>())
+    }
+}
+
+noun! {
+    /// When a job is due.
+    pub(crate) Schedule from "schedule" as "schedule" {
+        order: &[SortKey::column("{t}.name", "name", SortType::Text)],
+        total: None
+    }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// The job's stable name.
+    name: String = Kind::Column("name");
+    /// Six fields, seconds first.
+    cron: String = Kind::Column("cron");
+    /// The IANA zone that the pattern is read in.
+    timeZone: String = Kind::Column("time_zone");
+    /// Whether the job runs at all.
+    enabled: bool = Kind::Boolean("enabled");
+    /// What becomes of occurrences missed while nobody was up.
+    misfire: Misfire = Kind::Column("misfire");
+    /// The last occurrence dealt with.
+    lastOccurrence: DateTime<Utc> = Kind::Column("last_occurrence");
+    /// When it is due next.
+    nextOccurrences(count_argument): Vec<DateTime<Utc>> = Kind::Finished(pattern, "nextOccurrences");
+    /// Its runs, the latest occurrence first.
+    runs(pages JobRun): Connection<JobRun> = Link::Column("schedule_id");
+}
+
+const LATEST: SortKey = SortKey { expression: "-{t}.id", column: None, kind: SortType::Integer };
+
+noun! {
+    /// One occurrence of a schedule.
+    pub(crate) JobRun from "job_run" as "run" { order: &[LATEST], total: None, filter: JobRunFilter, by: JobRunOrder }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// The moment it was due.
+    occurrence: DateTime<Utc> = Kind::Column("occurrence");
+    /// When it was run.
+    startedAt: DateTime<Utc> = Kind::Column("started_at");
+    /// When it ended.
+    finishedAt: Option<DateTime<Utc>> = Kind::Column("finished_at");
+    /// How it ended.
+    state: JobRunState = Kind::Column("state");
+    /// How many mails it wrote to the outbox.
+    mailsQueued: i32 = Kind::Column("mails_queued");
+    /// Why it failed or was left out.
+    error: Option<String> = Kind::Column("error");
+}
+
+order! { JobRunOrder by JobRunOrderField {
+    /// The moment it was due.
+    Occurrence = SortKey::column("{t}.occurrence", "occurrence", SortType::Moment),
+} }
+
+filter! {
+    /// Demands on runs.
+    JobRunFilter {
+        /// Why it failed or was left out.
+        error: TextFilter = |error| error.condition("error", &["error"]),
+    }
+}
+
+/// The schedules, for the root field.
+pub(crate) fn table() -> &'static planner::Table {
+    <Schedule as Noun>::table()
+}

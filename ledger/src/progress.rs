@@ -1,0 +1,166 @@
+//! Reporting progress (整改进展): a report is appended, the assignment moves on, measure and problem follow, all in one
+//! transaction; a version that is no longer current is refused and nothing is lost of what the other person wrote.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use entity::{assignment, measure, progress_report, quantity};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, EntityTrait, QuerySelect};
+
+use crate::roll_up::{self, Touched};
+use crate::workflow::{self, Step};
+use crate::{Result, calendar, database};
+
+/// The most letters of one report.
+pub const MAX_LETTERS: usize = 100_000;
+/// The most quantities of one report.
+pub const MAX_QUANTITIES: usize = 50;
+
+/// A report to be submitted.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The assignment that it is on; none when the caller's id is no assignment's.
+    pub assignment: Option<i64>,
+    /// The version that the reporter saw.
+    pub version: i32,
+    /// The month that it reports on: 2023-04.
+    pub period: String,
+    /// The text.
+    pub text: String,
+    /// What was counted.
+    pub quantities: Vec<Quantity>,
+}
+
+/// One counted thing.
+#[derive(Debug, Clone)]
+pub struct Quantity {
+    /// What is counted.
+    pub label: String,
+    /// How much is done.
+    pub done: Option<f64>,
+    /// How much is to be done.
+    pub target: Option<f64>,
+    /// 万亩, 座, 公里 …
+    pub unit: Option<String>,
+}
+
+/// Why a report was not taken; nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// A stable code.
+    pub code: &'static str,
+    /// What is wrong and what to do, in Chinese.
+    pub message: String,
+    /// Where in the input.
+    pub path: Vec<String>,
+}
+
+impl Objection {
+    fn new(code: &'static str, message: impl Into<String>, path: &[&str]) -> Self {
+        Self { code, message: message.into(), path: path.iter().map(|step| (*step).to_owned()).collect() }
+    }
+}
+
+/// Submits a report. The outer error is a failure, the inner one the caller's to mend.
+pub async fn report(
+    db: &DatabaseConnection,
+    report: &Report,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> Result<Result<i64, Vec<Objection>>> {
+    let objections = check(report);
+    if !objections.is_empty() {
+        return Ok(Err(objections));
+    }
+    let unknown = || Ok(Err(vec![Objection::new("NOT_FOUND", "没有这项责任分解", &["input", "assignmentId"])]));
+    let Some(id) = report.assignment else { return unknown() };
+    let transaction = database::begin(db).await?;
+    let Some(there) = assignment::Entity::find_by_id(id).lock_exclusive().one(&transaction).await? else {
+        return unknown();
+    };
+    if there.version != report.version {
+        let message = format!(
+            "这项责任分解已被他人更新（当前版本 {}，提交的是 {}）：请刷新后核对再提交",
+            there.version, report.version
+        );
+        return Ok(Err(vec![Objection::new("STALE_VERSION", message, &["input", "version"])]));
+    }
+    let Some(status) = workflow::next(there.status, Step::Report) else {
+        let message = "当前状态不能填报进展：提请销号后须先被退回，销号后须先认定反弹";
+        return Ok(Err(vec![Objection::new("WRONG_STATE", message, &["input", "assignmentId"])]));
+    };
+    let today = calendar::local_day(now, zone);
+    let row = progress_report::ActiveModel {
+        assignment_id: Set(id),
+        period: Set(report.period.clone()),
+        text: Set(report.text.trim().to_owned()),
+        submitted_at: Set(now),
+        ..Default::default()
+    }
+    .insert(&transaction)
+    .await?;
+    let quantities = report.quantities.iter().enumerate().map(|(index, one)| quantity::ActiveModel {
+        progress_report_id: Set(row.id),
+        position: Set(index as i32 + 1),
+        label: Set(one.label.trim().to_owned()),
+        done: Set(one.done),
+        target: Set(one.target),
+        unit: Set(one.unit.clone()),
+        ..Default::default()
+    });
+    if !report.quantities.is_empty() {
+        quantity::Entity::insert_many(quantities).exec_without_returning(&transaction).await?;
+    }
+    let measure = there.measure_id;
+    let (done, target) = (there.quantity_done, there.quantity_target);
+    let mut moved: assignment::ActiveModel = there.into();
+    moved.status = Set(status);
+    moved.reported_on = Set(Some(today));
+    // The first quantity is the one that the pace is measured by.
+    let leading = report.quantities.first();
+    moved.quantity_done = Set(leading.and_then(|one| one.done).or(done));
+    moved.quantity_target = Set(leading.and_then(|one| one.target).or(target));
+    moved.version = Set(report.version + 1);
+    moved.updated_at = Set(now);
+    moved.update(&transaction).await?;
+    if let Some(measure) = measure::Entity::find_by_id(measure).one(&transaction).await? {
+        roll_up::problems(&transaction, &Touched { problems: vec![measure.problem_id] }, now).await?;
+    }
+    transaction.commit().await?;
+    Ok(Ok(id))
+}
+
+fn check(report: &Report) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    let mut object = |message: &str, path: &[&str]| objections.push(Objection::new("INVALID", message, path));
+    let month = chrono::NaiveDate::parse_from_str(&format!("{}-01", report.period), "%Y-%m-%d");
+    if month.is_err() || report.period.len() != 7 {
+        object("报告期应为年月，如 2023-04", &["input", "period"]);
+    }
+    let letters = report.text.trim().chars().count();
+    if letters == 0 {
+        object("请填写进展情况", &["input", "text"]);
+    } else if letters > MAX_LETTERS {
+        object("进展情况超过 100000 字，请精简或作为佐证材料上传", &["input", "text"]);
+    }
+    if report.text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')) {
+        object("进展情况含有不可见的控制字符", &["input", "text"]);
+    }
+    if report.quantities.len() > MAX_QUANTITIES {
+        object("量化指标不超过 50 项", &["input", "quantities"]);
+    }
+    for (index, one) in report.quantities.iter().enumerate() {
+        let index = index.to_string();
+        let path = |last: &'static str| vec!["input", "quantities", &index, last];
+        if one.label.trim().is_empty() || one.label.chars().count() > 100 {
+            objections.push(Objection::new("INVALID", "指标名称应为 1 至 100 个字", &path("label")));
+        }
+        let refused = |value: Option<f64>| value.is_some_and(|value| !value.is_finite() || value < 0.0);
+        if refused(one.done) {
+            objections.push(Objection::new("INVALID", "完成量应为不小于 0 的数", &path("done")));
+        }
+        if refused(one.target) || one.target == Some(0.0) {
+            objections.push(Objection::new("INVALID", "目标量应为大于 0 的数", &path("target")));
+        }
+    }
+    objections
+}

@@ -1,0 +1,282 @@
+//! Reminders: who is to be told what, and when again. Each rule names its candidates; this file turns them into one digest
+//! per address and day, leaving out what the address was told already. History decides, not the clock's ticks: a day that
+//! nobody was up is caught up by the next run, and a second run finds everything said.
+
+pub mod due_soon;
+pub mod overdue;
+pub mod quarterly_self_inspection;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::NaiveDate;
+use entity::{unit, unit_address};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Statement, Value};
+
+use crate::Result;
+
+/// How reminders are timed, in days. The defaults are the domain's.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    /// Before the end of a quarter, for its self-inspection.
+    pub self_inspection_before: Vec<i64>,
+    /// Before a deadline.
+    pub due_soon_before: Vec<i64>,
+    /// Between two reminders of the same overdue item, and of a self-inspection that is past its quarter.
+    pub again_after: i64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { self_inspection_before: vec![15, 7, 1], due_soon_before: vec![30, 7, 1], again_after: 7 }
+    }
+}
+
+/// Something to remind of, and the units to be told.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The measure.
+    pub measure: i64,
+    /// The assignment, for whoever answers for it.
+    pub assignment: Option<i64>,
+    /// The date that it is about.
+    pub due_on: NaiveDate,
+    /// The units to be told; the first is the one that has to act.
+    pub units: Vec<i64>,
+    /// Whoever was told on this day or later is not told again.
+    pub since: NaiveDate,
+}
+
+/// One mail to be: everything that one address has to be told on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest {
+    /// The address.
+    pub recipient: String,
+    /// The unit that it was found under.
+    pub unit: i64,
+    /// What to say, the most urgent first.
+    pub items: Vec<Item>,
+}
+
+/// One line of a digest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Item {
+    /// The date that it is about.
+    pub due_on: NaiveDate,
+    /// The measure.
+    pub measure: i64,
+    /// The assignment, for whoever answers for it.
+    pub assignment: Option<i64>,
+}
+
+/// Something that nobody is told of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unreachable {
+    /// The unit that has no address; none when the ledger names no unit.
+    pub unit: Option<String>,
+    /// The measure.
+    pub measure: i64,
+    /// The date that it is about.
+    pub due_on: NaiveDate,
+}
+
+/// What a rule found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The mails to be.
+    pub digests: Vec<Digest>,
+    /// What reaches nobody.
+    pub unreachable: Vec<Unreachable>,
+}
+
+#[derive(FromQueryResult)]
+struct Told {
+    recipient: String,
+    measure_id: i64,
+    due_on: Option<NaiveDate>,
+    told: NaiveDate,
+}
+
+/// Turns candidates into digests. `kind` is the reminder's name, under which history is kept.
+pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate]) -> Result<Plan> {
+    let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
+    for row in unit_address::Entity::find().all(db).await? {
+        addresses.entry(row.unit_id).or_default().push(row.address);
+    }
+    let told = history(db, kind, candidates).await?;
+    let mut digests: BTreeMap<String, (i64, BTreeMap<(i64, NaiveDate), Item>)> = BTreeMap::new();
+    let mut unreachable: HashSet<(Option<i64>, i64, NaiveDate)> = HashSet::new();
+    for candidate in candidates {
+        if candidate.units.is_empty() {
+            unreachable.insert((None, candidate.measure, candidate.due_on));
+        }
+        for (place, unit) in candidate.units.iter().enumerate() {
+            let Some(addresses) = addresses.get(unit) else {
+                unreachable.insert((Some(*unit), candidate.measure, candidate.due_on));
+                continue;
+            };
+            for address in addresses {
+                let key = (address.clone(), candidate.measure, candidate.due_on);
+                if told.get(&key).is_some_and(|day| *day >= candidate.since) {
+                    continue;
+                }
+                // Only who has to act is shown the assignment; others see the measure.
+                let assignment = if place == 0 { candidate.assignment } else { None };
+                let item = Item { due_on: candidate.due_on, measure: candidate.measure, assignment };
+                let (_, items) = digests.entry(address.clone()).or_insert_with(|| (*unit, BTreeMap::new()));
+                let there = items.entry((candidate.measure, candidate.due_on)).or_insert_with(|| item.clone());
+                if there.assignment.is_none() {
+                    *there = item;
+                }
+            }
+        }
+    }
+    let digests = digests
+        .into_iter()
+        .map(|(recipient, (unit, items))| {
+            let mut items: Vec<Item> = items.into_values().collect();
+            items.sort();
+            Digest { recipient, unit, items }
+        })
+        .collect();
+    Ok(Plan { digests, unreachable: named(db, unreachable).await? })
+}
+
+/// When each address was last told of each item.
+async fn history<C: ConnectionTrait>(
+    db: &C,
+    kind: &str,
+    candidates: &[Candidate],
+) -> Result<HashMap<(String, i64, NaiveDate), NaiveDate>> {
+    let Some(since) = candidates.iter().map(|candidate| candidate.since).min() else { return Ok(HashMap::new()) };
+    let statement = select(
+        db.get_database_backend(),
+        "SELECT m.recipient, i.measure_id, i.due_on, max(m.local_day) AS told FROM mail m \
+         JOIN mail_item i ON i.mail_id = m.id \
+         WHERE m.kind = $1 AND m.local_day >= $2 AND m.state <> 'CANCELLED' \
+         GROUP BY m.recipient, i.measure_id, i.due_on",
+        vec![kind.into(), since.into()],
+    );
+    let rows = Told::find_by_statement(statement).all(db).await?;
+    Ok(rows.into_iter().filter_map(|row| Some(((row.recipient, row.measure_id, row.due_on?), row.told))).collect())
+}
+
+async fn named<C: ConnectionTrait>(
+    db: &C,
+    unreachable: HashSet<(Option<i64>, i64, NaiveDate)>,
+) -> Result<Vec<Unreachable>> {
+    let names: HashMap<i64, String> = if unreachable.iter().any(|(unit, ..)| unit.is_some()) {
+        unit::Entity::find().all(db).await?.into_iter().map(|unit| (unit.id, unit.name)).collect()
+    } else {
+        HashMap::new()
+    };
+    let mut list: Vec<Unreachable> = unreachable
+        .into_iter()
+        .map(|(unit, measure, due_on)| Unreachable {
+            unit: unit.and_then(|unit| names.get(&unit).cloned()),
+            measure,
+            due_on,
+        })
+        .collect();
+    list.sort();
+    Ok(list)
+}
+
+/// A statement of one text for both databases.
+fn select(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement {
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// The day from which a reminder of something due on a day is owed: that of the nearest threshold reached.
+fn owed_since(due_on: NaiveDate, today: NaiveDate, before: &[i64]) -> Option<NaiveDate> {
+    let left = (due_on - today).num_days();
+    let reached = before.iter().copied().filter(|days| left <= *days).min()?;
+    (left >= 0).then(|| crate::calendar::plus_days(due_on, -reached))
+}
+
+/// The open answers to measures that are not completed at a day, with whom to tell; the rows that rules choose from.
+#[derive(FromQueryResult)]
+struct Open {
+    measure_id: i64,
+    assignment_id: Option<i64>,
+    unit_id: Option<i64>,
+    lead_unit_id: Option<i64>,
+    supervising_unit_id: Option<i64>,
+    due_by: NaiveDate,
+}
+
+/// Open answers whose deadline lies within two days, both included.
+async fn open_between<C: ConnectionTrait>(
+    db: &C,
+    from: NaiveDate,
+    to: NaiveDate,
+    today: NaiveDate,
+) -> Result<Vec<Open>> {
+    let statement = select(
+        db.get_database_backend(),
+        "SELECT m.id AS measure_id, a.id AS assignment_id, a.unit_id, m.lead_unit_id, m.supervising_unit_id, m.due_by \
+         FROM measure m LEFT JOIN assignment a ON a.measure_id = m.id \
+         WHERE m.due_by >= $1 AND m.due_by <= $2 \
+         AND m.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE') \
+         AND (m.completed_on IS NULL OR m.completed_on > $3) \
+         AND (a.id IS NULL OR (a.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE') \
+              AND (a.completed_on IS NULL OR a.completed_on > $3))) \
+         ORDER BY m.due_by, m.id, a.id",
+        vec![from.into(), to.into(), today.into()],
+    );
+    Ok(Open::find_by_statement(statement).all(db).await?)
+}
+
+impl Open {
+    /// Whom to tell: who answers, who leads, and (for a copy) who supervises.
+    fn units(&self, supervising: bool) -> Vec<i64> {
+        let copy = if supervising { self.supervising_unit_id } else { None };
+        let mut units = Vec::new();
+        for unit in [self.unit_id, self.lead_unit_id, copy].into_iter().flatten() {
+            if !units.contains(&unit) {
+                units.push(unit);
+            }
+        }
+        units
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::plus_days;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_reminder_is_owed_from_the_nearest_threshold_on() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let owed = |today: &str| owed_since(day("2022-12-31"), day(today), &[30, 7, 1]).map(|day| day.to_string());
+        assert_eq!(owed("2022-11-30"), None);
+        assert_eq!(owed("2022-12-01").as_deref(), Some("2022-12-01"));
+        assert_eq!(owed("2022-12-10").as_deref(), Some("2022-12-01"));
+        assert_eq!(owed("2022-12-24").as_deref(), Some("2022-12-24"));
+        assert_eq!(owed("2022-12-31").as_deref(), Some("2022-12-30"));
+        assert_eq!(owed("2023-01-01"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whichever_days_are_missed_each_threshold_is_said_at_most_once_and_the_last_run_says_the_last(
+            up in proptest::collection::btree_set(0_i64..=40, 1..41)
+        ) {
+            let due = NaiveDate::from_ymd_opt(2022, 12, 31).unwrap();
+            let mut told: Option<NaiveDate> = None;
+            let mut said = 0;
+            for before in up.iter().rev() {
+                let today = plus_days(due, -before);
+                if let Some(since) = owed_since(due, today, &[30, 7, 1])
+                    && told.is_none_or(|day| day < since)
+                {
+                    told = Some(today);
+                    said += 1;
+                }
+            }
+            prop_assert!(said <= 3);
+            prop_assert_eq!(told.is_some(), up.iter().any(|before| *before <= 30));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Overdue: whoever answers and whoever leads, with a copy to who supervises. A backlog goes out at the next run; after
+//! that each item comes back when it was in no overdue digest of the last days.
+
+use chrono::NaiveDate;
+use sea_orm::ConnectionTrait;
+
+use super::{Candidate, Timing, open_between};
+use crate::Result;
+use crate::calendar::plus_days;
+
+/// What is overdue at the beginning of a day.
+pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
+    let open = open_between(db, NaiveDate::default(), plus_days(today, -1), today).await?;
+    let since = plus_days(today, 1 - timing.again_after);
+    Ok(open
+        .into_iter()
+        .map(|row| Candidate {
+            measure: row.measure_id,
+            assignment: row.assignment_id,
+            due_on: row.due_by,
+            units: row.units(true),
+            since,
+        })
+        .collect())
+}

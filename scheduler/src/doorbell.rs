@@ -1,0 +1,76 @@
+//! The doorbell: tokio-cron-scheduler rings once a minute, in memory, in UTC; what is due is read from tables. A ring while
+//! the last one is still being answered goes unheard, a panic is caught, and stopping waits for what is under way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::task::TaskTracker;
+
+use crate::tick::{Bench, tick};
+
+/// Every minute, at its beginning.
+const RING: &str = "0 * * * * *";
+
+/// A running doorbell.
+pub struct Doorbell {
+    scheduler: JobScheduler,
+    answering: TaskTracker,
+    last_tick: Arc<AtomicI64>,
+}
+
+impl Doorbell {
+    /// Hangs the bell up and answers it once at once, so that what was missed is caught up at the start.
+    pub async fn hang(bench: Arc<Bench>) -> Result<Self, JobSchedulerError> {
+        let scheduler = JobScheduler::new().await?;
+        let answering = TaskTracker::new();
+        let last_tick = Arc::new(AtomicI64::new((bench.clock)().timestamp()));
+        let door = Arc::new(Mutex::new(()));
+        let answer = {
+            let (answering, last_tick) = (answering.clone(), last_tick.clone());
+            move || {
+                let (bench, last_tick, door) = (bench.clone(), last_tick.clone(), door.clone());
+                answering.spawn(async move {
+                    let Ok(_guard) = door.try_lock() else { return };
+                    if let Err(error) = tick(&bench).await {
+                        tracing::error!(%error, "a tick failed");
+                    } else {
+                        last_tick.store((bench.clock)().timestamp(), Ordering::Relaxed);
+                    }
+                });
+            }
+        };
+        answer();
+        let ring = Job::new_async(RING, move |_, _| {
+            answer();
+            Box::pin(std::future::ready(()))
+        })?;
+        scheduler.add(ring).await?;
+        scheduler.start().await?;
+        Ok(Self { scheduler, answering, last_tick })
+    }
+
+    /// When the last tick went well.
+    pub fn last_tick(&self) -> Arc<AtomicI64> {
+        self.last_tick.clone()
+    }
+
+    /// Takes the bell down and waits for what is under way; what takes longer than the grace is left to its lease.
+    pub async fn take_down(mut self, grace: Duration) {
+        if let Err(error) = self.scheduler.shutdown().await {
+            tracing::warn!(%error, "the doorbell did not stop by itself");
+        }
+        self.answering.close();
+        if tokio::time::timeout(grace, self.answering.wait()).await.is_err() {
+            tracing::warn!("a job was still running at the end; its lease will run out");
+        }
+    }
+
+    /// The age of the last good tick at a moment, in seconds.
+    pub fn age(last_tick: &AtomicI64, now: DateTime<Utc>) -> i64 {
+        now.timestamp() - last_tick.load(Ordering::Relaxed)
+    }
+}

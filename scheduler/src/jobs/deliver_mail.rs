@@ -1,0 +1,79 @@
+//! `deliver-mail`: every minute, whatever in the outbox is due: claim, re-check, render, send, settle.
+
+use chrono::{DateTime, Utc};
+use entity::schedule::Misfire;
+use ledger::outbox::{self, Fate};
+use sea_orm::DatabaseConnection;
+
+use super::{Job, Work};
+use crate::letter::{Letters, Written};
+use crate::post::{Post, PostError};
+
+pub(super) const JOB: Job = Job {
+    name: "deliver-mail",
+    about: "投递发件箱中到时的邮件",
+    cron: "0 * * * * *",
+    misfire: Misfire::Skip,
+    work: Work::Deliver,
+};
+
+/// The most mails of one run; the rest waits for the next minute.
+const MOST: usize = 1_000;
+
+/// What a run of deliveries did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deliver {
+    /// Mails that a server took.
+    pub sent: usize,
+    /// Mails that had nothing left to say.
+    pub cancelled: usize,
+    /// Mails that failed and are tried again, or are parked.
+    pub failed: usize,
+}
+
+/// Delivers what is due. `now` is asked anew for every mail, so that leases hold; `token` tells this sender from others.
+pub(crate) async fn deliver(
+    db: &DatabaseConnection,
+    letters: &Letters,
+    post: &Post,
+    token: &str,
+    now: &(dyn Fn() -> DateTime<Utc> + Send + Sync),
+    stopping: &(dyn Fn() -> bool + Send + Sync),
+) -> ledger::Result<Deliver> {
+    let mut done = Deliver::default();
+    for _ in 0..MOST {
+        if stopping() {
+            break;
+        }
+        let Some(claimed) = outbox::claim(db, now(), token).await? else { break };
+        let fate = match letters.write(db, &claimed.mail).await {
+            Ok(Written::Letter(letter)) => match post.send(&letter, &claimed.mail, now()).await {
+                Ok(()) => {
+                    done.sent += 1;
+                    Fate::Sent(letter.subject)
+                }
+                Err(PostError::Refused(why)) => {
+                    done.failed += 1;
+                    Fate::Refused(why)
+                }
+                Err(PostError::Unavailable(why)) => {
+                    done.failed += 1;
+                    Fate::Retry(why)
+                }
+            },
+            Ok(Written::NothingLeft) => {
+                done.cancelled += 1;
+                Fate::Cancelled("发送前复核：所列事项均已完成、销号或不涉及".to_owned())
+            }
+            Err(error) => {
+                tracing::error!(mail = claimed.mail.id, %error, "a mail could not be written");
+                done.failed += 1;
+                Fate::Retry("邮件内容生成失败".to_owned())
+            }
+        };
+        if !outbox::settle(db, &claimed, fate, now()).await? {
+            tracing::warn!(mail = claimed.mail.id, "the lease on a mail was lost; another sender has it");
+        }
+    }
+    Ok(done)
+}

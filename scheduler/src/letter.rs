@@ -1,0 +1,159 @@
+//! Letters: what a mail of the outbox says, read from the ledger at the moment of sending. Figures are of the day that the
+//! digest is of; items that are closed by now are left out, and a letter without items is not sent.
+
+use chrono::NaiveDate;
+use entity::mail;
+use minijinja::{Environment, context};
+use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, Statement};
+
+use crate::jobs::{self, Work};
+
+/// The most rows of one letter's table; the rest is counted.
+const MOST_ROWS: usize = 100;
+
+/// Writes letters.
+pub struct Letters {
+    templates: Environment<'static>,
+    /// Where the reader goes, without a trailing slash.
+    public_url: String,
+}
+
+/// A letter, ready to be posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Letter {
+    /// The subject.
+    pub subject: String,
+    /// The text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+/// What came of writing.
+pub(crate) enum Written {
+    /// A letter.
+    Letter(Letter),
+    /// Everything that it was about is done.
+    NothingLeft,
+}
+
+/// Why a letter could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unwritten {
+    #[error("the database failed: {0}")]
+    Database(#[from] sea_orm::DbErr),
+    #[error("a template failed: {0:#}")]
+    Template(#[from] minijinja::Error),
+}
+
+#[derive(FromQueryResult)]
+struct Line {
+    measure_id: i64,
+    due_on: Option<NaiveDate>,
+    number: Option<String>,
+    content: String,
+    due_raw: String,
+    problem_number: Option<String>,
+    problem_title: String,
+    round: String,
+    lead_unit: Option<String>,
+    unit: Option<String>,
+    reported_on: Option<NaiveDate>,
+    report: Option<String>,
+}
+
+impl Letters {
+    /// Letters whose links lead to a public address.
+    pub fn new(public_url: &str) -> Result<Self, minijinja::Error> {
+        let mut templates = Environment::new();
+        templates.add_template("digest.html", include_str!("../templates/digest.html"))?;
+        templates.add_template("digest.txt", include_str!("../templates/digest.txt"))?;
+        Ok(Self { templates, public_url: public_url.trim_end_matches('/').to_owned() })
+    }
+
+    pub(crate) async fn write(&self, db: &DatabaseConnection, mail: &mail::Model) -> Result<Written, Unwritten> {
+        let Some(Work::Remind(reminder)) = jobs::find(&mail.kind).map(|job| &job.work) else {
+            return Ok(Written::NothingLeft);
+        };
+        let lines = lines(db, mail.id).await?;
+        let Some(first) = lines.first() else { return Ok(Written::NothingLeft) };
+        let left = first.due_on.map_or(0, |due| (due - mail.local_day).num_days());
+        let what = format!(
+            "{}{}",
+            first.number.as_deref().map(|number| format!("{number} ")).unwrap_or_default(),
+            shortened(&first.content, 24)
+        );
+        let more = if lines.len() > 1 { format!("等{}项", lines.len()) } else { String::new() };
+        let subject = format!("【整改催办·{}】{what}{more}", (reminder.words.urgency)(left));
+        let unit = match mail.unit_id {
+            Some(unit) => entity::unit::Entity::find_by_id(unit).one(db).await?.map(|unit| unit.name),
+            None => None,
+        };
+        let rows: Vec<minijinja::Value> =
+            lines.iter().take(MOST_ROWS).map(|line| self.row(line, mail.local_day)).collect();
+        let values = context! {
+            subject => subject.clone(),
+            unit => unit.unwrap_or_else(|| "各单位".to_owned()),
+            day => mail.local_day.format("%Y年%-m月%-d日").to_string(),
+            headline => (reminder.words.headline)(lines.len()),
+            days_heading => reminder.words.days_heading,
+            action => reminder.words.action,
+            more => lines.len().saturating_sub(MOST_ROWS),
+            url => self.public_url.clone(),
+            rows => rows,
+        };
+        let html = self.templates.get_template("digest.html")?.render(&values)?;
+        let text = self.templates.get_template("digest.txt")?.render(&values)?;
+        Ok(Written::Letter(Letter { subject, text, html }))
+    }
+
+    /// A row of the letter's table.
+    fn row(&self, line: &Line, day: NaiveDate) -> minijinja::Value {
+        let problem_number = line.problem_number.as_deref().map(|number| format!("问题{number} ")).unwrap_or_default();
+        let report = match (&line.report, line.reported_on) {
+            (Some(text), Some(day)) => format!("{day}：{}", shortened(text, 60)),
+            (Some(text), None) => shortened(text, 60),
+            _ => "尚未填报".to_owned(),
+        };
+        context! {
+            number => line.number.clone().unwrap_or_else(|| "—".to_owned()),
+            content => shortened(&line.content, 90),
+            problem => format!("{problem_number}{}", shortened(&line.problem_title, 40)),
+            round => line.round.clone(),
+            deadline => line.due_raw.clone(),
+            days => line.due_on.map_or(0, |due| (due - day).num_days()).abs(),
+            unit => line.unit.clone().or_else(|| line.lead_unit.clone()).unwrap_or_default(),
+            report => report,
+            link => format!("{}/?id=measure_{}", self.public_url, line.measure_id),
+        }
+    }
+}
+
+/// The items of a mail that are still open, the most urgent first, each once.
+async fn lines(db: &DatabaseConnection, mail: i64) -> Result<Vec<Line>, sea_orm::DbErr> {
+    let statement = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT i.measure_id, i.due_on, m.number, m.content, m.due_raw, p.number AS problem_number, \
+                p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, a.reported_on, \
+                (SELECT text FROM progress_report g WHERE g.assignment_id = a.id ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \
+         FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
+         JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
+         LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
+         JOIN mail w ON w.id = i.mail_id \
+         WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
+         AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
+         AND (w.kind = 'quarterly-self-inspection' OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
+              AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
+         AND NOT (w.kind = 'quarterly-self-inspection' AND EXISTS (SELECT 1 FROM \"check\" c WHERE c.assignment_id = a.id \
+              AND c.kind = 'SELF_INSPECTION' AND c.due_on = i.due_on)) \
+         ORDER BY i.due_on, p.position, m.position, m.id",
+        [mail.into()],
+    );
+    Line::find_by_statement(statement).all(db).await
+}
+
+/// The first letters of a text on one line, with an ellipsis where more follow.
+fn shortened(text: &str, letters: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= letters { line } else { line.chars().take(letters).collect::<String>() + "…" }
+}

@@ -1,0 +1,120 @@
+//! The command line: what there is to say, and which file does it.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::command::{self, demo, import, job, mail, region, unit};
+use crate::serve::{self, Role};
+use crate::settings::{Flags, Settings};
+use crate::{Failure, database, telemetry};
+
+/// 生态环境督察整改台账：GraphQL 数据平台与定时提醒
+#[derive(Debug, Parser)]
+#[command(name = "rectify", version, about, max_term_width = 120)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// 启动服务：先升级数据库，再提供接口并运行定时任务
+    Serve {
+        /// 只运行其中一部分
+        #[arg(long, value_enum, default_value_t = Role::All)]
+        role: Role,
+    },
+    /// 升级数据库到最新结构
+    Migrate,
+    /// 在空数据库中生成虚构的演示台账
+    Demo(demo::Demo),
+    /// 行政区：列出、添加、全部载入
+    #[command(subcommand)]
+    Region(region::Region),
+    /// 单位：列出、设置邮箱、批量载入
+    #[command(subcommand)]
+    Unit(unit::Unit),
+    /// 导入台账（.xlsx、.xls、.ods，UTF-8 或 GB18030 的 .csv）
+    Import(import::Import),
+    /// 定时任务：列出、手动运行
+    #[command(subcommand)]
+    Job(job::Job),
+    /// 邮件：测试、查看发件箱、重发
+    #[command(subcommand)]
+    Mail(mail::Mail),
+    /// 显示生效的设置（不含密码）
+    Config,
+    /// 输出 GraphQL 模式
+    Schema,
+}
+
+/// Scales of the demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scale {
+    /// A handful of problems, every status and every reminder.
+    Small,
+    /// A county's work of several years.
+    County,
+    /// The whole nation: 50,000 problems, 200,000 measures.
+    National,
+}
+
+/// A date on the command line.
+pub(crate) fn date(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "应为日期，如 2023-04-30".to_owned())
+}
+
+/// A file on the command line.
+pub(crate) fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
+    let size = std::fs::metadata(path).map(|file| file.len());
+    let cannot = |error: std::io::Error| Failure::Rejected(format!("{} 无法读取：{error}", path.display()));
+    if size.map_err(cannot)? > ledger::workbook::MAX_BYTES as u64 {
+        return Err(Failure::Rejected(format!(
+            "{} 超过 {} MB，请拆分后导入",
+            path.display(),
+            ledger::workbook::MAX_BYTES >> 20
+        )));
+    }
+    std::fs::read(path).map_err(cannot)
+}
+
+/// Does what is asked for.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let settings = Settings::read(&arguments.flags)?;
+    telemetry::begin(&settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Rejected(format!("无法启动：{error}")))?;
+    runtime.block_on(dispatch(arguments.command, &settings))
+}
+
+async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> {
+    match command {
+        Command::Serve { role } => serve::run(settings, role).await,
+        Command::Migrate => command::migrate(settings).await,
+        Command::Demo(demo) => demo::run(settings, &demo).await,
+        Command::Region(region) => region::run(settings, region).await,
+        Command::Unit(unit) => unit::run(settings, unit).await,
+        Command::Import(import) => import::run(settings, import).await,
+        Command::Job(job) => job::run(settings, job).await,
+        Command::Mail(mail) => mail::run(settings, mail).await,
+        Command::Config => {
+            print!("{}", settings.shown());
+            Ok(())
+        }
+        Command::Schema => {
+            print!("{}", api::sdl());
+            Ok(())
+        }
+    }
+}
+
+/// The database, up to date.
+pub(crate) async fn current(settings: &Settings) -> Result<sea_orm::DatabaseConnection, Failure> {
+    database::open_current(settings).await
+}

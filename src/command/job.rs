@@ -1,0 +1,153 @@
+//! `rectify job`: schedules, and running one by hand.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use entity::{measure, schedule};
+use scheduler::{JOBS, Pattern, Ran};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+
+use crate::Failure;
+use crate::cli::current;
+use crate::command::bench;
+use crate::settings::Settings;
+
+/// How many lines of each list are printed.
+const SHOWN: usize = 50;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Job {
+    /// 列出定时任务及其后五次触发时间
+    List,
+    /// 运行一个任务
+    Run {
+        /// 任务名称
+        name: String,
+        /// 以某一时刻的身份运行（RFC 3339，或日期，表示当地 08:00）
+        #[arg(long, value_name = "MOMENT")]
+        at: Option<String>,
+        /// 只显示会通知谁、谁没有收件地址，不写入
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+pub(crate) async fn run(settings: &Settings, command: Job) -> Result<(), Failure> {
+    match command {
+        Job::List => list(settings).await,
+        Job::Run { name, at, dry_run } => run_one(settings, &name, at.as_deref(), dry_run).await,
+    }
+}
+
+async fn list(settings: &Settings) -> Result<(), Failure> {
+    let db = current(settings).await?;
+    let now = Utc::now();
+    scheduler::ensure_schedules(&db, settings.zone(), now).await?;
+    let rows: HashMap<String, schedule::Model> =
+        schedule::Entity::find().all(&db).await?.into_iter().map(|row| (row.name.clone(), row)).collect();
+    for job in JOBS {
+        let Some(row) = rows.get(job.name) else { continue };
+        println!("{}（{}）", job.name, job.about);
+        let state = if row.enabled { "启用" } else { "停用" };
+        println!("  {state} · {} · {} · 错过时：{:?}", row.cron, row.time_zone, row.misfire);
+        match Pattern::parse(&row.cron, &row.time_zone, now) {
+            Ok(pattern) => {
+                for fire in pattern.next(now, 5) {
+                    println!("  {}", fire.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M:%S %:z"));
+                }
+            }
+            Err(error) => println!("  {error}"),
+        }
+    }
+    Ok(())
+}
+
+async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: bool) -> Result<(), Failure> {
+    let Some(job) = scheduler::find(name) else {
+        let known: Vec<&str> = JOBS.iter().map(|job| job.name).collect();
+        return Err(Failure::Usage(format!("没有名为 {name} 的任务，现有：{}", known.join("、"))));
+    };
+    let at = match at {
+        None => Utc::now(),
+        Some(text) => moment(text, settings)?,
+    };
+    let db = current(settings).await?;
+    let bench = bench(settings, &db)?;
+    match scheduler::run_at(&bench, job, at, dry_run).await? {
+        Ran::Delivered(_) if dry_run => println!("投递不作演示：请用 `rectify mail list --state queued` 查看待发邮件"),
+        Ran::Delivered(done) => {
+            println!("已发送 {} 封，取消 {} 封，失败 {} 封", done.sent, done.cancelled, done.failed);
+        }
+        Ran::Reminded(plan, queued) => {
+            for digest in plan.digests.iter().take(SHOWN) {
+                println!("收件人 {}：{} 项", digest.recipient, digest.items.len());
+                let items: Vec<(i64, NaiveDate)> =
+                    digest.items.iter().map(|item| (item.measure, item.due_on)).collect();
+                print_items(&db, &items, at, settings).await?;
+            }
+            let more = plan.digests.len().saturating_sub(SHOWN);
+            if more > 0 {
+                println!("另有 {more} 位收件人未列出");
+            }
+            if !plan.unreachable.is_empty() {
+                println!("没有收件人：{} 项", plan.unreachable.len());
+                for line in plan.unreachable.iter().take(SHOWN) {
+                    println!(
+                        "  {}",
+                        line.unit
+                            .as_deref()
+                            .map_or("台账未载明单位".to_owned(), |unit| format!("{unit}（未设邮箱）"))
+                    );
+                    print_items(&db, &[(line.measure, line.due_on)], at, settings).await?;
+                }
+                let more = plan.unreachable.len().saturating_sub(SHOWN);
+                if more > 0 {
+                    println!("  另有 {more} 项未列出");
+                }
+            }
+            if dry_run {
+                println!("以上为演示：会产生 {} 封邮件，未写入任何内容", plan.digests.len());
+            } else {
+                println!("已写入发件箱 {queued} 封邮件");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn print_items(
+    db: &DatabaseConnection,
+    items: &[(i64, NaiveDate)],
+    at: DateTime<Utc>,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let today = ledger::calendar::local_day(at, settings.zone());
+    let ids = items.iter().take(SHOWN).map(|(measure, _)| *measure);
+    let measures: HashMap<i64, measure::Model> = measure::Entity::find()
+        .filter(measure::Column::Id.is_in(ids))
+        .all(db)
+        .await?
+        .into_iter()
+        .map(|measure| (measure.id, measure))
+        .collect();
+    for (measure, due_on) in items.iter().take(SHOWN) {
+        let Some(measure) = measures.get(measure) else { continue };
+        let left = (*due_on - today).num_days();
+        let days = if left < 0 { format!("逾期 {} 天", -left) } else { format!("剩余 {left} 天") };
+        let text: String = measure.content.chars().take(30).collect();
+        println!("    {due_on} {days} {} {text}", measure.number.as_deref().unwrap_or("-"));
+    }
+    Ok(())
+}
+
+/// A moment in RFC 3339, or a date that means eight in the morning, local time.
+fn moment(text: &str, settings: &Settings) -> Result<DateTime<Utc>, Failure> {
+    if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+        return Ok(moment.to_utc());
+    }
+    let day: NaiveDate = text.parse().map_err(|_| {
+        Failure::Usage(format!("--at “{text}”应为日期（2023-01-02）或 RFC 3339 时刻（2023-01-02T08:00:00+08:00）"))
+    })?;
+    let eight = NaiveTime::from_hms_opt(8, 0, 0).unwrap_or_default();
+    Ok(ledger::calendar::moment(day, eight, settings.zone()))
+}

@@ -1,0 +1,87 @@
+//! `rectify mail`: the outbox.
+
+use chrono::Utc;
+use entity::mail::{Column, Entity, MailState};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::Failure;
+use crate::cli::current;
+use crate::command::bench;
+use crate::settings::Settings;
+
+/// How many mails are printed.
+const SHOWN: u64 = 200;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Mail {
+    /// 发送一封测试邮件
+    Test {
+        /// 收件地址
+        address: String,
+    },
+    /// 查看发件箱，最新的在前
+    List {
+        /// 只看某一状态
+        #[arg(long, value_enum)]
+        state: Option<State>,
+    },
+    /// 将发送失败而搁置的邮件重新排队
+    Requeue,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum State {
+    Queued,
+    Sending,
+    Sent,
+    Failed,
+    Cancelled,
+}
+
+impl From<State> for MailState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Queued => Self::Queued,
+            State::Sending => Self::Sending,
+            State::Sent => Self::Sent,
+            State::Failed => Self::Failed,
+            State::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failure> {
+    let db = current(settings).await?;
+    match command {
+        Mail::Test { address } => {
+            let address = ledger::unit::normal_address(&address)?;
+            let bench = bench(settings, &db)?;
+            bench
+                .post
+                .test(&address, Utc::now())
+                .await
+                .map_err(|error| Failure::Rejected(format!("发送失败：{error}")))?;
+            match bench.post.folder() {
+                Some(folder) => println!("测试邮件已写入 {}", folder.display()),
+                None => println!("测试邮件已发往 {address}"),
+            }
+        }
+        Mail::List { state } => {
+            let mut query = Entity::find().order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).limit(SHOWN);
+            if let Some(state) = state {
+                query = query.filter(Column::State.eq(MailState::from(state)));
+            }
+            for mail in query.all(&db).await? {
+                println!("{}\t{:?}\t{}\t{}\t{}", mail.id, mail.state, mail.recipient, mail.subject, mail.reason);
+                if let Some(error) = mail.last_error {
+                    println!("\t尝试 {} 次：{error}", mail.attempts);
+                }
+            }
+        }
+        Mail::Requeue => {
+            let count = ledger::outbox::requeue(&db, Utc::now()).await?;
+            println!("已重新排队 {count} 封");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `rectify unit`: units and their mail addresses.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use entity::{region, unit, unit_address};
+use sea_orm::{EntityTrait, QueryOrder};
+
+use crate::Failure;
+use crate::cli::{current, read};
+use crate::settings::Settings;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Unit {
+    /// 列出单位及其邮箱
+    List,
+    /// 设置一个单位的邮箱（重名时在名称前加行政区代码，如 540300/市水利局）
+    Set {
+        /// 单位名称或别名
+        name: String,
+        /// 邮箱，可重复；不写则清空
+        #[arg(long, value_name = "ADDRESS")]
+        mail: Vec<String>,
+        /// 增加一个别名，可重复
+        #[arg(long, value_name = "NAME")]
+        alias: Vec<String>,
+    },
+    /// 从 CSV 批量设置邮箱（列：单位,邮箱；多个邮箱用分号分隔）
+    Load {
+        /// CSV 文件，UTF-8
+        file: PathBuf,
+    },
+}
+
+pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failure> {
+    let db = current(settings).await?;
+    match command {
+        Unit::List => {
+            let regions: HashMap<i64, region::Model> =
+                region::Entity::find().all(&db).await?.into_iter().map(|region| (region.id, region)).collect();
+            let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
+            for row in unit_address::Entity::find().order_by_asc(unit_address::Column::Id).all(&db).await? {
+                addresses.entry(row.unit_id).or_default().push(row.address);
+            }
+            for row in unit::Entity::find()
+                .order_by_asc(unit::Column::RegionId)
+                .order_by_asc(unit::Column::Id)
+                .all(&db)
+                .await?
+            {
+                let region = regions.get(&row.region_id);
+                let code = region.and_then(|region| region.code.as_deref()).unwrap_or("-");
+                let place = region.map_or("", |region| region.name.as_str());
+                let mails = addresses.get(&row.id).map(|mails| mails.join(" ")).unwrap_or_default();
+                println!("{code}\t{place}\t{}\t{mails}", row.name);
+            }
+        }
+        Unit::Set { name, mail, alias } => {
+            let transaction = ledger::database::begin(&db).await?;
+            let unit = ledger::unit::find_by_name(&transaction, &name).await?;
+            if !mail.is_empty() || alias.is_empty() {
+                ledger::unit::set_addresses(&transaction, unit.id, &mail).await?;
+            }
+            for alias in &alias {
+                ledger::unit::add_alias(&transaction, unit.id, alias).await?;
+            }
+            transaction.commit().await?;
+            println!(
+                "{}：{}",
+                unit.name,
+                if mail.is_empty() { "（无邮箱变更或已清空）".to_owned() } else { mail.join("、") }
+            );
+        }
+        Unit::Load { file } => {
+            let bytes = read(&file)?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| Failure::Rejected(format!("{} 应为 UTF-8 编码", file.display())))?;
+            let transaction = ledger::database::begin(&db).await?;
+            let mut faults = Vec::new();
+            let mut set = 0;
+            for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+                let Some((name, mails)) = line.split_once(',') else {
+                    if !line.trim().is_empty() {
+                        faults.push(format!("第 {} 行应有两列：单位,邮箱", index + 1));
+                    }
+                    continue;
+                };
+                if index == 0 && matches!(name.trim(), "单位" | "unit" | "name") {
+                    continue;
+                }
+                let mails: Vec<String> = mails
+                    .split([';', '；'])
+                    .map(|mail| mail.trim().to_owned())
+                    .filter(|mail| !mail.is_empty())
+                    .collect();
+                let done = async {
+                    let unit = ledger::unit::find_by_name(&transaction, name.trim()).await?;
+                    ledger::unit::set_addresses(&transaction, unit.id, &mails).await
+                };
+                match done.await {
+                    Ok(()) => set += 1,
+                    Err(ledger::Error::Database(error)) => return Err(error.into()),
+                    Err(error) => faults.push(format!("第 {} 行：{error}", index + 1)),
+                }
+            }
+            if !faults.is_empty() {
+                transaction.rollback().await?;
+                return Err(Failure::Rejected(format!("{}\n未写入任何内容", faults.join("\n"))));
+            }
+            transaction.commit().await?;
+            println!("已设置 {set} 个单位的邮箱");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! `/metrics` for Prometheus, on a port of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use actix_web::{App, HttpResponse, HttpServer, dev::Server, web};
+
+use crate::Failure;
+use crate::database::STATEMENTS;
+
+/// Serves the figures; `last_tick` is the scheduler's, where this process runs one.
+pub(crate) fn serve(address: SocketAddr, last_tick: Option<Arc<AtomicI64>>) -> Result<Server, Failure> {
+    let last_tick = web::Data::new(last_tick);
+    let server =
+        HttpServer::new(move || App::new().app_data(last_tick.clone()).route("/metrics", web::get().to(figures)))
+            .workers(1)
+            .disable_signals()
+            .bind(address)
+            .map_err(|error| Failure::Rejected(format!("无法监听 {address}：{error}")))?;
+    Ok(server.run())
+}
+
+async fn figures(last_tick: web::Data<Option<Arc<AtomicI64>>>) -> HttpResponse {
+    let mut text = format!(
+        "# HELP rectify_sql_statements_total Statements sent to the database.\n\
+         # TYPE rectify_sql_statements_total counter\n\
+         rectify_sql_statements_total {}\n",
+        STATEMENTS.load(Ordering::Relaxed)
+    );
+    if let Some(last_tick) = last_tick.as_ref() {
+        text += &format!(
+            "# HELP rectify_last_tick_timestamp_seconds When the scheduler last ticked.\n\
+             # TYPE rectify_last_tick_timestamp_seconds gauge\n\
+             rectify_last_tick_timestamp_seconds {}\n",
+            last_tick.load(Ordering::Relaxed)
+        );
+    }
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text)
+}

@@ -1,0 +1,170 @@
+//! `rectify serve`: API and scheduler in one process, or one of them.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use actix_web::{App, HttpServer, middleware};
+use api::{Door, Probe};
+use chrono::Utc;
+use fs4::FileExt;
+use scheduler::{Bench, Doorbell, Pattern};
+use sea_orm::DatabaseConnection;
+
+use crate::Failure;
+use crate::command::bench;
+use crate::database;
+use crate::settings::Settings;
+
+/// What one process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Role {
+    /// API and scheduler.
+    All,
+    /// Only the API.
+    Api,
+    /// Only the scheduler.
+    Scheduler,
+}
+
+/// How long work under way may take when the process is told to stop.
+const GRACE: Duration = Duration::from_secs(25);
+/// A scheduler that has not ticked for this long, in seconds, is not ready.
+const TOO_OLD: i64 = 180;
+
+/// Serves until the process is told to stop.
+pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
+    if role != Role::Scheduler && !settings.listen.ip().is_loopback() && !settings.open {
+        return Err(Failure::Usage(format!(
+            "{} 可被他人访问，而登录尚未启用：请改为监听 127.0.0.1，或用 RECTIFY_OPEN=true 明确允许无登录访问",
+            settings.listen
+        )));
+    }
+    let _lock = lock(settings)?;
+    let db = database::open_current(settings).await?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let doorbell = match role {
+        Role::Api => None,
+        Role::All | Role::Scheduler => Some(hang(settings, &db, &stopping).await?),
+    };
+    let last_tick = doorbell.as_ref().map(Doorbell::last_tick);
+    let metrics = match settings.metrics_listen()? {
+        Some(address) => {
+            let server = crate::metrics::serve(address, last_tick.clone())?;
+            let handle = server.handle();
+            tokio::spawn(server);
+            Some(handle)
+        }
+        None => None,
+    };
+    if role == Role::Scheduler {
+        tracing::info!("the scheduler is running");
+        stopped().await;
+    } else {
+        answer(settings, &db, last_tick).await?;
+    }
+    tracing::info!("stopping: finishing what is under way");
+    stopping.store(true, Ordering::Relaxed);
+    if let Some(doorbell) = doorbell {
+        doorbell.take_down(GRACE).await;
+    }
+    if let Some(metrics) = metrics {
+        metrics.stop(false).await;
+    }
+    db.close().await?;
+    Ok(())
+}
+
+async fn answer(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    last_tick: Option<Arc<AtomicI64>>,
+) -> Result<(), Failure> {
+    let door = Door {
+        db: db.clone(),
+        zone: settings.zone(),
+        clock: Arc::new(Utc::now),
+        occurrences: Arc::new(|cron, zone, after, count| {
+            Pattern::parse(cron, zone, after).map(|pattern| pattern.next(after, count)).unwrap_or_default()
+        }),
+    };
+    // A program that trusts whoever is on this machine must not be reached through a page from elsewhere.
+    let hosts = settings.listen.ip().is_loopback().then(|| {
+        let public = url::Url::parse(&settings.public_url()).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
+        hosts.extend(public);
+        hosts
+    });
+    let routes = api::routes(door, probe(db.clone(), last_tick), hosts);
+    let server = HttpServer::new(move || App::new().wrap(middleware::Compress::default()).configure(routes.clone()))
+        .disable_signals()
+        .shutdown_timeout(GRACE.as_secs())
+        .bind(settings.listen)
+        .map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?
+        .run();
+    println!("整改台账已启动：{}/（GraphiQL），接口 {0}/graphql", settings.public_url());
+    let handle = server.handle();
+    let serving = tokio::spawn(server);
+    stopped().await;
+    handle.stop(true).await;
+    match serving.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Failure::Rejected(format!("服务中断：{error}"))),
+        Err(error) => Err(Failure::Rejected(format!("服务中断：{error}"))),
+    }
+}
+
+async fn hang(settings: &Settings, db: &DatabaseConnection, stopping: &Arc<AtomicBool>) -> Result<Doorbell, Failure> {
+    let stop = stopping.clone();
+    let bench = Bench { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..bench(settings, db)? };
+    scheduler::ensure_schedules(db, settings.zone(), Utc::now()).await?;
+    if let Some(folder) = bench.post.folder() {
+        println!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());
+    }
+    Doorbell::hang(Arc::new(bench)).await.map_err(|error| Failure::Rejected(format!("定时器无法启动：{error}")))
+}
+
+/// Ready means: the database answers, and the scheduler, where there is one, ticks.
+fn probe(db: DatabaseConnection, last_tick: Option<Arc<AtomicI64>>) -> Probe {
+    Arc::new(move || {
+        let (db, last_tick) = (db.clone(), last_tick.clone());
+        Box::pin(async move {
+            database::answers(&db).await?;
+            let age = last_tick.map_or(0, |last_tick| Doorbell::age(&last_tick, Utc::now()));
+            if age > TOO_OLD { Err(format!("scheduler: no tick for {age} seconds")) } else { Ok(()) }
+        })
+    })
+}
+
+/// One server per embedded database; other commands may write beside it.
+fn lock(settings: &Settings) -> Result<Option<File>, Failure> {
+    let url = settings.database_url();
+    let Some(file) = url.strip_prefix("sqlite:") else { return Ok(None) };
+    let name = format!("{}.lock", file.trim_start_matches("//").split('?').next().unwrap_or(file));
+    let cannot = |error: std::io::Error| Failure::Rejected(format!("锁文件 {name} 无法创建：{error}"));
+    if let Some(folder) = std::path::Path::new(&name).parent() {
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+    }
+    let lock = File::options().create(true).truncate(false).write(true).open(&name).map_err(cannot)?;
+    match FileExt::try_lock(&lock) {
+        Ok(()) => Ok(Some(lock)),
+        Err(_) => Err(Failure::Rejected(format!("已有一个 rectify serve 在使用 {file}，请先停止它"))),
+    }
+}
+
+/// Returns when the process is told to stop.
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,202 @@
+//! Settings: flags, then the environment (`RECTIFY_…`), then a TOML file, then `config.default.toml`, which also documents
+//! them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use ledger::reminder::Timing;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::Failure;
+
+/// The file that is read when there is one and no other is named.
+const FILE: &str = "rectify.toml";
+
+/// The effective settings; `config.default.toml` says what each is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    database_url: String,
+    /// Connections to PostgreSQL.
+    pub(crate) database_connections: u32,
+    data_dir: PathBuf,
+    /// The address to listen on.
+    pub(crate) listen: SocketAddr,
+    /// Serve others without sign-in.
+    pub(crate) open: bool,
+    public_url: String,
+    mail_url: String,
+    /// The sender of mails.
+    pub(crate) mail_from: String,
+    time_zone: String,
+    /// What to log.
+    pub(crate) log: String,
+    /// `text` or `json`.
+    pub(crate) log_format: String,
+    metrics_listen: String,
+    /// The grace of immediate deadlines, in days.
+    pub(crate) grace_days: i64,
+    self_inspection_before: Vec<i64>,
+    due_soon_before: Vec<i64>,
+    overdue_again_after: i64,
+}
+
+/// Settings given as flags.
+#[derive(Debug, Clone, Default, Serialize, clap::Args)]
+pub(crate) struct Flags {
+    /// A TOML file of settings (default: rectify.toml, if it is there).
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the ledger is kept: sqlite:FILE or postgres://….
+    #[arg(long, global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database_url: Option<String>,
+    /// Where files are kept.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The address to listen on.
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings and checks them.
+    pub(crate) fn read(flags: &Flags) -> Result<Self, Failure> {
+        let mut figment = Figment::from(Toml::string(include_str!("config.default.toml")));
+        figment = match &flags.config {
+            Some(file) if !file.exists() => {
+                return Err(Failure::Usage(format!("配置文件 {} 不存在", file.display())));
+            }
+            Some(file) => figment.merge(Toml::file_exact(file)),
+            None => figment.merge(Toml::file_exact(FILE)),
+        };
+        // Whatever else the environment holds under our prefix is for others (RECTIFY_VERSION of an image, say).
+        let known: Vec<String> =
+            figment.extract::<toml::Table>().map(|table| table.keys().cloned().collect()).unwrap_or_default();
+        let environment = Env::prefixed("RECTIFY_").filter(move |key| known.iter().any(|name| key == name.as_str()));
+        let settings: Self = figment
+            .merge(environment)
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .map_err(|error| Failure::Usage(format!("设置有误：{error}")))?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let bad = |what: String| Err(Failure::Usage(what));
+        if self.time_zone.parse::<Tz>().is_err() {
+            return bad(format!("time_zone：没有名为“{}”的时区，应为 IANA 名称，如 Asia/Shanghai", self.time_zone));
+        }
+        let url = self.database_url();
+        if !url.starts_with("sqlite:") && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return bad("database_url：应以 sqlite: 或 postgres:// 开头".to_owned());
+        }
+        if !(0..=3650).contains(&self.grace_days) || !(1..=365).contains(&self.overdue_again_after) {
+            return bad("grace_days 应为 0 至 3650，overdue_again_after 应为 1 至 365".to_owned());
+        }
+        let days = self.self_inspection_before.iter().chain(&self.due_soon_before);
+        if days.clone().any(|days| !(0..=365).contains(days)) {
+            return bad("self_inspection_before、due_soon_before 中的天数应为 0 至 365".to_owned());
+        }
+        if !matches!(self.log_format.as_str(), "text" | "json") {
+            return bad("log_format：应为 text 或 json".to_owned());
+        }
+        if self.database_connections == 0 {
+            return bad("database_connections：至少为 1".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The time zone.
+    pub(crate) fn zone(&self) -> Tz {
+        self.time_zone.parse().unwrap_or(chrono_tz::Asia::Shanghai)
+    }
+
+    /// Where the ledger is kept.
+    pub(crate) fn database_url(&self) -> String {
+        if self.database_url.is_empty() {
+            format!("sqlite:{}", self.data_dir.join("rectify.db").display())
+        } else {
+            self.database_url.clone()
+        }
+    }
+
+    /// Where mails go.
+    pub(crate) fn mail_url(&self) -> String {
+        if self.mail_url.is_empty() {
+            format!("file:{}", self.data_dir.join("mail").display())
+        } else {
+            self.mail_url.clone()
+        }
+    }
+
+    /// The address that people open.
+    pub(crate) fn public_url(&self) -> String {
+        if self.public_url.is_empty() { format!("http://{}", self.listen) } else { self.public_url.clone() }
+    }
+
+    /// Where figures may be read, if anywhere.
+    pub(crate) fn metrics_listen(&self) -> Result<Option<SocketAddr>, Failure> {
+        if self.metrics_listen.is_empty() {
+            return Ok(None);
+        }
+        let address = self.metrics_listen.parse();
+        address.map(Some).map_err(|_| Failure::Usage("metrics_listen：应为 地址:端口，如 127.0.0.1:9090".to_owned()))
+    }
+
+    /// When reminders are due.
+    pub(crate) fn timing(&self) -> Timing {
+        Timing {
+            self_inspection_before: self.self_inspection_before.clone(),
+            due_soon_before: self.due_soon_before.clone(),
+            again_after: self.overdue_again_after,
+        }
+    }
+
+    /// The effective settings as TOML, without passwords.
+    pub(crate) fn shown(&self) -> String {
+        let mut shown = self.clone();
+        shown.database_url = without_password(&self.database_url());
+        shown.mail_url = without_password(&self.mail_url());
+        shown.public_url = self.public_url();
+        toml::to_string(&shown).unwrap_or_default()
+    }
+}
+
+/// An address without the password in it.
+pub(crate) fn without_password(address: &str) -> String {
+    match Url::parse(address) {
+        Ok(mut url) if url.password().is_some() => {
+            // Only addresses without a host refuse this, and they have no password.
+            let _ = url.set_password(Some("***"));
+            url.to_string()
+        }
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_password("postgres://u:secret@h/d"), "postgres://u:***@h/d");
+        assert_eq!(without_password("sqlite:./data/rectify.db"), "sqlite:./data/rectify.db");
+    }
+
+    #[test]
+    fn the_defaults_are_in_order() {
+        let settings = Settings::read(&Flags::default()).unwrap();
+        assert!(settings.database_url().starts_with("sqlite:"));
+        assert!(!settings.shown().contains("***"));
+    }
+}
