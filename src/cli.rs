@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::command::{self, demo, import, job, mail, region, unit};
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
-use crate::{Failure, database, telemetry};
+use crate::{Failure, database, say, telemetry};
 
 /// 生态环境督察整改台账：GraphQL 数据平台与定时提醒
 #[derive(Debug, Parser)]
@@ -104,11 +104,11 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Job(job) => job::run(settings, job).await,
         Command::Mail(mail) => mail::run(settings, mail).await,
         Command::Config => {
-            print!("{}", settings.shown());
+            say!("{}", settings.shown().trim_end());
             Ok(())
         }
         Command::Schema => {
-            print!("{}", api::sdl());
+            say!("{}", api::sdl().trim_end());
             Ok(())
         }
     }

@@ -1,12 +1,23 @@
 //! The program: command line, settings, logs, and putting the rooms of the house together.
 
 pub mod cli;
+mod clock;
 mod command;
 mod database;
 mod metrics;
 mod serve;
 mod settings;
 mod telemetry;
+
+/// Prints a line; a reader that has gone away ends the program quietly, as it does others.
+macro_rules! say {
+    ($($words:tt)*) => {
+        if std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($words)*))).is_err() {
+            std::process::exit(0);
+        }
+    };
+}
+pub(crate) use say;
 
 /// Why a command did not do its work, and with which exit code it ends.
 #[derive(Debug, thiserror::Error)]

@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use actix_web::{App, HttpServer, middleware};
 use api::{Door, Probe};
-use chrono::Utc;
 use fs4::FileExt;
 use scheduler::{Bench, Doorbell, Pattern};
 use sea_orm::DatabaseConnection;
 
-use crate::Failure;
 use crate::command::bench;
 use crate::database;
 use crate::settings::Settings;
+use crate::{Failure, clock, say};
 
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -84,7 +83,7 @@ async fn answer(
     let door = Door {
         db: db.clone(),
         zone: settings.zone(),
-        clock: Arc::new(Utc::now),
+        clock: Arc::new(clock::now),
         occurrences: Arc::new(|cron, zone, after, count| {
             Pattern::parse(cron, zone, after).map(|pattern| pattern.next(after, count)).unwrap_or_default()
         }),
@@ -103,7 +102,7 @@ async fn answer(
         .bind(settings.listen)
         .map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?
         .run();
-    println!("整改台账已启动：{}/（GraphiQL），接口 {0}/graphql", settings.public_url());
+    say!("整改台账已启动：{}/（GraphiQL），接口 {0}/graphql", settings.public_url());
     let handle = server.handle();
     let serving = tokio::spawn(server);
     stopped().await;
@@ -118,9 +117,9 @@ async fn answer(
 async fn hang(settings: &Settings, db: &DatabaseConnection, stopping: &Arc<AtomicBool>) -> Result<Doorbell, Failure> {
     let stop = stopping.clone();
     let bench = Bench { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..bench(settings, db)? };
-    scheduler::ensure_schedules(db, settings.zone(), Utc::now()).await?;
+    scheduler::ensure_schedules(db, settings.zone(), clock::now()).await?;
     if let Some(folder) = bench.post.folder() {
-        println!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());
+        say!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());
     }
     Doorbell::hang(Arc::new(bench)).await.map_err(|error| Failure::Rejected(format!("定时器无法启动：{error}")))
 }
@@ -131,7 +130,7 @@ fn probe(db: DatabaseConnection, last_tick: Option<Arc<AtomicI64>>) -> Probe {
         let (db, last_tick) = (db.clone(), last_tick.clone());
         Box::pin(async move {
             database::answers(&db).await?;
-            let age = last_tick.map_or(0, |last_tick| Doorbell::age(&last_tick, Utc::now()));
+            let age = last_tick.map_or(0, |last_tick| Doorbell::age(&last_tick, clock::now()));
             if age > TOO_OLD { Err(format!("scheduler: no tick for {age} seconds")) } else { Ok(()) }
         })
     })

@@ -2,7 +2,7 @@
 //! them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use figment::Figment;
@@ -75,7 +75,8 @@ impl Settings {
                 return Err(Failure::Usage(format!("配置文件 {} 不存在", file.display())));
             }
             Some(file) => figment.merge(Toml::file_exact(file)),
-            None => figment.merge(Toml::file_exact(FILE)),
+            None if Path::new(FILE).exists() => figment.merge(Toml::file_exact(FILE)),
+            None => figment,
         };
         // Whatever else the environment holds under our prefix is for others (RECTIFY_VERSION of an image, say).
         let known: Vec<String> =

@@ -1,7 +1,8 @@
 //! Assignments (责任分解): their type, and reporting on them.
 
+use crate::scalar::Date;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use planner::{Condition, Connection, Kind, Link, Noun, Planned, SortKey, SortType, Sql, noun};
 use sea_orm::{ActiveEnum, Value};
 
@@ -79,7 +80,7 @@ noun! {
     /// How far it is against its time today; null when it is not applicable.
     pace: Option<Pace> = Kind::Expression(pace);
     /// When it was completed (完成), a fact of its own beside 销号.
-    completedOn: Option<NaiveDate> = Kind::Column("completed_on");
+    completedOn: Option<Date> = Kind::Column("completed_on");
     /// The measure that it answers.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
     /// The answering body; a county's government also answers for its party committee.

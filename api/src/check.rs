@@ -1,7 +1,7 @@
 //! Checks (自查、核查、抽查) that were made.
 
+use crate::scalar::Date;
 use async_graphql::{Enum, ID};
-use chrono::NaiveDate;
 use planner::{Condition, Kind, Noun, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
@@ -44,13 +44,13 @@ noun! {
     /// The period that it covers: `2023Q1`, `2023H1` or `2023`.
     period: String = Kind::Column("period");
     /// The last day of that period.
-    dueOn: NaiveDate = Kind::Column("due_on");
+    dueOn: Date = Kind::Column("due_on");
     /// What came out.
     result: CheckResult = Kind::Column("result");
     /// What was found.
     findings: Option<String> = Kind::Column("findings");
     /// When it was made.
-    checkedOn: NaiveDate = Kind::Column("checked_on");
+    checkedOn: Date = Kind::Column("checked_on");
     /// The unit that made it.
     checker: Option<Unit> = Kind::One(<Unit as Noun>::table, "checker_id");
     /// What was checked.

@@ -1,7 +1,7 @@
 //! Deadlines (整改时限) of problems and measures: the same columns on both.
 
+use crate::scalar::Date;
 use async_graphql::Enum;
-use chrono::NaiveDate;
 use planner::{Kind, Link, SortKey, SortType, noun};
 
 /// The order of lists that run by deadline.
@@ -29,13 +29,13 @@ noun! {
     /// As printed; empty where the ledger prints none.
     raw: String = Kind::Column("due_raw");
     /// The latest date; null when there is none.
-    dueOn: Option<NaiveDate> = Kind::Column("due_on");
+    dueOn: Option<Date> = Kind::Column("due_on");
     /// 长期坚持: checks go on for good.
     ongoing: bool = Kind::Boolean("due_ongoing");
     /// 立行立改 or 立即启动: to be begun at once.
     immediate: bool = Kind::Boolean("due_immediate");
     /// The day that governs "overdue": `dueOn`, or the end of the grace period of an immediate deadline; null when it is only ongoing.
-    overdueAfter: Option<NaiveDate> = Kind::Column("due_by");
+    overdueAfter: Option<Date> = Kind::Column("due_by");
 }
 
 noun! {
@@ -47,7 +47,7 @@ noun! {
     /// What is due.
     label: String = Kind::Column("label");
     /// When.
-    dueOn: NaiveDate = Kind::Column("due_on");
+    dueOn: Date = Kind::Column("due_on");
 }
 
 /// The steps of a problem's deadline.

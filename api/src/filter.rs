@@ -1,7 +1,8 @@
 //! The scalar parts that filters are made of, and the macro that gives a noun's filter its `and`, `or` and `not`.
 
+use crate::scalar::Date;
 use async_graphql::{ID, InputObject};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use planner::{Condition, Member, Table};
 use sea_orm::Value;
 
@@ -21,15 +22,15 @@ pub(crate) struct TextFilter {
 #[derive(InputObject, Default)]
 pub(crate) struct DateFilter {
     /// On this day.
-    eq: Option<NaiveDate>,
+    eq: Option<Date>,
     /// Before this day.
-    lt: Option<NaiveDate>,
+    lt: Option<Date>,
     /// On or before this day.
-    lte: Option<NaiveDate>,
+    lte: Option<Date>,
     /// After this day.
-    gt: Option<NaiveDate>,
+    gt: Option<Date>,
     /// On or after this day.
-    gte: Option<NaiveDate>,
+    gte: Option<Date>,
     /// There is none (true), or there is one (false).
     is_null: Option<bool>,
 }
@@ -81,7 +82,7 @@ impl DateFilter {
         let compared = [("=", self.eq), ("<", self.lt), ("<=", self.lte), (">", self.gt), (">=", self.gte)];
         let mut all: Vec<Condition> = compared
             .into_iter()
-            .filter_map(|(operator, day)| Some(Condition::Compare(column, operator, day?.into())))
+            .filter_map(|(operator, day)| Some(Condition::Compare(column, operator, day?.0.into())))
             .collect();
         all.extend(self.is_null.map(|absent| Condition::Null(column, absent)));
         Condition::All(all)

@@ -18,6 +18,7 @@ mod query;
 mod region;
 mod responsible_party;
 mod round;
+mod scalar;
 mod schedule;
 mod schema;
 mod statistics;

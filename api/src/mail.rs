@@ -1,7 +1,8 @@
 //! Mails: the outbox, for administrators.
 
+use crate::scalar::Date;
 use async_graphql::{Enum, ID};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use planner::{Condition, Kind, Link, Noun, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
@@ -42,7 +43,7 @@ noun! {
     /// The subject.
     subject: String = Kind::Column("subject");
     /// The day that it speaks of.
-    localDay: NaiveDate = Kind::Column("local_day");
+    localDay: Date = Kind::Column("local_day");
     /// Where it is on its way.
     state: MailState = Kind::Column("state");
     /// How often delivery was tried.
@@ -70,7 +71,7 @@ noun! {
     /// The measure that it is about.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
     /// The date that the reminder is about.
-    dueOn: Option<NaiveDate> = Kind::Column("due_on");
+    dueOn: Option<Date> = Kind::Column("due_on");
 }
 
 order! { MailOrder by MailOrderField {

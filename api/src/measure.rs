@@ -1,7 +1,8 @@
 //! Measures (整改措施).
 
+use crate::scalar::Date;
 use async_graphql::ID;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use planner::{Condition, Connection, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::assignment::{Assignment, Status};
@@ -50,11 +51,11 @@ noun! {
     /// The least advanced of its assignments, or what the ledger stated.
     status: Status = Kind::Column("status");
     /// When the status was stated, for one that no assignment backs; null when it is rolled up.
-    statusStatedOn: Option<NaiveDate> = Kind::Column("status_stated_on");
+    statusStatedOn: Option<Date> = Kind::Column("status_stated_on");
     /// How far it is against its time today; null when it is not applicable.
     pace: Option<Pace> = Kind::Expression(pace);
     /// When the last of its assignments was completed (完成).
-    completedOn: Option<NaiveDate> = Kind::Column("completed_on");
+    completedOn: Option<Date> = Kind::Column("completed_on");
     /// The problem that it mends.
     problem: Problem = Kind::One(<Problem as planner::Noun>::table, "problem_id");
     /// The round of that problem.

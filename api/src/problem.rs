@@ -1,7 +1,8 @@
 //! Problems (反馈问题).
 
+use crate::scalar::Date;
 use async_graphql::ID;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use planner::{Condition, Connection, Kind, Link, SortKey, SortType, noun};
 
 use crate::assignment::Status;
@@ -42,9 +43,9 @@ noun! {
     /// The least advanced of its measures, or what the ledger stated.
     status: Status = Kind::Column("status");
     /// When the status was stated, for one that no assignment backs; null when it is rolled up.
-    statusStatedOn: Option<NaiveDate> = Kind::Column("status_stated_on");
+    statusStatedOn: Option<Date> = Kind::Column("status_stated_on");
     /// When the last of its measures was completed (完成).
-    completedOn: Option<NaiveDate> = Kind::Column("completed_on");
+    completedOn: Option<Date> = Kind::Column("completed_on");
     /// The tags of its domains: 水, 大气, 矿山 …
     domains: Vec<ProblemDomain> = Kind::List(<ProblemDomain as planner::Noun>::table, Link::Column("problem_id"));
     /// The region that issued it.

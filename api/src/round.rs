@@ -1,7 +1,7 @@
 //! Inspection rounds (督察轮次).
 
+use crate::scalar::Date;
 use async_graphql::{Enum, ID};
-use chrono::NaiveDate;
 use planner::{Connection, Kind, Link, SortKey, SortType, noun};
 
 use crate::filter::{TextFilter, filter};
@@ -56,9 +56,9 @@ noun! {
     /// Why they came.
     kind: InspectionKind = Kind::Column("kind");
     /// When the team moved in.
-    enteredOn: Option<NaiveDate> = Kind::Column("entered_on");
+    enteredOn: Option<Date> = Kind::Column("entered_on");
     /// When it fed back its problems; grace periods begin here.
-    feedbackOn: Option<NaiveDate> = Kind::Column("feedback_on");
+    feedbackOn: Option<Date> = Kind::Column("feedback_on");
     /// The problems that it found.
     problems(pages Problem): Connection<Problem> = Link::Column("round_id");
     /// The measures against them.

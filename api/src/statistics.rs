@@ -1,7 +1,7 @@
 //! Statistics (挂图作战): the figures on the wall.
 
+use crate::scalar::Date;
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
-use chrono::NaiveDate;
 use ledger::statistics::{Figures, Question};
 use planner::Noun;
 use sea_orm::Value;
@@ -52,7 +52,7 @@ pub(crate) struct StatisticsFilter {
 #[derive(SimpleObject)]
 pub(crate) struct Statistics {
     /// The day that they are of.
-    as_of: NaiveDate,
+    as_of: Date,
     /// Everything that was asked for, each row once.
     total: StatisticsFigures,
     /// The groups.
@@ -181,12 +181,12 @@ impl StatisticsQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only what satisfies this.")] filter: Option<StatisticsFilter>,
-        #[graphql(desc = "The day that the figures are of; today when left out.")] as_of: Option<NaiveDate>,
+        #[graphql(desc = "The day that the figures are of; today when left out.")] as_of: Option<Date>,
         #[graphql(desc = "What to split by.")] by: StatisticsDimension,
         #[graphql(desc = "What to count.", default_with = "StatisticsCount::Measures")] count: StatisticsCount,
     ) -> async_graphql::Result<Statistics> {
         let request = ctx.data::<Request>()?;
-        let as_of = as_of.unwrap_or_else(|| request.today());
+        let as_of = as_of.map_or_else(|| request.today(), |day| day.0);
         let within = filter.and_then(|filter| filter.region).and_then(|region| region.within);
         // A region that is not there concerns nothing.
         let within = within.map(|id| match <Region as Noun>::table().key(&id) {
@@ -196,7 +196,7 @@ impl StatisticsQuery {
         let question = Question { within, as_of, by: by.into(), counted: count.into() };
         let answer = ledger::statistics::answer(&request.db, &question).await.map_err(|failure| of_ledger(&failure))?;
         Ok(Statistics {
-            as_of,
+            as_of: Date(as_of),
             total: (&answer.total).into(),
             rows: answer.rows.iter().map(StatisticsRow::from).collect(),
         })

@@ -62,6 +62,16 @@ struct Line {
     report: Option<String>,
 }
 
+impl Line {
+    /// Problem and measure as people name them: `12-2`.
+    fn printed_number(&self) -> Option<String> {
+        match (&self.problem_number, self.number.as_ref()?) {
+            (Some(problem), measure) if !measure.contains('-') => Some(format!("{problem}-{measure}")),
+            (_, measure) => Some(measure.clone()),
+        }
+    }
+}
+
 impl Letters {
     /// Letters whose links lead to a public address.
     pub fn new(public_url: &str) -> Result<Self, minijinja::Error> {
@@ -80,7 +90,7 @@ impl Letters {
         let left = first.due_on.map_or(0, |due| (due - mail.local_day).num_days());
         let what = format!(
             "{}{}",
-            first.number.as_deref().map(|number| format!("{number} ")).unwrap_or_default(),
+            first.printed_number().map(|number| format!("{number} ")).unwrap_or_default(),
             shortened(&first.content, 24)
         );
         let more = if lines.len() > 1 { format!("等{}项", lines.len()) } else { String::new() };
@@ -116,7 +126,7 @@ impl Letters {
             _ => "尚未填报".to_owned(),
         };
         context! {
-            number => line.number.clone().unwrap_or_else(|| "—".to_owned()),
+            number => line.printed_number().unwrap_or_else(|| "—".to_owned()),
             content => shortened(&line.content, 90),
             problem => format!("{problem_number}{}", shortened(&line.problem_title, 40)),
             round => line.round.clone(),

@@ -1,6 +1,6 @@
 //! Cron patterns: six fields, seconds first, read in an IANA zone. What never fires or can be read in two ways is refused.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
@@ -53,7 +53,8 @@ impl Pattern {
     /// The next fires after a moment.
     pub fn next(&self, after: DateTime<Utc>, count: usize) -> Vec<DateTime<Utc>> {
         let mut fires = Vec::new();
-        let mut from = after.with_timezone(&self.zone);
+        // A pattern fires on whole seconds; a fraction of the start would be carried along.
+        let mut from = after.trunc_subsecs(0).with_timezone(&self.zone);
         while fires.len() < count {
             let Ok(fire) = self.cron.find_next_occurrence(&from, false) else { break };
             // A fire that a clock change moved back must not hold the walk in place.
@@ -102,6 +103,13 @@ mod tests {
     #[test]
     fn eight_in_shanghai_is_midnight_utc() {
         assert_eq!(fires("0 0 8 * * *", "Asia/Shanghai", "2022-12-31T00:00:00Z", 2), ["01-01T00:00", "01-02T00:00"]);
+    }
+
+    #[test]
+    fn fires_are_whole_seconds_whenever_they_are_asked_for() {
+        let start = at("2022-12-31T00:00:00.354Z");
+        let pattern = Pattern::parse("0 0 8 * * *", "Asia/Shanghai", start).unwrap();
+        assert_eq!(pattern.next(start, 1), [at("2023-01-01T00:00:00Z")]);
     }
 
     #[test]

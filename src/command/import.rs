@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::workbook::{self, Aliases, Answer, Outcome, Summary};
 
-use crate::Failure;
 use crate::cli::{current, date, read};
 use crate::settings::Settings;
+use crate::{Failure, clock, say};
 
 /// How many faults are printed one by one.
 const SHOWN: usize = 200;
@@ -74,7 +74,7 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
     let task = workbook::Import {
         sheets: &sheets,
         answer: &answer,
-        now: Utc::now(),
+        now: clock::now(),
         zone: settings.zone(),
         progress: &progress,
     };
@@ -83,22 +83,22 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
     match outcome? {
         Outcome::Written(summary) => {
             report(&summary);
-            println!("导入完成");
+            say!("导入完成");
             Ok(())
         }
         Outcome::Unchanged(summary) => {
             report(&summary);
-            println!("台账已包含全部内容，没有变化");
+            say!("台账已包含全部内容，没有变化");
             Ok(())
         }
         Outcome::Rehearsed(summary) => {
             report(&summary);
-            println!("以上为演示，未写入任何内容");
+            say!("以上为演示，未写入任何内容");
             Ok(())
         }
         Outcome::Rejected(faults) => {
             for fault in faults.iter().take(SHOWN) {
-                println!("{fault}");
+                say!("{fault}");
             }
             let more = faults.len().saturating_sub(SHOWN);
             let more = if more > 0 { format!("（另有 {more} 处未列出）") } else { String::new() };
@@ -108,18 +108,22 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
 }
 
 fn report(summary: &Summary) {
-    println!("读取：{} 个问题、{} 条措施", summary.problems, summary.measures);
-    println!(
+    say!("读取：{} 个问题、{} 条措施", summary.problems, summary.measures);
+    say!(
         "新增：{} 个问题、{} 条措施、{} 项责任分解、{} 条进展；更新所载状态 {} 处",
-        summary.new_problems, summary.new_measures, summary.new_assignments, summary.new_reports, summary.restated
+        summary.new_problems,
+        summary.new_measures,
+        summary.new_assignments,
+        summary.new_reports,
+        summary.restated
     );
     if !summary.new_units.is_empty() {
-        println!("新建单位 {} 个：{}", summary.new_units.len(), summary.new_units.join("、"));
+        say!("新建单位 {} 个：{}", summary.new_units.len(), summary.new_units.join("、"));
     }
     for (words, reading) in &summary.readings {
-        println!("采用建议读法：“{words}” → “{reading}”");
+        say!("采用建议读法：“{words}” → “{reading}”");
     }
     for remark in &summary.remarks {
-        println!("提示：{remark}");
+        say!("提示：{remark}");
     }
 }

@@ -7,10 +7,10 @@ use entity::{measure, schedule};
 use scheduler::{JOBS, Pattern, Ran};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
-use crate::Failure;
 use crate::cli::current;
 use crate::command::bench;
 use crate::settings::Settings;
+use crate::{Failure, clock, say};
 
 /// How many lines of each list are printed.
 const SHOWN: usize = 50;
@@ -41,22 +41,22 @@ pub(crate) async fn run(settings: &Settings, command: Job) -> Result<(), Failure
 
 async fn list(settings: &Settings) -> Result<(), Failure> {
     let db = current(settings).await?;
-    let now = Utc::now();
+    let now = clock::now();
     scheduler::ensure_schedules(&db, settings.zone(), now).await?;
     let rows: HashMap<String, schedule::Model> =
         schedule::Entity::find().all(&db).await?.into_iter().map(|row| (row.name.clone(), row)).collect();
     for job in JOBS {
         let Some(row) = rows.get(job.name) else { continue };
-        println!("{}（{}）", job.name, job.about);
+        say!("{}（{}）", job.name, job.about);
         let state = if row.enabled { "启用" } else { "停用" };
-        println!("  {state} · {} · {} · 错过时：{:?}", row.cron, row.time_zone, row.misfire);
+        say!("  {state} · {} · {} · 错过时：{:?}", row.cron, row.time_zone, row.misfire);
         match Pattern::parse(&row.cron, &row.time_zone, now) {
             Ok(pattern) => {
                 for fire in pattern.next(now, 5) {
-                    println!("  {}", fire.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M:%S %:z"));
+                    say!("  {}", fire.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M:%S %:z"));
                 }
             }
-            Err(error) => println!("  {error}"),
+            Err(error) => say!("  {error}"),
         }
     }
     Ok(())
@@ -68,31 +68,31 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
         return Err(Failure::Usage(format!("没有名为 {name} 的任务，现有：{}", known.join("、"))));
     };
     let at = match at {
-        None => Utc::now(),
+        None => clock::now(),
         Some(text) => moment(text, settings)?,
     };
     let db = current(settings).await?;
     let bench = bench(settings, &db)?;
     match scheduler::run_at(&bench, job, at, dry_run).await? {
-        Ran::Delivered(_) if dry_run => println!("投递不作演示：请用 `rectify mail list --state queued` 查看待发邮件"),
+        Ran::Delivered(_) if dry_run => say!("投递不作演示：请用 `rectify mail list --state queued` 查看待发邮件"),
         Ran::Delivered(done) => {
-            println!("已发送 {} 封，取消 {} 封，失败 {} 封", done.sent, done.cancelled, done.failed);
+            say!("已发送 {} 封，取消 {} 封，失败 {} 封", done.sent, done.cancelled, done.failed);
         }
         Ran::Reminded(plan, queued) => {
             for digest in plan.digests.iter().take(SHOWN) {
-                println!("收件人 {}：{} 项", digest.recipient, digest.items.len());
+                say!("收件人 {}：{} 项", digest.recipient, digest.items.len());
                 let items: Vec<(i64, NaiveDate)> =
                     digest.items.iter().map(|item| (item.measure, item.due_on)).collect();
                 print_items(&db, &items, at, settings).await?;
             }
             let more = plan.digests.len().saturating_sub(SHOWN);
             if more > 0 {
-                println!("另有 {more} 位收件人未列出");
+                say!("另有 {more} 位收件人未列出");
             }
             if !plan.unreachable.is_empty() {
-                println!("没有收件人：{} 项", plan.unreachable.len());
+                say!("没有收件人：{} 项", plan.unreachable.len());
                 for line in plan.unreachable.iter().take(SHOWN) {
-                    println!(
+                    say!(
                         "  {}",
                         line.unit
                             .as_deref()
@@ -102,13 +102,13 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
                 }
                 let more = plan.unreachable.len().saturating_sub(SHOWN);
                 if more > 0 {
-                    println!("  另有 {more} 项未列出");
+                    say!("  另有 {more} 项未列出");
                 }
             }
             if dry_run {
-                println!("以上为演示：会产生 {} 封邮件，未写入任何内容", plan.digests.len());
+                say!("以上为演示：会产生 {} 封邮件，未写入任何内容", plan.digests.len());
             } else {
-                println!("已写入发件箱 {queued} 封邮件");
+                say!("已写入发件箱 {queued} 封邮件");
             }
         }
     }
@@ -135,7 +135,7 @@ async fn print_items(
         let left = (*due_on - today).num_days();
         let days = if left < 0 { format!("逾期 {} 天", -left) } else { format!("剩余 {left} 天") };
         let text: String = measure.content.chars().take(30).collect();
-        println!("    {due_on} {days} {} {text}", measure.number.as_deref().unwrap_or("-"));
+        say!("    {due_on} {days} {} {text}", measure.number.as_deref().unwrap_or("-"));
     }
     Ok(())
 }

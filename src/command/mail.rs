@@ -1,13 +1,12 @@
 //! `rectify mail`: the outbox.
 
-use chrono::Utc;
 use entity::mail::{Column, Entity, MailState};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::Failure;
 use crate::cli::current;
 use crate::command::bench;
 use crate::settings::Settings;
+use crate::{Failure, clock, say};
 
 /// How many mails are printed.
 const SHOWN: u64 = 200;
@@ -58,12 +57,12 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             let bench = bench(settings, &db)?;
             bench
                 .post
-                .test(&address, Utc::now())
+                .test(&address, clock::now())
                 .await
                 .map_err(|error| Failure::Rejected(format!("发送失败：{error}")))?;
             match bench.post.folder() {
-                Some(folder) => println!("测试邮件已写入 {}", folder.display()),
-                None => println!("测试邮件已发往 {address}"),
+                Some(folder) => say!("测试邮件已写入 {}", folder.display()),
+                None => say!("测试邮件已发往 {address}"),
             }
         }
         Mail::List { state } => {
@@ -72,15 +71,15 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
                 query = query.filter(Column::State.eq(MailState::from(state)));
             }
             for mail in query.all(&db).await? {
-                println!("{}\t{:?}\t{}\t{}\t{}", mail.id, mail.state, mail.recipient, mail.subject, mail.reason);
+                say!("{}\t{:?}\t{}\t{}\t{}", mail.id, mail.state, mail.recipient, mail.subject, mail.reason);
                 if let Some(error) = mail.last_error {
-                    println!("\t尝试 {} 次：{error}", mail.attempts);
+                    say!("\t尝试 {} 次：{error}", mail.attempts);
                 }
             }
         }
         Mail::Requeue => {
-            let count = ledger::outbox::requeue(&db, Utc::now()).await?;
-            println!("已重新排队 {count} 封");
+            let count = ledger::outbox::requeue(&db, clock::now()).await?;
+            say!("已重新排队 {count} 封");
         }
     }
     Ok(())

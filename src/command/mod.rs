@@ -9,20 +9,19 @@ pub(crate) mod unit;
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use scheduler::{Bench, Letters, Post};
 use sea_orm::DatabaseConnection;
 
-use crate::Failure;
 use crate::database;
 use crate::settings::Settings;
+use crate::{Failure, clock, say};
 
 /// `rectify migrate`
 pub(crate) async fn migrate(settings: &Settings) -> Result<(), Failure> {
     let db = database::open(settings).await?;
     match database::migrate(&db).await?.as_slice() {
-        [] => println!("数据库已是最新结构"),
-        applied => println!("数据库已升级：{}", applied.join("、")),
+        [] => say!("数据库已是最新结构"),
+        applied => say!("数据库已升级：{}", applied.join("、")),
     }
     Ok(())
 }
@@ -38,8 +37,8 @@ pub(crate) fn bench(settings: &Settings, db: &DatabaseConnection) -> Result<Benc
         timing: settings.timing(),
         letters,
         post,
-        token: format!("{}-{}", std::process::id(), Utc::now().timestamp_micros()),
-        clock: Arc::new(Utc::now),
+        token: format!("{}-{}", std::process::id(), clock::now().timestamp_micros()),
+        clock: Arc::new(clock::now),
         stopping: Arc::new(|| false),
     })
 }

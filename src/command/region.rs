@@ -4,9 +4,9 @@ use entity::region::{Column, Entity};
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::Failure;
 use crate::cli::current;
 use crate::settings::Settings;
+use crate::{Failure, say};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Region {
@@ -43,7 +43,7 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
             let matching =
                 |division: &&ledger::region::Division| division.name.contains(&words) || division.code.contains(&words);
             for division in ledger::region::divisions().iter().filter(matching) {
-                println!("{} {}", division.code, division.name);
+                say!("{} {}", division.code, division.name);
             }
         }
         Region::List { words, all: false } => {
@@ -55,31 +55,26 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
                 .all(&db)
                 .await?;
             for row in rows {
-                println!(
-                    "{} {}{}",
-                    row.code.unwrap_or_default(),
-                    "  ".repeat(row.rank.unsigned_abs() as usize),
-                    row.name
-                );
+                say!("{} {}{}", row.code.unwrap_or_default(), "  ".repeat(row.rank.unsigned_abs() as usize), row.name);
             }
         }
         Region::Add { name, parent, code } => {
             let db = current(settings).await?;
             let parent = ledger::region::ensure(&db, &parent).await?;
             let row = ledger::region::add(&db, code.as_deref(), &name, &parent).await?;
-            println!("已添加：{}（{}之下）", row.name, parent.name);
+            say!("已添加：{}（{}之下）", row.name, parent.name);
         }
         Region::Load { code: Some(code) } => {
             let db = current(settings).await?;
             let row = ledger::region::ensure(&db, &code).await?;
-            println!("已载入：{}", row.name);
+            say!("已载入：{}", row.name);
         }
         Region::Load { code: None } => {
             let db = current(settings).await?;
             let transaction = ledger::database::begin(&db).await?;
             let added = ledger::region::load_all(&transaction).await?;
             transaction.commit().await?;
-            println!("已载入 {added} 个行政区");
+            say!("已载入 {added} 个行政区");
         }
     }
     Ok(())

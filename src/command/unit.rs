@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use entity::{region, unit, unit_address};
 use sea_orm::{EntityTrait, QueryOrder};
 
-use crate::Failure;
 use crate::cli::{current, read};
 use crate::settings::Settings;
+use crate::{Failure, say};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Unit {
@@ -52,7 +52,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                 let code = region.and_then(|region| region.code.as_deref()).unwrap_or("-");
                 let place = region.map_or("", |region| region.name.as_str());
                 let mails = addresses.get(&row.id).map(|mails| mails.join(" ")).unwrap_or_default();
-                println!("{code}\t{place}\t{}\t{mails}", row.name);
+                say!("{code}\t{place}\t{}\t{mails}", row.name);
             }
         }
         Unit::Set { name, mail, alias } => {
@@ -65,7 +65,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                 ledger::unit::add_alias(&transaction, unit.id, alias).await?;
             }
             transaction.commit().await?;
-            println!(
+            say!(
                 "{}：{}",
                 unit.name,
                 if mail.is_empty() { "（无邮箱变更或已清空）".to_owned() } else { mail.join("、") }
@@ -108,7 +108,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                 return Err(Failure::Rejected(format!("{}\n未写入任何内容", faults.join("\n"))));
             }
             transaction.commit().await?;
-            println!("已设置 {set} 个单位的邮箱");
+            say!("已设置 {set} 个单位的邮箱");
         }
     }
     Ok(())
