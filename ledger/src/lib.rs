@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod concern;
 pub mod database;
 pub mod deadline;
+pub mod demo;
 mod error;
 pub mod outbox;
 pub mod pace;

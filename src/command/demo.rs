@@ -1,16 +1,44 @@
 //! `rectify demo`: an invented ledger.
 
-use crate::Failure;
-use crate::cli::Scale;
+use indicatif::{ProgressBar, ProgressStyle};
+use ledger::demo;
+
+use crate::cli::{Scale, current};
 use crate::settings::Settings;
+use crate::{Failure, clock, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
-    /// 规模
+    /// 规模：small 演示全部状态和提醒；county 一个市多年的台账；national 全国
     #[arg(long, value_enum, default_value_t = Scale::Small)]
     scale: Scale,
 }
 
-pub(crate) async fn run(_settings: &Settings, demo: &Demo) -> Result<(), Failure> {
-    Err(Failure::Rejected(format!("{:?}", demo.scale)))
+pub(crate) async fn run(settings: &Settings, demo: &Demo) -> Result<(), Failure> {
+    let db = current(settings).await?;
+    let scale = match demo.scale {
+        Scale::Small => demo::Scale::Small,
+        Scale::County => demo::Scale::County,
+        Scale::National => demo::Scale::National,
+    };
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} 个问题 {elapsed}") {
+        bar.set_style(style);
+    }
+    let progress = |done: usize, total: usize| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    };
+    let made = demo::fill(&db, scale, clock::now(), settings.zone(), &progress).await;
+    bar.finish_and_clear();
+    let made = made?;
+    say!(
+        "已生成虚构的演示台账：{} 个行政区、{} 个单位、{} 个问题、{} 条措施、{} 项责任分解",
+        made.regions,
+        made.units,
+        made.problems,
+        made.measures,
+        made.assignments
+    );
+    Ok(())
 }
