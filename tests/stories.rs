@@ -1,1 +1,20 @@
-//! x
+//! Stories through the front doors: the command line, HTTP, SMTP. One binary; each story runs on SQLite and on PostgreSQL.
+
+mod support;
+
+#[path = "stories/api.rs"]
+mod api;
+#[path = "stories/import.rs"]
+mod import;
+#[path = "stories/mail.rs"]
+mod mail;
+#[path = "stories/null_propagation.rs"]
+mod null_propagation;
+#[path = "stories/pace.rs"]
+mod pace;
+#[path = "stories/paging.rs"]
+mod paging;
+#[path = "stories/schedule.rs"]
+mod schedule;
+#[path = "stories/schema.rs"]
+mod schema;

@@ -92,18 +92,18 @@ const REPORTS: [&str; 5] = [
     "已建立巡查制度，本月巡查4次，未发现反弹。",
     "整改任务已完成，正在准备销号材料。",
 ];
-const STATUSES: [Status; 11] = [
+/// From the least to the most advanced; a problem stands where the least of its answers stands.
+const STAGES: [Status; 10] = [
     Status::InProgress,
-    Status::Assigned,
-    Status::Submitted,
-    Status::Closed,
-    Status::InProgress,
-    Status::Verified,
-    Status::Returned,
-    Status::NotApplicableProposed,
-    Status::Publicised,
-    Status::ClosedOngoing,
     Status::Reopened,
+    Status::Assigned,
+    Status::NotApplicableProposed,
+    Status::Returned,
+    Status::InProgress,
+    Status::Submitted,
+    Status::Verified,
+    Status::Publicised,
+    Status::Closed,
 ];
 
 /// Fills an empty database. `progress` is told how many of all problems are made.
@@ -336,7 +336,7 @@ impl Maker<'_> {
         for turn in 0..city.counties.len().min(3) {
             let Some((county, government)) = city.counties.get((index + turn) % city.counties.len()) else { continue };
             lineage.extend(crate::region::lineage(&county.path));
-            let assignment = self.assignment(batch, id, county, *government, round, columns.ongoing);
+            let assignment = self.assignment(batch, id, county, *government, round, columns.ongoing, (index % STAGES.len(), place + turn == 0));
             statuses.push(assignment.0);
             completed.push(assignment.1);
             reported.push(assignment.2);
@@ -399,13 +399,15 @@ impl Maker<'_> {
         government: i64,
         round: &Round,
         ongoing: bool,
+        (stage, first): (usize, bool),
     ) -> (Status, Option<NaiveDate>, Option<NaiveDate>) {
         let key = self.made.assignments + batch.assignments.len();
         let id = key as i64 + 1;
-        let status = match STATUSES[(key + key / 7) % STATUSES.len()] {
-            Status::ClosedOngoing if !ongoing => Status::Closed,
+        // The first answer sets the problem's stage; the others are as far or further.
+        let stage = if first { stage } else { (stage + self.rng.usize(0..4)).min(STAGES.len() - 1) };
+        let status = match STAGES[stage] {
             Status::Closed if ongoing => Status::ClosedOngoing,
-            Status::InProgress if key % 37 == 0 => Status::NotApplicable,
+            Status::InProgress if !first && key.is_multiple_of(13) => Status::NotApplicable,
             status => status,
         };
         let since = (self.today - round.feedback_on).num_days();

@@ -1,0 +1,42 @@
+# The tasks of the project. `make` lists them; each says what it does.
+
+.PHONY: help run test check schema fmt doc compose-up compose-down
+
+help: ## List the tasks
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: ## Start the demo: embedded SQLite in ./data, invented ledger, reminders as files, GraphiQL on http://127.0.0.1:8080
+	@echo "== building (the first time takes some minutes)"
+	cargo build --bin rectify
+	@echo "== filling ./data/rectify.db with the demo ledger, unless it holds one"
+	./target/debug/rectify demo || true
+	@echo "== queueing today's reminders; the server below sends them to ./data/mail (.eml and .html)"
+	./target/debug/rectify job run overdue | tail -n 1
+	./target/debug/rectify job run due-soon | tail -n 1
+	./target/debug/rectify job run quarterly-self-inspection | tail -n 1
+	@echo "== serving until you press Ctrl-C"
+	./target/debug/rectify serve
+
+test: ## Run all tests on SQLite and PostgreSQL, with a real SMTP server; installs what is missing with apt-get
+	tests/with-servers cargo test --workspace --locked
+
+check: ## Formatting, lints and documentation, warnings refused
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+
+schema: ## Write api/schema.graphql anew
+	cargo run --quiet --bin rectify -- schema > api/schema.graphql.new && mv api/schema.graphql.new api/schema.graphql
+
+fmt: ## Format the code
+	cargo fmt --all
+
+doc: ## Build the code's documentation and say where it is
+	cargo doc --workspace --no-deps --document-private-items
+	@echo "target/doc/rectify/index.html"
+
+compose-up: ## Start PostgreSQL, API, scheduler and mail catcher
+	docker compose up --build --detach
+
+compose-down: ## Stop them; the data stays
+	docker compose down

@@ -1,0 +1,237 @@
+//! A front-end team queries the ledger.
+
+use serde_json::{Value, json};
+
+use crate::support::{Server, World, stories};
+
+stories!(
+    the_contract_s_operations_run_as_written,
+    a_root_field_is_one_statement_whatever_its_depth,
+    http_is_spoken_by_the_book,
+    a_report_moves_its_assignment_on_and_a_stale_one_is_refused,
+    filters_and_search_find_what_they_say,
+    the_language_is_understood_whole,
+    statistics_agree_with_a_recount,
+);
+
+fn contract(name: &str) -> String {
+    std::fs::read_to_string(format!("tests/contract/{name}.graphql")).unwrap()
+}
+
+fn demo(world: &World) -> Server {
+    world.done(&["demo"]);
+    world.serve()
+}
+
+fn region(server: &Server, code: &str) -> String {
+    let data = server.data("query($code: String!) { region(code: $code) { id } }", &json!({ "code": code }));
+    data["region"]["id"].as_str().unwrap().to_owned()
+}
+
+fn the_contract_s_operations_run_as_written(world: &World) {
+    let server = demo(world);
+    let found = server.data(&contract("lookup"), &json!({"code": "990100", "words": "草原"}));
+    assert_eq!(found["region"]["level"], "PREFECTURE");
+    let measure = found["measures"]["nodes"][0]["id"].clone();
+    let within = found["region"]["id"].clone();
+    let board = server.data(&contract("board"), &json!({"region": within, "first": 5}));
+    assert_eq!(board["problems"]["totalCount"], 24);
+    assert_eq!(board["problems"]["edges"].as_array().unwrap().len(), 5);
+    assert_eq!(board["problems"]["edges"][0]["node"]["measures"]["nodes"].as_array().unwrap().len(), 4);
+    let one = server.data(&contract("measure"), &json!({ "id": measure }));
+    assert_eq!(one["measure"]["id"], measure);
+    assert_eq!(one["measure"]["assignments"]["totalCount"], 3);
+    let tree = server.data(&contract("regions"), &json!({"first": 10}));
+    assert_eq!(tree["regions"]["nodes"][0]["level"], "NATION");
+    assert_eq!(tree["regions"]["nodes"][1]["parent"]["id"], tree["regions"]["nodes"][0]["id"]);
+    server.data(&contract("round"), &json!({}));
+    world.done(&["job", "run", "overdue"]);
+    let morning = server.data(&contract("scheduler"), &json!({"first": 5}));
+    let overdue = &morning["schedules"][2];
+    assert_eq!((&overdue["name"], &overdue["misfire"]), (&json!("overdue"), &json!("LATEST")));
+    assert_eq!(overdue["nextOccurrences"].as_array().unwrap().len(), 5);
+    assert_eq!(overdue["runs"]["nodes"][0]["state"], "SUCCEEDED");
+    assert_eq!(morning["mails"]["totalCount"], overdue["runs"]["nodes"][0]["mailsQueued"]);
+    for by in ["REGION", "LEAD_UNIT", "ROUND", "DOMAIN", "STATUS", "DEADLINE_CLASS"] {
+        for count in ["PROBLEMS", "MEASURES", "ASSIGNMENTS"] {
+            let figures = server.data(&contract("statistics"), &json!({"within": within, "by": by, "count": count}));
+            assert!(figures["statistics"]["total"]["all"].as_i64().unwrap() > 0, "{by} {count}");
+        }
+    }
+}
+
+fn a_root_field_is_one_statement_whatever_its_depth(world: &World) {
+    let server = demo(world);
+    let within = region(&server, "990100");
+    let statements = |query: &str, variables: Value| {
+        let before = server.statements();
+        server.data(query, &variables);
+        server.statements() - before
+    };
+    assert_eq!(statements("{ problems { nodes { id } } }", json!({})), 1);
+    assert_eq!(statements(&contract("board"), json!({"region": within, "first": 20})), 1);
+    assert_eq!(statements(&contract("regions"), json!({"first": 20})), 1);
+    assert_eq!(statements(&contract("round"), json!({})), 1);
+    assert_eq!(statements(&contract("scheduler"), json!({"first": 5})), 2, "two root fields");
+    assert_eq!(statements(&contract("statistics"), json!({"within": within, "by": "REGION"})), 1);
+    let deep = "{ problems { nodes { measures { nodes { assignments { nodes { unit { region { parent { children {
+        nodes { units { nodes { name } } } } } } } } } } } } } }";
+    assert_eq!(statements(deep, json!({})), 1);
+    let hidden = "{ measure(id: \"measure_999999\") { id } }";
+    assert_eq!(statements(hidden, json!({})), 1);
+}
+
+fn http_is_spoken_by_the_book(world: &World) {
+    let server = demo(world);
+    let new = "application/graphql-response+json";
+    let ask = |accept: &str, body: &str| server.post("application/json", accept, body);
+    let good = ask(new, r#"{"query": "{ __typename }"}"#);
+    assert_eq!((good.status, good.kind.as_str()), (200, "application/graphql-response+json; charset=utf-8"));
+    assert_eq!(good.body, r#"{"data":{"__typename":"Query"}}"#);
+    assert_eq!(ask("application/json", r#"{"query": "{ __typename }"}"#).kind, "application/json; charset=utf-8");
+    assert_eq!(ask("text/html", r#"{"query": "{ __typename }"}"#).status, 406);
+    assert_eq!(ask(new, r#"{"query": "{ nope }"}"#).status, 400);
+    assert_eq!(ask(new, r#"{"query": "{"}"#).status, 400);
+    let refused: Value = serde_json::from_str(&ask(new, r#"{"query": "{ nope }"}"#).body).unwrap();
+    assert!(refused.get("data").is_none());
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(ask("application/json", r#"{"query": "{ nope }"}"#).status, 200);
+    for body in ["", "[]", "{}", r#"{"query": 1}"#, r#"{"query": "{ __typename }", "variables": []}"#, "null"] {
+        assert_eq!(ask(new, body).status, 400, "{body}");
+    }
+    assert_eq!(server.post("text/plain", new, r#"{"query": "{ __typename }"}"#).status, 415);
+    assert_eq!(ask(new, &format!(r#"{{"query": "{{ __typename }} {}"}}"#, " ".repeat(2 << 20))).status, 413);
+    assert_eq!(server.get("/graphql?query=%7B__typename%7D").status, 200);
+    assert_eq!(server.get("/graphql?query=mutation%7B__typename%7D").status, 405);
+    assert_eq!(server.get("/graphql").status, 400);
+    assert_eq!(server.get("/healthz").status, 200);
+    assert_eq!(server.get("/readyz").body, "ready");
+    assert!(server.get("/").body.contains("GraphiQL"));
+    assert_eq!(server.get("/assets/graphiql.js").status, 200);
+    assert!(server.get("/schema.graphql").body.contains("type Measure implements Node"));
+    let elsewhere = Server::agent()
+        .post(format!("{}/graphql", server.base))
+        .header("host", "ledger.attacker.example")
+        .header("content-type", "application/json")
+        .send(r#"{"query": "{ __typename }"}"#)
+        .unwrap();
+    assert_eq!(elsewhere.status(), 403, "a page elsewhere must not reach an open program");
+    let bad = server.graphql("{ problems(first: 9999) { totalCount } }", &json!({}));
+    assert_eq!(bad["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    assert_eq!(bad["errors"][0]["path"], json!(["problems"]));
+}
+
+fn a_report_moves_its_assignment_on_and_a_stale_one_is_refused(world: &World) {
+    let server = demo(world);
+    let data = server.data(
+        "{ assignments(first: 1, filter: {status: [ASSIGNED]}) { nodes { id version measure { id version } } } }",
+        &json!({}),
+    );
+    let there = data["assignments"]["nodes"][0].clone();
+    let report = |input: Value| server.data(&contract("report-progress"), &json!({ "input": input }))["reportProgress"].clone();
+    let input = json!({"assignmentId": there["id"], "version": there["version"], "period": "2026-10", "text": "已完成一半。",
+        "quantities": [{"label": "管网", "done": 5, "target": 10, "unit": "公里"}]});
+    let taken = report(input.clone());
+    assert_eq!(taken["errors"], json!([]));
+    assert_eq!(taken["assignment"]["status"], "IN_PROGRESS");
+    assert_eq!(taken["assignment"]["version"], 2);
+    assert_eq!(taken["assignment"]["latestReport"]["text"], "已完成一半。");
+    let stale = report(input);
+    assert!(stale["assignment"].is_null());
+    assert_eq!(stale["errors"][0]["code"], "STALE_VERSION");
+    let bad = report(json!({"assignmentId": there["id"], "version": 2, "period": "十月", "text": " "}));
+    let paths: Vec<&Value> = bad["errors"].as_array().unwrap().iter().map(|error| &error["path"]).collect();
+    assert_eq!(paths, [&json!(["input", "period"]), &json!(["input", "text"])]);
+    let unknown = report(json!({"assignmentId": "measure_1", "version": 1, "period": "2026-10", "text": "x"}));
+    assert_eq!(unknown["errors"][0]["code"], "NOT_FOUND");
+    let count = server.data(
+        "query($id: ID!) { assignment(id: $id) { reports { totalCount } } }",
+        &json!({ "id": there["id"] }),
+    );
+    assert_eq!(count["assignment"]["reports"]["totalCount"], 1, "refused reports left nothing behind");
+}
+
+fn filters_and_search_find_what_they_say(world: &World) {
+    let server = demo(world);
+    let count = |filter: &str| {
+        let data = server.data(&format!("{{ measures(filter: {filter}) {{ totalCount }} }}"), &json!({}));
+        data["measures"]["totalCount"].as_i64().unwrap()
+    };
+    let all = count("{}");
+    assert_eq!(all, 96);
+    assert_eq!(count("{dueOn: {isNull: true}}") + count("{dueOn: {isNull: false}}"), all);
+    assert_eq!(count("{not: {ongoing: true}}") + count("{ongoing: true}"), all);
+    assert_eq!(count("{overdue: true}") + count("{overdue: false}"), all);
+    assert!(count("{overdue: true}") > 0);
+    let (grassland, mines) = (count("{text: {search: \"草原\"}}"), count("{text: {search: \"矿山\"}}"));
+    assert!(grassland > 0 && mines > 0);
+    assert_eq!(count("{or: [{text: {search: \"草原\"}}, {text: {search: \"矿山\"}}]}"), grassland + mines);
+    assert_eq!(count("{text: {search: \"草原 矿山\"}}"), 0);
+    assert_eq!(count("{text: {search: \"%\"}}"), 0, "nothing in a search is a wildcard");
+    assert_eq!(count("{round: {eq: \"unit_1\"}}"), 0, "another noun's id matches nothing");
+    assert_eq!(count("{or: []}"), 0);
+    assert_eq!(count("{and: []}"), all);
+    let county = region(&server, "990121");
+    assert_eq!(count(&format!("{{region: {{within: \"{county}\"}}}}")), all, "each county answers every measure");
+    assert_eq!(count(&format!("{{not: {{region: {{within: \"{county}\"}}}}}}")), 0);
+    let domains = server.data("{ problems(filter: {domain: [\"草原\"]}) { totalCount nodes { domains { name } } } }", &json!({}));
+    assert_eq!(domains["problems"]["totalCount"], 2);
+}
+
+fn the_language_is_understood_whole(world: &World) {
+    let server = demo(world);
+    let query = "query($skip: Boolean = true, $n: Int = 2) {
+        one: measures(first: $n) { ...page }
+        two: measures(first: 1) { ...page nodes { id @skip(if: $skip) again: number } }
+        node(id: \"problem_3\") { __typename id ... on Measure { content } ... on Problem { title t2: title } }
+        none: node(id: \"problem_99999\") { id }
+        alien: node(id: \"nonsense\") { id }
+    } fragment page on MeasureConnection { __typename totalCount nodes { number } }";
+    let data = server.data(query, &json!({}));
+    assert_eq!(data["one"]["nodes"].as_array().unwrap().len(), 2);
+    assert_eq!(data["one"]["__typename"], "MeasureConnection");
+    assert_eq!(data["two"]["nodes"][0], json!({"number": "1-1", "again": "1-1"}));
+    assert_eq!(data["node"]["__typename"], "Problem");
+    assert_eq!(data["node"]["title"], data["node"]["t2"]);
+    assert!(data["node"].get("content").is_none());
+    assert!(data["none"].is_null() && data["alien"].is_null());
+    // Wider than one call of the database's JSON function takes.
+    let wide: String = (0..120).map(|index| format!("f{index}: number ")).collect();
+    let data = server.data(&format!("{{ measures(first: 1) {{ nodes {{ {wide} id }} }} }}"), &json!({}));
+    let row = data["measures"]["nodes"][0].as_object().unwrap();
+    assert_eq!((row.len(), &row["f119"], &row["id"]), (121, &json!("1-1"), &json!("measure_1")));
+}
+
+fn statistics_agree_with_a_recount(world: &World) {
+    let server = demo(world);
+    let today = server.data("{ statistics(by: STATUS) { asOf } }", &json!({}))["statistics"]["asOf"].clone();
+    let rows = server.data(
+        "{ measures(first: 200) { nodes { status completedOn deadline { overdueAfter } } } }",
+        &json!({}),
+    );
+    let rows = rows["measures"]["nodes"].as_array().unwrap().clone();
+    let count = |wanted: &dyn Fn(&Value) -> bool| rows.iter().filter(|row| wanted(row)).count();
+    let closed = |row: &Value| row["status"] == "CLOSED" || row["status"] == "CLOSED_ONGOING";
+    let before = |day: &Value, limit: &Value| day.as_str().is_some_and(|day| day < limit.as_str().unwrap());
+    let completed = |row: &Value| closed(row) || row["completedOn"].as_str().is_some_and(|day| day <= today.as_str().unwrap());
+    let figures = server.data(
+        "{ statistics(by: STATUS) { total { all completed closed notApplicable overdue } rows { key all } } }",
+        &json!({}),
+    );
+    let total = &figures["statistics"]["total"];
+    assert_eq!(total["all"], rows.len());
+    assert_eq!(total["closed"], count(&closed));
+    assert_eq!(total["completed"], count(&completed));
+    let overdue = |row: &Value| {
+        row["status"] != "NOT_APPLICABLE" && !completed(row) && before(&row["deadline"]["overdueAfter"], &today)
+    };
+    assert_eq!(total["overdue"], count(&overdue));
+    let groups = figures["statistics"]["rows"].as_array().unwrap();
+    let sum: i64 = groups.iter().map(|group| group["all"].as_i64().unwrap()).sum();
+    assert_eq!(sum, 96, "statuses partition the whole");
+    let none = server.data(
+        "{ statistics(filter: {region: {within: \"region_0\"}}, by: ROUND) { total { all completionRate } rows { key } } }",
+        &json!({}),
+    );
+    assert_eq!(none["statistics"], json!({"total": {"all": 0, "completionRate": null}, "rows": []}));
+}

@@ -1,0 +1,142 @@
+//! The units that are late get one correct mail each.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
+use crate::support::{Smtp, World, read, silent_peer, stories};
+
+stories!(
+    an_overdue_digest_is_queued_once_however_often_it_is_asked_for,
+    the_mail_arrives_at_a_real_server_and_reads_well,
+    nobody_is_mailed_of_measures_that_name_no_unit,
+    what_was_closed_meanwhile_is_not_sent,
+    a_server_s_no_is_final_and_its_later_is_not,
+    every_reminder_of_the_demo_reaches_somebody,
+);
+
+fn county(world: &World) {
+    let file = world.file("县.xlsx", &city(&CITY_ROWS));
+    world.done(&["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"]);
+    world.done(&["unit", "set", "洛隆县人民政府", "--mail", "GOV@county.example"]);
+}
+
+fn queued(world: &World) -> usize {
+    world.done(&["mail", "list", "--state", "queued"]).lines().count()
+}
+
+fn an_overdue_digest_is_queued_once_however_often_it_is_asked_for(world: &World) {
+    county(world);
+    let rehearsed = world.done(&["job", "run", "overdue", "--at", "2023-01-02", "--dry-run"]);
+    assert!(rehearsed.contains("收件人 gov@county.example：3 项"), "{rehearsed}");
+    assert!(rehearsed.contains("市水利局（未设邮箱）"), "{rehearsed}");
+    assert_eq!(queued(world), 0, "a rehearsal writes nothing");
+    // Two at once, then once more.
+    let both: Vec<_> = (0..2)
+        .map(|_| {
+            let mut job = world.program();
+            job.args(["job", "run", "overdue", "--at", "2023-01-02"]).stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for job in both {
+        assert!(job.wait_with_output().unwrap().status.success());
+    }
+    assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-02"]).contains("已写入发件箱 0 封"));
+    assert_eq!(queued(world), 1);
+    // Within the week nothing new; after it again, with what is then overdue.
+    assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-08"]).contains("已写入发件箱 0 封"));
+    assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-09"]).contains("已写入发件箱 1 封"));
+    let eve = world.done(&["job", "run", "overdue", "--at", "2022-12-31T23:59:00+08:00"]);
+    assert!(eve.contains("已写入发件箱 0 封"), "a deadline ends at the end of its day: {eve}");
+}
+
+fn the_mail_arrives_at_a_real_server_and_reads_well(world: &World) {
+    county(world);
+    world.done(&["job", "run", "overdue", "--at", "2023-01-02"]);
+    let smtp = Smtp::start();
+    let sent = world.program().args(["job", "run", "deliver-mail"]).env("RECTIFY_MAIL_URL", &smtp.url).output().unwrap();
+    let said = String::from_utf8(sent.stdout).unwrap();
+    assert!(said.contains("已发送 1 封，取消 0 封，失败 0 封"), "{said}");
+    let again = world.program().args(["job", "run", "deliver-mail"]).env("RECTIFY_MAIL_URL", &smtp.url).output().unwrap();
+    assert!(String::from_utf8(again.stdout).unwrap().contains("已发送 0 封"));
+    let mails = smtp.mails();
+    assert_eq!(mails.len(), 1);
+    let mail: Value = serde_json::from_str(&mails[0]).unwrap();
+    assert_eq!((&mail["tls"], &mail["login"]), (&json!(true), &json!(true)));
+    assert_eq!(mail["to"], json!(["gov@county.example"]));
+    assert_eq!(mail["subject"], "【整改催办·逾期2天】一-2 开展干部专题培训（2022年12月31日）。等3项");
+    assert_eq!(mail["auto_submitted"], "auto-generated");
+    assert!(mail["message_id"].as_str().unwrap().starts_with("<rectify-mail-1-"));
+    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("overdue_text", mail["text"].as_str().unwrap().replace("\r\n", "\n"));
+    });
+    let html = mail["html"].as_str().unwrap();
+    assert_eq!(html.matches("<tr style=\"vertical-align:top\">").count(), 3);
+}
+
+fn nobody_is_mailed_of_measures_that_name_no_unit(world: &World) {
+    let file = world.file("省.xlsx", &province());
+    world.done(&["import", &file, "--round", "中央督察", "--region", "540000"]);
+    let said = world.done(&["job", "run", "overdue", "--at", "2019-04-02"]);
+    assert!(said.contains("没有收件人：2 项"), "{said}");
+    assert!(said.contains("台账未载明单位"), "{said}");
+    assert!(said.contains("已写入发件箱 0 封"), "{said}");
+}
+
+fn what_was_closed_meanwhile_is_not_sent(world: &World) {
+    use sea_orm::ConnectionTrait;
+    county(world);
+    world.done(&["job", "run", "overdue", "--at", "2023-01-02"]);
+    crate::support::block_on(async {
+        let db = world.db().await;
+        db.execute_unprepared("UPDATE assignment SET status = 'CLOSED'").await.unwrap();
+    });
+    let said = world.done(&["job", "run", "deliver-mail"]);
+    assert!(said.contains("已发送 0 封，取消 1 封"), "{said}");
+    assert!(world.done(&["mail", "list"]).contains("发送前复核"));
+}
+
+fn a_server_s_no_is_final_and_its_later_is_not(world: &World) {
+    county(world);
+    let smtp = Smtp::start();
+    let deliver = |url: &str, at: &str| {
+        let mut job = world.program();
+        let ran = job.args(["job", "run", "deliver-mail", "--at", at]).env("RECTIFY_MAIL_URL", url).output().unwrap();
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    world.done(&["unit", "set", "洛隆县人民政府", "--mail", "busy@county.example"]);
+    world.done(&["job", "run", "overdue", "--at", "2023-01-02"]);
+    assert!(deliver(&smtp.url, "2023-01-02").contains("失败 1 封"));
+    assert_eq!(queued(world), 1, "a mail that failed for now waits");
+    assert!(deliver(&smtp.url, "2023-01-02").contains("失败 0 封"), "and not before its pause is over");
+    // A server that is away, and one that takes the call and says nothing, are "later" as well.
+    let (peer, silent) = silent_peer();
+    drop(peer);
+    assert!(deliver(&silent, "2023-01-03").contains("失败 1 封"));
+    assert_eq!(queued(world), 1);
+    world.done(&["unit", "set", "洛隆县人民政府", "--mail", "nobody@county.example"]);
+    world.done(&["job", "run", "overdue", "--at", "2023-01-04"]);
+    assert!(deliver(&smtp.url, "2023-01-04").contains("失败"));
+    let parked = world.done(&["mail", "list", "--state", "failed"]);
+    assert!(parked.contains("nobody@county.example") && parked.contains("550"), "{parked}");
+    assert!(world.done(&["mail", "requeue"]).contains("已重新排队 1 封"));
+}
+
+fn every_reminder_of_the_demo_reaches_somebody(world: &World) {
+    world.done(&["demo"]);
+    for job in ["overdue", "due-soon", "quarterly-self-inspection"] {
+        let said = world.done(&["job", "run", job]);
+        assert!(!said.contains("已写入发件箱 0 封"), "{job}: {said}");
+        assert!(said.contains("没有收件人"), "{job}: some units have no address");
+    }
+    let waiting = queued(world);
+    let said = world.done(&["job", "run", "deliver-mail"]);
+    assert!(said.contains(&format!("已发送 {waiting} 封，取消 0 封，失败 0 封")), "{said}");
+    let folder = world.dir.path().join("data/mail");
+    let letter = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let letter = letter.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "html")).unwrap();
+    assert!(read(letter).contains("请办理："));
+    assert!(world.done(&["mail", "test", "somebody@county.example"]).contains("测试邮件已写入"));
+    assert_eq!(world.run(&["mail", "test", "nobody"]).code, 1);
+}

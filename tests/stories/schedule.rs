@@ -1,0 +1,112 @@
+//! Time passes, with and without somebody there to see it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use ledger::reminder::Timing;
+use scheduler::{Bench, Letters, Post};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+
+use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::{World, block_on, stories};
+
+stories!(
+    three_days_away_are_caught_up_and_never_doubled,
+    two_schedulers_are_as_good_as_one,
+    a_failing_job_is_recorded_and_tried_again,
+    jobs_say_when_they_are_due,
+);
+
+fn county(world: &World) {
+    let file = world.file("县.xlsx", &city(&CITY_ROWS));
+    world.done(&["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"]);
+    world.done(&["unit", "set", "洛隆县人民政府", "--mail", "gov@county.example"]);
+}
+
+/// A scheduler at a moment.
+fn bench(world: &World, db: &DatabaseConnection, now: &str) -> Bench {
+    let now: DateTime<Utc> = now.parse().unwrap();
+    let folder = format!("file:{}", world.dir.path().join("mail").display());
+    Bench {
+        db: db.clone(),
+        zone: chrono_tz::Asia::Shanghai,
+        timing: Timing::default(),
+        letters: Letters::new("http://ledger.example").unwrap(),
+        post: Post::open(&folder, "ledger@county.example").unwrap(),
+        token: format!("story-{}", fastrand::u64(..)),
+        clock: Arc::new(move || now),
+        stopping: Arc::new(|| false),
+    }
+}
+
+async fn rows(db: &DatabaseConnection, sql: &str) -> Vec<String> {
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+    rows.into_iter().map(|row| row.try_get::<String>("", "line").unwrap()).collect()
+}
+
+const RUNS: &str = "SELECT r.state || ' ' || r.mails_queued AS line FROM job_run r JOIN schedule s ON s.id = r.schedule_id \
+                    WHERE s.name = 'overdue' ORDER BY r.occurrence";
+
+fn three_days_away_are_caught_up_and_never_doubled(world: &World) {
+    county(world);
+    block_on(async {
+        let db = world.db().await;
+        let zone = chrono_tz::Asia::Shanghai;
+        scheduler::ensure_schedules(&db, zone, "2022-12-31T01:00:00Z".parse().unwrap()).await.unwrap();
+        // Nobody was there on the mornings of 1, 2 and 3 January.
+        scheduler::tick(&bench(world, &db, "2023-01-03T04:00:00Z")).await.unwrap();
+        assert_eq!(rows(&db, RUNS).await, ["SKIPPED 0", "SKIPPED 0", "SUCCEEDED 1"]);
+        scheduler::tick(&bench(world, &db, "2023-01-03T04:01:00Z")).await.unwrap();
+        scheduler::tick(&bench(world, &db, "2023-01-04T00:00:30Z")).await.unwrap();
+        assert_eq!(rows(&db, RUNS).await, ["SKIPPED 0", "SKIPPED 0", "SUCCEEDED 1", "SUCCEEDED 0"]);
+        let mails = "SELECT kind || ' ' || state AS line FROM mail WHERE kind = 'overdue'";
+        assert_eq!(rows(&db, mails).await, ["overdue SENT"]);
+        db.execute_unprepared("UPDATE schedule SET misfire = 'ALL' WHERE name = 'overdue'").await.unwrap();
+        scheduler::tick(&bench(world, &db, "2023-01-07T04:00:00Z")).await.unwrap();
+        assert_eq!(rows(&db, RUNS).await.len(), 7, "each missed morning is run");
+        assert_eq!(rows(&db, mails).await.len(), 1, "and still nobody is told twice in a week");
+    });
+}
+
+fn two_schedulers_are_as_good_as_one(world: &World) {
+    county(world);
+    block_on(async {
+        let (one, other) = (world.db().await, world.db().await);
+        let zone = chrono_tz::Asia::Shanghai;
+        scheduler::ensure_schedules(&one, zone, "2023-01-01T20:00:00Z".parse().unwrap()).await.unwrap();
+        let (first, second) = (bench(world, &one, "2023-01-02T00:00:10Z"), bench(world, &other, "2023-01-02T00:00:10Z"));
+        let (left, right) = tokio::join!(scheduler::tick(&first), scheduler::tick(&second));
+        left.unwrap();
+        right.unwrap();
+        // One may have left the other's schedules to it; the next minute finds nothing undone.
+        scheduler::tick(&bench(world, &one, "2023-01-02T00:01:10Z")).await.unwrap();
+        assert_eq!(rows(&one, RUNS).await, ["SUCCEEDED 1"]);
+        let sent = "SELECT state || ' ' || attempts AS line FROM mail WHERE kind = 'overdue'";
+        assert_eq!(rows(&one, sent).await, ["SENT 1"]);
+    });
+}
+
+fn a_failing_job_is_recorded_and_tried_again(world: &World) {
+    county(world);
+    block_on(async {
+        let db = world.db().await;
+        let zone = chrono_tz::Asia::Shanghai;
+        scheduler::ensure_schedules(&db, zone, "2023-01-01T20:00:00Z".parse().unwrap()).await.unwrap();
+        db.execute_unprepared("ALTER TABLE unit_address RENAME TO unit_address_away").await.unwrap();
+        scheduler::tick(&bench(world, &db, "2023-01-02T00:00:10Z")).await.unwrap();
+        assert_eq!(rows(&db, RUNS).await, ["FAILED 0"]);
+        db.execute_unprepared("ALTER TABLE unit_address_away RENAME TO unit_address").await.unwrap();
+        scheduler::tick(&bench(world, &db, "2023-01-02T00:01:10Z")).await.unwrap();
+        assert_eq!(rows(&db, RUNS).await, ["SUCCEEDED 1"]);
+    });
+}
+
+fn jobs_say_when_they_are_due(world: &World) {
+    let said = world.done(&["job", "list"]);
+    for job in ["quarterly-self-inspection", "due-soon", "overdue", "deliver-mail"] {
+        assert!(said.contains(job), "{said}");
+    }
+    assert_eq!(said.matches("08:00:00 +08:00").count(), 15, "five mornings for each of three jobs: {said}");
+    assert_eq!(world.run(&["job", "run", "nonsense"]).code, 2);
+    assert_eq!(world.run(&["job", "run", "overdue", "--at", "tomorrow"]).code, 2);
+}

@@ -1,0 +1,253 @@
+//! What stories stand on: a world of their own with a database, the program as people run it, and the files they bring.
+
+pub(crate) mod ledgers;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Where the stories' PostgreSQL is; `make test` starts one and sets this.
+const POSTGRES: &str = "RECTIFY_TEST_POSTGRES";
+
+/// Runs each named story on both databases.
+macro_rules! stories {
+    ($($story:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $story() { super::$story(&crate::support::World::sqlite()); })+
+        }
+        mod postgres {
+            $(#[test] fn $story() { super::$story(&crate::support::World::postgres()); })+
+        }
+    };
+}
+pub(crate) use stories;
+
+/// A world of one story.
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) url: String,
+}
+
+/// What a command printed, and how it ended.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+}
+
+impl World {
+    pub(crate) fn sqlite() -> Self {
+        let dir = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("rectify.db").display());
+        Self { dir, url }
+    }
+
+    pub(crate) fn postgres() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let server = std::env::var(POSTGRES)
+            .unwrap_or_else(|_| panic!("{POSTGRES} is not set: run the stories with `make test`, which starts a PostgreSQL"));
+        let name = format!("story_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        block_on(async {
+            let db = Database::connect(format!("{server}/postgres")).await.unwrap();
+            db.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+            db.close().await.unwrap();
+        });
+        Self { dir: TempDir::new().unwrap(), url: format!("{server}/{name}") }
+    }
+
+    /// The program with this world's settings.
+    pub(crate) fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rectify"));
+        command
+            .current_dir(self.dir.path())
+            .env("RECTIFY_DATABASE_URL", &self.url)
+            .env("RECTIFY_DATABASE_CONNECTIONS", "4")
+            .env("RECTIFY_LOG", "warn");
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self.program().args(arguments).output().unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        Ran { code: output.status.code().unwrap_or(-1), out }
+    }
+
+    /// Runs a command that has to work and returns what it printed.
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.out);
+        ran.out
+    }
+
+    /// Puts a file into the world and returns its path.
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
+    /// The database, for what no front door shows.
+    pub(crate) async fn db(&self) -> DatabaseConnection {
+        Database::connect(&self.url).await.unwrap()
+    }
+
+    /// The API in a process of its own.
+    pub(crate) fn serve(&self) -> Server {
+        let (port, metrics) = (free_port(), free_port());
+        let mut child = self
+            .program()
+            .args(["serve", "--role", "api", "--listen", &format!("127.0.0.1:{port}")])
+            .env("RECTIFY_METRICS_LISTEN", format!("127.0.0.1:{metrics}"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.contains("已启动"), "{line}");
+        Server { child, base: format!("http://127.0.0.1:{port}"), metrics: format!("http://127.0.0.1:{metrics}/metrics") }
+    }
+}
+
+/// A running API.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) base: String,
+    metrics: String,
+}
+
+/// What a server answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) kind: String,
+    pub(crate) body: String,
+}
+
+impl Server {
+    pub(crate) fn agent() -> ureq::Agent {
+        ureq::Agent::config_builder().http_status_as_error(false).build().into()
+    }
+
+    /// An operation that has to work; its data.
+    pub(crate) fn data(&self, query: &str, variables: &Value) -> Value {
+        let answer = self.graphql(query, variables);
+        assert!(answer.get("errors").is_none(), "{query}\n{answer:#}");
+        answer["data"].clone()
+    }
+
+    pub(crate) fn graphql(&self, query: &str, variables: &Value) -> Value {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let answer = self.post("application/json", "application/graphql-response+json", &body);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
+    pub(crate) fn post(&self, kind: &str, accept: &str, body: &str) -> Answer {
+        let sent = Self::agent()
+            .post(format!("{}/graphql", self.base))
+            .header("content-type", kind)
+            .header("accept", accept)
+            .send(body);
+        answer(sent.unwrap())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        answer(Self::agent().get(format!("{}{path}", self.base)).call().unwrap())
+    }
+
+    /// The statements sent to the database so far.
+    pub(crate) fn statements(&self) -> u64 {
+        let figures = answer(Self::agent().get(&self.metrics).call().unwrap()).body;
+        let line = figures.lines().find(|line| line.starts_with("rectify_sql_statements_total ")).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+    Answer {
+        status: response.status().as_u16(),
+        kind: kind.unwrap_or_default(),
+        body: response.body_mut().read_to_string().unwrap(),
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A real SMTP server that asks for STARTTLS and a login; what it takes it puts into a folder.
+pub(crate) struct Smtp {
+    child: Child,
+    pub(crate) url: String,
+    folder: TempDir,
+}
+
+impl Smtp {
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/smtp.py");
+        let python = std::env::var("RECTIFY_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let port = free_port();
+        let mut child = Command::new(python)
+            .arg(script)
+            .args([&port.to_string(), &folder.path().to_string_lossy().into_owned()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "ready", "python3-aiosmtpd and openssl are needed: run the stories with `make test`");
+        let url =
+            format!("smtp://ledger:s%40fe@localhost:{port}?tls=starttls&ca={}", folder.path().join("ca.pem").display());
+        Self { child, url, folder }
+    }
+
+    /// The mails that arrived, oldest first.
+    pub(crate) fn mails(&self) -> Vec<String> {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+            .collect();
+        files.sort();
+        files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A peer that accepts a connection and then says nothing until it is dropped.
+pub(crate) fn silent_peer() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}?tls=none", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Runs a future to its end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Reads a file of the world as text.
+pub(crate) fn read(path: PathBuf) -> String {
+    let mut text = String::new();
+    std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
+    text
+}
