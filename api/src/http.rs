@@ -111,7 +111,8 @@ async fn answer(request: &HttpRequest, payload: web::Payload, served: &Served) -
         _ => return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "请用 POST，查询也可用 GET")),
     };
     let mut operation = operation;
-    if request.method() == Method::GET && writes(&mut operation) {
+    let writes = prepare(&mut operation);
+    if request.method() == Method::GET && writes {
         return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "GET 只能查询，变更请用 POST"));
     }
     let door = &served.door;
@@ -120,19 +121,29 @@ async fn answer(request: &HttpRequest, payload: web::Payload, served: &Served) -
     Ok(served.schema.execute(operation.data(data)).await)
 }
 
-/// Whether the operation asked for is anything but a query. One that cannot be told is refused by validation later.
-fn writes(operation: &mut Operation) -> bool {
+/// Puts the defaults of variables in, and says whether the operation asked for is anything but a query. The library
+/// decides `@skip` and `@include` by the variables that were given, before it looks at their defaults. A document that
+/// cannot be read is left as it is: the library says what is wrong with it.
+fn prepare(operation: &mut Operation) -> bool {
     let name = operation.operation_name.clone();
     let Ok(document) = operation.parsed_query() else { return false };
     let mut operations = document.operations.iter();
-    operations.any(|(known, definition)| {
-        let asked = match (&name, known) {
-            (Some(name), Some(known)) => name == known.as_str(),
-            (Some(_), None) => false,
-            (None, _) => true,
-        };
-        asked && definition.node.ty != OperationType::Query
-    })
+    let asked = operations.find(|(known, _)| name.is_none() || known.map(|known| known.as_str()) == name.as_deref());
+    let Some((_, asked)) = asked else { return false };
+    let writes = asked.node.ty != OperationType::Query;
+    let defaults: Vec<_> = asked
+        .node
+        .variable_definitions
+        .iter()
+        .filter_map(|given| {
+            let default = given.node.default_value.as_ref()?;
+            Some((given.node.name.node.clone(), default.node.clone()))
+        })
+        .collect();
+    for (name, default) in defaults {
+        operation.variables.entry(name).or_insert(default);
+    }
+    writes
 }
 
 async fn of_body(headers: &HeaderMap, mut payload: web::Payload) -> Result<Operation, Refused> {

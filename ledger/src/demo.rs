@@ -336,7 +336,15 @@ impl Maker<'_> {
         for turn in 0..city.counties.len().min(3) {
             let Some((county, government)) = city.counties.get((index + turn) % city.counties.len()) else { continue };
             lineage.extend(crate::region::lineage(&county.path));
-            let assignment = self.assignment(batch, id, county, *government, round, columns.ongoing, (index % STAGES.len(), place + turn == 0));
+            let assignment = self.assignment(
+                batch,
+                id,
+                county,
+                *government,
+                round,
+                columns.ongoing,
+                (index % STAGES.len(), place + turn == 0),
+            );
             statuses.push(assignment.0);
             completed.push(assignment.1);
             reported.push(assignment.2);

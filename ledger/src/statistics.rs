@@ -174,6 +174,8 @@ fn items(sql: &mut Sql<'_>, question: &Question) -> String {
 /// The join that leads to the groups, their key, label and order.
 fn dimension(sql: &mut Sql<'_>, question: &Question) -> (String, String, String, String) {
     let none = String::new();
+    // A bare constant may not be grouped by.
+    let (no_label, no_order) = ("CAST(NULL AS text)", "CAST('' AS text)");
     match question.by {
         Dimension::Region => {
             let parent = match question.within {
@@ -199,26 +201,26 @@ fn dimension(sql: &mut Sql<'_>, question: &Question) -> (String, String, String,
                 }
                 _ => "LEFT JOIN unit g ON g.id = i.lead_unit_id",
             };
-            (join.to_owned(), "coalesce('unit_' || g.id, '')".to_owned(), "g.name".to_owned(), "''".to_owned())
+            (join.to_owned(), "coalesce('unit_' || g.id, '')".to_owned(), "g.name".to_owned(), no_order.to_owned())
         }
         Dimension::Round => (
             "JOIN inspection_round g ON g.id = i.round_id".to_owned(),
             "'round_' || g.id".to_owned(),
             "g.name".to_owned(),
-            "''".to_owned(),
+            no_order.to_owned(),
         ),
         Dimension::Domain => (
             "LEFT JOIN problem_domain g ON g.problem_id = i.problem_id".to_owned(),
             "coalesce(g.domain, '')".to_owned(),
             "g.domain".to_owned(),
-            "''".to_owned(),
+            no_order.to_owned(),
         ),
-        Dimension::Status => (none, "i.status".to_owned(), "NULL".to_owned(), "''".to_owned()),
+        Dimension::Status => (none, "i.status".to_owned(), no_label.to_owned(), no_order.to_owned()),
         Dimension::DeadlineClass => {
             let class = "CASE WHEN i.due_on IS NOT NULL AND i.due_ongoing THEN 'DATED_ONGOING' \
                          WHEN i.due_on IS NOT NULL THEN 'DATED' WHEN i.due_immediate THEN 'IMMEDIATE' \
                          WHEN i.due_ongoing THEN 'ONGOING' ELSE 'NONE' END";
-            (none, class.to_owned(), "NULL".to_owned(), "''".to_owned())
+            (none, class.to_owned(), no_label.to_owned(), no_order.to_owned())
         }
     }
 }

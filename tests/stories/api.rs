@@ -128,7 +128,8 @@ fn a_report_moves_its_assignment_on_and_a_stale_one_is_refused(world: &World) {
         &json!({}),
     );
     let there = data["assignments"]["nodes"][0].clone();
-    let report = |input: Value| server.data(&contract("report-progress"), &json!({ "input": input }))["reportProgress"].clone();
+    let report =
+        |input: Value| server.data(&contract("report-progress"), &json!({ "input": input }))["reportProgress"].clone();
     let input = json!({"assignmentId": there["id"], "version": there["version"], "period": "2026-10", "text": "已完成一半。",
         "quantities": [{"label": "管网", "done": 5, "target": 10, "unit": "公里"}]});
     let taken = report(input.clone());
@@ -144,10 +145,8 @@ fn a_report_moves_its_assignment_on_and_a_stale_one_is_refused(world: &World) {
     assert_eq!(paths, [&json!(["input", "period"]), &json!(["input", "text"])]);
     let unknown = report(json!({"assignmentId": "measure_1", "version": 1, "period": "2026-10", "text": "x"}));
     assert_eq!(unknown["errors"][0]["code"], "NOT_FOUND");
-    let count = server.data(
-        "query($id: ID!) { assignment(id: $id) { reports { totalCount } } }",
-        &json!({ "id": there["id"] }),
-    );
+    let count = server
+        .data("query($id: ID!) { assignment(id: $id) { reports { totalCount } } }", &json!({ "id": there["id"] }));
     assert_eq!(count["assignment"]["reports"]["totalCount"], 1, "refused reports left nothing behind");
 }
 
@@ -174,7 +173,8 @@ fn filters_and_search_find_what_they_say(world: &World) {
     let county = region(&server, "990121");
     assert_eq!(count(&format!("{{region: {{within: \"{county}\"}}}}")), all, "each county answers every measure");
     assert_eq!(count(&format!("{{not: {{region: {{within: \"{county}\"}}}}}}")), 0);
-    let domains = server.data("{ problems(filter: {domain: [\"草原\"]}) { totalCount nodes { domains { name } } } }", &json!({}));
+    let domains =
+        server.data("{ problems(filter: {domain: [\"草原\"]}) { totalCount nodes { domains { name } } } }", &json!({}));
     assert_eq!(domains["problems"]["totalCount"], 2);
 }
 
@@ -205,15 +205,14 @@ fn the_language_is_understood_whole(world: &World) {
 fn statistics_agree_with_a_recount(world: &World) {
     let server = demo(world);
     let today = server.data("{ statistics(by: STATUS) { asOf } }", &json!({}))["statistics"]["asOf"].clone();
-    let rows = server.data(
-        "{ measures(first: 200) { nodes { status completedOn deadline { overdueAfter } } } }",
-        &json!({}),
-    );
+    let rows =
+        server.data("{ measures(first: 200) { nodes { status completedOn deadline { overdueAfter } } } }", &json!({}));
     let rows = rows["measures"]["nodes"].as_array().unwrap().clone();
     let count = |wanted: &dyn Fn(&Value) -> bool| rows.iter().filter(|row| wanted(row)).count();
     let closed = |row: &Value| row["status"] == "CLOSED" || row["status"] == "CLOSED_ONGOING";
     let before = |day: &Value, limit: &Value| day.as_str().is_some_and(|day| day < limit.as_str().unwrap());
-    let completed = |row: &Value| closed(row) || row["completedOn"].as_str().is_some_and(|day| day <= today.as_str().unwrap());
+    let completed =
+        |row: &Value| closed(row) || row["completedOn"].as_str().is_some_and(|day| day <= today.as_str().unwrap());
     let figures = server.data(
         "{ statistics(by: STATUS) { total { all completed closed notApplicable overdue } rows { key all } } }",
         &json!({}),

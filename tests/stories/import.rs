@@ -39,7 +39,10 @@ fn a_province_s_list_gives_its_published_figures(world: &World) {
     let statistics = "query($asOf: Date) { statistics(by: STATUS, count: PROBLEMS, asOf: $asOf) {
         total { all completed closed overdue completionRate } rows { key all } } }";
     let at = |day: &str| server.data(statistics, &json!({ "asOf": day }))["statistics"]["total"].clone();
-    assert_eq!(at("2019-03-31"), json!({"all": 6, "completed": 2, "closed": 0, "overdue": 1, "completionRate": 2.0 / 6.0}));
+    assert_eq!(
+        at("2019-03-31"),
+        json!({"all": 6, "completed": 2, "closed": 0, "overdue": 1, "completionRate": 2.0 / 6.0})
+    );
     assert_eq!(at("2019-03-30")["completed"], 0, "stated at the end of March");
 
     let stated = server.data(

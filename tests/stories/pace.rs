@@ -25,7 +25,11 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
             for row in measure::Entity::find().all(&db).await.unwrap() {
                 let around = |rng: &mut fastrand::Rng| {
                     let days = rng.i64(-100..=100);
-                    if days < 0 { today - Days::new(days.unsigned_abs()) } else { today + Days::new(days.unsigned_abs()) }
+                    if days < 0 {
+                        today - Days::new(days.unsigned_abs())
+                    } else {
+                        today + Days::new(days.unsigned_abs())
+                    }
                 };
                 let maybe = |rng: &mut fastrand::Rng| rng.bool().then(|| around(rng));
                 let facts = Facts {

@@ -74,7 +74,8 @@ fn two_schedulers_are_as_good_as_one(world: &World) {
         let (one, other) = (world.db().await, world.db().await);
         let zone = chrono_tz::Asia::Shanghai;
         scheduler::ensure_schedules(&one, zone, "2023-01-01T20:00:00Z".parse().unwrap()).await.unwrap();
-        let (first, second) = (bench(world, &one, "2023-01-02T00:00:10Z"), bench(world, &other, "2023-01-02T00:00:10Z"));
+        let (first, second) =
+            (bench(world, &one, "2023-01-02T00:00:10Z"), bench(world, &other, "2023-01-02T00:00:10Z"));
         let (left, right) = tokio::join!(scheduler::tick(&first), scheduler::tick(&second));
         left.unwrap();
         right.unwrap();

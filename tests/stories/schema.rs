@@ -17,22 +17,19 @@ fn every_type_field_argument_and_value_is_described() {
     let mut described = false;
     let mut bare = Vec::new();
     for line in schema.lines().map(str::trim) {
-        if line.starts_with("\"\"\"") || line.ends_with("\"\"\"") {
-            described = true;
-            continue;
-        }
-        let names = line.starts_with("type ")
-            || line.starts_with("enum ")
-            || line.starts_with("input ")
-            || line.starts_with("interface ")
-            || line.starts_with("scalar ")
-            || line.contains(": ")
-            || (!line.is_empty() && line.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'));
-        let declares = !line.starts_with("directive") && !line.starts_with("schema") && !line.starts_with("query:") && !line.starts_with("mutation:");
-        if names && declares && !described {
+        let words = line.starts_with('"') || line.ends_with("\"\"\"");
+        let is_value = !line.is_empty() && line.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+        let keywords = ["type ", "enum ", "input ", "interface ", "scalar "];
+        let is_type = keywords.iter().any(|keyword| line.starts_with(keyword));
+        let is_field = line.starts_with(|letter: char| letter.is_ascii_lowercase())
+            && (line.contains(": ") || line.ends_with('('))
+            && !line.starts_with("query:")
+            && !line.starts_with("mutation:");
+        if (is_value || is_type || is_field) && !words && !described && !line.starts_with("directive") {
             bare.push(line.to_owned());
         }
-        described = false;
+        // Descriptions of several lines end with a line of their own.
+        described = words || (described && !is_value && !is_type && !is_field && !line.is_empty());
     }
     assert_eq!(bare, Vec::<String>::new());
 }

@@ -49,8 +49,9 @@ impl World {
 
     pub(crate) fn postgres() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let server = std::env::var(POSTGRES)
-            .unwrap_or_else(|_| panic!("{POSTGRES} is not set: run the stories with `make test`, which starts a PostgreSQL"));
+        let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
+            panic!("{POSTGRES} is not set: run the stories with `make test`, which starts a PostgreSQL")
+        });
         let name = format!("story_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         block_on(async {
             let db = Database::connect(format!("{server}/postgres")).await.unwrap();
@@ -110,7 +111,11 @@ impl World {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.contains("已启动"), "{line}");
-        Server { child, base: format!("http://127.0.0.1:{port}"), metrics: format!("http://127.0.0.1:{metrics}/metrics") }
+        Server {
+            child,
+            base: format!("http://127.0.0.1:{port}"),
+            metrics: format!("http://127.0.0.1:{metrics}/metrics"),
+        }
     }
 }
 

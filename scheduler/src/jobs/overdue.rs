@@ -15,7 +15,7 @@ pub(super) const JOB: Job = Job {
         words: Words {
             urgency: |left| format!("逾期{}天", -left),
             headline: |count| format!("{count}项整改措施已逾期"),
-            action: "请立即组织整改，并于 3 个工作日内在系统中填报进展；确需延期的，请在系统中提交延期申请并说明原因。",
+            action: "请立即组织整改，并于 3 个工作日内填报进展；确需延期的，请按程序向上级整改办申请并说明原因。",
             days_heading: "逾期天数",
         },
     }),
