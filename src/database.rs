@@ -26,7 +26,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Fail
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "NORMAL")
                 .pragma("temp_store", "MEMORY")
-                .pragma("cache_size", "-65536")
+                .pragma("cache_size", "-16384")
         });
     } else {
         options.max_connections(settings.database_connections);

@@ -128,7 +128,8 @@ fn prepare(operation: &mut Operation) -> bool {
     let name = operation.operation_name.clone();
     let Ok(document) = operation.parsed_query() else { return false };
     let mut operations = document.operations.iter();
-    let asked = operations.find(|(known, _)| name.is_none() || known.map(|known| known.as_str()) == name.as_deref());
+    let asked =
+        operations.find(|(known, _)| name.is_none() || known.map(async_graphql::Name::as_str) == name.as_deref());
     let Some((_, asked)) = asked else { return false };
     let writes = asked.node.ty != OperationType::Query;
     let defaults: Vec<_> = asked

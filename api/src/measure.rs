@@ -27,8 +27,8 @@ fn overdue(sql: &mut Sql<'_>, measure: &str) -> String {
 }
 
 /// The units that a measure names and those that were assigned to answer for its stand-ins, each once.
-const RESPONSIBLE_UNITS: &str = "(SELECT measure_id, unit_id FROM responsible_party WHERE unit_id IS NOT NULL \
-    UNION SELECT measure_id, unit_id FROM assignment)";
+const RESPONSIBLE_UNITS: &str = "SELECT unit_id FROM responsible_party WHERE measure_id = {t}.id AND unit_id IS NOT NULL \
+    UNION SELECT unit_id FROM assignment WHERE measure_id = {t}.id";
 
 noun! {
     /// What is to be done about a problem (整改措施).
@@ -69,7 +69,7 @@ noun! {
     /// The responsible parties as printed: units, and stand-ins such as 各县（区）.
     responsibleParties(pages ResponsibleParty): Connection<ResponsibleParty> = Link::Column("measure_id");
     /// The concrete units: those named, and those assigned to answer for the stand-ins.
-    responsibleUnits(pages Unit): Connection<Unit> = Link::Through(RESPONSIBLE_UNITS, "measure_id", "unit_id");
+    responsibleUnits(pages Unit): Connection<Unit> = Link::Among(RESPONSIBLE_UNITS);
     /// Who answers what for it.
     assignments(pages Assignment): Connection<Assignment> = Link::Column("measure_id");
     /// Grows with every change.

@@ -91,7 +91,7 @@ noun! {
 
 noun! {
     /// How many measures are due in a year.
-    pub(crate) DeadlineYearCount from "(SELECT round_id, CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM measure GROUP BY 1, 2)" {
+    pub(crate) DeadlineYearCount from "(SELECT round_id, nullif(CAST(substr(CAST(due_order AS text), 1, 4) AS integer), 9999) AS year, count(*) AS count FROM measure GROUP BY 1, 2)" {
         order: &[SortKey { expression: "coalesce({t}.year, 9999)", column: None, kind: SortType::Integer }],
         total: None
     }
@@ -103,7 +103,7 @@ noun! {
 
 noun! {
     /// How many problems are due in a year.
-    pub(crate) ProblemYearCount from "(SELECT round_id, CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM problem GROUP BY 1, 2)" {
+    pub(crate) ProblemYearCount from "(SELECT round_id, nullif(CAST(substr(CAST(due_order AS text), 1, 4) AS integer), 9999) AS year, count(*) AS count FROM problem GROUP BY 1, 2)" {
         order: &[SortKey { expression: "coalesce({t}.year, 9999)", column: None, kind: SortType::Integer }],
         total: None
     }

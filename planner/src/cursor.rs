@@ -30,7 +30,7 @@ fn bound(value: &serde_json::Value, kind: SortType) -> Option<Value> {
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 || digits.len() > 4096 {
+    if !digits.len().is_multiple_of(2) || digits.len() > 4096 {
         return None;
     }
     let digit = |byte: u8| (byte as char).to_digit(16);

@@ -121,8 +121,8 @@ pub enum Kind {
 pub enum Link {
     /// The row's column holds the owner's key.
     Column(&'static str),
-    /// A table or subquery of pairs: source, the owner's column, the row's column.
-    Through(&'static str, &'static str, &'static str),
+    /// The row's key is among those that a subquery over the owner `{t}` gives.
+    Among(&'static str),
 }
 
 /// Reads `filter` and `orderBy` of a connection; made by `page_arguments`.

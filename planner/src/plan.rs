@@ -294,10 +294,8 @@ impl Planner<'_> {
         match owner {
             None => {}
             Some((owner, Link::Column(column))) => conditions.push(format!("{alias}.{column} = {owner}.id")),
-            Some((owner, Link::Through(pairs, owners, rows))) => {
-                let pair = self.sql.alias();
-                from = format!("{from} JOIN {pairs} {pair} ON {pair}.{rows} = {alias}.id");
-                conditions.push(format!("{pair}.{owners} = {owner}.id"));
+            Some((owner, Link::Among(keys))) => {
+                conditions.push(format!("{alias}.id IN ({})", Sql::on(keys, owner)));
             }
         }
         (from, conditions)

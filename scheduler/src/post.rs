@@ -16,9 +16,9 @@ use url::Url;
 use crate::letter::Letter;
 
 /// How long a server may take for one mail; lettre's own limit covers connecting only.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Below the five minutes after which servers commonly hang up.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Where mails go.
 pub struct Post {

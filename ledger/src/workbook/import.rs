@@ -609,7 +609,7 @@ impl Writer<'_> {
         for (index, chunk) in new.chunks(CHUNK).enumerate() {
             let written = measure::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
             known.extend(written);
-            (self.import.progress)((index * CHUNK + chunk.len()) / 2, total);
+            (self.import.progress)(usize::midpoint(index * CHUNK, chunk.len()), total);
         }
         let steps = steps
             .into_iter()

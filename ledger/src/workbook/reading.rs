@@ -104,7 +104,7 @@ pub(crate) fn normalised(text: &str) -> String {
 pub(crate) fn read(sheet: &Sheet) -> Option<Read> {
     let layout = Layout::find(sheet)?;
     let titles = (0..layout.heading_row).flat_map(|row| sheet.columns(row).into_iter().map(move |at| (row, at)));
-    let as_of = titles.filter_map(|(row, at)| date_in(sheet.text(row, at))).last();
+    let as_of = titles.filter_map(|(row, at)| date_in(sheet.text(row, at))).next_back();
     let unknown_headings = layout.unknown.clone();
     let mut rows = Rows { sheet, layout: &layout, faults: Vec::new(), seen: HashMap::new() };
     let problems = rows.problems();
