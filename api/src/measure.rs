@@ -52,6 +52,8 @@ noun! {
     status: Status = Kind::Column("status");
     /// When the status was stated, for one that no assignment backs; null when it is rolled up.
     statusStatedOn: Option<Date> = Kind::Column("status_stated_on");
+    /// The progress that a ledger states of a measure for which it names no unit; where units answer, see their reports.
+    statedProgress: Option<String> = Kind::Column("stated_progress");
     /// How far it is against its time today; null when it is not applicable.
     pace: Option<Pace> = Kind::Expression(pace);
     /// When the last of its assignments was completed (完成).

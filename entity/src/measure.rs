@@ -43,6 +43,8 @@ pub struct Model {
     pub status: Status,
     /// When the status was stated, for one that no assignment backs.
     pub status_stated_on: Option<Date>,
+    /// The progress that a ledger states of a measure for which it names no unit.
+    pub stated_progress: Option<String>,
     /// When the last of its assignments was completed.
     pub completed_on: Option<Date>,
     /// Where its allotted time begins, a local date.

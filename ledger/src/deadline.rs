@@ -73,7 +73,10 @@ const IMMEDIATE: [&str; 6] = ["立行立改", "立即启动", "立即整改", "�
 impl Deadline {
     /// Reads what is printed.
     pub fn parse(raw: &str) -> Result<Self, Unreadable> {
-        let plain: String = raw.nfkc().filter(|letter| !letter.is_whitespace()).collect();
+        // Lines of a cell are parts of a list; other spaces are slips of the pen.
+        let lines = raw.trim().replace(['\n', '\r'], ",");
+        let plain: String = lines.nfkc().filter(|letter| !letter.is_whitespace()).collect();
+        let plain = plain.replace("并长期坚持", ",长期坚持");
         let plain = plain.trim_matches(['(', ')', '。', ';', ',', '，', '；']);
         if plain.is_empty() {
             return Err(Unreadable::Blank);
@@ -133,6 +136,11 @@ fn dated(piece: &str) -> Result<Option<Milestone>, Unreadable> {
         _ => last_day_of_month(year, 12),
     };
     let label = found.name("label").map_or("", |label| label.as_str()).to_owned();
+    // Digits before the year, or another date among the words, mean that the piece is not understood.
+    if label.ends_with(|letter: char| letter.is_ascii_digit()) || label.contains('年') || !(1990..=2100).contains(&year)
+    {
+        return Err(Unreadable::Unknown(piece.to_owned()));
+    }
     let due_on = due_on.ok_or_else(|| Unreadable::NoSuchDay(piece.to_owned()))?;
     Ok(Some(Milestone { label, due_on }))
 }
@@ -181,6 +189,8 @@ mod tests {
             ("2022-12-31", false, "2022-12-31", false, &[]),
             ("2022/6/5", false, "2022-06-05", false, &[]),
             ("2022.12.31", false, "2022-12-31", false, &[]),
+            ("2022年12月31日\n长期坚持", false, "2022-12-31", true, &[]),
+            ("立行立改并长期坚持", true, "", true, &[]),
         ];
         for (printed, immediate, due, ongoing, milestones) in forms {
             let deadline = Deadline::parse(printed).unwrap_or_else(|error| panic!("{printed}: {error}"));
@@ -202,6 +212,9 @@ mod tests {
             ("2022年2月30日", Unreadable::NoSuchDay("2022年2月30日".into())),
             ("2022年13月1日", Unreadable::NoSuchDay("2022年13月1日".into())),
             ("尽快", Unreadable::Unknown("尽快".into())),
+            ("20222年12月31日", Unreadable::Unknown("20222年12月31日".into())),
+            ("2202年12月31日", Unreadable::Unknown("2202年12月31日".into())),
+            ("2022年6月30日、2023年6月30日", Unreadable::Unknown("2022年6月30日、2023年6月30日".into())),
             ("按上级要求", Unreadable::Unknown("按上级要求".into())),
             ("2022年12月31日，视情况", Unreadable::Unknown("视情况".into())),
         ] {

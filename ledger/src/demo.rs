@@ -385,6 +385,7 @@ impl Maker<'_> {
             supervising_unit_id: Set(None),
             status: Set(status),
             status_stated_on: Set(None),
+            stated_progress: Set(None),
             completed_on: Set(completed_on),
             issued_on: Set(round.feedback_on),
             reported_on: Set(reported.and_then(|days| days.into_iter().min())),

@@ -248,6 +248,7 @@ fn drafts() -> Vec<Draft> {
             .may_refer_to("supervising_unit_id", "unit")
             .col(code("status", &STATUSES))
             .col(date_null("status_stated_on"))
+            .col(text_null("stated_progress"))
             .col(date_null("completed_on"))
             .col(date("issued_on"))
             .col(date_null("reported_on"))

@@ -108,7 +108,8 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
 }
 
 fn report(summary: &Summary) {
-    say!("读取：{} 个问题、{} 条措施", summary.problems, summary.measures);
+    let as_of = summary.as_of.map(|day| format!("（截至 {day}）")).unwrap_or_default();
+    say!("读取{as_of}：{} 个问题、{} 条措施", summary.problems, summary.measures);
     say!(
         "新增：{} 个问题、{} 条措施、{} 项责任分解、{} 条进展；更新所载状态 {} 处",
         summary.new_problems,
@@ -121,7 +122,7 @@ fn report(summary: &Summary) {
         say!("新建单位 {} 个：{}", summary.new_units.len(), summary.new_units.join("、"));
     }
     for (words, reading) in &summary.readings {
-        say!("采用建议读法：“{words}” → “{reading}”");
+        say!("采用建议读法：“{words}”读作“{reading}”");
     }
     for remark in &summary.remarks {
         say!("提示：{remark}");

@@ -74,7 +74,7 @@ fn a_county_s_answers_become_its_assignments_and_nobody_else_s(world: &World) {
     assert!(rehearsed.contains("未写入任何内容"), "{rehearsed}");
     let said = import(world, &file, &COUNTY);
     assert!(said.contains("新增：3 个问题、8 条措施、8 项责任分解、8 条进展"), "{said}");
-    assert!(said.contains("“水利局” → “市水利局”"), "{said}");
+    assert!(said.contains("“市…水利局”读作“市水利局”"), "{said}");
     assert!(said.contains("“填报人及联系方式”列是个人信息"), "{said}");
     let again = import(world, &file, &COUNTY[..6]);
     assert!(again.contains("没有变化"), "a second import needs no decisions: {again}");

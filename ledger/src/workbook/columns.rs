@@ -60,7 +60,7 @@ pub(crate) struct Layout {
     /// The row of the headings, from 0.
     pub(crate) heading_row: u32,
     columns: Vec<(Column, u32, String)>,
-    /// Headings that the dictionary does not know.
+    /// Headings that the dictionary does not know, or that say again what another column says.
     pub(crate) unknown: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ impl Layout {
     /// The layout of a sheet: the first of its rows in which at least three headings are known, problem and measure
     /// among them.
     pub(crate) fn find(sheet: &Sheet) -> Option<Self> {
-        (0..sheet.rows().min(30)).find_map(|row| Self::of_row(sheet, row))
+        sheet.filled_rows().into_iter().take(30).find_map(|row| Self::of_row(sheet, row))
     }
 
     fn of_row(sheet: &Sheet, row: u32) -> Option<Self> {
@@ -82,6 +82,7 @@ impl Layout {
             }
         }
         layout.tell_deadlines_apart();
+        layout.drop_repeated();
         let complete = layout.columns.len() >= 3
             && layout.place(Column::Problem).is_some()
             && layout.place(Column::Measure).is_some();
@@ -98,6 +99,20 @@ impl Layout {
         {
             *column = Column::ProblemDeadline;
         }
+    }
+
+    /// Of two columns of one field the first is read.
+    fn drop_repeated(&mut self) {
+        let mut seen = Vec::new();
+        let unknown = &mut self.unknown;
+        self.columns.retain(|(column, _, heading)| {
+            let first = !seen.contains(column);
+            seen.push(*column);
+            if !first {
+                unknown.push(heading.clone());
+            }
+            first
+        });
     }
 
     /// The place of a field, from 0.

@@ -20,7 +20,7 @@ use sea_orm::{
 };
 
 use super::columns::Column;
-use super::parties::{self, Aliases, Party};
+use super::parties::{Aliases, Party, Reader, is_plausible, scoped};
 use super::reading::{self, Fault, Read, ReadMeasure, ReadProblem, fault, normalised, shortened};
 use super::sheet::Sheet;
 use crate::calendar;
@@ -72,6 +72,8 @@ pub struct Import<'a> {
 /// What an import read, and what it wrote or would write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
+    /// The day that the statuses are of.
+    pub as_of: Option<NaiveDate>,
     /// Problems read.
     pub problems: usize,
     /// Measures read.
@@ -82,6 +84,8 @@ pub struct Summary {
     pub new_measures: usize,
     /// Assignments that were not there.
     pub new_assignments: usize,
+    /// Responsible parties that were not there.
+    pub new_parties: usize,
     /// Progress reports that were not there.
     pub new_reports: usize,
     /// Statuses stated anew by a later ledger.
@@ -109,7 +113,13 @@ pub enum Outcome {
 
 impl Summary {
     fn changes_nothing(&self) -> bool {
-        self.new_problems + self.new_measures + self.new_assignments + self.new_reports + self.restated == 0
+        self.new_problems
+            + self.new_measures
+            + self.new_parties
+            + self.new_assignments
+            + self.new_reports
+            + self.restated
+            == 0
             && self.new_units.is_empty()
     }
 }
@@ -122,7 +132,11 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
             "文件中没有找到台账：需要一行表头，至少包括“反馈问题”“整改措施（整改任务）”“整改时限”等列".to_owned(),
         ));
     }
-    let faults: Vec<Fault> = reads.iter().flat_map(|read| read.faults.clone()).collect();
+    if reads.iter().all(|read| read.problems.is_empty() && read.faults.is_empty()) {
+        return Err(Error::Invalid("台账只有表头，没有内容".to_owned()));
+    }
+    let mut faults: Vec<Fault> = reads.iter().flat_map(|read| read.faults.clone()).collect();
+    faults.extend(repeated_across_sheets(import.sheets, &reads));
     let answer = import.answer;
     let Some(as_of) = answer.as_of.or_else(|| reads.iter().find_map(|read| read.as_of)) else {
         return Err(Error::Invalid("标题中没有截止日期，请用 --as-of 指明，如 --as-of 2023-04-30".to_owned()));
@@ -130,6 +144,12 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
     let transaction = database::begin(db).await?;
     let region = crate::region::ensure(&transaction, &answer.region).await?;
     let issuer = crate::region::ensure(&transaction, answer.issued_by.as_deref().unwrap_or(&answer.region)).await?;
+    if !region.path.starts_with(&issuer.path) {
+        return Err(Error::Invalid(format!(
+            "{}不在{}之下：--issued-by 应为 --region 本级或上级的代码",
+            region.name, issuer.name
+        )));
+    }
     let (round, new_round) = round(&transaction, &answer.round, issuer.level).await?;
     let mut writer = Writer {
         import,
@@ -142,7 +162,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
         faults,
         summary: Summary::default(),
     };
-    let rows = writer.resolve(&reads).await?;
+    let rows = writer.resolve(import.sheets, &reads).await?;
     if !writer.faults.is_empty() {
         let mut faults = writer.faults;
         transaction.rollback().await?;
@@ -150,7 +170,14 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
         return Ok(Outcome::Rejected(faults));
     }
     writer.write(rows).await?;
+    if !writer.faults.is_empty() {
+        let faults = writer.faults;
+        transaction.rollback().await?;
+        return Ok(Outcome::Rejected(faults));
+    }
     let mut summary = writer.summary;
+    summary.as_of = Some(as_of);
+    summary.remarks.dedup();
     for read in &reads {
         let unknown = read.unknown_headings.iter().map(|heading| format!("“{heading}”列不在表头词典中，未导入"));
         summary.remarks.extend(unknown);
@@ -166,6 +193,25 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
     let unchanged = summary.changes_nothing() && !new_round;
     transaction.commit().await?;
     Ok(if unchanged { Outcome::Unchanged(summary) } else { Outcome::Written(summary) })
+}
+
+/// A measure that two sheets hold: rows of one sheet are compared when it is read.
+fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<Fault> {
+    let mut seen: HashMap<(String, String), &str> = HashMap::new();
+    let mut faults = Vec::new();
+    for read in reads {
+        let Some(sheet) = sheets.iter().find(|sheet| sheet.name == read.sheet) else { continue };
+        for problem in &read.problems {
+            for measure in &problem.measures {
+                let first = seen.entry((problem.identity(), measure.identity())).or_insert(&read.sheet);
+                if *first != read.sheet {
+                    let expected = format!("每条措施只列一次（与工作表“{first}”重复）");
+                    faults.push(fault(sheet, &read.layout, measure.row, Column::Measure, "重复的行", &expected));
+                }
+            }
+        }
+    }
+    faults
 }
 
 /// The round of a name, made when it is new; who inspected and why is read from the name.
@@ -244,6 +290,10 @@ impl Units {
         let of = |levels: &[Level]| {
             levels.iter().find_map(|level| self.lines.iter().find(|line| line.level == *level)).map(|line| line.id)
         };
+        let named = self.lines.iter().filter(|line| name.starts_with(&line.name)).max_by_key(|line| line.name.len());
+        if let Some(line) = named {
+            return line.id;
+        }
         let home = if name.starts_with("自治区") || name.starts_with('省') || name.starts_with("区党委") {
             of(&[Level::Province])
         } else if name.starts_with('市') || name.starts_with('州') || name.starts_with("地委") {
@@ -267,6 +317,11 @@ impl Units {
         }
     }
 
+    /// The names of the regions.
+    fn places(&self) -> Vec<String> {
+        self.lines.iter().map(|line| line.name.clone()).collect()
+    }
+
     fn knows(&self, name: &str) -> bool {
         self.lines.iter().any(|line| self.by_name.contains_key(&(line.id, name.to_owned())))
     }
@@ -274,6 +329,8 @@ impl Units {
 
 /// A problem with the units of its measures resolved.
 struct Row<'a> {
+    sheet: &'a Sheet,
+    read: &'a Read,
     problem: &'a ReadProblem,
     measures: Vec<(&'a ReadMeasure, Resolved)>,
 }
@@ -305,11 +362,11 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Turns the printed units into rows; what cannot be is a fault, each name once.
-    async fn resolve<'r>(&mut self, reads: &'r [Read]) -> Result<Vec<Row<'r>>> {
+    async fn resolve<'r>(&mut self, sheets: &'r [Sheet], reads: &'r [Read]) -> Result<Vec<Row<'r>>> {
         let mut refused = HashSet::new();
         let mut rows = Vec::new();
         for read in reads {
-            let sheet = self.import.sheets.iter().find(|sheet| sheet.name == read.sheet);
+            let sheet = sheets.iter().find(|sheet| sheet.name == read.sheet);
             let Some(sheet) = sheet else { continue };
             for problem in &read.problems {
                 let mut measures = Vec::new();
@@ -322,7 +379,7 @@ impl Writer<'_> {
                     };
                     measures.push((measure, resolved));
                 }
-                rows.push(Row { problem, measures });
+                rows.push(Row { sheet, read, problem, measures });
             }
         }
         Ok(rows)
@@ -331,7 +388,7 @@ impl Writer<'_> {
     /// A cell that names exactly one unit.
     async fn one(&mut self, printed: Option<&str>, column: Column, place: &mut Place<'_>) -> Result<Option<i64>> {
         let Some(printed) = printed else { return Ok(None) };
-        let parties = parties::read(printed, &self.import.answer.aliases, &|name| self.units.knows(name));
+        let parties = self.read(printed);
         match parties.as_slice() {
             [(_, Party::Unit(name))] => self.unit(name, column, place).await,
             [(_, Party::County(county))] => self.county(county, column, place).await,
@@ -342,24 +399,29 @@ impl Writer<'_> {
         }
     }
 
+    fn read(&self, printed: &str) -> Vec<(String, Party)> {
+        let (aliases, places) = (&self.import.answer.aliases, self.units.places());
+        Reader { aliases, known: &|name| self.units.knows(name), places: &places }.read(printed)
+    }
+
     async fn many(&mut self, printed: Option<&str>, place: &mut Place<'_>) -> Result<Vec<(String, PartyRow)>> {
         let Some(printed) = printed else { return Ok(Vec::new()) };
         let mut rows: Vec<(String, PartyRow)> = Vec::new();
-        let parties = parties::read(printed, &self.import.answer.aliases, &|name| self.units.knows(name));
+        let parties = self.read(printed);
         for (raw, party) in parties {
             let row = match party {
                 Party::Unit(name) => self.unit(&name, Column::Parties, place).await?.map(PartyRow::Unit),
                 Party::County(county) => self.county(&county, Column::Parties, place).await?.map(PartyRow::Unit),
                 Party::Selector(selector) => Some(PartyRow::Selector(selector)),
-                Party::Ambiguous(name, suggestion) if self.import.answer.create_units => {
+                Party::Ambiguous { name, after, suggestion } if self.import.answer.create_units => {
                     let unit = self.unit(&suggestion, Column::Parties, place).await?;
                     if let Some(unit) = unit {
-                        self.confirm(&name, &suggestion, unit).await?;
+                        self.confirm(&scoped(&after, &name), &suggestion, unit).await?;
                     }
                     unit.map(PartyRow::Unit)
                 }
-                Party::Ambiguous(name, suggestion) => {
-                    let problem = format!("“{name}”的前缀不明确");
+                Party::Ambiguous { name, after, suggestion } => {
+                    let problem = format!("“{after}…”之后的“{name}”前缀不明确");
                     let expected = format!("建议读作“{suggestion}”：用 --aliases 指明，或用 --create-units 采用建议");
                     self.refuse(place, Column::Parties, &name, &problem, &expected);
                     None
@@ -389,8 +451,9 @@ impl Writer<'_> {
         if let Some(unit) = self.units.find(home, name) {
             return Ok(Some(unit));
         }
-        if name.chars().count() > 60 {
-            self.refuse(place, column, name, "单位名称过长", "不超过 60 字的单位名称");
+        if !is_plausible(name) {
+            let problem = format!("“{name}”不像单位名称");
+            self.refuse(place, column, name, &problem, "单位的名称，多个单位用顿号或逗号分隔（可用 --aliases 指明）");
             return Ok(None);
         }
         if !self.import.answer.create_units {
@@ -456,6 +519,9 @@ impl Writer<'_> {
         self.summary.measures = total;
         let problems = self.problems(&rows).await?;
         let measures = self.measures(&rows, &problems).await?;
+        if !self.faults.is_empty() {
+            return Ok(());
+        }
         self.parties(&rows, &problems, &measures).await?;
         let answered = self.assignments(&rows, &problems, &measures).await?;
         self.reports(&rows, &problems, &measures, &answered).await?;
@@ -570,8 +636,27 @@ impl Writer<'_> {
             for (read, resolved) in &row.measures {
                 let identity = read.identity();
                 if let Some(there) = known.get(&(problem.id, identity.clone())) {
-                    self.same_deadline(read, there)?;
+                    let changed = changed_deadline(read, there);
+                    if let Some(expected) = changed {
+                        let problem = "时限与台账不同";
+                        self.faults.push(fault(
+                            row.sheet,
+                            &row.read.layout,
+                            read.row,
+                            Column::Deadline,
+                            problem,
+                            &expected,
+                        ));
+                    }
                     continue;
+                }
+                let alike = known.models().any(|there| there.problem_id == problem.id && there.number == read.number);
+                if alike && read.number.is_some() {
+                    self.summary.remarks.push(format!(
+                        "第 {} 行的措施与台账中编号相同，内容不同，作为新措施导入：“{}”",
+                        read.row + 1,
+                        shortened(&read.content, 20)
+                    ));
                 }
                 let position = positions.entry(problem.id).or_default();
                 *position += 1;
@@ -596,6 +681,7 @@ impl Writer<'_> {
                     supervising_unit_id: Set(resolved.supervising),
                     status: Set(Status::Assigned),
                     status_stated_on: Set(Some(self.as_of)),
+                    stated_progress: Set(read.progress.clone().filter(|_| self.names_nobody(resolved))),
                     issued_on: Set(self.grace_from()),
                     version: Set(1),
                     created_at: Set(self.import.now),
@@ -620,22 +706,6 @@ impl Writer<'_> {
         Ok(known)
     }
 
-    /// A deadline in the ledger is changed by an extension, never by a file.
-    fn same_deadline(&self, read: &ReadMeasure, there: &measure::Model) -> Result<()> {
-        let same = there.due_on == read.deadline.due_on
-            && there.due_ongoing == read.deadline.ongoing
-            && there.due_immediate == read.deadline.immediate;
-        if same {
-            return Ok(());
-        }
-        Err(Error::Invalid(format!(
-            "第 {} 行的时限“{}”与台账中的“{}”不同：时限变更请走延期，不能通过导入修改；未写入任何内容",
-            read.row + 1,
-            read.deadline.raw,
-            there.due_raw
-        )))
-    }
-
     async fn milestones(&self, rows: Vec<milestone::ActiveModel>) -> Result<()> {
         for chunk in rows.chunks(CHUNK) {
             milestone::Entity::insert_many(chunk.to_vec()).exec_without_returning(self.db).await?;
@@ -643,7 +713,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn parties(&self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<()> {
+    async fn parties(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<()> {
         let mut new = Vec::new();
         for (measure, _, resolved) in answered(rows, problems, measures) {
             for (index, (raw, party)) in resolved.parties.iter().enumerate() {
@@ -663,10 +733,11 @@ impl Writer<'_> {
             }
         }
         for chunk in new.chunks(CHUNK) {
-            responsible_party::Entity::insert_many(chunk.to_vec())
+            let added = responsible_party::Entity::insert_many(chunk.to_vec())
                 .on_conflict(OnConflict::new().do_nothing().to_owned())
                 .exec_without_returning(self.db)
                 .await?;
+            self.summary.new_parties += usize::try_from(added).unwrap_or_default();
         }
         Ok(())
     }
@@ -732,7 +803,7 @@ impl Writer<'_> {
         Ok(Assignments { known, reporting })
     }
 
-    /// Appends what is reported and was not yet; a text that is there already is the same report.
+    /// Appends what is reported and was not yet; the same text for the same month is the same report.
     async fn reports(
         &mut self,
         rows: &[Row<'_>],
@@ -741,45 +812,56 @@ impl Writer<'_> {
         answered_by: &Assignments,
     ) -> Result<()> {
         let ids: Vec<i64> = answered_by.known.values().map(|assignment| assignment.id).collect();
-        let mut there: HashSet<(i64, String)> = HashSet::new();
+        let mut there: HashSet<(i64, String, String)> = HashSet::new();
         for chunk in ids.chunks(CHUNK) {
             let reports = progress_report::Entity::find()
                 .filter(progress_report::Column::AssignmentId.is_in(chunk.iter().copied()))
                 .order_by_asc(progress_report::Column::Id)
                 .all(self.db)
                 .await?;
-            there.extend(reports.into_iter().map(|report| (report.assignment_id, normalised(&report.text))));
+            let known =
+                |report: progress_report::Model| (report.assignment_id, report.period, normalised(&report.text));
+            there.extend(reports.into_iter().map(known));
         }
         let submitted_at = calendar::moment(self.as_of, NaiveTime::default(), self.import.zone);
+        let period = self.as_of.format("%Y-%m").to_string();
         let mut new = Vec::new();
         for (measure, read, _) in answered(rows, problems, measures) {
             let unit = answered_by.reporting.get(&measure.id);
             let assignment = unit.and_then(|unit| answered_by.known.get(&(measure.id, *unit)));
             let (Some(assignment), Some(text)) = (assignment, &read.progress) else { continue };
-            if !there.insert((assignment.id, normalised(text))) {
+            if !there.insert((assignment.id, period.clone(), normalised(text))) {
                 continue;
             }
             let word = workflow::stated(text);
             new.push(progress_report::ActiveModel {
                 assignment_id: Set(assignment.id),
-                period: Set(self.as_of.format("%Y-%m").to_string()),
+                period: Set(period.clone()),
                 text: Set(text.clone()),
                 stated: Set(word.map(|_| shortened(text, 20))),
                 submitted_at: Set(submitted_at),
                 ..Default::default()
             });
-            // An assignment of an earlier import moves on by the same rule as one that is reported on by hand.
-            if assignment.created_at < self.import.now {
-                let mut row: assignment::ActiveModel = assignment.clone().into();
+            // An assignment of an earlier import moves on by the same rule as one that is reported on by hand; a file
+            // that is older than the last report moves nothing.
+            let earlier = assignment.reported_on.is_some_and(|day| day > self.as_of);
+            if assignment.created_at < self.import.now && !earlier {
                 let step = match word.map(|word| word.status) {
                     Some(Status::NotApplicableProposed) => Step::ProposeNotApplicable,
                     _ => Step::Report,
                 };
-                row.status = Set(workflow::next(assignment.status, step).unwrap_or(assignment.status));
-                if word.is_some_and(|word| word.completed) && assignment.completed_on.is_none() {
-                    row.completed_on = Set(Some(self.as_of));
+                let status = match word.map(|word| word.status) {
+                    Some(Status::Closed) => Status::Closed,
+                    _ => workflow::next(assignment.status, step).unwrap_or(assignment.status),
+                };
+                let mut row: assignment::ActiveModel = assignment.clone().into();
+                row.status = Set(status);
+                // A status word says whether it is completed; plain words leave that as it was.
+                if let Some(word) = word {
+                    let since = assignment.completed_on.unwrap_or(self.as_of);
+                    row.completed_on = Set(word.completed.then_some(since));
                 }
-                row.reported_on = Set(Some(assignment.reported_on.map_or(self.as_of, |day| day.max(self.as_of))));
+                row.reported_on = Set(Some(self.as_of));
                 row.version = Set(assignment.version + 1);
                 row.updated_at = Set(self.import.now);
                 row.update(self.db).await?;
@@ -790,6 +872,11 @@ impl Writer<'_> {
             progress_report::Entity::insert_many(chunk.to_vec()).exec_without_returning(self.db).await?;
         }
         Ok(())
+    }
+
+    /// Whether nobody is assigned a measure: its progress is then the ledger's word.
+    fn names_nobody(&self, resolved: &Resolved) -> bool {
+        self.region.id == self.issuer.id && named_bodies(resolved).is_empty()
     }
 
     /// What the ledger states of measures and problems that no assignment backs; a later ledger states anew.
@@ -805,13 +892,13 @@ impl Writer<'_> {
                 there.rated_progress = Set(Some(printed.clone()));
                 there.status = Set(rating.status);
                 there.status_stated_on = Set(Some(self.as_of));
-                there.completed_on = Set(problem.completed_on.or(rating.completed.then_some(self.as_of)));
+                there.completed_on = Set(rating.completed.then(|| problem.completed_on.unwrap_or(self.as_of)));
                 there.version = Set(problem.version + 1);
                 there.updated_at = Set(self.import.now);
                 there.update(self.db).await?;
                 self.summary.restated += 1;
             }
-            for (read, _) in &row.measures {
+            for (read, resolved) in &row.measures {
                 let Some(measure) = measures.get(&(problem.id, read.identity())) else { continue };
                 let fresh = measure.created_at == self.import.now;
                 let later = measure.status_stated_on.is_some_and(|day| day < self.as_of);
@@ -820,6 +907,11 @@ impl Writer<'_> {
                 }
                 if !fresh {
                     self.summary.restated += 1;
+                    if self.names_nobody(resolved) && measure.stated_progress != read.progress {
+                        let mut there: measure::ActiveModel = measure.clone().into();
+                        there.stated_progress = Set(read.progress.clone());
+                        there.update(self.db).await?;
+                    }
                 }
                 // A problem rated as completed has no measure that is not.
                 let stating = Stating {
@@ -827,9 +919,9 @@ impl Writer<'_> {
                         || if read.progress.is_some() { Status::InProgress } else { Status::Assigned },
                         |rating| rating.status,
                     ),
-                    completed_on: measure
-                        .completed_on
-                        .or_else(|| rating.is_some_and(|rating| rating.completed).then_some(self.as_of)),
+                    completed_on: rating
+                        .is_some_and(|rating| rating.completed)
+                        .then(|| measure.completed_on.unwrap_or(self.as_of)),
                     reported_on: read.progress.as_ref().map(|_| self.as_of),
                 };
                 let key = (stating.completed_on, format!("{:?}{:?}", stating.status, stating.reported_on));
@@ -910,6 +1002,14 @@ struct Stating {
     status: Status,
     completed_on: Option<NaiveDate>,
     reported_on: Option<NaiveDate>,
+}
+
+/// A deadline in the ledger is changed by an extension, never by a file: what the ledger has, where a file differs.
+fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<String> {
+    let same = there.due_on == read.deadline.due_on
+        && there.due_ongoing == read.deadline.ongoing
+        && there.due_immediate == read.deadline.immediate;
+    (!same).then(|| format!("台账中的“{}”；时限变更请走延期，不能通过导入修改", there.due_raw))
 }
 
 type Problems = Known<String, problem::Model>;

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use entity::responsible_party::Selector;
+use entity::unit::Kind;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::unit::PARTY_ORGANS;
+use crate::unit::{PARTY_ORGANS, kind_of};
 use crate::{Error, Result};
 
 /// A dictionary of readings: what is printed (a whole list or one name) and the units that are meant.
@@ -54,8 +55,15 @@ pub(crate) enum Party {
     County(String),
     /// A stand-in for many.
     Selector(Selector),
-    /// A name whose prefix may carry over from the one before it: the words, and the suggested reading.
-    Ambiguous(String, String),
+    /// A name whose prefix may carry over from the one before it.
+    Ambiguous {
+        /// The words.
+        name: String,
+        /// The prefix before them.
+        after: String,
+        /// The suggested reading.
+        suggestion: String,
+    },
 }
 
 static COUNTIES: LazyLock<Regex> = LazyLock::new(|| {
@@ -73,50 +81,128 @@ fn pattern(text: &str) -> Regex {
 }
 
 /// Prefixes of a unit's level, the longest first.
-const PREFIXES: [&str; 12] =
-    ["自治区党委", "自治区", "区党委", "省委", "省", "市委", "市", "州委", "州", "县委", "县", "地委"];
+const PREFIXES: [&str; 14] =
+    ["自治区党委", "自治区", "区党委", "省委", "省", "市委", "市", "州委", "州", "县委", "县", "区委", "旗委", "地委"];
 
-fn prefix(name: &str) -> Option<&'static str> {
-    PREFIXES.into_iter().find(|prefix| name.starts_with(prefix) && name.len() > prefix.len())
+/// What a printed list is read with.
+pub(crate) struct Reader<'a> {
+    /// Readings that a person has decided.
+    pub(crate) aliases: &'a Aliases,
+    /// Whether the ledger has a unit of this name.
+    pub(crate) known: &'a dyn Fn(&str) -> bool,
+    /// The regions whose names units may begin with.
+    pub(crate) places: &'a [String],
 }
 
-/// The words in one spelling: half-width, without spaces.
+/// The words in one spelling: half-width, one kind of separator, without spaces.
 pub(crate) fn plain(text: &str) -> String {
-    text.nfkc().filter(|letter| !letter.is_whitespace()).collect::<String>().replace('，', ",")
+    let listed = text.trim().nfkc().collect::<String>().replace(['\n', '\r', '/'], "、");
+    let joined: String = listed.chars().filter(|letter| !letter.is_whitespace()).collect();
+    ["市", "县", "自治区", "省"]
+        .iter()
+        .fold(joined.replace('，', ",").replace("(牵头)", "").replace("(配合)", ""), |text, level| {
+            text.replace(&format!("和{level}"), &format!("、{level}"))
+        })
 }
 
-/// The units of a printed list, `known` telling names that the dictionary has under the names it has for them.
-pub(crate) fn read(printed: &str, aliases: &Aliases, known: &dyn Fn(&str) -> bool) -> Vec<(String, Party)> {
-    let text = plain(printed);
-    if let Some(units) = aliases.of(&text) {
-        return units.iter().map(|unit| (text.clone(), party_named(unit))).collect();
+/// The name under which an accepted reading is kept: the words with the prefix that they were read after, so that it
+/// decides nothing elsewhere.
+pub(crate) fn scoped(prefix: &str, name: &str) -> String {
+    format!("{prefix}…{name}")
+}
+
+/// Whether words can be the name of a unit at all.
+pub(crate) fn is_plausible(name: &str) -> bool {
+    let letters = name.chars().count();
+    (3..=60).contains(&letters)
+        && !name.contains(['(', ')', ',', '"', '\'', '|', '-'])
+        && !name.starts_with(['各', '级', '等', '相', '有'])
+        && !name.chars().any(|letter| letter.is_ascii_digit() || letter.is_control())
+}
+
+/// Whether a name without a prefix looks like an organ that would have one.
+fn wants_prefix(name: &str) -> bool {
+    matches!(kind_of(name), Kind::Department | Kind::PartyCommittee)
+}
+
+impl Reader<'_> {
+    /// The units of a printed list, each with the words that it was read from.
+    pub(crate) fn read(&self, printed: &str) -> Vec<(String, Party)> {
+        let text = plain(printed);
+        if let Some(units) = self.aliases.of(&text) {
+            return units.iter().map(|unit| (text.clone(), party_named(unit))).collect();
+        }
+        let mut parties = Vec::new();
+        // Stand-ins hold separators of their own, so they are taken out first.
+        let mut selectors = Vec::new();
+        let text = COUNTIES.replace_all(&text, |found: &regex::Captures<'_>| {
+            selectors.push((found[0].to_owned(), Party::Selector(Selector::AllCounties)));
+            ","
+        });
+        let mut carried = None;
+        for group in
+            text.split([',', ';', '。']).map(|group| group.trim_matches('、')).filter(|group| !group.is_empty())
+        {
+            if DEPARTMENTS.is_match(group) && group.contains(['各', '有', '相']) {
+                selectors.push((group.to_owned(), Party::Selector(Selector::AllDepartments)));
+            } else if let Some(units) = self.aliases.of(group) {
+                parties.extend(units.iter().map(|unit| (group.to_owned(), party_named(unit))));
+            } else if let Some(counties) = counties(group) {
+                parties.extend(counties.into_iter().map(|county| (group.to_owned(), Party::County(county))));
+            } else {
+                self.read_group(group, &mut carried, &mut parties);
+            }
+        }
+        parties.extend(selectors);
+        let mut seen = Vec::new();
+        parties.retain(|(_, party)| {
+            let new = !seen.contains(party);
+            seen.push(party.clone());
+            new
+        });
+        parties
     }
-    let mut parties = Vec::new();
-    // Stand-ins hold separators of their own, so they are taken out first.
-    let mut selectors = Vec::new();
-    let text = COUNTIES.replace_all(&text, |found: &regex::Captures<'_>| {
-        selectors.push((found[0].to_owned(), Party::Selector(Selector::AllCounties)));
-        ","
-    });
-    for group in text.split([',', ';', '。']).map(str::trim).filter(|group| !group.is_empty()) {
-        if DEPARTMENTS.is_match(group) && group.contains(['各', '有', '相']) {
-            selectors.push((group.to_owned(), Party::Selector(Selector::AllDepartments)));
-        } else if let Some(units) = aliases.of(group) {
-            parties.extend(units.iter().map(|unit| (group.to_owned(), party_named(unit))));
-        } else if let Some(counties) = counties(group) {
-            parties.extend(counties.into_iter().map(|county| (group.to_owned(), Party::County(county))));
-        } else {
-            read_group(group, aliases, known, &mut parties);
+
+    fn read_group(&self, group: &str, carried: &mut Option<String>, into: &mut Vec<(String, Party)>) {
+        for name in group.split('、').map(str::trim).filter(|name| !name.is_empty()) {
+            if let Some(units) = self.aliases.of(name) {
+                into.extend(units.iter().map(|unit| (name.to_owned(), party_named(unit))));
+                continue;
+            }
+            let party = match (self.prefix(name), carried.as_deref()) {
+                (Some(own), _) => {
+                    *carried = Some(own);
+                    Party::Unit(name.to_owned())
+                }
+                (None, Some(prefix)) if wants_prefix(name) && !(self.known)(name) => {
+                    let accepted = scoped(prefix, name);
+                    if (self.known)(&accepted) {
+                        Party::Unit(accepted)
+                    } else {
+                        Party::Ambiguous {
+                            name: name.to_owned(),
+                            after: prefix.to_owned(),
+                            suggestion: suggestion(prefix, name),
+                        }
+                    }
+                }
+                (None, _) => Party::Unit(name.to_owned()),
+            };
+            into.push((name.to_owned(), party));
         }
     }
-    parties.extend(selectors);
-    let mut seen = Vec::new();
-    parties.retain(|(_, party)| {
-        let new = !seen.contains(party);
-        seen.push(party.clone());
-        new
-    });
-    parties
+
+    /// The prefix of a name: a level, or a region's own name.
+    fn prefix(&self, name: &str) -> Option<String> {
+        let place = self.places.iter().filter(|place| name.starts_with(place.as_str()) && name.len() > place.len());
+        if let Some(place) = place.max_by_key(|place| place.len()) {
+            let committee = format!("{place}委");
+            let longer = name.starts_with(&committee) && name.len() > committee.len();
+            return Some(if longer { committee } else { place.clone() });
+        }
+        let level = PREFIXES.into_iter().find(|prefix| name.starts_with(prefix) && name.len() > prefix.len());
+        level.map(str::to_owned)
+    }
 }
 
 /// What an alias dictionary names: a unit, or a stand-in by its usual words.
@@ -128,36 +214,20 @@ fn party_named(name: &str) -> Party {
     }
 }
 
-/// 卡若区、八宿县、芒康县委、政府: counties × (party committee, government).
+/// 东岭区、白河县委、政府: counties × (party committee, government); also 白河县委、县政府 and 东岭区、白河县人民政府.
 fn counties(group: &str) -> Option<Vec<String>> {
-    let names: Vec<&str> = group.split('、').collect();
-    let (last, names) = names.split_last()?;
-    if !matches!(*last, "政府" | "人民政府") || names.is_empty() {
-        return None;
+    let mut names: Vec<&str> = group.split('、').collect();
+    let last = names.pop()?;
+    if matches!(last, "政府" | "人民政府" | "县政府" | "县人民政府" | "区政府" | "区人民政府") {
+        let committee = names.pop()?;
+        names.push(committee.strip_suffix("党委").or_else(|| committee.strip_suffix('委'))?);
+    } else {
+        names.push(last.strip_suffix("人民政府").or_else(|| last.strip_suffix("政府"))?);
     }
-    let (final_name, others) = names.split_last()?;
-    let final_name = final_name.strip_suffix("党委").or_else(|| final_name.strip_suffix('委'))?;
-    let counties: Vec<&str> = others.iter().copied().chain([final_name]).collect();
     let is_county = |name: &&str| {
-        name.chars().count() >= 2 && name.ends_with(['县', '区', '市', '旗']) && !matches!(*name, "市" | "县" | "区")
+        name.chars().count() >= 3 && name.ends_with(['县', '区', '市', '旗']) && !name.starts_with(['各', '市', '省'])
     };
-    counties.iter().all(is_county).then(|| counties.into_iter().map(str::to_owned).collect())
-}
-
-fn read_group(group: &str, aliases: &Aliases, known: &dyn Fn(&str) -> bool, into: &mut Vec<(String, Party)>) {
-    let mut carried: Option<&'static str> = None;
-    for name in group.split('、').map(str::trim).filter(|name| !name.is_empty()) {
-        if let Some(units) = aliases.of(name) {
-            into.extend(units.iter().map(|unit| (name.to_owned(), party_named(unit))));
-        } else if let Some(own) = prefix(name) {
-            carried = Some(own);
-            into.push((name.to_owned(), Party::Unit(name.to_owned())));
-        } else if known(name) || carried.is_none() {
-            into.push((name.to_owned(), Party::Unit(name.to_owned())));
-        } else if let Some(carried) = carried {
-            into.push((name.to_owned(), Party::Ambiguous(name.to_owned(), suggestion(carried, name))));
-        }
-    }
+    names.iter().all(is_county).then(|| names.into_iter().map(str::to_owned).collect())
 }
 
 /// The likelier reading: organs of the party committee keep its 委, departments of the government do not.
@@ -180,12 +250,14 @@ mod tests {
         Party::Unit(name.to_owned())
     }
 
-    fn ambiguous(name: &str, suggestion: &str) -> Party {
-        Party::Ambiguous(name.to_owned(), suggestion.to_owned())
+    fn ambiguous(after: &str, name: &str, suggestion: &str) -> Party {
+        Party::Ambiguous { name: name.to_owned(), after: after.to_owned(), suggestion: suggestion.to_owned() }
     }
 
     fn parties(printed: &str) -> Vec<Party> {
-        read(printed, &Aliases::default(), &|_| false).into_iter().map(|(_, party)| party).collect()
+        let places = ["云溪市".to_owned(), "白河县".to_owned()];
+        let reader = Reader { aliases: &Aliases::default(), known: &|_| false, places: &places };
+        reader.read(printed).into_iter().map(|(_, party)| party).collect()
     }
 
     #[test]
@@ -193,16 +265,20 @@ mod tests {
         let read = parties("市委组织部、宣传部，市生态环境局、审计局，市纪委监委，各县（区）委、政府，市直各相关部门");
         let expected = [
             unit("市委组织部"),
-            ambiguous("宣传部", "市委宣传部"),
+            ambiguous("市委", "宣传部", "市委宣传部"),
             unit("市生态环境局"),
-            ambiguous("审计局", "市审计局"),
+            ambiguous("市", "审计局", "市审计局"),
             unit("市纪委监委"),
             Party::Selector(Selector::AllCounties),
             Party::Selector(Selector::AllDepartments),
         ];
         assert_eq!(read, expected);
-        assert_eq!(parties("市委组织部、生态环境局")[1], ambiguous("生态环境局", "市生态环境局"));
-        assert_eq!(parties("市林业和草原局、发展改革委")[1], ambiguous("发展改革委", "市发展改革委"));
+        assert_eq!(parties("市委组织部、生态环境局")[1], ambiguous("市委", "生态环境局", "市生态环境局"));
+        assert_eq!(parties("市水利局，生态环境局")[1], ambiguous("市", "生态环境局", "市生态环境局"));
+        assert_eq!(parties("云溪市水利局、审计局")[1], ambiguous("云溪市", "审计局", "云溪市审计局"));
+        assert_eq!(parties("市水利局\n市审计局"), [unit("市水利局"), unit("市审计局")]);
+        assert_eq!(parties("市水利局和市审计局"), [unit("市水利局"), unit("市审计局")]);
+        assert_eq!(parties("市林业和草原局、发展改革委")[1], ambiguous("市", "发展改革委", "市发展改革委"));
     }
 
     #[test]
@@ -210,6 +286,17 @@ mod tests {
         let read = parties("东岭区、云溪县、白河县委、政府，国网云川电力有限公司");
         let county = |name: &str| Party::County(name.to_owned());
         assert_eq!(read, [county("东岭区"), county("云溪县"), county("白河县"), unit("国网云川电力有限公司")]);
+        assert_eq!(parties("白河县委、县政府"), [county("白河县")]);
+        assert_eq!(parties("东岭区、白河县人民政府"), [county("东岭区"), county("白河县")]);
+        assert_eq!(parties("白河县人民政府"), [county("白河县")]);
+    }
+
+    #[test]
+    fn an_accepted_reading_decides_after_the_same_prefix_only() {
+        let reader = Reader { aliases: &Aliases::default(), known: &|name| name == "市委…宣传部", places: &[] };
+        let read = |printed: &str| reader.read(printed).pop().unwrap().1;
+        assert_eq!(read("市委组织部、宣传部"), unit("市委…宣传部"));
+        assert_eq!(read("县委组织部、宣传部"), ambiguous("县委", "宣传部", "县委宣传部"));
     }
 
     #[test]
@@ -233,11 +320,9 @@ mod tests {
     #[test]
     fn a_dictionary_decides() {
         let aliases = Aliases::parse("原文,单位\n市委组织部、宣传部,市委组织部;市委宣传部\n审计局,市审计局\n").unwrap();
+        let reader = Reader { aliases: &aliases, known: &|_| false, places: &[] };
         let read: Vec<Party> =
-            read("市委组织部、宣传部，市生态环境局、审计局", &aliases, &|_| false)
-                .into_iter()
-                .map(|(_, party)| party)
-                .collect();
+            reader.read("市委组织部、宣传部，市生态环境局、审计局").into_iter().map(|(_, party)| party).collect();
         assert_eq!(read, [unit("市委组织部"), unit("市委宣传部"), unit("市生态环境局"), unit("市审计局")]);
         assert!(Aliases::parse("只有一列\n").is_err());
     }

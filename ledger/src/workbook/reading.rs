@@ -123,7 +123,7 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn problems(&mut self) -> Vec<ReadProblem> {
         let mut problems: Vec<ReadProblem> = Vec::new();
-        for row in self.layout.heading_row + 1..self.sheet.rows() {
+        for row in self.sheet.filled_rows().into_iter().filter(|row| *row > self.layout.heading_row) {
             let filled = self.sheet.columns(row);
             if filled.is_empty() || self.is_note(row, &filled) {
                 continue;
@@ -133,10 +133,22 @@ impl Rows<'_> {
             if !printed.is_empty() {
                 let problem = self.problem(row, &printed);
                 // A problem may go on after a page break, its cell printed again.
-                match problems.last() {
-                    Some(last) if last.identity() == problem.identity() => {}
-                    _ => problems.push(problem),
+                match problems.iter().position(|known| known.identity() == problem.identity()) {
+                    None => problems.push(problem),
+                    Some(place) => {
+                        let known = problems.remove(place);
+                        if normalised(&known.title) != normalised(&problem.title) {
+                            let expected = format!("不同问题用不同编号（与第 {} 行的问题编号相同）", known.row + 1);
+                            self.fault(row, Column::Problem, "问题编号重复", &expected);
+                        }
+                        problems.push(known);
+                    }
                 }
+            }
+            // A number of its own beside a blank problem cell belongs to a problem that is not there.
+            if printed.is_empty() && self.layout.numbers_problems() && !self.own(row, Column::Number).is_empty() {
+                self.fault(row, Column::Problem, "有序号而没有反馈问题", "反馈问题的文字，或合并到上一问题");
+                continue;
             }
             let Some(problem) = problems.last_mut() else {
                 self.fault(row, Column::Problem, "没有对应的反馈问题", "首行应写明反馈问题");
@@ -155,10 +167,14 @@ impl Rows<'_> {
         problems
     }
 
-    /// A remark below the table: one long cell in the first column and nothing else.
+    /// A remark or a sum below the table, in which nothing stands where problems and measures stand.
     fn is_note(&self, row: u32, filled: &[u32]) -> bool {
-        let text = |at: &u32| self.sheet.text(row, *at);
-        matches!(filled, [only] if ["注", "备注", "说明", "填表", "审核"].iter().any(|word| text(only).starts_with(word)))
+        const WORDS: [&str; 9] = ["注", "备注", "说明", "填表", "审核", "合计", "※", "此表", "本表"];
+        let first = filled.first().map(|at| self.sheet.text(row, *at)).unwrap_or_default();
+        let first = first.trim_start_matches(['(', '（', '1', '2', '3', '.', '、', ' ']);
+        filled.len() <= 3
+            && WORDS.iter().any(|word| first.starts_with(word))
+            && self.layout.place(Column::Measure).is_none_or(|place| !filled.contains(&place) || filled.len() == 1)
     }
 
     fn refuse_formulas(&mut self, row: u32, filled: &[u32]) {
@@ -199,7 +215,7 @@ impl Rows<'_> {
     fn problem(&mut self, row: u32, printed: &str) -> ReadProblem {
         let (in_text, text) = split_number(printed);
         let own = self.own(row, Column::Number);
-        let number = if self.layout.numbers_problems() && !own.is_empty() { Some(own) } else { in_text };
+        let number = if self.layout.numbers_problems() && !own.is_empty() { Some(bare(&own)) } else { in_text };
         let (title, description) = split_title(text);
         let deadline = self.own(row, Column::ProblemDeadline);
         let deadline = if deadline.is_empty() && self.layout.place(Column::ProblemDeadline).is_none() {
@@ -241,7 +257,7 @@ impl Rows<'_> {
             return None;
         };
         let (in_text, text) = split_number(&printed);
-        let number = self.shown(row, Column::MeasureNumber).or(in_text);
+        let number = self.shown(row, Column::MeasureNumber).map(|number| bare(&number)).or(in_text);
         let deadline = self.shown(row, Column::Deadline).unwrap_or_default();
         let deadline = self.deadline(row, Column::Deadline, &deadline);
         let lead = self.shown(row, Column::Lead);
@@ -306,7 +322,12 @@ fn letters(column: u32) -> String {
 }
 
 static NUMBERED: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"^\s*(?:[（(]\s*([〇零一二三四五六七八九十百\d]+)\s*[)）]|(\d+(?:-\d+)?)\s*(?:[.、．](?:\s|[^\d]|$)))")
+    pattern(
+        r"(?x)^\s*(?:[（(]\s*([〇零一二三四五六七八九十百\d]+)\s*[)）]
+        |(\d{1,3}-\d{1,3})(?:[.、．]|\s)
+        |(\d{1,3})\s*[.、．](?:\s|[^\d]|$)
+        |([一二三四五六七八九十百]+)、)",
+    )
 });
 static DATE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(\d{4})\s*年\s*(\d{1,2})\s*月(?:\s*(\d{1,2})\s*日)?"));
 
@@ -319,10 +340,15 @@ fn pattern(text: &str) -> Regex {
 fn split_number(text: &str) -> (Option<String>, &str) {
     let text = text.trim();
     let Some(found) = NUMBERED.captures(text) else { return (None, text) };
-    let Some(number) = found.get(1).or_else(|| found.get(2)) else { return (None, text) };
+    let Some(number) = (1..=4).find_map(|group| found.get(group)) else { return (None, text) };
     let rest = text.get(number.end()..).unwrap_or_default();
     let rest = rest.trim_start().trim_start_matches([')', '）', '.', '、', '．']).trim_start();
     (Some(number.as_str().to_owned()), rest)
+}
+
+/// A number cell without the punctuation around it: 1. and （1） are 1.
+fn bare(number: &str) -> String {
+    number.trim_matches(['(', ')', '（', '）', '.', '、', '．', ' ']).to_owned()
 }
 
 /// The first sentence, and the rest.
@@ -336,15 +362,20 @@ fn split_title(text: &str) -> (String, Option<String>) {
     }
 }
 
-/// The date in a title: 截至2019年3月 is the end of that month.
+/// The date in a title: 截至2019年3月 is the end of that month. What follows 截至 goes before other dates.
 fn date_in(title: &str) -> Option<NaiveDate> {
-    let found = DATE.captures(title)?;
-    let number = |index: usize| found.get(index).and_then(|digits| digits.as_str().parse::<u32>().ok());
-    let (year, month) = (i32::try_from(number(1)?).ok()?, number(2)?);
-    match number(3) {
-        Some(day) => NaiveDate::from_ymd_opt(year, month, day),
-        None => last_day_of_month(year, month),
-    }
+    let plain: String = title.nfkc().collect();
+    let since = plain.find("截至").or_else(|| plain.find("截止")).map_or(plain.as_str(), |at| &plain[at..]);
+    DATE.captures_iter(since)
+        .filter_map(|found| {
+            let number = |index: usize| found.get(index).and_then(|digits| digits.as_str().parse::<u32>().ok());
+            let (year, month) = (i32::try_from(number(1)?).ok()?, number(2)?);
+            match number(3) {
+                Some(day) => NaiveDate::from_ymd_opt(year, month, day),
+                None => last_day_of_month(year, month),
+            }
+        })
+        .max()
 }
 
 #[cfg(test)]
@@ -360,6 +391,9 @@ mod tests {
             ("12、加强", Some("12"), "加强"),
             ("3.5万亩草原未修复", None, "3.5万亩草原未修复"),
             ("2022年年底前完成", None, "2022年年底前完成"),
+            ("2022.措施", None, "2022.措施"),
+            ("12-02 编制方案", Some("12-02"), "编制方案"),
+            ("二、加强监管", Some("二"), "加强监管"),
         ] {
             assert_eq!(split_number(printed), (number.map(str::to_owned), rest), "{printed}");
         }
@@ -370,6 +404,7 @@ mod tests {
         assert_eq!(date_in("截至2019年3月").unwrap().to_string(), "2019-03-31");
         assert_eq!(date_in("云溪县分局      2023年4月").unwrap().to_string(), "2023-04-30");
         assert_eq!(date_in("2024 年 2 月 9 日").unwrap().to_string(), "2024-02-09");
+        assert_eq!(date_in("第二轮督察（2021年8月反馈）截至2023年4月30日").unwrap().to_string(), "2023-04-30");
         assert_eq!(date_in("问题一览表"), None);
     }
 

@@ -1,10 +1,11 @@
 //! Opening a file: .xlsx, .xls, .ods, or .csv in UTF-8 or GB18030, as sheets of plain text cells. Whatever is oversized or
 //! made to be is refused here, before it costs memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, Xls, Xlsx};
+use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, SheetType, SheetVisible, Xls, Xlsx};
 
 use crate::{Error, Result};
 
@@ -16,16 +17,27 @@ const MAX_UNPACKED: u64 = 256 << 20;
 const MAX_ROWS: u32 = 200_000;
 const MAX_COLUMNS: u32 = 256;
 const MAX_LETTERS: usize = 100_000;
+/// The most filled cells, bytes of text and merged cells of one file: a small file may repeat one text a million times.
+const MAX_CELLS: usize = 2_000_000;
+const MAX_TEXT: usize = 128 << 20;
+const MAX_MERGED: usize = 2_000_000;
 
 /// A sheet: its filled cells by (row, column), both from 0.
 #[derive(Debug, Clone, Default)]
 pub struct Sheet {
     /// Its name; a CSV file's is the file's.
     pub name: String,
-    cells: HashMap<(u32, u32), Cell>,
+    cells: BTreeMap<(u32, u32), Cell>,
     /// Cells covered by a merge, with the cell whose value they show.
     merged: HashMap<(u32, u32), (u32, u32)>,
-    rows: u32,
+}
+
+/// What one file has used of its bounds.
+#[derive(Default)]
+struct Budget {
+    cells: usize,
+    text: usize,
+    merged: usize,
 }
 
 /// A filled cell.
@@ -36,9 +48,9 @@ struct Cell {
 }
 
 impl Sheet {
-    /// The number of rows, the last filled one included.
-    pub fn rows(&self) -> u32 {
-        self.rows
+    /// The rows that hold anything, in their order.
+    pub(crate) fn filled_rows(&self) -> BTreeSet<u32> {
+        self.cells.keys().map(|(row, _)| *row).collect()
     }
 
     /// The text of a cell, empty for a blank one.
@@ -59,45 +71,49 @@ impl Sheet {
 
     /// The filled columns of a row, in their order.
     pub(crate) fn columns(&self, row: u32) -> Vec<u32> {
-        (0..MAX_COLUMNS).filter(|column| self.cells.contains_key(&(row, *column))).collect()
+        self.cells.range((row, 0)..=(row, u32::MAX)).map(|((_, column), _)| *column).collect()
     }
 
-    fn put(&mut self, row: u32, column: u32, text: &str, formula: bool) -> Result<()> {
-        if row >= MAX_ROWS || column >= MAX_COLUMNS {
-            return Err(Error::Invalid(format!(
-                "工作表“{}”在第 {} 行第 {} 列有内容，超出可导入的 {MAX_ROWS} 行 × {MAX_COLUMNS} 列",
-                self.name,
-                row + 1,
-                column + 1
-            )));
-        }
-        if text.len() > MAX_LETTERS * 3 {
-            return Err(Error::Invalid(format!(
-                "工作表“{}”第 {} 行第 {} 列的文字超过 {MAX_LETTERS} 字",
-                self.name,
-                row + 1,
-                column + 1
-            )));
-        }
+    fn put(&mut self, row: u32, column: u32, text: &str, formula: bool, budget: &mut Budget) -> Result<()> {
         let text = text.trim();
-        if !text.is_empty() || formula {
-            self.rows = self.rows.max(row + 1);
-            self.cells.insert((row, column), Cell { text: text.to_owned(), formula });
+        // Cells that are only formatted say nothing, wherever they are.
+        if text.is_empty() && !formula {
+            return Ok(());
         }
+        let place = || format!("工作表“{}”第 {} 行第 {} 列", self.name, u64::from(row) + 1, u64::from(column) + 1);
+        if row >= MAX_ROWS || column >= MAX_COLUMNS {
+            return Err(Error::Invalid(format!("{}有内容，超出可导入的 {MAX_ROWS} 行 × {MAX_COLUMNS} 列", place())));
+        }
+        if text.len() > MAX_LETTERS && text.chars().count() > MAX_LETTERS {
+            return Err(Error::Invalid(format!("{}的文字超过 {MAX_LETTERS} 字", place())));
+        }
+        budget.cells += 1;
+        budget.text += text.len();
+        if budget.cells > MAX_CELLS || budget.text > MAX_TEXT {
+            return Err(Error::Invalid("文件的内容过多，请拆分后导入".to_owned()));
+        }
+        self.cells.insert((row, column), Cell { text: text.to_owned(), formula });
         Ok(())
     }
 
-    fn merge(&mut self, areas: &[Dimensions]) {
+    /// Notes merged areas, as far as the sheet is filled: areas may claim to be as large as they like.
+    fn merge(&mut self, areas: &[Dimensions], budget: &mut Budget) -> Result<()> {
+        let last_row = self.cells.keys().next_back().map_or(0, |(row, _)| *row);
+        let last_column = self.cells.keys().map(|(_, column)| *column).max().unwrap_or_default();
         for area in areas {
-            // Areas wider or longer than any sheet that is read say nothing of cells that are.
-            for row in area.start.0..=area.end.0.min(MAX_ROWS) {
-                for column in area.start.1..=area.end.1.min(MAX_COLUMNS) {
+            for row in area.start.0..=area.end.0.min(last_row) {
+                for column in area.start.1..=area.end.1.min(last_column) {
                     if (row, column) != area.start {
                         self.merged.insert((row, column), area.start);
+                    }
+                    budget.merged += 1;
+                    if budget.merged > MAX_MERGED {
+                        return Err(Error::Invalid("文件的合并单元格过多，拒绝导入".to_owned()));
                     }
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -109,12 +125,17 @@ pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     if bytes.starts_with(b"PK") {
         bound_unpacked(&bytes)?;
         let is_ods = contains(&bytes[..bytes.len().min(200)], b"opendocument");
-        return if is_ods { ods(bytes) } else { xlsx(bytes) };
+        return guarded(|| if is_ods { ods(bytes) } else { xlsx(bytes) });
     }
     if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
-        return xls(bytes);
+        return guarded(|| xls(bytes));
     }
     csv(name, &bytes).map(|sheet| vec![sheet])
+}
+
+/// The reader of workbooks panics on some malformed references; that is the file's fault and ends nothing but its import.
+fn guarded(read: impl FnOnce() -> Result<Vec<Sheet>>) -> Result<Vec<Sheet>> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(broken("单元格引用无效")))
 }
 
 /// Unpacks every entry into nothing, counting: declared sizes may lie.
@@ -141,18 +162,20 @@ fn broken(error: impl std::fmt::Display) -> Error {
     Error::Invalid(format!("文件不是有效的工作簿：{error}"))
 }
 
-/// Cells are streamed: a sheet may claim a billion cells and hold two.
+/// Cells are streamed: a sheet may claim a billion cells and hold two. Charts and hidden sheets are no ledgers.
 fn xlsx(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut budget = Budget::default();
     let mut sheets = Vec::new();
-    for name in book.sheet_names() {
+    for name in tables(book.sheets_metadata()) {
         let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
-        sheet.merge(&book.merge_cells_by_sheet_name(&name).map_err(broken)?);
+        let areas = book.merge_cells_by_sheet_name(&name).map_err(broken)?;
         let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
         while let Some(cell) = cells.next_cell_with_formula().map_err(broken)? {
             let value: Data = cell.value.into();
-            sheet.put(cell.pos.0, cell.pos.1, &text(&value), cell.formula.is_some())?;
+            sheet.put(cell.pos.0, cell.pos.1, &text(&value), cell.formula.is_some(), &mut budget)?;
         }
+        sheet.merge(&areas, &mut budget)?;
         sheets.push(sheet);
     }
     Ok(sheets)
@@ -160,13 +183,14 @@ fn xlsx(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
 
 fn xls(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     let mut book: Xls<_> = Xls::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut budget = Budget::default();
     let mut sheets = Vec::new();
-    for name in book.sheet_names() {
+    for name in tables(book.sheets_metadata()) {
         let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
-        sheet.merge(&book.merge_cells_by_sheet_name(&name).map_err(broken)?);
         let values = book.worksheet_range(&name).map_err(broken)?;
         let formulas = book.worksheet_formula(&name).map_err(broken)?;
-        fill(&mut sheet, &values, &formulas)?;
+        fill(&mut sheet, &values, &formulas, &mut budget)?;
+        sheet.merge(&book.merge_cells_by_sheet_name(&name).map_err(broken)?, &mut budget)?;
         sheets.push(sheet);
     }
     Ok(sheets)
@@ -174,28 +198,35 @@ fn xls(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
 
 fn ods(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut budget = Budget::default();
     let mut sheets = Vec::new();
-    for name in book.sheet_names() {
+    for name in tables(book.sheets_metadata()) {
         let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
         let values = book.worksheet_range(&name).map_err(broken)?;
         let formulas = book.worksheet_formula(&name).map_err(broken)?;
-        fill(&mut sheet, &values, &formulas)?;
+        fill(&mut sheet, &values, &formulas, &mut budget)?;
         sheets.push(sheet);
     }
     Ok(sheets)
 }
 
-fn fill(sheet: &mut Sheet, values: &Range<Data>, formulas: &Range<String>) -> Result<()> {
+/// The names of the visible worksheets.
+fn tables(sheets: &[calamine::Sheet]) -> Vec<String> {
+    let shown = |sheet: &&calamine::Sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible;
+    sheets.iter().filter(shown).map(|sheet| sheet.name.clone()).collect()
+}
+
+fn fill(sheet: &mut Sheet, values: &Range<Data>, formulas: &Range<String>, budget: &mut Budget) -> Result<()> {
     let (top, left) = values.start().unwrap_or_default();
     for (row, column, value) in values.used_cells() {
-        sheet.put(top + row as u32, left + column as u32, &text(value), false)?;
+        sheet.put(top + row as u32, left + column as u32, &text(value), false, budget)?;
     }
     let (top, left) = formulas.start().unwrap_or_default();
     for (row, column, formula) in formulas.used_cells() {
         if !formula.is_empty() {
             let place = (top + row as u32, left + column as u32);
             let shown = sheet.text(place.0, place.1).to_owned();
-            sheet.put(place.0, place.1, &shown, true)?;
+            sheet.put(place.0, place.1, &shown, true, budget)?;
         }
     }
     Ok(())
@@ -225,11 +256,12 @@ fn csv(name: &str, bytes: &[u8]) -> Result<Sheet> {
         return Err(Error::Invalid("文件既不是工作簿，也不是 UTF-8 或 GB18030 编码的 CSV".to_owned()));
     }
     let mut sheet = Sheet { name: name.to_owned(), ..Sheet::default() };
+    let mut budget = Budget::default();
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(decoded.as_bytes());
     for (row, record) in reader.records().enumerate() {
         let record = record.map_err(|error| Error::Invalid(format!("CSV 第 {} 行无法读取：{error}", row + 1)))?;
         for (column, field) in record.iter().enumerate() {
-            sheet.put(row as u32, column as u32, field, field.trim_start().starts_with('='))?;
+            sheet.put(row as u32, column as u32, field, field.trim_start().starts_with('='), &mut budget)?;
         }
     }
     Ok(sheet)
