@@ -1,5 +1,6 @@
 //! `/metrics` for Prometheus, on a port of its own.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -29,7 +30,8 @@ async fn figures(last_tick: web::Data<Option<Arc<AtomicI64>>>) -> HttpResponse {
         STATEMENTS.load(Ordering::Relaxed)
     );
     if let Some(last_tick) = last_tick.as_ref() {
-        text += &format!(
+        let _ = write!(
+            text,
             "# HELP rectify_last_tick_timestamp_seconds When the scheduler last ticked.\n\
              # TYPE rectify_last_tick_timestamp_seconds gauge\n\
              rectify_last_tick_timestamp_seconds {}\n",

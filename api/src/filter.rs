@@ -112,29 +112,26 @@ impl IdFilter {
 impl RegionFilter {
     /// Over a noun whose regions' lists are kept in order.
     pub(crate) fn listed(&self, table: &'static str, row: &'static str, total: &'static str) -> Condition {
-        self.key().map_or_else(Condition::always, |key| match key {
-            None => Condition::never(),
-            Some(value) => {
-                Condition::Member(Member { table, list: "region_id", value, row, carries: &["due_order"], total })
-            }
+        self.condition(|value| {
+            Condition::Member(Member { table, list: "region_id", value, row, carries: &["due_order"], total })
         })
     }
 
     /// Over a noun with a region of its own.
     pub(crate) fn below(&self) -> Condition {
-        self.key().map_or_else(Condition::always, |key| match key {
-            None => Condition::never(),
-            Some(value) => Condition::Matches(
+        self.condition(|value| {
+            Condition::Matches(
                 "{t}.region_id IN (SELECT below.id FROM region top \
                  JOIN region below ON substr(below.path, 1, length(top.path)) = top.path WHERE top.id = {})",
                 value,
-            ),
+            )
         })
     }
 
-    /// The key of the region asked for: none asked for, none such, or the one.
-    fn key(&self) -> Option<Option<Value>> {
-        self.within.as_ref().map(|id| <crate::region::Region as planner::Noun>::table().key(id))
+    /// Nothing is asked where no region is given; another noun's id matches nothing.
+    fn condition(&self, of: impl FnOnce(Value) -> Condition) -> Condition {
+        let Some(id) = &self.within else { return Condition::always() };
+        <crate::region::Region as planner::Noun>::table().key(id).map_or_else(Condition::never, of)
     }
 }
 

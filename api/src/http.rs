@@ -179,7 +179,7 @@ async fn of_body(headers: &HeaderMap, mut payload: web::Payload) -> Result<Opera
         body.get("query").cloned(),
         body.get("operationName").cloned(),
         body.get("variables").cloned(),
-        body.get("extensions").cloned(),
+        body.get("extensions"),
     )
     .ok_or_else(malformed)
 }
@@ -197,7 +197,7 @@ fn of_query(text: &str) -> Result<Operation, Refused> {
     let variables = json(parameters.remove("variables")).map_err(|_| malformed())?;
     let extensions = json(parameters.remove("extensions")).map_err(|_| malformed())?;
     let name = parameters.remove("operationName").filter(|name| !name.is_empty());
-    operation(parameters.remove("query").map(Into::into), name.map(Into::into), variables, extensions)
+    operation(parameters.remove("query").map(Into::into), name.map(Into::into), variables, extensions.as_ref())
         .ok_or_else(malformed)
 }
 
@@ -206,7 +206,7 @@ fn operation(
     query: Option<serde_json::Value>,
     name: Option<serde_json::Value>,
     variables: Option<serde_json::Value>,
-    extensions: Option<serde_json::Value>,
+    extensions: Option<&serde_json::Value>,
 ) -> Option<Operation> {
     use serde_json::Value;
     let Some(Value::String(query)) = query else { return None };

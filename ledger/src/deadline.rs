@@ -109,7 +109,7 @@ impl Deadline {
         if says_more {
             for milestone in &mut deadline.milestones {
                 if milestone.label.is_empty() {
-                    milestone.label = "整体".to_owned();
+                    "整体".clone_into(&mut milestone.label);
                 }
             }
         } else {

@@ -70,6 +70,19 @@ pub async fn add<C: ConnectionTrait>(db: &C, region_id: i64, name: &str) -> Resu
     Ok(row.insert(db).await?)
 }
 
+/// Registers a unit by a name that its region does not have yet.
+pub async fn register<C: ConnectionTrait>(db: &C, region: &entity::region::Model, name: &str) -> Result<Model> {
+    let name = name.trim();
+    if !(2..=60).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(Error::Invalid("单位名称应为 2 至 60 个字".to_owned()));
+    }
+    let there = Entity::find().filter(Column::RegionId.eq(region.id)).filter(Column::Name.eq(name)).one(db).await?;
+    if there.is_some() {
+        return Err(Error::Invalid(format!("{}已有单位“{name}”", region.name)));
+    }
+    add(db, region.id, name).await
+}
+
 /// The government of a region, made when it is not there yet, with the short names that people use for it.
 pub async fn ensure_government<C: ConnectionTrait>(db: &C, region: &entity::region::Model) -> Result<Model> {
     let name = government_name(&region.name);
@@ -101,8 +114,8 @@ pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Mo
         Some((code, name)) => (Some(code), name),
         None => (None, wanted),
     };
-    let aliases = unit_alias::Entity::find().filter(unit_alias::Column::Alias.eq(name)).all(db).await?;
-    let aliased: Vec<i64> = aliases.into_iter().map(|alias| alias.unit_id).collect();
+    let others = unit_alias::Entity::find().filter(unit_alias::Column::Alias.eq(name)).all(db).await?;
+    let aliased: Vec<i64> = others.into_iter().map(|alias| alias.unit_id).collect();
     let mut query = Entity::find().filter(Column::Name.eq(name).or(Column::Id.is_in(aliased)));
     if let Some(code) = code {
         let region = crate::region::find(db, code).await?;

@@ -39,18 +39,17 @@ pub fn next(from: Status, step: Step) -> Option<Status> {
         Returned, Submitted, Verified,
     };
     Some(match (from, step) {
-        (Assigned | Returned | Reopened | InProgress, Step::Report) | (Publicised, Step::UpholdObjection) => InProgress,
-        // Once closed for good, reports on an ongoing measure go on without reopening it.
-        (ClosedOngoing, Step::Report) => ClosedOngoing,
+        (Assigned | NotApplicableProposed | Returned | Reopened | InProgress, Step::Report)
+        | (Publicised, Step::UpholdObjection) => InProgress,
         (Assigned | InProgress, Step::ProposeNotApplicable) => NotApplicableProposed,
         (NotApplicableProposed, Step::ConfirmNotApplicable) => NotApplicable,
-        (NotApplicableProposed, Step::Report) => InProgress,
         (InProgress | Returned, Step::Submit) => Submitted,
         (Submitted, Step::Verify) => Verified,
         (Submitted, Step::Return) => Returned,
         (Verified, Step::Publicise) => Publicised,
         (Publicised, Step::Close) => Closed,
-        (Publicised, Step::CloseOngoing) => ClosedOngoing,
+        // Once closed for good, reports on an ongoing measure go on without reopening it.
+        (Publicised, Step::CloseOngoing) | (ClosedOngoing, Step::Report) => ClosedOngoing,
         (Closed | ClosedOngoing, Step::Reopen) => Reopened,
         _ => return None,
     })

@@ -43,14 +43,15 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_back_or_refused() {
-        let hex: String = br#"["2022-12-31",7]"#.iter().map(|byte| format!("{byte:02x}")).collect();
+        // ["2022-12-31",7]
+        let hex = "5b22323032322d31322d3331222c375d";
         let date = NaiveDate::from_ymd_opt(2022, 12, 31);
-        assert_eq!(read(&hex, &[SortType::Date, SortType::Integer]), Ok(vec![date.into(), 7_i64.into()]));
+        assert_eq!(read(hex, &[SortType::Date, SortType::Integer]), Ok(vec![date.into(), 7_i64.into()]));
         for (bad, kinds) in [
             ("zz", [SortType::Date, SortType::Integer].as_slice()),
             ("5b5d", &[SortType::Integer]),
-            (&hex, &[SortType::Integer, SortType::Integer]),
-            (&hex, &[SortType::Date]),
+            (hex, &[SortType::Integer, SortType::Integer]),
+            (hex, &[SortType::Date]),
         ] {
             assert!(read(bad, kinds).is_err(), "{bad}");
         }

@@ -125,13 +125,16 @@ pub enum Link {
     Among(&'static str),
 }
 
+/// Sort keys, the most important first, each with whether the largest comes first.
+pub(crate) type Sorting = Vec<(SortKey, bool)>;
+
 /// Reads `filter` and `orderBy` of a connection; made by `page_arguments`.
 #[derive(Clone, Copy)]
 pub struct PageArguments {
     /// The filter as a condition.
     pub(crate) filter: fn(Option<async_graphql::Value>) -> Result<crate::Condition, crate::Refusal>,
     /// The order as keys with their direction.
-    pub(crate) order: fn(Option<async_graphql::Value>) -> Result<Vec<(SortKey, bool)>, crate::Refusal>,
+    pub(crate) order: fn(Option<async_graphql::Value>) -> Result<Sorting, crate::Refusal>,
 }
 
 impl Table {

@@ -67,7 +67,9 @@ fn apply(value: &mut Json, path: &[Segment], finish: &dyn Fn(&mut Json)) {
             }
         }
         (Some((Segment::Each, rest)), Json::Array(elements)) => {
-            elements.iter_mut().for_each(|element| apply(element, rest, finish));
+            for element in elements {
+                apply(element, rest, finish);
+            }
         }
         _ => {}
     }

@@ -10,7 +10,7 @@ use async_graphql::registry::{CacheControl, Deprecation, MetaField, MetaInputVal
 use async_graphql::{ContextSelectionSet, InputType, Name, OutputType, Positioned, ServerResult, Value};
 use async_graphql_value::RAW_VALUE_TOKEN;
 
-use crate::noun::{Field, Listed, Noun, Order, PageArguments, SortKey, Table};
+use crate::noun::{Field, Listed, Noun, Order, PageArguments, Sorting, Table};
 use crate::{Condition, Filter, Refusal};
 
 /// A type that a field may have: its registration, and whether the schema marks it non-null.
@@ -173,7 +173,7 @@ fn read_filter<N: Listed>(value: Option<Value>) -> Result<Condition, Refusal> {
     Ok(filter.map_or_else(Condition::always, |filter| filter.condition()))
 }
 
-fn read_order<N: Listed>(value: Option<Value>) -> Result<Vec<(SortKey, bool)>, Refusal> {
+fn read_order<N: Listed>(value: Option<Value>) -> Result<Sorting, Refusal> {
     let order =
         Option::<Vec<N::Order>>::parse(value).map_err(|error| Refusal(format!("orderBy: {}", worded(error))))?;
     Ok(order.unwrap_or_default().iter().map(|entry| (entry.key(), entry.descending())).collect())

@@ -9,7 +9,7 @@ mod post;
 mod tick;
 
 pub use doorbell::Doorbell;
-pub use jobs::{Deliver, JOBS, Job, Rehearsal, Work, find};
+pub use jobs::{Candidates, Deliver, JOBS, Job, Rehearsal, Work, find};
 pub use letter::Letters;
 pub use pattern::Pattern;
 pub use post::{Post, PostError};

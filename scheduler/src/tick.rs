@@ -117,9 +117,8 @@ async fn due(bench: &Bench, job: &Job, id: i64, pattern: &Pattern, now: DateTime
     let missed = if now - last < chrono::TimeDelta::minutes(2) { fires.len() - 1 } else { fires.len() };
     let runs: Vec<DateTime<Utc>> = match row.misfire {
         Misfire::All => std::mem::take(&mut fires),
-        Misfire::Latest => fires.pop().into_iter().collect(),
         Misfire::Skip if missed == fires.len() => Vec::new(),
-        Misfire::Skip => fires.pop().into_iter().collect(),
+        Misfire::Latest | Misfire::Skip => fires.pop().into_iter().collect(),
     };
     if !fires.is_empty() || left_out > 0 {
         tracing::warn!(

@@ -14,6 +14,17 @@ use crate::{Failure, say};
 pub(crate) enum Unit {
     /// 列出单位及其邮箱
     List,
+    /// 登记一个单位
+    Add {
+        /// 名称
+        name: String,
+        /// 所属行政区代码
+        #[arg(long, value_name = "CODE")]
+        region: String,
+        /// 邮箱，可重复
+        #[arg(long, value_name = "ADDRESS")]
+        mail: Vec<String>,
+    },
     /// 设置一个单位的邮箱（重名时在名称前加行政区代码，如 540300/市水利局）
     Set {
         /// 单位名称或别名
@@ -54,6 +65,14 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                 let mails = addresses.get(&row.id).map(|mails| mails.join(" ")).unwrap_or_default();
                 say!("{code}\t{place}\t{}\t{mails}", row.name);
             }
+        }
+        Unit::Add { name, region, mail } => {
+            let transaction = ledger::database::begin(&db).await?;
+            let region = ledger::region::ensure(&transaction, &region).await?;
+            let unit = ledger::unit::register(&transaction, &region, &name).await?;
+            ledger::unit::set_addresses(&transaction, unit.id, &mail).await?;
+            transaction.commit().await?;
+            say!("已登记：{}（{}）", unit.name, region.name);
         }
         Unit::Set { name, mail, alias } => {
             let transaction = ledger::database::begin(&db).await?;

@@ -196,7 +196,7 @@ fn the_language_is_understood_whole(world: &World) {
     assert!(data["node"].get("content").is_none());
     assert!(data["none"].is_null() && data["alien"].is_null());
     // Wider than one call of the database's JSON function takes.
-    let wide: String = (0..120).map(|index| format!("f{index}: number ")).collect();
+    let wide = (0..120).map(|index| format!("f{index}: number")).collect::<Vec<_>>().join(" ");
     let data = server.data(&format!("{{ measures(first: 1) {{ nodes {{ {wide} id }} }} }}"), &json!({}));
     let row = data["measures"]["nodes"][0].as_object().unwrap();
     assert_eq!((row.len(), &row["f119"], &row["id"]), (121, &json!("1-1"), &json!("measure_1")));

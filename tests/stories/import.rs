@@ -12,6 +12,8 @@ stories!(
     a_broken_ledger_is_rejected_with_every_fault_named,
     csv_in_either_encoding_is_the_same_ledger,
     a_person_decides_ambiguous_names,
+    a_later_file_reports_and_an_older_one_moves_nothing,
+    what_contradicts_the_ledger_is_named,
     what_is_no_ledger_is_refused,
 );
 
@@ -161,6 +163,61 @@ fn a_person_decides_ambiguous_names(world: &World) {
     let aliases = world.file("别名.csv", "原文,单位\n市林业和草原局,市林草局\n".as_bytes());
     let said = import(world, &file, &[&COUNTY[..], &["--aliases", &aliases]].concat());
     assert!(said.contains("新建单位 2 个：市林草局、洛隆县人民政府"), "{said}");
+}
+
+fn a_later_file_reports_and_an_older_one_moves_nothing(world: &World) {
+    let file = |day: &str, progress: &'static str| {
+        let mut rows = CITY_ROWS[1..2].to_vec();
+        rows[0].0 = CITY_ROWS[0].0;
+        rows[0].5 = progress;
+        let name = world.file(&format!("{day}.xlsx"), &city(&rows));
+        import(world, &name, &[&COUNTY[..], &["--as-of", day]].concat())
+    };
+    assert!(file("2023-04-30", "达到序时进度").contains("1 条进展"));
+    assert!(file("2023-04-30", "达到序时进度").contains("没有变化"));
+    assert!(file("2023-07-31", "已整改到位").contains("新增：0 个问题、0 条措施、0 项责任分解、1 条进展"));
+    assert!(file("2022-06-30", "不涉及").contains("1 条进展"), "it is kept");
+    let server = world.serve();
+    let state = || {
+        let query = "{ assignments(first: 1) { nodes { status completedOn reports { totalCount } } } }";
+        server.data(query, &json!({}))["assignments"]["nodes"][0].clone()
+    };
+    let expected = json!({"status": "IN_PROGRESS", "completedOn": "2023-07-31", "reports": {"totalCount": 3}});
+    assert_eq!(state(), expected, "an older file moves nothing");
+    assert!(
+        file("2023-08-31", "达到序时进度").contains("1 条进展"),
+        "the same words of another month are another report"
+    );
+    assert!(state()["completedOn"].is_null(), "completion is withdrawn by the ledger that states otherwise");
+}
+
+fn what_contradicts_the_ledger_is_named(world: &World) {
+    let import = |name: &str, rows: &[CityRow]| {
+        let file = world.file(name, &city(rows));
+        world.run(&[&["import", &file][..], &COUNTY].concat())
+    };
+    assert_eq!(import("一.xlsx", &CITY_ROWS).code, 0);
+    let mut rows = CITY_ROWS.to_vec();
+    rows[1].2 = "2024年12月31日";
+    let ran = import("二.xlsx", &rows);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("第 5 行 D 列（整改时限）：时限与台账不同"), "{}", ran.out);
+    assert!(ran.out.contains("台账中的“2022年12月31日”；时限变更请走延期"), "{}", ran.out);
+    let mut rows = CITY_ROWS.to_vec();
+    rows[5].0 = Some("（十九）另一个问题。");
+    let ran = import("三.xlsx", &rows);
+    assert!(ran.code == 1 && ran.out.contains("问题编号重复"), "{}", ran.out);
+    let mut rows = CITY_ROWS.to_vec();
+    rows[0].4 = "县委组织部、宣传部";
+    let file = world.file("四.xlsx", &city(&rows));
+    let ran = world.run(&[&["import", &file][..], &COUNTY[..6]].concat());
+    assert!(
+        ran.out.contains("“县委…”之后的“宣传部”前缀不明确"),
+        "a reading after 市委 decides nothing here: {}",
+        ran.out
+    );
+    let apart = world.run(&["import", &file, "--round", ROUND, "--region", "110101", "--issued-by", "540300"]);
+    assert!(apart.code == 1 && apart.out.contains("东城区不在昌都市之下"), "{}", apart.out);
 }
 
 fn what_is_no_ledger_is_refused(world: &World) {

@@ -28,6 +28,7 @@ impl Part {
     }
 
     async fn bad(&self) -> Result<i32> {
+        tokio::task::yield_now().await;
         Err("no".into())
     }
 }

@@ -14,6 +14,7 @@ stories!(
     three_days_away_are_caught_up_and_never_doubled,
     two_schedulers_are_as_good_as_one,
     a_failing_job_is_recorded_and_tried_again,
+    a_mail_whose_sender_died_is_sent_by_the_next,
     jobs_say_when_they_are_due,
 );
 
@@ -99,6 +100,31 @@ fn a_failing_job_is_recorded_and_tried_again(world: &World) {
         db.execute_unprepared("ALTER TABLE unit_address_away RENAME TO unit_address").await.unwrap();
         scheduler::tick(&bench(world, &db, "2023-01-02T00:01:10Z")).await.unwrap();
         assert_eq!(rows(&db, RUNS).await, ["SUCCEEDED 1"]);
+    });
+}
+
+fn a_mail_whose_sender_died_is_sent_by_the_next(world: &World) {
+    county(world);
+    world.done(&["job", "run", "overdue", "--at", "2023-01-02"]);
+    block_on(async {
+        let db = world.db().await;
+        let noon: DateTime<Utc> = "2023-01-02T04:00:00Z".parse().unwrap();
+        // One sender claims the mail and is never heard of again.
+        let dead = ledger::outbox::claim(&db, noon, "dead").await.unwrap().unwrap();
+        assert!(ledger::outbox::claim(&db, noon, "other").await.unwrap().is_none(), "claimed is claimed");
+        let deliver = scheduler::find("deliver-mail").unwrap();
+        let state = "SELECT state || ' ' || attempts AS line FROM mail";
+        let early = bench(world, &db, "2023-01-02T04:04:00Z");
+        scheduler::run_at(&early, deliver, "2023-01-02T04:04:00Z".parse().unwrap(), false).await.unwrap();
+        assert_eq!(rows(&db, state).await, ["SENDING 1"], "its lease still holds");
+        let late = bench(world, &db, "2023-01-02T04:06:00Z");
+        scheduler::run_at(&late, deliver, "2023-01-02T04:06:00Z".parse().unwrap(), false).await.unwrap();
+        assert_eq!(rows(&db, state).await, ["SENT 2"], "a lost lease counts as an attempt");
+        // The dead come back: their word no longer counts.
+        let fate = ledger::outbox::Fate::Retry("late".to_owned());
+        assert!(!ledger::outbox::settle(&db, &dead, fate, noon).await.unwrap());
+        assert_eq!(rows(&db, state).await, ["SENT 2"]);
+        assert_eq!(std::fs::read_dir(world.dir.path().join("mail")).unwrap().count(), 2, "one .eml, one .html");
     });
 }
 

@@ -1,5 +1,7 @@
 //! Invented ledgers in the two layouts that governments publish, with their merges, titles and every form of deadline.
 
+use std::fmt::Write as _;
+
 use rust_xlsxwriter::{Format, Workbook, Worksheet};
 
 /// A row of the city's layout: problem (where one begins), measure, deadline, lead, parties, progress.
@@ -97,7 +99,7 @@ pub(crate) fn city_csv(rows: &[CityRow]) -> String {
     for (index, (problem, measure, deadline, lead, parties, progress)) in rows.iter().enumerate() {
         let cells = [problem.unwrap_or_default(), measure, deadline, lead, parties, progress];
         let quoted: Vec<String> = cells.iter().map(|cell| format!("\"{cell}\"")).collect();
-        text += &format!("{},{},（略）\n", index + 1, quoted.join(","));
+        let _ = writeln!(text, "{},{},（略）", index + 1, quoted.join(","));
     }
     text
 }

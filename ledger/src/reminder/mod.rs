@@ -93,8 +93,11 @@ struct Told {
     recipient: String,
     measure_id: i64,
     due_on: Option<NaiveDate>,
-    told: NaiveDate,
+    last: NaiveDate,
 }
+
+/// The items of a digest, each measure and date once.
+type Items = BTreeMap<(i64, NaiveDate), Item>;
 
 /// Turns candidates into digests. `kind` is the reminder's name, under which history is kept.
 pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate]) -> Result<Plan> {
@@ -103,7 +106,7 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
         addresses.entry(row.unit_id).or_default().push(row.address);
     }
     let told = history(db, kind, candidates).await?;
-    let mut digests: BTreeMap<String, (i64, BTreeMap<(i64, NaiveDate), Item>)> = BTreeMap::new();
+    let mut digests: BTreeMap<String, (i64, Items)> = BTreeMap::new();
     let mut unreachable: HashSet<(Option<i64>, i64, NaiveDate)> = HashSet::new();
     for candidate in candidates {
         if candidate.units.is_empty() {
@@ -150,14 +153,14 @@ async fn history<C: ConnectionTrait>(
     let Some(since) = candidates.iter().map(|candidate| candidate.since).min() else { return Ok(HashMap::new()) };
     let statement = select(
         db.get_database_backend(),
-        "SELECT m.recipient, i.measure_id, i.due_on, max(m.local_day) AS told FROM mail m \
+        "SELECT m.recipient, i.measure_id, i.due_on, max(m.local_day) AS last FROM mail m \
          JOIN mail_item i ON i.mail_id = m.id \
          WHERE m.kind = $1 AND m.local_day >= $2 AND m.state <> 'CANCELLED' \
          GROUP BY m.recipient, i.measure_id, i.due_on",
         vec![kind.into(), since.into()],
     );
     let rows = Told::find_by_statement(statement).all(db).await?;
-    Ok(rows.into_iter().filter_map(|row| Some(((row.recipient, row.measure_id, row.due_on?), row.told))).collect())
+    Ok(rows.into_iter().filter_map(|row| Some(((row.recipient, row.measure_id, row.due_on?), row.last))).collect())
 }
 
 async fn named<C: ConnectionTrait>(

@@ -11,10 +11,10 @@ use crate::calendar::{Quarter, plus_days};
 
 #[derive(FromQueryResult)]
 struct Unchecked {
-    measure_id: i64,
-    assignment_id: i64,
-    unit_id: i64,
-    office_id: Option<i64>,
+    measure: i64,
+    assignment: i64,
+    unit: i64,
+    office: Option<i64>,
 }
 
 /// What has to be inspected: of the quarter that ends soon, and of the one that has ended.
@@ -33,7 +33,7 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
 async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDate) -> Result<Vec<Candidate>> {
     let statement = select(
         db.get_database_backend(),
-        "SELECT a.measure_id, a.id AS assignment_id, a.unit_id, o.id AS office_id FROM assignment a \
+        "SELECT a.measure_id AS measure, a.id AS assignment, a.unit_id AS unit, o.id AS office FROM assignment a \
          JOIN measure m ON m.id = a.measure_id \
          LEFT JOIN unit o ON o.region_id = a.region_id AND o.kind = 'RECTIFICATION_OFFICE' \
          WHERE a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') AND m.issued_on <= $1 \
@@ -45,10 +45,10 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
     );
     let rows = Unchecked::find_by_statement(statement).all(db).await?;
     let candidate = |row: Unchecked| Candidate {
-        measure: row.measure_id,
-        assignment: Some(row.assignment_id),
+        measure: row.measure,
+        assignment: Some(row.assignment),
         due_on: quarter.last_day(),
-        units: [Some(row.unit_id), row.office_id].into_iter().flatten().collect(),
+        units: [Some(row.unit), row.office].into_iter().flatten().collect(),
         since,
     };
     Ok(rows.into_iter().map(candidate).collect())

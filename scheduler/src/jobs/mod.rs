@@ -36,11 +36,13 @@ pub enum Work {
     Deliver,
 }
 
+/// The candidates of a reminder, on their way.
+pub type Candidates<'a> = BoxFuture<'a, ledger::Result<Vec<Candidate>>>;
+
 /// A reminder: who is told, and in what words.
 pub struct Reminder {
     /// Who might have to be told on a day.
-    pub candidates:
-        for<'a> fn(&'a DatabaseTransaction, NaiveDate, &'a Timing) -> BoxFuture<'a, ledger::Result<Vec<Candidate>>>,
+    pub candidates: for<'a> fn(&'a DatabaseTransaction, NaiveDate, &'a Timing) -> Candidates<'a>,
     /// The words of its mails.
     pub words: Words,
 }
