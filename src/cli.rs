@@ -1,14 +1,11 @@
 //! The command line: what there is to say, and which file does it.
 
-use std::path::PathBuf;
-
-use chrono::NaiveDate;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 use crate::command::{self, demo, import, job, mail, region, unit};
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
-use crate::{Failure, database, say, telemetry};
+use crate::{Failure, say, telemetry};
 
 /// 生态环境督察整改台账：GraphQL 数据平台与定时提醒
 #[derive(Debug, Parser)]
@@ -52,36 +49,6 @@ enum Command {
     Schema,
 }
 
-/// Scales of the demo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scale {
-    /// A handful of problems, every status and every reminder.
-    Small,
-    /// A county's work of several years.
-    County,
-    /// The whole nation: 50,000 problems, 200,000 measures.
-    National,
-}
-
-/// A date on the command line.
-pub(crate) fn date(text: &str) -> Result<NaiveDate, String> {
-    text.parse().map_err(|_| "应为日期，如 2023-04-30".to_owned())
-}
-
-/// A file on the command line.
-pub(crate) fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
-    let size = std::fs::metadata(path).map(|file| file.len());
-    let cannot = |error: std::io::Error| Failure::Rejected(format!("{} 无法读取：{error}", path.display()));
-    if size.map_err(cannot)? > ledger::workbook::MAX_BYTES as u64 {
-        return Err(Failure::Rejected(format!(
-            "{} 超过 {} MB，请拆分后导入",
-            path.display(),
-            ledger::workbook::MAX_BYTES >> 20
-        )));
-    }
-    std::fs::read(path).map_err(cannot)
-}
-
 /// Does what is asked for.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let settings = Settings::read(&arguments.flags)?;
@@ -112,9 +79,4 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
             Ok(())
         }
     }
-}
-
-/// The database, up to date.
-pub(crate) async fn current(settings: &Settings) -> Result<sea_orm::DatabaseConnection, Failure> {
-    database::open_current(settings).await
 }

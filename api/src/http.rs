@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, StatusCode};
@@ -19,6 +20,8 @@ use crate::schema::{Ledger, schema, sdl};
 
 /// The largest body of a request.
 const MAX_BODY: usize = 1 << 20;
+/// How long an operation may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 const GRAPHQL: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
 
@@ -118,7 +121,11 @@ async fn answer(request: &HttpRequest, payload: web::Payload, served: &Served) -
     let door = &served.door;
     let data =
         Request { db: door.db.clone(), zone: door.zone, now: (door.clock)(), finishers: served.finishers.clone() };
-    Ok(served.schema.execute(operation.data(data)).await)
+    let execution = served.schema.execute(operation.data(data));
+    tokio::time::timeout(PATIENCE, execution).await.map_err(|_| {
+        let message = "查询超过 30 秒，请缩小范围或减少字段 / the operation took too long: ask for less at once";
+        Refused(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", message)
+    })
 }
 
 /// Puts the defaults of variables in, and says whether the operation asked for is anything but a query. The library

@@ -9,7 +9,7 @@ use async_graphql::{
 };
 use planner::{
     Connection, FieldType, Listed, Noun, PageArguments, Planned, Root, Run, Selection, Table, argument, field, object,
-    page_arguments, register_page_arguments,
+    page_arguments, paged, register_page_arguments,
 };
 
 use crate::assignment::Assignment;
@@ -190,7 +190,8 @@ impl OutputType for Reads {
                 .map(|root| {
                     let ty = (root.register)(registry);
                     let arguments = (root.arguments)(registry);
-                    field(root.name, root.description, ty, arguments)
+                    let field = field(root.name, root.description, ty, arguments);
+                    if matches!(root.read, Read::Many(..)) { paged(field) } else { field }
                 })
                 .collect()
         })

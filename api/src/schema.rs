@@ -6,9 +6,12 @@ use crate::assignment::AssignmentMutation;
 use crate::query::Reads;
 use crate::statistics::StatisticsQuery;
 
-/// How deep a query may nest, and how many fields it may select.
+/// How deep a query may nest.
 const MAX_DEPTH: usize = 15;
-const MAX_COMPLEXITY: usize = 1_000;
+/// How many values a query may ask for: every field counts once for each row that its pages may hold.
+const MAX_COMPLEXITY: usize = 1_000_000;
+/// How many directives one field may bear.
+const MAX_DIRECTIVES: usize = 10;
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]
@@ -25,7 +28,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
 }
 
 pub(crate) fn schema() -> Ledger {
-    builder().limit_depth(MAX_DEPTH).limit_complexity(MAX_COMPLEXITY).finish()
+    builder().limit_depth(MAX_DEPTH).limit_complexity(MAX_COMPLEXITY).limit_directives(MAX_DIRECTIVES).finish()
 }
 
 /// The schema in its own language, as checked in at `api/schema.graphql`.

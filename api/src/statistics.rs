@@ -89,24 +89,9 @@ pub(crate) struct StatisticsRow {
     key: String,
     /// Its name, in Chinese.
     label: String,
-    /// All rows.
-    all: i64,
-    /// Completed (完成), closed ones included.
-    completed: i64,
-    /// Closed (销号).
-    closed: i64,
-    /// Completed and not yet closed (待销号).
-    waiting_for_close_out: i64,
-    /// Not applicable (不涉及).
-    not_applicable: i64,
-    /// Open past the deadline (逾期).
-    overdue: i64,
-    /// Completed ÷ (all − not applicable); null where that is zero.
-    completion_rate: Option<f64>,
-    /// Closed ÷ (all − not applicable); null where that is zero.
-    close_out_rate: Option<f64>,
-    /// Overdue ÷ all whose deadline has passed; null where none has.
-    overdue_rate: Option<f64>,
+    /// Its figures.
+    #[graphql(flatten)]
+    figures: StatisticsFigures,
 }
 
 impl From<&Figures> for StatisticsFigures {
@@ -129,20 +114,7 @@ impl From<&Figures> for StatisticsRow {
     fn from(group: &Figures) -> Self {
         let key = group.key.clone().unwrap_or_default();
         let label = group.label.clone().unwrap_or_else(|| label_of(&key).to_owned());
-        let figures = StatisticsFigures::from(group);
-        Self {
-            key,
-            label,
-            all: figures.all,
-            completed: figures.completed,
-            closed: figures.closed,
-            waiting_for_close_out: figures.waiting_for_close_out,
-            not_applicable: figures.not_applicable,
-            overdue: figures.overdue,
-            completion_rate: figures.completion_rate,
-            close_out_rate: figures.close_out_rate,
-            overdue_rate: figures.overdue_rate,
-        }
+        Self { key, label, figures: group.into() }
     }
 }
 

@@ -125,6 +125,34 @@ impl Deadline {
     }
 }
 
+/// A deadline as tables keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// As printed; empty where nothing is.
+    pub raw: String,
+    /// To be begun at once.
+    pub immediate: bool,
+    /// The latest date.
+    pub on: Option<NaiveDate>,
+    /// Goes on for good.
+    pub ongoing: bool,
+    /// What governs "overdue".
+    pub by: Option<NaiveDate>,
+}
+
+impl Columns {
+    /// The columns of a deadline whose grace, if it needs one, begins on a day; of none where none is printed.
+    pub fn of(deadline: Option<&Deadline>, grace_from: NaiveDate, grace_days: i64) -> Self {
+        Self {
+            raw: deadline.map(|deadline| deadline.raw.clone()).unwrap_or_default(),
+            immediate: deadline.is_some_and(|deadline| deadline.immediate),
+            on: deadline.and_then(|deadline| deadline.due_on),
+            ongoing: deadline.is_some_and(|deadline| deadline.ongoing),
+            by: deadline.and_then(|deadline| deadline.due_by(grace_from, grace_days)),
+        }
+    }
+}
+
 /// A piece that ends in a date, with the words before it.
 fn dated(piece: &str) -> Result<Option<Milestone>, Unreadable> {
     let Some(found) = DATED.captures(piece) else { return Ok(None) };

@@ -22,7 +22,7 @@ use sea_orm::{
 
 use crate::calendar::{Quarter, local_day, plus_days};
 use crate::concern::{self, Concern};
-use crate::deadline::{Deadline, GRACE_DAYS};
+use crate::deadline::{Columns, Deadline, GRACE_DAYS};
 use crate::unit::{government_name, kind_of, sector_of};
 use crate::workflow::roll_up;
 use crate::{Error, Result, database};
@@ -289,7 +289,7 @@ impl Maker<'_> {
             lineage.extend(measure.lineage);
         }
         let deadline = self.deadline(index, round.feedback_on);
-        let columns = Due::of(&deadline, round.feedback_on);
+        let columns = Columns::of(Some(&deadline), round.feedback_on, GRACE_DAYS);
         let completed: Option<Vec<NaiveDate>> = completed.into_iter().collect();
         batch.problem_concerns.push(Concern { id, due_order: concern::due_order(columns.on), lineage });
         batch.domains.push(problem_domain::ActiveModel { problem_id: Set(id), domain: Set(domain.to_owned()) });
@@ -327,7 +327,7 @@ impl Maker<'_> {
         let key = index * MEASURES_PER_PROBLEM + place;
         let id = key as i64 + 1;
         let deadline = self.deadline(key, round.feedback_on);
-        let columns = Due::of(&deadline, round.feedback_on);
+        let columns = Columns::of(Some(&deadline), round.feedback_on, GRACE_DAYS);
         let lead = city.lead_units.get(key % city.lead_units.len().max(1)).copied();
         let mut lineage = crate::region::lineage(&city.region.path);
         let mut statuses = Vec::new();
@@ -511,27 +511,6 @@ struct Batch {
     checks: Vec<check::ActiveModel>,
     problem_concerns: Vec<Concern>,
     measure_concerns: Vec<Concern>,
-}
-
-/// The columns of a deadline.
-struct Due {
-    raw: String,
-    immediate: bool,
-    on: Option<NaiveDate>,
-    ongoing: bool,
-    by: Option<NaiveDate>,
-}
-
-impl Due {
-    fn of(deadline: &Deadline, grace_from: NaiveDate) -> Self {
-        Self {
-            raw: deadline.raw.clone(),
-            immediate: deadline.immediate,
-            on: deadline.due_on,
-            ongoing: deadline.ongoing,
-            by: deadline.due_by(grace_from, GRACE_DAYS),
-        }
-    }
 }
 
 /// Inserts rows in statements within SQLite's bound on variables.

@@ -106,6 +106,18 @@ impl Draft {
         self.col(big_integer_null(column))
     }
 
+    /// The same where the row may have another owner.
+    fn may_belong_to(mut self, column: &'static str, table: &'static str) -> Self {
+        self.foreign_key(column, table, ForeignKeyAction::Cascade);
+        self.col(big_integer_null(column))
+    }
+
+    /// What every row must satisfy.
+    fn check(mut self, condition: &'static str) -> Self {
+        self.table.check(Expr::cust(condition));
+        self
+    }
+
     fn foreign_key(&mut self, column: &'static str, table: &'static str, on_delete: ForeignKeyAction) {
         self.table.foreign_key(
             ForeignKey::create()
@@ -273,8 +285,9 @@ fn drafts() -> Vec<Draft> {
             .index(&["updated_at", "id"])
             .index(&["status", "due_order", "id"]),
         Draft::with_id("milestone")
-            .col(big_integer_null("problem_id"))
-            .col(big_integer_null("measure_id"))
+            .may_belong_to("problem_id", "problem")
+            .may_belong_to("measure_id", "measure")
+            .check("(problem_id IS NULL) <> (measure_id IS NULL)")
             .col(integer("position"))
             .col(string("label"))
             .col(date("due_on"))
@@ -287,6 +300,7 @@ fn drafts() -> Vec<Draft> {
             .may_refer_to("unit_id", "unit")
             .col(code_null("selector", &["ALL_COUNTIES", "ALL_DEPARTMENTS"]))
             .may_refer_to("region_id", "region")
+            .check("(unit_id IS NULL) <> (selector IS NULL)")
             .unique(&["measure_id", "unit_id"])
             .unique(&["measure_id", "selector"])
             .index(&["measure_id", "position", "id"])
@@ -408,9 +422,10 @@ fn drafts() -> Vec<Draft> {
         Draft::with_id("mail_item")
             .belongs_to("mail_id", "mail")
             .belongs_to("measure_id", "measure")
-            .col(big_integer_null("assignment_id"))
+            .may_belong_to("assignment_id", "assignment")
             .col(date_null("due_on"))
             .index(&["mail_id", "id"])
+            .index(&["assignment_id"])
             .index(&["measure_id", "mail_id"]),
     ]
 }

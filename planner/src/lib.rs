@@ -20,7 +20,8 @@ pub use page::{DEFAULT_PAGE, MAX_PAGE};
 pub use plan::{Root, Statement, plan};
 pub use run::{Finishers, Run};
 pub use schema::{
-    Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
+    Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, paged,
+    register_page_arguments,
 };
 pub use selection::{Selection, arguments};
 pub use sql::Sql;

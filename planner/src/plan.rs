@@ -1,13 +1,12 @@
 //! Selection × description → one statement that builds the JSON.
 
-use async_graphql::Value as Argument;
+use async_graphql::{Name, Value as Argument};
 use sea_orm::{DbBackend, Value};
 
 use crate::Refusal;
 use crate::condition::{Condition, Member};
 use crate::noun::{Kind, Link, PageArguments, Table};
 use crate::page::Page;
-use crate::run::{Finish, Segment};
 use crate::selection::Selection;
 use crate::sql::Sql;
 
@@ -31,6 +30,23 @@ pub struct Statement {
     pub values: Vec<Value>,
     /// The fields to finish.
     pub(crate) finishes: Vec<Finish>,
+}
+
+/// A step into the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Segment {
+    /// A member of an object.
+    Key(String),
+    /// Every element of a list.
+    Each,
+}
+
+/// A field whose value the program completes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Finish {
+    pub(crate) path: Vec<Segment>,
+    pub(crate) finisher: &'static str,
+    pub(crate) arguments: Vec<(Name, Argument)>,
 }
 
 /// Plans a root field. `facts` are values that expressions may name; `visible` restricts the root's rows.
@@ -342,6 +358,3 @@ impl Listed {
 fn wherever(conditions: &[String]) -> String {
     if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
 }
-
-/// An argument as the schema's types give it, for finishers.
-pub(crate) type Given = Vec<(async_graphql::Name, Argument)>;

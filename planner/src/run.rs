@@ -6,27 +6,10 @@ use async_graphql::{Name, Value as Argument};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use serde_json::Value as Json;
 
-use crate::plan::{Given, Statement};
+use crate::plan::{Segment, Statement};
 
 /// Functions of the program that turn what the database gave into a field's value, by name.
 pub type Finishers = HashMap<&'static str, Box<dyn Fn(&Json, &[(Name, Argument)]) -> Json + Send + Sync>>;
-
-/// A step into the answer.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Segment {
-    /// A member of an object.
-    Key(String),
-    /// Every element of a list.
-    Each,
-}
-
-/// A field whose value the program completes.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Finish {
-    pub(crate) path: Vec<Segment>,
-    pub(crate) finisher: &'static str,
-    pub(crate) arguments: Given,
-}
 
 /// Runs planned statements.
 pub trait Run {

@@ -6,7 +6,7 @@ use entity::mail;
 use minijinja::{Environment, context};
 use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, Statement};
 
-use crate::jobs::{self, Work};
+use ledger::reminder::Digest;
 
 /// The most rows of one letter's table; the rest is counted.
 const MOST_ROWS: usize = 100;
@@ -16,6 +16,26 @@ pub struct Letters {
     templates: Environment<'static>,
     /// Where the reader goes, without a trailing slash.
     public_url: String,
+}
+
+/// The words of a reminder's mails.
+pub struct Words {
+    /// How urgent it is, in the brackets of the subject, from the days that are left (negative: over).
+    pub urgency: fn(i64) -> String,
+    /// What the mail is about, from the number of items.
+    pub headline: fn(usize) -> String,
+    /// What the reader has to do, and by when.
+    pub action: &'static str,
+    /// The heading of the column that shows days.
+    pub days_heading: &'static str,
+}
+
+impl Words {
+    /// The subject of a mail before its items are read: how urgent, how many.
+    pub(crate) fn subject(&self, digest: &Digest, today: NaiveDate) -> String {
+        let left = digest.items.first().map_or(0, |item| (item.due_on - today).num_days());
+        format!("【整改催办·{}】{}", (self.urgency)(left), (self.headline)(digest.items.len()))
+    }
 }
 
 /// A letter, ready to be posted.
@@ -60,9 +80,24 @@ struct Line {
     unit: Option<String>,
     reported_on: Option<NaiveDate>,
     report: Option<String>,
+    /// What the ledger states, where no unit answers.
+    stated: Option<String>,
+    /// How many answer for the measure, how many of them are not done, and when one was last heard of.
+    answering: i64,
+    unfinished: i64,
+    heard_on: Option<NaiveDate>,
 }
 
 impl Line {
+    fn own_report(&self) -> String {
+        match (self.report.as_ref().or(self.stated.as_ref()), self.reported_on) {
+            (Some(text), Some(day)) => format!("{day}：{}", shortened(text, 60)),
+            (Some(text), None) => shortened(text, 60),
+            (None, Some(day)) => format!("最近填报：{day}"),
+            (None, None) => "尚未填报".to_owned(),
+        }
+    }
+
     /// Problem and measure as people name them: `12-2`.
     fn printed_number(&self) -> Option<String> {
         match (&self.problem_number, self.number.as_ref()?) {
@@ -81,10 +116,13 @@ impl Letters {
         Ok(Self { templates, public_url: public_url.trim_end_matches('/').to_owned() })
     }
 
-    pub(crate) async fn write(&self, db: &DatabaseConnection, mail: &mail::Model) -> Result<Written, Unwritten> {
-        let Some(Work::Remind(reminder)) = jobs::find(&mail.kind).map(|job| &job.work) else {
-            return Ok(Written::NothingLeft);
-        };
+    /// Writes a mail of the outbox in the words of its reminder.
+    pub(crate) async fn write(
+        &self,
+        db: &DatabaseConnection,
+        mail: &mail::Model,
+        words: &Words,
+    ) -> Result<Written, Unwritten> {
         let lines = lines(db, mail.id).await?;
         let Some(first) = lines.first() else { return Ok(Written::NothingLeft) };
         let left = first.due_on.map_or(0, |due| (due - mail.local_day).num_days());
@@ -94,7 +132,7 @@ impl Letters {
             shortened(&first.content, 24)
         );
         let more = if lines.len() > 1 { format!("等{}项", lines.len()) } else { String::new() };
-        let subject = format!("【整改催办·{}】{what}{more}", (reminder.words.urgency)(left));
+        let subject = format!("【整改催办·{}】{what}{more}", (words.urgency)(left));
         let unit = match mail.unit_id {
             Some(unit) => entity::unit::Entity::find_by_id(unit).one(db).await?.map(|unit| unit.name),
             None => None,
@@ -105,9 +143,9 @@ impl Letters {
             subject => subject.clone(),
             unit => unit.unwrap_or_else(|| "各单位".to_owned()),
             day => mail.local_day.format("%Y年%-m月%-d日").to_string(),
-            headline => (reminder.words.headline)(lines.len()),
-            days_heading => reminder.words.days_heading,
-            action => reminder.words.action,
+            headline => (words.headline)(lines.len()),
+            days_heading => words.days_heading,
+            action => words.action,
             more => lines.len().saturating_sub(MOST_ROWS),
             url => self.public_url.clone(),
             rows => rows,
@@ -120,10 +158,14 @@ impl Letters {
     /// A row of the letter's table.
     fn row(&self, line: &Line, day: NaiveDate) -> minijinja::Value {
         let problem_number = line.problem_number.as_deref().map(|number| format!("问题{number} ")).unwrap_or_default();
-        let report = match (&line.report, line.reported_on) {
-            (Some(text), Some(day)) => format!("{day}：{}", shortened(text, 60)),
-            (Some(text), None) => shortened(text, 60),
-            _ => "尚未填报".to_owned(),
+        // Who answers sees its own report; who leads or supervises sees how far the answering units are.
+        let (unit, report) = match &line.unit {
+            Some(unit) => (unit.clone(), line.own_report()),
+            None if line.answering > 0 => (
+                format!("责任单位{}个，未完成{}个", line.answering, line.unfinished),
+                line.heard_on.map_or("尚未填报".to_owned(), |day| format!("最近填报：{day}")),
+            ),
+            None => (line.lead_unit.clone().unwrap_or_default(), line.own_report()),
         };
         context! {
             number => line.printed_number().unwrap_or_else(|| "—".to_owned()),
@@ -132,7 +174,7 @@ impl Letters {
             round => line.round.clone(),
             deadline => line.due_raw.clone(),
             days => line.due_on.map_or(0, |due| (due - day).num_days()).abs(),
-            unit => line.unit.clone().or_else(|| line.lead_unit.clone()).unwrap_or_default(),
+            unit => unit,
             report => report,
             link => format!("{}/?id=measure_{}", self.public_url, line.measure_id),
         }
@@ -145,6 +187,11 @@ async fn lines(db: &DatabaseConnection, mail: i64) -> Result<Vec<Line>, sea_orm:
         db.get_database_backend(),
         "SELECT i.measure_id, i.due_on, m.number, m.content, m.due_raw, p.number AS problem_number, \
                 p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, a.reported_on, \
+                m.stated_progress AS stated, \
+                (SELECT count(*) FROM assignment x WHERE x.measure_id = m.id AND x.status <> 'NOT_APPLICABLE') AS answering, \
+                (SELECT count(*) FROM assignment x WHERE x.measure_id = m.id AND x.completed_on IS NULL \
+                   AND x.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING')) AS unfinished, \
+                (SELECT max(x.reported_on) FROM assignment x WHERE x.measure_id = m.id) AS heard_on, \
                 (SELECT text FROM progress_report g WHERE g.assignment_id = a.id ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \
          FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
          JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \

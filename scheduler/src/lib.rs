@@ -10,7 +10,7 @@ mod tick;
 
 pub use doorbell::Doorbell;
 pub use jobs::{Candidates, Deliver, JOBS, Job, Rehearsal, Work, find};
-pub use letter::Letters;
+pub use letter::{Letters, Words};
 pub use pattern::Pattern;
 pub use post::{Post, PostError};
 pub use tick::{Bench, Ran, ensure_schedules, run_at, tick};

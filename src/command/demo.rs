@@ -3,9 +3,20 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::demo;
 
-use crate::cli::{Scale, current};
+use super::current;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
+
+/// Scales of the demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scale {
+    /// A handful of problems, every status and every reminder.
+    Small,
+    /// A county's work of several years.
+    County,
+    /// The whole nation: 50,000 problems, 200,000 measures.
+    National,
+}
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {

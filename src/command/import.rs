@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::workbook::{self, Aliases, Answer, Outcome, Summary};
 
-use crate::cli::{current, date, read};
+use super::{current, date, read};
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 

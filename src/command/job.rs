@@ -7,7 +7,7 @@ use entity::{measure, schedule};
 use scheduler::{JOBS, Pattern, Ran};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
-use crate::cli::current;
+use super::current;
 use crate::command::bench;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};

@@ -3,7 +3,7 @@
 use entity::mail::{Column, Entity, MailState};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::cli::current;
+use super::current;
 use crate::command::bench;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};

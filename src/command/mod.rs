@@ -7,8 +7,10 @@ pub(crate) mod mail;
 pub(crate) mod region;
 pub(crate) mod unit;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use scheduler::{Bench, Letters, Post};
 use sea_orm::DatabaseConnection;
 
@@ -41,4 +43,28 @@ pub(crate) fn bench(settings: &Settings, db: &DatabaseConnection) -> Result<Benc
         clock: Arc::new(clock::now),
         stopping: Arc::new(|| false),
     })
+}
+
+/// A date on the command line.
+pub(crate) fn date(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "应为日期，如 2023-04-30".to_owned())
+}
+
+/// A file on the command line.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let size = std::fs::metadata(path).map(|file| file.len());
+    let cannot = |error: std::io::Error| Failure::Rejected(format!("{} 无法读取：{error}", path.display()));
+    if size.map_err(cannot)? > ledger::workbook::MAX_BYTES as u64 {
+        return Err(Failure::Rejected(format!(
+            "{} 超过 {} MB，请拆分后导入",
+            path.display(),
+            ledger::workbook::MAX_BYTES >> 20
+        )));
+    }
+    std::fs::read(path).map_err(cannot)
+}
+
+/// The database, up to date.
+pub(crate) async fn current(settings: &Settings) -> Result<sea_orm::DatabaseConnection, Failure> {
+    database::open_current(settings).await
 }

@@ -4,7 +4,7 @@ use entity::region::{Column, Entity};
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::cli::current;
+use super::current;
 use crate::settings::Settings;
 use crate::{Failure, say};
 

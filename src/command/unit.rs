@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use entity::{region, unit, unit_address};
 use sea_orm::{EntityTrait, QueryOrder};
 
-use crate::cli::{current, read};
+use super::{current, read};
 use crate::settings::Settings;
 use crate::{Failure, say};
 

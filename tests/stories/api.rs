@@ -74,8 +74,8 @@ fn a_root_field_is_one_statement_whatever_its_depth(world: &World) {
     assert_eq!(statements(&contract("round"), json!({})), 1);
     assert_eq!(statements(&contract("scheduler"), json!({"first": 5})), 2, "two root fields");
     assert_eq!(statements(&contract("statistics"), json!({"within": within, "by": "REGION"})), 1);
-    let deep = "{ problems { nodes { measures { nodes { assignments { nodes { unit { region { parent { children {
-        nodes { units { nodes { name } } } } } } } } } } } } } }";
+    let deep = "{ problems(first: 9) { nodes { measures(first: 9) { nodes { assignments(first: 3) { nodes { unit {
+        region { parent { children(first: 3) { nodes { units(first: 5) { nodes { name } } } } } } } } } } } } } }";
     assert_eq!(statements(deep, json!({})), 1);
     let hidden = "{ measure(id: \"measure_999999\") { id } }";
     assert_eq!(statements(hidden, json!({})), 1);
@@ -116,6 +116,10 @@ fn http_is_spoken_by_the_book(world: &World) {
         .send(r#"{"query": "{ __typename }"}"#)
         .unwrap();
     assert_eq!(elsewhere.status(), 403, "a page elsewhere must not reach an open program");
+    let page = "nodes { measures(first: 200) { nodes { assignments(first: 200) { nodes { reports(first: 200) { nodes { id } } } } } } }";
+    let greedy = server.graphql(&format!("{{ problems(first: 200) {{ {page} }} }}"), &json!({}));
+    assert_eq!(greedy["errors"][0]["message"], "Query is too complex.");
+    assert!(greedy.get("data").is_none(), "refused before anything is asked of the database");
     let bad = server.graphql("{ problems(first: 9999) { totalCount } }", &json!({}));
     assert_eq!(bad["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     assert_eq!(bad["errors"][0]["path"], json!(["problems"]));

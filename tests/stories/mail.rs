@@ -129,6 +129,9 @@ fn a_server_s_no_is_final_and_its_later_is_not(world: &World) {
 
 fn every_reminder_of_the_demo_reaches_somebody(world: &World) {
     world.done(&["demo"]);
+    let server = world.serve();
+    let data = server.data("{ statistics(by: STATUS, count: ASSIGNMENTS) { rows { key } } }", &json!({}));
+    assert_eq!(data["statistics"]["rows"].as_array().unwrap().len(), 11, "every status occurs: {data}");
     for job in ["overdue", "due-soon", "quarterly-self-inspection"] {
         let said = world.done(&["job", "run", job]);
         assert!(!said.contains("已写入发件箱 0 封"), "{job}: {said}");

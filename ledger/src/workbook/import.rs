@@ -25,7 +25,7 @@ use super::reading::{self, Fault, Read, ReadMeasure, ReadProblem, fault, normali
 use super::sheet::Sheet;
 use crate::calendar;
 use crate::concern::{self, Concern};
-use crate::deadline::Deadline;
+use crate::deadline::{Columns, Deadline};
 use crate::roll_up::{self, Touched};
 use crate::unit::{add, add_alias, ensure_government, government_name};
 use crate::workflow::{self, Step};
@@ -1081,28 +1081,6 @@ fn named_bodies(resolved: &Resolved) -> Vec<i64> {
         }
     }
     bodies
-}
-
-/// The columns of a deadline.
-struct Columns {
-    raw: String,
-    immediate: bool,
-    on: Option<NaiveDate>,
-    ongoing: bool,
-    by: Option<NaiveDate>,
-}
-
-impl Columns {
-    /// A problem for which none is printed has an empty one.
-    fn of(deadline: Option<&Deadline>, grace_from: NaiveDate, grace_days: i64) -> Self {
-        Self {
-            raw: deadline.map(|deadline| deadline.raw.clone()).unwrap_or_default(),
-            immediate: deadline.is_some_and(|deadline| deadline.immediate),
-            on: deadline.and_then(|deadline| deadline.due_on),
-            ongoing: deadline.is_some_and(|deadline| deadline.ongoing),
-            by: deadline.and_then(|deadline| deadline.due_by(grace_from, grace_days)),
-        }
-    }
 }
 
 fn milestones(deadline: &Deadline, problem: Option<i64>, measure: Option<i64>) -> Vec<milestone::ActiveModel> {

@@ -182,22 +182,24 @@ fn xlsx(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
 }
 
 fn xls(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
-    let mut book: Xls<_> = Xls::new(Cursor::new(bytes)).map_err(broken)?;
-    let mut budget = Budget::default();
-    let mut sheets = Vec::new();
-    for name in tables(book.sheets_metadata()) {
-        let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
-        let values = book.worksheet_range(&name).map_err(broken)?;
-        let formulas = book.worksheet_formula(&name).map_err(broken)?;
-        fill(&mut sheet, &values, &formulas, &mut budget)?;
-        sheet.merge(&book.merge_cells_by_sheet_name(&name).map_err(broken)?, &mut budget)?;
-        sheets.push(sheet);
-    }
-    Ok(sheets)
+    let book: Xls<_> = Xls::new(Cursor::new(bytes)).map_err(broken)?;
+    whole(book, |book, name| book.merge_cells_by_sheet_name(name).map_err(broken))
 }
 
+/// Merged cells of .ods are not known to the reader; what they cover is blank.
 fn ods(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
-    let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(broken)?;
+    let book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(broken)?;
+    whole(book, |_, _| Ok(Vec::new()))
+}
+
+/// Reads a book whose sheets come whole.
+fn whole<B: Reader<Cursor<Vec<u8>>>>(
+    mut book: B,
+    merges: impl Fn(&B, &str) -> Result<Vec<Dimensions>>,
+) -> Result<Vec<Sheet>>
+where
+    B::Error: std::fmt::Display,
+{
     let mut budget = Budget::default();
     let mut sheets = Vec::new();
     for name in tables(book.sheets_metadata()) {
@@ -205,6 +207,7 @@ fn ods(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
         let values = book.worksheet_range(&name).map_err(broken)?;
         let formulas = book.worksheet_formula(&name).map_err(broken)?;
         fill(&mut sheet, &values, &formulas, &mut budget)?;
+        sheet.merge(&merges(&book, &name)?, &mut budget)?;
         sheets.push(sheet);
     }
     Ok(sheets)

@@ -46,7 +46,14 @@ pub(crate) async fn deliver(
             break;
         }
         let Some(claimed) = outbox::claim(db, now(), token).await? else { break };
-        let fate = match letters.write(db, &claimed.mail).await {
+        let Some(Work::Remind(reminder)) = super::find(&claimed.mail.kind).map(|job| &job.work) else {
+            // A reminder that this version no longer knows.
+            let why = format!("没有名为 {} 的提醒", claimed.mail.kind);
+            outbox::settle(db, &claimed, Fate::Refused(why), now()).await?;
+            done.failed += 1;
+            continue;
+        };
+        let fate = match letters.write(db, &claimed.mail, &reminder.words).await {
             Ok(Written::Letter(letter)) => match post.send(&letter, &claimed.mail, now()).await {
                 Ok(()) => {
                     done.sent += 1;

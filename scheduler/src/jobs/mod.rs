@@ -9,10 +9,12 @@ mod quarterly_self_inspection;
 use chrono::NaiveDate;
 use entity::schedule::Misfire;
 use futures_util::future::BoxFuture;
-use ledger::reminder::{Candidate, Digest, Plan, Timing};
+use ledger::reminder::{Candidate, Plan, Timing};
 use sea_orm::DatabaseTransaction;
 
 pub use deliver_mail::Deliver;
+
+use crate::letter::Words;
 
 /// A job.
 pub struct Job {
@@ -47,18 +49,6 @@ pub struct Reminder {
     pub words: Words,
 }
 
-/// The words of a reminder's mails.
-pub struct Words {
-    /// How urgent it is, in the brackets of the subject, from the days that are left (negative: over).
-    pub urgency: fn(i64) -> String,
-    /// What the mail is about, from the number of items.
-    pub headline: fn(usize) -> String,
-    /// What the reader has to do, and by when.
-    pub action: &'static str,
-    /// The heading of the column that shows days.
-    pub days_heading: &'static str,
-}
-
 /// Every job.
 pub const JOBS: [&Job; 4] = [&quarterly_self_inspection::JOB, &due_soon::JOB, &overdue::JOB, &deliver_mail::JOB];
 
@@ -69,14 +59,6 @@ pub fn find(name: &str) -> Option<&'static Job> {
 
 /// What a reminder would write.
 pub type Rehearsal = Plan;
-
-impl Words {
-    /// The subject of a mail before its items are read: how urgent, how many.
-    pub(crate) fn subject(&self, digest: &Digest, today: NaiveDate) -> String {
-        let left = digest.items.first().map_or(0, |item| (item.due_on - today).num_days());
-        format!("【整改催办·{}】{}", (self.urgency)(left), (self.headline)(digest.items.len()))
-    }
-}
 
 /// Delivers what is due, on the bench's post.
 pub(crate) async fn deliver_mail_now(

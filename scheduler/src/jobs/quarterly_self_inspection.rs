@@ -3,7 +3,8 @@
 use entity::schedule::Misfire;
 use ledger::reminder;
 
-use super::{Job, Reminder, Words, Work};
+use super::{Job, Reminder, Work};
+use crate::letter::Words;
 
 pub(super) const JOB: Job = Job {
     name: "quarterly-self-inspection",
