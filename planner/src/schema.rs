@@ -172,6 +172,7 @@ pub fn paged(field: MetaField) -> MetaField {
     MetaField { compute_complexity: Some(page_complexity), ..field }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the registry asks for this type")]
 fn page_complexity(
     ctx: &VisitorContext<'_>,
     variables: &[Positioned<VariableDefinition>],
