@@ -1,5 +1,8 @@
 # The tasks of the project. `make` lists them; each says what it does.
 
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
 .PHONY: help run test check schema fmt doc compose-up compose-down
 
 help: ## List the tasks
@@ -9,7 +12,7 @@ run: ## Start the demo: embedded SQLite in ./data, invented ledger, reminders as
 	@echo "== building (the first time takes some minutes)"
 	cargo build --bin rectify
 	@echo "== filling ./data/rectify.db with the demo ledger, unless it holds one"
-	./target/debug/rectify demo || true
+	test -e data/rectify.db || ./target/debug/rectify demo
 	@echo "== queueing today's reminders; the server below sends them to ./data/mail (.eml and .html)"
 	./target/debug/rectify job run overdue | tail -n 1
 	./target/debug/rectify job run due-soon | tail -n 1

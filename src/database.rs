@@ -29,7 +29,10 @@ pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Fail
                 .pragma("cache_size", "-16384")
         });
     } else {
-        options.max_connections(settings.database_connections);
+        // A statement that nobody waits for any more must not go on for ever.
+        options.max_connections(settings.database_connections).map_sqlx_postgres_opts(|options| {
+            options.options([("statement_timeout", "300s"), ("idle_in_transaction_session_timeout", "600s")])
+        });
     }
     let mut db = Database::connect(options)
         .await

@@ -1,10 +1,11 @@
 //! `rectify serve`: API and scheduler in one process, or one of them.
 
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use actix_web::dev::Server;
 use actix_web::{App, HttpServer, middleware};
 use api::{Door, Probe};
 use fs4::FileExt;
@@ -27,8 +28,10 @@ pub(crate) enum Role {
     Scheduler,
 }
 
-/// How long work under way may take when the process is told to stop.
-const GRACE: Duration = Duration::from_secs(25);
+/// How long requests, and then jobs, under way may take when the process is told to stop: together less than the compose
+/// file's grace.
+const HTTP_GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(20);
 /// A scheduler that has not ticked for this long, in seconds, is not ready.
 const TOO_OLD: i64 = 180;
 
@@ -43,28 +46,38 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let _lock = lock(settings)?;
     let db = database::open_current(settings).await?;
     let stopping = Arc::new(AtomicBool::new(false));
+    let last_tick = Arc::new(OnceLock::new());
+    // The address first: a process that cannot serve must not begin to send.
+    let server = if role == Role::Scheduler { None } else { Some(listen(settings, &db, &last_tick)?) };
     let doorbell = match role {
         Role::Api => None,
         Role::All | Role::Scheduler => Some(hang(settings, &db, &stopping).await?),
     };
-    let last_tick = doorbell.as_ref().map(Doorbell::last_tick);
+    if let Some(doorbell) = &doorbell {
+        let _ = last_tick.set(doorbell.last_tick());
+    }
     let metrics = match settings.metrics_listen()? {
         Some(address) => {
-            let server = crate::metrics::serve(address, last_tick.clone())?;
+            let server = crate::metrics::serve(address, last_tick.get().cloned())?;
             let handle = server.handle();
             tokio::spawn(server);
             Some(handle)
         }
         None => None,
     };
-    if role == Role::Scheduler {
-        tracing::info!("the scheduler is running");
-        stopped().await;
-    } else {
-        answer(settings, &db, last_tick).await?;
-    }
+    let ended = match server {
+        None => {
+            tracing::info!("the scheduler is running");
+            stopped().await;
+            stopping.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        Some(server) => {
+            say!("整改台账已启动：{}/（GraphiQL），接口 {0}/graphql", settings.public_url());
+            answer(server, &stopping).await
+        }
+    };
     tracing::info!("stopping: finishing what is under way");
-    stopping.store(true, Ordering::Relaxed);
     if let Some(doorbell) = doorbell {
         doorbell.take_down(GRACE).await;
     }
@@ -72,14 +85,13 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
         metrics.stop(false).await;
     }
     db.close().await?;
-    Ok(())
+    ended
 }
 
-async fn answer(
-    settings: &Settings,
-    db: &DatabaseConnection,
-    last_tick: Option<Arc<AtomicI64>>,
-) -> Result<(), Failure> {
+/// When the scheduler last ticked, once there is one.
+type LastTick = Arc<OnceLock<Arc<AtomicI64>>>;
+
+fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) -> Result<Server, Failure> {
     let door = Door {
         db: db.clone(),
         zone: settings.zone(),
@@ -95,19 +107,29 @@ async fn answer(
         hosts.extend(public);
         hosts
     });
-    let routes = api::routes(door, probe(db.clone(), last_tick), hosts);
+    let routes = api::routes(door, probe(db.clone(), last_tick.clone()), hosts);
     let server = HttpServer::new(move || App::new().wrap(middleware::Compress::default()).configure(routes.clone()))
         .disable_signals()
-        .shutdown_timeout(GRACE.as_secs())
+        .shutdown_timeout(HTTP_GRACE.as_secs())
         .bind(settings.listen)
-        .map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?
-        .run();
-    say!("整改台账已启动：{}/（GraphiQL），接口 {0}/graphql", settings.public_url());
+        .map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?;
+    Ok(server.run())
+}
+
+/// Serves until the process is told to stop, or the server ends by itself.
+async fn answer(server: Server, stopping: &AtomicBool) -> Result<(), Failure> {
     let handle = server.handle();
-    let serving = tokio::spawn(server);
-    stopped().await;
-    handle.stop(true).await;
-    match serving.await {
+    let mut serving = tokio::spawn(server);
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        () = stopped() => {
+            stopping.store(true, Ordering::Relaxed);
+            handle.stop(true).await;
+            serving.await
+        }
+    };
+    stopping.store(true, Ordering::Relaxed);
+    match ended {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Failure::Rejected(format!("服务中断：{error}"))),
         Err(error) => Err(Failure::Rejected(format!("服务中断：{error}"))),
@@ -125,12 +147,12 @@ async fn hang(settings: &Settings, db: &DatabaseConnection, stopping: &Arc<Atomi
 }
 
 /// Ready means: the database answers, and the scheduler, where there is one, ticks.
-fn probe(db: DatabaseConnection, last_tick: Option<Arc<AtomicI64>>) -> Probe {
+fn probe(db: DatabaseConnection, last_tick: LastTick) -> Probe {
     Arc::new(move || {
         let (db, last_tick) = (db.clone(), last_tick.clone());
         Box::pin(async move {
             database::answers(&db).await?;
-            let age = last_tick.map_or(0, |last_tick| Doorbell::age(&last_tick, clock::now()));
+            let age = last_tick.get().map_or(0, |last_tick| Doorbell::age(last_tick, clock::now()));
             if age > TOO_OLD { Err(format!("scheduler: no tick for {age} seconds")) } else { Ok(()) }
         })
     })

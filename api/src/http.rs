@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::uri::Authority;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
-use async_graphql::parser::types::OperationType;
-use async_graphql::{Request as Operation, Response, Variables};
+use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
+use async_graphql::{Name, Request as Operation, Response, Variables};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 
@@ -22,6 +23,10 @@ use crate::schema::{Ledger, schema, sdl};
 const MAX_BODY: usize = 1 << 20;
 /// How long an operation may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many fields a document may select with its fragments spread, how many at its root, and how deep it may nest.
+const MAX_FIELDS: usize = 5_000;
+const MAX_ROOTS: usize = 50;
+const MAX_NESTING: usize = 64;
 const GRAPHQL: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
 
@@ -96,10 +101,13 @@ async fn graphql(request: HttpRequest, payload: web::Payload, served: web::Data<
 
 async fn answer(request: &HttpRequest, payload: web::Payload, served: &Served) -> Result<Response, Refused> {
     if let Some(hosts) = &served.hosts {
-        let host = request.connection_info().host().to_owned();
-        let name = host
-            .rsplit_once(':')
-            .map_or(host.as_str(), |(name, port)| if port.parse::<u16>().is_ok() { name } else { &host });
+        // Only what the connection itself says: forwarding headers are the caller's to write.
+        let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = header.or_else(|| request.uri().authority().map(Authority::as_str)).unwrap_or_default();
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.parse::<u16>().is_ok() => name,
+            _ => host,
+        };
         if !hosts.iter().any(|known| known == name) {
             return Err(Refused(
                 StatusCode::FORBIDDEN,
@@ -114,7 +122,7 @@ async fn answer(request: &HttpRequest, payload: web::Payload, served: &Served) -
         _ => return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "请用 POST，查询也可用 GET")),
     };
     let mut operation = operation;
-    let writes = prepare(&mut operation);
+    let writes = prepare(&mut operation)?;
     if request.method() == Method::GET && writes {
         return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "GET 只能查询，变更请用 POST"));
     }
@@ -131,13 +139,13 @@ async fn answer(request: &HttpRequest, payload: web::Payload, served: &Served) -
 /// Puts the defaults of variables in, and says whether the operation asked for is anything but a query. The library
 /// decides `@skip` and `@include` by the variables that were given, before it looks at their defaults. A document that
 /// cannot be read is left as it is: the library says what is wrong with it.
-fn prepare(operation: &mut Operation) -> bool {
+fn prepare(operation: &mut Operation) -> Result<bool, Refused> {
     let name = operation.operation_name.clone();
-    let Ok(document) = operation.parsed_query() else { return false };
+    let Ok(document) = operation.parsed_query() else { return Ok(false) };
+    bound(document)?;
     let mut operations = document.operations.iter();
-    let asked =
-        operations.find(|(known, _)| name.is_none() || known.map(async_graphql::Name::as_str) == name.as_deref());
-    let Some((_, asked)) = asked else { return false };
+    let asked = operations.find(|(known, _)| name.is_none() || known.map(Name::as_str) == name.as_deref());
+    let Some((_, asked)) = asked else { return Ok(false) };
     let writes = asked.node.ty != OperationType::Query;
     let defaults: Vec<_> = asked
         .node
@@ -151,7 +159,55 @@ fn prepare(operation: &mut Operation) -> bool {
     for (name, default) in defaults {
         operation.variables.entry(name).or_insert(default);
     }
-    writes
+    Ok(writes)
+}
+
+/// Refuses a document whose fragments multiply beyond reason, or that asks for too much at its root, before the library
+/// walks it: its validation spreads every fragment wherever it is named.
+fn bound(document: &ExecutableDocument) -> Result<(), Refused> {
+    let mut sizes = HashMap::new();
+    for operation in document.operations.iter().map(|(_, operation)| &operation.node) {
+        let fields = size(&operation.selection_set.node, document, &mut sizes, 0);
+        if fields > MAX_FIELDS || operation.selection_set.node.items.len() > MAX_ROOTS {
+            let message = "查询选取的字段过多，请拆分 / the document selects too many fields: split it";
+            return Err(Refused(StatusCode::BAD_REQUEST, "TOO_COMPLEX", message));
+        }
+    }
+    Ok(())
+}
+
+/// How many fields a selection has with its fragments spread; each fragment is measured once.
+fn size<'d>(
+    set: &'d SelectionSet,
+    document: &'d ExecutableDocument,
+    sizes: &mut HashMap<&'d str, usize>,
+    depth: usize,
+) -> usize {
+    // Circles and abysses are the library's to explain; here they only must not be walked.
+    if depth > MAX_NESTING {
+        return MAX_FIELDS + 1;
+    }
+    let mut total = 0_usize;
+    for item in &set.items {
+        let part = match &item.node {
+            Selection::Field(field) => 1 + size(&field.node.selection_set.node, document, sizes, depth + 1),
+            Selection::InlineFragment(inline) => size(&inline.node.selection_set.node, document, sizes, depth + 1),
+            Selection::FragmentSpread(spread) => {
+                let name = spread.node.fragment_name.node.as_str();
+                match (sizes.get(name), document.fragments.get(name)) {
+                    (Some(known), _) => *known,
+                    (None, Some(fragment)) => {
+                        let part = size(&fragment.node.selection_set.node, document, sizes, depth + 1);
+                        sizes.insert(name, part);
+                        part
+                    }
+                    (None, None) => 0,
+                }
+            }
+        };
+        total = total.saturating_add(part);
+    }
+    total
 }
 
 async fn of_body(headers: &HeaderMap, mut payload: web::Payload) -> Result<Operation, Refused> {
@@ -181,6 +237,10 @@ async fn of_body(headers: &HeaderMap, mut payload: web::Payload) -> Result<Opera
             "请求体应为 JSON 对象：{\"query\": …, \"variables\": {…}, \"operationName\": …}",
         )
     };
+    // PostgreSQL has no such letter, and nobody types it.
+    if body.windows(6).any(|letters| letters == b"\\u0000") {
+        return Err(malformed());
+    }
     let body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body).map_err(|_| malformed())?;
     operation(
         body.get("query").cloned(),

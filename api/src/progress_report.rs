@@ -8,13 +8,12 @@ use crate::assignment::Assignment;
 use crate::filter::{DateTimeFilter, IdFilter, TextFilter, filter};
 use crate::order::order;
 
-const NEWEST: SortKey = SortKey { expression: "-{t}.id", column: None, kind: SortType::Integer };
 const SUBMITTED_AT: SortKey = SortKey::column("{t}.submitted_at", "submitted_at", SortType::Moment);
 
 noun! {
     /// A report on an assignment (整改进展). It is never edited: a correction is a new one.
     pub(crate) ProgressReport from "progress_report" as "report" {
-        order: &[NEWEST],
+        order: &[SUBMITTED_AT.reversed()],
         total: None,
         filter: ProgressReportFilter,
         by: ProgressReportOrder

@@ -25,7 +25,7 @@ pub(crate) enum RegionLevel {
 }
 
 const RANK: SortKey = SortKey::column("{t}.rank", "rank", SortType::Integer);
-const CODE: SortKey = SortKey { expression: "coalesce({t}.code, '~')", column: None, kind: SortType::Text };
+const CODE: SortKey = SortKey::expression("coalesce({t}.code, '999999999999')", SortType::Text);
 
 noun! {
     /// An administrative division (行政区): a tree from the nation down to townships.

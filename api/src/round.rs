@@ -78,8 +78,8 @@ noun! {
     /// How many problems bear a rating.
     pub(crate) ProgressCount from "(SELECT round_id, rated_progress AS progress, count(*) AS count FROM problem GROUP BY round_id, rated_progress)" {
         order: &[
-            SortKey { expression: "-{t}.count", column: None, kind: SortType::Integer },
-            SortKey { expression: "coalesce({t}.progress, '')", column: None, kind: SortType::Text }
+            SortKey::column("{t}.count", "count", SortType::Integer).reversed(),
+            SortKey::expression("coalesce({t}.progress, '')", SortType::Text)
         ],
         total: None
     }
@@ -92,7 +92,7 @@ noun! {
 noun! {
     /// How many measures are due in a year.
     pub(crate) DeadlineYearCount from "(SELECT round_id, nullif(CAST(substr(CAST(due_order AS text), 1, 4) AS integer), 9999) AS year, count(*) AS count FROM measure GROUP BY 1, 2)" {
-        order: &[SortKey { expression: "coalesce({t}.year, 9999)", column: None, kind: SortType::Integer }],
+        order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }
     /// The year; null for those without a date.
@@ -104,7 +104,7 @@ noun! {
 noun! {
     /// How many problems are due in a year.
     pub(crate) ProblemYearCount from "(SELECT round_id, nullif(CAST(substr(CAST(due_order AS text), 1, 4) AS integer), 9999) AS year, count(*) AS count FROM problem GROUP BY 1, 2)" {
-        order: &[SortKey { expression: "coalesce({t}.year, 9999)", column: None, kind: SortType::Integer }],
+        order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }
     /// The year; null for those without a date.

@@ -90,7 +90,7 @@ noun! {
     runs(pages JobRun): Connection<JobRun> = Link::Column("schedule_id");
 }
 
-const LATEST: SortKey = SortKey { expression: "-{t}.id", column: None, kind: SortType::Integer };
+const LATEST: SortKey = SortKey::column("{t}.occurrence", "occurrence", SortType::Moment).reversed();
 
 noun! {
     /// One occurrence of a schedule.

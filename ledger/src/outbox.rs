@@ -82,14 +82,26 @@ pub struct Claimed {
     lease: String,
 }
 
-/// Claims the next mail that is due, or one whose sender has died. `token` tells this claim from every other.
-pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, token: &str) -> Result<Option<Claimed>> {
+/// Claims the next mail that is due by a moment, or one whose sender has died by `now`. `token` tells this claim from every
+/// other; mails of `tried` are left for another run.
+pub async fn claim(
+    db: &DatabaseConnection,
+    due_by: DateTime<Utc>,
+    now: DateTime<Utc>,
+    token: &str,
+    tried: &[i64],
+) -> Result<Option<Claimed>> {
     let transaction = database::begin(db).await?;
     let due = Condition::any()
-        .add(Condition::all().add(mail::Column::State.eq(MailState::Queued)).add(mail::Column::NextAttemptAt.lte(now)))
+        .add(
+            Condition::all()
+                .add(mail::Column::State.eq(MailState::Queued))
+                .add(mail::Column::NextAttemptAt.lte(due_by)),
+        )
         .add(Condition::all().add(mail::Column::State.eq(MailState::Sending)).add(mail::Column::LeasedUntil.lt(now)));
     let found = mail::Entity::find()
         .filter(due)
+        .filter(mail::Column::Id.is_not_in(tried.iter().copied()))
         .order_by_asc(mail::Column::NextAttemptAt)
         .order_by_asc(mail::Column::Id)
         .lock_with_behavior(sea_orm::sea_query::LockType::Update, sea_orm::sea_query::LockBehavior::SkipLocked)

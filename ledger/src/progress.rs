@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use entity::{assignment, measure, progress_report, quantity};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, EntityTrait, QuerySelect};
+use entity::{assignment, measure, problem, progress_report, quantity};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DatabaseTransaction, EntityTrait, QuerySelect};
 
 use crate::roll_up::{self, Touched};
 use crate::workflow::{self, Step};
@@ -74,6 +74,7 @@ pub async fn report(
     let unknown = || Ok(Err(vec![Objection::new("NOT_FOUND", "没有这项责任分解", &["input", "assignmentId"])]));
     let Some(id) = report.assignment else { return unknown() };
     let transaction = database::begin(db).await?;
+    let Some(problem) = problem_of(&transaction, id).await? else { return unknown() };
     let Some(there) = assignment::Entity::find_by_id(id).lock_exclusive().one(&transaction).await? else {
         return unknown();
     };
@@ -110,7 +111,6 @@ pub async fn report(
     if !report.quantities.is_empty() {
         quantity::Entity::insert_many(quantities).exec_without_returning(&transaction).await?;
     }
-    let measure = there.measure_id;
     let (done, target) = (there.quantity_done, there.quantity_target);
     let mut moved: assignment::ActiveModel = there.into();
     moved.status = Set(status);
@@ -122,11 +122,18 @@ pub async fn report(
     moved.version = Set(report.version + 1);
     moved.updated_at = Set(now);
     moved.update(&transaction).await?;
-    if let Some(measure) = measure::Entity::find_by_id(measure).one(&transaction).await? {
-        roll_up::problems(&transaction, &Touched { problems: vec![measure.problem_id] }, now).await?;
-    }
+    roll_up::problems(&transaction, &Touched { problems: vec![problem] }, now).await?;
     transaction.commit().await?;
     Ok(Ok(id))
+}
+
+/// The problem that an assignment belongs to, locked: whoever changes an answer holds its problem first, so that two who
+/// report on one measure see each other's report when they roll it up.
+async fn problem_of(db: &DatabaseTransaction, assignment: i64) -> Result<Option<i64>> {
+    let Some(there) = assignment::Entity::find_by_id(assignment).one(db).await? else { return Ok(None) };
+    let Some(measure) = measure::Entity::find_by_id(there.measure_id).one(db).await? else { return Ok(None) };
+    let problem = problem::Entity::find_by_id(measure.problem_id).lock_exclusive().one(db).await?;
+    Ok(problem.map(|problem| problem.id))
 }
 
 fn check(report: &Report) -> Vec<Objection> {
@@ -151,7 +158,11 @@ fn check(report: &Report) -> Vec<Objection> {
     for (index, one) in report.quantities.iter().enumerate() {
         let index = index.to_string();
         let path = |last: &'static str| vec!["input", "quantities", &index, last];
-        if one.label.trim().is_empty() || one.label.chars().count() > 100 {
+        let unreadable = |text: &str, most: usize| text.chars().count() > most || text.chars().any(char::is_control);
+        if one.unit.as_deref().is_some_and(|unit| unreadable(unit, 20)) {
+            objections.push(Objection::new("INVALID", "计量单位不超过 20 个字", &path("unit")));
+        }
+        if one.label.trim().is_empty() || unreadable(&one.label, 100) {
             objections.push(Objection::new("INVALID", "指标名称应为 1 至 100 个字", &path("label")));
         }
         let refused = |value: Option<f64>| value.is_some_and(|value| !value.is_finite() || value < 0.0);

@@ -120,14 +120,18 @@ fn statement(sql: &mut Sql<'_>, question: &Question) -> String {
     let as_of = sql.bind(question.as_of);
     let items = items(sql, question);
     let (join, key, label, order) = dimension(sql, question);
+    // When something was closed is known by when it was completed; what is closed without that always was.
+    let closed = "i.status IN ('CLOSED', 'CLOSED_ONGOING')";
+    let completed = format!("(i.completed_on <= {as_of} OR (i.completed_on IS NULL AND {closed}))");
+    let past_due = format!("(i.status <> 'NOT_APPLICABLE' AND i.due_by < {as_of})");
+    let count = |condition: &str| format!("coalesce(sum(CASE WHEN {condition} THEN 1 ELSE 0 END), 0)");
     let figures = format!(
-        "count(*) AS \"all\", \
-         coalesce(sum(CASE WHEN i.status IN ('CLOSED', 'CLOSED_ONGOING') OR i.completed_on <= {as_of} THEN 1 ELSE 0 END), 0) AS completed, \
-         coalesce(sum(CASE WHEN i.status IN ('CLOSED', 'CLOSED_ONGOING') THEN 1 ELSE 0 END), 0) AS closed, \
-         coalesce(sum(CASE WHEN i.status = 'NOT_APPLICABLE' THEN 1 ELSE 0 END), 0) AS not_applicable, \
-         coalesce(sum(CASE WHEN i.status <> 'NOT_APPLICABLE' AND i.due_by < {as_of} THEN 1 ELSE 0 END), 0) AS due, \
-         coalesce(sum(CASE WHEN i.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING') AND i.due_by < {as_of} \
-           AND (i.completed_on IS NULL OR i.completed_on > {as_of}) THEN 1 ELSE 0 END), 0) AS overdue"
+        "count(*) AS \"all\", {} AS completed, {} AS closed, {} AS not_applicable, {} AS due, {} AS overdue",
+        count(&completed),
+        count(&format!("{closed} AND {completed}")),
+        count("i.status = 'NOT_APPLICABLE'"),
+        count(&past_due),
+        count(&format!("{past_due} AND NOT coalesce({completed}, FALSE)")),
     );
     format!(
         "WITH items AS ({items}) \
@@ -190,7 +194,7 @@ fn dimension(sql: &mut Sql<'_>, question: &Question) -> (String, String, String,
                 }
             };
             let key = "'region_' || g.id".to_owned();
-            (format!("{join} AND {parent}"), key, "g.name".to_owned(), "coalesce(g.code, '~')".to_owned())
+            (format!("{join} AND {parent}"), key, "g.name".to_owned(), "coalesce(g.code, '999999999999')".to_owned())
         }
         Dimension::LeadUnit => {
             let join = match question.counted {

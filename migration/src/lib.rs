@@ -4,7 +4,9 @@
 mod m20261121_000001_ledger;
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait};
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 
 /// The key of PostgreSQL's advisory lock under which migrations run; any constant of our own will do.
 const LOCK: i64 = 0x7265_6374_6966_7901;
@@ -21,7 +23,11 @@ impl MigratorTrait for Migrator {
 /// Applies every pending step in one transaction and returns their names; an empty list means "already up to date".
 /// On PostgreSQL an advisory lock makes a second starter wait; on SQLite the write lock does.
 pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    let transaction = db.begin().await?;
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = db.begin_with_options(options).await?;
     if transaction.get_database_backend() == DbBackend::Postgres {
         transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
     }

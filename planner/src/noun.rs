@@ -37,6 +37,8 @@ pub struct SortKey {
     pub column: Option<&'static str>,
     /// How its values are read back from a cursor.
     pub kind: SortType,
+    /// In a noun's own order: largest first.
+    pub descending: bool,
 }
 
 /// The type of a sort key.
@@ -55,7 +57,18 @@ pub enum SortType {
 impl SortKey {
     /// A key that is just a column, declared NOT NULL.
     pub const fn column(template: &'static str, column: &'static str, kind: SortType) -> Self {
-        Self { expression: template, column: Some(column), kind }
+        Self { expression: template, column: Some(column), kind, descending: false }
+    }
+
+    /// A key that is an expression, never null.
+    pub const fn expression(template: &'static str, kind: SortType) -> Self {
+        Self { expression: template, column: None, kind, descending: false }
+    }
+
+    /// The same key, largest first.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self { descending: true, ..self }
     }
 }
 

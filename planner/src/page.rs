@@ -37,7 +37,7 @@ impl Page {
         let condition = (arguments.filter)(selection.argument("filter").cloned())?;
         let mut order = (arguments.order)(selection.argument("orderBy").cloned())?;
         if order.is_empty() {
-            order = table.order.iter().map(|key| (*key, false)).collect();
+            order = table.order.iter().map(|key| (*key, key.descending)).collect();
         }
         // Ties are broken by the row's key, in the direction of the last wish.
         if !order.iter().any(|(key, _)| *key == KEY) {

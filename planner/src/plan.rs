@@ -10,6 +10,9 @@ use crate::page::Page;
 use crate::selection::Selection;
 use crate::sql::Sql;
 
+/// The most values of one statement, within SQLite's bound on variables.
+const MAX_VALUES: usize = 10_000;
+
 /// What a root field asks for.
 #[derive(Clone, Copy)]
 pub enum Root<'a> {
@@ -67,6 +70,9 @@ pub fn plan(
             format!("(SELECT {object} FROM {} {alias} WHERE {alias}.{column} = {key})", table.source)
         }
     };
+    if planner.sql.bound() > MAX_VALUES {
+        return Err(Refusal(format!("the filter names more than {MAX_VALUES} values: split it")));
+    }
     let sql = format!("SELECT {} AS data", planner.sql.as_text(&expression));
     Ok(Statement { sql, finishes: planner.finishes, values: planner.sql.into_values() })
 }
@@ -144,7 +150,12 @@ impl Planner<'_> {
         self.path.push(Segment::Each);
         let object = self.object(table, &alias, selection);
         self.path.pop();
-        let order: Vec<String> = table.order.iter().map(|key| Sql::on(key.expression, &alias)).collect();
+        let direction = |descending: bool| if descending { " DESC" } else { "" };
+        let order: Vec<String> = table
+            .order
+            .iter()
+            .map(|key| format!("{}{}", Sql::on(key.expression, &alias), direction(key.descending)))
+            .collect();
         let (from, conditions) = self.belonging(table, &alias, owner, None);
         let array = self.sql.array(&object?, &order.join(", "), None);
         Ok(format!("(SELECT {array} FROM {from}{})", wherever(&conditions)))

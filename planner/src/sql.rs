@@ -28,6 +28,11 @@ impl<'a> Sql<'a> {
         self.values
     }
 
+    /// How many values are bound so far.
+    pub fn bound(&self) -> usize {
+        self.values.len()
+    }
+
     /// The database that the statement is for.
     pub fn backend(&self) -> DbBackend {
         self.backend

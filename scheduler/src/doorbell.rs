@@ -10,10 +10,25 @@ use tokio::sync::Mutex;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::task::TaskTracker;
 
-use crate::tick::{Bench, tick};
+use crate::tick::{Bench, Round, deliver, tick};
 
 /// Every minute, at its beginning.
 const RING: &str = "0 * * * * *";
+
+/// Answers one ring, unless the last is still being answered; returns the delivery that is due.
+async fn at_the_door(bench: &Bench, last_tick: &AtomicI64, door: &Mutex<()>) -> Option<Round> {
+    let _guard = door.try_lock().ok()?;
+    match tick(bench).await {
+        Ok(round) => {
+            last_tick.store((bench.clock)().timestamp(), Ordering::Relaxed);
+            round
+        }
+        Err(error) => {
+            tracing::error!(%error, "a tick failed");
+            None
+        }
+    }
+}
 
 /// A running doorbell.
 pub struct Doorbell {
@@ -29,16 +44,17 @@ impl Doorbell {
         let answering = TaskTracker::new();
         let last_tick = Arc::new(AtomicI64::new((bench.clock)().timestamp()));
         let door = Arc::new(Mutex::new(()));
+        let gate = Arc::new(Mutex::new(()));
         let answer = {
             let (answering, last_tick) = (answering.clone(), last_tick.clone());
             move || {
-                let (bench, last_tick, door) = (bench.clone(), last_tick.clone(), door.clone());
+                let (bench, last_tick, door, gate) = (bench.clone(), last_tick.clone(), door.clone(), gate.clone());
                 answering.spawn(async move {
-                    let Ok(_guard) = door.try_lock() else { return };
-                    if let Err(error) = tick(&bench).await {
-                        tracing::error!(%error, "a tick failed");
-                    } else {
-                        last_tick.store((bench.clock)().timestamp(), Ordering::Relaxed);
+                    let Some(round) = at_the_door(&bench, &last_tick, &door).await else { return };
+                    // Mail goes out beside the next ticks, one delivery at a time.
+                    let Ok(_guard) = gate.try_lock() else { return };
+                    if let Err(error) = deliver(&bench, round).await {
+                        tracing::error!(%error, "a delivery failed");
                     }
                 });
             }

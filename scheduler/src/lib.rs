@@ -13,4 +13,4 @@ pub use jobs::{Candidates, Deliver, JOBS, Job, Rehearsal, Work, find};
 pub use letter::{Letters, Words};
 pub use pattern::Pattern;
 pub use post::{Post, PostError};
-pub use tick::{Bench, Ran, ensure_schedules, run_at, tick};
+pub use tick::{Bench, Ran, Round, deliver, ensure_schedules, run_at, tick};

@@ -11,12 +11,13 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use tokio::sync::Mutex;
 use url::Url;
 
 use crate::letter::Letter;
 
-/// How long a server may take for one mail; lettre's own limit covers connecting only.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a server may take for one mail, below the lease on it; lettre's own limit covers connecting only.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Below the five minutes after which servers commonly hang up.
 const IDLE: Duration = Duration::from_mins(1);
 
@@ -27,8 +28,14 @@ pub struct Post {
 }
 
 enum Way {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(Server),
     Folder(PathBuf),
+}
+
+/// A mail server with its pool of connections.
+struct Server {
+    url: String,
+    pool: Mutex<AsyncSmtpTransport<Tokio1Executor>>,
 }
 
 /// Why a mail was not taken.
@@ -49,7 +56,7 @@ impl Post {
         let from = from.parse::<Mailbox>().map_err(|error| format!("发件人“{from}”不是邮件地址：{error}"))?;
         let way = match url.strip_prefix("file:") {
             Some(folder) => Way::Folder(PathBuf::from(folder.trim_start_matches("//"))),
-            None => Way::Smtp(smtp(url)?),
+            None => Way::Smtp(Server { url: url.to_owned(), pool: Mutex::new(smtp(url)?) }),
         };
         Ok(Self { from, way })
     }
@@ -94,23 +101,33 @@ impl Post {
             .map_err(|error| refused(&error))?;
         match &self.way {
             Way::Folder(folder) => keep(folder, id, &message.formatted(), &letter.html).await,
-            Way::Smtp(server) => {
-                // A pooled connection may have gone stale; a fresh one gets its chance at once.
-                match attempt(server, message.clone()).await {
-                    Err(PostError::Unavailable(_)) => attempt(server, message).await,
-                    done => done,
-                }
-            }
+            Way::Smtp(server) => server.send(message).await,
         }
     }
 }
 
-async fn attempt(server: &AsyncSmtpTransport<Tokio1Executor>, message: Message) -> Result<(), PostError> {
-    match tokio::time::timeout(PATIENCE, server.send(message)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if error.is_permanent() => Err(PostError::Refused(said(&error))),
-        Ok(Err(error)) => Err(PostError::Unavailable(said(&error))),
-        Err(_) => Err(PostError::Unavailable(format!("邮件服务器 {} 秒没有回应", PATIENCE.as_secs()))),
+impl Server {
+    async fn send(&self, message: Message) -> Result<(), PostError> {
+        let pool = self.pool.lock().await.clone();
+        match tokio::time::timeout(PATIENCE, pool.send(message.clone())).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if error.is_permanent() => Err(PostError::Refused(said(&error))),
+            // The server has spoken, or may yet: another attempt at once could be a second copy.
+            Ok(Err(error)) if error.is_transient() || error.is_timeout() => Err(PostError::Unavailable(said(&error))),
+            // A pooled connection may have gone stale; a fresh one gets its chance at once.
+            Ok(Err(_)) => match pool.send(message).await {
+                Ok(_) => Ok(()),
+                Err(error) if error.is_permanent() => Err(PostError::Refused(said(&error))),
+                Err(error) => Err(PostError::Unavailable(said(&error))),
+            },
+            Err(_) => {
+                // The abandoned connection would be used again, one answer behind: begin anew with another pool.
+                if let Ok(fresh) = smtp(&self.url) {
+                    *self.pool.lock().await = fresh;
+                }
+                Err(PostError::Unavailable(format!("邮件服务器 {} 秒没有回应", PATIENCE.as_secs())))
+            }
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use sea_orm::{
     EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use crate::jobs::{Deliver, JOBS, Job, Reminder, Work, deliver_mail_now};
+use crate::jobs::{self, Deliver, JOBS, Job, Reminder, Work};
 use crate::letter::Letters;
 use crate::pattern::Pattern;
 use crate::post::Post;
@@ -67,8 +67,17 @@ pub async fn ensure_schedules(db: &DatabaseConnection, zone: Tz, now: DateTime<U
     Ok(())
 }
 
-/// Deals with everything that is due. One schedule's failure is recorded and does not keep the others from theirs.
-pub async fn tick(bench: &Bench) -> ledger::Result<()> {
+/// A delivery that is due: the schedule and the occurrence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Round {
+    schedule: i64,
+    occurrence: DateTime<Utc>,
+}
+
+/// Deals with everything that is due in the tables, and says whether a delivery is due: that takes as long as mail servers
+/// take, and is the caller's to begin. One schedule's failure is recorded and does not keep the others from theirs.
+pub async fn tick(bench: &Bench) -> ledger::Result<Option<Round>> {
+    let mut round = None;
     let now = (bench.clock)();
     let schedules = schedule::Entity::find()
         .filter(schedule::Column::Enabled.eq(true))
@@ -93,27 +102,49 @@ pub async fn tick(bench: &Bench) -> ledger::Result<()> {
         }
         let run = tokio::time::timeout(PATIENCE, due(bench, job, row.id, &pattern, now)).await;
         let failure = match run {
-            Ok(Ok(())) => continue,
+            Ok(Ok(due)) => {
+                round = round.or(due);
+                continue;
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("超过 {} 分钟没有完成", PATIENCE.as_secs() / 60),
         };
         tracing::error!(job = row.name, error = failure, "a job failed and is tried again at the next tick");
         record_failure(bench, &row, &pattern, now, &failure).await?;
     }
-    Ok(())
+    Ok(round)
+}
+
+/// Delivers what is in the outbox. Never cut short: a mail in the middle of being sent would be sent again.
+pub async fn deliver(bench: &Bench, round: Round) -> ledger::Result<Deliver> {
+    let began = (bench.clock)();
+    let done = jobs::deliver(bench, None).await?;
+    // A minute without mail is not worth a row.
+    if done != Deliver::default() {
+        claim(&bench.db, round.schedule, round.occurrence, began, RunState::Running, None).await?;
+        finish(&bench.db, round.schedule, round.occurrence, (bench.clock)(), 0).await?;
+        tracing::info!(sent = done.sent, cancelled = done.cancelled, failed = done.failed, "mail was delivered");
+    }
+    Ok(done)
 }
 
 /// Runs what is due of one schedule.
-async fn due(bench: &Bench, job: &Job, id: i64, pattern: &Pattern, now: DateTime<Utc>) -> ledger::Result<()> {
+async fn due(
+    bench: &Bench,
+    job: &Job,
+    id: i64,
+    pattern: &Pattern,
+    now: DateTime<Utc>,
+) -> ledger::Result<Option<Round>> {
     let transaction = database::begin(&bench.db).await?;
     let row = schedule::Entity::find_by_id(id)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .one(&transaction)
         .await?;
     // Another scheduler has it.
-    let Some(row) = row else { return Ok(()) };
+    let Some(row) = row else { return Ok(None) };
     let (mut fires, left_out) = pattern.between(row.last_occurrence, now, RECORDED);
-    let Some(last) = fires.last().copied() else { return Ok(()) };
+    let Some(last) = fires.last().copied() else { return Ok(None) };
     let missed = if now - last < chrono::TimeDelta::minutes(2) { fires.len() - 1 } else { fires.len() };
     let runs: Vec<DateTime<Utc>> = match row.misfire {
         Misfire::All => std::mem::take(&mut fires),
@@ -132,7 +163,7 @@ async fn due(bench: &Bench, job: &Job, id: i64, pattern: &Pattern, now: DateTime
             claim(&transaction, id, skipped, now, RunState::Skipped, Some("错过的时点，按策略跳过")).await?;
         }
     }
-    let mut deliver = false;
+    let mut round = None;
     for occurrence in runs {
         match &job.work {
             Work::Remind(reminder) => {
@@ -143,23 +174,14 @@ async fn due(bench: &Bench, job: &Job, id: i64, pattern: &Pattern, now: DateTime
                 finish(&transaction, id, occurrence, (bench.clock)(), queued).await?;
                 tracing::info!(job = job.name, %occurrence, queued, "a job has run");
             }
-            Work::Deliver => deliver = true,
+            Work::Deliver => round = Some(Round { schedule: id, occurrence: last }),
         }
     }
     let mut moved: schedule::ActiveModel = row.into();
     moved.last_occurrence = Set(last);
     moved.update(&transaction).await?;
     transaction.commit().await?;
-    if deliver {
-        let done = deliver_mail_now(bench, &*bench.clock).await?;
-        // A minute without mail is not worth a row.
-        if done != Deliver::default() {
-            claim(&bench.db, id, last, now, RunState::Running, None).await?;
-            finish(&bench.db, id, last, (bench.clock)(), 0).await?;
-            tracing::info!(sent = done.sent, cancelled = done.cancelled, failed = done.failed, "mail was delivered");
-        }
-    }
-    Ok(())
+    Ok(round)
 }
 
 /// What a run by hand did.
@@ -174,7 +196,7 @@ pub enum Ran {
 pub async fn run_at(bench: &Bench, job: &Job, at: DateTime<Utc>, rehearsal: bool) -> ledger::Result<Ran> {
     match &job.work {
         Work::Deliver if rehearsal => Ok(Ran::Delivered(Deliver::default())),
-        Work::Deliver => Ok(Ran::Delivered(deliver_mail_now(bench, &move || at).await?)),
+        Work::Deliver => Ok(Ran::Delivered(jobs::deliver(bench, Some(at)).await?)),
         Work::Remind(reminder) => {
             ensure_schedules(&bench.db, bench.zone, (bench.clock)()).await?;
             let transaction = database::begin(&bench.db).await?;
@@ -207,7 +229,7 @@ async fn remind(
 ) -> ledger::Result<(Plan, usize)> {
     let today = calendar::local_day(occurrence, bench.zone);
     let candidates = (reminder.candidates)(transaction, today, &bench.timing).await?;
-    let plan = reminder::plan(transaction, kind, &candidates).await?;
+    let plan = reminder::plan(transaction, kind, &candidates, today).await?;
     if rehearsal {
         return Ok((plan, 0));
     }

@@ -116,10 +116,32 @@ fn http_is_spoken_by_the_book(world: &World) {
         .send(r#"{"query": "{ __typename }"}"#)
         .unwrap();
     assert_eq!(elsewhere.status(), 403, "a page elsewhere must not reach an open program");
+    let disguised = Server::agent()
+        .post(format!("{}/graphql", server.base))
+        .header("host", "ledger.attacker.example")
+        .header("x-forwarded-host", "localhost")
+        .header("content-type", "application/json")
+        .send(r#"{"query": "{ __typename }"}"#)
+        .unwrap();
+    assert_eq!(disguised.status(), 403);
     let page = "nodes { measures(first: 200) { nodes { assignments(first: 200) { nodes { reports(first: 200) { nodes { id } } } } } } }";
     let greedy = server.graphql(&format!("{{ problems(first: 200) {{ {page} }} }}"), &json!({}));
     assert_eq!(greedy["errors"][0]["message"], "Query is too complex.");
     assert!(greedy.get("data").is_none(), "refused before anything is asked of the database");
+    // Fragments that double thirty times over would keep a careless server busy for hours.
+    let bomb: Vec<String> =
+        (0..30).map(|index| format!("fragment f{index} on Query {{ ...f{0} ...f{0} }}", index + 1)).collect();
+    let bomb = format!("{{ ...f0 }} {} fragment f30 on Query {{ __typename }}", bomb.join(" "));
+    assert_eq!(server.graphql(&bomb, &json!({}))["errors"][0]["extensions"]["code"], "TOO_COMPLEX");
+    let roots = (0..60).map(|index| format!("s{index}: __typename")).collect::<Vec<_>>().join(" ");
+    assert_eq!(server.graphql(&format!("{{ {roots} }}"), &json!({}))["errors"][0]["extensions"]["code"], "TOO_COMPLEX");
+    assert_eq!(ask(new, r#"{"query": "{ region(code: \"\u0000\") { id } }"}"#).status, 400);
+    let many: Vec<String> = (0..20_000).map(|index| format!("problem_{index}")).collect();
+    let wide = server.graphql(
+        "query($ids: [ID!]) { measures(filter: {problem: {in: $ids}}) { totalCount } }",
+        &json!({"ids": many}),
+    );
+    assert_eq!(wide["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     let bad = server.graphql("{ problems(first: 9999) { totalCount } }", &json!({}));
     assert_eq!(bad["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     assert_eq!(bad["errors"][0]["path"], json!(["problems"]));

@@ -6,7 +6,7 @@ pub mod due_soon;
 pub mod overdue;
 pub mod quarterly_self_inspection;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use entity::{unit, unit_address};
@@ -40,10 +40,19 @@ pub struct Candidate {
     pub assignment: Option<i64>,
     /// The date that it is about.
     pub due_on: NaiveDate,
-    /// The units to be told; the first is the one that has to act.
-    pub units: Vec<i64>,
+    /// The units to be told.
+    pub units: Vec<Told>,
     /// Whoever was told on this day or later is not told again.
     pub since: NaiveDate,
+}
+
+/// A unit to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// The unit.
+    pub unit: i64,
+    /// Whether it is told of the assignment, rather than of the measure as a whole.
+    pub answers: bool,
 }
 
 /// One mail to be: everything that one address has to be told on one day.
@@ -89,46 +98,41 @@ pub struct Plan {
 }
 
 #[derive(FromQueryResult)]
-struct Told {
+struct Line {
     recipient: String,
     measure_id: i64,
+    assignment_id: Option<i64>,
     due_on: Option<NaiveDate>,
     last: NaiveDate,
 }
 
-/// The items of a digest, each measure and date once.
-type Items = BTreeMap<(i64, NaiveDate), Item>;
+/// What an address was told of: address, measure, date, and the assignment unless it was told of the measure as a whole.
+type Known = HashMap<(String, i64, NaiveDate, Option<i64>), NaiveDate>;
 
-/// Turns candidates into digests. `kind` is the reminder's name, under which history is kept.
-pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate]) -> Result<Plan> {
+/// Turns candidates into the digests of a day. `kind` is the reminder's name, under which history is kept.
+pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate], today: NaiveDate) -> Result<Plan> {
     let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
     for row in unit_address::Entity::find().all(db).await? {
         addresses.entry(row.unit_id).or_default().push(row.address);
     }
-    let told = history(db, kind, candidates).await?;
-    let mut digests: BTreeMap<String, (i64, Items)> = BTreeMap::new();
+    let known = history(db, kind, candidates, today).await?;
+    let mut digests: BTreeMap<String, (i64, BTreeSet<Item>)> = BTreeMap::new();
     let mut unreachable: HashSet<(Option<i64>, i64, NaiveDate)> = HashSet::new();
     for candidate in candidates {
         if candidate.units.is_empty() {
             unreachable.insert((None, candidate.measure, candidate.due_on));
         }
-        for (place, unit) in candidate.units.iter().enumerate() {
-            let Some(addresses) = addresses.get(unit) else {
-                unreachable.insert((Some(*unit), candidate.measure, candidate.due_on));
+        for told in &candidate.units {
+            let Some(addresses) = addresses.get(&told.unit) else {
+                unreachable.insert((Some(told.unit), candidate.measure, candidate.due_on));
                 continue;
             };
+            let assignment = candidate.assignment.filter(|_| told.answers);
+            let item = Item { due_on: candidate.due_on, measure: candidate.measure, assignment };
             for address in addresses {
-                let key = (address.clone(), candidate.measure, candidate.due_on);
-                if told.get(&key).is_some_and(|day| *day >= candidate.since) {
-                    continue;
-                }
-                // Only who has to act is shown the assignment; others see the measure.
-                let assignment = if place == 0 { candidate.assignment } else { None };
-                let item = Item { due_on: candidate.due_on, measure: candidate.measure, assignment };
-                let (_, items) = digests.entry(address.clone()).or_insert_with(|| (*unit, BTreeMap::new()));
-                let there = items.entry((candidate.measure, candidate.due_on)).or_insert_with(|| item.clone());
-                if there.assignment.is_none() {
-                    *there = item;
+                if !was_told(&known, address, &item, candidate.since) {
+                    let (_, items) = digests.entry(address.clone()).or_insert_with(|| (told.unit, BTreeSet::new()));
+                    items.insert(item.clone());
                 }
             }
         }
@@ -136,31 +140,45 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
     let digests = digests
         .into_iter()
         .map(|(recipient, (unit, items))| {
-            let mut items: Vec<Item> = items.into_values().collect();
-            items.sort();
-            Digest { recipient, unit, items }
+            // Whoever is told of an answer need not be told of the measure as a whole.
+            let answers: HashSet<(i64, NaiveDate)> =
+                items.iter().filter(|item| item.assignment.is_some()).map(|item| (item.measure, item.due_on)).collect();
+            let spare = |item: &Item| item.assignment.is_none() && answers.contains(&(item.measure, item.due_on));
+            Digest { recipient, unit, items: items.into_iter().filter(|item| !spare(item)).collect() }
         })
         .collect();
     Ok(Plan { digests, unreachable: named(db, unreachable).await? })
 }
 
-/// When each address was last told of each item.
-async fn history<C: ConnectionTrait>(
-    db: &C,
-    kind: &str,
-    candidates: &[Candidate],
-) -> Result<HashMap<(String, i64, NaiveDate), NaiveDate>> {
+/// Whether an address was told of an item since a day; of a measure as a whole it was told by any of its answers.
+fn was_told(known: &Known, address: &str, item: &Item, since: NaiveDate) -> bool {
+    let at = |assignment| known.get(&(address.to_owned(), item.measure, item.due_on, assignment));
+    let last = match item.assignment {
+        Some(_) => at(item.assignment),
+        None => at(None).or_else(|| {
+            let same = known.iter().filter(|((to, measure, due_on, _), _)| {
+                to == address && *measure == item.measure && *due_on == item.due_on
+            });
+            same.map(|(_, day)| day).max()
+        }),
+    };
+    last.is_some_and(|day| *day >= since)
+}
+
+/// When each address was last told of each item, up to a day.
+async fn history<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate], today: NaiveDate) -> Result<Known> {
     let Some(since) = candidates.iter().map(|candidate| candidate.since).min() else { return Ok(HashMap::new()) };
     let statement = select(
         db.get_database_backend(),
-        "SELECT m.recipient, i.measure_id, i.due_on, max(m.local_day) AS last FROM mail m \
+        "SELECT m.recipient, i.measure_id, i.assignment_id, i.due_on, max(m.local_day) AS last FROM mail m \
          JOIN mail_item i ON i.mail_id = m.id \
-         WHERE m.kind = $1 AND m.local_day >= $2 AND m.state <> 'CANCELLED' \
-         GROUP BY m.recipient, i.measure_id, i.due_on",
-        vec![kind.into(), since.into()],
+         WHERE m.kind = $1 AND m.local_day >= $2 AND m.local_day <= $3 AND m.state <> 'CANCELLED' \
+         GROUP BY m.recipient, i.measure_id, i.assignment_id, i.due_on",
+        vec![kind.into(), since.into(), today.into()],
     );
-    let rows = Told::find_by_statement(statement).all(db).await?;
-    Ok(rows.into_iter().filter_map(|row| Some(((row.recipient, row.measure_id, row.due_on?), row.last))).collect())
+    let rows = Line::find_by_statement(statement).all(db).await?;
+    let key = |row: Line| Some(((row.recipient, row.measure_id, row.due_on?, row.assignment_id), row.last));
+    Ok(rows.into_iter().filter_map(key).collect())
 }
 
 async fn named<C: ConnectionTrait>(
@@ -231,12 +249,14 @@ async fn open_between<C: ConnectionTrait>(
 
 impl Open {
     /// Whom to tell: who answers, who leads, and (for a copy) who supervises.
-    fn units(&self, supervising: bool) -> Vec<i64> {
+    fn units(&self, supervising: bool) -> Vec<Told> {
         let copy = if supervising { self.supervising_unit_id } else { None };
-        let mut units = Vec::new();
-        for unit in [self.unit_id, self.lead_unit_id, copy].into_iter().flatten() {
-            if !units.contains(&unit) {
-                units.push(unit);
+        let mut units: Vec<Told> = Vec::new();
+        for (unit, answers) in [(self.unit_id, true), (self.lead_unit_id, false), (copy, false)] {
+            if let Some(unit) = unit
+                && !units.iter().any(|told| told.unit == unit)
+            {
+                units.push(Told { unit, answers });
             }
         }
         units

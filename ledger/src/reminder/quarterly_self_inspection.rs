@@ -5,7 +5,7 @@
 use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use super::{Candidate, Timing, owed_since, select};
+use super::{Candidate, Timing, Told, owed_since, select};
 use crate::Result;
 use crate::calendar::{Quarter, plus_days};
 
@@ -48,7 +48,8 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
         measure: row.measure,
         assignment: Some(row.assignment),
         due_on: quarter.last_day(),
-        units: [Some(row.unit), row.office].into_iter().flatten().collect(),
+        // The office sees what its own county has to do, and no sibling's.
+        units: [Some(row.unit), row.office].into_iter().flatten().map(|unit| Told { unit, answers: true }).collect(),
         since,
     };
     Ok(rows.into_iter().map(candidate).collect())

@@ -13,10 +13,10 @@ use entity::{
     assignment, inspection_round, measure, milestone, problem, problem_domain, progress_report, region,
     responsible_party, unit, unit_alias,
 };
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
-    PaginatorTrait, QueryFilter, QueryOrder,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::columns::Column;
@@ -537,6 +537,9 @@ impl Writer<'_> {
         let known = problem::Entity::find()
             .filter(problem::Column::RoundId.eq(self.round.id))
             .filter(problem::Column::RegionId.eq(self.issuer.id))
+            // Whoever changes an answer holds its problem first, so that roll-ups see each other's.
+            .order_by_asc(problem::Column::Id)
+            .lock_exclusive()
             .all(self.db)
             .await?;
         let mut position = known.iter().map(|problem| problem.position).max().unwrap_or_default();
@@ -910,6 +913,7 @@ impl Writer<'_> {
                     if self.names_nobody(resolved) && measure.stated_progress != read.progress {
                         let mut there: measure::ActiveModel = measure.clone().into();
                         there.stated_progress = Set(read.progress.clone());
+                        there.updated_at = Set(self.import.now);
                         there.update(self.db).await?;
                     }
                 }
@@ -931,11 +935,13 @@ impl Writer<'_> {
         for (stating, ids) in stated.into_values() {
             for chunk in ids.chunks(CHUNK) {
                 measure::Entity::update_many()
+                    .col_expr(measure::Column::Version, Expr::cust("version + 1"))
                     .set(measure::ActiveModel {
                         status: Set(stating.status),
                         status_stated_on: Set(Some(self.as_of)),
                         completed_on: Set(stating.completed_on),
                         reported_on: Set(stating.reported_on),
+                        updated_at: Set(self.import.now),
                         ..Default::default()
                     })
                     .filter(measure::Column::Id.is_in(chunk.iter().copied()))

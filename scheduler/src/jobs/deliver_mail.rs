@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use entity::schedule::Misfire;
 use ledger::outbox::{self, Fate};
-use sea_orm::DatabaseConnection;
 
 use super::{Job, Work};
-use crate::letter::{Letters, Written};
-use crate::post::{Post, PostError};
+use crate::letter::Written;
+use crate::post::PostError;
+use crate::tick::Bench;
 
 pub(super) const JOB: Job = Job {
     name: "deliver-mail",
@@ -31,21 +31,17 @@ pub struct Deliver {
     pub failed: usize,
 }
 
-/// Delivers what is due. `now` is asked anew for every mail, so that leases hold; `token` tells this sender from others.
-pub(crate) async fn deliver(
-    db: &DatabaseConnection,
-    letters: &Letters,
-    post: &Post,
-    token: &str,
-    now: &(dyn Fn() -> DateTime<Utc> + Send + Sync),
-    stopping: &(dyn Fn() -> bool + Send + Sync),
-) -> ledger::Result<Deliver> {
+/// Delivers what is due, by a moment or as time goes on. The clock is asked anew for every mail, so that leases hold.
+pub(crate) async fn deliver(bench: &Bench, due_by: Option<DateTime<Utc>>) -> ledger::Result<Deliver> {
+    let Bench { db, letters, post, token, .. } = bench;
+    let now = || (bench.clock)();
     let mut done = Deliver::default();
+    let mut tried = Vec::new();
     for _ in 0..MOST {
-        if stopping() {
+        if (bench.stopping)() {
             break;
         }
-        let Some(claimed) = outbox::claim(db, now(), token).await? else { break };
+        let Some(claimed) = outbox::claim(db, due_by.unwrap_or_else(now), now(), token, &tried).await? else { break };
         let Some(Work::Remind(reminder)) = super::find(&claimed.mail.kind).map(|job| &job.work) else {
             // A reminder that this version no longer knows.
             let why = format!("没有名为 {} 的提醒", claimed.mail.kind);
@@ -78,6 +74,7 @@ pub(crate) async fn deliver(
                 Fate::Retry("邮件内容生成失败".to_owned())
             }
         };
+        tried.push(claimed.mail.id);
         if !outbox::settle(db, &claimed, fate, now()).await? {
             tracing::warn!(mail = claimed.mail.id, "the lease on a mail was lost; another sender has it");
         }

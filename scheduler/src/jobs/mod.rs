@@ -13,6 +13,7 @@ use ledger::reminder::{Candidate, Plan, Timing};
 use sea_orm::DatabaseTransaction;
 
 pub use deliver_mail::Deliver;
+pub(crate) use deliver_mail::deliver;
 
 use crate::letter::Words;
 
@@ -59,11 +60,3 @@ pub fn find(name: &str) -> Option<&'static Job> {
 
 /// What a reminder would write.
 pub type Rehearsal = Plan;
-
-/// Delivers what is due, on the bench's post.
-pub(crate) async fn deliver_mail_now(
-    bench: &crate::Bench,
-    now: &(dyn Fn() -> chrono::DateTime<chrono::Utc> + Send + Sync),
-) -> ledger::Result<Deliver> {
-    deliver_mail::deliver(&bench.db, &bench.letters, &bench.post, &bench.token, now, &*bench.stopping).await
-}
