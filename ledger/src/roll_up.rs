@@ -6,13 +6,17 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::assignment::Status;
 use entity::{assignment, measure, problem};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::Result;
 use crate::workflow::{is_settled, roll_up};
 
 /// Ids in one IN list.
 const CHUNK: usize = 1_000;
+
+/// Rows by the state that they came to, under the state's own words.
+type Moved<S> = HashMap<String, (S, Vec<i64>)>;
 
 /// The problems below which something changed.
 #[derive(Debug, Clone, Default)]
@@ -39,85 +43,123 @@ pub async fn problems<C: ConnectionTrait>(db: &C, touched: &Touched, now: DateTi
         }
         let mut of_problem: HashMap<i64, Vec<measure::Model>> = HashMap::new();
         let mut backed: BTreeSet<i64> = BTreeSet::new();
-        for measure in measures {
-            let measure = match answers.get(&measure.id) {
-                Some(answers) => {
-                    backed.insert(measure.problem_id);
-                    bring_in_line(db, measure, answers, now).await?
+        let mut moved: Moved<State> = HashMap::new();
+        for mut measure in measures {
+            if let Some(answers) = answers.get(&measure.id) {
+                backed.insert(measure.problem_id);
+                let state = State::of_answers(&measure, answers);
+                if state.differs_from(&measure) {
+                    moved.entry(format!("{state:?}")).or_insert_with(|| (state, Vec::new())).1.push(measure.id);
                 }
-                None => measure,
-            };
+                measure.status = state.status;
+                measure.completed_on = state.completed_on;
+            }
             of_problem.entry(measure.problem_id).or_default().push(measure);
         }
-        let rows = problem::Entity::find().filter(problem::Column::Id.is_in(chunk.iter().copied())).all(db).await?;
-        for row in rows {
-            if let (true, Some(measures)) = (backed.contains(&row.id), of_problem.get(&row.id)) {
-                bring_problem_in_line(db, row, measures, now).await?;
+        write_measures(db, moved, now).await?;
+        let mut moved: Moved<(Status, Option<NaiveDate>)> = HashMap::new();
+        for row in problem::Entity::find().filter(problem::Column::Id.is_in(chunk.iter().copied())).all(db).await? {
+            let (true, Some(measures)) = (backed.contains(&row.id), of_problem.get(&row.id)) else { continue };
+            let status = roll_up(measures.iter().map(|measure| measure.status)).unwrap_or(row.status);
+            let completed_on = all_completed(measures.iter().map(|measure| (measure.status, measure.completed_on)));
+            if row.status != status || row.status_stated_on.is_some() || row.completed_on != completed_on {
+                let state = (status, completed_on);
+                moved.entry(format!("{state:?}")).or_insert_with(|| (state, Vec::new())).1.push(row.id);
             }
+        }
+        write_problems(db, moved, now).await?;
+    }
+    Ok(())
+}
+
+/// What the answers of a measure come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct State {
+    status: Status,
+    completed_on: Option<NaiveDate>,
+    reported_on: Option<NaiveDate>,
+    quantity_done: Option<f64>,
+    quantity_target: Option<f64>,
+}
+
+impl State {
+    fn of_answers(measure: &measure::Model, answers: &[assignment::Model]) -> Self {
+        let open = || answers.iter().filter(|answer| !is_settled(answer.status));
+        let sum = |part: fn(&assignment::Model) -> Option<f64>| answers.iter().filter_map(part).reduce(|a, b| a + b);
+        // An answer that was never reported on makes the measure unheard of, from its beginning.
+        let reported_on = if open().any(|answer| answer.reported_on.is_none()) {
+            None
+        } else {
+            open().filter_map(|answer| answer.reported_on).min().or(measure.reported_on)
+        };
+        Self {
+            status: roll_up(answers.iter().map(|answer| answer.status)).unwrap_or(measure.status),
+            completed_on: all_completed(answers.iter().map(|answer| (answer.status, answer.completed_on))),
+            reported_on,
+            quantity_done: sum(|answer| answer.quantity_done),
+            quantity_target: sum(|answer| answer.quantity_target),
+        }
+    }
+
+    fn differs_from(&self, measure: &measure::Model) -> bool {
+        measure.status_stated_on.is_some()
+            || *self
+                != Self {
+                    status: measure.status,
+                    completed_on: measure.completed_on,
+                    reported_on: measure.reported_on,
+                    quantity_done: measure.quantity_done,
+                    quantity_target: measure.quantity_target,
+                }
+    }
+}
+
+/// Writes each state once, to all measures that came to it.
+async fn write_measures<C: ConnectionTrait>(db: &C, moved: Moved<State>, now: DateTime<Utc>) -> Result<()> {
+    for (state, ids) in moved.into_values() {
+        for ids in ids.chunks(CHUNK) {
+            measure::Entity::update_many()
+                .col_expr(measure::Column::Version, Expr::cust("version + 1"))
+                .set(measure::ActiveModel {
+                    status: Set(state.status),
+                    status_stated_on: Set(None),
+                    completed_on: Set(state.completed_on),
+                    reported_on: Set(state.reported_on),
+                    quantity_done: Set(state.quantity_done),
+                    quantity_target: Set(state.quantity_target),
+                    updated_at: Set(now),
+                    ..Default::default()
+                })
+                .filter(measure::Column::Id.is_in(ids.iter().copied()))
+                .exec(db)
+                .await?;
         }
     }
     Ok(())
 }
 
-async fn bring_in_line<C: ConnectionTrait>(
+/// Writes each state once, to all problems that came to it.
+async fn write_problems<C: ConnectionTrait>(
     db: &C,
-    measure: measure::Model,
-    answers: &[assignment::Model],
-    now: DateTime<Utc>,
-) -> Result<measure::Model> {
-    let open = || answers.iter().filter(|answer| !is_settled(answer.status));
-    let sum = |part: fn(&assignment::Model) -> Option<f64>| answers.iter().filter_map(part).reduce(|a, b| a + b);
-    let status = roll_up(answers.iter().map(|answer| answer.status)).unwrap_or(measure.status);
-    let completed_on = all_completed(answers.iter().map(|answer| (answer.status, answer.completed_on)));
-    // An answer that was never reported on makes the measure unheard of, from its beginning.
-    let reported_on = if open().any(|answer| answer.reported_on.is_none()) {
-        None
-    } else {
-        open().filter_map(|answer| answer.reported_on).min().or(measure.reported_on)
-    };
-    let quantity_done = sum(|answer| answer.quantity_done);
-    let quantity_target = sum(|answer| answer.quantity_target);
-    let same = measure.status == status
-        && measure.status_stated_on.is_none()
-        && measure.completed_on == completed_on
-        && measure.reported_on == reported_on
-        && measure.quantity_done == quantity_done
-        && measure.quantity_target == quantity_target;
-    if same {
-        return Ok(measure);
-    }
-    let version = measure.version + 1;
-    let mut row: measure::ActiveModel = measure.into();
-    row.status = Set(status);
-    row.status_stated_on = Set(None);
-    row.completed_on = Set(completed_on);
-    row.reported_on = Set(reported_on);
-    row.quantity_done = Set(quantity_done);
-    row.quantity_target = Set(quantity_target);
-    row.version = Set(version);
-    row.updated_at = Set(now);
-    Ok(row.update(db).await?)
-}
-
-async fn bring_problem_in_line<C: ConnectionTrait>(
-    db: &C,
-    problem: problem::Model,
-    measures: &[measure::Model],
+    moved: Moved<(Status, Option<NaiveDate>)>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let status = roll_up(measures.iter().map(|measure| measure.status)).unwrap_or(problem.status);
-    let completed_on = all_completed(measures.iter().map(|measure| (measure.status, measure.completed_on)));
-    if problem.status == status && problem.status_stated_on.is_none() && problem.completed_on == completed_on {
-        return Ok(());
+    for ((status, completed_on), ids) in moved.into_values() {
+        for ids in ids.chunks(CHUNK) {
+            problem::Entity::update_many()
+                .col_expr(problem::Column::Version, Expr::cust("version + 1"))
+                .set(problem::ActiveModel {
+                    status: Set(status),
+                    status_stated_on: Set(None),
+                    completed_on: Set(completed_on),
+                    updated_at: Set(now),
+                    ..Default::default()
+                })
+                .filter(problem::Column::Id.is_in(ids.iter().copied()))
+                .exec(db)
+                .await?;
+        }
     }
-    let version = problem.version + 1;
-    let mut row: problem::ActiveModel = problem.into();
-    row.status = Set(status);
-    row.status_stated_on = Set(None);
-    row.completed_on = Set(completed_on);
-    row.version = Set(version);
-    row.updated_at = Set(now);
-    row.update(db).await?;
     Ok(())
 }
 

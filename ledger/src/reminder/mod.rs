@@ -106,8 +106,26 @@ struct Line {
     last: NaiveDate,
 }
 
-/// What an address was told of: address, measure, date, and the assignment unless it was told of the measure as a whole.
-type Known = HashMap<(String, i64, NaiveDate, Option<i64>), NaiveDate>;
+/// What was said, and on which day last.
+#[derive(Default)]
+struct History {
+    /// By address, measure, date and assignment.
+    of_answers: HashMap<(String, i64, NaiveDate, Option<i64>), NaiveDate>,
+    /// By address, measure and date: of a measure as a whole one was told by any of its answers.
+    of_measures: HashMap<(String, i64, NaiveDate), NaiveDate>,
+}
+
+impl History {
+    /// Whether an address was told of an item since a day.
+    fn tells(&self, address: &str, item: &Item, since: NaiveDate) -> bool {
+        let address = address.to_owned();
+        let last = match item.assignment {
+            Some(_) => self.of_answers.get(&(address, item.measure, item.due_on, item.assignment)),
+            None => self.of_measures.get(&(address, item.measure, item.due_on)),
+        };
+        last.is_some_and(|day| *day >= since)
+    }
+}
 
 /// Turns candidates into the digests of a day. `kind` is the reminder's name, under which history is kept.
 pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate], today: NaiveDate) -> Result<Plan> {
@@ -115,7 +133,7 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
     for row in unit_address::Entity::find().all(db).await? {
         addresses.entry(row.unit_id).or_default().push(row.address);
     }
-    let known = history(db, kind, candidates, today).await?;
+    let history = history(db, kind, candidates, today).await?;
     let mut digests: BTreeMap<String, (i64, BTreeSet<Item>)> = BTreeMap::new();
     let mut unreachable: HashSet<(Option<i64>, i64, NaiveDate)> = HashSet::new();
     for candidate in candidates {
@@ -130,7 +148,7 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
             let assignment = candidate.assignment.filter(|_| told.answers);
             let item = Item { due_on: candidate.due_on, measure: candidate.measure, assignment };
             for address in addresses {
-                if !was_told(&known, address, &item, candidate.since) {
+                if !history.tells(address, &item, candidate.since) {
                     let (_, items) = digests.entry(address.clone()).or_insert_with(|| (told.unit, BTreeSet::new()));
                     items.insert(item.clone());
                 }
@@ -150,24 +168,15 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
     Ok(Plan { digests, unreachable: named(db, unreachable).await? })
 }
 
-/// Whether an address was told of an item since a day; of a measure as a whole it was told by any of its answers.
-fn was_told(known: &Known, address: &str, item: &Item, since: NaiveDate) -> bool {
-    let at = |assignment| known.get(&(address.to_owned(), item.measure, item.due_on, assignment));
-    let last = match item.assignment {
-        Some(_) => at(item.assignment),
-        None => at(None).or_else(|| {
-            let same = known.iter().filter(|((to, measure, due_on, _), _)| {
-                to == address && *measure == item.measure && *due_on == item.due_on
-            });
-            same.map(|(_, day)| day).max()
-        }),
-    };
-    last.is_some_and(|day| *day >= since)
-}
-
 /// When each address was last told of each item, up to a day.
-async fn history<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate], today: NaiveDate) -> Result<Known> {
-    let Some(since) = candidates.iter().map(|candidate| candidate.since).min() else { return Ok(HashMap::new()) };
+async fn history<C: ConnectionTrait>(
+    db: &C,
+    kind: &str,
+    candidates: &[Candidate],
+    today: NaiveDate,
+) -> Result<History> {
+    let mut history = History::default();
+    let Some(since) = candidates.iter().map(|candidate| candidate.since).min() else { return Ok(history) };
     let statement = select(
         db.get_database_backend(),
         "SELECT m.recipient, i.measure_id, i.assignment_id, i.due_on, max(m.local_day) AS last FROM mail m \
@@ -177,8 +186,13 @@ async fn history<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate
         vec![kind.into(), since.into(), today.into()],
     );
     let rows = Line::find_by_statement(statement).all(db).await?;
-    let key = |row: Line| Some(((row.recipient, row.measure_id, row.due_on?, row.assignment_id), row.last));
-    Ok(rows.into_iter().filter_map(key).collect())
+    for row in rows {
+        let Some(due_on) = row.due_on else { continue };
+        let whole = history.of_measures.entry((row.recipient.clone(), row.measure_id, due_on)).or_insert(row.last);
+        *whole = row.last.max(*whole);
+        history.of_answers.insert((row.recipient, row.measure_id, due_on, row.assignment_id), row.last);
+    }
+    Ok(history)
 }
 
 async fn named<C: ConnectionTrait>(

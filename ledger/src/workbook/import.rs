@@ -631,6 +631,8 @@ impl Writer<'_> {
             let position = positions.entry(there.problem_id).or_default();
             *position = there.position.max(*position);
         }
+        let numbered: HashSet<(i64, String)> =
+            known.iter().filter_map(|there| Some((there.problem_id, there.number.clone()?))).collect();
         let mut known = Known::of(known, |measure| (measure.problem_id, measure.identity.clone()));
         let mut new = Vec::new();
         let mut steps = Vec::new();
@@ -653,8 +655,8 @@ impl Writer<'_> {
                     }
                     continue;
                 }
-                let alike = known.models().any(|there| there.problem_id == problem.id && there.number == read.number);
-                if alike && read.number.is_some() {
+                let alike = read.number.clone().map(|number| (problem.id, number));
+                if alike.is_some_and(|number| numbered.contains(&number)) {
                     self.summary.remarks.push(format!(
                         "第 {} 行的措施与台账中编号相同，内容不同，作为新措施导入：“{}”",
                         read.row + 1,
