@@ -89,7 +89,7 @@ async fn graphql(request: HttpRequest, payload: web::Payload, served: web::Data<
         let refused = Refused(
             StatusCode::NOT_ACCEPTABLE,
             "NOT_ACCEPTABLE",
-            "Accept 应允许 application/graphql-response+json 或 application/json",
+            "Accept 应允许 application/graphql-response+json 或 application/json / accept one of these",
         );
         return refuse(&refused, JSON);
     };
@@ -119,12 +119,22 @@ async fn answer(request: &HttpRequest, payload: web::Payload, served: &Served) -
     let operation = match *request.method() {
         Method::POST => of_body(request.headers(), payload).await?,
         Method::GET => of_query(request.query_string())?,
-        _ => return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "请用 POST，查询也可用 GET")),
+        _ => {
+            return Err(Refused(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                "请用 POST，查询也可用 GET / use POST, or GET for queries",
+            ));
+        }
     };
     let mut operation = operation;
     let writes = prepare(&mut operation)?;
     if request.method() == Method::GET && writes {
-        return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "GET 只能查询，变更请用 POST"));
+        return Err(Refused(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "METHOD_NOT_ALLOWED",
+            "GET 只能查询，变更请用 POST / GET is for queries only: use POST",
+        ));
     }
     let door = &served.door;
     let data =
@@ -219,14 +229,19 @@ async fn of_body(headers: &HeaderMap, mut payload: web::Payload) -> Result<Opera
         return Err(Refused(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_MEDIA_TYPE",
-            "Content-Type 应为 application/json，编码为 UTF-8",
+            "Content-Type 应为 application/json，编码为 UTF-8 / send JSON in UTF-8 as application/json",
         ));
     }
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Refused(StatusCode::BAD_REQUEST, "BAD_REQUEST", "请求体没有传完"))?;
+        let chunk = chunk
+            .map_err(|_| Refused(StatusCode::BAD_REQUEST, "BAD_REQUEST", "请求体没有传完 / the body ended early"))?;
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(Refused(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "请求体超过 1 MB"));
+            return Err(Refused(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "PAYLOAD_TOO_LARGE",
+                "请求体超过 1 MB / the body is larger than 1 MB",
+            ));
         }
         body.extend_from_slice(&chunk);
     }
@@ -234,7 +249,7 @@ async fn of_body(headers: &HeaderMap, mut payload: web::Payload) -> Result<Opera
         Refused(
             StatusCode::BAD_REQUEST,
             "BAD_REQUEST",
-            "请求体应为 JSON 对象：{\"query\": …, \"variables\": {…}, \"operationName\": …}",
+            "请求体应为 JSON 对象 / the body should be a JSON object: {\"query\": …, \"variables\": {…}, \"operationName\": …}",
         )
     };
     // PostgreSQL has no such letter, and nobody types it.
@@ -253,7 +268,11 @@ async fn of_body(headers: &HeaderMap, mut payload: web::Payload) -> Result<Opera
 
 fn of_query(text: &str) -> Result<Operation, Refused> {
     let malformed = || {
-        Refused(StatusCode::BAD_REQUEST, "BAD_REQUEST", "GET 的参数应为 query、operationName、variables（JSON 对象）")
+        Refused(
+            StatusCode::BAD_REQUEST,
+            "BAD_REQUEST",
+            "GET 的参数应为 query、operationName、variables（JSON 对象）/ the parameters are query, operationName, variables (a JSON object)",
+        )
     };
     let mut parameters: HashMap<String, String> =
         web::Query::<HashMap<String, String>>::from_query(text).map_err(|_| malformed())?.into_inner();

@@ -65,18 +65,18 @@ noun! {
     measures(pages Measure): Connection<Measure> = Link::Column("round_id");
     /// Its problems by their rating as printed, the most frequent first.
     problemsByProgress: Vec<ProgressCount> =
-        Kind::List(<ProgressCount as planner::Noun>::table, Link::Column("round_id"));
+        Kind::List(<ProgressCount as planner::Noun>::table, Link::Inside);
     /// Its measures by the year of their latest date; null for those without a date, which come last.
     measuresByDeadlineYear: Vec<DeadlineYearCount> =
-        Kind::List(<DeadlineYearCount as planner::Noun>::table, Link::Column("round_id"));
+        Kind::List(<DeadlineYearCount as planner::Noun>::table, Link::Inside);
     /// Its problems by the year of their latest date; null for those without a date, which come last.
     problemsByDeadlineYear: Vec<ProblemYearCount> =
-        Kind::List(<ProblemYearCount as planner::Noun>::table, Link::Column("round_id"));
+        Kind::List(<ProblemYearCount as planner::Noun>::table, Link::Inside);
 }
 
 noun! {
     /// How many problems bear a rating.
-    pub(crate) ProgressCount from "(SELECT round_id, rated_progress AS progress, count(*) AS count FROM problem GROUP BY round_id, rated_progress)" {
+    pub(crate) ProgressCount from "(SELECT rated_progress AS progress, count(*) AS count FROM problem WHERE round_id = {owner}.id GROUP BY rated_progress)" {
         order: &[
             SortKey::column("{t}.count", "count", SortType::Integer).reversed(),
             SortKey::expression("coalesce({t}.progress, '')", SortType::Text)
@@ -91,7 +91,7 @@ noun! {
 
 noun! {
     /// How many measures are due in a year.
-    pub(crate) DeadlineYearCount from "(SELECT round_id, nullif(CAST(substr(CAST(due_order AS text), 1, 4) AS integer), 9999) AS year, count(*) AS count FROM measure GROUP BY 1, 2)" {
+    pub(crate) DeadlineYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM measure WHERE round_id = {owner}.id GROUP BY 1)" {
         order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }
@@ -103,7 +103,7 @@ noun! {
 
 noun! {
     /// How many problems are due in a year.
-    pub(crate) ProblemYearCount from "(SELECT round_id, nullif(CAST(substr(CAST(due_order AS text), 1, 4) AS integer), 9999) AS year, count(*) AS count FROM problem GROUP BY 1, 2)" {
+    pub(crate) ProblemYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM problem WHERE round_id = {owner}.id GROUP BY 1)" {
         order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }

@@ -275,6 +275,7 @@ fn drafts() -> Vec<Draft> {
             .unique(&["problem_id", "identity"])
             .index(&["problem_id", "position", "id"])
             .index(&["round_id", "due_order", "id"])
+            .index(&["round_id", "due_on"])
             .index(&["round_id", "position", "id"])
             .index(&["region_id"])
             .index(&["lead_unit_id", "due_order", "id"])

@@ -78,7 +78,7 @@ pub struct Table {
     pub name: &'static str,
     /// What it is, in the schema's words.
     pub description: &'static str,
-    /// Where its rows are: a table's name, or a subquery in parentheses.
+    /// Where its rows are: a table's name, or a subquery in parentheses, which may be over its owner `{owner}`.
     pub source: &'static str,
     /// What its global ids begin with; none for rows that have no identity of their own.
     pub prefix: Option<&'static str>,
@@ -134,6 +134,8 @@ pub enum Kind {
 pub enum Link {
     /// The row's column holds the owner's key.
     Column(&'static str),
+    /// The noun's source is itself a subquery over its owner, which it calls `{owner}`.
+    Inside,
     /// The row's key is among those that a subquery over the owner `{t}` gives.
     Among(&'static str),
 }

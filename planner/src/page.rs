@@ -32,7 +32,7 @@ impl Page {
         let first = size(selection, "first")?;
         let last = size(selection, "last")?;
         if first.is_some() && last.is_some() {
-            return Err(Refusal("give `first` or `last`, not both".to_owned()));
+            return Err(Refusal("`first` 与 `last` 只能给其一 / give `first` or `last`, not both".to_owned()));
         }
         let condition = (arguments.filter)(selection.argument("filter").cloned())?;
         let mut order = (arguments.order)(selection.argument("orderBy").cloned())?;
@@ -120,9 +120,11 @@ fn size(selection: &Selection, name: &str) -> Result<Option<u64>, Refusal> {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => match number.as_i64() {
             Some(size @ 0..) if size.unsigned_abs() <= MAX_PAGE => Ok(Some(size.unsigned_abs())),
-            _ => Err(Refusal(format!("`{name}: {number}` is out of range: ask for 0 to {MAX_PAGE} rows and page on"))),
+            _ => Err(Refusal(format!(
+                "`{name}: {number}` 超出范围，每页 0 至 {MAX_PAGE} 行 / is out of range: ask for 0 to {MAX_PAGE} rows and page on"
+            ))),
         },
-        Some(other) => Err(Refusal(format!("`{name}: {other}` is no number of rows"))),
+        Some(other) => Err(Refusal(format!("`{name}: {other}` 不是行数 / is no number of rows"))),
     }
 }
 

@@ -71,7 +71,9 @@ pub fn plan(
         }
     };
     if planner.sql.bound() > MAX_VALUES {
-        return Err(Refusal(format!("the filter names more than {MAX_VALUES} values: split it")));
+        return Err(Refusal(format!(
+            "筛选条件超过 {MAX_VALUES} 个值，请拆分 / the filter names more than {MAX_VALUES} values: split it"
+        )));
     }
     let sql = format!("SELECT {} AS data", planner.sql.as_text(&expression));
     Ok(Statement { sql, finishes: planner.finishes, values: planner.sql.into_values() })
@@ -320,6 +322,7 @@ impl Planner<'_> {
         }
         match owner {
             None => {}
+            Some((owner, Link::Inside)) => from = from.replace("{owner}", owner),
             Some((owner, Link::Column(column))) => conditions.push(format!("{alias}.{column} = {owner}.id")),
             Some((owner, Link::Among(keys))) => {
                 conditions.push(format!("{alias}.id IN ({})", Sql::on(keys, owner)));
