@@ -234,11 +234,30 @@ fn what_is_no_ledger_is_refused(world: &World) {
         archive.finish().unwrap();
         packed.into_inner()
     };
+    // Two cells far apart in an .ods of some hundred bytes.
+    let apart = {
+        use std::io::Write;
+        let mut packed = std::io::Cursor::new(Vec::new());
+        let mut archive = zip::ZipWriter::new(&mut packed);
+        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        archive.start_file("mimetype", options).unwrap();
+        archive.write_all(b"application/vnd.oasis.opendocument.spreadsheet").unwrap();
+        archive.start_file("content.xml", options).unwrap();
+        let cell = r#"<table:table-cell office:value-type="string"><text:p>x</text:p></table:table-cell>"#;
+        let far = r#"<table:table-cell table:number-columns-repeated="16000"/>"#;
+        let rows = format!(
+            r#"<table:table-row>{cell}</table:table-row><table:table-row table:number-rows-repeated="1000000"/><table:table-row>{far}{cell}</table:table-row>"#
+        );
+        write!(archive, r#"<office:body><table:table table:name="a">{rows}</table:table></office:body>"#).unwrap();
+        archive.finish().unwrap();
+        packed.into_inner()
+    };
     for (name, bytes, said) in [
         ("空.csv", Vec::new(), "没有找到台账"),
         ("图.xlsx", b"\x89PNG\r\n\x1a\n\0\0\0".to_vec(), "既不是工作簿"),
         ("断.xlsx", city(&CITY_ROWS)[..2000].to_vec(), "不是有效的工作簿"),
         ("弹.xlsx", bomb, "解压后超过"),
+        ("散.ods", apart, "分布过散"),
     ] {
         let file = world.file(name, &bytes);
         let ran = world.run(&[&["import", &file][..], &COUNTY].concat());

@@ -2,6 +2,7 @@
 //! turns rows into problems and measures, `parties` reads lists of units, `import` brings it all into the ledger.
 
 mod columns;
+mod extent;
 mod import;
 mod parties;
 mod reading;

@@ -7,12 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, SheetType, SheetVisible, Xls, Xlsx};
 
+use super::extent;
 use crate::{Error, Result};
 
 /// The largest file that is read.
 pub const MAX_BYTES: usize = 32 << 20;
 /// The largest size to which a packed file may unpack.
-const MAX_UNPACKED: u64 = 256 << 20;
+pub(super) const MAX_UNPACKED: u64 = 256 << 20;
 /// The most rows and columns of one sheet, and letters of one cell.
 const MAX_ROWS: u32 = 200_000;
 const MAX_COLUMNS: u32 = 256;
@@ -125,9 +126,14 @@ pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     if bytes.starts_with(b"PK") {
         bound_unpacked(&bytes)?;
         let is_ods = contains(&bytes[..bytes.len().min(200)], b"opendocument");
-        return guarded(|| if is_ods { ods(bytes) } else { xlsx(bytes) });
+        if is_ods {
+            let merged = extent::bound_ods(&bytes)?;
+            return guarded(|| ods(bytes, &merged));
+        }
+        return guarded(|| xlsx(bytes));
     }
     if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
+        extent::bound_xls(&bytes)?;
         return guarded(|| xls(bytes));
     }
     csv(name, &bytes).map(|sheet| vec![sheet])
@@ -186,10 +192,12 @@ fn xls(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     whole(book, |book, name| book.merge_cells_by_sheet_name(name).map_err(broken))
 }
 
-/// Merged cells of .ods are not known to the reader; what they cover is blank.
-fn ods(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
+fn ods(bytes: Vec<u8>, merged: &[Vec<Dimensions>]) -> Result<Vec<Sheet>> {
     let book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(broken)?;
-    whole(book, |_, _| Ok(Vec::new()))
+    whole(book, |book, name| {
+        let place = book.sheet_names().iter().position(|known| known == name);
+        Ok(place.and_then(|place| merged.get(place)).cloned().unwrap_or_default())
+    })
 }
 
 /// Reads a book whose sheets come whole.
