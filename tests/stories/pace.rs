@@ -1,9 +1,11 @@
-//! The rule of pace is written twice, as a function and as SQL; here the two are held together on thousands of cases.
+//! The rules of pace and of the figures are written twice, as functions and as SQL; here the two are held together on
+//! hundreds of cases.
 
 use chrono::{Days, NaiveDate};
 use entity::assignment::{PaceOverride, Status};
 use entity::measure;
 use ledger::pace::{Facts, Pace};
+use ledger::statistics::{Figures, Item};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Iterable, Set};
 use serde_json::json;
 
@@ -22,6 +24,7 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
         let expected = block_on(async {
             let db = world.db().await;
             let mut expected = Vec::new();
+            let mut items = Vec::new();
             for row in measure::Entity::find().all(&db).await.unwrap() {
                 let around = |rng: &mut fastrand::Rng| {
                     let days = rng.i64(-100..=100);
@@ -43,6 +46,7 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
                     pace_override: (rng.u8(0..6) == 0).then_some(PaceOverride::Ahead),
                 };
                 expected.push((format!("measure_{}", row.id), ledger::pace::pace(&facts, today)));
+                items.push(Item { status: facts.status, completed_on: facts.completed_on, due_by: facts.due_by });
                 let mut row = row.into_active_model();
                 row.status = Set(facts.status);
                 row.completed_on = Set(facts.completed_on);
@@ -54,8 +58,18 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
                 row.pace_override = Set(facts.pace_override);
                 row.update(&db).await.unwrap();
             }
-            expected
+            (expected, items)
         });
+        let (expected, items) = expected;
+        for days in [-60, -1, 0, 30] {
+            let as_of = ledger::calendar::plus_days(today, days);
+            let query = "query($day: Date) { statistics(by: STATUS, asOf: $day) { total { all completed closed notApplicable overdue } } }";
+            let total = server.data(query, &json!({"day": as_of.to_string()}))["statistics"]["total"].clone();
+            let rule = Figures::count(&items, as_of);
+            let counted = json!({"all": rule.all, "completed": rule.completed, "closed": rule.closed,
+                "notApplicable": rule.not_applicable, "overdue": rule.overdue});
+            assert_eq!(total, counted, "{as_of}");
+        }
         let data = server.data("{ measures(first: 200) { nodes { id pace } } }", &json!({}));
         let nodes = data["measures"]["nodes"].as_array().unwrap();
         for (id, pace) in expected {
