@@ -39,11 +39,6 @@ pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     Ok(pending)
 }
 
-/// The steps that `up` would apply.
-pub async fn pending(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    Ok(pending_names(&Migrator::get_pending_migrations(db).await?))
-}
-
 fn pending_names(migrations: &[sea_orm_migration::Migration]) -> Vec<String> {
     migrations.iter().map(|migration| migration.name().to_owned()).collect()
 }

@@ -23,7 +23,7 @@ pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, paged,
     register_page_arguments,
 };
-pub use selection::{Selection, arguments};
+pub use selection::Selection;
 pub use sql::Sql;
 
 /// Why a field cannot be planned: something the caller got wrong, said so that the caller can mend it.

@@ -57,11 +57,6 @@ impl Selection {
     }
 }
 
-/// The arguments of the field that is being resolved, with variables put in.
-pub fn arguments(ctx: &Context<'_>) -> ServerResult<Vec<(Name, Value)>> {
-    Reader { ctx }.arguments(&ctx.item.node)
-}
-
 struct Reader<'a> {
     ctx: &'a Context<'a>,
 }

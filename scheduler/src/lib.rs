@@ -9,7 +9,7 @@ mod post;
 mod tick;
 
 pub use doorbell::Doorbell;
-pub use jobs::{Candidates, Deliver, JOBS, Job, Rehearsal, Work, find};
+pub use jobs::{Candidates, Deliver, JOBS, Job, Work, find};
 pub use letter::{Letters, Words};
 pub use pattern::Pattern;
 pub use post::{Post, PostError};

@@ -9,7 +9,7 @@ mod quarterly_self_inspection;
 use chrono::NaiveDate;
 use entity::schedule::Misfire;
 use futures_util::future::BoxFuture;
-use ledger::reminder::{Candidate, Plan, Timing};
+use ledger::reminder::{Candidate, Timing};
 use sea_orm::DatabaseTransaction;
 
 pub use deliver_mail::Deliver;
@@ -57,6 +57,3 @@ pub const JOBS: [&Job; 4] = [&quarterly_self_inspection::JOB, &due_soon::JOB, &o
 pub fn find(name: &str) -> Option<&'static Job> {
     JOBS.into_iter().find(|job| job.name == name)
 }
-
-/// What a reminder would write.
-pub type Rehearsal = Plan;
