@@ -5,8 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use actix_cors::Cors;
 use actix_web::dev::Server;
-use actix_web::{App, HttpServer, middleware};
+use actix_web::http::Method;
+use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use actix_web::middleware::{self, Condition};
+use actix_web::{App, HttpServer};
 use api::{Door, Probe};
 use fs4::FileExt;
 use scheduler::{Bench, Doorbell, Pattern};
@@ -100,20 +104,29 @@ fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) ->
             Pattern::parse(cron, zone, after).map(|pattern| pattern.next(after, count)).unwrap_or_default()
         }),
     };
-    // A program that trusts whoever is on this machine must not be reached through a page from elsewhere.
-    let hosts = settings.listen.ip().is_loopback().then(|| {
-        let public = url::Url::parse(&settings.public_url()).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
-        hosts.extend(public);
-        hosts
-    });
-    let routes = api::routes(door, probe(db.clone(), last_tick.clone()), hosts);
-    let server = HttpServer::new(move || App::new().wrap(middleware::Compress::default()).configure(routes.clone()))
+    let origins = settings.policy()?.origins;
+    let routes = api::routes(door, settings.policy()?, probe(db.clone(), last_tick.clone()));
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(middleware::Compress::default())
+            .wrap(Condition::new(!origins.is_empty(), cross_origin(&origins)))
+            .configure(routes.clone())
+    })
         .disable_signals()
         .shutdown_timeout(HTTP_GRACE.as_secs())
         .bind(settings.listen)
         .map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?;
     Ok(server.run())
+}
+
+/// Lets pages of the given origins ask, without cookies.
+fn cross_origin(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods([Method::GET, Method::POST])
+        .allowed_headers([ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("x-request-id")])
+        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
+        .max_age(3_600);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 /// Serves until the process is told to stop, or the server ends by itself.

@@ -1,9 +1,12 @@
 //! Settings: flags, then the environment (`RECTIFY_…`), then a TOML file, then `config.default.toml`, which also documents
 //! them.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use api::{Limits, Policy};
 use chrono_tz::Tz;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -43,6 +46,23 @@ pub(crate) struct Settings {
     self_inspection_before: Vec<i64>,
     due_soon_before: Vec<i64>,
     overdue_again_after: i64,
+    introspection: bool,
+    trusted_documents: PathBuf,
+    origins: Vec<String>,
+    proxies: Vec<IpAddr>,
+    max_body_bytes: usize,
+    max_tokens: usize,
+    max_fields: usize,
+    max_root_fields: usize,
+    max_depth: usize,
+    max_aliases: usize,
+    max_directives: usize,
+    max_cost: u64,
+    max_seconds: u64,
+    max_batch: usize,
+    max_requests_per_minute: u32,
+    max_subscriptions: usize,
+    document_cache_bytes: u64,
 }
 
 /// Settings given as flags.
@@ -110,6 +130,9 @@ impl Settings {
         if !matches!(self.log_format.as_str(), "text" | "json") {
             return bad("log_format：应为 text 或 json".to_owned());
         }
+        if self.max_seconds == 0 || self.max_body_bytes == 0 {
+            return bad("max_seconds、max_body_bytes：至少为 1".to_owned());
+        }
         if self.database_connections == 0 {
             return bad("database_connections：至少为 1".to_owned());
         }
@@ -151,6 +174,53 @@ impl Settings {
         }
         let address = self.metrics_listen.parse();
         address.map(Some).map_err(|_| Failure::Usage("metrics_listen：应为 地址:端口，如 127.0.0.1:9090".to_owned()))
+    }
+
+    /// Whom the API lets in, and how far.
+    pub(crate) fn policy(&self) -> Result<Policy, Failure> {
+        // A program that trusts whoever is on this machine must not be reached through a page from elsewhere.
+        let hosts = self.listen.ip().is_loopback().then(|| {
+            let public = Url::parse(&self.public_url()).ok().and_then(|url| url.host_str().map(str::to_owned));
+            let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
+            hosts.extend(public);
+            hosts
+        });
+        Ok(Policy {
+            limits: Limits {
+                body: self.max_body_bytes,
+                tokens: self.max_tokens,
+                fields: self.max_fields,
+                roots: self.max_root_fields,
+                depth: self.max_depth,
+                aliases: self.max_aliases,
+                directives: self.max_directives,
+                cost: self.max_cost,
+                time: Duration::from_secs(self.max_seconds),
+                batch: self.max_batch,
+                requests_per_minute: self.max_requests_per_minute,
+                subscriptions: self.max_subscriptions,
+                documents: self.document_cache_bytes,
+            },
+            introspection: self.introspection,
+            trusted_documents: self.trusted_documents()?,
+            hosts,
+            origins: self.origins.clone(),
+            proxies: self.proxies.clone(),
+        })
+    }
+
+    /// The documents of the file that names those that may be run: a JSON object of their texts, as code generators write
+    /// it (`{"<sha256>": "query …"}`).
+    fn trusted_documents(&self) -> Result<Option<Vec<String>>, Failure> {
+        let file = &self.trusted_documents;
+        if file.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let bad = |why: String| Failure::Usage(format!("trusted_documents：{} {why}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|error| bad(format!("无法读取：{error}")))?;
+        let documents: HashMap<String, String> = serde_json::from_str(&text)
+            .map_err(|_| bad("应为 JSON 对象：{\"<sha256>\": \"query …\"}".to_owned()))?;
+        Ok(Some(documents.into_values().collect()))
     }
 
     /// When reminders are due.

@@ -204,7 +204,7 @@ impl AssignmentMutation {
         };
         let taken = ledger::progress::report(&request.db, &report, request.now, request.zone)
             .await
-            .map_err(|failure| error::of_ledger(&failure))?;
+            .map_err(|failure| error::masked(&failure))?;
         match (taken, key) {
             (Ok(_), Some(key)) => {
                 let assignment = query::read_back::<Assignment>(ctx, "assignment", &key).await?;
@@ -215,7 +215,11 @@ impl AssignmentMutation {
                 assignment: None,
                 errors: objections
                     .into_iter()
-                    .map(|one| UserError { code: one.code.to_owned(), message: one.message, path: one.path })
+                    .map(|one| UserError {
+                        code: one.code.to_owned(),
+                        message: request.language.of(&one.message).to_owned(),
+                        path: one.path,
+                    })
                     .collect(),
             }),
         }

@@ -1,11 +1,15 @@
 //! What a request is answered with: the database, the time zone, and the clock, which is read once when a request begins.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use planner::Finishers;
 use sea_orm::DatabaseConnection;
+
+use crate::limits::Limits;
+use crate::request::Language;
 
 /// Tells the time; injected, so that tests stand still.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -27,12 +31,41 @@ pub struct Door {
     pub occurrences: Occurrences,
 }
 
+/// Whom the door lets in, and how far.
+#[derive(Clone)]
+pub struct Policy {
+    /// What one caller may ask for at once.
+    pub limits: Limits,
+    /// Whether the schema may be asked for through the API.
+    pub introspection: bool,
+    /// The only documents that are run, where there are such.
+    pub trusted_documents: Option<Vec<String>>,
+    /// The hosts that requests may be for; any without.
+    pub hosts: Option<Vec<String>>,
+    /// The origins of pages elsewhere that may ask.
+    pub origins: Vec<String>,
+    /// The addresses of proxies whose word on where a request comes from is taken.
+    pub proxies: Vec<IpAddr>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) language: Language,
+    pub(crate) request_id: String,
+    pub(crate) address: Option<IpAddr>,
+}
+
 /// One request.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) db: DatabaseConnection,
     pub(crate) zone: Tz,
     pub(crate) now: DateTime<Utc>,
     pub(crate) finishers: Arc<Finishers>,
+    pub(crate) language: Language,
+    /// Nothing is read: the document is only validated.
+    pub(crate) rehearses: bool,
 }
 
 impl Request {

@@ -1,10 +1,49 @@
-//! The one error type that reaches clients: a stable `extensions.code`, a message for people, and nothing internal.
+//! The errors that reach clients: a stable `extensions.code`, a message in the caller's language, the request's id, and
+//! nothing internal.
 
-use async_graphql::{Error, ErrorExtensions};
+use std::sync::Arc;
 
-/// Stable codes of errors.
+use actix_web::http::StatusCode;
+use async_graphql::{Error, ErrorExtensionValues, ServerError};
+use planner::Bilingual;
+
+use crate::request::Language;
+
+/// Stable codes of errors; `docs/api.md` says what a client does about each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
+    /// The request is no GraphQL request.
+    BadRequest,
+    /// None of our media types is accepted.
+    NotAcceptable,
+    /// Neither POST nor GET, or a change by GET.
+    MethodNotAllowed,
+    /// The body is no JSON.
+    UnsupportedMediaType,
+    /// The body is too large.
+    PayloadTooLarge,
+    /// The host, or the origin, is not served.
+    Forbidden,
+    /// The caller asks too often.
+    TooManyRequests,
+    /// It took too long.
+    Timeout,
+    /// The document cannot be read.
+    ParseFailed,
+    /// The document does not fit the schema.
+    ValidationFailed,
+    /// The document, or what it asks for, is beyond a limit.
+    TooComplex,
+    /// The schema is not shown here.
+    IntrospectionDisabled,
+    /// Several operations in one body are not taken here.
+    BatchNotAllowed,
+    /// The hash is of no document that is known: send the text with it.
+    PersistedQueryNotFound,
+    /// The hash is not that of the text.
+    PersistedQueryMismatch,
+    /// Only registered documents are run here.
+    DocumentNotTrusted,
     /// An argument is out of range or malformed.
     BadUserInput,
     /// Something failed inside; the log has it.
@@ -12,17 +51,71 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    fn as_str(self) -> &'static str {
+    /// As clients see it.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::BadRequest => "BAD_REQUEST",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::Forbidden => "FORBIDDEN",
+            Self::TooManyRequests => "TOO_MANY_REQUESTS",
+            Self::Timeout => "TIMEOUT",
+            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::TooComplex => "TOO_COMPLEX",
+            Self::IntrospectionDisabled => "INTROSPECTION_DISABLED",
+            Self::BatchNotAllowed => "BATCH_NOT_ALLOWED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryMismatch => "PERSISTED_QUERY_MISMATCH",
+            Self::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::Internal => "INTERNAL_SERVER_ERROR",
         }
     }
+
+    /// The status of a request that is refused with it.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Forbidden | Self::DocumentNotTrusted => StatusCode::FORBIDDEN,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Whether a request refused with it was a well-formed one, which the older media type answers with 200.
+    pub(crate) fn is_of_graphql(self) -> bool {
+        matches!(self, Self::ParseFailed | Self::ValidationFailed | Self::PersistedQueryNotFound | Self::BadUserInput)
+    }
+}
+
+/// A request that is not carried out, before there is any data.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    pub(crate) code: Code,
+    pub(crate) message: Bilingual,
+    /// Seconds after which to try again, where that helps.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl Refused {
+    pub(crate) fn new(code: Code, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { code, message: Bilingual::new(zh, en), retry_after: None }
+    }
 }
 
 /// An error of a field.
-pub(crate) fn coded(code: Code, message: impl Into<String>) -> Error {
-    Error::new(message).extend_with(|_, extensions| extensions.set("code", code.as_str()))
+pub(crate) fn coded(code: Code, message: Bilingual) -> Error {
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code.as_str());
+    Error { message: message.en.clone(), source: Some(Arc::new(message)), extensions: Some(extensions) }
 }
 
 /// Logs what failed and returns an error that says nothing of it.
@@ -34,15 +127,23 @@ pub(crate) fn masked(source: &dyn std::error::Error) -> Error {
         cause = inner.source();
     }
     tracing::error!(error = chain, "a request failed");
-    coded(Code::Internal, "服务内部错误，请稍后重试 / internal error, please try again later")
+    coded(Code::Internal, Bilingual::new("服务内部错误，请稍后重试", "internal error, please try again later"))
 }
 
-/// What the ledger refused, for the caller; what failed, masked.
-pub(crate) fn of_ledger(error: &ledger::Error) -> Error {
-    match error {
-        ledger::Error::Invalid(message) | ledger::Error::NotFound(message) => {
-            coded(Code::BadUserInput, message.clone())
-        }
-        other => masked(other),
+/// Puts an error as it leaves: in the caller's language, with a code and the request's id.
+pub(crate) fn finish(error: &mut ServerError, language: Language, request_id: &str) {
+    let said = error.source.as_ref().and_then(|source| source.downcast_ref::<Bilingual>());
+    if let Some(said) = said {
+        error.message = language.of(said).to_owned();
     }
+    let of_field = !error.path.is_empty();
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("code").is_none() {
+        // What the library says itself is about the document or a variable, and in English.
+        extensions.set("code", if of_field { Code::BadUserInput } else { Code::ValidationFailed }.as_str());
+        if language == Language::Chinese {
+            error.message = format!("查询不符合接口定义：{}", error.message);
+        }
+    }
+    extensions.set("requestId", request_id);
 }

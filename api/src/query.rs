@@ -1,6 +1,7 @@
 //! The root of reads: which fields there are, and how each becomes one planned statement.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use async_graphql::parser::types::Field as Syntax;
 use async_graphql::registry::{MetaField, MetaInputValue, MetaType, MetaTypeId, Registry};
@@ -8,8 +9,8 @@ use async_graphql::{
     ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerResult, Value,
 };
 use planner::{
-    Connection, FieldType, Listed, Noun, PageArguments, Planned, Root, Run, Selection, Table, argument, field, object,
-    page_arguments, paged, register_page_arguments,
+    Bilingual, Connection, FieldType, Listed, Noun, PageArguments, Planned, Root, Run, Selected, Selection, Statement,
+    Table, argument, field, object, page_arguments, register_page_arguments,
 };
 
 use crate::assignment::Assignment;
@@ -190,8 +191,7 @@ impl OutputType for Reads {
                 .map(|root| {
                     let ty = (root.register)(registry);
                     let arguments = (root.arguments)(registry);
-                    let field = field(root.name, root.description, ty, arguments);
-                    if matches!(root.read, Read::Many(..)) { paged(field) } else { field }
+                    field(root.name, root.description, ty, arguments)
                 })
                 .collect()
         })
@@ -206,63 +206,90 @@ impl ObjectType for Reads {}
 
 impl ContainerType for Reads {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
-        static FIELDS: std::sync::LazyLock<Vec<Field>> = std::sync::LazyLock::new(fields);
-        let Some(root) = FIELDS.iter().find(|root| root.name == ctx.item.node.name.node.as_str()) else {
+        if !FIELDS.iter().any(|field| field.name == ctx.item.node.name.node.as_str()) {
             return Ok(None);
-        };
-        let selection = Selection::of(ctx)?;
-        match read(ctx, root, &selection).await {
+        }
+        let selection = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
+        let root = selection.with(&ctx.query_env.variables);
+        match read(ctx, &root).await {
             Ok(value) => Ok(Some(value)),
             Err(error) => Err(ctx.set_error_path(error.into_server_error(ctx.item.pos))),
         }
     }
 }
 
-async fn read(ctx: &Context<'_>, root: &Field, selection: &Selection) -> Result<Value, Error> {
-    let id = |name: &str| match selection.argument(name) {
-        Some(Value::String(id)) => Some(id.as_str()),
+async fn read(ctx: &Context<'_>, root: &Selected<'_>) -> Result<Value, Error> {
+    let request = ctx.data::<Request>()?;
+    if request.rehearses {
+        return Ok(Value::Null);
+    }
+    let json = plan(root, request)?.run(request).await?;
+    Ok(Planned::<Value>::new(json).into_value())
+}
+
+static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(fields);
+
+/// Whether a field of the query root is planned here.
+pub(crate) fn is_planned(name: &str) -> bool {
+    name == "__typename" || FIELDS.iter().any(|field| field.name == name)
+}
+
+/// A root field that is ready to be read.
+pub(crate) enum Plan {
+    /// By a statement.
+    Statement(Statement),
+    /// Without one.
+    Constant(&'static str),
+}
+
+impl Plan {
+    /// The field's JSON.
+    pub(crate) async fn run(self, request: &Request) -> Result<String, Error> {
+        match self {
+            Self::Statement(statement) => {
+                statement.run(&request.db, &request.finishers).await.map_err(|failure| masked(&failure))
+            }
+            Self::Constant(json) => Ok(json.to_owned()),
+        }
+    }
+}
+
+/// Plans a root field.
+pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error> {
+    let Some(field) = FIELDS.iter().find(|field| field.name == root.name()) else {
+        return Ok(Plan::Constant("\"Query\""));
+    };
+    let id = |name: &str| match root.argument(name) {
+        Some(Value::String(id)) => Some(id),
         _ => None,
     };
-    let key;
-    let found = match &root.read {
+    let found = match &field.read {
         Read::Many(table, arguments) => Some(Root::Many(table(), *arguments)),
         Read::All(table) => Some(Root::List(table())),
-        Read::One(table) => {
-            key = id("id").and_then(|id| table().key(id));
-            key.as_ref().map(|key| Root::One(table(), "id", key))
-        }
-        Read::Node => {
-            let table =
-                NODES.iter().map(|table| table()).find(|table| id("id").is_some_and(|id| table.key(id).is_some()));
-            key = table.and_then(|table| table.key(id("id")?));
-            table.zip(key.as_ref()).map(|(table, key)| Root::One(table, "id", key))
-        }
+        Read::One(table) => id("id").and_then(|id| table().key(&id)).map(|key| Root::One(table(), "id", key)),
+        Read::Node => id("id").and_then(|id| {
+            NODES.iter().map(|table| table()).find_map(|table| Some(Root::One(table, "id", table.key(&id)?)))
+        }),
         Read::Region => {
             let table = <Region as Noun>::table();
             match (id("id"), id("code")) {
-                (Some(id), None) => {
-                    key = table.key(id);
-                    key.as_ref().map(|key| Root::One(table, "id", key))
+                (Some(id), None) => table.key(&id).map(|key| Root::One(table, "id", key)),
+                (None, Some(code)) => Some(Root::One(table, "code", code.into())),
+                _ => {
+                    let message = Bilingual::new("给出 id 或 code 其中之一", "give either `id` or `code`");
+                    return Err(coded(Code::BadUserInput, message));
                 }
-                (None, Some(code)) => {
-                    key = Some(code.into());
-                    key.as_ref().map(|key| Root::One(table, "code", key))
-                }
-                _ => return Err(coded(Code::BadUserInput, "给出 id 或 code 其中之一 / give either `id` or `code`")),
             }
         }
     };
-    let Some(found) = found else { return Ok(Value::Null) };
-    Ok(run::<Value>(ctx, found, selection).await?.into_value())
+    let Some(found) = found else { return Ok(Plan::Constant("null")) };
+    statement(found, root, request).map(Plan::Statement)
 }
 
-async fn run<T>(ctx: &Context<'_>, root: Root<'_>, selection: &Selection) -> Result<Planned<T>, Error> {
-    let request = ctx.data::<Request>()?;
+fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Error> {
     let facts = ledger::pace::facts(request.today());
-    let statement = planner::plan(request.db.get_database_backend(), root, selection, &facts)
-        .map_err(|refusal| coded(Code::BadUserInput, refusal.to_string()))?;
-    let json = statement.run(&request.db, &request.finishers).await.map_err(|failure| masked(&failure))?;
-    Ok(Planned::new(json))
+    planner::plan(request.db.get_database_backend(), root, selection, &facts)
+        .map_err(|refusal| coded(Code::BadUserInput, refusal.0))
 }
 
 /// Reads what a mutation has written, as its payload's field asks for it; none when it does not ask.
@@ -271,8 +298,9 @@ pub(crate) async fn read_back<N: Noun>(
     payload_field: &str,
     key: &sea_orm::Value,
 ) -> Result<Option<Planned<N>>, Error> {
-    let Some(selection) = Selection::of(ctx).map_err(|error| Error::new(error.message))?.child(payload_field) else {
-        return Ok(None);
-    };
-    Ok(Some(run(ctx, Root::One(N::table(), "id", key), &selection).await?))
+    let payload = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
+    let Some(selection) = payload.with(&ctx.query_env.variables).child(payload_field) else { return Ok(None) };
+    let request = ctx.data::<Request>()?;
+    let statement = statement(Root::One(N::table(), "id", key.clone()), &selection, request)?;
+    Ok(Some(Planned::new(Plan::Statement(statement).run(request).await?)))
 }

@@ -37,7 +37,7 @@ pub(crate) enum JobRunState {
 }
 
 fn pattern(sql: &mut Sql<'_>, schedule: &str) -> String {
-    sql.object(&[("cron".to_owned(), format!("{schedule}.cron")), ("zone".to_owned(), format!("{schedule}.time_zone"))])
+    sql.object(&[("cron", format!("{schedule}.cron")), ("zone", format!("{schedule}.time_zone"))])
 }
 
 fn count_argument(registry: &mut Registry) -> Vec<MetaInputValue> {

@@ -7,7 +7,7 @@ use planner::Noun;
 use sea_orm::Value;
 
 use crate::context::Request;
-use crate::error::of_ledger;
+use crate::error::masked;
 use crate::filter::RegionFilter;
 use crate::region::Region;
 
@@ -166,7 +166,7 @@ impl StatisticsQuery {
             _ => 0,
         });
         let question = Question { within, as_of, by: by.into(), counted: count.into() };
-        let answer = ledger::statistics::answer(&request.db, &question).await.map_err(|failure| of_ledger(&failure))?;
+        let answer = ledger::statistics::answer(&request.db, &question).await.map_err(|failure| masked(&failure))?;
         Ok(Statistics {
             as_of: Date(as_of),
             total: (&answer.total).into(),

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use entity::{assignment, measure, problem, progress_report, quantity};
+use planner::Bilingual;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DatabaseTransaction, EntityTrait, QuerySelect};
 
 use crate::roll_up::{self, Touched};
@@ -48,15 +49,15 @@ pub struct Quantity {
 pub struct Objection {
     /// A stable code.
     pub code: &'static str,
-    /// What is wrong and what to do, in Chinese.
-    pub message: String,
+    /// What is wrong and what to do.
+    pub message: Bilingual,
     /// Where in the input.
     pub path: Vec<String>,
 }
 
 impl Objection {
-    fn new(code: &'static str, message: impl Into<String>, path: &[&str]) -> Self {
-        Self { code, message: message.into(), path: path.iter().map(|step| (*step).to_owned()).collect() }
+    fn new(code: &'static str, zh: impl Into<String>, en: impl Into<String>, path: &[&str]) -> Self {
+        Self { code, message: Bilingual::new(zh, en), path: path.iter().map(|step| (*step).to_owned()).collect() }
     }
 }
 
@@ -71,7 +72,7 @@ pub async fn report(
     if !objections.is_empty() {
         return Ok(Err(objections));
     }
-    let unknown = || Ok(Err(vec![Objection::new("NOT_FOUND", "没有这项责任分解", &["input", "assignmentId"])]));
+    let unknown = || Ok(Err(vec![Objection::new("NOT_FOUND", "没有这项责任分解", "there is no such assignment", &["input", "assignmentId"])]));
     let Some(id) = report.assignment else { return unknown() };
     let transaction = database::begin(db).await?;
     let Some(problem) = problem_of(&transaction, id).await? else { return unknown() };
@@ -79,15 +80,15 @@ pub async fn report(
         return unknown();
     };
     if there.version != report.version {
-        let message = format!(
-            "这项责任分解已被他人更新（当前版本 {}，提交的是 {}）：请刷新后核对再提交",
-            there.version, report.version
-        );
-        return Ok(Err(vec![Objection::new("STALE_VERSION", message, &["input", "version"])]));
+        let (current, given) = (there.version, report.version);
+        let zh = format!("这项责任分解已被他人更新（当前版本 {current}，提交的是 {given}）：请刷新后核对再提交");
+        let en = format!("somebody has changed the assignment (it is at version {current}, not {given}): look again");
+        return Ok(Err(vec![Objection::new("STALE_VERSION", zh, en, &["input", "version"])]));
     }
     let Some(status) = workflow::next(there.status, Step::Report) else {
-        let message = "当前状态不能填报进展：提请销号后须先被退回，销号后须先认定反弹";
-        return Ok(Err(vec![Objection::new("WRONG_STATE", message, &["input", "assignmentId"])]));
+        let zh = "当前状态不能填报进展：提请销号后须先被退回，销号后须先认定反弹";
+        let en = "no progress is reported in this state: it has to be returned, or found relapsed, first";
+        return Ok(Err(vec![Objection::new("WRONG_STATE", zh, en, &["input", "assignmentId"])]));
     };
     let today = calendar::local_day(now, zone);
     let row = progress_report::ActiveModel {
@@ -138,39 +139,39 @@ async fn problem_of(db: &DatabaseTransaction, assignment: i64) -> Result<Option<
 
 fn check(report: &Report) -> Vec<Objection> {
     let mut objections = Vec::new();
-    let mut object = |message: &str, path: &[&str]| objections.push(Objection::new("INVALID", message, path));
+    let mut object = |zh: &str, en: &str, path: &[&str]| objections.push(Objection::new("INVALID", zh, en, path));
     let month = chrono::NaiveDate::parse_from_str(&format!("{}-01", report.period), "%Y-%m-%d");
     if month.is_err() || report.period.len() != 7 {
-        object("报告期应为年月，如 2023-04", &["input", "period"]);
+        object("报告期应为年月，如 2023-04", "the period is a year and a month: 2023-04", &["input", "period"]);
     }
     let letters = report.text.trim().chars().count();
     if letters == 0 {
-        object("请填写进展情况", &["input", "text"]);
+        object("请填写进展情况", "say how far it is", &["input", "text"]);
     } else if letters > MAX_LETTERS {
-        object("进展情况超过 100000 字，请精简或作为佐证材料上传", &["input", "text"]);
+        object("进展情况超过 100000 字，请精简或作为佐证材料上传", "more than 100000 letters: shorten it, or add it as evidence", &["input", "text"]);
     }
     if report.text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')) {
-        object("进展情况含有不可见的控制字符", &["input", "text"]);
+        object("进展情况含有不可见的控制字符", "the text has invisible control characters", &["input", "text"]);
     }
     if report.quantities.len() > MAX_QUANTITIES {
-        object("量化指标不超过 50 项", &["input", "quantities"]);
+        object("量化指标不超过 50 项", "at most 50 quantities", &["input", "quantities"]);
     }
     for (index, one) in report.quantities.iter().enumerate() {
         let index = index.to_string();
         let path = |last: &'static str| vec!["input", "quantities", &index, last];
         let unreadable = |text: &str, most: usize| text.chars().count() > most || text.chars().any(char::is_control);
         if one.unit.as_deref().is_some_and(|unit| unreadable(unit, 20)) {
-            objections.push(Objection::new("INVALID", "计量单位不超过 20 个字", &path("unit")));
+            objections.push(Objection::new("INVALID", "计量单位不超过 20 个字", "a unit of measure has at most 20 letters", &path("unit")));
         }
         if one.label.trim().is_empty() || unreadable(&one.label, 100) {
-            objections.push(Objection::new("INVALID", "指标名称应为 1 至 100 个字", &path("label")));
+            objections.push(Objection::new("INVALID", "指标名称应为 1 至 100 个字", "a label has 1 to 100 letters", &path("label")));
         }
         let refused = |value: Option<f64>| value.is_some_and(|value| !value.is_finite() || value < 0.0);
         if refused(one.done) {
-            objections.push(Objection::new("INVALID", "完成量应为不小于 0 的数", &path("done")));
+            objections.push(Objection::new("INVALID", "完成量应为不小于 0 的数", "what is done is a number, not below 0", &path("done")));
         }
         if refused(one.target) || one.target == Some(0.0) {
-            objections.push(Objection::new("INVALID", "目标量应为大于 0 的数", &path("target")));
+            objections.push(Objection::new("INVALID", "目标量应为大于 0 的数", "a target is a number above 0", &path("target")));
         }
     }
     objections

@@ -10,9 +10,10 @@ use crate::noun::SortType;
 /// The values of a cursor, in the order of the keys, the row's own key last.
 pub(crate) fn read(cursor: &str, kinds: &[SortType]) -> Result<Vec<Value>, Refusal> {
     let refusal = || {
-        Refusal(format!(
-            "`{cursor}` 不是本列表的游标，请用同一排序的页给出的游标 / is no cursor of this list: pass one that a page of the same order gave"
-        ))
+        Refusal::new(
+            format!("`{cursor}` 不是本列表的游标，请用同一排序的页给出的游标"),
+            format!("`{cursor}` is no cursor of this list: pass one that a page of the same order gave"),
+        )
     };
     let bytes = unhex(cursor).ok_or_else(refusal)?;
     let values: Vec<serde_json::Value> = serde_json::from_slice(&bytes).map_err(|_| refusal())?;

@@ -20,20 +20,38 @@ pub use page::{DEFAULT_PAGE, MAX_PAGE};
 pub use plan::{Root, Statement, plan};
 pub use run::{Finishers, Run};
 pub use schema::{
-    Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, paged,
-    register_page_arguments,
+    Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };
-pub use selection::Selection;
+pub use selection::{Fragments, Given, Selected, Selection};
 pub use sql::Sql;
 
-/// Why a field cannot be planned: something the caller got wrong, said so that the caller can mend it.
+/// A message for people, in Chinese and in English.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal(pub String);
+pub struct Bilingual {
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
+}
 
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
+impl Bilingual {
+    /// The same message in both languages.
+    pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { zh: zh.into(), en: en.into() }
     }
 }
 
-impl std::error::Error for Refusal {}
+/// Why a field cannot be planned: something the caller got wrong, said so that the caller can mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal(pub Bilingual);
+
+impl Refusal {
+    fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self(Bilingual::new(zh, en))
+    }
+
+    /// A refusal that names a part of the schema and needs no translation.
+    fn plain(text: String) -> Self {
+        Self(Bilingual { zh: text.clone(), en: text })
+    }
+}

@@ -4,7 +4,7 @@ use async_graphql::Value;
 
 use crate::condition::{Condition, Member};
 use crate::noun::{PageArguments, SortKey, SortType, Table};
-use crate::selection::Selection;
+use crate::selection::Selected;
 use crate::sql::Sql;
 use crate::{Refusal, cursor};
 
@@ -28,14 +28,14 @@ const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 impl Page {
     /// Reads the arguments of a connection.
-    pub(crate) fn read(selection: &Selection, table: &Table, arguments: PageArguments) -> Result<Self, Refusal> {
+    pub(crate) fn read(selection: &Selected<'_>, table: &Table, arguments: PageArguments) -> Result<Self, Refusal> {
         let first = size(selection, "first")?;
         let last = size(selection, "last")?;
         if first.is_some() && last.is_some() {
-            return Err(Refusal("`first` 与 `last` 只能给其一 / give `first` or `last`, not both".to_owned()));
+            return Err(Refusal::new("`first` 与 `last` 只能给其一", "give `first` or `last`, not both"));
         }
-        let condition = (arguments.filter)(selection.argument("filter").cloned())?;
-        let mut order = (arguments.order)(selection.argument("orderBy").cloned())?;
+        let condition = (arguments.filter)(selection.argument("filter"))?;
+        let mut order = (arguments.order)(selection.argument("orderBy"))?;
         if order.is_empty() {
             order = table.order.iter().map(|key| (*key, key.descending)).collect();
         }
@@ -115,22 +115,25 @@ impl Page {
     }
 }
 
-fn size(selection: &Selection, name: &str) -> Result<Option<u64>, Refusal> {
+fn size(selection: &Selected<'_>, name: &str) -> Result<Option<u64>, Refusal> {
     match selection.argument(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => match number.as_i64() {
             Some(size @ 0..) if size.unsigned_abs() <= MAX_PAGE => Ok(Some(size.unsigned_abs())),
-            _ => Err(Refusal(format!(
-                "`{name}: {number}` 超出范围，每页 0 至 {MAX_PAGE} 行 / is out of range: ask for 0 to {MAX_PAGE} rows and page on"
-            ))),
+            _ => Err(Refusal::new(
+                format!("`{name}: {number}` 超出范围，每页 0 至 {MAX_PAGE} 行"),
+                format!("`{name}: {number}` is out of range: ask for 0 to {MAX_PAGE} rows and page on"),
+            )),
         },
-        Some(other) => Err(Refusal(format!("`{name}: {other}` 不是行数 / is no number of rows"))),
+        Some(other) => {
+            Err(Refusal::new(format!("`{name}: {other}` 不是行数"), format!("`{name}: {other}` is no number of rows")))
+        }
     }
 }
 
-fn text(selection: &Selection, name: &str) -> Option<String> {
+fn text(selection: &Selected<'_>, name: &str) -> Option<String> {
     match selection.argument(name) {
-        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::String(text)) => Some(text),
         _ => None,
     }
 }

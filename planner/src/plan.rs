@@ -7,21 +7,21 @@ use crate::Refusal;
 use crate::condition::{Condition, Member};
 use crate::noun::{Kind, Link, PageArguments, Table};
 use crate::page::Page;
-use crate::selection::Selection;
+use crate::selection::Selected;
 use crate::sql::Sql;
 
 /// The most values of one statement, within SQLite's bound on variables.
 const MAX_VALUES: usize = 10_000;
 
 /// What a root field asks for.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Root<'a> {
     /// A page of all rows.
     Many(&'a Table, PageArguments),
     /// All rows, in their default order.
     List(&'a Table),
     /// The row that a column finds, or none.
-    One(&'a Table, &'static str, &'a Value),
+    One(&'a Table, &'static str, Value),
 }
 
 /// A statement ready to run, with what the program still has to put into its answer.
@@ -56,7 +56,7 @@ pub(crate) struct Finish {
 pub fn plan(
     backend: DbBackend,
     root: Root<'_>,
-    selection: &Selection,
+    selection: &Selected<'_>,
     facts: &[(&'static str, Value)],
 ) -> Result<Statement, Refusal> {
     let mut planner = Planner { sql: Sql::new(backend, facts), path: Vec::new(), finishes: Vec::new() };
@@ -65,15 +65,16 @@ pub fn plan(
         Root::List(table) => planner.list(table, selection, None)?,
         Root::One(table, column, key) => {
             let alias = planner.sql.alias();
-            let key = planner.sql.bind(key.clone());
+            let key = planner.sql.bind(key);
             let object = planner.object(table, &alias, selection)?;
             format!("(SELECT {object} FROM {} {alias} WHERE {alias}.{column} = {key})", table.source)
         }
     };
     if planner.sql.bound() > MAX_VALUES {
-        return Err(Refusal(format!(
-            "筛选条件超过 {MAX_VALUES} 个值，请拆分 / the filter names more than {MAX_VALUES} values: split it"
-        )));
+        return Err(Refusal::new(
+            format!("筛选条件超过 {MAX_VALUES} 个值，请拆分"),
+            format!("the filter names more than {MAX_VALUES} values: split it"),
+        ));
     }
     let sql = format!("SELECT {} AS data", planner.sql.as_text(&expression));
     Ok(Statement { sql, finishes: planner.finishes, values: planner.sql.into_values() })
@@ -91,23 +92,23 @@ type Owner<'o> = Option<(&'o str, Link)>;
 
 impl Planner<'_> {
     /// The JSON object of one row.
-    fn object(&mut self, table: &Table, alias: &str, selection: &Selection) -> Result<String, Refusal> {
+    fn object(&mut self, table: &Table, alias: &str, selection: &Selected<'_>) -> Result<String, Refusal> {
         let mut members = Vec::new();
         for child in selection.children(table.name) {
-            self.path.push(Segment::Key(child.key.clone()));
+            self.path.push(Segment::Key(child.key().to_owned()));
             let value = self.value(table, alias, &child);
             self.path.pop();
-            members.push((child.key, value?));
+            members.push((child.key(), value?));
         }
         Ok(self.sql.object(&members))
     }
 
-    fn value(&mut self, table: &Table, alias: &str, child: &Selection) -> Result<String, Refusal> {
-        if child.name == "__typename" {
+    fn value(&mut self, table: &Table, alias: &str, child: &Selected<'_>) -> Result<String, Refusal> {
+        if child.name() == "__typename" {
             return Ok(format!("'{}'", table.name));
         }
-        let Some(field) = table.field(&child.name) else {
-            return Err(Refusal(format!("`{}` has no field `{}`", table.name, child.name)));
+        let Some(field) = table.field(child.name()) else {
+            return Err(Refusal::plain(format!("`{}` has no field `{}`", table.name, child.name())));
         };
         Ok(match &field.kind {
             Kind::Id => format!("'{}_' || {alias}.id", table.prefix.unwrap_or_default()),
@@ -115,7 +116,7 @@ impl Planner<'_> {
             Kind::Boolean(column) => self.sql.boolean(&format!("{alias}.{column}")),
             Kind::Expression(write) => write(&mut self.sql, alias),
             Kind::Finished(write, finisher) => {
-                let arguments = child.arguments.clone();
+                let arguments = child.arguments();
                 self.finishes.push(Finish { path: self.path.clone(), finisher, arguments });
                 write(&mut self.sql, alias)
             }
@@ -139,7 +140,7 @@ impl Planner<'_> {
         })
     }
 
-    fn one(&mut self, table: &Table, key: &str, selection: &Selection) -> Result<String, Refusal> {
+    fn one(&mut self, table: &Table, key: &str, selection: &Selected<'_>) -> Result<String, Refusal> {
         let alias = self.sql.alias();
         let object = self.object(table, &alias, selection)?;
         let row = format!("(SELECT {object} FROM {} {alias} WHERE {alias}.id = {key})", table.source);
@@ -147,7 +148,7 @@ impl Planner<'_> {
     }
 
     /// A plain list, in the noun's own order.
-    fn list(&mut self, table: &Table, selection: &Selection, owner: Owner<'_>) -> Result<String, Refusal> {
+    fn list(&mut self, table: &Table, selection: &Selected<'_>, owner: Owner<'_>) -> Result<String, Refusal> {
         let alias = self.sql.alias();
         self.path.push(Segment::Each);
         let object = self.object(table, &alias, selection);
@@ -167,7 +168,7 @@ impl Planner<'_> {
     fn connection(
         &mut self,
         table: &Table,
-        selection: &Selection,
+        selection: &Selected<'_>,
         arguments: PageArguments,
         owner: Owner<'_>,
     ) -> Result<String, Refusal> {
@@ -178,8 +179,8 @@ impl Planner<'_> {
         let list = Listed::of(&page, &wanted, &alias);
         let mut members = Vec::new();
         for child in &wanted {
-            self.path.push(Segment::Key(child.key.clone()));
-            let value = match child.name.as_str() {
+            self.path.push(Segment::Key(child.key().to_owned()));
+            let value = match child.name() {
                 "__typename" => Ok(format!("'{connection}'")),
                 "totalCount" => Ok(self.total(table, owner, &page.condition)),
                 "pageInfo" => Ok(self.page_info(&page, &list, child)),
@@ -194,7 +195,7 @@ impl Planner<'_> {
                 }
             };
             self.path.pop();
-            members.push((child.key.clone(), value?));
+            members.push((child.key(), value?));
         }
         let object = self.sql.object(&members);
         if !list.reads_rows {
@@ -238,35 +239,35 @@ impl Planner<'_> {
         Ok(format!("(SELECT {alias}.*, row_number() OVER (ORDER BY {walk}) AS rn FROM {rows} {alias})"))
     }
 
-    fn edge(&mut self, table: &Table, alias: &str, list: &Listed, edge: &Selection) -> Result<String, Refusal> {
+    fn edge(&mut self, table: &Table, alias: &str, list: &Listed, edge: &Selected<'_>) -> Result<String, Refusal> {
         let name = format!("{}Edge", table.name);
         let mut members = Vec::new();
         for child in edge.children(&name) {
-            let value = match child.name.as_str() {
+            let value = match child.name() {
                 "__typename" => format!("'{name}'"),
                 "cursor" => self.sql.cursor(&list.keys),
                 _ => {
-                    self.path.push(Segment::Key(child.key.clone()));
+                    self.path.push(Segment::Key(child.key().to_owned()));
                     let object = self.object(table, alias, &child);
                     self.path.pop();
                     object?
                 }
             };
-            members.push((child.key, value));
+            members.push((child.key(), value));
         }
         Ok(self.sql.object(&members))
     }
 
-    fn page_info(&self, page: &Page, list: &Listed, info: &Selection) -> String {
+    fn page_info(&self, page: &Page, list: &Listed, info: &Selected<'_>) -> String {
         let visible = list.visible.as_deref();
         let cursor = self.sql.cursor(&list.keys);
         let more = self.sql.boolean(&format!("count(*) > {}", page.size));
         let given = |cursor: &Option<String>| self.sql.boolean(if cursor.is_some() { "1 = 1" } else { "1 = 0" });
-        let members: Vec<(String, String)> = info
+        let members: Vec<(&str, String)> = info
             .children("PageInfo")
             .into_iter()
             .map(|child| {
-                let value = match child.name.as_str() {
+                let value = match child.name() {
                     "hasNextPage" if page.backward => given(&page.before),
                     "hasNextPage" => more.clone(),
                     "hasPreviousPage" if page.backward => more.clone(),
@@ -275,7 +276,7 @@ impl Planner<'_> {
                     "endCursor" => self.sql.first(&cursor, &list.back, visible),
                     _ => "'PageInfo'".to_owned(),
                 };
-                (child.key, value)
+                (child.key(), value)
             })
             .collect();
         self.sql.object(&members)
@@ -347,9 +348,9 @@ struct Listed {
 }
 
 impl Listed {
-    fn of(page: &Page, wanted: &[Selection], alias: &str) -> Self {
+    fn of(page: &Page, wanted: &[Selected<'_>], alias: &str) -> Self {
         let probe = if page.backward { "hasPreviousPage" } else { "hasNextPage" };
-        let probes = |info: &Selection| info.name == "pageInfo" && info.child(probe).is_some();
+        let probes = |info: &Selected<'_>| info.name() == "pageInfo" && info.child(probe).is_some();
         let keys: Vec<String> = (0..page.order.len()).map(|index| format!("{alias}.k{index}")).collect();
         let order = |flip: bool| {
             let parts: Vec<String> = keys
@@ -360,7 +361,7 @@ impl Listed {
             parts.join(", ")
         };
         Self {
-            reads_rows: wanted.iter().any(|child| matches!(child.name.as_str(), "nodes" | "edges" | "pageInfo")),
+            reads_rows: wanted.iter().any(|child| matches!(child.name(), "nodes" | "edges" | "pageInfo")),
             forth: order(false),
             back: order(true),
             visible: wanted.iter().any(probes).then(|| format!("{alias}.rn <= {}", page.size)),

@@ -5,15 +5,12 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::types::{Field as Syntax, VariableDefinition};
+use async_graphql::parser::types::Field as Syntax;
 use async_graphql::registry::{CacheControl, Deprecation, MetaField, MetaInputValue, MetaType, MetaTypeId, Registry};
-use async_graphql::{
-    ContextSelectionSet, InputType, Name, OutputType, Positioned, ServerResult, Value, VisitorContext,
-};
+use async_graphql::{ContextSelectionSet, InputType, Name, OutputType, Positioned, ServerResult, Value};
 use async_graphql_value::RAW_VALUE_TOKEN;
 
-use crate::noun::{Field, Kind, Listed, Noun, Order, PageArguments, Sorting, Table};
-use crate::page::{DEFAULT_PAGE, MAX_PAGE};
+use crate::noun::{Field, Listed, Noun, Order, PageArguments, Sorting, Table};
 use crate::{Condition, Filter, Refusal};
 
 /// A type that a field may have: its registration, and whether the schema marks it non-null.
@@ -162,28 +159,8 @@ impl Field {
     pub fn register(&self, registry: &mut Registry) -> MetaField {
         let ty = (self.register)(registry);
         let arguments = (self.arguments)(registry);
-        let field = field(self.name, self.description, ty, arguments);
-        if matches!(self.kind, Kind::Many(..)) { paged(field) } else { field }
+        field(self.name, self.description, ty, arguments)
     }
-}
-
-/// Makes a connection's field cost as much as its page may hold, so that nested pages multiply.
-pub fn paged(field: MetaField) -> MetaField {
-    MetaField { compute_complexity: Some(page_complexity), ..field }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the registry asks for this type")]
-fn page_complexity(
-    ctx: &VisitorContext<'_>,
-    variables: &[Positioned<VariableDefinition>],
-    field: &Syntax,
-    below: usize,
-) -> ServerResult<usize> {
-    let size = |name| ctx.param_value::<Option<i32>>(variables, field, name, Some(|| None));
-    // A variable that cannot be read is refused elsewhere; here it must not make a page cheap.
-    let asked = size("first").ok().flatten().or_else(|| size("last").ok().flatten());
-    let rows = asked.map_or(DEFAULT_PAGE, |size| u64::from(size.max(0).unsigned_abs()).clamp(1, MAX_PAGE));
-    Ok(1 + below.saturating_mul(usize::try_from(rows).unwrap_or(usize::MAX)))
 }
 
 /// The arguments of a connection, and how they are read.
@@ -192,13 +169,13 @@ pub const fn page_arguments<N: Listed>() -> PageArguments {
 }
 
 fn read_filter<N: Listed>(value: Option<Value>) -> Result<Condition, Refusal> {
-    let filter = Option::<N::Filter>::parse(value).map_err(|error| Refusal(format!("filter: {}", worded(error))))?;
+    let filter = Option::<N::Filter>::parse(value).map_err(|error| Refusal::plain(format!("filter: {}", worded(error))))?;
     Ok(filter.map_or_else(Condition::always, |filter| filter.condition()))
 }
 
 fn read_order<N: Listed>(value: Option<Value>) -> Result<Sorting, Refusal> {
     let order =
-        Option::<Vec<N::Order>>::parse(value).map_err(|error| Refusal(format!("orderBy: {}", worded(error))))?;
+        Option::<Vec<N::Order>>::parse(value).map_err(|error| Refusal::plain(format!("orderBy: {}", worded(error))))?;
     Ok(order.unwrap_or_default().iter().map(|entry| (entry.key(), entry.descending())).collect())
 }
 

@@ -1,153 +1,234 @@
-//! The query's syntax as the planner reads it: fragments spread, `@skip` and `@include` decided, variables put in, fields
-//! with the same response key merged.
+//! The query's syntax as the planner reads it: fragments spread once, when the document is read; `@skip`, `@include`,
+//! variables and fields with the same response key decided each time, when it is asked.
 
-use async_graphql::parser::types::{Directive, Field, Selection as Syntax, SelectionSet};
-use async_graphql::{Context, Name, Positioned, ServerError, ServerResult, Value};
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{Directive, Field, FragmentDefinition, Selection as Syntax, SelectionSet};
+use async_graphql::{Name, Positioned, Value, Variables};
 use async_graphql_value::Value as Syntactic;
 
-/// One selected field with what is selected below it.
+/// The fragments of a document.
+pub type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
+/// One field of a document with what is selected below it, for any variables.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
     /// The name in the response.
-    pub key: String,
+    key: String,
     /// The name in the schema.
-    pub name: String,
-    /// The arguments that were given.
-    pub arguments: Vec<(Name, Value)>,
+    name: String,
+    /// The arguments as written.
+    arguments: Vec<(Name, Syntactic)>,
     /// The type conditions of the fragments around it.
     conditions: Vec<String>,
+    /// What leaves it out: `@skip` (true) or `@include` (false) with its argument, its own and those of the fragments.
+    switches: Vec<(bool, Syntactic)>,
     /// What is selected below.
     children: Vec<Selection>,
 }
 
 impl Selection {
-    /// The selection of the field that is being resolved.
-    pub fn of(ctx: &Context<'_>) -> ServerResult<Self> {
-        Reader { ctx }.field(ctx.item, Vec::new())
+    /// Reads a field of a document whose fragments do not go in circles; unknown ones are passed over.
+    pub fn read(field: &Field, fragments: &Fragments) -> Self {
+        Around { conditions: Vec::new(), switches: switches(&field.directives) }.field(field, fragments)
     }
 
-    /// The value of an argument, unless it was left out.
-    pub fn argument(&self, name: &str) -> Option<&Value> {
-        self.arguments.iter().find(|(given, _)| given == name).map(|(_, value)| value)
+    /// Reads the root fields of an operation.
+    pub fn roots(set: &SelectionSet, fragments: &Fragments) -> Vec<Self> {
+        let mut roots = Vec::new();
+        Around::default().collect(set, fragments, &mut roots);
+        roots
     }
 
-    /// What is selected below on an object of the given type, fields with one response key made one.
-    pub fn children(&self, type_name: &str) -> Vec<Selection> {
-        let mut merged: Vec<Selection> = Vec::new();
-        for child in &self.children {
-            if !child.conditions.iter().all(|condition| condition == type_name || condition == "Node") {
-                continue;
-            }
-            match merged.iter_mut().find(|other| other.key == child.key) {
-                Some(other) => other.children.extend(child.children.iter().cloned()),
-                None => merged.push(child.clone()),
-            }
-        }
-        merged
+    /// The name in the schema.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// The selections of one field below, under any of its response keys.
-    pub fn child(&self, name: &str) -> Option<Selection> {
-        let mut found = self.children.iter().filter(|child| child.name == name).cloned();
-        let mut first = found.next()?;
-        for more in found {
-            first.children.extend(more.children);
-        }
-        Some(first)
+    /// The type that the innermost fragment around it is on.
+    pub fn condition(&self) -> Option<&str> {
+        self.conditions.last().map(String::as_str)
+    }
+
+    /// Everything that may be selected below.
+    pub fn below(&self) -> &[Selection] {
+        &self.children
+    }
+
+    /// An argument as written, unless it was left out.
+    pub fn given(&self, name: &str) -> Option<Given<'_>> {
+        let (_, value) = self.arguments.iter().find(|(given, _)| given == name)?;
+        Some(Given(value))
+    }
+
+    /// The selection as variables decide it. Variables that have defaults have to be in.
+    pub fn with<'a>(&'a self, variables: &'a Variables) -> Selected<'a> {
+        Selected { parts: vec![self], variables }
+    }
+
+    /// The root fields as variables decide them, those with one response key made one.
+    pub fn with_all<'a>(roots: &'a [Selection], type_name: &str, variables: &'a Variables) -> Vec<Selected<'a>> {
+        merged(roots.iter(), type_name, variables)
     }
 }
 
-struct Reader<'a> {
-    ctx: &'a Context<'a>,
+/// An argument as written.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a>(&'a Syntactic);
+
+impl Given<'_> {
+    /// Its value with variables put in; none when it is a variable that was not given.
+    pub fn with(self, variables: &Variables) -> Option<Value> {
+        value_of(self.0, variables)
+    }
+
+    /// Its value, unless variables have a say in it.
+    pub fn constant(self) -> Option<Value> {
+        self.0.clone().into_const()
+    }
 }
 
-impl Reader<'_> {
-    fn field(&self, field: &Positioned<Field>, conditions: Vec<String>) -> ServerResult<Selection> {
+/// What the fragments around a field say.
+#[derive(Clone, Default)]
+struct Around {
+    conditions: Vec<String>,
+    switches: Vec<(bool, Syntactic)>,
+}
+
+impl Around {
+    fn field(self, field: &Field, fragments: &Fragments) -> Selection {
         let mut children = Vec::new();
-        self.collect(&field.node.selection_set.node, &[], &mut children)?;
-        Ok(Selection {
-            key: field.node.response_key().node.to_string(),
-            name: field.node.name.node.to_string(),
-            arguments: self.arguments(&field.node)?,
-            conditions,
+        Self::default().collect(&field.selection_set.node, fragments, &mut children);
+        Selection {
+            key: field.response_key().node.to_string(),
+            name: field.name.node.to_string(),
+            arguments: field.arguments.iter().map(|(name, value)| (name.node.clone(), value.node.clone())).collect(),
+            conditions: self.conditions,
+            switches: self.switches,
             children,
-        })
+        }
     }
 
-    fn collect(&self, set: &SelectionSet, conditions: &[String], into: &mut Vec<Selection>) -> ServerResult<()> {
+    fn collect(&self, set: &SelectionSet, fragments: &Fragments, into: &mut Vec<Selection>) {
         for item in &set.items {
             match &item.node {
                 Syntax::Field(field) => {
-                    if self.included(&field.node.directives)? {
-                        into.push(self.field(field, conditions.to_vec())?);
-                    }
+                    let here = self.within(None, &field.node.directives);
+                    into.push(here.field(&field.node, fragments));
                 }
                 Syntax::FragmentSpread(spread) => {
-                    if !self.included(&spread.node.directives)? {
-                        continue;
-                    }
-                    // Validation has refused unknown and circular fragments.
-                    if let Some(fragment) = self.ctx.query_env.fragments.get(&spread.node.fragment_name.node) {
+                    if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
                         let on = fragment.node.type_condition.node.on.node.to_string();
-                        self.collect(&fragment.node.selection_set.node, &[conditions, &[on]].concat(), into)?;
+                        let here = self.within(Some(on), &spread.node.directives);
+                        here.collect(&fragment.node.selection_set.node, fragments, into);
                     }
                 }
-                Syntax::InlineFragment(fragment) => {
-                    if !self.included(&fragment.node.directives)? {
-                        continue;
-                    }
-                    let on = fragment.node.type_condition.as_ref().map(|on| on.node.on.node.to_string());
-                    let conditions: Vec<String> = conditions.iter().cloned().chain(on).collect();
-                    self.collect(&fragment.node.selection_set.node, &conditions, into)?;
+                Syntax::InlineFragment(inline) => {
+                    let on = inline.node.type_condition.as_ref().map(|on| on.node.on.node.to_string());
+                    let here = self.within(on, &inline.node.directives);
+                    here.collect(&inline.node.selection_set.node, fragments, into);
                 }
             }
         }
-        Ok(())
     }
 
-    fn included(&self, directives: &[Positioned<Directive>]) -> ServerResult<bool> {
-        for directive in directives {
-            let excluding = match directive.node.name.node.as_str() {
-                "skip" => true,
-                "include" => false,
-                _ => continue,
-            };
-            let condition = directive.node.get_argument("if").map(|value| self.value(value)).transpose()?.flatten();
-            if condition == Some(Value::Boolean(excluding)) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    fn within(&self, condition: Option<String>, directives: &[Positioned<Directive>]) -> Self {
+        let mut inner = self.clone();
+        inner.conditions.extend(condition);
+        inner.switches.extend(switches(directives));
+        inner
+    }
+}
+
+fn switches(directives: &[Positioned<Directive>]) -> Vec<(bool, Syntactic)> {
+    let switch = |directive: &Positioned<Directive>| {
+        let excluding = match directive.node.name.node.as_str() {
+            "skip" => true,
+            "include" => false,
+            _ => return None,
+        };
+        directive.node.get_argument("if").map(|value| (excluding, value.node.clone()))
+    };
+    directives.iter().filter_map(switch).collect()
+}
+
+/// One selected field, with variables put in.
+#[derive(Debug, Clone)]
+pub struct Selected<'a> {
+    /// The places in the document that select it under this response key; never empty.
+    parts: Vec<&'a Selection>,
+    variables: &'a Variables,
+}
+
+impl<'a> Selected<'a> {
+    /// The name in the response.
+    pub fn key(&self) -> &'a str {
+        &self.parts[0].key
     }
 
-    fn arguments(&self, field: &Field) -> ServerResult<Vec<(Name, Value)>> {
-        let mut arguments = Vec::with_capacity(field.arguments.len());
-        for (name, value) in &field.arguments {
-            if let Some(value) = self.value(value)? {
-                arguments.push((name.node.clone(), value));
-            }
-        }
-        Ok(arguments)
+    /// The name in the schema.
+    pub fn name(&self) -> &'a str {
+        &self.parts[0].name
     }
 
-    /// The value with variables put in; none when it is a variable that was not given and has no default.
-    fn value(&self, value: &Positioned<Syntactic>) -> ServerResult<Option<Value>> {
-        if let Syntactic::Variable(name) = &value.node {
-            return Ok(self.variable(name));
-        }
-        value
-            .node
-            .clone()
-            .into_const_with(|name| Ok::<_, ServerError>(self.variable(&name).unwrap_or(Value::Null)))
-            .map(Some)
+    /// The value of an argument, unless it was left out.
+    pub fn argument(&self, name: &str) -> Option<Value> {
+        let (_, value) = self.parts[0].arguments.iter().find(|(given, _)| given == name)?;
+        value_of(value, self.variables)
     }
 
-    fn variable(&self, name: &Name) -> Option<Value> {
-        if let Some(given) = self.ctx.query_env.variables.get(name) {
-            return Some(given.clone());
-        }
-        let definitions = &self.ctx.query_env.operation.node.variable_definitions;
-        let definition = definitions.iter().find(|definition| definition.node.name.node == *name)?;
-        definition.node.default_value().cloned()
+    /// All arguments that were given.
+    pub(crate) fn arguments(&self) -> Vec<(Name, Value)> {
+        let given = self.parts[0].arguments.iter();
+        given.filter_map(|(name, value)| Some((name.clone(), value_of(value, self.variables)?))).collect()
     }
+
+    /// What is selected below on an object of the given type, fields with one response key made one.
+    pub fn children(&self, type_name: &str) -> Vec<Selected<'a>> {
+        merged(self.parts.iter().flat_map(|part| part.children.iter()), type_name, self.variables)
+    }
+
+    /// The selections of one field below, under any of its response keys.
+    pub fn child(&self, name: &str) -> Option<Selected<'a>> {
+        let below = self.parts.iter().flat_map(|part| part.children.iter());
+        let parts: Vec<_> = below.filter(|child| child.name == name && child.is_in(self.variables)).collect();
+        (!parts.is_empty()).then_some(Selected { parts, variables: self.variables })
+    }
+}
+
+impl Selection {
+    fn is_in(&self, variables: &Variables) -> bool {
+        let excluded = |(excluding, value): &(bool, Syntactic)| {
+            value_of(value, variables) == Some(Value::Boolean(*excluding))
+        };
+        !self.switches.iter().any(excluded)
+    }
+}
+
+fn merged<'a>(
+    selections: impl Iterator<Item = &'a Selection>,
+    type_name: &str,
+    variables: &'a Variables,
+) -> Vec<Selected<'a>> {
+    let mut merged: Vec<Selected<'a>> = Vec::new();
+    for selection in selections {
+        let meant = selection.conditions.iter().all(|condition| condition == type_name || condition == "Node");
+        if !meant || !selection.is_in(variables) {
+            continue;
+        }
+        match merged.iter_mut().find(|other| other.key() == selection.key) {
+            Some(other) => other.parts.push(selection),
+            None => merged.push(Selected { parts: vec![selection], variables }),
+        }
+    }
+    merged
+}
+
+/// The value with variables put in; none when it is a variable that was not given.
+fn value_of(value: &Syntactic, variables: &Variables) -> Option<Value> {
+    if let Syntactic::Variable(name) = value {
+        return variables.get(name).cloned();
+    }
+    let known = |name: Name| Ok::<_, std::convert::Infallible>(variables.get(&name).cloned().unwrap_or(Value::Null));
+    value.clone().into_const_with(known).ok()
 }

@@ -87,9 +87,9 @@ impl<'a> Sql<'a> {
     }
 
     /// A JSON object of (key, value) members, in their order.
-    pub fn object(&self, members: &[(String, String)]) -> String {
+    pub fn object(&self, members: &[(&str, String)]) -> String {
         let function = if self.is_postgres() { "json_build_object" } else { "json_object" };
-        let chunk = |members: &[(String, String)]| {
+        let chunk = |members: &[(&str, String)]| {
             let mut call = format!("{function}(");
             for (index, (key, value)) in members.iter().enumerate() {
                 let _ = write!(call, "{}'{key}', {value}", if index == 0 { "" } else { ", " });

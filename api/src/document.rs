@@ -1,0 +1,143 @@
+//! Documents that are known: parsed, measured and validated once, then kept within a bound. A known document that only
+//! reads what the planner plans is run without the library.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::{ExecutableDocument, OperationType, Type};
+use async_graphql::{Name, Value, Variables};
+use planner::Selection;
+use quick_cache::sync::Cache;
+
+use crate::limits::{Limits, cost};
+use crate::query;
+use crate::request::Asked;
+use crate::types::Types;
+
+/// A document with the operation that was asked for.
+pub(crate) struct Document {
+    pub(crate) parsed: ExecutableDocument,
+    /// None where the name fits no operation, or none of several is named: the library says so.
+    pub(crate) operation: Option<Operation>,
+}
+
+/// One operation of a document.
+pub(crate) struct Operation {
+    pub(crate) kind: OperationType,
+    variables: Vec<Variable>,
+    pub(crate) roots: Vec<Selection>,
+    /// Whether the planner can run it by itself.
+    pub(crate) is_planned: bool,
+    /// Its root type's name.
+    root: &'static str,
+    /// What it costs with full pages wherever a variable sizes them.
+    most: u64,
+}
+
+struct Variable {
+    name: Name,
+    ty: Type,
+    default: Option<Value>,
+}
+
+impl Document {
+    /// Reads a document that was found to be within the limits.
+    pub(crate) fn read(parsed: ExecutableDocument, name: Option<&str>, types: &Types) -> Self {
+        let mut named = parsed.operations.iter();
+        let found = match name {
+            Some(name) => named.find(|(known, _)| known.map(Name::as_str) == Some(name)),
+            None => named.next().filter(|_| named.next().is_none()),
+        };
+        let operation = found.map(|(_, found)| {
+            let roots = Selection::roots(&found.node.selection_set.node, &parsed.fragments);
+            let root = match found.node.ty {
+                OperationType::Query => "Query",
+                OperationType::Mutation => "Mutation",
+                OperationType::Subscription => "Subscription",
+            };
+            let variables = found.node.variable_definitions.iter().map(|given| Variable {
+                name: given.node.name.node.clone(),
+                ty: given.node.var_type.node.clone(),
+                default: given.node.default_value.as_ref().map(|default| default.node.clone()),
+            });
+            Operation {
+                kind: found.node.ty,
+                variables: variables.collect(),
+                is_planned: found.node.ty == OperationType::Query
+                    && roots.iter().all(|root| query::is_planned(root.name())),
+                root,
+                most: cost(types, root, &roots, None),
+                roots,
+            }
+        });
+        Self { parsed, operation }
+    }
+}
+
+impl Operation {
+    /// Puts the defaults in. The library decides `@skip` and `@include` before it looks at them.
+    pub(crate) fn complete(&self, variables: &mut Variables) {
+        for variable in &self.variables {
+            if let Some(default) = &variable.default {
+                variables.entry(variable.name.clone()).or_insert_with(|| default.clone());
+            }
+        }
+    }
+
+    /// Whether every variable is there and of its type, so that nothing need be converted or complained of.
+    pub(crate) fn takes(&self, variables: &Variables, types: &Types) -> bool {
+        self.variables.iter().all(|variable| match variables.get(&variable.name) {
+            Some(value) => types.fits(value, &variable.ty),
+            None => variable.ty.nullable,
+        })
+    }
+
+    /// What it costs with these variables, unless it is affordable with any.
+    pub(crate) fn cost(&self, variables: &Variables, types: &Types, limits: &Limits) -> u64 {
+        if self.most <= limits.cost { self.most } else { cost(types, self.root, &self.roots, Some(variables)) }
+    }
+}
+
+/// The documents that are known to be valid, by text and operation name, within a bound of bytes.
+pub(crate) struct Known(Cache<Key, Arc<Document>, ByBytes>);
+
+type Key = (String, Option<String>);
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl quick_cache::Weighter<Key, Arc<Document>> for ByBytes {
+    fn weight(&self, key: &Key, _: &Arc<Document>) -> u64 {
+        // What is kept of a document takes some ten times its text.
+        (key.0.len() as u64 + 256) * 10
+    }
+}
+
+/// The usual length of a document, for the first guess at how many there will be.
+const USUAL: u64 = 20_000;
+
+/// A borrowed key.
+#[derive(Hash)]
+struct Text<'a>(&'a str, Option<&'a str>);
+
+impl quick_cache::Equivalent<Key> for Text<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0 == key.0 && self.1 == key.1.as_deref()
+    }
+}
+
+impl Known {
+    pub(crate) fn within(bytes: u64) -> Self {
+        let expected = usize::try_from(bytes / USUAL).unwrap_or(usize::MAX).max(1);
+        Self(Cache::with_weighter(expected, bytes, ByBytes))
+    }
+
+    pub(crate) fn get(&self, asked: &Asked) -> Option<Arc<Document>> {
+        self.0.get(&Text(asked.query.as_deref()?, asked.operation_name.as_deref()))
+    }
+
+    pub(crate) fn keep(&self, asked: &Asked, document: Arc<Document>) {
+        if let Some(text) = &asked.query {
+            self.0.insert((text.clone(), asked.operation_name.clone()), document);
+        }
+    }
+}

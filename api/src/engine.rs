@@ -1,0 +1,225 @@
+//! Answering a GraphQL request, whatever it came by. A document is measured, parsed and validated when it is first seen;
+//! from then on, reads go straight to the planner, and everything else through async-graphql. Whatever is out of the
+//! ordinary — an error, a variable to be converted, introspection — goes through async-graphql as well, so that there is
+//! one wording of it.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Error, Request as Execution, Response, Variables};
+use futures_util::future::try_join_all;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
+use planner::{Finishers, Selection};
+
+use crate::context::{Caller, Door, Policy, Request};
+use crate::document::{Document, Known, Operation};
+use crate::error::{Code, Refused, finish};
+use crate::limits::Limits;
+use crate::persisted::Persisted;
+use crate::query;
+use crate::request::Asked;
+use crate::schedule::next_occurrences;
+use crate::schema::{Ledger, schema, sdl};
+use crate::types::Types;
+
+/// What answers requests.
+pub(crate) struct Engine {
+    schema: Ledger,
+    types: Types,
+    limits: Limits,
+    introspection: bool,
+    known: Known,
+    persisted: Persisted,
+    door: Door,
+    finishers: Arc<Finishers>,
+}
+
+/// An answer.
+pub(crate) enum Answer {
+    /// The whole body, without errors.
+    Json(String),
+    /// What the library made, with its errors worded.
+    Response(Response),
+}
+
+/// How a request came, which decides what it may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// By a method that must not change anything.
+    Safe,
+    /// By any other.
+    Any,
+}
+
+/// A request that may be carried out.
+struct Ready {
+    document: Arc<Document>,
+    /// Whether the document was run before, and so is valid.
+    is_known: bool,
+    asked: Asked,
+}
+
+impl Engine {
+    pub(crate) fn new(door: Door, policy: &Policy) -> Self {
+        let mut finishers = Finishers::new();
+        finishers.insert("nextOccurrences", Box::new(next_occurrences(door.clock.clone(), door.occurrences.clone())));
+        Self {
+            schema: schema(policy.introspection),
+            types: Types::read(&sdl()),
+            limits: policy.limits.clone(),
+            introspection: policy.introspection,
+            known: Known::within(policy.limits.documents),
+            persisted: Persisted::new(policy.trusted_documents.clone()),
+            door,
+            finishers: Arc::new(finishers),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Answers a query or a mutation.
+    pub(crate) async fn answer(&self, asked: Asked, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
+        let ready = self.prepare(asked)?;
+        if manner == Manner::Safe && ready.changes() {
+            return Err(Refused::new(
+                Code::MethodNotAllowed,
+                "GET 只能查询，变更请用 POST",
+                "GET is for queries only: use POST",
+            ));
+        }
+        let time = self.limits.time;
+        tokio::time::timeout(time, self.carry_out(ready, caller)).await.map_err(|_| {
+            let seconds = time.as_secs();
+            Refused::new(
+                Code::Timeout,
+                format!("查询超过 {seconds} 秒，请缩小范围或减少字段"),
+                format!("the operation took more than {seconds} seconds: ask for less at once"),
+            )
+        })
+    }
+
+    /// Carries out any operation as a stream: one answer for a query or mutation, one for each event of a subscription.
+    pub(crate) fn stream(
+        self: &Arc<Self>,
+        asked: Asked,
+        caller: Caller,
+    ) -> Result<BoxStream<'static, Result<Answer, Refused>>, Refused> {
+        let ready = self.prepare(asked.clone())?;
+        let subscribes =
+            ready.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Subscription);
+        if !subscribes {
+            let engine = self.clone();
+            let once = async move { engine.answer(asked, Manner::Any, &caller).await };
+            return Ok(once.into_stream().boxed());
+        }
+        let events = self.schema.execute_stream(self.execution(&ready, &caller, false));
+        Ok(events.map(move |response| Ok(Answer::Response(worded(response, &caller)))).boxed())
+    }
+
+    /// Finds the document, within the limits, and completes the variables.
+    fn prepare(&self, mut asked: Asked) -> Result<Ready, Refused> {
+        self.persisted.resolve(&mut asked)?;
+        let known = self.known.get(&asked);
+        let is_known = known.is_some();
+        let document = match known {
+            Some(document) => document,
+            None => {
+                let text = asked.query.as_deref().unwrap_or_default();
+                self.limits.check_text(text)?;
+                let parsed = async_graphql::parser::parse_query(text).map_err(|error| {
+                    Refused::new(Code::ParseFailed, format!("查询无法解析：{error}"), error.to_string())
+                })?;
+                self.limits.check_document(&parsed, self.introspection)?;
+                Arc::new(Document::read(parsed, asked.operation_name.as_deref(), &self.types))
+            }
+        };
+        if let Some(operation) = &document.operation {
+            operation.complete(&mut asked.variables);
+            self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;
+        }
+        Ok(Ready { document, is_known, asked })
+    }
+
+    async fn carry_out(&self, ready: Ready, caller: &Caller) -> Answer {
+        if let Some(operation) = ready.document.operation.as_ref().filter(|operation| operation.is_planned)
+            && operation.takes(&ready.asked.variables, &self.types)
+            && (ready.is_known || self.validates(&ready, caller).await)
+            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, false)).await
+        {
+            return Answer::Json(json);
+        }
+        let response = self.schema.execute(self.execution(&ready, caller, false)).await;
+        if !ready.is_known && response.errors.is_empty() {
+            self.known.keep(&ready.asked, ready.document);
+        }
+        Answer::Response(worded(response, caller))
+    }
+
+    /// Has the library validate a document without reading anything, and keeps it when it is valid.
+    async fn validates(&self, ready: &Ready, caller: &Caller) -> bool {
+        let response = self.schema.execute(self.execution(ready, caller, true)).await;
+        let is_valid = response.errors.is_empty();
+        if is_valid {
+            self.known.keep(&ready.asked, ready.document.clone());
+        }
+        is_valid
+    }
+
+    fn execution(&self, ready: &Ready, caller: &Caller, rehearses: bool) -> Execution {
+        let mut execution = Execution::new("").variables(ready.asked.variables.clone());
+        execution.set_parsed_query(ready.document.parsed.clone());
+        if let Some(name) = &ready.asked.operation_name {
+            execution = execution.operation_name(name);
+        }
+        execution.data(self.request(caller, rehearses))
+    }
+
+    fn request(&self, caller: &Caller, rehearses: bool) -> Request {
+        Request {
+            db: self.door.db.clone(),
+            zone: self.door.zone,
+            now: (self.door.clock)(),
+            finishers: self.finishers.clone(),
+            language: caller.language,
+            rehearses,
+        }
+    }
+
+    /// The whole body, by one statement for each root field; none where anything is to be complained of.
+    async fn plan(&self, operation: &Operation, variables: &Variables, request: &Request) -> Option<String> {
+        let roots = Selection::with_all(&operation.roots, "Query", variables);
+        let mut planned = Vec::with_capacity(roots.len());
+        for root in &roots {
+            planned.push((root.key(), query::plan(root, request).ok()?));
+        }
+        let runs = planned.into_iter().map(async |(key, answer)| Ok::<_, Error>((key, answer.run(request).await?)));
+        let answers: Vec<(&str, String)> = try_join_all(runs).await.ok()?;
+        let length = answers.iter().map(|(key, json)| key.len() + json.len() + 4).sum::<usize>();
+        let mut body = String::with_capacity(length + 16);
+        body.push_str("{\"data\":{");
+        for (index, (key, json)) in answers.iter().enumerate() {
+            body.push_str(if index == 0 { "\"" } else { ",\"" });
+            body.push_str(key);
+            body.push_str("\":");
+            body.push_str(json);
+        }
+        body.push_str("}}");
+        Some(body)
+    }
+}
+
+impl Ready {
+    fn changes(&self) -> bool {
+        self.document.operation.as_ref().is_some_and(|operation| operation.kind != OperationType::Query)
+    }
+}
+
+fn worded(mut response: Response, caller: &Caller) -> Response {
+    for error in &mut response.errors {
+        finish(error, caller.language, &caller.request_id);
+    }
+    response
+}

@@ -1,0 +1,254 @@
+//! What one caller may ask for at once. A document is measured by its syntax, with its fragments spread and before the
+//! library walks it; its cost, fields times the rows of their pages, by the variables of each request.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_graphql::Value;
+use async_graphql::Variables;
+use async_graphql::parser::types::{ExecutableDocument, Selection as Syntax, SelectionSet};
+use planner::{DEFAULT_PAGE, MAX_PAGE, Selection};
+
+use crate::error::{Code, Refused};
+use crate::types::Types;
+
+/// How deep a document may nest before it is called a circle.
+const ABYSS: usize = 64;
+
+/// The limits; `config.default.toml` documents each.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a body.
+    pub body: usize,
+    /// Words and signs of a document.
+    pub tokens: usize,
+    /// Fields of a document, its fragments spread.
+    pub fields: usize,
+    /// Fields at an operation's root.
+    pub roots: usize,
+    /// Fields within fields.
+    pub depth: usize,
+    /// Fields under another name.
+    pub aliases: usize,
+    /// Directives of a document.
+    pub directives: usize,
+    /// Values that an operation may ask for: every field counts once for each row that its pages may hold.
+    pub cost: u64,
+    /// How long an operation may take.
+    pub time: Duration,
+    /// Operations of one body; fewer than two: batches are not taken.
+    pub batch: usize,
+    /// Requests of one address in a minute; zero: as many as it likes.
+    pub requests_per_minute: u32,
+    /// Subscriptions of one connection.
+    pub subscriptions: usize,
+    /// Bytes of known documents that are kept.
+    pub documents: u64,
+}
+
+/// What was counted in a document.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    fields: usize,
+    aliases: usize,
+    directives: usize,
+    depth: usize,
+    introspects: bool,
+}
+
+impl Size {
+    fn add(&mut self, part: Self, deeper: usize) {
+        self.fields = self.fields.saturating_add(part.fields);
+        self.aliases = self.aliases.saturating_add(part.aliases);
+        self.directives = self.directives.saturating_add(part.directives);
+        self.depth = self.depth.max(part.depth.saturating_add(deeper));
+        self.introspects |= part.introspects;
+    }
+}
+
+fn too_much(what_zh: &str, what_en: &str, most: u64) -> Refused {
+    Refused::new(
+        Code::TooComplex,
+        format!("{what_zh}超过 {most}，请拆分或缩小范围"),
+        format!("{what_en}: more than {most}; split the document or ask for less at once"),
+    )
+}
+
+impl Limits {
+    /// Refuses a text with more words and signs than may be.
+    pub(crate) fn check_text(&self, text: &str) -> Result<(), Refused> {
+        if tokens(text) > self.tokens {
+            return Err(too_much("查询的词元", "tokens of the document", self.tokens as u64));
+        }
+        Ok(())
+    }
+
+    /// Refuses a document that is larger than may be.
+    pub(crate) fn check_document(&self, document: &ExecutableDocument, introspection: bool) -> Result<(), Refused> {
+        let mut fragments = HashMap::new();
+        for (_, operation) in document.operations.iter() {
+            let set = &operation.node.selection_set.node;
+            let mut size = measure(set, document, &mut fragments, 0);
+            size.directives += operation.node.directives.len();
+            if size.introspects && !introspection {
+                return Err(Refused::new(
+                    Code::IntrospectionDisabled,
+                    "本服务不提供接口定义的自查询，请用 /schema.graphql 随版本发布的文件",
+                    "introspection is off here: use the schema file that is published with the release",
+                ));
+            }
+            let counted = [
+                (size.depth, self.depth, "嵌套层数", "depth"),
+                (size.fields, self.fields, "选取的字段", "fields"),
+                (set.items.len(), self.roots, "根字段", "root fields"),
+                (size.aliases, self.aliases, "别名", "aliases"),
+                (size.directives, self.directives, "指令", "directives"),
+            ];
+            for (counted, most, zh, en) in counted {
+                if counted > most {
+                    return Err(too_much(zh, en, most as u64));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses an operation that asks for too many values.
+    pub(crate) fn check_cost(&self, cost: u64) -> Result<(), Refused> {
+        if cost > self.cost {
+            return Err(too_much("查询所取的值", "values asked for, with full pages", self.cost));
+        }
+        Ok(())
+    }
+}
+
+/// What an operation costs: every field once for each row that the pages around it may hold. Without variables, every
+/// page that a variable sizes is a full one.
+pub(crate) fn cost(types: &Types, owner: &str, selections: &[Selection], variables: Option<&Variables>) -> u64 {
+    let of = |selection: &Selection| {
+        let ty = types.of_field(selection.condition().unwrap_or(owner), selection.name());
+        let below = cost(types, ty, selection.below(), variables);
+        let rows = if ty.ends_with("Connection") { rows(selection, variables) } else { 1 };
+        below.saturating_mul(rows).saturating_add(1)
+    };
+    selections.iter().map(of).fold(0, u64::saturating_add)
+}
+
+fn rows(selection: &Selection, variables: Option<&Variables>) -> u64 {
+    let size = |name| match (selection.given(name)?, variables) {
+        (given, Some(variables)) => match given.with(variables)? {
+            Value::Number(number) => Some(number.as_u64().unwrap_or(MAX_PAGE)),
+            _ => None,
+        },
+        (given, None) => match given.constant() {
+            Some(Value::Number(number)) => Some(number.as_u64().unwrap_or(MAX_PAGE)),
+            Some(_) => None,
+            None => Some(MAX_PAGE),
+        },
+    };
+    size("first").or_else(|| size("last")).unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE)
+}
+
+/// The size of a selection with its fragments spread; each fragment is measured once.
+fn measure<'d>(
+    set: &'d SelectionSet,
+    document: &'d ExecutableDocument,
+    fragments: &mut HashMap<&'d str, Size>,
+    depth: usize,
+) -> Size {
+    // Circles and abysses are not walked: they are beyond every limit.
+    if depth > ABYSS {
+        return Size { fields: usize::MAX, depth: usize::MAX, ..Size::default() };
+    }
+    let mut size = Size::default();
+    for item in &set.items {
+        size.directives = size.directives.saturating_add(item.node.directives().len());
+        match &item.node {
+            Syntax::Field(field) => {
+                size.fields = size.fields.saturating_add(1);
+                size.aliases = size.aliases.saturating_add(usize::from(field.node.alias.is_some()));
+                let name = field.node.name.node.as_str();
+                size.introspects |= matches!(name, "__schema" | "__type");
+                size.depth = size.depth.max(1);
+                size.add(measure(&field.node.selection_set.node, document, fragments, depth + 1), 1);
+            }
+            Syntax::InlineFragment(inline) => {
+                size.add(measure(&inline.node.selection_set.node, document, fragments, depth + 1), 0);
+            }
+            Syntax::FragmentSpread(spread) => {
+                let name = spread.node.fragment_name.node.as_str();
+                let known = fragments.get(name).copied();
+                let part = known.or_else(|| {
+                    let fragment = document.fragments.get(name)?;
+                    let part = measure(&fragment.node.selection_set.node, document, fragments, depth + 1);
+                    fragments.insert(name, part);
+                    Some(part)
+                });
+                size.add(part.unwrap_or_default(), 0);
+            }
+        }
+    }
+    size
+}
+
+/// How many words and signs a text has; strings and comments count as one and none.
+fn tokens(text: &str) -> usize {
+    let mut count = 0;
+    let mut rest = text.trim_start_matches(is_blank);
+    while let Some(letter) = rest.chars().next() {
+        let length = match letter {
+            '#' => {
+                rest = rest.split_once('\n').map_or("", |(_, after)| after).trim_start_matches(is_blank);
+                continue;
+            }
+            '"' => string(rest),
+            'a'..='z' | 'A'..='Z' | '_' | '0'..='9' | '-' => {
+                let word = |other: char| other.is_ascii_alphanumeric() || "_.+-".contains(other);
+                1 + rest[1..].find(|other| !word(other)).unwrap_or(rest.len() - 1)
+            }
+            '.' => rest.find(|other| other != '.').unwrap_or(rest.len()),
+            other => other.len_utf8(),
+        };
+        count += 1;
+        rest = rest[length..].trim_start_matches(is_blank);
+    }
+    count
+}
+
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() || letter == ',' || letter == '\u{feff}'
+}
+
+/// The length of the string that a text begins with.
+fn string(text: &str) -> usize {
+    let (fence, escape) = if text.starts_with("\"\"\"") { ("\"\"\"", "\\\"\"\"") } else { ("\"", "\\") };
+    let mut at = fence.len();
+    while at < text.len() {
+        let rest = &text[at..];
+        if rest.starts_with(escape) {
+            at += escape.len();
+            // What follows a single backslash belongs to it.
+            at += if escape.len() == 1 { text[at..].chars().next().map_or(0, char::len_utf8) } else { 0 };
+        } else if rest.starts_with(fence) {
+            return at + fence.len();
+        } else {
+            at += rest.chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tokens;
+
+    #[test]
+    fn tokens_are_words_and_signs() {
+        assert_eq!(tokens(""), 0);
+        assert_eq!(tokens("{ a }"), 3);
+        assert_eq!(tokens("query Q($x: Int! = -1.5) { a(b: \"c \\\" d\", e: [1, 2]) ...F } # comment\n"), 26);
+        assert_eq!(tokens("{ a(b: \"\"\"x \" \\\"\"\" y\"\"\") }"), 8);
+        assert_eq!(tokens("\"中"), 1);
+        assert_eq!(tokens("{一 二}"), 4);
+    }
+}

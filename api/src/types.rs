@@ -1,0 +1,94 @@
+//! The schema's types as documents are measured by, and as variables are checked against, before the planner runs a known
+//! document by itself.
+
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::Value;
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{BaseType, Type, TypeKind, TypeSystemDefinition};
+
+/// The types by name.
+#[derive(Default)]
+pub(crate) struct Types {
+    /// Of each object and interface: the name of each field's type.
+    fields: HashMap<String, HashMap<String, String>>,
+    inputs: HashMap<String, Vec<(String, Type, bool)>>,
+    enums: HashMap<String, HashSet<String>>,
+}
+
+impl Types {
+    /// Reads a schema; one that cannot be read knows no type, and then nothing fits.
+    pub(crate) fn read(sdl: &str) -> Self {
+        let mut types = Self::default();
+        let Ok(document) = parse_schema(sdl) else { return types };
+        for definition in document.definitions {
+            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let name = definition.node.name.node.to_string();
+            match definition.node.kind {
+                TypeKind::Object(async_graphql::parser::types::ObjectType { fields, .. })
+                | TypeKind::Interface(async_graphql::parser::types::InterfaceType { fields, .. }) => {
+                    let fields = fields.into_iter().map(|field| field.node);
+                    let named = fields.map(|field| (field.name.node.to_string(), base(&field.ty.node).to_owned()));
+                    types.fields.insert(name, named.collect());
+                }
+                TypeKind::InputObject(input) => {
+                    let members = input.fields.into_iter().map(|member| {
+                        let member = member.node;
+                        (member.name.node.to_string(), member.ty.node, member.default_value.is_some())
+                    });
+                    types.inputs.insert(name, members.collect());
+                }
+                TypeKind::Enum(listed) => {
+                    let values = listed.values.into_iter().map(|value| value.node.value.node.to_string());
+                    types.enums.insert(name, values.collect());
+                }
+                TypeKind::Scalar | TypeKind::Union(_) => {}
+            }
+        }
+        types
+    }
+
+    /// The name of the type of an object's field; empty for what is not of the schema, such as introspection.
+    pub(crate) fn of_field(&self, object: &str, field: &str) -> &str {
+        self.fields.get(object).and_then(|fields| fields.get(field)).map_or("", String::as_str)
+    }
+
+    /// Whether a value is of a type as it stands; what would have to be converted does not fit.
+    pub(crate) fn fits(&self, value: &Value, ty: &Type) -> bool {
+        match (value, &ty.base) {
+            (Value::Null, _) => ty.nullable,
+            (Value::List(list), BaseType::List(inner)) => list.iter().all(|one| self.fits(one, inner)),
+            (_, BaseType::List(_)) => false,
+            (value, BaseType::Named(name)) => self.fits_named(value, name),
+        }
+    }
+
+    fn fits_named(&self, value: &Value, name: &str) -> bool {
+        match (name, value) {
+            ("Boolean", Value::Boolean(_)) => true,
+            ("Int", Value::Number(number)) => number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
+            ("Float", Value::Number(_)) => true,
+            (_, Value::String(text)) => match self.enums.get(name) {
+                Some(values) => values.contains(text),
+                None => !matches!(name, "Boolean" | "Int" | "Float") && !self.inputs.contains_key(name),
+            },
+            (_, Value::Enum(text)) => self.enums.get(name).is_some_and(|values| values.contains(text.as_str())),
+            (_, Value::Object(given)) => self.inputs.get(name).is_some_and(|members| {
+                let known = given.keys().all(|key| members.iter().any(|(member, ..)| member == key.as_str()));
+                known
+                    && members.iter().all(|(member, ty, has_default)| match given.get(member.as_str()) {
+                        Some(value) => self.fits(value, ty),
+                        None => ty.nullable || *has_default,
+                    })
+            }),
+            _ => false,
+        }
+    }
+}
+
+fn base(ty: &Type) -> &str {
+    match &ty.base {
+        BaseType::Named(name) => name,
+        BaseType::List(inner) => base(inner),
+    }
+}
