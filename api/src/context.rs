@@ -62,6 +62,7 @@ pub(crate) struct Request {
     pub(crate) db: DatabaseConnection,
     pub(crate) zone: Tz,
     pub(crate) now: DateTime<Utc>,
+    pub(crate) clock: Clock,
     pub(crate) finishers: Arc<Finishers>,
     pub(crate) language: Language,
     /// Nothing is read: the document is only validated.
@@ -69,6 +70,11 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// The same request at the present time, for what goes on for long.
+    pub(crate) fn renewed(&self) -> Self {
+        Self { now: (self.clock)(), ..self.clone() }
+    }
+
     /// The local day of the request.
     pub(crate) fn today(&self) -> NaiveDate {
         ledger::calendar::local_day(self.now, self.zone)

@@ -12,6 +12,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use planner::{Finishers, Selection};
 
+use crate::change::Feed;
 use crate::context::{Caller, Door, Policy, Request};
 use crate::document::{Document, Known, Operation};
 use crate::error::{Code, Refused, finish};
@@ -32,6 +33,7 @@ pub(crate) struct Engine {
     known: Known,
     persisted: Persisted,
     door: Door,
+    feed: Feed,
     finishers: Arc<Finishers>,
 }
 
@@ -72,6 +74,7 @@ impl Engine {
             known: Known::within(policy.limits.documents),
             persisted: Persisted::new(policy.trusted_documents.clone()),
             door,
+            feed: Feed::default(),
             finishers: Arc::new(finishers),
         }
     }
@@ -105,6 +108,7 @@ impl Engine {
     pub(crate) fn stream(
         self: &Arc<Self>,
         asked: Asked,
+        manner: Manner,
         caller: Caller,
     ) -> Result<BoxStream<'static, Result<Answer, Refused>>, Refused> {
         let ready = self.prepare(asked.clone())?;
@@ -112,7 +116,7 @@ impl Engine {
             ready.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Subscription);
         if !subscribes {
             let engine = self.clone();
-            let once = async move { engine.answer(asked, Manner::Any, &caller).await };
+            let once = async move { engine.answer(asked, manner, &caller).await };
             return Ok(once.into_stream().boxed());
         }
         let events = self.schema.execute_stream(self.execution(&ready, &caller, false));
@@ -129,9 +133,7 @@ impl Engine {
             None => {
                 let text = asked.query.as_deref().unwrap_or_default();
                 self.limits.check_text(text)?;
-                let parsed = async_graphql::parser::parse_query(text).map_err(|error| {
-                    Refused::new(Code::ParseFailed, format!("查询无法解析：{error}"), error.to_string())
-                })?;
+                let parsed = async_graphql::parser::parse_query(text)?;
                 self.limits.check_document(&parsed, self.introspection)?;
                 Arc::new(Document::read(parsed, asked.operation_name.as_deref(), &self.types))
             }
@@ -174,7 +176,7 @@ impl Engine {
         if let Some(name) = &ready.asked.operation_name {
             execution = execution.operation_name(name);
         }
-        execution.data(self.request(caller, rehearses))
+        execution.data(self.request(caller, rehearses)).data(self.feed.clone())
     }
 
     fn request(&self, caller: &Caller, rehearses: bool) -> Request {
@@ -182,6 +184,7 @@ impl Engine {
             db: self.door.db.clone(),
             zone: self.door.zone,
             now: (self.door.clock)(),
+            clock: self.door.clock.clone(),
             finishers: self.finishers.clone(),
             language: caller.language,
             rehearses,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use async_graphql::{Error, ErrorExtensionValues, ServerError};
+use async_graphql::{Error, ErrorExtensionValues, Pos, ServerError};
 use planner::Bilingual;
 
 use crate::request::Language;
@@ -44,6 +44,8 @@ pub(crate) enum Code {
     PersistedQueryMismatch,
     /// Only registered documents are run here.
     DocumentNotTrusted,
+    /// A watcher fell too far behind.
+    Lagged,
     /// An argument is out of range or malformed.
     BadUserInput,
     /// Something failed inside; the log has it.
@@ -70,6 +72,7 @@ impl Code {
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::PersistedQueryMismatch => "PERSISTED_QUERY_MISMATCH",
             Self::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
+            Self::Lagged => "LAGGED",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::Internal => "INTERNAL_SERVER_ERROR",
         }
@@ -101,13 +104,25 @@ impl Code {
 pub(crate) struct Refused {
     pub(crate) code: Code,
     pub(crate) message: Bilingual,
+    /// Where in the document.
+    pub(crate) locations: Vec<Pos>,
     /// Seconds after which to try again, where that helps.
     pub(crate) retry_after: Option<u64>,
 }
 
 impl Refused {
     pub(crate) fn new(code: Code, zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { code, message: Bilingual::new(zh, en), retry_after: None }
+        Self { code, message: Bilingual::new(zh, en), locations: Vec::new(), retry_after: None }
+    }
+}
+
+impl From<async_graphql::parser::Error> for Refused {
+    fn from(error: async_graphql::parser::Error) -> Self {
+        let message = error.to_string();
+        // The library draws the place; its last line says what was expected there.
+        let what = message.rsplit("= ").next().unwrap_or(&message).trim();
+        let locations = error.positions().collect();
+        Self { locations, ..Self::new(Code::ParseFailed, format!("查询无法解析：{what}"), format!("syntax error: {what}")) }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt};
 
 use crate::context::{Caller, Door, Policy};
 use crate::engine::{Engine, Manner};
@@ -15,6 +16,7 @@ use crate::rate::Rate;
 use crate::request::{self, Asked, Language};
 use crate::response::{Media, body, refusal, refuse, respond, respond_all};
 use crate::schema::sdl;
+use crate::{events, websocket};
 
 /// Says whether the program is fit to serve, and why not.
 pub type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -41,6 +43,7 @@ pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web:
         config
             .app_data(served)
             .service(web::resource("/graphql").route(web::route().to(graphql)))
+            .route("/graphql/ws", web::get().to(websocket::connect))
             .route("/schema.graphql", web::get().to(schema_document))
             .route("/healthz", web::get().to(alive))
             .route("/readyz", web::get().to(ready_to_serve))
@@ -120,6 +123,14 @@ async fn answer(
             ));
         }
     };
+    if media == Media::Events {
+        // What is wrong with the document is told as an event: the protocol's clients look nowhere else.
+        let answers = match engine.stream(asked, manner, caller.clone()) {
+            Err(refused) if refused.code.is_of_graphql() => stream::iter([Err(refused)]).boxed(),
+            answers => answers?,
+        };
+        return Ok(events::respond(answers, caller.clone()));
+    }
     Ok(respond(engine.answer(asked, manner, caller).await?, media))
 }
 
@@ -147,6 +158,16 @@ impl Served {
     /// Refuses those who come to the wrong host, or too often.
     pub(crate) fn admit(&self, request: &HttpRequest, caller: &Caller) -> Result<(), Refused> {
         request::of_known_host(request, self.policy.hosts.as_deref())?;
+        self.admit_again(caller)
+    }
+
+    /// Refuses those who ask too often on a connection that they have.
+    pub(crate) fn admit_again(&self, caller: &Caller) -> Result<(), Refused> {
         self.rate.check(caller.address)
+    }
+
+    /// Refuses pages from elsewhere: browsers let any page open a connection, and send no preflight.
+    pub(crate) fn of_known_origin(&self, request: &HttpRequest) -> Result<(), Refused> {
+        request::of_known_origin(request, &self.policy.origins)
     }
 }

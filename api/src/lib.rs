@@ -2,12 +2,14 @@
 //! one file with its type, its filter, its order and what is done to it.
 
 mod assignment;
+mod change;
 mod check;
 mod context;
 mod deadline;
 mod document;
 mod engine;
 mod error;
+mod events;
 mod filter;
 mod graphiql;
 mod http;
@@ -31,6 +33,7 @@ mod schema;
 mod statistics;
 mod types;
 mod unit;
+mod websocket;
 
 pub use context::{Clock, Door, Occurrences, Policy};
 pub use http::{Probe, routes};

@@ -292,6 +292,11 @@ fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Res
         .map_err(|refusal| coded(Code::BadUserInput, refusal.0))
 }
 
+/// Reads a root of the caller's own making.
+pub(crate) async fn read_root(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<String, Error> {
+    Plan::Statement(statement(root, selection, request)?).run(request).await
+}
+
 /// Reads what a mutation has written, as its payload's field asks for it; none when it does not ask.
 pub(crate) async fn read_back<N: Noun>(
     ctx: &Context<'_>,
@@ -301,6 +306,6 @@ pub(crate) async fn read_back<N: Noun>(
     let payload = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
     let Some(selection) = payload.with(&ctx.query_env.variables).child(payload_field) else { return Ok(None) };
     let request = ctx.data::<Request>()?;
-    let statement = statement(Root::One(N::table(), "id", key.clone()), &selection, request)?;
-    Ok(Some(Planned::new(Plan::Statement(statement).run(request).await?)))
+    let root = Root::One(N::table(), "id", key.clone());
+    Ok(Some(Planned::new(read_root(root, &selection, request).await?)))
 }

@@ -231,6 +231,18 @@ pub(crate) fn of_known_host(request: &HttpRequest, hosts: Option<&[String]>) -> 
     Err(Refused::new(Code::Forbidden, "本程序只接受发往本机的请求", "requests for this host are not served here"))
 }
 
+/// Refuses a request that a page of another origin makes, unless that origin may.
+pub(crate) fn of_known_origin(request: &HttpRequest, origins: &[String]) -> Result<(), Refused> {
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let own = origin.split_once("://").is_some_and(|(_, authority)| authority == host);
+    if own || origins.iter().any(|known| known == origin) {
+        return Ok(());
+    }
+    Err(Refused::new(Code::Forbidden, "不接受其他网站的页面发起的连接", "pages of this origin may not connect"))
+}
+
 /// Where a request comes from: the peer, or, where the peer is a proxy of ours, the last address in `X-Forwarded-For`
 /// that is none.
 pub(crate) fn address(request: &HttpRequest, proxies: &[IpAddr]) -> Option<IpAddr> {

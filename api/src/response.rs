@@ -69,11 +69,19 @@ pub(crate) fn refuse(refused: &Refused, media: Media, caller: &Caller) -> HttpRe
 
 /// The body of a refusal: errors without data.
 pub(crate) fn refusal(refused: &Refused, caller: &Caller) -> String {
-    json!({ "errors": [{
+    json!({ "errors": errors(refused, caller) }).to_string()
+}
+
+/// The errors of a refusal.
+pub(crate) fn errors(refused: &Refused, caller: &Caller) -> serde_json::Value {
+    let mut error = json!({
         "message": caller.language.of(&refused.message),
         "extensions": { "code": refused.code.as_str(), "requestId": caller.request_id },
-    }] })
-    .to_string()
+    });
+    if !refused.locations.is_empty() {
+        error["locations"] = json!(refused.locations);
+    }
+    json!([error])
 }
 
 /// Answers a request that was carried out.

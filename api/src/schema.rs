@@ -1,8 +1,9 @@
 //! The schema: the roots put together.
 
-use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
 use crate::assignment::AssignmentMutation;
+use crate::change::LedgerSubscription;
 use crate::query::Reads;
 use crate::statistics::StatisticsQuery;
 
@@ -14,10 +15,10 @@ pub(crate) struct Query(Reads, StatisticsQuery);
 #[derive(MergedObject, Default)]
 pub(crate) struct Mutation(AssignmentMutation);
 
-pub(crate) type Ledger = Schema<Query, Mutation, EmptySubscription>;
+pub(crate) type Ledger = Schema<Query, Mutation, LedgerSubscription>;
 
-fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+fn builder() -> SchemaBuilder<Query, Mutation, LedgerSubscription> {
+    Schema::build(Query::default(), Mutation::default(), LedgerSubscription)
 }
 
 /// The schema, which shows itself and suggests names only with `introspection`.

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod assignment;
+pub mod change;
 pub mod check;
 pub mod check_plan;
 pub mod inspection_round;

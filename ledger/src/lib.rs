@@ -3,6 +3,7 @@
 //! what (`reminder`) and write the outbox. Knows no HTTP, no cron, no SMTP; `now` is always an argument.
 
 pub mod calendar;
+pub mod change;
 pub mod concern;
 pub mod database;
 pub mod deadline;

@@ -7,6 +7,7 @@ use entity::{assignment, measure, problem, progress_report, quantity};
 use planner::Bilingual;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DatabaseTransaction, EntityTrait, QuerySelect};
 
+use crate::change::{self, ChangeKind, Changed};
 use crate::roll_up::{self, Touched};
 use crate::workflow::{self, Step};
 use crate::{Result, calendar, database};
@@ -112,6 +113,7 @@ pub async fn report(
     if !report.quantities.is_empty() {
         quantity::Entity::insert_many(quantities).exec_without_returning(&transaction).await?;
     }
+    let measure = there.measure_id;
     let (done, target) = (there.quantity_done, there.quantity_target);
     let mut moved: assignment::ActiveModel = there.into();
     moved.status = Set(status);
@@ -124,6 +126,8 @@ pub async fn report(
     moved.updated_at = Set(now);
     moved.update(&transaction).await?;
     roll_up::problems(&transaction, &Touched { problems: vec![problem] }, now).await?;
+    let changed = Changed { problem, measure: Some(measure), assignment: Some(id) };
+    change::note(&transaction, ChangeKind::ProgressReported, &[changed], now).await?;
     transaction.commit().await?;
     Ok(Ok(id))
 }

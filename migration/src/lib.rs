@@ -2,6 +2,7 @@
 //! newest step, alone, whatever number of replicas start at once.
 
 mod m20261121_000001_ledger;
+mod m20261122_000001_change;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -16,7 +17,7 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_ledger::Migration)]
+        vec![Box::new(m20261121_000001_ledger::Migration), Box::new(m20261122_000001_change::Migration)]
     }
 }
 

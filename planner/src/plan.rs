@@ -20,6 +20,8 @@ pub enum Root<'a> {
     Many(&'a Table, PageArguments),
     /// All rows, in their default order.
     List(&'a Table),
+    /// The rows that satisfy a condition, in their default order.
+    Where(&'a Table, Condition),
     /// The row that a column finds, or none.
     One(&'a Table, &'static str, Value),
 }
@@ -62,7 +64,8 @@ pub fn plan(
     let mut planner = Planner { sql: Sql::new(backend, facts), path: Vec::new(), finishes: Vec::new() };
     let expression = match root {
         Root::Many(table, arguments) => planner.connection(table, selection, arguments, None)?,
-        Root::List(table) => planner.list(table, selection, None)?,
+        Root::List(table) => planner.list(table, selection, None, &Condition::always())?,
+        Root::Where(table, condition) => planner.list(table, selection, None, &condition)?,
         Root::One(table, column, key) => {
             let alias = planner.sql.alias();
             let key = planner.sql.bind(key);
@@ -130,7 +133,7 @@ impl Planner<'_> {
                 self.one(other(), &key, child)?
             }
             Kind::List(other, link) => {
-                let list = self.list(other(), child, Some((alias, *link)))?;
+                let list = self.list(other(), child, Some((alias, *link)), &Condition::always())?;
                 self.sql.json(&list)
             }
             Kind::Many(other, link, arguments) => {
@@ -148,7 +151,13 @@ impl Planner<'_> {
     }
 
     /// A plain list, in the noun's own order.
-    fn list(&mut self, table: &Table, selection: &Selected<'_>, owner: Owner<'_>) -> Result<String, Refusal> {
+    fn list(
+        &mut self,
+        table: &Table,
+        selection: &Selected<'_>,
+        owner: Owner<'_>,
+        condition: &Condition,
+    ) -> Result<String, Refusal> {
         let alias = self.sql.alias();
         self.path.push(Segment::Each);
         let object = self.object(table, &alias, selection);
@@ -159,7 +168,10 @@ impl Planner<'_> {
             .iter()
             .map(|key| format!("{}{}", Sql::on(key.expression, &alias), direction(key.descending)))
             .collect();
-        let (from, conditions) = self.belonging(table, &alias, owner, None);
+        let (from, mut conditions) = self.belonging(table, &alias, owner, None);
+        if !condition.is_always() {
+            conditions.push(condition.to_sql(&mut self.sql, &alias));
+        }
         let array = self.sql.array(&object?, &order.join(", "), None);
         Ok(format!("(SELECT {array} FROM {from}{})", wherever(&conditions)))
     }

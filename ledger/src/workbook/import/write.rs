@@ -11,6 +11,7 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{PartyRow, Resolved, Row, Writer};
+use crate::change::{self, ChangeKind, Changed};
 use crate::concern::{self, Concern};
 use crate::deadline::{Columns, Deadline};
 use crate::roll_up::{self, Touched};
@@ -41,8 +42,19 @@ impl Writer<'_> {
         self.concerns(&problems, &measures, &answered).await?;
         let touched = Touched { problems: problems.models().map(|problem| problem.id).collect() };
         roll_up::problems(self.db, &touched, self.import.now).await?;
+        self.note(&touched).await?;
         (self.import.progress)(total, total);
         Ok(())
+    }
+
+    /// Notes the import's problems as changed, unless everything was there already.
+    async fn note(&self, touched: &Touched) -> Result<()> {
+        if self.summary.changes_nothing() {
+            return Ok(());
+        }
+        let whole = |problem: &i64| Changed { problem: *problem, measure: None, assignment: None };
+        let changed: Vec<Changed> = touched.problems.iter().map(whole).collect();
+        change::note(self.db, ChangeKind::Imported, &changed, self.import.now).await
     }
 
     async fn problems(&mut self, rows: &[Row<'_>]) -> Result<Problems> {

@@ -1,0 +1,173 @@
+//! What changes in the ledger, live: one reader of the feed for each process, while anybody watches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{Context, Enum, Error, ID, Subscription};
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, Stream, StreamExt};
+use ledger::change::Place;
+use planner::{Bilingual, Condition, Kind, Noun, Planned, Root, Selection, SortKey, SortType, noun};
+use sea_orm::{DatabaseConnection, Value};
+use serde_json::value::RawValue;
+use tokio::sync::{Mutex, broadcast};
+
+use crate::assignment::Assignment;
+use crate::context::Request;
+use crate::error::{Code, coded};
+use crate::measure::Measure;
+use crate::problem::Problem;
+use crate::query;
+use crate::region::Region;
+
+/// How often the feed is read while somebody watches.
+const PULSE: Duration = Duration::from_millis(250);
+/// How many batches a watcher may fall behind before it is told to load anew.
+const BACKLOG: usize = 256;
+
+/// What happened to a problem, a measure or an assignment.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "ledger::change::ChangeKind")]
+pub(crate) enum ChangeKind {
+    /// An imported ledger wrote the problem, or something below it.
+    Imported,
+    /// Progress was reported on the assignment.
+    ProgressReported,
+}
+
+noun! {
+    /// A change of the ledger.
+    pub(crate) LedgerChange from "change" {
+        order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
+        total: None
+    }
+    /// What happened.
+    kind: ChangeKind = Kind::Column("kind");
+    /// When.
+    at: DateTime<Utc> = Kind::Column("at");
+    /// The problem that it happened to, or below which.
+    problem: Option<Problem> = Kind::One(<Problem as Noun>::table, "problem_id");
+    /// The measure, where it happened to one.
+    measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
+    /// The assignment, where it happened to one.
+    assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
+}
+
+/// Inside the region `{}`: where the assignment is answered; without one, where the measure, or the problem, concerns.
+const WITHIN: &str = "CASE \
+    WHEN {t}.assignment_id IS NOT NULL THEN EXISTS (SELECT 1 FROM assignment a JOIN region r ON r.id = a.region_id \
+        JOIN region top ON substr(r.path, 1, length(top.path)) = top.path WHERE a.id = {t}.assignment_id AND top.id = {}) \
+    WHEN {t}.measure_id IS NOT NULL THEN EXISTS (SELECT 1 FROM measure_region l \
+        WHERE l.measure_id = {t}.measure_id AND l.region_id = {}) \
+    ELSE EXISTS (SELECT 1 FROM problem_region l WHERE l.problem_id = {t}.problem_id AND l.region_id = {}) END";
+
+/// Numbers of changes, in their order.
+type Batch = Arc<[i64]>;
+
+/// The one reader of the feed, which hands what it finds to all who watch.
+#[derive(Clone, Default)]
+pub(crate) struct Feed(Arc<Mutex<Option<broadcast::Sender<Batch>>>>);
+
+impl Feed {
+    /// Begins to watch; the reader starts with the first watcher and ends after the last.
+    async fn watch(&self, db: &DatabaseConnection) -> ledger::Result<broadcast::Receiver<Batch>> {
+        let mut reader = self.0.lock().await;
+        if let Some(sender) = reader.as_ref() {
+            return Ok(sender.subscribe());
+        }
+        let place = Place::end(db).await?;
+        let (sender, receiver) = broadcast::channel(BACKLOG);
+        *reader = Some(sender.clone());
+        tokio::spawn(read_on(self.clone(), db.clone(), place, sender));
+        Ok(receiver)
+    }
+}
+
+async fn read_on(feed: Feed, db: DatabaseConnection, mut place: Place, sender: broadcast::Sender<Batch>) {
+    loop {
+        tokio::time::sleep(PULSE).await;
+        {
+            let mut reader = feed.0.lock().await;
+            if sender.receiver_count() == 0 {
+                *reader = None;
+                return;
+            }
+        }
+        match place.next(&db).await {
+            // Nobody may be left to hear it; the next round sees that.
+            Ok(found) if !found.is_empty() => drop(sender.send(found.into())),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the feed of changes could not be read; trying again"),
+        }
+    }
+}
+
+/// What can be watched.
+#[derive(Default)]
+pub(crate) struct LedgerSubscription;
+
+#[Subscription]
+impl LedgerSubscription {
+    /// Whatever changes in the ledger from now on, at most half a second later. A watcher that falls too far behind gets
+    /// the error LAGGED and should load its screen anew and watch again.
+    async fn ledger_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only what concerns this region or one below it; everything without.")] within: Option<ID>,
+    ) -> Result<impl Stream<Item = Result<Planned<LedgerChange>, Error>> + use<>, Error> {
+        let watch = Watch {
+            selection: Selection::read(&ctx.item.node, &ctx.query_env.fragments),
+            variables: ctx.query_env.variables.clone(),
+            request: ctx.data::<Request>()?.clone(),
+            within: within.map(|id| <Region as Noun>::table().key(&id)),
+        };
+        let feed = ctx.data::<Feed>()?;
+        let receiver = feed.watch(&watch.request.db).await.map_err(|failure| crate::error::masked(&failure))?;
+        let batches = stream::unfold(Some((watch, receiver)), async |state| {
+            let (watch, mut receiver) = state?;
+            match receiver.recv().await {
+                Ok(batch) => Some((watch.show(&batch).await, Some((watch, receiver)))),
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    let message = Bilingual::new("推送积压过多，请重新载入后再订阅", "too far behind: load anew and watch again");
+                    Some((vec![Err(coded(Code::Lagged, message))], None))
+                }
+                Err(broadcast::error::RecvError::Closed) => None,
+            }
+        });
+        Ok(batches.map(stream::iter).flatten())
+    }
+}
+
+/// What one watcher wants to see.
+struct Watch {
+    selection: Selection,
+    variables: async_graphql::Variables,
+    request: Request,
+    /// The region; `Some(None)` is an id of nothing that can concern anything.
+    within: Option<Option<Value>>,
+}
+
+impl Watch {
+    /// The changes of a batch that the watcher may and wants to see, by one statement.
+    async fn show(&self, batch: &[i64]) -> Vec<Result<Planned<LedgerChange>, Error>> {
+        match self.read(batch).await {
+            Ok(changes) => changes.into_iter().map(|json| Ok(Planned::new(json))).collect(),
+            Err(error) => vec![Err(error)],
+        }
+    }
+
+    async fn read(&self, batch: &[i64]) -> Result<Vec<String>, Error> {
+        let mut condition = Condition::In("id", batch.iter().map(|id| (*id).into()).collect());
+        if let Some(region) = &self.within {
+            condition = condition.and(match region {
+                Some(key) => Condition::Matches(WITHIN, key.clone()),
+                None => Condition::never(),
+            });
+        }
+        let request = self.request.renewed();
+        let root = Root::Where(<LedgerChange as Noun>::table(), condition);
+        let json = query::read_root(root, &self.selection.with(&self.variables), &request).await?;
+        let changes: Vec<Box<RawValue>> = serde_json::from_str(&json).map_err(|error| crate::error::masked(&error))?;
+        Ok(changes.into_iter().map(|change| change.get().to_owned()).collect())
+    }
+}

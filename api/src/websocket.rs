@@ -1,0 +1,231 @@
+//! The graphql-transport-ws protocol: many operations over one connection, each with an id of the client's choosing, and
+//! a close code for every way to get it wrong.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session};
+use futures_util::StreamExt;
+use futures_util::stream::{AbortHandle, BoxStream, SelectAll, abortable};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, interval_at, sleep_until};
+
+use crate::context::Caller;
+use crate::engine::{Answer, Manner};
+use crate::error::{Code, Refused};
+use crate::http::Served;
+use crate::request::Asked;
+use crate::response::{Media, body, errors, refusal, refuse};
+
+/// The protocol's name, as both sides say it in the handshake.
+const PROTOCOL: &str = "graphql-transport-ws";
+/// How long a client may take to introduce itself.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a silent client is asked whether it is there; after two questions without a word it is not.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// Why a connection is closed: the protocol's code and words.
+struct Closed(u16, String);
+
+impl Closed {
+    /// The words have to fit into a control frame.
+    fn malformed(why: &str) -> Self {
+        Self(4400, why[..why.floor_char_boundary(120)].to_owned())
+    }
+}
+
+/// What a client says.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said {
+    ConnectionInit,
+    Ping,
+    Pong,
+    Subscribe { id: String, payload: Value },
+    Complete { id: String },
+}
+
+/// What an operation gives: an answer, or (none) its end.
+type Given = (String, Option<Result<Answer, Refused>>);
+
+/// `GET /graphql/ws`.
+pub(crate) async fn connect(
+    request: HttpRequest,
+    payload: web::Payload,
+    served: web::Data<Served>,
+) -> actix_web::Result<HttpResponse> {
+    let caller = served.caller(&request);
+    if let Err(refused) = served.admit(&request, &caller).and_then(|()| served.of_known_origin(&request)) {
+        return Ok(refuse(&refused, Media::GraphQl, &caller));
+    }
+    let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|offer| offer.to_str().ok());
+    let speaks = offered.flat_map(|offer| offer.split(',')).any(|protocol| protocol.trim() == PROTOCOL);
+    let (response, session, messages) = actix_ws::handle_with_protocols(&request, payload, &[PROTOCOL])?;
+    let most = served.engine.limits().body;
+    let messages = messages.max_frame_size(most).aggregate_continuations().max_continuation_size(most);
+    let mut connection = Connection {
+        served,
+        caller,
+        session,
+        is_acknowledged: false,
+        running: HashMap::new(),
+        answers: SelectAll::new(),
+    };
+    actix_web::rt::spawn(async move {
+        let ended = if speaks {
+            connection.talk(messages).await
+        } else {
+            Err(Closed(4406, "Subprotocol not acceptable".to_owned()))
+        };
+        let reason = match ended {
+            Ok(()) => None,
+            Err(Closed(code, why)) => {
+                Some(CloseReason { code: CloseCode::from(code), description: Some(why) })
+            }
+        };
+        // The client may be gone already.
+        let _ = connection.session.close(reason).await;
+    });
+    Ok(response)
+}
+
+struct Connection {
+    served: web::Data<Served>,
+    caller: Caller,
+    session: Session,
+    is_acknowledged: bool,
+    running: HashMap<String, AbortHandle>,
+    answers: SelectAll<BoxStream<'static, Given>>,
+}
+
+impl Connection {
+    /// Talks until either side has had enough.
+    async fn talk(&mut self, mut messages: actix_ws::AggregatedMessageStream) -> Result<(), Closed> {
+        let introduction = sleep_until(Instant::now() + PATIENCE);
+        tokio::pin!(introduction);
+        let mut pulse = interval_at(Instant::now() + QUIET, QUIET);
+        let mut unanswered = 0;
+        loop {
+            tokio::select! {
+                message = messages.recv() => {
+                    unanswered = 0;
+                    match message {
+                        None | Some(Ok(AggregatedMessage::Close(_))) => return Ok(()),
+                        Some(Ok(AggregatedMessage::Text(text))) => self.hear(&text).await?,
+                        Some(Ok(AggregatedMessage::Binary(_))) => {
+                            return Err(Closed::malformed("Only text messages are understood"));
+                        }
+                        Some(Ok(AggregatedMessage::Ping(bytes))) => {
+                            if self.session.pong(&bytes).await.is_err() {
+                                return Ok(());
+                            }
+                        }
+                        Some(Ok(AggregatedMessage::Pong(_))) => {}
+                        Some(Err(error)) => return Err(Closed::malformed(&error.to_string())),
+                    }
+                }
+                Some((id, given)) = self.answers.next(), if !self.answers.is_empty() => self.pass_on(id, given).await?,
+                () = &mut introduction, if !self.is_acknowledged => {
+                    return Err(Closed(4408, "Connection initialisation timeout".to_owned()));
+                }
+                _ = pulse.tick() => {
+                    unanswered += 1;
+                    if unanswered > 2 || self.session.ping(b"").await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn hear(&mut self, text: &str) -> Result<(), Closed> {
+        let said: Said =
+            serde_json::from_str(text).map_err(|error| Closed::malformed(&format!("Invalid message: {error}")))?;
+        match said {
+            Said::ConnectionInit if self.is_acknowledged => {
+                Err(Closed(4429, "Too many initialisation requests".to_owned()))
+            }
+            Said::ConnectionInit => {
+                self.is_acknowledged = true;
+                self.say(&json!({ "type": "connection_ack" }).to_string()).await
+            }
+            Said::Ping => self.say(&json!({ "type": "pong" }).to_string()).await,
+            Said::Pong => Ok(()),
+            Said::Subscribe { .. } if !self.is_acknowledged => Err(Closed(4401, "Unauthorized".to_owned())),
+            Said::Subscribe { id, payload } => self.begin(id, &payload).await,
+            Said::Complete { id } => {
+                if let Some(handle) = self.running.remove(&id) {
+                    handle.abort();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn begin(&mut self, id: String, payload: &Value) -> Result<(), Closed> {
+        if self.running.contains_key(&id) {
+            return Err(Closed(4409, format!("Subscriber for {} already exists", &id[..id.floor_char_boundary(80)])));
+        }
+        match self.operation(payload) {
+            Ok(answers) => {
+                let (answers, handle) = abortable(answers);
+                self.running.insert(id.clone(), handle);
+                let end = id.clone();
+                let given = answers.map(move |answer| (id.clone(), Some(answer)));
+                let end = futures_util::stream::once(async move { (end, None) });
+                self.answers.push(given.chain(end).boxed());
+                Ok(())
+            }
+            Err(refused) => {
+                let errors = errors(&refused, &self.caller);
+                self.say(&json!({ "type": "error", "id": id, "payload": errors }).to_string()).await
+            }
+        }
+    }
+
+    fn operation(&self, payload: &Value) -> Result<BoxStream<'static, Result<Answer, Refused>>, Refused> {
+        self.served.admit_again(&self.caller)?;
+        let most = self.served.engine.limits().subscriptions;
+        if self.running.len() >= most {
+            return Err(Refused::new(
+                Code::TooComplex,
+                format!("一个连接最多同时 {most} 个订阅"),
+                format!("at most {most} operations at once on one connection"),
+            ));
+        }
+        self.served.engine.stream(Asked::read(payload.to_string().as_bytes())?, Manner::Any, self.caller.clone())
+    }
+
+    async fn pass_on(&mut self, id: String, given: Option<Result<Answer, Refused>>) -> Result<(), Closed> {
+        // What the client has ended is over, whatever was still under way.
+        if !self.running.contains_key(&id) {
+            return Ok(());
+        }
+        let Some(answer) = given else {
+            self.running.remove(&id);
+            return self.say(&json!({ "type": "complete", "id": id }).to_string()).await;
+        };
+        let (payload, of_request) = match answer {
+            Ok(answer) => body(answer),
+            Err(refused) => (refusal(&refused, &self.caller), true),
+        };
+        let id_json = Value::from(id.as_str());
+        if !of_request {
+            return self.say(&format!("{{\"type\":\"next\",\"id\":{id_json},\"payload\":{payload}}}")).await;
+        }
+        if let Some(handle) = self.running.remove(&id) {
+            handle.abort();
+        }
+        let payload: Value = serde_json::from_str(&payload).map_err(|_| Closed(4500, "Internal server error".to_owned()))?;
+        self.say(&json!({ "type": "error", "id": id, "payload": payload["errors"] }).to_string()).await
+    }
+
+    /// Says something; a client that is gone ends the talk in the next round.
+    async fn say(&mut self, text: &str) -> Result<(), Closed> {
+        let _ = self.session.text(text.to_owned()).await;
+        Ok(())
+    }
+}
