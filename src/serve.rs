@@ -112,10 +112,10 @@ fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) ->
             .wrap(Condition::new(!origins.is_empty(), cross_origin(&origins)))
             .configure(routes.clone())
     })
-        .disable_signals()
-        .shutdown_timeout(HTTP_GRACE.as_secs())
-        .bind(settings.listen)
-        .map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?;
+    .disable_signals()
+    .shutdown_timeout(HTTP_GRACE.as_secs())
+    .bind(settings.listen)
+    .map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?;
     Ok(server.run())
 }
 
@@ -123,7 +123,13 @@ fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) ->
 fn cross_origin(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods([Method::GET, Method::POST])
-        .allowed_headers([ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("x-request-id")])
+        .allowed_headers([
+            ACCEPT,
+            ACCEPT_LANGUAGE,
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            HeaderName::from_static("x-request-id"),
+        ])
         .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
         .max_age(3_600);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))

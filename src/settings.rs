@@ -218,8 +218,8 @@ impl Settings {
         }
         let bad = |why: String| Failure::Usage(format!("trusted_documents：{} {why}", file.display()));
         let text = std::fs::read_to_string(file).map_err(|error| bad(format!("无法读取：{error}")))?;
-        let documents: HashMap<String, String> = serde_json::from_str(&text)
-            .map_err(|_| bad("应为 JSON 对象：{\"<sha256>\": \"query …\"}".to_owned()))?;
+        let documents: HashMap<String, String> =
+            serde_json::from_str(&text).map_err(|_| bad("应为 JSON 对象：{\"<sha256>\": \"query …\"}".to_owned()))?;
         Ok(Some(documents.into_values().collect()))
     }
 

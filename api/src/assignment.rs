@@ -1,21 +1,22 @@
 //! Assignments (责任分解): their type, and reporting on them.
 
-use crate::scalar::Date;
+use crate::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
-use planner::{Condition, Connection, Kind, Link, Noun, Planned, SortKey, SortType, Sql, noun};
+use planner::{
+    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, Planned, SortKey, SortType, Sql, noun,
+};
 use sea_orm::{ActiveEnum, Value};
 
-use crate::check::Check;
+use crate::check::{Check, CheckFilter};
 use crate::context::Request;
 use crate::deadline::Pace;
 use crate::error;
-use crate::filter::{IdFilter, RegionFilter, filter};
-use crate::measure::Measure;
-use crate::order::order;
-use crate::progress_report::ProgressReport;
+use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, filter};
+use crate::measure::{Measure, MeasureFilter};
+use crate::order::{REGION, order};
+use crate::progress_report::{ProgressReport, ProgressReportFilter};
 use crate::query;
-use crate::unit::Unit;
+use crate::unit::{Unit, UnitFilter};
 
 /// The workflow of an assignment, and its roll-up on measures and problems.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -63,6 +64,44 @@ fn latest_report(_: &mut Sql<'_>, assignment: &str) -> String {
     )
 }
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("STATUS", "The workflow state.", "{t}.status"),
+    Dimension {
+        name: "UNIT",
+        description: "The answering body.",
+        key: "{t}.unit_id",
+        of: Some(("unit", "SELECT name FROM unit WHERE id = {}")),
+    },
+    REGION,
+];
+
+const FIGURES: &[Figure] = &[
+    Figure {
+        name: "completedOn",
+        description: "When they were completed.",
+        expression: "{t}.completed_on",
+        kind: FigureKind::Date,
+    },
+    Figure {
+        name: "quantityDone",
+        description: "How much is done, by the first quantity of each; add up like with like.",
+        expression: "{t}.quantity_done",
+        kind: FigureKind::Number,
+    },
+    Figure {
+        name: "quantityTarget",
+        description: "How much is to be done, by the first quantity of each.",
+        expression: "{t}.quantity_target",
+        kind: FigureKind::Number,
+    },
+    Figure {
+        name: "updatedAt",
+        description: "When they last changed.",
+        expression: "{t}.updated_at",
+        kind: FigureKind::Moment,
+    },
+];
+
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 noun! {
@@ -71,7 +110,9 @@ noun! {
         order: &[KEY],
         total: None,
         filter: AssignmentFilter,
-        by: AssignmentOrder
+        by: AssignmentOrder,
+        groups: GROUPS,
+        figures: FIGURES
     }
     /// The global id.
     id: ID = Kind::Id;
@@ -94,9 +135,9 @@ noun! {
     /// Grows with every change; a mutation that names an older one is refused.
     version: i32 = Kind::Column("version");
     /// When it was assigned.
-    createdAt: DateTime<Utc> = Kind::Column("created_at");
+    createdAt: Moment = Kind::Column("created_at");
     /// When it last changed.
-    updatedAt: DateTime<Utc> = Kind::Column("updated_at");
+    updatedAt: Moment = Kind::Column("updated_at");
 }
 
 order! { AssignmentOrder by AssignmentOrderField {
@@ -112,9 +153,17 @@ filter! {
         /// Where it is answered.
         region: RegionFilter = |region| region.below(),
         /// The answering body.
-        unit: IdFilter = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
+        unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
         /// The measure.
-        measure: IdFilter = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
+        measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
+        /// When it was completed.
+        completed_on: DateFilter = |day| day.condition("completed_on"),
+        /// The last change.
+        updated_at: DateTimeFilter = |at| at.condition("updated_at"),
+        /// Its reports.
+        reports: ListFilter<ProgressReportFilter> = |list| list.condition(<ProgressReport as Noun>::table(), "assignment_id"),
+        /// The checks that were made of it.
+        checks: ListFilter<CheckFilter> = |list| list.condition(<Check as Noun>::table(), "assignment_id"),
         /// Its status is one of these.
         status: Vec<Status> = |statuses| Condition::In("status", codes(statuses)),
     }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Context, Enum, Error, ID, Subscription};
-use chrono::{DateTime, Utc};
 use futures_util::stream::{self, Stream, StreamExt};
 use ledger::change::Place;
 use planner::{Bilingual, Condition, Kind, Noun, Planned, Root, Selection, SortKey, SortType, noun};
-use sea_orm::{DatabaseConnection, Value};
+use sea_orm::DatabaseConnection;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, broadcast};
 
@@ -19,6 +18,7 @@ use crate::measure::Measure;
 use crate::problem::Problem;
 use crate::query;
 use crate::region::Region;
+use crate::scalar::Moment;
 
 /// How often the feed is read while somebody watches.
 const PULSE: Duration = Duration::from_millis(250);
@@ -44,7 +44,7 @@ noun! {
     /// What happened.
     kind: ChangeKind = Kind::Column("kind");
     /// When.
-    at: DateTime<Utc> = Kind::Column("at");
+    at: Moment = Kind::Column("at");
     /// The problem that it happened to, or below which.
     problem: Option<Problem> = Kind::One(<Problem as Noun>::table, "problem_id");
     /// The measure, where it happened to one.
@@ -102,7 +102,7 @@ async fn read_on(feed: Feed, db: DatabaseConnection, mut place: Place, sender: b
     }
 }
 
-/// What can be watched.
+/// Watching.
 #[derive(Default)]
 pub(crate) struct LedgerSubscription;
 
@@ -119,7 +119,11 @@ impl LedgerSubscription {
             selection: Selection::read(&ctx.item.node, &ctx.query_env.fragments),
             variables: ctx.query_env.variables.clone(),
             request: ctx.data::<Request>()?.clone(),
-            within: within.map(|id| <Region as Noun>::table().key(&id)),
+            wanted: within.map_or_else(Condition::always, |id| {
+                // An id of anything but a region concerns nothing.
+                let key = <Region as Noun>::table().key(&id);
+                key.map_or_else(Condition::never, |key| Condition::Matches(WITHIN, key))
+            }),
         };
         let feed = ctx.data::<Feed>()?;
         let receiver = feed.watch(&watch.request.db).await.map_err(|failure| crate::error::masked(&failure))?;
@@ -128,7 +132,8 @@ impl LedgerSubscription {
             match receiver.recv().await {
                 Ok(batch) => Some((watch.show(&batch).await, Some((watch, receiver)))),
                 Err(broadcast::error::RecvError::Lagged(_)) => {
-                    let message = Bilingual::new("推送积压过多，请重新载入后再订阅", "too far behind: load anew and watch again");
+                    let message =
+                        Bilingual::new("推送积压过多，请重新载入后再订阅", "too far behind: load anew and watch again");
                     Some((vec![Err(coded(Code::Lagged, message))], None))
                 }
                 Err(broadcast::error::RecvError::Closed) => None,
@@ -143,8 +148,7 @@ struct Watch {
     selection: Selection,
     variables: async_graphql::Variables,
     request: Request,
-    /// The region; `Some(None)` is an id of nothing that can concern anything.
-    within: Option<Option<Value>>,
+    wanted: Condition,
 }
 
 impl Watch {
@@ -157,15 +161,9 @@ impl Watch {
     }
 
     async fn read(&self, batch: &[i64]) -> Result<Vec<String>, Error> {
-        let mut condition = Condition::In("id", batch.iter().map(|id| (*id).into()).collect());
-        if let Some(region) = &self.within {
-            condition = condition.and(match region {
-                Some(key) => Condition::Matches(WITHIN, key.clone()),
-                None => Condition::never(),
-            });
-        }
+        let new = Condition::In("id", batch.iter().map(|id| (*id).into()).collect());
         let request = self.request.renewed();
-        let root = Root::Where(<LedgerChange as Noun>::table(), condition);
+        let root = Root::Where(<LedgerChange as Noun>::table(), new.and(self.wanted.clone()));
         let json = query::read_root(root, &self.selection.with(&self.variables), &request).await?;
         let changes: Vec<Box<RawValue>> = serde_json::from_str(&json).map_err(|error| crate::error::masked(&error))?;
         Ok(changes.into_iter().map(|change| change.get().to_owned()).collect())

@@ -2,11 +2,11 @@
 
 use crate::scalar::Date;
 use async_graphql::{Enum, ID};
-use planner::{Condition, Kind, Noun, SortKey, SortType, noun};
+use planner::{Condition, Dimension, Figure, FigureKind, Kind, Noun, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
-use crate::assignment::Assignment;
-use crate::filter::{IdFilter, TextFilter, filter};
+use crate::assignment::{Assignment, AssignmentFilter};
+use crate::filter::{DateFilter, RelationFilter, TextFilter, filter};
 use crate::order::order;
 use crate::unit::Unit;
 
@@ -34,9 +34,22 @@ pub(crate) enum CheckResult {
 
 const DUE_ON: SortKey = SortKey::column("{t}.due_on", "due_on", SortType::Date);
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("KIND", "Who checked.", "{t}.kind"),
+    Dimension::plain("RESULT", "What came out.", "{t}.result"),
+    Dimension::plain("PERIOD", "The period.", "{t}.period"),
+];
+
+const FIGURES: &[Figure] = &[Figure {
+    name: "madeOn",
+    description: "When they were made.",
+    expression: "{t}.checked_on",
+    kind: FigureKind::Date,
+}];
+
 noun! {
     /// A check that was made of an assignment, for one period.
-    pub(crate) Check from "\"check\"" as "check" { order: &[DUE_ON], total: None, filter: CheckFilter, by: CheckOrder }
+    pub(crate) Check from "\"check\"" as "check" { order: &[DUE_ON], total: None, filter: CheckFilter, by: CheckOrder, groups: GROUPS, figures: FIGURES }
     /// The global id.
     id: ID = Kind::Id;
     /// Who checked.
@@ -50,9 +63,9 @@ noun! {
     /// What was found.
     findings: Option<String> = Kind::Column("findings");
     /// When it was made.
-    checkedOn: Date = Kind::Column("checked_on");
+    madeOn: Date = Kind::Column("checked_on");
     /// The unit that made it.
-    checker: Option<Unit> = Kind::One(<Unit as Noun>::table, "checker_id");
+    madeBy: Option<Unit> = Kind::One(<Unit as Noun>::table, "checker_id");
     /// What was checked.
     assignment: Assignment = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
@@ -69,7 +82,11 @@ filter! {
         kind: CheckKind = |kind| Condition::Compare("kind", "=", entity::check::CheckKind::from(*kind).to_value().into()),
         /// The period.
         period: TextFilter = |period| period.condition("period", &["period"]),
+        /// What came out.
+        result: CheckResult = |result| Condition::Compare("result", "=", entity::check::CheckResult::from(*result).to_value().into()),
+        /// The last day of the period.
+        due_on: DateFilter = |day| day.condition("due_on"),
         /// What was checked.
-        assignment: IdFilter = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+        assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
     }
 }

@@ -128,21 +128,21 @@ impl Engine {
         self.persisted.resolve(&mut asked)?;
         let known = self.known.get(&asked);
         let is_known = known.is_some();
-        let document = match known {
-            Some(document) => document,
-            None => {
-                let text = asked.query.as_deref().unwrap_or_default();
-                self.limits.check_text(text)?;
-                let parsed = async_graphql::parser::parse_query(text)?;
-                self.limits.check_document(&parsed, self.introspection)?;
-                Arc::new(Document::read(parsed, asked.operation_name.as_deref(), &self.types))
-            }
-        };
+        let document = if let Some(document) = known { document } else { Arc::new(self.read(&asked)?) };
         if let Some(operation) = &document.operation {
             operation.complete(&mut asked.variables);
             self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;
         }
         Ok(Ready { document, is_known, asked })
+    }
+
+    /// Reads a document that was not seen before.
+    fn read(&self, asked: &Asked) -> Result<Document, Refused> {
+        let text = asked.query.as_deref().unwrap_or_default();
+        self.limits.check_text(text)?;
+        let parsed = async_graphql::parser::parse_query(text)?;
+        self.limits.check_document(&parsed, self.introspection)?;
+        Ok(Document::read(parsed, asked.operation_name.as_deref(), &self.types))
     }
 
     async fn carry_out(&self, ready: Ready, caller: &Caller) -> Answer {

@@ -122,7 +122,10 @@ impl From<async_graphql::parser::Error> for Refused {
         // The library draws the place; its last line says what was expected there.
         let what = message.rsplit("= ").next().unwrap_or(&message).trim();
         let locations = error.positions().collect();
-        Self { locations, ..Self::new(Code::ParseFailed, format!("查询无法解析：{what}"), format!("syntax error: {what}")) }
+        Self {
+            locations,
+            ..Self::new(Code::ParseFailed, format!("查询无法解析：{what}"), format!("syntax error: {what}"))
+        }
     }
 }
 

@@ -1,9 +1,8 @@
 //! The scalar parts that filters are made of, and the macro that gives a noun's filter its `and`, `or` and `not`.
 
-use crate::scalar::Date;
-use async_graphql::{ID, InputObject};
-use chrono::{DateTime, Utc};
-use planner::{Condition, Member, Table};
+use crate::scalar::{Date, Moment};
+use async_graphql::{ID, InputObject, InputType};
+use planner::{Condition, Filter, Member, Table};
 use sea_orm::Value;
 
 /// Demands on a text.
@@ -16,6 +15,10 @@ pub(crate) struct TextFilter {
     /// It is one of these.
     #[graphql(name = "in")]
     pub(crate) one_of: Option<Vec<String>>,
+    /// It begins with this.
+    pub(crate) starts_with: Option<String>,
+    /// There is none (true), or there is one (false).
+    pub(crate) is_null: Option<bool>,
 }
 
 /// Demands on a date.
@@ -39,19 +42,54 @@ pub(crate) struct DateFilter {
 #[derive(InputObject, Default)]
 pub(crate) struct DateTimeFilter {
     /// Before this moment.
-    lt: Option<DateTime<Utc>>,
+    lt: Option<Moment>,
+    /// At this moment or before.
+    lte: Option<Moment>,
+    /// After this moment.
+    gt: Option<Moment>,
     /// At this moment or after.
-    gte: Option<DateTime<Utc>>,
+    gte: Option<Moment>,
+    /// There is none (true), or there is one (false).
+    is_null: Option<bool>,
 }
 
 /// Demands on something that is referred to.
-#[derive(InputObject, Default)]
-pub(crate) struct IdFilter {
-    /// It is this one.
-    pub(crate) eq: Option<ID>,
+#[derive(InputObject)]
+#[graphql(
+    concrete(name = "AssignmentRelationFilter", params(crate::assignment::AssignmentFilter)),
+    concrete(name = "InspectionRoundRelationFilter", params(crate::round::InspectionRoundFilter)),
+    concrete(name = "MeasureRelationFilter", params(crate::measure::MeasureFilter)),
+    concrete(name = "ProblemRelationFilter", params(crate::problem::ProblemFilter)),
+    concrete(name = "RegionRelationFilter", params(crate::region::RegionsFilter)),
+    concrete(name = "UnitRelationFilter", params(crate::unit::UnitFilter))
+)]
+pub(crate) struct RelationFilter<T: InputType> {
+    /// It is the one with this id.
+    eq: Option<ID>,
     /// It is one of these.
     #[graphql(name = "in")]
-    pub(crate) one_of: Option<Vec<ID>>,
+    one_of: Option<Vec<ID>>,
+    /// There is none (true), or there is one (false).
+    is_null: Option<bool>,
+    /// There is one that satisfies this.
+    is: Option<Box<T>>,
+}
+
+/// Demands on what belongs to something.
+#[derive(InputObject)]
+#[graphql(
+    concrete(name = "AssignmentListFilter", params(crate::assignment::AssignmentFilter)),
+    concrete(name = "CheckListFilter", params(crate::check::CheckFilter)),
+    concrete(name = "MeasureListFilter", params(crate::measure::MeasureFilter)),
+    concrete(name = "ProgressReportListFilter", params(crate::progress_report::ProgressReportFilter))
+)]
+pub(crate) struct ListFilter<T: InputType> {
+    /// At least one satisfies this.
+    some: Option<Box<T>>,
+    /// All satisfy this; also where there is none.
+    every: Option<Box<T>>,
+    /// None satisfies this.
+    none: Option<Box<T>>,
 }
 
 /// Demands on where something is.
@@ -73,6 +111,8 @@ impl TextFilter {
         all.extend(
             self.one_of.as_ref().map(|texts| Condition::In(column, texts.iter().cloned().map(Into::into).collect())),
         );
+        all.extend(self.starts_with.as_ref().map(|text| Condition::StartsWith(column, text.clone())));
+        all.extend(self.is_null.map(|absent| Condition::Null(column, absent)));
         Condition::All(all)
     }
 }
@@ -91,22 +131,44 @@ impl DateFilter {
 
 impl DateTimeFilter {
     pub(crate) fn condition(&self, column: &'static str) -> Condition {
-        let compared = [("<", self.lt), (">=", self.gte)];
-        let parts =
-            compared.into_iter().filter_map(|(operator, at)| Some(Condition::Compare(column, operator, at?.into())));
-        Condition::All(parts.collect())
+        let compared = [("<", self.lt), ("<=", self.lte), (">", self.gt), (">=", self.gte)];
+        let mut all: Vec<Condition> = compared
+            .into_iter()
+            .filter_map(|(operator, at)| Some(Condition::Compare(column, operator, at?.0.into())))
+            .collect();
+        all.extend(self.is_null.map(|absent| Condition::Null(column, absent)));
+        Condition::All(all)
     }
 }
 
-impl IdFilter {
+impl<T: InputType + Filter> RelationFilter<T> {
     /// Over a column that refers to the noun; an id of another noun matches nothing.
-    pub(crate) fn condition(&self, column: &'static str, noun: &Table) -> Condition {
+    pub(crate) fn condition(&self, column: &'static str, noun: &'static Table) -> Condition {
         let keys = |ids: &[ID]| -> Vec<Value> { ids.iter().filter_map(|id| noun.key(id)).collect() };
         let mut all = Vec::new();
         all.extend(self.eq.as_ref().map(|id| Condition::In(column, keys(std::slice::from_ref(id)))));
         all.extend(self.one_of.as_ref().map(|ids| Condition::In(column, keys(ids))));
+        all.extend(self.is_null.map(|absent| Condition::Null(column, absent)));
+        all.extend(self.is.as_ref().map(|other| related(noun.source, "id", column, other.condition())));
         Condition::All(all)
     }
+}
+
+impl<T: InputType + Filter> ListFilter<T> {
+    /// Over the noun's rows whose `column` holds this row's key.
+    pub(crate) fn condition(&self, noun: &'static Table, column: &'static str) -> Condition {
+        let exists = |condition| related(noun.source, column, "id", condition);
+        let not = |condition| Condition::Not(Box::new(condition));
+        let mut all = Vec::new();
+        all.extend(self.some.as_ref().map(|some| exists(some.condition())));
+        all.extend(self.every.as_ref().map(|every| not(exists(not(every.condition())))));
+        all.extend(self.none.as_ref().map(|none| not(exists(none.condition()))));
+        Condition::All(all)
+    }
+}
+
+fn related(table: &'static str, column: &'static str, key: &'static str, condition: Condition) -> Condition {
+    Condition::Exists { table, column, key, condition: Box::new(condition) }
 }
 
 impl RegionFilter {

@@ -76,20 +76,17 @@ async fn schema_document(served: web::Data<Served>) -> HttpResponse {
 
 async fn graphql(request: HttpRequest, payload: web::Payload, served: web::Data<Served>) -> HttpResponse {
     let caller = served.caller(&request);
-    let mut response = match Media::accepted(request.headers()) {
-        Some(media) => match answer(&request, payload, &served, &caller, media).await {
-            Ok(response) => response,
-            Err(refused) => refuse(&refused, media, &caller),
-        },
-        None => {
-            let refused = Refused::new(
-                Code::NotAcceptable,
-                "Accept 应允许 application/graphql-response+json、application/json 或 text/event-stream",
-                "accept application/graphql-response+json, application/json or text/event-stream",
-            );
-            refuse(&refused, Media::Json, &caller)
-        }
+    let accepted = Media::accepted(request.headers());
+    let answered = if let Some(media) = accepted {
+        answer(&request, payload, &served, &caller, media).await
+    } else {
+        Err(Refused::new(
+            Code::NotAcceptable,
+            "Accept 应允许 application/graphql-response+json、application/json 或 text/event-stream",
+            "accept application/graphql-response+json, application/json or text/event-stream",
+        ))
     };
+    let mut response = answered.unwrap_or_else(|refused| refuse(&refused, accepted.unwrap_or(Media::Json), &caller));
     if let Ok(id) = caller.request_id.parse() {
         response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), id);
     }
@@ -110,7 +107,7 @@ async fn answer(
             let json = request::body(request.headers(), payload, engine.limits().body).await?;
             let (mut asked, is_batch) = Asked::read_all(&json, engine.limits().batch)?;
             if is_batch {
-                return Ok(respond_all(answer_all(engine, asked, caller).await));
+                return Ok(respond_all(&answer_all(engine, asked, caller).await));
             }
             (asked.swap_remove(0), Manner::Any)
         }

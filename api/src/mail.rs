@@ -1,12 +1,11 @@
 //! Mails: the outbox, for administrators.
 
-use crate::scalar::Date;
+use crate::scalar::{Date, Moment};
 use async_graphql::{Enum, ID};
-use chrono::{DateTime, Utc};
-use planner::{Condition, Kind, Link, Noun, SortKey, SortType, noun};
+use planner::{Condition, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
-use crate::filter::{TextFilter, filter};
+use crate::filter::{DateFilter, TextFilter, filter};
 use crate::measure::Measure;
 use crate::order::order;
 use crate::unit::Unit;
@@ -29,9 +28,22 @@ pub(crate) enum MailState {
 
 const CREATED_AT: SortKey = SortKey::column("{t}.created_at", "created_at", SortType::Moment);
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("KIND", "The reminder's name.", "{t}.kind"),
+    Dimension::plain("STATE", "Where they are on their way.", "{t}.state"),
+    Dimension::plain("LOCAL_DAY", "The day that they speak of.", "{t}.local_day"),
+];
+
+const FIGURES: &[Figure] = &[Figure {
+    name: "sentAt",
+    description: "When a server took them.",
+    expression: "{t}.sent_at",
+    kind: FigureKind::Moment,
+}];
+
 noun! {
     /// A mail of the outbox: one digest per kind, recipient and local day.
-    pub(crate) Mail from "mail" as "mail" { order: &[CREATED_AT], total: None, filter: MailFilter, by: MailOrder }
+    pub(crate) Mail from "mail" as "mail" { order: &[CREATED_AT], total: None, filter: MailFilter, by: MailOrder, groups: GROUPS, figures: FIGURES }
     /// The global id.
     id: ID = Kind::Id;
     /// The reminder's name: `overdue`, `due-soon` …
@@ -49,9 +61,9 @@ noun! {
     /// How often delivery was tried.
     attempts: i32 = Kind::Column("attempts");
     /// Not before this moment is it tried (again).
-    nextAttemptAt: DateTime<Utc> = Kind::Column("next_attempt_at");
+    nextAttemptAt: Moment = Kind::Column("next_attempt_at");
     /// When a server took it.
-    sentAt: Option<DateTime<Utc>> = Kind::Column("sent_at");
+    sentAt: Option<Moment> = Kind::Column("sent_at");
     /// What the server or the network last said.
     lastError: Option<String> = Kind::Column("last_error");
     /// Why it was queued, or cancelled.
@@ -59,7 +71,7 @@ noun! {
     /// What it speaks of.
     items: Vec<MailItem> = Kind::List(<MailItem as Noun>::table, Link::Column("mail_id"));
     /// When it was queued.
-    createdAt: DateTime<Utc> = Kind::Column("created_at");
+    createdAt: Moment = Kind::Column("created_at");
 }
 
 noun! {
@@ -84,6 +96,8 @@ filter! {
     MailFilter {
         /// The reminder's name.
         kind: TextFilter = |kind| kind.condition("kind", &["kind"]),
+        /// The day that it speaks of.
+        local_day: DateFilter = |day| day.condition("local_day"),
         /// The address.
         to: TextFilter = |to| to.condition("recipient", &["recipient"]),
         /// It is in one of these states.

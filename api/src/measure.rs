@@ -1,19 +1,18 @@
 //! Measures (整改措施).
 
-use crate::scalar::Date;
+use crate::scalar::{Date, Moment};
 use async_graphql::ID;
-use chrono::{DateTime, Utc};
-use planner::{Condition, Connection, Kind, Link, SortKey, SortType, Sql, noun};
+use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, SortKey, SortType, Sql, noun};
 
-use crate::assignment::{Assignment, Status};
-use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
-use crate::filter::{DateFilter, DateTimeFilter, IdFilter, RegionFilter, TextFilter, filter};
-use crate::order::order;
-use crate::problem::Problem;
+use crate::assignment::{Assignment, AssignmentFilter, Status};
+use crate::deadline::{DEADLINE_CLASS, DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
+use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, TextFilter, filter};
+use crate::order::{REGION, ROUND, order};
+use crate::problem::{Problem, ProblemFilter};
 use crate::region::Region;
 use crate::responsible_party::ResponsibleParty;
-use crate::round::InspectionRound;
-use crate::unit::Unit;
+use crate::round::{InspectionRound, InspectionRoundFilter};
+use crate::unit::{Unit, UnitFilter};
 
 const POSITION: SortKey = SortKey::column("{t}.position", "position", SortType::Integer);
 const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", SortType::Moment);
@@ -26,6 +25,45 @@ fn overdue(sql: &mut Sql<'_>, measure: &str) -> String {
     format!("coalesce(({}) = 'OVERDUE', FALSE)", pace(sql, measure))
 }
 
+const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9999-12-31')", SortType::Date);
+const STATUS: SortKey = SortKey::column("{t}.status", "status", SortType::Text);
+
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("STATUS", "The workflow state.", "{t}.status"),
+    Dimension::plain("DUE_ON", "The latest date of the deadline.", "{t}.due_on"),
+    Dimension::plain("DEADLINE_CLASS", "The form of the deadline.", DEADLINE_CLASS),
+    ROUND,
+    REGION,
+    Dimension {
+        name: "LEAD_UNIT",
+        description: "The lead unit (牵头单位).",
+        key: "{t}.lead_unit_id",
+        of: Some(("unit", "SELECT name FROM unit WHERE id = {}")),
+    },
+    Dimension {
+        name: "PROBLEM",
+        description: "The problem that they mend; its label is the title.",
+        key: "{t}.problem_id",
+        of: Some(("problem", "SELECT title FROM problem WHERE id = {}")),
+    },
+];
+
+const FIGURES: &[Figure] = &[
+    Figure { name: "dueOn", description: "Their latest dates.", expression: "{t}.due_on", kind: FigureKind::Date },
+    Figure {
+        name: "completedOn",
+        description: "When they were completed.",
+        expression: "{t}.completed_on",
+        kind: FigureKind::Date,
+    },
+    Figure {
+        name: "updatedAt",
+        description: "When they last changed.",
+        expression: "{t}.updated_at",
+        kind: FigureKind::Moment,
+    },
+];
+
 /// The units that a measure names and those that were assigned to answer for its stand-ins, each once.
 const RESPONSIBLE_UNITS: &str = "SELECT unit_id FROM responsible_party WHERE measure_id = {t}.id AND unit_id IS NOT NULL \
     UNION SELECT unit_id FROM assignment WHERE measure_id = {t}.id";
@@ -36,7 +74,9 @@ noun! {
         order: &[POSITION],
         total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'MEASURE' AND region_id = (SELECT id FROM region WHERE parent_id IS NULL)"),
         filter: MeasureFilter,
-        by: MeasureOrder
+        by: MeasureOrder,
+        groups: GROUPS,
+        figures: FIGURES
     }
     /// The global id.
     id: ID = Kind::Id;
@@ -77,9 +117,9 @@ noun! {
     /// Grows with every change.
     version: i32 = Kind::Column("version");
     /// When it entered the ledger.
-    createdAt: DateTime<Utc> = Kind::Column("created_at");
+    createdAt: Moment = Kind::Column("created_at");
     /// When it last changed.
-    updatedAt: DateTime<Utc> = Kind::Column("updated_at");
+    updatedAt: Moment = Kind::Column("updated_at");
 }
 
 order! { MeasureOrder by MeasureOrderField {
@@ -89,6 +129,10 @@ order! { MeasureOrder by MeasureOrderField {
     Position = POSITION,
     /// The last change.
     UpdatedAt = UPDATED_AT,
+    /// When it was completed; those that are not come last.
+    CompletedOn = COMPLETED_ON,
+    /// The workflow state, in the order of its code.
+    Status = STATUS,
 } }
 
 filter! {
@@ -101,11 +145,17 @@ filter! {
             "SELECT amount FROM region_tally WHERE noun = 'MEASURE' AND region_id = {}",
         ),
         /// The round of its problem.
-        round: IdFilter = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
+        round: RelationFilter<InspectionRoundFilter> = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
         /// The problem that it mends.
-        problem: IdFilter = |problem| problem.condition("problem_id", <Problem as planner::Noun>::table()),
+        problem: RelationFilter<ProblemFilter> = |problem| problem.condition("problem_id", <Problem as planner::Noun>::table()),
         /// The lead unit.
-        lead_unit: IdFilter = |unit| unit.condition("lead_unit_id", <Unit as planner::Noun>::table()),
+        lead_unit: RelationFilter<UnitFilter> = |unit| unit.condition("lead_unit_id", <Unit as planner::Noun>::table()),
+        /// The supervising unit.
+        supervising_unit: RelationFilter<UnitFilter> = |unit| unit.condition("supervising_unit_id", <Unit as planner::Noun>::table()),
+        /// Who answers what for it.
+        assignments: ListFilter<AssignmentFilter> = |list| list.condition(<Assignment as planner::Noun>::table(), "measure_id"),
+        /// When it was completed.
+        completed_on: DateFilter = |day| day.condition("completed_on"),
         /// Its text.
         text: TextFilter = |text| text.condition("content", &["content"]),
         /// The number as printed.

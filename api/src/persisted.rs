@@ -23,7 +23,7 @@ pub(crate) struct Persisted {
 
 /// The SHA-256 of a document's text, in hexadecimal.
 pub(crate) fn document_hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(text.as_bytes()))
 }
 
 impl Persisted {
@@ -53,7 +53,8 @@ impl Persisted {
             }
             None => {
                 // The words that clients look for; they answer by sending the text as well.
-                let unknown = || Refused::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound", "PersistedQueryNotFound");
+                let unknown =
+                    || Refused::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound", "PersistedQueryNotFound");
                 asked.query = Some(self.remembered.get(hash).ok_or_else(unknown)?.to_string());
                 Ok(())
             }
@@ -63,11 +64,7 @@ impl Persisted {
     fn among(trusted: &HashMap<String, String>, asked: &mut Asked) -> Result<(), Refused> {
         let hash = asked.hash.clone().or_else(|| asked.query.as_deref().map(document_hash)).unwrap_or_default();
         let untrusted = || {
-            Refused::new(
-                Code::DocumentNotTrusted,
-                "本服务只执行已登记的查询",
-                "only registered documents are run here",
-            )
+            Refused::new(Code::DocumentNotTrusted, "本服务只执行已登记的查询", "only registered documents are run here")
         };
         asked.query = Some(trusted.get(&hash).ok_or_else(untrusted)?.clone());
         Ok(())

@@ -1,20 +1,47 @@
 //! Problems (反馈问题).
 
-use crate::scalar::Date;
+use crate::scalar::{Date, Moment};
 use async_graphql::ID;
-use chrono::{DateTime, Utc};
-use planner::{Condition, Connection, Kind, Link, SortKey, SortType, noun};
+use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, SortKey, SortType, noun};
 
 use crate::assignment::Status;
-use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM};
-use crate::filter::{DateFilter, DateTimeFilter, IdFilter, RegionFilter, TextFilter, filter};
-use crate::measure::Measure;
-use crate::order::order;
+use crate::deadline::{DEADLINE_CLASS, DUE_ORDER, Deadline, Milestone, OF_PROBLEM};
+use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, TextFilter, filter};
+use crate::measure::{Measure, MeasureFilter};
+use crate::order::{REGION, ROUND, order};
 use crate::region::Region;
-use crate::round::InspectionRound;
+use crate::round::{InspectionRound, InspectionRoundFilter};
 
 const POSITION: SortKey = SortKey::column("{t}.position", "position", SortType::Integer);
 const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", SortType::Moment);
+
+const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9999-12-31')", SortType::Date);
+const NUMBER: SortKey = SortKey::expression("coalesce({t}.number, '\u{10FFFF}')", SortType::Text);
+
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("STATUS", "The workflow state.", "{t}.status"),
+    Dimension::plain("RATED_PROGRESS", "The rating as printed.", "{t}.rated_progress"),
+    Dimension::plain("DUE_ON", "The latest date of the deadline.", "{t}.due_on"),
+    Dimension::plain("DEADLINE_CLASS", "The form of the deadline.", DEADLINE_CLASS),
+    ROUND,
+    REGION,
+];
+
+const FIGURES: &[Figure] = &[
+    Figure { name: "dueOn", description: "Their latest dates.", expression: "{t}.due_on", kind: FigureKind::Date },
+    Figure {
+        name: "completedOn",
+        description: "When they were completed.",
+        expression: "{t}.completed_on",
+        kind: FigureKind::Date,
+    },
+    Figure {
+        name: "updatedAt",
+        description: "When they last changed.",
+        expression: "{t}.updated_at",
+        kind: FigureKind::Moment,
+    },
+];
 
 noun! {
     /// A problem that an inspection fed back (反馈问题).
@@ -22,7 +49,9 @@ noun! {
         order: &[POSITION],
         total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'PROBLEM' AND region_id = (SELECT id FROM region WHERE parent_id IS NULL)"),
         filter: ProblemFilter,
-        by: ProblemOrder
+        by: ProblemOrder,
+        groups: GROUPS,
+        figures: FIGURES
     }
     /// The global id.
     id: ID = Kind::Id;
@@ -55,9 +84,9 @@ noun! {
     /// What is to be done about it, in the ledger's order.
     measures(pages Measure): Connection<Measure> = Link::Column("problem_id");
     /// When it entered the ledger.
-    createdAt: DateTime<Utc> = Kind::Column("created_at");
+    createdAt: Moment = Kind::Column("created_at");
     /// When it last changed.
-    updatedAt: DateTime<Utc> = Kind::Column("updated_at");
+    updatedAt: Moment = Kind::Column("updated_at");
 }
 
 noun! {
@@ -77,6 +106,10 @@ order! { ProblemOrder by ProblemOrderField {
     Position = POSITION,
     /// The last change.
     UpdatedAt = UPDATED_AT,
+    /// When it was completed; those that are not come last.
+    CompletedOn = COMPLETED_ON,
+    /// The number as printed, as text; those without one come last.
+    Number = NUMBER,
 } }
 
 filter! {
@@ -89,7 +122,7 @@ filter! {
             "SELECT amount FROM region_tally WHERE noun = 'PROBLEM' AND region_id = {}",
         ),
         /// The round that found it.
-        round: IdFilter = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
+        round: RelationFilter<InspectionRoundFilter> = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
         /// Its title and text.
         text: TextFilter = |text| text.condition("title", &["title", "description"]),
         /// The number as printed.
@@ -98,6 +131,14 @@ filter! {
         status: Vec<Status> = |statuses| Condition::In("status", crate::assignment::codes(statuses)),
         /// The latest date of its deadline.
         due_on: DateFilter = |day| day.condition("due_on"),
+        /// Whether it goes on for good (长期坚持).
+        ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
+        /// When it was completed.
+        completed_on: DateFilter = |day| day.condition("completed_on"),
+        /// The rating as printed.
+        rated_progress: TextFilter = |rating| rating.condition("rated_progress", &["rated_progress"]),
+        /// What is to be done about it.
+        measures: ListFilter<MeasureFilter> = |measures| measures.condition(<Measure as planner::Noun>::table(), "problem_id"),
         /// Whether it is completed.
         completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// The last change.

@@ -1,14 +1,31 @@
 //! Progress reports (整改进展): append-only.
 
 use async_graphql::ID;
-use chrono::{DateTime, Utc};
-use planner::{Kind, Link, Noun, SortKey, SortType, noun};
+use planner::{Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
 
-use crate::assignment::Assignment;
-use crate::filter::{DateTimeFilter, IdFilter, TextFilter, filter};
+use crate::assignment::{Assignment, AssignmentFilter};
+use crate::filter::{DateTimeFilter, RelationFilter, TextFilter, filter};
 use crate::order::order;
+use crate::scalar::Moment;
 
 const SUBMITTED_AT: SortKey = SortKey::column("{t}.submitted_at", "submitted_at", SortType::Moment);
+
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("PERIOD", "The month that they report on.", "{t}.period"),
+    Dimension {
+        name: "ASSIGNMENT",
+        description: "What they are on.",
+        key: "{t}.assignment_id",
+        of: Some(("assignment", "SELECT name FROM unit WHERE id = (SELECT unit_id FROM assignment WHERE id = {})")),
+    },
+];
+
+const FIGURES: &[Figure] = &[Figure {
+    name: "submittedAt",
+    description: "When they were submitted.",
+    expression: "{t}.submitted_at",
+    kind: FigureKind::Moment,
+}];
 
 noun! {
     /// A report on an assignment (整改进展). It is never edited: a correction is a new one.
@@ -16,7 +33,9 @@ noun! {
         order: &[SUBMITTED_AT.reversed()],
         total: None,
         filter: ProgressReportFilter,
-        by: ProgressReportOrder
+        by: ProgressReportOrder,
+        groups: GROUPS,
+        figures: FIGURES
     }
     /// The global id.
     id: ID = Kind::Id;
@@ -31,7 +50,7 @@ noun! {
     /// Who wrote it; null for an imported one.
     author: Option<Account> = Kind::One(<Account as Noun>::table, "author_id");
     /// When it was submitted.
-    submittedAt: DateTime<Utc> = Kind::Column("submitted_at");
+    submittedAt: Moment = Kind::Column("submitted_at");
     /// What it is on.
     assignment: Assignment = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
@@ -71,8 +90,10 @@ filter! {
     ProgressReportFilter {
         /// Its text.
         text: TextFilter = |text| text.condition("text", &["text"]),
+        /// The month that it reports on.
+        period: TextFilter = |period| period.condition("period", &["period"]),
         /// What it is on.
-        assignment: IdFilter = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+        assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
         /// When it was submitted.
         submitted_at: DateTimeFilter = |at| at.condition("submitted_at"),
     }

@@ -9,8 +9,8 @@ use async_graphql::{
     ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerResult, Value,
 };
 use planner::{
-    Bilingual, Connection, FieldType, Listed, Noun, PageArguments, Planned, Root, Run, Selected, Selection, Statement,
-    Table, argument, field, object, page_arguments, register_page_arguments,
+    Bilingual, Connection, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Root, Run, Selected, Selection,
+    Statement, Table, argument, field, object, page_arguments, register_page_arguments,
 };
 
 use crate::assignment::Assignment;
@@ -52,6 +52,8 @@ enum Read {
     Region,
     /// The row of any noun's global id.
     Node,
+    /// The rows of global ids of any nouns.
+    Nodes,
 }
 
 fn many<N: Listed + OutputType>(name: &'static str, description: &'static str) -> Field {
@@ -118,6 +120,16 @@ fn fields() -> Vec<Field> {
             },
             arguments: |registry| vec![argument::<ID>(registry, "id", "The global id.", None)],
             read: Read::Node,
+        },
+        Field {
+            name: "nodes",
+            description: "The objects of global ids, of whatever type, in the order of the ids; null where there is none.",
+            register: |registry| {
+                register_node(registry);
+                "[Node]!".to_owned()
+            },
+            arguments: |registry| vec![argument::<Vec<ID>>(registry, "ids", "The global ids, 200 at most.", None)],
+            read: Read::Nodes,
         },
     ]
 }
@@ -267,9 +279,22 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
         Read::Many(table, arguments) => Some(Root::Many(table(), *arguments)),
         Read::All(table) => Some(Root::List(table())),
         Read::One(table) => id("id").and_then(|id| table().key(&id)).map(|key| Root::One(table(), "id", key)),
-        Read::Node => id("id").and_then(|id| {
-            NODES.iter().map(|table| table()).find_map(|table| Some(Root::One(table, "id", table.key(&id)?)))
-        }),
+        Read::Node => id("id").and_then(|id| of_id(&id)).map(|(table, key)| Root::One(table, "id", key)),
+        Read::Nodes => {
+            let ids = match root.argument("ids") {
+                Some(Value::List(ids)) => ids,
+                one => one.into_iter().collect(),
+            };
+            if ids.len() as u64 > MAX_PAGE {
+                let message = Bilingual::new(
+                    format!("`ids` 最多 {MAX_PAGE} 个"),
+                    format!("`ids` has more than {MAX_PAGE} entries: ask in parts"),
+                );
+                return Err(coded(Code::BadUserInput, message));
+            }
+            let row = |id: &Value| if let Value::String(id) = id { of_id(id) } else { None };
+            Some(Root::Several(ids.iter().map(row).collect()))
+        }
         Read::Region => {
             let table = <Region as Noun>::table();
             match (id("id"), id("code")) {
@@ -284,6 +309,11 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
     };
     let Some(found) = found else { return Ok(Plan::Constant("null")) };
     statement(found, root, request).map(Plan::Statement)
+}
+
+/// The noun of a global id, and the key in it.
+fn of_id(id: &str) -> Option<(&'static Table, sea_orm::Value)> {
+    NODES.iter().map(|table| table()).find_map(|table| Some((table, table.key(id)?)))
 }
 
 fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Error> {

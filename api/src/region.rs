@@ -1,9 +1,9 @@
 //! Regions (行政区).
 
 use async_graphql::{Enum, ID};
-use planner::{Connection, Kind, Link, SortKey, SortType, noun};
+use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, noun};
 
-use crate::filter::{IdFilter, TextFilter, filter};
+use crate::filter::{RelationFilter, TextFilter, filter};
 use crate::order::order;
 use crate::problem::Problem;
 use crate::unit::Unit;
@@ -27,9 +27,19 @@ pub(crate) enum RegionLevel {
 const RANK: SortKey = SortKey::column("{t}.rank", "rank", SortType::Integer);
 const CODE: SortKey = SortKey::expression("coalesce({t}.code, '999999999999')", SortType::Text);
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("LEVEL", "How high they stand.", "{t}.level"),
+    Dimension {
+        name: "PARENT",
+        description: "The division directly above.",
+        key: "{t}.parent_id",
+        of: Some(("region", "SELECT name FROM region WHERE id = {}")),
+    },
+];
+
 noun! {
     /// An administrative division (行政区): a tree from the nation down to townships.
-    pub(crate) Region from "region" as "region" { order: &[RANK, CODE], total: None, filter: RegionsFilter, by: RegionOrder }
+    pub(crate) Region from "region" as "region" { order: &[RANK, CODE], total: None, filter: RegionsFilter, by: RegionOrder, groups: GROUPS }
     /// The global id.
     id: ID = Kind::Id;
     /// The code of GB/T 2260; null for divisions of one's own that have none.
@@ -65,7 +75,7 @@ filter! {
         /// The name.
         name: TextFilter = |name| name.condition("name", &["name"]),
         /// The division directly above.
-        parent: IdFilter = |parent| parent.condition("parent_id", <Region as planner::Noun>::table()),
+        parent: RelationFilter<RegionsFilter> = |parent| parent.condition("parent_id", <Region as planner::Noun>::table()),
         /// How high it stands.
         level: Vec<RegionLevel> = |levels| planner::Condition::In(
             "rank",

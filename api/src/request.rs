@@ -192,8 +192,7 @@ pub(crate) async fn body(
     }
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk =
-            chunk.map_err(|_| Refused::new(Code::BadRequest, "请求体没有传完", "the body ended early"))?;
+        let chunk = chunk.map_err(|_| Refused::new(Code::BadRequest, "请求体没有传完", "the body ended early"))?;
         if body.len() + chunk.len() > most {
             return Err(Refused::new(
                 Code::PayloadTooLarge,
@@ -251,6 +250,7 @@ pub(crate) fn address(request: &HttpRequest, proxies: &[IpAddr]) -> Option<IpAdd
         return Some(peer);
     }
     let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> = forwarded.flat_map(|line| line.split(',')).map_while(|hop| hop.trim().parse().ok()).collect();
+    let hops: Vec<IpAddr> =
+        forwarded.flat_map(|line| line.split(',')).map_while(|hop| hop.trim().parse().ok()).collect();
     Some(hops.into_iter().rev().find(|hop| !proxies.contains(hop)).unwrap_or(peer))
 }

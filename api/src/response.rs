@@ -95,7 +95,7 @@ pub(crate) fn respond(answer: Answer, media: Media) -> HttpResponse {
 }
 
 /// Answers a batch, each as it would be by itself.
-pub(crate) fn respond_all(answers: Vec<String>) -> HttpResponse {
+pub(crate) fn respond_all(answers: &[String]) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type(Media::Json.content_type())

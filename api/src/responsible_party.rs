@@ -3,10 +3,10 @@
 use async_graphql::{Enum, ID};
 use planner::{Kind, SortKey, SortType, noun};
 
-use crate::filter::{IdFilter, filter};
+use crate::filter::{RelationFilter, filter};
 use crate::order::order;
 use crate::region::Region;
-use crate::unit::Unit;
+use crate::unit::{Unit, UnitFilter};
 
 /// Whom a responsible party stands for.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -49,6 +49,6 @@ filter! {
     /// Demands on responsible parties.
     ResponsiblePartyFilter {
         /// The unit.
-        unit: IdFilter = |unit| unit.condition("unit_id", <Unit as planner::Noun>::table()),
+        unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as planner::Noun>::table()),
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::scalar::Date;
 use async_graphql::{Enum, ID};
-use planner::{Connection, Kind, Link, SortKey, SortType, noun};
+use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, noun};
+use sea_orm::ActiveEnum;
 
-use crate::filter::{TextFilter, filter};
+use crate::filter::{DateFilter, TextFilter, filter};
 use crate::measure::Measure;
 use crate::order::order;
 use crate::problem::Problem;
@@ -39,13 +40,17 @@ pub(crate) enum InspectionKind {
 
 const NAME: SortKey = SortKey::column("{t}.name", "name", SortType::Text);
 
+const GROUPS: &[Dimension] =
+    &[Dimension::plain("LEVEL", "Who inspected.", "{t}.level"), Dimension::plain("KIND", "Why they came.", "{t}.kind")];
+
 noun! {
     /// A round of an inspection (督察轮次).
     pub(crate) InspectionRound from "inspection_round" as "round" {
         order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
         total: None,
         filter: InspectionRoundFilter,
-        by: InspectionRoundOrder
+        by: InspectionRoundOrder,
+        groups: GROUPS
     }
     /// The global id.
     id: ID = Kind::Id;
@@ -121,6 +126,13 @@ order! { InspectionRoundOrder by InspectionRoundOrderField {
 filter! {
     /// Demands on inspection rounds.
     InspectionRoundFilter {
+        /// When it fed back its problems.
+        feedback_on: DateFilter = |day| day.condition("feedback_on"),
+        /// Who inspected.
+        level: Vec<InspectionLevel> = |levels| planner::Condition::In(
+            "level",
+            levels.iter().map(|level| entity::inspection_round::RoundLevel::from(*level).to_value().into()).collect(),
+        ),
         /// The name.
         name: TextFilter = |name| name.condition("name", &["name"]),
     }

@@ -1,7 +1,7 @@
-//! Scalars of our own: dates are local dates without a time.
+//! Scalars of our own: local dates without a time, and moments.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 /// A local date: `2022-12-31`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,5 +24,29 @@ impl ScalarType for Date {
 
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
+    }
+}
+
+/// A moment: `2022-12-31T23:59:59+08:00`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(pub(crate) DateTime<Utc>);
+
+/// A moment with its offset, in RFC 3339.
+#[Scalar(name = "DateTime", specified_by_url = "https://datatracker.ietf.org/doc/html/rfc3339")]
+impl ScalarType for Moment {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => {
+                let at = DateTime::parse_from_rfc3339(text).map_err(|_| {
+                    InputValueError::custom(format!("`{text}` is no moment: expected 2022-12-31T23:59:59+08:00"))
+                })?;
+                Ok(Self(at.with_timezone(&Utc)))
+            }
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339())
     }
 }

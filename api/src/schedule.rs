@@ -2,13 +2,13 @@
 
 use async_graphql::registry::{MetaInputValue, Registry};
 use async_graphql::{Enum, ID, Name, Value};
-use chrono::{DateTime, Utc};
 use planner::{Connection, Kind, Link, Noun, SortKey, SortType, Sql, argument, noun};
 use serde_json::json;
 
 use crate::context::{Clock, Occurrences};
 use crate::filter::{TextFilter, filter};
 use crate::order::order;
+use crate::scalar::Moment;
 
 /// What becomes of occurrences missed while nobody was up.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -83,9 +83,9 @@ noun! {
     /// What becomes of occurrences missed while nobody was up.
     misfire: Misfire = Kind::Column("misfire");
     /// The last occurrence dealt with.
-    lastOccurrence: DateTime<Utc> = Kind::Column("last_occurrence");
+    lastOccurrence: Moment = Kind::Column("last_occurrence");
     /// When it is due next.
-    nextOccurrences(count_argument): Vec<DateTime<Utc>> = Kind::Finished(pattern, "nextOccurrences");
+    nextOccurrences(count_argument): Vec<Moment> = Kind::Finished(pattern, "nextOccurrences");
     /// Its runs, the latest occurrence first.
     runs(pages JobRun): Connection<JobRun> = Link::Column("schedule_id");
 }
@@ -98,11 +98,11 @@ noun! {
     /// The global id.
     id: ID = Kind::Id;
     /// The moment it was due.
-    occurrence: DateTime<Utc> = Kind::Column("occurrence");
+    occurrence: Moment = Kind::Column("occurrence");
     /// When it was run.
-    startedAt: DateTime<Utc> = Kind::Column("started_at");
+    startedAt: Moment = Kind::Column("started_at");
     /// When it ended.
-    finishedAt: Option<DateTime<Utc>> = Kind::Column("finished_at");
+    finishedAt: Option<Moment> = Kind::Column("finished_at");
     /// How it ended.
     state: JobRunState = Kind::Column("state");
     /// How many mails it wrote to the outbox.

@@ -1,6 +1,6 @@
 //! The schema: the roots put together.
 
-use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use crate::assignment::AssignmentMutation;
 use crate::change::LedgerSubscription;
@@ -15,10 +15,14 @@ pub(crate) struct Query(Reads, StatisticsQuery);
 #[derive(MergedObject, Default)]
 pub(crate) struct Mutation(AssignmentMutation);
 
-pub(crate) type Ledger = Schema<Query, Mutation, LedgerSubscription>;
+/// Where watching begins.
+#[derive(MergedSubscription, Default)]
+pub(crate) struct Subscription(LedgerSubscription);
 
-fn builder() -> SchemaBuilder<Query, Mutation, LedgerSubscription> {
-    Schema::build(Query::default(), Mutation::default(), LedgerSubscription)
+pub(crate) type Ledger = Schema<Query, Mutation, Subscription>;
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
 }
 
 /// The schema, which shows itself and suggests names only with `introspection`.
@@ -28,5 +32,7 @@ pub(crate) fn schema(introspection: bool) -> Ledger {
 
 /// The schema in its own language, as checked in at `api/schema.graphql`.
 pub fn sdl() -> String {
-    builder().finish().sdl_with_options(SDLExportOptions::new().sorted_enum_items().prefer_single_line_descriptions())
+    builder().finish().sdl_with_options(
+        SDLExportOptions::new().include_specified_by().sorted_enum_items().prefer_single_line_descriptions(),
+    )
 }

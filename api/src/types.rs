@@ -65,9 +65,8 @@ impl Types {
 
     fn fits_named(&self, value: &Value, name: &str) -> bool {
         match (name, value) {
-            ("Boolean", Value::Boolean(_)) => true,
+            ("Boolean", Value::Boolean(_)) | ("Float", Value::Number(_)) => true,
             ("Int", Value::Number(number)) => number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
-            ("Float", Value::Number(_)) => true,
             (_, Value::String(text)) => match self.enums.get(name) {
                 Some(values) => values.contains(text),
                 None => !matches!(name, "Boolean" | "Int" | "Float") && !self.inputs.contains_key(name),

@@ -1,12 +1,13 @@
 //! Units (单位): whoever leads, answers or supervises.
 
 use async_graphql::{Enum, ID};
-use planner::{Connection, Kind, Link, SortKey, SortType, Sql, noun};
+use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, Sql, noun};
+use sea_orm::ActiveEnum;
 
-use crate::assignment::Assignment;
-use crate::filter::{RegionFilter, TextFilter, filter};
-use crate::measure::Measure;
-use crate::order::order;
+use crate::assignment::{Assignment, AssignmentFilter};
+use crate::filter::{ListFilter, RegionFilter, TextFilter, filter};
+use crate::measure::{Measure, MeasureFilter};
+use crate::order::{REGION, order};
 use crate::region::Region;
 
 /// What kind of body a unit is.
@@ -33,9 +34,15 @@ fn reachable(sql: &mut Sql<'_>, unit: &str) -> String {
 
 const NAME: SortKey = SortKey::column("{t}.name", "name", SortType::Text);
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("KIND", "What kind of body they are.", "{t}.kind"),
+    Dimension::plain("SECTOR", "The line of work.", "{t}.sector"),
+    REGION,
+];
+
 noun! {
     /// A unit (单位) of a region: it leads, answers or supervises measures.
-    pub(crate) Unit from "unit" as "unit" { order: &[NAME], total: None, filter: UnitFilter, by: UnitOrder }
+    pub(crate) Unit from "unit" as "unit" { order: &[NAME], total: None, filter: UnitFilter, by: UnitOrder, groups: GROUPS }
     /// The global id.
     id: ID = Kind::Id;
     /// The name as people write it.
@@ -78,6 +85,15 @@ filter! {
         name: TextFilter = |name| name.condition("name", &["name"]),
         /// The line of work.
         sector: TextFilter = |sector| sector.condition("sector", &["sector"]),
+        /// What kind of body it is.
+        kind: Vec<UnitKind> = |kinds| planner::Condition::In(
+            "kind",
+            kinds.iter().map(|kind| entity::unit::Kind::from(*kind).to_value().into()).collect(),
+        ),
+        /// The measures that it leads.
+        led_measures: ListFilter<MeasureFilter> = |list| list.condition(<Measure as planner::Noun>::table(), "lead_unit_id"),
+        /// What it answers.
+        assignments: ListFilter<AssignmentFilter> = |list| list.condition(<Assignment as planner::Noun>::table(), "unit_id"),
         /// Where it is.
         region: RegionFilter = |region| region.below(),
     }

@@ -82,9 +82,7 @@ pub(crate) async fn connect(
         };
         let reason = match ended {
             Ok(()) => None,
-            Err(Closed(code, why)) => {
-                Some(CloseReason { code: CloseCode::from(code), description: Some(why) })
-            }
+            Err(Closed(code, why)) => Some(CloseReason { code: CloseCode::from(code), description: Some(why) }),
         };
         // The client may be gone already.
         let _ = connection.session.close(reason).await;
@@ -219,7 +217,8 @@ impl Connection {
         if let Some(handle) = self.running.remove(&id) {
             handle.abort();
         }
-        let payload: Value = serde_json::from_str(&payload).map_err(|_| Closed(4500, "Internal server error".to_owned()))?;
+        let payload: Value =
+            serde_json::from_str(&payload).map_err(|_| Closed(4500, "Internal server error".to_owned()))?;
         self.say(&json!({ "type": "error", "id": id, "payload": payload["errors"] }).to_string()).await
     }
 

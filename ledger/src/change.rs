@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use entity::change;
 pub use entity::change::ChangeKind;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::Result;
 
@@ -69,7 +67,8 @@ impl Place {
     pub async fn next<C: ConnectionTrait>(&mut self, db: &C) -> Result<Vec<i64>> {
         // Most often the gaps are few, and what is above them new.
         let known = self.seen.last().copied().unwrap_or(self.floor);
-        let mut query = change::Entity::find().select_only().column(change::Column::Id).order_by_asc(change::Column::Id);
+        let mut query =
+            change::Entity::find().select_only().column(change::Column::Id).order_by_asc(change::Column::Id);
         query = query.filter(change::Column::Id.gt(known)).limit(BATCH);
         let mut found: Vec<i64> = query.into_tuple().all(db).await?;
         found.extend(self.late(db, known).await?);

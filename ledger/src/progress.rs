@@ -73,7 +73,14 @@ pub async fn report(
     if !objections.is_empty() {
         return Ok(Err(objections));
     }
-    let unknown = || Ok(Err(vec![Objection::new("NOT_FOUND", "没有这项责任分解", "there is no such assignment", &["input", "assignmentId"])]));
+    let unknown = || {
+        Ok(Err(vec![Objection::new(
+            "NOT_FOUND",
+            "没有这项责任分解",
+            "there is no such assignment",
+            &["input", "assignmentId"],
+        )]))
+    };
     let Some(id) = report.assignment else { return unknown() };
     let transaction = database::begin(db).await?;
     let Some(problem) = problem_of(&transaction, id).await? else { return unknown() };
@@ -152,7 +159,11 @@ fn check(report: &Report) -> Vec<Objection> {
     if letters == 0 {
         object("请填写进展情况", "say how far it is", &["input", "text"]);
     } else if letters > MAX_LETTERS {
-        object("进展情况超过 100000 字，请精简或作为佐证材料上传", "more than 100000 letters: shorten it, or add it as evidence", &["input", "text"]);
+        object(
+            "进展情况超过 100000 字，请精简或作为佐证材料上传",
+            "more than 100000 letters: shorten it, or add it as evidence",
+            &["input", "text"],
+        );
     }
     if report.text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')) {
         object("进展情况含有不可见的控制字符", "the text has invisible control characters", &["input", "text"]);
@@ -165,17 +176,37 @@ fn check(report: &Report) -> Vec<Objection> {
         let path = |last: &'static str| vec!["input", "quantities", &index, last];
         let unreadable = |text: &str, most: usize| text.chars().count() > most || text.chars().any(char::is_control);
         if one.unit.as_deref().is_some_and(|unit| unreadable(unit, 20)) {
-            objections.push(Objection::new("INVALID", "计量单位不超过 20 个字", "a unit of measure has at most 20 letters", &path("unit")));
+            objections.push(Objection::new(
+                "INVALID",
+                "计量单位不超过 20 个字",
+                "a unit of measure has at most 20 letters",
+                &path("unit"),
+            ));
         }
         if one.label.trim().is_empty() || unreadable(&one.label, 100) {
-            objections.push(Objection::new("INVALID", "指标名称应为 1 至 100 个字", "a label has 1 to 100 letters", &path("label")));
+            objections.push(Objection::new(
+                "INVALID",
+                "指标名称应为 1 至 100 个字",
+                "a label has 1 to 100 letters",
+                &path("label"),
+            ));
         }
         let refused = |value: Option<f64>| value.is_some_and(|value| !value.is_finite() || value < 0.0);
         if refused(one.done) {
-            objections.push(Objection::new("INVALID", "完成量应为不小于 0 的数", "what is done is a number, not below 0", &path("done")));
+            objections.push(Objection::new(
+                "INVALID",
+                "完成量应为不小于 0 的数",
+                "what is done is a number, not below 0",
+                &path("done"),
+            ));
         }
         if refused(one.target) || one.target == Some(0.0) {
-            objections.push(Objection::new("INVALID", "目标量应为大于 0 的数", "a target is a number above 0", &path("target")));
+            objections.push(Objection::new(
+                "INVALID",
+                "目标量应为大于 0 的数",
+                "a target is a number above 0",
+                &path("target"),
+            ));
         }
     }
     objections

@@ -21,6 +21,8 @@ pub enum Condition {
     Null(&'static str, bool),
     /// One of the columns contains the text, letter case aside.
     Contains(&'static [&'static str], String),
+    /// The column begins with the text.
+    StartsWith(&'static str, String),
     /// The row is listed in a membership table.
     Member(Member),
     /// An expression of the caller's over `{t}`, with one value at `{}`.
@@ -142,6 +144,10 @@ impl Condition {
                 let any: Vec<String> =
                     columns.iter().map(|column| sql.contains(&format!("{alias}.{column}"), &words)).collect();
                 format!("({})", any.join(" OR "))
+            }
+            Self::StartsWith(column, text) => {
+                let text = sql.bind(text.clone());
+                format!("substr({alias}.{column}, 1, length({text})) = {text}")
             }
             Self::Member(member) => {
                 let value = sql.bind(member.value.clone());

@@ -6,6 +6,7 @@
 
 mod condition;
 mod cursor;
+mod group;
 mod noun;
 mod page;
 mod plan;
@@ -15,7 +16,9 @@ mod selection;
 mod sql;
 
 pub use condition::{Condition, Filter, Member};
-pub use noun::{Field, Kind, Link, Listed, Noun, Order, PageArguments, SortKey, SortType, Table};
+pub use noun::{
+    Dimension, Field, Figure, FigureKind, Kind, Link, Listed, Noun, Order, PageArguments, SortKey, SortType, Table,
+};
 pub use page::{DEFAULT_PAGE, MAX_PAGE};
 pub use plan::{Root, Statement, plan};
 pub use run::{Finishers, Run};

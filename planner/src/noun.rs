@@ -86,8 +86,56 @@ pub struct Table {
     pub order: &'static [SortKey],
     /// The kept number of all rows, as a subquery, where one is kept.
     pub total: Option<&'static str>,
+    /// What its lists can be grouped by.
+    pub dimensions: &'static [Dimension],
+    /// What is reckoned over its lists and groups, beside their count.
+    pub figures: &'static [Figure],
     /// Its fields, in the schema's order.
     pub fields: Vec<Field>,
+}
+
+/// Something that a list can be grouped by.
+#[derive(Debug, Clone, Copy)]
+pub struct Dimension {
+    /// Its name in the schema: `LEAD_UNIT`.
+    pub name: &'static str,
+    /// What it is, in the schema's words.
+    pub description: &'static str,
+    /// The key of a row `{t}`.
+    pub key: &'static str,
+    /// Where the key is another noun's: the prefix of its global ids, and its name as a subquery with the key at `{}`.
+    pub of: Option<(&'static str, &'static str)>,
+}
+
+impl Dimension {
+    /// Grouping by a code or another plain value.
+    pub const fn plain(name: &'static str, description: &'static str, key: &'static str) -> Self {
+        Self { name, description, key, of: None }
+    }
+}
+
+/// Something that is reckoned over a list.
+#[derive(Debug, Clone, Copy)]
+pub struct Figure {
+    /// Its name in the schema.
+    pub name: &'static str,
+    /// What it is, in the schema's words.
+    pub description: &'static str,
+    /// What is reckoned of a row `{t}`.
+    pub expression: &'static str,
+    /// How.
+    pub kind: FigureKind,
+}
+
+/// How a figure is reckoned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FigureKind {
+    /// The earliest and the latest date.
+    Date,
+    /// The earliest and the latest moment.
+    Moment,
+    /// Sum, average, least and greatest.
+    Number,
 }
 
 /// One field of a noun.

@@ -5,6 +5,7 @@ use sea_orm::{DbBackend, Value};
 
 use crate::Refusal;
 use crate::condition::{Condition, Member};
+use crate::group::{Grouping, figures};
 use crate::noun::{Kind, Link, PageArguments, Table};
 use crate::page::Page;
 use crate::selection::Selected;
@@ -22,6 +23,8 @@ pub enum Root<'a> {
     List(&'a Table),
     /// The rows that satisfy a condition, in their default order.
     Where(&'a Table, Condition),
+    /// The rows of several nouns by their keys, in the order asked for; null where there is none.
+    Several(Vec<Option<(&'a Table, Value)>>),
     /// The row that a column finds, or none.
     One(&'a Table, &'static str, Value),
 }
@@ -66,6 +69,7 @@ pub fn plan(
         Root::Many(table, arguments) => planner.connection(table, selection, arguments, None)?,
         Root::List(table) => planner.list(table, selection, None, &Condition::always())?,
         Root::Where(table, condition) => planner.list(table, selection, None, &condition)?,
+        Root::Several(wanted) => planner.several(&wanted, selection)?,
         Root::One(table, column, key) => {
             let alias = planner.sql.alias();
             let key = planner.sql.bind(key);
@@ -143,6 +147,41 @@ impl Planner<'_> {
         })
     }
 
+    /// The array of the rows wanted, of whatever noun; each noun is described once.
+    fn several(&mut self, wanted: &[Option<(&Table, Value)>], selection: &Selected<'_>) -> Result<String, Refusal> {
+        if wanted.is_empty() {
+            return Ok(self.sql.list(&[]));
+        }
+        let mut nouns: Vec<(&Table, Vec<String>)> = Vec::new();
+        for (place, (table, key)) in wanted.iter().enumerate().filter_map(|(place, one)| Some((place, one.as_ref()?))) {
+            let row = format!("SELECT {place} AS place, {} AS id", self.sql.bind(key.clone()));
+            match nouns.iter_mut().find(|(known, _)| known.name == table.name) {
+                Some((_, rows)) => rows.push(row),
+                None => nouns.push((*table, vec![row])),
+            }
+        }
+        let mut found = vec!["SELECT -1 AS place, NULL AS data".to_owned()];
+        for (table, rows) in nouns {
+            let (alias, keys) = (self.sql.alias(), self.sql.alias());
+            self.path.push(Segment::Each);
+            let object = self.object(table, &alias, selection);
+            self.path.pop();
+            found.push(format!(
+                "SELECT {keys}.place, {} FROM ({}) {keys} JOIN {} {alias} ON {alias}.id = {keys}.id",
+                object?,
+                rows.join(" UNION ALL "),
+                table.source
+            ));
+        }
+        let places: Vec<String> = (0..wanted.len()).map(|place| format!("SELECT {place} AS place")).collect();
+        let array = self.sql.array("d.data", "p.place", None);
+        Ok(format!(
+            "(SELECT {array} FROM ({}) p LEFT JOIN ({}) d ON d.place = p.place)",
+            places.join(" UNION ALL "),
+            found.join(" UNION ALL ")
+        ))
+    }
+
     fn one(&mut self, table: &Table, key: &str, selection: &Selected<'_>) -> Result<String, Refusal> {
         let alias = self.sql.alias();
         let object = self.object(table, &alias, selection)?;
@@ -196,6 +235,8 @@ impl Planner<'_> {
                 "__typename" => Ok(format!("'{connection}'")),
                 "totalCount" => Ok(self.total(table, owner, &page.condition)),
                 "pageInfo" => Ok(self.page_info(&page, &list, child)),
+                "aggregate" => Ok(self.aggregate(table, owner, &page.condition, child)),
+                "groups" => self.groups(table, owner, &page.condition, child),
                 rows => {
                     self.path.push(Segment::Each);
                     let element = match rows {
@@ -308,14 +349,47 @@ impl Planner<'_> {
             }
         }
         let alias = self.sql.alias();
+        format!("(SELECT count(*) FROM {})", self.all_rows(table, &alias, owner, condition))
+    }
+
+    /// What is reckoned over all pages. A count alone may be a kept one.
+    fn aggregate(&mut self, table: &Table, owner: Owner<'_>, condition: &Condition, child: &Selected<'_>) -> String {
+        let wanted = child.children(&format!("{}Aggregate", table.name));
+        if wanted.iter().all(|one| one.name() == "count") {
+            let total = self.total(table, owner, condition);
+            let members: Vec<(&str, String)> = wanted.iter().map(|one| (one.key(), total.clone())).collect();
+            return self.sql.object(&members);
+        }
+        let alias = self.sql.alias();
+        let rows = self.all_rows(table, &alias, owner, condition);
+        let figures = figures(&self.sql, table, &alias, child);
+        self.sql.json(&format!("(SELECT {figures} FROM {rows})"))
+    }
+
+    fn groups(
+        &mut self,
+        table: &Table,
+        owner: Owner<'_>,
+        condition: &Condition,
+        child: &Selected<'_>,
+    ) -> Result<String, Refusal> {
+        let grouping = Grouping::read(table, child)?;
+        let (alias, outer) = (self.sql.alias(), self.sql.alias());
+        let rows = self.all_rows(table, &alias, owner, condition);
+        let array = grouping.array(&self.sql, table, &alias, &rows, &outer, child);
+        Ok(self.sql.json(&array))
+    }
+
+    /// The rows of all pages, as FROM and WHERE.
+    fn all_rows(&mut self, table: &Table, alias: &str, owner: Owner<'_>, condition: &Condition) -> String {
         let (member, rest) = condition.clone().split_member();
         let walked = member.as_ref().map(|member| (self.sql.alias(), member));
         let (from, mut conditions) =
-            self.belonging(table, &alias, owner, walked.as_ref().map(|(list, member)| (list.as_str(), *member)));
+            self.belonging(table, alias, owner, walked.as_ref().map(|(list, member)| (list.as_str(), *member)));
         if !rest.is_always() {
-            conditions.push(rest.to_sql(&mut self.sql, &alias));
+            conditions.push(rest.to_sql(&mut self.sql, alias));
         }
-        format!("(SELECT count(*) FROM {from}{})", wherever(&conditions))
+        format!("{from}{}", wherever(&conditions))
     }
 
     /// Where a list's rows are and what ties them to their owner or to the list that is walked.

@@ -6,11 +6,17 @@ use std::marker::PhantomData;
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::Field as Syntax;
-use async_graphql::registry::{CacheControl, Deprecation, MetaField, MetaInputValue, MetaType, MetaTypeId, Registry};
-use async_graphql::{ContextSelectionSet, InputType, Name, OutputType, Positioned, ServerResult, Value};
+use async_graphql::registry::{
+    CacheControl, Deprecation, MetaEnumValue, MetaField, MetaInputValue, MetaType, MetaTypeId, Registry,
+};
+use async_graphql::{
+    ContextSelectionSet, InputType, InputValueError, InputValueResult, Name, OutputType, Positioned, ServerResult,
+    Value,
+};
 use async_graphql_value::RAW_VALUE_TOKEN;
 
-use crate::noun::{Field, Listed, Noun, Order, PageArguments, Sorting, Table};
+use crate::group::{DEFAULT_GROUPS, MAX_DIMENSIONS, MAX_GROUPS};
+use crate::noun::{Dimension, Field, FigureKind, Listed, Noun, Order, PageArguments, Sorting, Table};
 use crate::{Condition, Filter, Refusal};
 
 /// A type that a field may have: its registration, and whether the schema marks it non-null.
@@ -169,7 +175,8 @@ pub const fn page_arguments<N: Listed>() -> PageArguments {
 }
 
 fn read_filter<N: Listed>(value: Option<Value>) -> Result<Condition, Refusal> {
-    let filter = Option::<N::Filter>::parse(value).map_err(|error| Refusal::plain(format!("filter: {}", worded(error))))?;
+    let filter =
+        Option::<N::Filter>::parse(value).map_err(|error| Refusal::plain(format!("filter: {}", worded(error))))?;
     Ok(filter.map_or_else(Condition::always, |filter| filter.condition()))
 }
 
@@ -213,6 +220,78 @@ pub enum Edge<N> {
 /// Where a page stands in its list.
 pub enum PageInfo {}
 
+/// What is reckoned over a list or a group.
+enum Aggregate<N> {
+    #[expect(dead_code, reason = "only described")]
+    Never(std::convert::Infallible, PhantomData<fn() -> N>),
+}
+
+/// A group of a list.
+enum Group<N> {
+    #[expect(dead_code, reason = "only described")]
+    Never(std::convert::Infallible, PhantomData<fn() -> N>),
+}
+
+/// What a group has in common.
+enum GroupKey {}
+
+enum DateRange {}
+enum MomentRange {}
+enum NumberSummary {}
+
+/// One of the dimensions of a noun, by its name; the planner reads it from the description.
+struct DimensionOf<N>(Name, PhantomData<fn() -> N>);
+
+impl<N: Noun> InputType for DimensionOf<N> {
+    type RawValueType = Self;
+
+    fn type_name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Dimension", N::table().name))
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        registry.create_input_type::<Self, _>(MetaTypeId::Enum, |_| MetaType::Enum {
+            name: Self::type_name().into_owned(),
+            description: Some(format!("What lists of `{}` can be grouped by.", N::table().name)),
+            enum_values: N::table().dimensions.iter().map(|one| (one.name.to_owned(), enum_value(one))).collect(),
+            visible: None,
+            inaccessible: false,
+            tags: Vec::new(),
+            rust_typename: Some(std::any::type_name::<Self>()),
+            directive_invocations: Vec::new(),
+            requires_scopes: Vec::new(),
+        })
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        match value {
+            Some(Value::Enum(name)) => Ok(Self(name, PhantomData)),
+            Some(Value::String(name)) => Ok(Self(Name::new(name), PhantomData)),
+            other => Err(InputValueError::expected_type(other.unwrap_or_default())),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Enum(self.0.clone())
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+fn enum_value(dimension: &Dimension) -> MetaEnumValue {
+    MetaEnumValue {
+        name: dimension.name.to_owned(),
+        description: Some(dimension.description.to_owned()),
+        deprecation: Deprecation::NoDeprecated,
+        visible: None,
+        inaccessible: false,
+        tags: Vec::new(),
+        directive_invocations: Vec::new(),
+    }
+}
+
 /// Implements `OutputType` for a type that is only ever described.
 macro_rules! described {
     ($type:ty, [$($generics:tt)*], $name:expr, |$registry:ident| $register:expr) => {
@@ -240,9 +319,24 @@ described!(Connection<N>, [N: Noun + OutputType], format!("{}Connection", N::tab
             field("nodes", "The rows.", Vec::<N>::create_type_info(registry), Vec::new()),
             field("pageInfo", "Where the page stands in its list.", PageInfo::create_type_info(registry), Vec::new()),
             field("totalCount", "The number of rows on all pages.", <i32 as FieldType>::register(registry), Vec::new()),
+            field("aggregate", "What is reckoned over all pages.", Aggregate::<N>::create_type_info(registry), Vec::new()),
         ]
+        .into_iter()
+        .chain((!N::table().dimensions.is_empty()).then(|| groups_field::<N>(registry)))
+        .collect()
     })
 });
+
+fn groups_field<N: Noun + OutputType>(registry: &mut Registry) -> MetaField {
+    let by = format!("What to group by, {MAX_DIMENSIONS} at most: rows that agree in all of them make a group.");
+    let first = format!("How many groups, {DEFAULT_GROUPS} unless said otherwise, and {MAX_GROUPS} at most.");
+    let arguments = vec![
+        argument::<Vec<DimensionOf<N>>>(registry, "by", &by, None),
+        argument::<Option<i32>>(registry, "first", &first, None),
+    ];
+    let words = "The rows of all pages in groups, the largest group first.";
+    field("groups", words, Vec::<Group<N>>::create_type_info(registry), arguments)
+}
 
 described!(Edge<N>, [N: Noun + OutputType], format!("{}Edge", N::table().name), |registry| {
     let of = format!("One `{}` of a page.", N::table().name);
@@ -250,6 +344,70 @@ described!(Edge<N>, [N: Noun + OutputType], format!("{}Edge", N::table().name), 
         vec![
             field("cursor", "Where the row stands: pass it as `after` or `before`.", <String as FieldType>::register(registry), Vec::new()),
             field("node", "The row.", N::create_type_info(registry), Vec::new()),
+        ]
+    })
+});
+
+described!(Aggregate<N>, [N: Noun + OutputType], format!("{}Aggregate", N::table().name), |registry| {
+    let of = format!("What is reckoned over a list or a group of `{}`.", N::table().name);
+    object::<Self>(registry, &of, None, |registry| {
+        let count = field("count", "How many.", <i32 as FieldType>::register(registry), Vec::new());
+        let figures = N::table().figures.iter().map(|figure| {
+            let ty = match figure.kind {
+                FigureKind::Date => DateRange::create_type_info(registry),
+                FigureKind::Moment => MomentRange::create_type_info(registry),
+                FigureKind::Number => NumberSummary::create_type_info(registry),
+            };
+            field(figure.name, figure.description, ty, Vec::new())
+        });
+        std::iter::once(count).chain(figures).collect()
+    })
+});
+
+described!(Group<N>, [N: Noun + OutputType], format!("{}Group", N::table().name), |registry| {
+    let of = format!("The rows of a list of `{}` that agree in what it is grouped by.", N::table().name);
+    object::<Self>(registry, &of, None, |registry| {
+        let keys = "What they agree in, in the order of `by`.";
+        vec![
+            field("keys", keys, Vec::<GroupKey>::create_type_info(registry), Vec::new()),
+            field("aggregate", "What is reckoned over them.", Aggregate::<N>::create_type_info(registry), Vec::new()),
+        ]
+    })
+});
+
+described!(GroupKey, [], "GroupKey".to_owned(), |registry| {
+    object::<Self>(registry, "What the rows of a group agree in.", None, |registry| {
+        let text = <Option<String> as FieldType>::register(registry);
+        let key = "A global id, a code or a plain value; null where the rows have none.";
+        vec![
+            field("key", key, text.clone(), Vec::new()),
+            field("label", "The name of what a global id stands for; null for other keys.", text, Vec::new()),
+        ]
+    })
+});
+
+described!(DateRange, [], "DateRange".to_owned(), |registry| {
+    let date = "Date".to_owned();
+    object::<Self>(registry, "From when to when; null where no row has a date.", None, |_| {
+        vec![field("min", "The earliest.", date.clone(), Vec::new()), field("max", "The latest.", date, Vec::new())]
+    })
+});
+
+described!(MomentRange, [], "MomentRange".to_owned(), |registry| {
+    let moment = "DateTime".to_owned();
+    object::<Self>(registry, "From when to when; null where there is no row.", None, |_| {
+        vec![field("min", "The earliest.", moment.clone(), Vec::new()), field("max", "The latest.", moment, Vec::new())]
+    })
+});
+
+described!(NumberSummary, [], "NumberSummary".to_owned(), |registry| {
+    object::<Self>(registry, "Numbers of all rows that have one; null where none has.", None, |registry| {
+        let number = <Option<f64> as FieldType>::register(registry);
+        vec![
+            field("sum", "Their sum.", number.clone(), Vec::new()),
+            field("average", "Their mean.", number.clone(), Vec::new()),
+            field("min", "The least.", number.clone(), Vec::new()),
+            field("max", "The greatest.", number, Vec::new()),
         ]
     })
 });
@@ -284,7 +442,10 @@ macro_rules! noun {
     (
         $(#[doc = $about:literal])+
         $visibility:vis $name:ident from $source:literal $(as $prefix:literal)?
-        { order: $order:expr, total: $total:expr $(, filter: $filter:ty, by: $by:ty)? }
+        {
+            order: $order:expr, total: $total:expr
+            $(, filter: $filter:ty, by: $by:ty $(, groups: $groups:expr)? $(, figures: $figures:expr)?)?
+        }
         $( $(#[doc = $words:literal])+ $field:ident $(($($arguments:tt)+))? : $type:ty = $kind:expr; )+
     ) => {
         $(#[doc = $about])+
@@ -299,6 +460,8 @@ macro_rules! noun {
                     prefix: None$(.or(Some($prefix)))?,
                     order: const { $order },
                     total: $total,
+                    dimensions: $crate::noun!(@slice $($($groups)?)?),
+                    figures: $crate::noun!(@slice $($($figures)?)?),
                     fields: vec![$($crate::Field {
                         name: stringify!($field),
                         description: concat!($($words, "\n"),+).trim(),
@@ -334,6 +497,8 @@ macro_rules! noun {
             }
         }
     };
+    (@slice) => { &[] };
+    (@slice $slice:expr) => { $slice };
     (@arguments) => { |_| Vec::new() };
     (@arguments pages $of:ty) => { $crate::register_page_arguments::<$of> };
     (@arguments $arguments:expr) => { $arguments };

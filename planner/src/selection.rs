@@ -198,9 +198,8 @@ impl<'a> Selected<'a> {
 
 impl Selection {
     fn is_in(&self, variables: &Variables) -> bool {
-        let excluded = |(excluding, value): &(bool, Syntactic)| {
-            value_of(value, variables) == Some(Value::Boolean(*excluding))
-        };
+        let excluded =
+            |(excluding, value): &(bool, Syntactic)| value_of(value, variables) == Some(Value::Boolean(*excluding));
         !self.switches.iter().any(excluded)
     }
 }

@@ -126,6 +126,21 @@ impl<'a> Sql<'a> {
         }
     }
 
+    /// A JSON array of the given values.
+    pub fn list(&self, values: &[String]) -> String {
+        let function = if self.is_postgres() { "json_build_array" } else { "json_array" };
+        format!("{function}({})", values.join(", "))
+    }
+
+    /// The mean of the group's numbers, to six places: the databases add in different orders.
+    pub fn average(&self, number: &str) -> String {
+        if self.is_postgres() {
+            format!("round(avg({number})::numeric, 6)::float8")
+        } else {
+            format!("round(avg({number}), 6)")
+        }
+    }
+
     /// The first of the group's texts in the given order, NULL for an empty group.
     pub fn first(&self, element: &str, order: &str, only: Option<&str>) -> String {
         let function = if self.is_postgres() { "json_agg" } else { "json_group_array" };

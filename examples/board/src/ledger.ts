@@ -1,0 +1,78 @@
+// The ledger over HTTP. No framework: `fetch`, and the types of the operations.
+
+import type { TypedDocumentString } from './generated.js';
+
+/** A request that was not answered. Decide by `code`, show `message`, and log `requestId`: operators find it in theirs. */
+export class LedgerError extends Error {
+  override readonly name = 'LedgerError';
+
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly requestId?: string | undefined,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A GraphQL response, as it comes over HTTP, WebSocket and server-sent events alike. */
+export interface Answer<Data> {
+  readonly data?: Data | null | undefined;
+  readonly errors?: readonly Failure[] | undefined;
+}
+
+interface Failure {
+  readonly message: string;
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export function failed({ message, extensions: { code, requestId } = {} }: Failure): LedgerError {
+  return new LedgerError(String(code ?? 'UNKNOWN'), message, requestId === undefined ? undefined : String(requestId));
+}
+
+/** The data, or the first error. Half an answer is none: a board that lacks rows unnoticed misleads its reader. */
+export function dataOf<Data>({ data, errors: [error] = [] }: Answer<Data>): Data {
+  if (error) throw failed(error);
+  if (data == null) throw new LedgerError('NOT_GRAPHQL', '服务器的答复不是 GraphQL');
+  return data;
+}
+
+export interface Ledger {
+  /** Runs an operation. What a mutation refuses is data, in its payload's `errors`; only failures are thrown. */
+  query<Data, Variables>(
+    document: TypedDocumentString<Data, Variables>,
+    variables: NoInfer<Variables>,
+    signal?: AbortSignal,
+  ): Promise<Data>;
+}
+
+export interface Caller {
+  readonly token?: string | undefined;
+  readonly language?: string;
+}
+
+export function ledger(url: string, { token, language = 'zh-CN' }: Caller = {}): Ledger {
+  const headers = {
+    'Accept': 'application/graphql-response+json',
+    'Accept-Language': language,
+    'Content-Type': 'application/json',
+    ...(token && { Authorization: `Bearer ${token}` }),
+  };
+  return {
+    async query<Data, Variables>(document: TypedDocumentString<Data, Variables>, variables: Variables, signal?: AbortSignal) {
+      const body = JSON.stringify({ query: document, variables });
+      const response = await fetch(new URL('/graphql', url), { method: 'POST', headers, body, signal: signal ?? null }).catch(
+        (cause: unknown) => {
+          signal?.throwIfAborted();
+          throw new LedgerError('UNREACHABLE', `无法连接 ${url}`, undefined, { cause });
+        },
+      );
+      // Something between here and the ledger may answer in its own words: a proxy's page, a gateway's time-out.
+      const answer = await response.json().catch((cause: unknown) => {
+        throw new LedgerError(`HTTP_${response.status}`, `服务器答复异常（HTTP ${response.status}）`, undefined, { cause });
+      });
+      return dataOf(answer as Answer<Data>);
+    },
+  };
+}

@@ -1,0 +1,39 @@
+// What readers call the codes. The types make these lists complete: a new status does not compile until it has its word.
+
+import type { ChangeKind, Pace, Status } from './generated.js';
+
+export const STATUS: Record<Status, string> = {
+  ASSIGNED: '已交办',
+  IN_PROGRESS: '整改中',
+  SUBMITTED: '提请销号',
+  VERIFIED: '核查通过',
+  PUBLICISED: '公示中',
+  CLOSED: '已销号',
+  CLOSED_ONGOING: '已销号（长期坚持）',
+  RETURNED: '已退回',
+  REOPENED: '反弹',
+  NOT_APPLICABLE_PROPOSED: '申请不涉及',
+  NOT_APPLICABLE: '不涉及',
+};
+
+export const PACE: Record<Pace, string> = {
+  AHEAD: '超前',
+  ON_SCHEDULE: '达到序时进度',
+  BEHIND: '未达序时进度',
+  OVERDUE: '逾期',
+  DONE: '完成',
+};
+
+export const CHANGE: Record<ChangeKind, string> = {
+  IMPORTED: '导入台账',
+  PROGRESS_REPORTED: '填报进展',
+};
+
+/** A pace, or a dash where none applies. */
+export const pace = (value: Pace | null) => (value ? PACE[value] : '—');
+
+/** A rate as a percentage, or a dash where there is nothing to divide by. */
+export const percent = (rate: number | null) => (rate === null ? '—' : `${(rate * 100).toFixed(1)}%`);
+
+/** A moment at the ledger's place, wherever its reader is: a report of the evening belongs to that day. */
+export const moment = (at: string) => new Date(at).toLocaleString('zh-CN', { timeZone: 'Asia/Shanghai' });

@@ -1,0 +1,176 @@
+//! What is reckoned over a list, as a whole or in groups.
+
+use async_graphql::Value as Argument;
+
+use crate::Refusal;
+use crate::noun::{Dimension, FigureKind, Table};
+use crate::selection::Selected;
+use crate::sql::Sql;
+
+/// The groups of a list when `first` is not given.
+pub(crate) const DEFAULT_GROUPS: u64 = 100;
+/// The most groups of a list.
+pub(crate) const MAX_GROUPS: u64 = 1_000;
+/// The most dimensions that a list is grouped by at once.
+pub(crate) const MAX_DIMENSIONS: usize = 4;
+
+/// How a list is to be grouped.
+pub(crate) struct Grouping {
+    by: Vec<&'static Dimension>,
+    most: u64,
+}
+
+impl Grouping {
+    /// Reads the arguments of `groups`.
+    pub(crate) fn read(table: &Table, selection: &Selected<'_>) -> Result<Self, Refusal> {
+        let names = match selection.argument("by") {
+            Some(Argument::List(names)) => names,
+            Some(name) => vec![name],
+            None => Vec::new(),
+        };
+        let dimensions = names.iter().filter_map(|name| match name {
+            Argument::Enum(name) => Some(name.as_str()),
+            Argument::String(name) => Some(name.as_str()),
+            _ => None,
+        });
+        let by: Vec<&Dimension> =
+            dimensions.filter_map(|name| table.dimensions.iter().find(|dimension| dimension.name == name)).collect();
+        if by.is_empty() || by.len() != names.len() || by.len() > MAX_DIMENSIONS {
+            return Err(Refusal::new(
+                format!("`by` 应给出 1 至 {MAX_DIMENSIONS} 个分组维度"),
+                format!("`by` names 1 to {MAX_DIMENSIONS} dimensions"),
+            ));
+        }
+        let most = match selection.argument("first") {
+            None | Some(Argument::Null) => DEFAULT_GROUPS,
+            Some(Argument::Number(number)) if number.as_u64().is_some_and(|most| most <= MAX_GROUPS) => {
+                number.as_u64().unwrap_or(DEFAULT_GROUPS)
+            }
+            Some(other) => {
+                return Err(Refusal::new(
+                    format!("`first: {other}` 超出范围，最多 {MAX_GROUPS} 组"),
+                    format!("`first: {other}` is out of range: ask for 0 to {MAX_GROUPS} groups"),
+                ));
+            }
+        };
+        Ok(Self { by, most })
+    }
+
+    /// The JSON array of the groups of the rows `alias`, read as `rows` (FROM and WHERE). `outer` names the groups.
+    pub(crate) fn array(
+        &self,
+        sql: &Sql<'_>,
+        table: &Table,
+        alias: &str,
+        rows: &str,
+        outer: &str,
+        selection: &Selected<'_>,
+    ) -> String {
+        let keys: Vec<String> = self.by.iter().map(|dimension| Sql::on(dimension.key, alias)).collect();
+        let named: Vec<String> = keys.iter().enumerate().map(|(index, key)| format!("{key} AS g{index}")).collect();
+        let name = format!("{}Group", table.name);
+        let children = selection.children(&name);
+        let data: Vec<String> = children
+            .iter()
+            .enumerate()
+            .filter(|(_, child)| child.name() == "aggregate")
+            .map(|(index, child)| format!(", {} AS a{index}", figures(sql, table, alias, child)))
+            .collect();
+        let members: Vec<(&str, String)> = children
+            .iter()
+            .enumerate()
+            .map(|(index, child)| {
+                let value = match child.name() {
+                    "aggregate" => sql.json(&format!("{outer}.a{index}")),
+                    "keys" => self.keys(sql, outer, child),
+                    _ => format!("'{name}'"),
+                };
+                (child.key(), value)
+            })
+            .collect();
+        // Ties in the order of the keys, those without one last; alike on both databases.
+        let order = |of: &dyn Fn(usize) -> String| {
+            let keys: Vec<String> = (0..keys.len()).map(|index| format!("{0} IS NULL, {0}", of(index))).collect();
+            keys.join(", ")
+        };
+        let inside = order(&|index| keys[index].clone());
+        let outside = order(&|index| format!("{outer}.g{index}"));
+        let groups = format!(
+            "(SELECT {}, count(*) AS n{} FROM {rows} GROUP BY {} ORDER BY count(*) DESC, {inside} LIMIT {})",
+            named.join(", "),
+            data.join(""),
+            keys.join(", "),
+            self.most,
+        );
+        let array = sql.array(&sql.object(&members), &format!("{outer}.n DESC, {outside}"), None);
+        format!("(SELECT {array} FROM {groups} {outer})")
+    }
+
+    fn keys(&self, sql: &Sql<'_>, outer: &str, selection: &Selected<'_>) -> String {
+        let objects: Vec<String> = self
+            .by
+            .iter()
+            .enumerate()
+            .map(|(index, dimension)| {
+                let key = format!("{outer}.g{index}");
+                let members: Vec<(&str, String)> = selection
+                    .children("GroupKey")
+                    .iter()
+                    .map(|child| {
+                        let value = match (child.name(), dimension.of) {
+                            ("key", Some((prefix, _))) => format!("'{prefix}_' || {key}"),
+                            ("key", None) => format!("CAST({key} AS text)"),
+                            ("label", Some((_, name))) => format!("({})", name.replace("{}", &key)),
+                            ("label", None) => "NULL".to_owned(),
+                            _ => "'GroupKey'".to_owned(),
+                        };
+                        (child.key(), value)
+                    })
+                    .collect();
+                sql.object(&members)
+            })
+            .collect();
+        sql.list(&objects)
+    }
+}
+
+/// The JSON object of what is reckoned over the rows `alias`.
+pub(crate) fn figures(sql: &Sql<'_>, table: &Table, alias: &str, selection: &Selected<'_>) -> String {
+    let name = format!("{}Aggregate", table.name);
+    let members: Vec<(&str, String)> = selection
+        .children(&name)
+        .iter()
+        .map(|child| {
+            let figure = table.figures.iter().find(|figure| figure.name == child.name());
+            let value = match (child.name(), figure) {
+                (_, Some(figure)) => {
+                    let of = Sql::on(figure.expression, alias);
+                    sql.object(&parts(sql, figure.kind, &of, child))
+                }
+                ("count", None) => "count(*)".to_owned(),
+                _ => format!("'{name}'"),
+            };
+            (child.key(), value)
+        })
+        .collect();
+    sql.object(&members)
+}
+
+fn parts<'a>(sql: &Sql<'_>, kind: FigureKind, of: &str, selection: &Selected<'a>) -> Vec<(&'a str, String)> {
+    let name = match kind {
+        FigureKind::Date => "DateRange",
+        FigureKind::Moment => "MomentRange",
+        FigureKind::Number => "NumberSummary",
+    };
+    let part = |child: &Selected<'a>| {
+        let value = match child.name() {
+            "min" => format!("min({of})"),
+            "max" => format!("max({of})"),
+            "sum" => format!("sum({of})"),
+            "average" => sql.average(of),
+            _ => format!("'{name}'"),
+        };
+        (child.key(), value)
+    };
+    selection.children(name).iter().map(part).collect()
+}
