@@ -106,7 +106,7 @@ async fn read_on(feed: Feed, db: DatabaseConnection, mut place: Place, sender: b
 #[derive(Default)]
 pub(crate) struct LedgerSubscription;
 
-#[Subscription(name = "Subscription")]
+#[Subscription]
 impl LedgerSubscription {
     /// Whatever changes in the ledger from now on, at most half a second later. A watcher that falls too far behind gets
     /// the error LAGGED and should load its screen anew and watch again.

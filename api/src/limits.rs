@@ -246,7 +246,7 @@ mod tests {
     fn tokens_are_words_and_signs() {
         assert_eq!(tokens(""), 0);
         assert_eq!(tokens("{ a }"), 3);
-        assert_eq!(tokens("query Q($x: Int! = -1.5) { a(b: \"c \\\" d\", e: [1, 2]) ...F } # comment\n"), 26);
+        assert_eq!(tokens("query Q($x: Int! = -1.5) { a(b: \"c \\\" d\", e: [1, 2]) ...F } # comment\n"), 27);
         assert_eq!(tokens("{ a(b: \"\"\"x \" \\\"\"\" y\"\"\") }"), 8);
         assert_eq!(tokens("\"中"), 1);
         assert_eq!(tokens("{一 二}"), 4);

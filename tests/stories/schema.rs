@@ -24,7 +24,8 @@ fn every_type_field_argument_and_value_is_described() {
         let is_field = line.starts_with(|letter: char| letter.is_ascii_lowercase())
             && (line.contains(": ") || line.ends_with('('))
             && !line.starts_with("query:")
-            && !line.starts_with("mutation:");
+            && !line.starts_with("mutation:")
+            && !line.starts_with("subscription:");
         if (is_value || is_type || is_field) && !words && !described && !line.starts_with("directive") {
             bare.push(line.to_owned());
         }
