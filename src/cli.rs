@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{self, demo, import, job, mail, region, unit};
+use crate::command::{self, demo, import, job, mail, region, statistics, unit};
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
 use crate::{Failure, say, telemetry};
@@ -43,6 +43,9 @@ enum Command {
     /// 邮件：测试、查看发件箱、重发
     #[command(subcommand)]
     Mail(mail::Mail),
+    /// 统计数：与全面重算核对
+    #[command(subcommand)]
+    Statistics(statistics::Statistics),
     /// 显示生效的设置（不含密码）
     Config,
     /// 输出 GraphQL 模式
@@ -70,6 +73,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Import(import) => import::run(settings, import).await,
         Command::Job(job) => job::run(settings, job).await,
         Command::Mail(mail) => mail::run(settings, mail).await,
+        Command::Statistics(statistics) => statistics::run(settings, &statistics).await,
         Command::Config => {
             say!("{}", settings.shown().trim_end());
             Ok(())

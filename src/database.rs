@@ -56,6 +56,7 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, Fail
     if !applied.is_empty() {
         tracing::info!(steps = applied.join(", "), "the database was brought up to date");
     }
+    ledger::statistics::kept::ensure(db).await?;
     Ok(applied)
 }
 

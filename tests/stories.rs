@@ -6,6 +6,8 @@ mod support;
 
 #[path = "stories/api.rs"]
 mod api;
+#[path = "stories/figures.rs"]
+mod figures;
 #[path = "stories/import.rs"]
 mod import;
 #[path = "stories/mail.rs"]

@@ -23,6 +23,7 @@ use sea_orm::{
 use crate::calendar::{Quarter, local_day, plus_days};
 use crate::concern::{self, Concern};
 use crate::deadline::{Columns, Deadline, GRACE_DAYS};
+use crate::statistics::kept;
 use crate::unit::{government_name, kind_of, sector_of};
 use crate::workflow::roll_up;
 use crate::{Error, Result, database};
@@ -136,6 +137,7 @@ pub async fn fill(
     }
     let made = maker.made;
     after_explicit_keys(&transaction).await?;
+    kept::rebuild(&transaction).await?;
     transaction.commit().await?;
     db.execute_unprepared("ANALYZE").await?;
     Ok(made)

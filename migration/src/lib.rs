@@ -3,6 +3,7 @@
 
 mod m20261121_000001_ledger;
 mod m20261122_000001_change;
+mod m20261122_000002_figure;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -17,7 +18,11 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_ledger::Migration), Box::new(m20261122_000001_change::Migration)]
+        vec![
+            Box::new(m20261121_000001_ledger::Migration),
+            Box::new(m20261122_000001_change::Migration),
+            Box::new(m20261122_000002_figure::Migration),
+        ]
     }
 }
 

@@ -167,6 +167,39 @@ impl<'a> Sql<'a> {
         }
     }
 
+    /// The day after a date.
+    pub fn next_day(&self, date: &str) -> String {
+        if self.is_postgres() { format!("({date} + 1)") } else { format!("date({date}, '+1 day')") }
+    }
+
+    /// The first day of a date's month.
+    pub fn month(&self, date: &str) -> String {
+        if self.is_postgres() {
+            format!("date_trunc('month', {date})::date")
+        } else {
+            format!("date({date}, 'start of month')")
+        }
+    }
+
+    /// The first day of a date's year.
+    pub fn year(&self, date: &str) -> String {
+        if self.is_postgres() {
+            format!("date_trunc('year', {date})::date")
+        } else {
+            format!("date({date}, 'start of year')")
+        }
+    }
+
+    /// A date that is written out.
+    pub fn date(&self, date: &str) -> String {
+        if self.is_postgres() { format!("DATE '{date}'") } else { format!("'{date}'") }
+    }
+
+    /// A sum of whole numbers, as one.
+    pub fn sum(&self, number: &str) -> String {
+        format!("CAST(coalesce(sum({number}), 0) AS bigint)")
+    }
+
     /// Whether a text contains another, letter case aside for Latin letters.
     pub fn contains(&self, text: &str, words: &str) -> String {
         if self.is_postgres() {

@@ -56,6 +56,9 @@ impl Doorbell {
                     if let Err(error) = deliver(&bench, round).await {
                         tracing::error!(%error, "a delivery failed");
                     }
+                    if let Err(error) = ledger::statistics::kept::settle(&bench.db).await {
+                        tracing::warn!(%error, "figures could not be settled; trying again at the next tick");
+                    }
                 });
             }
         };

@@ -5,6 +5,7 @@ pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod mail;
 pub(crate) mod region;
+pub(crate) mod statistics;
 pub(crate) mod unit;
 
 use std::path::Path;

@@ -61,6 +61,8 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
             (expected, items)
         });
         let (expected, items) = expected;
+        // What was written past the acts is not in the kept figures yet.
+        world.done(&["statistics", "check", "--mend"]);
         for days in [-60, -1, 0, 30] {
             let as_of = ledger::calendar::plus_days(today, days);
             let query = "query($day: Date) { statistics(by: STATUS, asOf: $day) { total { all completed closed notApplicable overdue } } }";

@@ -15,6 +15,7 @@ use crate::change::{self, ChangeKind, Changed};
 use crate::concern::{self, Concern};
 use crate::deadline::{Columns, Deadline};
 use crate::roll_up::{self, Touched};
+use crate::statistics::kept;
 use crate::workbook::columns::Column;
 use crate::workbook::reading::{ReadMeasure, fault, normalised, shortened};
 use crate::workflow::{self, Step};
@@ -31,17 +32,19 @@ impl Writer<'_> {
         self.summary.problems = rows.len();
         self.summary.measures = total;
         let problems = self.problems(&rows).await?;
+        let touched = Touched { problems: problems.models().map(|problem| problem.id).collect() };
         let measures = self.measures(&rows, &problems).await?;
         if !self.faults.is_empty() {
             return Ok(());
         }
+        kept::withdraw(self.db, &touched.problems).await?;
         self.parties(&rows, &problems, &measures).await?;
         let answered = self.assignments(&rows, &problems, &measures).await?;
         self.reports(&rows, &problems, &measures, &answered).await?;
         self.state(&rows, &problems, &measures).await?;
         self.concerns(&problems, &measures, &answered).await?;
-        let touched = Touched { problems: problems.models().map(|problem| problem.id).collect() };
         roll_up::problems(self.db, &touched, self.import.now).await?;
+        kept::enter(self.db, &touched.problems).await?;
         self.note(&touched).await?;
         (self.import.progress)(total, total);
         Ok(())

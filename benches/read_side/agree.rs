@@ -1,0 +1,116 @@
+//! Whether the three say the same: what is measured must be the same work.
+
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::ledger::{Ledger, Picks};
+use crate::operations::{Operation, Subject, report};
+use crate::servers::Server;
+
+/// How many questions of each operation are compared.
+const COMPARED: usize = 20;
+
+/// Compares answers; an error says where they differ.
+pub(crate) fn check(ledger: &Ledger, servers: &[Server], picks: &Picks) -> Outcome<()> {
+    for operation in Operation::ALL {
+        let asked: Vec<_> = servers.iter().map(|server| (server, operation.variables(server, picks))).collect();
+        let questions = asked.first().map_or(0, |(_, variables)| variables.len());
+        for question in (0..questions).step_by((questions / COMPARED).max(1)) {
+            let mut answers = Vec::new();
+            for (server, variables) in &asked {
+                let variables = variables.get(question).ok_or("a server has fewer questions than the others")?;
+                let request = operation.request(server.subject, server.address, variables);
+                answers.push((server.subject, server.ask(&request)?));
+            }
+            compare(operation, &answers)?;
+        }
+    }
+    let together = ledger.assignments_together()?;
+    together.into_iter().try_for_each(|(id, version)| reports(ledger, servers, id, version))
+}
+
+fn compare(operation: Operation, answers: &[(Subject, Value)]) -> Outcome<()> {
+    let Some((first, rest)) = answers.split_first() else { return Ok(()) };
+    for other in rest {
+        let agree = match other.0 {
+            Subject::PostGraphile => leaves(&first.1) == leaves(&other.1),
+            Subject::Limit | Subject::Rectify => same(&first.1, &other.1),
+        };
+        if !agree {
+            let (ours, theirs) = (first.0.name(), other.0.name());
+            return Err(format!("{operation:?}: {ours} and {theirs} differ:\n{}\n{}", first.1, other.1).into());
+        }
+    }
+    Ok(())
+}
+
+/// Equal as JSON; numbers by their value.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(key, one)| other.get(key).is_some_and(|other| same(one, other)))
+        }
+        _ => one == other,
+    }
+}
+
+/// What an answer says, in its order, whatever its shape: ids by their key, numbers by their value, without nulls and what is
+/// each server's own to word.
+fn leaves(answer: &Value) -> Vec<String> {
+    const WORDED: [&str; 4] = ["cursor", "endCursor", "submittedAt", "asOf"];
+    let mut found = Vec::new();
+    let mut ahead = vec![answer];
+    while let Some(value) = ahead.pop() {
+        match value {
+            Value::Null => {}
+            Value::Array(elements) => ahead.extend(elements.iter().rev()),
+            Value::Object(members) => {
+                let members: Vec<_> = members.iter().filter(|(key, _)| !WORDED.contains(&key.as_str())).collect();
+                ahead.extend(members.into_iter().rev().map(|(_, value)| value));
+            }
+            Value::String(text) => {
+                let key = text.rsplit_once('_').map(|(_, key)| key).filter(|key| key.parse::<i64>().is_ok());
+                let text = key.unwrap_or(text);
+                found.push(text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| number.to_string()));
+            }
+            Value::Number(number) => found.push(number.as_f64().map(|number| number.to_string()).unwrap_or_default()),
+            Value::Bool(value) => found.push(value.to_string()),
+        }
+    }
+    found
+}
+
+/// One after the other reports on the same assignment. Whoever comes first rolls measure and problem up; if the others find
+/// nothing left to be changed there, they roll up alike. A report on a version that is past must be refused.
+fn reports(ledger: &Ledger, servers: &[Server], id: i64, before: i32) -> Outcome<()> {
+    let mut version = before;
+    let mut said: Vec<(Subject, Vec<String>)> = Vec::new();
+    for server in servers {
+        let subject = server.subject;
+        let mut variables = report(subject, (id, before));
+        variables["input"]["version"] = version.into();
+        let request = Operation::Report.request(subject, server.address, &variables);
+        let answer = server.ask(&request)?;
+        let refused = server.ask(&request)?;
+        let taken = &answer["data"]["reportProgress"]["assignment"];
+        version += 1;
+        if taken["version"] != version || !refused["data"]["reportProgress"]["assignment"].is_null() {
+            return Err(format!("{}: the version is not kept: {answer} {refused}", subject.name()).into());
+        }
+        let measure = &taken["measure"];
+        let mut words = leaves(&Value::from(vec![taken["id"].clone(), taken["status"].clone(), measure.clone()]));
+        words.extend(leaves(&taken["latestReport"]).into_iter().skip(1));
+        words.push(ledger.value(&format!(
+            "SELECT format('versions %s, %s', m.version, p.version) FROM assignment a \
+             JOIN measure m ON m.id = a.measure_id JOIN problem p ON p.id = m.problem_id WHERE a.id = {id}"
+        ))?);
+        said.push((subject, words));
+    }
+    let differ = said.windows(2).find(|pair| pair[0].1 != pair[1].1);
+    differ.map_or(Ok(()), |pair| Err(format!("reports differ: {:?} {:?}", pair[0], pair[1]).into()))
+}

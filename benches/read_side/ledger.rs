@@ -1,0 +1,178 @@
+//! The ledger that is read: the nation's demo in a database of its own, and which of its rows are asked for.
+
+use std::process::Command;
+
+use tokio::runtime::Runtime;
+use tokio_postgres::types::FromSqlOwned;
+use tokio_postgres::{Client, NoTls};
+use url::Url;
+
+use crate::load::CONNECTIONS;
+use crate::{BINARY, Outcome};
+
+/// The database that is made for the benchmark, and kept.
+const NAME: &str = "rectify_bench";
+/// How many rows before the deep page.
+pub(crate) const DEPTH: i64 = 100_000;
+/// The rows of the deep page.
+pub(crate) const DEEP_PAGE: i64 = 50;
+/// How many deep pages are asked for.
+pub(crate) const DEEP_PAGES: i64 = 100;
+/// How many assignments each connection reports on.
+const ASSIGNMENTS: usize = 50;
+
+/// A connection to the ledger.
+pub(crate) struct Ledger {
+    /// Where it is.
+    pub(crate) url: Url,
+    runtime: Runtime,
+    client: Client,
+}
+
+/// Assignments with their versions.
+pub(crate) type Assignments = Vec<(i64, i32)>;
+
+/// The rows that are asked for, always the same ones of the same ledger.
+pub(crate) struct Picks {
+    /// Today in the ledger's zone.
+    pub(crate) today: String,
+    /// Today and the days before it.
+    pub(crate) days: Vec<String>,
+    /// Provinces and prefectures with more than a page of problems.
+    pub(crate) regions: Vec<i64>,
+    /// Provinces.
+    pub(crate) provinces: Vec<i64>,
+    /// Measures.
+    pub(crate) measures: Vec<i64>,
+    /// Cursors of rows deep in the list of all measures.
+    pub(crate) cursors: Vec<String>,
+}
+
+impl Ledger {
+    /// The benchmark's database on a server, made and filled when it is not there.
+    pub(crate) fn on_server(server: &str) -> Outcome<Self> {
+        let mut url = Url::parse(server)?;
+        url.set_path("postgres");
+        let it = Self::open(url.clone())?;
+        let there = it.rows::<i32>(&format!("SELECT 1 FROM pg_database WHERE datname = '{NAME}'"))?;
+        if there.is_empty() {
+            it.execute(&format!("CREATE DATABASE {NAME}"))?;
+        }
+        url.set_path(NAME);
+        let ledger = Self::open(url)?;
+        let table = ledger.rows::<bool>("SELECT to_regclass('measure') IS NOT NULL")?;
+        let empty = table != [true] || ledger.rows::<i64>("SELECT id FROM measure LIMIT 1")?.is_empty();
+        if empty {
+            eprintln!("== filling {NAME} with the nation's demo ledger, once: this takes some minutes");
+            let demo = ledger.rectify().args(["demo", "--scale", "national"]).status()?;
+            if !demo.success() {
+                return Err("the demo ledger was not made".into());
+            }
+        }
+        Ok(ledger)
+    }
+
+    /// A ledger as it is.
+    pub(crate) fn open(url: Url) -> Outcome<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let (client, connection) = runtime.block_on(tokio_postgres::connect(url.as_str(), NoTls))?;
+        runtime.spawn(connection);
+        Ok(Self { url, runtime, client })
+    }
+
+    /// The program, told to use this ledger.
+    pub(crate) fn rectify(&self) -> Command {
+        let binary = std::env::var("RECTIFY_BENCH_BINARY").unwrap_or_else(|_| BINARY.to_owned());
+        let mut command = Command::new(binary);
+        command.env("RECTIFY_DATABASE_URL", self.url.as_str()).env("RECTIFY_LOG", "warn");
+        command
+    }
+
+    /// Runs statements.
+    pub(crate) fn execute(&self, sql: &str) -> Outcome<()> {
+        Ok(self.runtime.block_on(self.client.batch_execute(sql))?)
+    }
+
+    /// The only column of a question.
+    pub(crate) fn rows<T: FromSqlOwned>(&self, sql: &str) -> Outcome<Vec<T>> {
+        let rows = self.runtime.block_on(self.client.query(sql, &[]))?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// The only value of a question.
+    pub(crate) fn value<T: FromSqlOwned>(&self, sql: &str) -> Outcome<T> {
+        self.rows(sql)?.pop().ok_or_else(|| format!("no answer: {sql}").into())
+    }
+
+    /// The statements that were sent to this database so far, where it keeps count.
+    pub(crate) fn statements(&self) -> Outcome<Option<i64>> {
+        if self.rows::<i32>("SELECT 1 FROM pg_extension WHERE extname = 'pg_stat_statements'")?.is_empty() {
+            return Ok(None);
+        }
+        let count = "SELECT sum(calls)::bigint FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid \
+                     WHERE d.datname = current_database()";
+        self.value(count).map(Some)
+    }
+
+    /// What is measured, in words.
+    pub(crate) fn described(&self) -> Outcome<String> {
+        self.value(
+            "SELECT format('PostgreSQL %s (fsync %s), %s regions, %s units, %s problems, %s measures, %s assignments', \
+             split_part(current_setting('server_version'), ' ', 1), current_setting('fsync'), (SELECT count(*) FROM region), (SELECT count(*) FROM unit), \
+             (SELECT count(*) FROM problem), (SELECT count(*) FROM measure), (SELECT count(*) FROM assignment))",
+        )
+    }
+
+    /// Chooses the rows to ask for.
+    pub(crate) fn pick(&self) -> Outcome<Picks> {
+        const TODAY: &str = "(now() AT TIME ZONE 'Asia/Shanghai')::date";
+        let listed = |levels: &str| {
+            self.rows::<i64>(&format!(
+                "SELECT id FROM region JOIN region_tally ON region_id = id AND noun = 'PROBLEM' AND amount > 20 \
+                 WHERE level IN ({levels}) ORDER BY md5(id::text) LIMIT 200"
+            ))
+        };
+        let picks = Picks {
+            today: self.value(&format!("SELECT {TODAY}::text"))?,
+            days: self.rows(&format!("SELECT ({TODAY} - n)::text FROM generate_series(0, 29) n"))?,
+            regions: listed("'PROVINCE', 'PREFECTURE'")?,
+            provinces: listed("'PROVINCE'")?,
+            measures: self.rows("SELECT id FROM measure ORDER BY md5(id::text) LIMIT 500")?,
+            cursors: self.rows(&format!(
+                "SELECT encode(convert_to(json_build_array(due_order, id)::text, 'UTF8'), 'hex') FROM (\
+                 SELECT due_order, id, row_number() OVER (ORDER BY due_order, id) AS place FROM measure) m \
+                 WHERE place >= {DEPTH} AND place % {DEEP_PAGE} = 0 ORDER BY place LIMIT {DEEP_PAGES}"
+            ))?,
+        };
+        let enough = picks.cursors.len() as i64 == DEEP_PAGES;
+        if enough { Ok(picks) } else { Err("the ledger is too small: at least the nation's demo is needed".into()) }
+    }
+
+    /// Assignments to report on, with their versions: for each connection its own, all of different problems.
+    pub(crate) fn assignments(&self) -> Outcome<Vec<Assignments>> {
+        let all = self.assignments_by(&format!(
+            "SELECT id, version FROM (SELECT DISTINCT ON (m.problem_id) a.id, a.version \
+             FROM assignment a JOIN measure m ON m.id = a.measure_id WHERE a.status = 'IN_PROGRESS' \
+             ORDER BY m.problem_id, a.id) a ORDER BY md5(id::text) LIMIT {}",
+            ASSIGNMENTS * CONNECTIONS
+        ))?;
+        Ok(all.chunks(all.len().div_ceil(CONNECTIONS).max(1)).map(<[_]>::to_vec).collect())
+    }
+
+    /// All assignments in progress of a few measures that have several.
+    pub(crate) fn assignments_together(&self) -> Outcome<Assignments> {
+        self.assignments_by(
+            "SELECT id, version FROM assignment WHERE status = 'IN_PROGRESS' AND measure_id IN (\
+             SELECT measure_id FROM assignment WHERE status = 'IN_PROGRESS' GROUP BY measure_id HAVING count(*) > 1 \
+             ORDER BY md5(measure_id::text) LIMIT 5) ORDER BY measure_id, id",
+        )
+    }
+
+    fn assignments_by(&self, sql: &str) -> Outcome<Assignments> {
+        let rows = self.runtime.block_on(self.client.query(sql, &[]))?;
+        Ok(rows
+            .iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect::<Result<_, tokio_postgres::Error>>()?)
+    }
+}

@@ -1,0 +1,180 @@
+//! The benchmark of the read side: what a request costs Rectify, beside the limit (statements written by hand, `limit.rs`) and
+//! PostGraphile over the same tables (`postgraphile`), in one run on one machine.
+//!
+//! ```sh
+//! RECTIFY_BENCH_POSTGRES=postgres://postgres@127.0.0.1:5432/ cargo bench --bench read_side
+//! ```
+//!
+//! makes the database `rectify_bench` on that server, fills it with the nation's demo ledger when it is empty, checks that all
+//! three give the same answers, and loads them in turn. PostgreSQL has to run on this machine; its processor time counts.
+//! Where npm is missing, PostGraphile is left out. `--write docs/performance.md` puts the tables into that file.
+//! `RECTIFY_BENCH_BINARY` measures another build of Rectify.
+
+mod agree;
+mod cpu;
+mod ledger;
+mod limit;
+mod load;
+mod operations;
+mod servers;
+mod table;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use url::Url;
+
+use cpu::Database;
+use ledger::{Assignments, Ledger, Picks};
+use load::{CONNECTIONS, Caller};
+use operations::{Operation, Reader, Reporter, Subject};
+use servers::Server;
+use table::Samples;
+
+/// The limit is to be no slower than need be, and Rectify uses this too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The program that is measured.
+const BINARY: &str = env!("CARGO_BIN_EXE_rectify");
+
+/// What a step comes to.
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Measures the read side of Rectify beside the limit and PostGraphile.
+#[derive(Parser)]
+struct Arguments {
+    /// A ledger to measure as it is; it will be reported on.
+    #[arg(long, value_name = "URL")]
+    database: Option<Url>,
+    /// A PostgreSQL server on this machine, on which the database `rectify_bench` is made.
+    #[arg(long, value_name = "URL", env = "RECTIFY_BENCH_POSTGRES", hide_env_values = true)]
+    server: Option<String>,
+    /// How often each operation is measured.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// For how many seconds each time.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// A file to put the tables into, between `<!-- bench:begin -->` and `<!-- bench:end -->`.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// How the benchmark starts the limit.
+    #[arg(long, hide = true, num_args = 2, value_names = ["ADDRESS", "DATABASE"])]
+    serve_limit: Option<Vec<String>>,
+    /// What cargo adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Outcome<()> {
+    if let Some([address, database]) = arguments.serve_limit.as_deref() {
+        return limit::serve(address.parse::<SocketAddr>()?, database);
+    }
+    let ledger = match (&arguments.database, &arguments.server) {
+        (Some(database), _) => Ledger::open(database.clone())?,
+        (None, Some(server)) => Ledger::on_server(server)?,
+        (None, None) => return Err("name a PostgreSQL server: RECTIFY_BENCH_POSTGRES=postgres://…".into()),
+    };
+    // The first server brings the database up to date.
+    let mut servers = vec![Server::rectify(&ledger)?];
+    servers.insert(0, Server::limit(&ledger)?);
+    match Server::postgraphile(&ledger) {
+        Ok(server) => servers.push(server),
+        Err(why) => eprintln!("== PostGraphile is left out: {why}"),
+    }
+    ledger.execute("VACUUM ANALYZE")?;
+    let picks = ledger.pick()?;
+    eprintln!("== comparing answers");
+    for server in &mut servers {
+        server.learn(&picks.cursors)?;
+    }
+    agree::check(&ledger, &servers, &picks)?;
+    let idle: Vec<f64> = servers.iter().map(|server| Ok(server.memory()?.0)).collect::<Outcome<_>>()?;
+    let samples = measure(arguments, &ledger, &servers, &picks)?;
+    let setting = format!(
+        "{} cores, {}; {CONNECTIONS} connections in a closed loop, in turn, rounds: {} of {} s.",
+        std::thread::available_parallelism()?,
+        ledger.described()?,
+        arguments.rounds,
+        arguments.seconds,
+    );
+    let memory = servers
+        .iter()
+        .zip(idle)
+        .map(|(server, idle)| Ok(format!("{} {idle:.0} and {:.0}", server.subject.name(), server.memory()?.1)));
+    let memory = memory.collect::<Outcome<Vec<String>>>()?.join(", ");
+    let subjects: Vec<Subject> = servers.iter().map(|server| server.subject).collect();
+    let tables = format!("{setting}\n\n{}\nMemory in MB, idle and at most: {memory}.\n", samples.tables(&subjects));
+    println!("{tables}");
+    arguments.write.as_deref().map_or(Ok(()), |file| table::insert(file, &tables))
+}
+
+/// All rounds; whoever begins changes from one to the next. The first, a short one, only warms up.
+fn measure(arguments: &Arguments, ledger: &Ledger, servers: &[Server], picks: &Picks) -> Outcome<Samples> {
+    let mut assignments = ledger.assignments()?;
+    let database = Database::of_backend(u32::try_from(ledger.value::<i32>("SELECT pg_backend_pid()")?)?)?;
+    let full = Duration::try_from_secs_f64(arguments.seconds)?;
+    let mut samples = Samples::default();
+    for round in 0..=arguments.rounds {
+        let time = if round == 0 { full.min(Duration::from_secs(2)) } else { full };
+        eprintln!("== round {round} of {}{}", arguments.rounds, if round == 0 { ", to warm up" } else { "" });
+        for operation in Operation::ALL {
+            for turn in 0..servers.len() {
+                let server = &servers[(turn + round) % servers.len()];
+                let requests = requests(operation, server, picks);
+                let statements = server.statements(ledger)?;
+                let (server_before, database_before) = (server.spent()?, database.spent()?);
+                let tally = load::run(server.address, callers(operation, server, &requests, &mut assignments), time)?;
+                let sample = table::Sample {
+                    server: server.spent()?.saturating_sub(server_before),
+                    database: database.since(&database_before)?,
+                    statements: server.statements(ledger)?.zip(statements).map(|(after, before)| after - before),
+                    tally,
+                };
+                if round > 0 {
+                    samples.add(operation, server.subject, sample);
+                }
+            }
+        }
+        // What the reports left behind is nobody's cost.
+        ledger.execute("VACUUM ANALYZE assignment, measure, problem, progress_report, quantity")?;
+    }
+    Ok(samples)
+}
+
+/// The requests of a reading operation, written out.
+fn requests(operation: Operation, server: &Server, picks: &Picks) -> Vec<Vec<u8>> {
+    let variables = operation.variables(server, picks);
+    variables.iter().map(|variables| operation.request(server.subject, server.address, variables)).collect()
+}
+
+fn callers<'r>(
+    operation: Operation,
+    server: &Server,
+    requests: &'r [Vec<u8>],
+    assignments: &'r mut [Assignments],
+) -> Vec<Box<dyn Caller + 'r>> {
+    if operation == Operation::Report {
+        let reporter = |assignments: &'r mut Assignments| -> Box<dyn Caller + 'r> {
+            Box::new(Reporter::new(server.subject, server.address, assignments))
+        };
+        return assignments.iter_mut().map(reporter).collect();
+    }
+    let reader = |part| -> Box<dyn Caller + 'r> { Box::new(Reader::new(requests, part, CONNECTIONS)) };
+    (0..CONNECTIONS).map(reader).collect()
+}

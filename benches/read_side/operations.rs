@@ -1,0 +1,201 @@
+//! What is asked: five operations, each of the three in its own words, with variables that differ from request to request.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::ledger::Picks;
+use crate::load::{Caller, request};
+use crate::servers::Server;
+
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The statements written by hand.
+    Limit,
+    /// This program.
+    Rectify,
+    /// PostGraphile over the same tables.
+    PostGraphile,
+}
+
+impl Subject {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Rectify => "Rectify",
+            Self::PostGraphile => "PostGraphile",
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// A region's first 20 problems by deadline, with their measures.
+    Board,
+    /// A measure with what surrounds it.
+    Point,
+    /// The figures of a province by prefecture.
+    Statistics,
+    /// 50 measures by deadline, 100,000 rows down.
+    Deep,
+    /// A report on an assignment, and the assignment read back.
+    Report,
+}
+
+impl Operation {
+    pub(crate) const ALL: [Self; 5] = [Self::Board, Self::Point, Self::Statistics, Self::Deep, Self::Report];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Board => "board: 20 problems + measures",
+            Self::Point => "point: a measure",
+            Self::Statistics => "statistics of a province",
+            Self::Deep => "50 rows 100,000 deep",
+            Self::Report => "report, read back",
+        }
+    }
+
+    /// The path of the limit's handler.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Board => "/op/board",
+            Self::Point => "/op/point",
+            Self::Statistics => "/op/statistics",
+            Self::Deep => "/op/deep",
+            Self::Report => "/op/report",
+        }
+    }
+
+    fn document(self, subject: Subject) -> &'static str {
+        let postgraphile = subject == Subject::PostGraphile;
+        match self {
+            Self::Board if postgraphile => include_str!("postgraphile/board.graphql"),
+            Self::Board => include_str!("../../tests/contract/board.graphql"),
+            Self::Point if postgraphile => include_str!("postgraphile/measure.graphql"),
+            Self::Point => include_str!("../../tests/contract/measure.graphql"),
+            Self::Statistics if postgraphile => include_str!("postgraphile/statistics.graphql"),
+            Self::Statistics => include_str!("../../tests/contract/statistics.graphql"),
+            Self::Deep if postgraphile => include_str!("postgraphile/deep.graphql"),
+            Self::Deep => include_str!("deep.graphql"),
+            Self::Report if postgraphile => include_str!("postgraphile/report-progress.graphql"),
+            Self::Report => include_str!("../../tests/contract/report-progress.graphql"),
+        }
+    }
+
+    /// The request that asks for this.
+    pub(crate) fn request(self, subject: Subject, address: SocketAddr, variables: &Value) -> Vec<u8> {
+        match subject {
+            Subject::Limit => request(address, self.path(), &variables.to_string()),
+            Subject::Rectify | Subject::PostGraphile => {
+                let body = json!({"query": self.document(subject), "variables": variables});
+                request(address, "/graphql", &body.to_string())
+            }
+        }
+    }
+
+    /// All variables that a reading operation is asked with.
+    pub(crate) fn variables(self, server: &Server, picks: &Picks) -> Vec<Value> {
+        let subject = server.subject;
+        let id = |noun: &str, key: i64| match subject {
+            Subject::PostGraphile => key.to_string(),
+            Subject::Limit | Subject::Rectify => format!("{noun}_{key}"),
+        };
+        // PostGraphile computes the pace by a function that is told the day; the others know it.
+        let with_day = |mut variables: Value| {
+            if subject == Subject::PostGraphile {
+                variables["today"] = json!(picks.today);
+            }
+            variables
+        };
+        match self {
+            Self::Board => {
+                let of = |key: &i64| with_day(json!({"region": id("region", *key), "first": 20}));
+                picks.regions.iter().map(of).collect()
+            }
+            Self::Point => picks.measures.iter().map(|key| with_day(json!({"id": id("measure", *key)}))).collect(),
+            Self::Statistics => {
+                let of = |day: &String, key: i64| {
+                    let mut variables = json!({"within": id("region", key), "asOf": day});
+                    if subject != Subject::PostGraphile {
+                        variables["by"] = json!("REGION");
+                    }
+                    variables
+                };
+                picks.days.iter().flat_map(|day| picks.provinces.iter().map(move |key| of(day, *key))).collect()
+            }
+            Self::Deep => server.cursors.iter().map(|after| json!({"after": after})).collect(),
+            Self::Report => Vec::new(),
+        }
+    }
+}
+
+/// The variables of a report. What is done differs from one to the next, so that each changes its measure too.
+pub(crate) fn report(subject: Subject, (assignment, version): (i64, i32)) -> Value {
+    let id = match subject {
+        Subject::PostGraphile => assignment.to_string(),
+        Subject::Limit | Subject::Rectify => format!("assignment_{assignment}"),
+    };
+    let quantity =
+        json!({"label": "退化草原修复", "done": f64::from(version % 1000), "target": 1000.0, "unit": "万亩"});
+    json!({"input": {
+        "assignmentId": id, "version": version, "period": "2026-10",
+        "text": "本月完成退化草原修复，组织联合执法检查三次，发现问题七个，已整改五个。", "quantities": [quantity],
+    }})
+}
+
+/// A connection that reads: requests written out beforehand, in turn.
+pub(crate) struct Reader<'r> {
+    requests: &'r [Vec<u8>],
+    at: usize,
+}
+
+impl<'r> Reader<'r> {
+    /// Begins at the `part` of all `parts`.
+    pub(crate) fn new(requests: &'r [Vec<u8>], part: usize, parts: usize) -> Self {
+        Self { requests, at: requests.len() * part / parts }
+    }
+}
+
+impl Caller for Reader<'_> {
+    fn next(&mut self) -> Vec<u8> {
+        self.at = (self.at + 1) % self.requests.len();
+        self.requests[self.at].clone()
+    }
+
+    fn answered(&mut self, body: &[u8]) -> Outcome<()> {
+        let sound = body.starts_with(b"{\"data\":{") && !body.windows(8).any(|window| window == b"\"errors\"");
+        if sound { Ok(()) } else { Err(String::from_utf8_lossy(body).into()) }
+    }
+}
+
+/// A connection that reports on assignments of its own, and knows their versions.
+pub(crate) struct Reporter<'r> {
+    subject: Subject,
+    address: SocketAddr,
+    assignments: &'r mut [(i64, i32)],
+    at: usize,
+}
+
+impl<'r> Reporter<'r> {
+    pub(crate) fn new(subject: Subject, address: SocketAddr, assignments: &'r mut [(i64, i32)]) -> Self {
+        Self { subject, address, assignments, at: 0 }
+    }
+}
+
+impl Caller for Reporter<'_> {
+    fn next(&mut self) -> Vec<u8> {
+        self.at = (self.at + 1) % self.assignments.len();
+        Operation::Report.request(self.subject, self.address, &report(self.subject, self.assignments[self.at]))
+    }
+
+    fn answered(&mut self, body: &[u8]) -> Outcome<()> {
+        let version = &mut self.assignments[self.at].1;
+        let answer: Value = serde_json::from_slice(body)?;
+        let now = answer.pointer("/data/reportProgress/assignment/version").and_then(Value::as_i64);
+        *version += 1;
+        if now == Some(i64::from(*version)) { Ok(()) } else { Err(String::from_utf8_lossy(body).into()) }
+    }
+}

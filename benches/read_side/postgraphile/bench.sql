@@ -1,0 +1,135 @@
+-- What a PostGraphile user writes in SQL because tables alone do not say it: computed columns, a query, a mutation. They
+-- state what the limit's statements state. The schema is the benchmark's, which makes it anew each time.
+
+DROP SCHEMA IF EXISTS bench CASCADE;
+CREATE SCHEMA bench;
+
+-- Measure.pace
+CREATE FUNCTION bench.measure_pace(m public.measure, today date) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE
+        WHEN m.status = 'NOT_APPLICABLE' THEN NULL
+        WHEN m.status IN ('CLOSED', 'CLOSED_ONGOING') OR m.completed_on <= today THEN 'DONE'
+        WHEN m.due_by < today THEN 'OVERDUE'
+        WHEN m.pace_override IS NOT NULL THEN m.pace_override
+        WHEN m.quantity_done IS NOT NULL AND m.quantity_target > 0 AND m.due_by > m.issued_on THEN CASE
+            WHEN m.quantity_done / m.quantity_target - (today - m.issued_on)::float8 / (m.due_by - m.issued_on) > 0.1
+                THEN 'AHEAD'
+            WHEN m.quantity_done / m.quantity_target - (today - m.issued_on)::float8 / (m.due_by - m.issued_on) < -0.1
+                THEN 'BEHIND'
+            ELSE 'ON_SCHEDULE' END
+        WHEN coalesce(m.reported_on, m.issued_on) < today - CASE WHEN m.due_by IS NULL THEN 92 ELSE 30 END THEN 'BEHIND'
+        ELSE 'ON_SCHEDULE' END
+$$;
+
+-- Measure.responsibleUnits
+CREATE FUNCTION bench.measure_responsible_units(m public.measure) RETURNS SETOF public.unit LANGUAGE sql STABLE AS $$
+    SELECT u.* FROM public.unit u WHERE u.id IN (
+        SELECT unit_id FROM public.responsible_party WHERE measure_id = m.id
+        UNION SELECT unit_id FROM public.assignment WHERE measure_id = m.id
+    ) ORDER BY u.name, u.id
+$$;
+
+-- Query.statistics: the total, then the children of the region.
+CREATE FUNCTION bench.statistics(within bigint, as_of date) RETURNS TABLE (
+    key text, label text, "all" bigint, completed bigint, closed bigint, not_applicable bigint, overdue bigint,
+    completion_rate float8, close_out_rate float8, overdue_rate float8
+) LANGUAGE sql STABLE AS $$
+    WITH item AS MATERIALIZED (
+        SELECT m.id, m.status = 'NOT_APPLICABLE' AS not_applicable,
+            m.status <> 'NOT_APPLICABLE' AND m.due_by < as_of AS due,
+            m.status IN ('CLOSED', 'CLOSED_ONGOING') AND coalesce(m.completed_on <= as_of, TRUE) AS closed,
+            coalesce(m.completed_on <= as_of, m.status IN ('CLOSED', 'CLOSED_ONGOING')) AS completed
+        FROM public.measure_region l JOIN public.measure m ON m.id = l.measure_id WHERE l.region_id = within
+    ), figures AS (
+        SELECT NULL::bigint AS child, count(*) AS "all",
+            count(*) FILTER (WHERE completed) AS completed, count(*) FILTER (WHERE closed) AS closed,
+            count(*) FILTER (WHERE not_applicable) AS not_applicable,
+            count(*) FILTER (WHERE due) AS due, count(*) FILTER (WHERE due AND NOT completed) AS overdue
+        FROM item
+        UNION ALL
+        SELECT l.region_id, count(*),
+            count(*) FILTER (WHERE completed), count(*) FILTER (WHERE closed),
+            count(*) FILTER (WHERE not_applicable),
+            count(*) FILTER (WHERE due), count(*) FILTER (WHERE due AND NOT completed)
+        FROM item JOIN public.measure_region l ON l.measure_id = item.id
+        WHERE l.region_id IN (SELECT id FROM public.region WHERE parent_id = within)
+        GROUP BY l.region_id
+    )
+    SELECT 'region_' || r.id, r.name, f."all", f.completed, f.closed, f.not_applicable, f.overdue,
+        f.completed::float8 / nullif(f."all" - f.not_applicable, 0),
+        f.closed::float8 / nullif(f."all" - f.not_applicable, 0),
+        f.overdue::float8 / nullif(f.due, 0)
+    FROM figures f LEFT JOIN public.region r ON r.id = f.child
+    ORDER BY f.child IS NOT NULL, coalesce(r.code, '999999999999'), f."all" DESC, r.id
+$$;
+
+-- Mutation.reportProgress
+CREATE FUNCTION bench.report_progress(assignment_id bigint, version int, period text, text text, quantities jsonb)
+RETURNS public.assignment LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    states CONSTANT text[] := ARRAY['REOPENED', 'ASSIGNED', 'NOT_APPLICABLE_PROPOSED', 'RETURNED', 'IN_PROGRESS',
+        'SUBMITTED', 'VERIFIED', 'PUBLICISED', 'CLOSED_ONGOING', 'CLOSED', 'NOT_APPLICABLE'];
+    problem bigint;
+    there public.assignment;
+    report bigint;
+    after public.assignment;
+BEGIN
+    SELECT p.id INTO problem
+    FROM public.assignment a JOIN public.measure m ON m.id = a.measure_id JOIN public.problem p ON p.id = m.problem_id
+    WHERE a.id = report_progress.assignment_id FOR UPDATE OF p;
+    SELECT * INTO there FROM public.assignment a WHERE a.id = report_progress.assignment_id FOR UPDATE;
+    IF there.id IS NULL THEN
+        RAISE EXCEPTION 'NOT_FOUND';
+    ELSIF there.version <> report_progress.version THEN
+        RAISE EXCEPTION 'STALE_VERSION';
+    ELSIF there.status NOT IN
+        ('ASSIGNED', 'NOT_APPLICABLE_PROPOSED', 'RETURNED', 'REOPENED', 'IN_PROGRESS', 'CLOSED_ONGOING') THEN
+        RAISE EXCEPTION 'WRONG_STATE';
+    END IF;
+    INSERT INTO public.progress_report (assignment_id, period, text, submitted_at)
+    VALUES (there.id, report_progress.period, btrim(report_progress.text), now()) RETURNING id INTO report;
+    INSERT INTO public.quantity (progress_report_id, position, label, done, target, unit)
+    SELECT report, q.position, btrim(q.one ->> 'label'), (q.one ->> 'done')::float8, (q.one ->> 'target')::float8,
+        q.one ->> 'unit'
+    FROM jsonb_array_elements(quantities) WITH ORDINALITY q (one, position);
+    UPDATE public.assignment a SET
+        status = CASE a.status WHEN 'CLOSED_ONGOING' THEN 'CLOSED_ONGOING' ELSE 'IN_PROGRESS' END,
+        reported_on = (now() AT TIME ZONE 'Asia/Shanghai')::date,
+        quantity_done = coalesce((quantities -> 0 ->> 'done')::float8, a.quantity_done),
+        quantity_target = coalesce((quantities -> 0 ->> 'target')::float8, a.quantity_target),
+        version = a.version + 1, updated_at = now()
+    WHERE a.id = there.id RETURNING * INTO after;
+    UPDATE public.measure m SET version = m.version + 1, status = s.status, status_stated_on = NULL,
+        completed_on = s.completed_on, reported_on = s.reported_on, quantity_done = s.quantity_done,
+        quantity_target = s.quantity_target, updated_at = now()
+    FROM (
+        SELECT x.id, states[min(array_position(states, a.status::text))] AS status,
+            CASE WHEN bool_and(a.completed_on IS NOT NULL) FILTER (WHERE a.status <> 'NOT_APPLICABLE')
+                THEN max(a.completed_on) FILTER (WHERE a.status <> 'NOT_APPLICABLE') END AS completed_on,
+            CASE WHEN bool_or(a.reported_on IS NULL)
+                    FILTER (WHERE a.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE')) THEN NULL
+                ELSE coalesce(min(a.reported_on)
+                    FILTER (WHERE a.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE')), x.reported_on)
+                END AS reported_on,
+            sum(a.quantity_done) AS quantity_done, sum(a.quantity_target) AS quantity_target
+        FROM public.measure x JOIN public.assignment a ON a.measure_id = x.id WHERE x.problem_id = problem GROUP BY x.id
+    ) s
+    WHERE m.id = s.id AND (
+        m.status_stated_on IS NOT NULL
+        OR (m.status, m.completed_on, m.reported_on, m.quantity_done, m.quantity_target)
+            IS DISTINCT FROM (s.status, s.completed_on, s.reported_on, s.quantity_done, s.quantity_target)
+    );
+    UPDATE public.problem p SET version = p.version + 1, status = s.status, status_stated_on = NULL,
+        completed_on = s.completed_on, updated_at = now()
+    FROM (
+        SELECT states[min(array_position(states, m.status::text))] AS status,
+            CASE WHEN bool_and(m.completed_on IS NOT NULL) FILTER (WHERE m.status <> 'NOT_APPLICABLE')
+                THEN max(m.completed_on) FILTER (WHERE m.status <> 'NOT_APPLICABLE') END AS completed_on
+        FROM public.measure m WHERE m.problem_id = problem
+    ) s
+    WHERE p.id = problem AND (
+        p.status_stated_on IS NOT NULL OR (p.status, p.completed_on) IS DISTINCT FROM (s.status, s.completed_on)
+    );
+    RETURN after;
+END
+$$;

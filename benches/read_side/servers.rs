@@ -1,0 +1,142 @@
+//! The three servers, each a process of its own beside the same database.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::ledger::{DEEP_PAGE, DEEP_PAGES, DEPTH, Ledger};
+use crate::load::{Wire, request};
+use crate::operations::Subject;
+use crate::{Outcome, cpu};
+use serde_json::{Value, json};
+
+/// How long a server may take to listen.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A running server; it ends with its value.
+pub(crate) struct Server {
+    /// Who it is.
+    pub(crate) subject: Subject,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// The cursors that its deep pages come after.
+    pub(crate) cursors: Vec<String>,
+    /// Where it says how many statements it has sent.
+    metrics: Option<SocketAddr>,
+    process: Child,
+}
+
+impl Server {
+    /// This program, as it is shipped.
+    pub(crate) fn rectify(ledger: &Ledger) -> Outcome<Self> {
+        let (address, metrics) = (free_address()?, free_address()?);
+        let mut command = ledger.rectify();
+        command.args(["serve", "--role", "api", "--listen", &address.to_string()]);
+        command.env("RECTIFY_METRICS_LISTEN", metrics.to_string());
+        Self::start(Subject::Rectify, address, Some(metrics), command)
+    }
+
+    /// The limit: this benchmark's own binary.
+    pub(crate) fn limit(ledger: &Ledger) -> Outcome<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--serve-limit", &address.to_string(), ledger.url.as_str()]);
+        Self::start(Subject::Limit, address, None, command)
+    }
+
+    /// PostGraphile, installed beside its package.json when it is not there yet.
+    pub(crate) fn postgraphile(ledger: &Ledger) -> Outcome<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/read_side/postgraphile");
+        if !folder.join("node_modules/postgraphile").exists() {
+            eprintln!("== installing PostGraphile");
+            let install = Command::new("npm").arg("install").current_dir(&folder).stdout(Stdio::null()).status();
+            if !install.map_err(|error| format!("npm: {error}"))?.success() {
+                return Err("npm install failed".into());
+            }
+        }
+        ledger.execute(include_str!("postgraphile/bench.sql"))?;
+        let address = free_address()?;
+        let node = folder.join("node_modules/.bin/node");
+        let mut command = Command::new(if node.exists() { node.as_path() } else { Path::new("node") });
+        command.arg("server.mjs").current_dir(&folder);
+        command.env("NODE_ENV", "production").env("LISTEN_PORT", address.port().to_string());
+        command.env("DATABASE_URL", ledger.url.as_str());
+        Self::start(Subject::PostGraphile, address, None, command)
+    }
+
+    fn start(
+        subject: Subject,
+        address: SocketAddr,
+        metrics: Option<SocketAddr>,
+        mut command: Command,
+    ) -> Outcome<Self> {
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("read_side_{}.log", subject.name()));
+        let output = File::create(&log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let process = command.spawn().map_err(|error| format!("{}: {error}", subject.name()))?;
+        let mut server = Self { subject, address, cursors: Vec::new(), metrics, process };
+        let begun = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if server.process.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
+                return Err(format!("{} did not start, see {}", subject.name(), log.display()).into());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(server)
+    }
+
+    /// The processor time that it has taken so far.
+    pub(crate) fn spent(&self) -> Outcome<Duration> {
+        cpu::of_process(self.process.id())
+    }
+
+    /// Its memory in MB: at present, and the most it had.
+    pub(crate) fn memory(&self) -> Outcome<(f64, f64)> {
+        cpu::memory(self.process.id())
+    }
+
+    /// One answer, read.
+    pub(crate) fn ask(&self, request: &[u8]) -> Outcome<Value> {
+        Ok(serde_json::from_slice(Wire::open(self.address)?.ask(request)?)?)
+    }
+
+    /// The statements that it has sent so far: by its own count, else by the database's.
+    pub(crate) fn statements(&self, ledger: &Ledger) -> Outcome<Option<i64>> {
+        let Some(metrics) = self.metrics else { return ledger.statements() };
+        let request = format!("GET /metrics HTTP/1.1\r\nhost: {metrics}\r\n\r\n");
+        let mut wire = Wire::open(metrics)?;
+        let figures = String::from_utf8_lossy(wire.ask(request.as_bytes())?);
+        let count = figures.lines().find_map(|line| line.strip_prefix("rectify_sql_statements_total "));
+        Ok(count.and_then(|count| count.parse().ok()))
+    }
+
+    /// Learns which cursors its deep pages come after: those of the ledger, or its own of the same rows.
+    pub(crate) fn learn(&mut self, cursors: &[String]) -> Outcome<()> {
+        if self.subject != Subject::PostGraphile {
+            self.cursors = cursors.to_vec();
+            return Ok(());
+        }
+        let variables = json!({"offset": DEPTH - 1, "first": DEEP_PAGES * DEEP_PAGE});
+        let body = json!({"query": include_str!("postgraphile/cursors.graphql"), "variables": variables});
+        let answer = self.ask(&request(self.address, "/graphql", &body.to_string()))?;
+        let edges = answer.pointer("/data/allMeasures/edges").and_then(Value::as_array).ok_or("no cursors")?;
+        let cursors = edges.iter().step_by(DEEP_PAGE as usize).filter_map(|edge| edge["cursor"].as_str());
+        self.cursors = cursors.map(str::to_owned).collect();
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A free port of this machine.
+fn free_address() -> Outcome<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}

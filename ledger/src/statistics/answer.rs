@@ -1,0 +1,213 @@
+//! Asking for the figures, in one statement: the total and the regions from what is kept where it is kept, anything else by
+//! counting the items that concern the region.
+
+use chrono::{Datelike, NaiveDate};
+use planner::Sql;
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+
+use super::kept::{COUNTS, is_kept};
+use super::{Answer, Counted, Dimension, Figures, Question};
+use crate::Result;
+
+/// Answers in one statement.
+pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question) -> Result<Answer> {
+    let backend = db.get_database_backend();
+    let mut sql = Sql::new(backend, &[]);
+    let text = statement(&mut sql, question);
+    let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
+    let mut rows = Figures::find_by_statement(statement).all(db).await?;
+    // The total comes first; it is there even when nothing is counted.
+    let total = if rows.is_empty() { Figures::count(&[], question.as_of) } else { rows.remove(0) };
+    Ok(Answer { total, rows })
+}
+
+/// The total, then the groups. `place` is the region asked for; what is kept for it is not counted, and what is not kept
+/// is: each part asks `place` first, so that only one of them reads anything.
+fn statement(sql: &mut Sql<'_>, question: &Question) -> String {
+    let place = match question.within {
+        Some(within) => format!("r.id = {}", sql.bind(within)),
+        None => "r.parent_id IS NULL".to_owned(),
+    };
+    let as_of = sql.bind(question.as_of);
+    let kept = kept(sql, question);
+    let items = items(sql, question);
+    let figures = counted(&as_of);
+    let (join, key, label, order) = dimension(question);
+    let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
+    let kept_figures = kept_figures.join(", ");
+    // Regions below a kept one with kept children need no counting.
+    let is_counted = match question.by {
+        Dimension::Region => "(SELECT rank FROM place) > 1",
+        _ => "TRUE",
+    };
+    let kept_groups = match question.by {
+        Dimension::Region => format!(
+            " UNION ALL SELECT 'region_' || g.id, g.name, {kept_figures}, 1, coalesce(g.code, '999999999999') \
+             FROM place JOIN region g ON g.parent_id = place.id JOIN kept k ON k.region_id = g.id \
+             WHERE place.rank <= 1 AND k.total > 0"
+        ),
+        _ => String::new(),
+    };
+    format!(
+        "WITH place AS (SELECT r.id, r.rank, {is_kept} AS is_kept FROM region r WHERE {place}), kept AS ({kept}), items AS ({items}) \
+         SELECT * FROM (SELECT NULL AS key, NULL AS label, {kept_total}, 0 AS part, '' AS place \
+         FROM place LEFT JOIN kept k ON k.region_id = place.id WHERE place.is_kept \
+         UNION ALL SELECT NULL, NULL, {figures}, 0, '' FROM items i \
+         WHERE NOT (SELECT is_kept FROM place) HAVING (SELECT count(*) FROM place WHERE is_kept) = 0{kept_groups} \
+         UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} GROUP BY {key}, {label}, {order}) figures \
+         ORDER BY part, place, \"all\" DESC, key",
+        is_kept = is_kept("r"),
+        kept_total = COUNTS
+            .iter()
+            .map(|count| format!("coalesce(k.{count}, 0) AS {}", if *count == "total" { "\"all\"" } else { *count }))
+            .collect::<Vec<_>>()
+            .join(", "),
+    )
+}
+
+/// The figures of the items in hand, by the rule of `Figures::count`.
+fn counted(as_of: &str) -> String {
+    // When something was closed is known by when it was completed; what is closed without that always was.
+    let closed = "i.status IN ('CLOSED', 'CLOSED_ONGOING')";
+    let completed = format!("(i.completed_on <= {as_of} OR (i.completed_on IS NULL AND {closed}))");
+    let past_due = format!("(i.status <> 'NOT_APPLICABLE' AND i.due_by < {as_of})");
+    let count = |condition: &str| format!("CAST(coalesce(sum(CASE WHEN {condition} THEN 1 ELSE 0 END), 0) AS bigint)");
+    format!(
+        "count(*) AS \"all\", {} AS completed, {} AS closed, {} AS not_applicable, {} AS due, {} AS overdue",
+        count(&completed),
+        count(&format!("{closed} AND {completed}")),
+        count("i.status = 'NOT_APPLICABLE'"),
+        count(&past_due),
+        count(&format!("{past_due} AND NOT coalesce({completed}, FALSE)")),
+    )
+}
+
+/// What is kept of the region asked for and, where that is asked for, of those directly below: whole years before the
+/// day's, whole months of that year, and the days of that month.
+fn kept(sql: &mut Sql<'_>, question: &Question) -> String {
+    let noun = match question.counted {
+        Counted::Problems => "PROBLEM",
+        Counted::Measures => "MEASURE",
+        Counted::Assignments => "ASSIGNMENT",
+    };
+    let day = question.as_of;
+    let first = |month| NaiveDate::from_ymd_opt(day.year(), month, 1).unwrap_or(day);
+    let (year, month, day) = (sql.bind(first(1)), sql.bind(first(day.month())), sql.bind(day));
+    let spans = [
+        ("EVER", String::new()),
+        ("YEAR", format!(" AND f.start < {year}")),
+        ("MONTH", format!(" AND f.start >= {year} AND f.start < {month}")),
+        ("DAY", format!(" AND f.start >= {month} AND f.start <= {day}")),
+    ];
+    let wanted = match question.by {
+        Dimension::Region => {
+            "SELECT id FROM place WHERE is_kept UNION SELECT c.id FROM place JOIN region c ON c.parent_id = place.id \
+             WHERE place.rank <= 1"
+        }
+        _ => "SELECT id FROM place WHERE is_kept",
+    };
+    let parts: Vec<String> = ["figure", "figure_delta"]
+        .iter()
+        .flat_map(|table| {
+            spans.iter().map(move |(span, bounds)| {
+                format!(
+                    "SELECT f.region_id, f.{} FROM {table} f JOIN wanted w ON w.id = f.region_id \
+                     WHERE f.noun = '{noun}' AND f.span = '{span}'{bounds}",
+                    COUNTS.join(", f.")
+                )
+            })
+        })
+        .collect();
+    let sums: Vec<String> = COUNTS.iter().map(|count| format!("{} AS {count}", sql.sum(count))).collect();
+    format!(
+        "WITH wanted AS ({wanted}) SELECT region_id, {} FROM ({}) parts GROUP BY region_id",
+        sums.join(", "),
+        parts.join(" UNION ALL ")
+    )
+}
+
+/// The items that concern the region asked for. An item stands in the list of every region it concerns.
+fn items(sql: &mut Sql<'_>, question: &Question) -> String {
+    let columns = "status, completed_on, due_by";
+    match question.counted {
+        Counted::Problems | Counted::Measures => {
+            let (table, problem, lead) = match question.counted {
+                Counted::Problems => ("problem", "x.id", "NULL"),
+                _ => ("measure", "x.problem_id", "x.lead_unit_id"),
+            };
+            let concerning = question.within.map(|within| {
+                let within = sql.bind(within);
+                format!(" JOIN {table}_region list ON list.{table}_id = x.id AND list.region_id = {within}")
+            });
+            format!(
+                "SELECT x.id, x.{}, x.due_on, x.due_ongoing, x.due_immediate, x.round_id, x.region_id, \
+                 {problem} AS problem_id, {lead} AS lead_unit_id FROM {table} x{}",
+                columns.replace(", ", ", x."),
+                concerning.unwrap_or_default()
+            )
+        }
+        Counted::Assignments => {
+            let concerning = question.within.map(|within| {
+                let within = sql.bind(within);
+                let top = format!("(SELECT path FROM region WHERE id = {within})");
+                format!(" JOIN region r ON r.id = x.region_id AND substr(r.path, 1, length({top})) = {top}")
+            });
+            format!(
+                "SELECT x.id, x.status, x.completed_on, m.due_by, m.due_on, m.due_ongoing, m.due_immediate, m.round_id, \
+                 x.region_id, m.problem_id, m.lead_unit_id FROM assignment x JOIN measure m ON m.id = x.measure_id{}",
+                concerning.unwrap_or_default()
+            )
+        }
+    }
+}
+
+/// The join that leads to the groups, their key, label and order.
+fn dimension(question: &Question) -> (String, String, String, String) {
+    let none = String::new();
+    // A bare constant may not be grouped by.
+    let (no_label, no_order) = ("CAST(NULL AS text)", "CAST('' AS text)");
+    match question.by {
+        Dimension::Region => {
+            let parent = "g.parent_id = (SELECT id FROM place)";
+            let join = match question.counted {
+                Counted::Problems => "JOIN problem_region l ON l.problem_id = i.id JOIN region g ON g.id = l.region_id",
+                Counted::Measures => "JOIN measure_region l ON l.measure_id = i.id JOIN region g ON g.id = l.region_id",
+                Counted::Assignments => {
+                    "JOIN region r ON r.id = i.region_id JOIN region g ON substr(r.path, 1, length(g.path)) = g.path"
+                }
+            };
+            let key = "'region_' || g.id".to_owned();
+            (format!("{join} AND {parent}"), key, "g.name".to_owned(), "coalesce(g.code, '999999999999')".to_owned())
+        }
+        Dimension::LeadUnit => {
+            let join = match question.counted {
+                // A problem is led by whoever leads one of its measures.
+                Counted::Problems => {
+                    "LEFT JOIN (SELECT DISTINCT problem_id, lead_unit_id FROM measure) l ON l.problem_id = i.id \
+                     LEFT JOIN unit g ON g.id = l.lead_unit_id"
+                }
+                _ => "LEFT JOIN unit g ON g.id = i.lead_unit_id",
+            };
+            (join.to_owned(), "coalesce('unit_' || g.id, '')".to_owned(), "g.name".to_owned(), no_order.to_owned())
+        }
+        Dimension::Round => (
+            "JOIN inspection_round g ON g.id = i.round_id".to_owned(),
+            "'round_' || g.id".to_owned(),
+            "g.name".to_owned(),
+            no_order.to_owned(),
+        ),
+        Dimension::Domain => (
+            "LEFT JOIN problem_domain g ON g.problem_id = i.problem_id".to_owned(),
+            "coalesce(g.domain, '')".to_owned(),
+            "g.domain".to_owned(),
+            no_order.to_owned(),
+        ),
+        Dimension::Status => (none, "i.status".to_owned(), no_label.to_owned(), no_order.to_owned()),
+        Dimension::DeadlineClass => {
+            let class = "CASE WHEN i.due_on IS NOT NULL AND i.due_ongoing THEN 'DATED_ONGOING' \
+                         WHEN i.due_on IS NOT NULL THEN 'DATED' WHEN i.due_immediate THEN 'IMMEDIATE' \
+                         WHEN i.due_ongoing THEN 'ONGOING' ELSE 'NONE' END";
+            (none, class.to_owned(), no_label.to_owned(), no_order.to_owned())
+        }
+    }
+}

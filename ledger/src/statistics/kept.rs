@@ -1,0 +1,189 @@
+//! Kept figures. Whatever an item adds to the figures, it adds on a day: when it was completed, the day after its deadline.
+//! So the figures of any date are a sum over days, and adding up whole years, then months, then days makes that sum short.
+//!
+//! Kept are the regions whose list is long: the nation, provinces, and what lies directly below a province. Writers append
+//! differences to `figure_delta`, so that no two of them meet at one row; `settle` moves these into `figure` later.
+
+use planner::Sql;
+use sea_orm::{ConnectionTrait, DatabaseConnection, IsolationLevel, SqliteTransactionMode, Statement};
+use sea_orm::{TransactionOptions, TransactionTrait};
+
+use crate::Result;
+
+/// Problems in one statement.
+const CHUNK: usize = 1_000;
+
+/// What is kept of a region on a day.
+pub(super) const COUNTS: [&str; 6] = ["total", "completed", "closed", "not_applicable", "due", "overdue"];
+
+/// Whether figures are kept for the region `{t}`.
+const IS_KEPT: &str =
+    "({t}.parent_id IS NULL OR (SELECT above.rank FROM region above WHERE above.id = {t}.parent_id) <= 1)";
+
+/// Whether figures are kept for the region of this alias.
+pub(super) fn is_kept(region: &str) -> String {
+    Sql::on(IS_KEPT, region)
+}
+
+/// Takes what these problems and everything below them add out of the figures; before an act changes them.
+pub async fn withdraw<C: ConnectionTrait>(db: &C, problems: &[i64]) -> Result<()> {
+    append(db, problems, "-").await
+}
+
+/// Puts what these problems and everything below them add into the figures; after an act has changed them.
+pub async fn enter<C: ConnectionTrait>(db: &C, problems: &[i64]) -> Result<()> {
+    append(db, problems, "").await
+}
+
+async fn append<C: ConnectionTrait>(db: &C, problems: &[i64], sign: &str) -> Result<()> {
+    for chunk in problems.chunks(CHUNK) {
+        let mut sql = Sql::new(db.get_database_backend(), &[]);
+        let ids: Vec<String> = chunk.iter().map(|id| sql.bind(*id)).collect();
+        let contributions = contributions(&sql, &format!("IN ({})", ids.join(", ")));
+        let signed: Vec<String> = COUNTS.iter().map(|count| format!("{sign}{count}")).collect();
+        let text = format!(
+            "INSERT INTO figure_delta (region_id, noun, span, start, {}) \
+             SELECT region_id, noun, span, start, {} FROM ({contributions}) c",
+            COUNTS.join(", "),
+            signed.join(", ")
+        );
+        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), text, sql.into_values())).await?;
+    }
+    Ok(())
+}
+
+/// Moves the differences into the figures, all in one step that readers see whole or not at all. Says how many there were.
+pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
+    let options = TransactionOptions {
+        // Both statements have to see the same differences, while others append more.
+        isolation_level: Some(IsolationLevel::RepeatableRead),
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let there =
+        db.query_one_raw(Statement::from_string(db.get_database_backend(), "SELECT 1 FROM figure_delta LIMIT 1"));
+    if there.await?.is_none() {
+        return Ok(0);
+    }
+    let transaction = db.begin_with_options(options).await?;
+    if transaction.get_database_backend() == sea_orm::DbBackend::Postgres {
+        transaction.execute_unprepared("LOCK TABLE figure IN SHARE ROW EXCLUSIVE MODE").await?;
+    }
+    let sql = Sql::new(transaction.get_database_backend(), &[]);
+    let sums: Vec<String> = COUNTS.iter().map(|count| sql.sum(count)).collect();
+    let added: Vec<String> =
+        COUNTS.iter().map(|count| format!("{count} = figure.{count} + excluded.{count}")).collect();
+    let columns = COUNTS.join(", ");
+    transaction
+        .execute_unprepared(&format!(
+            "INSERT INTO figure (region_id, noun, span, start, {columns}) \
+             SELECT region_id, noun, span, start, {} FROM figure_delta WHERE TRUE GROUP BY region_id, noun, span, start \
+             ON CONFLICT (region_id, noun, span, start) DO UPDATE SET {}",
+            sums.join(", "),
+            added.join(", ")
+        ))
+        .await?;
+    let settled = transaction.execute_unprepared("DELETE FROM figure_delta").await?.rows_affected();
+    let nothing: Vec<String> = COUNTS.iter().map(|count| format!("{count} = 0")).collect();
+    transaction.execute_unprepared(&format!("DELETE FROM figure WHERE {}", nothing.join(" AND "))).await?;
+    transaction.commit().await?;
+    Ok(settled)
+}
+
+/// Counts everything anew.
+pub async fn rebuild<C: ConnectionTrait>(db: &C) -> Result<()> {
+    let sql = Sql::new(db.get_database_backend(), &[]);
+    db.execute_unprepared("DELETE FROM figure_delta").await?;
+    db.execute_unprepared("DELETE FROM figure").await?;
+    db.execute_unprepared(&format!(
+        "INSERT INTO figure (region_id, noun, span, start, {}) {}",
+        COUNTS.join(", "),
+        contributions(&sql, "IS NOT NULL")
+    ))
+    .await?;
+    Ok(())
+}
+
+/// Counts everything anew where nothing was counted yet: after the upgrade that brought the figures.
+pub async fn ensure(db: &DatabaseConnection) -> Result<()> {
+    let missing = "SELECT 1 FROM problem WHERE NOT EXISTS (SELECT 1 FROM figure) \
+                   AND NOT EXISTS (SELECT 1 FROM figure_delta) LIMIT 1";
+    if db.query_one_raw(Statement::from_string(db.get_database_backend(), missing)).await?.is_none() {
+        return Ok(());
+    }
+    let transaction = crate::database::begin(db).await?;
+    rebuild(&transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// In how many places the kept figures differ from a full recount; zero, unless something wrote past the acts.
+pub async fn differences<C: ConnectionTrait>(db: &C) -> Result<i64> {
+    let sql = Sql::new(db.get_database_backend(), &[]);
+    let columns = COUNTS.join(", ");
+    let sums: Vec<String> = COUNTS.iter().map(|count| format!("{} AS {count}", sql.sum(count))).collect();
+    let negated: Vec<String> = COUNTS.iter().map(|count| format!("-{count}")).collect();
+    let any: Vec<String> = COUNTS.iter().map(|count| format!("sum({count}) <> 0")).collect();
+    let text = format!(
+        "SELECT count(*) AS differences FROM (SELECT region_id, noun, span, start, {} FROM (\
+         SELECT region_id, noun, span, start, {columns} FROM figure \
+         UNION ALL SELECT region_id, noun, span, start, {columns} FROM figure_delta \
+         UNION ALL SELECT region_id, noun, span, start, {} FROM ({}) c) both_sides \
+         GROUP BY region_id, noun, span, start HAVING {}) differing",
+        sums.join(", "),
+        negated.join(", "),
+        contributions(&sql, "IS NOT NULL"),
+        any.join(" OR ")
+    );
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), text)).await?;
+    Ok(row.map(|row| row.try_get("", "differences")).transpose()?.unwrap_or_default())
+}
+
+/// What problems, and everything below them, add to the figures of the kept regions: a row for each region, noun, and day,
+/// and for the month and the year of that day. `which` says of which problems (`IN (…)`). The rule is `Figures::count`.
+fn contributions(sql: &Sql<'_>, which: &str) -> String {
+    let is_kept = is_kept("r");
+    let listed = |table: &str, noun: &str, problem: &str| {
+        format!(
+            "SELECT '{noun}' AS noun, l.region_id, x.status, x.completed_on, x.due_by FROM {table} x \
+             JOIN {table}_region l ON l.{table}_id = x.id JOIN region r ON r.id = l.region_id AND {is_kept} \
+             WHERE x.{problem} {which}"
+        )
+    };
+    let (problems, measures) = (listed("problem", "PROBLEM", "id"), listed("measure", "MEASURE", "problem_id"));
+    // The regions above each answering one, by climbing; regions are five deep.
+    let answering = format!("assignment a JOIN measure m ON m.id = a.measure_id AND m.problem_id {which}");
+    let ever = sql.date("0001-01-01");
+    let closed = "status IN ('CLOSED', 'CLOSED_ONGOING')";
+    let applicable = "status <> 'NOT_APPLICABLE' AND due_by IS NOT NULL";
+    let past = sql.next_day("due_by");
+    // Past its deadline before it was completed; what is closed without a date always was.
+    let late = format!("{applicable} AND (completed_on > {past} OR (completed_on IS NULL AND NOT {closed}))");
+    let one = |condition: &str| format!("CASE WHEN {condition} THEN 1 ELSE 0 END");
+    let sums: Vec<String> = COUNTS.iter().map(|count| format!("{} AS {count}", sql.sum(count))).collect();
+    let (sums, columns) = (sums.join(", "), COUNTS.join(", "));
+    let (month, year) = (sql.month("day"), sql.year("day"));
+    format!(
+        "WITH RECURSIVE lineage (region_id, above) AS (\
+           SELECT DISTINCT a.region_id, a.region_id FROM {answering} \
+           UNION ALL SELECT n.region_id, r.parent_id FROM lineage n JOIN region r ON r.id = n.above WHERE r.parent_id IS NOT NULL), \
+         items AS ({problems} UNION ALL {measures} \
+           UNION ALL SELECT 'ASSIGNMENT', r.id, a.status, a.completed_on, m.due_by FROM {answering} \
+           JOIN lineage n ON n.region_id = a.region_id JOIN region r ON r.id = n.above AND {is_kept}), \
+         steps AS (\
+           SELECT noun, region_id, {ever} AS day, 1 AS total, {always} AS completed, {always} AS closed, \
+             {not_applicable} AS not_applicable, 0 AS due, 0 AS overdue FROM items \
+           UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, {made_good} FROM items WHERE completed_on IS NOT NULL \
+           UNION ALL SELECT noun, region_id, {past}, 0, 0, 0, 0, 1, {is_late} FROM items WHERE {applicable}), \
+         days AS (SELECT noun, region_id, day, {sums} FROM steps GROUP BY noun, region_id, day), \
+         spans AS (\
+           SELECT noun, region_id, CASE WHEN day = {ever} THEN 'EVER' ELSE 'DAY' END AS span, day AS start, {columns} FROM days \
+           UNION ALL SELECT noun, region_id, 'MONTH', {month}, {columns} FROM days WHERE day > {ever} \
+           UNION ALL SELECT noun, region_id, 'YEAR', {year}, {columns} FROM days WHERE day > {ever}) \
+         SELECT region_id, noun, span, start, {sums} FROM spans GROUP BY region_id, noun, span, start",
+        always = one(&format!("{closed} AND completed_on IS NULL")),
+        not_applicable = one("status = 'NOT_APPLICABLE'"),
+        is_closed = one(closed),
+        is_late = one(&late),
+        made_good = format!("-({})", one(&late)),
+    )
+}
