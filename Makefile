@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help run test check schema fmt doc compose-up compose-down
+.PHONY: help run test client bench check schema fmt doc compose-up compose-down
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,12 @@ run: ## Start the demo: embedded SQLite in ./data, invented ledger, reminders as
 
 test: ## Run all tests on SQLite and PostgreSQL, with a real SMTP server; installs what is missing with apt-get
 	tests/with-servers cargo test --workspace --locked
+
+client: ## Check the TypeScript client of examples/board and run it against a demo
+	tests/client
+
+bench: ## Measure the read side beside hand-written SQL and PostGraphile; RECTIFY_BENCH_POSTGRES names a PostgreSQL on this machine
+	cargo bench --bench read_side -- --write docs/performance.md
 
 check: ## Formatting, lints and documentation, warnings refused
 	cargo fmt --all --check

@@ -31,7 +31,14 @@ pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Fail
     } else {
         // A statement that nobody waits for any more must not go on for ever.
         options.max_connections(settings.database_connections).map_sqlx_postgres_opts(|options| {
-            options.options([("statement_timeout", "300s"), ("idle_in_transaction_session_timeout", "600s")])
+            options.options([
+                ("statement_timeout", "300s"),
+                ("idle_in_transaction_session_timeout", "600s"),
+                // The same statements come again and again: planning them once is what preparing is for, and compiling
+                // a plan costs more than any of them takes.
+                ("plan_cache_mode", "force_generic_plan"),
+                ("jit", "off"),
+            ])
         });
     }
     let mut db = Database::connect(options)

@@ -5,10 +5,14 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use entity::{assignment, measure, problem, progress_report, quantity};
 use planner::Bilingual;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DatabaseTransaction, EntityTrait, QuerySelect};
+use sea_orm::sea_query::Query;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect,
+};
 
 use crate::change::{self, ChangeKind, Changed};
-use crate::roll_up::{self, Touched};
+use crate::roll_up;
 use crate::workflow::{self, Step};
 use crate::{Result, calendar, database};
 
@@ -132,7 +136,8 @@ pub async fn report(
     moved.version = Set(report.version + 1);
     moved.updated_at = Set(now);
     moved.update(&transaction).await?;
-    roll_up::problems(&transaction, &Touched { problems: vec![problem] }, now).await?;
+    // No figure moves by a report: what is reported on is neither completed nor closed nor inapplicable, before or after.
+    roll_up::measure(&transaction, measure, now).await?;
     let changed = Changed { problem, measure: Some(measure), assignment: Some(id) };
     change::note(&transaction, ChangeKind::ProgressReported, &[changed], now).await?;
     transaction.commit().await?;
@@ -142,10 +147,19 @@ pub async fn report(
 /// The problem that an assignment belongs to, locked: whoever changes an answer holds its problem first, so that two who
 /// report on one measure see each other's report when they roll it up.
 async fn problem_of(db: &DatabaseTransaction, assignment: i64) -> Result<Option<i64>> {
-    let Some(there) = assignment::Entity::find_by_id(assignment).one(db).await? else { return Ok(None) };
-    let Some(measure) = measure::Entity::find_by_id(there.measure_id).one(db).await? else { return Ok(None) };
-    let problem = problem::Entity::find_by_id(measure.problem_id).lock_exclusive().one(db).await?;
-    Ok(problem.map(|problem| problem.id))
+    let measure = Query::select()
+        .column(assignment::Column::MeasureId)
+        .from(assignment::Entity)
+        .and_where(assignment::Column::Id.eq(assignment))
+        .to_owned();
+    let problem = Query::select()
+        .column(measure::Column::ProblemId)
+        .from(measure::Entity)
+        .and_where(measure::Column::Id.in_subquery(measure))
+        .to_owned();
+    let found = problem::Entity::find().select_only().column(problem::Column::Id);
+    let found = found.filter(problem::Column::Id.in_subquery(problem)).lock_exclusive();
+    Ok(found.into_tuple().one(db).await?)
 }
 
 fn check(report: &Report) -> Vec<Objection> {
