@@ -57,13 +57,6 @@ fn pace(sql: &mut Sql<'_>, assignment: &str) -> String {
     format!("(SELECT {pace} FROM measure {measure} WHERE {measure}.id = {assignment}.measure_id)")
 }
 
-fn latest_report(_: &mut Sql<'_>, assignment: &str) -> String {
-    format!(
-        "(SELECT r.id FROM progress_report r WHERE r.assignment_id = {assignment}.id \
-         ORDER BY r.submitted_at DESC, r.id DESC LIMIT 1)"
-    )
-}
-
 const GROUPS: &[Dimension] = &[
     Dimension::plain("STATUS", "The workflow state.", "{t}.status"),
     Dimension {
@@ -127,11 +120,11 @@ noun! {
     /// The answering body; a county's government also answers for its party committee.
     unit: Option<Unit> = Kind::One(<Unit as Noun>::table, "unit_id");
     /// The newest report; null before the first.
-    latestReport: Option<ProgressReport> = Kind::Found(<ProgressReport as Noun>::table, latest_report);
+    latestReport: Option<ProgressReport> = Kind::First(<ProgressReport as Noun>::table, Link::Part("assignment_id"));
     /// Its reports, the newest first.
-    reports(pages ProgressReport): Connection<ProgressReport> = Link::Column("assignment_id");
+    reports(pages ProgressReport): Connection<ProgressReport> = Link::Part("assignment_id");
     /// The checks that were made of it.
-    checks(pages Check): Connection<Check> = Link::Column("assignment_id");
+    checks(pages Check): Connection<Check> = Link::Part("assignment_id");
     /// Grows with every change; a mutation that names an older one is refused.
     version: i32 = Kind::Column("version");
     /// When it was assigned.

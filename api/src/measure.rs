@@ -109,11 +109,11 @@ noun! {
     /// The supervising unit (督导单位).
     supervisingUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "supervising_unit_id");
     /// The responsible parties as printed: units, and stand-ins such as 各县（区）.
-    responsibleParties(pages ResponsibleParty): Connection<ResponsibleParty> = Link::Column("measure_id");
+    responsibleParties(pages ResponsibleParty): Connection<ResponsibleParty> = Link::Part("measure_id");
     /// The concrete units: those named, and those assigned to answer for the stand-ins.
     responsibleUnits(pages Unit): Connection<Unit> = Link::Among(RESPONSIBLE_UNITS);
     /// Who answers what for it.
-    assignments(pages Assignment): Connection<Assignment> = Link::Column("measure_id");
+    assignments(pages Assignment): Connection<Assignment> = Link::Part("measure_id");
     /// Grows with every change.
     version: i32 = Kind::Column("version");
     /// When it entered the ledger.

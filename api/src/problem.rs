@@ -82,7 +82,7 @@ noun! {
     /// The round that found it.
     round: InspectionRound = Kind::One(<InspectionRound as planner::Noun>::table, "round_id");
     /// What is to be done about it, in the ledger's order.
-    measures(pages Measure): Connection<Measure> = Link::Column("problem_id");
+    measures(pages Measure): Connection<Measure> = Link::Part("problem_id");
     /// When it entered the ledger.
     createdAt: Moment = Kind::Column("created_at");
     /// When it last changed.

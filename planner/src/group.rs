@@ -102,7 +102,7 @@ impl Grouping {
             keys.join(", "),
             self.most,
         );
-        let array = sql.array(&sql.object(&members), &format!("{outer}.n DESC, {outside}"), None);
+        let array = sql.array(&sql.object(&members), Some(&format!("{outer}.n DESC, {outside}")), None);
         format!("(SELECT {array} FROM {groups} {outer})")
     }
 

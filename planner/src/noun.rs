@@ -169,8 +169,8 @@ pub enum Kind {
     Embedded(fn() -> &'static Table),
     /// The row of another noun whose key is in this column.
     One(fn() -> &'static Table, &'static str),
-    /// A row of another noun, found by an expression for its key.
-    Found(fn() -> &'static Table, fn(&mut Sql<'_>, &str) -> String),
+    /// The first of another noun's rows, in their default order.
+    First(fn() -> &'static Table, Link),
     /// A plain list of another noun's rows, in their default order.
     List(fn() -> &'static Table, Link),
     /// A connection to another noun's rows.
@@ -182,10 +182,19 @@ pub enum Kind {
 pub enum Link {
     /// The row's column holds the owner's key.
     Column(&'static str),
+    /// The same for the owner's parts: they are few, so they are counted as they are read.
+    Part(&'static str),
     /// The noun's source is itself a subquery over its owner, which it calls `{owner}`.
     Inside,
-    /// The row's key is among those that a subquery over the owner `{t}` gives.
+    /// The row's key is among those, a few, that a subquery over the owner `{t}` gives.
     Among(&'static str),
+}
+
+impl Link {
+    /// Whether the rows are few.
+    pub(crate) fn is_few(self) -> bool {
+        matches!(self, Self::Part(_) | Self::Among(_))
+    }
 }
 
 /// Sort keys, the most important first, each with whether the largest comes first.

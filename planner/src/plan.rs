@@ -65,6 +65,7 @@ pub fn plan(
     facts: &[(&'static str, Value)],
 ) -> Result<Statement, Refusal> {
     let mut planner = Planner { sql: Sql::new(backend, facts), path: Vec::new(), finishes: Vec::new() };
+    let mut from = String::new();
     let expression = match root {
         Root::Many(table, arguments) => planner.connection(table, selection, arguments, None)?,
         Root::List(table) => planner.list(table, selection, None, &Condition::always())?,
@@ -74,7 +75,8 @@ pub fn plan(
             let alias = planner.sql.alias();
             let key = planner.sql.bind(key);
             let object = planner.object(table, &alias, selection)?;
-            format!("(SELECT {object} FROM {} {alias} WHERE {alias}.{column} = {key})", table.source)
+            from = format!(" FROM {} {alias} WHERE {alias}.{column} = {key}", table.source);
+            object
         }
     };
     if planner.sql.bound() > MAX_VALUES {
@@ -83,7 +85,7 @@ pub fn plan(
             format!("the filter names more than {MAX_VALUES} values: split it"),
         ));
     }
-    let sql = format!("SELECT {} AS data", planner.sql.as_text(&expression));
+    let sql = format!("SELECT {} AS data{from}", planner.sql.as_text(&expression));
     Ok(Statement { sql, finishes: planner.finishes, values: planner.sql.into_values() })
 }
 
@@ -132,10 +134,7 @@ impl Planner<'_> {
                 let key = format!("{alias}.{column}");
                 self.one(other(), &key, child)?
             }
-            Kind::Found(other, find) => {
-                let key = find(&mut self.sql, alias);
-                self.one(other(), &key, child)?
-            }
+            Kind::First(other, link) => self.first(other(), child, (alias, *link))?,
             Kind::List(other, link) => {
                 let list = self.list(other(), child, Some((alias, *link)), &Condition::always())?;
                 self.sql.json(&list)
@@ -174,7 +173,7 @@ impl Planner<'_> {
             ));
         }
         let places: Vec<String> = (0..wanted.len()).map(|place| format!("SELECT {place} AS place")).collect();
-        let array = self.sql.array("d.data", "p.place", None);
+        let array = self.sql.array("d.data", Some("p.place"), None);
         Ok(format!(
             "(SELECT {array} FROM ({}) p LEFT JOIN ({}) d ON d.place = p.place)",
             places.join(" UNION ALL "),
@@ -186,6 +185,22 @@ impl Planner<'_> {
         let alias = self.sql.alias();
         let object = self.object(table, &alias, selection)?;
         let row = format!("(SELECT {object} FROM {} {alias} WHERE {alias}.id = {key})", table.source);
+        Ok(self.sql.json(&row))
+    }
+
+    /// The first row of a list, in the noun's own order; ties are broken by the key.
+    fn first(&mut self, table: &Table, selection: &Selected<'_>, owner: (&str, Link)) -> Result<String, Refusal> {
+        let alias = self.sql.alias();
+        let object = self.object(table, &alias, selection)?;
+        let (from, conditions) = self.belonging(table, &alias, Some(owner), None);
+        let descending = table.order.last().is_some_and(|key| key.descending);
+        let keys = table.order.iter().map(|key| (Sql::on(key.expression, &alias), key.descending));
+        let order: Vec<String> = keys
+            .chain([(format!("{alias}.id"), descending)])
+            .map(|(key, descending)| if descending { format!("{key} DESC") } else { key })
+            .collect();
+        let row =
+            format!("(SELECT {object} FROM {from}{} ORDER BY {} LIMIT 1)", wherever(&conditions), order.join(", "));
         Ok(self.sql.json(&row))
     }
 
@@ -211,7 +226,7 @@ impl Planner<'_> {
         if !condition.is_always() {
             conditions.push(condition.to_sql(&mut self.sql, &alias));
         }
-        let array = self.sql.array(&object?, &order.join(", "), None);
+        let array = self.sql.array(&object?, Some(&order.join(", ")), None);
         Ok(format!("(SELECT {array} FROM {from}{})", wherever(&conditions)))
     }
 
@@ -227,14 +242,15 @@ impl Planner<'_> {
         let connection = format!("{}Connection", table.name);
         let wanted = selection.children(&connection);
         let alias = self.sql.alias();
-        let list = Listed::of(&page, &wanted, &alias);
+        let list = Listed::of(&page, &wanted, &alias, owner, self.sql.keeps_order());
         let mut members = Vec::new();
         for child in &wanted {
             self.path.push(Segment::Key(child.key().to_owned()));
             let value = match child.name() {
                 "__typename" => Ok(format!("'{connection}'")),
+                "totalCount" if list.counts => Ok(format!("coalesce(max({alias}.total), 0)")),
                 "totalCount" => Ok(self.total(table, owner, &page.condition)),
-                "pageInfo" => Ok(self.page_info(&page, &list, child)),
+                "pageInfo" => Ok(self.page_info(&page, &list, &alias, child)),
                 "aggregate" => Ok(self.aggregate(table, owner, &page.condition, child)),
                 "groups" => self.groups(table, owner, &page.condition, child),
                 rows => {
@@ -244,7 +260,7 @@ impl Planner<'_> {
                         _ => self.object(table, &alias, child),
                     };
                     self.path.pop();
-                    element.map(|element| self.sql.array(&element, &list.forth, list.visible.as_deref()))
+                    element.map(|element| self.sql.array(&element, list.order.as_deref(), list.visible.as_deref()))
                 }
             };
             self.path.pop();
@@ -258,8 +274,9 @@ impl Planner<'_> {
         Ok(format!("(SELECT {object} FROM {rows} {alias})"))
     }
 
-    /// The rows of the page, each with its sort keys as `k0` …, and numbered where one more than the page is read.
-    /// Whatever is selected is computed outside, for the page's rows only.
+    /// The rows of the page, each with its sort keys as `k0` …, where they are few the number of all as `total`, and where
+    /// the page's own place is asked for its number as `rn` and the number of rows as `n`: one more than the page is read
+    /// to learn whether there are more. Whatever is selected is computed outside, for the page's rows only.
     fn page(
         &mut self,
         table: &Table,
@@ -277,7 +294,11 @@ impl Planner<'_> {
         if !rest.is_always() {
             conditions.push(rest.to_sql(&mut self.sql, alias));
         }
-        let named: Vec<String> = keys.iter().enumerate().map(|(index, key)| format!(", {key} AS k{index}")).collect();
+        let mut named: Vec<String> =
+            keys.iter().enumerate().map(|(index, key)| format!(", {key} AS k{index}")).collect();
+        if list.counts {
+            named.push(", count(*) OVER () AS total".to_owned());
+        }
         let rows = format!(
             "(SELECT {alias}.*{} FROM {from}{} ORDER BY {} LIMIT {})",
             named.join(""),
@@ -288,8 +309,10 @@ impl Planner<'_> {
         if list.visible.is_none() {
             return Ok(rows);
         }
-        let walk = if page.backward { &list.back } else { &list.forth };
-        Ok(format!("(SELECT {alias}.*, row_number() OVER (ORDER BY {walk}) AS rn FROM {rows} {alias})"))
+        Ok(format!(
+            "(SELECT {alias}.*, row_number() OVER (ORDER BY {}) AS rn, count(*) OVER () AS n FROM {rows} {alias})",
+            list.walk
+        ))
     }
 
     fn edge(&mut self, table: &Table, alias: &str, list: &Listed, edge: &Selected<'_>) -> Result<String, Refusal> {
@@ -311,11 +334,15 @@ impl Planner<'_> {
         Ok(self.sql.object(&members))
     }
 
-    fn page_info(&self, page: &Page, list: &Listed, info: &Selected<'_>) -> String {
-        let visible = list.visible.as_deref();
-        let cursor = self.sql.cursor(&list.keys);
+    fn page_info(&self, page: &Page, list: &Listed, alias: &str, info: &Selected<'_>) -> String {
         let more = self.sql.boolean(&format!("count(*) > {}", page.size));
         let given = |cursor: &Option<String>| self.sql.boolean(if cursor.is_some() { "1 = 1" } else { "1 = 0" });
+        // The walk runs away from the cursor that it began at: forwards it ends at the page's end.
+        let at = |end: bool| {
+            let place =
+                if end == page.backward { "1".to_owned() } else { self.sql.least(&format!("{alias}.n"), page.size) };
+            format!("max(CASE WHEN {alias}.rn = {place} THEN {} END)", self.sql.cursor(&list.keys))
+        };
         let members: Vec<(&str, String)> = info
             .children("PageInfo")
             .into_iter()
@@ -325,8 +352,8 @@ impl Planner<'_> {
                     "hasNextPage" => more.clone(),
                     "hasPreviousPage" if page.backward => more.clone(),
                     "hasPreviousPage" => given(&page.after),
-                    "startCursor" => self.sql.first(&cursor, &list.forth, visible),
-                    "endCursor" => self.sql.first(&cursor, &list.back, visible),
+                    "startCursor" => at(false),
+                    "endCursor" => at(true),
                     _ => "'PageInfo'".to_owned(),
                 };
                 (child.key(), value)
@@ -410,7 +437,9 @@ impl Planner<'_> {
         match owner {
             None => {}
             Some((owner, Link::Inside)) => from = from.replace("{owner}", owner),
-            Some((owner, Link::Column(column))) => conditions.push(format!("{alias}.{column} = {owner}.id")),
+            Some((owner, Link::Column(column) | Link::Part(column))) => {
+                conditions.push(format!("{alias}.{column} = {owner}.id"))
+            }
             Some((owner, Link::Among(keys))) => {
                 conditions.push(format!("{alias}.id IN ({})", Sql::on(keys, owner)));
             }
@@ -423,22 +452,22 @@ impl Planner<'_> {
 struct Listed {
     /// Whether anything of the rows is asked for.
     reads_rows: bool,
+    /// Whether all rows are counted as the page is read.
+    counts: bool,
     /// The sort keys.
     keys: Vec<String>,
-    /// The order in which the page is shown.
-    forth: String,
-    /// Its reverse.
-    back: String,
-    /// Which rows belong to the page, where one more is read to learn whether there are more.
+    /// The order in which the page is walked.
+    walk: String,
+    /// The order in which the page is shown, unless the database hands the rows over in it.
+    order: Option<String>,
+    /// Which rows belong to the page, where its own place is asked for and one more is read.
     visible: Option<String>,
 }
 
 impl Listed {
-    fn of(page: &Page, wanted: &[Selected<'_>], alias: &str) -> Self {
-        let probe = if page.backward { "hasPreviousPage" } else { "hasNextPage" };
-        let probes = |info: &Selected<'_>| info.name() == "pageInfo" && info.child(probe).is_some();
+    fn of(page: &Page, wanted: &[Selected<'_>], alias: &str, owner: Owner<'_>, keeps_order: bool) -> Self {
         let keys: Vec<String> = (0..page.order.len()).map(|index| format!("{alias}.k{index}")).collect();
-        let order = |flip: bool| {
+        let by_keys = |flip: bool| {
             let parts: Vec<String> = keys
                 .iter()
                 .zip(&page.order)
@@ -446,11 +475,15 @@ impl Listed {
                 .collect();
             parts.join(", ")
         };
+        let names = |name: &str| wanted.iter().any(|child| child.name() == name);
+        let has_rows = names("nodes") || names("edges");
+        let is_whole = page.after.is_none() && page.before.is_none() && page.size > 0;
         Self {
-            reads_rows: wanted.iter().any(|child| matches!(child.name(), "nodes" | "edges" | "pageInfo")),
-            forth: order(false),
-            back: order(true),
-            visible: wanted.iter().any(probes).then(|| format!("{alias}.rn <= {}", page.size)),
+            reads_rows: has_rows || names("pageInfo"),
+            counts: has_rows && is_whole && names("totalCount") && owner.is_some_and(|(_, link)| link.is_few()),
+            walk: by_keys(page.backward),
+            order: (page.backward || !keeps_order).then(|| by_keys(false)),
+            visible: names("pageInfo").then(|| format!("{alias}.rn <= {}", page.size)),
             keys,
         }
     }

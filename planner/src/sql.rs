@@ -116,14 +116,26 @@ impl<'a> Sql<'a> {
         if self.is_postgres() { format!("({joined})::json") } else { format!("json({joined})") }
     }
 
+    /// Whether an aggregate takes the rows of an ordered subquery in their order. PostgreSQL does so as long as nothing
+    /// stands between the two; SQLite may drop the order of a subquery.
+    pub fn keeps_order(&self) -> bool {
+        self.is_postgres()
+    }
+
     /// A JSON array of the group's values, `[]` for an empty group.
-    pub fn array(&self, element: &str, order: &str, only: Option<&str>) -> String {
+    pub fn array(&self, element: &str, order: Option<&str>, only: Option<&str>) -> String {
         let filter = only.map(|only| format!(" FILTER (WHERE {only})")).unwrap_or_default();
+        let order = order.map(|order| format!(" ORDER BY {order}")).unwrap_or_default();
         if self.is_postgres() {
-            format!("coalesce(json_agg({element} ORDER BY {order}){filter}, '[]'::json)")
+            format!("coalesce(json_agg({element}{order}){filter}, '[]'::json)")
         } else {
-            format!("json_group_array(json({element}) ORDER BY {order}){filter}")
+            format!("json_group_array(json({element}){order}){filter}")
         }
+    }
+
+    /// The lesser of two numbers.
+    pub fn least(&self, number: &str, other: u64) -> String {
+        format!("{}({number}, {other})", if self.is_postgres() { "least" } else { "min" })
     }
 
     /// A JSON array of the given values.
@@ -139,13 +151,6 @@ impl<'a> Sql<'a> {
         } else {
             format!("round(avg({number}), 6)")
         }
-    }
-
-    /// The first of the group's texts in the given order, NULL for an empty group.
-    pub fn first(&self, element: &str, order: &str, only: Option<&str>) -> String {
-        let function = if self.is_postgres() { "json_agg" } else { "json_group_array" };
-        let filter = only.map(|only| format!(" FILTER (WHERE {only})")).unwrap_or_default();
-        format!("({function}({element} ORDER BY {order}){filter} ->> 0)")
     }
 
     /// An opaque cursor: the hexadecimal form of the JSON array of the given expressions.
