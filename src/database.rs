@@ -44,10 +44,13 @@ pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Fail
     let mut db = Database::connect(options)
         .await
         .map_err(|error| Failure::Rejected(format!("数据库 {} 无法打开：{error}", without_password(&url))))?;
-    db.set_metric_callback(|_| {
-        STATEMENTS.fetch_add(1, Ordering::Relaxed);
-    });
+    db.set_metric_callback(|_| count());
     Ok(db)
+}
+
+/// Counts a statement.
+pub(crate) fn count() {
+    STATEMENTS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Opens the database and refuses one that is not up to date.

@@ -98,6 +98,9 @@ type LastTick = Arc<OnceLock<Arc<AtomicI64>>>;
 fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) -> Result<Server, Failure> {
     let door = Door {
         db: db.clone(),
+        // Half of the connections; the other half is for changes, jobs and whatever else asks the pool.
+        readers: settings.database_connections as usize / 2,
+        sent: database::count,
         zone: settings.zone(),
         clock: Arc::new(clock::now),
         occurrences: Arc::new(|cron, zone, after, count| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use planner::Finishers;
+use planner::Reader;
 use sea_orm::DatabaseConnection;
 
 use crate::limits::Limits;
@@ -23,6 +23,10 @@ pub type Occurrences = Arc<dyn Fn(&str, &str, DateTime<Utc>, usize) -> Vec<DateT
 pub struct Door {
     /// The ledger's database.
     pub db: DatabaseConnection,
+    /// How many of its connections are kept for reads.
+    pub readers: usize,
+    /// Told of every statement that a kept connection sends.
+    pub sent: fn(),
     /// The ledger's time zone.
     pub zone: Tz,
     /// The clock.
@@ -63,7 +67,7 @@ pub(crate) struct Request {
     pub(crate) zone: Tz,
     pub(crate) now: DateTime<Utc>,
     pub(crate) clock: Clock,
-    pub(crate) finishers: Arc<Finishers>,
+    pub(crate) reader: Arc<Reader>,
     pub(crate) language: Language,
     /// Nothing is read: the document is only validated.
     pub(crate) rehearses: bool,

@@ -10,7 +10,7 @@ use async_graphql::{Error, Request as Execution, Response, Variables};
 use futures_util::future::try_join_all;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
-use planner::{Finishers, Selection};
+use planner::{Finishers, Reader, Selection};
 
 use crate::change::Feed;
 use crate::context::{Caller, Door, Policy, Request};
@@ -34,7 +34,7 @@ pub(crate) struct Engine {
     persisted: Persisted,
     door: Door,
     feed: Feed,
-    finishers: Arc<Finishers>,
+    reader: Arc<Reader>,
 }
 
 /// An answer.
@@ -66,6 +66,7 @@ impl Engine {
     pub(crate) fn new(door: Door, policy: &Policy) -> Self {
         let mut finishers = Finishers::new();
         finishers.insert("nextOccurrences", Box::new(next_occurrences(door.clock.clone(), door.occurrences.clone())));
+        let reader = Reader::new(door.db.clone(), finishers, door.readers, door.sent);
         Self {
             schema: schema(policy.introspection),
             types: Types::read(&sdl()),
@@ -75,7 +76,7 @@ impl Engine {
             persisted: Persisted::new(policy.trusted_documents.clone()),
             door,
             feed: Feed::default(),
-            finishers: Arc::new(finishers),
+            reader: Arc::new(reader),
         }
     }
 
@@ -185,7 +186,7 @@ impl Engine {
             zone: self.door.zone,
             now: (self.door.clock)(),
             clock: self.door.clock.clone(),
-            finishers: self.finishers.clone(),
+            reader: self.reader.clone(),
             language: caller.language,
             rehearses,
         }

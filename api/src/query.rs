@@ -9,7 +9,7 @@ use async_graphql::{
     ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerResult, Value,
 };
 use planner::{
-    Bilingual, Connection, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Root, Run, Selected, Selection,
+    Bilingual, Connection, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Root, Selected, Selection,
     Statement, Table, argument, field, object, page_arguments, register_page_arguments,
 };
 
@@ -258,9 +258,7 @@ impl Plan {
     /// The field's JSON.
     pub(crate) async fn run(self, request: &Request) -> Result<String, Error> {
         match self {
-            Self::Statement(statement) => {
-                statement.run(&request.db, &request.finishers).await.map_err(|failure| masked(&failure))
-            }
+            Self::Statement(statement) => request.reader.read(statement).await.map_err(|failure| masked(&failure)),
             Self::Constant(json) => Ok(json.to_owned()),
         }
     }
@@ -318,7 +316,7 @@ fn of_id(id: &str) -> Option<(&'static Table, sea_orm::Value)> {
 
 fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Error> {
     let facts = ledger::pace::facts(request.today());
-    planner::plan(request.db.get_database_backend(), root, selection, &facts)
+    planner::plan(request.reader.backend(), root, selection, &facts)
         .map_err(|refusal| coded(Code::BadUserInput, refusal.0))
 }
 

@@ -21,7 +21,7 @@ pub use noun::{
 };
 pub use page::{DEFAULT_PAGE, MAX_PAGE};
 pub use plan::{Root, Statement, plan};
-pub use run::{Finishers, Run};
+pub use run::{Finishers, Reader};
 pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };

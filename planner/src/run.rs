@@ -1,44 +1,133 @@
-//! Running a planned statement: one round trip, then whatever only the program can compute.
+//! Running a planned statement: one round trip, then whatever only the program can compute. On PostgreSQL the reader keeps
+//! connections of its own: handing one back to the pool costs a round trip each time, as much as a small read itself.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 use async_graphql::{Name, Value as Argument};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::postgres::PgRow;
+use sea_orm::sqlx::{self, AssertSqlSafe, Postgres, Row};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Value};
 use serde_json::Value as Json;
+use tokio::sync::Semaphore;
 
 use crate::plan::{Segment, Statement};
 
 /// Functions of the program that turn what the database gave into a field's value, by name.
 pub type Finishers = HashMap<&'static str, Box<dyn Fn(&Json, &[(Name, Argument)]) -> Json + Send + Sync>>;
 
+/// How often a read is tried on a new connection after the old one turned out to be dead.
+const TRIES: usize = 2;
+
 /// Runs planned statements.
-pub trait Run {
-    /// The answer as JSON text; `null` when the root row does not exist.
-    fn run<C: ConnectionTrait>(
-        self,
-        connection: &C,
-        finishers: &Finishers,
-    ) -> impl Future<Output = Result<String, DbErr>> + Send;
+pub struct Reader {
+    db: DatabaseConnection,
+    finishers: Finishers,
+    kept: Option<Kept>,
 }
 
-impl Run for Statement {
-    async fn run<C: ConnectionTrait>(self, connection: &C, finishers: &Finishers) -> Result<String, DbErr> {
-        let backend = connection.get_database_backend();
-        let statement = sea_orm::Statement::from_sql_and_values(backend, self.sql, self.values);
-        let row: Option<QueryResult> = connection.query_one_raw(statement).await?;
-        let data: Option<String> = row.map(|row| row.try_get("", "data")).transpose()?.flatten();
+/// Connections that stay with the reader. One that is dropped in the middle of a read goes back to the pool, which mends
+/// or closes it.
+struct Kept {
+    idle: Mutex<Vec<PoolConnection<Postgres>>>,
+    places: Semaphore,
+    sent: fn(),
+}
+
+impl Reader {
+    /// A reader that keeps up to `most` of the pool's connections; the others are for whoever writes. `sent` is told of
+    /// every statement that goes past the pool.
+    pub fn new(db: DatabaseConnection, finishers: Finishers, most: usize, sent: fn()) -> Self {
+        let keeps = db.get_database_backend() == DbBackend::Postgres && most > 0;
+        let kept =
+            keeps.then(|| Kept { idle: Mutex::new(Vec::with_capacity(most)), places: Semaphore::new(most), sent });
+        Self { db, finishers, kept }
+    }
+
+    /// The database's kind.
+    pub fn backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    /// The answer as JSON text; `null` when the root row does not exist.
+    pub async fn read(&self, statement: Statement) -> Result<String, DbErr> {
+        let Statement { sql, values, finishes } = statement;
+        let data = match &self.kept {
+            Some(kept) => kept.read(&self.db, &sql, &values).await?,
+            None => {
+                let statement = sea_orm::Statement::from_sql_and_values(self.backend(), sql, values);
+                let row = self.db.query_one_raw(statement).await?;
+                row.map(|row| row.try_get("", "data")).transpose()?.flatten()
+            }
+        };
         let data = data.unwrap_or_else(|| "null".to_owned());
-        if self.finishes.is_empty() {
+        if finishes.is_empty() {
             return Ok(data);
         }
         let mut answer: Json = serde_json::from_str(&data).map_err(|error| DbErr::Custom(error.to_string()))?;
-        for finish in &self.finishes {
-            if let Some(finisher) = finishers.get(finish.finisher) {
+        for finish in &finishes {
+            if let Some(finisher) = self.finishers.get(finish.finisher) {
                 apply(&mut answer, &finish.path, &|value| *value = finisher(value, &finish.arguments));
             }
         }
         Ok(answer.to_string())
     }
+}
+
+impl Kept {
+    async fn read(&self, db: &DatabaseConnection, sql: &str, values: &[Value]) -> Result<Option<String>, DbErr> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|error| DbErr::Custom(error.to_string()))?;
+        let mut tries = 0;
+        loop {
+            let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => db.get_postgres_connection_pool().acquire().await.map_err(failed)?,
+            };
+            (self.sent)();
+            match query(sql, values)?.fetch_optional(&mut *connection).await {
+                Ok(row) => {
+                    if let Ok(mut idle) = self.idle.lock() {
+                        idle.push(connection);
+                    }
+                    return row.map(|row: PgRow| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
+                }
+                // The server was restarted, or the network broke: reading again does no harm.
+                Err(sqlx::Error::Io(_)) if tries < TRIES => {
+                    tries += 1;
+                    if let Ok(mut idle) = self.idle.lock() {
+                        idle.clear();
+                    }
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+}
+
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+/// The statement with its values; planned statements have only these kinds.
+fn query<'q>(
+    sql: &'q str,
+    values: &'q [Value],
+) -> Result<sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>, DbErr> {
+    values.iter().try_fold(sqlx::query(AssertSqlSafe(sql)), |query, value| {
+        Ok(match value {
+            Value::Bool(value) => query.bind(*value),
+            Value::Int(value) => query.bind(*value),
+            Value::BigInt(value) => query.bind(*value),
+            Value::Double(value) => query.bind(*value),
+            Value::String(value) => query.bind(value.as_deref()),
+            Value::ChronoDate(value) => query.bind(*value),
+            Value::ChronoDateTimeUtc(value) => query.bind(*value),
+            other => return Err(DbErr::Type(format!("no statement has a value of this kind: {other:?}"))),
+        })
+    })
 }
 
 fn apply(value: &mut Json, path: &[Segment], finish: &dyn Fn(&mut Json)) {
