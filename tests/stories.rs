@@ -6,10 +6,14 @@ mod support;
 
 #[path = "stories/api.rs"]
 mod api;
+#[path = "stories/door.rs"]
+mod door;
 #[path = "stories/figures.rs"]
 mod figures;
 #[path = "stories/import.rs"]
 mod import;
+#[path = "stories/live.rs"]
+mod live;
 #[path = "stories/mail.rs"]
 mod mail;
 #[path = "stories/null_propagation.rs"]

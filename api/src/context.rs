@@ -60,6 +60,13 @@ pub(crate) struct Caller {
     pub(crate) address: Option<IpAddr>,
 }
 
+impl Caller {
+    /// What the log puts around all that is said while the request is answered.
+    pub(crate) fn span(&self) -> tracing::Span {
+        tracing::error_span!("request", id = self.request_id)
+    }
+}
+
 /// One request.
 #[derive(Clone)]
 pub(crate) struct Request {

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType, Type};
-use async_graphql::{Name, Value, Variables};
+use async_graphql::{Name, Pos, Value, Variables};
 use planner::Selection;
 use quick_cache::sync::Cache;
 
+use crate::error::{Code, Refused};
 use crate::limits::{Limits, cost};
 use crate::query;
 use crate::request::Asked;
-use crate::types::Types;
+use crate::types::{Misfit, Types};
 
 /// A document with the operation that was asked for.
 pub(crate) struct Document {
@@ -37,6 +38,8 @@ struct Variable {
     name: Name,
     ty: Type,
     default: Option<Value>,
+    /// Where it is declared.
+    position: Pos,
 }
 
 impl Document {
@@ -58,6 +61,7 @@ impl Document {
                 name: given.node.name.node.clone(),
                 ty: given.node.var_type.node.clone(),
                 default: given.node.default_value.as_ref().map(|default| default.node.clone()),
+                position: given.pos,
             });
             Operation {
                 kind: found.node.ty,
@@ -81,6 +85,31 @@ impl Operation {
                 variables.entry(variable.name.clone()).or_insert_with(|| default.clone());
             }
         }
+    }
+
+    /// Refuses a variable that is missing or of another type. The library looks only at those that are an argument by
+    /// themselves, and takes a filter whose region was forgotten for one that asks for no region.
+    pub(crate) fn check(&self, variables: &Variables, types: &Types) -> Result<(), Refused> {
+        for Variable { name, ty, position, .. } in &self.variables {
+            let given = variables.get(name);
+            if given.is_none() && ty.nullable {
+                continue;
+            }
+            let Some(Misfit { path, expected }) = types.misfit(given.unwrap_or(&Value::Null), ty) else { continue };
+            let (zh, en) = match expected {
+                Some(expected) => (format!("应为 {expected}"), format!("should be {expected}")),
+                None => (format!("不在 {ty} 中"), format!("is not in {ty}")),
+            };
+            return Err(Refused {
+                locations: vec![*position],
+                ..Refused::new(
+                    Code::ValidationFailed,
+                    format!("变量 ${name}{path} {zh}"),
+                    format!("variable ${name}{path} {en}"),
+                )
+            });
+        }
+        Ok(())
     }
 
     /// Whether every variable is there and of its type, so that nothing need be converted or complained of.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Error, Request as Execution, Response, Variables};
 use futures_util::future::try_join_all;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use planner::{Finishers, Reader, Selection};
+use tracing::Instrument;
 
 use crate::change::Feed;
 use crate::context::{Caller, Door, Policy, Request};
@@ -95,7 +96,7 @@ impl Engine {
             ));
         }
         let time = self.limits.time;
-        tokio::time::timeout(time, self.carry_out(ready, caller)).await.map_err(|_| {
+        tokio::time::timeout(time, self.carry_out(ready, caller).instrument(caller.span())).await.map_err(|_| {
             let seconds = time.as_secs();
             Refused::new(
                 Code::Timeout,
@@ -120,7 +121,9 @@ impl Engine {
             let once = async move { engine.answer(asked, manner, &caller).await };
             return Ok(once.into_stream().boxed());
         }
-        let events = self.schema.execute_stream(self.execution(&ready, &caller, false));
+        let mut events = self.schema.execute_stream(self.execution(&ready, &caller, false)).boxed();
+        let span = caller.span();
+        let events = stream::poll_fn(move |context| span.in_scope(|| events.poll_next_unpin(context)));
         Ok(events.map(move |response| Ok(Answer::Response(worded(response, &caller)))).boxed())
     }
 
@@ -132,6 +135,7 @@ impl Engine {
         let document = if let Some(document) = known { document } else { Arc::new(self.read(&asked)?) };
         if let Some(operation) = &document.operation {
             operation.complete(&mut asked.variables);
+            operation.check(&asked.variables, &self.types)?;
             self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;
         }
         Ok(Ready { document, is_known, asked })

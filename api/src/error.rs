@@ -160,7 +160,8 @@ pub(crate) fn finish(error: &mut ServerError, language: Language, request_id: &s
         // What the library says itself is about the document or a variable, and in English.
         extensions.set("code", if of_field { Code::BadUserInput } else { Code::ValidationFailed }.as_str());
         if language == Language::Chinese {
-            error.message = format!("查询不符合接口定义：{}", error.message);
+            let what = if of_field { "参数有误" } else { "查询不符合接口定义" };
+            error.message = format!("{what}：{}", error.message);
         }
     }
     extensions.set("requestId", request_id);

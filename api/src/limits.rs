@@ -7,13 +7,15 @@ use std::time::Duration;
 use async_graphql::Value;
 use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, Selection as Syntax, SelectionSet};
-use planner::{DEFAULT_PAGE, MAX_PAGE, Selection};
+use planner::{DEFAULT_GROUPS, DEFAULT_PAGE, MAX_GROUPS, MAX_PAGE, Selection};
 
 use crate::error::{Code, Refused};
 use crate::types::Types;
 
 /// How deep a document may nest before it is called a circle.
 const ABYSS: usize = 64;
+/// How deep brackets may nest in a text: the parser walks lists and objects as deep as they go, and its stack has an end.
+const BRACKETS: usize = 200;
 
 /// The limits; `config.default.toml` documents each.
 #[derive(Debug, Clone)]
@@ -75,10 +77,14 @@ fn too_much(what_zh: &str, what_en: &str, most: u64) -> Refused {
 }
 
 impl Limits {
-    /// Refuses a text with more words and signs than may be.
+    /// Refuses a text with more words and signs than may be, or with brackets too deep to be parsed.
     pub(crate) fn check_text(&self, text: &str) -> Result<(), Refused> {
-        if tokens(text) > self.tokens {
+        let (tokens, brackets) = tokens(text);
+        if tokens > self.tokens {
             return Err(too_much("查询的词元", "tokens of the document", self.tokens as u64));
+        }
+        if brackets > BRACKETS {
+            return Err(too_much("括号的嵌套层数", "brackets within brackets", BRACKETS as u64));
         }
         Ok(())
     }
@@ -128,25 +134,34 @@ pub(crate) fn cost(types: &Types, owner: &str, selections: &[Selection], variabl
     let of = |selection: &Selection| {
         let ty = types.of_field(selection.condition().unwrap_or(owner), selection.name());
         let below = cost(types, ty, selection.below(), variables);
-        let rows = if ty.ends_with("Connection") { rows(selection, variables) } else { 1 };
-        below.saturating_mul(rows).saturating_add(1)
+        below.saturating_mul(rows(selection, ty, variables)).saturating_add(1)
     };
     selections.iter().map(of).fold(0, u64::saturating_add)
 }
 
-fn rows(selection: &Selection, variables: Option<&Variables>) -> u64 {
-    let size = |name| match (selection.given(name)?, variables) {
-        (given, Some(variables)) => match given.with(variables)? {
-            Value::Number(number) => Some(number.as_u64().unwrap_or(MAX_PAGE)),
-            _ => None,
-        },
-        (given, None) => match given.constant() {
-            Some(Value::Number(number)) => Some(number.as_u64().unwrap_or(MAX_PAGE)),
-            Some(_) => None,
-            None => Some(MAX_PAGE),
-        },
+/// How many rows a field of the type may give.
+fn rows(selection: &Selection, ty: &str, variables: Option<&Variables>) -> u64 {
+    let size = |name, most: u64| match (selection.given(name)?, variables) {
+        (given, Some(variables)) => given.with(variables).and_then(|given| length(&given, most)),
+        (given, None) => given.constant().map_or(Some(most), |given| length(&given, most)),
     };
-    size("first").or_else(|| size("last")).unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE)
+    let (found, most) = if ty.ends_with("Connection") {
+        (size("first", MAX_PAGE).or_else(|| size("last", MAX_PAGE)).unwrap_or(DEFAULT_PAGE), MAX_PAGE)
+    } else if ty.ends_with("Group") {
+        (size("first", MAX_GROUPS).unwrap_or(DEFAULT_GROUPS), MAX_GROUPS)
+    } else {
+        (size("ids", MAX_PAGE).unwrap_or(1), MAX_PAGE)
+    };
+    found.clamp(1, most)
+}
+
+/// The number that is given, or how many values.
+fn length(given: &Value, most: u64) -> Option<u64> {
+    match given {
+        Value::Number(number) => Some(number.as_u64().unwrap_or(most)),
+        Value::List(list) => Some(list.len() as u64),
+        _ => None,
+    }
 }
 
 /// The size of a selection with its fragments spread; each fragment is measured once.
@@ -191,15 +206,24 @@ fn measure<'d>(
     size
 }
 
-/// How many words and signs a text has; strings and comments count as one and none.
-fn tokens(text: &str) -> usize {
-    let mut count = 0;
+/// How many words and signs a text has, where strings and comments count as one and none, and how deep its brackets nest.
+fn tokens(text: &str) -> (usize, usize) {
+    let (mut count, mut open, mut deepest) = (0, 0_usize, 0);
     let mut rest = text.trim_start_matches(is_blank);
     while let Some(letter) = rest.chars().next() {
         let length = match letter {
             '#' => {
-                rest = rest.split_once('\n').map_or("", |(_, after)| after).trim_start_matches(is_blank);
+                rest = rest.split_once(['\n', '\r']).map_or("", |(_, after)| after).trim_start_matches(is_blank);
                 continue;
+            }
+            '(' | '[' | '{' => {
+                open += 1;
+                deepest = deepest.max(open);
+                1
+            }
+            ')' | ']' | '}' => {
+                open = open.saturating_sub(1);
+                1
             }
             '"' => string(rest),
             'a'..='z' | 'A'..='Z' | '_' | '0'..='9' | '-' => {
@@ -212,7 +236,7 @@ fn tokens(text: &str) -> usize {
         count += 1;
         rest = rest[length..].trim_start_matches(is_blank);
     }
-    count
+    (count, deepest)
 }
 
 fn is_blank(letter: char) -> bool {
@@ -235,7 +259,8 @@ fn string(text: &str) -> usize {
             at += rest.chars().next().map_or(1, char::len_utf8);
         }
     }
-    text.len()
+    // Three quotes that are never closed are an empty string, and the beginning of another.
+    if fence.len() == 3 { 2 } else { text.len() }
 }
 
 #[cfg(test)]
@@ -244,11 +269,24 @@ mod tests {
 
     #[test]
     fn tokens_are_words_and_signs() {
-        assert_eq!(tokens(""), 0);
-        assert_eq!(tokens("{ a }"), 3);
-        assert_eq!(tokens("query Q($x: Int! = -1.5) { a(b: \"c \\\" d\", e: [1, 2]) ...F } # comment\n"), 27);
-        assert_eq!(tokens("{ a(b: \"\"\"x \" \\\"\"\" y\"\"\") }"), 8);
-        assert_eq!(tokens("\"中"), 1);
-        assert_eq!(tokens("{一 二}"), 4);
+        let count = |text| tokens(text).0;
+        assert_eq!(count(""), 0);
+        assert_eq!(count("{ a }"), 3);
+        assert_eq!(count("query Q($x: Int! = -1.5) { a(b: \"c \\\" d\", e: [1, 2]) ...F } # comment\n"), 27);
+        assert_eq!(count("{ a(b: \"\"\"x \" \\\"\"\" y\"\"\") }"), 8);
+        assert_eq!(count("\"中"), 1);
+        assert_eq!(count("{一 二}"), 4);
+        assert_eq!(count("# comment\r{ a }"), 3, "either end of a line ends a comment");
+        assert_eq!(count("\"\"\" a b"), 2);
+    }
+
+    #[test]
+    fn brackets_count_where_the_parser_would_see_them() {
+        let depth = |text| tokens(text).1;
+        assert_eq!(depth("{ a(b: [[1]]) { c } }"), 4);
+        assert_eq!(depth("{ a(b: \"[[[[\") } # [[[[[[\n"), 2);
+        assert_eq!(depth("{ a(b: [\"\"\"[[\" [[1]]]) }"), 5);
+        assert_eq!(depth("{ a(b: [\"\"\" [[[1]]]]) }"), 3, "what is not closed is a string to the end");
+        assert_eq!(depth("}}}}{"), 1);
     }
 }

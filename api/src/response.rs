@@ -58,6 +58,7 @@ pub(crate) fn refuse(refused: &Refused, media: Media, caller: &Caller) -> HttpRe
         _ => refused.code.status(),
     };
     let mut response = HttpResponse::build(status);
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         response.insert_header((header::ALLOW, "GET, POST"));
     }

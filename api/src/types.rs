@@ -85,6 +85,44 @@ impl Types {
     }
 }
 
+/// What is wrong with a value.
+pub(crate) struct Misfit {
+    /// Where in the value: empty, or `.filter.0.status`.
+    pub(crate) path: String,
+    /// The type that should be there; none where the type around it has no such member.
+    pub(crate) expected: Option<String>,
+}
+
+impl Types {
+    /// What is wrong with a value that is neither of a type nor converted to it, as a single value is to a list of it, and
+    /// a whole number to an id.
+    pub(crate) fn misfit(&self, value: &Value, ty: &Type) -> Option<Misfit> {
+        let wrong = || Some(Misfit { path: String::new(), expected: Some(ty.to_string()) });
+        let at = |step: &str, wrong: Misfit| Misfit { path: format!(".{step}{}", wrong.path), ..wrong };
+        match (value, &ty.base) {
+            (Value::Null, _) => wrong().filter(|_| !ty.nullable),
+            (Value::List(list), BaseType::List(inner)) => {
+                let mut places = list.iter().enumerate();
+                places.find_map(|(place, one)| Some(at(&place.to_string(), self.misfit(one, inner)?)))
+            }
+            (one, BaseType::List(inner)) => self.misfit(one, inner),
+            (Value::Number(number), BaseType::Named(name)) if name == "ID" && number.is_i64() => None,
+            (Value::Object(given), BaseType::Named(name)) if self.inputs.contains_key(name.as_str()) => {
+                let members = &self.inputs[name.as_str()];
+                let is_known = |key: &str| members.iter().any(|(member, ..)| member == key);
+                if let Some(key) = given.keys().find(|key| !is_known(key)) {
+                    return Some(at(key, Misfit { path: String::new(), expected: None }));
+                }
+                members.iter().find_map(|(member, ty, has_default)| match given.get(member.as_str()) {
+                    None if ty.nullable || *has_default => None,
+                    given => Some(at(member, self.misfit(given.unwrap_or(&Value::Null), ty)?)),
+                })
+            }
+            (value, BaseType::Named(name)) => wrong().filter(|_| !self.fits_named(value, name)),
+        }
+    }
+}
+
 fn base(ty: &Type) -> &str {
     match &ty.base {
         BaseType::Named(name) => name,

@@ -122,6 +122,16 @@ impl Condition {
         matches!(self, Self::All(all) if all.iter().all(Self::is_always))
     }
 
+    /// How many relations it follows, one within the other.
+    pub(crate) fn relations(&self) -> usize {
+        match self {
+            Self::All(list) | Self::Any(list) => list.iter().map(Self::relations).max().unwrap_or(0),
+            Self::Not(inner) => inner.relations(),
+            Self::Exists { condition, .. } => condition.relations() + 1,
+            _ => 0,
+        }
+    }
+
     /// The condition over the row `alias`.
     pub(crate) fn to_sql(&self, sql: &mut Sql<'_>, alias: &str) -> String {
         match self {

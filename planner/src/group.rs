@@ -8,9 +8,9 @@ use crate::selection::Selected;
 use crate::sql::Sql;
 
 /// The groups of a list when `first` is not given.
-pub(crate) const DEFAULT_GROUPS: u64 = 100;
+pub const DEFAULT_GROUPS: u64 = 100;
 /// The most groups of a list.
-pub(crate) const MAX_GROUPS: u64 = 1_000;
+pub const MAX_GROUPS: u64 = 1_000;
 /// The most dimensions that a list is grouped by at once.
 pub(crate) const MAX_DIMENSIONS: usize = 4;
 

@@ -16,6 +16,7 @@ mod selection;
 mod sql;
 
 pub use condition::{Condition, Filter, Member};
+pub use group::{DEFAULT_GROUPS, MAX_GROUPS};
 pub use noun::{
     Dimension, Field, Figure, FigureKind, Kind, Link, Listed, Noun, Order, PageArguments, SortKey, SortType, Table,
 };

@@ -14,6 +14,9 @@ pub const DEFAULT_PAGE: u64 = 50;
 /// The most rows of one page.
 pub const MAX_PAGE: u64 = 200;
 
+/// The most relations that a filter follows, one within the other: each multiplies the rows that are looked at.
+const MAX_RELATIONS: usize = 6;
+
 /// What a connection's arguments ask for.
 pub(crate) struct Page {
     pub(crate) size: u64,
@@ -35,6 +38,12 @@ impl Page {
             return Err(Refusal::new("`first` 与 `last` 只能给其一", "give `first` or `last`, not both"));
         }
         let condition = (arguments.filter)(selection.argument("filter"))?;
+        if condition.relations() > MAX_RELATIONS {
+            return Err(Refusal::new(
+                format!("筛选条件的关联超过 {MAX_RELATIONS} 层，请简化"),
+                format!("the filter follows more than {MAX_RELATIONS} relations, one within the other: ask for less"),
+            ));
+        }
         let mut order = (arguments.order)(selection.argument("orderBy"))?;
         if order.is_empty() {
             order = table.order.iter().map(|key| (*key, key.descending)).collect();

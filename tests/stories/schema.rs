@@ -1,6 +1,11 @@
-//! The schema is checked in, and every word of it is explained.
+//! The schema is checked in, and every word of it is explained; the guide to it is tried out.
 
 use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+use crate::support::socket::Socket;
 
 #[test]
 fn the_schema_is_the_one_checked_in() {
@@ -33,4 +38,71 @@ fn every_type_field_argument_and_value_is_described() {
         described = words || (described && !is_value && !is_type && !is_field && !line.is_empty());
     }
     assert_eq!(bare, Vec::<String>::new());
+}
+
+#[test]
+fn the_guide_s_operations_run_as_written() {
+    let world = World::sqlite();
+    world.done(&["demo"]);
+    let server = world.serve();
+    let mut socket = Socket::open(&server);
+    let guide = guide();
+    let operations = operations(&guide);
+    assert!(operations.len() > 10, "{operations:?}");
+    for (document, runs) in operations {
+        for (time, variables) in runs.iter().enumerate() {
+            if document.starts_with("subscription") {
+                // One that is wrong would be refused before what is asked after it is answered.
+                socket.subscribe("watch", document, variables);
+                socket.subscribe("after", "{ __typename }", &json!({}));
+                assert_eq!(socket.hear()["id"], "after", "{document}");
+                continue;
+            }
+            let data = server.data(document, variables);
+            let payload = &data[data.as_object().unwrap().keys().next().unwrap()];
+            if document.starts_with("mutation") && time == 0 {
+                assert_eq!(payload["errors"], json!([]), "{document}");
+            }
+            assert!(!payload.is_null(), "{document}\n{data:#}");
+        }
+    }
+}
+
+#[test]
+fn the_guide_explains_every_code_and_every_limit() {
+    let guide = guide();
+    let codes = include_str!("../../api/src/error.rs").lines().filter_map(|line| line.trim().strip_prefix("Self::"));
+    let codes: Vec<&str> = codes.filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\",")).collect();
+    let limits = include_str!("../../src/config.default.toml").lines();
+    let limits: Vec<&str> = limits
+        .filter(|line| line.starts_with("max_"))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(codes.len() > 15 && limits.len() > 10);
+    let bare: Vec<&&str> =
+        codes.iter().chain(&limits).filter(|word| !guide.contains(&format!("\n| `{word}` |"))).collect();
+    assert_eq!(bare, Vec::<&&str>::new());
+}
+
+fn guide() -> String {
+    std::fs::read_to_string("docs/api.md").unwrap()
+}
+
+/// The guide's operations, each with the variables that follow it.
+fn operations(guide: &str) -> Vec<(&str, Vec<Value>)> {
+    let mut found: Vec<(&str, Vec<Value>)> = Vec::new();
+    for block in guide.split("\n```").skip(1).step_by(2) {
+        match block.split_once('\n') {
+            Some(("graphql", document)) => found.push((document, Vec::new())),
+            Some(("json", variables)) => found.last_mut().unwrap().1.push(serde_json::from_str(variables).unwrap()),
+            _ => {}
+        }
+    }
+    for (_, runs) in &mut found {
+        if runs.is_empty() {
+            runs.push(json!({}));
+        }
+    }
+    found
 }

@@ -1,6 +1,7 @@
 //! What stories stand on: a world of their own with a database, the program as people run it, and the files they bring.
 
 pub(crate) mod ledgers;
+pub(crate) mod socket;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -98,19 +99,31 @@ impl World {
         Database::connect(&self.url).await.unwrap()
     }
 
+    /// Where the API's log is.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.dir.path().join("serve.log")
+    }
+
     /// The API in a process of its own.
     pub(crate) fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// The API in a process of its own, with settings of the environment.
+    pub(crate) fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
         let (port, metrics) = (free_port(), free_port());
         let mut child = self
             .program()
             .args(["serve", "--role", "api", "--listen", &format!("127.0.0.1:{port}")])
             .env("RECTIFY_METRICS_LISTEN", format!("127.0.0.1:{metrics}"))
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(self.log()).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.contains("已启动"), "{line}");
+        assert!(line.contains("已启动"), "{line}{}", read(self.log()));
         Server {
             child,
             base: format!("http://127.0.0.1:{port}"),
@@ -131,6 +144,23 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) kind: String,
     pub(crate) body: String,
+    headers: ureq::http::HeaderMap,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The code of the first error; empty without errors.
+    pub(crate) fn code(&self) -> String {
+        self.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A header; empty where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
 }
 
 impl Server {
@@ -152,16 +182,29 @@ impl Server {
     }
 
     pub(crate) fn post(&self, kind: &str, accept: &str, body: &str) -> Answer {
-        let sent = Self::agent()
-            .post(format!("{}/graphql", self.base))
-            .header("content-type", kind)
-            .header("accept", accept)
-            .send(body);
-        answer(sent.unwrap())
+        self.send(&[("content-type", kind), ("accept", accept)], body)
+    }
+
+    /// A POST with the caller's own headers.
+    pub(crate) fn send(&self, headers: &[(&str, &str)], body: &str) -> Answer {
+        let request = Self::agent().post(format!("{}/graphql", self.base));
+        answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send(body).unwrap())
+    }
+
+    /// A request as clients send it, with headers of the caller's own.
+    pub(crate) fn ask(&self, request: &Value, headers: &[(&str, &str)]) -> Answer {
+        let usual = [("content-type", "application/json"), ("accept", "application/graphql-response+json")];
+        self.send(&[&usual, headers].concat(), &request.to_string())
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         answer(Self::agent().get(format!("{}{path}", self.base)).call().unwrap())
+    }
+
+    /// A GET of an operation with the parameters of its query string.
+    pub(crate) fn get_graphql(&self, parameters: &[(&str, &str)]) -> Answer {
+        let parameters = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        self.get(&format!("/graphql?{parameters}"))
     }
 
     /// The statements sent to the database so far.
@@ -177,6 +220,7 @@ fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
     Answer {
         status: response.status().as_u16(),
         kind: kind.unwrap_or_default(),
+        headers: response.headers().clone(),
         body: response.body_mut().read_to_string().unwrap(),
     }
 }

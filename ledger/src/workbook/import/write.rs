@@ -45,18 +45,19 @@ impl Writer<'_> {
         self.concerns(&problems, &measures, &answered).await?;
         roll_up::problems(self.db, &touched, self.import.now).await?;
         kept::enter(self.db, &touched.problems).await?;
-        self.note(&touched).await?;
+        let read = rows.iter().filter_map(|row| Some(problems.get(&row.problem.identity())?.id)).collect();
+        self.note(&read).await?;
         (self.import.progress)(total, total);
         Ok(())
     }
 
-    /// Notes the import's problems as changed, unless everything was there already.
-    async fn note(&self, touched: &Touched) -> Result<()> {
+    /// Notes the file's problems as changed, unless everything was there already.
+    async fn note(&self, problems: &BTreeSet<i64>) -> Result<()> {
         if self.summary.changes_nothing() {
             return Ok(());
         }
         let whole = |problem: &i64| Changed { problem: *problem, measure: None, assignment: None };
-        let changed: Vec<Changed> = touched.problems.iter().map(whole).collect();
+        let changed: Vec<Changed> = problems.iter().map(whole).collect();
         change::note(self.db, ChangeKind::Imported, &changed, self.import.now).await
     }
 

@@ -1,0 +1,354 @@
+//! Screens follow the ledger live, over a WebSocket and over server-sent events.
+
+use std::io::{BufRead, BufReader};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tungstenite::Message;
+
+use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::socket::{LONG, PROTOCOL, Socket};
+use crate::support::{Server, World, stories};
+
+stories!(
+    a_watcher_hears_of_its_own_region_only,
+    one_connection_carries_every_kind_of_operation,
+    an_import_in_another_process_reaches_the_watcher,
+    events_stream_what_a_socket_would,
+);
+
+const CHANGES: &str = "subscription($within: ID) { ledgerChanged(within: $within) {
+    kind problem { title } measure { id } assignment { id status latestReport { text } } } }";
+/// Longer than a change usually takes to its watchers.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// Asks a query: when it is answered, everything that was said before it is done.
+fn ask(socket: &mut Socket, id: &str) {
+    socket.subscribe(id, "{ problems { totalCount } }", &json!({}));
+    assert_eq!(socket.hear_of(id)["payload"]["data"]["problems"]["totalCount"], 24);
+    assert_eq!(socket.hear_of(id), json!({"type": "complete", "id": id}));
+}
+
+fn region(server: &Server, code: &str) -> String {
+    let data = server.data("query($code: String!) { region(code: $code) { id } }", &json!({ "code": code }));
+    data["region"]["id"].as_str().unwrap().to_owned()
+}
+
+/// An assignment of the region that can be reported on.
+fn assignment(server: &Server, region: &str) -> Value {
+    let query = "query($region: ID!) {
+        assignments(first: 1, filter: {region: {within: $region}, status: [ASSIGNED, IN_PROGRESS]}) { nodes { id } } }";
+    server.data(query, &json!({ "region": region }))["assignments"]["nodes"][0]["id"].clone()
+}
+
+/// The variables of a report on what the assignment is now.
+fn report_on(server: &Server, assignment: &Value) -> Value {
+    let found = server.data("query($id: ID!) { assignment(id: $id) { version } }", &json!({ "id": assignment }));
+    let version = &found["assignment"]["version"];
+    json!({"input": {"assignmentId": assignment, "version": version, "period": "2026-10", "text": "已完成一半。"}})
+}
+
+const REPORT: &str = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }";
+
+fn report(server: &Server, assignment: &Value) {
+    let done = server.data(REPORT, &report_on(server, assignment));
+    assert_eq!(done["reportProgress"]["errors"], json!([]));
+}
+
+/// Reports until it is heard: nothing says from when on a watcher hears, and what came before is not told.
+fn report_until<T>(server: &Server, assignment: &Value, mut heard: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..20 {
+        report(server, assignment);
+        if let Some(heard) = heard() {
+            return heard;
+        }
+    }
+    panic!("nothing was heard");
+}
+
+fn changed(message: &Value) -> &Value {
+    &message["payload"]["data"]["ledgerChanged"]
+}
+
+fn a_watcher_hears_of_its_own_region_only(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let (here, there) = (region(&server, "990121"), region(&server, "990122"));
+    let (ours, theirs) = (assignment(&server, &here), assignment(&server, &there));
+    let mut socket = Socket::open(&server);
+    socket.subscribe("there", CHANGES, &json!({ "within": there }));
+    socket.subscribe("here", CHANGES, &json!({ "within": here }));
+    let first = report_until(&server, &ours, || socket.hear_within(SHORT));
+    assert_eq!((&first["type"], &first["id"]), (&json!("next"), &json!("here")));
+    assert_eq!(changed(&first)["kind"], "PROGRESS_REPORTED");
+    let seen = &changed(&first)["assignment"];
+    let expected = json!({"id": ours, "status": "IN_PROGRESS", "latestReport": {"text": "已完成一半。"}});
+    assert_eq!(*seen, expected, "what is told is what is there by then");
+
+    // Whoever was told of a change before this one would be heard before it.
+    report(&server, &theirs);
+    let next = socket.hear_of("there");
+    assert_eq!(changed(&next)["assignment"]["id"], theirs);
+
+    // A city hears of its counties, and who names no region of everything.
+    let city = region(&server, "990100");
+    socket.subscribe("city", CHANGES, &json!({ "within": city }));
+    socket.subscribe("all", CHANGES, &json!({}));
+    socket.subscribe("none", CHANGES, &json!({"within": "measure_1"}));
+    ask(&mut socket, "settled");
+    report(&server, &ours);
+    assert_eq!(changed(&socket.hear_of("city"))["assignment"]["id"], ours);
+    report(&server, &theirs);
+    assert_eq!(changed(&socket.hear_of("all"))["assignment"]["id"], ours);
+    assert_eq!(changed(&socket.hear_of("all"))["assignment"]["id"], theirs);
+
+    assert_eq!(changed(&socket.hear_of("there"))["assignment"]["id"], theirs);
+
+    // An operation that its watcher completes says nothing more, and its id is free.
+    for id in ["here", "city", "all"] {
+        socket.say(&json!({"type": "complete", "id": id}));
+    }
+    ask(&mut socket, "done");
+    socket.forget();
+    ask(&mut socket, "here");
+    report(&server, &ours);
+    report(&server, &theirs);
+    let next = socket.hear();
+    assert_eq!((&next["id"], &changed(&next)["assignment"]["id"]), (&json!("there"), &theirs));
+}
+
+fn one_connection_carries_every_kind_of_operation(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let mut socket = Socket::open(&server);
+    socket.say(&json!({"type": "ping", "payload": {"beat": 1}}));
+    assert_eq!(socket.hear(), json!({"type": "pong"}));
+    socket.say(&json!({"type": "pong"}));
+    socket.send(Message::Ping("still there?".into()));
+    assert_eq!(socket.frame(LONG), Some(Message::Pong("still there?".into())));
+
+    let city = region(&server, "990100");
+    let board = std::fs::read_to_string("tests/contract/board.graphql").unwrap();
+    socket.subscribe("board", &board, &json!({"region": city, "first": 3}));
+    let found = socket.hear();
+    assert_eq!(found["payload"]["data"]["problems"]["totalCount"], 24);
+    assert_eq!(found["payload"]["data"], server.data(&board, &json!({"region": city, "first": 3})));
+    assert_eq!(socket.hear(), json!({"type": "complete", "id": "board"}));
+
+    let ours = assignment(&server, &city);
+    socket.subscribe("watch", CHANGES, &json!({ "within": city }));
+    report_until(&server, &ours, || socket.hear_within(SHORT));
+    socket.subscribe("report", REPORT, &report_on(&server, &ours));
+    assert_eq!(socket.hear_of("report")["payload"]["data"]["reportProgress"]["errors"], json!([]));
+    assert_eq!(changed(&socket.hear_of("watch"))["assignment"]["id"], ours, "it is heard where it was said");
+
+    // A field's error belongs to the answer; what is wrong with the request ends its operation, and no other.
+    socket.subscribe("field", "{ problems(first: 999) { totalCount } }", &json!({}));
+    let partly = socket.hear_of("field");
+    assert_eq!(partly["type"], "next");
+    assert_eq!(partly["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    assert_eq!(socket.hear_of("field")["type"], "complete");
+    for (query, code) in [
+        ("subscription { nope }", "GRAPHQL_VALIDATION_FAILED"),
+        ("{ nope }", "GRAPHQL_VALIDATION_FAILED"),
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("query($n: Int!) { problems(first: $n) { totalCount } }", "GRAPHQL_VALIDATION_FAILED"),
+    ] {
+        socket.subscribe("bad", query, &json!({}));
+        let refused = socket.hear_of("bad");
+        assert_eq!((&refused["type"], refused.as_object().unwrap().len()), (&json!("error"), 3), "{refused}");
+        assert_eq!(refused["payload"][0]["extensions"]["code"], code);
+        assert!(refused["payload"][0]["locations"][0]["line"].is_u64(), "{refused}");
+    }
+    socket.say(&json!({"type": "subscribe", "id": "bad", "payload": {"query": 1}}));
+    assert_eq!(socket.hear_of("bad")["payload"][0]["extensions"]["code"], "BAD_REQUEST");
+    report(&server, &ours);
+    assert_eq!(changed(&socket.hear_of("watch"))["assignment"]["id"], ours);
+}
+
+fn an_import_in_another_process_reaches_the_watcher(world: &World) {
+    let file = world.file("县.xlsx", &city(&CITY_ROWS[..2]));
+    let import = |file: &str, region: &str| {
+        let place = ["--round", ROUND, "--region", region, "--issued-by", "540300", "--create-units"];
+        world.done(&[&["import", file][..], &place].concat())
+    };
+    import(&file, "540329");
+    import(&file, "540323");
+    let server = world.serve();
+    let (here, there) = (region(&server, "540329"), region(&server, "540323"));
+    let ours = assignment(&server, &here);
+    let mut socket = Socket::open(&server);
+    socket.subscribe("there", CHANGES, &json!({ "within": there }));
+    socket.subscribe("here", CHANGES, &json!({ "within": here }));
+    report_until(&server, &ours, || socket.hear_within(SHORT));
+
+    let later = world.file("后.xlsx", &city(&CITY_ROWS[5..]));
+    assert!(import(&later, "540329").contains("新增：1 个问题"));
+    let told = socket.hear_of("here");
+    let expected = json!({
+        "kind": "IMPORTED", "problem": {"title": "草原超载过牧问题突出"}, "measure": null, "assignment": null });
+    let last = std::iter::successors(Some(told), |told| (*changed(told) != expected).then(|| socket.hear_of("here")));
+    assert_eq!(*changed(&last.last().unwrap()), expected);
+
+    import(&later, "540323");
+    assert_eq!(*changed(&socket.hear_of("there")), expected, "its own answers are the first that a sibling hears of");
+}
+
+#[test]
+fn every_way_to_get_the_protocol_wrong_has_its_code() {
+    let world = World::sqlite();
+    let server = world.serve_with(&[("RECTIFY_MAX_SUBSCRIPTIONS", "2"), ("RECTIFY_MAX_BODY_BYTES", "2000")]);
+    let introduced = |say: &dyn Fn(&mut Socket)| {
+        let mut socket = Socket::open(&server);
+        say(&mut socket);
+        socket.closed()
+    };
+    for text in
+        ["", "{", "[]", "1", "{}", r#"{"type": "start"}"#, r#"{"type": "subscribe"}"#, r#"{"type": "complete"}"#]
+    {
+        assert_eq!(introduced(&|socket| socket.send(Message::text(text))), 4400, "{text}");
+    }
+    assert_eq!(introduced(&|socket| socket.send(Message::binary(br#"{"type": "ping"}"#.as_slice()))), 4400);
+    assert_eq!(introduced(&|socket| socket.send(Message::text(" ".repeat(3_000)))), 4400, "too large");
+    assert_eq!(introduced(&|socket| socket.say(&json!({"type": "connection_init"}))), 4429);
+    let twice = |socket: &mut Socket| {
+        socket.subscribe("one", CHANGES, &json!({}));
+        socket.subscribe("one", "{ __typename }", &json!({}));
+    };
+    assert_eq!(introduced(&twice), 4409);
+
+    let mut stranger = Socket::connect(&server, &[PROTOCOL]).unwrap();
+    stranger.say(&json!({"type": "ping"}));
+    assert_eq!(stranger.hear(), json!({"type": "pong"}), "whoever is there may say so");
+    stranger.subscribe("one", "{ __typename }", &json!({}));
+    assert_eq!(stranger.closed(), 4401);
+    assert_eq!(Socket::connect(&server, &[]).unwrap().closed(), 4406);
+    let (name, ours) = PROTOCOL;
+    assert!(Socket::connect(&server, &[(name, &format!("graphql-ws, {ours}"))]).is_ok(), "one of several is enough");
+
+    // One operation too many is refused, and the others go on.
+    let mut busy = Socket::open(&server);
+    for id in ["one", "two", "three"] {
+        busy.subscribe(id, CHANGES, &json!({}));
+    }
+    let refused = busy.hear();
+    assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("three")));
+    assert_eq!(refused["payload"][0]["extensions"]["code"], "TOO_COMPLEX");
+    busy.say(&json!({"type": "complete", "id": "one"}));
+    busy.subscribe("three", "{ __typename }", &json!({}));
+    assert_eq!(busy.hear()["payload"]["data"], json!({"__typename": "Query"}));
+}
+
+#[test]
+fn pages_from_elsewhere_may_not_connect() {
+    let world = World::sqlite();
+    let server = world.serve_with(&[("RECTIFY_ORIGINS", r#"["https://board.example.cn"]"#)]);
+    let from = |origin: &str| Socket::connect(&server, &[PROTOCOL, ("origin", origin)]).map(drop);
+    let refused = Err((403, "FORBIDDEN".to_owned()));
+    for origin in
+        ["https://attacker.example", "https://board.example.cn.attacker.example", "null", "http://localhost:1"]
+    {
+        assert_eq!(from(origin), refused, "{origin}");
+    }
+    assert_eq!(from("https://board.example.cn"), Ok(()), "unless they are listed");
+    assert_eq!(from(&server.base), Ok(()), "our own page");
+    let host = ("host", "ledger.attacker.example");
+    assert_eq!(Socket::connect(&server, &[PROTOCOL, host]).map(drop), refused, "a name that was made to lead here");
+}
+
+/// An event of a stream: its name and its data.
+type Event = (String, Value);
+
+/// A stream of events, read as they come.
+struct Events(Receiver<Event>);
+
+impl Events {
+    fn open(server: &Server, query: &str, variables: &Value) -> Self {
+        let response = Server::agent()
+            .post(format!("{}/graphql", server.base))
+            .header("content-type", "application/json")
+            .header("accept", "text/event-stream")
+            .header("accept-encoding", "gzip")
+            .send(json!({"query": query, "variables": variables}).to_string())
+            .unwrap();
+        Self::of(response)
+    }
+
+    fn of(response: ureq::http::Response<ureq::Body>) -> Self {
+        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(response.status(), 200);
+        assert_eq!(header("content-type").unwrap(), "text/event-stream; charset=utf-8");
+        assert_eq!(header("cache-control").unwrap(), "no-store");
+        assert_eq!(header("content-encoding").as_deref().unwrap_or("identity"), "identity", "it would be held back");
+        let (sender, receiver) = channel();
+        let mut lines = BufReader::new(response.into_body().into_reader()).lines();
+        std::thread::spawn(move || {
+            let mut name = String::new();
+            while let Some(Ok(line)) = lines.next() {
+                if let Some(found) = line.strip_prefix("event: ") {
+                    found.clone_into(&mut name);
+                } else if let Some(data) = line.strip_prefix("data:") {
+                    let data = if data.is_empty() { Value::Null } else { serde_json::from_str(data).unwrap() };
+                    if sender.send((name.clone(), data)).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Self(receiver)
+    }
+
+    fn next(&self) -> Event {
+        self.0.recv_timeout(LONG).unwrap()
+    }
+
+    /// The rest, to the end of the stream.
+    fn rest(&self) -> Vec<Event> {
+        let events = std::iter::from_fn(|| match self.0.recv_timeout(LONG) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("the stream does not end"),
+        });
+        events.collect()
+    }
+}
+
+fn events_stream_what_a_socket_would(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let complete = ("complete".to_owned(), Value::Null);
+    let once = Events::open(&server, "{ problems { totalCount } }", &json!({}));
+    let answer = ("next".to_owned(), json!({"data": {"problems": {"totalCount": 24}}}));
+    assert_eq!(once.rest(), [answer, complete.clone()]);
+
+    let city = region(&server, "990100");
+    let ours = assignment(&server, &city);
+    let watch = Events::open(&server, CHANGES, &json!({ "within": city }));
+    let (name, told) = report_until(&server, &ours, || watch.0.recv_timeout(SHORT).ok());
+    assert_eq!((name.as_str(), &told["data"]["ledgerChanged"]["assignment"]["id"]), ("next", &ours));
+
+    // What is wrong with a document is told where its reader looks.
+    for (query, code) in [("{ nope }", "GRAPHQL_VALIDATION_FAILED"), ("subscription {", "GRAPHQL_PARSE_FAILED")] {
+        let events = Events::open(&server, query, &json!({})).rest();
+        let [(name, told), last] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!(name, "next");
+        assert_eq!(told["errors"][0]["extensions"]["code"], code);
+        assert!(told.get("data").is_none());
+        assert_eq!(*last, complete);
+    }
+    let refused = server.send(&[("content-type", "application/json"), ("accept", "text/event-stream")], "nonsense");
+    assert_eq!((refused.status, refused.code().as_str()), (400, "BAD_REQUEST"), "what is no request has no stream");
+
+    // A browser's `EventSource` can only GET, which changes nothing.
+    let get = |query: &str| {
+        let parameters = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
+        let request = Server::agent().get(format!("{}/graphql?{parameters}", server.base));
+        Events::of(request.header("accept", "text/event-stream").call().unwrap())
+    };
+    let watch = get("subscription { ledgerChanged { assignment { id } } }");
+    let (_, told) = report_until(&server, &ours, || watch.0.recv_timeout(SHORT).ok());
+    assert_eq!(told, json!({"data": {"ledgerChanged": {"assignment": {"id": ours}}}}));
+    let (_, refused) = get("mutation { __typename }").next();
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "METHOD_NOT_ALLOWED");
+}
