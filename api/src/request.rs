@@ -170,7 +170,14 @@ impl Asked {
 
 /// PostgreSQL has no such letter, and nobody types it.
 fn no_nul(json: &[u8]) -> Result<(), Refused> {
-    if json.windows(6).any(|letters| letters == b"\\u0000") { Err(malformed()) } else { Ok(()) }
+    if json.windows(6).any(|letters| letters == b"\\u0000") {
+        return Err(Refused::new(
+            Code::BadRequest,
+            "文本不能含有 NUL 字符（\\u0000）",
+            "texts must not have the character \\u0000",
+        ));
+    }
+    Ok(())
 }
 
 /// Reads a body of JSON, at most so many bytes.

@@ -7,8 +7,8 @@ use entity::{assignment, measure, problem, progress_report, quantity};
 use planner::Bilingual;
 use sea_orm::sea_query::Query;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, JoinType,
+    QueryFilter, QuerySelect,
 };
 
 use crate::change::{self, ChangeKind, Changed};
@@ -88,9 +88,9 @@ pub async fn report(
     let Some(id) = report.assignment else { return unknown() };
     let transaction = database::begin(db).await?;
     let Some(problem) = problem_of(&transaction, id).await? else { return unknown() };
-    let Some(there) = assignment::Entity::find_by_id(id).lock_exclusive().one(&transaction).await? else {
-        return unknown();
-    };
+    let Some((measure, mut answers)) = measure_of(&transaction, id).await? else { return unknown() };
+    let Some(place) = answers.iter().position(|answer| answer.id == id) else { return unknown() };
+    let there = answers.swap_remove(place);
     if there.version != report.version {
         let (current, given) = (there.version, report.version);
         let zh = format!("这项责任分解已被他人更新（当前版本 {current}，提交的是 {given}）：请刷新后核对再提交");
@@ -124,7 +124,6 @@ pub async fn report(
     if !report.quantities.is_empty() {
         quantity::Entity::insert_many(quantities).exec_without_returning(&transaction).await?;
     }
-    let measure = there.measure_id;
     let (done, target) = (there.quantity_done, there.quantity_target);
     let mut moved: assignment::ActiveModel = there.into();
     moved.status = Set(status);
@@ -135,10 +134,10 @@ pub async fn report(
     moved.quantity_target = Set(leading.and_then(|one| one.target).or(target));
     moved.version = Set(report.version + 1);
     moved.updated_at = Set(now);
-    moved.update(&transaction).await?;
+    answers.push(moved.update(&transaction).await?);
     // No figure moves by a report: what is reported on is neither completed nor closed nor inapplicable, before or after.
-    roll_up::measure(&transaction, measure, now).await?;
-    let changed = Changed { problem, measure: Some(measure), assignment: Some(id) };
+    roll_up::measure(&transaction, &measure, &answers, now).await?;
+    let changed = Changed { problem, measure: Some(measure.id), assignment: Some(id) };
     change::note(&transaction, ChangeKind::ProgressReported, &[changed], now).await?;
     transaction.commit().await?;
     Ok(Ok(id))
@@ -160,6 +159,30 @@ async fn problem_of(db: &DatabaseTransaction, assignment: i64) -> Result<Option<
     let found = problem::Entity::find().select_only().column(problem::Column::Id);
     let found = found.filter(problem::Column::Id.in_subquery(problem)).lock_exclusive();
     Ok(found.into_tuple().one(db).await?)
+}
+
+/// The measure that an assignment belongs to, with all its answers; read once the problem is held, and so not locked.
+async fn measure_of(
+    db: &DatabaseTransaction,
+    assignment: i64,
+) -> Result<Option<(measure::Model, Vec<assignment::Model>)>> {
+    let measure = Query::select()
+        .column(assignment::Column::MeasureId)
+        .from(assignment::Entity)
+        .and_where(assignment::Column::Id.eq(assignment))
+        .to_owned();
+    let of = assignment::Entity::belongs_to(measure::Entity)
+        .from(assignment::Column::MeasureId)
+        .to(measure::Column::Id)
+        .into();
+    let rows = assignment::Entity::find()
+        .select_also(measure::Entity)
+        .join(JoinType::InnerJoin, of)
+        .filter(assignment::Column::MeasureId.in_subquery(measure))
+        .all(db)
+        .await?;
+    let (answers, measures): (Vec<assignment::Model>, Vec<Option<measure::Model>>) = rows.into_iter().unzip();
+    Ok(measures.into_iter().next().flatten().map(|measure| (measure, answers)))
 }
 
 fn check(report: &Report) -> Vec<Objection> {

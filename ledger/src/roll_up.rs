@@ -72,17 +72,20 @@ pub async fn problems<C: ConnectionTrait>(db: &C, touched: &Touched, now: DateTi
     Ok(())
 }
 
-/// Rolls the answers of one measure up to it and, where that changes what its problem depends on, to the problem.
-pub async fn measure<C: ConnectionTrait>(db: &C, id: i64, now: DateTime<Utc>) -> Result<()> {
-    let Some(measure) = measure::Entity::find_by_id(id).one(db).await? else { return Ok(()) };
-    let answers = assignment::Entity::find().filter(assignment::Column::MeasureId.eq(id)).all(db).await?;
-    let state = State::of_answers(&measure, &answers);
-    if answers.is_empty() || !state.differs_from(&measure) {
+/// Rolls all the answers of one measure up to it and, where that changes what its problem depends on, to the problem.
+pub async fn measure<C: ConnectionTrait>(
+    db: &C,
+    measure: &measure::Model,
+    answers: &[assignment::Model],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let state = State::of_answers(measure, answers);
+    if answers.is_empty() || !state.differs_from(measure) {
         return Ok(());
     }
     let is_the_same = state.status == measure.status && state.completed_on == measure.completed_on;
     if is_the_same && measure.status_stated_on.is_none() {
-        return write_measures(db, Moved::from([(String::new(), (state, vec![id]))]), now).await;
+        return write_measures(db, Moved::from([(String::new(), (state, vec![measure.id]))]), now).await;
     }
     problems(db, &Touched { problems: vec![measure.problem_id] }, now).await
 }
