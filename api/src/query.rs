@@ -221,9 +221,13 @@ impl ContainerType for Reads {
         if !FIELDS.iter().any(|field| field.name == ctx.item.node.name.node.as_str()) {
             return Ok(None);
         }
-        let selection = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
-        let root = selection.with(&ctx.query_env.variables);
-        match read(ctx, &root).await {
+        // The library asks for each place of the document, and keeps the first answer of those with one response key.
+        let env = &ctx.query_env;
+        let roots = Selection::roots(&env.operation.node.selection_set.node, &env.fragments);
+        let key = ctx.item.node.response_key().node.as_str();
+        let merged = Selection::with_all(&roots, "Query", &env.variables);
+        let Some(root) = merged.iter().find(|root| root.key() == key) else { return Ok(None) };
+        match read(ctx, root).await {
             Ok(value) => Ok(Some(value)),
             Err(error) => Err(ctx.set_error_path(error.into_server_error(ctx.item.pos))),
         }

@@ -156,12 +156,26 @@ pub(crate) fn figures(sql: &Sql<'_>, table: &Table, alias: &str, selection: &Sel
     sql.object(&members)
 }
 
-fn parts<'a>(sql: &Sql<'_>, kind: FigureKind, of: &str, selection: &Selected<'a>) -> Vec<(&'a str, String)> {
-    let name = match kind {
+/// Whether anything is reckoned, rather than only types named.
+pub(crate) fn reckons(table: &Table, selection: &Selected<'_>) -> bool {
+    selection.children(&format!("{}Aggregate", table.name)).iter().any(|child| {
+        match table.figures.iter().find(|figure| figure.name == child.name()) {
+            Some(figure) => child.children(type_name(figure.kind)).iter().any(|part| part.name() != "__typename"),
+            None => child.name() == "count",
+        }
+    })
+}
+
+fn type_name(kind: FigureKind) -> &'static str {
+    match kind {
         FigureKind::Date => "DateRange",
         FigureKind::Moment => "MomentRange",
         FigureKind::Number => "NumberSummary",
-    };
+    }
+}
+
+fn parts<'a>(sql: &Sql<'_>, kind: FigureKind, of: &str, selection: &Selected<'a>) -> Vec<(&'a str, String)> {
+    let name = type_name(kind);
     let part = |child: &Selected<'a>| {
         let value = match child.name() {
             "min" => format!("min({of})"),

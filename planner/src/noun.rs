@@ -215,9 +215,10 @@ impl Table {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The key in a global id, unless the id is some other noun's.
+    /// The key in a global id, unless the id is some other noun's. A row has one id: `problem_07` is nobody's.
     pub fn key(&self, id: &str) -> Option<Value> {
-        let key: i64 = id.strip_prefix(self.prefix?)?.strip_prefix('_')?.parse().ok()?;
-        Some(key.into())
+        let digits = id.strip_prefix(self.prefix?)?.strip_prefix('_')?;
+        let key: i64 = digits.parse().ok()?;
+        (key.to_string() == digits).then(|| key.into())
     }
 }

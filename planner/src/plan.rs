@@ -5,7 +5,7 @@ use sea_orm::{DbBackend, Value};
 
 use crate::Refusal;
 use crate::condition::{Condition, Member};
-use crate::group::{Grouping, figures};
+use crate::group::{Grouping, figures, reckons};
 use crate::noun::{Kind, Link, PageArguments, Table};
 use crate::page::Page;
 use crate::selection::Selected;
@@ -388,6 +388,10 @@ impl Planner<'_> {
             return self.sql.object(&members);
         }
         let alias = self.sql.alias();
+        if !reckons(table, child) {
+            // Rows that nothing is reckoned over would each make an object of their own.
+            return figures(&self.sql, table, &alias, child);
+        }
         let rows = self.all_rows(table, &alias, owner, condition);
         let figures = figures(&self.sql, table, &alias, child);
         self.sql.json(&format!("(SELECT {figures} FROM {rows})"))
@@ -477,13 +481,19 @@ impl Listed {
         };
         let names = |name: &str| wanted.iter().any(|child| child.name() == name);
         let has_rows = names("nodes") || names("edges");
+        // What a page says without looking at its rows must not be read from them: there may be none, or several.
+        let probe = if page.backward { "hasPreviousPage" } else { "hasNextPage" };
+        let has_place = wanted.iter().any(|child| {
+            child.name() == "pageInfo"
+                && [probe, "startCursor", "endCursor"].iter().any(|part| child.child(part).is_some())
+        });
         let is_whole = page.after.is_none() && page.before.is_none() && page.size > 0;
         Self {
-            reads_rows: has_rows || names("pageInfo"),
+            reads_rows: has_rows || has_place,
             counts: has_rows && is_whole && names("totalCount") && owner.is_some_and(|(_, link)| link.is_few()),
             walk: by_keys(page.backward),
             order: (page.backward || !keeps_order).then(|| by_keys(false)),
-            visible: names("pageInfo").then(|| format!("{alias}.rn <= {}", page.size)),
+            visible: has_place.then(|| format!("{alias}.rn <= {}", page.size)),
             keys,
         }
     }
