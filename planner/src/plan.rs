@@ -339,8 +339,9 @@ impl Planner<'_> {
         let given = |cursor: &Option<String>| self.sql.boolean(if cursor.is_some() { "1 = 1" } else { "1 = 0" });
         // The walk runs away from the cursor that it began at: forwards it ends at the page's end.
         let at = |end: bool| {
-            let place =
-                if end == page.backward { "1".to_owned() } else { self.sql.least(&format!("{alias}.n"), page.size) };
+            // A page of no rows reads one to learn whether there are more; it stands nowhere.
+            let first = page.size.min(1).to_string();
+            let place = if end == page.backward { first } else { self.sql.least(&format!("{alias}.n"), page.size) };
             format!("max(CASE WHEN {alias}.rn = {place} THEN {} END)", self.sql.cursor(&list.keys))
         };
         let members: Vec<(&str, String)> = info

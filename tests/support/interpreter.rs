@@ -1,0 +1,554 @@
+//! A naive interpreter of GraphQL: it walks a document over the ledger in memory, in the most obvious way. It knows nothing of
+//! the planner, so what both say is what the schema's words mean.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{Directive, ExecutableDocument, Field, Selection, SelectionSet};
+use async_graphql::{Name, Positioned, Value as Argument};
+use chrono::DateTime;
+use serde_json::{Map, Value, json};
+
+use super::graph::{Cell, Graph, Object};
+
+/// The rows of a page, and the groups of a list, when nothing is said.
+const PAGE: usize = 50;
+const GROUPS: usize = 100;
+
+/// A cursor in an expected answer: what follows names the list's order and the row. The server's own word for it is learnt.
+const CURSOR: &str = "cursor of ";
+
+/// The server's cursors, as its answers gave them: to a caller they are opaque.
+#[derive(Default)]
+pub(crate) struct Cursors {
+    rows: HashMap<(String, String), i64>,
+    lists: HashMap<String, Vec<String>>,
+}
+
+impl Cursors {
+    /// The cursors that were given for the rows of a noun in an order, the latest last.
+    pub(crate) fn of(&self, noun: &str, wishes: &[Wish]) -> &[String] {
+        self.lists.get(&list(noun, wishes)).map_or(&[], Vec::as_slice)
+    }
+
+    fn learn(&mut self, row: &str, cursor: &str) -> Result<(), String> {
+        let (list, key) = row.rsplit_once(' ').unwrap();
+        let key = key.parse().unwrap();
+        let noun = list.split(' ').next().unwrap_or_default().to_owned();
+        match self.rows.insert((noun, cursor.to_owned()), key) {
+            Some(other) if other != key => Err(format!("the cursor of row {key} was the one of row {other}")),
+            Some(_) => Ok(()),
+            None => {
+                self.lists.entry(list.to_owned()).or_default().push(cursor.to_owned());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The name of a list: its noun and its order.
+fn list(noun: &str, wishes: &[Wish]) -> String {
+    let mut list = noun.to_owned();
+    for wish in wishes {
+        let _ = write!(list, " {}{}", if wish.descending { "-" } else { "+" }, wish.cell);
+    }
+    list
+}
+
+/// Compares an answer with what was expected; numbers and moments by what they mean, everything else as it is, with the
+/// members of objects in their order. Learns the cursors in it.
+pub(crate) fn compare(expected: &Value, answer: &Value, cursors: &mut Cursors, path: &str) -> Result<(), String> {
+    let differs = || Err(format!("at `{path}`: expected {expected}, answered {answer}"));
+    match (expected, answer) {
+        (Value::Object(wanted), Value::Object(given)) => {
+            if !wanted.keys().eq(given.keys()) {
+                return differs();
+            }
+            wanted.iter().try_for_each(|(key, value)| compare(value, &given[key], cursors, &format!("{path}.{key}")))
+        }
+        (Value::Array(wanted), Value::Array(given)) if wanted.len() == given.len() => {
+            let mut pairs = wanted.iter().zip(given).enumerate();
+            pairs.try_for_each(|(index, (one, other))| compare(one, other, cursors, &format!("{path}.{index}")))
+        }
+        (Value::Number(wanted), Value::Number(given)) => {
+            let (wanted, given) = (wanted.as_f64().unwrap(), given.as_f64().unwrap());
+            // Sums depend on the order in which they are added up, and means are given to six places.
+            if (wanted - given).abs() <= 1e-6 { Ok(()) } else { differs() }
+        }
+        (Value::String(wanted), Value::String(given)) => match wanted.strip_prefix(CURSOR) {
+            Some(row) => cursors.learn(row, given).map_err(|why| format!("at `{path}`: {why}")),
+            None if by_value(expected, answer) == Ordering::Equal => Ok(()),
+            None => differs(),
+        },
+        _ if expected == answer => Ok(()),
+        _ => differs(),
+    }
+}
+
+/// What a document with variables has to be answered with.
+pub(crate) fn answer(graph: &Graph, cursors: &Cursors, text: &str, variables: &Map<String, Value>) -> Value {
+    let document = parse_query(text).unwrap();
+    let (_, operation) = document.operations.iter().next().unwrap();
+    let mut variables = variables.clone();
+    for definition in &operation.node.variable_definitions {
+        if let Some(default) = &definition.node.default_value {
+            let default = || default.node.clone().into_json().unwrap();
+            variables.entry(definition.node.name.node.as_str()).or_insert_with(default);
+        }
+    }
+    let interpreter = Interpreter { graph, cursors, document: &document, variables };
+    interpreter.object_of("Query", &[&operation.node.selection_set.node], |wanted| interpreter.root(wanted))
+}
+
+struct Interpreter<'a> {
+    graph: &'a Graph,
+    cursors: &'a Cursors,
+    document: &'a ExecutableDocument,
+    variables: Map<String, Value>,
+}
+
+/// What is selected under one response key.
+struct Wanted<'d> {
+    key: &'d str,
+    fields: Vec<&'d Field>,
+}
+
+impl<'d> Wanted<'d> {
+    fn name(&self) -> &'d str {
+        &self.fields[0].name.node
+    }
+
+    fn below(&self) -> Vec<&'d SelectionSet> {
+        self.fields.iter().map(|field| &field.selection_set.node).collect()
+    }
+}
+
+impl<'a> Interpreter<'a> {
+    // The language: variables, directives, fragments, response keys.
+
+    /// A variable; null when it was left out.
+    fn variable(&self, name: &Name) -> Argument {
+        let value = self.variables.get(name.as_str()).cloned();
+        Argument::from_json(value.unwrap_or_default()).unwrap()
+    }
+
+    /// The value of an argument; null when it was left out, which no argument tells apart.
+    fn argument(&self, wanted: &Wanted<'_>, name: &str) -> Value {
+        let Some(value) = wanted.fields[0].get_argument(name) else { return Value::Null };
+        let value = value.node.clone().into_const_with(|name| Ok::<_, Infallible>(self.variable(&name))).unwrap();
+        value.into_json().unwrap()
+    }
+
+    fn is_in(&self, directives: &[Positioned<Directive>]) -> bool {
+        directives.iter().all(|directive| {
+            let condition = directive.node.get_argument("if").unwrap().node.clone();
+            let condition = condition.into_const_with(|name| Ok::<_, Infallible>(self.variable(&name))).unwrap();
+            condition == Argument::Boolean(directive.node.name.node == "include")
+        })
+    }
+
+    fn collect(&self, noun: &str, set: &'a SelectionSet, wanted: &mut Vec<Wanted<'a>>) {
+        for item in &set.items {
+            if !self.is_in(item.node.directives()) {
+                continue;
+            }
+            let (on, inner) = match &item.node {
+                Selection::Field(field) => {
+                    let key = field.node.response_key().node.as_str();
+                    match wanted.iter_mut().find(|other| other.key == key) {
+                        Some(other) => other.fields.push(&field.node),
+                        None => wanted.push(Wanted { key, fields: vec![&field.node] }),
+                    }
+                    continue;
+                }
+                Selection::InlineFragment(inline) => (inline.node.type_condition.as_ref(), &inline.node.selection_set),
+                Selection::FragmentSpread(spread) => {
+                    let fragment = &self.document.fragments[&spread.node.fragment_name.node].node;
+                    (Some(&fragment.type_condition), &fragment.selection_set)
+                }
+            };
+            if on.is_none_or(|on| on.node.on.node == noun || on.node.on.node == "Node") {
+                self.collect(noun, &inner.node, wanted);
+            }
+        }
+    }
+
+    /// An object of a type, each of its fields by a function.
+    fn object_of(&self, noun: &str, sets: &[&'a SelectionSet], field: impl Fn(&Wanted<'a>) -> Value) -> Value {
+        let mut wanted = Vec::new();
+        for set in sets {
+            self.collect(noun, set, &mut wanted);
+        }
+        let value = |wanted: &Wanted<'a>| if wanted.name() == "__typename" { json!(noun) } else { field(wanted) };
+        wanted.iter().map(|wanted| (wanted.key.to_owned(), value(wanted))).collect::<Map<_, _>>().into()
+    }
+
+    // The schema: roots, objects, lists.
+
+    fn root(&self, wanted: &Wanted<'a>) -> Value {
+        let of_id = |id: &Value| self.graph.of_id(id.as_str()?);
+        let optional = |object: Option<&Object>| object.map_or(Value::Null, |object| self.object(object, wanted));
+        let every = |noun| self.connection(noun, self.graph.all(noun).iter().collect(), wanted);
+        let single = |noun| optional(of_id(&self.argument(wanted, "id")).filter(|object| object.noun == noun));
+        match wanted.name() {
+            "regions" => every("Region"),
+            "units" => every("Unit"),
+            "inspectionRounds" => every("InspectionRound"),
+            "problems" => every("Problem"),
+            "measures" => every("Measure"),
+            "assignments" => every("Assignment"),
+            "progressReports" => every("ProgressReport"),
+            "checks" => every("Check"),
+            "mails" => every("Mail"),
+            "schedules" => {
+                let mut schedules: Vec<&Object> = self.graph.all("Schedule").iter().collect();
+                schedules.sort_by_key(|schedule| schedule.value("name").as_str());
+                schedules.iter().map(|schedule| self.object(schedule, wanted)).collect()
+            }
+            "region" => match self.argument(wanted, "code") {
+                Value::Null => single("Region"),
+                code => optional(self.graph.all("Region").iter().find(|region| *region.value("code") == code)),
+            },
+            "unit" => single("Unit"),
+            "inspectionRound" => single("InspectionRound"),
+            "problem" => single("Problem"),
+            "measure" => single("Measure"),
+            "assignment" => single("Assignment"),
+            "node" => optional(of_id(&self.argument(wanted, "id"))),
+            "nodes" => list_of(&self.argument(wanted, "ids")).iter().map(|id| optional(of_id(id))).collect(),
+            other => unreachable!("`{other}` is no root field"),
+        }
+    }
+
+    fn object(&self, object: &Object, wanted: &Wanted<'a>) -> Value {
+        self.object_of(object.noun, &wanted.below(), |wanted| match object.cell(wanted.name()) {
+            Cell::Plain(value) => value.clone(),
+            Cell::Part(part) => self.object(part, wanted),
+            Cell::Parts(parts) => parts.iter().map(|part| self.object(part, wanted)).collect(),
+            Cell::One(noun, key) => {
+                let other = key.map(|key| self.graph.one(noun, key).unwrap());
+                other.map_or(Value::Null, |other| self.object(other, wanted))
+            }
+            Cell::Many(noun, keys) => self.connection(noun, self.many(noun, keys), wanted),
+        })
+    }
+
+    fn many(&self, noun: &str, keys: &[i64]) -> Vec<&'a Object> {
+        keys.iter().map(|key| self.graph.one(noun, *key).unwrap()).collect()
+    }
+
+    fn connection(&self, noun: &str, mut rows: Vec<&Object>, wanted: &Wanted<'a>) -> Value {
+        let filter = self.argument(wanted, "filter");
+        rows.retain(|row| self.satisfies(row, &filter));
+        let wishes = wishes(noun, &self.argument(wanted, "orderBy"));
+        rows.sort_by(|one, other| in_order(one, other, &wishes));
+        let page = self.page(noun, &rows, &wishes, wanted);
+        let cursor = |row: Option<&&Object>| {
+            row.map_or(Value::Null, |row| json!(format!("{CURSOR}{} {}", list(noun, &wishes), row.key)))
+        };
+        self.object_of(&format!("{noun}Connection"), &wanted.below(), |wanted| match wanted.name() {
+            "nodes" => page.rows.iter().map(|row| self.object(row, wanted)).collect(),
+            "edges" => {
+                let edge = |row: &&Object| {
+                    self.object_of(&format!("{noun}Edge"), &wanted.below(), |wanted| match wanted.name() {
+                        "cursor" => cursor(Some(row)),
+                        _ => self.object(row, wanted),
+                    })
+                };
+                page.rows.iter().map(edge).collect()
+            }
+            "pageInfo" => self.object_of("PageInfo", &wanted.below(), |wanted| match wanted.name() {
+                "hasNextPage" => json!(page.has_next),
+                "hasPreviousPage" => json!(page.has_previous),
+                "startCursor" => cursor(page.rows.first()),
+                _ => cursor(page.rows.last()),
+            }),
+            "totalCount" => json!(rows.len()),
+            "aggregate" => self.aggregate(noun, &rows, wanted),
+            _ => self.groups(noun, &rows, wanted),
+        })
+    }
+
+    /// The rows between the cursors, cut to the page's size. Whether there are more is known on the side where it is cut; on
+    /// the other, a cursor stands for the row that it was given with.
+    fn page<'r>(&self, noun: &str, rows: &[&'r Object], wishes: &[Wish], wanted: &Wanted<'a>) -> Page<'r> {
+        let row_of = |argument: &str| match self.argument(wanted, argument) {
+            Value::String(cursor) => {
+                let key = self.cursors.rows[&(noun.to_owned(), cursor)];
+                Some(self.graph.one(noun, key).unwrap())
+            }
+            _ => None,
+        };
+        let (after, before) = (row_of("after"), row_of("before"));
+        let mut rows = rows.to_vec();
+        rows.retain(|row| after.is_none_or(|after| in_order(row, after, wishes) == Ordering::Greater));
+        rows.retain(|row| before.is_none_or(|before| in_order(row, before, wishes) == Ordering::Less));
+        let size = |argument: &str| self.argument(wanted, argument).as_u64().map(|size| size as usize);
+        if let Some(last) = size("last") {
+            let has_previous = rows.len() > last;
+            rows.drain(..rows.len().saturating_sub(last));
+            return Page { rows, has_previous, has_next: before.is_some() };
+        }
+        let first = size("first").unwrap_or(PAGE);
+        let has_next = rows.len() > first;
+        rows.truncate(first);
+        Page { rows, has_previous: after.is_some(), has_next }
+    }
+
+    fn aggregate(&self, noun: &str, rows: &[&Object], wanted: &Wanted<'a>) -> Value {
+        self.object_of(&format!("{noun}Aggregate"), &wanted.below(), |wanted| {
+            if wanted.name() == "count" {
+                return json!(rows.len());
+            }
+            let mut values: Vec<&Value> = rows.iter().map(|row| row.value(wanted.name())).collect();
+            values.retain(|value| !value.is_null());
+            values.sort_by(|one, other| by_value(one, other));
+            let sum = || values.iter().map(|value| value.as_f64().unwrap()).sum::<f64>();
+            let summary = match wanted.name() {
+                "quantityDone" | "quantityTarget" => "NumberSummary",
+                "updatedAt" | "submittedAt" | "sentAt" => "MomentRange",
+                _ => "DateRange",
+            };
+            self.object_of(summary, &wanted.below(), |wanted| match wanted.name() {
+                _ if values.is_empty() => Value::Null,
+                "min" => values[0].clone(),
+                "max" => values[values.len() - 1].clone(),
+                "sum" => json!(sum()),
+                _ => json!(sum() / values.len() as f64),
+            })
+        })
+    }
+
+    fn groups(&self, noun: &str, rows: &[&Object], wanted: &Wanted<'a>) -> Value {
+        let by = list_of(&self.argument(wanted, "by"));
+        let mut groups: Vec<(Vec<Key>, Vec<&Object>)> = Vec::new();
+        for row in rows {
+            let keys: Vec<Key> = by.iter().map(|dimension| self.key(row, dimension.as_str().unwrap())).collect();
+            match groups.iter_mut().find(|(other, _)| *other == keys) {
+                Some((_, rows)) => rows.push(row),
+                None => groups.push((keys, vec![row])),
+            }
+        }
+        groups.sort_by(|(keys, rows), (other_keys, other_rows)| {
+            let keys = keys.iter().zip(other_keys).map(|(key, other)| by_value(&key.order, &other.order));
+            other_rows.len().cmp(&rows.len()).then(keys.fold(Ordering::Equal, Ordering::then))
+        });
+        groups.truncate(self.argument(wanted, "first").as_u64().map_or(GROUPS, |first| first as usize));
+        let group = |(keys, rows): &(Vec<Key>, Vec<&Object>)| {
+            self.object_of(&format!("{noun}Group"), &wanted.below(), |wanted| {
+                if wanted.name() == "aggregate" {
+                    return self.aggregate(noun, rows, wanted);
+                }
+                let key = |key: &Key| {
+                    self.object_of("GroupKey", &wanted.below(), |wanted| {
+                        if wanted.name() == "key" { key.shown.clone() } else { key.label.clone() }
+                    })
+                };
+                keys.iter().map(key).collect()
+            })
+        };
+        groups.iter().map(group).collect()
+    }
+
+    fn key(&self, row: &Object, dimension: &str) -> Key {
+        match row.cell(&camel(dimension)) {
+            Cell::Plain(value) => Key { shown: value.clone(), label: Value::Null, order: value.clone() },
+            Cell::One(noun, Some(key)) => {
+                let other = self.graph.one(noun, *key).unwrap();
+                Key { shown: other.value("id").clone(), label: self.label(other), order: json!(key) }
+            }
+            _ => Key { shown: Value::Null, label: Value::Null, order: Value::Null },
+        }
+    }
+
+    /// What people call an object: an assignment by the unit that answers it.
+    fn label(&self, object: &Object) -> Value {
+        let name = match object.noun {
+            "Assignment" => {
+                let Cell::One(noun, Some(unit)) = object.cell("unit") else { unreachable!() };
+                self.graph.one(noun, *unit).unwrap().value("name")
+            }
+            "Problem" => object.value("title"),
+            _ => object.value("name"),
+        };
+        name.clone()
+    }
+
+    // Filters.
+
+    fn satisfies(&self, row: &Object, filter: &Value) -> bool {
+        let Value::Object(demands) = filter else { return true };
+        demands.iter().filter(|(_, demand)| !demand.is_null()).all(|(name, demand)| match name.as_str() {
+            "and" => list_of(demand).iter().all(|filter| self.satisfies(row, filter)),
+            "or" => list_of(demand).iter().any(|filter| self.satisfies(row, filter)),
+            "not" => !self.satisfies(row, demand),
+            "overdue" => (row.value("pace") == "OVERDUE") == *demand,
+            "completed" => row.value("completedOn").is_null() != *demand,
+            "domain" => {
+                let Cell::Parts(domains) = row.cell("domains") else { unreachable!() };
+                domains.iter().any(|domain| list_of(demand).contains(domain.value("name")))
+            }
+            "region" => match &demand["within"] {
+                Value::String(id) => self.key_of("Region", id).is_some_and(|top| self.graph.is_within(row, top)),
+                _ => true,
+            },
+            name => match row.cell(searched(row.noun, name)[0]) {
+                Cell::One(noun, key) => self.relation(noun, *key, demand),
+                Cell::Many(noun, keys) => self.list(&self.many(noun, keys), demand),
+                _ => plain(row, name, demand),
+            },
+        })
+    }
+
+    fn relation(&self, noun: &str, key: Option<i64>, demand: &Value) -> bool {
+        let is = |id: &Value| key.is_some() && self.key_of(noun, id.as_str().unwrap_or_default()) == key;
+        members(demand).all(|(name, demand)| match name.as_str() {
+            "eq" => is(demand),
+            "in" => list_of(demand).iter().any(is),
+            "isNull" => key.is_none() == *demand,
+            _ => key.is_some_and(|key| self.satisfies(self.graph.one(noun, key).unwrap(), demand)),
+        })
+    }
+
+    fn list(&self, rows: &[&Object], demand: &Value) -> bool {
+        members(demand).all(|(name, demand)| match name.as_str() {
+            "some" => rows.iter().any(|row| self.satisfies(row, demand)),
+            "every" => rows.iter().all(|row| self.satisfies(row, demand)),
+            _ => !rows.iter().any(|row| self.satisfies(row, demand)),
+        })
+    }
+
+    fn key_of(&self, noun: &str, id: &str) -> Option<i64> {
+        self.graph.of_id(id).filter(|object| object.noun == noun).map(|object| object.key)
+    }
+}
+
+/// Whether a plain value satisfies a demand.
+fn plain(row: &Object, name: &str, demand: &Value) -> bool {
+    let cells = searched(row.noun, name);
+    let value = row.value(cells[0]);
+    if !demand.is_object() {
+        return list_of(demand).contains(value);
+    }
+    let compared = |demand: &Value| if value.is_null() { None } else { Some(by_value(value, demand)) };
+    members(demand).all(|(name, demand)| match name.as_str() {
+        "isNull" => value.is_null() == *demand,
+        "eq" => compared(demand) == Some(Ordering::Equal),
+        "in" => list_of(demand).contains(value),
+        "lt" => compared(demand) == Some(Ordering::Less),
+        "lte" => compared(demand).is_some_and(Ordering::is_le),
+        "gt" => compared(demand) == Some(Ordering::Greater),
+        "gte" => compared(demand).is_some_and(Ordering::is_ge),
+        "startsWith" => value.as_str().is_some_and(|text| text.starts_with(demand.as_str().unwrap())),
+        _ => demand.as_str().unwrap().split_whitespace().all(|word| {
+            let mut texts = cells.iter().filter_map(|cell| row.value(cell).as_str());
+            texts.any(|text| text.to_lowercase().contains(&word.to_lowercase()))
+        }),
+    })
+}
+
+/// A page of a list.
+struct Page<'r> {
+    rows: Vec<&'r Object>,
+    has_previous: bool,
+    has_next: bool,
+}
+
+/// What the rows of a group agree in, and where that stands in the order of groups of one size.
+#[derive(PartialEq)]
+struct Key {
+    shown: Value,
+    label: Value,
+    order: Value,
+}
+
+/// One thing that a list is ordered by.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    cell: String,
+    descending: bool,
+}
+
+/// What a list is ordered by: what was asked for, else the noun's own order.
+pub(crate) fn wishes(noun: &str, asked: &Value) -> Vec<Wish> {
+    let asked: Vec<Wish> = list_of(asked)
+        .iter()
+        .map(|wish| match (noun, wish["field"].as_str().unwrap()) {
+            ("Region", "LEVEL") => ("rank".to_owned(), wish),
+            (_, field) => (camel(field), wish),
+        })
+        .map(|(cell, wish)| Wish { cell, descending: wish["direction"] == "DESC" })
+        .collect();
+    if !asked.is_empty() {
+        return asked;
+    }
+    let own: &[(&str, bool)] = match noun {
+        "Region" => &[("rank", false), ("code", false)],
+        "Unit" => &[("name", false)],
+        "Problem" | "Measure" | "ResponsibleParty" => &[("position", false)],
+        "ProgressReport" => &[("submittedAt", true)],
+        "Check" => &[("dueOn", false)],
+        "Mail" => &[("createdAt", false)],
+        "JobRun" => &[("occurrence", true)],
+        _ => &[],
+    };
+    own.iter().map(|(cell, descending)| Wish { cell: (*cell).to_owned(), descending: *descending }).collect()
+}
+
+/// Rows that are alike in every wish stand in the order of their keys, in the direction of the last wish.
+fn in_order(one: &Object, other: &Object, wishes: &[Wish]) -> Ordering {
+    let directed = |order: Ordering, descending: bool| if descending { order.reverse() } else { order };
+    let mut order = Ordering::Equal;
+    for wish in wishes {
+        order = order.then(directed(by_value(one.value(&wish.cell), other.value(&wish.cell)), wish.descending));
+    }
+    order.then(directed(one.key.cmp(&other.key), wishes.last().is_some_and(|wish| wish.descending)))
+}
+
+/// Compares values by what they mean; nothing comes after everything.
+fn by_value(one: &Value, other: &Value) -> Ordering {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64().unwrap().total_cmp(&other.as_f64().unwrap()),
+        (Value::String(one), Value::String(other)) => {
+            match (DateTime::parse_from_rfc3339(one), DateTime::parse_from_rfc3339(other)) {
+                (Ok(one), Ok(other)) => one.cmp(&other),
+                _ => one.cmp(other),
+            }
+        }
+        _ => one.is_null().cmp(&other.is_null()),
+    }
+}
+
+/// The cells that a demand is about: the first is compared, all are searched.
+pub(crate) fn searched<'n>(noun: &str, demand: &'n str) -> Vec<&'n str> {
+    match (noun, demand) {
+        ("Problem", "text") => vec!["title", "description"],
+        ("Measure", "text") => vec!["content"],
+        _ => vec![demand],
+    }
+}
+
+fn list_of(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(list) => list.clone(),
+        one => vec![one.clone()],
+    }
+}
+
+fn members(demand: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    demand.as_object().into_iter().flatten().filter(|(_, demand)| !demand.is_null())
+}
+
+/// `DUE_ON` as `dueOn`.
+fn camel(name: &str) -> String {
+    let words = name.split('_').map(str::to_lowercase);
+    let cased = words.enumerate().map(|(index, word)| match word.split_at_checked(1) {
+        Some((first, rest)) if index > 0 => first.to_uppercase() + rest,
+        _ => word,
+    });
+    cased.collect()
+}
