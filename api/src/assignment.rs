@@ -135,7 +135,7 @@ noun! {
 
 order! { AssignmentOrder by AssignmentOrderField {
     /// When it was assigned.
-    CreatedAt = KEY,
+    CreatedAt = SortKey::column("{t}.created_at", "created_at", SortType::Moment),
     /// The last change.
     UpdatedAt = SortKey::column("{t}.updated_at", "updated_at", SortType::Moment),
 } }
@@ -202,12 +202,26 @@ pub(crate) struct UserError {
 }
 
 /// What came of a report.
-#[derive(SimpleObject)]
 pub(crate) struct ReportProgressPayload {
-    /// The assignment as it is now; null when the report was not taken.
-    assignment: Option<Planned<Assignment>>,
-    /// Why it was not taken; empty when it was.
+    key: Option<Value>,
     errors: Vec<UserError>,
+}
+
+/// What came of a report.
+#[Object]
+impl ReportProgressPayload {
+    /// The assignment as it is now; null when the report was not taken.
+    async fn assignment(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Planned<Assignment>>> {
+        match &self.key {
+            Some(key) => Ok(Some(query::read_back(ctx, key).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Why it was not taken; empty when it was.
+    async fn errors(&self) -> &[UserError] {
+        &self.errors
+    }
 }
 
 /// What is done to assignments.
@@ -247,23 +261,16 @@ impl AssignmentMutation {
         let taken = ledger::progress::report(&request.db, &report, request.now, request.zone)
             .await
             .map_err(|failure| error::masked(&failure))?;
-        match (taken, key) {
-            (Ok(_), Some(key)) => {
-                let assignment = query::read_back::<Assignment>(ctx, "assignment", &key).await?;
-                Ok(ReportProgressPayload { assignment, errors: Vec::new() })
+        let worded = |one: ledger::progress::Objection| UserError {
+            code: one.code.to_owned(),
+            message: request.language.of(&one.message).to_owned(),
+            path: one.path,
+        };
+        Ok(match taken {
+            Ok(_) => ReportProgressPayload { key, errors: Vec::new() },
+            Err(objections) => {
+                ReportProgressPayload { key: None, errors: objections.into_iter().map(worded).collect() }
             }
-            (Ok(_), None) => Ok(ReportProgressPayload { assignment: None, errors: Vec::new() }),
-            (Err(objections), _) => Ok(ReportProgressPayload {
-                assignment: None,
-                errors: objections
-                    .into_iter()
-                    .map(|one| UserError {
-                        code: one.code.to_owned(),
-                        message: request.language.of(&one.message).to_owned(),
-                        path: one.path,
-                    })
-                    .collect(),
-            }),
-        }
+        })
     }
 }

@@ -329,15 +329,10 @@ pub(crate) async fn read_root(root: Root<'_>, selection: &Selected<'_>, request:
     Plan::Statement(statement(root, selection, request)?).run(request).await
 }
 
-/// Reads what a mutation has written, as its payload's field asks for it; none when it does not ask.
-pub(crate) async fn read_back<N: Noun>(
-    ctx: &Context<'_>,
-    payload_field: &str,
-    key: &sea_orm::Value,
-) -> Result<Option<Planned<N>>, Error> {
-    let payload = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
-    let Some(selection) = payload.with(&ctx.query_env.variables).child(payload_field) else { return Ok(None) };
-    let request = ctx.data::<Request>()?;
+/// Reads what a mutation has written, as the payload's field asks for it.
+pub(crate) async fn read_back<N: Noun>(ctx: &Context<'_>, key: &sea_orm::Value) -> Result<Planned<N>, Error> {
+    let field = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
     let root = Root::One(N::table(), "id", key.clone());
-    Ok(Some(Planned::new(read_root(root, &selection, request).await?)))
+    let selection = field.with(&ctx.query_env.variables);
+    Ok(Planned::new(read_root(root, &selection, ctx.data::<Request>()?).await?))
 }

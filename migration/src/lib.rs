@@ -4,6 +4,7 @@
 mod m20261121_000001_ledger;
 mod m20261122_000001_change;
 mod m20261122_000002_figure;
+mod m20261122_000003_assignment_order;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_ledger::Migration),
             Box::new(m20261122_000001_change::Migration),
             Box::new(m20261122_000002_figure::Migration),
+            Box::new(m20261122_000003_assignment_order::Migration),
         ]
     }
 }

@@ -26,10 +26,6 @@ const FILTERS: usize = 3;
 /// What is not asked for: figures and the time of day are told by other stories.
 const LEFT_OUT: [(&str, &str); 2] = [("Query", "statistics"), ("Schedule", "nextOccurrences")];
 
-/// Assignments are ordered by their keys where they are ordered by when they were assigned. That is one order, except that of
-/// those assigned at one moment no second wish is looked at: none is made.
-const KEY_ORDER: (&str, &str) = ("Assignment", "CREATED_AT");
-
 /// An operation.
 pub(crate) struct Operation {
     pub(crate) text: String,
@@ -500,7 +496,7 @@ impl Draft<'_> {
             return self.one_of(&known[known.len().saturating_sub(9)..]);
         }
         let fields = self.schema.enums[&format!("{noun}OrderField")].clone();
-        let mut wishes: Vec<Value> = (0..self.rng.usize(0..4))
+        let wishes: Vec<Value> = (0..self.rng.usize(0..4))
             .map(|_| {
                 let field = self.one_of(&fields);
                 match self.rng.u8(0..3) {
@@ -510,9 +506,6 @@ impl Draft<'_> {
                 }
             })
             .collect();
-        if let Some(place) = wishes.iter().position(|wish| noun == KEY_ORDER.0 && wish["field"] == KEY_ORDER.1) {
-            wishes.truncate(place + 1);
-        }
         self.orders.push((noun.to_owned(), json!(wishes)));
         json!(wishes)
     }
