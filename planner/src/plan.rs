@@ -443,7 +443,7 @@ impl Planner<'_> {
             None => {}
             Some((owner, Link::Inside)) => from = from.replace("{owner}", owner),
             Some((owner, Link::Column(column) | Link::Part(column))) => {
-                conditions.push(format!("{alias}.{column} = {owner}.id"))
+                conditions.push(format!("{alias}.{column} = {owner}.id"));
             }
             Some((owner, Link::Among(keys))) => {
                 conditions.push(format!("{alias}.id IN ({})", Sql::on(keys, owner)));

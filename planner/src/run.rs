@@ -53,13 +53,12 @@ impl Reader {
     /// The answer as JSON text; `null` when the root row does not exist.
     pub async fn read(&self, statement: Statement) -> Result<String, DbErr> {
         let Statement { sql, values, finishes } = statement;
-        let data = match &self.kept {
-            Some(kept) => kept.read(&self.db, &sql, &values).await?,
-            None => {
-                let statement = sea_orm::Statement::from_sql_and_values(self.backend(), sql, values);
-                let row = self.db.query_one_raw(statement).await?;
-                row.map(|row| row.try_get("", "data")).transpose()?.flatten()
-            }
+        let data: Option<String> = if let Some(kept) = &self.kept {
+            kept.read(&self.db, &sql, &values).await?
+        } else {
+            let statement = sea_orm::Statement::from_sql_and_values(self.backend(), sql, values);
+            let row = self.db.query_one_raw(statement).await?;
+            row.map(|row| row.try_get("", "data")).transpose()?.flatten()
         };
         let data = data.unwrap_or_else(|| "null".to_owned());
         if finishes.is_empty() {

@@ -5,8 +5,10 @@
 //! differences to `figure_delta`, so that no two of them meet at one row; `settle` moves these into `figure` later.
 
 use planner::Sql;
-use sea_orm::{ConnectionTrait, DatabaseConnection, IsolationLevel, SqliteTransactionMode, Statement};
-use sea_orm::{TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
+};
 
 use crate::Result;
 
@@ -172,7 +174,7 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
          steps AS (\
            SELECT noun, region_id, {ever} AS day, 1 AS total, {always} AS completed, {always} AS closed, \
              {not_applicable} AS not_applicable, 0 AS due, 0 AS overdue FROM items \
-           UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, {made_good} FROM items WHERE completed_on IS NOT NULL \
+           UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, -({is_late}) FROM items WHERE completed_on IS NOT NULL \
            UNION ALL SELECT noun, region_id, {past}, 0, 0, 0, 0, 1, {is_late} FROM items WHERE {applicable}), \
          days AS (SELECT noun, region_id, day, {sums} FROM steps GROUP BY noun, region_id, day), \
          spans AS (\
@@ -184,6 +186,5 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
         not_applicable = one("status = 'NOT_APPLICABLE'"),
         is_closed = one(closed),
         is_late = one(&late),
-        made_good = format!("-({})", one(&late)),
     )
 }
