@@ -12,8 +12,9 @@ use crate::context::Request;
 use crate::deadline::Pace;
 use crate::error;
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, filter};
+use crate::group;
 use crate::measure::{Measure, MeasureFilter};
-use crate::order::{REGION, order};
+use crate::order::order;
 use crate::progress_report::{ProgressReport, ProgressReportFilter};
 use crate::query;
 use crate::unit::{Unit, UnitFilter};
@@ -58,23 +59,18 @@ fn pace(sql: &mut Sql<'_>, assignment: &str) -> String {
 }
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("STATUS", "The workflow state.", "{t}.status"),
+    group::STATUS,
     Dimension {
         name: "UNIT",
         description: "The answering body.",
         key: "{t}.unit_id",
         of: Some(("unit", "SELECT name FROM unit WHERE id = {}")),
     },
-    REGION,
+    group::REGION,
 ];
 
 const FIGURES: &[Figure] = &[
-    Figure {
-        name: "completedOn",
-        description: "When they were completed.",
-        expression: "{t}.completed_on",
-        kind: FigureKind::Date,
-    },
+    group::COMPLETED,
     Figure {
         name: "quantityDone",
         description: "How much is done, by the first quantity of each; add up like with like.",
@@ -87,12 +83,7 @@ const FIGURES: &[Figure] = &[
         expression: "{t}.quantity_target",
         kind: FigureKind::Number,
     },
-    Figure {
-        name: "updatedAt",
-        description: "When they last changed.",
-        expression: "{t}.updated_at",
-        kind: FigureKind::Moment,
-    },
+    group::UPDATED,
 ];
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);

@@ -7,11 +7,6 @@ use planner::{Kind, Link, SortKey, SortType, noun};
 /// The order of lists that run by deadline.
 pub(crate) const DUE_ORDER: SortKey = SortKey::column("{t}.due_order", "due_order", SortType::Date);
 
-/// The form of a deadline, for grouping.
-pub(crate) const DEADLINE_CLASS: &str = "CASE WHEN {t}.due_on IS NOT NULL AND {t}.due_ongoing THEN 'DATED_ONGOING' \
-    WHEN {t}.due_on IS NOT NULL THEN 'DATED' WHEN {t}.due_immediate THEN 'IMMEDIATE' \
-    WHEN {t}.due_ongoing THEN 'ONGOING' ELSE 'NONE' END";
-
 /// How far something is against its time, derived at the day of the request.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "ledger::pace::Pace")]

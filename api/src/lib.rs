@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod filter;
 mod graphiql;
+mod group;
 mod http;
 mod limits;
 mod mail;

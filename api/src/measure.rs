@@ -2,12 +2,13 @@
 
 use crate::scalar::{Date, Moment};
 use async_graphql::ID;
-use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, SortKey, SortType, Sql, noun};
+use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::assignment::{Assignment, AssignmentFilter, Status};
-use crate::deadline::{DEADLINE_CLASS, DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
+use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, TextFilter, filter};
-use crate::order::{REGION, ROUND, order};
+use crate::group;
+use crate::order::order;
 use crate::problem::{Problem, ProblemFilter};
 use crate::region::Region;
 use crate::responsible_party::ResponsibleParty;
@@ -29,11 +30,11 @@ const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9
 const STATUS: SortKey = SortKey::column("{t}.status", "status", SortType::Text);
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("STATUS", "The workflow state.", "{t}.status"),
-    Dimension::plain("DUE_ON", "The latest date of the deadline.", "{t}.due_on"),
-    Dimension::plain("DEADLINE_CLASS", "The form of the deadline.", DEADLINE_CLASS),
-    ROUND,
-    REGION,
+    group::STATUS,
+    group::DUE_ON,
+    group::DEADLINE_CLASS,
+    group::ROUND,
+    group::REGION,
     Dimension {
         name: "LEAD_UNIT",
         description: "The lead unit (牵头单位).",
@@ -48,21 +49,7 @@ const GROUPS: &[Dimension] = &[
     },
 ];
 
-const FIGURES: &[Figure] = &[
-    Figure { name: "dueOn", description: "Their latest dates.", expression: "{t}.due_on", kind: FigureKind::Date },
-    Figure {
-        name: "completedOn",
-        description: "When they were completed.",
-        expression: "{t}.completed_on",
-        kind: FigureKind::Date,
-    },
-    Figure {
-        name: "updatedAt",
-        description: "When they last changed.",
-        expression: "{t}.updated_at",
-        kind: FigureKind::Moment,
-    },
-];
+const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
 
 /// The units that a measure names and those that were assigned to answer for its stand-ins, each once.
 const RESPONSIBLE_UNITS: &str = "SELECT unit_id FROM responsible_party WHERE measure_id = {t}.id AND unit_id IS NOT NULL \

@@ -1,8 +1,6 @@
-//! `orderBy`: a macro that gives each noun its enum of sort keys and its input object, and the direction they share; and
-//! what several nouns can be grouped by.
+//! `orderBy`: a macro that gives each noun its enum of sort keys and its input object, and the direction they share.
 
 use async_graphql::Enum;
-use planner::Dimension;
 
 /// Which way to order.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -12,22 +10,6 @@ pub(crate) enum OrderDirection {
     /// Largest, latest first. Dates that are missing come first.
     Desc,
 }
-
-/// Grouping by the region of a row.
-pub(crate) const REGION: Dimension = Dimension {
-    name: "REGION",
-    description: "The region.",
-    key: "{t}.region_id",
-    of: Some(("region", "SELECT name FROM region WHERE id = {}")),
-};
-
-/// Grouping by the round of a row.
-pub(crate) const ROUND: Dimension = Dimension {
-    name: "ROUND",
-    description: "The inspection round (督察轮次).",
-    key: "{t}.round_id",
-    of: Some(("round", "SELECT name FROM inspection_round WHERE id = {}")),
-};
 
 /// Declares the sort keys of a noun: `order! { MeasureOrder by MeasureOrderField { /// … DueOn = KEY, } }`.
 macro_rules! order {

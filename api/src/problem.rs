@@ -2,13 +2,14 @@
 
 use crate::scalar::{Date, Moment};
 use async_graphql::ID;
-use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, SortKey, SortType, noun};
+use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, noun};
 
 use crate::assignment::Status;
-use crate::deadline::{DEADLINE_CLASS, DUE_ORDER, Deadline, Milestone, OF_PROBLEM};
+use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM};
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, TextFilter, filter};
+use crate::group;
 use crate::measure::{Measure, MeasureFilter};
-use crate::order::{REGION, ROUND, order};
+use crate::order::order;
 use crate::region::Region;
 use crate::round::{InspectionRound, InspectionRoundFilter};
 
@@ -19,29 +20,15 @@ const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9
 const NUMBER: SortKey = SortKey::expression("coalesce({t}.number, '\u{10FFFF}')", SortType::Text);
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("STATUS", "The workflow state.", "{t}.status"),
+    group::STATUS,
     Dimension::plain("RATED_PROGRESS", "The rating as printed.", "{t}.rated_progress"),
-    Dimension::plain("DUE_ON", "The latest date of the deadline.", "{t}.due_on"),
-    Dimension::plain("DEADLINE_CLASS", "The form of the deadline.", DEADLINE_CLASS),
-    ROUND,
-    REGION,
+    group::DUE_ON,
+    group::DEADLINE_CLASS,
+    group::ROUND,
+    group::REGION,
 ];
 
-const FIGURES: &[Figure] = &[
-    Figure { name: "dueOn", description: "Their latest dates.", expression: "{t}.due_on", kind: FigureKind::Date },
-    Figure {
-        name: "completedOn",
-        description: "When they were completed.",
-        expression: "{t}.completed_on",
-        kind: FigureKind::Date,
-    },
-    Figure {
-        name: "updatedAt",
-        description: "When they last changed.",
-        expression: "{t}.updated_at",
-        kind: FigureKind::Moment,
-    },
-];
+const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
 
 noun! {
     /// A problem that an inspection fed back (反馈问题).

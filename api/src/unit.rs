@@ -6,8 +6,9 @@ use sea_orm::ActiveEnum;
 
 use crate::assignment::{Assignment, AssignmentFilter};
 use crate::filter::{ListFilter, RegionFilter, TextFilter, filter};
+use crate::group;
 use crate::measure::{Measure, MeasureFilter};
-use crate::order::{REGION, order};
+use crate::order::order;
 use crate::region::Region;
 
 /// What kind of body a unit is.
@@ -37,7 +38,7 @@ const NAME: SortKey = SortKey::column("{t}.name", "name", SortType::Text);
 const GROUPS: &[Dimension] = &[
     Dimension::plain("KIND", "What kind of body they are.", "{t}.kind"),
     Dimension::plain("SECTOR", "The line of work.", "{t}.sector"),
-    REGION,
+    group::REGION,
 ];
 
 noun! {

@@ -1,0 +1,45 @@
+//! What lists of several nouns can be grouped by, and what is reckoned over them; what only one has stands with it.
+
+use planner::{Dimension, Figure, FigureKind};
+
+pub(crate) const STATUS: Dimension = Dimension::plain("STATUS", "The workflow state.", "{t}.status");
+
+pub(crate) const DUE_ON: Dimension = Dimension::plain("DUE_ON", "The latest date of the deadline.", "{t}.due_on");
+
+pub(crate) const DEADLINE_CLASS: Dimension = Dimension::plain(
+    "DEADLINE_CLASS",
+    "The form of the deadline.",
+    "CASE WHEN {t}.due_on IS NOT NULL AND {t}.due_ongoing THEN 'DATED_ONGOING' WHEN {t}.due_on IS NOT NULL THEN 'DATED' \
+     WHEN {t}.due_immediate THEN 'IMMEDIATE' WHEN {t}.due_ongoing THEN 'ONGOING' ELSE 'NONE' END",
+);
+
+pub(crate) const REGION: Dimension = Dimension {
+    name: "REGION",
+    description: "The region.",
+    key: "{t}.region_id",
+    of: Some(("region", "SELECT name FROM region WHERE id = {}")),
+};
+
+pub(crate) const ROUND: Dimension = Dimension {
+    name: "ROUND",
+    description: "The inspection round (督察轮次).",
+    key: "{t}.round_id",
+    of: Some(("round", "SELECT name FROM inspection_round WHERE id = {}")),
+};
+
+pub(crate) const DUE: Figure =
+    Figure { name: "dueOn", description: "Their latest dates.", expression: "{t}.due_on", kind: FigureKind::Date };
+
+pub(crate) const COMPLETED: Figure = Figure {
+    name: "completedOn",
+    description: "When they were completed.",
+    expression: "{t}.completed_on",
+    kind: FigureKind::Date,
+};
+
+pub(crate) const UPDATED: Figure = Figure {
+    name: "updatedAt",
+    description: "When they last changed.",
+    expression: "{t}.updated_at",
+    kind: FigureKind::Moment,
+};
