@@ -15,7 +15,7 @@ use crate::tick::{Bench, Round, deliver, tick};
 /// Every minute, at its beginning.
 const RING: &str = "0 * * * * *";
 /// How long settling the figures may take before the jobs go first.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Answers one ring, unless the last is still being answered; returns the delivery that is due.
 async fn at_the_door(bench: &Bench, last_tick: &AtomicI64, door: &Mutex<()>) -> Option<Round> {
