@@ -6,12 +6,8 @@ pub(crate) const STATUS: Dimension = Dimension::plain("STATUS", "The workflow st
 
 pub(crate) const DUE_ON: Dimension = Dimension::plain("DUE_ON", "The latest date of the deadline.", "{t}.due_on");
 
-pub(crate) const DEADLINE_CLASS: Dimension = Dimension::plain(
-    "DEADLINE_CLASS",
-    "The form of the deadline.",
-    "CASE WHEN {t}.due_on IS NOT NULL AND {t}.due_ongoing THEN 'DATED_ONGOING' WHEN {t}.due_on IS NOT NULL THEN 'DATED' \
-     WHEN {t}.due_immediate THEN 'IMMEDIATE' WHEN {t}.due_ongoing THEN 'ONGOING' ELSE 'NONE' END",
-);
+pub(crate) const DEADLINE_CLASS: Dimension =
+    Dimension::plain("DEADLINE_CLASS", "The form of the deadline.", ledger::deadline::CLASS);
 
 pub(crate) const REGION: Dimension = Dimension {
     name: "REGION",

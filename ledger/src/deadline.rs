@@ -12,6 +12,11 @@ use crate::calendar::{last_day_of_month, plus_days};
 /// The days that an immediate deadline without a date leaves, unless configured otherwise.
 pub const GRACE_DAYS: i64 = 30;
 
+/// The form of a deadline as a code, over the columns of the row `{t}`.
+pub const CLASS: &str = "CASE WHEN {t}.due_on IS NOT NULL AND {t}.due_ongoing THEN 'DATED_ONGOING' \
+    WHEN {t}.due_on IS NOT NULL THEN 'DATED' WHEN {t}.due_immediate THEN 'IMMEDIATE' \
+    WHEN {t}.due_ongoing THEN 'ONGOING' ELSE 'NONE' END";
+
 /// A deadline in normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadline {

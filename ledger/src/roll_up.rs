@@ -18,16 +18,9 @@ const CHUNK: usize = 1_000;
 /// Rows by the state that they came to, under the state's own words.
 type Moved<S> = HashMap<String, (S, Vec<i64>)>;
 
-/// The problems below which something changed.
-#[derive(Debug, Clone, Default)]
-pub struct Touched {
-    /// Their ids.
-    pub problems: Vec<i64>,
-}
-
 /// Rolls the assignments of these problems up to their measures and to the problems.
-pub async fn problems<C: ConnectionTrait>(db: &C, touched: &Touched, now: DateTime<Utc>) -> Result<()> {
-    for chunk in touched.problems.chunks(CHUNK) {
+pub async fn problems<C: ConnectionTrait>(db: &C, touched: &[i64], now: DateTime<Utc>) -> Result<()> {
+    for chunk in touched.chunks(CHUNK) {
         let measures =
             measure::Entity::find().filter(measure::Column::ProblemId.is_in(chunk.iter().copied())).all(db).await?;
         let ids: Vec<i64> = measures.iter().map(|measure| measure.id).collect();
@@ -87,7 +80,7 @@ pub async fn measure<C: ConnectionTrait>(
     if is_the_same && measure.status_stated_on.is_none() {
         return write_measures(db, Moved::from([(String::new(), (state, vec![measure.id]))]), now).await;
     }
-    problems(db, &Touched { problems: vec![measure.problem_id] }, now).await
+    problems(db, &[measure.problem_id], now).await
 }
 
 /// What the answers of a measure come to.

@@ -57,7 +57,7 @@ pub(crate) struct Finish {
     pub(crate) arguments: Vec<(Name, Argument)>,
 }
 
-/// Plans a root field. `facts` are values that expressions may name; `visible` restricts the root's rows.
+/// Plans a root field. `facts` are values that expressions may name.
 pub fn plan(
     backend: DbBackend,
     root: Root<'_>,

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::kept::{COUNTS, is_kept};
 use super::{Answer, Counted, Dimension, Figures, Question};
-use crate::Result;
+use crate::{Result, deadline};
 
 /// Answers in one statement.
 pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question) -> Result<Answer> {
@@ -203,11 +203,6 @@ fn dimension(question: &Question) -> (String, String, String, String) {
             no_order.to_owned(),
         ),
         Dimension::Status => (none, "i.status".to_owned(), no_label.to_owned(), no_order.to_owned()),
-        Dimension::DeadlineClass => {
-            let class = "CASE WHEN i.due_on IS NOT NULL AND i.due_ongoing THEN 'DATED_ONGOING' \
-                         WHEN i.due_on IS NOT NULL THEN 'DATED' WHEN i.due_immediate THEN 'IMMEDIATE' \
-                         WHEN i.due_ongoing THEN 'ONGOING' ELSE 'NONE' END";
-            (none, class.to_owned(), no_label.to_owned(), no_order.to_owned())
-        }
+        Dimension::DeadlineClass => (none, Sql::on(deadline::CLASS, "i"), no_label.to_owned(), no_order.to_owned()),
     }
 }

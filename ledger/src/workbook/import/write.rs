@@ -14,7 +14,7 @@ use super::{PartyRow, Resolved, Row, Writer};
 use crate::change::{self, ChangeKind, Changed};
 use crate::concern::{self, Concern};
 use crate::deadline::{Columns, Deadline};
-use crate::roll_up::{self, Touched};
+use crate::roll_up;
 use crate::statistics::kept;
 use crate::workbook::columns::Column;
 use crate::workbook::reading::{ReadMeasure, fault, normalised, shortened};
@@ -32,19 +32,19 @@ impl Writer<'_> {
         self.summary.problems = rows.len();
         self.summary.measures = total;
         let problems = self.problems(&rows).await?;
-        let touched = Touched { problems: problems.models().map(|problem| problem.id).collect() };
+        let touched: Vec<i64> = problems.models().map(|problem| problem.id).collect();
         let measures = self.measures(&rows, &problems).await?;
         if !self.faults.is_empty() {
             return Ok(());
         }
-        kept::withdraw(self.db, &touched.problems).await?;
+        kept::withdraw(self.db, &touched).await?;
         self.parties(&rows, &problems, &measures).await?;
         let answered = self.assignments(&rows, &problems, &measures).await?;
         self.reports(&rows, &problems, &measures, &answered).await?;
         self.state(&rows, &problems, &measures).await?;
         self.concerns(&problems, &measures, &answered).await?;
         roll_up::problems(self.db, &touched, self.import.now).await?;
-        kept::enter(self.db, &touched.problems).await?;
+        kept::enter(self.db, &touched).await?;
         let read = rows.iter().filter_map(|row| Some(problems.get(&row.problem.identity())?.id)).collect();
         self.note(&read).await?;
         (self.import.progress)(total, total);
