@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{self, demo, import, job, mail, region, statistics, unit};
+use crate::command::{self, account, audit, calendar, demo, import, job, mail, region, statistics, unit};
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
 use crate::{Failure, say, telemetry};
@@ -43,6 +43,18 @@ enum Command {
     /// 邮件：测试、查看发件箱、重发
     #[command(subcommand)]
     Mail(mail::Mail),
+    /// 账户：创建、列出、重设密码、停用
+    #[command(subcommand)]
+    Account(account::Account),
+    /// 访问令牌：生成、列出、撤销
+    #[command(subcommand)]
+    Token(account::Token),
+    /// 审计记录：核验、封存
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// 工作日历：设置放假与调休
+    #[command(subcommand)]
+    Calendar(calendar::Calendar),
     /// 统计数：与全面重算核对
     #[command(subcommand)]
     Statistics(statistics::Statistics),
@@ -73,6 +85,10 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Import(import) => import::run(settings, import).await,
         Command::Job(job) => job::run(settings, job).await,
         Command::Mail(mail) => mail::run(settings, mail).await,
+        Command::Account(account) => account::run(settings, account).await,
+        Command::Token(token) => account::run_token(settings, token).await,
+        Command::Audit(audit) => audit::run(settings, &audit).await,
+        Command::Calendar(calendar) => calendar::run(settings, &calendar).await,
         Command::Statistics(statistics) => statistics::run(settings, &statistics).await,
         Command::Config => {
             say!("{}", settings.shown().trim_end());

@@ -41,14 +41,16 @@ const TOO_OLD: i64 = 180;
 
 /// Serves until the process is told to stop.
 pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
-    if role != Role::Scheduler && !settings.listen.ip().is_loopback() && !settings.open {
+    let _lock = lock(settings)?;
+    let db = database::open_current(settings).await?;
+    let is_reachable = role != Role::Scheduler && !settings.listen.ip().is_loopback();
+    if is_reachable && !settings.open && !ledger::account::any(&db).await? {
         return Err(Failure::Usage(format!(
-            "{} 可被他人访问，而登录尚未启用：请改为监听 127.0.0.1，或用 RECTIFY_OPEN=true 明确允许无登录访问",
+            "{} 可被他人访问，而尚无任何账户：请先用 `rectify account create` 创建账户，或改为监听 127.0.0.1，\
+             或用 RECTIFY_OPEN=true 明确允许无登录访问",
             settings.listen
         )));
     }
-    let _lock = lock(settings)?;
-    let db = database::open_current(settings).await?;
     let stopping = Arc::new(AtomicBool::new(false));
     let last_tick = Arc::new(OnceLock::new());
     // The address first: a process that cannot serve must not begin to send.

@@ -41,6 +41,7 @@ pub(crate) struct Settings {
     /// `text` or `json`.
     pub(crate) log_format: String,
     metrics_listen: String,
+    audit_key_file: PathBuf,
     /// The grace of immediate deadlines, in days.
     pub(crate) grace_days: i64,
     self_inspection_before: Vec<i64>,
@@ -202,6 +203,8 @@ impl Settings {
                 documents: self.document_cache_bytes,
             },
             introspection: self.introspection,
+            open: self.listen.ip().is_loopback() || self.open,
+            demo_sign_in: self.listen.ip().is_loopback(),
             trusted_documents: self.trusted_documents()?,
             hosts,
             origins: self.origins.clone(),
@@ -221,6 +224,20 @@ impl Settings {
         let documents: HashMap<String, String> =
             serde_json::from_str(&text).map_err(|_| bad("应为 JSON 对象：{\"<sha256>\": \"query …\"}".to_owned()))?;
         Ok(Some(documents.into_values().collect()))
+    }
+
+    /// The key with which the days of the audit are signed, if there is one.
+    pub(crate) fn audit_key(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let file = &self.audit_key_file;
+        if file.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let key = std::fs::read(file)
+            .map_err(|error| Failure::Usage(format!("audit_key_file：{} 无法读取：{error}", file.display())))?;
+        if key.len() < 32 {
+            return Err(Failure::Usage(format!("audit_key_file：{} 至少应有 32 个字节", file.display())));
+        }
+        Ok(Some(key))
     }
 
     /// When reminders are due.

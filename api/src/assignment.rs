@@ -1,20 +1,25 @@
 //! Assignments (责任分解): their type, and reporting on them.
 
 use crate::scalar::{Date, Moment};
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+use ledger::work::{On, applicability, ownership, progress};
 use planner::{
-    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, Planned, SortKey, SortType, Sql, noun,
+    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, Planned, SortKey, SortType, Sql,
+    noun,
 };
 use sea_orm::{ActiveEnum, Value};
 
+use crate::audit::AuditEntry;
 use crate::check::{Check, CheckFilter};
+use crate::close_out::CloseOut;
 use crate::context::Request;
 use crate::deadline::Pace;
-use crate::error;
+use crate::evidence::Evidence;
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, filter};
 use crate::group;
 use crate::measure::{Measure, MeasureFilter};
 use crate::order::order;
+use crate::payload::{UserError, key_of, outcome};
 use crate::progress_report::{ProgressReport, ProgressReportFilter};
 use crate::query;
 use crate::unit::{Unit, UnitFilter};
@@ -64,7 +69,7 @@ const GROUPS: &[Dimension] = &[
         name: "UNIT",
         description: "The answering body.",
         key: "{t}.unit_id",
-        of: Some(("unit", "SELECT name FROM unit WHERE id = {}")),
+        of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
     },
     group::REGION,
 ];
@@ -116,6 +121,18 @@ noun! {
     reports(pages ProgressReport): Connection<ProgressReport> = Link::Part("assignment_id");
     /// The checks that were made of it.
     checks(pages Check): Connection<Check> = Link::Part("assignment_id");
+    /// Its close-out cycles, the newest first.
+    closeOuts(pages CloseOut): Connection<CloseOut> = Link::Part("assignment_id");
+    /// Its evidence, the newest first.
+    evidence(pages Evidence): Connection<Evidence> = Link::Part("assignment_id");
+    /// What was done to it, by whom and when, the newest first.
+    audit(pages AuditEntry): Connection<AuditEntry> = Link::Part("assignment_id");
+    /// When it was taken on (签收).
+    acceptedAt: Option<Moment> = Kind::Column("accepted_at");
+    /// When the body said that it is not the one to answer (退回); null where it did not, or is asked again.
+    declinedAt: Option<Moment> = Kind::Column("declined_at");
+    /// Why it said so.
+    declineReason: Option<String> = Kind::Column("decline_reason");
     /// Grows with every change; a mutation that names an older one is refused.
     version: i32 = Kind::Column("version");
     /// When it was assigned.
@@ -142,6 +159,8 @@ filter! {
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
         /// When it was completed.
         completed_on: DateFilter = |day| day.condition("completed_on"),
+        /// Whether the body has said that it is not the one to answer (退回).
+        declined: bool = |declined| Condition::Null("declined_at", !declined),
         /// The last change.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),
         /// Its reports.
@@ -150,6 +169,46 @@ filter! {
         checks: ListFilter<CheckFilter> = |list| list.condition(<Check as Noun>::table(), "assignment_id"),
         /// Its status is one of these.
         status: Vec<Status> = |statuses| Condition::In("status", codes(statuses)),
+    }
+}
+
+/// An assignment that something is done to.
+#[derive(InputObject)]
+pub(crate) struct AssignmentInput {
+    /// The assignment.
+    assignment_id: ID,
+    /// The version of it that the caller saw: it guards against two people overwriting each other.
+    version: i32,
+}
+
+/// An assignment that something is done to, and why.
+#[derive(InputObject)]
+pub(crate) struct ReasonedInput {
+    /// The assignment.
+    assignment_id: ID,
+    /// The version of it that the caller saw.
+    version: i32,
+    /// Why, at most 5,000 letters.
+    reason: String,
+}
+
+/// The assignment that an input names.
+pub(crate) fn on(id: &ID, version: i32) -> On {
+    On { assignment: key_of::<Assignment>(id), version: Some(version) }
+}
+
+/// The assignment that an input names, whatever its version.
+pub(crate) fn beside(id: &ID) -> On {
+    On { assignment: key_of::<Assignment>(id), version: None }
+}
+
+impl ReasonedInput {
+    pub(crate) fn on(&self) -> On {
+        on(&self.assignment_id, self.version)
+    }
+
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
@@ -166,6 +225,8 @@ pub(crate) struct ReportProgressInput {
     text: String,
     /// What was counted, at most 50 entries; the pace is measured by the first.
     quantities: Option<Vec<QuantityInput>>,
+    /// When the work was completed (完成), where it is; not after today.
+    completed_on: Option<Date>,
 }
 
 /// One counted thing.
@@ -181,35 +242,76 @@ pub(crate) struct QuantityInput {
     unit: Option<String>,
 }
 
-/// What a caller can mend: the input, the state, a stale version. Nothing was written.
-#[derive(SimpleObject)]
-pub(crate) struct UserError {
-    /// A stable code: INVALID, NOT_FOUND, STALE_VERSION, WRONG_STATE.
-    code: String,
-    /// What is wrong and what to do.
-    message: String,
-    /// Where in the input.
-    path: Vec<String>,
+/// Whom a measure is assigned to.
+#[derive(InputObject)]
+pub(crate) struct AssignMeasureInput {
+    /// The measure.
+    measure_id: ID,
+    /// The version of the measure that the caller saw.
+    version: i32,
+    /// The units, at most 1,000; each in the caller's region or below.
+    #[graphql(default)]
+    unit_ids: Vec<ID>,
+    /// Whether also those are meant that the measure's stand-ins (各县（区）…) stand for.
+    #[graphql(default = false)]
+    resolve_selectors: bool,
 }
 
-/// What came of a report.
-pub(crate) struct ReportProgressPayload {
-    key: Option<Value>,
+/// What came of an act on an assignment.
+pub(crate) struct AssignmentPayload {
+    key: Option<i64>,
     errors: Vec<UserError>,
 }
 
-/// What came of a report.
+impl AssignmentPayload {
+    pub(crate) fn of(done: ledger::Result<i64>, request: &Request) -> async_graphql::Result<Self> {
+        let (key, errors) = outcome(done, request.language)?;
+        Ok(Self { key, errors })
+    }
+}
+
+/// What came of an act on an assignment.
 #[Object]
-impl ReportProgressPayload {
-    /// The assignment as it is now; null when the report was not taken.
+impl AssignmentPayload {
+    /// The assignment as it is now; null when nothing was done.
     async fn assignment(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Planned<Assignment>>> {
-        match &self.key {
-            Some(key) => Ok(Some(query::read_back(ctx, key).await?)),
+        match self.key {
+            Some(key) => Ok(Some(query::read_back(ctx, &key.into()).await?)),
             None => Ok(None),
         }
     }
 
-    /// Why it was not taken; empty when it was.
+    /// Why nothing was done; empty when it was.
+    async fn errors(&self) -> &[UserError] {
+        &self.errors
+    }
+}
+
+/// What came of an act on a measure.
+pub(crate) struct MeasurePayload {
+    key: Option<i64>,
+    errors: Vec<UserError>,
+}
+
+impl MeasurePayload {
+    pub(crate) fn of(done: ledger::Result<i64>, request: &Request) -> async_graphql::Result<Self> {
+        let (key, errors) = outcome(done, request.language)?;
+        Ok(Self { key, errors })
+    }
+}
+
+/// What came of an act on a measure.
+#[Object]
+impl MeasurePayload {
+    /// The measure as it is now; null when nothing was done.
+    async fn measure(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Planned<Measure>>> {
+        match self.key {
+            Some(key) => Ok(Some(query::read_back(ctx, &key.into()).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Why nothing was done; empty when it was.
     async fn errors(&self) -> &[UserError] {
         &self.errors
     }
@@ -226,42 +328,88 @@ impl AssignmentMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The report.")] input: ReportProgressInput,
-    ) -> async_graphql::Result<ReportProgressPayload> {
+    ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        let key = <Assignment as Noun>::table().key(&input.assignment_id);
-        let report = ledger::progress::Report {
-            assignment: key.clone().and_then(|key| match key {
-                Value::BigInt(id) => id,
-                _ => None,
-            }),
-            version: input.version,
+        let quantity = |one: QuantityInput| progress::Quantity {
+            label: one.label,
+            done: one.done,
+            target: one.target,
+            unit: one.unit,
+        };
+        let report = progress::Report {
+            on: on(&input.assignment_id, input.version),
             period: input.period,
             text: input.text,
-            quantities: input
-                .quantities
-                .unwrap_or_default()
-                .into_iter()
-                .map(|one| ledger::progress::Quantity {
-                    label: one.label,
-                    done: one.done,
-                    target: one.target,
-                    unit: one.unit,
-                })
-                .collect(),
+            quantities: input.quantities.unwrap_or_default().into_iter().map(quantity).collect(),
+            completed_on: input.completed_on.map(|day| day.0),
         };
-        let taken = ledger::progress::report(&request.db, &report, request.now, request.zone)
-            .await
-            .map_err(|failure| error::masked(&failure))?;
-        let worded = |one: ledger::progress::Objection| UserError {
-            code: one.code.to_owned(),
-            message: request.language.of(&one.message).to_owned(),
-            path: one.path,
-        };
-        Ok(match taken {
-            Ok(_) => ReportProgressPayload { key, errors: Vec::new() },
-            Err(objections) => {
-                ReportProgressPayload { key: None, errors: objections.into_iter().map(worded).collect() }
-            }
-        })
+        AssignmentPayload::of(progress::report(&request.desk(), &report).await, request)
+    }
+
+    /// 签收: takes an assignment on. By the answering unit or its county office.
+    async fn accept_assignment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The assignment.")] input: AssignmentInput,
+    ) -> async_graphql::Result<AssignmentPayload> {
+        let request = ctx.data::<Request>()?;
+        let on = on(&input.assignment_id, input.version);
+        AssignmentPayload::of(ownership::accept(&request.desk(), on).await, request)
+    }
+
+    /// 退回: says that one is not the body to answer; the city office asks again or confirms that it is not applicable.
+    async fn decline_assignment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The assignment, and why.")] input: ReasonedInput,
+    ) -> async_graphql::Result<AssignmentPayload> {
+        let request = ctx.data::<Request>()?;
+        AssignmentPayload::of(ownership::decline(&request.desk(), input.on(), &input.reason).await, request)
+    }
+
+    /// 责任分解: assigns a measure to units, and to those that its stand-ins mean. By the city or regional office. Units
+    /// that answer already stay as they are; one that has declined is asked again.
+    async fn assign_measure(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The measure and the units.")] input: AssignMeasureInput,
+    ) -> async_graphql::Result<MeasurePayload> {
+        let request = ctx.data::<Request>()?;
+        // An id of something else is a unit that is not there.
+        let units: Vec<i64> = input.unit_ids.iter().map(|id| key_of::<Unit>(id).unwrap_or_default()).collect();
+        let (measure, version) = (key_of::<Measure>(&input.measure_id), Some(input.version));
+        let done = ownership::assign(&request.desk(), measure, version, &units, input.resolve_selectors).await;
+        MeasurePayload::of(done.map(|(measure, _)| measure), request)
+    }
+
+    /// Proposes that the measure does not concern the answering body (不涉及). By that body.
+    async fn propose_not_applicable(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The assignment, and why.")] input: ReasonedInput,
+    ) -> async_graphql::Result<AssignmentPayload> {
+        let request = ctx.data::<Request>()?;
+        AssignmentPayload::of(applicability::propose(&request.desk(), input.on(), &input.reason).await, request)
+    }
+
+    /// Confirms that the measure does not concern the body. By the level above; also settles what a body has declined.
+    async fn confirm_not_applicable(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The assignment.")] input: AssignmentInput,
+    ) -> async_graphql::Result<AssignmentPayload> {
+        let request = ctx.data::<Request>()?;
+        let on = on(&input.assignment_id, input.version);
+        AssignmentPayload::of(applicability::confirm(&request.desk(), on).await, request)
+    }
+
+    /// Does not accept that the measure does not concern the body: it has to answer. By the level above.
+    async fn reject_not_applicable(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The assignment, and why.")] input: ReasonedInput,
+    ) -> async_graphql::Result<AssignmentPayload> {
+        let request = ctx.data::<Request>()?;
+        AssignmentPayload::of(applicability::reject(&request.desk(), input.on(), &input.reason).await, request)
     }
 }

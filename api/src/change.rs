@@ -33,6 +33,52 @@ pub(crate) enum ChangeKind {
     Imported,
     /// Progress was reported on the assignment.
     ProgressReported,
+    /// 责任分解: it was assigned.
+    Assigned,
+    /// 签收: the body took it on.
+    Accepted,
+    /// 退回: the body said that it is not the one to answer.
+    Declined,
+    /// 不涉及 was proposed.
+    NotApplicableProposed,
+    /// 不涉及 was confirmed.
+    NotApplicableConfirmed,
+    /// 不涉及 was not accepted.
+    NotApplicableRejected,
+    /// 提请销号.
+    CloseOutApplied,
+    /// 核查通过.
+    Verified,
+    /// 退回整改.
+    Returned,
+    /// 公示.
+    Publicised,
+    /// An objection was raised.
+    Objected,
+    /// An objection was decided.
+    ObjectionDecided,
+    /// 销号.
+    Closed,
+    /// 反弹.
+    Reopened,
+    /// 自查、核查、抽查.
+    Checked,
+    /// Evidence was uploaded.
+    EvidenceAdded,
+    /// An extension was asked for.
+    ExtensionRequested,
+    /// An extension was supported, approved or refused.
+    ExtensionDecided,
+    /// 催办、督办、挂牌、约谈.
+    Supervised,
+    /// Supervision was lifted.
+    SupervisionLifted,
+    /// 批示、意见.
+    Commented,
+    /// A close-out notice was made public.
+    Disclosed,
+    /// The ledger itself was written or corrected.
+    Edited,
 }
 
 noun! {
@@ -130,7 +176,10 @@ impl LedgerSubscription {
         let batches = stream::unfold(Some((watch, receiver)), async |state| {
             let (watch, mut receiver) = state?;
             match receiver.recv().await {
-                Ok(batch) => Some((watch.show(&batch).await, Some((watch, receiver)))),
+                Ok(batch) => Some(match watch.show(&batch).await {
+                    Some(changes) => (changes, Some((watch, receiver))),
+                    None => (vec![Err(over())], None),
+                }),
                 Err(broadcast::error::RecvError::Lagged(_)) => {
                     let message =
                         Bilingual::new("推送积压过多，请重新载入后再订阅", "too far behind: load anew and watch again");
@@ -143,6 +192,11 @@ impl LedgerSubscription {
     }
 }
 
+fn over() -> Error {
+    let message = Bilingual::new("登录已失效，请重新登录后再订阅", "the session is over: sign in and watch again");
+    coded(Code::Unauthenticated, message)
+}
+
 /// What one watcher wants to see.
 struct Watch {
     selection: Selection,
@@ -152,12 +206,15 @@ struct Watch {
 }
 
 impl Watch {
-    /// The changes of a batch that the watcher may and wants to see, by one statement.
-    async fn show(&self, batch: &[i64]) -> Vec<Result<Planned<LedgerChange>, Error>> {
-        match self.read(batch).await {
+    /// The changes of a batch that the watcher may and wants to see, by one statement; none when its session is over.
+    async fn show(&self, batch: &[i64]) -> Option<Vec<Result<Planned<LedgerChange>, Error>>> {
+        if !self.request.gate.still_admits(&self.request.admitted).await {
+            return None;
+        }
+        Some(match self.read(batch).await {
             Ok(changes) => changes.into_iter().map(|json| Ok(Planned::new(json))).collect(),
             Err(error) => vec![Err(error)],
-        }
+        })
     }
 
     async fn read(&self, batch: &[i64]) -> Result<Vec<String>, Error> {

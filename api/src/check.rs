@@ -1,11 +1,13 @@
 //! Checks (自查、核查、抽查) that were made.
 
 use crate::scalar::Date;
-use async_graphql::{Enum, ID};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+use ledger::work::check as acts;
 use planner::{Condition, Dimension, Figure, FigureKind, Kind, Noun, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
-use crate::assignment::{Assignment, AssignmentFilter};
+use crate::assignment::{Assignment, AssignmentFilter, AssignmentPayload, beside};
+use crate::context::Request;
 use crate::filter::{DateFilter, RelationFilter, TextFilter, filter};
 use crate::order::order;
 use crate::unit::Unit;
@@ -88,5 +90,44 @@ filter! {
         due_on: DateFilter = |day| day.condition("due_on"),
         /// What was checked.
         assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+    }
+}
+
+/// What a check found.
+#[derive(InputObject)]
+pub(crate) struct RecordCheckInput {
+    /// The assignment.
+    assignment_id: ID,
+    /// Who checks.
+    kind: CheckKind,
+    /// What came out.
+    result: CheckResult,
+    /// What was found; needed where it did not pass.
+    findings: Option<String>,
+    /// When, not after today; today when left out. It decides the period.
+    checked_on: Option<Date>,
+}
+
+/// What is done about checks.
+#[derive(Default)]
+pub(crate) struct CheckMutation;
+
+#[Object]
+impl CheckMutation {
+    /// Records a check: 自查 by the county office or the answering unit, 核查 by the city office, 抽查 by the regional
+    /// office. A second look within the same period replaces the first; the audit keeps both.
+    async fn record_check(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What was found.")] input: RecordCheckInput,
+    ) -> async_graphql::Result<AssignmentPayload> {
+        let request = ctx.data::<Request>()?;
+        let found = acts::Found {
+            kind: input.kind.into(),
+            checked_on: input.checked_on.map(|day| day.0),
+            result: input.result.into(),
+            findings: input.findings,
+        };
+        AssignmentPayload::of(acts::record(&request.desk(), beside(&input.assignment_id), &found).await, request)
     }
 }

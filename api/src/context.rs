@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use ledger::audit::By;
+use ledger::policy::Principal;
+use ledger::work::Desk;
 use planner::Reader;
 use sea_orm::DatabaseConnection;
 
+use crate::gate::{Admitted, Gate};
 use crate::limits::Limits;
 use crate::request::Language;
 
@@ -44,6 +48,10 @@ pub struct Policy {
     pub introspection: bool,
     /// The only documents that are run, where there are such.
     pub trusted_documents: Option<Vec<String>>,
+    /// Whether whoever asks without a token is the local administrator until somebody has an account.
+    pub open: bool,
+    /// Whether the accounts of a demo are signed in to by one click: only where nobody from elsewhere can ask.
+    pub demo_sign_in: bool,
     /// The hosts that requests may be for; any without.
     pub hosts: Option<Vec<String>>,
     /// The origins of pages elsewhere that may ask.
@@ -58,6 +66,8 @@ pub(crate) struct Caller {
     pub(crate) language: Language,
     pub(crate) request_id: String,
     pub(crate) address: Option<IpAddr>,
+    /// Nobody, until the gate has said who.
+    pub(crate) admitted: Admitted,
 }
 
 impl Caller {
@@ -76,6 +86,12 @@ pub(crate) struct Request {
     pub(crate) clock: Clock,
     pub(crate) reader: Arc<Reader>,
     pub(crate) language: Language,
+    /// Who asks, and from where.
+    pub(crate) by: By,
+    pub(crate) admitted: Admitted,
+    pub(crate) gate: Arc<Gate>,
+    /// Whether the accounts of a demo are signed in to by one click.
+    pub(crate) demo_sign_in: bool,
     /// Nothing is read: the document is only validated.
     pub(crate) rehearses: bool,
 }
@@ -84,6 +100,16 @@ impl Request {
     /// The same request at the present time, for what goes on for long.
     pub(crate) fn renewed(&self) -> Self {
         Self { now: (self.clock)(), ..self.clone() }
+    }
+
+    /// Who asks.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.by.principal
+    }
+
+    /// Where acts are done.
+    pub(crate) fn desk(&self) -> Desk<'_> {
+        Desk { db: &self.db, by: &self.by, now: self.now, zone: self.zone }
     }
 
     /// The local day of the request.

@@ -10,6 +10,7 @@ use async_graphql::{Error, Request as Execution, Response, Variables};
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
+use ledger::audit::By;
 use planner::{Finishers, Reader, Selection};
 use tracing::Instrument;
 
@@ -17,6 +18,7 @@ use crate::change::Feed;
 use crate::context::{Caller, Door, Policy, Request};
 use crate::document::{Document, Known, Operation};
 use crate::error::{Code, Refused, finish};
+use crate::gate::{self, Gate};
 use crate::limits::Limits;
 use crate::persisted::Persisted;
 use crate::query;
@@ -36,6 +38,8 @@ pub(crate) struct Engine {
     door: Door,
     feed: Feed,
     reader: Arc<Reader>,
+    gate: Arc<Gate>,
+    demo_sign_in: bool,
 }
 
 /// An answer.
@@ -64,7 +68,7 @@ struct Ready {
 }
 
 impl Engine {
-    pub(crate) fn new(door: Door, policy: &Policy) -> Self {
+    pub(crate) fn new(door: Door, gate: Arc<Gate>, policy: &Policy) -> Self {
         let mut finishers = Finishers::new();
         finishers.insert("nextOccurrences", Box::new(next_occurrences(door.clock.clone(), door.occurrences.clone())));
         let reader = Reader::new(door.db.clone(), finishers, door.readers, door.sent);
@@ -78,6 +82,8 @@ impl Engine {
             door,
             feed: Feed::default(),
             reader: Arc::new(reader),
+            gate,
+            demo_sign_in: policy.demo_sign_in,
         }
     }
 
@@ -87,7 +93,7 @@ impl Engine {
 
     /// Answers a query or a mutation.
     pub(crate) async fn answer(&self, asked: Asked, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
-        let ready = self.prepare(asked)?;
+        let ready = self.prepare(asked, caller)?;
         if manner == Manner::Safe && ready.changes() {
             return Err(Refused::new(
                 Code::MethodNotAllowed,
@@ -113,7 +119,7 @@ impl Engine {
         manner: Manner,
         caller: Caller,
     ) -> Result<BoxStream<'static, Result<Answer, Refused>>, Refused> {
-        let ready = self.prepare(asked.clone())?;
+        let ready = self.prepare(asked.clone(), &caller)?;
         let subscribes =
             ready.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Subscription);
         if !subscribes {
@@ -127,12 +133,13 @@ impl Engine {
         Ok(events.map(move |response| Ok(Answer::Response(worded(response, &caller)))).boxed())
     }
 
-    /// Finds the document, within the limits, and completes the variables.
-    fn prepare(&self, mut asked: Asked) -> Result<Ready, Refused> {
+    /// Finds the document, within the limits and the caller's rights, and completes the variables.
+    fn prepare(&self, mut asked: Asked, caller: &Caller) -> Result<Ready, Refused> {
         self.persisted.resolve(&mut asked)?;
         let known = self.known.get(&asked);
         let is_known = known.is_some();
         let document = if let Some(document) = known { document } else { Arc::new(self.read(&asked)?) };
+        gate::check(&caller.admitted.principal, document.operation.as_ref())?;
         if let Some(operation) = &document.operation {
             operation.complete(&mut asked.variables);
             operation.check(&asked.variables, &self.types)?;
@@ -192,6 +199,14 @@ impl Engine {
             clock: self.door.clock.clone(),
             reader: self.reader.clone(),
             language: caller.language,
+            by: By {
+                principal: caller.admitted.principal.clone(),
+                address: caller.address.map(|address| address.to_string()),
+                request_id: Some(caller.request_id.clone()),
+            },
+            admitted: caller.admitted.clone(),
+            gate: self.gate.clone(),
+            demo_sign_in: self.demo_sign_in,
             rehearses,
         }
     }

@@ -22,7 +22,9 @@ pub(crate) enum Code {
     UnsupportedMediaType,
     /// The body is too large.
     PayloadTooLarge,
-    /// The host, or the origin, is not served.
+    /// Nobody in particular asks: a token is missing, unknown or over.
+    Unauthenticated,
+    /// The host, or the origin, is not served; or somebody else may do this.
     Forbidden,
     /// The caller asks too often.
     TooManyRequests,
@@ -61,6 +63,7 @@ impl Code {
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::TooManyRequests => "TOO_MANY_REQUESTS",
             Self::Timeout => "TIMEOUT",
@@ -85,6 +88,7 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::DocumentNotTrusted => StatusCode::FORBIDDEN,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,

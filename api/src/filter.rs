@@ -56,6 +56,7 @@ pub(crate) struct DateTimeFilter {
 /// Demands on something that is referred to.
 #[derive(InputObject)]
 #[graphql(
+    concrete(name = "AccountRelationFilter", params(crate::account::AccountFilter)),
     concrete(name = "AssignmentRelationFilter", params(crate::assignment::AssignmentFilter)),
     concrete(name = "InspectionRoundRelationFilter", params(crate::round::InspectionRoundFilter)),
     concrete(name = "MeasureRelationFilter", params(crate::measure::MeasureFilter)),
@@ -146,9 +147,10 @@ impl<T: InputType + Filter> RelationFilter<T> {
     pub(crate) fn condition(&self, column: &'static str, noun: &'static Table) -> Condition {
         let keys = |ids: &[ID]| -> Vec<Value> { ids.iter().filter_map(|id| noun.key(id)).collect() };
         let mut all = Vec::new();
-        all.extend(self.eq.as_ref().map(|id| Condition::In(column, keys(std::slice::from_ref(id)))));
-        all.extend(self.one_of.as_ref().map(|ids| Condition::In(column, keys(ids))));
-        all.extend(self.is_null.map(|absent| Condition::Null(column, absent)));
+        let refers = |ids: &[ID]| Condition::Refers(noun.source, column, keys(ids));
+        all.extend(self.eq.as_ref().map(|id| refers(std::slice::from_ref(id))));
+        all.extend(self.one_of.as_ref().map(|ids| refers(ids)));
+        all.extend(self.is_null.map(|absent| Condition::Lacks(noun.source, column, absent)));
         all.extend(self.is.as_ref().map(|other| related(noun.source, "id", column, other.condition())));
         Condition::All(all)
     }

@@ -1,6 +1,6 @@
 //! What lists of several nouns can be grouped by, and what is reckoned over them; what only one has stands with it.
 
-use planner::{Dimension, Figure, FigureKind};
+use planner::{Dimension, Figure, FigureKind, Named};
 
 pub(crate) const STATUS: Dimension = Dimension::plain("STATUS", "The workflow state.", "{t}.status");
 
@@ -13,14 +13,18 @@ pub(crate) const REGION: Dimension = Dimension {
     name: "REGION",
     description: "The region.",
     key: "{t}.region_id",
-    of: Some(("region", "SELECT name FROM region WHERE id = {}")),
+    of: Some(Named { prefix: "region", table: "region", name: "SELECT name FROM region WHERE id = {}" }),
 };
 
 pub(crate) const ROUND: Dimension = Dimension {
     name: "ROUND",
     description: "The inspection round (督察轮次).",
     key: "{t}.round_id",
-    of: Some(("round", "SELECT name FROM inspection_round WHERE id = {}")),
+    of: Some(Named {
+        prefix: "round",
+        table: "inspection_round",
+        name: "SELECT name FROM inspection_round WHERE id = {}",
+    }),
 };
 
 pub(crate) const DUE: Figure =

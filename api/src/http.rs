@@ -7,10 +7,12 @@ use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
+use ledger::policy::Principal;
 
 use crate::context::{Caller, Door, Policy};
 use crate::engine::{Engine, Manner};
 use crate::error::{Code, Refused};
+use crate::gate::{self, Admitted, Gate};
 use crate::graphiql;
 use crate::rate::Rate;
 use crate::request::{self, Asked, Language};
@@ -24,6 +26,7 @@ pub type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send +
 /// What the handlers share.
 pub(crate) struct Served {
     pub(crate) engine: Arc<Engine>,
+    pub(crate) gate: Arc<Gate>,
     policy: Policy,
     rate: Rate,
     sdl: String,
@@ -32,8 +35,10 @@ pub(crate) struct Served {
 
 /// Adds the routes to an actix application.
 pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
+    let gate = Arc::new(Gate::new(door.db.clone(), door.clock.clone(), door.zone, policy.open));
     let served = web::Data::new(Served {
-        engine: Arc::new(Engine::new(door, &policy)),
+        engine: Arc::new(Engine::new(door, gate.clone(), &policy)),
+        gate,
         rate: Rate::per_minute(policy.limits.requests_per_minute),
         policy,
         sdl: sdl(),
@@ -75,10 +80,10 @@ async fn schema_document(served: web::Data<Served>) -> HttpResponse {
 }
 
 async fn graphql(request: HttpRequest, payload: web::Payload, served: web::Data<Served>) -> HttpResponse {
-    let caller = served.caller(&request);
+    let mut caller = served.caller(&request);
     let accepted = Media::accepted(request.headers());
     let answered = if let Some(media) = accepted {
-        answer(&request, payload, &served, &caller, media).await
+        answer(&request, payload, &served, &mut caller, media).await
     } else {
         Err(Refused::new(
             Code::NotAcceptable,
@@ -97,10 +102,12 @@ async fn answer(
     request: &HttpRequest,
     payload: web::Payload,
     served: &Served,
-    caller: &Caller,
+    caller: &mut Caller,
     media: Media,
 ) -> Result<HttpResponse, Refused> {
     served.admit(request, caller)?;
+    caller.admitted = served.gate.admit(gate::authorization(request.headers())).await?;
+    served.admit_account(caller)?;
     let engine = &served.engine;
     let (asked, manner) = match *request.method() {
         Method::POST => {
@@ -149,6 +156,7 @@ impl Served {
             language: Language::preferred(request),
             request_id: request::id(request.headers()),
             address: request::address(request, &self.policy.proxies),
+            admitted: Admitted { principal: Principal::nobody(), session: None },
         }
     }
 
@@ -160,7 +168,13 @@ impl Served {
 
     /// Refuses those who ask too often on a connection that they have.
     pub(crate) fn admit_again(&self, caller: &Caller) -> Result<(), Refused> {
-        self.rate.check(caller.address)
+        self.rate.check(caller.address)?;
+        self.admit_account(caller)
+    }
+
+    /// Refuses an account that asks too often, from wherever.
+    pub(crate) fn admit_account(&self, caller: &Caller) -> Result<(), Refused> {
+        self.rate.check_account(caller.admitted.principal.account)
     }
 
     /// Refuses pages from elsewhere: browsers let any page open a connection, and send no preflight.

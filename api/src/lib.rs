@@ -1,16 +1,22 @@
 //! One door of the house: GraphQL over HTTP. `http` speaks the protocol, `schema` puts the nouns together, every noun has
 //! one file with its type, its filter, its order and what is done to it.
 
+mod account;
 mod assignment;
+mod audit;
 mod change;
 mod check;
+mod close_out;
 mod context;
 mod deadline;
 mod document;
 mod engine;
 mod error;
 mod events;
+mod evidence;
+mod extension;
 mod filter;
+mod gate;
 mod graphiql;
 mod group;
 mod http;
@@ -18,6 +24,7 @@ mod limits;
 mod mail;
 mod measure;
 mod order;
+mod payload;
 mod persisted;
 mod problem;
 mod progress_report;
@@ -32,6 +39,7 @@ mod scalar;
 mod schedule;
 mod schema;
 mod statistics;
+mod supervision;
 mod types;
 mod unit;
 mod websocket;

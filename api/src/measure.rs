@@ -2,10 +2,12 @@
 
 use crate::scalar::{Date, Moment};
 use async_graphql::ID;
-use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
+use planner::{Condition, Connection, Dimension, Figure, Kind, Link, Named, SortKey, SortType, Sql, noun};
 
 use crate::assignment::{Assignment, AssignmentFilter, Status};
+use crate::audit::AuditEntry;
 use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
+use crate::extension::DeadlineChange;
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, TextFilter, filter};
 use crate::group;
 use crate::order::order;
@@ -13,6 +15,7 @@ use crate::problem::{Problem, ProblemFilter};
 use crate::region::Region;
 use crate::responsible_party::ResponsibleParty;
 use crate::round::{InspectionRound, InspectionRoundFilter};
+use crate::supervision::{Comment, SupervisionAction};
 use crate::unit::{Unit, UnitFilter};
 
 const POSITION: SortKey = SortKey::column("{t}.position", "position", SortType::Integer);
@@ -39,13 +42,13 @@ const GROUPS: &[Dimension] = &[
         name: "LEAD_UNIT",
         description: "The lead unit (牵头单位).",
         key: "{t}.lead_unit_id",
-        of: Some(("unit", "SELECT name FROM unit WHERE id = {}")),
+        of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
     },
     Dimension {
         name: "PROBLEM",
         description: "The problem that they mend; its label is the title.",
         key: "{t}.problem_id",
-        of: Some(("problem", "SELECT title FROM problem WHERE id = {}")),
+        of: Some(Named { prefix: "problem", table: "problem", name: "SELECT title FROM problem WHERE id = {}" }),
     },
 ];
 
@@ -101,6 +104,14 @@ noun! {
     responsibleUnits(pages Unit): Connection<Unit> = Link::Among(RESPONSIBLE_UNITS);
     /// Who answers what for it.
     assignments(pages Assignment): Connection<Assignment> = Link::Part("measure_id");
+    /// Requests for a later deadline, the oldest first; the first one's `oldDueOn` is the deadline as it was ordered.
+    deadlineChanges(pages DeadlineChange): Connection<DeadlineChange> = Link::Part("measure_id");
+    /// Supervision of it, the newest first.
+    supervisionActions(pages SupervisionAction): Connection<SupervisionAction> = Link::Part("measure_id");
+    /// What leaders and offices say of it, the oldest first.
+    comments(pages Comment): Connection<Comment> = Link::Part("measure_id");
+    /// What was done to it and its assignments, the newest first.
+    audit(pages AuditEntry): Connection<AuditEntry> = Link::Column("measure_id");
     /// Grows with every change.
     version: i32 = Kind::Column("version");
     /// When it entered the ledger.

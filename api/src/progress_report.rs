@@ -1,8 +1,9 @@
 //! Progress reports (整改进展): append-only.
 
 use async_graphql::ID;
-use planner::{Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
+use planner::{Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, noun};
 
+use crate::account::Account;
 use crate::assignment::{Assignment, AssignmentFilter};
 use crate::filter::{DateTimeFilter, RelationFilter, TextFilter, filter};
 use crate::order::order;
@@ -16,7 +17,11 @@ const GROUPS: &[Dimension] = &[
         name: "ASSIGNMENT",
         description: "What they are on.",
         key: "{t}.assignment_id",
-        of: Some(("assignment", "SELECT name FROM unit WHERE id = (SELECT unit_id FROM assignment WHERE id = {})")),
+        of: Some(Named {
+            prefix: "assignment",
+            table: "assignment",
+            name: "SELECT name FROM unit WHERE id = (SELECT unit_id FROM assignment WHERE id = {})",
+        }),
     },
 ];
 
@@ -47,7 +52,7 @@ noun! {
     stated: Option<String> = Kind::Column("stated");
     /// What was counted.
     quantities: Vec<Quantity> = Kind::List(<Quantity as Noun>::table, Link::Column("progress_report_id"));
-    /// Who wrote it; null for an imported one.
+    /// Who wrote it; null for an imported one, and where the account may not be seen.
     author: Option<Account> = Kind::One(<Account as Noun>::table, "author_id");
     /// When it was submitted.
     submittedAt: Moment = Kind::Column("submitted_at");
@@ -69,15 +74,6 @@ noun! {
     target: Option<f64> = Kind::Column("target");
     /// The unit of measure: 万亩.
     unit: Option<String> = Kind::Column("unit");
-}
-
-noun! {
-    /// A user of the system (填报人).
-    pub(crate) Account from "account" as "account" { order: &[], total: None }
-    /// The global id.
-    id: ID = Kind::Id;
-    /// The name shown to colleagues.
-    name: String = Kind::Column("name");
 }
 
 order! { ProgressReportOrder by ProgressReportOrderField {

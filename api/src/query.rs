@@ -13,18 +13,24 @@ use planner::{
     Statement, Table, argument, field, object, page_arguments, register_page_arguments,
 };
 
+use crate::account::{Account, Session};
 use crate::assignment::Assignment;
+use crate::audit::AuditEntry;
 use crate::check::Check;
+use crate::close_out::{CloseOut, Objection};
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
+use crate::evidence::Evidence;
+use crate::extension::DeadlineChange;
 use crate::mail::Mail;
 use crate::measure::Measure;
 use crate::problem::Problem;
-use crate::progress_report::{Account, ProgressReport};
+use crate::progress_report::ProgressReport;
 use crate::region::Region;
 use crate::responsible_party::ResponsibleParty;
 use crate::round::InspectionRound;
 use crate::schedule::{JobRun, Schedule};
+use crate::supervision::{Comment, SupervisionAction};
 use crate::unit::Unit;
 
 /// The planned part of the query root.
@@ -50,6 +56,8 @@ enum Read {
     One(fn() -> &'static Table),
     /// The region of a global id or a code.
     Region,
+    /// The account that asks.
+    Viewer,
     /// The row of any noun's global id.
     Node,
     /// The rows of global ids of any nouns.
@@ -103,6 +111,11 @@ fn fields() -> Vec<Field> {
         one::<Assignment>("assignment", "The assignment of a global id; null when there is none."),
         many::<ProgressReport>("progressReports", "Progress reports, the newest first."),
         many::<Check>("checks", "Checks that were made, by the end of their period."),
+        many::<CloseOut>("closeOuts", "Close-out cycles, the newest first."),
+        many::<Evidence>("evidence", "Evidence, the newest first."),
+        many::<DeadlineChange>("deadlineChanges", "Requests for a later deadline, the oldest first."),
+        many::<SupervisionAction>("supervisionActions", "Supervision, the newest first."),
+        many::<AuditEntry>("auditEntries", "What was done, the newest first."),
         Field {
             name: "schedules",
             description: "When each job is due, by name.",
@@ -111,6 +124,19 @@ fn fields() -> Vec<Field> {
             read: Read::All(crate::schedule::table),
         },
         many::<Mail>("mails", "The outbox, the oldest first."),
+        Field {
+            name: "viewer",
+            description: "The account that asks; null for the local administrator of an open installation.",
+            register: <Option<Account> as FieldType>::register,
+            arguments: |_| Vec::new(),
+            read: Read::Viewer,
+        },
+        many::<Account>("accounts", "Accounts, by name."),
+        one::<Account>("account", "The account of a global id; null when there is none."),
+        many::<Session>(
+            "sessions",
+            "Sessions and tokens, the newest first: one's own, and for administrators everybody's.",
+        ),
         Field {
             name: "node",
             description: "The object of a global id, of whatever type; null when there is none.",
@@ -135,7 +161,7 @@ fn fields() -> Vec<Field> {
 }
 
 /// Every noun that has a global id.
-const NODES: [fn() -> &'static Table; 13] = [
+const NODES: [fn() -> &'static Table; 21] = [
     <Region as Noun>::table,
     <Unit as Noun>::table,
     <InspectionRound as Noun>::table,
@@ -146,6 +172,14 @@ const NODES: [fn() -> &'static Table; 13] = [
     <ProgressReport as Noun>::table,
     <Check as Noun>::table,
     <Account as Noun>::table,
+    <Session as Noun>::table,
+    <CloseOut as Noun>::table,
+    <Objection as Noun>::table,
+    <Evidence as Noun>::table,
+    <DeadlineChange as Noun>::table,
+    <SupervisionAction as Noun>::table,
+    <Comment as Noun>::table,
+    <AuditEntry as Noun>::table,
     <Mail as Noun>::table,
     <Schedule as Noun>::table,
     <JobRun as Noun>::table,
@@ -196,8 +230,6 @@ impl OutputType for Reads {
 
     fn create_type_info(registry: &mut Registry) -> String {
         object::<Self>(registry, "Where reading begins.", None, |registry| {
-            // The accounts that reports name are reached through them only.
-            <Account as FieldType>::register(registry);
             fields()
                 .iter()
                 .map(|root| {
@@ -281,6 +313,10 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
         Read::Many(table, arguments) => Some(Root::Many(table(), *arguments)),
         Read::All(table) => Some(Root::List(table())),
         Read::One(table) => id("id").and_then(|id| table().key(&id)).map(|key| Root::One(table(), "id", key)),
+        Read::Viewer => {
+            let own = request.principal().account;
+            own.map(|account| Root::One(<Account as Noun>::table(), "id", account.into()))
+        }
         Read::Node => id("id").and_then(|id| of_id(&id)).map(|(table, key)| Root::One(table, "id", key)),
         Read::Nodes => {
             let ids = match root.argument("ids") {
@@ -320,7 +356,7 @@ fn of_id(id: &str) -> Option<(&'static Table, sea_orm::Value)> {
 
 fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Error> {
     let facts = ledger::pace::facts(request.today());
-    planner::plan(request.reader.backend(), root, selection, &facts)
+    planner::plan(request.reader.backend(), root, selection, &facts, request.principal())
         .map_err(|refusal| coded(Code::BadUserInput, refusal.0))
 }
 

@@ -1,7 +1,7 @@
 //! Regions (行政区).
 
 use async_graphql::{Enum, ID};
-use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, noun};
+use planner::{Connection, Dimension, Kind, Link, Named, SortKey, SortType, noun};
 
 use crate::filter::{RelationFilter, TextFilter, filter};
 use crate::order::order;
@@ -33,7 +33,7 @@ const GROUPS: &[Dimension] = &[
         name: "PARENT",
         description: "The division directly above.",
         key: "{t}.parent_id",
-        of: Some(("region", "SELECT name FROM region WHERE id = {}")),
+        of: Some(Named { prefix: "region", table: "region", name: "SELECT name FROM region WHERE id = {}" }),
     },
 ];
 

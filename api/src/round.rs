@@ -81,7 +81,7 @@ noun! {
 
 noun! {
     /// How many problems bear a rating.
-    pub(crate) ProgressCount from "(SELECT rated_progress AS progress, count(*) AS count FROM problem WHERE round_id = {owner}.id GROUP BY rated_progress)" {
+    pub(crate) ProgressCount from "(SELECT rated_progress AS progress, count(*) AS count FROM problem x WHERE x.round_id = {owner}.id AND {sees:problem:x} GROUP BY rated_progress)" {
         order: &[
             SortKey::column("{t}.count", "count", SortType::Integer).reversed(),
             SortKey::expression("coalesce({t}.progress, '')", SortType::Text)
@@ -96,7 +96,7 @@ noun! {
 
 noun! {
     /// How many measures are due in a year.
-    pub(crate) DeadlineYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM measure WHERE round_id = {owner}.id GROUP BY 1)" {
+    pub(crate) DeadlineYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM measure x WHERE x.round_id = {owner}.id AND {sees:measure:x} GROUP BY 1)" {
         order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }
@@ -108,7 +108,7 @@ noun! {
 
 noun! {
     /// How many problems are due in a year.
-    pub(crate) ProblemYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM problem WHERE round_id = {owner}.id GROUP BY 1)" {
+    pub(crate) ProblemYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM problem x WHERE x.round_id = {owner}.id AND {sees:problem:x} GROUP BY 1)" {
         order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }

@@ -2,18 +2,30 @@
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
+use crate::account::{AccountMutation, AccountQuery};
 use crate::assignment::AssignmentMutation;
 use crate::change::LedgerSubscription;
+use crate::check::CheckMutation;
+use crate::close_out::{CloseOutMutation, PublicNoticeQuery};
+use crate::extension::ExtensionMutation;
 use crate::query::Reads;
 use crate::statistics::StatisticsQuery;
+use crate::supervision::SupervisionMutation;
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]
-pub(crate) struct Query(Reads, StatisticsQuery);
+pub(crate) struct Query(Reads, StatisticsQuery, AccountQuery, PublicNoticeQuery);
 
 /// Where writing begins.
 #[derive(MergedObject, Default)]
-pub(crate) struct Mutation(AssignmentMutation);
+pub(crate) struct Mutation(
+    AssignmentMutation,
+    CheckMutation,
+    CloseOutMutation,
+    ExtensionMutation,
+    SupervisionMutation,
+    AccountMutation,
+);
 
 /// Where watching begins.
 #[derive(MergedSubscription, Default)]

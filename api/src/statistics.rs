@@ -166,7 +166,9 @@ impl StatisticsQuery {
             _ => 0,
         });
         let question = Question { within, as_of, by: by.into(), counted: count.into() };
-        let answer = ledger::statistics::answer(&request.db, &question).await.map_err(|failure| masked(&failure))?;
+        let answer = ledger::statistics::answer(&request.db, &question, request.principal())
+            .await
+            .map_err(|failure| masked(&failure))?;
         Ok(Statistics {
             as_of: Date(as_of),
             total: (&answer.total).into(),

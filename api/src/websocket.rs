@@ -16,6 +16,7 @@ use tokio::time::{Instant, interval_at, sleep_until};
 use crate::context::Caller;
 use crate::engine::{Answer, Manner};
 use crate::error::{Code, Refused};
+use crate::gate;
 use crate::http::Served;
 use crate::request::Asked;
 use crate::response::{Media, body, errors, refusal, refuse};
@@ -41,11 +42,17 @@ impl Closed {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Said {
-    ConnectionInit,
+    ConnectionInit { payload: Option<Value> },
     Ping,
     Pong,
     Subscribe { id: String, payload: Value },
     Complete { id: String },
+}
+
+/// The `authorization` in the payload of the introduction, however it is capitalised.
+fn authorization(payload: &Value) -> Option<String> {
+    let (_, words) = payload.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
+    words.as_str().map(str::to_owned)
 }
 
 /// What an operation gives: an answer, or (none) its end.
@@ -69,6 +76,7 @@ pub(crate) async fn connect(
     let mut connection = Connection {
         served,
         caller,
+        authorization: gate::authorization(request.headers()).map(str::to_owned),
         session,
         is_acknowledged: false,
         running: HashMap::new(),
@@ -93,6 +101,8 @@ pub(crate) async fn connect(
 struct Connection {
     served: web::Data<Served>,
     caller: Caller,
+    /// What the handshake said; browsers cannot.
+    authorization: Option<String>,
     session: Session,
     is_acknowledged: bool,
     running: HashMap<String, AbortHandle>,
@@ -143,10 +153,13 @@ impl Connection {
         let said: Said =
             serde_json::from_str(text).map_err(|error| Closed::malformed(&format!("Invalid message: {error}")))?;
         match said {
-            Said::ConnectionInit if self.is_acknowledged => {
+            Said::ConnectionInit { .. } if self.is_acknowledged => {
                 Err(Closed(4429, "Too many initialisation requests".to_owned()))
             }
-            Said::ConnectionInit => {
+            Said::ConnectionInit { payload } => {
+                let words = payload.as_ref().and_then(authorization);
+                let admitted = self.served.gate.admit(words.as_deref().or(self.authorization.as_deref())).await;
+                self.caller.admitted = admitted.map_err(|_| Closed(4403, "Forbidden".to_owned()))?;
                 self.is_acknowledged = true;
                 self.say(&json!({ "type": "connection_ack" }).to_string()).await
             }

@@ -13,10 +13,63 @@ pub struct Model {
     pub unit_id: Option<i64>,
     /// The name shown to colleagues; personal data.
     pub name: String,
-    /// The sign-in address; personal data.
+    /// The sign-in address, in lower case; personal data.
     pub email: String,
     /// When the account was made.
     pub created_at: DateTimeUtc,
+    /// What the user may see and do.
+    pub role: Role,
+    /// The region that the role is about: the unit's, unless another was given.
+    pub region_id: Option<i64>,
+    /// The phone number; personal data.
+    pub phone: Option<String>,
+    /// The hash of the password, with its salt and cost; none for who signs in otherwise.
+    pub password_hash: Option<String>,
+    /// Made by the demo: has no password and is signed in to by one click, on this machine only.
+    pub is_demo: bool,
+    /// Whether nobody signs in to it any more.
+    pub is_disabled: bool,
+    /// The last local day on which it may be used; for inspectors.
+    pub valid_until: Option<Date>,
+    /// Wrong passwords since the last right one.
+    pub failures: i32,
+    /// Until when no password is taken, after too many wrong ones.
+    pub locked_until: Option<DateTimeUtc>,
+    /// When it was last signed in to.
+    pub signed_in_at: Option<DateTimeUtc>,
+}
+
+/// What a user may see and do; `ledger::policy` says what each means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+pub enum Role {
+    /// 区整改办
+    #[sea_orm(string_value = "REGIONAL_OFFICE")]
+    RegionalOffice,
+    /// 市整改办
+    #[sea_orm(string_value = "CITY_OFFICE")]
+    CityOffice,
+    /// 县整改办
+    #[sea_orm(string_value = "COUNTY_OFFICE")]
+    CountyOffice,
+    /// 牵头单位
+    #[sea_orm(string_value = "LEAD_UNIT")]
+    LeadUnit,
+    /// 责任单位
+    #[sea_orm(string_value = "RESPONSIBLE_UNIT")]
+    ResponsibleUnit,
+    /// 督导单位
+    #[sea_orm(string_value = "SUPERVISING_UNIT")]
+    SupervisingUnit,
+    /// 领导
+    #[sea_orm(string_value = "LEADER")]
+    Leader,
+    /// 督察组
+    #[sea_orm(string_value = "INSPECTOR")]
+    Inspector,
+    /// 系统管理员
+    #[sea_orm(string_value = "ADMINISTRATOR")]
+    Administrator,
 }
 
 /// Tables are joined where they are read; no relation is declared here.

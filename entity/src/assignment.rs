@@ -35,6 +35,12 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When it last changed.
     pub updated_at: DateTimeUtc,
+    /// 签收: when the answering body took it on.
+    pub accepted_at: Option<DateTimeUtc>,
+    /// 退回: when it said that it is not the one to answer.
+    pub declined_at: Option<DateTimeUtc>,
+    /// Why it said so.
+    pub decline_reason: Option<String>,
 }
 
 /// The workflow of an assignment, and its roll-up on measures and problems.

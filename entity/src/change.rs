@@ -31,6 +31,75 @@ pub enum ChangeKind {
     /// Progress was reported on the assignment
     #[sea_orm(string_value = "PROGRESS_REPORTED")]
     ProgressReported,
+    /// 责任分解: it was assigned
+    #[sea_orm(string_value = "ASSIGNED")]
+    Assigned,
+    /// 签收: the body took it on
+    #[sea_orm(string_value = "ACCEPTED")]
+    Accepted,
+    /// 退回: the body said that it is not the one to answer
+    #[sea_orm(string_value = "DECLINED")]
+    Declined,
+    /// 不涉及 was proposed
+    #[sea_orm(string_value = "NOT_APPLICABLE_PROPOSED")]
+    NotApplicableProposed,
+    /// 不涉及 was confirmed
+    #[sea_orm(string_value = "NOT_APPLICABLE_CONFIRMED")]
+    NotApplicableConfirmed,
+    /// 不涉及 was not accepted
+    #[sea_orm(string_value = "NOT_APPLICABLE_REJECTED")]
+    NotApplicableRejected,
+    /// 提请销号
+    #[sea_orm(string_value = "CLOSE_OUT_APPLIED")]
+    CloseOutApplied,
+    /// 核查通过
+    #[sea_orm(string_value = "VERIFIED")]
+    Verified,
+    /// 退回整改
+    #[sea_orm(string_value = "RETURNED")]
+    Returned,
+    /// 公示
+    #[sea_orm(string_value = "PUBLICISED")]
+    Publicised,
+    /// An objection was raised
+    #[sea_orm(string_value = "OBJECTED")]
+    Objected,
+    /// An objection was decided
+    #[sea_orm(string_value = "OBJECTION_DECIDED")]
+    ObjectionDecided,
+    /// 销号
+    #[sea_orm(string_value = "CLOSED")]
+    Closed,
+    /// 反弹
+    #[sea_orm(string_value = "REOPENED")]
+    Reopened,
+    /// 自查、核查、抽查
+    #[sea_orm(string_value = "CHECKED")]
+    Checked,
+    /// Evidence was uploaded
+    #[sea_orm(string_value = "EVIDENCE_ADDED")]
+    EvidenceAdded,
+    /// An extension was asked for
+    #[sea_orm(string_value = "EXTENSION_REQUESTED")]
+    ExtensionRequested,
+    /// An extension was supported, approved or refused
+    #[sea_orm(string_value = "EXTENSION_DECIDED")]
+    ExtensionDecided,
+    /// 催办、督办、挂牌、约谈
+    #[sea_orm(string_value = "SUPERVISED")]
+    Supervised,
+    /// Supervision was lifted
+    #[sea_orm(string_value = "SUPERVISION_LIFTED")]
+    SupervisionLifted,
+    /// 批示、意见
+    #[sea_orm(string_value = "COMMENTED")]
+    Commented,
+    /// A close-out notice was made public
+    #[sea_orm(string_value = "DISCLOSED")]
+    Disclosed,
+    /// The ledger itself was written or corrected
+    #[sea_orm(string_value = "EDITED")]
+    Edited,
 }
 
 /// Tables are joined where they are read; no relation is declared here.

@@ -468,6 +468,9 @@ impl Maker<'_> {
             version: Set(1),
             created_at: Set(self.now),
             updated_at: Set(self.now),
+            accepted_at: Set(None),
+            declined_at: Set(None),
+            decline_reason: Set(None),
         });
         (status, completed_on, reported_on)
     }

@@ -1,5 +1,7 @@
 //! The one error of the ledger: what the caller got wrong, or what failed below. Only `Invalid` and `NotFound` are for the
-//! caller's eyes; the rest is logged and masked at the doors.
+//! caller's eyes, as `Refused` is; the rest is logged and masked at the doors.
+
+use crate::fault::Fault;
 
 /// Why an act or a question was not carried out; nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +12,9 @@ pub enum Error {
     /// There is no such row, or it may not be seen.
     #[error("{0}")]
     NotFound(String),
+    /// What the caller asked for is refused, with everything to mend.
+    #[error("{}", said(.0))]
+    Refused(Vec<Fault>),
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] sea_orm::DbErr),
@@ -21,6 +26,16 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+fn said(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| fault.message.zh.as_str()).collect::<Vec<_>>().join("；")
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(vec![fault])
+    }
 }
 
 /// The result of whatever the ledger does.

@@ -2,6 +2,8 @@
 //! acts load, apply a rule, write and roll up in one transaction (`progress`, `workbook`); reminders say who has to be told
 //! what (`reminder`) and write the outbox. Knows no HTTP, no cron, no SMTP; `now` is always an argument.
 
+pub mod account;
+pub mod audit;
 pub mod calendar;
 pub mod change;
 pub mod concern;
@@ -9,14 +11,17 @@ pub mod database;
 pub mod deadline;
 pub mod demo;
 mod error;
+pub mod fault;
+pub mod holiday;
 pub mod outbox;
 pub mod pace;
-pub mod progress;
+pub mod policy;
 pub mod region;
 pub mod reminder;
 pub mod roll_up;
 pub mod statistics;
 pub mod unit;
+pub mod work;
 pub mod workbook;
 pub mod workflow;
 

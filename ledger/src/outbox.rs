@@ -74,6 +74,60 @@ pub async fn enqueue<C: ConnectionTrait>(
     Ok(queued)
 }
 
+/// A mail about one event, sent at once.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// What makes it single.
+    pub cause: String,
+    /// The kind, which says how it is worded.
+    pub kind: &'static str,
+    /// The address.
+    pub recipient: String,
+    /// The unit addressed.
+    pub unit: Option<i64>,
+    /// Its subject.
+    pub subject: String,
+    /// What happened, in a sentence.
+    pub reason: String,
+    /// What it is about: measures, with the answer where it is one.
+    pub items: Vec<(i64, Option<i64>)>,
+}
+
+/// Queues a mail about an event, in the transaction of the act that caused it.
+pub async fn notify<C: ConnectionTrait>(db: &C, notice: &Notice, (day, now): (NaiveDate, DateTime<Utc>)) -> Result<()> {
+    let row = mail::ActiveModel {
+        cause: Set(notice.cause.clone()),
+        kind: Set(notice.kind.to_owned()),
+        recipient: Set(notice.recipient.clone()),
+        unit_id: Set(notice.unit),
+        local_day: Set(day),
+        subject: Set(notice.subject.clone()),
+        reason: Set(notice.reason.clone()),
+        state: Set(MailState::Queued),
+        attempts: Set(0),
+        next_attempt_at: Set(now),
+        created_at: Set(now),
+        ..Default::default()
+    };
+    let inserted = mail::Entity::insert(row).on_conflict_do_nothing_on([mail::Column::Cause]).exec(db).await?;
+    let TryInsertResult::Inserted(inserted) = inserted else { return Ok(()) };
+    let items: Vec<mail_item::ActiveModel> = notice
+        .items
+        .iter()
+        .map(|(measure, assignment)| mail_item::ActiveModel {
+            mail_id: Set(inserted.last_insert_id),
+            measure_id: Set(*measure),
+            assignment_id: Set(*assignment),
+            due_on: Set(None),
+            ..Default::default()
+        })
+        .collect();
+    if !items.is_empty() {
+        mail_item::Entity::insert_many(items).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
 /// A mail that this sender has claimed; only while the lease holds may it say what became of it.
 #[derive(Debug, Clone)]
 pub struct Claimed {

@@ -14,6 +14,8 @@ pub enum Step {
     ProposeNotApplicable,
     /// The level above confirms that.
     ConfirmNotApplicable,
+    /// The level above does not accept that.
+    RejectNotApplicable,
     /// Close-out is applied for (提请销号).
     Submit,
     /// The level above has verified it (核查通过).
@@ -43,6 +45,7 @@ pub fn next(from: Status, step: Step) -> Option<Status> {
         | (Publicised, Step::UpholdObjection) => InProgress,
         (Assigned | InProgress, Step::ProposeNotApplicable) => NotApplicableProposed,
         (NotApplicableProposed, Step::ConfirmNotApplicable) => NotApplicable,
+        (NotApplicableProposed, Step::RejectNotApplicable) => Assigned,
         (InProgress | Returned, Step::Submit) => Submitted,
         (Submitted, Step::Verify) => Verified,
         (Submitted, Step::Return) => Returned,
@@ -53,6 +56,28 @@ pub fn next(from: Status, step: Step) -> Option<Status> {
         (Closed | ClosedOngoing, Step::Reopen) => Reopened,
         _ => return None,
     })
+}
+
+/// The states from which a step is open.
+pub fn open_from(step: Step) -> Vec<Status> {
+    <Status as sea_orm::Iterable>::iter().filter(|status| next(*status, step).is_some()).collect()
+}
+
+/// What people call a state.
+pub fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Assigned => "已交办",
+        Status::InProgress => "整改中",
+        Status::NotApplicableProposed => "申请不涉及",
+        Status::NotApplicable => "不涉及",
+        Status::Submitted => "提请销号",
+        Status::Verified => "核查通过",
+        Status::Returned => "已退回",
+        Status::Publicised => "公示中",
+        Status::Closed => "已销号",
+        Status::ClosedOngoing => "已销号（长期坚持）",
+        Status::Reopened => "反弹",
+    }
 }
 
 /// Whether nothing is left to be done, and nobody is to be reminded.

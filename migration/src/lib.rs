@@ -1,10 +1,13 @@
 //! The schema's history. Each file is one frozen step that never imports live entities; `up` brings a database to the
 //! newest step, alone, whatever number of replicas start at once.
 
+mod draft;
 mod m20261121_000001_ledger;
 mod m20261122_000001_change;
 mod m20261122_000002_figure;
 mod m20261122_000003_assignment_order;
+mod m20261122_000004_people;
+mod m20261122_000005_work;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -24,6 +27,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_change::Migration),
             Box::new(m20261122_000002_figure::Migration),
             Box::new(m20261122_000003_assignment_order::Migration),
+            Box::new(m20261122_000004_people::Migration),
+            Box::new(m20261122_000005_work::Migration),
         ]
     }
 }

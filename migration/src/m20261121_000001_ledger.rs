@@ -3,9 +3,11 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, big_integer_null, boolean, date, date_null, double_null, integer, string, string_null, text,
-    text_null, timestamp_with_time_zone, timestamp_with_time_zone_null,
+    big_integer, boolean, date, date_null, double_null, integer, string, string_null, text, text_null,
+    timestamp_with_time_zone, timestamp_with_time_zone_null,
 };
+
+use crate::draft::{Draft, code, code_null};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -28,19 +30,6 @@ const STATUSES: [&str; 11] = [
 /// Where "no deadline" stands in an order by deadline: after every date.
 const NO_DEADLINE: &str = "9999-12-31";
 
-fn id() -> ColumnDef {
-    ColumnDef::new("id").big_integer().not_null().auto_increment().primary_key().to_owned()
-}
-
-/// A text column that admits only the given codes.
-fn code(name: &'static str, codes: &[&'static str]) -> ColumnDef {
-    string(name).check(Expr::col(name).is_in(codes.iter().copied())).to_owned()
-}
-
-fn code_null(name: &'static str, codes: &[&'static str]) -> ColumnDef {
-    string_null(name).check(Expr::col(name).is_null().or(Expr::col(name).is_in(codes.iter().copied()))).to_owned()
-}
-
 /// The columns of a deadline: as printed, its normal form, and what governs "overdue" (`due_by`: the date, or the end of
 /// the grace period of an immediate one).
 fn deadline(table: &mut TableCreateStatement) {
@@ -61,110 +50,6 @@ fn due_order() -> ColumnDef {
 
 fn date_literal() -> String {
     format!("'{NO_DEADLINE}'")
-}
-
-/// A table that is being described: its statement and the names that its constraints derive from.
-struct Draft {
-    name: &'static str,
-    table: TableCreateStatement,
-    indexes: Vec<IndexCreateStatement>,
-}
-
-impl Draft {
-    fn new(name: &'static str) -> Self {
-        Self { name, table: Table::create().table(name).to_owned(), indexes: Vec::new() }
-    }
-
-    fn with_id(name: &'static str) -> Self {
-        Self::new(name).col(id())
-    }
-
-    fn col(mut self, column: impl IntoColumnDef) -> Self {
-        self.table.col(column);
-        self
-    }
-
-    fn deadline(mut self) -> Self {
-        deadline(&mut self.table);
-        self
-    }
-
-    /// A foreign key; rows that make no sense without their owner go with it.
-    fn belongs_to(mut self, column: &'static str, table: &'static str) -> Self {
-        self.foreign_key(column, table, ForeignKeyAction::Cascade);
-        self.col(big_integer(column))
-    }
-
-    /// A foreign key to something that must not be deleted while it is in use.
-    fn refers_to(mut self, column: &'static str, table: &'static str) -> Self {
-        self.foreign_key(column, table, ForeignKeyAction::Restrict);
-        self.col(big_integer(column))
-    }
-
-    fn may_refer_to(mut self, column: &'static str, table: &'static str) -> Self {
-        self.foreign_key(column, table, ForeignKeyAction::Restrict);
-        self.col(big_integer_null(column))
-    }
-
-    /// The same where the row may have another owner.
-    fn may_belong_to(mut self, column: &'static str, table: &'static str) -> Self {
-        self.foreign_key(column, table, ForeignKeyAction::Cascade);
-        self.col(big_integer_null(column))
-    }
-
-    /// What every row must satisfy.
-    fn check(mut self, condition: &'static str) -> Self {
-        self.table.check(Expr::cust(condition));
-        self
-    }
-
-    fn foreign_key(&mut self, column: &'static str, table: &'static str, on_delete: ForeignKeyAction) {
-        self.table.foreign_key(
-            ForeignKey::create()
-                .name(format!("fk_{}_{column}", self.name))
-                .from(self.name, column)
-                .to(table, "id")
-                .on_delete(on_delete),
-        );
-    }
-
-    fn index(mut self, columns: &[&'static str]) -> Self {
-        let index = self.index_on(columns);
-        self.indexes.push(index);
-        self
-    }
-
-    fn unique(mut self, columns: &[&'static str]) -> Self {
-        let index = self.index_on(columns).unique().to_owned();
-        self.indexes.push(index);
-        self
-    }
-
-    fn primary_key(mut self, columns: &[&'static str]) -> Self {
-        let mut key = Index::create();
-        for column in columns {
-            key.col(*column);
-        }
-        self.table.primary_key(&mut key);
-        self
-    }
-
-    fn index_on(&self, columns: &[&'static str]) -> IndexCreateStatement {
-        let mut index = Index::create();
-        index.name(format!("ix_{}_{}", self.name, columns.join("_"))).table(self.name);
-        for column in columns {
-            index.col(*column);
-        }
-        index
-    }
-
-    async fn create(self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-        manager.create_table(self.table).await?;
-        for index in self.indexes {
-            manager.create_index(index).await?;
-        }
-        Ok(())
-    }
 }
 
 #[expect(clippy::too_many_lines, reason = "one list of tables reads better than several")]
@@ -225,7 +110,7 @@ fn drafts() -> Vec<Draft> {
             .col(text("title"))
             .col(text_null("description"))
             .col(text_null("goal"))
-            .deadline()
+            .with(deadline)
             .col(string_null("rated_progress"))
             .col(code("status", &STATUSES))
             .col(date_null("status_stated_on"))
@@ -256,7 +141,7 @@ fn drafts() -> Vec<Draft> {
             .col(string_null("number"))
             .col(integer("position"))
             .col(text("content"))
-            .deadline()
+            .with(deadline)
             .may_refer_to("lead_unit_id", "unit")
             .may_refer_to("supervising_unit_id", "unit")
             .col(code("status", &STATUSES))

@@ -29,7 +29,11 @@ pub enum Condition {
     Matches(&'static str, Value),
     /// What the function writes over the row holds, or (false) does not.
     Holds(fn(&mut Sql<'_>, &str) -> String, bool),
-    /// A row of another table whose `column` equals this row's `key` satisfies the condition.
+    /// The column refers to a row of another table that may be seen: to one of these keys.
+    Refers(&'static str, &'static str, Vec<Value>),
+    /// The column refers to no row of another table that may be seen, or (false) to one.
+    Lacks(&'static str, &'static str, bool),
+    /// A row of another table that may be seen, whose `column` equals this row's `key`, satisfies the condition.
     Exists {
         /// The other table.
         table: &'static str,
@@ -118,7 +122,7 @@ impl Condition {
     }
 
     /// Whether it demands nothing.
-    pub(crate) fn is_always(&self) -> bool {
+    pub fn is_always(&self) -> bool {
         matches!(self, Self::All(all) if all.iter().all(Self::is_always))
     }
 
@@ -133,7 +137,7 @@ impl Condition {
     }
 
     /// The condition over the row `alias`.
-    pub(crate) fn to_sql(&self, sql: &mut Sql<'_>, alias: &str) -> String {
+    pub fn to_sql(&self, sql: &mut Sql<'_>, alias: &str) -> String {
         match self {
             Self::All(all) => Self::join(all, sql, alias, " AND ", "TRUE"),
             Self::Any(any) => Self::join(any, sql, alias, " OR ", "FALSE"),
@@ -176,10 +180,25 @@ impl Condition {
                 let expression = write(sql, alias);
                 if *wanted { format!("({expression})") } else { format!("NOT coalesce({expression}, FALSE)") }
             }
+            Self::Refers(table, column, keys) => {
+                let among = Self::In(column, keys.clone()).to_sql(sql, alias);
+                match seen_through(sql, table, column, alias) {
+                    Some(seen) => format!("({among} AND {seen})"),
+                    None => among,
+                }
+            }
+            Self::Lacks(table, column, wanted) => match (seen_through(sql, table, column, alias), wanted) {
+                (None, true) => format!("{alias}.{column} IS NULL"),
+                (None, false) => format!("{alias}.{column} IS NOT NULL"),
+                (Some(seen), true) => format!("NOT {seen}"),
+                (Some(seen), false) => seen,
+            },
             Self::Exists { table, column, key, condition } => {
                 let other = sql.alias();
-                let condition = condition.to_sql(sql, &other);
-                format!("EXISTS (SELECT 1 FROM {table} {other} WHERE {other}.{column} = {alias}.{key} AND {condition})")
+                let mut parts = vec![format!("{other}.{column} = {alias}.{key}")];
+                parts.extend((!condition.is_always()).then(|| condition.to_sql(sql, &other)));
+                parts.extend(sql.seen(table, &other));
+                format!("EXISTS (SELECT 1 FROM {table} {other} WHERE {})", parts.join(" AND "))
             }
         }
     }
@@ -194,4 +213,11 @@ impl Condition {
             _ => format!("({})", parts.join(operator)),
         }
     }
+}
+
+/// Whether the row that a column refers to may be seen; none where all may.
+fn seen_through(sql: &mut Sql<'_>, table: &str, column: &str, alias: &str) -> Option<String> {
+    let other = sql.alias();
+    let seen = sql.seen(table, &other)?;
+    Some(format!("EXISTS (SELECT 1 FROM {table} {other} WHERE {other}.id = {alias}.{column} AND {seen})"))
 }

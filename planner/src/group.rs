@@ -59,14 +59,14 @@ impl Grouping {
     /// The JSON array of the groups of the rows `alias`, read as `rows` (FROM and WHERE). `outer` names the groups.
     pub(crate) fn array(
         &self,
-        sql: &Sql<'_>,
+        sql: &mut Sql<'_>,
         table: &Table,
         alias: &str,
         rows: &str,
         outer: &str,
         selection: &Selected<'_>,
     ) -> String {
-        let keys: Vec<String> = self.by.iter().map(|dimension| Sql::on(dimension.key, alias)).collect();
+        let keys: Vec<String> = self.by.iter().map(|dimension| key(sql, dimension, alias)).collect();
         let named: Vec<String> = keys.iter().enumerate().map(|(index, key)| format!("{key} AS g{index}")).collect();
         let name = format!("{}Group", table.name);
         let children = selection.children(&name);
@@ -118,9 +118,9 @@ impl Grouping {
                     .iter()
                     .map(|child| {
                         let value = match (child.name(), dimension.of) {
-                            ("key", Some((prefix, _))) => format!("'{prefix}_' || {key}"),
+                            ("key", Some(of)) => format!("'{}_' || {key}", of.prefix),
                             ("key", None) => format!("CAST({key} AS text)"),
-                            ("label", Some((_, name))) => format!("({})", name.replace("{}", &key)),
+                            ("label", Some(of)) => format!("({})", of.name.replace("{}", &key)),
                             ("label", None) => "NULL".to_owned(),
                             _ => "'GroupKey'".to_owned(),
                         };
@@ -131,6 +131,17 @@ impl Grouping {
             })
             .collect();
         sql.list(&objects)
+    }
+}
+
+/// The key of a row: that of another noun only where the caller may see it.
+fn key(sql: &mut Sql<'_>, dimension: &Dimension, alias: &str) -> String {
+    let key = Sql::on(dimension.key, alias);
+    let Some(of) = dimension.of else { return key };
+    let other = sql.alias();
+    match sql.seen(of.table, &other) {
+        Some(seen) => format!("(SELECT {other}.id FROM {} {other} WHERE {other}.id = {key} AND {seen})", of.table),
+        None => key,
     }
 }
 

@@ -13,12 +13,14 @@ mod plan;
 mod run;
 mod schema;
 mod selection;
+mod sight;
 mod sql;
 
 pub use condition::{Condition, Filter, Member};
 pub use group::{DEFAULT_GROUPS, MAX_GROUPS};
 pub use noun::{
-    Dimension, Field, Figure, FigureKind, Kind, Link, Listed, Noun, Order, PageArguments, SortKey, SortType, Table,
+    Dimension, Field, Figure, FigureKind, Kind, Link, Listed, Named, Noun, Order, PageArguments, SortKey, SortType,
+    Table,
 };
 pub use page::{DEFAULT_PAGE, MAX_PAGE};
 pub use plan::{Root, Statement, plan};
@@ -27,6 +29,7 @@ pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };
 pub use selection::{Fragments, Given, Selected, Selection};
+pub use sight::{Everything, Sight};
 pub use sql::Sql;
 
 /// A message for people, in Chinese and in English.

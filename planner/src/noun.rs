@@ -78,7 +78,8 @@ pub struct Table {
     pub name: &'static str,
     /// What it is, in the schema's words.
     pub description: &'static str,
-    /// Where its rows are: a table's name, or a subquery in parentheses, which may be over its owner `{owner}`.
+    /// Where its rows are: a table's name, or a subquery in parentheses, which may be over its owner `{owner}` and marks
+    /// each table that it reads with what may be seen of it: `{sees:table:alias}`.
     pub source: &'static str,
     /// What its global ids begin with; none for rows that have no identity of their own.
     pub prefix: Option<&'static str>,
@@ -103,8 +104,19 @@ pub struct Dimension {
     pub description: &'static str,
     /// The key of a row `{t}`.
     pub key: &'static str,
-    /// Where the key is another noun's: the prefix of its global ids, and its name as a subquery with the key at `{}`.
-    pub of: Option<(&'static str, &'static str)>,
+    /// Where the key is another noun's: which.
+    pub of: Option<Named>,
+}
+
+/// Another noun, as a group's key names it.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// The prefix of its global ids.
+    pub prefix: &'static str,
+    /// Its table: a row that may not be seen is no key.
+    pub table: &'static str,
+    /// Its name as a subquery with the key at `{}`.
+    pub name: &'static str,
 }
 
 impl Dimension {

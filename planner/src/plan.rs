@@ -9,6 +9,7 @@ use crate::group::{Grouping, figures, reckons};
 use crate::noun::{Kind, Link, PageArguments, Table};
 use crate::page::Page;
 use crate::selection::Selected;
+use crate::sight::Sight;
 use crate::sql::Sql;
 
 /// The most values of one statement, within SQLite's bound on variables.
@@ -57,14 +58,16 @@ pub(crate) struct Finish {
     pub(crate) arguments: Vec<(Name, Argument)>,
 }
 
-/// Plans a root field. `facts` are values that expressions may name.
+/// Plans a root field. `facts` are values that expressions may name; nothing is read but what is in `sight`, and what is
+/// not is answered like what is not there, by the same statement.
 pub fn plan(
     backend: DbBackend,
     root: Root<'_>,
     selection: &Selected<'_>,
     facts: &[(&'static str, Value)],
+    sight: &dyn Sight,
 ) -> Result<Statement, Refusal> {
-    let mut planner = Planner { sql: Sql::new(backend, facts), path: Vec::new(), finishes: Vec::new() };
+    let mut planner = Planner { sql: Sql::within(backend, facts, sight), path: Vec::new(), finishes: Vec::new() };
     let mut from = String::new();
     let expression = match root {
         Root::Many(table, arguments) => planner.connection(table, selection, arguments, None)?,
@@ -75,7 +78,8 @@ pub fn plan(
             let alias = planner.sql.alias();
             let key = planner.sql.bind(key);
             let object = planner.object(table, &alias, selection)?;
-            from = format!(" FROM {} {alias} WHERE {alias}.{column} = {key}", table.source);
+            let seen = planner.and_seen(table, &alias);
+            from = format!(" FROM {} {alias} WHERE {alias}.{column} = {key}{seen}", table.source);
             object
         }
     };
@@ -165,8 +169,9 @@ impl Planner<'_> {
             self.path.push(Segment::Each);
             let object = self.object(table, &alias, selection);
             self.path.pop();
+            let seen = self.and_seen(table, &alias);
             found.push(format!(
-                "SELECT {keys}.place, {} FROM ({}) {keys} JOIN {} {alias} ON {alias}.id = {keys}.id",
+                "SELECT {keys}.place, {} FROM ({}) {keys} JOIN {} {alias} ON {alias}.id = {keys}.id{seen}",
                 object?,
                 rows.join(" UNION ALL "),
                 table.source
@@ -184,15 +189,22 @@ impl Planner<'_> {
     fn one(&mut self, table: &Table, key: &str, selection: &Selected<'_>) -> Result<String, Refusal> {
         let alias = self.sql.alias();
         let object = self.object(table, &alias, selection)?;
-        let row = format!("(SELECT {object} FROM {} {alias} WHERE {alias}.id = {key})", table.source);
+        let seen = self.and_seen(table, &alias);
+        let row = format!("(SELECT {object} FROM {} {alias} WHERE {alias}.id = {key}{seen})", table.source);
         Ok(self.sql.json(&row))
+    }
+
+    /// The further demand that a row may be seen.
+    fn and_seen(&mut self, table: &Table, alias: &str) -> String {
+        self.sql.seen(table.source, alias).map(|seen| format!(" AND {seen}")).unwrap_or_default()
     }
 
     /// The first row of a list, in the noun's own order; ties are broken by the key.
     fn first(&mut self, table: &Table, selection: &Selected<'_>, owner: (&str, Link)) -> Result<String, Refusal> {
         let alias = self.sql.alias();
         let object = self.object(table, &alias, selection)?;
-        let (from, conditions) = self.belonging(table, &alias, Some(owner), None);
+        let (from, mut conditions) = self.belonging(table, &alias, Some(owner), None);
+        conditions.extend(self.sees(table, &alias));
         let descending = table.order.last().is_some_and(|key| key.descending);
         let keys = table.order.iter().map(|key| (Sql::on(key.expression, &alias), key.descending));
         let order: Vec<String> = keys
@@ -202,6 +214,11 @@ impl Planner<'_> {
         let row =
             format!("(SELECT {object} FROM {from}{} ORDER BY {} LIMIT 1)", wherever(&conditions), order.join(", "));
         Ok(self.sql.json(&row))
+    }
+
+    /// What a row of a list must satisfy to be seen. A subquery over the owner marks what it reads itself.
+    fn sees(&mut self, table: &Table, alias: &str) -> Option<String> {
+        if table.source.starts_with('(') { None } else { self.sql.seen(table.source, alias) }
     }
 
     /// A plain list, in the noun's own order.
@@ -223,6 +240,7 @@ impl Planner<'_> {
             .map(|key| format!("{}{}", Sql::on(key.expression, &alias), direction(key.descending)))
             .collect();
         let (from, mut conditions) = self.belonging(table, &alias, owner, None);
+        conditions.extend(self.sees(table, &alias));
         if !condition.is_always() {
             conditions.push(condition.to_sql(&mut self.sql, &alias));
         }
@@ -238,7 +256,8 @@ impl Planner<'_> {
         arguments: PageArguments,
         owner: Owner<'_>,
     ) -> Result<String, Refusal> {
-        let page = Page::read(selection, table, arguments)?;
+        let mut page = Page::read(selection, table, arguments)?;
+        page.condition = self.sql.narrowed(&page.condition, table.source);
         let connection = format!("{}Connection", table.name);
         let wanted = selection.children(&connection);
         let alias = self.sql.alias();
@@ -408,7 +427,7 @@ impl Planner<'_> {
         let grouping = Grouping::read(table, child)?;
         let (alias, outer) = (self.sql.alias(), self.sql.alias());
         let rows = self.all_rows(table, &alias, owner, condition);
-        let array = grouping.array(&self.sql, table, &alias, &rows, &outer, child);
+        let array = grouping.array(&mut self.sql, table, &alias, &rows, &outer, child);
         Ok(self.sql.json(&array))
     }
 
@@ -432,7 +451,7 @@ impl Planner<'_> {
         owner: Owner<'_>,
         walked: Option<(&str, &Member)>,
     ) -> (String, Vec<String>) {
-        let mut from = format!("{} {alias}", table.source);
+        let mut from = format!("{} {alias}", self.sql.source(table.source));
         let mut conditions = Vec::new();
         if let Some((list, member)) = walked {
             let value = self.sql.bind(member.value.clone());

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use sea_orm::{DbBackend, Value};
 
+use crate::sight::{Everything, Sight};
+
 /// The most members in one call of the JSON object function; PostgreSQL takes 100 arguments.
 const OBJECT_CHUNK: usize = 45;
 
@@ -15,12 +17,23 @@ pub struct Sql<'a> {
     aliases: usize,
     facts: &'a [(&'static str, Value)],
     bound_facts: Vec<(&'static str, String)>,
+    sight: &'a dyn Sight,
 }
 
 impl<'a> Sql<'a> {
-    /// An empty statement; `facts` are values that expressions may name, such as today's date.
+    /// An empty statement that may read everything; `facts` are values that expressions may name, such as today's date.
     pub fn new(backend: DbBackend, facts: &'a [(&'static str, Value)]) -> Self {
-        Self { backend, values: Vec::new(), aliases: 0, facts, bound_facts: Vec::new() }
+        Self::within(backend, facts, &Everything)
+    }
+
+    /// An empty statement that may read what is in sight.
+    pub fn within(backend: DbBackend, facts: &'a [(&'static str, Value)], sight: &'a dyn Sight) -> Self {
+        Self { backend, values: Vec::new(), aliases: 0, facts, bound_facts: Vec::new(), sight }
+    }
+
+    /// What may be seen.
+    pub(crate) fn sight(&self) -> &'a dyn Sight {
+        self.sight
     }
 
     /// The values bound so far, in the order of their placeholders.

@@ -1,5 +1,8 @@
 //! The commands, one file for each noun.
 
+pub(crate) mod account;
+pub(crate) mod audit;
+pub(crate) mod calendar;
 pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod job;

@@ -27,7 +27,7 @@ const VARIETY: [&str; 12] = [
     "UPDATE assignment SET updated_at = '2026-01-02T03:04:05.123456+00:00' WHERE id % 5 = 1",
     "INSERT INTO unit (region_id, name, kind, sector) SELECT 3, name, kind, sector FROM unit WHERE id < 3",
     "INSERT INTO unit_alias (unit_id, alias) VALUES (1, '县府'), (1, '人民政府'), (2, 'EPB')",
-    "INSERT INTO account (name, email, created_at) VALUES ('演示填报人', 'reporter@demo.example', '2026-01-02T03:04:05+00:00')",
+    "INSERT INTO account (name, email, created_at, is_demo) VALUES ('演示填报人', 'reporter@demo.example', '2026-01-02T03:04:05+00:00', TRUE)",
     "UPDATE progress_report SET author_id = 1 WHERE id % 4 = 0",
 ];
 

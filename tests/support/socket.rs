@@ -27,7 +27,7 @@ impl Socket {
     /// A connection that both sides have introduced themselves on.
     pub(crate) fn open(server: &Server) -> Self {
         let mut socket = Self::connect(server, &[PROTOCOL]).unwrap();
-        socket.say(&json!({"type": "connection_init", "payload": {"authorization": "Bearer none"}}));
+        socket.say(&json!({"type": "connection_init", "payload": {}}));
         assert_eq!(socket.hear(), json!({"type": "connection_ack"}));
         socket
     }

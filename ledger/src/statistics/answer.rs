@@ -7,13 +7,20 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::kept::{COUNTS, is_kept};
 use super::{Answer, Counted, Dimension, Figures, Question};
+use crate::policy::{Principal, Reach};
 use crate::{Result, deadline};
 
-/// Answers in one statement.
-pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question) -> Result<Answer> {
+/// Answers in one statement, of what the caller may see. Whose rights go by region asks of it, or of what lies below it:
+/// another region is one that is not there.
+pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question, principal: &Principal) -> Result<Answer> {
     let backend = db.get_database_backend();
-    let mut sql = Sql::new(backend, &[]);
-    let text = statement(&mut sql, question);
+    let mut sql = Sql::within(backend, &[], principal);
+    let mut question = *question;
+    if let Some(own) = principal.region() {
+        let is_above = |region: &i64| crate::region::lineage(&own.path).contains(region);
+        question.within = Some(question.within.filter(|region| !is_above(region)).unwrap_or(own.region));
+    }
+    let text = statement(&mut sql, &question, principal);
     let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
     let mut rows = Figures::find_by_statement(statement).all(db).await?;
     // The total comes first; it is there even when nothing is counted.
@@ -23,25 +30,32 @@ pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question) -> Result<A
 
 /// The total, then the groups. `place` is the region asked for; what is kept for it is not counted, and what is not kept
 /// is: each part asks `place` first, so that only one of them reads anything.
-fn statement(sql: &mut Sql<'_>, question: &Question) -> String {
-    let place = match question.within {
+fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> String {
+    let mut place = match question.within {
         Some(within) => format!("r.id = {}", sql.bind(within)),
         None => "r.parent_id IS NULL".to_owned(),
     };
+    if let Some(own) = principal.region() {
+        let path = sql.bind(own.path.clone());
+        place = format!("{place} AND substr(r.path, 1, length({path})) = {path}");
+    }
+    // What is kept is of whole regions; whoever sees by unit is counted for.
+    let keeps = principal.region().is_some() || principal.reach == Reach::Everything;
+    let is_kept = if keeps { is_kept("r") } else { "(1 = 0)".to_owned() };
     let as_of = sql.bind(question.as_of);
     let kept = kept(sql, question);
-    let items = items(sql, question);
+    let items = items(sql, question, keeps);
     let figures = counted(&as_of);
-    let (join, key, label, order) = dimension(question);
+    let (join, key, label, order) = dimension(sql, question);
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
     let kept_figures = kept_figures.join(", ");
     // Regions below a kept one with kept children need no counting.
     let is_counted = match question.by {
-        Dimension::Region => "(SELECT rank FROM place) > 1",
+        Dimension::Region if keeps => "(SELECT rank FROM place) > 1",
         _ => "TRUE",
     };
     let kept_groups = match question.by {
-        Dimension::Region => format!(
+        Dimension::Region if keeps => format!(
             " UNION ALL SELECT 'region_' || g.id, g.name, {kept_figures}, 1, coalesce(g.code, '999999999999') \
              FROM place JOIN region g ON g.parent_id = place.id JOIN kept k ON k.region_id = g.id \
              WHERE place.rank <= 1 AND k.total > 0"
@@ -56,7 +70,6 @@ fn statement(sql: &mut Sql<'_>, question: &Question) -> String {
          WHERE NOT (SELECT is_kept FROM place) HAVING (SELECT count(*) FROM place WHERE is_kept) = 0{kept_groups} \
          UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} GROUP BY {key}, {label}, {order}) figures \
          ORDER BY part, place, \"all\" DESC, key",
-        is_kept = is_kept("r"),
         kept_total = COUNTS
             .iter()
             .map(|count| format!("coalesce(k.{count}, 0) AS {}", if *count == "total" { "\"all\"" } else { *count }))
@@ -126,8 +139,19 @@ fn kept(sql: &mut Sql<'_>, question: &Question) -> String {
     )
 }
 
+/// The region asked for, where there is one that may be seen.
+const PLACE: &str = "(SELECT id FROM place)";
+
 /// The items that concern the region asked for. An item stands in the list of every region it concerns.
-fn items(sql: &mut Sql<'_>, question: &Question) -> String {
+fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
+    // Whose rights go by region has been led to his own; everybody else sees row by row.
+    let table = match question.counted {
+        Counted::Problems => "problem",
+        Counted::Measures => "measure",
+        Counted::Assignments => "assignment",
+    };
+    let seen = if keeps { None } else { sql.seen(table, "x") };
+    let seen = seen.map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
     let columns = "status, completed_on, due_by";
     match question.counted {
         Counted::Problems | Counted::Measures => {
@@ -135,26 +159,24 @@ fn items(sql: &mut Sql<'_>, question: &Question) -> String {
                 Counted::Problems => ("problem", "x.id", "NULL"),
                 _ => ("measure", "x.problem_id", "x.lead_unit_id"),
             };
-            let concerning = question.within.map(|within| {
-                let within = sql.bind(within);
-                format!(" JOIN {table}_region list ON list.{table}_id = x.id AND list.region_id = {within}")
-            });
+            let concerning = question
+                .within
+                .map(|_| format!(" JOIN {table}_region list ON list.{table}_id = x.id AND list.region_id = {PLACE}"));
             format!(
                 "SELECT x.id, x.{}, x.due_on, x.due_ongoing, x.due_immediate, x.round_id, x.region_id, \
-                 {problem} AS problem_id, {lead} AS lead_unit_id FROM {table} x{}",
+                 {problem} AS problem_id, {lead} AS lead_unit_id FROM {table} x{}{seen}",
                 columns.replace(", ", ", x."),
                 concerning.unwrap_or_default()
             )
         }
         Counted::Assignments => {
-            let concerning = question.within.map(|within| {
-                let within = sql.bind(within);
-                let top = format!("(SELECT path FROM region WHERE id = {within})");
+            let concerning = question.within.map(|_| {
+                let top = format!("(SELECT path FROM region WHERE id = {PLACE})");
                 format!(" JOIN region r ON r.id = x.region_id AND substr(r.path, 1, length({top})) = {top}")
             });
             format!(
                 "SELECT x.id, x.status, x.completed_on, m.due_by, m.due_on, m.due_ongoing, m.due_immediate, m.round_id, \
-                 x.region_id, m.problem_id, m.lead_unit_id FROM assignment x JOIN measure m ON m.id = x.measure_id{}",
+                 x.region_id, m.problem_id, m.lead_unit_id FROM assignment x JOIN measure m ON m.id = x.measure_id{}{seen}",
                 concerning.unwrap_or_default()
             )
         }
@@ -162,7 +184,7 @@ fn items(sql: &mut Sql<'_>, question: &Question) -> String {
 }
 
 /// The join that leads to the groups, their key, label and order.
-fn dimension(question: &Question) -> (String, String, String, String) {
+fn dimension(sql: &mut Sql<'_>, question: &Question) -> (String, String, String, String) {
     let none = String::new();
     // A bare constant may not be grouped by.
     let (no_label, no_order) = ("CAST(NULL AS text)", "CAST('' AS text)");
@@ -180,6 +202,7 @@ fn dimension(question: &Question) -> (String, String, String, String) {
             (format!("{join} AND {parent}"), key, "g.name".to_owned(), "coalesce(g.code, '999999999999')".to_owned())
         }
         Dimension::LeadUnit => {
+            let seen = sql.seen("unit", "g").map(|seen| format!(" AND {seen}")).unwrap_or_default();
             let join = match question.counted {
                 // A problem is led by whoever leads one of its measures.
                 Counted::Problems => {
@@ -188,7 +211,12 @@ fn dimension(question: &Question) -> (String, String, String, String) {
                 }
                 _ => "LEFT JOIN unit g ON g.id = i.lead_unit_id",
             };
-            (join.to_owned(), "coalesce('unit_' || g.id, '')".to_owned(), "g.name".to_owned(), no_order.to_owned())
+            (
+                format!("{join}{seen}"),
+                "coalesce('unit_' || g.id, '')".to_owned(),
+                "g.name".to_owned(),
+                no_order.to_owned(),
+            )
         }
         Dimension::Round => (
             "JOIN inspection_round g ON g.id = i.round_id".to_owned(),

@@ -324,6 +324,9 @@ impl Writer<'_> {
                     version: Set(1),
                     created_at: Set(self.import.now),
                     updated_at: Set(self.import.now),
+                    accepted_at: Set(None),
+                    declined_at: Set(None),
+                    decline_reason: Set(None),
                     ..Default::default()
                 });
             }

@@ -1,0 +1,156 @@
+//! Extensions (延期): requests for a later deadline, and what was decided of them.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+use ledger::work::extension as acts;
+use planner::{Condition, Kind, Noun, SortKey, SortType, noun};
+use sea_orm::ActiveEnum;
+
+use crate::account::Account;
+use crate::assignment::{Assignment, AssignmentPayload, beside};
+use crate::context::Request;
+use crate::filter::{RelationFilter, filter};
+use crate::measure::{Measure, MeasureFilter};
+use crate::order::order;
+use crate::payload::key_of;
+use crate::scalar::{Date, Moment};
+
+/// How far a request is.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::deadline_change::DeadlineChangeState")]
+pub(crate) enum DeadlineChangeState {
+    /// Asked for.
+    Requested,
+    /// Supported by the city office.
+    Endorsed,
+    /// Approved by the regional office: the deadline was moved.
+    Approved,
+    /// Refused.
+    Rejected,
+}
+
+const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
+
+noun! {
+    /// A request for a later deadline (延期). It keeps the deadline that it replaces, so that the first is never lost.
+    pub(crate) DeadlineChange from "deadline_change" as "extension" {
+        order: &[KEY],
+        total: None,
+        filter: DeadlineChangeFilter,
+        by: DeadlineChangeOrder
+    }
+    /// The global id.
+    id: ID = Kind::Id;
+    /// How far it is.
+    state: DeadlineChangeState = Kind::Column("state");
+    /// Why it is asked for.
+    reason: String = Kind::Column("reason");
+    /// The deadline as it was, in words.
+    oldRaw: String = Kind::Column("old_raw");
+    /// Its date.
+    oldDueOn: Option<Date> = Kind::Column("old_due_on");
+    /// The date asked for.
+    newDueOn: Date = Kind::Column("new_due_on");
+    /// Who asked.
+    requester: Option<Account> = Kind::One(<Account as Noun>::table, "requester_id");
+    /// When.
+    requestedAt: Moment = Kind::Column("requested_at");
+    /// When the city office supported it.
+    endorsedAt: Option<Moment> = Kind::Column("endorsed_at");
+    /// When it was decided.
+    decidedAt: Option<Moment> = Kind::Column("decided_at");
+    /// What was said last.
+    decision: Option<String> = Kind::Column("decision");
+    /// Whose deadline.
+    measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
+    /// The answer for whose sake it is asked for.
+    assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
+}
+
+order! { DeadlineChangeOrder by DeadlineChangeOrderField {
+    /// When it was asked for.
+    RequestedAt = SortKey::column("{t}.requested_at", "requested_at", SortType::Moment),
+} }
+
+filter! {
+    /// Demands on requests for a later deadline.
+    DeadlineChangeFilter {
+        /// It is in one of these states.
+        state: Vec<DeadlineChangeState> = |states| Condition::In(
+            "state",
+            states
+                .iter()
+                .map(|state| entity::deadline_change::DeadlineChangeState::from(*state).to_value().into())
+                .collect(),
+        ),
+        /// Whose deadline.
+        measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
+    }
+}
+
+/// A later deadline to be asked for.
+#[derive(InputObject)]
+pub(crate) struct RequestExtensionInput {
+    /// The assignment for whose sake; the deadline is its measure's.
+    assignment_id: ID,
+    /// The date asked for.
+    new_due_on: Date,
+    /// Why, at most 5,000 letters.
+    reason: String,
+}
+
+/// What can be decided of a request.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+pub(crate) enum ExtensionDecision {
+    /// The city office supports it.
+    Endorse,
+    /// The regional office approves what the city office supports: the deadline is moved.
+    Approve,
+    /// It is refused: by the city office, or once that supports it by the regional office.
+    Reject,
+}
+
+/// What is decided of a request.
+#[derive(InputObject)]
+pub(crate) struct DecideExtensionInput {
+    /// The request.
+    extension_id: ID,
+    /// What is decided.
+    decision: ExtensionDecision,
+    /// In what words.
+    words: String,
+}
+
+/// What is done about extensions.
+#[derive(Default)]
+pub(crate) struct ExtensionMutation;
+
+#[Object]
+impl ExtensionMutation {
+    /// Asks for a later deadline. By the answering unit or its county office.
+    async fn request_extension(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The request.")] input: RequestExtensionInput,
+    ) -> async_graphql::Result<AssignmentPayload> {
+        let request = ctx.data::<Request>()?;
+        let on = beside(&input.assignment_id);
+        let done = acts::request(&request.desk(), on, input.new_due_on.0, &input.reason).await;
+        AssignmentPayload::of(done.map(|(assignment, _)| assignment), request)
+    }
+
+    /// Decides a request for a later deadline: the city office supports it, then the regional office approves it.
+    async fn decide_extension(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The decision.")] input: DecideExtensionInput,
+    ) -> async_graphql::Result<AssignmentPayload> {
+        let request = ctx.data::<Request>()?;
+        let decision = match input.decision {
+            ExtensionDecision::Endorse => acts::Decision::Endorse,
+            ExtensionDecision::Approve => acts::Decision::Approve,
+            ExtensionDecision::Reject => acts::Decision::Reject,
+        };
+        let key = key_of::<DeadlineChange>(&input.extension_id);
+        AssignmentPayload::of(acts::decide(&request.desk(), key, decision, &input.words).await, request)
+    }
+}

@@ -1,0 +1,264 @@
+//! The audit: every change with who, for whom, when, from where, before and after. Entries stand in chains, one for each
+//! problem, account …, each holding the hash of the one before it: a changed or missing entry breaks its chain. Writers of
+//! different problems do not wait for each other. `seal` signs all entries of a day, so that a missing end is found as well.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use entity::{audit_entry, audit_head};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::Result;
+use crate::policy::Principal;
+
+/// Who acts, and from where.
+#[derive(Debug, Clone)]
+pub struct By {
+    /// With whose rights.
+    pub principal: Principal,
+    /// The address that the request came from.
+    pub address: Option<String>,
+    /// The request.
+    pub request_id: Option<String>,
+}
+
+impl By {
+    /// The program itself: a command, a job, an import.
+    pub fn program() -> Self {
+        Self { principal: Principal::local(), address: None, request_id: None }
+    }
+
+    /// The account that really acts.
+    pub fn actor(&self) -> Option<i64> {
+        self.principal.delegate.or(self.principal.account)
+    }
+
+    /// For whom, where that is somebody else.
+    pub fn on_behalf_of(&self) -> Option<i64> {
+        self.principal.delegate.and(self.principal.account)
+    }
+}
+
+/// A change to be noted.
+#[derive(Debug, Clone)]
+pub struct Noted {
+    /// The chain: `problem_7`.
+    pub chain: String,
+    /// What was done.
+    pub act: String,
+    /// The global id of what it was done to.
+    pub object: String,
+    /// The measure that it concerns.
+    pub measure: Option<i64>,
+    /// The assignment that it concerns.
+    pub assignment: Option<i64>,
+    /// What it was.
+    pub before: Value,
+    /// What it became.
+    pub after: Value,
+}
+
+/// Adds an entry to its chain. The caller holds the chain's owner, so that nobody else adds to it meanwhile.
+pub async fn note<C: ConnectionTrait>(db: &C, by: &By, noted: Noted, now: DateTime<Utc>) -> Result<()> {
+    let end: Option<(i32, String)> = audit_entry::Entity::find()
+        .select_only()
+        .columns([audit_entry::Column::Position, audit_entry::Column::Hash])
+        .filter(audit_entry::Column::Chain.eq(noted.chain.as_str()))
+        .order_by_desc(audit_entry::Column::Position)
+        .limit(1)
+        .into_tuple()
+        .one(db)
+        .await?;
+    let (position, previous) = end.unwrap_or_default();
+    let mut entry = audit_entry::Model {
+        id: 0,
+        chain: noted.chain,
+        position: position + 1,
+        act: noted.act,
+        object: noted.object,
+        measure_id: noted.measure,
+        assignment_id: noted.assignment,
+        // The databases keep microseconds.
+        at: now.trunc_subsecs(6),
+        actor_id: by.actor(),
+        on_behalf_of_id: by.on_behalf_of(),
+        address: by.address.clone(),
+        request_id: by.request_id.clone(),
+        before: noted.before.to_string(),
+        after: noted.after.to_string(),
+        previous,
+        hash: String::new(),
+    };
+    entry.hash = hash(&entry);
+    let mut row = entry.into_active_model().reset_all();
+    row.id = NotSet;
+    audit_entry::Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The hash of an entry: each part with its length before it, so that no two entries read alike.
+pub fn hash(entry: &audit_entry::Model) -> String {
+    let number = |id: Option<i64>| id.map(|id| id.to_string()).unwrap_or_default();
+    let parts = [
+        entry.previous.clone(),
+        entry.chain.clone(),
+        entry.position.to_string(),
+        entry.act.clone(),
+        entry.object.clone(),
+        number(entry.measure_id),
+        number(entry.assignment_id),
+        entry.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+        number(entry.actor_id),
+        number(entry.on_behalf_of_id),
+        entry.address.clone().unwrap_or_default(),
+        entry.request_id.clone().unwrap_or_default(),
+        entry.before.clone(),
+        entry.after.clone(),
+    ];
+    let mut sha = Sha256::new();
+    for part in parts {
+        sha.update((part.len() as u64).to_be_bytes());
+        sha.update(part.as_bytes());
+    }
+    hex::encode(sha.finalize())
+}
+
+/// What a look through the audit found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// How many entries there are.
+    pub entries: usize,
+    /// In how many chains.
+    pub chains: usize,
+    /// How many sealed days.
+    pub days: usize,
+    /// What is wrong, each in a sentence.
+    pub faults: Vec<String>,
+}
+
+/// Entries read at once.
+const BATCH: u64 = 5_000;
+
+/// The ends of chains: position and hash of the last entry.
+type Ends = HashMap<String, (i32, String)>;
+
+/// Walks every chain and every sealed day. `key` is the installation's, with which days are signed.
+pub async fn verify<C: ConnectionTrait>(db: &C, key: Option<&[u8]>) -> Result<Verified> {
+    let mut found = Verified::default();
+    let heads = audit_head::Entity::find().order_by_asc(audit_head::Column::Until).all(db).await?;
+    let mut sealed: Vec<Vec<String>> = vec![Vec::new(); heads.len()];
+    let mut ends = Ends::new();
+    // By chain and position, each batch from where the last one ended.
+    let mut last = (String::new(), 0);
+    loop {
+        let after = Condition::any().add(audit_entry::Column::Chain.gt(last.0.as_str())).add(
+            Condition::all()
+                .add(audit_entry::Column::Chain.eq(last.0.as_str()))
+                .add(audit_entry::Column::Position.gt(last.1)),
+        );
+        let batch = audit_entry::Entity::find()
+            .filter(after)
+            .order_by_asc(audit_entry::Column::Chain)
+            .order_by_asc(audit_entry::Column::Position)
+            .limit(BATCH)
+            .all(db)
+            .await?;
+        let Some(end) = batch.last() else { break };
+        last = (end.chain.clone(), end.position);
+        for entry in batch {
+            found.entries += 1;
+            check_entry(&entry, &ends, &mut found.faults);
+            let day = heads.partition_point(|head| head.until <= entry.at);
+            if let Some(day) = sealed.get_mut(day) {
+                day.push(entry.hash.clone());
+            }
+            ends.insert(entry.chain, (entry.position, entry.hash));
+        }
+    }
+    let mut previous = String::new();
+    for (head, hashes) in heads.iter().zip(sealed) {
+        if head.entries != hashes.len() as i64 || head.digest != digest(&previous, hashes) {
+            found.faults.push(format!("{}：当日封存的记录与现有的不符，有记录缺失、增加或被改动", head.day));
+        }
+        if key.is_some_and(|key| !head.signature.is_empty() && head.signature != sign(key, &head.digest)) {
+            found.faults.push(format!("{}：封存签名不符", head.day));
+        }
+        previous.clone_from(&head.digest);
+    }
+    (found.chains, found.days) = (ends.len(), heads.len());
+    Ok(found)
+}
+
+fn check_entry(entry: &audit_entry::Model, ends: &Ends, faults: &mut Vec<String>) {
+    let (place, chain) = (entry.position, &entry.chain);
+    let (position, previous) = ends.get(chain).cloned().unwrap_or_default();
+    if entry.position != position + 1 {
+        faults.push(format!("{chain}：第 {} 条缺失（其后为第 {place} 条）", position + 1));
+    } else if entry.previous != previous {
+        faults.push(format!("{chain}：第 {place} 条与前一条不相接"));
+    }
+    if entry.hash != hash(entry) {
+        faults.push(format!("{chain}：第 {place} 条（{}，{}）内容被改动", entry.act, entry.object));
+    }
+}
+
+/// The digest over the digest before and the hashes of a day.
+fn digest(previous: &str, mut hashes: Vec<String>) -> String {
+    hashes.sort_unstable();
+    let mut sha = Sha256::new();
+    for part in std::iter::once(previous).chain(hashes.iter().map(String::as_str)) {
+        sha.update(part.as_bytes());
+        sha.update(b"\n");
+    }
+    hex::encode(sha.finalize())
+}
+
+/// HMAC-SHA-256 of a digest.
+fn sign(key: &[u8], digest: &str) -> String {
+    use hmac::{KeyInit, Mac};
+    let Ok(mut mac) = hmac::Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
+    mac.update(digest.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
+/// Seals a local day that ended at `until`, unless it is sealed; says whether it was. Entries bear the time at which their
+/// request began, so a day is sealed some time after its end, when none of its requests is under way any more.
+pub async fn seal<C: ConnectionTrait>(
+    db: &C,
+    day: NaiveDate,
+    until: DateTime<Utc>,
+    key: Option<&[u8]>,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let last = audit_head::Entity::find().order_by_desc(audit_head::Column::Until).one(db).await?;
+    if last.as_ref().is_some_and(|last| last.until >= until) {
+        return Ok(false);
+    }
+    let mut covered = audit_entry::Entity::find().select_only().column(audit_entry::Column::Hash);
+    covered = covered.filter(audit_entry::Column::At.lt(until));
+    if let Some(last) = &last {
+        covered = covered.filter(audit_entry::Column::At.gte(last.until));
+    }
+    let hashes: Vec<String> = covered.into_tuple().all(db).await?;
+    let entries = hashes.len() as i64;
+    let digest = digest(last.as_ref().map_or("", |last| &last.digest), hashes);
+    let row = audit_head::ActiveModel {
+        day: Set(day),
+        until: Set(until),
+        entries: Set(entries),
+        signature: Set(key.map(|key| sign(key, &digest)).unwrap_or_default()),
+        digest: Set(digest),
+        sealed_at: Set(now),
+    };
+    let inserted = audit_head::Entity::insert(row)
+        .on_conflict_do_nothing_on([audit_head::Column::Day])
+        .exec_without_returning(db)
+        .await?;
+    Ok(matches!(inserted, sea_orm::TryInsertResult::Inserted(_)))
+}

@@ -1,0 +1,434 @@
+//! Who sees what, and who does what: the whole policy, in this file. Every path passes it — lists, nested fields, counts,
+//! mutations, subscriptions, exports, mails, files — as a condition in its statement (`Sight`) or as a question before an
+//! act (`permits`). What is not allowed here is denied.
+//!
+//! Source: the table of roles in the domain's description (区整改办 … 系统管理员), which the tests repeat.
+
+use entity::account::Role;
+use planner::{Condition, Member, Sight};
+
+/// Somebody who asks: an account at work, or the local administrator of an installation that has no accounts yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The account whose rights these are; none for the local administrator and for nobody.
+    pub account: Option<i64>,
+    /// Who really acts, where that is a delegate.
+    pub delegate: Option<i64>,
+    /// Whether nothing may be changed.
+    pub is_read_only: bool,
+    /// What the rights reach.
+    pub reach: Reach,
+}
+
+/// How far somebody's rights reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing but what is public.
+    Nothing,
+    /// Everything: the local administrator, the command line, the scheduler.
+    Everything,
+    /// What a role gives.
+    Role {
+        /// The role.
+        role: Role,
+        /// The region that it is about.
+        place: Option<Place>,
+        /// The unit that it is about.
+        unit: Option<i64>,
+        /// The units whose assignments it answers: its own; a party committee answers together with its government.
+        answers: Vec<i64>,
+    },
+}
+
+/// A region with its line of ancestors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The region.
+    pub region: i64,
+    /// Its path: the ids from the root down to it.
+    pub path: String,
+}
+
+/// What can be done. Reading is not an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// Writing rounds, problems and measures.
+    KeepLedger,
+    /// Writing regions, units, aliases and addresses, and the calendar of holidays.
+    KeepDictionaries,
+    /// Making and ending accounts and tokens of others; schedules; mail.
+    KeepAccounts,
+    /// 责任分解: a measure to concrete units.
+    Assign,
+    /// 签收 or 退回 an assignment.
+    TakeOn,
+    /// Progress, evidence, 不涉及, asking for an extension.
+    Report,
+    /// 提请销号.
+    ApplyForCloseOut,
+    /// 自查.
+    SelfInspect,
+    /// 核查, 退回, 不涉及 confirmed, an extension supported.
+    Verify,
+    /// 抽查.
+    SpotCheck,
+    /// 公示, and objections recorded.
+    Publicise,
+    /// Objections decided.
+    DecideObjection,
+    /// 销号.
+    Close,
+    /// 反弹.
+    Reopen,
+    /// An extension decided.
+    ChangeDeadline,
+    /// 催办.
+    Urge,
+    /// 督办、挂牌、约谈, and lifting them.
+    Supervise,
+    /// 批示、意见.
+    Comment,
+    /// Making a close-out notice public.
+    Disclose,
+}
+
+/// Who does what. A role of a unit does it where the unit stands to the row as `Standing` says.
+fn doers(act: Act) -> &'static [Role] {
+    use Role::{
+        Administrator, CityOffice, CountyOffice, LeadUnit, Leader, RegionalOffice, ResponsibleUnit, SupervisingUnit,
+    };
+    match act {
+        Act::KeepLedger | Act::Close | Act::Reopen | Act::ChangeDeadline | Act::SpotCheck | Act::Disclose => {
+            &[RegionalOffice]
+        }
+        Act::KeepDictionaries | Act::KeepAccounts => &[Administrator],
+        Act::Assign | Act::Verify | Act::DecideObjection | Act::Supervise => &[CityOffice, RegionalOffice],
+        Act::TakeOn | Act::ApplyForCloseOut => &[ResponsibleUnit, LeadUnit, CountyOffice],
+        Act::Report => &[ResponsibleUnit, LeadUnit],
+        Act::SelfInspect => &[CountyOffice, ResponsibleUnit],
+        Act::Publicise => &[LeadUnit, CityOffice, RegionalOffice],
+        Act::Urge => &[SupervisingUnit, CountyOffice, CityOffice, RegionalOffice],
+        Act::Comment => &[Leader, LeadUnit, SupervisingUnit, CityOffice, RegionalOffice],
+    }
+}
+
+/// How a row stands to units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Who answers; none for a measure as a whole.
+    pub answers: Option<i64>,
+    /// Who leads.
+    pub leads: Option<i64>,
+    /// Who supervises.
+    pub supervises: Option<i64>,
+}
+
+/// What a role is called.
+pub fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::RegionalOffice => "区整改办",
+        Role::CityOffice => "市整改办",
+        Role::CountyOffice => "县整改办",
+        Role::LeadUnit => "牵头单位",
+        Role::ResponsibleUnit => "责任单位",
+        Role::SupervisingUnit => "督导单位",
+        Role::Leader => "领导",
+        Role::Inspector => "督察组",
+        Role::Administrator => "系统管理员",
+    }
+}
+
+/// The names of those who may do something, for refusals that say what would be needed.
+pub fn who(act: Act) -> String {
+    doers(act).iter().map(|role| role_name(*role)).collect::<Vec<_>>().join("、")
+}
+
+impl Principal {
+    /// Nobody: sees what is public.
+    pub fn nobody() -> Self {
+        Self { account: None, delegate: None, is_read_only: true, reach: Reach::Nothing }
+    }
+
+    /// The local administrator: sees and does everything.
+    pub fn local() -> Self {
+        Self { account: None, delegate: None, is_read_only: false, reach: Reach::Everything }
+    }
+
+    /// Whether anything that is not public may be asked for.
+    pub fn is_somebody(&self) -> bool {
+        self.reach != Reach::Nothing
+    }
+
+    /// Whether it may do something at all, to whatever row.
+    pub fn may(&self, act: Act) -> bool {
+        match &self.reach {
+            Reach::Nothing => false,
+            Reach::Everything => true,
+            Reach::Role { role, .. } => !self.is_read_only && doers(act).contains(role),
+        }
+    }
+
+    /// Whether it may do something to a row that it sees.
+    pub fn permits(&self, act: Act, row: Standing) -> bool {
+        if !self.may(act) {
+            return false;
+        }
+        let Reach::Role { role, unit, answers, .. } = &self.reach else { return true };
+        let is_answering = row.answers.is_some_and(|unit| answers.contains(&unit));
+        match role {
+            Role::ResponsibleUnit => is_answering,
+            Role::LeadUnit => match act {
+                Act::TakeOn | Act::Report | Act::ApplyForCloseOut => is_answering,
+                _ => unit.is_some() && row.leads == *unit,
+            },
+            Role::SupervisingUnit => unit.is_some() && row.supervises == *unit,
+            // Offices and leaders: whatever they see.
+            _ => true,
+        }
+    }
+
+    /// The region whose whole subtree may be seen; none where rights do not go by region.
+    pub fn region(&self) -> Option<&Place> {
+        match &self.reach {
+            Reach::Role { role, place: Some(place), .. } if goes_by_region(*role) => Some(place),
+            _ => None,
+        }
+    }
+}
+
+/// Roles that see a region with everything below it.
+fn goes_by_region(role: Role) -> bool {
+    matches!(role, Role::RegionalOffice | Role::CityOffice | Role::CountyOffice | Role::Leader | Role::Inspector)
+}
+
+impl Sight for Principal {
+    fn rows(&self, table: &str) -> Condition {
+        let table = table.trim_matches('"');
+        match &self.reach {
+            Reach::Everything => Condition::always(),
+            Reach::Nothing => Condition::never(),
+            Reach::Role { role, place, unit, answers } => match table {
+                // The divisions of the country are public, and the calendar is.
+                "region" | "holiday" => Condition::always(),
+                "unit" => units(*role, place.as_ref(), *unit),
+                "account" => accounts(*role, self.account),
+                // The name in full and the telephone: for the same unit and its superiors.
+                "account.person" => persons(*role, place.as_ref(), *unit, self.account),
+                // Of the ledger with what it concerns; of accounts for administrators.
+                "audit_entry" => audit(*role),
+                "session" | "delegation" => owned(*role, table, self.account),
+                "mail" | "mail_item" | "schedule" | "job_run" => only(*role == Role::Administrator),
+                _ if *role == Role::Administrator => Condition::never(),
+                "problem" | "measure" | "assignment" => match place {
+                    Some(place) if goes_by_region(*role) => of_region(table, place),
+                    _ => of_unit(table, *role, *unit, answers),
+                },
+                _ => of_owner(table),
+            },
+        }
+    }
+
+    fn implies(&self, member: &Member) -> bool {
+        self.region().is_some_and(|place| {
+            let lineage = crate::region::lineage(&place.path);
+            lineage.iter().any(|region| member.value == (*region).into())
+        })
+    }
+}
+
+fn only(allowed: bool) -> Condition {
+    if allowed { Condition::always() } else { Condition::never() }
+}
+
+/// A region with everything below it. A measure that several counties answer is seen by each, with its own answer only.
+fn of_region(table: &str, place: &Place) -> Condition {
+    let listed = |table, row, total| {
+        Condition::Member(Member {
+            table,
+            list: "region_id",
+            value: place.region.into(),
+            row,
+            carries: &["due_order"],
+            total,
+        })
+    };
+    match table {
+        "problem" => listed("problem_region", "problem_id", PROBLEMS_OF_REGION),
+        "measure" => listed("measure_region", "measure_id", MEASURES_OF_REGION),
+        _ => Condition::Matches(BELOW, place.path.clone().into()),
+    }
+}
+
+/// The kept number of a region's problems.
+pub const PROBLEMS_OF_REGION: &str = "SELECT amount FROM region_tally WHERE region_id = {} AND noun = 'PROBLEM'";
+/// The kept number of a region's measures.
+pub const MEASURES_OF_REGION: &str = "SELECT amount FROM region_tally WHERE region_id = {} AND noun = 'MEASURE'";
+/// The row's region is the one with this path, or below it.
+const BELOW: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id AND substr(r.path, 1, length({})) = {})";
+
+/// What a unit leads, answers or supervises, by its role.
+fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {
+    let Some(unit) = unit else { return Condition::never() };
+    let owner = |table, column, key| Condition::Exists { table, column, key, condition: Condition::always().into() };
+    let answered = || Condition::In("unit_id", answers.iter().map(|unit| (*unit).into()).collect());
+    let leads = |column: &'static str| Condition::Compare(column, "=", unit.into());
+    match (table, role) {
+        ("problem", _) => owner("measure", "problem_id", "id"),
+        ("measure", Role::SupervisingUnit) => leads("supervising_unit_id"),
+        ("measure", Role::LeadUnit) => Condition::Any(vec![leads("lead_unit_id"), answers_measure(answers)]),
+        ("measure", Role::ResponsibleUnit) => answers_measure(answers),
+        ("assignment", Role::SupervisingUnit) => Condition::Matches(SUPERVISED, unit.into()),
+        ("assignment", Role::LeadUnit) => Condition::Any(vec![answered(), Condition::Matches(LED, unit.into())]),
+        ("assignment", Role::ResponsibleUnit) => answered(),
+        _ => Condition::never(),
+    }
+}
+
+/// One of these units answers the measure.
+fn answers_measure(answers: &[i64]) -> Condition {
+    const ANSWERED: &str = "EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = {t}.id AND a.unit_id = {})";
+    Condition::Any(answers.iter().map(|unit| Condition::Matches(ANSWERED, (*unit).into())).collect())
+}
+
+const LED: &str = "EXISTS (SELECT 1 FROM measure m WHERE m.id = {t}.measure_id AND m.lead_unit_id = {})";
+const SUPERVISED: &str = "EXISTS (SELECT 1 FROM measure m WHERE m.id = {t}.measure_id AND m.supervising_unit_id = {})";
+
+/// What belongs to something is seen with it.
+fn of_owner(table: &str) -> Condition {
+    let with =
+        |table, column| Condition::Exists { table, column: "id", key: column, condition: Condition::always().into() };
+    let with_if = |table, column| Condition::Any(vec![Condition::Null(column, true), with(table, column)]);
+    match table {
+        "inspection_round" => {
+            Condition::Exists { table: "problem", column: "round_id", key: "id", condition: Condition::always().into() }
+        }
+        // A party that may not be seen would name a sibling.
+        "responsible_party" => with("measure", "measure_id").and(with_if("unit", "unit_id")),
+        "progress_report" | "check" | "evidence" | "close_out" => with("assignment", "assignment_id"),
+        "objection" => with("close_out", "close_out_id"),
+        // What is about one answer is seen with it; what is about the whole, with the measure.
+        "deadline_change" | "supervision_action" => {
+            with("measure", "measure_id").and(with_if("assignment", "assignment_id"))
+        }
+        "comment" => with("measure", "measure_id"),
+        "change" => with("problem", "problem_id")
+            .and(with_if("measure", "measure_id"))
+            .and(with_if("assignment", "assignment_id")),
+        // Parts without an id of their own, reached through their owner only.
+        "problem_domain" | "milestone" | "quantity" | "unit_alias" => Condition::always(),
+        _ => Condition::never(),
+    }
+}
+
+/// Units: one's own region's, those below and those above; and whoever answers what one leads or supervises.
+fn units(role: Role, place: Option<&Place>, unit: Option<i64>) -> Condition {
+    const BESIDE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id \
+        AND (substr(r.path, 1, length({})) = {} OR substr({}, 1, length(r.path)) = r.path))";
+    const ANSWERING: &str = "EXISTS (SELECT 1 FROM assignment a JOIN measure m ON m.id = a.measure_id \
+        WHERE a.unit_id = {t}.id AND {} IN (m.lead_unit_id, m.supervising_unit_id))";
+    if role == Role::Administrator {
+        return Condition::always();
+    }
+    let beside = place.map(|place| Condition::Matches(BESIDE, place.path.clone().into()));
+    let answering = unit
+        .filter(|_| matches!(role, Role::LeadUnit | Role::SupervisingUnit))
+        .map(|unit| Condition::Matches(ANSWERING, unit.into()));
+    Condition::Any(beside.into_iter().chain(answering).collect())
+}
+
+/// Accounts: one's own, and those of units that may be seen.
+fn accounts(role: Role, own: Option<i64>) -> Condition {
+    if role == Role::Administrator {
+        return Condition::always();
+    }
+    let unit = Condition::Exists { table: "unit", column: "id", key: "unit_id", condition: Condition::always().into() };
+    Condition::Any(own.map(|own| Condition::Compare("id", "=", own.into())).into_iter().chain([unit]).collect())
+}
+
+/// Whose personal data are shown: one's own, the unit's, and for offices and leaders those of everybody below.
+fn persons(role: Role, place: Option<&Place>, unit: Option<i64>, own: Option<i64>) -> Condition {
+    const OF_REGION: &str = "EXISTS (SELECT 1 FROM unit u JOIN region r ON r.id = u.region_id \
+        WHERE u.id = {t}.unit_id AND substr(r.path, 1, length({})) = {})";
+    if role == Role::Administrator {
+        return Condition::always();
+    }
+    let own = own.map(|own| Condition::Compare("id", "=", own.into()));
+    let same = unit.map(|unit| Condition::Compare("unit_id", "=", unit.into()));
+    let is_superior = matches!(role, Role::RegionalOffice | Role::CityOffice | Role::CountyOffice | Role::Leader);
+    let below = place.filter(|_| is_superior).map(|place| Condition::Matches(OF_REGION, place.path.clone().into()));
+    Condition::Any(own.into_iter().chain(same).chain(below).collect())
+}
+
+/// The audit of the ledger with what it concerns; that of accounts for administrators.
+fn audit(role: Role) -> Condition {
+    if role == Role::Administrator {
+        return Condition::StartsWith("chain", "account_".to_owned());
+    }
+    let with = |table, key| Condition::Exists { table, column: "id", key, condition: Condition::always().into() };
+    let of_measure = Condition::Null("assignment_id", true).and(with("measure", "measure_id"));
+    Condition::Any(vec![with("assignment", "assignment_id"), of_measure])
+}
+
+/// Sessions and delegations: one's own; administrators see all.
+fn owned(role: Role, table: &str, own: Option<i64>) -> Condition {
+    if role == Role::Administrator {
+        return Condition::always();
+    }
+    let Some(own) = own else { return Condition::never() };
+    let mine = |column| Condition::Compare(column, "=", own.into());
+    if table == "delegation" {
+        Condition::Any(vec![mine("account_id"), mine("delegate_id")])
+    } else {
+        mine("account_id")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(role: Role) -> Principal {
+        let place = Place { region: 4, path: "/1/2/4/".to_owned() };
+        let reach = Reach::Role { role, place: Some(place), unit: Some(7), answers: vec![7] };
+        Principal { account: Some(1), delegate: None, is_read_only: false, reach }
+    }
+
+    #[test]
+    fn an_unknown_table_is_hidden_from_every_role() {
+        for role in <Role as sea_orm::Iterable>::iter() {
+            assert!(matches!(of(role).rows("secret"), Condition::Any(none) if none.is_empty()), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn readers_do_nothing_and_a_read_only_token_does_nothing() {
+        for role in [Role::Inspector, Role::Administrator, Role::Leader] {
+            assert!(!of(role).may(Act::Close) && !of(role).may(Act::Report), "{role:?}");
+        }
+        let token = Principal { is_read_only: true, ..of(Role::RegionalOffice) };
+        assert!(!token.may(Act::Close));
+    }
+
+    #[test]
+    fn a_unit_acts_where_it_stands() {
+        let mine = Standing { answers: Some(7), ..Standing::default() };
+        let led = Standing { answers: Some(8), leads: Some(7), ..Standing::default() };
+        assert!(of(Role::ResponsibleUnit).permits(Act::Report, mine));
+        assert!(!of(Role::ResponsibleUnit).permits(Act::Report, led));
+        assert!(!of(Role::LeadUnit).permits(Act::Report, led));
+        assert!(of(Role::LeadUnit).permits(Act::Publicise, led));
+        assert!(!of(Role::LeadUnit).permits(Act::Publicise, mine));
+    }
+
+    #[test]
+    fn a_list_of_a_region_above_ones_own_holds_whatever_one_sees() {
+        let list = |region: i64| match of_region("problem", &Place { region, path: String::new() }) {
+            Condition::Member(member) => member,
+            other => panic!("{other:?}"),
+        };
+        assert!(of(Role::CountyOffice).implies(&list(2)));
+        assert!(of(Role::CountyOffice).implies(&list(4)));
+        assert!(!of(Role::CountyOffice).implies(&list(5)));
+        assert!(!of(Role::LeadUnit).implies(&list(2)));
+    }
+}

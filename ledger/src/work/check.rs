@@ -1,0 +1,114 @@
+//! Checks (自查、核查、抽查): what was found, for a period. A second look within the same period replaces the first; the
+//! audit keeps both.
+
+use chrono::{Datelike, NaiveDate};
+use entity::check::{self, CheckKind, CheckResult};
+use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+
+use super::{Desk, Held, MAX_WORDS, On};
+use crate::calendar::{Quarter, last_day_of_month};
+use crate::change::ChangeKind;
+use crate::fault::{self, Fault, FaultCode};
+use crate::policy::{Act, Reach};
+use crate::{Result, workflow};
+
+/// What a check found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Who checks.
+    pub kind: CheckKind,
+    /// When, a local date, not after today; today when left out. It decides the period.
+    pub checked_on: Option<NaiveDate>,
+    /// What came out.
+    pub result: CheckResult,
+    /// What was found; needed where it did not pass.
+    pub findings: Option<String>,
+}
+
+/// The period that a check covers and its last day: a quarter, a half-year or a year.
+pub fn period(kind: CheckKind, day: NaiveDate) -> (String, NaiveDate) {
+    let year = day.year();
+    match kind {
+        CheckKind::SelfInspection => {
+            let quarter = Quarter::of(day);
+            (quarter.name(), quarter.last_day())
+        }
+        CheckKind::Verification => {
+            let half = if day.month() <= 6 { 1 } else { 2 };
+            (format!("{year}H{half}"), last_day_of_month(year, half * 6).unwrap_or(day))
+        }
+        CheckKind::SpotCheck => (year.to_string(), last_day_of_month(year, 12).unwrap_or(day)),
+    }
+}
+
+/// Records a check.
+pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
+    let checked_on = found.checked_on.unwrap_or_else(|| desk.today());
+    let path = ["input", "checkedOn"];
+    if checked_on > desk.today() {
+        return Err(Fault::invalid("检查日期不能晚于今天", "it cannot be checked after today", &path).into());
+    }
+    let findings = match found.findings.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        Some(text) => Some(fault::text(text, 2..=MAX_WORDS, ("检查发现", "the findings"), &["input", "findings"])?),
+        None if found.result == CheckResult::Failed => {
+            let (zh, en) = ("未通过的检查应写明发现的问题", "say what was found where it did not pass");
+            return Err(Fault::invalid(zh, en, &["input", "findings"]).into());
+        }
+        None => None,
+    };
+    let held = Held::take(desk, on).await?;
+    held.permit(
+        desk,
+        match found.kind {
+            CheckKind::SelfInspection => Act::SelfInspect,
+            CheckKind::Verification => Act::Verify,
+            CheckKind::SpotCheck => Act::SpotCheck,
+        },
+    )?;
+    if held.row.status == entity::assignment::Status::NotApplicable {
+        let name = workflow::status_name(held.row.status);
+        let (zh, en) = (format!("“{name}”的任务无须检查"), "what is not applicable is not checked");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
+    }
+    let (period, due_on) = period(found.kind, checked_on);
+    let checker = match &desk.by.principal.reach {
+        Reach::Role { unit, .. } => *unit,
+        _ => None,
+    };
+    let there = check::Entity::find()
+        .filter(check::Column::AssignmentId.eq(held.row.id))
+        .filter(check::Column::Kind.eq(found.kind))
+        .filter(check::Column::Period.eq(period.as_str()))
+        .one(&held.transaction)
+        .await?;
+    let before = there.as_ref().map(|there| json!({ "result": there.result.to_value(), "findings": there.findings }));
+    let mut row = check::ActiveModel {
+        assignment_id: Set(held.row.id),
+        kind: Set(found.kind),
+        period: Set(period.clone()),
+        due_on: Set(due_on),
+        result: Set(found.result),
+        findings: Set(findings.clone()),
+        checked_on: Set(checked_on),
+        checker_id: Set(checker),
+        ..Default::default()
+    };
+    match there {
+        Some(there) => {
+            row.id = Set(there.id);
+            row.update(&held.transaction).await?;
+        }
+        None => {
+            row.insert(&held.transaction).await?;
+        }
+    }
+    let said = json!({
+        "check": found.kind.to_value(),
+        "period": period,
+        "result": found.result.to_value(),
+        "findings": findings,
+        "replaces": before,
+    });
+    held.settle_beside(desk, ChangeKind::Checked, said).await
+}

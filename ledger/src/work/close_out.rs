@@ -1,0 +1,362 @@
+//! Close-out (销号): applied for below, verified or returned above, put up for public notice, objected to, decided; a relapse
+//! opens a new cycle. A closed cycle is never changed.
+
+use chrono::NaiveDate;
+use entity::check::{self, CheckKind, CheckResult};
+use entity::close_out::{self, CloseOutState};
+use entity::{evidence, objection};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use serde_json::json;
+
+use super::{Desk, Held, MAX_WORDS, On, Told};
+use crate::Result;
+use crate::change::ChangeKind;
+use crate::fault::{self, Fault, FaultCode};
+use crate::holiday;
+use crate::policy::Act;
+use crate::workflow::Step;
+
+/// The working days of a public notice, at least and at most.
+pub const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;
+
+/// Applies for close-out (提请销号): needs evidence and a passed self-inspection.
+pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
+    let application =
+        fault::text(application, 2..=MAX_WORDS, ("销号申请", "the application"), &["input", "application"])?;
+    let held = Held::take(desk, on).await?;
+    held.permit(desk, Act::ApplyForCloseOut)?;
+    let status = held.step(Step::Submit)?;
+    let proofs = evidence::Entity::find()
+        .filter(evidence::Column::AssignmentId.eq(held.row.id))
+        .count(&held.transaction)
+        .await?;
+    let inspection = check::Entity::find()
+        .filter(check::Column::AssignmentId.eq(held.row.id))
+        .filter(check::Column::Kind.eq(CheckKind::SelfInspection))
+        .order_by_desc(check::Column::DueOn)
+        .order_by_desc(check::Column::Id)
+        .one(&held.transaction)
+        .await?;
+    let mut faults = Vec::new();
+    let mut need =
+        |zh: &str, en: &str| faults.push(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]));
+    if proofs == 0 {
+        need("提请销号前须上传佐证材料", "upload evidence first");
+    }
+    if inspection.is_none_or(|check| check.result != CheckResult::Passed) {
+        need("提请销号前最近一次自查须为通过", "pass a self-inspection first");
+    }
+    if !faults.is_empty() {
+        return Err(crate::Error::Refused(faults));
+    }
+    let last = current(&held).await?;
+    let cycle = last.as_ref().map_or(1, |last| last.cycle + 1);
+    let row = close_out::ActiveModel {
+        assignment_id: Set(held.row.id),
+        cycle: Set(cycle),
+        state: Set(CloseOutState::Applied),
+        application: Set(application),
+        applicant_id: Set(desk.by.principal.account),
+        applied_at: Set(desk.now),
+        ..Default::default()
+    };
+    row.insert(&held.transaction).await?;
+    let mut moved = held.moved(status);
+    moved.completed_on = Set(held.row.completed_on.or(Some(desk.today())));
+    held.settle(desk, ChangeKind::CloseOutApplied, moved, json!({ "cycle": cycle })).await
+}
+
+/// Verifies an application (核查通过). Never by whoever applied.
+pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
+    let opinion = fault::text(opinion, 2..=MAX_WORDS, ("核查意见", "the opinion"), &["input", "opinion"])?;
+    let held = Held::take(desk, on).await?;
+    held.permit(desk, Act::Verify)?;
+    let status = held.step(Step::Verify)?;
+    let cycle = running(&held).await?;
+    not_by_applicant(desk, &cycle)?;
+    let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
+    change.state = Set(CloseOutState::Verified);
+    change.opinion = Set(Some(opinion));
+    change.verifier_id = Set(desk.by.principal.account);
+    change.verified_at = Set(Some(desk.now));
+    change.update(&held.transaction).await?;
+    let moved = held.moved(status);
+    held.settle(desk, ChangeKind::Verified, moved, json!({ "cycle": cycle.cycle })).await
+}
+
+/// Returns an application (退回); whoever applied and the lead unit are told at once.
+pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
+    let reason = fault::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
+    let held = Held::take(desk, on).await?;
+    held.permit(desk, Act::Verify)?;
+    let status = held.step(Step::Return)?;
+    let cycle = running(&held).await?;
+    not_by_applicant(desk, &cycle)?;
+    let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
+    change.state = Set(CloseOutState::Returned);
+    change.opinion = Set(Some(reason.clone()));
+    change.verifier_id = Set(desk.by.principal.account);
+    change.verified_at = Set(Some(desk.now));
+    change.update(&held.transaction).await?;
+    let mut moved = held.moved(status);
+    moved.completed_on = Set(None);
+    let told = Told { kind: "returned", headline: "销号退回", why: &reason, submitter: cycle.applicant_id };
+    held.tell(desk, &told).await?;
+    held.settle(desk, ChangeKind::Returned, moved, json!({ "cycle": cycle.cycle, "reason": reason })).await
+}
+
+/// A public notice to be put up.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// Its text.
+    pub text: String,
+    /// The office that takes objections, with its address or telephone; never a person.
+    pub contact: String,
+    /// For how many working days after today.
+    pub working_days: i64,
+}
+
+/// Puts a verified close-out up for public notice (公示).
+pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> {
+    let text = fault::text(&notice.text, 2..=MAX_WORDS, ("公示内容", "the notice"), &["input", "text"])?;
+    let contact = fault::text(&notice.contact, 2..=200, ("受理单位及联系方式", "the contact"), &["input", "contact"])?;
+    if !NOTICE_DAYS.contains(&notice.working_days) {
+        let (least, most) = (NOTICE_DAYS.start(), NOTICE_DAYS.end());
+        let (zh, en) = (
+            format!("公示期应为 {least} 至 {most} 个工作日"),
+            format!("a notice is up for {least} to {most} working days"),
+        );
+        return Err(Fault::invalid(zh, en, &["input", "workingDays"]).into());
+    }
+    let held = Held::take(desk, on).await?;
+    held.permit(desk, Act::Publicise)?;
+    let status = held.step(Step::Publicise)?;
+    let cycle = running(&held).await?;
+    let until = holiday::working_days_after(&held.transaction, desk.today(), notice.working_days).await?;
+    let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
+    change.state = Set(CloseOutState::Publicised);
+    change.notice = Set(Some(text));
+    change.contact = Set(Some(contact));
+    change.notice_from = Set(Some(desk.today()));
+    change.notice_until = Set(Some(until));
+    change.publisher_id = Set(desk.by.principal.account);
+    change.update(&held.transaction).await?;
+    let moved = held.moved(status);
+    let said = json!({ "cycle": cycle.cycle, "noticeFrom": desk.today(), "noticeUntil": until });
+    held.settle(desk, ChangeKind::Publicised, moved, said).await
+}
+
+/// Records an objection (异议) to a notice, within its period. Who objected is not asked for.
+pub async fn object(desk: &Desk<'_>, on: On, text: &str) -> Result<(i64, i64)> {
+    let text = fault::text(text, 2..=MAX_WORDS, ("异议内容", "the objection"), &["input", "text"])?;
+    let held = Held::take(desk, on).await?;
+    held.permit(desk, Act::Publicise)?;
+    held.step(Step::UpholdObjection)?;
+    let cycle = running(&held).await?;
+    let row = objection::ActiveModel {
+        close_out_id: Set(cycle.id),
+        text: Set(text.clone()),
+        recorder_id: Set(desk.by.principal.account),
+        raised_at: Set(desk.now),
+        ..Default::default()
+    };
+    let objection = row.insert(&held.transaction).await?.id;
+    let told = Told { kind: "objection", headline: "公示异议", why: &text, submitter: cycle.applicant_id };
+    held.tell(desk, &told).await?;
+    let assignment =
+        held.settle_beside(desk, ChangeKind::Objected, json!({ "objection": objection, "cycle": cycle.cycle })).await?;
+    Ok((assignment, objection))
+}
+
+/// Decides an objection: upheld, the assignment goes back to work; dismissed, the notice runs on.
+pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld: bool, answer: &str) -> Result<i64> {
+    let answer = fault::text(answer, 2..=MAX_WORDS, ("答复", "the answer"), &["input", "answer"])?;
+    let unknown =
+        || Fault::new(FaultCode::NotFound, "没有这项异议", "there is no such objection", &["input", "objectionId"]);
+    let found = match objection {
+        Some(id) => objection::Entity::find_by_id(id).one(desk.db).await?.ok_or_else(unknown)?,
+        None => return Err(unknown().into()),
+    };
+    let cycle = close_out::Entity::find_by_id(found.close_out_id).one(desk.db).await?.ok_or_else(unknown)?;
+    // Whoever may not see the assignment hears the same as if there were none.
+    let held = match Held::take(desk, On { assignment: Some(cycle.assignment_id), version: None }).await {
+        Err(crate::Error::Refused(_)) => return Err(unknown().into()),
+        held => held?,
+    };
+    held.permit(desk, Act::DecideObjection)?;
+    let there = objection::Entity::find_by_id(found.id).one(&held.transaction).await?.ok_or_else(unknown)?;
+    if there.decided_at.is_some() {
+        let (zh, en) = ("这项异议已有结论", "it is decided already");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "objectionId"]).into());
+    }
+    let change = objection::ActiveModel {
+        id: Set(there.id),
+        is_upheld: Set(Some(is_upheld)),
+        answer: Set(Some(answer.clone())),
+        decider_id: Set(desk.by.principal.account),
+        decided_at: Set(Some(desk.now)),
+        ..Default::default()
+    };
+    change.update(&held.transaction).await?;
+    let said = json!({ "objection": there.id, "isUpheld": is_upheld });
+    if !is_upheld {
+        return held.settle_beside(desk, ChangeKind::ObjectionDecided, said).await;
+    }
+    let status = held.step(Step::UpholdObjection)?;
+    let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
+    change.state = Set(CloseOutState::Objected);
+    change.update(&held.transaction).await?;
+    let mut moved = held.moved(status);
+    moved.completed_on = Set(None);
+    let told = Told { kind: "objection", headline: "异议成立", why: &answer, submitter: cycle.applicant_id };
+    held.tell(desk, &told).await?;
+    held.settle(desk, ChangeKind::ObjectionDecided, moved, said).await
+}
+
+/// Closes (销号) after a notice without open objections; an ongoing measure closes as one whose checks go on.
+pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
+    let decision = fault::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
+    let held = Held::take(desk, on).await?;
+    held.permit(desk, Act::Close)?;
+    let step = if held.measure.due_ongoing { Step::CloseOngoing } else { Step::Close };
+    let status = held.step(step)?;
+    let cycle = running(&held).await?;
+    not_by_applicant(desk, &cycle)?;
+    let open = objection::Entity::find()
+        .filter(objection::Column::CloseOutId.eq(cycle.id))
+        .filter(objection::Column::DecidedAt.is_null())
+        .count(&held.transaction)
+        .await?;
+    let wrong = |zh: String, en: String| Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]);
+    if open > 0 {
+        return Err(wrong(format!("尚有 {open} 项异议未作结论"), format!("{open} objections are not decided")).into());
+    }
+    if let Some(until) = cycle.notice_until.filter(|until| desk.today() <= *until) {
+        return Err(
+            wrong(format!("公示期至 {until}，期满后方可销号"), format!("the notice is up until {until}")).into()
+        );
+    }
+    let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
+    change.state = Set(CloseOutState::Closed);
+    change.decision = Set(Some(decision));
+    change.closer_id = Set(desk.by.principal.account);
+    change.closed_on = Set(Some(desk.today()));
+    change.update(&held.transaction).await?;
+    let mut moved = held.moved(status);
+    moved.completed_on = Set(held.row.completed_on.or(Some(desk.today())));
+    held.settle(desk, ChangeKind::Closed, moved, json!({ "cycle": cycle.cycle })).await
+}
+
+/// Finds a relapse (反弹): what was closed has to be mended again.
+pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
+    let reason = fault::text(reason, 2..=MAX_WORDS, ("反弹情况", "what relapsed"), &["input", "reason"])?;
+    let held = Held::take(desk, on).await?;
+    held.permit(desk, Act::Reopen)?;
+    let status = held.step(Step::Reopen)?;
+    let cycle = current(&held).await?;
+    if let Some(cycle) = &cycle {
+        let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
+        change.state = Set(CloseOutState::Reopened);
+        change.relapse = Set(Some(reason.clone()));
+        change.reopened_at = Set(Some(desk.now));
+        change.update(&held.transaction).await?;
+    }
+    let mut moved = held.moved(status);
+    moved.completed_on = Set(None);
+    let submitter = cycle.as_ref().and_then(|cycle| cycle.applicant_id);
+    let told = Told { kind: "relapse", headline: "反弹重启整改", why: &reason, submitter };
+    held.tell(desk, &told).await?;
+    held.settle(desk, ChangeKind::Reopened, moved, json!({ "reason": reason })).await
+}
+
+/// Makes the notice of a close-out public: an act of its own, so that nothing becomes public by itself.
+pub async fn disclose(desk: &Desk<'_>, on: On, is_public: bool) -> Result<i64> {
+    let held = Held::take(desk, on).await?;
+    held.permit(desk, Act::Disclose)?;
+    let cycle = running(&held).await?;
+    if cycle.notice_from.is_none() {
+        let (zh, en) = ("尚未公示，不能公开", "there is no notice to be made public");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
+    }
+    let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
+    change.disclosed_at = Set(is_public.then_some(desk.now));
+    change.discloser_id = Set(desk.by.principal.account.filter(|_| is_public));
+    change.update(&held.transaction).await?;
+    held.settle_beside(desk, ChangeKind::Disclosed, json!({ "cycle": cycle.cycle, "isPublic": is_public })).await
+}
+
+/// The newest cycle of an assignment.
+async fn current(held: &Held) -> Result<Option<close_out::Model>> {
+    let found = close_out::Entity::find()
+        .filter(close_out::Column::AssignmentId.eq(held.row.id))
+        .order_by_desc(close_out::Column::Cycle)
+        .one(&held.transaction)
+        .await?;
+    Ok(found)
+}
+
+/// The newest cycle, which has to be there: the state says so, unless a ledger that was imported stated it.
+async fn running(held: &Held) -> Result<close_out::Model> {
+    current(held).await?.map_or_else(
+        || {
+            let (zh, en) = ("没有销号申请记录：请先提请销号", "there is no application: apply for close-out first");
+            Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into())
+        },
+        Ok,
+    )
+}
+
+/// Nobody decides on what he applied for himself, nor does a delegate for him.
+fn not_by_applicant(desk: &Desk<'_>, cycle: &close_out::Model) -> Result<()> {
+    let own = cycle.applicant_id.is_some()
+        && (cycle.applicant_id == desk.by.principal.account || cycle.applicant_id == desk.by.principal.delegate);
+    if own {
+        let (zh, en) = ("申请人不能审核自己的申请，须由他人办理", "whoever applied may not decide");
+        return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
+    }
+    Ok(())
+}
+
+/// What is public of a notice: exactly these parts.
+#[derive(Debug, Clone, PartialEq, Eq, sea_orm::FromQueryResult)]
+pub struct Public {
+    /// The cycle.
+    pub id: i64,
+    /// The round.
+    pub round: String,
+    /// The problem's title.
+    pub problem: String,
+    /// The measure's number and text.
+    pub number: Option<String>,
+    /// Its text.
+    pub content: String,
+    /// Who answers.
+    pub unit: String,
+    /// The region.
+    pub region: String,
+    /// The notice.
+    pub notice: String,
+    /// The office that takes objections.
+    pub contact: String,
+    /// The first day.
+    pub notice_from: NaiveDate,
+    /// The last day.
+    pub notice_until: NaiveDate,
+    /// When it was closed.
+    pub closed_on: Option<NaiveDate>,
+}
+
+/// The notices that are public, the newest first; `before` is the last one seen.
+pub async fn public<C: sea_orm::ConnectionTrait>(db: &C, before: Option<i64>, most: u64) -> Result<Vec<Public>> {
+    let statement = sea_orm::Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT c.id, r.name AS round, p.title AS problem, m.number, m.content, u.name AS unit, g.name AS region, \
+                c.notice, c.contact, c.notice_from, c.notice_until, c.closed_on \
+         FROM close_out c JOIN assignment a ON a.id = c.assignment_id JOIN measure m ON m.id = a.measure_id \
+         JOIN problem p ON p.id = m.problem_id JOIN inspection_round r ON r.id = p.round_id \
+         JOIN unit u ON u.id = a.unit_id JOIN region g ON g.id = a.region_id \
+         WHERE c.disclosed_at IS NOT NULL AND c.notice IS NOT NULL AND c.id < $1 ORDER BY c.id DESC LIMIT $2",
+        [before.unwrap_or(i64::MAX).into(), (most as i64).into()],
+    );
+    Ok(<Public as sea_orm::FromQueryResult>::find_by_statement(statement).all(db).await?)
+}

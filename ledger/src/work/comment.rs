@@ -1,0 +1,30 @@
+//! Comments (批示、意见) on measures.
+
+use entity::comment;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+use serde_json::json;
+
+use super::{Desk, MAX_WORDS, hold_measure, permit, settle_measure};
+use crate::Result;
+use crate::change::ChangeKind;
+use crate::fault;
+use crate::policy::{Act, Standing};
+
+/// Writes a comment.
+pub async fn write(desk: &Desk<'_>, measure: Option<i64>, text: &str) -> Result<i64> {
+    let text = fault::text(text, 1..=MAX_WORDS, ("意见", "the comment"), &["input", "text"])?;
+    let (transaction, problem, found) = hold_measure(desk, measure).await?;
+    let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
+    permit(desk, Act::Comment, standing)?;
+    let row = comment::ActiveModel {
+        measure_id: Set(found.id),
+        author_id: Set(desk.by.principal.account),
+        text: Set(text),
+        written_at: Set(desk.now),
+        ..Default::default()
+    };
+    let id = row.insert(&transaction).await?.id;
+    let after = json!({ "comment": id });
+    settle_measure(desk, transaction, (problem, found.id), ChangeKind::Commented, (json!({}), after)).await?;
+    Ok(found.id)
+}

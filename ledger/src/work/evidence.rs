@@ -1,0 +1,117 @@
+//! Evidence (佐证材料): what the ledger keeps of a file; its bytes are kept elsewhere, under the name of their hash.
+
+use entity::evidence;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    Statement,
+};
+use serde_json::json;
+
+use super::{Desk, Held, On};
+use crate::Result;
+use crate::change::ChangeKind;
+use crate::fault::{Fault, FaultCode, is_hidden};
+use crate::policy::{Act, Principal};
+use crate::workflow;
+
+/// The most files of one assignment.
+pub const MAX_FILES: u64 = 500;
+
+/// A file that the storage has taken.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The name as uploaded.
+    pub name: String,
+    /// What its first bytes say it is.
+    pub media_type: String,
+    /// How many bytes.
+    pub size: i64,
+    /// The SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
+    /// Where the storage keeps it.
+    pub place: String,
+}
+
+/// A name without folders, control characters and tricks of direction, at most 120 letters; its ending stays.
+pub fn plain_name(given: &str) -> String {
+    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = last
+        .chars()
+        .filter(|letter| !letter.is_control() && !is_hidden(*letter) && !r#""<>:|?*"#.contains(*letter))
+        .collect();
+    let clean = clean.trim().trim_start_matches('.');
+    let (stem, ending) = clean.rsplit_once('.').unwrap_or((clean, ""));
+    let stem: String = stem.chars().take(100).collect();
+    let ending: String = ending.chars().take(15).collect();
+    match (stem.is_empty(), ending.is_empty()) {
+        (true, true) => "佐证材料".to_owned(),
+        (true, false) => format!("佐证材料.{ending}"),
+        (false, true) => stem,
+        (false, false) => format!("{stem}.{ending}"),
+    }
+}
+
+/// Asks whether evidence may be added to an assignment, before its bytes are taken.
+pub async fn may_add(desk: &Desk<'_>, assignment: Option<i64>) -> Result<()> {
+    let held = Held::take(desk, On { assignment, version: None }).await?;
+    held.permit(desk, Act::Report)?;
+    if workflow::is_settled(held.row.status) && held.row.status != entity::assignment::Status::ClosedOngoing {
+        let name = workflow::status_name(held.row.status);
+        let (zh, en) = (format!("“{name}”的任务不再补充佐证材料"), "it is settled: no evidence is added");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["assignmentId"]).into());
+    }
+    let there = evidence::Entity::find().filter(evidence::Column::AssignmentId.eq(held.row.id));
+    if there.count(&held.transaction).await? >= MAX_FILES {
+        let (zh, en) = (format!("一项任务最多 {MAX_FILES} 份佐证材料"), format!("at most {MAX_FILES} files"));
+        return Err(Fault::new(FaultCode::Conflict, zh, en, &["assignmentId"]).into());
+    }
+    Ok(())
+}
+
+/// Adds a file that the storage has taken.
+pub async fn add(desk: &Desk<'_>, assignment: Option<i64>, file: &Stored) -> Result<i64> {
+    may_add(desk, assignment).await?;
+    let held = Held::take(desk, On { assignment, version: None }).await?;
+    held.permit(desk, Act::Report)?;
+    let row = evidence::ActiveModel {
+        assignment_id: Set(held.row.id),
+        uploader_id: Set(desk.by.principal.account),
+        name: Set(file.name.clone()),
+        media_type: Set(file.media_type.clone()),
+        size: Set(file.size),
+        sha256: Set(file.sha256.clone()),
+        place: Set(file.place.clone()),
+        uploaded_at: Set(desk.now),
+        ..Default::default()
+    };
+    let id = row.insert(&held.transaction).await?.id;
+    let said = json!({ "evidence": id, "name": file.name, "sha256": file.sha256, "size": file.size });
+    held.settle_beside(desk, ChangeKind::EvidenceAdded, said).await?;
+    Ok(id)
+}
+
+/// A file that the caller may see; one that he may not is not there.
+pub async fn find<C: ConnectionTrait>(db: &C, principal: &Principal, id: i64) -> Result<Option<evidence::Model>> {
+    let backend = db.get_database_backend();
+    let mut sql = planner::Sql::within(backend, &[], principal);
+    let key = sql.bind(id);
+    let seen = sql.seen("evidence", "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    let text = format!("SELECT held.* FROM evidence held WHERE held.id = {key}{seen}");
+    let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
+    Ok(evidence::Entity::find().from_raw_sql(statement).one(db).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
+
+    #[test]
+    fn names_lose_their_tricks_and_keep_their_ending() {
+        assert_eq!(plain_name("../../etc/passwd"), "passwd");
+        assert_eq!(plain_name("C:\\temp\\验收 照片.jpg"), "验收 照片.jpg");
+        assert_eq!(plain_name("gpj.\u{202e}exe.jpg"), "gpj.exe.jpg");
+        assert_eq!(plain_name(".htaccess"), "htaccess");
+        assert_eq!(plain_name("///"), "佐证材料");
+        assert!(plain_name(&"长".repeat(500)).chars().count() <= 120);
+    }
+}

@@ -1,0 +1,158 @@
+//! Extensions (延期): asked for below, supported by the city office, decided by the regional office. The deadline that is
+//! replaced is kept in the request, so the first one is never lost.
+
+use chrono::NaiveDate;
+use entity::deadline_change::{self, DeadlineChangeState};
+use entity::{measure, measure_region};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use serde_json::json;
+
+use super::{Desk, Held, MAX_WORDS, On};
+use crate::change::ChangeKind;
+use crate::concern::due_order;
+use crate::fault::{self, Fault, FaultCode};
+use crate::policy::Act;
+use crate::statistics::kept;
+use crate::{Result, workflow};
+
+/// Asks for a later deadline.
+pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &str) -> Result<(i64, i64)> {
+    let reason = fault::text(reason, 2..=MAX_WORDS, ("延期理由", "the reason"), &["input", "reason"])?;
+    let held = Held::take(desk, on).await?;
+    // Whoever answers asks, and so does the county office for it.
+    let act = if desk.by.principal.may(Act::Report) { Act::Report } else { Act::TakeOn };
+    held.permit(desk, act)?;
+    let path = ["input", "newDueOn"];
+    let wrong = |code, zh: String, en: String| Fault::new(code, zh, en, &path);
+    let Some(old) = held.measure.due_on.or(held.measure.due_by) else {
+        let (zh, en) = ("这项措施没有截止日期，无须延期", "the measure has no date to be moved");
+        return Err(wrong(FaultCode::WrongState, zh.to_owned(), en.to_owned()).into());
+    };
+    if new_due_on <= old || new_due_on > crate::calendar::plus_days(old, 3660) {
+        let (zh, en) =
+            (format!("新的时限应晚于 {old}，且不超过十年"), format!("later than {old}, by ten years at most"));
+        return Err(wrong(FaultCode::Invalid, zh, en).into());
+    }
+    if workflow::is_settled(held.row.status) {
+        let name = workflow::status_name(held.row.status);
+        let (zh, en) = (format!("“{name}”的任务无须延期"), "it is settled already".to_owned());
+        return Err(wrong(FaultCode::WrongState, zh, en).into());
+    }
+    let pending = deadline_change::Entity::find()
+        .filter(deadline_change::Column::MeasureId.eq(held.measure.id))
+        .filter(deadline_change::Column::State.is_in([DeadlineChangeState::Requested, DeadlineChangeState::Endorsed]))
+        .count(&held.transaction)
+        .await?;
+    if pending > 0 {
+        let (zh, en) = ("这项措施已有延期申请在办", "an extension of the measure is under way");
+        return Err(wrong(FaultCode::Conflict, zh.to_owned(), en.to_owned()).into());
+    }
+    let row = deadline_change::ActiveModel {
+        measure_id: Set(held.measure.id),
+        assignment_id: Set(Some(held.row.id)),
+        state: Set(DeadlineChangeState::Requested),
+        reason: Set(reason.clone()),
+        old_raw: Set(held.measure.due_raw.clone()),
+        old_due_on: Set(held.measure.due_on),
+        new_raw: Set(new_due_on.format("%Y年%-m月%-d日").to_string()),
+        new_due_on: Set(new_due_on),
+        requester_id: Set(desk.by.principal.account),
+        requested_at: Set(desk.now),
+        ..Default::default()
+    };
+    let id = row.insert(&held.transaction).await?.id;
+    let said = json!({ "extension": id, "oldDueOn": old, "newDueOn": new_due_on, "reason": reason });
+    let assignment = held.settle_beside(desk, ChangeKind::ExtensionRequested, said).await?;
+    Ok((assignment, id))
+}
+
+/// What is decided of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The city office supports it.
+    Endorse,
+    /// The regional office approves it; the deadline changes.
+    Approve,
+    /// It is refused, by either.
+    Reject,
+}
+
+/// Decides a request.
+pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision, words: &str) -> Result<i64> {
+    let words = fault::text(words, 2..=MAX_WORDS, ("审批意见", "the decision"), &["input", "words"])?;
+    let path = ["input", "extensionId"];
+    let unknown = || Fault::new(FaultCode::NotFound, "没有这项延期申请", "there is no such request", &path);
+    let found = match extension {
+        Some(id) => deadline_change::Entity::find_by_id(id).one(desk.db).await?.ok_or_else(unknown)?,
+        None => return Err(unknown().into()),
+    };
+    let held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {
+        Err(crate::Error::Refused(_)) => return Err(unknown().into()),
+        held => held?,
+    };
+    let there = deadline_change::Entity::find_by_id(found.id).one(&held.transaction).await?.ok_or_else(unknown)?;
+    let is_open = match (decision, there.state) {
+        (Decision::Endorse, DeadlineChangeState::Requested) | (Decision::Approve, DeadlineChangeState::Endorsed) => {
+            true
+        }
+        (Decision::Reject, state) => matches!(state, DeadlineChangeState::Requested | DeadlineChangeState::Endorsed),
+        _ => false,
+    };
+    let act = match (decision, there.state) {
+        (Decision::Approve, _) | (Decision::Reject, DeadlineChangeState::Endorsed) => Act::ChangeDeadline,
+        _ => Act::Verify,
+    };
+    held.permit(desk, act)?;
+    if !is_open {
+        let (zh, en) = (
+            "延期须先由市整改办同意，再由区整改办批准；已作结论的不再更改",
+            "first the city office supports it, then the regional office approves it; a decision is final",
+        );
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
+    }
+    let own = there.requester_id.is_some() && there.requester_id == desk.by.principal.account;
+    if own {
+        let (zh, en) = ("申请人不能审批自己的申请", "whoever asked may not decide");
+        return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
+    }
+    let mut change = deadline_change::ActiveModel { id: Set(there.id), ..Default::default() };
+    if decision == Decision::Endorse {
+        change.state = Set(DeadlineChangeState::Endorsed);
+        change.endorser_id = Set(desk.by.principal.account);
+        change.endorsed_at = Set(Some(desk.now));
+    } else {
+        let is_approved = decision == Decision::Approve;
+        change.state = Set(if is_approved { DeadlineChangeState::Approved } else { DeadlineChangeState::Rejected });
+        change.decider_id = Set(desk.by.principal.account);
+        change.decided_at = Set(Some(desk.now));
+    }
+    change.decision = Set(Some(words.clone()));
+    let now = change.update(&held.transaction).await?;
+    if decision == Decision::Approve {
+        move_deadline(desk, &held, &now).await?;
+    }
+    let said = json!({ "extension": there.id, "state": now.state.to_value(), "words": words });
+    held.settle_beside(desk, ChangeKind::ExtensionDecided, said).await
+}
+
+/// Moves the measure's deadline, in its row, in the lists of all regions that it concerns, and in the figures.
+async fn move_deadline(desk: &Desk<'_>, held: &Held, change: &deadline_change::Model) -> Result<()> {
+    kept::withdraw(&held.transaction, &[held.problem]).await?;
+    let row = measure::ActiveModel {
+        id: Set(held.measure.id),
+        due_raw: Set(change.new_raw.clone()),
+        due_on: Set(Some(change.new_due_on)),
+        due_by: Set(Some(change.new_due_on)),
+        version: Set(held.measure.version + 1),
+        updated_at: Set(desk.now),
+        ..Default::default()
+    };
+    measure::Entity::update(row).exec(&held.transaction).await?;
+    measure_region::Entity::update_many()
+        .col_expr(measure_region::Column::DueOrder, Expr::value(due_order(Some(change.new_due_on))))
+        .filter(measure_region::Column::MeasureId.eq(held.measure.id))
+        .exec(&held.transaction)
+        .await?;
+    kept::enter(&held.transaction, &[held.problem]).await
+}

@@ -1,0 +1,369 @@
+//! The work: every act on an assignment, from order to close-out. Each holds the problem, looks at the row within the
+//! caller's sight, asks the policy and the workflow, writes, rolls up, keeps the figures, notes the change and the audit,
+//! and queues mails, all in one transaction.
+
+pub mod applicability;
+pub mod check;
+pub mod close_out;
+pub mod comment;
+pub mod evidence;
+pub mod extension;
+pub mod ownership;
+pub mod progress;
+pub mod supervision;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use entity::assignment::Status;
+use entity::{account, assignment, measure, unit_address};
+use planner::Sql;
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
+    DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, Statement,
+};
+use serde_json::{Value, json};
+
+use crate::audit::{self, By, Noted};
+use crate::change::{self, ChangeKind, Changed};
+use crate::fault::{Fault, FaultCode};
+use crate::outbox::{self, Notice};
+use crate::policy::{self, Act, Standing};
+use crate::statistics::kept;
+use crate::workflow::{self, Step};
+use crate::{Error, Result, calendar, database, roll_up};
+
+/// The most letters of a reason, an opinion, a notice.
+pub const MAX_WORDS: usize = 5_000;
+
+/// Who acts on which ledger, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Desk<'a> {
+    /// The ledger.
+    pub db: &'a DatabaseConnection,
+    /// Who acts, and from where.
+    pub by: &'a By,
+    /// When.
+    pub now: DateTime<Utc>,
+    /// Where days begin and end.
+    pub zone: Tz,
+}
+
+impl Desk<'_> {
+    /// The local day.
+    pub fn today(&self) -> NaiveDate {
+        calendar::local_day(self.now, self.zone)
+    }
+}
+
+/// What an act is on: an assignment, and the version of it that the caller saw.
+#[derive(Debug, Clone, Copy)]
+pub struct On {
+    /// The assignment; none when the caller's id is no assignment's.
+    pub assignment: Option<i64>,
+    /// The version; an act that adds to a row rather than changing it asks for none.
+    pub version: Option<i32>,
+}
+
+/// An assignment in hand, in a transaction that holds its problem.
+pub(crate) struct Held {
+    pub(crate) transaction: DatabaseTransaction,
+    pub(crate) problem: i64,
+    pub(crate) measure: measure::Model,
+    /// The assignment as it was.
+    pub(crate) row: assignment::Model,
+    /// All others of the measure.
+    others: Vec<assignment::Model>,
+}
+
+impl Held {
+    /// Takes an assignment in hand: one that the caller may not see is not there.
+    pub(crate) async fn take(desk: &Desk<'_>, on: On) -> Result<Self> {
+        let unknown = || {
+            let path = ["input", "assignmentId"];
+            Fault::new(FaultCode::NotFound, "没有这项责任分解", "there is no such assignment", &path)
+        };
+        let Some(id) = on.assignment else { return Err(unknown().into()) };
+        let transaction = database::begin(desk.db).await?;
+        let problem = hold_problem(&transaction, desk.by, "assignment", id).await?.ok_or_else(unknown)?;
+        let (measure, mut answers) = measure_of(&transaction, id).await?.ok_or_else(unknown)?;
+        let place = answers.iter().position(|answer| answer.id == id).ok_or_else(unknown)?;
+        let row = answers.swap_remove(place);
+        if let Some(given) = on.version.filter(|given| *given != row.version) {
+            let current = row.version;
+            return Err(Fault::new(
+                FaultCode::StaleVersion,
+                format!("这项责任分解已被他人更新（当前版本 {current}，提交的是 {given}）：请刷新后核对再提交"),
+                format!("somebody has changed the assignment (it is at version {current}, not {given}): look again"),
+                &["input", "version"],
+            )
+            .into());
+        }
+        Ok(Self { transaction, problem, measure, row, others: answers })
+    }
+
+    /// Asks the policy.
+    pub(crate) fn permit(&self, desk: &Desk<'_>, act: Act) -> Result<()> {
+        let standing = Standing {
+            answers: Some(self.row.unit_id),
+            leads: self.measure.lead_unit_id,
+            supervises: self.measure.supervising_unit_id,
+        };
+        permit(desk, act, standing)
+    }
+
+    /// Asks the workflow where a step leads.
+    pub(crate) fn step(&self, step: Step) -> Result<Status> {
+        workflow::next(self.row.status, step).ok_or_else(|| wrong_state(self.row.status, step).into())
+    }
+
+    /// The assignment, to be changed.
+    pub(crate) fn moved(&self, status: Status) -> assignment::ActiveModel {
+        assignment::ActiveModel { id: Set(self.row.id), status: Set(status), ..Default::default() }
+    }
+
+    /// Writes what the act came to, with everything that follows, and commits. `also` is what the audit says beside the
+    /// state of the assignment.
+    pub(crate) async fn settle(
+        self,
+        desk: &Desk<'_>,
+        kind: ChangeKind,
+        moved: assignment::ActiveModel,
+        also: Value,
+    ) -> Result<i64> {
+        let Self { transaction, problem, measure, row, mut others } = self;
+        let before = state(&row);
+        let mut moved = moved;
+        moved.version = Set(row.version + 1);
+        moved.updated_at = Set(desk.now);
+        // What is neither closed nor completed nor inapplicable, before and after, adds the same to the figures.
+        let counts =
+            |status: Status, completed: Option<NaiveDate>| (workflow::is_settled(status).then_some(status), completed);
+        let after_counts = counts(
+            moved.status.try_as_ref().copied().unwrap_or(row.status),
+            moved.completed_on.try_as_ref().copied().unwrap_or(row.completed_on),
+        );
+        let is_counted = counts(row.status, row.completed_on) != after_counts;
+        if is_counted {
+            kept::withdraw(&transaction, &[problem]).await?;
+        }
+        let id = row.id;
+        let now = moved.update(&transaction).await?;
+        let mut after = state(&now);
+        others.push(now);
+        roll_up::measure(&transaction, &measure, &others, desk.now).await?;
+        if is_counted {
+            kept::enter(&transaction, &[problem]).await?;
+        }
+        let changed = Changed { problem, measure: Some(measure.id), assignment: Some(id) };
+        change::note(&transaction, kind, &[changed], desk.now).await?;
+        if let (Value::Object(after), Value::Object(also)) = (&mut after, also) {
+            after.extend(also);
+        }
+        let noted = Noted {
+            chain: format!("problem_{problem}"),
+            act: kind.to_value(),
+            object: format!("assignment_{id}"),
+            measure: Some(measure.id),
+            assignment: Some(id),
+            before,
+            after,
+        };
+        audit::note(&transaction, desk.by, noted, desk.now).await?;
+        transaction.commit().await?;
+        Ok(id)
+    }
+
+    /// Writes that something was added which leaves the assignment as it is, and commits.
+    pub(crate) async fn settle_beside(self, desk: &Desk<'_>, kind: ChangeKind, what: Value) -> Result<i64> {
+        let changed = Changed { problem: self.problem, measure: Some(self.measure.id), assignment: Some(self.row.id) };
+        change::note(&self.transaction, kind, &[changed], desk.now).await?;
+        let noted = Noted {
+            chain: format!("problem_{}", self.problem),
+            act: kind.to_value(),
+            object: format!("assignment_{}", self.row.id),
+            measure: Some(self.measure.id),
+            assignment: Some(self.row.id),
+            before: json!({}),
+            after: what,
+        };
+        audit::note(&self.transaction, desk.by, noted, desk.now).await?;
+        self.transaction.commit().await?;
+        Ok(self.row.id)
+    }
+
+    /// Tells the answering unit, the lead unit and whoever submitted, each address once, of something that cannot wait.
+    pub(crate) async fn tell(&self, desk: &Desk<'_>, told: &Told<'_>) -> Result<()> {
+        let units: Vec<i64> = [Some(self.row.unit_id), self.measure.lead_unit_id].into_iter().flatten().collect();
+        let addresses = unit_address::Entity::find()
+            .filter(unit_address::Column::UnitId.is_in(units))
+            .all(&self.transaction)
+            .await?;
+        let mut recipients: Vec<(String, Option<i64>)> =
+            addresses.into_iter().map(|row| (row.address, Some(row.unit_id))).collect();
+        if let Some(submitter) = told.submitter
+            && let Some(account) = account::Entity::find_by_id(submitter).one(&self.transaction).await?
+        {
+            recipients.push((account.email, account.unit_id));
+        }
+        recipients.sort();
+        recipients.dedup_by(|one, other| one.0 == other.0);
+        let number = self.measure.number.as_deref().map(|number| format!("{number} ")).unwrap_or_default();
+        let content: String = self.measure.content.chars().take(24).collect();
+        for (recipient, unit) in recipients {
+            let notice = Notice {
+                cause: format!("{}:{}:{}:{recipient}", told.kind, self.row.id, self.row.version),
+                kind: told.kind,
+                recipient,
+                unit,
+                subject: format!("【{}】{number}{content}", told.headline),
+                reason: told.why.to_owned(),
+                items: vec![(self.measure.id, Some(self.row.id))],
+            };
+            outbox::notify(&self.transaction, &notice, (desk.today(), desk.now)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What cannot wait.
+pub(crate) struct Told<'a> {
+    /// The kind of mail.
+    pub(crate) kind: &'static str,
+    /// What happened, in a word or two.
+    pub(crate) headline: &'a str,
+    /// Why.
+    pub(crate) why: &'a str,
+    /// The account that submitted what this is about.
+    pub(crate) submitter: Option<i64>,
+}
+
+/// What the audit keeps of an assignment.
+fn state(row: &assignment::Model) -> Value {
+    json!({
+        "status": row.status.to_value(),
+        "completedOn": row.completed_on,
+        "unit": row.unit_id,
+        "version": row.version,
+        "acceptedAt": row.accepted_at,
+        "declinedAt": row.declined_at,
+    })
+}
+
+/// Asks the policy; a refusal says who may.
+pub(crate) fn permit(desk: &Desk<'_>, act: Act, standing: Standing) -> Result<()> {
+    if desk.by.principal.permits(act, standing) {
+        return Ok(());
+    }
+    let who = policy::who(act);
+    Err(Fault::new(
+        FaultCode::NotAllowed,
+        format!("您不能办理此事，须由{who}办理"),
+        format!("you may not do this; these may: {who}"),
+        &["input"],
+    )
+    .into())
+}
+
+/// A step that is not open, and what would have to come first.
+fn wrong_state(from: Status, step: Step) -> Fault {
+    let needed = workflow::open_from(step);
+    let names: Vec<&str> = needed.iter().map(|status| workflow::status_name(*status)).collect();
+    let codes: Vec<String> = needed.iter().map(ActiveEnum::to_value).collect();
+    Fault::new(
+        FaultCode::WrongState,
+        format!("当前状态为“{}”，此步骤须在“{}”时办理", workflow::status_name(from), names.join("”或“")),
+        format!("it is {}; this step is open from {}", from.to_value(), codes.join(", ")),
+        &["input", "assignmentId"],
+    )
+}
+
+/// The problem that an assignment or a measure belongs to, locked, where the caller may see the row: whoever changes an
+/// answer holds its problem first, so that two who work on one measure see each other's work when they roll it up.
+pub(crate) async fn hold_problem(
+    db: &DatabaseTransaction,
+    by: &By,
+    table: &'static str,
+    id: i64,
+) -> Result<Option<i64>> {
+    let backend = db.get_database_backend();
+    let mut sql = Sql::within(backend, &[], &by.principal);
+    let key = sql.bind(id);
+    let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    let measure = match table {
+        "measure" => format!("SELECT held.problem_id FROM measure held WHERE held.id = {key}{seen}"),
+        _ => format!(
+            "SELECT of.problem_id FROM assignment held JOIN measure of ON of.id = held.measure_id WHERE held.id = {key}{seen}"
+        ),
+    };
+    let lock = if backend == sea_orm::DbBackend::Postgres { " FOR UPDATE" } else { "" };
+    let text = format!("SELECT p.id FROM problem p WHERE p.id = ({measure}){lock}");
+    let found = db.query_one_raw(Statement::from_sql_and_values(backend, text, sql.into_values())).await?;
+    Ok(found.map(|row| row.try_get("", "id")).transpose()?)
+}
+
+/// The measure that an assignment belongs to, with all its answers; read once the problem is held, and so not locked.
+async fn measure_of(
+    db: &DatabaseTransaction,
+    assignment: i64,
+) -> Result<Option<(measure::Model, Vec<assignment::Model>)>> {
+    let measure = sea_orm::sea_query::Query::select()
+        .column(assignment::Column::MeasureId)
+        .from(assignment::Entity)
+        .and_where(assignment::Column::Id.eq(assignment))
+        .to_owned();
+    let of = assignment::Entity::belongs_to(measure::Entity)
+        .from(assignment::Column::MeasureId)
+        .to(measure::Column::Id)
+        .into();
+    let rows = assignment::Entity::find()
+        .select_also(measure::Entity)
+        .join(sea_orm::JoinType::InnerJoin, of)
+        .filter(assignment::Column::MeasureId.in_subquery(measure))
+        .all(db)
+        .await?;
+    let (answers, measures): (Vec<assignment::Model>, Vec<Option<measure::Model>>) = rows.into_iter().unzip();
+    Ok(measures.into_iter().next().flatten().map(|measure| (measure, answers)))
+}
+
+/// The measure that an act is on as a whole, in a transaction that holds its problem.
+pub(crate) async fn hold_measure(
+    desk: &Desk<'_>,
+    measure: Option<i64>,
+) -> Result<(DatabaseTransaction, i64, measure::Model)> {
+    let unknown = || {
+        Error::from(Fault::new(
+            FaultCode::NotFound,
+            "没有这项整改措施",
+            "there is no such measure",
+            &["input", "measureId"],
+        ))
+    };
+    let id = measure.ok_or_else(unknown)?;
+    let transaction = database::begin(desk.db).await?;
+    let problem = hold_problem(&transaction, desk.by, "measure", id).await?.ok_or_else(unknown)?;
+    let found = measure::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
+    Ok((transaction, problem, found))
+}
+
+/// Notes an act on a measure as a whole, and commits.
+pub(crate) async fn settle_measure(
+    desk: &Desk<'_>,
+    transaction: DatabaseTransaction,
+    (problem, measure): (i64, i64),
+    kind: ChangeKind,
+    (before, after): (Value, Value),
+) -> Result<()> {
+    let changed = Changed { problem, measure: Some(measure), assignment: None };
+    change::note(&transaction, kind, &[changed], desk.now).await?;
+    let noted = Noted {
+        chain: format!("problem_{problem}"),
+        act: kind.to_value(),
+        object: format!("measure_{measure}"),
+        measure: Some(measure),
+        assignment: None,
+        before,
+        after,
+    };
+    audit::note(&transaction, desk.by, noted, desk.now).await?;
+    Ok(transaction.commit().await?)
+}

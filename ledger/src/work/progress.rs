@@ -1,0 +1,153 @@
+//! Reporting progress (整改进展): a report is appended, the assignment moves on, measure and problem follow, all in one
+//! transaction; a version that is no longer current is refused and nothing is lost of what the other person wrote.
+
+use chrono::NaiveDate;
+use entity::{progress_report, quantity};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+use serde_json::json;
+
+use super::{Desk, Held, On};
+use crate::change::ChangeKind;
+use crate::fault::{Fault, is_hidden};
+use crate::policy::Act;
+use crate::workflow::Step;
+use crate::{Error, Result};
+
+/// The most letters of one report.
+pub const MAX_LETTERS: usize = 100_000;
+/// The most quantities of one report.
+pub const MAX_QUANTITIES: usize = 50;
+
+/// A report to be submitted.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What it is on.
+    pub on: On,
+    /// The month that it reports on: 2023-04.
+    pub period: String,
+    /// The text.
+    pub text: String,
+    /// What was counted.
+    pub quantities: Vec<Quantity>,
+    /// When the work was completed (完成), where it is.
+    pub completed_on: Option<NaiveDate>,
+}
+
+/// One counted thing.
+#[derive(Debug, Clone)]
+pub struct Quantity {
+    /// What is counted.
+    pub label: String,
+    /// How much is done.
+    pub done: Option<f64>,
+    /// How much is to be done.
+    pub target: Option<f64>,
+    /// 万亩, 座, 公里 …
+    pub unit: Option<String>,
+}
+
+/// Submits a report. Whoever reports has taken the assignment on.
+pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
+    let faults = check(report, desk.today());
+    if !faults.is_empty() {
+        return Err(Error::Refused(faults));
+    }
+    let held = Held::take(desk, report.on).await?;
+    held.permit(desk, Act::Report)?;
+    let status = held.step(Step::Report)?;
+    let row = progress_report::ActiveModel {
+        assignment_id: Set(held.row.id),
+        period: Set(report.period.clone()),
+        text: Set(report.text.trim().to_owned()),
+        author_id: Set(desk.by.principal.account),
+        submitted_at: Set(desk.now),
+        ..Default::default()
+    }
+    .insert(&held.transaction)
+    .await?;
+    let quantities = report.quantities.iter().enumerate().map(|(index, one)| quantity::ActiveModel {
+        progress_report_id: Set(row.id),
+        position: Set(index as i32 + 1),
+        label: Set(one.label.trim().to_owned()),
+        done: Set(one.done),
+        target: Set(one.target),
+        unit: Set(one.unit.clone()),
+        ..Default::default()
+    });
+    if !report.quantities.is_empty() {
+        quantity::Entity::insert_many(quantities).exec_without_returning(&held.transaction).await?;
+    }
+    let mut moved = held.moved(status);
+    moved.reported_on = Set(Some(desk.today()));
+    if held.row.accepted_at.is_none() {
+        moved.accepted_at = Set(Some(desk.now));
+        moved.declined_at = Set(None);
+        moved.decline_reason = Set(None);
+    }
+    // The first quantity is the one that the pace is measured by.
+    let leading = report.quantities.first();
+    moved.quantity_done = Set(leading.and_then(|one| one.done).or(held.row.quantity_done));
+    moved.quantity_target = Set(leading.and_then(|one| one.target).or(held.row.quantity_target));
+    if report.completed_on.is_some() {
+        moved.completed_on = Set(report.completed_on);
+    }
+    let said = json!({ "report": row.id, "period": row.period });
+    held.settle(desk, ChangeKind::ProgressReported, moved, said).await
+}
+
+fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut object = |zh: &str, en: &str, path: &[&str]| faults.push(Fault::invalid(zh, en, path));
+    let month = chrono::NaiveDate::parse_from_str(&format!("{}-01", report.period), "%Y-%m-%d");
+    if month.is_err() || report.period.len() != 7 {
+        object("报告期应为年月，如 2023-04", "the period is a year and a month: 2023-04", &["input", "period"]);
+    }
+    let letters = report.text.trim().chars().count();
+    if letters == 0 {
+        object("请填写进展情况", "say how far it is", &["input", "text"]);
+    } else if letters > MAX_LETTERS {
+        object(
+            "进展情况超过 100000 字，请精简或作为佐证材料上传",
+            "more than 100000 letters: shorten it, or add it as evidence",
+            &["input", "text"],
+        );
+    }
+    if report.text.chars().any(is_hidden) {
+        object("进展情况含有不可见的控制字符", "the text has invisible control characters", &["input", "text"]);
+    }
+    if report.completed_on.is_some_and(|day| day > today) {
+        object("完成日期不能晚于今天", "it cannot be completed after today", &["input", "completedOn"]);
+    }
+    if report.quantities.len() > MAX_QUANTITIES {
+        object("量化指标不超过 50 项", "at most 50 quantities", &["input", "quantities"]);
+    }
+    for (index, one) in report.quantities.iter().enumerate() {
+        let index = index.to_string();
+        let path = |last: &'static str| vec!["input", "quantities", &index, last];
+        let unreadable = |text: &str, most: usize| {
+            text.chars().count() > most || text.chars().any(|letter| letter.is_control() || is_hidden(letter))
+        };
+        if one.unit.as_deref().is_some_and(|unit| unreadable(unit, 20)) {
+            faults.push(Fault::invalid(
+                "计量单位不超过 20 个字",
+                "a unit of measure has at most 20 letters",
+                &path("unit"),
+            ));
+        }
+        if one.label.trim().is_empty() || unreadable(&one.label, 100) {
+            faults.push(Fault::invalid("指标名称应为 1 至 100 个字", "a label has 1 to 100 letters", &path("label")));
+        }
+        let refused = |value: Option<f64>| value.is_some_and(|value| !value.is_finite() || value < 0.0);
+        if refused(one.done) {
+            faults.push(Fault::invalid(
+                "完成量应为不小于 0 的数",
+                "what is done is a number, not below 0",
+                &path("done"),
+            ));
+        }
+        if refused(one.target) || one.target == Some(0.0) {
+            faults.push(Fault::invalid("目标量应为大于 0 的数", "a target is a number above 0", &path("target")));
+        }
+    }
+    faults
+}
