@@ -49,7 +49,7 @@ enum Command {
     /// 访问令牌：生成、列出、撤销
     #[command(subcommand)]
     Token(account::Token),
-    /// 审计记录：核验、封存
+    /// 审计记录：核验
     #[command(subcommand)]
     Audit(audit::Audit),
     /// 工作日历：设置放假与调休

@@ -14,6 +14,8 @@ mod door;
 mod figures;
 #[path = "stories/import.rs"]
 mod import;
+#[path = "stories/life.rs"]
+mod life;
 #[path = "stories/live.rs"]
 mod live;
 #[path = "stories/mail.rs"]

@@ -227,7 +227,7 @@ fn sign(key: &[u8], digest: &str) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// Seals a local day that ended at `until`, unless it is sealed; says whether it was. Entries bear the time at which their
+/// Seals a local day that ended at `until`, unless it is sealed or not over; says whether it was. Entries bear the time at which their
 /// request began, so a day is sealed some time after its end, when none of its requests is under way any more.
 pub async fn seal<C: ConnectionTrait>(
     db: &C,
@@ -236,6 +236,9 @@ pub async fn seal<C: ConnectionTrait>(
     key: Option<&[u8]>,
     now: DateTime<Utc>,
 ) -> Result<bool> {
+    if until > now {
+        return Ok(false);
+    }
     let last = audit_head::Entity::find().order_by_desc(audit_head::Column::Until).one(db).await?;
     if last.as_ref().is_some_and(|last| last.until >= until) {
         return Ok(false);

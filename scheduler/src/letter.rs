@@ -113,6 +113,8 @@ impl Letters {
         let mut templates = Environment::new();
         templates.add_template("digest.html", include_str!("../templates/digest.html"))?;
         templates.add_template("digest.txt", include_str!("../templates/digest.txt"))?;
+        templates.add_template("notice.html", include_str!("../templates/notice.html"))?;
+        templates.add_template("notice.txt", include_str!("../templates/notice.txt"))?;
         Ok(Self { templates, public_url: public_url.trim_end_matches('/').to_owned() })
     }
 
@@ -147,12 +149,28 @@ impl Letters {
             days_heading => words.days_heading,
             action => words.action,
             more => lines.len().saturating_sub(MOST_ROWS),
-            url => self.public_url.clone(),
+            url => self.home(),
             rows => rows,
         };
-        let html = self.templates.get_template("digest.html")?.render(&values)?;
-        let text = self.templates.get_template("digest.txt")?.render(&values)?;
+        let (html, text) = self.render("digest", &values)?;
         Ok(Written::Letter(Letter { subject, text, html }))
+    }
+
+    /// The HTML and the text of a template.
+    pub(crate) fn render(&self, name: &str, values: &minijinja::Value) -> Result<(String, String), minijinja::Error> {
+        let html = self.templates.get_template(&format!("{name}.html"))?.render(values)?;
+        let text = self.templates.get_template(&format!("{name}.txt"))?.render(values)?;
+        Ok((html, text))
+    }
+
+    /// Where the reader finds the ledger.
+    pub(crate) fn home(&self) -> String {
+        self.public_url.clone()
+    }
+
+    /// Where the reader finds a measure.
+    pub(crate) fn link(&self, measure: i64) -> String {
+        format!("{}/?id=measure_{measure}", self.public_url)
     }
 
     /// A row of the letter's table.
@@ -176,7 +194,7 @@ impl Letters {
             days => line.due_on.map_or(0, |due| (due - day).num_days()).abs(),
             unit => unit,
             report => report,
-            link => format!("{}/?id=measure_{}", self.public_url, line.measure_id),
+            link => self.link(line.measure_id),
         }
     }
 }
@@ -210,7 +228,7 @@ async fn lines(db: &DatabaseConnection, mail: i64) -> Result<Vec<Line>, sea_orm:
 }
 
 /// The first letters of a text on one line, with an ellipsis where more follow.
-fn shortened(text: &str, letters: usize) -> String {
+pub(crate) fn shortened(text: &str, letters: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= letters { line } else { line.chars().take(letters).collect::<String>() + "…" }
 }

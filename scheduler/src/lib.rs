@@ -4,6 +4,7 @@
 mod doorbell;
 mod jobs;
 mod letter;
+mod notice;
 mod pattern;
 mod post;
 mod tick;

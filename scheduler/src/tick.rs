@@ -41,6 +41,8 @@ pub struct Bench {
     pub letters: Letters,
     /// Takes them.
     pub post: Post,
+    /// With which days of the audit are signed, where there is a key.
+    pub audit_key: Option<Vec<u8>>,
     /// Tells this process from others that send.
     pub token: String,
     /// The clock.
@@ -158,7 +160,7 @@ async fn due(
             "missed occurrences are skipped by the misfire policy"
         );
     }
-    if matches!(job.work, Work::Remind(_)) {
+    if !matches!(job.work, Work::Deliver) {
         for skipped in fires {
             claim(&transaction, id, skipped, now, RunState::Skipped, Some("错过的时点，按策略跳过")).await?;
         }
@@ -175,6 +177,12 @@ async fn due(
                 tracing::info!(job = job.name, %occurrence, queued, "a job has run");
             }
             Work::Deliver => round = Some(Round { schedule: id, occurrence: last }),
+            Work::SealAudit => {
+                if claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
+                    seal(bench, &transaction, occurrence, now).await?;
+                    finish(&transaction, id, occurrence, (bench.clock)(), 0).await?;
+                }
+            }
         }
     }
     let mut moved: schedule::ActiveModel = row.into();
@@ -190,6 +198,8 @@ pub enum Ran {
     Reminded(Plan, usize),
     /// A delivery.
     Delivered(Deliver),
+    /// The audit was sealed, unless it was already.
+    Sealed(bool),
 }
 
 /// Runs a job as of a moment, beside its schedule. A rehearsal writes nothing.
@@ -197,6 +207,13 @@ pub async fn run_at(bench: &Bench, job: &Job, at: DateTime<Utc>, rehearsal: bool
     match &job.work {
         Work::Deliver if rehearsal => Ok(Ran::Delivered(Deliver::default())),
         Work::Deliver => Ok(Ran::Delivered(jobs::deliver(bench, Some(at)).await?)),
+        Work::SealAudit if rehearsal => Ok(Ran::Sealed(false)),
+        Work::SealAudit => {
+            let transaction = database::begin(&bench.db).await?;
+            let is_new = seal(bench, &transaction, at, (bench.clock)()).await?;
+            transaction.commit().await?;
+            Ok(Ran::Sealed(is_new))
+        }
         Work::Remind(reminder) => {
             ensure_schedules(&bench.db, bench.zone, (bench.clock)()).await?;
             let transaction = database::begin(&bench.db).await?;
@@ -215,6 +232,18 @@ pub async fn run_at(bench: &Bench, job: &Job, at: DateTime<Utc>, rehearsal: bool
             Ok(Ran::Reminded(plan, queued))
         }
     }
+}
+
+/// Seals the audit up to the end of the day before an occurrence.
+async fn seal(
+    bench: &Bench,
+    transaction: &DatabaseTransaction,
+    occurrence: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> ledger::Result<bool> {
+    let today = calendar::local_day(occurrence, bench.zone);
+    let until = calendar::moment(today, chrono::NaiveTime::MIN, bench.zone);
+    ledger::audit::seal(transaction, calendar::plus_days(today, -1), until, bench.audit_key.as_deref(), now).await
 }
 
 /// Finds who is to be told at an occurrence and queues the digests.

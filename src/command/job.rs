@@ -78,6 +78,8 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
         Ran::Delivered(done) => {
             say!("已发送 {} 封，取消 {} 封，失败 {} 封", done.sent, done.cancelled, done.failed);
         }
+        Ran::Sealed(_) if dry_run => say!("封存不作演示：它不发邮件"),
+        Ran::Sealed(is_new) => say!("{}", if is_new { "已封存前一日的审计记录" } else { "已是最新" }),
         Ran::Reminded(plan, queued) => {
             for digest in plan.digests.iter().take(SHOWN) {
                 say!("收件人 {}：{} 项", digest.recipient, digest.items.len());

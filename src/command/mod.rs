@@ -43,6 +43,7 @@ pub(crate) fn bench(settings: &Settings, db: &DatabaseConnection) -> Result<Benc
         timing: settings.timing(),
         letters,
         post,
+        audit_key: settings.audit_key()?,
         token: format!("{}-{}", std::process::id(), clock::now().timestamp_micros()),
         clock: Arc::new(clock::now),
         stopping: Arc::new(|| false),

@@ -33,6 +33,7 @@ fn bench(world: &World, db: &DatabaseConnection, now: &str) -> Bench {
         zone: chrono_tz::Asia::Shanghai,
         timing: Timing::default(),
         letters: Letters::new("http://ledger.example").unwrap(),
+        audit_key: None,
         post: Post::open(&folder, "ledger@county.example").unwrap(),
         token: format!("story-{}", fastrand::u64(..)),
         clock: Arc::new(move || now),

@@ -1,12 +1,13 @@
 //! What stories stand on: a world of their own with a database, the program as people run it, and the files they bring.
 
+pub(crate) mod clocked;
 pub(crate) mod graph;
 pub(crate) mod interpreter;
 pub(crate) mod ledgers;
 pub(crate) mod operations;
 pub(crate) mod socket;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -83,6 +84,29 @@ impl World {
         Ran { code: output.status.code().unwrap_or(-1), out }
     }
 
+    /// Runs a command that has to work, with lines for its standard input.
+    pub(crate) fn done_with(&self, arguments: &[&str], input: &str) -> String {
+        let mut child = self
+            .program()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {out}");
+        out
+    }
+
+    /// Makes an account with a token, as an administrator does; the token.
+    pub(crate) fn account(&self, email: &str, role: &str, unit: &str) -> String {
+        self.done_with(&["account", "create", email, "--role", role, "--unit", unit], "correct horse battery\n");
+        self.done(&["token", "create", email]).trim().to_owned()
+    }
+
     /// Runs a command that has to work and returns what it printed.
     pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
@@ -128,7 +152,8 @@ impl World {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.contains("已启动"), "{line}{}", read(self.log()));
         Server {
-            child,
+            child: Some(child),
+            handle: None,
             base: format!("http://127.0.0.1:{port}"),
             metrics: format!("http://127.0.0.1:{metrics}/metrics"),
         }
@@ -137,7 +162,9 @@ impl World {
 
 /// A running API.
 pub(crate) struct Server {
-    child: Child,
+    child: Option<Child>,
+    /// The handle of one within the story's own process.
+    handle: Option<actix_web::dev::ServerHandle>,
     pub(crate) base: String,
     metrics: String,
 }
@@ -167,8 +194,26 @@ impl Answer {
 }
 
 impl Server {
+    /// A server within the story's own process.
+    fn within(base: String, handle: actix_web::dev::ServerHandle) -> Self {
+        Self { child: None, handle: Some(handle), metrics: format!("{base}/metrics"), base }
+    }
+
     pub(crate) fn agent() -> ureq::Agent {
         ureq::Agent::config_builder().http_status_as_error(false).build().into()
+    }
+
+    /// An operation of whoever has the token, that has to work; its data.
+    pub(crate) fn data_as(&self, token: &str, query: &str, variables: &Value) -> Value {
+        let answer = self.ask_as(token, query, variables).json();
+        assert!(answer.get("errors").is_none(), "{query}\n{variables}\n{answer:#}");
+        answer["data"].clone()
+    }
+
+    /// An operation of whoever has the token.
+    pub(crate) fn ask_as(&self, token: &str, query: &str, variables: &Value) -> Answer {
+        let bearer = format!("Bearer {token}");
+        self.ask(&json!({ "query": query, "variables": variables }), &[("authorization", &bearer)])
     }
 
     /// An operation that has to work; its data.
@@ -230,8 +275,13 @@ fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if let Some(handle) = &self.handle {
+            block_on(handle.stop(false));
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use ledger::outbox::{self, Fate};
 
 use super::{Job, Work};
 use crate::letter::Written;
+use crate::notice;
 use crate::post::PostError;
 use crate::tick::Bench;
 
@@ -42,14 +43,18 @@ pub(crate) async fn deliver(bench: &Bench, due_by: Option<DateTime<Utc>>) -> led
             break;
         }
         let Some(claimed) = outbox::claim(db, due_by.unwrap_or_else(now), now(), token, &tried).await? else { break };
-        let Some(Work::Remind(reminder)) = super::find(&claimed.mail.kind).map(|job| &job.work) else {
-            // A reminder that this version no longer knows.
-            let why = format!("没有名为 {} 的提醒", claimed.mail.kind);
-            outbox::settle(db, &claimed, Fate::Refused(why), now()).await?;
-            done.failed += 1;
-            continue;
+        let written = match super::find(&claimed.mail.kind).map(|job| &job.work) {
+            Some(Work::Remind(reminder)) => letters.write(db, &claimed.mail, &reminder.words).await,
+            _ if notice::is_known(&claimed.mail.kind) => notice::write(letters, db, &claimed.mail).await,
+            _ => {
+                // A reminder that this version no longer knows.
+                let why = format!("没有名为 {} 的提醒", claimed.mail.kind);
+                outbox::settle(db, &claimed, Fate::Refused(why), now()).await?;
+                done.failed += 1;
+                continue;
+            }
         };
-        let fate = match letters.write(db, &claimed.mail, &reminder.words).await {
+        let fate = match written {
             Ok(Written::Letter(letter)) => match post.send(&letter, &claimed.mail, now()).await {
                 Ok(()) => {
                     done.sent += 1;

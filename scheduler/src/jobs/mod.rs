@@ -5,6 +5,7 @@ mod deliver_mail;
 mod due_soon;
 mod overdue;
 mod quarterly_self_inspection;
+mod seal_audit;
 
 use chrono::NaiveDate;
 use entity::schedule::Misfire;
@@ -37,6 +38,8 @@ pub enum Work {
     Remind(Reminder),
     /// Sends what is in the outbox.
     Deliver,
+    /// Seals the audit of the day before.
+    SealAudit,
 }
 
 /// The candidates of a reminder, on their way.
@@ -51,7 +54,8 @@ pub struct Reminder {
 }
 
 /// Every job.
-pub const JOBS: [&Job; 4] = [&quarterly_self_inspection::JOB, &due_soon::JOB, &overdue::JOB, &deliver_mail::JOB];
+pub const JOBS: [&Job; 5] =
+    [&quarterly_self_inspection::JOB, &due_soon::JOB, &overdue::JOB, &deliver_mail::JOB, &seal_audit::JOB];
 
 /// The job of a name.
 pub fn find(name: &str) -> Option<&'static Job> {

@@ -1,0 +1,417 @@
+//! The whole life of a city's measure that fans out to three counties: ordered, taken on, reported, returned, extended,
+//! publicised, objected to, closed, relapsed, closed again — by people who each do their part and are refused the others'.
+
+use entity::close_out;
+use ledger::audit::By;
+use ledger::work::{Desk, evidence};
+use sea_orm::{ConnectionTrait, EntityTrait};
+use serde_json::{Value, json};
+
+use crate::support::clocked::StoryClock;
+use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::{Server, World, block_on, stories};
+
+stories!(a_measure_lives_from_order_to_close_out_and_again, a_changed_or_missing_entry_of_the_audit_is_found);
+
+const STEP: &str = "assignment { id status version completedOn measure { status } } errors { code message path }";
+
+/// The people of the story and what they work on.
+struct Scene<'a> {
+    world: &'a World,
+    server: Server,
+    clock: StoryClock,
+    region: String,
+    city: String,
+    counties: [String; 3],
+    inspector: String,
+    measure: String,
+}
+
+impl<'a> Scene<'a> {
+    fn set(world: &'a World) -> Self {
+        for code in ["540329", "540323", "540325"] {
+            world.done(&["region", "load", code]);
+        }
+        let file = world.file("县.xlsx", &city(&CITY_ROWS));
+        world.done(&["import", &file, "--round", ROUND, "--region", "540300", "--create-units"]);
+        let units = [
+            ("西藏自治区生态环境保护督察整改办", "540000"),
+            ("昌都市生态环境保护督察整改办", "540300"),
+            ("洛隆县人民政府", "540329"),
+            ("类乌齐县人民政府", "540323"),
+            ("察雅县人民政府", "540325"),
+        ];
+        for (unit, region) in units {
+            world.done(&["unit", "add", unit, "--region", region, "--mail", &format!("u{region}@gov.example")]);
+        }
+        let region = world.account("region@gov.example", "regional-office", units[0].0);
+        let city = world.account("city@gov.example", "city-office", units[1].0);
+        let counties = [2, 3, 4].map(|unit| {
+            let (name, code) = units[unit];
+            world.account(&format!("c{code}@gov.example"), "responsible-unit", name)
+        });
+        world.done_with(
+            &[
+                "account",
+                "create",
+                "inspector@gov.example",
+                "--role",
+                "inspector",
+                "--region",
+                "540300",
+                "--no-password",
+            ],
+            "",
+        );
+        let inspector = world.done(&["token", "create", "inspector@gov.example"]).trim().to_owned();
+        let (server, clock) = world.serve_under_clock("2023-04-10T09:00");
+        let found = server.data_as(
+            &city,
+            "{ measures(filter: {text: {search: \"拆除停运电站\"}}) { nodes { id } } }",
+            &json!({}),
+        );
+        let measure = found["measures"]["nodes"][0]["id"].as_str().unwrap().to_owned();
+        Self { world, server, clock, region, city, counties, inspector, measure }
+    }
+
+    /// A mutation by somebody: what it gave.
+    fn act(&self, token: &str, name: &str, kind: &str, input: &Value) -> Value {
+        let payload = if name == "assignMeasure" || name == "commentOnMeasure" {
+            "measure { id version status } errors { code message path }"
+        } else {
+            STEP
+        };
+        let query = format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {payload} }} }}");
+        self.server.data_as(token, &query, &json!({ "input": input }))[name].clone()
+    }
+
+    /// A step that has to be taken; the assignment's status after it.
+    fn done(&self, token: &str, name: &str, kind: &str, input: &Value) -> String {
+        let given = self.act(token, name, kind, input);
+        assert_eq!(given["errors"], json!([]), "{name} {input}");
+        given["assignment"]["status"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A step that has to be refused; the code.
+    fn refused(&self, token: &str, name: &str, kind: &str, input: &Value) -> String {
+        let given = self.act(token, name, kind, input);
+        assert!(given["assignment"].is_null() && given["measure"].is_null(), "{name} {input}: {given:#}");
+        given["errors"][0]["code"].as_str().unwrap().to_owned()
+    }
+
+    /// The assignment of a county, as the city office sees it.
+    fn of(&self, county: &str) -> (String, i64) {
+        let query =
+            "query($id: ID!) { measure(id: $id) { assignments(first: 50) { nodes { id version unit { name } } } } }";
+        let data = self.server.data_as(&self.city, query, &json!({ "id": self.measure }));
+        let nodes = data["measure"]["assignments"]["nodes"].as_array().unwrap().clone();
+        let one = nodes.iter().find(|one| one["unit"]["name"].as_str().is_some_and(|name| name.starts_with(county)));
+        let one = one.unwrap_or_else(|| panic!("{county} in {nodes:?}"));
+        (one["id"].as_str().unwrap().to_owned(), one["version"].as_i64().unwrap())
+    }
+
+    /// `{assignmentId, version, …}` of a county's assignment as it is now.
+    fn on(&self, county: &str, more: impl Into<Value>) -> Value {
+        let (id, version) = self.of(county);
+        let mut input = json!({ "assignmentId": id, "version": version });
+        input.as_object_mut().unwrap().extend(more.into().as_object().unwrap().clone());
+        input
+    }
+
+    /// The same without a version.
+    fn beside(&self, county: &str, more: impl Into<Value>) -> Value {
+        let mut input = self.on(county, more);
+        input.as_object_mut().unwrap().remove("version");
+        input
+    }
+
+    /// The figures of the assignments of the measure's region, for somebody.
+    fn figures(&self, token: &str) -> (i64, i64, i64, i64) {
+        let query = "{ statistics(by: STATUS, count: ASSIGNMENTS) { total { all completed closed notApplicable } } }";
+        let total = self.server.data_as(token, query, &json!({}))["statistics"]["total"].clone();
+        let number = |name: &str| total[name].as_i64().unwrap();
+        (number("all"), number("completed"), number("closed"), number("notApplicable"))
+    }
+
+    /// Evidence, and a self-inspection that passed.
+    fn prove(&self, token: &str, county: &str) {
+        let (id, _) = self.of(county);
+        let key: i64 = id.trim_start_matches("assignment_").parse().unwrap();
+        block_on(async {
+            let db = self.world.db().await;
+            let by = By::program();
+            let desk = Desk { db: &db, by: &by, now: self.clock.now(), zone: chrono_tz::Asia::Shanghai };
+            let file = evidence::Stored {
+                name: "验收照片.jpg".to_owned(),
+                media_type: "image/jpeg".to_owned(),
+                size: 3,
+                sha256: "00".repeat(32),
+                place: "none".to_owned(),
+            };
+            evidence::add(&desk, Some(key), &file).await.unwrap();
+            db.close().await.unwrap();
+        });
+        self.done(
+            token,
+            "recordCheck",
+            "RecordCheckInput",
+            &self.beside(county, json!({"kind": "SELF_INSPECTION", "result": "PASSED"})),
+        );
+    }
+
+    /// Reported, proven and applied for.
+    fn apply(&self, token: &str, county: &str) {
+        let report = json!({"period": "2023-04", "text": "电站已拆除，河道已恢复。", "completedOn": "2023-04-09"});
+        self.done(token, "reportProgress", "ReportProgressInput", &self.on(county, report));
+        self.prove(token, county);
+        let application = json!({"application": "整改任务已全部完成，申请销号。"});
+        assert_eq!(
+            self.done(token, "applyForCloseOut", "ApplyForCloseOutInput", &self.on(county, application)),
+            "SUBMITTED"
+        );
+    }
+
+    fn mails(&self, kind: &str) -> usize {
+        self.world.done(&["mail", "list"]).lines().filter(|line| line.contains(kind)).count()
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "one life is one story")]
+fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
+    let scene = Scene::set(world);
+    let [luolong, leiwuqi, chaya] = scene.counties.clone();
+    let (region, city) = (scene.region.clone(), scene.city.clone());
+    assert_eq!(scene.figures(&city).0, scene.figures(&region).0);
+    let before = scene.figures(&city);
+
+    // Ordered: 各县（区） becomes three counties. Nobody below may do that, and a measure that one does not see is not there.
+    let version = |scene: &Scene<'_>| {
+        let query = "query($id: ID!) { measure(id: $id) { version } }";
+        scene.server.data_as(&city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone()
+    };
+    let assign = json!({"measureId": scene.measure, "version": version(&scene), "resolveSelectors": true});
+    assert_eq!(scene.refused(&luolong, "assignMeasure", "AssignMeasureInput", &assign), "NOT_FOUND");
+    assert_eq!(scene.refused(&scene.inspector.clone(), "assignMeasure", "AssignMeasureInput", &assign), "NOT_ALLOWED");
+    assert_eq!(scene.act(&city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
+    assert_eq!(scene.refused(&city, "assignMeasure", "AssignMeasureInput", &assign), "STALE_VERSION");
+    let after = scene.figures(&city);
+    assert_eq!(after.0, before.0 + 3);
+    assert_eq!(scene.figures(&luolong).0, 1, "a county counts its own");
+
+    // A county sees the measure with its own answer only; a sibling's id is nobody's.
+    let query = "query($id: ID!) { measure(id: $id) { content assignments(first: 50) { totalCount nodes { unit { name } } } } }";
+    let seen = scene.server.data_as(&luolong, query, &json!({ "id": scene.measure }));
+    assert_eq!(seen["measure"]["assignments"]["totalCount"], 1);
+    let sibling = scene.on("类乌齐县", json!({"reason": "不是我县的事"}));
+    assert_eq!(scene.refused(&luolong, "proposeNotApplicable", "ReasonedInput", &sibling), "NOT_FOUND");
+
+    // One county is not concerned: it says so, the city confirms.
+    let reason = json!({"reason": "我县境内没有小水电站。"});
+    assert_eq!(
+        scene.done(&chaya, "proposeNotApplicable", "ReasonedInput", &scene.on("察雅县", reason)),
+        "NOT_APPLICABLE_PROPOSED"
+    );
+    assert_eq!(
+        scene.refused(&chaya, "confirmNotApplicable", "AssignmentInput", &scene.on("察雅县", json!({}))),
+        "NOT_ALLOWED"
+    );
+    assert_eq!(
+        scene.done(&city, "confirmNotApplicable", "AssignmentInput", &scene.on("察雅县", json!({}))),
+        "NOT_APPLICABLE"
+    );
+    assert_eq!(scene.figures(&city).3, after.3 + 1);
+
+    // Another takes it on, and two people save at once: the second is told, and nothing is written of his.
+    let mine = scene.on("洛隆县", json!({}));
+    scene.done(&luolong, "acceptAssignment", "AssignmentInput", &mine);
+    assert_eq!(scene.refused(&luolong, "acceptAssignment", "AssignmentInput", &mine), "STALE_VERSION");
+    let early = json!({"application": "申请销号。"});
+    assert_eq!(
+        scene.refused(&luolong, "applyForCloseOut", "ApplyForCloseOutInput", &scene.on("洛隆县", early.clone())),
+        "WRONG_STATE"
+    );
+    let report = json!({"period": "2023-04", "text": "已停运，正在拆除。"});
+    assert_eq!(
+        scene.done(&luolong, "reportProgress", "ReportProgressInput", &scene.on("洛隆县", report)),
+        "IN_PROGRESS"
+    );
+    let unproven = scene.act(&luolong, "applyForCloseOut", "ApplyForCloseOutInput", &scene.on("洛隆县", early));
+    assert_eq!(
+        unproven["errors"].as_array().unwrap().len(),
+        2,
+        "evidence and a self-inspection are needed: {unproven:#}"
+    );
+
+    // Returned and mended; the city office never verifies what it has not been asked for.
+    let verify = json!({"opinion": "现场核查，电站已拆除。"});
+    assert_eq!(
+        scene.refused(&city, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify.clone())),
+        "WRONG_STATE"
+    );
+    scene.apply(&luolong, "洛隆县");
+    assert_eq!(scene.figures(&city).1, after.1 + 1, "what is applied for is completed");
+    assert_eq!(
+        scene.refused(&luolong, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify.clone())),
+        "NOT_ALLOWED"
+    );
+    let back = json!({"reason": "河道恢复不彻底，请补充佐证材料。"});
+    assert_eq!(scene.done(&city, "returnCloseOut", "ReasonedInput", &scene.on("洛隆县", back)), "RETURNED");
+    assert_eq!(scene.figures(&city).1, after.1);
+    assert!(scene.mails("销号退回") >= 2, "the unit and the submitter are told: {}", world.done(&["mail", "list"]));
+    scene.apply(&luolong, "洛隆县");
+
+    // The other county asks for more time: city, then region.
+    let later = json!({"newDueOn": "2023-12-31", "reason": "汛期无法施工。"});
+    let asked = scene.beside("类乌齐县", later);
+    scene.done(&leiwuqi, "requestExtension", "RequestExtensionInput", &asked);
+    assert_eq!(scene.refused(&leiwuqi, "requestExtension", "RequestExtensionInput", &asked), "CONFLICT");
+    let pending = "{ deadlineChanges { nodes { id state oldDueOn newDueOn } } }";
+    let found = scene.server.data_as(&leiwuqi, pending, &json!({}));
+    let extension = found["deadlineChanges"]["nodes"][0]["id"].clone();
+    assert_eq!(
+        scene.server.data_as(&luolong, pending, &json!({}))["deadlineChanges"]["nodes"],
+        json!([]),
+        "a sibling's"
+    );
+    let decide = |decision: &str| json!({"extensionId": extension, "decision": decision, "words": "情况属实。"});
+    assert_eq!(scene.refused(&region, "decideExtension", "DecideExtensionInput", &decide("APPROVE")), "WRONG_STATE");
+    assert_eq!(scene.refused(&leiwuqi, "decideExtension", "DecideExtensionInput", &decide("ENDORSE")), "NOT_ALLOWED");
+    scene.done(&city, "decideExtension", "DecideExtensionInput", &decide("ENDORSE"));
+    assert_eq!(scene.refused(&city, "decideExtension", "DecideExtensionInput", &decide("APPROVE")), "NOT_ALLOWED");
+    scene.done(&region, "decideExtension", "DecideExtensionInput", &decide("APPROVE"));
+    let moved = "query($id: ID!) { measure(id: $id) { deadline { dueOn } deadlineChanges { nodes { oldDueOn newDueOn state } } } }";
+    let moved = scene.server.data_as(&city, moved, &json!({ "id": scene.measure }));
+    assert_eq!(moved["measure"]["deadline"]["dueOn"], "2023-12-31");
+    assert_eq!(moved["measure"]["deadlineChanges"]["nodes"][0]["oldDueOn"], "2023-06-30", "the first deadline is kept");
+
+    // Verified, and put up for notice: five working days, the holidays of May left out.
+    scene.clock.set("2023-04-24T10:00");
+    assert_eq!(
+        scene.done(&city, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify.clone())),
+        "VERIFIED"
+    );
+    let notice =
+        json!({"text": "洛隆县小水电站整改完成情况公示。", "contact": "昌都市整改办 0895-0000000", "workingDays": 4});
+    assert_eq!(
+        scene.refused(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice)),
+        "INVALID"
+    );
+    let notice = json!({"text": "洛隆县小水电站整改完成情况公示。", "contact": "昌都市整改办 0895-0000000"});
+    assert_eq!(
+        scene.done(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice.clone())),
+        "PUBLICISED"
+    );
+    let close = json!({"decision": "同意销号。"});
+    assert_eq!(
+        scene.refused(&region, "closeAssignment", "CloseAssignmentInput", &scene.on("洛隆县", close.clone())),
+        "WRONG_STATE"
+    );
+
+    // An objection is recorded and found right: back to work.
+    let object = scene.beside("洛隆县", json!({"text": "下游仍有弃渣未清理。"}));
+    scene.done(&city, "raiseObjection", "RaiseObjectionInput", &object);
+    let objections = "{ closeOuts { nodes { cycle state noticeUntil objections { id isUpheld } } } }";
+    let found = scene.server.data_as(&city, objections, &json!({}));
+    let newest = found["closeOuts"]["nodes"][0].clone();
+    let objection = newest["objections"][0]["id"].clone();
+    let decision = |upheld: bool| json!({"objectionId": objection, "isUpheld": upheld, "answer": "经核实，情况属实。"});
+    assert_eq!(scene.refused(&leiwuqi, "decideObjection", "DecideObjectionInput", &decision(true)), "NOT_FOUND");
+    assert_eq!(scene.done(&city, "decideObjection", "DecideObjectionInput", &decision(true)), "IN_PROGRESS");
+    assert_eq!(scene.refused(&city, "decideObjection", "DecideObjectionInput", &decision(false)), "WRONG_STATE");
+
+    // Mended, noticed again, closed when the notice is over; made public by an act of its own.
+    scene.apply(&luolong, "洛隆县");
+    scene.done(&city, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify.clone()));
+    scene.done(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice.clone()));
+    scene.clock.set("2023-05-20T10:00");
+    assert_eq!(
+        scene.refused(&city, "closeAssignment", "CloseAssignmentInput", &scene.on("洛隆县", close.clone())),
+        "NOT_ALLOWED"
+    );
+    assert_eq!(
+        scene.done(&region, "closeAssignment", "CloseAssignmentInput", &scene.on("洛隆县", close.clone())),
+        "CLOSED"
+    );
+    assert_eq!(scene.figures(&city).2, after.2 + 1);
+    let public = "{ publicNotices { unit notice contact closedOn } }";
+    assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]), "nothing is public by itself");
+    scene.done(
+        &region,
+        "discloseCloseOut",
+        "DiscloseCloseOutInput",
+        &scene.beside("洛隆县", json!({"isPublic": true})),
+    );
+    let shown = scene.server.data(public, &json!({}));
+    assert_eq!(shown["publicNotices"][0]["unit"], "洛隆县人民政府");
+    let secret = scene.server.ask(&json!({"query": "{ closeOuts { totalCount } }"}), &[]);
+    assert_eq!((secret.status, secret.code().as_str()), (401, "UNAUTHENTICATED"));
+
+    // A relapse: reopened, mended, closed again; the first cycle stays as it was.
+    let relapse = json!({"reason": "巡查发现电站私自恢复运行。"});
+    assert_eq!(
+        scene.refused(&city, "reopenAssignment", "ReasonedInput", &scene.on("洛隆县", relapse.clone())),
+        "NOT_ALLOWED"
+    );
+    assert_eq!(scene.done(&region, "reopenAssignment", "ReasonedInput", &scene.on("洛隆县", relapse)), "REOPENED");
+    assert_eq!(scene.figures(&city).2, after.2);
+    scene.apply(&luolong, "洛隆县");
+    scene.done(&city, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify));
+    scene.done(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice));
+    scene.clock.set("2023-06-20T10:00");
+    assert_eq!(scene.done(&region, "closeAssignment", "CloseAssignmentInput", &scene.on("洛隆县", close)), "CLOSED");
+    let cycles = scene.server.data_as(&city, objections, &json!({}));
+    let states: Vec<&str> =
+        cycles["closeOuts"]["nodes"].as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["CLOSED", "REOPENED", "OBJECTED", "RETURNED"]);
+
+    // What was done is all there, in whole chains, and each sees his own part of it.
+    let trail = "{ auditEntries(first: 200) { totalCount nodes { act actor { name } assignment { unit { name } } } } }";
+    let of_city = scene.server.data_as(&city, trail, &json!({}));
+    let acts: Vec<&str> =
+        of_city["auditEntries"]["nodes"].as_array().unwrap().iter().map(|one| one["act"].as_str().unwrap()).collect();
+    assert_eq!(acts.iter().filter(|act| **act == "CLOSED").count(), 2);
+    assert!(acts.contains(&"REOPENED") && acts.contains(&"EXTENSION_DECIDED"), "{acts:?}");
+    let of_sibling = scene.server.data_as(&leiwuqi, trail, &json!({}));
+    let names = of_sibling["auditEntries"].to_string();
+    assert!(!names.contains("洛隆县") && names.contains("类乌齐县"), "{names}");
+    let whole = world.done(&["audit", "verify"]);
+    assert!(whole.contains("无缺失"), "{whole}");
+    assert!(world.done(&["statistics", "check"]).contains("一致"), "figures are kept right through all of it");
+    block_on(async {
+        let db = world.db().await;
+        assert_eq!(close_out::Entity::find().all(&db).await.unwrap().len(), 4);
+        db.close().await.unwrap();
+    });
+}
+
+fn a_changed_or_missing_entry_of_the_audit_is_found(world: &World) {
+    let scene = Scene::set(world);
+    let query = "query($id: ID!) { measure(id: $id) { version } }";
+    let version =
+        scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone();
+    let assign = json!({"measureId": scene.measure, "version": version, "resolveSelectors": true});
+    scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign);
+    scene.apply(&scene.counties[0], "洛隆县");
+    assert_eq!(world.run(&["audit", "verify"]).code, 0);
+    block_on(async {
+        let db = world.db().await;
+        for statement in ["UPDATE audit_entry SET act = 'CLOSED'", "DELETE FROM audit_entry"] {
+            assert!(db.execute_unprepared(statement).await.is_err(), "entries are never changed: {statement}");
+        }
+        // Whoever owns the database can take the trigger away; the chain tells.
+        let disarm: &[&str] = if world.url.starts_with("postgres") {
+            &["ALTER TABLE audit_entry DISABLE TRIGGER ALL"]
+        } else {
+            &["DROP TRIGGER audit_entry_no_update", "DROP TRIGGER audit_entry_no_delete"]
+        };
+        for statement in disarm {
+            db.execute_unprepared(statement).await.unwrap();
+        }
+        db.execute_unprepared("UPDATE audit_entry SET after = '{}' WHERE act = 'CLOSE_OUT_APPLIED'").await.unwrap();
+        db.execute_unprepared("DELETE FROM audit_entry WHERE act = 'CHECKED'").await.unwrap();
+        db.close().await.unwrap();
+    });
+    let found = world.run(&["audit", "verify"]);
+    assert_eq!(found.code, 1);
+    assert!(found.out.contains("内容被改动") && found.out.contains("缺失"), "{}", found.out);
+}

@@ -1,0 +1,94 @@
+//! The API within the story's own process, under a clock that the story sets.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer};
+use api::{Door, Limits, Policy};
+use chrono::{DateTime, Utc};
+
+use super::{Server, World, block_on, free_port};
+
+/// A clock that stands still until it is set.
+#[derive(Clone)]
+pub(crate) struct StoryClock(Arc<AtomicI64>);
+
+impl StoryClock {
+    /// Sets it to a local date and time of Asia/Shanghai: `2023-04-10T09:00`.
+    pub(crate) fn set(&self, local: &str) {
+        let moment: DateTime<chrono::FixedOffset> = format!("{local}:00+08:00").parse().unwrap();
+        self.0.store(moment.timestamp_micros(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+impl World {
+    /// The API under a clock of the story's.
+    pub(crate) fn serve_under_clock(&self, local: &str) -> (Server, StoryClock) {
+        let clock = StoryClock(Arc::new(AtomicI64::new(0)));
+        clock.set(local);
+        let (port, url, told) = (free_port(), self.url.clone(), clock.clone());
+        let (sender, receiver) = mpsc::channel::<ServerHandle>();
+        std::thread::spawn(move || {
+            block_on(async move {
+                let local = tokio::task::LocalSet::new();
+                local
+                    .run_until(async move {
+                        let db = sea_orm::Database::connect(&url).await.unwrap();
+                        let door = Door {
+                            db,
+                            readers: 2,
+                            sent: || {},
+                            zone: chrono_tz::Asia::Shanghai,
+                            clock: Arc::new(move || told.now()),
+                            occurrences: Arc::new(|_, _, _, _| Vec::new()),
+                        };
+                        let routes = api::routes(door, policy(), Arc::new(|| Box::pin(async { Ok(()) })));
+                        let server = HttpServer::new(move || App::new().configure(routes.clone()))
+                            .workers(2)
+                            .disable_signals()
+                            .bind(("127.0.0.1", port))
+                            .unwrap()
+                            .run();
+                        sender.send(server.handle()).unwrap();
+                        server.await.unwrap();
+                    })
+                    .await;
+            });
+        });
+        let handle = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
+        (Server::within(format!("http://127.0.0.1:{port}"), handle), clock)
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        limits: Limits {
+            body: 1 << 20,
+            tokens: 10_000,
+            fields: 2_000,
+            roots: 50,
+            depth: 20,
+            aliases: 100,
+            directives: 100,
+            cost: 10_000_000,
+            time: Duration::from_secs(30),
+            batch: 0,
+            requests_per_minute: 0,
+            subscriptions: 10,
+            documents: 1 << 20,
+        },
+        introspection: true,
+        open: true,
+        demo_sign_in: true,
+        trusted_documents: None,
+        hosts: None,
+        origins: Vec::new(),
+        proxies: Vec::new(),
+    }
+}
