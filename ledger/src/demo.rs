@@ -5,21 +5,25 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
+use entity::account::Role;
 use entity::assignment::Status;
 use entity::check::{CheckKind, CheckResult};
+use entity::close_out::CloseOutState;
 use entity::inspection_round::{RoundKind, RoundLevel};
 use entity::region::Level;
 use entity::responsible_party::Selector;
 use entity::{
-    assignment, check, inspection_round, measure, problem, problem_domain, progress_report, region, responsible_party,
-    unit, unit_address,
+    assignment, check, close_out, inspection_round, measure, problem, problem_domain, progress_report, region,
+    responsible_party, unit, unit_address,
 };
 use fastrand::Rng;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
-    EntityTrait, PaginatorTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
+    DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 };
 
+use crate::account::{self, New};
+use crate::audit::By;
 use crate::calendar::{Quarter, local_day, plus_days};
 use crate::concern::{self, Concern};
 use crate::deadline::{Columns, Deadline, GRACE_DAYS};
@@ -135,6 +139,9 @@ pub async fn fill(
         maker.problems(&cities, &rounds, first..total.min(first + BATCH)).await?;
         progress(total.min(first + BATCH), total);
     }
+    if let Some(city) = cities.first() {
+        maker.accounts(&city.region, &city.counties).await?;
+    }
     let made = maker.made;
     after_explicit_keys(&transaction).await?;
     kept::rebuild(&transaction).await?;
@@ -238,6 +245,62 @@ impl Maker<'_> {
         Ok(cities)
     }
 
+    /// One account of every role around a city, and two counties' reporters. They have no password: where the demo runs on
+    /// one's own machine, they are signed in to by one click.
+    async fn accounts(&self, city: &region::Model, counties: &[(region::Model, i64)]) -> Result<()> {
+        let above = region::Entity::find_by_id(city.parent_id.unwrap_or(city.id)).one(self.db).await?;
+        let above = above.map_or(city.id, |above| above.id);
+        let of = async |region: i64, kind: unit::Kind| -> Result<Option<i64>> {
+            let found = unit::Entity::find()
+                .filter(unit::Column::RegionId.eq(region))
+                .filter(unit::Column::Kind.eq(kind))
+                .order_by_asc(unit::Column::Id)
+                .one(self.db)
+                .await?;
+            Ok(found.map(|unit| unit.id))
+        };
+        let office = unit::Kind::RectificationOffice;
+        let mut wanted = vec![
+            (Role::RegionalOffice, "省整改办演示员", above, of(above, office).await?),
+            (Role::CityOffice, "市整改办演示员", city.id, of(city.id, office).await?),
+            (Role::LeadUnit, "市级牵头单位演示员", city.id, self.lead_unit(city.id).await?),
+            (Role::SupervisingUnit, "市级督导单位演示员", city.id, of(city.id, unit::Kind::Department).await?),
+            (Role::Leader, "市领导演示账户", city.id, of(city.id, unit::Kind::Government).await?),
+            (Role::Inspector, "督察组演示账户", above, None),
+            (Role::Administrator, "系统管理员演示账户", above, None),
+        ];
+        for (county, government) in counties.iter().take(2) {
+            wanted.push((Role::CountyOffice, "县整改办演示员", county.id, of(county.id, office).await?));
+            wanted.push((Role::ResponsibleUnit, "县政府填报演示员", county.id, Some(*government)));
+        }
+        for (place, (role, name, region, unit)) in wanted.into_iter().enumerate() {
+            let new = New {
+                email: format!("demo{:02}@demo.example", place + 1),
+                name: name.to_owned(),
+                phone: Some(format!("139000000{:02}", place + 1)),
+                role,
+                unit,
+                region: Some(region),
+                password: None,
+                valid_until: (role == Role::Inspector).then(|| plus_days(self.today, 180)),
+                is_demo: true,
+            };
+            account::create(self.db, &By::program(), new, self.now).await?;
+        }
+        Ok(())
+    }
+
+    /// A department of a city other than its first: the first supervises.
+    async fn lead_unit(&self, city: i64) -> Result<Option<i64>> {
+        let found = unit::Entity::find()
+            .filter(unit::Column::RegionId.eq(city))
+            .filter(unit::Column::Kind.eq(unit::Kind::Department))
+            .order_by_desc(unit::Column::Id)
+            .one(self.db)
+            .await?;
+        Ok(found.map(|unit| unit.id))
+    }
+
     async fn rounds(&mut self) -> Result<Vec<Round>> {
         let mut rounds = Vec::new();
         for (name, level, kind, days_ago) in ROUNDS {
@@ -273,6 +336,7 @@ impl Maker<'_> {
         insert(self.db, batch.assignments).await?;
         insert(self.db, batch.reports).await?;
         insert(self.db, batch.checks).await?;
+        insert(self.db, batch.close_outs).await?;
         concern::problems(self.db, &batch.problem_concerns).await?;
         concern::measures(self.db, &batch.measure_concerns).await
     }
@@ -383,7 +447,7 @@ impl Maker<'_> {
             due_ongoing: Set(columns.ongoing),
             due_by: Set(columns.by),
             lead_unit_id: Set(lead),
-            supervising_unit_id: Set(None),
+            supervising_unit_id: Set(city.lead_units.first().copied().filter(|unit| Some(*unit) != lead)),
             status: Set(status),
             status_stated_on: Set(None),
             stated_progress: Set(None),
@@ -438,6 +502,9 @@ impl Maker<'_> {
                 ..Default::default()
             });
         }
+        if key.is_multiple_of(3) || key < 1_000 {
+            batch.close_outs.extend(self.close_out(id, status, completed_on));
+        }
         let quarter = Quarter::of(self.today).previous();
         if key % 3 != 1 && !matches!(status, Status::NotApplicable) {
             let failed = key.is_multiple_of(17);
@@ -473,6 +540,46 @@ impl Maker<'_> {
             decline_reason: Set(None),
         });
         (status, completed_on, reported_on)
+    }
+
+    /// The close-out cycle that a status speaks of.
+    fn close_out(&self, assignment: i64, status: Status, day: Option<NaiveDate>) -> Option<close_out::ActiveModel> {
+        let state = match status {
+            Status::Submitted => CloseOutState::Applied,
+            Status::Returned => CloseOutState::Returned,
+            Status::Verified => CloseOutState::Verified,
+            Status::Publicised => CloseOutState::Publicised,
+            Status::Closed | Status::ClosedOngoing => CloseOutState::Closed,
+            Status::Reopened => CloseOutState::Reopened,
+            _ => return None,
+        };
+        let is_verified = !matches!(state, CloseOutState::Applied);
+        let is_noticed = matches!(state, CloseOutState::Publicised | CloseOutState::Closed | CloseOutState::Reopened);
+        let is_closed = matches!(state, CloseOutState::Closed | CloseOutState::Reopened);
+        let day = day.unwrap_or(self.today);
+        // What is on notice now was put up yesterday; what is closed had its notice before.
+        let from = if is_closed { plus_days(day, -14) } else { plus_days(self.today, -1) };
+        Some(close_out::ActiveModel {
+            assignment_id: Set(assignment),
+            cycle: Set(1),
+            state: Set(state),
+            application: Set("整改任务已完成，佐证材料齐全，申请销号。".to_owned()),
+            applied_at: Set(self.now - TimeDelta::days(20)),
+            opinion: Set(is_verified.then(|| match state {
+                CloseOutState::Returned => "佐证材料不足以证明整改到位，请补充后重新申请。".to_owned(),
+                _ => "经现场核查，整改到位。".to_owned(),
+            })),
+            verified_at: Set(is_verified.then(|| self.now - TimeDelta::days(15))),
+            notice: Set(is_noticed.then(|| "整改完成情况公示，公示期内如有异议请向受理单位反映。".to_owned())),
+            contact: Set(is_noticed.then(|| "市生态环境保护督察整改办（演示）".to_owned())),
+            notice_from: Set(is_noticed.then_some(from)),
+            notice_until: Set(is_noticed.then(|| plus_days(from, 7))),
+            decision: Set(is_closed.then(|| "同意销号。".to_owned())),
+            closed_on: Set(is_closed.then_some(day)),
+            relapse: Set((state == CloseOutState::Reopened).then(|| "巡查发现问题反弹。".to_owned())),
+            reopened_at: Set((state == CloseOutState::Reopened).then(|| self.now - TimeDelta::days(3))),
+            ..Default::default()
+        })
     }
 
     /// Every form of deadline in turn; dated ones lie around the day that the demo is made on, so that each warning is due.
@@ -514,6 +621,7 @@ struct Batch {
     assignments: Vec<assignment::ActiveModel>,
     reports: Vec<progress_report::ActiveModel>,
     checks: Vec<check::ActiveModel>,
+    close_outs: Vec<close_out::ActiveModel>,
     problem_concerns: Vec<Concern>,
     measure_concerns: Vec<Concern>,
 }
