@@ -14,6 +14,8 @@ mod door;
 mod figures;
 #[path = "stories/import.rs"]
 mod import;
+#[path = "stories/killed.rs"]
+mod killed;
 #[path = "stories/life.rs"]
 mod life;
 #[path = "stories/live.rs"]
