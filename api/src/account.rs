@@ -58,10 +58,13 @@ fn name(sql: &mut Sql<'_>, account: &str) -> String {
     masked_unless_known(sql, account, &format!("substr({account}.name, 1, 1) || '**'"), "name")
 }
 
-/// The telephone number: 138****1234.
+/// The telephone number: 138****1234. Of a short one those letters would be all, so none is shown.
 fn phone(sql: &mut Sql<'_>, account: &str) -> String {
-    let mask =
-        format!("substr({account}.phone, 1, 3) || '****' || substr({account}.phone, length({account}.phone) - 3)");
+    let phone = format!("{account}.phone");
+    let mask = format!(
+        "CASE WHEN length({phone}) < 11 THEN '****' \
+         ELSE substr({phone}, 1, 3) || '****' || substr({phone}, length({phone}) - 3) END"
+    );
     masked_unless_known(sql, account, &mask, "phone")
 }
 

@@ -208,9 +208,9 @@ impl Sight for Principal {
             Reach::Everything => Condition::always(),
             Reach::Nothing => Condition::never(),
             Reach::Role { role, place, unit, answers } => match table {
-                // The divisions of the country are public, and the calendar is.
-                "region" | "holiday" => Condition::always(),
-                "unit" => units(*role, place.as_ref(), *unit),
+                // The divisions of the country are public, and the calendar is; aliases are reached through their unit only.
+                "region" | "holiday" | "unit_alias" => Condition::always(),
+                "unit" => units(*role, place.as_ref(), *unit, answers),
                 "account" => accounts(*role, self.account),
                 // The name in full and the telephone: for the same unit and its superiors.
                 "account.person" => persons(*role, place.as_ref(), *unit, self.account),
@@ -315,13 +315,14 @@ fn of_owner(table: &str) -> Condition {
             .and(with_if("measure", "measure_id"))
             .and(with_if("assignment", "assignment_id")),
         // Parts without an id of their own, reached through their owner only.
-        "problem_domain" | "milestone" | "quantity" | "unit_alias" => Condition::always(),
+        "problem_domain" | "milestone" | "quantity" => Condition::always(),
         _ => Condition::never(),
     }
 }
 
-/// Units: one's own region's, those below and those above; and whoever answers what one leads or supervises.
-fn units(role: Role, place: Option<&Place>, unit: Option<i64>) -> Condition {
+/// Units: one's own, wherever that is; one's region's, those below and those above; and whoever answers what one leads or
+/// supervises.
+fn units(role: Role, place: Option<&Place>, unit: Option<i64>, answers: &[i64]) -> Condition {
     const BESIDE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id \
         AND (substr(r.path, 1, length({})) = {} OR substr({}, 1, length(r.path)) = r.path))";
     const ANSWERING: &str = "EXISTS (SELECT 1 FROM assignment a JOIN measure m ON m.id = a.measure_id \
@@ -333,7 +334,8 @@ fn units(role: Role, place: Option<&Place>, unit: Option<i64>) -> Condition {
     let answering = unit
         .filter(|_| matches!(role, Role::LeadUnit | Role::SupervisingUnit))
         .map(|unit| Condition::Matches(ANSWERING, unit.into()));
-    Condition::Any(beside.into_iter().chain(answering).collect())
+    let own = (!answers.is_empty()).then(|| Condition::In("id", answers.iter().map(|unit| (*unit).into()).collect()));
+    Condition::Any(beside.into_iter().chain(own).chain(answering).collect())
 }
 
 /// Accounts: one's own, and those of units that may be seen.

@@ -9,7 +9,7 @@ use sea_orm::{ActiveEnum, DatabaseConnection, FromQueryResult, Statement};
 use serde_json::{Value, json};
 
 /// The nouns with a global id, and what their ids begin with.
-pub(crate) const NOUNS: [(&str, &str); 13] = [
+pub(crate) const NOUNS: [(&str, &str); 21] = [
     ("Region", "region"),
     ("Unit", "unit"),
     ("InspectionRound", "round"),
@@ -20,6 +20,14 @@ pub(crate) const NOUNS: [(&str, &str); 13] = [
     ("ProgressReport", "report"),
     ("Check", "check"),
     ("Account", "account"),
+    ("Session", "session"),
+    ("CloseOut", "closeout"),
+    ("Objection", "objection"),
+    ("Evidence", "evidence"),
+    ("DeadlineChange", "extension"),
+    ("SupervisionAction", "supervision"),
+    ("Comment", "comment"),
+    ("AuditEntry", "audit"),
     ("Mail", "mail"),
     ("Schedule", "schedule"),
     ("JobRun", "run"),
@@ -49,6 +57,8 @@ pub(crate) enum Cell {
     One(&'static str, Option<i64>),
     /// The objects of a noun that have these keys.
     Many(&'static str, Vec<i64>),
+    /// The same, all of them in this order.
+    All(&'static str, Vec<i64>),
 }
 
 impl Object {
@@ -61,7 +71,7 @@ impl Object {
     fn new(noun: &'static str, key: i64, values: Value) -> Self {
         let (_, prefix) = NOUNS.iter().find(|(known, _)| *known == noun).unwrap();
         let id = Cell::Plain(json!(format!("{prefix}_{key}")));
-        Self { key, ..Self::part(noun, values).with("id", id) }
+        Self { key, ..Self::part(noun, values).with("id", id).with("key", Cell::Plain(json!(key))) }
     }
 
     fn with(mut self, name: &str, cell: Cell) -> Self {
@@ -79,6 +89,19 @@ impl Object {
 
     fn parts(self, name: &str, parts: Vec<Object>) -> Self {
         self.with(name, Cell::Parts(parts))
+    }
+
+    /// Forgets what it refers to and is not there.
+    fn keep_to(&mut self, there: &HashSet<(&str, i64)>) {
+        for cell in self.cells.values_mut() {
+            match cell {
+                Cell::Plain(_) => {}
+                Cell::Part(part) => part.keep_to(there),
+                Cell::Parts(parts) => parts.iter_mut().for_each(|part| part.keep_to(there)),
+                Cell::One(noun, key) => *key = key.filter(|key| there.contains(&(*noun, *key))),
+                Cell::Many(noun, keys) | Cell::All(noun, keys) => keys.retain(|key| there.contains(&(*noun, *key))),
+            }
+        }
     }
 
     fn within(mut self, regions: impl IntoIterator<Item = i64>) -> Self {
@@ -100,13 +123,16 @@ impl Object {
     }
 }
 
-/// Every object, by noun.
-pub(crate) struct Graph(HashMap<&'static str, Vec<Object>>);
+/// Every object, by noun, and the account that looks at them.
+pub(crate) struct Graph {
+    objects: HashMap<&'static str, Vec<Object>>,
+    pub(crate) viewer: Option<i64>,
+}
 
 impl Graph {
     /// The objects of a noun.
     pub(crate) fn all(&self, noun: &str) -> &[Object] {
-        self.0.get(noun).map_or(&[], Vec::as_slice)
+        self.objects.get(noun).map_or(&[], Vec::as_slice)
     }
 
     /// The object of a noun that has a key.
@@ -116,7 +142,7 @@ impl Graph {
 
     /// The object that has a global id.
     pub(crate) fn of_id(&self, id: &str) -> Option<&Object> {
-        self.0.values().flatten().find(|object| object.value("id") == id)
+        self.objects.values().flatten().find(|object| object.value("id") == id)
     }
 
     /// Whether an object is issued or answered in a region or below it.
@@ -131,31 +157,9 @@ impl Graph {
         })
     }
 
-    /// Reads the whole database.
-    pub(crate) async fn read(db: &DatabaseConnection, today: NaiveDate) -> Self {
-        let tables = Tables {
-            today,
-            regions: rows(db, "region").await,
-            units: rows(db, "unit").await,
-            aliases: rows(db, "unit_alias").await,
-            addresses: rows(db, "unit_address").await,
-            accounts: rows(db, "account").await,
-            rounds: rows(db, "inspection_round").await,
-            problems: rows(db, "problem").await,
-            domains: rows(db, "problem_domain").await,
-            measures: rows(db, "measure").await,
-            milestones: rows(db, "milestone").await,
-            parties: rows(db, "responsible_party").await,
-            assignments: rows(db, "assignment").await,
-            reports: rows(db, "progress_report").await,
-            quantities: rows(db, "quantity").await,
-            checks: rows(db, "\"check\"").await,
-            schedules: rows(db, "schedule").await,
-            runs: rows(db, "job_run").await,
-            mails: rows(db, "mail").await,
-            items: rows(db, "mail_item").await,
-        };
-        Self(HashMap::from([
+    /// What rows say. A row that refers to one which is not among them refers to nothing.
+    pub(crate) fn of(tables: &Tables) -> Self {
+        let mut objects = HashMap::from([
             ("Region", tables.regions.iter().map(|row| tables.region(row)).collect()),
             ("Unit", tables.units.iter().map(|row| tables.unit(row)).collect()),
             ("InspectionRound", tables.rounds.iter().map(|row| tables.round(row)).collect()),
@@ -165,11 +169,23 @@ impl Graph {
             ("Assignment", tables.assignments.iter().map(|row| tables.assignment(row)).collect()),
             ("ProgressReport", tables.reports.iter().map(|row| tables.report(row)).collect()),
             ("Check", tables.checks.iter().map(check).collect()),
-            ("Account", tables.accounts.iter().map(account).collect()),
+            ("Account", tables.accounts.iter().map(|row| tables.account(row)).collect()),
+            ("Session", tables.sessions.iter().map(session).collect()),
+            ("CloseOut", tables.close_outs.iter().map(|row| tables.close_out(row)).collect()),
+            ("Objection", tables.objections.iter().map(objection).collect()),
+            ("Evidence", tables.evidence.iter().map(evidence).collect()),
+            ("DeadlineChange", tables.extensions.iter().map(extension).collect()),
+            ("SupervisionAction", tables.supervision.iter().map(supervision).collect()),
+            ("Comment", tables.comments.iter().map(comment).collect()),
+            ("AuditEntry", tables.audit.iter().map(audit).collect()),
             ("Mail", tables.mails.iter().map(|row| tables.mail(row)).collect()),
             ("Schedule", tables.schedules.iter().map(|row| tables.schedule(row)).collect()),
             ("JobRun", tables.runs.iter().map(run).collect()),
-        ]))
+        ]);
+        let there: HashSet<(&str, i64)> =
+            objects.iter().flat_map(|(noun, list): (_, &Vec<Object>)| list.iter().map(|one| (*noun, one.key))).collect();
+        objects.values_mut().flatten().for_each(|object| object.keep_to(&there));
+        Self { objects, viewer: tables.viewer }
     }
 }
 
@@ -178,28 +194,41 @@ async fn rows<M: FromQueryResult>(db: &DatabaseConnection, table: &str) -> Vec<M
     M::find_by_statement(statement).all(db).await.unwrap()
 }
 
-/// The tables as they are.
-struct Tables {
-    today: NaiveDate,
-    regions: Vec<entity::region::Model>,
-    units: Vec<entity::unit::Model>,
-    aliases: Vec<entity::unit_alias::Model>,
-    addresses: Vec<entity::unit_address::Model>,
-    accounts: Vec<entity::account::Model>,
-    rounds: Vec<entity::inspection_round::Model>,
-    problems: Vec<entity::problem::Model>,
-    domains: Vec<entity::problem_domain::Model>,
-    measures: Vec<entity::measure::Model>,
-    milestones: Vec<entity::milestone::Model>,
-    parties: Vec<entity::responsible_party::Model>,
-    assignments: Vec<entity::assignment::Model>,
-    reports: Vec<entity::progress_report::Model>,
-    quantities: Vec<entity::quantity::Model>,
-    checks: Vec<entity::check::Model>,
-    schedules: Vec<entity::schedule::Model>,
-    runs: Vec<entity::job_run::Model>,
-    mails: Vec<entity::mail::Model>,
-    items: Vec<entity::mail_item::Model>,
+/// The tables, or what is left of them for somebody.
+#[derive(Clone)]
+pub(crate) struct Tables {
+    pub(crate) today: NaiveDate,
+    /// The account that looks; none for the local administrator.
+    pub(crate) viewer: Option<i64>,
+    /// The accounts whose names and telephones are shown in full; all where none are named.
+    pub(crate) known: Option<HashSet<i64>>,
+    pub(crate) regions: Vec<entity::region::Model>,
+    pub(crate) units: Vec<entity::unit::Model>,
+    pub(crate) aliases: Vec<entity::unit_alias::Model>,
+    pub(crate) addresses: Vec<entity::unit_address::Model>,
+    pub(crate) accounts: Vec<entity::account::Model>,
+    pub(crate) sessions: Vec<entity::session::Model>,
+    pub(crate) rounds: Vec<entity::inspection_round::Model>,
+    pub(crate) problems: Vec<entity::problem::Model>,
+    pub(crate) domains: Vec<entity::problem_domain::Model>,
+    pub(crate) measures: Vec<entity::measure::Model>,
+    pub(crate) milestones: Vec<entity::milestone::Model>,
+    pub(crate) parties: Vec<entity::responsible_party::Model>,
+    pub(crate) assignments: Vec<entity::assignment::Model>,
+    pub(crate) reports: Vec<entity::progress_report::Model>,
+    pub(crate) quantities: Vec<entity::quantity::Model>,
+    pub(crate) checks: Vec<entity::check::Model>,
+    pub(crate) close_outs: Vec<entity::close_out::Model>,
+    pub(crate) objections: Vec<entity::objection::Model>,
+    pub(crate) evidence: Vec<entity::evidence::Model>,
+    pub(crate) extensions: Vec<entity::deadline_change::Model>,
+    pub(crate) supervision: Vec<entity::supervision_action::Model>,
+    pub(crate) comments: Vec<entity::comment::Model>,
+    pub(crate) audit: Vec<entity::audit_entry::Model>,
+    pub(crate) schedules: Vec<entity::schedule::Model>,
+    pub(crate) runs: Vec<entity::job_run::Model>,
+    pub(crate) mails: Vec<entity::mail::Model>,
+    pub(crate) items: Vec<entity::mail_item::Model>,
 }
 
 /// The keys of the rows that satisfy a condition.
@@ -210,6 +239,42 @@ macro_rules! keys {
 }
 
 impl Tables {
+    /// Reads the whole database.
+    pub(crate) async fn read(db: &DatabaseConnection, today: NaiveDate) -> Self {
+        Self {
+            today,
+            viewer: None,
+            known: None,
+            regions: rows(db, "region").await,
+            units: rows(db, "unit").await,
+            aliases: rows(db, "unit_alias").await,
+            addresses: rows(db, "unit_address").await,
+            accounts: rows(db, "account").await,
+            sessions: rows(db, "session").await,
+            rounds: rows(db, "inspection_round").await,
+            problems: rows(db, "problem").await,
+            domains: rows(db, "problem_domain").await,
+            measures: rows(db, "measure").await,
+            milestones: rows(db, "milestone").await,
+            parties: rows(db, "responsible_party").await,
+            assignments: rows(db, "assignment").await,
+            reports: rows(db, "progress_report").await,
+            quantities: rows(db, "quantity").await,
+            checks: rows(db, "\"check\"").await,
+            close_outs: rows(db, "close_out").await,
+            objections: rows(db, "objection").await,
+            evidence: rows(db, "evidence").await,
+            extensions: rows(db, "deadline_change").await,
+            supervision: rows(db, "supervision_action").await,
+            comments: rows(db, "comment").await,
+            audit: rows(db, "audit_entry").await,
+            schedules: rows(db, "schedule").await,
+            runs: rows(db, "job_run").await,
+            mails: rows(db, "mail").await,
+            items: rows(db, "mail_item").await,
+        }
+    }
+
     fn region(&self, row: &entity::region::Model) -> Object {
         let values = json!({"code": row.code, "name": row.name, "level": row.level.to_value(), "rank": row.rank});
         Object::new("Region", row.id, values)
@@ -316,6 +381,10 @@ impl Tables {
             .many("responsibleParties", "ResponsibleParty", keys!(self.parties, other => other.measure_id == row.id))
             .many("responsibleUnits", "Unit", units.into_iter().collect())
             .many("assignments", "Assignment", answers.iter().map(|answer| answer.id).collect())
+            .many("deadlineChanges", "DeadlineChange", keys!(self.extensions, other => other.measure_id == row.id))
+            .many("supervisionActions", "SupervisionAction", keys!(self.supervision, other => other.measure_id == row.id))
+            .many("comments", "Comment", keys!(self.comments, other => other.measure_id == row.id))
+            .many("audit", "AuditEntry", keys!(self.audit, other => other.measure_id == Some(row.id)))
             .within(answers.iter().map(|answer| answer.region_id).chain([row.region_id]))
     }
 
@@ -335,6 +404,7 @@ impl Tables {
         let latest = reports.iter().max_by_key(|report| (report.submitted_at, report.id));
         let values = json!({"status": row.status.to_value(), "pace": pace, "completedOn": row.completed_on,
             "version": row.version, "createdAt": row.created_at, "updatedAt": row.updated_at,
+            "acceptedAt": row.accepted_at, "declinedAt": row.declined_at, "declineReason": row.decline_reason,
             "quantityDone": row.quantity_done, "quantityTarget": row.quantity_target});
         Object::new("Assignment", row.id, values)
             .one("measure", "Measure", row.measure_id)
@@ -344,6 +414,9 @@ impl Tables {
             .one("latestReport", "ProgressReport", latest.map(|report| report.id))
             .many("reports", "ProgressReport", reports.iter().map(|report| report.id).collect())
             .many("checks", "Check", keys!(self.checks, other => other.assignment_id == row.id))
+            .many("closeOuts", "CloseOut", keys!(self.close_outs, other => other.assignment_id == row.id))
+            .many("evidence", "Evidence", keys!(self.evidence, other => other.assignment_id == row.id))
+            .many("audit", "AuditEntry", keys!(self.audit, other => other.assignment_id == Some(row.id)))
     }
 
     fn report(&self, row: &entity::progress_report::Model) -> Object {
@@ -359,6 +432,33 @@ impl Tables {
             .parts("quantities", quantities.collect())
             .one("author", "Account", row.author_id)
             .one("assignment", "Assignment", row.assignment_id)
+    }
+
+    fn account(&self, row: &entity::account::Model) -> Object {
+        let is_known = self.known.as_ref().is_none_or(|known| known.contains(&row.id));
+        let (name, phone, email) = if is_known {
+            (row.name.clone(), row.phone.clone(), Some(row.email.clone()))
+        } else {
+            (format!("{}**", row.name.chars().next().unwrap()), row.phone.as_deref().map(masked), None)
+        };
+        let values = json!({"name": name, "phone": phone, "email": email, "role": row.role.to_value(),
+            "validUntil": row.valid_until, "isDisabled": row.is_disabled, "createdAt": row.created_at});
+        Object::new("Account", row.id, values).one("unit", "Unit", row.unit_id).one("region", "Region", row.region_id)
+    }
+
+    fn close_out(&self, row: &entity::close_out::Model) -> Object {
+        let mut objections = keys!(self.objections, other => other.close_out_id == row.id);
+        objections.sort_unstable();
+        let values = json!({"cycle": row.cycle, "state": row.state.to_value(), "application": row.application,
+            "appliedAt": row.applied_at, "opinion": row.opinion, "verifiedAt": row.verified_at, "notice": row.notice,
+            "contact": row.contact, "noticeFrom": row.notice_from, "noticeUntil": row.notice_until,
+            "decision": row.decision, "closedOn": row.closed_on, "relapse": row.relapse,
+            "reopenedAt": row.reopened_at, "disclosedAt": row.disclosed_at});
+        Object::new("CloseOut", row.id, values)
+            .one("applicant", "Account", row.applicant_id)
+            .one("verifier", "Account", row.verifier_id)
+            .one("assignment", "Assignment", row.assignment_id)
+            .with("objections", Cell::All("Objection", objections))
     }
 
     fn mail(&self, row: &entity::mail::Model) -> Object {
@@ -423,8 +523,79 @@ fn check(row: &entity::check::Model) -> Object {
     )
 }
 
-fn account(row: &entity::account::Model) -> Object {
-    Object::new("Account", row.id, json!({"name": row.name}))
+/// 138****1234; of a short number nothing.
+fn masked(phone: &str) -> String {
+    let letters: Vec<char> = phone.chars().collect();
+    if letters.len() < 11 {
+        return "****".to_owned();
+    }
+    let piece = |letters: &[char]| letters.iter().collect::<String>();
+    format!("{}****{}", piece(&letters[..3]), piece(&letters[letters.len() - 4..]))
+}
+
+fn session(row: &entity::session::Model) -> Object {
+    let values = json!({"kind": row.kind.to_value(), "name": row.name, "isReadOnly": row.is_read_only,
+        "address": row.address, "createdAt": row.created_at, "expiresAt": row.expires_at,
+        "revokedAt": row.revoked_at});
+    Object::new("Session", row.id, values).one("account", "Account", row.account_id).one(
+        "actor",
+        "Account",
+        row.actor_id,
+    )
+}
+
+fn objection(row: &entity::objection::Model) -> Object {
+    let values = json!({"text": row.text, "raisedAt": row.raised_at, "isUpheld": row.is_upheld, "answer": row.answer,
+        "decidedAt": row.decided_at});
+    Object::new("Objection", row.id, values)
+}
+
+fn evidence(row: &entity::evidence::Model) -> Object {
+    let values = json!({"name": row.name, "mediaType": row.media_type, "size": row.size, "sha256": row.sha256,
+        "url": format!("/evidence/evidence_{}", row.id), "uploadedAt": row.uploaded_at});
+    Object::new("Evidence", row.id, values).one("uploader", "Account", row.uploader_id).one(
+        "assignment",
+        "Assignment",
+        row.assignment_id,
+    )
+}
+
+fn extension(row: &entity::deadline_change::Model) -> Object {
+    let values = json!({"state": row.state.to_value(), "reason": row.reason, "oldRaw": row.old_raw,
+        "oldDueOn": row.old_due_on, "newDueOn": row.new_due_on, "requestedAt": row.requested_at,
+        "endorsedAt": row.endorsed_at, "decidedAt": row.decided_at, "decision": row.decision});
+    Object::new("DeadlineChange", row.id, values)
+        .one("requester", "Account", row.requester_id)
+        .one("measure", "Measure", row.measure_id)
+        .one("assignment", "Assignment", row.assignment_id)
+}
+
+fn supervision(row: &entity::supervision_action::Model) -> Object {
+    let values = json!({"kind": row.kind.to_value(), "state": row.state.to_value(), "reason": row.reason,
+        "answerBy": row.answer_by, "issuedAt": row.issued_at, "liftedAt": row.lifted_at,
+        "liftReason": row.lift_reason});
+    Object::new("SupervisionAction", row.id, values)
+        .one("issuer", "Account", row.issuer_id)
+        .one("recipient", "Unit", row.recipient_id)
+        .one("measure", "Measure", row.measure_id)
+        .one("assignment", "Assignment", row.assignment_id)
+}
+
+fn comment(row: &entity::comment::Model) -> Object {
+    Object::new("Comment", row.id, json!({"text": row.text, "writtenAt": row.written_at}))
+        .one("author", "Account", row.author_id)
+        .one("measure", "Measure", row.measure_id)
+}
+
+fn audit(row: &entity::audit_entry::Model) -> Object {
+    let values = json!({"act": row.act, "objectId": row.object, "at": row.at, "before": row.before,
+        "after": row.after, "chain": row.chain, "position": row.position, "previousHash": row.previous,
+        "hash": row.hash});
+    Object::new("AuditEntry", row.id, values)
+        .one("actor", "Account", row.actor_id)
+        .one("onBehalfOf", "Account", row.on_behalf_of_id)
+        .one("assignment", "Assignment", row.assignment_id)
+        .one("measure", "Measure", row.measure_id)
 }
 
 fn run(row: &entity::job_run::Model) -> Object {

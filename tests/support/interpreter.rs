@@ -88,8 +88,14 @@ pub(crate) fn compare(expected: &Value, answer: &Value, cursors: &mut Cursors, p
     }
 }
 
-/// What a document with variables has to be answered with.
-pub(crate) fn answer(graph: &Graph, cursors: &Cursors, text: &str, variables: &Map<String, Value>) -> Value {
+/// What a document with variables has to be answered with. A cursor may be of a row that is only in the `whole`: it is a
+/// place in an order, whoever was given it.
+pub(crate) fn answer(
+    (graph, whole): (&Graph, &Graph),
+    cursors: &Cursors,
+    text: &str,
+    variables: &Map<String, Value>,
+) -> Value {
     let document = parse_query(text).unwrap();
     let (_, operation) = document.operations.iter().next().unwrap();
     let mut variables = variables.clone();
@@ -99,12 +105,13 @@ pub(crate) fn answer(graph: &Graph, cursors: &Cursors, text: &str, variables: &M
             variables.entry(definition.node.name.node.as_str()).or_insert_with(default);
         }
     }
-    let interpreter = Interpreter { graph, cursors, document: &document, variables };
+    let interpreter = Interpreter { graph, whole, cursors, document: &document, variables };
     interpreter.object_of("Query", &[&operation.node.selection_set.node], |wanted| interpreter.root(wanted))
 }
 
 struct Interpreter<'a> {
     graph: &'a Graph,
+    whole: &'a Graph,
     cursors: &'a Cursors,
     document: &'a ExecutableDocument,
     variables: Map<String, Value>,
@@ -202,6 +209,13 @@ impl<'a> Interpreter<'a> {
             "assignments" => every("Assignment"),
             "progressReports" => every("ProgressReport"),
             "checks" => every("Check"),
+            "closeOuts" => every("CloseOut"),
+            "evidence" => every("Evidence"),
+            "deadlineChanges" => every("DeadlineChange"),
+            "supervisionActions" => every("SupervisionAction"),
+            "auditEntries" => every("AuditEntry"),
+            "accounts" => every("Account"),
+            "sessions" => every("Session"),
             "mails" => every("Mail"),
             "schedules" => {
                 let mut schedules: Vec<&Object> = self.graph.all("Schedule").iter().collect();
@@ -217,6 +231,8 @@ impl<'a> Interpreter<'a> {
             "problem" => single("Problem"),
             "measure" => single("Measure"),
             "assignment" => single("Assignment"),
+            "account" => single("Account"),
+            "viewer" => optional(self.graph.viewer.and_then(|viewer| self.graph.one("Account", viewer))),
             "node" => optional(of_id(&self.argument(wanted, "id"))),
             "nodes" => list_of(&self.argument(wanted, "ids")).iter().map(|id| optional(of_id(id))).collect(),
             other => unreachable!("`{other}` is no root field"),
@@ -233,6 +249,7 @@ impl<'a> Interpreter<'a> {
                 other.map_or(Value::Null, |other| self.object(other, wanted))
             }
             Cell::Many(noun, keys) => self.connection(noun, self.many(noun, keys), wanted),
+            Cell::All(noun, keys) => self.many(noun, keys).iter().map(|one| self.object(one, wanted)).collect(),
         })
     }
 
@@ -278,7 +295,7 @@ impl<'a> Interpreter<'a> {
         let row_of = |argument: &str| match self.argument(wanted, argument) {
             Value::String(cursor) => {
                 let key = self.cursors.rows[&(noun.to_owned(), cursor)];
-                Some(self.graph.one(noun, key).unwrap())
+                Some(self.whole.one(noun, key).unwrap())
             }
             _ => None,
         };
@@ -368,7 +385,7 @@ impl<'a> Interpreter<'a> {
     fn label(&self, object: &Object) -> Value {
         let name = match object.noun {
             "Assignment" => {
-                let Cell::One(noun, Some(unit)) = object.cell("unit") else { unreachable!() };
+                let Cell::One(noun, Some(unit)) = object.cell("unit") else { return Value::Null };
                 self.graph.one(noun, *unit).unwrap().value("name")
             }
             "Problem" => object.value("title"),
@@ -387,6 +404,7 @@ impl<'a> Interpreter<'a> {
             "not" => !self.satisfies(row, demand),
             "overdue" => (row.value("pace") == "OVERDUE") == *demand,
             "completed" => row.value("completedOn").is_null() != *demand,
+            "declined" => row.value("declinedAt").is_null() != *demand,
             "domain" => {
                 let Cell::Parts(domains) = row.cell("domains") else { unreachable!() };
                 domains.iter().any(|domain| list_of(demand).contains(domain.value("name")))
@@ -491,6 +509,9 @@ pub(crate) fn wishes(noun: &str, asked: &Value) -> Vec<Wish> {
         "Problem" | "Measure" | "ResponsibleParty" => &[("position", false)],
         "ProgressReport" => &[("submittedAt", true)],
         "Check" => &[("dueOn", false)],
+        "CloseOut" | "Session" | "SupervisionAction" => &[("key", true)],
+        "Evidence" => &[("uploadedAt", true)],
+        "AuditEntry" => &[("at", true)],
         "Mail" => &[("createdAt", false)],
         "JobRun" => &[("occurrence", true)],
         _ => &[],

@@ -1,10 +1,12 @@
 //! What stories stand on: a world of their own with a database, the program as people run it, and the files they bring.
 
+pub(crate) mod allowed;
 pub(crate) mod clocked;
 pub(crate) mod graph;
 pub(crate) mod interpreter;
 pub(crate) mod ledgers;
 pub(crate) mod operations;
+pub(crate) mod people;
 pub(crate) mod socket;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,0 +1,147 @@
+//! Who may see what, said a second time and plainly: the rows of the whole ledger that are left for an account, after the
+//! table of roles in the domain's description. It knows nothing of the policy that the program has.
+
+use std::collections::HashSet;
+
+use entity::account::{Model as Account, Role};
+use entity::unit::Kind;
+
+use super::graph::Tables;
+
+/// What is left of the tables for an account. Whatever refers to a row that is not left refers to nothing.
+pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
+    let account = all.accounts.iter().find(|account| account.id == viewer).unwrap();
+    let eyes = Eyes { all, account, role: account.role };
+    let mut left = all.clone();
+    left.viewer = Some(viewer);
+
+    left.assignments.retain(|row| eyes.sees_assignment(row));
+    let assignments: HashSet<i64> = left.assignments.iter().map(|row| row.id).collect();
+    let answered: HashSet<i64> = left.assignments.iter().map(|row| row.measure_id).collect();
+    left.measures.retain(|row| answered.contains(&row.id) || eyes.sees_measure(row));
+    let measures: HashSet<i64> = left.measures.iter().map(|row| row.id).collect();
+    let mended: HashSet<i64> = left.measures.iter().map(|row| row.problem_id).collect();
+    left.problems.retain(|row| mended.contains(&row.id) || eyes.oversees(row.region_id));
+    let rounds: HashSet<i64> = left.problems.iter().map(|row| row.round_id).collect();
+    left.rounds.retain(|row| rounds.contains(&row.id));
+
+    left.units.retain(|row| eyes.sees_unit(row));
+    let units: HashSet<i64> = left.units.iter().map(|row| row.id).collect();
+    left.accounts.retain(|row| {
+        eyes.role == Role::Administrator || row.id == viewer || row.unit_id.is_some_and(|unit| units.contains(&unit))
+    });
+    left.known = Some(all.accounts.iter().filter(|row| eyes.knows(row)).map(|row| row.id).collect());
+
+    // Parts of what is seen.
+    left.parties.retain(|row| measures.contains(&row.measure_id) && row.unit_id.is_none_or(|unit| units.contains(&unit)));
+    left.reports.retain(|row| assignments.contains(&row.assignment_id));
+    left.checks.retain(|row| assignments.contains(&row.assignment_id));
+    left.evidence.retain(|row| assignments.contains(&row.assignment_id));
+    left.close_outs.retain(|row| assignments.contains(&row.assignment_id));
+    let close_outs: HashSet<i64> = left.close_outs.iter().map(|row| row.id).collect();
+    left.objections.retain(|row| close_outs.contains(&row.close_out_id));
+    // What is about one answer is seen with the answer, and what is about the whole measure with the measure.
+    let of_seen = |measure: Option<i64>, assignment: Option<i64>| match assignment {
+        Some(assignment) => assignments.contains(&assignment),
+        None => measure.is_some_and(|measure| measures.contains(&measure)),
+    };
+    left.extensions.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
+    left.supervision.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
+    left.comments.retain(|row| measures.contains(&row.measure_id));
+    left.audit.retain(|row| match eyes.role {
+        Role::Administrator => row.chain.starts_with("account_"),
+        _ => of_seen(row.measure_id, row.assignment_id),
+    });
+    left.sessions.retain(|row| eyes.role == Role::Administrator || row.account_id == viewer);
+    if eyes.role != Role::Administrator {
+        left.mails.clear();
+        left.schedules.clear();
+        left.runs.clear();
+    }
+    left
+}
+
+struct Eyes<'a> {
+    all: &'a Tables,
+    account: &'a Account,
+    role: Role,
+}
+
+impl Eyes<'_> {
+    /// Whether a region is another or lies below it.
+    fn is_below(&self, region: i64, top: i64) -> bool {
+        let path = |id: i64| &self.all.regions.iter().find(|region| region.id == id).unwrap().path;
+        path(region).starts_with(path(top).as_str())
+    }
+
+    /// Offices, leaders and inspectors: whether a region is theirs or below theirs.
+    fn oversees(&self, region: i64) -> bool {
+        let oversees = [Role::RegionalOffice, Role::CityOffice, Role::CountyOffice, Role::Leader, Role::Inspector];
+        oversees.contains(&self.role) && self.account.region_id.is_some_and(|own| self.is_below(region, own))
+    }
+
+    /// The units that answer as this account: its own; a party committee and the government of its region are one.
+    fn answers(&self) -> Vec<i64> {
+        let Some(own) = self.all.units.iter().find(|unit| Some(unit.id) == self.account.unit_id) else {
+            return Vec::new();
+        };
+        let region = self.all.regions.iter().find(|region| region.id == own.region_id).unwrap();
+        let names = [format!("{}委", region.name), format!("中共{}委员会", region.name)];
+        let government = (own.kind == Kind::PartyCommittee && names.contains(&own.name)).then(|| {
+            let of_region = |unit: &&entity::unit::Model| unit.region_id == own.region_id && unit.kind == Kind::Government;
+            self.all.units.iter().filter(of_region).map(|unit| unit.id).min()
+        });
+        [own.id].into_iter().chain(government.flatten()).collect()
+    }
+
+    fn sees_measure(&self, row: &entity::measure::Model) -> bool {
+        let unit = self.account.unit_id;
+        match self.role {
+            Role::LeadUnit => unit.is_some() && row.lead_unit_id == unit,
+            Role::SupervisingUnit => unit.is_some() && row.supervising_unit_id == unit,
+            _ => self.oversees(row.region_id),
+        }
+    }
+
+    fn sees_assignment(&self, row: &entity::assignment::Model) -> bool {
+        let of_measure = || {
+            let measure = self.all.measures.iter().find(|measure| measure.id == row.measure_id);
+            self.sees_measure(measure.unwrap())
+        };
+        match self.role {
+            Role::ResponsibleUnit => self.answers().contains(&row.unit_id),
+            Role::LeadUnit => of_measure() || self.answers().contains(&row.unit_id),
+            Role::SupervisingUnit => of_measure(),
+            _ => self.oversees(row.region_id),
+        }
+    }
+
+    /// The own unit; units of the own region, below and above; and whoever answers what the own unit leads or supervises.
+    fn sees_unit(&self, row: &entity::unit::Model) -> bool {
+        if self.role == Role::Administrator {
+            return true;
+        }
+        let own = self.account.region_id;
+        let is_beside =
+            own.is_some_and(|own| self.is_below(row.region_id, own) || self.is_below(own, row.region_id));
+        let follows = [Role::LeadUnit, Role::SupervisingUnit].contains(&self.role) && self.account.unit_id.is_some();
+        let answers = self.all.assignments.iter().filter(|answer| answer.unit_id == row.id);
+        let mut measures =
+            answers.filter_map(|answer| self.all.measures.iter().find(|measure| measure.id == answer.measure_id));
+        let unit = self.account.unit_id;
+        is_beside
+            || self.answers().contains(&row.id)
+            || (follows && measures.any(|measure| measure.lead_unit_id == unit || measure.supervising_unit_id == unit))
+    }
+
+    /// Personal data: one's own, those of the same unit, and for superiors those of everybody below.
+    fn knows(&self, row: &Account) -> bool {
+        let is_superior =
+            [Role::RegionalOffice, Role::CityOffice, Role::CountyOffice, Role::Leader].contains(&self.role);
+        let region = self.all.units.iter().find(|unit| Some(unit.id) == row.unit_id).map(|unit| unit.region_id);
+        self.role == Role::Administrator
+            || row.id == self.account.id
+            || (row.unit_id.is_some() && row.unit_id == self.account.unit_id)
+            || (is_superior && region.is_some_and(|region| self.oversees(region)))
+    }
+}
