@@ -14,10 +14,10 @@ use tokio::sync::{Mutex, broadcast};
 use crate::assignment::Assignment;
 use crate::context::Request;
 use crate::error::{Code, coded};
-use crate::measure::Measure;
-use crate::problem::Problem;
+use crate::filter::RegionFilter;
+use crate::measure::{self, Measure};
+use crate::problem::{self, Problem};
 use crate::query;
-use crate::region::Region;
 use crate::scalar::Moment;
 
 /// How often the feed is read while somebody watches.
@@ -99,13 +99,17 @@ noun! {
     assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
 
-/// Inside the region `{}`: where the assignment is answered; without one, where the measure, or the problem, concerns.
-const WITHIN: &str = "CASE \
-    WHEN {t}.assignment_id IS NOT NULL THEN EXISTS (SELECT 1 FROM assignment a JOIN region r ON r.id = a.region_id \
-        JOIN region top ON substr(r.path, 1, length(top.path)) = top.path WHERE a.id = {t}.assignment_id AND top.id = {}) \
-    WHEN {t}.measure_id IS NOT NULL THEN EXISTS (SELECT 1 FROM measure_region l \
-        WHERE l.measure_id = {t}.measure_id AND l.region_id = {}) \
-    ELSE EXISTS (SELECT 1 FROM problem_region l WHERE l.problem_id = {t}.problem_id AND l.region_id = {}) END";
+/// Inside a region: where the assignment is answered; without one, where the measure, or the problem, concerns.
+fn inside(region: ID) -> Condition {
+    let region = RegionFilter { within: Some(region) };
+    let of = |table, key, condition: Condition| Condition::Exists { table, column: "id", key, condition: condition.into() };
+    let without = |column| Condition::Null(column, true);
+    Condition::Any(vec![
+        of("assignment", "assignment_id", region.below()),
+        without("assignment_id").and(of("measure", "measure_id", measure::concerning(&region))),
+        without("assignment_id").and(without("measure_id")).and(of("problem", "problem_id", problem::concerning(&region))),
+    ])
+}
 
 /// Numbers of changes, in their order.
 type Batch = Arc<[i64]>;
@@ -165,11 +169,8 @@ impl LedgerSubscription {
             selection: Selection::read(&ctx.item.node, &ctx.query_env.fragments),
             variables: ctx.query_env.variables.clone(),
             request: ctx.data::<Request>()?.clone(),
-            wanted: within.map_or_else(Condition::always, |id| {
-                // An id of anything but a region concerns nothing.
-                let key = <Region as Noun>::table().key(&id);
-                key.map_or_else(Condition::never, |key| Condition::Matches(WITHIN, key))
-            }),
+            // An id of anything but a region concerns nothing.
+            wanted: within.map_or_else(Condition::always, inside),
         };
         let feed = ctx.data::<Feed>()?;
         let receiver = feed.watch(&watch.request.db).await.map_err(|failure| crate::error::masked(&failure))?;

@@ -56,7 +56,16 @@ const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
 
 /// The units that a measure names and those that were assigned to answer for its stand-ins, each once.
 const RESPONSIBLE_UNITS: &str = "SELECT unit_id FROM responsible_party WHERE measure_id = {t}.id AND unit_id IS NOT NULL \
-    UNION SELECT unit_id FROM assignment WHERE measure_id = {t}.id";
+    UNION SELECT answer.unit_id FROM assignment answer WHERE answer.measure_id = {t}.id AND {sees:assignment:answer}";
+
+/// The measures that concern a region.
+pub(crate) fn concerning(region: &RegionFilter) -> Condition {
+    region.listed(
+        "measure_region",
+        "measure_id",
+        "SELECT amount FROM region_tally WHERE noun = 'MEASURE' AND region_id = {}",
+    )
+}
 
 noun! {
     /// What is to be done about a problem (整改措施).
@@ -137,11 +146,7 @@ filter! {
     /// Demands on measures.
     MeasureFilter {
         /// Where it was issued or is answered.
-        region: RegionFilter = |region| region.listed(
-            "measure_region",
-            "measure_id",
-            "SELECT amount FROM region_tally WHERE noun = 'MEASURE' AND region_id = {}",
-        ),
+        region: RegionFilter = |region| concerning(region),
         /// The round of its problem.
         round: RelationFilter<InspectionRoundFilter> = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
         /// The problem that it mends.

@@ -30,6 +30,15 @@ const GROUPS: &[Dimension] = &[
 
 const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
 
+/// The problems that concern a region.
+pub(crate) fn concerning(region: &RegionFilter) -> Condition {
+    region.listed(
+        "problem_region",
+        "problem_id",
+        "SELECT amount FROM region_tally WHERE noun = 'PROBLEM' AND region_id = {}",
+    )
+}
+
 noun! {
     /// A problem that an inspection fed back (反馈问题).
     pub(crate) Problem from "problem" as "problem" {
@@ -103,11 +112,7 @@ filter! {
     /// Demands on problems.
     ProblemFilter {
         /// Where it was issued or is answered.
-        region: RegionFilter = |region| region.listed(
-            "problem_region",
-            "problem_id",
-            "SELECT amount FROM region_tally WHERE noun = 'PROBLEM' AND region_id = {}",
-        ),
+        region: RegionFilter = |region| concerning(region),
         /// The round that found it.
         round: RelationFilter<InspectionRoundFilter> = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
         /// Its title and text.

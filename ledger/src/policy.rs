@@ -234,6 +234,29 @@ impl Sight for Principal {
             lineage.iter().any(|region| member.value == (*region).into())
         })
     }
+
+    fn lists(&self, member: &Member) -> Condition {
+        match &self.reach {
+            Reach::Role { .. } if !self.implies(member) => concerns(member),
+            _ => Condition::always(),
+        }
+    }
+}
+
+/// The row concerns the list's region by something that may be seen: it was issued there, or an answer of there is seen.
+fn concerns(member: &Member) -> Condition {
+    const WITHIN: &str = "EXISTS (SELECT 1 FROM region r JOIN region top ON substr(r.path, 1, length(top.path)) = top.path \
+        WHERE r.id = {t}.region_id AND top.id = {})";
+    let within = || Condition::Matches(WITHIN, member.value.clone());
+    let below = |table, column, condition: Condition| Condition::Exists {
+        table,
+        column,
+        key: "id",
+        condition: condition.into(),
+    };
+    let answered = below("assignment", "measure_id", within());
+    let answered = if member.row == "problem_id" { below("measure", "problem_id", answered) } else { answered };
+    Condition::Any(vec![within(), answered])
 }
 
 fn only(allowed: bool) -> Condition {

@@ -165,12 +165,14 @@ impl Condition {
             }
             Self::Member(member) => {
                 let value = sql.bind(member.value.clone());
-                format!(
+                let stands = format!(
                     "EXISTS (SELECT 1 FROM {table} m WHERE m.{list} = {value} AND m.{row} = {alias}.id)",
                     table = member.table,
                     list = member.list,
                     row = member.row
-                )
+                );
+                let listed = sql.sight().lists(member);
+                if listed.is_always() { stands } else { format!("({stands} AND {})", listed.to_sql(sql, alias)) }
             }
             Self::Matches(template, value) => {
                 let value = sql.bind(value.clone());

@@ -198,7 +198,7 @@ pub enum Link {
     Part(&'static str),
     /// The noun's source is itself a subquery over its owner, which it calls `{owner}`.
     Inside,
-    /// The row's key is among those, a few, that a subquery over the owner `{t}` gives.
+    /// The row's key is among those, a few, that a subquery over the owner `{t}` gives; it marks what it reads like a source.
     Among(&'static str),
 }
 

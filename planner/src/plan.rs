@@ -465,7 +465,7 @@ impl Planner<'_> {
                 conditions.push(format!("{alias}.{column} = {owner}.id"));
             }
             Some((owner, Link::Among(keys))) => {
-                conditions.push(format!("{alias}.id IN ({})", Sql::on(keys, owner)));
+                conditions.push(format!("{alias}.id IN ({})", Sql::on(&self.sql.source(keys), owner)));
             }
         }
         (from, conditions)

@@ -10,6 +10,9 @@ pub trait Sight: Send + Sync {
 
     /// Whether every row that may be seen stands in this list anyhow, so that it need not be asked.
     fn implies(&self, member: &Member) -> bool;
+
+    /// What a row in this list must satisfy beside that, so that it does not stand there by what may not be seen.
+    fn lists(&self, member: &Member) -> Condition;
 }
 
 /// Everything may be seen; for the program's own jobs and commands.
@@ -23,6 +26,10 @@ impl Sight for Everything {
 
     fn implies(&self, _: &Member) -> bool {
         false
+    }
+
+    fn lists(&self, _: &Member) -> Condition {
+        Condition::always()
     }
 }
 
@@ -58,7 +65,10 @@ impl Sql<'_> {
         }
         let (member, rest) = filter.clone().split_member();
         match member {
-            Some(member) if !sight.implies(&member) => Condition::Member(member).and(rest).and(seen),
+            Some(member) if !sight.implies(&member) => {
+                let listed = sight.lists(&member);
+                Condition::Member(member).and(listed).and(rest).and(seen)
+            }
             _ => seen.and(rest),
         }
     }
