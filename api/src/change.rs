@@ -102,12 +102,17 @@ noun! {
 /// Inside a region: where the assignment is answered; without one, where the measure, or the problem, concerns.
 fn inside(region: ID) -> Condition {
     let region = RegionFilter { within: Some(region) };
-    let of = |table, key, condition: Condition| Condition::Exists { table, column: "id", key, condition: condition.into() };
+    let of =
+        |table, key, condition: Condition| Condition::Exists { table, column: "id", key, condition: condition.into() };
     let without = |column| Condition::Null(column, true);
     Condition::Any(vec![
         of("assignment", "assignment_id", region.below()),
         without("assignment_id").and(of("measure", "measure_id", measure::concerning(&region))),
-        without("assignment_id").and(without("measure_id")).and(of("problem", "problem_id", problem::concerning(&region))),
+        without("assignment_id").and(without("measure_id")).and(of(
+            "problem",
+            "problem_id",
+            problem::concerning(&region),
+        )),
     ])
 }
 

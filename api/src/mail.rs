@@ -80,8 +80,8 @@ noun! {
         order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
         total: None
     }
-    /// The measure that it is about.
-    measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
+    /// The measure that it is about; null for who keeps the mail and may not see the ledger.
+    measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
     /// The date that the reminder is about.
     dueOn: Option<Date> = Kind::Column("due_on");
 }

@@ -1,12 +1,14 @@
 //! The planner against a naive interpreter: random valid operations have to be answered alike. `RECTIFY_TEST_SEED` and
 //! `RECTIFY_TEST_OPERATIONS` make other and longer runs.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 use std::str::FromStr;
 
 use entity::account::Role;
 use fastrand::Rng;
-use sea_orm::ConnectionTrait;
+use ledger::statistics::{Figures, Item};
+use sea_orm::{ActiveEnum, ConnectionTrait};
 use serde_json::{Value, json};
 
 use crate::support::allowed::allowed;
@@ -14,7 +16,7 @@ use crate::support::graph::{Graph, Tables};
 use crate::support::interpreter::{Cursors, answer, compare};
 use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
 use crate::support::operations::{Operation, Operations};
-use crate::support::people::{Person, Post, employ};
+use crate::support::people::{OVERSEERS, Person, Post, employ};
 use crate::support::{Server, World, block_on, stories};
 
 stories!(
@@ -87,14 +89,21 @@ const WORK: [&str; 16] = [
 struct View {
     /// None for the local administrator.
     person: Option<Person>,
+    tables: Tables,
     graph: Graph,
+}
+
+impl View {
+    fn new(person: Option<Person>, tables: Tables) -> Self {
+        let graph = Graph::of(&tables);
+        Self { person, tables, graph }
+    }
 }
 
 /// A server over a ledger in which everything occurs, as everybody sees it; the local administrator first.
 struct Setting {
     server: Server,
     views: Vec<View>,
-    tables: Tables,
 }
 
 impl Setting {
@@ -109,14 +118,17 @@ impl Setting {
             }
         });
         let today = server.data("{ statistics(by: STATUS) { asOf } }", &json!({}))["statistics"]["asOf"].clone();
-        let tables = block_on(async { Tables::read(&world.db().await, today.as_str().unwrap().parse().unwrap()).await });
-        let whole = View { person: None, graph: Graph::of(&tables) };
-        let views = people.into_iter().map(|person| {
-            let graph = Graph::of(&allowed(&tables, person.account));
-            View { person: Some(person), graph }
-        });
-        let views = [whole].into_iter().chain(views).collect();
-        Self { server, views, tables }
+        let tables =
+            block_on(async { Tables::read(&world.db().await, today.as_str().unwrap().parse().unwrap()).await });
+        let mut views: Vec<View> = people
+            .into_iter()
+            .map(|person| {
+                let left = allowed(&tables, person.account);
+                View::new(Some(person), left)
+            })
+            .collect();
+        views.insert(0, View::new(None, tables));
+        Self { server, views }
     }
 
     /// The answer to an operation as one of them asks for it.
@@ -164,6 +176,11 @@ fn whoever_asks_is_answered_as_if_nothing_else_existed(world: &World) {
     let (seed, count) = (setting("RECTIFY_TEST_SEED", 2), setting("RECTIFY_TEST_OPERATIONS", 250));
     let setting = Setting::of(world);
     let mut operations = Operations::new(&setting.views[0].graph, seed);
+    for view in &setting.views {
+        let lacking = view.graph.lacking();
+        let required: Vec<_> = lacking.iter().filter(|(noun, field)| operations.requires(noun, field)).collect();
+        assert!(required.is_empty(), "{:?} would get null for {required:?}", view.person);
+    }
     let mut cursors = Cursors::default();
     let mut rng = Rng::with_seed(seed);
     for turn in 0..count {
@@ -179,8 +196,143 @@ fn whoever_asks_is_answered_as_if_nothing_else_existed(world: &World) {
     }
 }
 
+/// What is counted, with all that it is split by.
+struct Counted {
+    item: Item,
+    /// Where it was issued and where it is answered, as far as one sees, with what lies above.
+    regions: BTreeSet<i64>,
+    groups: HashMap<&'static str, BTreeSet<String>>,
+}
+
+fn counted(view: &View, count: &str) -> Vec<Counted> {
+    let tables = &view.tables;
+    let units: BTreeSet<i64> = tables.units.iter().map(|unit| unit.id).collect();
+    let lineage = |region: i64| {
+        let path = &tables.regions.iter().find(|other| other.id == region).unwrap().path;
+        tables.regions.iter().filter(|above| path.starts_with(&above.path)).map(|above| above.id).collect::<Vec<_>>()
+    };
+    let problem_of = |id: i64| tables.problems.iter().find(|problem| problem.id == id).unwrap();
+    let measure_of = |id: i64| tables.measures.iter().find(|measure| measure.id == id).unwrap();
+    let led = |measures: &[&entity::measure::Model]| -> BTreeSet<String> {
+        let key = |unit: Option<i64>| unit.filter(|unit| units.contains(unit)).map(|unit| format!("unit_{unit}"));
+        let keys: BTreeSet<String> =
+            measures.iter().map(|measure| key(measure.lead_unit_id).unwrap_or_default()).collect();
+        if keys.is_empty() { BTreeSet::from([String::new()]) } else { keys }
+    };
+    let domains = |problem: i64| -> BTreeSet<String> {
+        let of = tables.domains.iter().filter(|domain| domain.problem_id == problem);
+        let keys: BTreeSet<String> = of.map(|domain| domain.domain.clone()).collect();
+        if keys.is_empty() { BTreeSet::from([String::new()]) } else { keys }
+    };
+    let class =
+        |noun: &str, key: i64| view.graph.one(noun, key).unwrap().value("deadlineClass").as_str().unwrap().to_owned();
+    let one =
+        |item: Item, regions: Vec<i64>, problem: i64, measures: &[&entity::measure::Model], class: String| Counted {
+            regions: regions.into_iter().flat_map(lineage).collect(),
+            groups: HashMap::from([
+                ("STATUS", BTreeSet::from([item.status.to_value()])),
+                ("DEADLINE_CLASS", BTreeSet::from([class])),
+                ("ROUND", BTreeSet::from([format!("round_{}", problem_of(problem).round_id)])),
+                ("DOMAIN", domains(problem)),
+                ("LEAD_UNIT", led(measures)),
+            ]),
+            item,
+        };
+    let answers = |measure: i64| tables.assignments.iter().filter(move |answer| answer.measure_id == measure);
+    let item = |status, completed_on, due_by| Item { status, completed_on, due_by };
+    match count {
+        "PROBLEMS" => {
+            let problems = tables.problems.iter().map(|row| {
+                let measures: Vec<_> = tables.measures.iter().filter(|one| one.problem_id == row.id).collect();
+                let regions = measures.iter().flat_map(|measure| answers(measure.id)).map(|answer| answer.region_id);
+                let regions = regions.chain([row.region_id]).collect();
+                let item = item(row.status, row.completed_on, row.due_by);
+                one(item, regions, row.id, &measures, class("Problem", row.id))
+            });
+            problems.collect()
+        }
+        "MEASURES" => {
+            let measures = tables.measures.iter().map(|row| {
+                let regions = answers(row.id).map(|answer| answer.region_id).chain([row.region_id]).collect();
+                let item = item(row.status, row.completed_on, row.due_by);
+                one(item, regions, row.problem_id, &[row], class("Measure", row.id))
+            });
+            measures.collect()
+        }
+        _ => {
+            let assignments = tables.assignments.iter().map(|row| {
+                let measure = measure_of(row.measure_id);
+                let item = item(row.status, row.completed_on, measure.due_by);
+                one(item, vec![row.region_id], measure.problem_id, &[measure], class("Measure", measure.id))
+            });
+            assignments.collect()
+        }
+    }
+}
+
+/// In counts, and in groups of any dimension, within any region: what is hidden is not counted, nor does it make a group.
 fn figures_are_those_of_the_rows_that_one_sees(world: &World) {
-    let _ = world;
+    let setting = Setting::of(world);
+    let operation = "query($within: ID, $by: StatisticsDimension!, $count: StatisticsCount!) {
+        statistics(filter: {region: {within: $within}}, by: $by, count: $count) {
+            total { ...F } rows { key all completed closed notApplicable overdue } } }
+        fragment F on StatisticsFigures { all completed closed notApplicable overdue }";
+    let mut rng = Rng::with_seed(3);
+    for view in &setting.views {
+        let today = view.tables.today;
+        let figures = |items: &[&Counted]| {
+            let items: Vec<Item> = items.iter().map(|one| one.item).collect();
+            let of = Figures::count(&items, today);
+            json!({"all": of.all, "completed": of.completed, "closed": of.closed,
+                "notApplicable": of.not_applicable, "overdue": of.overdue})
+        };
+        let top = view.tables.regions.iter().find(|region| region.parent_id.is_none()).unwrap().id;
+        let own = view.person.as_ref().filter(|person| OVERSEERS.contains(&person.role)).and_then(|person| {
+            view.tables.accounts.iter().find(|account| account.id == person.account).unwrap().region_id
+        });
+        let path = |id: i64| &view.tables.regions.iter().find(|region| region.id == id).unwrap().path;
+        for count in ["PROBLEMS", "MEASURES", "ASSIGNMENTS"] {
+            let all = counted(view, count);
+            for by in ["STATUS", "DEADLINE_CLASS", "ROUND", "DOMAIN", "LEAD_UNIT", "REGION"] {
+                let some = view.tables.regions[rng.usize(0..view.tables.regions.len())].id;
+                for within in [None, Some(some)] {
+                    // Whoever oversees a region asks of that, or of what lies below it.
+                    let place = match (within, own) {
+                        (Some(place), Some(own)) if !path(own).starts_with(path(place).as_str()) => place,
+                        (_, Some(own)) => own,
+                        (place, None) => place.unwrap_or(top),
+                    };
+                    let items: Vec<&Counted> = all.iter().filter(|one| one.regions.contains(&place)).collect();
+                    let mut groups: BTreeMap<String, Vec<&Counted>> = BTreeMap::new();
+                    for one in &items {
+                        let keys: Vec<String> = match by {
+                            "REGION" => {
+                                let below = view.tables.regions.iter().filter(|region| region.parent_id == Some(place));
+                                let of = below.filter(|region| one.regions.contains(&region.id));
+                                of.map(|region| format!("region_{}", region.id)).collect()
+                            }
+                            _ => one.groups[by].iter().cloned().collect(),
+                        };
+                        keys.into_iter().for_each(|key| groups.entry(key).or_default().push(one));
+                    }
+                    let variables =
+                        json!({"within": within.map(|id| format!("region_{id}")), "by": by, "count": count});
+                    let said = setting.ask(view, operation, &variables)["data"]["statistics"].clone();
+                    let asked = format!("{:?} asks {variables}", view.person);
+                    assert_eq!(said["total"], figures(&items), "{asked}");
+                    let mut rows = BTreeMap::new();
+                    for row in said["rows"].as_array().unwrap() {
+                        let mut row = row.clone();
+                        let key = row.as_object_mut().unwrap().remove("key").unwrap();
+                        assert!(rows.insert(key.as_str().unwrap().to_owned(), row).is_none(), "{asked}");
+                    }
+                    let groups: BTreeMap<String, Value> =
+                        groups.iter().map(|(key, items)| (key.clone(), figures(items))).collect();
+                    assert_eq!(rows, groups, "{asked}");
+                }
+            }
+        }
+    }
 }
 
 fn agree(expected: &Value, answer: &Value, cursors: &mut Cursors) -> Result<(), String> {

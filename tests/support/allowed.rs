@@ -7,6 +7,7 @@ use entity::account::{Model as Account, Role};
 use entity::unit::Kind;
 
 use super::graph::Tables;
+use super::people::OVERSEERS;
 
 /// What is left of the tables for an account. Whatever refers to a row that is not left refers to nothing.
 pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
@@ -33,7 +34,8 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     left.known = Some(all.accounts.iter().filter(|row| eyes.knows(row)).map(|row| row.id).collect());
 
     // Parts of what is seen.
-    left.parties.retain(|row| measures.contains(&row.measure_id) && row.unit_id.is_none_or(|unit| units.contains(&unit)));
+    left.parties
+        .retain(|row| measures.contains(&row.measure_id) && row.unit_id.is_none_or(|unit| units.contains(&unit)));
     left.reports.retain(|row| assignments.contains(&row.assignment_id));
     left.checks.retain(|row| assignments.contains(&row.assignment_id));
     left.evidence.retain(|row| assignments.contains(&row.assignment_id));
@@ -76,8 +78,7 @@ impl Eyes<'_> {
 
     /// Offices, leaders and inspectors: whether a region is theirs or below theirs.
     fn oversees(&self, region: i64) -> bool {
-        let oversees = [Role::RegionalOffice, Role::CityOffice, Role::CountyOffice, Role::Leader, Role::Inspector];
-        oversees.contains(&self.role) && self.account.region_id.is_some_and(|own| self.is_below(region, own))
+        OVERSEERS.contains(&self.role) && self.account.region_id.is_some_and(|own| self.is_below(region, own))
     }
 
     /// The units that answer as this account: its own; a party committee and the government of its region are one.
@@ -88,7 +89,8 @@ impl Eyes<'_> {
         let region = self.all.regions.iter().find(|region| region.id == own.region_id).unwrap();
         let names = [format!("{}委", region.name), format!("中共{}委员会", region.name)];
         let government = (own.kind == Kind::PartyCommittee && names.contains(&own.name)).then(|| {
-            let of_region = |unit: &&entity::unit::Model| unit.region_id == own.region_id && unit.kind == Kind::Government;
+            let of_region =
+                |unit: &&entity::unit::Model| unit.region_id == own.region_id && unit.kind == Kind::Government;
             self.all.units.iter().filter(of_region).map(|unit| unit.id).min()
         });
         [own.id].into_iter().chain(government.flatten()).collect()
@@ -122,8 +124,7 @@ impl Eyes<'_> {
             return true;
         }
         let own = self.account.region_id;
-        let is_beside =
-            own.is_some_and(|own| self.is_below(row.region_id, own) || self.is_below(own, row.region_id));
+        let is_beside = own.is_some_and(|own| self.is_below(row.region_id, own) || self.is_below(own, row.region_id));
         let follows = [Role::LeadUnit, Role::SupervisingUnit].contains(&self.role) && self.account.unit_id.is_some();
         let answers = self.all.assignments.iter().filter(|answer| answer.unit_id == row.id);
         let mut measures =

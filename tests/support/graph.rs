@@ -1,7 +1,7 @@
 //! The ledger in memory: every row as an object of the schema, read with plain `SELECT * FROM table` and tied together by
 //! comparing keys.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{Datelike, NaiveDate};
 use ledger::pace::{Facts, Pace};
@@ -104,6 +104,17 @@ impl Object {
         }
     }
 
+    fn lacks(&self, lacking: &mut BTreeSet<(&'static str, String)>) {
+        for (name, cell) in &self.cells {
+            match cell {
+                Cell::One(_, None) => drop(lacking.insert((self.noun, name.clone()))),
+                Cell::Part(part) => part.lacks(lacking),
+                Cell::Parts(parts) => parts.iter().for_each(|part| part.lacks(lacking)),
+                _ => {}
+            }
+        }
+    }
+
     fn within(mut self, regions: impl IntoIterator<Item = i64>) -> Self {
         self.regions.extend(regions);
         self
@@ -145,6 +156,13 @@ impl Graph {
         self.objects.values().flatten().find(|object| object.value("id") == id)
     }
 
+    /// The fields, each with its noun, that refer to nothing somewhere.
+    pub(crate) fn lacking(&self) -> BTreeSet<(&'static str, String)> {
+        let mut lacking = BTreeSet::new();
+        self.objects.values().flatten().for_each(|object| object.lacks(&mut lacking));
+        lacking
+    }
+
     /// Whether an object is issued or answered in a region or below it.
     pub(crate) fn is_within(&self, object: &Object, top: i64) -> bool {
         object.regions.iter().any(|region| {
@@ -182,8 +200,10 @@ impl Graph {
             ("Schedule", tables.schedules.iter().map(|row| tables.schedule(row)).collect()),
             ("JobRun", tables.runs.iter().map(run).collect()),
         ]);
-        let there: HashSet<(&str, i64)> =
-            objects.iter().flat_map(|(noun, list): (_, &Vec<Object>)| list.iter().map(|one| (*noun, one.key))).collect();
+        let there: HashSet<(&str, i64)> = objects
+            .iter()
+            .flat_map(|(noun, list): (_, &Vec<Object>)| list.iter().map(|one| (*noun, one.key)))
+            .collect();
         objects.values_mut().flatten().for_each(|object| object.keep_to(&there));
         Self { objects, viewer: tables.viewer }
     }
@@ -382,7 +402,11 @@ impl Tables {
             .many("responsibleUnits", "Unit", units.into_iter().collect())
             .many("assignments", "Assignment", answers.iter().map(|answer| answer.id).collect())
             .many("deadlineChanges", "DeadlineChange", keys!(self.extensions, other => other.measure_id == row.id))
-            .many("supervisionActions", "SupervisionAction", keys!(self.supervision, other => other.measure_id == row.id))
+            .many(
+                "supervisionActions",
+                "SupervisionAction",
+                keys!(self.supervision, other => other.measure_id == row.id),
+            )
             .many("comments", "Comment", keys!(self.comments, other => other.measure_id == row.id))
             .many("audit", "AuditEntry", keys!(self.audit, other => other.measure_id == Some(row.id)))
             .within(answers.iter().map(|answer| answer.region_id).chain([row.region_id]))

@@ -24,12 +24,8 @@ const NESTING: usize = 30;
 const FILTERS: usize = 3;
 
 /// What is not asked for: figures and the time of day are told by other stories.
-const LEFT_OUT: [(&str, &str); 4] = [
-    ("Query", "statistics"),
-    ("Query", "demoAccounts"),
-    ("Query", "publicNotices"),
-    ("Schedule", "nextOccurrences"),
-];
+const LEFT_OUT: [(&str, &str); 4] =
+    [("Query", "statistics"), ("Query", "demoAccounts"), ("Query", "publicNotices"), ("Schedule", "nextOccurrences")];
 
 /// An operation.
 pub(crate) struct Operation {
@@ -203,6 +199,11 @@ struct Scope(HashMap<String, (String, Place, Scope)>);
 impl<'a> Operations<'a> {
     pub(crate) fn new(graph: &'a Graph, seed: u64) -> Self {
         Self { rng: Rng::with_seed(seed), graph, schema: Schema::read(&api::sdl()), orders: Vec::new() }
+    }
+
+    /// Whether the schema promises that a field is never null.
+    pub(crate) fn requires(&self, noun: &str, field: &str) -> bool {
+        self.schema.objects[noun].iter().any(|member| member.name == field && !member.ty.nullable)
     }
 
     /// A new operation.

@@ -17,6 +17,10 @@ pub(crate) struct Person {
     pub(crate) bearer: String,
 }
 
+/// The roles that see a region with what lies below it.
+pub(crate) const OVERSEERS: [Role; 5] =
+    [Role::RegionalOffice, Role::CityOffice, Role::CountyOffice, Role::Leader, Role::Inspector];
+
 /// Somebody who is wanted: the role, the unit by its name and the region by its code.
 pub(crate) type Post = (Role, Option<&'static str>, Option<&'static str>);
 

@@ -2,12 +2,12 @@
 //! counting the items that concern the region.
 
 use chrono::{Datelike, NaiveDate};
-use planner::Sql;
+use planner::{Condition, Member, Sql};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::kept::{COUNTS, is_kept};
 use super::{Answer, Counted, Dimension, Figures, Question};
-use crate::policy::{Principal, Reach};
+use crate::policy::{MEASURES_OF_REGION, PROBLEMS_OF_REGION, Principal, Reach};
 use crate::{Result, deadline};
 
 /// Answers in one statement, of what the caller may see. Whose rights go by region asks of it, or of what lies below it:
@@ -46,7 +46,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     let kept = kept(sql, question);
     let items = items(sql, question, keeps);
     let figures = counted(&as_of);
-    let (join, key, label, order) = dimension(sql, question);
+    let (join, key, label, order) = dimension(sql, question, keeps);
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
     let kept_figures = kept_figures.join(", ");
     // Regions below a kept one with kept children need no counting.
@@ -150,8 +150,10 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
         Counted::Measures => "measure",
         Counted::Assignments => "assignment",
     };
-    let seen = if keeps { None } else { sql.seen(table, "x") };
-    let seen = seen.map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
+    let seen = if keeps { Condition::always() } else { concerning(question) };
+    let mut seen: Vec<String> = if seen.is_always() { Vec::new() } else { vec![seen.to_sql(sql, "x")] };
+    seen.extend(if keeps { None } else { sql.seen(table, "x") });
+    let seen = if seen.is_empty() { String::new() } else { format!(" WHERE {}", seen.join(" AND ")) };
     let columns = "status, completed_on, due_by";
     match question.counted {
         Counted::Problems | Counted::Measures => {
@@ -161,6 +163,7 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
             };
             let concerning = question
                 .within
+                .filter(|_| keeps)
                 .map(|_| format!(" JOIN {table}_region list ON list.{table}_id = x.id AND list.region_id = {PLACE}"));
             format!(
                 "SELECT x.id, x.{}, x.due_on, x.due_ongoing, x.due_immediate, x.round_id, x.region_id, \
@@ -183,8 +186,30 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
     }
 }
 
+/// The demand that a problem or a measure concerns the region asked for, by what may be seen of its answers.
+fn concerning(question: &Question) -> Condition {
+    let (table, row, total) = match question.counted {
+        Counted::Problems => ("problem_region", "problem_id", PROBLEMS_OF_REGION),
+        Counted::Measures => ("measure_region", "measure_id", MEASURES_OF_REGION),
+        Counted::Assignments => return Condition::always(),
+    };
+    question.within.map_or_else(Condition::always, |region| {
+        Condition::Member(Member { table, list: "region_id", value: region.into(), row, carries: &[], total })
+    })
+}
+
+/// What ties an item to a region `g`: that it was issued there or is answered there, as far as that may be seen.
+fn in_group(sql: &mut Sql<'_>, of: &str) -> String {
+    let seen = sql.seen("assignment", "answer").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    format!(
+        "EXISTS (SELECT 1 FROM region of WHERE substr(of.path, 1, length(g.path)) = g.path AND (of.id = i.region_id \
+         OR of.id IN (SELECT answer.region_id FROM assignment answer JOIN measure mended ON mended.id = answer.measure_id \
+         WHERE mended.{of} = i.id{seen})))"
+    )
+}
+
 /// The join that leads to the groups, their key, label and order.
-fn dimension(sql: &mut Sql<'_>, question: &Question) -> (String, String, String, String) {
+fn dimension(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> (String, String, String, String) {
     let none = String::new();
     // A bare constant may not be grouped by.
     let (no_label, no_order) = ("CAST(NULL AS text)", "CAST('' AS text)");
@@ -192,31 +217,36 @@ fn dimension(sql: &mut Sql<'_>, question: &Question) -> (String, String, String,
         Dimension::Region => {
             let parent = "g.parent_id = (SELECT id FROM place)";
             let join = match question.counted {
-                Counted::Problems => "JOIN problem_region l ON l.problem_id = i.id JOIN region g ON g.id = l.region_id",
-                Counted::Measures => "JOIN measure_region l ON l.measure_id = i.id JOIN region g ON g.id = l.region_id",
+                Counted::Problems if !keeps => format!("JOIN region g ON {}", in_group(sql, "problem_id")),
+                Counted::Measures if !keeps => format!("JOIN region g ON {}", in_group(sql, "id")),
+                Counted::Problems => {
+                    "JOIN problem_region l ON l.problem_id = i.id JOIN region g ON g.id = l.region_id".to_owned()
+                }
+                Counted::Measures => {
+                    "JOIN measure_region l ON l.measure_id = i.id JOIN region g ON g.id = l.region_id".to_owned()
+                }
                 Counted::Assignments => {
                     "JOIN region r ON r.id = i.region_id JOIN region g ON substr(r.path, 1, length(g.path)) = g.path"
+                        .to_owned()
                 }
             };
             let key = "'region_' || g.id".to_owned();
             (format!("{join} AND {parent}"), key, "g.name".to_owned(), "coalesce(g.code, '999999999999')".to_owned())
         }
         Dimension::LeadUnit => {
-            let seen = sql.seen("unit", "g").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+            let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
             let join = match question.counted {
                 // A problem is led by whoever leads one of its measures.
                 Counted::Problems => {
-                    "LEFT JOIN (SELECT DISTINCT problem_id, lead_unit_id FROM measure) l ON l.problem_id = i.id \
-                     LEFT JOIN unit g ON g.id = l.lead_unit_id"
+                    let measures = sql.seen("measure", "l").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
+                    format!(
+                        "LEFT JOIN (SELECT DISTINCT l.problem_id, u.id, u.name FROM measure l \
+                         LEFT JOIN unit u ON u.id = l.lead_unit_id{seen}{measures}) g ON g.problem_id = i.id"
+                    )
                 }
-                _ => "LEFT JOIN unit g ON g.id = i.lead_unit_id",
+                _ => format!("LEFT JOIN (SELECT id, name FROM unit u WHERE TRUE{seen}) g ON g.id = i.lead_unit_id"),
             };
-            (
-                format!("{join}{seen}"),
-                "coalesce('unit_' || g.id, '')".to_owned(),
-                "g.name".to_owned(),
-                no_order.to_owned(),
-            )
+            (join, "coalesce('unit_' || g.id, '')".to_owned(), "g.name".to_owned(), no_order.to_owned())
         }
         Dimension::Round => (
             "JOIN inspection_round g ON g.id = i.round_id".to_owned(),
