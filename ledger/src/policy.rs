@@ -49,6 +49,35 @@ pub struct Place {
     pub path: String,
 }
 
+impl Place {
+    /// Whether nothing lies above it.
+    fn is_the_nation(&self) -> bool {
+        crate::region::lineage(&self.path).len() == 1
+    }
+}
+
+/// The tables of the ledger.
+const LEDGER: [&str; 18] = [
+    "problem",
+    "measure",
+    "assignment",
+    "inspection_round",
+    "responsible_party",
+    "progress_report",
+    "check",
+    "evidence",
+    "close_out",
+    "objection",
+    "deadline_change",
+    "supervision_action",
+    "comment",
+    "change",
+    "problem_domain",
+    "milestone",
+    "quantity",
+    "check_plan",
+];
+
 /// What can be done. Reading is not an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Act {
@@ -215,10 +244,14 @@ impl Sight for Principal {
                 // The name in full and the telephone: for the same unit and its superiors.
                 "account.person" => persons(*role, place.as_ref(), *unit, self.account),
                 // Of the ledger with what it concerns; of accounts for administrators.
-                "audit_entry" => audit(*role),
+                "audit_entry" => audit(*role, place.as_ref()),
                 "session" | "delegation" => owned(*role, table, self.account),
                 "mail" | "mail_item" | "schedule" | "job_run" => only(*role == Role::Administrator),
                 _ if *role == Role::Administrator => Condition::never(),
+                // Whose region is the nation sees the whole ledger, and nothing need be asked of its rows.
+                _ if place.as_ref().is_some_and(|place| goes_by_region(*role) && place.is_the_nation()) => {
+                    only(LEDGER.contains(&table))
+                }
                 "problem" | "measure" | "assignment" => match place {
                     Some(place) if goes_by_region(*role) => of_region(table, place),
                     _ => of_unit(table, *role, *unit, answers),
@@ -291,30 +324,33 @@ const BELOW: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id A
 
 /// What a unit leads, answers or supervises, by its role.
 fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {
-    let Some(unit) = unit else { return Condition::never() };
-    let owner = |table, column, key| Condition::Exists { table, column, key, condition: Condition::always().into() };
-    let answered = || Condition::In("unit_id", answers.iter().map(|unit| (*unit).into()).collect());
-    let leads = |column: &'static str| Condition::Compare(column, "=", unit.into());
-    match (table, role) {
-        ("problem", _) => owner("measure", "problem_id", "id"),
-        ("measure", Role::SupervisingUnit) => leads("supervising_unit_id"),
-        ("measure", Role::LeadUnit) => Condition::Any(vec![leads("lead_unit_id"), answers_measure(answers)]),
-        ("measure", Role::ResponsibleUnit) => answers_measure(answers),
-        ("assignment", Role::SupervisingUnit) => Condition::Matches(SUPERVISED, unit.into()),
-        ("assignment", Role::LeadUnit) => Condition::Any(vec![answered(), Condition::Matches(LED, unit.into())]),
-        ("assignment", Role::ResponsibleUnit) => answered(),
-        _ => Condition::never(),
-    }
+    // Each by measures that it leads, by those that it supervises, and by its own answers.
+    let (led, supervised, answered) = match table {
+        "problem" => (
+            "SELECT m.problem_id FROM measure m WHERE m.lead_unit_id = {}",
+            "SELECT m.problem_id FROM measure m WHERE m.supervising_unit_id = {}",
+            "SELECT m.problem_id FROM assignment a JOIN measure m ON m.id = a.measure_id WHERE a.unit_id = {}",
+        ),
+        "measure" => (
+            "SELECT m.id FROM measure m WHERE m.lead_unit_id = {}",
+            "SELECT m.id FROM measure m WHERE m.supervising_unit_id = {}",
+            "SELECT a.measure_id FROM assignment a WHERE a.unit_id = {}",
+        ),
+        _ => (
+            "SELECT a.id FROM assignment a JOIN measure m ON m.id = a.measure_id WHERE m.lead_unit_id = {}",
+            "SELECT a.id FROM assignment a JOIN measure m ON m.id = a.measure_id WHERE m.supervising_unit_id = {}",
+            "SELECT a.id FROM assignment a WHERE a.unit_id = {}",
+        ),
+    };
+    let by_unit = |query| unit.map(|unit| (query, unit.into()));
+    let by_answers = answers.iter().map(|unit| (answered, (*unit).into()));
+    Condition::Among(match role {
+        Role::LeadUnit => by_unit(led).into_iter().chain(by_answers).collect(),
+        Role::ResponsibleUnit => by_answers.collect(),
+        Role::SupervisingUnit => by_unit(supervised).into_iter().collect(),
+        _ => Vec::new(),
+    })
 }
-
-/// One of these units answers the measure.
-fn answers_measure(answers: &[i64]) -> Condition {
-    const ANSWERED: &str = "EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = {t}.id AND a.unit_id = {})";
-    Condition::Any(answers.iter().map(|unit| Condition::Matches(ANSWERED, (*unit).into())).collect())
-}
-
-const LED: &str = "EXISTS (SELECT 1 FROM measure m WHERE m.id = {t}.measure_id AND m.lead_unit_id = {})";
-const SUPERVISED: &str = "EXISTS (SELECT 1 FROM measure m WHERE m.id = {t}.measure_id AND m.supervising_unit_id = {})";
 
 /// What belongs to something is seen with it.
 fn of_owner(table: &str) -> Condition {
@@ -385,9 +421,12 @@ fn persons(role: Role, place: Option<&Place>, unit: Option<i64>, own: Option<i64
 }
 
 /// The audit of the ledger with what it concerns; that of accounts for administrators.
-fn audit(role: Role) -> Condition {
+fn audit(role: Role, place: Option<&Place>) -> Condition {
     if role == Role::Administrator {
         return Condition::StartsWith("chain", "account_".to_owned());
+    }
+    if goes_by_region(role) && place.is_some_and(Place::is_the_nation) {
+        return Condition::Null("measure_id", false);
     }
     let with = |table, key| Condition::Exists { table, column: "id", key, condition: Condition::always().into() };
     let of_measure = Condition::Null("assignment_id", true).and(with("measure", "measure_id"));

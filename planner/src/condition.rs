@@ -27,6 +27,8 @@ pub enum Condition {
     Member(Member),
     /// An expression of the caller's over `{t}`, with one value at `{}`.
     Matches(&'static str, Value),
+    /// The row's key is among those that these queries give, each with its value at `{}`: a few, found once.
+    Among(Vec<(&'static str, Value)>),
     /// What the function writes over the row holds, or (false) does not.
     Holds(fn(&mut Sql<'_>, &str) -> String, bool),
     /// The column refers to a row of another table that may be seen: to one of these keys.
@@ -177,6 +179,17 @@ impl Condition {
             Self::Matches(template, value) => {
                 let value = sql.bind(value.clone());
                 Sql::on(template, alias).replace("{}", &value)
+            }
+            Self::Among(queries) if queries.is_empty() => "FALSE".to_owned(),
+            Self::Among(queries) => {
+                let queries: Vec<String> = queries
+                    .iter()
+                    .map(|(query, value)| {
+                        let value = sql.bind(value.clone());
+                        query.replace("{}", &value)
+                    })
+                    .collect();
+                format!("{alias}.id IN ({})", queries.join(" UNION "))
             }
             Self::Holds(write, wanted) => {
                 let expression = write(sql, alias);

@@ -39,7 +39,9 @@ fn nothing_is_half_written_however_often_the_server_is_killed(world: &World) {
         std::thread::sleep(Duration::from_millis(random.u64(20..250)));
         // Dropping it kills it, whatever it is doing.
         drop(server);
-        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        for worker in workers {
+            worker.join().unwrap();
+        }
     }
     assert!(done.load(Ordering::Relaxed) > kills, "there was something to be killed: {done:?}");
     let audit = world.done(&["audit", "verify"]);

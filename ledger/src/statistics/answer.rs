@@ -198,13 +198,17 @@ fn concerning(question: &Question) -> Condition {
     })
 }
 
-/// What ties an item to a region `g`: that it was issued there or is answered there, as far as that may be seen.
+/// The regions `g` directly below the one asked for to which each item is tied: it was issued there or is answered there, as
+/// far as that may be seen.
 fn in_group(sql: &mut Sql<'_>, of: &str) -> String {
-    let seen = sql.seen("assignment", "answer").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    let seen = sql.seen("assignment", "answer").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
     format!(
-        "EXISTS (SELECT 1 FROM region of WHERE substr(of.path, 1, length(g.path)) = g.path AND (of.id = i.region_id \
-         OR of.id IN (SELECT answer.region_id FROM assignment answer JOIN measure mended ON mended.id = answer.measure_id \
-         WHERE mended.{of} = i.id{seen})))"
+        "JOIN (SELECT DISTINCT tied.item, below.id, below.name, below.code FROM (\
+         SELECT i.id AS item, r.path FROM items i JOIN region r ON r.id = i.region_id \
+         UNION SELECT i.id, r.path FROM items i JOIN measure mended ON mended.{of} = i.id \
+         JOIN assignment answer ON answer.measure_id = mended.id JOIN region r ON r.id = answer.region_id{seen}) tied \
+         JOIN region below ON substr(tied.path, 1, length(below.path)) = below.path \
+         WHERE below.parent_id = (SELECT id FROM place)) g ON g.item = i.id"
     )
 }
 
@@ -215,10 +219,10 @@ fn dimension(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> (String, St
     let (no_label, no_order) = ("CAST(NULL AS text)", "CAST('' AS text)");
     match question.by {
         Dimension::Region => {
-            let parent = "g.parent_id = (SELECT id FROM place)";
+            let parent = " AND g.parent_id = (SELECT id FROM place)";
             let join = match question.counted {
-                Counted::Problems if !keeps => format!("JOIN region g ON {}", in_group(sql, "problem_id")),
-                Counted::Measures if !keeps => format!("JOIN region g ON {}", in_group(sql, "id")),
+                Counted::Problems if !keeps => in_group(sql, "problem_id"),
+                Counted::Measures if !keeps => in_group(sql, "id"),
                 Counted::Problems => {
                     "JOIN problem_region l ON l.problem_id = i.id JOIN region g ON g.id = l.region_id".to_owned()
                 }
@@ -231,7 +235,8 @@ fn dimension(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> (String, St
                 }
             };
             let key = "'region_' || g.id".to_owned();
-            (format!("{join} AND {parent}"), key, "g.name".to_owned(), "coalesce(g.code, '999999999999')".to_owned())
+            let parent = if keeps || question.counted == Counted::Assignments { parent } else { "" };
+            (format!("{join}{parent}"), key, "g.name".to_owned(), "coalesce(g.code, '999999999999')".to_owned())
         }
         Dimension::LeadUnit => {
             let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
