@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{self, account, audit, calendar, demo, import, job, mail, region, statistics, unit};
+use crate::command::{self, account, audit, calendar, demo, export, import, job, mail, region, statistics, unit};
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
 use crate::{Failure, say, telemetry};
@@ -37,6 +37,10 @@ enum Command {
     Unit(unit::Unit),
     /// 导入台账（.xlsx、.xls、.ods，UTF-8 或 GB18030 的 .csv）
     Import(import::Import),
+    /// 导出台账、填报表和统计表（.xlsx）
+    Export(export::Export),
+    /// 提交导出后填写的“进展填报”工作表
+    Report(export::Report),
     /// 定时任务：列出、手动运行
     #[command(subcommand)]
     Job(job::Job),
@@ -83,6 +87,8 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Region(region) => region::run(settings, region).await,
         Command::Unit(unit) => unit::run(settings, unit).await,
         Command::Import(import) => import::run(settings, import).await,
+        Command::Export(export) => export::run(settings, &export).await,
+        Command::Report(report) => export::report(settings, &report).await,
         Command::Job(job) => job::run(settings, job).await,
         Command::Mail(mail) => mail::run(settings, mail).await,
         Command::Account(account) => account::run(settings, account).await,

@@ -2,7 +2,7 @@
 
 use crate::scalar::Date;
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
-use ledger::statistics::{Figures, Question};
+use ledger::statistics::{self, Figures, Question};
 use planner::Noun;
 use sea_orm::Value;
 
@@ -113,32 +113,8 @@ impl From<&Figures> for StatisticsFigures {
 impl From<&Figures> for StatisticsRow {
     fn from(group: &Figures) -> Self {
         let key = group.key.clone().unwrap_or_default();
-        let label = group.label.clone().unwrap_or_else(|| label_of(&key).to_owned());
+        let label = group.label.clone().unwrap_or_else(|| statistics::label_of(&key).to_owned());
         Self { key, label, figures: group.into() }
-    }
-}
-
-/// What people call a code.
-fn label_of(code: &str) -> &str {
-    match code {
-        "ASSIGNED" => "已交办",
-        "IN_PROGRESS" => "整改中",
-        "NOT_APPLICABLE_PROPOSED" => "申请不涉及",
-        "NOT_APPLICABLE" => "不涉及",
-        "SUBMITTED" => "提请销号",
-        "VERIFIED" => "核查通过",
-        "RETURNED" => "已退回",
-        "PUBLICISED" => "公示中",
-        "CLOSED" => "已销号",
-        "CLOSED_ONGOING" => "已销号（长期坚持）",
-        "REOPENED" => "反弹",
-        "DATED" => "定期完成",
-        "DATED_ONGOING" => "定期完成并长期坚持",
-        "IMMEDIATE" => "立行立改",
-        "ONGOING" => "长期坚持",
-        "NONE" => "未载明时限",
-        "" => "未明确",
-        other => other,
     }
 }
 
@@ -166,7 +142,7 @@ impl StatisticsQuery {
             _ => 0,
         });
         let question = Question { within, as_of, by: by.into(), counted: count.into() };
-        let answer = ledger::statistics::answer(&request.db, &question, request.principal())
+        let answer = statistics::answer(&request.db, &question, request.principal())
             .await
             .map_err(|failure| masked(&failure))?;
         Ok(Statistics {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
+use ledger::audit::By;
 use ledger::workbook::{self, Aliases, Answer, Outcome, Summary};
 
 use super::{current, date, read};
@@ -74,6 +75,7 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
     let task = workbook::Import {
         sheets: &sheets,
         answer: &answer,
+        by: &By::program(),
         now: clock::now(),
         zone: settings.zone(),
         progress: &progress,

@@ -39,6 +39,30 @@ pub enum Dimension {
     DeadlineClass,
 }
 
+/// What people call a code.
+pub fn label_of(code: &str) -> &str {
+    match code {
+        "ASSIGNED" => "已交办",
+        "IN_PROGRESS" => "整改中",
+        "NOT_APPLICABLE_PROPOSED" => "申请不涉及",
+        "NOT_APPLICABLE" => "不涉及",
+        "SUBMITTED" => "提请销号",
+        "VERIFIED" => "核查通过",
+        "RETURNED" => "已退回",
+        "PUBLICISED" => "公示中",
+        "CLOSED" => "已销号",
+        "CLOSED_ONGOING" => "已销号（长期坚持）",
+        "REOPENED" => "反弹",
+        "DATED" => "定期完成",
+        "DATED_ONGOING" => "定期完成并长期坚持",
+        "IMMEDIATE" => "立行立改",
+        "ONGOING" => "长期坚持",
+        "NONE" => "未载明时限",
+        "" => "未明确",
+        other => other,
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Question {

@@ -54,6 +54,15 @@ const HEADINGS: [(Column, &[&str]); 14] = [
     (Column::Reporter, &["填报人及联系方式", "填报人", "联系人", "联系方式", "联系电话", "联系人及电话"]),
 ];
 
+/// The heading that a field is exported under: the first of those it is known by, and one of its own where a problem and its
+/// measures both have a deadline.
+pub(crate) fn heading(column: Column) -> &'static str {
+    match column {
+        Column::Deadline => "措施时限",
+        _ => HEADINGS.iter().find(|(known, _)| *known == column).map_or("", |(_, names)| names[0]),
+    }
+}
+
 /// Where the fields are in a sheet.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {

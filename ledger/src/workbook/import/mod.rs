@@ -21,6 +21,8 @@ use super::columns::Column;
 use super::parties::Aliases;
 use super::reading::{self, Fault, Read, ReadMeasure, ReadProblem, fault};
 use super::sheet::Sheet;
+use crate::audit::By;
+use crate::policy::Act;
 use crate::{Error, Result, database};
 
 /// What a file answers, and how it is to be read.
@@ -50,6 +52,8 @@ pub struct Import<'a> {
     pub sheets: &'a [Sheet],
     /// What they answer.
     pub answer: &'a Answer,
+    /// Who imports.
+    pub by: &'a By,
     /// The moment of the import.
     pub now: DateTime<Utc>,
     /// The ledger's time zone.
@@ -139,6 +143,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
             region.name, issuer.name
         )));
     }
+    allowed(import.by, &region)?;
     let (round, new_round) = round(&transaction, &answer.round, issuer.level).await?;
     let mut writer = Writer {
         import,
@@ -182,6 +187,19 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
     let unchanged = summary.changes_nothing() && !new_round;
     transaction.commit().await?;
     Ok(if unchanged { Outcome::Unchanged(summary) } else { Outcome::Written(summary) })
+}
+
+/// Whoever keeps the ledger imports what lies in his region, or below it.
+fn allowed(by: &By, region: &region::Model) -> Result<()> {
+    let principal = &by.principal;
+    let is_below = principal.region().is_none_or(|own| region.path.starts_with(&own.path));
+    if principal.may(Act::KeepLedger) && is_below {
+        return Ok(());
+    }
+    let who = crate::policy::who(Act::KeepLedger);
+    let zh = format!("您不能导入{}的台账，须由其上级{who}办理", region.name);
+    let en = format!("you may not import this ledger; these may: {who}");
+    Err(crate::fault::Fault::new(crate::fault::FaultCode::NotAllowed, zh, en, &["region"]).into())
 }
 
 /// A measure that two sheets hold: rows of one sheet are compared when it is read.

@@ -8,9 +8,13 @@ use entity::{
     assignment, measure, milestone, problem, problem_domain, progress_report, region, responsible_party, unit,
 };
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde_json::json;
 
 use super::{PartyRow, Resolved, Row, Writer};
+use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind, Changed};
 use crate::concern::{self, Concern};
 use crate::deadline::{Columns, Deadline};
@@ -58,7 +62,22 @@ impl Writer<'_> {
         }
         let whole = |problem: &i64| Changed { problem: *problem, measure: None, assignment: None };
         let changed: Vec<Changed> = problems.iter().map(whole).collect();
-        change::note(self.db, ChangeKind::Imported, &changed, self.import.now).await
+        change::note(self.db, ChangeKind::Imported, &changed, self.import.now).await?;
+        let round = self.round.id;
+        for problem in problems {
+            let object = format!("problem_{problem}");
+            let noted = Noted {
+                chain: object.clone(),
+                act: ChangeKind::Imported.to_value(),
+                object,
+                measure: None,
+                assignment: None,
+                before: json!({}),
+                after: json!({ "round": round, "region": self.region.id, "asOf": self.as_of }),
+            };
+            audit::note(self.db, self.import.by, noted, self.import.now).await?;
+        }
+        Ok(())
     }
 
     async fn problems(&mut self, rows: &[Row<'_>]) -> Result<Problems> {

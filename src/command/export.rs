@@ -1,0 +1,80 @@
+//! `rectify export` and `rectify report`: the ledger out as a workbook, and progress that was filled in back.
+
+use std::path::PathBuf;
+
+use entity::inspection_round;
+use ledger::audit::By;
+use ledger::policy::Principal;
+use ledger::work::Desk;
+use ledger::workbook::{self, Wanted};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{current, read};
+use crate::settings::Settings;
+use crate::{Failure, clock, say};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Export {
+    /// 写入的文件（.xlsx）
+    file: PathBuf,
+    /// 只导出这一督察轮次
+    #[arg(long)]
+    round: Option<String>,
+    /// 只导出涉及该行政区及其下级的（代码）
+    #[arg(long, value_name = "CODE")]
+    region: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Report {
+    /// 由 `rectify export` 导出、填写了“进展填报”的文件
+    file: PathBuf,
+}
+
+pub(crate) async fn run(settings: &Settings, export: &Export) -> Result<(), Failure> {
+    let db = current(settings).await?;
+    let round = match &export.round {
+        Some(name) => {
+            let found = inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(name.trim()));
+            let found = found.one(&db).await?;
+            Some(found.ok_or_else(|| Failure::Rejected(format!("没有名为“{name}”的督察轮次")))?.id)
+        }
+        None => None,
+    };
+    let region = match &export.region {
+        Some(code) => {
+            let found = ledger::region::find(&db, code).await?;
+            Some(found.ok_or_else(|| Failure::Rejected(format!("没有代码为 {code} 的行政区")))?.id)
+        }
+        None => None,
+    };
+    let today = ledger::calendar::local_day(clock::now(), settings.zone());
+    let bytes = workbook::export(&db, &Principal::local(), Wanted { round, region }, today).await?;
+    std::fs::write(&export.file, bytes)
+        .map_err(|error| Failure::Rejected(format!("{} 无法写入：{error}", export.file.display())))?;
+    say!("已导出到 {}", export.file.display());
+    Ok(())
+}
+
+pub(crate) async fn report(settings: &Settings, report: &Report) -> Result<(), Failure> {
+    let name = report.file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let sheets = workbook::open(&name, read(&report.file)?)?;
+    let db = current(settings).await?;
+    let by = By::program();
+    let desk = Desk { db: &db, by: &by, now: clock::now(), zone: settings.zone() };
+    let lines = workbook::report(&desk, &sheets).await?;
+    let mut refused = 0;
+    for line in &lines {
+        if !line.faults.is_empty() {
+            refused += 1;
+            let why: Vec<&str> = line.faults.iter().map(|fault| fault.message.zh.as_str()).collect();
+            say!("第 {} 行（{}）：{}", line.row, line.assignment, why.join("；"));
+        }
+    }
+    say!("已填报 {} 项，未采纳 {refused} 项", lines.len() - refused);
+    if refused > 0 {
+        Err(Failure::Rejected("请按提示修改未采纳的行后重新提交".to_owned()))
+    } else {
+        Ok(())
+    }
+}
