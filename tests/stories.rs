@@ -28,6 +28,8 @@ mod null_propagation;
 mod pace;
 #[path = "stories/paging.rs"]
 mod paging;
+#[path = "stories/policy.rs"]
+mod policy;
 #[path = "stories/schedule.rs"]
 mod schedule;
 #[path = "stories/schema.rs"]

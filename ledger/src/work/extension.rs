@@ -8,7 +8,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On};
+use super::{Desk, Held, MAX_WORDS, On, in_sight};
 use crate::change::ChangeKind;
 use crate::concern::due_order;
 use crate::fault::{self, Fault, FaultCode};
@@ -84,7 +84,7 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
     let path = ["input", "extensionId"];
     let unknown = || Fault::new(FaultCode::NotFound, "没有这项延期申请", "there is no such request", &path);
     let found = match extension {
-        Some(id) => deadline_change::Entity::find_by_id(id).one(desk.db).await?.ok_or_else(unknown)?,
+        Some(id) => in_sight::<deadline_change::Entity>(desk, "deadline_change", id).await?.ok_or_else(unknown)?,
         None => return Err(unknown().into()),
     };
     let held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {

@@ -301,6 +301,22 @@ pub(crate) async fn hold_problem(
     Ok(found.map(|row| row.try_get("", "id")).transpose()?)
 }
 
+/// The row of a table that has this key, where the caller may see it. What is hidden is looked for like what is not there,
+/// by one statement.
+pub(crate) async fn in_sight<E: EntityTrait>(
+    desk: &Desk<'_>,
+    table: &'static str,
+    id: i64,
+) -> Result<Option<E::Model>> {
+    let backend = desk.db.get_database_backend();
+    let mut sql = Sql::within(backend, &[], &desk.by.principal);
+    let key = sql.bind(id);
+    let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    let text = format!("SELECT held.* FROM {table} held WHERE held.id = {key}{seen}");
+    let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
+    Ok(E::find().from_raw_sql(statement).one(desk.db).await?)
+}
+
 /// The measure that an assignment belongs to, with all its answers; read once the problem is held, and so not locked.
 async fn measure_of(
     db: &DatabaseTransaction,

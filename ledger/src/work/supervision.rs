@@ -5,7 +5,7 @@ use entity::supervision_action::{self, SupervisionKind, SupervisionState};
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, Told};
+use super::{Desk, Held, MAX_WORDS, On, Told, in_sight};
 use crate::Result;
 use crate::change::ChangeKind;
 use crate::fault::{self, Fault, FaultCode};
@@ -65,7 +65,9 @@ pub async fn lift(desk: &Desk<'_>, action: Option<i64>, reason: &str) -> Result<
     let unknown =
         || Fault::new(FaultCode::NotFound, "没有这项督办", "there is no such supervision", &["input", "actionId"]);
     let found = match action {
-        Some(id) => supervision_action::Entity::find_by_id(id).one(desk.db).await?.ok_or_else(unknown)?,
+        Some(id) => {
+            in_sight::<supervision_action::Entity>(desk, "supervision_action", id).await?.ok_or_else(unknown)?
+        }
         None => return Err(unknown().into()),
     };
     let held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {

@@ -1,0 +1,533 @@
+//! Who does what: every mutation, for every role, on what it may see and on what it may not.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition};
+use chrono::Utc;
+use entity::account::Role;
+use entity::{assignment, measure};
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseConnection, EntityTrait, PaginatorTrait,
+};
+use serde_json::{Value, json};
+
+use crate::support::allowed::allowed;
+use crate::support::graph::Tables;
+use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::people::{Person, Post, employ};
+use crate::support::{Server, World, block_on, stories};
+
+stories!(
+    whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden,
+    accounts_are_kept_by_administrators_and_everybody_keeps_his_own,
+    once_somebody_has_an_account_nobody_comes_in_without_one,
+);
+
+/// Each role, of a place where siblings, and measures of another province, are hidden.
+const POSTS: [Post; 12] = [
+    (Role::RegionalOffice, None, Some("990000")),
+    (Role::CityOffice, None, Some("990100")),
+    (Role::CountyOffice, Some("白河县生态环境保护督察整改办"), None),
+    (Role::LeadUnit, Some("云溪市生态环境局"), None),
+    (Role::LeadUnit, Some("青坪县人民政府"), None),
+    (Role::ResponsibleUnit, Some("白河县人民政府"), None),
+    (Role::SupervisingUnit, Some("云溪市水利局"), None),
+    (Role::Leader, None, Some("990121")),
+    (Role::Leader, None, Some("990100")),
+    (Role::Inspector, None, Some("990121")),
+    (Role::Inspector, None, Some("990000")),
+    (Role::Administrator, None, None),
+];
+
+/// What the demo has none of: supervision, a county that leads, and something to decide about every answer.
+const WORK: [&str; 9] = [
+    "UPDATE measure SET supervising_unit_id = (SELECT id FROM unit WHERE name = '云溪市水利局') WHERE id % 2 = 0",
+    "UPDATE measure SET lead_unit_id = (SELECT id FROM unit WHERE name = '青坪县人民政府') WHERE id % 5 = 0",
+    "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at) SELECT id, 1, 'APPLIED', '已完成', '2026-03-03T00:00:00+00:00' FROM assignment",
+    "INSERT INTO objection (close_out_id, text, raised_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00' FROM close_out WHERE assignment_id % 3 <> 0",
+    "INSERT INTO objection (close_out_id, text, raised_at, is_upheld, answer, decided_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00', FALSE, '已核实', '2026-04-07T00:00:00+00:00' FROM close_out WHERE assignment_id % 3 = 0",
+    "INSERT INTO evidence (assignment_id, name, media_type, size, sha256, place, uploaded_at) SELECT id, '现场.jpg', 'image/jpeg', 1000, 'a', 'x', '2026-03-01T00:00:00+00:00' FROM assignment",
+    "INSERT INTO unit (region_id, name, kind) SELECT id, '青坪经济开发区管理委员会', 'GOVERNMENT' FROM region WHERE code = '990122'",
+    "INSERT INTO deadline_change (measure_id, assignment_id, state, reason, old_raw, new_raw, new_due_on, requested_at) SELECT measure_id, id, CASE WHEN measure_id % 2 = 0 THEN 'REQUESTED' ELSE 'REJECTED' END, '雨季', '年底', '2036年', '2036-01-01', '2026-03-04T00:00:00+00:00' FROM assignment",
+    "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, reason, issued_at) SELECT measure_id, id, CASE WHEN id % 2 = 0 THEN 'URGE' ELSE 'LIST' END, 'ISSUED', '逾期', '2026-04-01T00:00:00+00:00' FROM assignment",
+];
+
+/// How somebody stands to an answer.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    answers: bool,
+    leads: bool,
+    supervises: bool,
+}
+
+/// What a mutation is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum About {
+    Assignment,
+    Measure,
+    Objection,
+    Extension,
+    Supervision,
+}
+
+/// How many answers each tries everything on.
+const MOST: usize = 24;
+
+/// A mutation of the ledger: its name, what it is about, and its input without the id and the version.
+type Deed = (&'static str, About, fn() -> Value);
+
+const DEEDS: [Deed; 30] = [
+    ("reportProgress", About::Assignment, || json!({"period": "2026-05", "text": "推进中"})),
+    ("acceptAssignment", About::Assignment, || json!({})),
+    ("declineAssignment", About::Assignment, || json!({"reason": "非我单位职责"})),
+    ("assignMeasure", About::Measure, || json!({"resolveSelectors": true})),
+    ("proposeNotApplicable", About::Assignment, || json!({"reason": "辖区内没有"})),
+    ("confirmNotApplicable", About::Assignment, || json!({})),
+    ("rejectNotApplicable", About::Assignment, || json!({"reason": "辖区内有"})),
+    ("recordCheck", About::Assignment, || json!({"kind": "SELF_INSPECTION", "result": "PASSED"})),
+    ("recordCheck", About::Assignment, || json!({"kind": "VERIFICATION", "result": "PASSED"})),
+    ("recordCheck", About::Assignment, || json!({"kind": "SPOT_CHECK", "result": "PASSED"})),
+    ("applyForCloseOut", About::Assignment, || json!({"application": "已完成"})),
+    ("verifyCloseOut", About::Assignment, || json!({"opinion": "属实"})),
+    ("returnCloseOut", About::Assignment, || json!({"reason": "不属实"})),
+    ("publiciseCloseOut", About::Assignment, || json!({"text": "公示内容", "contact": "整改办"})),
+    ("closeAssignment", About::Assignment, || json!({"decision": "同意"})),
+    ("reopenAssignment", About::Assignment, || json!({"reason": "反弹了"})),
+    ("raiseObjection", About::Assignment, || json!({"text": "有异味"})),
+    ("decideObjection", About::Objection, || json!({"isUpheld": false, "answer": "已核实"})),
+    ("discloseCloseOut", About::Assignment, || json!({"isPublic": false})),
+    ("requestExtension", About::Assignment, || json!({"newDueOn": "2031-01-01", "reason": "雨季"})),
+    ("decideExtension", About::Extension, || json!({"decision": "APPROVE", "words": "同意"})),
+    ("decideExtension", About::Extension, || json!({"decision": "ENDORSE", "words": "同意"})),
+    ("decideExtension", About::Extension, || json!({"decision": "APPROVE", "words": "批准"})),
+    ("decideExtension", About::Extension, || json!({"decision": "REJECT", "words": "不同意"})),
+    ("issueSupervision", About::Assignment, || json!({"kind": "URGE", "reason": "逾期"})),
+    ("issueSupervision", About::Assignment, || json!({"kind": "SUPERVISE", "reason": "逾期"})),
+    ("issueSupervision", About::Assignment, || json!({"kind": "LIST", "reason": "逾期"})),
+    ("issueSupervision", About::Assignment, || json!({"kind": "SUMMON", "reason": "逾期"})),
+    ("liftSupervision", About::Supervision, || json!({"reason": "已办"})),
+    ("commentOnMeasure", About::Measure, || json!({"text": "请加快"})),
+];
+
+/// Those that are about accounts; the stories below try each.
+const OF_ACCOUNTS: [&str; 8] = [
+    "signIn",
+    "signInAsDemo",
+    "signOut",
+    "revokeSession",
+    "createToken",
+    "createAccount",
+    "setAccountDisabled",
+    "setPassword",
+];
+
+/// Who does what with an answer that he sees, after the table of roles in the domain's description. `kind` is the kind of
+/// supervision, where that decides.
+fn does(role: Role, name: &str, input: &Value, standing: Standing, supervised: &str) -> bool {
+    let regional = role == Role::RegionalOffice;
+    let above = regional || role == Role::CityOffice;
+    let answering = [Role::ResponsibleUnit, Role::LeadUnit].contains(&role) && standing.answers;
+    let leading = role == Role::LeadUnit && standing.leads;
+    let supervising = role == Role::SupervisingUnit && standing.supervises;
+    let county = role == Role::CountyOffice;
+    match (name, input["kind"].as_str().or(input["decision"].as_str()).unwrap_or_default()) {
+        ("reportProgress" | "proposeNotApplicable", _) => answering,
+        ("acceptAssignment" | "declineAssignment" | "applyForCloseOut" | "requestExtension", _) => answering || county,
+        ("assignMeasure" | "confirmNotApplicable" | "rejectNotApplicable", _)
+        | ("verifyCloseOut" | "returnCloseOut" | "decideObjection", _)
+        | ("recordCheck", "VERIFICATION") => above,
+        ("recordCheck", "SELF_INSPECTION") => county || (role == Role::ResponsibleUnit && standing.answers),
+        ("recordCheck", "SPOT_CHECK") | ("closeAssignment" | "reopenAssignment" | "discloseCloseOut", _) => regional,
+        ("publiciseCloseOut" | "raiseObjection", _) => leading || above,
+        ("decideExtension", "APPROVE") => regional,
+        // What the city office supports already is refused by the regional office only.
+        ("decideExtension", "REJECT") if supervised == "ENDORSED" => regional,
+        ("decideExtension", _) => above,
+        ("issueSupervision", "URGE") => supervising || county || above,
+        ("liftSupervision", _) if supervised == "URGE" => supervising || county || above,
+        ("issueSupervision" | "liftSupervision", _) => above,
+        ("commentOnMeasure", _) => role == Role::Leader || leading || supervising || above,
+        other => panic!("{other:?} is not in the table of who does what"),
+    }
+}
+
+/// The ledger of the small demo and a county of another province, with people.
+struct Scene {
+    server: Server,
+    people: Vec<Person>,
+    tables: Tables,
+    db: DatabaseConnection,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Scene {
+    fn of(world: &World) -> Self {
+        world.file("rectify.toml", b"max_requests_per_minute = 0\n");
+        world.done(&["demo"]);
+        let county = world.file("县.xlsx", &city(&CITY_ROWS));
+        let of = ["--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"];
+        world.done(&[&["import", county.as_str()], of.as_slice()].concat());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (db, people, tables) = runtime.block_on(async {
+            let db = world.db().await;
+            for statement in WORK {
+                db.execute_unprepared(statement).await.unwrap_or_else(|why| panic!("{statement}: {why}"));
+            }
+            let people = employ(&db, &POSTS).await;
+            let tables = Tables::read(&db, Utc::now().date_naive()).await;
+            (db, people, tables)
+        });
+        Self { server: world.serve(), people, tables, db, runtime }
+    }
+
+    /// Puts an answer back into the state that it was in.
+    fn restore(&self, answer: &assignment::Model) {
+        let was = assignment::ActiveModel {
+            id: Set(answer.id),
+            status: Set(answer.status),
+            completed_on: Set(answer.completed_on),
+            accepted_at: Set(answer.accepted_at),
+            declined_at: Set(answer.declined_at),
+            ..Default::default()
+        };
+        self.runtime.block_on(was.update(&self.db)).unwrap();
+    }
+
+    fn audited(&self) -> u64 {
+        self.runtime.block_on(async { entity::audit_entry::Entity::find().count(&self.db).await.unwrap() })
+    }
+
+    /// A mutation as somebody asks for it: what it gives, and how many statements that took.
+    fn act(&self, person: &Person, name: &str, input: &Value) -> (Value, u64) {
+        let ty = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let ty = match name {
+            "acceptAssignment" | "confirmNotApplicable" => "AssignmentInput",
+            "declineAssignment"
+            | "proposeNotApplicable"
+            | "rejectNotApplicable"
+            | "returnCloseOut"
+            | "reopenAssignment" => "ReasonedInput",
+            _ => ty.as_str(),
+        };
+        let query = format!("mutation($input: {ty}!) {{ {name}(input: $input) {{ errors {{ code message path }} }} }}");
+        let before = self.server.statements();
+        let answer = self.ask(person, &json!({"query": query, "variables": {"input": input}}));
+        let errors = answer["data"][name]["errors"].clone();
+        assert!(errors.is_array(), "{person:?} {name} {input}: {answer}");
+        (errors, self.server.statements() - before)
+    }
+
+    fn ask(&self, person: &Person, request: &Value) -> Value {
+        self.server.ask(request, &[("authorization", person.bearer.as_str())]).json()
+    }
+}
+
+/// What a deed is done to: its id, and the version that it has now.
+fn input(scene: &Scene, about: About, answer: &assignment::Model, further: &Value) -> Value {
+    let tables = &scene.tables;
+    let mut input = further.clone();
+    let mut put = |name: &str, value: Value| drop(input.as_object_mut().unwrap().insert(name.to_owned(), value));
+    match about {
+        About::Assignment => {
+            let found = assignment::Entity::find_by_id(answer.id).one(&scene.db);
+            let version = scene.runtime.block_on(found).unwrap().unwrap().version;
+            put("assignmentId", json!(format!("assignment_{}", answer.id)));
+            put("version", json!(version));
+        }
+        About::Measure => {
+            let found = measure::Entity::find_by_id(answer.measure_id).one(&scene.db);
+            let version = scene.runtime.block_on(found).unwrap().unwrap().version;
+            put("measureId", json!(format!("measure_{}", answer.measure_id)));
+            put("version", json!(version));
+        }
+        About::Objection => {
+            let cycle = tables.close_outs.iter().find(|cycle| cycle.assignment_id == answer.id).unwrap().id;
+            let objection = tables.objections.iter().find(|objection| objection.close_out_id == cycle).unwrap().id;
+            put("objectionId", json!(format!("objection_{objection}")));
+        }
+        About::Extension => {
+            let asked = tables.extensions.iter().find(|asked| asked.assignment_id == Some(answer.id)).unwrap().id;
+            put("extensionId", json!(format!("extension_{asked}")));
+        }
+        About::Supervision => {
+            let action = tables.supervision.iter().find(|action| action.assignment_id == Some(answer.id)).unwrap().id;
+            put("actionId", json!(format!("supervision_{action}")));
+        }
+    }
+    input
+}
+
+/// The same with an id that nothing has.
+fn made_up(about: About, input: &Value) -> Value {
+    let mut input = input.clone();
+    let (name, id) = match about {
+        About::Assignment => ("assignmentId", "assignment_999999"),
+        About::Measure => ("measureId", "measure_999999"),
+        About::Objection => ("objectionId", "objection_999999"),
+        About::Extension => ("extensionId", "extension_999999"),
+        About::Supervision => ("actionId", "supervision_999999"),
+    };
+    input[name] = json!(id);
+    input
+}
+
+/// Mutations that do not take a version.
+fn without_version(name: &str, mut input: Value) -> Value {
+    if ["recordCheck", "raiseObjection", "discloseCloseOut", "requestExtension", "issueSupervision", "commentOnMeasure"]
+        .contains(&name)
+    {
+        input.as_object_mut().unwrap().remove("version");
+    }
+    input
+}
+
+fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(world: &World) {
+    let scene = Scene::of(world);
+    let tables = &scene.tables;
+    let (mut done, mut refused, mut hidden) = (BTreeSet::new(), 0, 0);
+    for person in &scene.people {
+        let left = allowed(tables, person.account);
+        let unit = tables.accounts.iter().find(|account| account.id == person.account).unwrap().unit_id;
+        let standing = |answer: &assignment::Model| {
+            let measure = tables.measures.iter().find(|measure| measure.id == answer.measure_id).unwrap();
+            Standing {
+                answers: unit == Some(answer.unit_id),
+                leads: unit.is_some() && unit == measure.lead_unit_id,
+                supervises: unit.is_some() && unit == measure.supervising_unit_id,
+            }
+        };
+        // One answer of each standing in each state, and one that is hidden, if possible of a measure that is seen.
+        let mut seen: Vec<&assignment::Model> = Vec::new();
+        let mut kinds = BTreeSet::new();
+        for answer in &left.assignments {
+            let Standing { answers, leads, supervises } = standing(answer);
+            if kinds.insert((answers, leads, supervises, answer.status.to_value(), answer.id % 3 == 0)) {
+                seen.push(answer);
+            }
+        }
+        seen.truncate(MOST);
+        let measures: BTreeSet<i64> = left.measures.iter().map(|measure| measure.id).collect();
+        let is_hidden = |answer: &&assignment::Model| left.assignments.iter().all(|other| other.id != answer.id);
+        let mut siblings: Vec<&assignment::Model> = tables.assignments.iter().filter(is_hidden).collect();
+        siblings.sort_by_key(|answer| !measures.contains(&answer.measure_id));
+        let stranger = tables.assignments.iter().find(|answer| !measures.contains(&answer.measure_id));
+        assert!(seen.is_empty() == (person.role == Role::Administrator), "{person:?} sees {}", seen.len());
+        for (name, about, further) in DEEDS {
+            let further = further();
+            let target = if about == About::Measure { stranger } else { siblings.first().copied() };
+            let target = target.unwrap_or_else(|| panic!("nothing is hidden from {person:?}"));
+            let before = scene.audited();
+            let given = without_version(name, input(&scene, about, target, &further));
+            // A document that was not seen before is read another way.
+            scene.act(person, name, &made_up(about, &given));
+            let nothing = scene.act(person, name, &made_up(about, &given));
+            let secret = scene.act(person, name, &given);
+            assert_eq!(secret, nothing, "{person:?} {name} {given}");
+            assert_eq!(secret.0[0]["code"], "NOT_FOUND", "{person:?} {name} {given}: {secret:?}");
+            assert_eq!(scene.audited(), before, "{person:?} {name} {given}");
+            hidden += 1;
+            for answer in &seen {
+                let before = scene.audited();
+                let given = without_version(name, input(&scene, about, answer, &further));
+                let about_it = match about {
+                    About::Supervision => {
+                        let of = tables.supervision.iter().find(|one| one.assignment_id == Some(answer.id)).unwrap();
+                        of.kind.to_value()
+                    }
+                    About::Extension => {
+                        let of = tables.extensions.iter().find(|one| one.assignment_id == Some(answer.id)).unwrap();
+                        let found = entity::deadline_change::Entity::find_by_id(of.id).one(&scene.db);
+                        scene.runtime.block_on(found).unwrap().unwrap().state.to_value()
+                    }
+                    _ => String::new(),
+                };
+                let may = does(person.role, name, &further, standing(answer), &about_it);
+                let (errors, _) = scene.act(person, name, &given);
+                let codes: BTreeSet<&str> =
+                    errors.as_array().unwrap().iter().map(|error| error["code"].as_str().unwrap()).collect();
+                let what = || format!("{person:?} {name} {given} {:?} {about_it}: {errors}", standing(answer));
+                let written = scene.audited() - before;
+                if !may {
+                    assert_eq!(codes, BTreeSet::from(["NOT_ALLOWED"]), "{}", what());
+                    refused += 1;
+                }
+                if codes.is_empty() {
+                    assert_eq!(written, 1, "{}", what());
+                    done.insert(name);
+                    scene.restore(answer);
+                } else {
+                    assert_eq!(written, 0, "{}", what());
+                    let by_state = BTreeSet::from(["WRONG_STATE", "CONFLICT", "INVALID"]);
+                    assert!(!may || codes.is_subset(&by_state), "{}", what());
+                }
+            }
+        }
+    }
+    let all: BTreeSet<&str> = DEEDS.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(done, all, "each is done by somebody");
+    assert!(refused > 1_000 && hidden == DEEDS.len() * scene.people.len(), "{refused} {hidden}");
+}
+
+fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World) {
+    let scene = Scene::of(world);
+    let listed: BTreeSet<String> = DEEDS.iter().map(|(name, ..)| *name).chain(OF_ACCOUNTS).map(str::to_owned).collect();
+    let known: BTreeSet<String> = fields("Mutation").into_iter().map(|field| field.name.node.to_string()).collect();
+    assert_eq!(listed, known, "every mutation stands in one of the lists of this story");
+    // Somebody's own session that the others try to end, and his account that they try to change.
+    let victim = scene.people.iter().find(|person| person.role == Role::ResponsibleUnit).unwrap();
+    let token = "mutation($account: ID) { createToken(input: {accountId: $account, name: \"集成\"}) { token errors { code message path } } }";
+    let revoke =
+        "mutation($session: ID!) { revokeSession(sessionId: $session) { ended errors { code message path } } }";
+    let disable = "mutation($account: ID!) { setAccountDisabled(accountId: $account, disabled: false) { errors { code message path } } }";
+    let password = "mutation($account: ID) { setPassword(accountId: $account, password: \"1234567890ab\") { errors { code message path } } }";
+    let create = "mutation { createAccount(input: {email: \"x\", name: \"某某\", role: LEADER}) { errors { code message path } } }";
+    let own = "{ sessions { nodes { id } } }";
+    let said = |person: &Person, query: &str, variables: Value| {
+        let before = scene.server.statements();
+        let answer = scene.ask(person, &json!({"query": query, "variables": variables}));
+        let payload = answer["data"].as_object().unwrap_or_else(|| panic!("{answer}")).values().next().unwrap().clone();
+        (payload, scene.server.statements() - before)
+    };
+    let session = said(victim, own, json!({})).0["nodes"][0]["id"].clone();
+    let account = format!("account_{}", victim.account);
+    let others = scene.people.iter().filter(|person| person.account != victim.account);
+    for person in others.filter(|person| person.role != Role::Administrator) {
+        let before = scene.audited();
+        for (query, name, real) in [
+            (token, "account", json!(account)),
+            (revoke, "session", session.clone()),
+            (disable, "account", json!(account)),
+            (password, "account", json!(account)),
+        ] {
+            let unknown = json!({name: real.as_str().unwrap().split('_').next().unwrap().to_owned() + "_999999"});
+            said(person, query, unknown.clone());
+            let nothing = said(person, query, unknown);
+            let secret = said(person, query, json!({name: real}));
+            assert_eq!(secret, nothing, "{person:?} {query}");
+            let code = if query == disable { "NOT_ALLOWED" } else { "NOT_FOUND" };
+            assert_eq!(secret.0["errors"][0]["code"], code, "{person:?} {query}");
+        }
+        assert_eq!(said(person, create, json!({})).0["errors"][0]["code"], "NOT_ALLOWED", "{person:?}");
+        assert_eq!(scene.audited(), before, "{person:?}");
+        // One's own: a token, and its end.
+        let made = said(person, token, json!({})).0;
+        assert!(made["token"].is_string(), "{person:?} {made}");
+        let sessions = said(person, own, json!({})).0["nodes"].clone();
+        assert_eq!(sessions.as_array().unwrap().len(), 2, "{person:?} {sessions}");
+        let ended = said(person, revoke, json!({"session": sessions[0]["id"]})).0;
+        assert_eq!(ended, json!({"ended": true, "errors": []}), "{person:?}");
+        assert_eq!(scene.audited(), before + 2, "{person:?}");
+    }
+    // Signing in is for everybody; nothing but the demo's own accounts, on this machine, is signed in to by one click.
+    let wrong = "mutation { signIn(input: {email: \"person1@demo.example\", password: \"wrong password\"}) { token errors { code } } }";
+    let demo = "mutation($account: ID!) { signInAsDemo(accountId: $account) { token errors { code } } }";
+    assert_eq!(said(victim, wrong, json!({})).0, json!({"token": null, "errors": [{"code": "SIGN_IN_FAILED"}]}));
+    let refused = said(victim, demo, json!({"account": "account_999999"})).0;
+    assert_eq!(refused, json!({"token": null, "errors": [{"code": "NOT_FOUND"}]}));
+    assert!(said(victim, demo, json!({"account": account})).0["token"].is_string());
+    // The administrator.
+    let keeper = scene.people.iter().find(|person| person.role == Role::Administrator).unwrap();
+    let before = scene.audited();
+    assert!(said(keeper, token, json!({"account": account})).0["token"].is_string());
+    assert_eq!(said(keeper, disable, json!({"account": account})).0, json!({"errors": []}));
+    assert_eq!(said(keeper, create, json!({})).0["errors"][0]["code"], "INVALID");
+    assert_eq!(said(keeper, revoke, json!({"session": session})).0, json!({"ended": true, "errors": []}));
+    assert_eq!(scene.audited(), before + 3);
+    let over = scene.server.ask(&json!({"query": own}), &[("authorization", victim.bearer.as_str())]);
+    assert_eq!((over.status, over.code().as_str()), (401, "UNAUTHENTICATED"));
+    assert_eq!(said(keeper, password, json!({"account": account})).0, json!({"errors": []}));
+    let ended = "mutation { signOut { ended } }";
+    assert_eq!(said(keeper, ended, json!({})).0, json!({"ended": true}));
+    assert_eq!(scene.audited(), before + 5);
+}
+
+fn once_somebody_has_an_account_nobody_comes_in_without_one(world: &World) {
+    world.file("rectify.toml", b"max_requests_per_minute = 0\n");
+    world.done(&["demo"]);
+    let server = world.serve();
+    assert!(server.data("{ problems { totalCount } }", &json!({}))["problems"]["totalCount"].as_u64() > Some(0));
+    block_on(async {
+        let db = world.db().await;
+        let first = "INSERT INTO account (name, email, role, created_at, is_demo) VALUES ('某某', 'a@b.example', 'ADMINISTRATOR', '2026-01-02T03:04:05+00:00', FALSE)";
+        db.execute_unprepared(first).await.unwrap();
+    });
+    // What the gate knows may be a second old.
+    std::thread::sleep(Duration::from_millis(1_100));
+    let public = ["signIn", "signInAsDemo", "demoAccounts", "publicNotices"];
+    for (root, operation) in [("Query", "query"), ("Mutation", "mutation"), ("Subscription", "subscription")] {
+        for field in fields(root) {
+            let name = field.name.node.as_str();
+            let document = format!("{operation} {{ {} }}", example(&field));
+            let answer = server.ask(&json!({"query": document}), &[]);
+            if public.contains(&name) {
+                assert_eq!((answer.status, answer.code().as_str()), (200, ""), "{document}: {}", answer.body);
+                let both = format!("{operation} {{ {} other: {} }}", example(&field), example(&fields(root)[0]));
+                let answer = server.ask(&json!({"query": both}), &[]);
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (401, "UNAUTHENTICATED"),
+                    "{both}: {}",
+                    answer.body
+                );
+            } else {
+                let said = (answer.status, answer.code());
+                assert_eq!((said.0, said.1.as_str()), (401, "UNAUTHENTICATED"), "{document}: {}", answer.body);
+                assert!(answer.json().get("data").is_none_or(Value::is_null), "{document}: {}", answer.body);
+            }
+        }
+    }
+}
+
+/// The fields of a type of the schema.
+fn fields(ty: &str) -> Vec<FieldDefinition> {
+    let definitions = parse_schema(api::sdl()).unwrap().definitions;
+    let found = definitions.into_iter().find_map(|definition| match definition {
+        TypeSystemDefinition::Type(definition) if definition.node.name.node == ty => match definition.node.kind {
+            TypeKind::Object(object) => Some(object.fields.into_iter().map(|field| field.node).collect()),
+            _ => None,
+        },
+        _ => None,
+    });
+    found.unwrap()
+}
+
+/// A field with the arguments that it needs and nothing in particular selected.
+fn example(field: &FieldDefinition) -> String {
+    let needed = field.arguments.iter().filter(|one| !one.node.ty.node.nullable && one.node.default_value.is_none());
+    let given: Vec<String> =
+        needed.map(|one| format!("{}: {}", one.node.name.node, value(&one.node.ty.node))).collect();
+    let arguments = if given.is_empty() { String::new() } else { format!("({})", given.join(", ")) };
+    format!("{}{arguments} {{ __typename }}", field.name.node)
+}
+
+/// Some value of a type.
+fn value(ty: &Type) -> String {
+    let name = match &ty.base {
+        BaseType::List(_) => return "[]".to_owned(),
+        BaseType::Named(name) => name.as_str(),
+    };
+    match name {
+        "Int" | "Float" => return "1".to_owned(),
+        "Boolean" => return "true".to_owned(),
+        "ID" | "String" => return "\"x\"".to_owned(),
+        "Date" => return "\"2026-01-01\"".to_owned(),
+        _ => {}
+    }
+    let definitions = parse_schema(api::sdl()).unwrap().definitions;
+    let found = definitions.into_iter().find_map(|definition| match definition {
+        TypeSystemDefinition::Type(definition) if definition.node.name.node == name => Some(definition.node.kind),
+        _ => None,
+    });
+    match found.unwrap() {
+        TypeKind::Enum(listed) => listed.values[0].node.value.node.to_string(),
+        TypeKind::InputObject(input) => {
+            let members =
+                input.fields.iter().filter(|one| !one.node.ty.node.nullable && one.node.default_value.is_none());
+            let members = members.map(|one| format!("{}: {}", one.node.name.node, value(&one.node.ty.node)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        }
+        other => panic!("{name} is {other:?}"),
+    }
+}
