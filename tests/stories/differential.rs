@@ -313,7 +313,9 @@ fn figures_are_those_of_the_rows_that_one_sees(world: &World) {
                             }
                             _ => one.groups[by].iter().cloned().collect(),
                         };
-                        keys.into_iter().for_each(|key| groups.entry(key).or_default().push(one));
+                        for key in keys {
+                            groups.entry(key).or_default().push(one);
+                        }
                     }
                     let variables =
                         json!({"within": within.map(|id| format!("region_{id}")), "by": by, "count": count});

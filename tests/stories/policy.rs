@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition};
-use chrono::Utc;
+use chrono::NaiveDate;
 use entity::account::Role;
 use entity::{assignment, measure};
 use sea_orm::{
@@ -46,8 +46,8 @@ const WORK: [&str; 9] = [
     "UPDATE measure SET supervising_unit_id = (SELECT id FROM unit WHERE name = '云溪市水利局') WHERE id % 2 = 0",
     "UPDATE measure SET lead_unit_id = (SELECT id FROM unit WHERE name = '青坪县人民政府') WHERE id % 5 = 0",
     "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at) SELECT id, 1, 'APPLIED', '已完成', '2026-03-03T00:00:00+00:00' FROM assignment",
-    "INSERT INTO objection (close_out_id, text, raised_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00' FROM close_out WHERE assignment_id % 3 <> 0",
-    "INSERT INTO objection (close_out_id, text, raised_at, is_upheld, answer, decided_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00', FALSE, '已核实', '2026-04-07T00:00:00+00:00' FROM close_out WHERE assignment_id % 3 = 0",
+    "INSERT INTO objection (close_out_id, text, raised_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00' FROM close_out WHERE assignment_id NOT IN (SELECT id FROM assignment WHERE status = 'PUBLICISED')",
+    "INSERT INTO objection (close_out_id, text, raised_at, is_upheld, answer, decided_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00', FALSE, '已核实', '2026-04-07T00:00:00+00:00' FROM close_out WHERE assignment_id IN (SELECT id FROM assignment WHERE status = 'PUBLICISED')",
     "INSERT INTO evidence (assignment_id, name, media_type, size, sha256, place, uploaded_at) SELECT id, '现场.jpg', 'image/jpeg', 1000, 'a', 'x', '2026-03-01T00:00:00+00:00' FROM assignment",
     "INSERT INTO unit (region_id, name, kind) SELECT id, '青坪经济开发区管理委员会', 'GOVERNMENT' FROM region WHERE code = '990122'",
     "INSERT INTO deadline_change (measure_id, assignment_id, state, reason, old_raw, new_raw, new_due_on, requested_at) SELECT measure_id, id, CASE WHEN measure_id % 2 = 0 THEN 'REQUESTED' ELSE 'REJECTED' END, '雨季', '年底', '2036年', '2036-01-01', '2026-03-04T00:00:00+00:00' FROM assignment",
@@ -73,7 +73,7 @@ enum About {
 }
 
 /// How many answers each tries everything on.
-const MOST: usize = 24;
+const MOST: usize = 14;
 
 /// A mutation of the ledger: its name, what it is about, and its input without the id and the version.
 type Deed = (&'static str, About, fn() -> Value);
@@ -123,33 +123,39 @@ const OF_ACCOUNTS: [&str; 8] = [
     "setPassword",
 ];
 
-/// Who does what with an answer that he sees, after the table of roles in the domain's description. `kind` is the kind of
-/// supervision, where that decides.
-fn does(role: Role, name: &str, input: &Value, standing: Standing, supervised: &str) -> bool {
+/// Who does what with an answer that he sees, after the table of roles in the domain's description. `there` is how
+/// severe the supervision is, or how far the extension, that is there.
+fn does(role: Role, name: &str, input: &Value, standing: Standing, there: &str) -> bool {
     let regional = role == Role::RegionalOffice;
     let above = regional || role == Role::CityOffice;
     let answering = [Role::ResponsibleUnit, Role::LeadUnit].contains(&role) && standing.answers;
     let leading = role == Role::LeadUnit && standing.leads;
     let supervising = role == Role::SupervisingUnit && standing.supervises;
     let county = role == Role::CountyOffice;
-    match (name, input["kind"].as_str().or(input["decision"].as_str()).unwrap_or_default()) {
-        ("reportProgress" | "proposeNotApplicable", _) => answering,
-        ("acceptAssignment" | "declineAssignment" | "applyForCloseOut" | "requestExtension", _) => answering || county,
-        ("assignMeasure" | "confirmNotApplicable" | "rejectNotApplicable", _)
-        | ("verifyCloseOut" | "returnCloseOut" | "decideObjection", _)
-        | ("recordCheck", "VERIFICATION") => above,
-        ("recordCheck", "SELF_INSPECTION") => county || (role == Role::ResponsibleUnit && standing.answers),
-        ("recordCheck", "SPOT_CHECK") | ("closeAssignment" | "reopenAssignment" | "discloseCloseOut", _) => regional,
-        ("publiciseCloseOut" | "raiseObjection", _) => leading || above,
-        ("decideExtension", "APPROVE") => regional,
+    let which = input["kind"].as_str().or(input["decision"].as_str()).unwrap_or_default();
+    match name {
+        "reportProgress" | "proposeNotApplicable" => answering,
+        "acceptAssignment" | "declineAssignment" | "applyForCloseOut" | "requestExtension" => answering || county,
+        "recordCheck" if which == "SELF_INSPECTION" => county || (role == Role::ResponsibleUnit && standing.answers),
+        "recordCheck" if which == "SPOT_CHECK" => regional,
+        "publiciseCloseOut" | "raiseObjection" => leading || above,
         // What the city office supports already is refused by the regional office only.
-        ("decideExtension", "REJECT") if supervised == "ENDORSED" => regional,
-        ("decideExtension", _) => above,
-        ("issueSupervision", "URGE") => supervising || county || above,
-        ("liftSupervision", _) if supervised == "URGE" => supervising || county || above,
-        ("issueSupervision" | "liftSupervision", _) => above,
-        ("commentOnMeasure", _) => role == Role::Leader || leading || supervising || above,
-        other => panic!("{other:?} is not in the table of who does what"),
+        "decideExtension" if which == "APPROVE" || (which == "REJECT" && there == "ENDORSED") => regional,
+        "issueSupervision" if which == "URGE" => supervising || county || above,
+        "liftSupervision" if there == "URGE" => supervising || county || above,
+        "commentOnMeasure" => role == Role::Leader || leading || supervising || above,
+        "closeAssignment" | "reopenAssignment" | "discloseCloseOut" => regional,
+        "assignMeasure"
+        | "confirmNotApplicable"
+        | "rejectNotApplicable"
+        | "recordCheck"
+        | "verifyCloseOut"
+        | "returnCloseOut"
+        | "decideObjection"
+        | "decideExtension"
+        | "issueSupervision"
+        | "liftSupervision" => above,
+        other => panic!("{other} is not in the table of who does what"),
     }
 }
 
@@ -176,7 +182,7 @@ impl Scene {
                 db.execute_unprepared(statement).await.unwrap_or_else(|why| panic!("{statement}: {why}"));
             }
             let people = employ(&db, &POSTS).await;
-            let tables = Tables::read(&db, Utc::now().date_naive()).await;
+            let tables = Tables::read(&db, NaiveDate::default()).await;
             (db, people, tables)
         });
         Self { server: world.serve(), people, tables, db, runtime }
@@ -303,7 +309,7 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
         let mut kinds = BTreeSet::new();
         for answer in &left.assignments {
             let Standing { answers, leads, supervises } = standing(answer);
-            if kinds.insert((answers, leads, supervises, answer.status.to_value(), answer.id % 3 == 0)) {
+            if kinds.insert((answers, leads, supervises, answer.status.to_value())) {
                 seen.push(answer);
             }
         }
@@ -354,7 +360,8 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
                     refused += 1;
                 }
                 if codes.is_empty() {
-                    assert_eq!(written, 1, "{}", what());
+                    // Assigning says it of the measure and of each answer.
+                    assert!(written == 1 || (name == "assignMeasure" && written > 1), "{written} {}", what());
                     done.insert(name);
                     scene.restore(answer);
                 } else {
@@ -363,6 +370,14 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
                     assert!(!may || codes.is_subset(&by_state), "{}", what());
                 }
             }
+        }
+    }
+    for person in &scene.people {
+        let query = "{ auditEntries(first: 200, filter: {act: {eq: \"ASSIGNED\"}}) { nodes { objectId after assignment { id } } } }";
+        let entries = scene.ask(person, &json!({"query": query}))["data"]["auditEntries"]["nodes"].clone();
+        for entry in entries.as_array().unwrap() {
+            // Who else answers is said of the answers, not of the measure.
+            assert!(entry["assignment"]["id"] == entry["objectId"] || entry["after"] == "{}", "{person:?} {entry}");
         }
     }
     let all: BTreeSet<&str> = DEEDS.iter().map(|(name, ..)| *name).collect();
@@ -420,6 +435,20 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
         assert_eq!(ended, json!({"ended": true, "errors": []}), "{person:?}");
         assert_eq!(scene.audited(), before + 2, "{person:?}");
     }
+    // A token that only reads changes nothing, whatever its owner may.
+    let office = &scene.people[0];
+    let reading = "mutation { createToken(input: {name: \"只读\", isReadOnly: true}) { token } }";
+    let made = said(office, reading, json!({})).0["token"].as_str().unwrap().to_owned();
+    let reader = Person { bearer: format!("Bearer {made}"), ..office.clone() };
+    let before = scene.audited();
+    let answer = &allowed(&scene.tables, office.account).assignments[0];
+    for (name, about, further) in DEEDS {
+        let given = without_version(name, input(&scene, about, answer, &further()));
+        assert_eq!(scene.act(&reader, name, &given).0[0]["code"], "NOT_ALLOWED", "{name} {given}");
+    }
+    assert_eq!(said(&reader, token, json!({})).0["errors"][0]["code"], "NOT_FOUND");
+    assert_eq!(said(&reader, password, json!({})).0["errors"][0]["code"], "NOT_FOUND");
+    assert_eq!(scene.audited(), before);
     // Signing in is for everybody; nothing but the demo's own accounts, on this machine, is signed in to by one click.
     let wrong = "mutation { signIn(input: {email: \"person1@demo.example\", password: \"wrong password\"}) { token errors { code } } }";
     let demo = "mutation($account: ID!) { signInAsDemo(accountId: $account) { token errors { code } } }";

@@ -8,12 +8,13 @@ use entity::unit::{self, Kind};
 use entity::{measure, problem, region};
 use planner::Sql;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 use serde_json::json;
 
 use super::{Desk, Held, MAX_WORDS, On, hold_measure, permit, settle_measure};
+use crate::audit::{self, Noted};
 use crate::change::ChangeKind;
 use crate::concern::{self, Concern, due_order};
 use crate::fault::{self, Fault, FaultCode};
@@ -133,8 +134,24 @@ pub async fn assign(
     enter_lists(&transaction, &found, &wanted).await?;
     roll_up::problems(&transaction, &[problem], desk.now).await?;
     kept::enter(&transaction, &[problem]).await?;
-    let after = json!({ "assigned": made, "askedAgain": again });
-    settle_measure(desk, transaction, (problem, found.id), ChangeKind::Assigned, (json!({}), after)).await?;
+    // The audit says it of each answer: of the measure, every county would read who else answers.
+    for (id, after) in made
+        .iter()
+        .map(|id| (id, json!({ "status": Status::Assigned.to_value() })))
+        .chain(again.iter().map(|id| (id, json!({ "askedAgain": true }))))
+    {
+        let noted = Noted {
+            chain: format!("problem_{problem}"),
+            act: ChangeKind::Assigned.to_value(),
+            object: format!("assignment_{id}"),
+            measure: Some(found.id),
+            assignment: Some(*id),
+            before: json!({}),
+            after,
+        };
+        audit::note(&transaction, desk.by, noted, desk.now).await?;
+    }
+    settle_measure(desk, transaction, (problem, found.id), ChangeKind::Assigned, (json!({}), json!({}))).await?;
     made.extend(again);
     Ok((found.id, made))
 }
