@@ -45,7 +45,7 @@ const POSTS: [Post; 12] = [
 const WORK: [&str; 9] = [
     "UPDATE measure SET supervising_unit_id = (SELECT id FROM unit WHERE name = '云溪市水利局') WHERE id % 2 = 0",
     "UPDATE measure SET lead_unit_id = (SELECT id FROM unit WHERE name = '青坪县人民政府') WHERE id % 5 = 0",
-    "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at) SELECT id, 1, 'APPLIED', '已完成', '2026-03-03T00:00:00+00:00' FROM assignment",
+    "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at) SELECT id, 7, 'APPLIED', '已完成', '2026-03-03T00:00:00+00:00' FROM assignment",
     "INSERT INTO objection (close_out_id, text, raised_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00' FROM close_out WHERE assignment_id NOT IN (SELECT id FROM assignment WHERE status = 'PUBLICISED')",
     "INSERT INTO objection (close_out_id, text, raised_at, is_upheld, answer, decided_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00', FALSE, '已核实', '2026-04-07T00:00:00+00:00' FROM close_out WHERE assignment_id IN (SELECT id FROM assignment WHERE status = 'PUBLICISED')",
     "INSERT INTO evidence (assignment_id, name, media_type, size, sha256, place, uploaded_at) SELECT id, '现场.jpg', 'image/jpeg', 1000, 'a', 'x', '2026-03-01T00:00:00+00:00' FROM assignment",
