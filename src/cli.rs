@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{self, account, audit, calendar, demo, export, import, job, mail, region, statistics, unit};
+use crate::command::{
+    self, account, audit, calendar, demo, dossier, evidence, export, import, job, mail, region, statistics, unit,
+};
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
 use crate::{Failure, say, telemetry};
@@ -56,6 +58,11 @@ enum Command {
     /// 审计记录：核验
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// 一措施一档案：把一项措施的全部材料打包为可离线核验的压缩包
+    Dossier(dossier::Dossier),
+    /// 佐证材料：核验存储
+    #[command(subcommand)]
+    Evidence(evidence::Evidence),
     /// 工作日历：设置放假与调休
     #[command(subcommand)]
     Calendar(calendar::Calendar),
@@ -94,6 +101,8 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Account(account) => account::run(settings, account).await,
         Command::Token(token) => account::run_token(settings, token).await,
         Command::Audit(audit) => audit::run(settings, &audit).await,
+        Command::Dossier(dossier) => dossier::run(settings, &dossier).await,
+        Command::Evidence(evidence) => evidence::run(settings, &evidence).await,
         Command::Calendar(calendar) => calendar::run(settings, &calendar).await,
         Command::Statistics(statistics) => statistics::run(settings, &statistics).await,
         Command::Config => {

@@ -108,6 +108,7 @@ fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) ->
         occurrences: Arc::new(|cron, zone, after, count| {
             Pattern::parse(cron, zone, after).map(|pattern| pattern.next(after, count)).unwrap_or_default()
         }),
+        storage: settings.storage()?,
     };
     let origins = settings.policy()?.origins;
     let routes = api::routes(door, settings.policy()?, probe(db.clone(), last_tick.clone()));

@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ledger::reminder::Timing;
+use ledger::storage::Storage;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     /// Connections to PostgreSQL.
     pub(crate) database_connections: u32,
     data_dir: PathBuf,
+    evidence_url: String,
     /// The address to listen on.
     pub(crate) listen: SocketAddr,
     /// Serve others without sign-in.
@@ -63,6 +65,7 @@ pub(crate) struct Settings {
     max_batch: usize,
     max_requests_per_minute: u32,
     max_subscriptions: usize,
+    max_evidence_bytes: u64,
     document_cache_bytes: u64,
 }
 
@@ -131,8 +134,8 @@ impl Settings {
         if !matches!(self.log_format.as_str(), "text" | "json") {
             return bad("log_format：应为 text 或 json".to_owned());
         }
-        if self.max_seconds == 0 || self.max_body_bytes == 0 {
-            return bad("max_seconds、max_body_bytes：至少为 1".to_owned());
+        if self.max_seconds == 0 || self.max_body_bytes == 0 || self.max_evidence_bytes == 0 {
+            return bad("max_seconds、max_body_bytes、max_evidence_bytes：至少为 1".to_owned());
         }
         if self.database_connections == 0 {
             return bad("database_connections：至少为 1".to_owned());
@@ -161,6 +164,13 @@ impl Settings {
         } else {
             self.mail_url.clone()
         }
+    }
+
+    /// Where the bytes of evidence are kept.
+    pub(crate) fn storage(&self) -> Result<Storage, Failure> {
+        let folder = || format!("file:{}", self.data_dir.join("evidence").display());
+        let address = if self.evidence_url.is_empty() { folder() } else { self.evidence_url.clone() };
+        Storage::open(&address).map_err(Failure::Usage)
     }
 
     /// The address that people open.
@@ -200,6 +210,7 @@ impl Settings {
                 batch: self.max_batch,
                 requests_per_minute: self.max_requests_per_minute,
                 subscriptions: self.max_subscriptions,
+                evidence: self.max_evidence_bytes,
                 documents: self.document_cache_bytes,
             },
             introspection: self.introspection,

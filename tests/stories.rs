@@ -10,6 +10,10 @@ mod api;
 mod differential;
 #[path = "stories/door.rs"]
 mod door;
+#[path = "stories/dossier.rs"]
+mod dossier;
+#[path = "stories/evidence.rs"]
+mod evidence;
 #[path = "stories/figures.rs"]
 mod figures;
 #[path = "stories/import.rs"]

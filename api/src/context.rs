@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use ledger::audit::By;
 use ledger::policy::Principal;
+use ledger::storage::Storage;
 use ledger::work::Desk;
 use planner::Reader;
 use sea_orm::DatabaseConnection;
@@ -37,6 +38,8 @@ pub struct Door {
     pub clock: Clock,
     /// How schedules go on.
     pub occurrences: Occurrences,
+    /// Where the bytes of evidence are.
+    pub storage: Storage,
 }
 
 /// Whom the door lets in, and how far.

@@ -142,6 +142,12 @@ pub(crate) fn coded(code: Code, message: Bilingual) -> Error {
 
 /// Logs what failed and returns an error that says nothing of it.
 pub(crate) fn masked(source: &dyn std::error::Error) -> Error {
+    let Refused { code, message, .. } = failed(source);
+    coded(code, message)
+}
+
+/// Logs what failed and returns a refusal that says nothing of it.
+pub(crate) fn failed(source: &dyn std::error::Error) -> Refused {
     let mut chain = source.to_string();
     let mut cause = source.source();
     while let Some(inner) = cause {
@@ -149,7 +155,7 @@ pub(crate) fn masked(source: &dyn std::error::Error) -> Error {
         cause = inner.source();
     }
     tracing::error!(error = chain, "a request failed");
-    coded(Code::Internal, Bilingual::new("服务内部错误，请稍后重试", "internal error, please try again later"))
+    Refused::new(Code::Internal, "服务内部错误，请稍后重试", "internal error, please try again later")
 }
 
 /// Puts an error as it leaves: in the caller's language, with a code and the request's id.

@@ -1,5 +1,5 @@
 //! GraphQL over HTTP: POST with JSON, GET for queries only, the right status and media type for each outcome; plus the
-//! probes that keep a deployment honest.
+//! routes of what else is served, and the probes that keep a deployment honest.
 
 use std::sync::Arc;
 
@@ -12,13 +12,14 @@ use ledger::policy::Principal;
 use crate::context::{Caller, Door, Policy};
 use crate::engine::{Engine, Manner};
 use crate::error::{Code, Refused};
+use crate::files::{self, Files};
 use crate::gate::{self, Admitted, Gate};
 use crate::graphiql;
 use crate::rate::Rate;
 use crate::request::{self, Asked, Language};
 use crate::response::{Media, body, refusal, refuse, respond, respond_all};
 use crate::schema::sdl;
-use crate::{events, websocket};
+use crate::{events, websocket, workbook};
 
 /// Says whether the program is fit to serve, and why not.
 pub type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -27,6 +28,7 @@ pub type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send +
 pub(crate) struct Served {
     pub(crate) engine: Arc<Engine>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) files: Files,
     policy: Policy,
     rate: Rate,
     sdl: String,
@@ -37,6 +39,7 @@ pub(crate) struct Served {
 pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
     let gate = Arc::new(Gate::new(door.db.clone(), door.clock.clone(), door.zone, policy.open));
     let served = web::Data::new(Served {
+        files: Files::new(door.clone(), policy.limits.evidence),
         engine: Arc::new(Engine::new(door, gate.clone(), &policy)),
         gate,
         rate: Rate::per_minute(policy.limits.requests_per_minute),
@@ -49,7 +52,12 @@ pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web:
             .app_data(served)
             .service(web::resource("/graphql").route(web::route().to(graphql)))
             .route("/graphql/ws", web::get().to(websocket::connect))
+            .service(web::resource("/evidence").route(web::post().to(files::upload)))
+            .route("/evidence/{id}", web::get().to(files::download))
+            .route("/dossier/{id}", web::get().to(files::dossier))
             .route("/schema.graphql", web::get().to(schema_document))
+            .route("/export/ledger.xlsx", web::get().to(workbook::export))
+            .route("/import", web::post().to(workbook::import))
             .route("/healthz", web::get().to(alive))
             .route("/readyz", web::get().to(ready_to_serve))
             .service(

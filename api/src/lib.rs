@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod evidence;
 mod extension;
+mod files;
 mod filter;
 mod gate;
 mod graphiql;
@@ -43,6 +44,7 @@ mod supervision;
 mod types;
 mod unit;
 mod websocket;
+mod workbook;
 
 pub use context::{Clock, Door, Occurrences, Policy};
 pub use http::{Probe, routes};

@@ -62,6 +62,9 @@ pub(crate) fn refuse(refused: &Refused, media: Media, caller: &Caller) -> HttpRe
     if status == StatusCode::METHOD_NOT_ALLOWED {
         response.insert_header((header::ALLOW, "GET, POST"));
     }
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    }
     if let Some(seconds) = refused.retry_after {
         response.insert_header((header::RETRY_AFTER, seconds.to_string()));
     }

@@ -102,27 +102,31 @@ pub async fn note<C: ConnectionTrait>(db: &C, by: &By, noted: Noted, now: DateTi
     Ok(())
 }
 
+/// What is hashed of an entry, in this order, each under its name in a dossier.
+pub fn parts(entry: &audit_entry::Model) -> [(&'static str, String); 14] {
+    let number = |id: Option<i64>| id.map(|id| id.to_string()).unwrap_or_default();
+    [
+        ("previous", entry.previous.clone()),
+        ("chain", entry.chain.clone()),
+        ("position", entry.position.to_string()),
+        ("act", entry.act.clone()),
+        ("object", entry.object.clone()),
+        ("measure", number(entry.measure_id)),
+        ("assignment", number(entry.assignment_id)),
+        ("at", entry.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()),
+        ("actor", number(entry.actor_id)),
+        ("onBehalfOf", number(entry.on_behalf_of_id)),
+        ("address", entry.address.clone().unwrap_or_default()),
+        ("requestId", entry.request_id.clone().unwrap_or_default()),
+        ("before", entry.before.clone()),
+        ("after", entry.after.clone()),
+    ]
+}
+
 /// The hash of an entry: each part with its length before it, so that no two entries read alike.
 pub fn hash(entry: &audit_entry::Model) -> String {
-    let number = |id: Option<i64>| id.map(|id| id.to_string()).unwrap_or_default();
-    let parts = [
-        entry.previous.clone(),
-        entry.chain.clone(),
-        entry.position.to_string(),
-        entry.act.clone(),
-        entry.object.clone(),
-        number(entry.measure_id),
-        number(entry.assignment_id),
-        entry.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
-        number(entry.actor_id),
-        number(entry.on_behalf_of_id),
-        entry.address.clone().unwrap_or_default(),
-        entry.request_id.clone().unwrap_or_default(),
-        entry.before.clone(),
-        entry.after.clone(),
-    ];
     let mut sha = Sha256::new();
-    for part in parts {
+    for (_, part) in parts(entry) {
         sha.update((part.len() as u64).to_be_bytes());
         sha.update(part.as_bytes());
     }

@@ -18,6 +18,12 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] sea_orm::DbErr),
+    /// The storage of files failed.
+    #[error("the storage of files failed")]
+    Storage(#[from] object_store::Error),
+    /// A document could not be put together.
+    #[error("a document could not be put together: {0}")]
+    Unwritten(String),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     File {

@@ -4,6 +4,8 @@ pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod calendar;
 pub(crate) mod demo;
+pub(crate) mod dossier;
+pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod job;

@@ -33,6 +33,7 @@ impl World {
         let clock = StoryClock(Arc::new(AtomicI64::new(0)));
         clock.set(local);
         let (port, url, told) = (free_port(), self.url.clone(), clock.clone());
+        let folder = self.dir.path().join("evidence").to_string_lossy().into_owned();
         let (sender, receiver) = mpsc::channel::<ServerHandle>();
         std::thread::spawn(move || {
             block_on(async move {
@@ -44,6 +45,7 @@ impl World {
                             db,
                             readers: 2,
                             sent: || {},
+                            storage: ledger::storage::Storage::open(&format!("file:{folder}")).unwrap(),
                             zone: chrono_tz::Asia::Shanghai,
                             clock: Arc::new(move || told.now()),
                             occurrences: Arc::new(|_, _, _, _| Vec::new()),
@@ -82,6 +84,7 @@ fn policy() -> Policy {
             requests_per_minute: 0,
             subscriptions: 10,
             documents: 1 << 20,
+            evidence: 1 << 20,
         },
         introspection: true,
         open: true,

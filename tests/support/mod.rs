@@ -2,6 +2,7 @@
 
 pub(crate) mod allowed;
 pub(crate) mod clocked;
+pub(crate) mod evidence;
 pub(crate) mod graph;
 pub(crate) mod interpreter;
 pub(crate) mod ledgers;
@@ -249,6 +250,40 @@ impl Server {
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         answer(Self::agent().get(format!("{}{path}", self.base)).call().unwrap())
+    }
+
+    /// A POST of bytes to a path.
+    pub(crate) fn put(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let request = Self::agent().post(format!("{}{path}", self.base));
+        answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send(body).unwrap())
+    }
+
+    /// A GET of a path with the caller's own headers: the answer, and its bytes when it is a file.
+    pub(crate) fn fetch(&self, path: &str, headers: &[(&str, &str)]) -> (Answer, Vec<u8>) {
+        let request = Self::agent().get(format!("{}{path}", self.base));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let mut response = request.call().unwrap();
+        if response.status() != 200 {
+            return (answer(response), Vec::new());
+        }
+        let bytes = response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap();
+        let (parts, _) = response.into_parts();
+        (answer(ureq::http::Response::from_parts(parts, ureq::Body::builder().data(""))), bytes)
+    }
+
+    /// Whether the body of an answer that began well breaks off.
+    pub(crate) fn fetch_broken(&self, path: &str, headers: &[(&str, &str)]) -> bool {
+        let request = Self::agent().get(format!("{}{path}", self.base));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let mut response = request.call().unwrap();
+        response.status() == 200 && response.body_mut().read_to_vec().is_err()
+    }
+
+    /// The most memory that the process has held so far, in KiB.
+    pub(crate) fn most_memory(&self) -> u64 {
+        let status = read(format!("/proc/{}/status", self.child.as_ref().unwrap().id()).into());
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// A GET of an operation with the parameters of its query string.

@@ -12,6 +12,7 @@ use crate::Result;
 use crate::change::ChangeKind;
 use crate::fault::{Fault, FaultCode, is_hidden};
 use crate::policy::{Act, Principal};
+use crate::storage::{Arrived, Storage};
 use crate::workflow;
 
 /// The most files of one assignment.
@@ -39,7 +40,8 @@ pub fn plain_name(given: &str) -> String {
         .chars()
         .filter(|letter| !letter.is_control() && !is_hidden(*letter) && !r#""<>:|?*"#.contains(*letter))
         .collect();
-    let clean = clean.trim().trim_start_matches('.');
+    // Dots and blanks at the end are dropped by some systems, and the ending before them would count.
+    let clean = clean.trim_matches(|letter: char| letter == '.' || letter.is_whitespace());
     let (stem, ending) = clean.rsplit_once('.').unwrap_or((clean, ""));
     let stem: String = stem.chars().take(100).collect();
     let ending: String = ending.chars().take(15).collect();
@@ -90,6 +92,22 @@ pub async fn add(desk: &Desk<'_>, assignment: Option<i64>, file: &Stored) -> Res
     Ok(id)
 }
 
+/// Gives a file that has arrived its place and adds it. What is refused leaves nothing behind, unless it is the same as
+/// what is kept.
+pub async fn keep(desk: &Desk<'_>, assignment: Option<i64>, storage: &Storage, file: Arrived) -> Result<(i64, Stored)> {
+    let _settling = storage.settle().await;
+    let stored = storage.keep(file).await?;
+    let added = add(desk, assignment, &stored).await;
+    if added.is_err() {
+        let same = evidence::Entity::find().filter(evidence::Column::Place.eq(stored.place.as_str()));
+        // Where it cannot be told whether the file is somebody's, it stays.
+        if same.count(desk.db).await? == 0 {
+            storage.remove(&stored.place).await?;
+        }
+    }
+    Ok((added?, stored))
+}
+
 /// A file that the caller may see; one that he may not is not there.
 pub async fn find<C: ConnectionTrait>(db: &C, principal: &Principal, id: i64) -> Result<Option<evidence::Model>> {
     let backend = db.get_database_backend();
@@ -111,6 +129,7 @@ mod tests {
         assert_eq!(plain_name("C:\\temp\\验收 照片.jpg"), "验收 照片.jpg");
         assert_eq!(plain_name("gpj.\u{202e}exe.jpg"), "gpj.exe.jpg");
         assert_eq!(plain_name(".htaccess"), "htaccess");
+        assert_eq!(plain_name("照片.exe. . "), "照片.exe");
         assert_eq!(plain_name("///"), "佐证材料");
         assert!(plain_name(&"长".repeat(500)).chars().count() <= 120);
     }

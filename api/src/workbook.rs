@@ -1,0 +1,200 @@
+//! Workbooks over HTTP: the ledger out (`GET /export/ledger.xlsx`), a ledger in (`POST /import`), and progress that people
+//! have filled in (`POST /import?sheet=progress`). All within the caller's rights.
+
+use actix_multipart::Multipart;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::NaiveDate;
+use futures_util::StreamExt;
+use ledger::deadline::GRACE_DAYS;
+use ledger::workbook::{self, Aliases, Answer, Import, MAX_BYTES, Outcome, Summary, Wanted};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::error::Code;
+use crate::files::{Unserved, admit, answer, attachment, by, knows_what_it_does, refuse};
+use crate::http::Served;
+use crate::payload::key_of;
+use crate::region::Region;
+use crate::request::Language;
+use crate::round::InspectionRound;
+
+/// The type of an .xlsx file.
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+/// What an export's address says.
+#[derive(Deserialize)]
+struct Which {
+    round: Option<String>,
+    region: Option<String>,
+}
+
+/// `GET /export/ledger.xlsx?round=round_1&region=region_7`
+pub(crate) async fn export(request: HttpRequest, served: web::Data<Served>) -> HttpResponse {
+    let mut caller = served.caller(&request);
+    let given: Result<HttpResponse, Unserved> = async {
+        admit(&request, &served, &mut caller).await?;
+        let which = web::Query::<Which>::from_query(request.query_string())
+            .map_err(|_| Unserved::malformed("参数应为 round、region", "the parameters are round, region"))?;
+        // An id of something else is of nothing that is there.
+        let round = which.round.as_ref().map(|id| key_of::<InspectionRound>(&id.into()).unwrap_or_default());
+        let region = which.region.as_ref().map(|id| key_of::<Region>(&id.into()).unwrap_or_default());
+        let by = by(&caller);
+        let desk = served.files.desk(&by);
+        let bytes = workbook::export(desk.db, &by.principal, Wanted { round, region }, desk.today()).await?;
+        Ok(attachment(&caller, "整改台账.xlsx", XLSX).body(bytes))
+    }
+    .await;
+    given.unwrap_or_else(|why| refuse(&why, &caller))
+}
+
+/// What an import's address says.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct How {
+    sheet: Option<String>,
+    name: Option<String>,
+    round: Option<String>,
+    region: Option<String>,
+    issued_by: Option<String>,
+    as_of: Option<NaiveDate>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    create_units: bool,
+}
+
+/// `POST /import?round=…&region=540329`, the workbook as the body or as the part `file` of a form.
+pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: web::Data<Served>) -> HttpResponse {
+    let mut caller = served.caller(&request);
+    let taken: Result<Value, Unserved> = async {
+        admit(&request, &served, &mut caller).await?;
+        served.of_known_origin(&request)?;
+        if caller.admitted.session.is_none() {
+            knows_what_it_does(&request)?;
+        }
+        let how = web::Query::<How>::from_query(request.query_string())
+            .map_err(|_| {
+                Unserved::malformed(
+                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、name，或 sheet=progress",
+                    "the parameters are round, region, issuedBy, asOf, dryRun, createUnits, name, or sheet=progress",
+                )
+            })?
+            .into_inner();
+        let by = by(&caller);
+        let desk = served.files.desk(&by);
+        let (name, bytes) = receive(&request, payload, how.name.as_deref()).await?;
+        let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
+        let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
+        if how.sheet.as_deref() == Some("progress") {
+            let lines = workbook::report(&desk, &sheets).await?;
+            return Ok(lines_of(&lines, caller.language));
+        }
+        let (Some(round), Some(region)) = (how.round, how.region) else {
+            return Err(Unserved::malformed(
+                "请给出 round（督察轮次名称）和 region（行政区代码）",
+                "give round and region",
+            ));
+        };
+        let answer = Answer {
+            round,
+            region,
+            issued_by: how.issued_by,
+            dry_run: how.dry_run,
+            create_units: how.create_units,
+            aliases: Aliases::default(),
+            as_of: how.as_of,
+            grace_days: GRACE_DAYS,
+        };
+        let task =
+            Import { sheets: &sheets, answer: &answer, by: &by, now: desk.now, zone: desk.zone, progress: &|_, _| {} };
+        Ok(outcome(workbook::import(desk.db, &task).await?))
+    }
+    .await;
+    match taken {
+        Ok(told) => {
+            let is_whole = told["faults"].as_array().is_none_or(Vec::is_empty);
+            let status = if is_whole { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            answer(status, &caller).json(told)
+        }
+        Err(why) => refuse(&why, &caller),
+    }
+}
+
+/// The file of a body and its name without the ending, within the bound of workbooks.
+async fn receive(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    name: Option<&str>,
+) -> Result<(String, Vec<u8>), Unserved> {
+    let broken = || Unserved::malformed("文件没有传完，或表单中没有名为 file 的文件", "no whole file came");
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let mut bytes = Vec::new();
+    let mut add = |chunk: &[u8]| {
+        bytes.extend_from_slice(chunk);
+        if bytes.len() <= MAX_BYTES {
+            return Ok(());
+        }
+        let code = Code::PayloadTooLarge;
+        let most = MAX_BYTES >> 20;
+        let (zh, en) = (format!("文件超过 {most} MB，请拆分"), format!("the file has more than {most} MB: split it"));
+        Err(Unserved::new(code.status(), code.as_str(), zh, en))
+    };
+    let mut stem = name.unwrap_or("台账").to_owned();
+    if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+        let mut form = Multipart::new(request.headers(), payload);
+        let mut field = form.next().await.ok_or_else(broken)?.map_err(|_| broken())?;
+        if let Some(given) = field.content_disposition().and_then(|said| said.get_filename()) {
+            given.clone_into(&mut stem);
+        }
+        while let Some(chunk) = field.next().await {
+            add(&chunk.map_err(|_| broken())?)?;
+        }
+    } else {
+        while let Some(chunk) = payload.next().await {
+            add(&chunk.map_err(|_| broken())?)?;
+        }
+    }
+    let stem = stem.rsplit_once('.').map_or(stem.as_str(), |(stem, _)| stem).to_owned();
+    Ok((stem, bytes))
+}
+
+/// What became of each filled line.
+fn lines_of(lines: &[workbook::Line], language: Language) -> Value {
+    let taken = lines.iter().filter(|line| line.faults.is_empty()).count();
+    let faults: Vec<Value> = lines
+        .iter()
+        .flat_map(|line| {
+            line.faults.iter().map(move |fault| {
+                json!({ "row": line.row, "assignment": line.assignment, "code": fault.code.as_str(),
+                    "message": language.of(&fault.message) })
+            })
+        })
+        .collect();
+    json!({ "taken": taken, "faults": faults })
+}
+
+fn outcome(outcome: Outcome) -> Value {
+    let (how, summary) = match outcome {
+        Outcome::Written(summary) => ("WRITTEN", summary),
+        Outcome::Unchanged(summary) => ("UNCHANGED", summary),
+        Outcome::Rehearsed(summary) => ("REHEARSED", summary),
+        Outcome::Rejected(faults) => {
+            let faults: Vec<Value> = faults
+                .iter()
+                .map(|fault| {
+                    json!({ "sheet": fault.sheet, "row": fault.row, "column": fault.column, "value": fault.value,
+                        "message": fault.to_string() })
+                })
+                .collect();
+            return json!({ "outcome": "REJECTED", "faults": faults });
+        }
+    };
+    let Summary { problems, measures, new_problems, new_measures, new_assignments, new_reports, restated, .. } =
+        summary;
+    json!({ "outcome": how, "asOf": summary.as_of, "problems": problems, "measures": measures,
+        "newProblems": new_problems, "newMeasures": new_measures, "newAssignments": new_assignments,
+        "newReports": new_reports, "restated": restated, "newUnits": summary.new_units, "remarks": summary.remarks,
+        "faults": [] })
+}
