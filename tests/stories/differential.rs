@@ -26,11 +26,12 @@ stories!(
 );
 
 /// What the demo has none of, or all alike: names and moments that repeat, numbers that are missing, people, set paces.
-const VARIETY: [&str; 12] = [
+const VARIETY: [&str; 13] = [
     "UPDATE measure SET number = NULL WHERE id % 7 = 0",
     "UPDATE problem SET number = NULL WHERE id % 5 = 0",
     "UPDATE problem SET rated_progress = 'Level A: 基本完成' WHERE id % 4 = 1",
     "UPDATE measure SET supervising_unit_id = lead_unit_id WHERE id % 3 = 0",
+    "UPDATE measure SET lead_unit_id = (SELECT max(u.id) FROM unit u JOIN region r ON r.id = u.region_id WHERE r.code = '540300') WHERE id % 17 = 0",
     "UPDATE measure SET pace_override = 'AHEAD' WHERE id % 11 = 0",
     "UPDATE measure SET updated_at = '2026-01-02T03:04:05+00:00' WHERE id % 3 = 1",
     "UPDATE problem SET updated_at = '2026-01-02T03:04:05.120+00:00' WHERE id % 3 = 1",
@@ -183,6 +184,11 @@ fn whoever_asks_is_answered_as_if_nothing_else_existed(world: &World) {
     }
     let mut cursors = Cursors::default();
     let mut rng = Rng::with_seed(seed);
+    for (place, probe) in operations.probes().iter().enumerate() {
+        for view in rng.choose_multiple(setting.views.iter(), 6) {
+            setting.compare(view, probe, &mut cursors, &format!("seed {seed}, probe {place}"));
+        }
+    }
     for turn in 0..count {
         let mut operation = operations.draw(&cursors);
         for time in 0..3 {

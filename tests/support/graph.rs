@@ -163,6 +163,15 @@ impl Graph {
         lacking
     }
 
+    /// The ids that a field of a noun refers to.
+    pub(crate) fn referred(&self, noun: &str, field: &str) -> BTreeSet<String> {
+        let id = |object: &Object| match object.cell(field) {
+            Cell::One(noun, Some(key)) => self.one(noun, *key)?.value("id").as_str().map(str::to_owned),
+            _ => None,
+        };
+        self.all(noun).iter().filter_map(id).collect()
+    }
+
     /// Whether an object is issued or answered in a region or below it.
     pub(crate) fn is_within(&self, object: &Object, top: i64) -> bool {
         object.regions.iter().any(|region| {

@@ -206,6 +206,54 @@ impl<'a> Operations<'a> {
         self.schema.objects[noun].iter().any(|member| member.name == field && !member.ty.nullable)
     }
 
+    /// What a hidden row could be told by, of every list: each group, each demand on what is referred to, on what belongs
+    /// to a row, and on where it is.
+    pub(crate) fn probes(&mut self) -> Vec<Operation> {
+        let mut asked = Vec::new();
+        let lists = self.schema.fields("Query").into_iter();
+        for list in lists.filter(|list| base(&list.ty).ends_with("Connection")) {
+            let noun = base(&list.ty).strip_suffix("Connection").unwrap().to_owned();
+            let argument = |ty: &str| format!("{noun}{ty}");
+            for dimension in self.schema.enums.get(&argument("Dimension")).into_iter().flatten() {
+                let groups =
+                    format!("groups(by: {dimension}, first: 1000) {{ keys {{ key label }} aggregate {{ count }} }}");
+                asked.push(format!("{} {{ totalCount {groups} }}", list.name));
+            }
+            let input = if noun == "Region" { "RegionsFilter".to_owned() } else { argument("Filter") };
+            for member in &self.schema.inputs[&input] {
+                let name = &member.name;
+                let demands: Vec<String> = match base(&member.ty) {
+                    "RegionFilter" => {
+                        let ids = self.graph.all("Region").iter().map(|region| region.value("id"));
+                        let mut ids: Vec<&Value> = ids.collect();
+                        self.rng.shuffle(&mut ids);
+                        ids.iter().take(8).map(|id| format!("{{within: {id}}}")).collect()
+                    }
+                    ty if ty.ends_with("ListFilter") => {
+                        ["{some: {}}", "{none: {}}", "{every: {not: {}}}"].map(str::to_owned).into()
+                    }
+                    ty if ty.ends_with("RelationFilter") => {
+                        let mut ids: Vec<String> = self.graph.referred(&noun, name).into_iter().collect();
+                        self.rng.shuffle(&mut ids);
+                        let known = ids.iter().take(4).map(|id| format!("{{eq: \"{id}\"}}"));
+                        let others = ["{isNull: true}", "{isNull: false}", "{is: {}}"].map(str::to_owned);
+                        known.chain(others).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                let demands = demands.into_iter().map(|demand| format!("{{{name}: {demand}}}"));
+                for demand in demands.flat_map(|demand| [demand.clone(), format!("{{not: {demand}}}")]) {
+                    asked.push(format!("{}(first: 9, filter: {demand}) {{ totalCount nodes {{ id }} }}", list.name));
+                }
+            }
+        }
+        let named = |(index, field): (usize, &String)| format!("p{index}: {field}");
+        let document = |fields: &[String]| fields.iter().enumerate().map(named).collect::<Vec<_>>().join(" ");
+        let operation =
+            |fields: &[String]| Operation { text: format!("{{ {} }}", document(fields)), variables: Vec::new() };
+        asked.chunks(10).map(operation).collect()
+    }
+
     /// A new operation.
     pub(crate) fn draw(&mut self, cursors: &Cursors) -> Operation {
         let mut draft = self.draft(cursors);
