@@ -14,6 +14,8 @@ mod door;
 mod dossier;
 #[path = "stories/evidence.rs"]
 mod evidence;
+#[path = "stories/export.rs"]
+mod export;
 #[path = "stories/figures.rs"]
 mod figures;
 #[path = "stories/import.rs"]

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_multipart::Multipart;
 use actix_web::body::SizedStream;
@@ -46,6 +46,8 @@ const DOSSIERS: usize = 4;
 const CHUNK: usize = 64 << 10;
 /// How long the next bytes of a file may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a whole file may take.
+const LONGEST: Duration = Duration::from_hours(1);
 /// How much more is read of a body that is refused, and for how long: callers that are still sending read no answer.
 const LINGER: (usize, Duration) = (256 << 20, Duration::from_secs(5));
 /// A header that no page elsewhere can send without being asked about it.
@@ -318,8 +320,10 @@ async fn store<E>(
     mut arriving: Arriving,
     bytes: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
 ) -> Result<Arrived, Unserved> {
+    let begun = Instant::now();
     loop {
-        let written = match in_time(bytes.next()).await {
+        let next = if begun.elapsed() > LONGEST { Err(late()) } else { in_time(bytes.next()).await };
+        let written = match next {
             Ok(Some(Ok(chunk))) => arriving.write(&chunk).await.map_err(Unserved::from),
             Ok(Some(Err(_))) => Err(Unserved::malformed("文件没有传完", "the file ended early")),
             Ok(None) => return Ok(arriving.finish().await?),
@@ -333,10 +337,12 @@ async fn store<E>(
 }
 
 async fn in_time<T>(next: impl Future<Output = T>) -> Result<T, Unserved> {
-    tokio::time::timeout(PATIENCE, next).await.map_err(|_| {
-        let (zh, en) = ("长时间没有收到文件内容，请重试", "nothing more of the file came: try again");
-        Unserved::new(StatusCode::REQUEST_TIMEOUT, Code::Timeout.as_str(), zh, en)
-    })
+    tokio::time::timeout(PATIENCE, next).await.map_err(|_| late())
+}
+
+fn late() -> Unserved {
+    let (zh, en) = ("文件传输过慢或已中断，请重试", "the file comes too slowly, or no more: try again");
+    Unserved::new(StatusCode::REQUEST_TIMEOUT, Code::Timeout.as_str(), zh, en)
 }
 
 /// Reads some more of a body that is refused, and drops it.

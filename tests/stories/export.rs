@@ -1,0 +1,112 @@
+//! The ledger goes out as a workbook and comes back: whole for who keeps it, one's own part for a county, and with the
+//! progress that somebody has filled in.
+
+use rust_xlsxwriter::Workbook;
+use serde_json::{Value, json};
+
+use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::{Server, World, stories};
+
+stories!(what_is_exported_is_imported_as_the_same, filled_in_progress_is_reported_by_the_same_rules);
+
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+fn imported(world: &World) {
+    let file = world.file("县.xlsx", &city(&CITY_ROWS));
+    for region in ["540329", "540323"] {
+        let issued = ["--region", region, "--issued-by", "540300", "--create-units"];
+        world.done(&[&["import", &file, "--round", ROUND][..], &issued].concat());
+    }
+}
+
+fn send(server: &Server, token: &str, path: &str, bytes: &[u8]) -> (u16, Value) {
+    let request = Server::agent().post(format!("{}{path}", server.base)).header("content-type", XLSX);
+    let mut response = request.header("authorization", &format!("Bearer {token}")).send(bytes).unwrap();
+    let text = response.body_mut().read_to_string().unwrap();
+    (response.status().as_u16(), serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
+}
+
+fn fetch(server: &Server, token: &str, path: &str) -> (u16, Vec<u8>) {
+    let request = Server::agent().get(format!("{}{path}", server.base));
+    let mut response = request.header("authorization", &format!("Bearer {token}")).call().unwrap();
+    let bytes = response.body_mut().read_to_vec().unwrap();
+    (response.status().as_u16(), bytes)
+}
+
+/// All texts of a workbook.
+fn texts(bytes: &[u8]) -> String {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut archive.by_name("xl/sharedStrings.xml").unwrap(), &mut text).unwrap();
+    text
+}
+
+fn what_is_exported_is_imported_as_the_same(world: &World) {
+    imported(world);
+    let file = world.dir.path().join("out.xlsx").to_string_lossy().into_owned();
+    world.done(&["export", &file, "--region", "540329"]);
+    let again =
+        ["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--as-of", "2023-04-30"];
+    let said = world.done(&again);
+    assert!(said.contains("没有变化"), "{said}");
+
+    // A county gets its own part; what begins like a formula is text.
+    world.done(&["unit", "add", "昌都市生态环境保护督察整改办", "--region", "540300"]);
+    let county = world.account("county@gov.example", "responsible-unit", "洛隆县人民政府");
+    let city = world.account("city@gov.example", "city-office", "昌都市生态环境保护督察整改办");
+    let server = world.serve();
+    let (status, of_county) = fetch(&server, &county, "/export/ledger.xlsx");
+    assert_eq!(status, 200);
+    let (_, of_city) = fetch(&server, &city, "/export/ledger.xlsx");
+    assert!(texts(&of_city).contains("类乌齐县人民政府") && !texts(&of_county).contains("类乌齐县"));
+    assert_eq!(fetch(&server, "none", "/export/ledger.xlsx").0, 401);
+    // Whoever does not keep the ledger imports none.
+    let path = "/import?round=x&region=540329&issuedBy=540300&name=a.xlsx&dryRun=true";
+    let (status, refused) = send(&server, &county, path, &of_city);
+    assert_eq!((status, &refused["errors"][0]["code"]), (403, &json!("NOT_ALLOWED")));
+}
+
+fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {
+    imported(world);
+    let county = world.account("county@gov.example", "responsible-unit", "洛隆县人民政府");
+    let sibling = world.account("sibling@gov.example", "responsible-unit", "类乌齐县人民政府");
+    let server = world.serve();
+    let all = "{ assignments(first: 50) { nodes { id version status } } }";
+    let open = |token: &str| {
+        let found = server.data_as(token, all, &json!({}))["assignments"]["nodes"].as_array().unwrap().clone();
+        found.into_iter().filter(|one| one["status"] == "IN_PROGRESS").collect::<Vec<Value>>()
+    };
+    let (mine, his) = (open(&county), open(&sibling));
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet().set_name("进展填报").unwrap();
+    for (column, heading) in (0_u16..).zip(["编号", "版本", "报告期", "本期进展", "完成日期"]) {
+        sheet.write(0, column, heading).unwrap();
+    }
+    let lines = [
+        (&mine[0], 0, "2026-10", "已完成排查，正在整改。", ""),
+        (&mine[1], 1, "2026-10", "以旧版本填写。", ""),
+        (&his[0], 0, "2026-10", "替别县填写。", ""),
+        (&mine[2], 0, "2026-10", "日期有误。", "明年"),
+        (&mine[3], 0, "2026-10", "", ""),
+    ];
+    for (row, (one, behind, period, text, day)) in (1_u32..).zip(lines) {
+        sheet.write(row, 0, one["id"].as_str().unwrap()).unwrap();
+        sheet.write(row, 1, (one["version"].as_i64().unwrap() - behind) as f64).unwrap();
+        for (column, cell) in [(2, period), (3, text), (4, day)] {
+            sheet.write(row, column, cell).unwrap();
+        }
+    }
+    let (status, told) = send(&server, &county, "/import?sheet=progress&name=a.xlsx", &book.save_to_buffer().unwrap());
+    assert_eq!((status, &told["taken"]), (422, &json!(1)), "{told:#}");
+    let codes: Vec<(i64, &str)> = told["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| (fault["row"].as_i64().unwrap(), fault["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(codes, [(3, "STALE_VERSION"), (4, "NOT_FOUND"), (5, "INVALID")]);
+    let after = open(&county);
+    let of = |id: &Value| after.iter().find(|one| one["id"] == *id).unwrap()["version"].as_i64().unwrap();
+    assert_eq!(of(&mine[0]["id"]), mine[0]["version"].as_i64().unwrap() + 1);
+    assert_eq!(of(&mine[1]["id"]), mine[1]["version"].as_i64().unwrap(), "nothing is written of what is refused");
+}
