@@ -168,7 +168,7 @@ impl Condition {
             Self::Member(member) => {
                 let value = sql.bind(member.value.clone());
                 let stands = format!(
-                    "EXISTS (SELECT 1 FROM {table} m WHERE m.{list} = {value} AND m.{row} = {alias}.id)",
+                    "EXISTS (SELECT 1 FROM {table} listed WHERE listed.{list} = {value} AND listed.{row} = {alias}.id)",
                     table = member.table,
                     list = member.list,
                     row = member.row

@@ -57,7 +57,8 @@ fn what_is_exported_is_imported_as_the_same(world: &World) {
     let server = world.serve();
     let (status, of_county) = fetch(&server, &county, "/export/ledger.xlsx");
     assert_eq!(status, 200);
-    let (_, of_city) = fetch(&server, &city, "/export/ledger.xlsx");
+    let (status, of_city) = fetch(&server, &city, "/export/ledger.xlsx");
+    assert_eq!(status, 200);
     assert!(texts(&of_city).contains("类乌齐县人民政府") && !texts(&of_county).contains("类乌齐县"));
     assert_eq!(fetch(&server, "none", "/export/ledger.xlsx").0, 401);
     // Whoever does not keep the ledger imports none.
