@@ -45,7 +45,7 @@ noun! {
     position: i32 = Kind::Column("position");
     /// The hash of the entry before it; empty for the first.
     previousHash: String = Kind::Column("previous");
-    /// Its own hash: SHA-256, in hexadecimal. `docs/audit.md` says over what.
+    /// Its own hash: SHA-256, in hexadecimal. `rectify audit verify` recomputes it.
     hash: String = Kind::Column("hash");
     /// The assignment that it concerns.
     assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
