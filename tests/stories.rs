@@ -6,6 +6,8 @@ mod support;
 
 #[path = "stories/api.rs"]
 mod api;
+#[path = "stories/delegation.rs"]
+mod delegation;
 #[path = "stories/differential.rs"]
 mod differential;
 #[path = "stories/door.rs"]

@@ -249,7 +249,7 @@ pub(crate) struct SignInPayload {
 }
 
 impl SignInPayload {
-    fn new(opened: Option<Opened>, errors: Vec<UserError>) -> Self {
+    pub(crate) fn new(opened: Option<Opened>, errors: Vec<UserError>) -> Self {
         let expires_at = opened.as_ref().map(|opened| Moment(opened.session.expires_at));
         Self { token: opened.map(|opened| opened.secret), expires_at, errors }
     }
@@ -357,10 +357,7 @@ impl AccountMutation {
             None => None,
         };
         let done = match found {
-            Some(account) => {
-                let wanted = acts::Wanted::of(account.id, "演示账户一键登录", request.now + acts::SESSION);
-                acts::open(&request.db, wanted.from(request.by.address.clone()), request.now).await
-            }
+            Some(account) => acts::open_demo(&request.db, account.id, request.by.address.clone(), request.now).await,
             None => Err(unknown("没有这个演示账户", "there is no such demo account", "accountId").into()),
         };
         let (opened, errors) = outcome(done, request.language)?;

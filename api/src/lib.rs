@@ -9,6 +9,7 @@ mod check;
 mod close_out;
 mod context;
 mod deadline;
+mod delegation;
 mod document;
 mod engine;
 mod error;

@@ -7,6 +7,7 @@ use crate::assignment::AssignmentMutation;
 use crate::change::LedgerSubscription;
 use crate::check::CheckMutation;
 use crate::close_out::{CloseOutMutation, PublicNoticeQuery};
+use crate::delegation::{DelegationMutation, DelegationQuery};
 use crate::extension::ExtensionMutation;
 use crate::query::Reads;
 use crate::statistics::StatisticsQuery;
@@ -14,7 +15,7 @@ use crate::supervision::SupervisionMutation;
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]
-pub(crate) struct Query(Reads, StatisticsQuery, AccountQuery, PublicNoticeQuery);
+pub(crate) struct Query(Reads, StatisticsQuery, AccountQuery, DelegationQuery, PublicNoticeQuery);
 
 /// Where writing begins.
 #[derive(MergedObject, Default)]
@@ -25,6 +26,7 @@ pub(crate) struct Mutation(
     ExtensionMutation,
     SupervisionMutation,
     AccountMutation,
+    DelegationMutation,
 );
 
 /// Where watching begins.

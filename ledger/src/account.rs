@@ -428,6 +428,23 @@ pub async fn make_token(
     Ok(opened)
 }
 
+/// Opens a session of an account of the demo, which has no password.
+pub async fn open_demo(
+    db: &DatabaseConnection,
+    account: i64,
+    address: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<Opened> {
+    let transaction = database::begin(db).await?;
+    hold(&transaction, account).await?;
+    let opened =
+        open(&transaction, Wanted::of(account, "演示账户一键登录", now + SESSION).from(address.clone()), now).await?;
+    let by = By { principal: of_account(account), address, request_id: None };
+    note(&transaction, &by, account, "SIGNED_IN", json!({ "session": opened.session.id }), now).await?;
+    transaction.commit().await?;
+    Ok(opened)
+}
+
 /// Ends a session or token of an account; false where there is none that is open.
 pub async fn revoke(db: &DatabaseConnection, by: &By, account: i64, session: i64, now: DateTime<Utc>) -> Result<bool> {
     let transaction = database::begin(db).await?;
@@ -485,8 +502,9 @@ pub async fn authenticate<C: ConnectionTrait>(
                 (SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
                    AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会')) AS government \
          FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN unit u ON u.id = a.unit_id \
-         LEFT JOIN region r ON r.id = a.region_id \
-         WHERE s.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND NOT a.is_disabled",
+         LEFT JOIN region r ON r.id = a.region_id LEFT JOIN account d ON d.id = s.actor_id \
+         WHERE s.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND NOT a.is_disabled \
+         AND NOT coalesce(d.is_disabled, FALSE)",
         [digest(secret).into(), now.into()],
     );
     let Some(row) = Row::find_by_statement(statement).one(db).await? else { return Ok(None) };
@@ -512,7 +530,7 @@ pub async fn any<C: ConnectionTrait>(db: &C) -> Result<bool> {
 }
 
 /// Locks an account, so that its audit chain has one writer.
-async fn hold<C: ConnectionTrait>(db: &C, account: i64) -> Result<()> {
+pub(crate) async fn hold<C: ConnectionTrait>(db: &C, account: i64) -> Result<()> {
     let found = account::Entity::find_by_id(account).select_only().column(account::Column::Id).lock_exclusive();
     let found: Option<i64> = found.into_tuple().one(db).await?;
     found
@@ -520,7 +538,7 @@ async fn hold<C: ConnectionTrait>(db: &C, account: i64) -> Result<()> {
         .ok_or_else(|| Fault::new(FaultCode::NotFound, "没有这个账户", "there is no such account", &["input"]).into())
 }
 
-async fn note<C: ConnectionTrait>(
+pub(crate) async fn note<C: ConnectionTrait>(
     db: &C,
     by: &By,
     account: i64,

@@ -9,6 +9,7 @@ pub mod change;
 pub mod concern;
 pub mod database;
 pub mod deadline;
+pub mod delegation;
 pub mod demo;
 pub mod dossier;
 

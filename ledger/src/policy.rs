@@ -245,7 +245,7 @@ impl Sight for Principal {
                 "account.person" => persons(*role, place.as_ref(), *unit, self.account),
                 // Of the ledger with what it concerns; of accounts for administrators.
                 "audit_entry" => audit(*role, place.as_ref()),
-                "session" | "delegation" => owned(*role, table, self.account),
+                "session" => owned(*role, self.account),
                 "mail" | "mail_item" | "schedule" | "job_run" => only(*role == Role::Administrator),
                 _ if *role == Role::Administrator => Condition::never(),
                 // Whose region is the nation sees the whole ledger, and nothing need be asked of its rows.
@@ -433,18 +433,12 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
     Condition::Any(vec![with("assignment", "assignment_id"), of_measure])
 }
 
-/// Sessions and delegations: one's own; administrators see all.
-fn owned(role: Role, table: &str, own: Option<i64>) -> Condition {
+/// Sessions and tokens: one's own; administrators see all.
+fn owned(role: Role, own: Option<i64>) -> Condition {
     if role == Role::Administrator {
         return Condition::always();
     }
-    let Some(own) = own else { return Condition::never() };
-    let mine = |column| Condition::Compare(column, "=", own.into());
-    if table == "delegation" {
-        Condition::Any(vec![mine("account_id"), mine("delegate_id")])
-    } else {
-        mine("account_id")
-    }
+    own.map_or_else(Condition::never, |own| Condition::Compare("account_id", "=", own.into()))
 }
 
 #[cfg(test)]

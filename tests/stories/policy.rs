@@ -112,7 +112,7 @@ const DEEDS: [Deed; 30] = [
 ];
 
 /// Those that are about accounts; the stories below try each.
-const OF_ACCOUNTS: [&str; 8] = [
+const OF_ACCOUNTS: [&str; 11] = [
     "signIn",
     "signInAsDemo",
     "signOut",
@@ -121,6 +121,10 @@ const OF_ACCOUNTS: [&str; 8] = [
     "createAccount",
     "setAccountDisabled",
     "setPassword",
+    // Told by `delegation`.
+    "delegate",
+    "revokeDelegation",
+    "actFor",
 ];
 
 /// Who does what with an answer that he sees, after the table of roles in the domain's description. `there` is how
@@ -542,6 +546,7 @@ fn value(ty: &Type) -> String {
         "Boolean" => return "true".to_owned(),
         "ID" | "String" => return "\"x\"".to_owned(),
         "Date" => return "\"2026-01-01\"".to_owned(),
+        "DateTime" => return "\"2026-01-01T00:00:00Z\"".to_owned(),
         _ => {}
     }
     let definitions = parse_schema(api::sdl()).unwrap().definitions;

@@ -40,12 +40,12 @@ pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &st
         return Err(wrong(FaultCode::WrongState, zh, en).into());
     }
     let pending = deadline_change::Entity::find()
-        .filter(deadline_change::Column::MeasureId.eq(held.measure.id))
+        .filter(deadline_change::Column::AssignmentId.eq(held.row.id))
         .filter(deadline_change::Column::State.is_in([DeadlineChangeState::Requested, DeadlineChangeState::Endorsed]))
         .count(&held.transaction)
         .await?;
     if pending > 0 {
-        let (zh, en) = ("这项措施已有延期申请在办", "an extension of the measure is under way");
+        let (zh, en) = ("这项任务已有延期申请在办", "an extension is under way");
         return Err(wrong(FaultCode::Conflict, zh.to_owned(), en.to_owned()).into());
     }
     let row = deadline_change::ActiveModel {
@@ -115,6 +115,11 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
     if own {
         let (zh, en) = ("申请人不能审批自己的申请", "whoever asked may not decide");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
+    }
+    // Another answer's request may have been granted meanwhile: a deadline is never moved back.
+    if decision == Decision::Approve && held.measure.due_on.is_some_and(|now| now >= there.new_due_on) {
+        let (zh, en) = ("时限已不早于所申请的日期，无须再延", "the deadline is as late as that already");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
     let mut change = deadline_change::ActiveModel { id: Set(there.id), ..Default::default() };
     if decision == Decision::Endorse {

@@ -1,0 +1,64 @@
+//! Somebody goes away, and a colleague acts for him: with his rights, under both names, and no longer than he says.
+
+use serde_json::{Value, json};
+
+use crate::support::{World, stories};
+
+stories!(a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended);
+
+fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(world: &World) {
+    world.done(&["demo"]);
+    let office = world.account("office@gov.example", "city-office", "云溪市生态环境保护督察整改办");
+    let colleague = world.account("colleague@gov.example", "responsible-unit", "白河县人民政府");
+    let stranger = world.account("stranger@gov.example", "responsible-unit", "青坪县人民政府");
+    let (server, clock) = world.serve_under_clock("2026-11-30T09:00");
+    let id_of = |token: &str| server.data_as(token, "{ viewer { id } }", &json!({}))["viewer"]["id"].clone();
+    let (away, acting) = (id_of(&office), id_of(&colleague));
+    let delegate = "mutation($input: DelegateInput!) { delegate(input: $input) { delegation { id accountId delegateId } errors { code } } }";
+    let give = |ends: &str| {
+        let input = json!({"delegateId": acting, "reason": "外出学习", "endsAt": ends});
+        server.data_as(&office, delegate, &json!({ "input": input }))["delegate"].clone()
+    };
+    assert_eq!(give("2027-11-30T09:00:00+08:00")["errors"][0]["code"], "INVALID");
+    let given = give("2026-12-10T18:00:00+08:00");
+    assert_eq!(given["errors"], json!([]));
+    let delegation = given["delegation"]["id"].clone();
+    let seen = server.data_as(&colleague, "{ myDelegations { id accountId } }", &json!({}));
+    assert_eq!(seen["myDelegations"], json!([{"id": delegation, "accountId": away}]));
+    assert_eq!(server.data_as(&stranger, "{ myDelegations { id } }", &json!({}))["myDelegations"], json!([]));
+
+    // Only who was named acts, and only with what the other may.
+    let act = "mutation($id: ID!) { actFor(delegationId: $id) { token errors { code } } }";
+    let acts = |token: &str| server.data_as(token, act, &json!({ "id": delegation }))["actFor"].clone();
+    assert_eq!(acts(&stranger)["errors"][0]["code"], "NOT_FOUND");
+    let session = acts(&colleague)["token"].as_str().unwrap().to_owned();
+    assert_eq!(id_of(&session), away);
+    let passed_on = json!({"input": {"delegateId": acting, "reason": "再委托", "endsAt": "2026-12-01T00:00:00+08:00"}});
+    assert_eq!(server.data_as(&session, delegate, &passed_on)["delegate"]["errors"][0]["code"], "NOT_ALLOWED");
+    let measure = server.data_as(&session, "{ measures(first: 1) { nodes { id } } }", &json!({}));
+    let measure = measure["measures"]["nodes"][0]["id"].clone();
+    let comment = "mutation($input: CommentOnMeasureInput!) { commentOnMeasure(input: $input) { errors { code } } }";
+    let input = json!({"input": {"measureId": measure, "text": "请加快整改。"}});
+    assert_eq!(server.data_as(&colleague, comment, &input)["commentOnMeasure"]["errors"][0]["code"], "NOT_ALLOWED");
+    assert_eq!(server.data_as(&session, comment, &input)["commentOnMeasure"]["errors"], json!([]));
+    let trail =
+        "{ auditEntries(first: 1, filter: {act: {eq: \"COMMENTED\"}}) { nodes { actor { id } onBehalfOf { id } } } }";
+    let entry: Value = server.data_as(&office, trail, &json!({}))["auditEntries"]["nodes"][0].clone();
+    assert_eq!(entry, json!({"actor": {"id": acting}, "onBehalfOf": {"id": away}}));
+
+    // Ended, the session is over at once; and by itself it is over when the time is.
+    let revoke = "mutation($id: ID!) { revokeDelegation(delegationId: $id) { errors { code } } }";
+    assert_eq!(
+        server.data_as(&colleague, revoke, &json!({ "id": delegation }))["revokeDelegation"]["errors"][0]["code"],
+        "NOT_FOUND"
+    );
+    assert_eq!(server.data_as(&office, revoke, &json!({ "id": delegation }))["revokeDelegation"]["errors"], json!([]));
+    assert_eq!(server.ask_as(&session, "{ viewer { id } }", &json!({})).code(), "UNAUTHENTICATED");
+    assert_eq!(acts(&colleague)["errors"][0]["code"], "NOT_FOUND");
+    let again = give("2026-12-10T18:00:00+08:00")["delegation"]["id"].clone();
+    clock.set("2026-12-10T17:00");
+    let late = server.data_as(&colleague, act, &json!({ "id": again }))["actFor"]["token"].as_str().unwrap().to_owned();
+    clock.set("2026-12-10T18:01");
+    assert_eq!(server.ask_as(&late, "{ viewer { id } }", &json!({})).code(), "UNAUTHENTICATED");
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"));
+}
