@@ -42,3 +42,5 @@ mod policy;
 mod schedule;
 #[path = "stories/schema.rs"]
 mod schema;
+#[path = "stories/sign_in.rs"]
+mod sign_in;

@@ -97,3 +97,18 @@ pub fn is_hidden(letter: char) -> bool {
     (letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
         || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_trimmed_bounded_and_hide_nothing() {
+        let read = |given: &str| text(given, 2..=5, ("理由", "the reason"), &["input"]);
+        assert_eq!(read(" 已完成\n ").as_deref(), Ok("已完成"));
+        assert!(read("好").is_err() && read(&"长".repeat(10_000_000)).is_err());
+        for trick in ["a\u{202e}b", "a\u{0}b", "a\u{200f}b", "\u{2066}ab"] {
+            assert_eq!(read(trick).map_err(|fault| fault.code), Err(FaultCode::Invalid), "{trick:?}");
+        }
+    }
+}

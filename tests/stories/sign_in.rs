@@ -1,0 +1,77 @@
+//! Signing in: a right password opens a session, wrong ones lock the account and tell its owner, and what was opened ends.
+
+use serde_json::{Value, json};
+
+use crate::support::{World, stories};
+
+stories!(
+    wrong_passwords_lock_an_account_for_a_while_and_its_owner_is_told,
+    what_was_opened_is_ended_and_secrets_stay_secret
+);
+
+const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { token errors { code } } }";
+const PASSWORD: &str = "correct horse battery";
+
+fn accounts(world: &World) {
+    world.done(&["demo"]);
+    let create = ["account", "create", "Office@Gov.example", "--role", "city-office", "--region", "990100"];
+    world.done_with(&create, &format!("{PASSWORD}\n"));
+}
+
+fn wrong_passwords_lock_an_account_for_a_while_and_its_owner_is_told(world: &World) {
+    accounts(world);
+    let (server, clock) = world.serve_under_clock("2026-11-30T09:00");
+    let sign_in = |email: &str, password: &str| -> Value {
+        server.data(SIGN_IN, &json!({"input": {"email": email, "password": password}}))["signIn"].clone()
+    };
+    let code = |given: &Value| given["errors"][0]["code"].as_str().unwrap_or_default().to_owned();
+    assert!(sign_in(" office@gov.EXAMPLE ", PASSWORD)["token"].is_string());
+    let unknown = sign_in("nobody@gov.example", PASSWORD);
+    let wrong = sign_in("office@gov.example", "wrong");
+    assert_eq!(unknown, wrong, "an unknown address is answered like a wrong password");
+    for _ in 0..3 {
+        assert_eq!(code(&sign_in("office@gov.example", "wrong")), "SIGN_IN_FAILED");
+    }
+    assert_eq!(code(&sign_in("office@gov.example", "wrong")), "LOCKED");
+    assert_eq!(code(&sign_in("office@gov.example", PASSWORD)), "LOCKED", "nor does the right one open it now");
+    let told = world.done(&["mail", "list"]);
+    assert_eq!(told.lines().filter(|line| line.contains("账户已临时锁定")).count(), 1, "{told}");
+    clock.set("2026-11-30T09:16");
+    assert!(sign_in("office@gov.example", PASSWORD)["token"].is_string());
+    world.done(&["account", "disable", "office@gov.example"]);
+    assert_eq!(code(&sign_in("office@gov.example", PASSWORD)), "SIGN_IN_FAILED");
+    world.done(&["job", "run", "deliver-mail", "--at", "2026-11-30T10:00:00+08:00"]);
+    let sent = world.done(&["mail", "list", "--state", "sent"]);
+    assert!(sent.contains("账户已临时锁定"), "{sent}");
+}
+
+fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {
+    accounts(world);
+    let weak =
+        world.run(&["account", "create", "weak@gov.example", "--role", "administrator", "--until", "2020-01-01"]);
+    assert_eq!(weak.code, 1, "no password came: {}", weak.out);
+    let server = world.serve_with(&[("RECTIFY_LOG", "debug")]);
+    let input = json!({"input": {"email": "office@gov.example", "password": PASSWORD}});
+    let token = server.data(SIGN_IN, &input)["signIn"]["token"].as_str().unwrap().to_owned();
+    let own = "{ viewer { email role } sessions { totalCount nodes { id kind } } }";
+    let seen = server.data_as(&token, own, &json!({}));
+    assert_eq!(seen["viewer"], json!({"email": "office@gov.example", "role": "CITY_OFFICE"}));
+    let integration =
+        "mutation { createToken(input: {name: \"大屏\", isReadOnly: true, days: 30}) { token errors { code } } }";
+    let reader = server.data_as(&token, integration, &json!({}))["createToken"]["token"].as_str().unwrap().to_owned();
+    let found = server.data_as(&reader, "{ measures(first: 1) { nodes { id } } }", &json!({}));
+    let comment = "mutation($id: ID!) { commentOnMeasure(input: {measureId: $id, text: \"好\"}) { errors { code } } }";
+    let id = json!({ "id": found["measures"]["nodes"][0]["id"] });
+    let refused = server.data_as(&reader, comment, &id);
+    assert_eq!(refused["commentOnMeasure"]["errors"][0]["code"], "NOT_ALLOWED");
+    assert_eq!(server.data_as(&token, "mutation { signOut { ended } }", &json!({}))["signOut"]["ended"], true);
+    assert_eq!(server.ask_as(&token, own, &json!({})).status, 401);
+    let answer = server.ask_as(&token, own, &json!({}));
+    assert_eq!(answer.header("www-authenticate"), "Bearer");
+    world.done_with(&["account", "password", "office@gov.example"], "another long password\n");
+    assert_eq!(server.data(SIGN_IN, &input)["signIn"]["errors"][0]["code"], "SIGN_IN_FAILED");
+    let log = std::fs::read_to_string(world.log()).unwrap();
+    for secret in [PASSWORD, token.as_str(), reader.as_str()] {
+        assert!(!log.contains(secret), "a secret is in the log");
+    }
+}
