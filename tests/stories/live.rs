@@ -12,6 +12,7 @@ use crate::support::socket::{LONG, PROTOCOL, Socket};
 use crate::support::{Server, World, stories};
 
 stories!(
+    a_county_hears_nothing_of_its_sibling_and_nothing_after_it_has_left,
     a_watcher_hears_of_its_own_region_only,
     one_connection_carries_every_kind_of_operation,
     an_import_in_another_process_reaches_the_watcher,
@@ -69,6 +70,37 @@ fn report_until<T>(server: &Server, assignment: &Value, mut heard: impl FnMut() 
 
 fn changed(message: &Value) -> &Value {
     &message["payload"]["data"]["ledgerChanged"]
+}
+
+fn a_county_hears_nothing_of_its_sibling_and_nothing_after_it_has_left(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let (ours, theirs) =
+        (assignment(&server, &region(&server, "990121")), assignment(&server, &region(&server, "990122")));
+    let enter = "mutation($account: ID!) { signInAsDemo(accountId: $account) { token } }";
+    let token = |account: &str| {
+        let given = server.data(enter, &json!({ "account": account }));
+        given["signInAsDemo"]["token"].as_str().unwrap().to_owned()
+    };
+    // The two counties' reporters, each watching everything that it may see.
+    let (mine, his) = (token("account_9"), token("account_11"));
+    let (mut here, mut there) = (Socket::open_as(&server, &mine), Socket::open_as(&server, &his));
+    there.subscribe("all", CHANGES, &json!({}));
+    here.subscribe("all", CHANGES, &json!({}));
+    let first = report_until(&server, &ours, || here.hear_within(SHORT));
+    assert_eq!(changed(&first)["assignment"]["id"], ours);
+    let next = report_until(&server, &theirs, || there.hear_within(SHORT));
+    assert_eq!(changed(&next)["assignment"]["id"], theirs, "nothing of the sibling was told before");
+
+    assert_eq!(server.data_as(&mine, "mutation { signOut { ended } }", &json!({}))["signOut"]["ended"], true);
+    here.forget();
+    report(&server, &ours);
+    let last = std::iter::from_fn(|| Some(here.hear())).find(|said| changed(said).is_null()).unwrap();
+    assert_eq!(last["payload"]["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+    assert_eq!(here.hear()["type"], "complete");
+    let mut stranger = Socket::connect(&server, &[PROTOCOL]).unwrap_or_else(|refused| panic!("{refused:?}"));
+    stranger.say(&json!({"type": "connection_init", "payload": {"authorization": "Bearer none"}}));
+    assert_eq!(stranger.closed(), 4403);
 }
 
 fn a_watcher_hears_of_its_own_region_only(world: &World) {

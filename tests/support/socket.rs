@@ -26,8 +26,17 @@ pub(crate) struct Socket {
 impl Socket {
     /// A connection that both sides have introduced themselves on.
     pub(crate) fn open(server: &Server) -> Self {
+        Self::introduced(server, &json!({}))
+    }
+
+    /// The same, of whoever has the token.
+    pub(crate) fn open_as(server: &Server, token: &str) -> Self {
+        Self::introduced(server, &json!({"authorization": format!("Bearer {token}")}))
+    }
+
+    fn introduced(server: &Server, payload: &Value) -> Self {
         let mut socket = Self::connect(server, &[PROTOCOL]).unwrap();
-        socket.say(&json!({"type": "connection_init", "payload": {}}));
+        socket.say(&json!({"type": "connection_init", "payload": payload}));
         assert_eq!(socket.hear(), json!({"type": "connection_ack"}));
         socket
     }
