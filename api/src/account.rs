@@ -5,16 +5,15 @@ use entity::account as accounts;
 use entity::session::SessionKind as Opening;
 use ledger::account::{self as acts, Opened};
 use ledger::fault::{Fault, FaultCode};
-use ledger::policy::Act;
-use planner::{Condition, Dimension, Kind, Named, Noun, Planned, SortKey, SortType, Sql, noun};
+use ledger::policy::{Act, not_allowed};
+use planner::{Condition, Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::context::Request;
 use crate::error::masked;
 use crate::filter::{RelationFilter, TextFilter, filter};
 use crate::order::order;
-use crate::payload::{UserError, key_of, outcome};
-use crate::query;
+use crate::payload::{UserError, key_of, outcome, payload};
 use crate::region::Region;
 use crate::scalar::{Date, Moment};
 use crate::unit::{Unit, UnitFilter};
@@ -264,26 +263,13 @@ pub(crate) struct EndSessionPayload {
     errors: Vec<UserError>,
 }
 
-/// What came of making or changing an account.
-pub(crate) struct AccountPayload {
-    key: Option<i64>,
-    errors: Vec<UserError>,
-}
-
-/// What came of making or changing an account.
-#[Object]
-impl AccountPayload {
-    /// The account as it is now; null when nothing was changed.
-    async fn account(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Planned<Account>>> {
-        match self.key {
-            Some(key) => Ok(Some(query::read_back(ctx, &key.into()).await?)),
-            None => Ok(None),
-        }
-    }
-
-    /// Why not; empty when it was.
-    async fn errors(&self) -> &[UserError] {
-        &self.errors
+payload! {
+    /// What came of making or changing an account.
+    AccountPayload {
+        /// The account as it is now; null when nothing was changed.
+        account: Account,
+        /// Why not; empty when it was.
+        errors
     }
 }
 
@@ -446,8 +432,7 @@ impl AccountMutation {
         } else {
             Err(not_allowed(Act::KeepAccounts).into())
         };
-        let (account, errors) = outcome(done, request.language)?;
-        Ok(AccountPayload { key: account.map(|account| account.id), errors })
+        AccountPayload::of(done.map(|account| account.id), request)
     }
 
     /// Lets an account in no more, which also ends its sessions and tokens, or lets it in again; for administrators.
@@ -464,8 +449,7 @@ impl AccountMutation {
         } else {
             Err(not_allowed(Act::KeepAccounts).into())
         };
-        let (done, errors) = outcome(done, request.language)?;
-        Ok(AccountPayload { key: done.map(|()| key), errors })
+        AccountPayload::of(done.map(|()| key), request)
     }
 
     /// Sets a password, 10 letters at least, and ends the account's sessions: one's own, or as an administrator anybody's.
@@ -483,8 +467,7 @@ impl AccountMutation {
             Some(key) => acts::set_password(&request.db, &request.by, key, password, request.now).await.map(|()| key),
             None => Err(unknown("没有这个账户", "there is no such account", "accountId").into()),
         };
-        let (key, errors) = outcome(done, request.language)?;
-        Ok(AccountPayload { key, errors })
+        AccountPayload::of(done, request)
     }
 }
 
@@ -518,15 +501,4 @@ async fn create(request: &Request, input: CreateAccountInput) -> ledger::Result<
 
 fn unknown(zh: &str, en: &str, part: &str) -> Fault {
     Fault::new(FaultCode::NotFound, zh, en, &["input", part])
-}
-
-/// Somebody else has to do it: who.
-pub(crate) fn not_allowed(act: Act) -> Fault {
-    let who = ledger::policy::who(act);
-    Fault::new(
-        FaultCode::NotAllowed,
-        format!("您的角色不能办理此事，须由{who}办理"),
-        format!("your role may not do this; these may: {who}"),
-        &["input"],
-    )
 }

@@ -4,8 +4,7 @@ use crate::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::{On, applicability, ownership, progress};
 use planner::{
-    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, Planned, SortKey, SortType, Sql,
-    noun,
+    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun,
 };
 use sea_orm::{ActiveEnum, Value};
 
@@ -19,9 +18,8 @@ use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, Relati
 use crate::group;
 use crate::measure::{Measure, MeasureFilter};
 use crate::order::order;
-use crate::payload::{UserError, key_of, outcome};
+use crate::payload::{key_of, payload};
 use crate::progress_report::{ProgressReport, ProgressReportFilter};
-use crate::query;
 use crate::unit::{Unit, UnitFilter};
 
 /// The workflow of an assignment, and its roll-up on measures and problems.
@@ -257,63 +255,23 @@ pub(crate) struct AssignMeasureInput {
     resolve_selectors: bool,
 }
 
-/// What came of an act on an assignment.
-pub(crate) struct AssignmentPayload {
-    key: Option<i64>,
-    errors: Vec<UserError>,
-}
-
-impl AssignmentPayload {
-    pub(crate) fn of(done: ledger::Result<i64>, request: &Request) -> async_graphql::Result<Self> {
-        let (key, errors) = outcome(done, request.language)?;
-        Ok(Self { key, errors })
+payload! {
+    /// What came of an act on an assignment.
+    AssignmentPayload {
+        /// The assignment as it is now; null when nothing was done.
+        assignment: Assignment,
+        /// Why nothing was done; empty when it was.
+        errors
     }
 }
 
-/// What came of an act on an assignment.
-#[Object]
-impl AssignmentPayload {
-    /// The assignment as it is now; null when nothing was done.
-    async fn assignment(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Planned<Assignment>>> {
-        match self.key {
-            Some(key) => Ok(Some(query::read_back(ctx, &key.into()).await?)),
-            None => Ok(None),
-        }
-    }
-
-    /// Why nothing was done; empty when it was.
-    async fn errors(&self) -> &[UserError] {
-        &self.errors
-    }
-}
-
-/// What came of an act on a measure.
-pub(crate) struct MeasurePayload {
-    key: Option<i64>,
-    errors: Vec<UserError>,
-}
-
-impl MeasurePayload {
-    pub(crate) fn of(done: ledger::Result<i64>, request: &Request) -> async_graphql::Result<Self> {
-        let (key, errors) = outcome(done, request.language)?;
-        Ok(Self { key, errors })
-    }
-}
-
-/// What came of an act on a measure.
-#[Object]
-impl MeasurePayload {
-    /// The measure as it is now; null when nothing was done.
-    async fn measure(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Planned<Measure>>> {
-        match self.key {
-            Some(key) => Ok(Some(query::read_back(ctx, &key.into()).await?)),
-            None => Ok(None),
-        }
-    }
-
-    /// Why nothing was done; empty when it was.
-    async fn errors(&self) -> &[UserError] {
-        &self.errors
+payload! {
+    /// What came of an act on a measure.
+    MeasurePayload {
+        /// The measure as it is now; null when nothing was done.
+        measure: Measure,
+        /// Why nothing was done; empty when it was.
+        errors
     }
 }
 

@@ -201,11 +201,9 @@ pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, served: 
     }
 }
 
-/// Says whose request it is, as `/graphql` does.
+/// Says whose request it is, as `/graphql` does; nobody's is refused.
 pub(crate) async fn admit(request: &HttpRequest, served: &Served, caller: &mut Caller) -> Result<(), Refused> {
-    served.admit(request, caller)?;
-    caller.admitted = served.gate.admit(gate::authorization(request.headers())).await?;
-    served.admit_account(caller)?;
+    served.let_in(request, caller).await?;
     gate::check(&caller.admitted.principal, None)
 }
 

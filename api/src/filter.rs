@@ -175,10 +175,8 @@ fn related(table: &'static str, column: &'static str, key: &'static str, conditi
 
 impl RegionFilter {
     /// Over a noun whose regions' lists are kept in order.
-    pub(crate) fn listed(&self, table: &'static str, row: &'static str, total: &'static str) -> Condition {
-        self.condition(|value| {
-            Condition::Member(Member { table, list: "region_id", value, row, carries: &["due_order"], total })
-        })
+    pub(crate) fn listed(&self, list: fn(Value) -> Member) -> Condition {
+        self.condition(|value| Condition::Member(list(value)))
     }
 
     /// Over a noun with a region of its own.

@@ -113,9 +113,7 @@ async fn answer(
     caller: &mut Caller,
     media: Media,
 ) -> Result<HttpResponse, Refused> {
-    served.admit(request, caller)?;
-    caller.admitted = served.gate.admit(gate::authorization(request.headers())).await?;
-    served.admit_account(caller)?;
+    served.let_in(request, caller).await?;
     let engine = &served.engine;
     let (asked, manner) = match *request.method() {
         Method::POST => {
@@ -168,6 +166,13 @@ impl Served {
         }
     }
 
+    /// Says whose request it is, and refuses those who come to the wrong host, with a dead token or too often.
+    pub(crate) async fn let_in(&self, request: &HttpRequest, caller: &mut Caller) -> Result<(), Refused> {
+        self.admit(request, caller)?;
+        caller.admitted = self.gate.admit(gate::authorization(request.headers())).await?;
+        self.admit_account(caller)
+    }
+
     /// Refuses those who come to the wrong host, or too often.
     pub(crate) fn admit(&self, request: &HttpRequest, caller: &Caller) -> Result<(), Refused> {
         request::of_known_host(request, self.policy.hosts.as_deref())?;
@@ -181,7 +186,7 @@ impl Served {
     }
 
     /// Refuses an account that asks too often, from wherever.
-    pub(crate) fn admit_account(&self, caller: &Caller) -> Result<(), Refused> {
+    fn admit_account(&self, caller: &Caller) -> Result<(), Refused> {
         self.rate.check_account(caller.admitted.principal.account)
     }
 

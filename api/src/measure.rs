@@ -2,6 +2,7 @@
 
 use crate::scalar::{Date, Moment};
 use async_graphql::ID;
+use ledger::concern;
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, Named, SortKey, SortType, Sql, noun};
 
 use crate::assignment::{Assignment, AssignmentFilter, Status};
@@ -60,11 +61,7 @@ const RESPONSIBLE_UNITS: &str = "SELECT unit_id FROM responsible_party WHERE mea
 
 /// The measures that concern a region.
 pub(crate) fn concerning(region: &RegionFilter) -> Condition {
-    region.listed(
-        "measure_region",
-        "measure_id",
-        "SELECT amount FROM region_tally WHERE noun = 'MEASURE' AND region_id = {}",
-    )
+    region.listed(concern::measures_of)
 }
 
 noun! {

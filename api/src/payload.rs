@@ -41,3 +41,50 @@ pub(crate) fn key_of<N: planner::Noun>(id: &async_graphql::ID) -> Option<i64> {
         _ => None,
     }
 }
+
+/// Declares what a mutation on one row answers: the row as it is now, read back as the caller asks for it, or the errors.
+macro_rules! payload {
+    (
+        $(#[doc = $about:literal])+
+        $name:ident { $(#[doc = $words:literal])+ $field:ident: $noun:ty, $(#[doc = $why:literal])+ errors }
+    ) => {
+        $(#[doc = $about])+
+        pub(crate) struct $name {
+            key: Option<i64>,
+            errors: Vec<crate::payload::UserError>,
+        }
+
+        impl $name {
+            /// From the key that an act gives.
+            pub(crate) fn of(
+                done: ledger::Result<i64>,
+                request: &crate::context::Request,
+            ) -> async_graphql::Result<Self> {
+                let (key, errors) = crate::payload::outcome(done, request.language)?;
+                Ok(Self { key, errors })
+            }
+        }
+
+        $(#[doc = $about])+
+        #[async_graphql::Object]
+        impl $name {
+            $(#[doc = $words])+
+            async fn $field(
+                &self,
+                ctx: &async_graphql::Context<'_>,
+            ) -> async_graphql::Result<Option<planner::Planned<$noun>>> {
+                match self.key {
+                    Some(key) => Ok(Some(crate::query::read_back(ctx, &key.into()).await?)),
+                    None => Ok(None),
+                }
+            }
+
+            $(#[doc = $why])+
+            async fn errors(&self) -> &[crate::payload::UserError] {
+                &self.errors
+            }
+        }
+    };
+}
+
+pub(crate) use payload;

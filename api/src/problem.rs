@@ -2,6 +2,7 @@
 
 use crate::scalar::{Date, Moment};
 use async_graphql::ID;
+use ledger::concern;
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, noun};
 
 use crate::assignment::Status;
@@ -32,11 +33,7 @@ const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
 
 /// The problems that concern a region.
 pub(crate) fn concerning(region: &RegionFilter) -> Condition {
-    region.listed(
-        "problem_region",
-        "problem_id",
-        "SELECT amount FROM region_tally WHERE noun = 'PROBLEM' AND region_id = {}",
-    )
+    region.listed(concern::problems_of)
 }
 
 noun! {

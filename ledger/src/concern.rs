@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 use entity::region_tally;
 use entity::region_tally::TallyNoun;
+use planner::Member;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, Value};
 
 use crate::Result;
 
@@ -17,6 +18,22 @@ const CHUNK: usize = 5_000;
 /// Where rows without a deadline stand in a region's list; the schema's `due_order`.
 pub fn due_order(due_on: Option<NaiveDate>) -> NaiveDate {
     due_on.or_else(|| NaiveDate::from_ymd_opt(9999, 12, 31)).unwrap_or(NaiveDate::MAX)
+}
+
+/// The list of the problems that concern a region, as lists are walked.
+pub fn problems_of(region: Value) -> Member {
+    const TOTAL: &str = "SELECT amount FROM region_tally WHERE region_id = {} AND noun = 'PROBLEM'";
+    list("problem_region", "problem_id", region, TOTAL)
+}
+
+/// The list of the measures that concern a region, as lists are walked.
+pub fn measures_of(region: Value) -> Member {
+    const TOTAL: &str = "SELECT amount FROM region_tally WHERE region_id = {} AND noun = 'MEASURE'";
+    list("measure_region", "measure_id", region, TOTAL)
+}
+
+fn list(table: &'static str, row: &'static str, region: Value, total: &'static str) -> Member {
+    Member { table, list: "region_id", value: region, row, carries: &["due_order"], total }
 }
 
 /// A row that concerns a region, by the lineage of that region.

@@ -7,6 +7,9 @@
 use entity::account::Role;
 use planner::{Condition, Member, Sight};
 
+use crate::concern;
+use crate::fault::{Fault, FaultCode};
+
 /// Somebody who asks: an account at work, or the local administrator of an installation that has no accounts yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -57,7 +60,7 @@ impl Place {
 }
 
 /// The tables of the ledger.
-const LEDGER: [&str; 18] = [
+const LEDGER: [&str; 17] = [
     "problem",
     "measure",
     "assignment",
@@ -75,7 +78,6 @@ const LEDGER: [&str; 18] = [
     "problem_domain",
     "milestone",
     "quantity",
-    "check_plan",
 ];
 
 /// What can be done. Reading is not an act.
@@ -167,9 +169,15 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// The names of those who may do something, for refusals that say what would be needed.
-pub fn who(act: Act) -> String {
-    doers(act).iter().map(|role| role_name(*role)).collect::<Vec<_>>().join("、")
+/// The refusal of an act: who may do it.
+pub fn not_allowed(act: Act) -> Fault {
+    let who = doers(act).iter().map(|role| role_name(*role)).collect::<Vec<_>>().join("、");
+    Fault::new(
+        FaultCode::NotAllowed,
+        format!("您不能办理此事，须由{who}办理"),
+        format!("you may not do this; these may: {who}"),
+        &["input"],
+    )
 }
 
 impl Principal {
@@ -298,27 +306,13 @@ fn only(allowed: bool) -> Condition {
 
 /// A region with everything below it. A measure that several counties answer is seen by each, with its own answer only.
 fn of_region(table: &str, place: &Place) -> Condition {
-    let listed = |table, row, total| {
-        Condition::Member(Member {
-            table,
-            list: "region_id",
-            value: place.region.into(),
-            row,
-            carries: &["due_order"],
-            total,
-        })
-    };
     match table {
-        "problem" => listed("problem_region", "problem_id", PROBLEMS_OF_REGION),
-        "measure" => listed("measure_region", "measure_id", MEASURES_OF_REGION),
+        "problem" => Condition::Member(concern::problems_of(place.region.into())),
+        "measure" => Condition::Member(concern::measures_of(place.region.into())),
         _ => Condition::Matches(BELOW, place.path.clone().into()),
     }
 }
 
-/// The kept number of a region's problems.
-pub const PROBLEMS_OF_REGION: &str = "SELECT amount FROM region_tally WHERE region_id = {} AND noun = 'PROBLEM'";
-/// The kept number of a region's measures.
-pub const MEASURES_OF_REGION: &str = "SELECT amount FROM region_tally WHERE region_id = {} AND noun = 'MEASURE'";
 /// The row's region is the one with this path, or below it.
 const BELOW: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id AND substr(r.path, 1, length({})) = {})";
 

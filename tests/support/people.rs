@@ -47,7 +47,7 @@ pub(crate) async fn employ(db: &DatabaseConnection, posts: &[Post]) -> Vec<Perso
         let new = New {
             email: format!("person{index}@demo.example"),
             name: format!("{}某某", ["赵", "钱", "孙", "李"][index % 4]),
-            phone: [Some("13812345678"), None, Some("0895-4567890"), Some("12369")][index % 4].map(str::to_owned),
+            phone: [Some("13900001234"), None, Some("0895-4567890"), Some("12369")][index % 4].map(str::to_owned),
             role: *role,
             unit,
             region,

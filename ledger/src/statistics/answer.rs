@@ -2,13 +2,13 @@
 //! counting the items that concern the region.
 
 use chrono::{Datelike, NaiveDate};
-use planner::{Condition, Member, Sql};
+use planner::{Condition, Sql};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::kept::{COUNTS, is_kept};
 use super::{Answer, Counted, Dimension, Figures, Question};
-use crate::policy::{MEASURES_OF_REGION, PROBLEMS_OF_REGION, Principal, Reach};
-use crate::{Result, deadline};
+use crate::policy::{Principal, Reach};
+use crate::{Result, concern, deadline};
 
 /// Answers in one statement, of what the caller may see. Whose rights go by region asks of it, or of what lies below it:
 /// another region is one that is not there.
@@ -188,14 +188,12 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
 
 /// The demand that a problem or a measure concerns the region asked for, by what may be seen of its answers.
 fn concerning(question: &Question) -> Condition {
-    let (table, row, total) = match question.counted {
-        Counted::Problems => ("problem_region", "problem_id", PROBLEMS_OF_REGION),
-        Counted::Measures => ("measure_region", "measure_id", MEASURES_OF_REGION),
+    let list = match question.counted {
+        Counted::Problems => concern::problems_of,
+        Counted::Measures => concern::measures_of,
         Counted::Assignments => return Condition::always(),
     };
-    question.within.map_or_else(Condition::always, |region| {
-        Condition::Member(Member { table, list: "region_id", value: region.into(), row, carries: &[], total })
-    })
+    question.within.map_or_else(Condition::always, |region| Condition::Member(list(region.into())))
 }
 
 /// The regions `g` directly below the one asked for to which each item is tied: it was issued there or is answered there, as

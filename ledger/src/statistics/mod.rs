@@ -7,7 +7,9 @@ pub mod kept;
 
 use chrono::NaiveDate;
 use entity::assignment::Status;
-use sea_orm::FromQueryResult;
+use sea_orm::{ActiveEnum, FromQueryResult};
+
+use crate::workflow::status_name;
 
 pub use answer::answer;
 
@@ -41,18 +43,10 @@ pub enum Dimension {
 
 /// What people call a code.
 pub fn label_of(code: &str) -> &str {
+    if let Ok(status) = Status::try_from_value(&code.to_owned()) {
+        return status_name(status);
+    }
     match code {
-        "ASSIGNED" => "已交办",
-        "IN_PROGRESS" => "整改中",
-        "NOT_APPLICABLE_PROPOSED" => "申请不涉及",
-        "NOT_APPLICABLE" => "不涉及",
-        "SUBMITTED" => "提请销号",
-        "VERIFIED" => "核查通过",
-        "RETURNED" => "已退回",
-        "PUBLICISED" => "公示中",
-        "CLOSED" => "已销号",
-        "CLOSED_ONGOING" => "已销号（长期坚持）",
-        "REOPENED" => "反弹",
         "DATED" => "定期完成",
         "DATED_ONGOING" => "定期完成并长期坚持",
         "IMMEDIATE" => "立行立改",

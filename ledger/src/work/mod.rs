@@ -251,17 +251,7 @@ fn state(row: &assignment::Model) -> Value {
 
 /// Asks the policy; a refusal says who may.
 pub(crate) fn permit(desk: &Desk<'_>, act: Act, standing: Standing) -> Result<()> {
-    if desk.by.principal.permits(act, standing) {
-        return Ok(());
-    }
-    let who = policy::who(act);
-    Err(Fault::new(
-        FaultCode::NotAllowed,
-        format!("您不能办理此事，须由{who}办理"),
-        format!("you may not do this; these may: {who}"),
-        &["input"],
-    )
-    .into())
+    if desk.by.principal.permits(act, standing) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
 }
 
 /// A step that is not open, and what would have to come first.

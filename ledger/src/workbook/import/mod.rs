@@ -22,7 +22,7 @@ use super::parties::Aliases;
 use super::reading::{self, Fault, Read, ReadMeasure, ReadProblem, fault};
 use super::sheet::Sheet;
 use crate::audit::By;
-use crate::policy::Act;
+use crate::policy::{self, Act};
 use crate::{Error, Result, database};
 
 /// What a file answers, and how it is to be read.
@@ -193,13 +193,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
 fn allowed(by: &By, region: &region::Model) -> Result<()> {
     let principal = &by.principal;
     let is_below = principal.region().is_none_or(|own| region.path.starts_with(&own.path));
-    if principal.may(Act::KeepLedger) && is_below {
-        return Ok(());
-    }
-    let who = crate::policy::who(Act::KeepLedger);
-    let zh = format!("您不能导入{}的台账，须由其上级{who}办理", region.name);
-    let en = format!("you may not import this ledger; these may: {who}");
-    Err(crate::fault::Fault::new(crate::fault::FaultCode::NotAllowed, zh, en, &["region"]).into())
+    if principal.may(Act::KeepLedger) && is_below { Ok(()) } else { Err(policy::not_allowed(Act::KeepLedger).into()) }
 }
 
 /// A measure that two sheets hold: rows of one sheet are compared when it is read.
