@@ -104,6 +104,7 @@ fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) ->
         readers: settings.database_connections as usize / 2,
         sent: database::count,
         zone: settings.zone(),
+        grace_days: settings.grace_days,
         clock: Arc::new(clock::now),
         occurrences: Arc::new(|cron, zone, after, count| {
             Pattern::parse(cron, zone, after).map(|pattern| pattern.next(after, count)).unwrap_or_default()

@@ -49,6 +49,33 @@ const FIGURES: &[Figure] = &[Figure {
     kind: FigureKind::Date,
 }];
 
+/// How often a check falls due.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::check_plan::Every")]
+pub(crate) enum CheckInterval {
+    /// Not at all.
+    Never,
+    /// At the end of every quarter.
+    Quarter,
+    /// At the end of every half-year.
+    HalfYear,
+    /// At the end of every year.
+    Year,
+}
+
+noun! {
+    /// How often a measure is checked, where the default plan does not do: self-inspection every quarter, verification
+    /// every half-year, spot checks every year.
+    pub(crate) CheckPlan from "check_plan" {
+        order: &[SortKey::column("{t}.kind", "kind", SortType::Text)],
+        total: None
+    }
+    /// Which check.
+    kind: CheckKind = Kind::Column("kind");
+    /// How often.
+    every: CheckInterval = Kind::Column("every");
+}
+
 noun! {
     /// A check that was made of an assignment, for one period.
     pub(crate) Check from "\"check\"" as "check" { order: &[DUE_ON], total: None, filter: CheckFilter, by: CheckOrder, groups: GROUPS, figures: FIGURES }

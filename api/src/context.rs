@@ -34,6 +34,8 @@ pub struct Door {
     pub sent: fn(),
     /// The ledger's time zone.
     pub zone: Tz,
+    /// The days that an immediate deadline without a date leaves.
+    pub grace_days: i64,
     /// The clock.
     pub clock: Clock,
     /// How schedules go on.
@@ -85,6 +87,7 @@ impl Caller {
 pub(crate) struct Request {
     pub(crate) db: DatabaseConnection,
     pub(crate) zone: Tz,
+    pub(crate) grace_days: i64,
     pub(crate) now: DateTime<Utc>,
     pub(crate) clock: Clock,
     pub(crate) reader: Arc<Reader>,
@@ -112,7 +115,7 @@ impl Request {
 
     /// Where acts are done.
     pub(crate) fn desk(&self) -> Desk<'_> {
-        Desk { db: &self.db, by: &self.by, now: self.now, zone: self.zone }
+        Desk { db: &self.db, by: &self.by, now: self.now, zone: self.zone, grace_days: self.grace_days }
     }
 
     /// The local day of the request.

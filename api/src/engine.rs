@@ -195,6 +195,7 @@ impl Engine {
         Request {
             db: self.door.db.clone(),
             zone: self.door.zone,
+            grace_days: self.door.grace_days,
             now: (self.door.clock)(),
             clock: self.door.clock.clone(),
             reader: self.reader.clone(),

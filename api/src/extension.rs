@@ -1,4 +1,4 @@
-//! Extensions (延期): requests for a later deadline, and what was decided of them.
+//! Extensions (延期): requests for a later deadline, what was decided of them, and deadlines changed without one.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::extension as acts;
@@ -31,7 +31,7 @@ pub(crate) enum DeadlineChangeState {
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 noun! {
-    /// A request for a later deadline (延期). It keeps the deadline that it replaces, so that the first is never lost.
+    /// A change of a deadline, asked for (延期) or made at once (报备). It keeps the deadline that it replaces, so that the first is never lost.
     pub(crate) DeadlineChange from "deadline_change" as "extension" {
         order: &[KEY],
         total: None,
@@ -48,8 +48,10 @@ noun! {
     oldRaw: String = Kind::Column("old_raw");
     /// Its date.
     oldDueOn: Option<Date> = Kind::Column("old_due_on");
-    /// The date asked for.
-    newDueOn: Date = Kind::Column("new_due_on");
+    /// The deadline asked for, in words.
+    newRaw: String = Kind::Column("new_raw");
+    /// Its date; null where it is to go on for good.
+    newDueOn: Option<Date> = Kind::Column("new_due_on");
     /// Who asked.
     requester: Option<Account> = Kind::One(<Account as Noun>::table, "requester_id");
     /// When.

@@ -261,7 +261,7 @@ pub(crate) fn by(caller: &Caller) -> By {
 
 impl Files {
     pub(crate) fn desk<'a>(&'a self, by: &'a By) -> Desk<'a> {
-        Desk { db: &self.door.db, by, now: (self.door.clock)(), zone: self.door.zone }
+        Desk { db: &self.door.db, by, now: (self.door.clock)(), zone: self.door.zone, grace_days: self.door.grace_days }
     }
 }
 

@@ -26,6 +26,7 @@ mod limits;
 mod mail;
 mod measure;
 mod order;
+mod patch;
 mod payload;
 mod persisted;
 mod problem;

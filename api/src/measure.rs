@@ -1,20 +1,26 @@
 //! Measures (整改措施).
 
 use crate::scalar::{Date, Moment};
-use async_graphql::ID;
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::concern;
+use ledger::fault::Fault;
+use ledger::keep::measure as keep;
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, Named, SortKey, SortType, Sql, noun};
 
-use crate::assignment::{Assignment, AssignmentFilter, Status};
+use crate::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
 use crate::audit::AuditEntry;
+use crate::check::{CheckInterval, CheckKind, CheckPlan};
+use crate::context::Request;
 use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
 use crate::extension::DeadlineChange;
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, TextFilter, filter};
 use crate::group;
 use crate::order::order;
+use crate::patch::{clearable, patch};
+use crate::payload::{DeletePayload, key_of};
 use crate::problem::{Problem, ProblemFilter};
 use crate::region::Region;
-use crate::responsible_party::ResponsibleParty;
+use crate::responsible_party::{ResponsibleParty, Selector};
 use crate::round::{InspectionRound, InspectionRoundFilter};
 use crate::supervision::{Comment, SupervisionAction};
 use crate::unit::{Unit, UnitFilter};
@@ -110,7 +116,9 @@ noun! {
     responsibleUnits(pages Unit): Connection<Unit> = Link::Among(RESPONSIBLE_UNITS);
     /// Who answers what for it.
     assignments(pages Assignment): Connection<Assignment> = Link::Part("measure_id");
-    /// Requests for a later deadline, the oldest first; the first one's `oldDueOn` is the deadline as it was ordered.
+    /// How often it is checked, where the default plan does not do.
+    checkPlans: Vec<CheckPlan> = Kind::List(<CheckPlan as planner::Noun>::table, Link::Column("measure_id"));
+    /// Changes of the deadline, asked for or made, the oldest first; the first one's `oldDueOn` is the deadline as it was ordered.
     deadlineChanges(pages DeadlineChange): Connection<DeadlineChange> = Link::Part("measure_id");
     /// Supervision of it, the newest first.
     supervisionActions(pages SupervisionAction): Connection<SupervisionAction> = Link::Part("measure_id");
@@ -172,5 +180,221 @@ filter! {
         completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// The last change.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),
+    }
+}
+
+/// A responsible party to be written down: either a unit or a stand-in.
+#[derive(InputObject)]
+pub(crate) struct PartyInput {
+    /// The unit.
+    unit_id: Option<ID>,
+    /// Whom else it stands for, below the region that issued the measure.
+    selector: Option<Selector>,
+}
+
+/// A measure to be entered.
+#[derive(InputObject)]
+pub(crate) struct CreateMeasureInput {
+    /// The problem that it mends.
+    problem_id: ID,
+    /// The number as printed.
+    number: Option<String>,
+    /// The text, at most 20,000 letters.
+    content: String,
+    /// Its deadline as it is printed: 2027年12月31日, 长期坚持, 立行立改 …
+    deadline: String,
+    /// The lead unit (牵头单位).
+    lead_unit_id: Option<ID>,
+    /// The supervising unit (督导单位).
+    supervising_unit_id: Option<ID>,
+    /// The responsible parties in their order, at most 500. Units answer at once; stand-ins when the city office assigns.
+    #[graphql(default)]
+    parties: Vec<PartyInput>,
+}
+
+/// What is to become of a measure. What is left out stays; null clears.
+#[derive(InputObject)]
+pub(crate) struct EditMeasureInput {
+    /// The measure.
+    measure_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+    /// The number as printed.
+    number: MaybeUndefined<String>,
+    /// The text.
+    content: Option<String>,
+    /// The lead unit.
+    lead_unit_id: MaybeUndefined<ID>,
+    /// The supervising unit.
+    supervising_unit_id: MaybeUndefined<ID>,
+    /// The responsible parties, all of them. Who answers already goes on answering.
+    parties: Option<Vec<PartyInput>>,
+}
+
+/// A deadline to be changed.
+#[derive(InputObject)]
+pub(crate) struct ChangeDeadlineInput {
+    /// The measure.
+    measure_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+    /// The deadline from now on, as it is printed.
+    deadline: String,
+    /// Why.
+    reason: String,
+}
+
+/// How often a measure is to be checked.
+#[derive(InputObject)]
+pub(crate) struct CheckPlanInput {
+    /// Which check.
+    kind: CheckKind,
+    /// How often.
+    every: CheckInterval,
+}
+
+/// A measure's plan of checks.
+#[derive(InputObject)]
+pub(crate) struct PlanChecksInput {
+    /// The measure.
+    measure_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+    /// The plan; what it leaves out goes by the default plan.
+    plans: Vec<CheckPlanInput>,
+}
+
+/// A measure to be withdrawn.
+#[derive(InputObject)]
+pub(crate) struct RetireMeasureInput {
+    /// The measure.
+    measure_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+    /// Why.
+    reason: String,
+}
+
+/// A measure entered by mistake.
+#[derive(InputObject)]
+pub(crate) struct DeleteMeasureInput {
+    /// The measure.
+    measure_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+}
+
+/// A unit that is named: the key, or none for an id of something else, which no unit has.
+fn named(id: &ID) -> Option<i64> {
+    key_of::<Unit>(id)
+}
+
+fn parties(given: Vec<PartyInput>) -> ledger::Result<Vec<keep::Party>> {
+    let party = |one: PartyInput| match (one.unit_id, one.selector) {
+        (Some(unit), None) => Ok(keep::Party::Unit(named(&unit))),
+        (None, Some(selector)) => Ok(keep::Party::Selector(selector.into())),
+        _ => {
+            let (zh, en) = ("每个责任单位应填写单位或代称之一", "a party is either a unit or a stand-in");
+            Err(Fault::invalid(zh, en, &["input", "parties"]).into())
+        }
+    };
+    given.into_iter().map(party).collect()
+}
+
+/// What is done to measures as the ledger keeps them; what is done about them is with assignments.
+#[derive(Default)]
+pub(crate) struct MeasureMutation;
+
+#[Object]
+impl MeasureMutation {
+    /// Enters a measure. By the regional office. Units that it names, else its lead unit, answer it from now on.
+    async fn create_measure(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The measure.")] input: CreateMeasureInput,
+    ) -> async_graphql::Result<MeasurePayload> {
+        let request = ctx.data::<Request>()?;
+        let done = async {
+            let new = keep::New {
+                problem: key_of::<Problem>(&input.problem_id),
+                number: input.number,
+                content: input.content,
+                deadline: input.deadline,
+                lead: input.lead_unit_id.as_ref().map(named),
+                supervising: input.supervising_unit_id.as_ref().map(named),
+                parties: parties(input.parties)?,
+            };
+            keep::create(&request.desk(), new).await
+        };
+        MeasurePayload::of(done.await, request)
+    }
+
+    /// Edits a measure. By the regional office. Its deadline is changed by `changeDeadline`, which keeps the one before.
+    async fn edit_measure(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to change.")] input: EditMeasureInput,
+    ) -> async_graphql::Result<MeasurePayload> {
+        let request = ctx.data::<Request>()?;
+        let done = async {
+            let changes = keep::Changes {
+                number: clearable(input.number),
+                content: patch(input.content),
+                lead: clearable(input.lead_unit_id.map_value(|id| named(&id))),
+                supervising: clearable(input.supervising_unit_id.map_value(|id| named(&id))),
+                parties: patch(input.parties.map(parties).transpose()?),
+            };
+            keep::edit(&request.desk(), key_of::<Measure>(&input.measure_id), input.version, changes).await
+        };
+        MeasurePayload::of(done.await, request)
+    }
+
+    /// Changes a deadline without a request: a misprint, a new order (报备). By the regional office. The deadline before
+    /// is kept in `deadlineChanges`.
+    async fn change_deadline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The deadline, and why.")] input: ChangeDeadlineInput,
+    ) -> async_graphql::Result<MeasurePayload> {
+        let request = ctx.data::<Request>()?;
+        let measure = key_of::<Measure>(&input.measure_id);
+        let done = keep::change_deadline(&request.desk(), measure, input.version, input.deadline, &input.reason).await;
+        MeasurePayload::of(done, request)
+    }
+
+    /// Plans how often a measure is checked. By the regional office.
+    async fn plan_checks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The plan.")] input: PlanChecksInput,
+    ) -> async_graphql::Result<MeasurePayload> {
+        let request = ctx.data::<Request>()?;
+        let plan = |plan: &CheckPlanInput| keep::Plan { kind: plan.kind.into(), every: plan.every.into() };
+        let plans: Vec<keep::Plan> = input.plans.iter().map(plan).collect();
+        let measure = key_of::<Measure>(&input.measure_id);
+        MeasurePayload::of(keep::plan_checks(&request.desk(), measure, input.version, &plans).await, request)
+    }
+
+    /// Withdraws a measure (撤销): whoever has not closed it need not do it any more, and it counts no more. By the regional
+    /// office. Refused while a close-out is under way; assigning it anew takes it up again.
+    async fn retire_measure(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The measure, and why.")] input: RetireMeasureInput,
+    ) -> async_graphql::Result<MeasurePayload> {
+        let request = ctx.data::<Request>()?;
+        let measure = key_of::<Measure>(&input.measure_id);
+        MeasurePayload::of(keep::retire(&request.desk(), measure, input.version, &input.reason).await, request)
+    }
+
+    /// Deletes a measure on which nobody has done anything, entered by mistake. By the regional office.
+    async fn delete_measure(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The measure.")] input: DeleteMeasureInput,
+    ) -> async_graphql::Result<DeletePayload> {
+        let request = ctx.data::<Request>()?;
+        let measure = key_of::<Measure>(&input.measure_id);
+        DeletePayload::of(keep::delete(&request.desk(), measure, input.version).await, request.language)
     }
 }

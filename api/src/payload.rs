@@ -34,6 +34,23 @@ pub(crate) fn outcome<T>(
     }
 }
 
+/// What came of deleting something that was entered by mistake.
+#[derive(SimpleObject)]
+pub(crate) struct DeletePayload {
+    /// Whether it was deleted.
+    deleted: bool,
+    /// Why it was not; empty when it was.
+    errors: Vec<UserError>,
+}
+
+impl DeletePayload {
+    /// From what an act gives.
+    pub(crate) fn of(done: ledger::Result<i64>, language: Language) -> async_graphql::Result<Self> {
+        let (key, errors) = outcome(done, language)?;
+        Ok(Self { deleted: key.is_some(), errors })
+    }
+}
+
 /// The key in a global id of a noun; none for anything else's, which no row has.
 pub(crate) fn key_of<N: planner::Noun>(id: &async_graphql::ID) -> Option<i64> {
     match N::table().key(id) {

@@ -1,16 +1,21 @@
 //! Problems (反馈问题).
 
 use crate::scalar::{Date, Moment};
-use async_graphql::ID;
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::concern;
+use ledger::keep::{merge, problem as keep};
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, noun};
 
 use crate::assignment::Status;
+use crate::audit::AuditEntry;
+use crate::context::Request;
 use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM};
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, TextFilter, filter};
 use crate::group;
 use crate::measure::{Measure, MeasureFilter};
 use crate::order::order;
+use crate::patch::{clearable, patch};
+use crate::payload::{DeletePayload, key_of, payload};
 use crate::region::Region;
 use crate::round::{InspectionRound, InspectionRoundFilter};
 
@@ -76,6 +81,10 @@ noun! {
     round: InspectionRound = Kind::One(<InspectionRound as planner::Noun>::table, "round_id");
     /// What is to be done about it, in the ledger's order.
     measures(pages Measure): Connection<Measure> = Link::Part("problem_id");
+    /// What was done to it and to everything below it, the newest first.
+    audit(pages AuditEntry): Connection<AuditEntry> = Link::Column("problem_id");
+    /// Grows with every change.
+    version: i32 = Kind::Column("version");
     /// When it entered the ledger.
     createdAt: Moment = Kind::Column("created_at");
     /// When it last changed.
@@ -139,5 +148,169 @@ filter! {
             key: "id",
             condition: Box::new(Condition::In("domain", domains.iter().cloned().map(Into::into).collect())),
         },
+    }
+}
+
+/// A problem to be entered.
+#[derive(InputObject)]
+pub(crate) struct CreateProblemInput {
+    /// The round that found it.
+    round_id: ID,
+    /// The region that issues it: the office's own, or one below.
+    region_id: ID,
+    /// The number as printed.
+    number: Option<String>,
+    /// The first sentence, at most 2,000 letters.
+    title: String,
+    /// The rest of the text, at most 20,000 letters.
+    description: Option<String>,
+    /// What is to be reached (整改目标), at most 20,000 letters.
+    goal: Option<String>,
+    /// Its deadline as it is printed: 2027年12月31日, 长期坚持, 立行立改 …
+    deadline: Option<String>,
+    /// The tags of its domains, at most 20.
+    #[graphql(default)]
+    domains: Vec<String>,
+}
+
+/// What is to become of a problem. What is left out stays; null clears.
+#[derive(InputObject)]
+pub(crate) struct EditProblemInput {
+    /// The problem.
+    problem_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+    /// The number as printed.
+    number: MaybeUndefined<String>,
+    /// The first sentence.
+    title: Option<String>,
+    /// The rest of the text.
+    description: MaybeUndefined<String>,
+    /// What is to be reached.
+    goal: MaybeUndefined<String>,
+    /// Its deadline as it is printed.
+    deadline: MaybeUndefined<String>,
+    /// The tags of its domains, all of them.
+    domains: Option<Vec<String>>,
+}
+
+/// A problem to be withdrawn.
+#[derive(InputObject)]
+pub(crate) struct RetireProblemInput {
+    /// The problem.
+    problem_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+    /// Why.
+    reason: String,
+}
+
+/// Two problems that are one.
+#[derive(InputObject)]
+pub(crate) struct MergeProblemsInput {
+    /// The problem that goes.
+    problem_id: ID,
+    /// Its version that the caller saw.
+    version: i32,
+    /// The problem that stays.
+    into_id: ID,
+}
+
+/// A problem entered by mistake.
+#[derive(InputObject)]
+pub(crate) struct DeleteProblemInput {
+    /// The problem.
+    problem_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+}
+
+payload! {
+    /// What came of an act on a problem.
+    ProblemPayload {
+        /// The problem as it is now; null when nothing was done.
+        problem: Problem,
+        /// Why nothing was done; empty when it was.
+        errors
+    }
+}
+
+/// What is done to problems.
+#[derive(Default)]
+pub(crate) struct ProblemMutation;
+
+#[Object]
+impl ProblemMutation {
+    /// Enters a problem. By the regional office.
+    async fn create_problem(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The problem.")] input: CreateProblemInput,
+    ) -> async_graphql::Result<ProblemPayload> {
+        let request = ctx.data::<Request>()?;
+        let new = keep::New {
+            round: key_of::<InspectionRound>(&input.round_id),
+            region: key_of::<Region>(&input.region_id),
+            number: input.number,
+            title: input.title,
+            description: input.description,
+            goal: input.goal,
+            deadline: input.deadline,
+            domains: input.domains,
+        };
+        ProblemPayload::of(keep::create(&request.desk(), new).await, request)
+    }
+
+    /// Edits a problem. By the regional office.
+    async fn edit_problem(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to change.")] input: EditProblemInput,
+    ) -> async_graphql::Result<ProblemPayload> {
+        let request = ctx.data::<Request>()?;
+        let changes = keep::Changes {
+            number: clearable(input.number),
+            title: patch(input.title),
+            description: clearable(input.description),
+            goal: clearable(input.goal),
+            deadline: clearable(input.deadline),
+            domains: patch(input.domains),
+        };
+        let problem = key_of::<Problem>(&input.problem_id);
+        ProblemPayload::of(keep::edit(&request.desk(), problem, input.version, changes).await, request)
+    }
+
+    /// Withdraws a problem (撤销): whatever is open of its measures need not be done any more, and counts no more. By the
+    /// regional office. Refused while a close-out is under way.
+    async fn retire_problem(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The problem, and why.")] input: RetireProblemInput,
+    ) -> async_graphql::Result<ProblemPayload> {
+        let request = ctx.data::<Request>()?;
+        let problem = key_of::<Problem>(&input.problem_id);
+        ProblemPayload::of(keep::retire(&request.desk(), problem, input.version, &input.reason).await, request)
+    }
+
+    /// Merges a problem into another of the same round and region: its measures go over. By the regional office.
+    async fn merge_problems(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The two.")] input: MergeProblemsInput,
+    ) -> async_graphql::Result<ProblemPayload> {
+        let request = ctx.data::<Request>()?;
+        let [from, into] = [&input.problem_id, &input.into_id].map(key_of::<Problem>);
+        ProblemPayload::of(merge::problems(&request.desk(), from, input.version, into).await, request)
+    }
+
+    /// Deletes a problem that has no measures, entered by mistake. By the regional office.
+    async fn delete_problem(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The problem.")] input: DeleteProblemInput,
+    ) -> async_graphql::Result<DeletePayload> {
+        let request = ctx.data::<Request>()?;
+        let problem = key_of::<Problem>(&input.problem_id);
+        DeletePayload::of(keep::delete(&request.desk(), problem, input.version).await, request.language)
     }
 }

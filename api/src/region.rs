@@ -1,11 +1,16 @@
 //! Regions (行政区).
 
-use async_graphql::{Enum, ID};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
+use ledger::keep::{merge, region as keep};
 use planner::{Connection, Dimension, Kind, Link, Named, SortKey, SortType, noun};
 
+use crate::context::Request;
 use crate::filter::{RelationFilter, TextFilter, filter};
 use crate::order::order;
+use crate::patch::{clearable, patch};
+use crate::payload::{key_of, payload};
 use crate::problem::Problem;
+use crate::scalar::Date;
 use crate::unit::Unit;
 
 /// How high a region stands.
@@ -56,6 +61,12 @@ noun! {
     units(pages Unit): Connection<Unit> = Link::Column("region_id");
     /// The problems that it has issued.
     problems(pages Problem): Connection<Problem> = Link::Column("region_id");
+    /// Since when there is no such region any more (撤销).
+    retiredOn: Option<Date> = Kind::Column("retired_on");
+    /// What it was merged into.
+    mergedInto: Option<Region> = Kind::One(<Region as planner::Noun>::table, "merged_into_id");
+    /// Grows with every change.
+    version: i32 = Kind::Column("version");
 }
 
 order! { RegionOrder by RegionOrderField {
@@ -76,10 +87,126 @@ filter! {
         name: TextFilter = |name| name.condition("name", &["name"]),
         /// The division directly above.
         parent: RelationFilter<RegionsFilter> = |parent| parent.condition("parent_id", <Region as planner::Noun>::table()),
+        /// Whether it is retired.
+        retired: bool = |retired| planner::Condition::Null("retired_on", !retired),
         /// How high it stands.
         level: Vec<RegionLevel> = |levels| planner::Condition::In(
             "rank",
             levels.iter().map(|level| ledger::region::rank((*level).into()).into()).collect(),
         ),
+    }
+}
+
+/// A region to be added.
+#[derive(InputObject)]
+pub(crate) struct CreateRegionInput {
+    /// The region above it.
+    parent_id: ID,
+    /// The name in full, at most 60 letters.
+    name: String,
+    /// Its code, 4 to 20 letters and digits, where it has one.
+    code: Option<String>,
+}
+
+/// What is to become of a region. What is left out stays; null clears.
+#[derive(InputObject)]
+pub(crate) struct EditRegionInput {
+    /// The region.
+    region_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+    /// The name in full.
+    name: Option<String>,
+    /// Its code.
+    code: MaybeUndefined<String>,
+    /// The region above it (划转): everything in it moves along.
+    parent_id: Option<ID>,
+}
+
+/// Two regions that become one.
+#[derive(InputObject)]
+pub(crate) struct MergeRegionsInput {
+    /// The region that goes.
+    region_id: ID,
+    /// Its version that the caller saw.
+    version: i32,
+    /// The region that stays, of the same level.
+    into_id: ID,
+}
+
+/// A region to be retired.
+#[derive(InputObject)]
+pub(crate) struct RetireRegionInput {
+    /// The region.
+    region_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+}
+
+payload! {
+    /// What came of an act on a region.
+    RegionPayload {
+        /// The region as it is now; null when nothing was done.
+        region: Region,
+        /// Why nothing was done; empty when it was.
+        errors
+    }
+}
+
+/// What is done to regions.
+#[derive(Default)]
+pub(crate) struct RegionMutation;
+
+#[Object]
+impl RegionMutation {
+    /// Adds a region below another. By an administrator.
+    async fn create_region(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The region.")] input: CreateRegionInput,
+    ) -> async_graphql::Result<RegionPayload> {
+        let request = ctx.data::<Request>()?;
+        let new = keep::New { parent: key_of::<Region>(&input.parent_id), name: input.name, code: input.code };
+        RegionPayload::of(keep::create(&request.desk(), new).await, request)
+    }
+
+    /// Renames a region or moves it below another, with everything in it: lists and figures move along. By an
+    /// administrator.
+    async fn edit_region(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to change.")] input: EditRegionInput,
+    ) -> async_graphql::Result<RegionPayload> {
+        let request = ctx.data::<Request>()?;
+        let changes = keep::Changes {
+            name: patch(input.name),
+            code: clearable(input.code),
+            parent: patch(input.parent_id.as_ref().map(key_of::<Region>)),
+        };
+        let region = key_of::<Region>(&input.region_id);
+        RegionPayload::of(keep::edit(&request.desk(), region, input.version, changes).await, request)
+    }
+
+    /// Merges a region into another of its level (撤并): what lies in it, its units, problems and people go over. By an
+    /// administrator.
+    async fn merge_regions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The two.")] input: MergeRegionsInput,
+    ) -> async_graphql::Result<RegionPayload> {
+        let request = ctx.data::<Request>()?;
+        let [from, into] = [&input.region_id, &input.into_id].map(key_of::<Region>);
+        RegionPayload::of(merge::regions(&request.desk(), from, input.version, into).await, request)
+    }
+
+    /// Retires a region in which nothing is left. By an administrator.
+    async fn retire_region(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The region.")] input: RetireRegionInput,
+    ) -> async_graphql::Result<RegionPayload> {
+        let request = ctx.data::<Request>()?;
+        let region = key_of::<Region>(&input.region_id);
+        RegionPayload::of(keep::retire(&request.desk(), region, input.version).await, request)
     }
 }

@@ -1,13 +1,17 @@
 //! Inspection rounds (督察轮次).
 
 use crate::scalar::Date;
-use async_graphql::{Enum, ID};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
+use ledger::keep::{Patch, merge, round as keep};
 use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
+use crate::context::Request;
 use crate::filter::{DateFilter, TextFilter, filter};
 use crate::measure::Measure;
 use crate::order::order;
+use crate::patch::{clearable, patch};
+use crate::payload::{DeletePayload, key_of, payload};
 use crate::problem::Problem;
 
 /// Who inspected.
@@ -64,6 +68,8 @@ noun! {
     enteredOn: Option<Date> = Kind::Column("entered_on");
     /// When it fed back its problems; grace periods begin here.
     feedbackOn: Option<Date> = Kind::Column("feedback_on");
+    /// Grows with every change.
+    version: i32 = Kind::Column("version");
     /// The problems that it found.
     problems(pages Problem): Connection<Problem> = Link::Column("round_id");
     /// The measures against them.
@@ -135,5 +141,136 @@ filter! {
         ),
         /// The name.
         name: TextFilter = |name| name.condition("name", &["name"]),
+    }
+}
+
+/// A round to be opened.
+#[derive(InputObject)]
+pub(crate) struct CreateRoundInput {
+    /// Its name, unique: 第二轮中央生态环境保护督察.
+    name: String,
+    /// Who inspects.
+    level: InspectionLevel,
+    /// Why.
+    kind: InspectionKind,
+    /// When the team moves in.
+    entered_on: Option<Date>,
+    /// When it fed back its problems; grace periods begin here.
+    feedback_on: Option<Date>,
+}
+
+/// What is to become of a round. What is left out stays; null clears.
+#[derive(InputObject)]
+pub(crate) struct EditRoundInput {
+    /// The round.
+    round_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+    /// Its name.
+    name: Option<String>,
+    /// Who inspects.
+    level: Option<InspectionLevel>,
+    /// Why.
+    kind: Option<InspectionKind>,
+    /// When the team moves in.
+    entered_on: MaybeUndefined<Date>,
+    /// When it fed back its problems. Deadlines that are immediate and have no date move with it.
+    feedback_on: MaybeUndefined<Date>,
+}
+
+/// Two rounds that are one.
+#[derive(InputObject)]
+pub(crate) struct MergeRoundsInput {
+    /// The round that goes.
+    round_id: ID,
+    /// The round that stays.
+    into_id: ID,
+}
+
+/// A round opened by mistake.
+#[derive(InputObject)]
+pub(crate) struct DeleteRoundInput {
+    /// The round.
+    round_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+}
+
+payload! {
+    /// What came of an act on a round.
+    RoundPayload {
+        /// The round as it is now; null when nothing was done.
+        round: InspectionRound,
+        /// Why nothing was done; empty when it was.
+        errors
+    }
+}
+
+/// A day, where one may be cleared.
+fn day(given: MaybeUndefined<Date>) -> Patch<Option<chrono::NaiveDate>> {
+    clearable(given.map_value(|day| day.0))
+}
+
+/// What is done to rounds.
+#[derive(Default)]
+pub(crate) struct RoundMutation;
+
+#[Object]
+impl RoundMutation {
+    /// Opens a round of inspection. By a regional office.
+    async fn create_round(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The round.")] input: CreateRoundInput,
+    ) -> async_graphql::Result<RoundPayload> {
+        let request = ctx.data::<Request>()?;
+        let new = keep::New {
+            name: input.name,
+            level: input.level.into(),
+            kind: input.kind.into(),
+            entered_on: input.entered_on.map(|day| day.0),
+            feedback_on: input.feedback_on.map(|day| day.0),
+        };
+        RoundPayload::of(keep::open(&request.desk(), &new).await, request)
+    }
+
+    /// Edits a round. By the regional office that keeps all of its problems.
+    async fn edit_round(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to change.")] input: EditRoundInput,
+    ) -> async_graphql::Result<RoundPayload> {
+        let request = ctx.data::<Request>()?;
+        let changes = keep::Changes {
+            name: patch(input.name),
+            level: patch(input.level.map(Into::into)),
+            kind: patch(input.kind.map(Into::into)),
+            entered_on: day(input.entered_on),
+            feedback_on: day(input.feedback_on),
+        };
+        let round = key_of::<InspectionRound>(&input.round_id);
+        RoundPayload::of(keep::edit(&request.desk(), round, input.version, changes).await, request)
+    }
+
+    /// Merges a round into another: its problems go over. By the regional office that keeps all of them.
+    async fn merge_rounds(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The two.")] input: MergeRoundsInput,
+    ) -> async_graphql::Result<RoundPayload> {
+        let request = ctx.data::<Request>()?;
+        let [from, into] = [&input.round_id, &input.into_id].map(key_of::<InspectionRound>);
+        RoundPayload::of(merge::rounds(&request.desk(), from, into).await, request)
+    }
+
+    /// Deletes a round that holds no problem. By a regional office.
+    async fn delete_round(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The round.")] input: DeleteRoundInput,
+    ) -> async_graphql::Result<DeletePayload> {
+        let request = ctx.data::<Request>()?;
+        let round = key_of::<InspectionRound>(&input.round_id);
+        DeletePayload::of(keep::delete(&request.desk(), round, input.version).await, request.language)
     }
 }

@@ -9,9 +9,14 @@ use crate::check::CheckMutation;
 use crate::close_out::{CloseOutMutation, PublicNoticeQuery};
 use crate::delegation::{DelegationMutation, DelegationQuery};
 use crate::extension::ExtensionMutation;
+use crate::measure::MeasureMutation;
+use crate::problem::ProblemMutation;
 use crate::query::Reads;
+use crate::region::RegionMutation;
+use crate::round::RoundMutation;
 use crate::statistics::StatisticsQuery;
 use crate::supervision::SupervisionMutation;
+use crate::unit::UnitMutation;
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]
@@ -27,6 +32,11 @@ pub(crate) struct Mutation(
     SupervisionMutation,
     AccountMutation,
     DelegationMutation,
+    RoundMutation,
+    ProblemMutation,
+    MeasureMutation,
+    RegionMutation,
+    UnitMutation,
 );
 
 /// Where watching begins.

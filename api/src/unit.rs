@@ -1,15 +1,20 @@
 //! Units (单位): whoever leads, answers or supervises.
 
-use async_graphql::{Enum, ID};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
+use ledger::keep::{merge, unit as keep};
 use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, Sql, noun};
 use sea_orm::ActiveEnum;
 
 use crate::assignment::{Assignment, AssignmentFilter};
+use crate::context::Request;
 use crate::filter::{ListFilter, RegionFilter, TextFilter, filter};
 use crate::group;
 use crate::measure::{Measure, MeasureFilter};
 use crate::order::order;
+use crate::patch::{clearable, patch};
+use crate::payload::{key_of, payload};
 use crate::region::Region;
+use crate::scalar::Date;
 
 /// What kind of body a unit is.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -56,12 +61,20 @@ noun! {
     region: Region = Kind::One(<Region as planner::Noun>::table, "region_id");
     /// Its other names.
     aliases: Vec<UnitAlias> = Kind::List(<UnitAlias as planner::Noun>::table, Link::Column("unit_id"));
-    /// Whether it has a mail address, so that reminders reach it. The address itself is not shown.
+    /// Where its mail goes; shown to administrators only.
+    addresses: Vec<UnitAddress> = Kind::List(<UnitAddress as planner::Noun>::table, Link::Column("unit_id"));
+    /// Whether it has a mail address, so that reminders reach it.
     reachable: bool = Kind::Expression(reachable);
     /// The measures that it leads.
     ledMeasures(pages Measure): Connection<Measure> = Link::Column("lead_unit_id");
     /// What it answers.
     assignments(pages Assignment): Connection<Assignment> = Link::Column("unit_id");
+    /// Since when there is no such unit any more (撤销).
+    retiredOn: Option<Date> = Kind::Column("retired_on");
+    /// What it was merged into.
+    mergedInto: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "merged_into_id");
+    /// Grows with every change.
+    version: i32 = Kind::Column("version");
 }
 
 noun! {
@@ -72,6 +85,16 @@ noun! {
     }
     /// The name.
     alias: String = Kind::Column("alias");
+}
+
+noun! {
+    /// Where a unit's mail goes.
+    pub(crate) UnitAddress from "unit_address" {
+        order: &[SortKey::column("{t}.address", "address", SortType::Text)],
+        total: None
+    }
+    /// The mail address.
+    address: String = Kind::Column("address");
 }
 
 order! { UnitOrder by UnitOrderField {
@@ -95,7 +118,144 @@ filter! {
         led_measures: ListFilter<MeasureFilter> = |list| list.condition(<Measure as planner::Noun>::table(), "lead_unit_id"),
         /// What it answers.
         assignments: ListFilter<AssignmentFilter> = |list| list.condition(<Assignment as planner::Noun>::table(), "unit_id"),
+        /// Whether it is retired.
+        retired: bool = |retired| planner::Condition::Null("retired_on", !retired),
         /// Where it is.
         region: RegionFilter = |region| region.below(),
+    }
+}
+
+/// A unit to be registered.
+#[derive(InputObject)]
+pub(crate) struct CreateUnitInput {
+    /// Its region.
+    region_id: ID,
+    /// The name, unique in the region, at most 60 letters.
+    name: String,
+    /// What kind of body it is; read from the name when left out.
+    kind: Option<UnitKind>,
+    /// The line of work; read from the name when left out.
+    sector: Option<String>,
+    /// Its other names, at most 50.
+    #[graphql(default)]
+    aliases: Vec<String>,
+    /// Where its mail goes, at most 50.
+    #[graphql(default)]
+    addresses: Vec<String>,
+}
+
+/// What is to become of a unit. What is left out stays; null clears.
+#[derive(InputObject)]
+pub(crate) struct EditUnitInput {
+    /// The unit.
+    unit_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+    /// The name; the one before stays as an alias.
+    name: Option<String>,
+    /// What kind of body it is.
+    kind: Option<UnitKind>,
+    /// The line of work.
+    sector: MaybeUndefined<String>,
+    /// Its other names, all of them.
+    aliases: Option<Vec<String>>,
+    /// Where its mail goes, all of it.
+    addresses: Option<Vec<String>>,
+}
+
+/// Two units that are one.
+#[derive(InputObject)]
+pub(crate) struct MergeUnitsInput {
+    /// The unit that goes.
+    unit_id: ID,
+    /// Its version that the caller saw.
+    version: i32,
+    /// The unit that stays.
+    into_id: ID,
+}
+
+/// A unit to be retired.
+#[derive(InputObject)]
+pub(crate) struct RetireUnitInput {
+    /// The unit.
+    unit_id: ID,
+    /// The version that the caller saw.
+    version: i32,
+}
+
+payload! {
+    /// What came of an act on a unit.
+    UnitPayload {
+        /// The unit as it is now; null when nothing was done.
+        unit: Unit,
+        /// Why nothing was done; empty when it was.
+        errors
+    }
+}
+
+/// What is done to units.
+#[derive(Default)]
+pub(crate) struct UnitMutation;
+
+#[Object]
+impl UnitMutation {
+    /// Registers a unit. By an administrator.
+    async fn create_unit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The unit.")] input: CreateUnitInput,
+    ) -> async_graphql::Result<UnitPayload> {
+        let request = ctx.data::<Request>()?;
+        let new = keep::New {
+            region: key_of::<Region>(&input.region_id),
+            name: input.name,
+            kind: input.kind.map(Into::into),
+            sector: input.sector,
+            aliases: input.aliases,
+            addresses: input.addresses,
+        };
+        UnitPayload::of(keep::create(&request.desk(), new).await, request)
+    }
+
+    /// Edits a unit, its names and addresses. By an administrator.
+    async fn edit_unit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to change.")] input: EditUnitInput,
+    ) -> async_graphql::Result<UnitPayload> {
+        let request = ctx.data::<Request>()?;
+        let changes = keep::Changes {
+            name: patch(input.name),
+            kind: patch(input.kind.map(Into::into)),
+            sector: clearable(input.sector),
+            aliases: patch(input.aliases),
+            addresses: patch(input.addresses),
+        };
+        UnitPayload::of(
+            keep::edit(&request.desk(), key_of::<Unit>(&input.unit_id), input.version, changes).await,
+            request,
+        )
+    }
+
+    /// Merges a unit into another: what it leads, supervises and answers, its people, names and addresses go over. By an
+    /// administrator. Refused where both have worked on the same measure.
+    async fn merge_units(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The two.")] input: MergeUnitsInput,
+    ) -> async_graphql::Result<UnitPayload> {
+        let request = ctx.data::<Request>()?;
+        let [from, into] = [&input.unit_id, &input.into_id].map(key_of::<Unit>);
+        UnitPayload::of(merge::units(&request.desk(), from, input.version, into).await, request)
+    }
+
+    /// Retires a unit that has nothing left to do. By an administrator.
+    async fn retire_unit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The unit.")] input: RetireUnitInput,
+    ) -> async_graphql::Result<UnitPayload> {
+        let request = ctx.data::<Request>()?;
+        UnitPayload::of(keep::retire(&request.desk(), key_of::<Unit>(&input.unit_id), input.version).await, request)
     }
 }

@@ -7,7 +7,6 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use futures_util::StreamExt;
-use ledger::deadline::GRACE_DAYS;
 use ledger::workbook::{self, Aliases, Answer, Import, MAX_BYTES, Outcome, Summary, Wanted};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -105,7 +104,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: 
             create_units: how.create_units,
             aliases: Aliases::default(),
             as_of: how.as_of,
-            grace_days: GRACE_DAYS,
+            grace_days: desk.grace_days,
         };
         let task =
             Import { sheets: &sheets, answer: &answer, by: &by, now: desk.now, zone: desk.zone, progress: &|_, _| {} };

@@ -1,4 +1,4 @@
-//! Extensions (延期): each keeps the deadline that it replaces, so that the first is never lost.
+//! Extensions (延期) and corrections of deadlines: each keeps the deadline that it replaces, so that the first is never lost.
 
 use sea_orm::entity::prelude::*;
 
@@ -23,8 +23,8 @@ pub struct Model {
     pub old_due_on: Option<Date>,
     /// The deadline asked for, in words.
     pub new_raw: String,
-    /// Its date.
-    pub new_due_on: Date,
+    /// Its date; none where it is to go on for good.
+    pub new_due_on: Option<Date>,
     /// Who asked.
     pub requester_id: Option<i64>,
     /// When.

@@ -19,6 +19,8 @@ pub struct Model {
     pub entered_on: Option<Date>,
     /// When it fed back its problems, a local date; grace periods start here.
     pub feedback_on: Option<Date>,
+    /// Grows with every change.
+    pub version: i32,
 }
 
 /// Who inspected.

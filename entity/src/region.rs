@@ -21,6 +21,12 @@ pub struct Model {
     pub parent_id: Option<i64>,
     /// The ids from the root down to this row, `/1/27/313/2790/`: a subtree is a range of paths.
     pub path: String,
+    /// Grows with every change.
+    pub version: i32,
+    /// Since when there is no such division any more, a local date.
+    pub retired_on: Option<Date>,
+    /// What it was merged into.
+    pub merged_into_id: Option<i64>,
 }
 
 /// The level of a division.

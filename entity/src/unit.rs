@@ -17,6 +17,12 @@ pub struct Model {
     pub kind: Kind,
     /// The line of work: 生态环境, 水利 …
     pub sector: Option<String>,
+    /// Grows with every change.
+    pub version: i32,
+    /// Since when there is no such unit any more, a local date.
+    pub retired_on: Option<Date>,
+    /// What it was merged into.
+    pub merged_into_id: Option<i64>,
 }
 
 /// What kind of body a unit is.

@@ -1,19 +1,21 @@
 //! Which regions a problem or a measure concerns: the one that issued it, every one that answers it, and all above them.
 //! Kept as rows, beside kept counts, so that the list of any region is read in order and its length without counting.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
-use entity::region_tally;
 use entity::region_tally::TallyNoun;
+use entity::{assignment, measure, problem, region, region_tally};
 use planner::Member;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, Value};
+use sea_orm::sea_query::{DeleteStatement, Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Value};
 
 use crate::Result;
 
 /// Rows of one INSERT: within SQLite's bound on variables, and small enough for PostgreSQL to parse quickly.
 const CHUNK: usize = 5_000;
+/// Problems that are looked at together; each has a handful of measures.
+const PROBLEMS: usize = 500;
 
 /// Where rows without a deadline stand in a region's list; the schema's `due_order`.
 pub fn due_order(due_on: Option<NaiveDate>) -> NaiveDate {
@@ -91,6 +93,140 @@ fn pairs(concerns: &[Concern]) -> impl Iterator<Item = (i64, i64, NaiveDate)> {
         }
     }
     pairs.into_iter().map(|((region, id), due_order)| (region, id, due_order))
+}
+
+/// Takes a problem that is about to be deleted off all lists.
+pub async fn leave_problem<C: ConnectionTrait>(db: &C, problem: i64) -> Result<()> {
+    leave(db, "problem_region", "problem_id", TallyNoun::Problem, problem).await
+}
+
+/// Takes a measure that is about to be deleted off all lists.
+pub async fn leave_measure<C: ConnectionTrait>(db: &C, measure: i64) -> Result<()> {
+    leave(db, "measure_region", "measure_id", TallyNoun::Measure, measure).await
+}
+
+async fn leave<C: ConnectionTrait>(
+    db: &C,
+    table: &'static str,
+    column: &'static str,
+    noun: TallyNoun,
+    id: i64,
+) -> Result<()> {
+    let delete =
+        Query::delete().from_table(table).and_where(Expr::col(column).eq(id)).returning_col("region_id").to_owned();
+    take_off(db, noun, &delete).await
+}
+
+/// Brings the lists in line with who issued and who answers these problems and their measures now, after regions, units or
+/// answers have moved or gone.
+pub async fn renew<C: ConnectionTrait>(db: &C, problems: &[i64]) -> Result<()> {
+    for chunk in problems.chunks(PROBLEMS) {
+        renew_some(db, chunk).await?;
+    }
+    Ok(())
+}
+
+async fn renew_some<C: ConnectionTrait>(db: &C, ids: &[i64]) -> Result<()> {
+    let rows = problem::Entity::find().filter(problem::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    let parts = measure::Entity::find().filter(measure::Column::ProblemId.is_in(ids.iter().copied())).all(db).await?;
+    let of: Vec<i64> = parts.iter().map(|measure| measure.id).collect();
+    let mut answering: HashMap<i64, Vec<i64>> = HashMap::new();
+    for chunk in of.chunks(CHUNK) {
+        let answers: Vec<(i64, i64)> = assignment::Entity::find()
+            .select_only()
+            .columns([assignment::Column::MeasureId, assignment::Column::RegionId])
+            .distinct()
+            .filter(assignment::Column::MeasureId.is_in(chunk.iter().copied()))
+            .into_tuple()
+            .all(db)
+            .await?;
+        for (measure, region) in answers {
+            answering.entry(measure).or_default().push(region);
+        }
+    }
+    let regions: BTreeSet<i64> =
+        answering.values().flatten().copied().chain(rows.iter().map(|problem| problem.region_id)).collect();
+    let lineages: HashMap<i64, Vec<i64>> = region::Entity::find()
+        .filter(region::Column::Id.is_in(regions))
+        .all(db)
+        .await?
+        .into_iter()
+        .map(|region| (region.id, crate::region::lineage(&region.path)))
+        .collect();
+    let line = |region: &i64| lineages.get(region).cloned().unwrap_or_default();
+    let mut of_problem: HashMap<i64, Vec<i64>> =
+        rows.iter().map(|problem| (problem.id, line(&problem.region_id))).collect();
+    let mut wanted = Vec::new();
+    for part in &parts {
+        let mut lineage = line(&part.region_id);
+        lineage.extend(answering.get(&part.id).into_iter().flatten().flat_map(line));
+        of_problem.entry(part.problem_id).or_default().extend(&lineage);
+        wanted.push(Concern { id: part.id, due_order: due_order(part.due_on), lineage });
+    }
+    let whole: Vec<Concern> = rows
+        .iter()
+        .map(|problem| Concern {
+            id: problem.id,
+            due_order: due_order(problem.due_on),
+            lineage: of_problem.remove(&problem.id).unwrap_or_default(),
+        })
+        .collect();
+    keep_only(db, "problem_region", "problem_id", TallyNoun::Problem, &whole).await?;
+    keep_only(db, "measure_region", "measure_id", TallyNoun::Measure, &wanted).await?;
+    self::problems(db, &whole).await?;
+    measures(db, &wanted).await
+}
+
+/// Takes these rows off the lists of the regions that they no longer concern.
+async fn keep_only<C: ConnectionTrait>(
+    db: &C,
+    table: &'static str,
+    column: &'static str,
+    noun: TallyNoun,
+    concerns: &[Concern],
+) -> Result<()> {
+    for chunk in concerns.chunks(CHUNK) {
+        let wanted: HashSet<(i64, i64)> = pairs(chunk).map(|(region, id, _)| (region, id)).collect();
+        let there = Query::select()
+            .columns(["region_id", column])
+            .from(table)
+            .and_where(Expr::col(column).is_in(chunk.iter().map(|concern| concern.id)))
+            .to_owned();
+        let mut gone: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for row in db.query_all(&there).await? {
+            let (region, id): (i64, i64) = (row.try_get("", "region_id")?, row.try_get("", column)?);
+            if !wanted.contains(&(region, id)) {
+                gone.entry(region).or_default().push(id);
+            }
+        }
+        for (region, ids) in gone {
+            let delete = Query::delete()
+                .from_table(table)
+                .and_where(Expr::col("region_id").eq(region))
+                .and_where(Expr::col(column).is_in(ids))
+                .returning_col("region_id")
+                .to_owned();
+            take_off(db, noun, &delete).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes rows of lists, and takes them off the kept counts.
+async fn take_off<C: ConnectionTrait>(db: &C, noun: TallyNoun, delete: &DeleteStatement) -> Result<()> {
+    let mut taken: BTreeMap<i64, i64> = BTreeMap::new();
+    for row in db.query_all(delete).await? {
+        *taken.entry(row.try_get("", "region_id")?).or_default() += 1;
+    }
+    for (region, amount) in taken {
+        region_tally::Entity::update_many()
+            .col_expr(region_tally::Column::Amount, Expr::col(region_tally::Column::Amount).sub(amount))
+            .filter(region_tally::Column::RegionId.eq(region))
+            .filter(region_tally::Column::Noun.eq(noun))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Adds to the kept counts, always in the order of regions so that two writers cannot wait for each other.

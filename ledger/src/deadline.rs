@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
+use entity::milestone;
 use regex::Regex;
+use sea_orm::ActiveValue::Set;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::calendar::{last_day_of_month, plus_days};
@@ -128,6 +130,19 @@ impl Deadline {
     pub fn due_by(&self, grace_from: NaiveDate, grace_days: i64) -> Option<NaiveDate> {
         self.due_on.or_else(|| self.immediate.then(|| plus_days(grace_from, grace_days)))
     }
+
+    /// Its dated steps as rows of a problem or a measure.
+    pub(crate) fn steps(&self, problem: Option<i64>, measure: Option<i64>) -> Vec<milestone::ActiveModel> {
+        let rows = self.milestones.iter().enumerate().map(|(index, step)| milestone::ActiveModel {
+            problem_id: Set(problem),
+            measure_id: Set(measure),
+            position: Set(index as i32 + 1),
+            label: Set(step.label.clone()),
+            due_on: Set(step.due_on),
+            ..Default::default()
+        });
+        rows.collect()
+    }
 }
 
 /// A deadline as tables keep it.
@@ -146,6 +161,17 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// What a measure has.
+    pub(crate) fn of_measure(measure: &entity::measure::Model) -> Self {
+        Self {
+            raw: measure.due_raw.clone(),
+            immediate: measure.due_immediate,
+            on: measure.due_on,
+            ongoing: measure.due_ongoing,
+            by: measure.due_by,
+        }
+    }
+
     /// The columns of a deadline whose grace, if it needs one, begins on a day; of none where none is printed.
     pub fn of(deadline: Option<&Deadline>, grace_from: NaiveDate, grace_days: i64) -> Self {
         Self {

@@ -217,6 +217,9 @@ impl Maker<'_> {
                     });
                 }
                 units.push(unit::ActiveModel {
+                    version: Set(1),
+                    retired_on: Set(None),
+                    merged_into_id: Set(None),
                     id: Set(id),
                     region_id: Set(region.id),
                     kind: Set(kind_of(&name)),

@@ -16,6 +16,8 @@ pub mod dossier;
 mod error;
 pub mod fault;
 pub mod holiday;
+mod identity;
+pub mod keep;
 pub mod media;
 pub mod outbox;
 pub mod pace;

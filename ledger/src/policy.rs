@@ -60,7 +60,7 @@ impl Place {
 }
 
 /// The tables of the ledger.
-const LEDGER: [&str; 17] = [
+const LEDGER: [&str; 18] = [
     "problem",
     "measure",
     "assignment",
@@ -78,6 +78,7 @@ const LEDGER: [&str; 17] = [
     "problem_domain",
     "milestone",
     "quantity",
+    "check_plan",
 ];
 
 /// What can be done. Reading is not an act.
@@ -224,6 +225,15 @@ impl Principal {
         }
     }
 
+    /// Whether it may do something to what a region has issued, by the region's path: its own region, or one below.
+    pub fn permits_of_region(&self, act: Act, path: &str) -> bool {
+        let is_below = match self.reach {
+            Reach::Everything => true,
+            _ => self.region().is_some_and(|own| path.starts_with(&own.path)),
+        };
+        self.may(act) && is_below
+    }
+
     /// The region whose whole subtree may be seen; none where rights do not go by region.
     pub fn region(&self) -> Option<&Place> {
         match &self.reach {
@@ -254,7 +264,9 @@ impl Sight for Principal {
                 // Of the ledger with what it concerns; of accounts for administrators.
                 "audit_entry" => audit(*role, place.as_ref()),
                 "session" => owned(*role, self.account),
-                "mail" | "mail_item" | "schedule" | "job_run" => only(*role == Role::Administrator),
+                // Whoever keeps the ledger chooses a round for what he enters.
+                "inspection_round" if *role == Role::RegionalOffice => Condition::always(),
+                "unit_address" | "mail" | "mail_item" | "schedule" | "job_run" => only(*role == Role::Administrator),
                 _ if *role == Role::Administrator => Condition::never(),
                 // Whose region is the nation sees the whole ledger, and nothing need be asked of its rows.
                 _ if place.as_ref().is_some_and(|place| goes_by_region(*role) && place.is_the_nation()) => {
@@ -368,7 +380,7 @@ fn of_owner(table: &str) -> Condition {
             .and(with_if("measure", "measure_id"))
             .and(with_if("assignment", "assignment_id")),
         // Parts without an id of their own, reached through their owner only.
-        "problem_domain" | "milestone" | "quantity" => Condition::always(),
+        "problem_domain" | "milestone" | "quantity" | "check_plan" => Condition::always(),
         _ => Condition::never(),
     }
 }
@@ -414,17 +426,29 @@ fn persons(role: Role, place: Option<&Place>, unit: Option<i64>, own: Option<i64
     Condition::Any(own.into_iter().chain(same).chain(below).collect())
 }
 
-/// The audit of the ledger with what it concerns; that of accounts for administrators.
+/// The audit of the ledger with what it concerns: of a problem as a whole, and of who leads and answers, for the offices of
+/// the region that issued it. That of accounts, regions and units for administrators, that of rounds for who keeps them.
 fn audit(role: Role, place: Option<&Place>) -> Condition {
+    const ISSUED_BELOW: &str = "EXISTS (SELECT 1 FROM problem p JOIN region r ON r.id = p.region_id \
+        WHERE p.id = {t}.problem_id AND substr(r.path, 1, length({})) = {})";
+    let chains = |of: &[&'static str]| -> Vec<Condition> {
+        of.iter().map(|of| Condition::StartsWith("chain", format!("{of}_"))).collect()
+    };
     if role == Role::Administrator {
-        return Condition::StartsWith("chain", "account_".to_owned());
+        return Condition::Any(chains(&["account", "region", "unit"]));
     }
+    let rounds = if role == Role::RegionalOffice { chains(&["round"]) } else { Vec::new() };
     if goes_by_region(role) && place.is_some_and(Place::is_the_nation) {
-        return Condition::Null("measure_id", false);
+        let of_problem = Condition::Null("problem_id", false);
+        return Condition::Any(rounds.into_iter().chain([of_problem]).collect());
     }
     let with = |table, key| Condition::Exists { table, column: "id", key, condition: Condition::always().into() };
     let of_measure = Condition::Null("assignment_id", true).and(with("measure", "measure_id"));
-    Condition::Any(vec![with("assignment", "assignment_id"), of_measure])
+    let issued = place.filter(|_| goes_by_region(role)).map(|place| {
+        Condition::Null("measure_id", true).and(Condition::Matches(ISSUED_BELOW, place.path.clone().into()))
+    });
+    let every = [with("assignment", "assignment_id"), of_measure];
+    Condition::Any(every.into_iter().chain(issued).chain(rounds).collect())
 }
 
 /// Sessions and tokens: one's own; administrators see all.

@@ -116,7 +116,8 @@ pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Mo
     };
     let others = unit_alias::Entity::find().filter(unit_alias::Column::Alias.eq(name)).all(db).await?;
     let aliased: Vec<i64> = others.into_iter().map(|alias| alias.unit_id).collect();
-    let mut query = Entity::find().filter(Column::Name.eq(name).or(Column::Id.is_in(aliased)));
+    let mut query =
+        Entity::find().filter(Column::RetiredOn.is_null()).filter(Column::Name.eq(name).or(Column::Id.is_in(aliased)));
     if let Some(code) = code {
         let region = crate::region::find(db, code).await?;
         let region = region.ok_or_else(|| Error::NotFound(format!("没有代码为 {code} 的行政区")))?;

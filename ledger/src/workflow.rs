@@ -32,6 +32,10 @@ pub enum Step {
     UpholdObjection,
     /// A relapse is found (反弹).
     Reopen,
+    /// The measure is withdrawn (撤销).
+    Retire,
+    /// It is assigned again after all.
+    AssignAgain,
 }
 
 /// The state that a step leads to, or none where the step is not open.
@@ -44,8 +48,9 @@ pub fn next(from: Status, step: Step) -> Option<Status> {
         (Assigned | NotApplicableProposed | Returned | Reopened | InProgress, Step::Report)
         | (Publicised, Step::UpholdObjection) => InProgress,
         (Assigned | InProgress, Step::ProposeNotApplicable) => NotApplicableProposed,
-        (NotApplicableProposed, Step::ConfirmNotApplicable) => NotApplicable,
-        (NotApplicableProposed, Step::RejectNotApplicable) => Assigned,
+        (NotApplicableProposed, Step::ConfirmNotApplicable)
+        | (Assigned | InProgress | NotApplicableProposed | Returned | Reopened, Step::Retire) => NotApplicable,
+        (NotApplicableProposed, Step::RejectNotApplicable) | (NotApplicable, Step::AssignAgain) => Assigned,
         (InProgress | Returned, Step::Submit) => Submitted,
         (Submitted, Step::Verify) => Verified,
         (Submitted, Step::Return) => Returned,

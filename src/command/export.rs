@@ -61,7 +61,7 @@ pub(crate) async fn report(settings: &Settings, report: &Report) -> Result<(), F
     let sheets = workbook::open(&name, read(&report.file)?)?;
     let db = current(settings).await?;
     let by = By::program();
-    let desk = Desk { db: &db, by: &by, now: clock::now(), zone: settings.zone() };
+    let desk = Desk { db: &db, by: &by, now: clock::now(), zone: settings.zone(), grace_days: settings.grace_days };
     let lines = workbook::report(&desk, &sheets).await?;
     let mut refused = 0;
     for line in &lines {

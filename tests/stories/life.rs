@@ -140,7 +140,8 @@ impl<'a> Scene<'a> {
         block_on(async {
             let db = self.world.db().await;
             let by = By::program();
-            let desk = Desk { db: &db, by: &by, now: self.clock.now(), zone: chrono_tz::Asia::Shanghai };
+            let desk =
+                Desk { db: &db, by: &by, now: self.clock.now(), zone: chrono_tz::Asia::Shanghai, grace_days: 30 };
             let file = evidence::Stored {
                 name: "验收照片.jpg".to_owned(),
                 media_type: "image/jpeg".to_owned(),

@@ -47,6 +47,7 @@ impl World {
                             sent: || {},
                             storage: ledger::storage::Storage::open(&format!("file:{folder}")).unwrap(),
                             zone: chrono_tz::Asia::Shanghai,
+                            grace_days: 30,
                             clock: Arc::new(move || told.now()),
                             occurrences: Arc::new(|_, _, _, _| Vec::new()),
                         };

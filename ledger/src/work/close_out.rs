@@ -174,7 +174,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     let unknown =
         || Fault::new(FaultCode::NotFound, "没有这项异议", "there is no such objection", &["input", "objectionId"]);
     let found = match objection {
-        Some(id) => in_sight::<objection::Entity>(desk, "objection", id).await?.ok_or_else(unknown)?,
+        Some(id) => in_sight::<objection::Entity, _>(desk.db, desk, "objection", id).await?.ok_or_else(unknown)?,
         None => return Err(unknown().into()),
     };
     let cycle = close_out::Entity::find_by_id(found.close_out_id).one(desk.db).await?.ok_or_else(unknown)?;

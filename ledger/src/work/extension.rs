@@ -1,16 +1,20 @@
 //! Extensions (延期): asked for below, supported by the city office, decided by the regional office. The deadline that is
 //! replaced is kept in the request, so the first one is never lost.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use entity::deadline_change::{self, DeadlineChangeState};
 use entity::{measure, measure_region};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
+    QueryFilter,
+};
 use serde_json::json;
 
 use super::{Desk, Held, MAX_WORDS, On, in_sight};
 use crate::change::ChangeKind;
 use crate::concern::due_order;
+use crate::deadline::Columns;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::statistics::kept;
@@ -56,7 +60,7 @@ pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &st
         old_raw: Set(held.measure.due_raw.clone()),
         old_due_on: Set(held.measure.due_on),
         new_raw: Set(new_due_on.format("%Y年%-m月%-d日").to_string()),
-        new_due_on: Set(new_due_on),
+        new_due_on: Set(Some(new_due_on)),
         requester_id: Set(desk.by.principal.account),
         requested_at: Set(desk.now),
         ..Default::default()
@@ -84,7 +88,9 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
     let path = ["input", "extensionId"];
     let unknown = || Fault::new(FaultCode::NotFound, "没有这项延期申请", "there is no such request", &path);
     let found = match extension {
-        Some(id) => in_sight::<deadline_change::Entity>(desk, "deadline_change", id).await?.ok_or_else(unknown)?,
+        Some(id) => {
+            in_sight::<deadline_change::Entity, _>(desk.db, desk, "deadline_change", id).await?.ok_or_else(unknown)?
+        }
         None => return Err(unknown().into()),
     };
     let held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {
@@ -117,7 +123,7 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }
     // Another answer's request may have been granted meanwhile: a deadline is never moved back.
-    if decision == Decision::Approve && held.measure.due_on.is_some_and(|now| now >= there.new_due_on) {
+    if decision == Decision::Approve && held.measure.due_on >= there.new_due_on {
         let (zh, en) = ("时限已不早于所申请的日期，无须再延", "the deadline is as late as that already");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
@@ -135,29 +141,43 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
     change.decision = Set(Some(words.clone()));
     let now = change.update(&held.transaction).await?;
     if decision == Decision::Approve {
-        move_deadline(desk, &held, &now).await?;
+        let granted = Columns {
+            raw: now.new_raw.clone(),
+            on: now.new_due_on,
+            by: now.new_due_on,
+            ..Columns::of_measure(&held.measure)
+        };
+        move_deadline(&held.transaction, &held.measure, granted, desk.now).await?;
     }
     let said = json!({ "extension": there.id, "state": now.state.to_value(), "words": words });
     held.settle_beside(desk, ChangeKind::ExtensionDecided, said).await
 }
 
-/// Moves the measure's deadline, in its row, in the lists of all regions that it concerns, and in the figures.
-async fn move_deadline(desk: &Desk<'_>, held: &Held, change: &deadline_change::Model) -> Result<()> {
-    kept::withdraw(&held.transaction, &[held.problem]).await?;
+/// Moves a measure's deadline, in its row, in the lists of all regions that it concerns, and in the figures. The caller
+/// holds its problem.
+pub(crate) async fn move_deadline(
+    db: &DatabaseTransaction,
+    measure: &measure::Model,
+    deadline: Columns,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    kept::withdraw(db, &[measure.problem_id]).await?;
+    measure_region::Entity::update_many()
+        .col_expr(measure_region::Column::DueOrder, Expr::value(due_order(deadline.on)))
+        .filter(measure_region::Column::MeasureId.eq(measure.id))
+        .exec(db)
+        .await?;
     let row = measure::ActiveModel {
-        id: Set(held.measure.id),
-        due_raw: Set(change.new_raw.clone()),
-        due_on: Set(Some(change.new_due_on)),
-        due_by: Set(Some(change.new_due_on)),
-        version: Set(held.measure.version + 1),
-        updated_at: Set(desk.now),
+        id: Set(measure.id),
+        due_raw: Set(deadline.raw),
+        due_immediate: Set(deadline.immediate),
+        due_on: Set(deadline.on),
+        due_ongoing: Set(deadline.ongoing),
+        due_by: Set(deadline.by),
+        version: Set(measure.version + 1),
+        updated_at: Set(now),
         ..Default::default()
     };
-    measure::Entity::update(row).exec(&held.transaction).await?;
-    measure_region::Entity::update_many()
-        .col_expr(measure_region::Column::DueOrder, Expr::value(due_order(Some(change.new_due_on))))
-        .filter(measure_region::Column::MeasureId.eq(held.measure.id))
-        .exec(&held.transaction)
-        .await?;
-    kept::enter(&held.transaction, &[held.problem]).await
+    measure::Entity::update(row).exec(db).await?;
+    kept::enter(db, &[measure.problem_id]).await
 }

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::audit::{self, By, Noted};
 use crate::change::{self, ChangeKind, Changed};
-use crate::fault::{Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode};
 use crate::outbox::{self, Notice};
 use crate::policy::{self, Act, Standing};
 use crate::statistics::kept;
@@ -46,6 +46,8 @@ pub struct Desk<'a> {
     pub now: DateTime<Utc>,
     /// Where days begin and end.
     pub zone: Tz,
+    /// The days that an immediate deadline without a date leaves.
+    pub grace_days: i64,
 }
 
 impl Desk<'_> {
@@ -89,14 +91,7 @@ impl Held {
         let place = answers.iter().position(|answer| answer.id == id).ok_or_else(unknown)?;
         let row = answers.swap_remove(place);
         if let Some(given) = on.version.filter(|given| *given != row.version) {
-            let current = row.version;
-            return Err(Fault::new(
-                FaultCode::StaleVersion,
-                format!("这项责任分解已被他人更新（当前版本 {current}，提交的是 {given}）：请刷新后核对再提交"),
-                format!("somebody has changed the assignment (it is at version {current}, not {given}): look again"),
-                &["input", "version"],
-            )
-            .into());
+            return Err(fault::stale(("这项责任分解", "the assignment"), row.version, given).into());
         }
         Ok(Self { transaction, problem, measure, row, others: answers })
     }
@@ -267,7 +262,7 @@ fn wrong_state(from: Status, step: Step) -> Fault {
     )
 }
 
-/// The problem that an assignment or a measure belongs to, locked, where the caller may see the row: whoever changes an
+/// The problem that an assignment or a measure belongs to, or the problem itself, locked, where the caller may see the row: whoever changes an
 /// answer holds its problem first, so that two who work on one measure see each other's work when they roll it up.
 pub(crate) async fn hold_problem(
     db: &DatabaseTransaction,
@@ -280,6 +275,7 @@ pub(crate) async fn hold_problem(
     let key = sql.bind(id);
     let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
     let measure = match table {
+        "problem" => format!("SELECT held.id FROM problem held WHERE held.id = {key}{seen}"),
         "measure" => format!("SELECT held.problem_id FROM measure held WHERE held.id = {key}{seen}"),
         _ => format!(
             "SELECT of.problem_id FROM assignment held JOIN measure of ON of.id = held.measure_id WHERE held.id = {key}{seen}"
@@ -293,18 +289,19 @@ pub(crate) async fn hold_problem(
 
 /// The row of a table that has this key, where the caller may see it. What is hidden is looked for like what is not there,
 /// by one statement.
-pub(crate) async fn in_sight<E: EntityTrait>(
+pub(crate) async fn in_sight<E: EntityTrait, C: ConnectionTrait>(
+    db: &C,
     desk: &Desk<'_>,
     table: &'static str,
     id: i64,
 ) -> Result<Option<E::Model>> {
-    let backend = desk.db.get_database_backend();
+    let backend = db.get_database_backend();
     let mut sql = Sql::within(backend, &[], &desk.by.principal);
     let key = sql.bind(id);
     let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
     let text = format!("SELECT held.* FROM {table} held WHERE held.id = {key}{seen}");
     let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
-    Ok(E::find().from_raw_sql(statement).one(desk.db).await?)
+    Ok(E::find().from_raw_sql(statement).one(db).await?)
 }
 
 /// The measure that an assignment belongs to, with all its answers; read once the problem is held, and so not locked.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use entity::assignment::{self, Status};
 use entity::responsible_party::{self, Selector};
 use entity::unit::{self, Kind};
@@ -20,6 +21,7 @@ use crate::concern::{self, Concern, due_order};
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{Act, Standing};
 use crate::statistics::kept;
+use crate::workflow::{self, Step};
 use crate::{Result, roll_up};
 
 /// The most units that one act assigns to.
@@ -62,7 +64,7 @@ pub async fn decline(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
 }
 
 /// Assigns a measure to units, and to those that its stand-ins such as 各县（区） mean. Units that answer already stay; one
-/// that has declined is asked again. Gives the new assignments.
+/// that has declined is asked again, and so is one that it does not concern, where that is named. Gives the new assignments.
 pub async fn assign(
     desk: &Desk<'_>,
     measure: Option<i64>,
@@ -78,10 +80,7 @@ pub async fn assign(
     let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
     permit(desk, Act::Assign, standing)?;
     if let Some(given) = version.filter(|given| *given != found.version) {
-        let current = found.version;
-        let zh = format!("这项措施已被他人更新（当前版本 {current}，提交的是 {given}）：请刷新后核对再提交");
-        let en = format!("somebody has changed the measure (it is at version {current}, not {given}): look again");
-        return Err(Fault::new(FaultCode::StaleVersion, zh, en, &["input", "version"]).into());
+        return Err(fault::stale(("这项措施", "the measure"), found.version, given).into());
     }
     let mut wanted: BTreeSet<i64> = units.iter().copied().collect();
     if resolves_selectors {
@@ -89,71 +88,87 @@ pub async fn assign(
     }
     let wanted = visible(desk, &transaction, &wanted.into_iter().collect::<Vec<_>>()).await?;
     if units.iter().any(|unit| !wanted.iter().any(|row| row.id == *unit)) {
-        let (zh, en) = ("所选单位中有不存在的，或不在您的管辖范围内", "a unit is not there, or not below you");
+        let (zh, en) =
+            ("所选单位中有不存在或已撤销的，或不在您的管辖范围内", "a unit is not there, retired, or not below you");
         return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "unitIds"]).into());
     }
     let there = assignment::Entity::find().filter(assignment::Column::MeasureId.eq(found.id)).all(&transaction).await?;
-    let new: Vec<&unit::Model> =
-        wanted.iter().filter(|unit| there.iter().all(|answer| answer.unit_id != unit.id)).collect();
-    let again: Vec<i64> = there
+    let new: Vec<unit::Model> =
+        wanted.iter().filter(|unit| there.iter().all(|answer| answer.unit_id != unit.id)).cloned().collect();
+    let again: Vec<&assignment::Model> = there
         .iter()
-        .filter(|answer| answer.declined_at.is_some() && wanted.iter().any(|unit| unit.id == answer.unit_id))
-        .map(|answer| answer.id)
+        .filter(|answer| {
+            let is_declined = answer.declined_at.is_some() && wanted.iter().any(|unit| unit.id == answer.unit_id);
+            // What does not concern a unit is asked of it again only where it is named.
+            is_declined || (answer.status == Status::NotApplicable && units.contains(&answer.unit_id))
+        })
         .collect();
     if new.is_empty() && again.is_empty() {
         let (zh, en) = ("所选单位均已分解，无新增", "all of these units answer already");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "unitIds"]).into());
     }
     kept::withdraw(&transaction, &[problem]).await?;
-    let mut made = Vec::new();
-    for unit in new {
-        let row = assignment::ActiveModel {
-            measure_id: Set(found.id),
-            unit_id: Set(unit.id),
-            region_id: Set(unit.region_id),
-            status: Set(Status::Assigned),
-            version: Set(1),
-            created_at: Set(desk.now),
-            updated_at: Set(desk.now),
-            ..Default::default()
-        };
-        made.push(row.insert(&transaction).await?.id);
-    }
-    for id in &again {
-        let row = there.iter().find(|answer| answer.id == *id).map_or(1, |answer| answer.version);
+    let mut made = answer(&transaction, &found, &new, desk.now).await?;
+    for answer in &again {
         let asked = assignment::ActiveModel {
-            id: Set(*id),
+            id: Set(answer.id),
+            status: Set(workflow::next(answer.status, Step::AssignAgain).unwrap_or(answer.status)),
             declined_at: Set(None),
             decline_reason: Set(None),
-            version: Set(row + 1),
+            version: Set(answer.version + 1),
             updated_at: Set(desk.now),
             ..Default::default()
         };
         asked.update(&transaction).await?;
     }
-    enter_lists(&transaction, &found, &wanted).await?;
     roll_up::problems(&transaction, &[problem], desk.now).await?;
     kept::enter(&transaction, &[problem]).await?;
     // The audit says it of each answer: of the measure, every county would read who else answers.
     for (id, after) in made
         .iter()
-        .map(|id| (id, json!({ "status": Status::Assigned.to_value() })))
-        .chain(again.iter().map(|id| (id, json!({ "askedAgain": true }))))
+        .map(|id| (*id, json!({ "status": Status::Assigned.to_value() })))
+        .chain(again.iter().map(|answer| (answer.id, json!({ "askedAgain": true }))))
     {
         let noted = Noted {
             chain: format!("problem_{problem}"),
             act: ChangeKind::Assigned.to_value(),
             object: format!("assignment_{id}"),
             measure: Some(found.id),
-            assignment: Some(*id),
+            assignment: Some(id),
             before: json!({}),
             after,
         };
         audit::note(&transaction, desk.by, noted, desk.now).await?;
     }
     settle_measure(desk, transaction, (problem, found.id), ChangeKind::Assigned, (json!({}), json!({}))).await?;
-    made.extend(again);
+    made.extend(again.iter().map(|answer| answer.id));
     Ok((found.id, made))
+}
+
+/// Makes the assignments of units that are to answer a measure, and enters it into the lists of their regions. The caller
+/// holds the problem, and sees to figures and roll-up.
+pub(crate) async fn answer(
+    db: &DatabaseTransaction,
+    measure: &measure::Model,
+    units: &[unit::Model],
+    now: DateTime<Utc>,
+) -> Result<Vec<i64>> {
+    let mut made = Vec::new();
+    for unit in units {
+        let row = assignment::ActiveModel {
+            measure_id: Set(measure.id),
+            unit_id: Set(unit.id),
+            region_id: Set(unit.region_id),
+            status: Set(Status::Assigned),
+            version: Set(1),
+            created_at: Set(now),
+            updated_at: Set(now),
+            ..Default::default()
+        };
+        made.push(row.insert(db).await?.id);
+    }
+    enter_lists(db, measure, units).await?;
+    Ok(made)
 }
 
 /// The units that a measure's stand-ins mean: the government of every county below the region, its departments.
@@ -179,7 +194,8 @@ async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
             .select_only()
             .column(unit::Column::Id)
             .filter(unit::Column::RegionId.is_in(regions))
-            .filter(unit::Column::Kind.eq(kind));
+            .filter(unit::Column::Kind.eq(kind))
+            .filter(unit::Column::RetiredOn.is_null());
         units.extend(found.into_tuple::<i64>().all(db).await?);
     }
     Ok(units)
@@ -197,7 +213,11 @@ async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[i64]) -> Re
         let path = sql.bind(place.path.clone());
         format!(" AND EXISTS (SELECT 1 FROM region r WHERE r.id = u.region_id AND substr(r.path, 1, length({path})) = {path})")
     });
-    let text = format!("SELECT u.id FROM unit u WHERE u.id IN ({}){}", keys.join(", "), below.unwrap_or_default());
+    let text = format!(
+        "SELECT u.id FROM unit u WHERE u.id IN ({}) AND u.retired_on IS NULL{}",
+        keys.join(", "),
+        below.unwrap_or_default()
+    );
     let rows = db.query_all_raw(Statement::from_sql_and_values(backend, text, sql.into_values())).await?;
     let ids = rows.iter().map(|row| row.try_get("", "id")).collect::<Result<Vec<i64>, _>>()?;
     Ok(unit::Entity::find().filter(unit::Column::Id.is_in(ids)).order_by_asc(unit::Column::Id).all(db).await?)

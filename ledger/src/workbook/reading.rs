@@ -12,6 +12,7 @@ use super::columns::{Column, Layout};
 use super::sheet::Sheet;
 use crate::calendar::last_day_of_month;
 use crate::deadline::{self, Deadline};
+use crate::identity::{self, normalised};
 use crate::workflow::{self, Stated};
 
 /// A cell that cannot be taken: where it is, what it holds and what was expected.
@@ -84,20 +85,15 @@ pub(crate) struct Read {
 impl ReadProblem {
     /// What makes it the same problem in another file.
     pub(crate) fn identity(&self) -> String {
-        self.number.clone().unwrap_or_else(|| normalised(&self.title))
+        identity::problem(self.number.as_deref(), &self.title)
     }
 }
 
 impl ReadMeasure {
     /// What makes it the same measure in another file.
     pub(crate) fn identity(&self) -> String {
-        format!("{}|{}", self.number.as_deref().unwrap_or_default(), normalised(&self.content))
+        identity::measure(self.number.as_deref(), &self.content)
     }
-}
-
-/// Text without what spelling may change: widths, spaces, punctuation.
-pub(crate) fn normalised(text: &str) -> String {
-    text.nfkc().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase()
 }
 
 /// Reads a sheet; none when it holds no ledger.

@@ -137,6 +137,9 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
     let transaction = database::begin(db).await?;
     let region = crate::region::ensure(&transaction, &answer.region).await?;
     let issuer = crate::region::ensure(&transaction, answer.issued_by.as_deref().unwrap_or(&answer.region)).await?;
+    if let Some(gone) = [&region, &issuer].into_iter().find(|region| region.retired_on.is_some()) {
+        return Err(Error::Invalid(format!("{}已撤并，不能再导入台账", gone.name)));
+    }
     if !region.path.starts_with(&issuer.path) {
         return Err(Error::Invalid(format!(
             "{}不在{}之下：--issued-by 应为 --region 本级或上级的代码",
@@ -191,9 +194,8 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
 
 /// Whoever keeps the ledger imports what lies in his region, or below it.
 fn allowed(by: &By, region: &region::Model) -> Result<()> {
-    let principal = &by.principal;
-    let is_below = principal.region().is_none_or(|own| region.path.starts_with(&own.path));
-    if principal.may(Act::KeepLedger) && is_below { Ok(()) } else { Err(policy::not_allowed(Act::KeepLedger).into()) }
+    let act = Act::KeepLedger;
+    if by.principal.permits_of_region(act, &region.path) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
 }
 
 /// A measure that two sheets hold: rows of one sheet are compared when it is read.

@@ -31,7 +31,11 @@ impl Units {
             }
         }
         let ids: Vec<i64> = lines.iter().map(|line| line.id).collect();
-        let units = unit::Entity::find().filter(unit::Column::RegionId.is_in(ids)).all(db).await?;
+        let units = unit::Entity::find()
+            .filter(unit::Column::RegionId.is_in(ids))
+            .filter(unit::Column::RetiredOn.is_null())
+            .all(db)
+            .await?;
         let of: HashMap<i64, i64> = units.iter().map(|unit| (unit.id, unit.region_id)).collect();
         let mut by_name: HashMap<(i64, String), i64> = HashMap::new();
         for alias in

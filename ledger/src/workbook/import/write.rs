@@ -17,11 +17,12 @@ use super::{PartyRow, Resolved, Row, Writer};
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind, Changed};
 use crate::concern::{self, Concern};
-use crate::deadline::{Columns, Deadline};
+use crate::deadline::Columns;
+use crate::identity::normalised;
 use crate::roll_up;
 use crate::statistics::kept;
 use crate::workbook::columns::Column;
-use crate::workbook::reading::{ReadMeasure, fault, normalised, shortened};
+use crate::workbook::reading::{ReadMeasure, fault, shortened};
 use crate::workflow::{self, Step};
 use crate::{Result, calendar};
 
@@ -161,7 +162,7 @@ impl Writer<'_> {
             .iter()
             .filter(|row| fresh.contains(row.problem.identity().as_str()))
             .filter_map(|row| Some((row.problem.deadline.as_ref()?, known.get(&row.problem.identity())?.id)))
-            .flat_map(|(deadline, id)| milestones(deadline, Some(id), None))
+            .flat_map(|(deadline, id)| deadline.steps(Some(id), None))
             .collect();
         self.milestones(steps).await?;
         Ok(known)
@@ -252,7 +253,7 @@ impl Writer<'_> {
         let steps = steps
             .into_iter()
             .filter_map(|(problem, identity, deadline)| Some((known.get(&(problem, identity))?.id, deadline)))
-            .flat_map(|(id, deadline)| milestones(deadline, None, Some(id)))
+            .flat_map(|(id, deadline)| deadline.steps(None, Some(id)))
             .collect();
         self.milestones(steps).await?;
         Ok(known)
@@ -631,16 +632,4 @@ fn named_bodies(resolved: &Resolved) -> Vec<i64> {
         }
     }
     bodies
-}
-
-fn milestones(deadline: &Deadline, problem: Option<i64>, measure: Option<i64>) -> Vec<milestone::ActiveModel> {
-    let rows = deadline.milestones.iter().enumerate().map(|(index, step)| milestone::ActiveModel {
-        problem_id: Set(problem),
-        measure_id: Set(measure),
-        position: Set(index as i32 + 1),
-        label: Set(step.label.clone()),
-        due_on: Set(step.due_on),
-        ..Default::default()
-    });
-    rows.collect()
 }

@@ -1,0 +1,18 @@
+//! What makes two rows the same problem or the same measure, in whatever file or by whatever hand they come.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// What makes a problem the same, within a round and an issuing region: its number, else its normalised title.
+pub(crate) fn problem(number: Option<&str>, title: &str) -> String {
+    number.map_or_else(|| normalised(title), str::to_owned)
+}
+
+/// What makes a measure the same, within a problem: its number and normalised content.
+pub(crate) fn measure(number: Option<&str>, content: &str) -> String {
+    format!("{}|{}", number.unwrap_or_default(), normalised(content))
+}
+
+/// Text without what spelling may change: widths, spaces, punctuation.
+pub(crate) fn normalised(text: &str) -> String {
+    text.nfkc().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase()
+}

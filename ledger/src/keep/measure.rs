@@ -1,0 +1,608 @@
+//! Measures (整改措施) written by hand: entering one with its parties, editing it, correcting its deadline, planning its
+//! checks, withdrawing it, and deleting one entered by mistake.
+
+use std::collections::BTreeSet;
+
+use entity::assignment::{self, Status};
+use entity::check::CheckKind;
+use entity::check_plan::{self, Every};
+use entity::deadline_change::{self, DeadlineChangeState};
+use entity::responsible_party::{self, Selector};
+use entity::{measure, milestone, problem, unit};
+use planner::Sql;
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Held, MAX_CONTENT, Patch, Said, count, difference, needed, note, number, only_one, permit, read_deadline, said_of,
+    tell,
+};
+use crate::audit::{self, Noted};
+use crate::change::ChangeKind;
+use crate::concern::{self, Concern, due_order};
+use crate::deadline::Columns;
+use crate::fault::{self, Fault, FaultCode};
+use crate::policy::Act;
+use crate::statistics::kept;
+use crate::work::ownership::answer;
+use crate::work::{Desk, MAX_WORDS, extension, hold_measure};
+use crate::workflow::{self, Step};
+use crate::{Result, identity, roll_up};
+
+/// The most parties of one measure.
+pub const MAX_PARTIES: usize = 500;
+
+/// A responsible party (责任单位), as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Party {
+    /// A unit; an id of something else is none.
+    Unit(Option<i64>),
+    /// Whoever is meant by 各县（区） and the like, below the issuing region.
+    Selector(Selector),
+}
+
+/// A measure to be entered.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// The problem that it mends.
+    pub problem: Option<i64>,
+    /// Its number as printed.
+    pub number: Option<String>,
+    /// The text.
+    pub content: String,
+    /// Its deadline as printed.
+    pub deadline: String,
+    /// 牵头单位; outer none: nobody leads, inner none: an id of something else.
+    pub lead: Option<Option<i64>>,
+    /// 督导单位.
+    pub supervising: Option<Option<i64>>,
+    /// 责任单位, in the printed order.
+    pub parties: Vec<Party>,
+}
+
+/// What is to become of a measure.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Its number.
+    pub number: Patch<Option<String>>,
+    /// The text.
+    pub content: Patch<String>,
+    /// 牵头单位.
+    pub lead: Patch<Option<Option<i64>>>,
+    /// 督导单位.
+    pub supervising: Patch<Option<Option<i64>>>,
+    /// 责任单位, all of them. Who answers already goes on answering.
+    pub parties: Patch<Vec<Party>>,
+}
+
+/// How often a measure is checked, where the default plan does not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Which check.
+    pub kind: CheckKind,
+    /// How often.
+    pub every: Every,
+}
+
+fn content(given: &str) -> Result<String> {
+    needed(given, MAX_CONTENT, ("整改措施", "the measure"), "content")
+}
+
+fn taken() -> Fault {
+    let (zh, en) = ("这个问题下已有编号和内容相同的措施", "the problem has a measure of that number and content");
+    Fault::new(FaultCode::Conflict, zh, en, &["input", "content"])
+}
+
+/// What every reader of a measure may read of it; who else answers it is not among that.
+fn state(row: &measure::Model) -> Value {
+    json!({ "number": row.number, "content": row.content })
+}
+
+/// Units that are still there and that the caller sees.
+async fn units(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    wanted: &BTreeSet<Option<i64>>,
+    name: &str,
+) -> Result<Vec<unit::Model>> {
+    let keys: Vec<i64> = wanted.iter().copied().flatten().collect();
+    let backend = db.get_database_backend();
+    let mut sql = Sql::within(backend, &[], &desk.by.principal);
+    let bound: Vec<String> = keys.iter().map(|key| sql.bind(*key)).collect();
+    let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    let found = if keys.is_empty() {
+        Vec::new()
+    } else {
+        let text =
+            format!("SELECT u.* FROM unit u WHERE u.id IN ({}) AND u.retired_on IS NULL{seen}", bound.join(", "));
+        let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
+        unit::Entity::find().from_raw_sql(statement).all(db).await?
+    };
+    if found.len() < wanted.len() {
+        let (zh, en) = ("所选单位中有不存在或已撤销的", "a unit is not there, or retired");
+        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", name]).into());
+    }
+    Ok(found)
+}
+
+/// One unit, where one is named.
+async fn one(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    wanted: Option<Option<i64>>,
+    name: &str,
+) -> Result<Option<unit::Model>> {
+    let Some(wanted) = wanted else { return Ok(None) };
+    Ok(units(db, desk, &BTreeSet::from([wanted]), name).await?.pop())
+}
+
+/// Enters a measure. Whom it names answers it from now on: its parties, else its lead unit; whom a stand-in such as
+/// 各县（区） means is asked when the city office assigns.
+pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
+    let number = number(new.number)?;
+    let text = content(&new.content)?;
+    let Some(deadline) = read_deadline(Some(new.deadline))? else {
+        let (zh, en) = ("请填写整改时限，如 2027年12月31日、长期坚持", "a measure has a deadline, if only 长期坚持");
+        return Err(Fault::invalid(zh, en, &["input", "deadline"]).into());
+    };
+    let Held { transaction, row: of } = Held::take(desk, new.problem, None).await?;
+    let lead = one(&transaction, desk, new.lead, "leadUnitId").await?;
+    let supervising = one(&transaction, desk, new.supervising, "supervisingUnitId").await?;
+    let named = parties(&transaction, desk, &new.parties).await?;
+    let columns = Columns::of(Some(&deadline), of.issued_on, desk.grace_days);
+    let last: Option<Option<i32>> = measure::Entity::find()
+        .select_only()
+        .column_as(measure::Column::Position.max(), "last")
+        .filter(measure::Column::ProblemId.eq(of.id))
+        .into_tuple()
+        .one(&transaction)
+        .await?;
+    kept::withdraw(&transaction, &[of.id]).await?;
+    let row = measure::ActiveModel {
+        problem_id: Set(of.id),
+        round_id: Set(of.round_id),
+        region_id: Set(of.region_id),
+        identity: Set(identity::measure(number.as_deref(), &text)),
+        number: Set(number),
+        position: Set(last.flatten().unwrap_or_default() + 1),
+        content: Set(text),
+        due_raw: Set(columns.raw.clone()),
+        due_immediate: Set(columns.immediate),
+        due_on: Set(columns.on),
+        due_ongoing: Set(columns.ongoing),
+        due_by: Set(columns.by),
+        lead_unit_id: Set(lead.as_ref().map(|unit| unit.id)),
+        supervising_unit_id: Set(supervising.as_ref().map(|unit| unit.id)),
+        status: Set(Status::Assigned),
+        status_stated_on: Set(Some(desk.today())),
+        issued_on: Set(of.issued_on),
+        version: Set(1),
+        created_at: Set(desk.now),
+        updated_at: Set(desk.now),
+        ..Default::default()
+    };
+    let row = only_one(row.insert(&transaction).await, taken)?;
+    write_parties(&transaction, &row, &new.parties, &named).await?;
+    let steps = deadline.steps(None, Some(row.id));
+    if !steps.is_empty() {
+        milestone::Entity::insert_many(steps).exec_without_returning(&transaction).await?;
+    }
+    enter_own_list(&transaction, &row).await?;
+    let answering = if named.is_empty() { lead.into_iter().collect() } else { named };
+    let made = answer(&transaction, &row, &answering, desk.now).await?;
+    roll_up::problems(&transaction, &[of.id], desk.now).await?;
+    kept::enter(&transaction, &[of.id]).await?;
+    let mut after = state(&row);
+    after["deadline"] = said_of(&columns);
+    let object = format!("measure_{}", row.id);
+    let said = Said { act: "CREATED", object, measure: Some(row.id), before: json!({}), after };
+    note(&transaction, desk, of.id, said).await?;
+    note_parties(&transaction, desk, &row, (Value::Null, parties_of(&transaction, &row).await?)).await?;
+    for id in made {
+        let after = json!({ "status": Status::Assigned.to_value() });
+        note_answer(&transaction, desk, &row, (id, &ChangeKind::Assigned.to_value()), after).await?;
+    }
+    tell(&transaction, desk, &[of.id], Some(row.id)).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// The units that parties name.
+async fn parties(db: &DatabaseTransaction, desk: &Desk<'_>, given: &[Party]) -> Result<Vec<unit::Model>> {
+    let path = ["input", "parties"];
+    if given.len() > MAX_PARTIES {
+        let (zh, en) = (format!("责任单位最多 {MAX_PARTIES} 个"), format!("at most {MAX_PARTIES} parties"));
+        return Err(Fault::invalid(zh, en, &path).into());
+    }
+    if given.iter().enumerate().any(|(place, party)| given[..place].contains(party)) {
+        return Err(Fault::invalid("责任单位有重复", "a party stands twice", &path).into());
+    }
+    let wanted = given.iter().filter_map(|party| match party {
+        Party::Unit(unit) => Some(*unit),
+        Party::Selector(_) => None,
+    });
+    units(db, desk, &wanted.collect(), "parties").await
+}
+
+/// Writes the parties of a measure in place of those that it had.
+async fn write_parties(
+    db: &DatabaseTransaction,
+    measure: &measure::Model,
+    given: &[Party],
+    named: &[unit::Model],
+) -> Result<()> {
+    responsible_party::Entity::delete_many()
+        .filter(responsible_party::Column::MeasureId.eq(measure.id))
+        .exec(db)
+        .await?;
+    if given.is_empty() {
+        return Ok(());
+    }
+    let rows = given.iter().enumerate().map(|(place, party)| {
+        let (raw, unit, selector) = match party {
+            Party::Unit(id) => {
+                let unit = named.iter().find(|unit| Some(unit.id) == *id);
+                (unit.map(|unit| unit.name.clone()).unwrap_or_default(), *id, None)
+            }
+            Party::Selector(Selector::AllCounties) => ("各县（区）".to_owned(), None, Some(Selector::AllCounties)),
+            Party::Selector(Selector::AllDepartments) => {
+                ("各相关部门".to_owned(), None, Some(Selector::AllDepartments))
+            }
+        };
+        responsible_party::ActiveModel {
+            measure_id: Set(measure.id),
+            position: Set(place as i32 + 1),
+            raw: Set(raw),
+            unit_id: Set(unit),
+            selector: Set(selector),
+            region_id: Set(selector.map(|_| measure.region_id)),
+            ..Default::default()
+        }
+    });
+    responsible_party::Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The parties of a measure, as the audit keeps them.
+async fn parties_of(db: &DatabaseTransaction, measure: &measure::Model) -> Result<Value> {
+    let printed: Vec<String> = responsible_party::Entity::find()
+        .select_only()
+        .column(responsible_party::Column::Raw)
+        .filter(responsible_party::Column::MeasureId.eq(measure.id))
+        .order_by_asc(responsible_party::Column::Position)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(json!({
+        "leadUnit": measure.lead_unit_id,
+        "supervisingUnit": measure.supervising_unit_id,
+        "parties": printed,
+    }))
+}
+
+/// Notes who leads, supervises and answers, for the offices of the issuing region: a county would read of its siblings.
+async fn note_parties(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    measure: &measure::Model,
+    (before, after): (Value, Value),
+) -> Result<()> {
+    if before == after {
+        return Ok(());
+    }
+    let object = format!("measure_{}", measure.id);
+    let before = if before.is_null() { json!({}) } else { before };
+    note(db, desk, measure.problem_id, Said { act: "PARTIES_SET", object, measure: None, before, after }).await
+}
+
+/// Notes what became of one answer.
+async fn note_answer(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    measure: &measure::Model,
+    (assignment, act): (i64, &str),
+    after: Value,
+) -> Result<()> {
+    let noted = Noted {
+        chain: format!("problem_{}", measure.problem_id),
+        act: act.to_owned(),
+        object: format!("assignment_{assignment}"),
+        measure: Some(measure.id),
+        assignment: Some(assignment),
+        before: json!({}),
+        after,
+    };
+    audit::note(db, desk.by, noted, desk.now).await
+}
+
+/// Enters a measure into the lists of the region that issued it, and those above.
+async fn enter_own_list(db: &DatabaseTransaction, measure: &measure::Model) -> Result<()> {
+    let issuer = entity::region::Entity::find_by_id(measure.region_id).one(db).await?;
+    let lineage = issuer.map(|issuer| crate::region::lineage(&issuer.path)).unwrap_or_default();
+    concern::measures(db, &[Concern { id: measure.id, due_order: due_order(measure.due_on), lineage }]).await
+}
+
+/// A measure in hand, for whoever keeps the ledger of the region that issued it.
+async fn take(
+    desk: &Desk<'_>,
+    measure: Option<i64>,
+    version: i32,
+    act: Act,
+) -> Result<(DatabaseTransaction, measure::Model)> {
+    let (transaction, _, row) = hold_measure(desk, measure).await?;
+    permit(&transaction, desk, act, row.region_id).await?;
+    if version != row.version {
+        return Err(fault::stale(("这项措施", "the measure"), row.version, version).into());
+    }
+    Ok((transaction, row))
+}
+
+/// Edits a measure. Its deadline is corrected by an act of its own, which keeps the one before.
+pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
+    let parties_before = parties_of(&transaction, &row).await?;
+    let mut now = measure::Model {
+        number: changes.number.read(row.number.clone(), number)?,
+        content: changes.content.read(row.content.clone(), |given| content(&given))?,
+        ..row.clone()
+    };
+    now.identity = identity::measure(now.number.as_deref(), &now.content);
+    if let Patch::Set(lead) = changes.lead {
+        now.lead_unit_id = one(&transaction, desk, lead, "leadUnitId").await?.map(|unit| unit.id);
+    }
+    if let Patch::Set(supervising) = changes.supervising {
+        now.supervising_unit_id = one(&transaction, desk, supervising, "supervisingUnitId").await?.map(|unit| unit.id);
+    }
+    if let Patch::Set(given) = changes.parties {
+        let named = parties(&transaction, desk, &given).await?;
+        write_parties(&transaction, &row, &given, &named).await?;
+    }
+    let parties_now = parties_of(&transaction, &now).await?;
+    let text = difference(state(&row), state(&now));
+    if text.is_none() && parties_before == parties_now {
+        return Ok(row.id);
+    }
+    now.version += 1;
+    now.updated_at = desk.now;
+    let now = only_one(measure::ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
+    if let Some((before, after)) = text {
+        let object = format!("measure_{}", now.id);
+        let said = Said { act: "EDITED", object, measure: Some(now.id), before, after };
+        note(&transaction, desk, now.problem_id, said).await?;
+    }
+    note_parties(&transaction, desk, &now, (parties_before, parties_now)).await?;
+    tell(&transaction, desk, &[now.problem_id], Some(now.id)).await?;
+    transaction.commit().await?;
+    Ok(now.id)
+}
+
+/// Changes a deadline without a request: a misprint, a new order (报备). The one before is kept beside it.
+pub async fn change_deadline(
+    desk: &Desk<'_>,
+    measure: Option<i64>,
+    version: i32,
+    printed: String,
+    reason: &str,
+) -> Result<i64> {
+    let reason = fault::text(reason, 2..=MAX_WORDS, ("变更理由", "the reason"), &["input", "reason"])?;
+    let path = ["input", "deadline"];
+    let Some(deadline) = read_deadline(Some(printed))? else {
+        return Err(Fault::invalid("请填写新的整改时限", "give the new deadline", &path).into());
+    };
+    let (transaction, row) = take(desk, measure, version, Act::ChangeDeadline).await?;
+    let columns = Columns::of(Some(&deadline), row.issued_on, desk.grace_days);
+    let before = Columns::of_measure(&row);
+    if before == columns {
+        return Err(Fault::invalid("新的时限与现有时限相同", "that is the deadline that it has", &path).into());
+    }
+    let change = deadline_change::ActiveModel {
+        measure_id: Set(row.id),
+        state: Set(DeadlineChangeState::Approved),
+        reason: Set(reason.clone()),
+        old_raw: Set(row.due_raw.clone()),
+        old_due_on: Set(row.due_on),
+        new_raw: Set(columns.raw.clone()),
+        new_due_on: Set(columns.on),
+        requester_id: Set(desk.by.principal.account),
+        requested_at: Set(desk.now),
+        decider_id: Set(desk.by.principal.account),
+        decided_at: Set(Some(desk.now)),
+        ..Default::default()
+    };
+    change.insert(&transaction).await?;
+    let (was, is) = (said_of(&before), said_of(&columns));
+    extension::move_deadline(&transaction, &row, columns, desk.now).await?;
+    milestone::Entity::delete_many().filter(milestone::Column::MeasureId.eq(row.id)).exec(&transaction).await?;
+    let steps = deadline.steps(None, Some(row.id));
+    if !steps.is_empty() {
+        milestone::Entity::insert_many(steps).exec_without_returning(&transaction).await?;
+    }
+    let object = format!("measure_{}", row.id);
+    let after = json!({ "deadline": is, "reason": reason });
+    let said =
+        Said { act: "DEADLINE_CHANGED", object, measure: Some(row.id), before: json!({ "deadline": was }), after };
+    note(&transaction, desk, row.problem_id, said).await?;
+    tell(&transaction, desk, &[row.problem_id], Some(row.id)).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Plans how often a measure is checked; what is left out goes by the default plan.
+pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, plans: &[Plan]) -> Result<i64> {
+    let path = ["input", "plans"];
+    if plans.iter().enumerate().any(|(place, plan)| plans[..place].iter().any(|other| other.kind == plan.kind)) {
+        return Err(Fault::invalid("同一种检查只能有一个计划", "each kind of check has one plan", &path).into());
+    }
+    let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
+    let there = check_plan::Entity::find()
+        .filter(check_plan::Column::MeasureId.eq(row.id))
+        .order_by_asc(check_plan::Column::Kind)
+        .all(&transaction)
+        .await?;
+    let said_of = |kind: CheckKind, every: Every| json!({ "kind": kind.to_value(), "every": every.to_value() });
+    let before: Vec<Value> = there.iter().map(|plan| said_of(plan.kind, plan.every)).collect();
+    let after: Vec<Value> = plans.iter().map(|plan| said_of(plan.kind, plan.every)).collect();
+    check_plan::Entity::delete_many().filter(check_plan::Column::MeasureId.eq(row.id)).exec(&transaction).await?;
+    if !plans.is_empty() {
+        let rows = plans.iter().map(|plan| check_plan::ActiveModel {
+            measure_id: Set(row.id),
+            kind: Set(plan.kind),
+            every: Set(plan.every),
+            ..Default::default()
+        });
+        check_plan::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
+    }
+    grow(&transaction, desk, &row).await?;
+    let said = Said {
+        act: "CHECKS_PLANNED",
+        object: format!("measure_{}", row.id),
+        measure: Some(row.id),
+        before: json!({ "plans": before }),
+        after: json!({ "plans": after }),
+    };
+    note(&transaction, desk, row.problem_id, said).await?;
+    tell(&transaction, desk, &[row.problem_id], Some(row.id)).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// A measure that was changed beside its row.
+async fn grow(db: &DatabaseTransaction, desk: &Desk<'_>, row: &measure::Model) -> Result<()> {
+    let grown = measure::ActiveModel {
+        id: Set(row.id),
+        version: Set(row.version + 1),
+        updated_at: Set(desk.now),
+        ..Default::default()
+    };
+    grown.update(db).await?;
+    Ok(())
+}
+
+/// Withdraws a measure (撤销): whoever has not closed it need not do it any more, and it counts no more. Nothing is
+/// deleted; assigning it anew takes it up again.
+pub async fn retire(desk: &Desk<'_>, measure: Option<i64>, version: i32, reason: &str) -> Result<i64> {
+    let reason = fault::text(reason, 2..=MAX_WORDS, ("撤销理由", "the reason"), &["input", "reason"])?;
+    let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
+    kept::withdraw(&transaction, &[row.problem_id]).await?;
+    if !withdraw(&transaction, desk, &row, &reason).await? {
+        let name = workflow::status_name(row.status);
+        let (zh, en) = (format!("当前状态为“{name}”，没有可撤销的"), "nothing of it is open");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
+    }
+    roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;
+    state_of_unanswered(&transaction, desk, row.problem_id).await?;
+    kept::enter(&transaction, &[row.problem_id]).await?;
+    tell(&transaction, desk, &[row.problem_id], Some(row.id)).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Withdraws what is open of a measure, and says so in the audit. Whether there was anything.
+pub(super) async fn withdraw(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    row: &measure::Model,
+    reason: &str,
+) -> Result<bool> {
+    let answers = assignment::Entity::find()
+        .filter(assignment::Column::MeasureId.eq(row.id))
+        .order_by_asc(assignment::Column::Id)
+        .all(db)
+        .await?;
+    let step = |status| workflow::next(status, Step::Retire);
+    if let Some(busy) = answers.iter().find(|one| !workflow::is_settled(one.status) && step(one.status).is_none()) {
+        let name = workflow::status_name(busy.status);
+        let zh = format!("有责任单位正在办理销号（{name}），请先退回或办结");
+        let en = format!("a close-out is under way ({}): return or close it first", busy.status.to_value());
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input"]).into());
+    }
+    let said = json!({ "reason": reason });
+    let mut any = false;
+    for one in &answers {
+        let Some(status) = step(one.status) else { continue };
+        let moved = assignment::ActiveModel {
+            id: Set(one.id),
+            status: Set(status),
+            version: Set(one.version + 1),
+            updated_at: Set(desk.now),
+            ..Default::default()
+        };
+        moved.update(db).await?;
+        note_answer(db, desk, row, (one.id, "RETIRED"), said.clone()).await?;
+        any = true;
+    }
+    if answers.is_empty() && !workflow::is_settled(row.status) {
+        let moved = measure::ActiveModel {
+            id: Set(row.id),
+            status: Set(Status::NotApplicable),
+            status_stated_on: Set(Some(desk.today())),
+            version: Set(row.version + 1),
+            updated_at: Set(desk.now),
+            ..Default::default()
+        };
+        moved.update(db).await?;
+        any = true;
+    }
+    if any {
+        let object = format!("measure_{}", row.id);
+        let said = Said { act: "RETIRED", object, measure: Some(row.id), before: json!({}), after: said };
+        note(db, desk, row.problem_id, said).await?;
+    }
+    Ok(any)
+}
+
+/// A problem of which nobody answers anything, and whose measures are all withdrawn, is withdrawn with them.
+pub(super) async fn state_of_unanswered(db: &DatabaseTransaction, desk: &Desk<'_>, problem: i64) -> Result<()> {
+    const OPEN: &str = "SELECT count(*) AS amount FROM measure m WHERE m.problem_id = $1 \
+        AND (m.status <> 'NOT_APPLICABLE' OR EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = m.id))";
+    if count(db, OPEN, vec![problem.into()]).await? > 0 {
+        return Ok(());
+    }
+    let Some(row) = problem::Entity::find_by_id(problem).one(db).await? else { return Ok(()) };
+    let moved = problem::ActiveModel {
+        id: Set(row.id),
+        status: Set(Status::NotApplicable),
+        status_stated_on: Set(Some(desk.today())),
+        version: Set(row.version + 1),
+        updated_at: Set(desk.now),
+        ..Default::default()
+    };
+    moved.update(db).await?;
+    Ok(())
+}
+
+/// What may hang on the answers of a measure, or on itself.
+const DEALINGS: &str = "SELECT \
+    (SELECT count(*) FROM progress_report x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
+    + (SELECT count(*) FROM \"check\" x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
+    + (SELECT count(*) FROM evidence x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
+    + (SELECT count(*) FROM close_out x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
+    + (SELECT count(*) FROM deadline_change x WHERE x.measure_id = $1) \
+    + (SELECT count(*) FROM supervision_action x WHERE x.measure_id = $1) \
+    + (SELECT count(*) FROM comment x WHERE x.measure_id = $1) AS amount";
+
+/// Deletes a measure entered by mistake, on which nobody has done anything. Gives the key of its problem.
+pub async fn delete(desk: &Desk<'_>, measure: Option<i64>, version: i32) -> Result<i64> {
+    let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
+    if count(&transaction, DEALINGS, vec![row.id.into()]).await? > 0 {
+        let zh = "这项措施已有进展、佐证、检查、销号、延期、督办或意见，不能删除：请改为撤销";
+        let en = "there are reports, files, checks or acts on it: retire it instead";
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
+    }
+    kept::withdraw(&transaction, &[row.problem_id]).await?;
+    let object = format!("measure_{}", row.id);
+    // Its readers are gone with it: the offices of the issuing region read this.
+    let said = Said { act: "DELETED", object, measure: None, before: state(&row), after: json!({}) };
+    note(&transaction, desk, row.problem_id, said).await?;
+    concern::leave_measure(&transaction, row.id).await?;
+    measure::Entity::delete_by_id(row.id).exec(&transaction).await?;
+    concern::renew(&transaction, &[row.problem_id]).await?;
+    roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;
+    kept::enter(&transaction, &[row.problem_id]).await?;
+    tell(&transaction, desk, &[row.problem_id], None).await?;
+    transaction.commit().await?;
+    Ok(row.problem_id)
+}

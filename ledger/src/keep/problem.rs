@@ -1,0 +1,326 @@
+//! Problems (反馈问题) written by hand: entering one, editing it, withdrawing it, and deleting one entered by mistake.
+
+use entity::{inspection_round, milestone, problem, problem_domain, problem_region, region};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Held, MAX_CONTENT, MAX_TITLE, Patch, Said, begins, difference, measure, needed, note, number, only_one, optional,
+    permit, read_deadline, said_of, tell,
+};
+use crate::concern::{self, Concern, due_order};
+use crate::deadline::{Columns, Deadline};
+use crate::fault::{self, Fault, FaultCode};
+use crate::policy::Act;
+use crate::statistics::kept;
+use crate::work::{Desk, MAX_WORDS, in_sight};
+use crate::{Result, database, identity, roll_up};
+
+/// The most domains of one problem.
+pub const MAX_DOMAINS: usize = 20;
+
+/// A problem to be entered.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// The round that found it.
+    pub round: Option<i64>,
+    /// The region that issues it.
+    pub region: Option<i64>,
+    /// Its number as printed; numbers have gaps.
+    pub number: Option<String>,
+    /// The first sentence.
+    pub title: String,
+    /// The rest of the text.
+    pub description: Option<String>,
+    /// 整改目标.
+    pub goal: Option<String>,
+    /// Its deadline as printed.
+    pub deadline: Option<String>,
+    /// The tags of its domains.
+    pub domains: Vec<String>,
+}
+
+/// What is to become of a problem.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Its number.
+    pub number: Patch<Option<String>>,
+    /// The first sentence.
+    pub title: Patch<String>,
+    /// The rest of the text.
+    pub description: Patch<Option<String>>,
+    /// 整改目标.
+    pub goal: Patch<Option<String>>,
+    /// Its deadline as printed.
+    pub deadline: Patch<Option<String>>,
+    /// The tags of its domains.
+    pub domains: Patch<Vec<String>>,
+}
+
+fn title(given: &str) -> Result<String> {
+    needed(given, MAX_TITLE, ("问题标题", "the title"), "title")
+}
+
+fn description(given: Option<String>) -> Result<Option<String>> {
+    optional(given, MAX_CONTENT, ("问题描述", "the description"), "description")
+}
+
+fn goal(given: Option<String>) -> Result<Option<String>> {
+    optional(given, MAX_CONTENT, ("整改目标", "the goal"), "goal")
+}
+
+fn domains(given: Vec<String>) -> Result<Vec<String>> {
+    if given.len() > MAX_DOMAINS {
+        let (zh, en) = (format!("领域最多 {MAX_DOMAINS} 个"), format!("at most {MAX_DOMAINS} domains"));
+        return Err(Fault::invalid(zh, en, &["input", "domains"]).into());
+    }
+    let read = |tag: String| fault::text(&tag, 1..=20, ("领域", "a domain"), &["input", "domains"]);
+    let mut tags = given.into_iter().map(read).collect::<Result<Vec<String>, Fault>>()?;
+    tags.sort();
+    tags.dedup();
+    Ok(tags)
+}
+
+fn taken() -> Fault {
+    let zh = "本轮次本地区已有这个编号（或没有编号而标题相同）的问题";
+    let en = "this round and region have a problem of that number (or of that title, without a number)";
+    Fault::new(FaultCode::Conflict, zh, en, &["input", "number"])
+}
+
+fn state(row: &problem::Model, domains: &[String]) -> Value {
+    json!({
+        "number": row.number,
+        "title": row.title,
+        "description": row.description,
+        "goal": row.goal,
+        "deadline": said_of(&deadline_of(row)),
+        "domains": domains,
+    })
+}
+
+fn deadline_of(row: &problem::Model) -> Columns {
+    Columns {
+        raw: row.due_raw.clone(),
+        immediate: row.due_immediate,
+        on: row.due_on,
+        ongoing: row.due_ongoing,
+        by: row.due_by,
+    }
+}
+
+/// Enters a problem.
+pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
+    let number = number(new.number)?;
+    let title = title(&new.title)?;
+    let (description, goal, tags) = (description(new.description)?, goal(new.goal)?, domains(new.domains)?);
+    let deadline = read_deadline(new.deadline)?;
+    let round = match new.round {
+        Some(id) => in_sight::<inspection_round::Entity, _>(desk.db, desk, "inspection_round", id).await?,
+        None => None,
+    };
+    let Some(round) = round else {
+        let (zh, en) = ("没有这个督察轮次", "there is no such round");
+        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "roundId"]).into());
+    };
+    let transaction = database::begin(desk.db).await?;
+    let issuer = live_region(&transaction, new.region).await?;
+    permit(&transaction, desk, Act::KeepLedger, issuer.id).await?;
+    let from = begins(&transaction, desk, round.id).await?;
+    let columns = Columns::of(deadline.as_ref(), from, desk.grace_days);
+    let last: Option<Option<i32>> = problem::Entity::find()
+        .select_only()
+        .column_as(problem::Column::Position.max(), "last")
+        .filter(problem::Column::RoundId.eq(round.id))
+        .filter(problem::Column::RegionId.eq(issuer.id))
+        .into_tuple()
+        .one(&transaction)
+        .await?;
+    let row = problem::ActiveModel {
+        round_id: Set(round.id),
+        region_id: Set(issuer.id),
+        identity: Set(identity::problem(number.as_deref(), &title)),
+        number: Set(number),
+        position: Set(last.flatten().unwrap_or_default() + 1),
+        title: Set(title),
+        description: Set(description),
+        goal: Set(goal),
+        due_raw: Set(columns.raw),
+        due_immediate: Set(columns.immediate),
+        due_on: Set(columns.on),
+        due_ongoing: Set(columns.ongoing),
+        due_by: Set(columns.by),
+        status: Set(entity::assignment::Status::Assigned),
+        status_stated_on: Set(Some(desk.today())),
+        issued_on: Set(from),
+        version: Set(1),
+        created_at: Set(desk.now),
+        updated_at: Set(desk.now),
+        ..Default::default()
+    };
+    let row = only_one(row.insert(&transaction).await, taken)?;
+    write_domains(&transaction, row.id, &tags).await?;
+    write_steps(&transaction, row.id, deadline.as_ref()).await?;
+    let lineage = crate::region::lineage(&issuer.path);
+    let entered = Concern { id: row.id, due_order: due_order(row.due_on), lineage };
+    concern::problems(&transaction, &[entered]).await?;
+    kept::enter(&transaction, &[row.id]).await?;
+    let mut after = state(&row, &tags);
+    after["round"] = json!(format!("round_{}", round.id));
+    after["region"] = json!(format!("region_{}", issuer.id));
+    let said = Said { act: "CREATED", object: format!("problem_{}", row.id), measure: None, before: json!({}), after };
+    note(&transaction, desk, row.id, said).await?;
+    tell(&transaction, desk, &[row.id], None).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// A region in which there is still something to be done.
+pub(super) async fn live_region(db: &DatabaseTransaction, region: Option<i64>) -> Result<region::Model> {
+    let path = ["input", "regionId"];
+    let found = match region {
+        Some(id) => region::Entity::find_by_id(id).one(db).await?,
+        None => None,
+    };
+    let Some(found) = found else {
+        return Err(Fault::new(FaultCode::NotFound, "没有这个行政区", "there is no such region", &path).into());
+    };
+    if found.retired_on.is_some() {
+        let zh = format!("{}已撤销，不能再用", found.name);
+        return Err(Fault::new(FaultCode::WrongState, zh, "the region is retired", &path).into());
+    }
+    Ok(found)
+}
+
+async fn write_domains(db: &DatabaseTransaction, problem: i64, tags: &[String]) -> Result<()> {
+    problem_domain::Entity::delete_many().filter(problem_domain::Column::ProblemId.eq(problem)).exec(db).await?;
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let rows =
+        tags.iter().map(|tag| problem_domain::ActiveModel { problem_id: Set(problem), domain: Set(tag.clone()) });
+    problem_domain::Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+async fn write_steps(db: &DatabaseTransaction, problem: i64, deadline: Option<&Deadline>) -> Result<()> {
+    milestone::Entity::delete_many().filter(milestone::Column::ProblemId.eq(problem)).exec(db).await?;
+    let steps = deadline.map(|deadline| deadline.steps(Some(problem), None)).unwrap_or_default();
+    if !steps.is_empty() {
+        milestone::Entity::insert_many(steps).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// Edits a problem.
+pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
+    let tags: Vec<String> = problem_domain::Entity::find()
+        .select_only()
+        .column(problem_domain::Column::Domain)
+        .filter(problem_domain::Column::ProblemId.eq(row.id))
+        .order_by_asc(problem_domain::Column::Domain)
+        .into_tuple()
+        .all(&transaction)
+        .await?;
+    let before = state(&row, &tags);
+    let mut now = problem::Model {
+        number: changes.number.read(row.number.clone(), number)?,
+        title: changes.title.read(row.title.clone(), |given| title(&given))?,
+        description: changes.description.read(row.description.clone(), description)?,
+        goal: changes.goal.read(row.goal.clone(), goal)?,
+        ..row.clone()
+    };
+    now.identity = identity::problem(now.number.as_deref(), &now.title);
+    let tags_now = changes.domains.read(tags.clone(), domains)?;
+    let deadline = match changes.deadline {
+        Patch::Keep => None,
+        Patch::Set(given) => Some(read_deadline(given)?),
+    };
+    if let Some(deadline) = &deadline {
+        let columns = Columns::of(deadline.as_ref(), row.issued_on, desk.grace_days);
+        (now.due_raw, now.due_immediate) = (columns.raw, columns.immediate);
+        (now.due_on, now.due_ongoing, now.due_by) = (columns.on, columns.ongoing, columns.by);
+    }
+    let Some((before, after)) = difference(before, state(&now, &tags_now)) else { return Ok(row.id) };
+    let is_counted = now.due_by != row.due_by;
+    if is_counted {
+        kept::withdraw(&transaction, &[row.id]).await?;
+    }
+    if now.due_on != row.due_on {
+        problem_region::Entity::update_many()
+            .col_expr(problem_region::Column::DueOrder, Expr::value(due_order(now.due_on)))
+            .filter(problem_region::Column::ProblemId.eq(row.id))
+            .exec(&transaction)
+            .await?;
+    }
+    now.version += 1;
+    now.updated_at = desk.now;
+    only_one(problem::ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
+    if tags != tags_now {
+        write_domains(&transaction, row.id, &tags_now).await?;
+    }
+    if let Some(deadline) = &deadline {
+        write_steps(&transaction, row.id, deadline.as_ref()).await?;
+    }
+    if is_counted {
+        kept::enter(&transaction, &[row.id]).await?;
+    }
+    let said = Said { act: "EDITED", object: format!("problem_{}", row.id), measure: None, before, after };
+    note(&transaction, desk, row.id, said).await?;
+    tell(&transaction, desk, &[row.id], None).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Withdraws a problem: whatever is still open of its measures is no longer to be done. Nothing is deleted.
+pub async fn retire(desk: &Desk<'_>, problem: Option<i64>, version: i32, reason: &str) -> Result<i64> {
+    let reason = fault::text(reason, 2..=MAX_WORDS, ("撤销理由", "the reason"), &["input", "reason"])?;
+    let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
+    let measures = entity::measure::Entity::find()
+        .filter(entity::measure::Column::ProblemId.eq(row.id))
+        .order_by_asc(entity::measure::Column::Position)
+        .all(&transaction)
+        .await?;
+    kept::withdraw(&transaction, &[row.id]).await?;
+    let mut any = false;
+    for of in &measures {
+        any |= measure::withdraw(&transaction, desk, of, &reason).await?;
+    }
+    if !any {
+        let (zh, en) = ("这个问题没有未办结的措施可撤销", "no measure of it is open");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
+    }
+    roll_up::problems(&transaction, &[row.id], desk.now).await?;
+    measure::state_of_unanswered(&transaction, desk, row.id).await?;
+    kept::enter(&transaction, &[row.id]).await?;
+    let after = json!({ "reason": reason });
+    let said = Said { act: "RETIRED", object: format!("problem_{}", row.id), measure: None, before: json!({}), after };
+    note(&transaction, desk, row.id, said).await?;
+    tell(&transaction, desk, &[row.id], None).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Deletes a problem entered by mistake, which has no measures. Gives the key that it had.
+pub async fn delete(desk: &Desk<'_>, problem: Option<i64>, version: i32) -> Result<i64> {
+    let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
+    let sql = "SELECT count(*) AS amount FROM measure WHERE problem_id = $1";
+    let measures = super::count(&transaction, sql, vec![row.id.into()]).await?;
+    if measures > 0 {
+        let zh = format!("这个问题下还有 {measures} 条措施：请先删除误录的措施，或撤销这个问题");
+        let en = format!("it has {measures} measures: delete those entered by mistake, or retire the problem");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
+    }
+    kept::withdraw(&transaction, &[row.id]).await?;
+    concern::leave_problem(&transaction, row.id).await?;
+    let object = format!("problem_{}", row.id);
+    let said = Said { act: "DELETED", object, measure: None, before: state(&row, &[]), after: json!({}) };
+    note(&transaction, desk, row.id, said).await?;
+    problem::Entity::delete_by_id(row.id).exec(&transaction).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}

@@ -1,0 +1,237 @@
+//! Regions (行政区) kept by the administrator: adding one of one's own, renaming and moving it, and retiring it.
+
+use entity::region::{self, Model};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Statement,
+};
+use serde_json::{Value, json};
+
+use super::problem::live_region;
+use super::{Patch, Said, count, difference, note_own, only_one, permit_anywhere, tell};
+use crate::concern;
+use crate::fault::{self, Fault, FaultCode};
+use crate::policy::Act;
+use crate::region::{add, rank};
+use crate::statistics::kept;
+use crate::work::Desk;
+use crate::{Result, database};
+
+/// A region to be added.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// The region above it.
+    pub parent: Option<i64>,
+    /// Its name in full.
+    pub name: String,
+    /// Its code, where it has one.
+    pub code: Option<String>,
+}
+
+/// What is to become of a region.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Its name.
+    pub name: Patch<String>,
+    /// Its code.
+    pub code: Patch<Option<String>>,
+    /// The region above it (划转): everything in it moves along.
+    pub parent: Patch<Option<i64>>,
+}
+
+fn name(given: &str) -> Result<String> {
+    Ok(fault::text(given, 2..=60, ("行政区名称", "the region's name"), &["input", "name"])?)
+}
+
+/// A code: digits as in GB/T 2260, or letters of one's own.
+fn code(given: Option<String>) -> Result<Option<String>> {
+    let Some(code) = given.map(|code| code.trim().to_owned()).filter(|code| !code.is_empty()) else { return Ok(None) };
+    let is_plain = code.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    if is_plain && (4..=20).contains(&code.len()) {
+        return Ok(Some(code));
+    }
+    let (zh, en) = ("行政区代码应为 4 至 20 位字母或数字", "a code has 4 to 20 letters and digits");
+    Err(Fault::invalid(zh, en, &["input", "code"]).into())
+}
+
+fn taken() -> Fault {
+    Fault::new(FaultCode::Conflict, "该代码已被使用", "the code is taken", &["input", "code"])
+}
+
+fn state(row: &Model) -> Value {
+    json!({ "name": row.name, "code": row.code, "parent": row.parent_id.map(|parent| format!("region_{parent}")) })
+}
+
+/// Adds a region below another.
+pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
+    permit_anywhere(desk, Act::KeepDictionaries)?;
+    let (name, code) = (name(&new.name)?, code(new.code)?);
+    let transaction = database::begin(desk.db).await?;
+    let parent = live_region(&transaction, new.parent).await?;
+    if parent.level == region::Level::Township {
+        let (zh, en) = (format!("{}是乡镇级，下面不再设行政区", parent.name), "nothing lies below a township");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "parentId"]).into());
+    }
+    if let Some(code) = &code
+        && crate::region::find(&transaction, code).await?.is_some()
+    {
+        return Err(taken().into());
+    }
+    let row = add(&transaction, code.as_deref(), &name, &parent).await?;
+    let object = format!("region_{}", row.id);
+    let said = Said { act: "CREATED", object, measure: None, before: json!({}), after: state(&row) };
+    note_own(&transaction, desk, said).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// A region in hand.
+pub(super) async fn take(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    region: Option<i64>,
+    version: Option<i32>,
+    field: &str,
+) -> Result<Model> {
+    permit_anywhere(desk, Act::KeepDictionaries)?;
+    let path = ["input", field];
+    let found = match region {
+        Some(id) => region::Entity::find_by_id(id).lock_exclusive().one(db).await?,
+        None => None,
+    };
+    let Some(row) = found else {
+        return Err(Fault::new(FaultCode::NotFound, "没有这个行政区", "there is no such region", &path).into());
+    };
+    if let Some(given) = version.filter(|given| *given != row.version) {
+        return Err(fault::stale(("这个行政区", "the region"), row.version, given).into());
+    }
+    let why = if row.retired_on.is_some() {
+        Some(("已撤销，不能再改", "the region is retired"))
+    } else if row.parent_id.is_none() {
+        Some(("是根节点，不能改动", "the root is not changed"))
+    } else {
+        None
+    };
+    match why {
+        Some((zh, en)) => Err(Fault::new(FaultCode::WrongState, format!("{}{zh}", row.name), en, &path).into()),
+        None => Ok(row),
+    }
+}
+
+/// Edits a region.
+pub async fn edit(desk: &Desk<'_>, region: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let transaction = database::begin(desk.db).await?;
+    let row = take(&transaction, desk, region, Some(version), "regionId").await?;
+    let mut now = Model {
+        name: changes.name.read(row.name.clone(), |given| name(&given))?,
+        code: changes.code.read(row.code.clone(), code)?,
+        ..row.clone()
+    };
+    let parent = match changes.parent {
+        Patch::Set(parent) => {
+            let parent = live_region(&transaction, parent).await?;
+            may_lie_below(&row, &parent)?;
+            now.parent_id = Some(parent.id);
+            Some(parent).filter(|parent| row.parent_id != Some(parent.id))
+        }
+        Patch::Keep => None,
+    };
+    let Some((before, after)) = difference(state(&row), state(&now)) else { return Ok(row.id) };
+    now.version += 1;
+    let write =
+        |now: Model| async { only_one(region::ActiveModel::from(now).reset_all().update(&transaction).await, taken) };
+    let now = match parent {
+        None => write(now).await?,
+        Some(parent) => {
+            let problems = concerned(&transaction, row.id).await?;
+            kept::withdraw(&transaction, &problems).await?;
+            now.path = format!("{}{}/", parent.path, row.id);
+            let now = write(now).await?;
+            move_paths(&transaction, &row.path, &now.path).await?;
+            concern::renew(&transaction, &problems).await?;
+            kept::enter(&transaction, &problems).await?;
+            tell(&transaction, desk, &problems, None).await?;
+            now
+        }
+    };
+    let object = format!("region_{}", now.id);
+    note_own(&transaction, desk, Said { act: "EDITED", object, measure: None, before, after }).await?;
+    transaction.commit().await?;
+    Ok(now.id)
+}
+
+fn may_lie_below(row: &Model, parent: &Model) -> Result<()> {
+    let why = if parent.path.starts_with(&row.path) {
+        ("不能划转到自己之下", "it cannot lie below itself")
+    } else if rank(parent.level) >= row.rank {
+        ("上级行政区的级别应高于它", "what lies above it must be of a higher level")
+    } else {
+        return Ok(());
+    };
+    Err(Fault::invalid(why.0, why.1, &["input", "parentId"]).into())
+}
+
+/// The problems that concern a region or anything below it, held in the order of their keys.
+pub(super) async fn concerned(db: &DatabaseTransaction, region: i64) -> Result<Vec<i64>> {
+    use entity::{problem, problem_region};
+    let listed = problem_region::Entity::find()
+        .select_only()
+        .column(problem_region::Column::ProblemId)
+        .filter(problem_region::Column::RegionId.eq(region))
+        .into_query();
+    let held = problem::Entity::find()
+        .select_only()
+        .column(problem::Column::Id)
+        .filter(problem::Column::Id.in_subquery(listed))
+        .order_by_asc(problem::Column::Id)
+        .lock_exclusive();
+    Ok(held.into_tuple().all(db).await?)
+}
+
+/// Moves the paths of everything below a region.
+pub(super) async fn move_paths(db: &DatabaseTransaction, from: &str, to: &str) -> Result<()> {
+    const MOVE: &str = "UPDATE region SET path = $1 || substr(path, $2) WHERE path LIKE $3";
+    let rest = i32::try_from(from.len()).unwrap_or_default() + 1;
+    let values = vec![to.into(), rest.into(), format!("{from}_%").into()];
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), MOVE, values)).await?;
+    Ok(())
+}
+
+/// Retires a region in which nothing is left: no region, no unit, no problem of its own.
+pub async fn retire(desk: &Desk<'_>, region: Option<i64>, version: i32) -> Result<i64> {
+    const LEFT: &str = "SELECT (SELECT count(*) FROM region WHERE parent_id = $1 AND retired_on IS NULL) \
+        + (SELECT count(*) FROM unit WHERE region_id = $1 AND retired_on IS NULL) \
+        + (SELECT count(*) FROM problem WHERE region_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) AS amount";
+    let transaction = database::begin(desk.db).await?;
+    let row = take(&transaction, desk, region, Some(version), "regionId").await?;
+    let left = count(&transaction, LEFT, vec![row.id.into()]).await?;
+    if left > 0 {
+        let zh = format!("{}下还有 {left} 个未撤销的行政区、单位或未办结的问题：请合并到接续的行政区", row.name);
+        let en = format!("{left} regions, units or open problems are left in it: merge it into its successor");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "regionId"]).into());
+    }
+    retire_row(&transaction, desk, &row, None).await?;
+    let after = json!({ "retiredOn": desk.today() });
+    let object = format!("region_{}", row.id);
+    note_own(&transaction, desk, Said { act: "RETIRED", object, measure: None, before: json!({}), after }).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Marks a region as gone.
+pub(super) async fn retire_row(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    row: &Model,
+    into: Option<i64>,
+) -> Result<()> {
+    let gone = region::ActiveModel {
+        id: Set(row.id),
+        retired_on: Set(Some(desk.today())),
+        merged_into_id: Set(into),
+        version: Set(row.version + 1),
+        ..Default::default()
+    };
+    gone.update(db).await?;
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! Inspection rounds (督察轮次): opening one, editing it, and deleting one that holds nothing.
+
+use chrono::NaiveDate;
+use entity::inspection_round::{ActiveModel, Entity, Model, RoundKind, RoundLevel};
+use entity::problem;
+use planner::Sql;
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
+};
+use serde_json::{Value, json};
+
+use super::{Patch, Said, begins, count, difference, needed, note_own, only_one, permit_anywhere, tell};
+use crate::calendar::plus_days;
+use crate::fault::{self, Fault, FaultCode};
+use crate::policy::{self, Act};
+use crate::statistics::kept;
+use crate::work::{Desk, in_sight};
+use crate::{Error, Result, database};
+
+/// Problems in one statement.
+const CHUNK: usize = 1_000;
+
+/// A round to be opened.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// Its name, unique: 第二轮中央生态环境保护督察.
+    pub name: String,
+    /// Who inspects.
+    pub level: RoundLevel,
+    /// Why.
+    pub kind: RoundKind,
+    /// When the team moves in, a local date.
+    pub entered_on: Option<NaiveDate>,
+    /// When it fed back its problems, a local date; grace periods begin here.
+    pub feedback_on: Option<NaiveDate>,
+}
+
+/// What is to become of a round.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Its name.
+    pub name: Patch<String>,
+    /// Who inspects.
+    pub level: Patch<RoundLevel>,
+    /// Why.
+    pub kind: Patch<RoundKind>,
+    /// When the team moves in.
+    pub entered_on: Patch<Option<NaiveDate>>,
+    /// When it fed back its problems. Deadlines that are immediate and have no date move with it.
+    pub feedback_on: Patch<Option<NaiveDate>>,
+}
+
+fn name(given: &str) -> Result<String> {
+    needed(given, 200, ("督察轮次名称", "the round's name"), "name")
+}
+
+fn taken() -> Fault {
+    let (zh, en) = ("已有同名的督察轮次", "there is a round of this name");
+    Fault::new(FaultCode::Conflict, zh, en, &["input", "name"])
+}
+
+fn in_order(row: &Model) -> Result<()> {
+    if row.entered_on.zip(row.feedback_on).is_some_and(|(entered, feedback)| feedback < entered) {
+        let (zh, en) = ("反馈日期不能早于进驻日期", "feedback cannot come before the team moves in");
+        return Err(Fault::invalid(zh, en, &["input", "feedbackOn"]).into());
+    }
+    Ok(())
+}
+
+fn state(row: &Model) -> Value {
+    json!({
+        "name": row.name,
+        "level": row.level.to_value(),
+        "kind": row.kind.to_value(),
+        "enteredOn": row.entered_on,
+        "feedbackOn": row.feedback_on,
+    })
+}
+
+/// Opens a round.
+pub async fn open(desk: &Desk<'_>, new: &New) -> Result<i64> {
+    permit_anywhere(desk, Act::KeepLedger)?;
+    let row = Model {
+        id: 0,
+        name: name(&new.name)?,
+        level: new.level,
+        kind: new.kind,
+        entered_on: new.entered_on,
+        feedback_on: new.feedback_on,
+        version: 1,
+    };
+    in_order(&row)?;
+    let transaction = database::begin(desk.db).await?;
+    let after = state(&row);
+    let mut fresh = ActiveModel::from(row).reset_all();
+    fresh.id = NotSet;
+    let row = only_one(fresh.insert(&transaction).await, taken)?;
+    let said = Said { act: "OPENED", object: format!("round_{}", row.id), measure: None, before: json!({}), after };
+    note_own(&transaction, desk, said).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// A round in hand, for whoever keeps all that it holds: one that also holds what others keep is theirs as well.
+pub(super) async fn take(
+    desk: &Desk<'_>,
+    round: Option<i64>,
+    version: Option<i32>,
+    field: &str,
+) -> Result<(DatabaseTransaction, Model)> {
+    permit_anywhere(desk, Act::KeepLedger)?;
+    let transaction = database::begin(desk.db).await?;
+    let row = seen(desk, &transaction, round, field).await?;
+    if let Some(place) = desk.by.principal.region() {
+        const OTHERS: &str = "SELECT count(*) AS amount FROM (SELECT DISTINCT region_id FROM problem WHERE round_id = $1) p \
+            JOIN region r ON r.id = p.region_id WHERE substr(r.path, 1, length($2)) <> $2";
+        if count(&transaction, OTHERS, vec![row.id.into(), place.path.clone().into()]).await? > 0 {
+            return Err(policy::not_allowed(Act::KeepLedger).into());
+        }
+    }
+    if let Some(given) = version.filter(|given| *given != row.version) {
+        return Err(fault::stale(("这个督察轮次", "the round"), row.version, given).into());
+    }
+    Ok((transaction, row))
+}
+
+/// A round that the caller sees, held.
+pub(super) async fn seen(desk: &Desk<'_>, db: &DatabaseTransaction, round: Option<i64>, field: &str) -> Result<Model> {
+    let unknown = || {
+        let path = ["input", field];
+        Error::from(Fault::new(FaultCode::NotFound, "没有这个督察轮次", "there is no such round", &path))
+    };
+    let id = round.ok_or_else(unknown)?;
+    in_sight::<Entity, _>(db, desk, "inspection_round", id).await?.ok_or_else(unknown)?;
+    Entity::find_by_id(id).lock_exclusive().one(db).await?.ok_or_else(unknown)
+}
+
+/// Edits a round.
+pub async fn edit(desk: &Desk<'_>, round: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let (transaction, row) = take(desk, round, Some(version), "roundId").await?;
+    let there = row.clone();
+    let now = Model {
+        name: changes.name.read(row.name, |given| name(&given))?,
+        level: changes.level.or(row.level),
+        kind: changes.kind.or(row.kind),
+        entered_on: changes.entered_on.or(row.entered_on),
+        feedback_on: changes.feedback_on.or(row.feedback_on),
+        version: row.version + 1,
+        id: row.id,
+    };
+    in_order(&now)?;
+    let Some((before, after)) = difference(state(&there), state(&now)) else { return Ok(there.id) };
+    let has_moved = there.feedback_on != now.feedback_on;
+    let row = only_one(ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
+    if has_moved {
+        let problems = held(&transaction, row.id).await?;
+        move_grace(&transaction, desk, row.id, &problems).await?;
+    }
+    let said = Said { act: "EDITED", object: format!("round_{}", row.id), measure: None, before, after };
+    note_own(&transaction, desk, said).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// The problems of a round, held in the order of their keys.
+pub(super) async fn held(db: &DatabaseTransaction, round: i64) -> Result<Vec<i64>> {
+    let held = problem::Entity::find()
+        .select_only()
+        .column(problem::Column::Id)
+        .filter(problem::Column::RoundId.eq(round))
+        .order_by_asc(problem::Column::Id)
+        .lock_exclusive();
+    Ok(held.into_tuple().all(db).await?)
+}
+
+/// Moves what is counted from a round's feedback: the beginning of allotted time, and the end of grace of whatever is
+/// immediate and has no date.
+pub(super) async fn move_grace(db: &DatabaseTransaction, desk: &Desk<'_>, round: i64, problems: &[i64]) -> Result<()> {
+    let from = begins(db, desk, round).await?;
+    let by = plus_days(from, desk.grace_days);
+    kept::withdraw(db, problems).await?;
+    for (table, key) in [("problem", "id"), ("measure", "problem_id")] {
+        for chunk in problems.chunks(CHUNK) {
+            let mut sql = Sql::new(db.get_database_backend(), &[]);
+            let (from, by) = (sql.bind(from), sql.bind(by));
+            let keys: Vec<String> = chunk.iter().map(|id| sql.bind(*id)).collect();
+            let text = format!(
+                "UPDATE {table} SET issued_on = {from}, \
+                 due_by = CASE WHEN due_immediate AND due_on IS NULL THEN {by} ELSE due_by END WHERE {key} IN ({})",
+                keys.join(", ")
+            );
+            db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), text, sql.into_values())).await?;
+        }
+    }
+    kept::enter(db, problems).await?;
+    tell(db, desk, problems, None).await
+}
+
+/// Deletes a round that holds nothing, opened by mistake.
+pub async fn delete(desk: &Desk<'_>, round: Option<i64>, version: i32) -> Result<i64> {
+    let (transaction, row) = take(desk, round, Some(version), "roundId").await?;
+    let problems =
+        count(&transaction, "SELECT count(*) AS amount FROM problem WHERE round_id = $1", vec![row.id.into()]);
+    let problems = problems.await?;
+    if problems > 0 {
+        let zh = format!("该轮次下还有 {problems} 个问题：请先合并到另一轮次");
+        let en = format!("it holds {problems} problems: merge it into another round");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "roundId"]).into());
+    }
+    let (id, before) = (row.id, state(&row));
+    Entity::delete_by_id(id).exec(&transaction).await?;
+    let said = Said { act: "DELETED", object: format!("round_{id}"), measure: None, before, after: json!({}) };
+    note_own(&transaction, desk, said).await?;
+    transaction.commit().await?;
+    Ok(id)
+}

@@ -1,0 +1,328 @@
+//! Units (单位) kept by the administrator: registering one, its names and mail addresses, and retiring it.
+
+use entity::unit::{self, Kind, Model};
+use entity::{unit_address, unit_alias};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
+};
+use serde_json::{Value, json};
+
+use super::problem::live_region;
+use super::{Patch, Said, count, difference, note_own, only_one, optional, permit_anywhere};
+use crate::fault::{self, Fault, FaultCode};
+use crate::policy::Act;
+use crate::unit::{add_alias, kind_of, normal_address, sector_of, set_addresses};
+use crate::work::Desk;
+use crate::{Result, database};
+
+/// The most aliases, and the most addresses, of one unit.
+pub const MAX_NAMES: usize = 50;
+
+/// A unit to be registered.
+#[derive(Debug, Clone, Default)]
+pub struct New {
+    /// Its region.
+    pub region: Option<i64>,
+    /// Its name, unique in the region.
+    pub name: String,
+    /// What kind of body it is; read from the name when left out.
+    pub kind: Option<Kind>,
+    /// Its line of work; read from the name when left out.
+    pub sector: Option<String>,
+    /// Its other names.
+    pub aliases: Vec<String>,
+    /// Where its mail goes.
+    pub addresses: Vec<String>,
+}
+
+/// What is to become of a unit.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Its name; the one before stays as an alias, so that ledgers that print it are understood.
+    pub name: Patch<String>,
+    /// What kind of body it is.
+    pub kind: Patch<Kind>,
+    /// Its line of work.
+    pub sector: Patch<Option<String>>,
+    /// Its other names, all of them.
+    pub aliases: Patch<Vec<String>>,
+    /// Where its mail goes, all of it.
+    pub addresses: Patch<Vec<String>>,
+}
+
+fn name(given: &str, field: &str) -> Result<String> {
+    Ok(fault::text(given, 2..=60, ("单位名称", "the unit's name"), &["input", field])?)
+}
+
+fn sector(given: Option<String>) -> Result<Option<String>> {
+    optional(given, 20, ("领域", "the line of work"), "sector")
+}
+
+fn aliases(given: &[String]) -> Result<Vec<String>> {
+    let mut read = given.iter().map(|alias| name(alias, "aliases")).collect::<Result<Vec<String>>>()?;
+    bounded(&read, "aliases")?;
+    read.sort();
+    read.dedup();
+    Ok(read)
+}
+
+fn addresses(given: &[String]) -> Result<Vec<String>> {
+    let path = ["input", "addresses"];
+    let read = |address: &String| {
+        normal_address(address).map_err(|_| {
+            let zh = format!("“{address}”不是邮件地址，应为 名称@域名");
+            Fault::invalid(zh, format!("“{address}” is no mail address"), &path).into()
+        })
+    };
+    let mut read = given.iter().map(read).collect::<Result<Vec<String>>>()?;
+    bounded(&read, "addresses")?;
+    read.sort();
+    read.dedup();
+    Ok(read)
+}
+
+fn bounded(given: &[String], field: &str) -> Result<()> {
+    if given.len() > MAX_NAMES {
+        let (zh, en) = (format!("最多 {MAX_NAMES} 个"), format!("at most {MAX_NAMES}"));
+        return Err(Fault::invalid(zh, en, &["input", field]).into());
+    }
+    Ok(())
+}
+
+/// A unit with its names and addresses.
+struct Whole {
+    row: Model,
+    aliases: Vec<String>,
+    addresses: Vec<String>,
+}
+
+impl Whole {
+    async fn read(db: &DatabaseTransaction, row: Model) -> Result<Self> {
+        let aliases = unit_alias::Entity::find()
+            .select_only()
+            .column(unit_alias::Column::Alias)
+            .filter(unit_alias::Column::UnitId.eq(row.id))
+            .order_by_asc(unit_alias::Column::Alias)
+            .into_tuple()
+            .all(db)
+            .await?;
+        let addresses = unit_address::Entity::find()
+            .select_only()
+            .column(unit_address::Column::Address)
+            .filter(unit_address::Column::UnitId.eq(row.id))
+            .order_by_asc(unit_address::Column::Address)
+            .into_tuple()
+            .all(db)
+            .await?;
+        Ok(Self { row, aliases, addresses })
+    }
+
+    /// What the audit keeps: of an address no more than tells it from another.
+    fn state(&self) -> Value {
+        let masked = |address: &String| {
+            let (local, domain) = address.split_once('@').unwrap_or((address, ""));
+            format!("{}***@{domain}", local.chars().next().unwrap_or_default())
+        };
+        json!({
+            "name": self.row.name,
+            "kind": self.row.kind.to_value(),
+            "sector": self.row.sector,
+            "aliases": self.aliases,
+            "addresses": self.addresses.iter().map(masked).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Refuses names by which the region knows another unit already: an import could not tell them apart.
+async fn free(db: &DatabaseTransaction, row: &Model, names: &[String], field: &str) -> Result<()> {
+    let others = unit::Entity::find()
+        .filter(unit::Column::RegionId.eq(row.region_id))
+        .filter(unit::Column::Id.ne(row.id))
+        .filter(unit::Column::RetiredOn.is_null());
+    let of_region = others.clone().select_only().column(unit::Column::Id).into_query();
+    let by_alias = unit_alias::Entity::find()
+        .filter(unit_alias::Column::Alias.is_in(names))
+        .filter(unit_alias::Column::UnitId.in_subquery(of_region))
+        .one(db)
+        .await?;
+    let known = match by_alias {
+        Some(known) => Some(known.alias),
+        None => others.filter(unit::Column::Name.is_in(names)).one(db).await?.map(|unit| unit.name),
+    };
+    match known {
+        Some(known) => Err(taken(&known, field).into()),
+        None => Ok(()),
+    }
+}
+
+fn taken(known: &str, field: &str) -> Fault {
+    let zh = format!("本行政区已有名称或别名为“{known}”的单位：如为同一单位请合并");
+    let en = format!("the region has a unit known as “{known}”: merge them if they are the same");
+    Fault::new(FaultCode::Conflict, zh, en, &["input", field])
+}
+
+/// Registers a unit.
+pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
+    let transaction = database::begin(desk.db).await?;
+    let row = create_within(&transaction, desk, new).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Registers a unit, within a transaction of the caller's.
+pub async fn create_within(db: &DatabaseTransaction, desk: &Desk<'_>, new: New) -> Result<Model> {
+    permit_anywhere(desk, Act::KeepDictionaries)?;
+    let called = name(&new.name, "name")?;
+    let (others, mail) = (aliases(&new.aliases)?, addresses(&new.addresses)?);
+    let region = live_region(db, new.region).await?;
+    let sector = sector(new.sector)?.or_else(|| sector_of(&called).map(str::to_owned));
+    let fresh = unit::ActiveModel {
+        region_id: Set(region.id),
+        kind: Set(new.kind.unwrap_or_else(|| kind_of(&called))),
+        sector: Set(sector),
+        name: Set(called.clone()),
+        version: Set(1),
+        ..Default::default()
+    };
+    let row = only_one(fresh.insert(db).await, || taken(&called, "name"))?;
+    free(db, &row, &[called], "name").await?;
+    free(db, &row, &others, "aliases").await?;
+    for alias in &others {
+        add_alias(db, row.id, alias).await?;
+    }
+    set_addresses(db, row.id, &mail).await?;
+    let mut after = Whole { row: row.clone(), aliases: others, addresses: mail }.state();
+    after["region"] = json!(format!("region_{}", region.id));
+    let said = Said { act: "CREATED", object: format!("unit_{}", row.id), measure: None, before: json!({}), after };
+    note_own(db, desk, said).await?;
+    Ok(row)
+}
+
+/// A unit in hand.
+pub(super) async fn take(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    unit: Option<i64>,
+    version: Option<i32>,
+    field: &str,
+) -> Result<Model> {
+    permit_anywhere(desk, Act::KeepDictionaries)?;
+    let path = ["input", field];
+    let found = match unit {
+        Some(id) => unit::Entity::find_by_id(id).lock_exclusive().one(db).await?,
+        None => None,
+    };
+    let Some(row) = found else {
+        return Err(Fault::new(FaultCode::NotFound, "没有这个单位", "there is no such unit", &path).into());
+    };
+    if let Some(given) = version.filter(|given| *given != row.version) {
+        return Err(fault::stale(("这个单位", "the unit"), row.version, given).into());
+    }
+    if row.retired_on.is_some() {
+        let zh = format!("{}已撤销，不能再改", row.name);
+        return Err(Fault::new(FaultCode::WrongState, zh, "the unit is retired", &path).into());
+    }
+    Ok(row)
+}
+
+/// Edits a unit.
+pub async fn edit(desk: &Desk<'_>, unit: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let transaction = database::begin(desk.db).await?;
+    let id = edit_within(&transaction, desk, unit, Some(version), changes).await?;
+    transaction.commit().await?;
+    Ok(id)
+}
+
+/// Edits a unit, within a transaction of the caller's.
+pub async fn edit_within(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    unit: Option<i64>,
+    version: Option<i32>,
+    changes: Changes,
+) -> Result<i64> {
+    let row = take(db, desk, unit, version, "unitId").await?;
+    let there = Whole::read(db, row).await?;
+    let mut row = Model {
+        name: changes.name.read(there.row.name.clone(), |given| name(&given, "name"))?,
+        kind: changes.kind.or(there.row.kind),
+        sector: changes.sector.read(there.row.sector.clone(), sector)?,
+        ..there.row.clone()
+    };
+    let mut others = changes.aliases.read(there.aliases.clone(), |given| aliases(&given))?;
+    if row.name != there.row.name && !others.contains(&there.row.name) {
+        others.push(there.row.name.clone());
+    }
+    others.retain(|alias| *alias != row.name);
+    others.sort();
+    let mail = changes.addresses.read(there.addresses.clone(), |given| addresses(&given))?;
+    let now = Whole { row: row.clone(), aliases: others, addresses: mail };
+    let is_same = there.addresses == now.addresses;
+    let changed = difference(there.state(), now.state());
+    // Two addresses may look alike once masked.
+    let Some((before, after)) = changed.or((!is_same).then(|| (json!({}), json!({ "addresses": "SET" })))) else {
+        return Ok(row.id);
+    };
+    free(db, &row, std::slice::from_ref(&row.name), "name").await?;
+    free(db, &row, &now.aliases, "aliases").await?;
+    row.version += 1;
+    let called = row.name.clone();
+    let row = only_one(unit::ActiveModel::from(row).reset_all().update(db).await, || taken(&called, "name"))?;
+    unit_alias::Entity::delete_many()
+        .filter(unit_alias::Column::UnitId.eq(row.id).and(unit_alias::Column::Alias.is_not_in(&now.aliases)))
+        .exec(db)
+        .await?;
+    for alias in now.aliases.iter().filter(|alias| !there.aliases.contains(alias)) {
+        add_alias(db, row.id, alias).await?;
+    }
+    if !is_same {
+        set_addresses(db, row.id, &now.addresses).await?;
+    }
+    let said = Said { act: "EDITED", object: format!("unit_{}", row.id), measure: None, before, after };
+    note_own(db, desk, said).await?;
+    Ok(row.id)
+}
+
+/// What a unit still has to do, or leads.
+const OPEN: &str = "SELECT (SELECT count(*) FROM assignment WHERE unit_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
+    + (SELECT count(*) FROM measure WHERE $1 IN (lead_unit_id, supervising_unit_id) AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
+    AS amount";
+
+/// Retires a unit that has nothing left to do: it is assigned nothing any more. What it did stays.
+pub async fn retire(desk: &Desk<'_>, unit: Option<i64>, version: i32) -> Result<i64> {
+    let transaction = database::begin(desk.db).await?;
+    let row = take(&transaction, desk, unit, Some(version), "unitId").await?;
+    let open = count(&transaction, OPEN, vec![row.id.into()]).await?;
+    if open > 0 {
+        let zh = format!("{}还有 {open} 项未办结的任务或牵头、督导的措施：请合并到接手的单位", row.name);
+        let en = format!("it answers, leads or supervises {open} open items: merge it into who takes them over");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "unitId"]).into());
+    }
+    retire_row(&transaction, desk, &row, None).await?;
+    let object = format!("unit_{}", row.id);
+    let after = json!({ "retiredOn": desk.today() });
+    note_own(&transaction, desk, Said { act: "RETIRED", object, measure: None, before: json!({}), after }).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Marks a unit as gone, without mail.
+pub(super) async fn retire_row(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    row: &Model,
+    into: Option<i64>,
+) -> Result<()> {
+    set_addresses(db, row.id, &[]).await?;
+    let gone = unit::ActiveModel {
+        id: Set(row.id),
+        retired_on: Set(Some(desk.today())),
+        merged_into_id: Set(into),
+        version: Set(row.version + 1),
+        ..Default::default()
+    };
+    gone.update(db).await?;
+    Ok(())
+}
