@@ -67,7 +67,10 @@ const POSTS: [Post; 20] = [
 ];
 
 /// Who did what in the work that has been done.
-const WORK: [&str; 16] = [
+const WORK: [&str; 19] = [
+    "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
+    "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 WHERE name LIKE '%林业和草原局' AND id NOT IN (SELECT unit_id FROM assignment)",
+    "UPDATE region SET retired_on = '2026-06-01', merged_into_id = id - 1, version = 3 WHERE code = '990125'",
     "UPDATE progress_report SET author_id = id % 20 + 1 WHERE id % 4 = 0",
     "UPDATE assignment SET accepted_at = '2026-02-01T00:00:00+00:00' WHERE id % 2 = 0",
     "UPDATE assignment SET declined_at = '2026-02-02T00:00:00+00:00', decline_reason = '非我单位职责' WHERE id % 13 = 0",
@@ -82,8 +85,8 @@ const WORK: [&str; 16] = [
     "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, issuer_id, recipient_id, reason, answer_by, issued_at) SELECT measure_id, id, 'URGE', 'ISSUED', id % 21 + 1, unit_id, '逾期', '2026-05-01', '2026-04-01T00:00:00+00:00' FROM assignment WHERE id % 4 = 0",
     "INSERT INTO supervision_action (measure_id, kind, state, recipient_id, reason, issued_at, lifted_at, lift_reason) SELECT id, 'LIST', 'LIFTED', lead_unit_id, '久拖', '2026-04-02T00:00:00+00:00', '2026-04-20T00:00:00+00:00', '已完成' FROM measure WHERE id % 5 = 0",
     "INSERT INTO comment (measure_id, author_id, text, written_at) SELECT id, id % 21 + 1, '请 Speed up', '2026-04-03T00:00:00+00:00' FROM measure WHERE id % 3 = 0",
-    "INSERT INTO audit_entry (chain, position, act, object, measure_id, assignment_id, at, actor_id, before, after, previous, hash) SELECT 'assignment_' || id, 1, 'CLOSED', 'assignment_' || id, measure_id, id, '2026-04-13T00:00:00+00:00', id % 21 + 1, '{}', '{}', '', 'h' || id FROM assignment WHERE id % 2 = 1",
-    "INSERT INTO audit_entry (chain, position, act, object, measure_id, at, actor_id, on_behalf_of_id, before, after, previous, hash) SELECT 'measure_' || id, 1, 'COMMENTED', 'measure_' || id, id, '2026-04-14T00:00:00+00:00', id % 21 + 1, 3, '{}', '{}', '', 'm' || id FROM measure WHERE id % 3 = 1",
+    "INSERT INTO audit_entry (chain, position, act, object, measure_id, assignment_id, at, actor_id, before, after, previous, hash) SELECT 'problem_' || (SELECT problem_id FROM measure WHERE measure.id = measure_id), 1000 + id, 'CLOSED', 'assignment_' || id, measure_id, id, '2026-04-13T00:00:00+00:00', id % 21 + 1, '{}', '{}', '', 'h' || id FROM assignment WHERE id % 2 = 1",
+    "INSERT INTO audit_entry (chain, position, act, object, measure_id, at, actor_id, on_behalf_of_id, before, after, previous, hash) SELECT 'problem_' || problem_id, 100000 + id, 'COMMENTED', 'measure_' || id, id, '2026-04-14T00:00:00+00:00', id % 21 + 1, 3, '{}', '{}', '', 'm' || id FROM measure WHERE id % 3 = 1",
 ];
 
 /// What somebody sees.

@@ -24,7 +24,8 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     let mended: HashSet<i64> = left.measures.iter().map(|row| row.problem_id).collect();
     left.problems.retain(|row| mended.contains(&row.id) || eyes.oversees(row.region_id));
     let rounds: HashSet<i64> = left.problems.iter().map(|row| row.round_id).collect();
-    left.rounds.retain(|row| rounds.contains(&row.id));
+    // Whoever keeps the ledger chooses among all rounds.
+    left.rounds.retain(|row| eyes.role == Role::RegionalOffice || rounds.contains(&row.id));
 
     left.units.retain(|row| eyes.sees_unit(row));
     let units: HashSet<i64> = left.units.iter().map(|row| row.id).collect();
@@ -51,11 +52,18 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     left.supervision.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
     left.comments.retain(|row| measures.contains(&row.measure_id));
     left.audit.retain(|row| match eyes.role {
-        Role::Administrator => row.chain.starts_with("account_"),
+        Role::Administrator => ["account_", "region_", "unit_"].iter().any(|of| row.chain.starts_with(of)),
+        Role::RegionalOffice if row.chain.starts_with("round_") => true,
+        // Of a problem as a whole: the offices of the region that issued it.
+        _ if row.measure_id.is_none() => {
+            let of = row.chain.strip_prefix("problem_").and_then(|key| key.parse::<i64>().ok());
+            all.problems.iter().any(|problem| Some(problem.id) == of && eyes.oversees(problem.region_id))
+        }
         _ => of_seen(row.measure_id, row.assignment_id),
     });
     left.sessions.retain(|row| eyes.role == Role::Administrator || row.account_id == viewer);
     if eyes.role != Role::Administrator {
+        left.addresses_shown = false;
         left.mails.clear();
         left.schedules.clear();
         left.runs.clear();

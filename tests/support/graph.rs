@@ -235,6 +235,8 @@ pub(crate) struct Tables {
     pub(crate) units: Vec<entity::unit::Model>,
     pub(crate) aliases: Vec<entity::unit_alias::Model>,
     pub(crate) addresses: Vec<entity::unit_address::Model>,
+    /// Whether the addresses themselves are shown.
+    pub(crate) addresses_shown: bool,
     pub(crate) accounts: Vec<entity::account::Model>,
     pub(crate) sessions: Vec<entity::session::Model>,
     pub(crate) rounds: Vec<entity::inspection_round::Model>,
@@ -247,6 +249,7 @@ pub(crate) struct Tables {
     pub(crate) reports: Vec<entity::progress_report::Model>,
     pub(crate) quantities: Vec<entity::quantity::Model>,
     pub(crate) checks: Vec<entity::check::Model>,
+    pub(crate) plans: Vec<entity::check_plan::Model>,
     pub(crate) close_outs: Vec<entity::close_out::Model>,
     pub(crate) objections: Vec<entity::objection::Model>,
     pub(crate) evidence: Vec<entity::evidence::Model>,
@@ -278,6 +281,7 @@ impl Tables {
             units: rows(db, "unit").await,
             aliases: rows(db, "unit_alias").await,
             addresses: rows(db, "unit_address").await,
+            addresses_shown: true,
             accounts: rows(db, "account").await,
             sessions: rows(db, "session").await,
             rounds: rows(db, "inspection_round").await,
@@ -290,6 +294,7 @@ impl Tables {
             reports: rows(db, "progress_report").await,
             quantities: rows(db, "quantity").await,
             checks: rows(db, "\"check\"").await,
+            plans: rows(db, "check_plan").await,
             close_outs: rows(db, "close_out").await,
             objections: rows(db, "objection").await,
             evidence: rows(db, "evidence").await,
@@ -305,8 +310,10 @@ impl Tables {
     }
 
     fn region(&self, row: &entity::region::Model) -> Object {
-        let values = json!({"code": row.code, "name": row.name, "level": row.level.to_value(), "rank": row.rank});
+        let values = json!({"code": row.code, "name": row.name, "level": row.level.to_value(), "rank": row.rank,
+            "retiredOn": row.retired_on, "version": row.version});
         Object::new("Region", row.id, values)
+            .one("mergedInto", "Region", row.merged_into_id)
             .one("parent", "Region", row.parent_id)
             .many("children", "Region", keys!(self.regions, other => other.parent_id == Some(row.id)))
             .many("units", "Unit", keys!(self.units, other => other.region_id == row.id))
@@ -315,8 +322,12 @@ impl Tables {
 
     fn unit(&self, row: &entity::unit::Model) -> Object {
         let reachable = self.addresses.iter().any(|address| address.unit_id == row.id);
-        let values =
-            json!({"name": row.name, "kind": row.kind.to_value(), "sector": row.sector, "reachable": reachable});
+        let values = json!({"name": row.name, "kind": row.kind.to_value(), "sector": row.sector, "reachable": reachable,
+            "retiredOn": row.retired_on, "version": row.version});
+        let mut addresses: Vec<_> =
+            self.addresses.iter().filter(|one| self.addresses_shown && one.unit_id == row.id).collect();
+        addresses.sort_by_key(|one| &one.address);
+        let addresses = addresses.iter().map(|one| Object::part("UnitAddress", json!({"address": one.address})));
         let mut aliases: Vec<_> = self.aliases.iter().filter(|alias| alias.unit_id == row.id).collect();
         aliases.sort_by_key(|alias| &alias.alias);
         let aliases = aliases.iter().map(|alias| Object::part("UnitAlias", json!({"alias": alias.alias})));
@@ -324,6 +335,8 @@ impl Tables {
             .one("region", "Region", row.region_id)
             .within([row.region_id])
             .parts("aliases", aliases.collect())
+            .parts("addresses", addresses.collect())
+            .one("mergedInto", "Unit", row.merged_into_id)
             .many("ledMeasures", "Measure", keys!(self.measures, other => other.lead_unit_id == Some(row.id)))
             .many("assignments", "Assignment", keys!(self.assignments, other => other.unit_id == row.id))
     }
@@ -343,7 +356,7 @@ impl Tables {
             years.map(|one| Object::part(noun, one)).collect::<Vec<_>>()
         };
         let values = json!({"name": row.name, "level": row.level.to_value(), "kind": row.kind.to_value(),
-            "enteredOn": row.entered_on, "feedbackOn": row.feedback_on});
+            "enteredOn": row.entered_on, "feedbackOn": row.feedback_on, "version": row.version});
         Object::new("InspectionRound", row.id, values)
             .many("problems", "Problem", problems.iter().map(|problem| problem.id).collect())
             .many("measures", "Measure", measures.iter().map(|measure| measure.id).collect())
@@ -368,8 +381,11 @@ impl Tables {
         let values = json!({"number": row.number, "title": row.title, "description": row.description, "goal": row.goal,
             "ratedProgress": row.rated_progress, "status": row.status.to_value(), "statusStatedOn": row.status_stated_on,
             "completedOn": row.completed_on, "createdAt": row.created_at, "updatedAt": row.updated_at,
-            "position": row.position, "dueOn": row.due_on, "ongoing": row.due_ongoing, "deadlineClass": class});
+            "position": row.position, "dueOn": row.due_on, "ongoing": row.due_ongoing, "deadlineClass": class,
+            "version": row.version});
+        let chain = format!("problem_{}", row.id);
         Object::new("Problem", row.id, values)
+            .many("audit", "AuditEntry", keys!(self.audit, other => other.chain == chain))
             .with("deadline", Cell::Part(deadline))
             .parts("milestones", self.milestones(|step| step.problem_id == Some(row.id)))
             .parts("domains", domains.collect())
@@ -399,7 +415,14 @@ impl Tables {
             "completedOn": row.completed_on, "version": row.version, "createdAt": row.created_at,
             "updatedAt": row.updated_at, "position": row.position, "dueOn": row.due_on, "ongoing": row.due_ongoing,
             "deadlineClass": class});
+        let mut plans: Vec<_> = self.plans.iter().filter(|plan| plan.measure_id == row.id).collect();
+        plans.sort_by_key(|plan| plan.kind.to_value());
+        let plans = plans.iter().map(|plan| {
+            let values = json!({"kind": plan.kind.to_value(), "every": plan.every.to_value()});
+            Object::part("CheckPlan", values)
+        });
         Object::new("Measure", row.id, values)
+            .parts("checkPlans", plans.collect())
             .with("deadline", Cell::Part(deadline))
             .parts("milestones", self.milestones(|step| step.measure_id == Some(row.id)))
             .one("problem", "Problem", row.problem_id)
@@ -595,7 +618,7 @@ fn evidence(row: &entity::evidence::Model) -> Object {
 
 fn extension(row: &entity::deadline_change::Model) -> Object {
     let values = json!({"state": row.state.to_value(), "reason": row.reason, "oldRaw": row.old_raw,
-        "oldDueOn": row.old_due_on, "newDueOn": row.new_due_on, "requestedAt": row.requested_at,
+        "oldDueOn": row.old_due_on, "newRaw": row.new_raw, "newDueOn": row.new_due_on, "requestedAt": row.requested_at,
         "endorsedAt": row.endorsed_at, "decidedAt": row.decided_at, "decision": row.decision});
     Object::new("DeadlineChange", row.id, values)
         .one("requester", "Account", row.requester_id)

@@ -404,6 +404,7 @@ impl<'a> Interpreter<'a> {
             "not" => !self.satisfies(row, demand),
             "overdue" => (row.value("pace") == "OVERDUE") == *demand,
             "completed" => row.value("completedOn").is_null() != *demand,
+            "retired" => row.value("retiredOn").is_null() != *demand,
             "declined" => row.value("declinedAt").is_null() != *demand,
             "domain" => {
                 let Cell::Parts(domains) = row.cell("domains") else { unreachable!() };
