@@ -22,6 +22,8 @@ mod export;
 mod figures;
 #[path = "stories/import.rs"]
 mod import;
+#[path = "stories/keep.rs"]
+mod keep;
 #[path = "stories/killed.rs"]
 mod killed;
 #[path = "stories/life.rs"]

@@ -116,15 +116,6 @@ pub async fn add<C: ConnectionTrait>(db: &C, code: Option<&str>, name: &str, par
         Level::County => Level::Township,
         Level::Township => return Err(Error::Invalid(format!("{}是乡镇级，下面不再设行政区", parent.name))),
     };
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 60 {
-        return Err(Error::Invalid("行政区名称应为 1 至 60 个字".to_owned()));
-    }
-    if let Some(code) = code
-        && find(db, code).await?.is_some()
-    {
-        return Err(Error::Invalid(format!("代码 {code} 已被使用")));
-    }
     insert(db, code, name, level, Some(parent)).await
 }
 

@@ -70,19 +70,6 @@ pub async fn add<C: ConnectionTrait>(db: &C, region_id: i64, name: &str) -> Resu
     Ok(row.insert(db).await?)
 }
 
-/// Registers a unit by a name that its region does not have yet.
-pub async fn register<C: ConnectionTrait>(db: &C, region: &entity::region::Model, name: &str) -> Result<Model> {
-    let name = name.trim();
-    if !(2..=60).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        return Err(Error::Invalid("单位名称应为 2 至 60 个字".to_owned()));
-    }
-    let there = Entity::find().filter(Column::RegionId.eq(region.id)).filter(Column::Name.eq(name)).one(db).await?;
-    if there.is_some() {
-        return Err(Error::Invalid(format!("{}已有单位“{name}”", region.name)));
-    }
-    add(db, region.id, name).await
-}
-
 /// The government of a region, made when it is not there yet, with the short names that people use for it.
 pub async fn ensure_government<C: ConnectionTrait>(db: &C, region: &entity::region::Model) -> Result<Model> {
     let name = government_name(&region.name);

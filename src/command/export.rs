@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use entity::inspection_round;
 use ledger::audit::By;
 use ledger::policy::Principal;
-use ledger::work::Desk;
 use ledger::workbook::{self, Wanted};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::{current, read};
+use super::{current, desk, read};
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
@@ -61,7 +60,7 @@ pub(crate) async fn report(settings: &Settings, report: &Report) -> Result<(), F
     let sheets = workbook::open(&name, read(&report.file)?)?;
     let db = current(settings).await?;
     let by = By::program();
-    let desk = Desk { db: &db, by: &by, now: clock::now(), zone: settings.zone(), grace_days: settings.grace_days };
+    let desk = desk(settings, &db, &by);
     let lines = workbook::report(&desk, &sheets).await?;
     let mut refused = 0;
     for line in &lines {

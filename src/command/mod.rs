@@ -18,6 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use ledger::audit::By;
+use ledger::work::Desk;
 use scheduler::{Bench, Letters, Post};
 use sea_orm::DatabaseConnection;
 
@@ -51,6 +53,11 @@ pub(crate) fn bench(settings: &Settings, db: &DatabaseConnection) -> Result<Benc
         clock: Arc::new(clock::now),
         stopping: Arc::new(|| false),
     })
+}
+
+/// Where the acts of a command are done: by the program, now.
+pub(crate) fn desk<'a>(settings: &Settings, db: &'a DatabaseConnection, by: &'a By) -> Desk<'a> {
+    Desk { db, by, now: clock::now(), zone: settings.zone(), grace_days: settings.grace_days }
 }
 
 /// A date on the command line.

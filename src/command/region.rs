@@ -1,10 +1,12 @@
 //! `rectify region`: the divisions.
 
 use entity::region::{Column, Entity};
+use ledger::audit::By;
+use ledger::keep::region as keep;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::current;
+use super::{current, desk};
 use crate::settings::Settings;
 use crate::{Failure, say};
 
@@ -61,8 +63,9 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
         Region::Add { name, parent, code } => {
             let db = current(settings).await?;
             let parent = ledger::region::ensure(&db, &parent).await?;
-            let row = ledger::region::add(&db, code.as_deref(), &name, &parent).await?;
-            say!("已添加：{}（{}之下）", row.name, parent.name);
+            let new = keep::New { parent: Some(parent.id), name: name.clone(), code };
+            keep::create(&desk(settings, &db, &By::program()), new).await?;
+            say!("已添加：{}（{}之下）", name.trim(), parent.name);
         }
         Region::Load { code: Some(code) } => {
             let db = current(settings).await?;

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use entity::{region, unit, unit_address};
-use sea_orm::{EntityTrait, QueryOrder};
+use entity::{region, unit, unit_address, unit_alias};
+use ledger::audit::By;
+use ledger::keep::{Patch, unit as keep};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{current, read};
+use super::{current, desk, read};
 use crate::settings::Settings;
 use crate::{Failure, say};
 
@@ -45,6 +47,8 @@ pub(crate) enum Unit {
 
 pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failure> {
     let db = current(settings).await?;
+    let by = By::program();
+    let desk = desk(settings, &db, &by);
     match command {
         Unit::List => {
             let regions: HashMap<i64, region::Model> =
@@ -54,6 +58,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                 addresses.entry(row.unit_id).or_default().push(row.address);
             }
             for row in unit::Entity::find()
+                .filter(unit::Column::RetiredOn.is_null())
                 .order_by_asc(unit::Column::RegionId)
                 .order_by_asc(unit::Column::Id)
                 .all(&db)
@@ -69,20 +74,24 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
         Unit::Add { name, region, mail } => {
             let transaction = ledger::database::begin(&db).await?;
             let region = ledger::region::ensure(&transaction, &region).await?;
-            let unit = ledger::unit::register(&transaction, &region, &name).await?;
-            ledger::unit::set_addresses(&transaction, unit.id, &mail).await?;
+            let new = keep::New { region: Some(region.id), name, addresses: mail, ..Default::default() };
+            let unit = keep::create_within(&transaction, &desk, new).await?;
             transaction.commit().await?;
             say!("已登记：{}（{}）", unit.name, region.name);
         }
         Unit::Set { name, mail, alias } => {
             let transaction = ledger::database::begin(&db).await?;
             let unit = ledger::unit::find_by_name(&transaction, &name).await?;
+            let mut changes = keep::Changes::default();
             if !mail.is_empty() || alias.is_empty() {
-                ledger::unit::set_addresses(&transaction, unit.id, &mail).await?;
+                changes.addresses = Patch::Set(mail.clone());
             }
-            for alias in &alias {
-                ledger::unit::add_alias(&transaction, unit.id, alias).await?;
+            if !alias.is_empty() {
+                let known = unit_alias::Entity::find().filter(unit_alias::Column::UnitId.eq(unit.id));
+                let known = known.all(&transaction).await?.into_iter().map(|known| known.alias);
+                changes.aliases = Patch::Set(known.chain(alias).collect());
             }
+            keep::edit_within(&transaction, &desk, Some(unit.id), None, changes).await?;
             transaction.commit().await?;
             say!(
                 "{}：{}",
@@ -114,10 +123,11 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                     .collect();
                 let done = async {
                     let unit = ledger::unit::find_by_name(&transaction, name.trim()).await?;
-                    ledger::unit::set_addresses(&transaction, unit.id, &mails).await
+                    let changes = keep::Changes { addresses: Patch::Set(mails), ..Default::default() };
+                    keep::edit_within(&transaction, &desk, Some(unit.id), None, changes).await
                 };
                 match done.await {
-                    Ok(()) => set += 1,
+                    Ok(_) => set += 1,
                     Err(ledger::Error::Database(error)) => return Err(error.into()),
                     Err(error) => faults.push(format!("第 {} 行：{error}", index + 1)),
                 }

@@ -70,7 +70,7 @@ const POSTS: [Post; 20] = [
 const WORK: [&str; 19] = [
     "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
     "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 WHERE name LIKE '%林业和草原局' AND id NOT IN (SELECT unit_id FROM assignment)",
-    "UPDATE region SET retired_on = '2026-06-01', merged_into_id = id - 1, version = 3 WHERE code = '990125'",
+    "UPDATE region SET retired_on = '2026-06-01', merged_into_id = id - 1, version = 3 WHERE code = '990123'",
     "UPDATE progress_report SET author_id = id % 20 + 1 WHERE id % 4 = 0",
     "UPDATE assignment SET accepted_at = '2026-02-01T00:00:00+00:00' WHERE id % 2 = 0",
     "UPDATE assignment SET declined_at = '2026-02-02T00:00:00+00:00', decline_reason = '非我单位职责' WHERE id % 13 = 0",

@@ -1,0 +1,489 @@
+//! The ledger written by hand: a regional office enters, edits, corrects, withdraws and merges; an administrator keeps
+//! regions and units. After every step lists, counts and figures are those of a full recount.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entity::account::Role;
+use entity::{assignment, measure, measure_region, problem, problem_region, region, region_tally};
+use sea_orm::{ActiveEnum, EntityTrait};
+use serde_json::{Value, json};
+
+use super::policy::Scene;
+use crate::support::allowed::allowed;
+use crate::support::clocked::StoryClock;
+use crate::support::{Server, World, block_on, stories};
+
+stories!(
+    a_regional_office_keeps_its_ledger_by_hand,
+    an_administrator_keeps_regions_and_units,
+    who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hidden,
+);
+
+/// Somebody at a server.
+struct Office<'a> {
+    world: &'a World,
+    server: &'a Server,
+    token: String,
+}
+
+impl Office<'_> {
+    /// A mutation: its payload.
+    fn act(&self, name: &str, selected: &str, input: &Value) -> Value {
+        let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let query = format!(
+            "mutation($input: {kind}!) {{ {name}(input: $input) {{ {selected} errors {{ code message path }} }} }}"
+        );
+        self.server.data_as(&self.token, &query, &json!({ "input": input }))[name].clone()
+    }
+
+    /// One that is done; everything still agrees afterwards.
+    fn done(&self, name: &str, selected: &str, input: &Value) -> Value {
+        let given = self.act(name, selected, input);
+        assert_eq!(given["errors"], json!([]), "{name} {input}");
+        agree(self.world);
+        given
+    }
+
+    /// One that is refused, with nothing selected; the code and the place.
+    fn refused(&self, name: &str, input: &Value) -> (String, String) {
+        let given = self.act(name, "", input);
+        let error = &given["errors"][0];
+        assert!(error.is_object(), "{name} {input} is done: {given}");
+        let path: Vec<&str> = error["path"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
+        (error["code"].as_str().unwrap().to_owned(), path.join("."))
+    }
+
+    fn read(&self, query: &str, variables: &Value) -> Value {
+        self.server.data_as(&self.token, query, variables)
+    }
+
+    /// The id of the unit, or the region, of a name.
+    fn id_of(&self, root: &str, name: &str) -> String {
+        let query = format!("query($name: String!) {{ {root}(filter: {{name: {{eq: $name}}}}) {{ nodes {{ id }} }} }}");
+        let found = self.read(&query, &json!({ "name": name }));
+        found[root]["nodes"][0]["id"].as_str().unwrap_or_else(|| panic!("no {name}: {found}")).to_owned()
+    }
+
+    /// The version of what has an id.
+    fn version(&self, id: &str) -> i64 {
+        let on = |noun: &str| format!("... on {noun} {{ version }}");
+        let every: Vec<String> = ["InspectionRound", "Problem", "Measure", "Assignment", "Region", "Unit"]
+            .iter()
+            .map(|noun| on(noun))
+            .collect();
+        let query = format!("query($id: ID!) {{ node(id: $id) {{ {} }} }}", every.join(" "));
+        self.read(&query, &json!({ "id": id }))["node"]["version"].as_i64().unwrap()
+    }
+
+    /// `{name: id, version, …}` of something as it is now.
+    fn on(&self, name: &str, id: &str, more: Value) -> Value {
+        let mut input = json!({ name: id, "version": self.version(id) });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    }
+}
+
+fn id(payload: &Value, noun: &str) -> String {
+    payload[noun]["id"].as_str().unwrap().to_owned()
+}
+
+/// Whether lists and counts are those of a recount, and the figures too.
+fn agree(world: &World) {
+    assert!(world.done(&["statistics", "check"]).contains("一致"), "the figures differ");
+    block_on(async {
+        let db = world.db().await;
+        let regions = region::Entity::find().all(&db).await.unwrap();
+        let path = |id: i64| regions.iter().find(|region| region.id == id).unwrap().path.clone();
+        for region in &regions {
+            let above = region.parent_id.map_or("/".to_owned(), path);
+            assert_eq!(region.path, format!("{above}{}/", region.id), "{}", region.name);
+        }
+        let lineage = |region: i64| ledger::region::lineage(&path(region));
+        let measures = measure::Entity::find().all(&db).await.unwrap();
+        let answers = assignment::Entity::find().all(&db).await.unwrap();
+        let (mut of_problem, mut of_measure) = (BTreeSet::new(), BTreeSet::new());
+        for problem in problem::Entity::find().all(&db).await.unwrap() {
+            let day = ledger::concern::due_order(problem.due_on);
+            let parts = measures.iter().filter(|measure| measure.problem_id == problem.id);
+            let mut all: BTreeSet<i64> = lineage(problem.region_id).into_iter().collect();
+            for part in parts {
+                assert_eq!((part.round_id, part.region_id), (problem.round_id, problem.region_id));
+                let answered =
+                    answers.iter().filter(|answer| answer.measure_id == part.id).map(|answer| answer.region_id);
+                let regions: BTreeSet<i64> = answered.chain([part.region_id]).flat_map(lineage).collect();
+                all.extend(&regions);
+                let day = ledger::concern::due_order(part.due_on);
+                of_measure.extend(regions.into_iter().map(|region| (region, part.id, day)));
+            }
+            of_problem.extend(all.into_iter().map(|region| (region, problem.id, day)));
+        }
+        let listed = problem_region::Entity::find().all(&db).await.unwrap();
+        let listed: BTreeSet<_> = listed.iter().map(|row| (row.region_id, row.problem_id, row.due_order)).collect();
+        assert_eq!(listed, of_problem, "the lists of problems");
+        let listed = measure_region::Entity::find().all(&db).await.unwrap();
+        let listed: BTreeSet<_> = listed.iter().map(|row| (row.region_id, row.measure_id, row.due_order)).collect();
+        assert_eq!(listed, of_measure, "the lists of measures");
+        let mut wanted: BTreeMap<(i64, String), i64> = BTreeMap::new();
+        for (noun, rows) in [("PROBLEM", &of_problem), ("MEASURE", &of_measure)] {
+            for (region, ..) in rows {
+                *wanted.entry((*region, noun.to_owned())).or_default() += 1;
+            }
+        }
+        let counts = region_tally::Entity::find().all(&db).await.unwrap();
+        let counts = counts.into_iter().filter(|row| row.amount != 0);
+        let counts: BTreeMap<_, _> = counts.map(|row| ((row.region_id, row.noun.to_value()), row.amount)).collect();
+        assert_eq!(counts, wanted, "the kept counts");
+    });
+}
+
+/// The small demo under a clock, and somebody of each role that is needed.
+fn set(world: &World) -> (Server, StoryClock, [String; 4]) {
+    world.file("rectify.toml", b"max_requests_per_minute = 0\n");
+    world.done(&["demo"]);
+    world.done(&["region", "load", "540300"]);
+    let people = [
+        ("region@gov.example", "regional-office", "云川省生态环境保护督察整改办"),
+        ("city@gov.example", "city-office", "云溪市生态环境保护督察整改办"),
+        ("county@gov.example", "responsible-unit", "白河县人民政府"),
+        ("admin@gov.example", "administrator", "云川省生态环境局"),
+    ]
+    .map(|(email, role, unit)| world.account(email, role, unit));
+    let (server, clock) = world.serve_under_clock("2027-01-15T09:00");
+    (server, clock, people)
+}
+
+const MEASURE: &str = "measure { id version status deadline { raw dueOn overdueAfter } deadlineChanges { nodes { oldDueOn newRaw newDueOn state } } \
+    checkPlans { kind every } responsibleParties { nodes { raw } } assignments { totalCount nodes { id status unit { name } } } }";
+
+#[expect(clippy::too_many_lines, reason = "one story")]
+fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
+    let (server, _clock, [region, city, county, _]) = set(world);
+    let office = |token: &String| Office { world, server: &server, token: token.clone() };
+    let (region, city, county) = (office(&region), office(&city), office(&county));
+    let city_id = region.id_of("regions", "云溪市");
+    let elsewhere = region.id_of("regions", "昌都市");
+
+    // A round.
+    let new = json!({"name": "省级专项督察2027", "level": "PROVINCE", "kind": "SPECIAL", "enteredOn": "2027-01-10"});
+    let round = id(&region.done("createRound", "round { id }", &new), "round");
+    assert_eq!(region.refused("createRound", &new), ("CONFLICT".into(), "input.name".into()));
+    let early = region.on("roundId", &round, json!({"feedbackOn": "2027-01-01"}));
+    assert_eq!(region.refused("editRound", &early), ("INVALID".into(), "input.feedbackOn".into()));
+    assert_eq!(city.refused("createRound", &new).0, "NOT_ALLOWED");
+
+    // A problem.
+    let mut new = json!({"roundId": round, "regionId": city_id, "number": "一", "title": "河道采砂场未复绿",
+        "deadline": "2027年6月30日前完成，长期坚持", "domains": ["水", "矿山", "水"]});
+    let selected = "problem { id status deadline { dueOn ongoing } domains { name } }";
+    let made = region.done("createProblem", selected, &new);
+    assert_eq!(made["problem"]["deadline"], json!({"dueOn": "2027-06-30", "ongoing": true}));
+    assert_eq!(made["problem"]["domains"], json!([{"name": "水"}, {"name": "矿山"}]));
+    let problem = id(&made, "problem");
+    assert_eq!(region.refused("createProblem", &new), ("CONFLICT".into(), "input.number".into()));
+    new["number"] = json!("二");
+    new["deadline"] = json!("尽快完成");
+    assert_eq!(region.refused("createProblem", &new), ("INVALID".into(), "input.deadline".into()));
+    new["deadline"] = json!("立行立改");
+    new["regionId"] = json!(elsewhere);
+    assert_eq!(region.refused("createProblem", &new).0, "NOT_ALLOWED");
+    new["regionId"] = json!(city_id);
+    let urgent = id(&region.done("createProblem", "problem { id }", &new), "problem");
+
+    // A measure: whom it names answers at once; the stand-in waits for the city office.
+    let bureau = region.id_of("units", "云溪市生态环境局");
+    let county_unit = region.id_of("units", "白河县人民政府");
+    let mut new = json!({"problemId": problem, "number": "1", "content": "拆除采砂设施，恢复河滩植被", "deadline": "2027年5月31日",
+        "leadUnitId": bureau, "parties": [{"unitId": county_unit}, {"selector": "ALL_COUNTIES"}]});
+    let made = region.done("createMeasure", MEASURE, &new)["measure"].clone();
+    assert_eq!(made["responsibleParties"]["nodes"], json!([{"raw": "白河县人民政府"}, {"raw": "各县（区）"}]));
+    assert_eq!(made["assignments"]["nodes"][0]["unit"]["name"], "白河县人民政府");
+    let measure = made["id"].as_str().unwrap().to_owned();
+    assert_eq!(region.refused("createMeasure", &new), ("CONFLICT".into(), "input.content".into()));
+    new["parties"] = json!([{"unitId": county_unit, "selector": "ALL_COUNTIES"}]);
+    assert_eq!(region.refused("createMeasure", &new), ("INVALID".into(), "input.parties".into()));
+    new["parties"] = json!([{"unitId": "unit_999999"}]);
+    assert_eq!(region.refused("createMeasure", &new), ("NOT_FOUND".into(), "input.parties".into()));
+    let all = city.done("assignMeasure", MEASURE, &city.on("measureId", &measure, json!({"resolveSelectors": true})));
+    assert_eq!(all["measure"]["assignments"]["totalCount"], 3);
+
+    // Edited by two, of whom one looked too long; a county sees what changed, and not who else answers.
+    let edit = region.on(
+        "measureId",
+        &measure,
+        json!({"content": "拆除采砂设施并复绿", "parties": [{"selector": "ALL_COUNTIES"}]}),
+    );
+    region.done("editMeasure", MEASURE, &edit);
+    assert_eq!(region.refused("editMeasure", &edit), ("STALE_VERSION".into(), "input.version".into()));
+    assert_eq!(city.refused("editMeasure", &edit).0, "NOT_ALLOWED");
+    let trail = "query($id: ID!) { measure(id: $id) { audit { nodes { act after } } problem { audit { nodes { act after } } } } }";
+    let acts = |office: &Office<'_>| -> Vec<String> {
+        let read = office.read(trail, &json!({ "id": measure }));
+        let nodes = read["measure"]["problem"]["audit"]["nodes"].as_array().unwrap().clone();
+        assert!(!read.to_string().contains("各县") || office.token == region.token, "{read}");
+        nodes.iter().map(|entry| entry["act"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(acts(&county), ["EDITED", "ASSIGNED", "ASSIGNED", "CREATED"]);
+    assert_eq!(acts(&region).iter().filter(|act| *act == "PARTIES_SET").count(), 2);
+
+    // The deadline corrected, to one without a date and back: each is kept.
+    let change = |deadline: &str| {
+        let input = region.on("measureId", &measure, json!({"deadline": deadline, "reason": "印制有误"}));
+        region.done("changeDeadline", MEASURE, &input)["measure"].clone()
+    };
+    let changed = change("长期坚持");
+    assert_eq!(changed["deadline"], json!({"raw": "长期坚持", "dueOn": null, "overdueAfter": null}));
+    let changed = change("2027年2月28日");
+    assert_eq!(
+        changed["deadlineChanges"]["nodes"],
+        json!([{"oldDueOn": "2027-05-31", "newRaw": "长期坚持", "newDueOn": null, "state": "APPROVED"},
+            {"oldDueOn": null, "newRaw": "2027年2月28日", "newDueOn": "2027-02-28", "state": "APPROVED"}])
+    );
+    let same = region.on("measureId", &measure, json!({"deadline": "2027年2月28日", "reason": "再次确认"}));
+    assert_eq!(region.refused("changeDeadline", &same).0, "INVALID");
+
+    // Its checks planned.
+    let plans =
+        json!({"plans": [{"kind": "SELF_INSPECTION", "every": "HALF_YEAR"}, {"kind": "SPOT_CHECK", "every": "NEVER"}]});
+    let planned = region.done("planChecks", MEASURE, &region.on("measureId", &measure, plans.clone()));
+    assert_eq!(planned["measure"]["checkPlans"], plans["plans"]);
+
+    // Withdrawn: it counts no more; assigned anew, one county has to answer again.
+    let withdrawn = region.on("measureId", &measure, json!({"reason": "与另一措施重复"}));
+    assert_eq!(region.done("retireMeasure", MEASURE, &withdrawn)["measure"]["status"], "NOT_APPLICABLE");
+    let again = region.on("measureId", &measure, json!({"reason": "再次撤销"}));
+    assert_eq!(region.refused("retireMeasure", &again).0, "WRONG_STATE");
+    let anew = city.on("measureId", &measure, json!({"unitIds": [county_unit]}));
+    let taken = city.done("assignMeasure", MEASURE, &anew)["measure"].clone();
+    assert_eq!(taken["status"], "ASSIGNED");
+    let answer =
+        taken["assignments"]["nodes"].as_array().unwrap().iter().find(|one| one["status"] == "ASSIGNED").unwrap();
+    let answer = answer["id"].as_str().unwrap().to_owned();
+
+    // Entered by mistake: deleted while nobody has done anything, and not afterwards.
+    let slip = json!({"problemId": problem, "content": "误录的措施", "deadline": "立行立改", "leadUnitId": bureau});
+    let slip = id(&region.done("createMeasure", "measure { id }", &slip), "measure");
+    region.done("deleteMeasure", "deleted", &region.on("measureId", &slip, json!({})));
+    let report = county.on("assignmentId", &answer, json!({"period": "2027-01", "text": "已进场施工。"}));
+    county.done("reportProgress", "assignment { status }", &report);
+    assert_eq!(region.refused("deleteMeasure", &region.on("measureId", &measure, json!({}))).0, "WRONG_STATE");
+    assert_eq!(region.refused("deleteProblem", &region.on("problemId", &problem, json!({}))).0, "WRONG_STATE");
+
+    // Feedback comes later: what is immediate is due thirty days after it.
+    let fed_back = region.on("roundId", &round, json!({"feedbackOn": "2027-02-10"}));
+    region.done("editRound", "round { feedbackOn }", &fed_back);
+    let due = "query($id: ID!) { problem(id: $id) { deadline { overdueAfter } } }";
+    assert_eq!(region.read(due, &json!({ "id": urgent }))["problem"]["deadline"]["overdueAfter"], "2027-03-12");
+
+    // Two problems that are one, and two rounds.
+    let title =
+        region.on("problemId", &urgent, json!({"title": "河道采砂场未复绿（重复）", "number": null, "deadline": null}));
+    region.done("editProblem", "problem { id }", &title);
+    let extra =
+        json!({"problemId": urgent, "content": "开展河道巡查", "deadline": "长期坚持", "leadUnitId": county_unit});
+    region.done("createMeasure", "measure { id }", &extra);
+    let merge = region.on("problemId", &urgent, json!({ "intoId": problem }));
+    let merged = region.done("mergeProblems", "problem { id measures { totalCount } }", &merge);
+    assert_eq!(merged["problem"], json!({"id": problem, "measures": {"totalCount": 2}}));
+    let twin =
+        json!({"name": "省级专项督察（2027年）", "level": "PROVINCE", "kind": "SPECIAL", "feedbackOn": "2027-02-20"});
+    let twin = id(&region.done("createRound", "round { id }", &twin), "round");
+    assert_eq!(region.refused("deleteRound", &region.on("roundId", &round, json!({}))).0, "WRONG_STATE");
+    let into = json!({"roundId": round, "intoId": twin});
+    let one = region.done("mergeRounds", "round { id problems { totalCount } }", &into);
+    assert_eq!(one["round"], json!({"id": twin, "problems": {"totalCount": 1}}));
+    let withdrawn = region.on("problemId", &problem, json!({"reason": "不在本次督察范围"}));
+    assert_eq!(region.done("retireProblem", "problem { status }", &withdrawn)["problem"]["status"], "NOT_APPLICABLE");
+    let empty = json!({"name": "误建", "level": "COUNTY", "kind": "ROUTINE"});
+    let empty = id(&region.done("createRound", "round { id }", &empty), "round");
+    region.done("deleteRound", "deleted", &region.on("roundId", &empty, json!({})));
+    assert!(world.done(&["audit", "verify"]).contains("全部相接"));
+}
+
+fn an_administrator_keeps_regions_and_units(world: &World) {
+    let (server, _clock, [region, city, _, admin]) = set(world);
+    let office = |token: &String| Office { world, server: &server, token: token.clone() };
+    let (region, city, admin) = (office(&region), office(&city), office(&admin));
+    let county = admin.id_of("regions", "白河县");
+    let whole = "unit { id name kind sector version aliases { alias } addresses { address } }";
+
+    // A unit with its names; two that could not be told apart are refused.
+    let new = json!({"regionId": county, "name": "白河县林业和草原局", "aliases": ["白河县林草局"], "addresses": [" Lcj@Gov.Example "]});
+    let first = admin.act("createUnit", whole, &new);
+    let unit = if first["errors"] == json!([]) {
+        first
+    } else {
+        // The demo has one of that name.
+        let there = admin.id_of("units", "白河县林业和草原局");
+        let more = json!({"aliases": ["白河县林草局"], "addresses": [" Lcj@Gov.Example "]});
+        admin.done("editUnit", whole, &admin.on("unitId", &there, more))
+    }["unit"]
+        .clone();
+    assert_eq!(unit["addresses"], json!([{"address": "lcj@gov.example"}]));
+    assert_eq!((&unit["kind"], &unit["sector"]), (&json!("DEPARTMENT"), &json!("林草")));
+    let unit_id = unit["id"].as_str().unwrap().to_owned();
+    let alike = json!({"regionId": county, "name": "白河县林草局"});
+    assert_eq!(admin.refused("createUnit", &alike), ("CONFLICT".into(), "input.name".into()));
+    let bad = admin.on("unitId", &unit_id, json!({"addresses": ["nobody"]}));
+    assert_eq!(admin.refused("editUnit", &bad), ("INVALID".into(), "input.addresses".into()));
+    // Nobody but the administrator sees where mail goes, or writes it.
+    let seen = "query($id: ID!) { unit: node(id: $id) { ... on Unit { reachable addresses { address } } } }";
+    let seen = region.read(seen, &json!({ "id": unit_id }))["unit"].clone();
+    assert_eq!(seen, json!({"reachable": true, "addresses": []}));
+    assert_eq!(region.refused("editUnit", &bad).0, "NOT_ALLOWED");
+
+    // Renamed, it is still found by the name that ledgers print.
+    let renamed = admin.done("editUnit", whole, &admin.on("unitId", &unit_id, json!({"name": "白河县林业草原局"})));
+    assert_eq!(renamed["unit"]["aliases"], json!([{"alias": "白河县林业和草原局"}, {"alias": "白河县林草局"}]));
+
+    // Registered twice, and both answer the same measure: the idle answer yields.
+    let twin = json!({"regionId": county, "name": "白河县林业站", "addresses": ["zhan@gov.example"]});
+    let twin = id(&admin.done("createUnit", "unit { id }", &twin), "unit");
+    let measures = city.read("{ measures(first: 2) { nodes { id } } }", &json!({}))["measures"]["nodes"].clone();
+    let [both, single] = [0, 1].map(|place| measures[place]["id"].as_str().unwrap().to_owned());
+    for (measure, units) in [(&both, json!([unit_id, twin])), (&single, json!([twin]))] {
+        let input = city.on("measureId", measure, json!({ "unitIds": units }));
+        city.done("assignMeasure", "measure { id }", &input);
+    }
+    assert_eq!(admin.refused("retireUnit", &admin.on("unitId", &twin, json!({}))).0, "WRONG_STATE");
+    let merge = admin.on("unitId", &twin, json!({ "intoId": unit_id }));
+    let merged = admin.done("mergeUnits", whole, &merge);
+    assert_eq!(merged["unit"]["addresses"], json!([{"address": "lcj@gov.example"}, {"address": "zhan@gov.example"}]));
+    let gone =
+        "query($id: ID!) { node(id: $id) { ... on Unit { retiredOn mergedInto { id } assignments { totalCount } } } }";
+    let gone = city.read(gone, &json!({ "id": twin }))["node"].clone();
+    assert_eq!(
+        gone,
+        json!({"retiredOn": "2027-01-15", "mergedInto": {"id": unit_id}, "assignments": {"totalCount": 0}})
+    );
+    let refused = city.refused("assignMeasure", &city.on("measureId", &both, json!({"unitIds": [twin]})));
+    assert_eq!(refused, ("NOT_FOUND".into(), "input.unitIds".into()));
+
+    // A township of one's own, moved to another county.
+    let town = json!({"parentId": county, "name": "新桥镇", "code": "990121901"});
+    let town_id = id(&admin.done("createRegion", "region { id level }", &town), "region");
+    assert_eq!(admin.refused("createRegion", &town), ("CONFLICT".into(), "input.code".into()));
+    let other = admin.id_of("regions", "青坪县");
+    let moved = admin.on("regionId", &town_id, json!({"parentId": other, "name": "新桥街道"}));
+    admin.done("editRegion", "region { parent { id } }", &moved);
+    let under = admin.on("regionId", &other, json!({ "parentId": town_id }));
+    assert_eq!(admin.refused("editRegion", &under), ("INVALID".into(), "input.parentId".into()));
+
+    // A county merged into its neighbour: what it answered is answered there, and its people see what is there.
+    let of_county = "query($id: ID!) { assignments(filter: {region: {within: $id}}) { totalCount } }";
+    let count = |id: &str| city.read(of_county, &json!({ "id": id }))["assignments"]["totalCount"].as_i64().unwrap();
+    let (before, there) = (count(&other), count(&county));
+    assert!(before > 0 && there > 0);
+    assert_eq!(admin.refused("retireRegion", &admin.on("regionId", &other, json!({}))).0, "WRONG_STATE");
+    let merge = admin.on("regionId", &other, json!({ "intoId": county }));
+    let merged = admin.done("mergeRegions", "region { id children { nodes { name } } }", &merge);
+    assert_eq!(merged["region"], json!({"id": county, "children": {"nodes": [{"name": "新桥街道"}]}}));
+    assert_eq!((count(&other), count(&county)), (0, before + there));
+    let file = world.file("县.xlsx", &crate::support::ledgers::city(&crate::support::ledgers::CITY_ROWS));
+    let import = world.run(&["import", &file, "--round", "又一轮", "--region", "990122", "--create-units"]);
+    assert!(import.code != 0 && import.out.contains("青坪县已撤并"), "{}", import.out);
+    let trail = "query($id: ID!) { auditEntries(filter: {objectId: $id}) { nodes { act before } } }";
+    let trail = admin.read(trail, &json!({ "id": county }))["auditEntries"]["nodes"].clone();
+    assert_eq!(trail[0]["act"], "MERGED");
+    assert!(world.done(&["audit", "verify"]).contains("全部相接"));
+}
+
+/// Every mutation that keeps the ledger below a problem: what it is about, and the rest of its input.
+const KEPT: [(&str, &str, fn() -> Value); 10] = [
+    ("editProblem", "problemId", || json!({"title": "改动"})),
+    ("retireProblem", "problemId", || json!({"reason": "撤销"})),
+    ("mergeProblems", "problemId", || json!({"intoId": "problem_1"})),
+    ("deleteProblem", "problemId", || json!({})),
+    ("createMeasure", "problemId", || json!({"content": "措施", "deadline": "长期坚持"})),
+    ("editMeasure", "measureId", || json!({"content": "改动"})),
+    ("changeDeadline", "measureId", || json!({"deadline": "2031年", "reason": "更正"})),
+    ("planChecks", "measureId", || json!({"plans": []})),
+    ("retireMeasure", "measureId", || json!({"reason": "撤销"})),
+    ("deleteMeasure", "measureId", || json!({})),
+];
+
+/// Those that keep regions and units: whoever is not an administrator is refused, whatever he names.
+const DICTIONARIES: [(&str, fn() -> Value); 8] = [
+    ("createRegion", || json!({"parentId": "region_2", "name": "某县"})),
+    ("editRegion", || json!({"regionId": "region_4", "version": 1, "name": "改名县"})),
+    ("mergeRegions", || json!({"regionId": "region_4", "version": 1, "intoId": "region_5"})),
+    ("retireRegion", || json!({"regionId": "region_4", "version": 1})),
+    ("createUnit", || json!({"regionId": "region_4", "name": "某单位"})),
+    ("editUnit", || json!({"unitId": "unit_1", "version": 1, "name": "改名局"})),
+    ("mergeUnits", || json!({"unitId": "unit_1", "version": 1, "intoId": "unit_2"})),
+    ("retireUnit", || json!({"unitId": "unit_1", "version": 1})),
+];
+
+/// Rounds: whoever keeps no ledger is refused, whatever he names.
+const ROUNDS: [(&str, fn() -> Value); 4] = [
+    ("createRound", || json!({"name": "某轮", "level": "COUNTY", "kind": "ROUTINE"})),
+    ("editRound", || json!({"roundId": "round_1", "version": 1, "name": "改名"})),
+    ("mergeRounds", || json!({"roundId": "round_1", "intoId": "round_2"})),
+    ("deleteRound", || json!({"roundId": "round_1", "version": 1})),
+];
+
+fn who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hidden(world: &World) {
+    let scene = Scene::of(world);
+    let tables = &scene.tables;
+    let before = scene.audited();
+    let mut refused = 0;
+    for person in &scene.people {
+        let left = allowed(tables, person.account);
+        let version = |id: i64, of: &str| match of {
+            "problemId" => tables.problems.iter().find(|row| row.id == id).map(|row| row.version),
+            _ => tables.measures.iter().find(|row| row.id == id).map(|row| row.version),
+        };
+        let given = |of: &str, id: i64, further: Value| {
+            let mut input = json!({ of: format!("{}_{id}", of.trim_end_matches("Id")) });
+            input.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+            input
+        };
+        for (name, of, further) in KEPT {
+            let (seen, all): (Vec<i64>, Vec<i64>) = match of {
+                "problemId" => (
+                    left.problems.iter().map(|row| row.id).collect(),
+                    tables.problems.iter().map(|row| row.id).collect(),
+                ),
+                _ => (
+                    left.measures.iter().map(|row| row.id).collect(),
+                    tables.measures.iter().map(|row| row.id).collect(),
+                ),
+            };
+            let mut further = further();
+            let number = |id: i64| version(id, of).unwrap_or(1);
+            let with_version = |further: &mut Value, id: i64| {
+                if name != "createMeasure" {
+                    further["version"] = json!(number(id));
+                }
+            };
+            let hidden = all.iter().copied().find(|id| !seen.contains(id)).unwrap();
+            with_version(&mut further, hidden);
+            scene.act(person, name, &given(of, 999_999, further.clone()));
+            let nothing = scene.act(person, name, &given(of, 999_999, further.clone()));
+            let secret = scene.act(person, name, &given(of, hidden, further.clone()));
+            assert_eq!(secret, nothing, "{person:?} {name}");
+            // Of the two that are merged, the one that is seen may be refused first.
+            let code = if name == "mergeProblems" && person.role != Role::RegionalOffice {
+                &secret.0[0]["code"]
+            } else {
+                &json!("NOT_FOUND")
+            };
+            assert_eq!(secret.0[0]["code"], *code, "{person:?} {name} {secret:?}");
+            // What a regional office keeps is told by another story; of what was issued above it, it keeps nothing.
+            for id in seen.into_iter().filter(|id| *id != 1 && person.role != Role::RegionalOffice).take(3) {
+                with_version(&mut further, id);
+                let (errors, _) = scene.act(person, name, &given(of, id, further.clone()));
+                assert_eq!(errors[0]["code"], "NOT_ALLOWED", "{person:?} {name} {errors}");
+                refused += 1;
+            }
+        }
+        let others = DICTIONARIES.iter().filter(|_| person.role != Role::Administrator);
+        let rounds = ROUNDS.iter().filter(|_| person.role != Role::RegionalOffice);
+        for (name, input) in others.chain(rounds) {
+            let (errors, _) = scene.act(person, name, &input());
+            assert_eq!(errors[0]["code"], "NOT_ALLOWED", "{person:?} {name} {errors}");
+            refused += 1;
+        }
+    }
+    assert_eq!(scene.audited(), before);
+    assert!(refused > 250, "{refused}");
+}
