@@ -425,7 +425,7 @@ fn who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hid
     let scene = Scene::of(world);
     let tables = &scene.tables;
     let before = scene.audited();
-    let mut refused = 0;
+    let (mut refused, mut unseen) = (0, 0);
     for person in &scene.people {
         let left = allowed(tables, person.account);
         let version = |id: i64, of: &str| match of {
@@ -455,19 +455,22 @@ fn who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hid
                     further["version"] = json!(number(id));
                 }
             };
-            let hidden = all.iter().copied().find(|id| !seen.contains(id)).unwrap();
-            with_version(&mut further, hidden);
-            scene.act(person, name, &given(of, 999_999, further.clone()));
-            let nothing = scene.act(person, name, &given(of, 999_999, further.clone()));
-            let secret = scene.act(person, name, &given(of, hidden, further.clone()));
-            assert_eq!(secret, nothing, "{person:?} {name}");
-            // Of the two that are merged, the one that is seen may be refused first.
-            let code = if name == "mergeProblems" && person.role != Role::RegionalOffice {
-                &secret.0[0]["code"]
-            } else {
-                &json!("NOT_FOUND")
-            };
-            assert_eq!(secret.0[0]["code"], *code, "{person:?} {name} {secret:?}");
+            // A supervising unit may see something of every problem.
+            if let Some(hidden) = all.iter().copied().find(|id| *id != 1 && !seen.contains(id)) {
+                with_version(&mut further, hidden);
+                scene.act(person, name, &given(of, 999_999, further.clone()));
+                let nothing = scene.act(person, name, &given(of, 999_999, further.clone()));
+                let secret = scene.act(person, name, &given(of, hidden, further.clone()));
+                assert_eq!(secret, nothing, "{person:?} {name}");
+                // Of the two that are merged, the one that is seen may be refused first.
+                let code = if name == "mergeProblems" && person.role != Role::RegionalOffice {
+                    &secret.0[0]["code"]
+                } else {
+                    &json!("NOT_FOUND")
+                };
+                assert_eq!(secret.0[0]["code"], *code, "{person:?} {name} {secret:?}");
+                unseen += 1;
+            }
             // What a regional office keeps is told by another story; of what was issued above it, it keeps nothing.
             for id in seen.into_iter().filter(|id| *id != 1 && person.role != Role::RegionalOffice).take(3) {
                 with_version(&mut further, id);
@@ -485,5 +488,5 @@ fn who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hid
         }
     }
     assert_eq!(scene.audited(), before);
-    assert!(refused > 250, "{refused}");
+    assert!(refused > 250 && unseen > 100, "{refused} {unseen}");
 }
