@@ -14,6 +14,7 @@ stories!(
     what_was_closed_meanwhile_is_not_sent,
     a_server_s_no_is_final_and_its_later_is_not,
     every_reminder_of_the_demo_reaches_somebody,
+    a_measure_is_to_be_inspected_as_often_as_its_plan_says,
 );
 
 fn county(world: &World) {
@@ -146,4 +147,34 @@ fn every_reminder_of_the_demo_reaches_somebody(world: &World) {
     assert!(read(letter).contains("请办理："));
     assert!(world.done(&["mail", "test", "somebody@county.example"]).contains("测试邮件已写入"));
     assert_eq!(world.run(&["mail", "test", "nobody"]).code, 1);
+}
+
+fn a_measure_is_to_be_inspected_as_often_as_its_plan_says(world: &World) {
+    county(world);
+    let server = world.serve();
+    let measures =
+        server.data("{ measures(first: 3) { nodes { id version } } }", &json!({}))["measures"]["nodes"].clone();
+    let round = "mutation { editRound(input: {roundId: \"round_1\", version: 1, feedbackOn: \"2022-06-01\"}) { errors { message } } }";
+    assert_eq!(server.data(round, &json!({}))["editRound"]["errors"], json!([]));
+    let plan = "mutation($input: PlanChecksInput!) { planChecks(input: $input) { errors { message } } }";
+    for (place, every) in ["NEVER", "HALF_YEAR", "YEAR"].iter().enumerate() {
+        let measure = &measures[place];
+        let plans = json!([{"kind": "SELF_INSPECTION", "every": every}]);
+        let input = json!({"measureId": measure["id"], "version": measure["version"], "plans": plans});
+        assert_eq!(server.data(plan, &json!({ "input": input }))["planChecks"]["errors"], json!([]));
+    }
+    let due = |day: &str| {
+        let said = world.done(&["job", "run", "quarterly-self-inspection", "--at", day, "--dry-run"]);
+        let of_county =
+            said.lines().find(|line| line.contains("gov@county.example")).unwrap_or_else(|| panic!("{said}"));
+        let number: String = of_county.rsplit('：').next().unwrap().chars().filter(char::is_ascii_digit).collect();
+        number.parse::<u32>().unwrap()
+    };
+    let answers = server.data("{ assignments { totalCount } }", &json!({}))["assignments"]["totalCount"].clone();
+    let answers = u32::try_from(answers.as_u64().unwrap()).unwrap();
+    // Each time what ends now, and what ended a quarter ago and was not done: the last quarter of a year ends all three.
+    assert_eq!(due("2023-03-30"), (answers - 3) + (answers - 1));
+    assert_eq!(due("2023-06-29"), (answers - 2) + (answers - 3));
+    assert_eq!(due("2023-09-29"), (answers - 3) + (answers - 2));
+    assert_eq!(due("2023-12-30"), (answers - 1) + (answers - 3));
 }

@@ -1,9 +1,11 @@
-//! Quarterly self-inspection (自查): open and ongoing measures, unless their plan says otherwise, fall due at the end of
-//! every quarter. The answering unit and its region's rectification office are told some days before, then weekly until
+//! Quarterly self-inspection (自查): open and ongoing measures fall due at the end of every quarter, of the half-year or of
+//! the year where their plan says so, or not at all. The answering unit and its region's rectification office are told some days before, then weekly until
 //! it is done.
 
-use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use chrono::{Datelike, NaiveDate};
+use entity::check_plan::Every;
+use planner::Sql;
+use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult};
 
 use super::{Candidate, Timing, Told, owed_since, select};
 use crate::Result;
@@ -29,20 +31,36 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
     Ok(candidates)
 }
 
-/// Assignments that were there in the quarter and have no self-inspection for it.
+/// Assignments that were there in the quarter and have no self-inspection for what ends with it: the quarter, or by their
+/// plan the half-year or the year.
 async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDate) -> Result<Vec<Candidate>> {
-    let statement = select(
-        db.get_database_backend(),
+    let ends = quarter.last_day();
+    let mut sql = Sql::new(db.get_database_backend(), &[]);
+    let issued = sql.bind(ends);
+    let mut owed = Vec::new();
+    for (every, quarters) in [(Every::Quarter, 1), (Every::HalfYear, 2), (Every::Year, 4)] {
+        if !(ends.month() / 3).is_multiple_of(quarters) {
+            continue;
+        }
+        let covered = std::iter::successors(Some(quarter), |later| Some(later.previous())).take(quarters as usize);
+        let periods: Vec<String> = covered.map(|quarter| sql.bind(quarter.name())).collect();
+        owed.push(format!(
+            "(coalesce(p.every, 'QUARTER') = '{}' AND NOT EXISTS (SELECT 1 FROM \"check\" c \
+             WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' AND c.period IN ({})))",
+            every.to_value(),
+            periods.join(", ")
+        ));
+    }
+    let text = format!(
         "SELECT a.measure_id AS measure, a.id AS assignment, a.unit_id AS unit, o.id AS office FROM assignment a \
          JOIN measure m ON m.id = a.measure_id \
-         LEFT JOIN unit o ON o.region_id = a.region_id AND o.kind = 'RECTIFICATION_OFFICE' \
-         WHERE a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') AND m.issued_on <= $1 \
-         AND NOT EXISTS (SELECT 1 FROM \"check\" c WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' AND c.period = $2) \
-         AND NOT EXISTS (SELECT 1 FROM check_plan p WHERE p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
-              AND p.every = 'NEVER') \
+         LEFT JOIN unit o ON o.region_id = a.region_id AND o.kind = 'RECTIFICATION_OFFICE' AND o.retired_on IS NULL \
+         LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
+         WHERE a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') AND m.issued_on <= {issued} AND ({}) \
          ORDER BY a.measure_id, a.id",
-        vec![quarter.last_day().into(), quarter.name().into()],
+        owed.join(" OR ")
     );
+    let statement = select(db.get_database_backend(), &text, sql.into_values());
     let rows = Unchecked::find_by_statement(statement).all(db).await?;
     let candidate = |row: Unchecked| Candidate {
         measure: row.measure,
