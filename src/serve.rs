@@ -13,7 +13,7 @@ use actix_web::middleware::{self, Condition};
 use actix_web::{App, HttpServer};
 use api::{Door, Probe};
 use fs4::FileExt;
-use scheduler::{Bench, Doorbell, Pattern};
+use scheduler::{Bench, Doorbell};
 use sea_orm::DatabaseConnection;
 
 use crate::command::bench;
@@ -106,9 +106,7 @@ fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) ->
         zone: settings.zone(),
         grace_days: settings.grace_days,
         clock: Arc::new(clock::now),
-        occurrences: Arc::new(|cron, zone, after, count| {
-            Pattern::parse(cron, zone, after).map(|pattern| pattern.next(after, count)).unwrap_or_default()
-        }),
+        occurrences: Arc::new(scheduler::occurrences),
         storage: settings.storage()?,
     };
     let origins = settings.policy()?.origins;

@@ -88,6 +88,7 @@ pub(crate) struct Request {
     pub(crate) db: DatabaseConnection,
     pub(crate) zone: Tz,
     pub(crate) grace_days: i64,
+    pub(crate) occurrences: Occurrences,
     pub(crate) now: DateTime<Utc>,
     pub(crate) clock: Clock,
     pub(crate) reader: Arc<Reader>,

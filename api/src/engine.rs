@@ -196,6 +196,7 @@ impl Engine {
             db: self.door.db.clone(),
             zone: self.door.zone,
             grace_days: self.door.grace_days,
+            occurrences: Arc::clone(&self.door.occurrences),
             now: (self.door.clock)(),
             clock: self.door.clock.clone(),
             reader: self.reader.clone(),

@@ -4,6 +4,7 @@
 mod account;
 mod assignment;
 mod audit;
+mod calendar;
 mod change;
 mod check;
 mod close_out;

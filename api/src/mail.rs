@@ -1,13 +1,16 @@
 //! Mails: the outbox, for administrators.
 
 use crate::scalar::{Date, Moment};
-use async_graphql::{Enum, ID};
+use async_graphql::{Context, Enum, ID, Object};
+use ledger::keep::machine as keep;
 use planner::{Condition, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
+use crate::context::Request;
 use crate::filter::{DateFilter, TextFilter, filter};
 use crate::measure::Measure;
 use crate::order::order;
+use crate::payload::{key_of, payload};
 use crate::unit::Unit;
 
 /// Where a mail is on its way.
@@ -105,5 +108,42 @@ filter! {
             "state",
             states.iter().map(|state| entity::mail::MailState::from(*state).to_value().into()).collect(),
         ),
+    }
+}
+
+payload! {
+    /// What came of an act on a mail.
+    MailPayload {
+        /// The mail as it is now; null when nothing was done.
+        mail: Mail,
+        /// Why nothing was done; empty when it was.
+        errors
+    }
+}
+
+/// What is done to mails.
+#[derive(Default)]
+pub(crate) struct MailMutation;
+
+#[Object]
+impl MailMutation {
+    /// Puts a mail that failed or was cancelled back into the queue, to be tried at once. By an administrator.
+    async fn requeue_mail(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The mail.")] mail_id: ID,
+    ) -> async_graphql::Result<MailPayload> {
+        let request = ctx.data::<Request>()?;
+        MailPayload::of(keep::requeue_mail(&request.desk(), key_of::<Mail>(&mail_id)).await, request)
+    }
+
+    /// Keeps a mail that waits or failed from being sent. By an administrator.
+    async fn cancel_mail(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The mail.")] mail_id: ID,
+    ) -> async_graphql::Result<MailPayload> {
+        let request = ctx.data::<Request>()?;
+        MailPayload::of(keep::cancel_mail(&request.desk(), key_of::<Mail>(&mail_id)).await, request)
     }
 }

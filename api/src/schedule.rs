@@ -1,13 +1,16 @@
 //! Schedules and the runs of jobs, for administrators.
 
 use async_graphql::registry::{MetaInputValue, Registry};
-use async_graphql::{Enum, ID, Name, Value};
+use async_graphql::{Context, Enum, ID, InputObject, Name, Object, Value};
+use ledger::keep::machine as keep;
 use planner::{Connection, Kind, Link, Noun, SortKey, SortType, Sql, argument, noun};
 use serde_json::json;
 
-use crate::context::{Clock, Occurrences};
+use crate::context::{Clock, Occurrences, Request};
 use crate::filter::{TextFilter, filter};
 use crate::order::order;
+use crate::patch::patch;
+use crate::payload::{key_of, payload};
 use crate::scalar::Moment;
 
 /// What becomes of occurrences missed while nobody was up.
@@ -127,4 +130,55 @@ filter! {
 /// The schedules, for the root field.
 pub(crate) fn table() -> &'static planner::Table {
     <Schedule as Noun>::table()
+}
+
+/// What is to become of a schedule. What is left out stays.
+#[derive(InputObject)]
+pub(crate) struct EditScheduleInput {
+    /// The schedule.
+    schedule_id: ID,
+    /// Its pattern: six fields, seconds first, as in `0 0 8 * * *`.
+    cron: Option<String>,
+    /// The IANA zone that the pattern is read in.
+    time_zone: Option<String>,
+    /// Whether the job runs at all.
+    enabled: Option<bool>,
+    /// What becomes of occurrences missed while nobody was up.
+    misfire: Option<Misfire>,
+}
+
+payload! {
+    /// What came of an act on a schedule.
+    SchedulePayload {
+        /// The schedule as it is now; null when nothing was done.
+        schedule: Schedule,
+        /// Why nothing was done; empty when it was.
+        errors
+    }
+}
+
+/// What is done to schedules.
+#[derive(Default)]
+pub(crate) struct ScheduleMutation;
+
+#[Object]
+impl ScheduleMutation {
+    /// Edits a schedule, which begins anew: what fell due while it was off, or by the old pattern, is not made up for. By
+    /// an administrator.
+    async fn edit_schedule(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to change.")] input: EditScheduleInput,
+    ) -> async_graphql::Result<SchedulePayload> {
+        let request = ctx.data::<Request>()?;
+        let changes = keep::Changes {
+            cron: patch(input.cron),
+            time_zone: patch(input.time_zone),
+            enabled: patch(input.enabled),
+            misfire: patch(input.misfire.map(Into::into)),
+        };
+        let fires = |cron: &str, zone: &str| !(request.occurrences)(cron, zone, request.now, 1).is_empty();
+        let schedule = key_of::<Schedule>(&input.schedule_id);
+        SchedulePayload::of(keep::edit_schedule(&request.desk(), schedule, changes, fires).await, request)
+    }
 }

@@ -4,23 +4,26 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, 
 
 use crate::account::{AccountMutation, AccountQuery};
 use crate::assignment::AssignmentMutation;
+use crate::calendar::{CalendarMutation, CalendarQuery};
 use crate::change::LedgerSubscription;
 use crate::check::CheckMutation;
 use crate::close_out::{CloseOutMutation, PublicNoticeQuery};
 use crate::delegation::{DelegationMutation, DelegationQuery};
 use crate::extension::ExtensionMutation;
+use crate::mail::MailMutation;
 use crate::measure::MeasureMutation;
 use crate::problem::ProblemMutation;
 use crate::query::Reads;
 use crate::region::RegionMutation;
 use crate::round::RoundMutation;
+use crate::schedule::ScheduleMutation;
 use crate::statistics::StatisticsQuery;
 use crate::supervision::SupervisionMutation;
 use crate::unit::UnitMutation;
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]
-pub(crate) struct Query(Reads, StatisticsQuery, AccountQuery, DelegationQuery, PublicNoticeQuery);
+pub(crate) struct Query(Reads, StatisticsQuery, AccountQuery, DelegationQuery, PublicNoticeQuery, CalendarQuery);
 
 /// Where writing begins.
 #[derive(MergedObject, Default)]
@@ -37,6 +40,9 @@ pub(crate) struct Mutation(
     MeasureMutation,
     RegionMutation,
     UnitMutation,
+    ScheduleMutation,
+    MailMutation,
+    CalendarMutation,
 );
 
 /// Where watching begins.

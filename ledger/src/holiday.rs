@@ -1,7 +1,7 @@
 //! Working days: weekdays, but for the holidays and the weekends worked instead that the State Council announces each year
 //! (国务院办公厅关于部分节假日安排的通知). Announced years are built in; an administrator's days come before them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use chrono::{Datelike, NaiveDate, Weekday};
@@ -33,6 +33,30 @@ static BUILT_IN: LazyLock<HashMap<NaiveDate, bool>> = LazyLock::new(|| {
 fn is_working(day: NaiveDate, set: &HashMap<NaiveDate, bool>) -> bool {
     let by_week = !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
     set.get(&day).or_else(|| BUILT_IN.get(&day)).copied().unwrap_or(by_week)
+}
+
+/// A day on which the rule of the week does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Special {
+    /// The local date.
+    pub day: NaiveDate,
+    /// Whether it is worked.
+    pub is_working: bool,
+    /// Whether an administrator set it; otherwise it was announced.
+    pub is_set: bool,
+}
+
+/// The special days of a year, in order.
+pub async fn of_year<C: ConnectionTrait>(db: &C, year: i32) -> Result<Vec<Special>> {
+    let (Some(first), Some(last)) = (NaiveDate::from_ymd_opt(year, 1, 1), NaiveDate::from_ymd_opt(year, 12, 31)) else {
+        return Ok(Vec::new());
+    };
+    let announced = BUILT_IN.iter().filter(|(day, _)| (first..=last).contains(*day));
+    let mut days: BTreeMap<NaiveDate, Special> =
+        announced.map(|(day, works)| (*day, Special { day: *day, is_working: *works, is_set: false })).collect();
+    let set = holiday::Entity::find().filter(holiday::Column::Day.between(first, last)).all(db).await?;
+    days.extend(set.iter().map(|row| (row.day, Special { day: row.day, is_working: row.is_working, is_set: true })));
+    Ok(days.into_values().collect())
 }
 
 /// The day a number of working days after another.

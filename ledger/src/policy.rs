@@ -427,7 +427,7 @@ fn persons(role: Role, place: Option<&Place>, unit: Option<i64>, own: Option<i64
 }
 
 /// The audit of the ledger with what it concerns: of a problem as a whole, and of who leads and answers, for the offices of
-/// the region that issued it. That of accounts, regions and units for administrators, that of rounds for who keeps them.
+/// the region that issued it. That of accounts, dictionaries and the machine for administrators, that of rounds for who keeps them.
 fn audit(role: Role, place: Option<&Place>) -> Condition {
     const ISSUED_BELOW: &str = "EXISTS (SELECT 1 FROM problem p JOIN region r ON r.id = p.region_id \
         WHERE p.id = {t}.problem_id AND substr(r.path, 1, length({})) = {})";
@@ -435,7 +435,7 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
         of.iter().map(|of| Condition::StartsWith("chain", format!("{of}_"))).collect()
     };
     if role == Role::Administrator {
-        return Condition::Any(chains(&["account", "region", "unit"]));
+        return Condition::Any(chains(&["account", "region", "unit", "schedule", "mail", "calendar"]));
     }
     let rounds = if role == Role::RegionalOffice { chains(&["round"]) } else { Vec::new() };
     if goes_by_region(role) && place.is_some_and(Place::is_the_nation) {

@@ -12,6 +12,6 @@ mod tick;
 pub use doorbell::Doorbell;
 pub use jobs::{Candidates, Deliver, JOBS, Job, Work, find};
 pub use letter::{Letters, Words};
-pub use pattern::Pattern;
+pub use pattern::{Pattern, occurrences};
 pub use post::{Post, PostError};
 pub use tick::{Bench, Ran, Round, deliver, ensure_schedules, run_at, tick};

@@ -87,6 +87,11 @@ impl Pattern {
     }
 }
 
+/// The next occurrences of a pattern in a zone; none where it cannot be read.
+pub fn occurrences(pattern: &str, zone: &str, after: DateTime<Utc>, count: usize) -> Vec<DateTime<Utc>> {
+    Pattern::parse(pattern, zone, after).map(|pattern| pattern.next(after, count)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,10 @@
 //! `rectify calendar`: holidays and worked weekends beside those that are built in.
 
 use chrono::NaiveDate;
+use ledger::audit::By;
+use ledger::keep::calendar as keep;
 
-use super::{current, date};
+use super::{current, date, desk};
 use crate::settings::Settings;
 use crate::{Failure, say};
 
@@ -25,7 +27,9 @@ pub(crate) enum Calendar {
 pub(crate) async fn run(settings: &Settings, command: &Calendar) -> Result<(), Failure> {
     let db = current(settings).await?;
     let Calendar::Set { day, work, name } = command;
-    ledger::holiday::set(&db, *day, *work, name).await?;
+    let by = By::program();
+    let name = Some(name.clone()).filter(|name| !name.is_empty());
+    keep::set(&desk(settings, &db, &by), *day, Some((*work, name))).await?;
     say!("{day}：{}", if *work { "上班" } else { "放假" });
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::support::{Server, World, block_on, stories};
 stories!(
     a_regional_office_keeps_its_ledger_by_hand,
     an_administrator_keeps_regions_and_units,
+    an_administrator_keeps_schedules_mails_and_the_calendar,
     who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hidden,
 );
 
@@ -387,6 +388,74 @@ fn an_administrator_keeps_regions_and_units(world: &World) {
     assert!(world.done(&["audit", "verify"]).contains("全部相接"));
 }
 
+fn an_administrator_keeps_schedules_mails_and_the_calendar(world: &World) {
+    let (server, _clock, [region, _, _, admin]) = set(world);
+    let office = |token: &String| Office { world, server: &server, token: token.clone() };
+    let (region, admin) = (office(&region), office(&admin));
+    world.done(&["job", "list"]);
+
+    // A schedule: refused with what is wrong with it; edited, it begins anew.
+    let schedules = admin.read("{ schedules { id name cron timeZone enabled } }", &json!({}))["schedules"].clone();
+    let overdue = schedules.as_array().unwrap().iter().find(|one| one["name"] == "overdue").unwrap()["id"].clone();
+    let edit = |more: Value| {
+        let mut input = json!({ "scheduleId": overdue });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    for (bad, place) in [
+        (json!({"cron": "whenever"}), "input.cron"),
+        (json!({"cron": "0 0 8 31 2 *"}), "input.cron"),
+        (json!({"timeZone": "Mars/Olympus"}), "input.timeZone"),
+    ] {
+        assert_eq!(admin.refused("editSchedule", &edit(bad)), ("INVALID".into(), place.into()));
+    }
+    let selected = "schedule { cron enabled lastOccurrence nextOccurrences(count: 1) }";
+    let edited = admin.done("editSchedule", selected, &edit(json!({"cron": "0 30 9 * * MON", "misfire": "SKIP"})));
+    assert_eq!(edited["schedule"]["nextOccurrences"], json!(["2027-01-18T01:30:00+00:00"]));
+    assert_eq!(edited["schedule"]["lastOccurrence"], "2027-01-15T01:00:00+00:00");
+    admin.done("editSchedule", selected, &edit(json!({"enabled": false})));
+    assert!(world.done(&["job", "list"]).contains("停用 · 0 30 9 * * MON"));
+
+    // A mail that waits is cancelled, and queued again.
+    world.done(&["job", "run", "overdue", "--at", "2027-01-15"]);
+    let mail = admin.read("{ mails(first: 1) { nodes { id state } } }", &json!({}))["mails"]["nodes"][0].clone();
+    assert_eq!(mail["state"], "QUEUED");
+    let act = |office: &Office<'_>, name: &str| {
+        let query = format!("mutation($id: ID!) {{ {name}(mailId: $id) {{ mail {{ state }} errors {{ code }} }} }}");
+        office.read(&query, &json!({"id": mail["id"]}))[name].clone()
+    };
+    let code = |given: Value| given["errors"][0]["code"].clone();
+    assert_eq!(code(act(&region, "cancelMail")), "NOT_ALLOWED");
+    assert_eq!(code(act(&admin, "requeueMail")), "WRONG_STATE");
+    assert_eq!(act(&admin, "cancelMail"), json!({"mail": {"state": "CANCELLED"}, "errors": []}));
+    assert_eq!(code(act(&admin, "cancelMail")), "WRONG_STATE");
+    assert_eq!(act(&admin, "requeueMail"), json!({"mail": {"state": "QUEUED"}, "errors": []}));
+
+    // The calendar: what is announced, and what is set before it.
+    let days = |year: i32| {
+        let read = region
+            .read("query($year: Int!) { calendar(year: $year) { day isWorking isSet } }", &json!({ "year": year }));
+        read["calendar"].as_array().unwrap().clone()
+    };
+    assert!(days(2026).contains(&json!({"day": "2026-10-01", "isWorking": false, "isSet": false})));
+    assert_eq!(days(2031), [] as [Value; 0]);
+    let new_year = json!({"day": "2031-02-23", "isWorking": false, "name": "藏历新年"});
+    admin.done("setCalendarDay", "days { day }", &new_year);
+    assert_eq!(days(2031), [json!({"day": "2031-02-23", "isWorking": false, "isSet": true})]);
+    admin.done("setCalendarDay", "days { day }", &json!({"day": "2031-02-23"}));
+    assert_eq!(days(2031), [] as [Value; 0]);
+    let acts = admin.read("{ auditEntries(first: 20) { nodes { act objectId } } }", &json!({}));
+    let noted = acts["auditEntries"]["nodes"].as_array().unwrap();
+    for (act, object) in [
+        ("EDITED", overdue.as_str().unwrap()),
+        ("CANCELLED", mail["id"].as_str().unwrap()),
+        ("EDITED", "calendar_2031"),
+    ] {
+        assert!(noted.contains(&json!({"act": act, "objectId": object})), "{noted:?}");
+    }
+    assert!(world.done(&["audit", "verify"]).contains("全部相接"));
+}
+
 /// Every mutation that keeps the ledger below a problem: what it is about, and the rest of its input.
 const KEPT: [(&str, &str, fn() -> Value); 10] = [
     ("editProblem", "problemId", || json!({"title": "改动"})),
@@ -401,8 +470,10 @@ const KEPT: [(&str, &str, fn() -> Value); 10] = [
     ("deleteMeasure", "measureId", || json!({})),
 ];
 
-/// Those that keep regions and units: whoever is not an administrator is refused, whatever he names.
-const DICTIONARIES: [(&str, fn() -> Value); 8] = [
+/// Those that keep dictionaries and the machine: whoever is not an administrator is refused, whatever he names.
+const DICTIONARIES: [(&str, fn() -> Value); 10] = [
+    ("editSchedule", || json!({"scheduleId": "schedule_1", "enabled": false})),
+    ("setCalendarDay", || json!({"day": "2027-07-01", "isWorking": false})),
     ("createRegion", || json!({"parentId": "region_2", "name": "某县"})),
     ("editRegion", || json!({"regionId": "region_4", "version": 1, "name": "改名县"})),
     ("mergeRegions", || json!({"regionId": "region_4", "version": 1, "intoId": "region_5"})),

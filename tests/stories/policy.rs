@@ -128,7 +128,11 @@ const OF_ACCOUNTS: [&str; 11] = [
 ];
 
 /// Those that keep the ledger; `keep` tells of them.
-const OF_KEEPING: [&str; 23] = [
+const OF_KEEPING: [&str; 27] = [
+    "editSchedule",
+    "requeueMail",
+    "cancelMail",
+    "setCalendarDay",
     "createRound",
     "editRound",
     "mergeRounds",

@@ -52,7 +52,9 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     left.supervision.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
     left.comments.retain(|row| measures.contains(&row.measure_id));
     left.audit.retain(|row| match eyes.role {
-        Role::Administrator => ["account_", "region_", "unit_"].iter().any(|of| row.chain.starts_with(of)),
+        Role::Administrator => ["account_", "region_", "unit_", "schedule_", "mail_", "calendar_"]
+            .iter()
+            .any(|of| row.chain.starts_with(of)),
         Role::RegionalOffice if row.chain.starts_with("round_") => true,
         // Of a problem as a whole: the offices of the region that issued it.
         _ if row.measure_id.is_none() => {

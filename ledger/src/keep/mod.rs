@@ -1,6 +1,8 @@
 //! Keeping the ledger by hand: rounds, problems and measures by the regional office, regions and units by the
-//! administrator. What is kept here is what an import writes otherwise, by the same rules.
+//! administrator, who also keeps schedules, mails and the calendar. What is kept here is what an import writes otherwise, by the same rules.
 
+pub mod calendar;
+pub mod machine;
 pub mod measure;
 pub mod merge;
 pub mod problem;

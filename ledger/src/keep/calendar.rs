@@ -1,0 +1,43 @@
+//! The calendar of working days, as far as an administrator sets it: his days come before those that are announced.
+
+use chrono::NaiveDate;
+use entity::holiday;
+use sea_orm::EntityTrait;
+use serde_json::{Value, json};
+
+use super::{Said, note_own, optional, permit_anywhere};
+use crate::policy::Act;
+use crate::work::Desk;
+use crate::{Result, database, holiday as rule};
+
+fn state(row: Option<&holiday::Model>) -> Value {
+    row.map_or_else(|| json!({}), |row| json!({ "isWorking": row.is_working, "name": row.name }))
+}
+
+/// Says of a day whether it is worked, and why; none: what is announced holds again. Notices that run keep their end.
+pub async fn set(desk: &Desk<'_>, day: NaiveDate, said: Option<(bool, Option<String>)>) -> Result<()> {
+    permit_anywhere(desk, Act::KeepDictionaries)?;
+    let name = |given| optional(given, 20, ("名称", "the name"), "name");
+    let said =
+        said.map(|(works, given)| Ok::<_, crate::Error>((works, name(given)?.unwrap_or_default()))).transpose()?;
+    let transaction = database::begin(desk.db).await?;
+    let before = holiday::Entity::find_by_id(day).one(&transaction).await?;
+    match said {
+        Some((is_working, name)) => rule::set(&transaction, day, is_working, &name).await?,
+        None => {
+            holiday::Entity::delete_by_id(day).exec(&transaction).await?;
+        }
+    }
+    let after = holiday::Entity::find_by_id(day).one(&transaction).await?;
+    if before != after {
+        let said = Said {
+            act: "EDITED",
+            object: format!("calendar_{}", day.format("%Y")),
+            measure: None,
+            before: json!({ "day": day, "was": state(before.as_ref()) }),
+            after: json!({ "day": day, "is": state(after.as_ref()) }),
+        };
+        note_own(&transaction, desk, said).await?;
+    }
+    Ok(transaction.commit().await?)
+}

@@ -1,0 +1,126 @@
+//! What an administrator keeps of the machine: when jobs run, and what becomes of mails that wait or were refused.
+
+use chrono_tz::Tz;
+use entity::mail::{self, MailState};
+use entity::schedule::{self, Misfire};
+use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect};
+use serde_json::{Value, json};
+
+use super::{Patch, Said, difference, note_own, permit_anywhere};
+use crate::fault::{Fault, FaultCode};
+use crate::policy::Act;
+use crate::work::Desk;
+use crate::{Result, database};
+
+/// What is to become of a schedule.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Its pattern: six fields, seconds first.
+    pub cron: Patch<String>,
+    /// The IANA zone that the pattern is read in.
+    pub time_zone: Patch<String>,
+    /// Whether the job runs at all.
+    pub enabled: Patch<bool>,
+    /// What becomes of occurrences missed while nobody was up.
+    pub misfire: Patch<Misfire>,
+}
+
+fn state(row: &schedule::Model) -> Value {
+    json!({ "cron": row.cron, "timeZone": row.time_zone, "enabled": row.enabled, "misfire": row.misfire.to_value() })
+}
+
+/// Edits a schedule, which begins anew: what fell due while it was off, or by the old pattern, is not made up for.
+/// `fires` says of a pattern and its zone whether there is a next time.
+pub async fn edit_schedule(
+    desk: &Desk<'_>,
+    schedule: Option<i64>,
+    changes: Changes,
+    fires: impl Fn(&str, &str) -> bool,
+) -> Result<i64> {
+    permit_anywhere(desk, Act::KeepAccounts)?;
+    let unknown =
+        || Fault::new(FaultCode::NotFound, "没有这个定时任务", "there is no such schedule", &["input", "scheduleId"]);
+    let transaction = database::begin(desk.db).await?;
+    let id = schedule.ok_or_else(unknown)?;
+    let there = schedule::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or_else(unknown)?;
+    let now = schedule::Model {
+        cron: changes.cron.or(there.cron.clone()).trim().to_owned(),
+        time_zone: changes.time_zone.or(there.time_zone.clone()),
+        enabled: changes.enabled.or(there.enabled),
+        misfire: changes.misfire.or(there.misfire),
+        last_occurrence: desk.now,
+        ..there.clone()
+    };
+    if now.time_zone.parse::<Tz>().is_err() {
+        let zh = format!("没有名为“{}”的时区，应为 IANA 名称，如 Asia/Shanghai", now.time_zone);
+        return Err(Fault::invalid(zh, "no such time zone: give an IANA name", &["input", "timeZone"]).into());
+    }
+    if now.cron.len() > 200 || !fires(&now.cron, &now.time_zone) {
+        let zh = format!("“{}”不是定时格式，应为六段（秒 分 时 日 月 周），如 0 0 8 * * *", now.cron);
+        let en = "not a pattern that ever fires: six fields, seconds first, as in 0 0 8 * * *";
+        return Err(Fault::invalid(zh, en, &["input", "cron"]).into());
+    }
+    let Some((before, after)) = difference(state(&there), state(&now)) else { return Ok(id) };
+    schedule::ActiveModel::from(now).reset_all().update(&transaction).await?;
+    let said = Said { act: "EDITED", object: format!("schedule_{id}"), measure: None, before, after };
+    note_own(&transaction, desk, said).await?;
+    transaction.commit().await?;
+    Ok(id)
+}
+
+/// Puts a mail that was refused, or cancelled by hand, back into the queue, to be tried at once.
+pub async fn requeue_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
+    let (transaction, row) = take(desk, mail).await?;
+    if !matches!(row.state, MailState::Failed | MailState::Cancelled) {
+        let (zh, en) = ("只有发送失败或已取消的邮件可以重新排队", "only what failed or was cancelled is queued again");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["mailId"]).into());
+    }
+    let moved = mail::ActiveModel {
+        id: Set(row.id),
+        state: Set(MailState::Queued),
+        attempts: Set(0),
+        next_attempt_at: Set(desk.now),
+        ..Default::default()
+    };
+    settle(desk, transaction, &row, moved).await
+}
+
+/// Keeps a mail that still waits, or was refused, from being sent.
+pub async fn cancel_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
+    let (transaction, row) = take(desk, mail).await?;
+    if !matches!(row.state, MailState::Queued | MailState::Failed) {
+        let (zh, en) = ("只有待发送或发送失败的邮件可以取消", "only what waits or failed is cancelled");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["mailId"]).into());
+    }
+    let moved = mail::ActiveModel { id: Set(row.id), state: Set(MailState::Cancelled), ..Default::default() };
+    settle(desk, transaction, &row, moved).await
+}
+
+async fn take(desk: &Desk<'_>, mail: Option<i64>) -> Result<(DatabaseTransaction, mail::Model)> {
+    permit_anywhere(desk, Act::KeepAccounts)?;
+    let unknown = || Fault::new(FaultCode::NotFound, "没有这封邮件", "there is no such mail", &["mailId"]);
+    let transaction = database::begin(desk.db).await?;
+    let id = mail.ok_or_else(unknown)?;
+    let row = mail::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or_else(unknown)?;
+    Ok((transaction, row))
+}
+
+async fn settle(
+    desk: &Desk<'_>,
+    transaction: DatabaseTransaction,
+    row: &mail::Model,
+    moved: mail::ActiveModel,
+) -> Result<i64> {
+    let now = moved.update(&transaction).await?;
+    let act = now.state.to_value();
+    let said = Said {
+        act: &act,
+        object: format!("mail_{}", row.id),
+        measure: None,
+        before: json!({ "state": row.state.to_value() }),
+        after: json!({ "state": act }),
+    };
+    note_own(&transaction, desk, said).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
