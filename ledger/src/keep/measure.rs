@@ -30,7 +30,7 @@ use crate::statistics::kept;
 use crate::work::ownership::answer;
 use crate::work::{Desk, MAX_WORDS, extension, hold_measure};
 use crate::workflow::{self, Step};
-use crate::{Result, identity, roll_up};
+use crate::{Result, roll_up, sameness};
 
 /// The most parties of one measure.
 pub const MAX_PARTIES: usize = 500;
@@ -165,7 +165,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         problem_id: Set(of.id),
         round_id: Set(of.round_id),
         region_id: Set(of.region_id),
-        identity: Set(identity::measure(number.as_deref(), &text)),
+        identity: Set(sameness::measure(number.as_deref(), &text)),
         number: Set(number),
         position: Set(last.flatten().unwrap_or_default() + 1),
         content: Set(text),
@@ -349,7 +349,7 @@ pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: 
         content: changes.content.read(row.content.clone(), |given| content(&given))?,
         ..row.clone()
     };
-    now.identity = identity::measure(now.number.as_deref(), &now.content);
+    now.identity = sameness::measure(now.number.as_deref(), &now.content);
     if let Patch::Set(lead) = changes.lead {
         now.lead_unit_id = one(&transaction, desk, lead, "leadUnitId").await?.map(|unit| unit.id);
     }

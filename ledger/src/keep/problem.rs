@@ -18,7 +18,7 @@ use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::statistics::kept;
 use crate::work::{Desk, MAX_WORDS, in_sight};
-use crate::{Result, database, identity, roll_up};
+use crate::{Result, database, roll_up, sameness};
 
 /// The most domains of one problem.
 pub const MAX_DOMAINS: usize = 20;
@@ -142,7 +142,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let row = problem::ActiveModel {
         round_id: Set(round.id),
         region_id: Set(issuer.id),
-        identity: Set(identity::problem(number.as_deref(), &title)),
+        identity: Set(sameness::problem(number.as_deref(), &title)),
         number: Set(number),
         position: Set(last.flatten().unwrap_or_default() + 1),
         title: Set(title),
@@ -234,7 +234,7 @@ pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: 
         goal: changes.goal.read(row.goal.clone(), goal)?,
         ..row.clone()
     };
-    now.identity = identity::problem(now.number.as_deref(), &now.title);
+    now.identity = sameness::problem(now.number.as_deref(), &now.title);
     let tags_now = changes.domains.read(tags.clone(), domains)?;
     let deadline = match changes.deadline {
         Patch::Keep => None,

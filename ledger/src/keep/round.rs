@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 use entity::inspection_round::{ActiveModel, Entity, Model, RoundKind, RoundLevel};
 use entity::problem;
-use planner::Sql;
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
     QueryFilter, QueryOrder, QuerySelect, Statement,
@@ -17,9 +16,6 @@ use crate::policy::{self, Act};
 use crate::statistics::kept;
 use crate::work::{Desk, in_sight};
 use crate::{Error, Result, database};
-
-/// Problems in one statement.
-const CHUNK: usize = 1_000;
 
 /// A round to be opened.
 #[derive(Debug, Clone)]
@@ -175,25 +171,25 @@ pub(super) async fn held(db: &DatabaseTransaction, round: i64) -> Result<Vec<i64
 }
 
 /// Moves what is counted from a round's feedback: the beginning of allotted time, and the end of grace of whatever is
-/// immediate and has no date.
+/// immediate and has no date. Only the latter are in the figures.
 pub(super) async fn move_grace(db: &DatabaseTransaction, desk: &Desk<'_>, round: i64, problems: &[i64]) -> Result<()> {
+    const GRACED: &str = "SELECT id FROM problem WHERE round_id = $1 AND due_immediate AND due_on IS NULL \
+        UNION SELECT problem_id FROM measure WHERE round_id = $1 AND due_immediate AND due_on IS NULL ORDER BY 1";
+    let backend = db.get_database_backend();
     let from = begins(db, desk, round).await?;
     let by = plus_days(from, desk.grace_days);
-    kept::withdraw(db, problems).await?;
-    for (table, key) in [("problem", "id"), ("measure", "problem_id")] {
-        for chunk in problems.chunks(CHUNK) {
-            let mut sql = Sql::new(db.get_database_backend(), &[]);
-            let (from, by) = (sql.bind(from), sql.bind(by));
-            let keys: Vec<String> = chunk.iter().map(|id| sql.bind(*id)).collect();
-            let text = format!(
-                "UPDATE {table} SET issued_on = {from}, \
-                 due_by = CASE WHEN due_immediate AND due_on IS NULL THEN {by} ELSE due_by END WHERE {key} IN ({})",
-                keys.join(", ")
-            );
-            db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), text, sql.into_values())).await?;
-        }
+    let graced = db.query_all_raw(Statement::from_sql_and_values(backend, GRACED, [round.into()])).await?;
+    let graced: Vec<i64> = graced.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+    kept::withdraw(db, &graced).await?;
+    for table in ["problem", "measure"] {
+        let text = format!(
+            "UPDATE {table} SET issued_on = $2, \
+             due_by = CASE WHEN due_immediate AND due_on IS NULL THEN $3 ELSE due_by END WHERE round_id = $1"
+        );
+        let values = [round.into(), from.into(), by.into()];
+        db.execute_raw(Statement::from_sql_and_values(backend, text, values)).await?;
     }
-    kept::enter(db, problems).await?;
+    kept::enter(db, &graced).await?;
     tell(db, desk, problems, None).await
 }
 

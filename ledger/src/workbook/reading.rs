@@ -12,7 +12,7 @@ use super::columns::{Column, Layout};
 use super::sheet::Sheet;
 use crate::calendar::last_day_of_month;
 use crate::deadline::{self, Deadline};
-use crate::identity::{self, normalised};
+use crate::sameness::{self, normalised};
 use crate::workflow::{self, Stated};
 
 /// A cell that cannot be taken: where it is, what it holds and what was expected.
@@ -85,14 +85,14 @@ pub(crate) struct Read {
 impl ReadProblem {
     /// What makes it the same problem in another file.
     pub(crate) fn identity(&self) -> String {
-        identity::problem(self.number.as_deref(), &self.title)
+        sameness::problem(self.number.as_deref(), &self.title)
     }
 }
 
 impl ReadMeasure {
     /// What makes it the same measure in another file.
     pub(crate) fn identity(&self) -> String {
-        identity::measure(self.number.as_deref(), &self.content)
+        sameness::measure(self.number.as_deref(), &self.content)
     }
 }
 
