@@ -9,13 +9,14 @@ use crate::check::CheckMutation;
 use crate::close_out::{CloseOutMutation, PublicNoticeQuery};
 use crate::delegation::{DelegationMutation, DelegationQuery};
 use crate::extension::ExtensionMutation;
+use crate::identity::{IdentityMutation, IdentityQuery};
 use crate::query::Reads;
 use crate::statistics::StatisticsQuery;
 use crate::supervision::SupervisionMutation;
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]
-pub(crate) struct Query(Reads, StatisticsQuery, AccountQuery, DelegationQuery, PublicNoticeQuery);
+pub(crate) struct Query(Reads, StatisticsQuery, AccountQuery, IdentityQuery, DelegationQuery, PublicNoticeQuery);
 
 /// Where writing begins.
 #[derive(MergedObject, Default)]
@@ -26,6 +27,7 @@ pub(crate) struct Mutation(
     ExtensionMutation,
     SupervisionMutation,
     AccountMutation,
+    IdentityMutation,
     DelegationMutation,
 );
 
