@@ -35,6 +35,7 @@ pub(crate) struct IdentityQuery;
 #[Object]
 impl IdentityQuery {
     /// The provider that people sign in by; null where there is none.
+    #[expect(clippy::unused_async, reason = "fields are asynchronous")]
     async fn sign_in_provider(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<SignInProvider>> {
         let provider = ctx.data::<Request>()?.provider.as_ref();
         Ok(provider.map(|oidc| SignInProvider { name: oidc.name.clone(), url: oidc.departure() }))

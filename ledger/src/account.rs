@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::audit::{self, By, Noted};
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::{Place, Principal, Reach};
+use crate::policy::{Act, Place, Principal, Reach, not_allowed};
 use crate::{Error, Result, calendar, database};
 
 /// The fewest letters of a password.
@@ -148,7 +148,7 @@ pub async fn find<C: ConnectionTrait>(db: &C, email: &str) -> Result<account::Mo
     found.ok_or_else(|| Error::NotFound(format!("没有登录邮箱为 {email} 的账户")))
 }
 
-/// Sets a password and ends all sessions; tokens stay.
+/// Sets a password and ends all sessions; tokens stay. Whoever was made to sign in otherwise does not give himself one.
 pub async fn set_password(
     db: &DatabaseConnection,
     by: &By,
@@ -159,6 +159,11 @@ pub async fn set_password(
     let hash = hash_password(password).await?;
     let transaction = database::begin(db).await?;
     hold(&transaction, account).await?;
+    let is_own = by.principal.account == Some(account) && !by.principal.may(Act::KeepAccounts);
+    let found = account::Entity::find_by_id(account).one(&transaction).await?;
+    if is_own && found.is_none_or(|found| found.password_hash.is_none()) {
+        return Err(not_allowed(Act::KeepAccounts).into());
+    }
     let change = account::ActiveModel {
         id: Set(account),
         password_hash: Set(Some(hash)),

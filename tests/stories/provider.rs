@@ -98,6 +98,10 @@ fn a_person_signs_in_by_the_provider_and_works_within_her_scope(world: &World) {
     let done = server.data_as(&token, report, &input(&other));
     assert_eq!(done["reportProgress"]["errors"][0]["code"], "NOT_FOUND", "and nowhere else");
 
+    let password = "mutation { setPassword(password: \"correct horse battery\") { errors { code } } }";
+    let done = server.data_as(&token, password, &json!({}));
+    assert_eq!(done["setPassword"]["errors"][0]["code"], "NOT_ALLOWED", "the provider stays the only way in");
+
     assert_eq!(audited(world, LI)[..3], ["ACCOUNT_CREATED", "IDENTITY_BOUND", "SIGNED_IN"]);
     world.done(&["audit", "verify"]);
     let code = back.header("location").rsplit('=').next().unwrap();
