@@ -160,8 +160,11 @@ impl Provider {
 
     /// Signs with a new key from now on.
     pub(crate) fn changes_its_key(&self) {
+        let keys = || self.admin.go(&format!("{}/jwks", self.issuer())).body;
+        let before = keys();
         self.ask("PUT", "/api/mod/plugin/oidc", &self.plugin());
         self.ask("PUT", "/api/mod/plugin/oidc/reset", &json!({}));
+        assert_ne!(keys(), before);
     }
 
     /// What time it is there.
