@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Limits, Policy};
+use api::{Limits, Oidc, Policy};
 use chrono_tz::Tz;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -44,6 +45,11 @@ pub(crate) struct Settings {
     pub(crate) log_format: String,
     metrics_listen: String,
     audit_key_file: PathBuf,
+    oidc_issuer: String,
+    oidc_client_id: String,
+    oidc_client_secret_file: PathBuf,
+    oidc_client_secret: String,
+    oidc_name: String,
     /// The grace of immediate deadlines, in days.
     pub(crate) grace_days: i64,
     self_inspection_before: Vec<i64>,
@@ -137,6 +143,7 @@ impl Settings {
         if self.max_seconds == 0 || self.max_body_bytes == 0 || self.max_evidence_bytes == 0 {
             return bad("max_seconds、max_body_bytes、max_evidence_bytes：至少为 1".to_owned());
         }
+        self.check_oidc()?;
         if self.database_connections == 0 {
             return bad("database_connections：至少为 1".to_owned());
         }
@@ -216,6 +223,7 @@ impl Settings {
             introspection: self.introspection,
             open: self.listen.ip().is_loopback() || self.open,
             demo_sign_in: self.listen.ip().is_loopback(),
+            oidc: self.oidc()?.map(Arc::new),
             trusted_documents: self.trusted_documents()?,
             hosts,
             origins: self.origins.clone(),
@@ -235,6 +243,61 @@ impl Settings {
         let documents: HashMap<String, String> =
             serde_json::from_str(&text).map_err(|_| bad("应为 JSON 对象：{\"<sha256>\": \"query …\"}".to_owned()))?;
         Ok(Some(documents.into_values().collect()))
+    }
+
+    fn check_oidc(&self) -> Result<(), Failure> {
+        let bad = |what: &str| Err(Failure::Usage(what.to_owned()));
+        let has_file = !self.oidc_client_secret_file.as_os_str().is_empty();
+        if self.oidc_issuer.is_empty() {
+            if !self.oidc_client_id.is_empty() || has_file || !self.oidc_client_secret.is_empty() {
+                return bad("oidc_issuer：已设置 oidc_client_id 或密钥，还应设置统一身份认证系统的地址");
+            }
+            return Ok(());
+        }
+        if !Oidc::is_safe(&self.oidc_issuer) {
+            return bad("oidc_issuer：应为 https:// 开头的地址（本机可用 http://）");
+        }
+        if !Oidc::is_safe(&self.public_url()) {
+            return bad(
+                "public_url：启用 oidc_issuer 时应为 https:// 开头的地址（本机可用 http://），用户从认证系统返回这里",
+            );
+        }
+        if self.oidc_client_id.is_empty() {
+            return bad("oidc_client_id：设置 oidc_issuer 时不能为空");
+        }
+        if has_file != self.oidc_client_secret.is_empty() {
+            return bad("oidc_client_secret_file、oidc_client_secret：应设置其中一个");
+        }
+        if self.oidc_name.trim().is_empty() {
+            return bad("oidc_name：登录按钮的名称不能为空");
+        }
+        Ok(())
+    }
+
+    /// The provider that people sign in by, if there is one.
+    fn oidc(&self) -> Result<Option<Oidc>, Failure> {
+        if self.oidc_issuer.is_empty() {
+            return Ok(None);
+        }
+        let file = &self.oidc_client_secret_file;
+        let secret = if file.as_os_str().is_empty() {
+            self.oidc_client_secret.clone()
+        } else {
+            std::fs::read_to_string(file).map_err(|error| {
+                Failure::Usage(format!("oidc_client_secret_file：{} 无法读取：{error}", file.display()))
+            })?
+        };
+        let secret = secret.trim().to_owned();
+        if secret.len() < 16 {
+            return Err(Failure::Usage("oidc_client_secret：密钥至少应有 16 个字符".to_owned()));
+        }
+        Ok(Some(Oidc {
+            issuer: self.oidc_issuer.clone(),
+            client_id: self.oidc_client_id.clone(),
+            client_secret: secret,
+            name: self.oidc_name.trim().to_owned(),
+            public_url: self.public_url().trim_end_matches('/').to_owned(),
+        }))
     }
 
     /// The key with which the days of the audit are signed, if there is one.
@@ -266,6 +329,9 @@ impl Settings {
         shown.database_url = without_password(&self.database_url());
         shown.mail_url = without_password(&self.mail_url());
         shown.public_url = self.public_url();
+        if !shown.oidc_client_secret.is_empty() {
+            "***".clone_into(&mut shown.oidc_client_secret);
+        }
         toml::to_string(&shown).unwrap_or_default()
     }
 }

@@ -40,6 +40,8 @@ mod pace;
 mod paging;
 #[path = "stories/policy.rs"]
 mod policy;
+#[path = "stories/provider.rs"]
+mod provider;
 #[path = "stories/schedule.rs"]
 mod schedule;
 #[path = "stories/schema.rs"]

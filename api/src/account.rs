@@ -228,7 +228,7 @@ pub(crate) struct CreateAccountInput {
     unit_id: Option<ID>,
     /// The region that the role is about, where that is not the unit's.
     region_id: Option<ID>,
-    /// The first password, 10 letters at least.
+    /// The first password, 10 letters at least; none for who signs in by a provider or with tokens only.
     #[graphql(secret)]
     password: Option<String>,
     /// The last day on which it may be used.
@@ -452,7 +452,8 @@ impl AccountMutation {
         AccountPayload::of(done.map(|()| key), request)
     }
 
-    /// Sets a password, 10 letters at least, and ends the account's sessions: one's own, or as an administrator anybody's.
+    /// Sets a password, 10 letters at least, and ends the account's sessions: one's own, where one has one, or as an
+    /// administrator anybody's.
     async fn set_password(
         &self,
         ctx: &Context<'_>,

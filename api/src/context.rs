@@ -11,6 +11,7 @@ use ledger::storage::Storage;
 use ledger::work::Desk;
 use planner::Reader;
 use sea_orm::DatabaseConnection;
+use url::Url;
 
 use crate::gate::{Admitted, Gate};
 use crate::limits::Limits;
@@ -57,12 +58,45 @@ pub struct Policy {
     pub open: bool,
     /// Whether the accounts of a demo are signed in to by one click: only where nobody from elsewhere can ask.
     pub demo_sign_in: bool,
+    /// The provider that people sign in by, where there is one.
+    pub oidc: Option<Arc<Oidc>>,
     /// The hosts that requests may be for; any without.
     pub hosts: Option<Vec<String>>,
     /// The origins of pages elsewhere that may ask.
     pub origins: Vec<String>,
     /// The addresses of proxies whose word on where a request comes from is taken.
     pub proxies: Vec<IpAddr>,
+}
+
+/// A provider that people sign in by (OpenID Connect), and who this program is to it. It is never logged.
+pub struct Oidc {
+    /// The provider's address, as its tokens bear it.
+    pub issuer: String,
+    /// This program's name at the provider.
+    pub client_id: String,
+    /// The secret that goes with it; journeys to the provider are sealed with a key made from it.
+    pub client_secret: String,
+    /// What the button says.
+    pub name: String,
+    /// The address that people open, without a slash at its end.
+    pub public_url: String,
+}
+
+impl Oidc {
+    /// Whether secrets may travel to an address: it is https, or on this machine.
+    pub fn is_safe(address: &str) -> bool {
+        Url::parse(address).is_ok_and(|address| crate::oidc::is_safe(&address))
+    }
+
+    /// Where browsers leave for the provider.
+    pub fn departure(&self) -> String {
+        format!("{}/sign-in/oidc", self.public_url)
+    }
+
+    /// Where the provider sends them back.
+    pub fn callback(&self) -> String {
+        format!("{}/sign-in/oidc/callback", self.public_url)
+    }
 }
 
 /// Who asks.
@@ -99,6 +133,8 @@ pub(crate) struct Request {
     pub(crate) gate: Arc<Gate>,
     /// Whether the accounts of a demo are signed in to by one click.
     pub(crate) demo_sign_in: bool,
+    /// The provider that people sign in by, where there is one.
+    pub(crate) provider: Option<Arc<Oidc>>,
     /// Nothing is read: the document is only validated.
     pub(crate) rehearses: bool,
 }

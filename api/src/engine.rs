@@ -15,7 +15,7 @@ use planner::{Finishers, Reader, Selection};
 use tracing::Instrument;
 
 use crate::change::Feed;
-use crate::context::{Caller, Door, Policy, Request};
+use crate::context::{Caller, Door, Oidc, Policy, Request};
 use crate::document::{Document, Known, Operation};
 use crate::error::{Code, Refused, finish};
 use crate::gate::{self, Gate};
@@ -40,6 +40,7 @@ pub(crate) struct Engine {
     reader: Arc<Reader>,
     gate: Arc<Gate>,
     demo_sign_in: bool,
+    provider: Option<Arc<Oidc>>,
 }
 
 /// An answer.
@@ -84,6 +85,7 @@ impl Engine {
             reader: Arc::new(reader),
             gate,
             demo_sign_in: policy.demo_sign_in,
+            provider: policy.oidc.clone(),
         }
     }
 
@@ -209,6 +211,7 @@ impl Engine {
             admitted: caller.admitted.clone(),
             gate: self.gate.clone(),
             demo_sign_in: self.demo_sign_in,
+            provider: self.provider.clone(),
             rehearses,
         }
     }

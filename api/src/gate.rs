@@ -17,8 +17,18 @@ use crate::error::{Code, Refused};
 const FRESH: i64 = 1_000;
 
 /// The fields of the roots that nobody in particular may ask for; the schema itself is public where it is shown.
-const PUBLIC: [&str; 8] =
-    ["__typename", "__schema", "__type", "signIn", "signInAsDemo", "demoAccounts", "publicNotices", "publicNotice"];
+const PUBLIC: [&str; 10] = [
+    "__typename",
+    "__schema",
+    "__type",
+    "signIn",
+    "signInAsDemo",
+    "signInProvider",
+    "signInWithCode",
+    "demoAccounts",
+    "publicNotices",
+    "publicNotice",
+];
 
 /// Whose request it is.
 #[derive(Debug, Clone)]

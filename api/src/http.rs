@@ -9,12 +9,13 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 use ledger::policy::Principal;
 
-use crate::context::{Caller, Door, Policy};
+use crate::context::{Caller, Door, Oidc, Policy};
 use crate::engine::{Engine, Manner};
 use crate::error::{Code, Refused};
 use crate::files::{self, Files};
 use crate::gate::{self, Admitted, Gate};
 use crate::graphiql;
+use crate::oidc::{self, Passage};
 use crate::rate::Rate;
 use crate::request::{self, Asked, Language};
 use crate::response::{Media, body, refusal, refuse, respond, respond_all};
@@ -29,6 +30,8 @@ pub(crate) struct Served {
     pub(crate) engine: Arc<Engine>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) files: Files,
+    /// Signing in by a provider, where there is one.
+    pub(crate) passage: Option<Passage>,
     policy: Policy,
     rate: Rate,
     sdl: String,
@@ -38,7 +41,9 @@ pub(crate) struct Served {
 /// Adds the routes to an actix application.
 pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
     let gate = Arc::new(Gate::new(door.db.clone(), door.clock.clone(), door.zone, policy.open));
+    let passage = |oidc: &Arc<Oidc>| Passage::new(door.clone(), oidc.clone(), policy.origins.clone());
     let served = web::Data::new(Served {
+        passage: policy.oidc.as_ref().and_then(passage),
         files: Files::new(door.clone(), policy.limits.evidence),
         engine: Arc::new(Engine::new(door, gate.clone(), &policy)),
         gate,
@@ -55,6 +60,8 @@ pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web:
             .service(web::resource("/evidence").route(web::post().to(files::upload)))
             .route("/evidence/{id}", web::get().to(files::download))
             .route("/dossier/{id}", web::get().to(files::dossier))
+            .route("/sign-in/oidc", web::get().to(oidc::depart))
+            .route("/sign-in/oidc/callback", web::get().to(oidc::arrive))
             .route("/schema.graphql", web::get().to(schema_document))
             .route("/export/ledger.xlsx", web::get().to(workbook::export))
             .route("/import", web::post().to(workbook::import))

@@ -10,6 +10,7 @@ use crate::check::CheckMutation;
 use crate::close_out::{CloseOutMutation, PublicNoticeQuery};
 use crate::delegation::{DelegationMutation, DelegationQuery};
 use crate::extension::ExtensionMutation;
+use crate::identity::{IdentityMutation, IdentityQuery};
 use crate::mail::MailMutation;
 use crate::measure::MeasureMutation;
 use crate::problem::ProblemMutation;
@@ -23,7 +24,15 @@ use crate::unit::UnitMutation;
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]
-pub(crate) struct Query(Reads, StatisticsQuery, AccountQuery, DelegationQuery, PublicNoticeQuery, CalendarQuery);
+pub(crate) struct Query(
+    Reads,
+    StatisticsQuery,
+    AccountQuery,
+    IdentityQuery,
+    DelegationQuery,
+    PublicNoticeQuery,
+    CalendarQuery,
+);
 
 /// Where writing begins.
 #[derive(MergedObject, Default)]
@@ -34,6 +43,7 @@ pub(crate) struct Mutation(
     ExtensionMutation,
     SupervisionMutation,
     AccountMutation,
+    IdentityMutation,
     DelegationMutation,
     RoundMutation,
     ProblemMutation,

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::audit::{self, By, Noted};
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::{Place, Principal, Reach};
+use crate::policy::{Act, Place, Principal, Reach, not_allowed};
 use crate::{Error, Result, calendar, database};
 
 /// The fewest letters of a password.
@@ -148,7 +148,7 @@ pub async fn find<C: ConnectionTrait>(db: &C, email: &str) -> Result<account::Mo
     found.ok_or_else(|| Error::NotFound(format!("没有登录邮箱为 {email} 的账户")))
 }
 
-/// Sets a password and ends all sessions; tokens stay.
+/// Sets a password and ends all sessions; tokens stay. Whoever was made to sign in otherwise does not give himself one.
 pub async fn set_password(
     db: &DatabaseConnection,
     by: &By,
@@ -159,6 +159,11 @@ pub async fn set_password(
     let hash = hash_password(password).await?;
     let transaction = database::begin(db).await?;
     hold(&transaction, account).await?;
+    let is_own = by.principal.account == Some(account) && !by.principal.may(Act::KeepAccounts);
+    let found = account::Entity::find_by_id(account).one(&transaction).await?;
+    if is_own && found.is_none_or(|found| found.password_hash.is_none()) {
+        return Err(not_allowed(Act::KeepAccounts).into());
+    }
     let change = account::ActiveModel {
         id: Set(account),
         password_hash: Set(Some(hash)),
@@ -167,15 +172,21 @@ pub async fn set_password(
         ..Default::default()
     };
     change.update(&transaction).await?;
+    end_sessions(&transaction, account, now).await?;
+    note(&transaction, by, account, "PASSWORD_SET", json!({}), now).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Ends all sessions of an account; tokens stay.
+pub(crate) async fn end_sessions<C: ConnectionTrait>(db: &C, account: i64, now: DateTime<Utc>) -> Result<()> {
     session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::value(now))
         .filter(session::Column::AccountId.eq(account))
         .filter(session::Column::Kind.eq(SessionKind::Session))
         .filter(session::Column::RevokedAt.is_null())
-        .exec(&transaction)
+        .exec(db)
         .await?;
-    note(&transaction, by, account, "PASSWORD_SET", json!({}), now).await?;
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
 /// Lets an account in no more, or again; its sessions and tokens end at once.
@@ -340,7 +351,7 @@ fn locked() -> Error {
 }
 
 /// A principal that stands for an account in the audit, before its rights are known.
-fn of_account(account: i64) -> Principal {
+pub(crate) fn of_account(account: i64) -> Principal {
     Principal { account: Some(account), delegate: None, is_read_only: false, reach: Reach::Nothing }
 }
 
@@ -379,10 +390,9 @@ impl Wanted {
 
 /// Opens a session or makes a token.
 pub async fn open<C: ConnectionTrait>(db: &C, wanted: Wanted, now: DateTime<Utc>) -> Result<Opened> {
-    let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes).map_err(|_| failed("asking for random numbers"))?;
+    let random = random()?;
     let prefix = if wanted.kind == SessionKind::Token { "rct" } else { "rcs" };
-    let secret = format!("{prefix}_{}", hex::encode(bytes));
+    let secret = format!("{prefix}_{random}");
     let row = session::ActiveModel {
         account_id: Set(wanted.account),
         actor_id: Set(wanted.actor),
@@ -397,6 +407,13 @@ pub async fn open<C: ConnectionTrait>(db: &C, wanted: Wanted, now: DateTime<Utc>
         ..Default::default()
     };
     Ok(Opened { secret, session: row.insert(db).await? })
+}
+
+/// 256 random bits, in hexadecimal.
+pub(crate) fn random() -> Result<String> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(|_| failed("asking for random numbers"))?;
+    Ok(hex::encode(bytes))
 }
 
 /// Makes a token for an integration: it has the account's rights, or only those to read.
@@ -560,6 +577,6 @@ pub(crate) async fn note<C: ConnectionTrait>(
 }
 
 /// A secret's hash. It has 256 random bits, so one round is enough.
-fn digest(secret: &str) -> String {
+pub(crate) fn digest(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }

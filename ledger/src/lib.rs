@@ -16,6 +16,7 @@ pub mod dossier;
 mod error;
 pub mod fault;
 pub mod holiday;
+pub mod identity;
 pub mod keep;
 pub mod media;
 pub mod outbox;

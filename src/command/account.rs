@@ -40,7 +40,7 @@ pub(crate) enum Account {
         /// 最后可用日期，如 2026-12-31
         #[arg(long, value_name = "DATE", value_parser = date)]
         until: Option<NaiveDate>,
-        /// 不设密码（只用令牌或单点登录）
+        /// 不设密码（只用令牌或统一身份认证登录）
         #[arg(long)]
         no_password: bool,
     },
@@ -48,6 +48,11 @@ pub(crate) enum Account {
     List,
     /// 重设密码，并结束其全部会话
     Password {
+        /// 登录邮箱
+        email: String,
+    },
+    /// 解除账户与统一身份认证的绑定，并结束其全部会话；下次登录时重新绑定
+    Unbind {
         /// 登录邮箱
         email: String,
     },
@@ -155,6 +160,14 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
             let found = acts::find(&db, &email).await?;
             acts::set_password(&db, &by, found.id, password, clock::now()).await?;
             say!("已重设 {} 的密码，其会话均已结束", found.email);
+        }
+        Account::Unbind { email } => {
+            let db = current(settings).await?;
+            let found = acts::find(&db, &email).await?;
+            if !ledger::identity::unbind(&db, &by, found.id, clock::now()).await? {
+                return Err(Failure::Rejected(format!("{} 没有绑定统一身份认证", found.email)));
+            }
+            say!("已解除 {} 与统一身份认证的绑定，其会话均已结束", found.email);
         }
         Account::Disable { email } => set_disabled(settings, &email, true).await?,
         Account::Enable { email } => set_disabled(settings, &email, false).await?,

@@ -112,8 +112,10 @@ const DEEDS: [Deed; 30] = [
 ];
 
 /// Those that are about accounts; the stories below try each.
-const OF_ACCOUNTS: [&str; 11] = [
+const OF_ACCOUNTS: [&str; 12] = [
     "signIn",
+    // Told by `provider`.
+    "signInWithCode",
     "signInAsDemo",
     "signOut",
     "revokeSession",
@@ -520,7 +522,7 @@ fn once_somebody_has_an_account_nobody_comes_in_without_one(world: &World) {
     });
     // What the gate knows may be a second old.
     std::thread::sleep(Duration::from_millis(1_100));
-    let public = ["signIn", "signInAsDemo", "demoAccounts", "publicNotices"];
+    let public = ["signIn", "signInAsDemo", "signInProvider", "signInWithCode", "demoAccounts", "publicNotices"];
     for (root, operation) in [("Query", "query"), ("Mutation", "mutation"), ("Subscription", "subscription")] {
         for field in fields(root) {
             let name = field.name.node.as_str();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
-use api::{Door, Limits, Policy};
-use chrono::{DateTime, Utc};
+use api::{Door, Limits, Oidc, Policy};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Server, World, block_on, free_port};
 
@@ -16,6 +16,16 @@ use super::{Server, World, block_on, free_port};
 pub(crate) struct StoryClock(Arc<AtomicI64>);
 
 impl StoryClock {
+    /// One that stands at a moment.
+    pub(crate) fn at(moment: DateTime<Utc>) -> Self {
+        Self(Arc::new(AtomicI64::new(moment.timestamp_micros())))
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: TimeDelta) {
+        self.0.fetch_add(time.num_microseconds().unwrap(), Ordering::SeqCst);
+    }
+
     /// Sets it to a local date and time of Asia/Shanghai: `2023-04-10T09:00`.
     pub(crate) fn set(&self, local: &str) {
         let moment: DateTime<chrono::FixedOffset> = format!("{local}:00+08:00").parse().unwrap();
@@ -30,10 +40,16 @@ impl StoryClock {
 impl World {
     /// The API under a clock of the story's.
     pub(crate) fn serve_under_clock(&self, local: &str) -> (Server, StoryClock) {
-        let clock = StoryClock(Arc::new(AtomicI64::new(0)));
+        let clock = StoryClock::at(DateTime::UNIX_EPOCH);
         clock.set(local);
+        (self.serve_by_clock(&clock, |_| None), clock)
+    }
+
+    /// The API under a clock that there is, with a provider of sign-ins, told by the server's own address.
+    pub(crate) fn serve_by_clock(&self, clock: &StoryClock, oidc: impl FnOnce(&str) -> Option<Oidc>) -> Server {
         let (port, url, told) = (free_port(), self.url.clone(), clock.clone());
         let folder = self.dir.path().join("evidence").to_string_lossy().into_owned();
+        let policy = Policy { oidc: oidc(&format!("http://127.0.0.1:{port}")).map(Arc::new), ..policy() };
         let (sender, receiver) = mpsc::channel::<ServerHandle>();
         std::thread::spawn(move || {
             block_on(async move {
@@ -51,7 +67,7 @@ impl World {
                             clock: Arc::new(move || told.now()),
                             occurrences: Arc::new(scheduler::occurrences),
                         };
-                        let routes = api::routes(door, policy(), Arc::new(|| Box::pin(async { Ok(()) })));
+                        let routes = api::routes(door, policy, Arc::new(|| Box::pin(async { Ok(()) })));
                         let server = HttpServer::new(move || App::new().configure(routes.clone()))
                             .workers(2)
                             .disable_signals()
@@ -65,7 +81,7 @@ impl World {
             });
         });
         let handle = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
-        (Server::within(format!("http://127.0.0.1:{port}"), handle), clock)
+        Server::within(format!("http://127.0.0.1:{port}"), handle)
     }
 }
 
@@ -90,6 +106,7 @@ fn policy() -> Policy {
         introspection: true,
         open: true,
         demo_sign_in: true,
+        oidc: None,
         trusted_documents: None,
         hosts: None,
         origins: Vec::new(),

@@ -8,6 +8,7 @@ pub(crate) mod interpreter;
 pub(crate) mod ledgers;
 pub(crate) mod operations;
 pub(crate) mod people;
+pub(crate) mod provider;
 pub(crate) mod socket;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,0 +1,351 @@
+//! Signing in by a provider (OpenID Connect: code flow with PKCE): the two addresses that a browser passes. `GET
+//! /sign-in/oidc` sends it to the provider, `GET /sign-in/oidc/callback` takes it back and sends it on to the page that it
+//! came from, with a code. The page exchanges that for a session by `signInWithCode`, proving that it was the one that began;
+//! no token is ever in an address.
+
+mod client;
+mod journey;
+mod provider;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpRequest, HttpResponse, web};
+use ledger::audit::By;
+use planner::Bilingual;
+use serde::Deserialize;
+use tracing::Instrument;
+use url::Url;
+
+use crate::context::{Caller, Door, Oidc};
+use crate::error::{self, Refused};
+use crate::http::Served;
+use crate::request::Language;
+use journey::{Cookie, Journey, Key};
+use provider::{Failure, Provider};
+
+pub(crate) use client::is_safe;
+
+/// The longest address of a page to come back to.
+const LONGEST_PAGE: usize = 500;
+
+/// What sends browsers to the provider and takes them back.
+pub(crate) struct Passage {
+    door: Door,
+    oidc: Arc<Oidc>,
+    key: Key,
+    cookie: Cookie,
+    provider: Provider,
+    /// The origins of pages to which a browser may be sent back, beside our own.
+    origins: Vec<String>,
+}
+
+impl Passage {
+    /// None only where no key can be made of the secret.
+    pub(crate) fn new(door: Door, oidc: Arc<Oidc>, origins: Vec<String>) -> Option<Self> {
+        let key = Key::of(&oidc.client_secret)?;
+        let cookie = Cookie::new(oidc.public_url.starts_with("https:"));
+        Some(Self { door, key: key.clone(), cookie, provider: Provider::new(oidc.clone(), key), oidc, origins })
+    }
+
+    /// The page to come back to: one of ours, or of an origin that may ask.
+    fn page(&self, to: &str) -> Option<Url> {
+        let home = Url::parse(&self.oidc.public_url).ok()?;
+        let page = home.join(to).ok().filter(|_| to.len() <= LONGEST_PAGE)?;
+        let origin = page.origin();
+        let may = origin == home.origin() || self.origins.contains(&origin.ascii_serialization());
+        (may && page.fragment().is_none()).then_some(page)
+    }
+}
+
+/// A sign-in that came to nothing.
+struct Stopped {
+    status: StatusCode,
+    code: &'static str,
+    message: Bilingual,
+    retry_after: Option<u64>,
+}
+
+impl Stopped {
+    fn new(status: StatusCode, code: &'static str, zh: &str, en: &str) -> Self {
+        Self { status, code, message: Bilingual::new(zh, en), retry_after: None }
+    }
+}
+
+impl From<Refused> for Stopped {
+    fn from(refused: Refused) -> Self {
+        let Refused { code, message, retry_after, .. } = refused;
+        Self { status: code.status(), code: code.as_str(), message, retry_after }
+    }
+}
+
+impl From<ledger::Error> for Stopped {
+    fn from(failure: ledger::Error) -> Self {
+        match failure {
+            ledger::Error::Refused(mut faults) if !faults.is_empty() => {
+                let fault = faults.swap_remove(0);
+                let (status, code) = (StatusCode::FORBIDDEN, fault.code.as_str());
+                Self { status, code, message: fault.message, retry_after: None }
+            }
+            failure => error::failed(&failure).into(),
+        }
+    }
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        tracing::warn!(error = %failure, "a sign-in by the provider came to nothing");
+        let (status, code, zh, en) = match failure {
+            Failure::Busy | Failure::Unheard(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "PROVIDER_UNAVAILABLE",
+                "统一身份认证系统暂时无法访问，请稍后重试，或用密码登录",
+                "the provider does not answer: try again later, or sign in with a password",
+            ),
+            Failure::NotKnown(_) => (
+                StatusCode::BAD_GATEWAY,
+                "PROVIDER_REFUSED",
+                "统一身份认证系统不接受本系统的请求，请联系系统管理员核对设置",
+                "the provider does not accept this system: ask the administrator to look at the settings",
+            ),
+            Failure::Spent(_) => (
+                StatusCode::BAD_REQUEST,
+                "SIGN_IN_OVER",
+                "这次登录已使用或已过期，请重新登录",
+                "this sign-in was used or is over: begin again",
+            ),
+            Failure::NotBelieved(_) => (
+                StatusCode::BAD_GATEWAY,
+                "PROVIDER_NOT_BELIEVED",
+                "统一身份认证系统的答复未通过核验，请重新登录；如再次出现，请联系系统管理员",
+                "what the provider answered could not be verified: begin again, and tell the administrator if it recurs",
+            ),
+        };
+        Self::new(status, code, zh, en)
+    }
+}
+
+fn not_here() -> Stopped {
+    Stopped::new(
+        StatusCode::NOT_FOUND,
+        "NOT_FOUND",
+        "本系统没有启用统一身份认证登录",
+        "there is no signing in by a provider here",
+    )
+}
+
+fn not_begun_here() -> Stopped {
+    Stopped::new(
+        StatusCode::BAD_REQUEST,
+        "SIGN_IN_NOT_BEGUN",
+        "这次登录不是从本浏览器发起的，或已经结束，请重新登录",
+        "this sign-in was not begun in this browser, or has ended: begin again",
+    )
+}
+
+/// With what a page sends a browser off.
+#[derive(Deserialize)]
+struct Departure {
+    challenge: Option<String>,
+    to: Option<String>,
+}
+
+/// `GET /sign-in/oidc?challenge=…&to=…`
+pub(crate) async fn depart(request: HttpRequest, served: web::Data<Served>) -> HttpResponse {
+    let caller = served.caller(&request);
+    let span = caller.span();
+    async {
+        match send_off(&request, &served, &caller).await {
+            Ok(response) => finished(response, &caller),
+            Err(stopped) => page(&stopped, None, &served, &caller),
+        }
+    }
+    .instrument(span)
+    .await
+}
+
+async fn send_off(request: &HttpRequest, served: &Served, caller: &Caller) -> Result<HttpResponse, Stopped> {
+    served.admit(request, caller)?;
+    let passage = served.passage.as_ref().ok_or_else(not_here)?;
+    let given = web::Query::<Departure>::from_query(request.query_string()).ok().map(web::Query::into_inner);
+    let is_hash = |text: &String| {
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    let Some((challenge, to)) = given.and_then(|given| Some((given.challenge.filter(is_hash)?, given.to))) else {
+        return Err(Stopped::new(
+            StatusCode::BAD_REQUEST,
+            "BAD_REQUEST",
+            "请从登录页进入：缺少 challenge（十六进制的 SHA-256）",
+            "begin at a page that signs in: there is no challenge (a SHA-256 in hexadecimal)",
+        ));
+    };
+    let to = passage.page(to.as_deref().unwrap_or_default()).ok_or_else(|| {
+        Stopped::new(
+            StatusCode::FORBIDDEN,
+            "FORBIDDEN",
+            "不能返回这个网址：应为本系统（public_url）或 origins 中网站的页面",
+            "no way back to this address: it is neither of this system (public_url) nor of its origins",
+        )
+    })?;
+    let now = (passage.door.clock)();
+    let journey =
+        Journey::begin(challenge, to.into(), now).map_err(|failure| Stopped::from(error::failed(&failure)))?;
+    let cookie = journey.sealed(&passage.key).map_err(|failure| Stopped::from(error::failed(&failure)))?;
+    let address = passage.provider.departure(journey, now).await?;
+    Ok(HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, address.as_str()))
+        .insert_header((header::SET_COOKIE, passage.cookie.set(&cookie)))
+        .finish())
+}
+
+/// With what a browser comes back.
+#[derive(Deserialize)]
+struct Arrival {
+    state: Option<String>,
+    code: Option<String>,
+    error: Option<String>,
+    iss: Option<String>,
+}
+
+/// `GET /sign-in/oidc/callback?state=…&code=…`
+pub(crate) async fn arrive(request: HttpRequest, served: web::Data<Served>) -> HttpResponse {
+    let caller = served.caller(&request);
+    let span = caller.span();
+    async {
+        let journey = match take_back(&request, &served, &caller) {
+            Ok(journey) => journey,
+            Err(stopped) => return page(&stopped, None, &served, &caller),
+        };
+        let mut response = match let_in(&request, &served, &caller, &journey).await {
+            Ok(response) => finished(response, &caller),
+            Err(stopped) => page(&stopped, Some(&journey.to), &served, &caller),
+        };
+        // However it ended: a journey ends once.
+        if let Some(cookie) = served.passage.as_ref().and_then(|passage| passage.cookie.removed().parse().ok()) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// The journey that a browser comes back from.
+fn take_back(request: &HttpRequest, served: &Served, caller: &Caller) -> Result<Journey, Stopped> {
+    served.admit(request, caller)?;
+    let passage = served.passage.as_ref().ok_or_else(not_here)?;
+    let given = arrival(request)?;
+    let journey = passage.cookie.of(request).and_then(|cookie| Journey::opened(&passage.key, cookie));
+    let journey = journey.ok_or_else(not_begun_here)?;
+    let is_own = given.state.is_some_and(|state| journey.is_state(&passage.key, &state));
+    if !is_own || given.iss.is_some_and(|issuer| issuer != passage.oidc.issuer) {
+        return Err(not_begun_here());
+    }
+    Ok(journey)
+}
+
+fn arrival(request: &HttpRequest) -> Result<Arrival, Stopped> {
+    let given = web::Query::<Arrival>::from_query(request.query_string());
+    given.map(web::Query::into_inner).map_err(|_| not_begun_here())
+}
+
+async fn let_in(
+    request: &HttpRequest,
+    served: &Served,
+    caller: &Caller,
+    journey: &Journey,
+) -> Result<HttpResponse, Stopped> {
+    let passage = served.passage.as_ref().ok_or_else(not_here)?;
+    let given = arrival(request)?;
+    let now = (passage.door.clock)();
+    if journey.is_over(now) {
+        return Err(Stopped::new(
+            StatusCode::BAD_REQUEST,
+            "SIGN_IN_OVER",
+            "这次登录已超过 10 分钟，请重新登录",
+            "this sign-in took more than 10 minutes: begin again",
+        ));
+    }
+    let Some(code) = given.code.filter(|_| given.error.is_none()) else {
+        return Err(refused_there(given.error.as_deref()));
+    };
+    let vouched = passage.provider.vouch(code, journey.clone(), now).await?;
+    let by = By {
+        principal: caller.admitted.principal.clone(),
+        address: caller.address.map(|address| address.to_string()),
+        request_id: Some(caller.request_id.clone()),
+    };
+    let times = (now, passage.door.zone);
+    let code = ledger::identity::admit(&passage.door.db, &by, &vouched, &journey.challenge, times).await?;
+    let mut to = Url::parse(&journey.to).map_err(|failure| Stopped::from(error::failed(&failure)))?;
+    // Behind the `#`: browsers send it to no server, so that it is in no log.
+    to.set_fragment(Some(&format!("sign-in-code={code}")));
+    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, to.as_str())).finish())
+}
+
+/// What the provider said instead of a code; its words are the caller's to write, and are not shown.
+fn refused_there(error: Option<&str>) -> Stopped {
+    if error == Some("access_denied") {
+        return Stopped::new(
+            StatusCode::FORBIDDEN,
+            "SIGN_IN_CANCELLED",
+            "您取消了登录，或统一身份认证系统没有允许",
+            "you cancelled, or the provider did not allow it",
+        );
+    }
+    let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
+    let error: String = error.unwrap_or("neither a code nor an error").chars().filter(plain).take(40).collect();
+    tracing::warn!(error, "the provider sent a browser back without a code");
+    Stopped::new(
+        StatusCode::BAD_GATEWAY,
+        "PROVIDER_REFUSED",
+        "统一身份认证系统没有完成登录，请重试；如再次出现，请联系系统管理员",
+        "the provider did not finish the sign-in: try again, and tell the administrator if it recurs",
+    )
+}
+
+/// A page for people: what happened, what to do, and the request's id.
+fn page(stopped: &Stopped, back: Option<&str>, served: &Served, caller: &Caller) -> HttpResponse {
+    let home = served.passage.as_ref().map_or("/", |passage| passage.oidc.public_url.as_str());
+    let (language, title, again, id) = match caller.language {
+        Language::Chinese => ("zh-CN", "登录未完成", "返回", "请求编号"),
+        Language::English => ("en", "Not signed in", "Back", "Request"),
+    };
+    let text = format!(
+        "<!doctype html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <style>body {{ font: 16px/1.6 sans-serif; max-width: 36em; margin: 15vh auto; padding: 0 1em; }} \
+         small {{ color: #666; }}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p>{}</p>\n\
+         <p><a href=\"{}\">{again}</a></p>\n<p><small>{} · {id} {}</small></p>\n</body>\n</html>\n",
+        escaped(caller.language.of(&stopped.message)),
+        escaped(back.unwrap_or(home)),
+        stopped.code,
+        escaped(&caller.request_id),
+    );
+    let mut response = HttpResponse::build(stopped.status);
+    response
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"))
+        .insert_header((header::CONTENT_LANGUAGE, language));
+    if let Some(seconds) = stopped.retry_after {
+        response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    finished(response.body(text), caller)
+}
+
+/// What every answer here says: keep nothing of it, and tell nobody where it came from.
+fn finished(mut response: HttpResponse, caller: &Caller) -> HttpResponse {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    if let Ok(id) = caller.request_id.parse() {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    response
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

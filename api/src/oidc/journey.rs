@@ -1,0 +1,149 @@
+//! The journey of a browser to the provider and back. All that has to be remembered of it travels in its own cookie, so that
+//! any replica can end what another began: a seed, from which state, nonce and verifier are derived with a key that only the
+//! servers have, and where to go at the end. Nobody can write such a cookie, nor learn the verifier from it.
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use chrono::{DateTime, TimeDelta, Utc};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// How long a journey may take.
+pub(crate) const LONGEST: TimeDelta = TimeDelta::minutes(10);
+
+/// The key of journeys, the same in every replica: it is made from the client's secret.
+#[derive(Clone)]
+pub(crate) struct Key(Hmac<Sha256>);
+
+impl Key {
+    pub(crate) fn of(client_secret: &str) -> Option<Self> {
+        Hmac::<Sha256>::new_from_slice(client_secret.as_bytes()).ok().map(Self)
+    }
+
+    fn tag(&self, purpose: &str, text: &str) -> Hmac<Sha256> {
+        let mut tag = self.0.clone();
+        tag.update(format!("rectify sign-in {purpose}\n").as_bytes());
+        tag.update(text.as_bytes());
+        tag
+    }
+
+    fn derive(&self, purpose: &str, text: &str) -> String {
+        hex::encode(self.tag(purpose, text).finalize().into_bytes())
+    }
+}
+
+/// A journey under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Journey {
+    seed: String,
+    /// When it is over.
+    until: DateTime<Utc>,
+    /// The SHA-256 of what the page knows that sent the browser away.
+    pub(crate) challenge: String,
+    /// The page to come back to.
+    pub(crate) to: String,
+}
+
+impl Journey {
+    pub(crate) fn begin(challenge: String, to: String, now: DateTime<Utc>) -> Result<Self, getrandom::Error> {
+        let mut seed = [0_u8; 16];
+        getrandom::fill(&mut seed)?;
+        Ok(Self { seed: hex::encode(seed), until: now + LONGEST, challenge, to })
+    }
+
+    pub(crate) fn is_over(&self, now: DateTime<Utc>) -> bool {
+        self.until <= now
+    }
+
+    /// What comes back with the browser.
+    pub(crate) fn state(&self, key: &Key) -> String {
+        key.derive("state", &self.seed)
+    }
+
+    /// Whether this is what came back with the browser; how far it is right cannot be told by the time that it takes.
+    pub(crate) fn is_state(&self, key: &Key, state: &str) -> bool {
+        hex::decode(state).is_ok_and(|state| key.tag("state", &self.seed).verify_slice(&state).is_ok())
+    }
+
+    /// What comes back within the token.
+    pub(crate) fn nonce(&self, key: &Key) -> String {
+        key.derive("nonce", &self.seed)
+    }
+
+    /// What proves to the provider that the code was asked for here (PKCE).
+    pub(crate) fn verifier(&self, key: &Key) -> String {
+        key.derive("verifier", &self.seed)
+    }
+
+    /// As it travels.
+    pub(crate) fn sealed(&self, key: &Key) -> Result<String, serde_json::Error> {
+        let text = serde_json::to_string(self)?;
+        Ok(format!("{}.{}", hex::encode(&text), key.derive("cookie", &text)))
+    }
+
+    /// Reads what travelled; none unless one of our servers wrote it.
+    pub(crate) fn opened(key: &Key, sealed: &str) -> Option<Self> {
+        let (text, tag) = sealed.split_once('.')?;
+        let text = String::from_utf8(hex::decode(text).ok()?).ok()?;
+        key.tag("cookie", &text).verify_slice(&hex::decode(tag).ok()?).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+}
+
+/// The cookie that journeys travel in.
+pub(crate) struct Cookie {
+    /// Whether browsers send it over TLS only; then no page of another host can set it either.
+    is_secure: bool,
+}
+
+impl Cookie {
+    pub(crate) fn new(is_secure: bool) -> Self {
+        Self { is_secure }
+    }
+
+    fn name(&self) -> &'static str {
+        if self.is_secure { "__Host-rectify-sign-in" } else { "rectify-sign-in" }
+    }
+
+    pub(crate) fn set(&self, value: &str) -> String {
+        self.written(value, LONGEST.num_seconds())
+    }
+
+    pub(crate) fn removed(&self) -> String {
+        self.written("", 0)
+    }
+
+    fn written(&self, value: &str, seconds: i64) -> String {
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", self.name())
+    }
+
+    pub(crate) fn of<'a>(&self, request: &'a HttpRequest) -> Option<&'a str> {
+        let lines = request.headers().get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
+        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(name, _)| *name == self.name()).map(|(_, value)| value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journey_travels_and_nobody_else_writes_one() {
+        let key = Key::of("a secret of the client's").unwrap();
+        let other = Key::of("a secret of another's").unwrap();
+        let now = DateTime::from_timestamp(1_767_322_800, 0).unwrap();
+        let journey = Journey::begin("c".repeat(64), "https://ledger.example/".to_owned(), now).unwrap();
+        let sealed = journey.sealed(&key).unwrap();
+        assert_eq!(Journey::opened(&key, &sealed), Some(journey.clone()));
+        assert_eq!(Journey::opened(&other, &sealed), None);
+        let (text, tag) = sealed.split_once('.').unwrap();
+        let changed =
+            hex::encode(String::from_utf8(hex::decode(text).unwrap()).unwrap().replace("ledger", "elsewhere"));
+        assert_eq!(Journey::opened(&key, &format!("{changed}.{tag}")), None);
+        assert!(journey.is_state(&key, &journey.state(&key)) && !journey.is_state(&key, &journey.nonce(&key)));
+        assert!(!sealed.contains(&journey.verifier(&key)) && !journey.is_over(now) && journey.is_over(now + LONGEST));
+    }
+}
