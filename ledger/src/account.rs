@@ -156,6 +156,7 @@ pub async fn set_password(
     password: String,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    himself(by)?;
     let hash = hash_password(password).await?;
     let transaction = database::begin(db).await?;
     hold(&transaction, account).await?;
@@ -175,6 +176,15 @@ pub async fn set_password(
     end_sessions(&transaction, account, now).await?;
     note(&transaction, by, account, "PASSWORD_SET", json!({}), now).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Refuses who acts for somebody else: what outlasts a delegation is not a delegate's to make.
+fn himself(by: &By) -> Result<()> {
+    if by.principal.delegate.is_none() {
+        return Ok(());
+    }
+    let (zh, en) = ("代办期间不能设置密码或创建令牌，须由本人办理", "a delegate sets no password and makes no token");
+    Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into())
 }
 
 /// Ends all sessions of an account; tokens stay.
@@ -424,6 +434,7 @@ pub async fn make_token(
     (name, days, is_read_only): (&str, i64, bool),
     now: DateTime<Utc>,
 ) -> Result<Opened> {
+    himself(by)?;
     if !(1..=MAX_TOKEN_DAYS).contains(&days) {
         return Err(Fault::invalid(
             format!("令牌的有效期应为 1 至 {MAX_TOKEN_DAYS} 天"),

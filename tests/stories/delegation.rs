@@ -35,6 +35,12 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
     assert_eq!(id_of(&session), away);
     let passed_on = json!({"input": {"delegateId": acting, "reason": "再委托", "endsAt": "2026-12-01T00:00:00+08:00"}});
     assert_eq!(server.data_as(&session, delegate, &passed_on)["delegate"]["errors"][0]["code"], "NOT_ALLOWED");
+    // Nothing that would outlast the delegation.
+    for lasting in ["createToken(input: {name: \"集成\"})", "setPassword(password: \"1234567890ab\")"] {
+        let refused =
+            server.data_as(&session, &format!("mutation {{ it: {lasting} {{ errors {{ code }} }} }}"), &json!({}));
+        assert_eq!(refused["it"]["errors"][0]["code"], "NOT_ALLOWED", "{lasting}");
+    }
     let measure = server.data_as(&session, "{ measures(first: 1) { nodes { id } } }", &json!({}));
     let measure = measure["measures"]["nodes"][0]["id"].clone();
     let comment = "mutation($input: CommentOnMeasureInput!) { commentOnMeasure(input: $input) { errors { code } } }";
