@@ -5,6 +5,7 @@ use async_graphql::ID;
 use ledger::concern;
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, noun};
 
+use crate::accountability::{Accountability, AccountabilityFilter, Ownership};
 use crate::assignment::Status;
 use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM};
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, TextFilter, filter};
@@ -76,6 +77,10 @@ noun! {
     round: InspectionRound = Kind::One(<InspectionRound as planner::Noun>::table, "round_id");
     /// What is to be done about it, in the ledger's order.
     measures(pages Measure): Connection<Measure> = Link::Part("problem_id");
+    /// How many people were held to account for it (责任追究), by rank and consequence; those withdrawn as well.
+    accountability(pages Accountability): Connection<Accountability> = Link::Part("problem_id");
+    /// Which regions own it and which share it (主责、共性).
+    ownership: Vec<Ownership> = Kind::List(<Ownership as planner::Noun>::table, Link::Column("problem_id"));
     /// When it entered the ledger.
     createdAt: Moment = Kind::Column("created_at");
     /// When it last changed.
@@ -128,6 +133,8 @@ filter! {
         rated_progress: TextFilter = |rating| rating.condition("rated_progress", &["rated_progress"]),
         /// What is to be done about it.
         measures: ListFilter<MeasureFilter> = |measures| measures.condition(<Measure as planner::Noun>::table(), "problem_id"),
+        /// Who was held to account for it.
+        accountability: ListFilter<AccountabilityFilter> = |list| list.condition(<Accountability as planner::Noun>::table(), "problem_id"),
         /// Whether it is completed.
         completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// The last change.

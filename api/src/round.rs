@@ -5,6 +5,7 @@ use async_graphql::{Enum, ID};
 use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
+use crate::case::InspectionCase;
 use crate::filter::{DateFilter, TextFilter, filter};
 use crate::measure::Measure;
 use crate::order::order;
@@ -68,6 +69,8 @@ noun! {
     problems(pages Problem): Connection<Problem> = Link::Column("round_id");
     /// The measures against them.
     measures(pages Measure): Connection<Measure> = Link::Column("round_id");
+    /// The complaint cases (交办案件) that came during it.
+    inspectionCases(pages InspectionCase): Connection<InspectionCase> = Link::Column("round_id");
     /// Its problems by their rating as printed, the most frequent first.
     problemsByProgress: Vec<ProgressCount> =
         Kind::List(<ProgressCount as planner::Noun>::table, Link::Inside);

@@ -32,6 +32,18 @@ pub fn measures_of(region: Value) -> Member {
     list("measure_region", "measure_id", region, TOTAL)
 }
 
+/// The list of the cases (交办案件) of a region, as lists are walked. Their number is counted, which reads no case.
+pub fn cases_of(region: Value) -> Member {
+    list(CASES, "case_id", region, "SELECT count(*) FROM case_region WHERE region_id = {}")
+}
+
+/// Whether a list is one of cases. A case stands there for its own region only, so whoever sees the case sees why.
+pub fn is_of_cases(member: &Member) -> bool {
+    member.table == CASES
+}
+
+const CASES: &str = "case_region";
+
 fn list(table: &'static str, row: &'static str, region: Value, total: &'static str) -> Member {
     Member { table, list: "region_id", value: region, row, carries: &["due_order"], total }
 }
@@ -49,21 +61,28 @@ pub struct Concern {
 
 /// Enters problems into the lists of the regions they concern; what is there already stays.
 pub async fn problems<C: ConnectionTrait>(db: &C, concerns: &[Concern]) -> Result<()> {
-    enter(db, "problem_region", "problem_id", TallyNoun::Problem, concerns).await
+    let added = enter(db, "problem_region", "problem_id", concerns).await?;
+    add(db, TallyNoun::Problem, added).await
 }
 
 /// Enters measures into the lists of the regions they concern; what is there already stays.
 pub async fn measures<C: ConnectionTrait>(db: &C, concerns: &[Concern]) -> Result<()> {
-    enter(db, "measure_region", "measure_id", TallyNoun::Measure, concerns).await
+    let added = enter(db, "measure_region", "measure_id", concerns).await?;
+    add(db, TallyNoun::Measure, added).await
 }
 
+/// Enters cases into the lists of their regions and all above them; what is there already stays.
+pub async fn cases<C: ConnectionTrait>(db: &C, concerns: &[Concern]) -> Result<()> {
+    enter(db, CASES, "case_id", concerns).await.map(drop)
+}
+
+/// How many rows were new in each region.
 async fn enter<C: ConnectionTrait>(
     db: &C,
     table: &'static str,
     column: &'static str,
-    noun: TallyNoun,
     concerns: &[Concern],
-) -> Result<()> {
+) -> Result<HashMap<i64, i64>> {
     let rows: Vec<(i64, i64, NaiveDate)> = pairs(concerns).collect();
     let mut added: HashMap<i64, i64> = HashMap::new();
     for chunk in rows.chunks(CHUNK) {
@@ -80,7 +99,7 @@ async fn enter<C: ConnectionTrait>(
             *added.entry(row.try_get("", "region_id")?).or_default() += 1;
         }
     }
-    add(db, noun, added).await
+    Ok(added)
 }
 
 fn pairs(concerns: &[Concern]) -> impl Iterator<Item = (i64, i64, NaiveDate)> {

@@ -8,6 +8,7 @@ mod m20261122_000002_figure;
 mod m20261122_000003_assignment_order;
 mod m20261122_000004_people;
 mod m20261122_000005_work;
+mod m20261122_000007_case;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_assignment_order::Migration),
             Box::new(m20261122_000004_people::Migration),
             Box::new(m20261122_000005_work::Migration),
+            Box::new(m20261122_000007_case::Migration),
         ]
     }
 }

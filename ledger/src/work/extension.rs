@@ -8,7 +8,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, in_sight};
+use super::{Desk, Held, MAX_WORDS, On, in_sight, is_own};
 use crate::change::ChangeKind;
 use crate::concern::due_order;
 use crate::fault::{self, Fault, FaultCode};
@@ -111,8 +111,7 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
-    let own = there.requester_id.is_some() && there.requester_id == desk.by.principal.account;
-    if own {
+    if is_own(desk, there.requester_id) {
         let (zh, en) = ("申请人不能审批自己的申请", "whoever asked may not decide");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, hold_measure, permit, settle_measure};
+use super::{Desk, Held, MAX_WORDS, On, current, hold_measure, permit, settle_measure};
 use crate::audit::{self, Noted};
 use crate::change::ChangeKind;
 use crate::concern::{self, Concern, due_order};
@@ -77,12 +77,7 @@ pub async fn assign(
     let (transaction, problem, found) = hold_measure(desk, measure).await?;
     let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
     permit(desk, Act::Assign, standing)?;
-    if let Some(given) = version.filter(|given| *given != found.version) {
-        let current = found.version;
-        let zh = format!("这项措施已被他人更新（当前版本 {current}，提交的是 {given}）：请刷新后核对再提交");
-        let en = format!("somebody has changed the measure (it is at version {current}, not {given}): look again");
-        return Err(Fault::new(FaultCode::StaleVersion, zh, en, &["input", "version"]).into());
-    }
+    current(version, found.version, ("措施", "measure"))?;
     let mut wanted: BTreeSet<i64> = units.iter().copied().collect();
     if resolves_selectors {
         wanted.extend(meant(&transaction, found.id).await?);
@@ -186,7 +181,7 @@ async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
 }
 
 /// The units among these that lie in the caller's own region or below it.
-async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[i64]) -> Result<Vec<unit::Model>> {
+pub(super) async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[i64]) -> Result<Vec<unit::Model>> {
     if units.is_empty() {
         return Ok(Vec::new());
     }
