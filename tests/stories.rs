@@ -4,8 +4,12 @@
 
 mod support;
 
+#[path = "stories/accountability.rs"]
+mod accountability;
 #[path = "stories/api.rs"]
 mod api;
+#[path = "stories/case.rs"]
+mod case;
 #[path = "stories/delegation.rs"]
 mod delegation;
 #[path = "stories/differential.rs"]
@@ -38,6 +42,8 @@ mod pace;
 mod paging;
 #[path = "stories/policy.rs"]
 mod policy;
+#[path = "stories/policy_cases.rs"]
+mod policy_cases;
 #[path = "stories/schedule.rs"]
 mod schedule;
 #[path = "stories/schema.rs"]
