@@ -239,8 +239,8 @@ payload! {
     }
 }
 
-fn held(rank: AccountableRank, consequence: Consequence, people: i32, decided_on: Date) -> acts::Held {
-    acts::Held { rank: rank.into(), consequence: consequence.into(), people, decided_on: decided_on.0 }
+fn record(rank: AccountableRank, consequence: Consequence, people: i32, decided_on: Date) -> acts::Record {
+    acts::Record { rank: rank.into(), consequence: consequence.into(), people, decided_on: decided_on.0 }
 }
 
 /// What is done about accountability and ownership.
@@ -256,8 +256,8 @@ impl AccountabilityMutation {
         #[graphql(desc = "The record.")] input: RecordAccountabilityInput,
     ) -> async_graphql::Result<AccountabilityPayload> {
         let request = ctx.data::<Request>()?;
-        let held = held(input.rank, input.consequence, input.people, input.decided_on);
-        let done = acts::record(&request.desk(), key_of::<Problem>(&input.problem_id), held).await;
+        let record = record(input.rank, input.consequence, input.people, input.decided_on);
+        let done = acts::record(&request.desk(), key_of::<Problem>(&input.problem_id), record).await;
         AccountabilityPayload::of(done, request)
     }
 
@@ -268,9 +268,9 @@ impl AccountabilityMutation {
         #[graphql(desc = "What it should have said.")] input: CorrectAccountabilityInput,
     ) -> async_graphql::Result<AccountabilityPayload> {
         let request = ctx.data::<Request>()?;
-        let held = held(input.rank, input.consequence, input.people, input.decided_on);
+        let record = record(input.rank, input.consequence, input.people, input.decided_on);
         let key = key_of::<Accountability>(&input.accountability_id);
-        AccountabilityPayload::of(acts::correct(&request.desk(), key, input.version, held).await, request)
+        AccountabilityPayload::of(acts::correct(&request.desk(), key, input.version, record).await, request)
     }
 
     /// Withdraws such a record: it stays and counts no more. By the city or regional office.

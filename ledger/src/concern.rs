@@ -44,6 +44,10 @@ pub fn is_of_cases(member: &Member) -> bool {
 
 const CASES: &str = "case_region";
 
+/// Who was held to account for the problems that concern a region: found by its list, as they are few beside all others.
+pub const ACCOUNTABILITY: &str = "SELECT a.id FROM problem_region of JOIN accountability a ON a.problem_id = of.problem_id \
+    WHERE of.region_id = {}";
+
 fn list(table: &'static str, row: &'static str, region: Value, total: &'static str) -> Member {
     Member { table, list: "region_id", value: region, row, carries: &["due_order"], total }
 }

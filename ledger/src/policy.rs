@@ -277,6 +277,12 @@ impl Sight for Principal {
                     Some(place) if goes_by_region(*role) => of_region(table, place),
                     _ => of_unit(table, *role, *unit, answers),
                 },
+                "accountability" => match place {
+                    Some(place) if goes_by_region(*role) => {
+                        Condition::Among(vec![(concern::ACCOUNTABILITY, place.region.into())])
+                    }
+                    _ => of_owner(table),
+                },
                 "ownership" => ownership(place.as_ref()),
                 _ => of_owner(table),
             },

@@ -15,7 +15,6 @@ pub(crate) struct Migration;
 const STATES: [&str; 6] = ["HANDED_OVER", "IN_PROGRESS", "PARTLY_RESOLVED", "RESOLVED", "ACCEPTED", "CLOSED"];
 const FINDINGS: [&str; 3] = ["TRUE", "PARTLY_TRUE", "UNTRUE"];
 
-#[expect(clippy::too_many_lines, reason = "one list of tables reads better than several")]
 fn drafts() -> Vec<Draft> {
     vec![
         // Who complained is stored nowhere.

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use entity::accountability::{self, Consequence, Rank};
 use entity::ownership::{self, OwnershipKind};
-use entity::{problem, region};
+use entity::problem;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub const MAX_PEOPLE: i32 = 100_000;
 
 /// So many people of one rank under one consequence.
 #[derive(Debug, Clone, Copy)]
-pub struct Held {
+pub struct Record {
     /// Their rank.
     pub rank: Rank,
     /// What it meant for them.
@@ -31,7 +31,7 @@ pub struct Held {
     pub decided_on: NaiveDate,
 }
 
-impl Held {
+impl Record {
     fn check(&self, today: NaiveDate) -> Result<()> {
         let mut faults = Vec::new();
         if !(1..=MAX_PEOPLE).contains(&self.people) {
@@ -47,18 +47,18 @@ impl Held {
 }
 
 /// Records who was held to account for a problem.
-pub async fn record(desk: &Desk<'_>, problem: Option<i64>, held: Held) -> Result<i64> {
-    held.check(desk.today())?;
+pub async fn record(desk: &Desk<'_>, problem: Option<i64>, record: Record) -> Result<i64> {
+    record.check(desk.today())?;
     let (transaction, problem) = hold(desk, problem).await?;
     permit(desk, Act::HoldToAccount, Standing::default())?;
     let row = accountability::ActiveModel {
         problem_id: Set(problem.id),
         round_id: Set(problem.round_id),
         region_id: Set(problem.region_id),
-        rank: Set(held.rank),
-        consequence: Set(held.consequence),
-        people: Set(held.people),
-        decided_on: Set(held.decided_on),
+        rank: Set(record.rank),
+        consequence: Set(record.consequence),
+        people: Set(record.people),
+        decided_on: Set(record.decided_on),
         recorder_id: Set(desk.by.principal.account),
         recorded_at: Set(desk.now),
         version: Set(1),
@@ -70,15 +70,15 @@ pub async fn record(desk: &Desk<'_>, problem: Option<i64>, held: Held) -> Result
 }
 
 /// Corrects a record that stands.
-pub async fn correct(desk: &Desk<'_>, record: Option<i64>, version: i32, held: Held) -> Result<i64> {
-    held.check(desk.today())?;
-    let (transaction, was) = take(desk, record, version).await?;
+pub async fn correct(desk: &Desk<'_>, of: Option<i64>, version: i32, record: Record) -> Result<i64> {
+    record.check(desk.today())?;
+    let (transaction, was) = take(desk, of, version).await?;
     let row = accountability::ActiveModel {
         id: Set(was.id),
-        rank: Set(held.rank),
-        consequence: Set(held.consequence),
-        people: Set(held.people),
-        decided_on: Set(held.decided_on),
+        rank: Set(record.rank),
+        consequence: Set(record.consequence),
+        people: Set(record.people),
+        decided_on: Set(record.decided_on),
         version: Set(was.version + 1),
         updated_at: Set(desk.now),
         ..Default::default()
@@ -112,16 +112,7 @@ pub async fn set_ownership(
 ) -> Result<i64> {
     let (transaction, problem) = hold(desk, problem).await?;
     permit(desk, Act::Assign, Standing::default())?;
-    let found = match place {
-        Some(id) => region::Entity::find_by_id(id).one(&transaction).await?,
-        None => None,
-    };
-    let own = desk.by.principal.region();
-    let is_below = |place: &region::Model| own.is_none_or(|own| place.path.starts_with(own.path.as_str()));
-    let place = found.filter(is_below).ok_or_else(|| {
-        let (zh, en) = ("没有这个行政区，或不在您的管辖范围内", "there is no such region, or it is not below you");
-        Fault::new(FaultCode::NotFound, zh, en, &["input", "regionId"])
-    })?;
+    let place = super::ownership::place(desk, &transaction, place).await?;
     let was = ownership::Entity::find_by_id((problem.id, place.id)).one(&transaction).await?;
     let said =
         |kind: Option<OwnershipKind>| json!({ "region": place.id, "ownership": kind.map(|kind| kind.to_value()) });

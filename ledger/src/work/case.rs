@@ -17,7 +17,7 @@ use super::{Desk, MAX_WORDS, current, hold, in_sight, is_own, ownership, permit,
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind};
 use crate::concern::{self, Concern};
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{Fault, FaultCode};
 use crate::outbox::{self, Notice};
 use crate::policy::{self, Act, Standing};
 use crate::{Result, calendar, case, database, personal};
@@ -65,7 +65,7 @@ pub struct On {
 
 /// Hands a case over (交办); the lead unit is told at once.
 pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<i64> {
-    let number = fault::text(&new.number, 1..=40, ("案件编号", "the number"), &["input", "number"])?;
+    let number = personal::text(&new.number, 1..=40, ("案件编号", "the number"), &["input", "number"])?;
     let summary = personal::text(&new.summary, 2..=MAX_WORDS, ("案情摘要", "the summary"), &["input", "summary"])?;
     let handed_over_on = new.handed_over_on.unwrap_or_else(|| desk.today());
     let faults = check(&new, handed_over_on, desk.today());
@@ -80,15 +80,7 @@ pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<i64> {
     };
     let round = round.ok_or_else(|| missing("没有这个督察轮次", "there is no such round", "roundId"))?;
     let transaction = database::begin(desk.db).await?;
-    let place = match new.region {
-        Some(id) => region::Entity::find_by_id(id).one(&transaction).await?,
-        None => None,
-    };
-    let is_below =
-        |place: &region::Model| desk.by.principal.region().is_none_or(|own| place.path.starts_with(own.path.as_str()));
-    let place = place.filter(is_below).ok_or_else(|| {
-        missing("没有这个行政区，或不在您的管辖范围内", "there is no such region, or it is not below you", "regionId")
-    })?;
+    let place = ownership::place(desk, &transaction, new.region).await?;
     let lead = new.lead_unit.unwrap_or_default();
     let units: Vec<i64> = new.assisting.iter().copied().chain([lead]).collect();
     let seen = ownership::visible(desk, &transaction, &units).await?;
@@ -98,14 +90,30 @@ pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<i64> {
             return Err(missing(zh, en, place).into());
         }
     }
+    let row = write(desk, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
+    let reason = format!("交办案件 {}，办理时限 {}。", row.number, row.due_on);
+    let held = Held { transaction, row, assisting: new.assisting };
+    held.tell(desk, ("case-handed-over", "案件交办"), &reason, None).await?;
+    let after = state(&held.row);
+    held.note(desk, ChangeKind::HandedOver, json!({}), after).await
+}
+
+/// Writes a case with its parts, once for each round and region.
+async fn write(
+    desk: &Desk<'_>,
+    transaction: &DatabaseTransaction,
+    new: &New,
+    (number, summary, handed_over_on): (String, String, NaiveDate),
+    (round, place): (i64, &region::Model),
+) -> Result<inspection_case::Model> {
     let row = inspection_case::ActiveModel {
-        round_id: Set(round.id),
+        round_id: Set(round),
         region_id: Set(place.id),
         number: Set(number.clone()),
         channel: Set(new.channel),
         is_key: Set(new.is_key),
         summary: Set(summary),
-        lead_unit_id: Set(lead),
+        lead_unit_id: Set(new.lead_unit.unwrap_or_default()),
         handed_over_on: Set(handed_over_on),
         due_on: Set(new.due_on),
         state: Set(CaseState::HandedOver),
@@ -116,27 +124,22 @@ pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<i64> {
     };
     let once = [inspection_case::Column::RoundId, inspection_case::Column::RegionId, inspection_case::Column::Number];
     let inserted = inspection_case::Entity::insert(row).on_conflict_do_nothing_on(once);
-    let TryInsertResult::Inserted(inserted) = inserted.exec(&transaction).await? else {
+    let TryInsertResult::Inserted(inserted) = inserted.exec(transaction).await? else {
         let (zh, en) =
             (format!("案件 {number} 已交办给{}", place.name), format!("{number} is handed over there already"));
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "number"]).into());
     };
     let id = inserted.last_insert_id;
     let kinds = new.pollution.iter().map(|kind| case_pollution::ActiveModel { case_id: Set(id), kind: Set(*kind) });
-    case_pollution::Entity::insert_many(kinds).exec_without_returning(&transaction).await?;
+    case_pollution::Entity::insert_many(kinds).exec_without_returning(transaction).await?;
     if !new.assisting.is_empty() {
         let units = new.assisting.iter().map(|unit| case_unit::ActiveModel { case_id: Set(id), unit_id: Set(*unit) });
-        case_unit::Entity::insert_many(units).exec_without_returning(&transaction).await?;
+        case_unit::Entity::insert_many(units).exec_without_returning(transaction).await?;
     }
     let lineage = crate::region::lineage(&place.path);
-    concern::cases(&transaction, &[Concern { id, due_order: new.due_on, lineage }]).await?;
-    let row = inspection_case::Entity::find_by_id(id).one(&transaction).await?;
-    let row = row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("the case that was written".to_owned()))?;
-    let held = Held { transaction, row, assisting: new.assisting };
-    let reason = format!("交办案件 {number}，办理时限 {}。", new.due_on);
-    held.tell(desk, ("case-handed-over", "案件交办"), &reason, None).await?;
-    let after = state(&held.row);
-    held.note(desk, ChangeKind::HandedOver, json!({}), after).await
+    concern::cases(transaction, &[Concern { id, due_order: new.due_on, lineage }]).await?;
+    let row = inspection_case::Entity::find_by_id(id).one(transaction).await?;
+    Ok(row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("the case that was written".to_owned()))?)
 }
 
 /// What is wrong with a case by itself.

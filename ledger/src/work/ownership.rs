@@ -180,6 +180,20 @@ async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
     Ok(units)
 }
 
+/// A region that is the caller's own or lies below it.
+pub(super) async fn place(desk: &Desk<'_>, db: &DatabaseTransaction, region: Option<i64>) -> Result<region::Model> {
+    let found = match region {
+        Some(id) => region::Entity::find_by_id(id).one(db).await?,
+        None => None,
+    };
+    let own = desk.by.principal.region();
+    let is_below = |place: &region::Model| own.is_none_or(|own| place.path.starts_with(own.path.as_str()));
+    found.filter(is_below).ok_or_else(|| {
+        let (zh, en) = ("没有这个行政区，或不在您的管辖范围内", "there is no such region, or it is not below you");
+        Fault::new(FaultCode::NotFound, zh, en, &["input", "regionId"]).into()
+    })
+}
+
 /// The units among these that lie in the caller's own region or below it.
 pub(super) async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[i64]) -> Result<Vec<unit::Model>> {
     if units.is_empty() {
