@@ -8,7 +8,6 @@ use crate::support::{World, stories};
 
 stories!(numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing, a_county_reads_of_its_own_part_only);
 
-#[expect(clippy::too_many_lines, reason = "what is recorded is corrected, withdrawn and summed up in one story")]
 fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &World) {
     world.done(&["demo"]);
     let county = world.file("县.xlsx", &city(&CITY_ROWS));

@@ -59,14 +59,14 @@ impl Scene {
     }
 
     /// What is handed over, with something changed.
-    fn new(&self, changes: Value) -> Value {
+    fn wanted(&self, changes: impl Into<Value>) -> Value {
         let mut input = json!({
             "number": "D3SX202505280018", "roundId": self.named("inspectionRounds", ROUND),
             "regionId": self.named("regions", "洛隆县"), "channel": "CALL", "pollution": ["WATER", "NOISE"],
             "isKey": true, "summary": "洗砂场废水直排，夜间噪声扰民。", "leadUnitId": self.named("units", "洛隆县人民政府"),
             "assistingUnitIds": [self.named("units", "类乌齐县人民政府")], "dueOn": "2025-06-07"
         });
-        input.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        input.as_object_mut().unwrap().extend(changes.into().as_object().unwrap().clone());
         input
     }
 
@@ -98,11 +98,11 @@ impl Scene {
     }
 
     /// `{caseId, version, …}` of the case as it is now.
-    fn on(&self, case: &str, more: Value) -> Value {
+    fn on(&self, case: &str, more: impl Into<Value>) -> Value {
         let query = "query($id: ID!) { inspectionCase(id: $id) { version } }";
         let found = self.server.data_as(&self.region, query, &json!({ "id": case }));
         let mut input = json!({ "caseId": case, "version": found["inspectionCase"]["version"] });
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input.as_object_mut().unwrap().extend(more.into().as_object().unwrap().clone());
         input
     }
 }
@@ -117,7 +117,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     let Scene { region, city, lead, assisting, sibling, .. } = &scene;
 
     // Offices hand over what lies below them, to units below them, each complaint once.
-    let hand_over = |token: &str, changes: Value| scene.refused(token, "handOverCase", &scene.new(changes));
+    let hand_over = |token: &str, changes: Value| scene.refused(token, "handOverCase", &scene.wanted(changes));
     assert_eq!(hand_over(lead, json!({})), refusal("NOT_ALLOWED", "input"));
     assert_eq!(
         hand_over(city, json!({"regionId": scene.named("regions", "城关区")})),
@@ -131,7 +131,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!(hand_over(city, json!({"handedOverOn": "2025-05-29"})), refusal("INVALID", "handedOverOn"));
     let own = json!({"assistingUnitIds": [scene.named("units", "洛隆县人民政府")]});
     assert_eq!(hand_over(city, own), refusal("INVALID", "assistingUnitIds"));
-    let case = scene.done(city, "handOverCase", &scene.new(json!({})))["id"].as_str().unwrap().to_owned();
+    let case = scene.done(city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();
     assert_eq!(hand_over(region, json!({})), refusal("CONFLICT", "number"));
     let mails = world.done(&["mail", "list"]);
     assert!(mails.contains("案件交办") && mails.contains("u540329@gov.example"), "the lead unit is told: {mails}");
@@ -279,12 +279,12 @@ fn whoever_complained_is_written_down_nowhere(world: &World) {
         ("举报人证号54032119900101001X。", "身份证号码"),
         ("联系 0895-1234567", "电话号码"),
     ] {
-        let given = scene.act(city, "handOverCase", &scene.new(json!({ "summary": summary })));
+        let given = scene.act(city, "handOverCase", &scene.wanted(json!({ "summary": summary })));
         let error = &given["errors"][0];
         assert_eq!((&error["code"], &error["path"]), (&json!("INVALID"), &json!(["input", "summary"])));
         assert!(error["message"].as_str().unwrap().contains(what), "{error}");
     }
-    let case = scene.done(city, "handOverCase", &scene.new(json!({"summary": "D3SX202505280018所反映废水直排。"})));
+    let case = scene.done(city, "handOverCase", &scene.wanted(json!({"summary": "D3SX202505280018所反映废水直排。"})));
     let case = case["id"].as_str().unwrap();
     scene.done(lead, "acceptCase", &scene.on(case, json!({})));
     for words in ["已电话（139 0000 1234）回访举报人。", "已回访。"] {

@@ -204,8 +204,8 @@ fn whoever_records_of_problems_is_an_office_that_sees_them(world: &World) {
                 let (secret, nothing) = (input(hidden.problem_id, hidden.id), input(999_999, 999_999));
                 is_as_if_there_were_none(&scene, person, name, &secret, &nothing);
             }
-            let mut seen = tables.accountability.iter().filter(|record| sees(record.problem_id));
-            let Some(record) = seen.find(|record| record.withdrawn_at.is_none()) else { continue };
+            let mut records = tables.accountability.iter().filter(|record| sees(record.problem_id));
+            let Some(record) = records.find(|record| record.withdrawn_at.is_none()) else { continue };
             let before = scene.audited();
             let codes = codes(&scene, person, name, &input(record.problem_id, record.id));
             if may {
