@@ -4,8 +4,12 @@
 
 mod support;
 
+#[path = "stories/accountability.rs"]
+mod accountability;
 #[path = "stories/api.rs"]
 mod api;
+#[path = "stories/case.rs"]
+mod case;
 #[path = "stories/delegation.rs"]
 mod delegation;
 #[path = "stories/differential.rs"]
@@ -40,6 +44,8 @@ mod pace;
 mod paging;
 #[path = "stories/policy.rs"]
 mod policy;
+#[path = "stories/policy_cases.rs"]
+mod policy_cases;
 #[path = "stories/provider.rs"]
 mod provider;
 #[path = "stories/schedule.rs"]

@@ -5,6 +5,7 @@ use planner::{Condition, Dimension, Kind, Noun, SortKey, SortType, noun};
 
 use crate::account::Account;
 use crate::assignment::Assignment;
+use crate::case::InspectionCase;
 use crate::filter::{DateTimeFilter, RelationFilter, TextFilter, filter};
 use crate::measure::Measure;
 use crate::order::order;
@@ -51,6 +52,8 @@ noun! {
     assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
     /// The measure that it concerns.
     measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
+    /// The case that it concerns.
+    inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
 }
 
 order! { AuditEntryOrder by AuditEntryOrderField {

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{Mutex, broadcast};
 
 use crate::assignment::Assignment;
+use crate::case::{self, InspectionCase};
 use crate::context::Request;
 use crate::error::{Code, coded};
 use crate::filter::RegionFilter;
@@ -25,7 +26,7 @@ const PULSE: Duration = Duration::from_millis(250);
 /// How many batches a watcher may fall behind before it is told to load anew.
 const BACKLOG: usize = 256;
 
-/// What happened to a problem, a measure or an assignment.
+/// What happened to a problem, a measure, an assignment or a case.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "ledger::change::ChangeKind")]
 pub(crate) enum ChangeKind {
@@ -79,6 +80,12 @@ pub(crate) enum ChangeKind {
     Disclosed,
     /// The ledger itself was written or corrected.
     Edited,
+    /// 交办: a case was handed over.
+    HandedOver,
+    /// 办结: a case was resolved, wholly or for the time being.
+    Resolved,
+    /// 责任追究 was recorded, corrected or withdrawn.
+    HeldToAccount,
 }
 
 noun! {
@@ -91,15 +98,17 @@ noun! {
     kind: ChangeKind = Kind::Column("kind");
     /// When.
     at: Moment = Kind::Column("at");
-    /// The problem that it happened to, or below which.
+    /// The problem that it happened to, or below which; null where it happened to a case.
     problem: Option<Problem> = Kind::One(<Problem as Noun>::table, "problem_id");
     /// The measure, where it happened to one.
     measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
     /// The assignment, where it happened to one.
     assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
+    /// The case, where it happened to one.
+    inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
 }
 
-/// Inside a region: where the assignment is answered; without one, where the measure, or the problem, concerns.
+/// Inside a region: where a case is to be mended; where the assignment is answered; without one, where the measure, or the problem, concerns.
 fn inside(region: ID) -> Condition {
     let region = RegionFilter { within: Some(region) };
     let of =
@@ -113,6 +122,7 @@ fn inside(region: ID) -> Condition {
             "problem_id",
             problem::concerning(&region),
         )),
+        of("inspection_case", "case_id", case::within(&region)),
     ])
 }
 

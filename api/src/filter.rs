@@ -58,6 +58,7 @@ pub(crate) struct DateTimeFilter {
 #[graphql(
     concrete(name = "AccountRelationFilter", params(crate::account::AccountFilter)),
     concrete(name = "AssignmentRelationFilter", params(crate::assignment::AssignmentFilter)),
+    concrete(name = "InspectionCaseRelationFilter", params(crate::case::InspectionCaseFilter)),
     concrete(name = "InspectionRoundRelationFilter", params(crate::round::InspectionRoundFilter)),
     concrete(name = "MeasureRelationFilter", params(crate::measure::MeasureFilter)),
     concrete(name = "ProblemRelationFilter", params(crate::problem::ProblemFilter)),
@@ -79,7 +80,9 @@ pub(crate) struct RelationFilter<T: InputType> {
 /// Demands on what belongs to something.
 #[derive(InputObject)]
 #[graphql(
+    concrete(name = "AccountabilityListFilter", params(crate::accountability::AccountabilityFilter)),
     concrete(name = "AssignmentListFilter", params(crate::assignment::AssignmentFilter)),
+    concrete(name = "CaseReportListFilter", params(crate::case_report::CaseReportFilter)),
     concrete(name = "CheckListFilter", params(crate::check::CheckFilter)),
     concrete(name = "MeasureListFilter", params(crate::measure::MeasureFilter)),
     concrete(name = "ProgressReportListFilter", params(crate::progress_report::ProgressReportFilter))

@@ -27,6 +27,20 @@ pub(crate) const ROUND: Dimension = Dimension {
     }),
 };
 
+pub(crate) const LEAD_UNIT: Dimension = Dimension {
+    name: "LEAD_UNIT",
+    description: "The lead unit (牵头单位、主办单位).",
+    key: "{t}.lead_unit_id",
+    of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
+};
+
+pub(crate) const PROBLEM: Dimension = Dimension {
+    name: "PROBLEM",
+    description: "The problem; its label is the title.",
+    key: "{t}.problem_id",
+    of: Some(Named { prefix: "problem", table: "problem", name: "SELECT title FROM problem WHERE id = {}" }),
+};
+
 pub(crate) const DUE: Figure =
     Figure { name: "dueOn", description: "Their latest dates.", expression: "{t}.due_on", kind: FigureKind::Date };
 

@@ -2,9 +2,12 @@
 //! one file with its type, its filter, its order and what is done to it.
 
 mod account;
+mod accountability;
 mod assignment;
 mod audit;
 mod calendar;
+mod case;
+mod case_report;
 mod change;
 mod check;
 mod close_out;

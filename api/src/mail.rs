@@ -6,6 +6,7 @@ use ledger::keep::machine as keep;
 use planner::{Condition, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
+use crate::case::InspectionCase;
 use crate::context::Request;
 use crate::filter::{DateFilter, TextFilter, filter};
 use crate::measure::Measure;
@@ -73,6 +74,8 @@ noun! {
     reason: String = Kind::Column("reason");
     /// What it speaks of.
     items: Vec<MailItem> = Kind::List(<MailItem as Noun>::table, Link::Column("mail_id"));
+    /// The case that it is about; null for who keeps the mail and may not see the ledger.
+    inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
     /// When it was queued.
     createdAt: Moment = Kind::Column("created_at");
 }

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::concern;
 use ledger::fault::Fault;
 use ledger::keep::measure as keep;
-use planner::{Condition, Connection, Dimension, Figure, Kind, Link, Named, SortKey, SortType, Sql, noun};
+use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
 use crate::audit::AuditEntry;
@@ -45,18 +45,8 @@ const GROUPS: &[Dimension] = &[
     group::DEADLINE_CLASS,
     group::ROUND,
     group::REGION,
-    Dimension {
-        name: "LEAD_UNIT",
-        description: "The lead unit (牵头单位).",
-        key: "{t}.lead_unit_id",
-        of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
-    },
-    Dimension {
-        name: "PROBLEM",
-        description: "The problem that they mend; its label is the title.",
-        key: "{t}.problem_id",
-        of: Some(Named { prefix: "problem", table: "problem", name: "SELECT title FROM problem WHERE id = {}" }),
-    },
+    group::LEAD_UNIT,
+    group::PROBLEM,
 ];
 
 const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];

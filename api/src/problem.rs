@@ -6,6 +6,7 @@ use ledger::concern;
 use ledger::keep::{merge, problem as keep};
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, noun};
 
+use crate::accountability::{Accountability, AccountabilityFilter, Ownership};
 use crate::assignment::Status;
 use crate::audit::AuditEntry;
 use crate::context::Request;
@@ -85,6 +86,10 @@ noun! {
     audit(pages AuditEntry): Connection<AuditEntry> = Link::Column("problem_id");
     /// Grows with every change.
     version: i32 = Kind::Column("version");
+    /// How many people were held to account for it (责任追究), by rank and consequence; those withdrawn as well.
+    accountability(pages Accountability): Connection<Accountability> = Link::Part("problem_id");
+    /// Which regions own it and which share it (主责、共性).
+    ownership: Vec<Ownership> = Kind::List(<Ownership as planner::Noun>::table, Link::Column("problem_id"));
     /// When it entered the ledger.
     createdAt: Moment = Kind::Column("created_at");
     /// When it last changed.
@@ -137,6 +142,8 @@ filter! {
         rated_progress: TextFilter = |rating| rating.condition("rated_progress", &["rated_progress"]),
         /// What is to be done about it.
         measures: ListFilter<MeasureFilter> = |measures| measures.condition(<Measure as planner::Noun>::table(), "problem_id"),
+        /// Who was held to account for it.
+        accountability: ListFilter<AccountabilityFilter> = |list| list.condition(<Accountability as planner::Noun>::table(), "problem_id"),
         /// Whether it is completed.
         completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// The last change.

@@ -14,8 +14,11 @@ use planner::{
 };
 
 use crate::account::{Account, Session};
+use crate::accountability::Accountability;
 use crate::assignment::Assignment;
 use crate::audit::AuditEntry;
+use crate::case::InspectionCase;
+use crate::case_report::CaseReport;
 use crate::check::Check;
 use crate::close_out::{CloseOut, Objection};
 use crate::context::Request;
@@ -115,6 +118,9 @@ fn fields() -> Vec<Field> {
         many::<Evidence>("evidence", "Evidence, the newest first."),
         many::<DeadlineChange>("deadlineChanges", "Requests for a later deadline, the oldest first."),
         many::<SupervisionAction>("supervisionActions", "Supervision, the newest first."),
+        many::<InspectionCase>("inspectionCases", "Complaint cases, those that are due first."),
+        one::<InspectionCase>("inspectionCase", "The complaint case of a global id; null when there is none."),
+        many::<Accountability>("accountabilities", "Who was held to account, by numbers, the newest decisions first."),
         many::<AuditEntry>("auditEntries", "What was done, the newest first."),
         Field {
             name: "schedules",
@@ -161,7 +167,7 @@ fn fields() -> Vec<Field> {
 }
 
 /// Every noun that has a global id.
-const NODES: [fn() -> &'static Table; 21] = [
+const NODES: [fn() -> &'static Table; 24] = [
     <Region as Noun>::table,
     <Unit as Noun>::table,
     <InspectionRound as Noun>::table,
@@ -179,6 +185,9 @@ const NODES: [fn() -> &'static Table; 21] = [
     <DeadlineChange as Noun>::table,
     <SupervisionAction as Noun>::table,
     <Comment as Noun>::table,
+    <InspectionCase as Noun>::table,
+    <CaseReport as Noun>::table,
+    <Accountability as Noun>::table,
     <AuditEntry as Noun>::table,
     <Mail as Noun>::table,
     <Schedule as Noun>::table,

@@ -6,6 +6,7 @@ use ledger::keep::{Patch, merge, round as keep};
 use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
+use crate::case::InspectionCase;
 use crate::context::Request;
 use crate::filter::{DateFilter, TextFilter, filter};
 use crate::measure::Measure;
@@ -74,6 +75,8 @@ noun! {
     problems(pages Problem): Connection<Problem> = Link::Column("round_id");
     /// The measures against them.
     measures(pages Measure): Connection<Measure> = Link::Column("round_id");
+    /// The complaint cases (交办案件) that came during it.
+    inspectionCases(pages InspectionCase): Connection<InspectionCase> = Link::Column("round_id");
     /// Its problems by their rating as printed, the most frequent first.
     problemsByProgress: Vec<ProgressCount> =
         Kind::List(<ProgressCount as planner::Noun>::table, Link::Inside);

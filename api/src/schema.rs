@@ -3,8 +3,10 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use crate::account::{AccountMutation, AccountQuery};
+use crate::accountability::AccountabilityMutation;
 use crate::assignment::AssignmentMutation;
 use crate::calendar::{CalendarMutation, CalendarQuery};
+use crate::case::CaseMutation;
 use crate::change::LedgerSubscription;
 use crate::check::CheckMutation;
 use crate::close_out::{CloseOutMutation, PublicNoticeQuery};
@@ -42,6 +44,8 @@ pub(crate) struct Mutation(
     CloseOutMutation,
     ExtensionMutation,
     SupervisionMutation,
+    CaseMutation,
+    AccountabilityMutation,
     AccountMutation,
     IdentityMutation,
     DelegationMutation,

@@ -13,12 +13,14 @@ pub struct Model {
     pub kind: ChangeKind,
     /// When.
     pub at: DateTimeUtc,
-    /// The problem that it happened to, or below which.
-    pub problem_id: i64,
+    /// The problem that it happened to, or below which; none for what happened to a case.
+    pub problem_id: Option<i64>,
     /// The measure, where it was one.
     pub measure_id: Option<i64>,
     /// The assignment, where it was one.
     pub assignment_id: Option<i64>,
+    /// The case, where it was one.
+    pub case_id: Option<i64>,
 }
 
 /// What happened.
@@ -100,6 +102,15 @@ pub enum ChangeKind {
     /// The ledger itself was written or corrected
     #[sea_orm(string_value = "EDITED")]
     Edited,
+    /// 交办: a case was handed over
+    #[sea_orm(string_value = "HANDED_OVER")]
+    HandedOver,
+    /// 办结: a case was resolved, wholly or for the time being
+    #[sea_orm(string_value = "RESOLVED")]
+    Resolved,
+    /// 责任追究 was recorded, corrected or withdrawn
+    #[sea_orm(string_value = "HELD_TO_ACCOUNT")]
+    HeldToAccount,
 }
 
 /// Tables are joined where they are read; no relation is declared here.

@@ -1,9 +1,14 @@
 //! The tables of the ledger, one file each, and nothing else. Local dates are `Date`, moments are UTC.
 
 pub mod account;
+pub mod accountability;
 pub mod assignment;
 pub mod audit_entry;
 pub mod audit_head;
+pub mod case_pollution;
+pub mod case_region;
+pub mod case_report;
+pub mod case_unit;
 pub mod change;
 pub mod check;
 pub mod check_plan;
@@ -14,6 +19,7 @@ pub mod delegation;
 pub mod evidence;
 pub mod holiday;
 pub mod identity;
+pub mod inspection_case;
 pub mod inspection_round;
 pub mod job_run;
 pub mod mail;
@@ -22,6 +28,7 @@ pub mod measure;
 pub mod measure_region;
 pub mod milestone;
 pub mod objection;
+pub mod ownership;
 pub mod problem;
 pub mod problem_domain;
 pub mod problem_region;

@@ -17,6 +17,8 @@ pub struct Model {
     pub recipient: String,
     /// The unit addressed.
     pub unit_id: Option<i64>,
+    /// The case that a notice is about, which has no items then.
+    pub case_id: Option<i64>,
     /// The day that the digest speaks of, a local date.
     pub local_day: Date,
     /// The subject as last rendered.

@@ -17,6 +17,7 @@ const language = {
 
 /** Values: they belong to the object that holds them, are read and cached with it, and cannot be asked for by themselves. */
 const VALUES = [
+  'CasePollution',
   'DateRange',
   'Deadline',
   'GroupKey',
@@ -25,6 +26,7 @@ const VALUES = [
   'Milestone',
   'MomentRange',
   'NumberSummary',
+  'Ownership',
   'PageInfo',
   'ProblemDomain',
   'Quantity',

@@ -330,6 +330,7 @@ async fn fail(db: &DatabaseConnection, found: &account::Model, (now, zone): (Dat
                 subject: "【账户安全】登录密码连续输错，账户已临时锁定".to_owned(),
                 reason: format!("连续 {MAX_FAILURES} 次密码错误"),
                 items: Vec::new(),
+                case: None,
             },
             (calendar::local_day(now, zone), now),
         )

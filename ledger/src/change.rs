@@ -29,13 +29,20 @@ pub async fn note<C: ConnectionTrait>(db: &C, kind: ChangeKind, changed: &[Chang
         let rows = chunk.iter().map(|one| change::ActiveModel {
             kind: Set(kind),
             at: Set(at),
-            problem_id: Set(one.problem),
+            problem_id: Set(Some(one.problem)),
             measure_id: Set(one.measure),
             assignment_id: Set(one.assignment),
             ..Default::default()
         });
         change::Entity::insert_many(rows).exec_without_returning(db).await?;
     }
+    Ok(())
+}
+
+/// Notes what an act did to a case.
+pub async fn note_case<C: ConnectionTrait>(db: &C, kind: ChangeKind, case: i64, at: DateTime<Utc>) -> Result<()> {
+    let row = change::ActiveModel { kind: Set(kind), at: Set(at), case_id: Set(Some(case)), ..Default::default() };
+    change::Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
 }
 

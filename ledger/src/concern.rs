@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use entity::region_tally::TallyNoun;
-use entity::{assignment, measure, problem, region, region_tally};
+use entity::{assignment, inspection_case, measure, problem, region, region_tally};
 use planner::Member;
 use sea_orm::sea_query::{DeleteStatement, Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Value};
@@ -15,7 +15,7 @@ use crate::Result;
 /// Rows of one INSERT: within SQLite's bound on variables, and small enough for PostgreSQL to parse quickly.
 const CHUNK: usize = 5_000;
 /// Problems that are looked at together; each has a handful of measures.
-const PROBLEMS: usize = 500;
+const TOGETHER: usize = 500;
 
 /// Where rows without a deadline stand in a region's list; the schema's `due_order`.
 pub fn due_order(due_on: Option<NaiveDate>) -> NaiveDate {
@@ -34,6 +34,20 @@ pub fn measures_of(region: Value) -> Member {
     list("measure_region", "measure_id", region, TOTAL)
 }
 
+/// The list of the cases (交办案件) of a region, as lists are walked. Their number is counted, which reads no case.
+pub fn cases_of(region: Value) -> Member {
+    list(CASES.table, CASES.column, region, "SELECT count(*) FROM case_region WHERE region_id = {}")
+}
+
+/// Whether a list is one of cases. A case stands there for its own region only, so whoever sees the case sees why.
+pub fn is_of_cases(member: &Member) -> bool {
+    member.table == CASES.table
+}
+
+/// Who was held to account for the problems that concern a region: found by its list, as they are few beside all others.
+pub const ACCOUNTABILITY: &str = "SELECT a.id FROM problem_region of JOIN accountability a ON a.problem_id = of.problem_id \
+    WHERE of.region_id = {}";
+
 fn list(table: &'static str, row: &'static str, region: Value, total: &'static str) -> Member {
     Member { table, list: "region_id", value: region, row, carries: &["due_order"], total }
 }
@@ -49,29 +63,39 @@ pub struct Concern {
     pub lineage: Vec<i64>,
 }
 
+/// The lists of a noun: a row for each region and what concerns it, and whether their lengths are kept.
+struct Lists {
+    table: &'static str,
+    column: &'static str,
+    tally: Option<TallyNoun>,
+}
+
+const PROBLEMS: Lists = Lists { table: "problem_region", column: "problem_id", tally: Some(TallyNoun::Problem) };
+const MEASURES: Lists = Lists { table: "measure_region", column: "measure_id", tally: Some(TallyNoun::Measure) };
+const CASES: Lists = Lists { table: "case_region", column: "case_id", tally: None };
+
 /// Enters problems into the lists of the regions they concern; what is there already stays.
 pub async fn problems<C: ConnectionTrait>(db: &C, concerns: &[Concern]) -> Result<()> {
-    enter(db, "problem_region", "problem_id", TallyNoun::Problem, concerns).await
+    enter(db, &PROBLEMS, concerns).await
 }
 
 /// Enters measures into the lists of the regions they concern; what is there already stays.
 pub async fn measures<C: ConnectionTrait>(db: &C, concerns: &[Concern]) -> Result<()> {
-    enter(db, "measure_region", "measure_id", TallyNoun::Measure, concerns).await
+    enter(db, &MEASURES, concerns).await
 }
 
-async fn enter<C: ConnectionTrait>(
-    db: &C,
-    table: &'static str,
-    column: &'static str,
-    noun: TallyNoun,
-    concerns: &[Concern],
-) -> Result<()> {
+/// Enters cases into the lists of their regions and all above them; what is there already stays.
+pub async fn cases<C: ConnectionTrait>(db: &C, concerns: &[Concern]) -> Result<()> {
+    enter(db, &CASES, concerns).await
+}
+
+async fn enter<C: ConnectionTrait>(db: &C, lists: &Lists, concerns: &[Concern]) -> Result<()> {
     let rows: Vec<(i64, i64, NaiveDate)> = pairs(concerns).collect();
     let mut added: HashMap<i64, i64> = HashMap::new();
     for chunk in rows.chunks(CHUNK) {
         let mut insert = Query::insert()
-            .into_table(table)
-            .columns(["region_id", column, "due_order"])
+            .into_table(lists.table)
+            .columns(["region_id", lists.column, "due_order"])
             .on_conflict(OnConflict::new().do_nothing().to_owned())
             .returning_col("region_id")
             .to_owned();
@@ -82,7 +106,10 @@ async fn enter<C: ConnectionTrait>(
             *added.entry(row.try_get("", "region_id")?).or_default() += 1;
         }
     }
-    add(db, noun, added).await
+    match lists.tally {
+        Some(noun) => add(db, noun, added).await,
+        None => Ok(()),
+    }
 }
 
 fn pairs(concerns: &[Concern]) -> impl Iterator<Item = (i64, i64, NaiveDate)> {
@@ -97,30 +124,48 @@ fn pairs(concerns: &[Concern]) -> impl Iterator<Item = (i64, i64, NaiveDate)> {
 
 /// Takes a problem that is about to be deleted off all lists.
 pub async fn leave_problem<C: ConnectionTrait>(db: &C, problem: i64) -> Result<()> {
-    leave(db, "problem_region", "problem_id", TallyNoun::Problem, problem).await
+    leave(db, &PROBLEMS, problem).await
 }
 
 /// Takes a measure that is about to be deleted off all lists.
 pub async fn leave_measure<C: ConnectionTrait>(db: &C, measure: i64) -> Result<()> {
-    leave(db, "measure_region", "measure_id", TallyNoun::Measure, measure).await
+    leave(db, &MEASURES, measure).await
 }
 
-async fn leave<C: ConnectionTrait>(
-    db: &C,
-    table: &'static str,
-    column: &'static str,
-    noun: TallyNoun,
-    id: i64,
-) -> Result<()> {
-    let delete =
-        Query::delete().from_table(table).and_where(Expr::col(column).eq(id)).returning_col("region_id").to_owned();
-    take_off(db, noun, &delete).await
+async fn leave<C: ConnectionTrait>(db: &C, lists: &Lists, id: i64) -> Result<()> {
+    let mut delete = Query::delete();
+    delete.from_table(lists.table).and_where(Expr::col(lists.column).eq(id)).returning_col("region_id");
+    take_off(db, lists, &delete).await
+}
+
+/// Brings the lists of these cases in line with where they are to be mended now.
+pub async fn renew_cases<C: ConnectionTrait>(db: &C, cases: &[i64]) -> Result<()> {
+    for chunk in cases.chunks(CHUNK) {
+        let rows = inspection_case::Entity::find().filter(inspection_case::Column::Id.is_in(chunk.iter().copied()));
+        let rows = rows.all(db).await?;
+        let lineages = lineages(db, rows.iter().map(|case| case.region_id).collect()).await?;
+        let concern = |case: &inspection_case::Model| Concern {
+            id: case.id,
+            due_order: case.due_on,
+            lineage: lineages.get(&case.region_id).cloned().unwrap_or_default(),
+        };
+        let wanted: Vec<Concern> = rows.iter().map(concern).collect();
+        keep_only(db, &CASES, &wanted).await?;
+        self::cases(db, &wanted).await?;
+    }
+    Ok(())
+}
+
+/// The lines of regions, by their keys.
+async fn lineages<C: ConnectionTrait>(db: &C, regions: BTreeSet<i64>) -> Result<HashMap<i64, Vec<i64>>> {
+    let rows = region::Entity::find().filter(region::Column::Id.is_in(regions)).all(db).await?;
+    Ok(rows.into_iter().map(|region| (region.id, crate::region::lineage(&region.path))).collect())
 }
 
 /// Brings the lists in line with who issued and who answers these problems and their measures now, after regions, units or
 /// answers have moved or gone.
 pub async fn renew<C: ConnectionTrait>(db: &C, problems: &[i64]) -> Result<()> {
-    for chunk in problems.chunks(PROBLEMS) {
+    for chunk in problems.chunks(TOGETHER) {
         renew_some(db, chunk).await?;
     }
     Ok(())
@@ -146,13 +191,7 @@ async fn renew_some<C: ConnectionTrait>(db: &C, ids: &[i64]) -> Result<()> {
     }
     let regions: BTreeSet<i64> =
         answering.values().flatten().copied().chain(rows.iter().map(|problem| problem.region_id)).collect();
-    let lineages: HashMap<i64, Vec<i64>> = region::Entity::find()
-        .filter(region::Column::Id.is_in(regions))
-        .all(db)
-        .await?
-        .into_iter()
-        .map(|region| (region.id, crate::region::lineage(&region.path)))
-        .collect();
+    let lineages = lineages(db, regions).await?;
     let line = |region: &i64| lineages.get(region).cloned().unwrap_or_default();
     let mut of_problem: HashMap<i64, Vec<i64>> =
         rows.iter().map(|problem| (problem.id, line(&problem.region_id))).collect();
@@ -171,25 +210,20 @@ async fn renew_some<C: ConnectionTrait>(db: &C, ids: &[i64]) -> Result<()> {
             lineage: of_problem.remove(&problem.id).unwrap_or_default(),
         })
         .collect();
-    keep_only(db, "problem_region", "problem_id", TallyNoun::Problem, &whole).await?;
-    keep_only(db, "measure_region", "measure_id", TallyNoun::Measure, &wanted).await?;
+    keep_only(db, &PROBLEMS, &whole).await?;
+    keep_only(db, &MEASURES, &wanted).await?;
     self::problems(db, &whole).await?;
     measures(db, &wanted).await
 }
 
 /// Takes these rows off the lists of the regions that they no longer concern.
-async fn keep_only<C: ConnectionTrait>(
-    db: &C,
-    table: &'static str,
-    column: &'static str,
-    noun: TallyNoun,
-    concerns: &[Concern],
-) -> Result<()> {
+async fn keep_only<C: ConnectionTrait>(db: &C, lists: &Lists, concerns: &[Concern]) -> Result<()> {
+    let column = lists.column;
     for chunk in concerns.chunks(CHUNK) {
         let wanted: HashSet<(i64, i64)> = pairs(chunk).map(|(region, id, _)| (region, id)).collect();
         let there = Query::select()
             .columns(["region_id", column])
-            .from(table)
+            .from(lists.table)
             .and_where(Expr::col(column).is_in(chunk.iter().map(|concern| concern.id)))
             .to_owned();
         let mut gone: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
@@ -201,23 +235,24 @@ async fn keep_only<C: ConnectionTrait>(
         }
         for (region, ids) in gone {
             let delete = Query::delete()
-                .from_table(table)
+                .from_table(lists.table)
                 .and_where(Expr::col("region_id").eq(region))
                 .and_where(Expr::col(column).is_in(ids))
                 .returning_col("region_id")
                 .to_owned();
-            take_off(db, noun, &delete).await?;
+            take_off(db, lists, &delete).await?;
         }
     }
     Ok(())
 }
 
 /// Deletes rows of lists, and takes them off the kept counts.
-async fn take_off<C: ConnectionTrait>(db: &C, noun: TallyNoun, delete: &DeleteStatement) -> Result<()> {
+async fn take_off<C: ConnectionTrait>(db: &C, lists: &Lists, delete: &DeleteStatement) -> Result<()> {
     let mut taken: BTreeMap<i64, i64> = BTreeMap::new();
     for row in db.query_all(delete).await? {
         *taken.entry(row.try_get("", "region_id")?).or_default() += 1;
     }
+    let Some(noun) = lists.tally else { return Ok(()) };
     for (region, amount) in taken {
         region_tally::Entity::update_many()
             .col_expr(region_tally::Column::Amount, Expr::col(region_tally::Column::Amount).sub(amount))

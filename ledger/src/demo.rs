@@ -1,6 +1,8 @@
 //! The demo: an invented ledger in which every status and every reminder occurs, at three scales. The same on every run,
 //! but for the day that it is made on, around which its deadlines lie.
 
+mod cases;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -130,15 +132,17 @@ pub async fn fill(
         Scale::National => maker.nation().await?,
     };
     let rounds = maker.rounds().await?;
-    let total = match scale {
-        Scale::Small => 24,
-        Scale::County => 500,
-        Scale::National => 50_000,
+    let (total, cases) = match scale {
+        Scale::Small => (24, 16),
+        Scale::County => (500, 300),
+        Scale::National => (50_000, 100_000),
     };
     for first in (0..total).step_by(BATCH) {
         maker.problems(&cities, &rounds, first..total.min(first + BATCH)).await?;
         progress(total.min(first + BATCH), total);
     }
+    maker.cases(&cities, &rounds, cases).await?;
+    maker.accountability(&cities, &rounds, total).await?;
     if let Some(city) = cities.first() {
         maker.accounts(&city.region, &city.counties).await?;
     }
@@ -644,7 +648,7 @@ where
 /// Lets PostgreSQL's sequences go on after the keys that were given.
 async fn after_explicit_keys(db: &DatabaseTransaction) -> Result<()> {
     if db.get_database_backend() == DbBackend::Postgres {
-        for table in ["unit", "problem", "measure", "assignment"] {
+        for table in ["unit", "problem", "measure", "assignment", "inspection_case"] {
             let sql = format!(
                 "SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT coalesce(max(id), 1) FROM {table}))"
             );

@@ -63,17 +63,6 @@ impl Fault {
     }
 }
 
-/// A row that somebody has changed since the caller looked at it.
-pub fn stale(what: (&str, &str), current: i32, given: i32) -> Fault {
-    let (zh, en) = what;
-    Fault::new(
-        FaultCode::StaleVersion,
-        format!("{zh}已被他人更新（当前版本 {current}，提交的是 {given}）：请刷新后核对再提交"),
-        format!("somebody has changed {en} (it is at version {current}, not {given}): look again"),
-        &["input", "version"],
-    )
-}
-
 /// Checks a text that a person typed: its length, and that it has no invisible control characters or marks that turn the
 /// direction of writing. Gives it back without the blanks around it.
 pub fn text(

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod audit;
 pub mod calendar;
+pub mod case;
 pub mod change;
 pub mod concern;
 pub mod database;
@@ -21,6 +22,7 @@ pub mod keep;
 pub mod media;
 pub mod outbox;
 pub mod pace;
+pub mod personal;
 pub mod policy;
 pub mod region;
 pub mod reminder;

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::mail::MailState;
-use entity::{mail, mail_item};
+use entity::{account, mail, mail_item, unit_address};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, TryInsertResult,
@@ -91,6 +91,28 @@ pub struct Notice {
     pub reason: String,
     /// What it is about: measures, with the answer where it is one.
     pub items: Vec<(i64, Option<i64>)>,
+    /// The case that it is about, where it is one.
+    pub case: Option<i64>,
+}
+
+/// The addresses of units, and of the account that submitted what a notice is about, each once.
+pub async fn recipients<C: ConnectionTrait>(
+    db: &C,
+    units: &[i64],
+    submitter: Option<i64>,
+) -> Result<Vec<(String, Option<i64>)>> {
+    let addresses =
+        unit_address::Entity::find().filter(unit_address::Column::UnitId.is_in(units.iter().copied())).all(db).await?;
+    let mut found: Vec<(String, Option<i64>)> =
+        addresses.into_iter().map(|row| (row.address, Some(row.unit_id))).collect();
+    if let Some(submitter) = submitter
+        && let Some(account) = account::Entity::find_by_id(submitter).one(db).await?
+    {
+        found.push((account.email, account.unit_id));
+    }
+    found.sort();
+    found.dedup_by(|one, other| one.0 == other.0);
+    Ok(found)
 }
 
 /// Queues a mail about an event, in the transaction of the act that caused it.
@@ -100,6 +122,7 @@ pub async fn notify<C: ConnectionTrait>(db: &C, notice: &Notice, (day, now): (Na
         kind: Set(notice.kind.to_owned()),
         recipient: Set(notice.recipient.clone()),
         unit_id: Set(notice.unit),
+        case_id: Set(notice.case),
         local_day: Set(day),
         subject: Set(notice.subject.clone()),
         reason: Set(notice.reason.clone()),

@@ -60,7 +60,7 @@ impl Place {
 }
 
 /// The tables of the ledger.
-const LEDGER: [&str; 18] = [
+const LEDGER: [&str; 23] = [
     "problem",
     "measure",
     "assignment",
@@ -79,6 +79,11 @@ const LEDGER: [&str; 18] = [
     "milestone",
     "quantity",
     "check_plan",
+    "inspection_case",
+    "case_pollution",
+    "case_report",
+    "accountability",
+    "ownership",
 ];
 
 /// What can be done. Reading is not an act.
@@ -90,7 +95,7 @@ pub enum Act {
     KeepDictionaries,
     /// Making and ending accounts and tokens of others; schedules; mail.
     KeepAccounts,
-    /// 责任分解: a measure to concrete units.
+    /// 责任分解: a measure to concrete units; 主责、共性: a problem to regions.
     Assign,
     /// 签收 or 退回 an assignment.
     TakeOn,
@@ -100,7 +105,7 @@ pub enum Act {
     ApplyForCloseOut,
     /// 自查.
     SelfInspect,
-    /// 核查, 退回, 不涉及 confirmed, an extension supported.
+    /// 核查, 退回, 不涉及 confirmed, an extension supported; 验收 of a case.
     Verify,
     /// 抽查.
     SpotCheck,
@@ -108,9 +113,9 @@ pub enum Act {
     Publicise,
     /// Objections decided.
     DecideObjection,
-    /// 销号.
+    /// 销号, also of a case; returning a case that is verified.
     Close,
-    /// 反弹.
+    /// 反弹, also of a case.
     Reopen,
     /// An extension decided.
     ChangeDeadline,
@@ -122,6 +127,12 @@ pub enum Act {
     Comment,
     /// Making a close-out notice public.
     Disclose,
+    /// 交办: a case to a unit.
+    HandOverCase,
+    /// 签收、办理、办结 of a case: by the unit that leads, reports also by those that assist.
+    AnswerCase,
+    /// 责任追究.
+    HoldToAccount,
 }
 
 /// Who does what. A role of a unit does it where the unit stands to the row as `Standing` says.
@@ -134,9 +145,11 @@ fn doers(act: Act) -> &'static [Role] {
             &[RegionalOffice]
         }
         Act::KeepDictionaries | Act::KeepAccounts => &[Administrator],
-        Act::Assign | Act::Verify | Act::DecideObjection | Act::Supervise => &[CityOffice, RegionalOffice],
+        Act::Assign | Act::Verify | Act::DecideObjection | Act::Supervise | Act::HandOverCase | Act::HoldToAccount => {
+            &[CityOffice, RegionalOffice]
+        }
         Act::TakeOn | Act::ApplyForCloseOut => &[ResponsibleUnit, LeadUnit, CountyOffice],
-        Act::Report => &[ResponsibleUnit, LeadUnit],
+        Act::Report | Act::AnswerCase => &[ResponsibleUnit, LeadUnit],
         Act::SelfInspect => &[CountyOffice, ResponsibleUnit],
         Act::Publicise => &[LeadUnit, CityOffice, RegionalOffice],
         Act::Urge => &[SupervisingUnit, CountyOffice, CityOffice, RegionalOffice],
@@ -216,7 +229,7 @@ impl Principal {
         match role {
             Role::ResponsibleUnit => is_answering,
             Role::LeadUnit => match act {
-                Act::TakeOn | Act::Report | Act::ApplyForCloseOut => is_answering,
+                Act::TakeOn | Act::Report | Act::ApplyForCloseOut | Act::AnswerCase => is_answering,
                 _ => unit.is_some() && row.leads == *unit,
             },
             Role::SupervisingUnit => unit.is_some() && row.supervises == *unit,
@@ -272,10 +285,17 @@ impl Sight for Principal {
                 _ if place.as_ref().is_some_and(|place| goes_by_region(*role) && place.is_the_nation()) => {
                     only(LEDGER.contains(&table))
                 }
-                "problem" | "measure" | "assignment" => match place {
+                "problem" | "measure" | "assignment" | "inspection_case" => match place {
                     Some(place) if goes_by_region(*role) => of_region(table, place),
                     _ => of_unit(table, *role, *unit, answers),
                 },
+                "accountability" => match place {
+                    Some(place) if goes_by_region(*role) => {
+                        Condition::Among(vec![(concern::ACCOUNTABILITY, place.region.into())])
+                    }
+                    _ => of_owner(table),
+                },
+                "ownership" => ownership(place.as_ref()),
                 _ => of_owner(table),
             },
         }
@@ -290,7 +310,7 @@ impl Sight for Principal {
 
     fn lists(&self, member: &Member) -> Condition {
         match &self.reach {
-            Reach::Role { .. } if !self.implies(member) => concerns(member),
+            Reach::Role { .. } if !self.implies(member) && !concern::is_of_cases(member) => concerns(member),
             _ => Condition::always(),
         }
     }
@@ -321,6 +341,7 @@ fn of_region(table: &str, place: &Place) -> Condition {
     match table {
         "problem" => Condition::Member(concern::problems_of(place.region.into())),
         "measure" => Condition::Member(concern::measures_of(place.region.into())),
+        "inspection_case" => Condition::Member(concern::cases_of(place.region.into())),
         _ => Condition::Matches(BELOW, place.path.clone().into()),
     }
 }
@@ -330,6 +351,9 @@ const BELOW: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id A
 
 /// What a unit leads, answers or supervises, by its role.
 fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {
+    if table == "inspection_case" {
+        return case_of_unit(role, answers);
+    }
     // Each by measures that it leads, by those that it supervises, and by its own answers.
     let (led, supervised, answered) = match table {
         "problem" => (
@@ -358,15 +382,33 @@ fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condi
     })
 }
 
+/// The cases that a unit leads or assists with. Nobody supervises a case.
+fn case_of_unit(role: Role, answers: &[i64]) -> Condition {
+    const LED: &str = "SELECT c.id FROM inspection_case c WHERE c.lead_unit_id = {}";
+    const ASSISTED: &str = "SELECT c.case_id FROM case_unit c WHERE c.unit_id = {}";
+    let answering = answers.iter().filter(|_| matches!(role, Role::LeadUnit | Role::ResponsibleUnit));
+    Condition::Among(answering.flat_map(|unit| [(LED, (*unit).into()), (ASSISTED, (*unit).into())]).collect())
+}
+
+/// How regions stand to a problem that is seen: those of one's own subtree and those above; which siblings share it is theirs.
+fn ownership(place: Option<&Place>) -> Condition {
+    let beside = place.map(|place| Condition::Matches(BESIDE, place.path.clone().into()));
+    with("problem", "problem_id").and(Condition::Any(beside.into_iter().collect()))
+}
+
+/// The row that a column refers to is seen.
+fn with(table: &'static str, column: &'static str) -> Condition {
+    Condition::Exists { table, column: "id", key: column, condition: Condition::always().into() }
+}
+
 /// What belongs to something is seen with it.
 fn of_owner(table: &str) -> Condition {
-    let with =
-        |table, column| Condition::Exists { table, column: "id", key: column, condition: Condition::always().into() };
     let with_if = |table, column| Condition::Any(vec![Condition::Null(column, true), with(table, column)]);
+    let of_round =
+        |table| Condition::Exists { table, column: "round_id", key: "id", condition: Condition::always().into() };
     match table {
-        "inspection_round" => {
-            Condition::Exists { table: "problem", column: "round_id", key: "id", condition: Condition::always().into() }
-        }
+        // A round is known by what it found, and by the complaints that came during it.
+        "inspection_round" => Condition::Any(vec![of_round("problem"), of_round("inspection_case")]),
         // A party that may not be seen would name a sibling.
         "responsible_party" => with("measure", "measure_id").and(with_if("unit", "unit_id")),
         "progress_report" | "check" | "evidence" | "close_out" => with("assignment", "assignment_id"),
@@ -376,20 +418,27 @@ fn of_owner(table: &str) -> Condition {
             with("measure", "measure_id").and(with_if("assignment", "assignment_id"))
         }
         "comment" => with("measure", "measure_id"),
-        "change" => with("problem", "problem_id")
-            .and(with_if("measure", "measure_id"))
-            .and(with_if("assignment", "assignment_id")),
+        "change" => Condition::Any(vec![
+            with("inspection_case", "case_id"),
+            with("problem", "problem_id")
+                .and(with_if("measure", "measure_id"))
+                .and(with_if("assignment", "assignment_id")),
+        ]),
+        "case_report" => with("inspection_case", "case_id"),
+        "accountability" => with("problem", "problem_id"),
         // Parts without an id of their own, reached through their owner only.
-        "problem_domain" | "milestone" | "quantity" | "check_plan" => Condition::always(),
+        "problem_domain" | "milestone" | "quantity" | "check_plan" | "case_pollution" => Condition::always(),
         _ => Condition::never(),
     }
 }
 
+/// The row's region is the one with this path, below it or above it.
+const BESIDE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id \
+    AND (substr(r.path, 1, length({})) = {} OR substr({}, 1, length(r.path)) = r.path))";
+
 /// Units: one's own, wherever that is; one's region's, those below and those above; and whoever answers what one leads or
 /// supervises.
 fn units(role: Role, place: Option<&Place>, unit: Option<i64>, answers: &[i64]) -> Condition {
-    const BESIDE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id \
-        AND (substr(r.path, 1, length({})) = {} OR substr({}, 1, length(r.path)) = r.path))";
     const ANSWERING: &str = "EXISTS (SELECT 1 FROM assignment a JOIN measure m ON m.id = a.measure_id \
         WHERE a.unit_id = {t}.id AND {} IN (m.lead_unit_id, m.supervising_unit_id))";
     if role == Role::Administrator {
@@ -439,15 +488,15 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
     }
     let rounds = if role == Role::RegionalOffice { chains(&["round"]) } else { Vec::new() };
     if goes_by_region(role) && place.is_some_and(Place::is_the_nation) {
-        let of_problem = Condition::Null("problem_id", false);
-        return Condition::Any(rounds.into_iter().chain([of_problem]).collect());
+        let of_ledger = [Condition::Null("problem_id", false), Condition::Null("case_id", false)];
+        return Condition::Any(rounds.into_iter().chain(of_ledger).collect());
     }
-    let with = |table, key| Condition::Exists { table, column: "id", key, condition: Condition::always().into() };
     let of_measure = Condition::Null("assignment_id", true).and(with("measure", "measure_id"));
     let issued = place.filter(|_| goes_by_region(role)).map(|place| {
-        Condition::Null("measure_id", true).and(Condition::Matches(ISSUED_BELOW, place.path.clone().into()))
+        let of_problem = Condition::Matches(ISSUED_BELOW, place.path.clone().into());
+        Condition::Null("measure_id", true).and(Condition::Null("problem_id", false)).and(of_problem)
     });
-    let every = [with("assignment", "assignment_id"), of_measure];
+    let every = [with("assignment", "assignment_id"), of_measure, with("inspection_case", "case_id")];
     Condition::Any(every.into_iter().chain(issued).chain(rounds).collect())
 }
 

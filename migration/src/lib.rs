@@ -9,6 +9,7 @@ mod m20261122_000003_assignment_order;
 mod m20261122_000004_people;
 mod m20261122_000005_work;
 mod m20261122_000006_keeping;
+mod m20261122_000007_case;
 mod m20261122_000008_identity;
 
 use sea_orm_migration::prelude::*;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_people::Migration),
             Box::new(m20261122_000005_work::Migration),
             Box::new(m20261122_000006_keeping::Migration),
+            Box::new(m20261122_000007_case::Migration),
             Box::new(m20261122_000008_identity::Migration),
         ]
     }

@@ -168,9 +168,9 @@ impl Letters {
         self.public_url.clone()
     }
 
-    /// Where the reader finds a measure.
-    pub(crate) fn link(&self, measure: i64) -> String {
-        format!("{}/?id=measure_{measure}", self.public_url)
+    /// Where the reader finds a row of a noun, by what its ids begin with.
+    pub(crate) fn link(&self, prefix: &str, key: i64) -> String {
+        format!("{}/?id={prefix}_{key}", self.public_url)
     }
 
     /// A row of the letter's table.
@@ -194,7 +194,7 @@ impl Letters {
             days => line.due_on.map_or(0, |due| (due - day).num_days()).abs(),
             unit => unit,
             report => report,
-            link => self.link(line.measure_id),
+            link => self.link("measure", line.measure_id),
         }
     }
 }

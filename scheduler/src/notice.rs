@@ -1,6 +1,7 @@
 //! Notices: mails about one event, sent at once rather than gathered into a day's digest. Each kind has its words here; a
 //! mail's `reason` says what happened.
 
+use chrono::NaiveDate;
 use entity::mail;
 use minijinja::context;
 use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
@@ -21,7 +22,7 @@ struct Words {
     over: &'static [&'static str],
 }
 
-const KINDS: [Words; 5] = [
+const KINDS: [Words; 8] = [
     Words {
         kind: "returned",
         headline: "整改事项被退回",
@@ -51,6 +52,27 @@ const KINDS: [Words; 5] = [
         over: &["CLOSED", "CLOSED_ONGOING", "NOT_APPLICABLE"],
     },
     Words {
+        kind: "case-handed-over",
+        headline: "收到交办案件",
+        reason_heading: "交办要求",
+        action: "请及时签收，组织调查核实和整改，在时限内填报办理情况并办结。",
+        over: &["IN_PROGRESS", "PARTLY_RESOLVED", "RESOLVED", "ACCEPTED", "CLOSED"],
+    },
+    Words {
+        kind: "case-returned",
+        headline: "交办案件被退回",
+        reason_heading: "退回原因",
+        action: "请按退回意见继续办理，重新办结。",
+        over: &["RESOLVED", "ACCEPTED", "CLOSED"],
+    },
+    Words {
+        kind: "case-relapse",
+        headline: "已销号案件反弹，重新办理",
+        reason_heading: "反弹情况",
+        action: "请立即组织整改，查明反弹原因，在新的时限内办结。",
+        over: &["RESOLVED", "ACCEPTED", "CLOSED"],
+    },
+    Words {
         kind: "account-locked",
         headline: "账户已临时锁定",
         reason_heading: "原因",
@@ -64,8 +86,18 @@ pub(crate) fn is_known(kind: &str) -> bool {
     KINDS.iter().any(|words| words.kind == kind)
 }
 
-#[derive(FromQueryResult)]
+/// What a notice is about, as its table shows it.
 struct About {
+    /// The state that it is in now.
+    state: Option<String>,
+    /// Where the reader finds it.
+    link: String,
+    /// Headings and what stands beside them; the first is linked.
+    rows: [(&'static str, String); 4],
+}
+
+#[derive(FromQueryResult)]
+struct OfMeasure {
     measure_id: i64,
     number: Option<String>,
     content: String,
@@ -76,6 +108,17 @@ struct About {
     status: Option<String>,
 }
 
+#[derive(FromQueryResult)]
+struct OfCase {
+    number: String,
+    summary: String,
+    due_on: NaiveDate,
+    round: String,
+    region: String,
+    unit: String,
+    state: String,
+}
+
 /// Writes a notice of the outbox; one whose matter is settled by now is not sent.
 pub(crate) async fn write(
     letters: &Letters,
@@ -83,29 +126,17 @@ pub(crate) async fn write(
     mail: &mail::Model,
 ) -> Result<Written, Unwritten> {
     let Some(words) = KINDS.iter().find(|words| words.kind == mail.kind) else { return Ok(Written::NothingLeft) };
-    let statement = Statement::from_sql_and_values(
-        db.get_database_backend(),
-        "SELECT m.id AS measure_id, m.number, m.content, m.due_raw, p.title AS problem, r.name AS round, u.name AS unit, \
-                a.status FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
-         JOIN inspection_round r ON r.id = m.round_id LEFT JOIN assignment a ON a.id = i.assignment_id \
-         LEFT JOIN unit u ON u.id = a.unit_id WHERE i.mail_id = $1 ORDER BY i.id",
-        [mail.id.into()],
-    );
-    let about = About::find_by_statement(statement).one(db).await?;
-    let is_over = |about: &About| about.status.as_deref().is_some_and(|status| words.over.contains(&status));
+    let about = match mail.case_id {
+        Some(case) => of_case(letters, db, case).await?,
+        None => of_measure(letters, db, mail.id).await?,
+    };
+    let is_over = |about: &About| about.state.as_deref().is_some_and(|state| words.over.contains(&state));
     if about.as_ref().is_some_and(is_over) {
         return Ok(Written::NothingLeft);
     }
     let about = about.map(|about| {
-        context! {
-            number => about.number.unwrap_or_default(),
-            content => shortened(&about.content, 200),
-            problem => shortened(&about.problem, 60),
-            round => about.round,
-            deadline => about.due_raw,
-            unit => about.unit.unwrap_or_default(),
-            link => letters.link(about.measure_id),
-        }
+        let rows = about.rows.map(|(heading, text)| context! { heading => heading, text => text });
+        context! { link => about.link, rows => rows.to_vec() }
     });
     let values = context! {
         subject => mail.subject.clone(),
@@ -118,4 +149,50 @@ pub(crate) async fn write(
     };
     let (html, text) = letters.render("notice", &values)?;
     Ok(Written::Letter(Letter { subject: mail.subject.clone(), text, html }))
+}
+
+async fn of_measure(letters: &Letters, db: &DatabaseConnection, mail: i64) -> Result<Option<About>, Unwritten> {
+    let statement = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT m.id AS measure_id, m.number, m.content, m.due_raw, p.title AS problem, r.name AS round, u.name AS unit, \
+                a.status FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
+         JOIN inspection_round r ON r.id = m.round_id LEFT JOIN assignment a ON a.id = i.assignment_id \
+         LEFT JOIN unit u ON u.id = a.unit_id WHERE i.mail_id = $1 ORDER BY i.id",
+        [mail.into()],
+    );
+    let found = OfMeasure::find_by_statement(statement).one(db).await?;
+    Ok(found.map(|found| About {
+        state: found.status,
+        link: letters.link("measure", found.measure_id),
+        rows: [
+            (
+                "整改措施",
+                format!("{} {}", found.number.unwrap_or_default(), shortened(&found.content, 200)).trim().to_owned(),
+            ),
+            ("所属问题", format!("{} · {}", shortened(&found.problem, 60), found.round)),
+            ("整改时限", found.due_raw),
+            ("责任单位", found.unit.unwrap_or_default()),
+        ],
+    }))
+}
+
+async fn of_case(letters: &Letters, db: &DatabaseConnection, case: i64) -> Result<Option<About>, Unwritten> {
+    let statement = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT c.number, c.summary, c.due_on, c.state, r.name AS round, g.name AS region, u.name AS unit \
+         FROM inspection_case c JOIN inspection_round r ON r.id = c.round_id JOIN region g ON g.id = c.region_id \
+         JOIN unit u ON u.id = c.lead_unit_id WHERE c.id = $1",
+        [case.into()],
+    );
+    let found = OfCase::find_by_statement(statement).one(db).await?;
+    Ok(found.map(|found| About {
+        state: Some(found.state),
+        link: letters.link("case", case),
+        rows: [
+            ("交办案件", format!("{} {}", found.number, shortened(&found.summary, 200))),
+            ("督察轮次", format!("{} · {}", found.round, found.region)),
+            ("办理时限", found.due_on.format("%Y年%-m月%-d日").to_string()),
+            ("主办单位", found.unit),
+        ],
+    }))
 }

@@ -67,7 +67,7 @@ const POSTS: [Post; 20] = [
 ];
 
 /// Who did what in the work that has been done.
-const WORK: [&str; 19] = [
+const WORK: [&str; 28] = [
     "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
     "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 WHERE name LIKE '%林业和草原局' AND id NOT IN (SELECT unit_id FROM assignment)",
     "UPDATE region SET retired_on = '2026-06-01', merged_into_id = id - 1, version = 3 WHERE code = '990123'",
@@ -87,6 +87,16 @@ const WORK: [&str; 19] = [
     "INSERT INTO comment (measure_id, author_id, text, written_at) SELECT id, id % 21 + 1, '请 Speed up', '2026-04-03T00:00:00+00:00' FROM measure WHERE id % 3 = 0",
     "INSERT INTO audit_entry (chain, position, act, object, measure_id, assignment_id, at, actor_id, before, after, previous, hash) SELECT 'problem_' || (SELECT problem_id FROM measure WHERE measure.id = measure_id), 1000 + id, 'CLOSED', 'assignment_' || id, measure_id, id, '2026-04-13T00:00:00+00:00', id % 21 + 1, '{}', '{}', '', 'h' || id FROM assignment WHERE id % 2 = 1",
     "INSERT INTO audit_entry (chain, position, act, object, measure_id, at, actor_id, on_behalf_of_id, before, after, previous, hash) SELECT 'problem_' || problem_id, 100000 + id, 'COMMENTED', 'measure_' || id, id, '2026-04-14T00:00:00+00:00', id % 21 + 1, 3, '{}', '{}', '', 'm' || id FROM measure WHERE id % 3 = 1",
+    "UPDATE case_report SET author_id = id % 20 + 1 WHERE id % 4 > 0",
+    "UPDATE inspection_case SET updated_at = '2026-01-02T03:04:05.120+00:00', number = 'D3' || number WHERE id % 3 = 1",
+    "UPDATE accountability SET recorder_id = id % 20 + 1 WHERE id % 3 > 0",
+    "UPDATE mail SET case_id = 3 WHERE id % 2 = 0",
+    "INSERT INTO audit_entry (chain, position, act, object, at, actor_id, before, after, previous, hash) SELECT 'case_' || id, 1, 'HANDED_OVER', 'case_' || id, '2026-04-15T00:00:00+00:00', id % 21 + 1, '{}', '{}', '', 'c' || id FROM inspection_case WHERE id % 2 = 1",
+    // A round that is known by its cases only, one of them of another province, led from within a third county.
+    "INSERT INTO inspection_round (name, level, kind) VALUES ('演示·信访交办', 'CENTRAL', 'SPECIAL')",
+    "INSERT INTO inspection_case (round_id, region_id, number, channel, is_key, summary, lead_unit_id, handed_over_on, due_on, state, version, created_at, updated_at) SELECT (SELECT max(id) FROM inspection_round), r.id, 'X' || r.code, 'LETTER', TRUE, 'Smell 异味', (SELECT min(u.id) FROM unit u JOIN region o ON o.id = u.region_id WHERE o.code = '990122'), '2026-01-01', '2026-02-01', 'IN_PROGRESS', 1, '2026-01-02T03:04:05+00:00', '2026-01-02T03:04:05+00:00' FROM region r WHERE r.code IN ('540329', '540300', '990121')",
+    "INSERT INTO case_unit (case_id, unit_id) SELECT c.id, (SELECT min(u.id) FROM unit u JOIN region o ON o.id = u.region_id WHERE o.code = '990123') FROM inspection_case c WHERE c.number LIKE 'X%'",
+    "INSERT INTO case_region (region_id, case_id, due_order) SELECT above.id, c.id, c.due_on FROM inspection_case c JOIN region r ON r.id = c.region_id JOIN region above ON substr(r.path, 1, length(above.path)) = above.path WHERE c.number LIKE 'X%'",
 ];
 
 /// What somebody sees.

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entity::account::Role;
-use entity::{assignment, measure, measure_region, problem, problem_region, region, region_tally};
+use entity::{
+    assignment, case_region, inspection_case, measure, measure_region, problem, problem_region, region, region_tally,
+};
 use sea_orm::{ActiveEnum, EntityTrait};
 use serde_json::{Value, json};
 
@@ -124,6 +126,15 @@ fn agree(world: &World) {
         let listed = measure_region::Entity::find().all(&db).await.unwrap();
         let listed: BTreeSet<_> = listed.iter().map(|row| (row.region_id, row.measure_id, row.due_order)).collect();
         assert_eq!(listed, of_measure, "the lists of measures");
+        let cases = inspection_case::Entity::find().all(&db).await.unwrap();
+        let of_case = |case: &inspection_case::Model| {
+            let (id, day) = (case.id, case.due_on);
+            lineage(case.region_id).into_iter().map(move |region| (region, id, day))
+        };
+        let wanted: BTreeSet<_> = cases.iter().flat_map(of_case).collect();
+        let listed = case_region::Entity::find().all(&db).await.unwrap();
+        let listed: BTreeSet<_> = listed.iter().map(|row| (row.region_id, row.case_id, row.due_order)).collect();
+        assert_eq!(listed, wanted, "the lists of cases");
         let mut wanted: BTreeMap<(i64, String), i64> = BTreeMap::new();
         for (noun, rows) in [("PROBLEM", &of_problem), ("MEASURE", &of_measure)] {
             for (region, ..) in rows {

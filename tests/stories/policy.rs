@@ -13,6 +13,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
+use crate::policy_cases;
 use crate::support::allowed::allowed;
 use crate::support::graph::Tables;
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
@@ -42,7 +43,7 @@ const POSTS: [Post; 12] = [
 ];
 
 /// What the demo has none of: supervision, a county that leads, and something to decide about every answer.
-const WORK: [&str; 9] = [
+const WORK: [&str; 10] = [
     "UPDATE measure SET supervising_unit_id = (SELECT id FROM unit WHERE name = '云溪市水利局') WHERE id % 2 = 0",
     "UPDATE measure SET lead_unit_id = (SELECT id FROM unit WHERE name = '青坪县人民政府') WHERE id % 5 = 0",
     "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at) SELECT id, 7, 'APPLIED', '已完成', '2026-03-03T00:00:00+00:00' FROM assignment",
@@ -52,6 +53,7 @@ const WORK: [&str; 9] = [
     "INSERT INTO unit (region_id, name, kind) SELECT id, '青坪经济开发区管理委员会', 'GOVERNMENT' FROM region WHERE code = '990122'",
     "INSERT INTO deadline_change (measure_id, assignment_id, state, reason, old_raw, new_raw, new_due_on, requested_at) SELECT measure_id, id, CASE WHEN measure_id % 2 = 0 THEN 'REQUESTED' ELSE 'REJECTED' END, '雨季', '年底', '2036年', '2036-01-01', '2026-03-04T00:00:00+00:00' FROM assignment",
     "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, reason, issued_at) SELECT measure_id, id, CASE WHEN id % 2 = 0 THEN 'URGE' ELSE 'LIST' END, 'ISSUED', '逾期', '2026-04-01T00:00:00+00:00' FROM assignment",
+    "INSERT INTO accountability (problem_id, round_id, region_id, rank, consequence, people, decided_on, recorded_at, version, updated_at) SELECT id, round_id, region_id, 'BELOW', 'JUDICIAL', 2, '2026-01-01', '2026-04-01T00:00:00+00:00', 1, '2026-04-01T00:00:00+00:00' FROM problem",
 ];
 
 /// How somebody stands to an answer.
@@ -197,16 +199,16 @@ fn does(role: Role, name: &str, input: &Value, standing: Standing, there: &str) 
 }
 
 /// The ledger of the small demo and a county of another province, with people.
-pub(super) struct Scene {
-    server: Server,
-    pub(super) people: Vec<Person>,
-    pub(super) tables: Tables,
-    db: DatabaseConnection,
-    runtime: tokio::runtime::Runtime,
+pub(crate) struct Scene {
+    pub(crate) server: Server,
+    pub(crate) people: Vec<Person>,
+    pub(crate) tables: Tables,
+    pub(crate) db: DatabaseConnection,
+    pub(crate) runtime: tokio::runtime::Runtime,
 }
 
 impl Scene {
-    pub(super) fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World) -> Self {
         world.file("rectify.toml", b"max_requests_per_minute = 0\n");
         world.done(&["demo"]);
         let county = world.file("县.xlsx", &city(&CITY_ROWS));
@@ -238,15 +240,16 @@ impl Scene {
         self.runtime.block_on(was.update(&self.db)).unwrap();
     }
 
-    pub(super) fn audited(&self) -> u64 {
+    pub(crate) fn audited(&self) -> u64 {
         self.runtime.block_on(async { entity::audit_entry::Entity::find().count(&self.db).await.unwrap() })
     }
 
     /// A mutation as somebody asks for it: what it gives, and how many statements that took.
-    pub(super) fn act(&self, person: &Person, name: &str, input: &Value) -> (Value, u64) {
+    pub(crate) fn act(&self, person: &Person, name: &str, input: &Value) -> (Value, u64) {
         let ty = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
         let ty = match name {
             "acceptAssignment" | "confirmNotApplicable" => "AssignmentInput",
+            "acceptCase" => "CaseInput",
             "declineAssignment"
             | "proposeNotApplicable"
             | "rejectNotApplicable"
@@ -262,7 +265,7 @@ impl Scene {
         (errors, self.server.statements() - before)
     }
 
-    fn ask(&self, person: &Person, request: &Value) -> Value {
+    pub(crate) fn ask(&self, person: &Person, request: &Value) -> Value {
         self.server.ask(request, &[("authorization", person.bearer.as_str())]).json()
     }
 }
@@ -424,8 +427,8 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
 
 fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World) {
     let scene = Scene::of(world);
-    let listed: BTreeSet<String> =
-        DEEDS.iter().map(|(name, ..)| *name).chain(OF_ACCOUNTS).chain(OF_KEEPING).map(str::to_owned).collect();
+    let listed = DEEDS.iter().map(|(name, ..)| *name).chain(OF_ACCOUNTS).chain(OF_KEEPING).chain(policy_cases::names());
+    let listed: BTreeSet<String> = listed.map(str::to_owned).collect();
     let known: BTreeSet<String> = fields("Mutation").into_iter().map(|field| field.name.node.to_string()).collect();
     assert_eq!(listed, known, "every mutation stands in one of the lists of this story");
     // Somebody's own session that the others try to end, and his account that they try to change.

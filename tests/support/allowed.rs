@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use entity::account::{Model as Account, Role};
 use entity::unit::Kind;
 
-use super::graph::Tables;
+use super::graph::{Tables, of_chain};
 use super::people::OVERSEERS;
 
 /// What is left of the tables for an account. Whatever refers to a row that is not left refers to nothing.
@@ -23,7 +23,10 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     let measures: HashSet<i64> = left.measures.iter().map(|row| row.id).collect();
     let mended: HashSet<i64> = left.measures.iter().map(|row| row.problem_id).collect();
     left.problems.retain(|row| mended.contains(&row.id) || eyes.oversees(row.region_id));
-    let rounds: HashSet<i64> = left.problems.iter().map(|row| row.round_id).collect();
+    left.cases.retain(|row| eyes.sees_case(row));
+    let cases: HashSet<i64> = left.cases.iter().map(|row| row.id).collect();
+    let rounds = left.problems.iter().map(|row| row.round_id).chain(left.cases.iter().map(|row| row.round_id));
+    let rounds: HashSet<i64> = rounds.collect();
     // Whoever keeps the ledger chooses among all rounds.
     left.rounds.retain(|row| eyes.role == Role::RegionalOffice || rounds.contains(&row.id));
 
@@ -51,11 +54,17 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     left.extensions.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
     left.supervision.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
     left.comments.retain(|row| measures.contains(&row.measure_id));
+    left.case_reports.retain(|row| cases.contains(&row.case_id));
+    let problems: HashSet<i64> = left.problems.iter().map(|row| row.id).collect();
+    left.accountability.retain(|row| problems.contains(&row.problem_id));
+    // What a region above or below owns, not what a sibling does.
+    left.ownership.retain(|row| problems.contains(&row.problem_id) && eyes.is_beside(row.region_id));
     left.audit.retain(|row| match eyes.role {
         Role::Administrator => ["account_", "region_", "unit_", "schedule_", "mail_", "calendar_"]
             .iter()
             .any(|of| row.chain.starts_with(of)),
         Role::RegionalOffice if row.chain.starts_with("round_") => true,
+        _ if of_chain(&row.chain).is_some() => of_chain(&row.chain).is_some_and(|case| cases.contains(&case)),
         // Of a problem as a whole: the offices of the region that issued it.
         _ if row.measure_id.is_none() => {
             let of = row.chain.strip_prefix("problem_").and_then(|key| key.parse::<i64>().ok());
@@ -106,6 +115,23 @@ impl Eyes<'_> {
         [own.id].into_iter().chain(government.flatten()).collect()
     }
 
+    /// Whether a region is the own one, below it or above it.
+    fn is_beside(&self, region: i64) -> bool {
+        self.account.region_id.is_some_and(|own| self.is_below(region, own) || self.is_below(own, region))
+    }
+
+    /// Offices and leaders by region; units what they lead or assist with.
+    fn sees_case(&self, row: &entity::inspection_case::Model) -> bool {
+        match self.role {
+            Role::LeadUnit | Role::ResponsibleUnit => {
+                let assisting = self.all.case_units.iter().filter(|one| one.case_id == row.id).map(|one| one.unit_id);
+                let answers = self.answers();
+                assisting.chain([row.lead_unit_id]).any(|unit| answers.contains(&unit))
+            }
+            _ => self.oversees(row.region_id),
+        }
+    }
+
     fn sees_measure(&self, row: &entity::measure::Model) -> bool {
         let unit = self.account.unit_id;
         match self.role {
@@ -133,14 +159,12 @@ impl Eyes<'_> {
         if self.role == Role::Administrator {
             return true;
         }
-        let own = self.account.region_id;
-        let is_beside = own.is_some_and(|own| self.is_below(row.region_id, own) || self.is_below(own, row.region_id));
         let follows = [Role::LeadUnit, Role::SupervisingUnit].contains(&self.role) && self.account.unit_id.is_some();
         let answers = self.all.assignments.iter().filter(|answer| answer.unit_id == row.id);
         let mut measures =
             answers.filter_map(|answer| self.all.measures.iter().find(|measure| measure.id == answer.measure_id));
         let unit = self.account.unit_id;
-        is_beside
+        self.is_beside(row.region_id)
             || self.answers().contains(&row.id)
             || (follows && measures.any(|measure| measure.lead_unit_id == unit || measure.supervising_unit_id == unit))
     }

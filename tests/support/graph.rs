@@ -1,15 +1,18 @@
 //! The ledger in memory: every row as an object of the schema, read with plain `SELECT * FROM table` and tied together by
 //! comparing keys.
 
+mod cases;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+pub(crate) use cases::of_chain;
 use chrono::{Datelike, NaiveDate};
 use ledger::pace::{Facts, Pace};
 use sea_orm::{ActiveEnum, DatabaseConnection, FromQueryResult, Statement};
 use serde_json::{Value, json};
 
 /// The nouns with a global id, and what their ids begin with.
-pub(crate) const NOUNS: [(&str, &str); 21] = [
+pub(crate) const NOUNS: [(&str, &str); 24] = [
     ("Region", "region"),
     ("Unit", "unit"),
     ("InspectionRound", "round"),
@@ -27,6 +30,9 @@ pub(crate) const NOUNS: [(&str, &str); 21] = [
     ("DeadlineChange", "extension"),
     ("SupervisionAction", "supervision"),
     ("Comment", "comment"),
+    ("InspectionCase", "case"),
+    ("CaseReport", "casereport"),
+    ("Accountability", "accountability"),
     ("AuditEntry", "audit"),
     ("Mail", "mail"),
     ("Schedule", "schedule"),
@@ -204,6 +210,9 @@ impl Graph {
             ("DeadlineChange", tables.extensions.iter().map(extension).collect()),
             ("SupervisionAction", tables.supervision.iter().map(supervision).collect()),
             ("Comment", tables.comments.iter().map(comment).collect()),
+            ("InspectionCase", tables.cases.iter().map(|row| tables.case(row)).collect()),
+            ("CaseReport", tables.case_reports.iter().map(cases::report).collect()),
+            ("Accountability", tables.accountability.iter().map(cases::accountability).collect()),
             ("AuditEntry", tables.audit.iter().map(audit).collect()),
             ("Mail", tables.mails.iter().map(|row| tables.mail(row)).collect()),
             ("Schedule", tables.schedules.iter().map(|row| tables.schedule(row)).collect()),
@@ -256,6 +265,12 @@ pub(crate) struct Tables {
     pub(crate) extensions: Vec<entity::deadline_change::Model>,
     pub(crate) supervision: Vec<entity::supervision_action::Model>,
     pub(crate) comments: Vec<entity::comment::Model>,
+    pub(crate) cases: Vec<entity::inspection_case::Model>,
+    pub(crate) case_units: Vec<entity::case_unit::Model>,
+    pub(crate) case_pollution: Vec<entity::case_pollution::Model>,
+    pub(crate) case_reports: Vec<entity::case_report::Model>,
+    pub(crate) accountability: Vec<entity::accountability::Model>,
+    pub(crate) ownership: Vec<entity::ownership::Model>,
     pub(crate) audit: Vec<entity::audit_entry::Model>,
     pub(crate) schedules: Vec<entity::schedule::Model>,
     pub(crate) runs: Vec<entity::job_run::Model>,
@@ -301,6 +316,12 @@ impl Tables {
             extensions: rows(db, "deadline_change").await,
             supervision: rows(db, "supervision_action").await,
             comments: rows(db, "comment").await,
+            cases: rows(db, "inspection_case").await,
+            case_units: rows(db, "case_unit").await,
+            case_pollution: rows(db, "case_pollution").await,
+            case_reports: rows(db, "case_report").await,
+            accountability: rows(db, "accountability").await,
+            ownership: rows(db, "ownership").await,
             audit: rows(db, "audit_entry").await,
             schedules: rows(db, "schedule").await,
             runs: rows(db, "job_run").await,
@@ -360,6 +381,7 @@ impl Tables {
         Object::new("InspectionRound", row.id, values)
             .many("problems", "Problem", problems.iter().map(|problem| problem.id).collect())
             .many("measures", "Measure", measures.iter().map(|measure| measure.id).collect())
+            .many("inspectionCases", "InspectionCase", keys!(self.cases, other => other.round_id == row.id))
             .parts("problemsByProgress", ratings.map(|one| Object::part("ProgressCount", one)).collect())
             .parts(
                 "measuresByDeadlineYear",
@@ -393,6 +415,8 @@ impl Tables {
             .one("round", "InspectionRound", row.round_id)
             .within(answers.map(|answer| answer.region_id).chain([row.region_id]))
             .many("measures", "Measure", measures)
+            .many("accountability", "Accountability", keys!(self.accountability, other => other.problem_id == row.id))
+            .parts("ownership", self.owners(row.id))
     }
 
     fn measure(&self, row: &entity::measure::Model) -> Object {
@@ -526,7 +550,10 @@ impl Tables {
         let values = json!({"kind": row.kind, "to": row.recipient, "subject": row.subject, "localDay": row.local_day,
             "state": row.state.to_value(), "attempts": row.attempts, "nextAttemptAt": row.next_attempt_at,
             "sentAt": row.sent_at, "lastError": row.last_error, "reason": row.reason, "createdAt": row.created_at});
-        Object::new("Mail", row.id, values).one("unit", "Unit", row.unit_id).parts("items", items.collect())
+        Object::new("Mail", row.id, values)
+            .one("unit", "Unit", row.unit_id)
+            .one("inspectionCase", "InspectionCase", row.case_id)
+            .parts("items", items.collect())
     }
 
     fn schedule(&self, row: &entity::schedule::Model) -> Object {
@@ -652,6 +679,7 @@ fn audit(row: &entity::audit_entry::Model) -> Object {
         .one("onBehalfOf", "Account", row.on_behalf_of_id)
         .one("assignment", "Assignment", row.assignment_id)
         .one("measure", "Measure", row.measure_id)
+        .one("inspectionCase", "InspectionCase", cases::of_chain(&row.chain))
 }
 
 fn run(row: &entity::job_run::Model) -> Object {

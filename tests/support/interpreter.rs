@@ -213,6 +213,8 @@ impl<'a> Interpreter<'a> {
             "evidence" => every("Evidence"),
             "deadlineChanges" => every("DeadlineChange"),
             "supervisionActions" => every("SupervisionAction"),
+            "inspectionCases" => every("InspectionCase"),
+            "accountabilities" => every("Accountability"),
             "auditEntries" => every("AuditEntry"),
             "accounts" => every("Account"),
             "sessions" => every("Session"),
@@ -231,6 +233,7 @@ impl<'a> Interpreter<'a> {
             "problem" => single("Problem"),
             "measure" => single("Measure"),
             "assignment" => single("Assignment"),
+            "inspectionCase" => single("InspectionCase"),
             "account" => single("Account"),
             "viewer" => optional(self.graph.viewer.and_then(|viewer| self.graph.one("Account", viewer))),
             "node" => optional(of_id(&self.argument(wanted, "id"))),
@@ -325,7 +328,7 @@ impl<'a> Interpreter<'a> {
             values.sort_by(|one, other| by_value(one, other));
             let sum = || values.iter().map(|value| value.as_f64().unwrap()).sum::<f64>();
             let summary = match wanted.name() {
-                "quantityDone" | "quantityTarget" => "NumberSummary",
+                "quantityDone" | "quantityTarget" | "peopleHeld" => "NumberSummary",
                 "updatedAt" | "submittedAt" | "sentAt" => "MomentRange",
                 _ => "DateRange",
             };
@@ -402,6 +405,12 @@ impl<'a> Interpreter<'a> {
             "and" => list_of(demand).iter().all(|filter| self.satisfies(row, filter)),
             "or" => list_of(demand).iter().any(|filter| self.satisfies(row, filter)),
             "not" => !self.satisfies(row, demand),
+            "overdue" if row.noun == "InspectionCase" => row.value("overdue") == demand,
+            "withdrawn" => row.value("withdrawnAt").is_null() != *demand,
+            "pollution" => {
+                let Cell::Parts(kinds) = row.cell("pollution") else { unreachable!() };
+                kinds.iter().any(|kind| list_of(demand).contains(kind.value("kind")))
+            }
             "overdue" => (row.value("pace") == "OVERDUE") == *demand,
             "completed" => row.value("completedOn").is_null() != *demand,
             "retired" => row.value("retiredOn").is_null() != *demand,
@@ -509,7 +518,8 @@ pub(crate) fn wishes(noun: &str, asked: &Value) -> Vec<Wish> {
         "Unit" => &[("name", false)],
         "Problem" | "Measure" | "ResponsibleParty" => &[("position", false)],
         "ProgressReport" => &[("submittedAt", true)],
-        "Check" => &[("dueOn", false)],
+        "Check" | "InspectionCase" => &[("dueOn", false)],
+        "Accountability" => &[("decidedOn", true)],
         "CloseOut" | "Session" | "SupervisionAction" => &[("key", true)],
         "Evidence" => &[("uploadedAt", true)],
         "AuditEntry" => &[("at", true)],
@@ -549,6 +559,7 @@ pub(crate) fn searched<'n>(noun: &str, demand: &'n str) -> Vec<&'n str> {
     match (noun, demand) {
         ("Problem", "text") => vec!["title", "description"],
         ("Measure", "text") => vec!["content"],
+        ("InspectionCase", "text") => vec!["summary"],
         _ => vec![demand],
     }
 }

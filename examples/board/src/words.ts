@@ -50,6 +50,9 @@ export const CHANGE: Record<ChangeKind, string> = {
   COMMENTED: '批示意见',
   DISCLOSED: '公开',
   EDITED: '台账修改',
+  HANDED_OVER: '交办案件',
+  RESOLVED: '案件办结',
+  HELD_TO_ACCOUNT: '责任追究',
 };
 
 /** A pace, or a dash where none applies. */

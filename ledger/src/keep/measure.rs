@@ -28,7 +28,7 @@ use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::statistics::kept;
 use crate::work::ownership::answer;
-use crate::work::{Desk, MAX_WORDS, extension, hold_measure};
+use crate::work::{Desk, MAX_WORDS, current, extension, hold_measure};
 use crate::workflow::{self, Step};
 use crate::{Result, roll_up, sameness};
 
@@ -334,9 +334,7 @@ async fn take(
 ) -> Result<(DatabaseTransaction, measure::Model)> {
     let (transaction, _, row) = hold_measure(desk, measure).await?;
     permit(&transaction, desk, act, row.region_id).await?;
-    if version != row.version {
-        return Err(fault::stale(("这项措施", "the measure"), row.version, version).into());
-    }
+    current(Some(version), row.version, ("措施", "measure"))?;
     Ok((transaction, row))
 }
 

@@ -8,12 +8,12 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::region::{concerned, move_paths};
+use super::region::{cases_of, concerned, move_paths};
 use super::{Held, Said, note, note_own, region as regions, round, tell, unit as units};
 use crate::fault::{Fault, FaultCode};
 use crate::statistics::kept;
 use crate::unit::add_alias;
-use crate::work::Desk;
+use crate::work::{Desk, current};
 use crate::{Result, concern, database, roll_up};
 
 /// The most names that a refusal lists.
@@ -51,6 +51,8 @@ async fn names(db: &DatabaseTransaction, statement: &str, from: i64, into: i64) 
 pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Result<i64> {
     const TWICE: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
         ON b.region_id = a.region_id AND b.identity = a.identity AND b.round_id = $2 WHERE a.round_id = $1 ORDER BY a.id";
+    const CASE_TWICE: &str = "SELECT a.number AS name FROM inspection_case a JOIN inspection_case b \
+        ON b.region_id = a.region_id AND b.number = a.number AND b.round_id = $2 WHERE a.round_id = $1 ORDER BY a.id";
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
     }
@@ -62,10 +64,17 @@ pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Re
         let what = ("两个轮次有相同的问题，请先合并这些问题", "both rounds have these problems, merge them first");
         return Err(clash(what, &twice, "roundId").into());
     }
+    let cases = names(&transaction, CASE_TWICE, gone.id, kept.id).await?;
+    if !cases.is_empty() {
+        let what = ("两个轮次有编号相同的交办案件", "both rounds have cases of these numbers");
+        return Err(clash(what, &cases, "roundId").into());
+    }
     let problems = round::held(&transaction, gone.id).await?;
     let moves = [
         "UPDATE problem SET round_id = $2, version = version + 1 WHERE round_id = $1",
         "UPDATE measure SET round_id = $2 WHERE round_id = $1",
+        "UPDATE inspection_case SET round_id = $2, version = version + 1 WHERE round_id = $1",
+        "UPDATE accountability SET round_id = $2 WHERE round_id = $1",
     ];
     repoint(&transaction, &moves, gone.id, kept.id).await?;
     inspection_round::Entity::delete_by_id(gone.id).exec(&transaction).await?;
@@ -95,9 +104,7 @@ pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
         let other = Held::take_also(&transaction, desk, from.max(into)).await?;
         if Some(gone.id) == from { (gone, other) } else { (other, gone) }
     };
-    if gone.version != version {
-        return Err(crate::fault::stale(("这个问题", "the problem"), gone.version, version).into());
-    }
+    current(Some(version), gone.version, ("问题", "problem"))?;
     if (gone.round_id, gone.region_id) != (stays.round_id, stays.region_id) {
         let (zh, en) = ("只能合并同一轮次、同一地区的问题", "both must be of one round and one region");
         return Err(Fault::invalid(zh, en, &["input", "intoId"]).into());
@@ -115,7 +122,12 @@ pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
         .one(&transaction)
         .await?
         .map_or(0, |measure| measure.position);
-    let moves = ["UPDATE change SET problem_id = $2 WHERE problem_id = $1"];
+    let moves = [
+        "UPDATE change SET problem_id = $2 WHERE problem_id = $1",
+        "UPDATE accountability SET problem_id = $2 WHERE problem_id = $1",
+        "DELETE FROM ownership WHERE problem_id = $1 AND region_id IN (SELECT region_id FROM ownership WHERE problem_id = $2)",
+        "UPDATE ownership SET problem_id = $2 WHERE problem_id = $1",
+    ];
     repoint(&transaction, &moves, gone.id, stays.id).await?;
     let sql =
         "UPDATE measure SET problem_id = $2, position = position + $3, version = version + 1 WHERE problem_id = $1";
@@ -139,7 +151,7 @@ pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
 }
 
 /// What names a unit, apart from its answers.
-const OF_UNIT: [&str; 10] = [
+const OF_UNIT: [&str; 14] = [
     "UPDATE measure SET lead_unit_id = $2, version = version + 1 WHERE lead_unit_id = $1",
     "UPDATE measure SET supervising_unit_id = $2, version = version + 1 WHERE supervising_unit_id = $1",
     "DELETE FROM responsible_party WHERE unit_id = $1 \
@@ -147,6 +159,10 @@ const OF_UNIT: [&str; 10] = [
     "UPDATE responsible_party SET unit_id = $2 WHERE unit_id = $1",
     "UPDATE \"check\" SET checker_id = $2 WHERE checker_id = $1",
     "UPDATE supervision_action SET recipient_id = $2 WHERE recipient_id = $1",
+    "UPDATE inspection_case SET lead_unit_id = $2, version = version + 1 WHERE lead_unit_id = $1",
+    "DELETE FROM case_unit WHERE unit_id = $1 AND case_id IN (SELECT case_id FROM case_unit WHERE unit_id = $2)",
+    "UPDATE case_unit SET unit_id = $2 WHERE unit_id = $1",
+    "DELETE FROM case_unit WHERE unit_id = $2 AND case_id IN (SELECT id FROM inspection_case WHERE lead_unit_id = $2 AND lead_unit_id <> $1)",
     "UPDATE account SET unit_id = $2 WHERE unit_id = $1",
     "UPDATE mail SET unit_id = $2 WHERE unit_id = $1",
     "INSERT INTO unit_alias (unit_id, alias) SELECT $2, alias FROM unit_alias WHERE unit_id = $1 \
@@ -237,7 +253,7 @@ async fn answered(db: &DatabaseTransaction, unit: Option<i64>) -> Result<Vec<i64
 }
 
 /// What names a region, apart from lists and figures.
-const OF_REGION: [&str; 7] = [
+const OF_REGION: [&str; 11] = [
     "UPDATE region SET parent_id = $2 WHERE parent_id = $1",
     "UPDATE unit SET region_id = $2, version = version + 1 WHERE region_id = $1 AND retired_on IS NULL",
     "UPDATE problem SET region_id = $2, version = version + 1 WHERE region_id = $1",
@@ -245,6 +261,10 @@ const OF_REGION: [&str; 7] = [
     "UPDATE responsible_party SET region_id = $2 WHERE region_id = $1",
     "UPDATE assignment SET region_id = $2 WHERE region_id = $1",
     "UPDATE account SET region_id = $2 WHERE region_id = $1",
+    "UPDATE inspection_case SET region_id = $2, version = version + 1 WHERE region_id = $1",
+    "UPDATE accountability SET region_id = $2 WHERE region_id = $1",
+    "DELETE FROM ownership WHERE region_id = $1 AND problem_id IN (SELECT problem_id FROM ownership WHERE region_id = $2)",
+    "UPDATE ownership SET region_id = $2 WHERE region_id = $1",
 ];
 
 /// Names by which both regions know a unit.
@@ -258,6 +278,10 @@ const BOTH_KNOW: &str = "SELECT n.name FROM (\
 /// Problems that both regions have issued.
 const BOTH_ISSUED: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
     ON b.round_id = a.round_id AND b.identity = a.identity AND b.region_id = $2 WHERE a.region_id = $1 ORDER BY a.id";
+
+/// Cases that were handed over to both regions.
+const BOTH_MEND: &str = "SELECT a.number AS name FROM inspection_case a JOIN inspection_case b \
+    ON b.round_id = a.round_id AND b.number = a.number AND b.region_id = $2 WHERE a.region_id = $1 ORDER BY a.id";
 
 /// Merges a region into another of its level (撤并): what lies in it, its units, its problems and its people go over.
 pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
@@ -286,6 +310,12 @@ pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Opt
             ("两地有编号相同的问题，请先改号", "both have issued problems of these numbers, renumber them first");
         return Err(clash(what, &issued, "regionId").into());
     }
+    let mended = names(&transaction, BOTH_MEND, gone.id, stays.id).await?;
+    if !mended.is_empty() {
+        let what = ("两地有编号相同的交办案件", "both have cases of these numbers");
+        return Err(clash(what, &mended, "regionId").into());
+    }
+    let cases = cases_of(&transaction, gone.id).await?;
     kept::withdraw(&transaction, &problems).await?;
     repoint(&transaction, &OF_REGION, gone.id, stays.id).await?;
     move_paths(&transaction, &gone.path, &stays.path).await?;
@@ -293,6 +323,7 @@ pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Opt
     let grown = region::ActiveModel { id: Set(stays.id), version: Set(stays.version + 1), ..Default::default() };
     grown.update(&transaction).await?;
     concern::renew(&transaction, &problems).await?;
+    concern::renew_cases(&transaction, &cases).await?;
     kept::enter(&transaction, &problems).await?;
     let merged = json!({ "merged": format!("region_{}", gone.id), "name": gone.name, "code": gone.code });
     let said = |object: String, before, after| Said { act: "MERGED", object, measure: None, before, after };

@@ -20,7 +20,7 @@ use crate::change::{self, ChangeKind, Changed};
 use crate::deadline::{self, Columns, Deadline};
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{self, Act};
-use crate::work::{Desk, hold_problem};
+use crate::work::{Desk, current, hold_problem};
 use crate::{Error, Result, database};
 
 /// The most letters of a title, a name.
@@ -68,9 +68,7 @@ impl Held {
     async fn take(desk: &Desk<'_>, problem: Option<i64>, version: Option<i32>) -> Result<Self> {
         let transaction = database::begin(desk.db).await?;
         let row = Self::take_also(&transaction, desk, problem).await?;
-        if let Some(given) = version.filter(|given| *given != row.version) {
-            return Err(fault::stale(("这个问题", "the problem"), row.version, given).into());
-        }
+        current(version, row.version, ("问题", "problem"))?;
         Ok(Self { transaction, row })
     }
 

@@ -119,7 +119,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let (description, goal, tags) = (description(new.description)?, goal(new.goal)?, domains(new.domains)?);
     let deadline = read_deadline(new.deadline)?;
     let round = match new.round {
-        Some(id) => in_sight::<inspection_round::Entity, _>(desk.db, desk, "inspection_round", id).await?,
+        Some(id) => in_sight::<inspection_round::Entity>(desk, "inspection_round", id).await?,
         None => None,
     };
     let Some(round) = round else {
@@ -308,11 +308,14 @@ pub async fn retire(desk: &Desk<'_>, problem: Option<i64>, version: i32, reason:
 /// Deletes a problem entered by mistake, which has no measures. Gives the key that it had.
 pub async fn delete(desk: &Desk<'_>, problem: Option<i64>, version: i32) -> Result<i64> {
     let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
-    let sql = "SELECT count(*) AS amount FROM measure WHERE problem_id = $1";
+    let sql = "SELECT (SELECT count(*) FROM measure WHERE problem_id = $1) \
+        + (SELECT count(*) FROM accountability WHERE problem_id = $1) AS amount";
     let measures = super::count(&transaction, sql, vec![row.id.into()]).await?;
     if measures > 0 {
-        let zh = format!("这个问题下还有 {measures} 条措施：请先删除误录的措施，或撤销这个问题");
-        let en = format!("it has {measures} measures: delete those entered by mistake, or retire the problem");
+        let zh = format!("这个问题下还有 {measures} 条措施或责任追究记录：请先删除误录的措施，或撤销这个问题");
+        let en = format!(
+            "it has {measures} measures and records of accountability: delete those entered by mistake, or retire the problem"
+        );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
     }
     kept::withdraw(&transaction, &[row.id]).await?;

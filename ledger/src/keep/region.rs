@@ -14,7 +14,7 @@ use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::region::{add, rank};
 use crate::statistics::kept;
-use crate::work::Desk;
+use crate::work::{Desk, current};
 use crate::{Result, database};
 
 /// A region to be added.
@@ -102,9 +102,7 @@ pub(super) async fn take(
     let Some(row) = found else {
         return Err(Fault::new(FaultCode::NotFound, "没有这个行政区", "there is no such region", &path).into());
     };
-    if let Some(given) = version.filter(|given| *given != row.version) {
-        return Err(fault::stale(("这个行政区", "the region"), row.version, given).into());
-    }
+    current(version, row.version, ("行政区", "region"))?;
     let why = if row.retired_on.is_some() {
         Some(("已撤销，不能再改", "the region is retired"))
     } else if row.parent_id.is_none() {
@@ -149,6 +147,7 @@ pub async fn edit(desk: &Desk<'_>, region: Option<i64>, version: i32, changes: C
             let now = write(now).await?;
             move_paths(&transaction, &row.path, &now.path).await?;
             concern::renew(&transaction, &problems).await?;
+            concern::renew_cases(&transaction, &cases_of(&transaction, now.id).await?).await?;
             kept::enter(&transaction, &problems).await?;
             tell(&transaction, desk, &problems, None).await?;
             now
@@ -188,6 +187,15 @@ pub(super) async fn concerned(db: &DatabaseTransaction, region: i64) -> Result<V
     Ok(held.into_tuple().all(db).await?)
 }
 
+/// The cases that are to be mended in a region or anywhere below it.
+pub(super) async fn cases_of(db: &DatabaseTransaction, region: i64) -> Result<Vec<i64>> {
+    let listed = entity::case_region::Entity::find()
+        .select_only()
+        .column(entity::case_region::Column::CaseId)
+        .filter(entity::case_region::Column::RegionId.eq(region));
+    Ok(listed.into_tuple().all(db).await?)
+}
+
 /// Moves the paths of everything below a region.
 pub(super) async fn move_paths(db: &DatabaseTransaction, from: &str, to: &str) -> Result<()> {
     const MOVE: &str = "UPDATE region SET path = $1 || substr(path, $2) WHERE path LIKE $3";
@@ -201,13 +209,14 @@ pub(super) async fn move_paths(db: &DatabaseTransaction, from: &str, to: &str) -
 pub async fn retire(desk: &Desk<'_>, region: Option<i64>, version: i32) -> Result<i64> {
     const LEFT: &str = "SELECT (SELECT count(*) FROM region WHERE parent_id = $1 AND retired_on IS NULL) \
         + (SELECT count(*) FROM unit WHERE region_id = $1 AND retired_on IS NULL) \
-        + (SELECT count(*) FROM problem WHERE region_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) AS amount";
+        + (SELECT count(*) FROM problem WHERE region_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
+        + (SELECT count(*) FROM inspection_case WHERE region_id = $1 AND state <> 'CLOSED') AS amount";
     let transaction = database::begin(desk.db).await?;
     let row = take(&transaction, desk, region, Some(version), "regionId").await?;
     let left = count(&transaction, LEFT, vec![row.id.into()]).await?;
     if left > 0 {
-        let zh = format!("{}下还有 {left} 个未撤销的行政区、单位或未办结的问题：请合并到接续的行政区", row.name);
-        let en = format!("{left} regions, units or open problems are left in it: merge it into its successor");
+        let zh = format!("{}下还有 {left} 个未撤销的行政区、单位或未办结的问题、案件：请合并到接续的行政区", row.name);
+        let en = format!("{left} regions, units, open problems or cases are left in it: merge it into its successor");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "regionId"]).into());
     }
     retire_row(&transaction, desk, &row, None).await?;

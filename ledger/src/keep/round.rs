@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::{Patch, Said, begins, count, difference, needed, note_own, only_one, permit_anywhere, tell};
 use crate::calendar::plus_days;
-use crate::fault::{self, Fault, FaultCode};
-use crate::policy::{self, Act};
+use crate::fault::{Fault, FaultCode};
+use crate::policy::{self, Act, Reach};
 use crate::statistics::kept;
-use crate::work::{Desk, in_sight};
+use crate::work::{Desk, current, hold};
 use crate::{Error, Result, database};
 
 /// A round to be opened.
@@ -108,16 +108,16 @@ pub(super) async fn take(
     permit_anywhere(desk, Act::KeepLedger)?;
     let transaction = database::begin(desk.db).await?;
     let row = seen(desk, &transaction, round, field).await?;
-    if let Some(place) = desk.by.principal.region() {
-        const OTHERS: &str = "SELECT count(*) AS amount FROM (SELECT DISTINCT region_id FROM problem WHERE round_id = $1) p \
-            JOIN region r ON r.id = p.region_id WHERE substr(r.path, 1, length($2)) <> $2";
+    if desk.by.principal.reach != Reach::Everything {
+        const OTHERS: &str = "SELECT count(*) AS amount FROM (SELECT region_id FROM problem WHERE round_id = $1 \
+            UNION SELECT region_id FROM inspection_case WHERE round_id = $1) held \
+            JOIN region r ON r.id = held.region_id WHERE substr(r.path, 1, length($2)) <> $2";
+        let place = desk.by.principal.region().ok_or_else(|| policy::not_allowed(Act::KeepLedger))?;
         if count(&transaction, OTHERS, vec![row.id.into(), place.path.clone().into()]).await? > 0 {
             return Err(policy::not_allowed(Act::KeepLedger).into());
         }
     }
-    if let Some(given) = version.filter(|given| *given != row.version) {
-        return Err(fault::stale(("这个督察轮次", "the round"), row.version, given).into());
-    }
+    current(version, row.version, ("督察轮次", "round"))?;
     Ok((transaction, row))
 }
 
@@ -128,8 +128,7 @@ pub(super) async fn seen(desk: &Desk<'_>, db: &DatabaseTransaction, round: Optio
         Error::from(Fault::new(FaultCode::NotFound, "没有这个督察轮次", "there is no such round", &path))
     };
     let id = round.ok_or_else(unknown)?;
-    in_sight::<Entity, _>(db, desk, "inspection_round", id).await?.ok_or_else(unknown)?;
-    Entity::find_by_id(id).lock_exclusive().one(db).await?.ok_or_else(unknown)
+    hold::<Entity>(db, desk.by, "inspection_round", id).await?.ok_or_else(unknown)
 }
 
 /// Edits a round.
@@ -195,13 +194,13 @@ pub(super) async fn move_grace(db: &DatabaseTransaction, desk: &Desk<'_>, round:
 
 /// Deletes a round that holds nothing, opened by mistake.
 pub async fn delete(desk: &Desk<'_>, round: Option<i64>, version: i32) -> Result<i64> {
+    const HELD: &str = "SELECT (SELECT count(*) FROM problem WHERE round_id = $1) \
+        + (SELECT count(*) FROM inspection_case WHERE round_id = $1) AS amount";
     let (transaction, row) = take(desk, round, Some(version), "roundId").await?;
-    let problems =
-        count(&transaction, "SELECT count(*) AS amount FROM problem WHERE round_id = $1", vec![row.id.into()]);
-    let problems = problems.await?;
+    let problems = count(&transaction, HELD, vec![row.id.into()]).await?;
     if problems > 0 {
-        let zh = format!("该轮次下还有 {problems} 个问题：请先合并到另一轮次");
-        let en = format!("it holds {problems} problems: merge it into another round");
+        let zh = format!("该轮次下还有 {problems} 个问题或案件：请先合并到另一轮次");
+        let en = format!("it holds {problems} problems and cases: merge it into another round");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "roundId"]).into());
     }
     let (id, before) = (row.id, state(&row));

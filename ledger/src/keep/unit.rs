@@ -14,7 +14,7 @@ use super::{Patch, Said, count, difference, note_own, only_one, optional, permit
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::unit::{add_alias, kind_of, normal_address, sector_of, set_addresses};
-use crate::work::Desk;
+use crate::work::{Desk, current};
 use crate::{Result, database};
 
 /// The most aliases, and the most addresses, of one unit.
@@ -217,9 +217,7 @@ pub(super) async fn take(
     let Some(row) = found else {
         return Err(Fault::new(FaultCode::NotFound, "没有这个单位", "there is no such unit", &path).into());
     };
-    if let Some(given) = version.filter(|given| *given != row.version) {
-        return Err(fault::stale(("这个单位", "the unit"), row.version, given).into());
-    }
+    current(version, row.version, ("单位", "unit"))?;
     if row.retired_on.is_some() {
         let zh = format!("{}已撤销，不能再改", row.name);
         return Err(Fault::new(FaultCode::WrongState, zh, "the unit is retired", &path).into());
@@ -288,7 +286,7 @@ pub async fn edit_within(
 /// What a unit still has to do, or leads.
 const OPEN: &str = "SELECT (SELECT count(*) FROM assignment WHERE unit_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
     + (SELECT count(*) FROM measure WHERE $1 IN (lead_unit_id, supervising_unit_id) AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
-    AS amount";
+    + (SELECT count(*) FROM inspection_case WHERE lead_unit_id = $1 AND state <> 'CLOSED') AS amount";
 
 /// Retires a unit that has nothing left to do: it is assigned nothing any more. What it did stays.
 pub async fn retire(desk: &Desk<'_>, unit: Option<i64>, version: i32) -> Result<i64> {
@@ -296,7 +294,7 @@ pub async fn retire(desk: &Desk<'_>, unit: Option<i64>, version: i32) -> Result<
     let row = take(&transaction, desk, unit, Some(version), "unitId").await?;
     let open = count(&transaction, OPEN, vec![row.id.into()]).await?;
     if open > 0 {
-        let zh = format!("{}还有 {open} 项未办结的任务或牵头、督导的措施：请合并到接手的单位", row.name);
+        let zh = format!("{}还有 {open} 项未办结的任务、案件或牵头、督导的措施：请合并到接手的单位", row.name);
         let en = format!("it answers, leads or supervises {open} open items: merge it into who takes them over");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "unitId"]).into());
     }

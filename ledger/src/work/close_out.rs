@@ -8,7 +8,7 @@ use entity::{evidence, objection};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, Told, in_sight};
+use super::{Desk, Held, MAX_WORDS, On, Told, in_sight, is_own};
 use crate::Result;
 use crate::change::ChangeKind;
 use crate::fault::{self, Fault, FaultCode};
@@ -174,7 +174,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     let unknown =
         || Fault::new(FaultCode::NotFound, "没有这项异议", "there is no such objection", &["input", "objectionId"]);
     let found = match objection {
-        Some(id) => in_sight::<objection::Entity, _>(desk.db, desk, "objection", id).await?.ok_or_else(unknown)?,
+        Some(id) => in_sight::<objection::Entity>(desk, "objection", id).await?.ok_or_else(unknown)?,
         None => return Err(unknown().into()),
     };
     let cycle = close_out::Entity::find_by_id(found.close_out_id).one(desk.db).await?.ok_or_else(unknown)?;
@@ -308,9 +308,7 @@ async fn running(held: &Held) -> Result<close_out::Model> {
 
 /// Nobody decides on what he applied for himself, nor does a delegate for him.
 fn not_by_applicant(desk: &Desk<'_>, cycle: &close_out::Model) -> Result<()> {
-    let own = cycle.applicant_id.is_some()
-        && (cycle.applicant_id == desk.by.principal.account || cycle.applicant_id == desk.by.principal.delegate);
-    if own {
+    if is_own(desk, cycle.applicant_id) {
         let (zh, en) = ("申请人不能审核自己的申请，须由他人办理", "whoever applied may not decide");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, in_sight};
+use super::{Desk, Held, MAX_WORDS, On, in_sight, is_own};
 use crate::change::ChangeKind;
 use crate::concern::due_order;
 use crate::deadline::Columns;
@@ -88,9 +88,7 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
     let path = ["input", "extensionId"];
     let unknown = || Fault::new(FaultCode::NotFound, "没有这项延期申请", "there is no such request", &path);
     let found = match extension {
-        Some(id) => {
-            in_sight::<deadline_change::Entity, _>(desk.db, desk, "deadline_change", id).await?.ok_or_else(unknown)?
-        }
+        Some(id) => in_sight::<deadline_change::Entity>(desk, "deadline_change", id).await?.ok_or_else(unknown)?,
         None => return Err(unknown().into()),
     };
     let held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {
@@ -117,8 +115,7 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
-    let own = there.requester_id.is_some() && there.requester_id == desk.by.principal.account;
-    if own {
+    if is_own(desk, there.requester_id) {
         let (zh, en) = ("申请人不能审批自己的申请", "whoever asked may not decide");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }

@@ -1,8 +1,10 @@
-//! The work: every act on an assignment, from order to close-out. Each holds the problem, looks at the row within the
-//! caller's sight, asks the policy and the workflow, writes, rolls up, keeps the figures, notes the change and the audit,
-//! and queues mails, all in one transaction.
+//! The work: every act on an assignment, from order to close-out, on a problem and on a case. Each holds the problem or the
+//! case, looks at the row within the caller's sight, asks the policy and the workflow, writes, rolls up, keeps the figures,
+//! notes the change and the audit, and queues mails, all in one transaction.
 
+pub mod accountability;
 pub mod applicability;
+pub mod case;
 pub mod check;
 pub mod close_out;
 pub mod comment;
@@ -15,7 +17,7 @@ pub mod supervision;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use entity::assignment::Status;
-use entity::{account, assignment, measure, unit_address};
+use entity::{assignment, measure};
 use planner::Sql;
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
@@ -25,7 +27,7 @@ use serde_json::{Value, json};
 
 use crate::audit::{self, By, Noted};
 use crate::change::{self, ChangeKind, Changed};
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{Fault, FaultCode};
 use crate::outbox::{self, Notice};
 use crate::policy::{self, Act, Standing};
 use crate::statistics::kept;
@@ -90,9 +92,7 @@ impl Held {
         let (measure, mut answers) = measure_of(&transaction, id).await?.ok_or_else(unknown)?;
         let place = answers.iter().position(|answer| answer.id == id).ok_or_else(unknown)?;
         let row = answers.swap_remove(place);
-        if let Some(given) = on.version.filter(|given| *given != row.version) {
-            return Err(fault::stale(("这项责任分解", "the assignment"), row.version, given).into());
-        }
+        current(on.version, row.version, ("责任分解", "assignment"))?;
         Ok(Self { transaction, problem, measure, row, others: answers })
     }
 
@@ -108,7 +108,9 @@ impl Held {
 
     /// Asks the workflow where a step leads.
     pub(crate) fn step(&self, step: Step) -> Result<Status> {
-        workflow::next(self.row.status, step).ok_or_else(|| wrong_state(self.row.status, step).into())
+        let (from, path) = (self.row.status, ["input", "assignmentId"]);
+        let wrong = || wrong_state(from, &workflow::open_from(step), workflow::status_name, &path).into();
+        workflow::next(from, step).ok_or_else(wrong)
     }
 
     /// The assignment, to be changed.
@@ -189,19 +191,7 @@ impl Held {
     /// Tells the answering unit, the lead unit and whoever submitted, each address once, of something that cannot wait.
     pub(crate) async fn tell(&self, desk: &Desk<'_>, told: &Told<'_>) -> Result<()> {
         let units: Vec<i64> = [Some(self.row.unit_id), self.measure.lead_unit_id].into_iter().flatten().collect();
-        let addresses = unit_address::Entity::find()
-            .filter(unit_address::Column::UnitId.is_in(units))
-            .all(&self.transaction)
-            .await?;
-        let mut recipients: Vec<(String, Option<i64>)> =
-            addresses.into_iter().map(|row| (row.address, Some(row.unit_id))).collect();
-        if let Some(submitter) = told.submitter
-            && let Some(account) = account::Entity::find_by_id(submitter).one(&self.transaction).await?
-        {
-            recipients.push((account.email, account.unit_id));
-        }
-        recipients.sort();
-        recipients.dedup_by(|one, other| one.0 == other.0);
+        let recipients = outbox::recipients(&self.transaction, &units, told.submitter).await?;
         let number = self.measure.number.as_deref().map(|number| format!("{number} ")).unwrap_or_default();
         let content: String = self.measure.content.chars().take(24).collect();
         for (recipient, unit) in recipients {
@@ -213,6 +203,7 @@ impl Held {
                 subject: format!("【{}】{number}{content}", told.headline),
                 reason: told.why.to_owned(),
                 items: vec![(self.measure.id, Some(self.row.id))],
+                case: None,
             };
             outbox::notify(&self.transaction, &notice, (desk.today(), desk.now)).await?;
         }
@@ -249,21 +240,44 @@ pub(crate) fn permit(desk: &Desk<'_>, act: Act, standing: Standing) -> Result<()
     if desk.by.principal.permits(act, standing) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
 }
 
+/// Refuses a version that is no longer current: somebody was faster.
+pub(crate) fn current(given: Option<i32>, current: i32, what: (&str, &str)) -> Result<(), Fault> {
+    let Some(given) = given.filter(|given| *given != current) else { return Ok(()) };
+    let (zh, en) = what;
+    Err(Fault::new(
+        FaultCode::StaleVersion,
+        format!("{zh}已被他人更新（当前版本 {current}，提交的是 {given}）：请刷新后核对再提交"),
+        format!("somebody has changed the {en} (it is at version {current}, not {given}): look again"),
+        &["input", "version"],
+    ))
+}
+
 /// A step that is not open, and what would have to come first.
-fn wrong_state(from: Status, step: Step) -> Fault {
-    let needed = workflow::open_from(step);
-    let names: Vec<&str> = needed.iter().map(|status| workflow::status_name(*status)).collect();
+pub(crate) fn wrong_state<S: ActiveEnum<Value = String> + Copy>(
+    from: S,
+    needed: &[S],
+    name: fn(S) -> &'static str,
+    path: &[&str],
+) -> Fault {
+    let names: Vec<&str> = needed.iter().map(|state| name(*state)).collect();
     let codes: Vec<String> = needed.iter().map(ActiveEnum::to_value).collect();
     Fault::new(
         FaultCode::WrongState,
-        format!("当前状态为“{}”，此步骤须在“{}”时办理", workflow::status_name(from), names.join("”或“")),
+        format!("当前状态为“{}”，此步骤须在“{}”时办理", name(from), names.join("”或“")),
         format!("it is {}; this step is open from {}", from.to_value(), codes.join(", ")),
-        &["input", "assignmentId"],
+        path,
     )
 }
 
-/// The problem that an assignment or a measure belongs to, or the problem itself, locked, where the caller may see the row: whoever changes an
-/// answer holds its problem first, so that two who work on one measure see each other's work when they roll it up.
+/// Whether something was done by who acts now, or by whom he acts for: nobody decides on his own.
+pub(crate) fn is_own(desk: &Desk<'_>, account: Option<i64>) -> bool {
+    let principal = &desk.by.principal;
+    account.is_some() && (account == principal.account || account == principal.delegate)
+}
+
+/// The problem that a row belongs to (an assignment, or what has a `problem_id`) or is, locked, where the caller may see the
+/// row: whoever changes an answer holds its problem first, so that two who work on one measure see each other's work when
+/// they roll it up.
 pub(crate) async fn hold_problem(
     db: &DatabaseTransaction,
     by: &By,
@@ -274,32 +288,52 @@ pub(crate) async fn hold_problem(
     let mut sql = Sql::within(backend, &[], &by.principal);
     let key = sql.bind(id);
     let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
-    let measure = match table {
+    let problem = match table {
         "problem" => format!("SELECT held.id FROM problem held WHERE held.id = {key}{seen}"),
-        "measure" => format!("SELECT held.problem_id FROM measure held WHERE held.id = {key}{seen}"),
-        _ => format!(
+        "assignment" => format!(
             "SELECT of.problem_id FROM assignment held JOIN measure of ON of.id = held.measure_id WHERE held.id = {key}{seen}"
         ),
+        _ => format!("SELECT held.problem_id FROM {table} held WHERE held.id = {key}{seen}"),
     };
     let lock = if backend == sea_orm::DbBackend::Postgres { " FOR UPDATE" } else { "" };
-    let text = format!("SELECT p.id FROM problem p WHERE p.id = ({measure}){lock}");
+    let text = format!("SELECT p.id FROM problem p WHERE p.id = ({problem}){lock}");
     let found = db.query_one_raw(Statement::from_sql_and_values(backend, text, sql.into_values())).await?;
     Ok(found.map(|row| row.try_get("", "id")).transpose()?)
 }
 
 /// The row of a table that has this key, where the caller may see it. What is hidden is looked for like what is not there,
 /// by one statement.
-pub(crate) async fn in_sight<E: EntityTrait, C: ConnectionTrait>(
-    db: &C,
+pub(crate) async fn in_sight<E: EntityTrait>(
     desk: &Desk<'_>,
     table: &'static str,
     id: i64,
 ) -> Result<Option<E::Model>> {
+    found::<E, _>(desk.db, desk.by, (table, id), "").await
+}
+
+/// The same, locked until the transaction ends.
+pub(crate) async fn hold<E: EntityTrait>(
+    db: &DatabaseTransaction,
+    by: &By,
+    table: &'static str,
+    id: i64,
+) -> Result<Option<E::Model>> {
+    // SQLite's transactions begin with the lock on the whole.
+    let lock = if db.get_database_backend() == sea_orm::DbBackend::Postgres { " FOR UPDATE OF held" } else { "" };
+    found::<E, _>(db, by, (table, id), lock).await
+}
+
+async fn found<E: EntityTrait, C: ConnectionTrait>(
+    db: &C,
+    by: &By,
+    (table, id): (&'static str, i64),
+    lock: &str,
+) -> Result<Option<E::Model>> {
     let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], &desk.by.principal);
+    let mut sql = Sql::within(backend, &[], &by.principal);
     let key = sql.bind(id);
     let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
-    let text = format!("SELECT held.* FROM {table} held WHERE held.id = {key}{seen}");
+    let text = format!("SELECT held.* FROM {table} held WHERE held.id = {key}{seen}{lock}");
     let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
     Ok(E::find().from_raw_sql(statement).one(db).await?)
 }
@@ -354,15 +388,26 @@ pub(crate) async fn settle_measure(
     transaction: DatabaseTransaction,
     (problem, measure): (i64, i64),
     kind: ChangeKind,
+    said: (Value, Value),
+) -> Result<()> {
+    settle_beside(desk, transaction, (problem, Some(measure), format!("measure_{measure}")), kind, said).await
+}
+
+/// Notes an act on something of a problem, whose global id is given, and commits.
+pub(crate) async fn settle_beside(
+    desk: &Desk<'_>,
+    transaction: DatabaseTransaction,
+    (problem, measure, object): (i64, Option<i64>, String),
+    kind: ChangeKind,
     (before, after): (Value, Value),
 ) -> Result<()> {
-    let changed = Changed { problem, measure: Some(measure), assignment: None };
+    let changed = Changed { problem, measure, assignment: None };
     change::note(&transaction, kind, &[changed], desk.now).await?;
     let noted = Noted {
         chain: format!("problem_{problem}"),
         act: kind.to_value(),
-        object: format!("measure_{measure}"),
-        measure: Some(measure),
+        object,
+        measure,
         assignment: None,
         before,
         after,

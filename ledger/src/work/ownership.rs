@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, hold_measure, permit, settle_measure};
+use super::{Desk, Held, MAX_WORDS, On, current, hold_measure, permit, settle_measure};
 use crate::audit::{self, Noted};
 use crate::change::ChangeKind;
 use crate::concern::{self, Concern, due_order};
@@ -79,9 +79,7 @@ pub async fn assign(
     let (transaction, problem, found) = hold_measure(desk, measure).await?;
     let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
     permit(desk, Act::Assign, standing)?;
-    if let Some(given) = version.filter(|given| *given != found.version) {
-        return Err(fault::stale(("这项措施", "the measure"), found.version, given).into());
-    }
+    current(version, found.version, ("措施", "measure"))?;
     let mut wanted: BTreeSet<i64> = units.iter().copied().collect();
     if resolves_selectors {
         wanted.extend(meant(&transaction, found.id).await?);
@@ -201,8 +199,22 @@ async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
     Ok(units)
 }
 
+/// A region that is the caller's own or lies below it.
+pub(super) async fn place(desk: &Desk<'_>, db: &DatabaseTransaction, region: Option<i64>) -> Result<region::Model> {
+    let found = match region {
+        Some(id) => region::Entity::find_by_id(id).one(db).await?,
+        None => None,
+    };
+    let own = desk.by.principal.region();
+    let is_below = |place: &region::Model| own.is_none_or(|own| place.path.starts_with(own.path.as_str()));
+    found.filter(is_below).ok_or_else(|| {
+        let (zh, en) = ("没有这个行政区，或不在您的管辖范围内", "there is no such region, or it is not below you");
+        Fault::new(FaultCode::NotFound, zh, en, &["input", "regionId"]).into()
+    })
+}
+
 /// The units among these that lie in the caller's own region or below it.
-async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[i64]) -> Result<Vec<unit::Model>> {
+pub(super) async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[i64]) -> Result<Vec<unit::Model>> {
     if units.is_empty() {
         return Ok(Vec::new());
     }

@@ -65,9 +65,9 @@ pub async fn lift(desk: &Desk<'_>, action: Option<i64>, reason: &str) -> Result<
     let unknown =
         || Fault::new(FaultCode::NotFound, "没有这项督办", "there is no such supervision", &["input", "actionId"]);
     let found = match action {
-        Some(id) => in_sight::<supervision_action::Entity, _>(desk.db, desk, "supervision_action", id)
-            .await?
-            .ok_or_else(unknown)?,
+        Some(id) => {
+            in_sight::<supervision_action::Entity>(desk, "supervision_action", id).await?.ok_or_else(unknown)?
+        }
         None => return Err(unknown().into()),
     };
     let held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {

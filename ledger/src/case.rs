@@ -1,0 +1,84 @@
+//! The way of a complaint case (交办案件): which step leads from which state to which.
+//!
+//! Source: 交办 → 办理中 → 阶段性办结 / 已办结 → 验收 → 销号 of the domain's description.
+
+use entity::case_report::CaseStep;
+use entity::inspection_case::CaseState;
+use planner::Sql;
+
+/// The state that a step leads to, or none where the step is not open.
+pub fn next(from: CaseState, step: CaseStep) -> Option<CaseState> {
+    use CaseState::{Accepted, Closed, HandedOver, InProgress, PartlyResolved, Resolved};
+    Some(match (from, step) {
+        // What was resolved or verified is returned by the level above, what was closed relapses.
+        (HandedOver, CaseStep::Accept)
+        | (InProgress, CaseStep::Report)
+        | (Resolved | Accepted, CaseStep::Return)
+        | (Closed, CaseStep::Reopen) => InProgress,
+        // One that is resolved for the time being goes on until it is resolved.
+        (InProgress, CaseStep::ResolvePartly) | (PartlyResolved, CaseStep::Report) => PartlyResolved,
+        (InProgress | PartlyResolved, CaseStep::Resolve) => Resolved,
+        (Resolved, CaseStep::Verify) => Accepted,
+        (Accepted, CaseStep::Close) => Closed,
+        _ => return None,
+    })
+}
+
+/// The states from which a step is open.
+pub fn open_from(step: CaseStep) -> Vec<CaseState> {
+    <CaseState as sea_orm::Iterable>::iter().filter(|state| next(*state, step).is_some()).collect()
+}
+
+/// What people call a state.
+pub fn state_name(state: CaseState) -> &'static str {
+    match state {
+        CaseState::HandedOver => "交办",
+        CaseState::InProgress => "办理中",
+        CaseState::PartlyResolved => "阶段性办结",
+        CaseState::Resolved => "已办结",
+        CaseState::Accepted => "已验收",
+        CaseState::Closed => "已销号",
+    }
+}
+
+/// Whether the case `alias` is open past its deadline today: nobody has said yet that it is resolved.
+pub fn overdue(sql: &mut Sql<'_>, alias: &str) -> String {
+    let today = sql.fact("today");
+    format!("({alias}.due_on < {today} AND {alias}.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED'))")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sea_orm::Iterable;
+
+    #[test]
+    fn the_straight_way_leads_from_handing_over_to_closing_and_a_relapse_back() {
+        let way = [
+            CaseStep::Accept,
+            CaseStep::Report,
+            CaseStep::ResolvePartly,
+            CaseStep::Report,
+            CaseStep::Resolve,
+            CaseStep::Verify,
+            CaseStep::Close,
+            CaseStep::Reopen,
+        ];
+        let mut state = CaseState::HandedOver;
+        for step in way {
+            state = next(state, step).unwrap_or_else(|| panic!("{step:?} from {state:?}"));
+        }
+        assert_eq!(state, CaseState::InProgress);
+    }
+
+    #[test]
+    fn nothing_is_closed_unverified_and_a_closed_case_only_relapses() {
+        for state in CaseState::iter() {
+            assert_eq!(next(state, CaseStep::Close).is_some(), state == CaseState::Accepted, "{state:?}");
+            assert_eq!(next(state, CaseStep::Verify).is_some(), state == CaseState::Resolved, "{state:?}");
+        }
+        let open: Vec<CaseStep> = CaseStep::iter().filter(|step| next(CaseState::Closed, *step).is_some()).collect();
+        assert_eq!(open, [CaseStep::Reopen]);
+        assert!(CaseStep::iter().all(|step| !open_from(step).is_empty()));
+    }
+}

@@ -1,0 +1,183 @@
+//! Personal data that must not be written down: whoever complains has a right not to be found. Telephone and identity card
+//! numbers are known by their form; a name is not, so people are asked to leave it out.
+
+use std::ops::RangeInclusive;
+
+use chrono::NaiveDate;
+
+use crate::fault::{self, Fault};
+
+/// What was found in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Personal {
+    /// A telephone number, mobile or fixed.
+    Telephone,
+    /// The number of an identity card.
+    IdentityCard,
+}
+
+/// Checks a text like `fault::text` does, and that it holds no number by which a person is found.
+pub fn text(given: &str, letters: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
+    let text = fault::text(given, letters, what, path)?;
+    let (zh, en) = match find(&text) {
+        None => return Ok(text),
+        Some(Personal::Telephone) => ("疑似电话号码", "what looks like a telephone number"),
+        Some(Personal::IdentityCard) => ("疑似身份证号码", "what looks like the number of an identity card"),
+    };
+    Err(Fault::invalid(
+        format!("{}中有{zh}：不得记录举报人信息，请删除", what.0),
+        format!("{}: has {en}; complainants are never recorded, remove it", what.1),
+        path,
+    ))
+}
+
+/// The first number of a person in a text, if any.
+pub fn find(text: &str) -> Option<Personal> {
+    let runs = runs(text);
+    (0..runs.len()).find_map(|first| {
+        // Numbers are written in one piece, or in pieces with a hyphen or a blank between them.
+        let mut number = String::new();
+        for (place, run) in runs[first..].iter().enumerate() {
+            if place > 0 && !run.is_joined {
+                break;
+            }
+            number.push_str(&run.digits);
+            let pieces = place + 1;
+            if let Some(found) = kind_of(&number, pieces, &runs[first]) {
+                return Some(found);
+            }
+            if pieces == MOST_PIECES {
+                break;
+            }
+        }
+        None
+    })
+}
+
+/// 138 0000 0000 comes in three pieces, 86 before it makes four.
+const MOST_PIECES: usize = 4;
+
+/// Digits that stand together.
+struct Run {
+    digits: String,
+    /// Whether only one hyphen or blank lies between the run before and this one.
+    is_joined: bool,
+    /// Whether a letter stands before it, as in the number of a case.
+    is_coded: bool,
+}
+
+fn runs(text: &str) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut gap = String::new();
+    let mut is_open = false;
+    for letter in text.chars() {
+        // Full-width digits are digits.
+        let digit = match letter {
+            '０'..='９' => char::from_digit(letter as u32 - '０' as u32, 10),
+            '0'..='9' => Some(letter),
+            // The check digit of an identity card may be an X.
+            'x' | 'X' if is_open && runs.last().is_some_and(|run| run.digits.len() == 17) => Some('X'),
+            _ => None,
+        };
+        match digit {
+            Some(digit) if is_open => {
+                if let Some(run) = runs.last_mut() {
+                    run.digits.push(digit);
+                }
+            }
+            Some(digit) => {
+                let is_joined = matches!(gap.as_str(), "-" | " " | "－" | "—" | "\u{3000}");
+                let is_coded = gap.ends_with(|letter: char| letter.is_ascii_alphabetic());
+                runs.push(Run { digits: digit.to_string(), is_joined, is_coded });
+                gap.clear();
+                is_open = true;
+            }
+            None => {
+                is_open = false;
+                gap.push(letter);
+            }
+        }
+    }
+    runs
+}
+
+/// What a number is that was written in so many pieces, this the first of them.
+fn kind_of(number: &str, pieces: usize, first: &Run) -> Option<Personal> {
+    let length = first.digits.len();
+    let mobile = |number: &str| {
+        let bytes = number.as_bytes();
+        bytes.len() == 11 && bytes[0] == b'1' && (b'3'..=b'9').contains(&bytes[1])
+    };
+    if pieces == 1 && number.len() == 18 && has_birthday(number) {
+        return Some(Personal::IdentityCard);
+    }
+    if number.contains('X') {
+        return None;
+    }
+    // In pieces: 138-0000-0000, 86 13800000000.
+    let is_mobile = mobile(number) && (pieces == 1 || length == 3);
+    let is_abroad = number.strip_prefix("86").is_some_and(mobile);
+    // The area's code begins with a zero and has three or four digits, the number behind it seven or eight.
+    let is_fixed = number.starts_with('0')
+        && !first.is_coded
+        && (10..=12).contains(&number.len())
+        && (pieces == 1 || (pieces == 2 && (3..=4).contains(&length)));
+    (is_mobile || is_abroad || is_fixed).then_some(Personal::Telephone)
+}
+
+/// Digits 7 to 14 of an identity card are a day of birth.
+fn has_birthday(number: &str) -> bool {
+    let day = number.get(6..14).and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok());
+    day.is_some_and(|day| day.format("%Y").to_string().starts_with(['1', '2']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_people_are_found_however_they_are_written() {
+        for text in [
+            "联系电话13900001234。",
+            "电话：139 0000 1234",
+            "139-0000-1234",
+            "+86 13900001234",
+            "8613900001234",
+            "１３９００００１２３４",
+            "0895-1234567",
+            "010 12345678",
+            "08951234567",
+        ] {
+            assert_eq!(find(text), Some(Personal::Telephone), "{text}");
+        }
+        for text in ["身份证540321199001010019", "证号 54032119900101001X，反映", "54032119900101001x"] {
+            assert_eq!(find(text), Some(Personal::IdentityCard), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_numbers_are_let_be() {
+        for text in [
+            "D3SX202505280018",
+            "XZ0202505281",
+            "2025年5月28日，夜间噪声65分贝",
+            "2025-05-28 13:00至2025-05-29 06:00",
+            "2025-05-28",
+            "占地13900平方米，投资1390.00001234亿元",
+            "库容 13900001 立方米",
+            "统一社会信用代码91540000783500001X",
+            "第12-02项，涉及1200户",
+            "",
+        ] {
+            assert_eq!(find(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_says_what_to_remove() {
+        let read = |given: &str| text(given, 2..=50, ("案情摘要", "the summary"), &["input", "summary"]);
+        assert_eq!(read(" 夜间噪声扰民 ").as_deref(), Ok("夜间噪声扰民"));
+        let refused = read("举报人电话13900001234").unwrap_err();
+        assert!(refused.message.zh.contains("疑似电话号码") && refused.path == ["input", "summary"], "{refused:?}");
+    }
+}

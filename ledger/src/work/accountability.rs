@@ -1,0 +1,190 @@
+//! Accountability (责任追究): how many people were held to account for a problem. What turns out to be wrong is corrected or
+//! withdrawn, never deleted. Also whether a region owns a problem or shares it (主责、共性).
+
+use chrono::NaiveDate;
+use entity::accountability::{self, Consequence, Rank};
+use entity::ownership::{self, OwnershipKind};
+use entity::problem;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use serde_json::{Value, json};
+
+use super::{Desk, MAX_WORDS, current, hold_problem, permit, settle_beside};
+use crate::change::ChangeKind;
+use crate::fault::{self, Fault, FaultCode};
+use crate::policy::{Act, Standing};
+use crate::{Result, database};
+
+/// The most people of one record.
+pub const MAX_PEOPLE: i32 = 100_000;
+
+/// So many people of one rank under one consequence.
+#[derive(Debug, Clone, Copy)]
+pub struct Record {
+    /// Their rank.
+    pub rank: Rank,
+    /// What it meant for them.
+    pub consequence: Consequence,
+    /// How many.
+    pub people: i32,
+    /// When it was decided, a local date, not after today.
+    pub decided_on: NaiveDate,
+}
+
+impl Record {
+    fn check(&self, today: NaiveDate) -> Result<()> {
+        let mut faults = Vec::new();
+        if !(1..=MAX_PEOPLE).contains(&self.people) {
+            let (zh, en) = (format!("人数应为 1 至 {MAX_PEOPLE}"), format!("1 to {MAX_PEOPLE} people"));
+            faults.push(Fault::invalid(zh, en, &["input", "people"]));
+        }
+        if self.decided_on > today {
+            let (zh, en) = ("决定日期不能晚于今天", "it cannot be decided after today");
+            faults.push(Fault::invalid(zh, en, &["input", "decidedOn"]));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(crate::Error::Refused(faults)) }
+    }
+}
+
+/// Records who was held to account for a problem.
+pub async fn record(desk: &Desk<'_>, problem: Option<i64>, record: Record) -> Result<i64> {
+    record.check(desk.today())?;
+    let (transaction, problem) = hold(desk, problem).await?;
+    permit(desk, Act::HoldToAccount, Standing::default())?;
+    let row = accountability::ActiveModel {
+        problem_id: Set(problem.id),
+        round_id: Set(problem.round_id),
+        region_id: Set(problem.region_id),
+        rank: Set(record.rank),
+        consequence: Set(record.consequence),
+        people: Set(record.people),
+        decided_on: Set(record.decided_on),
+        recorder_id: Set(desk.by.principal.account),
+        recorded_at: Set(desk.now),
+        version: Set(1),
+        updated_at: Set(desk.now),
+        ..Default::default()
+    };
+    let now = row.insert(&transaction).await?;
+    settle(desk, transaction, &now, json!({})).await
+}
+
+/// Corrects a record that stands.
+pub async fn correct(desk: &Desk<'_>, of: Option<i64>, version: i32, record: Record) -> Result<i64> {
+    record.check(desk.today())?;
+    let (transaction, was) = take(desk, of, version).await?;
+    let row = accountability::ActiveModel {
+        id: Set(was.id),
+        rank: Set(record.rank),
+        consequence: Set(record.consequence),
+        people: Set(record.people),
+        decided_on: Set(record.decided_on),
+        version: Set(was.version + 1),
+        updated_at: Set(desk.now),
+        ..Default::default()
+    };
+    let now = row.update(&transaction).await?;
+    settle(desk, transaction, &now, state(&was)).await
+}
+
+/// Withdraws a record: it stays, and counts no more.
+pub async fn withdraw(desk: &Desk<'_>, record: Option<i64>, version: i32, reason: &str) -> Result<i64> {
+    let reason = fault::text(reason, 2..=MAX_WORDS, ("撤回理由", "the reason"), &["input", "reason"])?;
+    let (transaction, was) = take(desk, record, version).await?;
+    let row = accountability::ActiveModel {
+        id: Set(was.id),
+        withdrawn_at: Set(Some(desk.now)),
+        withdraw_reason: Set(Some(reason)),
+        version: Set(was.version + 1),
+        updated_at: Set(desk.now),
+        ..Default::default()
+    };
+    let now = row.update(&transaction).await?;
+    settle(desk, transaction, &now, state(&was)).await
+}
+
+/// Says that a region owns a problem or shares it, or (none) neither.
+pub async fn set_ownership(
+    desk: &Desk<'_>,
+    problem: Option<i64>,
+    place: Option<i64>,
+    kind: Option<OwnershipKind>,
+) -> Result<i64> {
+    let (transaction, problem) = hold(desk, problem).await?;
+    permit(desk, Act::Assign, Standing::default())?;
+    let place = super::ownership::place(desk, &transaction, place).await?;
+    let was = ownership::Entity::find_by_id((problem.id, place.id)).one(&transaction).await?;
+    let said =
+        |kind: Option<OwnershipKind>| json!({ "region": place.id, "ownership": kind.map(|kind| kind.to_value()) });
+    match kind {
+        Some(kind) => {
+            let row = ownership::ActiveModel { problem_id: Set(problem.id), region_id: Set(place.id), kind: Set(kind) };
+            let mut written = OnConflict::columns([ownership::Column::ProblemId, ownership::Column::RegionId]);
+            written.update_column(ownership::Column::Kind);
+            ownership::Entity::insert(row).on_conflict(written).exec_without_returning(&transaction).await?;
+        }
+        None => {
+            ownership::Entity::delete_by_id((problem.id, place.id)).exec(&transaction).await?;
+        }
+    }
+    let object = (problem.id, None, format!("problem_{}", problem.id));
+    let change = (said(was.map(|was| was.kind)), said(kind));
+    settle_beside(desk, transaction, object, ChangeKind::Edited, change).await?;
+    Ok(problem.id)
+}
+
+/// The problem that an act is on, held.
+async fn hold(desk: &Desk<'_>, problem: Option<i64>) -> Result<(DatabaseTransaction, problem::Model)> {
+    let unknown =
+        || Fault::new(FaultCode::NotFound, "没有这个问题", "there is no such problem", &["input", "problemId"]);
+    let Some(id) = problem else { return Err(unknown().into()) };
+    let transaction = database::begin(desk.db).await?;
+    let id = hold_problem(&transaction, desk.by, "problem", id).await?.ok_or_else(unknown)?;
+    let found = problem::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
+    Ok((transaction, found))
+}
+
+/// The record that an act is on, which stands, with its problem held.
+async fn take(
+    desk: &Desk<'_>,
+    record: Option<i64>,
+    version: i32,
+) -> Result<(DatabaseTransaction, accountability::Model)> {
+    let path = ["input", "accountabilityId"];
+    let unknown = || Fault::new(FaultCode::NotFound, "没有这条追责记录", "there is no such record", &path);
+    let Some(id) = record else { return Err(unknown().into()) };
+    let transaction = database::begin(desk.db).await?;
+    hold_problem(&transaction, desk.by, "accountability", id).await?.ok_or_else(unknown)?;
+    let found = accountability::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
+    permit(desk, Act::HoldToAccount, Standing::default())?;
+    current(Some(version), found.version, ("追责记录", "record"))?;
+    if found.withdrawn_at.is_some() {
+        return Err(Fault::new(FaultCode::WrongState, "这条追责记录已撤回", "it is withdrawn", &path).into());
+    }
+    Ok((transaction, found))
+}
+
+/// Notes what became of a record, in the problem's chain, and commits.
+async fn settle(
+    desk: &Desk<'_>,
+    transaction: DatabaseTransaction,
+    now: &accountability::Model,
+    before: Value,
+) -> Result<i64> {
+    let object = (now.problem_id, None, format!("accountability_{}", now.id));
+    settle_beside(desk, transaction, object, ChangeKind::HeldToAccount, (before, state(now))).await?;
+    Ok(now.id)
+}
+
+/// What the audit keeps of a record.
+fn state(row: &accountability::Model) -> Value {
+    json!({
+        "rank": row.rank.to_value(),
+        "consequence": row.consequence.to_value(),
+        "people": row.people,
+        "decidedOn": row.decided_on,
+        "withdrawnAt": row.withdrawn_at,
+        "withdrawReason": row.withdraw_reason,
+        "version": row.version,
+    })
+}

@@ -1,0 +1,134 @@
+//! Who was held to account for a problem, in numbers: recorded, corrected, withdrawn, summed up; and which county owns a
+//! problem and which shares it.
+
+use serde_json::{Value, json};
+
+use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::{World, stories};
+
+stories!(numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing, a_county_reads_of_its_own_part_only);
+
+fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &World) {
+    world.done(&["demo"]);
+    let county = world.file("县.xlsx", &city(&CITY_ROWS));
+    let of = ["--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"];
+    world.done(&[&["import", county.as_str()], of.as_slice()].concat());
+    let office = world.account("office@gov.example", "city-office", "云溪市生态环境保护督察整改办");
+    let unit = world.account("unit@gov.example", "responsible-unit", "白河县人民政府");
+    let elsewhere = world.account("other@gov.example", "responsible-unit", "洛隆县人民政府");
+    let (server, _clock) = world.serve_under_clock("2026-11-22T09:00");
+    let act = |token: &str, name: &str, input: Value| {
+        let ty = name[..1].to_uppercase() + &name[1..] + "Input";
+        let query = format!(
+            "mutation($input: {ty}!) {{ {name}(input: $input) {{ accountability {{ id version people withdrawnAt withdrawReason }} \
+             errors {{ code path }} }} }}"
+        );
+        server.data_as(token, &query, &json!({ "input": input }))[name].clone()
+    };
+    let code = |given: Value| given["errors"][0]["code"].as_str().unwrap_or_default().to_owned();
+    // A problem of which the demo has nothing to tell yet.
+    let bare = "{ problems(first: 1, filter: {accountability: {none: {}}}) { nodes { id } } }";
+    let problem = server.data_as(&unit, bare, &json!({}))["problems"]["nodes"][0]["id"].clone();
+    let record = |people: i32, rank: &str, consequence: &str| {
+        json!({"problemId": problem, "rank": rank,
+        "consequence": consequence, "people": people, "decidedOn": "2026-10-01"})
+    };
+    let three = record(3, "COUNTY_DIVISION", "ADMINISTRATIVE");
+    assert_eq!(code(act(&unit, "recordAccountability", three.clone())), "NOT_ALLOWED");
+    assert_eq!(code(act(&elsewhere, "recordAccountability", three.clone())), "NOT_FOUND");
+    assert_eq!(code(act(&office, "recordAccountability", record(0, "BELOW", "JUDICIAL"))), "INVALID");
+    let mut future = three.clone();
+    future["decidedOn"] = json!("2026-11-23");
+    assert_eq!(code(act(&office, "recordAccountability", future)), "INVALID");
+    let mut made = Vec::new();
+    for input in
+        [three, record(2, "COUNTY_DIVISION", "PARTY_DISCIPLINE"), record(5, "TOWNSHIP_SECTION", "ADMINISTRATIVE")]
+    {
+        let given = act(&office, "recordAccountability", input);
+        assert_eq!(given["errors"], json!([]), "{given}");
+        made.push(given["accountability"]["id"].clone());
+    }
+
+    // The sums, of the problem and by groups of the whole list.
+    let sums = "query($id: ID!, $by: [AccountabilityDimension!]!) { problem(id: $id) { accountability { totalCount \
+        aggregate { count peopleHeld { sum max } } groups(by: $by) { keys { key label } aggregate { peopleHeld { sum } } } } } }";
+    let summed = |by: &str| {
+        let found =
+            server.data_as(&unit, sums, &json!({"id": problem, "by": [by]}))["problem"]["accountability"].clone();
+        let mut groups: Vec<(String, i64)> = found["groups"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|group| {
+                let sum = group["aggregate"]["peopleHeld"]["sum"].as_f64().unwrap_or(0.0) as i64;
+                (group["keys"][0]["key"].as_str().unwrap().to_owned(), sum)
+            })
+            .collect();
+        groups.sort();
+        (found["aggregate"]["peopleHeld"]["sum"].as_f64(), groups)
+    };
+    let pair = |key: &str, sum: i64| (key.to_owned(), sum);
+    assert_eq!(summed("RANK"), (Some(10.0), vec![pair("COUNTY_DIVISION", 5), pair("TOWNSHIP_SECTION", 5)]));
+    assert_eq!(summed("CONSEQUENCE"), (Some(10.0), vec![pair("ADMINISTRATIVE", 8), pair("PARTY_DISCIPLINE", 2)]));
+
+    // Corrected, by who saw the newest version; withdrawn, once.
+    let correct = |version: i32, people: i32| {
+        json!({"accountabilityId": made[0], "version": version, "rank": "COUNTY_DIVISION",
+        "consequence": "ORGANISATIONAL", "people": people, "decidedOn": "2026-10-02"})
+    };
+    assert_eq!(code(act(&unit, "correctAccountability", correct(1, 4))), "NOT_ALLOWED");
+    assert_eq!(code(act(&elsewhere, "correctAccountability", correct(1, 4))), "NOT_FOUND");
+    assert_eq!(act(&office, "correctAccountability", correct(1, 4))["accountability"]["people"], 4);
+    assert_eq!(code(act(&office, "correctAccountability", correct(1, 6))), "STALE_VERSION");
+    let withdraw = json!({"accountabilityId": made[2], "version": 1, "reason": "决定已被撤销。"});
+    assert_eq!(code(act(&unit, "withdrawAccountability", withdraw.clone())), "NOT_ALLOWED");
+    let withdrawn = act(&office, "withdrawAccountability", withdraw)["accountability"].clone();
+    assert!(withdrawn["withdrawnAt"].is_string() && withdrawn["withdrawReason"] == "决定已被撤销。", "{withdrawn}");
+    let again = json!({"accountabilityId": made[2], "version": 2, "reason": "再撤一次。"});
+    assert_eq!(code(act(&office, "withdrawAccountability", again)), "WRONG_STATE");
+    assert_eq!(summed("RANK"), (Some(6.0), vec![pair("COUNTY_DIVISION", 6), pair("TOWNSHIP_SECTION", 0)]));
+    let whole = "query($id: ID!) { accountabilities(filter: {problem: {eq: $id}, withdrawn: true}) { nodes { people problem { id } } } }";
+    let kept = server.data_as(&unit, whole, &json!({ "id": problem }))["accountabilities"]["nodes"].clone();
+    assert_eq!(kept, json!([{"people": 5, "problem": {"id": problem}}]), "it stays and is read");
+
+    // Seen like the problem, and whole in its chain.
+    let list = "query($id: ID!) { problem(id: $id) { id } accountabilities { totalCount } node(id: $id) { id } }";
+    let hidden = server.data_as(&elsewhere, list, &json!({ "id": problem }));
+    assert_eq!(hidden, json!({"problem": null, "accountabilities": {"totalCount": 0}, "node": null}));
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"));
+}
+
+fn a_county_reads_of_its_own_part_only(world: &World) {
+    world.done(&["demo"]);
+    let office = world.account("office@gov.example", "city-office", "云溪市生态环境保护督察整改办");
+    let county = world.account("county@gov.example", "county-office", "白河县生态环境保护督察整改办");
+    let (server, _clock) = world.serve_under_clock("2026-11-22T09:00");
+    let region = |code: &str| {
+        let found =
+            server.data_as(&office, "query($code: String) { region(code: $code) { id } }", &json!({ "code": code }));
+        found["region"]["id"].clone()
+    };
+    let owners = "query($id: ID!) { problem(id: $id) { ownership { kind region { name } } } }";
+    let read = |token: &str| server.data_as(token, owners, &json!({"id": "problem_1"}))["problem"]["ownership"].clone();
+    let set = |token: &str, place: &Value, kind: Value| {
+        let query =
+            "mutation($input: SetOwnershipInput!) { setOwnership(input: $input) { problem { id } errors { code } } }";
+        let input = json!({"problemId": "problem_1", "regionId": place, "kind": kind});
+        let given = server.data_as(token, query, &json!({ "input": input }))["setOwnership"].clone();
+        given["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
+    };
+    let (baihe, qingping, dongling) = (region("990121"), region("990122"), region("990123"));
+    for (place, kind) in [(&baihe, "SHARED"), (&qingping, "SHARED"), (&dongling, "PRINCIPAL")] {
+        assert_eq!(set(&office, place, json!(kind)), "");
+    }
+    let of = |kind: &str, name: &str| json!({"kind": kind, "region": {"name": name}});
+    assert_eq!(read(&office), json!([of("PRINCIPAL", "东岭县"), of("SHARED", "白河县"), of("SHARED", "青坪县")]));
+    assert_eq!(read(&county), json!([of("SHARED", "白河县")]), "what siblings own is theirs");
+    assert_eq!(set(&county, &baihe, json!("PRINCIPAL")), "NOT_ALLOWED");
+    assert_eq!(set(&office, &region("990000"), json!("PRINCIPAL")), "NOT_FOUND");
+    // Said anew, and taken away.
+    assert_eq!(set(&office, &baihe, json!("PRINCIPAL")), "");
+    assert_eq!(set(&office, &dongling, Value::Null), "");
+    assert_eq!(read(&office), json!([of("PRINCIPAL", "白河县"), of("SHARED", "青坪县")]));
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"));
+}

@@ -1,0 +1,296 @@
+//! The life of a complaint case: handed over, taken on, reported on, resolved, returned, verified, closed, relapsed — by people
+//! who each do their part and are refused the others', while a sibling county sees and hears nothing of it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::clocked::StoryClock;
+use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::socket::Socket;
+use crate::support::{Server, Smtp, World, stories};
+
+stories!(a_case_lives_from_handing_over_to_closing_and_again, whoever_complained_is_written_down_nowhere);
+
+/// The people of the story.
+struct Scene {
+    server: Server,
+    clock: StoryClock,
+    region: String,
+    city: String,
+    /// The county that answers, one that assists, and one that has nothing to do with it.
+    lead: String,
+    assisting: String,
+    sibling: String,
+}
+
+impl Scene {
+    fn set(world: &World) -> Self {
+        for code in ["540329", "540323", "540325", "540102"] {
+            world.done(&["region", "load", code]);
+        }
+        let file = world.file("县.xlsx", &city(&CITY_ROWS));
+        world.done(&["import", &file, "--round", ROUND, "--region", "540300", "--create-units"]);
+        for (unit, region) in [
+            ("西藏自治区生态环境保护督察整改办", "540000"),
+            ("昌都市生态环境保护督察整改办", "540300"),
+            ("洛隆县人民政府", "540329"),
+            ("类乌齐县人民政府", "540323"),
+            ("察雅县人民政府", "540325"),
+            ("城关区人民政府", "540102"),
+        ] {
+            world.done(&["unit", "add", unit, "--region", region, "--mail", &format!("u{region}@gov.example")]);
+        }
+        let account = |code: &str, role: &str, unit: &str| world.account(&format!("a{code}@gov.example"), role, unit);
+        let region = account("540000", "regional-office", "西藏自治区生态环境保护督察整改办");
+        let city = account("540300", "city-office", "昌都市生态环境保护督察整改办");
+        let lead = account("540329", "responsible-unit", "洛隆县人民政府");
+        let assisting = account("540323", "responsible-unit", "类乌齐县人民政府");
+        let sibling = account("540325", "responsible-unit", "察雅县人民政府");
+        let (server, clock) = world.serve_under_clock("2025-05-28T09:00");
+        Self { server, clock, region, city, lead, assisting, sibling }
+    }
+
+    /// The id of a row that a list has by its name.
+    fn named(&self, list: &str, name: &str) -> String {
+        let query = format!("query($name: String) {{ {list}(filter: {{name: {{eq: $name}}}}) {{ nodes {{ id }} }} }}");
+        let found = self.server.data_as(&self.region, &query, &json!({ "name": name }));
+        found[list]["nodes"][0]["id"].as_str().unwrap_or("none_1").to_owned()
+    }
+
+    /// What is handed over, with something changed.
+    fn wanted(&self, changes: impl Into<Value>) -> Value {
+        let mut input = json!({
+            "number": "D3SX202505280018", "roundId": self.named("inspectionRounds", ROUND),
+            "regionId": self.named("regions", "洛隆县"), "channel": "CALL", "pollution": ["WATER", "NOISE"],
+            "isKey": true, "summary": "洗砂场废水直排，夜间噪声扰民。", "leadUnitId": self.named("units", "洛隆县人民政府"),
+            "assistingUnitIds": [self.named("units", "类乌齐县人民政府")], "dueOn": "2025-06-07"
+        });
+        input.as_object_mut().unwrap().extend(changes.into().as_object().unwrap().clone());
+        input
+    }
+
+    /// A mutation by somebody: what it gave.
+    fn act(&self, token: &str, name: &str, input: &Value) -> Value {
+        let ty =
+            if name == "acceptCase" { "CaseInput".to_owned() } else { name[..1].to_uppercase() + &name[1..] + "Input" };
+        let query = format!(
+            "mutation($input: {ty}!) {{ {name}(input: $input) {{ inspectionCase {{ id state version dueOn resolvedOn \
+             closedOn finding overdue }} errors {{ code message path }} }} }}"
+        );
+        self.server.data_as(token, &query, &json!({ "input": input }))[name].clone()
+    }
+
+    /// A step that has to be taken: the case after it.
+    fn done(&self, token: &str, name: &str, input: &Value) -> Value {
+        let given = self.act(token, name, input);
+        assert_eq!(given["errors"], json!([]), "{name} {input}");
+        given["inspectionCase"].clone()
+    }
+
+    /// A step that has to be refused: the code, and where.
+    fn refused(&self, token: &str, name: &str, input: &Value) -> (String, String) {
+        let given = self.act(token, name, input);
+        assert!(given["inspectionCase"].is_null(), "{name} {input}: {given:#}");
+        let error = &given["errors"][0];
+        let last = error["path"].as_array().unwrap().last().unwrap().as_str().unwrap();
+        (error["code"].as_str().unwrap().to_owned(), last.to_owned())
+    }
+
+    /// `{caseId, version, …}` of the case as it is now.
+    fn on(&self, case: &str, more: impl Into<Value>) -> Value {
+        let query = "query($id: ID!) { inspectionCase(id: $id) { version } }";
+        let found = self.server.data_as(&self.region, query, &json!({ "id": case }));
+        let mut input = json!({ "caseId": case, "version": found["inspectionCase"]["version"] });
+        input.as_object_mut().unwrap().extend(more.into().as_object().unwrap().clone());
+        input
+    }
+}
+
+fn refusal(code: &str, place: &str) -> (String, String) {
+    (code.to_owned(), place.to_owned())
+}
+
+#[expect(clippy::too_many_lines, reason = "one life is one story")]
+fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
+    let scene = Scene::set(world);
+    let Scene { region, city, lead, assisting, sibling, .. } = &scene;
+
+    // Offices hand over what lies below them, to units below them, each complaint once.
+    let hand_over = |token: &str, changes: Value| scene.refused(token, "handOverCase", &scene.wanted(changes));
+    assert_eq!(hand_over(lead, json!({})), refusal("NOT_ALLOWED", "input"));
+    assert_eq!(
+        hand_over(city, json!({"regionId": scene.named("regions", "城关区")})),
+        refusal("NOT_FOUND", "regionId")
+    );
+    let elsewhere = json!({"leadUnitId": scene.named("units", "城关区人民政府")});
+    assert_eq!(hand_over(city, elsewhere), refusal("NOT_FOUND", "leadUnitId"));
+    assert_eq!(hand_over(city, json!({"roundId": "round_99"})), refusal("NOT_FOUND", "roundId"));
+    assert_eq!(hand_over(city, json!({"pollution": []})), refusal("INVALID", "pollution"));
+    assert_eq!(hand_over(city, json!({"dueOn": "2025-05-27"})), refusal("INVALID", "dueOn"));
+    assert_eq!(hand_over(city, json!({"handedOverOn": "2025-05-29"})), refusal("INVALID", "handedOverOn"));
+    let own = json!({"assistingUnitIds": [scene.named("units", "洛隆县人民政府")]});
+    assert_eq!(hand_over(city, own), refusal("INVALID", "assistingUnitIds"));
+    let case = scene.done(city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();
+    assert_eq!(hand_over(region, json!({})), refusal("CONFLICT", "number"));
+    let mails = world.done(&["mail", "list"]);
+    assert!(mails.contains("案件交办") && mails.contains("u540329@gov.example"), "the lead unit is told: {mails}");
+
+    // Who leads and who assists see it, and a sibling sees nothing, wherever it looks.
+    let list = "query($id: ID!) { inspectionCases { totalCount aggregate { count } groups(by: [STATE]) { keys { key } } \
+        nodes { id leadUnit { name } assistingUnits { nodes { name } } } } node(id: $id) { id } inspectionCase(id: $id) { id } \
+        inspectionRounds { nodes { inspectionCases { totalCount } } } auditEntries(filter: {act: {eq: \"HANDED_OVER\"}}) { totalCount } }";
+    let seen = |token: &str| scene.server.data_as(token, list, &json!({ "id": case }));
+    for (token, leads, assists) in [(lead, json!({"name": "洛隆县人民政府"}), 0), (assisting, Value::Null, 1)] {
+        let mine = seen(token);
+        assert_eq!(mine["inspectionCases"]["totalCount"], 1, "{mine:#}");
+        let row = &mine["inspectionCases"]["nodes"][0];
+        // Siblings that work together do not read each other's names from the case.
+        assert_eq!((&row["leadUnit"], row["assistingUnits"]["nodes"].as_array().unwrap().len()), (&leads, assists));
+        assert_eq!((&mine["node"]["id"], &mine["auditEntries"]["totalCount"]), (&json!(case), &json!(1)));
+    }
+    let nothing = seen(sibling);
+    let empty = json!({"totalCount": 0, "aggregate": {"count": 0}, "groups": [], "nodes": []});
+    assert_eq!(nothing["inspectionCases"], empty, "{nothing:#}");
+    assert!(nothing["node"].is_null() && nothing["inspectionCase"].is_null(), "{nothing:#}");
+    assert_eq!(nothing["auditEntries"]["totalCount"], 0);
+    assert_eq!(scene.refused(sibling, "acceptCase", &scene.on(&case, json!({}))), refusal("NOT_FOUND", "caseId"));
+
+    // Taken on by who leads; two at once: the second is told.
+    let mine = scene.on(&case, json!({}));
+    let early = json!({"finding": "TRUE", "text": "已整改。"});
+    assert_eq!(scene.refused(lead, "resolveCase", &scene.on(&case, early.clone())), refusal("WRONG_STATE", "caseId"));
+    assert_eq!(scene.refused(assisting, "acceptCase", &mine), refusal("NOT_ALLOWED", "input"));
+    assert_eq!(scene.refused(city, "acceptCase", &mine), refusal("NOT_ALLOWED", "input"));
+    assert_eq!(scene.done(lead, "acceptCase", &mine)["state"], "IN_PROGRESS");
+    assert_eq!(scene.refused(lead, "acceptCase", &mine), refusal("STALE_VERSION", "version"));
+    assert_eq!(scene.refused(lead, "acceptCase", &scene.on(&case, json!({}))), refusal("WRONG_STATE", "caseId"));
+
+    // Both report; who watches the county hears of it, who watches the sibling does not.
+    let report = |token: &str, text: &str| scene.done(token, "reportOnCase", &json!({"caseId": case, "text": text}));
+    let mut socket = Socket::open_as(&scene.server, city);
+    let watch = "subscription($within: ID) { ledgerChanged(within: $within) { kind problem { id } inspectionCase { id state } } }";
+    socket.subscribe("there", watch, &json!({"within": scene.named("regions", "察雅县")}));
+    socket.subscribe("here", watch, &json!({"within": scene.named("regions", "洛隆县")}));
+    let heard = (0..20).find_map(|_| {
+        report(assisting, "已关停上游取水口。");
+        socket.hear_within(Duration::from_millis(1_500))
+    });
+    let heard = heard.unwrap();
+    assert_eq!(heard["id"], "here");
+    let told =
+        json!({"kind": "PROGRESS_REPORTED", "problem": null, "inspectionCase": {"id": case, "state": "IN_PROGRESS"}});
+    assert_eq!(heard["payload"]["data"]["ledgerChanged"], told);
+    report(lead, "洗砂场已停产，正在清理河道。");
+
+    // Resolved for the time being, which does not stop the clock, then wholly.
+    scene.clock.set("2025-06-10T09:00");
+    let partly = json!({"finding": "PARTLY_TRUE", "text": "废水已停排，河道修复中。", "isPartial": true});
+    assert_eq!(
+        scene.refused(assisting, "resolveCase", &scene.on(&case, partly.clone())),
+        refusal("NOT_ALLOWED", "input")
+    );
+    let partly = scene.done(lead, "resolveCase", &scene.on(&case, partly));
+    assert_eq!(
+        (&partly["state"], &partly["overdue"], &partly["resolvedOn"]),
+        (&json!("PARTLY_RESOLVED"), &json!(true), &Value::Null)
+    );
+    let late = "{ inspectionCases(filter: {overdue: true}) { totalCount } }";
+    assert_eq!(scene.server.data_as(city, late, &json!({}))["inspectionCases"]["totalCount"], 1);
+    report(lead, "河道修复完成七成。");
+    let verify = json!({"opinion": "现场核查，整改到位。"});
+    assert_eq!(scene.refused(city, "verifyCase", &scene.on(&case, verify.clone())), refusal("WRONG_STATE", "caseId"));
+    let resolved = json!({"finding": "TRUE", "text": "洗砂场已拆除，河道已恢复。"});
+    let after = scene.done(lead, "resolveCase", &scene.on(&case, resolved.clone()));
+    assert_eq!((&after["state"], &after["resolvedOn"]), (&json!("RESOLVED"), &json!("2025-06-10")));
+    assert_eq!(scene.server.data_as(city, late, &json!({}))["inspectionCases"]["totalCount"], 0);
+
+    // Returned by the level above, resolved again, verified, refused by who closes, verified again, closed.
+    let back = json!({"reason": "河道底泥未清理。"});
+    assert_eq!(scene.refused(lead, "returnCase", &scene.on(&case, back.clone())), refusal("NOT_ALLOWED", "input"));
+    let after = scene.done(city, "returnCase", &scene.on(&case, back.clone()));
+    assert_eq!((&after["state"], &after["resolvedOn"]), (&json!("IN_PROGRESS"), &Value::Null));
+    scene.done(lead, "resolveCase", &scene.on(&case, resolved.clone()));
+    assert_eq!(scene.refused(lead, "verifyCase", &scene.on(&case, verify.clone())), refusal("NOT_ALLOWED", "input"));
+    scene.done(city, "verifyCase", &scene.on(&case, verify.clone()));
+    assert_eq!(scene.refused(city, "returnCase", &scene.on(&case, back.clone())), refusal("NOT_ALLOWED", "input"));
+    scene.done(region, "returnCase", &scene.on(&case, back));
+    scene.done(lead, "resolveCase", &scene.on(&case, resolved.clone()));
+    let close = json!({"decision": "同意销号。"});
+    assert_eq!(scene.refused(region, "closeCase", &scene.on(&case, close.clone())), refusal("WRONG_STATE", "caseId"));
+    scene.done(city, "verifyCase", &scene.on(&case, verify));
+    assert_eq!(scene.refused(city, "closeCase", &scene.on(&case, close.clone())), refusal("NOT_ALLOWED", "input"));
+    let after = scene.done(region, "closeCase", &scene.on(&case, close));
+    assert_eq!((&after["state"], &after["closedOn"]), (&json!("CLOSED"), &json!("2025-06-10")));
+
+    // Final, but for a relapse.
+    assert_eq!(scene.refused(lead, "resolveCase", &scene.on(&case, resolved)), refusal("WRONG_STATE", "caseId"));
+    let words = json!({"caseId": case, "text": "补充材料。"});
+    assert_eq!(scene.refused(lead, "reportOnCase", &words), refusal("WRONG_STATE", "caseId"));
+    let relapse = |due: &str| scene.on(&case, json!({"reason": "回访发现洗砂场复工。", "dueOn": due}));
+    assert_eq!(scene.refused(city, "reopenCase", &relapse("2025-07-01")), refusal("NOT_ALLOWED", "input"));
+    assert_eq!(scene.refused(region, "reopenCase", &relapse("2025-06-09")), refusal("INVALID", "dueOn"));
+    let after = scene.done(region, "reopenCase", &relapse("2025-07-01"));
+    let opened = json!({"id": case, "state": "IN_PROGRESS", "version": after["version"], "dueOn": "2025-07-01",
+        "resolvedOn": null, "closedOn": null, "finding": null, "overdue": false});
+    assert_eq!(after, opened);
+
+    // Every step is there, under who did it, and in a whole chain; what is over is not told any more.
+    let trail = "query($id: ID!) { inspectionCase(id: $id) { pollution { kind } reports(filter: {step: [ACCEPT, RESOLVE_PARTLY, \
+        RESOLVE, RETURN, VERIFY, CLOSE, REOPEN]}) { nodes { step finding text } } audit { totalCount nodes { act inspectionCase { id } } } } }";
+    let trail = scene.server.data_as(lead, trail, &json!({ "id": case }))["inspectionCase"].clone();
+    assert_eq!(trail["pollution"], json!([{"kind": "NOISE"}, {"kind": "WATER"}]));
+    let steps: Vec<&str> =
+        trail["reports"]["nodes"].as_array().unwrap().iter().map(|one| one["step"].as_str().unwrap()).collect();
+    let way = [
+        "ACCEPT",
+        "RESOLVE_PARTLY",
+        "RESOLVE",
+        "RETURN",
+        "RESOLVE",
+        "VERIFY",
+        "RETURN",
+        "RESOLVE",
+        "VERIFY",
+        "CLOSE",
+        "REOPEN",
+    ];
+    assert_eq!(steps, way);
+    assert_eq!(trail["audit"]["nodes"][0], json!({"act": "REOPENED", "inspectionCase": {"id": case}}));
+    let whole = world.done(&["audit", "verify"]);
+    assert!(whole.contains("无缺失"), "{whole}");
+    let smtp = Smtp::start();
+    let sent =
+        world.program().args(["job", "run", "deliver-mail"]).env("RECTIFY_MAIL_URL", &smtp.url).output().unwrap();
+    let sent = String::from_utf8(sent.stdout).unwrap();
+    let mails = smtp.mails().join("\n");
+    assert!(
+        mails.contains("已销号案件反弹") && mails.contains("2025年7月1日") && mails.contains("/?id=case_"),
+        "{sent}\n{mails}"
+    );
+    assert!(!mails.contains("收到交办案件"), "it was taken on long ago: {mails}");
+}
+
+fn whoever_complained_is_written_down_nowhere(world: &World) {
+    let scene = Scene::set(world);
+    let Scene { city, lead, .. } = &scene;
+    for (summary, what) in [
+        ("村民反映废水直排，电话13900001234。", "电话号码"),
+        ("举报人证号54032119900101001X。", "身份证号码"),
+        ("联系 0895-1234567", "电话号码"),
+    ] {
+        let given = scene.act(city, "handOverCase", &scene.wanted(json!({ "summary": summary })));
+        let error = &given["errors"][0];
+        assert_eq!((&error["code"], &error["path"]), (&json!("INVALID"), &json!(["input", "summary"])));
+        assert!(error["message"].as_str().unwrap().contains(what), "{error}");
+    }
+    let case = scene.done(city, "handOverCase", &scene.wanted(json!({"summary": "D3SX202505280018所反映废水直排。"})));
+    let case = case["id"].as_str().unwrap();
+    scene.done(lead, "acceptCase", &scene.on(case, json!({})));
+    for words in ["已电话（139 0000 1234）回访举报人。", "已回访。"] {
+        let given = scene.act(lead, "reportOnCase", &json!({"caseId": case, "text": words}));
+        assert_eq!(given["errors"] == json!([]), words == "已回访。", "{given}");
+    }
+    let found = json!({"finding": "TRUE", "text": "已回访13900001234。"});
+    assert_eq!(scene.refused(lead, "resolveCase", &scene.on(case, found)), refusal("INVALID", "text"));
+}
