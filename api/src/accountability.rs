@@ -12,7 +12,7 @@ use crate::filter::{DateFilter, RelationFilter, filter};
 use crate::group;
 use crate::order::order;
 use crate::payload::{key_of, payload};
-use crate::problem::{Problem, ProblemFilter};
+use crate::problem::{Problem, ProblemFilter, ProblemPayload};
 use crate::region::Region;
 use crate::round::InspectionRound;
 use crate::scalar::{Date, Moment};
@@ -224,16 +224,6 @@ payload! {
     AccountabilityPayload {
         /// The record as it is now; null when nothing was done.
         accountability: Accountability,
-        /// Why nothing was done; empty when it was.
-        errors
-    }
-}
-
-payload! {
-    /// What came of an act on a problem.
-    ProblemPayload {
-        /// The problem as it is now; null when nothing was done.
-        problem: Problem,
         /// Why nothing was done; empty when it was.
         errors
     }
