@@ -22,6 +22,8 @@ pub(crate) enum CheckKind {
     Verification,
     /// 抽查, by the region, every year.
     SpotCheck,
+    /// 督导检查, by the supervising unit, whenever it sees fit.
+    Supervision,
 }
 
 /// What came out of a check.

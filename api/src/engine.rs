@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Error, Request as Execution, Response, Variables};
+use async_graphql::{CacheControl, Error, Request as Execution, Response, Variables};
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
@@ -168,10 +168,13 @@ impl Engine {
             return Answer::Json(json);
         }
         let response = self.schema.execute(self.execution(&ready, caller, false)).await;
+        let max_age = ready.max_age();
         if !ready.is_known && response.errors.is_empty() {
             self.known.keep(&ready.asked, ready.document);
         }
-        Answer::Response(worded(response, caller))
+        let mut response = worded(response, caller);
+        response.cache_control = CacheControl { public: true, max_age };
+        Answer::Response(response)
     }
 
     /// Has the library validate a document without reading anything, and keeps it when it is valid.
@@ -240,6 +243,12 @@ impl Engine {
 }
 
 impl Ready {
+    /// For how many seconds anybody may keep the answer: only of what is the same for everybody.
+    fn max_age(&self) -> i32 {
+        let is_shared = self.document.operation.as_ref().is_some_and(gate::is_shared);
+        if is_shared { gate::SHARED_FOR } else { 0 }
+    }
+
     fn changes(&self) -> bool {
         self.document.operation.as_ref().is_some_and(|operation| operation.kind != OperationType::Query)
     }

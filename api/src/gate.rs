@@ -30,6 +30,11 @@ const PUBLIC: [&str; 10] = [
     "publicNotice",
 ];
 
+/// Those of them whose answer does not depend on who asks.
+const SHARED: [&str; 2] = ["__typename", "publicNotices"];
+/// For how many seconds such an answer may be kept.
+pub(crate) const SHARED_FOR: i32 = 60;
+
 /// Whose request it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Admitted {
@@ -116,6 +121,11 @@ pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Res
             && operation.roots.iter().all(|root| PUBLIC.contains(&root.name()))
     });
     if principal.is_somebody() || is_public { Ok(()) } else { Err(unauthenticated()) }
+}
+
+/// Whether everybody gets the same answer, so that caches may keep it.
+pub(crate) fn is_shared(operation: &Operation) -> bool {
+    operation.kind == OperationType::Query && operation.roots.iter().all(|root| SHARED.contains(&root.name()))
 }
 
 fn unauthenticated() -> Refused {

@@ -148,7 +148,7 @@ async fn answer(
         };
         return Ok(events::respond(answers, caller.clone()));
     }
-    Ok(respond(engine.answer(asked, manner, caller).await?, media))
+    Ok(respond(engine.answer(asked, manner, caller).await?, media, manner))
 }
 
 async fn answer_all(engine: &Engine, batch: Vec<Asked>, caller: &Caller) -> Vec<String> {

@@ -8,7 +8,7 @@ use async_graphql::{Response, Value};
 use serde_json::json;
 
 use crate::context::Caller;
-use crate::engine::Answer;
+use crate::engine::{Answer, Manner};
 use crate::error::{Code, Refused};
 
 /// The media types of answers.
@@ -88,12 +88,20 @@ pub(crate) fn errors(refused: &Refused, caller: &Caller) -> serde_json::Value {
     json!([error])
 }
 
-/// Answers a request that was carried out.
-pub(crate) fn respond(answer: Answer, media: Media) -> HttpResponse {
+/// Answers a request that was carried out. What is the same for everybody may be kept, where it was asked for by GET.
+pub(crate) fn respond(answer: Answer, media: Media, manner: Manner) -> HttpResponse {
+    let max_age = match &answer {
+        Answer::Response(response) if manner == Manner::Safe && response.errors.is_empty() => {
+            response.cache_control.max_age
+        }
+        _ => 0,
+    };
+    let keeping = if max_age > 0 { format!("public, max-age={max_age}") } else { "no-store".to_owned() };
     let (body, of_request) = body(answer);
     let status = if of_request && media == Media::GraphQl { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     HttpResponse::build(status)
-        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::CACHE_CONTROL, keeping))
+        .insert_header((header::VARY, "accept"))
         .content_type(media.content_type())
         .body(body)
 }

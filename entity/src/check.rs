@@ -13,7 +13,7 @@ pub struct Model {
     pub assignment_id: i64,
     /// Who checked.
     pub kind: CheckKind,
-    /// The period that it covers: 2023Q1, 2023H1 or 2023.
+    /// The period that it covers: 2023Q1, 2023H1, 2023 or 2023-04.
     pub period: String,
     /// The last day of that period, a local date.
     pub due_on: Date,
@@ -40,6 +40,9 @@ pub enum CheckKind {
     /// 抽查, by the region
     #[sea_orm(string_value = "SPOT_CHECK")]
     SpotCheck,
+    /// 督导检查, by the supervising unit
+    #[sea_orm(string_value = "SUPERVISION")]
+    Supervision,
 }
 
 /// What came out of a check.

@@ -277,6 +277,7 @@ fn check_name(kind: CheckKind) -> &'static str {
         CheckKind::SelfInspection => "自查",
         CheckKind::Verification => "核查",
         CheckKind::SpotCheck => "抽查",
+        CheckKind::Supervision => "督导检查",
     }
 }
 

@@ -109,6 +109,8 @@ pub enum Act {
     Verify,
     /// 抽查.
     SpotCheck,
+    /// 督导检查.
+    Inspect,
     /// 公示, and objections recorded.
     Publicise,
     /// Objections decided.
@@ -151,6 +153,7 @@ fn doers(act: Act) -> &'static [Role] {
         Act::TakeOn | Act::ApplyForCloseOut => &[ResponsibleUnit, LeadUnit, CountyOffice],
         Act::Report | Act::AnswerCase => &[ResponsibleUnit, LeadUnit],
         Act::SelfInspect => &[CountyOffice, ResponsibleUnit],
+        Act::Inspect => &[SupervisingUnit],
         Act::Publicise => &[LeadUnit, CityOffice, RegionalOffice],
         Act::Urge => &[SupervisingUnit, CountyOffice, CityOffice, RegionalOffice],
         Act::Comment => &[Leader, LeadUnit, SupervisingUnit, CityOffice, RegionalOffice],

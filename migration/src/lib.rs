@@ -11,6 +11,7 @@ mod m20261122_000005_work;
 mod m20261122_000006_keeping;
 mod m20261122_000007_case;
 mod m20261122_000008_identity;
+mod m20261122_000009_supervision_check;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000006_keeping::Migration),
             Box::new(m20261122_000007_case::Migration),
             Box::new(m20261122_000008_identity::Migration),
+            Box::new(m20261122_000009_supervision_check::Migration),
         ]
     }
 }

@@ -344,6 +344,15 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     );
     let shown = scene.server.data(public, &json!({}));
     assert_eq!(shown["publicNotices"][0]["unit"], "洛隆县人民政府");
+    // Anybody may keep it for a minute, where nothing else is asked for and it was asked for safely.
+    let keeping = |query: &str| {
+        let answer = scene.server.get_graphql(&[("query", query)]);
+        answer.header("cache-control").to_owned()
+    };
+    assert_eq!(keeping(public), "public, max-age=60");
+    assert_eq!(keeping("{ publicNotices { nope } }"), "no-store");
+    assert_eq!(keeping("{ publicNotices { unit } demoAccounts { name } }"), "no-store");
+    assert_eq!(scene.server.ask(&json!({ "query": public }), &[]).header("cache-control"), "no-store");
     let secret = scene.server.ask(&json!({"query": "{ closeOuts { totalCount } }"}), &[]);
     assert_eq!((secret.status, secret.code().as_str()), (401, "UNAUTHENTICATED"));
 

@@ -80,7 +80,7 @@ const MOST: usize = 14;
 /// A mutation of the ledger: its name, what it is about, and its input without the id and the version.
 type Deed = (&'static str, About, fn() -> Value);
 
-const DEEDS: [Deed; 30] = [
+const DEEDS: [Deed; 31] = [
     ("reportProgress", About::Assignment, || json!({"period": "2026-05", "text": "推进中"})),
     ("acceptAssignment", About::Assignment, || json!({})),
     ("declineAssignment", About::Assignment, || json!({"reason": "非我单位职责"})),
@@ -91,6 +91,7 @@ const DEEDS: [Deed; 30] = [
     ("recordCheck", About::Assignment, || json!({"kind": "SELF_INSPECTION", "result": "PASSED"})),
     ("recordCheck", About::Assignment, || json!({"kind": "VERIFICATION", "result": "PASSED"})),
     ("recordCheck", About::Assignment, || json!({"kind": "SPOT_CHECK", "result": "PASSED"})),
+    ("recordCheck", About::Assignment, || json!({"kind": "SUPERVISION", "result": "PASSED"})),
     ("applyForCloseOut", About::Assignment, || json!({"application": "已完成"})),
     ("verifyCloseOut", About::Assignment, || json!({"opinion": "属实"})),
     ("returnCloseOut", About::Assignment, || json!({"reason": "不属实"})),
@@ -177,6 +178,7 @@ fn does(role: Role, name: &str, input: &Value, standing: Standing, there: &str) 
         "acceptAssignment" | "declineAssignment" | "applyForCloseOut" | "requestExtension" => answering || county,
         "recordCheck" if which == "SELF_INSPECTION" => county || (role == Role::ResponsibleUnit && standing.answers),
         "recordCheck" if which == "SPOT_CHECK" => regional,
+        "recordCheck" if which == "SUPERVISION" => supervising,
         "publiciseCloseOut" | "raiseObjection" => leading || above,
         // What the city office supports already is refused by the regional office only.
         "decideExtension" if which == "APPROVE" || (which == "REJECT" && there == "ENDORSED") => regional,

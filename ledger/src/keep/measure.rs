@@ -434,6 +434,11 @@ pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, pl
     if plans.iter().enumerate().any(|(place, plan)| plans[..place].iter().any(|other| other.kind == plan.kind)) {
         return Err(Fault::invalid("同一种检查只能有一个计划", "each kind of check has one plan", &path).into());
     }
+    if plans.iter().any(|plan| plan.kind == CheckKind::Supervision) {
+        let (zh, en) =
+            ("督导检查由督导单位自行安排，不列入计划", "supervising units check when they see fit: there is no plan");
+        return Err(Fault::invalid(zh, en, &path).into());
+    }
     let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
     let there = check_plan::Entity::find()
         .filter(check_plan::Column::MeasureId.eq(row.id))

@@ -1,4 +1,4 @@
-//! Checks (自查、核查、抽查): what was found, for a period. A second look within the same period replaces the first; the
+//! Checks (自查、核查、抽查、督导检查): what was found, for a period. A second look within the same period replaces the first; the
 //! audit keeps both.
 
 use chrono::{Datelike, NaiveDate};
@@ -26,7 +26,7 @@ pub struct Found {
     pub findings: Option<String>,
 }
 
-/// The period that a check covers and its last day: a quarter, a half-year or a year.
+/// The period that a check covers and its last day: a quarter, a half-year, a year; of supervision a month.
 pub fn period(kind: CheckKind, day: NaiveDate) -> (String, NaiveDate) {
     let year = day.year();
     match kind {
@@ -39,6 +39,9 @@ pub fn period(kind: CheckKind, day: NaiveDate) -> (String, NaiveDate) {
             (format!("{year}H{half}"), last_day_of_month(year, half * 6).unwrap_or(day))
         }
         CheckKind::SpotCheck => (year.to_string(), last_day_of_month(year, 12).unwrap_or(day)),
+        CheckKind::Supervision => {
+            (day.format("%Y-%m").to_string(), last_day_of_month(year, day.month()).unwrap_or(day))
+        }
     }
 }
 
@@ -64,6 +67,7 @@ pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
             CheckKind::SelfInspection => Act::SelfInspect,
             CheckKind::Verification => Act::Verify,
             CheckKind::SpotCheck => Act::SpotCheck,
+            CheckKind::Supervision => Act::Inspect,
         },
     )?;
     if held.row.status == entity::assignment::Status::NotApplicable {
