@@ -206,9 +206,11 @@ pub(super) async fn place(desk: &Desk<'_>, db: &DatabaseTransaction, region: Opt
         None => None,
     };
     let own = desk.by.principal.region();
-    let is_below = |place: &region::Model| own.is_none_or(|own| place.path.starts_with(own.path.as_str()));
-    found.filter(is_below).ok_or_else(|| {
-        let (zh, en) = ("没有这个行政区，或不在您的管辖范围内", "there is no such region, or it is not below you");
+    let is_open = |place: &region::Model| {
+        place.retired_on.is_none() && own.is_none_or(|own| place.path.starts_with(own.path.as_str()))
+    };
+    found.filter(is_open).ok_or_else(|| {
+        let (zh, en) = ("没有这个行政区，或已撤销、不在您的管辖范围内", "no such region, or retired, or not below you");
         Fault::new(FaultCode::NotFound, zh, en, &["input", "regionId"]).into()
     })
 }
