@@ -274,14 +274,13 @@ pub(crate) struct DeleteMeasureInput {
     version: i32,
 }
 
-/// A unit that is named: the key, or none for an id of something else, which no unit has.
-fn named(id: &ID) -> Option<i64> {
-    key_of::<Unit>(id)
+fn named(id: &ID) -> keep::Named {
+    keep::Named(key_of::<Unit>(id))
 }
 
 fn parties(given: Vec<PartyInput>) -> ledger::Result<Vec<keep::Party>> {
     let party = |one: PartyInput| match (one.unit_id, one.selector) {
-        (Some(unit), None) => Ok(keep::Party::Unit(named(&unit))),
+        (Some(unit), None) => Ok(keep::Party::Unit(key_of::<Unit>(&unit))),
         (None, Some(selector)) => Ok(keep::Party::Selector(selector.into())),
         _ => {
             let (zh, en) = ("每个责任单位应填写单位或代称之一", "a party is either a unit or a stand-in");

@@ -79,9 +79,9 @@ impl Office<'_> {
     }
 
     /// `{name: id, version, …}` of something as it is now.
-    fn on(&self, name: &str, id: &str, more: Value) -> Value {
+    fn on(&self, name: &str, id: &str, more: impl Into<Value>) -> Value {
         let mut input = json!({ name: id, "version": self.version(id) });
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input.as_object_mut().unwrap().extend(more.into().as_object().unwrap().clone());
         input
     }
 }
@@ -467,8 +467,11 @@ fn an_administrator_keeps_schedules_mails_and_the_calendar(world: &World) {
     assert!(world.done(&["audit", "verify"]).contains("全部相接"));
 }
 
+/// The input of a mutation, or what further there is in it.
+type Further = fn() -> Value;
+
 /// Every mutation that keeps the ledger below a problem: what it is about, and the rest of its input.
-const KEPT: [(&str, &str, fn() -> Value); 10] = [
+const KEPT: [(&str, &str, Further); 10] = [
     ("editProblem", "problemId", || json!({"title": "改动"})),
     ("retireProblem", "problemId", || json!({"reason": "撤销"})),
     ("mergeProblems", "problemId", || json!({"intoId": "problem_1"})),
@@ -482,7 +485,7 @@ const KEPT: [(&str, &str, fn() -> Value); 10] = [
 ];
 
 /// Those that keep dictionaries and the machine: whoever is not an administrator is refused, whatever he names.
-const DICTIONARIES: [(&str, fn() -> Value); 10] = [
+const DICTIONARIES: [(&str, Further); 10] = [
     ("editSchedule", || json!({"scheduleId": "schedule_1", "enabled": false})),
     ("setCalendarDay", || json!({"day": "2027-07-01", "isWorking": false})),
     ("createRegion", || json!({"parentId": "region_2", "name": "某县"})),
@@ -496,7 +499,7 @@ const DICTIONARIES: [(&str, fn() -> Value); 10] = [
 ];
 
 /// Rounds: whoever keeps no ledger is refused, whatever he names.
-const ROUNDS: [(&str, fn() -> Value); 4] = [
+const ROUNDS: [(&str, Further); 4] = [
     ("createRound", || json!({"name": "某轮", "level": "COUNTY", "kind": "ROUTINE"})),
     ("editRound", || json!({"roundId": "round_1", "version": 1, "name": "改名"})),
     ("mergeRounds", || json!({"roundId": "round_1", "intoId": "round_2"})),

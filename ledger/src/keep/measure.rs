@@ -35,6 +35,10 @@ use crate::{Result, roll_up, sameness};
 /// The most parties of one measure.
 pub const MAX_PARTIES: usize = 500;
 
+/// A unit that the caller names: its key, or none for an id of something else, which no unit has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named(pub Option<i64>);
+
 /// A responsible party (责任单位), as it is written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Party {
@@ -55,10 +59,10 @@ pub struct New {
     pub content: String,
     /// Its deadline as printed.
     pub deadline: String,
-    /// 牵头单位; outer none: nobody leads, inner none: an id of something else.
-    pub lead: Option<Option<i64>>,
+    /// 牵头单位.
+    pub lead: Option<Named>,
     /// 督导单位.
-    pub supervising: Option<Option<i64>>,
+    pub supervising: Option<Named>,
     /// 责任单位, in the printed order.
     pub parties: Vec<Party>,
 }
@@ -71,9 +75,9 @@ pub struct Changes {
     /// The text.
     pub content: Patch<String>,
     /// 牵头单位.
-    pub lead: Patch<Option<Option<i64>>>,
+    pub lead: Patch<Option<Named>>,
     /// 督导单位.
-    pub supervising: Patch<Option<Option<i64>>>,
+    pub supervising: Patch<Option<Named>>,
     /// 责任单位, all of them. Who answers already goes on answering.
     pub parties: Patch<Vec<Party>>,
 }
@@ -132,10 +136,10 @@ async fn units(
 async fn one(
     db: &DatabaseTransaction,
     desk: &Desk<'_>,
-    wanted: Option<Option<i64>>,
+    wanted: Option<Named>,
     name: &str,
 ) -> Result<Option<unit::Model>> {
-    let Some(wanted) = wanted else { return Ok(None) };
+    let Some(Named(wanted)) = wanted else { return Ok(None) };
     Ok(units(db, desk, &BTreeSet::from([wanted]), name).await?.pop())
 }
 

@@ -258,9 +258,9 @@ pub async fn edit_within(
     let mail = changes.addresses.read(there.addresses.clone(), |given| addresses(&given))?;
     let now = Whole { row: row.clone(), aliases: others, addresses: mail };
     let is_same = there.addresses == now.addresses;
-    let changed = difference(there.state(), now.state());
+    let told = difference(there.state(), now.state());
     // Two addresses may look alike once masked.
-    let Some((before, after)) = changed.or((!is_same).then(|| (json!({}), json!({ "addresses": "SET" })))) else {
+    let Some((before, after)) = told.or((!is_same).then(|| (json!({}), json!({ "addresses": "SET" })))) else {
         return Ok(row.id);
     };
     free(db, &row, std::slice::from_ref(&row.name), "name").await?;
