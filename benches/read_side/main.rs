@@ -128,7 +128,10 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         .map(|(server, idle)| Ok(format!("{} {idle:.0} and {:.0}", server.subject.name(), server.memory()?.1)));
     let memory = memory.collect::<Outcome<Vec<String>>>()?.join(", ");
     let subjects: Vec<Subject> = servers.iter().map(|server| server.subject).collect();
-    let tables = format!("{setting}\n\n{}\nMemory in MB, idle and at most: {memory}.\n", samples.tables(&subjects, &arguments.operations()));
+    let tables = format!(
+        "{setting}\n\n{}\nMemory in MB, idle and at most: {memory}.\n",
+        samples.tables(&subjects, &arguments.operations())
+    );
     println!("{tables}");
     arguments.write.as_deref().map_or(Ok(()), |file| table::insert(file, &tables))
 }
@@ -161,7 +164,8 @@ fn measure(arguments: &Arguments, ledger: &Ledger, servers: &[Server], picks: &P
             }
         }
         // What the reports left behind is nobody's cost.
-        ledger.execute("VACUUM ANALYZE assignment, measure, problem, progress_report, quantity, change, audit_entry")?;
+        ledger
+            .execute("VACUUM ANALYZE assignment, measure, problem, progress_report, quantity, change, audit_entry")?;
     }
     Ok(samples)
 }

@@ -100,13 +100,7 @@ fn last(chain: &str) -> Select<audit_entry::Entity> {
 
 /// The entry after the end of its chain, to be sent with what else the act writes. The caller has held the chain's owner
 /// since before the end was read.
-pub(crate) fn write(
-    writes: &mut Writes,
-    by: &By,
-    noted: Noted,
-    (position, previous): End,
-    now: DateTime<Utc>,
-) {
+pub(crate) fn write(writes: &mut Writes, by: &By, noted: Noted, (position, previous): End, now: DateTime<Utc>) {
     let mut entry = audit_entry::Model {
         id: 0,
         chain: noted.chain,

@@ -47,7 +47,11 @@ impl Statements {
         Ok(Self {
             problem: prepare(PROBLEM, &[Type::INT8]).await?,
             assignment: prepare(ASSIGNMENT, &[Type::INT8]).await?,
-            write: prepare(include_str!("report_write.sql"), &[report.as_slice(), &quantities, &noted, &entry].concat()).await?,
+            write: prepare(
+                include_str!("report_write.sql"),
+                &[report.as_slice(), &quantities, &noted, &entry].concat(),
+            )
+            .await?,
             roll_up_measure: prepare(include_str!("report_measure.sql"), &key_and_moment).await?,
             roll_up_problem: prepare(include_str!("report_problem.sql"), &key_and_moment).await?,
             read_back: prepare(include_str!("report_read_back.sql"), &[Type::INT8]).await?,

@@ -22,8 +22,8 @@ use planner::Sql;
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
-    DatabaseTransaction, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, QueryFilter, QuerySelect, QueryTrait,
-    Statement, TryIntoModel,
+    DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, QueryFilter, QuerySelect,
+    QueryTrait, Statement, TryIntoModel,
 };
 use serde_json::{Value, json};
 
@@ -89,16 +89,18 @@ pub(crate) struct Held {
 impl Held {
     /// Takes an assignment in hand: one that the caller may not see is not there.
     pub(crate) async fn take(desk: &Desk<'_>, on: On) -> Result<Self> {
-        Ok(Self::take_and(desk, on, None).await?.0)
+        Ok(Self::take_with(desk, on, "NULL").await?.0)
     }
 
     /// The same for an act that adds a row to a table; gives the key that this row is to have.
-    pub(crate) async fn take_to_add(desk: &Desk<'_>, on: On, table: &'static str) -> Result<(Self, i64)> {
-        let (held, key) = Self::take_and(desk, on, Some(table)).await?;
-        Ok((held, key.unwrap_or_default()))
+    pub(crate) async fn take_to_add(desk: &Desk<'_>, on: On, table: &str) -> Result<(Self, i64)> {
+        let drawn = Sql::new(desk.db.get_database_backend(), &[]).next_key(table);
+        let (held, key) = Self::take_with(desk, on, &drawn).await?;
+        let missing = || DbErr::Custom(format!("{table} gives no keys"));
+        Ok((held, key.ok_or_else(missing)?))
     }
 
-    async fn take_and(desk: &Desk<'_>, on: On, adds_to: Option<&'static str>) -> Result<(Self, Option<i64>)> {
+    async fn take_with(desk: &Desk<'_>, on: On, key: &str) -> Result<(Self, Option<i64>)> {
         let unknown = || {
             let path = ["input", "assignmentId"];
             Fault::new(FaultCode::NotFound, "没有这项责任分解", "there is no such assignment", &path)
@@ -106,7 +108,7 @@ impl Held {
         let Some(id) = on.assignment else { return Err(unknown().into()) };
         let transaction = database::begin(desk.db).await?;
         let problem = hold_problem(&transaction, desk.by, "assignment", id).await?.ok_or_else(unknown)?;
-        let around = Around::read(&transaction, (problem, id), adds_to).await?.ok_or_else(unknown)?;
+        let around = Around::read(&transaction, (problem, id), key).await?.ok_or_else(unknown)?;
         let Around { measure, answers: mut others, end, key } = around;
         let place = others.iter().position(|answer| answer.id == id).ok_or_else(unknown)?;
         let row = others.swap_remove(place);
@@ -374,18 +376,14 @@ struct Around {
     answers: Vec<assignment::Model>,
     /// Where the audit of the problem ends.
     end: audit::End,
-    /// The key of the row that the act adds.
+    /// The key of the row that the act adds, where it adds one.
     key: Option<i64>,
 }
 
 impl Around {
     /// Reads it all at once, when the problem is held, and so nothing is locked. It may not be read with what locks the
     /// problem: a statement sees what was there when it began, not what it waited for.
-    async fn read(
-        db: &DatabaseTransaction,
-        (problem, assignment): (i64, i64),
-        adds_to: Option<&str>,
-    ) -> Result<Option<Self>> {
+    async fn read(db: &DatabaseTransaction, (problem, assignment): (i64, i64), key: &str) -> Result<Option<Self>> {
         let measure = Query::select()
             .column(assignment::Column::MeasureId)
             .from(assignment::Entity)
@@ -396,17 +394,14 @@ impl Around {
             .to(measure::Column::Id)
             .into();
         let chain = chain(problem);
-        let mut query = assignment::Entity::find()
+        let query = assignment::Entity::find()
             .select_also(measure::Entity)
             .join(sea_orm::JoinType::InnerJoin, of)
             .filter(assignment::Column::MeasureId.in_subquery(measure))
             .expr_as(audit::of_end(&chain, audit_entry::Column::Position), "position")
-            .expr_as(audit::of_end(&chain, audit_entry::Column::Hash), "hash");
-        if let Some(table) = adds_to {
+            .expr_as(audit::of_end(&chain, audit_entry::Column::Hash), "hash")
             // In brackets of its own it is drawn once, however many rows there are.
-            let key = Sql::new(db.get_database_backend(), &[]).next_key(table);
-            query = query.expr_as(Expr::cust(format!("(SELECT {key})")), "key");
-        }
+            .expr_as(Expr::cust(format!("(SELECT CAST({key} AS bigint))")), "key");
         let rows = db.query_all(query.as_query()).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let position: Option<i32> = first.try_get("", "position")?;
@@ -414,8 +409,11 @@ impl Around {
         Ok(Some(Self {
             measure: measure::Model::from_query_result(first, "B_")?,
             end: position.zip(hash).unwrap_or_default(),
-            key: adds_to.map(|_| first.try_get("", "key")).transpose()?,
-            answers: rows.iter().map(|row| assignment::Model::from_query_result(row, "A_")).collect::<Result<_, _>>()?,
+            key: first.try_get("", "key")?,
+            answers: rows
+                .iter()
+                .map(|row| assignment::Model::from_query_result(row, "A_"))
+                .collect::<Result<_, _>>()?,
         }))
     }
 }
@@ -467,15 +465,7 @@ pub(crate) async fn settle_beside(
     let changed = Changed { problem, measure, assignment: None };
     let mut writes = Writes::default();
     change::write(&mut writes, kind, changed, desk.now);
-    let noted = Noted {
-        chain: chain(problem),
-        act: kind.to_value(),
-        object,
-        measure,
-        assignment: None,
-        before,
-        after,
-    };
+    let noted = Noted { chain: chain(problem), act: kind.to_value(), object, measure, assignment: None, before, after };
     let end = audit::end(&transaction, &noted.chain).await?;
     audit::write(&mut writes, desk.by, noted, end, desk.now);
     writes.send(&transaction).await?;
