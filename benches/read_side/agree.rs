@@ -1,5 +1,7 @@
 //! Whether the three say the same: what is measured must be the same work.
 
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use crate::Outcome;
@@ -26,7 +28,9 @@ pub(crate) fn check(ledger: &Ledger, servers: &[Server], picks: &Picks) -> Outco
         }
     }
     let together = ledger.assignments_together()?;
-    together.into_iter().try_for_each(|(id, version)| reports(ledger, servers, id, version))
+    together.into_iter().try_for_each(|(id, version)| reports(ledger, servers, id, version))?;
+    let verified = ledger.rectify().args(["audit", "verify"]).stdout(Stdio::null()).status()?;
+    if verified.success() { Ok(()) } else { Err("the audit's chains do not hold".into()) }
 }
 
 fn compare(operation: Operation, answers: &[(Subject, Value)]) -> Outcome<()> {
@@ -85,6 +89,18 @@ fn leaves(answer: &Value) -> Vec<String> {
     found
 }
 
+/// What a report leaves behind: a row of each.
+const WRITTEN: [&str; 4] = [
+    "progress_report WHERE assignment_id",
+    "quantity q JOIN progress_report r ON r.id = q.progress_report_id WHERE r.assignment_id",
+    "change WHERE assignment_id",
+    "audit_entry WHERE assignment_id",
+];
+
+fn written(ledger: &Ledger, assignment: i64) -> Outcome<Vec<i64>> {
+    WRITTEN.iter().map(|rows| ledger.value(&format!("SELECT count(*) FROM {rows} = {assignment}"))).collect()
+}
+
 /// One after the other reports on the same assignment. Whoever comes first rolls measure and problem up; if the others find
 /// nothing left to be changed there, they roll up alike. A report on a version that is past must be refused.
 fn reports(ledger: &Ledger, servers: &[Server], id: i64, before: i32) -> Outcome<()> {
@@ -95,12 +111,17 @@ fn reports(ledger: &Ledger, servers: &[Server], id: i64, before: i32) -> Outcome
         let mut variables = report(subject, (id, before));
         variables["input"]["version"] = version.into();
         let request = Operation::Report.request(subject, server.address, &variables);
+        let rows = written(ledger, id)?;
         let answer = server.ask(&request)?;
         let refused = server.ask(&request)?;
         let taken = &answer["data"]["reportProgress"]["assignment"];
         version += 1;
         if taken["version"] != version || !refused["data"]["reportProgress"]["assignment"].is_null() {
             return Err(format!("{}: the version is not kept: {answer} {refused}", subject.name()).into());
+        }
+        let more: Vec<i64> = written(ledger, id)?.iter().zip(rows).map(|(after, before)| after - before).collect();
+        if more != [1; WRITTEN.len()] {
+            return Err(format!("{}: of {WRITTEN:?} it wrote {more:?} rows", subject.name()).into());
         }
         let measure = &taken["measure"];
         let mut words = leaves(&Value::from(vec![taken["id"].clone(), taken["status"].clone(), measure.clone()]));

@@ -60,6 +60,9 @@ struct Arguments {
     /// For how many seconds each time.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
+    /// Measures only this operation, for a look at one change: board, point, statistics, deep or report.
+    #[arg(long, value_name = "OPERATION", conflicts_with = "write")]
+    only: Option<Operation>,
     /// A file to put the tables into, between `<!-- bench:begin -->` and `<!-- bench:end -->`.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -69,6 +72,12 @@ struct Arguments {
     /// What cargo adds.
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Arguments {
+    fn operations(&self) -> Vec<Operation> {
+        self.only.map_or_else(|| Operation::ALL.to_vec(), |only| vec![only])
+    }
 }
 
 fn main() -> ExitCode {
@@ -119,7 +128,10 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         .map(|(server, idle)| Ok(format!("{} {idle:.0} and {:.0}", server.subject.name(), server.memory()?.1)));
     let memory = memory.collect::<Outcome<Vec<String>>>()?.join(", ");
     let subjects: Vec<Subject> = servers.iter().map(|server| server.subject).collect();
-    let tables = format!("{setting}\n\n{}\nMemory in MB, idle and at most: {memory}.\n", samples.tables(&subjects));
+    let tables = format!(
+        "{setting}\n\n{}\nMemory in MB, idle and at most: {memory}.\n",
+        samples.tables(&subjects, &arguments.operations())
+    );
     println!("{tables}");
     arguments.write.as_deref().map_or(Ok(()), |file| table::insert(file, &tables))
 }
@@ -133,7 +145,7 @@ fn measure(arguments: &Arguments, ledger: &Ledger, servers: &[Server], picks: &P
     for round in 0..=arguments.rounds {
         let time = if round == 0 { full.min(Duration::from_secs(2)) } else { full };
         eprintln!("== round {round} of {}{}", arguments.rounds, if round == 0 { ", to warm up" } else { "" });
-        for operation in Operation::ALL {
+        for operation in arguments.operations() {
             for turn in 0..servers.len() {
                 let server = &servers[(turn + round) % servers.len()];
                 let requests = requests(operation, server, picks);
@@ -152,7 +164,8 @@ fn measure(arguments: &Arguments, ledger: &Ledger, servers: &[Server], picks: &P
             }
         }
         // What the reports left behind is nobody's cost.
-        ledger.execute("VACUUM ANALYZE assignment, measure, problem, progress_report, quantity")?;
+        ledger
+            .execute("VACUUM ANALYZE assignment, measure, problem, progress_report, quantity, change, audit_entry")?;
     }
     Ok(samples)
 }

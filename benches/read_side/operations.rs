@@ -31,7 +31,7 @@ impl Subject {
 }
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Operation {
     /// A region's first 20 problems by deadline, with their measures.
     Board,

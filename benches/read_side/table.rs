@@ -84,11 +84,15 @@ impl Samples {
     }
 
     /// The tables: what a request costs, and how it is served.
-    pub(crate) fn tables(&self, subjects: &[Subject]) -> String {
+    pub(crate) fn tables(&self, subjects: &[Subject], operations: &[Operation]) -> String {
         let mut text = String::new();
+        let heading = |text: &mut String, first: &str| heading(text, first, operations);
+        let row = |text: &mut String, title: String, cell: &dyn Fn(Operation) -> String| {
+            line(text, std::iter::once(title).chain(operations.iter().copied().map(cell)));
+        };
         heading(&mut text, "processor time per request, ms: server + database");
         for subject in subjects {
-            row(&mut text, subject.name().to_owned(), |operation| {
+            row(&mut text, subject.name().to_owned(), &|operation| {
                 let part = |figure: fn(&Sample) -> f64| three(self.median(operation, *subject, figure));
                 format!("{} + {}", part(|sample| sample.cost().0), part(|sample| sample.cost().1))
             });
@@ -96,13 +100,13 @@ impl Samples {
         for (dear, cheap) in [(Subject::Rectify, Subject::Limit), (Subject::PostGraphile, Subject::Rectify)] {
             if subjects.contains(&dear) {
                 let title = format!("{} ÷ {} (least–most of a round)", dear.name(), cheap.name());
-                row(&mut text, title, |operation| self.ratio(operation, dear, cheap));
+                row(&mut text, title, &|operation| self.ratio(operation, dear, cheap));
             }
         }
         text.push('\n');
         heading(&mut text, "requests per second; p50, p99 in ms; statements per request");
         for subject in subjects {
-            row(&mut text, subject.name().to_owned(), |operation| {
+            row(&mut text, subject.name().to_owned(), &|operation| {
                 let per_second = |sample: &Sample| sample.requests() / sample.tally.elapsed.as_secs_f64();
                 let statements = self.statements(operation, *subject);
                 format!(
@@ -145,14 +149,10 @@ fn line(table: &mut String, cells: impl IntoIterator<Item = String>) {
     table.push_str("|\n");
 }
 
-fn heading(table: &mut String, first: &str) {
-    let titles = Operation::ALL.map(|operation| operation.title().to_owned());
+fn heading(table: &mut String, first: &str, operations: &[Operation]) {
+    let titles = operations.iter().map(|operation| operation.title().to_owned());
     line(table, std::iter::once(first.to_owned()).chain(titles));
-    line(table, std::iter::repeat_n("---".to_owned(), Operation::ALL.len() + 1));
-}
-
-fn row(table: &mut String, title: String, cell: impl Fn(Operation) -> String) {
-    line(table, std::iter::once(title).chain(Operation::ALL.map(cell)));
+    line(table, std::iter::repeat_n("---".to_owned(), operations.len() + 1));
 }
 
 /// Replaces what stands between the marks of a file.

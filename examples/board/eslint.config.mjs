@@ -17,7 +17,9 @@ const language = {
 
 /** Values: they belong to the object that holds them, are read and cached with it, and cannot be asked for by themselves. */
 const VALUES = [
+  'CalendarDay',
   'CasePollution',
+  'CheckPlan',
   'DateRange',
   'Deadline',
   'GroupKey',
@@ -30,9 +32,11 @@ const VALUES = [
   'PageInfo',
   'ProblemDomain',
   'Quantity',
+  'SignInProvider',
   'Statistics',
   'StatisticsFigures',
   'StatisticsRow',
+  'UnitAddress',
   'UnitAlias',
   'UserError',
 ];

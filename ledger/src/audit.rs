@@ -6,16 +6,19 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use entity::{audit_entry, audit_head};
+use sea_orm::sea_query::{Expr, SubQueryStatement};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::Result;
 use crate::policy::Principal;
+use crate::writes::Writes;
 
 /// Who acts, and from where.
 #[derive(Debug, Clone)]
@@ -64,18 +67,40 @@ pub struct Noted {
     pub after: Value,
 }
 
+/// The end of a chain: position and hash of its last entry; nothing of an empty one.
+pub(crate) type End = (i32, String);
+
 /// Adds an entry to its chain. The caller holds the chain's owner, so that nobody else adds to it meanwhile.
 pub async fn note<C: ConnectionTrait>(db: &C, by: &By, noted: Noted, now: DateTime<Utc>) -> Result<()> {
-    let end: Option<(i32, String)> = audit_entry::Entity::find()
+    let mut writes = Writes::default();
+    let end = end(db, &noted.chain).await?;
+    write(&mut writes, by, noted, end, now);
+    writes.send(db).await
+}
+
+/// Reads the end of a chain.
+pub(crate) async fn end<C: ConnectionTrait>(db: &C, chain: &str) -> Result<End> {
+    let columns = [audit_entry::Column::Position, audit_entry::Column::Hash];
+    let end: Option<End> = last(chain).columns(columns).into_tuple().one(db).await?;
+    Ok(end.unwrap_or_default())
+}
+
+/// A column of a chain's last entry, as part of another statement.
+pub(crate) fn of_end(chain: &str, column: audit_entry::Column) -> Expr {
+    SubQueryStatement::from(last(chain).column(column).into_query()).into()
+}
+
+fn last(chain: &str) -> Select<audit_entry::Entity> {
+    audit_entry::Entity::find()
         .select_only()
-        .columns([audit_entry::Column::Position, audit_entry::Column::Hash])
-        .filter(audit_entry::Column::Chain.eq(noted.chain.as_str()))
+        .filter(audit_entry::Column::Chain.eq(chain))
         .order_by_desc(audit_entry::Column::Position)
         .limit(1)
-        .into_tuple()
-        .one(db)
-        .await?;
-    let (position, previous) = end.unwrap_or_default();
+}
+
+/// The entry after the end of its chain, to be sent with what else the act writes. The caller has held the chain's owner
+/// since before the end was read.
+pub(crate) fn write(writes: &mut Writes, by: &By, noted: Noted, (position, previous): End, now: DateTime<Utc>) {
     let mut entry = audit_entry::Model {
         id: 0,
         chain: noted.chain,
@@ -98,8 +123,7 @@ pub async fn note<C: ConnectionTrait>(db: &C, by: &By, noted: Noted, now: DateTi
     entry.hash = hash(&entry);
     let mut row = entry.into_active_model().reset_all();
     row.id = NotSet;
-    audit_entry::Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    writes.insert_one(row);
 }
 
 /// What is hashed of an entry, in this order, each under its name in a dossier.
@@ -149,8 +173,8 @@ pub struct Verified {
 /// Entries read at once.
 const BATCH: u64 = 5_000;
 
-/// The ends of chains: position and hash of the last entry.
-type Ends = HashMap<String, (i32, String)>;
+/// The ends of chains.
+type Ends = HashMap<String, End>;
 
 /// Walks every chain and every sealed day. `key` is the installation's, with which days are signed.
 pub async fn verify<C: ConnectionTrait>(db: &C, key: Option<&[u8]>) -> Result<Verified> {

@@ -8,6 +8,7 @@ pub use entity::change::ChangeKind;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::Result;
+use crate::writes::Writes;
 
 /// Rows of one INSERT.
 const CHUNK: usize = 1_000;
@@ -26,24 +27,32 @@ pub struct Changed {
 /// Notes what an act changed.
 pub async fn note<C: ConnectionTrait>(db: &C, kind: ChangeKind, changed: &[Changed], at: DateTime<Utc>) -> Result<()> {
     for chunk in changed.chunks(CHUNK) {
-        let rows = chunk.iter().map(|one| change::ActiveModel {
-            kind: Set(kind),
-            at: Set(at),
-            problem_id: Set(Some(one.problem)),
-            measure_id: Set(one.measure),
-            assignment_id: Set(one.assignment),
-            ..Default::default()
-        });
+        let rows = chunk.iter().map(|one| row(kind, *one, at));
         change::Entity::insert_many(rows).exec_without_returning(db).await?;
     }
     Ok(())
 }
 
-/// Notes what an act did to a case.
-pub async fn note_case<C: ConnectionTrait>(db: &C, kind: ChangeKind, case: i64, at: DateTime<Utc>) -> Result<()> {
+/// The same for one thing, to be sent with what else the act writes.
+pub(crate) fn write(writes: &mut Writes, kind: ChangeKind, changed: Changed, at: DateTime<Utc>) {
+    writes.insert_one(row(kind, changed, at));
+}
+
+fn row(kind: ChangeKind, changed: Changed, at: DateTime<Utc>) -> change::ActiveModel {
+    change::ActiveModel {
+        kind: Set(kind),
+        at: Set(at),
+        problem_id: Set(Some(changed.problem)),
+        measure_id: Set(changed.measure),
+        assignment_id: Set(changed.assignment),
+        ..Default::default()
+    }
+}
+
+/// The same for a case.
+pub(crate) fn write_case(writes: &mut Writes, kind: ChangeKind, case: i64, at: DateTime<Utc>) {
     let row = change::ActiveModel { kind: Set(kind), at: Set(at), case_id: Set(Some(case)), ..Default::default() };
-    change::Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    writes.insert_one(row);
 }
 
 /// How far below the newest number a change may still become visible: its transaction took the number before it ended.

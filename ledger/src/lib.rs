@@ -34,5 +34,6 @@ pub mod unit;
 pub mod work;
 pub mod workbook;
 pub mod workflow;
+mod writes;
 
 pub use error::{Error, Result};

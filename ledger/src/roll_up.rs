@@ -6,11 +6,12 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::assignment::Status;
 use entity::{assignment, measure, problem};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, UpdateStatement};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait};
 
 use crate::Result;
 use crate::workflow::{is_settled, roll_up};
+use crate::writes::Writes;
 
 /// Ids in one IN list.
 const CHUNK: usize = 1_000;
@@ -65,9 +66,11 @@ pub async fn problems<C: ConnectionTrait>(db: &C, touched: &[i64], now: DateTime
     Ok(())
 }
 
-/// Rolls all the answers of one measure up to it and, where that changes what its problem depends on, to the problem.
-pub async fn measure<C: ConnectionTrait>(
+/// Rolls all the answers of one measure up to it and, where that changes what its problem depends on, to the problem. What
+/// waits to be written is sent only where it has to be read for that.
+pub(crate) async fn measure<C: ConnectionTrait>(
     db: &C,
+    writes: &mut Writes,
     measure: &measure::Model,
     answers: &[assignment::Model],
     now: DateTime<Utc>,
@@ -78,8 +81,10 @@ pub async fn measure<C: ConnectionTrait>(
     }
     let is_the_same = state.status == measure.status && state.completed_on == measure.completed_on;
     if is_the_same && measure.status_stated_on.is_none() {
-        return write_measures(db, Moved::from([(String::new(), (state, vec![measure.id]))]), now).await;
+        writes.update(state.written_to(&[measure.id], now));
+        return Ok(());
     }
+    writes.send(db).await?;
     problems(db, &[measure.problem_id], now).await
 }
 
@@ -123,27 +128,31 @@ impl State {
                     quantity_target: measure.quantity_target,
                 }
     }
+
+    /// The statement that writes this to measures.
+    fn written_to(&self, measures: &[i64], now: DateTime<Utc>) -> UpdateStatement {
+        measure::Entity::update_many()
+            .col_expr(measure::Column::Version, Expr::cust("version + 1"))
+            .set(measure::ActiveModel {
+                status: Set(self.status),
+                status_stated_on: Set(None),
+                completed_on: Set(self.completed_on),
+                reported_on: Set(self.reported_on),
+                quantity_done: Set(self.quantity_done),
+                quantity_target: Set(self.quantity_target),
+                updated_at: Set(now),
+                ..Default::default()
+            })
+            .filter(measure::Column::Id.is_in(measures.iter().copied()))
+            .into_query()
+    }
 }
 
 /// Writes each state once, to all measures that came to it.
 async fn write_measures<C: ConnectionTrait>(db: &C, moved: Moved<State>, now: DateTime<Utc>) -> Result<()> {
     for (state, ids) in moved.into_values() {
         for ids in ids.chunks(CHUNK) {
-            measure::Entity::update_many()
-                .col_expr(measure::Column::Version, Expr::cust("version + 1"))
-                .set(measure::ActiveModel {
-                    status: Set(state.status),
-                    status_stated_on: Set(None),
-                    completed_on: Set(state.completed_on),
-                    reported_on: Set(state.reported_on),
-                    quantity_done: Set(state.quantity_done),
-                    quantity_target: Set(state.quantity_target),
-                    updated_at: Set(now),
-                    ..Default::default()
-                })
-                .filter(measure::Column::Id.is_in(ids.iter().copied()))
-                .exec(db)
-                .await?;
+            db.execute(&state.written_to(ids, now)).await?;
         }
     }
     Ok(())

@@ -30,7 +30,7 @@ pub use schema::{
 };
 pub use selection::{Fragments, Given, Selected, Selection};
 pub use sight::{Everything, Sight};
-pub use sql::Sql;
+pub use sql::{Sql, together};
 
 /// A message for people, in Chinese and in English.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use sea_orm::{DbBackend, Value};
+use sea_orm::sea_query::{CommonTableExpression, SubQueryStatement, WithQuery};
+use sea_orm::{DbBackend, Statement, Value};
 
 use crate::sight::{Everything, Sight};
 
@@ -227,8 +228,42 @@ impl<'a> Sql<'a> {
         }
     }
 
+    /// The key that a row will have which is to be added to this table by a writer who has to know it beforehand. SQLite's
+    /// writers are alone.
+    pub fn next_key(&self, table: &str) -> String {
+        if self.is_postgres() {
+            format!("nextval(pg_get_serial_sequence('{table}', 'id'))")
+        } else {
+            format!("coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0) + 1")
+        }
+    }
+
     /// The statement's only column, as text.
     pub fn as_text(&self, expression: &str) -> String {
         if self.is_postgres() { format!("({expression})::text") } else { expression.to_owned() }
+    }
+}
+
+/// The statements that carry these writes out, none of which reads or changes what another does. PostgreSQL takes them as
+/// the parts of one, for which it is asked once; SQLite is at hand, and knows no such parts.
+pub fn together(backend: DbBackend, mut writes: Vec<SubQueryStatement>) -> Vec<Statement> {
+    if backend != DbBackend::Postgres || writes.len() < 2 {
+        return writes.into_iter().map(|write| alone(backend, write)).collect();
+    }
+    let mut all = WithQuery::new();
+    let Some(last) = writes.pop() else { return Vec::new() };
+    for (index, write) in writes.into_iter().enumerate() {
+        all.cte(CommonTableExpression::new().table_name(format!("w{index}")).query(write).to_owned());
+    }
+    vec![backend.build(all.query(last))]
+}
+
+fn alone(backend: DbBackend, statement: SubQueryStatement) -> Statement {
+    match statement {
+        SubQueryStatement::SelectStatement(statement) => backend.build(&statement),
+        SubQueryStatement::InsertStatement(statement) => backend.build(&statement),
+        SubQueryStatement::UpdateStatement(statement) => backend.build(&statement),
+        SubQueryStatement::DeleteStatement(statement) => backend.build(&statement),
+        SubQueryStatement::WithStatement(statement) => backend.build(&statement),
     }
 }

@@ -1,18 +1,27 @@
-//! Reporting progress by hand: the locks, checks, writes and roll-ups of Rectify, in two round trips. What the caller sends
-//! is trusted but for the version and the state.
+//! Reporting progress by hand: the locks, checks, writes (audit and change among them) and roll-ups of Rectify, in two round
+//! trips. What the caller sends is trusted but for the version and the state.
+
+use std::net::SocketAddr;
 
 use actix_web::error::{ErrorBadRequest, ErrorInternalServerError};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use entity::audit_entry;
 use serde::Deserialize;
 use serde_json::json;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::{Answer, Connection, Worker, key, now, respond, spelt, variables};
 
 const PROBLEM: &str = "SELECT p.id FROM assignment a JOIN measure m ON m.id = a.measure_id \
     JOIN problem p ON p.id = m.problem_id WHERE a.id = $1 FOR UPDATE OF p";
-const ASSIGNMENT: &str = "SELECT version, status FROM assignment WHERE id = $1 FOR UPDATE";
+/// With the end of the problem's chain in the audit, and the key that the report will have. Nobody else changes it: its
+/// problem is held.
+const ASSIGNMENT: &str = "SELECT a.version, a.status, a.completed_on, a.unit_id, a.accepted_at, a.measure_id, \
+    e.position, e.hash, nextval('progress_report_id_seq') \
+    FROM assignment a JOIN measure m ON m.id = a.measure_id LEFT JOIN LATERAL (SELECT position, hash FROM audit_entry \
+    WHERE chain = 'problem_' || m.problem_id ORDER BY position DESC LIMIT 1) e ON TRUE WHERE a.id = $1";
 /// From where a report leads on.
 const OPEN: [&str; 6] =
     ["ASSIGNED", "NOT_APPLICABLE_PROPOSED", "RETURNED", "REOPENED", "IN_PROGRESS", "CLOSED_ONGOING"];
@@ -22,7 +31,7 @@ pub(super) struct Statements {
     problem: Statement,
     assignment: Statement,
     write: Statement,
-    roll_up_measures: Statement,
+    roll_up_measure: Statement,
     roll_up_problem: Statement,
     read_back: Statement,
 }
@@ -32,12 +41,18 @@ impl Statements {
         let prepare = async |sql: &str, types: &[Type]| client.prepare_typed(&spelt(sql), types).await;
         let quantities = [Type::TEXT_ARRAY, Type::FLOAT8_ARRAY, Type::FLOAT8_ARRAY, Type::TEXT_ARRAY];
         let report = [Type::INT8, Type::TEXT, Type::TEXT, Type::TIMESTAMPTZ, Type::DATE];
+        let noted = [Type::INT8, Type::INT8, Type::INT8, Type::INT4];
+        let entry = [(); 8].map(|()| Type::TEXT);
         let key_and_moment = [Type::INT8, Type::TIMESTAMPTZ];
         Ok(Self {
             problem: prepare(PROBLEM, &[Type::INT8]).await?,
             assignment: prepare(ASSIGNMENT, &[Type::INT8]).await?,
-            write: prepare(include_str!("report_write.sql"), &[report.as_slice(), &quantities].concat()).await?,
-            roll_up_measures: prepare(include_str!("report_measures.sql"), &key_and_moment).await?,
+            write: prepare(
+                include_str!("report_write.sql"),
+                &[report.as_slice(), &quantities, &noted, &entry].concat(),
+            )
+            .await?,
+            roll_up_measure: prepare(include_str!("report_measure.sql"), &key_and_moment).await?,
             roll_up_problem: prepare(include_str!("report_problem.sql"), &key_and_moment).await?,
             read_back: prepare(include_str!("report_read_back.sql"), &[Type::INT8]).await?,
         })
@@ -70,7 +85,7 @@ struct Quantity<'b> {
 }
 
 /// Answers `POST /op/report`.
-pub(super) async fn handle(worker: web::Data<Worker>, body: web::Bytes) -> Answer {
+pub(super) async fn handle(worker: web::Data<Worker>, request: HttpRequest, body: web::Bytes) -> Answer {
     let input = variables::<Variables<'_>>(&body)?.input;
     let assignment = key(input.assignment_id, "assignment_")?;
     if input.text.trim().is_empty() {
@@ -78,7 +93,7 @@ pub(super) async fn handle(worker: web::Data<Worker>, body: web::Bytes) -> Answe
     }
     let held = worker.connection().await?;
     let connection = held.get()?;
-    match submit(connection, assignment, &input).await {
+    match submit(connection, assignment, &input, request.peer_addr()).await {
         Ok(Ok(json)) => Ok(respond("reportProgress", &format!("{{\"assignment\":{json},\"errors\":[]}}"))),
         Ok(Err(objection)) => Ok(refuse(objection)),
         Err(failure) => {
@@ -104,6 +119,7 @@ async fn submit(
     Connection { client, report, .. }: &Connection,
     assignment: i64,
     input: &Input<'_>,
+    from: Option<SocketAddr>,
 ) -> Result<Result<String, Objection>, tokio_postgres::Error> {
     let key: [Value<'_>; 1] = [&assignment];
     let (begun, problem, there) = tokio::join!(
@@ -118,7 +134,8 @@ async fn submit(
             if there.try_get::<_, i32>(0)? != input.version {
                 ("STALE_VERSION", "version")
             } else if OPEN.contains(&there.try_get(1)?) {
-                return write(client, report, problem.try_get(0)?, assignment, input).await.map(Ok);
+                let (problem, there) = (problem.try_get(0)?, There::of(there)?);
+                return write(client, report, (problem, assignment), &there, (input, from)).await.map(Ok);
             } else {
                 ("WRONG_STATE", "assignmentId")
             }
@@ -132,27 +149,117 @@ async fn submit(
 async fn write(
     client: &Client,
     report: &Statements,
-    problem: i64,
-    assignment: i64,
-    input: &Input<'_>,
+    (problem, assignment): (i64, i64),
+    there: &There,
+    (input, from): (&Input<'_>, Option<SocketAddr>),
 ) -> Result<String, tokio_postgres::Error> {
     let (now, today) = now();
+    let now = now.trunc_subsecs(6);
+    let entry = entry(problem, assignment, there, input, from, now);
     let labels: Vec<&str> = input.quantities.iter().map(|one| one.label.trim()).collect();
     let done: Vec<Option<f64>> = input.quantities.iter().map(|one| one.done).collect();
     let targets: Vec<Option<f64>> = input.quantities.iter().map(|one| one.target).collect();
     let units: Vec<Option<&str>> = input.quantities.iter().map(|one| one.unit).collect();
     let text = input.text.trim();
-    let all: [Value<'_>; 9] = [&assignment, &input.period, &text, &now, &today, &labels, &done, &targets, &units];
-    let (of_problem, of_assignment): ([Value<'_>; 2], [Value<'_>; 1]) = ([&problem, &now], [&assignment]);
-    let (written, measures, problem, committed, read) = tokio::join!(
+    let report_of: [Value<'_>; 5] = [&assignment, &input.period, &text, &now, &today];
+    let quantities: [Value<'_>; 4] = [&labels, &done, &targets, &units];
+    let noted: [Value<'_>; 4] = [&there.key, &problem, &there.measure, &entry.position];
+    let (previous, hash) = (&entry.previous, &entry.hash);
+    let (address, id) = (&entry.address, &entry.request_id);
+    let audited: [Value<'_>; 8] =
+        [&entry.chain, &entry.object, address, id, &entry.before, &entry.after, previous, hash];
+    let all = [report_of.as_slice(), &quantities, &noted, &audited].concat();
+    let (of_measure, of_problem): ([Value<'_>; 2], [Value<'_>; 2]) = ([&there.measure, &now], [&problem, &now]);
+    let of_assignment: [Value<'_>; 1] = [&assignment];
+    let (written, measure, problem, committed, read) = tokio::join!(
         biased;
         client.execute(&report.write, &all),
-        client.execute(&report.roll_up_measures, &of_problem),
+        client.execute(&report.roll_up_measure, &of_measure),
         client.execute(&report.roll_up_problem, &of_problem),
         client.batch_execute("COMMIT"),
         client.query_one(&report.read_back, &of_assignment),
     );
-    let _rows = (written?, measures?, problem?);
+    let _rows = (written?, measure?, problem?);
     committed?;
     read?.try_get(0)
+}
+
+/// The assignment as it was, and what is written beside it.
+struct There {
+    version: i32,
+    status: String,
+    completed_on: Option<NaiveDate>,
+    unit: i64,
+    accepted_at: Option<DateTime<Utc>>,
+    measure: i64,
+    /// Position and hash of the audit's last entry.
+    end: (i32, String),
+    /// The key of the report.
+    key: i64,
+}
+
+impl There {
+    fn of(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let (position, hash): (Option<i32>, Option<String>) = (row.try_get(6)?, row.try_get(7)?);
+        Ok(Self {
+            version: row.try_get(0)?,
+            status: row.try_get(1)?,
+            completed_on: row.try_get(2)?,
+            unit: row.try_get(3)?,
+            accepted_at: row.try_get(4)?,
+            measure: row.try_get(5)?,
+            end: position.zip(hash).unwrap_or_default(),
+            key: row.try_get(8)?,
+        })
+    }
+
+    /// What the audit keeps of it.
+    fn state(&self) -> serde_json::Value {
+        json!({
+            "status": self.status,
+            "completedOn": self.completed_on,
+            "unit": self.unit,
+            "version": self.version,
+            "acceptedAt": self.accepted_at,
+        })
+    }
+}
+
+/// The audit's entry, with the hash that Rectify verifies.
+fn entry(
+    problem: i64,
+    assignment: i64,
+    there: &There,
+    input: &Input<'_>,
+    from: Option<SocketAddr>,
+    now: DateTime<Utc>,
+) -> audit_entry::Model {
+    let before = there.state();
+    let mut after = before.clone();
+    if there.status != "CLOSED_ONGOING" {
+        after["status"] = json!("IN_PROGRESS");
+    }
+    after["version"] = json!(there.version + 1);
+    after["report"] = json!(there.key);
+    after["period"] = json!(input.period);
+    let mut entry = audit_entry::Model {
+        id: 0,
+        chain: format!("problem_{problem}"),
+        position: there.end.0 + 1,
+        act: "PROGRESS_REPORTED".to_owned(),
+        object: format!("assignment_{assignment}"),
+        measure_id: Some(there.measure),
+        assignment_id: Some(assignment),
+        at: now,
+        actor_id: None,
+        on_behalf_of_id: None,
+        address: from.map(|from| from.ip().to_string()),
+        request_id: Some(format!("{:032x}", fastrand::u128(..))),
+        before: before.to_string(),
+        after: after.to_string(),
+        previous: there.end.1.clone(),
+        hash: String::new(),
+    };
+    entry.hash = ledger::audit::hash(&entry);
+    entry
 }

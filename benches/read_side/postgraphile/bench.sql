@@ -73,6 +73,7 @@ DECLARE
     there public.assignment;
     report bigint;
     after public.assignment;
+    entry public.audit_entry;
 BEGIN
     SELECT p.id INTO problem
     FROM public.assignment a JOIN public.measure m ON m.id = a.measure_id JOIN public.problem p ON p.id = m.problem_id
@@ -130,6 +131,28 @@ BEGIN
     WHERE p.id = problem AND (
         p.status_stated_on IS NOT NULL OR (p.status, p.completed_on) IS DISTINCT FROM (s.status, s.completed_on)
     );
+    INSERT INTO public.change (kind, at, problem_id, measure_id, assignment_id)
+    VALUES ('PROGRESS_REPORTED', now(), problem, there.measure_id, there.id);
+    -- The audit's entry: each part is hashed with its length before it.
+    SELECT position, hash INTO entry.position, entry.previous FROM public.audit_entry
+    WHERE chain = 'problem_' || problem ORDER BY position DESC LIMIT 1;
+    entry.position := coalesce(entry.position, 0) + 1;
+    entry.previous := coalesce(entry.previous, '');
+    entry.before := json_build_object('status', there.status, 'completedOn', there.completed_on, 'unit', there.unit_id,
+        'version', there.version, 'acceptedAt', there.accepted_at)::text;
+    entry.after := json_build_object('status', after.status, 'completedOn', after.completed_on, 'unit', after.unit_id,
+        'version', after.version, 'acceptedAt', after.accepted_at, 'report', report, 'period', report_progress.period)::text;
+    entry.request_id := replace(gen_random_uuid()::text, '-', '');
+    SELECT encode(sha256(string_agg(int8send(octet_length(part)) || convert_to(part, 'UTF8'), ''::bytea ORDER BY place)), 'hex')
+    INTO entry.hash
+    FROM unnest(ARRAY[entry.previous, 'problem_' || problem, entry.position::text, 'PROGRESS_REPORTED',
+        'assignment_' || there.id, there.measure_id::text, there.id::text,
+        to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '', '', '', entry.request_id,
+        entry.before, entry.after]) WITH ORDINALITY parts (part, place);
+    INSERT INTO public.audit_entry (chain, position, act, object, measure_id, assignment_id, at, request_id, before, after,
+        previous, hash)
+    VALUES ('problem_' || problem, entry.position, 'PROGRESS_REPORTED', 'assignment_' || there.id, there.measure_id, there.id,
+        now(), entry.request_id, entry.before, entry.after, entry.previous, entry.hash);
     RETURN after;
 END
 $$;

@@ -20,6 +20,7 @@ use crate::concern::{self, Concern};
 use crate::fault::{Fault, FaultCode};
 use crate::outbox::{self, Notice};
 use crate::policy::{self, Act, Standing};
+use crate::writes::Writes;
 use crate::{Result, calendar, case, database, personal};
 
 /// The most units that assist with one case.
@@ -360,7 +361,8 @@ impl Held {
     /// Notes the change and the audit, in the case's own chain, and commits.
     async fn note(self, desk: &Desk<'_>, kind: ChangeKind, before: Value, after: Value) -> Result<i64> {
         let Self { transaction, row, .. } = self;
-        change::note_case(&transaction, kind, row.id, desk.now).await?;
+        let mut writes = Writes::default();
+        change::write_case(&mut writes, kind, row.id, desk.now);
         let name = format!("case_{}", row.id);
         let noted = Noted {
             chain: name.clone(),
@@ -371,7 +373,9 @@ impl Held {
             before,
             after,
         };
-        audit::note(&transaction, desk.by, noted, desk.now).await?;
+        let end = audit::end(&transaction, &noted.chain).await?;
+        audit::write(&mut writes, desk.by, noted, end, desk.now);
+        writes.send(&transaction).await?;
         transaction.commit().await?;
         Ok(row.id)
     }

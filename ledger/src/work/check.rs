@@ -3,7 +3,7 @@
 
 use chrono::{Datelike, NaiveDate};
 use entity::check::{self, CheckKind, CheckResult};
-use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
 use super::{Desk, Held, MAX_WORDS, On};
@@ -60,7 +60,7 @@ pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
         }
         None => None,
     };
-    let held = Held::take(desk, on).await?;
+    let mut held = Held::take(desk, on).await?;
     held.permit(
         desk,
         match found.kind {
@@ -101,10 +101,10 @@ pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
     match there {
         Some(there) => {
             row.id = Set(there.id);
-            row.update(&held.transaction).await?;
+            held.writes.update_one(row)?;
         }
         None => {
-            row.insert(&held.transaction).await?;
+            held.writes.insert_one(row);
         }
     }
     let said = json!({

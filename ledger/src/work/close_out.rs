@@ -23,7 +23,7 @@ pub const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;
 pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
     let application =
         fault::text(application, 2..=MAX_WORDS, ("销号申请", "the application"), &["input", "application"])?;
-    let held = Held::take(desk, on).await?;
+    let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::ApplyForCloseOut)?;
     let status = held.step(Step::Submit)?;
     let proofs = evidence::Entity::find()
@@ -60,7 +60,7 @@ pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
         applied_at: Set(desk.now),
         ..Default::default()
     };
-    row.insert(&held.transaction).await?;
+    held.writes.insert_one(row);
     let mut moved = held.moved(status);
     moved.completed_on = Set(held.row.completed_on.or(Some(desk.today())));
     held.settle(desk, ChangeKind::CloseOutApplied, moved, json!({ "cycle": cycle })).await
@@ -69,7 +69,7 @@ pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
 /// Verifies an application (核查通过). Never by whoever applied.
 pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
     let opinion = fault::text(opinion, 2..=MAX_WORDS, ("核查意见", "the opinion"), &["input", "opinion"])?;
-    let held = Held::take(desk, on).await?;
+    let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Verify)?;
     let status = held.step(Step::Verify)?;
     let cycle = running(&held).await?;
@@ -79,7 +79,7 @@ pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
     change.opinion = Set(Some(opinion));
     change.verifier_id = Set(desk.by.principal.account);
     change.verified_at = Set(Some(desk.now));
-    change.update(&held.transaction).await?;
+    held.writes.update_one(change)?;
     let moved = held.moved(status);
     held.settle(desk, ChangeKind::Verified, moved, json!({ "cycle": cycle.cycle })).await
 }
@@ -87,7 +87,7 @@ pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
 /// Returns an application (退回); whoever applied and the lead unit are told at once.
 pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
-    let held = Held::take(desk, on).await?;
+    let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Verify)?;
     let status = held.step(Step::Return)?;
     let cycle = running(&held).await?;
@@ -97,7 +97,7 @@ pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     change.opinion = Set(Some(reason.clone()));
     change.verifier_id = Set(desk.by.principal.account);
     change.verified_at = Set(Some(desk.now));
-    change.update(&held.transaction).await?;
+    held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
     let told = Told { kind: "returned", headline: "销号退回", why: &reason, submitter: cycle.applicant_id };
@@ -128,7 +128,7 @@ pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> 
         );
         return Err(Fault::invalid(zh, en, &["input", "workingDays"]).into());
     }
-    let held = Held::take(desk, on).await?;
+    let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Publicise)?;
     let status = held.step(Step::Publicise)?;
     let cycle = running(&held).await?;
@@ -140,7 +140,7 @@ pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> 
     change.notice_from = Set(Some(desk.today()));
     change.notice_until = Set(Some(until));
     change.publisher_id = Set(desk.by.principal.account);
-    change.update(&held.transaction).await?;
+    held.writes.update_one(change)?;
     let moved = held.moved(status);
     let said = json!({ "cycle": cycle.cycle, "noticeFrom": desk.today(), "noticeUntil": until });
     held.settle(desk, ChangeKind::Publicised, moved, said).await
@@ -179,7 +179,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     };
     let cycle = close_out::Entity::find_by_id(found.close_out_id).one(desk.db).await?.ok_or_else(unknown)?;
     // Whoever may not see the assignment hears the same as if there were none.
-    let held = match Held::take(desk, On { assignment: Some(cycle.assignment_id), version: None }).await {
+    let mut held = match Held::take(desk, On { assignment: Some(cycle.assignment_id), version: None }).await {
         Err(crate::Error::Refused(_)) => return Err(unknown().into()),
         held => held?,
     };
@@ -197,7 +197,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
         decided_at: Set(Some(desk.now)),
         ..Default::default()
     };
-    change.update(&held.transaction).await?;
+    held.writes.update_one(change)?;
     let said = json!({ "objection": there.id, "isUpheld": is_upheld });
     if !is_upheld {
         return held.settle_beside(desk, ChangeKind::ObjectionDecided, said).await;
@@ -205,7 +205,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     let status = held.step(Step::UpholdObjection)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Objected);
-    change.update(&held.transaction).await?;
+    held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
     let told = Told { kind: "objection", headline: "异议成立", why: &answer, submitter: cycle.applicant_id };
@@ -216,7 +216,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
 /// Closes (销号) after a notice without open objections; an ongoing measure closes as one whose checks go on.
 pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
     let decision = fault::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
-    let held = Held::take(desk, on).await?;
+    let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Close)?;
     let step = if held.measure.due_ongoing { Step::CloseOngoing } else { Step::Close };
     let status = held.step(step)?;
@@ -241,7 +241,7 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
     change.decision = Set(Some(decision));
     change.closer_id = Set(desk.by.principal.account);
     change.closed_on = Set(Some(desk.today()));
-    change.update(&held.transaction).await?;
+    held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(held.row.completed_on.or(Some(desk.today())));
     held.settle(desk, ChangeKind::Closed, moved, json!({ "cycle": cycle.cycle })).await
@@ -250,7 +250,7 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
 /// Finds a relapse (反弹): what was closed has to be mended again.
 pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("反弹情况", "what relapsed"), &["input", "reason"])?;
-    let held = Held::take(desk, on).await?;
+    let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Reopen)?;
     let status = held.step(Step::Reopen)?;
     let cycle = current(&held).await?;
@@ -259,7 +259,7 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
         change.state = Set(CloseOutState::Reopened);
         change.relapse = Set(Some(reason.clone()));
         change.reopened_at = Set(Some(desk.now));
-        change.update(&held.transaction).await?;
+        held.writes.update_one(change)?;
     }
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
@@ -271,7 +271,7 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
 
 /// Makes the notice of a close-out public: an act of its own, so that nothing becomes public by itself.
 pub async fn disclose(desk: &Desk<'_>, on: On, is_public: bool) -> Result<i64> {
-    let held = Held::take(desk, on).await?;
+    let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Disclose)?;
     let cycle = running(&held).await?;
     if cycle.notice_from.is_none() {
@@ -281,7 +281,7 @@ pub async fn disclose(desk: &Desk<'_>, on: On, is_public: bool) -> Result<i64> {
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.disclosed_at = Set(is_public.then_some(desk.now));
     change.discloser_id = Set(desk.by.principal.account.filter(|_| is_public));
-    change.update(&held.transaction).await?;
+    held.writes.update_one(change)?;
     held.settle_beside(desk, ChangeKind::Disclosed, json!({ "cycle": cycle.cycle, "isPublic": is_public })).await
 }
 

@@ -17,11 +17,13 @@ pub mod supervision;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use entity::assignment::Status;
-use entity::{assignment, measure};
+use entity::{assignment, audit_entry, measure};
 use planner::Sql;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
-    DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, Statement,
+    DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, QueryFilter, QuerySelect,
+    QueryTrait, Statement, TryIntoModel,
 };
 use serde_json::{Value, json};
 
@@ -32,6 +34,7 @@ use crate::outbox::{self, Notice};
 use crate::policy::{self, Act, Standing};
 use crate::statistics::kept;
 use crate::workflow::{self, Step};
+use crate::writes::Writes;
 use crate::{Error, Result, calendar, database, roll_up};
 
 /// The most letters of a reason, an opinion, a notice.
@@ -77,11 +80,27 @@ pub(crate) struct Held {
     pub(crate) row: assignment::Model,
     /// All others of the measure.
     others: Vec<assignment::Model>,
+    /// Where the audit of the problem ends.
+    end: audit::End,
+    /// What goes to the database with what settles the act.
+    pub(crate) writes: Writes,
 }
 
 impl Held {
     /// Takes an assignment in hand: one that the caller may not see is not there.
     pub(crate) async fn take(desk: &Desk<'_>, on: On) -> Result<Self> {
+        Ok(Self::take_with(desk, on, "NULL").await?.0)
+    }
+
+    /// The same for an act that adds a row to a table; gives the key that this row is to have.
+    pub(crate) async fn take_to_add(desk: &Desk<'_>, on: On, table: &str) -> Result<(Self, i64)> {
+        let drawn = Sql::new(desk.db.get_database_backend(), &[]).next_key(table);
+        let (held, key) = Self::take_with(desk, on, &drawn).await?;
+        let missing = || DbErr::Custom(format!("{table} gives no keys"));
+        Ok((held, key.ok_or_else(missing)?))
+    }
+
+    async fn take_with(desk: &Desk<'_>, on: On, key: &str) -> Result<(Self, Option<i64>)> {
         let unknown = || {
             let path = ["input", "assignmentId"];
             Fault::new(FaultCode::NotFound, "没有这项责任分解", "there is no such assignment", &path)
@@ -89,11 +108,12 @@ impl Held {
         let Some(id) = on.assignment else { return Err(unknown().into()) };
         let transaction = database::begin(desk.db).await?;
         let problem = hold_problem(&transaction, desk.by, "assignment", id).await?.ok_or_else(unknown)?;
-        let (measure, mut answers) = measure_of(&transaction, id).await?.ok_or_else(unknown)?;
-        let place = answers.iter().position(|answer| answer.id == id).ok_or_else(unknown)?;
-        let row = answers.swap_remove(place);
+        let around = Around::read(&transaction, (problem, id), key).await?.ok_or_else(unknown)?;
+        let Around { measure, answers: mut others, end, key } = around;
+        let place = others.iter().position(|answer| answer.id == id).ok_or_else(unknown)?;
+        let row = others.swap_remove(place);
         current(on.version, row.version, ("责任分解", "assignment"))?;
-        Ok(Self { transaction, problem, measure, row, others: answers })
+        Ok((Self { transaction, problem, measure, row, others, end, writes: Writes::default() }, key))
     }
 
     /// Asks the policy.
@@ -127,7 +147,7 @@ impl Held {
         moved: assignment::ActiveModel,
         also: Value,
     ) -> Result<i64> {
-        let Self { transaction, problem, measure, row, mut others } = self;
+        let Self { transaction, problem, measure, row, mut others, end, mut writes } = self;
         let before = state(&row);
         let mut moved = moved;
         moved.version = Set(row.version + 1);
@@ -135,29 +155,27 @@ impl Held {
         // What is neither closed nor completed nor inapplicable, before and after, adds the same to the figures.
         let counts =
             |status: Status, completed: Option<NaiveDate>| (workflow::is_settled(status).then_some(status), completed);
-        let after_counts = counts(
-            moved.status.try_as_ref().copied().unwrap_or(row.status),
-            moved.completed_on.try_as_ref().copied().unwrap_or(row.completed_on),
-        );
-        let is_counted = counts(row.status, row.completed_on) != after_counts;
+        let id = row.id;
+        let now = with(&row, &moved)?;
+        let is_counted = counts(row.status, row.completed_on) != counts(now.status, now.completed_on);
         if is_counted {
             kept::withdraw(&transaction, &[problem]).await?;
         }
-        let id = row.id;
-        let now = moved.update(&transaction).await?;
+        writes.update_one(moved)?;
         let mut after = state(&now);
         others.push(now);
-        roll_up::measure(&transaction, &measure, &others, desk.now).await?;
+        roll_up::measure(&transaction, &mut writes, &measure, &others, desk.now).await?;
         if is_counted {
+            writes.send(&transaction).await?;
             kept::enter(&transaction, &[problem]).await?;
         }
         let changed = Changed { problem, measure: Some(measure.id), assignment: Some(id) };
-        change::note(&transaction, kind, &[changed], desk.now).await?;
+        change::write(&mut writes, kind, changed, desk.now);
         if let (Value::Object(after), Value::Object(also)) = (&mut after, also) {
             after.extend(also);
         }
         let noted = Noted {
-            chain: format!("problem_{problem}"),
+            chain: chain(problem),
             act: kind.to_value(),
             object: format!("assignment_{id}"),
             measure: Some(measure.id),
@@ -165,17 +183,18 @@ impl Held {
             before,
             after,
         };
-        audit::note(&transaction, desk.by, noted, desk.now).await?;
+        audit::write(&mut writes, desk.by, noted, end, desk.now);
+        writes.send(&transaction).await?;
         transaction.commit().await?;
         Ok(id)
     }
 
     /// Writes that something was added which leaves the assignment as it is, and commits.
-    pub(crate) async fn settle_beside(self, desk: &Desk<'_>, kind: ChangeKind, what: Value) -> Result<i64> {
+    pub(crate) async fn settle_beside(mut self, desk: &Desk<'_>, kind: ChangeKind, what: Value) -> Result<i64> {
         let changed = Changed { problem: self.problem, measure: Some(self.measure.id), assignment: Some(self.row.id) };
-        change::note(&self.transaction, kind, &[changed], desk.now).await?;
+        change::write(&mut self.writes, kind, changed, desk.now);
         let noted = Noted {
-            chain: format!("problem_{}", self.problem),
+            chain: chain(self.problem),
             act: kind.to_value(),
             object: format!("assignment_{}", self.row.id),
             measure: Some(self.measure.id),
@@ -183,7 +202,8 @@ impl Held {
             before: json!({}),
             after: what,
         };
-        audit::note(&self.transaction, desk.by, noted, desk.now).await?;
+        audit::write(&mut self.writes, desk.by, noted, self.end, desk.now);
+        self.writes.send(&self.transaction).await?;
         self.transaction.commit().await?;
         Ok(self.row.id)
     }
@@ -221,6 +241,17 @@ pub(crate) struct Told<'a> {
     pub(crate) why: &'a str,
     /// The account that submitted what this is about.
     pub(crate) submitter: Option<i64>,
+}
+
+/// The assignment as it will be.
+fn with(row: &assignment::Model, moved: &assignment::ActiveModel) -> Result<assignment::Model> {
+    let mut after = row.clone().into_active_model();
+    for column in assignment::Column::iter() {
+        if let Set(value) = moved.get(column) {
+            after.set(column, value);
+        }
+    }
+    Ok(after.try_into_model()?)
 }
 
 /// What the audit keeps of an assignment.
@@ -338,28 +369,58 @@ async fn found<E: EntityTrait, C: ConnectionTrait>(
     Ok(E::find().from_raw_sql(statement).one(db).await?)
 }
 
-/// The measure that an assignment belongs to, with all its answers; read once the problem is held, and so not locked.
-async fn measure_of(
-    db: &DatabaseTransaction,
-    assignment: i64,
-) -> Result<Option<(measure::Model, Vec<assignment::Model>)>> {
-    let measure = sea_orm::sea_query::Query::select()
-        .column(assignment::Column::MeasureId)
-        .from(assignment::Entity)
-        .and_where(assignment::Column::Id.eq(assignment))
-        .to_owned();
-    let of = assignment::Entity::belongs_to(measure::Entity)
-        .from(assignment::Column::MeasureId)
-        .to(measure::Column::Id)
-        .into();
-    let rows = assignment::Entity::find()
-        .select_also(measure::Entity)
-        .join(sea_orm::JoinType::InnerJoin, of)
-        .filter(assignment::Column::MeasureId.in_subquery(measure))
-        .all(db)
-        .await?;
-    let (answers, measures): (Vec<assignment::Model>, Vec<Option<measure::Model>>) = rows.into_iter().unzip();
-    Ok(measures.into_iter().next().flatten().map(|measure| (measure, answers)))
+/// What an act on an assignment has to know.
+struct Around {
+    measure: measure::Model,
+    /// All answers of the measure.
+    answers: Vec<assignment::Model>,
+    /// Where the audit of the problem ends.
+    end: audit::End,
+    /// The key of the row that the act adds, where it adds one.
+    key: Option<i64>,
+}
+
+impl Around {
+    /// Reads it all at once, when the problem is held, and so nothing is locked. It may not be read with what locks the
+    /// problem: a statement sees what was there when it began, not what it waited for.
+    async fn read(db: &DatabaseTransaction, (problem, assignment): (i64, i64), key: &str) -> Result<Option<Self>> {
+        let measure = Query::select()
+            .column(assignment::Column::MeasureId)
+            .from(assignment::Entity)
+            .and_where(assignment::Column::Id.eq(assignment))
+            .to_owned();
+        let of = assignment::Entity::belongs_to(measure::Entity)
+            .from(assignment::Column::MeasureId)
+            .to(measure::Column::Id)
+            .into();
+        let chain = chain(problem);
+        let query = assignment::Entity::find()
+            .select_also(measure::Entity)
+            .join(sea_orm::JoinType::InnerJoin, of)
+            .filter(assignment::Column::MeasureId.in_subquery(measure))
+            .expr_as(audit::of_end(&chain, audit_entry::Column::Position), "position")
+            .expr_as(audit::of_end(&chain, audit_entry::Column::Hash), "hash")
+            // In brackets of its own it is drawn once, however many rows there are.
+            .expr_as(Expr::cust(format!("(SELECT CAST({key} AS bigint))")), "key");
+        let rows = db.query_all(query.as_query()).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let position: Option<i32> = first.try_get("", "position")?;
+        let hash: Option<String> = first.try_get("", "hash")?;
+        Ok(Some(Self {
+            measure: measure::Model::from_query_result(first, "B_")?,
+            end: position.zip(hash).unwrap_or_default(),
+            key: first.try_get("", "key")?,
+            answers: rows
+                .iter()
+                .map(|row| assignment::Model::from_query_result(row, "A_"))
+                .collect::<Result<_, _>>()?,
+        }))
+    }
+}
+
+/// The audit's chain of a problem.
+fn chain(problem: i64) -> String {
+    format!("problem_{problem}")
 }
 
 /// The measure that an act is on as a whole, in a transaction that holds its problem.
@@ -402,16 +463,11 @@ pub(crate) async fn settle_beside(
     (before, after): (Value, Value),
 ) -> Result<()> {
     let changed = Changed { problem, measure, assignment: None };
-    change::note(&transaction, kind, &[changed], desk.now).await?;
-    let noted = Noted {
-        chain: format!("problem_{problem}"),
-        act: kind.to_value(),
-        object,
-        measure,
-        assignment: None,
-        before,
-        after,
-    };
-    audit::note(&transaction, desk.by, noted, desk.now).await?;
+    let mut writes = Writes::default();
+    change::write(&mut writes, kind, changed, desk.now);
+    let noted = Noted { chain: chain(problem), act: kind.to_value(), object, measure, assignment: None, before, after };
+    let end = audit::end(&transaction, &noted.chain).await?;
+    audit::write(&mut writes, desk.by, noted, end, desk.now);
+    writes.send(&transaction).await?;
     Ok(transaction.commit().await?)
 }

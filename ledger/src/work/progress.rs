@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 use entity::{progress_report, quantity};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait, QueryTrait};
 use serde_json::json;
 
 use super::{Desk, Held, On};
@@ -52,21 +52,20 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
     if !faults.is_empty() {
         return Err(Error::Refused(faults));
     }
-    let held = Held::take(desk, report.on).await?;
+    let (mut held, key) = Held::take_to_add(desk, report.on, "progress_report").await?;
     held.permit(desk, Act::Report)?;
     let status = held.step(Step::Report)?;
-    let row = progress_report::ActiveModel {
+    held.writes.insert_one(progress_report::ActiveModel {
+        id: Set(key),
         assignment_id: Set(held.row.id),
         period: Set(report.period.clone()),
         text: Set(report.text.trim().to_owned()),
         author_id: Set(desk.by.principal.account),
         submitted_at: Set(desk.now),
         ..Default::default()
-    }
-    .insert(&held.transaction)
-    .await?;
+    });
     let quantities = report.quantities.iter().enumerate().map(|(index, one)| quantity::ActiveModel {
-        progress_report_id: Set(row.id),
+        progress_report_id: Set(key),
         position: Set(index as i32 + 1),
         label: Set(one.label.trim().to_owned()),
         done: Set(one.done),
@@ -75,7 +74,7 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
         ..Default::default()
     });
     if !report.quantities.is_empty() {
-        quantity::Entity::insert_many(quantities).exec_without_returning(&held.transaction).await?;
+        held.writes.insert(quantity::Entity::insert_many(quantities).into_query());
     }
     let mut moved = held.moved(status);
     moved.reported_on = Set(Some(desk.today()));
@@ -91,7 +90,7 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
     if report.completed_on.is_some() {
         moved.completed_on = Set(report.completed_on);
     }
-    let said = json!({ "report": row.id, "period": row.period });
+    let said = json!({ "report": key, "period": report.period });
     held.settle(desk, ChangeKind::ProgressReported, moved, said).await
 }
 

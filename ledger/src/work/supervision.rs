@@ -70,7 +70,7 @@ pub async fn lift(desk: &Desk<'_>, action: Option<i64>, reason: &str) -> Result<
         }
         None => return Err(unknown().into()),
     };
-    let held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {
+    let mut held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {
         Err(crate::Error::Refused(_)) => return Err(unknown().into()),
         held => held?,
     };
@@ -88,6 +88,6 @@ pub async fn lift(desk: &Desk<'_>, action: Option<i64>, reason: &str) -> Result<
         lift_reason: Set(Some(reason.clone())),
         ..Default::default()
     };
-    change.update(&held.transaction).await?;
+    held.writes.update_one(change)?;
     held.settle_beside(desk, ChangeKind::SupervisionLifted, json!({ "supervision": there.id, "reason": reason })).await
 }

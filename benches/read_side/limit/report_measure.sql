@@ -1,5 +1,5 @@
--- $1 problem, $2 now. Every measure of the problem becomes what its assignments come to: the least advanced state, those not
--- applicable left out; only what differs is written.
+-- $1 measure, $2 now. The measure becomes what its assignments come to: the least advanced state, those not applicable left
+-- out; only what differs is written.
 UPDATE measure m SET version = m.version + 1, status = s.status, status_stated_on = NULL, completed_on = s.completed_on,
     reported_on = s.reported_on, quantity_done = s.quantity_done, quantity_target = s.quantity_target, updated_at = $2
 FROM (
@@ -11,7 +11,7 @@ FROM (
             ELSE coalesce(min(a.reported_on) FILTER (WHERE a.status NOT IN ({settled})), x.reported_on) END AS reported_on,
         sum(a.quantity_done) AS quantity_done,
         sum(a.quantity_target) AS quantity_target
-    FROM measure x JOIN assignment a ON a.measure_id = x.id WHERE x.problem_id = $1 GROUP BY x.id
+    FROM measure x JOIN assignment a ON a.measure_id = x.id WHERE x.id = $1 GROUP BY x.id
 ) s
 WHERE m.id = s.id AND (
     m.status_stated_on IS NOT NULL
