@@ -1,5 +1,8 @@
 //! The program: command line, settings, logs, and putting the rooms of the house together.
 
+// The futures of a merged schema nest as deep as it has parts; only optimised builds lay them out whole.
+#![recursion_limit = "256"]
+
 pub mod cli;
 mod clock;
 mod command;

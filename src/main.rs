@@ -1,5 +1,8 @@
 //! `rectify`: the environmental-rectification ledger.
 
+// The futures of a merged schema nest as deep as it has parts; only optimised builds lay them out whole.
+#![recursion_limit = "256"]
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -29,6 +29,7 @@ use crate::audit::By;
 use crate::calendar::{Quarter, local_day, plus_days};
 use crate::concern::{self, Concern};
 use crate::deadline::{Columns, Deadline, GRACE_DAYS};
+use crate::sameness;
 use crate::statistics::kept;
 use crate::unit::{government_name, kind_of, sector_of};
 use crate::workflow::roll_up;
@@ -439,13 +440,14 @@ impl Maker<'_> {
             due_order: concern::due_order(columns.on),
             lineage: lineage.clone(),
         });
+        let number = format!("{}-{}", index / 3 + 1, place + 1);
         batch.measures.push(measure::ActiveModel {
             id: Set(id),
             problem_id: Set(index as i64 + 1),
             round_id: Set(round.id),
             region_id: Set(city.region.id),
-            identity: Set(format!("{}|{content}", place + 1)),
-            number: Set(Some(format!("{}-{}", index / 3 + 1, place + 1))),
+            identity: Set(sameness::measure(Some(&number), &content)),
+            number: Set(Some(number)),
             position: Set(place as i32 + 1),
             content: Set(content),
             due_raw: Set(columns.raw),

@@ -1,6 +1,6 @@
 //! Inspection rounds (督察轮次): opening one, editing it, and deleting one that holds nothing.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use entity::inspection_round::{ActiveModel, Entity, Model, RoundKind, RoundLevel};
 use entity::problem;
 use sea_orm::{
@@ -57,6 +57,14 @@ fn taken() -> Fault {
 }
 
 fn in_order(row: &Model) -> Result<()> {
+    // As far as the deadlines that are read.
+    let is_far = |day: &NaiveDate| !(1990..=2100).contains(&day.year());
+    for (day, field) in [(row.entered_on, "enteredOn"), (row.feedback_on, "feedbackOn")] {
+        if day.as_ref().is_some_and(is_far) {
+            let (zh, en) = ("日期应在 1990 年至 2100 年之间", "the day has to be of the years 1990 to 2100");
+            return Err(Fault::invalid(zh, en, &["input", field]).into());
+        }
+    }
     if row.entered_on.zip(row.feedback_on).is_some_and(|(entered, feedback)| feedback < entered) {
         let (zh, en) = ("反馈日期不能早于进驻日期", "feedback cannot come before the team moves in");
         return Err(Fault::invalid(zh, en, &["input", "feedbackOn"]).into());
