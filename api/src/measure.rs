@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::concern;
 use ledger::fault::Fault;
 use ledger::keep::measure as keep;
+use ledger::keep::party::{Named, Party};
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
@@ -274,14 +275,14 @@ pub(crate) struct DeleteMeasureInput {
     version: i32,
 }
 
-fn named(id: &ID) -> keep::Named {
-    keep::Named(key_of::<Unit>(id))
+fn named(id: &ID) -> Named {
+    Named(key_of::<Unit>(id))
 }
 
-fn parties(given: Vec<PartyInput>) -> ledger::Result<Vec<keep::Party>> {
+fn parties(given: Vec<PartyInput>) -> ledger::Result<Vec<Party>> {
     let party = |one: PartyInput| match (one.unit_id, one.selector) {
-        (Some(unit), None) => Ok(keep::Party::Unit(key_of::<Unit>(&unit))),
-        (None, Some(selector)) => Ok(keep::Party::Selector(selector.into())),
+        (Some(unit), None) => Ok(Party::Unit(key_of::<Unit>(&unit))),
+        (None, Some(selector)) => Ok(Party::Selector(selector.into())),
         _ => {
             let (zh, en) = ("每个责任单位应填写单位或代称之一", "a party is either a unit or a stand-in");
             Err(Fault::invalid(zh, en, &["input", "parties"]).into())

@@ -161,6 +161,17 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// What a problem has.
+    pub(crate) fn of_problem(problem: &entity::problem::Model) -> Self {
+        Self {
+            raw: problem.due_raw.clone(),
+            immediate: problem.due_immediate,
+            on: problem.due_on,
+            ongoing: problem.due_ongoing,
+            by: problem.due_by,
+        }
+    }
+
     /// What a measure has.
     pub(crate) fn of_measure(measure: &entity::measure::Model) -> Self {
         Self {

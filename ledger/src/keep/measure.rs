@@ -1,21 +1,18 @@
 //! Measures (整改措施) written by hand: entering one with its parties, editing it, correcting its deadline, planning its
 //! checks, withdrawing it, and deleting one entered by mistake.
 
-use std::collections::BTreeSet;
-
 use entity::assignment::{self, Status};
 use entity::check::CheckKind;
 use entity::check_plan::{self, Every};
 use entity::deadline_change::{self, DeadlineChangeState};
-use entity::responsible_party::{self, Selector};
-use entity::{measure, milestone, problem, unit};
-use planner::Sql;
+use entity::{measure, milestone, problem};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde_json::{Value, json};
 
+use super::party::{self, Named, Party};
 use super::{
     Held, MAX_CONTENT, Patch, Said, count, difference, needed, note, number, only_one, permit, read_deadline, said_of,
     tell,
@@ -31,22 +28,6 @@ use crate::work::ownership::answer;
 use crate::work::{Desk, MAX_WORDS, current, extension, hold_measure};
 use crate::workflow::{self, Step};
 use crate::{Result, roll_up, sameness};
-
-/// The most parties of one measure.
-pub const MAX_PARTIES: usize = 500;
-
-/// A unit that the caller names: its key, or none for an id of something else, which no unit has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Named(pub Option<i64>);
-
-/// A responsible party (责任单位), as it is written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Party {
-    /// A unit; an id of something else is none.
-    Unit(Option<i64>),
-    /// Whoever is meant by 各县（区） and the like, below the issuing region.
-    Selector(Selector),
-}
 
 /// A measure to be entered.
 #[derive(Debug, Clone)]
@@ -105,44 +86,6 @@ fn state(row: &measure::Model) -> Value {
     json!({ "number": row.number, "content": row.content })
 }
 
-/// Units that are still there and that the caller sees.
-async fn units(
-    db: &DatabaseTransaction,
-    desk: &Desk<'_>,
-    wanted: &BTreeSet<Option<i64>>,
-    name: &str,
-) -> Result<Vec<unit::Model>> {
-    let keys: Vec<i64> = wanted.iter().copied().flatten().collect();
-    let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], &desk.by.principal);
-    let bound: Vec<String> = keys.iter().map(|key| sql.bind(*key)).collect();
-    let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
-    let found = if keys.is_empty() {
-        Vec::new()
-    } else {
-        let text =
-            format!("SELECT u.* FROM unit u WHERE u.id IN ({}) AND u.retired_on IS NULL{seen}", bound.join(", "));
-        let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
-        unit::Entity::find().from_raw_sql(statement).all(db).await?
-    };
-    if found.len() < wanted.len() {
-        let (zh, en) = ("所选单位中有不存在或已撤销的", "a unit is not there, or retired");
-        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", name]).into());
-    }
-    Ok(found)
-}
-
-/// One unit, where one is named.
-async fn one(
-    db: &DatabaseTransaction,
-    desk: &Desk<'_>,
-    wanted: Option<Named>,
-    name: &str,
-) -> Result<Option<unit::Model>> {
-    let Some(Named(wanted)) = wanted else { return Ok(None) };
-    Ok(units(db, desk, &BTreeSet::from([wanted]), name).await?.pop())
-}
-
 /// Enters a measure. Whom it names answers it from now on: its parties, else its lead unit; whom a stand-in such as
 /// 各县（区） means is asked when the city office assigns.
 pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
@@ -153,9 +96,9 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         return Err(Fault::invalid(zh, en, &["input", "deadline"]).into());
     };
     let Held { transaction, row: of } = Held::take(desk, new.problem, None).await?;
-    let lead = one(&transaction, desk, new.lead, "leadUnitId").await?;
-    let supervising = one(&transaction, desk, new.supervising, "supervisingUnitId").await?;
-    let named = parties(&transaction, desk, &new.parties).await?;
+    let lead = party::one(&transaction, desk, new.lead, "leadUnitId").await?;
+    let supervising = party::one(&transaction, desk, new.supervising, "supervisingUnitId").await?;
+    let named = party::named(&transaction, desk, &new.parties).await?;
     let columns = Columns::of(Some(&deadline), of.issued_on, desk.grace_days);
     let last: Option<Option<i32>> = measure::Entity::find()
         .select_only()
@@ -189,7 +132,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         ..Default::default()
     };
     let row = only_one(row.insert(&transaction).await, taken)?;
-    write_parties(&transaction, &row, &new.parties, &named).await?;
+    party::write(&transaction, &row, &new.parties, &named).await?;
     let steps = deadline.steps(None, Some(row.id));
     if !steps.is_empty() {
         milestone::Entity::insert_many(steps).exec_without_returning(&transaction).await?;
@@ -204,7 +147,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let object = format!("measure_{}", row.id);
     let said = Said { act: "CREATED", object, measure: Some(row.id), before: json!({}), after };
     note(&transaction, desk, of.id, said).await?;
-    note_parties(&transaction, desk, &row, (Value::Null, parties_of(&transaction, &row).await?)).await?;
+    party::note_change(&transaction, desk, &row, (Value::Null, party::said_of(&transaction, &row).await?)).await?;
     for id in made {
         let after = json!({ "status": Status::Assigned.to_value() });
         note_answer(&transaction, desk, &row, (id, &ChangeKind::Assigned.to_value()), after).await?;
@@ -212,94 +155,6 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     tell(&transaction, desk, &[of.id], Some(row.id)).await?;
     transaction.commit().await?;
     Ok(row.id)
-}
-
-/// The units that parties name.
-async fn parties(db: &DatabaseTransaction, desk: &Desk<'_>, given: &[Party]) -> Result<Vec<unit::Model>> {
-    let path = ["input", "parties"];
-    if given.len() > MAX_PARTIES {
-        let (zh, en) = (format!("责任单位最多 {MAX_PARTIES} 个"), format!("at most {MAX_PARTIES} parties"));
-        return Err(Fault::invalid(zh, en, &path).into());
-    }
-    if given.iter().enumerate().any(|(place, party)| given[..place].contains(party)) {
-        return Err(Fault::invalid("责任单位有重复", "a party stands twice", &path).into());
-    }
-    let wanted = given.iter().filter_map(|party| match party {
-        Party::Unit(unit) => Some(*unit),
-        Party::Selector(_) => None,
-    });
-    units(db, desk, &wanted.collect(), "parties").await
-}
-
-/// Writes the parties of a measure in place of those that it had.
-async fn write_parties(
-    db: &DatabaseTransaction,
-    measure: &measure::Model,
-    given: &[Party],
-    named: &[unit::Model],
-) -> Result<()> {
-    responsible_party::Entity::delete_many()
-        .filter(responsible_party::Column::MeasureId.eq(measure.id))
-        .exec(db)
-        .await?;
-    if given.is_empty() {
-        return Ok(());
-    }
-    let rows = given.iter().enumerate().map(|(place, party)| {
-        let (raw, unit, selector) = match party {
-            Party::Unit(id) => {
-                let unit = named.iter().find(|unit| Some(unit.id) == *id);
-                (unit.map(|unit| unit.name.clone()).unwrap_or_default(), *id, None)
-            }
-            Party::Selector(Selector::AllCounties) => ("各县（区）".to_owned(), None, Some(Selector::AllCounties)),
-            Party::Selector(Selector::AllDepartments) => {
-                ("各相关部门".to_owned(), None, Some(Selector::AllDepartments))
-            }
-        };
-        responsible_party::ActiveModel {
-            measure_id: Set(measure.id),
-            position: Set(place as i32 + 1),
-            raw: Set(raw),
-            unit_id: Set(unit),
-            selector: Set(selector),
-            region_id: Set(selector.map(|_| measure.region_id)),
-            ..Default::default()
-        }
-    });
-    responsible_party::Entity::insert_many(rows).exec_without_returning(db).await?;
-    Ok(())
-}
-
-/// The parties of a measure, as the audit keeps them.
-async fn parties_of(db: &DatabaseTransaction, measure: &measure::Model) -> Result<Value> {
-    let printed: Vec<String> = responsible_party::Entity::find()
-        .select_only()
-        .column(responsible_party::Column::Raw)
-        .filter(responsible_party::Column::MeasureId.eq(measure.id))
-        .order_by_asc(responsible_party::Column::Position)
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(json!({
-        "leadUnit": measure.lead_unit_id,
-        "supervisingUnit": measure.supervising_unit_id,
-        "parties": printed,
-    }))
-}
-
-/// Notes who leads, supervises and answers, for the offices of the issuing region: a county would read of its siblings.
-async fn note_parties(
-    db: &DatabaseTransaction,
-    desk: &Desk<'_>,
-    measure: &measure::Model,
-    (before, after): (Value, Value),
-) -> Result<()> {
-    if before == after {
-        return Ok(());
-    }
-    let object = format!("measure_{}", measure.id);
-    let before = if before.is_null() { json!({}) } else { before };
-    note(db, desk, measure.problem_id, Said { act: "PARTIES_SET", object, measure: None, before, after }).await
 }
 
 /// Notes what became of one answer.
@@ -345,7 +200,7 @@ async fn take(
 /// Edits a measure. Its deadline is corrected by an act of its own, which keeps the one before.
 pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
-    let parties_before = parties_of(&transaction, &row).await?;
+    let parties_before = party::said_of(&transaction, &row).await?;
     let mut now = measure::Model {
         number: changes.number.read(row.number.clone(), number)?,
         content: changes.content.read(row.content.clone(), |given| content(&given))?,
@@ -353,16 +208,17 @@ pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: 
     };
     now.identity = sameness::measure(now.number.as_deref(), &now.content);
     if let Patch::Set(lead) = changes.lead {
-        now.lead_unit_id = one(&transaction, desk, lead, "leadUnitId").await?.map(|unit| unit.id);
+        now.lead_unit_id = party::one(&transaction, desk, lead, "leadUnitId").await?.map(|unit| unit.id);
     }
     if let Patch::Set(supervising) = changes.supervising {
-        now.supervising_unit_id = one(&transaction, desk, supervising, "supervisingUnitId").await?.map(|unit| unit.id);
+        now.supervising_unit_id =
+            party::one(&transaction, desk, supervising, "supervisingUnitId").await?.map(|unit| unit.id);
     }
     if let Patch::Set(given) = changes.parties {
-        let named = parties(&transaction, desk, &given).await?;
-        write_parties(&transaction, &row, &given, &named).await?;
+        let named = party::named(&transaction, desk, &given).await?;
+        party::write(&transaction, &row, &given, &named).await?;
     }
-    let parties_now = parties_of(&transaction, &now).await?;
+    let parties_now = party::said_of(&transaction, &now).await?;
     let text = difference(state(&row), state(&now));
     if text.is_none() && parties_before == parties_now {
         return Ok(row.id);
@@ -375,7 +231,7 @@ pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: 
         let said = Said { act: "EDITED", object, measure: Some(now.id), before, after };
         note(&transaction, desk, now.problem_id, said).await?;
     }
-    note_parties(&transaction, desk, &now, (parties_before, parties_now)).await?;
+    party::note_change(&transaction, desk, &now, (parties_before, parties_now)).await?;
     tell(&transaction, desk, &[now.problem_id], Some(now.id)).await?;
     transaction.commit().await?;
     Ok(now.id)

@@ -5,6 +5,7 @@ pub mod calendar;
 pub mod machine;
 pub mod measure;
 pub mod merge;
+pub mod party;
 pub mod problem;
 pub mod region;
 pub mod round;

@@ -1,6 +1,6 @@
 //! Problems (反馈问题) written by hand: entering one, editing it, withdrawing it, and deleting one entered by mistake.
 
-use entity::{inspection_round, milestone, problem, problem_domain, problem_region, region};
+use entity::{inspection_round, milestone, problem, problem_domain, problem_region};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
@@ -8,6 +8,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
+use super::region::live;
 use super::{
     Held, MAX_CONTENT, MAX_TITLE, Patch, Said, begins, difference, measure, needed, note, number, only_one, optional,
     permit, read_deadline, said_of, tell,
@@ -97,19 +98,9 @@ fn state(row: &problem::Model, domains: &[String]) -> Value {
         "title": row.title,
         "description": row.description,
         "goal": row.goal,
-        "deadline": said_of(&deadline_of(row)),
+        "deadline": said_of(&Columns::of_problem(row)),
         "domains": domains,
     })
-}
-
-fn deadline_of(row: &problem::Model) -> Columns {
-    Columns {
-        raw: row.due_raw.clone(),
-        immediate: row.due_immediate,
-        on: row.due_on,
-        ongoing: row.due_ongoing,
-        by: row.due_by,
-    }
 }
 
 /// Enters a problem.
@@ -127,7 +118,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "roundId"]).into());
     };
     let transaction = database::begin(desk.db).await?;
-    let issuer = live_region(&transaction, new.region).await?;
+    let issuer = live(&transaction, new.region).await?;
     permit(&transaction, desk, Act::KeepLedger, issuer.id).await?;
     let from = begins(&transaction, desk, round.id).await?;
     let columns = Columns::of(deadline.as_ref(), from, desk.grace_days);
@@ -176,23 +167,6 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     tell(&transaction, desk, &[row.id], None).await?;
     transaction.commit().await?;
     Ok(row.id)
-}
-
-/// A region in which there is still something to be done.
-pub(super) async fn live_region(db: &DatabaseTransaction, region: Option<i64>) -> Result<region::Model> {
-    let path = ["input", "regionId"];
-    let found = match region {
-        Some(id) => region::Entity::find_by_id(id).one(db).await?,
-        None => None,
-    };
-    let Some(found) = found else {
-        return Err(Fault::new(FaultCode::NotFound, "没有这个行政区", "there is no such region", &path).into());
-    };
-    if found.retired_on.is_some() {
-        let zh = format!("{}已撤销，不能再用", found.name);
-        return Err(Fault::new(FaultCode::WrongState, zh, "the region is retired", &path).into());
-    }
-    Ok(found)
 }
 
 async fn write_domains(db: &DatabaseTransaction, problem: i64, tags: &[String]) -> Result<()> {

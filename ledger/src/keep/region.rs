@@ -7,7 +7,6 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::problem::live_region;
 use super::{Patch, Said, count, difference, note_own, only_one, permit_anywhere, tell};
 use crate::concern;
 use crate::fault::{self, Fault, FaultCode};
@@ -67,7 +66,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     permit_anywhere(desk, Act::KeepDictionaries)?;
     let (name, code) = (name(&new.name)?, code(new.code)?);
     let transaction = database::begin(desk.db).await?;
-    let parent = live_region(&transaction, new.parent).await?;
+    let parent = live(&transaction, new.parent).await?;
     if parent.level == region::Level::Township {
         let (zh, en) = (format!("{}是乡镇级，下面不再设行政区", parent.name), "nothing lies below a township");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "parentId"]).into());
@@ -83,6 +82,23 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     note_own(&transaction, desk, said).await?;
     transaction.commit().await?;
     Ok(row.id)
+}
+
+/// A region in which there is still something to be done.
+pub(super) async fn live(db: &DatabaseTransaction, region: Option<i64>) -> Result<Model> {
+    let path = ["input", "regionId"];
+    let found = match region {
+        Some(id) => region::Entity::find_by_id(id).one(db).await?,
+        None => None,
+    };
+    let Some(found) = found else {
+        return Err(Fault::new(FaultCode::NotFound, "没有这个行政区", "there is no such region", &path).into());
+    };
+    if found.retired_on.is_some() {
+        let zh = format!("{}已撤销，不能再用", found.name);
+        return Err(Fault::new(FaultCode::WrongState, zh, "the region is retired", &path).into());
+    }
+    Ok(found)
 }
 
 /// A region in hand.
@@ -127,7 +143,7 @@ pub async fn edit(desk: &Desk<'_>, region: Option<i64>, version: i32, changes: C
     };
     let parent = match changes.parent {
         Patch::Set(parent) => {
-            let parent = live_region(&transaction, parent).await?;
+            let parent = live(&transaction, parent).await?;
             may_lie_below(&row, &parent)?;
             now.parent_id = Some(parent.id);
             Some(parent).filter(|parent| row.parent_id != Some(parent.id))

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::problem::live_region;
+use super::region::live;
 use super::{Patch, Said, count, difference, note_own, only_one, optional, permit_anywhere};
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
@@ -176,7 +176,7 @@ pub async fn create_within(db: &DatabaseTransaction, desk: &Desk<'_>, new: New) 
     permit_anywhere(desk, Act::KeepDictionaries)?;
     let called = name(&new.name, "name")?;
     let (others, mail) = (aliases(&new.aliases)?, addresses(&new.addresses)?);
-    let region = live_region(db, new.region).await?;
+    let region = live(db, new.region).await?;
     let sector = sector(new.sector)?.or_else(|| sector_of(&called).map(str::to_owned));
     let fresh = unit::ActiveModel {
         region_id: Set(region.id),

@@ -1,0 +1,159 @@
+//! Who is named for a measure: the lead, the supervising unit, and the responsible parties (责任单位) in their printed order.
+
+use std::collections::BTreeSet;
+
+use entity::responsible_party::{self, Selector};
+use entity::{measure, unit};
+use planner::Sql;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
+};
+use serde_json::{Value, json};
+
+use super::{Said, note};
+use crate::Result;
+use crate::fault::{Fault, FaultCode};
+use crate::work::Desk;
+
+/// The most parties of one measure.
+pub const MOST: usize = 500;
+
+/// A unit that the caller names: its key, or none for an id of something else, which no unit has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named(pub Option<i64>);
+
+/// A responsible party (责任单位), as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Party {
+    /// A unit; an id of something else is none.
+    Unit(Option<i64>),
+    /// Whoever is meant by 各县（区） and the like, below the issuing region.
+    Selector(Selector),
+}
+
+/// Units that are still there and that the caller sees.
+async fn units(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    wanted: &BTreeSet<Option<i64>>,
+    name: &str,
+) -> Result<Vec<unit::Model>> {
+    let keys: Vec<i64> = wanted.iter().copied().flatten().collect();
+    let backend = db.get_database_backend();
+    let mut sql = Sql::within(backend, &[], &desk.by.principal);
+    let bound: Vec<String> = keys.iter().map(|key| sql.bind(*key)).collect();
+    let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    let found = if keys.is_empty() {
+        Vec::new()
+    } else {
+        let text =
+            format!("SELECT u.* FROM unit u WHERE u.id IN ({}) AND u.retired_on IS NULL{seen}", bound.join(", "));
+        let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
+        unit::Entity::find().from_raw_sql(statement).all(db).await?
+    };
+    if found.len() < wanted.len() {
+        let (zh, en) = ("所选单位中有不存在或已撤销的", "a unit is not there, or retired");
+        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", name]).into());
+    }
+    Ok(found)
+}
+
+/// One unit, where one is named.
+pub(super) async fn one(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    wanted: Option<Named>,
+    name: &str,
+) -> Result<Option<unit::Model>> {
+    let Some(Named(wanted)) = wanted else { return Ok(None) };
+    Ok(units(db, desk, &BTreeSet::from([wanted]), name).await?.pop())
+}
+
+/// The units that parties name.
+pub(super) async fn named(db: &DatabaseTransaction, desk: &Desk<'_>, given: &[Party]) -> Result<Vec<unit::Model>> {
+    let path = ["input", "parties"];
+    if given.len() > MOST {
+        let (zh, en) = (format!("责任单位最多 {MOST} 个"), format!("at most {MOST} parties"));
+        return Err(Fault::invalid(zh, en, &path).into());
+    }
+    if given.iter().enumerate().any(|(place, party)| given[..place].contains(party)) {
+        return Err(Fault::invalid("责任单位有重复", "a party stands twice", &path).into());
+    }
+    let wanted = given.iter().filter_map(|party| match party {
+        Party::Unit(unit) => Some(*unit),
+        Party::Selector(_) => None,
+    });
+    units(db, desk, &wanted.collect(), "parties").await
+}
+
+/// Writes the parties of a measure in place of those that it had.
+pub(super) async fn write(
+    db: &DatabaseTransaction,
+    measure: &measure::Model,
+    given: &[Party],
+    named: &[unit::Model],
+) -> Result<()> {
+    responsible_party::Entity::delete_many()
+        .filter(responsible_party::Column::MeasureId.eq(measure.id))
+        .exec(db)
+        .await?;
+    if given.is_empty() {
+        return Ok(());
+    }
+    let rows = given.iter().enumerate().map(|(place, party)| {
+        let (raw, unit, selector) = match party {
+            Party::Unit(id) => {
+                let unit = named.iter().find(|unit| Some(unit.id) == *id);
+                (unit.map(|unit| unit.name.clone()).unwrap_or_default(), *id, None)
+            }
+            Party::Selector(Selector::AllCounties) => ("各县（区）".to_owned(), None, Some(Selector::AllCounties)),
+            Party::Selector(Selector::AllDepartments) => {
+                ("各相关部门".to_owned(), None, Some(Selector::AllDepartments))
+            }
+        };
+        responsible_party::ActiveModel {
+            measure_id: Set(measure.id),
+            position: Set(place as i32 + 1),
+            raw: Set(raw),
+            unit_id: Set(unit),
+            selector: Set(selector),
+            region_id: Set(selector.map(|_| measure.region_id)),
+            ..Default::default()
+        }
+    });
+    responsible_party::Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The parties of a measure, as the audit keeps them.
+pub(super) async fn said_of(db: &DatabaseTransaction, measure: &measure::Model) -> Result<Value> {
+    let printed: Vec<String> = responsible_party::Entity::find()
+        .select_only()
+        .column(responsible_party::Column::Raw)
+        .filter(responsible_party::Column::MeasureId.eq(measure.id))
+        .order_by_asc(responsible_party::Column::Position)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(json!({
+        "leadUnit": measure.lead_unit_id,
+        "supervisingUnit": measure.supervising_unit_id,
+        "parties": printed,
+    }))
+}
+
+/// Notes who leads, supervises and answers, for the offices of the issuing region: a county would read of its siblings.
+pub(super) async fn note_change(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    measure: &measure::Model,
+    (before, after): (Value, Value),
+) -> Result<()> {
+    if before == after {
+        return Ok(());
+    }
+    let object = format!("measure_{}", measure.id);
+    let before = if before.is_null() { json!({}) } else { before };
+    note(db, desk, measure.problem_id, Said { act: "PARTIES_SET", object, measure: None, before, after }).await
+}
