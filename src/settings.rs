@@ -55,6 +55,9 @@ pub(crate) struct Settings {
     self_inspection_before: Vec<i64>,
     due_soon_before: Vec<i64>,
     overdue_again_after: i64,
+    escalate_to_office_after: i64,
+    escalate_to_leader_after: i64,
+    propose_listing_after: i64,
     introspection: bool,
     trusted_documents: PathBuf,
     origins: Vec<String>,
@@ -136,6 +139,12 @@ impl Settings {
         let days = self.self_inspection_before.iter().chain(&self.due_soon_before);
         if days.clone().any(|days| !(0..=365).contains(days)) {
             return bad("self_inspection_before、due_soon_before 中的天数应为 0 至 365".to_owned());
+        }
+        let levels = [self.escalate_to_office_after, self.escalate_to_leader_after, self.propose_listing_after];
+        if levels.iter().any(|days| !(1..=365).contains(days)) {
+            return bad(
+                "escalate_to_office_after、escalate_to_leader_after、propose_listing_after 应为 1 至 365".to_owned()
+            );
         }
         if !matches!(self.log_format.as_str(), "text" | "json") {
             return bad("log_format：应为 text 或 json".to_owned());
@@ -320,6 +329,9 @@ impl Settings {
             self_inspection_before: self.self_inspection_before.clone(),
             due_soon_before: self.due_soon_before.clone(),
             again_after: self.overdue_again_after,
+            office_after: self.escalate_to_office_after,
+            leader_after: self.escalate_to_leader_after,
+            listing_after: self.propose_listing_after,
         }
     }
 

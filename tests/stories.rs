@@ -54,3 +54,5 @@ mod schedule;
 mod schema;
 #[path = "stories/sign_in.rs"]
 mod sign_in;
+#[path = "stories/supervision.rs"]
+mod supervision;

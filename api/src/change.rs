@@ -74,6 +74,10 @@ pub(crate) enum ChangeKind {
     Supervised,
     /// Supervision was lifted.
     SupervisionLifted,
+    /// 挂牌督办 was proposed by the system.
+    SupervisionProposed,
+    /// A proposal was not taken up.
+    SupervisionDismissed,
     /// 批示、意见.
     Commented,
     /// A close-out notice was made public.

@@ -66,17 +66,17 @@ noun! {
     state: SupervisionState = Kind::Column("state");
     /// Why.
     reason: String = Kind::Column("reason");
-    /// Who issued it.
+    /// Who issued it; none of what the system has proposed.
     issuer: Option<Account> = Kind::One(<Account as Noun>::table, "issuer_id");
     /// The unit that it is addressed to.
     recipient: Option<Unit> = Kind::One(<Unit as Noun>::table, "recipient_id");
     /// By when an answer is due.
     answerBy: Option<Date> = Kind::Column("answer_by");
-    /// When it was issued.
+    /// When it was issued, or proposed.
     issuedAt: Moment = Kind::Column("issued_at");
-    /// When it was lifted.
+    /// When it was lifted, or dismissed.
     liftedAt: Option<Moment> = Kind::Column("lifted_at");
-    /// Why it was lifted.
+    /// Why it was lifted, or dismissed.
     liftReason: Option<String> = Kind::Column("lift_reason");
     /// What it is about.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
@@ -165,6 +165,19 @@ pub(crate) struct LiftSupervisionInput {
     reason: String,
 }
 
+/// What is made of a proposal.
+#[derive(InputObject)]
+pub(crate) struct DecideSupervisionInput {
+    /// The supervision that the system has proposed.
+    action_id: ID,
+    /// Whether it is taken up; it is dismissed otherwise.
+    is_adopted: bool,
+    /// Why, at most 5,000 letters; the unit reads it where the proposal is taken up.
+    reason: String,
+    /// By when an answer is due, where the proposal is taken up.
+    answer_by: Option<Date>,
+}
+
 /// A comment to be written.
 #[derive(InputObject)]
 pub(crate) struct CommentOnMeasureInput {
@@ -201,6 +214,23 @@ impl SupervisionMutation {
         let request = ctx.data::<Request>()?;
         let key = key_of::<SupervisionAction>(&input.action_id);
         AssignmentPayload::of(acts::lift(&request.desk(), key, &input.reason).await, request)
+    }
+
+    /// Decides on supervision that the system has proposed: taken up it is in force, and the unit is told at once. By those
+    /// who may issue it.
+    async fn decide_supervision(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The proposal, and what is made of it.")] input: DecideSupervisionInput,
+    ) -> async_graphql::Result<AssignmentPayload> {
+        let request = ctx.data::<Request>()?;
+        let key = key_of::<SupervisionAction>(&input.action_id);
+        let decision = acts::Decision {
+            is_adopted: input.is_adopted,
+            reason: input.reason,
+            answer_by: input.answer_by.map(|day| day.0),
+        };
+        AssignmentPayload::of(acts::decide(&request.desk(), key, &decision).await, request)
     }
 
     /// 批示、意见: writes a comment on a measure. By leaders, the lead or supervising unit, and offices above.

@@ -93,6 +93,12 @@ pub enum ChangeKind {
     /// Supervision was lifted
     #[sea_orm(string_value = "SUPERVISION_LIFTED")]
     SupervisionLifted,
+    /// 挂牌督办 was proposed by the system
+    #[sea_orm(string_value = "SUPERVISION_PROPOSED")]
+    SupervisionProposed,
+    /// A proposal was not taken up
+    #[sea_orm(string_value = "SUPERVISION_DISMISSED")]
+    SupervisionDismissed,
     /// 批示、意见
     #[sea_orm(string_value = "COMMENTED")]
     Commented,

@@ -12,6 +12,7 @@ mod m20261122_000006_keeping;
 mod m20261122_000007_case;
 mod m20261122_000008_identity;
 mod m20261122_000009_supervision_check;
+mod m20261122_000010_proposal;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_case::Migration),
             Box::new(m20261122_000008_identity::Migration),
             Box::new(m20261122_000009_supervision_check::Migration),
+            Box::new(m20261122_000010_proposal::Migration),
         ]
     }
 }

@@ -10,8 +10,10 @@ use chrono_tz::Tz;
 use entity::job_run::RunState;
 use entity::schedule::Misfire;
 use entity::{job_run, schedule};
+use ledger::audit::By;
 use ledger::outbox::{self, Words as Queued};
 use ledger::reminder::{self, Digest, Plan, Timing};
+use ledger::work::{Desk, supervision};
 use ledger::{calendar, database};
 use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
 use sea_orm::{
@@ -37,6 +39,8 @@ pub struct Bench {
     pub zone: Tz,
     /// When reminders are due.
     pub timing: Timing,
+    /// The days that an immediate deadline without a date leaves.
+    pub grace_days: i64,
     /// Writes letters.
     pub letters: Letters,
     /// Takes them.
@@ -138,6 +142,10 @@ async fn due(
     pattern: &Pattern,
     now: DateTime<Utc>,
 ) -> ledger::Result<Option<Round>> {
+    // Many transactions, before the one in which the schedule moves on; what was proposed once is not proposed again.
+    if matches!(job.work, Work::ProposeListing) {
+        propose(bench, now).await?;
+    }
     let transaction = database::begin(&bench.db).await?;
     let row = schedule::Entity::find_by_id(id)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -183,6 +191,11 @@ async fn due(
                     finish(&transaction, id, occurrence, (bench.clock)(), 0).await?;
                 }
             }
+            Work::ProposeListing => {
+                if claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
+                    finish(&transaction, id, occurrence, (bench.clock)(), 0).await?;
+                }
+            }
         }
     }
     let mut moved: schedule::ActiveModel = row.into();
@@ -200,6 +213,8 @@ pub enum Ran {
     Delivered(Deliver),
     /// The audit was sealed, unless it was already.
     Sealed(bool),
+    /// 挂牌督办 was proposed of so many answers.
+    Proposed(usize),
 }
 
 /// Runs a job as of a moment, beside its schedule. A rehearsal writes nothing.
@@ -214,6 +229,8 @@ pub async fn run_at(bench: &Bench, job: &Job, at: DateTime<Utc>, rehearsal: bool
             transaction.commit().await?;
             Ok(Ran::Sealed(is_new))
         }
+        Work::ProposeListing if rehearsal => Ok(Ran::Proposed(0)),
+        Work::ProposeListing => Ok(Ran::Proposed(propose(bench, at).await?)),
         Work::Remind(reminder) => {
             ensure_schedules(&bench.db, bench.zone, (bench.clock)()).await?;
             let transaction = database::begin(&bench.db).await?;
@@ -244,6 +261,17 @@ async fn seal(
     let today = calendar::local_day(occurrence, bench.zone);
     let until = calendar::moment(today, chrono::NaiveTime::MIN, bench.zone);
     ledger::audit::seal(transaction, calendar::plus_days(today, -1), until, bench.audit_key.as_deref(), now).await
+}
+
+/// Proposes 挂牌督办 of what is long overdue at a moment.
+async fn propose(bench: &Bench, now: DateTime<Utc>) -> ledger::Result<usize> {
+    let by = By::program();
+    let desk = Desk { db: &bench.db, by: &by, now, zone: bench.zone, grace_days: bench.grace_days };
+    let proposed = supervision::propose(&desk, bench.timing.listing_after).await?;
+    if proposed > 0 {
+        tracing::info!(proposed, "listing for supervision was proposed");
+    }
+    Ok(proposed)
 }
 
 /// Finds who is to be told at an occurrence and queues the digests.

@@ -80,6 +80,8 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
         }
         Ran::Sealed(_) if dry_run => say!("封存不作演示：它不发邮件"),
         Ran::Sealed(is_new) => say!("{}", if is_new { "已封存前一日的审计记录" } else { "已是最新" }),
+        Ran::Proposed(_) if dry_run => say!("建议不作演示：它不发邮件"),
+        Ran::Proposed(count) => say!("已对 {count} 项责任分解提出挂牌督办建议"),
         Ran::Reminded(plan, queued) => {
             for digest in plan.digests.iter().take(SHOWN) {
                 say!("收件人 {}：{} 项", digest.recipient, digest.items.len());

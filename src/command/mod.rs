@@ -46,6 +46,7 @@ pub(crate) fn bench(settings: &Settings, db: &DatabaseConnection) -> Result<Benc
         db: db.clone(),
         zone: settings.zone(),
         timing: settings.timing(),
+        grace_days: settings.grace_days,
         letters,
         post,
         audit_key: settings.audit_key()?,

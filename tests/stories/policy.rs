@@ -7,6 +7,7 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition};
 use chrono::NaiveDate;
 use entity::account::Role;
+use entity::supervision_action::{self, SupervisionState};
 use entity::{assignment, measure};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseConnection, EntityTrait, PaginatorTrait,
@@ -43,7 +44,7 @@ const POSTS: [Post; 12] = [
 ];
 
 /// What the demo has none of: supervision, a county that leads, and something to decide about every answer.
-const WORK: [&str; 10] = [
+const WORK: [&str; 11] = [
     "UPDATE measure SET supervising_unit_id = (SELECT id FROM unit WHERE name = '云溪市水利局') WHERE id % 2 = 0",
     "UPDATE measure SET lead_unit_id = (SELECT id FROM unit WHERE name = '青坪县人民政府') WHERE id % 5 = 0",
     "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at) SELECT id, 7, 'APPLIED', '已完成', '2026-03-03T00:00:00+00:00' FROM assignment",
@@ -53,6 +54,7 @@ const WORK: [&str; 10] = [
     "INSERT INTO unit (region_id, name, kind) SELECT id, '青坪经济开发区管理委员会', 'GOVERNMENT' FROM region WHERE code = '990122'",
     "INSERT INTO deadline_change (measure_id, assignment_id, state, reason, old_raw, new_raw, new_due_on, requested_at) SELECT measure_id, id, CASE WHEN measure_id % 2 = 0 THEN 'REQUESTED' ELSE 'REJECTED' END, '雨季', '年底', '2036年', '2036-01-01', '2026-03-04T00:00:00+00:00' FROM assignment",
     "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, reason, issued_at) SELECT measure_id, id, CASE WHEN id % 2 = 0 THEN 'URGE' ELSE 'LIST' END, 'ISSUED', '逾期', '2026-04-01T00:00:00+00:00' FROM assignment",
+    "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, reason, issued_at) SELECT measure_id, id, 'LIST', 'PROPOSED', '逾期', '2026-04-02T00:00:00+00:00' FROM assignment",
     "INSERT INTO accountability (problem_id, round_id, region_id, rank, consequence, people, decided_on, recorded_at, version, updated_at) SELECT id, round_id, region_id, 'BELOW', 'JUDICIAL', 2, '2026-01-01', '2026-04-01T00:00:00+00:00', 1, '2026-04-01T00:00:00+00:00' FROM problem",
 ];
 
@@ -72,6 +74,7 @@ enum About {
     Objection,
     Extension,
     Supervision,
+    Proposal,
 }
 
 /// How many answers each tries everything on.
@@ -80,7 +83,7 @@ const MOST: usize = 14;
 /// A mutation of the ledger: its name, what it is about, and its input without the id and the version.
 type Deed = (&'static str, About, fn() -> Value);
 
-const DEEDS: [Deed; 31] = [
+const DEEDS: [Deed; 33] = [
     ("reportProgress", About::Assignment, || json!({"period": "2026-05", "text": "推进中"})),
     ("acceptAssignment", About::Assignment, || json!({})),
     ("declineAssignment", About::Assignment, || json!({"reason": "非我单位职责"})),
@@ -111,6 +114,8 @@ const DEEDS: [Deed; 31] = [
     ("issueSupervision", About::Assignment, || json!({"kind": "LIST", "reason": "逾期"})),
     ("issueSupervision", About::Assignment, || json!({"kind": "SUMMON", "reason": "逾期"})),
     ("liftSupervision", About::Supervision, || json!({"reason": "已办"})),
+    ("decideSupervision", About::Proposal, || json!({"isAdopted": true, "reason": "逾期"})),
+    ("decideSupervision", About::Proposal, || json!({"isAdopted": false, "reason": "已办"})),
     ("commentOnMeasure", About::Measure, || json!({"text": "请加快"})),
 ];
 
@@ -195,6 +200,7 @@ fn does(role: Role, name: &str, input: &Value, standing: Standing, there: &str) 
         | "decideObjection"
         | "decideExtension"
         | "issueSupervision"
+        | "decideSupervision"
         | "liftSupervision" => above,
         other => panic!("{other} is not in the table of who does what"),
     }
@@ -299,12 +305,18 @@ fn input(scene: &Scene, about: About, answer: &assignment::Model, further: &Valu
             let asked = tables.extensions.iter().find(|asked| asked.assignment_id == Some(answer.id)).unwrap().id;
             put("extensionId", json!(format!("extension_{asked}")));
         }
-        About::Supervision => {
-            let action = tables.supervision.iter().find(|action| action.assignment_id == Some(answer.id)).unwrap().id;
-            put("actionId", json!(format!("supervision_{action}")));
+        About::Supervision | About::Proposal => {
+            put("actionId", json!(format!("supervision_{}", supervision(tables, about, answer).id)));
         }
     }
     input
+}
+
+/// What supervises an answer, or is proposed to.
+fn supervision<'t>(tables: &'t Tables, about: About, answer: &assignment::Model) -> &'t supervision_action::Model {
+    let state = if about == About::Proposal { SupervisionState::Proposed } else { SupervisionState::Issued };
+    let mut all = tables.supervision.iter();
+    all.find(|action| action.assignment_id == Some(answer.id) && action.state == state).unwrap()
 }
 
 /// The same with an id that nothing has.
@@ -315,7 +327,7 @@ fn made_up(about: About, input: &Value) -> Value {
         About::Measure => ("measureId", "measure_999999"),
         About::Objection => ("objectionId", "objection_999999"),
         About::Extension => ("extensionId", "extension_999999"),
-        About::Supervision => ("actionId", "supervision_999999"),
+        About::Supervision | About::Proposal => ("actionId", "supervision_999999"),
     };
     input[name] = json!(id);
     input
@@ -380,10 +392,7 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
                 let before = scene.audited();
                 let given = without_version(name, input(&scene, about, answer, &further));
                 let about_it = match about {
-                    About::Supervision => {
-                        let of = tables.supervision.iter().find(|one| one.assignment_id == Some(answer.id)).unwrap();
-                        of.kind.to_value()
-                    }
+                    About::Supervision => supervision(tables, about, answer).kind.to_value(),
                     About::Extension => {
                         let of = tables.extensions.iter().find(|one| one.assignment_id == Some(answer.id)).unwrap();
                         let found = entity::deadline_change::Entity::find_by_id(of.id).one(&scene.db);

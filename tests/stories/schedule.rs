@@ -32,6 +32,7 @@ fn bench(world: &World, db: &DatabaseConnection, now: &str) -> Bench {
         db: db.clone(),
         zone: chrono_tz::Asia::Shanghai,
         timing: Timing::default(),
+        grace_days: 30,
         letters: Letters::new("http://ledger.example").unwrap(),
         audit_key: None,
         post: Post::open(&folder, "ledger@county.example").unwrap(),
@@ -136,10 +137,10 @@ fn a_mail_whose_sender_died_is_sent_by_the_next(world: &World) {
 
 fn jobs_say_when_they_are_due(world: &World) {
     let said = world.done(&["job", "list"]);
-    for job in ["quarterly-self-inspection", "due-soon", "overdue", "deliver-mail"] {
+    for job in ["quarterly-self-inspection", "due-soon", "overdue", "propose-listing", "escalation", "deliver-mail"] {
         assert!(said.contains(job), "{said}");
     }
-    assert_eq!(said.matches("08:00:00 +08:00").count(), 15, "five mornings for each of three jobs: {said}");
+    assert_eq!(said.matches("08:00:00 +08:00").count(), 20, "five mornings for each of four jobs: {said}");
     assert_eq!(world.run(&["job", "run", "nonsense"]).code, 2);
     assert_eq!(world.run(&["job", "run", "overdue", "--at", "tomorrow"]).code, 2);
 }

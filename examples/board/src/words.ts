@@ -47,6 +47,8 @@ export const CHANGE: Record<ChangeKind, string> = {
   EXTENSION_DECIDED: '延期审批',
   SUPERVISED: '督办',
   SUPERVISION_LIFTED: '解除督办',
+  SUPERVISION_PROPOSED: '建议挂牌督办',
+  SUPERVISION_DISMISSED: '未采纳督办建议',
   COMMENTED: '批示意见',
   DISCLOSED: '公开',
   EDITED: '台账修改',

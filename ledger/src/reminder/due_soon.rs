@@ -3,20 +3,21 @@
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
-use super::{Candidate, Timing, open_between, owed_since};
+use super::{Candidate, Open, Timing, owed_since};
 use crate::Result;
 use crate::calendar::plus_days;
 
 /// What falls due within the longest of the warnings.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
     let Some(longest) = timing.due_soon_before.iter().max() else { return Ok(Vec::new()) };
-    let open = open_between(db, today, plus_days(today, *longest), today).await?;
+    let open = Open::between(db, today, plus_days(today, *longest), today).await?;
     Ok(open
         .into_iter()
         .filter_map(|row| {
             let since = owed_since(row.due_by, today, &timing.due_soon_before)?;
             let units = row.units(false);
-            Some(Candidate { measure: row.measure_id, assignment: row.assignment_id, due_on: row.due_by, units, since })
+            let (measure, assignment) = (row.measure_id, row.assignment_id);
+            Some(Candidate { measure, assignment, due_on: row.due_by, units, people: Vec::new(), since })
         })
         .collect())
 }

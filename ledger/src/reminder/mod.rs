@@ -3,6 +3,8 @@
 //! nobody was up is caught up by the next run, and a second run finds everything said.
 
 pub mod due_soon;
+pub mod escalation;
+mod open;
 pub mod overdue;
 pub mod quarterly_self_inspection;
 
@@ -13,6 +15,7 @@ use entity::{unit, unit_address};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Statement, Value};
 
 use crate::Result;
+pub(crate) use open::Open;
 
 /// How reminders are timed, in days. The defaults are the domain's.
 #[derive(Debug, Clone)]
@@ -23,11 +26,24 @@ pub struct Timing {
     pub due_soon_before: Vec<i64>,
     /// Between two reminders of the same overdue item, and of a self-inspection that is past its quarter.
     pub again_after: i64,
+    /// Overdue for so long, the city's office is told.
+    pub office_after: i64,
+    /// Overdue for so long, the leaders of who leads are told.
+    pub leader_after: i64,
+    /// Overdue for so long, 挂牌督办 is proposed.
+    pub listing_after: i64,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { self_inspection_before: vec![15, 7, 1], due_soon_before: vec![30, 7, 1], again_after: 7 }
+        Self {
+            self_inspection_before: vec![15, 7, 1],
+            due_soon_before: vec![30, 7, 1],
+            again_after: 7,
+            office_after: 7,
+            leader_after: 15,
+            listing_after: 30,
+        }
     }
 }
 
@@ -42,6 +58,8 @@ pub struct Candidate {
     pub due_on: NaiveDate,
     /// The units to be told.
     pub units: Vec<Told>,
+    /// People to be told of the measure as a whole.
+    pub people: Vec<Person>,
     /// Whoever was told on this day or later is not told again.
     pub since: NaiveDate,
 }
@@ -53,6 +71,15 @@ pub struct Told {
     pub unit: i64,
     /// Whether it is told of the assignment, rather than of the measure as a whole.
     pub answers: bool,
+}
+
+/// A person to be told by name of the account, not of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The address.
+    pub address: String,
+    /// The unit in which he is told.
+    pub unit: i64,
 }
 
 /// One mail to be: everything that one address has to be told on one day.
@@ -137,22 +164,26 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
     let mut digests: BTreeMap<String, (i64, BTreeSet<Item>)> = BTreeMap::new();
     let mut unreachable: HashSet<(Option<i64>, i64, NaiveDate)> = HashSet::new();
     for candidate in candidates {
-        if candidate.units.is_empty() {
+        if candidate.units.is_empty() && candidate.people.is_empty() {
             unreachable.insert((None, candidate.measure, candidate.due_on));
         }
+        let mut tell = |address: &String, unit: i64, assignment: Option<i64>| {
+            let item = Item { due_on: candidate.due_on, measure: candidate.measure, assignment };
+            if !history.tells(address, &item, candidate.since) {
+                digests.entry(address.clone()).or_insert_with(|| (unit, BTreeSet::new())).1.insert(item);
+            }
+        };
         for told in &candidate.units {
             let Some(addresses) = addresses.get(&told.unit) else {
                 unreachable.insert((Some(told.unit), candidate.measure, candidate.due_on));
                 continue;
             };
-            let assignment = candidate.assignment.filter(|_| told.answers);
-            let item = Item { due_on: candidate.due_on, measure: candidate.measure, assignment };
             for address in addresses {
-                if !history.tells(address, &item, candidate.since) {
-                    let (_, items) = digests.entry(address.clone()).or_insert_with(|| (told.unit, BTreeSet::new()));
-                    items.insert(item.clone());
-                }
+                tell(address, told.unit, candidate.assignment.filter(|_| told.answers));
             }
+        }
+        for person in &candidate.people {
+            tell(&person.address, person.unit, None);
         }
     }
     let digests = digests
@@ -226,55 +257,6 @@ fn owed_since(due_on: NaiveDate, today: NaiveDate, before: &[i64]) -> Option<Nai
     let left = (due_on - today).num_days();
     let reached = before.iter().copied().filter(|days| left <= *days).min()?;
     (left >= 0).then(|| crate::calendar::plus_days(due_on, -reached))
-}
-
-/// The open answers to measures that are not completed at a day, with whom to tell; the rows that rules choose from.
-#[derive(FromQueryResult)]
-struct Open {
-    measure_id: i64,
-    assignment_id: Option<i64>,
-    unit_id: Option<i64>,
-    lead_unit_id: Option<i64>,
-    supervising_unit_id: Option<i64>,
-    due_by: NaiveDate,
-}
-
-/// Open answers whose deadline lies within two days, both included.
-async fn open_between<C: ConnectionTrait>(
-    db: &C,
-    from: NaiveDate,
-    to: NaiveDate,
-    today: NaiveDate,
-) -> Result<Vec<Open>> {
-    let statement = select(
-        db.get_database_backend(),
-        "SELECT m.id AS measure_id, a.id AS assignment_id, a.unit_id, m.lead_unit_id, m.supervising_unit_id, m.due_by \
-         FROM measure m LEFT JOIN assignment a ON a.measure_id = m.id \
-         WHERE m.due_by >= $1 AND m.due_by <= $2 \
-         AND m.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE') \
-         AND (m.completed_on IS NULL OR m.completed_on > $3) \
-         AND (a.id IS NULL OR (a.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE') \
-              AND (a.completed_on IS NULL OR a.completed_on > $3))) \
-         ORDER BY m.due_by, m.id, a.id",
-        vec![from.into(), to.into(), today.into()],
-    );
-    Ok(Open::find_by_statement(statement).all(db).await?)
-}
-
-impl Open {
-    /// Whom to tell: who answers, who leads, and (for a copy) who supervises.
-    fn units(&self, supervising: bool) -> Vec<Told> {
-        let copy = if supervising { self.supervising_unit_id } else { None };
-        let mut units: Vec<Told> = Vec::new();
-        for (unit, answers) in [(self.unit_id, true), (self.lead_unit_id, false), (copy, false)] {
-            if let Some(unit) = unit
-                && !units.iter().any(|told| told.unit == unit)
-            {
-                units.push(Told { unit, answers });
-            }
-        }
-        units
-    }
 }
 
 #[cfg(test)]

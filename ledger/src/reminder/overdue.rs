@@ -4,13 +4,13 @@
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
-use super::{Candidate, Timing, open_between};
+use super::{Candidate, Open, Timing};
 use crate::Result;
 use crate::calendar::plus_days;
 
 /// What is overdue at the beginning of a day.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
-    let open = open_between(db, NaiveDate::default(), plus_days(today, -1), today).await?;
+    let open = Open::due_by(db, plus_days(today, -1), today, None).await?;
     let since = plus_days(today, 1 - timing.again_after);
     Ok(open
         .into_iter()
@@ -19,6 +19,7 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
             assignment: row.assignment_id,
             due_on: row.due_by,
             units: row.units(true),
+            people: Vec::new(),
             since,
         })
         .collect())

@@ -68,6 +68,7 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
         due_on: quarter.last_day(),
         // The office sees what its own county has to do, and no sibling's.
         units: [Some(row.unit), row.office].into_iter().flatten().map(|unit| Told { unit, answers: true }).collect(),
+        people: Vec::new(),
         since,
     };
     Ok(rows.into_iter().map(candidate).collect())

@@ -3,7 +3,9 @@
 
 mod deliver_mail;
 mod due_soon;
+mod escalation;
 mod overdue;
+mod propose_listing;
 mod quarterly_self_inspection;
 mod seal_audit;
 
@@ -40,6 +42,8 @@ pub enum Work {
     Deliver,
     /// Seals the audit of the day before.
     SealAudit,
+    /// Proposes 挂牌督办 of what is long overdue.
+    ProposeListing,
 }
 
 /// The candidates of a reminder, on their way.
@@ -54,8 +58,15 @@ pub struct Reminder {
 }
 
 /// Every job.
-pub const JOBS: [&Job; 5] =
-    [&quarterly_self_inspection::JOB, &due_soon::JOB, &overdue::JOB, &deliver_mail::JOB, &seal_audit::JOB];
+pub const JOBS: [&Job; 7] = [
+    &quarterly_self_inspection::JOB,
+    &due_soon::JOB,
+    &overdue::JOB,
+    &propose_listing::JOB,
+    &escalation::JOB,
+    &deliver_mail::JOB,
+    &seal_audit::JOB,
+];
 
 /// The job of a name.
 pub fn find(name: &str) -> Option<&'static Job> {

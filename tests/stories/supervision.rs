@@ -1,0 +1,137 @@
+//! What stays overdue is told further up, a level at a time; 挂牌督办 is proposed, and a person decides.
+
+use serde_json::{Value, json};
+
+use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::{Server, World, read, stories};
+
+stories!(
+    what_stays_overdue_goes_up_once_per_level,
+    listing_is_proposed_once_and_a_person_decides,
+    nothing_is_proposed_of_what_is_done,
+);
+
+const CITY: &str = "昌都市生态环境保护督察整改办";
+
+/// A county's ledger: three measures were due on the last day of 2022; and whoever hears of it.
+fn scene(world: &World) {
+    let file = world.file("县.xlsx", &city(&CITY_ROWS));
+    world.done(&["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"]);
+    world.done(&["unit", "add", CITY, "--region", "540300", "--mail", "office@city.example"]);
+}
+
+/// How many answers a rehearsal of the escalation tells an address of.
+fn told(world: &World, address: &str, day: &str) -> Option<u32> {
+    let said = world.done(&["job", "run", "escalation", "--at", day, "--dry-run"]);
+    let line = said.lines().find(|line| line.contains(address))?;
+    line.rsplit('：').next()?.trim_end_matches(" 项").trim().parse().ok()
+}
+
+fn run(world: &World, job: &str, day: &str) -> String {
+    world.done(&["job", "run", job, "--at", day])
+}
+
+fn what_stays_overdue_goes_up_once_per_level(world: &World) {
+    scene(world);
+    world.account("leader@city.example", "leader", "市水利局");
+    assert_eq!(told(world, "office@city.example", "2023-01-06"), None, "six days are not a week");
+    // The office hears of every answer that is late, once.
+    assert_eq!(told(world, "office@city.example", "2023-01-07"), Some(3));
+    assert_eq!(told(world, "leader@city.example", "2023-01-07"), None);
+    assert!(run(world, "escalation", "2023-01-07").contains("已写入发件箱 1 封"));
+    assert_eq!(told(world, "office@city.example", "2023-01-08"), None);
+    // A leader hears of what his 市水利局 leads, once; a day on which nobody was up is caught up.
+    assert_eq!(told(world, "leader@city.example", "2023-01-14"), None);
+    assert_eq!(told(world, "leader@city.example", "2023-01-18"), Some(1));
+    assert!(run(world, "escalation", "2023-01-18").contains("已写入发件箱 1 封"));
+    assert_eq!(told(world, "leader@city.example", "2023-01-19"), None);
+    // The proposals come first, then the office hears of them.
+    assert!(run(world, "propose-listing", "2023-01-30").contains("3 项"));
+    assert_eq!(told(world, "office@city.example", "2023-01-30"), Some(3));
+    assert!(run(world, "escalation", "2023-01-30").contains("已写入发件箱 1 封"));
+    assert_eq!(told(world, "office@city.example", "2023-01-31"), None, "once per level");
+    world.done(&["job", "run", "deliver-mail", "--at", "2023-01-31"]);
+    let files = std::fs::read_dir(world.dir.path().join("data/mail")).unwrap().map(|entry| entry.unwrap().path());
+    let letters: Vec<String> =
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "html")).map(read).collect();
+    assert_eq!(letters.len(), 3);
+    let last =
+        letters.iter().find(|letter| letter.contains("升级督办·逾期30天")).unwrap_or_else(|| panic!("{letters:?}"));
+    assert!(last.contains("请整改办在平台上决定采纳或不采纳"), "{last}");
+}
+
+const PROPOSED: &str = "{ supervisionActions(filter: {state: [PROPOSED]}) { nodes { id kind state reason issuer { id } \
+    recipient { name } assignment { id unit { name } } } } }";
+const DECIDE: &str = "mutation($input: DecideSupervisionInput!) { decideSupervision(input: $input) \
+    { assignment { measure { supervisionActions { nodes { kind state reason liftReason } } } } errors { code message path } } }";
+
+fn decide(server: &Server, token: &str, action: &Value, is_adopted: bool) -> Value {
+    let input =
+        json!({"actionId": action["id"], "isAdopted": is_adopted, "reason": "逾期一个月，问题突出", "answerBy": null});
+    server.data_as(token, DECIDE, &json!({ "input": input }))["decideSupervision"].clone()
+}
+
+fn listing_is_proposed_once_and_a_person_decides(world: &World) {
+    scene(world);
+    world.done(&["unit", "set", "洛隆县人民政府", "--mail", "gov@county.example"]);
+    assert!(run(world, "propose-listing", "2023-01-29").contains("0 项"));
+    assert!(run(world, "propose-listing", "2023-01-30").contains("3 项"));
+    assert!(run(world, "propose-listing", "2023-02-15").contains("0 项"), "what was proposed is not proposed again");
+    let office = world.account("person@city.example", "city-office", CITY);
+    let region = world.account("person@region.example", "regional-office", CITY);
+    let county = world.account("person@county.example", "responsible-unit", "洛隆县人民政府");
+    let (server, _clock) = world.serve_under_clock("2023-02-20T09:00");
+    let proposed = server.data_as(&office, PROPOSED, &json!({}))["supervisionActions"]["nodes"].clone();
+    let proposed = proposed.as_array().unwrap();
+    assert_eq!(proposed.len(), 3);
+    assert_eq!((&proposed[0]["kind"], &proposed[0]["issuer"]), (&json!("LIST"), &Value::Null));
+    assert_eq!(proposed[0]["reason"], "逾期30天仍未完成整改，系统建议挂牌督办");
+    assert_eq!(proposed[0]["recipient"]["name"], "洛隆县人民政府");
+
+    // The unit does not decide on itself; what is proposed cannot be lifted.
+    assert_eq!(decide(&server, &county, &proposed[0], false)["errors"][0]["code"], "NOT_ALLOWED");
+    let lift = "mutation($input: LiftSupervisionInput!) { liftSupervision(input: $input) { errors { code } } }";
+    let input = json!({"input": {"actionId": proposed[0]["id"], "reason": "已办"}});
+    assert_eq!(server.data_as(&office, lift, &input)["liftSupervision"]["errors"][0]["code"], "WRONG_STATE");
+
+    let adopted = decide(&server, &office, &proposed[0], true);
+    assert_eq!(adopted["errors"], json!([]));
+    let expected = json!([{"kind": "LIST", "state": "ISSUED", "reason": "逾期一个月，问题突出", "liftReason": null}]);
+    assert_eq!(adopted["assignment"]["measure"]["supervisionActions"]["nodes"], expected);
+    assert_eq!(decide(&server, &office, &proposed[0], false)["errors"][0]["code"], "WRONG_STATE", "once is enough");
+    let dismissed = decide(&server, &office, &proposed[1], false);
+    let expected = json!("DISMISSED");
+    assert_eq!(dismissed["assignment"]["measure"]["supervisionActions"]["nodes"][0]["state"], expected);
+    assert!(run(world, "propose-listing", "2023-03-15").contains("0 项"), "a dismissed proposal does not come back");
+
+    // The unit hears of what is in force, and of nothing else.
+    let mails = world.done(&["mail", "list"]);
+    assert_eq!(mails.matches("挂牌督办").count(), 1, "{mails}");
+    assert!(mails.contains("gov@county.example"), "{mails}");
+    let trail = "{ auditEntries(filter: {act: {eq: \"SUPERVISION_PROPOSED\"}}) { nodes { actor { id } } } }";
+    let entries = server.data_as(&office, trail, &json!({}))["auditEntries"]["nodes"].clone();
+    assert_eq!(entries, json!([{"actor": null}, {"actor": null}, {"actor": null}]));
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"));
+
+    // A later deadline that is missed as well is another matter.
+    let measure = "{ measures(filter: {text: {search: \"专题培训\"}}) { nodes { id version } } }";
+    let measure = server.data_as(&region, measure, &json!({}))["measures"]["nodes"][0].clone();
+    let change = "mutation($input: ChangeDeadlineInput!) { changeDeadline(input: $input) { errors { message } } }";
+    let input = json!({"input": {"measureId": measure["id"], "version": measure["version"], "deadline": "2023年2月28日", "reason": "雨季"}});
+    assert_eq!(server.data_as(&region, change, &input)["changeDeadline"]["errors"], json!([]));
+    assert!(run(world, "propose-listing", "2023-03-29").contains("0 项"));
+    assert!(run(world, "propose-listing", "2023-03-30").contains("1 项"));
+}
+
+fn nothing_is_proposed_of_what_is_done(world: &World) {
+    use sea_orm::ConnectionTrait;
+    scene(world);
+    crate::support::block_on(async {
+        let db = world.db().await;
+        let done = "UPDATE assignment SET completed_on = '2022-12-30' WHERE id = (SELECT min(a.id) FROM assignment a \
+            JOIN measure m ON m.id = a.measure_id WHERE m.due_by = '2022-12-31')";
+        db.execute_unprepared(done).await.unwrap();
+    });
+    assert!(world.done(&["job", "run", "propose-listing", "--at", "2023-01-30", "--dry-run"]).contains("不作演示"));
+    assert!(run(world, "propose-listing", "2023-01-30").contains("2 项"));
+}
