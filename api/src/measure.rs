@@ -4,8 +4,8 @@ use crate::scalar::{Date, Moment};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::concern;
 use ledger::fault::Fault;
-use ledger::keep::measure as keep;
 use ledger::keep::party::{Named, Party};
+use ledger::keep::{measure as keep, merge};
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
@@ -266,6 +266,17 @@ pub(crate) struct RetireMeasureInput {
     reason: String,
 }
 
+/// Two measures that are one.
+#[derive(InputObject)]
+pub(crate) struct MergeMeasuresInput {
+    /// The measure that goes.
+    measure_id: ID,
+    /// Its version that the caller saw.
+    version: i32,
+    /// The measure that stays, of the same problem.
+    into_id: ID,
+}
+
 /// A measure entered by mistake.
 #[derive(InputObject)]
 pub(crate) struct DeleteMeasureInput {
@@ -375,6 +386,19 @@ impl MeasureMutation {
         let request = ctx.data::<Request>()?;
         let measure = key_of::<Measure>(&input.measure_id);
         MeasurePayload::of(keep::retire(&request.desk(), measure, input.version, &input.reason).await, request)
+    }
+
+    /// Merges a measure into another of its problem, such as one whose wording a later ledger changed. Where a unit answers
+    /// both, the answer that has gone further stays and takes over the reports, files and checks of the other. By the
+    /// regional office.
+    async fn merge_measures(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The two.")] input: MergeMeasuresInput,
+    ) -> async_graphql::Result<MeasurePayload> {
+        let request = ctx.data::<Request>()?;
+        let [from, into] = [&input.measure_id, &input.into_id].map(key_of::<Measure>);
+        MeasurePayload::of(merge::measures(&request.desk(), from, input.version, into).await, request)
     }
 
     /// Deletes a measure on which nobody has done anything, entered by mistake. By the regional office.

@@ -107,6 +107,11 @@ fn advance(status: Status) -> Option<u8> {
     })
 }
 
+/// Whether a state is further than another; what is not applicable comes before all.
+pub(crate) fn is_further(one: Status, other: Status) -> bool {
+    advance(one) > advance(other)
+}
+
 /// The state of a measure from its assignments, or of a problem from its measures: the least advanced, those not
 /// applicable left out. None without any.
 pub fn roll_up(statuses: impl IntoIterator<Item = Status>) -> Option<Status> {

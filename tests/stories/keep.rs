@@ -280,6 +280,8 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     assert_eq!(region.refused("deleteMeasure", &region.on("measureId", &measure, json!({}))).0, "WRONG_STATE");
     assert_eq!(region.refused("deleteProblem", &region.on("problemId", &problem, json!({}))).0, "WRONG_STATE");
 
+    merging_measures(&region, &county, (&problem, &measure, &answer), &urgent);
+
     // Feedback comes later: what is immediate is due thirty days after it.
     let fed_back = region.on("roundId", &round, json!({"feedbackOn": "2027-02-10"}));
     region.done("editRound", "round { feedbackOn }", &fed_back);
@@ -459,11 +461,64 @@ fn an_administrator_keeps_schedules_mails_and_the_calendar(world: &World) {
     assert!(world.done(&["audit", "verify"]).contains("全部相接"));
 }
 
+/// A later ledger words a measure otherwise, and it is entered twice: what was done on both comes together.
+fn merging_measures(
+    region: &Office<'_>,
+    county: &Office<'_>,
+    (problem, measure, answer): (&str, &str, &str),
+    elsewhere: &str,
+) {
+    let named = ["白河县人民政府", "云溪市林业和草原局"].map(|unit| json!({"unitId": region.id_of("units", unit)}));
+    let lead = region.id_of("units", "云溪市生态环境局");
+    let new = json!({"problemId": problem, "number": "1之二", "content": "采砂设施全部拆除，河滩恢复植被", "deadline": "2027年6月30日",
+        "leadUnitId": lead, "parties": named});
+    let twin = region.done("createMeasure", MEASURE, &new)["measure"].clone();
+    let twin_id = twin["id"].as_str().unwrap();
+    let theirs = twin["assignments"]["nodes"].as_array().unwrap();
+    let theirs = theirs.iter().find(|one| one["unit"]["name"] == "白河县人民政府").unwrap()["id"].as_str().unwrap();
+    let report = county.on("assignmentId", theirs, json!({"period": "2027-01", "text": "已拆除三处。"}));
+    county.done("reportProgress", "assignment { status }", &report);
+
+    let other =
+        json!({"problemId": elsewhere, "content": "另一问题的措施", "deadline": "长期坚持", "leadUnitId": lead});
+    let other = id(&region.done("createMeasure", "measure { id }", &other), "measure");
+    for wrong in [other.as_str(), "measure_999999"] {
+        let merge = region.on("measureId", twin_id, json!({ "intoId": wrong }));
+        assert_eq!(region.refused("mergeMeasures", &merge), ("NOT_FOUND".into(), "input.intoId".into()));
+    }
+    region.done("deleteMeasure", "deleted", &region.on("measureId", &other, json!({})));
+    let itself = region.on("measureId", twin_id, json!({ "intoId": twin_id }));
+    assert_eq!(region.refused("mergeMeasures", &itself).0, "INVALID");
+
+    let before =
+        region.read("query($id: ID!) { measure(id: $id) { assignments { totalCount } } }", &json!({"id": measure}));
+    let merge = region.on("measureId", twin_id, json!({ "intoId": measure }));
+    let selected = "measure { id number deadline { raw } responsibleParties { nodes { raw } } \
+        assignments { totalCount nodes { id unit { name } reports { totalCount } } } audit(first: 1) { nodes { act before } } }";
+    let merged = region.done("mergeMeasures", selected, &merge)["measure"].clone();
+    assert_eq!(
+        (&merged["id"], &merged["number"], &merged["deadline"]["raw"]),
+        (&json!(measure), &json!("1"), &json!("2027年2月28日"))
+    );
+    let answers = merged["assignments"]["nodes"].as_array().unwrap();
+    let total = before["measure"]["assignments"]["totalCount"].as_u64().unwrap();
+    assert_eq!(
+        merged["assignments"]["totalCount"],
+        total + 1,
+        "the one that both name, once, and the one that only the twin names"
+    );
+    let mine: Vec<&Value> = answers.iter().filter(|one| one["unit"]["name"] == "白河县人民政府").collect();
+    assert_eq!((mine.len(), &mine[0]["reports"]["totalCount"]), (1, &json!(2)), "{mine:?} {answer}");
+    assert_eq!(merged["audit"]["nodes"][0]["act"], "MERGED");
+    assert!(merged["audit"]["nodes"][0]["before"].as_str().unwrap().contains(twin_id), "{merged}");
+    assert_eq!(region.read("query($id: ID!) { node(id: $id) { id } }", &json!({ "id": twin_id }))["node"], Value::Null);
+}
+
 /// The input of a mutation, or what further there is in it.
 type Further = fn() -> Value;
 
 /// Every mutation that keeps the ledger below a problem: what it is about, and the rest of its input.
-const KEPT: [(&str, &str, Further); 10] = [
+const KEPT: [(&str, &str, Further); 11] = [
     ("editProblem", "problemId", || json!({"title": "改动"})),
     ("retireProblem", "problemId", || json!({"reason": "撤销"})),
     ("mergeProblems", "problemId", || json!({"intoId": "problem_1"})),
@@ -472,6 +527,7 @@ const KEPT: [(&str, &str, Further); 10] = [
     ("editMeasure", "measureId", || json!({"content": "改动"})),
     ("changeDeadline", "measureId", || json!({"deadline": "2031年", "reason": "更正"})),
     ("planChecks", "measureId", || json!({"plans": []})),
+    ("mergeMeasures", "measureId", || json!({"intoId": "measure_1"})),
     ("retireMeasure", "measureId", || json!({"reason": "撤销"})),
     ("deleteMeasure", "measureId", || json!({})),
 ];

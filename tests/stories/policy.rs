@@ -138,7 +138,7 @@ const OF_ACCOUNTS: [&str; 12] = [
 ];
 
 /// Those that keep the ledger; `keep` tells of them.
-const OF_KEEPING: [&str; 27] = [
+const OF_KEEPING: [&str; 28] = [
     "editSchedule",
     "requeueMail",
     "cancelMail",
@@ -156,6 +156,7 @@ const OF_KEEPING: [&str; 27] = [
     "editMeasure",
     "changeDeadline",
     "planChecks",
+    "mergeMeasures",
     "retireMeasure",
     "deleteMeasure",
     "createRegion",

@@ -158,7 +158,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
 }
 
 /// Notes what became of one answer.
-async fn note_answer(
+pub(super) async fn note_answer(
     db: &DatabaseTransaction,
     desk: &Desk<'_>,
     measure: &measure::Model,
@@ -185,7 +185,7 @@ async fn enter_own_list(db: &DatabaseTransaction, measure: &measure::Model) -> R
 }
 
 /// A measure in hand, for whoever keeps the ledger of the region that issued it.
-async fn take(
+pub(super) async fn take(
     desk: &Desk<'_>,
     measure: Option<i64>,
     version: i32,
@@ -333,7 +333,7 @@ pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, pl
 }
 
 /// A measure that was changed beside its row.
-async fn grow(db: &DatabaseTransaction, desk: &Desk<'_>, row: &measure::Model) -> Result<()> {
+pub(super) async fn grow(db: &DatabaseTransaction, desk: &Desk<'_>, row: &measure::Model) -> Result<()> {
     let grown = measure::ActiveModel {
         id: Set(row.id),
         version: Set(row.version + 1),

@@ -69,7 +69,7 @@ impl Offices {
     async fn read<C: ConnectionTrait>(db: &C) -> Result<Self> {
         let regions = region::Entity::find().all(db).await?;
         let is_city = |region: &&region::Model| !matches!(region.level, Level::County | Level::Township);
-        let cities: HashMap<i64, ()> = regions.iter().filter(is_city).map(|region| (region.id, ())).collect();
+        let cities: HashSet<i64> = regions.iter().filter(is_city).map(|region| region.id).collect();
         let lines = regions.iter().map(|region| (region.id, lineage(&region.path))).collect();
         let units = unit::Entity::find()
             .filter(unit::Column::Kind.eq(Kind::RectificationOffice))
@@ -78,7 +78,7 @@ impl Offices {
             .all(db)
             .await?;
         let offices = units.into_iter().map(|unit| (unit.region_id, unit.id));
-        Ok(Self { offices: offices.filter(|(region, _)| cities.contains_key(region)).collect(), lines })
+        Ok(Self { offices: offices.filter(|(region, _)| cities.contains(region)).collect(), lines })
     }
 
     /// The nearest office at or above a region, and the region whose office it is.

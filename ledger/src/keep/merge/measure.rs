@@ -1,0 +1,142 @@
+//! Two measures that are one, such as one whose wording a later ledger changed: what was done on both comes together.
+
+use std::collections::HashMap;
+
+use entity::{assignment, close_out, measure};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+};
+use serde_json::json;
+
+use super::{clash, itself, repoint};
+use crate::fault::{Fault, FaultCode};
+use crate::keep::measure::{grow, note_answer, take};
+use crate::keep::{Said, note, tell};
+use crate::policy::Act;
+use crate::statistics::kept;
+use crate::work::Desk;
+use crate::workflow::is_further;
+use crate::{Result, concern, roll_up};
+
+/// What hangs on an answer, for the answer that takes it over; a period is checked once.
+const OF_ANSWER: [&str; 8] = [
+    "UPDATE progress_report SET assignment_id = $2 WHERE assignment_id = $1",
+    "DELETE FROM \"check\" WHERE assignment_id = $1 AND EXISTS (SELECT 1 FROM \"check\" c \
+        WHERE c.assignment_id = $2 AND c.kind = \"check\".kind AND c.period = \"check\".period)",
+    "UPDATE \"check\" SET assignment_id = $2 WHERE assignment_id = $1",
+    "UPDATE evidence SET assignment_id = $2 WHERE assignment_id = $1",
+    "UPDATE deadline_change SET assignment_id = $2 WHERE assignment_id = $1",
+    "UPDATE supervision_action SET assignment_id = $2 WHERE assignment_id = $1",
+    "UPDATE mail_item SET assignment_id = $2 WHERE assignment_id = $1",
+    "UPDATE change SET assignment_id = $2 WHERE assignment_id = $1",
+];
+
+/// What hangs on a measure, for the one that stays; its own parties, plans and deadline stand.
+const OF_MEASURE: [&str; 10] = [
+    "UPDATE assignment SET measure_id = $2, version = version + 1 WHERE measure_id = $1",
+    "DELETE FROM responsible_party WHERE measure_id = $1 AND EXISTS (SELECT 1 FROM responsible_party p \
+        WHERE p.measure_id = $2 AND (p.unit_id = responsible_party.unit_id OR p.selector = responsible_party.selector))",
+    "UPDATE responsible_party SET measure_id = $2, \
+        position = position + (SELECT coalesce(max(p.position), 0) FROM responsible_party p WHERE p.measure_id = $2) \
+        WHERE measure_id = $1",
+    "DELETE FROM check_plan WHERE measure_id = $1 AND kind IN (SELECT p.kind FROM check_plan p WHERE p.measure_id = $2)",
+    "UPDATE check_plan SET measure_id = $2 WHERE measure_id = $1",
+    "UPDATE deadline_change SET measure_id = $2 WHERE measure_id = $1",
+    "UPDATE supervision_action SET measure_id = $2 WHERE measure_id = $1",
+    "UPDATE comment SET measure_id = $2 WHERE measure_id = $1",
+    "UPDATE mail_item SET measure_id = $2 WHERE measure_id = $1",
+    "UPDATE change SET measure_id = $2 WHERE measure_id = $1",
+];
+
+/// Merges a measure into another of its problem. Where a unit answers both, the answer that has gone further stays and takes
+/// over the reports, files and checks of the other. Wording, deadline and lead unit are those of the measure that stays.
+pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
+    if from.is_some() && from == into {
+        return Err(itself("intoId").into());
+    }
+    let (transaction, gone) = take(desk, from, version, Act::KeepLedger).await?;
+    let stays = beside(&transaction, &gone, into).await?;
+    let pairs = pairs(&transaction, &gone, &stays).await?;
+    let problem = gone.problem_id;
+    kept::withdraw(&transaction, &[problem]).await?;
+    for (yields, remains) in pairs {
+        repoint(&transaction, &OF_ANSWER, yields.id, remains.id).await?;
+        assignment::Entity::delete_by_id(yields.id).exec(&transaction).await?;
+        let together = assignment::ActiveModel {
+            id: Set(remains.id),
+            accepted_at: Set(remains.accepted_at.or(yields.accepted_at)),
+            reported_on: Set(remains.reported_on.max(yields.reported_on)),
+            quantity_done: Set(remains.quantity_done.or(yields.quantity_done)),
+            quantity_target: Set(remains.quantity_target.or(yields.quantity_target)),
+            version: Set(remains.version + 1),
+            updated_at: Set(desk.now),
+            ..Default::default()
+        };
+        together.update(&transaction).await?;
+        let said = json!({ "merged": format!("assignment_{}", yields.id) });
+        note_answer(&transaction, desk, &stays, (remains.id, "MERGED"), said).await?;
+    }
+    repoint(&transaction, &OF_MEASURE, gone.id, stays.id).await?;
+    grow(&transaction, desk, &stays).await?;
+    concern::leave_measure(&transaction, gone.id).await?;
+    measure::Entity::delete_by_id(gone.id).exec(&transaction).await?;
+    concern::renew(&transaction, &[problem]).await?;
+    roll_up::problems(&transaction, &[problem], desk.now).await?;
+    kept::enter(&transaction, &[problem]).await?;
+    let before = json!({ "merged": format!("measure_{}", gone.id), "number": gone.number, "content": gone.content });
+    let object = format!("measure_{}", stays.id);
+    let said = Said { act: "MERGED", object, measure: Some(stays.id), before, after: json!({}) };
+    note(&transaction, desk, problem, said).await?;
+    tell(&transaction, desk, &[problem], Some(stays.id)).await?;
+    transaction.commit().await?;
+    Ok(stays.id)
+}
+
+/// The measure that stays: one of the same problem.
+async fn beside(db: &DatabaseTransaction, gone: &measure::Model, into: Option<i64>) -> Result<measure::Model> {
+    let unknown = || {
+        let (zh, en) = ("同一问题下没有这项措施", "the problem has no such measure");
+        Fault::new(FaultCode::NotFound, zh, en, &["input", "intoId"])
+    };
+    let id = into.ok_or_else(unknown)?;
+    let found = measure::Entity::find_by_id(id).filter(measure::Column::ProblemId.eq(gone.problem_id)).one(db).await?;
+    Ok(found.ok_or_else(unknown)?)
+}
+
+/// The answers of units that answer both measures: the one that yields, and the one that remains. One with a close-out
+/// remains; else the one that has gone further.
+async fn pairs(
+    db: &DatabaseTransaction,
+    gone: &measure::Model,
+    stays: &measure::Model,
+) -> Result<Vec<(assignment::Model, assignment::Model)>> {
+    let answers = async |measure: i64| {
+        let of = assignment::Entity::find().filter(assignment::Column::MeasureId.eq(measure));
+        of.order_by_asc(assignment::Column::Id).all(db).await
+    };
+    let mut there: HashMap<i64, assignment::Model> =
+        answers(stays.id).await?.into_iter().map(|answer| (answer.unit_id, answer)).collect();
+    let mut pairs = Vec::new();
+    for one in answers(gone.id).await? {
+        let Some(other) = there.remove(&one.unit_id) else { continue };
+        let has_cycle = async |answer: i64| {
+            let of = close_out::Entity::find().filter(close_out::Column::AssignmentId.eq(answer));
+            of.one(db).await.map(|found| found.is_some())
+        };
+        let remains = match (has_cycle(one.id).await?, has_cycle(other.id).await?) {
+            (true, true) => {
+                let unit = entity::unit::Entity::find_by_id(one.unit_id).one(db).await?;
+                let what =
+                    ("这些单位对两项措施都有销号记录，无法合并", "these units have applied for the close-out of both");
+                return Err(
+                    clash(what, &unit.map(|unit| unit.name).into_iter().collect::<Vec<_>>(), "measureId").into()
+                );
+            }
+            (true, false) => true,
+            (false, true) => false,
+            (false, false) => is_further(one.status, other.status),
+        };
+        pairs.push(if remains { (other, one) } else { (one, other) });
+    }
+    Ok(pairs)
+}

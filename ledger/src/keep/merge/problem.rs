@@ -1,0 +1,71 @@
+//! Two problems that are one: its measures go over.
+
+use entity::{measure, problem};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement, Value};
+use serde_json::json;
+
+use super::{clash, itself, names, repoint};
+use crate::fault::Fault;
+use crate::keep::{Held, Said, note, tell};
+use crate::statistics::kept;
+use crate::work::{Desk, current};
+use crate::{Result, concern, roll_up};
+
+/// Merges a problem into another of the same round and region: its measures go over.
+pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
+    const TWICE: &str = "SELECT coalesce(a.number, a.content) AS name FROM measure a JOIN measure b \
+        ON b.problem_id = $2 AND b.identity = a.identity WHERE a.problem_id = $1 ORDER BY a.position";
+    if from.is_some() && from == into {
+        return Err(itself("intoId").into());
+    }
+    // Both are held in the order of their keys, so that two who merge crosswise do not wait for each other for ever.
+    let Held { transaction, row: gone } = Held::take(desk, from.min(into), None).await?;
+    let (gone, stays) = {
+        let other = Held::take_also(&transaction, desk, from.max(into)).await?;
+        if Some(gone.id) == from { (gone, other) } else { (other, gone) }
+    };
+    current(Some(version), gone.version, ("问题", "problem"))?;
+    if (gone.round_id, gone.region_id) != (stays.round_id, stays.region_id) {
+        let (zh, en) = ("只能合并同一轮次、同一地区的问题", "both must be of one round and one region");
+        return Err(Fault::invalid(zh, en, &["input", "intoId"]).into());
+    }
+    let twice = names(&transaction, TWICE, gone.id, stays.id).await?;
+    if !twice.is_empty() {
+        let what = ("两个问题有相同的措施，请先删除或改写其一", "both have these measures, delete or edit one of each");
+        return Err(clash(what, &twice, "problemId").into());
+    }
+    let both = [gone.id, stays.id];
+    kept::withdraw(&transaction, &both).await?;
+    let last = measure::Entity::find()
+        .filter(measure::Column::ProblemId.eq(stays.id))
+        .order_by_desc(measure::Column::Position)
+        .one(&transaction)
+        .await?
+        .map_or(0, |measure| measure.position);
+    let moves = [
+        "UPDATE change SET problem_id = $2 WHERE problem_id = $1",
+        "UPDATE accountability SET problem_id = $2 WHERE problem_id = $1",
+        "DELETE FROM ownership WHERE problem_id = $1 AND region_id IN (SELECT region_id FROM ownership WHERE problem_id = $2)",
+        "UPDATE ownership SET problem_id = $2 WHERE problem_id = $1",
+    ];
+    repoint(&transaction, &moves, gone.id, stays.id).await?;
+    let sql =
+        "UPDATE measure SET problem_id = $2, position = position + $3, version = version + 1 WHERE problem_id = $1";
+    let values: Vec<Value> = vec![gone.id.into(), stays.id.into(), last.into()];
+    transaction.execute_raw(Statement::from_sql_and_values(transaction.get_database_backend(), sql, values)).await?;
+    concern::leave_problem(&transaction, gone.id).await?;
+    let end = json!({ "mergedInto": format!("problem_{}", stays.id) });
+    let object = format!("problem_{}", gone.id);
+    let before = json!({ "number": gone.number, "title": gone.title });
+    note(&transaction, desk, gone.id, Said { act: "MERGED", object, measure: None, before, after: end }).await?;
+    let object = format!("problem_{}", stays.id);
+    let before = json!({ "merged": format!("problem_{}", gone.id), "number": gone.number, "title": gone.title });
+    note(&transaction, desk, stays.id, Said { act: "MERGED", object, measure: None, before, after: json!({}) }).await?;
+    problem::Entity::delete_by_id(gone.id).exec(&transaction).await?;
+    concern::renew(&transaction, &[stays.id]).await?;
+    roll_up::problems(&transaction, &[stays.id], desk.now).await?;
+    kept::enter(&transaction, &[stays.id]).await?;
+    tell(&transaction, desk, &[stays.id], None).await?;
+    transaction.commit().await?;
+    Ok(stays.id)
+}

@@ -1,0 +1,96 @@
+//! Two regions that are one (撤并): what lies in them, their units and problems go over.
+
+use entity::region;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+use serde_json::json;
+
+use super::{clash, itself, names, repoint};
+use crate::fault::Fault;
+use crate::keep::region::{self as regions, cases_of, concerned, move_paths};
+use crate::keep::{Said, note_own, tell};
+use crate::statistics::kept;
+use crate::work::Desk;
+use crate::{Result, concern, database};
+
+/// What names a region, apart from lists and figures.
+const OF_REGION: [&str; 11] = [
+    "UPDATE region SET parent_id = $2 WHERE parent_id = $1",
+    "UPDATE unit SET region_id = $2, version = version + 1 WHERE region_id = $1 AND retired_on IS NULL",
+    "UPDATE problem SET region_id = $2, version = version + 1 WHERE region_id = $1",
+    "UPDATE measure SET region_id = $2 WHERE region_id = $1",
+    "UPDATE responsible_party SET region_id = $2 WHERE region_id = $1",
+    "UPDATE assignment SET region_id = $2 WHERE region_id = $1",
+    "UPDATE account SET region_id = $2 WHERE region_id = $1",
+    "UPDATE inspection_case SET region_id = $2, version = version + 1 WHERE region_id = $1",
+    "UPDATE accountability SET region_id = $2 WHERE region_id = $1",
+    "DELETE FROM ownership WHERE region_id = $1 AND problem_id IN (SELECT problem_id FROM ownership WHERE region_id = $2)",
+    "UPDATE ownership SET region_id = $2 WHERE region_id = $1",
+];
+
+/// Names by which both regions know a unit.
+const BOTH_KNOW: &str = "SELECT n.name FROM (\
+        SELECT name FROM unit WHERE region_id = $1 AND retired_on IS NULL \
+        UNION SELECT a.alias FROM unit_alias a JOIN unit u ON u.id = a.unit_id WHERE u.region_id = $1 AND u.retired_on IS NULL) n \
+    JOIN (SELECT name FROM unit WHERE region_id = $2 \
+        UNION SELECT a.alias FROM unit_alias a JOIN unit u ON u.id = a.unit_id WHERE u.region_id = $2) m ON m.name = n.name \
+    ORDER BY n.name";
+
+/// Problems that both regions have issued.
+const BOTH_ISSUED: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
+    ON b.round_id = a.round_id AND b.identity = a.identity AND b.region_id = $2 WHERE a.region_id = $1 ORDER BY a.id";
+
+/// Cases that were handed over to both regions.
+const BOTH_MEND: &str = "SELECT a.number AS name FROM inspection_case a JOIN inspection_case b \
+    ON b.round_id = a.round_id AND b.number = a.number AND b.region_id = $2 WHERE a.region_id = $1 ORDER BY a.id";
+
+/// Merges a region into another of its level (撤并): what lies in it, its units, its problems and its people go over.
+pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
+    if from.is_some() && from == into {
+        return Err(itself("intoId").into());
+    }
+    let transaction = database::begin(desk.db).await?;
+    let problems = match from {
+        Some(from) => concerned(&transaction, from).await?,
+        None => Vec::new(),
+    };
+    let gone = regions::take(&transaction, desk, from, Some(version), "regionId").await?;
+    let stays = regions::take(&transaction, desk, into, None, "intoId").await?;
+    if gone.level != stays.level {
+        let (zh, en) = ("只能与同级行政区合并", "both must be of one level");
+        return Err(Fault::invalid(zh, en, &["input", "intoId"]).into());
+    }
+    let known = names(&transaction, BOTH_KNOW, gone.id, stays.id).await?;
+    if !known.is_empty() {
+        let what = ("两地有同名的单位，请先改名或合并", "both have units of these names, rename or merge them first");
+        return Err(clash(what, &known, "regionId").into());
+    }
+    let issued = names(&transaction, BOTH_ISSUED, gone.id, stays.id).await?;
+    if !issued.is_empty() {
+        let what =
+            ("两地有编号相同的问题，请先改号", "both have issued problems of these numbers, renumber them first");
+        return Err(clash(what, &issued, "regionId").into());
+    }
+    let mended = names(&transaction, BOTH_MEND, gone.id, stays.id).await?;
+    if !mended.is_empty() {
+        let what = ("两地有编号相同的交办案件", "both have cases of these numbers");
+        return Err(clash(what, &mended, "regionId").into());
+    }
+    let cases = cases_of(&transaction, gone.id).await?;
+    kept::withdraw(&transaction, &problems).await?;
+    repoint(&transaction, &OF_REGION, gone.id, stays.id).await?;
+    move_paths(&transaction, &gone.path, &stays.path).await?;
+    regions::retire_row(&transaction, desk, &gone, Some(stays.id)).await?;
+    let grown = region::ActiveModel { id: Set(stays.id), version: Set(stays.version + 1), ..Default::default() };
+    grown.update(&transaction).await?;
+    concern::renew(&transaction, &problems).await?;
+    concern::renew_cases(&transaction, &cases).await?;
+    kept::enter(&transaction, &problems).await?;
+    let merged = json!({ "merged": format!("region_{}", gone.id), "name": gone.name, "code": gone.code });
+    let said = |object: String, before, after| Said { act: "MERGED", object, measure: None, before, after };
+    note_own(&transaction, desk, said(format!("region_{}", stays.id), merged, json!({}))).await?;
+    let after = json!({ "mergedInto": format!("region_{}", stays.id) });
+    note_own(&transaction, desk, said(format!("region_{}", gone.id), json!({}), after)).await?;
+    tell(&transaction, desk, &problems, None).await?;
+    transaction.commit().await?;
+    Ok(stays.id)
+}

@@ -1,0 +1,54 @@
+//! Two rounds that are one: opened twice under different names.
+
+use entity::inspection_round;
+use sea_orm::EntityTrait;
+use serde_json::json;
+
+use super::{clash, itself, names, repoint};
+use crate::Result;
+use crate::keep::{Said, note_own, round};
+use crate::work::Desk;
+
+/// Merges a round into another, which was opened twice under different names.
+pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Result<i64> {
+    const TWICE: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
+        ON b.region_id = a.region_id AND b.identity = a.identity AND b.round_id = $2 WHERE a.round_id = $1 ORDER BY a.id";
+    const CASE_TWICE: &str = "SELECT a.number AS name FROM inspection_case a JOIN inspection_case b \
+        ON b.region_id = a.region_id AND b.number = a.number AND b.round_id = $2 WHERE a.round_id = $1 ORDER BY a.id";
+    if from.is_some() && from == into {
+        return Err(itself("intoId").into());
+    }
+    // The one that stays need only be seen: whoever else keeps problems in it is not concerned.
+    let (transaction, gone) = round::take(desk, from, None, "roundId").await?;
+    let kept = round::seen(desk, &transaction, into, "intoId").await?;
+    let twice = names(&transaction, TWICE, gone.id, kept.id).await?;
+    if !twice.is_empty() {
+        let what = ("两个轮次有相同的问题，请先合并这些问题", "both rounds have these problems, merge them first");
+        return Err(clash(what, &twice, "roundId").into());
+    }
+    let cases = names(&transaction, CASE_TWICE, gone.id, kept.id).await?;
+    if !cases.is_empty() {
+        let what = ("两个轮次有编号相同的交办案件", "both rounds have cases of these numbers");
+        return Err(clash(what, &cases, "roundId").into());
+    }
+    let problems = round::held(&transaction, gone.id).await?;
+    let moves = [
+        "UPDATE problem SET round_id = $2, version = version + 1 WHERE round_id = $1",
+        "UPDATE measure SET round_id = $2 WHERE round_id = $1",
+        "UPDATE inspection_case SET round_id = $2, version = version + 1 WHERE round_id = $1",
+        "UPDATE accountability SET round_id = $2 WHERE round_id = $1",
+    ];
+    repoint(&transaction, &moves, gone.id, kept.id).await?;
+    inspection_round::Entity::delete_by_id(gone.id).exec(&transaction).await?;
+    let said = Said {
+        act: "MERGED",
+        object: format!("round_{}", kept.id),
+        measure: None,
+        before: json!({ "merged": format!("round_{}", gone.id), "name": gone.name }),
+        after: json!({ "problems": problems.len() }),
+    };
+    note_own(&transaction, desk, said).await?;
+    round::move_grace(&transaction, desk, kept.id, &problems).await?;
+    transaction.commit().await?;
+    Ok(kept.id)
+}
