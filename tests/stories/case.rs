@@ -129,6 +129,8 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!(hand_over(city, json!({"pollution": []})), refusal("INVALID", "pollution"));
     assert_eq!(hand_over(city, json!({"dueOn": "2025-05-27"})), refusal("INVALID", "dueOn"));
     assert_eq!(hand_over(city, json!({"handedOverOn": "2025-05-29"})), refusal("INVALID", "handedOverOn"));
+    assert_eq!(hand_over(city, json!({"handedOverOn": "0001-01-01"})), refusal("INVALID", "handedOverOn"));
+    assert_eq!(hand_over(city, json!({"summary": "\u{200b}\u{200b}\u{200b}"})), refusal("INVALID", "summary"));
     let own = json!({"assistingUnitIds": [scene.named("units", "洛隆县人民政府")]});
     assert_eq!(hand_over(city, own), refusal("INVALID", "assistingUnitIds"));
     let case = scene.done(city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();

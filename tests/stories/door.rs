@@ -262,7 +262,7 @@ fn a_document_is_sent_once_and_then_named_by_its_hash() {
 fn where_documents_are_registered_no_others_are_run() {
     let world = World::sqlite();
     let change =
-        "mutation { reportProgress(input: {assignmentId: \"x\", version: 1, period: \"2026-10\", text: \"x\"}) {
+        "mutation { reportProgress(input: {assignmentId: \"x\", version: 1, period: \"2025-10\", text: \"x\"}) {
         errors { code } } }";
     let file = world.file("documents.json", json!({ HASH: ANY, "by another name": change }).to_string().as_bytes());
     let server = world.serve_with(&[("RECTIFY_TRUSTED_DOCUMENTS", &file)]);
@@ -326,7 +326,7 @@ fn the_language_of_a_refused_report_is_the_caller_s(world: &World) {
     let server = world.serve();
     let query =
         "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { code message path } } }";
-    let input = json!({"assignmentId": "assignment_1", "version": 77, "period": "2026-10", "text": "x"});
+    let input = json!({"assignmentId": "assignment_1", "version": 77, "period": "2025-10", "text": "x"});
     let said = |language: &str| {
         let request = json!({"query": query, "variables": {"input": input}});
         server.ask(&request, &[("accept-language", language)]).json()["data"]["reportProgress"]["errors"][0].clone()

@@ -17,7 +17,7 @@ use super::{Desk, MAX_WORDS, current, hold, in_sight, is_own, ownership, permit,
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind};
 use crate::concern::{self, Concern};
-use crate::fault::{Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode};
 use crate::outbox::{self, Notice};
 use crate::policy::{self, Act, Standing};
 use crate::writes::Writes;
@@ -145,7 +145,9 @@ async fn write(
 
 /// What is wrong with a case by itself.
 fn check(new: &New, handed_over_on: NaiveDate, today: NaiveDate) -> Vec<Fault> {
-    let mut faults = Vec::new();
+    let handed_over = ("交办日期", "the day that it is handed over");
+    let too_early_or_late = fault::past_day(handed_over_on, today, handed_over, &["input", "handedOverOn"]);
+    let mut faults: Vec<Fault> = too_early_or_late.err().into_iter().collect();
     let mut object = |zh: &str, en: &str, place| faults.push(Fault::invalid(zh, en, &["input", place]));
     let has_twice = |list: &[i64]| list.iter().enumerate().any(|(place, one)| list[..place].contains(one));
     let kinds = &new.pollution;
@@ -157,9 +159,6 @@ fn check(new: &New, handed_over_on: NaiveDate, today: NaiveDate) -> Vec<Fault> {
     }
     if new.lead_unit.is_some_and(|lead| new.assisting.contains(&lead)) {
         object("主办单位不能同时是协办单位", "the lead unit does not assist itself", "assistingUnitIds");
-    }
-    if handed_over_on > today {
-        object("交办日期不能晚于今天", "it cannot be handed over after today", "handedOverOn");
     }
     if new.due_on < handed_over_on || new.due_on > calendar::plus_days(handed_over_on, LONGEST) {
         object(

@@ -29,6 +29,7 @@ fn act(kind: SupervisionKind) -> Act {
 /// Issues supervision of an assignment; the answering unit and the lead unit are told at once.
 pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<i64> {
     let reason = fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"])?;
+    new.answer_by.map(|day| fault::day(day, ("答复期限", "the answer"), &["input", "answerBy"])).transpose()?;
     if new.answer_by.is_some_and(|day| day < desk.today()) {
         let (zh, en) = ("答复期限不能早于今天", "an answer cannot be due before today");
         return Err(Fault::invalid(zh, en, &["input", "answerBy"]).into());
