@@ -261,7 +261,9 @@ payload! {
         /// The assignment as it is now; null when nothing was done.
         assignment: Assignment,
         /// Why nothing was done; empty when it was.
-        errors
+        errors,
+        /// What was not done beside it, as when nobody could be told by mail; mostly empty.
+        warnings
     }
 }
 

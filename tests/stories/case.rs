@@ -137,6 +137,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!(hand_over(region, json!({})), refusal("CONFLICT", "number"));
     let mails = world.done(&["mail", "list"]);
     assert!(mails.contains("案件交办") && mails.contains("u540329@gov.example"), "the lead unit is told: {mails}");
+    assert!(mails.contains("\t重点案件。污染类型：水、噪声。 办理单位：昌都市生态环境保护督察整改办"), "{mails}");
 
     // Who leads and who assists see it, and a sibling sees nothing, wherever it looks.
     let list = "query($id: ID!) { inspectionCases { totalCount aggregate { count } groups(by: [STATE]) { keys { key } } \
@@ -270,6 +271,9 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
         mails.contains("已销号案件反弹") && mails.contains("2025年7月1日") && mails.contains("/?id=case_"),
         "{sent}\n{mails}"
     );
+    assert!(mails.contains("办理单位：西藏自治区生态环境保护督察整改办"), "who opened it again: {mails}");
+    let mail: Value = serde_json::from_str(&smtp.mails()[0]).unwrap();
+    assert_eq!(mail["html"].as_str().unwrap().matches("?id=case_").count(), 2, "the row, and the button");
     assert!(!mails.contains("收到交办案件"), "it was taken on long ago: {mails}");
 }
 

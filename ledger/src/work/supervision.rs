@@ -5,7 +5,7 @@ use entity::supervision_action::{self, SupervisionKind, SupervisionState};
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, Told, in_sight};
+use super::{Desk, Done, Held, MAX_WORDS, On, Told, in_sight};
 use crate::Result;
 use crate::change::ChangeKind;
 use crate::fault::{self, Fault, FaultCode};
@@ -27,7 +27,7 @@ fn act(kind: SupervisionKind) -> Act {
 }
 
 /// Issues supervision of an assignment; the answering unit and the lead unit are told at once.
-pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<i64> {
+pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
     let reason = fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"])?;
     new.answer_by.map(|day| fault::day(day, ("答复期限", "the answer"), &["input", "answerBy"])).transpose()?;
     if new.answer_by.is_some_and(|day| day < desk.today()) {
@@ -55,9 +55,9 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<i64> {
         SupervisionKind::List => "挂牌督办",
         SupervisionKind::Summon => "约谈",
     };
-    held.tell(desk, &Told { kind: "supervision", headline, why: &reason, submitter: None }).await?;
+    let warnings = held.tell(desk, &Told { kind: "supervision", headline, why: &reason, submitter: None }).await?;
     let said = json!({ "supervision": id, "kind": new.kind.to_value(), "reason": reason });
-    held.settle_beside(desk, ChangeKind::Supervised, said).await
+    Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
 }
 
 /// Lifts supervision.

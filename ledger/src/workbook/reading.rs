@@ -13,6 +13,7 @@ use super::sheet::Sheet;
 use crate::calendar::last_day_of_month;
 use crate::deadline::{self, Deadline};
 use crate::sameness::{self, normalised};
+use crate::wording::shortened;
 use crate::workflow::{self, Stated};
 
 /// A cell that cannot be taken: where it is, what it holds and what was expected.
@@ -299,15 +300,6 @@ pub(crate) fn fault(sheet: &Sheet, layout: &Layout, row: u32, column: Column, pr
         value: shortened(value, 40),
         problem: problem.to_owned(),
         expected: expected.to_owned(),
-    }
-}
-
-/// The first letters of a text, with an ellipsis where more follow.
-pub(crate) fn shortened(text: &str, letters: usize) -> String {
-    if text.chars().count() <= letters {
-        text.to_owned()
-    } else {
-        text.chars().take(letters).collect::<String>() + "…"
     }
 }
 
