@@ -127,6 +127,8 @@ fn a_server_s_no_is_final_and_its_later_is_not(world: &World) {
     let parked = world.done(&["mail", "list", "--state", "failed"]);
     assert!(parked.contains("nobody@county.example") && parked.contains("550"), "{parked}");
     assert!(world.done(&["mail", "requeue"]).contains("已重新排队 1 封"));
+    let trail = world.serve().data("{ auditEntries(first: 1) { nodes { act objectId } } }", &json!({}));
+    assert_eq!(trail["auditEntries"]["nodes"], json!([{"act": "QUEUED", "objectId": "mail_2"}]), "as by the API");
 }
 
 fn every_reminder_of_the_demo_reaches_somebody(world: &World) {
