@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    self, account, audit, calendar, demo, dossier, evidence, export, import, job, mail, region, statistics, unit,
+    self, account, audit, calendar, demo, dossier, evidence, export, health, import, job, mail, region, statistics,
+    unit,
 };
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
@@ -27,6 +28,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Role::All)]
         role: Role,
     },
+    /// 询问本机的服务是否就绪，供容器健康检查使用
+    Health(health::Health),
     /// 升级数据库到最新结构
     Migrate,
     /// 在空数据库中生成虚构的演示台账
@@ -89,6 +92,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> {
     match command {
         Command::Serve { role } => serve::run(settings, role).await,
+        Command::Health(health) => health::run(settings, &health),
         Command::Migrate => command::migrate(settings).await,
         Command::Demo(demo) => demo::run(settings, &demo).await,
         Command::Region(region) => region::run(settings, region).await,
