@@ -129,7 +129,8 @@ fn http_is_spoken_by_the_book(world: &World) {
     assert_eq!(server.get("/graphql").status, 400);
     assert_eq!(server.get("/healthz").status, 200);
     assert_eq!(server.get("/readyz").body, "ready");
-    assert!(server.get("/").body.contains("GraphiQL"));
+    let page = server.get("/").body;
+    assert!(page.contains("GraphiQL") && page.contains("<link rel=\"icon\" href=\"data:"), "its icon is its own");
     assert_eq!(server.get("/assets/graphiql.js").status, 200);
     assert!(server.get("/schema.graphql").body.contains("type Measure implements Node"));
     let elsewhere = Server::agent()
