@@ -4,10 +4,14 @@
 use rust_xlsxwriter::Workbook;
 use serde_json::{Value, json};
 
-use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
 use crate::support::{Server, World, stories};
 
-stories!(what_is_exported_is_imported_as_the_same, filled_in_progress_is_reported_by_the_same_rules);
+stories!(
+    what_is_exported_is_imported_as_the_same,
+    a_ledger_that_names_no_units_comes_back_as_well,
+    filled_in_progress_is_reported_by_the_same_rules,
+);
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
@@ -65,6 +69,16 @@ fn what_is_exported_is_imported_as_the_same(world: &World) {
     let path = "/import?round=x&region=540329&issuedBy=540300&name=a.xlsx&dryRun=true";
     let (status, refused) = send(&server, &county, path, &of_city);
     assert_eq!((status, &refused["errors"][0]["code"]), (403, &json!("NOT_ALLOWED")));
+}
+
+fn a_ledger_that_names_no_units_comes_back_as_well(world: &World) {
+    let place = ["--round", "中央督察", "--region", "540000", "--as-of", "2019-04-01"];
+    let import = |file: &str| world.done(&[&["import", file][..], &place].concat());
+    import(&world.file("省.xlsx", &province()));
+    let file = world.dir.path().join("out.xlsx").to_string_lossy().into_owned();
+    world.done(&["export", &file]);
+    let said = import(&file);
+    assert!(said.contains("没有变化"), "{said}");
 }
 
 fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
-use super::columns::{Column, Layout};
+use super::columns::{Column, Layout, UNNAMED};
 use super::sheet::Sheet;
 use crate::calendar::last_day_of_month;
 use crate::deadline::{self, Deadline};
@@ -259,14 +259,14 @@ impl Rows<'_> {
         let deadline = self.deadline(row, Column::Deadline, &deadline);
         let lead = self.shown(row, Column::Lead);
         if lead.is_none() && self.layout.place(Column::Lead).is_some() {
-            self.fault(row, Column::Lead, "没有牵头单位", "一个牵头单位");
+            self.fault(row, Column::Lead, "没有牵头单位", &format!("一个牵头单位；确无牵头单位的写“{UNNAMED}”"));
         }
         Some(ReadMeasure {
             row,
             number,
             content: text.to_owned(),
             deadline: deadline?,
-            lead,
+            lead: lead.filter(|lead| lead != UNNAMED),
             parties: self.shown(row, Column::Parties),
             supervising: self.shown(row, Column::Supervising),
             progress: self.shown(row, Column::Progress),
