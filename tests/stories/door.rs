@@ -580,6 +580,12 @@ fn whoever_speaks_no_http_does_not_fill_the_log_which_is_json_to_its_last_line()
     let log = read(world.log());
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(!lines.is_empty() && lines.iter().all(|line| line["level"] == "INFO"), "{log}");
+    // A server that cannot begin says so in the same way.
+    let mut open = world.program();
+    let ended = open.args(["serve", "--listen", "0.0.0.0:0"]).env("RECTIFY_LOG_FORMAT", "json").output().unwrap();
+    let last: Value = serde_json::from_slice(&ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), &last["level"]), (Some(2), &json!("ERROR")));
+    assert!(last["fields"]["failure"].as_str().unwrap().contains("rectify account create"), "{last}");
 }
 
 #[test]
