@@ -13,7 +13,6 @@ RUN apt-get update \
 COPY --from=build /usr/local/bin/rectify /usr/local/bin/rectify
 USER rectify
 WORKDIR /data
-VOLUME /data
 ENV RECTIFY_DATA_DIR=/data RECTIFY_LOG_FORMAT=json
 EXPOSE 8080
 ENTRYPOINT ["rectify"]

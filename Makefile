@@ -3,6 +3,9 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
+# The program, built before if need be, wherever cargo puts it.
+RECTIFY := cargo run --quiet --bin rectify --
+
 .PHONY: help run test client bench check schema fmt doc compose-up compose-down
 
 help: ## List the tasks
@@ -12,13 +15,13 @@ run: ## Start the demo: embedded SQLite in ./data, invented ledger, reminders as
 	@echo "== building (the first time takes some minutes)"
 	cargo build --bin rectify
 	@echo "== filling ./data/rectify.db with the demo ledger, unless it holds one"
-	test -e data/rectify.db || ./target/debug/rectify demo
+	test -e data/rectify.db || $(RECTIFY) demo
 	@echo "== queueing today's reminders; the server below sends them to ./data/mail (.eml and .html)"
-	./target/debug/rectify job run overdue | tail -n 1
-	./target/debug/rectify job run due-soon | tail -n 1
-	./target/debug/rectify job run quarterly-self-inspection | tail -n 1
+	$(RECTIFY) job run overdue | tail -n 1
+	$(RECTIFY) job run due-soon | tail -n 1
+	$(RECTIFY) job run quarterly-self-inspection | tail -n 1
 	@echo "== serving until you press Ctrl-C"
-	./target/debug/rectify serve
+	$(RECTIFY) serve
 
 test: ## Run all tests on SQLite and PostgreSQL, with a real SMTP server; installs what is missing with apt-get
 	tests/with-servers cargo test --workspace --locked
@@ -35,7 +38,7 @@ check: ## Formatting, lints and documentation, warnings refused
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 
 schema: ## Write api/schema.graphql anew
-	cargo run --quiet --bin rectify -- schema > api/schema.graphql.new && mv api/schema.graphql.new api/schema.graphql
+	$(RECTIFY) schema > api/schema.graphql.new && mv api/schema.graphql.new api/schema.graphql
 
 fmt: ## Format the code
 	cargo fmt --all

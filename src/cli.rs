@@ -1,9 +1,12 @@
 //! The command line: what there is to say, and which file does it.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    self, account, audit, calendar, demo, dossier, evidence, export, import, job, mail, region, statistics, unit,
+    self, account, audit, calendar, demo, dossier, evidence, export, health, import, job, mail, region, statistics,
+    unit,
 };
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
@@ -27,6 +30,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Role::All)]
         role: Role,
     },
+    /// 询问本机的服务是否就绪，供容器健康检查使用
+    Health(health::Health),
     /// 升级数据库到最新结构
     Migrate,
     /// 在空数据库中生成虚构的演示台账
@@ -75,20 +80,35 @@ enum Command {
     Schema,
 }
 
-/// Does what is asked for.
-pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let settings = Settings::read(&arguments.flags)?;
-    telemetry::begin(&settings)?;
+/// Does what is asked for; what cannot be done is said on standard error.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let Arguments { command, flags } = arguments;
+    let is_server = matches!(command, Command::Serve { .. });
+    let settings = Settings::read(&flags);
+    let is_json = settings.as_ref().is_ok_and(|settings| settings.log_format == "json");
+    let Err(failure) = settings.and_then(|settings| begin(command, &settings)) else { return ExitCode::SUCCESS };
+    // Machines read a server's log to its last line, people what a command says.
+    if is_server && is_json && tracing::dispatcher::has_been_set() {
+        tracing::error!(%failure, "the server has ended");
+    } else {
+        eprintln!("{failure}");
+    }
+    ExitCode::from(failure.exit_code())
+}
+
+fn begin(command: Command, settings: &Settings) -> Result<(), Failure> {
+    telemetry::begin(settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Rejected(format!("无法启动：{error}")))?;
-    runtime.block_on(dispatch(arguments.command, &settings))
+    runtime.block_on(dispatch(command, settings))
 }
 
 async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> {
     match command {
         Command::Serve { role } => serve::run(settings, role).await,
+        Command::Health(health) => health::run(settings, &health),
         Command::Migrate => command::migrate(settings).await,
         Command::Demo(demo) => demo::run(settings, &demo).await,
         Command::Region(region) => region::run(settings, region).await,

@@ -1,4 +1,4 @@
-//! `/metrics` for Prometheus, on a port of its own.
+//! `/metrics` for Prometheus and `/readyz` for whoever watches a process without an API, on a port of their own.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -6,20 +6,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use actix_web::{App, HttpResponse, HttpServer, dev::Server, web};
+use api::Probe;
 
 use crate::Failure;
 use crate::database::STATEMENTS;
 
-/// Serves the figures; `last_tick` is the scheduler's, where this process runs one.
-pub(crate) fn serve(address: SocketAddr, last_tick: Option<Arc<AtomicI64>>) -> Result<Server, Failure> {
-    let last_tick = web::Data::new(last_tick);
-    let server =
-        HttpServer::new(move || App::new().app_data(last_tick.clone()).route("/metrics", web::get().to(figures)))
-            .workers(1)
-            .disable_signals()
-            .bind(address)
-            .map_err(|error| Failure::Rejected(format!("无法监听 {address}：{error}")))?;
+/// Serves the figures, and whether the process is ready; `last_tick` is the scheduler's, where this process runs one.
+pub(crate) fn serve(address: SocketAddr, last_tick: Option<Arc<AtomicI64>>, ready: Probe) -> Result<Server, Failure> {
+    let (last_tick, ready) = (web::Data::new(last_tick), web::Data::new(ready));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(last_tick.clone())
+            .app_data(ready.clone())
+            .route("/metrics", web::get().to(figures))
+            .route("/readyz", web::get().to(readiness))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind(address)
+    .map_err(|error| Failure::Rejected(format!("无法监听 {address}：{error}")))?;
     Ok(server.run())
+}
+
+async fn readiness(ready: web::Data<Probe>) -> HttpResponse {
+    api::readiness(&ready).await
 }
 
 async fn figures(last_tick: web::Data<Option<Arc<AtomicI64>>>) -> HttpResponse {

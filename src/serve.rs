@@ -64,7 +64,8 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     }
     let metrics = match settings.metrics_listen()? {
         Some(address) => {
-            let server = crate::metrics::serve(address, last_tick.get().cloned())?;
+            let server =
+                crate::metrics::serve(address, last_tick.get().cloned(), probe(db.clone(), last_tick.clone()))?;
             let handle = server.handle();
             tokio::spawn(server);
             Some(handle)

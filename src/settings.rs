@@ -74,6 +74,7 @@ pub(crate) struct Settings {
     max_batch: usize,
     max_requests_per_minute: u32,
     max_subscriptions: usize,
+    max_introduction_seconds: u64,
     max_evidence_bytes: u64,
     document_cache_bytes: u64,
 }
@@ -149,8 +150,11 @@ impl Settings {
         if !matches!(self.log_format.as_str(), "text" | "json") {
             return bad("log_format：应为 text 或 json".to_owned());
         }
-        if self.max_seconds == 0 || self.max_body_bytes == 0 || self.max_evidence_bytes == 0 {
-            return bad("max_seconds、max_body_bytes、max_evidence_bytes：至少为 1".to_owned());
+        let times = [self.max_seconds, self.max_introduction_seconds];
+        if times.contains(&0) || self.max_body_bytes == 0 || self.max_evidence_bytes == 0 {
+            return bad(
+                "max_seconds、max_introduction_seconds、max_body_bytes、max_evidence_bytes：至少为 1".to_owned()
+            );
         }
         self.check_oidc()?;
         if self.database_connections == 0 {
@@ -226,6 +230,7 @@ impl Settings {
                 batch: self.max_batch,
                 requests_per_minute: self.max_requests_per_minute,
                 subscriptions: self.max_subscriptions,
+                introduction: Duration::from_secs(self.max_introduction_seconds),
                 evidence: self.max_evidence_bytes,
                 documents: self.document_cache_bytes,
             },

@@ -2,12 +2,13 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use entity::account as accounts;
+use entity::region as regions;
 use entity::session::SessionKind as Opening;
 use ledger::account::{self as acts, Opened};
 use ledger::fault::{Fault, FaultCode};
 use ledger::policy::{Act, not_allowed};
 use planner::{Condition, Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::context::Request;
 use crate::error::masked;
@@ -282,6 +283,8 @@ pub(crate) struct DemoAccount {
     name: String,
     /// What it may see and do.
     role: Role,
+    /// The name of the region that its role is about.
+    region: Option<String>,
 }
 
 /// Asking who there is to sign in as.
@@ -296,13 +299,21 @@ impl AccountQuery {
         if !request.demo_sign_in {
             return Ok(Vec::new());
         }
-        let found =
-            accounts::Entity::find().filter(accounts::Column::IsDemo.eq(true)).order_by_asc(accounts::Column::Id);
+        let place = accounts::Entity::belongs_to(regions::Entity)
+            .from(accounts::Column::RegionId)
+            .to(regions::Column::Id)
+            .into();
+        let found = accounts::Entity::find()
+            .select_also(regions::Entity)
+            .join(JoinType::LeftJoin, place)
+            .filter(accounts::Column::IsDemo.eq(true))
+            .order_by_asc(accounts::Column::Id);
         let rows = found.all(&request.db).await.map_err(|failure| masked(&failure))?;
-        let account = |row: entity::account::Model| DemoAccount {
+        let account = |(row, place): (accounts::Model, Option<regions::Model>)| DemoAccount {
             id: ID(format!("account_{}", row.id)),
             name: row.name,
             role: row.role.into(),
+            region: place.map(|place| place.name),
         };
         Ok(rows.into_iter().map(account).collect())
     }

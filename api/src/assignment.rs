@@ -217,7 +217,7 @@ pub(crate) struct ReportProgressInput {
     assignment_id: ID,
     /// The version of the assignment that the reporter saw: it guards against two people overwriting each other.
     version: i32,
-    /// The month that it reports on: `2023-04`.
+    /// The month that it reports on, begun by today: `2023-04`.
     period: String,
     /// The report, at most 100,000 letters.
     text: String,
@@ -232,9 +232,9 @@ pub(crate) struct ReportProgressInput {
 pub(crate) struct QuantityInput {
     /// What is counted: 退化草原修复.
     label: String,
-    /// How much is done.
+    /// How much is done, 0 to 1,000,000,000,000.
     done: Option<f64>,
-    /// How much is to be done.
+    /// How much is to be done, above 0, at most 1,000,000,000,000.
     target: Option<f64>,
     /// The unit of measure: 万亩.
     unit: Option<String>,
@@ -261,7 +261,9 @@ payload! {
         /// The assignment as it is now; null when nothing was done.
         assignment: Assignment,
         /// Why nothing was done; empty when it was.
-        errors
+        errors,
+        /// What was not done beside it, as when nobody could be told by mail; mostly empty.
+        warnings
     }
 }
 

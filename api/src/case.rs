@@ -368,7 +368,9 @@ payload! {
         /// The case as it is now; null when nothing was done.
         inspection_case: InspectionCase,
         /// Why nothing was done; empty when it was.
-        errors
+        errors,
+        /// What was not done beside it, as when nobody could be told by mail; mostly empty.
+        warnings
     }
 }
 

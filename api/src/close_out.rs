@@ -331,7 +331,7 @@ impl CloseOutMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let done = acts::object(&request.desk(), beside(&input.assignment_id), &input.text).await;
-        AssignmentPayload::of(done.map(|(assignment, _)| assignment), request)
+        AssignmentPayload::of(done, request)
     }
 
     /// Decides an objection: upheld, the assignment goes back to work. By the city or regional office.

@@ -81,7 +81,12 @@ async fn alive() -> HttpResponse {
 }
 
 async fn ready_to_serve(served: web::Data<Served>) -> HttpResponse {
-    match (served.ready)().await {
+    readiness(&served.ready).await
+}
+
+/// What a probe answers: `ready`, or why not with status 503.
+pub async fn readiness(ready: &Probe) -> HttpResponse {
+    match ready().await {
         Ok(()) => HttpResponse::Ok().body("ready"),
         Err(why) => HttpResponse::ServiceUnavailable().body(why),
     }

@@ -55,6 +55,6 @@ mod websocket;
 mod workbook;
 
 pub use context::{Clock, Door, Occurrences, Oidc, Policy};
-pub use http::{Probe, routes};
+pub use http::{Probe, readiness, routes};
 pub use limits::Limits;
 pub use schema::sdl;

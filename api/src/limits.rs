@@ -44,6 +44,8 @@ pub struct Limits {
     pub requests_per_minute: u32,
     /// Subscriptions of one connection.
     pub subscriptions: usize,
+    /// How long a client of the WebSocket may take to introduce itself.
+    pub introduction: Duration,
     /// Bytes of one file of evidence.
     pub evidence: u64,
     /// Bytes of known documents that are kept.

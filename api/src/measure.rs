@@ -194,7 +194,7 @@ pub(crate) struct CreateMeasureInput {
     content: String,
     /// Its deadline as it is printed: 2027年12月31日, 长期坚持, 立行立改 …
     deadline: String,
-    /// The lead unit (牵头单位).
+    /// The lead unit (牵头单位); a measure without is refused.
     lead_unit_id: Option<ID>,
     /// The supervising unit (督导单位).
     supervising_unit_id: Option<ID>,
@@ -214,7 +214,7 @@ pub(crate) struct EditMeasureInput {
     number: MaybeUndefined<String>,
     /// The text.
     content: Option<String>,
-    /// The lead unit.
+    /// The lead unit; null is refused: every measure has one.
     lead_unit_id: MaybeUndefined<ID>,
     /// The supervising unit.
     supervising_unit_id: MaybeUndefined<ID>,

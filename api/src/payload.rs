@@ -2,6 +2,7 @@
 
 use async_graphql::SimpleObject;
 use ledger::fault::Fault;
+use ledger::work::Done;
 
 use crate::error::masked;
 use crate::request::Language;
@@ -15,6 +16,24 @@ pub(crate) struct UserError {
     message: String,
     /// Where in the input.
     path: Vec<String>,
+}
+
+/// What was not done beside a change that holds, and what to do about it.
+#[derive(SimpleObject)]
+pub(crate) struct Warning {
+    /// A stable code: `NOBODY_TOLD` where no unit concerned has an address that the notice could go to.
+    code: String,
+    /// What was not done and what to do.
+    message: String,
+}
+
+/// The warnings of an act, as they are said.
+pub(crate) fn warnings(done: Option<Done>, language: Language) -> Vec<Warning> {
+    let worded = |warning: ledger::work::Warning| Warning {
+        code: warning.code.to_owned(),
+        message: language.of(&warning.message).to_owned(),
+    };
+    done.into_iter().flat_map(|done| done.warnings).map(worded).collect()
 }
 
 /// What came of an act: what it gave, or what the caller has to mend. Anything else is a failure inside.
@@ -59,26 +78,36 @@ pub(crate) fn key_of<N: planner::Noun>(id: &async_graphql::ID) -> Option<i64> {
     }
 }
 
-/// Declares what a mutation on one row answers: the row as it is now, read back as the caller asks for it, or the errors.
+/// Declares what a mutation on one row answers: the row as it is now, read back as the caller asks for it, or the errors;
+/// and, where its acts tell others, whom they could not tell.
 macro_rules! payload {
     (
         $(#[doc = $about:literal])+
-        $name:ident { $(#[doc = $words:literal])+ $field:ident: $noun:ty, $(#[doc = $why:literal])+ errors }
+        $name:ident {
+            $(#[doc = $words:literal])+ $field:ident: $noun:ty,
+            $(#[doc = $why:literal])+ errors
+            $(, $(#[doc = $beside:literal])+ $warnings:ident)?
+        }
     ) => {
         $(#[doc = $about])+
         pub(crate) struct $name {
             key: Option<i64>,
             errors: Vec<crate::payload::UserError>,
+            $($warnings: Vec<crate::payload::Warning>,)?
         }
 
         impl $name {
-            /// From the key that an act gives.
+            /// From what an act gives.
             pub(crate) fn of(
-                done: ledger::Result<i64>,
+                done: ledger::Result<impl Into<ledger::work::Done>>,
                 request: &crate::context::Request,
             ) -> async_graphql::Result<Self> {
-                let (key, errors) = crate::payload::outcome(done, request.language)?;
-                Ok(Self { key, errors })
+                let (done, errors) = crate::payload::outcome(done.map(Into::into), request.language)?;
+                Ok(Self {
+                    key: done.as_ref().map(|done| done.key),
+                    errors,
+                    $($warnings: crate::payload::warnings(done, request.language),)?
+                })
             }
         }
 
@@ -100,6 +129,13 @@ macro_rules! payload {
             async fn errors(&self) -> &[crate::payload::UserError] {
                 &self.errors
             }
+
+            $(
+                $(#[doc = $beside])+
+                async fn $warnings(&self) -> &[crate::payload::Warning] {
+                    &self.$warnings
+                }
+            )?
         }
     };
 }

@@ -23,8 +23,6 @@ use crate::response::{Media, body, errors, refusal, refuse};
 
 /// The protocol's name, as both sides say it in the handshake.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// How long a client may take to introduce itself.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a silent client is asked whether it is there; after two questions without a word it is not.
 const QUIET: Duration = Duration::from_secs(30);
 
@@ -112,7 +110,7 @@ struct Connection {
 impl Connection {
     /// Talks until either side has had enough.
     async fn talk(&mut self, mut messages: actix_ws::AggregatedMessageStream) -> Result<(), Closed> {
-        let introduction = sleep_until(Instant::now() + PATIENCE);
+        let introduction = sleep_until(Instant::now() + self.served.engine.limits().introduction);
         tokio::pin!(introduction);
         let mut pulse = interval_at(Instant::now() + QUIET, QUIET);
         let mut unanswered = 0;

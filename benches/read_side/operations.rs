@@ -141,7 +141,7 @@ pub(crate) fn report(subject: Subject, (assignment, version): (i64, i32)) -> Val
     let quantity =
         json!({"label": "退化草原修复", "done": f64::from(version % 1000), "target": 1000.0, "unit": "万亩"});
     json!({"input": {
-        "assignmentId": id, "version": version, "period": "2026-10",
+        "assignmentId": id, "version": version, "period": "2025-10",
         "text": "本月完成退化草原修复，组织联合执法检查三次，发现问题七个，已整改五个。", "quantities": [quantity],
     }})
 }

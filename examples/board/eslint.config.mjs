@@ -39,6 +39,7 @@ const VALUES = [
   'UnitAddress',
   'UnitAlias',
   'UserError',
+  'Warning',
 ];
 
 const schema = {

@@ -3,6 +3,9 @@
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
+/// The years that days in a ledger are of: inspections, what they found and when it is due.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1990..=2100;
+
 /// The local date of a moment.
 pub fn local_day(moment: DateTime<Utc>, zone: Tz) -> NaiveDate {
     moment.with_timezone(&zone).date_naive()

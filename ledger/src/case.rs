@@ -2,6 +2,7 @@
 //!
 //! Source: 交办 → 办理中 → 阶段性办结 / 已办结 → 验收 → 销号 of the domain's description.
 
+use entity::case_pollution::Pollution;
 use entity::case_report::CaseStep;
 use entity::inspection_case::CaseState;
 use planner::Sql;
@@ -38,6 +39,20 @@ pub fn state_name(state: CaseState) -> &'static str {
         CaseState::Resolved => "已办结",
         CaseState::Accepted => "已验收",
         CaseState::Closed => "已销号",
+    }
+}
+
+/// What people call a kind of pollution.
+pub fn pollution_name(kind: Pollution) -> &'static str {
+    match kind {
+        Pollution::Water => "水",
+        Pollution::Air => "大气",
+        Pollution::Soil => "土壤",
+        Pollution::Noise => "噪声",
+        Pollution::Ecology => "生态",
+        Pollution::Waste => "固废",
+        Pollution::Radiation => "辐射",
+        Pollution::Other => "其他",
     }
 }
 

@@ -9,7 +9,7 @@ use regex::Regex;
 use sea_orm::ActiveValue::Set;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::calendar::{last_day_of_month, plus_days};
+use crate::calendar::{YEARS, last_day_of_month, plus_days};
 
 /// The days that an immediate deadline without a date leaves, unless configured otherwise.
 pub const GRACE_DAYS: i64 = 30;
@@ -207,8 +207,7 @@ fn dated(piece: &str) -> Result<Option<Milestone>, Unreadable> {
     };
     let label = found.name("label").map_or("", |label| label.as_str()).to_owned();
     // Digits before the year, or another date among the words, mean that the piece is not understood.
-    if label.ends_with(|letter: char| letter.is_ascii_digit()) || label.contains('年') || !(1990..=2100).contains(&year)
-    {
+    if label.ends_with(|letter: char| letter.is_ascii_digit()) || label.contains('年') || !YEARS.contains(&year) {
         return Err(Unreadable::Unknown(piece.to_owned()));
     }
     let due_on = due_on.ok_or_else(|| Unreadable::NoSuchDay(piece.to_owned()))?;

@@ -31,6 +31,7 @@ mod sameness;
 pub mod statistics;
 pub mod storage;
 pub mod unit;
+pub mod wording;
 pub mod work;
 pub mod workbook;
 pub mod workflow;

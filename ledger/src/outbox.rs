@@ -257,21 +257,6 @@ fn pause(attempts: i32, key: i64) -> TimeDelta {
     TimeDelta::seconds(minutes * 60 + jitter)
 }
 
-/// Puts parked mails back into the queue and returns how many.
-pub async fn requeue<C: ConnectionTrait>(db: &C, now: DateTime<Utc>) -> Result<u64> {
-    let done = mail::Entity::update_many()
-        .set(mail::ActiveModel {
-            state: Set(MailState::Queued),
-            attempts: Set(0),
-            next_attempt_at: Set(now),
-            ..Default::default()
-        })
-        .filter(mail::Column::State.eq(MailState::Failed))
-        .exec(db)
-        .await?;
-    Ok(done.rows_affected)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use minijinja::{Environment, context};
 use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, Statement};
 
 use ledger::reminder::Digest;
+use ledger::wording::shortened;
 
 /// The most rows of one letter's table; the rest is counted.
 const MOST_ROWS: usize = 100;
@@ -225,10 +226,4 @@ async fn lines(db: &DatabaseConnection, mail: i64) -> Result<Vec<Line>, sea_orm:
         [mail.into()],
     );
     Line::find_by_statement(statement).all(db).await
-}
-
-/// The first letters of a text on one line, with an ellipsis where more follow.
-pub(crate) fn shortened(text: &str, letters: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= letters { line } else { line.chars().take(letters).collect::<String>() + "…" }
 }

@@ -6,7 +6,9 @@ use entity::mail;
 use minijinja::context;
 use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
 
-use crate::letter::{Letter, Letters, Unwritten, Written, shortened};
+use ledger::wording::shortened;
+
+use crate::letter::{Letter, Letters, Unwritten, Written};
 
 /// The words of a kind of notice.
 struct Words {

@@ -138,7 +138,7 @@ async fn print_items(
         let Some(measure) = measures.get(measure) else { continue };
         let left = (*due_on - today).num_days();
         let days = if left < 0 { format!("逾期 {} 天", -left) } else { format!("剩余 {left} 天") };
-        let text: String = measure.content.chars().take(30).collect();
+        let text = ledger::wording::shortened(&measure.content, 30);
         say!("    {due_on} {days} {} {text}", measure.number.as_deref().unwrap_or("-"));
     }
     Ok(())

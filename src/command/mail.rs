@@ -1,9 +1,12 @@
 //! `rectify mail`: the outbox.
 
 use entity::mail::{Column, Entity, MailState};
+use ledger::audit::By;
+use ledger::keep::machine;
+use ledger::wording::one_line;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::current;
+use super::{current, desk};
 use crate::command::bench;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
@@ -71,14 +74,15 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
                 query = query.filter(Column::State.eq(MailState::from(state)));
             }
             for mail in query.all(&db).await? {
-                say!("{}\t{:?}\t{}\t{}\t{}", mail.id, mail.state, mail.recipient, mail.subject, mail.reason);
+                let (subject, reason) = (one_line(&mail.subject), one_line(&mail.reason));
+                say!("{}\t{:?}\t{}\t{subject}\t{reason}", mail.id, mail.state, mail.recipient);
                 if let Some(error) = mail.last_error {
-                    say!("\t尝试 {} 次：{error}", mail.attempts);
+                    say!("\t尝试 {} 次：{}", mail.attempts, one_line(&error));
                 }
             }
         }
         Mail::Requeue => {
-            let count = ledger::outbox::requeue(&db, clock::now()).await?;
+            let count = machine::requeue_failed(&desk(settings, &db, &By::program())).await?;
             say!("已重新排队 {count} 封");
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod dossier;
 pub(crate) mod evidence;
 pub(crate) mod export;
+pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod mail;

@@ -10,6 +10,7 @@ stories!(
     a_report_goes_to_the_database_in_few_statements,
     http_is_spoken_by_the_book,
     a_report_moves_its_assignment_on_and_a_stale_one_is_refused,
+    what_cannot_be_is_not_recorded,
     filters_and_search_find_what_they_say,
     the_language_is_understood_whole,
     statistics_agree_with_a_recount,
@@ -89,7 +90,7 @@ fn a_report_goes_to_the_database_in_few_statements(world: &World) {
     let version = found["version"].as_i64().unwrap();
     let report = |done: i64| {
         let quantities = json!([{"label": "管网", "done": done, "target": 100.0}, {"label": "泵站", "done": 1.0}]);
-        let input = json!({"assignmentId": found["id"], "version": version + done, "period": "2026-10", "text": "推进中",
+        let input = json!({"assignmentId": found["id"], "version": version + done, "period": "2025-10", "text": "推进中",
             "quantities": quantities});
         let before = server.statements();
         let answer = server.data(&contract("report-progress"), &json!({"input": input}));
@@ -128,7 +129,8 @@ fn http_is_spoken_by_the_book(world: &World) {
     assert_eq!(server.get("/graphql").status, 400);
     assert_eq!(server.get("/healthz").status, 200);
     assert_eq!(server.get("/readyz").body, "ready");
-    assert!(server.get("/").body.contains("GraphiQL"));
+    let page = server.get("/").body;
+    assert!(page.contains("GraphiQL") && page.contains("<link rel=\"icon\" href=\"data:"), "its icon is its own");
     assert_eq!(server.get("/assets/graphiql.js").status, 200);
     assert!(server.get("/schema.graphql").body.contains("type Measure implements Node"));
     let elsewhere = Server::agent()
@@ -178,7 +180,7 @@ fn a_report_moves_its_assignment_on_and_a_stale_one_is_refused(world: &World) {
     let there = data["assignments"]["nodes"][0].clone();
     let report =
         |input: Value| server.data(&contract("report-progress"), &json!({ "input": input }))["reportProgress"].clone();
-    let input = json!({"assignmentId": there["id"], "version": there["version"], "period": "2026-10", "text": "已完成一半。",
+    let input = json!({"assignmentId": there["id"], "version": there["version"], "period": "2025-10", "text": "已完成一半。",
         "quantities": [{"label": "管网", "done": 5, "target": 10, "unit": "公里"}]});
     let taken = report(input.clone());
     assert_eq!(taken["errors"], json!([]));
@@ -191,11 +193,50 @@ fn a_report_moves_its_assignment_on_and_a_stale_one_is_refused(world: &World) {
     let bad = report(json!({"assignmentId": there["id"], "version": 2, "period": "十月", "text": " "}));
     let paths: Vec<&Value> = bad["errors"].as_array().unwrap().iter().map(|error| &error["path"]).collect();
     assert_eq!(paths, [&json!(["input", "period"]), &json!(["input", "text"])]);
-    let unknown = report(json!({"assignmentId": "measure_1", "version": 1, "period": "2026-10", "text": "x"}));
+    let unknown = report(json!({"assignmentId": "measure_1", "version": 1, "period": "2025-10", "text": "x"}));
     assert_eq!(unknown["errors"][0]["code"], "NOT_FOUND");
     let count = server
         .data("query($id: ID!) { assignment(id: $id) { reports { totalCount } } }", &json!({ "id": there["id"] }));
     assert_eq!(count["assignment"]["reports"]["totalCount"], 1, "refused reports left nothing behind");
+}
+
+fn what_cannot_be_is_not_recorded(world: &World) {
+    let server = demo(world);
+    let open = "{ assignments(first: 1, filter: {status: [IN_PROGRESS]}) { nodes { id version } } }";
+    let there = server.data(open, &json!({}))["assignments"]["nodes"][0].clone();
+    let path = |mutation: &str, kind: &str, input: &Value| {
+        let query = format!("mutation($input: {kind}!) {{ {mutation}(input: $input) {{ errors {{ code path }} }} }}");
+        let errors = server.data(&query, &json!({ "input": input }))[mutation]["errors"].clone();
+        assert_eq!(errors[0]["code"], "INVALID", "{input}");
+        let path: Vec<String> = serde_json::from_value(errors[0]["path"].clone()).unwrap();
+        path.join(".")
+    };
+    let wrong = [
+        ("input.period", json!({"period": "9999-12"})),
+        ("input.period", json!({"period": "0000-01"})),
+        ("input.period", json!({"period": "2100-12"})),
+        ("input.period", json!({"period": "2023- 4"})),
+        ("input.completedOn", json!({"completedOn": "0001-01-01"})),
+        ("input.completedOn", json!({"completedOn": "2100-01-01"})),
+        ("input.text", json!({"text": "\u{200b}\u{2060} \u{3164}"})),
+        ("input.quantities.0.label", json!({"quantities": [{"label": "\u{200b}"}]})),
+        ("input.quantities.0.done", json!({"quantities": [{"label": "管网", "done": 1e13}]})),
+        ("input.quantities.0.target", json!({"quantities": [{"label": "管网", "target": 1e300}]})),
+    ];
+    for (place, part) in wrong {
+        let mut input =
+            json!({"assignmentId": there["id"], "version": there["version"], "period": "2023-04", "text": "推进中"});
+        input.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
+        assert_eq!(path("reportProgress", "ReportProgressInput", &input), place);
+    }
+    let check =
+        json!({"assignmentId": there["id"], "kind": "SPOT_CHECK", "result": "FAILED", "findings": "\u{200b}\u{200b}"});
+    assert_eq!(path("recordCheck", "RecordCheckInput", &check), "input.findings");
+    let check =
+        json!({"assignmentId": there["id"], "kind": "SPOT_CHECK", "result": "PASSED", "checkedOn": "0001-01-01"});
+    assert_eq!(path("recordCheck", "RecordCheckInput", &check), "input.checkedOn");
+    let urge = json!({"assignmentId": there["id"], "kind": "URGE", "reason": "逾期", "answerBy": "9999-12-31"});
+    assert_eq!(path("issueSupervision", "IssueSupervisionInput", &urge), "input.answerBy");
 }
 
 fn filters_and_search_find_what_they_say(world: &World) {

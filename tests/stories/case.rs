@@ -129,12 +129,15 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!(hand_over(city, json!({"pollution": []})), refusal("INVALID", "pollution"));
     assert_eq!(hand_over(city, json!({"dueOn": "2025-05-27"})), refusal("INVALID", "dueOn"));
     assert_eq!(hand_over(city, json!({"handedOverOn": "2025-05-29"})), refusal("INVALID", "handedOverOn"));
+    assert_eq!(hand_over(city, json!({"handedOverOn": "0001-01-01"})), refusal("INVALID", "handedOverOn"));
+    assert_eq!(hand_over(city, json!({"summary": "\u{200b}\u{200b}\u{200b}"})), refusal("INVALID", "summary"));
     let own = json!({"assistingUnitIds": [scene.named("units", "洛隆县人民政府")]});
     assert_eq!(hand_over(city, own), refusal("INVALID", "assistingUnitIds"));
     let case = scene.done(city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();
     assert_eq!(hand_over(region, json!({})), refusal("CONFLICT", "number"));
     let mails = world.done(&["mail", "list"]);
     assert!(mails.contains("案件交办") && mails.contains("u540329@gov.example"), "the lead unit is told: {mails}");
+    assert!(mails.contains("\t重点案件。污染类型：水、噪声。 办理单位：昌都市生态环境保护督察整改办"), "{mails}");
 
     // Who leads and who assists see it, and a sibling sees nothing, wherever it looks.
     let list = "query($id: ID!) { inspectionCases { totalCount aggregate { count } groups(by: [STATE]) { keys { key } } \
@@ -268,6 +271,9 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
         mails.contains("已销号案件反弹") && mails.contains("2025年7月1日") && mails.contains("/?id=case_"),
         "{sent}\n{mails}"
     );
+    assert!(mails.contains("办理单位：西藏自治区生态环境保护督察整改办"), "who opened it again: {mails}");
+    let mail: Value = serde_json::from_str(&smtp.mails()[0]).unwrap();
+    assert_eq!(mail["html"].as_str().unwrap().matches("?id=case_").count(), 2, "the row, and the button");
     assert!(!mails.contains("收到交办案件"), "it was taken on long ago: {mails}");
 }
 

@@ -393,7 +393,7 @@ fn report(server: &Server) {
             {"label": "COD", "done": null, "target": 0.1, "unit": null},
         ]);
         let input = json!({"assignmentId": assignment["id"], "version": assignment["version"],
-            "period": format!("2026-{:02}", index % 12 + 1), "text": format!("第{index}次填报，COD 已下降。"),
+            "period": format!("2025-{:02}", index % 12 + 1), "text": format!("第{index}次填报，COD 已下降。"),
             "quantities": if index % 4 == 3 { Value::Null } else { quantities }});
         let taken = server.data(mutation, &json!({ "input": input }))["reportProgress"]["errors"].clone();
         assert_eq!(taken, json!([]));

@@ -1,11 +1,12 @@
 //! What the front door lets in, how much of it, and what it says to those whom it turns away.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Server, World, block_on, read, stories};
+use crate::support::{Answer, Server, World, block_on, free_port, read, stories};
 
 stories!(
     a_known_document_and_a_new_one_are_answered_alike,
@@ -262,7 +263,7 @@ fn a_document_is_sent_once_and_then_named_by_its_hash() {
 fn where_documents_are_registered_no_others_are_run() {
     let world = World::sqlite();
     let change =
-        "mutation { reportProgress(input: {assignmentId: \"x\", version: 1, period: \"2026-10\", text: \"x\"}) {
+        "mutation { reportProgress(input: {assignmentId: \"x\", version: 1, period: \"2025-10\", text: \"x\"}) {
         errors { code } } }";
     let file = world.file("documents.json", json!({ HASH: ANY, "by another name": change }).to_string().as_bytes());
     let server = world.serve_with(&[("RECTIFY_TRUSTED_DOCUMENTS", &file)]);
@@ -326,7 +327,7 @@ fn the_language_of_a_refused_report_is_the_caller_s(world: &World) {
     let server = world.serve();
     let query =
         "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { code message path } } }";
-    let input = json!({"assignmentId": "assignment_1", "version": 77, "period": "2026-10", "text": "x"});
+    let input = json!({"assignmentId": "assignment_1", "version": 77, "period": "2025-10", "text": "x"});
     let said = |language: &str| {
         let request = json!({"query": query, "variables": {"input": input}});
         server.ask(&request, &[("accept-language", language)]).json()["data"]["reportProgress"]["errors"][0].clone()
@@ -564,4 +565,49 @@ fn a_known_document_and_a_new_one_are_answered_alike(world: &World) {
             assert_eq!(ask(variables), new, "{variables}");
         }
     }
+}
+
+#[test]
+fn whoever_speaks_no_http_does_not_fill_the_log_which_is_json_to_its_last_line() {
+    let world = World::sqlite();
+    let server = world.serve_with(&[("RECTIFY_LOG", "info"), ("RECTIFY_LOG_FORMAT", "json")]);
+    let mut stranger = TcpStream::connect(server.base.trim_start_matches("http://")).unwrap();
+    stranger.write_all(b"\x16\x03\x01\x02\x00 is no request\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stranger.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 400"));
+    drop(server);
+    let log = read(world.log());
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!lines.is_empty() && lines.iter().all(|line| line["level"] == "INFO"), "{log}");
+    // A server that cannot begin says so in the same way.
+    let mut open = world.program();
+    let ended = open.args(["serve", "--listen", "0.0.0.0:0"]).env("RECTIFY_LOG_FORMAT", "json").output().unwrap();
+    let last: Value = serde_json::from_slice(&ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), &last["level"]), (Some(2), &json!("ERROR")));
+    assert!(last["fields"]["failure"].as_str().unwrap().contains("rectify account create"), "{last}");
+}
+
+#[test]
+fn a_container_s_check_hears_whether_the_server_is_ready() {
+    let world = World::sqlite();
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let server = world.serve_with(&[("RECTIFY_METRICS_LISTEN", &metrics)]);
+    let listen = server.base.trim_start_matches("http://").to_owned();
+    let health = |part: &str, metrics: &str| {
+        let mut check = world.program();
+        check.args(["health", "--role", part, "--listen", &listen]).env("RECTIFY_METRICS_LISTEN", metrics);
+        let said = check.output().unwrap();
+        (
+            said.status.code().unwrap(),
+            String::from_utf8(said.stdout).unwrap() + &String::from_utf8(said.stderr).unwrap(),
+        )
+    };
+    for part in ["all", "api", "scheduler"] {
+        assert_eq!(health(part, &metrics), (0, "就绪\n".to_owned()), "{part}");
+    }
+    assert_eq!(health("scheduler", "").0, 2, "there is nowhere to ask");
+    drop(server);
+    let (code, said) = health("api", &metrics);
+    assert!(code == 1 && said.contains("没有应答"), "{said}");
 }

@@ -53,7 +53,7 @@ fn a_dossier_is_checked_without_the_program(world: &World) {
     assert_eq!(upload(&server, &who.mine, &who.assignment, "验收 照片.png", PNG).status, 201);
     assert_eq!(upload(&server, &who.mine, &who.assignment, "报告 <b>.pdf", PDF).status, 201);
     let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }";
-    let input = json!({"assignmentId": who.assignment, "version": who.version, "period": "2026-11", "text": "<script>alert(1)</script>已完成清淤"});
+    let input = json!({"assignmentId": who.assignment, "version": who.version, "period": "2025-10", "text": "<script>alert(1)</script>已完成清淤"});
     let bearer = format!("Bearer {}", who.mine);
     let asked = json!({ "query": report, "variables": { "input": input } });
     let said = server.ask(&asked, &[("authorization", &bearer)]).json();

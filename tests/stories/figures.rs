@@ -124,7 +124,7 @@ fn kept_figures_are_those_of_a_recount_at_any_date(world: &World) {
         &json!({}),
     );
     for assignment in reported["assignments"]["nodes"].as_array().unwrap() {
-        let input = json!({"assignmentId": assignment["id"], "version": assignment["version"], "period": "2026-11",
+        let input = json!({"assignmentId": assignment["id"], "version": assignment["version"], "period": "2025-10",
             "text": "按计划推进", "quantities": [{"label": "清理", "done": 3.0, "target": 4.0}]});
         let done = server.data(
             "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }",

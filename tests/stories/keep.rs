@@ -215,6 +215,10 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     assert_eq!(region.refused("createMeasure", &new), ("INVALID".into(), "input.parties".into()));
     new["parties"] = json!([{"unitId": "unit_999999"}]);
     assert_eq!(region.refused("createMeasure", &new), ("NOT_FOUND".into(), "input.parties".into()));
+    new["leadUnitId"] = Value::Null;
+    assert_eq!(region.refused("createMeasure", &new), ("INVALID".into(), "input.leadUnitId".into()));
+    let orphaned = region.on("measureId", &measure, json!({"leadUnitId": null}));
+    assert_eq!(region.refused("editMeasure", &orphaned), ("INVALID".into(), "input.leadUnitId".into()));
     let all = city.done("assignMeasure", MEASURE, &city.on("measureId", &measure, json!({"resolveSelectors": true})));
     assert_eq!(all["measure"]["assignments"]["totalCount"], 3);
 

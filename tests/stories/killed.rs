@@ -70,7 +70,7 @@ fn work(base: &str, assignments: &[Value], done: &AtomicUsize) {
             _ => (
                 "reportProgress",
                 "ReportProgressInput",
-                json!({"assignmentId": id, "version": version, "period": "2026-11", "text": "推进中",
+                json!({"assignmentId": id, "version": version, "period": "2025-10", "text": "推进中",
                     "completedOn": "2026-01-01", "quantities": [{"label": "管网", "done": 1, "target": 2}]}),
             ),
         };

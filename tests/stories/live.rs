@@ -47,7 +47,7 @@ fn assignment(server: &Server, region: &str) -> Value {
 fn report_on(server: &Server, assignment: &Value) -> Value {
     let found = server.data("query($id: ID!) { assignment(id: $id) { version } }", &json!({ "id": assignment }));
     let version = &found["assignment"]["version"];
-    json!({"input": {"assignmentId": assignment, "version": version, "period": "2026-10", "text": "已完成一半。"}})
+    json!({"input": {"assignmentId": assignment, "version": version, "period": "2025-10", "text": "已完成一半。"}})
 }
 
 const REPORT: &str = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }";
@@ -270,6 +270,18 @@ fn every_way_to_get_the_protocol_wrong_has_its_code() {
     busy.say(&json!({"type": "complete", "id": "one"}));
     busy.subscribe("three", "{ __typename }", &json!({}));
     assert_eq!(busy.hear()["payload"]["data"], json!({"__typename": "Query"}));
+}
+
+#[test]
+fn whoever_does_not_introduce_himself_is_not_waited_for() {
+    let world = World::sqlite();
+    let server = world.serve_with(&[("RECTIFY_MAX_INTRODUCTION_SECONDS", "1")]);
+    let mut silent = Socket::connect(&server, &[PROTOCOL]).unwrap();
+    assert_eq!(silent.closed(), 4408);
+    let mut evasive = Socket::connect(&server, &[PROTOCOL]).unwrap();
+    evasive.say(&json!({"type": "ping"}));
+    assert_eq!(evasive.hear(), json!({"type": "pong"}));
+    assert_eq!(evasive.closed(), 4408, "being there is not saying who one is");
 }
 
 #[test]

@@ -15,6 +15,7 @@ stories!(
     a_server_s_no_is_final_and_its_later_is_not,
     every_reminder_of_the_demo_reaches_somebody,
     a_measure_is_to_be_inspected_as_often_as_its_plan_says,
+    an_act_that_can_tell_nobody_says_so,
 );
 
 fn county(world: &World) {
@@ -126,6 +127,8 @@ fn a_server_s_no_is_final_and_its_later_is_not(world: &World) {
     let parked = world.done(&["mail", "list", "--state", "failed"]);
     assert!(parked.contains("nobody@county.example") && parked.contains("550"), "{parked}");
     assert!(world.done(&["mail", "requeue"]).contains("已重新排队 1 封"));
+    let trail = world.serve().data("{ auditEntries(first: 1) { nodes { act objectId } } }", &json!({}));
+    assert_eq!(trail["auditEntries"]["nodes"], json!([{"act": "QUEUED", "objectId": "mail_2"}]), "as by the API");
 }
 
 fn every_reminder_of_the_demo_reaches_somebody(world: &World) {
@@ -177,4 +180,34 @@ fn a_measure_is_to_be_inspected_as_often_as_its_plan_says(world: &World) {
     assert_eq!(due("2023-06-29"), (answers - 2) + (answers - 3));
     assert_eq!(due("2023-09-29"), (answers - 3) + (answers - 2));
     assert_eq!(due("2023-12-30"), (answers - 1) + (answers - 3));
+}
+
+fn an_act_that_can_tell_nobody_says_so(world: &World) {
+    let file = world.file("县.xlsx", &city(&CITY_ROWS));
+    world.done(&["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"]);
+    let server = world.serve();
+    let of_county =
+        "{ assignments(first: 1, filter: {unit: {is: {name: {eq: \"洛隆县人民政府\"}}}}) { nodes { id } } }";
+    let there = server.data(of_county, &json!({}))["assignments"]["nodes"][0]["id"].clone();
+    let urge = "mutation($input: IssueSupervisionInput!) { issueSupervision(input: $input) {
+        assignment { id } errors { code } warnings { code message } } }";
+    let urged = |reason: &str| {
+        let input = json!({"assignmentId": there, "kind": "URGE", "reason": reason});
+        server.data(urge, &json!({ "input": input }))["issueSupervision"].clone()
+    };
+    let unheard = urged("逾期");
+    assert_eq!((&unheard["assignment"]["id"], &unheard["errors"]), (&there, &json!([])), "the act holds");
+    assert_eq!(unheard["warnings"][0]["code"], "NOBODY_TOLD");
+    assert!(unheard["warnings"][0]["message"].as_str().unwrap().contains("另行通知"), "{unheard}");
+    let log = read(world.log());
+    assert!(log.contains("reaches nobody") && log.contains(there.as_str().unwrap()), "{log}");
+    assert!(!log.contains('\u{1b}'), "a file has no colours: {log}");
+
+    world.done(&["unit", "set", "洛隆县人民政府", "--mail", "gov@county.example"]);
+    for reason in ["一是进度滞后；\n二是材料不全。", "再次催办"] {
+        assert_eq!(urged(reason)["warnings"], json!([]));
+    }
+    let list = world.done(&["mail", "list"]);
+    assert_eq!(list.lines().count(), 2, "each its own line, and none is taken for the other: {list}");
+    assert!(list.contains("一是进度滞后； 二是材料不全。"), "{list}");
 }

@@ -91,7 +91,7 @@ fn a_person_signs_in_by_the_provider_and_works_within_her_scope(world: &World) {
     let own = server.data_as(&token, own, &json!({}))["assignments"]["nodes"].as_array().unwrap().clone();
     assert!(!own.is_empty() && own.iter().all(|row| row["unit"]["name"] == "青坪县人民政府"), "{own:?}");
     let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { code } } }";
-    let input = |row: &Value| json!({"input": {"assignmentId": row["id"], "version": row["version"], "period": "2026-10", "text": "已完成排查。"}});
+    let input = |row: &Value| json!({"input": {"assignmentId": row["id"], "version": row["version"], "period": "2025-10", "text": "已完成排查。"}});
     let done = own.iter().map(|row| server.data_as(&token, report, &input(row))["reportProgress"]["errors"].clone());
     assert!(done.into_iter().any(|errors| errors == json!([])), "she reports where she answers");
     let other = json!({"id": "assignment_1", "version": 1});

@@ -100,6 +100,7 @@ fn policy() -> Policy {
             batch: 0,
             requests_per_minute: 0,
             subscriptions: 10,
+            introduction: Duration::from_secs(10),
             documents: 1 << 20,
             evidence: 1 << 20,
         },

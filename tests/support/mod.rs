@@ -379,7 +379,8 @@ pub(crate) fn silent_peer() -> (TcpListener, String) {
     (listener, url)
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -3,7 +3,10 @@
 use chrono_tz::Tz;
 use entity::mail::{self, MailState};
 use entity::schedule::{self, Misfire};
-use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect};
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 use serde_json::{Value, json};
 
 use super::{Patch, Said, difference, note_own, permit_anywhere};
@@ -75,14 +78,32 @@ pub async fn requeue_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
         let (zh, en) = ("只有发送失败或已取消的邮件可以重新排队", "only what failed or was cancelled is queued again");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["mailId"]).into());
     }
-    let moved = mail::ActiveModel {
+    move_mail(desk, &transaction, &row, requeued(desk, &row)).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Does the same with every mail that was refused, and says how many there were.
+pub async fn requeue_failed(desk: &Desk<'_>) -> Result<usize> {
+    permit_anywhere(desk, Act::KeepAccounts)?;
+    let transaction = database::begin(desk.db).await?;
+    let failed = mail::Entity::find().filter(mail::Column::State.eq(MailState::Failed)).order_by_asc(mail::Column::Id);
+    let rows = failed.lock_exclusive().all(&transaction).await?;
+    for row in &rows {
+        move_mail(desk, &transaction, row, requeued(desk, row)).await?;
+    }
+    transaction.commit().await?;
+    Ok(rows.len())
+}
+
+fn requeued(desk: &Desk<'_>, row: &mail::Model) -> mail::ActiveModel {
+    mail::ActiveModel {
         id: Set(row.id),
         state: Set(MailState::Queued),
         attempts: Set(0),
         next_attempt_at: Set(desk.now),
         ..Default::default()
-    };
-    settle(desk, transaction, &row, moved).await
+    }
 }
 
 /// Keeps a mail that still waits, or was refused, from being sent.
@@ -93,7 +114,9 @@ pub async fn cancel_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["mailId"]).into());
     }
     let moved = mail::ActiveModel { id: Set(row.id), state: Set(MailState::Cancelled), ..Default::default() };
-    settle(desk, transaction, &row, moved).await
+    move_mail(desk, &transaction, &row, moved).await?;
+    transaction.commit().await?;
+    Ok(row.id)
 }
 
 async fn take(desk: &Desk<'_>, mail: Option<i64>) -> Result<(DatabaseTransaction, mail::Model)> {
@@ -105,13 +128,14 @@ async fn take(desk: &Desk<'_>, mail: Option<i64>) -> Result<(DatabaseTransaction
     Ok((transaction, row))
 }
 
-async fn settle(
+/// Moves a mail to another state, and notes it.
+async fn move_mail(
     desk: &Desk<'_>,
-    transaction: DatabaseTransaction,
+    transaction: &DatabaseTransaction,
     row: &mail::Model,
     moved: mail::ActiveModel,
-) -> Result<i64> {
-    let now = moved.update(&transaction).await?;
+) -> Result<()> {
+    let now = moved.update(transaction).await?;
     let act = now.state.to_value();
     let said = Said {
         act: &act,
@@ -120,7 +144,5 @@ async fn settle(
         before: json!({ "state": row.state.to_value() }),
         after: json!({ "state": act }),
     };
-    note_own(&transaction, desk, said).await?;
-    transaction.commit().await?;
-    Ok(row.id)
+    note_own(transaction, desk, said).await
 }

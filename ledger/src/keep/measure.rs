@@ -40,7 +40,7 @@ pub struct New {
     pub content: String,
     /// Its deadline as printed.
     pub deadline: String,
-    /// 牵头单位.
+    /// 牵头单位; refused without.
     pub lead: Option<Named>,
     /// 督导单位.
     pub supervising: Option<Named>,
@@ -55,7 +55,7 @@ pub struct Changes {
     pub number: Patch<Option<String>>,
     /// The text.
     pub content: Patch<String>,
-    /// 牵头单位.
+    /// 牵头单位; there is always one.
     pub lead: Patch<Option<Named>>,
     /// 督导单位.
     pub supervising: Patch<Option<Named>>,
@@ -96,7 +96,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         return Err(Fault::invalid(zh, en, &["input", "deadline"]).into());
     };
     let Held { transaction, row: of } = Held::take(desk, new.problem, None).await?;
-    let lead = party::one(&transaction, desk, new.lead, "leadUnitId").await?;
+    let lead = party::lead(&transaction, desk, new.lead).await?;
     let supervising = party::one(&transaction, desk, new.supervising, "supervisingUnitId").await?;
     let named = party::named(&transaction, desk, &new.parties).await?;
     let columns = Columns::of(Some(&deadline), of.issued_on, desk.grace_days);
@@ -121,7 +121,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         due_on: Set(columns.on),
         due_ongoing: Set(columns.ongoing),
         due_by: Set(columns.by),
-        lead_unit_id: Set(lead.as_ref().map(|unit| unit.id)),
+        lead_unit_id: Set(Some(lead.id)),
         supervising_unit_id: Set(supervising.as_ref().map(|unit| unit.id)),
         status: Set(Status::Assigned),
         status_stated_on: Set(Some(desk.today())),
@@ -138,7 +138,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         milestone::Entity::insert_many(steps).exec_without_returning(&transaction).await?;
     }
     enter_own_list(&transaction, &row).await?;
-    let answering = if named.is_empty() { lead.into_iter().collect() } else { named };
+    let answering = if named.is_empty() { vec![lead] } else { named };
     let made = answer(&transaction, &row, &answering, desk.now).await?;
     roll_up::problems(&transaction, &[of.id], desk.now).await?;
     kept::enter(&transaction, &[of.id]).await?;
@@ -208,7 +208,7 @@ pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: 
     };
     now.identity = sameness::measure(now.number.as_deref(), &now.content);
     if let Patch::Set(lead) = changes.lead {
-        now.lead_unit_id = party::one(&transaction, desk, lead, "leadUnitId").await?.map(|unit| unit.id);
+        now.lead_unit_id = Some(party::lead(&transaction, desk, lead).await?.id);
     }
     if let Patch::Set(supervising) = changes.supervising {
         now.supervising_unit_id =

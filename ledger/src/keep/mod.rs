@@ -168,7 +168,7 @@ fn number(given: Option<String>) -> Result<Option<String>> {
 
 /// A text that may be missing.
 fn optional(given: Option<String>, most: usize, what: (&str, &str), name: &str) -> Result<Option<String>> {
-    let Some(given) = given.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+    let Some(given) = given.filter(|text| !fault::is_empty(text)) else { return Ok(None) };
     Ok(Some(fault::text(&given, 1..=most, what, &["input", name])?))
 }
 

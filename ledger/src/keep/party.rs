@@ -59,6 +59,14 @@ async fn units(
     Ok(found)
 }
 
+/// The lead unit, which every measure that is written by hand has.
+pub(super) async fn lead(db: &DatabaseTransaction, desk: &Desk<'_>, wanted: Option<Named>) -> Result<unit::Model> {
+    const FIELD: &str = "leadUnitId";
+    let (zh, en) = ("请指明牵头单位，每项措施有且只有一个", "name the lead unit: every measure has one");
+    let found = one(db, desk, wanted, FIELD).await?;
+    found.ok_or_else(|| Fault::invalid(zh, en, &["input", FIELD]).into())
+}
+
 /// One unit, where one is named.
 pub(super) async fn one(
     db: &DatabaseTransaction,

@@ -1,6 +1,6 @@
 //! Inspection rounds (督察轮次): opening one, editing it, and deleting one that holds nothing.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use entity::inspection_round::{ActiveModel, Entity, Model, RoundKind, RoundLevel};
 use entity::problem;
 use sea_orm::{
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Patch, Said, begins, count, difference, needed, note_own, only_one, permit_anywhere, tell};
 use crate::calendar::plus_days;
-use crate::fault::{Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{self, Act, Reach};
 use crate::statistics::kept;
 use crate::work::{Desk, current, hold};
@@ -57,12 +57,10 @@ fn taken() -> Fault {
 }
 
 fn in_order(row: &Model) -> Result<()> {
-    // As far as the deadlines that are read.
-    let is_far = |day: &NaiveDate| !(1990..=2100).contains(&day.year());
-    for (day, field) in [(row.entered_on, "enteredOn"), (row.feedback_on, "feedbackOn")] {
-        if day.as_ref().is_some_and(is_far) {
-            let (zh, en) = ("日期应在 1990 年至 2100 年之间", "the day has to be of the years 1990 to 2100");
-            return Err(Fault::invalid(zh, en, &["input", field]).into());
+    let (entered, fed_back) = (("进驻日期", "the day of entry"), ("反馈日期", "the day of feedback"));
+    for (day, what, field) in [(row.entered_on, entered, "enteredOn"), (row.feedback_on, fed_back, "feedbackOn")] {
+        if let Some(day) = day {
+            fault::day(day, what, &["input", field])?;
         }
     }
     if row.entered_on.zip(row.feedback_on).is_some_and(|(entered, feedback)| feedback < entered) {

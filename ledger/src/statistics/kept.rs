@@ -6,8 +6,8 @@
 
 use planner::Sql;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbBackend, IsolationLevel, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
 };
 
 use crate::Result;
@@ -56,9 +56,10 @@ async fn append<C: ConnectionTrait>(db: &C, problems: &[i64], sign: &str) -> Res
 
 /// Moves the differences into the figures, all in one step that readers see whole or not at all. Says how many there were.
 pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
+    let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let options = TransactionOptions {
-        // Both statements have to see the same differences, while others append more.
-        isolation_level: Some(IsolationLevel::RepeatableRead),
+        // Both statements have to see the same differences, while others append more; SQLite's writers are alone.
+        isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
@@ -68,7 +69,7 @@ pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
         return Ok(0);
     }
     let transaction = db.begin_with_options(options).await?;
-    if transaction.get_database_backend() == sea_orm::DbBackend::Postgres {
+    if is_postgres {
         transaction.execute_unprepared("LOCK TABLE figure IN SHARE ROW EXCLUSIVE MODE").await?;
     }
     let sql = Sql::new(transaction.get_database_backend(), &[]);

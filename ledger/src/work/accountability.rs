@@ -38,10 +38,8 @@ impl Record {
             let (zh, en) = (format!("人数应为 1 至 {MAX_PEOPLE}"), format!("1 to {MAX_PEOPLE} people"));
             faults.push(Fault::invalid(zh, en, &["input", "people"]));
         }
-        if self.decided_on > today {
-            let (zh, en) = ("决定日期不能晚于今天", "it cannot be decided after today");
-            faults.push(Fault::invalid(zh, en, &["input", "decidedOn"]));
-        }
+        let decided = ("决定日期", "the day of the decision");
+        faults.extend(fault::past_day(self.decided_on, today, decided, &["input", "decidedOn"]).err());
         if faults.is_empty() { Ok(()) } else { Err(crate::Error::Refused(faults)) }
     }
 }

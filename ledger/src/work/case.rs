@@ -13,12 +13,12 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Desk, MAX_WORDS, current, hold, in_sight, is_own, ownership, permit, wrong_state};
+use super::telling::{self, Matter};
+use super::{Desk, Done, MAX_WORDS, Told, Warning, current, hold, in_sight, is_own, ownership, permit, wrong_state};
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind};
 use crate::concern::{self, Concern};
-use crate::fault::{Fault, FaultCode};
-use crate::outbox::{self, Notice};
+use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{self, Act, Standing};
 use crate::writes::Writes;
 use crate::{Result, calendar, case, database, personal};
@@ -65,7 +65,7 @@ pub struct On {
 }
 
 /// Hands a case over (交办); the lead unit is told at once.
-pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<i64> {
+pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<Done> {
     let number = personal::text(&new.number, 1..=40, ("案件编号", "the number"), &["input", "number"])?;
     let summary = personal::text(&new.summary, 2..=MAX_WORDS, ("案情摘要", "the summary"), &["input", "summary"])?;
     let handed_over_on = new.handed_over_on.unwrap_or_else(|| desk.today());
@@ -92,11 +92,13 @@ pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<i64> {
         }
     }
     let row = write(desk, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
-    let reason = format!("交办案件 {}，办理时限 {}。", row.number, row.due_on);
+    let kinds: Vec<&str> = new.pollution.iter().map(|kind| case::pollution_name(*kind)).collect();
+    let why = format!("{}污染类型：{}。", if row.is_key { "重点案件。" } else { "" }, kinds.join("、"));
     let held = Held { transaction, row, assisting: new.assisting };
-    held.tell(desk, ("case-handed-over", "案件交办"), &reason, None).await?;
+    let told = Told { kind: "case-handed-over", headline: "案件交办", why: &why, submitter: None };
+    let warnings = held.tell(desk, &told).await?;
     let after = state(&held.row);
-    held.note(desk, ChangeKind::HandedOver, json!({}), after).await
+    Ok(Done { key: held.note(desk, ChangeKind::HandedOver, json!({}), after).await?, warnings })
 }
 
 /// Writes a case with its parts, once for each round and region.
@@ -145,7 +147,9 @@ async fn write(
 
 /// What is wrong with a case by itself.
 fn check(new: &New, handed_over_on: NaiveDate, today: NaiveDate) -> Vec<Fault> {
-    let mut faults = Vec::new();
+    let handed_over = ("交办日期", "the day that it is handed over");
+    let too_early_or_late = fault::past_day(handed_over_on, today, handed_over, &["input", "handedOverOn"]);
+    let mut faults: Vec<Fault> = too_early_or_late.err().into_iter().collect();
     let mut object = |zh: &str, en: &str, place| faults.push(Fault::invalid(zh, en, &["input", place]));
     let has_twice = |list: &[i64]| list.iter().enumerate().any(|(place, one)| list[..place].contains(one));
     let kinds = &new.pollution;
@@ -157,9 +161,6 @@ fn check(new: &New, handed_over_on: NaiveDate, today: NaiveDate) -> Vec<Fault> {
     }
     if new.lead_unit.is_some_and(|lead| new.assisting.contains(&lead)) {
         object("主办单位不能同时是协办单位", "the lead unit does not assist itself", "assistingUnitIds");
-    }
-    if handed_over_on > today {
-        object("交办日期不能晚于今天", "it cannot be handed over after today", "handedOverOn");
     }
     if new.due_on < handed_over_on || new.due_on > calendar::plus_days(handed_over_on, LONGEST) {
         object(
@@ -222,15 +223,17 @@ pub async fn resolve(desk: &Desk<'_>, on: On, resolution: &Resolution) -> Result
 
 /// Returns a case (退回): one that is resolved by the city or regional office, one that is verified by who closes. Whoever
 /// resolved it and the lead unit are told at once.
-pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
+pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = personal::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
     let held = Held::take(desk, on).await?;
     held.permit(desk, if held.row.state == CaseState::Accepted { Act::Close } else { Act::Verify })?;
     let mut moved = held.moved(CaseStep::Return)?;
     held.not_by_resolver(desk)?;
     moved.resolved_on = Set(None);
-    held.tell(desk, ("case-returned", "案件退回"), &reason, held.row.resolver_id).await?;
-    held.settle(desk, (ChangeKind::Returned, CaseStep::Return), moved, Some(reason)).await
+    let told = Told { kind: "case-returned", headline: "案件退回", why: &reason, submitter: held.row.resolver_id };
+    let warnings = held.tell(desk, &told).await?;
+    let step = (ChangeKind::Returned, CaseStep::Return);
+    Ok(Done { key: held.settle(desk, step, moved, Some(reason)).await?, warnings })
 }
 
 /// Verifies a case (验收). Never by whoever resolved it.
@@ -256,7 +259,7 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
 
 /// Finds a relapse (反弹): a closed case has to be resolved again, by a day of its own. Whoever resolved it and the lead unit
 /// are told at once.
-pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str, due_on: NaiveDate) -> Result<i64> {
+pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str, due_on: NaiveDate) -> Result<Done> {
     let reason = personal::text(reason, 2..=MAX_WORDS, ("反弹情况", "what relapsed"), &["input", "reason"])?;
     if due_on < desk.today() || due_on > calendar::plus_days(desk.today(), LONGEST) {
         let (zh, en) = ("办理时限不能早于今天，且不超过十年", "it is due today or later, within ten years");
@@ -274,8 +277,10 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str, due_on: NaiveDate) ->
         .filter(case_region::Column::CaseId.eq(held.row.id))
         .exec(&held.transaction)
         .await?;
-    held.tell(desk, ("case-relapse", "案件反弹"), &reason, held.row.resolver_id).await?;
-    held.settle(desk, (ChangeKind::Reopened, CaseStep::Reopen), moved, Some(reason)).await
+    let told = Told { kind: "case-relapse", headline: "案件反弹", why: &reason, submitter: held.row.resolver_id };
+    let warnings = held.tell(desk, &told).await?;
+    let step = (ChangeKind::Reopened, CaseStep::Reopen);
+    Ok(Done { key: held.settle(desk, step, moved, Some(reason)).await?, warnings })
 }
 
 /// A case in hand, locked.
@@ -380,29 +385,18 @@ impl Held {
         Ok(row.id)
     }
 
-    /// Tells the lead unit, and whoever submitted, each address once.
-    async fn tell(
-        &self,
-        desk: &Desk<'_>,
-        (kind, headline): (&'static str, &str),
-        why: &str,
-        submitter: Option<i64>,
-    ) -> Result<()> {
-        let summary: String = self.row.summary.chars().take(24).collect();
-        for (recipient, unit) in outbox::recipients(&self.transaction, &[self.row.lead_unit_id], submitter).await? {
-            let notice = Notice {
-                cause: format!("{kind}:{}:{}:{recipient}", self.row.id, self.row.version),
-                kind,
-                recipient,
-                unit,
-                subject: format!("【{headline}】{} {summary}", self.row.number),
-                reason: why.to_owned(),
-                items: Vec::new(),
-                case: Some(self.row.id),
-            };
-            outbox::notify(&self.transaction, &notice, (desk.today(), desk.now)).await?;
-        }
-        Ok(())
+    /// Tells the lead unit, and whoever submitted, each address once. Gives what could not be done.
+    async fn tell(&self, desk: &Desk<'_>, told: &Told<'_>) -> Result<Vec<Warning>> {
+        let matter = Matter {
+            id: format!("case_{}", self.row.id),
+            act: self.row.version,
+            units: vec![self.row.lead_unit_id],
+            number: Some(self.row.number.clone()),
+            text: self.row.summary.clone(),
+            items: Vec::new(),
+            case: Some(self.row.id),
+        };
+        telling::tell(&self.transaction, desk, matter, told).await
     }
 }
 

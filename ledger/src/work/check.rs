@@ -48,11 +48,8 @@ pub fn period(kind: CheckKind, day: NaiveDate) -> (String, NaiveDate) {
 /// Records a check.
 pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
     let checked_on = found.checked_on.unwrap_or_else(|| desk.today());
-    let path = ["input", "checkedOn"];
-    if checked_on > desk.today() {
-        return Err(Fault::invalid("检查日期不能晚于今天", "it cannot be checked after today", &path).into());
-    }
-    let findings = match found.findings.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+    fault::past_day(checked_on, desk.today(), ("检查日期", "the day of the check"), &["input", "checkedOn"])?;
+    let findings = match found.findings.as_deref().filter(|text| !fault::is_empty(text)) {
         Some(text) => Some(fault::text(text, 2..=MAX_WORDS, ("检查发现", "the findings"), &["input", "findings"])?),
         None if found.result == CheckResult::Failed => {
             let (zh, en) = ("未通过的检查应写明发现的问题", "say what was found where it did not pass");

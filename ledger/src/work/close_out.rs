@@ -8,7 +8,7 @@ use entity::{evidence, objection};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, Told, in_sight, is_own};
+use super::{Desk, Done, Held, MAX_WORDS, On, Told, in_sight, is_own};
 use crate::Result;
 use crate::change::ChangeKind;
 use crate::fault::{self, Fault, FaultCode};
@@ -85,7 +85,7 @@ pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
 }
 
 /// Returns an application (退回); whoever applied and the lead unit are told at once.
-pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
+pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
     let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Verify)?;
@@ -101,8 +101,9 @@ pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
     let told = Told { kind: "returned", headline: "销号退回", why: &reason, submitter: cycle.applicant_id };
-    held.tell(desk, &told).await?;
-    held.settle(desk, ChangeKind::Returned, moved, json!({ "cycle": cycle.cycle, "reason": reason })).await
+    let warnings = held.tell(desk, &told).await?;
+    let said = json!({ "cycle": cycle.cycle, "reason": reason });
+    Ok(Done { key: held.settle(desk, ChangeKind::Returned, moved, said).await?, warnings })
 }
 
 /// A public notice to be put up.
@@ -147,7 +148,7 @@ pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> 
 }
 
 /// Records an objection (异议) to a notice, within its period. Who objected is not asked for.
-pub async fn object(desk: &Desk<'_>, on: On, text: &str) -> Result<(i64, i64)> {
+pub async fn object(desk: &Desk<'_>, on: On, text: &str) -> Result<Done> {
     let text = fault::text(text, 2..=MAX_WORDS, ("异议内容", "the objection"), &["input", "text"])?;
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::Publicise)?;
@@ -162,14 +163,13 @@ pub async fn object(desk: &Desk<'_>, on: On, text: &str) -> Result<(i64, i64)> {
     };
     let objection = row.insert(&held.transaction).await?.id;
     let told = Told { kind: "objection", headline: "公示异议", why: &text, submitter: cycle.applicant_id };
-    held.tell(desk, &told).await?;
-    let assignment =
-        held.settle_beside(desk, ChangeKind::Objected, json!({ "objection": objection, "cycle": cycle.cycle })).await?;
-    Ok((assignment, objection))
+    let warnings = held.tell(desk, &told).await?;
+    let said = json!({ "objection": objection, "cycle": cycle.cycle });
+    Ok(Done { key: held.settle_beside(desk, ChangeKind::Objected, said).await?, warnings })
 }
 
 /// Decides an objection: upheld, the assignment goes back to work; dismissed, the notice runs on.
-pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld: bool, answer: &str) -> Result<i64> {
+pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld: bool, answer: &str) -> Result<Done> {
     let answer = fault::text(answer, 2..=MAX_WORDS, ("答复", "the answer"), &["input", "answer"])?;
     let unknown =
         || Fault::new(FaultCode::NotFound, "没有这项异议", "there is no such objection", &["input", "objectionId"]);
@@ -200,7 +200,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     held.writes.update_one(change)?;
     let said = json!({ "objection": there.id, "isUpheld": is_upheld });
     if !is_upheld {
-        return held.settle_beside(desk, ChangeKind::ObjectionDecided, said).await;
+        return Ok(held.settle_beside(desk, ChangeKind::ObjectionDecided, said).await?.into());
     }
     let status = held.step(Step::UpholdObjection)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
@@ -209,8 +209,8 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
     let told = Told { kind: "objection", headline: "异议成立", why: &answer, submitter: cycle.applicant_id };
-    held.tell(desk, &told).await?;
-    held.settle(desk, ChangeKind::ObjectionDecided, moved, said).await
+    let warnings = held.tell(desk, &told).await?;
+    Ok(Done { key: held.settle(desk, ChangeKind::ObjectionDecided, moved, said).await?, warnings })
 }
 
 /// Closes (销号) after a notice without open objections; an ongoing measure closes as one whose checks go on.
@@ -248,7 +248,7 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
 }
 
 /// Finds a relapse (反弹): what was closed has to be mended again.
-pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
+pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("反弹情况", "what relapsed"), &["input", "reason"])?;
     let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Reopen)?;
@@ -265,8 +265,8 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     moved.completed_on = Set(None);
     let submitter = cycle.as_ref().and_then(|cycle| cycle.applicant_id);
     let told = Told { kind: "relapse", headline: "反弹重启整改", why: &reason, submitter };
-    held.tell(desk, &told).await?;
-    held.settle(desk, ChangeKind::Reopened, moved, json!({ "reason": reason })).await
+    let warnings = held.tell(desk, &told).await?;
+    Ok(Done { key: held.settle(desk, ChangeKind::Reopened, moved, json!({ "reason": reason })).await?, warnings })
 }
 
 /// Makes the notice of a close-out public: an act of its own, so that nothing becomes public by itself.

@@ -38,6 +38,7 @@ pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &st
             (format!("新的时限应晚于 {old}，且不超过十年"), format!("later than {old}, by ten years at most"));
         return Err(wrong(FaultCode::Invalid, zh, en).into());
     }
+    fault::day(new_due_on, ("新的时限", "the new deadline"), &path)?;
     if workflow::is_settled(held.row.status) {
         let name = workflow::status_name(held.row.status);
         let (zh, en) = (format!("“{name}”的任务无须延期"), "it is settled already".to_owned());

@@ -13,6 +13,9 @@ pub mod extension;
 pub mod ownership;
 pub mod progress;
 pub mod supervision;
+mod telling;
+
+pub use telling::{Done, Warning};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -30,12 +33,13 @@ use serde_json::{Value, json};
 use crate::audit::{self, By, Noted};
 use crate::change::{self, ChangeKind, Changed};
 use crate::fault::{Fault, FaultCode};
-use crate::outbox::{self, Notice};
 use crate::policy::{self, Act, Standing};
 use crate::statistics::kept;
 use crate::workflow::{self, Step};
 use crate::writes::Writes;
 use crate::{Error, Result, calendar, database, roll_up};
+use telling::Matter;
+pub(crate) use telling::Told;
 
 /// The most letters of a reason, an opinion, a notice.
 pub const MAX_WORDS: usize = 5_000;
@@ -209,38 +213,19 @@ impl Held {
     }
 
     /// Tells the answering unit, the lead unit and whoever submitted, each address once, of something that cannot wait.
-    pub(crate) async fn tell(&self, desk: &Desk<'_>, told: &Told<'_>) -> Result<()> {
-        let units: Vec<i64> = [Some(self.row.unit_id), self.measure.lead_unit_id].into_iter().flatten().collect();
-        let recipients = outbox::recipients(&self.transaction, &units, told.submitter).await?;
-        let number = self.measure.number.as_deref().map(|number| format!("{number} ")).unwrap_or_default();
-        let content: String = self.measure.content.chars().take(24).collect();
-        for (recipient, unit) in recipients {
-            let notice = Notice {
-                cause: format!("{}:{}:{}:{recipient}", told.kind, self.row.id, self.row.version),
-                kind: told.kind,
-                recipient,
-                unit,
-                subject: format!("【{}】{number}{content}", told.headline),
-                reason: told.why.to_owned(),
-                items: vec![(self.measure.id, Some(self.row.id))],
-                case: None,
-            };
-            outbox::notify(&self.transaction, &notice, (desk.today(), desk.now)).await?;
-        }
-        Ok(())
+    /// Gives what could not be done.
+    pub(crate) async fn tell(&self, desk: &Desk<'_>, told: &Told<'_>) -> Result<Vec<Warning>> {
+        let matter = Matter {
+            id: format!("assignment_{}", self.row.id),
+            act: self.end.0,
+            units: [Some(self.row.unit_id), self.measure.lead_unit_id].into_iter().flatten().collect(),
+            number: self.measure.number.clone(),
+            text: self.measure.content.clone(),
+            items: vec![(self.measure.id, Some(self.row.id))],
+            case: None,
+        };
+        telling::tell(&self.transaction, desk, matter, told).await
     }
-}
-
-/// What cannot wait.
-pub(crate) struct Told<'a> {
-    /// The kind of mail.
-    pub(crate) kind: &'static str,
-    /// What happened, in a word or two.
-    pub(crate) headline: &'a str,
-    /// Why.
-    pub(crate) why: &'a str,
-    /// The account that submitted what this is about.
-    pub(crate) submitter: Option<i64>,
 }
 
 /// The assignment as it will be.

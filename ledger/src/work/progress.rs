@@ -1,14 +1,15 @@
 //! Reporting progress (整改进展): a report is appended, the assignment moves on, measure and problem follow, all in one
 //! transaction; a version that is no longer current is refused and nothing is lost of what the other person wrote.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use entity::{progress_report, quantity};
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryTrait};
 use serde_json::json;
 
 use super::{Desk, Held, On};
+use crate::calendar::YEARS;
 use crate::change::ChangeKind;
-use crate::fault::{Fault, is_hidden};
+use crate::fault::{self, Fault, is_hidden};
 use crate::policy::Act;
 use crate::workflow::Step;
 use crate::{Error, Result};
@@ -17,6 +18,8 @@ use crate::{Error, Result};
 pub const MAX_LETTERS: usize = 100_000;
 /// The most quantities of one report.
 pub const MAX_QUANTITIES: usize = 50;
+/// The most that is counted of anything.
+pub const MAX_AMOUNT: f64 = 1e12;
 
 /// A report to be submitted.
 #[derive(Debug, Clone)]
@@ -70,7 +73,7 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
         label: Set(one.label.trim().to_owned()),
         done: Set(one.done),
         target: Set(one.target),
-        unit: Set(one.unit.clone()),
+        unit: Set(one.unit.as_deref().map(str::trim).filter(|unit| !fault::is_empty(unit)).map(str::to_owned)),
         ..Default::default()
     });
     if !report.quantities.is_empty() {
@@ -97,12 +100,19 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
 fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut object = |zh: &str, en: &str, path: &[&str]| faults.push(Fault::invalid(zh, en, path));
-    let month = chrono::NaiveDate::parse_from_str(&format!("{}-01", report.period), "%Y-%m-%d");
-    if month.is_err() || report.period.len() != 7 {
-        object("报告期应为年月，如 2023-04", "the period is a year and a month: 2023-04", &["input", "period"]);
+    match month(&report.period) {
+        Some(first) if !YEARS.contains(&first.year()) => {
+            let (zh, en) = ("报告期应在 1990 年至 2100 年之间", "the period is of the years 1990 to 2100");
+            object(zh, en, &["input", "period"]);
+        }
+        Some(first) if first > today => {
+            object("报告期不能晚于本月", "the period cannot begin after today", &["input", "period"]);
+        }
+        Some(_) => {}
+        None => object("报告期应为年月，如 2023-04", "the period is a year and a month: 2023-04", &["input", "period"]),
     }
     let letters = report.text.trim().chars().count();
-    if letters == 0 {
+    if fault::is_empty(&report.text) {
         object("请填写进展情况", "say how far it is", &["input", "text"]);
     } else if letters > MAX_LETTERS {
         object(
@@ -114,11 +124,12 @@ fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
     if report.text.chars().any(is_hidden) {
         object("进展情况含有不可见的控制字符", "the text has invisible control characters", &["input", "text"]);
     }
-    if report.completed_on.is_some_and(|day| day > today) {
-        object("完成日期不能晚于今天", "it cannot be completed after today", &["input", "completedOn"]);
-    }
     if report.quantities.len() > MAX_QUANTITIES {
         object("量化指标不超过 50 项", "at most 50 quantities", &["input", "quantities"]);
+    }
+    if let Some(day) = report.completed_on {
+        let what = ("完成日期", "the day of completion");
+        faults.extend(fault::past_day(day, today, what, &["input", "completedOn"]).err());
     }
     for (index, one) in report.quantities.iter().enumerate() {
         let index = index.to_string();
@@ -133,20 +144,25 @@ fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
                 &path("unit"),
             ));
         }
-        if one.label.trim().is_empty() || unreadable(&one.label, 100) {
+        if fault::is_empty(&one.label) || unreadable(&one.label, 100) {
             faults.push(Fault::invalid("指标名称应为 1 至 100 个字", "a label has 1 to 100 letters", &path("label")));
         }
-        let refused = |value: Option<f64>| value.is_some_and(|value| !value.is_finite() || value < 0.0);
+        // What is no number is in no range.
+        let refused = |value: Option<f64>| value.is_some_and(|value| !(0.0..=MAX_AMOUNT).contains(&value));
         if refused(one.done) {
-            faults.push(Fault::invalid(
-                "完成量应为不小于 0 的数",
-                "what is done is a number, not below 0",
-                &path("done"),
-            ));
+            let (zh, en) = ("完成量应为 0 至 1 万亿的数", "what is done is a number from 0 to 1e12");
+            faults.push(Fault::invalid(zh, en, &path("done")));
         }
         if refused(one.target) || one.target == Some(0.0) {
-            faults.push(Fault::invalid("目标量应为大于 0 的数", "a target is a number above 0", &path("target")));
+            let (zh, en) = ("目标量应为大于 0、不超过 1 万亿的数", "a target is a number above 0, up to 1e12");
+            faults.push(Fault::invalid(zh, en, &path("target")));
         }
     }
     faults
+}
+
+/// The first day of a month that is written as `2023-04`, and in no other way.
+fn month(period: &str) -> Option<NaiveDate> {
+    let first = NaiveDate::parse_from_str(&format!("{period}-01"), "%Y-%m-%d").ok()?;
+    (first.format("%Y-%m").to_string() == period).then_some(first)
 }

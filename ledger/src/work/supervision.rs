@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, Told, chain, hold_problem, in_sight};
+use super::{Desk, Done, Held, MAX_WORDS, On, Told, chain, hold_problem, in_sight};
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind, Changed};
 use crate::fault::{self, Fault, FaultCode};
@@ -45,7 +45,8 @@ fn headline(kind: SupervisionKind) -> &'static str {
 }
 
 /// An answer that is asked for is due today at the earliest.
-fn not_before_today(desk: &Desk<'_>, answer_by: Option<NaiveDate>) -> Result<(), Fault> {
+fn answerable(desk: &Desk<'_>, answer_by: Option<NaiveDate>) -> Result<(), Fault> {
+    answer_by.map(|day| fault::day(day, ("答复期限", "the answer"), &["input", "answerBy"])).transpose()?;
     if answer_by.is_some_and(|day| day < desk.today()) {
         let (zh, en) = ("答复期限不能早于今天", "an answer cannot be due before today");
         return Err(Fault::invalid(zh, en, &["input", "answerBy"]));
@@ -54,9 +55,9 @@ fn not_before_today(desk: &Desk<'_>, answer_by: Option<NaiveDate>) -> Result<(),
 }
 
 /// Issues supervision of an assignment; the answering unit and the lead unit are told at once.
-pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<i64> {
+pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
     let reason = fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"])?;
-    not_before_today(desk, new.answer_by)?;
+    answerable(desk, new.answer_by)?;
     let held = Held::take(desk, on).await?;
     held.permit(desk, act(new.kind))?;
     let row = supervision_action::ActiveModel {
@@ -72,9 +73,10 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<i64> {
         ..Default::default()
     };
     let id = row.insert(&held.transaction).await?.id;
-    held.tell(desk, &Told { kind: "supervision", headline: headline(new.kind), why: &reason, submitter: None }).await?;
+    let told = Told { kind: "supervision", headline: headline(new.kind), why: &reason, submitter: None };
+    let warnings = held.tell(desk, &told).await?;
     let said = json!({ "supervision": id, "kind": new.kind.to_value(), "reason": reason });
-    held.settle_beside(desk, ChangeKind::Supervised, said).await
+    Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
 }
 
 /// Supervision of this key, with the assignment that it is of held; refused unless it is in the state in which the act is
@@ -138,15 +140,15 @@ pub struct Decision {
 }
 
 /// Takes up what the system has proposed, which is then in force as if it had been issued, or dismisses it.
-pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -> Result<i64> {
+pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -> Result<Done> {
     let reason = fault::text(&decision.reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
-    not_before_today(desk, decision.answer_by)?;
+    answerable(desk, decision.answer_by)?;
     let otherwise = ("这项督办不是待决定的建议", "it is no proposal that waits for a decision");
     let (mut held, there) = take(desk, action, (SupervisionState::Proposed, otherwise)).await?;
     let said = json!({ "supervision": there.id, "kind": there.kind.to_value(), "reason": reason });
     if !decision.is_adopted {
         held.writes.update_one(ended(desk, there.id, SupervisionState::Dismissed, &reason))?;
-        return held.settle_beside(desk, ChangeKind::SupervisionDismissed, said).await;
+        return Ok(held.settle_beside(desk, ChangeKind::SupervisionDismissed, said).await?.into());
     }
     held.writes.update_one(supervision_action::ActiveModel {
         id: Set(there.id),
@@ -158,8 +160,8 @@ pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -
         ..Default::default()
     })?;
     let told = Told { kind: "supervision", headline: headline(there.kind), why: &reason, submitter: None };
-    held.tell(desk, &told).await?;
-    held.settle_beside(desk, ChangeKind::Supervised, said).await
+    let warnings = held.tell(desk, &told).await?;
+    Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
 }
 
 /// Proposes 挂牌督办 of every open answer that has been overdue for so many days, once for each deadline; says of how many.

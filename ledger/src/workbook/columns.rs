@@ -54,6 +54,9 @@ const HEADINGS: [(Column, &[&str]); 14] = [
     (Column::Reporter, &["填报人及联系方式", "填报人", "联系人", "联系方式", "联系电话", "联系人及电话"]),
 ];
 
+/// What stands in the place of the lead unit where a ledger names none: said on purpose, it is no omission.
+pub(crate) const UNNAMED: &str = "未载明";
+
 /// The heading that a field is exported under: the first of those it is known by, and one of its own where a problem and its
 /// measures both have a deadline.
 pub(crate) fn heading(column: Column) -> &'static str {

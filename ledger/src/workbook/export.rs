@@ -9,7 +9,7 @@ use planner::{Condition, Sql};
 use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
-use super::columns::{Column, heading};
+use super::columns::{Column, UNNAMED, heading};
 use super::filled;
 use crate::policy::Principal;
 use crate::statistics::{self, Counted, Dimension, Figures, Question};
@@ -261,7 +261,7 @@ impl Book<'_> {
             Column::MeasureNumber => or_blank(&row.number),
             Column::Measure => row.content.clone(),
             Column::Deadline => row.due_raw.clone(),
-            Column::Lead => or_blank(&row.lead),
+            Column::Lead => row.lead.clone().unwrap_or_else(|| UNNAMED.to_owned()),
             Column::Parties => self.parties.get(&row.measure).cloned().unwrap_or_default(),
             Column::Supervising => or_blank(&row.supervising),
             Column::Progress => self.told(row),

@@ -8,11 +8,12 @@ use chrono::NaiveDate;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
-use super::columns::{Column, Layout};
+use super::columns::{Column, Layout, UNNAMED};
 use super::sheet::Sheet;
 use crate::calendar::last_day_of_month;
 use crate::deadline::{self, Deadline};
 use crate::sameness::{self, normalised};
+use crate::wording::shortened;
 use crate::workflow::{self, Stated};
 
 /// A cell that cannot be taken: where it is, what it holds and what was expected.
@@ -258,14 +259,14 @@ impl Rows<'_> {
         let deadline = self.deadline(row, Column::Deadline, &deadline);
         let lead = self.shown(row, Column::Lead);
         if lead.is_none() && self.layout.place(Column::Lead).is_some() {
-            self.fault(row, Column::Lead, "没有牵头单位", "一个牵头单位");
+            self.fault(row, Column::Lead, "没有牵头单位", &format!("一个牵头单位；确无牵头单位的写“{UNNAMED}”"));
         }
         Some(ReadMeasure {
             row,
             number,
             content: text.to_owned(),
             deadline: deadline?,
-            lead,
+            lead: lead.filter(|lead| lead != UNNAMED),
             parties: self.shown(row, Column::Parties),
             supervising: self.shown(row, Column::Supervising),
             progress: self.shown(row, Column::Progress),
@@ -299,15 +300,6 @@ pub(crate) fn fault(sheet: &Sheet, layout: &Layout, row: u32, column: Column, pr
         value: shortened(value, 40),
         problem: problem.to_owned(),
         expected: expected.to_owned(),
-    }
-}
-
-/// The first letters of a text, with an ellipsis where more follow.
-pub(crate) fn shortened(text: &str, letters: usize) -> String {
-    if text.chars().count() <= letters {
-        text.to_owned()
-    } else {
-        text.chars().take(letters).collect::<String>() + "…"
     }
 }
 

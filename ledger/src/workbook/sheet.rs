@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, SheetType, SheetVisible, Xls, Xlsx};
 
 use super::extent;
-use crate::{Error, Result};
+use crate::{Error, Result, fault};
 
 /// The largest file that is read.
 pub const MAX_BYTES: usize = 32 << 20;
@@ -78,7 +78,7 @@ impl Sheet {
     fn put(&mut self, row: u32, column: u32, text: &str, formula: bool, budget: &mut Budget) -> Result<()> {
         let text = text.trim();
         // Cells that are only formatted say nothing, wherever they are.
-        if text.is_empty() && !formula {
+        if fault::is_empty(text) && !formula {
             return Ok(());
         }
         let place = || format!("工作表“{}”第 {} 行第 {} 列", self.name, u64::from(row) + 1, u64::from(column) + 1);

@@ -21,8 +21,9 @@ use crate::deadline::Columns;
 use crate::roll_up;
 use crate::sameness::normalised;
 use crate::statistics::kept;
+use crate::wording::shortened;
 use crate::workbook::columns::Column;
-use crate::workbook::reading::{ReadMeasure, fault, shortened};
+use crate::workbook::reading::{ReadMeasure, fault};
 use crate::workflow::{self, Step};
 use crate::{Result, calendar};
 

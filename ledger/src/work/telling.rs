@@ -1,0 +1,122 @@
+//! Telling whoever an act concerns, at once, by mail: each address once, with why, and which unit it was. Where there is no
+//! address the act holds all the same, and its caller and the log hear of it.
+
+use planner::Bilingual;
+use sea_orm::{DatabaseTransaction, EntityTrait};
+
+use super::Desk;
+use crate::Result;
+use crate::outbox::{self, Notice};
+use crate::policy::{self, Reach};
+use crate::wording::shortened;
+
+/// The letters of a text that a subject has room for.
+const SUBJECT: usize = 24;
+
+/// What an act came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The row that it was on.
+    pub key: i64,
+    /// What was not done beside it.
+    pub warnings: Vec<Warning>,
+}
+
+impl From<i64> for Done {
+    fn from(key: i64) -> Self {
+        Self { key, warnings: Vec::new() }
+    }
+}
+
+/// What was not done beside an act that holds, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// A stable code.
+    pub code: &'static str,
+    /// What was not done, and what to do.
+    pub message: Bilingual,
+}
+
+/// What cannot wait.
+pub(crate) struct Told<'a> {
+    /// The kind of mail.
+    pub(crate) kind: &'static str,
+    /// What happened, in a word or two.
+    pub(crate) headline: &'a str,
+    /// Why.
+    pub(crate) why: &'a str,
+    /// The account that submitted what this is about.
+    pub(crate) submitter: Option<i64>,
+}
+
+/// What somebody is told about.
+pub(super) struct Matter {
+    /// What it is, as its global id says it: `assignment_7`.
+    pub(super) id: String,
+    /// Which of its acts this is.
+    pub(super) act: i32,
+    /// The units that it concerns.
+    pub(super) units: Vec<i64>,
+    /// Its number as printed.
+    pub(super) number: Option<String>,
+    /// Its text.
+    pub(super) text: String,
+    /// The measure, with the answer.
+    pub(super) items: Vec<(i64, Option<i64>)>,
+    /// The case.
+    pub(super) case: Option<i64>,
+}
+
+/// Queues the mails of an act in its transaction. Gives what could not be done.
+pub(super) async fn tell(
+    db: &DatabaseTransaction,
+    desk: &Desk<'_>,
+    matter: Matter,
+    told: &Told<'_>,
+) -> Result<Vec<Warning>> {
+    let Matter { id, act, units, number, text, items, case } = matter;
+    let recipients = outbox::recipients(db, &units, told.submitter).await?;
+    if recipients.is_empty() {
+        tracing::warn!(kind = told.kind, of = id, "a notice reaches nobody: no unit that it concerns has an address");
+        return Ok(vec![nobody()]);
+    }
+    let reason = match actor(db, desk).await? {
+        Some(unit) => format!("{}\n办理单位：{unit}", told.why),
+        None => told.why.to_owned(),
+    };
+    let number = number.map(|number| format!("{number} ")).unwrap_or_default();
+    let subject = format!("【{}】{number}{}", told.headline, shortened(&text, SUBJECT));
+    for (recipient, unit) in recipients {
+        let notice = Notice {
+            cause: format!("{}:{id}:{act}:{recipient}", told.kind),
+            kind: told.kind,
+            recipient,
+            unit,
+            subject: subject.clone(),
+            reason: reason.clone(),
+            items: items.clone(),
+            case,
+        };
+        outbox::notify(db, &notice, (desk.today(), desk.now)).await?;
+    }
+    Ok(Vec::new())
+}
+
+fn nobody() -> Warning {
+    let (zh, en) = (
+        "已办理，但没有人收到邮件通知：相关单位均未设置邮箱。请另行通知，并请系统管理员为单位设置邮箱",
+        "done, but nobody is told by mail: no unit that it concerns has an address. Tell them yourself, and have the \
+         administrator give the units their addresses",
+    );
+    Warning { code: "NOBODY_TOLD", message: Bilingual::new(zh, en) }
+}
+
+/// Who acts, as a mail says it: the unit, else the role; never a person.
+async fn actor(db: &DatabaseTransaction, desk: &Desk<'_>) -> Result<Option<String>> {
+    let Reach::Role { role, unit, .. } = &desk.by.principal.reach else { return Ok(None) };
+    let unit = match unit {
+        Some(unit) => entity::unit::Entity::find_by_id(*unit).one(db).await?,
+        None => None,
+    };
+    Ok(Some(unit.map_or_else(|| policy::role_name(*role).to_owned(), |unit| unit.name)))
+}
