@@ -20,6 +20,8 @@ run: ## Start the demo: embedded SQLite in ./data, invented ledger, reminders as
 	$(RECTIFY) job run overdue | tail -n 1
 	$(RECTIFY) job run due-soon | tail -n 1
 	$(RECTIFY) job run quarterly-self-inspection | tail -n 1
+	$(RECTIFY) job run propose-listing | tail -n 1
+	$(RECTIFY) job run escalation | tail -n 1
 	@echo "== serving until you press Ctrl-C"
 	$(RECTIFY) serve
 
