@@ -87,6 +87,8 @@ struct Line {
     answering: i64,
     unfinished: i64,
     heard_on: Option<NaiveDate>,
+    /// Whether 挂牌督办 is proposed, for whoever it is escalated to.
+    is_proposed: bool,
 }
 
 impl Line {
@@ -186,6 +188,7 @@ impl Letters {
             ),
             None => (line.lead_unit.clone().unwrap_or_default(), line.own_report()),
         };
+        let report = if line.is_proposed { format!("建议挂牌督办，待决定。{report}") } else { report };
         context! {
             number => line.printed_number().unwrap_or_else(|| "—".to_owned()),
             content => shortened(&line.content, 90),
@@ -211,6 +214,8 @@ async fn lines(db: &DatabaseConnection, mail: i64) -> Result<Vec<Line>, sea_orm:
                 (SELECT count(*) FROM assignment x WHERE x.measure_id = m.id AND x.completed_on IS NULL \
                    AND x.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING')) AS unfinished, \
                 (SELECT max(x.reported_on) FROM assignment x WHERE x.measure_id = m.id) AS heard_on, \
+                (w.kind = 'escalation' AND EXISTS (SELECT 1 FROM supervision_action s WHERE s.assignment_id = a.id \
+                   AND s.kind = 'LIST' AND s.state = 'PROPOSED')) AS is_proposed, \
                 (SELECT text FROM progress_report g WHERE g.assignment_id = a.id ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \
          FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
          JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \

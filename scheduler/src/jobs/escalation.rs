@@ -16,8 +16,8 @@ pub(super) const JOB: Job = Job {
         candidates: |db, today, timing| Box::pin(reminder::escalation::candidates(db, today, timing)),
         words: Words {
             urgency: |left| format!("升级督办·逾期{}天", -left),
-            headline: |count| format!("{count}项整改措施长期逾期"),
-            action: "请调度责任单位限期完成整改；系统已对长期逾期的事项提出挂牌督办建议的，请整改办在平台上决定采纳或不采纳。",
+            headline: |count| format!("{count}项需调度督办的整改措施长期逾期"),
+            action: "请调度责任单位限期完成整改；注明“建议挂牌督办”的事项，请整改办在平台上决定采纳或不采纳。",
             days_heading: "逾期天数",
         },
     }),
