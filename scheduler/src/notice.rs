@@ -92,6 +92,8 @@ pub(crate) fn is_known(kind: &str) -> bool {
 struct About {
     /// The state that it is in now.
     state: Option<String>,
+    /// The unit that has to act.
+    answers: Option<i64>,
     /// Where the reader finds it.
     link: String,
     /// Headings and what stands beside them; the first is linked.
@@ -107,6 +109,7 @@ struct OfMeasure {
     problem: String,
     round: String,
     unit: Option<String>,
+    unit_id: Option<i64>,
     status: Option<String>,
 }
 
@@ -118,6 +121,7 @@ struct OfCase {
     round: String,
     region: String,
     unit: String,
+    unit_id: i64,
     state: String,
 }
 
@@ -136,6 +140,13 @@ pub(crate) async fn write(
     if about.as_ref().is_some_and(is_over) {
         return Ok(Written::NothingLeft);
     }
+    // Whoever only hears of it sees to it that it is done.
+    let acts = about.as_ref().and_then(|about| about.answers).zip(mail.unit_id).is_none_or(|(one, told)| one == told);
+    let action = if acts {
+        words.action.to_owned()
+    } else {
+        format!("请督促责任单位{}", words.action.trim_start_matches('请'))
+    };
     let about = about.map(|about| {
         let rows = about.rows.map(|(heading, text)| context! { heading => heading, text => text });
         context! { link => about.link, rows => rows.to_vec() }
@@ -145,7 +156,7 @@ pub(crate) async fn write(
         headline => words.headline,
         reason_heading => words.reason_heading,
         reason => mail.reason.clone(),
-        action => words.action,
+        action => action,
         about => about,
         url => letters.home(),
     };
@@ -157,7 +168,7 @@ async fn of_measure(letters: &Letters, db: &DatabaseConnection, mail: i64) -> Re
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
         "SELECT m.id AS measure_id, m.number, m.content, m.due_raw, p.title AS problem, r.name AS round, u.name AS unit, \
-                a.status FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
+                a.unit_id, a.status FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
          JOIN inspection_round r ON r.id = m.round_id LEFT JOIN assignment a ON a.id = i.assignment_id \
          LEFT JOIN unit u ON u.id = a.unit_id WHERE i.mail_id = $1 ORDER BY i.id",
         [mail.into()],
@@ -165,6 +176,7 @@ async fn of_measure(letters: &Letters, db: &DatabaseConnection, mail: i64) -> Re
     let found = OfMeasure::find_by_statement(statement).one(db).await?;
     Ok(found.map(|found| About {
         state: found.status,
+        answers: found.unit_id,
         link: letters.link("measure", found.measure_id),
         rows: [
             (
@@ -181,14 +193,15 @@ async fn of_measure(letters: &Letters, db: &DatabaseConnection, mail: i64) -> Re
 async fn of_case(letters: &Letters, db: &DatabaseConnection, case: i64) -> Result<Option<About>, Unwritten> {
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
-        "SELECT c.number, c.summary, c.due_on, c.state, r.name AS round, g.name AS region, u.name AS unit \
-         FROM inspection_case c JOIN inspection_round r ON r.id = c.round_id JOIN region g ON g.id = c.region_id \
+        "SELECT c.number, c.summary, c.due_on, c.state, r.name AS round, g.name AS region, u.name AS unit, \
+                c.lead_unit_id AS unit_id FROM inspection_case c JOIN inspection_round r ON r.id = c.round_id JOIN region g ON g.id = c.region_id \
          JOIN unit u ON u.id = c.lead_unit_id WHERE c.id = $1",
         [case.into()],
     );
     let found = OfCase::find_by_statement(statement).one(db).await?;
     Ok(found.map(|found| About {
         state: Some(found.state),
+        answers: Some(found.unit_id),
         link: letters.link("case", case),
         rows: [
             ("交办案件", format!("{} {}", found.number, shortened(&found.summary, 200))),

@@ -210,4 +210,14 @@ fn an_act_that_can_tell_nobody_says_so(world: &World) {
     let list = world.done(&["mail", "list"]);
     assert_eq!(list.lines().count(), 2, "each its own line, and none is taken for the other: {list}");
     assert!(list.contains("一是进度滞后； 二是材料不全。"), "{list}");
+
+    // Whoever leads reads what is to be seen to, not what is to be done by himself.
+    world.done(&["unit", "set", "市委组织部", "--mail", "lead@city.example"]);
+    urged("第三次催办");
+    world.done(&["job", "run", "deliver-mail"]);
+    let files = std::fs::read_dir(world.dir.path().join("data/mail")).unwrap().map(|entry| entry.unwrap().path());
+    let letters: Vec<String> =
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "html")).map(read).collect();
+    let say = |words: &str| letters.iter().filter(|letter| letter.contains(words)).count();
+    assert_eq!((say("请按要求办理"), say("请督促责任单位按要求办理")), (3, 1), "{letters:?}");
 }
