@@ -17,11 +17,8 @@ run: ## Start the demo: embedded SQLite in ./data, invented ledger, reminders as
 	@echo "== filling ./data/rectify.db with the demo ledger, unless it holds one"
 	test -e data/rectify.db || $(RECTIFY) demo
 	@echo "== queueing today's reminders; the server below sends them to ./data/mail (.eml and .html)"
-	$(RECTIFY) job run overdue | tail -n 1
-	$(RECTIFY) job run due-soon | tail -n 1
-	$(RECTIFY) job run quarterly-self-inspection | tail -n 1
-	$(RECTIFY) job run propose-listing | tail -n 1
-	$(RECTIFY) job run escalation | tail -n 1
+	for job in overdue due-soon quarterly-self-inspection propose-listing escalation case-due-soon case-overdue; do \
+	  echo "$$job: $$($(RECTIFY) job run $$job | tail -n 1)"; done
 	@echo "== serving until you press Ctrl-C"
 	$(RECTIFY) serve
 

@@ -55,6 +55,7 @@ pub(crate) struct Settings {
     self_inspection_before: Vec<i64>,
     due_soon_before: Vec<i64>,
     overdue_again_after: i64,
+    case_due_soon_before: Vec<i64>,
     escalate_to_office_after: i64,
     escalate_to_leader_after: i64,
     propose_listing_after: i64,
@@ -137,9 +138,11 @@ impl Settings {
         if !(0..=3650).contains(&self.grace_days) || !(1..=365).contains(&self.overdue_again_after) {
             return bad("grace_days 应为 0 至 3650，overdue_again_after 应为 1 至 365".to_owned());
         }
-        let days = self.self_inspection_before.iter().chain(&self.due_soon_before);
+        let days = self.self_inspection_before.iter().chain(&self.due_soon_before).chain(&self.case_due_soon_before);
         if days.clone().any(|days| !(0..=365).contains(days)) {
-            return bad("self_inspection_before、due_soon_before 中的天数应为 0 至 365".to_owned());
+            return bad(
+                "self_inspection_before、due_soon_before、case_due_soon_before 中的天数应为 0 至 365".to_owned()
+            );
         }
         let levels = [self.escalate_to_office_after, self.escalate_to_leader_after, self.propose_listing_after];
         if levels.iter().any(|days| !(1..=365).contains(days)) {
@@ -334,6 +337,7 @@ impl Settings {
             self_inspection_before: self.self_inspection_before.clone(),
             due_soon_before: self.due_soon_before.clone(),
             again_after: self.overdue_again_after,
+            case_due_soon_before: self.case_due_soon_before.clone(),
             office_after: self.escalate_to_office_after,
             leader_after: self.escalate_to_leader_after,
             listing_after: self.propose_listing_after,

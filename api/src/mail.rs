@@ -86,8 +86,10 @@ noun! {
         order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
         total: None
     }
-    /// The measure that it is about; null for who keeps the mail and may not see the ledger.
+    /// The measure that it is about; null where it is about a case, and for who keeps the mail and may not see the ledger.
     measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
+    /// The case that it is about; null where it is about a measure, and for who may not see it.
+    inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
     /// The date that the reminder is about.
     dueOn: Option<Date> = Kind::Column("due_on");
 }

@@ -11,12 +11,14 @@ pub struct Model {
     pub id: i64,
     /// The mail.
     pub mail_id: i64,
-    /// The measure.
-    pub measure_id: i64,
+    /// The measure, where it is about one.
+    pub measure_id: Option<i64>,
     /// The assignment, when the recipient answers for one.
     pub assignment_id: Option<i64>,
     /// The date that the reminder is about, a local date.
     pub due_on: Option<Date>,
+    /// The case, where it is about one.
+    pub case_id: Option<i64>,
 }
 
 /// Tables are joined where they are read; no relation is declared here.

@@ -60,7 +60,8 @@ pub async fn enqueue<C: ConnectionTrait>(
             .iter()
             .map(|item| mail_item::ActiveModel {
                 mail_id: Set(inserted.last_insert_id),
-                measure_id: Set(item.measure),
+                measure_id: Set(item.matter.measure()),
+                case_id: Set(item.matter.case()),
                 assignment_id: Set(item.assignment),
                 due_on: Set(Some(item.due_on)),
                 ..Default::default()
@@ -139,7 +140,7 @@ pub async fn notify<C: ConnectionTrait>(db: &C, notice: &Notice, (day, now): (Na
         .iter()
         .map(|(measure, assignment)| mail_item::ActiveModel {
             mail_id: Set(inserted.last_insert_id),
-            measure_id: Set(*measure),
+            measure_id: Set(Some(*measure)),
             assignment_id: Set(*assignment),
             due_on: Set(None),
             ..Default::default()

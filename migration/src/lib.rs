@@ -13,6 +13,7 @@ mod m20261122_000007_case;
 mod m20261122_000008_identity;
 mod m20261122_000009_supervision_check;
 mod m20261122_000010_proposal;
+mod m20261122_000011_case_reminder;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000008_identity::Migration),
             Box::new(m20261122_000009_supervision_check::Migration),
             Box::new(m20261122_000010_proposal::Migration),
+            Box::new(m20261122_000011_case_reminder::Migration),
         ]
     }
 }

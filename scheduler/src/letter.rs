@@ -2,7 +2,9 @@
 //! digest is of; items that are closed by now are left out, and a letter without items is not sent.
 
 use chrono::NaiveDate;
+use entity::inspection_case::CaseState;
 use entity::mail;
+use ledger::case::state_name;
 use minijinja::{Environment, context};
 use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, Statement};
 
@@ -19,8 +21,19 @@ pub struct Letters {
     public_url: String,
 }
 
+/// What a reminder speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// Measures, or answers to them.
+    Measures,
+    /// Complaint cases.
+    Cases,
+}
+
 /// The words of a reminder's mails.
 pub struct Words {
+    /// What it speaks of.
+    pub of: Of,
     /// How urgent it is, in the brackets of the subject, from the days that are left (negative: over).
     pub urgency: fn(i64) -> String,
     /// What the mail is about, from the number of items.
@@ -31,11 +44,37 @@ pub struct Words {
     pub days_heading: &'static str,
 }
 
+impl Of {
+    /// What the subject begins with.
+    fn urged(self) -> &'static str {
+        match self {
+            Self::Measures => "整改催办",
+            Self::Cases => "案件催办",
+        }
+    }
+
+    /// How items are counted.
+    fn counted(self) -> &'static str {
+        match self {
+            Self::Measures => "项",
+            Self::Cases => "件",
+        }
+    }
+
+    /// The headings of the letter's table: what it is, what it belongs to, by when, who does it, how far it is.
+    fn headings(self) -> [&'static str; 5] {
+        match self {
+            Self::Measures => ["整改措施", "问题", "整改时限", "责任单位", "最近进展"],
+            Self::Cases => ["交办案件", "地区", "办理时限", "主办单位", "办理情况"],
+        }
+    }
+}
+
 impl Words {
     /// The subject of a mail before its items are read: how urgent, how many.
     pub(crate) fn subject(&self, digest: &Digest, today: NaiveDate) -> String {
         let left = digest.items.first().map_or(0, |item| (item.due_on - today).num_days());
-        format!("【整改催办·{}】{}", (self.urgency)(left), (self.headline)(digest.items.len()))
+        format!("【{}·{}】{}", self.of.urged(), (self.urgency)(left), (self.headline)(digest.items.len()))
     }
 }
 
@@ -65,6 +104,33 @@ pub(crate) enum Unwritten {
     Database(#[from] sea_orm::DbErr),
     #[error("a template failed: {0:#}")]
     Template(#[from] minijinja::Error),
+}
+
+/// A row of the letter's table.
+struct Row {
+    due_on: Option<NaiveDate>,
+    number: Option<String>,
+    content: String,
+    belongs_to: String,
+    round: String,
+    deadline: String,
+    unit: String,
+    report: String,
+    link: String,
+}
+
+#[derive(FromQueryResult)]
+struct CaseLine {
+    case_id: i64,
+    number: String,
+    summary: String,
+    due_on: NaiveDate,
+    is_key: bool,
+    state: CaseState,
+    region: String,
+    round: String,
+    unit: String,
+    report: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -128,32 +194,46 @@ impl Letters {
         mail: &mail::Model,
         words: &Words,
     ) -> Result<Written, Unwritten> {
-        let lines = lines(db, mail.id).await?;
-        let Some(first) = lines.first() else { return Ok(Written::NothingLeft) };
-        let left = first.due_on.map_or(0, |due| (due - mail.local_day).num_days());
-        let what = format!(
-            "{}{}",
-            first.printed_number().map(|number| format!("{number} ")).unwrap_or_default(),
-            shortened(&first.content, 24)
-        );
-        let more = if lines.len() > 1 { format!("等{}项", lines.len()) } else { String::new() };
-        let subject = format!("【整改催办·{}】{what}{more}", (words.urgency)(left));
+        let of = words.of;
+        let rows: Vec<Row> = match of {
+            Of::Measures => lines(db, mail.id).await?.iter().map(|line| self.row(line)).collect(),
+            Of::Cases => cases(db, mail.id).await?.iter().map(|case| self.row_of_case(case)).collect(),
+        };
+        let Some(first) = rows.first() else { return Ok(Written::NothingLeft) };
+        let left = |row: &Row| row.due_on.map_or(0, |due| (due - mail.local_day).num_days());
+        let number = first.number.as_ref().map(|number| format!("{number} ")).unwrap_or_default();
+        let what = format!("{number}{}", shortened(&first.content, 24));
+        let more = if rows.len() > 1 { format!("等{}{}", rows.len(), of.counted()) } else { String::new() };
+        let subject = format!("【{}·{}】{what}{more}", of.urged(), (words.urgency)(left(first)));
         let unit = match mail.unit_id {
             Some(unit) => entity::unit::Entity::find_by_id(unit).one(db).await?.map(|unit| unit.name),
             None => None,
         };
-        let rows: Vec<minijinja::Value> =
-            lines.iter().take(MOST_ROWS).map(|line| self.row(line, mail.local_day)).collect();
+        let shown = rows.iter().take(MOST_ROWS).map(|row| {
+            context! {
+                days => left(row).abs(),
+                number => row.number.clone().unwrap_or_else(|| "—".to_owned()),
+                content => shortened(&row.content, 90),
+                belongs_to => row.belongs_to.clone(),
+                round => row.round.clone(),
+                deadline => row.deadline.clone(),
+                unit => row.unit.clone(),
+                report => row.report.clone(),
+                link => row.link.clone(),
+            }
+        });
         let values = context! {
             subject => subject.clone(),
             unit => unit.unwrap_or_else(|| "各单位".to_owned()),
             day => mail.local_day.format("%Y年%-m月%-d日").to_string(),
-            headline => (words.headline)(lines.len()),
+            headline => (words.headline)(rows.len()),
+            headings => of.headings(),
+            counted => of.counted(),
             days_heading => words.days_heading,
             action => words.action,
-            more => lines.len().saturating_sub(MOST_ROWS),
+            more => rows.len().saturating_sub(MOST_ROWS),
             url => self.home(),
-            rows => rows,
+            rows => shown.collect::<Vec<_>>(),
         };
         let (html, text) = self.render("digest", &values)?;
         Ok(Written::Letter(Letter { subject, text, html }))
@@ -176,8 +256,8 @@ impl Letters {
         format!("{}/?id={prefix}_{key}", self.public_url)
     }
 
-    /// A row of the letter's table.
-    fn row(&self, line: &Line, day: NaiveDate) -> minijinja::Value {
+    /// A measure, or an answer to one.
+    fn row(&self, line: &Line) -> Row {
         let problem_number = line.problem_number.as_deref().map(|number| format!("问题{number} ")).unwrap_or_default();
         // Who answers sees its own report; who leads or supervises sees how far the answering units are.
         let (unit, report) = match &line.unit {
@@ -189,16 +269,32 @@ impl Letters {
             None => (line.lead_unit.clone().unwrap_or_default(), line.own_report()),
         };
         let report = if line.is_proposed { format!("建议挂牌督办，待决定。{report}") } else { report };
-        context! {
-            number => line.printed_number().unwrap_or_else(|| "—".to_owned()),
-            content => shortened(&line.content, 90),
-            problem => format!("{problem_number}{}", shortened(&line.problem_title, 40)),
-            round => line.round.clone(),
-            deadline => line.due_raw.clone(),
-            days => line.due_on.map_or(0, |due| (due - day).num_days()).abs(),
-            unit => unit,
-            report => report,
-            link => self.link("measure", line.measure_id),
+        Row {
+            due_on: line.due_on,
+            number: line.printed_number(),
+            content: line.content.clone(),
+            belongs_to: format!("{problem_number}{}", shortened(&line.problem_title, 40)),
+            round: line.round.clone(),
+            deadline: line.due_raw.clone(),
+            unit,
+            report,
+            link: self.link("measure", line.measure_id),
+        }
+    }
+
+    /// A complaint case.
+    fn row_of_case(&self, case: &CaseLine) -> Row {
+        let said = case.report.as_deref().map(|text| format!("：{}", shortened(text, 60))).unwrap_or_default();
+        Row {
+            due_on: Some(case.due_on),
+            number: Some(case.number.clone()),
+            content: case.summary.clone(),
+            belongs_to: format!("{}{}", case.region, if case.is_key { " · 重点案件" } else { "" }),
+            round: case.round.clone(),
+            deadline: case.due_on.format("%Y年%-m月%-d日").to_string(),
+            unit: case.unit.clone(),
+            report: format!("{}{said}", state_name(case.state)),
+            link: self.link("case", case.case_id),
         }
     }
 }
@@ -231,4 +327,20 @@ async fn lines(db: &DatabaseConnection, mail: i64) -> Result<Vec<Line>, sea_orm:
         [mail.into()],
     );
     Line::find_by_statement(statement).all(db).await
+}
+
+/// The cases of a mail that are still open, the most urgent first.
+async fn cases(db: &DatabaseConnection, mail: i64) -> Result<Vec<CaseLine>, sea_orm::DbErr> {
+    let statement = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT c.id AS case_id, c.number, c.summary, c.due_on, c.is_key, c.state, g.name AS region, r.name AS round, \
+                u.name AS unit, (SELECT x.text FROM case_report x WHERE x.case_id = c.id AND x.text IS NOT NULL \
+                   ORDER BY x.written_at DESC, x.id DESC LIMIT 1) AS report \
+         FROM mail_item i JOIN inspection_case c ON c.id = i.case_id JOIN inspection_round r ON r.id = c.round_id \
+         JOIN region g ON g.id = c.region_id JOIN unit u ON u.id = c.lead_unit_id \
+         WHERE i.mail_id = $1 AND c.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED') \
+         ORDER BY c.due_on, c.number, c.id",
+        [mail.into()],
+    );
+    CaseLine::find_by_statement(statement).all(db).await
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use entity::{measure, schedule};
+use entity::{inspection_case, measure, schedule};
+use ledger::reminder::Matter;
 use scheduler::{JOBS, Pattern, Ran};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
@@ -85,8 +86,8 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
         Ran::Reminded(plan, queued) => {
             for digest in plan.digests.iter().take(SHOWN) {
                 say!("收件人 {}：{} 项", digest.recipient, digest.items.len());
-                let items: Vec<(i64, NaiveDate)> =
-                    digest.items.iter().map(|item| (item.measure, item.due_on)).collect();
+                let items: Vec<(Matter, NaiveDate)> =
+                    digest.items.iter().map(|item| (item.matter, item.due_on)).collect();
                 print_items(&db, &items, at, settings).await?;
             }
             let more = plan.digests.len().saturating_sub(SHOWN);
@@ -102,7 +103,7 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
                             .as_deref()
                             .map_or("台账未载明单位".to_owned(), |unit| format!("{unit}（未设邮箱）"))
                     );
-                    print_items(&db, &[(line.measure, line.due_on)], at, settings).await?;
+                    print_items(&db, &[(line.matter, line.due_on)], at, settings).await?;
                 }
                 let more = plan.unreachable.len().saturating_sub(SHOWN);
                 if more > 0 {
@@ -121,25 +122,29 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
 
 async fn print_items(
     db: &DatabaseConnection,
-    items: &[(i64, NaiveDate)],
+    items: &[(Matter, NaiveDate)],
     at: DateTime<Utc>,
     settings: &Settings,
 ) -> Result<(), Failure> {
     let today = ledger::calendar::local_day(at, settings.zone());
-    let ids = items.iter().take(SHOWN).map(|(measure, _)| *measure);
-    let measures: HashMap<i64, measure::Model> = measure::Entity::find()
-        .filter(measure::Column::Id.is_in(ids))
+    let shown = || items.iter().take(SHOWN);
+    let measures = measure::Entity::find()
+        .filter(measure::Column::Id.is_in(shown().filter_map(|(matter, _)| matter.measure())))
         .all(db)
-        .await?
-        .into_iter()
-        .map(|measure| (measure.id, measure))
-        .collect();
-    for (measure, due_on) in items.iter().take(SHOWN) {
-        let Some(measure) = measures.get(measure) else { continue };
+        .await?;
+    let cases = inspection_case::Entity::find()
+        .filter(inspection_case::Column::Id.is_in(shown().filter_map(|(matter, _)| matter.case())))
+        .all(db)
+        .await?;
+    let of_measures = measures.into_iter().map(|row| (Matter::Measure(row.id), (row.number, row.content)));
+    let of_cases = cases.into_iter().map(|row| (Matter::Case(row.id), (Some(row.number), row.summary)));
+    let words: HashMap<Matter, (Option<String>, String)> = of_measures.chain(of_cases).collect();
+    for (matter, due_on) in shown() {
+        let Some((number, text)) = words.get(matter) else { continue };
         let left = (*due_on - today).num_days();
         let days = if left < 0 { format!("逾期 {} 天", -left) } else { format!("剩余 {left} 天") };
-        let text = ledger::wording::shortened(&measure.content, 30);
-        say!("    {due_on} {days} {} {text}", measure.number.as_deref().unwrap_or("-"));
+        let text = ledger::wording::shortened(text, 30);
+        say!("    {due_on} {days} {} {text}", number.as_deref().unwrap_or("-"));
     }
     Ok(())
 }

@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 use crate::support::clocked::StoryClock;
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
 use crate::support::socket::Socket;
-use crate::support::{Server, Smtp, World, stories};
+use crate::support::{Server, Smtp, World, read, stories};
 
-stories!(a_case_lives_from_handing_over_to_closing_and_again, whoever_complained_is_written_down_nowhere);
+stories!(
+    a_case_lives_from_handing_over_to_closing_and_again,
+    an_open_case_is_reminded_of_before_its_deadline_and_after_it,
+    whoever_complained_is_written_down_nowhere,
+);
 
 /// The people of the story.
 struct Scene {
@@ -299,4 +303,49 @@ fn whoever_complained_is_written_down_nowhere(world: &World) {
     }
     let found = json!({"finding": "TRUE", "text": "已回访13900001234。"});
     assert_eq!(scene.refused(lead, "resolveCase", &scene.on(case, found)), refusal("INVALID", "text"));
+}
+
+fn an_open_case_is_reminded_of_before_its_deadline_and_after_it(world: &World) {
+    let scene = Scene::set(world);
+    let case = scene.done(&scene.city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();
+    scene.done(&scene.lead, "acceptCase", &scene.on(&case, json!({})));
+    world.done(&["job", "run", "deliver-mail"]);
+    let queued = |job: &str, day: &str| {
+        let said = world.done(&["job", "run", job, "--at", day]);
+        said.lines()
+            .last()
+            .unwrap()
+            .trim_start_matches("已写入发件箱 ")
+            .trim_end_matches(" 封邮件")
+            .parse::<u32>()
+            .unwrap()
+    };
+    // Each warning once, to who leads; whoever assists is not asked.
+    for (day, mails) in [("2025-06-03", 0), ("2025-06-04", 1), ("2025-06-05", 0), ("2025-06-06", 1), ("2025-06-07", 0)]
+    {
+        assert_eq!(queued("case-due-soon", day), mails, "{day}");
+    }
+    // Then every week, to the office above as well.
+    for (day, mails) in [("2025-06-07", 0), ("2025-06-08", 2), ("2025-06-09", 0)] {
+        assert_eq!(queued("case-overdue", day), mails, "{day}");
+    }
+    let said = world.done(&["job", "run", "deliver-mail"]);
+    assert!(said.contains("已发送 4 封"), "{said}");
+    let list = world.done(&["mail", "list", "--state", "sent"]);
+    assert!(list.contains("u540300@gov.example\t【案件催办·逾期1天】D3SX202505280018 洗砂场废水直排"), "{list}");
+    let files = std::fs::read_dir(world.dir.path().join("data/mail")).unwrap().map(|entry| entry.unwrap().path());
+    let letters: Vec<String> =
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "html")).map(read).collect();
+    let letter = letters.iter().find(|letter| letter.contains("1件交办案件已逾期")).unwrap();
+    for words in
+        ["办理时限", "2025年6月7日", "洛隆县 · 重点案件", "主办单位", "洛隆县人民政府", "办理中", case.as_str()]
+    {
+        assert!(letter.contains(words), "{words}: {letter}");
+    }
+    // What is resolved before the mail leaves is not said.
+    assert_eq!(queued("case-overdue", "2025-06-15"), 2);
+    scene.done(&scene.lead, "resolveCase", &scene.on(&case, json!({"finding": "TRUE", "text": "已整改。"})));
+    let said = world.done(&["job", "run", "deliver-mail"]);
+    assert!(said.contains("已发送 0 封，取消 2 封"), "{said}");
+    assert_eq!(queued("case-overdue", "2025-06-23"), 0);
 }

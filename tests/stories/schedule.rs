@@ -140,7 +140,7 @@ fn jobs_say_when_they_are_due(world: &World) {
     for job in ["quarterly-self-inspection", "due-soon", "overdue", "propose-listing", "escalation", "deliver-mail"] {
         assert!(said.contains(job), "{said}");
     }
-    assert_eq!(said.matches("08:00:00 +08:00").count(), 20, "five mornings for each of four jobs: {said}");
+    assert_eq!(said.matches("08:00:00 +08:00").count(), 30, "five mornings for each of six jobs: {said}");
     assert_eq!(world.run(&["job", "run", "nonsense"]).code, 2);
     assert_eq!(world.run(&["job", "run", "overdue", "--at", "tomorrow"]).code, 2);
 }

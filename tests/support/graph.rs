@@ -545,7 +545,11 @@ impl Tables {
         let mut items: Vec<_> = self.items.iter().filter(|item| item.mail_id == row.id).collect();
         items.sort_by_key(|item| item.id);
         let items = items.iter().map(|item| {
-            Object::part("MailItem", json!({"dueOn": item.due_on})).one("measure", "Measure", item.measure_id)
+            Object::part("MailItem", json!({"dueOn": item.due_on})).one("measure", "Measure", item.measure_id).one(
+                "inspectionCase",
+                "InspectionCase",
+                item.case_id,
+            )
         });
         let values = json!({"kind": row.kind, "to": row.recipient, "subject": row.subject, "localDay": row.local_day,
             "state": row.state.to_value(), "attempts": row.attempts, "nextAttemptAt": row.next_attempt_at,

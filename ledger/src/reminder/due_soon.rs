@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
-use super::{Candidate, Open, Timing, owed_since};
+use super::{Candidate, Matter, Open, Timing, owed_since};
 use crate::Result;
 use crate::calendar::plus_days;
 
@@ -16,8 +16,8 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
         .filter_map(|row| {
             let since = owed_since(row.due_by, today, &timing.due_soon_before)?;
             let units = row.units(false);
-            let (measure, assignment) = (row.measure_id, row.assignment_id);
-            Some(Candidate { measure, assignment, due_on: row.due_by, units, people: Vec::new(), since })
+            let (matter, assignment) = (Matter::Measure(row.measure_id), row.assignment_id);
+            Some(Candidate { matter, assignment, due_on: row.due_by, units, people: Vec::new(), since })
         })
         .collect())
 }

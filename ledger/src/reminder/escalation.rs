@@ -5,15 +5,14 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use entity::account::{self, Role};
-use entity::region::{self, Level};
 use entity::supervision_action::{self, SupervisionKind, SupervisionState};
 use entity::unit::{self, Kind};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Candidate, Open, Person, Timing, Told};
+use super::office::Offices;
+use super::{Candidate, Matter, Open, Person, Timing, Told};
 use crate::Result;
 use crate::calendar::plus_days;
-use crate::region::lineage;
 
 /// What has been overdue long enough for the first level, with whom each level tells.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
@@ -40,8 +39,8 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
         let mut escalate = |after: i64, units: Vec<Told>, people: Vec<Person>| {
             let since = plus_days(row.due_by, after);
             if since <= today {
-                let (measure, assignment) = (row.measure_id, row.assignment_id);
-                candidates.push(Candidate { measure, assignment, due_on: row.due_by, units, people, since });
+                let (matter, assignment) = (Matter::Measure(row.measure_id), row.assignment_id);
+                candidates.push(Candidate { matter, assignment, due_on: row.due_by, units, people, since });
             }
         };
         escalate(timing.office_after, told.into_iter().collect(), Vec::new());
@@ -55,37 +54,6 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
         }
     }
     Ok(candidates)
-}
-
-/// The offices of cities and of what lies above them.
-struct Offices {
-    /// By region.
-    offices: HashMap<i64, i64>,
-    /// The line of ancestors of each region, its own id last.
-    lines: HashMap<i64, Vec<i64>>,
-}
-
-impl Offices {
-    async fn read<C: ConnectionTrait>(db: &C) -> Result<Self> {
-        let regions = region::Entity::find().all(db).await?;
-        let is_city = |region: &&region::Model| !matches!(region.level, Level::County | Level::Township);
-        let cities: HashSet<i64> = regions.iter().filter(is_city).map(|region| region.id).collect();
-        let lines = regions.iter().map(|region| (region.id, lineage(&region.path))).collect();
-        let units = unit::Entity::find()
-            .filter(unit::Column::Kind.eq(Kind::RectificationOffice))
-            .filter(unit::Column::RetiredOn.is_null())
-            .order_by_desc(unit::Column::Id)
-            .all(db)
-            .await?;
-        let offices = units.into_iter().map(|unit| (unit.region_id, unit.id));
-        Ok(Self { offices: offices.filter(|(region, _)| cities.contains(region)).collect(), lines })
-    }
-
-    /// The nearest office at or above a region, and the region whose office it is.
-    fn above(&self, region: i64) -> Option<(i64, i64)> {
-        let line = self.lines.get(&region)?;
-        line.iter().rev().find_map(|region| Some((*self.offices.get(region)?, *region)))
-    }
 }
 
 /// The accounts of leaders, each with whether it leads its whole region, rather than a department of it.

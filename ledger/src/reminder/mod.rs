@@ -2,8 +2,10 @@
 //! per address and day, leaving out what the address was told already. History decides, not the clock's ticks: a day that
 //! nobody was up is caught up by the next run, and a second run finds everything said.
 
+pub mod case;
 pub mod due_soon;
 pub mod escalation;
+mod office;
 mod open;
 pub mod overdue;
 pub mod quarterly_self_inspection;
@@ -26,6 +28,8 @@ pub struct Timing {
     pub due_soon_before: Vec<i64>,
     /// Between two reminders of the same overdue item, and of a self-inspection that is past its quarter.
     pub again_after: i64,
+    /// Before the deadline of a complaint case.
+    pub case_due_soon_before: Vec<i64>,
     /// Overdue for so long, the city's office is told.
     pub office_after: i64,
     /// Overdue for so long, the leaders of who leads are told.
@@ -40,6 +44,7 @@ impl Default for Timing {
             self_inspection_before: vec![15, 7, 1],
             due_soon_before: vec![30, 7, 1],
             again_after: 7,
+            case_due_soon_before: vec![3, 1],
             office_after: 7,
             leader_after: 15,
             listing_after: 30,
@@ -47,11 +52,32 @@ impl Default for Timing {
     }
 }
 
+/// What is reminded of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Matter {
+    /// A measure.
+    Measure(i64),
+    /// A complaint case.
+    Case(i64),
+}
+
+impl Matter {
+    /// The measure, where it is one.
+    pub fn measure(self) -> Option<i64> {
+        if let Self::Measure(id) = self { Some(id) } else { None }
+    }
+
+    /// The case, where it is one.
+    pub fn case(self) -> Option<i64> {
+        if let Self::Case(id) = self { Some(id) } else { None }
+    }
+}
+
 /// Something to remind of, and the units to be told.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// The measure.
-    pub measure: i64,
+    /// What it is.
+    pub matter: Matter,
     /// The assignment, for whoever answers for it.
     pub assignment: Option<i64>,
     /// The date that it is about.
@@ -98,8 +124,8 @@ pub struct Digest {
 pub struct Item {
     /// The date that it is about.
     pub due_on: NaiveDate,
-    /// The measure.
-    pub measure: i64,
+    /// What it is.
+    pub matter: Matter,
     /// The assignment, for whoever answers for it.
     pub assignment: Option<i64>,
 }
@@ -109,8 +135,8 @@ pub struct Item {
 pub struct Unreachable {
     /// The unit that has no address; none when the ledger names no unit.
     pub unit: Option<String>,
-    /// The measure.
-    pub measure: i64,
+    /// What it is.
+    pub matter: Matter,
     /// The date that it is about.
     pub due_on: NaiveDate,
 }
@@ -127,7 +153,8 @@ pub struct Plan {
 #[derive(FromQueryResult)]
 struct Line {
     recipient: String,
-    measure_id: i64,
+    measure_id: Option<i64>,
+    case_id: Option<i64>,
     assignment_id: Option<i64>,
     due_on: Option<NaiveDate>,
     last: NaiveDate,
@@ -136,10 +163,10 @@ struct Line {
 /// What was said, and on which day last.
 #[derive(Default)]
 struct History {
-    /// By address, measure, date and assignment.
-    of_answers: HashMap<(String, i64, NaiveDate, Option<i64>), NaiveDate>,
-    /// By address, measure and date: of a measure as a whole one was told by any of its answers.
-    of_measures: HashMap<(String, i64, NaiveDate), NaiveDate>,
+    /// By address, matter, date and assignment.
+    of_answers: HashMap<(String, Matter, NaiveDate, Option<i64>), NaiveDate>,
+    /// By address, matter and date: of a measure as a whole one was told by any of its answers.
+    of_wholes: HashMap<(String, Matter, NaiveDate), NaiveDate>,
 }
 
 impl History {
@@ -147,8 +174,8 @@ impl History {
     fn tells(&self, address: &str, item: &Item, since: NaiveDate) -> bool {
         let address = address.to_owned();
         let last = match item.assignment {
-            Some(_) => self.of_answers.get(&(address, item.measure, item.due_on, item.assignment)),
-            None => self.of_measures.get(&(address, item.measure, item.due_on)),
+            Some(_) => self.of_answers.get(&(address, item.matter, item.due_on, item.assignment)),
+            None => self.of_wholes.get(&(address, item.matter, item.due_on)),
         };
         last.is_some_and(|day| *day >= since)
     }
@@ -162,20 +189,20 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
     }
     let history = history(db, kind, candidates, today).await?;
     let mut digests: BTreeMap<String, (i64, BTreeSet<Item>)> = BTreeMap::new();
-    let mut unreachable: HashSet<(Option<i64>, i64, NaiveDate)> = HashSet::new();
+    let mut unreachable: HashSet<(Option<i64>, Matter, NaiveDate)> = HashSet::new();
     for candidate in candidates {
         if candidate.units.is_empty() && candidate.people.is_empty() {
-            unreachable.insert((None, candidate.measure, candidate.due_on));
+            unreachable.insert((None, candidate.matter, candidate.due_on));
         }
         let mut tell = |address: &String, unit: i64, assignment: Option<i64>| {
-            let item = Item { due_on: candidate.due_on, measure: candidate.measure, assignment };
+            let item = Item { due_on: candidate.due_on, matter: candidate.matter, assignment };
             if !history.tells(address, &item, candidate.since) {
                 digests.entry(address.clone()).or_insert_with(|| (unit, BTreeSet::new())).1.insert(item);
             }
         };
         for told in &candidate.units {
             let Some(addresses) = addresses.get(&told.unit) else {
-                unreachable.insert((Some(told.unit), candidate.measure, candidate.due_on));
+                unreachable.insert((Some(told.unit), candidate.matter, candidate.due_on));
                 continue;
             };
             for address in addresses {
@@ -190,9 +217,9 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
         .into_iter()
         .map(|(recipient, (unit, items))| {
             // Whoever is told of an answer need not be told of the measure as a whole.
-            let answers: HashSet<(i64, NaiveDate)> =
-                items.iter().filter(|item| item.assignment.is_some()).map(|item| (item.measure, item.due_on)).collect();
-            let spare = |item: &Item| item.assignment.is_none() && answers.contains(&(item.measure, item.due_on));
+            let answers: HashSet<(Matter, NaiveDate)> =
+                items.iter().filter(|item| item.assignment.is_some()).map(|item| (item.matter, item.due_on)).collect();
+            let spare = |item: &Item| item.assignment.is_none() && answers.contains(&(item.matter, item.due_on));
             Digest { recipient, unit, items: items.into_iter().filter(|item| !spare(item)).collect() }
         })
         .collect();
@@ -210,25 +237,26 @@ async fn history<C: ConnectionTrait>(
     let Some(since) = candidates.iter().map(|candidate| candidate.since).min() else { return Ok(history) };
     let statement = select(
         db.get_database_backend(),
-        "SELECT m.recipient, i.measure_id, i.assignment_id, i.due_on, max(m.local_day) AS last FROM mail m \
+        "SELECT m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on, max(m.local_day) AS last FROM mail m \
          JOIN mail_item i ON i.mail_id = m.id \
          WHERE m.kind = $1 AND m.local_day >= $2 AND m.local_day <= $3 AND m.state <> 'CANCELLED' \
-         GROUP BY m.recipient, i.measure_id, i.assignment_id, i.due_on",
+         GROUP BY m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on",
         vec![kind.into(), since.into(), today.into()],
     );
     let rows = Line::find_by_statement(statement).all(db).await?;
     for row in rows {
-        let Some(due_on) = row.due_on else { continue };
-        let whole = history.of_measures.entry((row.recipient.clone(), row.measure_id, due_on)).or_insert(row.last);
+        let matter = row.measure_id.map(Matter::Measure).or(row.case_id.map(Matter::Case));
+        let Some((due_on, matter)) = row.due_on.zip(matter) else { continue };
+        let whole = history.of_wholes.entry((row.recipient.clone(), matter, due_on)).or_insert(row.last);
         *whole = row.last.max(*whole);
-        history.of_answers.insert((row.recipient, row.measure_id, due_on, row.assignment_id), row.last);
+        history.of_answers.insert((row.recipient, matter, due_on, row.assignment_id), row.last);
     }
     Ok(history)
 }
 
 async fn named<C: ConnectionTrait>(
     db: &C,
-    unreachable: HashSet<(Option<i64>, i64, NaiveDate)>,
+    unreachable: HashSet<(Option<i64>, Matter, NaiveDate)>,
 ) -> Result<Vec<Unreachable>> {
     let names: HashMap<i64, String> = if unreachable.iter().any(|(unit, ..)| unit.is_some()) {
         unit::Entity::find().all(db).await?.into_iter().map(|unit| (unit.id, unit.name)).collect()
@@ -237,9 +265,9 @@ async fn named<C: ConnectionTrait>(
     };
     let mut list: Vec<Unreachable> = unreachable
         .into_iter()
-        .map(|(unit, measure, due_on)| Unreachable {
+        .map(|(unit, matter, due_on)| Unreachable {
             unit: unit.and_then(|unit| names.get(&unit).cloned()),
-            measure,
+            matter,
             due_on,
         })
         .collect();

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
-use super::{Candidate, Open, Timing};
+use super::{Candidate, Matter, Open, Timing};
 use crate::Result;
 use crate::calendar::plus_days;
 
@@ -15,7 +15,7 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
     Ok(open
         .into_iter()
         .map(|row| Candidate {
-            measure: row.measure_id,
+            matter: Matter::Measure(row.measure_id),
             assignment: row.assignment_id,
             due_on: row.due_by,
             units: row.units(true),

@@ -7,7 +7,7 @@ use entity::check_plan::Every;
 use planner::Sql;
 use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult};
 
-use super::{Candidate, Timing, Told, owed_since, select};
+use super::{Candidate, Matter, Timing, Told, owed_since, select};
 use crate::Result;
 use crate::calendar::{Quarter, plus_days};
 
@@ -63,7 +63,7 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
     let statement = select(db.get_database_backend(), &text, sql.into_values());
     let rows = Unchecked::find_by_statement(statement).all(db).await?;
     let candidate = |row: Unchecked| Candidate {
-        measure: row.measure,
+        matter: Matter::Measure(row.measure),
         assignment: Some(row.assignment),
         due_on: quarter.last_day(),
         // The office sees what its own county has to do, and no sibling's.

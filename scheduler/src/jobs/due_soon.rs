@@ -4,7 +4,7 @@ use entity::schedule::Misfire;
 use ledger::reminder;
 
 use super::{Job, Reminder, Work};
-use crate::letter::Words;
+use crate::letter::{Of, Words};
 
 pub(super) const JOB: Job = Job {
     name: "due-soon",
@@ -14,6 +14,7 @@ pub(super) const JOB: Job = Job {
     work: Work::Remind(Reminder {
         candidates: |db, today, timing| Box::pin(reminder::due_soon::candidates(db, today, timing)),
         words: Words {
+            of: Of::Measures,
             urgency: |left| if left == 0 { "今日到期".to_owned() } else { format!("剩余{left}天") },
             headline: |count| format!("{count}项整改措施即将到期"),
             action: "请对照时限抓紧推进，按期完成后及时填报进展并提请销号；预计不能按期完成的，请提前按程序向上级整改办申请延期。",

@@ -5,7 +5,7 @@ use entity::schedule::Misfire;
 use ledger::reminder;
 
 use super::{Job, Reminder, Work};
-use crate::letter::Words;
+use crate::letter::{Of, Words};
 
 pub(super) const JOB: Job = Job {
     name: "escalation",
@@ -15,6 +15,7 @@ pub(super) const JOB: Job = Job {
     work: Work::Remind(Reminder {
         candidates: |db, today, timing| Box::pin(reminder::escalation::candidates(db, today, timing)),
         words: Words {
+            of: Of::Measures,
             urgency: |left| format!("升级督办·逾期{}天", -left),
             headline: |count| format!("{count}项需调度督办的整改措施长期逾期"),
             action: "请调度责任单位限期完成整改；注明“建议挂牌督办”的事项，请整改办在平台上决定采纳或不采纳。",

@@ -1,6 +1,8 @@
 //! The registry of jobs: each is one file here and one word in `JOBS`. Names are stable; administrators and tables know
 //! them.
 
+mod case_due_soon;
+mod case_overdue;
 mod deliver_mail;
 mod due_soon;
 mod escalation;
@@ -58,12 +60,14 @@ pub struct Reminder {
 }
 
 /// Every job.
-pub const JOBS: [&Job; 7] = [
+pub const JOBS: [&Job; 9] = [
     &quarterly_self_inspection::JOB,
     &due_soon::JOB,
     &overdue::JOB,
     &propose_listing::JOB,
     &escalation::JOB,
+    &case_due_soon::JOB,
+    &case_overdue::JOB,
     &deliver_mail::JOB,
     &seal_audit::JOB,
 ];

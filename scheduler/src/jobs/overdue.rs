@@ -4,7 +4,7 @@ use entity::schedule::Misfire;
 use ledger::reminder;
 
 use super::{Job, Reminder, Work};
-use crate::letter::Words;
+use crate::letter::{Of, Words};
 
 pub(super) const JOB: Job = Job {
     name: "overdue",
@@ -14,6 +14,7 @@ pub(super) const JOB: Job = Job {
     work: Work::Remind(Reminder {
         candidates: |db, today, timing| Box::pin(reminder::overdue::candidates(db, today, timing)),
         words: Words {
+            of: Of::Measures,
             urgency: |left| format!("逾期{}天", -left),
             headline: |count| format!("{count}项整改措施已逾期"),
             action: "请立即组织整改，并于 3 个工作日内填报进展；确需延期的，请按程序向上级整改办申请并说明原因。",

@@ -4,7 +4,7 @@ use entity::schedule::Misfire;
 use ledger::reminder;
 
 use super::{Job, Reminder, Work};
-use crate::letter::Words;
+use crate::letter::{Of, Words};
 
 pub(super) const JOB: Job = Job {
     name: "quarterly-self-inspection",
@@ -14,6 +14,7 @@ pub(super) const JOB: Job = Job {
     work: Work::Remind(Reminder {
         candidates: |db, today, timing| Box::pin(reminder::quarterly_self_inspection::candidates(db, today, timing)),
         words: Words {
+            of: Of::Measures,
             urgency: |left| match left {
                 0 => "季度自查今日截止".to_owned(),
                 1.. => format!("季度自查剩余{left}天"),

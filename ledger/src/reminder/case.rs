@@ -1,0 +1,59 @@
+//! Complaint cases: the lead unit some days before the deadline, and after it every week, then with a copy to the office of
+//! the region. A case is open until its lead unit says that it is resolved.
+
+use chrono::NaiveDate;
+use entity::inspection_case::{self, CaseState};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::office::Offices;
+use super::{Candidate, Matter, Timing, Told, owed_since};
+use crate::Result;
+use crate::calendar::plus_days;
+
+/// Cases that fall due within the longest of the warnings.
+pub async fn due_soon<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
+    let Some(longest) = timing.case_due_soon_before.iter().max() else { return Ok(Vec::new()) };
+    let open = open(db, today, plus_days(today, *longest)).await?;
+    let candidate = |case: &inspection_case::Model| {
+        let since = owed_since(case.due_on, today, &timing.case_due_soon_before)?;
+        Some(remind(case, &[case.lead_unit_id], since))
+    };
+    Ok(open.iter().filter_map(candidate).collect())
+}
+
+/// Cases that are open past their deadline at the beginning of a day.
+pub async fn overdue<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
+    let open = open(db, NaiveDate::default(), plus_days(today, -1)).await?;
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let offices = Offices::read(db).await?;
+    let since = plus_days(today, 1 - timing.again_after);
+    let candidate = |case: &inspection_case::Model| {
+        let office = offices.above(case.region_id).map(|(unit, _)| unit);
+        let units: Vec<i64> = [Some(case.lead_unit_id), office].into_iter().flatten().collect();
+        remind(case, &units, since)
+    };
+    Ok(open.iter().map(candidate).collect())
+}
+
+fn remind(case: &inspection_case::Model, units: &[i64], since: NaiveDate) -> Candidate {
+    let units = units.iter().map(|unit| Told { unit: *unit, answers: false }).collect();
+    let matter = Matter::Case(case.id);
+    Candidate { matter, assignment: None, due_on: case.due_on, units, people: Vec::new(), since }
+}
+
+/// Open cases whose deadline lies within two days, both included.
+async fn open<C: ConnectionTrait>(db: &C, from: NaiveDate, to: NaiveDate) -> Result<Vec<inspection_case::Model>> {
+    Ok(inspection_case::Entity::find()
+        .filter(inspection_case::Column::DueOn.between(from, to))
+        .filter(inspection_case::Column::State.is_in([
+            CaseState::HandedOver,
+            CaseState::InProgress,
+            CaseState::PartlyResolved,
+        ]))
+        .order_by_asc(inspection_case::Column::DueOn)
+        .order_by_asc(inspection_case::Column::Id)
+        .all(db)
+        .await?)
+}

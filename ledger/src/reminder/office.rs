@@ -1,0 +1,41 @@
+//! The rectification offices (整改办) of cities and of what lies above them: who hears of what stays undone below.
+
+use std::collections::{HashMap, HashSet};
+
+use entity::region::{self, Level};
+use entity::unit::{self, Kind};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::Result;
+use crate::region::lineage;
+
+/// The offices of cities and of what lies above them.
+pub(super) struct Offices {
+    /// By region.
+    offices: HashMap<i64, i64>,
+    /// The line of ancestors of each region, its own id last.
+    lines: HashMap<i64, Vec<i64>>,
+}
+
+impl Offices {
+    pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Self> {
+        let regions = region::Entity::find().all(db).await?;
+        let is_city = |region: &&region::Model| !matches!(region.level, Level::County | Level::Township);
+        let cities: HashSet<i64> = regions.iter().filter(is_city).map(|region| region.id).collect();
+        let lines = regions.iter().map(|region| (region.id, lineage(&region.path))).collect();
+        let units = unit::Entity::find()
+            .filter(unit::Column::Kind.eq(Kind::RectificationOffice))
+            .filter(unit::Column::RetiredOn.is_null())
+            .order_by_desc(unit::Column::Id)
+            .all(db)
+            .await?;
+        let offices = units.into_iter().map(|unit| (unit.region_id, unit.id));
+        Ok(Self { offices: offices.filter(|(region, _)| cities.contains(region)).collect(), lines })
+    }
+
+    /// The nearest office at or above a region, and the region whose office it is.
+    pub(super) fn above(&self, region: i64) -> Option<(i64, i64)> {
+        let line = self.lines.get(&region)?;
+        line.iter().rev().find_map(|region| Some((*self.offices.get(region)?, *region)))
+    }
+}
