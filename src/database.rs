@@ -16,10 +16,10 @@ pub(crate) static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Failure> {
     let url = settings.database_url();
     let mut options = ConnectOptions::new(address(&url)?);
-    options.sqlx_logging(false).acquire_timeout(Duration::from_secs(10)).test_before_acquire(false);
+    options.sqlx_logging(false).acquire_timeout(Duration::from_secs(10));
     if url.starts_with("sqlite:") {
         // Readers side by side, one writer at a time; writers wait for each other rather than fail.
-        options.max_connections(4).map_sqlx_sqlite_opts(|options| {
+        options.test_before_acquire(false).max_connections(4).map_sqlx_sqlite_opts(|options| {
             options
                 .busy_timeout(Duration::from_secs(30))
                 .foreign_keys(true)
@@ -29,17 +29,20 @@ pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Fail
                 .pragma("cache_size", "-16384")
         });
     } else {
-        // A statement that nobody waits for any more must not go on for ever.
-        options.max_connections(settings.database_connections).map_sqlx_postgres_opts(|options| {
-            options.options([
-                ("statement_timeout", "300s"),
-                ("idle_in_transaction_session_timeout", "600s"),
-                // The same statements come again and again: planning them once is what preparing is for, and compiling
-                // a plan costs more than any of them takes.
-                ("plan_cache_mode", "force_generic_plan"),
-                ("jit", "off"),
-            ])
-        });
+        // A connection is asked before it is used: after a restart of the database none of them is good. A statement that
+        // nobody waits for any more must not go on for ever.
+        options.test_before_acquire(true).max_connections(settings.database_connections).map_sqlx_postgres_opts(
+            |options| {
+                options.options([
+                    ("statement_timeout", "300s"),
+                    ("idle_in_transaction_session_timeout", "600s"),
+                    // The same statements come again and again: planning them once is what preparing is for, and compiling
+                    // a plan costs more than any of them takes.
+                    ("plan_cache_mode", "force_generic_plan"),
+                    ("jit", "off"),
+                ])
+            },
+        );
     }
     let mut db = Database::connect(options)
         .await

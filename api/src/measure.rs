@@ -389,8 +389,9 @@ impl MeasureMutation {
     }
 
     /// Merges a measure into another of its problem, such as one whose wording a later ledger changed. Where a unit answers
-    /// both, the answer that has gone further stays and takes over the reports, files and checks of the other. By the
-    /// regional office.
+    /// both, the answer that has gone further stays and takes over the reports, files and checks of the other; of two checks
+    /// of one kind and period the later stays, and the audit keeps the other. A unit that has applied for the close-out of
+    /// both is a `CONFLICT`. By the regional office.
     async fn merge_measures(
         &self,
         ctx: &Context<'_>,

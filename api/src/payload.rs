@@ -21,7 +21,8 @@ pub(crate) struct UserError {
 /// What was not done beside a change that holds, and what to do about it.
 #[derive(SimpleObject)]
 pub(crate) struct Warning {
-    /// A stable code: `NOBODY_TOLD` where no unit concerned has an address that the notice could go to.
+    /// A stable code: `NOBODY_TOLD` where no unit concerned has an address that the notice could go to, `UNIT_NOT_TOLD` where
+    /// the one that has to act has none.
     code: String,
     /// What was not done and what to do.
     message: String,

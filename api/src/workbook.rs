@@ -86,6 +86,12 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: 
         let (name, bytes) = receive(&request, payload, how.name.as_deref()).await?;
         let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
         let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
+        if how.sheet.as_deref() == Some("progress") && how.dry_run {
+            return Err(Unserved::malformed(
+                "填报表不支持 dryRun：每一行各自办理，有误的行会逐行说明，不影响其他行",
+                "a sheet of progress cannot be rehearsed: each line is an act of its own, and one that is refused says why",
+            ));
+        }
         if how.sheet.as_deref() == Some("progress") {
             let lines = workbook::report(&desk, &sheets).await?;
             return Ok(lines_of(&lines, caller.language));

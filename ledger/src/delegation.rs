@@ -36,12 +36,23 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
         let (zh, en) = (format!("委托应于 {MAX_DAYS} 天内结束"), format!("it ends within {MAX_DAYS} days"));
         return Err(Fault::invalid(zh, en, &["input", "endsAt"]).into());
     }
+    let own_account = account::Entity::find_by_id(own).one(db).await?;
     let delegate = match new.delegate.filter(|delegate| *delegate != own) {
         Some(delegate) => account::Entity::find_by_id(delegate).one(db).await?.filter(|found| !found.is_disabled),
         None => None,
     };
+    // Rights of an office do not leave it.
+    let is_colleague = |one: &account::Model, other: &account::Model| match (one.unit_id, other.unit_id) {
+        (Some(unit), Some(other)) => unit == other,
+        _ => one.region_id.is_some() && one.region_id == other.region_id,
+    };
+    let delegate =
+        delegate.zip(own_account).filter(|(delegate, own)| is_colleague(own, delegate)).map(|(found, _)| found);
     let Some(delegate) = delegate else {
-        let (zh, en) = ("没有这个可委托的账户", "there is no such account to act for you");
+        let (zh, en) = (
+            "没有这个可委托的账户，只能委托本单位的同事",
+            "there is no such account to act for you: only colleagues of your unit do",
+        );
         return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "delegateId"]).into());
     };
     let transaction = database::begin(db).await?;

@@ -267,9 +267,17 @@ impl Reader<'_> {
 const OBJECTIONS: &str = "held.close_out_id IN (SELECT c.id FROM close_out c JOIN assignment x ON x.id = c.assignment_id \
     WHERE x.measure_id = {})";
 
-/// Where a file of the evidence stands in the archive.
+/// The most bytes of a file's name in the archive; file systems take 255.
+const MAX_NAME: usize = 200;
+
+/// Where a file of the evidence stands in the archive: its name, cut where no file system would take it.
 fn path_of(file: &evidence::Model) -> String {
-    format!("evidence/{}-{}", file.id, file.name)
+    let (stem, ending) = match file.name.rsplit_once('.') {
+        Some((stem, ending)) if ending.len() < 20 => (stem, format!(".{ending}")),
+        _ => (file.name.as_str(), String::new()),
+    };
+    let room = stem.floor_char_boundary(MAX_NAME - ending.len());
+    format!("evidence/{}-{}{ending}", file.id, &stem[..room])
 }
 
 fn check_name(kind: CheckKind) -> &'static str {

@@ -90,6 +90,11 @@ pub fn is_settled(status: Status) -> bool {
     matches!(status, Status::Closed | Status::ClosedOngoing | Status::NotApplicable)
 }
 
+/// Whether the next step is the answering unit's, not an office's.
+pub(crate) fn waits_for_unit(status: Status) -> bool {
+    matches!(status, Status::Assigned | Status::InProgress | Status::Returned | Status::Reopened)
+}
+
 /// How far a state is; the roll-up takes the least.
 fn advance(status: Status) -> Option<u8> {
     Some(match status {

@@ -94,7 +94,7 @@ impl Kept {
                     return row.map(|row: PgRow| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
                 }
                 // The server was restarted, or the network broke: reading again does no harm.
-                Err(sqlx::Error::Io(_)) if tries < TRIES => {
+                Err(error) if tries < TRIES && is_over(&error) => {
                     tries += 1;
                     if let Ok(mut idle) = self.idle.lock() {
                         idle.clear();
@@ -103,6 +103,16 @@ impl Kept {
                 Err(error) => return Err(failed(error)),
             }
         }
+    }
+}
+
+/// Whether it is the connection that is no more, rather than the statement that is wrong: broken off, or ended by an
+/// administrator's command, a crash or a shutdown of the server.
+fn is_over(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(said) => said.code().is_some_and(|code| ["57P01", "57P02", "57P03"].contains(&&*code)),
+        _ => false,
     }
 }
 

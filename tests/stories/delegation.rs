@@ -9,7 +9,7 @@ stories!(a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_end
 fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(world: &World) {
     world.done(&["demo"]);
     let office = world.account("office@gov.example", "city-office", "云溪市生态环境保护督察整改办");
-    let colleague = world.account("colleague@gov.example", "responsible-unit", "白河县人民政府");
+    let colleague = world.account("colleague@gov.example", "responsible-unit", "云溪市生态环境保护督察整改办");
     let stranger = world.account("stranger@gov.example", "responsible-unit", "青坪县人民政府");
     let (server, clock) = world.serve_under_clock("2026-11-30T09:00");
     let id_of = |token: &str| server.data_as(token, "{ viewer { id } }", &json!({}))["viewer"]["id"].clone();
@@ -20,6 +20,11 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
         server.data_as(&office, delegate, &json!({ "input": input }))["delegate"].clone()
     };
     assert_eq!(give("2027-11-30T09:00:00+08:00")["errors"][0]["code"], "INVALID");
+    // Rights of an office do not leave it.
+    let elsewhere =
+        json!({"delegateId": id_of(&stranger), "reason": "外出学习", "endsAt": "2026-12-10T18:00:00+08:00"});
+    let refused = server.data_as(&office, delegate, &json!({ "input": elsewhere }));
+    assert_eq!(refused["delegate"]["errors"][0]["code"], "NOT_FOUND");
     let given = give("2026-12-10T18:00:00+08:00");
     assert_eq!(given["errors"], json!([]));
     let delegation = given["delegation"]["id"].clone();
@@ -45,7 +50,7 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
     let measure = measure["measures"]["nodes"][0]["id"].clone();
     let comment = "mutation($input: CommentOnMeasureInput!) { commentOnMeasure(input: $input) { errors { code } } }";
     let input = json!({"input": {"measureId": measure, "text": "请加快整改。"}});
-    assert_eq!(server.data_as(&colleague, comment, &input)["commentOnMeasure"]["errors"][0]["code"], "NOT_ALLOWED");
+    assert_eq!(server.data_as(&colleague, comment, &input)["commentOnMeasure"]["errors"][0]["code"], "NOT_FOUND");
     assert_eq!(server.data_as(&session, comment, &input)["commentOnMeasure"]["errors"], json!([]));
     let trail =
         "{ auditEntries(first: 1, filter: {act: {eq: \"COMMENTED\"}}) { nodes { actor { id } onBehalfOf { id } } } }";

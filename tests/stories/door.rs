@@ -25,6 +25,39 @@ const NESTED: &str = "query($n: Int!) { problems(first: $n) { nodes {
     measures(first: $n) { nodes { assignments(first: $n) { nodes { id } } } } } } }";
 
 #[test]
+fn nobody_notices_that_the_database_was_started_anew() {
+    let world = World::postgres();
+    world.done(&["demo"]);
+    let server = world.serve();
+    let measure =
+        || server.data("{ measures(first: 1) { nodes { id } } }", &json!({}))["measures"]["nodes"][0]["id"].clone();
+    let write = || {
+        let write = "mutation($input: CommentOnMeasureInput!) { commentOnMeasure(input: $input) { measure { id } errors { code } } }";
+        let input = json!({"input": {"measureId": measure(), "text": "请加快整改。"}});
+        assert_eq!(server.data(write, &input)["commentOnMeasure"]["errors"], json!([]));
+    };
+    // Several at a time, so that there are several connections, for reading and for writing.
+    let many = || {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(measure);
+                scope.spawn(write);
+            }
+        });
+    };
+    many();
+    block_on(async {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        world.db().await.execute_unprepared(end).await.unwrap();
+    });
+    for _ in 0..10 {
+        write();
+    }
+    many();
+}
+
+#[test]
 fn a_document_beyond_a_limit_is_refused_by_the_limit_s_name() {
     let world = World::sqlite();
     let server = world.serve_with(&[

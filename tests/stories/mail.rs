@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
-use crate::support::{Smtp, World, read, silent_peer, stories};
+use crate::support::{Smtp, World, block_on, read, silent_peer, stories};
 
 stories!(
     an_overdue_digest_is_queued_once_however_often_it_is_asked_for,
@@ -220,4 +220,10 @@ fn an_act_that_can_tell_nobody_says_so(world: &World) {
         files.filter(|path| path.extension().is_some_and(|ending| ending == "html")).map(read).collect();
     let say = |words: &str| letters.iter().filter(|letter| letter.contains(words)).count();
     assert_eq!((say("请按要求办理"), say("请督促责任单位按要求办理")), (3, 1), "{letters:?}");
+    // The one that has to act hears nothing, though another does.
+    block_on(async {
+        let forget = "DELETE FROM unit_address WHERE address = 'gov@county.example'";
+        sea_orm::ConnectionTrait::execute_unprepared(&world.db().await, forget).await.unwrap();
+    });
+    assert_eq!(urged("第四次催办")["warnings"][0]["code"], "UNIT_NOT_TOLD");
 }

@@ -66,8 +66,7 @@ const DECIDE: &str = "mutation($input: DecideSupervisionInput!) { decideSupervis
     { assignment { measure { supervisionActions { nodes { kind state reason liftReason } } } } errors { code message path } } }";
 
 fn decide(server: &Server, token: &str, action: &Value, is_adopted: bool) -> Value {
-    let input =
-        json!({"actionId": action["id"], "isAdopted": is_adopted, "reason": "逾期一个月，问题突出", "answerBy": null});
+    let input = json!({"actionId": action["id"], "isAdopted": is_adopted, "reason": "逾期一个月，问题突出", "answerBy": "2023-03-10"});
     server.data_as(token, DECIDE, &json!({ "input": input }))["decideSupervision"].clone()
 }
 
@@ -104,17 +103,34 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     assert_eq!(dismissed["assignment"]["measure"]["supervisionActions"]["nodes"][0]["state"], expected);
     assert!(run(world, "propose-listing", "2023-03-15").contains("0 项"), "a dismissed proposal does not come back");
 
+    // What is completed meanwhile is not listed any more.
+    let version = server.data_as(
+        &county,
+        "query($id: ID!) { assignment(id: $id) { version } }",
+        &json!({"id": proposed[2]["assignment"]["id"]}),
+    );
+    let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }";
+    let input = json!({"input": {"assignmentId": proposed[2]["assignment"]["id"], "version": version["assignment"]["version"],
+        "period": "2023-02", "text": "已完成。", "completedOn": "2023-02-19"}});
+    assert_eq!(server.data_as(&county, report, &input)["reportProgress"]["errors"], json!([]));
+    let late = decide(&server, &office, &proposed[2], true);
+    assert_eq!(
+        (&late["errors"][0]["code"], &late["errors"][0]["path"][1]),
+        (&json!("WRONG_STATE"), &json!("isAdopted"))
+    );
+    assert_eq!(decide(&server, &office, &proposed[2], false)["errors"], json!([]));
+
     // The unit hears of what is in force, and of nothing else.
     let mails = world.done(&["mail", "list"]);
     assert_eq!(mails.matches("挂牌督办").count(), 1, "{mails}");
-    assert!(mails.contains("gov@county.example"), "{mails}");
+    assert!(mails.contains("gov@county.example") && mails.contains("答复期限：2023年3月10日"), "{mails}");
     let trail = "{ auditEntries(filter: {act: {eq: \"SUPERVISION_PROPOSED\"}}) { nodes { actor { id } } } }";
     let entries = server.data_as(&office, trail, &json!({}))["auditEntries"]["nodes"].clone();
     assert_eq!(entries, json!([{"actor": null}, {"actor": null}, {"actor": null}]));
     assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 
     // A later deadline that is missed as well is another matter.
-    let measure = "{ measures(filter: {text: {search: \"专题培训\"}}) { nodes { id version } } }";
+    let measure = "{ measures(filter: {text: {search: \"巡查制度\"}}) { nodes { id version } } }";
     let measure = server.data_as(&region, measure, &json!({}))["measures"]["nodes"][0].clone();
     let change = "mutation($input: ChangeDeadlineInput!) { changeDeadline(input: $input) { errors { message } } }";
     let input = json!({"input": {"measureId": measure["id"], "version": measure["version"], "deadline": "2023年2月28日", "reason": "雨季"}});

@@ -1,6 +1,7 @@
 //! The open answers to measures that are not completed at a day, with whom to tell: the rows that rules choose from.
 
 use chrono::NaiveDate;
+use entity::assignment::Status;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::{Told, select};
@@ -12,6 +13,8 @@ pub(crate) struct Open {
     pub(crate) problem_id: i64,
     pub(crate) measure_id: i64,
     pub(crate) assignment_id: Option<i64>,
+    /// The state of the answer.
+    pub(crate) status: Option<Status>,
     /// Who answers.
     pub(crate) unit_id: Option<i64>,
     /// The region of the answer.
@@ -53,7 +56,7 @@ impl Open {
         let of_problem = if problem.is_some() { " AND m.problem_id = $4" } else { "" };
         values.extend(problem.map(sea_orm::Value::from));
         let text = format!(
-            "SELECT m.problem_id, m.id AS measure_id, a.id AS assignment_id, a.unit_id, a.region_id, m.lead_unit_id, \
+            "SELECT m.problem_id, m.id AS measure_id, a.id AS assignment_id, a.status, a.unit_id, a.region_id, m.lead_unit_id, \
              l.region_id AS lead_region_id, m.supervising_unit_id, m.due_by \
              FROM measure m LEFT JOIN assignment a ON a.measure_id = m.id LEFT JOIN unit l ON l.id = m.lead_unit_id \
              WHERE m.due_by >= $1 AND m.due_by <= $2{of_problem} \

@@ -17,7 +17,7 @@ use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::reminder::Open;
 use crate::writes::Writes;
-use crate::{Result, calendar, database};
+use crate::{Result, calendar, database, workflow};
 
 /// Supervision to be issued.
 #[derive(Debug, Clone)]
@@ -54,6 +54,12 @@ fn answerable(desk: &Desk<'_>, answer_by: Option<NaiveDate>) -> Result<(), Fault
     Ok(())
 }
 
+/// Why, and by when an answer is due, as the mail says it.
+fn why(reason: &str, answer_by: Option<NaiveDate>) -> String {
+    let by = answer_by.map(|day| format!("\n答复期限：{}", day.format("%Y年%-m月%-d日"))).unwrap_or_default();
+    format!("{reason}{by}")
+}
+
 /// Issues supervision of an assignment; the answering unit and the lead unit are told at once.
 pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
     let reason = fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"])?;
@@ -73,9 +79,10 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
         ..Default::default()
     };
     let id = row.insert(&held.transaction).await?.id;
-    let told = Told { kind: "supervision", headline: headline(new.kind), why: &reason, submitter: None };
+    let why = why(&reason, new.answer_by);
+    let told = Told { kind: "supervision", headline: headline(new.kind), why: &why, submitter: None };
     let warnings = held.tell(desk, &told).await?;
-    let said = json!({ "supervision": id, "kind": new.kind.to_value(), "reason": reason });
+    let said = json!({ "supervision": id, "kind": new.kind.to_value(), "reason": reason, "answerBy": new.answer_by });
     Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
 }
 
@@ -110,7 +117,7 @@ async fn take(
 /// Lifts supervision.
 pub async fn lift(desk: &Desk<'_>, action: Option<i64>, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("解除理由", "the reason"), &["input", "reason"])?;
-    let otherwise = ("这项督办已不在执行中", "it is not in force");
+    let otherwise = ("这项督办不在执行中", "it is not in force");
     let (mut held, there) = take(desk, action, (SupervisionState::Issued, otherwise)).await?;
     held.writes.update_one(ended(desk, there.id, SupervisionState::Lifted, &reason))?;
     held.settle_beside(desk, ChangeKind::SupervisionLifted, json!({ "supervision": there.id, "reason": reason })).await
@@ -145,10 +152,17 @@ pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -
     answerable(desk, decision.answer_by)?;
     let otherwise = ("这项督办不是待决定的建议", "it is no proposal that waits for a decision");
     let (mut held, there) = take(desk, action, (SupervisionState::Proposed, otherwise)).await?;
-    let said = json!({ "supervision": there.id, "kind": there.kind.to_value(), "reason": reason });
+    let said = json!({
+        "supervision": there.id, "kind": there.kind.to_value(), "reason": reason, "answerBy": decision.answer_by,
+    });
     if !decision.is_adopted {
         held.writes.update_one(ended(desk, there.id, SupervisionState::Dismissed, &reason))?;
         return Ok(held.settle_beside(desk, ChangeKind::SupervisionDismissed, said).await?.into());
+    }
+    if held.row.completed_on.is_some() || workflow::is_settled(held.row.status) {
+        let (zh, en) =
+            ("整改已完成或已办结，不能再采纳挂牌建议", "it is completed or settled meanwhile: dismiss the proposal");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "isAdopted"]).into());
     }
     held.writes.update_one(supervision_action::ActiveModel {
         id: Set(there.id),
@@ -159,7 +173,8 @@ pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -
         issued_at: Set(desk.now),
         ..Default::default()
     })?;
-    let told = Told { kind: "supervision", headline: headline(there.kind), why: &reason, submitter: None };
+    let why = why(&reason, decision.answer_by);
+    let told = Told { kind: "supervision", headline: headline(there.kind), why: &why, submitter: None };
     let warnings = held.tell(desk, &told).await?;
     Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
 }
@@ -223,7 +238,8 @@ async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> 
 /// neither proposed nor issued since that deadline.
 async fn unlisted<C: ConnectionTrait>(db: &C, desk: &Desk<'_>, after: i64, problem: Option<i64>) -> Result<Vec<Open>> {
     let mut open = Open::due_by(db, calendar::plus_days(desk.today(), -after), desk.today(), problem).await?;
-    open.retain(|row| row.assignment_id.is_some());
+    // Where an office has to decide first, the unit is not the one to be urged.
+    open.retain(|row| row.status.is_some_and(workflow::waits_for_unit));
     let mut listed = supervision_action::Entity::find()
         .select_only()
         .column(supervision_action::Column::AssignmentId)

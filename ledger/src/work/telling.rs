@@ -55,7 +55,7 @@ pub(super) struct Matter {
     pub(super) id: String,
     /// Which of its acts this is.
     pub(super) act: i32,
-    /// The units that it concerns.
+    /// The units that it concerns, whoever has to act first.
     pub(super) units: Vec<i64>,
     /// Its number as printed.
     pub(super) number: Option<String>,
@@ -80,6 +80,14 @@ pub(super) async fn tell(
         tracing::warn!(kind = told.kind, of = id, "a notice reaches nobody: no unit that it concerns has an address");
         return Ok(vec![nobody()]);
     }
+    let is_told = units.first().is_none_or(|acts| recipients.iter().any(|(_, unit)| unit.as_ref() == Some(acts)));
+    if !is_told {
+        tracing::warn!(
+            kind = told.kind,
+            of = id,
+            "a notice does not reach the unit that has to act: it has no address"
+        );
+    }
     let reason = match actor(db, desk).await? {
         Some(unit) => format!("{}\n办理单位：{unit}", told.why),
         None => told.why.to_owned(),
@@ -99,7 +107,16 @@ pub(super) async fn tell(
         };
         outbox::notify(db, &notice, (desk.today(), desk.now)).await?;
     }
-    Ok(Vec::new())
+    Ok(if is_told { Vec::new() } else { vec![unit_not_told()] })
+}
+
+fn unit_not_told() -> Warning {
+    let (zh, en) = (
+        "已办理并通知了其他相关单位，但责任单位未设置邮箱，没有收到通知。请另行通知，并请系统管理员为其设置邮箱",
+        "done, and others are told by mail, but not the unit that has to act: it has no address. Tell it yourself, and \
+         have the administrator give it its address",
+    );
+    Warning { code: "UNIT_NOT_TOLD", message: Bilingual::new(zh, en) }
 }
 
 fn nobody() -> Warning {

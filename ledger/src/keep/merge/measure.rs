@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use entity::{assignment, close_out, measure};
+use entity::{assignment, check, close_out, measure};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{clash, itself, repoint};
 use crate::fault::{Fault, FaultCode};
@@ -18,11 +19,9 @@ use crate::work::Desk;
 use crate::workflow::is_further;
 use crate::{Result, concern, roll_up};
 
-/// What hangs on an answer, for the answer that takes it over; a period is checked once.
-const OF_ANSWER: [&str; 8] = [
+/// What hangs on an answer, for the answer that takes it over.
+const OF_ANSWER: [&str; 7] = [
     "UPDATE progress_report SET assignment_id = $2 WHERE assignment_id = $1",
-    "DELETE FROM \"check\" WHERE assignment_id = $1 AND EXISTS (SELECT 1 FROM \"check\" c \
-        WHERE c.assignment_id = $2 AND c.kind = \"check\".kind AND c.period = \"check\".period)",
     "UPDATE \"check\" SET assignment_id = $2 WHERE assignment_id = $1",
     "UPDATE evidence SET assignment_id = $2 WHERE assignment_id = $1",
     "UPDATE deadline_change SET assignment_id = $2 WHERE assignment_id = $1",
@@ -60,6 +59,7 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     let problem = gone.problem_id;
     kept::withdraw(&transaction, &[problem]).await?;
     for (yields, remains) in pairs {
+        let dropped = checked_twice(&transaction, yields.id, remains.id).await?;
         repoint(&transaction, &OF_ANSWER, yields.id, remains.id).await?;
         assignment::Entity::delete_by_id(yields.id).exec(&transaction).await?;
         let together = assignment::ActiveModel {
@@ -73,7 +73,9 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
             ..Default::default()
         };
         together.update(&transaction).await?;
-        let said = json!({ "merged": format!("assignment_{}", yields.id) });
+        let said = json!({
+            "merged": format!("assignment_{}", yields.id), "status": yields.status.to_value(), "droppedChecks": dropped,
+        });
         note_answer(&transaction, desk, &stays, (remains.id, "MERGED"), said).await?;
     }
     repoint(&transaction, &OF_MEASURE, gone.id, stays.id).await?;
@@ -90,6 +92,29 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     tell(&transaction, desk, &[problem], Some(stays.id)).await?;
     transaction.commit().await?;
     Ok(stays.id)
+}
+
+/// A period is checked once: of two checks of the same kind and period the later one stays. Gives what the audit keeps of
+/// those that go.
+async fn checked_twice(db: &DatabaseTransaction, yields: i64, remains: i64) -> Result<Vec<Value>> {
+    let of = async |answer: i64| {
+        let of = check::Entity::find().filter(check::Column::AssignmentId.eq(answer));
+        of.order_by_asc(check::Column::Id).all(db).await
+    };
+    let there = of(remains).await?;
+    let mut dropped = Vec::new();
+    for one in of(yields).await? {
+        let Some(other) = there.iter().find(|other| (other.kind, &other.period) == (one.kind, &one.period)) else {
+            continue;
+        };
+        let gone = if one.checked_on > other.checked_on { other } else { &one };
+        check::Entity::delete_by_id(gone.id).exec(db).await?;
+        dropped.push(json!({
+            "check": gone.id, "kind": gone.kind.to_value(), "period": gone.period, "result": gone.result.to_value(),
+            "checkedOn": gone.checked_on, "findings": gone.findings,
+        }));
+    }
+    Ok(dropped)
 }
 
 /// The measure that stays: one of the same problem.

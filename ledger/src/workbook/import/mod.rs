@@ -23,6 +23,7 @@ use super::reading::{self, Fault, Read, ReadMeasure, ReadProblem, fault};
 use super::sheet::Sheet;
 use crate::audit::By;
 use crate::policy::{self, Act};
+use crate::sameness::normalised;
 use crate::{Error, Result, database};
 
 /// What a file answers, and how it is to be read.
@@ -198,13 +199,21 @@ fn allowed(by: &By, region: &region::Model) -> Result<()> {
     if by.principal.permits_of_region(act, &region.path) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
 }
 
-/// A measure that two sheets hold: rows of one sheet are compared when it is read.
+/// A measure that two sheets hold, and a number under which they hold two problems, as sheets of several rounds do: rows of
+/// one sheet are compared when it is read.
 fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<Fault> {
     let mut seen: HashMap<(String, String), &str> = HashMap::new();
+    let mut titles: HashMap<String, (&str, &str)> = HashMap::new();
     let mut faults = Vec::new();
     for read in reads {
         let Some(sheet) = sheets.iter().find(|sheet| sheet.name == read.sheet) else { continue };
         for problem in &read.problems {
+            let (first, title) = titles.entry(problem.identity()).or_insert((&read.sheet, &problem.title));
+            if normalised(title) != normalised(&problem.title) {
+                let expected = format!("不同问题用不同编号（与工作表“{first}”的问题编号相同）；不同轮次请分别导入");
+                faults.push(fault(sheet, &read.layout, problem.row, Column::Problem, "问题编号重复", &expected));
+                continue;
+            }
             for measure in &problem.measures {
                 let first = seen.entry((problem.identity(), measure.identity())).or_insert(&read.sheet);
                 if *first != read.sheet {
