@@ -8,7 +8,7 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use entity::holiday;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use crate::calendar::plus_days;
+use crate::calendar::{YEARS, plus_days};
 use crate::{Error, Result};
 
 /// The longest span that is looked at for working days.
@@ -51,6 +51,10 @@ pub async fn of_year<C: ConnectionTrait>(db: &C, year: i32) -> Result<Vec<Specia
     let (Some(first), Some(last)) = (NaiveDate::from_ymd_opt(year, 1, 1), NaiveDate::from_ymd_opt(year, 12, 31)) else {
         return Ok(Vec::new());
     };
+    // Nothing is known of other years, and not every database knows them.
+    if !YEARS.contains(&year) {
+        return Ok(Vec::new());
+    }
     let announced = BUILT_IN.iter().filter(|(day, _)| (first..=last).contains(*day));
     let mut days: BTreeMap<NaiveDate, Special> =
         announced.map(|(day, works)| (*day, Special { day: *day, is_working: *works, is_set: false })).collect();

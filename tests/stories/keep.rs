@@ -448,6 +448,9 @@ fn an_administrator_keeps_schedules_mails_and_the_calendar(world: &World) {
     };
     assert!(days(2026).contains(&json!({"day": "2026-10-01", "isWorking": false, "isSet": false})));
     assert_eq!(days(2031), [] as [Value; 0]);
+    assert_eq!(days(-34174), [] as [Value; 0]);
+    let long_ago = json!({"day": "0001-02-23", "isWorking": false});
+    assert_eq!(admin.refused("setCalendarDay", &long_ago), ("INVALID".into(), "input.day".into()));
     let new_year = json!({"day": "2031-02-23", "isWorking": false, "name": "藏历新年"});
     admin.done("setCalendarDay", "days { day }", &new_year);
     assert_eq!(days(2031), [json!({"day": "2031-02-23", "isWorking": false, "isSet": true})]);

@@ -6,6 +6,7 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use super::{Said, note_own, optional, permit_anywhere};
+use crate::fault;
 use crate::policy::Act;
 use crate::work::Desk;
 use crate::{Result, database, holiday as rule};
@@ -17,6 +18,7 @@ fn state(row: Option<&holiday::Model>) -> Value {
 /// Says of a day whether it is worked, and why; none: what is announced holds again. Notices that run keep their end.
 pub async fn set(desk: &Desk<'_>, day: NaiveDate, said: Option<(bool, Option<String>)>) -> Result<()> {
     permit_anywhere(desk, Act::KeepDictionaries)?;
+    fault::day(day, ("日期", "the day"), &["input", "day"])?;
     let name = |given| optional(given, 20, ("名称", "the name"), "name");
     let said =
         said.map(|(works, given)| Ok::<_, crate::Error>((works, name(given)?.unwrap_or_default()))).transpose()?;
