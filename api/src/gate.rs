@@ -11,7 +11,7 @@ use sea_orm::{DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteCo
 
 use crate::context::Clock;
 use crate::document::Operation;
-use crate::error::{Code, Refused};
+use crate::error::{Code, Refused, failed};
 
 /// How old the knowledge that nobody has an account may be, in milliseconds.
 const FRESH: i64 = 1_000;
@@ -134,9 +134,4 @@ fn unauthenticated() -> Refused {
         "请先登录：令牌缺失、无效或已过期",
         "sign in first: the token is missing, unknown or over",
     )
-}
-
-fn failed(error: &ledger::Error) -> Refused {
-    tracing::error!(error = error as &dyn std::error::Error, "the gate could not ask the database");
-    Refused::new(Code::Internal, "服务内部错误，请稍后重试", "internal error, please try again later")
 }

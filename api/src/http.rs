@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, guard, web};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 use ledger::policy::Principal;
+use tracing::Instrument;
 
 use crate::context::{Caller, Door, Oidc, Policy};
 use crate::engine::{Engine, Manner};
@@ -181,7 +182,8 @@ impl Served {
     /// Says whose request it is, and refuses those who come to the wrong host, with a dead token or too often.
     pub(crate) async fn let_in(&self, request: &HttpRequest, caller: &mut Caller) -> Result<(), Refused> {
         self.admit(request, caller)?;
-        caller.admitted = self.gate.admit(gate::authorization(request.headers())).await?;
+        let authorization = gate::authorization(request.headers());
+        caller.admitted = self.gate.admit(authorization).instrument(caller.span()).await?;
         self.admit_account(caller)
     }
 
