@@ -80,8 +80,8 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
             Ok(())
         }
         Some(server) => {
-            let url = settings.public_url();
-            announce(settings, &format!("整改台账已启动：{url}/（GraphiQL），接口 {url}/graphql"));
+            tracing::info!(address = %settings.listen, "the API is listening");
+            say!("整改台账已启动：{}/（GraphiQL），接口 {0}/graphql", settings.public_url());
             answer(server, &stopping).await
         }
     };
@@ -167,7 +167,7 @@ async fn hang(settings: &Settings, db: &DatabaseConnection, stopping: &Arc<Atomi
     let bench = Bench { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..bench(settings, db)? };
     scheduler::ensure_schedules(db, settings.zone(), clock::now()).await?;
     if let Some(folder) = bench.post.folder() {
-        announce(settings, &format!("邮件写入文件夹：{}（.eml 与 .html）", folder.display()));
+        say!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());
     }
     Doorbell::hang(Arc::new(bench)).await.map_err(|error| Failure::Rejected(format!("定时器无法启动：{error}")))
 }
@@ -214,13 +214,4 @@ async fn stopped() {
         }
     }
     let _ = tokio::signal::ctrl_c().await;
-}
-
-/// Says what whoever has started the program wants to know; to machines that read the log, in the log.
-fn announce(settings: &Settings, words: &str) {
-    if settings.log_format == "json" {
-        tracing::info!("{words}");
-    } else {
-        say!("{words}");
-    }
 }
