@@ -1,5 +1,7 @@
 //! Stories through the front doors: the command line, HTTP, SMTP. One binary; each story runs on SQLite and on PostgreSQL.
 
+// As in the program.
+#![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 
 mod support;

@@ -9,7 +9,7 @@ use ledger::change::Place;
 use planner::{Bilingual, Condition, Kind, Noun, Planned, Root, Selection, SortKey, SortType, noun};
 use sea_orm::DatabaseConnection;
 use serde_json::value::RawValue;
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::{Mutex, Notify, broadcast};
 
 use crate::assignment::Assignment;
 use crate::case::{self, InspectionCase};
@@ -133,41 +133,71 @@ fn inside(region: ID) -> Condition {
 /// Numbers of changes, in their order.
 type Batch = Arc<[i64]>;
 
-/// The one reader of the feed, which hands what it finds to all who watch.
+/// The one reader of the feed, while anybody watches.
 #[derive(Clone, Default)]
-pub(crate) struct Feed(Arc<Mutex<Option<broadcast::Sender<Batch>>>>);
+pub(crate) struct Feed(Arc<Mutex<Option<FeedReader>>>);
+
+/// Hands what it finds to all who watch.
+struct FeedReader {
+    place: Place,
+    sender: broadcast::Sender<Batch>,
+}
+
+impl FeedReader {
+    /// Reads on, for those who watch already.
+    async fn read_on(&mut self, db: &DatabaseConnection) -> ledger::Result<()> {
+        let found = self.place.next(db).await?;
+        if !found.is_empty() {
+            // Nobody may be left to hear it.
+            drop(self.sender.send(found.into()));
+        }
+        Ok(())
+    }
+}
 
 impl Feed {
-    /// Begins to watch; the reader starts with the first watcher and ends after the last.
+    /// Begins to watch: whatever becomes visible from now on is heard, and nothing that was visible before. The reader
+    /// starts with the first watcher and ends after the last.
     async fn watch(&self, db: &DatabaseConnection) -> ledger::Result<broadcast::Receiver<Batch>> {
         let mut reader = self.0.lock().await;
-        if let Some(sender) = reader.as_ref() {
-            return Ok(sender.subscribe());
+        if let Some(reader) = reader.as_mut() {
+            reader.read_on(db).await?;
+            return Ok(reader.sender.subscribe());
         }
         let place = Place::end(db).await?;
         let (sender, receiver) = broadcast::channel(BACKLOG);
-        *reader = Some(sender.clone());
-        tokio::spawn(read_on(self.clone(), db.clone(), place, sender));
+        *reader = Some(FeedReader { place, sender });
+        tokio::spawn(read_on(self.clone(), db.clone()));
         Ok(receiver)
     }
 }
 
-async fn read_on(feed: Feed, db: DatabaseConnection, mut place: Place, sender: broadcast::Sender<Batch>) {
+async fn read_on(feed: Feed, db: DatabaseConnection) {
     loop {
         tokio::time::sleep(PULSE).await;
-        {
-            let mut reader = feed.0.lock().await;
-            if sender.receiver_count() == 0 {
-                *reader = None;
-                return;
-            }
+        let mut held = feed.0.lock().await;
+        let Some(reader) = held.as_mut().filter(|reader| reader.sender.receiver_count() > 0) else {
+            *held = None;
+            return;
+        };
+        if let Err(error) = reader.read_on(&db).await {
+            tracing::warn!(%error, "the feed of changes could not be read; trying again");
         }
-        match place.next(&db).await {
-            // Nobody may be left to hear it; the next round sees that.
-            Ok(found) if !found.is_empty() => drop(sender.send(found.into())),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the feed of changes could not be read; trying again"),
-        }
+    }
+}
+
+/// Says when a subscription has begun.
+#[derive(Clone, Default)]
+pub(crate) struct Begun(Arc<Notify>);
+
+impl Begun {
+    fn say(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits for it.
+    pub(crate) async fn heard(&self) {
+        self.0.notified().await;
     }
 }
 
@@ -193,6 +223,7 @@ impl LedgerSubscription {
         };
         let feed = ctx.data::<Feed>()?;
         let receiver = feed.watch(&watch.request.db).await.map_err(|failure| crate::error::masked(&failure))?;
+        ctx.data::<Begun>()?.say();
         let batches = stream::unfold(Some((watch, receiver)), async |state| {
             let (watch, mut receiver) = state?;
             match receiver.recv().await {

@@ -101,6 +101,8 @@ noun! {
     text: String = Kind::Column("text");
     /// When it was recorded.
     raisedAt: Moment = Kind::Column("raised_at");
+    /// The day on which it was received; null where that was not asked for.
+    receivedOn: Option<Date> = Kind::Column("received_on");
     /// Whether it was upheld; null before the decision.
     isUpheld: Option<bool> = Kind::Boolean("is_upheld");
     /// What was answered.
@@ -174,6 +176,8 @@ pub(crate) struct RaiseObjectionInput {
     assignment_id: ID,
     /// What is objected; not by whom.
     text: String,
+    /// When it was received, while the notice was up; today unless given.
+    received_on: Option<Date>,
 }
 
 /// What is decided of an objection.
@@ -323,14 +327,20 @@ impl CloseOutMutation {
         AssignmentPayload::of(acts::publicise(&request.desk(), on, &notice).await, request)
     }
 
-    /// Records an objection (异议) to a notice. By the lead unit or an office above.
+    /// Records an objection (异议) that was received while a notice was up. By the lead unit or an office above.
     async fn raise_objection(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The objection.")] input: RaiseObjectionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        let done = acts::object(&request.desk(), beside(&input.assignment_id), &input.text).await;
+        let done = acts::object(
+            &request.desk(),
+            beside(&input.assignment_id),
+            &input.text,
+            input.received_on.map(|day| day.0),
+        )
+        .await;
         AssignmentPayload::of(done, request)
     }
 

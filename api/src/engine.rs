@@ -14,7 +14,7 @@ use ledger::audit::By;
 use planner::{Finishers, Reader, Selection};
 use tracing::Instrument;
 
-use crate::change::Feed;
+use crate::change::{Begun, Feed};
 use crate::context::{Caller, Door, Oidc, Policy, Request};
 use crate::document::{Document, Known, Operation};
 use crate::error::{Code, Refused, finish};
@@ -103,19 +103,22 @@ impl Engine {
                 "GET is for queries only: use POST",
             ));
         }
-        let time = self.limits.time;
-        tokio::time::timeout(time, self.carry_out(ready, caller).instrument(caller.span())).await.map_err(|_| {
-            let seconds = time.as_secs();
-            Refused::new(
-                Code::Timeout,
-                format!("查询超过 {seconds} 秒，请缩小范围或减少字段"),
-                format!("the operation took more than {seconds} seconds: ask for less at once"),
-            )
-        })
+        let answer = self.carry_out(ready, caller).instrument(caller.span());
+        tokio::time::timeout(self.limits.time, answer).await.map_err(|_| self.timed_out())
     }
 
-    /// Carries out any operation as a stream: one answer for a query or mutation, one for each event of a subscription.
-    pub(crate) fn stream(
+    fn timed_out(&self) -> Refused {
+        let seconds = self.limits.time.as_secs();
+        Refused::new(
+            Code::Timeout,
+            format!("查询超过 {seconds} 秒，请缩小范围或减少字段"),
+            format!("the operation took more than {seconds} seconds: ask for less at once"),
+        )
+    }
+
+    /// Carries out any operation as a stream: one answer for a query or mutation, one for each event of a subscription,
+    /// which has begun when this returns.
+    pub(crate) async fn stream(
         self: &Arc<Self>,
         asked: Asked,
         manner: Manner,
@@ -129,9 +132,19 @@ impl Engine {
             let once = async move { engine.answer(asked, manner, &caller).await };
             return Ok(once.into_stream().boxed());
         }
-        let mut events = self.schema.execute_stream(self.execution(&ready, &caller, false)).boxed();
+        let begun = Begun::default();
+        let execution = self.execution(&ready, &caller, false).data(begun.clone());
+        let mut events = self.schema.execute_stream(execution).boxed();
         let span = caller.span();
-        let events = stream::poll_fn(move |context| span.in_scope(|| events.poll_next_unpin(context)));
+        let mut events = stream::poll_fn(move |context| span.in_scope(|| events.poll_next_unpin(context))).fuse();
+        // What is wrong with it is its first and only event.
+        let first = tokio::select! {
+            biased;
+            event = events.next() => event,
+            () = begun.heard() => None,
+            () = tokio::time::sleep(self.limits.time) => return Err(self.timed_out()),
+        };
+        let events = stream::iter(first).chain(events);
         Ok(events.map(move |response| Ok(Answer::Response(worded(response, &caller)))).boxed())
     }
 

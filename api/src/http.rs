@@ -148,7 +148,7 @@ async fn answer(
     };
     if media == Media::Events {
         // What is wrong with the document is told as an event: the protocol's clients look nowhere else.
-        let answers = match engine.stream(asked, manner, caller.clone()) {
+        let answers = match engine.stream(asked, manner, caller.clone()).await {
             Err(refused) if refused.code.is_of_graphql() => stream::iter([Err(refused)]).boxed(),
             answers => answers?,
         };

@@ -103,6 +103,14 @@ fn malformed() -> Refused {
     )
 }
 
+/// The same, with what the reader of JSON stumbled over and where.
+fn unread(error: &serde_json::Error) -> Refused {
+    let Refused { code, message, .. } = malformed();
+    let why = error.to_string();
+    let why = &why[..why.floor_char_boundary(200)];
+    Refused::new(code, format!("{}（{why}）", message.zh), format!("{} ({why})", message.en))
+}
+
 impl Asked {
     /// Reads one request from the text of a JSON object.
     pub(crate) fn read(json: &[u8]) -> Result<Self, Refused> {
@@ -111,7 +119,7 @@ impl Asked {
         if json.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
             return Err(malformed());
         }
-        let asked: Self = serde_json::from_slice::<Members>(json).map_err(|_| malformed())?.into();
+        let asked: Self = serde_json::from_slice::<Members>(json).map_err(|error| unread(&error))?.into();
         asked.complete()
     }
 
@@ -121,7 +129,7 @@ impl Asked {
             return Ok((vec![Self::read(json)?], false));
         }
         no_nul(json)?;
-        let batch: Vec<Members> = serde_json::from_slice(json).map_err(|_| malformed())?;
+        let batch: Vec<Members> = serde_json::from_slice(json).map_err(|error| unread(&error))?;
         if most < 2 {
             return Err(Refused::new(
                 Code::BatchNotAllowed,

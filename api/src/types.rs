@@ -3,9 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use async_graphql::Value;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, Type, TypeKind, TypeSystemDefinition};
+use async_graphql::{ScalarType, Value};
+
+use crate::scalar::{Date, Moment};
 
 /// The types by name.
 #[derive(Default)]
@@ -67,6 +69,8 @@ impl Types {
         match (name, value) {
             ("Boolean", Value::Boolean(_)) | ("Float", Value::Number(_)) => true,
             ("Int", Value::Number(number)) => number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
+            ("Date", value) => Date::is_valid(value),
+            ("DateTime", value) => Moment::is_valid(value),
             (_, Value::String(text)) => match self.enums.get(name) {
                 Some(values) => values.contains(text),
                 None => !matches!(name, "Boolean" | "Int" | "Float") && !self.inputs.contains_key(name),
@@ -97,7 +101,7 @@ impl Types {
     /// What is wrong with a value that is neither of a type nor converted to it, as a single value is to a list of it, and
     /// a whole number to an id.
     pub(crate) fn misfit(&self, value: &Value, ty: &Type) -> Option<Misfit> {
-        let wrong = || Some(Misfit { path: String::new(), expected: Some(ty.to_string()) });
+        let wrong = || Some(Misfit { path: String::new(), expected: Some(expected(ty)) });
         let at = |step: &str, wrong: Misfit| Misfit { path: format!(".{step}{}", wrong.path), ..wrong };
         match (value, &ty.base) {
             (Value::Null, _) => wrong().filter(|_| !ty.nullable),
@@ -120,6 +124,15 @@ impl Types {
             }
             (value, BaseType::Named(name)) => wrong().filter(|_| !self.fits_named(value, name)),
         }
+    }
+}
+
+/// A type as a message names it, with an example where its values have a form.
+fn expected(ty: &Type) -> String {
+    match base(ty) {
+        "Date" => format!("{ty} (2026-10-13)"),
+        "DateTime" => format!("{ty} (2026-10-13T09:30:00+08:00)"),
+        _ => ty.to_string(),
     }
 }
 

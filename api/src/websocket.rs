@@ -178,7 +178,7 @@ impl Connection {
         if self.running.contains_key(&id) {
             return Err(Closed(4409, format!("Subscriber for {} already exists", &id[..id.floor_char_boundary(80)])));
         }
-        match self.operation(payload) {
+        match self.operation(payload).await {
             Ok(answers) => {
                 let (answers, handle) = abortable(answers);
                 self.running.insert(id.clone(), handle);
@@ -195,7 +195,7 @@ impl Connection {
         }
     }
 
-    fn operation(&self, payload: &Value) -> Result<BoxStream<'static, Result<Answer, Refused>>, Refused> {
+    async fn operation(&self, payload: &Value) -> Result<BoxStream<'static, Result<Answer, Refused>>, Refused> {
         self.served.admit_again(&self.caller)?;
         let most = self.served.engine.limits().subscriptions;
         if self.running.len() >= most {
@@ -205,7 +205,7 @@ impl Connection {
                 format!("at most {most} operations at once on one connection"),
             ));
         }
-        self.served.engine.stream(Asked::read(payload.to_string().as_bytes())?, Manner::Any, self.caller.clone())
+        self.served.engine.stream(Asked::read(payload.to_string().as_bytes())?, Manner::Any, self.caller.clone()).await
     }
 
     async fn pass_on(&mut self, id: String, given: Option<Result<Answer, Refused>>) -> Result<(), Closed> {

@@ -17,6 +17,8 @@ pub struct Model {
     pub recorder_id: Option<i64>,
     /// When.
     pub raised_at: DateTimeUtc,
+    /// The local date on which it was received; none of those recorded before this was asked for.
+    pub received_on: Option<Date>,
     /// Whether it was upheld; none before the decision.
     pub is_upheld: Option<bool>,
     /// What was answered.

@@ -6,14 +6,14 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use entity::{audit_entry, audit_head};
-use sea_orm::sea_query::{Expr, SubQueryStatement};
+use sea_orm::sea_query::{Expr, IntoCondition, SubQueryStatement};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::Result;
@@ -156,6 +156,43 @@ pub fn hash(entry: &audit_entry::Model) -> String {
     }
     hex::encode(sha.finalize())
 }
+
+/// An entry with everything that was hashed, and its hash: what is kept of it outside its chain.
+pub fn entire(entry: &audit_entry::Model) -> Value {
+    let mut members: Map<String, Value> =
+        parts(entry).into_iter().map(|(name, part)| (name.to_owned(), part.into())).collect();
+    members.insert("hash".to_owned(), entry.hash.as_str().into());
+    members.into()
+}
+
+/// What was noted of something, oldest first: goes into the entry that says what it was merged into.
+pub(crate) async fn history<C: ConnectionTrait>(db: &C, of: impl IntoCondition) -> Result<Vec<Value>> {
+    let noted = audit_entry::Entity::find().filter(of).order_by_asc(audit_entry::Column::Id).all(db).await?;
+    Ok(noted.iter().map(entire).collect())
+}
+
+/// The chain of a problem, after those of the problems that were merged into it.
+pub(crate) async fn chains<C: ConnectionTrait>(db: &C, problem: i64) -> Result<Vec<String>> {
+    let mut chains = vec![format!("problem_{problem}")];
+    let mut read = 0;
+    while let Some(chain) = chains.get(read).cloned() {
+        read += 1;
+        let merged = audit_entry::Entity::find()
+            .filter(audit_entry::Column::Chain.eq(&chain))
+            .filter(audit_entry::Column::Object.eq(&chain))
+            .filter(audit_entry::Column::Act.eq(MERGED))
+            .order_by_desc(audit_entry::Column::Position)
+            .all(db)
+            .await?;
+        let before = merged.iter().filter_map(|entry| serde_json::from_str::<Value>(&entry.before).ok());
+        chains.extend(before.filter_map(|before| before["merged"].as_str().map(str::to_owned)));
+    }
+    chains.reverse();
+    Ok(chains)
+}
+
+/// The act of merging, in the chain of what stays: `before.merged` names what went.
+pub(crate) const MERGED: &str = "MERGED";
 
 /// What a look through the audit found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
     Statement, TransactionOptions, TransactionTrait,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use zip::ZipWriter;
@@ -136,19 +136,17 @@ impl Reader<'_> {
         at.map(|at| self.moment(at))
     }
 
-    /// The entries of the measure in the chain of its problem, each part as it was hashed.
+    /// The entries of the measure in the chain of its problem, and of those merged into that, each part as it was hashed.
     async fn audit(&self) -> Result<Vec<Value>> {
-        let condition = "held.measure_id = {} AND held.chain = \
-            (SELECT 'problem_' || m.problem_id FROM measure m WHERE m.id = held.measure_id)";
-        let mut entries = self.of::<audit_entry::Entity>("audit_entry", condition).await?;
-        entries.sort_by_key(|entry| entry.position);
-        let whole = |entry: audit_entry::Model| {
-            let mut members: Map<String, Value> =
-                audit::parts(&entry).into_iter().map(|(name, part)| (name.to_owned(), part.into())).collect();
-            members.insert("hash".to_owned(), entry.hash.into());
-            Value::Object(members)
+        let Some(measure) = self.one::<measure::Entity>("measure", self.measure).await? else { return Ok(Vec::new()) };
+        let chains = audit::chains(&self.db, measure.problem_id).await?;
+        let place = |entry: &audit_entry::Model| {
+            chains.iter().position(|chain| *chain == entry.chain).map(|chain| (chain, entry.position))
         };
-        Ok(entries.into_iter().map(whole).collect())
+        let mut entries = self.of::<audit_entry::Entity>("audit_entry", OWN).await?;
+        entries.retain(|entry| place(entry).is_some());
+        entries.sort_by_key(place);
+        Ok(entries.iter().map(audit::entire).collect())
     }
 
     #[allow(clippy::too_many_lines, reason = "one list of what a dossier holds")]
@@ -246,6 +244,7 @@ impl Reader<'_> {
                 "reopened": self.maybe(row.reopened_at), "disclosed": self.maybe(row.disclosed_at),
                 "objections": objections.iter().filter(|one| one.close_out_id == row.id).map(|one| json!({
                     "text": one.text, "at": self.moment(one.raised_at), "by": who(one.recorder_id),
+                    "received": one.received_on,
                     "upheld": one.is_upheld, "answer": one.answer, "decided": self.maybe(one.decided_at),
                     "decider": who(one.decider_id) })).collect::<Vec<_>>() })).collect::<Vec<_>>(),
             "supervision": supervision.iter().map(|row| json!({ "kind": supervision_name(row.kind),

@@ -110,7 +110,7 @@ pub fn is_empty(text: &str) -> bool {
 
 /// Blanks, and letters that take no room or show nothing (zero-width ones, joiners, fillers, selectors of variants): within
 /// a text they may be right, a text of nothing else is empty.
-fn is_blank(letter: char) -> bool {
+pub(crate) fn is_blank(letter: char) -> bool {
     letter.is_whitespace()
         || is_hidden(letter)
         || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}')

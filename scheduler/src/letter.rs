@@ -38,6 +38,8 @@ pub struct Words {
     pub urgency: fn(i64) -> String,
     /// What the mail is about, from the number of items.
     pub headline: fn(usize) -> String,
+    /// Whose items they are, before the headline in the first sentence.
+    pub whose: &'static str,
     /// What the reader has to do, and by when.
     pub action: &'static str,
     /// The heading of the column that shows days.
@@ -153,7 +155,8 @@ struct Line {
     answering: i64,
     unfinished: i64,
     heard_on: Option<NaiveDate>,
-    /// Whether 挂牌督办 is proposed, for whoever it is escalated to.
+    /// Whether it is escalated to the reader, and whether 挂牌督办 is proposed.
+    is_escalated: bool,
     is_proposed: bool,
 }
 
@@ -227,6 +230,7 @@ impl Letters {
             unit => unit.unwrap_or_else(|| "各单位".to_owned()),
             day => mail.local_day.format("%Y年%-m月%-d日").to_string(),
             headline => (words.headline)(rows.len()),
+            whose => words.whose,
             headings => of.headings(),
             counted => of.counted(),
             days_heading => words.days_heading,
@@ -268,7 +272,14 @@ impl Letters {
             ),
             None => (line.lead_unit.clone().unwrap_or_default(), line.own_report()),
         };
-        let report = if line.is_proposed { format!("建议挂牌督办，待决定。{report}") } else { report };
+        let level = match line {
+            Line { is_escalated: false, .. } => "",
+            Line { is_proposed: true, .. } => "【建议挂牌督办，待决定】",
+            // Offices are told of answers, leaders of what their unit leads.
+            Line { unit: Some(_), .. } => "【报请整改办调度】",
+            Line { unit: None, .. } => "【报请领导督促】",
+        };
+        let report = format!("{level}{report}");
         Row {
             due_on: line.due_on,
             number: line.printed_number(),
@@ -310,6 +321,7 @@ async fn lines(db: &DatabaseConnection, mail: i64) -> Result<Vec<Line>, sea_orm:
                 (SELECT count(*) FROM assignment x WHERE x.measure_id = m.id AND x.completed_on IS NULL \
                    AND x.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING')) AS unfinished, \
                 (SELECT max(x.reported_on) FROM assignment x WHERE x.measure_id = m.id) AS heard_on, \
+                w.kind = 'escalation' AS is_escalated, \
                 (w.kind = 'escalation' AND EXISTS (SELECT 1 FROM supervision_action s WHERE s.assignment_id = a.id \
                    AND s.kind = 'LIST' AND s.state = 'PROPOSED')) AS is_proposed, \
                 (SELECT text FROM progress_report g WHERE g.assignment_id = a.id ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \

@@ -24,7 +24,7 @@ struct Words {
     over: &'static [&'static str],
 }
 
-const KINDS: [Words; 8] = [
+const KINDS: [Words; 11] = [
     Words {
         kind: "returned",
         headline: "整改事项被退回",
@@ -47,10 +47,31 @@ const KINDS: [Words; 8] = [
         over: &["CLOSED", "CLOSED_ONGOING", "NOT_APPLICABLE"],
     },
     Words {
+        kind: "urge",
+        headline: "催办通知",
+        reason_heading: "催办事由",
+        action: "请抓紧推进整改，并在期限内填报进展。",
+        over: &["CLOSED", "CLOSED_ONGOING", "NOT_APPLICABLE"],
+    },
+    Words {
         kind: "supervision",
         headline: "督办通知",
         reason_heading: "督办事由",
         action: "请按要求办理，并在期限内填报进展。",
+        over: &["CLOSED", "CLOSED_ONGOING", "NOT_APPLICABLE"],
+    },
+    Words {
+        kind: "listing",
+        headline: "挂牌督办通知",
+        reason_heading: "挂牌事由",
+        action: "请由主要负责人牵头限期整改，在期限内填报进展；整改到位后由整改办解除挂牌。",
+        over: &["CLOSED", "CLOSED_ONGOING", "NOT_APPLICABLE"],
+    },
+    Words {
+        kind: "summons",
+        headline: "约谈通知",
+        reason_heading: "约谈事由",
+        action: "请主要负责人按要求参加约谈，并在期限内填报整改安排和进展。",
         over: &["CLOSED", "CLOSED_ONGOING", "NOT_APPLICABLE"],
     },
     Words {

@@ -499,6 +499,14 @@ fn merging_measures(
 
     let before =
         region.read("query($id: ID!) { measure(id: $id) { assignments { totalCount } } }", &json!({"id": measure}));
+    let ask = json!({"assignmentId": theirs, "newDueOn": "2027-12-31", "reason": "汛期无法施工"});
+    county.done("requestExtension", "assignment { id }", &ask);
+    let merge = region.on("measureId", twin_id, json!({ "intoId": measure }));
+    assert_eq!(region.refused("mergeMeasures", &merge), ("WRONG_STATE".into(), "input.measureId".into()), "it waits");
+    let asked = "query($id: ID!) { measure(id: $id) { deadlineChanges { nodes { id } } } }";
+    let asked = region.read(asked, &json!({ "id": twin_id }))["measure"]["deadlineChanges"]["nodes"][0]["id"].clone();
+    let no = json!({"extensionId": asked, "decision": "REJECT", "words": "不予延期"});
+    region.done("decideExtension", "assignment { id }", &no);
     let merge = region.on("measureId", twin_id, json!({ "intoId": measure }));
     let selected = "measure { id number deadline { raw } responsibleParties { nodes { raw } } \
         assignments { totalCount nodes { id unit { name } reports { totalCount } } } audit(first: 1) { nodes { act before } } }";
@@ -518,6 +526,15 @@ fn merging_measures(
     assert_eq!((mine.len(), &mine[0]["reports"]["totalCount"]), (1, &json!(2)), "{mine:?} {answer}");
     assert_eq!(merged["audit"]["nodes"][0]["act"], "MERGED");
     assert!(merged["audit"]["nodes"][0]["before"].as_str().unwrap().contains(twin_id), "{merged}");
+    // What was noted of the answer that went is in the audit of the one that took it over, and in the dossier.
+    let audit = "query($id: ID!) { assignment(id: $id) { audit(first: 1) { nodes { act before } } } }";
+    let noted = county.read(audit, &json!({"id": mine[0]["id"]}))["assignment"]["audit"]["nodes"][0].clone();
+    assert_eq!(noted["act"], "MERGED");
+    let history: Value = serde_json::from_str(noted["before"].as_str().unwrap()).unwrap();
+    let acts: Vec<&str> =
+        history["history"].as_array().unwrap().iter().map(|one| one["act"].as_str().unwrap()).collect();
+    assert_eq!(acts, ["ASSIGNED", "PROGRESS_REPORTED", "EXTENSION_REQUESTED", "EXTENSION_DECIDED"]);
+    assert!(history["history"][1]["after"].as_str().unwrap().contains("2027-01"), "{history}");
     assert_eq!(region.read("query($id: ID!) { node(id: $id) { id } }", &json!({ "id": twin_id }))["node"], Value::Null);
 }
 

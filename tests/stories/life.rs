@@ -308,10 +308,17 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
         "WRONG_STATE"
     );
 
-    // An objection is recorded and found right: back to work.
-    let object = scene.beside("洛隆县", json!({"text": "下游仍有弃渣未清理。"}));
-    scene.done(&city, "raiseObjection", "RaiseObjectionInput", &object);
-    let objections = "{ closeOuts { nodes { cycle state noticeUntil objections { id isUpheld } } } }";
+    // An objection that was received in time is recorded, once, and found right: back to work.
+    let object = |text: &str, received: &str| scene.beside("洛隆县", json!({"text": text, "receivedOn": received}));
+    let raise = |input: &Value| scene.refused(&city, "raiseObjection", "RaiseObjectionInput", input);
+    scene.clock.set("2023-05-08T10:00");
+    assert_eq!(raise(&object("公示前就有的意见。", "2023-04-20")), "WRONG_STATE");
+    assert_eq!(raise(&scene.beside("洛隆县", json!({"text": "公示期满才收到的意见。"}))), "WRONG_STATE", "today");
+    assert_eq!(raise(&object("明天的意见。", "2023-05-09")), "INVALID");
+    let in_time = object("下游仍有弃渣未清理。", "2023-04-26");
+    scene.done(&city, "raiseObjection", "RaiseObjectionInput", &in_time);
+    assert_eq!(raise(&in_time), "CONFLICT", "it is recorded already");
+    let objections = "{ closeOuts { nodes { cycle state noticeUntil objections { id isUpheld receivedOn } } } }";
     let found = scene.server.data_as(&city, objections, &json!({}));
     let newest = found["closeOuts"]["nodes"][0].clone();
     let objection = newest["objections"][0]["id"].clone();

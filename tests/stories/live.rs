@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -21,8 +20,13 @@ stories!(
 
 const CHANGES: &str = "subscription($within: ID) { ledgerChanged(within: $within) {
     kind problem { title } measure { id } assignment { id status latestReport { text } } } }";
-/// Longer than a change usually takes to its watchers.
-const SHORT: Duration = Duration::from_secs(1);
+
+/// Watches: when a ping that was sent after is answered, watching has begun.
+fn watch(socket: &mut Socket, id: &str, variables: &Value) {
+    socket.subscribe(id, CHANGES, variables);
+    socket.say(&json!({"type": "ping"}));
+    socket.hear_that(|message| *message == json!({"type": "pong"}));
+}
 
 /// Asks a query: when it is answered, everything that was said before it is done.
 fn ask(socket: &mut Socket, id: &str) {
@@ -57,17 +61,6 @@ fn report(server: &Server, assignment: &Value) {
     assert_eq!(done["reportProgress"]["errors"], json!([]));
 }
 
-/// Reports until it is heard: nothing says from when on a watcher hears, and what came before is not told.
-fn report_until<T>(server: &Server, assignment: &Value, mut heard: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..20 {
-        report(server, assignment);
-        if let Some(heard) = heard() {
-            return heard;
-        }
-    }
-    panic!("nothing was heard");
-}
-
 fn changed(message: &Value) -> &Value {
     &message["payload"]["data"]["ledgerChanged"]
 }
@@ -85,17 +78,17 @@ fn a_county_hears_nothing_of_its_sibling_and_nothing_after_it_has_left(world: &W
     // The two counties' reporters, each watching everything that it may see.
     let (mine, his) = (token("account_9"), token("account_11"));
     let (mut here, mut there) = (Socket::open_as(&server, &mine), Socket::open_as(&server, &his));
-    there.subscribe("all", CHANGES, &json!({}));
-    here.subscribe("all", CHANGES, &json!({}));
-    let first = report_until(&server, &ours, || here.hear_within(SHORT));
-    assert_eq!(changed(&first)["assignment"]["id"], ours);
-    let next = report_until(&server, &theirs, || there.hear_within(SHORT));
+    watch(&mut there, "all", &json!({}));
+    watch(&mut here, "all", &json!({}));
+    report(&server, &ours);
+    assert_eq!(changed(&here.hear())["assignment"]["id"], ours);
+    report(&server, &theirs);
+    let next = there.hear();
     assert_eq!(changed(&next)["assignment"]["id"], theirs, "nothing of the sibling was told before");
 
     assert_eq!(server.data_as(&mine, "mutation { signOut { ended } }", &json!({}))["signOut"]["ended"], true);
-    here.forget();
     report(&server, &ours);
-    let last = std::iter::from_fn(|| Some(here.hear())).find(|said| changed(said).is_null()).unwrap();
+    let last = here.hear();
     assert_eq!(last["payload"]["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
     assert_eq!(here.hear()["type"], "complete");
     let mut stranger = Socket::connect(&server, &[PROTOCOL]).unwrap_or_else(|refused| panic!("{refused:?}"));
@@ -109,9 +102,13 @@ fn a_watcher_hears_of_its_own_region_only(world: &World) {
     let (here, there) = (region(&server, "990121"), region(&server, "990122"));
     let (ours, theirs) = (assignment(&server, &here), assignment(&server, &there));
     let mut socket = Socket::open(&server);
-    socket.subscribe("there", CHANGES, &json!({ "within": there }));
-    socket.subscribe("here", CHANGES, &json!({ "within": here }));
-    let first = report_until(&server, &ours, || socket.hear_within(SHORT));
+    report(&server, &ours);
+    watch(&mut socket, "there", &json!({ "within": there }));
+    report(&server, &theirs);
+    watch(&mut socket, "here", &json!({ "within": here }));
+    assert_eq!(changed(&socket.hear_of("there"))["assignment"]["id"], theirs);
+    report(&server, &ours);
+    let first = socket.hear();
     assert_eq!((&first["type"], &first["id"]), (&json!("next"), &json!("here")));
     assert_eq!(changed(&first)["kind"], "PROGRESS_REPORTED");
     let seen = &changed(&first)["assignment"];
@@ -169,8 +166,7 @@ fn one_connection_carries_every_kind_of_operation(world: &World) {
     assert_eq!(socket.hear(), json!({"type": "complete", "id": "board"}));
 
     let ours = assignment(&server, &city);
-    socket.subscribe("watch", CHANGES, &json!({ "within": city }));
-    report_until(&server, &ours, || socket.hear_within(SHORT));
+    watch(&mut socket, "watch", &json!({ "within": city }));
     socket.subscribe("report", REPORT, &report_on(&server, &ours));
     assert_eq!(socket.hear_of("report")["payload"]["data"]["reportProgress"]["errors"], json!([]));
     assert_eq!(changed(&socket.hear_of("watch"))["assignment"]["id"], ours, "it is heard where it was said");
@@ -209,19 +205,15 @@ fn an_import_in_another_process_reaches_the_watcher(world: &World) {
     import(&file, "540323");
     let server = world.serve();
     let (here, there) = (region(&server, "540329"), region(&server, "540323"));
-    let ours = assignment(&server, &here);
     let mut socket = Socket::open(&server);
-    socket.subscribe("there", CHANGES, &json!({ "within": there }));
-    socket.subscribe("here", CHANGES, &json!({ "within": here }));
-    report_until(&server, &ours, || socket.hear_within(SHORT));
+    watch(&mut socket, "there", &json!({ "within": there }));
+    watch(&mut socket, "here", &json!({ "within": here }));
 
     let later = world.file("后.xlsx", &city(&CITY_ROWS[5..]));
     assert!(import(&later, "540329").contains("新增：1 个问题"));
-    let told = socket.hear_of("here");
     let expected = json!({
         "kind": "IMPORTED", "problem": {"title": "草原超载过牧问题突出"}, "measure": null, "assignment": null });
-    let last = std::iter::successors(Some(told), |told| (*changed(told) != expected).then(|| socket.hear_of("here")));
-    assert_eq!(*changed(&last.last().unwrap()), expected);
+    assert_eq!(*changed(&socket.hear_of("here")), expected);
 
     import(&later, "540323");
     assert_eq!(*changed(&socket.hear_of("there")), expected, "its own answers are the first that a sibling hears of");
@@ -369,7 +361,8 @@ fn events_stream_what_a_socket_would(world: &World) {
     let city = region(&server, "990100");
     let ours = assignment(&server, &city);
     let watch = Events::open(&server, CHANGES, &json!({ "within": city }));
-    let (name, told) = report_until(&server, &ours, || watch.0.recv_timeout(SHORT).ok());
+    report(&server, &ours);
+    let (name, told) = watch.next();
     assert_eq!((name.as_str(), &told["data"]["ledgerChanged"]["assignment"]["id"]), ("next", &ours));
 
     // What is wrong with a document is told where its reader looks.
@@ -391,7 +384,8 @@ fn events_stream_what_a_socket_would(world: &World) {
         Events::of(request.header("accept", "text/event-stream").call().unwrap())
     };
     let watch = get("subscription { ledgerChanged { assignment { id } } }");
-    let (_, told) = report_until(&server, &ours, || watch.0.recv_timeout(SHORT).ok());
+    report(&server, &ours);
+    let (_, told) = watch.next();
     assert_eq!(told, json!({"data": {"ledgerChanged": {"assignment": {"id": ours}}}}));
     let (_, refused) = get("mutation { __typename }").next();
     assert_eq!(refused["errors"][0]["extensions"]["code"], "METHOD_NOT_ALLOWED");

@@ -632,7 +632,7 @@ fn session(row: &entity::session::Model) -> Object {
 }
 
 fn objection(row: &entity::objection::Model) -> Object {
-    let values = json!({"text": row.text, "raisedAt": row.raised_at, "isUpheld": row.is_upheld, "answer": row.answer,
+    let values = json!({"text": row.text, "raisedAt": row.raised_at, "receivedOn": row.received_on, "isUpheld": row.is_upheld, "answer": row.answer,
         "decidedAt": row.decided_at});
     Object::new("Objection", row.id, values)
 }

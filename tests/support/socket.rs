@@ -96,13 +96,18 @@ impl Socket {
 
     /// What is said next of one operation; what is said of others waits.
     pub(crate) fn hear_of(&mut self, id: &str) -> Value {
-        if let Some(place) = self.heard.iter().position(|message| message["id"] == id) {
+        self.hear_that(|message| message["id"] == id)
+    }
+
+    /// What is said next of that kind; everything else waits.
+    pub(crate) fn hear_that(&mut self, is_meant: impl Fn(&Value) -> bool) -> Value {
+        if let Some(place) = self.heard.iter().position(&is_meant) {
             return self.heard.remove(place).unwrap();
         }
         let mut others = std::mem::take(&mut self.heard);
         loop {
             let message = self.hear();
-            if message["id"] == id {
+            if is_meant(&message) {
                 self.heard = others;
                 return message;
             }

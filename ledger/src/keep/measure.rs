@@ -149,21 +149,21 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     note(&transaction, desk, of.id, said).await?;
     party::note_change(&transaction, desk, &row, (Value::Null, party::said_of(&transaction, &row).await?)).await?;
     for id in made {
-        let after = json!({ "status": Status::Assigned.to_value() });
-        note_answer(&transaction, desk, &row, (id, &ChangeKind::Assigned.to_value()), after).await?;
+        let said = (json!({}), json!({ "status": Status::Assigned.to_value() }));
+        note_answer(&transaction, desk, &row, (id, &ChangeKind::Assigned.to_value()), said).await?;
     }
     tell(&transaction, desk, &[of.id], Some(row.id)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
-/// Notes what became of one answer.
+/// Notes what one answer was and what became of it.
 pub(super) async fn note_answer(
     db: &DatabaseTransaction,
     desk: &Desk<'_>,
     measure: &measure::Model,
     (assignment, act): (i64, &str),
-    after: Value,
+    (before, after): (Value, Value),
 ) -> Result<()> {
     let noted = Noted {
         chain: format!("problem_{}", measure.problem_id),
@@ -171,7 +171,7 @@ pub(super) async fn note_answer(
         object: format!("assignment_{assignment}"),
         measure: Some(measure.id),
         assignment: Some(assignment),
-        before: json!({}),
+        before,
         after,
     };
     audit::note(db, desk.by, noted, desk.now).await
@@ -394,7 +394,7 @@ pub(super) async fn withdraw(
             ..Default::default()
         };
         moved.update(db).await?;
-        note_answer(db, desk, row, (one.id, "RETIRED"), said.clone()).await?;
+        note_answer(db, desk, row, (one.id, "RETIRED"), (json!({}), said.clone())).await?;
         any = true;
     }
     if answers.is_empty() && !workflow::is_settled(row.status) {

@@ -147,24 +147,45 @@ pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> 
     held.settle(desk, ChangeKind::Publicised, moved, said).await
 }
 
-/// Records an objection (异议) to a notice, within its period. Who objected is not asked for.
-pub async fn object(desk: &Desk<'_>, on: On, text: &str) -> Result<Done> {
+/// Records an objection (异议) that was received while the notice was up: today, unless another day is given. Who objected
+/// is not asked for.
+pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<NaiveDate>) -> Result<Done> {
     let text = fault::text(text, 2..=MAX_WORDS, ("异议内容", "the objection"), &["input", "text"])?;
+    let received_on = received_on.unwrap_or_else(|| desk.today());
+    let path = ["input", "receivedOn"];
+    fault::past_day(received_on, desk.today(), ("收到异议的日期", "the day of receipt"), &path)?;
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::Publicise)?;
     held.step(Step::UpholdObjection)?;
     let cycle = running(&held).await?;
+    if let (Some(from), Some(until)) = (cycle.notice_from, cycle.notice_until)
+        && !(from..=until).contains(&received_on)
+    {
+        let zh = format!("公示期为 {from} 至 {until}，只登记期内收到的异议；其后发现问题，请在销号后按反弹处理");
+        let en = format!("the notice was up from {from} to {until}: what comes later is a relapse, once it is closed");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
+    }
+    let same = objection::Entity::find()
+        .filter(objection::Column::CloseOutId.eq(cycle.id))
+        .filter(objection::Column::Text.eq(text.as_str()))
+        .count(&held.transaction)
+        .await?;
+    if same > 0 {
+        let (zh, en) = ("同样内容的异议已经登记", "an objection of these words is recorded already");
+        return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "text"]).into());
+    }
     let row = objection::ActiveModel {
         close_out_id: Set(cycle.id),
         text: Set(text.clone()),
         recorder_id: Set(desk.by.principal.account),
         raised_at: Set(desk.now),
+        received_on: Set(Some(received_on)),
         ..Default::default()
     };
     let objection = row.insert(&held.transaction).await?.id;
     let told = Told { kind: "objection", headline: "公示异议", why: &text, submitter: cycle.applicant_id };
     let warnings = held.tell(desk, &told).await?;
-    let said = json!({ "objection": objection, "cycle": cycle.cycle });
+    let said = json!({ "objection": objection, "cycle": cycle.cycle, "receivedOn": received_on });
     Ok(Done { key: held.settle_beside(desk, ChangeKind::Objected, said).await?, warnings })
 }
 

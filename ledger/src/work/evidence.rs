@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Desk, Held, On};
 use crate::Result;
 use crate::change::ChangeKind;
-use crate::fault::{Fault, FaultCode, is_hidden};
+use crate::fault::{Fault, FaultCode, is_blank};
 use crate::policy::{Act, Principal};
 use crate::storage::{Arrived, Storage};
 use crate::workflow;
@@ -33,24 +33,19 @@ pub struct Stored {
     pub place: String,
 }
 
-/// A name without folders, control characters and tricks of direction, at most 120 letters; its ending stays.
+/// A name without folders, letters that show nothing and tricks of direction, at most 120 letters; its ending stays.
 pub fn plain_name(given: &str) -> String {
-    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last
-        .chars()
-        .filter(|letter| !letter.is_control() && !is_hidden(*letter) && !r#""<>:|?*"#.contains(*letter))
-        .collect();
+    let is_kept = |letter: char| (letter == ' ' || !is_blank(letter)) && !r#""<>:|?*"#.contains(letter);
     // Dots and blanks at the end are dropped by some systems, and the ending before them would count.
-    let clean = clean.trim_matches(|letter: char| letter == '.' || letter.is_whitespace());
+    let is_edge = |letter: char| letter == '.' || letter.is_whitespace();
+    let last = given.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or_default();
+    let clean: String = last.chars().filter(|letter| is_kept(*letter)).collect();
+    let clean = clean.trim_end_matches(is_edge);
     let (stem, ending) = clean.rsplit_once('.').unwrap_or((clean, ""));
-    let stem: String = stem.chars().take(100).collect();
-    let ending: String = ending.chars().take(15).collect();
-    match (stem.is_empty(), ending.is_empty()) {
-        (true, true) => "佐证材料".to_owned(),
-        (true, false) => format!("佐证材料.{ending}"),
-        (false, true) => stem,
-        (false, false) => format!("{stem}.{ending}"),
-    }
+    let stem: String = stem.trim_matches(is_edge).chars().take(100).collect();
+    let stem = if stem.is_empty() { "佐证材料" } else { &stem };
+    let ending: String = ending.trim().chars().take(15).collect();
+    if ending.is_empty() { stem.to_owned() } else { format!("{stem}.{ending}") }
 }
 
 /// Asks whether evidence may be added to an assignment, before its bytes are taken.
@@ -128,7 +123,11 @@ mod tests {
         assert_eq!(plain_name("../../etc/passwd"), "passwd");
         assert_eq!(plain_name("C:\\temp\\验收 照片.jpg"), "验收 照片.jpg");
         assert_eq!(plain_name("gpj.\u{202e}exe.jpg"), "gpj.exe.jpg");
-        assert_eq!(plain_name(".htaccess"), "htaccess");
+        assert_eq!(plain_name("a.exe\u{200b}"), "a.exe");
+        assert_eq!(plain_name(".htaccess"), "佐证材料.htaccess");
+        assert_eq!(plain_name(" \u{3000} .pdf"), "佐证材料.pdf");
+        assert_eq!(plain_name("验收/.pdf"), "佐证材料.pdf");
+        assert_eq!(plain_name("验收.pdf/"), "验收.pdf");
         assert_eq!(plain_name("照片.exe. . "), "照片.exe");
         assert_eq!(plain_name("///"), "佐证材料");
         assert!(plain_name(&"长".repeat(500)).chars().count() <= 120);

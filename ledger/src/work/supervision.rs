@@ -34,14 +34,15 @@ fn act(kind: SupervisionKind) -> Act {
     if kind == SupervisionKind::Urge { Act::Urge } else { Act::Supervise }
 }
 
-/// What supervision is called in a mail.
-fn headline(kind: SupervisionKind) -> &'static str {
-    match kind {
-        SupervisionKind::Urge => "催办",
-        SupervisionKind::Supervise => "督办",
-        SupervisionKind::List => "挂牌督办",
-        SupervisionKind::Summon => "约谈",
-    }
+/// What a mail says of supervision: its kind, what it is called, and why.
+fn told(kind: SupervisionKind, why: &str) -> Told<'_> {
+    let (kind, headline) = match kind {
+        SupervisionKind::Urge => ("urge", "催办"),
+        SupervisionKind::Supervise => ("supervision", "督办"),
+        SupervisionKind::List => ("listing", "挂牌督办"),
+        SupervisionKind::Summon => ("summons", "约谈"),
+    };
+    Told { kind, headline, why, submitter: None }
 }
 
 /// An answer that is asked for is due today at the earliest.
@@ -80,8 +81,7 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
     };
     let id = row.insert(&held.transaction).await?.id;
     let why = why(&reason, new.answer_by);
-    let told = Told { kind: "supervision", headline: headline(new.kind), why: &why, submitter: None };
-    let warnings = held.tell(desk, &told).await?;
+    let warnings = held.tell(desk, &told(new.kind, &why)).await?;
     let said = json!({ "supervision": id, "kind": new.kind.to_value(), "reason": reason, "answerBy": new.answer_by });
     Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
 }
@@ -150,6 +150,11 @@ pub struct Decision {
 pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -> Result<Done> {
     let reason = fault::text(&decision.reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
     answerable(desk, decision.answer_by)?;
+    if !decision.is_adopted && decision.answer_by.is_some() {
+        let (zh, en) =
+            ("不采纳的建议没有答复期限，请去掉", "a proposal that is dismissed asks for no answer: leave it out");
+        return Err(Fault::invalid(zh, en, &["input", "answerBy"]).into());
+    }
     let otherwise = ("这项督办不是待决定的建议", "it is no proposal that waits for a decision");
     let (mut held, there) = take(desk, action, (SupervisionState::Proposed, otherwise)).await?;
     let said = json!({
@@ -174,8 +179,7 @@ pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -
         ..Default::default()
     })?;
     let why = why(&reason, decision.answer_by);
-    let told = Told { kind: "supervision", headline: headline(there.kind), why: &why, submitter: None };
-    let warnings = held.tell(desk, &told).await?;
+    let warnings = held.tell(desk, &told(there.kind, &why)).await?;
     Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
 }
 

@@ -17,6 +17,7 @@ pub(super) const JOB: Job = Job {
             of: Of::Cases,
             urgency: |left| if left == 0 { "今日到期".to_owned() } else { format!("剩余{left}天") },
             headline: |count| format!("{count}件交办案件即将到期"),
+            whose: "贵单位有",
             action: "请抓紧调查核实和整改，在时限内填报办理情况并办结。",
             days_heading: "剩余天数",
         },

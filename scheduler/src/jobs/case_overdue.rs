@@ -17,6 +17,7 @@ pub(super) const JOB: Job = Job {
             of: Of::Cases,
             urgency: |left| format!("逾期{}天", -left),
             headline: |count| format!("{count}件交办案件已逾期"),
+            whose: "贵单位有",
             action: "请立即办理，于 3 个工作日内填报办理情况；已整改到位的，请办结并提请验收。",
             days_heading: "逾期天数",
         },

@@ -17,6 +17,7 @@ pub(super) const JOB: Job = Job {
             of: Of::Measures,
             urgency: |left| if left == 0 { "今日到期".to_owned() } else { format!("剩余{left}天") },
             headline: |count| format!("{count}项整改措施即将到期"),
+            whose: "贵单位有",
             action: "请对照时限抓紧推进，按期完成后及时填报进展并提请销号；预计不能按期完成的，请提前按程序向上级整改办申请延期。",
             days_heading: "剩余天数",
         },

@@ -17,8 +17,9 @@ pub(super) const JOB: Job = Job {
         words: Words {
             of: Of::Measures,
             urgency: |left| format!("升级督办·逾期{}天", -left),
-            headline: |count| format!("{count}项需调度督办的整改措施长期逾期"),
-            action: "请调度责任单位限期完成整改；注明“建议挂牌督办”的事项，请整改办在平台上决定采纳或不采纳。",
+            headline: |count| format!("{count}项长期逾期、需调度督办"),
+            whose: "所辖或所牵头的整改任务中，有",
+            action: "请调度、督促责任单位限期完成整改；注明“建议挂牌督办”的事项，请整改办在平台上决定采纳或不采纳。",
             days_heading: "逾期天数",
         },
     }),

@@ -17,6 +17,7 @@ pub(super) const JOB: Job = Job {
             of: Of::Measures,
             urgency: |left| format!("逾期{}天", -left),
             headline: |count| format!("{count}项整改措施已逾期"),
+            whose: "贵单位有",
             action: "请立即组织整改，并于 3 个工作日内填报进展；确需延期的，请按程序向上级整改办申请并说明原因。",
             days_heading: "逾期天数",
         },

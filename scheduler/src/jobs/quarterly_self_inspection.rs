@@ -21,6 +21,7 @@ pub(super) const JOB: Job = Job {
                 _ => format!("季度自查逾期{}天", -left),
             },
             headline: |count| format!("{count}项整改措施待自查"),
+            whose: "贵单位有",
             action: "请逐项核对整改是否到位、是否反弹，并于截止日前报送自查结果；未完成自查的事项每周提醒一次。",
             days_heading: "距自查截止",
         },

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use entity::{assignment, check, close_out, measure};
+use entity::assignment::Status;
+use entity::deadline_change::{self, DeadlineChangeState};
+use entity::{assignment, audit_entry, check, close_out, measure};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait,
+    PaginatorTrait, QueryFilter, QueryOrder,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +19,7 @@ use crate::policy::Act;
 use crate::statistics::kept;
 use crate::work::Desk;
 use crate::workflow::is_further;
-use crate::{Result, concern, roll_up};
+use crate::{Result, audit, concern, roll_up};
 
 /// What hangs on an answer, for the answer that takes it over.
 const OF_ANSWER: [&str; 7] = [
@@ -48,7 +50,8 @@ const OF_MEASURE: [&str; 10] = [
 ];
 
 /// Merges a measure into another of its problem. Where a unit answers both, the answer that has gone further stays and takes
-/// over the reports, files and checks of the other. Wording, deadline and lead unit are those of the measure that stays.
+/// over the reports, files and checks of the other. Wording, deadline and lead unit are those of the measure that stays. What
+/// was noted of what goes stands in the entry that says so. Whatever waits for a decision has to be decided before.
 pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
@@ -56,6 +59,7 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     let (transaction, gone) = take(desk, from, version, Act::KeepLedger).await?;
     let stays = beside(&transaction, &gone, into).await?;
     let pairs = pairs(&transaction, &gone, &stays).await?;
+    nothing_waits(&transaction, &gone, &pairs).await?;
     let problem = gone.problem_id;
     kept::withdraw(&transaction, &[problem]).await?;
     for (yields, remains) in pairs {
@@ -73,11 +77,17 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
             ..Default::default()
         };
         together.update(&transaction).await?;
-        let said = json!({
+        let history = audit::history(&transaction, audit_entry::Column::AssignmentId.eq(yields.id)).await?;
+        let before = json!({
             "merged": format!("assignment_{}", yields.id), "status": yields.status.to_value(), "droppedChecks": dropped,
+            "history": history,
         });
-        note_answer(&transaction, desk, &stays, (remains.id, "MERGED"), said).await?;
+        note_answer(&transaction, desk, &stays, (remains.id, audit::MERGED), (before, json!({}))).await?;
     }
+    let of_gone = Condition::all()
+        .add(audit_entry::Column::MeasureId.eq(gone.id))
+        .add(audit_entry::Column::AssignmentId.is_null());
+    let history = audit::history(&transaction, of_gone).await?;
     repoint(&transaction, &OF_MEASURE, gone.id, stays.id).await?;
     grow(&transaction, desk, &stays).await?;
     concern::leave_measure(&transaction, gone.id).await?;
@@ -85,13 +95,39 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     concern::renew(&transaction, &[problem]).await?;
     roll_up::problems(&transaction, &[problem], desk.now).await?;
     kept::enter(&transaction, &[problem]).await?;
-    let before = json!({ "merged": format!("measure_{}", gone.id), "number": gone.number, "content": gone.content });
+    let before = json!({
+        "merged": format!("measure_{}", gone.id), "number": gone.number, "content": gone.content, "history": history,
+    });
     let object = format!("measure_{}", stays.id);
-    let said = Said { act: "MERGED", object, measure: Some(stays.id), before, after: json!({}) };
+    let said = Said { act: audit::MERGED, object, measure: Some(stays.id), before, after: json!({}) };
     note(&transaction, desk, problem, said).await?;
     tell(&transaction, desk, &[problem], Some(stays.id)).await?;
     transaction.commit().await?;
     Ok(stays.id)
+}
+
+/// Refuses what would lose a question that waits for its answer: 不涉及 proposed by an answer that goes, and extensions, which
+/// were asked for of the deadline that goes.
+async fn nothing_waits(
+    db: &DatabaseTransaction,
+    gone: &measure::Model,
+    pairs: &[(assignment::Model, assignment::Model)],
+) -> Result<()> {
+    let proposing = pairs.iter().any(|(yields, _)| yields.status == Status::NotApplicableProposed);
+    let open = [DeadlineChangeState::Requested, DeadlineChangeState::Endorsed];
+    let extensions = deadline_change::Entity::find()
+        .filter(deadline_change::Column::MeasureId.eq(gone.id))
+        .filter(deadline_change::Column::State.is_in(open))
+        .count(db)
+        .await?;
+    if proposing || extensions > 0 {
+        let (zh, en) = (
+            "被并入的措施还有待确认的“不涉及”或待批的延期申请，请先办结",
+            "the measure that goes has 不涉及 or an extension to be decided: decide first",
+        );
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
+    }
+    Ok(())
 }
 
 /// A period is checked once: of two checks of the same kind and period the later one stays. Gives what the audit keeps of

@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::keep::{Held, Said, note, tell};
 use crate::statistics::kept;
 use crate::work::{Desk, current};
-use crate::{Result, concern, roll_up};
+use crate::{Result, audit, concern, roll_up};
 
 /// Merges a problem into another of the same round and region: its measures go over.
 pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
@@ -57,10 +57,11 @@ pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     let end = json!({ "mergedInto": format!("problem_{}", stays.id) });
     let object = format!("problem_{}", gone.id);
     let before = json!({ "number": gone.number, "title": gone.title });
-    note(&transaction, desk, gone.id, Said { act: "MERGED", object, measure: None, before, after: end }).await?;
+    note(&transaction, desk, gone.id, Said { act: audit::MERGED, object, measure: None, before, after: end }).await?;
     let object = format!("problem_{}", stays.id);
     let before = json!({ "merged": format!("problem_{}", gone.id), "number": gone.number, "title": gone.title });
-    note(&transaction, desk, stays.id, Said { act: "MERGED", object, measure: None, before, after: json!({}) }).await?;
+    note(&transaction, desk, stays.id, Said { act: audit::MERGED, object, measure: None, before, after: json!({}) })
+        .await?;
     problem::Entity::delete_by_id(gone.id).exec(&transaction).await?;
     concern::renew(&transaction, &[stays.id]).await?;
     roll_up::problems(&transaction, &[stays.id], desk.now).await?;

@@ -10,7 +10,7 @@ use crate::keep::region::{self as regions, cases_of, concerned, move_paths};
 use crate::keep::{Said, note_own, tell};
 use crate::statistics::kept;
 use crate::work::Desk;
-use crate::{Result, concern, database};
+use crate::{Result, audit, concern, database};
 
 /// What names a region, apart from lists and figures.
 const OF_REGION: [&str; 11] = [
@@ -86,7 +86,7 @@ pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Opt
     concern::renew_cases(&transaction, &cases).await?;
     kept::enter(&transaction, &problems).await?;
     let merged = json!({ "merged": format!("region_{}", gone.id), "name": gone.name, "code": gone.code });
-    let said = |object: String, before, after| Said { act: "MERGED", object, measure: None, before, after };
+    let said = |object: String, before, after| Said { act: audit::MERGED, object, measure: None, before, after };
     note_own(&transaction, desk, said(format!("region_{}", stays.id), merged, json!({}))).await?;
     let after = json!({ "mergedInto": format!("region_{}", stays.id) });
     note_own(&transaction, desk, said(format!("region_{}", gone.id), json!({}), after)).await?;

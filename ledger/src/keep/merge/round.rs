@@ -5,9 +5,9 @@ use sea_orm::EntityTrait;
 use serde_json::json;
 
 use super::{clash, itself, names, repoint};
-use crate::Result;
 use crate::keep::{Said, note_own, round};
 use crate::work::Desk;
+use crate::{Result, audit};
 
 /// Merges a round into another, which was opened twice under different names.
 pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Result<i64> {
@@ -41,7 +41,7 @@ pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Re
     repoint(&transaction, &moves, gone.id, kept.id).await?;
     inspection_round::Entity::delete_by_id(gone.id).exec(&transaction).await?;
     let said = Said {
-        act: "MERGED",
+        act: audit::MERGED,
         object: format!("round_{}", kept.id),
         measure: None,
         before: json!({ "merged": format!("round_{}", gone.id), "name": gone.name }),

@@ -13,7 +13,7 @@ use crate::keep::{Said, note_own, tell, unit as units};
 use crate::statistics::kept;
 use crate::unit::add_alias;
 use crate::work::Desk;
-use crate::{Result, concern, database, roll_up};
+use crate::{Result, audit, concern, database, roll_up};
 
 /// What names a unit, apart from its answers.
 const OF_UNIT: [&str; 14] = [
@@ -86,7 +86,7 @@ pub async fn units(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Optio
     roll_up::problems(&transaction, &problems, desk.now).await?;
     kept::enter(&transaction, &problems).await?;
     let merged = json!({ "merged": format!("unit_{}", gone.id), "name": gone.name });
-    let said = |object: String, before, after| Said { act: "MERGED", object, measure: None, before, after };
+    let said = |object: String, before, after| Said { act: audit::MERGED, object, measure: None, before, after };
     note_own(&transaction, desk, said(format!("unit_{}", stays.id), merged, json!({}))).await?;
     let after = json!({ "mergedInto": format!("unit_{}", stays.id) });
     note_own(&transaction, desk, said(format!("unit_{}", gone.id), json!({}), after)).await?;
