@@ -1,10 +1,8 @@
 # The program, built from source; SQLite and TLS are compiled in, so the image needs nothing but certificates.
 FROM rust:1-bookworm AS build
-# Features to build with: `--build-arg FEATURES=s3` for evidence in an S3-compatible storage.
-ARG FEATURES=""
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --bin rectify --features "$FEATURES" && cp target/release/rectify /usr/local/bin/rectify
+RUN cargo build --release --locked --bin rectify && cp target/release/rectify /usr/local/bin/rectify
 
 FROM debian:bookworm-slim
 RUN apt-get update \

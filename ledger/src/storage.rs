@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
@@ -266,9 +267,9 @@ fn folder_store(folder: &Folder) -> Result<LocalFileSystem, String> {
     Ok(LocalFileSystem::new_with_prefix(folder).map_err(|error| cannot(&error))?.with_fsync(true))
 }
 
-#[cfg(feature = "s3")]
 fn s3_store(address: &str) -> Result<Arc<dyn ObjectStore>, String> {
-    use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+    // The client asks for the process's own; somebody else may have said so already, and then it stands.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let bad = |why: &dyn std::fmt::Display| format!("evidence_url：{why}");
     let url = url::Url::parse(address).map_err(|error| bad(&error))?;
     let bucket = url.host_str().ok_or_else(|| bad(&"应写作 s3://存储桶/前缀"))?;
@@ -288,9 +289,4 @@ fn s3_store(address: &str) -> Result<Arc<dyn ObjectStore>, String> {
     } else {
         Arc::new(object_store::prefix::PrefixStore::new(store, prefix))
     })
-}
-
-#[cfg(not(feature = "s3"))]
-fn s3_store(_: &str) -> Result<Arc<dyn ObjectStore>, String> {
-    Err("evidence_url：本程序编译时未启用 S3（cargo build --features s3）".to_owned())
 }

@@ -229,7 +229,7 @@ pub async fn run_at(bench: &Bench, job: &Job, at: DateTime<Utc>, rehearsal: bool
             transaction.commit().await?;
             Ok(Ran::Sealed(is_new))
         }
-        Work::ProposeListing if rehearsal => Ok(Ran::Proposed(0)),
+        Work::ProposeListing if rehearsal => Ok(Ran::Proposed(to_propose(bench, at).await?)),
         Work::ProposeListing => Ok(Ran::Proposed(propose(bench, at).await?)),
         Work::Remind(reminder) => {
             ensure_schedules(&bench.db, bench.zone, (bench.clock)()).await?;
@@ -263,11 +263,19 @@ async fn seal(
     ledger::audit::seal(transaction, calendar::plus_days(today, -1), until, bench.audit_key.as_deref(), now).await
 }
 
+/// The program's own desk.
+fn desk<'a>(bench: &'a Bench, by: &'a By, now: DateTime<Utc>) -> Desk<'a> {
+    Desk { db: &bench.db, by, now, zone: bench.zone, grace_days: bench.grace_days }
+}
+
+/// Of how much 挂牌督办 would be proposed at a moment.
+async fn to_propose(bench: &Bench, now: DateTime<Utc>) -> ledger::Result<usize> {
+    supervision::to_propose(&desk(bench, &By::program(), now), bench.timing.listing_after).await
+}
+
 /// Proposes 挂牌督办 of what is long overdue at a moment.
 async fn propose(bench: &Bench, now: DateTime<Utc>) -> ledger::Result<usize> {
-    let by = By::program();
-    let desk = Desk { db: &bench.db, by: &by, now, zone: bench.zone, grace_days: bench.grace_days };
-    let proposed = supervision::propose(&desk, bench.timing.listing_after).await?;
+    let proposed = supervision::propose(&desk(bench, &By::program(), now), bench.timing.listing_after).await?;
     if proposed > 0 {
         tracing::info!(proposed, "listing for supervision was proposed");
     }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use entity::{inspection_case, measure, schedule};
-use ledger::reminder::Matter;
+use entity::{assignment, inspection_case, measure, schedule, unit};
+use ledger::reminder::{Item, Matter};
 use scheduler::{JOBS, Pattern, Ran};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, JoinType, QueryFilter, QuerySelect};
 
 use super::current;
 use crate::command::bench;
@@ -81,14 +81,14 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
         }
         Ran::Sealed(_) if dry_run => say!("封存不作演示：它不发邮件"),
         Ran::Sealed(is_new) => say!("{}", if is_new { "已封存前一日的审计记录" } else { "已是最新" }),
-        Ran::Proposed(_) if dry_run => say!("建议不作演示：它不发邮件"),
+        Ran::Proposed(count) if dry_run => {
+            say!("演示：会对 {count} 项责任分解提出挂牌督办建议，未写入任何内容");
+        }
         Ran::Proposed(count) => say!("已对 {count} 项责任分解提出挂牌督办建议"),
         Ran::Reminded(plan, queued) => {
             for digest in plan.digests.iter().take(SHOWN) {
                 say!("收件人 {}：{} 项", digest.recipient, digest.items.len());
-                let items: Vec<(Matter, NaiveDate)> =
-                    digest.items.iter().map(|item| (item.matter, item.due_on)).collect();
-                print_items(&db, &items, at, settings).await?;
+                print_items(&db, &digest.items, at, settings).await?;
             }
             let more = plan.digests.len().saturating_sub(SHOWN);
             if more > 0 {
@@ -103,7 +103,8 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
                             .as_deref()
                             .map_or("台账未载明单位".to_owned(), |unit| format!("{unit}（未设邮箱）"))
                     );
-                    print_items(&db, &[(line.matter, line.due_on)], at, settings).await?;
+                    let item = Item { due_on: line.due_on, matter: line.matter, assignment: None };
+                    print_items(&db, &[item], at, settings).await?;
                 }
                 let more = plan.unreachable.len().saturating_sub(SHOWN);
                 if more > 0 {
@@ -122,29 +123,43 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
 
 async fn print_items(
     db: &DatabaseConnection,
-    items: &[(Matter, NaiveDate)],
+    items: &[Item],
     at: DateTime<Utc>,
     settings: &Settings,
 ) -> Result<(), Failure> {
     let today = ledger::calendar::local_day(at, settings.zone());
     let shown = || items.iter().take(SHOWN);
     let measures = measure::Entity::find()
-        .filter(measure::Column::Id.is_in(shown().filter_map(|(matter, _)| matter.measure())))
+        .filter(measure::Column::Id.is_in(shown().filter_map(|item| item.matter.measure())))
         .all(db)
         .await?;
     let cases = inspection_case::Entity::find()
-        .filter(inspection_case::Column::Id.is_in(shown().filter_map(|(matter, _)| matter.case())))
+        .filter(inspection_case::Column::Id.is_in(shown().filter_map(|item| item.matter.case())))
         .all(db)
         .await?;
+    let units: Vec<(i64, String)> = assignment::Entity::find()
+        .select_only()
+        .column(assignment::Column::Id)
+        .column(unit::Column::Name)
+        .join(
+            JoinType::InnerJoin,
+            assignment::Entity::belongs_to(unit::Entity).from(assignment::Column::UnitId).to(unit::Column::Id).into(),
+        )
+        .filter(assignment::Column::Id.is_in(shown().filter_map(|item| item.assignment)))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let units: HashMap<i64, String> = units.into_iter().collect();
     let of_measures = measures.into_iter().map(|row| (Matter::Measure(row.id), (row.number, row.content)));
     let of_cases = cases.into_iter().map(|row| (Matter::Case(row.id), (Some(row.number), row.summary)));
     let words: HashMap<Matter, (Option<String>, String)> = of_measures.chain(of_cases).collect();
-    for (matter, due_on) in shown() {
+    for Item { due_on, matter, assignment } in shown() {
         let Some((number, text)) = words.get(matter) else { continue };
+        let unit = assignment.and_then(|id| units.get(&id)).map(|unit| format!("（{unit}）")).unwrap_or_default();
         let left = (*due_on - today).num_days();
         let days = if left < 0 { format!("逾期 {} 天", -left) } else { format!("剩余 {left} 天") };
         let text = ledger::wording::shortened(text, 30);
-        say!("    {due_on} {days} {} {text}", number.as_deref().unwrap_or("-"));
+        say!("    {due_on} {days} {} {text}{unit}", number.as_deref().unwrap_or("-"));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::support::evidence::{Counties, FORM, PDF, PNG, as_whom, form, refusal as code, upload};
-use crate::support::{Answer, Server, World, block_on, stories};
+use crate::support::{Answer, Server, World, block_on, s3, stories};
 
 stories!(
     a_unit_uploads_and_its_office_downloads_and_a_sibling_county_finds_nothing,
@@ -16,6 +16,7 @@ stories!(
     the_same_content_is_kept_once_and_a_change_of_it_is_found,
     an_upload_that_breaks_off_leaves_nothing,
     an_upload_whose_assignment_is_closed_meanwhile_leaves_nothing,
+    evidence_is_kept_in_an_s3_compatible_storage,
 );
 
 fn download(server: &Server, token: &str, id: &str) -> (Answer, Vec<u8>) {
@@ -28,6 +29,11 @@ fn refused(status: u16, code: &str) -> (u16, String) {
 
 /// All files below the folder of the evidence.
 fn files(world: &World) -> Vec<PathBuf> {
+    below(&world.dir.path().join("data/evidence"))
+}
+
+/// All files below a folder.
+fn below(folder: &Path) -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten() {
             let path = entry.unwrap().path();
@@ -35,7 +41,7 @@ fn files(world: &World) -> Vec<PathBuf> {
         }
     }
     let mut found = Vec::new();
-    walk(&world.dir.path().join("data/evidence"), &mut found);
+    walk(folder, &mut found);
     found
 }
 
@@ -299,4 +305,58 @@ fn a_page_elsewhere_cannot_upload_to_an_open_installation() {
     assert_eq!(code(&send(&[("host", "evil.example"), ("x-rectify-upload", "1")])), refused(403, "FORBIDDEN"));
     assert_eq!(send(&[("x-rectify-upload", "1")]).status, 201);
     assert_eq!(send(&[("origin", &server.base)]).status, 201);
+}
+
+fn evidence_is_kept_in_an_s3_compatible_storage(world: &World) {
+    let folder = world.dir.path().join("s3");
+    let settings = s3::serve(&folder);
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (server, who) = Counties::open(world, &settings);
+    let run = |arguments: &[&str]| {
+        let output = world.program().args(arguments).envs(settings.iter().copied()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said)
+    };
+    // One that is sent whole, and one in parts, of which S3 takes none below five megabytes but the last.
+    let mut noise = fastrand::Rng::with_seed(7);
+    let large: Vec<u8> = PDF.iter().copied().chain(std::iter::repeat_with(|| noise.u8(..)).take(11 << 20)).collect();
+    for (name, bytes) in [("现场.png", PNG), ("验收报告.pdf", large.as_slice())] {
+        let sent = upload(&server, &who.mine, &who.assignment, name, bytes);
+        assert_eq!(sent.status, 201, "{}", sent.body);
+        let id = sent.json()["evidence"]["id"].as_str().unwrap().to_owned();
+        let (answer, kept) = download(&server, &who.office, &id);
+        assert_eq!((answer.status, kept == bytes), (200, true), "{name}");
+        assert_eq!(code(&download(&server, &who.sibling, &id).0), refused(404, "NOT_FOUND"));
+    }
+    assert_eq!(files(world), Vec::<PathBuf>::new(), "nothing is kept beside the storage");
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&large));
+    let place = folder.join("evidence/ledger/sha256").join(&hash[..2]).join(&hash);
+    assert!(place.exists());
+    assert_eq!(code(&upload(&server, &who.mine, &who.assignment, "a.exe", PNG)), refused(422, "INVALID"));
+    assert_eq!(below(&folder.join("evidence/ledger/incoming")), Vec::<PathBuf>::new(), "what was refused is gone");
+
+    assert!(run(&["evidence", "verify"]).1.contains("文件 2 个与台账相符"));
+    let out = world.dir.path().join("档案.zip");
+    assert_eq!(run(&["dossier", &who.measure, "--out", &out.to_string_lossy()]).0, Some(0));
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(&out).unwrap()).unwrap();
+    let mut packed = Vec::new();
+    archive.by_name("evidence/2-验收报告.pdf").unwrap().read_to_end(&mut packed).unwrap();
+    assert!(packed == large);
+
+    // What is changed there is found; what fails there says nothing of it to callers, and is in the log.
+    std::fs::write(&place, b"%PDF-1.7 forged").unwrap();
+    let (failed, said) = run(&["evidence", "verify"]);
+    assert!(failed == Some(1) && said.contains("内容被改动"), "{said}");
+    std::fs::remove_dir_all(&folder).unwrap();
+    let down = upload(&server, &who.mine, &who.assignment, "b.png", PNG);
+    assert_eq!(code(&down), refused(500, "INTERNAL_SERVER_ERROR"));
+    assert!(!down.body.contains("127.0.0.1") && !down.body.contains("secret"), "{}", down.body);
+    assert_eq!(rows(&server, &who.mine, &who.assignment), 2);
+    let address = "s3://evidence/ledger?secret_access_key=abc";
+    let shown = world.program().args(["evidence", "verify"]).env("RECTIFY_EVIDENCE_URL", address).output().unwrap();
+    let shown = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(
+        shown.contains("AWS_SECRET_ACCESS_KEY") && !shown.contains("abc"),
+        "secrets are not for addresses: {shown}"
+    );
 }

@@ -66,7 +66,8 @@ const DECIDE: &str = "mutation($input: DecideSupervisionInput!) { decideSupervis
     { assignment { measure { supervisionActions { nodes { kind state reason liftReason } } } } errors { code message path } } }";
 
 fn decide(server: &Server, token: &str, action: &Value, is_adopted: bool) -> Value {
-    let input = json!({"actionId": action["id"], "isAdopted": is_adopted, "reason": "逾期一个月，问题突出", "answerBy": "2023-03-10"});
+    let answer_by = if is_adopted { json!("2023-03-10") } else { Value::Null };
+    let input = json!({"actionId": action["id"], "isAdopted": is_adopted, "reason": "逾期一个月，问题突出", "answerBy": answer_by});
     server.data_as(token, DECIDE, &json!({ "input": input }))["decideSupervision"].clone()
 }
 
@@ -92,6 +93,14 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     let lift = "mutation($input: LiftSupervisionInput!) { liftSupervision(input: $input) { errors { code } } }";
     let input = json!({"input": {"actionId": proposed[0]["id"], "reason": "已办"}});
     assert_eq!(server.data_as(&office, lift, &input)["liftSupervision"]["errors"][0]["code"], "WRONG_STATE");
+
+    let input = json!({"input": {"actionId": proposed[0]["id"], "isAdopted": false, "reason": "不必", "answerBy": "2023-03-10"}});
+    let refused = server.data_as(&office, DECIDE, &input)["decideSupervision"]["errors"][0].clone();
+    assert_eq!(
+        (&refused["code"], &refused["path"][1]),
+        (&json!("INVALID"), &json!("answerBy")),
+        "nobody has to answer"
+    );
 
     let adopted = decide(&server, &office, &proposed[0], true);
     assert_eq!(adopted["errors"], json!([]));
@@ -148,6 +157,6 @@ fn nothing_is_proposed_of_what_is_done(world: &World) {
             JOIN measure m ON m.id = a.measure_id WHERE m.due_by = '2022-12-31')";
         db.execute_unprepared(done).await.unwrap();
     });
-    assert!(world.done(&["job", "run", "propose-listing", "--at", "2023-01-30", "--dry-run"]).contains("不作演示"));
+    assert!(world.done(&["job", "run", "propose-listing", "--at", "2023-01-30", "--dry-run"]).contains("会对 2 项"));
     assert!(run(world, "propose-listing", "2023-01-30").contains("2 项"));
 }

@@ -9,6 +9,7 @@ pub(crate) mod ledgers;
 pub(crate) mod operations;
 pub(crate) mod people;
 pub(crate) mod provider;
+pub(crate) mod s3;
 pub(crate) mod socket;
 
 use std::io::{BufRead, BufReader, Read, Write};

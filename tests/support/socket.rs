@@ -81,17 +81,13 @@ impl Socket {
         }
     }
 
-    /// What is said next within the time.
-    pub(crate) fn hear_within(&mut self, time: Duration) -> Option<Value> {
-        if let Some(message) = self.heard.pop_front() {
-            return Some(message);
-        }
-        let message = self.frame(time)?;
-        Some(serde_json::from_str(message.to_text().unwrap()).unwrap_or_else(|_| panic!("{message}")))
-    }
-
+    /// What is said next.
     pub(crate) fn hear(&mut self) -> Value {
-        self.hear_within(LONG).unwrap()
+        if let Some(message) = self.heard.pop_front() {
+            return message;
+        }
+        let message = self.frame(LONG).unwrap();
+        serde_json::from_str(message.to_text().unwrap()).unwrap_or_else(|_| panic!("{message}"))
     }
 
     /// What is said next of one operation; what is said of others waits.

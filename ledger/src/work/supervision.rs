@@ -197,6 +197,11 @@ pub async fn propose(desk: &Desk<'_>, after: i64) -> Result<usize> {
     Ok(proposed)
 }
 
+/// Of how many it would be proposed.
+pub async fn to_propose(desk: &Desk<'_>, after: i64) -> Result<usize> {
+    Ok(unlisted(desk.db, desk, after, None).await?.len())
+}
+
 async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> {
     let transaction = database::begin(desk.db).await?;
     if hold_problem(&transaction, desk.by, "problem", problem).await?.is_none() {
