@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
 use crate::Failure;
 use crate::settings::{Settings, without_password};
@@ -44,9 +44,15 @@ pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Fail
             },
         );
     }
-    let mut db = Database::connect(options)
-        .await
-        .map_err(|error| Failure::Rejected(format!("数据库 {} 无法打开：{error}", without_password(&url))))?;
+    let mut db = Database::connect(options).await.map_err(|error| {
+        let why = match error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => {
+                "10 秒内没有连上，请确认地址和端口无误、数据库已启动且还有空闲连接".to_owned()
+            }
+            error => error.to_string(),
+        };
+        Failure::Rejected(format!("数据库 {} 无法打开：{why}", without_password(&url)))
+    })?;
     db.set_metric_callback(|_| count());
     Ok(db)
 }

@@ -53,6 +53,7 @@ impl Media {
 
 /// Answers a refused request.
 pub(crate) fn refuse(refused: &Refused, media: Media, caller: &Caller) -> HttpResponse {
+    caller.span().in_scope(|| tracing::debug!(code = refused.code.as_str(), "a request was refused"));
     let status = match media {
         Media::Json | Media::Events if refused.code.is_of_graphql() => StatusCode::OK,
         _ => refused.code.status(),

@@ -5,7 +5,7 @@ use entity::{account, delegation, session};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait,
-    QueryFilter, QueryOrder,
+    PaginatorTrait, QueryFilter, QueryOrder,
 };
 use serde_json::json;
 
@@ -33,7 +33,8 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
     let own = own(by)?;
     let reason = fault::text(&new.reason, 2..=200, ("委托事由", "the reason"), &["input", "reason"])?;
     if new.ends_at <= now || new.ends_at > now + TimeDelta::days(MAX_DAYS) {
-        let (zh, en) = (format!("委托应于 {MAX_DAYS} 天内结束"), format!("it ends within {MAX_DAYS} days"));
+        let zh = format!("委托的结束时间应晚于现在，且在 {MAX_DAYS} 天以内");
+        let en = format!("it ends later than now, within {MAX_DAYS} days");
         return Err(Fault::invalid(zh, en, &["input", "endsAt"]).into());
     }
     let own_account = account::Entity::find_by_id(own).one(db).await?;
@@ -57,6 +58,17 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
     };
     let transaction = database::begin(db).await?;
     accounts::hold(&transaction, own).await?;
+    let in_force = delegation::Entity::find()
+        .filter(delegation::Column::AccountId.eq(own))
+        .filter(delegation::Column::DelegateId.eq(delegate.id))
+        .filter(delegation::Column::RevokedAt.is_null())
+        .filter(delegation::Column::EndsAt.gt(now))
+        .count(&transaction)
+        .await?;
+    if in_force > 0 {
+        let (zh, en) = ("已委托这位同事，如需更改请先撤销", "this colleague acts for you already: end that first");
+        return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "delegateId"]).into());
+    }
     let row = delegation::ActiveModel {
         account_id: Set(own),
         delegate_id: Set(delegate.id),

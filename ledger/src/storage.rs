@@ -4,6 +4,7 @@
 
 use std::path::Path as Folder;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -11,7 +12,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, RetryConfig};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -22,6 +23,9 @@ use crate::work::evidence::Stored;
 const PART: usize = 1 << 20;
 /// The same for S3, which takes no smaller parts of a whole.
 const PART_OF_S3: usize = 5 << 20;
+
+/// How long a request to S3 is tried again: somebody waits for it.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Files under the names of their hashes.
 #[derive(Clone)]
@@ -273,7 +277,8 @@ fn s3_store(address: &str) -> Result<Arc<dyn ObjectStore>, String> {
     let bad = |why: &dyn std::fmt::Display| format!("evidence_url：{why}");
     let url = url::Url::parse(address).map_err(|error| bad(&error))?;
     let bucket = url.host_str().ok_or_else(|| bad(&"应写作 s3://存储桶/前缀"))?;
-    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+    let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..RetryConfig::default() };
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry);
     for (key, value) in url.query_pairs() {
         // Addresses are shown and logged.
         if ["secret", "token", "access_key", "key_id"].iter().any(|word| key.to_lowercase().contains(word)) {

@@ -82,6 +82,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
         Unit::Set { name, mail, alias } => {
             let transaction = ledger::database::begin(&db).await?;
             let unit = ledger::unit::find_by_name(&transaction, &name).await?;
+            let alias_count = alias.len();
             let mut changes = keep::Changes::default();
             if !mail.is_empty() || alias.is_empty() {
                 changes.addresses = Patch::Set(mail.clone());
@@ -93,11 +94,12 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
             }
             keep::edit_within(&transaction, &desk, Some(unit.id), None, changes).await?;
             transaction.commit().await?;
-            say!(
-                "{}：{}",
-                unit.name,
-                if mail.is_empty() { "（无邮箱变更或已清空）".to_owned() } else { mail.join("、") }
-            );
+            let said = match (mail.as_slice(), alias_count) {
+                ([], 0) => "已清空邮箱".to_owned(),
+                ([], count) => format!("已添加 {count} 个别名"),
+                (mails, _) => mails.join("、"),
+            };
+            say!("{}：{said}", unit.name);
         }
         Unit::Load { file } => {
             let bytes = read(&file)?;

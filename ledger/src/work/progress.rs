@@ -1,6 +1,8 @@
 //! Reporting progress (整改进展): a report is appended, the assignment moves on, measure and problem follow, all in one
 //! transaction; a version that is no longer current is refused and nothing is lost of what the other person wrote.
 
+use std::collections::HashSet;
+
 use chrono::{Datelike, NaiveDate};
 use entity::{progress_report, quantity};
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryTrait};
@@ -97,6 +99,9 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
     held.settle(desk, ChangeKind::ProgressReported, moved, said).await
 }
 
+const UNIT: (&str, &str) = ("计量单位", "the unit of measure");
+const LABEL: (&str, &str) = ("指标名称", "the label");
+
 fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut object = |zh: &str, en: &str, path: &[&str]| faults.push(Fault::invalid(zh, en, path));
@@ -120,8 +125,7 @@ fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
             "more than 100000 letters: shorten it, or add it as evidence",
             &["input", "text"],
         );
-    }
-    if report.text.chars().any(is_hidden) {
+    } else if report.text.chars().any(is_hidden) {
         object("进展情况含有不可见的控制字符", "the text has invisible control characters", &["input", "text"]);
     }
     if report.quantities.len() > MAX_QUANTITIES {
@@ -131,21 +135,16 @@ fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
         let what = ("完成日期", "the day of completion");
         faults.extend(fault::past_day(day, today, what, &["input", "completedOn"]).err());
     }
+    let mut labels = HashSet::new();
     for (index, one) in report.quantities.iter().enumerate() {
         let index = index.to_string();
         let path = |last: &'static str| vec!["input", "quantities", &index, last];
-        let unreadable = |text: &str, most: usize| {
-            text.chars().count() > most || text.chars().any(|letter| letter.is_control() || is_hidden(letter))
-        };
-        if one.unit.as_deref().is_some_and(|unit| unreadable(unit, 20)) {
-            faults.push(Fault::invalid(
-                "计量单位不超过 20 个字",
-                "a unit of measure has at most 20 letters",
-                &path("unit"),
-            ));
-        }
-        if fault::is_empty(&one.label) || unreadable(&one.label, 100) {
-            faults.push(Fault::invalid("指标名称应为 1 至 100 个字", "a label has 1 to 100 letters", &path("label")));
+        let unit = one.unit.as_deref().map(|unit| fault::text(unit, 0..=20, UNIT, &path("unit")));
+        faults.extend(unit.and_then(Result::err));
+        faults.extend(fault::text(&one.label, 1..=100, LABEL, &path("label")).err());
+        if !labels.insert(one.label.trim()) {
+            let (zh, en) = ("指标名称重复", "there is a quantity of this label already");
+            faults.push(Fault::invalid(zh, en, &path("label")));
         }
         // What is no number is in no range.
         let refused = |value: Option<f64>| value.is_some_and(|value| !(0.0..=MAX_AMOUNT).contains(&value));
