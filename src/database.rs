@@ -62,7 +62,7 @@ pub(crate) fn count() {
     STATEMENTS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Opens the database and refuses one that is not up to date.
+/// Opens the database and brings it up to date.
 pub(crate) async fn open_current(settings: &Settings) -> Result<DatabaseConnection, Failure> {
     let db = open(settings).await?;
     migrate(&db).await?;

@@ -80,7 +80,7 @@ fn masked_unless_known(sql: &mut Sql<'_>, account: &str, mask: &str, column: &st
     }
 }
 
-const NAME: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
+const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 const GROUPS: &[Dimension] = &[
     Dimension::plain("ROLE", "What they may see and do.", "{t}.role"),
@@ -96,7 +96,7 @@ noun! {
     /// A user of the system (填报人). Names, telephone numbers and addresses are personal data: they are shown in full to
     /// the same unit and its superiors, and masked for everybody else.
     pub(crate) Account from "account" as "account" {
-        order: &[NAME],
+        order: &[KEY],
         total: None,
         filter: AccountFilter,
         by: AccountOrder,

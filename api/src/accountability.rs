@@ -1,5 +1,4 @@
-//! Accountability (责任追究): how many people were held to account for a problem; and ownership (主责、共性): which regions own
-//! a problem and which share it.
+//! Accountability (责任追究): how many people were held to account for a problem.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::accountability as acts;
@@ -12,7 +11,7 @@ use crate::filter::{DateFilter, RelationFilter, filter};
 use crate::group;
 use crate::order::order;
 use crate::payload::{key_of, payload};
-use crate::problem::{Problem, ProblemFilter, ProblemPayload};
+use crate::problem::{Problem, ProblemFilter};
 use crate::region::Region;
 use crate::round::InspectionRound;
 use crate::scalar::{Date, Moment};
@@ -43,16 +42,6 @@ pub(crate) enum Consequence {
     Organisational,
     /// 移送司法
     Judicial,
-}
-
-/// How a region stands to a problem.
-#[derive(Enum, Copy, Clone, Eq, PartialEq)]
-#[graphql(remote = "entity::ownership::OwnershipKind")]
-pub(crate) enum OwnershipKind {
-    /// 主责: it owns the problem.
-    Principal,
-    /// 共性: it shares the problem with others.
-    Shared,
 }
 
 const DECIDED_ON: SortKey = SortKey::column("{t}.decided_on", "decided_on", SortType::Date);
@@ -116,21 +105,6 @@ noun! {
     region: Region = Kind::One(<Region as Noun>::table, "region_id");
     /// Grows with every change; a mutation that names an older one is refused.
     version: i32 = Kind::Column("version");
-}
-
-noun! {
-    /// How a region stands to a problem (主责、共性).
-    pub(crate) Ownership from "ownership" {
-        order: &[
-            SortKey::column("{t}.kind", "kind", SortType::Text),
-            SortKey::column("{t}.region_id", "region_id", SortType::Integer)
-        ],
-        total: None
-    }
-    /// How it stands to it.
-    kind: OwnershipKind = Kind::Column("kind");
-    /// The region.
-    region: Region = Kind::One(<Region as Noun>::table, "region_id");
 }
 
 order! { AccountabilityOrder by AccountabilityOrderField {
@@ -208,17 +182,6 @@ pub(crate) struct WithdrawAccountabilityInput {
     reason: String,
 }
 
-/// How a region stands to a problem.
-#[derive(InputObject)]
-pub(crate) struct SetOwnershipInput {
-    /// The problem.
-    problem_id: ID,
-    /// The region: the caller's or one below.
-    region_id: ID,
-    /// How it stands to it; null takes away what was said.
-    kind: Option<OwnershipKind>,
-}
-
 payload! {
     /// What came of an act on who was held to account.
     AccountabilityPayload {
@@ -233,7 +196,7 @@ fn record(rank: AccountableRank, consequence: Consequence, people: i32, decided_
     acts::Record { rank: rank.into(), consequence: consequence.into(), people, decided_on: decided_on.0 }
 }
 
-/// What is done about accountability and ownership.
+/// What is done about accountability.
 #[derive(Default)]
 pub(crate) struct AccountabilityMutation;
 
@@ -272,17 +235,5 @@ impl AccountabilityMutation {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Accountability>(&input.accountability_id);
         AccountabilityPayload::of(acts::withdraw(&request.desk(), key, input.version, &input.reason).await, request)
-    }
-
-    /// 主责、共性: says which region owns a problem and which share it. By the city or regional office.
-    async fn set_ownership(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The problem, the region, and how it stands to it.")] input: SetOwnershipInput,
-    ) -> async_graphql::Result<ProblemPayload> {
-        let request = ctx.data::<Request>()?;
-        let (problem, region) = (key_of::<Problem>(&input.problem_id), key_of::<Region>(&input.region_id));
-        let done = acts::set_ownership(&request.desk(), problem, region, input.kind.map(Into::into)).await;
-        ProblemPayload::of(done, request)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use ledger::work::{On, applicability, ownership, progress};
+use ledger::work::{On, applicability, assigning, progress};
 use planner::{
     Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun,
 };
@@ -314,7 +314,7 @@ impl AssignmentMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(ownership::accept(&request.desk(), on).await, request)
+        AssignmentPayload::of(assigning::accept(&request.desk(), on).await, request)
     }
 
     /// 退回: says that one is not the body to answer; the city office asks again or confirms that it is not applicable.
@@ -324,7 +324,7 @@ impl AssignmentMutation {
         #[graphql(desc = "The assignment, and why.")] input: ReasonedInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        AssignmentPayload::of(ownership::decline(&request.desk(), input.on(), &input.reason).await, request)
+        AssignmentPayload::of(assigning::decline(&request.desk(), input.on(), &input.reason).await, request)
     }
 
     /// 责任分解: assigns a measure to units, and to those that its stand-ins mean. By the city or regional office. Units
@@ -338,7 +338,7 @@ impl AssignmentMutation {
         // An id of something else is a unit that is not there.
         let units: Vec<i64> = input.unit_ids.iter().map(|id| key_of::<Unit>(id).unwrap_or_default()).collect();
         let (measure, version) = (key_of::<Measure>(&input.measure_id), Some(input.version));
-        let done = ownership::assign(&request.desk(), measure, version, &units, input.resolve_selectors).await;
+        let done = assigning::assign(&request.desk(), measure, version, &units, input.resolve_selectors).await;
         MeasurePayload::of(done.map(|(measure, _)| measure), request)
     }
 

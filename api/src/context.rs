@@ -111,6 +111,15 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// What the log puts around all that is said while the request is answered.
+    /// Who acts, as the ledger notes it.
+    pub(crate) fn by(&self) -> By {
+        By {
+            principal: self.admitted.principal.clone(),
+            address: self.address.map(|address| address.to_string()),
+            request_id: Some(self.request_id.clone()),
+        }
+    }
+
     pub(crate) fn span(&self) -> tracing::Span {
         tracing::error_span!("request", id = self.request_id)
     }

@@ -10,7 +10,6 @@ use async_graphql::{CacheControl, Error, Request as Execution, Response, Variabl
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use ledger::audit::By;
 use planner::{Finishers, Reader, Selection};
 use tracing::Instrument;
 
@@ -95,7 +94,10 @@ impl Engine {
 
     /// Answers a query or a mutation.
     pub(crate) async fn answer(&self, asked: Asked, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
-        let ready = self.prepare(asked, caller)?;
+        self.give(self.prepare(asked, caller)?, manner, caller).await
+    }
+
+    async fn give(&self, ready: Ready, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
         if manner == Manner::Safe && ready.changes() {
             return Err(Refused::new(
                 Code::MethodNotAllowed,
@@ -124,12 +126,12 @@ impl Engine {
         manner: Manner,
         caller: Caller,
     ) -> Result<BoxStream<'static, Result<Answer, Refused>>, Refused> {
-        let ready = self.prepare(asked.clone(), &caller)?;
+        let ready = self.prepare(asked, &caller)?;
         let subscribes =
             ready.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Subscription);
         if !subscribes {
             let engine = self.clone();
-            let once = async move { engine.answer(asked, manner, &caller).await };
+            let once = async move { engine.give(ready, manner, &caller).await };
             return Ok(once.into_stream().boxed());
         }
         let begun = Begun::default();
@@ -219,11 +221,7 @@ impl Engine {
             clock: self.door.clock.clone(),
             reader: self.reader.clone(),
             language: caller.language,
-            by: By {
-                principal: caller.admitted.principal.clone(),
-                address: caller.address.map(|address| address.to_string()),
-                request_id: Some(caller.request_id.clone()),
-            },
+            by: caller.by(),
             admitted: caller.admitted.clone(),
             gate: self.gate.clone(),
             demo_sign_in: self.demo_sign_in,

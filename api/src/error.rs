@@ -120,6 +120,37 @@ impl Refused {
     }
 }
 
+/// A request beside `/graphql` — a file, a sign-in by the provider — that is not carried out.
+pub(crate) struct Unserved {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: Bilingual,
+    /// Seconds after which to try again, where that helps.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl Unserved {
+    pub(crate) fn new(status: StatusCode, code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { status, code, message: Bilingual::new(zh, en), retry_after: None }
+    }
+
+    pub(crate) fn malformed(zh: &str, en: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Code::BadRequest.as_str(), zh, en)
+    }
+
+    /// Logs what failed and says nothing of it.
+    pub(crate) fn masked(source: &dyn std::error::Error) -> Self {
+        failed(source).into()
+    }
+}
+
+impl From<Refused> for Unserved {
+    fn from(refused: Refused) -> Self {
+        let Refused { code, message, retry_after, .. } = refused;
+        Self { status: code.status(), code: code.as_str(), message, retry_after }
+    }
+}
+
 impl From<async_graphql::parser::Error> for Refused {
     fn from(error: async_graphql::parser::Error) -> Self {
         let message = error.to_string();

@@ -23,7 +23,6 @@ use ledger::fault::{Fault, FaultCode};
 use ledger::media::{self, Unfit};
 use ledger::storage::{Arrived, Arriving, Unstored};
 use ledger::work::{Desk, evidence};
-use planner::Bilingual;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -31,7 +30,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::assignment::Assignment;
 use crate::context::{Caller, Door};
-use crate::error::{self, Code, Refused};
+use crate::error::{Code, Refused, Unserved};
 use crate::evidence::Evidence;
 use crate::gate;
 use crate::http::Served;
@@ -42,6 +41,8 @@ use crate::payload::key_of;
 const UPLOADS: usize = 16;
 /// So many dossiers are packed at once; each takes a thread.
 const DOSSIERS: usize = 4;
+/// So many workbooks are read or written at once; each may take some hundred megabytes of memory.
+const WORKBOOKS: usize = 4;
 /// A dossier is sent in pieces of so many bytes.
 const CHUNK: usize = 64 << 10;
 /// How long the next bytes of a file may take.
@@ -60,40 +61,11 @@ pub(crate) struct Files {
     most: u64,
     uploads: Arc<Semaphore>,
     dossiers: Arc<Semaphore>,
+    pub(crate) workbooks: Arc<Semaphore>,
 }
 
-/// A request for files that is not carried out.
-pub(crate) struct Unserved {
-    status: StatusCode,
-    code: &'static str,
-    message: Bilingual,
-    retry_after: Option<u64>,
-}
-
-impl Unserved {
-    pub(crate) fn new(status: StatusCode, code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { status, code, message: Bilingual::new(zh, en), retry_after: None }
-    }
-
-    pub(crate) fn malformed(zh: &str, en: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, Code::BadRequest.as_str(), zh, en)
-    }
-
-    fn not_there() -> Self {
-        Self::new(StatusCode::NOT_FOUND, FaultCode::NotFound.as_str(), "没有这份材料", "there is no such file")
-    }
-
-    /// Logs what failed and says nothing of it.
-    pub(crate) fn masked(source: &dyn std::error::Error) -> Self {
-        error::failed(source).into()
-    }
-}
-
-impl From<Refused> for Unserved {
-    fn from(refused: Refused) -> Self {
-        let Refused { code, message, retry_after, .. } = refused;
-        Self { status: code.status(), code: code.as_str(), message, retry_after }
-    }
+fn not_there() -> Unserved {
+    Unserved::new(StatusCode::NOT_FOUND, FaultCode::NotFound.as_str(), "没有这份材料", "there is no such file")
 }
 
 impl From<ledger::Error> for Unserved {
@@ -148,12 +120,13 @@ fn too_large(most: u64) -> Unserved {
 
 impl Files {
     pub(crate) fn new(door: Door, most: u64) -> Self {
-        Self { door, most, uploads: Semaphore::new(UPLOADS).into(), dossiers: Semaphore::new(DOSSIERS).into() }
+        let slots = |most| Arc::new(Semaphore::new(most));
+        Self { door, most, uploads: slots(UPLOADS), dossiers: slots(DOSSIERS), workbooks: slots(WORKBOOKS) }
     }
 }
 
 /// A place among those who are served at once.
-fn slot(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Unserved> {
+pub(crate) fn slot(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Unserved> {
     slots.clone().try_acquire_owned().map_err(|_| {
         let busy = Code::TooManyRequests;
         let (zh, en) = ("同时传输的文件过多，请稍后再试", "too many files are under way: try again soon");
@@ -216,12 +189,8 @@ async fn take(
     let files = &served.files;
     let mut body = Body(Rc::new(RefCell::new(payload)));
     let taken = async {
-        admit(request, served, caller).await?;
-        served.of_known_origin(request)?;
-        if caller.admitted.session.is_none() {
-            knows_what_it_does(request)?;
-        }
-        let by = by(caller);
+        admit_upload(request, served, caller).await?;
+        let by = caller.by();
         let wish = web::Query::<Where>::from_query(request.query_string())
             .map_err(|_| Unserved::malformed("参数应为 assignment、name", "the parameters are assignment, name"))?
             .into_inner();
@@ -239,9 +208,16 @@ async fn take(
     taken
 }
 
+/// The same for who sends a file, which no page elsewhere may.
+pub(crate) async fn admit_upload(request: &HttpRequest, served: &Served, caller: &mut Caller) -> Result<(), Unserved> {
+    admit(request, served, caller).await?;
+    served.of_known_origin(request)?;
+    if caller.admitted.session.is_none() { knows_what_it_does(request) } else { Ok(()) }
+}
+
 /// Where there is no token, a page elsewhere must not send files by a form: a form cannot send this header, and a browser
 /// says where it is from, which has been looked at.
-pub(crate) fn knows_what_it_does(request: &HttpRequest) -> Result<(), Unserved> {
+fn knows_what_it_does(request: &HttpRequest) -> Result<(), Unserved> {
     if request.headers().contains_key(UPLOAD) || request.headers().contains_key(header::ORIGIN) {
         return Ok(());
     }
@@ -249,14 +225,6 @@ pub(crate) fn knows_what_it_does(request: &HttpRequest) -> Result<(), Unserved> 
     let (zh, en) =
         ("未登录时上传须带请求头 x-rectify-upload: 1", "without a token, send the header x-rectify-upload: 1");
     Err(Unserved::new(code.status(), code.as_str(), zh, en))
-}
-
-pub(crate) fn by(caller: &Caller) -> By {
-    By {
-        principal: caller.admitted.principal.clone(),
-        address: caller.address.map(|address| address.to_string()),
-        request_id: Some(caller.request_id.clone()),
-    }
 }
 
 impl Files {
@@ -334,7 +302,7 @@ async fn store<E>(
     }
 }
 
-async fn in_time<T>(next: impl Future<Output = T>) -> Result<T, Unserved> {
+pub(crate) async fn in_time<T>(next: impl Future<Output = T>) -> Result<T, Unserved> {
     tokio::time::timeout(PATIENCE, next).await.map_err(|_| late())
 }
 
@@ -369,9 +337,9 @@ pub(crate) async fn download(request: HttpRequest, id: web::Path<String>, served
 async fn give(request: &HttpRequest, id: &str, served: &Served, caller: &mut Caller) -> Result<HttpResponse, Unserved> {
     admit(request, served, caller).await?;
     let door = &served.files.door;
-    let key = key_of::<Evidence>(&id.into()).ok_or_else(Unserved::not_there)?;
+    let key = key_of::<Evidence>(&id.into()).ok_or_else(not_there)?;
     let principal = &caller.admitted.principal;
-    let row = evidence::find(&door.db, principal, key).await?.ok_or_else(Unserved::not_there)?;
+    let row = evidence::find(&door.db, principal, key).await?.ok_or_else(not_there)?;
     let found = door.storage.read(&row.place).await.map_err(|error| Unserved::masked(&error))?;
     let Some((size, bytes)) = found else {
         tracing::error!(evidence = row.id, place = row.place, "the storage has lost a file");

@@ -32,6 +32,7 @@ mod mail;
 mod measure;
 mod oidc;
 mod order;
+mod ownership;
 mod patch;
 mod payload;
 mod persisted;

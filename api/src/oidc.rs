@@ -12,14 +12,12 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
-use ledger::audit::By;
-use planner::Bilingual;
 use serde::Deserialize;
 use tracing::Instrument;
 use url::Url;
 
 use crate::context::{Caller, Door, Oidc};
-use crate::error::{self, Refused};
+use crate::error::Unserved;
 use crate::http::Served;
 use crate::request::Language;
 use journey::{Cookie, Journey, Key};
@@ -59,41 +57,19 @@ impl Passage {
     }
 }
 
-/// A sign-in that came to nothing.
-struct Stopped {
-    status: StatusCode,
-    code: &'static str,
-    message: Bilingual,
-    retry_after: Option<u64>,
-}
-
-impl Stopped {
-    fn new(status: StatusCode, code: &'static str, zh: &str, en: &str) -> Self {
-        Self { status, code, message: Bilingual::new(zh, en), retry_after: None }
-    }
-}
-
-impl From<Refused> for Stopped {
-    fn from(refused: Refused) -> Self {
-        let Refused { code, message, retry_after, .. } = refused;
-        Self { status: code.status(), code: code.as_str(), message, retry_after }
-    }
-}
-
-impl From<ledger::Error> for Stopped {
-    fn from(failure: ledger::Error) -> Self {
-        match failure {
-            ledger::Error::Refused(mut faults) if !faults.is_empty() => {
-                let fault = faults.swap_remove(0);
-                let (status, code) = (StatusCode::FORBIDDEN, fault.code.as_str());
-                Self { status, code, message: fault.message, retry_after: None }
-            }
-            failure => error::failed(&failure).into(),
+/// A sign-in whom the ledger does not let in.
+fn not_admitted(failure: ledger::Error) -> Unserved {
+    match failure {
+        ledger::Error::Refused(mut faults) if !faults.is_empty() => {
+            let fault = faults.swap_remove(0);
+            let (status, code) = (StatusCode::FORBIDDEN, fault.code.as_str());
+            Unserved { status, code, message: fault.message, retry_after: None }
         }
+        failure => Unserved::masked(&failure),
     }
 }
 
-impl From<Failure> for Stopped {
+impl From<Failure> for Unserved {
     fn from(failure: Failure) -> Self {
         tracing::warn!(error = %failure, "a sign-in by the provider came to nothing");
         let (status, code, zh, en) = match failure {
@@ -126,8 +102,8 @@ impl From<Failure> for Stopped {
     }
 }
 
-fn not_here() -> Stopped {
-    Stopped::new(
+fn not_here() -> Unserved {
+    Unserved::new(
         StatusCode::NOT_FOUND,
         "NOT_FOUND",
         "本系统没有启用统一身份认证登录",
@@ -135,8 +111,8 @@ fn not_here() -> Stopped {
     )
 }
 
-fn not_begun_here() -> Stopped {
-    Stopped::new(
+fn not_begun_here() -> Unserved {
+    Unserved::new(
         StatusCode::BAD_REQUEST,
         "SIGN_IN_NOT_BEGUN",
         "这次登录不是从本浏览器发起的，或已经结束，请重新登录",
@@ -165,7 +141,7 @@ pub(crate) async fn depart(request: HttpRequest, served: web::Data<Served>) -> H
     .await
 }
 
-async fn send_off(request: &HttpRequest, served: &Served, caller: &Caller) -> Result<HttpResponse, Stopped> {
+async fn send_off(request: &HttpRequest, served: &Served, caller: &Caller) -> Result<HttpResponse, Unserved> {
     served.admit(request, caller)?;
     let passage = served.passage.as_ref().ok_or_else(not_here)?;
     let given = web::Query::<Departure>::from_query(request.query_string()).ok().map(web::Query::into_inner);
@@ -173,7 +149,7 @@ async fn send_off(request: &HttpRequest, served: &Served, caller: &Caller) -> Re
         text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     };
     let Some((challenge, to)) = given.and_then(|given| Some((given.challenge.filter(is_hash)?, given.to))) else {
-        return Err(Stopped::new(
+        return Err(Unserved::new(
             StatusCode::BAD_REQUEST,
             "BAD_REQUEST",
             "请从登录页进入：缺少 challenge（十六进制的 SHA-256）",
@@ -181,7 +157,7 @@ async fn send_off(request: &HttpRequest, served: &Served, caller: &Caller) -> Re
         ));
     };
     let to = passage.page(to.as_deref().unwrap_or_default()).ok_or_else(|| {
-        Stopped::new(
+        Unserved::new(
             StatusCode::FORBIDDEN,
             "FORBIDDEN",
             "不能返回这个网址：应为本系统（public_url）或 origins 中网站的页面",
@@ -189,9 +165,8 @@ async fn send_off(request: &HttpRequest, served: &Served, caller: &Caller) -> Re
         )
     })?;
     let now = (passage.door.clock)();
-    let journey =
-        Journey::begin(challenge, to.into(), now).map_err(|failure| Stopped::from(error::failed(&failure)))?;
-    let cookie = journey.sealed(&passage.key).map_err(|failure| Stopped::from(error::failed(&failure)))?;
+    let journey = Journey::begin(challenge, to.into(), now).map_err(|failure| Unserved::masked(&failure))?;
+    let cookie = journey.sealed(&passage.key).map_err(|failure| Unserved::masked(&failure))?;
     let address = passage.provider.departure(journey, now).await?;
     Ok(HttpResponse::SeeOther()
         .insert_header((header::LOCATION, address.as_str()))
@@ -232,7 +207,7 @@ pub(crate) async fn arrive(request: HttpRequest, served: web::Data<Served>) -> H
 }
 
 /// The journey that a browser comes back from.
-fn take_back(request: &HttpRequest, served: &Served, caller: &Caller) -> Result<Journey, Stopped> {
+fn take_back(request: &HttpRequest, served: &Served, caller: &Caller) -> Result<Journey, Unserved> {
     served.admit(request, caller)?;
     let passage = served.passage.as_ref().ok_or_else(not_here)?;
     let given = arrival(request)?;
@@ -245,7 +220,7 @@ fn take_back(request: &HttpRequest, served: &Served, caller: &Caller) -> Result<
     Ok(journey)
 }
 
-fn arrival(request: &HttpRequest) -> Result<Arrival, Stopped> {
+fn arrival(request: &HttpRequest) -> Result<Arrival, Unserved> {
     let given = web::Query::<Arrival>::from_query(request.query_string());
     given.map(web::Query::into_inner).map_err(|_| not_begun_here())
 }
@@ -255,12 +230,12 @@ async fn let_in(
     served: &Served,
     caller: &Caller,
     journey: &Journey,
-) -> Result<HttpResponse, Stopped> {
+) -> Result<HttpResponse, Unserved> {
     let passage = served.passage.as_ref().ok_or_else(not_here)?;
     let given = arrival(request)?;
     let now = (passage.door.clock)();
     if journey.is_over(now) {
-        return Err(Stopped::new(
+        return Err(Unserved::new(
             StatusCode::BAD_REQUEST,
             "SIGN_IN_OVER",
             "这次登录已超过 10 分钟，请重新登录",
@@ -271,23 +246,19 @@ async fn let_in(
         return Err(refused_there(given.error.as_deref()));
     };
     let vouched = passage.provider.vouch(code, journey.clone(), now).await?;
-    let by = By {
-        principal: caller.admitted.principal.clone(),
-        address: caller.address.map(|address| address.to_string()),
-        request_id: Some(caller.request_id.clone()),
-    };
     let times = (now, passage.door.zone);
-    let code = ledger::identity::admit(&passage.door.db, &by, &vouched, &journey.challenge, times).await?;
-    let mut to = Url::parse(&journey.to).map_err(|failure| Stopped::from(error::failed(&failure)))?;
+    let code = ledger::identity::admit(&passage.door.db, &caller.by(), &vouched, &journey.challenge, times).await;
+    let code = code.map_err(not_admitted)?;
+    let mut to = Url::parse(&journey.to).map_err(|failure| Unserved::masked(&failure))?;
     // Behind the `#`: browsers send it to no server, so that it is in no log.
     to.set_fragment(Some(&format!("sign-in-code={code}")));
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, to.as_str())).finish())
 }
 
 /// What the provider said instead of a code; its words are the caller's to write, and are not shown.
-fn refused_there(error: Option<&str>) -> Stopped {
+fn refused_there(error: Option<&str>) -> Unserved {
     if error == Some("access_denied") {
-        return Stopped::new(
+        return Unserved::new(
             StatusCode::FORBIDDEN,
             "SIGN_IN_CANCELLED",
             "您取消了登录，或统一身份认证系统没有允许",
@@ -297,7 +268,7 @@ fn refused_there(error: Option<&str>) -> Stopped {
     let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
     let error: String = error.unwrap_or("neither a code nor an error").chars().filter(plain).take(40).collect();
     tracing::warn!(error, "the provider sent a browser back without a code");
-    Stopped::new(
+    Unserved::new(
         StatusCode::BAD_GATEWAY,
         "PROVIDER_REFUSED",
         "统一身份认证系统没有完成登录，请重试；如再次出现，请联系系统管理员",
@@ -306,7 +277,7 @@ fn refused_there(error: Option<&str>) -> Stopped {
 }
 
 /// A page for people: what happened, what to do, and the request's id.
-fn page(stopped: &Stopped, back: Option<&str>, served: &Served, caller: &Caller) -> HttpResponse {
+fn page(stopped: &Unserved, back: Option<&str>, served: &Served, caller: &Caller) -> HttpResponse {
     let home = served.passage.as_ref().map_or("/", |passage| passage.oidc.public_url.as_str());
     let (language, title, again, id) = match caller.language {
         Language::Chinese => ("zh-CN", "登录未完成", "返回", "请求编号"),

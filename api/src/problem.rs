@@ -6,7 +6,7 @@ use ledger::concern;
 use ledger::keep::{merge, problem as keep};
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, noun};
 
-use crate::accountability::{Accountability, AccountabilityFilter, Ownership};
+use crate::accountability::{Accountability, AccountabilityFilter};
 use crate::assignment::Status;
 use crate::audit::AuditEntry;
 use crate::context::Request;
@@ -15,6 +15,7 @@ use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, Relati
 use crate::group;
 use crate::measure::{Measure, MeasureFilter};
 use crate::order::order;
+use crate::ownership::Ownership;
 use crate::patch::{clearable, patch};
 use crate::payload::{DeletePayload, key_of, payload};
 use crate::region::Region;

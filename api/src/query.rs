@@ -137,7 +137,7 @@ fn fields() -> Vec<Field> {
             arguments: |_| Vec::new(),
             read: Read::Viewer,
         },
-        many::<Account>("accounts", "Accounts, by name."),
+        many::<Account>("accounts", "Accounts, the oldest first."),
         one::<Account>("account", "The account of a global id; null when there is none."),
         many::<Session>(
             "sessions",

@@ -17,7 +17,7 @@ use crate::scalar::Moment;
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::schedule::Misfire")]
 pub(crate) enum Misfire {
-    /// Each is run.
+    /// Each is run, of the latest 50.
     All,
     /// Only the latest is run.
     Latest,

@@ -15,6 +15,7 @@ use crate::extension::ExtensionMutation;
 use crate::identity::{IdentityMutation, IdentityQuery};
 use crate::mail::MailMutation;
 use crate::measure::MeasureMutation;
+use crate::ownership::OwnershipMutation;
 use crate::problem::ProblemMutation;
 use crate::query::Reads;
 use crate::region::RegionMutation;
@@ -46,6 +47,7 @@ pub(crate) struct Mutation(
     SupervisionMutation,
     CaseMutation,
     AccountabilityMutation,
+    OwnershipMutation,
     AccountMutation,
     IdentityMutation,
     DelegationMutation,

@@ -8,7 +8,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session};
 use futures_util::StreamExt;
-use futures_util::stream::{AbortHandle, BoxStream, SelectAll, abortable};
+use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll, abortable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval_at, sleep_until};
@@ -19,7 +19,7 @@ use crate::error::{Code, Refused};
 use crate::gate;
 use crate::http::Served;
 use crate::request::Asked;
-use crate::response::{Media, body, errors, refusal, refuse};
+use crate::response::{Media, body, errors, refuse};
 
 /// The protocol's name, as both sides say it in the handshake.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -180,12 +180,12 @@ impl Connection {
         }
         match self.operation(payload).await {
             Ok(answers) => {
-                let (answers, handle) = abortable(answers);
-                self.running.insert(id.clone(), handle);
-                let end = id.clone();
-                let given = answers.map(move |answer| (id.clone(), Some(answer)));
-                let end = futures_util::stream::once(async move { (end, None) });
-                self.answers.push(given.chain(end).boxed());
+                let (answered, ended) = (id.clone(), id.clone());
+                let given = answers.map(move |answer| (answered.clone(), Some(answer)));
+                // The end belongs to what is aborted: the client may use the id of an operation that it completed again.
+                let (given, handle) = abortable(given.chain(stream::once(async move { (ended, None) })));
+                self.running.insert(id, handle);
+                self.answers.push(given.boxed());
                 Ok(())
             }
             Err(refused) => {
@@ -209,28 +209,24 @@ impl Connection {
     }
 
     async fn pass_on(&mut self, id: String, given: Option<Result<Answer, Refused>>) -> Result<(), Closed> {
-        // What the client has ended is over, whatever was still under way.
-        if !self.running.contains_key(&id) {
-            return Ok(());
-        }
         let Some(answer) = given else {
             self.running.remove(&id);
             return self.say(&json!({ "type": "complete", "id": id }).to_string()).await;
         };
-        let (payload, of_request) = match answer {
-            Ok(answer) => body(answer),
-            Err(refused) => (refusal(&refused, &self.caller), true),
+        let errors = match answer.map(body) {
+            Ok((payload, false)) => {
+                let id = Value::from(id);
+                return self.say(&format!("{{\"type\":\"next\",\"id\":{id},\"payload\":{payload}}}")).await;
+            }
+            Ok((payload, true)) => serde_json::from_str::<Value>(&payload)
+                .map_err(|_| Closed(4500, "Internal server error".to_owned()))?["errors"]
+                .take(),
+            Err(refused) => errors(&refused, &self.caller),
         };
-        let id_json = Value::from(id.as_str());
-        if !of_request {
-            return self.say(&format!("{{\"type\":\"next\",\"id\":{id_json},\"payload\":{payload}}}")).await;
-        }
         if let Some(handle) = self.running.remove(&id) {
             handle.abort();
         }
-        let payload: Value =
-            serde_json::from_str(&payload).map_err(|_| Closed(4500, "Internal server error".to_owned()))?;
-        self.say(&json!({ "type": "error", "id": id, "payload": payload["errors"] }).to_string()).await
+        self.say(&json!({ "type": "error", "id": id, "payload": errors }).to_string()).await
     }
 
     /// Says something; a client that is gone ends the talk in the next round.

@@ -7,12 +7,13 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use futures_util::StreamExt;
+use ledger::policy::{self, Act};
 use ledger::workbook::{self, Aliases, Answer, Import, MAX_BYTES, Outcome, Summary, Wanted};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::error::Code;
-use crate::files::{Unserved, admit, answer, attachment, by, knows_what_it_does, refuse};
+use crate::error::{Code, Unserved};
+use crate::files::{admit, admit_upload, answer, attachment, in_time, refuse, slot};
 use crate::http::Served;
 use crate::payload::key_of;
 use crate::region::Region;
@@ -39,8 +40,9 @@ pub(crate) async fn export(request: HttpRequest, served: web::Data<Served>) -> H
         // An id of something else is of nothing that is there.
         let round = which.round.as_ref().map(|id| key_of::<InspectionRound>(&id.into()).unwrap_or_default());
         let region = which.region.as_ref().map(|id| key_of::<Region>(&id.into()).unwrap_or_default());
-        let by = by(&caller);
+        let by = caller.by();
         let desk = served.files.desk(&by);
+        let _slot = slot(&served.files.workbooks)?;
         let bytes = workbook::export(desk.db, &by.principal, Wanted { round, region }, desk.today()).await?;
         Ok(attachment(&caller, "整改台账.xlsx", XLSX).body(bytes))
     }
@@ -68,11 +70,7 @@ struct How {
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: web::Data<Served>) -> HttpResponse {
     let mut caller = served.caller(&request);
     let taken: Result<Value, Unserved> = async {
-        admit(&request, &served, &mut caller).await?;
-        served.of_known_origin(&request)?;
-        if caller.admitted.session.is_none() {
-            knows_what_it_does(&request)?;
-        }
+        admit_upload(&request, &served, &mut caller).await?;
         let how = web::Query::<How>::from_query(request.query_string())
             .map_err(|_| {
                 Unserved::malformed(
@@ -81,18 +79,25 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: 
                 )
             })?
             .into_inner();
-        let by = by(&caller);
+        let by = caller.by();
         let desk = served.files.desk(&by);
+        let is_progress = how.sheet.as_deref() == Some("progress");
+        // Who may not import anything is told so before anything is read.
+        let act = if is_progress { Act::Report } else { Act::KeepLedger };
+        if !by.principal.may(act) {
+            return Err(ledger::Error::from(policy::not_allowed(act)).into());
+        }
+        let _slot = slot(&served.files.workbooks)?;
         let (name, bytes) = receive(&request, payload, how.name.as_deref()).await?;
         let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
         let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
-        if how.sheet.as_deref() == Some("progress") && how.dry_run {
+        if is_progress && how.dry_run {
             return Err(Unserved::malformed(
                 "填报表不支持 dryRun：每一行各自办理，有误的行会逐行说明，不影响其他行",
                 "a sheet of progress cannot be rehearsed: each line is an act of its own, and one that is refused says why",
             ));
         }
-        if how.sheet.as_deref() == Some("progress") {
+        if is_progress {
             let lines = workbook::report(&desk, &sheets).await?;
             return Ok(lines_of(&lines, caller.language));
         }
@@ -149,15 +154,15 @@ async fn receive(
     let mut stem = name.unwrap_or("台账").to_owned();
     if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let mut form = Multipart::new(request.headers(), payload);
-        let mut field = form.next().await.ok_or_else(broken)?.map_err(|_| broken())?;
+        let mut field = in_time(form.next()).await?.ok_or_else(broken)?.map_err(|_| broken())?;
         if let Some(given) = field.content_disposition().and_then(|said| said.get_filename()) {
             given.clone_into(&mut stem);
         }
-        while let Some(chunk) = field.next().await {
+        while let Some(chunk) = in_time(field.next()).await? {
             add(&chunk.map_err(|_| broken())?)?;
         }
     } else {
-        while let Some(chunk) = payload.next().await {
+        while let Some(chunk) = in_time(payload.next()).await? {
             add(&chunk.map_err(|_| broken())?)?;
         }
     }

@@ -27,7 +27,7 @@ pub struct Model {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Misfire {
-    /// Each is run
+    /// Each is run, of the latest fifty
     #[sea_orm(string_value = "ALL")]
     All,
     /// Only the latest is run

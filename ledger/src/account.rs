@@ -8,11 +8,11 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::account::{self, Role};
 use entity::session::{self, SessionKind};
-use entity::unit;
+use entity::{region, unit};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait,
-    FromQueryResult, QueryFilter, QuerySelect, Statement,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection,
+    DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Statement,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -68,10 +68,19 @@ pub struct New {
 pub async fn create<C: ConnectionTrait>(db: &C, by: &By, new: New, now: DateTime<Utc>) -> Result<account::Model> {
     let email = email(&new.email)?;
     let name = fault::text(&new.name, 1..=40, ("姓名", "name"), &["input", "name"])?;
+    let phone = new.phone.map(|phone| fault::text(&phone, 1..=40, ("电话", "the telephone"), &["input", "phone"]));
+    let unknown = |zh: &str, en: &str, field: &str| Fault::new(FaultCode::NotFound, zh, en, &["input", field]);
     let unit = match new.unit {
-        Some(unit) => unit::Entity::find_by_id(unit).one(db).await?,
+        Some(unit) => {
+            let found = unit::Entity::find_by_id(unit).one(db).await?.filter(|unit| unit.retired_on.is_none());
+            Some(found.ok_or_else(|| unknown("没有这个单位，或已撤销", "there is no such unit in use", "unitId"))?)
+        }
         None => None,
     };
+    if let Some(region) = new.region {
+        let found = region::Entity::find_by_id(region).one(db).await?.filter(|region| region.retired_on.is_none());
+        found.ok_or_else(|| unknown("没有这个行政区，或已撤销", "there is no such region in use", "regionId"))?;
+    }
     let region = new.region.or(unit.as_ref().map(|unit| unit.region_id));
     if new.role != Role::Administrator && region.is_none() {
         return Err(Fault::invalid(
@@ -109,7 +118,7 @@ pub async fn create<C: ConnectionTrait>(db: &C, by: &By, new: New, now: DateTime
         created_at: Set(now),
         role: Set(new.role),
         region_id: Set(region),
-        phone: Set(new.phone),
+        phone: Set(phone.transpose()?),
         password_hash: Set(password_hash),
         is_demo: Set(new.is_demo),
         is_disabled: Set(false),
@@ -199,7 +208,20 @@ pub(crate) async fn end_sessions<C: ConnectionTrait>(db: &C, account: i64, now: 
     Ok(())
 }
 
-/// Lets an account in no more, or again; its sessions and tokens end at once.
+/// Ends everything that an account signed in with or acts by, its tokens too.
+async fn end_all<C: ConnectionTrait>(db: &C, account: i64, now: DateTime<Utc>) -> Result<()> {
+    let of_account =
+        Condition::any().add(session::Column::AccountId.eq(account)).add(session::Column::ActorId.eq(account));
+    session::Entity::update_many()
+        .col_expr(session::Column::RevokedAt, Expr::value(now))
+        .filter(of_account)
+        .filter(session::Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Lets an account in no more, which ends its sessions and tokens for good, or again.
 pub async fn set_disabled(
     db: &DatabaseConnection,
     by: &By,
@@ -211,6 +233,9 @@ pub async fn set_disabled(
     hold(&transaction, account).await?;
     let change = account::ActiveModel { id: Set(account), is_disabled: Set(disabled), ..Default::default() };
     change.update(&transaction).await?;
+    if disabled {
+        end_all(&transaction, account, now).await?;
+    }
     let act = if disabled { "ACCOUNT_DISABLED" } else { "ACCOUNT_ENABLED" };
     note(&transaction, by, account, act, json!({ "isDisabled": disabled }), now).await?;
     Ok(transaction.commit().await?)
@@ -270,20 +295,23 @@ pub async fn sign_in(
     let hash = found.as_ref().and_then(|found| found.password_hash.clone());
     let has_password = hash.is_some();
     let given: String = password.chars().take(MAX_PASSWORD + 1).collect();
-    let is_right = beside(move || matches(&given, hash.as_deref().unwrap_or(&NOBODY))).await? && has_password;
+    let tried = hash.clone();
+    let is_right = beside(move || matches(&given, tried.as_deref().unwrap_or(&NOBODY))).await? && has_password;
     let Some(found) = found else { return Err(wrong()) };
+    let transaction = database::begin(db).await?;
+    hold(&transaction, found.id).await?;
+    // Read again: of many guesses at once, those after the one that locks are not tried.
+    let Some(found) = account::Entity::find_by_id(found.id).one(&transaction).await? else { return Err(wrong()) };
     if found.locked_until.is_some_and(|until| until > now) {
         // A right password says nothing more than a wrong one while the account is locked.
         return Err(locked());
     }
-    if !is_right {
-        return fail(db, &found, (now, zone)).await;
+    if !is_right || found.password_hash != hash {
+        return fail(transaction, &found, (now, zone)).await;
     }
     if found.is_disabled || found.valid_until.is_some_and(|day| day < calendar::local_day(now, zone)) {
         return Err(wrong());
     }
-    let transaction = database::begin(db).await?;
-    hold(&transaction, found.id).await?;
     let change = account::ActiveModel {
         id: Set(found.id),
         failures: Set(0),
@@ -299,17 +327,13 @@ pub async fn sign_in(
     Ok(opened)
 }
 
-/// Counts a wrong password; the last one allowed locks the account and tells its owner.
-async fn fail(db: &DatabaseConnection, found: &account::Model, (now, zone): (DateTime<Utc>, Tz)) -> Result<Opened> {
-    let transaction = database::begin(db).await?;
-    hold(&transaction, found.id).await?;
-    let failures: Option<i32> = account::Entity::find_by_id(found.id)
-        .select_only()
-        .column(account::Column::Failures)
-        .into_tuple()
-        .one(&transaction)
-        .await?;
-    let failures = failures.unwrap_or_default() + 1;
+/// Counts a wrong password of an account that is held; the last one allowed locks it and tells its owner.
+async fn fail(
+    transaction: DatabaseTransaction,
+    found: &account::Model,
+    (now, zone): (DateTime<Utc>, Tz),
+) -> Result<Opened> {
+    let failures = found.failures + 1;
     let locks = failures >= MAX_FAILURES;
     let change = account::ActiveModel {
         id: Set(found.id),
@@ -510,6 +534,7 @@ struct Row {
     account: i64,
     role: Role,
     valid_until: Option<NaiveDate>,
+    delegate_until: Option<NaiveDate>,
     unit_id: Option<i64>,
     region: Option<i64>,
     path: Option<String>,
@@ -526,7 +551,7 @@ pub async fn authenticate<C: ConnectionTrait>(
     // The party committee and the government of a county answer together.
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
-        "SELECT s.id AS session, s.actor_id, s.is_read_only, a.id AS account, a.role, a.valid_until, a.unit_id, \
+        "SELECT s.id AS session, s.actor_id, s.is_read_only, a.id AS account, a.role, a.valid_until, d.valid_until AS delegate_until, a.unit_id, \
                 r.id AS region, r.path, \
                 (SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
                    AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会')) AS government \
@@ -537,7 +562,8 @@ pub async fn authenticate<C: ConnectionTrait>(
         [digest(secret).into(), now.into()],
     );
     let Some(row) = Row::find_by_statement(statement).one(db).await? else { return Ok(None) };
-    if row.valid_until.is_some_and(|day| day < calendar::local_day(now, zone)) {
+    let today = calendar::local_day(now, zone);
+    if [row.valid_until, row.delegate_until].into_iter().flatten().any(|day| day < today) {
         return Ok(None);
     }
     let place = row.region.zip(row.path).map(|(region, path)| Place { region, path });

@@ -70,6 +70,11 @@ pub struct Noted {
 /// The end of a chain: position and hash of its last entry; nothing of an empty one.
 pub(crate) type End = (i32, String);
 
+/// The chain of a problem and everything below it.
+pub(crate) fn chain_of(problem: i64) -> String {
+    format!("problem_{problem}")
+}
+
 /// Adds an entry to its chain. The caller holds the chain's owner, so that nobody else adds to it meanwhile.
 pub async fn note<C: ConnectionTrait>(db: &C, by: &By, noted: Noted, now: DateTime<Utc>) -> Result<()> {
     let mut writes = Writes::default();
@@ -173,7 +178,7 @@ pub(crate) async fn history<C: ConnectionTrait>(db: &C, of: impl IntoCondition) 
 
 /// The chain of a problem, after those of the problems that were merged into it.
 pub(crate) async fn chains<C: ConnectionTrait>(db: &C, problem: i64) -> Result<Vec<String>> {
-    let mut chains = vec![format!("problem_{problem}")];
+    let mut chains = vec![chain_of(problem)];
     let mut read = 0;
     while let Some(chain) = chains.get(read).cloned() {
         read += 1;
@@ -203,6 +208,8 @@ pub struct Verified {
     pub chains: usize,
     /// How many sealed days.
     pub days: usize,
+    /// How many of them bear no signature: the installation had no key then.
+    pub unsigned: usize,
     /// What is wrong, each in a sentence.
     pub faults: Vec<String>,
 }
@@ -246,14 +253,19 @@ pub async fn verify<C: ConnectionTrait>(db: &C, key: Option<&[u8]>) -> Result<Ve
             ends.insert(entry.chain, (entry.position, entry.hash));
         }
     }
-    let mut previous = String::new();
+    let (mut previous, mut was_signed) = (String::new(), false);
     for (head, hashes) in heads.iter().zip(sealed) {
         if head.entries != hashes.len() as i64 || head.digest != digest(&previous, hashes) {
             found.faults.push(format!("{}：当日封存的记录与现有的不符，有记录缺失、增加或被改动", head.day));
         }
-        if key.is_some_and(|key| !head.signature.is_empty() && head.signature != sign(key, &head.digest)) {
+        // Whoever could blank a signature is the one that signatures are against.
+        let is_unsigned = head.signature.is_empty();
+        found.unsigned += usize::from(is_unsigned);
+        let differs = |key| if is_unsigned { was_signed } else { head.signature != sign(key, &head.digest) };
+        if key.is_some_and(differs) {
             found.faults.push(format!("{}：封存签名不符", head.day));
         }
+        was_signed |= !is_unsigned;
         previous.clone_from(&head.digest);
     }
     (found.chains, found.days) = (ends.len(), heads.len());

@@ -94,9 +94,10 @@ pub async fn revoke(
     now: DateTime<Utc>,
 ) -> Result<delegation::Model> {
     let own = own(by)?;
-    let found = find(db, id).await?.filter(|found| found.account_id == own).ok_or_else(unknown)?;
     let transaction = database::begin(db).await?;
     accounts::hold(&transaction, own).await?;
+    let is_own = |found: &delegation::Model| found.account_id == own && found.revoked_at.is_none();
+    let found = find(&transaction, id).await?.filter(is_own).ok_or_else(unknown)?;
     let ended = delegation::ActiveModel { id: Set(found.id), revoked_at: Set(Some(now)), ..Default::default() };
     let ended = ended.update(&transaction).await?;
     session::Entity::update_many()

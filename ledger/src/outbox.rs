@@ -1,6 +1,8 @@
 //! The outbox: mails with the cause that makes each single, written in the transaction that causes them, and their way to
 //! the server: claimed under a lease, sent, retried with growing pauses, or parked where an administrator sees them.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::mail::MailState;
 use entity::{account, mail, mail_item, unit_address};
@@ -96,7 +98,8 @@ pub struct Notice {
     pub case: Option<i64>,
 }
 
-/// The addresses of units, and of the account that submitted what a notice is about, each once.
+/// The addresses of units, and of the account that submitted what a notice is about, each once: as that of the unit that
+/// comes first.
 pub async fn recipients<C: ConnectionTrait>(
     db: &C,
     units: &[i64],
@@ -111,8 +114,10 @@ pub async fn recipients<C: ConnectionTrait>(
     {
         found.push((account.email, account.unit_id));
     }
-    found.sort();
-    found.dedup_by(|one, other| one.0 == other.0);
+    let place = |unit: Option<i64>| units.iter().position(|one| Some(*one) == unit).unwrap_or(usize::MAX);
+    found.sort_by_cached_key(|(address, unit)| (place(*unit), address.clone()));
+    let mut seen = HashSet::new();
+    found.retain(|(address, _)| seen.insert(address.clone()));
     Ok(found)
 }
 

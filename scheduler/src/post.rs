@@ -109,17 +109,20 @@ impl Post {
 impl Server {
     async fn send(&self, message: Message) -> Result<(), PostError> {
         let pool = self.pool.lock().await.clone();
-        match tokio::time::timeout(PATIENCE, pool.send(message.clone())).await {
+        let attempts = async {
+            match pool.send(message.clone()).await {
+                // A pooled connection may have gone stale; a fresh one gets its chance at once. Where the server has spoken, or
+                // may yet, another attempt could be a second copy.
+                Err(error) if !(error.is_permanent() || error.is_transient() || error.is_timeout()) => {
+                    pool.send(message).await
+                }
+                done => done,
+            }
+        };
+        match tokio::time::timeout(PATIENCE, attempts).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if error.is_permanent() => Err(PostError::Refused(said(&error))),
-            // The server has spoken, or may yet: another attempt at once could be a second copy.
-            Ok(Err(error)) if error.is_transient() || error.is_timeout() => Err(PostError::Unavailable(said(&error))),
-            // A pooled connection may have gone stale; a fresh one gets its chance at once.
-            Ok(Err(_)) => match pool.send(message).await {
-                Ok(_) => Ok(()),
-                Err(error) if error.is_permanent() => Err(PostError::Refused(said(&error))),
-                Err(error) => Err(PostError::Unavailable(said(&error))),
-            },
+            Ok(Err(error)) => Err(PostError::Unavailable(said(&error))),
             Err(_) => {
                 // The abandoned connection would be used again, one answer behind: begin anew with another pool.
                 if let Ok(fresh) = smtp(&self.url) {

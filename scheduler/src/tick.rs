@@ -28,7 +28,7 @@ use crate::post::Post;
 
 /// A run may take this long before the tick gives it up.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Skipped occurrences are recorded one by one up to this many, the latest; the rest is logged as a number.
+/// Missed occurrences are run, or recorded as skipped, one by one up to this many, the latest; the rest is logged as a number.
 const RECORDED: usize = 50;
 
 /// What jobs work with.
@@ -314,7 +314,7 @@ async fn claim<C: ConnectionTrait>(
     state: RunState,
     error: Option<&str>,
 ) -> ledger::Result<bool> {
-    let ended = state == RunState::Skipped;
+    let ended = state != RunState::Running;
     let row = job_run::ActiveModel {
         schedule_id: Set(schedule),
         occurrence: Set(occurrence),

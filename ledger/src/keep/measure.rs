@@ -24,7 +24,7 @@ use crate::deadline::Columns;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::statistics::kept;
-use crate::work::ownership::answer;
+use crate::work::assigning::answer;
 use crate::work::{Desk, MAX_WORDS, current, extension, hold_measure};
 use crate::workflow::{self, Step};
 use crate::{Result, roll_up, sameness};
@@ -166,7 +166,7 @@ pub(super) async fn note_answer(
     (before, after): (Value, Value),
 ) -> Result<()> {
     let noted = Noted {
-        chain: format!("problem_{}", measure.problem_id),
+        chain: audit::chain_of(measure.problem_id),
         act: act.to_owned(),
         object: format!("assignment_{assignment}"),
         measure: Some(measure.id),

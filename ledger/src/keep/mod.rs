@@ -115,7 +115,7 @@ struct Said<'a> {
 /// Notes a change of a problem or something below it, in the problem's chain.
 async fn note(db: &DatabaseTransaction, desk: &Desk<'_>, problem: i64, said: Said<'_>) -> Result<()> {
     let noted = Noted {
-        chain: format!("problem_{problem}"),
+        chain: audit::chain_of(problem),
         act: said.act.to_owned(),
         object: said.object,
         measure: said.measure,

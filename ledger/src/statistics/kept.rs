@@ -58,7 +58,7 @@ async fn append<C: ConnectionTrait>(db: &C, problems: &[i64], sign: &str) -> Res
 pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let options = TransactionOptions {
-        // Both statements have to see the same differences, while others append more; SQLite's writers are alone.
+        // All statements have to see the same differences, while others append more; SQLite's writers are alone.
         isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -86,9 +86,15 @@ pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
             added.join(", ")
         ))
         .await?;
-    let settled = transaction.execute_unprepared("DELETE FROM figure_delta").await?.rows_affected();
     let nothing: Vec<String> = COUNTS.iter().map(|count| format!("{count} = 0")).collect();
-    transaction.execute_unprepared(&format!("DELETE FROM figure WHERE {}", nothing.join(" AND "))).await?;
+    transaction
+        .execute_unprepared(&format!(
+            "DELETE FROM figure WHERE (region_id, noun, span, start) IN (SELECT region_id, noun, span, start FROM figure_delta) \
+             AND {}",
+            nothing.join(" AND ")
+        ))
+        .await?;
+    let settled = transaction.execute_unprepared("DELETE FROM figure_delta").await?.rows_affected();
     transaction.commit().await?;
     Ok(settled)
 }

@@ -1,15 +1,12 @@
 //! Accountability (责任追究): how many people were held to account for a problem. What turns out to be wrong is corrected or
-//! withdrawn, never deleted. Also whether a region owns a problem or shares it (主责、共性).
+//! withdrawn, never deleted.
 
 use chrono::NaiveDate;
 use entity::accountability::{self, Consequence, Rank};
-use entity::ownership::{self, OwnershipKind};
-use entity::problem;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait};
 use serde_json::{Value, json};
 
-use super::{Desk, MAX_WORDS, current, hold_problem, permit, settle_beside};
+use super::{Desk, MAX_WORDS, current, hold_problem, permit, settle_beside, take_problem};
 use crate::change::ChangeKind;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{Act, Standing};
@@ -47,7 +44,7 @@ impl Record {
 /// Records who was held to account for a problem.
 pub async fn record(desk: &Desk<'_>, problem: Option<i64>, record: Record) -> Result<i64> {
     record.check(desk.today())?;
-    let (transaction, problem) = hold(desk, problem).await?;
+    let (transaction, problem) = take_problem(desk, problem).await?;
     permit(desk, Act::HoldToAccount, Standing::default())?;
     let row = accountability::ActiveModel {
         problem_id: Set(problem.id),
@@ -99,47 +96,6 @@ pub async fn withdraw(desk: &Desk<'_>, record: Option<i64>, version: i32, reason
     };
     let now = row.update(&transaction).await?;
     settle(desk, transaction, &now, state(&was)).await
-}
-
-/// Says that a region owns a problem or shares it, or (none) neither.
-pub async fn set_ownership(
-    desk: &Desk<'_>,
-    problem: Option<i64>,
-    place: Option<i64>,
-    kind: Option<OwnershipKind>,
-) -> Result<i64> {
-    let (transaction, problem) = hold(desk, problem).await?;
-    permit(desk, Act::Assign, Standing::default())?;
-    let place = super::ownership::place(desk, &transaction, place).await?;
-    let was = ownership::Entity::find_by_id((problem.id, place.id)).one(&transaction).await?;
-    let said =
-        |kind: Option<OwnershipKind>| json!({ "region": place.id, "ownership": kind.map(|kind| kind.to_value()) });
-    match kind {
-        Some(kind) => {
-            let row = ownership::ActiveModel { problem_id: Set(problem.id), region_id: Set(place.id), kind: Set(kind) };
-            let mut written = OnConflict::columns([ownership::Column::ProblemId, ownership::Column::RegionId]);
-            written.update_column(ownership::Column::Kind);
-            ownership::Entity::insert(row).on_conflict(written).exec_without_returning(&transaction).await?;
-        }
-        None => {
-            ownership::Entity::delete_by_id((problem.id, place.id)).exec(&transaction).await?;
-        }
-    }
-    let object = (problem.id, None, format!("problem_{}", problem.id));
-    let change = (said(was.map(|was| was.kind)), said(kind));
-    settle_beside(desk, transaction, object, ChangeKind::Edited, change).await?;
-    Ok(problem.id)
-}
-
-/// The problem that an act is on, held.
-async fn hold(desk: &Desk<'_>, problem: Option<i64>) -> Result<(DatabaseTransaction, problem::Model)> {
-    let unknown =
-        || Fault::new(FaultCode::NotFound, "没有这个问题", "there is no such problem", &["input", "problemId"]);
-    let Some(id) = problem else { return Err(unknown().into()) };
-    let transaction = database::begin(desk.db).await?;
-    let id = hold_problem(&transaction, desk.by, "problem", id).await?.ok_or_else(unknown)?;
-    let found = problem::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
-    Ok((transaction, found))
 }
 
 /// The record that an act is on, which stands, with its problem held.

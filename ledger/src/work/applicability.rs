@@ -1,10 +1,9 @@
 //! 不涉及: a body says that a measure does not concern it, and the level above decides.
 
 use entity::assignment::Status;
-use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, Told};
+use super::{Desk, Done, Held, MAX_WORDS, On, Told};
 use crate::Result;
 use crate::change::ChangeKind;
 use crate::fault;
@@ -31,14 +30,14 @@ pub async fn confirm(desk: &Desk<'_>, on: On) -> Result<i64> {
 }
 
 /// Does not accept it: the body has to answer.
-pub async fn reject(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
+pub async fn reject(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::Verify)?;
     let back = held.step(Step::RejectNotApplicable)?;
-    let mut moved = held.moved(if held.row.reported_on.is_some() { Status::InProgress } else { back });
-    moved.accepted_at = Set(held.row.accepted_at);
+    let moved = held.moved(if held.row.reported_on.is_some() { Status::InProgress } else { back });
     let told = Told { kind: "returned", headline: "不涉及未获认定", why: &reason, submitter: None };
-    held.tell(desk, &told).await?;
-    held.settle(desk, ChangeKind::NotApplicableRejected, moved, json!({ "reason": reason })).await
+    let warnings = held.tell(desk, &told).await?;
+    let said = json!({ "reason": reason });
+    Ok(Done { key: held.settle(desk, ChangeKind::NotApplicableRejected, moved, said).await?, warnings })
 }

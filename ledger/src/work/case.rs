@@ -14,7 +14,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::telling::{self, Matter};
-use super::{Desk, Done, MAX_WORDS, Told, Warning, current, hold, in_sight, is_own, ownership, permit, wrong_state};
+use super::{Desk, Done, MAX_WORDS, Told, Warning, assigning, current, hold, in_sight, is_own, permit, wrong_state};
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind};
 use crate::concern::{self, Concern};
@@ -81,10 +81,10 @@ pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<Done> {
     };
     let round = round.ok_or_else(|| missing("没有这个督察轮次", "there is no such round", "roundId"))?;
     let transaction = database::begin(desk.db).await?;
-    let place = ownership::place(desk, &transaction, new.region).await?;
+    let place = assigning::place(desk, &transaction, new.region).await?;
     let lead = new.lead_unit.unwrap_or_default();
     let units: Vec<i64> = new.assisting.iter().copied().chain([lead]).collect();
-    let seen = ownership::visible(desk, &transaction, &units).await?;
+    let seen = assigning::visible(desk, &transaction, &units).await?;
     let (zh, en) = ("所选单位不存在，或不在您的管辖范围内", "the unit is not there, or not below you");
     for (units, place) in [(&[lead][..], "leadUnitId"), (&new.assisting[..], "assistingUnitIds")] {
         if units.iter().any(|unit| !seen.iter().any(|row| row.id == *unit)) {

@@ -51,6 +51,10 @@ pub fn plain_name(given: &str) -> String {
 /// Asks whether evidence may be added to an assignment, before its bytes are taken.
 pub async fn may_add(desk: &Desk<'_>, assignment: Option<i64>) -> Result<()> {
     let held = Held::take(desk, On { assignment, version: None }).await?;
+    takes_files(desk, &held).await
+}
+
+async fn takes_files(desk: &Desk<'_>, held: &Held) -> Result<()> {
     held.permit(desk, Act::Report)?;
     if workflow::is_settled(held.row.status) && held.row.status != entity::assignment::Status::ClosedOngoing {
         let name = workflow::status_name(held.row.status);
@@ -67,9 +71,8 @@ pub async fn may_add(desk: &Desk<'_>, assignment: Option<i64>) -> Result<()> {
 
 /// Adds a file that the storage has taken.
 pub async fn add(desk: &Desk<'_>, assignment: Option<i64>, file: &Stored) -> Result<i64> {
-    may_add(desk, assignment).await?;
     let held = Held::take(desk, On { assignment, version: None }).await?;
-    held.permit(desk, Act::Report)?;
+    takes_files(desk, &held).await?;
     let row = evidence::ActiveModel {
         assignment_id: Set(held.row.id),
         uploader_id: Set(desk.by.principal.account),

@@ -4,6 +4,7 @@
 
 pub mod accountability;
 pub mod applicability;
+pub mod assigning;
 pub mod case;
 pub mod check;
 pub mod close_out;
@@ -20,7 +21,7 @@ pub use telling::{Done, Warning};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use entity::assignment::Status;
-use entity::{assignment, audit_entry, measure};
+use entity::{assignment, audit_entry, measure, problem};
 use planner::Sql;
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
@@ -179,7 +180,7 @@ impl Held {
             after.extend(also);
         }
         let noted = Noted {
-            chain: chain(problem),
+            chain: audit::chain_of(problem),
             act: kind.to_value(),
             object: format!("assignment_{id}"),
             measure: Some(measure.id),
@@ -198,7 +199,7 @@ impl Held {
         let changed = Changed { problem: self.problem, measure: Some(self.measure.id), assignment: Some(self.row.id) };
         change::write(&mut self.writes, kind, changed, desk.now);
         let noted = Noted {
-            chain: chain(self.problem),
+            chain: audit::chain_of(self.problem),
             act: kind.to_value(),
             object: format!("assignment_{}", self.row.id),
             measure: Some(self.measure.id),
@@ -317,6 +318,17 @@ pub(crate) async fn hold_problem(
     Ok(found.map(|row| row.try_get("", "id")).transpose()?)
 }
 
+/// The problem that an act is on, held.
+async fn take_problem(desk: &Desk<'_>, problem: Option<i64>) -> Result<(DatabaseTransaction, problem::Model)> {
+    let unknown =
+        || Fault::new(FaultCode::NotFound, "没有这个问题", "there is no such problem", &["input", "problemId"]);
+    let Some(id) = problem else { return Err(unknown().into()) };
+    let transaction = database::begin(desk.db).await?;
+    let id = hold_problem(&transaction, desk.by, "problem", id).await?.ok_or_else(unknown)?;
+    let found = problem::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
+    Ok((transaction, found))
+}
+
 /// The row of a table that has this key, where the caller may see it. What is hidden is looked for like what is not there,
 /// by one statement.
 pub(crate) async fn in_sight<E: EntityTrait>(
@@ -378,7 +390,7 @@ impl Around {
             .from(assignment::Column::MeasureId)
             .to(measure::Column::Id)
             .into();
-        let chain = chain(problem);
+        let chain = audit::chain_of(problem);
         let query = assignment::Entity::find()
             .select_also(measure::Entity)
             .join(sea_orm::JoinType::InnerJoin, of)
@@ -401,11 +413,6 @@ impl Around {
                 .collect::<Result<_, _>>()?,
         }))
     }
-}
-
-/// The audit's chain of a problem.
-fn chain(problem: i64) -> String {
-    format!("problem_{problem}")
 }
 
 /// The measure that an act is on as a whole, in a transaction that holds its problem.
@@ -450,7 +457,15 @@ pub(crate) async fn settle_beside(
     let changed = Changed { problem, measure, assignment: None };
     let mut writes = Writes::default();
     change::write(&mut writes, kind, changed, desk.now);
-    let noted = Noted { chain: chain(problem), act: kind.to_value(), object, measure, assignment: None, before, after };
+    let noted = Noted {
+        chain: audit::chain_of(problem),
+        act: kind.to_value(),
+        object,
+        measure,
+        assignment: None,
+        before,
+        after,
+    };
     let end = audit::end(&transaction, &noted.chain).await?;
     audit::write(&mut writes, desk.by, noted, end, desk.now);
     writes.send(&transaction).await?;

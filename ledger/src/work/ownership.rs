@@ -1,249 +1,41 @@
-//! Ownership (签收、退回) and assigning (责任分解): who answers a measure, and whether it takes that on.
+//! Ownership (主责、共性): whether a region owns a problem, or shares it with others.
 
-use std::collections::BTreeSet;
-
-use chrono::{DateTime, Utc};
-use entity::assignment::{self, Status};
-use entity::responsible_party::{self, Selector};
-use entity::unit::{self, Kind};
-use entity::{measure, problem, region};
-use planner::Sql;
-use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
-};
+use entity::ownership::{self, OwnershipKind};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveEnum, ActiveValue::Set, EntityTrait};
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, current, hold_measure, permit, settle_measure};
-use crate::audit::{self, Noted};
+use super::{Desk, assigning, permit, settle_beside, take_problem};
+use crate::Result;
 use crate::change::ChangeKind;
-use crate::concern::{self, Concern, due_order};
-use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{Act, Standing};
-use crate::statistics::kept;
-use crate::workflow::{self, Step};
-use crate::{Result, roll_up};
 
-/// The most units that one act assigns to.
-pub const MAX_UNITS: usize = 1_000;
-
-/// Takes an assignment on (签收).
-pub async fn accept(desk: &Desk<'_>, on: On) -> Result<i64> {
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::TakeOn)?;
-    if held.row.accepted_at.is_some() {
-        let (zh, en) = ("这项任务已签收", "it is taken on already");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
-    }
-    let mut moved = held.moved(held.row.status);
-    moved.accepted_at = Set(Some(desk.now));
-    moved.declined_at = Set(None);
-    moved.decline_reason = Set(None);
-    held.settle(desk, ChangeKind::Accepted, moved, json!({})).await
-}
-
-/// Says that one is not the body to answer (退回); the city office decides.
-pub async fn decline(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
-    let reason = fault::text(reason, 2..=MAX_WORDS, ("退回理由", "the reason"), &["input", "reason"])?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::TakeOn)?;
-    if held.row.status != Status::Assigned {
-        return Err(Fault::new(
-            FaultCode::WrongState,
-            "已开始整改的任务不能退回；如不涉及，请申请“不涉及”",
-            "what is begun is not declined; if it does not concern you, propose that",
-            &["input", "assignmentId"],
-        )
-        .into());
-    }
-    let mut moved = held.moved(Status::Assigned);
-    moved.accepted_at = Set(None);
-    moved.declined_at = Set(Some(desk.now));
-    moved.decline_reason = Set(Some(reason.clone()));
-    held.settle(desk, ChangeKind::Declined, moved, json!({ "reason": reason })).await
-}
-
-/// Assigns a measure to units, and to those that its stand-ins such as 各县（区） mean. Units that answer already stay; one
-/// that has declined is asked again, and so is one that it does not concern, where that is named. Gives the new assignments.
-pub async fn assign(
+/// Says that a region owns a problem or shares it, or (none) neither.
+pub async fn set(
     desk: &Desk<'_>,
-    measure: Option<i64>,
-    version: Option<i32>,
-    units: &[i64],
-    resolves_selectors: bool,
-) -> Result<(i64, Vec<i64>)> {
-    if units.len() > MAX_UNITS {
-        let (zh, en) = (format!("一次最多分解到 {MAX_UNITS} 个单位"), format!("at most {MAX_UNITS} units at once"));
-        return Err(Fault::invalid(zh, en, &["input", "unitIds"]).into());
+    problem: Option<i64>,
+    place: Option<i64>,
+    kind: Option<OwnershipKind>,
+) -> Result<i64> {
+    let (transaction, problem) = take_problem(desk, problem).await?;
+    permit(desk, Act::Assign, Standing::default())?;
+    let place = assigning::place(desk, &transaction, place).await?;
+    let was = ownership::Entity::find_by_id((problem.id, place.id)).one(&transaction).await?;
+    let said =
+        |kind: Option<OwnershipKind>| json!({ "region": place.id, "ownership": kind.map(|kind| kind.to_value()) });
+    match kind {
+        Some(kind) => {
+            let row = ownership::ActiveModel { problem_id: Set(problem.id), region_id: Set(place.id), kind: Set(kind) };
+            let mut written = OnConflict::columns([ownership::Column::ProblemId, ownership::Column::RegionId]);
+            written.update_column(ownership::Column::Kind);
+            ownership::Entity::insert(row).on_conflict(written).exec_without_returning(&transaction).await?;
+        }
+        None => {
+            ownership::Entity::delete_by_id((problem.id, place.id)).exec(&transaction).await?;
+        }
     }
-    let (transaction, problem, found) = hold_measure(desk, measure).await?;
-    let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
-    permit(desk, Act::Assign, standing)?;
-    current(version, found.version, ("措施", "measure"))?;
-    let mut wanted: BTreeSet<i64> = units.iter().copied().collect();
-    if resolves_selectors {
-        wanted.extend(meant(&transaction, found.id).await?);
-    }
-    let wanted = visible(desk, &transaction, &wanted.into_iter().collect::<Vec<_>>()).await?;
-    if units.iter().any(|unit| !wanted.iter().any(|row| row.id == *unit)) {
-        let (zh, en) =
-            ("所选单位中有不存在或已撤销的，或不在您的管辖范围内", "a unit is not there, retired, or not below you");
-        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "unitIds"]).into());
-    }
-    let there = assignment::Entity::find().filter(assignment::Column::MeasureId.eq(found.id)).all(&transaction).await?;
-    let new: Vec<unit::Model> =
-        wanted.iter().filter(|unit| there.iter().all(|answer| answer.unit_id != unit.id)).cloned().collect();
-    let again: Vec<&assignment::Model> = there
-        .iter()
-        .filter(|answer| {
-            let is_declined = answer.declined_at.is_some() && wanted.iter().any(|unit| unit.id == answer.unit_id);
-            // What does not concern a unit is asked of it again only where it is named.
-            is_declined || (answer.status == Status::NotApplicable && units.contains(&answer.unit_id))
-        })
-        .collect();
-    if new.is_empty() && again.is_empty() {
-        let (zh, en) = ("所选单位均已分解，无新增", "all of these units answer already");
-        return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "unitIds"]).into());
-    }
-    kept::withdraw(&transaction, &[problem]).await?;
-    let mut made = answer(&transaction, &found, &new, desk.now).await?;
-    for answer in &again {
-        let asked = assignment::ActiveModel {
-            id: Set(answer.id),
-            status: Set(workflow::next(answer.status, Step::AssignAgain).unwrap_or(answer.status)),
-            declined_at: Set(None),
-            decline_reason: Set(None),
-            version: Set(answer.version + 1),
-            updated_at: Set(desk.now),
-            ..Default::default()
-        };
-        asked.update(&transaction).await?;
-    }
-    roll_up::problems(&transaction, &[problem], desk.now).await?;
-    kept::enter(&transaction, &[problem]).await?;
-    // The audit says it of each answer: of the measure, every county would read who else answers.
-    for (id, after) in made
-        .iter()
-        .map(|id| (*id, json!({ "status": Status::Assigned.to_value() })))
-        .chain(again.iter().map(|answer| (answer.id, json!({ "askedAgain": true }))))
-    {
-        let noted = Noted {
-            chain: format!("problem_{problem}"),
-            act: ChangeKind::Assigned.to_value(),
-            object: format!("assignment_{id}"),
-            measure: Some(found.id),
-            assignment: Some(id),
-            before: json!({}),
-            after,
-        };
-        audit::note(&transaction, desk.by, noted, desk.now).await?;
-    }
-    settle_measure(desk, transaction, (problem, found.id), ChangeKind::Assigned, (json!({}), json!({}))).await?;
-    made.extend(again.iter().map(|answer| answer.id));
-    Ok((found.id, made))
-}
-
-/// Makes the assignments of units that are to answer a measure, and enters it into the lists of their regions. The caller
-/// holds the problem, and sees to figures and roll-up.
-pub(crate) async fn answer(
-    db: &DatabaseTransaction,
-    measure: &measure::Model,
-    units: &[unit::Model],
-    now: DateTime<Utc>,
-) -> Result<Vec<i64>> {
-    let mut made = Vec::new();
-    for unit in units {
-        let row = assignment::ActiveModel {
-            measure_id: Set(measure.id),
-            unit_id: Set(unit.id),
-            region_id: Set(unit.region_id),
-            status: Set(Status::Assigned),
-            version: Set(1),
-            created_at: Set(now),
-            updated_at: Set(now),
-            ..Default::default()
-        };
-        made.push(row.insert(db).await?.id);
-    }
-    enter_lists(db, measure, units).await?;
-    Ok(made)
-}
-
-/// The units that a measure's stand-ins mean: the government of every county below the region, its departments.
-async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
-    let mut units = Vec::new();
-    let parties = responsible_party::Entity::find()
-        .filter(responsible_party::Column::MeasureId.eq(measure))
-        .filter(responsible_party::Column::Selector.is_not_null())
-        .all(db)
-        .await?;
-    for party in parties {
-        let (Some(selector), Some(region)) = (party.selector, party.region_id) else { continue };
-        let below = region::Entity::find()
-            .select_only()
-            .column(region::Column::Id)
-            .filter(region::Column::ParentId.eq(region))
-            .filter(region::Column::Level.eq(region::Level::County));
-        let (regions, kind): (Vec<i64>, Kind) = match selector {
-            Selector::AllCounties => (below.into_tuple().all(db).await?, Kind::Government),
-            Selector::AllDepartments => (vec![region], Kind::Department),
-        };
-        let found = unit::Entity::find()
-            .select_only()
-            .column(unit::Column::Id)
-            .filter(unit::Column::RegionId.is_in(regions))
-            .filter(unit::Column::Kind.eq(kind))
-            .filter(unit::Column::RetiredOn.is_null());
-        units.extend(found.into_tuple::<i64>().all(db).await?);
-    }
-    Ok(units)
-}
-
-/// A region that is the caller's own or lies below it.
-pub(super) async fn place(desk: &Desk<'_>, db: &DatabaseTransaction, region: Option<i64>) -> Result<region::Model> {
-    let found = match region {
-        Some(id) => region::Entity::find_by_id(id).one(db).await?,
-        None => None,
-    };
-    let own = desk.by.principal.region();
-    let is_open = |place: &region::Model| {
-        place.retired_on.is_none() && own.is_none_or(|own| place.path.starts_with(own.path.as_str()))
-    };
-    found.filter(is_open).ok_or_else(|| {
-        let (zh, en) = ("没有这个行政区，或已撤销、不在您的管辖范围内", "no such region, or retired, or not below you");
-        Fault::new(FaultCode::NotFound, zh, en, &["input", "regionId"]).into()
-    })
-}
-
-/// The units among these that lie in the caller's own region or below it.
-pub(super) async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[i64]) -> Result<Vec<unit::Model>> {
-    if units.is_empty() {
-        return Ok(Vec::new());
-    }
-    let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], &desk.by.principal);
-    let keys: Vec<String> = units.iter().map(|unit| sql.bind(*unit)).collect();
-    let below = desk.by.principal.region().map(|place| {
-        let path = sql.bind(place.path.clone());
-        format!(" AND EXISTS (SELECT 1 FROM region r WHERE r.id = u.region_id AND substr(r.path, 1, length({path})) = {path})")
-    });
-    let text = format!(
-        "SELECT u.id FROM unit u WHERE u.id IN ({}) AND u.retired_on IS NULL{}",
-        keys.join(", "),
-        below.unwrap_or_default()
-    );
-    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, text, sql.into_values())).await?;
-    let ids = rows.iter().map(|row| row.try_get("", "id")).collect::<Result<Vec<i64>, _>>()?;
-    Ok(unit::Entity::find().filter(unit::Column::Id.is_in(ids)).order_by_asc(unit::Column::Id).all(db).await?)
-}
-
-/// Enters the measure and its problem into the lists of the regions that answer now.
-async fn enter_lists(db: &DatabaseTransaction, measure: &measure::Model, units: &[unit::Model]) -> Result<()> {
-    let regions: BTreeSet<i64> = units.iter().map(|unit| unit.region_id).collect();
-    let rows = region::Entity::find().filter(region::Column::Id.is_in(regions)).all(db).await?;
-    let lineage: Vec<i64> = rows.iter().flat_map(|region| crate::region::lineage(&region.path)).collect();
-    let Some(problem) = problem::Entity::find_by_id(measure.problem_id).one(db).await? else { return Ok(()) };
-    let concern = |id, due_on| Concern { id, due_order: due_order(due_on), lineage: lineage.clone() };
-    concern::problems(db, &[concern(problem.id, problem.due_on)]).await?;
-    concern::measures(db, &[concern(measure.id, measure.due_on)]).await
+    let object = (problem.id, None, format!("problem_{}", problem.id));
+    let change = (said(was.map(|was| was.kind)), said(kind));
+    settle_beside(desk, transaction, object, ChangeKind::Edited, change).await?;
+    Ok(problem.id)
 }

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Desk, Done, Held, MAX_WORDS, On, Told, chain, hold_problem, in_sight};
+use super::{Desk, Done, Held, MAX_WORDS, On, Told, hold_problem, in_sight};
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind, Changed};
 use crate::fault::{self, Fault, FaultCode};
@@ -227,7 +227,7 @@ async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> 
         let mut writes = Writes::default();
         change::write(&mut writes, kind, Changed { problem, measure: Some(measure), assignment }, desk.now);
         let noted = Noted {
-            chain: chain(problem),
+            chain: audit::chain_of(problem),
             act: kind.to_value(),
             object: format!("supervision_{id}"),
             measure: Some(measure),

@@ -71,45 +71,36 @@ pub async fn export<C: ConnectionTrait>(
     wanted: Wanted,
     today: NaiveDate,
 ) -> Result<Vec<u8>> {
-    let rows: Vec<Row> =
-        select(db, principal, "measure", wanted, ROWS, " ORDER BY r.id, p.position, p.id, m.position, m.id").await?;
+    // One more than is taken tells that there are too many.
+    let order = format!(" ORDER BY r.id, p.position, p.id, m.position, m.id LIMIT {}", MAX_MEASURES + 1);
+    let rows: Vec<Row> = select(db, principal, "measure", wanted, ROWS, &order).await?;
     if rows.is_empty() {
         return Err(Error::NotFound("没有可导出的内容：请检查轮次、行政区和您的权限范围".to_owned()));
     }
     if rows.len() > MAX_MEASURES {
         return Err(Error::Invalid(format!("超过 {MAX_MEASURES} 条措施，请按轮次或行政区分别导出")));
     }
-    let answers: Vec<Answer> = select(db, principal, "assignment", wanted, ANSWERS, " ORDER BY a.id").await?;
     let parties: Vec<Word> =
         select(db, principal, "responsible_party", wanted, PARTIES, " ORDER BY x.measure_id, x.position, x.id").await?;
     let domains: Vec<Word> =
         select(db, principal, "problem", wanted, DOMAINS, " ORDER BY d.problem_id, d.domain").await?;
-    let mut of_measure: HashMap<i64, Vec<&Answer>> = HashMap::new();
-    for answer in &answers {
-        of_measure.entry(answer.measure).or_default().push(answer);
+    let mut answers: HashMap<i64, Vec<Answer>> = HashMap::new();
+    for answer in select::<_, Answer>(db, principal, "assignment", wanted, ANSWERS, " ORDER BY a.id").await? {
+        answers.entry(answer.measure).or_default().push(answer);
     }
-    let book = Book { rows: &rows, answers: of_measure, parties: joined(parties), domains: joined(domains), today };
-    let mut workbook = Workbook::new();
-    let mut rounds: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-    for row in &rows {
-        rounds.entry(&row.round).or_default().push(row);
-    }
-    for (index, (round, rows)) in rounds.iter().enumerate() {
-        let sheet = workbook.add_worksheet().set_name(sheet_name(index + 1, round)).map_err(failed)?;
-        book.ledger(sheet, round, rows).map_err(failed)?;
-    }
-    book.progress(workbook.add_worksheet().set_name(filled::SHEET).map_err(failed)?).map_err(failed)?;
+    let mut figures = Vec::new();
     for (name, by) in [
         ("统计·按状态", Dimension::Status),
         ("统计·按行政区", Dimension::Region),
         ("统计·按牵头单位", Dimension::LeadUnit),
     ] {
         let question = Question { within: wanted.region, as_of: today, by, counted: Counted::Measures };
-        let answer = statistics::answer(db, &question, principal).await?;
-        let sheet = workbook.add_worksheet().set_name(name).map_err(failed)?;
-        figures(sheet, today, &answer.total, &answer.rows).map_err(failed)?;
+        figures.push((name, statistics::answer(db, &question, principal).await?));
     }
-    workbook.save_to_buffer().map_err(failed)
+    let book = Book { rows, answers, parties: joined(parties), domains: joined(domains), figures, today };
+    // Packing takes seconds of a large one: beside the threads that answer.
+    let packed = tokio::task::spawn_blocking(move || book.bytes()).await;
+    packed.map_err(|error| Error::Unwritten(error.to_string()))?.map_err(|error| Error::Unwritten(error.to_string()))
 }
 
 const ROWS: &str = "SELECT m.id AS measure, p.id AS problem, r.name AS round, p.number AS problem_number, p.title, \
@@ -177,11 +168,13 @@ fn joined(words: Vec<Word>) -> HashMap<i64, String> {
 }
 
 /// What a workbook is made of.
-struct Book<'a> {
-    rows: &'a [Row],
-    answers: HashMap<i64, Vec<&'a Answer>>,
+struct Book {
+    rows: Vec<Row>,
+    answers: HashMap<i64, Vec<Answer>>,
     parties: HashMap<i64, String>,
     domains: HashMap<i64, String>,
+    /// The sheets of figures by name.
+    figures: Vec<(&'static str, statistics::Answer)>,
     today: NaiveDate,
 }
 
@@ -202,7 +195,24 @@ const COLUMNS: [(Column, f64); 13] = [
     (Column::Progress, 48.0),
 ];
 
-impl Book<'_> {
+impl Book {
+    /// The workbook's bytes.
+    fn bytes(&self) -> Result<Vec<u8>, XlsxError> {
+        let mut workbook = Workbook::new();
+        let mut rounds: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+        for row in &self.rows {
+            rounds.entry(&row.round).or_default().push(row);
+        }
+        for (index, (round, rows)) in rounds.iter().enumerate() {
+            self.ledger(workbook.add_worksheet().set_name(sheet_name(index + 1, round))?, round, rows)?;
+        }
+        self.progress(workbook.add_worksheet().set_name(filled::SHEET)?)?;
+        for (name, answer) in &self.figures {
+            figures(workbook.add_worksheet().set_name(*name)?, self.today, &answer.total, &answer.rows)?;
+        }
+        workbook.save_to_buffer()
+    }
+
     /// The sheet of a round: a title, the headings, and the cells of a problem merged over its measures.
     fn ledger(&self, sheet: &mut Worksheet, round: &str, rows: &[&Row]) -> Result<(), XlsxError> {
         // A column that nothing is said in is left out; a ledger without it reads alike.
@@ -276,7 +286,7 @@ impl Book<'_> {
             Some([one]) => one.report.clone().unwrap_or_default(),
             Some(several) => {
                 let line =
-                    |answer: &&Answer| format!("{}：{}", answer.unit, answer.report.as_deref().unwrap_or("尚未填报"));
+                    |answer: &Answer| format!("{}：{}", answer.unit, answer.report.as_deref().unwrap_or("尚未填报"));
                 several.iter().map(line).collect::<Vec<_>>().join("\n")
             }
         }
@@ -290,7 +300,7 @@ impl Book<'_> {
         }
         sheet.set_freeze_panes(1, 0)?;
         let mut line = 1;
-        for row in self.rows {
+        for row in &self.rows {
             for answer in self.answers.get(&row.measure).into_iter().flatten() {
                 let number = row.number.as_deref().map(|number| format!("{number} ")).unwrap_or_default();
                 let cells = [
@@ -374,9 +384,4 @@ fn heading_format() -> Format {
 fn sheet_name(number: usize, round: &str) -> String {
     let plain: String = round.chars().filter(|letter| !"[]:*?/\\'".contains(*letter)).collect();
     format!("{number}.{plain}").chars().take(31).collect()
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
-fn failed(error: XlsxError) -> Error {
-    Error::Database(sea_orm::DbErr::Custom(format!("writing a workbook failed: {error}")))
 }

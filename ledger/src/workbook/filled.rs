@@ -4,7 +4,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::sheet::Sheet;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::work::progress::{self, Report};
 use crate::work::{Desk, On};
 use crate::{Error, Result};
@@ -87,7 +87,20 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
             match progress::report(desk, &report).await {
                 Ok(_) => {}
                 Err(Error::Refused(refused)) => faults = refused,
-                Err(failure) => return Err(failure),
+                Err(failure) if lines.is_empty() => return Err(failure),
+                // What was taken is told; the rest can be sent again.
+                Err(failure) => {
+                    tracing::error!(
+                        error = &failure as &dyn std::error::Error,
+                        row,
+                        "a filled sheet was not taken to its end"
+                    );
+                    let zh = "系统故障，本行及以后各行未办理：请从本行起重新导入";
+                    let en = "something failed: neither this line nor those after it were taken, send them again";
+                    faults.push(Fault::new(FaultCode::WrongState, zh, en, &[SHEET]));
+                    lines.push(Line { row: row + 1, assignment: cell(id), faults });
+                    break;
+                }
             }
         }
         lines.push(Line { row: row + 1, assignment: cell(id), faults });

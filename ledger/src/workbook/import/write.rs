@@ -69,7 +69,7 @@ impl Writer<'_> {
         for problem in problems {
             let object = format!("problem_{problem}");
             let noted = Noted {
-                chain: object.clone(),
+                chain: audit::chain_of(*problem),
                 act: ChangeKind::Imported.to_value(),
                 object,
                 measure: None,
