@@ -39,7 +39,7 @@ enum Command {
     /// 行政区：列出、添加、全部载入
     #[command(subcommand)]
     Region(region::Region),
-    /// 单位：列出、设置邮箱、批量载入
+    /// 单位：列出、登记、设置邮箱和别名、批量载入
     #[command(subcommand)]
     Unit(unit::Unit),
     /// 导入台账（.xlsx、.xls、.ods，UTF-8 或 GB18030 的 .csv）
@@ -54,7 +54,7 @@ enum Command {
     /// 邮件：测试、查看发件箱、重发
     #[command(subcommand)]
     Mail(mail::Mail),
-    /// 账户：创建、列出、重设密码、停用
+    /// 账户：创建、列出、重设密码、解除绑定、停用、启用
     #[command(subcommand)]
     Account(account::Account),
     /// 访问令牌：生成、列出、撤销

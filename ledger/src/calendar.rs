@@ -6,6 +6,9 @@ use chrono_tz::Tz;
 /// The years that days in a ledger are of: inspections, what they found and when it is due.
 pub const YEARS: std::ops::RangeInclusive<i32> = 1990..=2100;
 
+/// The days of ten years: no deadline is moved or set further.
+pub const TEN_YEARS: i64 = 3_660;
+
 /// The local date of a moment.
 pub fn local_day(moment: DateTime<Utc>, zone: Tz) -> NaiveDate {
     moment.with_timezone(&zone).date_naive()

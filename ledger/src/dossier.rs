@@ -75,9 +75,10 @@ pub async fn read(
         ..TransactionOptions::default()
     };
     let reader = Reader { db: db.begin_with_options(options).await?, principal, measure, zone };
-    let Some((about, files)) = reader.about(now).await? else { return Ok(None) };
+    let Some(held) = reader.one::<measure::Entity>("measure", measure).await? else { return Ok(None) };
+    let entries = reader.audit(held.problem_id).await?;
+    let Some((about, files)) = reader.about(held, now).await? else { return Ok(None) };
     let file_name = format!("一措施一档案 measure_{measure}.zip");
-    let entries = reader.audit().await?;
     let audit = serde_json::to_string_pretty(&entries).map_err(|error| unwritten(&error))? + "\n";
     let written = || {
         let mut templates = Environment::new();
@@ -108,23 +109,39 @@ const ANSWERS: &str = "held.assignment_id IN (SELECT x.id FROM assignment x WHER
 const OWN: &str = "held.measure_id = {}";
 
 impl Reader<'_> {
-    /// The rows of a table that may be seen and fit a condition, in which `{}` stands for the key; by their ids.
-    async fn seen<E: EntityTrait>(&self, table: &str, condition: &str, key: i64) -> Result<Vec<E::Model>> {
+    /// The rows of a table that may be seen and fit a condition; by their ids.
+    async fn seen<E: EntityTrait>(
+        &self,
+        table: &str,
+        condition: impl FnOnce(&mut Sql<'_>) -> String,
+    ) -> Result<Vec<E::Model>> {
         let backend = self.db.get_database_backend();
         let mut sql = Sql::within(backend, &[], self.principal);
-        let condition = condition.replace("{}", &sql.bind(key));
+        let condition = condition(&mut sql);
         let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
         let text = format!("SELECT held.* FROM {table} held WHERE {condition}{seen} ORDER BY held.id");
         let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
         Ok(E::find().from_raw_sql(statement).all(&self.db).await?)
     }
 
+    /// Those of the measure, by a condition in which `{}` stands for its key.
     async fn of<E: EntityTrait>(&self, table: &str, condition: &str) -> Result<Vec<E::Model>> {
-        self.seen::<E>(table, condition, self.measure).await
+        self.seen::<E>(table, |sql| condition.replace("{}", &sql.bind(self.measure))).await
+    }
+
+    async fn among<E: EntityTrait>(&self, table: &str, keys: HashSet<i64>) -> Result<Vec<E::Model>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let among = |sql: &mut Sql<'_>| {
+            let keys: Vec<String> = keys.into_iter().map(|key| sql.bind(key)).collect();
+            format!("held.id IN ({})", keys.join(", "))
+        };
+        self.seen::<E>(table, among).await
     }
 
     async fn one<E: EntityTrait>(&self, table: &str, key: i64) -> Result<Option<E::Model>> {
-        Ok(self.seen::<E>(table, "held.id = {}", key).await?.pop())
+        Ok(self.among::<E>(table, HashSet::from([key])).await?.pop())
     }
 
     /// A moment in local time.
@@ -137,9 +154,8 @@ impl Reader<'_> {
     }
 
     /// The entries of the measure in the chain of its problem, and of those merged into that, each part as it was hashed.
-    async fn audit(&self) -> Result<Vec<Value>> {
-        let Some(measure) = self.one::<measure::Entity>("measure", self.measure).await? else { return Ok(Vec::new()) };
-        let chains = audit::chains(&self.db, measure.problem_id).await?;
+    async fn audit(&self, problem: i64) -> Result<Vec<Value>> {
+        let chains = audit::chains(&self.db, problem).await?;
         let place = |entry: &audit_entry::Model| {
             chains.iter().position(|chain| *chain == entry.chain).map(|chain| (chain, entry.position))
         };
@@ -150,8 +166,11 @@ impl Reader<'_> {
     }
 
     #[allow(clippy::too_many_lines, reason = "one list of what a dossier holds")]
-    async fn about(&self, now: DateTime<Utc>) -> Result<Option<(Value, Vec<evidence::Model>)>> {
-        let Some(measure) = self.one::<measure::Entity>("measure", self.measure).await? else { return Ok(None) };
+    async fn about(
+        &self,
+        measure: measure::Model,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Value, Vec<evidence::Model>)>> {
         let Some(problem) = self.one::<problem::Entity>("problem", measure.problem_id).await? else { return Ok(None) };
         let round = self.one::<inspection_round::Entity>("inspection_round", problem.round_id).await?;
         let issuer = self.one::<region::Entity>("region", problem.region_id).await?;
@@ -176,22 +195,15 @@ impl Reader<'_> {
             people.chain(cycles.iter().flat_map(|row| {
                 [row.applicant_id, row.verifier_id, row.publisher_id, row.closer_id, row.discloser_id]
             }));
-        let mut accounts = HashMap::new();
-        for id in people.flatten().collect::<HashSet<i64>>() {
-            if let Some(found) = self.one::<account::Entity>("account", id).await? {
-                accounts.insert(id, found);
-            }
-        }
+        let accounts = self.among::<account::Entity>("account", people.flatten().collect()).await?;
+        let accounts: HashMap<i64, account::Model> =
+            accounts.into_iter().map(|account| (account.id, account)).collect();
         let named = assignments.iter().map(|row| Some(row.unit_id)).chain(checks.iter().map(|row| row.checker_id));
         let named = named.chain(supervision.iter().map(|row| row.recipient_id));
         let named = named.chain(accounts.values().map(|account| account.unit_id));
         let named = named.chain([measure.lead_unit_id, measure.supervising_unit_id]);
-        let mut units = HashMap::new();
-        for id in named.flatten().collect::<HashSet<i64>>() {
-            if let Some(found) = self.one::<unit::Entity>("unit", id).await? {
-                units.insert(id, found.name);
-            }
-        }
+        let units = self.among::<unit::Entity>("unit", named.flatten().collect()).await?;
+        let units: HashMap<i64, String> = units.into_iter().map(|unit| (unit.id, unit.name)).collect();
         let unit = |id: Option<i64>| id.and_then(|id| units.get(&id).cloned());
         // Never a name: the unit, and what the account is there for.
         let who = |id: Option<i64>| {

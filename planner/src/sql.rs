@@ -1,5 +1,5 @@
 //! The text of a statement under construction: bound values, aliases, and the few functions that the two databases spell
-//! differently. This is the only file that asks which database it is.
+//! differently. No other file spells SQL for one of them.
 
 use std::fmt::Write as _;
 
@@ -183,6 +183,16 @@ impl<'a> Sql<'a> {
             format!("(({to})::date - ({from})::date)::float8")
         } else {
             format!("(julianday({to}) - julianday({from}))")
+        }
+    }
+
+    /// Locks the rows that are read, of one table of several, until the transaction ends. SQLite's transactions begin with
+    /// the lock on the whole.
+    pub fn lock(&self, of: Option<&str>) -> String {
+        match of {
+            _ if !self.is_postgres() => String::new(),
+            Some(alias) => format!(" FOR UPDATE OF {alias}"),
+            None => " FOR UPDATE".to_owned(),
         }
     }
 

@@ -15,7 +15,9 @@ pub(crate) async fn run(settings: &Settings, command: &Audit) -> Result<(), Fail
     let key = settings.audit_key()?;
     let Audit::Verify = command;
     let found = ledger::audit::verify(&db, key.as_deref()).await?;
-    say!("审计记录 {} 条，{} 条链，封存 {} 日", found.entries, found.chains, found.days);
+    let unsigned =
+        if found.unsigned > 0 { format!("，其中 {} 日未签名", found.unsigned) } else { String::new() };
+    say!("审计记录 {} 条，{} 条链，封存 {} 日{unsigned}", found.entries, found.chains, found.days);
     if !found.faults.is_empty() {
         return Err(Failure::Rejected(format!("发现问题：\n{}", found.faults.join("\n"))));
     }

@@ -69,6 +69,8 @@ fn what_is_exported_is_imported_as_the_same(world: &World) {
     let path = "/import?round=x&region=540329&issuedBy=540300&name=a.xlsx&dryRun=true";
     let (status, refused) = send(&server, &county, path, &of_city);
     assert_eq!((status, &refused["errors"][0]["code"]), (403, &json!("NOT_ALLOWED")));
+    let (status, refused) = send(&server, &county, path, b"no workbook at all");
+    assert_eq!((status, &refused["errors"][0]["code"]), (403, &json!("NOT_ALLOWED")), "before anything is read");
 }
 
 fn a_ledger_that_names_no_units_comes_back_as_well(world: &World) {

@@ -11,7 +11,11 @@ use crate::support::clocked::StoryClock;
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
 use crate::support::{Server, World, block_on, stories};
 
-stories!(a_measure_lives_from_order_to_close_out_and_again, a_changed_or_missing_entry_of_the_audit_is_found);
+stories!(
+    a_measure_lives_from_order_to_close_out_and_again,
+    a_changed_or_missing_entry_of_the_audit_is_found,
+    a_day_whose_signature_is_forged_or_taken_away_is_found,
+);
 
 const STEP: &str = "assignment { id status version completedOn measure { status } } errors { code message path }";
 
@@ -399,6 +403,45 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
         assert_eq!(close_out::Entity::find().all(&db).await.unwrap().len(), 4);
         db.close().await.unwrap();
     });
+}
+
+fn a_day_whose_signature_is_forged_or_taken_away_is_found(world: &World) {
+    let scene = Scene::set(world);
+    let key = world.file("audit.key", b"a key of the story, thirty-two bytes long");
+    let run = |arguments: &[&str]| {
+        let ran = world.program().args(arguments).env("RECTIFY_AUDIT_KEY_FILE", &key).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+        (ran.status.code(), said)
+    };
+    drop(scene);
+    // A day that was sealed before there was a key, and two after.
+    world.done(&["job", "run", "seal-audit", "--at", "2026-12-01T01:00:00+08:00"]);
+    for day in ["2026-12-02", "2026-12-03"] {
+        assert_eq!(run(&["job", "run", "seal-audit", "--at", &format!("{day}T01:00:00+08:00")]).0, Some(0));
+    }
+    let (whole, said) = run(&["audit", "verify"]);
+    assert!(whole == Some(0) && said.contains("封存 3 日，其中 1 日未签名"), "{said}");
+    block_on(async {
+        let db = world.db().await;
+        let disarm: &[&str] = if world.url.starts_with("postgres") {
+            &["ALTER TABLE audit_head DISABLE TRIGGER ALL"]
+        } else {
+            &["DROP TRIGGER audit_head_no_update", "DROP TRIGGER audit_head_no_delete"]
+        };
+        for statement in disarm {
+            db.execute_unprepared(statement).await.unwrap();
+        }
+    });
+    for forged in ["", "00"] {
+        block_on(async {
+            let db = world.db().await;
+            let forge = format!("UPDATE audit_head SET signature = '{forged}' WHERE day = '2026-12-02'");
+            db.execute_unprepared(&forge).await.unwrap();
+        });
+        let (found, said) = run(&["audit", "verify"]);
+        assert!(found == Some(1) && said.contains("2026-12-02：封存签名不符"), "{said}");
+        assert_eq!(world.run(&["audit", "verify"]).code, 0, "without the key nobody can tell");
+    }
 }
 
 fn a_changed_or_missing_entry_of_the_audit_is_found(world: &World) {

@@ -171,6 +171,12 @@ fn one_connection_carries_every_kind_of_operation(world: &World) {
     assert_eq!(socket.hear_of("report")["payload"]["data"]["reportProgress"]["errors"], json!([]));
     assert_eq!(changed(&socket.hear_of("watch"))["assignment"]["id"], ours, "it is heard where it was said");
 
+    // The id of an operation that was completed is free at once, and the new one has its own life.
+    socket.say(&json!({"type": "complete", "id": "watch"}));
+    watch(&mut socket, "watch", &json!({ "within": city }));
+    report(&server, &ours);
+    assert_eq!(changed(&socket.hear_of("watch"))["assignment"]["id"], ours);
+
     // A field's error belongs to the answer; what is wrong with the request ends its operation, and no other.
     socket.subscribe("field", "{ problems(first: 999) { totalCount } }", &json!({}));
     let partly = socket.hear_of("field");

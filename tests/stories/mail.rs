@@ -226,4 +226,7 @@ fn an_act_that_can_tell_nobody_says_so(world: &World) {
         sea_orm::ConnectionTrait::execute_unprepared(&world.db().await, forget).await.unwrap();
     });
     assert_eq!(urged("第四次催办")["warnings"][0]["code"], "UNIT_NOT_TOLD");
+    // A mailbox that the two share is the one's that has to act.
+    world.done(&["unit", "set", "洛隆县人民政府", "--mail", "lead@city.example"]);
+    assert_eq!(urged("第五次催办")["warnings"], json!([]));
 }

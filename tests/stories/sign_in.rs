@@ -6,7 +6,9 @@ use crate::support::{World, stories};
 
 stories!(
     wrong_passwords_lock_an_account_for_a_while_and_its_owner_is_told,
-    what_was_opened_is_ended_and_secrets_stay_secret
+    guesses_at_once_are_counted_like_guesses_one_by_one,
+    what_was_opened_is_ended_and_secrets_stay_secret,
+    an_account_is_of_a_place_that_is_there,
 );
 
 const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { token errors { code } } }";
@@ -45,6 +47,45 @@ fn wrong_passwords_lock_an_account_for_a_while_and_its_owner_is_told(world: &Wor
     assert!(sent.contains("账户已临时锁定"), "{sent}");
 }
 
+fn guesses_at_once_are_counted_like_guesses_one_by_one(world: &World) {
+    accounts(world);
+    let server = world.serve();
+    let guess = |password: String| {
+        let input = json!({"input": {"email": "office@gov.example", "password": password}});
+        let given = server.data(SIGN_IN, &input)["signIn"].clone();
+        given["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
+    };
+    let codes: Vec<String> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..12).map(|index| scope.spawn(move || guess(format!("guess number {index}")))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let count = |code: &str| codes.iter().filter(|given| *given == code).count();
+    assert_eq!((count("SIGN_IN_FAILED"), count("LOCKED")), (4, 8), "{codes:?}");
+    assert_eq!(guess(PASSWORD.to_owned()), "LOCKED");
+    let told = world.done(&["mail", "list"]);
+    assert_eq!(told.lines().filter(|line| line.contains("账户已临时锁定")).count(), 1, "{told}");
+}
+
+fn an_account_is_of_a_place_that_is_there(world: &World) {
+    accounts(world);
+    world.done(&["account", "create", "admin@gov.example", "--role", "administrator", "--no-password"]);
+    let admin = world.done(&["token", "create", "admin@gov.example"]).trim().to_owned();
+    let server = world.serve();
+    let create = |given: Value| {
+        let mut input = json!({"email": "new@gov.example", "name": "某某", "role": "COUNTY_OFFICE"});
+        input.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
+        let query = "mutation($input: CreateAccountInput!) { createAccount(input: $input) { account { email } errors { code path } } }";
+        let made = server.data_as(&admin, query, &json!({ "input": input }))["createAccount"].clone();
+        (made["account"]["email"].clone(), made["errors"][0]["code"].clone(), made["errors"][0]["path"][1].clone())
+    };
+    let refused = |code: &str, field: &str| (Value::Null, json!(code), json!(field));
+    assert_eq!(create(json!({"unitId": "unit_999999"})), refused("NOT_FOUND", "unitId"));
+    assert_eq!(create(json!({"unitId": "unit_999999", "regionId": "region_4"})), refused("NOT_FOUND", "unitId"));
+    assert_eq!(create(json!({"regionId": "region_999999"})), refused("NOT_FOUND", "regionId"));
+    assert_eq!(create(json!({"regionId": "region_4", "phone": "1".repeat(41)})), refused("INVALID", "phone"));
+    assert_eq!(create(json!({"regionId": "region_4"})), (json!("new@gov.example"), Value::Null, Value::Null));
+}
+
 fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {
     accounts(world);
     let weak =
@@ -70,6 +111,12 @@ fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {
     assert_eq!(answer.header("www-authenticate"), "Bearer");
     world.done_with(&["account", "password", "office@gov.example"], "another long password\n");
     assert_eq!(server.data(SIGN_IN, &input)["signIn"]["errors"][0]["code"], "SIGN_IN_FAILED");
+    // An account that is let in again has nothing of what it had before.
+    assert_eq!(server.ask_as(&reader, own, &json!({})).status, 200);
+    world.done(&["account", "disable", "office@gov.example"]);
+    assert_eq!(server.ask_as(&reader, own, &json!({})).status, 401);
+    world.done(&["account", "enable", "office@gov.example"]);
+    assert_eq!(server.ask_as(&reader, own, &json!({})).status, 401);
     let log = std::fs::read_to_string(world.log()).unwrap();
     for secret in [PASSWORD, token.as_str(), reader.as_str()] {
         assert!(!log.contains(secret), "a secret is in the log");

@@ -25,8 +25,6 @@ use crate::{Result, calendar, case, database, personal};
 
 /// The most units that assist with one case.
 pub const MAX_ASSISTING: usize = 50;
-/// The longest time that a case is given, in days.
-const LONGEST: i64 = 3_660;
 
 /// A case to be handed over.
 #[derive(Debug, Clone)]
@@ -162,7 +160,7 @@ fn check(new: &New, handed_over_on: NaiveDate, today: NaiveDate) -> Vec<Fault> {
     if new.lead_unit.is_some_and(|lead| new.assisting.contains(&lead)) {
         object("主办单位不能同时是协办单位", "the lead unit does not assist itself", "assistingUnitIds");
     }
-    if new.due_on < handed_over_on || new.due_on > calendar::plus_days(handed_over_on, LONGEST) {
+    if new.due_on < handed_over_on || new.due_on > calendar::plus_days(handed_over_on, calendar::TEN_YEARS) {
         object(
             "办理时限不能早于交办日期，且不超过十年",
             "it is due on or after the day that it is handed over, within ten years",
@@ -261,7 +259,7 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
 /// are told at once.
 pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str, due_on: NaiveDate) -> Result<Done> {
     let reason = personal::text(reason, 2..=MAX_WORDS, ("反弹情况", "what relapsed"), &["input", "reason"])?;
-    if due_on < desk.today() || due_on > calendar::plus_days(desk.today(), LONGEST) {
+    if due_on < desk.today() || due_on > calendar::plus_days(desk.today(), calendar::TEN_YEARS) {
         let (zh, en) = ("办理时限不能早于今天，且不超过十年", "it is due today or later, within ten years");
         return Err(Fault::invalid(zh, en, &["input", "dueOn"]).into());
     }

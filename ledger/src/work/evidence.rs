@@ -3,11 +3,10 @@
 use entity::evidence;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    Statement,
 };
 use serde_json::json;
 
-use super::{Desk, Held, On};
+use super::{Desk, Held, On, seen};
 use crate::Result;
 use crate::change::ChangeKind;
 use crate::fault::{Fault, FaultCode, is_blank};
@@ -108,13 +107,7 @@ pub async fn keep(desk: &Desk<'_>, assignment: Option<i64>, storage: &Storage, f
 
 /// A file that the caller may see; one that he may not is not there.
 pub async fn find<C: ConnectionTrait>(db: &C, principal: &Principal, id: i64) -> Result<Option<evidence::Model>> {
-    let backend = db.get_database_backend();
-    let mut sql = planner::Sql::within(backend, &[], principal);
-    let key = sql.bind(id);
-    let seen = sql.seen("evidence", "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
-    let text = format!("SELECT held.* FROM evidence held WHERE held.id = {key}{seen}");
-    let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
-    Ok(evidence::Entity::find().from_raw_sql(statement).one(db).await?)
+    seen::<evidence::Entity, _>(db, principal, ("evidence", id), |_| String::new()).await
 }
 
 #[cfg(test)]

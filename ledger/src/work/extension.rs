@@ -18,7 +18,7 @@ use crate::deadline::Columns;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::statistics::kept;
-use crate::{Result, workflow};
+use crate::{Result, calendar, workflow};
 
 /// Asks for a later deadline.
 pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &str) -> Result<(i64, i64)> {
@@ -33,7 +33,7 @@ pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &st
         let (zh, en) = ("这项措施没有截止日期，无须延期", "the measure has no date to be moved");
         return Err(wrong(FaultCode::WrongState, zh.to_owned(), en.to_owned()).into());
     };
-    if new_due_on <= old || new_due_on > crate::calendar::plus_days(old, 3660) {
+    if new_due_on <= old || new_due_on > calendar::plus_days(old, calendar::TEN_YEARS) {
         let (zh, en) =
             (format!("新的时限应晚于 {old}，且不超过十年"), format!("later than {old}, by ten years at most"));
         return Err(wrong(FaultCode::Invalid, zh, en).into());

@@ -34,7 +34,7 @@ use serde_json::{Value, json};
 use crate::audit::{self, By, Noted};
 use crate::change::{self, ChangeKind, Changed};
 use crate::fault::{Fault, FaultCode};
-use crate::policy::{self, Act, Standing};
+use crate::policy::{self, Act, Principal, Standing};
 use crate::statistics::kept;
 use crate::workflow::{self, Step};
 use crate::writes::Writes;
@@ -312,8 +312,7 @@ pub(crate) async fn hold_problem(
         ),
         _ => format!("SELECT held.problem_id FROM {table} held WHERE held.id = {key}{seen}"),
     };
-    let lock = if backend == sea_orm::DbBackend::Postgres { " FOR UPDATE" } else { "" };
-    let text = format!("SELECT p.id FROM problem p WHERE p.id = ({problem}){lock}");
+    let text = format!("SELECT p.id FROM problem p WHERE p.id = ({problem}){}", sql.lock(None));
     let found = db.query_one_raw(Statement::from_sql_and_values(backend, text, sql.into_values())).await?;
     Ok(found.map(|row| row.try_get("", "id")).transpose()?)
 }
@@ -336,7 +335,7 @@ pub(crate) async fn in_sight<E: EntityTrait>(
     table: &'static str,
     id: i64,
 ) -> Result<Option<E::Model>> {
-    found::<E, _>(desk.db, desk.by, (table, id), "").await
+    seen::<E, _>(desk.db, &desk.by.principal, (table, id), |_| String::new()).await
 }
 
 /// The same, locked until the transaction ends.
@@ -346,22 +345,21 @@ pub(crate) async fn hold<E: EntityTrait>(
     table: &'static str,
     id: i64,
 ) -> Result<Option<E::Model>> {
-    // SQLite's transactions begin with the lock on the whole.
-    let lock = if db.get_database_backend() == sea_orm::DbBackend::Postgres { " FOR UPDATE OF held" } else { "" };
-    found::<E, _>(db, by, (table, id), lock).await
+    seen::<E, _>(db, &by.principal, (table, id), |sql| sql.lock(Some("held"))).await
 }
 
-async fn found<E: EntityTrait, C: ConnectionTrait>(
+/// The same as somebody may see it, with what follows in the statement.
+pub(crate) async fn seen<E: EntityTrait, C: ConnectionTrait>(
     db: &C,
-    by: &By,
+    principal: &Principal,
     (table, id): (&'static str, i64),
-    lock: &str,
+    end: impl FnOnce(&Sql<'_>) -> String,
 ) -> Result<Option<E::Model>> {
     let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], &by.principal);
+    let mut sql = Sql::within(backend, &[], principal);
     let key = sql.bind(id);
     let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
-    let text = format!("SELECT held.* FROM {table} held WHERE held.id = {key}{seen}{lock}");
+    let text = format!("SELECT held.* FROM {table} held WHERE held.id = {key}{seen}{}", end(&sql));
     let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
     Ok(E::find().from_raw_sql(statement).one(db).await?)
 }

@@ -121,15 +121,16 @@ fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
         object("请填写进展情况", "say how far it is", &["input", "text"]);
     } else if letters > MAX_LETTERS {
         object(
-            "进展情况超过 100000 字，请精简或作为佐证材料上传",
-            "more than 100000 letters: shorten it, or add it as evidence",
+            &format!("进展情况超过 {MAX_LETTERS} 字，请精简或作为佐证材料上传"),
+            &format!("more than {MAX_LETTERS} letters: shorten it, or add it as evidence"),
             &["input", "text"],
         );
     } else if report.text.chars().any(is_hidden) {
         object("进展情况含有不可见的控制字符", "the text has invisible control characters", &["input", "text"]);
     }
     if report.quantities.len() > MAX_QUANTITIES {
-        object("量化指标不超过 50 项", "at most 50 quantities", &["input", "quantities"]);
+        let (zh, en) = (format!("量化指标不超过 {MAX_QUANTITIES} 项"), format!("at most {MAX_QUANTITIES} quantities"));
+        object(&zh, &en, &["input", "quantities"]);
     }
     if let Some(day) = report.completed_on {
         let what = ("完成日期", "the day of completion");
