@@ -225,6 +225,9 @@ pub(crate) struct ReportProgressInput {
     quantities: Option<Vec<QuantityInput>>,
     /// When the work was completed (完成), where it is; not after today.
     completed_on: Option<Date>,
+    /// 更正: that it is not completed, though that was reported before.
+    #[graphql(default)]
+    retracts_completion: bool,
 }
 
 /// One counted thing.
@@ -302,6 +305,7 @@ impl AssignmentMutation {
             text: input.text,
             quantities: input.quantities.unwrap_or_default().into_iter().map(quantity).collect(),
             completed_on: input.completed_on.map(|day| day.0),
+            retracts_completion: input.retracts_completion,
         };
         AssignmentPayload::of(progress::report(&request.desk(), &report).await, request)
     }

@@ -23,6 +23,8 @@ use crate::scalar::Moment;
 
 /// How often the feed is read while somebody watches.
 const PULSE: Duration = Duration::from_millis(250);
+/// How often a watcher to whom nothing is told is asked for his session again.
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
 /// How many batches a watcher may fall behind before it is told to load anew.
 const BACKLOG: usize = 256;
 
@@ -226,7 +228,14 @@ impl LedgerSubscription {
         ctx.data::<Begun>()?.say();
         let batches = stream::unfold(Some((watch, receiver)), async |state| {
             let (watch, mut receiver) = state?;
-            match receiver.recv().await {
+            let heard = loop {
+                match tokio::time::timeout(ASKED_AGAIN, receiver.recv()).await {
+                    Ok(heard) => break heard,
+                    Err(_) if watch.is_admitted().await => {}
+                    Err(_) => return Some((vec![Err(over())], None)),
+                }
+            };
+            match heard {
                 Ok(batch) => Some(match watch.show(&batch).await {
                     Some(changes) => (changes, Some((watch, receiver))),
                     None => (vec![Err(over())], None),
@@ -257,9 +266,14 @@ struct Watch {
 }
 
 impl Watch {
+    /// Whether the watcher may still watch at all.
+    async fn is_admitted(&self) -> bool {
+        self.request.gate.still_admits(&self.request.admitted).await
+    }
+
     /// The changes of a batch that the watcher may and wants to see, by one statement; none when its session is over.
     async fn show(&self, batch: &[i64]) -> Option<Vec<Result<Planned<LedgerChange>, Error>>> {
-        if !self.request.gate.still_admits(&self.request.admitted).await {
+        if !self.is_admitted().await {
             return None;
         }
         Some(match self.read(batch).await {

@@ -86,7 +86,7 @@ impl From<ledger::Error> for Unserved {
             FaultCode::NotFound => StatusCode::NOT_FOUND,
             FaultCode::NotAllowed => StatusCode::FORBIDDEN,
             FaultCode::StaleVersion | FaultCode::WrongState | FaultCode::Conflict => StatusCode::CONFLICT,
-            FaultCode::Invalid | FaultCode::SignInFailed | FaultCode::Locked => StatusCode::UNPROCESSABLE_ENTITY,
+            FaultCode::Invalid | FaultCode::SignInFailed => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self { status, code: fault.code.as_str(), message: fault.message.clone(), retry_after: None }
     }
@@ -211,6 +211,7 @@ async fn take(
 /// The same for who sends a file, which no page elsewhere may.
 pub(crate) async fn admit_upload(request: &HttpRequest, served: &Served, caller: &mut Caller) -> Result<(), Unserved> {
     admit(request, served, caller).await?;
+    gate::may_change(&caller.admitted.principal)?;
     served.of_known_origin(request)?;
     if caller.admitted.session.is_none() { knows_what_it_does(request) } else { Ok(()) }
 }

@@ -120,7 +120,25 @@ pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Res
         operation.kind != OperationType::Subscription
             && operation.roots.iter().all(|root| PUBLIC.contains(&root.name()))
     });
-    if principal.is_somebody() || is_public { Ok(()) } else { Err(unauthenticated()) }
+    if !principal.is_somebody() && !is_public {
+        return Err(unauthenticated());
+    }
+    let changes = operation.is_some_and(|operation| {
+        operation.kind == OperationType::Mutation && operation.roots.iter().any(|root| root.name() != "signOut")
+    });
+    if changes && !is_public { may_change(principal) } else { Ok(()) }
+}
+
+/// Refuses a token that was made only to read.
+pub(crate) fn may_change(principal: &Principal) -> Result<(), Refused> {
+    if principal.is_read_only && principal.is_somebody() {
+        return Err(Refused::new(
+            Code::Forbidden,
+            "此令牌只读，不能办理变更",
+            "this token only reads: nothing is changed with it",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether everybody gets the same answer, so that caches may keep it.
@@ -128,7 +146,7 @@ pub(crate) fn is_shared(operation: &Operation) -> bool {
     operation.kind == OperationType::Query && operation.roots.iter().all(|root| SHARED.contains(&root.name()))
 }
 
-fn unauthenticated() -> Refused {
+pub(crate) fn unauthenticated() -> Refused {
     Refused::new(
         Code::Unauthenticated,
         "请先登录：令牌缺失、无效或已过期",

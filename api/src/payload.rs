@@ -10,7 +10,7 @@ use crate::request::Language;
 /// What a caller can mend: the input, the state, a stale version, a right that is missing. Nothing was written.
 #[derive(SimpleObject)]
 pub(crate) struct UserError {
-    /// A stable code: INVALID, NOT_FOUND, STALE_VERSION, WRONG_STATE, NOT_ALLOWED, CONFLICT, SIGN_IN_FAILED, LOCKED.
+    /// A stable code: INVALID, NOT_FOUND, STALE_VERSION, WRONG_STATE, NOT_ALLOWED, CONFLICT, SIGN_IN_FAILED.
     code: String,
     /// What is wrong and what to do.
     message: String,

@@ -178,6 +178,10 @@ impl Connection {
         if self.running.contains_key(&id) {
             return Err(Closed(4409, format!("Subscriber for {} already exists", &id[..id.floor_char_boundary(80)])));
         }
+        // Sessions end while connections last.
+        if !self.served.gate.still_admits(&self.caller.admitted).await {
+            return Err(Closed(4403, "Forbidden".to_owned()));
+        }
         match self.operation(payload).await {
             Ok(answers) => {
                 let (answered, ended) = (id.clone(), id.clone());

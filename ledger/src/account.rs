@@ -98,6 +98,10 @@ pub async fn create<C: ConnectionTrait>(db: &C, by: &By, new: New, now: DateTime
         )
         .into());
     }
+    if new.role == Role::Inspector && new.valid_until.is_none() {
+        let (zh, en) = ("督察组的账户应有截止日期", "an inspector's account is valid until a day: give it");
+        return Err(Fault::invalid(zh, en, &["input", "validUntil"]).into());
+    }
     if account::Entity::find().filter(account::Column::Email.eq(email.as_str())).one(db).await?.is_some() {
         return Err(Fault::new(
             FaultCode::Conflict,
@@ -302,9 +306,9 @@ pub async fn sign_in(
     hold(&transaction, found.id).await?;
     // Read again: of many guesses at once, those after the one that locks are not tried.
     let Some(found) = account::Entity::find_by_id(found.id).one(&transaction).await? else { return Err(wrong()) };
+    // While it is locked, a right password says nothing more than a wrong one; nor is it told that there is an account to lock.
     if found.locked_until.is_some_and(|until| until > now) {
-        // A right password says nothing more than a wrong one while the account is locked.
-        return Err(locked());
+        return Err(wrong());
     }
     if !is_right || found.password_hash != hash {
         return fail(transaction, &found, (now, zone)).await;
@@ -361,25 +365,19 @@ async fn fail(
         .await?;
     }
     transaction.commit().await?;
-    Err(if locks { locked() } else { wrong() })
+    Err(wrong())
 }
 
+/// One answer to whatever is wrong, so that nobody learns which addresses have accounts; the owner hears of a lock by mail.
 fn wrong() -> Error {
-    Fault::new(
-        FaultCode::SignInFailed,
-        "邮箱或密码不正确，或账户已停用",
-        "address or password are wrong, or the account is not in use",
-        &["input"],
-    )
-    .into()
-}
-
-fn locked() -> Error {
     let minutes = LOCK.num_minutes();
     Fault::new(
-        FaultCode::Locked,
-        format!("密码连续输错，账户已锁定，请 {minutes} 分钟后再试"),
-        format!("too many wrong passwords: the account is locked, try again in {minutes} minutes"),
+        FaultCode::SignInFailed,
+        format!("邮箱或密码不正确，或账户已停用；连续输错 {MAX_FAILURES} 次会锁定 {minutes} 分钟"),
+        format!(
+            "address or password are wrong, or the account is not in use; {MAX_FAILURES} wrong passwords in a row lock it for \
+             {minutes} minutes"
+        ),
         &["input"],
     )
     .into()

@@ -173,7 +173,15 @@ pub fn entire(entry: &audit_entry::Model) -> Value {
 /// What was noted of something, oldest first: goes into the entry that says what it was merged into.
 pub(crate) async fn history<C: ConnectionTrait>(db: &C, of: impl IntoCondition) -> Result<Vec<Value>> {
     let noted = audit_entry::Entity::find().filter(of).order_by_asc(audit_entry::Column::Id).all(db).await?;
-    Ok(noted.iter().map(entire).collect())
+    let told = |entry: &audit_entry::Model| {
+        let mut told = entire(entry);
+        // From where somebody acted is for who keeps the machine; the hash leads to the entry that has it.
+        if let Some(members) = told.as_object_mut() {
+            members.retain(|name, _| !matches!(name.as_str(), "address" | "requestId" | "previous"));
+        }
+        told
+    };
+    Ok(noted.iter().map(told).collect())
 }
 
 /// The chain of a problem, after those of the problems that were merged into it.

@@ -83,7 +83,7 @@ impl Deadline {
         // Lines of a cell are parts of a list; other spaces are slips of the pen.
         let lines = raw.trim().replace(['\n', '\r'], ",");
         let plain: String = lines.nfkc().filter(|letter| !letter.is_whitespace()).collect();
-        let plain = plain.replace("并长期坚持", ",长期坚持");
+        let plain = unbracketed(plain.replace("并长期坚持", ",长期坚持"));
         let plain = plain.trim_matches(['(', ')', '。', ';', ',', '，', '；']);
         if plain.is_empty() {
             return Err(Unreadable::Blank);
@@ -195,6 +195,13 @@ impl Columns {
     }
 }
 
+/// What brackets hold back or cut off from a class of deadlines, as a part of its own: 长期坚持（2027年底前）.
+fn unbracketed(plain: String) -> String {
+    ONGOING.iter().chain(&IMMEDIATE).fold(plain, |plain, class| {
+        plain.replace(&format!("({class})"), &format!(",{class},")).replace(&format!("{class}("), &format!("{class},"))
+    })
+}
+
 /// A piece that ends in a date, with the words before it.
 fn dated(piece: &str) -> Result<Option<Milestone>, Unreadable> {
     let Some(found) = DATED.captures(piece) else { return Ok(None) };
@@ -260,6 +267,10 @@ mod tests {
             ("2022.12.31", false, "2022-12-31", false, &[]),
             ("2022年12月31日\n长期坚持", false, "2022-12-31", true, &[]),
             ("立行立改并长期坚持", true, "", true, &[]),
+            ("长期坚持（2027年底前）", false, "2027-12-31", true, &[]),
+            ("立行立改(2027年12月31日前)", true, "2027-12-31", false, &[]),
+            ("2027年12月31日（长期坚持）", false, "2027-12-31", true, &[]),
+            ("立行立改（立即整改）", true, "", false, &[]),
         ];
         for (printed, immediate, due, ongoing, milestones) in forms {
             let deadline = Deadline::parse(printed).unwrap_or_else(|error| panic!("{printed}: {error}"));

@@ -34,8 +34,6 @@ pub enum FaultCode {
     Conflict,
     /// Address or password are wrong, or the account cannot be used.
     SignInFailed,
-    /// Too many wrong passwords.
-    Locked,
 }
 
 impl FaultCode {
@@ -49,7 +47,6 @@ impl FaultCode {
             Self::NotAllowed => "NOT_ALLOWED",
             Self::Conflict => "CONFLICT",
             Self::SignInFailed => "SIGN_IN_FAILED",
-            Self::Locked => "LOCKED",
         }
     }
 }
@@ -106,6 +103,12 @@ pub fn is_hidden(letter: char) -> bool {
 /// Whether a text says nothing: every letter of it is a blank, or one that shows nothing.
 pub fn is_empty(text: &str) -> bool {
     text.chars().all(is_blank)
+}
+
+/// Whether two texts show the same letters.
+pub(crate) fn says_the_same(one: &str, other: &str) -> bool {
+    let shown = |text: &str| text.chars().filter(|letter| !is_blank(*letter)).collect::<String>();
+    shown(one) == shown(other)
 }
 
 /// Blanks, and letters that take no room or show nothing (zero-width ones, joiners, fillers, selectors of variants): within

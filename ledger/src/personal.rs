@@ -10,20 +10,28 @@ use crate::fault::{self, Fault};
 /// What was found in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Personal {
-    /// A telephone number, mobile or fixed.
-    Telephone,
+    /// The number of a mobile telephone, which is a person's.
+    Mobile,
+    /// A fixed telephone, which may be an office's.
+    Landline,
     /// The number of an identity card.
     IdentityCard,
 }
 
-/// Checks a text like `fault::text` does, and that it holds no number by which a person is found.
+impl Personal {
+    fn named(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Mobile => ("疑似手机号码", "what looks like a mobile number"),
+            Self::Landline => ("疑似电话号码", "what looks like a telephone number"),
+            Self::IdentityCard => ("疑似身份证号码", "what looks like the number of an identity card"),
+        }
+    }
+}
+
+/// Checks a text like `fault::text` does, and that it holds no number by which who complained is found.
 pub fn text(given: &str, letters: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
     let text = fault::text(given, letters, what, path)?;
-    let (zh, en) = match find(&text) {
-        None => return Ok(text),
-        Some(Personal::Telephone) => ("疑似电话号码", "what looks like a telephone number"),
-        Some(Personal::IdentityCard) => ("疑似身份证号码", "what looks like the number of an identity card"),
-    };
+    let Some((zh, en)) = find(&text).map(Personal::named) else { return Ok(text) };
     Err(Fault::invalid(
         format!("{}中有{zh}：不得记录举报人信息，请删除", what.0),
         format!("{}: has {en}; complainants are never recorded, remove it", what.1),
@@ -31,10 +39,32 @@ pub fn text(given: &str, letters: RangeInclusive<usize>, what: (&str, &str), pat
     ))
 }
 
-/// The first number of a person in a text, if any.
+/// Checks a text that many read, the public among them: it may have an office's telephone, and no person's number.
+pub fn public_text(
+    given: &str,
+    letters: RangeInclusive<usize>,
+    what: (&str, &str),
+    path: &[&str],
+) -> Result<String, Fault> {
+    let text = fault::text(given, letters, what, path)?;
+    let found = all(&text).find(|found| *found != Personal::Landline);
+    let Some((zh, en)) = found.map(Personal::named) else { return Ok(text) };
+    Err(Fault::invalid(
+        format!("{}中有{zh}：不得写入个人信息，请删除，联系方式请写单位的座机", what.0),
+        format!("{}: has {en}; remove it, an office is reached by its own telephone", what.1),
+        path,
+    ))
+}
+
+/// The first such number in a text, if any.
 pub fn find(text: &str) -> Option<Personal> {
+    all(text).next()
+}
+
+/// Every such number in a text.
+fn all(text: &str) -> impl Iterator<Item = Personal> {
     let runs = runs(text);
-    (0..runs.len()).find_map(|first| {
+    (0..runs.len()).filter_map(move |first| {
         // Numbers are written in one piece, or in pieces with a hyphen or a blank between them.
         let mut number = String::new();
         for (place, run) in runs[first..].iter().enumerate() {
@@ -70,7 +100,8 @@ fn runs(text: &str) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut gap = String::new();
     let mut is_open = false;
-    for letter in text.chars() {
+    // Letters that show nothing hide nothing.
+    for letter in text.chars().filter(|letter| letter.is_whitespace() || !fault::is_blank(*letter)) {
         // Full-width digits are digits.
         let digit = match letter {
             '０'..='９' => char::from_digit(letter as u32 - '０' as u32, 10),
@@ -122,7 +153,7 @@ fn kind_of(number: &str, pieces: usize, first: &Run) -> Option<Personal> {
         && !first.is_coded
         && (10..=12).contains(&number.len())
         && (pieces == 1 || (pieces == 2 && (3..=4).contains(&length)));
-    (is_mobile || is_abroad || is_fixed).then_some(Personal::Telephone)
+    if is_mobile || is_abroad { Some(Personal::Mobile) } else { is_fixed.then_some(Personal::Landline) }
 }
 
 /// Digits 7 to 14 of an identity card are a day of birth.
@@ -144,11 +175,12 @@ mod tests {
             "+86 13900001234",
             "8613900001234",
             "１３９００００１２３４",
-            "0895-1234567",
-            "010 12345678",
-            "08951234567",
+            "139\u{200b}00001234",
         ] {
-            assert_eq!(find(text), Some(Personal::Telephone), "{text}");
+            assert_eq!(find(text), Some(Personal::Mobile), "{text}");
+        }
+        for text in ["0895-1234567", "010 12345678", "08951234567"] {
+            assert_eq!(find(text), Some(Personal::Landline), "{text}");
         }
         for text in ["身份证540321199001010019", "证号 54032119900101001X，反映", "54032119900101001x"] {
             assert_eq!(find(text), Some(Personal::IdentityCard), "{text}");
@@ -174,10 +206,18 @@ mod tests {
     }
 
     #[test]
+    fn an_office_may_say_how_it_is_reached() {
+        let read = |given: &str| public_text(given, 2..=50, ("受理单位", "the contact"), &["input", "contact"]).is_ok();
+        assert!(read("云溪市整改办 0895-1234567"));
+        assert!(!read("云溪市整改办 0895-1234567，张三 13900001234"));
+        assert!(!read("13900001234"));
+    }
+
+    #[test]
     fn what_is_refused_says_what_to_remove() {
         let read = |given: &str| text(given, 2..=50, ("案情摘要", "the summary"), &["input", "summary"]);
         assert_eq!(read(" 夜间噪声扰民 ").as_deref(), Ok("夜间噪声扰民"));
         let refused = read("举报人电话13900001234").unwrap_err();
-        assert!(refused.message.zh.contains("疑似电话号码") && refused.path == ["input", "summary"], "{refused:?}");
+        assert!(refused.message.zh.contains("疑似手机号码") && refused.path == ["input", "summary"], "{refused:?}");
     }
 }

@@ -14,7 +14,7 @@ mod m20261122_000008_identity;
 mod m20261122_000009_supervision_check;
 mod m20261122_000010_proposal;
 mod m20261122_000011_case_reminder;
-mod m20261122_000012_objection_received;
+mod m20261122_000012_objection;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -42,7 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000009_supervision_check::Migration),
             Box::new(m20261122_000010_proposal::Migration),
             Box::new(m20261122_000011_case_reminder::Migration),
-            Box::new(m20261122_000012_objection_received::Migration),
+            Box::new(m20261122_000012_objection::Migration),
         ]
     }
 }

@@ -415,8 +415,8 @@ fn a_day_whose_signature_is_forged_or_taken_away_is_found(world: &World) {
     };
     drop(scene);
     // A day that was sealed before there was a key, and two after.
-    world.done(&["job", "run", "seal-audit", "--at", "2026-12-01T01:00:00+08:00"]);
-    for day in ["2026-12-02", "2026-12-03"] {
+    world.done(&["job", "run", "seal-audit", "--at", "2026-01-02T01:00:00+08:00"]);
+    for day in ["2026-01-03", "2026-01-04"] {
         assert_eq!(run(&["job", "run", "seal-audit", "--at", &format!("{day}T01:00:00+08:00")]).0, Some(0));
     }
     let (whole, said) = run(&["audit", "verify"]);
@@ -435,11 +435,11 @@ fn a_day_whose_signature_is_forged_or_taken_away_is_found(world: &World) {
     for forged in ["", "00"] {
         block_on(async {
             let db = world.db().await;
-            let forge = format!("UPDATE audit_head SET signature = '{forged}' WHERE day = '2026-12-02'");
+            let forge = format!("UPDATE audit_head SET signature = '{forged}' WHERE day = '2026-01-02'");
             db.execute_unprepared(&forge).await.unwrap();
         });
         let (found, said) = run(&["audit", "verify"]);
-        assert!(found == Some(1) && said.contains("2026-12-02：封存签名不符"), "{said}");
+        assert!(found == Some(1) && said.contains("2026-01-02：封存签名不符"), "{said}");
         assert_eq!(world.run(&["audit", "verify"]).code, 0, "without the key nobody can tell");
     }
 }

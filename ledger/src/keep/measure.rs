@@ -439,7 +439,9 @@ pub(super) async fn state_of_unanswered(db: &DatabaseTransaction, desk: &Desk<'_
 
 /// What may hang on the answers of a measure, or on itself.
 const DEALINGS: &str = "SELECT \
-    (SELECT count(*) FROM progress_report x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
+    (SELECT count(*) FROM assignment a WHERE a.measure_id = $1 \
+        AND (a.accepted_at IS NOT NULL OR a.declined_at IS NOT NULL OR a.status <> 'ASSIGNED')) \
+    + (SELECT count(*) FROM progress_report x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
     + (SELECT count(*) FROM \"check\" x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
     + (SELECT count(*) FROM evidence x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
     + (SELECT count(*) FROM close_out x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
@@ -451,8 +453,8 @@ const DEALINGS: &str = "SELECT \
 pub async fn delete(desk: &Desk<'_>, measure: Option<i64>, version: i32) -> Result<i64> {
     let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
     if count(&transaction, DEALINGS, vec![row.id.into()]).await? > 0 {
-        let zh = "这项措施已有进展、佐证、检查、销号、延期、督办或意见，不能删除：请改为撤销";
-        let en = "there are reports, files, checks or acts on it: retire it instead";
+        let zh = "这项措施已被签收、退回，或已有进展、佐证、检查、销号、延期、督办或意见，不能删除：请改为撤销";
+        let en = "it was taken on or declined, or there are reports, files, checks or acts on it: retire it instead";
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
     }
     kept::withdraw(&transaction, &[row.problem_id]).await?;

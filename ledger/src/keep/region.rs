@@ -2,8 +2,8 @@
 
 use entity::region::{self, Model};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Statement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
 };
 use serde_json::{Value, json};
 
@@ -75,6 +75,14 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         && crate::region::find(&transaction, code).await?.is_some()
     {
         return Err(taken().into());
+    }
+    let beside = region::Entity::find()
+        .filter(region::Column::ParentId.eq(parent.id))
+        .filter(region::Column::Name.eq(name.as_str()))
+        .filter(region::Column::RetiredOn.is_null());
+    if beside.count(&transaction).await? > 0 {
+        let (zh, en) = (format!("{}下已有{name}", parent.name), "there is one of that name");
+        return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "name"]).into());
     }
     let row = add(&transaction, code.as_deref(), &name, &parent).await?;
     let object = format!("region_{}", row.id);

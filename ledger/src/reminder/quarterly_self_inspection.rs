@@ -2,7 +2,7 @@
 //! the year where their plan says so, or not at all. The answering unit and its region's rectification office are told some days before, then weekly until
 //! it is done.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, NaiveDate, NaiveTime};
 use entity::check_plan::Every;
 use planner::Sql;
 use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult};
@@ -32,11 +32,11 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
 }
 
 /// Assignments that were there in the quarter and have no self-inspection for what ends with it: the quarter, or by their
-/// plan the half-year or the year.
+/// plan the half-year or the year. An imported one was there since its round; one that somebody assigned, since then.
 async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDate) -> Result<Vec<Candidate>> {
     let ends = quarter.last_day();
     let mut sql = Sql::new(db.get_database_backend(), &[]);
-    let issued = sql.bind(ends);
+    let (issued, asked) = (sql.bind(ends), sql.bind(plus_days(ends, 1).and_time(NaiveTime::MIN).and_utc()));
     let mut owed = Vec::new();
     for (every, quarters) in [(Every::Quarter, 1), (Every::HalfYear, 2), (Every::Year, 4)] {
         if !(ends.month() / 3).is_multiple_of(quarters) {
@@ -56,7 +56,9 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
          JOIN measure m ON m.id = a.measure_id \
          LEFT JOIN unit o ON o.region_id = a.region_id AND o.kind = 'RECTIFICATION_OFFICE' AND o.retired_on IS NULL \
          LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
-         WHERE a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') AND m.issued_on <= {issued} AND ({}) \
+         WHERE a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') AND m.issued_on <= {issued} \
+         AND NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.assignment_id = a.id AND e.act = 'ASSIGNED' AND e.at >= {asked}) \
+         AND ({}) \
          ORDER BY a.measure_id, a.id",
         owed.join(" OR ")
     );

@@ -3,6 +3,7 @@
 
 use chrono::{Datelike, NaiveDate};
 use entity::check::{self, CheckKind, CheckResult};
+use entity::inspection_round;
 use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
@@ -71,6 +72,12 @@ pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
         let name = workflow::status_name(held.row.status);
         let (zh, en) = (format!("“{name}”的任务无须检查"), "what is not applicable is not checked");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
+    }
+    let round = inspection_round::Entity::find_by_id(held.measure.round_id).one(&held.transaction).await?;
+    if let Some(feedback) = round.and_then(|round| round.feedback_on).filter(|feedback| checked_on < *feedback) {
+        let zh = format!("检查日期不能早于督察反馈日期 {feedback}");
+        let en = format!("nothing is checked before the round's feedback on {feedback}");
+        return Err(Fault::invalid(zh, en, &["input", "checkedOn"]).into());
     }
     let (period, due_on) = period(found.kind, checked_on);
     let checker = match &desk.by.principal.reach {

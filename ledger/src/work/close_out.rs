@@ -5,16 +5,18 @@ use chrono::NaiveDate;
 use entity::check::{self, CheckKind, CheckResult};
 use entity::close_out::{self, CloseOutState};
 use entity::{evidence, objection};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde_json::json;
 
 use super::{Desk, Done, Held, MAX_WORDS, On, Told, in_sight, is_own};
-use crate::Result;
 use crate::change::ChangeKind;
 use crate::fault::{self, Fault, FaultCode};
 use crate::holiday;
 use crate::policy::Act;
 use crate::workflow::Step;
+use crate::{Result, calendar, personal};
 
 /// The working days of a public notice, at least and at most.
 pub const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;
@@ -43,13 +45,21 @@ pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
     if proofs == 0 {
         need("提请销号前须上传佐证材料", "upload evidence first");
     }
-    if inspection.is_none_or(|check| check.result != CheckResult::Passed) {
-        need("提请销号前最近一次自查须为通过", "pass a self-inspection first");
+    let last = current(&held).await?;
+    // What was inspected before a relapse says nothing of what was mended after it.
+    let since = last.as_ref().and_then(|last| last.reopened_at).map(|at| calendar::local_day(at, desk.zone));
+    let passed = |check: &check::Model| {
+        check.result == CheckResult::Passed && since.is_none_or(|since| check.checked_on >= since)
+    };
+    if !inspection.as_ref().is_some_and(passed) {
+        need(
+            "提请销号前最近一次自查须为通过，反弹后须重新自查",
+            "pass a self-inspection first, after a relapse a new one",
+        );
     }
     if !faults.is_empty() {
         return Err(crate::Error::Refused(faults));
     }
-    let last = current(&held).await?;
     let cycle = last.as_ref().map_or(1, |last| last.cycle + 1);
     let row = close_out::ActiveModel {
         assignment_id: Set(held.row.id),
@@ -119,8 +129,9 @@ pub struct Notice {
 
 /// Puts a verified close-out up for public notice (公示).
 pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> {
-    let text = fault::text(&notice.text, 2..=MAX_WORDS, ("公示内容", "the notice"), &["input", "text"])?;
-    let contact = fault::text(&notice.contact, 2..=200, ("受理单位及联系方式", "the contact"), &["input", "contact"])?;
+    let text = personal::public_text(&notice.text, 2..=MAX_WORDS, ("公示内容", "the notice"), &["input", "text"])?;
+    let what = ("受理单位及联系方式", "the contact");
+    let contact = personal::public_text(&notice.contact, 2..=200, what, &["input", "contact"])?;
     if !NOTICE_DAYS.contains(&notice.working_days) {
         let (least, most) = (NOTICE_DAYS.start(), NOTICE_DAYS.end());
         let (zh, en) = (
@@ -150,7 +161,7 @@ pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> 
 /// Records an objection (异议) that was received while the notice was up: today, unless another day is given. Who objected
 /// is not asked for.
 pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<NaiveDate>) -> Result<Done> {
-    let text = fault::text(text, 2..=MAX_WORDS, ("异议内容", "the objection"), &["input", "text"])?;
+    let text = personal::text(text, 2..=MAX_WORDS, ("异议内容", "the objection"), &["input", "text"])?;
     let received_on = received_on.unwrap_or_else(|| desk.today());
     let path = ["input", "receivedOn"];
     fault::past_day(received_on, desk.today(), ("收到异议的日期", "the day of receipt"), &path)?;
@@ -165,12 +176,14 @@ pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<Nai
         let en = format!("the notice was up from {from} to {until}: what comes later is a relapse, once it is closed");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
-    let same = objection::Entity::find()
+    let recorded: Vec<String> = objection::Entity::find()
+        .select_only()
+        .column(objection::Column::Text)
         .filter(objection::Column::CloseOutId.eq(cycle.id))
-        .filter(objection::Column::Text.eq(text.as_str()))
-        .count(&held.transaction)
+        .into_tuple()
+        .all(&held.transaction)
         .await?;
-    if same > 0 {
+    if recorded.iter().any(|one| fault::says_the_same(one, &text)) {
         let (zh, en) = ("同样内容的异议已经登记", "an objection of these words is recorded already");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "text"]).into());
     }
@@ -226,6 +239,8 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     let status = held.step(Step::UpholdObjection)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Objected);
+    // What the notice said was not so.
+    change.disclosed_at = Set(None);
     held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
@@ -280,6 +295,8 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
         change.state = Set(CloseOutState::Reopened);
         change.relapse = Set(Some(reason.clone()));
         change.reopened_at = Set(Some(desk.now));
+        // It is not so any more.
+        change.disclosed_at = Set(None);
         held.writes.update_one(change)?;
     }
     let mut moved = held.moved(status);
@@ -295,8 +312,9 @@ pub async fn disclose(desk: &Desk<'_>, on: On, is_public: bool) -> Result<i64> {
     let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Disclose)?;
     let cycle = running(&held).await?;
-    if cycle.notice_from.is_none() {
-        let (zh, en) = ("尚未公示，不能公开", "there is no notice to be made public");
+    let stands = matches!(cycle.state, CloseOutState::Publicised | CloseOutState::Closed);
+    if is_public && !stands {
+        let (zh, en) = ("没有公示中或已销号的公示，不能公开", "there is no notice that stands to be made public");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
     }
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };

@@ -5,14 +5,13 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde_json::json;
 
 use super::{Desk, MAX_WORDS, hold_measure, permit, settle_measure};
-use crate::Result;
 use crate::change::ChangeKind;
-use crate::fault;
 use crate::policy::{Act, Standing};
+use crate::{Result, personal};
 
 /// Writes a comment.
 pub async fn write(desk: &Desk<'_>, measure: Option<i64>, text: &str) -> Result<i64> {
-    let text = fault::text(text, 1..=MAX_WORDS, ("意见", "the comment"), &["input", "text"])?;
+    let text = personal::public_text(text, 1..=MAX_WORDS, ("意见", "the comment"), &["input", "text"])?;
     let (transaction, problem, found) = hold_measure(desk, measure).await?;
     let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
     permit(desk, Act::Comment, standing)?;

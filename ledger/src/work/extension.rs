@@ -121,8 +121,9 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }
     // Another answer's request may have been granted meanwhile: a deadline is never moved back.
-    if decision == Decision::Approve && held.measure.due_on >= there.new_due_on {
-        let (zh, en) = ("时限已不早于所申请的日期，无须再延", "the deadline is as late as that already");
+    if decision != Decision::Reject && held.measure.due_on >= there.new_due_on {
+        let (zh, en) =
+            ("时限已不早于所申请的日期，无须再延，请不予批准", "the deadline is as late as that already: refuse it");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
     let mut change = deadline_change::ActiveModel { id: Set(there.id), ..Default::default() };

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Desk, Held, On};
 use crate::calendar::YEARS;
 use crate::change::ChangeKind;
-use crate::fault::{self, Fault, is_hidden};
+use crate::fault::{self, Fault, FaultCode, is_hidden};
 use crate::policy::Act;
 use crate::workflow::Step;
 use crate::{Error, Result};
@@ -36,6 +36,8 @@ pub struct Report {
     pub quantities: Vec<Quantity>,
     /// When the work was completed (完成), where it is.
     pub completed_on: Option<NaiveDate>,
+    /// That it is not completed, though that was reported before (更正).
+    pub retracts_completion: bool,
 }
 
 /// One counted thing.
@@ -60,6 +62,10 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
     let (mut held, key) = Held::take_to_add(desk, report.on, "progress_report").await?;
     held.permit(desk, Act::Report)?;
     let status = held.step(Step::Report)?;
+    if report.retracts_completion && held.row.completed_on.is_none() {
+        let (zh, en) = ("没有已填报的完成日期，无须更正", "no completion was reported: there is nothing to take back");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "retractsCompletion"]).into());
+    }
     held.writes.insert_one(progress_report::ActiveModel {
         id: Set(key),
         assignment_id: Set(held.row.id),
@@ -92,7 +98,7 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
     let leading = report.quantities.first();
     moved.quantity_done = Set(leading.and_then(|one| one.done).or(held.row.quantity_done));
     moved.quantity_target = Set(leading.and_then(|one| one.target).or(held.row.quantity_target));
-    if report.completed_on.is_some() {
+    if report.completed_on.is_some() || report.retracts_completion {
         moved.completed_on = Set(report.completed_on);
     }
     let said = json!({ "report": key, "period": report.period });
@@ -131,6 +137,10 @@ fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
     if report.quantities.len() > MAX_QUANTITIES {
         let (zh, en) = (format!("量化指标不超过 {MAX_QUANTITIES} 项"), format!("at most {MAX_QUANTITIES} quantities"));
         object(&zh, &en, &["input", "quantities"]);
+    }
+    if report.retracts_completion && report.completed_on.is_some() {
+        let (zh, en) = ("更正为未完成时不填完成日期", "what is not completed has no day of completion");
+        object(zh, en, &["input", "completedOn"]);
     }
     if let Some(day) = report.completed_on {
         let what = ("完成日期", "the day of completion");

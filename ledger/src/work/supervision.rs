@@ -67,6 +67,23 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
     answerable(desk, new.answer_by)?;
     let held = Held::take(desk, on).await?;
     held.permit(desk, act(new.kind))?;
+    let wrong = |zh: String, en: &str| Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]);
+    if workflow::is_settled(held.row.status) {
+        let name = workflow::status_name(held.row.status);
+        return Err(wrong(format!("“{name}”的任务无须督办"), "it is settled: there is nothing to supervise").into());
+    }
+    if new.kind == SupervisionKind::List
+        && let Some(there) = listing(&held, &[SupervisionState::Issued, SupervisionState::Proposed]).await?
+    {
+        return Err(match there.state {
+            SupervisionState::Proposed => wrong(
+                "已有挂牌建议待决定，请先决定".to_owned(),
+                "a proposal to list it waits for a decision: decide that",
+            ),
+            _ => wrong("已在挂牌督办中，解除后方可再次挂牌".to_owned(), "it is listed already: lift that first"),
+        }
+        .into());
+    }
     let row = supervision_action::ActiveModel {
         measure_id: Set(held.measure.id),
         assignment_id: Set(Some(held.row.id)),
@@ -84,6 +101,15 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
     let warnings = held.tell(desk, &told(new.kind, &why)).await?;
     let said = json!({ "supervision": id, "kind": new.kind.to_value(), "reason": reason, "answerBy": new.answer_by });
     Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
+}
+
+/// 挂牌 of an assignment in one of these states.
+async fn listing(held: &Held, states: &[SupervisionState]) -> Result<Option<supervision_action::Model>> {
+    let found = supervision_action::Entity::find()
+        .filter(supervision_action::Column::AssignmentId.eq(held.row.id))
+        .filter(supervision_action::Column::Kind.eq(SupervisionKind::List))
+        .filter(supervision_action::Column::State.is_in(states.iter().copied()));
+    Ok(found.one(&held.transaction).await?)
 }
 
 /// Supervision of this key, with the assignment that it is of held; refused unless it is in the state in which the act is
@@ -168,6 +194,10 @@ pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -
         let (zh, en) =
             ("整改已完成或已办结，不能再采纳挂牌建议", "it is completed or settled meanwhile: dismiss the proposal");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "isAdopted"]).into());
+    }
+    if listing(&held, &[SupervisionState::Issued]).await?.is_some() {
+        let (zh, en) = ("已在挂牌督办中，不能重复采纳", "it is listed already: dismiss the proposal");
+        return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "isAdopted"]).into());
     }
     held.writes.update_one(supervision_action::ActiveModel {
         id: Set(there.id),

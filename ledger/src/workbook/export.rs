@@ -14,7 +14,7 @@ use super::filled;
 use crate::policy::Principal;
 use crate::statistics::{self, Counted, Dimension, Figures, Question};
 use crate::workflow::status_name;
-use crate::{Error, Result};
+use crate::{Error, Result, concern};
 
 /// The most measures of one workbook.
 const MAX_MEASURES: usize = 20_000;
@@ -138,7 +138,7 @@ async fn select<C: ConnectionTrait, R: FromQueryResult>(
         conditions.push(format!("m.round_id = {}", sql.bind(round)));
     }
     if let Some(region) = wanted.region {
-        conditions.push(Condition::Matches(CONCERNS, region.into()).to_sql(&mut sql, "m"));
+        conditions.push(Condition::Member(concern::measures_of(region.into())).to_sql(&mut sql, "m"));
     }
     if table == "assignment"
         && let Some(region) = wanted.region
@@ -151,7 +151,6 @@ async fn select<C: ConnectionTrait, R: FromQueryResult>(
     Ok(R::find_by_statement(statement).all(db).await?)
 }
 
-const CONCERNS: &str = "EXISTS (SELECT 1 FROM measure_region l WHERE l.measure_id = {t}.id AND l.region_id = {})";
 const BELOW: &str = "EXISTS (SELECT 1 FROM region r JOIN region top ON substr(r.path, 1, length(top.path)) = top.path \
     WHERE r.id = {t}.region_id AND top.id = {})";
 

@@ -28,6 +28,9 @@ pub(super) const COLUMNS: [(&str, f64); 12] = [
     ("完成日期", 12.0),
 ];
 
+/// What is written instead of a day of completion where one was reported by mistake.
+const NOT_COMPLETED: &str = "未完成";
+
 /// What became of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -58,12 +61,16 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
         }
         let key = cell(id).strip_prefix("assignment_").and_then(|key| key.parse().ok());
         let mut faults = Vec::new();
+        let retracts_completion = cell(completed) == NOT_COMPLETED;
         let done = match cell(completed).as_str() {
-            "" => None,
+            "" | NOT_COMPLETED => None,
             written => {
                 let day = written.parse::<NaiveDate>().ok();
                 if day.is_none() {
-                    let (zh, en) = ("完成日期应形如 2026-12-31", "the day looks like 2026-12-31");
+                    let (zh, en) = (
+                        "完成日期应形如 2026-12-31，更正为未完成时写“未完成”",
+                        "the day looks like 2026-12-31; 未完成 takes it back",
+                    );
                     faults.push(Fault::invalid(zh, en, &["完成日期"]));
                 }
                 day
@@ -83,6 +90,7 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
                 text: cell(text),
                 quantities: Vec::new(),
                 completed_on: done,
+                retracts_completion,
             };
             match progress::report(desk, &report).await {
                 Ok(_) => {}

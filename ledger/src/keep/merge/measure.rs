@@ -106,14 +106,19 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     Ok(stays.id)
 }
 
-/// Refuses what would lose a question that waits for its answer: 不涉及 proposed by an answer that goes, and extensions, which
-/// were asked for of the deadline that goes.
+/// Refuses what would lose a question that waits for its answer: 不涉及, proposed of the wording that goes or by an answer that
+/// takes another's work over, and extensions, which were asked for of the deadline that goes.
 async fn nothing_waits(
     db: &DatabaseTransaction,
     gone: &measure::Model,
     pairs: &[(assignment::Model, assignment::Model)],
 ) -> Result<()> {
-    let proposing = pairs.iter().any(|(yields, _)| yields.status == Status::NotApplicableProposed);
+    let proposing = assignment::Entity::find()
+        .filter(assignment::Column::MeasureId.eq(gone.id))
+        .filter(assignment::Column::Status.eq(Status::NotApplicableProposed))
+        .count(db)
+        .await?;
+    let proposing = proposing > 0 || pairs.iter().any(|(_, stays)| stays.status == Status::NotApplicableProposed);
     let open = [DeadlineChangeState::Requested, DeadlineChangeState::Endorsed];
     let extensions = deadline_change::Entity::find()
         .filter(deadline_change::Column::MeasureId.eq(gone.id))
@@ -122,8 +127,8 @@ async fn nothing_waits(
         .await?;
     if proposing || extensions > 0 {
         let (zh, en) = (
-            "被并入的措施还有待确认的“不涉及”或待批的延期申请，请先办结",
-            "the measure that goes has 不涉及 or an extension to be decided: decide first",
+            "还有待确认的“不涉及”或待批的延期申请，请先办结再合并",
+            "不涉及 or an extension is still to be decided: decide first",
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
     }

@@ -1,4 +1,5 @@
-//! The day on which an objection was received, which may be before the day on which it is recorded.
+//! The day on which an objection was received, which may be before the day on which it is recorded; and no notice is public
+//! that fell by an objection or a relapse.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -12,6 +13,8 @@ impl MigrationTrait for Migration {
         let db = manager.get_connection();
         let day = if db.get_database_backend() == DbBackend::Postgres { "date" } else { "date_text" };
         db.execute_unprepared(&format!("ALTER TABLE objection ADD COLUMN received_on {day}")).await?;
+        let fell = "UPDATE close_out SET disclosed_at = NULL WHERE state NOT IN ('PUBLICISED', 'CLOSED')";
+        db.execute_unprepared(fell).await?;
         Ok(())
     }
 
