@@ -2,13 +2,13 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use ledger::work::close_out as acts;
-use planner::{Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun};
+use planner::{Bilingual, Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun};
 use sea_orm::ActiveEnum;
 
 use crate::account::Account;
 use crate::assignment::{Assignment, AssignmentFilter, AssignmentPayload, ReasonedInput, beside, on};
 use crate::context::Request;
-use crate::error::masked;
+use crate::error::{Code, coded, masked};
 use crate::filter::{DateFilter, RelationFilter, filter};
 use crate::order::order;
 use crate::payload::key_of;
@@ -254,7 +254,12 @@ impl PublicNoticeQuery {
         #[graphql(desc = "Only those after the one with this id.")] after: Option<ID>,
     ) -> async_graphql::Result<Vec<PublicNotice>> {
         let request = ctx.data::<Request>()?;
-        let most = u64::try_from(first).unwrap_or_default().min(planner::MAX_PAGE);
+        let most = u64::try_from(first).ok().filter(|first| *first <= planner::MAX_PAGE).ok_or_else(|| {
+            let most = planner::MAX_PAGE;
+            let zh = format!("`first: {first}` 超出范围，每页 0 至 {most} 行");
+            let en = format!("`first: {first}` is out of range: ask for 0 to {most} rows and page on");
+            coded(Code::BadUserInput, Bilingual::new(zh, en))
+        })?;
         let before = after.map(|id| id.strip_prefix("notice_").and_then(|id| id.parse().ok()).unwrap_or_default());
         let found = acts::public(&request.db, before, most).await.map_err(|failure| masked(&failure))?;
         let shown = |one: acts::Public| PublicNotice {

@@ -1,10 +1,14 @@
 //! Documents that are known: parsed, measured and validated once, then kept within a bound. A known document that only
 //! reads what the planner plans is run without the library.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationType, Type};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection as Syntax, SelectionSet, Type,
+};
 use async_graphql::{Name, Pos, Value, Variables};
+use async_graphql_value::Value as Syntactic;
 use planner::Selection;
 use quick_cache::sync::Cache;
 
@@ -75,6 +79,63 @@ impl Document {
         });
         Self { parsed, operation }
     }
+}
+
+impl Document {
+    /// The syntax as these variables leave it: an argument whose variable is left out is left out as well, so that its own
+    /// default counts. The library would take null for it.
+    pub(crate) fn given(&self, variables: &Variables) -> ExecutableDocument {
+        let mut document = self.parsed.clone();
+        let declared = self.operation.iter().flat_map(|operation| &operation.variables);
+        let missing: HashSet<&Name> =
+            declared.map(|variable| &variable.name).filter(|name| !variables.contains_key(*name)).collect();
+        if missing.is_empty() {
+            return document;
+        }
+        let operations: Vec<&mut OperationDefinition> = match &mut document.operations {
+            DocumentOperations::Single(one) => vec![&mut one.node],
+            DocumentOperations::Multiple(all) => all.values_mut().map(|one| &mut one.node).collect(),
+        };
+        for operation in operations {
+            operation.variable_definitions.retain(|variable| !missing.contains(&variable.node.name.node));
+            leave_out(&mut operation.selection_set.node, &missing);
+        }
+        for fragment in document.fragments.values_mut() {
+            leave_out(&mut fragment.node.selection_set.node, &missing);
+        }
+        document
+    }
+}
+
+/// Leaves out the arguments of a selection whose variables are missing.
+fn leave_out(set: &mut SelectionSet, missing: &HashSet<&Name>) {
+    for item in &mut set.items {
+        match &mut item.node {
+            Syntax::Field(field) => {
+                field.node.arguments.retain_mut(|(_, value)| keeps(&mut value.node, missing));
+                leave_out(&mut field.node.selection_set.node, missing);
+            }
+            Syntax::InlineFragment(inline) => leave_out(&mut inline.node.selection_set.node, missing),
+            Syntax::FragmentSpread(_) => {}
+        }
+    }
+}
+
+/// Whether a value is there, with what is missing left out of it.
+fn keeps(value: &mut Syntactic, missing: &HashSet<&Name>) -> bool {
+    match value {
+        Syntactic::Variable(name) => return !missing.contains(&*name),
+        Syntactic::List(list) => {
+            for one in list {
+                if !keeps(one, missing) {
+                    *one = Syntactic::Null;
+                }
+            }
+        }
+        Syntactic::Object(members) => members.retain(|_, one| keeps(one, missing)),
+        _ => {}
+    }
+    true
 }
 
 impl Operation {

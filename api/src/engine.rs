@@ -20,6 +20,7 @@ use crate::error::{Code, Refused, finish};
 use crate::gate::{self, Gate};
 use crate::limits::Limits;
 use crate::persisted::Persisted;
+use crate::position;
 use crate::query;
 use crate::request::Asked;
 use crate::schedule::next_occurrences;
@@ -98,6 +99,13 @@ impl Engine {
     }
 
     async fn give(&self, ready: Ready, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
+        if ready.subscribes() {
+            return Err(Refused::new(
+                Code::NotAcceptable,
+                "订阅请用 Accept: text/event-stream，或经 WebSocket（/graphql/ws）",
+                "subscribe with Accept: text/event-stream, or over the WebSocket at /graphql/ws",
+            ));
+        }
         if manner == Manner::Safe && ready.changes() {
             return Err(Refused::new(
                 Code::MethodNotAllowed,
@@ -127,9 +135,7 @@ impl Engine {
         caller: Caller,
     ) -> Result<BoxStream<'static, Result<Answer, Refused>>, Refused> {
         let ready = self.prepare(asked, &caller)?;
-        let subscribes =
-            ready.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Subscription);
-        if !subscribes {
+        if !ready.subscribes() {
             let engine = self.clone();
             let once = async move { engine.give(ready, manner, &caller).await };
             return Ok(once.into_stream().boxed());
@@ -158,6 +164,7 @@ impl Engine {
         let document = if let Some(document) = known { document } else { Arc::new(self.read(&asked)?) };
         gate::check(&caller.admitted.principal, document.operation.as_ref())?;
         if let Some(operation) = &document.operation {
+            self.limits.check_variables(&asked.variables)?;
             operation.complete(&mut asked.variables);
             operation.check(&asked.variables, &self.types)?;
             self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;
@@ -171,6 +178,7 @@ impl Engine {
         self.limits.check_text(text)?;
         let parsed = async_graphql::parser::parse_query(text)?;
         self.limits.check_document(&parsed, self.introspection)?;
+        position::check(&parsed, &self.types)?;
         Ok(Document::read(parsed, asked.operation_name.as_deref(), &self.types))
     }
 
@@ -204,7 +212,7 @@ impl Engine {
 
     fn execution(&self, ready: &Ready, caller: &Caller, rehearses: bool) -> Execution {
         let mut execution = Execution::new("").variables(ready.asked.variables.clone());
-        execution.set_parsed_query(ready.document.parsed.clone());
+        execution.set_parsed_query(ready.document.given(&ready.asked.variables));
         if let Some(name) = &ready.asked.operation_name {
             execution = execution.operation_name(name);
         }
@@ -261,7 +269,11 @@ impl Ready {
     }
 
     fn changes(&self) -> bool {
-        self.document.operation.as_ref().is_some_and(|operation| operation.kind != OperationType::Query)
+        self.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Mutation)
+    }
+
+    fn subscribes(&self) -> bool {
+        self.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Subscription)
     }
 }
 

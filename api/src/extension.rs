@@ -1,8 +1,9 @@
 //! Extensions (延期): requests for a later deadline, what was decided of them, and deadlines changed without one.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
+use ledger::policy::OTHERS_EXTENSION;
 use ledger::work::extension as acts;
-use planner::{Condition, Kind, Noun, SortKey, SortType, noun};
+use planner::{Condition, Kind, Noun, SortKey, SortType, Sql, noun};
 use sea_orm::ActiveEnum;
 
 use crate::account::Account;
@@ -30,6 +31,26 @@ pub(crate) enum DeadlineChangeState {
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
+/// What was said of a request, for those who see the answer for whose sake it is; for others this.
+fn said(sql: &mut Sql<'_>, change: &str, column: &str, others: &str) -> String {
+    let answer = sql.alias();
+    match sql.seen("assignment", &answer) {
+        Some(seen) => format!(
+            "CASE WHEN {change}.assignment_id IS NULL OR EXISTS (SELECT 1 FROM assignment {answer} \
+             WHERE {answer}.id = {change}.assignment_id AND {seen}) THEN {change}.{column} ELSE {others} END"
+        ),
+        None => format!("{change}.{column}"),
+    }
+}
+
+fn reason(sql: &mut Sql<'_>, change: &str) -> String {
+    said(sql, change, "reason", &format!("'{OTHERS_EXTENSION}'"))
+}
+
+fn decision(sql: &mut Sql<'_>, change: &str) -> String {
+    said(sql, change, "decision", "NULL")
+}
+
 noun! {
     /// A change of a deadline, asked for (延期) or made at once (报备). It keeps the deadline that it replaces, so that the first is never lost.
     pub(crate) DeadlineChange from "deadline_change" as "extension" {
@@ -42,8 +63,8 @@ noun! {
     id: ID = Kind::Id;
     /// How far it is.
     state: DeadlineChangeState = Kind::Column("state");
-    /// Why it is asked for.
-    reason: String = Kind::Column("reason");
+    /// Why it is asked for; not for whom it was granted for somebody else's sake.
+    reason: String = Kind::Expression(reason);
     /// The deadline as it was, in words.
     oldRaw: String = Kind::Column("old_raw");
     /// Its date.
@@ -61,7 +82,7 @@ noun! {
     /// When it was decided.
     decidedAt: Option<Moment> = Kind::Column("decided_at");
     /// What was said last.
-    decision: Option<String> = Kind::Column("decision");
+    decision: Option<String> = Kind::Expression(decision);
     /// Whose deadline.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
     /// The answer for whose sake it is asked for.

@@ -108,13 +108,17 @@ impl From<Unstored> for Unserved {
     }
 }
 
+/// A number of bytes, as people say it.
+fn size_of(bytes: u64) -> String {
+    if bytes >= 1 << 20 { format!("{} MB", bytes >> 20) } else { format!("{bytes} B") }
+}
+
 fn too_large(most: u64) -> Unserved {
-    let megabytes = most >> 20;
     Unserved::new(
         Code::PayloadTooLarge.status(),
         Code::PayloadTooLarge.as_str(),
-        format!("文件超过 {most} 字节（{megabytes} MB），请压缩或拆分后上传"),
-        format!("the file has more than {most} bytes ({megabytes} MB): make it smaller, or send it in parts"),
+        format!("文件超过 {}，请压缩或拆分后上传", size_of(most)),
+        format!("the file has more than {}: make it smaller, or send it in parts", size_of(most)),
     )
 }
 
@@ -452,6 +456,9 @@ pub(crate) fn answer(status: StatusCode, caller: &Caller) -> HttpResponseBuilder
 
 pub(crate) fn refuse(why: &Unserved, caller: &Caller) -> HttpResponse {
     let mut answer = answer(why.status, caller);
+    if why.status == StatusCode::UNAUTHORIZED {
+        answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    }
     if let Some(seconds) = why.retry_after {
         answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
     }

@@ -59,22 +59,27 @@ pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web:
             .service(web::resource("/graphql").route(web::route().to(graphql)))
             .route("/graphql/ws", web::get().to(websocket::connect))
             .service(web::resource("/evidence").route(web::post().to(files::upload)))
-            .route("/evidence/{id}", web::get().to(files::download))
-            .route("/dossier/{id}", web::get().to(files::dossier))
+            .route("/evidence/{id}", read().to(files::download))
+            .route("/dossier/{id}", read().to(files::dossier))
             .route("/sign-in/oidc", web::get().to(oidc::depart))
             .route("/sign-in/oidc/callback", web::get().to(oidc::arrive))
-            .route("/schema.graphql", web::get().to(schema_document))
+            .route("/schema.graphql", read().to(schema_document))
             .route("/export/ledger.xlsx", web::get().to(workbook::export))
             .route("/import", web::post().to(workbook::import))
-            .route("/healthz", web::get().to(alive))
-            .route("/readyz", web::get().to(ready_to_serve))
+            .route("/healthz", read().to(alive))
+            .route("/readyz", read().to(ready_to_serve))
             .service(
                 web::scope("")
-                    .guard(guard::Get())
-                    .route("/", web::get().to(graphiql::page))
-                    .route("/assets/{name}", web::get().to(graphiql::asset)),
+                    .guard(guard::Any(guard::Get()).or(guard::Head()))
+                    .route("/", read().to(graphiql::page))
+                    .route("/assets/{name}", read().to(graphiql::asset)),
             );
     }
+}
+
+/// GET, and HEAD, which is answered without the body.
+fn read() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 async fn alive() -> HttpResponse {

@@ -36,6 +36,7 @@ mod ownership;
 mod patch;
 mod payload;
 mod persisted;
+mod position;
 mod problem;
 mod progress_report;
 mod query;

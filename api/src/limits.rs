@@ -7,15 +7,19 @@ use std::time::Duration;
 use async_graphql::Value;
 use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, Selection as Syntax, SelectionSet};
+use async_graphql_value::Value as Syntactic;
 use planner::{DEFAULT_GROUPS, DEFAULT_PAGE, MAX_GROUPS, MAX_PAGE, Selection};
 
 use crate::error::{Code, Refused};
 use crate::types::Types;
 
-/// How deep a document may nest before it is called a circle.
+/// How deep a document is walked.
 const ABYSS: usize = 64;
 /// How deep brackets may nest in a text: the parser walks lists and objects as deep as they go, and its stack has an end.
 const BRACKETS: usize = 200;
+
+/// How deep the members of a value may nest: each level of a filter is one of the statement.
+const MEMBERS: usize = 40;
 
 /// The limits; `config.default.toml` documents each.
 #[derive(Debug, Clone)]
@@ -59,7 +63,13 @@ struct Size {
     aliases: usize,
     directives: usize,
     depth: usize,
+    /// Fields at the top, those of fragments included.
+    top: usize,
+    /// How deep the members of an argument nest.
+    members: usize,
     introspects: bool,
+    /// Whether a fragment spreads itself.
+    circles: bool,
 }
 
 impl Size {
@@ -68,7 +78,30 @@ impl Size {
         self.aliases = self.aliases.saturating_add(part.aliases);
         self.directives = self.directives.saturating_add(part.directives);
         self.depth = self.depth.max(part.depth.saturating_add(deeper));
+        self.members = self.members.max(part.members);
         self.introspects |= part.introspects;
+        self.circles |= part.circles;
+        if deeper == 0 {
+            self.top = self.top.saturating_add(part.top);
+        }
+    }
+}
+
+/// How deep lists and objects of a value nest.
+fn members(value: &Syntactic) -> usize {
+    match value {
+        Syntactic::List(list) => 1 + list.iter().map(members).max().unwrap_or(0),
+        Syntactic::Object(object) => 1 + object.values().map(members).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The same of a value without variables.
+fn constant_members(value: &Value) -> usize {
+    match value {
+        Value::List(list) => 1 + list.iter().map(constant_members).max().unwrap_or(0),
+        Value::Object(object) => 1 + object.values().map(constant_members).max().unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -100,17 +133,24 @@ impl Limits {
             let set = &operation.node.selection_set.node;
             let mut size = measure(set, document, &mut fragments, 0);
             size.directives += operation.node.directives.len();
+            let defaults = operation.node.variable_definitions.iter().filter_map(|one| one.node.default_value.as_ref());
+            size.members = defaults.map(|default| constant_members(&default.node)).fold(size.members, usize::max);
+            if size.circles {
+                let (zh, en) = ("片段直接或间接引用了自身", "a fragment spreads itself, by itself or by others");
+                return Err(Refused::new(Code::ValidationFailed, zh, en));
+            }
             if size.introspects && !introspection {
                 return Err(Refused::new(
                     Code::IntrospectionDisabled,
-                    "本服务不提供接口定义的自查询，请用 /schema.graphql 随版本发布的文件",
+                    "本服务不提供接口定义的自查询，请使用随版本发布的接口定义文件",
                     "introspection is off here: use the schema file that is published with the release",
                 ));
             }
             let counted = [
                 (size.depth, self.depth, "嵌套层数", "depth"),
                 (size.fields, self.fields, "选取的字段", "fields"),
-                (set.items.len(), self.roots, "根字段", "root fields"),
+                (size.top, self.roots, "根字段", "root fields"),
+                (size.members, MEMBERS, "参数的嵌套层数", "members within members of an argument"),
                 (size.aliases, self.aliases, "别名", "aliases"),
                 (size.directives, self.directives, "指令", "directives"),
             ];
@@ -119,6 +159,14 @@ impl Limits {
                     return Err(too_much(zh, en, most as u64));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses variables that nest deeper than arguments may.
+    pub(crate) fn check_variables(&self, variables: &Variables) -> Result<(), Refused> {
+        if variables.values().any(|value| constant_members(value) > MEMBERS) {
+            return Err(too_much("变量的嵌套层数", "members within members of a variable", MEMBERS as u64));
         }
         Ok(())
     }
@@ -172,10 +220,10 @@ fn length(given: &Value, most: u64) -> Option<u64> {
 fn measure<'d>(
     set: &'d SelectionSet,
     document: &'d ExecutableDocument,
-    fragments: &mut HashMap<&'d str, Size>,
+    fragments: &mut HashMap<&'d str, Option<Size>>,
     depth: usize,
 ) -> Size {
-    // Circles and abysses are not walked: they are beyond every limit.
+    // Abysses are not walked: they are beyond every limit.
     if depth > ABYSS {
         return Size { fields: usize::MAX, depth: usize::MAX, ..Size::default() };
     }
@@ -185,6 +233,9 @@ fn measure<'d>(
         match &item.node {
             Syntax::Field(field) => {
                 size.fields = size.fields.saturating_add(1);
+                size.top = size.top.saturating_add(1);
+                let deepest = field.node.arguments.iter().map(|(_, value)| members(&value.node)).max();
+                size.members = size.members.max(deepest.unwrap_or(0));
                 size.aliases = size.aliases.saturating_add(usize::from(field.node.alias.is_some()));
                 let name = field.node.name.node.as_str();
                 size.introspects |= matches!(name, "__schema" | "__type");
@@ -196,14 +247,19 @@ fn measure<'d>(
             }
             Syntax::FragmentSpread(spread) => {
                 let name = spread.node.fragment_name.node.as_str();
-                let known = fragments.get(name).copied();
-                let part = known.or_else(|| {
-                    let fragment = document.fragments.get(name)?;
-                    let part = measure(&fragment.node.selection_set.node, document, fragments, depth + 1);
-                    fragments.insert(name, part);
-                    Some(part)
-                });
-                size.add(part.unwrap_or_default(), 0);
+                let part = match (fragments.get(name), document.fragments.get(name)) {
+                    (Some(Some(known)), _) => *known,
+                    // It is being measured: it has led back to itself.
+                    (Some(None), _) => Size { circles: true, ..Size::default() },
+                    (None, None) => Size::default(),
+                    (None, Some(fragment)) => {
+                        fragments.insert(name, None);
+                        let part = measure(&fragment.node.selection_set.node, document, fragments, depth + 1);
+                        fragments.insert(name, Some(part));
+                        part
+                    }
+                };
+                size.add(part, 0);
             }
         }
     }

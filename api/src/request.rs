@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{self, AcceptLanguage, Header, HeaderMap};
+use actix_web::http::header::{self, AcceptLanguage, Header, HeaderMap, Quality};
 use actix_web::http::uri::Authority;
 use async_graphql::Variables;
 use futures_util::StreamExt;
@@ -26,10 +26,15 @@ impl Language {
     /// What `Accept-Language` prefers; Chinese where it says nothing that we speak.
     pub(crate) fn preferred(request: &HttpRequest) -> Self {
         let Ok(accepted) = AcceptLanguage::parse(request) else { return Self::Chinese };
+        let refused = |tag: &str| {
+            let nought = |wish: &&actix_web::http::header::QualityItem<_>| wish.quality == Quality::ZERO;
+            accepted.0.iter().filter(nought).any(|wish| wish.item.to_string().eq_ignore_ascii_case(tag))
+        };
         let ranked = accepted.ranked();
         let spoken = ranked.iter().find_map(|wish| {
             let tag = wish.item()?.primary_language().to_ascii_lowercase();
             match tag.as_str() {
+                _ if refused(&tag) => None,
                 "zh" => Some(Self::Chinese),
                 "en" => Some(Self::English),
                 _ => None,
@@ -103,11 +108,11 @@ fn malformed() -> Refused {
     )
 }
 
-/// The same, with what the reader of JSON stumbled over and where.
+/// The same, with where the reader of JSON stumbled, and over what where that is about the JSON and not about our types.
 fn unread(error: &serde_json::Error) -> Refused {
     let Refused { code, message, .. } = malformed();
-    let why = error.to_string();
-    let why = &why[..why.floor_char_boundary(200)];
+    let why =
+        if error.is_data() { format!("line {} column {}", error.line(), error.column()) } else { error.to_string() };
     Refused::new(code, format!("{}（{why}）", message.zh), format!("{} ({why})", message.en))
 }
 

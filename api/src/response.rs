@@ -30,7 +30,13 @@ impl Media {
         if accept.is_empty() {
             return Some(Self::Json);
         }
-        let kinds: Vec<&str> = accept.split(',').filter_map(|kind| kind.split(';').next()).map(str::trim).collect();
+        // What has a weight of nought is not accepted.
+        let is_refused = |parameter: &str| {
+            let weight = parameter.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+            weight.is_some_and(|weight| weight <= 0.0)
+        };
+        let accepted = accept.split(',').filter(|kind| !kind.split(';').skip(1).any(is_refused));
+        let kinds: Vec<&str> = accepted.filter_map(|kind| kind.split(';').next()).map(str::trim).collect();
         let wanted = |kind: &str| kinds.iter().any(|known| known.eq_ignore_ascii_case(kind));
         if wanted("application/graphql-response+json") {
             Some(Self::GraphQl)

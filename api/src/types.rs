@@ -14,6 +14,8 @@ use crate::scalar::{Date, Moment};
 pub(crate) struct Types {
     /// Of each object and interface: the name of each field's type.
     fields: HashMap<String, HashMap<String, String>>,
+    /// Of each field of those: its arguments, each with whether it has a default.
+    arguments: HashMap<(String, String), Vec<(String, Type, bool)>>,
     inputs: HashMap<String, Vec<(String, Type, bool)>>,
     enums: HashMap<String, HashSet<String>>,
 }
@@ -29,6 +31,13 @@ impl Types {
             match definition.node.kind {
                 TypeKind::Object(async_graphql::parser::types::ObjectType { fields, .. })
                 | TypeKind::Interface(async_graphql::parser::types::InterfaceType { fields, .. }) => {
+                    for field in &fields {
+                        let given =
+                            field.node.arguments.iter().map(|one| &one.node).map(|one| {
+                                (one.name.node.to_string(), one.ty.node.clone(), one.default_value.is_some())
+                            });
+                        types.arguments.insert((name.clone(), field.node.name.node.to_string()), given.collect());
+                    }
                     let fields = fields.into_iter().map(|field| field.node);
                     let named = fields.map(|field| (field.name.node.to_string(), base(&field.ty.node).to_owned()));
                     types.fields.insert(name, named.collect());
@@ -53,6 +62,18 @@ impl Types {
     /// The name of the type of an object's field; empty for what is not of the schema, such as introspection.
     pub(crate) fn of_field(&self, object: &str, field: &str) -> &str {
         self.fields.get(object).and_then(|fields| fields.get(field)).map_or("", String::as_str)
+    }
+
+    /// An argument of an object's field: its type, and whether it has a default.
+    pub(crate) fn of_argument(&self, object: &str, field: &str, argument: &str) -> Option<(&Type, bool)> {
+        let arguments = self.arguments.get(&(object.to_owned(), field.to_owned()))?;
+        arguments.iter().find(|(name, ..)| name == argument).map(|(_, ty, has_default)| (ty, *has_default))
+    }
+
+    /// A member of an input: its type, and whether it has a default.
+    pub(crate) fn of_member(&self, input: &str, member: &str) -> Option<(&Type, bool)> {
+        let members = self.inputs.get(input)?;
+        members.iter().find(|(name, ..)| name == member).map(|(_, ty, has_default)| (ty, *has_default))
     }
 
     /// Whether a value is of a type as it stands; what would have to be converted does not fit.

@@ -81,7 +81,11 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: 
             .into_inner();
         let by = caller.by();
         let desk = served.files.desk(&by);
-        let is_progress = how.sheet.as_deref() == Some("progress");
+        let is_progress = match how.sheet.as_deref() {
+            None => false,
+            Some("progress") => true,
+            Some(_) => return Err(Unserved::malformed("sheet 只能是 progress", "`sheet` can only be `progress`")),
+        };
         // Who may not import anything is told so before anything is read.
         let act = if is_progress { Act::Report } else { Act::KeepLedger };
         if !by.principal.may(act) {

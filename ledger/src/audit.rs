@@ -218,6 +218,10 @@ pub struct Verified {
     pub days: usize,
     /// How many of them bear no signature: the installation had no key then.
     pub unsigned: usize,
+    /// How many entries no day's seal covers yet, and since when.
+    pub unsealed: usize,
+    /// The oldest of them.
+    pub unsealed_since: Option<DateTime<Utc>>,
     /// What is wrong, each in a sentence.
     pub faults: Vec<String>,
 }
@@ -255,8 +259,12 @@ pub async fn verify<C: ConnectionTrait>(db: &C, key: Option<&[u8]>) -> Result<Ve
             found.entries += 1;
             check_entry(&entry, &ends, &mut found.faults);
             let day = heads.partition_point(|head| head.until <= entry.at);
-            if let Some(day) = sealed.get_mut(day) {
-                day.push(entry.hash.clone());
+            match sealed.get_mut(day) {
+                Some(day) => day.push(entry.hash.clone()),
+                None => {
+                    found.unsealed += 1;
+                    found.unsealed_since = Some(found.unsealed_since.map_or(entry.at, |since| since.min(entry.at)));
+                }
             }
             ends.insert(entry.chain, (entry.position, entry.hash));
         }

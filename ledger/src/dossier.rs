@@ -177,7 +177,13 @@ impl Reader<'_> {
         let milestones = self.of::<milestone::Entity>("milestone", OWN).await?;
         let parties = self.of::<responsible_party::Entity>("responsible_party", OWN).await?;
         let assignments = self.of::<assignment::Entity>("assignment", OWN).await?;
-        let changes = self.of::<deadline_change::Entity>("deadline_change", OWN).await?;
+        let mut changes = self.of::<deadline_change::Entity>("deadline_change", OWN).await?;
+        for change in &mut changes {
+            if change.assignment_id.is_some_and(|id| assignments.iter().all(|answer| answer.id != id)) {
+                policy::OTHERS_EXTENSION.clone_into(&mut change.reason);
+                change.decision = None;
+            }
+        }
         let reports = self.of::<progress_report::Entity>("progress_report", ANSWERS).await?;
         let checks = self.of::<check::Entity>("\"check\"", ANSWERS).await?;
         let cycles = self.of::<close_out::Entity>("close_out", ANSWERS).await?;

@@ -186,6 +186,9 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
+/// What others read for the reason of an extension that was granted for one's sake.
+pub const OTHERS_EXTENSION: &str = "（其他单位申请的延期）";
+
 /// The refusal of an act: who may do it.
 pub fn not_allowed(act: Act) -> Fault {
     let who = doers(act).iter().map(|role| role_name(*role)).collect::<Vec<_>>().join("、");
@@ -417,9 +420,13 @@ fn of_owner(table: &str) -> Condition {
         "progress_report" | "check" | "evidence" | "close_out" => with("assignment", "assignment_id"),
         "objection" => with("close_out", "close_out_id"),
         // What is about one answer is seen with it; what is about the whole, with the measure.
-        "deadline_change" | "supervision_action" => {
-            with("measure", "measure_id").and(with_if("assignment", "assignment_id"))
-        }
+        "supervision_action" => with("measure", "measure_id").and(with_if("assignment", "assignment_id")),
+        // A deadline that was moved for one is moved for all: each sees from when and to when, not what was said for it.
+        "deadline_change" => with("measure", "measure_id").and(Condition::Any(vec![
+            Condition::Null("assignment_id", true),
+            Condition::Compare("state", "=", "APPROVED".into()),
+            with("assignment", "assignment_id"),
+        ])),
         "comment" => with("measure", "measure_id"),
         "change" => Condition::Any(vec![
             with("inspection_case", "case_id"),

@@ -225,9 +225,21 @@ impl Condition {
             [] => "TRUE".to_owned(),
             _ if operator == " OR " && parts.len() < list.len() => "TRUE".to_owned(),
             [one] => one.clone(),
-            _ => format!("({})", parts.join(operator)),
+            _ => format!("({})", joined(&parts, operator)),
         }
     }
+}
+
+/// Parts in brackets of so many: a chain of a thousand is a tree a thousand deep, which SQLite refuses.
+const BRACKETED: usize = 64;
+
+fn joined(parts: &[String], operator: &str) -> String {
+    if parts.len() <= BRACKETED {
+        return parts.join(operator);
+    }
+    let size = parts.len().div_ceil(BRACKETED);
+    let bracketed: Vec<String> = parts.chunks(size).map(|part| format!("({})", joined(part, operator))).collect();
+    bracketed.join(operator)
 }
 
 /// Whether the row that a column refers to may be seen; none where all may.

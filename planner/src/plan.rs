@@ -13,7 +13,7 @@ use crate::sight::Sight;
 use crate::sql::Sql;
 
 /// The most values of one statement, within SQLite's bound on variables.
-const MAX_VALUES: usize = 10_000;
+const MAX_VALUES: usize = 30_000;
 
 /// What a root field asks for.
 #[derive(Clone)]

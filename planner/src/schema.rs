@@ -82,7 +82,7 @@ pub fn object<T: OutputType>(
     let mut fields = Some(fields);
     registry.create_output_type::<T, _>(MetaTypeId::Object, |registry| MetaType::Object {
         name: T::type_name().into_owned(),
-        description: Some(description.to_owned()),
+        description: Some(dedented(description)),
         fields: fields
             .take()
             .map(|fields| fields(registry))
@@ -106,11 +106,16 @@ pub fn object<T: OutputType>(
     })
 }
 
+/// Lines of a doc comment, each of which begins with a blank.
+fn dedented(description: &str) -> String {
+    description.replace("\n ", "\n")
+}
+
 /// A field of an object type.
 pub fn field(name: &str, description: &str, ty: String, arguments: Vec<MetaInputValue>) -> MetaField {
     MetaField {
         name: name.to_owned(),
-        description: Some(description.to_owned()),
+        description: Some(dedented(description)),
         args: arguments.into_iter().map(|argument| (argument.name.clone(), argument)).collect::<IndexMap<_, _>>(),
         ty,
         deprecation: Deprecation::NoDeprecated,
@@ -138,7 +143,7 @@ pub fn argument<T: InputType>(
 ) -> MetaInputValue {
     MetaInputValue {
         name: name.to_owned(),
-        description: Some(description.to_owned()),
+        description: Some(dedented(description)),
         ty: T::create_type_info(registry),
         deprecation: Deprecation::NoDeprecated,
         default_value: default.map(str::to_owned),

@@ -223,11 +223,18 @@ fn merged<'a>(
     merged
 }
 
-/// The value with variables put in; none when it is a variable that was not given.
+/// The value with variables put in; none when it is a variable that was not given. A member of an object whose variable was
+/// not given is left out, as the specification says.
 fn value_of(value: &Syntactic, variables: &Variables) -> Option<Value> {
-    if let Syntactic::Variable(name) = value {
-        return variables.get(name).cloned();
+    match value {
+        Syntactic::Variable(name) => variables.get(name).cloned(),
+        Syntactic::List(list) => {
+            Some(Value::List(list.iter().map(|one| value_of(one, variables).unwrap_or_default()).collect()))
+        }
+        Syntactic::Object(members) => {
+            let given = members.iter().filter_map(|(name, one)| Some((name.clone(), value_of(one, variables)?)));
+            Some(Value::Object(given.collect()))
+        }
+        other => other.clone().into_const(),
     }
-    let known = |name: Name| Ok::<_, std::convert::Infallible>(variables.get(&name).cloned().unwrap_or(Value::Null));
-    value.clone().into_const_with(known).ok()
 }

@@ -18,6 +18,13 @@ pub(crate) async fn run(settings: &Settings, command: &Audit) -> Result<(), Fail
     let unsigned =
         if found.unsigned > 0 { format!("，其中 {} 日未签名", found.unsigned) } else { String::new() };
     say!("审计记录 {} 条，{} 条链，封存 {} 日{unsigned}", found.entries, found.chains, found.days);
+    if let Some(since) = found.unsealed_since {
+        let day = ledger::calendar::local_day(since, settings.zone());
+        say!(
+            "尚未封存 {} 条，最早的在 {day}：每夜由 seal-audit 封存，早于昨日的说明它没有运行，或封存被删除",
+            found.unsealed
+        );
+    }
     if !found.faults.is_empty() {
         return Err(Failure::Rejected(format!("发现问题：\n{}", found.faults.join("\n"))));
     }

@@ -160,7 +160,7 @@ fn http_is_spoken_by_the_book(world: &World) {
     let roots = (0..60).map(|index| format!("s{index}: __typename")).collect::<Vec<_>>().join(" ");
     assert_eq!(server.graphql(&format!("{{ {roots} }}"), &json!({}))["errors"][0]["extensions"]["code"], "TOO_COMPLEX");
     assert_eq!(ask(new, r#"{"query": "{ region(code: \"\u0000\") { id } }"}"#).status, 400);
-    let many: Vec<String> = (0..20_000).map(|index| format!("problem_{index}")).collect();
+    let many: Vec<String> = (0..40_000).map(|index| format!("problem_{index}")).collect();
     let wide = server.graphql(
         "query($ids: [ID!]) { measures(filter: {problem: {in: $ids}}) { totalCount } }",
         &json!({"ids": many}),

@@ -282,7 +282,7 @@ fn whoever_complained_is_written_down_nowhere(world: &World) {
     let scene = Scene::set(world);
     let Scene { city, lead, .. } = &scene;
     for (summary, what) in [
-        ("村民反映废水直排，电话13900001234。", "电话号码"),
+        ("村民反映废水直排，电话13900001234。", "手机号码"),
         ("举报人证号54032119900101001X。", "身份证号码"),
         ("联系 0895-1234567", "电话号码"),
     ] {

@@ -10,6 +10,8 @@ use crate::support::{Answer, Server, World, block_on, free_port, read, stories};
 
 stories!(
     a_known_document_and_a_new_one_are_answered_alike,
+    long_and_deep_filters_are_answered_or_refused_with_a_reason,
+    what_is_left_out_has_its_default,
     what_fails_inside_is_not_told,
     the_language_of_a_refused_report_is_the_caller_s,
 );
@@ -110,7 +112,7 @@ fn brackets_too_deep_for_the_parser_never_reach_it() {
     ] {
         assert_eq!(ask(&server, &document).code(), "TOO_COMPLEX", "{}", &document[..40]);
     }
-    assert_eq!(ask(&server, &format!("{{ a(b: {}) }}", lists(190))).code(), "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(ask(&server, &format!("{{ a(b: {}) }}", lists(30))).code(), "GRAPHQL_VALIDATION_FAILED");
     let mut filter = json!({});
     for _ in 0..4 {
         filter = json!({"assignments": {"some": {"measure": {"is": filter}}}});
@@ -669,4 +671,98 @@ fn a_container_s_check_hears_whether_the_server_is_ready() {
     drop(server);
     let (code, said) = health("api", &metrics);
     assert!(code == 1 && said.contains("没有应答"), "{said}");
+}
+
+fn long_and_deep_filters_are_answered_or_refused_with_a_reason(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let all = server.data("{ measures { totalCount } }", &json!({}))["measures"]["totalCount"].clone();
+    let query = "query($filter: MeasureFilter) { measures(filter: $filter) { totalCount } }";
+    let numbers: Vec<Value> = (0..2_000).map(|number| json!({"number": {"eq": number.to_string()}})).collect();
+    let none = server.data(query, &json!({"filter": {"or": numbers}}))["measures"]["totalCount"].clone();
+    assert_eq!(none, 0);
+    let not: Vec<Value> = numbers.iter().map(|one| json!({ "not": one })).collect();
+    assert_eq!(server.data(query, &json!({"filter": {"and": not}}))["measures"]["totalCount"], all);
+    // A filter stands in the statement once for each part of a list that is asked for.
+    let units: Vec<String> = (0..9_000).map(|unit| format!("unit_{unit}")).collect();
+    let two =
+        "query($units: [ID!]) { measures(filter: {leadUnit: {in: $units}}, first: 1) { totalCount nodes { id } } }";
+    assert_eq!(server.data(two, &json!({ "units": units }))["measures"]["totalCount"], all);
+
+    let deep = |levels: usize| (0..levels).fold(json!({}), |inner, _| json!({ "not": inner }));
+    assert_eq!(server.data(query, &json!({"filter": deep(38)}))["measures"]["totalCount"], all);
+    assert_eq!(server.graphql(query, &json!({"filter": deep(60)}))["errors"][0]["extensions"]["code"], "TOO_COMPLEX");
+    let literal = format!("{{ measures(filter: {}{}) {{ totalCount }} }}", "{not: ".repeat(60), "}".repeat(60));
+    assert_eq!(ask(&server, &literal.replace("not: }", "not: {}}")).code(), "TOO_COMPLEX");
+}
+
+fn what_is_left_out_has_its_default(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    // An argument whose variable is left out is left out, whoever reads it.
+    for (with, without) in [
+        (
+            "query($count: StatisticsCount) { statistics(by: STATUS, count: $count) { total { all } } }",
+            "{ statistics(by: STATUS) { total { all } } }",
+        ),
+        (
+            "query($way: OrderDirection) { measures(first: 3, orderBy: [{field: DUE_ON, direction: $way}]) { nodes { id } } }",
+            "{ measures(first: 3, orderBy: [{field: DUE_ON}]) { nodes { id } } }",
+        ),
+        ("query($first: Int) { publicNotices(first: $first) { unit } }", "{ publicNotices { unit } }"),
+        (
+            "query($first: Int, $status: [Status!]) { measures(first: $first, filter: {status: $status}) { totalCount } }",
+            "{ measures { totalCount } }",
+        ),
+    ] {
+        for _ in 0..2 {
+            assert_eq!(server.data(with, &json!({})), server.data(without, &json!({})), "{with}");
+        }
+    }
+    for (query, message) in [
+        ("query($n: Int) { measure(id: $n) { id } }", "变量 $n 声明为 Int，不能用在需要 ID! 的位置"),
+        ("query($n: ID) { measure(id: $n) { id } }", "变量 $n 声明为 ID，不能用在需要 ID! 的位置"),
+        ("query($n: String) { measures(filter: {status: [$n]}) { totalCount } }", "需要 Status! 的位置"),
+        ("query($n: Int) { measures(filter: {region: {within: $n}}) { totalCount } }", "需要 ID 的位置"),
+        ("query($b: Boolean) { measures { totalCount @skip(if: $b) } }", "需要 Boolean! 的位置"),
+        ("query($n: ID) { ...F } fragment F on Query { measure(id: $n) { id } }", "需要 ID! 的位置"),
+    ] {
+        let answer = server.graphql(query, &json!({"n": "measure_1", "b": false}));
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{query}: {answer}");
+        assert!(answer["errors"][0]["message"].as_str().unwrap().contains(message), "{answer}");
+    }
+    for allowed in [
+        "query($n: ID! = \"measure_1\") { measure(id: $n) { id } }",
+        "query($b: Boolean = true) { measures { totalCount @skip(if: $b) } }",
+        "query($f: [MeasureFilter!]) { measures(filter: {and: $f}) { totalCount } }",
+    ] {
+        assert_eq!(server.graphql(allowed, &json!({})).get("errors"), None, "{allowed}");
+    }
+}
+
+#[test]
+fn what_is_asked_in_the_wrong_way_is_told_the_right_one() {
+    let world = World::sqlite();
+    world.done(&["demo"]);
+    let server = world.serve();
+    let code = |query: &str| ask(&server, query).code();
+    let fields = (0..60).map(|index| format!("s{index}: __typename")).collect::<Vec<_>>().join(" ");
+    assert_eq!(code(&format!("{{ ...F }} fragment F on Query {{ {fields} }}")), "TOO_COMPLEX");
+    assert_eq!(code(&format!("{{ ... on Query {{ {fields} }} }}")), "TOO_COMPLEX");
+    assert_eq!(code("{ ...F } fragment F on Query { ...G } fragment G on Query { ...F }"), "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(code("{ publicNotices(first: -1) { unit } }"), "BAD_USER_INPUT");
+    assert_eq!(code("{ publicNotices(first: 201) { unit } }"), "BAD_USER_INPUT");
+    let watch = ask(&server, "subscription { ledgerChanged { kind } }");
+    assert_eq!((watch.status, watch.code().as_str()), (406, "NOT_ACCEPTABLE"));
+    assert!(watch.body.contains("text/event-stream"), "{}", watch.body);
+    for path in ["/", "/schema.graphql", "/healthz"] {
+        let head = Server::agent().head(format!("{}{path}", server.base)).call().unwrap();
+        assert_eq!(head.status(), 200, "{path}");
+    }
+    let refused = |accept: &str| server.ask(&json!({ "query": ANY }), &[("accept", accept)]).kind;
+    assert!(refused("application/json;q=0, application/graphql-response+json").starts_with("application/graphql-"));
+    let nothing = server.send(&[("content-type", "application/json"), ("accept", "application/json;q=0")], "{}");
+    assert_eq!((nothing.status, nothing.code().as_str()), (406, "NOT_ACCEPTABLE"));
+    let bad = server.send(&[("content-type", "application/json")], r#"{"query": "{ a }", "extensions": 5}"#);
+    assert!(bad.status == 400 && !bad.body.contains("struct") && bad.body.contains("line 1"), "{}", bad.body);
 }

@@ -65,6 +65,15 @@ fn what_is_exported_is_imported_as_the_same(world: &World) {
     assert_eq!(status, 200);
     assert!(texts(&of_city).contains("类乌齐县人民政府") && !texts(&of_county).contains("类乌齐县"));
     assert_eq!(fetch(&server, "none", "/export/ledger.xlsx").0, 401);
+    // Which of one's measures a sibling answers as well is not to be had by its region: it is like one that is not there.
+    let region = "query($code: String!) { region(code: $code) { id } }";
+    let region = |code: &str| {
+        let found = server.data_as(&county, region, &json!({ "code": code }));
+        found["region"]["id"].as_str().unwrap().to_owned()
+    };
+    let of_region = |id: &str| fetch(&server, &county, &format!("/export/ledger.xlsx?region={id}")).0;
+    assert_eq!(of_region(&region("540329")), 200);
+    assert_eq!((of_region(&region("540323")), of_region("region_999999")), (404, 404));
     // Whoever does not keep the ledger imports none.
     let path = "/import?round=x&region=540329&issuedBy=540300&name=a.xlsx&dryRun=true";
     let (status, refused) = send(&server, &county, path, &of_city);
@@ -105,6 +114,7 @@ fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {
         (&his[0], 0, "2025-10", "替别县填写。", ""),
         (&mine[2], 0, "2025-10", "日期有误。", "明年"),
         (&mine[3], 0, "2025-10", "", ""),
+        (&mine[3], 0, "2025-10", "无完成日期可更正。", "未完成"),
     ];
     for (row, (one, behind, period, text, day)) in (1_u32..).zip(lines) {
         sheet.write(row, 0, one["id"].as_str().unwrap()).unwrap();
@@ -121,9 +131,26 @@ fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {
         .iter()
         .map(|fault| (fault["row"].as_i64().unwrap(), fault["code"].as_str().unwrap()))
         .collect();
-    assert_eq!(codes, [(3, "STALE_VERSION"), (4, "NOT_FOUND"), (5, "INVALID")]);
+    assert_eq!(codes, [(3, "STALE_VERSION"), (4, "NOT_FOUND"), (5, "INVALID"), (7, "WRONG_STATE")]);
     let after = open(&county);
     let of = |id: &Value| after.iter().find(|one| one["id"] == *id).unwrap()["version"].as_i64().unwrap();
     assert_eq!(of(&mine[0]["id"]), mine[0]["version"].as_i64().unwrap() + 1);
     assert_eq!(of(&mine[1]["id"]), mine[1]["version"].as_i64().unwrap(), "nothing is written of what is refused");
+
+    // What was reported as completed by mistake is taken back by a report that says so.
+    let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { assignment { completedOn version } errors { code path } } }";
+    let told = |version: &Value, further: Value| {
+        let mut input =
+            json!({"assignmentId": mine[0]["id"], "version": version, "period": "2025-10", "text": "更正。"});
+        input.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+        server.data_as(&county, report, &json!({ "input": input }))["reportProgress"].clone()
+    };
+    let done = told(&json!(of(&mine[0]["id"])), json!({"completedOn": "2025-10-01"}))["assignment"].clone();
+    assert_eq!(done["completedOn"], "2025-10-01");
+    let both = told(&done["version"], json!({"completedOn": "2025-10-01", "retractsCompletion": true}));
+    assert_eq!(both["errors"][0]["path"][1], "completedOn");
+    let more = told(&done["version"], json!({}))["assignment"].clone();
+    assert_eq!(more["completedOn"], "2025-10-01", "a report that says nothing of it leaves it");
+    let back = told(&more["version"], json!({"retractsCompletion": true}));
+    assert_eq!(back["assignment"]["completedOn"], Value::Null, "{back}");
 }

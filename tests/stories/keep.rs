@@ -11,6 +11,7 @@ use sea_orm::{ActiveEnum, EntityTrait};
 use serde_json::{Value, json};
 
 use super::policy::Scene;
+use crate::policy::input_of;
 use crate::support::allowed::allowed;
 use crate::support::clocked::StoryClock;
 use crate::support::{Server, World, block_on, stories};
@@ -32,7 +33,7 @@ struct Office<'a> {
 impl Office<'_> {
     /// A mutation: its payload.
     fn act(&self, name: &str, selected: &str, input: &Value) -> Value {
-        let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let kind = input_of(name);
         let query = format!(
             "mutation($input: {kind}!) {{ {name}(input: $input) {{ {selected} errors {{ code message path }} }} }}"
         );
@@ -372,6 +373,9 @@ fn an_administrator_keeps_regions_and_units(world: &World) {
     let town = json!({"parentId": county, "name": "新桥镇", "code": "990121901"});
     let town_id = id(&admin.done("createRegion", "region { id level }", &town), "region");
     assert_eq!(admin.refused("createRegion", &town), ("CONFLICT".into(), "input.code".into()));
+    let mut twin = town.clone();
+    twin.as_object_mut().unwrap().remove("code");
+    assert_eq!(admin.refused("createRegion", &twin), ("CONFLICT".into(), "input.name".into()));
     let other = admin.id_of("regions", "青坪县");
     let moved = admin.on("regionId", &town_id, json!({"parentId": other, "name": "新桥街道"}));
     admin.done("editRegion", "region { parent { id } }", &moved);
@@ -494,6 +498,19 @@ fn merging_measures(
         assert_eq!(region.refused("mergeMeasures", &merge), ("NOT_FOUND".into(), "input.intoId".into()));
     }
     region.done("deleteMeasure", "deleted", &region.on("measureId", &other, json!({})));
+    // One that somebody has taken on is not deleted; nor is one merged while it may not concern who answers it.
+    let third = json!({"problemId": problem, "content": "设置警示标志", "deadline": "长期坚持", "leadUnitId": lead,
+        "parties": [{"unitId": region.id_of("units", "白河县人民政府")}]});
+    let third = region.done("createMeasure", MEASURE, &third)["measure"].clone();
+    let (third, asked) = (third["id"].as_str().unwrap(), third["assignments"]["nodes"][0]["id"].as_str().unwrap());
+    county.done("acceptAssignment", "assignment { id }", &county.on("assignmentId", asked, json!({})));
+    assert_eq!(region.refused("deleteMeasure", &region.on("measureId", third, json!({}))).0, "WRONG_STATE");
+    let not_ours = county.on("assignmentId", asked, json!({"reason": "本县没有采砂点"}));
+    county.done("proposeNotApplicable", "assignment { id }", &not_ours);
+    let merge = region.on("measureId", third, json!({ "intoId": measure }));
+    assert_eq!(region.refused("mergeMeasures", &merge).0, "WRONG_STATE", "the proposal waits");
+    let back = region.on("measureId", twin_id, json!({ "intoId": third }));
+    assert_eq!(region.refused("mergeMeasures", &back).0, "WRONG_STATE", "whichever of the two it is of");
     let itself = region.on("measureId", twin_id, json!({ "intoId": twin_id }));
     assert_eq!(region.refused("mergeMeasures", &itself).0, "INVALID");
 

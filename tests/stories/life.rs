@@ -63,6 +63,8 @@ impl<'a> Scene<'a> {
                 "inspector",
                 "--region",
                 "540300",
+                "--until",
+                "2100-12-31",
                 "--no-password",
             ],
             "",
@@ -288,6 +290,11 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     let moved = scene.server.data_as(&city, moved, &json!({ "id": scene.measure }));
     assert_eq!(moved["measure"]["deadline"]["dueOn"], "2023-12-31");
     assert_eq!(moved["measure"]["deadlineChanges"]["nodes"][0]["oldDueOn"], "2023-06-30", "the first deadline is kept");
+    // It is the sibling's deadline as well: from when and to when, and nothing of who asked or why.
+    let seen = "{ deadlineChanges { nodes { oldDueOn newDueOn reason decision requester { id } assignment { id } } } }";
+    let expected = json!([{"oldDueOn": "2023-06-30", "newDueOn": "2023-12-31", "reason": "（其他单位申请的延期）", "decision": null,
+        "requester": null, "assignment": null}]);
+    assert_eq!(scene.server.data_as(&luolong, seen, &json!({}))["deadlineChanges"]["nodes"], expected);
 
     // Verified, and put up for notice: five working days, the holidays of May left out.
     scene.clock.set("2023-04-24T10:00");
@@ -319,9 +326,16 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     assert_eq!(raise(&object("公示前就有的意见。", "2023-04-20")), "WRONG_STATE");
     assert_eq!(raise(&scene.beside("洛隆县", json!({"text": "公示期满才收到的意见。"}))), "WRONG_STATE", "today");
     assert_eq!(raise(&object("明天的意见。", "2023-05-09")), "INVALID");
+    assert_eq!(raise(&object("举报人张三13900001234反映仍有弃渣。", "2023-04-26")), "INVALID", "nobody is named");
     let in_time = object("下游仍有弃渣未清理。", "2023-04-26");
     scene.done(&city, "raiseObjection", "RaiseObjectionInput", &in_time);
     assert_eq!(raise(&in_time), "CONFLICT", "it is recorded already");
+    assert_eq!(raise(&object("下游仍有\u{200b}弃渣未清理。", "2023-04-26")), "CONFLICT", "it shows the same");
+    // What is public while its notice stands is public no more when it falls.
+    let disclose = |public: bool| scene.beside("洛隆县", json!({"isPublic": public}));
+    let public = "{ publicNotices { unit notice contact closedOn } }";
+    scene.done(&region, "discloseCloseOut", "DiscloseCloseOutInput", &disclose(true));
+    assert_eq!(scene.server.data(public, &json!({}))["publicNotices"][0]["unit"], "洛隆县人民政府");
     let objections = "{ closeOuts { nodes { cycle state noticeUntil objections { id isUpheld receivedOn } } } }";
     let found = scene.server.data_as(&city, objections, &json!({}));
     let newest = found["closeOuts"]["nodes"][0].clone();
@@ -330,6 +344,8 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     assert_eq!(scene.refused(&leiwuqi, "decideObjection", "DecideObjectionInput", &decision(true)), "NOT_FOUND");
     assert_eq!(scene.done(&city, "decideObjection", "DecideObjectionInput", &decision(true)), "IN_PROGRESS");
     assert_eq!(scene.refused(&city, "decideObjection", "DecideObjectionInput", &decision(false)), "WRONG_STATE");
+    assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]));
+    assert_eq!(scene.refused(&region, "discloseCloseOut", "DiscloseCloseOutInput", &disclose(true)), "WRONG_STATE");
 
     // Mended, noticed again, closed when the notice is over; made public by an act of its own.
     scene.apply(&luolong, "洛隆县");
@@ -345,14 +361,10 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
         "CLOSED"
     );
     assert_eq!(scene.figures(&city).2, after.2 + 1);
-    let public = "{ publicNotices { unit notice contact closedOn } }";
     assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]), "nothing is public by itself");
-    scene.done(
-        &region,
-        "discloseCloseOut",
-        "DiscloseCloseOutInput",
-        &scene.beside("洛隆县", json!({"isPublic": true})),
-    );
+    let urge = scene.beside("洛隆县", json!({"kind": "URGE", "reason": "请加快"}));
+    assert_eq!(scene.refused(&city, "issueSupervision", "IssueSupervisionInput", &urge), "WRONG_STATE", "it is closed");
+    scene.done(&region, "discloseCloseOut", "DiscloseCloseOutInput", &disclose(true));
     let shown = scene.server.data(public, &json!({}));
     assert_eq!(shown["publicNotices"][0]["unit"], "洛隆县人民政府");
     // Anybody may keep it for a minute, where nothing else is asked for and it was asked for safely.
@@ -375,6 +387,16 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     );
     assert_eq!(scene.done(&region, "reopenAssignment", "ReasonedInput", &scene.on("洛隆县", relapse)), "REOPENED");
     assert_eq!(scene.figures(&city).2, after.2);
+    assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]), "it is not so any more");
+    scene.clock.set("2023-05-22T10:00");
+    let again = scene.on("洛隆县", json!({"period": "2023-05", "text": "电站已再次停运。"}));
+    scene.done(&luolong, "reportProgress", "ReportProgressInput", &again);
+    let early = scene.on("洛隆县", json!({"application": "已再次整改到位。"}));
+    assert_eq!(
+        scene.refused(&luolong, "applyForCloseOut", "ApplyForCloseOutInput", &early),
+        "WRONG_STATE",
+        "unchecked"
+    );
     scene.apply(&luolong, "洛隆县");
     scene.done(&city, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify));
     scene.done(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice));
@@ -435,11 +457,11 @@ fn a_day_whose_signature_is_forged_or_taken_away_is_found(world: &World) {
     for forged in ["", "00"] {
         block_on(async {
             let db = world.db().await;
-            let forge = format!("UPDATE audit_head SET signature = '{forged}' WHERE day = '2026-01-02'");
+            let forge = format!("UPDATE audit_head SET signature = '{forged}' WHERE day = '2026-01-03'");
             db.execute_unprepared(&forge).await.unwrap();
         });
         let (found, said) = run(&["audit", "verify"]);
-        assert!(found == Some(1) && said.contains("2026-01-02：封存签名不符"), "{said}");
+        assert!(found == Some(1) && said.contains("2026-01-03：封存签名不符"), "{said}");
         assert_eq!(world.run(&["audit", "verify"]).code, 0, "without the key nobody can tell");
     }
 }

@@ -16,6 +16,7 @@ stories!(
     one_connection_carries_every_kind_of_operation,
     an_import_in_another_process_reaches_the_watcher,
     events_stream_what_a_socket_would,
+    whoever_is_let_in_no_more_is_let_in_nowhere,
 );
 
 const CHANGES: &str = "subscription($within: ID) { ledgerChanged(within: $within) {
@@ -395,4 +396,20 @@ fn events_stream_what_a_socket_would(world: &World) {
     assert_eq!(told, json!({"data": {"ledgerChanged": {"assignment": {"id": ours}}}}));
     let (_, refused) = get("mutation { __typename }").next();
     assert_eq!(refused["errors"][0]["extensions"]["code"], "METHOD_NOT_ALLOWED");
+}
+
+fn whoever_is_let_in_no_more_is_let_in_nowhere(world: &World) {
+    world.done(&["demo"]);
+    let mine = world.account("unit@gov.example", "responsible-unit", "白河县人民政府");
+    let server = world.serve();
+    let (mut watching, mut asking) = (Socket::open_as(&server, &mine), Socket::open_as(&server, &mine));
+    watch(&mut watching, "watch", &json!({}));
+    asking.subscribe("one", "{ viewer { email } }", &json!({}));
+    assert_eq!(asking.hear_of("one")["payload"]["data"]["viewer"]["email"], "unit@gov.example");
+    world.done(&["account", "disable", "unit@gov.example"]);
+    // Nothing happens in the ledger, and yet the watcher is told that it is over.
+    let told = watching.hear_of("watch");
+    assert_eq!(told["payload"]["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{told}");
+    asking.subscribe("two", "mutation { createToken(input: {name: \"大屏\", days: 300}) { token } }", &json!({}));
+    assert_eq!(asking.closed(), 4403);
 }

@@ -15,6 +15,7 @@ stories!(
     a_server_s_no_is_final_and_its_later_is_not,
     every_reminder_of_the_demo_reaches_somebody,
     a_measure_is_to_be_inspected_as_often_as_its_plan_says,
+    nobody_is_reminded_of_a_quarter_before_he_was_asked,
     an_act_that_can_tell_nobody_says_so,
 );
 
@@ -180,6 +181,23 @@ fn a_measure_is_to_be_inspected_as_often_as_its_plan_says(world: &World) {
     assert_eq!(due("2023-06-29"), (answers - 2) + (answers - 3));
     assert_eq!(due("2023-09-29"), (answers - 3) + (answers - 2));
     assert_eq!(due("2023-12-30"), (answers - 1) + (answers - 3));
+}
+
+fn nobody_is_reminded_of_a_quarter_before_he_was_asked(world: &World) {
+    county(world);
+    let (server, _clock) = world.serve_under_clock("2023-05-10T09:00");
+    let there =
+        "{ problems(first: 1) { nodes { id } } units(filter: {name: {eq: \"洛隆县人民政府\"}}) { nodes { id } } }";
+    let there = server.data(there, &json!({}));
+    let unit = &there["units"]["nodes"][0]["id"];
+    let create = "mutation($input: CreateMeasureInput!) { createMeasure(input: $input) { errors { message } } }";
+    let input = json!({"problemId": there["problems"]["nodes"][0]["id"], "content": "新增的一项长效管护措施", "deadline": "长期坚持",
+        "leadUnitId": unit, "parties": [{"unitId": unit}]});
+    assert_eq!(server.data(create, &json!({ "input": input }))["createMeasure"]["errors"], json!([]));
+    let said = |day: &str| world.done(&["job", "run", "quarterly-self-inspection", "--at", day, "--dry-run"]);
+    assert!(!said("2023-05-11").contains("新增的一项"), "the first quarter was over when it was assigned");
+    let june = said("2023-06-29");
+    assert!(june.contains("剩余 1 天") && june.contains("新增的一项"), "{june}");
 }
 
 fn an_act_that_can_tell_nobody_says_so(world: &World) {

@@ -83,6 +83,7 @@ fn an_account_is_of_a_place_that_is_there(world: &World) {
     assert_eq!(create(json!({"unitId": "unit_999999", "regionId": "region_4"})), refused("NOT_FOUND", "unitId"));
     assert_eq!(create(json!({"regionId": "region_999999"})), refused("NOT_FOUND", "regionId"));
     assert_eq!(create(json!({"regionId": "region_4", "phone": "1".repeat(41)})), refused("INVALID", "phone"));
+    assert_eq!(create(json!({"regionId": "region_4", "role": "INSPECTOR"})), refused("INVALID", "validUntil"));
     assert_eq!(create(json!({"regionId": "region_4"})), (json!("new@gov.example"), Value::Null, Value::Null));
 }
 

@@ -102,7 +102,15 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
         "nobody has to answer"
     );
 
+    // 挂牌 is in force once: what is proposed is decided, what is in force is lifted.
+    let list = "mutation($input: IssueSupervisionInput!) { issueSupervision(input: $input) { errors { code } } }";
+    let issue = |of: &Value| {
+        let input = json!({"input": {"assignmentId": of["assignment"]["id"], "kind": "LIST", "reason": "长期逾期"}});
+        server.data_as(&office, list, &input)["issueSupervision"]["errors"][0]["code"].clone()
+    };
+    assert_eq!(issue(&proposed[0]), "WRONG_STATE");
     let adopted = decide(&server, &office, &proposed[0], true);
+    assert_eq!(issue(&proposed[0]), "WRONG_STATE");
     assert_eq!(adopted["errors"], json!([]));
     let expected = json!([{"kind": "LIST", "state": "ISSUED", "reason": "逾期一个月，问题突出", "liftReason": null}]);
     assert_eq!(adopted["assignment"]["measure"]["supervisionActions"]["nodes"], expected);

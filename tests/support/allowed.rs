@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use entity::account::{Model as Account, Role};
+use entity::deadline_change::DeadlineChangeState;
 use entity::unit::Kind;
 
 use super::graph::{Tables, of_chain};
@@ -51,7 +52,16 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
         Some(assignment) => assignments.contains(&assignment),
         None => measure.is_some_and(|measure| measures.contains(&measure)),
     };
-    left.extensions.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
+    // A deadline that was moved for one is moved for all, who do not read what was said for it.
+    left.extensions.retain_mut(|row| {
+        let is_seen = of_seen(Some(row.measure_id), row.assignment_id);
+        let is_moved = row.state == DeadlineChangeState::Approved && measures.contains(&row.measure_id);
+        if !is_seen {
+            "（其他单位申请的延期）".clone_into(&mut row.reason);
+            row.decision = None;
+        }
+        is_seen || is_moved
+    });
     left.supervision.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
     left.comments.retain(|row| measures.contains(&row.measure_id));
     left.case_reports.retain(|row| cases.contains(&row.case_id));

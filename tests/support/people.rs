@@ -52,7 +52,7 @@ pub(crate) async fn employ(db: &DatabaseConnection, posts: &[Post]) -> Vec<Perso
             unit,
             region,
             password: None,
-            valid_until: None,
+            valid_until: (*role == Role::Inspector).then(|| (now + TimeDelta::days(36_500)).date_naive()),
             is_demo: true,
         };
         let made = account::create(db, &By::program(), new, now).await.unwrap();
