@@ -18,7 +18,7 @@ use crate::context::{Caller, Door, Oidc, Policy, Request};
 use crate::document::{Document, Known, Operation};
 use crate::error::{Code, Refused, finish};
 use crate::gate::{self, Gate};
-use crate::limits::Limits;
+use crate::limits::{Limits, check_variables};
 use crate::persisted::Persisted;
 use crate::position;
 use crate::query;
@@ -164,7 +164,7 @@ impl Engine {
         let document = if let Some(document) = known { document } else { Arc::new(self.read(&asked)?) };
         gate::check(&caller.admitted.principal, document.operation.as_ref())?;
         if let Some(operation) = &document.operation {
-            self.limits.check_variables(&asked.variables)?;
+            check_variables(&asked.variables)?;
             operation.complete(&mut asked.variables);
             operation.check(&asked.variables, &self.types)?;
             self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;

@@ -163,14 +163,6 @@ impl Limits {
         Ok(())
     }
 
-    /// Refuses variables that nest deeper than arguments may.
-    pub(crate) fn check_variables(&self, variables: &Variables) -> Result<(), Refused> {
-        if variables.values().any(|value| constant_members(value) > MEMBERS) {
-            return Err(too_much("变量的嵌套层数", "members within members of a variable", MEMBERS as u64));
-        }
-        Ok(())
-    }
-
     /// Refuses an operation that asks for too many values.
     pub(crate) fn check_cost(&self, cost: u64) -> Result<(), Refused> {
         if cost > self.cost {
@@ -178,6 +170,14 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// Refuses variables that nest deeper than arguments may.
+pub(crate) fn check_variables(variables: &Variables) -> Result<(), Refused> {
+    if variables.values().any(|value| constant_members(value) > MEMBERS) {
+        return Err(too_much("变量的嵌套层数", "members within members of a variable", MEMBERS as u64));
+    }
+    Ok(())
 }
 
 /// What an operation costs: every field once for each row that the pages around it may hold. Without variables, every

@@ -9,14 +9,17 @@ use async_graphql::{ScalarType, Value};
 
 use crate::scalar::{Date, Moment};
 
+/// An argument, or a member of an input: its name and type, and whether it has a default.
+type Given = (String, Type, bool);
+
 /// The types by name.
 #[derive(Default)]
 pub(crate) struct Types {
     /// Of each object and interface: the name of each field's type.
     fields: HashMap<String, HashMap<String, String>>,
     /// Of each field of those: its arguments, each with whether it has a default.
-    arguments: HashMap<(String, String), Vec<(String, Type, bool)>>,
-    inputs: HashMap<String, Vec<(String, Type, bool)>>,
+    arguments: HashMap<(String, String), Vec<Given>>,
+    inputs: HashMap<String, Vec<Given>>,
     enums: HashMap<String, HashSet<String>>,
 }
 

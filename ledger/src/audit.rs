@@ -259,12 +259,11 @@ pub async fn verify<C: ConnectionTrait>(db: &C, key: Option<&[u8]>) -> Result<Ve
             found.entries += 1;
             check_entry(&entry, &ends, &mut found.faults);
             let day = heads.partition_point(|head| head.until <= entry.at);
-            match sealed.get_mut(day) {
-                Some(day) => day.push(entry.hash.clone()),
-                None => {
-                    found.unsealed += 1;
-                    found.unsealed_since = Some(found.unsealed_since.map_or(entry.at, |since| since.min(entry.at)));
-                }
+            if let Some(day) = sealed.get_mut(day) {
+                day.push(entry.hash.clone());
+            } else {
+                found.unsealed += 1;
+                found.unsealed_since = Some(found.unsealed_since.map_or(entry.at, |since| since.min(entry.at)));
             }
             ends.insert(entry.chain, (entry.position, entry.hash));
         }

@@ -103,10 +103,10 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     );
 
     // 挂牌 is in force once: what is proposed is decided, what is in force is lifted.
-    let list = "mutation($input: IssueSupervisionInput!) { issueSupervision(input: $input) { errors { code } } }";
+    let issuing = "mutation($input: IssueSupervisionInput!) { issueSupervision(input: $input) { errors { code } } }";
     let issue = |of: &Value| {
         let input = json!({"input": {"assignmentId": of["assignment"]["id"], "kind": "LIST", "reason": "长期逾期"}});
-        server.data_as(&office, list, &input)["issueSupervision"]["errors"][0]["code"].clone()
+        server.data_as(&office, issuing, &input)["issueSupervision"]["errors"][0]["code"].clone()
     };
     assert_eq!(issue(&proposed[0]), "WRONG_STATE");
     let adopted = decide(&server, &office, &proposed[0], true);

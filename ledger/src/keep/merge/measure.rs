@@ -118,7 +118,8 @@ async fn nothing_waits(
         .filter(assignment::Column::Status.eq(Status::NotApplicableProposed))
         .count(db)
         .await?;
-    let proposing = proposing > 0 || pairs.iter().any(|(_, stays)| stays.status == Status::NotApplicableProposed);
+    let waits = |answer: &assignment::Model| answer.status == Status::NotApplicableProposed;
+    let proposing = proposing > 0 || pairs.iter().any(|(yields, remains)| waits(yields) || waits(remains));
     let open = [DeadlineChangeState::Requested, DeadlineChangeState::Endorsed];
     let extensions = deadline_change::Entity::find()
         .filter(deadline_change::Column::MeasureId.eq(gone.id))
