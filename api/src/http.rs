@@ -64,7 +64,7 @@ pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web:
             .route("/sign-in/oidc", web::get().to(oidc::depart))
             .route("/sign-in/oidc/callback", web::get().to(oidc::arrive))
             .route("/schema.graphql", read().to(schema_document))
-            .route("/export/ledger.xlsx", web::get().to(workbook::export))
+            .route("/export/ledger.xlsx", read().to(workbook::export))
             .route("/import", web::post().to(workbook::import))
             .route("/healthz", read().to(alive))
             .route("/readyz", read().to(ready_to_serve))

@@ -21,6 +21,7 @@ pub(crate) struct Types {
     arguments: HashMap<(String, String), Vec<Given>>,
     inputs: HashMap<String, Vec<Given>>,
     enums: HashMap<String, HashSet<String>>,
+    scalars: HashSet<String>,
 }
 
 impl Types {
@@ -56,7 +57,8 @@ impl Types {
                     let values = listed.values.into_iter().map(|value| value.node.value.node.to_string());
                     types.enums.insert(name, values.collect());
                 }
-                TypeKind::Scalar | TypeKind::Union(_) => {}
+                TypeKind::Scalar => drop(types.scalars.insert(name)),
+                TypeKind::Union(_) => {}
             }
         }
         types
@@ -71,6 +73,20 @@ impl Types {
     pub(crate) fn of_argument(&self, object: &str, field: &str, argument: &str) -> Option<(&Type, bool)> {
         let arguments = self.arguments.get(&(object.to_owned(), field.to_owned()))?;
         arguments.iter().find(|(name, ..)| name == argument).map(|(_, ty, has_default)| (ty, *has_default))
+    }
+
+    /// Whether a value of a type can be given.
+    pub(crate) fn is_input(&self, ty: &Type) -> bool {
+        let name = base(ty);
+        matches!(name, "Int" | "Float" | "String" | "Boolean" | "ID")
+            || self.scalars.contains(name)
+            || self.inputs.contains_key(name)
+            || self.enums.contains_key(name)
+    }
+
+    /// Whether a type is an enum.
+    pub(crate) fn is_enum(&self, name: &str) -> bool {
+        self.enums.contains_key(name)
     }
 
     /// A member of an input: its type, and whether it has a default.

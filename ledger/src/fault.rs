@@ -94,6 +94,21 @@ pub fn text(
     Ok(trimmed.to_owned())
 }
 
+/// The same of a name, in which no letter may hide: two names that look alike are one.
+pub fn name(
+    given: &str,
+    letters: std::ops::RangeInclusive<usize>,
+    what: (&str, &str),
+    path: &[&str],
+) -> Result<String, Fault> {
+    let name = text(given, letters, what, path)?;
+    if name.chars().any(|letter| is_blank(letter) && !letter.is_whitespace()) {
+        let (zh, en) = (format!("{}含有不可见的字符，请删除", what.0), format!("{}: has invisible letters", what.1));
+        return Err(Fault::invalid(zh, en, path));
+    }
+    Ok(name)
+}
+
 /// Letters that are not seen and change what is: control characters, overrides and isolates of direction.
 pub fn is_hidden(letter: char) -> bool {
     (letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))

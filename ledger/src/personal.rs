@@ -107,7 +107,7 @@ fn runs(text: &str) -> Vec<Run> {
             '０'..='９' => char::from_digit(letter as u32 - '０' as u32, 10),
             '0'..='9' => Some(letter),
             // The check digit of an identity card may be an X.
-            'x' | 'X' if is_open && runs.last().is_some_and(|run| run.digits.len() == 17) => Some('X'),
+            'x' | 'X' | 'ｘ' | 'Ｘ' if is_open => Some('X'),
             _ => None,
         };
         match digit {
@@ -115,9 +115,13 @@ fn runs(text: &str) -> Vec<Run> {
                 if let Some(run) = runs.last_mut() {
                     run.digits.push(digit);
                 }
+                is_open = digit != 'X';
             }
             Some(digit) => {
-                let is_joined = matches!(gap.as_str(), "-" | " " | "－" | "—" | "\u{3000}");
+                let is_joined = matches!(
+                    gap.as_str(),
+                    "-" | " " | "－" | "—" | "\u{3000}" | "\n" | "/" | "_" | "·" | "．" | ")" | "）"
+                );
                 let is_coded = gap.ends_with(|letter: char| letter.is_ascii_alphabetic());
                 runs.push(Run { digits: digit.to_string(), is_joined, is_coded });
                 gap.clear();
@@ -139,14 +143,14 @@ fn kind_of(number: &str, pieces: usize, first: &Run) -> Option<Personal> {
         let bytes = number.as_bytes();
         bytes.len() == 11 && bytes[0] == b'1' && (b'3'..=b'9').contains(&bytes[1])
     };
-    if pieces == 1 && number.len() == 18 && has_birthday(number) {
+    if number.len() == 18 && has_birthday(number) && !number[..17].contains('X') {
         return Some(Personal::IdentityCard);
     }
     if number.contains('X') {
         return None;
     }
     // In pieces: 138-0000-0000, 86 13800000000.
-    let is_mobile = mobile(number) && (pieces == 1 || length == 3);
+    let is_mobile = mobile(number) && (pieces == 1 || length == 3 || length == 7);
     let is_abroad = number.strip_prefix("86").is_some_and(mobile);
     // The area's code begins with a zero and has three or four digits, the number behind it seven or eight.
     let is_fixed = number.starts_with('0')
@@ -176,13 +180,23 @@ mod tests {
             "8613900001234",
             "１３９００００１２３４",
             "139\u{200b}00001234",
+            "1390000 1234",
+            "139．0000．1234",
+            "(139)00001234",
+            "2x13900001234",
         ] {
             assert_eq!(find(text), Some(Personal::Mobile), "{text}");
         }
         for text in ["0895-1234567", "010 12345678", "08951234567"] {
             assert_eq!(find(text), Some(Personal::Landline), "{text}");
         }
-        for text in ["身份证540321199001010019", "证号 54032119900101001X，反映", "54032119900101001x"] {
+        for text in [
+            "身份证540321199001010019",
+            "证号 54032119900101001X，反映",
+            "54032119900101001x",
+            "540321 19900101 001X",
+            "５４０３２１１９９００１０１００１Ｘ",
+        ] {
             assert_eq!(find(text), Some(Personal::IdentityCard), "{text}");
         }
     }

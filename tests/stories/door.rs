@@ -731,6 +731,21 @@ fn what_is_left_out_has_its_default(world: &World) {
         assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{query}: {answer}");
         assert!(answer["errors"][0]["message"].as_str().unwrap().contains(message), "{answer}");
     }
+    for query in [
+        "query($u: Nope) { viewer { id } }",
+        "query($u: Problem) { viewer { id } }",
+        "query($u: Int) { viewer { id } }",
+        "query($n: Int, $n: Int) { measures(first: $n) { totalCount } }",
+    ] {
+        assert_eq!(ask(&server, query).code(), "GRAPHQL_VALIDATION_FAILED", "{query}");
+    }
+    let used = "query($n: String!, $b: Boolean = true) { __type(name: $n) { name @include(if: $b) } }";
+    assert_eq!(server.graphql(used, &json!({"n": "Measure"}))["data"]["__type"]["name"], "Measure");
+    for quoted in ["status: \"ASSIGNED\"", "status: [\"ASSIGNED\"]", "and: {status: [\"ASSIGNED\"]}"] {
+        let answer = ask(&server, &format!("{{ measures(filter: {{{quoted}}}) {{ totalCount }} }}"));
+        assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED", "{quoted}: {}", answer.body);
+        assert!(answer.body.contains("不加引号"), "{}", answer.body);
+    }
     for allowed in [
         "query($n: ID! = \"measure_1\") { measure(id: $n) { id } }",
         "query($b: Boolean = true) { measures { totalCount @skip(if: $b) } }",

@@ -302,7 +302,7 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     region.done("createMeasure", "measure { id }", &extra);
     let merge = region.on("problemId", &urgent, json!({ "intoId": problem }));
     let merged = region.done("mergeProblems", "problem { id measures { totalCount } }", &merge);
-    assert_eq!(merged["problem"], json!({"id": problem, "measures": {"totalCount": 2}}));
+    assert_eq!(merged["problem"], json!({"id": problem, "measures": {"totalCount": 3}}));
     let twin =
         json!({"name": "省级专项督察（2027年）", "level": "PROVINCE", "kind": "SPECIAL", "feedbackOn": "2027-02-20"});
     let twin = id(&region.done("createRound", "round { id }", &twin), "round");
@@ -376,6 +376,8 @@ fn an_administrator_keeps_regions_and_units(world: &World) {
     let mut twin = town.clone();
     twin.as_object_mut().unwrap().remove("code");
     assert_eq!(admin.refused("createRegion", &twin), ("CONFLICT".into(), "input.name".into()));
+    twin["name"] = json!(format!("{}\u{200b}", twin["name"].as_str().unwrap()));
+    assert_eq!(admin.refused("createRegion", &twin), ("INVALID".into(), "input.name".into()));
     let other = admin.id_of("regions", "青坪县");
     let moved = admin.on("regionId", &town_id, json!({"parentId": other, "name": "新桥街道"}));
     admin.done("editRegion", "region { parent { id } }", &moved);
@@ -503,6 +505,10 @@ fn merging_measures(
         "parties": [{"unitId": region.id_of("units", "白河县人民政府")}]});
     let third = region.done("createMeasure", MEASURE, &third)["measure"].clone();
     let (third, asked) = (third["id"].as_str().unwrap(), third["assignments"]["nodes"][0]["id"].as_str().unwrap());
+    let declined = county.on("assignmentId", asked, json!({"reason": "不属本县管辖"}));
+    county.done("declineAssignment", "assignment { id }", &declined);
+    let merge = region.on("measureId", third, json!({ "intoId": measure }));
+    assert_eq!(region.refused("mergeMeasures", &merge).0, "WRONG_STATE", "whether it is theirs is to be decided");
     county.done("acceptAssignment", "assignment { id }", &county.on("assignmentId", asked, json!({})));
     assert_eq!(region.refused("deleteMeasure", &region.on("measureId", third, json!({}))).0, "WRONG_STATE");
     let not_ours = county.on("assignmentId", asked, json!({"reason": "本县没有采砂点"}));

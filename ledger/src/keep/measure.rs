@@ -439,8 +439,7 @@ pub(super) async fn state_of_unanswered(db: &DatabaseTransaction, desk: &Desk<'_
 
 /// What may hang on the answers of a measure, or on itself.
 const DEALINGS: &str = "SELECT \
-    (SELECT count(*) FROM assignment a WHERE a.measure_id = $1 \
-        AND (a.accepted_at IS NOT NULL OR a.declined_at IS NOT NULL OR a.status <> 'ASSIGNED')) \
+    (SELECT count(*) FROM assignment a WHERE a.measure_id = $1 AND (a.version > 1 OR a.status <> 'ASSIGNED')) \
     + (SELECT count(*) FROM progress_report x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
     + (SELECT count(*) FROM \"check\" x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
     + (SELECT count(*) FROM evidence x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \

@@ -39,7 +39,7 @@ pub struct Changes {
 }
 
 fn name(given: &str) -> Result<String> {
-    Ok(fault::text(given, 2..=60, ("行政区名称", "the region's name"), &["input", "name"])?)
+    Ok(fault::name(given, 2..=60, ("行政区名称", "the region's name"), &["input", "name"])?)
 }
 
 /// A code: digits as in GB/T 2260, or letters of one's own.

@@ -53,7 +53,7 @@ pub struct Changes {
 }
 
 fn name(given: &str, field: &str) -> Result<String> {
-    Ok(fault::text(given, 2..=60, ("单位名称", "the unit's name"), &["input", field])?)
+    Ok(fault::name(given, 2..=60, ("单位名称", "the unit's name"), &["input", field])?)
 }
 
 fn sector(given: Option<String>) -> Result<Option<String>> {

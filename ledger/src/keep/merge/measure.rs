@@ -106,20 +106,18 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     Ok(stays.id)
 }
 
-/// Refuses what would lose a question that waits for its answer: 不涉及, proposed of the wording that goes or by an answer that
+/// Refuses what would lose a question that waits for its answer: 退回 and 不涉及, said of the wording that goes or by an answer that
 /// takes another's work over, and extensions, which were asked for of the deadline that goes.
 async fn nothing_waits(
     db: &DatabaseTransaction,
     gone: &measure::Model,
     pairs: &[(assignment::Model, assignment::Model)],
 ) -> Result<()> {
-    let proposing = assignment::Entity::find()
-        .filter(assignment::Column::MeasureId.eq(gone.id))
-        .filter(assignment::Column::Status.eq(Status::NotApplicableProposed))
-        .count(db)
-        .await?;
-    let waits = |answer: &assignment::Model| answer.status == Status::NotApplicableProposed;
-    let proposing = proposing > 0 || pairs.iter().any(|(yields, remains)| waits(yields) || waits(remains));
+    let waits =
+        |answer: &assignment::Model| answer.status == Status::NotApplicableProposed || answer.declined_at.is_some();
+    let going = assignment::Entity::find().filter(assignment::Column::MeasureId.eq(gone.id)).all(db).await?;
+    let paired = pairs.iter().flat_map(|(yields, remains)| [yields, remains]);
+    let proposing = going.iter().chain(paired).any(waits);
     let open = [DeadlineChangeState::Requested, DeadlineChangeState::Endorsed];
     let extensions = deadline_change::Entity::find()
         .filter(deadline_change::Column::MeasureId.eq(gone.id))
@@ -128,8 +126,8 @@ async fn nothing_waits(
         .await?;
     if proposing || extensions > 0 {
         let (zh, en) = (
-            "还有待确认的“不涉及”或待批的延期申请，请先办结再合并",
-            "不涉及 or an extension is still to be decided: decide first",
+            "还有待处理的退回、待确认的“不涉及”或待批的延期申请，请先办结再合并",
+            "退回, 不涉及 or an extension is still to be decided: decide first",
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
     }
