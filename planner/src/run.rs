@@ -27,8 +27,8 @@ pub struct Reader {
     kept: Option<Kept>,
 }
 
-/// Connections that stay with the reader. One that is dropped in the middle of a read goes back to the pool, which mends
-/// or closes it.
+/// Connections that stay with the reader. One that is dropped in the middle of a read is closed: what the server still says
+/// to it would be taken for the answer to its next statement.
 struct Kept {
     idle: Mutex<Vec<PoolConnection<Postgres>>>,
     places: Semaphore,
@@ -83,7 +83,11 @@ impl Kept {
             let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
             let mut connection = match idle {
                 Some(connection) => connection,
-                None => db.get_postgres_connection_pool().acquire().await.map_err(failed)?,
+                None => {
+                    let mut fresh = db.get_postgres_connection_pool().acquire().await.map_err(failed)?;
+                    fresh.close_on_drop();
+                    fresh
+                }
             };
             (self.sent)();
             match query(sql, values)?.fetch_optional(&mut *connection).await {
