@@ -81,13 +81,12 @@ impl Kept {
         let mut tries = 0;
         loop {
             let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-            let mut connection = match idle {
-                Some(connection) => connection,
-                None => {
-                    let mut fresh = db.get_postgres_connection_pool().acquire().await.map_err(failed)?;
-                    fresh.close_on_drop();
-                    fresh
-                }
+            let mut connection = if let Some(connection) = idle {
+                connection
+            } else {
+                let mut fresh = db.get_postgres_connection_pool().acquire().await.map_err(failed)?;
+                fresh.close_on_drop();
+                fresh
             };
             (self.sent)();
             match query(sql, values)?.fetch_optional(&mut *connection).await {
