@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use ledger::work::close_out as acts;
-use planner::{Bilingual, Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun};
+use planner::{Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
 use sea_orm::ActiveEnum;
 
 use crate::account::Account;
@@ -254,12 +254,7 @@ impl PublicNoticeQuery {
         #[graphql(desc = "Only those after the one with this id.")] after: Option<ID>,
     ) -> async_graphql::Result<Vec<PublicNotice>> {
         let request = ctx.data::<Request>()?;
-        let most = u64::try_from(first).ok().filter(|first| *first <= planner::MAX_PAGE).ok_or_else(|| {
-            let most = planner::MAX_PAGE;
-            let zh = format!("`first: {first}` 超出范围，每页 0 至 {most} 行");
-            let en = format!("`first: {first}` is out of range: ask for 0 to {most} rows and page on");
-            coded(Code::BadUserInput, Bilingual::new(zh, en))
-        })?;
+        let most = page_size("first", &first.into()).map_err(|refusal| coded(Code::BadUserInput, refusal.0))?;
         let before = after.map(|id| id.strip_prefix("notice_").and_then(|id| id.parse().ok()).unwrap_or_default());
         let found = acts::public(&request.db, before, most).await.map_err(|failure| masked(&failure))?;
         let shown = |one: acts::Public| PublicNotice {

@@ -16,7 +16,7 @@ use crate::error::{Code, Refused};
 use crate::limits::{Limits, cost};
 use crate::query;
 use crate::request::Asked;
-use crate::types::{Misfit, Types};
+use crate::types::{Misfit, Types, root_type};
 
 /// A document with the operation that was asked for.
 pub(crate) struct Document {
@@ -56,11 +56,7 @@ impl Document {
         };
         let operation = found.map(|(_, found)| {
             let roots = Selection::roots(&found.node.selection_set.node, &parsed.fragments);
-            let root = match found.node.ty {
-                OperationType::Query => "Query",
-                OperationType::Mutation => "Mutation",
-                OperationType::Subscription => "Subscription",
-            };
+            let root = root_type(found.node.ty);
             let variables = found.node.variable_definitions.iter().map(|given| Variable {
                 name: given.node.name.node.clone(),
                 ty: given.node.var_type.node.clone(),

@@ -113,8 +113,12 @@ impl Engine {
                 "GET is for queries only: use POST",
             ));
         }
-        let answer = self.carry_out(ready, caller).instrument(caller.span());
-        tokio::time::timeout(self.limits.time, answer).await.map_err(|_| self.timed_out())
+        self.in_time(self.carry_out(ready, caller).instrument(caller.span())).await
+    }
+
+    /// What comes of it within the time that an operation has.
+    pub(crate) async fn in_time<T>(&self, awaited: impl Future<Output = T>) -> Result<T, Refused> {
+        tokio::time::timeout(self.limits.time, awaited).await.map_err(|_| self.timed_out())
     }
 
     fn timed_out(&self) -> Refused {

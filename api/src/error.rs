@@ -6,8 +6,12 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use async_graphql::{Error, ErrorExtensionValues, Pos, ServerError};
 use planner::Bilingual;
+use sea_orm::DbErr;
 
 use crate::request::Language;
+
+/// Seconds until the database may be there again.
+const AWAY: u64 = 5;
 
 /// Stable codes of errors; `docs/api.md` says what a client does about each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub(crate) enum Code {
     TooManyRequests,
     /// It took too long.
     Timeout,
+    /// The database cannot be reached, or has no connection to spare.
+    Unavailable,
     /// The document cannot be read.
     ParseFailed,
     /// The document does not fit the schema.
@@ -67,6 +73,7 @@ impl Code {
             Self::Forbidden => "FORBIDDEN",
             Self::TooManyRequests => "TOO_MANY_REQUESTS",
             Self::Timeout => "TIMEOUT",
+            Self::Unavailable => "UNAVAILABLE",
             Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
             Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::TooComplex => "TOO_COMPLEX",
@@ -91,7 +98,7 @@ impl Code {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::DocumentNotTrusted => StatusCode::FORBIDDEN,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -139,7 +146,7 @@ impl Unserved {
     }
 
     /// Logs what failed and says nothing of it.
-    pub(crate) fn masked(source: &dyn std::error::Error) -> Self {
+    pub(crate) fn masked(source: &(dyn std::error::Error + 'static)) -> Self {
         failed(source).into()
     }
 }
@@ -172,20 +179,25 @@ pub(crate) fn coded(code: Code, message: Bilingual) -> Error {
 }
 
 /// Logs what failed and returns an error that says nothing of it.
-pub(crate) fn masked(source: &dyn std::error::Error) -> Error {
+pub(crate) fn masked(source: &(dyn std::error::Error + 'static)) -> Error {
     let Refused { code, message, .. } = failed(source);
     coded(code, message)
 }
 
 /// Logs what failed and returns a refusal that says nothing of it.
-pub(crate) fn failed(source: &dyn std::error::Error) -> Refused {
-    let mut chain = source.to_string();
-    let mut cause = source.source();
-    while let Some(inner) = cause {
-        chain = format!("{chain}: {inner}");
-        cause = inner.source();
+pub(crate) fn failed(source: &(dyn std::error::Error + 'static)) -> Refused {
+    let causes = || std::iter::successors(Some(source), |cause| cause.source());
+    let chain: Vec<String> = causes().map(ToString::to_string).collect();
+    tracing::error!(error = chain.join(": "), "a request failed");
+    let is_away = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)))
+    };
+    if causes().any(is_away) {
+        return Refused {
+            retry_after: Some(AWAY),
+            ..Refused::new(Code::Unavailable, "服务繁忙，请稍后重试", "the service is busy: try again in a moment")
+        };
     }
-    tracing::error!(error = chain, "a request failed");
     Refused::new(Code::Internal, "服务内部错误，请稍后重试", "internal error, please try again later")
 }
 

@@ -188,7 +188,7 @@ impl Served {
     pub(crate) async fn let_in(&self, request: &HttpRequest, caller: &mut Caller) -> Result<(), Refused> {
         self.admit(request, caller)?;
         let authorization = gate::authorization(request.headers());
-        caller.admitted = self.gate.admit(authorization).instrument(caller.span()).await?;
+        caller.admitted = self.engine.in_time(self.gate.admit(authorization).instrument(caller.span())).await??;
         self.admit_account(caller)
     }
 

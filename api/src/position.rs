@@ -5,14 +5,13 @@
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::types::{
-    BaseType, Directive, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, Type,
-    VariableDefinition,
+    BaseType, Directive, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type, VariableDefinition,
 };
 use async_graphql::{Name, Pos, Positioned, Value as Constant};
 use async_graphql_value::Value;
 
 use crate::error::{Code, Refused};
-use crate::types::Types;
+use crate::types::{Types, root_type};
 
 /// Refuses a document in which a variable stands where its type may not.
 pub(crate) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), Refused> {
@@ -37,11 +36,7 @@ pub(crate) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), 
             }
         }
         let mut walk = Walk { document, types, declared, spread: HashSet::new(), used: HashSet::new() };
-        let root = match ty {
-            OperationType::Query => "Query",
-            OperationType::Mutation => "Mutation",
-            OperationType::Subscription => "Subscription",
-        };
+        let root = root_type(*ty);
         walk.selection(&selection_set.node, root)?;
         // One that is left out is taken out of the document later, and the library would not miss it.
         if let Some(one) = variable_definitions.iter().find(|one| !walk.used.contains(&one.node.name.node)) {

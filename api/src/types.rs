@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{BaseType, Type, TypeKind, TypeSystemDefinition};
+use async_graphql::parser::types::{BaseType, OperationType, Type, TypeKind, TypeSystemDefinition};
 use async_graphql::{ScalarType, Value};
 
 use crate::scalar::{Date, Moment};
@@ -22,6 +22,15 @@ pub(crate) struct Types {
     inputs: HashMap<String, Vec<Given>>,
     enums: HashMap<String, HashSet<String>>,
     scalars: HashSet<String>,
+}
+
+/// The root type of an operation.
+pub(crate) fn root_type(ty: OperationType) -> &'static str {
+    match ty {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
+    }
 }
 
 impl Types {

@@ -91,25 +91,26 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: 
         if !by.principal.may(act) {
             return Err(ledger::Error::from(policy::not_allowed(act)).into());
         }
-        let _slot = slot(&served.files.workbooks)?;
-        let (name, bytes) = receive(&request, payload, how.name.as_deref()).await?;
-        let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
-        let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
         if is_progress && how.dry_run {
             return Err(Unserved::malformed(
                 "填报表不支持 dryRun：每一行各自办理，有误的行会逐行说明，不影响其他行",
                 "a sheet of progress cannot be rehearsed: each line is an act of its own, and one that is refused says why",
             ));
         }
-        if is_progress {
-            let lines = workbook::report(&desk, &sheets).await?;
-            return Ok(lines_of(&lines, caller.language));
-        }
-        let (Some(round), Some(region)) = (how.round, how.region) else {
+        let into = how.round.zip(how.region);
+        if !is_progress && into.is_none() {
             return Err(Unserved::malformed(
                 "请给出 round（督察轮次名称）和 region（行政区代码）",
                 "give round and region",
             ));
+        }
+        let _slot = slot(&served.files.workbooks)?;
+        let (name, bytes) = receive(&request, payload, how.name.as_deref()).await?;
+        let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
+        let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
+        let Some((round, region)) = into.filter(|_| !is_progress) else {
+            let lines = workbook::report(&desk, &sheets).await?;
+            return Ok(lines_of(&lines, caller.language));
         };
         let answer = Answer {
             round,

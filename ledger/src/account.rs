@@ -202,13 +202,10 @@ fn himself(by: &By) -> Result<()> {
 
 /// Ends all sessions of an account; tokens stay.
 pub(crate) async fn end_sessions<C: ConnectionTrait>(db: &C, account: i64, now: DateTime<Utc>) -> Result<()> {
-    session::Entity::update_many()
-        .col_expr(session::Column::RevokedAt, Expr::value(now))
-        .filter(session::Column::AccountId.eq(account))
-        .filter(session::Column::Kind.eq(SessionKind::Session))
-        .filter(session::Column::RevokedAt.is_null())
-        .exec(db)
-        .await?;
+    let signed_in = Condition::all()
+        .add(session::Column::AccountId.eq(account))
+        .add(session::Column::Kind.eq(SessionKind::Session));
+    end(db, signed_in, now).await?;
     Ok(())
 }
 
@@ -216,13 +213,19 @@ pub(crate) async fn end_sessions<C: ConnectionTrait>(db: &C, account: i64, now: 
 async fn end_all<C: ConnectionTrait>(db: &C, account: i64, now: DateTime<Utc>) -> Result<()> {
     let of_account =
         Condition::any().add(session::Column::AccountId.eq(account)).add(session::Column::ActorId.eq(account));
-    session::Entity::update_many()
+    end(db, of_account, now).await?;
+    Ok(())
+}
+
+/// Ends the sessions and tokens that a condition names and that were not ended before; says how many.
+pub(crate) async fn end<C: ConnectionTrait>(db: &C, which: Condition, now: DateTime<Utc>) -> Result<u64> {
+    let ended = session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::value(now))
-        .filter(of_account)
+        .filter(which)
         .filter(session::Column::RevokedAt.is_null())
         .exec(db)
         .await?;
-    Ok(())
+    Ok(ended.rows_affected)
 }
 
 /// Lets an account in no more, which ends its sessions and tokens for good, or again.
@@ -500,14 +503,8 @@ pub async fn open_demo(
 pub async fn revoke(db: &DatabaseConnection, by: &By, account: i64, session: i64, now: DateTime<Utc>) -> Result<bool> {
     let transaction = database::begin(db).await?;
     hold(&transaction, account).await?;
-    let ended = session::Entity::update_many()
-        .col_expr(session::Column::RevokedAt, Expr::value(now))
-        .filter(session::Column::Id.eq(session))
-        .filter(session::Column::AccountId.eq(account))
-        .filter(session::Column::RevokedAt.is_null())
-        .exec(&transaction)
-        .await?;
-    if ended.rows_affected == 0 {
+    let own = Condition::all().add(session::Column::Id.eq(session)).add(session::Column::AccountId.eq(account));
+    if end(&transaction, own, now).await? == 0 {
         return Ok(false);
     }
     note(&transaction, by, account, "SESSION_REVOKED", json!({ "session": session }), now).await?;

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{account, delegation, session};
-use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait,
     PaginatorTrait, QueryFilter, QueryOrder,
@@ -100,13 +99,9 @@ pub async fn revoke(
     let found = find(&transaction, id).await?.filter(is_own).ok_or_else(unknown)?;
     let ended = delegation::ActiveModel { id: Set(found.id), revoked_at: Set(Some(now)), ..Default::default() };
     let ended = ended.update(&transaction).await?;
-    session::Entity::update_many()
-        .col_expr(session::Column::RevokedAt, Expr::value(now))
-        .filter(session::Column::AccountId.eq(own))
-        .filter(session::Column::ActorId.eq(found.delegate_id))
-        .filter(session::Column::RevokedAt.is_null())
-        .exec(&transaction)
-        .await?;
+    let acted =
+        Condition::all().add(session::Column::AccountId.eq(own)).add(session::Column::ActorId.eq(found.delegate_id));
+    accounts::end(&transaction, acted, now).await?;
     accounts::note(&transaction, by, own, "DELEGATION_ENDED", json!({ "delegation": found.id }), now).await?;
     transaction.commit().await?;
     Ok(ended)

@@ -20,7 +20,7 @@ use minijinja::Environment;
 use planner::Sql;
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
-    Statement, TransactionOptions, TransactionTrait,
+    TransactionOptions, TransactionTrait,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -115,13 +115,11 @@ impl Reader<'_> {
         table: &str,
         condition: impl FnOnce(&mut Sql<'_>) -> String,
     ) -> Result<Vec<E::Model>> {
-        let backend = self.db.get_database_backend();
-        let mut sql = Sql::within(backend, &[], self.principal);
+        let mut sql = Sql::within(self.db.get_database_backend(), &[], self.principal);
         let condition = condition(&mut sql);
         let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
         let text = format!("SELECT held.* FROM {table} held WHERE {condition}{seen} ORDER BY held.id");
-        let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
-        Ok(E::find().from_raw_sql(statement).all(&self.db).await?)
+        Ok(E::find().from_raw_sql(sql.statement(text)).all(&self.db).await?)
     }
 
     /// Those of the measure, by a condition in which `{}` stands for its key.

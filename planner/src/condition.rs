@@ -125,7 +125,11 @@ impl Condition {
 
     /// Whether it demands nothing.
     pub fn is_always(&self) -> bool {
-        matches!(self, Self::All(all) if all.iter().all(Self::is_always))
+        match self {
+            Self::All(all) => all.iter().all(Self::is_always),
+            Self::Any(any) => any.iter().any(Self::is_always),
+            _ => false,
+        }
     }
 
     /// How many relations it follows, one within the other.
@@ -141,8 +145,11 @@ impl Condition {
     /// The condition over the row `alias`.
     pub fn to_sql(&self, sql: &mut Sql<'_>, alias: &str) -> String {
         match self {
-            Self::All(all) => Self::join(all, sql, alias, " AND ", "TRUE"),
-            Self::Any(any) => Self::join(any, sql, alias, " OR ", "FALSE"),
+            // Nothing is bound for what is not written.
+            _ if self.is_always() => "TRUE".to_owned(),
+            Self::All(all) => Self::join(all, sql, alias, " AND "),
+            Self::Any(any) if any.is_empty() => "FALSE".to_owned(),
+            Self::Any(any) => Self::join(any, sql, alias, " OR "),
             Self::Not(inner) => format!("NOT coalesce({}, FALSE)", inner.to_sql(sql, alias)),
             Self::Compare(column, operator, value) => {
                 let value = sql.bind(value.clone());
@@ -218,12 +225,9 @@ impl Condition {
         }
     }
 
-    fn join(list: &[Self], sql: &mut Sql<'_>, alias: &str, operator: &str, empty: &str) -> String {
+    fn join(list: &[Self], sql: &mut Sql<'_>, alias: &str, operator: &str) -> String {
         let parts: Vec<String> = list.iter().filter(|one| !one.is_always()).map(|one| one.to_sql(sql, alias)).collect();
         match parts.as_slice() {
-            [] if list.is_empty() || operator == " AND " => empty.to_owned(),
-            [] => "TRUE".to_owned(),
-            _ if operator == " OR " && parts.len() < list.len() => "TRUE".to_owned(),
             [one] => one.clone(),
             _ => format!("({})", joined(&parts, operator)),
         }

@@ -22,7 +22,7 @@ pub use noun::{
     Dimension, Field, Figure, FigureKind, Kind, Link, Listed, Named, Noun, Order, PageArguments, SortKey, SortType,
     Table,
 };
-pub use page::{DEFAULT_PAGE, MAX_PAGE};
+pub use page::{DEFAULT_PAGE, MAX_PAGE, page_size};
 pub use plan::{Root, Statement, plan};
 pub use run::{Finishers, Reader};
 pub use schema::{

@@ -1,6 +1,6 @@
 //! One page of a list: keyset paging as a row comparison, so that page 1,000 costs what page 1 costs.
 
-use async_graphql::Value;
+use async_graphql::{Number, Value};
 
 use crate::condition::{Condition, Member};
 use crate::noun::{PageArguments, SortKey, SortType, Table};
@@ -127,17 +127,21 @@ impl Page {
 fn size(selection: &Selected<'_>, name: &str) -> Result<Option<u64>, Refusal> {
     match selection.argument(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::Number(number)) => match number.as_i64() {
-            Some(size @ 0..) if size.unsigned_abs() <= MAX_PAGE => Ok(Some(size.unsigned_abs())),
-            _ => Err(Refusal::new(
-                format!("`{name}: {number}` 超出范围，每页 0 至 {MAX_PAGE} 行"),
-                format!("`{name}: {number}` is out of range: ask for 0 to {MAX_PAGE} rows and page on"),
-            )),
-        },
+        Some(Value::Number(number)) => page_size(name, &number).map(Some),
         Some(other) => {
             Err(Refusal::new(format!("`{name}: {other}` 不是行数"), format!("`{name}: {other}` is no number of rows")))
         }
     }
+}
+
+/// The rows of a page, by the argument that asks for them.
+pub fn page_size(name: &str, number: &Number) -> Result<u64, Refusal> {
+    number.as_u64().filter(|size| *size <= MAX_PAGE).ok_or_else(|| {
+        Refusal::new(
+            format!("`{name}: {number}` 超出范围，每页 0 至 {MAX_PAGE} 行"),
+            format!("`{name}: {number}` is out of range: ask for 0 to {MAX_PAGE} rows and page on"),
+        )
+    })
 }
 
 fn text(selection: &Selected<'_>, name: &str) -> Option<String> {

@@ -33,10 +33,8 @@ pub enum Root<'a> {
 /// A statement ready to run, with what the program still has to put into its answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// Its text, with `$1` … for the values.
-    pub sql: String,
-    /// The values.
-    pub values: Vec<Value>,
+    /// What the database is asked.
+    pub(crate) asked: sea_orm::Statement,
     /// The fields to finish.
     pub(crate) finishes: Vec<Finish>,
 }
@@ -89,8 +87,8 @@ pub fn plan(
             format!("the filter names more than {MAX_VALUES} values: split it"),
         ));
     }
-    let sql = format!("SELECT {} AS data{from}", planner.sql.as_text(&expression));
-    Ok(Statement { sql, finishes: planner.finishes, values: planner.sql.into_values() })
+    let text = format!("SELECT {} AS data{from}", planner.sql.as_text(&expression));
+    Ok(Statement { asked: planner.sql.statement(text), finishes: planner.finishes })
 }
 
 struct Planner<'a> {
@@ -402,7 +400,7 @@ impl Planner<'_> {
     /// What is reckoned over all pages. A count alone may be a kept one.
     fn aggregate(&mut self, table: &Table, owner: Owner<'_>, condition: &Condition, child: &Selected<'_>) -> String {
         let wanted = child.children(&format!("{}Aggregate", table.name));
-        if wanted.iter().all(|one| one.name() == "count") {
+        if !wanted.is_empty() && wanted.iter().all(|one| one.name() == "count") {
             let total = self.total(table, owner, condition);
             let members: Vec<(&str, String)> = wanted.iter().map(|one| (one.key(), total.clone())).collect();
             return self.sql.object(&members);

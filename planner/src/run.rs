@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use async_graphql::{Name, Value as Argument};
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::PgRow;
-use sea_orm::sqlx::{self, AssertSqlSafe, Postgres, Row};
+use sea_orm::sqlx::{self, AssertSqlSafe, Executor, Postgres, Row};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Value};
 use serde_json::Value as Json;
 use tokio::sync::Semaphore;
@@ -27,8 +27,8 @@ pub struct Reader {
     kept: Option<Kept>,
 }
 
-/// Connections that stay with the reader. One that is dropped in the middle of a read is closed: what the server still says
-/// to it would be taken for the answer to its next statement.
+/// Connections that stay with the reader. One that is dropped in the middle of a read is closed, so that the server gives
+/// the read up as well.
 struct Kept {
     idle: Mutex<Vec<PoolConnection<Postgres>>>,
     places: Semaphore,
@@ -52,12 +52,11 @@ impl Reader {
 
     /// The answer as JSON text; `null` when the root row does not exist.
     pub async fn read(&self, statement: Statement) -> Result<String, DbErr> {
-        let Statement { sql, values, finishes } = statement;
+        let Statement { asked, finishes } = statement;
         let data: Option<String> = if let Some(kept) = &self.kept {
-            kept.read(&self.db, &sql, &values).await?
+            kept.read(&self.db, &asked).await?
         } else {
-            let statement = sea_orm::Statement::from_sql_and_values(self.backend(), sql, values);
-            let row = self.db.query_one_raw(statement).await?;
+            let row = self.db.query_one_raw(asked).await?;
             row.map(|row| row.try_get("", "data")).transpose()?.flatten()
         };
         let data = data.unwrap_or_else(|| "null".to_owned());
@@ -75,21 +74,18 @@ impl Reader {
 }
 
 impl Kept {
-    async fn read(&self, db: &DatabaseConnection, sql: &str, values: &[Value]) -> Result<Option<String>, DbErr> {
+    async fn read(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Option<String>, DbErr> {
         let place = self.places.acquire().await;
         let _place = place.map_err(|error| DbErr::Custom(error.to_string()))?;
         let mut tries = 0;
         loop {
             let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-            let mut connection = if let Some(connection) = idle {
-                connection
-            } else {
-                let mut fresh = db.get_postgres_connection_pool().acquire().await.map_err(failed)?;
-                fresh.close_on_drop();
-                fresh
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => fresh(db).await?,
             };
             (self.sent)();
-            match query(sql, values)?.fetch_optional(&mut *connection).await {
+            match query(asked)?.fetch_optional(&mut *connection).await {
                 Ok(row) => {
                     if let Ok(mut idle) = self.idle.lock() {
                         idle.push(connection);
@@ -109,6 +105,15 @@ impl Kept {
     }
 }
 
+async fn fresh(db: &DatabaseConnection) -> Result<PoolConnection<Postgres>, DbErr> {
+    let pool = db.get_postgres_connection_pool();
+    let mut connection = pool.acquire().await.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
+    connection.close_on_drop();
+    // Servers before 14, or on systems that cannot tell that nobody listens, read on to the end.
+    let _ = connection.execute("SET client_connection_check_interval = '1s'").await;
+    Ok(connection)
+}
+
 /// Whether it is the connection that is no more, rather than the statement that is wrong: broken off, or ended by an
 /// administrator's command, a crash or a shutdown of the server.
 fn is_over(error: &sqlx::Error) -> bool {
@@ -124,11 +129,9 @@ fn failed(error: sqlx::Error) -> DbErr {
 }
 
 /// The statement with its values; planned statements have only these kinds.
-fn query<'q>(
-    sql: &'q str,
-    values: &'q [Value],
-) -> Result<sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>, DbErr> {
-    values.iter().try_fold(sqlx::query(AssertSqlSafe(sql)), |query, value| {
+fn query(asked: &sea_orm::Statement) -> Result<sqlx::query::Query<'_, Postgres, sqlx::postgres::PgArguments>, DbErr> {
+    let values = asked.values.iter().flat_map(|values| &values.0);
+    values.into_iter().try_fold(sqlx::query(AssertSqlSafe(asked.sql.as_str())), |query, value| {
         Ok(match value {
             Value::Bool(value) => query.bind(*value),
             Value::Int(value) => query.bind(*value),

@@ -1,6 +1,7 @@
 //! The text of a statement under construction: bound values, aliases, and the few functions that the two databases spell
 //! differently. No other file spells SQL for one of them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use sea_orm::sea_query::{CommonTableExpression, SubQueryStatement, WithQuery};
@@ -37,9 +38,12 @@ impl<'a> Sql<'a> {
         self.sight
     }
 
-    /// The values bound so far, in the order of their placeholders.
-    pub fn into_values(self) -> Vec<Value> {
-        self.values
+    /// The statement with this text, which has a place for every value that was bound: a prepared statement is found again
+    /// by its text alone, and PostgreSQL refuses it with another number of values.
+    pub fn statement(self, text: impl Into<String>) -> Statement {
+        let text = text.into();
+        debug_assert!(has_places(&text, self.values.len()), "values without a place: {text}");
+        Statement::from_sql_and_values(self.backend, text, self.values)
     }
 
     /// How many values are bound so far.
@@ -252,6 +256,15 @@ impl<'a> Sql<'a> {
     pub fn as_text(&self, expression: &str) -> String {
         if self.is_postgres() { format!("({expression})::text") } else { expression.to_owned() }
     }
+}
+
+/// Whether a text has a place for each of so many values, and no other.
+fn has_places(text: &str, values: usize) -> bool {
+    let places = text.split('$').skip(1).filter_map(|after| {
+        let end = after.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(after.len());
+        after[..end].parse().ok()
+    });
+    places.collect::<BTreeSet<usize>>().into_iter().eq(1..=values)
 }
 
 /// The statements that carry these writes out, none of which reads or changes what another does. PostgreSQL takes them as

@@ -259,6 +259,14 @@ fn filters_and_search_find_what_they_say(world: &World) {
     assert_eq!(count("{round: {eq: \"unit_1\"}}"), 0, "another noun's id matches nothing");
     assert_eq!(count("{or: []}"), 0);
     assert_eq!(count("{and: []}"), all);
+    // What stands beside a demand that always holds is not asked for, nor are its values.
+    for beside in
+        ["", "{number: {in: [\"1-1\", \"1-2\"]}},", "{not: {number: {eq: \"1-1\"}}}, {region: {within: \"region_1\"}},"]
+    {
+        for always in ["{}", "{and: []}", "{or: [{}]}"] {
+            assert_eq!(count(&format!("{{or: [{beside} {always}]}}")), all, "{beside} {always}");
+        }
+    }
     let county = region(&server, "990121");
     assert_eq!(count(&format!("{{region: {{within: \"{county}\"}}}}")), all, "each county answers every measure");
     assert_eq!(count(&format!("{{not: {{region: {{within: \"{county}\"}}}}}}")), 0);

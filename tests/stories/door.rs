@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Server, World, block_on, free_port, read, stories};
@@ -13,6 +13,7 @@ stories!(
     long_and_deep_filters_are_answered_or_refused_with_a_reason,
     what_is_left_out_has_its_default,
     what_fails_inside_is_not_told,
+    whoever_hangs_up_leaves_nothing_half_done,
     the_language_of_a_refused_report_is_the_caller_s,
 );
 
@@ -31,18 +32,16 @@ fn nobody_notices_that_the_database_was_started_anew() {
     let world = World::postgres();
     world.done(&["demo"]);
     let server = world.serve();
-    let measure =
-        || server.data("{ measures(first: 1) { nodes { id } } }", &json!({}))["measures"]["nodes"][0]["id"].clone();
+    let read = || assert_eq!(ask(&server, "{ measures(first: 1) { nodes { id } } }").code(), "");
     let write = || {
-        let write = "mutation($input: CommentOnMeasureInput!) { commentOnMeasure(input: $input) { measure { id } errors { code } } }";
-        let input = json!({"input": {"measureId": measure(), "text": "请加快整改。"}});
-        assert_eq!(server.data(write, &input)["commentOnMeasure"]["errors"], json!([]));
+        let written = server.ask(&comment("measure_1"), &[]).json();
+        assert_eq!(written["data"]["commentOnMeasure"]["errors"], json!([]), "{written}");
     };
     // Several at a time, so that there are several connections, for reading and for writing.
     let many = || {
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(measure);
+                scope.spawn(read);
                 scope.spawn(write);
             }
         });
@@ -57,6 +56,35 @@ fn nobody_notices_that_the_database_was_started_anew() {
         write();
     }
     many();
+}
+
+#[test]
+fn while_the_database_is_away_callers_are_told_to_come_again() {
+    let world = World::postgres();
+    world.done(&["demo"]);
+    let server = world.serve();
+    let office = world.account("office@gov.example", "city-office", "云溪市生态环境保护督察整改办");
+    let query = "{ measures(first: 1) { nodes { id } } }";
+    server.data_as(&office, query, &json!({}));
+    let (host, name) = world.url.rsplit_once('/').unwrap();
+    let tell = |words: String| {
+        block_on(async {
+            let db = Database::connect(format!("{host}/postgres")).await.unwrap();
+            db.execute_unprepared(&words).await.unwrap();
+            db.close().await.unwrap();
+        });
+    };
+    tell(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    tell(format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
+    let away = server.ask_as(&office, query, &json!({}));
+    assert_eq!((away.status, away.code().as_str(), away.header("retry-after")), (503, "UNAVAILABLE", "5"));
+    assert!(away.body.contains("服务繁忙") && !away.body.contains(name), "{}", away.body);
+    assert_eq!(server.get("/readyz").status, 503);
+    let log = read(world.log());
+    assert!(log.contains("not currently accepting connections"), "operators find why: {log}");
+    tell(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    server.data_as(&office, query, &json!({}));
+    assert_eq!(server.get("/readyz").status, 200);
 }
 
 #[test]
@@ -157,17 +185,75 @@ fn what_a_document_costs_depends_on_its_pages() {
 #[test]
 fn a_query_that_takes_too_long_is_given_up() {
     let world = World::postgres();
+    world.done(&["demo"]);
     let server = world.serve_with(&[("RECTIFY_MAX_SECONDS", "1")]);
-    let query = "{ problems { totalCount } }";
-    assert_eq!(ask(&server, query).status, 200);
+    let asked = |number: usize| {
+        let read =
+            json!({"query": format!("{{ problems(first: {number}) {{ totalCount a{number}: nodes {{ title }} }} }}")});
+        server.ask(&if number.is_multiple_of(2) { read } else { comment("measure_1") }, &[])
+    };
+    let all = |status: u16, code: &str| {
+        std::thread::scope(|scope| {
+            for asking in [1, 2, 3, 4, 5, 6, 7, 8].map(|number| scope.spawn(move || asked(number))) {
+                let answer = asking.join().unwrap();
+                assert_eq!((answer.status, answer.code().as_str()), (status, code), "{}", answer.body);
+            }
+        });
+    };
+    all(200, "");
+    let before = comments(&server);
     block_on(async {
         let db = world.db().await;
         db.execute_unprepared("BEGIN; LOCK TABLE problem, region_tally IN ACCESS EXCLUSIVE MODE").await.unwrap();
-        let refused = ask(&server, query);
-        assert_eq!((refused.status, refused.code().as_str()), (503, "TIMEOUT"), "{}", refused.body);
+        all(503, "TIMEOUT");
+        all(503, "TIMEOUT");
         db.execute_unprepared("ROLLBACK").await.unwrap();
     });
-    assert_eq!(ask(&server, query).status, 200, "the next is answered");
+    // The connections that were left in the middle of a statement serve the next one as any other.
+    assert_eq!(comments(&server), before);
+    for _ in 0..3 {
+        all(200, "");
+    }
+    assert_eq!(comments(&server), before + 12);
+}
+
+/// A mutation of several statements.
+fn comment(measure: &str) -> Value {
+    let write = "mutation($input: CommentOnMeasureInput!) { commentOnMeasure(input: $input) { measure { id } errors { code } } }";
+    json!({"query": write, "variables": {"input": {"measureId": measure, "text": "请加快整改。"}}})
+}
+
+/// How many comments there are on the first measure, each of which is audited.
+fn comments(server: &Server) -> u64 {
+    let query = "{ measure(id: \"measure_1\") { comments { totalCount } audit(filter: {act: {eq: \"COMMENTED\"}}) { totalCount } } }";
+    let found = &server.data(query, &json!({}))["measure"];
+    assert_eq!(found["comments"], found["audit"]);
+    found["comments"]["totalCount"].as_u64().unwrap()
+}
+
+fn whoever_hangs_up_leaves_nothing_half_done(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let address = server.base.trim_start_matches("http://").to_owned();
+    let before = comments(&server);
+    let hang_up = |number: usize| {
+        let read = json!({"query": format!("{{ problems {{ a{number}: totalCount nodes {{ measures {{ nodes {{ id }} }} }} }} }}")});
+        let body = if number.is_multiple_of(3) { read } else { comment("measure_1") }.to_string();
+        let mut caller = TcpStream::connect(&address).unwrap();
+        let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length:";
+        write!(caller, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n{head} {}\r\n\r\n{body}", body.len()).unwrap();
+        // An answer that came and was not read makes the end a reset, which the server hears at once.
+        caller.peek(&mut [0]).unwrap();
+    };
+    std::thread::scope(|scope| {
+        for caller in 0..8 {
+            scope.spawn(move || (0..20).for_each(|number| hang_up(caller * 20 + number)));
+        }
+    });
+    let made = (0..16).filter(|_| server.ask(&comment("measure_1"), &[]).code().is_empty()).count();
+    assert_eq!(made, 16, "everybody else is served");
+    assert!((16..=16 + 107).contains(&(comments(&server) - before)), "{}", comments(&server));
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 }
 
 #[test]

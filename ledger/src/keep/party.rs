@@ -7,7 +7,7 @@ use entity::{measure, unit};
 use planner::Sql;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement,
+    QuerySelect,
 };
 use serde_json::{Value, json};
 
@@ -40,8 +40,7 @@ async fn units(
     name: &str,
 ) -> Result<Vec<unit::Model>> {
     let keys: Vec<i64> = wanted.iter().copied().flatten().collect();
-    let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], &desk.by.principal);
+    let mut sql = Sql::within(db.get_database_backend(), &[], &desk.by.principal);
     let bound: Vec<String> = keys.iter().map(|key| sql.bind(*key)).collect();
     let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
     let found = if keys.is_empty() {
@@ -49,8 +48,7 @@ async fn units(
     } else {
         let text =
             format!("SELECT u.* FROM unit u WHERE u.id IN ({}) AND u.retired_on IS NULL{seen}", bound.join(", "));
-        let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
-        unit::Entity::find().from_raw_sql(statement).all(db).await?
+        unit::Entity::find().from_raw_sql(sql.statement(text)).all(db).await?
     };
     if found.len() < wanted.len() {
         let (zh, en) = ("所选单位中有不存在或已撤销的", "a unit is not there, or retired");

@@ -7,7 +7,7 @@ use entity::check_plan::Every;
 use planner::Sql;
 use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult};
 
-use super::{Candidate, Matter, Timing, Told, owed_since, select};
+use super::{Candidate, Matter, Timing, Told, owed_since};
 use crate::Result;
 use crate::calendar::{Quarter, plus_days};
 
@@ -62,8 +62,7 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
          ORDER BY a.measure_id, a.id",
         owed.join(" OR ")
     );
-    let statement = select(db.get_database_backend(), &text, sql.into_values());
-    let rows = Unchecked::find_by_statement(statement).all(db).await?;
+    let rows = Unchecked::find_by_statement(sql.statement(text)).all(db).await?;
     let candidate = |row: Unchecked| Candidate {
         matter: Matter::Measure(row.measure),
         assignment: Some(row.assignment),

@@ -3,7 +3,7 @@
 
 use chrono::{Datelike, NaiveDate};
 use planner::{Condition, Sql};
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::kept::{COUNTS, is_kept};
 use super::{Answer, Counted, Dimension, Figures, Question};
@@ -13,16 +13,14 @@ use crate::{Result, concern, deadline};
 /// Answers in one statement, of what the caller may see. Whose rights go by region asks of it, or of what lies below it:
 /// another region is one that is not there.
 pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question, principal: &Principal) -> Result<Answer> {
-    let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], principal);
+    let mut sql = Sql::within(db.get_database_backend(), &[], principal);
     let mut question = *question;
     if let Some(own) = principal.region() {
         let is_above = |region: &i64| crate::region::lineage(&own.path).contains(region);
         question.within = Some(question.within.filter(|region| !is_above(region)).unwrap_or(own.region));
     }
     let text = statement(&mut sql, &question, principal);
-    let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
-    let mut rows = Figures::find_by_statement(statement).all(db).await?;
+    let mut rows = Figures::find_by_statement(sql.statement(text)).all(db).await?;
     // The total comes first; it is there even when nothing is counted.
     let total = if rows.is_empty() { Figures::count(&[], question.as_of) } else { rows.remove(0) };
     Ok(Answer { total, rows })

@@ -49,7 +49,7 @@ async fn append<C: ConnectionTrait>(db: &C, problems: &[i64], sign: &str) -> Res
             COUNTS.join(", "),
             signed.join(", ")
         );
-        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), text, sql.into_values())).await?;
+        db.execute_raw(sql.statement(text)).await?;
     }
     Ok(())
 }

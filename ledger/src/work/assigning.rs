@@ -10,7 +10,7 @@ use entity::{measure, problem, region};
 use planner::Sql;
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::json;
 
@@ -220,8 +220,7 @@ pub(super) async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[
     if units.is_empty() {
         return Ok(Vec::new());
     }
-    let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], &desk.by.principal);
+    let mut sql = Sql::within(db.get_database_backend(), &[], &desk.by.principal);
     let keys: Vec<String> = units.iter().map(|unit| sql.bind(*unit)).collect();
     let below = desk.by.principal.region().map(|place| {
         let path = sql.bind(place.path.clone());
@@ -232,7 +231,7 @@ pub(super) async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[
         keys.join(", "),
         below.unwrap_or_default()
     );
-    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, text, sql.into_values())).await?;
+    let rows = db.query_all_raw(sql.statement(text)).await?;
     let ids = rows.iter().map(|row| row.try_get("", "id")).collect::<Result<Vec<i64>, _>>()?;
     Ok(unit::Entity::find().filter(unit::Column::Id.is_in(ids)).order_by_asc(unit::Column::Id).all(db).await?)
 }

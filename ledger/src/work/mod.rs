@@ -27,7 +27,7 @@ use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
     DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, QueryFilter, QuerySelect,
-    QueryTrait, Statement, TryIntoModel,
+    QueryTrait, TryIntoModel,
 };
 use serde_json::{Value, json};
 
@@ -301,8 +301,7 @@ pub(crate) async fn hold_problem(
     table: &'static str,
     id: i64,
 ) -> Result<Option<i64>> {
-    let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], &by.principal);
+    let mut sql = Sql::within(db.get_database_backend(), &[], &by.principal);
     let key = sql.bind(id);
     let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
     let problem = match table {
@@ -313,7 +312,7 @@ pub(crate) async fn hold_problem(
         _ => format!("SELECT held.problem_id FROM {table} held WHERE held.id = {key}{seen}"),
     };
     let text = format!("SELECT p.id FROM problem p WHERE p.id = ({problem}){}", sql.lock(None));
-    let found = db.query_one_raw(Statement::from_sql_and_values(backend, text, sql.into_values())).await?;
+    let found = db.query_one_raw(sql.statement(text)).await?;
     Ok(found.map(|row| row.try_get("", "id")).transpose()?)
 }
 
@@ -355,13 +354,11 @@ pub(crate) async fn seen<E: EntityTrait, C: ConnectionTrait>(
     (table, id): (&'static str, i64),
     end: impl FnOnce(&Sql<'_>) -> String,
 ) -> Result<Option<E::Model>> {
-    let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], principal);
+    let mut sql = Sql::within(db.get_database_backend(), &[], principal);
     let key = sql.bind(id);
     let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
     let text = format!("SELECT held.* FROM {table} held WHERE held.id = {key}{seen}{}", end(&sql));
-    let statement = Statement::from_sql_and_values(backend, text, sql.into_values());
-    Ok(E::find().from_raw_sql(statement).one(db).await?)
+    Ok(E::find().from_raw_sql(sql.statement(text)).one(db).await?)
 }
 
 /// What an act on an assignment has to know.

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use entity::assignment::Status;
 use planner::{Condition, Sql};
 use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::columns::{Column, UNNAMED, heading};
 use super::filled;
@@ -125,8 +125,7 @@ async fn select<C: ConnectionTrait, R: FromQueryResult>(
     text: &str,
     order: &str,
 ) -> Result<Vec<R>> {
-    let backend = db.get_database_backend();
-    let mut sql = Sql::within(backend, &[], principal);
+    let mut sql = Sql::within(db.get_database_backend(), &[], principal);
     let alias = match table {
         "assignment" => "a",
         "responsible_party" => "x",
@@ -147,7 +146,7 @@ async fn select<C: ConnectionTrait, R: FromQueryResult>(
     }
     let demand = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
     let distinct = if table == "problem" { text.replacen("SELECT", "SELECT DISTINCT", 1) } else { text.to_owned() };
-    let statement = Statement::from_sql_and_values(backend, format!("{distinct}{demand}{order}"), sql.into_values());
+    let statement = sql.statement(format!("{distinct}{demand}{order}"));
     Ok(R::find_by_statement(statement).all(db).await?)
 }
 
