@@ -8,7 +8,9 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::dev::Server;
 use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use actix_web::http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, RETRY_AFTER,
+};
 use actix_web::middleware::{self, Condition};
 use actix_web::{App, HttpServer};
 use api::{Door, Probe};
@@ -137,7 +139,7 @@ fn cross_origin(origins: &[String]) -> Cors {
             CONTENT_TYPE,
             HeaderName::from_static("x-request-id"),
         ])
-        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
+        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER, CONTENT_DISPOSITION])
         .max_age(3_600);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }

@@ -248,18 +248,18 @@ impl Settings {
         })
     }
 
-    /// The documents of the file that names those that may be run: a JSON object of their texts, as code generators write
-    /// it (`{"<sha256>": "query …"}`).
-    fn trusted_documents(&self) -> Result<Option<Vec<String>>, Failure> {
+    /// The documents of the file that names those that may be run: a JSON object of their texts by their ids, as code
+    /// generators write it (`{"<sha256>": "query …"}`).
+    fn trusted_documents(&self) -> Result<Option<HashMap<String, String>>, Failure> {
         let file = &self.trusted_documents;
         if file.as_os_str().is_empty() {
             return Ok(None);
         }
         let bad = |why: String| Failure::Usage(format!("trusted_documents：{} {why}", file.display()));
         let text = std::fs::read_to_string(file).map_err(|error| bad(format!("无法读取：{error}")))?;
-        let documents: HashMap<String, String> =
+        let documents =
             serde_json::from_str(&text).map_err(|_| bad("应为 JSON 对象：{\"<sha256>\": \"query …\"}".to_owned()))?;
-        Ok(Some(documents.into_values().collect()))
+        Ok(Some(documents))
     }
 
     fn check_oidc(&self) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use crate::context::Request;
 use crate::error::masked;
 use crate::filter::{RelationFilter, TextFilter, filter};
 use crate::order::order;
-use crate::payload::{UserError, key_of, outcome, payload};
+use crate::payload::{UserError, bare, key_of, outcome, payload};
 use crate::region::Region;
 use crate::scalar::{Date, Moment};
 use crate::unit::{Unit, UnitFilter};
@@ -277,8 +277,8 @@ payload! {
 /// An account of the demo, to be signed in to by one click.
 #[derive(SimpleObject)]
 pub(crate) struct DemoAccount {
-    /// The global id.
-    id: ID,
+    /// The account's global id, to sign in with.
+    account_id: ID,
     /// The name.
     name: String,
     /// What it may see and do.
@@ -310,7 +310,7 @@ impl AccountQuery {
             .order_by_asc(accounts::Column::Id);
         let rows = found.all(&request.db).await.map_err(|failure| masked(&failure))?;
         let account = |(row, place): (accounts::Model, Option<regions::Model>)| DemoAccount {
-            id: ID(format!("account_{}", row.id)),
+            account_id: ID(format!("account_{}", row.id)),
             name: row.name,
             role: row.role.into(),
             region: place.map(|place| place.name),
@@ -357,7 +357,7 @@ impl AccountMutation {
             Some(account) => acts::open_demo(&request.db, account.id, request.by.address.clone(), request.now).await,
             None => Err(unknown("没有这个演示账户", "there is no such demo account", "accountId").into()),
         };
-        let (opened, errors) = outcome(done, request.language)?;
+        let (opened, errors) = outcome(bare(done), request.language)?;
         Ok(SignInPayload::new(opened, errors))
     }
 
@@ -388,7 +388,7 @@ impl AccountMutation {
             Some(owner) => acts::revoke(&request.db, &request.by, owner, key, request.now).await,
             None => Err(unknown("没有这个会话", "there is no such session", "sessionId").into()),
         };
-        let (ended, errors) = outcome(done, request.language)?;
+        let (ended, errors) = outcome(bare(done), request.language)?;
         Ok(EndSessionPayload { ended: ended.unwrap_or(false), errors })
     }
 
@@ -460,7 +460,7 @@ impl AccountMutation {
         } else {
             Err(not_allowed(Act::KeepAccounts).into())
         };
-        AccountPayload::of(done.map(|()| key), request)
+        AccountPayload::of(bare(done).map(|()| key), request)
     }
 
     /// Sets a password, 10 letters at least, and ends the account's sessions: one's own, where one has one, or as an
@@ -479,7 +479,7 @@ impl AccountMutation {
             Some(key) => acts::set_password(&request.db, &request.by, key, password, request.now).await.map(|()| key),
             None => Err(unknown("没有这个账户", "there is no such account", "accountId").into()),
         };
-        AccountPayload::of(done, request)
+        AccountPayload::of(bare(done), request)
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_graphql::{Context, Enum, Error, ID, Subscription};
 use futures_util::stream::{self, Stream, StreamExt};
 use ledger::change::Place;
-use planner::{Bilingual, Condition, Kind, Noun, Planned, Root, Selection, SortKey, SortType, noun};
+use ledger::policy::Principal;
+use ledger::region::lineage;
+use planner::{Bilingual, Condition, Kind, Noun, Planned, Root, Selection, SortKey, SortType, Sql, noun};
 use sea_orm::DatabaseConnection;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, Notify, broadcast};
@@ -17,8 +19,10 @@ use crate::context::Request;
 use crate::error::{Code, coded};
 use crate::filter::RegionFilter;
 use crate::measure::{self, Measure};
+use crate::payload::key_of;
 use crate::problem::{self, Problem};
 use crate::query;
+use crate::region::Region;
 use crate::scalar::Moment;
 
 /// How often the feed is read while somebody watches.
@@ -92,6 +96,8 @@ pub(crate) enum ChangeKind {
     Resolved,
     /// 责任追究 was recorded, corrected or withdrawn.
     HeldToAccount,
+    /// A problem or a measure was deleted, or merged into another: `removedId` says which. Told to those who see by a region.
+    Removed,
 }
 
 noun! {
@@ -104,7 +110,7 @@ noun! {
     kind: ChangeKind = Kind::Column("kind");
     /// When.
     at: Moment = Kind::Column("at");
-    /// The problem that it happened to, or below which; null where it happened to a case.
+    /// The problem that it happened to, or below which; null where it happened to a case, or the problem is no more.
     problem: Option<Problem> = Kind::One(<Problem as Noun>::table, "problem_id");
     /// The measure, where it happened to one.
     measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
@@ -112,10 +118,31 @@ noun! {
     assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
     /// The case, where it happened to one.
     inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
+    /// The global id of what is no more, with everything below it.
+    removedId: Option<ID> = Kind::Column("removed");
+}
+
+/// What is no more is noted for each region that could see it: that of the watched region is told, or of the watcher's own
+/// below it; without either, that of the topmost.
+fn removed(within: Option<i64>, principal: &Principal) -> Condition {
+    const TOPMOST: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id AND r.parent_id IS NULL)";
+    let own = principal.region();
+    let is_below = |region: &i64| own.is_some_and(|place| lineage(&place.path).contains(region));
+    match within.filter(|region| !is_below(region)).or(own.map(|place| place.region)) {
+        Some(region) => Condition::Compare("region_id", "=", region.into()),
+        None => Condition::Null("region_id", false).and(Condition::Holds(|_, alias| Sql::on(TOPMOST, alias), true)),
+    }
+}
+
+/// Everywhere that may be seen.
+fn everywhere(principal: &Principal) -> Condition {
+    Condition::Any(vec![Condition::Null("region_id", true), removed(None, principal)])
 }
 
 /// Inside a region: where a case is to be mended; where the assignment is answered; without one, where the measure, or the problem, concerns.
-fn inside(region: ID) -> Condition {
+fn inside(region: ID, principal: &Principal) -> Condition {
+    // An id of anything but a region concerns nothing.
+    let Some(key) = key_of::<Region>(&region) else { return Condition::never() };
     let region = RegionFilter { within: Some(region) };
     let of =
         |table, key, condition: Condition| Condition::Exists { table, column: "id", key, condition: condition.into() };
@@ -129,6 +156,7 @@ fn inside(region: ID) -> Condition {
             problem::concerning(&region),
         )),
         of("inspection_case", "case_id", case::within(&region)),
+        removed(Some(key), principal),
     ])
 }
 
@@ -216,12 +244,13 @@ impl LedgerSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Only what concerns this region or one below it; everything without.")] within: Option<ID>,
     ) -> Result<impl Stream<Item = Result<Planned<LedgerChange>, Error>> + use<>, Error> {
+        let request = ctx.data::<Request>()?;
         let watch = Watch {
             selection: Selection::read(&ctx.item.node, &ctx.query_env.fragments),
             variables: ctx.query_env.variables.clone(),
-            request: ctx.data::<Request>()?.clone(),
-            // An id of anything but a region concerns nothing.
-            wanted: within.map_or_else(Condition::always, inside),
+            request: request.clone(),
+            wanted: within
+                .map_or_else(|| everywhere(request.principal()), |within| inside(within, request.principal())),
         };
         let feed = ctx.data::<Feed>()?;
         let receiver = feed.watch(&watch.request.db).await.map_err(|failure| crate::error::masked(&failure))?;

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use ledger::work::close_out as acts;
-use planner::{Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
+use planner::{Bilingual, Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
 use sea_orm::ActiveEnum;
 
 use crate::account::Account;
@@ -255,7 +255,14 @@ impl PublicNoticeQuery {
     ) -> async_graphql::Result<Vec<PublicNotice>> {
         let request = ctx.data::<Request>()?;
         let most = page_size("first", &first.into()).map_err(|refusal| coded(Code::BadUserInput, refusal.0))?;
-        let before = after.map(|id| id.strip_prefix("notice_").and_then(|id| id.parse().ok()).unwrap_or_default());
+        let place = |id: ID| {
+            id.strip_prefix("notice_").and_then(|key| key.parse().ok()).ok_or_else(|| {
+                let (zh, en) =
+                    (format!("`after: {}` 不是公示的编号", *id), format!("`after: {}` is no notice's id", *id));
+                coded(Code::BadUserInput, Bilingual::new(zh, en))
+            })
+        };
+        let before = after.map(place).transpose()?;
         let found = acts::public(&request.db, before, most).await.map_err(|failure| masked(&failure))?;
         let shown = |one: acts::Public| PublicNotice {
             id: ID(format!("notice_{}", one.id)),

@@ -1,5 +1,6 @@
 //! What a request is answered with: the database, the time zone, and the clock, which is read once when a request begins.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ pub struct Policy {
     /// Whether the schema may be asked for through the API.
     pub introspection: bool,
     /// The only documents that are run, where there are such.
-    pub trusted_documents: Option<Vec<String>>,
+    pub trusted_documents: Option<HashMap<String, String>>,
     /// Whether whoever asks without a token is the local administrator until somebody has an account.
     pub open: bool,
     /// Whether the accounts of a demo are signed in to by one click: only where nobody from elsewhere can ask.
@@ -144,8 +145,6 @@ pub(crate) struct Request {
     pub(crate) demo_sign_in: bool,
     /// The provider that people sign in by, where there is one.
     pub(crate) provider: Option<Arc<Oidc>>,
-    /// Nothing is read: the document is only validated.
-    pub(crate) rehearses: bool,
 }
 
 impl Request {

@@ -33,7 +33,7 @@ pub(crate) struct Operation {
     /// Whether the planner can run it by itself.
     pub(crate) is_planned: bool,
     /// Its root type's name.
-    root: &'static str,
+    pub(crate) root: &'static str,
     /// What it costs with full pages wherever a variable sizes them.
     most: u64,
 }
@@ -78,6 +78,17 @@ impl Document {
 }
 
 impl Document {
+    /// Refuses a subscription to several things at once (GraphQL, 5.2.3.1), a rule that the library does not know.
+    pub(crate) fn check_subscription(&self) -> Result<(), Refused> {
+        let watched = self.operation.iter().filter(|operation| operation.kind == OperationType::Subscription);
+        let keys: HashSet<&str> = watched.flat_map(|operation| &operation.roots).map(Selection::key).collect();
+        if keys.len() > 1 {
+            let (zh, en) = ("一个订阅只能有一个根字段", "a subscription has one root field");
+            return Err(Refused::new(Code::ValidationFailed, zh, en));
+        }
+        Ok(())
+    }
+
     /// The syntax as these variables leave it: an argument whose variable is left out is left out as well, so that its own
     /// default counts. The library would take null for it.
     pub(crate) fn given(&self, variables: &Variables) -> ExecutableDocument {

@@ -10,7 +10,7 @@ use async_graphql::{CacheControl, Error, Request as Execution, Response, Variabl
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use planner::{Finishers, Reader, Selection};
+use planner::{Bilingual, Finishers, Reader, Selection};
 use tracing::Instrument;
 
 use crate::change::{Begun, Feed};
@@ -113,7 +113,7 @@ impl Engine {
                 "GET is for queries only: use POST",
             ));
         }
-        self.in_time(self.carry_out(ready, caller).instrument(caller.span())).await
+        self.in_time(self.carry_out(ready, caller).instrument(caller.span())).await?
     }
 
     /// What comes of it within the time that an operation has.
@@ -145,7 +145,7 @@ impl Engine {
             return Ok(once.into_stream().boxed());
         }
         let begun = Begun::default();
-        let execution = self.execution(&ready, &caller, false).data(begun.clone());
+        let execution = self.execution(&ready, &caller).data(begun.clone());
         let mut events = self.schema.execute_stream(execution).boxed();
         let span = caller.span();
         let mut events = stream::poll_fn(move |context| span.in_scope(|| events.poll_next_unpin(context))).fuse();
@@ -183,30 +183,38 @@ impl Engine {
         let parsed = async_graphql::parser::parse_query(text)?;
         self.limits.check_document(&parsed, self.introspection)?;
         position::check(&parsed, &self.types)?;
-        Ok(Document::read(parsed, asked.operation_name.as_deref(), &self.types))
+        let document = Document::read(parsed, asked.operation_name.as_deref(), &self.types);
+        document.check_subscription()?;
+        Ok(document)
     }
 
-    async fn carry_out(&self, ready: Ready, caller: &Caller) -> Answer {
+    async fn carry_out(&self, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
         if let Some(operation) = ready.document.operation.as_ref().filter(|operation| operation.is_planned)
             && operation.takes(&ready.asked.variables, &self.types)
             && (ready.is_known || self.validates(&ready, caller).await)
-            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, false)).await
+            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller)).await
         {
-            return Answer::Json(json);
+            return Ok(Answer::Json(json));
         }
-        let response = self.schema.execute(self.execution(&ready, caller, false)).await;
+        if ready.changes()
+            && let Some(operation) = &ready.document.operation
+            && (ready.is_known || self.validates(&ready, caller).await)
+        {
+            self.check_payloads(operation, &ready.asked.variables, &self.request(caller))?;
+        }
+        let response = self.schema.execute(self.execution(&ready, caller)).await;
         let max_age = ready.max_age();
         if !ready.is_known && response.errors.is_empty() {
             self.known.keep(&ready.asked, ready.document);
         }
         let mut response = worded(response, caller);
         response.cache_control = CacheControl { public: true, max_age };
-        Answer::Response(response)
+        Ok(Answer::Response(response))
     }
 
-    /// Has the library validate a document without reading anything, and keeps it when it is valid.
+    /// Has the library validate a document without carrying anything out, and keeps it when it is valid.
     async fn validates(&self, ready: &Ready, caller: &Caller) -> bool {
-        let response = self.schema.execute(self.execution(ready, caller, true)).await;
+        let response = self.schema.execute(self.execution(ready, caller).only_introspection()).await;
         let is_valid = response.errors.is_empty();
         if is_valid {
             self.known.keep(&ready.asked, ready.document.clone());
@@ -214,16 +222,28 @@ impl Engine {
         is_valid
     }
 
-    fn execution(&self, ready: &Ready, caller: &Caller, rehearses: bool) -> Execution {
+    /// Refuses mutations whose payloads cannot be read as they are asked for, before anything is written.
+    fn check_payloads(&self, operation: &Operation, variables: &Variables, request: &Request) -> Result<(), Refused> {
+        for root in Selection::with_all(&operation.roots, operation.root, variables) {
+            let payload = self.types.of_field(operation.root, root.name());
+            for field in root.children(payload) {
+                query::check(self.types.of_field(payload, field.name()), &field, request)
+                    .map_err(|Bilingual { zh, en }| Refused::new(Code::BadUserInput, zh, en))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn execution(&self, ready: &Ready, caller: &Caller) -> Execution {
         let mut execution = Execution::new("").variables(ready.asked.variables.clone());
         execution.set_parsed_query(ready.document.given(&ready.asked.variables));
         if let Some(name) = &ready.asked.operation_name {
             execution = execution.operation_name(name);
         }
-        execution.data(self.request(caller, rehearses)).data(self.feed.clone())
+        execution.data(self.request(caller)).data(self.feed.clone())
     }
 
-    fn request(&self, caller: &Caller, rehearses: bool) -> Request {
+    fn request(&self, caller: &Caller) -> Request {
         Request {
             db: self.door.db.clone(),
             zone: self.door.zone,
@@ -238,7 +258,6 @@ impl Engine {
             gate: self.gate.clone(),
             demo_sign_in: self.demo_sign_in,
             provider: self.provider.clone(),
-            rehearses,
         }
     }
 

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::concern;
 use ledger::fault::Fault;
 use ledger::keep::party::{Named, Party};
-use ledger::keep::{measure as keep, merge};
+use ledger::keep::{Patch, measure as keep, merge};
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
@@ -213,13 +213,13 @@ pub(crate) struct EditMeasureInput {
     /// The number as printed.
     number: MaybeUndefined<String>,
     /// The text.
-    content: Option<String>,
+    content: MaybeUndefined<String>,
     /// The lead unit; null is refused: every measure has one.
     lead_unit_id: MaybeUndefined<ID>,
     /// The supervising unit.
     supervising_unit_id: MaybeUndefined<ID>,
     /// The responsible parties, all of them. Who answers already goes on answering.
-    parties: Option<Vec<PartyInput>>,
+    parties: MaybeUndefined<Vec<PartyInput>>,
 }
 
 /// A deadline to be changed.
@@ -291,15 +291,15 @@ fn named(id: &ID) -> Named {
 }
 
 fn parties(given: Vec<PartyInput>) -> ledger::Result<Vec<Party>> {
-    let party = |one: PartyInput| match (one.unit_id, one.selector) {
+    let party = |(index, one): (usize, PartyInput)| match (one.unit_id, one.selector) {
         (Some(unit), None) => Ok(Party::Unit(key_of::<Unit>(&unit))),
         (None, Some(selector)) => Ok(Party::Selector(selector.into())),
         _ => {
             let (zh, en) = ("每个责任单位应填写单位或代称之一", "a party is either a unit or a stand-in");
-            Err(Fault::invalid(zh, en, &["input", "parties"]).into())
+            Err(Fault::invalid(zh, en, &["input", "parties", &index.to_string()]).into())
         }
     };
-    given.into_iter().map(party).collect()
+    given.into_iter().enumerate().map(party).collect()
 }
 
 /// What is done to measures as the ledger keeps them; what is done about them is with assignments.
@@ -338,12 +338,16 @@ impl MeasureMutation {
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let done = async {
+            let parties = match patch(input.parties, "parties")? {
+                Patch::Keep => Patch::Keep,
+                Patch::Set(given) => Patch::Set(parties(given)?),
+            };
             let changes = keep::Changes {
                 number: clearable(input.number),
-                content: patch(input.content),
+                content: patch(input.content, "content")?,
                 lead: clearable(input.lead_unit_id.map_value(|id| named(&id))),
                 supervising: clearable(input.supervising_unit_id.map_value(|id| named(&id))),
-                parties: patch(input.parties.map(parties).transpose()?),
+                parties,
             };
             keep::edit(&request.desk(), key_of::<Measure>(&input.measure_id), input.version, changes).await
         };

@@ -54,6 +54,19 @@ pub(crate) fn outcome<T>(
     }
 }
 
+/// The same act where the mutation takes its arguments by themselves, and not in an `input`.
+pub(crate) fn bare<T>(done: ledger::Result<T>) -> ledger::Result<T> {
+    done.map_err(|failure| match failure {
+        ledger::Error::Refused(mut faults) => {
+            for fault in &mut faults {
+                fault.path.retain(|part| part != "input");
+            }
+            ledger::Error::Refused(faults)
+        }
+        other => other,
+    })
+}
+
 /// What came of deleting something that was entered by mistake.
 #[derive(SimpleObject)]
 pub(crate) struct DeletePayload {
@@ -116,14 +129,8 @@ macro_rules! payload {
         #[async_graphql::Object]
         impl $name {
             $(#[doc = $words])+
-            async fn $field(
-                &self,
-                ctx: &async_graphql::Context<'_>,
-            ) -> async_graphql::Result<Option<planner::Planned<$noun>>> {
-                match self.key {
-                    Some(key) => Ok(Some(crate::query::read_back(ctx, &key.into()).await?)),
-                    None => Ok(None),
-                }
+            async fn $field(&self, ctx: &async_graphql::Context<'_>) -> Option<planner::Planned<$noun>> {
+                crate::query::read_back(ctx, self.key?).await
             }
 
             $(#[doc = $why])+

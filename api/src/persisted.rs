@@ -17,6 +17,7 @@ const LONGEST: usize = 32 << 10;
 
 /// Documents by the SHA-256 of their text, in hexadecimal.
 pub(crate) struct Persisted {
+    /// Also by the ids that whoever registered them gave them.
     trusted: Option<HashMap<String, String>>,
     remembered: Cache<String, Arc<str>>,
 }
@@ -27,10 +28,11 @@ pub(crate) fn document_hash(text: &str) -> String {
 }
 
 impl Persisted {
-    /// With `trusted` documents, only these are run.
-    pub(crate) fn new(trusted: Option<Vec<String>>) -> Self {
-        let by_hash = |texts: Vec<String>| texts.into_iter().map(|text| (document_hash(&text), text)).collect();
-        Self { trusted: trusted.map(by_hash), remembered: Cache::new(REMEMBERED) }
+    /// With `trusted` documents by their ids, only these are run.
+    pub(crate) fn new(trusted: Option<HashMap<String, String>>) -> Self {
+        let named = |(id, text): (String, String)| [(document_hash(&text), text.clone()), (id.to_lowercase(), text)];
+        let trusted = trusted.map(|documents| documents.into_iter().flat_map(named).collect());
+        Self { trusted, remembered: Cache::new(REMEMBERED) }
     }
 
     /// Puts the document's text where only its hash was given, and refuses what may not be run.

@@ -191,7 +191,7 @@ pub(crate) struct EditProblemInput {
     /// The number as printed.
     number: MaybeUndefined<String>,
     /// The first sentence.
-    title: Option<String>,
+    title: MaybeUndefined<String>,
     /// The rest of the text.
     description: MaybeUndefined<String>,
     /// What is to be reached.
@@ -199,7 +199,7 @@ pub(crate) struct EditProblemInput {
     /// Its deadline as it is printed.
     deadline: MaybeUndefined<String>,
     /// The tags of its domains, all of them.
-    domains: Option<Vec<String>>,
+    domains: MaybeUndefined<Vec<String>>,
 }
 
 /// A problem to be withdrawn.
@@ -276,16 +276,18 @@ impl ProblemMutation {
         #[graphql(desc = "What is to change.")] input: EditProblemInput,
     ) -> async_graphql::Result<ProblemPayload> {
         let request = ctx.data::<Request>()?;
-        let changes = keep::Changes {
-            number: clearable(input.number),
-            title: patch(input.title),
-            description: clearable(input.description),
-            goal: clearable(input.goal),
-            deadline: clearable(input.deadline),
-            domains: patch(input.domains),
+        let done = async {
+            let changes = keep::Changes {
+                number: clearable(input.number),
+                title: patch(input.title, "title")?,
+                description: clearable(input.description),
+                goal: clearable(input.goal),
+                deadline: clearable(input.deadline),
+                domains: patch(input.domains, "domains")?,
+            };
+            keep::edit(&request.desk(), key_of::<Problem>(&input.problem_id), input.version, changes).await
         };
-        let problem = key_of::<Problem>(&input.problem_id);
-        ProblemPayload::of(keep::edit(&request.desk(), problem, input.version, changes).await, request)
+        ProblemPayload::of(done.await, request)
     }
 
     /// Withdraws a problem (撤销): whatever is open of its measures need not be done any more, and counts no more. By the

@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 use async_graphql::parser::types::Field as Syntax;
 use async_graphql::registry::{MetaField, MetaInputValue, MetaType, MetaTypeId, Registry};
 use async_graphql::{
-    ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerResult, Value,
+    ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerError,
+    ServerResult, Value,
 };
 use planner::{
-    Bilingual, Connection, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Root, Selected, Selection,
-    Statement, Table, argument, field, object, page_arguments, register_page_arguments,
+    Bilingual, Connection, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Refusal, Root, Selected,
+    Selection, Statement, Table, argument, field, object, page_arguments, register_page_arguments,
 };
 
 use crate::account::{Account, Session};
@@ -270,16 +271,32 @@ impl ContainerType for Reads {
         let Some(root) = merged.iter().find(|root| root.key() == key) else { return Ok(None) };
         match read(ctx, root).await {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(ctx.set_error_path(error.into_server_error(ctx.item.pos))),
+            Err(error) => {
+                let error = placed(ctx, error);
+                if !is_nullable(ctx) {
+                    return Err(error);
+                }
+                ctx.add_error(error);
+                Ok(Some(Value::Null))
+            }
         }
     }
 }
 
+/// Whether the field at hand is null where it fails, rather than the object that it is a field of.
+fn is_nullable(ctx: &Context<'_>) -> bool {
+    let query = ctx.schema_env.registry.types.get("Query");
+    let field = query.and_then(|query| query.field_by_name(&ctx.item.node.name.node));
+    field.is_some_and(|field| !field.ty.ends_with('!'))
+}
+
+/// An error of the field at hand.
+fn placed(ctx: &Context<'_>, error: Error) -> ServerError {
+    ctx.set_error_path(error.into_server_error(ctx.item.pos))
+}
+
 async fn read(ctx: &Context<'_>, root: &Selected<'_>) -> Result<Value, Error> {
     let request = ctx.data::<Request>()?;
-    if request.rehearses {
-        return Ok(Value::Null);
-    }
     let json = plan(root, request)?.run(request).await?;
     Ok(Planned::<Value>::new(json).into_value())
 }
@@ -364,9 +381,12 @@ fn of_id(id: &str) -> Option<(&'static Table, sea_orm::Value)> {
 }
 
 fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Error> {
+    planned(root, selection, request).map_err(|refusal| coded(Code::BadUserInput, refusal.0))
+}
+
+fn planned(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Refusal> {
     let facts = ledger::pace::facts(request.today());
     planner::plan(request.reader.backend(), root, selection, &facts, request.principal())
-        .map_err(|refusal| coded(Code::BadUserInput, refusal.0))
 }
 
 /// Reads a root of the caller's own making.
@@ -374,10 +394,24 @@ pub(crate) async fn read_root(root: Root<'_>, selection: &Selected<'_>, request:
     Plan::Statement(statement(root, selection, request)?).run(request).await
 }
 
-/// Reads what a mutation has written, as the payload's field asks for it.
-pub(crate) async fn read_back<N: Noun>(ctx: &Context<'_>, key: &sea_orm::Value) -> Result<Planned<N>, Error> {
+/// Reads what a mutation has written, as the payload's field asks for it. Where that fails, the field is null beside the
+/// error: the write holds, and the rest of the payload says so.
+pub(crate) async fn read_back<N: Noun>(ctx: &Context<'_>, key: i64) -> Option<Planned<N>> {
     let field = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
-    let root = Root::One(N::table(), "id", key.clone());
+    let root = Root::One(N::table(), "id", key.into());
     let selection = field.with(&ctx.query_env.variables);
-    Ok(Planned::new(read_root(root, &selection, ctx.data::<Request>()?).await?))
+    let read = async { read_root(root, &selection, ctx.data::<Request>()?).await };
+    match read.await {
+        Ok(json) => Some(Planned::new(json)),
+        Err(error) => {
+            ctx.add_error(placed(ctx, error));
+            None
+        }
+    }
+}
+
+/// Whether a row of a noun, if the type is one, can be read as the caller asks for it; why not.
+pub(crate) fn check(ty: &str, selection: &Selected<'_>, request: &Request) -> Result<(), Bilingual> {
+    let Some(table) = NODES.iter().map(|table| table()).find(|table| table.name == ty) else { return Ok(()) };
+    planned(Root::One(table, "id", 0_i64.into()), selection, request).map(drop).map_err(|refusal| refusal.0)
 }

@@ -116,11 +116,11 @@ pub(crate) struct EditRegionInput {
     /// The version that the caller saw.
     version: i32,
     /// The name in full.
-    name: Option<String>,
+    name: MaybeUndefined<String>,
     /// Its code.
     code: MaybeUndefined<String>,
     /// The region above it (划转): everything in it moves along.
-    parent_id: Option<ID>,
+    parent_id: MaybeUndefined<ID>,
 }
 
 /// Two regions that become one.
@@ -178,13 +178,15 @@ impl RegionMutation {
         #[graphql(desc = "What is to change.")] input: EditRegionInput,
     ) -> async_graphql::Result<RegionPayload> {
         let request = ctx.data::<Request>()?;
-        let changes = keep::Changes {
-            name: patch(input.name),
-            code: clearable(input.code),
-            parent: patch(input.parent_id.as_ref().map(key_of::<Region>)),
+        let done = async {
+            let changes = keep::Changes {
+                name: patch(input.name, "name")?,
+                code: clearable(input.code),
+                parent: patch(input.parent_id.map_value(|id| key_of::<Region>(&id)), "parentId")?,
+            };
+            keep::edit(&request.desk(), key_of::<Region>(&input.region_id), input.version, changes).await
         };
-        let region = key_of::<Region>(&input.region_id);
-        RegionPayload::of(keep::edit(&request.desk(), region, input.version, changes).await, request)
+        RegionPayload::of(done.await, request)
     }
 
     /// Merges a region into another of its level (撤并): what lies in it, its units, problems and people go over. By an

@@ -170,11 +170,11 @@ pub(crate) struct EditRoundInput {
     /// The version that the caller saw.
     version: i32,
     /// Its name.
-    name: Option<String>,
+    name: MaybeUndefined<String>,
     /// Who inspects.
-    level: Option<InspectionLevel>,
+    level: MaybeUndefined<InspectionLevel>,
     /// Why.
-    kind: Option<InspectionKind>,
+    kind: MaybeUndefined<InspectionKind>,
     /// When the team moves in.
     entered_on: MaybeUndefined<Date>,
     /// When it fed back its problems. Deadlines that are immediate and have no date move with it.
@@ -244,15 +244,17 @@ impl RoundMutation {
         #[graphql(desc = "What is to change.")] input: EditRoundInput,
     ) -> async_graphql::Result<RoundPayload> {
         let request = ctx.data::<Request>()?;
-        let changes = keep::Changes {
-            name: patch(input.name),
-            level: patch(input.level.map(Into::into)),
-            kind: patch(input.kind.map(Into::into)),
-            entered_on: day(input.entered_on),
-            feedback_on: day(input.feedback_on),
+        let done = async {
+            let changes = keep::Changes {
+                name: patch(input.name, "name")?,
+                level: patch(input.level.map_value(Into::into), "level")?,
+                kind: patch(input.kind.map_value(Into::into), "kind")?,
+                entered_on: day(input.entered_on),
+                feedback_on: day(input.feedback_on),
+            };
+            keep::edit(&request.desk(), key_of::<InspectionRound>(&input.round_id), input.version, changes).await
         };
-        let round = key_of::<InspectionRound>(&input.round_id);
-        RoundPayload::of(keep::edit(&request.desk(), round, input.version, changes).await, request)
+        RoundPayload::of(done.await, request)
     }
 
     /// Merges a round into another: its problems go over. By the regional office that keeps all of them.

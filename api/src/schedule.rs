@@ -1,7 +1,7 @@
 //! Schedules and the runs of jobs, for administrators.
 
 use async_graphql::registry::{MetaInputValue, Registry};
-use async_graphql::{Context, Enum, ID, InputObject, Name, Object, Value};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Name, Object, Value};
 use ledger::keep::machine as keep;
 use planner::{Connection, Kind, Link, Noun, SortKey, SortType, Sql, argument, noun};
 use serde_json::json;
@@ -44,11 +44,11 @@ fn pattern(sql: &mut Sql<'_>, schedule: &str) -> String {
 }
 
 fn count_argument(registry: &mut Registry) -> Vec<MetaInputValue> {
-    vec![argument::<i32>(registry, "count", "How many, 1 to 50.", Some("5"))]
+    vec![argument::<i32>(registry, "count", "How many: 1 to 50; less is taken as 1, more as 50.", Some("5"))]
 }
 
 /// The most fires that are computed at once.
-const MAX_FIRES: u64 = 50;
+const MAX_FIRES: i64 = 50;
 
 /// Computes the next fires of a schedule from its pattern.
 pub(crate) fn next_occurrences(
@@ -57,10 +57,10 @@ pub(crate) fn next_occurrences(
 ) -> impl Fn(&serde_json::Value, &[(Name, Value)]) -> serde_json::Value + Send + Sync {
     move |schedule, arguments| {
         let asked = arguments.iter().find(|(name, _)| name == "count").and_then(|(_, count)| match count {
-            Value::Number(number) => number.as_u64(),
+            Value::Number(number) => number.as_i64(),
             _ => None,
         });
-        let count = asked.unwrap_or(5).clamp(1, MAX_FIRES) as usize;
+        let count = asked.unwrap_or(5).clamp(1, MAX_FIRES).unsigned_abs() as usize;
         let text = |key: &str| schedule.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
         let fires = occurrences(text("cron"), text("zone"), clock(), count);
         json!(fires.into_iter().map(|fire| fire.to_rfc3339()).collect::<Vec<_>>())
@@ -138,13 +138,13 @@ pub(crate) struct EditScheduleInput {
     /// The schedule.
     schedule_id: ID,
     /// Its pattern: six fields, seconds first, as in `0 0 8 * * *`.
-    cron: Option<String>,
+    cron: MaybeUndefined<String>,
     /// The IANA zone that the pattern is read in.
-    time_zone: Option<String>,
+    time_zone: MaybeUndefined<String>,
     /// Whether the job runs at all.
-    enabled: Option<bool>,
+    enabled: MaybeUndefined<bool>,
     /// What becomes of occurrences missed while nobody was up.
-    misfire: Option<Misfire>,
+    misfire: MaybeUndefined<Misfire>,
 }
 
 payload! {
@@ -171,14 +171,16 @@ impl ScheduleMutation {
         #[graphql(desc = "What is to change.")] input: EditScheduleInput,
     ) -> async_graphql::Result<SchedulePayload> {
         let request = ctx.data::<Request>()?;
-        let changes = keep::Changes {
-            cron: patch(input.cron),
-            time_zone: patch(input.time_zone),
-            enabled: patch(input.enabled),
-            misfire: patch(input.misfire.map(Into::into)),
-        };
         let fires = |cron: &str, zone: &str| !(request.occurrences)(cron, zone, request.now, 1).is_empty();
-        let schedule = key_of::<Schedule>(&input.schedule_id);
-        SchedulePayload::of(keep::edit_schedule(&request.desk(), schedule, changes, fires).await, request)
+        let done = async {
+            let changes = keep::Changes {
+                cron: patch(input.cron, "cron")?,
+                time_zone: patch(input.time_zone, "timeZone")?,
+                enabled: patch(input.enabled, "enabled")?,
+                misfire: patch(input.misfire.map_value(Into::into), "misfire")?,
+            };
+            keep::edit_schedule(&request.desk(), key_of::<Schedule>(&input.schedule_id), changes, fires).await
+        };
+        SchedulePayload::of(done.await, request)
     }
 }

@@ -152,15 +152,15 @@ pub(crate) struct EditUnitInput {
     /// The version that the caller saw.
     version: i32,
     /// The name; the one before stays as an alias.
-    name: Option<String>,
+    name: MaybeUndefined<String>,
     /// What kind of body it is.
-    kind: Option<UnitKind>,
+    kind: MaybeUndefined<UnitKind>,
     /// The line of work.
     sector: MaybeUndefined<String>,
     /// Its other names, all of them.
-    aliases: Option<Vec<String>>,
+    aliases: MaybeUndefined<Vec<String>>,
     /// Where its mail goes, all of it.
-    addresses: Option<Vec<String>>,
+    addresses: MaybeUndefined<Vec<String>>,
 }
 
 /// Two units that are one.
@@ -224,17 +224,17 @@ impl UnitMutation {
         #[graphql(desc = "What is to change.")] input: EditUnitInput,
     ) -> async_graphql::Result<UnitPayload> {
         let request = ctx.data::<Request>()?;
-        let changes = keep::Changes {
-            name: patch(input.name),
-            kind: patch(input.kind.map(Into::into)),
-            sector: clearable(input.sector),
-            aliases: patch(input.aliases),
-            addresses: patch(input.addresses),
+        let done = async {
+            let changes = keep::Changes {
+                name: patch(input.name, "name")?,
+                kind: patch(input.kind.map_value(Into::into), "kind")?,
+                sector: clearable(input.sector),
+                aliases: patch(input.aliases, "aliases")?,
+                addresses: patch(input.addresses, "addresses")?,
+            };
+            keep::edit(&request.desk(), key_of::<Unit>(&input.unit_id), input.version, changes).await
         };
-        UnitPayload::of(
-            keep::edit(&request.desk(), key_of::<Unit>(&input.unit_id), input.version, changes).await,
-            request,
-        )
+        UnitPayload::of(done.await, request)
     }
 
     /// Merges a unit into another: what it leads, supervises and answers, its people, names and addresses go over. By an

@@ -13,7 +13,7 @@ pub struct Model {
     pub kind: ChangeKind,
     /// When.
     pub at: DateTimeUtc,
-    /// The problem that it happened to, or below which; none for what happened to a case.
+    /// The problem that it happened to, or below which; none for what happened to a case, or is no more.
     pub problem_id: Option<i64>,
     /// The measure, where it was one.
     pub measure_id: Option<i64>,
@@ -21,6 +21,10 @@ pub struct Model {
     pub assignment_id: Option<i64>,
     /// The case, where it was one.
     pub case_id: Option<i64>,
+    /// The global id of what is no more, in a row for each region that could see it.
+    pub removed: Option<String>,
+    /// The region that such a row is for.
+    pub region_id: Option<i64>,
 }
 
 /// What happened.
@@ -117,6 +121,9 @@ pub enum ChangeKind {
     /// 责任追究 was recorded, corrected or withdrawn
     #[sea_orm(string_value = "HELD_TO_ACCOUNT")]
     HeldToAccount,
+    /// Something was deleted, or merged into another
+    #[sea_orm(string_value = "REMOVED")]
+    Removed,
 }
 
 /// Tables are joined where they are read; no relation is declared here.

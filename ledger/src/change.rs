@@ -38,6 +38,26 @@ pub(crate) fn write(writes: &mut Writes, kind: ChangeKind, changed: Changed, at:
     writes.insert_one(row(kind, changed, at));
 }
 
+/// Notes that something is no more, for each region that could see it: whoever watches has no row to be shown.
+pub(crate) async fn note_removed<C: ConnectionTrait>(
+    db: &C,
+    removed: &str,
+    regions: &[i64],
+    at: DateTime<Utc>,
+) -> Result<()> {
+    for chunk in regions.chunks(CHUNK) {
+        let rows = chunk.iter().map(|region| change::ActiveModel {
+            kind: Set(ChangeKind::Removed),
+            at: Set(at),
+            removed: Set(Some(removed.to_owned())),
+            region_id: Set(Some(*region)),
+            ..Default::default()
+        });
+        change::Entity::insert_many(rows).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
 fn row(kind: ChangeKind, changed: Changed, at: DateTime<Utc>) -> change::ActiveModel {
     change::ActiveModel {
         kind: Set(kind),

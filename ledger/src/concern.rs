@@ -122,17 +122,17 @@ fn pairs(concerns: &[Concern]) -> impl Iterator<Item = (i64, i64, NaiveDate)> {
     pairs.into_iter().map(|((region, id), due_order)| (region, id, due_order))
 }
 
-/// Takes a problem that is about to be deleted off all lists.
-pub async fn leave_problem<C: ConnectionTrait>(db: &C, problem: i64) -> Result<()> {
+/// Takes a problem that is about to be deleted off all lists; the regions whose they were.
+pub async fn leave_problem<C: ConnectionTrait>(db: &C, problem: i64) -> Result<Vec<i64>> {
     leave(db, &PROBLEMS, problem).await
 }
 
-/// Takes a measure that is about to be deleted off all lists.
-pub async fn leave_measure<C: ConnectionTrait>(db: &C, measure: i64) -> Result<()> {
+/// Takes a measure that is about to be deleted off all lists; the regions whose they were.
+pub async fn leave_measure<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
     leave(db, &MEASURES, measure).await
 }
 
-async fn leave<C: ConnectionTrait>(db: &C, lists: &Lists, id: i64) -> Result<()> {
+async fn leave<C: ConnectionTrait>(db: &C, lists: &Lists, id: i64) -> Result<Vec<i64>> {
     let mut delete = Query::delete();
     delete.from_table(lists.table).and_where(Expr::col(lists.column).eq(id)).returning_col("region_id");
     take_off(db, lists, &delete).await
@@ -246,13 +246,14 @@ async fn keep_only<C: ConnectionTrait>(db: &C, lists: &Lists, concerns: &[Concer
     Ok(())
 }
 
-/// Deletes rows of lists, and takes them off the kept counts.
-async fn take_off<C: ConnectionTrait>(db: &C, lists: &Lists, delete: &DeleteStatement) -> Result<()> {
+/// Deletes rows of lists, and takes them off the kept counts. Gives the regions whose lists they were.
+async fn take_off<C: ConnectionTrait>(db: &C, lists: &Lists, delete: &DeleteStatement) -> Result<Vec<i64>> {
     let mut taken: BTreeMap<i64, i64> = BTreeMap::new();
     for row in db.query_all(delete).await? {
         *taken.entry(row.try_get("", "region_id")?).or_default() += 1;
     }
-    let Some(noun) = lists.tally else { return Ok(()) };
+    let regions = taken.keys().copied().collect();
+    let Some(noun) = lists.tally else { return Ok(regions) };
     for (region, amount) in taken {
         region_tally::Entity::update_many()
             .col_expr(region_tally::Column::Amount, Expr::col(region_tally::Column::Amount).sub(amount))
@@ -261,7 +262,7 @@ async fn take_off<C: ConnectionTrait>(db: &C, lists: &Lists, delete: &DeleteStat
             .exec(db)
             .await?;
     }
-    Ok(())
+    Ok(regions)
 }
 
 /// Adds to the kept counts, always in the order of regions so that two writers cannot wait for each other.

@@ -302,6 +302,7 @@ impl Sight for Principal {
                     _ => of_owner(table),
                 },
                 "ownership" => ownership(place.as_ref()),
+                "change" => Condition::Any(vec![of_owner(table), removals(*role, place.as_ref())]),
                 _ => of_owner(table),
             },
         }
@@ -394,6 +395,14 @@ fn case_of_unit(role: Role, answers: &[i64]) -> Condition {
     const ASSISTED: &str = "SELECT c.case_id FROM case_unit c WHERE c.unit_id = {}";
     let answering = answers.iter().filter(|_| matches!(role, Role::LeadUnit | Role::ResponsibleUnit));
     Condition::Among(answering.flat_map(|unit| [(LED, (*unit).into()), (ASSISTED, (*unit).into())]).collect())
+}
+
+/// What is no more, told to the regions that could see it.
+fn removals(role: Role, place: Option<&Place>) -> Condition {
+    match place {
+        Some(place) if goes_by_region(role) => Condition::Matches(BELOW, place.path.clone().into()),
+        _ => Condition::never(),
+    }
 }
 
 /// How regions stand to a problem that is seen: those of one's own subtree and those above; which siblings share it is theirs.

@@ -15,6 +15,7 @@ mod m20261122_000009_supervision_check;
 mod m20261122_000010_proposal;
 mod m20261122_000011_case_reminder;
 mod m20261122_000012_objection;
+mod m20261122_000013_removal;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_proposal::Migration),
             Box::new(m20261122_000011_case_reminder::Migration),
             Box::new(m20261122_000012_objection::Migration),
+            Box::new(m20261122_000013_removal::Migration),
         ]
     }
 }

@@ -21,8 +21,8 @@ const MAX_RELATIONS: usize = 6;
 pub(crate) struct Page {
     pub(crate) size: u64,
     pub(crate) backward: bool,
-    pub(crate) after: Option<String>,
-    pub(crate) before: Option<String>,
+    pub(crate) after: Option<Vec<sea_orm::Value>>,
+    pub(crate) before: Option<Vec<sea_orm::Value>>,
     pub(crate) condition: Condition,
     pub(crate) order: Vec<(SortKey, bool)>,
 }
@@ -53,11 +53,13 @@ impl Page {
             let descending = order.last().is_some_and(|(_, descending)| *descending);
             order.push((KEY, descending));
         }
+        let kinds: Vec<SortType> = order.iter().map(|(key, _)| key.kind).collect();
+        let place = |name| text(selection, name).map(|cursor| cursor::read(&cursor, &kinds)).transpose();
         Ok(Self {
             size: first.or(last).unwrap_or(DEFAULT_PAGE),
             backward: last.is_some(),
-            after: text(selection, "after"),
-            before: text(selection, "before"),
+            after: place("after")?,
+            before: place("before")?,
             condition,
             order,
         })
@@ -92,25 +94,20 @@ impl Page {
     }
 
     /// What the cursors demand of a row.
-    pub(crate) fn bounds(&self, keys: &[String], sql: &mut Sql<'_>) -> Result<Vec<String>, Refusal> {
-        let mut bounds = Vec::new();
-        for (cursor, forward) in [(&self.after, true), (&self.before, false)] {
-            if let Some(cursor) = cursor {
-                bounds.push(self.beyond(cursor, forward, keys, sql)?);
-            }
-        }
-        Ok(bounds)
+    pub(crate) fn bounds(&self, keys: &[String], sql: &mut Sql<'_>) -> Vec<String> {
+        let cursors = [(&self.after, true), (&self.before, false)];
+        let given = cursors.into_iter().filter_map(|(place, forward)| Some((place.as_ref()?, forward)));
+        given.map(|(place, forward)| self.beyond(place, forward, keys, sql)).collect()
     }
 
     /// Rows beyond the cursor: one row comparison when all keys run one way, which an index answers; else key by key.
-    fn beyond(&self, cursor: &str, forward: bool, keys: &[String], sql: &mut Sql<'_>) -> Result<String, Refusal> {
-        let kinds: Vec<SortType> = self.order.iter().map(|(key, _)| key.kind).collect();
-        let values: Vec<String> = cursor::read(cursor, &kinds)?.into_iter().map(|value| sql.bind(value)).collect();
+    fn beyond(&self, place: &[sea_orm::Value], forward: bool, keys: &[String], sql: &mut Sql<'_>) -> String {
+        let values: Vec<String> = place.iter().map(|value| sql.bind(value.clone())).collect();
         let operator = |descending: bool| if descending == forward { "<" } else { ">" };
         let one_way = self.order.windows(2).all(|pair| pair[0].1 == pair[1].1);
         if one_way {
             let descending = self.order.first().is_some_and(|(_, descending)| *descending);
-            return Ok(format!("({}) {} ({})", keys.join(", "), operator(descending), values.join(", ")));
+            return format!("({}) {} ({})", keys.join(", "), operator(descending), values.join(", "));
         }
         let alternatives: Vec<String> = (0..keys.len())
             .map(|last| {
@@ -120,7 +117,7 @@ impl Page {
                 format!("({})", parts.join(" AND "))
             })
             .collect();
-        Ok(format!("({})", alternatives.join(" OR ")))
+        format!("({})", alternatives.join(" OR "))
     }
 }
 

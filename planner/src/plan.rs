@@ -287,27 +287,20 @@ impl Planner<'_> {
         if !list.reads_rows {
             return Ok(format!("(SELECT {object})"));
         }
-        let rows = self.page(table, &page, owner, &alias, &list)?;
+        let rows = self.page(table, &page, owner, &alias, &list);
         Ok(format!("(SELECT {object} FROM {rows} {alias})"))
     }
 
     /// The rows of the page, each with its sort keys as `k0` …, where they are few the number of all as `total`, and where
     /// the page's own place is asked for its number as `rn` and the number of rows as `n`: one more than the page is read
     /// to learn whether there are more. Whatever is selected is computed outside, for the page's rows only.
-    fn page(
-        &mut self,
-        table: &Table,
-        page: &Page,
-        owner: Owner<'_>,
-        alias: &str,
-        list: &Listed,
-    ) -> Result<String, Refusal> {
+    fn page(&mut self, table: &Table, page: &Page, owner: Owner<'_>, alias: &str, list: &Listed) -> String {
         let (member, rest) = page.condition.clone().split_member();
         let walked = member.as_ref().map(|member| (self.sql.alias(), member));
         let walked = walked.as_ref().map(|(walk, member)| (walk.as_str(), *member));
         let keys = page.keys(alias, walked);
         let (from, mut conditions) = self.belonging(table, alias, owner, walked);
-        conditions.extend(page.bounds(&keys, &mut self.sql)?);
+        conditions.extend(page.bounds(&keys, &mut self.sql));
         if !rest.is_always() {
             conditions.push(rest.to_sql(&mut self.sql, alias));
         }
@@ -324,12 +317,12 @@ impl Planner<'_> {
             page.size + u64::from(list.visible.is_some()),
         );
         if list.visible.is_none() {
-            return Ok(rows);
+            return rows;
         }
-        Ok(format!(
+        format!(
             "(SELECT {alias}.*, row_number() OVER (ORDER BY {}) AS rn, count(*) OVER () AS n FROM {rows} {alias})",
             list.walk
-        ))
+        )
     }
 
     fn edge(&mut self, table: &Table, alias: &str, list: &Listed, edge: &Selected<'_>) -> Result<String, Refusal> {
@@ -353,7 +346,7 @@ impl Planner<'_> {
 
     fn page_info(&self, page: &Page, list: &Listed, alias: &str, info: &Selected<'_>) -> String {
         let more = self.sql.boolean(&format!("count(*) > {}", page.size));
-        let given = |cursor: &Option<String>| self.sql.boolean(if cursor.is_some() { "1 = 1" } else { "1 = 0" });
+        let given = |cursor: &Option<Vec<Value>>| self.sql.boolean(if cursor.is_some() { "1 = 1" } else { "1 = 0" });
         // The walk runs away from the cursor that it began at: forwards it ends at the page's end.
         let at = |end: bool| {
             // A page of no rows reads one to learn whether there are more; it stands nowhere.

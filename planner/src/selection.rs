@@ -45,6 +45,11 @@ impl Selection {
         &self.name
     }
 
+    /// The key in the response.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The type that the innermost fragment around it is on.
     pub fn condition(&self) -> Option<&str> {
         self.conditions.last().map(String::as_str)

@@ -18,7 +18,7 @@ use super::{
     tell,
 };
 use crate::audit::{self, Noted};
-use crate::change::ChangeKind;
+use crate::change::{self, ChangeKind};
 use crate::concern::{self, Concern, due_order};
 use crate::deadline::Columns;
 use crate::fault::{self, Fault, FaultCode};
@@ -461,7 +461,8 @@ pub async fn delete(desk: &Desk<'_>, measure: Option<i64>, version: i32) -> Resu
     // Its readers are gone with it: the offices of the issuing region read this.
     let said = Said { act: "DELETED", object, measure: None, before: state(&row), after: json!({}) };
     note(&transaction, desk, row.problem_id, said).await?;
-    concern::leave_measure(&transaction, row.id).await?;
+    let regions = concern::leave_measure(&transaction, row.id).await?;
+    change::note_removed(&transaction, &format!("measure_{}", row.id), &regions, desk.now).await?;
     measure::Entity::delete_by_id(row.id).exec(&transaction).await?;
     concern::renew(&transaction, &[row.problem_id]).await?;
     roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;

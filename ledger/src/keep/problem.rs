@@ -19,7 +19,7 @@ use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::statistics::kept;
 use crate::work::{Desk, MAX_WORDS, in_sight};
-use crate::{Result, database, roll_up, sameness};
+use crate::{Result, change, database, roll_up, sameness};
 
 /// The most domains of one problem.
 pub const MAX_DOMAINS: usize = 20;
@@ -293,8 +293,9 @@ pub async fn delete(desk: &Desk<'_>, problem: Option<i64>, version: i32) -> Resu
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
     }
     kept::withdraw(&transaction, &[row.id]).await?;
-    concern::leave_problem(&transaction, row.id).await?;
     let object = format!("problem_{}", row.id);
+    let regions = concern::leave_problem(&transaction, row.id).await?;
+    change::note_removed(&transaction, &object, &regions, desk.now).await?;
     let said = Said { act: "DELETED", object, measure: None, before: state(&row, &[]), after: json!({}) };
     note(&transaction, desk, row.id, said).await?;
     problem::Entity::delete_by_id(row.id).exec(&transaction).await?;

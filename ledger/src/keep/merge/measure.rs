@@ -19,7 +19,7 @@ use crate::policy::Act;
 use crate::statistics::kept;
 use crate::work::Desk;
 use crate::workflow::is_further;
-use crate::{Result, audit, concern, roll_up};
+use crate::{Result, audit, change, concern, roll_up};
 
 /// What hangs on an answer, for the answer that takes it over.
 const OF_ANSWER: [&str; 7] = [
@@ -90,7 +90,8 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     let history = audit::history(&transaction, of_gone).await?;
     repoint(&transaction, &OF_MEASURE, gone.id, stays.id).await?;
     grow(&transaction, desk, &stays).await?;
-    concern::leave_measure(&transaction, gone.id).await?;
+    let regions = concern::leave_measure(&transaction, gone.id).await?;
+    change::note_removed(&transaction, &format!("measure_{}", gone.id), &regions, desk.now).await?;
     measure::Entity::delete_by_id(gone.id).exec(&transaction).await?;
     concern::renew(&transaction, &[problem]).await?;
     roll_up::problems(&transaction, &[problem], desk.now).await?;

@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::keep::{Held, Said, note, tell};
 use crate::statistics::kept;
 use crate::work::{Desk, current};
-use crate::{Result, audit, concern, roll_up};
+use crate::{Result, audit, change, concern, roll_up};
 
 /// Merges a problem into another of the same round and region: its measures go over.
 pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
@@ -53,7 +53,8 @@ pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
         "UPDATE measure SET problem_id = $2, position = position + $3, version = version + 1 WHERE problem_id = $1";
     let values: Vec<Value> = vec![gone.id.into(), stays.id.into(), last.into()];
     transaction.execute_raw(Statement::from_sql_and_values(transaction.get_database_backend(), sql, values)).await?;
-    concern::leave_problem(&transaction, gone.id).await?;
+    let regions = concern::leave_problem(&transaction, gone.id).await?;
+    change::note_removed(&transaction, &format!("problem_{}", gone.id), &regions, desk.now).await?;
     let end = json!({ "mergedInto": format!("problem_{}", stays.id) });
     let object = format!("problem_{}", gone.id);
     let before = json!({ "number": gone.number, "title": gone.title });

@@ -360,7 +360,8 @@ impl Writer<'_> {
         Ok(Assignments { known, reporting })
     }
 
-    /// Appends what is reported and was not yet; the same text for the same month is the same report.
+    /// Appends what is reported and was not yet: the same text for the same month is the same report, and the words of the
+    /// last report, in whatever month, are no news.
     async fn reports(
         &mut self,
         rows: &[Row<'_>],
@@ -370,15 +371,19 @@ impl Writer<'_> {
     ) -> Result<()> {
         let ids: Vec<i64> = answered_by.known.values().map(|assignment| assignment.id).collect();
         let mut there: HashSet<(i64, String, String)> = HashSet::new();
+        let mut last: HashMap<i64, String> = HashMap::new();
         for chunk in ids.chunks(CHUNK) {
             let reports = progress_report::Entity::find()
                 .filter(progress_report::Column::AssignmentId.is_in(chunk.iter().copied()))
+                .order_by_asc(progress_report::Column::SubmittedAt)
                 .order_by_asc(progress_report::Column::Id)
                 .all(self.db)
                 .await?;
-            let known =
-                |report: progress_report::Model| (report.assignment_id, report.period, normalised(&report.text));
-            there.extend(reports.into_iter().map(known));
+            for report in reports {
+                let text = normalised(&report.text);
+                last.insert(report.assignment_id, text.clone());
+                there.insert((report.assignment_id, report.period, text));
+            }
         }
         let submitted_at = calendar::moment(self.as_of, NaiveTime::default(), self.import.zone);
         let period = self.as_of.format("%Y-%m").to_string();
@@ -387,7 +392,8 @@ impl Writer<'_> {
             let unit = answered_by.reporting.get(&measure.id);
             let assignment = unit.and_then(|unit| answered_by.known.get(&(measure.id, *unit)));
             let (Some(assignment), Some(text)) = (assignment, &read.progress) else { continue };
-            if !there.insert((assignment.id, period.clone(), normalised(text))) {
+            let words = normalised(text);
+            if last.get(&assignment.id) == Some(&words) || !there.insert((assignment.id, period.clone(), words)) {
                 continue;
             }
             let word = workflow::stated(text);
