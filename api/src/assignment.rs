@@ -12,7 +12,7 @@ use crate::audit::AuditEntry;
 use crate::check::{Check, CheckFilter};
 use crate::close_out::CloseOut;
 use crate::context::Request;
-use crate::deadline::Pace;
+use crate::deadline::{self, Pace};
 use crate::evidence::Evidence;
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, filter};
 use crate::group;
@@ -167,6 +167,8 @@ filter! {
         checks: ListFilter<CheckFilter> = |list| list.condition(<Check as Noun>::table(), "assignment_id"),
         /// Its status is one of these.
         status: Vec<Status> = |statuses| Condition::In("status", codes(statuses)),
+        /// Its pace today is one of these; `OVERDUE` is open past the measure's deadline.
+        pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
     }
 }
 

@@ -260,14 +260,17 @@ impl LedgerSubscription {
             let heard = loop {
                 match tokio::time::timeout(ASKED_AGAIN, receiver.recv()).await {
                     Ok(heard) => break heard,
-                    Err(_) if watch.is_admitted().await => {}
-                    Err(_) => return Some((vec![Err(over())], None)),
+                    Err(_) => {
+                        if let Err(end) = watch.admitted().await {
+                            return Some((vec![Err(end)], None));
+                        }
+                    }
                 }
             };
             match heard {
                 Ok(batch) => Some(match watch.show(&batch).await {
-                    Some(changes) => (changes, Some((watch, receiver))),
-                    None => (vec![Err(over())], None),
+                    Ok(changes) => (changes, Some((watch, receiver))),
+                    Err(end) => (vec![Err(end)], None),
                 }),
                 Err(broadcast::error::RecvError::Lagged(_)) => {
                     let message =
@@ -295,17 +298,20 @@ struct Watch {
 }
 
 impl Watch {
-    /// Whether the watcher may still watch at all.
-    async fn is_admitted(&self) -> bool {
-        self.request.gate.still_admits(&self.request.admitted).await
+    /// Whether the watcher may still watch at all; else the error that ends it.
+    async fn admitted(&self) -> Result<(), Error> {
+        match self.request.gate.still_admits(&self.request.admitted).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(over()),
+            Err(refused) => Err(coded(refused.code, refused.message)),
+        }
     }
 
-    /// The changes of a batch that the watcher may and wants to see, by one statement; none when its session is over.
-    async fn show(&self, batch: &[i64]) -> Option<Vec<Result<Planned<LedgerChange>, Error>>> {
-        if !self.is_admitted().await {
-            return None;
-        }
-        Some(match self.read(batch).await {
+    /// The changes of a batch that the watcher may and wants to see, by one statement; the error that ends it where its
+    /// session is over.
+    async fn show(&self, batch: &[i64]) -> Result<Vec<Result<Planned<LedgerChange>, Error>>, Error> {
+        self.admitted().await?;
+        Ok(match self.read(batch).await {
             Ok(changes) => changes.into_iter().map(|json| Ok(Planned::new(json))).collect(),
             Err(error) => vec![Err(error)],
         })

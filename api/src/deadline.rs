@@ -3,6 +3,7 @@
 use crate::scalar::Date;
 use async_graphql::Enum;
 use planner::{Kind, Link, SortKey, SortType, noun};
+use sea_orm::Value;
 
 /// The order of lists that run by deadline.
 pub(crate) const DUE_ORDER: SortKey = SortKey::column("{t}.due_order", "due_order", SortType::Date);
@@ -21,6 +22,18 @@ pub(crate) enum Pace {
     OnSchedule,
     /// 未达序时进度: more than ten points less, or nothing heard for too long.
     Behind,
+}
+
+/// The codes of paces as statements reckon them.
+pub(crate) fn codes(paces: &[Pace]) -> Vec<Value> {
+    let code = |pace: &Pace| match pace {
+        Pace::Done => "DONE",
+        Pace::Overdue => "OVERDUE",
+        Pace::Ahead => "AHEAD",
+        Pace::OnSchedule => "ON_SCHEDULE",
+        Pace::Behind => "BEHIND",
+    };
+    paces.iter().map(code).map(Value::from).collect()
 }
 
 noun! {

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection as Syntax, SelectionSet, Type,
+    DocumentOperations, ExecutableDocument, InlineFragment, OperationDefinition, OperationType, Selection as Syntax,
+    SelectionSet, Type,
 };
-use async_graphql::{Name, Pos, Value, Variables};
+use async_graphql::{Name, Pos, Positioned, Value, Variables};
 use async_graphql_value::Value as Syntactic;
 use planner::Selection;
 use quick_cache::sync::Cache;
@@ -44,6 +45,35 @@ struct Variable {
     default: Option<Value>,
     /// Where it is declared.
     position: Pos,
+}
+
+/// Puts each `__typename` that has directives into a fragment that has them: the library looks at no directive of that
+/// field, neither whether it is one nor which variables it uses.
+pub(crate) fn frame(document: &mut ExecutableDocument) {
+    let operations: Vec<&mut OperationDefinition> = match &mut document.operations {
+        DocumentOperations::Single(one) => vec![&mut one.node],
+        DocumentOperations::Multiple(all) => all.values_mut().map(|one| &mut one.node).collect(),
+    };
+    operations.into_iter().for_each(|operation| framed(&mut operation.selection_set.node));
+    document.fragments.values_mut().for_each(|fragment| framed(&mut fragment.node.selection_set.node));
+}
+
+fn framed(set: &mut SelectionSet) {
+    for item in &mut set.items {
+        let at = item.pos;
+        match &mut item.node {
+            Syntax::Field(field) if field.node.name.node == "__typename" && !field.node.directives.is_empty() => {
+                let directives = std::mem::take(&mut field.node.directives);
+                let items = vec![Positioned::new(Syntax::Field(field.clone()), at)];
+                let selection_set = Positioned::new(SelectionSet { items }, at);
+                let fragment = InlineFragment { type_condition: None, directives, selection_set };
+                item.node = Syntax::InlineFragment(Positioned::new(fragment, at));
+            }
+            Syntax::Field(field) => framed(&mut field.node.selection_set.node),
+            Syntax::InlineFragment(inline) => framed(&mut inline.node.selection_set.node),
+            Syntax::FragmentSpread(_) => {}
+        }
+    }
 }
 
 impl Document {

@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use crate::change::{Begun, Feed};
 use crate::context::{Caller, Door, Oidc, Policy, Request};
-use crate::document::{Document, Known, Operation};
+use crate::document::{self, Document, Known, Operation};
 use crate::error::{Code, Refused, finish};
 use crate::gate::{self, Gate};
 use crate::limits::{Limits, check_variables};
@@ -180,8 +180,9 @@ impl Engine {
     fn read(&self, asked: &Asked) -> Result<Document, Refused> {
         let text = asked.query.as_deref().unwrap_or_default();
         self.limits.check_text(text)?;
-        let parsed = async_graphql::parser::parse_query(text)?;
+        let mut parsed = async_graphql::parser::parse_query(text)?;
         self.limits.check_document(&parsed, self.introspection)?;
+        document::frame(&mut parsed);
         position::check(&parsed, &self.types)?;
         let document = Document::read(parsed, asked.operation_name.as_deref(), &self.types);
         document.check_subscription()?;

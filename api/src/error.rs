@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use async_graphql::{Error, ErrorExtensionValues, Pos, ServerError};
-use planner::Bilingual;
-use sea_orm::DbErr;
+use planner::{Bilingual, is_away};
 
 use crate::request::Language;
 
@@ -34,7 +33,7 @@ pub(crate) enum Code {
     TooManyRequests,
     /// It took too long.
     Timeout,
-    /// The database cannot be reached, or has no connection to spare.
+    /// The database cannot be reached, was left in the middle of a statement, or has no connection to spare.
     Unavailable,
     /// The document cannot be read.
     ParseFailed,
@@ -189,10 +188,7 @@ pub(crate) fn failed(source: &(dyn std::error::Error + 'static)) -> Refused {
     let causes = || std::iter::successors(Some(source), |cause| cause.source());
     let chain: Vec<String> = causes().map(ToString::to_string).collect();
     tracing::error!(error = chain.join(": "), "a request failed");
-    let is_away = |cause: &(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref(), Some(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)))
-    };
-    if causes().any(is_away) {
+    if causes().filter_map(|cause| cause.downcast_ref()).any(is_away) {
         return Refused {
             retry_after: Some(AWAY),
             ..Refused::new(Code::Unavailable, "服务繁忙，请稍后重试", "the service is busy: try again in a moment")

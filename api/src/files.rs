@@ -391,9 +391,11 @@ async fn pack(request: &HttpRequest, id: &str, served: &Served, caller: &mut Cal
     let (sender, receiver) = mpsc::channel(2);
     let (storage, runtime) = (door.storage.clone(), Handle::current());
     tokio::task::spawn_blocking(move || {
-        let out = Sending { sender: sender.clone(), runtime: runtime.clone() };
+        let out = Sending { sender: sender.clone(), runtime: runtime.clone(), is_broken: false };
         let packed = dossier.pack(&storage, &runtime, std::io::BufWriter::with_capacity(CHUNK, out));
-        if let Err(error) = packed {
+        if let Err(error) = packed
+            && !sender.is_closed()
+        {
             tracing::error!(error = &error as &dyn std::error::Error, "a dossier broke off");
             // The body ends without its end, so that nobody takes it for whole.
             let _ = sender.blocking_send(Err(std::io::Error::other("the dossier broke off")));
@@ -404,19 +406,25 @@ async fn pack(request: &HttpRequest, id: &str, served: &Served, caller: &mut Cal
     Ok(answer.streaming(bytes))
 }
 
-/// Sends on what is written, as fast as it is taken.
+/// Sends on what is written, as fast as it is taken. Where nobody takes it any more it fails, once: what the archive writes
+/// to end itself after that goes nowhere.
 struct Sending {
     sender: mpsc::Sender<std::io::Result<Bytes>>,
     runtime: Handle,
+    is_broken: bool,
 }
 
 impl std::io::Write for Sending {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let sent = self.sender.send_timeout(Ok(Bytes::copy_from_slice(bytes)), PATIENCE);
-        match self.runtime.block_on(sent) {
-            Ok(()) => Ok(bytes.len()),
-            Err(_) => Err(std::io::ErrorKind::BrokenPipe.into()),
+        if self.is_broken {
+            return Ok(bytes.len());
         }
+        let sent = self.sender.send_timeout(Ok(Bytes::copy_from_slice(bytes)), PATIENCE);
+        if self.runtime.block_on(sent).is_ok() {
+            return Ok(bytes.len());
+        }
+        self.is_broken = true;
+        Err(std::io::ErrorKind::BrokenPipe.into())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

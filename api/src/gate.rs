@@ -84,12 +84,16 @@ impl Gate {
     }
 
     /// Whether whoever was admitted still is: sessions end, and an open installation closes.
-    pub(crate) async fn still_admits(&self, admitted: &Admitted) -> bool {
+    pub(crate) async fn still_admits(&self, admitted: &Admitted) -> Result<bool, Refused> {
         let again = match &admitted.session {
             Some((_, secret)) => self.admit(Some(&format!("Bearer {secret}"))).await,
             None => self.admit(None).await,
         };
-        again.is_ok_and(|again| again.principal == admitted.principal)
+        match again {
+            Ok(again) => Ok(again.principal == admitted.principal),
+            Err(refused) if refused.code == Code::Unauthenticated => Ok(false),
+            Err(refused) => Err(refused),
+        }
     }
 
     async fn is_open(&self) -> Result<bool, Refused> {

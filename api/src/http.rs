@@ -135,7 +135,7 @@ async fn answer(
     let engine = &served.engine;
     let (asked, manner) = match *request.method() {
         Method::POST => {
-            let json = request::body(request.headers(), payload, engine.limits().body).await?;
+            let json = engine.in_time(request::body(request.headers(), payload, engine.limits().body)).await??;
             let (mut asked, is_batch) = Asked::read_all(&json, engine.limits().batch)?;
             if is_batch {
                 return Ok(respond_all(&answer_all(engine, asked, caller).await));

@@ -12,7 +12,7 @@ use crate::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
 use crate::audit::AuditEntry;
 use crate::check::{CheckInterval, CheckKind, CheckPlan};
 use crate::context::Request;
-use crate::deadline::{DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
+use crate::deadline::{self, DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
 use crate::extension::DeadlineChange;
 use crate::filter::{DateFilter, DateTimeFilter, ListFilter, RegionFilter, RelationFilter, TextFilter, filter};
 use crate::group;
@@ -31,10 +31,6 @@ const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", Sort
 
 fn pace(sql: &mut Sql<'_>, measure: &str) -> String {
     ledger::pace::sql(sql, measure, measure)
-}
-
-fn overdue(sql: &mut Sql<'_>, measure: &str) -> String {
-    format!("coalesce(({}) = 'OVERDUE', FALSE)", pace(sql, measure))
 }
 
 const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9999-12-31')", SortType::Date);
@@ -166,7 +162,9 @@ filter! {
         /// Whether it goes on for good (长期坚持).
         ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
         /// Whether it is open past its deadline today.
-        overdue: bool = |wanted| Condition::Holds(overdue, *wanted),
+        overdue: bool = |wanted| Condition::Holds(ledger::pace::overdue, *wanted),
+        /// Its pace today is one of these.
+        pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
         /// Whether it is completed.
         completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// The last change.
@@ -414,6 +412,7 @@ impl MeasureMutation {
     ) -> async_graphql::Result<DeletePayload> {
         let request = ctx.data::<Request>()?;
         let measure = key_of::<Measure>(&input.measure_id);
-        DeletePayload::of(keep::delete(&request.desk(), measure, input.version).await, request.language)
+        let done = keep::delete(&request.desk(), measure, input.version).await;
+        DeletePayload::of(done, input.measure_id, request.language)
     }
 }

@@ -1,29 +1,58 @@
 //! What mutations answer: what was written, and what the caller has to mend.
 
-use async_graphql::SimpleObject;
+use async_graphql::{Enum, ID, SimpleObject};
 use ledger::fault::Fault;
 use ledger::work::Done;
 
 use crate::error::masked;
 use crate::request::Language;
 
+/// Why nothing was done, for a program to decide by.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "ledger::fault::FaultCode")]
+pub(crate) enum UserErrorCode {
+    /// A value is malformed or out of range.
+    Invalid,
+    /// There is no such row, or it may not be seen.
+    NotFound,
+    /// Somebody has changed the row since the version that the caller saw.
+    StaleVersion,
+    /// The step is not open in this state.
+    WrongState,
+    /// Somebody else has to do this.
+    NotAllowed,
+    /// Something else has it already.
+    Conflict,
+    /// Address or password are wrong, or the account cannot be used.
+    SignInFailed,
+}
+
 /// What a caller can mend: the input, the state, a stale version, a right that is missing. Nothing was written.
 #[derive(SimpleObject)]
 pub(crate) struct UserError {
-    /// A stable code: INVALID, NOT_FOUND, STALE_VERSION, WRONG_STATE, NOT_ALLOWED, CONFLICT, SIGN_IN_FAILED.
-    code: String,
+    /// What kind of fault it is.
+    code: UserErrorCode,
     /// What is wrong and what to do.
     message: String,
     /// Where in the input.
     path: Vec<String>,
 }
 
+/// What was not done, for a program to decide by.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "ledger::work::WarningCode")]
+pub(crate) enum WarningCode {
+    /// No unit concerned has an address that the notice could go to.
+    NobodyTold,
+    /// The unit that has to act has no address.
+    UnitNotTold,
+}
+
 /// What was not done beside a change that holds, and what to do about it.
 #[derive(SimpleObject)]
 pub(crate) struct Warning {
-    /// A stable code: `NOBODY_TOLD` where no unit concerned has an address that the notice could go to, `UNIT_NOT_TOLD` where
-    /// the one that has to act has none.
-    code: String,
+    /// What kind of warning it is.
+    code: WarningCode,
     /// What was not done and what to do.
     message: String,
 }
@@ -31,7 +60,7 @@ pub(crate) struct Warning {
 /// The warnings of an act, as they are said.
 pub(crate) fn warnings(done: Option<Done>, language: Language) -> Vec<Warning> {
     let worded = |warning: ledger::work::Warning| Warning {
-        code: warning.code.to_owned(),
+        code: warning.code.into(),
         message: language.of(&warning.message).to_owned(),
     };
     done.into_iter().flat_map(|done| done.warnings).map(worded).collect()
@@ -43,7 +72,7 @@ pub(crate) fn outcome<T>(
     language: Language,
 ) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
     let worded = |fault: Fault| UserError {
-        code: fault.code.as_str().to_owned(),
+        code: fault.code.into(),
         message: language.of(&fault.message).to_owned(),
         path: fault.path,
     };
@@ -72,15 +101,17 @@ pub(crate) fn bare<T>(done: ledger::Result<T>) -> ledger::Result<T> {
 pub(crate) struct DeletePayload {
     /// Whether it was deleted.
     deleted: bool,
+    /// The global id that it had; null when it was not deleted.
+    deleted_id: Option<ID>,
     /// Why it was not; empty when it was.
     errors: Vec<UserError>,
 }
 
 impl DeletePayload {
     /// From what an act gives.
-    pub(crate) fn of(done: ledger::Result<i64>, language: Language) -> async_graphql::Result<Self> {
-        let (key, errors) = outcome(done, language)?;
-        Ok(Self { deleted: key.is_some(), errors })
+    pub(crate) fn of(done: ledger::Result<i64>, id: ID, language: Language) -> async_graphql::Result<Self> {
+        let (done, errors) = outcome(done, language)?;
+        Ok(Self { deleted: done.is_some(), deleted_id: done.map(|_| id), errors })
     }
 }
 

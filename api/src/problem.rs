@@ -4,7 +4,7 @@ use crate::scalar::{Date, Moment};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::concern;
 use ledger::keep::{merge, problem as keep};
-use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, noun};
+use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::accountability::{Accountability, AccountabilityFilter};
 use crate::assignment::Status;
@@ -37,6 +37,11 @@ const GROUPS: &[Dimension] = &[
 ];
 
 const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
+
+fn overdue(sql: &mut Sql<'_>, problem: &str) -> String {
+    let condition = ledger::pace::overdue(sql, problem);
+    sql.boolean(&condition)
+}
 
 /// The problems that concern a region.
 pub(crate) fn concerning(region: &RegionFilter) -> Condition {
@@ -75,6 +80,8 @@ noun! {
     statusStatedOn: Option<Date> = Kind::Column("status_stated_on");
     /// When the last of its measures was completed (完成).
     completedOn: Option<Date> = Kind::Column("completed_on");
+    /// Whether it is open past its deadline today.
+    overdue: bool = Kind::Expression(overdue);
     /// The tags of its domains: 水, 大气, 矿山 …
     domains: Vec<ProblemDomain> = Kind::List(<ProblemDomain as planner::Noun>::table, Link::Column("problem_id"));
     /// The region that issued it.
@@ -137,6 +144,8 @@ filter! {
         due_on: DateFilter = |day| day.condition("due_on"),
         /// Whether it goes on for good (长期坚持).
         ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
+        /// Whether it is open past its deadline today.
+        overdue: bool = |wanted| Condition::Holds(ledger::pace::overdue, *wanted),
         /// When it was completed.
         completed_on: DateFilter = |day| day.condition("completed_on"),
         /// The rating as printed.
@@ -321,6 +330,7 @@ impl ProblemMutation {
     ) -> async_graphql::Result<DeletePayload> {
         let request = ctx.data::<Request>()?;
         let problem = key_of::<Problem>(&input.problem_id);
-        DeletePayload::of(keep::delete(&request.desk(), problem, input.version).await, request.language)
+        let done = keep::delete(&request.desk(), problem, input.version).await;
+        DeletePayload::of(done, input.problem_id, request.language)
     }
 }

@@ -276,6 +276,7 @@ impl RoundMutation {
     ) -> async_graphql::Result<DeletePayload> {
         let request = ctx.data::<Request>()?;
         let round = key_of::<InspectionRound>(&input.round_id);
-        DeletePayload::of(keep::delete(&request.desk(), round, input.version).await, request.language)
+        let done = keep::delete(&request.desk(), round, input.version).await;
+        DeletePayload::of(done, input.round_id, request.language)
     }
 }

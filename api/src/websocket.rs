@@ -156,8 +156,13 @@ impl Connection {
             }
             Said::ConnectionInit { payload } => {
                 let words = payload.as_ref().and_then(authorization);
-                let admitted = self.served.gate.admit(words.as_deref().or(self.authorization.as_deref())).await;
-                self.caller.admitted = admitted.map_err(|_| Closed(4403, "Forbidden".to_owned()))?;
+                let admitted = self.served.gate.admit(words.as_deref().or(self.authorization.as_deref()));
+                let admitted = self.served.engine.in_time(admitted).await.and_then(|admitted| admitted);
+                self.caller.admitted = admitted.map_err(|refused| match refused.code {
+                    Code::Unauthenticated => Closed(4403, "Forbidden".to_owned()),
+                    // Clients come again after this one, and keep their token.
+                    _ => Closed(1013, "Try again later".to_owned()),
+                })?;
                 self.is_acknowledged = true;
                 self.say(&json!({ "type": "connection_ack" }).to_string()).await
             }
@@ -179,10 +184,13 @@ impl Connection {
             return Err(Closed(4409, format!("Subscriber for {} already exists", &id[..id.floor_char_boundary(80)])));
         }
         // Sessions end while connections last.
-        if !self.served.gate.still_admits(&self.caller.admitted).await {
-            return Err(Closed(4403, "Forbidden".to_owned()));
-        }
-        match self.operation(payload).await {
+        let admitted = self.served.gate.still_admits(&self.caller.admitted);
+        let answers = match self.served.engine.in_time(admitted).await.and_then(|admitted| admitted) {
+            Ok(false) => return Err(Closed(4403, "Forbidden".to_owned())),
+            Ok(true) => self.operation(payload).await,
+            Err(refused) => Err(refused),
+        };
+        match answers {
             Ok(answers) => {
                 let (answered, ended) = (id.clone(), id.clone());
                 let given = answers.map(move |answer| (answered.clone(), Some(answer)));

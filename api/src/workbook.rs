@@ -6,9 +6,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
+use entity::{inspection_round, region};
 use futures_util::StreamExt;
 use ledger::policy::{self, Act};
 use ledger::workbook::{self, Aliases, Answer, Import, MAX_BYTES, Outcome, Summary, Wanted};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -30,19 +32,56 @@ struct Which {
     region: Option<String>,
 }
 
-/// `GET /export/ledger.xlsx?round=round_1&region=region_7`
+/// The round of a global id or a name.
+async fn round_of(db: &DatabaseConnection, words: &str) -> Result<Option<inspection_round::Model>, Unserved> {
+    let found = match key_of::<InspectionRound>(&words.into()) {
+        Some(key) => inspection_round::Entity::find_by_id(key),
+        None => inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(words)),
+    };
+    found.one(db).await.map_err(|failure| Unserved::masked(&failure))
+}
+
+/// The region of a global id or a code.
+async fn region_of(db: &DatabaseConnection, words: &str) -> Result<Option<region::Model>, Unserved> {
+    let found = match key_of::<Region>(&words.into()) {
+        Some(key) => region::Entity::find_by_id(key),
+        None => region::Entity::find().filter(region::Column::Code.eq(words)),
+    };
+    found.one(db).await.map_err(|failure| Unserved::masked(&failure))
+}
+
+/// The code of a region that an import names by its global id; a code is one already, of a region that may not be there yet.
+async fn code_of(db: &DatabaseConnection, words: String) -> Result<String, Unserved> {
+    if key_of::<Region>(&words.as_str().into()).is_none() {
+        return Ok(words);
+    }
+    let found = region_of(db, &words).await?;
+    found.and_then(|region| region.code).ok_or_else(|| {
+        let (zh, en) = (format!("没有行政区 {words}，或它没有代码"), format!("there is no region {words} with a code"));
+        Unserved::malformed(&zh, &en)
+    })
+}
+
+/// `GET /export/ledger.xlsx?round=round_1&region=540329`: each by its global id, or the round by its name and the region by its
+/// code.
 pub(crate) async fn export(request: HttpRequest, served: web::Data<Served>) -> HttpResponse {
     let mut caller = served.caller(&request);
     let given: Result<HttpResponse, Unserved> = async {
         admit(&request, &served, &mut caller).await?;
         let which = web::Query::<Which>::from_query(request.query_string())
             .map_err(|_| Unserved::malformed("参数应为 round、region", "the parameters are round, region"))?;
-        // An id of something else is of nothing that is there.
-        let round = which.round.as_ref().map(|id| key_of::<InspectionRound>(&id.into()).unwrap_or_default());
-        let region = which.region.as_ref().map(|id| key_of::<Region>(&id.into()).unwrap_or_default());
         let by = caller.by();
         let desk = served.files.desk(&by);
         let _slot = slot(&served.files.workbooks)?;
+        // What is not there has no rows.
+        let round = match &which.round {
+            Some(words) => Some(round_of(desk.db, words).await?.map_or(0, |round| round.id)),
+            None => None,
+        };
+        let region = match &which.region {
+            Some(words) => Some(region_of(desk.db, words).await?.map_or(0, |region| region.id)),
+            None => None,
+        };
         let bytes = workbook::export(desk.db, &by.principal, Wanted { round, region }, desk.today()).await?;
         Ok(attachment(&caller, "整改台账.xlsx", XLSX).body(bytes))
     }
@@ -66,7 +105,7 @@ struct How {
     create_units: bool,
 }
 
-/// `POST /import?round=…&region=540329`, the workbook as the body or as the part `file` of a form.
+/// `POST /import?round=…&region=540329` — the round by its name or global id, the regions by their codes or global ids —, the workbook as the body or as the part `file` of a form.
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: web::Data<Served>) -> HttpResponse {
     let mut caller = served.caller(&request);
     let taken: Result<Value, Unserved> = async {
@@ -112,10 +151,21 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: 
             let lines = workbook::report(&desk, &sheets).await?;
             return Ok(lines_of(&lines, caller.language));
         };
+        let round = match key_of::<InspectionRound>(&round.as_str().into()) {
+            Some(_) => round_of(desk.db, &round).await?.map(|found| found.name).ok_or_else(|| {
+                let (zh, en) = (format!("没有督察轮次 {round}"), format!("there is no round {round}"));
+                Unserved::malformed(&zh, &en)
+            })?,
+            None => round,
+        };
+        let issued_by = match how.issued_by {
+            Some(words) => Some(code_of(desk.db, words).await?),
+            None => None,
+        };
         let answer = Answer {
             round,
-            region,
-            issued_by: how.issued_by,
+            region: code_of(desk.db, region).await?,
+            issued_by,
             dry_run: how.dry_run,
             create_units: how.create_units,
             aliases: Aliases::default(),

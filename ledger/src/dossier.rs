@@ -20,7 +20,7 @@ use minijinja::Environment;
 use planner::Sql;
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
-    TransactionOptions, TransactionTrait,
+    TransactionOptions,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -30,7 +30,7 @@ use zip::write::{SimpleFileOptions, StreamWriter};
 
 use crate::policy::{self, Principal};
 use crate::storage::Storage;
-use crate::{Result, audit, workflow};
+use crate::{Result, audit, database, workflow};
 
 const PAGE: &str = "index.html";
 
@@ -74,7 +74,7 @@ pub async fn read(
         access_mode: is_postgres.then_some(AccessMode::ReadOnly),
         ..TransactionOptions::default()
     };
-    let reader = Reader { db: db.begin_with_options(options).await?, principal, measure, zone };
+    let reader = Reader { db: database::begin_with(db, options).await?, principal, measure, zone };
     let Some(held) = reader.one::<measure::Entity>("measure", measure).await? else { return Ok(None) };
     let entries = reader.audit(held.problem_id).await?;
     let Some((about, files)) = reader.about(held, now).await? else { return Ok(None) };

@@ -117,6 +117,15 @@ pub fn sql(sql: &mut Sql<'_>, alias: &str, owner: &str) -> String {
     )
 }
 
+/// Whether the row `alias` is open past its deadline, by the rule of the pace and of the statistics.
+pub fn overdue(sql: &mut Sql<'_>, alias: &str) -> String {
+    let today = sql.fact("today");
+    format!(
+        "coalesce({alias}.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING') AND {alias}.due_by < {today} \
+         AND ({alias}.completed_on IS NULL OR {alias}.completed_on > {today}), FALSE)"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

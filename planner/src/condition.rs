@@ -31,6 +31,8 @@ pub enum Condition {
     Among(Vec<(&'static str, Value)>),
     /// What the function writes over the row holds, or (false) does not.
     Holds(fn(&mut Sql<'_>, &str) -> String, bool),
+    /// What the function writes over the row is one of the values.
+    Reckons(fn(&mut Sql<'_>, &str) -> String, Vec<Value>),
     /// The column refers to a row of another table that may be seen: to one of these keys.
     Refers(&'static str, &'static str, Vec<Value>),
     /// The column refers to no row of another table that may be seen, or (false) to one.
@@ -142,6 +144,17 @@ impl Condition {
         }
     }
 
+    /// How many texts it looks for.
+    pub(crate) fn searches(&self) -> usize {
+        match self {
+            Self::All(list) | Self::Any(list) => list.iter().map(Self::searches).sum(),
+            Self::Not(inner) => inner.searches(),
+            Self::Exists { condition, .. } => condition.searches(),
+            Self::Contains(..) => 1,
+            _ => 0,
+        }
+    }
+
     /// The condition over the row `alias`.
     pub fn to_sql(&self, sql: &mut Sql<'_>, alias: &str) -> String {
         match self {
@@ -201,6 +214,12 @@ impl Condition {
             Self::Holds(write, wanted) => {
                 let expression = write(sql, alias);
                 if *wanted { format!("({expression})") } else { format!("NOT coalesce({expression}, FALSE)") }
+            }
+            Self::Reckons(_, values) if values.is_empty() => "FALSE".to_owned(),
+            Self::Reckons(write, values) => {
+                let expression = write(sql, alias);
+                let values: Vec<String> = values.iter().map(|value| sql.bind(value.clone())).collect();
+                format!("coalesce({expression}, '') IN ({})", values.join(", "))
             }
             Self::Refers(table, column, keys) => {
                 let among = Self::In(column, keys.clone()).to_sql(sql, alias);

@@ -17,6 +17,12 @@ pub const MAX_PAGE: u64 = 200;
 /// The most relations that a filter follows, one within the other: each multiplies the rows that are looked at.
 const MAX_RELATIONS: usize = 6;
 
+/// The most words that a filter searches for: each looks through every text.
+const MAX_WORDS: usize = 32;
+
+/// The most wishes of an order.
+const MAX_ORDERS: usize = 8;
+
 /// What a connection's arguments ask for.
 pub(crate) struct Page {
     pub(crate) size: u64,
@@ -44,7 +50,19 @@ impl Page {
                 format!("the filter follows more than {MAX_RELATIONS} relations, one within the other: ask for less"),
             ));
         }
+        if condition.searches() > MAX_WORDS {
+            return Err(Refusal::new(
+                format!("检索词超过 {MAX_WORDS} 个，请精简"),
+                format!("the filter searches for more than {MAX_WORDS} words: ask for fewer"),
+            ));
+        }
         let mut order = (arguments.order)(selection.argument("orderBy"))?;
+        if order.len() > MAX_ORDERS {
+            return Err(Refusal::new(
+                format!("`orderBy` 超过 {MAX_ORDERS} 项，请精简"),
+                format!("`orderBy` has more than {MAX_ORDERS} entries: ask for fewer"),
+            ));
+        }
         if order.is_empty() {
             order = table.order.iter().map(|key| (*key, key.descending)).collect();
         }

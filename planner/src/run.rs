@@ -114,6 +114,15 @@ async fn fresh(db: &DatabaseConnection) -> Result<PoolConnection<Postgres>, DbEr
     Ok(connection)
 }
 
+/// Whether a statement failed because the database was not there, or left in the middle, rather than by the statement.
+pub fn is_away(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error)) => is_over(error),
+        _ => false,
+    }
+}
+
 /// Whether it is the connection that is no more, rather than the statement that is wrong: broken off, or ended by an
 /// administrator's command, a crash or a shutdown of the server.
 fn is_over(error: &sqlx::Error) -> bool {

@@ -251,6 +251,33 @@ fn filters_and_search_find_what_they_say(world: &World) {
     assert_eq!(count("{not: {ongoing: true}}") + count("{ongoing: true}"), all);
     assert_eq!(count("{overdue: true}") + count("{overdue: false}"), all);
     assert!(count("{overdue: true}") > 0);
+    let paces = ["DONE", "OVERDUE", "AHEAD", "ON_SCHEDULE", "BEHIND"];
+    let by_pace = |noun: &str, paces: &str| {
+        let query = format!("{{ {noun}(filter: {{pace: [{paces}]}}) {{ totalCount }} }}");
+        server.data(&query, &json!({}))[noun]["totalCount"].as_i64().unwrap()
+    };
+    assert_eq!(by_pace("measures", "OVERDUE"), count("{overdue: true}"));
+    for (noun, without) in [("measures", "status: [NOT_APPLICABLE]"), ("assignments", "status: [NOT_APPLICABLE]")] {
+        let rest = server.data(
+            &format!("{{ all: {noun} {{ totalCount }} none: {noun}(filter: {{{without}}}) {{ totalCount }} }}"),
+            &json!({}),
+        );
+        let (all, none) = (rest["all"]["totalCount"].as_i64().unwrap(), rest["none"]["totalCount"].as_i64().unwrap());
+        assert_eq!(paces.map(|pace| by_pace(noun, pace)).iter().sum::<i64>(), all - none, "{noun}");
+        assert_eq!(by_pace(noun, &paces.join(", ")), all - none, "{noun}");
+        assert_eq!(by_pace(noun, ""), 0);
+    }
+    // The tile's figure is the list's length.
+    for noun in ["problems", "measures", "assignments"] {
+        let overdue = if noun == "assignments" { "pace: [OVERDUE]" } else { "overdue: true" };
+        let query = format!(
+            "{{ statistics(by: STATUS, count: {}) {{ total {{ overdue }} }} {noun}(filter: {{{overdue}}}) {{ totalCount }} }}",
+            noun.to_uppercase()
+        );
+        let data = server.data(&query, &json!({}));
+        assert_eq!(data["statistics"]["total"]["overdue"], data[noun]["totalCount"], "{noun}");
+        assert!(data[noun]["totalCount"].as_i64().unwrap() > 0);
+    }
     let (grassland, mines) = (count("{text: {search: \"草原\"}}"), count("{text: {search: \"矿山\"}}"));
     assert!(grassland > 0 && mines > 0);
     assert_eq!(count("{or: [{text: {search: \"草原\"}}, {text: {search: \"矿山\"}}]}"), grassland + mines);

@@ -3,9 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use serde_json::{Value, json};
 
+use crate::support::socket::{PROTOCOL, Socket};
+use crate::support::way::Way;
 use crate::support::{Answer, Server, World, block_on, free_port, read, stories};
 
 stories!(
@@ -80,6 +82,10 @@ fn while_the_database_is_away_callers_are_told_to_come_again() {
     assert_eq!((away.status, away.code().as_str(), away.header("retry-after")), (503, "UNAVAILABLE", "5"));
     assert!(away.body.contains("服务繁忙") && !away.body.contains(name), "{}", away.body);
     assert_eq!(server.get("/readyz").status, 503);
+    // Whoever comes by a socket may come again, and keeps his token.
+    let mut socket = Socket::connect(&server, &[PROTOCOL]).unwrap();
+    socket.say(&json!({"type": "connection_init", "payload": {"authorization": format!("Bearer {office}")}}));
+    assert_eq!(socket.closed(), 1013);
     let log = read(world.log());
     assert!(log.contains("not currently accepting connections"), "operators find why: {log}");
     tell(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
@@ -215,6 +221,30 @@ fn a_query_that_takes_too_long_is_given_up() {
         all(200, "");
     }
     assert_eq!(comments(&server), before + 12);
+}
+
+#[test]
+fn whoever_leaves_while_a_transaction_begins_leaves_none_open() {
+    let world = World::postgres();
+    world.done(&["demo"]);
+    let way = Way::to(&world.url);
+    let server = world.serve_with(&[("RECTIFY_DATABASE_URL", &way.url), ("RECTIFY_MAX_SECONDS", "1")]);
+    assert_eq!(server.ask(&comment("measure_1"), &[]).code(), "");
+    way.arm();
+    assert_eq!(server.ask(&comment("measure_1"), &[]).code(), "TIMEOUT");
+    assert!(way.open(), "it was given up while its transaction began");
+    block_on(async {
+        let db = world.db().await;
+        let open = "SELECT 1 FROM pg_stat_activity \
+            WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+        let mut asked = 0;
+        while db.query_one_raw(Statement::from_string(DbBackend::Postgres, open)).await.unwrap().is_some() {
+            asked += 1;
+            assert!(asked < 5_000, "a connection stays in its transaction");
+        }
+    });
+    assert_eq!(server.ask(&comment("measure_1"), &[]).code(), "");
+    assert_eq!(comments(&server), 2);
 }
 
 /// A mutation of several statements.
@@ -398,6 +428,7 @@ fn where_documents_are_registered_no_others_are_run() {
         assert_eq!(server.ask(&request, &[]).body, expected, "{request}");
     }
     assert_eq!(server.ask(&json!({ "query": change }), &[]).code(), "", "known by its text, whatever its name");
+    assert_eq!(server.ask(&json!({ "documentId": "by another name" }), &[]).code(), "", "or by the name that it has");
     let other = "{ other: __typename }";
     for request in [
         json!({ "query": other }),
@@ -778,6 +809,17 @@ fn long_and_deep_filters_are_answered_or_refused_with_a_reason(world: &World) {
     let deep = |levels: usize| (0..levels).fold(json!({}), |inner, _| json!({ "not": inner }));
     assert_eq!(server.data(query, &json!({"filter": deep(38)}))["measures"]["totalCount"], all);
     assert_eq!(server.graphql(query, &json!({"filter": deep(60)}))["errors"][0]["extensions"]["code"], "TOO_COMPLEX");
+    let words = |count: usize| json!({"filter": {"text": {"search": "水 ".repeat(count)}}});
+    assert_eq!(server.graphql(query, &words(32)).get("errors"), None);
+    assert_eq!(server.graphql(query, &words(33))["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    let ordered = |wishes: usize| {
+        ask(
+            &server,
+            &format!("{{ measures(orderBy: [{}]) {{ pageInfo {{ endCursor }} }} }}", "{field: DUE_ON},".repeat(wishes)),
+        )
+    };
+    assert_eq!((ordered(8).code(), ordered(9).code()), (String::new(), "BAD_USER_INPUT".to_owned()));
+
     let literal = format!("{{ measures(filter: {}{}) {{ totalCount }} }}", "{not: ".repeat(60), "}".repeat(60));
     assert_eq!(ask(&server, &literal.replace("not: }", "not: {}}")).code(), "TOO_COMPLEX");
 }
@@ -824,6 +866,25 @@ fn what_is_left_out_has_its_default(world: &World) {
         "query($n: Int, $n: Int) { measures(first: $n) { totalCount } }",
     ] {
         assert_eq!(ask(&server, query).code(), "GRAPHQL_VALIDATION_FAILED", "{query}");
+    }
+    // The name of a type is a field like any other, as far as directives go.
+    let named = "query($b: Boolean!) { measure(id: \"measure_1\") { id __typename @include(if: $b) } }";
+    assert_eq!(server.data(named, &json!({"b": false}))["measure"], json!({"id": "measure_1"}));
+    assert_eq!(server.data(named, &json!({"b": true}))["measure"], json!({"id": "measure_1", "__typename": "Measure"}));
+    for wrong in ["__typename @nope(if: 3)", "__typename @include", "__typename @skip(if: $undeclared)"] {
+        assert_eq!(ask(&server, &format!("{{ {wrong} }}")).code(), "GRAPHQL_VALIDATION_FAILED", "{wrong}");
+    }
+    for wrong in [
+        "a: ledgerChanged { kind } b: ledgerChanged { at }",
+        "...F } fragment F on Subscription { a: ledgerChanged { kind } b: ledgerChanged { at }",
+    ] {
+        assert_eq!(ask(&server, &format!("subscription {{ {wrong} }}")).code(), "GRAPHQL_VALIDATION_FAILED", "{wrong}");
+    }
+    for (unknown, code) in [
+        ("publicNotices(after: \"zz\") { unit }", "BAD_USER_INPUT"),
+        ("comments: measures(after: \"zz\") { totalCount }", "BAD_USER_INPUT"),
+    ] {
+        assert_eq!(ask(&server, &format!("{{ {unknown} }}")).code(), code, "{unknown}");
     }
     let used = "query($n: String!, $b: Boolean = true) { __type(name: $n) { name @include(if: $b) } }";
     assert_eq!(server.graphql(used, &json!({"n": "Measure"}))["data"]["__type"]["name"], "Measure");

@@ -8,6 +8,7 @@ use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
 use crate::support::{Server, World, stories};
 
 stories!(
+    a_county_s_sheet_comes_back_as_it_is,
     what_is_exported_is_imported_as_the_same,
     a_ledger_that_names_no_units_comes_back_as_well,
     filled_in_progress_is_reported_by_the_same_rules,
@@ -45,6 +46,34 @@ fn texts(bytes: &[u8]) -> String {
     text
 }
 
+fn a_county_s_sheet_comes_back_as_it_is(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let offices = "{ demoAccounts { accountId role } }";
+    let accounts = server.data(offices, &json!({}))["demoAccounts"].clone();
+    let office = accounts.as_array().unwrap().iter().find(|account| account["role"] == "REGIONAL_OFFICE").unwrap();
+    let enter = "mutation($account: ID!) { signInAsDemo(accountId: $account) { token } }";
+    let token = server.data(enter, &json!({"account": office["accountId"]}))["signInAsDemo"]["token"].clone();
+    let token = token.as_str().unwrap();
+    let states = || {
+        let query =
+            "{ assignments(first: 200) { nodes { id status pace version completedOn reports { totalCount } } } }";
+        server.data_as(token, query, &json!({}))
+    };
+    let before = states();
+    // By codes or by ids, out as in.
+    let (status, sheet) = fetch(&server, token, "/export/ledger.xlsx?round=round_1&region=990121");
+    assert_eq!(status, 200);
+    let (_, same) = fetch(&server, token, "/export/ledger.xlsx?round=round_1&region=region_4");
+    assert_eq!(texts(&sheet), texts(&same));
+    let (status, said) =
+        send(&server, token, "/import?round=round_1&region=region_4&issuedBy=990100&name=kk.xlsx", &sheet);
+    assert_eq!((status, &said["outcome"], &said["newReports"]), (200, &json!("UNCHANGED"), &json!(0)), "{said}");
+    assert_eq!(states(), before);
+    let (status, said) = send(&server, token, "/import?round=round_99&region=990121&name=kk.xlsx", &sheet);
+    assert_eq!(status, 400, "an id of no round opens none: {said}");
+}
+
 fn what_is_exported_is_imported_as_the_same(world: &World) {
     imported(world);
     let file = world.dir.path().join("out.xlsx").to_string_lossy().into_owned();
@@ -52,6 +81,10 @@ fn what_is_exported_is_imported_as_the_same(world: &World) {
     let again =
         ["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--as-of", "2023-04-30"];
     let said = world.done(&again);
+    assert!(said.contains("没有变化"), "{said}");
+    // Nor is it news a month later.
+    let later = [&again[..9], &["2023-05-31"]].concat();
+    let said = world.done(&later);
     assert!(said.contains("没有变化"), "{said}");
 
     // A county gets its own part; what begins like a formula is text.

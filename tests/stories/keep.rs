@@ -14,6 +14,7 @@ use super::policy::Scene;
 use crate::policy::input_of;
 use crate::support::allowed::allowed;
 use crate::support::clocked::StoryClock;
+use crate::support::socket::Socket;
 use crate::support::{Server, World, block_on, stories};
 
 stories!(
@@ -84,6 +85,36 @@ impl Office<'_> {
         let mut input = json!({ name: id, "version": self.version(id) });
         input.as_object_mut().unwrap().extend(more.into().as_object().unwrap().clone());
         input
+    }
+}
+
+/// Somebody who watches the ledger.
+struct Watcher(Socket);
+
+impl Watcher {
+    fn of(server: &Server, token: &str, variables: Value) -> Self {
+        let mut socket = Socket::open_as(server, token);
+        let query = "subscription($within: ID) { ledgerChanged(within: $within) { kind removedId } }";
+        socket.subscribe("watching", query, &variables);
+        socket.say(&json!({"type": "ping"}));
+        socket.hear_that(|message| *message == json!({"type": "pong"}));
+        Self(socket)
+    }
+
+    /// What it is told that is no more, with the events of the last act.
+    fn removed(&mut self) -> Option<String> {
+        let mut removed = None;
+        loop {
+            let told = self.0.hear_of("watching")["payload"]["data"]["ledgerChanged"].clone();
+            match told["removedId"].as_str() {
+                Some(id) => {
+                    assert_eq!((&told["kind"], &removed), (&json!("REMOVED"), &None), "told once");
+                    removed = Some(id.to_owned());
+                }
+                None if told["kind"] == "EDITED" => return removed,
+                None => {}
+            }
+        }
     }
 }
 
@@ -213,7 +244,7 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     let measure = made["id"].as_str().unwrap().to_owned();
     assert_eq!(region.refused("createMeasure", &new), ("CONFLICT".into(), "input.content".into()));
     new["parties"] = json!([{"unitId": county_unit, "selector": "ALL_COUNTIES"}]);
-    assert_eq!(region.refused("createMeasure", &new), ("INVALID".into(), "input.parties".into()));
+    assert_eq!(region.refused("createMeasure", &new), ("INVALID".into(), "input.parties.0".into()));
     new["parties"] = json!([{"unitId": "unit_999999"}]);
     assert_eq!(region.refused("createMeasure", &new), ("NOT_FOUND".into(), "input.parties".into()));
     new["leadUnitId"] = Value::Null;
@@ -279,7 +310,14 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     // Entered by mistake: deleted while nobody has done anything, and not afterwards.
     let slip = json!({"problemId": problem, "content": "误录的措施", "deadline": "立行立改", "leadUnitId": bureau});
     let slip = id(&region.done("createMeasure", "measure { id }", &slip), "measure");
-    region.done("deleteMeasure", "deleted", &region.on("measureId", &slip, json!({})));
+    let mut watchers = [
+        Watcher::of(&server, &region.token, json!({})),
+        Watcher::of(&server, &city.token, json!({})),
+        Watcher::of(&server, &county.token, json!({})),
+    ];
+    let gone = region.done("deleteMeasure", "deleted deletedId", &region.on("measureId", &slip, json!({})));
+    assert_eq!((&gone["deleted"], &gone["deletedId"]), (&json!(true), &json!(slip)));
+    assert_eq!(watchers.each_mut().map(|watcher| watcher.removed()), [Some(slip.clone()), Some(slip), None]);
     let report = county.on("assignmentId", &answer, json!({"period": "2027-01", "text": "已进场施工。"}));
     county.done("reportProgress", "assignment { status }", &report);
     assert_eq!(region.refused("deleteMeasure", &region.on("measureId", &measure, json!({}))).0, "WRONG_STATE");
@@ -300,9 +338,13 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     let extra =
         json!({"problemId": urgent, "content": "开展河道巡查", "deadline": "长期坚持", "leadUnitId": county_unit});
     region.done("createMeasure", "measure { id }", &extra);
+    let empty = region.on("problemId", &urgent, json!({"title": null}));
+    assert_eq!(region.refused("editProblem", &empty), ("INVALID".to_owned(), "input.title".to_owned()));
     let merge = region.on("problemId", &urgent, json!({ "intoId": problem }));
+    let mut watcher = Watcher::of(&server, &region.token, json!({}));
     let merged = region.done("mergeProblems", "problem { id measures { totalCount } }", &merge);
     assert_eq!(merged["problem"], json!({"id": problem, "measures": {"totalCount": 3}}));
+    assert_eq!(watcher.removed(), Some(urgent));
     let twin =
         json!({"name": "省级专项督察（2027年）", "level": "PROVINCE", "kind": "SPECIAL", "feedbackOn": "2027-02-20"});
     let twin = id(&region.done("createRound", "round { id }", &twin), "round");

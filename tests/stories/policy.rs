@@ -466,6 +466,9 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
         (payload, scene.server.statements() - before)
     };
     let session = said(victim, own, json!({})).0["nodes"][0]["id"].clone();
+    // What takes no `input` names its arguments by themselves.
+    let short = "mutation { setPassword(password: \"short\") { errors { path } } }";
+    assert_eq!(said(victim, short, json!({})).0["errors"][0]["path"], json!(["password"]));
     let account = format!("account_{}", victim.account);
     let others = scene.people.iter().filter(|person| person.account != victim.account);
     for person in others.filter(|person| person.role != Role::Administrator) {

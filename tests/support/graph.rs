@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub(crate) use cases::of_chain;
 use chrono::{Datelike, NaiveDate};
+use entity::assignment::Status;
 use ledger::pace::{Facts, Pace};
 use sea_orm::{ActiveEnum, DatabaseConnection, FromQueryResult, Statement};
 use serde_json::{Value, json};
@@ -404,7 +405,7 @@ impl Tables {
             "ratedProgress": row.rated_progress, "status": row.status.to_value(), "statusStatedOn": row.status_stated_on,
             "completedOn": row.completed_on, "createdAt": row.created_at, "updatedAt": row.updated_at,
             "position": row.position, "dueOn": row.due_on, "ongoing": row.due_ongoing, "deadlineClass": class,
-            "version": row.version});
+            "version": row.version, "overdue": self.is_overdue(row)});
         let chain = format!("problem_{}", row.id);
         Object::new("Problem", row.id, values)
             .many("audit", "AuditEntry", keys!(self.audit, other => other.chain == chain))
@@ -578,6 +579,12 @@ impl Tables {
             Object::part("Milestone", json!({"label": label, "dueOn": due_on}))
         };
         steps.iter().map(part).collect()
+    }
+
+    fn is_overdue(&self, problem: &entity::problem::Model) -> bool {
+        let is_settled = matches!(problem.status, Status::NotApplicable | Status::Closed | Status::ClosedOngoing);
+        let is_completed = problem.completed_on.is_some_and(|day| day <= self.today);
+        !is_settled && !is_completed && problem.due_by.is_some_and(|day| day < self.today)
     }
 
     fn pace(&self, facts: &Facts) -> Option<&'static str> {

@@ -405,7 +405,7 @@ impl<'a> Interpreter<'a> {
             "and" => list_of(demand).iter().all(|filter| self.satisfies(row, filter)),
             "or" => list_of(demand).iter().any(|filter| self.satisfies(row, filter)),
             "not" => !self.satisfies(row, demand),
-            "overdue" if row.noun == "InspectionCase" => row.value("overdue") == demand,
+            "overdue" if matches!(row.noun, "InspectionCase" | "Problem") => row.value("overdue") == demand,
             "withdrawn" => row.value("withdrawnAt").is_null() != *demand,
             "pollution" => {
                 let Cell::Parts(kinds) = row.cell("pollution") else { unreachable!() };

@@ -11,6 +11,7 @@ pub(crate) mod people;
 pub(crate) mod provider;
 pub(crate) mod s3;
 pub(crate) mod socket;
+pub(crate) mod way;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

@@ -7,10 +7,10 @@
 use planner::Sql;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, IsolationLevel, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+    TransactionOptions,
 };
 
-use crate::Result;
+use crate::{Result, database};
 
 /// Problems in one statement.
 const CHUNK: usize = 1_000;
@@ -68,7 +68,7 @@ pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
     if there.await?.is_none() {
         return Ok(0);
     }
-    let transaction = db.begin_with_options(options).await?;
+    let transaction = database::begin_with(db, options).await?;
     if is_postgres {
         transaction.execute_unprepared("LOCK TABLE figure IN SHARE ROW EXCLUSIVE MODE").await?;
     }

@@ -16,7 +16,7 @@ pub mod progress;
 pub mod supervision;
 mod telling;
 
-pub use telling::{Done, Warning};
+pub use telling::{Done, Warning, WarningCode};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;

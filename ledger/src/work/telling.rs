@@ -28,11 +28,20 @@ impl From<i64> for Done {
     }
 }
 
+/// What was not done beside an act that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WarningCode {
+    /// No unit concerned has an address that the notice could go to
+    NobodyTold,
+    /// The unit that has to act has no address
+    UnitNotTold,
+}
+
 /// What was not done beside an act that holds, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// A stable code.
-    pub code: &'static str,
+    /// What kind of warning it is.
+    pub code: WarningCode,
     /// What was not done, and what to do.
     pub message: Bilingual,
 }
@@ -116,7 +125,7 @@ fn unit_not_told() -> Warning {
         "done, and others are told by mail, but not the unit that has to act: it has no address. Tell it yourself, and \
          have the administrator give it its address",
     );
-    Warning { code: "UNIT_NOT_TOLD", message: Bilingual::new(zh, en) }
+    Warning { code: WarningCode::UnitNotTold, message: Bilingual::new(zh, en) }
 }
 
 fn nobody() -> Warning {
@@ -125,7 +134,7 @@ fn nobody() -> Warning {
         "done, but nobody is told by mail: no unit that it concerns has an address. Tell them yourself, and have the \
          administrator give the units their addresses",
     );
-    Warning { code: "NOBODY_TOLD", message: Bilingual::new(zh, en) }
+    Warning { code: WarningCode::NobodyTold, message: Bilingual::new(zh, en) }
 }
 
 /// Who acts, as a mail says it: the unit, else the role; never a person.

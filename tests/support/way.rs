@@ -1,0 +1,79 @@
+//! A way to PostgreSQL on which the answer to a `BEGIN` can be held back.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+
+/// What becomes of answers.
+#[derive(Clone, Copy, PartialEq)]
+enum Hold {
+    /// They pass.
+    Open,
+    /// That to the next `BEGIN` will not.
+    Armed,
+    /// Those of this connection wait.
+    Caught(usize),
+}
+
+/// The way; it ends with its last connection.
+pub(crate) struct Way {
+    pub(crate) url: String,
+    hold: Arc<(Mutex<Hold>, Condvar)>,
+}
+
+impl Way {
+    /// A way to the database of this address: `postgres://user@host:port/name`.
+    pub(crate) fn to(url: &str) -> Self {
+        let (before, rest) = url.split_once('@').unwrap();
+        let (server, name) = rest.split_once('/').unwrap();
+        let server = server.to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{before}@{}/{name}", listener.local_addr().unwrap());
+        let hold = Arc::new((Mutex::new(Hold::Open), Condvar::new()));
+        let held = hold.clone();
+        std::thread::spawn(move || {
+            for (number, client) in listener.incoming().enumerate() {
+                let (client, server) = (client.unwrap(), TcpStream::connect(&server).unwrap());
+                let (asking, answering) = (held.clone(), held.clone());
+                let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                std::thread::spawn(move || pass(from, to, |bytes| catch(&asking, number, bytes)));
+                std::thread::spawn(move || pass(server, client, |_| wait(&answering, number)));
+            }
+        });
+        Self { url, hold }
+    }
+
+    /// Holds back the answer to the next `BEGIN`.
+    pub(crate) fn arm(&self) {
+        *self.hold.0.lock().unwrap() = Hold::Armed;
+    }
+
+    /// Lets everything pass; whether anything was held back.
+    pub(crate) fn open(&self) -> bool {
+        let before = std::mem::replace(&mut *self.hold.0.lock().unwrap(), Hold::Open);
+        self.hold.1.notify_all();
+        matches!(before, Hold::Caught(_))
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, before: impl Fn(&[u8])) {
+    let mut bytes = [0; 8192];
+    while let Ok(length @ 1..) = from.read(&mut bytes) {
+        before(&bytes[..length]);
+        if to.write_all(&bytes[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+fn catch((hold, _): &(Mutex<Hold>, Condvar), number: usize, bytes: &[u8]) {
+    let mut hold = hold.lock().unwrap();
+    if *hold == Hold::Armed && bytes.windows(5).any(|word| word == b"BEGIN") {
+        *hold = Hold::Caught(number);
+    }
+}
+
+fn wait((hold, opened): &(Mutex<Hold>, Condvar), number: usize) {
+    drop(opened.wait_while(hold.lock().unwrap(), |hold| *hold == Hold::Caught(number)).unwrap());
+}
