@@ -50,12 +50,19 @@ struct Variable {
 /// Puts each `__typename` that has directives into a fragment that has them: the library looks at no directive of that
 /// field, neither whether it is one nor which variables it uses.
 pub(crate) fn frame(document: &mut ExecutableDocument) {
-    let operations: Vec<&mut OperationDefinition> = match &mut document.operations {
+    for operation in operations(&mut document.operations) {
+        framed(&mut operation.selection_set.node);
+    }
+    for fragment in document.fragments.values_mut() {
+        framed(&mut fragment.node.selection_set.node);
+    }
+}
+
+fn operations(operations: &mut DocumentOperations) -> Vec<&mut OperationDefinition> {
+    match operations {
         DocumentOperations::Single(one) => vec![&mut one.node],
         DocumentOperations::Multiple(all) => all.values_mut().map(|one| &mut one.node).collect(),
-    };
-    operations.into_iter().for_each(|operation| framed(&mut operation.selection_set.node));
-    document.fragments.values_mut().for_each(|fragment| framed(&mut fragment.node.selection_set.node));
+    }
 }
 
 fn framed(set: &mut SelectionSet) {
@@ -129,11 +136,7 @@ impl Document {
         if missing.is_empty() {
             return document;
         }
-        let operations: Vec<&mut OperationDefinition> = match &mut document.operations {
-            DocumentOperations::Single(one) => vec![&mut one.node],
-            DocumentOperations::Multiple(all) => all.values_mut().map(|one| &mut one.node).collect(),
-        };
-        for operation in operations {
+        for operation in operations(&mut document.operations) {
             operation.variable_definitions.retain(|variable| !missing.contains(&variable.node.name.node));
             leave_out(&mut operation.selection_set.node, &missing);
         }

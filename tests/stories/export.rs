@@ -55,12 +55,12 @@ fn a_county_s_sheet_comes_back_as_it_is(world: &World) {
     let enter = "mutation($account: ID!) { signInAsDemo(accountId: $account) { token } }";
     let token = server.data(enter, &json!({"account": office["accountId"]}))["signInAsDemo"]["token"].clone();
     let token = token.as_str().unwrap();
-    let states = || {
+    let answers = || {
         let query =
             "{ assignments(first: 200) { nodes { id status pace version completedOn reports { totalCount } } } }";
         server.data_as(token, query, &json!({}))
     };
-    let before = states();
+    let before = answers();
     // By codes or by ids, out as in.
     let (status, sheet) = fetch(&server, token, "/export/ledger.xlsx?round=round_1&region=990121");
     assert_eq!(status, 200);
@@ -69,7 +69,7 @@ fn a_county_s_sheet_comes_back_as_it_is(world: &World) {
     let (status, said) =
         send(&server, token, "/import?round=round_1&region=region_4&issuedBy=990100&name=kk.xlsx", &sheet);
     assert_eq!((status, &said["outcome"], &said["newReports"]), (200, &json!("UNCHANGED"), &json!(0)), "{said}");
-    assert_eq!(states(), before);
+    assert_eq!(answers(), before);
     let (status, said) = send(&server, token, "/import?round=round_99&region=990121&name=kk.xlsx", &sheet);
     assert_eq!(status, 400, "an id of no round opens none: {said}");
 }

@@ -92,10 +92,9 @@ impl Office<'_> {
 struct Watcher(Socket);
 
 impl Watcher {
-    fn of(server: &Server, token: &str, variables: Value) -> Self {
+    fn of(server: &Server, token: &str) -> Self {
         let mut socket = Socket::open_as(server, token);
-        let query = "subscription($within: ID) { ledgerChanged(within: $within) { kind removedId } }";
-        socket.subscribe("watching", query, &variables);
+        socket.subscribe("watching", "subscription { ledgerChanged { kind removedId } }", &json!({}));
         socket.say(&json!({"type": "ping"}));
         socket.hear_that(|message| *message == json!({"type": "pong"}));
         Self(socket)
@@ -310,14 +309,11 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     // Entered by mistake: deleted while nobody has done anything, and not afterwards.
     let slip = json!({"problemId": problem, "content": "误录的措施", "deadline": "立行立改", "leadUnitId": bureau});
     let slip = id(&region.done("createMeasure", "measure { id }", &slip), "measure");
-    let mut watchers = [
-        Watcher::of(&server, &region.token, json!({})),
-        Watcher::of(&server, &city.token, json!({})),
-        Watcher::of(&server, &county.token, json!({})),
-    ];
+    let mut watchers =
+        [Watcher::of(&server, &region.token), Watcher::of(&server, &city.token), Watcher::of(&server, &county.token)];
     let gone = region.done("deleteMeasure", "deleted deletedId", &region.on("measureId", &slip, json!({})));
     assert_eq!((&gone["deleted"], &gone["deletedId"]), (&json!(true), &json!(slip)));
-    assert_eq!(watchers.each_mut().map(|watcher| watcher.removed()), [Some(slip.clone()), Some(slip), None]);
+    assert_eq!(watchers.each_mut().map(Watcher::removed), [Some(slip.clone()), Some(slip), None]);
     let report = county.on("assignmentId", &answer, json!({"period": "2027-01", "text": "已进场施工。"}));
     county.done("reportProgress", "assignment { status }", &report);
     assert_eq!(region.refused("deleteMeasure", &region.on("measureId", &measure, json!({}))).0, "WRONG_STATE");
@@ -341,7 +337,7 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     let empty = region.on("problemId", &urgent, json!({"title": null}));
     assert_eq!(region.refused("editProblem", &empty), ("INVALID".to_owned(), "input.title".to_owned()));
     let merge = region.on("problemId", &urgent, json!({ "intoId": problem }));
-    let mut watcher = Watcher::of(&server, &region.token, json!({}));
+    let mut watcher = Watcher::of(&server, &region.token);
     let merged = region.done("mergeProblems", "problem { id measures { totalCount } }", &merge);
     assert_eq!(merged["problem"], json!({"id": problem, "measures": {"totalCount": 3}}));
     assert_eq!(watcher.removed(), Some(urgent));

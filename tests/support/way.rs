@@ -30,11 +30,11 @@ impl Way {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("{before}@{}/{name}", listener.local_addr().unwrap());
         let hold = Arc::new((Mutex::new(Hold::Open), Condvar::new()));
-        let held = hold.clone();
+        let shared = hold.clone();
         std::thread::spawn(move || {
             for (number, client) in listener.incoming().enumerate() {
                 let (client, server) = (client.unwrap(), TcpStream::connect(&server).unwrap());
-                let (asking, answering) = (held.clone(), held.clone());
+                let (asking, answering) = (shared.clone(), shared.clone());
                 let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 std::thread::spawn(move || pass(from, to, |bytes| catch(&asking, number, bytes)));
                 std::thread::spawn(move || pass(server, client, |_| wait(&answering, number)));
