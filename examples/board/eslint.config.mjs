@@ -22,6 +22,7 @@ const VALUES = [
   'CheckPlan',
   'DateRange',
   'Deadline',
+  'DemoAccount',
   'GroupKey',
   'LedgerChange',
   'MailItem',

@@ -55,6 +55,7 @@ export const CHANGE: Record<ChangeKind, string> = {
   HANDED_OVER: '交办案件',
   RESOLVED: '案件办结',
   HELD_TO_ACCOUNT: '责任追究',
+  REMOVED: '删除或并入',
 };
 
 /** A pace, or a dash where none applies. */
