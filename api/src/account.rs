@@ -25,7 +25,7 @@ use crate::unit::{Unit, UnitFilter};
 pub(crate) enum Role {
     /// 区整改办: sees its region; issues, changes deadlines, closes, reopens, spot-checks.
     RegionalOffice,
-    /// 市整改办: sees its subtree; assigns, verifies, returns, proposes closing and extensions.
+    /// 市整改办: sees its subtree; assigns, verifies, returns, supports extensions.
     CityOffice,
     /// 县整改办: sees its subtree; takes on, self-inspects, signs off.
     CountyOffice,
@@ -260,7 +260,7 @@ impl SignInPayload {
 pub(crate) struct EndSessionPayload {
     /// Whether it was open and is ended now.
     ended: bool,
-    /// Why not; empty when it was.
+    /// Why it was not ended; empty where it was, and where there was none to end.
     errors: Vec<UserError>,
 }
 

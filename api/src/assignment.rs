@@ -26,7 +26,7 @@ use crate::unit::{Unit, UnitFilter};
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::assignment::Status")]
 pub(crate) enum Status {
-    /// Nothing is reported yet.
+    /// 已交办: assigned, and nothing is reported yet.
     Assigned,
     /// At work.
     InProgress,

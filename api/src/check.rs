@@ -144,7 +144,7 @@ pub(crate) struct CheckMutation;
 #[Object]
 impl CheckMutation {
     /// Records a check: 自查 by the county office or the answering unit, 核查 by the city office, 抽查 by the regional
-    /// office. A second look within the same period replaces the first; the audit keeps both.
+    /// office, 督导检查 by the supervising unit. A second look within the same period replaces the first; the audit keeps both.
     async fn record_check(
         &self,
         ctx: &Context<'_>,

@@ -122,13 +122,13 @@ noun! {
 }
 
 order! { MeasureOrder by MeasureOrderField {
-    /// The latest date of the deadline; those without one come last.
+    /// The latest date of the deadline; those without one come last, and first where the order is descending.
     DueOn = DUE_ORDER,
     /// The place within its problem.
     Position = POSITION,
     /// The last change.
     UpdatedAt = UPDATED_AT,
-    /// When it was completed; those that are not come last.
+    /// When it was completed; those that are not come last, and first where the order is descending.
     CompletedOn = COMPLETED_ON,
     /// The workflow state, in the order of its code.
     Status = STATUS,

@@ -115,15 +115,15 @@ noun! {
 }
 
 order! { ProblemOrder by ProblemOrderField {
-    /// The latest date of the deadline; those without one come last.
+    /// The latest date of the deadline; those without one come last, and first where the order is descending.
     DueOn = DUE_ORDER,
     /// The place in the ledger.
     Position = POSITION,
     /// The last change.
     UpdatedAt = UPDATED_AT,
-    /// When it was completed; those that are not come last.
+    /// When it was completed; those that are not come last, and first where the order is descending.
     CompletedOn = COMPLETED_ON,
-    /// The number as printed, as text; those without one come last.
+    /// The number as printed, as text; those without one come last, and first where the order is descending.
     Number = NUMBER,
 } }
 
