@@ -43,11 +43,10 @@ async fn round_of(db: &DatabaseConnection, words: &str) -> Result<Option<inspect
 
 /// The region of a global id or a code.
 async fn region_of(db: &DatabaseConnection, words: &str) -> Result<Option<region::Model>, Unserved> {
-    let found = match key_of::<Region>(&words.into()) {
-        Some(key) => region::Entity::find_by_id(key),
-        None => region::Entity::find().filter(region::Column::Code.eq(words)),
-    };
-    found.one(db).await.map_err(|failure| Unserved::masked(&failure))
+    match key_of::<Region>(&words.into()) {
+        Some(key) => region::Entity::find_by_id(key).one(db).await.map_err(|failure| Unserved::masked(&failure)),
+        None => Ok(ledger::region::find(db, words).await?),
+    }
 }
 
 /// The code of a region that an import names by its global id; a code is one already, of a region that may not be there yet.
