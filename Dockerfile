@@ -1,15 +1,24 @@
 # The program, built from source; SQLite and TLS are compiled in, so the image needs nothing but certificates.
-FROM rust:1-bookworm AS build
+# Base images are named by exact version. To pin them by content as well, give the digest that you have checked:
+#   docker build --build-arg RUST_IMAGE=rust:1.95.0-bookworm@sha256:… --build-arg DEBIAN_IMAGE=debian:12.12-slim@sha256:… .
+ARG RUST_IMAGE=rust:1.95.0-bookworm
+ARG DEBIAN_IMAGE=debian:12.12-slim
+
+FROM ${RUST_IMAGE} AS build
+# Puts the list of all crates into the program: `make sbom` reads it, and so do scanners such as trivy and grype.
+ARG CARGO_AUDITABLE=0.7.7
+RUN cargo install --locked --version ${CARGO_AUDITABLE} cargo-auditable
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --bin rectify && cp target/release/rectify /usr/local/bin/rectify
+RUN cargo auditable build --release --locked --bin rectify && cp target/release/rectify /usr/local/bin/rectify
 
-FROM debian:bookworm-slim
+FROM ${DEBIAN_IMAGE}
+# What is kept is for the program alone; /secrets is for what docker-compose.yml generates at the first start.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /data rectify \
- && install -d -o rectify /data
+ && install -d -o rectify -m 0700 /data /secrets
 COPY --from=build /usr/local/bin/rectify /usr/local/bin/rectify
 USER rectify
 WORKDIR /data

@@ -8,6 +8,7 @@ mod clock;
 mod command;
 mod database;
 mod metrics;
+mod secret;
 mod serve;
 mod settings;
 mod telemetry;

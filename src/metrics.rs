@@ -16,6 +16,8 @@ pub(crate) fn serve(address: SocketAddr, last_tick: Option<Arc<AtomicI64>>, read
     let (last_tick, ready) = (web::Data::new(last_tick), web::Data::new(ready));
     let server = HttpServer::new(move || {
         App::new()
+            // Without a public address: this port is for machines of the same network, and speaks no TLS.
+            .wrap(api::headers(""))
             .app_data(last_tick.clone())
             .app_data(ready.clone())
             .route("/metrics", web::get().to(figures))

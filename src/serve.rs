@@ -1,25 +1,35 @@
 //! `rectify serve`: API and scheduler in one process, or one of them.
 
 use std::fs::File;
+use std::future::ready;
+use std::io;
+use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::dev::Server;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol};
+use actix_server::Server;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::AppConfig;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, RETRY_AFTER,
 };
 use actix_web::middleware::{self, Condition};
-use actix_web::{App, HttpServer};
-use api::{Door, Probe};
+use actix_web::rt::net::TcpStream;
+use actix_web::{App, web};
+use api::{Connection, Connections, Door, Probe};
 use fs4::FileExt;
+use ledger::storage::{create_private, create_private_folder};
 use scheduler::{Bench, Doorbell};
 use sea_orm::DatabaseConnection;
 
 use crate::command::bench;
-use crate::database;
+use crate::database::{self, Health};
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
@@ -38,25 +48,23 @@ pub(crate) enum Role {
 /// file's grace.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(20);
+/// How long the head of a connection's first request may take, and saying goodbye.
+const HEAD: Duration = Duration::from_secs(5);
+const DISCONNECT: Duration = Duration::from_secs(1);
 /// A scheduler that has not ticked for this long, in seconds, is not ready.
 const TOO_OLD: i64 = 180;
 
 /// Serves until the process is told to stop.
 pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
     let _lock = lock(settings)?;
+    warn_of_readable(settings)?;
     let db = database::open_current(settings).await?;
-    let is_reachable = role != Role::Scheduler && !settings.listen.ip().is_loopback();
-    if is_reachable && !settings.open && !ledger::account::any(&db).await? {
-        return Err(Failure::Usage(format!(
-            "{} 可被他人访问，而尚无任何账户：请先用 `rectify account create` 创建账户，或改为监听 127.0.0.1，\
-             或用 RECTIFY_OPEN=true 明确允许无登录访问",
-            settings.listen
-        )));
-    }
+    let has_accounts = ledger::account::any(&db).await?;
     let stopping = Arc::new(AtomicBool::new(false));
     let last_tick = Arc::new(OnceLock::new());
+    let health = Health::new(db.clone());
     // The address first: a process that cannot serve must not begin to send.
-    let server = if role == Role::Scheduler { None } else { Some(listen(settings, &db, &last_tick)?) };
+    let server = if role == Role::Scheduler { None } else { Some(listen(settings, &db, &health, &last_tick)?) };
     let doorbell = match role {
         Role::Api => None,
         Role::All | Role::Scheduler => Some(hang(settings, &db, &stopping).await?),
@@ -67,7 +75,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let metrics = match settings.metrics_listen()? {
         Some(address) => {
             let server =
-                crate::metrics::serve(address, last_tick.get().cloned(), probe(db.clone(), last_tick.clone()))?;
+                crate::metrics::serve(address, last_tick.get().cloned(), probe(health.clone(), last_tick.clone()))?;
             let handle = server.handle();
             tokio::spawn(server);
             Some(handle)
@@ -84,6 +92,9 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
         Some(server) => {
             tracing::info!(address = %settings.listen, "the API is listening");
             say!("整改台账已启动：{}/（GraphiQL），接口 {0}/graphql", settings.public_url());
+            if !has_accounts {
+                welcome(settings, &db).await?;
+            }
             answer(server, &stopping).await
         }
     };
@@ -98,10 +109,36 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     ended
 }
 
+/// Says how the first people get in, where nobody has an account.
+async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Failure> {
+    if settings.policy()?.open {
+        tracing::warn!(
+            "the installation is open: nobody has an account, and whoever is on this machine may read and write everything; \
+             the first account closes it for good"
+        );
+        return Ok(());
+    }
+    // On standard output, and not in the log, which is kept and sent on.
+    if let Some(code) = ledger::account::link::set_up_code(db, clock::now()).await? {
+        // A reader that has gone away must not end the server, as it ends other commands.
+        let _ = writeln!(
+            std::io::stdout(),
+            "尚无账户。请用一次性初始化代码创建第一个管理员（24 小时内有效）：{code}\n\
+             Nobody has an account yet. One-time set-up code for the first administrator (createFirstAccount): {code}"
+        );
+    }
+    Ok(())
+}
+
 /// When the scheduler last ticked, once there is one.
 type LastTick = Arc<OnceLock<Arc<AtomicI64>>>;
 
-fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) -> Result<Server, Failure> {
+fn listen(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    health: &Health,
+    last_tick: &LastTick,
+) -> Result<Server, Failure> {
     let door = Door {
         db: db.clone(),
         // Half of the connections; the other half is for changes, jobs and whatever else asks the pool.
@@ -114,18 +151,68 @@ fn listen(settings: &Settings, db: &DatabaseConnection, last_tick: &LastTick) ->
         storage: settings.storage()?,
     };
     let origins = settings.policy()?.origins;
-    let routes = api::routes(door, settings.policy()?, probe(db.clone(), last_tick.clone()));
-    let server = HttpServer::new(move || {
+    let public_url = settings.public_url();
+    let policy = settings.policy()?;
+    let bounds = settings.bounds(files());
+    let connections = Connections::new(bounds, &policy.proxies, &policy.proxy_header);
+    let known = web::Data::new(connections.clone());
+    let routes = api::routes(door, policy, probe(health.clone(), last_tick.clone()));
+    let app = move || {
         App::new()
+            .app_data(known.clone())
             .wrap(middleware::Compress::default())
             .wrap(Condition::new(!origins.is_empty(), cross_origin(&origins)))
+            .wrap(middleware::from_fn(api::in_flight))
+            .wrap(api::headers(&public_url))
             .configure(routes.clone())
-    })
-    .disable_signals()
-    .shutdown_timeout(HTTP_GRACE.as_secs())
-    .bind(settings.listen)
-    .map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?;
-    Ok(server.run())
+    };
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let builder = Server::build()
+        .workers(workers)
+        .disable_signals()
+        .shutdown_timeout(HTTP_GRACE.as_secs())
+        // What is beyond the bounds is answered and closed at once; this only keeps a flood from the last descriptors.
+        .max_concurrent_connections((bounds.all + bounds.kept).div_ceil(workers) + bounds.kept.div_ceil(workers));
+    let signal = builder.graceful_shutdown_signal();
+    let bound = builder.bind("api", settings.listen, move || {
+        let (connections, signal) = (connections.clone(), signal.clone());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let signal = signal.clone();
+                async move { signal.notified().await }
+            })
+            .client_request_timeout(HEAD)
+            .client_disconnect_timeout(DISCONNECT)
+            .on_connect_ext(|io: &Connection<TcpStream>, extensions| io.introduce(extensions))
+            .finish(map_config(app().into_factory(), |()| AppConfig::default()));
+        fn_service(move |io: TcpStream| ready(take_in(&connections, io)))
+            .map_err(DispatchError::Io)
+            .map_init_err(|()| ())
+            .and_then(http)
+    });
+    Ok(bound.map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?.run())
+}
+
+/// Takes a connection in within the bounds, or answers that there is no place for it and closes it.
+fn take_in(
+    connections: &Connections,
+    io: TcpStream,
+) -> io::Result<(Connection<TcpStream>, Protocol, Option<SocketAddr>)> {
+    let peer = io.peer_addr().ok();
+    match connections.accept(io, peer.map(|peer| peer.ip())) {
+        Ok(connection) => Ok((connection, Protocol::Http1, peer)),
+        Err((io, answer)) => {
+            // The buffer of a new connection is empty; whoever is gone already needs no answer.
+            let _ = io.try_write(answer);
+            Err(io::ErrorKind::ConnectionRefused.into())
+        }
+    }
+}
+
+/// How many files the process may have open, after it has asked for as many as it may.
+pub(crate) fn files() -> u64 {
+    static FILES: LazyLock<u64> = LazyLock::new(|| rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024));
+    *FILES
 }
 
 /// Lets pages of the given origins ask, without cookies.
@@ -174,12 +261,12 @@ async fn hang(settings: &Settings, db: &DatabaseConnection, stopping: &Arc<Atomi
     Doorbell::hang(Arc::new(bench)).await.map_err(|error| Failure::Rejected(format!("定时器无法启动：{error}")))
 }
 
-/// Ready means: the database answers, and the scheduler, where there is one, ticks.
-fn probe(db: DatabaseConnection, last_tick: LastTick) -> Probe {
+/// Ready means: the database answers and can be written, and the scheduler, where there is one, ticks.
+fn probe(health: Health, last_tick: LastTick) -> Probe {
     Arc::new(move || {
-        let (db, last_tick) = (db.clone(), last_tick.clone());
+        let (health, last_tick) = (health.clone(), last_tick.clone());
         Box::pin(async move {
-            database::answers(&db).await?;
+            health.check().await?;
             let age = last_tick.get().map_or(0, |last_tick| Doorbell::age(last_tick, clock::now()));
             if age > TOO_OLD { Err(format!("scheduler: no tick for {age} seconds")) } else { Ok(()) }
         })
@@ -188,18 +275,43 @@ fn probe(db: DatabaseConnection, last_tick: LastTick) -> Probe {
 
 /// One server per embedded database; other commands may write beside it.
 fn lock(settings: &Settings) -> Result<Option<File>, Failure> {
-    let url = settings.database_url();
+    let url = settings.database()?.url;
     let Some(file) = url.strip_prefix("sqlite:") else { return Ok(None) };
     let name = format!("{}.lock", file.trim_start_matches("//").split('?').next().unwrap_or(file));
     let cannot = |error: std::io::Error| Failure::Rejected(format!("锁文件 {name} 无法创建：{error}"));
     if let Some(folder) = std::path::Path::new(&name).parent() {
-        std::fs::create_dir_all(folder).map_err(cannot)?;
+        create_private_folder(folder).map_err(cannot)?;
     }
-    let lock = File::options().create(true).truncate(false).write(true).open(&name).map_err(cannot)?;
+    let lock = create_private(name.as_ref()).map_err(cannot)?;
     match FileExt::try_lock(&lock) {
         Ok(()) => Ok(Some(lock)),
         Err(_) => Err(Failure::Rejected(format!("已有一个 rectify serve 在使用 {file}，请先停止它"))),
     }
+}
+
+/// Warns of files and folders of the ledger that others on this machine can read: new ones are made so that they cannot.
+#[cfg(unix)]
+fn warn_of_readable(settings: &Settings) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt;
+    for path in settings.kept_here()? {
+        let Ok(found) = std::fs::metadata(&path) else { continue };
+        let mode = found.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let (path, change) = (path.display(), if found.is_dir() { "-R go-rwx" } else { "600" });
+            tracing::warn!(
+                %path,
+                mode = format!("{mode:o}"),
+                "others on this machine can read what is kept here; to change that: chmod {change} {path}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+fn warn_of_readable(_: &Settings) -> Result<(), Failure> {
+    Ok(())
 }
 
 /// Returns when the process is told to stop.

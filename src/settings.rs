@@ -2,40 +2,80 @@
 //! them.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Limits, Oidc, Policy};
+use api::{Bounds, Limits, Oidc, Policy, Streams};
+use chrono::TimeDelta;
 use chrono_tz::Tz;
-use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use entity::account::Role;
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use ipnet::IpNet;
+use ledger::audit::{Key, Keys};
 use ledger::reminder::Timing;
+use ledger::retention::Retention;
 use ledger::storage::Storage;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::Failure;
+use crate::{Failure, secret};
 
 /// The file that is read when there is one and no other is named.
 const FILE: &str = "rectify.toml";
+/// What the variables of the environment begin with.
+const PREFIX: &str = "RECTIFY_";
+
+/// So many descriptors, or a tenth, are kept for everything that is no connection of a caller.
+const KEPT: usize = 64;
+/// More are never needed.
+const MOST_KEPT: usize = 1_024;
+/// How many connections there are at most, and of one address, where the settings do not say.
+const MOST_CONNECTIONS: usize = 16_384;
+const MOST_OF_ADDRESS: usize = 1_024;
 
 /// The effective settings; `config.default.toml` says what each is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    database_url: String,
+    #[serde(serialize_with = "secret::show")]
+    database_url: SecretString,
+    database_url_file: PathBuf,
+    database_host: String,
+    database_port: u16,
+    database_name: String,
+    database_user: String,
+    #[serde(serialize_with = "secret::hide")]
+    database_password: SecretString,
+    database_password_file: PathBuf,
+    database_tls: String,
+    database_ca_file: PathBuf,
     /// Connections to PostgreSQL.
     pub(crate) database_connections: u32,
     data_dir: PathBuf,
-    evidence_url: String,
+    #[serde(serialize_with = "secret::show")]
+    evidence_url: SecretString,
     /// The address to listen on.
     pub(crate) listen: SocketAddr,
     /// Serve others without sign-in.
     pub(crate) open: bool,
+    #[serde(serialize_with = "secret::show_text")]
     public_url: String,
-    mail_url: String,
+    #[serde(serialize_with = "secret::show")]
+    mail_url: SecretString,
+    mail_url_file: PathBuf,
+    mail_host: String,
+    mail_port: u16,
+    mail_user: String,
+    #[serde(serialize_with = "secret::hide")]
+    mail_password: SecretString,
+    mail_password_file: PathBuf,
+    mail_tls: String,
+    mail_ca_file: PathBuf,
     /// The sender of mails.
     pub(crate) mail_from: String,
     time_zone: String,
@@ -45,10 +85,15 @@ pub(crate) struct Settings {
     pub(crate) log_format: String,
     metrics_listen: String,
     audit_key_file: PathBuf,
+    audit_old_key_files: Vec<PathBuf>,
+    /// Who is sent each day's seal of the audit; empty: nobody.
+    pub(crate) audit_head_mail: String,
+    #[serde(serialize_with = "secret::show_text")]
     oidc_issuer: String,
     oidc_client_id: String,
     oidc_client_secret_file: PathBuf,
-    oidc_client_secret: String,
+    #[serde(serialize_with = "secret::hide")]
+    oidc_client_secret: SecretString,
     oidc_name: String,
     /// The grace of immediate deadlines, in days.
     pub(crate) grace_days: i64,
@@ -62,7 +107,13 @@ pub(crate) struct Settings {
     introspection: bool,
     trusted_documents: PathBuf,
     origins: Vec<String>,
-    proxies: Vec<IpAddr>,
+    hosts: Vec<String>,
+    session_idle_minutes: i64,
+    second_factor_roles: Vec<String>,
+    retain_session_days: i64,
+    retain_mail_days: i64,
+    proxies: Vec<String>,
+    proxy_header: String,
     max_body_bytes: usize,
     max_tokens: usize,
     max_fields: usize,
@@ -74,6 +125,10 @@ pub(crate) struct Settings {
     max_seconds: u64,
     max_batch: usize,
     max_requests_per_minute: u32,
+    max_sign_ins_per_minute: u32,
+    max_connections: usize,
+    max_connections_per_address: usize,
+    max_streams_per_account: usize,
     max_subscriptions: usize,
     max_introduction_seconds: u64,
     max_evidence_bytes: u64,
@@ -87,10 +142,11 @@ pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
-    /// Where the ledger is kept: sqlite:FILE or postgres://….
-    #[arg(long, global = true, value_name = "URL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) database_url: Option<String>,
+    /// Where the ledger is kept: sqlite:FILE or postgres://…. Others on this machine can read a password that is given here:
+    /// give it in the environment or in a file.
+    #[arg(long, global = true, value_name = "URL", value_parser = secret_argument)]
+    #[serde(skip)]
+    pub(crate) database_url: Option<SecretString>,
     /// Where files are kept.
     #[arg(long, global = true, value_name = "FOLDER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,27 +157,102 @@ pub(crate) struct Flags {
     pub(crate) listen: Option<String>,
 }
 
+/// Where the ledger is kept.
+pub(crate) struct Database {
+    /// The address, without a password.
+    pub(crate) url: String,
+    /// The password, if there is one.
+    pub(crate) password: Option<SecretString>,
+}
+
+/// The settings of one source.
+struct Layer {
+    settings: Dict,
+    metadata: Metadata,
+}
+
+impl Layer {
+    /// Reads what the environment says of the settings that there are; whatever else it holds under our prefix is for others
+    /// (RECTIFY_VERSION of an image, say). A setting that is a text is taken as it stands, others are parsed; an empty one is
+    /// as good as none.
+    fn environment(defaults: &Dict) -> Result<Self, Failure> {
+        let mut settings = Dict::new();
+        for (variable, value) in std::env::vars_os() {
+            let Some(name) = variable.to_str().and_then(|name| name.get(..PREFIX.len()).zip(name.get(PREFIX.len()..)))
+            else {
+                continue;
+            };
+            let (prefix, name) = (name.0, name.1.to_lowercase());
+            let Some(default) = defaults.get(&name).filter(|_| prefix.eq_ignore_ascii_case(PREFIX)) else { continue };
+            let Some(value) = value.to_str() else {
+                return Err(Failure::Usage(format!("设置有误：{PREFIX}{} 应为 UTF-8 编码", name.to_uppercase())));
+            };
+            let value = match default {
+                Value::String(..) => Value::from(value),
+                _ if value.trim().is_empty() => continue,
+                _ => match value.parse::<Value>() {
+                    Ok(value) => value,
+                    Err(never) => match never {},
+                },
+            };
+            settings.insert(name, value);
+        }
+        let variable = |_: &Profile, keys: &[&str]| format!("{PREFIX}{}", keys.join(".").to_uppercase());
+        Ok(Self { settings, metadata: Metadata::named("environment variable").interpolater(variable) })
+    }
+
+    /// Reads a file. A fault in it is said by its place, since the line itself may hold a password.
+    fn file(path: &Path, defaults: &Dict) -> Result<Self, Failure> {
+        let bad = |why: String| Failure::Usage(format!("配置文件 {} {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| bad(format!("无法读取：{error}")))?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            bad(format!("第 {line} 行不是有效的 TOML；文字须加引号，含有 \" 或 \\ 的用单引号"))
+        })?;
+        for (name, value) in &table {
+            if !value.is_str() && matches!(defaults.get(name), Some(Value::String(..))) {
+                return Err(bad(format!("{name}：应为文字，须加引号")));
+            }
+        }
+        let settings = Value::serialize(table).ok().and_then(Value::into_dict).unwrap_or_default();
+        Ok(Self { settings, metadata: Metadata::from("TOML file", path) })
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        self.metadata.clone()
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.settings.clone()))
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for it")]
+fn secret_argument(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(text.into())
+}
+
 impl Settings {
     /// Reads the settings and checks them.
     pub(crate) fn read(flags: &Flags) -> Result<Self, Failure> {
         let mut figment = Figment::from(Toml::string(include_str!("config.default.toml")));
+        let defaults: Dict = figment.extract().map_err(|error| Failure::Usage(format!("设置有误：{error}")))?;
         figment = match &flags.config {
             Some(file) if !file.exists() => {
                 return Err(Failure::Usage(format!("配置文件 {} 不存在", file.display())));
             }
-            Some(file) => figment.merge(Toml::file_exact(file)),
-            None if Path::new(FILE).exists() => figment.merge(Toml::file_exact(FILE)),
+            Some(path) => figment.merge(Layer::file(path, &defaults)?),
+            None if Path::new(FILE).exists() => figment.merge(Layer::file(Path::new(FILE), &defaults)?),
             None => figment,
         };
-        // Whatever else the environment holds under our prefix is for others (RECTIFY_VERSION of an image, say).
-        let known: Vec<String> =
-            figment.extract::<toml::Table>().map(|table| table.keys().cloned().collect()).unwrap_or_default();
-        let environment = Env::prefixed("RECTIFY_").filter(move |key| known.iter().any(|name| key == name.as_str()));
-        let settings: Self = figment
-            .merge(environment)
-            .merge(Serialized::defaults(flags))
-            .extract()
-            .map_err(|error| Failure::Usage(format!("设置有误：{error}")))?;
+        figment = figment.merge(Layer::environment(&defaults)?).merge(Serialized::defaults(flags));
+        if let Some(url) = &flags.database_url {
+            figment = figment.merge(Serialized::default("database_url", url.expose_secret()));
+        }
+        let settings: Self = figment.extract().map_err(|error| Failure::Usage(format!("设置有误：{error}")))?;
         settings.check()?;
         Ok(settings)
     }
@@ -131,10 +262,7 @@ impl Settings {
         if self.time_zone.parse::<Tz>().is_err() {
             return bad(format!("time_zone：没有名为“{}”的时区，应为 IANA 名称，如 Asia/Shanghai", self.time_zone));
         }
-        let url = self.database_url();
-        if !url.starts_with("sqlite:") && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return bad("database_url：应以 sqlite: 或 postgres:// 开头".to_owned());
-        }
+        self.check_secrets()?;
         if !(0..=3650).contains(&self.grace_days) || !(1..=365).contains(&self.overdue_again_after) {
             return bad("grace_days 应为 0 至 3650，overdue_again_after 应为 1 至 365".to_owned());
         }
@@ -159,7 +287,27 @@ impl Settings {
                 "max_seconds、max_introduction_seconds、max_body_bytes、max_evidence_bytes：至少为 1".to_owned()
             );
         }
+        self.proxies()?;
+        if !["x-forwarded-for", "forwarded"].contains(&self.proxy_header.to_ascii_lowercase().as_str()) {
+            return bad("proxy_header：应为 x-forwarded-for 或 forwarded".to_owned());
+        }
         self.check_oidc()?;
+        if self.open && !self.opens() {
+            return bad(
+                "open：只能在 public_url 为本机地址且没有 proxies 时使用；供他人访问的系统应建立账户".to_owned()
+            );
+        }
+        self.second_factor_roles()?;
+        if !(0..=43_200).contains(&self.session_idle_minutes) {
+            return bad("session_idle_minutes：应为 0（不限）至 43200".to_owned());
+        }
+        if !(1..=36_500).contains(&self.retain_session_days) || !(30..=36_500).contains(&self.retain_mail_days) {
+            return bad("retain_session_days 应为 1 至 36500，retain_mail_days 应为 30 至 36500".to_owned());
+        }
+        let mail = &self.audit_head_mail;
+        if !mail.is_empty() && (!mail.contains('@') || mail.chars().any(char::is_whitespace)) {
+            return bad("audit_head_mail：应为一个邮箱地址".to_owned());
+        }
         if self.database_connections == 0 {
             return bad("database_connections：至少为 1".to_owned());
         }
@@ -171,34 +319,233 @@ impl Settings {
         self.time_zone.parse().unwrap_or(chrono_tz::Asia::Shanghai)
     }
 
-    /// Where the ledger is kept.
-    pub(crate) fn database_url(&self) -> String {
-        if self.database_url.is_empty() {
-            format!("sqlite:{}", self.data_dir.join("rectify.db").display())
-        } else {
-            self.database_url.clone()
+    /// Refuses what is said twice, or so that it is uncertain what was meant. No message quotes a value.
+    fn check_secrets(&self) -> Result<(), Failure> {
+        let bad = |what: String| Err(Failure::Usage(what));
+        let given = |file: &PathBuf| !file.as_os_str().is_empty();
+        let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
+        for (name, secret, file) in [
+            ("database_url", &self.database_url, &self.database_url_file),
+            ("database_password", &self.database_password, &self.database_password_file),
+            ("mail_url", &self.mail_url, &self.mail_url_file),
+            ("mail_password", &self.mail_password, &self.mail_password_file),
+        ] {
+            if is_set(secret) && given(file) {
+                return bad(format!("{name}_file、{name}：只能设置其中一个"));
+            }
         }
+        let database = !self.database_name.is_empty()
+            || !self.database_user.is_empty()
+            || self.database_port != 0
+            || is_set(&self.database_password)
+            || given(&self.database_password_file)
+            || !self.database_tls.is_empty()
+            || given(&self.database_ca_file);
+        let mail = !self.mail_user.is_empty()
+            || self.mail_port != 0
+            || is_set(&self.mail_password)
+            || given(&self.mail_password_file)
+            || !self.mail_tls.is_empty()
+            || given(&self.mail_ca_file);
+        for (name, host, has_parts, has_url) in [
+            ("database", &self.database_host, database, is_set(&self.database_url) || given(&self.database_url_file)),
+            ("mail", &self.mail_host, mail, is_set(&self.mail_url) || given(&self.mail_url_file)),
+        ] {
+            if has_url && (has_parts || !host.is_empty()) {
+                return bad(format!(
+                    "{name}_url 与 {name}_host、{name}_port、{name}_user、{name}_password 等分项设置只能用其中一种"
+                ));
+            }
+            let is_folder = name == "database" && host.starts_with('/');
+            if !host.is_empty() && !is_folder && secret::host(host).is_none() {
+                return bad(format!("{name}_host：应为主机名或 IP 地址，不含端口、用户和密码"));
+            }
+            if has_parts && host.is_empty() {
+                return bad(format!("{name}_host：设置 {name}_port、{name}_user、{name}_password 等分项时不能为空"));
+            }
+        }
+        if !["", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+            .contains(&self.database_tls.as_str())
+        {
+            return bad("database_tls：应为 disable、allow、prefer、require、verify-ca 或 verify-full".to_owned());
+        }
+        if !["", "none", "starttls", "tls"].contains(&self.mail_tls.as_str()) {
+            return bad("mail_tls：应为 none、starttls 或 tls".to_owned());
+        }
+        if self.mail_user.is_empty() && (is_set(&self.mail_password) || given(&self.mail_password_file)) {
+            return bad("mail_user：设置 mail_password 时不能为空".to_owned());
+        }
+        let address = self.evidence_url.expose_secret();
+        if !address.is_empty() && !address.starts_with("file:") && secret::parsed(address).is_none() {
+            return bad("evidence_url：应以 file: 或 s3:// 开头；凭据放在环境变量 AWS_…中，不写入地址".to_owned());
+        }
+        // What is read from files is checked when it is used.
+        if is_set(&self.database_url) {
+            self.database()?;
+        }
+        if is_set(&self.mail_url) {
+            self.mail_url()?;
+        }
+        Ok(())
+    }
+
+    /// A secret that is given itself or in a file.
+    fn secret(name: &str, given: &SecretString, file: &Path) -> Result<SecretString, Failure> {
+        if file.as_os_str().is_empty() { Ok(given.clone()) } else { secret::from_file(&format!("{name}_file"), file) }
+    }
+
+    /// Where the ledger is kept.
+    pub(crate) fn database(&self) -> Result<Database, Failure> {
+        if !self.database_host.is_empty() {
+            return self.database_by_parts();
+        }
+        let given = Self::secret("database_url", &self.database_url, &self.database_url_file)?;
+        let url = given.expose_secret();
+        if url.is_empty() && self.database_url_file.as_os_str().is_empty() {
+            return Ok(Database { url: self.embedded(), password: None });
+        }
+        if url.starts_with("sqlite:") {
+            return Ok(Database { url: url.to_owned(), password: None });
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(Failure::Usage("database_url：应以 sqlite: 或 postgres:// 开头".to_owned()));
+        }
+        let (url, password) = secret::without_password(certain("database_url", url)?)
+            .ok_or_else(|| Failure::Usage("database_url：密码应为 UTF-8 编码".to_owned()))?;
+        Ok(Database { url, password })
+    }
+
+    fn database_by_parts(&self) -> Result<Database, Failure> {
+        let user = if self.database_user.is_empty() { "rectify" } else { &self.database_user };
+        let name = if self.database_name.is_empty() { user } else { &self.database_name };
+        let password = Self::secret("database_password", &self.database_password, &self.database_password_file)?;
+        let port = if self.database_port == 0 { 5432 } else { self.database_port };
+        let mut query = Vec::new();
+        let place = if self.database_host.starts_with('/') {
+            // A folder with a socket in it.
+            query.push(format!("host={}", secret::encoded(&self.database_host)));
+            query.push(format!("port={port}"));
+            query.push(format!("user={}", secret::encoded(user)));
+            String::new()
+        } else {
+            let host = secret::host(&self.database_host)
+                .ok_or_else(|| Failure::Usage("database_host：应为主机名或 IP 地址".to_owned()))?;
+            format!("{}@{host}:{port}", secret::encoded(user))
+        };
+        if !self.database_tls.is_empty() {
+            query.push(format!("sslmode={}", self.database_tls));
+        }
+        if !self.database_ca_file.as_os_str().is_empty() {
+            query.push(format!("sslrootcert={}", secret::encoded(&self.database_ca_file.to_string_lossy())));
+        }
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        let url = format!("postgres://{place}/{}{query}", secret::encoded(name));
+        Ok(Database { url, password: Some(password).filter(|password| !password.expose_secret().is_empty()) })
+    }
+
+    /// The embedded database.
+    fn embedded(&self) -> String {
+        format!("sqlite:{}", self.data_dir.join("rectify.db").display())
     }
 
     /// Where mails go.
-    pub(crate) fn mail_url(&self) -> String {
-        if self.mail_url.is_empty() {
-            format!("file:{}", self.data_dir.join("mail").display())
-        } else {
-            self.mail_url.clone()
+    pub(crate) fn mail_url(&self) -> Result<SecretString, Failure> {
+        if !self.mail_host.is_empty() {
+            return self.mail_by_parts();
         }
+        let given = Self::secret("mail_url", &self.mail_url, &self.mail_url_file)?;
+        let url = given.expose_secret();
+        if url.is_empty() && self.mail_url_file.as_os_str().is_empty() {
+            return Ok(format!("file:{}", self.data_dir.join("mail").display()).into());
+        }
+        if !url.starts_with("file:") {
+            certain("mail_url", url)?;
+        }
+        Ok(given)
+    }
+
+    fn mail_by_parts(&self) -> Result<SecretString, Failure> {
+        let host = secret::host(&self.mail_host)
+            .ok_or_else(|| Failure::Usage("mail_host：应为主机名或 IP 地址".to_owned()))?;
+        let (scheme, tls) = match self.mail_tls.as_str() {
+            "none" => ("smtp", Some("tls=none".to_owned())),
+            "tls" => ("smtps", None),
+            _ => ("smtp", Some("tls=starttls".to_owned())),
+        };
+        let ca = (!self.mail_ca_file.as_os_str().is_empty())
+            .then(|| format!("ca={}", secret::encoded(&self.mail_ca_file.to_string_lossy())));
+        let query = tls.into_iter().chain(ca).collect::<Vec<_>>().join("&");
+        let query = if query.is_empty() { query } else { format!("?{query}") };
+        let port = if self.mail_port == 0 { String::new() } else { format!(":{}", self.mail_port) };
+        let login = if self.mail_user.is_empty() {
+            String::new()
+        } else {
+            let password = Self::secret("mail_password", &self.mail_password, &self.mail_password_file)?;
+            format!("{}:{}@", secret::encoded(&self.mail_user), secret::encoded(password.expose_secret()))
+        };
+        Ok(format!("{scheme}://{login}{host}{port}{query}").into())
     }
 
     /// Where the bytes of evidence are kept.
     pub(crate) fn storage(&self) -> Result<Storage, Failure> {
-        let folder = || format!("file:{}", self.data_dir.join("evidence").display());
-        let address = if self.evidence_url.is_empty() { folder() } else { self.evidence_url.clone() };
-        Storage::open(&address).map_err(Failure::Usage)
+        Storage::open(&self.evidence_url()).map_err(Failure::Usage)
+    }
+
+    /// The address of the storage of evidence.
+    fn evidence_url(&self) -> String {
+        match self.evidence_url.expose_secret() {
+            "" => format!("file:{}", self.data_dir.join("evidence").display()),
+            url => url.to_owned(),
+        }
+    }
+
+    /// The files and folders of this machine in which the ledger, its evidence and its mails are kept.
+    pub(crate) fn kept_here(&self) -> Result<Vec<PathBuf>, Failure> {
+        let mut kept = Vec::new();
+        if let Some(file) = self.database()?.url.strip_prefix("sqlite:") {
+            let file = file.trim_start_matches("//").split('?').next().unwrap_or_default();
+            kept.extend(["", "-wal", "-shm"].map(|ending| PathBuf::from(format!("{file}{ending}"))));
+        }
+        for url in [self.evidence_url(), self.mail_url()?.expose_secret().to_owned()] {
+            kept.extend(url.strip_prefix("file:").map(|folder| PathBuf::from(folder.trim_start_matches("//"))));
+        }
+        Ok(kept)
     }
 
     /// The address that people open.
     pub(crate) fn public_url(&self) -> String {
-        if self.public_url.is_empty() { format!("http://{}", self.listen) } else { self.public_url.clone() }
+        if !self.public_url.is_empty() {
+            return self.public_url.clone();
+        }
+        // Nobody opens 0.0.0.0: from this machine it is reached here.
+        let here = if self.listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { self.listen.ip() };
+        format!("http://{}", SocketAddr::new(here, self.listen.port()))
+    }
+
+    /// The host of the address that people open.
+    fn public_host(&self) -> Option<String> {
+        Url::parse(&self.public_url()).ok().and_then(|url| url.host_str().map(str::to_owned))
+    }
+
+    /// Whether the installation may be open until somebody has an account: it is for this machine's own people. They reach it
+    /// here, by a listener of this machine's own or because it is said on purpose (`open`), and through no proxy.
+    fn opens(&self) -> bool {
+        let is_here = self.public_host().is_some_and(|host| api::is_loopback(&host));
+        (self.listen.ip().is_loopback() || self.open) && is_here && self.proxies.is_empty()
+    }
+
+    /// The roles that have to have a second factor.
+    fn second_factor_roles(&self) -> Result<Vec<Role>, Failure> {
+        let role = |name: &String| {
+            crate::command::account::role(name)
+                .map_err(|why| Failure::Usage(format!("second_factor_roles：“{name}”{why}")))
+        };
+        self.second_factor_roles.iter().map(role).collect()
+    }
+
+    /// How long sessions and mails are kept.
+    pub(crate) fn retention(&self) -> Retention {
+        Retention { session_days: self.retain_session_days, mail_days: self.retain_mail_days }
     }
 
     /// Where figures may be read, if anywhere.
@@ -210,15 +557,30 @@ impl Settings {
         address.map(Some).map_err(|_| Failure::Usage("metrics_listen：应为 地址:端口，如 127.0.0.1:9090".to_owned()))
     }
 
+    /// The networks of trusted proxies; a single address is a network of one.
+    pub(crate) fn proxies(&self) -> Result<Vec<IpNet>, Failure> {
+        let network = |words: &String| {
+            let found = words.parse().or_else(|_| words.parse::<IpAddr>().map(IpNet::from));
+            found.map_err(|_| Failure::Usage(format!("proxies：“{words}”应为地址或网段，如 10.0.0.2、10.0.0.0/8")))
+        };
+        self.proxies.iter().map(network).collect()
+    }
+
+    /// How many connections there may be, where the process may open so many files.
+    pub(crate) fn bounds(&self, files: u64) -> Bounds {
+        let files = usize::try_from(files).unwrap_or(usize::MAX);
+        // Descriptors for the database, files, other listeners, and checks of the server's health.
+        let kept = KEPT.max(files / 10).min(MOST_KEPT);
+        let spare = files.saturating_sub(kept).max(1);
+        let or = |given: usize, otherwise: usize| if given == 0 { otherwise } else { given };
+        let all = or(self.max_connections, MOST_CONNECTIONS).min(spare);
+        let address = or(self.max_connections_per_address, (all / 4).clamp(1, MOST_OF_ADDRESS)).min(all);
+        Bounds { all, address, kept: kept / 4 }
+    }
+
     /// Whom the API lets in, and how far.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        // A program that trusts whoever is on this machine must not be reached through a page from elsewhere.
-        let hosts = self.listen.ip().is_loopback().then(|| {
-            let public = Url::parse(&self.public_url()).ok().and_then(|url| url.host_str().map(str::to_owned));
-            let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
-            hosts.extend(public);
-            hosts
-        });
+        let bounds = self.bounds(crate::serve::files());
         Ok(Policy {
             limits: Limits {
                 body: self.max_body_bytes,
@@ -232,19 +594,28 @@ impl Settings {
                 time: Duration::from_secs(self.max_seconds),
                 batch: self.max_batch,
                 requests_per_minute: self.max_requests_per_minute,
+                sign_ins_per_minute: self.max_sign_ins_per_minute,
                 subscriptions: self.max_subscriptions,
+                // Half of the connections; the other half is for whoever asks and goes.
+                streams: Streams {
+                    all: (bounds.all / 2).max(1),
+                    address: (bounds.address / 2).max(1),
+                    account: self.max_streams_per_account,
+                },
                 introduction: Duration::from_secs(self.max_introduction_seconds),
                 evidence: self.max_evidence_bytes,
                 documents: self.document_cache_bytes,
             },
             introspection: self.introspection,
-            open: self.listen.ip().is_loopback() || self.open,
-            demo_sign_in: self.listen.ip().is_loopback(),
+            open: self.opens(),
+            idle: (self.session_idle_minutes > 0).then(|| TimeDelta::minutes(self.session_idle_minutes)),
+            second_factor_roles: self.second_factor_roles()?,
             oidc: self.oidc()?.map(Arc::new),
             trusted_documents: self.trusted_documents()?,
-            hosts,
+            hosts: self.public_host().into_iter().chain(self.hosts.iter().cloned()).collect(),
             origins: self.origins.clone(),
-            proxies: self.proxies.clone(),
+            proxies: self.proxies()?,
+            proxy_header: self.proxy_header.to_ascii_lowercase(),
         })
     }
 
@@ -266,7 +637,7 @@ impl Settings {
         let bad = |what: &str| Err(Failure::Usage(what.to_owned()));
         let has_file = !self.oidc_client_secret_file.as_os_str().is_empty();
         if self.oidc_issuer.is_empty() {
-            if !self.oidc_client_id.is_empty() || has_file || !self.oidc_client_secret.is_empty() {
+            if !self.oidc_client_id.is_empty() || has_file || !self.oidc_client_secret.expose_secret().is_empty() {
                 return bad("oidc_issuer：已设置 oidc_client_id 或密钥，还应设置统一身份认证系统的地址");
             }
             return Ok(());
@@ -282,7 +653,7 @@ impl Settings {
         if self.oidc_client_id.is_empty() {
             return bad("oidc_client_id：设置 oidc_issuer 时不能为空");
         }
-        if has_file != self.oidc_client_secret.is_empty() {
+        if has_file != self.oidc_client_secret.expose_secret().is_empty() {
             return bad("oidc_client_secret_file、oidc_client_secret：应设置其中一个");
         }
         if self.oidc_name.trim().is_empty() {
@@ -296,15 +667,8 @@ impl Settings {
         if self.oidc_issuer.is_empty() {
             return Ok(None);
         }
-        let file = &self.oidc_client_secret_file;
-        let secret = if file.as_os_str().is_empty() {
-            self.oidc_client_secret.clone()
-        } else {
-            std::fs::read_to_string(file).map_err(|error| {
-                Failure::Usage(format!("oidc_client_secret_file：{} 无法读取：{error}", file.display()))
-            })?
-        };
-        let secret = secret.trim().to_owned();
+        let secret = Self::secret("oidc_client_secret", &self.oidc_client_secret, &self.oidc_client_secret_file)?;
+        let secret = secret.expose_secret().trim().to_owned();
         if secret.len() < 16 {
             return Err(Failure::Usage("oidc_client_secret：密钥至少应有 16 个字符".to_owned()));
         }
@@ -317,18 +681,12 @@ impl Settings {
         }))
     }
 
-    /// The key with which the days of the audit are signed, if there is one.
-    pub(crate) fn audit_key(&self) -> Result<Option<Vec<u8>>, Failure> {
+    /// The key with which the days of the audit are signed, if there is one, and those that only verify.
+    pub(crate) fn audit_keys(&self) -> Result<Keys, Failure> {
         let file = &self.audit_key_file;
-        if file.as_os_str().is_empty() {
-            return Ok(None);
-        }
-        let key = std::fs::read(file)
-            .map_err(|error| Failure::Usage(format!("audit_key_file：{} 无法读取：{error}", file.display())))?;
-        if key.len() < 32 {
-            return Err(Failure::Usage(format!("audit_key_file：{} 至少应有 32 个字节", file.display())));
-        }
-        Ok(Some(key))
+        let current = if file.as_os_str().is_empty() { None } else { Some(audit_key("audit_key_file", file)?) };
+        let old = self.audit_old_key_files.iter().map(|file| audit_key("audit_old_key_files", file));
+        Ok(Keys { current, old: old.collect::<Result<_, _>>()? })
     }
 
     /// When reminders are due.
@@ -347,26 +705,43 @@ impl Settings {
     /// The effective settings as TOML, without passwords.
     pub(crate) fn shown(&self) -> String {
         let mut shown = self.clone();
-        shown.database_url = without_password(&self.database_url());
-        shown.mail_url = without_password(&self.mail_url());
-        shown.public_url = self.public_url();
-        if !shown.oidc_client_secret.is_empty() {
-            "***".clone_into(&mut shown.oidc_client_secret);
+        if let Ok(database) = self.database()
+            && self.database_host.is_empty()
+            && self.database_url_file.as_os_str().is_empty()
+            && self.database_url.expose_secret().is_empty()
+        {
+            shown.database_url = database.url.into();
         }
+        if self.mail_host.is_empty()
+            && self.mail_url_file.as_os_str().is_empty()
+            && let Ok(url) = self.mail_url()
+        {
+            shown.mail_url = url;
+        }
+        shown.public_url = self.public_url();
         toml::to_string(&shown).unwrap_or_default()
     }
 }
 
-/// An address without the password in it.
-pub(crate) fn without_password(address: &str) -> String {
-    match Url::parse(address) {
-        Ok(mut url) if url.password().is_some() => {
-            // Only addresses without a host refuse this, and they have no password.
-            let _ = url.set_password(Some("***"));
-            url.to_string()
-        }
-        _ => address.to_owned(),
+/// The key in a file of at least 32 secret bytes.
+fn audit_key(setting: &str, file: &Path) -> Result<Key, Failure> {
+    let secret = std::fs::read(file)
+        .map_err(|error| Failure::Usage(format!("{setting}：{} 无法读取：{error}", file.display())))?;
+    if secret.len() < 32 {
+        return Err(Failure::Usage(format!("{setting}：{} 至少应有 32 个字节", file.display())));
     }
+    Ok(Key::new(secret))
+}
+
+/// An address in its parts; refused without quoting it where a character of a password makes them a guess.
+fn certain(name: &str, text: &str) -> Result<Url, Failure> {
+    let what = name.trim_end_matches("_url");
+    secret::parsed(text).ok_or_else(|| {
+        Failure::Usage(format!(
+            "{name}：无法确定地址中哪些是密码。用户和密码中的 # / ? @ % 等字符须作百分号编码（如 # 写作 %23），\
+             或改用 {what}_host、{what}_user、{what}_password 等分项设置，不必编码"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -374,15 +749,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_are_not_shown() {
-        assert_eq!(without_password("postgres://u:secret@h/d"), "postgres://u:***@h/d");
-        assert_eq!(without_password("sqlite:./data/rectify.db"), "sqlite:./data/rectify.db");
+    fn connections_leave_descriptors_for_everything_else() {
+        let settings = Settings::read(&Flags::default()).unwrap();
+        let counts = |bounds: Bounds| (bounds.all, bounds.address, bounds.kept);
+        assert_eq!(counts(settings.bounds(256)), (192, 48, 16));
+        assert_eq!(counts(settings.bounds(1_024)), (922, 230, 25));
+        assert_eq!(counts(settings.bounds(u64::MAX)), (16_384, 1_024, 256));
+        let given = Settings { max_connections: 500, max_connections_per_address: 9, ..settings };
+        assert_eq!(counts(given.bounds(256)), (192, 9, 16));
+        assert_eq!(counts(given.bounds(100_000)), (500, 9, 256));
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        let settings = Settings::read(&Flags::default()).unwrap();
+        let of = |proxies: &[&str]| {
+            Settings { proxies: proxies.iter().map(|one| (*one).to_owned()).collect(), ..settings.clone() }.proxies()
+        };
+        let networks: Vec<String> =
+            of(&["10.0.0.2", "10.1.0.0/16", "fd00::/8"]).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["10.0.0.2/32", "10.1.0.0/16", "fd00::/8"]);
+        assert!(of(&["nginx"]).is_err());
     }
 
     #[test]
     fn the_defaults_are_in_order() {
         let settings = Settings::read(&Flags::default()).unwrap();
-        assert!(settings.database_url().starts_with("sqlite:"));
+        assert!(settings.database().unwrap().url.starts_with("sqlite:"));
         assert!(!settings.shown().contains("***"));
     }
 }

@@ -10,6 +10,8 @@ mod support;
 mod accountability;
 #[path = "stories/api.rs"]
 mod api;
+#[path = "stories/audit.rs"]
+mod audit;
 #[path = "stories/case.rs"]
 mod case;
 #[path = "stories/delegation.rs"]
@@ -22,10 +24,16 @@ mod door;
 mod dossier;
 #[path = "stories/evidence.rs"]
 mod evidence;
+#[path = "stories/exhaustion.rs"]
+mod exhaustion;
 #[path = "stories/export.rs"]
 mod export;
 #[path = "stories/figures.rs"]
 mod figures;
+#[path = "stories/full_disk.rs"]
+mod full_disk;
+#[path = "stories/headers.rs"]
+mod headers;
 #[path = "stories/import.rs"]
 mod import;
 #[path = "stories/keep.rs"]
@@ -40,10 +48,16 @@ mod live;
 mod mail;
 #[path = "stories/null_propagation.rs"]
 mod null_propagation;
+#[path = "stories/one_line.rs"]
+mod one_line;
+#[path = "stories/openness.rs"]
+mod openness;
 #[path = "stories/pace.rs"]
 mod pace;
 #[path = "stories/paging.rs"]
 mod paging;
+#[path = "stories/people.rs"]
+mod people;
 #[path = "stories/policy.rs"]
 mod policy;
 #[path = "stories/policy_cases.rs"]
@@ -54,7 +68,13 @@ mod provider;
 mod schedule;
 #[path = "stories/schema.rs"]
 mod schema;
+#[path = "stories/secrets.rs"]
+mod secrets;
 #[path = "stories/sign_in.rs"]
 mod sign_in;
 #[path = "stories/supervision.rs"]
 mod supervision;
+#[path = "stories/supply_chain.rs"]
+mod supply_chain;
+#[path = "stories/workbook_bounds.rs"]
+mod workbook_bounds;

@@ -1,22 +1,20 @@
-//! Accounts (填报人), their sessions and tokens, and signing in.
+//! Accounts (填报人), their sessions and tokens. Signing in has a file of its own.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use entity::account as accounts;
-use entity::region as regions;
-use entity::session::SessionKind as Opening;
-use ledger::account::{self as acts, Opened};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use ledger::account::{self as acts, Hashed, erase, link, password, session};
 use ledger::fault::{Fault, FaultCode};
-use ledger::policy::{Act, not_allowed};
+use ledger::keep::Patch;
 use planner::{Condition, Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::ActiveEnum;
 
 use crate::context::Request;
-use crate::error::masked;
 use crate::filter::{RelationFilter, TextFilter, filter};
 use crate::order::order;
+use crate::patch::{clearable, patch};
 use crate::payload::{UserError, bare, key_of, outcome, payload};
 use crate::region::Region;
 use crate::scalar::{Date, Moment};
+use crate::sign_in::{EndSessionPayload, SignInPayload};
 use crate::unit::{Unit, UnitFilter};
 
 /// What a user may see and do.
@@ -73,6 +71,15 @@ fn email(sql: &mut Sql<'_>, account: &str) -> String {
     masked_unless_known(sql, account, "NULL", "email")
 }
 
+/// Whether signing in asks for a second factor, for those who may know the person.
+fn second_factor(sql: &mut Sql<'_>, account: &str) -> String {
+    let has_one = sql.boolean(&format!("{account}.totp_since IS NOT NULL"));
+    match sql.seen("account.person", account) {
+        Some(known) => format!("CASE WHEN {known} THEN {has_one} END"),
+        None => has_one,
+    }
+}
+
 fn masked_unless_known(sql: &mut Sql<'_>, account: &str, mask: &str, column: &str) -> String {
     match sql.seen("account.person", account) {
         Some(known) => format!("CASE WHEN {known} THEN {account}.{column} ELSE {mask} END"),
@@ -120,6 +127,12 @@ noun! {
     validUntil: Option<Date> = Kind::Column("valid_until");
     /// Whether nobody signs in to it any more.
     isDisabled: bool = Kind::Boolean("is_disabled");
+    /// Whether signing in asks for a second factor; null for those outside the unit and its superiors.
+    hasSecondFactor: Option<bool> = Kind::Expression(second_factor);
+    /// When the person was erased; the account's number stays for what it has done.
+    erasedAt: Option<Moment> = Kind::Column("erased_at");
+    /// Grows with every correction; send it along with the next one.
+    version: i32 = Kind::Column("version");
     /// When it was made.
     createdAt: Moment = Kind::Column("created_at");
 }
@@ -172,6 +185,10 @@ noun! {
     expiresAt: Moment = Kind::Column("expires_at");
     /// When it was ended.
     revokedAt: Option<Moment> = Kind::Column("revoked_at");
+    /// When it was last used, to the minute.
+    lastUsedAt: Option<Moment> = Kind::Column("last_used_at");
+    /// Whether it only serves to set up the second factor that the role demands.
+    isLimited: bool = Kind::Boolean("is_limited");
 }
 
 order! { SessionOrder by SessionOrderField {
@@ -187,16 +204,6 @@ filter! {
         /// Whose rights it has.
         account: RelationFilter<AccountFilter> = |account| account.condition("account_id", <Account as Noun>::table()),
     }
-}
-
-/// Who signs in.
-#[derive(InputObject)]
-pub(crate) struct SignInInput {
-    /// The sign-in address.
-    email: String,
-    /// The password.
-    #[graphql(secret)]
-    password: String,
 }
 
 /// A token to be made.
@@ -229,39 +236,50 @@ pub(crate) struct CreateAccountInput {
     unit_id: Option<ID>,
     /// The region that the role is about, where that is not the unit's.
     region_id: Option<ID>,
-    /// The first password, 10 letters at least; none for who signs in by a provider or with tokens only.
+    /// The first password, 12 characters at least; none for who is invited, or signs in by a provider or with tokens only.
     #[graphql(secret)]
     password: Option<String>,
     /// The last day on which it may be used.
     valid_until: Option<Date>,
+    /// Whether its owner is invited by mail to set a password.
+    #[graphql(default = false)]
+    is_invited: bool,
 }
 
-/// What came of signing in, or of making a token.
-#[derive(SimpleObject)]
-pub(crate) struct SignInPayload {
-    /// What to send as `Authorization: Bearer …`, and in `connection_init` as `{"authorization": "Bearer …"}`. It is shown
-    /// this once.
-    token: Option<String>,
-    /// When it ends by itself.
-    expires_at: Option<Moment>,
-    /// Why there is none; empty when there is.
-    errors: Vec<UserError>,
+/// Corrections of an account: what is left out stays, null clears.
+#[derive(InputObject)]
+pub(crate) struct UpdateAccountInput {
+    /// The account; one's own when left out.
+    account_id: Option<ID>,
+    /// The version that was read; a correction of another one is refused.
+    version: Option<i32>,
+    /// The sign-in address; asks for `currentPassword`.
+    email: MaybeUndefined<String>,
+    /// The name shown to colleagues.
+    name: MaybeUndefined<String>,
+    /// The telephone number.
+    phone: MaybeUndefined<String>,
+    /// What it may see and do; for administrators.
+    role: MaybeUndefined<Role>,
+    /// The unit that it works for; for administrators.
+    unit_id: MaybeUndefined<ID>,
+    /// The region that the role is about; the unit's where only the unit changes; for administrators.
+    region_id: MaybeUndefined<ID>,
+    /// The last day on which it may be used; for administrators.
+    valid_until: MaybeUndefined<Date>,
+    /// The password of who asks, where the address changes.
+    #[graphql(secret)]
+    current_password: Option<String>,
 }
 
-impl SignInPayload {
-    pub(crate) fn new(opened: Option<Opened>, errors: Vec<UserError>) -> Self {
-        let expires_at = opened.as_ref().map(|opened| Moment(opened.session.expires_at));
-        Self { token: opened.map(|opened| opened.secret), expires_at, errors }
-    }
-}
-
-/// What came of ending a session.
-#[derive(SimpleObject)]
-pub(crate) struct EndSessionPayload {
-    /// Whether it was open and is ended now.
-    ended: bool,
-    /// Why it was not ended; empty where it was, and where there was none to end.
-    errors: Vec<UserError>,
+/// An account to be erased.
+#[derive(InputObject)]
+pub(crate) struct EraseAccountInput {
+    /// The account.
+    account_id: ID,
+    /// The password of who asks.
+    #[graphql(secret)]
+    current_password: Option<String>,
 }
 
 payload! {
@@ -274,104 +292,21 @@ payload! {
     }
 }
 
-/// An account of the demo, to be signed in to by one click.
+/// What came of asking for a copy of what is kept of a person.
 #[derive(SimpleObject)]
-pub(crate) struct DemoAccount {
-    /// The account's global id, to sign in with.
-    account_id: ID,
-    /// The name.
-    name: String,
-    /// What it may see and do.
-    role: Role,
-    /// The name of the region that its role is about.
-    region: Option<String>,
+pub(crate) struct ExportAccountPayload {
+    /// The copy as JSON text; null when it is not given.
+    data: Option<String>,
+    /// Why it is not given; empty when it is.
+    errors: Vec<UserError>,
 }
 
-/// Asking who there is to sign in as.
-#[derive(Default)]
-pub(crate) struct AccountQuery;
-
-#[Object]
-impl AccountQuery {
-    /// The accounts that the demo made; empty unless the program runs a demo on this machine only.
-    async fn demo_accounts(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<DemoAccount>> {
-        let request = ctx.data::<Request>()?;
-        if !request.demo_sign_in {
-            return Ok(Vec::new());
-        }
-        let place = accounts::Entity::belongs_to(regions::Entity)
-            .from(accounts::Column::RegionId)
-            .to(regions::Column::Id)
-            .into();
-        let found = accounts::Entity::find()
-            .select_also(regions::Entity)
-            .join(JoinType::LeftJoin, place)
-            .filter(accounts::Column::IsDemo.eq(true))
-            .order_by_asc(accounts::Column::Id);
-        let rows = found.all(&request.db).await.map_err(|failure| masked(&failure))?;
-        let account = |(row, place): (accounts::Model, Option<regions::Model>)| DemoAccount {
-            account_id: ID(format!("account_{}", row.id)),
-            name: row.name,
-            role: row.role.into(),
-            region: place.map(|place| place.name),
-        };
-        Ok(rows.into_iter().map(account).collect())
-    }
-}
-
-/// What is done to accounts and sessions.
+/// What is done to accounts, sessions and tokens.
 #[derive(Default)]
 pub(crate) struct AccountMutation;
 
 #[Object]
 impl AccountMutation {
-    /// Opens a session with an address and a password. Five wrong passwords in a row lock the account for a quarter of an
-    /// hour, and its owner is told by mail.
-    async fn sign_in(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Who signs in.")] input: SignInInput,
-    ) -> async_graphql::Result<SignInPayload> {
-        let request = ctx.data::<Request>()?;
-        let times = (request.now, request.zone);
-        let done = acts::sign_in(&request.db, &input.email, &input.password, request.by.address.clone(), times).await;
-        let (opened, errors) = outcome(done, request.language)?;
-        Ok(SignInPayload::new(opened, errors))
-    }
-
-    /// Opens a session as an account of the demo; only where the demo runs on this machine only.
-    async fn sign_in_as_demo(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] account_id: ID,
-    ) -> async_graphql::Result<SignInPayload> {
-        let request = ctx.data::<Request>()?;
-        let found = match key_of::<Account>(&account_id).filter(|_| request.demo_sign_in) {
-            Some(key) => {
-                let found = entity::account::Entity::find_by_id(key).one(&request.db).await;
-                found.map_err(|failure| masked(&failure))?.filter(|account| account.is_demo)
-            }
-            None => None,
-        };
-        let done = match found {
-            Some(account) => acts::open_demo(&request.db, account.id, request.by.address.clone(), request.now).await,
-            None => Err(unknown("没有这个演示账户", "there is no such demo account", "accountId").into()),
-        };
-        let (opened, errors) = outcome(bare(done), request.language)?;
-        Ok(SignInPayload::new(opened, errors))
-    }
-
-    /// Ends the session that asks.
-    async fn sign_out(&self, ctx: &Context<'_>) -> async_graphql::Result<EndSessionPayload> {
-        let request = ctx.data::<Request>()?;
-        let (Some((session, _)), Some(account)) = (&request.admitted.session, request.principal().account) else {
-            return Ok(EndSessionPayload { ended: false, errors: Vec::new() });
-        };
-        let done = acts::revoke(&request.db, &request.by, account, *session, request.now).await;
-        let (ended, errors) = outcome(done, request.language)?;
-        Ok(EndSessionPayload { ended: ended.unwrap_or(false), errors })
-    }
-
     /// Ends one of one's own sessions or tokens; administrators end anybody's.
     async fn revoke_session(
         &self,
@@ -379,74 +314,57 @@ impl AccountMutation {
         #[graphql(desc = "The session or token.")] session_id: ID,
     ) -> async_graphql::Result<EndSessionPayload> {
         let request = ctx.data::<Request>()?;
-        let key = key_of::<Session>(&session_id).unwrap_or_default();
-        let found =
-            entity::session::Entity::find_by_id(key).one(&request.db).await.map_err(|failure| masked(&failure))?;
-        let owner = found.map(|session| session.account_id);
-        let is_own = owner.is_some() && owner == request.principal().account;
-        let done = match owner.filter(|_| is_own || request.principal().may(Act::KeepAccounts)) {
-            Some(owner) => acts::revoke(&request.db, &request.by, owner, key, request.now).await,
-            None => Err(unknown("没有这个会话", "there is no such session", "sessionId").into()),
-        };
-        let (ended, errors) = outcome(bare(done), request.language)?;
-        Ok(EndSessionPayload { ended: ended.unwrap_or(false), errors })
+        let done = session::revoke(&request.desk(), key_of::<Session>(&session_id).unwrap_or_default()).await;
+        EndSessionPayload::of(bare(done), request)
     }
 
-    /// Makes a token for an integration, for one's own account; administrators make them for any.
+    /// Makes a token for an integration, for one's own account; administrators make them for any. A token makes no token.
     async fn create_token(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: CreateTokenInput,
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
-        let principal = request.principal();
-        let wanted = match &input.account_id {
-            Some(id) => key_of::<Account>(id),
-            None => principal.account,
-        };
-        // A token makes no token that can do more than itself.
-        let is_own = wanted.is_some() && wanted == principal.account && !principal.is_read_only;
-        let is_token = match &request.admitted.session {
-            Some((session, _)) => {
-                let found = entity::session::Entity::find_by_id(*session).one(&request.db).await;
-                found.map_err(|failure| masked(&failure))?.is_some_and(|session| session.kind == Opening::Token)
-            }
-            None => false,
-        };
-        let done = match wanted.filter(|_| is_own || principal.may(Act::KeepAccounts)) {
-            Some(_) if is_token => Err(Fault::new(
-                FaultCode::NotAllowed,
-                "令牌不能再生成令牌，请登录后操作",
-                "a token makes no token: sign in",
-                &["input"],
-            )
-            .into()),
-            Some(account) => {
-                let what = (input.name.as_str(), i64::from(input.days), input.is_read_only);
-                acts::make_token(&request.db, &request.by, account, what, request.now).await
-            }
-            None => Err(unknown("没有这个账户", "there is no such account", "accountId").into()),
-        };
-        let (opened, errors) = outcome(done, request.language)?;
-        Ok(SignInPayload::new(opened, errors))
+        let wanted = own_or(request, input.account_id.as_ref());
+        let what = (input.name.as_str(), i64::from(input.days), input.is_read_only);
+        let done = session::make_token(&request.desk(), wanted.unwrap_or_default(), what).await;
+        SignInPayload::of(done, request)
     }
 
-    /// Makes an account; for administrators.
+    /// Makes an account; for administrators. A token makes no administrator, and gives nobody a password.
     async fn create_account(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] input: CreateAccountInput,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
-        let done = if request.principal().may(Act::KeepAccounts) {
-            create(request, input).await
-        } else {
-            Err(not_allowed(Act::KeepAccounts).into())
-        };
-        AccountPayload::of(done.map(|account| account.id), request)
+        AccountPayload::of(create(request, input).await.map(|account| account.id), request)
     }
 
-    /// Lets an account in no more, which also ends its sessions and tokens, or lets it in again; for administrators.
+    /// Corrects an account: one's own name, telephone and address, or as an administrator anything of anybody's. What
+    /// changes the address or rights ends the account's sessions and tokens; a new address is told to both addresses.
+    async fn update_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateAccountInput,
+    ) -> async_graphql::Result<AccountPayload> {
+        let request = ctx.data::<Request>()?;
+        AccountPayload::of(update(request, input).await, request)
+    }
+
+    /// Invites the owner of an account by mail to set a password; for administrators.
+    async fn invite_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] account_id: ID,
+    ) -> async_graphql::Result<AccountPayload> {
+        let request = ctx.data::<Request>()?;
+        let key = key_of::<Account>(&account_id).unwrap_or_default();
+        AccountPayload::of(bare(link::invite(&request.desk(), key).await).map(|()| key), request)
+    }
+
+    /// Lets an account in no more, which also ends its sessions, tokens and delegations, or lets it in again; for
+    /// administrators.
     async fn set_account_disabled(
         &self,
         ctx: &Context<'_>,
@@ -455,43 +373,76 @@ impl AccountMutation {
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Account>(&account_id).unwrap_or_default();
-        let done = if request.principal().may(Act::KeepAccounts) {
-            acts::set_disabled(&request.db, &request.by, key, disabled, request.now).await
-        } else {
-            Err(not_allowed(Act::KeepAccounts).into())
-        };
+        let done = acts::set_disabled(&request.desk(), key, disabled).await;
         AccountPayload::of(bare(done).map(|()| key), request)
     }
 
-    /// Sets a password, 10 letters at least, and ends the account's sessions: one's own, where one has one, or as an
-    /// administrator anybody's.
+    /// Sets a password, 12 characters at least: one's own, where one has one, or as an administrator anybody's. Asks for the
+    /// current password of who asks, and ends every session, token and delegation of the account.
     async fn set_password(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account; one's own when left out.")] account_id: Option<ID>,
         #[graphql(desc = "The new password.", secret)] password: String,
+        #[graphql(
+            desc = "The password of who asks; none for who has none and signed in within the last ten minutes.",
+            secret
+        )]
+        current_password: Option<String>,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
-        let principal = request.principal();
-        let key = account_id.map_or(principal.account, |id| key_of::<Account>(&id));
-        let is_own = key.is_some() && key == principal.account && !principal.is_read_only;
-        let done = match key.filter(|_| is_own || principal.may(Act::KeepAccounts)) {
-            Some(key) => acts::set_password(&request.db, &request.by, key, password, request.now).await.map(|()| key),
+        let done = match own_or(request, account_id.as_ref()) {
+            Some(key) => {
+                let done = password::set(&request.desk(), key, password, current_password.as_deref()).await;
+                done.map(|()| key)
+            }
             None => Err(unknown("没有这个账户", "there is no such account", "accountId").into()),
         };
         AccountPayload::of(bare(done), request)
     }
+
+    /// Gives a copy of what is kept of a person, as JSON text: one's own, or as an administrator anybody's. It is noted.
+    async fn export_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account; one's own when left out.")] account_id: Option<ID>,
+    ) -> async_graphql::Result<ExportAccountPayload> {
+        let request = ctx.data::<Request>()?;
+        let key = own_or(request, account_id.as_ref()).unwrap_or_default();
+        let (data, errors) = outcome(bare(erase::export(&request.desk(), key).await), request.language)?;
+        Ok(ExportAccountPayload { data: data.map(|data| data.to_string()), errors })
+    }
+
+    /// Erases a person: name, address, telephone and all means to sign in go for good; what the account has done stays under
+    /// its number. For administrators.
+    async fn erase_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] input: EraseAccountInput,
+    ) -> async_graphql::Result<AccountPayload> {
+        let request = ctx.data::<Request>()?;
+        let key = key_of::<Account>(&input.account_id).unwrap_or_default();
+        AccountPayload::of(erase::erase(&request.desk(), key, input.current_password.as_deref()).await, request)
+    }
+}
+
+/// The account of an id; that of who asks where there is none.
+fn own_or(request: &Request, id: Option<&ID>) -> Option<i64> {
+    id.map_or(request.principal().account, key_of::<Account>)
+}
+
+fn unit_key(id: &ID) -> ledger::Result<i64> {
+    Ok(key_of::<Unit>(id).ok_or_else(|| unknown("没有这个单位", "there is no such unit", "unitId"))?)
+}
+
+fn region_key(id: &ID) -> ledger::Result<i64> {
+    Ok(key_of::<Region>(id).ok_or_else(|| unknown("没有这个行政区", "there is no such region", "regionId"))?)
 }
 
 async fn create(request: &Request, input: CreateAccountInput) -> ledger::Result<entity::account::Model> {
-    let unit = match &input.unit_id {
-        Some(id) => Some(key_of::<Unit>(id).ok_or_else(|| unknown("没有这个单位", "there is no such unit", "unitId"))?),
-        None => None,
-    };
-    let region = match &input.region_id {
-        Some(id) => {
-            Some(key_of::<Region>(id).ok_or_else(|| unknown("没有这个行政区", "there is no such region", "regionId"))?)
-        }
+    acts::may_create(&request.desk(), input.role.into(), input.password.is_some())?;
+    let password = match input.password {
+        Some(given) => Some(Hashed::of(given, &input.email, &input.name).await?),
         None => None,
     };
     let new = acts::New {
@@ -499,16 +450,41 @@ async fn create(request: &Request, input: CreateAccountInput) -> ledger::Result<
         name: input.name,
         phone: input.phone,
         role: input.role.into(),
-        unit,
-        region,
-        password: input.password,
+        unit: input.unit_id.as_ref().map(unit_key).transpose()?,
+        region: input.region_id.as_ref().map(region_key).transpose()?,
+        password,
         valid_until: input.valid_until.map(|day| day.0),
         is_demo: false,
     };
-    let transaction = ledger::database::begin(&request.db).await?;
-    let account = acts::create(&transaction, &request.by, new, request.now).await?;
-    transaction.commit().await?;
-    Ok(account)
+    acts::create_one(&request.desk(), new, input.is_invited).await
+}
+
+async fn update(request: &Request, input: UpdateAccountInput) -> ledger::Result<i64> {
+    let key = own_or(request, input.account_id.as_ref())
+        .ok_or_else(|| unknown("没有这个账户", "there is no such account", "accountId"))?;
+    let keys = |given: MaybeUndefined<ID>, key: fn(&ID) -> ledger::Result<i64>| match given {
+        MaybeUndefined::Undefined => Ok(Patch::Keep),
+        MaybeUndefined::Null => Ok(Patch::Set(None)),
+        MaybeUndefined::Value(id) => key(&id).map(|key| Patch::Set(Some(key))),
+    };
+    let edit = acts::Edit {
+        version: input.version,
+        email: patch(input.email, "email")?,
+        name: patch(input.name, "name")?,
+        phone: clearable(input.phone),
+        role: match patch(input.role, "role")? {
+            Patch::Keep => Patch::Keep,
+            Patch::Set(role) => Patch::Set(role.into()),
+        },
+        unit: keys(input.unit_id, unit_key)?,
+        region: keys(input.region_id, region_key)?,
+        valid_until: clearable(match input.valid_until {
+            MaybeUndefined::Value(day) => MaybeUndefined::Value(day.0),
+            MaybeUndefined::Null => MaybeUndefined::Null,
+            MaybeUndefined::Undefined => MaybeUndefined::Undefined,
+        }),
+    };
+    acts::edit(&request.desk(), key, edit, input.current_password.as_deref()).await
 }
 
 fn unknown(zh: &str, en: &str, part: &str) -> Fault {

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
+use entity::account::Role;
+use ipnet::IpNet;
 use ledger::audit::By;
 use ledger::policy::Principal;
 use ledger::storage::Storage;
@@ -14,6 +16,7 @@ use planner::Reader;
 use sea_orm::DatabaseConnection;
 use url::Url;
 
+use crate::error::coded;
 use crate::gate::{Admitted, Gate};
 use crate::limits::Limits;
 use crate::request::Language;
@@ -55,18 +58,23 @@ pub struct Policy {
     pub introspection: bool,
     /// The only documents that are run, where there are such.
     pub trusted_documents: Option<HashMap<String, String>>,
-    /// Whether whoever asks without a token is the local administrator until somebody has an account.
+    /// Whether the settings let whoever asks without a token act as the program itself until somebody has an account: the
+    /// listener and the public URL are this machine's, and no proxy passes requests on.
     pub open: bool,
-    /// Whether the accounts of a demo are signed in to by one click: only where nobody from elsewhere can ask.
-    pub demo_sign_in: bool,
+    /// After how long without use a session ends; never without.
+    pub idle: Option<TimeDelta>,
+    /// The roles that have to have a second factor.
+    pub second_factor_roles: Vec<Role>,
     /// The provider that people sign in by, where there is one.
     pub oidc: Option<Arc<Oidc>>,
-    /// The hosts that requests may be for; any without.
-    pub hosts: Option<Vec<String>>,
+    /// The hosts that requests may be for, in lower case, without ports; names of this machine are taken from itself as well.
+    pub hosts: Vec<String>,
     /// The origins of pages elsewhere that may ask.
     pub origins: Vec<String>,
-    /// The addresses of proxies whose word on where a request comes from is taken.
-    pub proxies: Vec<IpAddr>,
+    /// The networks of proxies whose word on where a request comes from is taken.
+    pub proxies: Vec<IpNet>,
+    /// The header in which they say it: `x-forwarded-for` or `forwarded`. Nothing else is believed.
+    pub proxy_header: String,
 }
 
 /// A provider that people sign in by (OpenID Connect), and who this program is to it. It is never logged.
@@ -106,21 +114,24 @@ pub(crate) struct Caller {
     pub(crate) language: Language,
     pub(crate) request_id: String,
     pub(crate) address: Option<IpAddr>,
+    /// Whether a proxy has passed the request on.
+    pub(crate) is_forwarded: bool,
     /// Nobody, until the gate has said who.
     pub(crate) admitted: Admitted,
 }
 
 impl Caller {
-    /// What the log puts around all that is said while the request is answered.
     /// Who acts, as the ledger notes it.
     pub(crate) fn by(&self) -> By {
         By {
             principal: self.admitted.principal.clone(),
             address: self.address.map(|address| address.to_string()),
             request_id: Some(self.request_id.clone()),
+            session: self.admitted.session.as_ref().map(|(session, _)| *session),
         }
     }
 
+    /// What the log puts around all that is said while the request is answered.
     pub(crate) fn span(&self) -> tracing::Span {
         tracing::error_span!("request", id = self.request_id)
     }
@@ -141,8 +152,10 @@ pub(crate) struct Request {
     pub(crate) by: By,
     pub(crate) admitted: Admitted,
     pub(crate) gate: Arc<Gate>,
-    /// Whether the accounts of a demo are signed in to by one click.
-    pub(crate) demo_sign_in: bool,
+    /// Whether a proxy has passed the request on.
+    pub(crate) is_forwarded: bool,
+    /// The roles that have to have a second factor.
+    pub(crate) demanding: Arc<[Role]>,
     /// The provider that people sign in by, where there is one.
     pub(crate) provider: Option<Arc<Oidc>>,
 }
@@ -151,6 +164,16 @@ impl Request {
     /// The same request at the present time, for what goes on for long.
     pub(crate) fn renewed(&self) -> Self {
         Self { now: (self.clock)(), ..self.clone() }
+    }
+
+    /// Whether the installation is open to who asks.
+    pub(crate) async fn is_open(&self) -> async_graphql::Result<bool> {
+        self.gate.is_open(self.is_forwarded).await.map_err(|refused| coded(refused.code, refused.message))
+    }
+
+    /// Whether anybody has an account but the demo's.
+    pub(crate) async fn has_accounts(&self) -> async_graphql::Result<bool> {
+        self.gate.has_accounts().await.map_err(|refused| coded(refused.code, refused.message))
     }
 
     /// Who asks.

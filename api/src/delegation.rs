@@ -3,11 +3,12 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use ledger::delegation as acts;
 
-use crate::account::{Account, SignInPayload};
+use crate::account::Account;
 use crate::context::Request;
 use crate::error::masked;
 use crate::payload::{UserError, key_of, outcome};
 use crate::scalar::Moment;
+use crate::sign_in::SignInPayload;
 
 /// Who acts for whom, and until when.
 #[derive(SimpleObject)]
@@ -125,7 +126,6 @@ impl DelegationMutation {
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let done = acts::act(&request.db, &request.by, key(&delegation_id), request.now).await;
-        let (opened, errors) = outcome(done, request.language)?;
-        Ok(SignInPayload::new(opened, errors))
+        SignInPayload::of(done, request)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{CacheControl, Error, Request as Execution, Response, Variables};
+use entity::account::Role;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
@@ -15,13 +16,16 @@ use tracing::Instrument;
 
 use crate::change::{Begun, Feed};
 use crate::context::{Caller, Door, Oidc, Policy, Request};
+use crate::credentials::Queue;
 use crate::document::{self, Document, Known, Operation};
-use crate::error::{Code, Refused, finish};
-use crate::gate::{self, Gate};
-use crate::limits::{Limits, check_variables};
+use crate::error::{Code, Refused, failed, finish};
+use crate::gate::{self, CREDENTIALS, Gate, UNGUESSED};
+use crate::limits::{Limits, check_variables, one_by_one};
+use crate::payload::watch_denials;
 use crate::persisted::Persisted;
 use crate::position;
 use crate::query;
+use crate::rate::Rate;
 use crate::request::Asked;
 use crate::schedule::next_occurrences;
 use crate::schema::{Ledger, schema, sdl};
@@ -39,8 +43,11 @@ pub(crate) struct Engine {
     feed: Feed,
     reader: Arc<Reader>,
     gate: Arc<Gate>,
-    demo_sign_in: bool,
+    demanding: Arc<[Role]>,
     provider: Option<Arc<Oidc>>,
+    /// Where checks of credentials wait, and how many an address may ask for.
+    credentials: Arc<Queue>,
+    sign_ins: Rate,
 }
 
 /// An answer.
@@ -84,8 +91,10 @@ impl Engine {
             feed: Feed::default(),
             reader: Arc::new(reader),
             gate,
-            demo_sign_in: policy.demo_sign_in,
+            demanding: policy.second_factor_roles.clone().into(),
             provider: policy.oidc.clone(),
+            credentials: Queue::new(),
+            sign_ins: Rate::per_minute(policy.limits.sign_ins_per_minute),
         }
     }
 
@@ -94,11 +103,37 @@ impl Engine {
     }
 
     /// Answers a query or a mutation.
-    pub(crate) async fn answer(&self, asked: Asked, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
+    pub(crate) async fn answer(
+        self: &Arc<Self>,
+        asked: Asked,
+        manner: Manner,
+        caller: &Caller,
+    ) -> Result<Answer, Refused> {
         self.give(self.prepare(asked, caller)?, manner, caller).await
     }
 
-    async fn give(&self, ready: Ready, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
+    /// Answers the operations of a batch one by one, after all of them were looked at.
+    pub(crate) async fn answer_all(
+        self: &Arc<Self>,
+        batch: Vec<Asked>,
+        caller: &Caller,
+    ) -> Result<Vec<Result<Answer, Refused>>, Refused> {
+        let prepared: Vec<Result<Ready, Refused>> =
+            batch.into_iter().map(|asked| self.prepare(asked, caller)).collect();
+        if prepared.iter().flatten().filter(|ready| ready.credential().is_some()).count() > 1 {
+            return Err(one_by_one());
+        }
+        let mut answers = Vec::with_capacity(prepared.len());
+        for ready in prepared {
+            answers.push(match ready {
+                Ok(ready) => self.give(ready, Manner::Any, caller).await,
+                Err(refused) => Err(refused),
+            });
+        }
+        Ok(answers)
+    }
+
+    async fn give(self: &Arc<Self>, ready: Ready, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
         if ready.subscribes() {
             return Err(Refused::new(
                 Code::NotAcceptable,
@@ -113,7 +148,26 @@ impl Engine {
                 "GET is for queries only: use POST",
             ));
         }
-        self.in_time(self.carry_out(ready, caller).instrument(caller.span())).await?
+        match ready.credential() {
+            Some(field) => self.check(field.to_owned(), ready, caller).await,
+            None => self.in_time(self.carry_out(ready, caller).instrument(caller.span())).await?,
+        }
+    }
+
+    /// Carries out an operation that checks or sets a secret when its turn has come. It goes on when the caller is gone: a
+    /// hash that has begun is finished in any case, and its place must not be given to another before.
+    async fn check(self: &Arc<Self>, field: String, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
+        if !UNGUESSED.contains(&field.as_str()) {
+            self.sign_ins.check(caller.address)?;
+        }
+        // Nothing is held meanwhile: no connection of the database, no lock.
+        let place = self.credentials.enter(caller.address, self.limits.time).await?;
+        let (engine, caller) = (self.clone(), caller.clone());
+        let carried_out = tokio::spawn(async move {
+            let _place = place;
+            engine.in_time(engine.carry_out(ready, &caller).instrument(caller.span())).await?
+        });
+        carried_out.await.map_err(|error| failed(&error))?
     }
 
     /// What comes of it within the time that an operation has.
@@ -203,7 +257,11 @@ impl Engine {
         {
             self.check_payloads(operation, &ready.asked.variables, &self.request(caller))?;
         }
-        let response = self.schema.execute(self.execution(&ready, caller)).await;
+        let (response, is_denied) = Box::pin(watch_denials(self.schema.execute(self.execution(&ready, caller)))).await;
+        if is_denied && let Some(operation) = &ready.document.operation {
+            let acts: Vec<&str> = operation.roots.iter().map(Selection::name).collect();
+            self.gate.note_denied(&caller.by(), &acts.join(", ")).await;
+        }
         let max_age = ready.max_age();
         if !ready.is_known && response.errors.is_empty() {
             self.known.keep(&ready.asked, ready.document);
@@ -257,7 +315,8 @@ impl Engine {
             by: caller.by(),
             admitted: caller.admitted.clone(),
             gate: self.gate.clone(),
-            demo_sign_in: self.demo_sign_in,
+            is_forwarded: caller.is_forwarded,
+            demanding: self.demanding.clone(),
             provider: self.provider.clone(),
         }
     }
@@ -290,6 +349,12 @@ impl Ready {
     fn max_age(&self) -> i32 {
         let is_shared = self.document.operation.as_ref().is_some_and(gate::is_shared);
         if is_shared { gate::SHARED_FOR } else { 0 }
+    }
+
+    /// The field that checks or sets a secret, if there is one.
+    fn credential(&self) -> Option<&str> {
+        let operation = self.document.operation.as_ref().filter(|one| one.kind == OperationType::Mutation)?;
+        operation.roots.iter().map(Selection::name).find(|name| CREDENTIALS.contains(name))
     }
 
     fn changes(&self) -> bool {

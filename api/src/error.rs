@@ -1,11 +1,12 @@
 //! The errors that reach clients: a stable `extensions.code`, a message in the caller's language, the request's id, and
 //! nothing internal.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use async_graphql::{Error, ErrorExtensionValues, Pos, ServerError};
-use planner::{Bilingual, is_away};
+use planner::{Bilingual, Trouble, trouble};
 
 use crate::request::Language;
 
@@ -31,9 +32,11 @@ pub(crate) enum Code {
     Forbidden,
     /// The caller asks too often.
     TooManyRequests,
+    /// The body of the request did not arrive in time.
+    RequestTimeout,
     /// It took too long.
     Timeout,
-    /// The database cannot be reached, was left in the middle of a statement, or has no connection to spare.
+    /// The database cannot be reached or written, was left in the middle of a statement, or has no connection to spare.
     Unavailable,
     /// The document cannot be read.
     ParseFailed,
@@ -71,6 +74,7 @@ impl Code {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::TooManyRequests => "TOO_MANY_REQUESTS",
+            Self::RequestTimeout => "REQUEST_TIMEOUT",
             Self::Timeout => "TIMEOUT",
             Self::Unavailable => "UNAVAILABLE",
             Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
@@ -97,6 +101,7 @@ impl Code {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::DocumentNotTrusted => StatusCode::FORBIDDEN,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Timeout | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
@@ -187,14 +192,24 @@ pub(crate) fn masked(source: &(dyn std::error::Error + 'static)) -> Error {
 pub(crate) fn failed(source: &(dyn std::error::Error + 'static)) -> Refused {
     let causes = || std::iter::successors(Some(source), |cause| cause.source());
     let chain: Vec<String> = causes().map(ToString::to_string).collect();
-    tracing::error!(error = chain.join(": "), "a request failed");
-    if causes().filter_map(|cause| cause.downcast_ref()).any(is_away) {
+    let trouble = causes().find_map(passing);
+    tracing::error!(trouble = trouble.map(tracing::field::display), error = chain.join(": "), "a request failed");
+    if trouble.is_some() {
         return Refused {
             retry_after: Some(AWAY),
             ..Refused::new(Code::Unavailable, "服务繁忙，请稍后重试", "the service is busy: try again in a moment")
         };
     }
     Refused::new(Code::Internal, "服务内部错误，请稍后重试", "internal error, please try again later")
+}
+
+/// The trouble behind a failure that may pass by itself: of the database, or of a disk that is full.
+fn passing(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
+    let is_full = |error: &io::Error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    match cause.downcast_ref::<io::Error>() {
+        Some(error) => is_full(error).then_some(Trouble::Full),
+        None => trouble(cause.downcast_ref()?),
+    }
 }
 
 /// Puts an error as it leaves: in the caller's language, with a code and the request's id.

@@ -11,13 +11,18 @@ use tokio::time::{Instant, interval_at};
 use crate::context::Caller;
 use crate::engine::Answer;
 use crate::error::Refused;
+use crate::places::Stream;
 use crate::response::{body, refusal};
 
 /// How often a silent connection is kept alive, so that proxies do not end it.
 const QUIET: Duration = Duration::from_secs(15);
 
 /// Streams answers as `next` events, then `complete`.
-pub(crate) fn respond(answers: BoxStream<'static, Result<Answer, Refused>>, caller: Caller) -> HttpResponse {
+pub(crate) fn respond(
+    answers: BoxStream<'static, Result<Answer, Refused>>,
+    caller: Caller,
+    place: Stream,
+) -> HttpResponse {
     let next = answers.map(move |answer| {
         let json = match answer {
             Ok(answer) => body(answer).0,
@@ -30,6 +35,8 @@ pub(crate) fn respond(answers: BoxStream<'static, Result<Answer, Refused>>, call
     let mut alive = interval_at(Instant::now() + QUIET, QUIET);
     let mut events = next.chain(complete);
     let events = stream::poll_fn(move |context| {
+        // It is held as long as the answer goes on.
+        let _ = &place;
         if let ready @ std::task::Poll::Ready(_) = events.poll_next_unpin(context) {
             return ready;
         }

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_multipart::Multipart;
 use actix_web::body::SizedStream;
@@ -16,7 +17,7 @@ use actix_web::http::header::{self, ContentDisposition, ContentEncoding, Disposi
 use actix_web::http::header::{Charset, ExtendedValue};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 use ledger::audit::By;
 use ledger::dossier::{self, Unpacked};
 use ledger::fault::{Fault, FaultCode};
@@ -26,29 +27,34 @@ use ledger::work::{Desk, evidence};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::assignment::Assignment;
 use crate::context::{Caller, Door};
 use crate::error::{Code, Refused, Unserved};
 use crate::evidence::Evidence;
 use crate::gate;
+use crate::headers;
 use crate::http::Served;
 use crate::measure::Measure;
 use crate::payload::key_of;
+use crate::places::{Holder, Place, Places};
+use crate::transfer::{Transfer, ending, paced};
 
-/// So many files arrive at once; each takes some megabytes of memory.
-const UPLOADS: usize = 16;
-/// So many dossiers are packed at once; each takes a thread.
-const DOSSIERS: usize = 4;
-/// So many workbooks are read or written at once; each may take some hundred megabytes of memory.
-const WORKBOOKS: usize = 4;
+/// So many files arrive at once, and of one account; each takes some megabytes of memory.
+const UPLOADS: (usize, usize) = (16, 4);
+/// So many files are downloaded at once, and by one account; each takes a descriptor.
+const DOWNLOADS: (usize, usize) = (256, 32);
+/// So many dossiers are packed at once, and for one account; each takes a thread.
+const DOSSIERS: (usize, usize) = (8, 2);
+/// So many workbooks are read or written at once, and of one account; each may take some hundred megabytes of memory.
+const WORKBOOKS: (usize, usize) = (4, 1);
+/// So many workbooks are sent at once, and to one account; each is held whole.
+const EXPORTS: (usize, usize) = (16, 4);
+/// So many megabytes of workbooks are held while they arrive, and of one account: one workbook of the largest.
+const ARRIVING: (usize, usize) = (128, 32);
 /// A dossier is sent in pieces of so many bytes.
 const CHUNK: usize = 64 << 10;
-/// How long the next bytes of a file may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a whole file may take.
-const LONGEST: Duration = Duration::from_hours(1);
 /// How much more is read of a body that is refused, and for how long: callers that are still sending read no answer.
 const LINGER: (usize, Duration) = (256 << 20, Duration::from_secs(5));
 /// A header that no page elsewhere can send without being asked about it.
@@ -59,10 +65,16 @@ pub(crate) struct Files {
     door: Door,
     /// The most bytes of one file.
     most: u64,
-    uploads: Arc<Semaphore>,
-    dossiers: Arc<Semaphore>,
-    pub(crate) workbooks: Arc<Semaphore>,
+    uploads: Shared,
+    downloads: Shared,
+    dossiers: Shared,
+    pub(crate) workbooks: Shared,
+    pub(crate) exports: Shared,
+    pub(crate) arriving: Shared,
 }
+
+/// Places that accounts share.
+type Shared = Arc<Places<Holder>>;
 
 fn not_there() -> Unserved {
     Unserved::new(StatusCode::NOT_FOUND, FaultCode::NotFound.as_str(), "没有这份材料", "there is no such file")
@@ -86,7 +98,9 @@ impl From<ledger::Error> for Unserved {
             FaultCode::NotFound => StatusCode::NOT_FOUND,
             FaultCode::NotAllowed => StatusCode::FORBIDDEN,
             FaultCode::StaleVersion | FaultCode::WrongState | FaultCode::Conflict => StatusCode::CONFLICT,
-            FaultCode::Invalid | FaultCode::SignInFailed => StatusCode::UNPROCESSABLE_ENTITY,
+            FaultCode::Invalid | FaultCode::SignInFailed | FaultCode::SecondFactorRequired => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
         };
         Self { status, code: fault.code.as_str(), message: fault.message.clone(), retry_after: None }
     }
@@ -124,18 +138,28 @@ fn too_large(most: u64) -> Unserved {
 
 impl Files {
     pub(crate) fn new(door: Door, most: u64) -> Self {
-        let slots = |most| Arc::new(Semaphore::new(most));
-        Self { door, most, uploads: slots(UPLOADS), dossiers: slots(DOSSIERS), workbooks: slots(WORKBOOKS) }
+        let shared = |(most, share)| Places::new(most, share);
+        Self {
+            door,
+            most,
+            uploads: shared(UPLOADS),
+            downloads: shared(DOWNLOADS),
+            dossiers: shared(DOSSIERS),
+            workbooks: shared(WORKBOOKS),
+            exports: shared(EXPORTS),
+            arriving: shared(ARRIVING),
+        }
     }
 }
 
 /// A place among those who are served at once.
-pub(crate) fn slot(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Unserved> {
-    slots.clone().try_acquire_owned().map_err(|_| {
-        let busy = Code::TooManyRequests;
-        let (zh, en) = ("同时传输的文件过多，请稍后再试", "too many files are under way: try again soon");
-        Unserved { retry_after: Some(10), ..Unserved::new(busy.status(), busy.as_str(), zh, en) }
-    })
+pub(crate) fn slot(places: &Shared, caller: &Caller) -> Result<Place<Holder>, Unserved> {
+    slots(places, caller, 1)
+}
+
+/// Several such places.
+pub(crate) fn slots(places: &Shared, caller: &Caller, count: usize) -> Result<Place<Holder>, Unserved> {
+    places.take_many(Holder::of(caller), count).map_err(|full| full.of("同时传输的文件", "files under way").into())
 }
 
 /// The body of a request, for whoever reads on.
@@ -201,7 +225,7 @@ async fn take(
         let assignment = key_of::<Assignment>(&wish.assignment.as_deref().unwrap_or_default().into());
         // Who may not add anything is told so before anything is read.
         evidence::may_add(&files.desk(&by), assignment).await?;
-        let _slot = slot(&files.uploads)?;
+        let _slot = slot(&files.uploads, caller)?;
         let arrived = receive(request, &mut body, files, wish.name.as_deref()).await?;
         Ok(evidence::keep(&files.desk(&by), assignment, &files.door.storage, arrived).await?)
     }
@@ -216,7 +240,6 @@ async fn take(
 pub(crate) async fn admit_upload(request: &HttpRequest, served: &Served, caller: &mut Caller) -> Result<(), Unserved> {
     admit(request, served, caller).await?;
     gate::may_change(&caller.admitted.principal)?;
-    served.of_known_origin(request)?;
     if caller.admitted.session.is_none() { knows_what_it_does(request) } else { Ok(()) }
 }
 
@@ -267,7 +290,8 @@ async fn receive(
         )
     };
     let mut form = Multipart::new(headers, body.clone());
-    let mut field = in_time(form.next()).await?.ok_or_else(malformed)?.map_err(|_| malformed())?;
+    let mut transfer = Transfer::begin();
+    let mut field = transfer.wait(form.next()).await?.ok_or_else(malformed)?.map_err(|_| malformed())?;
     let given = field.content_disposition().filter(|said| said.get_name() == Some("file"));
     let given = given.and_then(|said| match said.get_filename_ext() {
         Some(name) => String::from_utf8(name.value.clone()).ok(),
@@ -276,7 +300,7 @@ async fn receive(
     let name = evidence::plain_name(&given.ok_or_else(malformed)?);
     let arrived = store(files.door.storage.receive(&name, files.most), &mut field).await?;
     drop(field);
-    match in_time(form.next()).await {
+    match transfer.wait(form.next()).await {
         Ok(None) => Ok(arrived),
         more => {
             files.door.storage.discard(&arrived).await;
@@ -291,11 +315,13 @@ async fn store<E>(
     mut arriving: Arriving,
     bytes: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
 ) -> Result<Arrived, Unserved> {
-    let begun = Instant::now();
+    let mut transfer = Transfer::begin();
     loop {
-        let next = if begun.elapsed() > LONGEST { Err(late()) } else { in_time(bytes.next()).await };
-        let written = match next {
-            Ok(Some(Ok(chunk))) => arriving.write(&chunk).await.map_err(Unserved::from),
+        let written = match transfer.wait(bytes.next()).await {
+            Ok(Some(Ok(chunk))) => {
+                transfer.count(chunk.len());
+                arriving.write(&chunk).await.map_err(Unserved::from)
+            }
             Ok(Some(Err(_))) => Err(Unserved::malformed("文件没有传完", "the file ended early")),
             Ok(None) => return Ok(arriving.finish().await?),
             Err(late) => Err(late),
@@ -305,15 +331,6 @@ async fn store<E>(
             return Err(why);
         }
     }
-}
-
-pub(crate) async fn in_time<T>(next: impl Future<Output = T>) -> Result<T, Unserved> {
-    tokio::time::timeout(PATIENCE, next).await.map_err(|_| late())
-}
-
-fn late() -> Unserved {
-    let (zh, en) = ("文件传输过慢或已中断，请重试", "the file comes too slowly, or no more: try again");
-    Unserved::new(StatusCode::REQUEST_TIMEOUT, Code::Timeout.as_str(), zh, en)
 }
 
 /// Reads some more of a body that is refused, and drops it.
@@ -343,6 +360,7 @@ async fn give(request: &HttpRequest, id: &str, served: &Served, caller: &mut Cal
     admit(request, served, caller).await?;
     let door = &served.files.door;
     let key = key_of::<Evidence>(&id.into()).ok_or_else(not_there)?;
+    let slot = slot(&served.files.downloads, caller)?;
     let principal = &caller.admitted.principal;
     let row = evidence::find(&door.db, principal, key).await?.ok_or_else(not_there)?;
     let found = door.storage.read(&row.place).await.map_err(|error| Unserved::masked(&error))?;
@@ -358,7 +376,7 @@ async fn give(request: &HttpRequest, id: &str, served: &Served, caller: &mut Cal
             tracing::error!(error = error as &dyn std::error::Error, evidence = key, "a file broke off");
         }
     });
-    Ok(attachment(caller, &row.name, media_type).body(SizedStream::new(size, bytes)))
+    Ok(attachment(caller, &row.name, media_type).body(SizedStream::new(size, paced(bytes, slot))))
 }
 
 /// `GET /dossier/measure_12`
@@ -371,7 +389,7 @@ pub(crate) async fn dossier(request: HttpRequest, id: web::Path<String>, served:
 async fn pack(request: &HttpRequest, id: &str, served: &Served, caller: &mut Caller) -> Result<HttpResponse, Unserved> {
     admit(request, served, caller).await?;
     let files = &served.files;
-    let slot = slot(&files.dossiers)?;
+    let slot = slot(&files.dossiers, caller)?;
     let (door, now) = (&files.door, (files.door.clock)());
     let not_there =
         || ledger::Error::from(Fault::new(FaultCode::NotFound, "没有这项整改措施", "there is no such measure", &[]));
@@ -389,21 +407,27 @@ async fn pack(request: &HttpRequest, id: &str, served: &Served, caller: &mut Cal
     })?;
     let mut answer = attachment(caller, &dossier.file_name, "application/zip");
     let (sender, receiver) = mpsc::channel(2);
+    let is_whole = Arc::new(AtomicBool::new(false));
+    let told = is_whole.clone();
     let (storage, runtime) = (door.storage.clone(), Handle::current());
     tokio::task::spawn_blocking(move || {
-        let out = Sending { sender: sender.clone(), runtime: runtime.clone(), is_broken: false };
-        let packed = dossier.pack(&storage, &runtime, std::io::BufWriter::with_capacity(CHUNK, out));
-        if let Err(error) = packed
-            && !sender.is_closed()
-        {
-            tracing::error!(error = &error as &dyn std::error::Error, "a dossier broke off");
-            // The body ends without its end, so that nobody takes it for whole.
-            let _ = sender.blocking_send(Err(std::io::Error::other("the dossier broke off")));
+        let out = Sending { sender, runtime: runtime.clone(), transfer: Transfer::begin(), is_broken: false };
+        let mut out = std::io::BufWriter::with_capacity(CHUNK, out);
+        let packed = dossier.pack(&storage, &runtime, &mut out);
+        let is_out = std::io::Write::flush(&mut out).is_ok();
+        let is_left = out.get_ref().sender.is_closed() || out.get_ref().is_broken;
+        match packed {
+            Ok(()) if is_out && !out.get_ref().is_broken => told.store(true, Ordering::Release),
+            Err(error) if !is_left => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a dossier broke off");
+            }
+            _ => {}
         }
-        drop(slot);
+        // The channel ends after the outcome is known; the place does not wait for what is still to be read.
+        drop((slot, out));
     });
-    let bytes = stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
-    Ok(answer.streaming(bytes))
+    // The body ends without its end where it is not whole, so that nobody takes it for whole.
+    Ok(answer.streaming(ending(receiver, move || is_whole.load(Ordering::Acquire))))
 }
 
 /// Sends on what is written, as fast as it is taken. Where nobody takes it any more it fails, once: what the archive writes
@@ -411,6 +435,7 @@ async fn pack(request: &HttpRequest, id: &str, served: &Served, caller: &mut Cal
 struct Sending {
     sender: mpsc::Sender<std::io::Result<Bytes>>,
     runtime: Handle,
+    transfer: Transfer,
     is_broken: bool,
 }
 
@@ -419,8 +444,9 @@ impl std::io::Write for Sending {
         if self.is_broken {
             return Ok(bytes.len());
         }
-        let sent = self.sender.send_timeout(Ok(Bytes::copy_from_slice(bytes)), PATIENCE);
-        if self.runtime.block_on(sent).is_ok() {
+        let sent = self.transfer.wait(self.sender.send(Ok(Bytes::copy_from_slice(bytes))));
+        if matches!(self.runtime.block_on(sent), Ok(Ok(()))) {
+            self.transfer.count(bytes.len());
             return Ok(bytes.len());
         }
         self.is_broken = true;
@@ -447,7 +473,7 @@ pub(crate) fn attachment(caller: &Caller, name: &str, media_type: &str) -> HttpR
         .content_type(media_type)
         .insert_header(named)
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, headers::DOWNLOAD))
         .insert_header((header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
         .insert_header((header::CACHE_CONTROL, "private, no-store"))
         // Most of it is packed already, and its length is known.

@@ -1,12 +1,17 @@
-//! The gate: whose request it is. A token or session says so; without one, the local administrator asks as long as the
-//! installation is open, and nobody after that.
+//! The gate: whose request it is. A token or session says so; without one, the program itself is taken to ask as long as the
+//! installation is open to who asks, and nobody after that.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use async_graphql::parser::types::OperationType;
-use ledger::account;
+use chrono::TimeDelta;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use ledger::account::{self, sign_in};
+use ledger::audit::By;
 use ledger::policy::Principal;
+use ledger::work::Desk;
 use sea_orm::{DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector};
 
 use crate::context::Clock;
@@ -17,7 +22,7 @@ use crate::error::{Code, Refused, failed};
 const FRESH: i64 = 1_000;
 
 /// The fields of the roots that nobody in particular may ask for; the schema itself is public where it is shown.
-const PUBLIC: [&str; 10] = [
+const PUBLIC: &[&str] = &[
     "__typename",
     "__schema",
     "__type",
@@ -25,12 +30,38 @@ const PUBLIC: [&str; 10] = [
     "signInAsDemo",
     "signInProvider",
     "signInWithCode",
+    "createFirstAccount",
+    "requestPasswordReset",
+    "setPasswordWithLink",
+    "installation",
     "demoAccounts",
     "publicNotices",
     "publicNotice",
 ];
 
-/// Those of them whose answer does not depend on who asks.
+/// What a session may ask for that only serves to set up the second factor.
+const LIMITED: &[&str] = &["enrolSecondFactor", "confirmSecondFactor", "signOut"];
+
+/// The fields of the mutation root that check or set a secret: one in a request, each in the queue of `credentials.rs`.
+pub(crate) const CREDENTIALS: &[&str] = &[
+    "signIn",
+    "signInAsDemo",
+    "signInWithCode",
+    "createAccount",
+    "createFirstAccount",
+    "setPassword",
+    "requestPasswordReset",
+    "setPasswordWithLink",
+    "enrolSecondFactor",
+    "confirmSecondFactor",
+    "removeSecondFactor",
+    "updateAccount",
+    "eraseAccount",
+];
+/// Those of them by which nobody guesses a secret, so that an address may ask for many.
+pub(crate) const UNGUESSED: [&str; 1] = ["createAccount"];
+
+/// The public fields whose answer does not depend on who asks.
 const SHARED: [&str; 2] = ["__typename", "publicNotices"];
 /// For how many seconds such an answer may be kept.
 pub(crate) const SHARED_FOR: i32 = 60;
@@ -43,6 +74,13 @@ pub(crate) struct Admitted {
     pub(crate) session: Option<(i64, String)>,
 }
 
+impl Admitted {
+    /// Nobody: until the gate has said who.
+    pub(crate) fn nobody() -> Self {
+        Self { principal: Principal::nobody(), session: None }
+    }
+}
+
 /// Says whose requests are.
 pub(crate) struct Gate {
     db: DatabaseConnection,
@@ -50,44 +88,65 @@ pub(crate) struct Gate {
     own: DatabaseConnection,
     clock: Clock,
     zone: chrono_tz::Tz,
-    /// Whether the installation is open until somebody has an account.
+    /// Whether the settings let the installation be open until somebody has an account.
     opens: bool,
+    /// After how long without use a session ends.
+    idle: Option<TimeDelta>,
+    /// Denials that go into the audit, by account.
+    denials: DefaultKeyedRateLimiter<i64>,
     is_closed: AtomicBool,
     asked_at: AtomicI64,
 }
 
 impl Gate {
-    pub(crate) fn new(db: DatabaseConnection, clock: Clock, zone: chrono_tz::Tz, opens: bool) -> Self {
+    pub(crate) fn new(
+        db: DatabaseConnection,
+        clock: Clock,
+        zone: chrono_tz::Tz,
+        opens: bool,
+        idle: Option<TimeDelta>,
+    ) -> Self {
         let own = match sea_orm::ConnectionTrait::get_database_backend(&db) {
             DbBackend::Postgres => {
                 SqlxPostgresConnector::from_sqlx_postgres_pool(db.get_postgres_connection_pool().clone())
             }
             _ => SqlxSqliteConnector::from_sqlx_sqlite_pool(db.get_sqlite_connection_pool().clone()),
         };
-        let (is_closed, asked_at) = (AtomicBool::new(!opens), AtomicI64::new(i64::MIN));
-        Self { db, own, clock, zone, opens, is_closed, asked_at }
+        let (is_closed, asked_at) = (AtomicBool::new(false), AtomicI64::new(i64::MIN));
+        let denials = RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN));
+        Self { db, own, clock, zone, opens, idle, denials, is_closed, asked_at }
     }
 
-    /// Whose request it is, by the words of its `Authorization`.
-    pub(crate) async fn admit(&self, authorization: Option<&str>) -> Result<Admitted, Refused> {
+    /// Whose request it is, by the words of its `Authorization`, and whether a proxy has passed it on.
+    pub(crate) async fn admit(&self, authorization: Option<&str>, is_forwarded: bool) -> Result<Admitted, Refused> {
         let Some(words) = authorization else {
-            let principal = if self.is_open().await? { Principal::local() } else { Principal::nobody() };
+            let principal = if self.is_open(is_forwarded).await? { Principal::local() } else { Principal::nobody() };
             return Ok(Admitted { principal, session: None });
         };
         let secret = words.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let secret = secret.map(|(_, secret)| secret.trim().to_owned()).ok_or_else(unauthenticated)?;
-        let found = account::authenticate(&self.db, &secret, (self.clock)(), self.zone)
+        let now = (self.clock)();
+        let found = account::authenticate(&self.db, &secret, (now, self.zone), self.idle)
             .await
             .map_err(|error| failed(&error))?;
         let found = found.ok_or_else(unauthenticated)?;
+        if found.is_stale {
+            let (own, session) = (self.own.clone(), found.session);
+            // Beside the answer: who reads does not wait for it, and reads on where it fails.
+            tokio::spawn(async move {
+                if let Err(error) = account::session::touch(&own, session, now).await {
+                    tracing::debug!(%error, "the use of a session was not noted");
+                }
+            });
+        }
         Ok(Admitted { principal: found.principal, session: Some((found.session, secret)) })
     }
 
     /// Whether whoever was admitted still is: sessions end, and an open installation closes.
     pub(crate) async fn still_admits(&self, admitted: &Admitted) -> Result<bool, Refused> {
         let again = match &admitted.session {
-            Some((_, secret)) => self.admit(Some(&format!("Bearer {secret}"))).await,
-            None => self.admit(None).await,
+            Some((_, secret)) => self.admit(Some(&format!("Bearer {secret}")), false).await,
+            None => self.admit(None, !admitted.principal.is_somebody()).await,
         };
         match again {
             Ok(again) => Ok(again.principal == admitted.principal),
@@ -96,20 +155,48 @@ impl Gate {
         }
     }
 
-    async fn is_open(&self) -> Result<bool, Refused> {
-        if !self.opens || self.is_closed.load(Ordering::Relaxed) {
-            return Ok(false);
+    /// Writes into the security log that somebody was denied something, and into the audit of the account, there at most once
+    /// a minute, so that whoever tries and tries fills nothing.
+    pub(crate) async fn note_denied(&self, by: &By, what: &str) {
+        tracing::warn!(
+            target: sign_in::SECURITY,
+            event = "denied",
+            account = by.principal.account,
+            delegate = by.principal.delegate,
+            address = by.address,
+            what,
+            "somebody was denied something"
+        );
+        let Some(account) = by.principal.account.filter(|account| self.denials.check_key(account).is_ok()) else {
+            return;
+        };
+        let desk = Desk { db: &self.own, by, now: (self.clock)(), zone: self.zone, grace_days: 0 };
+        if let Err(error) = sign_in::note_denied(&desk, account, what).await {
+            tracing::error!(%error, "a denial was not noted");
+        }
+    }
+
+    /// Whether the installation is open to a request: the settings allow it, nobody has an account but the demo's, and no
+    /// proxy has passed the request on.
+    pub(crate) async fn is_open(&self, is_forwarded: bool) -> Result<bool, Refused> {
+        Ok(self.opens && !is_forwarded && !self.has_accounts().await?)
+    }
+
+    /// Whether anybody has an account but the demo's. Once somebody has, the answer stays yes.
+    pub(crate) async fn has_accounts(&self) -> Result<bool, Refused> {
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Ok(true);
         }
         let now = (self.clock)().timestamp_millis();
         if now.saturating_sub(self.asked_at.load(Ordering::Relaxed)) < FRESH {
-            return Ok(true);
+            return Ok(false);
         }
         if account::any(&self.own).await.map_err(|error| failed(&error))? {
             self.is_closed.store(true, Ordering::Relaxed);
-            return Ok(false);
+            return Ok(true);
         }
         self.asked_at.store(now, Ordering::Relaxed);
-        Ok(true)
+        Ok(false)
     }
 }
 
@@ -124,6 +211,19 @@ pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Res
         operation.kind != OperationType::Subscription
             && operation.roots.iter().all(|root| PUBLIC.contains(&root.name()))
     });
+    // A session without rights only serves to set up the second factor.
+    let is_limited = principal.account.is_some() && !principal.is_somebody();
+    let serves_that = |operation: &Operation| operation.roots.iter().all(|root| LIMITED.contains(&root.name()));
+    if is_limited && operation.is_some_and(serves_that) {
+        return Ok(());
+    }
+    if is_limited && !is_public {
+        return Err(Refused::new(
+            Code::Forbidden,
+            "请先设置两步验证（enrolSecondFactor、confirmSecondFactor）",
+            "set up the second factor first: enrolSecondFactor, then confirmSecondFactor",
+        ));
+    }
     if !principal.is_somebody() && !is_public {
         return Err(unauthenticated());
     }

@@ -7,16 +7,16 @@ use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
-use ledger::policy::Principal;
 use tracing::Instrument;
 
 use crate::context::{Caller, Door, Oidc, Policy};
-use crate::engine::{Engine, Manner};
+use crate::engine::{Answer, Engine, Manner};
 use crate::error::{Code, Refused};
 use crate::files::{self, Files};
 use crate::gate::{self, Admitted, Gate};
-use crate::graphiql;
 use crate::oidc::{self, Passage};
+use crate::page;
+use crate::places::Open;
 use crate::rate::Rate;
 use crate::request::{self, Asked, Language};
 use crate::response::{Media, body, refusal, refuse, respond, respond_all};
@@ -33,6 +33,8 @@ pub(crate) struct Served {
     pub(crate) files: Files,
     /// Signing in by a provider, where there is one.
     pub(crate) passage: Option<Passage>,
+    /// The connections that stay open.
+    pub(crate) streams: Open,
     policy: Policy,
     rate: Rate,
     sdl: String,
@@ -41,13 +43,14 @@ pub(crate) struct Served {
 
 /// Adds the routes to an actix application.
 pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
-    let gate = Arc::new(Gate::new(door.db.clone(), door.clock.clone(), door.zone, policy.open));
+    let gate = Arc::new(Gate::new(door.db.clone(), door.clock.clone(), door.zone, policy.open, policy.idle));
     let passage = |oidc: &Arc<Oidc>| Passage::new(door.clone(), oidc.clone(), policy.origins.clone());
     let served = web::Data::new(Served {
         passage: policy.oidc.as_ref().and_then(passage),
         files: Files::new(door.clone(), policy.limits.evidence),
         engine: Arc::new(Engine::new(door, gate.clone(), &policy)),
         gate,
+        streams: Open::within(policy.limits.streams),
         rate: Rate::per_minute(policy.limits.requests_per_minute),
         policy,
         sdl: sdl(),
@@ -71,8 +74,9 @@ pub fn routes(door: Door, policy: Policy, ready: Probe) -> impl FnOnce(&mut web:
             .service(
                 web::scope("")
                     .guard(guard::Any(guard::Get()).or(guard::Head()))
-                    .route("/", read().to(graphiql::page))
-                    .route("/assets/{name}", read().to(graphiql::asset)),
+                    .route("/", read().to(page::graphiql))
+                    .route("/set-password", read().to(page::set_password))
+                    .route("/assets/{name}", read().to(page::asset)),
             );
     }
 }
@@ -87,8 +91,13 @@ async fn alive() -> HttpResponse {
 }
 
 async fn ready_to_serve(served: web::Data<Served>) -> HttpResponse {
-    readiness(&served.ready).await
+    let answer = readiness(&served.ready).await;
+    let is_open = answer.status().is_success() && served.gate.is_open(false).await.unwrap_or(false);
+    if is_open { HttpResponse::Ok().body(format!("ready\n{OPEN}")) } else { answer }
 }
+
+/// What an open installation says of itself to who watches it.
+const OPEN: &str = "open: nobody has an account, and whoever is on this machine may read and write everything";
 
 /// What a probe answers: `ready`, or why not with status 503.
 pub async fn readiness(ready: &Probe) -> HttpResponse {
@@ -135,10 +144,11 @@ async fn answer(
     let engine = &served.engine;
     let (asked, manner) = match *request.method() {
         Method::POST => {
-            let json = engine.in_time(request::body(request.headers(), payload, engine.limits().body)).await??;
+            let limits = engine.limits();
+            let json = request::body(request.headers(), payload, limits.body, limits.time).await?;
             let (mut asked, is_batch) = Asked::read_all(&json, engine.limits().batch)?;
             if is_batch {
-                return Ok(respond_all(&answer_all(engine, asked, caller).await));
+                return Ok(respond_all(&answer_all(engine, asked, caller).await?));
             }
             (asked.swap_remove(0), Manner::Any)
         }
@@ -152,25 +162,24 @@ async fn answer(
         }
     };
     if media == Media::Events {
+        let stream = served.streams.begin(caller)?;
         // What is wrong with the document is told as an event: the protocol's clients look nowhere else.
         let answers = match engine.stream(asked, manner, caller.clone()).await {
             Err(refused) if refused.code.is_of_graphql() => stream::iter([Err(refused)]).boxed(),
             answers => answers?,
         };
-        return Ok(events::respond(answers, caller.clone()));
+        return Ok(events::respond(answers, caller.clone(), stream));
     }
     Ok(respond(engine.answer(asked, manner, caller).await?, media, manner))
 }
 
-async fn answer_all(engine: &Engine, batch: Vec<Asked>, caller: &Caller) -> Vec<String> {
-    let mut answers = Vec::with_capacity(batch.len());
-    for asked in batch {
-        answers.push(match engine.answer(asked, Manner::Any, caller).await {
-            Ok(answer) => body(answer).0,
-            Err(refused) => refusal(&refused, caller),
-        });
-    }
-    answers
+async fn answer_all(engine: &Arc<Engine>, batch: Vec<Asked>, caller: &Caller) -> Result<Vec<String>, Refused> {
+    let answers = engine.answer_all(batch, caller).await?.into_iter();
+    let text = |answer: Result<Answer, Refused>| match answer {
+        Ok(answer) => body(answer).0,
+        Err(refused) => refusal(&refused, caller),
+    };
+    Ok(answers.map(text).collect())
 }
 
 impl Served {
@@ -179,8 +188,9 @@ impl Served {
         Caller {
             language: Language::preferred(request),
             request_id: request::id(request.headers()),
-            address: request::address(request, &self.policy.proxies),
-            admitted: Admitted { principal: Principal::nobody(), session: None },
+            address: request::address(request, &self.policy.proxies, &self.policy.proxy_header),
+            is_forwarded: request::is_forwarded(request.headers()),
+            admitted: Admitted::nobody(),
         }
     }
 
@@ -188,13 +198,17 @@ impl Served {
     pub(crate) async fn let_in(&self, request: &HttpRequest, caller: &mut Caller) -> Result<(), Refused> {
         self.admit(request, caller)?;
         let authorization = gate::authorization(request.headers());
-        caller.admitted = self.engine.in_time(self.gate.admit(authorization).instrument(caller.span())).await??;
+        caller.admitted = self
+            .engine
+            .in_time(self.gate.admit(authorization, caller.is_forwarded).instrument(caller.span()))
+            .await??;
         self.admit_account(caller)
     }
 
-    /// Refuses those who come to the wrong host, or too often.
+    /// Refuses those who come to the wrong host, from a page of another origin, or too often.
     pub(crate) fn admit(&self, request: &HttpRequest, caller: &Caller) -> Result<(), Refused> {
-        request::of_known_host(request, self.policy.hosts.as_deref())?;
+        request::of_known_host(request, &self.policy.hosts)?;
+        request::of_known_origin(request, &self.policy.origins)?;
         self.admit_again(caller)
     }
 
@@ -207,10 +221,5 @@ impl Served {
     /// Refuses an account that asks too often, from wherever.
     fn admit_account(&self, caller: &Caller) -> Result<(), Refused> {
         self.rate.check_account(caller.admitted.principal.account)
-    }
-
-    /// Refuses pages from elsewhere: browsers let any page open a connection, and send no preflight.
-    pub(crate) fn of_known_origin(&self, request: &HttpRequest) -> Result<(), Refused> {
-        request::of_known_origin(request, &self.policy.origins)
     }
 }

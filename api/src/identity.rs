@@ -3,9 +3,8 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use ledger::identity as acts;
 
-use crate::account::SignInPayload;
 use crate::context::Request;
-use crate::payload::outcome;
+use crate::sign_in::SignInPayload;
 
 /// A provider that people sign in by (统一身份认证).
 #[derive(SimpleObject)]
@@ -56,8 +55,6 @@ impl IdentityMutation {
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let given = (input.code.as_str(), input.proof.as_str());
-        let done = acts::redeem(&request.db, &request.by, given, (request.now, request.zone)).await;
-        let (opened, errors) = outcome(done, request.language)?;
-        Ok(SignInPayload::new(opened, errors))
+        SignInPayload::of(acts::redeem(&request.desk(), given).await, request)
     }
 }

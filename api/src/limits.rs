@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_graphql::Value;
 use async_graphql::Variables;
-use async_graphql::parser::types::{ExecutableDocument, Selection as Syntax, SelectionSet};
+use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection as Syntax, SelectionSet};
 use async_graphql_value::Value as Syntactic;
 use planner::{DEFAULT_GROUPS, DEFAULT_PAGE, MAX_GROUPS, MAX_PAGE, Selection};
 
 use crate::error::{Code, Refused};
+use crate::gate::CREDENTIALS;
 use crate::types::Types;
 
 /// How deep a document is walked.
@@ -46,14 +47,29 @@ pub struct Limits {
     pub batch: usize,
     /// Requests of one address in a minute; zero: as many as it likes.
     pub requests_per_minute: u32,
+    /// Checks of a password or another secret, from one address in a minute; zero: as many as it likes.
+    pub sign_ins_per_minute: u32,
     /// Subscriptions of one connection.
     pub subscriptions: usize,
+    /// Connections that stay open: WebSockets and streams of events.
+    pub streams: Streams,
     /// How long a client of the WebSocket may take to introduce itself.
     pub introduction: Duration,
     /// Bytes of one file of evidence.
     pub evidence: u64,
     /// Bytes of known documents that are kept.
     pub documents: u64,
+}
+
+/// How many connections may stay open.
+#[derive(Debug, Clone, Copy)]
+pub struct Streams {
+    /// In all.
+    pub all: usize,
+    /// Of one address.
+    pub address: usize,
+    /// Of one account.
+    pub account: usize,
 }
 
 /// What was counted in a document.
@@ -65,6 +81,8 @@ struct Size {
     depth: usize,
     /// Fields at the top, those of fragments included.
     top: usize,
+    /// Those at the top that check or set a secret.
+    credentials: usize,
     /// How deep the members of an argument nest.
     members: usize,
     introspects: bool,
@@ -83,6 +101,7 @@ impl Size {
         self.circles |= part.circles;
         if deeper == 0 {
             self.top = self.top.saturating_add(part.top);
+            self.credentials = self.credentials.saturating_add(part.credentials);
         }
     }
 }
@@ -110,6 +129,15 @@ fn too_much(what_zh: &str, what_en: &str, most: u64) -> Refused {
         Code::TooComplex,
         format!("{what_zh}超过 {most}，请拆分或缩小范围"),
         format!("{what_en}: more than {most}; split the document or ask for less at once"),
+    )
+}
+
+/// Refuses a request that checks or sets several secrets: each is dear, and many at once are guesses.
+pub(crate) fn one_by_one() -> Refused {
+    Refused::new(
+        Code::TooComplex,
+        "一个请求只能有一个登录或设置密码的操作，请逐个发送",
+        "one sign-in, or one password to be set, in a request: send them one by one",
     )
 }
 
@@ -145,6 +173,9 @@ impl Limits {
                     "本服务不提供接口定义的自查询，请使用随版本发布的接口定义文件",
                     "introspection is off here: use the schema file that is published with the release",
                 ));
+            }
+            if operation.node.ty == OperationType::Mutation && size.credentials > 1 {
+                return Err(one_by_one());
             }
             let counted = [
                 (size.depth, self.depth, "嵌套层数", "depth"),
@@ -238,6 +269,8 @@ fn measure<'d>(
                 size.members = size.members.max(deepest.unwrap_or(0));
                 size.aliases = size.aliases.saturating_add(usize::from(field.node.alias.is_some()));
                 let name = field.node.name.node.as_str();
+                let is_credential = CREDENTIALS.contains(&name);
+                size.credentials = size.credentials.saturating_add(usize::from(is_credential));
                 size.introspects |= matches!(name, "__schema" | "__type");
                 size.depth = size.depth.max(1);
                 size.add(measure(&field.node.selection_set.node, document, fragments, depth + 1), 1);

@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::context::{Caller, Door, Oidc};
 use crate::error::Unserved;
+use crate::headers;
 use crate::http::Served;
 use crate::request::Language;
 use journey::{Cookie, Journey, Key};
@@ -43,7 +44,13 @@ impl Passage {
     /// None only where no key can be made of the secret.
     pub(crate) fn new(door: Door, oidc: Arc<Oidc>, origins: Vec<String>) -> Option<Self> {
         let key = Key::of(&oidc.client_secret)?;
-        let cookie = Cookie::new(oidc.public_url.starts_with("https:"));
+        let is_secure = headers::is_https(&oidc.public_url);
+        if !is_secure {
+            tracing::warn!(
+                "public_url is not https: the cookie of sign-ins by the provider is neither Secure nor __Host-"
+            );
+        }
+        let cookie = Cookie::new(is_secure);
         Some(Self { door, key: key.clone(), cookie, provider: Provider::new(oidc.clone(), key), oidc, origins })
     }
 
@@ -286,8 +293,7 @@ fn page(stopped: &Unserved, back: Option<&str>, served: &Served, caller: &Caller
     let text = format!(
         "<!doctype html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
-         <style>body {{ font: 16px/1.6 sans-serif; max-width: 36em; margin: 15vh auto; padding: 0 1em; }} \
-         small {{ color: #666; }}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p>{}</p>\n\
+         <link rel=\"stylesheet\" href=\"/assets/sign-in.css\">\n</head>\n<body>\n<h1>{title}</h1>\n<p>{}</p>\n\
          <p><a href=\"{}\">{again}</a></p>\n<p><small>{} · {id} {}</small></p>\n</body>\n</html>\n",
         escaped(caller.language.of(&stopped.message)),
         escaped(back.unwrap_or(home)),
@@ -297,7 +303,7 @@ fn page(stopped: &Unserved, back: Option<&str>, served: &Served, caller: &Caller
     let mut response = HttpResponse::build(stopped.status);
     response
         .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, headers::TEXT))
         .insert_header((header::CONTENT_LANGUAGE, language));
     if let Some(seconds) = stopped.retry_after {
         response.insert_header((header::RETRY_AFTER, seconds.to_string()));
@@ -305,14 +311,10 @@ fn page(stopped: &Unserved, back: Option<&str>, served: &Served, caller: &Caller
     finished(response.body(text), caller)
 }
 
-/// What every answer here says: keep nothing of it, and tell nobody where it came from.
+/// Every answer here names its request.
 fn finished(mut response: HttpResponse, caller: &Caller) -> HttpResponse {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    headers.insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
     if let Ok(id) = caller.request_id.parse() {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     }
     response
 }

@@ -1,7 +1,9 @@
 //! What mutations answer: what was written, and what the caller has to mend.
 
+use std::cell::Cell;
+
 use async_graphql::{Enum, ID, SimpleObject};
-use ledger::fault::Fault;
+use ledger::fault::{Fault, FaultCode};
 use ledger::work::Done;
 
 use crate::error::masked;
@@ -25,6 +27,8 @@ pub(crate) enum UserErrorCode {
     Conflict,
     /// Address or password are wrong, or the account cannot be used.
     SignInFailed,
+    /// The password is right: send the code of the second factor along.
+    SecondFactorRequired,
 }
 
 /// What a caller can mend: the input, the state, a stale version, a right that is missing. Nothing was written.
@@ -66,6 +70,16 @@ pub(crate) fn warnings(done: Option<Done>, language: Language) -> Vec<Warning> {
     done.into_iter().flat_map(|done| done.warnings).map(worded).collect()
 }
 
+tokio::task_local! {
+    /// Whether anything that an operation asked for was denied by the policy.
+    static DENIED: Cell<bool>;
+}
+
+/// Carries out an operation, and says whether anything of it was denied by the policy.
+pub(crate) async fn watch_denials<T>(operation: impl Future<Output = T>) -> (T, bool) {
+    DENIED.scope(Cell::new(false), async { (operation.await, DENIED.with(Cell::get)) }).await
+}
+
 /// What came of an act: what it gave, or what the caller has to mend. Anything else is a failure inside.
 pub(crate) fn outcome<T>(
     done: ledger::Result<T>,
@@ -78,6 +92,10 @@ pub(crate) fn outcome<T>(
     };
     match done {
         Ok(done) => Ok((Some(done), Vec::new())),
+        Err(ledger::Error::Refused(faults)) if faults.iter().any(|fault| fault.code == FaultCode::NotAllowed) => {
+            let _ = DENIED.try_with(|denied| denied.set(true));
+            Ok((None, faults.into_iter().map(worded).collect()))
+        }
         Err(ledger::Error::Refused(faults)) => Ok((None, faults.into_iter().map(worded).collect())),
         Err(failure) => Err(masked(&failure)),
     }

@@ -2,7 +2,7 @@
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
-use crate::account::{AccountMutation, AccountQuery};
+use crate::account::AccountMutation;
 use crate::accountability::AccountabilityMutation;
 use crate::assignment::AssignmentMutation;
 use crate::calendar::{CalendarMutation, CalendarQuery};
@@ -21,6 +21,7 @@ use crate::query::Reads;
 use crate::region::RegionMutation;
 use crate::round::RoundMutation;
 use crate::schedule::ScheduleMutation;
+use crate::sign_in::{SignInMutation, SignInQuery};
 use crate::statistics::StatisticsQuery;
 use crate::supervision::SupervisionMutation;
 use crate::unit::UnitMutation;
@@ -30,7 +31,7 @@ use crate::unit::UnitMutation;
 pub(crate) struct Query(
     Reads,
     StatisticsQuery,
-    AccountQuery,
+    SignInQuery,
     IdentityQuery,
     DelegationQuery,
     PublicNoticeQuery,
@@ -49,6 +50,7 @@ pub(crate) struct Mutation(
     AccountabilityMutation,
     OwnershipMutation,
     AccountMutation,
+    SignInMutation,
     IdentityMutation,
     DelegationMutation,
     RoundMutation,

@@ -18,6 +18,7 @@ use crate::engine::{Answer, Manner};
 use crate::error::{Code, Refused};
 use crate::gate;
 use crate::http::Served;
+use crate::places::Stream;
 use crate::request::Asked;
 use crate::response::{Media, body, errors, refuse};
 
@@ -25,6 +26,10 @@ use crate::response::{Media, body, errors, refuse};
 const PROTOCOL: &str = "graphql-transport-ws";
 /// How often a silent client is asked whether it is there; after two questions without a word it is not.
 const QUIET: Duration = Duration::from_secs(30);
+/// After so many questions, whoever listens is asked for the session again: sessions end while connections last.
+const ASKED_AGAIN: u32 = 10;
+/// How long a client may take to read what it is told.
+const UNREAD: Duration = Duration::from_secs(30);
 
 /// Why a connection is closed: the protocol's code and words.
 struct Closed(u16, String);
@@ -63,9 +68,10 @@ pub(crate) async fn connect(
     served: web::Data<Served>,
 ) -> actix_web::Result<HttpResponse> {
     let caller = served.caller(&request);
-    if let Err(refused) = served.admit(&request, &caller).and_then(|()| served.of_known_origin(&request)) {
-        return Ok(refuse(&refused, Media::GraphQl, &caller));
-    }
+    let place = match served.admit(&request, &caller).and_then(|()| served.streams.begin(&caller)) {
+        Ok(place) => place,
+        Err(refused) => return Ok(refuse(&refused, Media::GraphQl, &caller)),
+    };
     let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|offer| offer.to_str().ok());
     let speaks = offered.flat_map(|offer| offer.split(',')).any(|protocol| protocol.trim() == PROTOCOL);
     let (response, session, messages) = actix_ws::handle_with_protocols(&request, payload, &[PROTOCOL])?;
@@ -76,6 +82,7 @@ pub(crate) async fn connect(
         caller,
         authorization: gate::authorization(request.headers()).map(str::to_owned),
         session,
+        place,
         is_acknowledged: false,
         running: HashMap::new(),
         answers: SelectAll::new(),
@@ -90,8 +97,8 @@ pub(crate) async fn connect(
             Ok(()) => None,
             Err(Closed(code, why)) => Some(CloseReason { code: CloseCode::from(code), description: Some(why) }),
         };
-        // The client may be gone already.
-        let _ = connection.session.close(reason).await;
+        // The client may be gone already, or read nothing.
+        let _ = tokio::time::timeout(UNREAD, connection.session.close(reason)).await;
     });
     Ok(response)
 }
@@ -102,6 +109,7 @@ struct Connection {
     /// What the handshake said; browsers cannot.
     authorization: Option<String>,
     session: Session,
+    place: Stream,
     is_acknowledged: bool,
     running: HashMap<String, AbortHandle>,
     answers: SelectAll<BoxStream<'static, Given>>,
@@ -113,7 +121,7 @@ impl Connection {
         let introduction = sleep_until(Instant::now() + self.served.engine.limits().introduction);
         tokio::pin!(introduction);
         let mut pulse = interval_at(Instant::now() + QUIET, QUIET);
-        let mut unanswered = 0;
+        let (mut unanswered, mut pulses) = (0, 0);
         loop {
             tokio::select! {
                 message = messages.recv() => {
@@ -142,6 +150,10 @@ impl Connection {
                     if unanswered > 2 || self.session.ping(b"").await.is_err() {
                         return Ok(());
                     }
+                    pulses += 1;
+                    if pulses % ASKED_AGAIN == 0 {
+                        self.ask_again().await?;
+                    }
                 }
             }
         }
@@ -156,13 +168,22 @@ impl Connection {
             }
             Said::ConnectionInit { payload } => {
                 let words = payload.as_ref().and_then(authorization);
-                let admitted = self.served.gate.admit(words.as_deref().or(self.authorization.as_deref()));
+                let admitted = self
+                    .served
+                    .gate
+                    .admit(words.as_deref().or(self.authorization.as_deref()), self.caller.is_forwarded);
                 let admitted = self.served.engine.in_time(admitted).await.and_then(|admitted| admitted);
                 self.caller.admitted = admitted.map_err(|refused| match refused.code {
                     Code::Unauthenticated => Closed(4403, "Forbidden".to_owned()),
                     // Clients come again after this one, and keep their token.
                     _ => Closed(1013, "Try again later".to_owned()),
                 })?;
+                // What is public is asked for by a request; a connection that stays open is somebody's.
+                if !self.caller.admitted.principal.is_somebody() {
+                    return Err(Closed(4403, "Forbidden".to_owned()));
+                }
+                let named = self.served.streams.name(&mut self.place, &self.caller);
+                named.map_err(|_| Closed(1013, "Too many connections of this account".to_owned()))?;
                 self.is_acknowledged = true;
                 self.say(&json!({ "type": "connection_ack" }).to_string()).await
             }
@@ -176,6 +197,19 @@ impl Connection {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Ends the talk with whoever is let in no more.
+    async fn ask_again(&self) -> Result<(), Closed> {
+        if !self.is_acknowledged {
+            return Ok(());
+        }
+        let admitted = self.served.gate.still_admits(&self.caller.admitted);
+        match self.served.engine.in_time(admitted).await.and_then(|admitted| admitted) {
+            Ok(false) => Err(Closed(4403, "Forbidden".to_owned())),
+            // Whether it is admitted is asked again later where the database is away.
+            Ok(true) | Err(_) => Ok(()),
         }
     }
 
@@ -241,9 +275,9 @@ impl Connection {
         self.say(&json!({ "type": "error", "id": id, "payload": errors }).to_string()).await
     }
 
-    /// Says something; a client that is gone ends the talk in the next round.
+    /// Says something; a client that is gone ends the talk in the next round, one that reads nothing ends it now.
     async fn say(&mut self, text: &str) -> Result<(), Closed> {
-        let _ = self.session.text(text.to_owned()).await;
-        Ok(())
+        let said = tokio::time::timeout(UNREAD, self.session.text(text.to_owned())).await;
+        said.map(drop).map_err(|_| Closed(1013, "Try again later".to_owned()))
     }
 }

@@ -2,12 +2,14 @@
 //! have filled in (`POST /import?sheet=progress`). All within the caller's rights.
 
 use actix_multipart::Multipart;
+use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use entity::{inspection_round, region};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use ledger::policy::{self, Act};
 use ledger::workbook::{self, Aliases, Answer, Import, MAX_BYTES, Outcome, Summary, Wanted};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
@@ -15,15 +17,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::{Code, Unserved};
-use crate::files::{admit, admit_upload, answer, attachment, in_time, refuse, slot};
+use crate::files::{admit, admit_upload, answer, attachment, refuse, slot, slots};
 use crate::http::Served;
 use crate::payload::key_of;
 use crate::region::Region;
 use crate::request::Language;
 use crate::round::InspectionRound;
+use crate::transfer::{Transfer, paced};
 
 /// The type of an .xlsx file.
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+/// An export is sent in pieces of so many bytes.
+const PIECE: usize = 64 << 10;
+/// So many bytes a form may have around its file.
+const FORM: usize = 64 << 10;
 
 /// What an export's address says.
 #[derive(Deserialize)]
@@ -71,7 +79,8 @@ pub(crate) async fn export(request: HttpRequest, served: web::Data<Served>) -> H
             .map_err(|_| Unserved::malformed("参数应为 round、region", "the parameters are round, region"))?;
         let by = caller.by();
         let desk = served.files.desk(&by);
-        let _slot = slot(&served.files.workbooks)?;
+        let working = slot(&served.files.workbooks, &caller)?;
+        let leaving = slot(&served.files.exports, &caller)?;
         // What is not there has no rows.
         let round = match &which.round {
             Some(words) => Some(round_of(desk.db, words).await?.map_or(0, |round| round.id)),
@@ -82,7 +91,11 @@ pub(crate) async fn export(request: HttpRequest, served: web::Data<Served>) -> H
             None => None,
         };
         let bytes = workbook::export(desk.db, &by.principal, Wanted { round, region }, desk.today()).await?;
-        Ok(attachment(&caller, "整改台账.xlsx", XLSX).body(bytes))
+        drop(working);
+        let (size, bytes) = (bytes.len() as u64, Bytes::from(bytes));
+        let pieces = (0..bytes.len()).step_by(PIECE).map(move |at| bytes.slice(at..bytes.len().min(at + PIECE)));
+        let sent = paced(stream::iter(pieces.map(Ok::<_, std::io::Error>)), leaving);
+        Ok(attachment(&caller, "整改台账.xlsx", XLSX).body(SizedStream::new(size, sent)))
     }
     .await;
     given.unwrap_or_else(|why| refuse(&why, &caller))
@@ -142,8 +155,10 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: 
                 "give round and region",
             ));
         }
-        let _slot = slot(&served.files.workbooks)?;
+        // The whole body first: who sends it slowly keeps others from nothing but the memory that it takes.
+        let _held = slots(&served.files.arriving, &caller, megabytes(&request)?)?;
         let (name, bytes) = receive(&request, payload, how.name.as_deref()).await?;
+        let _slot = slot(&served.files.workbooks, &caller)?;
         let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
         let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
         let Some((round, region)) = into.filter(|_| !is_progress) else {
@@ -186,6 +201,25 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, served: 
     }
 }
 
+/// How many megabytes a body takes, as its head says; one that does not say takes as many as any may.
+fn megabytes(request: &HttpRequest) -> Result<usize, Unserved> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let given = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    match given {
+        None => Ok(MAX_BYTES >> 20),
+        // A form has a few words around its file.
+        Some(length) if length > MAX_BYTES + FORM => Err(too_large()),
+        Some(length) => Ok(length.div_ceil(1 << 20).clamp(1, MAX_BYTES >> 20)),
+    }
+}
+
+fn too_large() -> Unserved {
+    let code = Code::PayloadTooLarge;
+    let most = MAX_BYTES >> 20;
+    let (zh, en) = (format!("文件超过 {most} MB，请拆分"), format!("the file has more than {most} MB: split it"));
+    Unserved::new(code.status(), code.as_str(), zh, en)
+}
+
 /// The file of a body and its name without the ending, within the bound of workbooks.
 async fn receive(
     request: &HttpRequest,
@@ -197,27 +231,26 @@ async fn receive(
     let mut bytes = Vec::new();
     let mut add = |chunk: &[u8]| {
         bytes.extend_from_slice(chunk);
-        if bytes.len() <= MAX_BYTES {
-            return Ok(());
-        }
-        let code = Code::PayloadTooLarge;
-        let most = MAX_BYTES >> 20;
-        let (zh, en) = (format!("文件超过 {most} MB，请拆分"), format!("the file has more than {most} MB: split it"));
-        Err(Unserved::new(code.status(), code.as_str(), zh, en))
+        if bytes.len() <= MAX_BYTES { Ok(()) } else { Err(too_large()) }
     };
+    let mut transfer = Transfer::begin();
     let mut stem = name.unwrap_or("台账").to_owned();
     if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let mut form = Multipart::new(request.headers(), payload);
-        let mut field = in_time(form.next()).await?.ok_or_else(broken)?.map_err(|_| broken())?;
+        let mut field = transfer.wait(form.next()).await?.ok_or_else(broken)?.map_err(|_| broken())?;
         if let Some(given) = field.content_disposition().and_then(|said| said.get_filename()) {
             given.clone_into(&mut stem);
         }
-        while let Some(chunk) = in_time(field.next()).await? {
-            add(&chunk.map_err(|_| broken())?)?;
+        while let Some(chunk) = transfer.wait(field.next()).await? {
+            let chunk = chunk.map_err(|_| broken())?;
+            transfer.count(chunk.len());
+            add(&chunk)?;
         }
     } else {
-        while let Some(chunk) = in_time(payload.next()).await? {
-            add(&chunk.map_err(|_| broken())?)?;
+        while let Some(chunk) = transfer.wait(payload.next()).await? {
+            let chunk = chunk.map_err(|_| broken())?;
+            transfer.count(chunk.len());
+            add(&chunk)?;
         }
     }
     let stem = stem.rsplit_once('.').map_or(stem.as_str(), |(stem, _)| stem).to_owned();

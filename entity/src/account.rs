@@ -31,12 +31,28 @@ pub struct Model {
     pub is_disabled: bool,
     /// The last local day on which it may be used; for inspectors.
     pub valid_until: Option<Date>,
-    /// Wrong passwords since the last right one.
+    /// Wrong passwords since the last right one, of the last day.
     pub failures: i32,
+    /// When the last of them was given.
+    pub failed_at: Option<DateTimeUtc>,
     /// Until when no password is taken, after too many wrong ones.
     pub locked_until: Option<DateTimeUtc>,
     /// When it was last signed in to.
     pub signed_in_at: Option<DateTimeUtc>,
+    /// When its owner was last told by mail that it is locked.
+    pub lock_told_at: Option<DateTimeUtc>,
+    /// When a link for a new password was last asked for.
+    pub link_asked_at: Option<DateTimeUtc>,
+    /// The secret of the second factor (TOTP), in Base32; none without one.
+    pub totp_secret: Option<String>,
+    /// Since when the second factor is asked for; none while it is only being set up.
+    pub totp_since: Option<DateTimeUtc>,
+    /// The time step of the last code that was taken, so that no code is taken twice.
+    pub totp_step: Option<i64>,
+    /// When the person was erased; the key stays, so that the audit stays whole.
+    pub erased_at: Option<DateTimeUtc>,
+    /// Grows with every change of who it is or what it may.
+    pub version: i32,
 }
 
 /// What a user may see and do; `ledger::policy` says what each means.

@@ -41,6 +41,10 @@ pub struct Model {
     pub declined_at: Option<DateTimeUtc>,
     /// Why it said so.
     pub decline_reason: Option<String>,
+    /// Who last declined it, or proposed that it does not concern the unit (不涉及).
+    pub proposer_id: Option<i64>,
+    /// Who really did so, where that was the proposer's delegate.
+    pub proposer_actor_id: Option<i64>,
 }
 
 /// The workflow of an assignment, and its roll-up on measures and problems.

@@ -27,8 +27,13 @@ pub struct Model {
     pub actor_id: Option<i64>,
     /// For whom, where a delegate acted.
     pub on_behalf_of_id: Option<i64>,
-    /// From which address.
+    /// From which network address.
     pub address: Option<String>,
+    /// The SHA-256 of salt and address, in hexadecimal, which is hashed in place of the address; none where there is no
+    /// address, and of entries that were written before there were digests.
+    pub address_digest: Option<String>,
+    /// The salt of the digest: 16 random bytes, in hexadecimal.
+    pub address_salt: Option<String>,
     /// By which request.
     pub request_id: Option<String>,
     /// What it was, as JSON.
@@ -37,7 +42,7 @@ pub struct Model {
     pub after: String,
     /// The hash of the entry before; of nothing for the first.
     pub previous: String,
-    /// The SHA-256 of all of this, in hexadecimal.
+    /// The SHA-256 of the rest, in hexadecimal; `ledger::audit::parts` says of what exactly.
     pub hash: String,
 }
 

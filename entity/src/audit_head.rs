@@ -15,8 +15,10 @@ pub struct Model {
     pub entries: i64,
     /// The SHA-256 over the digest before and the hashes of these entries, in hexadecimal.
     pub digest: String,
-    /// The HMAC of the digest under the key of the installation; empty without one.
+    /// The HMAC under the key of the installation, in hexadecimal; empty without one.
     pub signature: String,
+    /// The id of the key that signed; empty without one, and of days that were signed before keys had ids.
+    pub key_id: String,
     /// When.
     pub sealed_at: DateTimeUtc,
 }

@@ -19,6 +19,8 @@ pub struct Model {
     pub application: String,
     /// Who applied.
     pub applicant_id: Option<i64>,
+    /// Who really applied, where that was the applicant's delegate.
+    pub applicant_actor_id: Option<i64>,
     /// When.
     pub applied_at: DateTimeUtc,
     /// What the level above found.

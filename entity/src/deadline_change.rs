@@ -27,6 +27,8 @@ pub struct Model {
     pub new_due_on: Option<Date>,
     /// Who asked.
     pub requester_id: Option<i64>,
+    /// Who really asked, where that was the requester's delegate.
+    pub requester_actor_id: Option<i64>,
     /// When.
     pub requested_at: DateTimeUtc,
     /// Who supported it.

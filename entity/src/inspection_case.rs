@@ -35,6 +35,8 @@ pub struct Model {
     pub resolved_on: Option<Date>,
     /// Who resolved it, who does not verify it.
     pub resolver_id: Option<i64>,
+    /// Who really resolved it, where that was the resolver's delegate.
+    pub resolver_actor_id: Option<i64>,
     /// When it was closed (销号), a local date.
     pub closed_on: Option<Date>,
     /// Grows with every change.

@@ -29,6 +29,10 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When it was ended.
     pub revoked_at: Option<DateTimeUtc>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<DateTimeUtc>,
+    /// Whether it only serves to set up the second factor that the role demands.
+    pub is_limited: bool,
 }
 
 /// How a session came to be.

@@ -1,24 +1,30 @@
 //! The audit: every change with who, for whom, when, from where, before and after. Entries stand in chains, one for each
 //! problem, account …, each holding the hash of the one before it: a changed or missing entry breaks its chain. Writers of
-//! different problems do not wait for each other. `seal` signs all entries of a day, so that a missing end is found as well.
+//! different problems do not wait for each other. `seal` signs all entries of a day, so that a missing end is found as well;
+//! `verify` checks entries, seals and signatures, and compares the ledger's rows with what was noted of them last.
 
-use std::collections::HashMap;
+mod seal;
+mod state;
+mod verify;
 
-use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
-use entity::{audit_entry, audit_head};
+use chrono::{DateTime, SubsecRound, Utc};
+use entity::audit_entry;
 use sea_orm::sea_query::{Expr, IntoCondition, SubQueryStatement};
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select,
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::Result;
+use crate::database::Transaction;
 use crate::policy::Principal;
 use crate::writes::Writes;
+use crate::{Result, account};
+
+pub use seal::{Anchor, Key, Keys, newest, seal};
+pub use state::Compared;
+pub use verify::{Asked, Verified, verify};
 
 /// Who acts, and from where.
 #[derive(Debug, Clone)]
@@ -29,12 +35,14 @@ pub struct By {
     pub address: Option<String>,
     /// The request.
     pub request_id: Option<String>,
+    /// The session or token that the request came with.
+    pub session: Option<i64>,
 }
 
 impl By {
     /// The program itself: a command, a job, an import.
     pub fn program() -> Self {
-        Self { principal: Principal::local(), address: None, request_id: None }
+        Self { principal: Principal::local(), address: None, request_id: None, session: None }
     }
 
     /// The account that really acts.
@@ -76,10 +84,10 @@ pub(crate) fn chain_of(problem: i64) -> String {
 }
 
 /// Adds an entry to its chain. The caller holds the chain's owner, so that nobody else adds to it meanwhile.
-pub async fn note<C: ConnectionTrait>(db: &C, by: &By, noted: Noted, now: DateTime<Utc>) -> Result<()> {
+pub async fn note(db: &Transaction, by: &By, noted: Noted, now: DateTime<Utc>) -> Result<()> {
     let mut writes = Writes::default();
     let end = end(db, &noted.chain).await?;
-    write(&mut writes, by, noted, end, now);
+    write(&mut writes, by, noted, end, now)?;
     writes.send(db).await
 }
 
@@ -105,7 +113,15 @@ fn last(chain: &str) -> Select<audit_entry::Entity> {
 
 /// The entry after the end of its chain, to be sent with what else the act writes. The caller has held the chain's owner
 /// since before the end was read.
-pub(crate) fn write(writes: &mut Writes, by: &By, noted: Noted, (position, previous): End, now: DateTime<Utc>) {
+pub(crate) fn write(
+    writes: &mut Writes,
+    by: &By,
+    noted: Noted,
+    (position, previous): End,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let salted = by.address.as_deref().map(salted).transpose()?;
+    let (address_salt, address_digest) = salted.unzip();
     let mut entry = audit_entry::Model {
         id: 0,
         chain: noted.chain,
@@ -119,6 +135,8 @@ pub(crate) fn write(writes: &mut Writes, by: &By, noted: Noted, (position, previ
         actor_id: by.actor(),
         on_behalf_of_id: by.on_behalf_of(),
         address: by.address.clone(),
+        address_digest,
+        address_salt,
         request_id: by.request_id.clone(),
         before: noted.before.to_string(),
         after: noted.after.to_string(),
@@ -129,11 +147,33 @@ pub(crate) fn write(writes: &mut Writes, by: &By, noted: Noted, (position, previ
     let mut row = entry.into_active_model().reset_all();
     row.id = NotSet;
     writes.insert_one(row);
+    Ok(())
 }
 
-/// What is hashed of an entry, in this order, each under its name in a dossier.
+/// What the digest of an address begins with where it is hashed: no address does, so that neither is taken for the other.
+const DIGEST: &str = "sha256:";
+
+/// A new salt for an address, and the digest of both.
+fn salted(address: &str) -> Result<(String, String)> {
+    let salt = account::random()?[..32].to_owned();
+    let digest = address_digest(&salt, address);
+    Ok((salt, digest))
+}
+
+/// The SHA-256 of a salt, as it is written, and a network address: what an entry's hash covers in place of the address.
+pub fn address_digest(salt: &str, address: &str) -> String {
+    hex::encode(Sha256::digest(format!("{salt}{address}")))
+}
+
+/// What is hashed of an entry, in this order, each under its name in a dossier. In place of the network address stands a
+/// digest of it, so that whoever may not see the address can check the hash; entries that were written before there were
+/// digests hash the address itself.
 pub fn parts(entry: &audit_entry::Model) -> [(&'static str, String); 14] {
     let number = |id: Option<i64>| id.map(|id| id.to_string()).unwrap_or_default();
+    let from = match &entry.address_digest {
+        Some(digest) => ("addressDigest", format!("{DIGEST}{digest}")),
+        None => ("address", entry.address.clone().unwrap_or_default()),
+    };
     [
         ("previous", entry.previous.clone()),
         ("chain", entry.chain.clone()),
@@ -145,7 +185,7 @@ pub fn parts(entry: &audit_entry::Model) -> [(&'static str, String); 14] {
         ("at", entry.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()),
         ("actor", number(entry.actor_id)),
         ("onBehalfOf", number(entry.on_behalf_of_id)),
-        ("address", entry.address.clone().unwrap_or_default()),
+        from,
         ("requestId", entry.request_id.clone().unwrap_or_default()),
         ("before", entry.before.clone()),
         ("after", entry.after.clone()),
@@ -162,11 +202,21 @@ pub fn hash(entry: &audit_entry::Model) -> String {
     hex::encode(sha.finalize())
 }
 
-/// An entry with everything that was hashed, and its hash: what is kept of it outside its chain.
-pub fn entire(entry: &audit_entry::Model) -> Value {
+/// An entry with everything that was hashed, and its hash: what is kept of it outside its chain. The network address, with
+/// the salt of its digest, is for those who may see it. Others cannot check the hash of an entry that covers the address
+/// itself; such an entry says so.
+pub(crate) fn entire(entry: &audit_entry::Model, with_address: bool) -> Value {
     let mut members: Map<String, Value> =
         parts(entry).into_iter().map(|(name, part)| (name.to_owned(), part.into())).collect();
     members.insert("hash".to_owned(), entry.hash.as_str().into());
+    let (is_digested, has_address) = (entry.address_digest.is_some(), entry.address.is_some());
+    if with_address && is_digested {
+        members.insert("address".to_owned(), entry.address.as_deref().into());
+        members.insert("addressSalt".to_owned(), entry.address_salt.as_deref().into());
+    } else if !with_address && !is_digested && has_address {
+        members.remove("address");
+        members.insert("isAddressWithheld".to_owned(), true.into());
+    }
     members.into()
 }
 
@@ -174,14 +224,30 @@ pub fn entire(entry: &audit_entry::Model) -> Value {
 pub(crate) async fn history<C: ConnectionTrait>(db: &C, of: impl IntoCondition) -> Result<Vec<Value>> {
     let noted = audit_entry::Entity::find().filter(of).order_by_asc(audit_entry::Column::Id).all(db).await?;
     let told = |entry: &audit_entry::Model| {
-        let mut told = entire(entry);
+        let mut told = entire(entry, false);
         // From where somebody acted is for who keeps the machine; the hash leads to the entry that has it.
         if let Some(members) = told.as_object_mut() {
-            members.retain(|name, _| !matches!(name.as_str(), "address" | "requestId" | "previous"));
+            let left_out = ["address", "addressDigest", "isAddressWithheld", "requestId", "previous"];
+            members.retain(|name, _| !left_out.contains(&name.as_str()));
         }
         told
     };
     Ok(noted.iter().map(told).collect())
+}
+
+/// The last entries of a chain, the newest first: what was noted of a person, for the person.
+pub(crate) async fn of_chain<C: ConnectionTrait>(db: &C, chain: &str, most: u64) -> Result<Vec<Value>> {
+    let noted = audit_entry::Entity::find()
+        .filter(audit_entry::Column::Chain.eq(chain))
+        .order_by_desc(audit_entry::Column::Position)
+        .limit(most)
+        .all(db)
+        .await?;
+    let told = |entry: audit_entry::Model| {
+        let after: Value = serde_json::from_str(&entry.after).unwrap_or_default();
+        serde_json::json!({ "act": entry.act, "at": entry.at, "address": entry.address, "after": after })
+    };
+    Ok(noted.into_iter().map(told).collect())
 }
 
 /// The chain of a problem, after those of the problems that were merged into it.
@@ -206,154 +272,3 @@ pub(crate) async fn chains<C: ConnectionTrait>(db: &C, problem: i64) -> Result<V
 
 /// The act of merging, in the chain of what stays: `before.merged` names what went.
 pub(crate) const MERGED: &str = "MERGED";
-
-/// What a look through the audit found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verified {
-    /// How many entries there are.
-    pub entries: usize,
-    /// In how many chains.
-    pub chains: usize,
-    /// How many sealed days.
-    pub days: usize,
-    /// How many of them bear no signature: the installation had no key then.
-    pub unsigned: usize,
-    /// How many entries no day's seal covers yet, and since when.
-    pub unsealed: usize,
-    /// The oldest of them.
-    pub unsealed_since: Option<DateTime<Utc>>,
-    /// What is wrong, each in a sentence.
-    pub faults: Vec<String>,
-}
-
-/// Entries read at once.
-const BATCH: u64 = 5_000;
-
-/// The ends of chains.
-type Ends = HashMap<String, End>;
-
-/// Walks every chain and every sealed day. `key` is the installation's, with which days are signed.
-pub async fn verify<C: ConnectionTrait>(db: &C, key: Option<&[u8]>) -> Result<Verified> {
-    let mut found = Verified::default();
-    let heads = audit_head::Entity::find().order_by_asc(audit_head::Column::Until).all(db).await?;
-    let mut sealed: Vec<Vec<String>> = vec![Vec::new(); heads.len()];
-    let mut ends = Ends::new();
-    // By chain and position, each batch from where the last one ended.
-    let mut last = (String::new(), 0);
-    loop {
-        let after = Condition::any().add(audit_entry::Column::Chain.gt(last.0.as_str())).add(
-            Condition::all()
-                .add(audit_entry::Column::Chain.eq(last.0.as_str()))
-                .add(audit_entry::Column::Position.gt(last.1)),
-        );
-        let batch = audit_entry::Entity::find()
-            .filter(after)
-            .order_by_asc(audit_entry::Column::Chain)
-            .order_by_asc(audit_entry::Column::Position)
-            .limit(BATCH)
-            .all(db)
-            .await?;
-        let Some(end) = batch.last() else { break };
-        last = (end.chain.clone(), end.position);
-        for entry in batch {
-            found.entries += 1;
-            check_entry(&entry, &ends, &mut found.faults);
-            let day = heads.partition_point(|head| head.until <= entry.at);
-            if let Some(day) = sealed.get_mut(day) {
-                day.push(entry.hash.clone());
-            } else {
-                found.unsealed += 1;
-                found.unsealed_since = Some(found.unsealed_since.map_or(entry.at, |since| since.min(entry.at)));
-            }
-            ends.insert(entry.chain, (entry.position, entry.hash));
-        }
-    }
-    let (mut previous, mut was_signed) = (String::new(), false);
-    for (head, hashes) in heads.iter().zip(sealed) {
-        if head.entries != hashes.len() as i64 || head.digest != digest(&previous, hashes) {
-            found.faults.push(format!("{}：当日封存的记录与现有的不符，有记录缺失、增加或被改动", head.day));
-        }
-        // Whoever could blank a signature is the one that signatures are against.
-        let is_unsigned = head.signature.is_empty();
-        found.unsigned += usize::from(is_unsigned);
-        let differs = |key| if is_unsigned { was_signed } else { head.signature != sign(key, &head.digest) };
-        if key.is_some_and(differs) {
-            found.faults.push(format!("{}：封存签名不符", head.day));
-        }
-        was_signed |= !is_unsigned;
-        previous.clone_from(&head.digest);
-    }
-    (found.chains, found.days) = (ends.len(), heads.len());
-    Ok(found)
-}
-
-fn check_entry(entry: &audit_entry::Model, ends: &Ends, faults: &mut Vec<String>) {
-    let (place, chain) = (entry.position, &entry.chain);
-    let (position, previous) = ends.get(chain).cloned().unwrap_or_default();
-    if entry.position != position + 1 {
-        faults.push(format!("{chain}：第 {} 条缺失（其后为第 {place} 条）", position + 1));
-    } else if entry.previous != previous {
-        faults.push(format!("{chain}：第 {place} 条与前一条不相接"));
-    }
-    if entry.hash != hash(entry) {
-        faults.push(format!("{chain}：第 {place} 条（{}，{}）内容被改动", entry.act, entry.object));
-    }
-}
-
-/// The digest over the digest before and the hashes of a day.
-fn digest(previous: &str, mut hashes: Vec<String>) -> String {
-    hashes.sort_unstable();
-    let mut sha = Sha256::new();
-    for part in std::iter::once(previous).chain(hashes.iter().map(String::as_str)) {
-        sha.update(part.as_bytes());
-        sha.update(b"\n");
-    }
-    hex::encode(sha.finalize())
-}
-
-/// HMAC-SHA-256 of a digest.
-fn sign(key: &[u8], digest: &str) -> String {
-    use hmac::{KeyInit, Mac};
-    let Ok(mut mac) = hmac::Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
-    mac.update(digest.as_bytes());
-    hex::encode(mac.finalize().into_bytes())
-}
-
-/// Seals a local day that ended at `until`, unless it is sealed or not over; says whether it was. Entries bear the time at which their
-/// request began, so a day is sealed some time after its end, when none of its requests is under way any more.
-pub async fn seal<C: ConnectionTrait>(
-    db: &C,
-    day: NaiveDate,
-    until: DateTime<Utc>,
-    key: Option<&[u8]>,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    if until > now {
-        return Ok(false);
-    }
-    let last = audit_head::Entity::find().order_by_desc(audit_head::Column::Until).one(db).await?;
-    if last.as_ref().is_some_and(|last| last.until >= until) {
-        return Ok(false);
-    }
-    let mut covered = audit_entry::Entity::find().select_only().column(audit_entry::Column::Hash);
-    covered = covered.filter(audit_entry::Column::At.lt(until));
-    if let Some(last) = &last {
-        covered = covered.filter(audit_entry::Column::At.gte(last.until));
-    }
-    let hashes: Vec<String> = covered.into_tuple().all(db).await?;
-    let entries = hashes.len() as i64;
-    let digest = digest(last.as_ref().map_or("", |last| &last.digest), hashes);
-    let row = audit_head::ActiveModel {
-        day: Set(day),
-        until: Set(until),
-        entries: Set(entries),
-        signature: Set(key.map(|key| sign(key, &digest)).unwrap_or_default()),
-        digest: Set(digest),
-        sealed_at: Set(now),
-    };
-    let inserted = audit_head::Entity::insert(row)
-        .on_conflict_do_nothing_on([audit_head::Column::Day])
-        .exec_without_returning(db)
-        .await?;
-    Ok(matches!(inserted, sea_orm::TryInsertResult::Inserted(_)))
-}

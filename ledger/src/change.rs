@@ -8,6 +8,7 @@ pub use entity::change::ChangeKind;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::Result;
+use crate::database::Transaction;
 use crate::writes::Writes;
 
 /// Rows of one INSERT.
@@ -25,7 +26,7 @@ pub struct Changed {
 }
 
 /// Notes what an act changed.
-pub async fn note<C: ConnectionTrait>(db: &C, kind: ChangeKind, changed: &[Changed], at: DateTime<Utc>) -> Result<()> {
+pub async fn note(db: &Transaction, kind: ChangeKind, changed: &[Changed], at: DateTime<Utc>) -> Result<()> {
     for chunk in changed.chunks(CHUNK) {
         let rows = chunk.iter().map(|one| row(kind, *one, at));
         change::Entity::insert_many(rows).exec_without_returning(db).await?;
@@ -39,12 +40,7 @@ pub(crate) fn write(writes: &mut Writes, kind: ChangeKind, changed: Changed, at:
 }
 
 /// Notes that something is no more, for each region that could see it: whoever watches has no row to be shown.
-pub(crate) async fn note_removed<C: ConnectionTrait>(
-    db: &C,
-    removed: &str,
-    regions: &[i64],
-    at: DateTime<Utc>,
-) -> Result<()> {
+pub(crate) async fn note_removed(db: &Transaction, removed: &str, regions: &[i64], at: DateTime<Utc>) -> Result<()> {
     for chunk in regions.chunks(CHUNK) {
         let rows = chunk.iter().map(|region| change::ActiveModel {
             kind: Set(ChangeKind::Removed),

@@ -11,6 +11,7 @@ use sea_orm::sea_query::{DeleteStatement, Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Value};
 
 use crate::Result;
+use crate::database::Transaction;
 
 /// Rows of one INSERT: within SQLite's bound on variables, and small enough for PostgreSQL to parse quickly.
 const CHUNK: usize = 5_000;
@@ -75,21 +76,21 @@ const MEASURES: Lists = Lists { table: "measure_region", column: "measure_id", t
 const CASES: Lists = Lists { table: "case_region", column: "case_id", tally: None };
 
 /// Enters problems into the lists of the regions they concern; what is there already stays.
-pub async fn problems<C: ConnectionTrait>(db: &C, concerns: &[Concern]) -> Result<()> {
+pub async fn problems(db: &Transaction, concerns: &[Concern]) -> Result<()> {
     enter(db, &PROBLEMS, concerns).await
 }
 
 /// Enters measures into the lists of the regions they concern; what is there already stays.
-pub async fn measures<C: ConnectionTrait>(db: &C, concerns: &[Concern]) -> Result<()> {
+pub async fn measures(db: &Transaction, concerns: &[Concern]) -> Result<()> {
     enter(db, &MEASURES, concerns).await
 }
 
 /// Enters cases into the lists of their regions and all above them; what is there already stays.
-pub async fn cases<C: ConnectionTrait>(db: &C, concerns: &[Concern]) -> Result<()> {
+pub async fn cases(db: &Transaction, concerns: &[Concern]) -> Result<()> {
     enter(db, &CASES, concerns).await
 }
 
-async fn enter<C: ConnectionTrait>(db: &C, lists: &Lists, concerns: &[Concern]) -> Result<()> {
+async fn enter(db: &Transaction, lists: &Lists, concerns: &[Concern]) -> Result<()> {
     let rows: Vec<(i64, i64, NaiveDate)> = pairs(concerns).collect();
     let mut added: HashMap<i64, i64> = HashMap::new();
     for chunk in rows.chunks(CHUNK) {
@@ -123,23 +124,23 @@ fn pairs(concerns: &[Concern]) -> impl Iterator<Item = (i64, i64, NaiveDate)> {
 }
 
 /// Takes a problem that is about to be deleted off all lists; the regions whose they were.
-pub async fn leave_problem<C: ConnectionTrait>(db: &C, problem: i64) -> Result<Vec<i64>> {
+pub async fn leave_problem(db: &Transaction, problem: i64) -> Result<Vec<i64>> {
     leave(db, &PROBLEMS, problem).await
 }
 
 /// Takes a measure that is about to be deleted off all lists; the regions whose they were.
-pub async fn leave_measure<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
+pub async fn leave_measure(db: &Transaction, measure: i64) -> Result<Vec<i64>> {
     leave(db, &MEASURES, measure).await
 }
 
-async fn leave<C: ConnectionTrait>(db: &C, lists: &Lists, id: i64) -> Result<Vec<i64>> {
+async fn leave(db: &Transaction, lists: &Lists, id: i64) -> Result<Vec<i64>> {
     let mut delete = Query::delete();
     delete.from_table(lists.table).and_where(Expr::col(lists.column).eq(id)).returning_col("region_id");
     take_off(db, lists, &delete).await
 }
 
 /// Brings the lists of these cases in line with where they are to be mended now.
-pub async fn renew_cases<C: ConnectionTrait>(db: &C, cases: &[i64]) -> Result<()> {
+pub async fn renew_cases(db: &Transaction, cases: &[i64]) -> Result<()> {
     for chunk in cases.chunks(CHUNK) {
         let rows = inspection_case::Entity::find().filter(inspection_case::Column::Id.is_in(chunk.iter().copied()));
         let rows = rows.all(db).await?;
@@ -164,14 +165,14 @@ async fn lineages<C: ConnectionTrait>(db: &C, regions: BTreeSet<i64>) -> Result<
 
 /// Brings the lists in line with who issued and who answers these problems and their measures now, after regions, units or
 /// answers have moved or gone.
-pub async fn renew<C: ConnectionTrait>(db: &C, problems: &[i64]) -> Result<()> {
+pub async fn renew(db: &Transaction, problems: &[i64]) -> Result<()> {
     for chunk in problems.chunks(TOGETHER) {
         renew_some(db, chunk).await?;
     }
     Ok(())
 }
 
-async fn renew_some<C: ConnectionTrait>(db: &C, ids: &[i64]) -> Result<()> {
+async fn renew_some(db: &Transaction, ids: &[i64]) -> Result<()> {
     let rows = problem::Entity::find().filter(problem::Column::Id.is_in(ids.iter().copied())).all(db).await?;
     let parts = measure::Entity::find().filter(measure::Column::ProblemId.is_in(ids.iter().copied())).all(db).await?;
     let of: Vec<i64> = parts.iter().map(|measure| measure.id).collect();
@@ -217,7 +218,7 @@ async fn renew_some<C: ConnectionTrait>(db: &C, ids: &[i64]) -> Result<()> {
 }
 
 /// Takes these rows off the lists of the regions that they no longer concern.
-async fn keep_only<C: ConnectionTrait>(db: &C, lists: &Lists, concerns: &[Concern]) -> Result<()> {
+async fn keep_only(db: &Transaction, lists: &Lists, concerns: &[Concern]) -> Result<()> {
     let column = lists.column;
     for chunk in concerns.chunks(CHUNK) {
         let wanted: HashSet<(i64, i64)> = pairs(chunk).map(|(region, id, _)| (region, id)).collect();
@@ -247,7 +248,7 @@ async fn keep_only<C: ConnectionTrait>(db: &C, lists: &Lists, concerns: &[Concer
 }
 
 /// Deletes rows of lists, and takes them off the kept counts. Gives the regions whose lists they were.
-async fn take_off<C: ConnectionTrait>(db: &C, lists: &Lists, delete: &DeleteStatement) -> Result<Vec<i64>> {
+async fn take_off(db: &Transaction, lists: &Lists, delete: &DeleteStatement) -> Result<Vec<i64>> {
     let mut taken: BTreeMap<i64, i64> = BTreeMap::new();
     for row in db.query_all(delete).await? {
         *taken.entry(row.try_get("", "region_id")?).or_default() += 1;
@@ -266,7 +267,7 @@ async fn take_off<C: ConnectionTrait>(db: &C, lists: &Lists, delete: &DeleteStat
 }
 
 /// Adds to the kept counts, always in the order of regions so that two writers cannot wait for each other.
-async fn add<C: ConnectionTrait>(db: &C, noun: TallyNoun, added: HashMap<i64, i64>) -> Result<()> {
+async fn add(db: &Transaction, noun: TallyNoun, added: HashMap<i64, i64>) -> Result<()> {
     let mut rows: Vec<(i64, i64)> = added.into_iter().collect();
     rows.sort_unstable();
     for chunk in rows.chunks(CHUNK) {

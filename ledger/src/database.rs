@@ -1,22 +1,124 @@
 //! Transactions. Those that write take SQLite's write lock at once: a transaction that reads first and writes later would
 //! fail when another has written in between.
+//!
+//! A database may end a transaction by itself: SQLite rolls back when the disk is full, when reading or writing fails,
+//! when the file is damaged; PostgreSQL ignores everything after a failed statement and answers COMMIT with ROLLBACK, which
+//! the driver takes for success. So [`Transaction`] remembers a failure and refuses everything that follows it.
 
+use std::sync::OnceLock;
+
+use sea_orm::prelude::async_trait;
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
-use crate::Result;
+pub use planner::{Trouble, trouble};
 
 /// Begins a transaction that will write.
-pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
+pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
     begin_with(db, TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }).await
 }
 
 /// Begins a transaction, in a task of its own: the driver rolls back what has begun when it is dropped, but leaves a
 /// transaction open on its connection that nobody waits for while it begins.
-pub(crate) async fn begin_with(db: &DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction> {
+pub(crate) async fn begin_with(db: &DatabaseConnection, options: TransactionOptions) -> Result<Transaction, DbErr> {
     let db = db.clone();
     let begun = tokio::spawn(async move { db.begin_with_options(options).await }).await;
-    Ok(begun.map_err(|failure| DbErr::Custom(failure.to_string()))??)
+    let open = begun.map_err(|failure| DbErr::Custom(failure.to_string()))??;
+    Ok(Transaction { open, failure: OnceLock::new() })
+}
+
+/// Writes to a table of no other use, so much that the database has to ask for more room on its disk, and commits. What
+/// was there before is replaced, so that nothing grows. Gives up waiting for others after a while.
+pub async fn try_to_write(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let transaction = begin(db).await?;
+    transaction
+        .execute_unprepared(match db.get_database_backend() {
+            // A table that is emptied so gets a new file, which has to grow.
+            DbBackend::Postgres => {
+                "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'; TRUNCATE heartbeat; \
+                 INSERT INTO heartbeat (id, filler) SELECT n, repeat('.', 1000) FROM generate_series(1, 64) n"
+            }
+            _ => {
+                "INSERT INTO heartbeat (id, filler) VALUES (1, hex(randomblob(32768))) \
+                 ON CONFLICT (id) DO UPDATE SET filler = excluded.filler"
+            }
+        })
+        .await?;
+    transaction.commit().await
+}
+
+/// A transaction that commits only when every one of its statements has succeeded. After a statement that failed, or that
+/// its caller did not wait for, every further statement and the commit fail with the same error, and nothing is written.
+/// Dropping it rolls it back.
+#[derive(Debug)]
+pub struct Transaction {
+    open: DatabaseTransaction,
+    /// Why nothing of it may be committed any more.
+    failure: OnceLock<DbErr>,
+}
+
+impl Transaction {
+    /// Commits. An error means that nothing was written, unless the connection broke off during the commit itself.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        self.check()?;
+        self.open.commit().await
+    }
+
+    /// Rolls back and waits for it.
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        self.open.rollback().await
+    }
+
+    /// Refuses to go on after a failure.
+    fn check(&self) -> Result<(), DbErr> {
+        self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
+    }
+
+    /// Runs a statement and remembers it if it fails or is abandoned.
+    async fn run<T>(&self, statement: impl Future<Output = Result<T, DbErr>> + Send) -> Result<T, DbErr> {
+        self.check()?;
+        let abandoned = Abandoned(&self.failure);
+        let answer = statement.await;
+        if let Err(failure) = &answer {
+            // Only the first failure is kept: it is the cause of those that follow.
+            let _ = self.failure.set(failure.clone());
+        }
+        std::mem::forget(abandoned);
+        answer
+    }
+}
+
+/// Marks the transaction as failed when it is dropped: a statement was abandoned before its outcome was known.
+struct Abandoned<'a>(&'a OnceLock<DbErr>);
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.set(DbErr::Custom("a statement of the transaction was abandoned".to_owned()));
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.open.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.run(self.open.execute_raw(statement)).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.run(self.open.execute_unprepared(sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.run(self.open.query_one_raw(statement)).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.run(self.open.query_all_raw(statement)).await
+    }
 }

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::account::{self as accounts, Opened, SESSION, Wanted};
+use crate::account::{self as accounts, Opened, SESSION, Wanted, session as sessions};
 use crate::audit::By;
 use crate::fault::{self, Fault, FaultCode};
 use crate::{Result, database};
@@ -30,7 +30,7 @@ pub struct New {
 /// Lets a colleague act for the caller from now on.
 pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc>) -> Result<delegation::Model> {
     let own = own(by)?;
-    let reason = fault::text(&new.reason, 2..=200, ("委托事由", "the reason"), &["input", "reason"])?;
+    let reason = fault::line(&new.reason, 2..=200, ("委托事由", "the reason"), &["input", "reason"])?;
     if new.ends_at <= now || new.ends_at > now + TimeDelta::days(MAX_DAYS) {
         let zh = format!("委托的结束时间应晚于现在，且在 {MAX_DAYS} 天以内");
         let en = format!("it ends later than now, within {MAX_DAYS} days");
@@ -41,10 +41,11 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
         Some(delegate) => account::Entity::find_by_id(delegate).one(db).await?.filter(|found| !found.is_disabled),
         None => None,
     };
-    // Rights of an office do not leave it.
+    // Rights of an office do not leave it: it is one unit, or, where neither works for one, one role in one region.
     let is_colleague = |one: &account::Model, other: &account::Model| match (one.unit_id, other.unit_id) {
         (Some(unit), Some(other)) => unit == other,
-        _ => one.region_id.is_some() && one.region_id == other.region_id,
+        (None, None) => one.region_id.is_some() && one.region_id == other.region_id && one.role == other.role,
+        _ => false,
     };
     let delegate =
         delegate.zip(own_account).filter(|(delegate, own)| is_colleague(own, delegate)).map(|(found, _)| found);
@@ -101,7 +102,7 @@ pub async fn revoke(
     let ended = ended.update(&transaction).await?;
     let acted =
         Condition::all().add(session::Column::AccountId.eq(own)).add(session::Column::ActorId.eq(found.delegate_id));
-    accounts::end(&transaction, acted, now).await?;
+    sessions::end(&transaction, acted, now).await?;
     accounts::note(&transaction, by, own, "DELEGATION_ENDED", json!({ "delegation": found.id }), now).await?;
     transaction.commit().await?;
     Ok(ended)
@@ -138,10 +139,11 @@ async fn find<C: ConnectionTrait>(db: &C, id: Option<i64>) -> Result<Option<dele
     })
 }
 
-/// The caller's account: rights are not passed on by whoever has them from another, nor by a token that only reads.
+/// The caller's account: rights are passed on in person, not by a delegate and not with a token.
 fn own(by: &By) -> Result<i64, Fault> {
     let principal = &by.principal;
-    let own = principal.account.filter(|_| principal.delegate.is_none() && !principal.is_read_only);
+    let own =
+        principal.account.filter(|_| principal.delegate.is_none() && !principal.is_token && principal.is_somebody());
     own.ok_or_else(|| {
         let (zh, en) = ("请以本人账户登录后办理委托", "sign in with your own account");
         Fault::new(FaultCode::NotAllowed, zh, en, &["input"])

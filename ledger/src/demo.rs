@@ -20,14 +20,15 @@ use entity::{
 };
 use fastrand::Rng;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait,
+    PaginatorTrait, QueryFilter, QueryOrder,
 };
 
 use crate::account::{self, New};
 use crate::audit::By;
 use crate::calendar::{Quarter, local_day, plus_days};
 use crate::concern::{self, Concern};
+use crate::database::Transaction;
 use crate::deadline::{Columns, Deadline, GRACE_DAYS};
 use crate::sameness;
 use crate::statistics::kept;
@@ -168,7 +169,7 @@ struct Round {
 }
 
 struct Maker<'a> {
-    db: &'a DatabaseTransaction,
+    db: &'a Transaction,
     now: DateTime<Utc>,
     today: NaiveDate,
     rng: Rng,
@@ -547,6 +548,8 @@ impl Maker<'_> {
             accepted_at: Set(None),
             declined_at: Set(None),
             decline_reason: Set(None),
+            proposer_id: Set(None),
+            proposer_actor_id: Set(None),
         });
         (status, completed_on, reported_on)
     }
@@ -636,7 +639,7 @@ struct Batch {
 }
 
 /// Inserts rows in statements within SQLite's bound on variables.
-async fn insert<A>(db: &DatabaseTransaction, rows: Vec<A>) -> Result<()>
+async fn insert<A>(db: &Transaction, rows: Vec<A>) -> Result<()>
 where
     A: ActiveModelTrait + Send,
 {
@@ -648,7 +651,7 @@ where
 }
 
 /// Lets PostgreSQL's sequences go on after the keys that were given.
-async fn after_explicit_keys(db: &DatabaseTransaction) -> Result<()> {
+async fn after_explicit_keys(db: &Transaction) -> Result<()> {
     if db.get_database_backend() == DbBackend::Postgres {
         for table in ["unit", "problem", "measure", "assignment", "inspection_case"] {
             let sql = format!(

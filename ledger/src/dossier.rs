@@ -19,8 +19,7 @@ use futures_util::TryStreamExt;
 use minijinja::Environment;
 use planner::Sql;
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
-    TransactionOptions,
+    AccessMode, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IsolationLevel, TransactionOptions,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -28,6 +27,7 @@ use tokio::runtime::Handle;
 use zip::ZipWriter;
 use zip::write::{SimpleFileOptions, StreamWriter};
 
+use crate::database::Transaction;
 use crate::policy::{self, Principal};
 use crate::storage::Storage;
 use crate::{Result, audit, database, workflow};
@@ -97,7 +97,7 @@ fn unwritten(error: &dyn std::error::Error) -> crate::Error {
 
 /// Reads what concerns one measure, within somebody's sight.
 struct Reader<'a> {
-    db: DatabaseTransaction,
+    db: Transaction,
     principal: &'a Principal,
     measure: i64,
     zone: Tz,
@@ -152,6 +152,7 @@ impl Reader<'_> {
     }
 
     /// The entries of the measure in the chain of its problem, and of those merged into that, each part as it was hashed.
+    /// Network addresses are for those who see them elsewhere.
     async fn audit(&self, problem: i64) -> Result<Vec<Value>> {
         let chains = audit::chains(&self.db, problem).await?;
         let place = |entry: &audit_entry::Model| {
@@ -160,7 +161,8 @@ impl Reader<'_> {
         let mut entries = self.of::<audit_entry::Entity>("audit_entry", OWN).await?;
         entries.retain(|entry| place(entry).is_some());
         entries.sort_by_key(place);
-        Ok(entries.iter().map(audit::entire).collect())
+        let told = |entry| audit::entire(entry, self.principal.sees_address_of(entry));
+        Ok(entries.iter().map(told).collect())
     }
 
     #[allow(clippy::too_many_lines, reason = "one list of what a dossier holds")]

@@ -34,6 +34,8 @@ pub enum FaultCode {
     Conflict,
     /// Address or password are wrong, or the account cannot be used.
     SignInFailed,
+    /// The password is right, and a code of the second factor is asked for as well.
+    SecondFactorRequired,
 }
 
 impl FaultCode {
@@ -47,6 +49,7 @@ impl FaultCode {
             Self::NotAllowed => "NOT_ALLOWED",
             Self::Conflict => "CONFLICT",
             Self::SignInFailed => "SIGN_IN_FAILED",
+            Self::SecondFactorRequired => "SECOND_FACTOR_REQUIRED",
         }
     }
 }
@@ -63,9 +66,9 @@ impl Fault {
     }
 }
 
-/// Checks a text that a person typed: its length, and that it has no invisible control characters or marks that turn the
-/// direction of writing. Gives it back without the blanks around it. Letters that show nothing do not make a text long
-/// enough.
+/// Checks a text of several lines that a person typed: its length, and that it has no invisible control characters or marks
+/// that turn the direction of writing. Returns it without the blanks around it; line breaks within stay. Letters that show
+/// nothing do not make a text long enough.
 pub fn text(
     given: &str,
     letters: std::ops::RangeInclusive<usize>,
@@ -73,40 +76,184 @@ pub fn text(
     path: &[&str],
 ) -> Result<String, Fault> {
     let trimmed = given.trim();
-    let (zh, en) = what;
-    let (least, most) = (letters.start(), letters.end());
-    let (count, shown) = (trimmed.chars().count(), trimmed.chars().filter(|letter| !is_blank(*letter)).count());
-    if shown < *least || count > *most {
-        let count = if shown < *least { shown } else { count };
-        return Err(Fault::invalid(
-            format!("{zh}应为 {least} 至 {most} 个字，现有 {count} 个"),
-            format!("{en}: {least} to {most} letters, not {count}"),
-            path,
-        ));
-    }
-    if trimmed.chars().any(is_hidden) {
-        return Err(Fault::invalid(
-            format!("{zh}含有不可见的控制字符，请删除"),
-            format!("{en}: has invisible control characters, remove them"),
-            path,
-        ));
+    long_enough(trimmed, letters, what, path)?;
+    if let Some((place, letter)) = given.chars().enumerate().find(|(_, letter)| is_hidden(*letter)) {
+        return Err(Hidden { place: place + 1, letter }.fault(what, path));
     }
     Ok(trimmed.to_owned())
 }
 
-/// The same of a name, in which no letter may hide: two names that look alike are one.
+/// Checks a text of one line that a person typed or pasted: a name, a number, a title. Returns it as [`single`] does, and
+/// refuses it where it is too short or too long then.
+pub fn line(
+    given: &str,
+    letters: std::ops::RangeInclusive<usize>,
+    what: (&str, &str),
+    path: &[&str],
+) -> Result<String, Fault> {
+    let line = single(given).map_err(|hidden| hidden.fault(what, path))?;
+    long_enough(&line, letters, what, path)?;
+    Ok(line)
+}
+
+/// Checks a name of a dictionary, of a unit or a region: a line in which variants of a letter are that letter, since two names
+/// that look alike are one.
 pub fn name(
     given: &str,
     letters: std::ops::RangeInclusive<usize>,
     what: (&str, &str),
     path: &[&str],
 ) -> Result<String, Fault> {
-    let name = text(given, letters, what, path)?;
-    if name.chars().any(|letter| is_blank(letter) && !letter.is_whitespace()) {
-        let (zh, en) = (format!("{}含有不可见的字符，请删除", what.0), format!("{}: has invisible letters", what.1));
-        return Err(Fault::invalid(zh, en, path));
-    }
+    let name = single_name(given).map_err(|hidden| hidden.fault(what, path))?;
+    long_enough(&name, letters, what, path)?;
     Ok(name)
+}
+
+fn long_enough(
+    text: &str,
+    letters: std::ops::RangeInclusive<usize>,
+    (zh, en): (&str, &str),
+    path: &[&str],
+) -> Result<(), Fault> {
+    let (least, most) = (letters.start(), letters.end());
+    let (count, shown) = (text.chars().count(), text.chars().filter(|letter| !is_blank(*letter)).count());
+    if shown >= *least && count <= *most {
+        return Ok(());
+    }
+    let count = if shown < *least { shown } else { count };
+    Err(Fault::invalid(
+        format!("{zh}应为 {least} 至 {most} 个字，现有 {count} 个"),
+        format!("{en}: {least} to {most} characters, not {count}"),
+        path,
+    ))
+}
+
+/// A character that is not seen and changes what is: where it stands, counted from 1, and which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hidden {
+    /// Its place among the characters of the text, from 1.
+    pub place: usize,
+    /// The character.
+    pub letter: char,
+}
+
+impl Hidden {
+    /// Its code point, as in U+202E.
+    pub fn code_point(self) -> String {
+        format!("U+{:04X}", u32::from(self.letter))
+    }
+
+    fn fault(self, (zh, en): (&str, &str), path: &[&str]) -> Fault {
+        let (place, code) = (self.place, self.code_point());
+        Fault::invalid(
+            format!("{zh}的第 {place} 个字符（{code}）是不可见的控制字符，请删除"),
+            format!("{en}: character {place} ({code}) is an invisible control character, remove it"),
+            path,
+        )
+    }
+}
+
+/// What a character is to a text of one line.
+enum Role {
+    /// It is seen.
+    Shown,
+    /// A blank, or what looks like one.
+    Blank,
+    /// It ends a line or a column.
+    Break,
+    /// It says which variant of the letter before it is meant.
+    Variant,
+    /// It shows nothing and means nothing here.
+    Nothing,
+    /// It shows nothing and changes how others are shown or read.
+    Refused,
+}
+
+fn role_of(letter: char) -> Role {
+    match letter {
+        // Word breaks a line by U+000B, others by U+0085, U+2028 or U+2029.
+        '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Role::Break,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Role::Refused,
+        control if control.is_control() => Role::Refused,
+        // An ideographic blank is as wide as a letter; the others look alike.
+        '\u{3000}' => Role::Shown,
+        '\u{2800}' | '\u{3164}' | '\u{ffa0}' => Role::Blank,
+        blank if blank.is_whitespace() => Role::Blank,
+        '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180f}' => Role::Variant,
+        '\u{fff9}'..='\u{fffb}' => Role::Nothing,
+        hidden if is_blank(hidden) => Role::Nothing,
+        _ => Role::Shown,
+    }
+}
+
+/// Whether a letter has the variants that a selector chooses from: Han characters, and letters of Mongolian.
+fn has_variants(letter: char, selector: char) -> bool {
+    match selector {
+        '\u{180b}'..='\u{180f}' => matches!(letter, '\u{1820}'..='\u{18aa}'),
+        _ => matches!(letter,
+            '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{3007}' | '\u{3021}'..='\u{3029}' | '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}'),
+    }
+}
+
+/// A text on one line: without the blanks around it; a line break or tab, with the blanks around it, is one blank; characters
+/// that show nothing and mean nothing (zero-width ones, soft hyphens, byte order marks) are left out, selectors of variants of
+/// a Han character stay. Refused where an invisible character changes what is seen: control characters, overrides and
+/// isolates of direction.
+pub fn single(given: &str) -> Result<String, Hidden> {
+    const BLANKS: [char; 2] = [' ', '\u{3000}'];
+    let mut line = String::with_capacity(given.len());
+    // Whether the blanks at hand have a break among them.
+    let mut is_broken = false;
+    for (place, letter) in given.chars().enumerate() {
+        match role_of(letter) {
+            Role::Refused => return Err(Hidden { place: place + 1, letter }),
+            Role::Nothing => {}
+            Role::Variant => {
+                if !is_broken && line.chars().next_back().is_some_and(|before| has_variants(before, letter)) {
+                    line.push(letter);
+                }
+            }
+            Role::Break => {
+                line.truncate(line.trim_end_matches(BLANKS).len());
+                is_broken = true;
+            }
+            Role::Blank if is_broken => {}
+            Role::Shown if is_broken && letter == '\u{3000}' => {}
+            role => {
+                if is_broken {
+                    line.push(' ');
+                    is_broken = false;
+                }
+                line.push(if matches!(role, Role::Blank) { ' ' } else { letter });
+            }
+        }
+    }
+    Ok(line.trim_matches(BLANKS).to_owned())
+}
+
+/// A name on one line, in which variants of a letter are that letter.
+pub fn single_name(given: &str) -> Result<String, Hidden> {
+    let line = single(given)?;
+    Ok(line.chars().filter(|letter| !matches!(role_of(*letter), Role::Variant)).collect())
+}
+
+/// A text of several lines as a file brings it: line breaks of every kind are `\n`, characters that show nothing and mean
+/// nothing are left out, and what changes the reading is refused.
+pub fn several(given: &str) -> Result<String, Hidden> {
+    let mut lines = String::with_capacity(given.len());
+    let mut letters = given.chars().enumerate().peekable();
+    while let Some((place, letter)) = letters.next() {
+        match role_of(letter) {
+            Role::Refused => return Err(Hidden { place: place + 1, letter }),
+            Role::Nothing => {}
+            Role::Variant if !lines.chars().next_back().is_some_and(|before| has_variants(before, letter)) => {}
+            Role::Break if letter == '\r' && letters.peek().is_some_and(|(_, next)| *next == '\n') => {}
+            Role::Break if letter != '\t' => lines.push('\n'),
+            _ => lines.push(letter),
+        }
+    }
+    Ok(lines)
 }
 
 /// Letters that are not seen and change what is: control characters, overrides and isolates of direction.
@@ -159,7 +306,99 @@ pub fn past_day(given: NaiveDate, today: NaiveDate, what: (&str, &str), path: &[
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const NOTHING: [char; 9] =
+        ['\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}', '\u{ad}', '\u{2060}', '\u{2064}', '\u{200e}', '\u{34f}'];
+
+    /// Texts in which everything that a rule speaks of is likely.
+    fn texts() -> impl Strategy<Value = String> {
+        let letter = prop_oneof![
+            4 => proptest::sample::select(vec!['市', '葛', '局', 'A', '7', '（', '。', 'é', '\u{1820}', '\u{1f600}']),
+            2 => proptest::sample::select(vec![' ', '\u{3000}', '\u{a0}', '\n', '\r', '\t', '\u{b}', '\u{2028}']),
+            2 => proptest::sample::select(NOTHING.to_vec()),
+            1 => proptest::sample::select(vec!['\u{fe0f}', '\u{e0100}', '\u{180b}', '\u{3164}', '\u{fff9}']),
+            1 => any::<char>(),
+        ];
+        proptest::collection::vec(letter, 0..24).prop_map(|letters| letters.into_iter().collect())
+    }
+
+    /// The characters of a text that are seen and no blanks.
+    fn seen(text: &str) -> String {
+        text.chars().filter(|letter| !is_blank(*letter) && !matches!(letter, '\u{fff9}'..='\u{fffb}')).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_a_line_once_and_for_all(given in texts()) {
+            let Ok(line) = single(&given) else { return Ok(()) };
+            prop_assert_eq!(single(&line), Ok(line.clone()), "what is a line stays as it is");
+            prop_assert_eq!(single_name(&line), single_name(&given));
+            let ends_a_line = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
+            prop_assert!(!line.chars().any(ends_a_line), "it has one line");
+            prop_assert!(!line.chars().any(|letter| NOTHING.contains(&letter)));
+            prop_assert_eq!(line.trim(), line.as_str());
+            prop_assert_eq!(seen(&line), seen(&given), "what is seen is kept, in its order");
+        }
+
+        #[test]
+        fn what_looks_the_same_becomes_the_same(given in texts(), places in proptest::collection::vec((0..24_usize, 0..9_usize), 0..6)) {
+            let mut letters: Vec<char> = given.chars().collect();
+            for (place, which) in places {
+                letters.insert(place.min(letters.len()), NOTHING[which]);
+            }
+            let hiding: String = letters.into_iter().collect();
+            prop_assert_eq!(single(&hiding).ok(), single(&given).ok());
+            let pasted = format!("\u{feff} {given}\r\n");
+            prop_assert_eq!(single(&pasted).ok(), single(&given).ok());
+        }
+
+        #[test]
+        fn several_lines_stay_several(given in texts()) {
+            let Ok(lines) = several(&given) else {
+                prop_assert!(single(&given).is_err());
+                return Ok(());
+            };
+            prop_assert_eq!(several(&lines), Ok(lines.clone()));
+            prop_assert_eq!(single(&lines), single(&given));
+            prop_assert!(!lines.chars().any(is_hidden), "what a file brings passes as a text");
+        }
+    }
+
+    #[test]
+    fn a_line_loses_what_is_harmless_and_names_what_is_not() {
+        let read = |given: &str| line(given, 2..=8, ("单位名称", "the unit's name"), &["input", "name"]);
+        for (given, kept) in [
+            ("  市\u{200b}水利局\u{feff}", "市水利局"),
+            ("市水利局\r\n", "市水利局"),
+            ("第一行 \n\t 第二行", "第一行 第二行"),
+            ("张\u{3000}三", "张\u{3000}三"),
+            ("a\u{a0}b", "a b"),
+            ("葛\u{e0100}某", "葛\u{e0100}某"),
+            ("葛\u{200b}\u{e0100}某", "葛\u{e0100}某"),
+            ("好\u{fe0f}人", "好\u{fe0f}人"),
+            ("7\u{fe0f}月", "7月"),
+            ("ᠠ\u{180b}ᠠ", "ᠠ\u{180b}ᠠ"),
+        ] {
+            assert_eq!(read(given).as_deref(), Ok(kept), "{given:?}");
+        }
+        for (given, place, code) in [
+            ("市\u{202e}局长", 2, "U+202E"),
+            (" a\u{0}b", 3, "U+0000"),
+            ("\u{2066}ab", 1, "U+2066"),
+            ("a\u{7f}b", 2, "U+007F"),
+        ] {
+            let refused = read(given).unwrap_err();
+            assert_eq!((refused.code, refused.path.join(".").as_str()), (FaultCode::Invalid, "input.name"));
+            let (zh, en) = (&refused.message.zh, &refused.message.en);
+            assert!(zh.contains(&format!("第 {place} 个字符（{code}）")), "{zh}");
+            assert!(en.contains(&format!("character {place} ({code})")), "{en}");
+        }
+        assert!(read("\u{200b}局").is_err() && read("一二三四五六七八九").is_err());
+        assert_eq!(name("葛\u{e0100}\u{200b}局", 2..=8, ("名称", "the name"), &[]).as_deref(), Ok("葛局"));
+    }
 
     #[test]
     fn letters_that_show_nothing_make_no_text() {
@@ -191,8 +430,11 @@ mod tests {
         let read = |given: &str| text(given, 2..=5, ("理由", "the reason"), &["input"]);
         assert_eq!(read(" 已完成\n ").as_deref(), Ok("已完成"));
         assert!(read("好").is_err() && read(&"长".repeat(10_000_000)).is_err());
-        for trick in ["a\u{202e}b", "a\u{0}b", "a\u{200f}b", "\u{2066}ab"] {
-            assert_eq!(read(trick).map_err(|fault| fault.code), Err(FaultCode::Invalid), "{trick:?}");
+        for (trick, place) in [("a\u{202e}b", 2), ("a\u{0}b", 2), (" a\u{200f}b", 3), ("\u{2066}ab", 1)] {
+            let refused = read(trick).unwrap_err();
+            assert_eq!(refused.code, FaultCode::Invalid, "{trick:?}");
+            assert!(refused.message.zh.contains(&format!("第 {place} 个字符")), "{trick:?}: {refused:?}");
         }
+        assert_eq!(read("一\n二").as_deref(), Ok("一\n二"), "several lines stay");
     }
 }

@@ -9,6 +9,7 @@ use entity::holiday;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::calendar::{YEARS, plus_days};
+use crate::database::Transaction;
 use crate::{Error, Result};
 
 /// The longest span that is looked at for working days.
@@ -78,7 +79,7 @@ fn count(from: NaiveDate, days: i64, set: &HashMap<NaiveDate, bool>) -> Option<N
 }
 
 /// Says of a day whether it is worked, whatever is announced.
-pub async fn set<C: ConnectionTrait>(db: &C, day: NaiveDate, is_working: bool, name: &str) -> Result<()> {
+pub async fn set(db: &Transaction, day: NaiveDate, is_working: bool, name: &str) -> Result<()> {
     use sea_orm::ActiveValue::Set;
     let row = holiday::ActiveModel { day: Set(day), is_working: Set(is_working), name: Set(name.trim().to_owned()) };
     holiday::Entity::insert(row)

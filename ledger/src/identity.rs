@@ -10,9 +10,12 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::account::{self as accounts, Opened, SESSION, Wanted};
+use crate::account::{self as accounts, Opened, SESSION, Wanted, session, sign_in};
 use crate::audit::By;
+use crate::database::Transaction;
 use crate::fault::{Fault, FaultCode};
+use crate::policy::{Act, not_allowed};
+use crate::work::Desk;
 use crate::{Result, calendar, database};
 
 /// How long the code of a sign-in works.
@@ -66,12 +69,7 @@ async fn bound<C: ConnectionTrait>(db: &C, vouched: &Vouched) -> Result<Option<i
 }
 
 /// Binds a subject to the account of its verified address.
-async fn bind<C: ConnectionTrait>(
-    db: &C,
-    by: &By,
-    vouched: &Vouched,
-    times: (DateTime<Utc>, Tz),
-) -> Result<identity::Model> {
+async fn bind(db: &Transaction, by: &By, vouched: &Vouched, times: (DateTime<Utc>, Tz)) -> Result<identity::Model> {
     let Some(email) = vouched.verified_email.as_ref().map(|email| email.trim().to_lowercase()) else {
         return Err(refused("the provider has verified no address of this subject"));
     };
@@ -117,13 +115,9 @@ async fn usable<C: ConnectionTrait>(db: &C, account: i64, (now, zone): (DateTime
 
 /// Opens the session that a code stands for, for whoever proves to be who asked. A code is used up by the first who brings
 /// it, whether the proof is right or not.
-pub async fn redeem(
-    db: &DatabaseConnection,
-    by: &By,
-    (code, proof): (&str, &str),
-    (now, zone): (DateTime<Utc>, Tz),
-) -> Result<Opened> {
-    let transaction = database::begin(db).await?;
+pub async fn redeem(desk: &Desk<'_>, (code, proof): (&str, &str)) -> Result<Opened> {
+    let (now, zone) = (desk.now, desk.zone);
+    let transaction = database::begin(desk.db).await?;
     let given = sign_in_code::Entity::find().filter(sign_in_code::Column::Hash.eq(accounts::digest(code)));
     let Some(given) = given.one(&transaction).await? else { return Err(spent()) };
     let used = sign_in_code::Entity::delete_by_id(given.id).exec(&transaction).await?;
@@ -139,27 +133,28 @@ pub async fn redeem(
         transaction.commit().await?;
         return Err(refused);
     }
-    let change = account::ActiveModel { id: Set(account), signed_in_at: Set(Some(now)), ..Default::default() };
-    change.update(&transaction).await?;
-    let wanted = Wanted::of(account, "统一身份认证登录", now + SESSION).from(by.address.clone());
-    let opened = accounts::open(&transaction, wanted, now).await?;
-    let after = json!({ "session": opened.session.id, "identity": found.id });
-    accounts::note(&transaction, &of(by, account), account, "SIGNED_IN", after, now).await?;
+    let wanted = Wanted::of(account, "统一身份认证登录", now + SESSION);
+    let said = json!({ "means": "PROVIDER", "identity": found.id });
+    let opened = sign_in::begin(&transaction, desk, wanted, said).await?;
     transaction.commit().await?;
     Ok(opened)
 }
 
 /// Unbinds an account from every provider and ends its sessions, so that the next sign-in binds anew; false where it was
 /// bound to none.
-pub async fn unbind(db: &DatabaseConnection, by: &By, account: i64, now: DateTime<Utc>) -> Result<bool> {
-    let transaction = database::begin(db).await?;
+pub async fn unbind(desk: &Desk<'_>, account: i64) -> Result<bool> {
+    let (by, now) = (desk.by, desk.now);
+    if !by.principal.may(Act::KeepAccounts) {
+        return Err(not_allowed(Act::KeepAccounts).into());
+    }
+    let transaction = database::begin(desk.db).await?;
     accounts::hold(&transaction, account).await?;
     let unbound =
         identity::Entity::delete_many().filter(identity::Column::AccountId.eq(account)).exec(&transaction).await?;
     if unbound.rows_affected == 0 {
         return Ok(false);
     }
-    accounts::end_sessions(&transaction, account, now).await?;
+    session::end_signed_in(&transaction, account, now).await?;
     accounts::note(&transaction, by, account, "IDENTITY_UNBOUND", json!({}), now).await?;
     transaction.commit().await?;
     Ok(true)
@@ -172,7 +167,7 @@ fn of(by: &By, account: i64) -> By {
 
 /// The same words for everybody, so that nobody learns who has an account; operators find the reason in the log.
 fn refused(why: &str) -> crate::Error {
-    tracing::warn!(why, "a sign-in by the provider was refused");
+    tracing::warn!(target: sign_in::SECURITY, event = "sign-in-failed", why, "a sign-in by the provider was refused");
     Fault::new(
         FaultCode::SignInFailed,
         "统一身份认证已通过，但没有可以登录的账户：请联系系统管理员，核对账户邮箱与认证系统中已验证的邮箱是否一致",

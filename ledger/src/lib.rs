@@ -26,6 +26,7 @@ pub mod personal;
 pub mod policy;
 pub mod region;
 pub mod reminder;
+pub mod retention;
 pub mod roll_up;
 mod sameness;
 pub mod statistics;

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
 use entity::mail::MailState;
 use entity::{account, mail, mail_item, unit_address};
 use sea_orm::{
@@ -11,8 +12,9 @@ use sea_orm::{
     QueryOrder, QuerySelect, TryInsertResult,
 };
 
+use crate::database::Transaction;
 use crate::reminder::{Digest, Plan};
-use crate::{Result, database};
+use crate::{Result, calendar, database};
 
 /// How long a sender may take for one mail before others may think it dead.
 pub const LEASE: TimeDelta = TimeDelta::minutes(5);
@@ -32,8 +34,8 @@ pub struct Words<'a> {
 }
 
 /// Queues the digests of a day; one that was queued already stays single. Returns how many were new.
-pub async fn enqueue<C: ConnectionTrait>(
-    db: &C,
+pub async fn enqueue(
+    db: &Transaction,
     plan: &Plan,
     words: &Words<'_>,
     day: NaiveDate,
@@ -111,6 +113,7 @@ pub async fn recipients<C: ConnectionTrait>(
         addresses.into_iter().map(|row| (row.address, Some(row.unit_id))).collect();
     if let Some(submitter) = submitter
         && let Some(account) = account::Entity::find_by_id(submitter).one(db).await?
+        && !account.is_disabled
     {
         found.push((account.email, account.unit_id));
     }
@@ -121,8 +124,21 @@ pub async fn recipients<C: ConnectionTrait>(
     Ok(found)
 }
 
+/// Whether an address is that of an account which is disabled or over, and of no unit: nobody is to be written to there.
+pub async fn is_dead<C: ConnectionTrait>(db: &C, address: &str, zone: Tz, now: DateTime<Utc>) -> Result<bool> {
+    let Some(found) = account::Entity::find().filter(account::Column::Email.eq(address)).one(db).await? else {
+        return Ok(false);
+    };
+    let is_over = found.valid_until.is_some_and(|day| day < calendar::local_day(now, zone));
+    if !found.is_disabled && !is_over {
+        return Ok(false);
+    }
+    let of_unit = unit_address::Entity::find().filter(unit_address::Column::Address.eq(address)).one(db).await?;
+    Ok(of_unit.is_none())
+}
+
 /// Queues a mail about an event, in the transaction of the act that caused it.
-pub async fn notify<C: ConnectionTrait>(db: &C, notice: &Notice, (day, now): (NaiveDate, DateTime<Utc>)) -> Result<()> {
+pub async fn notify(db: &Transaction, notice: &Notice, (day, now): (NaiveDate, DateTime<Utc>)) -> Result<()> {
     let row = mail::ActiveModel {
         cause: Set(notice.cause.clone()),
         kind: Set(notice.kind.to_owned()),

@@ -30,7 +30,15 @@ impl Personal {
 
 /// Checks a text like `fault::text` does, and that it holds no number by which who complained is found.
 pub fn text(given: &str, letters: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
-    let text = fault::text(given, letters, what, path)?;
+    names_nobody(fault::text(given, letters, what, path)?, what, path)
+}
+
+/// Checks a text of one line like `fault::line` does, and that it holds no number by which who complained is found.
+pub fn line(given: &str, letters: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
+    names_nobody(fault::line(given, letters, what, path)?, what, path)
+}
+
+fn names_nobody(text: String, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
     let Some((zh, en)) = find(&text).map(Personal::named) else { return Ok(text) };
     Err(Fault::invalid(
         format!("{}中有{zh}：不得记录举报人信息，请删除", what.0),
@@ -46,7 +54,20 @@ pub fn public_text(
     what: (&str, &str),
     path: &[&str],
 ) -> Result<String, Fault> {
-    let text = fault::text(given, letters, what, path)?;
+    offices_only(fault::text(given, letters, what, path)?, what, path)
+}
+
+/// Checks a text of one line that many read, in the same way.
+pub fn public_line(
+    given: &str,
+    letters: RangeInclusive<usize>,
+    what: (&str, &str),
+    path: &[&str],
+) -> Result<String, Fault> {
+    offices_only(fault::line(given, letters, what, path)?, what, path)
+}
+
+fn offices_only(text: String, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
     let found = all(&text).find(|found| *found != Personal::Landline);
     let Some((zh, en)) = found.map(Personal::named) else { return Ok(text) };
     Err(Fault::invalid(

@@ -5,6 +5,7 @@
 //! Source: the table of roles in the domain's description (区整改办 … 系统管理员), which the tests repeat.
 
 use entity::account::Role;
+use entity::audit_entry;
 use planner::{Condition, Member, Sight};
 
 use crate::concern;
@@ -19,6 +20,8 @@ pub struct Principal {
     pub delegate: Option<i64>,
     /// Whether nothing may be changed.
     pub is_read_only: bool,
+    /// Whether a token of an integration asks, and not a person who signed in.
+    pub is_token: bool,
     /// What the rights reach.
     pub reach: Reach,
 }
@@ -203,12 +206,12 @@ pub fn not_allowed(act: Act) -> Fault {
 impl Principal {
     /// Nobody: sees what is public.
     pub fn nobody() -> Self {
-        Self { account: None, delegate: None, is_read_only: true, reach: Reach::Nothing }
+        Self { account: None, delegate: None, is_read_only: true, is_token: false, reach: Reach::Nothing }
     }
 
     /// The local administrator: sees and does everything.
     pub fn local() -> Self {
-        Self { account: None, delegate: None, is_read_only: false, reach: Reach::Everything }
+        Self { account: None, delegate: None, is_read_only: false, is_token: false, reach: Reach::Everything }
     }
 
     /// Whether anything that is not public may be asked for.
@@ -241,6 +244,16 @@ impl Principal {
             Role::SupervisingUnit => unit.is_some() && row.supervises == *unit,
             // Offices and leaders: whatever they see.
             _ => true,
+        }
+    }
+
+    /// Whether it may see the network address that somebody acted from: whose sessions it sees with theirs, which are one's
+    /// own, and for administrators everybody's. A delegate sees none.
+    pub fn sees_address_of(&self, entry: &audit_entry::Model) -> bool {
+        match &self.reach {
+            Reach::Everything | Reach::Role { role: Role::Administrator, .. } => true,
+            Reach::Nothing => false,
+            Reach::Role { .. } => self.delegate.is_none() && self.account.is_some() && self.account == entry.actor_id,
         }
     }
 
@@ -282,7 +295,8 @@ impl Sight for Principal {
                 "account.person" => persons(*role, place.as_ref(), *unit, self.account),
                 // Of the ledger with what it concerns; of accounts for administrators.
                 "audit_entry" => audit(*role, place.as_ref()),
-                "session" => owned(*role, self.account),
+                // A delegate sees nobody's sessions.
+                "session" => owned(*role, self.account.filter(|_| self.delegate.is_none())),
                 // Whoever keeps the ledger chooses a round for what he enters.
                 "inspection_round" if *role == Role::RegionalOffice => Condition::always(),
                 "unit_address" | "mail" | "mail_item" | "schedule" | "job_run" => only(*role == Role::Administrator),
@@ -534,7 +548,7 @@ mod tests {
     fn of(role: Role) -> Principal {
         let place = Place { region: 4, path: "/1/2/4/".to_owned() };
         let reach = Reach::Role { role, place: Some(place), unit: Some(7), answers: vec![7] };
-        Principal { account: Some(1), delegate: None, is_read_only: false, reach }
+        Principal { account: Some(1), delegate: None, is_read_only: false, is_token: false, reach }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use entity::region::{ActiveModel, Column, Entity, Level, Model};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use crate::database::Transaction;
 use crate::{Error, Result};
 
 /// The code of the root.
@@ -84,7 +85,7 @@ pub async fn find<C: ConnectionTrait>(db: &C, code: &str) -> Result<Option<Model
 }
 
 /// The region with this code; a built-in one is created, with its ancestors, when it is not there yet.
-pub async fn ensure<C: ConnectionTrait>(db: &C, code: &str) -> Result<Model> {
+pub async fn ensure(db: &Transaction, code: &str) -> Result<Model> {
     if let Some(found) = find(db, code).await? {
         return Ok(found);
     }
@@ -108,7 +109,7 @@ pub async fn ensure<C: ConnectionTrait>(db: &C, code: &str) -> Result<Model> {
 }
 
 /// Adds a division of one's own below another.
-pub async fn add<C: ConnectionTrait>(db: &C, code: Option<&str>, name: &str, parent: &Model) -> Result<Model> {
+pub async fn add(db: &Transaction, code: Option<&str>, name: &str, parent: &Model) -> Result<Model> {
     let level = match parent.level {
         Level::Nation => Level::Province,
         Level::Province => Level::Prefecture,
@@ -119,8 +120,8 @@ pub async fn add<C: ConnectionTrait>(db: &C, code: Option<&str>, name: &str, par
     insert(db, code, name, level, Some(parent)).await
 }
 
-async fn insert<C: ConnectionTrait>(
-    db: &C,
+async fn insert(
+    db: &Transaction,
     code: Option<&str>,
     name: &str,
     level: Level,
@@ -146,7 +147,7 @@ async fn insert<C: ConnectionTrait>(
 }
 
 /// Loads every built-in division that is missing and returns how many were.
-pub async fn load_all<C: ConnectionTrait>(db: &C) -> Result<usize> {
+pub async fn load_all(db: &Transaction) -> Result<usize> {
     let known: Vec<Model> = Entity::find().order_by_asc(Column::Path).all(db).await?;
     let mut by_code: HashMap<String, Model> =
         known.into_iter().filter_map(|region| Some((region.code.clone()?, region))).collect();

@@ -10,6 +10,7 @@ use sea_orm::sea_query::{Expr, UpdateStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait};
 
 use crate::Result;
+use crate::database::Transaction;
 use crate::workflow::{is_settled, roll_up};
 use crate::writes::Writes;
 
@@ -20,7 +21,7 @@ const CHUNK: usize = 1_000;
 type Moved<S> = HashMap<String, (S, Vec<i64>)>;
 
 /// Rolls the assignments of these problems up to their measures and to the problems.
-pub async fn problems<C: ConnectionTrait>(db: &C, touched: &[i64], now: DateTime<Utc>) -> Result<()> {
+pub async fn problems(db: &Transaction, touched: &[i64], now: DateTime<Utc>) -> Result<()> {
     for chunk in touched.chunks(CHUNK) {
         let measures =
             measure::Entity::find().filter(measure::Column::ProblemId.is_in(chunk.iter().copied())).all(db).await?;
@@ -68,8 +69,8 @@ pub async fn problems<C: ConnectionTrait>(db: &C, touched: &[i64], now: DateTime
 
 /// Rolls all the answers of one measure up to it and, where that changes what its problem depends on, to the problem. What
 /// waits to be written is sent only where it has to be read for that.
-pub(crate) async fn measure<C: ConnectionTrait>(
-    db: &C,
+pub(crate) async fn measure(
+    db: &Transaction,
     writes: &mut Writes,
     measure: &measure::Model,
     answers: &[assignment::Model],
@@ -149,7 +150,7 @@ impl State {
 }
 
 /// Writes each state once, to all measures that came to it.
-async fn write_measures<C: ConnectionTrait>(db: &C, moved: Moved<State>, now: DateTime<Utc>) -> Result<()> {
+async fn write_measures(db: &Transaction, moved: Moved<State>, now: DateTime<Utc>) -> Result<()> {
     for (state, ids) in moved.into_values() {
         for ids in ids.chunks(CHUNK) {
             db.execute(&state.written_to(ids, now)).await?;
@@ -159,11 +160,7 @@ async fn write_measures<C: ConnectionTrait>(db: &C, moved: Moved<State>, now: Da
 }
 
 /// Writes each state once, to all problems that came to it.
-async fn write_problems<C: ConnectionTrait>(
-    db: &C,
-    moved: Moved<(Status, Option<NaiveDate>)>,
-    now: DateTime<Utc>,
-) -> Result<()> {
+async fn write_problems(db: &Transaction, moved: Moved<(Status, Option<NaiveDate>)>, now: DateTime<Utc>) -> Result<()> {
     for ((status, completed_on), ids) in moved.into_values() {
         for ids in ids.chunks(CHUNK) {
             problem::Entity::update_many()

@@ -2,14 +2,21 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::fault;
+
 /// What makes a problem the same, within a round and an issuing region: its number, else its normalised title.
 pub(crate) fn problem(number: Option<&str>, title: &str) -> String {
-    number.map_or_else(|| normalised(title), str::to_owned)
+    kept(&number.map_or_else(|| normalised(title), str::to_owned))
 }
 
 /// What makes a measure the same, within a problem: its number and normalised content.
 pub(crate) fn measure(number: Option<&str>, content: &str) -> String {
-    format!("{}|{}", number.unwrap_or_default(), normalised(content))
+    kept(&format!("{}|{}", number.unwrap_or_default(), normalised(content)))
+}
+
+/// What makes a row the same, as it is kept: a number that was kept before numbers were cleaned is what it shows.
+pub(crate) fn kept(identity: &str) -> String {
+    fault::single(identity).unwrap_or_else(|_| identity.to_owned())
 }
 
 /// Text without what spelling may change: widths, spaces, punctuation.

@@ -2,6 +2,7 @@
 //! bounded, hashed and recognised on the way, and is then kept under the name of its hash, so that what is the same is kept
 //! once. It stands here because both the HTTP door and the command line need it, and the ledger is what they share.
 
+use std::fs::File;
 use std::path::Path as Folder;
 use std::sync::Arc;
 use std::time::Duration;
@@ -266,9 +267,26 @@ impl Arriving {
 
 fn folder_store(folder: &Folder) -> Result<LocalFileSystem, String> {
     let cannot = |why: &dyn std::fmt::Display| format!("佐证材料文件夹 {} 无法使用：{why}", folder.display());
-    std::fs::create_dir_all(folder).map_err(|error| cannot(&error))?;
+    create_private_folder(folder).map_err(|error| cannot(&error))?;
     // A row must not be there before its bytes are.
     Ok(LocalFileSystem::new_with_prefix(folder).map_err(|error| cannot(&error))?.with_fsync(true))
+}
+
+/// Creates a file that only its owner may read, or empties one that is there, whose mode stays.
+pub fn create_private(path: &Folder) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Creates a folder that only its owner may enter, and those above it; one that is there keeps its mode.
+pub fn create_private_folder(path: &Folder) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
 }
 
 fn s3_store(address: &str) -> Result<Arc<dyn ObjectStore>, String> {

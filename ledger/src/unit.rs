@@ -5,7 +5,8 @@ use entity::{unit_address, unit_alias};
 use sea_orm::sea_query::{ExprTrait, OnConflict};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::{Error, Result};
+use crate::database::Transaction;
+use crate::{Error, Result, fault};
 
 /// Organs of a party committee, whose names carry no 委 of their own.
 pub(crate) const PARTY_ORGANS: [&str; 10] =
@@ -59,7 +60,7 @@ pub fn government_name(region: &str) -> String {
 }
 
 /// Adds a unit; its kind and sector follow from its name.
-pub async fn add<C: ConnectionTrait>(db: &C, region_id: i64, name: &str) -> Result<Model> {
+pub async fn add(db: &Transaction, region_id: i64, name: &str) -> Result<Model> {
     let row = ActiveModel {
         region_id: Set(region_id),
         name: Set(name.to_owned()),
@@ -71,7 +72,7 @@ pub async fn add<C: ConnectionTrait>(db: &C, region_id: i64, name: &str) -> Resu
 }
 
 /// The government of a region, made when it is not there yet, with the short names that people use for it.
-pub async fn ensure_government<C: ConnectionTrait>(db: &C, region: &entity::region::Model) -> Result<Model> {
+pub async fn ensure_government(db: &Transaction, region: &entity::region::Model) -> Result<Model> {
     let name = government_name(&region.name);
     let found = Entity::find().filter(Column::RegionId.eq(region.id)).filter(Column::Name.eq(&name)).one(db).await?;
     if let Some(unit) = found {
@@ -85,7 +86,7 @@ pub async fn ensure_government<C: ConnectionTrait>(db: &C, region: &entity::regi
 }
 
 /// Notes another name of a unit; known ones stay.
-pub async fn add_alias<C: ConnectionTrait>(db: &C, unit_id: i64, alias: &str) -> Result<()> {
+pub async fn add_alias(db: &Transaction, unit_id: i64, alias: &str) -> Result<()> {
     let row = unit_alias::ActiveModel { unit_id: Set(unit_id), alias: Set(alias.to_owned()), ..Default::default() };
     unit_alias::Entity::insert(row)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
@@ -98,22 +99,26 @@ pub async fn add_alias<C: ConnectionTrait>(db: &C, unit_id: i64, alias: &str) ->
 /// be put before it: `540300/市水利局`.
 pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Model> {
     let (code, name) = match wanted.split_once('/') {
-        Some((code, name)) => (Some(code), name),
+        Some((code, name)) => (Some(fault::single(code).unwrap_or_else(|_| code.to_owned())), name),
         None => (None, wanted),
     };
-    let others = unit_alias::Entity::find().filter(unit_alias::Column::Alias.eq(name)).all(db).await?;
+    // As it is typed, and as a name is kept.
+    let plain = fault::single_name(name).unwrap_or_else(|_| name.to_owned());
+    let names = [name, plain.as_str()];
+    let others = unit_alias::Entity::find().filter(unit_alias::Column::Alias.is_in(names)).all(db).await?;
     let aliased: Vec<i64> = others.into_iter().map(|alias| alias.unit_id).collect();
-    let mut query =
-        Entity::find().filter(Column::RetiredOn.is_null()).filter(Column::Name.eq(name).or(Column::Id.is_in(aliased)));
+    let mut query = Entity::find()
+        .filter(Column::RetiredOn.is_null())
+        .filter(Column::Name.is_in(names).or(Column::Id.is_in(aliased)));
     if let Some(code) = code {
-        let region = crate::region::find(db, code).await?;
+        let region = crate::region::find(db, &code).await?;
         let region = region.ok_or_else(|| Error::NotFound(format!("没有代码为 {code} 的行政区")))?;
         query = query.filter(Column::RegionId.eq(region.id));
     }
     let mut found = query.order_by_asc(Column::Id).all(db).await?;
     // A name in full wins over somebody else's alias.
-    if found.iter().any(|unit| unit.name == name) {
-        found.retain(|unit| unit.name == name);
+    if found.iter().any(|unit| names.contains(&unit.name.as_str())) {
+        found.retain(|unit| names.contains(&unit.name.as_str()));
     }
     match found.as_slice() {
         [unit] => Ok(unit.clone()),
@@ -126,7 +131,7 @@ pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Mo
 }
 
 /// Sets the addresses of a unit to exactly these.
-pub async fn set_addresses<C: ConnectionTrait>(db: &C, unit_id: i64, addresses: &[String]) -> Result<()> {
+pub async fn set_addresses(db: &Transaction, unit_id: i64, addresses: &[String]) -> Result<()> {
     let addresses: Vec<String> = addresses.iter().map(|address| normal_address(address)).collect::<Result<_>>()?;
     unit_address::Entity::delete_many().filter(unit_address::Column::UnitId.eq(unit_id)).exec(db).await?;
     if addresses.is_empty() {
@@ -146,15 +151,13 @@ pub async fn set_addresses<C: ConnectionTrait>(db: &C, unit_id: i64, addresses: 
 
 /// A mail address in lower case, or why it is none.
 pub fn normal_address(address: &str) -> Result<String> {
-    let plain = address.trim().to_lowercase();
+    let plain = fault::single(address).unwrap_or_else(|_| address.to_owned()).to_lowercase();
     let well_formed = plain.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty()
             && domain.contains('.')
             && !domain.starts_with('.')
             && !domain.ends_with('.')
-            && !plain.contains(|letter: char| {
-                letter.is_whitespace() || letter.is_control() || "<>(),;:\"\\[]".contains(letter)
-            })
+            && !plain.contains(|letter: char| fault::is_blank(letter) || "<>(),;:\"\\[]".contains(letter))
             && domain.matches('@').count() == 0
     });
     if well_formed && plain.len() <= 254 {
@@ -186,6 +189,7 @@ mod tests {
     #[test]
     fn addresses_are_normalised_or_refused() {
         assert_eq!(normal_address(" Office@Example.CN ").unwrap(), "office@example.cn");
+        assert_eq!(normal_address("\u{feff}office@example\u{200b}.cn\r\n").unwrap(), "office@example.cn");
         for bad in [
             "",
             "office",
@@ -194,6 +198,7 @@ mod tests {
             "a b@example.cn",
             "a@example.cn\nbcc:x@y.cn",
             "a@b@c.cn",
+            "a\u{202e}@example.cn",
             "甲 <a@b.cn>",
         ] {
             assert!(normal_address(bad).is_err(), "{bad}");

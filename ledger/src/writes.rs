@@ -6,6 +6,7 @@ use sea_orm::sea_query::{InsertStatement, SubQueryStatement, UpdateStatement};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, Insert, QueryTrait, Update, ValidatedUpdateOne};
 
 use crate::Result;
+use crate::database::Transaction;
 
 /// Writes that wait to be sent. None of them may read what another writes, or change a row that another changes: on
 /// PostgreSQL they all see the database as it was before the first.
@@ -40,7 +41,7 @@ impl Writes {
     }
 
     /// Sends what waits: before anything that reads it, and before the transaction ends.
-    pub(crate) async fn send<C: ConnectionTrait>(&mut self, db: &C) -> Result<()> {
+    pub(crate) async fn send(&mut self, db: &Transaction) -> Result<()> {
         for statement in together(db.get_database_backend(), std::mem::take(&mut self.0)) {
             db.execute_raw(statement).await?;
         }

@@ -16,6 +16,9 @@ mod m20261122_000010_proposal;
 mod m20261122_000011_case_reminder;
 mod m20261122_000012_objection;
 mod m20261122_000013_removal;
+mod m20261128_000001_people;
+mod m20261128_000002_audit_seal;
+mod m20261128_000003_heartbeat;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -45,6 +48,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000011_case_reminder::Migration),
             Box::new(m20261122_000012_objection::Migration),
             Box::new(m20261122_000013_removal::Migration),
+            Box::new(m20261128_000001_people::Migration),
+            Box::new(m20261128_000002_audit_seal::Migration),
+            Box::new(m20261128_000003_heartbeat::Migration),
         ]
     }
 }

@@ -24,7 +24,7 @@ pub use noun::{
 };
 pub use page::{DEFAULT_PAGE, MAX_PAGE, page_size};
 pub use plan::{Root, Statement, plan};
-pub use run::{Finishers, Reader, is_away};
+pub use run::{Finishers, Reader, Trouble, trouble};
 pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };

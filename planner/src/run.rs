@@ -2,11 +2,13 @@
 //! connections of its own: handing one back to the pool costs a round trip each time, as much as a small read itself.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Mutex;
 
 use async_graphql::{Name, Value as Argument};
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::PgRow;
+use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, Postgres, Row};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Value};
 use serde_json::Value as Json;
@@ -114,21 +116,85 @@ async fn fresh(db: &DatabaseConnection) -> Result<PoolConnection<Postgres>, DbEr
     Ok(connection)
 }
 
-/// Whether a statement failed because the database was not there, or left in the middle, rather than by the statement.
-pub fn is_away(error: &DbErr) -> bool {
-    match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error)) => is_over(error),
-        _ => false,
+/// Why a statement failed although nothing is wrong with the statement: the same one may succeed later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The connection is gone, or none could be had: the network broke, the server stopped, a time-out ended the session.
+    /// Whether a commit that failed so was carried out is not known.
+    Away,
+    /// The disk that holds the database is full.
+    Full,
+    /// The database cannot be read from or written to its disk, or may only be read.
+    Storage,
+    /// Others hold what it needs, memory is short, or it took too long.
+    Busy,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Away => "the database is away",
+            Self::Full => "the disk is full",
+            Self::Storage => "the database's storage failed",
+            Self::Busy => "the database is busy",
+        })
     }
 }
 
-/// Whether it is the connection that is no more, rather than the statement that is wrong: broken off, or ended by an
-/// administrator's command, a crash or a shutdown of the server.
+/// The trouble that made a statement fail; none where the statement itself, or the database's contents, are wrong.
+pub fn trouble(error: &DbErr) -> Option<Trouble> {
+    let error = match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Some(Trouble::Away),
+        DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error)) => error,
+        _ => return None,
+    };
+    match &**error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            Some(Trouble::Away)
+        }
+        sqlx::Error::Database(said) if said.try_downcast_ref::<SqliteError>().is_some() => of_sqlite(&said.code()?),
+        sqlx::Error::Database(said) => of_postgres(&said.code()?),
+        _ => None,
+    }
+}
+
+/// By SQLite's result code, <https://sqlite.org/rescode.html>; its lowest byte is the kind.
+fn of_sqlite(code: &str) -> Option<Trouble> {
+    let code: i32 = code.parse().ok()?;
+    match code & 0xff {
+        // BUSY, LOCKED, NOMEM, INTERRUPT
+        5 | 6 | 7 | 9 => Some(Trouble::Busy),
+        // READONLY, IOERR, CANTOPEN, PROTOCOL
+        8 | 10 | 14 | 15 => Some(Trouble::Storage),
+        13 => Some(Trouble::Full),
+        _ => None,
+    }
+}
+
+/// By PostgreSQL's SQLSTATE, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn of_postgres(code: &str) -> Option<Trouble> {
+    match code {
+        "53100" => Some(Trouble::Full),
+        // I/O error, read-only transaction (a standby)
+        "58030" | "25006" => Some(Trouble::Storage),
+        // Memory, limits, a statement's time-out, a lock's, a serialization failure, a deadlock
+        "53000" | "53200" | "53400" | "57014" | "55P03" | "40001" | "40P01" => Some(Trouble::Busy),
+        "53300" => Some(Trouble::Away),
+        _ => ends_session(code).then_some(Trouble::Away),
+    }
+}
+
+/// Whether PostgreSQL ends the session with this error: a shutdown, a crash, a command of an administrator, a time-out of a
+/// session or transaction that was idle or too long, or the connection itself.
+fn ends_session(code: &str) -> bool {
+    code.starts_with("08") || ["57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"].contains(&code)
+}
+
+/// Whether it is the connection that is no more, rather than the statement that is wrong.
 fn is_over(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(said) => said.code().is_some_and(|code| ["57P01", "57P02", "57P03"].contains(&&*code)),
+        sqlx::Error::Database(said) => said.code().is_some_and(|code| ends_session(&code)),
         _ => false,
     }
 }
@@ -168,5 +234,28 @@ fn apply(value: &mut Json, path: &[Segment], finish: &dyn Fn(&mut Json)) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Trouble, of_postgres, of_sqlite};
+
+    #[test]
+    fn what_passes_by_itself_is_told_from_what_is_wrong() {
+        // FULL, IOERR_WRITE, READONLY_DBMOVED, CANTOPEN, BUSY_SNAPSHOT, INTERRUPT
+        let sqlite = ["13", "778", "1032", "14", "517", "9"].map(of_sqlite);
+        let [full, storage, busy] = [Trouble::Full, Trouble::Storage, Trouble::Busy].map(Some);
+        assert_eq!(sqlite, [full, storage, storage, storage, busy, busy]);
+        // CORRUPT, CONSTRAINT_UNIQUE, ERROR, NOTADB
+        assert_eq!(["11", "2067", "1", "26"].map(of_sqlite), [None; 4]);
+        // A broken connection, an administrator's shutdown, a crash, time-outs of sessions and transactions, no places
+        for code in ["08006", "57P01", "57P02", "57P05", "25P03", "25P04", "53300"] {
+            assert_eq!(of_postgres(code), Some(Trouble::Away), "{code}");
+        }
+        let postgres = ["53100", "58030", "25006", "57014", "40P01"].map(of_postgres);
+        assert_eq!(postgres, [full, storage, storage, busy, busy]);
+        // A unique key, a syntax error, damaged data
+        assert_eq!(["23505", "42601", "XX001"].map(of_postgres), [None; 3]);
     }
 }

@@ -104,6 +104,8 @@ pub(crate) enum Written {
 pub(crate) enum Unwritten {
     #[error("the database failed: {0}")]
     Database(#[from] sea_orm::DbErr),
+    #[error("the ledger failed: {0}")]
+    Ledger(#[from] ledger::Error),
     #[error("a template failed: {0:#}")]
     Template(#[from] minijinja::Error),
 }

@@ -1,8 +1,11 @@
 //! Notices: mails about one event, sent at once rather than gathered into a day's digest. Each kind has its words here; a
 //! mail's `reason` says what happened.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use entity::mail;
+use entity::one_time_secret::Purpose;
+use ledger::account::link;
 use minijinja::context;
 use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
 
@@ -24,7 +27,7 @@ struct Words {
     over: &'static [&'static str],
 }
 
-const KINDS: [Words; 11] = [
+const KINDS: &[Words] = &[
     Words {
         kind: "returned",
         headline: "整改事项被退回",
@@ -99,7 +102,42 @@ const KINDS: [Words; 11] = [
         kind: "account-locked",
         headline: "账户已临时锁定",
         reason_heading: "原因",
-        action: "如是您本人输错，请 15 分钟后再试；如非本人操作，请立即联系系统管理员。",
+        action: "如是您本人输错，请稍后再试（每多错一次，等待时间加倍，最长 1 小时），或在登录处申请重设密码；如非本人操作，请立即联系系统管理员。",
+        over: &[],
+    },
+    Words {
+        kind: "password-set",
+        headline: "登录密码已更改",
+        reason_heading: "情况",
+        action: "如非本人操作，请立即联系系统管理员，并在登录处申请重设密码。",
+        over: &[],
+    },
+    Words {
+        kind: "account-changed",
+        headline: "账户安全设置已更改",
+        reason_heading: "情况",
+        action: "如非本人操作，请立即联系系统管理员。",
+        over: &[],
+    },
+    Words {
+        kind: "password-reset",
+        headline: "重设登录密码",
+        reason_heading: "情况",
+        action: "如是您本人申请，请点击下面的按钮设置新密码。",
+        over: &[],
+    },
+    Words {
+        kind: "invitation",
+        headline: "账户已开通",
+        reason_heading: "情况",
+        action: "请点击下面的按钮设置登录密码。",
+        over: &[],
+    },
+    Words {
+        kind: crate::jobs::SEAL_NOTICE,
+        headline: "审计每日封存",
+        reason_heading: "封存值",
+        action: "请将封存值保存在本系统之外；核验时运行 rectify audit verify --head 封存值，与当日封存不符即为改动。",
         over: &[],
     },
 ];
@@ -151,6 +189,7 @@ pub(crate) async fn write(
     letters: &Letters,
     db: &DatabaseConnection,
     mail: &mail::Model,
+    (now, zone): (DateTime<Utc>, Tz),
 ) -> Result<Written, Unwritten> {
     let Some(words) = KINDS.iter().find(|words| words.kind == mail.kind) else { return Ok(Written::NothingLeft) };
     let about = match mail.case_id {
@@ -172,7 +211,28 @@ pub(crate) async fn write(
         let rows = about.rows.map(|(heading, text)| context! { heading => heading, text => text });
         context! { link => about.link, rows => rows.to_vec() }
     });
+    let purpose = match words.kind {
+        "password-reset" => Some(Purpose::PasswordReset),
+        "invitation" => Some(Purpose::Invitation),
+        _ => None,
+    };
+    let button = match purpose {
+        Some(purpose) => {
+            // Drawn now, so that it is nowhere but in the mail.
+            let Some((secret, until)) = link::draw(db, &mail.recipient, purpose, now).await? else {
+                return Ok(Written::NothingLeft);
+            };
+            let until = until.with_timezone(&zone).format("%Y年%-m月%-d日 %H:%M");
+            Some(context! {
+                link => format!("{}/set-password#token={secret}", letters.home()),
+                label => "设置密码",
+                note => format!("链接只能使用一次，有效期至 {until}。请勿转发本邮件。"),
+            })
+        }
+        None => None,
+    };
     let values = context! {
+        button => button,
         subject => mail.subject.clone(),
         headline => words.headline,
         reason_heading => words.reason_heading,

@@ -11,14 +11,16 @@ use entity::job_run::RunState;
 use entity::schedule::Misfire;
 use entity::{job_run, schedule};
 use ledger::audit::By;
+use ledger::database::Transaction;
 use ledger::outbox::{self, Words as Queued};
 use ledger::reminder::{self, Digest, Plan, Timing};
+use ledger::retention::{self, Purged, Retention};
 use ledger::work::{Desk, supervision};
 use ledger::{calendar, database};
 use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 use crate::jobs::{self, Deliver, JOBS, Job, Reminder, Work};
@@ -41,12 +43,16 @@ pub struct Bench {
     pub timing: Timing,
     /// The days that an immediate deadline without a date leaves.
     pub grace_days: i64,
+    /// How long sessions and mails are kept.
+    pub retention: Retention,
     /// Writes letters.
     pub letters: Letters,
     /// Takes them.
     pub post: Post,
     /// With which days of the audit are signed, where there is a key.
-    pub audit_key: Option<Vec<u8>>,
+    pub audit_key: Option<ledger::audit::Key>,
+    /// Who is sent each day's seal, to keep it elsewhere; empty: nobody.
+    pub audit_head_mail: String,
     /// Tells this process from others that send.
     pub token: String,
     /// The clock.
@@ -187,8 +193,20 @@ async fn due(
             Work::Deliver => round = Some(Round { schedule: id, occurrence: last }),
             Work::SealAudit => {
                 if claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
-                    seal(bench, &transaction, occurrence, now).await?;
+                    let is_new = seal(bench, &transaction, occurrence, now).await?;
+                    let queued = usize::from(is_new && !bench.audit_head_mail.is_empty());
+                    finish(&transaction, id, occurrence, (bench.clock)(), queued).await?;
+                }
+            }
+            Work::Purge => {
+                if claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
+                    let purged = retention::purge(&transaction, bench.retention, now).await?;
                     finish(&transaction, id, occurrence, (bench.clock)(), 0).await?;
+                    tracing::info!(
+                        sessions = purged.sessions,
+                        mails = purged.mails,
+                        "what was kept for long enough is deleted"
+                    );
                 }
             }
             Work::ProposeListing => {
@@ -215,6 +233,8 @@ pub enum Ran {
     Sealed(bool),
     /// 挂牌督办 was proposed of so many answers.
     Proposed(usize),
+    /// So many sessions and mails were deleted.
+    Purged(Purged),
 }
 
 /// Runs a job as of a moment, beside its schedule. A rehearsal writes nothing.
@@ -228,6 +248,13 @@ pub async fn run_at(bench: &Bench, job: &Job, at: DateTime<Utc>, rehearsal: bool
             let is_new = seal(bench, &transaction, at, (bench.clock)()).await?;
             transaction.commit().await?;
             Ok(Ran::Sealed(is_new))
+        }
+        Work::Purge if rehearsal => Ok(Ran::Purged(Purged::default())),
+        Work::Purge => {
+            let transaction = database::begin(&bench.db).await?;
+            let purged = retention::purge(&transaction, bench.retention, at).await?;
+            transaction.commit().await?;
+            Ok(Ran::Purged(purged))
         }
         Work::ProposeListing if rehearsal => Ok(Ran::Proposed(to_propose(bench, at).await?)),
         Work::ProposeListing => Ok(Ran::Proposed(propose(bench, at).await?)),
@@ -251,16 +278,23 @@ pub async fn run_at(bench: &Bench, job: &Job, at: DateTime<Utc>, rehearsal: bool
     }
 }
 
-/// Seals the audit up to the end of the day before an occurrence.
+/// Seals the audit up to the end of the day before an occurrence, and queues the mail that takes the seal elsewhere.
 async fn seal(
     bench: &Bench,
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     occurrence: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> ledger::Result<bool> {
     let today = calendar::local_day(occurrence, bench.zone);
     let until = calendar::moment(today, chrono::NaiveTime::MIN, bench.zone);
-    ledger::audit::seal(transaction, calendar::plus_days(today, -1), until, bench.audit_key.as_deref(), now).await
+    let key = bench.audit_key.as_ref();
+    let sealed = ledger::audit::seal(transaction, calendar::plus_days(today, -1), until, key, now).await?;
+    let Some(head) = &sealed else { return Ok(false) };
+    if !bench.audit_head_mail.is_empty() {
+        let day = calendar::local_day(now, bench.zone);
+        outbox::notify(transaction, &jobs::seal_notice(&bench.audit_head_mail, head), (day, now)).await?;
+    }
+    Ok(true)
 }
 
 /// The program's own desk.
@@ -285,7 +319,7 @@ async fn propose(bench: &Bench, now: DateTime<Utc>) -> ledger::Result<usize> {
 /// Finds who is to be told at an occurrence and queues the digests.
 async fn remind(
     bench: &Bench,
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     kind: &'static str,
     reminder: &Reminder,
     occurrence: DateTime<Utc>,

@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use entity::account::{self, Role};
 use entity::session::{self, SessionKind};
 use entity::unit;
 use ledger::account as acts;
+use ledger::account::{erase, link, password as passwords, session as sessions};
 use ledger::audit::By;
+use ledger::keep::Patch;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{current, date};
+use super::{current, date, desk, read};
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
@@ -41,12 +44,72 @@ pub(crate) enum Account {
         #[arg(long, value_name = "DATE", value_parser = date)]
         until: Option<NaiveDate>,
         /// 不设密码（只用令牌或统一身份认证登录）
-        #[arg(long)]
+        #[arg(long, conflicts_with = "invite")]
         no_password: bool,
+        /// 不设密码，发邮件邀请本人设置
+        #[arg(long)]
+        invite: bool,
+    },
+    /// 批量创建账户：CSV 文件，首行为 邮箱,姓名,角色,单位,行政区,电话,有效期；全部成功或全部不建
+    Load {
+        /// CSV 文件（UTF-8 或 GB18030）
+        file: PathBuf,
+        /// 不发邀请邮件
+        #[arg(long)]
+        no_invite: bool,
+    },
+    /// 更改账户；未给出的不变。更改邮箱或权限会结束其全部会话、令牌和委托
+    Edit {
+        /// 登录邮箱
+        email: String,
+        /// 新的登录邮箱
+        #[arg(long, value_name = "EMAIL")]
+        new_email: Option<String>,
+        /// 姓名
+        #[arg(long)]
+        name: Option<String>,
+        /// 电话；空文本表示删除
+        #[arg(long)]
+        phone: Option<String>,
+        /// 角色
+        #[arg(long, value_parser = role)]
+        role: Option<Role>,
+        /// 所属单位名称或别名
+        #[arg(long, value_name = "NAME")]
+        unit: Option<String>,
+        /// 角色所管的行政区代码
+        #[arg(long, value_name = "CODE")]
+        region: Option<String>,
+        /// 最后可用日期
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        until: Option<NaiveDate>,
+    },
+    /// 发邮件邀请本人设置密码
+    Invite {
+        /// 登录邮箱
+        email: String,
+    },
+    /// 输出系统保存的某人的全部个人信息（JSON）
+    Export {
+        /// 登录邮箱
+        email: String,
+    },
+    /// 注销账户并删除个人信息，不可恢复；其办理记录以编号保留
+    Erase {
+        /// 登录邮箱
+        email: String,
+        /// 确认不可恢复
+        #[arg(long)]
+        yes: bool,
+    },
+    /// 停用两步验证（手机丢失且没有恢复代码时）
+    ResetSecondFactor {
+        /// 登录邮箱
+        email: String,
     },
     /// 列出账户
     List,
-    /// 重设密码，并结束其全部会话
+    /// 重设密码，并结束其全部会话、令牌和委托
     Password {
         /// 登录邮箱
         email: String,
@@ -94,7 +157,7 @@ pub(crate) enum Token {
 }
 
 /// A role by its name in English, in any of the usual spellings, or in Chinese.
-fn role(text: &str) -> Result<Role, String> {
+pub(crate) fn role(text: &str) -> Result<Role, String> {
     let plain = text.trim().to_lowercase().replace(['_', ' '], "-");
     let found = <Role as sea_orm::Iterable>::iter().find(|role| {
         let code = sea_orm::ActiveEnum::to_value(role).to_lowercase().replace('_', "-");
@@ -115,34 +178,65 @@ fn role(text: &str) -> Result<Role, String> {
 pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Failure> {
     let by = By::program();
     match command {
-        Account::Create { email, role, unit, region, name, phone, until, no_password } => {
-            let password = if no_password { None } else { Some(password()?) };
+        Account::Create { email, role, unit, region, name, phone, until, no_password, invite } => {
+            let wanted = Wanted { email, name, role, unit, region, phone, until };
+            create(settings, wanted, !(no_password || invite), invite).await?;
+        }
+        Account::Load { file, no_invite } => load(settings, &file, !no_invite).await?,
+        Account::Edit { email, new_email, name, phone, role, unit, region, until } => {
             let db = current(settings).await?;
-            let transaction = ledger::database::begin(&db).await?;
+            let found = acts::find(&db, &email).await?;
             let unit = match unit {
-                Some(name) => Some(ledger::unit::find_by_name(&transaction, &name).await?),
-                None => None,
+                Some(name) => Patch::Set(Some(ledger::unit::find_by_name(&db, &name).await?.id)),
+                None => Patch::Keep,
             };
             let region = match region {
-                Some(code) => Some(ledger::region::ensure(&transaction, &code).await?.id),
-                None => None,
+                Some(code) => {
+                    let known = ledger::region::find(&db, &code).await?;
+                    let known = known.ok_or_else(|| Failure::Rejected(format!("没有代码为 {code} 的行政区")))?;
+                    Patch::Set(Some(known.id))
+                }
+                None => Patch::Keep,
             };
-            let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
-            let new = acts::New {
-                email,
-                name,
-                phone,
-                role,
-                unit: unit.as_ref().map(|unit| unit.id),
+            let edit = acts::Edit {
+                version: None,
+                email: new_email.map_or(Patch::Keep, Patch::Set),
+                name: name.map_or(Patch::Keep, Patch::Set),
+                phone: phone.map_or(Patch::Keep, |phone| Patch::Set(Some(phone).filter(|phone| !phone.is_empty()))),
+                role: role.map_or(Patch::Keep, Patch::Set),
+                unit,
                 region,
-                password,
-                valid_until: until,
-                is_demo: false,
+                valid_until: until.map_or(Patch::Keep, |day| Patch::Set(Some(day))),
             };
-            let made = acts::create(&transaction, &by, new, clock::now()).await?;
-            transaction.commit().await?;
-            let unit = unit.map(|unit| format!("，{}", unit.name)).unwrap_or_default();
-            say!("已创建账户：{}（{}{unit}）", made.email, ledger::policy::role_name(made.role));
+            acts::edit(&desk(settings, &db, &by), found.id, edit, None).await?;
+            say!("已更改 {} 的账户", found.email);
+        }
+        Account::Invite { email } => {
+            let db = current(settings).await?;
+            let found = acts::find(&db, &email).await?;
+            link::invite(&desk(settings, &db, &by), found.id).await?;
+            say!("邀请邮件已写入发件箱：{}", found.email);
+        }
+        Account::Export { email } => {
+            let db = current(settings).await?;
+            let found = acts::find(&db, &email).await?;
+            let copy = erase::export(&desk(settings, &db, &by), found.id).await?;
+            say!("{}", serde_json::to_string_pretty(&copy).unwrap_or_default());
+        }
+        Account::Erase { email, yes } => {
+            if !yes {
+                return Err(Failure::Usage("注销不可恢复：确认后加上 --yes 再运行".to_owned()));
+            }
+            let db = current(settings).await?;
+            let found = acts::find(&db, &email).await?;
+            erase::erase(&desk(settings, &db, &by), found.id, None).await?;
+            say!("已注销账户 {}，其办理记录以编号 account_{} 保留", found.email, found.id);
+        }
+        Account::ResetSecondFactor { email } => {
+            let db = current(settings).await?;
+            let found = acts::find(&db, &email).await?;
+            acts::second_factor::remove(&desk(settings, &db, &by), Some(found.id), None, None).await?;
+            say!("已停用 {} 的两步验证，其会话均已结束", found.email);
         }
         Account::List => {
             let db = current(settings).await?;
@@ -158,13 +252,13 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
             let password = password()?;
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
-            acts::set_password(&db, &by, found.id, password, clock::now()).await?;
-            say!("已重设 {} 的密码，其会话均已结束", found.email);
+            passwords::set(&desk(settings, &db, &by), found.id, password, None).await?;
+            say!("已重设 {} 的密码，其会话、令牌和委托均已结束", found.email);
         }
         Account::Unbind { email } => {
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
-            if !ledger::identity::unbind(&db, &by, found.id, clock::now()).await? {
+            if !ledger::identity::unbind(&desk(settings, &db, &by), found.id).await? {
                 return Err(Failure::Rejected(format!("{} 没有绑定统一身份认证", found.email)));
             }
             say!("已解除 {} 与统一身份认证的绑定，其会话均已结束", found.email);
@@ -175,10 +269,127 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
     Ok(())
 }
 
+/// Makes one account, with a password that is asked for, or an invitation.
+async fn create(settings: &Settings, wanted: Wanted, has_password: bool, invites: bool) -> Result<(), Failure> {
+    let password = if has_password {
+        let given = password()?;
+        Some(acts::Hashed::of(given, &wanted.email, wanted.name.as_deref().unwrap_or_default()).await?)
+    } else {
+        None
+    };
+    let (db, by) = (current(settings).await?, By::program());
+    let transaction = ledger::database::begin(&db).await?;
+    let new = wanted.place(&transaction, password).await?;
+    let made = acts::create(&transaction, &by, new, clock::now()).await?;
+    if invites {
+        link::queue_invitation(&transaction, &desk(settings, &db, &by), &made).await?;
+    }
+    transaction.commit().await?;
+    let told = if invites { "，已发邀请" } else { "" };
+    say!("已创建账户：{}（{}）{told}", made.email, ledger::policy::role_name(made.role));
+    Ok(())
+}
+
+/// An account as people name what it belongs to.
+struct Wanted {
+    email: String,
+    name: Option<String>,
+    role: Role,
+    unit: Option<String>,
+    region: Option<String>,
+    phone: Option<String>,
+    until: Option<NaiveDate>,
+}
+
+impl Wanted {
+    /// The account with the unit and the region that are meant.
+    async fn place(
+        self,
+        db: &ledger::database::Transaction,
+        password: Option<acts::Hashed>,
+    ) -> Result<acts::New, Failure> {
+        let unit = match &self.unit {
+            Some(name) => Some(ledger::unit::find_by_name(db, name).await?.id),
+            None => None,
+        };
+        let region = match &self.region {
+            Some(code) => Some(ledger::region::ensure(db, code).await?.id),
+            None => None,
+        };
+        let name = self.name.unwrap_or_else(|| self.email.split('@').next().unwrap_or_default().to_owned());
+        Ok(acts::New {
+            email: self.email,
+            name,
+            phone: self.phone,
+            role: self.role,
+            unit,
+            region,
+            password,
+            valid_until: self.until,
+            is_demo: false,
+        })
+    }
+}
+
+/// Makes the accounts of a CSV file, all or none; each line that is wrong is named.
+async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Failure> {
+    let sheets = ledger::workbook::open("账户", read(file)?)?;
+    let rows = sheets.first().map(ledger::workbook::Sheet::lines).unwrap_or_default();
+    let (heading, lines) = rows.split_first().ok_or_else(|| Failure::Rejected("文件没有内容".to_owned()))?;
+    let column = |names: &[&str]| heading.iter().position(|cell| names.contains(&cell.as_str()));
+    let (Some(email), Some(name), Some(kind)) =
+        (column(&["邮箱", "登录邮箱", "email"]), column(&["姓名", "name"]), column(&["角色", "role"]))
+    else {
+        return Err(Failure::Rejected("首行应有 邮箱、姓名、角色，可有 单位、行政区、电话、有效期".to_owned()));
+    };
+    let (unit, region) = (column(&["单位", "unit"]), column(&["行政区", "行政区代码", "region"]));
+    let (phone, until) = (column(&["电话", "手机", "phone"]), column(&["有效期", "最后可用日期", "until"]));
+    let db = current(settings).await?;
+    let by = By::program();
+    let desk = desk(settings, &db, &by);
+    let transaction = ledger::database::begin(&db).await?;
+    let (mut faults, mut made) = (Vec::new(), 0);
+    for (index, line) in lines.iter().enumerate() {
+        let cell =
+            |column: Option<usize>| column.and_then(|column| line.get(column)).filter(|cell| !cell.is_empty()).cloned();
+        let given = || -> Result<Wanted, String> {
+            Ok(Wanted {
+                email: cell(Some(email)).ok_or("没有邮箱")?,
+                name: cell(Some(name)),
+                role: role(&cell(Some(kind)).unwrap_or_default())?,
+                unit: cell(unit),
+                region: cell(region),
+                phone: cell(phone),
+                until: cell(until).map(|day| date(&day)).transpose()?,
+            })
+        };
+        let done: Result<(), Failure> = async {
+            let wanted = given().map_err(Failure::Rejected)?;
+            let new = wanted.place(&transaction, None).await?;
+            let row = acts::create(&transaction, &by, new, desk.now).await?;
+            if invites {
+                link::queue_invitation(&transaction, &desk, &row).await?;
+            }
+            Ok(())
+        }
+        .await;
+        match done {
+            Ok(()) => made += 1,
+            Err(why) => faults.push(format!("第 {} 行：{why}", index + 2)),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Failure::Rejected(format!("未创建任何账户：\n{}", faults.join("\n"))));
+    }
+    transaction.commit().await?;
+    say!("已创建 {made} 个账户{}", if invites { "，邀请邮件已写入发件箱" } else { "" });
+    Ok(())
+}
+
 async fn set_disabled(settings: &Settings, email: &str, disabled: bool) -> Result<(), Failure> {
     let db = current(settings).await?;
     let found = acts::find(&db, email).await?;
-    acts::set_disabled(&db, &By::program(), found.id, disabled, clock::now()).await?;
+    acts::set_disabled(&desk(settings, &db, &By::program()), found.id, disabled).await?;
     say!("{}：{}", found.email, if disabled { "已停用" } else { "已启用" });
     Ok(())
 }
@@ -189,7 +400,7 @@ pub(crate) async fn run_token(settings: &Settings, command: Token) -> Result<(),
     match command {
         Token::Create { email, days, name, read_only } => {
             let found = acts::find(&db, &email).await?;
-            let made = acts::make_token(&db, &by, found.id, (&name, days, read_only), clock::now()).await?;
+            let made = sessions::make_token(&desk(settings, &db, &by), found.id, (&name, days, read_only)).await?;
             // Nothing but the token, so that scripts can take it.
             say!("{}", made.secret);
         }
@@ -210,7 +421,7 @@ pub(crate) async fn run_token(settings: &Settings, command: Token) -> Result<(),
         Token::Revoke { id } => {
             let row = session::Entity::find_by_id(id).one(&db).await?;
             let ended = match row {
-                Some(row) => acts::revoke(&db, &by, row.account_id, id, clock::now()).await?,
+                Some(_) => sessions::revoke(&desk(settings, &db, &by), id).await?,
                 None => false,
             };
             if !ended {
@@ -226,7 +437,7 @@ pub(crate) async fn run_token(settings: &Settings, command: Token) -> Result<(),
 fn password() -> Result<String, Failure> {
     let cannot = |error: std::io::Error| Failure::Rejected(format!("无法读取密码：{error}"));
     if std::io::stdin().is_terminal() {
-        let first = rpassword::prompt_password("密码（至少 10 个字符）：").map_err(cannot)?;
+        let first = rpassword::prompt_password("密码（至少 12 个字符）：").map_err(cannot)?;
         let again = rpassword::prompt_password("再输一次：").map_err(cannot)?;
         return if first == again {
             Ok(first)

@@ -1,6 +1,5 @@
 //! `rectify dossier`: all there is about one measure, in one archive.
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
 
@@ -34,7 +33,8 @@ pub(crate) async fn run(settings: &Settings, command: &Dossier) -> Result<(), Fa
     let dossier = read.ok_or_else(|| Failure::Rejected(format!("没有 measure_{}", command.measure)))?;
     dossier.check(&storage).await.map_err(|why| Failure::Rejected(why.to_string()))?;
     let shown = command.out.display().to_string();
-    let file = File::create(&command.out).map_err(|error| Failure::Rejected(format!("{shown} 无法写入：{error}")))?;
+    let file = ledger::storage::create_private(&command.out)
+        .map_err(|error| Failure::Rejected(format!("{shown} 无法写入：{error}")))?;
     let runtime = Handle::current();
     let packed = tokio::task::spawn_blocking(move || dossier.pack(&storage, &runtime, BufWriter::new(file))).await;
     let why = match packed {

@@ -1,5 +1,6 @@
 //! `rectify export` and `rectify report`: the ledger out as a workbook, and progress that was filled in back.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use entity::inspection_round;
@@ -49,7 +50,8 @@ pub(crate) async fn run(settings: &Settings, export: &Export) -> Result<(), Fail
     };
     let today = ledger::calendar::local_day(clock::now(), settings.zone());
     let bytes = workbook::export(&db, &Principal::local(), Wanted { round, region }, today).await?;
-    std::fs::write(&export.file, bytes)
+    ledger::storage::create_private(&export.file)
+        .and_then(|mut file| file.write_all(&bytes))
         .map_err(|error| Failure::Rejected(format!("{} 无法写入：{error}", export.file.display())))?;
     say!("已导出到 {}", export.file.display());
     Ok(())

@@ -81,6 +81,8 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
         }
         Ran::Sealed(_) if dry_run => say!("封存不作演示：它不发邮件"),
         Ran::Sealed(is_new) => say!("{}", if is_new { "已封存前一日的审计记录" } else { "已是最新" }),
+        Ran::Purged(_) if dry_run => say!("清理不作演示：它只删除超过保存期限的会话和邮件记录"),
+        Ran::Purged(purged) => say!("已删除 {} 个过期会话、{} 封邮件记录", purged.sessions, purged.mails),
         Ran::Proposed(count) if dry_run => {
             say!("演示：会对 {count} 项责任分解提出挂牌督办建议，未写入任何内容");
         }

@@ -23,6 +23,7 @@ use ledger::audit::By;
 use ledger::work::Desk;
 use scheduler::{Bench, Letters, Post};
 use sea_orm::DatabaseConnection;
+use secrecy::ExposeSecret;
 
 use crate::database;
 use crate::settings::Settings;
@@ -40,7 +41,7 @@ pub(crate) async fn migrate(settings: &Settings) -> Result<(), Failure> {
 
 /// What jobs work with, by the settings.
 pub(crate) fn bench(settings: &Settings, db: &DatabaseConnection) -> Result<Bench, Failure> {
-    let post = Post::open(&settings.mail_url(), &settings.mail_from).map_err(Failure::Usage)?;
+    let post = Post::open(settings.mail_url()?.expose_secret(), &settings.mail_from).map_err(Failure::Usage)?;
     let letters =
         Letters::new(&settings.public_url()).map_err(|error| Failure::Rejected(format!("邮件模板有误：{error}")))?;
     Ok(Bench {
@@ -48,9 +49,11 @@ pub(crate) fn bench(settings: &Settings, db: &DatabaseConnection) -> Result<Benc
         zone: settings.zone(),
         timing: settings.timing(),
         grace_days: settings.grace_days,
+        retention: settings.retention(),
         letters,
         post,
-        audit_key: settings.audit_key()?,
+        audit_key: settings.audit_keys()?.current,
+        audit_head_mail: settings.audit_head_mail.clone(),
         token: format!("{}-{}", std::process::id(), clock::now().timestamp_micros()),
         clock: Arc::new(clock::now),
         stopping: Arc::new(|| false),

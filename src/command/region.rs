@@ -1,10 +1,10 @@
 //! `rectify region`: the divisions.
 
-use entity::region::{Column, Entity};
+use entity::region::{Column, Entity, Model};
 use ledger::audit::By;
 use ledger::keep::region as keep;
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{current, desk};
 use crate::settings::Settings;
@@ -62,14 +62,14 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
         }
         Region::Add { name, parent, code } => {
             let db = current(settings).await?;
-            let parent = ledger::region::ensure(&db, &parent).await?;
+            let parent = ensure(&db, &parent).await?;
             let new = keep::New { parent: Some(parent.id), name: name.clone(), code };
             keep::create(&desk(settings, &db, &By::program()), new).await?;
             say!("已添加：{}（{}之下）", name.trim(), parent.name);
         }
         Region::Load { code: Some(code) } => {
             let db = current(settings).await?;
-            let row = ledger::region::ensure(&db, &code).await?;
+            let row = ensure(&db, &code).await?;
             say!("已载入：{}", row.name);
         }
         Region::Load { code: None } => {
@@ -81,4 +81,12 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
         }
     }
     Ok(())
+}
+
+/// The region of a code; a built-in one that is missing is loaded, with those above it.
+async fn ensure(db: &DatabaseConnection, code: &str) -> Result<Model, Failure> {
+    let transaction = ledger::database::begin(db).await?;
+    let row = ledger::region::ensure(&transaction, code).await?;
+    transaction.commit().await?;
+    Ok(row)
 }

@@ -128,7 +128,9 @@ fn http_is_spoken_by_the_book(world: &World) {
     assert_eq!(server.get("/graphql?query=mutation%7B__typename%7D").status, 405);
     assert_eq!(server.get("/graphql").status, 400);
     assert_eq!(server.get("/healthz").status, 200);
-    assert_eq!(server.get("/readyz").body, "ready");
+    let ready = server.get("/readyz").body;
+    let said = "open: nobody has an account, and whoever is on this machine may read and write everything";
+    assert_eq!(ready, format!("ready\n{said}"), "what is open says so");
     let page = server.get("/").body;
     assert!(page.contains("GraphiQL") && page.contains("<link rel=\"icon\" href=\"data:"), "its icon is its own");
     assert_eq!(server.get("/assets/graphiql.js").status, 200);

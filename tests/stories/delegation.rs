@@ -8,10 +8,12 @@ stories!(a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_end
 
 fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(world: &World) {
     world.done(&["demo"]);
-    let office = world.account("office@gov.example", "city-office", "云溪市生态环境保护督察整改办");
-    let colleague = world.account("colleague@gov.example", "responsible-unit", "云溪市生态环境保护督察整改办");
-    let stranger = world.account("stranger@gov.example", "responsible-unit", "青坪县人民政府");
+    world.employ("office@gov.example", "city-office", "云溪市生态环境保护督察整改办");
+    world.employ("colleague@gov.example", "responsible-unit", "云溪市生态环境保护督察整改办");
+    world.employ("stranger@gov.example", "responsible-unit", "青坪县人民政府");
     let (server, clock) = world.serve_under_clock("2026-11-30T09:00");
+    let [office, colleague, stranger] =
+        ["office", "colleague", "stranger"].map(|who| server.sign_in(&format!("{who}@gov.example")));
     let id_of = |token: &str| server.data_as(token, "{ viewer { id } }", &json!({}))["viewer"]["id"].clone();
     let (away, acting) = (id_of(&office), id_of(&colleague));
     let delegate = "mutation($input: DelegateInput!) { delegate(input: $input) { delegation { id accountId delegateId } errors { code } } }";
@@ -68,6 +70,7 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
     assert_eq!(acts(&colleague)["errors"][0]["code"], "NOT_FOUND");
     let again = give("2026-12-10T18:00:00+08:00")["delegation"]["id"].clone();
     clock.set("2026-12-10T17:00");
+    let colleague = server.sign_in("colleague@gov.example");
     let late = server.data_as(&colleague, act, &json!({ "id": again }))["actFor"]["token"].as_str().unwrap().to_owned();
     clock.set("2026-12-10T18:01");
     assert_eq!(server.ask_as(&late, "{ viewer { id } }", &json!({})).code(), "UNAUTHENTICATED");

@@ -4,13 +4,20 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
+use entity::audit_entry;
+use sea_orm::ActiveValue::NotSet;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::support::evidence::{Counties, PDF, PNG, as_whom, refusal, upload};
-use crate::support::{World, stories};
+use crate::support::{World, block_on, stories};
 
-stories!(a_dossier_is_checked_without_the_program, a_dossier_shows_what_its_reader_may_see);
+stories!(
+    a_dossier_is_checked_without_the_program,
+    a_dossier_shows_what_its_reader_may_see,
+    a_dossier_shows_network_addresses_to_nobody_who_does_not_see_them_elsewhere,
+);
 
 /// Unpacks an archive into a folder and gives its names.
 fn unpack(archive: Vec<u8>, folder: &Path) -> Vec<String> {
@@ -37,15 +44,23 @@ fn is_whole(folder: &Path) -> bool {
 
 /// The hash of an entry of `audit.json` by what README.txt says.
 fn rehashed(entry: &Value) -> String {
-    let order =
-        "previous chain position act object measure assignment at actor onBehalfOf address requestId before after";
+    let order = "previous chain position act object measure assignment at actor onBehalfOf addressDigest requestId before after";
     let mut sha = Sha256::new();
     for name in order.split(' ') {
+        let name = if name == "addressDigest" && entry[name].is_null() { "address" } else { name };
         let part = entry[name].as_str().unwrap();
         sha.update((part.len() as u64).to_be_bytes());
         sha.update(part);
     }
     hex::encode(sha.finalize())
+}
+
+/// What the script in README.txt says of a dossier.
+fn checked_by_script(folder: &Path) -> String {
+    let readme = std::fs::read_to_string(folder.join("README.txt")).unwrap();
+    let script = readme.split_once("import hashlib").map(|(_, rest)| format!("import hashlib{rest}")).unwrap();
+    let said = Command::new("python3").args(["-c", &script]).current_dir(folder).output().unwrap();
+    String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr)
 }
 
 fn a_dossier_is_checked_without_the_program(world: &World) {
@@ -88,10 +103,7 @@ fn a_dossier_is_checked_without_the_program(world: &World) {
     let mut forged = entries[2].clone();
     forged["after"] = json!("{}");
     assert_ne!(forged["hash"], rehashed(&forged).as_str());
-    let script =
-        read("README.txt").split_once("import hashlib").map(|(_, rest)| format!("import hashlib{rest}")).unwrap();
-    let said = Command::new("python3").args(["-c", &script]).current_dir(&folder).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&said.stdout), "OK\n", "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(checked_by_script(&folder), "OK\n");
 
     std::fs::write(folder.join("evidence/2-报告 b.pdf"), b"%PDF-1.7 forged").unwrap();
     assert!(!is_whole(&folder));
@@ -153,4 +165,67 @@ fn a_dossier_shows_what_its_reader_may_see(world: &World) {
         assert_eq!(ask(&who.elsewhere, made_up), hidden);
     }
     assert_eq!(server.fetch(&format!("/dossier/{}", who.measure), &[]).0.status, 401);
+}
+
+fn a_dossier_shows_network_addresses_to_nobody_who_does_not_see_them_elsewhere(world: &World) {
+    const BEFORE: &str = "203.0.113.9";
+    let (server, who) = Counties::open(world, &[]);
+    assert_eq!(upload(&server, &who.mine, &who.assignment, "mine.png", PNG).status, 201);
+    // An entry as they were written before there were digests: its hash covers the address itself.
+    block_on(async {
+        let db = world.db().await;
+        let last = audit_entry::Entity::find()
+            .filter(audit_entry::Column::Act.eq("EVIDENCE_ADDED"))
+            .one(&db)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(last.address.is_some() && last.address_salt.is_some() && last.address_digest.is_some());
+        let mut old = audit_entry::Model {
+            position: last.position + 1,
+            act: "COMMENTED".to_owned(),
+            previous: last.hash.clone(),
+            address: Some(BEFORE.to_owned()),
+            address_digest: None,
+            address_salt: None,
+            ..last
+        };
+        old.hash = ledger::audit::hash(&old);
+        let mut row = old.into_active_model().reset_all();
+        row.id = NotSet;
+        audit_entry::Entity::insert(row).exec(&db).await.unwrap();
+        db.close().await.unwrap();
+    });
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"), "old and new entries stand in one chain");
+
+    let fetched = |token: &str, folder: &str| {
+        let bearer = format!("Bearer {token}");
+        let (answer, bytes) = server.fetch(&format!("/dossier/{}", who.measure), &[("authorization", &bearer)]);
+        assert_eq!(answer.status, 200);
+        let folder = world.dir.path().join(folder);
+        let names = unpack(bytes, &folder);
+        let texts = names.iter().filter(|name| !name.starts_with("evidence/"));
+        let text: String = texts.map(|name| std::fs::read_to_string(folder.join(name)).unwrap()).collect();
+        (text, checked_by_script(&folder))
+    };
+    let (office, said) = fetched(&who.office, "office");
+    assert!(!office.contains("127.0.0.1") && !office.contains(BEFORE), "{office}");
+    assert!(office.contains("addressDigest\": \"sha256:") && !office.contains("addressSalt\":"), "{office}");
+    assert_eq!(said, "OK (1 withheld)\n", "hashes hold for who sees no address, where it can be checked");
+    // One's own addresses are shown in the API as those of one's sessions.
+    let (mine, said) = fetched(&who.mine, "mine");
+    assert!(mine.contains("127.0.0.1") && mine.contains("addressSalt\":") && mine.contains(BEFORE), "{mine}");
+    assert_eq!(said, "OK\n");
+    let file = world.dir.path().join("dossier.zip");
+    world.done(&["dossier", &who.measure, "--out", &file.to_string_lossy()]);
+    let folder = world.dir.path().join("machine");
+    unpack(std::fs::read(&file).unwrap(), &folder);
+    let audit = std::fs::read_to_string(folder.join("audit.json")).unwrap();
+    assert!(audit.contains("127.0.0.1") && audit.contains(BEFORE), "{audit}");
+    assert_eq!(checked_by_script(&folder), "OK\n");
+    // A salt that is not the digest's is found.
+    let mut entries: Vec<Value> = serde_json::from_str(&audit).unwrap();
+    entries[0]["address"] = json!("198.51.100.7");
+    std::fs::write(folder.join("audit.json"), serde_json::to_string(&entries).unwrap()).unwrap();
+    assert!(checked_by_script(&folder).contains("AssertionError"));
 }

@@ -71,7 +71,10 @@ fn a_unit_uploads_and_its_office_downloads_and_a_sibling_county_finds_nothing(wo
         let named = "attachment; filename*=UTF-8''%E9%AA%8C%E6%94%B6%20%E7%85%A7%E7%89%87%3B.png";
         assert_eq!(answer.header("content-disposition"), named);
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("content-security-policy"), "sandbox; default-src 'none'");
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        );
         assert_eq!(answer.header("cache-control"), "private, no-store");
         assert_eq!(answer.header("content-length"), PNG.len().to_string());
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{World, stories};
+use crate::support::{PASSWORD, World, stories};
 
 stories!(
     wrong_passwords_lock_an_account_for_a_while_and_its_owner_is_told,
@@ -12,7 +12,6 @@ stories!(
 );
 
 const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { token errors { code } } }";
-const PASSWORD: &str = "correct horse battery";
 
 fn accounts(world: &World) {
     world.done(&["demo"]);
@@ -40,11 +39,11 @@ fn wrong_passwords_lock_an_account_for_a_while_and_its_owner_is_told(world: &Wor
     assert_eq!(told.lines().filter(|line| line.contains("账户已临时锁定")).count(), 1, "{told}");
     clock.set("2026-11-30T09:16");
     assert!(sign_in("office@gov.example", PASSWORD)["token"].is_string());
-    world.done(&["account", "disable", "office@gov.example"]);
-    assert_eq!(code(&sign_in("office@gov.example", PASSWORD)), "SIGN_IN_FAILED");
     world.done(&["job", "run", "deliver-mail", "--at", "2026-11-30T10:00:00+08:00"]);
     let sent = world.done(&["mail", "list", "--state", "sent"]);
     assert!(sent.contains("账户已临时锁定"), "{sent}");
+    world.done(&["account", "disable", "office@gov.example"]);
+    assert_eq!(code(&sign_in("office@gov.example", PASSWORD)), "SIGN_IN_FAILED");
 }
 
 fn guesses_at_once_are_counted_like_guesses_one_by_one(world: &World) {
@@ -113,6 +112,9 @@ fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {
     assert_eq!(answer.header("www-authenticate"), "Bearer");
     world.done_with(&["account", "password", "office@gov.example"], "another long password\n");
     assert_eq!(server.data(SIGN_IN, &input)["signIn"]["errors"][0]["code"], "SIGN_IN_FAILED");
+    // A new password ends tokens as well.
+    assert_eq!(server.ask_as(&reader, own, &json!({})).status, 401);
+    let reader = world.done(&["token", "create", "office@gov.example", "--read-only"]).trim().to_owned();
     // An account that is let in again has nothing of what it had before.
     assert_eq!(server.ask_as(&reader, own, &json!({})).status, 200);
     world.done(&["account", "disable", "office@gov.example"]);

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
-use api::{Door, Limits, Oidc, Policy};
+use api::{Door, Limits, Oidc, Policy, Streams};
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::account::Role;
 
 use super::{Server, World, block_on, free_port};
 
@@ -45,11 +46,25 @@ impl World {
         (self.serve_by_clock(&clock, |_| None), clock)
     }
 
+    /// The API under a clock of the story's, where these roles have to have a second factor and a session ends after two hours
+    /// without use.
+    pub(crate) fn serve_under_clock_demanding(&self, local: &str, roles: &[Role]) -> (Server, StoryClock) {
+        let clock = StoryClock::at(DateTime::UNIX_EPOCH);
+        clock.set(local);
+        let policy = Policy { second_factor_roles: roles.to_vec(), idle: Some(TimeDelta::hours(2)), ..policy() };
+        (self.serve_policy(&clock, policy, free_port()), clock)
+    }
+
     /// The API under a clock that there is, with a provider of sign-ins, told by the server's own address.
     pub(crate) fn serve_by_clock(&self, clock: &StoryClock, oidc: impl FnOnce(&str) -> Option<Oidc>) -> Server {
-        let (port, url, told) = (free_port(), self.url.clone(), clock.clone());
-        let folder = self.dir.path().join("evidence").to_string_lossy().into_owned();
+        let port = free_port();
         let policy = Policy { oidc: oidc(&format!("http://127.0.0.1:{port}")).map(Arc::new), ..policy() };
+        self.serve_policy(clock, policy, port)
+    }
+
+    fn serve_policy(&self, clock: &StoryClock, policy: Policy, port: u16) -> Server {
+        let (url, told) = (self.url.clone(), clock.clone());
+        let folder = self.dir.path().join("evidence").to_string_lossy().into_owned();
         let (sender, receiver) = mpsc::channel::<ServerHandle>();
         std::thread::spawn(move || {
             block_on(async move {
@@ -68,12 +83,9 @@ impl World {
                             occurrences: Arc::new(scheduler::occurrences),
                         };
                         let routes = api::routes(door, policy, Arc::new(|| Box::pin(async { Ok(()) })));
-                        let server = HttpServer::new(move || App::new().configure(routes.clone()))
-                            .workers(2)
-                            .disable_signals()
-                            .bind(("127.0.0.1", port))
-                            .unwrap()
-                            .run();
+                        let app = move || App::new().wrap(api::headers("")).configure(routes.clone());
+                        let server =
+                            HttpServer::new(app).workers(2).disable_signals().bind(("127.0.0.1", port)).unwrap().run();
                         sender.send(server.handle()).unwrap();
                         server.await.unwrap();
                     })
@@ -99,18 +111,22 @@ fn policy() -> Policy {
             time: Duration::from_secs(30),
             batch: 0,
             requests_per_minute: 0,
+            sign_ins_per_minute: 0,
             subscriptions: 10,
+            streams: Streams { all: 100, address: 100, account: 100 },
             introduction: Duration::from_secs(10),
             documents: 1 << 20,
             evidence: 1 << 20,
         },
         introspection: true,
         open: true,
-        demo_sign_in: true,
+        idle: None,
+        second_factor_roles: Vec::new(),
         oidc: None,
         trusted_documents: None,
-        hosts: None,
+        hosts: Vec::new(),
         origins: Vec::new(),
         proxies: Vec::new(),
+        proxy_header: "x-forwarded-for".to_owned(),
     }
 }

@@ -523,7 +523,8 @@ impl Tables {
             (format!("{}**", row.name.chars().next().unwrap()), row.phone.as_deref().map(masked), None)
         };
         let values = json!({"name": name, "phone": phone, "email": email, "role": row.role.to_value(),
-            "validUntil": row.valid_until, "isDisabled": row.is_disabled, "createdAt": row.created_at});
+            "validUntil": row.valid_until, "isDisabled": row.is_disabled, "createdAt": row.created_at,
+            "hasSecondFactor": is_known.then_some(row.totp_since.is_some()), "erasedAt": row.erased_at, "version": row.version});
         Object::new("Account", row.id, values).one("unit", "Unit", row.unit_id).one("region", "Region", row.region_id)
     }
 
@@ -630,7 +631,7 @@ fn masked(phone: &str) -> String {
 fn session(row: &entity::session::Model) -> Object {
     let values = json!({"kind": row.kind.to_value(), "name": row.name, "isReadOnly": row.is_read_only,
         "address": row.address, "createdAt": row.created_at, "expiresAt": row.expires_at,
-        "revokedAt": row.revoked_at});
+        "revokedAt": row.revoked_at, "lastUsedAt": row.last_used_at, "isLimited": row.is_limited});
     Object::new("Session", row.id, values).one("account", "Account", row.account_id).one(
         "actor",
         "Account",

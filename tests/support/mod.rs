@@ -1,6 +1,7 @@
 //! What stories stand on: a world of their own with a database, the program as people run it, and the files they bring.
 
 pub(crate) mod allowed;
+pub(crate) mod browser;
 pub(crate) mod clocked;
 pub(crate) mod evidence;
 pub(crate) mod graph;
@@ -25,6 +26,9 @@ use tempfile::TempDir;
 
 /// Where the stories' PostgreSQL is; `make test` starts one and sets this.
 const POSTGRES: &str = "RECTIFY_TEST_POSTGRES";
+
+/// The password of everybody in stories.
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// Runs each named story on both databases.
 macro_rules! stories {
@@ -79,6 +83,8 @@ impl World {
             .current_dir(self.dir.path())
             .env("RECTIFY_DATABASE_URL", &self.url)
             .env("RECTIFY_DATABASE_CONNECTIONS", "4")
+            // The people of stories have sessions of long ago.
+            .env("RECTIFY_SESSION_IDLE_MINUTES", "0")
             .env("RECTIFY_LOG", "warn");
         command
     }
@@ -107,9 +113,14 @@ impl World {
         out
     }
 
+    /// Makes an account with the password of stories.
+    pub(crate) fn employ(&self, email: &str, role: &str, unit: &str) {
+        self.done_with(&["account", "create", email, "--role", role, "--unit", unit], &format!("{PASSWORD}\n"));
+    }
+
     /// Makes an account with a token, as an administrator does; the token.
     pub(crate) fn account(&self, email: &str, role: &str, unit: &str) -> String {
-        self.done_with(&["account", "create", email, "--role", role, "--unit", unit], "correct horse battery\n");
+        self.employ(email, role, unit);
         self.done(&["token", "create", email]).trim().to_owned()
     }
 
@@ -144,10 +155,35 @@ impl World {
 
     /// The API in a process of its own, with settings of the environment.
     pub(crate) fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
+        self.serve_by(self.program(), settings)
+    }
+
+    /// The same, listening on all addresses of the machine, as in a container; the given public URL may name its port as
+    /// `PORT`.
+    pub(crate) fn serve_everywhere(&self, public_url: &str, settings: &[(&str, &str)]) -> Server {
+        let port = free_port();
+        let (listen, public) = (format!("0.0.0.0:{port}"), public_url.replace("PORT", &port.to_string()));
+        let own = [("RECTIFY_LISTEN", listen.as_str()), ("RECTIFY_PUBLIC_URL", public.as_str())];
+        let mut server = self.serve_with(&[&own, settings].concat());
+        server.base = format!("http://127.0.0.1:{port}");
+        server
+    }
+
+    /// The same, in a process that may open so many files.
+    pub(crate) fn serve_limited(&self, files: u32, settings: &[(&str, &str)]) -> Server {
+        let program = self.program();
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]).arg(program.get_program());
+        limited.current_dir(self.dir.path());
+        limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.serve_by(limited, settings)
+    }
+
+    fn serve_by(&self, mut program: Command, settings: &[(&str, &str)]) -> Server {
         let (port, metrics) = (free_port(), free_port());
-        let mut child = self
-            .program()
-            .args(["serve", "--role", "api", "--listen", &format!("127.0.0.1:{port}")])
+        let mut child = program
+            .args(["serve", "--role", "api"])
+            .env("RECTIFY_LISTEN", format!("127.0.0.1:{port}"))
             .env("RECTIFY_METRICS_LISTEN", format!("127.0.0.1:{metrics}"))
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
@@ -155,10 +191,12 @@ impl World {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
         assert!(line.contains("已启动"), "{line}{}", read(self.log()));
         Server {
             child: Some(child),
+            out: Some(out.into()),
             handle: None,
             base: format!("http://127.0.0.1:{port}"),
             metrics: format!("http://127.0.0.1:{metrics}/metrics"),
@@ -169,10 +207,12 @@ impl World {
 /// A running API.
 pub(crate) struct Server {
     child: Option<Child>,
+    /// What the process prints after its first line.
+    out: Option<std::sync::Mutex<BufReader<std::process::ChildStdout>>>,
     /// The handle of one within the story's own process.
     handle: Option<actix_web::dev::ServerHandle>,
     pub(crate) base: String,
-    metrics: String,
+    pub(crate) metrics: String,
 }
 
 /// What a server answered.
@@ -202,11 +242,25 @@ impl Answer {
 impl Server {
     /// A server within the story's own process.
     fn within(base: String, handle: actix_web::dev::ServerHandle) -> Self {
-        Self { child: None, handle: Some(handle), metrics: format!("{base}/metrics"), base }
+        Self { child: None, out: None, handle: Some(handle), metrics: format!("{base}/metrics"), base }
+    }
+
+    /// The next line that the process prints.
+    pub(crate) fn printed(&self) -> String {
+        let mut line = String::new();
+        self.out.as_ref().unwrap().lock().unwrap().read_line(&mut line).unwrap();
+        line
     }
 
     pub(crate) fn agent() -> ureq::Agent {
         ureq::Agent::config_builder().http_status_as_error(false).build().into()
+    }
+
+    /// Signs somebody in with the password of stories; the session's secret.
+    pub(crate) fn sign_in(&self, email: &str) -> String {
+        let query = "mutation($input: SignInInput!) { signIn(input: $input) { token errors { code message } } }";
+        let given = self.data(query, &json!({"input": {"email": email, "password": PASSWORD}}))["signIn"].clone();
+        given["token"].as_str().unwrap_or_else(|| panic!("{email}: {given}")).to_owned()
     }
 
     /// An operation of whoever has the token, that has to work; its data.
@@ -332,18 +386,24 @@ impl Drop for Server {
 pub(crate) struct Smtp {
     child: Child,
     pub(crate) url: String,
+    pub(crate) port: u16,
     folder: TempDir,
 }
 
 impl Smtp {
     pub(crate) fn start() -> Self {
+        Self::start_with(&json!({}))
+    }
+
+    /// One with options of `smtp.py`.
+    pub(crate) fn start_with(options: &Value) -> Self {
         let folder = TempDir::new().unwrap();
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/smtp.py");
         let python = std::env::var("RECTIFY_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let port = free_port();
         let mut child = Command::new(python)
             .arg(script)
-            .args([&port.to_string(), &folder.path().to_string_lossy().into_owned()])
+            .args([&port.to_string(), &folder.path().to_string_lossy().into_owned(), &options.to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -352,7 +412,12 @@ impl Smtp {
         assert_eq!(line.trim(), "ready", "python3-aiosmtpd and openssl are needed: run the stories with `make test`");
         let url =
             format!("smtp://ledger:s%40fe@localhost:{port}?tls=starttls&ca={}", folder.path().join("ca.pem").display());
-        Self { child, url, folder }
+        Self { child, url, port, folder }
+    }
+
+    /// The file of its certificate.
+    pub(crate) fn certificate(&self) -> String {
+        self.folder.path().join("ca.pem").to_string_lossy().into_owned()
     }
 
     /// The mails that arrived, oldest first.

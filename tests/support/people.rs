@@ -6,6 +6,7 @@ use entity::account::Role;
 use entity::{region, unit};
 use ledger::account::{self, New, Wanted};
 use ledger::audit::By;
+use ledger::database;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
 /// Somebody with a session.
@@ -55,9 +56,11 @@ pub(crate) async fn employ(db: &DatabaseConnection, posts: &[Post]) -> Vec<Perso
             valid_until: (*role == Role::Inspector).then(|| (now + TimeDelta::days(36_500)).date_naive()),
             is_demo: true,
         };
-        let made = account::create(db, &By::program(), new, now).await.unwrap();
+        let transaction = database::begin(db).await.unwrap();
+        let made = account::create(&transaction, &By::program(), new, now).await.unwrap();
         let wanted = Wanted::of(made.id, "故事", now + TimeDelta::days(36_500));
-        let opened = account::open(db, wanted, now).await.unwrap();
+        let opened = account::open(&transaction, wanted, now).await.unwrap();
+        transaction.commit().await.unwrap();
         people.push(Person { account: made.id, role: *role, bearer: format!("Bearer {}", opened.secret) });
     }
     people

@@ -1,6 +1,8 @@
 """A real SMTP server for the stories: STARTTLS and a login are required; each mail is kept, decoded, as JSON.
 
-Usage: smtp.py PORT FOLDER. Prints `ready` when it listens; FOLDER/ca.pem is the authority of its certificate.
+Usage: smtp.py PORT FOLDER [OPTIONS]. Prints `ready` when it listens; FOLDER/ca.pem is the authority of its certificate.
+OPTIONS is JSON: `certificate`, what the certificate is ("plain", "authority" as `openssl req -x509` makes it, "expired" the
+same of long ago); `name`, whose it is; `implicit`, TLS from the first byte; `password`, that of the login.
 """
 import email, email.policy, itertools, json, pathlib, ssl, subprocess, sys, threading
 
@@ -8,20 +10,51 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 port, folder = int(sys.argv[1]), pathlib.Path(sys.argv[2])
-key, ca = folder / "key.pem", folder / "ca.pem"
-subprocess.run(
-    ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-     "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", ca],
-    check=True, stderr=subprocess.DEVNULL,
-)
+options = {"certificate": "plain", "name": "localhost", "implicit": False, "password": "s@fe"}
+options |= json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
+key, ca, name = folder / "key.pem", folder / "ca.pem", options["name"]
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+new = ["-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-keyout", key]
+if options["certificate"] == "plain":
+    openssl("req", "-x509", *new, "-days", 2, "-addext", "basicConstraints=critical,CA:FALSE", "-out", ca)
+elif options["certificate"] == "authority":
+    openssl("req", "-x509", *new, "-out", ca)
+else:
+    request, settings = folder / "request.pem", folder / "openssl.cnf"
+    openssl("req", *new, "-out", request)
+    (folder / "index.txt").touch()
+    settings.write_text(f"""
+[ca]
+default_ca = one
+[one]
+new_certs_dir = {folder}
+database = {folder}/index.txt
+rand_serial = yes
+default_md = sha256
+policy = any
+x509_extensions = extensions
+[any]
+commonName = supplied
+[extensions]
+basicConstraints = critical,CA:TRUE
+subjectAltName = DNS:{name}
+""")
+    openssl("ca", "-batch", "-selfsign", "-config", settings, "-in", request, "-keyfile", key, "-notext",
+            "-startdate", "20200101000000Z", "-enddate", "20210101000000Z", "-out", ca)
 tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 tls.load_cert_chain(ca, key)
 count = itertools.count()
 
 
 def allowed(server, session, envelope, mechanism, given):
-    known = isinstance(given, LoginPassword) and (given.login, given.password) == (b"ledger", b"s@fe")
-    return AuthResult(success=known)
+    known = isinstance(given, LoginPassword) and (given.login, given.password) == (b"ledger", options["password"].encode())
+    # Not handled: aiosmtpd itself is to say no.
+    return AuthResult(success=known, handled=known)
 
 
 class Keep:
@@ -38,7 +71,7 @@ class Keep:
         kept = {
             "from": str(mail["from"]), "to": envelope.rcpt_tos, "subject": str(mail["subject"]),
             "message_id": str(mail["message-id"]), "auto_submitted": str(mail["auto-submitted"]),
-            "tls": session.ssl is not None, "login": session.authenticated,
+            "tls": options["implicit"] or session.ssl is not None, "login": session.authenticated,
             "text": mail.get_body(("plain",)).get_content(), "html": mail.get_body(("html",)).get_content(),
         }
         path = folder / f"{next(count):04}.json"
@@ -48,7 +81,7 @@ class Keep:
         return "250 OK"
 
 
-Controller(Keep(), hostname="127.0.0.1", port=port, tls_context=tls, require_starttls=True, auth_required=True,
-           authenticator=allowed).start()
+encryption = {"ssl_context": tls, "auth_require_tls": False} if options["implicit"] else {"tls_context": tls, "require_starttls": True}
+Controller(Keep(), hostname="127.0.0.1", port=port, auth_required=True, authenticator=allowed, **encryption).start()
 print("ready", flush=True)
 threading.Event().wait()

@@ -19,7 +19,7 @@ const PROBLEM: &str = "SELECT p.id FROM assignment a JOIN measure m ON m.id = a.
 /// With the end of the problem's chain in the audit, and the key that the report will have. Nobody else changes it: its
 /// problem is held.
 const ASSIGNMENT: &str = "SELECT a.version, a.status, a.completed_on, a.unit_id, a.accepted_at, a.measure_id, \
-    e.position, e.hash, nextval('progress_report_id_seq') \
+    e.position, e.hash, nextval('progress_report_id_seq'), a.declined_at \
     FROM assignment a JOIN measure m ON m.id = a.measure_id LEFT JOIN LATERAL (SELECT position, hash FROM audit_entry \
     WHERE chain = 'problem_' || m.problem_id ORDER BY position DESC LIMIT 1) e ON TRUE WHERE a.id = $1";
 /// From where a report leads on.
@@ -42,7 +42,7 @@ impl Statements {
         let quantities = [Type::TEXT_ARRAY, Type::FLOAT8_ARRAY, Type::FLOAT8_ARRAY, Type::TEXT_ARRAY];
         let report = [Type::INT8, Type::TEXT, Type::TEXT, Type::TIMESTAMPTZ, Type::DATE];
         let noted = [Type::INT8, Type::INT8, Type::INT8, Type::INT4];
-        let entry = [(); 8].map(|()| Type::TEXT);
+        let entry = [(); 10].map(|()| Type::TEXT);
         let key_and_moment = [Type::INT8, Type::TIMESTAMPTZ];
         Ok(Self {
             problem: prepare(PROBLEM, &[Type::INT8]).await?,
@@ -166,8 +166,9 @@ async fn write(
     let noted: [Value<'_>; 4] = [&there.key, &problem, &there.measure, &entry.position];
     let (previous, hash) = (&entry.previous, &entry.hash);
     let (address, id) = (&entry.address, &entry.request_id);
-    let audited: [Value<'_>; 8] =
-        [&entry.chain, &entry.object, address, id, &entry.before, &entry.after, previous, hash];
+    let (digest, salt) = (&entry.address_digest, &entry.address_salt);
+    let audited: [Value<'_>; 10] =
+        [&entry.chain, &entry.object, address, id, &entry.before, &entry.after, previous, hash, digest, salt];
     let all = [report_of.as_slice(), &quantities, &noted, &audited].concat();
     let (of_measure, of_problem): ([Value<'_>; 2], [Value<'_>; 2]) = ([&there.measure, &now], [&problem, &now]);
     let of_assignment: [Value<'_>; 1] = [&assignment];
@@ -191,6 +192,7 @@ struct There {
     completed_on: Option<NaiveDate>,
     unit: i64,
     accepted_at: Option<DateTime<Utc>>,
+    declined_at: Option<DateTime<Utc>>,
     measure: i64,
     /// Position and hash of the audit's last entry.
     end: (i32, String),
@@ -210,6 +212,7 @@ impl There {
             measure: row.try_get(5)?,
             end: position.zip(hash).unwrap_or_default(),
             key: row.try_get(8)?,
+            declined_at: row.try_get(9)?,
         })
     }
 
@@ -221,6 +224,7 @@ impl There {
             "unit": self.unit,
             "version": self.version,
             "acceptedAt": self.accepted_at,
+            "declinedAt": self.declined_at,
         })
     }
 }
@@ -242,6 +246,7 @@ fn entry(
     after["version"] = json!(there.version + 1);
     after["report"] = json!(there.key);
     after["period"] = json!(input.period);
+    let salted = from.map(|from| (from.ip().to_string(), format!("{:032x}", fastrand::u128(..))));
     let mut entry = audit_entry::Model {
         id: 0,
         chain: format!("problem_{problem}"),
@@ -253,7 +258,9 @@ fn entry(
         at: now,
         actor_id: None,
         on_behalf_of_id: None,
-        address: from.map(|from| from.ip().to_string()),
+        address_digest: salted.as_ref().map(|(address, salt)| ledger::audit::address_digest(salt, address)),
+        address_salt: salted.as_ref().map(|(_, salt)| salt.clone()),
+        address: salted.map(|(address, _)| address),
         request_id: Some(format!("{:032x}", fastrand::u128(..))),
         before: before.to_string(),
         after: after.to_string(),

@@ -1,5 +1,6 @@
 -- $1 assignment, $2 period, $3 text, $4 now, $5 today, $6 … $9 the quantities' labels, done, targets, units, $10 report,
--- $11 problem, $12 measure, $13 … $21 the audit's position, chain, object, address, request, before, after, previous hash, hash.
+-- $11 problem, $12 measure, $13 … $23 the audit's position, chain, object, address, request, before, after, previous hash, hash,
+-- digest and salt of the address.
 -- The report, its quantities, the change, the audit's entry, and the assignment moved on.
 WITH report AS (
     INSERT INTO progress_report (id, assignment_id, period, text, submitted_at) VALUES ($10, $1, $2, $3, $4)
@@ -11,8 +12,8 @@ WITH report AS (
     INSERT INTO change (kind, at, problem_id, measure_id, assignment_id) VALUES ('PROGRESS_REPORTED', $4, $11, $12, $1)
 ), audited AS (
     INSERT INTO audit_entry (act, at, measure_id, assignment_id, position, chain, object, address, request_id, before, after,
-        previous, hash)
-    VALUES ('PROGRESS_REPORTED', $4, $12, $1, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+        previous, hash, address_digest, address_salt)
+    VALUES ('PROGRESS_REPORTED', $4, $12, $1, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 )
 UPDATE assignment SET status = CASE status WHEN 'CLOSED_ONGOING' THEN status ELSE 'IN_PROGRESS' END, reported_on = $5,
     quantity_done = coalesce($7[1], quantity_done), quantity_target = coalesce($8[1], quantity_target),

@@ -117,6 +117,7 @@ impl Maker<'_> {
             finding: Set(finding),
             resolved_on: Set(resolved_on),
             resolver_id: Set(None),
+            resolver_actor_id: Set(None),
             closed_on: Set(closed_on),
             version: Set(way.len() as i32 + 1),
             created_at: Set(self.now - TimeDelta::days((self.today - handed_over_on).num_days())),

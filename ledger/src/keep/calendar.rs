@@ -5,7 +5,7 @@ use entity::holiday;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
-use super::{Said, note_own, optional, permit_anywhere};
+use super::{Said, note_own, optional_line, permit_anywhere};
 use crate::fault;
 use crate::policy::Act;
 use crate::work::Desk;
@@ -19,7 +19,7 @@ fn state(row: Option<&holiday::Model>) -> Value {
 pub async fn set(desk: &Desk<'_>, day: NaiveDate, said: Option<(bool, Option<String>)>) -> Result<()> {
     permit_anywhere(desk, Act::KeepDictionaries)?;
     fault::day(day, ("日期", "the day"), &["input", "day"])?;
-    let name = |given| optional(given, 20, ("名称", "the name"), "name");
+    let name = |given| optional_line(given, 20, ("名称", "the name"), "name");
     let said =
         said.map(|(works, given)| Ok::<_, crate::Error>((works, name(given)?.unwrap_or_default()))).transpose()?;
     let transaction = database::begin(desk.db).await?;

@@ -4,13 +4,13 @@ use chrono_tz::Tz;
 use entity::mail::{self, MailState};
 use entity::schedule::{self, Misfire};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Value, json};
 
 use super::{Patch, Said, difference, note_own, permit_anywhere};
-use crate::fault::{Fault, FaultCode};
+use crate::database::Transaction;
+use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::work::Desk;
 use crate::{Result, database};
@@ -47,8 +47,12 @@ pub async fn edit_schedule(
     let id = schedule.ok_or_else(unknown)?;
     let there = schedule::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or_else(unknown)?;
     let now = schedule::Model {
-        cron: changes.cron.or(there.cron.clone()).trim().to_owned(),
-        time_zone: changes.time_zone.or(there.time_zone.clone()),
+        cron: changes.cron.read(there.cron.clone(), |given| {
+            fault::line(&given, 1..=200, ("定时格式", "the pattern"), &["input", "cron"])
+        })?,
+        time_zone: changes.time_zone.read(there.time_zone.clone(), |given| {
+            fault::line(&given, 1..=60, ("时区", "the time zone"), &["input", "timeZone"])
+        })?,
         enabled: changes.enabled.or(there.enabled),
         misfire: changes.misfire.or(there.misfire),
         last_occurrence: desk.now,
@@ -58,7 +62,7 @@ pub async fn edit_schedule(
         let zh = format!("没有名为“{}”的时区，应为 IANA 名称，如 Asia/Shanghai", now.time_zone);
         return Err(Fault::invalid(zh, "no such time zone: give an IANA name", &["input", "timeZone"]).into());
     }
-    if now.cron.len() > 200 || !fires(&now.cron, &now.time_zone) {
+    if !fires(&now.cron, &now.time_zone) {
         let zh = format!("“{}”不是定时格式，应为六段（秒 分 时 日 月 周），如 0 0 8 * * *", now.cron);
         let en = "not a pattern that ever fires: six fields, seconds first, as in 0 0 8 * * *";
         return Err(Fault::invalid(zh, en, &["input", "cron"]).into());
@@ -119,7 +123,7 @@ pub async fn cancel_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
     Ok(row.id)
 }
 
-async fn take(desk: &Desk<'_>, mail: Option<i64>) -> Result<(DatabaseTransaction, mail::Model)> {
+async fn take(desk: &Desk<'_>, mail: Option<i64>) -> Result<(Transaction, mail::Model)> {
     permit_anywhere(desk, Act::KeepAccounts)?;
     let unknown = || Fault::new(FaultCode::NotFound, "没有这封邮件", "there is no such mail", &["mailId"]);
     let transaction = database::begin(desk.db).await?;
@@ -131,7 +135,7 @@ async fn take(desk: &Desk<'_>, mail: Option<i64>) -> Result<(DatabaseTransaction
 /// Moves a mail to another state, and notes it.
 async fn move_mail(
     desk: &Desk<'_>,
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: &mail::Model,
     moved: mail::ActiveModel,
 ) -> Result<()> {

@@ -7,8 +7,7 @@ use entity::check_plan::{self, Every};
 use entity::deadline_change::{self, DeadlineChangeState};
 use entity::{measure, milestone, problem};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Value, json};
 
@@ -20,12 +19,13 @@ use super::{
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind};
 use crate::concern::{self, Concern, due_order};
+use crate::database::Transaction;
 use crate::deadline::Columns;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::statistics::kept;
 use crate::work::assigning::answer;
-use crate::work::{Desk, MAX_WORDS, current, extension, hold_measure};
+use crate::work::{Desk, MAX_WORDS, current, extension, hold_measure, state as state_of_answer};
 use crate::workflow::{self, Step};
 use crate::{Result, roll_up, sameness};
 
@@ -148,8 +148,8 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let said = Said { act: "CREATED", object, measure: Some(row.id), before: json!({}), after };
     note(&transaction, desk, of.id, said).await?;
     party::note_change(&transaction, desk, &row, (Value::Null, party::said_of(&transaction, &row).await?)).await?;
-    for id in made {
-        let said = (json!({}), json!({ "status": Status::Assigned.to_value() }));
+    for (id, unit) in made.into_iter().zip(&answering) {
+        let said = (json!({}), json!({ "status": Status::Assigned.to_value(), "unit": unit.id }));
         note_answer(&transaction, desk, &row, (id, &ChangeKind::Assigned.to_value()), said).await?;
     }
     tell(&transaction, desk, &[of.id], Some(row.id)).await?;
@@ -159,7 +159,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
 
 /// Notes what one answer was and what became of it.
 pub(super) async fn note_answer(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     desk: &Desk<'_>,
     measure: &measure::Model,
     (assignment, act): (i64, &str),
@@ -178,7 +178,7 @@ pub(super) async fn note_answer(
 }
 
 /// Enters a measure into the lists of the region that issued it, and those above.
-async fn enter_own_list(db: &DatabaseTransaction, measure: &measure::Model) -> Result<()> {
+async fn enter_own_list(db: &Transaction, measure: &measure::Model) -> Result<()> {
     let issuer = entity::region::Entity::find_by_id(measure.region_id).one(db).await?;
     let lineage = issuer.map(|issuer| crate::region::lineage(&issuer.path)).unwrap_or_default();
     concern::measures(db, &[Concern { id: measure.id, due_order: due_order(measure.due_on), lineage }]).await
@@ -190,7 +190,7 @@ pub(super) async fn take(
     measure: Option<i64>,
     version: i32,
     act: Act,
-) -> Result<(DatabaseTransaction, measure::Model)> {
+) -> Result<(Transaction, measure::Model)> {
     let (transaction, _, row) = hold_measure(desk, measure).await?;
     permit(&transaction, desk, act, row.region_id).await?;
     current(Some(version), row.version, ("措施", "measure"))?;
@@ -333,7 +333,7 @@ pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, pl
 }
 
 /// A measure that was changed beside its row.
-pub(super) async fn grow(db: &DatabaseTransaction, desk: &Desk<'_>, row: &measure::Model) -> Result<()> {
+pub(super) async fn grow(db: &Transaction, desk: &Desk<'_>, row: &measure::Model) -> Result<()> {
     let grown = measure::ActiveModel {
         id: Set(row.id),
         version: Set(row.version + 1),
@@ -364,12 +364,7 @@ pub async fn retire(desk: &Desk<'_>, measure: Option<i64>, version: i32, reason:
 }
 
 /// Withdraws what is open of a measure, and says so in the audit. Whether there was anything.
-pub(super) async fn withdraw(
-    db: &DatabaseTransaction,
-    desk: &Desk<'_>,
-    row: &measure::Model,
-    reason: &str,
-) -> Result<bool> {
+pub(super) async fn withdraw(db: &Transaction, desk: &Desk<'_>, row: &measure::Model, reason: &str) -> Result<bool> {
     let answers = assignment::Entity::find()
         .filter(assignment::Column::MeasureId.eq(row.id))
         .order_by_asc(assignment::Column::Id)
@@ -393,8 +388,9 @@ pub(super) async fn withdraw(
             updated_at: Set(desk.now),
             ..Default::default()
         };
-        moved.update(db).await?;
-        note_answer(db, desk, row, (one.id, "RETIRED"), (json!({}), said.clone())).await?;
+        let mut after = state_of_answer(&moved.update(db).await?);
+        after["reason"] = json!(reason);
+        note_answer(db, desk, row, (one.id, "RETIRED"), (json!({}), after)).await?;
         any = true;
     }
     if answers.is_empty() && !workflow::is_settled(row.status) {
@@ -418,7 +414,7 @@ pub(super) async fn withdraw(
 }
 
 /// A problem of which nobody answers anything, and whose measures are all withdrawn, is withdrawn with them.
-pub(super) async fn state_of_unanswered(db: &DatabaseTransaction, desk: &Desk<'_>, problem: i64) -> Result<()> {
+pub(super) async fn state_of_unanswered(db: &Transaction, desk: &Desk<'_>, problem: i64) -> Result<()> {
     const OPEN: &str = "SELECT count(*) AS amount FROM measure m WHERE m.problem_id = $1 \
         AND (m.status <> 'NOT_APPLICABLE' OR EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = m.id))";
     if count(db, OPEN, vec![problem.into()]).await? > 0 {

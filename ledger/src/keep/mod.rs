@@ -13,11 +13,12 @@ pub mod unit;
 
 use chrono::NaiveDate;
 use entity::{problem as problems, region as regions};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QuerySelect, SqlErr, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, QuerySelect, SqlErr, Statement};
 use serde_json::{Map, Value, json};
 
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind, Changed};
+use crate::database::Transaction;
 use crate::deadline::{self, Columns, Deadline};
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{self, Act};
@@ -41,7 +42,7 @@ pub enum Patch<T> {
 
 impl<T> Patch<T> {
     /// The value from now on.
-    fn or(self, there: T) -> T {
+    pub(crate) fn or(self, there: T) -> T {
         match self {
             Self::Keep => there,
             Self::Set(value) => value,
@@ -49,7 +50,7 @@ impl<T> Patch<T> {
     }
 
     /// The value from now on, read from what was typed.
-    fn read<U, E>(self, there: U, read: impl FnOnce(T) -> Result<U, E>) -> Result<U, E> {
+    pub(crate) fn read<U, E>(self, there: U, read: impl FnOnce(T) -> Result<U, E>) -> Result<U, E> {
         match self {
             Self::Keep => Ok(there),
             Self::Set(value) => read(value),
@@ -59,7 +60,7 @@ impl<T> Patch<T> {
 
 /// A problem in hand, in a transaction that holds it.
 struct Held {
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     row: problems::Model,
 }
 
@@ -74,11 +75,7 @@ impl Held {
     }
 
     /// Takes another one in hand beside it.
-    async fn take_also(
-        transaction: &DatabaseTransaction,
-        desk: &Desk<'_>,
-        problem: Option<i64>,
-    ) -> Result<problems::Model> {
+    async fn take_also(transaction: &Transaction, desk: &Desk<'_>, problem: Option<i64>) -> Result<problems::Model> {
         let unknown =
             || Fault::new(FaultCode::NotFound, "没有这个问题", "there is no such problem", &["input", "problemId"]);
         let id = problem.ok_or_else(unknown)?;
@@ -113,7 +110,7 @@ struct Said<'a> {
 }
 
 /// Notes a change of a problem or something below it, in the problem's chain.
-async fn note(db: &DatabaseTransaction, desk: &Desk<'_>, problem: i64, said: Said<'_>) -> Result<()> {
+async fn note(db: &Transaction, desk: &Desk<'_>, problem: i64, said: Said<'_>) -> Result<()> {
     let noted = Noted {
         chain: audit::chain_of(problem),
         act: said.act.to_owned(),
@@ -127,7 +124,7 @@ async fn note(db: &DatabaseTransaction, desk: &Desk<'_>, problem: i64, said: Sai
 }
 
 /// Notes a change of something that has a chain of its own: a round, a region, a unit.
-async fn note_own(db: &DatabaseTransaction, desk: &Desk<'_>, said: Said<'_>) -> Result<()> {
+async fn note_own(db: &Transaction, desk: &Desk<'_>, said: Said<'_>) -> Result<()> {
     let noted = Noted {
         chain: said.object.clone(),
         act: said.act.to_owned(),
@@ -141,7 +138,7 @@ async fn note_own(db: &DatabaseTransaction, desk: &Desk<'_>, said: Said<'_>) -> 
 }
 
 /// Tells whoever watches the ledger that these problems, or one measure of one, were written anew.
-async fn tell(db: &DatabaseTransaction, desk: &Desk<'_>, problems: &[i64], measure: Option<i64>) -> Result<()> {
+async fn tell(db: &Transaction, desk: &Desk<'_>, problems: &[i64], measure: Option<i64>) -> Result<()> {
     let changed: Vec<Changed> =
         problems.iter().map(|problem| Changed { problem: *problem, measure, assignment: None }).collect();
     change::note(db, ChangeKind::Edited, &changed, desk.now).await
@@ -163,7 +160,13 @@ fn difference(before: Value, after: Value) -> Option<(Value, Value)> {
 
 /// A number as printed; none where it is blank.
 fn number(given: Option<String>) -> Result<Option<String>> {
-    optional(given, 40, ("编号", "the number"), "number")
+    optional_line(given, 40, ("编号", "the number"), "number")
+}
+
+/// A text of one line that may be missing.
+fn optional_line(given: Option<String>, most: usize, what: (&str, &str), name: &str) -> Result<Option<String>> {
+    let Some(given) = given.filter(|text| !fault::is_empty(text)) else { return Ok(None) };
+    Ok(Some(fault::line(&given, 1..=most, what, &["input", name])?))
 }
 
 /// A text that may be missing.
@@ -175,6 +178,11 @@ fn optional(given: Option<String>, most: usize, what: (&str, &str), name: &str) 
 /// A text that must not be missing.
 fn needed(given: &str, most: usize, what: (&str, &str), name: &str) -> Result<String> {
     Ok(fault::text(given, 2..=most, what, &["input", name])?)
+}
+
+/// A text of one line that must not be missing.
+fn needed_line(given: &str, most: usize, what: (&str, &str), name: &str) -> Result<String> {
+    Ok(fault::line(given, 2..=most, what, &["input", name])?)
 }
 
 /// A deadline as it is printed; a blank one is none.

@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use entity::responsible_party::{self, Selector};
 use entity::{measure, unit};
 use planner::Sql;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
 use super::{Said, note};
 use crate::Result;
+use crate::database::Transaction;
 use crate::fault::{Fault, FaultCode};
 use crate::work::Desk;
 
@@ -34,7 +32,7 @@ pub enum Party {
 
 /// Units that are still there and that the caller sees.
 async fn units(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     desk: &Desk<'_>,
     wanted: &BTreeSet<Option<i64>>,
     name: &str,
@@ -58,7 +56,7 @@ async fn units(
 }
 
 /// The lead unit, which every measure that is written by hand has.
-pub(super) async fn lead(db: &DatabaseTransaction, desk: &Desk<'_>, wanted: Option<Named>) -> Result<unit::Model> {
+pub(super) async fn lead(db: &Transaction, desk: &Desk<'_>, wanted: Option<Named>) -> Result<unit::Model> {
     const FIELD: &str = "leadUnitId";
     let (zh, en) = ("请指明牵头单位，每项措施有且只有一个", "name the lead unit: every measure has one");
     let found = one(db, desk, wanted, FIELD).await?;
@@ -67,7 +65,7 @@ pub(super) async fn lead(db: &DatabaseTransaction, desk: &Desk<'_>, wanted: Opti
 
 /// One unit, where one is named.
 pub(super) async fn one(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     desk: &Desk<'_>,
     wanted: Option<Named>,
     name: &str,
@@ -77,7 +75,7 @@ pub(super) async fn one(
 }
 
 /// The units that parties name.
-pub(super) async fn named(db: &DatabaseTransaction, desk: &Desk<'_>, given: &[Party]) -> Result<Vec<unit::Model>> {
+pub(super) async fn named(db: &Transaction, desk: &Desk<'_>, given: &[Party]) -> Result<Vec<unit::Model>> {
     let path = ["input", "parties"];
     if given.len() > MOST {
         let (zh, en) = (format!("责任单位最多 {MOST} 个"), format!("at most {MOST} parties"));
@@ -95,7 +93,7 @@ pub(super) async fn named(db: &DatabaseTransaction, desk: &Desk<'_>, given: &[Pa
 
 /// Writes the parties of a measure in place of those that it had.
 pub(super) async fn write(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     measure: &measure::Model,
     given: &[Party],
     named: &[unit::Model],
@@ -133,7 +131,7 @@ pub(super) async fn write(
 }
 
 /// The parties of a measure, as the audit keeps them.
-pub(super) async fn said_of(db: &DatabaseTransaction, measure: &measure::Model) -> Result<Value> {
+pub(super) async fn said_of(db: &Transaction, measure: &measure::Model) -> Result<Value> {
     let printed: Vec<String> = responsible_party::Entity::find()
         .select_only()
         .column(responsible_party::Column::Raw)
@@ -151,7 +149,7 @@ pub(super) async fn said_of(db: &DatabaseTransaction, measure: &measure::Model) 
 
 /// Notes who leads, supervises and answers, for the offices of the issuing region: a county would read of its siblings.
 pub(super) async fn note_change(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     desk: &Desk<'_>,
     measure: &measure::Model,
     (before, after): (Value, Value),

@@ -2,18 +2,16 @@
 
 use entity::{inspection_round, milestone, problem, problem_domain, problem_region};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
 use super::region::live;
 use super::{
-    Held, MAX_CONTENT, MAX_TITLE, Patch, Said, begins, difference, measure, needed, note, number, only_one, optional,
-    permit, read_deadline, said_of, tell,
+    Held, MAX_CONTENT, MAX_TITLE, Patch, Said, begins, difference, measure, needed_line, note, number, only_one,
+    optional, permit, read_deadline, said_of, tell,
 };
 use crate::concern::{self, Concern, due_order};
+use crate::database::Transaction;
 use crate::deadline::{Columns, Deadline};
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
@@ -63,7 +61,7 @@ pub struct Changes {
 }
 
 fn title(given: &str) -> Result<String> {
-    needed(given, MAX_TITLE, ("问题标题", "the title"), "title")
+    needed_line(given, MAX_TITLE, ("问题标题", "the title"), "title")
 }
 
 fn description(given: Option<String>) -> Result<Option<String>> {
@@ -79,7 +77,7 @@ fn domains(given: Vec<String>) -> Result<Vec<String>> {
         let (zh, en) = (format!("领域最多 {MAX_DOMAINS} 个"), format!("at most {MAX_DOMAINS} domains"));
         return Err(Fault::invalid(zh, en, &["input", "domains"]).into());
     }
-    let read = |tag: String| fault::text(&tag, 1..=20, ("领域", "a domain"), &["input", "domains"]);
+    let read = |tag: String| fault::line(&tag, 1..=20, ("领域", "a domain"), &["input", "domains"]);
     let mut tags = given.into_iter().map(read).collect::<Result<Vec<String>, Fault>>()?;
     tags.sort();
     tags.dedup();
@@ -169,7 +167,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     Ok(row.id)
 }
 
-async fn write_domains(db: &DatabaseTransaction, problem: i64, tags: &[String]) -> Result<()> {
+async fn write_domains(db: &Transaction, problem: i64, tags: &[String]) -> Result<()> {
     problem_domain::Entity::delete_many().filter(problem_domain::Column::ProblemId.eq(problem)).exec(db).await?;
     if tags.is_empty() {
         return Ok(());
@@ -180,7 +178,7 @@ async fn write_domains(db: &DatabaseTransaction, problem: i64, tags: &[String]) 
     Ok(())
 }
 
-async fn write_steps(db: &DatabaseTransaction, problem: i64, deadline: Option<&Deadline>) -> Result<()> {
+async fn write_steps(db: &Transaction, problem: i64, deadline: Option<&Deadline>) -> Result<()> {
     milestone::Entity::delete_many().filter(milestone::Column::ProblemId.eq(problem)).exec(db).await?;
     let steps = deadline.map(|deadline| deadline.steps(Some(problem), None)).unwrap_or_default();
     if !steps.is_empty() {

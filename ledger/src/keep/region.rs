@@ -2,13 +2,14 @@
 
 use entity::region::{self, Model};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Statement,
 };
 use serde_json::{Value, json};
 
 use super::{Patch, Said, count, difference, note_own, only_one, permit_anywhere, tell};
 use crate::concern;
+use crate::database::Transaction;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::region::{add, rank};
@@ -44,7 +45,8 @@ fn name(given: &str) -> Result<String> {
 
 /// A code: digits as in GB/T 2260, or letters of one's own.
 fn code(given: Option<String>) -> Result<Option<String>> {
-    let Some(code) = given.map(|code| code.trim().to_owned()).filter(|code| !code.is_empty()) else { return Ok(None) };
+    let Some(given) = given.filter(|code| !fault::is_empty(code)) else { return Ok(None) };
+    let code = fault::line(&given, 1..=20, ("行政区代码", "the code"), &["input", "code"])?;
     let is_plain = code.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
     if is_plain && (4..=20).contains(&code.len()) {
         return Ok(Some(code));
@@ -93,7 +95,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
 }
 
 /// A region in which there is still something to be done.
-pub(super) async fn live(db: &DatabaseTransaction, region: Option<i64>) -> Result<Model> {
+pub(super) async fn live(db: &Transaction, region: Option<i64>) -> Result<Model> {
     let path = ["input", "regionId"];
     let found = match region {
         Some(id) => region::Entity::find_by_id(id).one(db).await?,
@@ -111,7 +113,7 @@ pub(super) async fn live(db: &DatabaseTransaction, region: Option<i64>) -> Resul
 
 /// A region in hand.
 pub(super) async fn take(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     desk: &Desk<'_>,
     region: Option<i64>,
     version: Option<i32>,
@@ -195,7 +197,7 @@ fn may_lie_below(row: &Model, parent: &Model) -> Result<()> {
 }
 
 /// The problems that concern a region or anything below it, held in the order of their keys.
-pub(super) async fn concerned(db: &DatabaseTransaction, region: i64) -> Result<Vec<i64>> {
+pub(super) async fn concerned(db: &Transaction, region: i64) -> Result<Vec<i64>> {
     use entity::{problem, problem_region};
     let listed = problem_region::Entity::find()
         .select_only()
@@ -212,7 +214,7 @@ pub(super) async fn concerned(db: &DatabaseTransaction, region: i64) -> Result<V
 }
 
 /// The cases that are to be mended in a region or anywhere below it.
-pub(super) async fn cases_of(db: &DatabaseTransaction, region: i64) -> Result<Vec<i64>> {
+pub(super) async fn cases_of(db: &Transaction, region: i64) -> Result<Vec<i64>> {
     let listed = entity::case_region::Entity::find()
         .select_only()
         .column(entity::case_region::Column::CaseId)
@@ -221,7 +223,7 @@ pub(super) async fn cases_of(db: &DatabaseTransaction, region: i64) -> Result<Ve
 }
 
 /// Moves the paths of everything below a region.
-pub(super) async fn move_paths(db: &DatabaseTransaction, from: &str, to: &str) -> Result<()> {
+pub(super) async fn move_paths(db: &Transaction, from: &str, to: &str) -> Result<()> {
     const MOVE: &str = "UPDATE region SET path = $1 || substr(path, $2) WHERE path LIKE $3";
     let rest = i32::try_from(from.len()).unwrap_or_default() + 1;
     let values = vec![to.into(), rest.into(), format!("{from}_%").into()];
@@ -252,12 +254,7 @@ pub async fn retire(desk: &Desk<'_>, region: Option<i64>, version: i32) -> Resul
 }
 
 /// Marks a region as gone.
-pub(super) async fn retire_row(
-    db: &DatabaseTransaction,
-    desk: &Desk<'_>,
-    row: &Model,
-    into: Option<i64>,
-) -> Result<()> {
+pub(super) async fn retire_row(db: &Transaction, desk: &Desk<'_>, row: &Model, into: Option<i64>) -> Result<()> {
     let gone = region::ActiveModel {
         id: Set(row.id),
         retired_on: Set(Some(desk.today())),

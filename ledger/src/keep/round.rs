@@ -4,13 +4,14 @@ use chrono::NaiveDate;
 use entity::inspection_round::{ActiveModel, Entity, Model, RoundKind, RoundLevel};
 use entity::problem;
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveEnum, ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Statement,
 };
 use serde_json::{Value, json};
 
-use super::{Patch, Said, begins, count, difference, needed, note_own, only_one, permit_anywhere, tell};
+use super::{Patch, Said, begins, count, difference, needed_line, note_own, only_one, permit_anywhere, tell};
 use crate::calendar::plus_days;
+use crate::database::Transaction;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{self, Act, Reach};
 use crate::statistics::kept;
@@ -48,7 +49,7 @@ pub struct Changes {
 }
 
 fn name(given: &str) -> Result<String> {
-    needed(given, 200, ("督察轮次名称", "the round's name"), "name")
+    needed_line(given, 200, ("督察轮次名称", "the round's name"), "name")
 }
 
 fn taken() -> Fault {
@@ -110,7 +111,7 @@ pub(super) async fn take(
     round: Option<i64>,
     version: Option<i32>,
     field: &str,
-) -> Result<(DatabaseTransaction, Model)> {
+) -> Result<(Transaction, Model)> {
     permit_anywhere(desk, Act::KeepLedger)?;
     let transaction = database::begin(desk.db).await?;
     let row = seen(desk, &transaction, round, field).await?;
@@ -128,7 +129,7 @@ pub(super) async fn take(
 }
 
 /// A round that the caller sees, held.
-pub(super) async fn seen(desk: &Desk<'_>, db: &DatabaseTransaction, round: Option<i64>, field: &str) -> Result<Model> {
+pub(super) async fn seen(desk: &Desk<'_>, db: &Transaction, round: Option<i64>, field: &str) -> Result<Model> {
     let unknown = || {
         let path = ["input", field];
         Error::from(Fault::new(FaultCode::NotFound, "没有这个督察轮次", "there is no such round", &path))
@@ -165,7 +166,7 @@ pub async fn edit(desk: &Desk<'_>, round: Option<i64>, version: i32, changes: Ch
 }
 
 /// The problems of a round, held in the order of their keys.
-pub(super) async fn held(db: &DatabaseTransaction, round: i64) -> Result<Vec<i64>> {
+pub(super) async fn held(db: &Transaction, round: i64) -> Result<Vec<i64>> {
     let held = problem::Entity::find()
         .select_only()
         .column(problem::Column::Id)
@@ -177,7 +178,7 @@ pub(super) async fn held(db: &DatabaseTransaction, round: i64) -> Result<Vec<i64
 
 /// Moves what is counted from a round's feedback: the beginning of allotted time, and the end of grace of whatever is
 /// immediate and has no date. Only the latter are in the figures.
-pub(super) async fn move_grace(db: &DatabaseTransaction, desk: &Desk<'_>, round: i64, problems: &[i64]) -> Result<()> {
+pub(super) async fn move_grace(db: &Transaction, desk: &Desk<'_>, round: i64, problems: &[i64]) -> Result<()> {
     const GRACED: &str = "SELECT id FROM problem WHERE round_id = $1 AND due_immediate AND due_on IS NULL \
         UNION SELECT problem_id FROM measure WHERE round_id = $1 AND due_immediate AND due_on IS NULL ORDER BY 1";
     let backend = db.get_database_backend();

@@ -4,13 +4,14 @@ use entity::unit::{self, Kind, Model};
 use entity::{unit_address, unit_alias};
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 use serde_json::{Value, json};
 
 use super::region::live;
-use super::{Patch, Said, count, difference, note_own, only_one, optional, permit_anywhere};
+use super::{Patch, Said, count, difference, note_own, only_one, optional_line, permit_anywhere};
+use crate::database::Transaction;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::unit::{add_alias, kind_of, normal_address, sector_of, set_addresses};
@@ -57,7 +58,7 @@ fn name(given: &str, field: &str) -> Result<String> {
 }
 
 fn sector(given: Option<String>) -> Result<Option<String>> {
-    optional(given, 20, ("领域", "the line of work"), "sector")
+    optional_line(given, 20, ("领域", "the line of work"), "sector")
 }
 
 fn aliases(given: &[String]) -> Result<Vec<String>> {
@@ -99,7 +100,7 @@ struct Whole {
 }
 
 impl Whole {
-    async fn read(db: &DatabaseTransaction, row: Model) -> Result<Self> {
+    async fn read(db: &Transaction, row: Model) -> Result<Self> {
         let aliases = unit_alias::Entity::find()
             .select_only()
             .column(unit_alias::Column::Alias)
@@ -136,7 +137,7 @@ impl Whole {
 }
 
 /// Refuses names by which the region knows another unit already: an import could not tell them apart.
-async fn free(db: &DatabaseTransaction, row: &Model, names: &[String], field: &str) -> Result<()> {
+async fn free(db: &Transaction, row: &Model, names: &[String], field: &str) -> Result<()> {
     let others = unit::Entity::find()
         .filter(unit::Column::RegionId.eq(row.region_id))
         .filter(unit::Column::Id.ne(row.id))
@@ -172,7 +173,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
 }
 
 /// Registers a unit, within a transaction of the caller's.
-pub async fn create_within(db: &DatabaseTransaction, desk: &Desk<'_>, new: New) -> Result<Model> {
+pub async fn create_within(db: &Transaction, desk: &Desk<'_>, new: New) -> Result<Model> {
     permit_anywhere(desk, Act::KeepDictionaries)?;
     let called = name(&new.name, "name")?;
     let (others, mail) = (aliases(&new.aliases)?, addresses(&new.addresses)?);
@@ -202,7 +203,7 @@ pub async fn create_within(db: &DatabaseTransaction, desk: &Desk<'_>, new: New) 
 
 /// A unit in hand.
 pub(super) async fn take(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     desk: &Desk<'_>,
     unit: Option<i64>,
     version: Option<i32>,
@@ -235,7 +236,7 @@ pub async fn edit(desk: &Desk<'_>, unit: Option<i64>, version: i32, changes: Cha
 
 /// Edits a unit, within a transaction of the caller's.
 pub async fn edit_within(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     desk: &Desk<'_>,
     unit: Option<i64>,
     version: Option<i32>,
@@ -307,12 +308,7 @@ pub async fn retire(desk: &Desk<'_>, unit: Option<i64>, version: i32) -> Result<
 }
 
 /// Marks a unit as gone, without mail.
-pub(super) async fn retire_row(
-    db: &DatabaseTransaction,
-    desk: &Desk<'_>,
-    row: &Model,
-    into: Option<i64>,
-) -> Result<()> {
+pub(super) async fn retire_row(db: &Transaction, desk: &Desk<'_>, row: &Model, into: Option<i64>) -> Result<()> {
     set_addresses(db, row.id, &[]).await?;
     let gone = unit::ActiveModel {
         id: Set(row.id),

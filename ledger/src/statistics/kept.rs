@@ -10,6 +10,7 @@ use sea_orm::{
     TransactionOptions,
 };
 
+use crate::database::Transaction;
 use crate::{Result, database};
 
 /// Problems in one statement.
@@ -28,16 +29,16 @@ pub(super) fn is_kept(region: &str) -> String {
 }
 
 /// Takes what these problems and everything below them add out of the figures; before an act changes them.
-pub async fn withdraw<C: ConnectionTrait>(db: &C, problems: &[i64]) -> Result<()> {
+pub async fn withdraw(db: &Transaction, problems: &[i64]) -> Result<()> {
     append(db, problems, "-").await
 }
 
 /// Puts what these problems and everything below them add into the figures; after an act has changed them.
-pub async fn enter<C: ConnectionTrait>(db: &C, problems: &[i64]) -> Result<()> {
+pub async fn enter(db: &Transaction, problems: &[i64]) -> Result<()> {
     append(db, problems, "").await
 }
 
-async fn append<C: ConnectionTrait>(db: &C, problems: &[i64], sign: &str) -> Result<()> {
+async fn append(db: &Transaction, problems: &[i64], sign: &str) -> Result<()> {
     for chunk in problems.chunks(CHUNK) {
         let mut sql = Sql::new(db.get_database_backend(), &[]);
         let ids: Vec<String> = chunk.iter().map(|id| sql.bind(*id)).collect();
@@ -100,7 +101,7 @@ pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
 }
 
 /// Counts everything anew.
-pub async fn rebuild<C: ConnectionTrait>(db: &C) -> Result<()> {
+pub async fn rebuild(db: &Transaction) -> Result<()> {
     let sql = Sql::new(db.get_database_backend(), &[]);
     db.execute_unprepared("DELETE FROM figure_delta").await?;
     db.execute_unprepared("DELETE FROM figure").await?;

@@ -3,11 +3,12 @@
 
 use chrono::NaiveDate;
 use entity::accountability::{self, Consequence, Rank};
-use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 
 use super::{Desk, MAX_WORDS, current, hold_problem, permit, settle_beside, take_problem};
 use crate::change::ChangeKind;
+use crate::database::Transaction;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{Act, Standing};
 use crate::{Result, database};
@@ -99,11 +100,7 @@ pub async fn withdraw(desk: &Desk<'_>, record: Option<i64>, version: i32, reason
 }
 
 /// The record that an act is on, which stands, with its problem held.
-async fn take(
-    desk: &Desk<'_>,
-    record: Option<i64>,
-    version: i32,
-) -> Result<(DatabaseTransaction, accountability::Model)> {
+async fn take(desk: &Desk<'_>, record: Option<i64>, version: i32) -> Result<(Transaction, accountability::Model)> {
     let path = ["input", "accountabilityId"];
     let unknown = || Fault::new(FaultCode::NotFound, "没有这条追责记录", "there is no such record", &path);
     let Some(id) = record else { return Err(unknown().into()) };
@@ -119,12 +116,7 @@ async fn take(
 }
 
 /// Notes what became of a record, in the problem's chain, and commits.
-async fn settle(
-    desk: &Desk<'_>,
-    transaction: DatabaseTransaction,
-    now: &accountability::Model,
-    before: Value,
-) -> Result<i64> {
+async fn settle(desk: &Desk<'_>, transaction: Transaction, now: &accountability::Model, before: Value) -> Result<i64> {
     let object = (now.problem_id, None, format!("accountability_{}", now.id));
     settle_beside(desk, transaction, object, ChangeKind::HeldToAccount, (before, state(now))).await?;
     Ok(now.id)

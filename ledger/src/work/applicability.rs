@@ -1,12 +1,13 @@
 //! 不涉及: a body says that a measure does not concern it, and the level above decides.
 
 use entity::assignment::Status;
+use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
-use super::{Desk, Done, Held, MAX_WORDS, On, Told};
+use super::{Desk, Done, Held, MAX_WORDS, On, Told, is_own};
 use crate::Result;
 use crate::change::ChangeKind;
-use crate::fault;
+use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::workflow::Step;
 
@@ -15,7 +16,9 @@ pub async fn propose(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::Report)?;
-    let moved = held.moved(held.step(Step::ProposeNotApplicable)?);
+    let mut moved = held.moved(held.step(Step::ProposeNotApplicable)?);
+    moved.proposer_id = Set(desk.by.principal.account);
+    moved.proposer_actor_id = Set(desk.by.principal.delegate);
     held.settle(desk, ChangeKind::NotApplicableProposed, moved, json!({ "reason": reason })).await
 }
 
@@ -25,6 +28,7 @@ pub async fn confirm(desk: &Desk<'_>, on: On) -> Result<i64> {
     held.permit(desk, Act::Verify)?;
     let is_declined = held.row.status == Status::Assigned && held.row.declined_at.is_some();
     let status = if is_declined { Status::NotApplicable } else { held.step(Step::ConfirmNotApplicable)? };
+    not_by_proposer(desk, &held)?;
     let moved = held.moved(status);
     held.settle(desk, ChangeKind::NotApplicableConfirmed, moved, json!({})).await
 }
@@ -35,9 +39,19 @@ pub async fn reject(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::Verify)?;
     let back = held.step(Step::RejectNotApplicable)?;
+    not_by_proposer(desk, &held)?;
     let moved = held.moved(if held.row.reported_on.is_some() { Status::InProgress } else { back });
     let told = Told { kind: "returned", headline: "不涉及未获认定", why: &reason, submitter: None };
     let warnings = held.tell(desk, &told).await?;
     let said = json!({ "reason": reason });
     Ok(Done { key: held.settle(desk, ChangeKind::NotApplicableRejected, moved, said).await?, warnings })
+}
+
+/// Refuses whoever proposed it, in whatever name: no one may decide on their own proposal.
+fn not_by_proposer(desk: &Desk<'_>, held: &Held) -> Result<()> {
+    if is_own(desk, [held.row.proposer_id, held.row.proposer_actor_id]) {
+        let (zh, en) = ("提出人不能认定自己提出的事项，须由他人办理", "whoever proposed it may not decide");
+        return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
+    }
+    Ok(())
 }

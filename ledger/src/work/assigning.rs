@@ -9,15 +9,16 @@ use entity::unit::{self, Kind};
 use entity::{measure, problem, region};
 use planner::Sql;
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, current, hold_measure, permit, settle_measure};
+use super::{Desk, Held, MAX_WORDS, On, current, hold_measure, permit, settle_measure, state};
 use crate::audit::{self, Noted};
 use crate::change::ChangeKind;
 use crate::concern::{self, Concern, due_order};
+use crate::database::Transaction;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{Act, Standing};
 use crate::statistics::kept;
@@ -60,6 +61,8 @@ pub async fn decline(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     moved.accepted_at = Set(None);
     moved.declined_at = Set(Some(desk.now));
     moved.decline_reason = Set(Some(reason.clone()));
+    moved.proposer_id = Set(desk.by.principal.account);
+    moved.proposer_actor_id = Set(desk.by.principal.delegate);
     held.settle(desk, ChangeKind::Declined, moved, json!({ "reason": reason })).await
 }
 
@@ -107,6 +110,7 @@ pub async fn assign(
     }
     kept::withdraw(&transaction, &[problem]).await?;
     let mut made = answer(&transaction, &found, &new, desk.now).await?;
+    let mut asked_again = Vec::new();
     for answer in &again {
         let asked = assignment::ActiveModel {
             id: Set(answer.id),
@@ -117,15 +121,18 @@ pub async fn assign(
             updated_at: Set(desk.now),
             ..Default::default()
         };
-        asked.update(&transaction).await?;
+        let mut after = state(&asked.update(&transaction).await?);
+        after["askedAgain"] = json!(true);
+        asked_again.push((answer.id, after));
     }
     roll_up::problems(&transaction, &[problem], desk.now).await?;
     kept::enter(&transaction, &[problem]).await?;
     // The audit says it of each answer: of the measure, every county would read who else answers.
     for (id, after) in made
         .iter()
-        .map(|id| (*id, json!({ "status": Status::Assigned.to_value() })))
-        .chain(again.iter().map(|answer| (answer.id, json!({ "askedAgain": true }))))
+        .zip(&new)
+        .map(|(id, unit)| (*id, json!({ "status": Status::Assigned.to_value(), "unit": unit.id })))
+        .chain(asked_again)
     {
         let noted = Noted {
             chain: audit::chain_of(problem),
@@ -146,7 +153,7 @@ pub async fn assign(
 /// Makes the assignments of units that are to answer a measure, and enters it into the lists of their regions. The caller
 /// holds the problem, and sees to figures and roll-up.
 pub(crate) async fn answer(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     measure: &measure::Model,
     units: &[unit::Model],
     now: DateTime<Utc>,
@@ -200,7 +207,7 @@ async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
 }
 
 /// A region that is the caller's own or lies below it.
-pub(super) async fn place(desk: &Desk<'_>, db: &DatabaseTransaction, region: Option<i64>) -> Result<region::Model> {
+pub(super) async fn place(desk: &Desk<'_>, db: &Transaction, region: Option<i64>) -> Result<region::Model> {
     let found = match region {
         Some(id) => region::Entity::find_by_id(id).one(db).await?,
         None => None,
@@ -216,7 +223,7 @@ pub(super) async fn place(desk: &Desk<'_>, db: &DatabaseTransaction, region: Opt
 }
 
 /// The units among these that lie in the caller's own region or below it.
-pub(super) async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[i64]) -> Result<Vec<unit::Model>> {
+pub(super) async fn visible(desk: &Desk<'_>, db: &Transaction, units: &[i64]) -> Result<Vec<unit::Model>> {
     if units.is_empty() {
         return Ok(Vec::new());
     }
@@ -237,7 +244,7 @@ pub(super) async fn visible(desk: &Desk<'_>, db: &DatabaseTransaction, units: &[
 }
 
 /// Enters the measure and its problem into the lists of the regions that answer now.
-async fn enter_lists(db: &DatabaseTransaction, measure: &measure::Model, units: &[unit::Model]) -> Result<()> {
+async fn enter_lists(db: &Transaction, measure: &measure::Model, units: &[unit::Model]) -> Result<()> {
     let regions: BTreeSet<i64> = units.iter().map(|unit| unit.region_id).collect();
     let rows = region::Entity::find().filter(region::Column::Id.is_in(regions)).all(db).await?;
     let lineage: Vec<i64> = rows.iter().flat_map(|region| crate::region::lineage(&region.path)).collect();

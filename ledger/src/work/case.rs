@@ -8,8 +8,7 @@ use entity::inspection_case::{self, CaseState, Channel, Finding};
 use entity::{case_region, case_unit, inspection_round, region};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect, TryInsertResult,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, TryInsertResult,
 };
 use serde_json::{Value, json};
 
@@ -18,6 +17,7 @@ use super::{Desk, Done, MAX_WORDS, Told, Warning, assigning, current, hold, in_s
 use crate::audit::{self, Noted};
 use crate::change::{self, ChangeKind};
 use crate::concern::{self, Concern};
+use crate::database::Transaction;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{self, Act, Standing};
 use crate::writes::Writes;
@@ -64,7 +64,7 @@ pub struct On {
 
 /// Hands a case over (交办); the lead unit is told at once.
 pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<Done> {
-    let number = personal::text(&new.number, 1..=40, ("案件编号", "the number"), &["input", "number"])?;
+    let number = personal::line(&new.number, 1..=40, ("案件编号", "the number"), &["input", "number"])?;
     let summary = personal::text(&new.summary, 2..=MAX_WORDS, ("案情摘要", "the summary"), &["input", "summary"])?;
     let handed_over_on = new.handed_over_on.unwrap_or_else(|| desk.today());
     let faults = check(&new, handed_over_on, desk.today());
@@ -102,7 +102,7 @@ pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<Done> {
 /// Writes a case with its parts, once for each round and region.
 async fn write(
     desk: &Desk<'_>,
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     new: &New,
     (number, summary, handed_over_on): (String, String, NaiveDate),
     (round, place): (i64, &region::Model),
@@ -213,6 +213,7 @@ pub async fn resolve(desk: &Desk<'_>, on: On, resolution: &Resolution) -> Result
     let mut moved = held.moved(step)?;
     moved.finding = Set(Some(resolution.finding));
     moved.resolver_id = Set(desk.by.principal.account);
+    moved.resolver_actor_id = Set(desk.by.principal.delegate);
     if !resolution.is_partial {
         moved.resolved_on = Set(Some(desk.today()));
     }
@@ -283,7 +284,7 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str, due_on: NaiveDate) ->
 
 /// A case in hand, locked.
 struct Held {
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     /// The case as it was.
     row: inspection_case::Model,
     /// The units that assist.
@@ -326,7 +327,7 @@ impl Held {
 
     /// Nobody decides on what he resolved himself, nor does a delegate for him.
     fn not_by_resolver(&self, desk: &Desk<'_>) -> Result<()> {
-        if is_own(desk, self.row.resolver_id) {
+        if is_own(desk, [self.row.resolver_id, self.row.resolver_actor_id]) {
             let (zh, en) = ("办结人不能审核自己办结的案件，须由他人办理", "whoever resolved it may not decide");
             return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
         }
@@ -377,7 +378,7 @@ impl Held {
             after,
         };
         let end = audit::end(&transaction, &noted.chain).await?;
-        audit::write(&mut writes, desk.by, noted, end, desk.now);
+        audit::write(&mut writes, desk.by, noted, end, desk.now)?;
         writes.send(&transaction).await?;
         transaction.commit().await?;
         Ok(row.id)
@@ -399,7 +400,7 @@ impl Held {
 }
 
 /// What the audit keeps of a case.
-fn state(row: &inspection_case::Model) -> Value {
+pub(crate) fn state(row: &inspection_case::Model) -> Value {
     json!({
         "state": row.state.to_value(),
         "number": row.number,

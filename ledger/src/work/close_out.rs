@@ -67,6 +67,7 @@ pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
         state: Set(CloseOutState::Applied),
         application: Set(application),
         applicant_id: Set(desk.by.principal.account),
+        applicant_actor_id: Set(desk.by.principal.delegate),
         applied_at: Set(desk.now),
         ..Default::default()
     };
@@ -131,7 +132,7 @@ pub struct Notice {
 pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> {
     let text = personal::public_text(&notice.text, 2..=MAX_WORDS, ("公示内容", "the notice"), &["input", "text"])?;
     let what = ("受理单位及联系方式", "the contact");
-    let contact = personal::public_text(&notice.contact, 2..=200, what, &["input", "contact"])?;
+    let contact = personal::public_line(&notice.contact, 2..=200, what, &["input", "contact"])?;
     if !NOTICE_DAYS.contains(&notice.working_days) {
         let (least, most) = (NOTICE_DAYS.start(), NOTICE_DAYS.end());
         let (zh, en) = (
@@ -218,6 +219,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
         held => held?,
     };
     held.permit(desk, Act::DecideObjection)?;
+    not_by_applicant(desk, &cycle)?;
     let there = objection::Entity::find_by_id(found.id).one(&held.transaction).await?.ok_or_else(unknown)?;
     if there.decided_at.is_some() {
         let (zh, en) = ("这项异议已有结论", "it is decided already");
@@ -345,9 +347,9 @@ async fn running(held: &Held) -> Result<close_out::Model> {
     )
 }
 
-/// Nobody decides on what he applied for himself, nor does a delegate for him.
+/// Refuses whoever applied, in whatever name: no one may decide on their own application.
 fn not_by_applicant(desk: &Desk<'_>, cycle: &close_out::Model) -> Result<()> {
-    if is_own(desk, cycle.applicant_id) {
+    if is_own(desk, [cycle.applicant_id, cycle.applicant_actor_id]) {
         let (zh, en) = ("申请人不能审核自己的申请，须由他人办理", "whoever applied may not decide");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }

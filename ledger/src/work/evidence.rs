@@ -1,18 +1,18 @@
 //! Evidence (佐证材料): what the ledger keeps of a file; its bytes are kept elsewhere, under the name of their hash.
 
 use entity::evidence;
+use planner::{Trouble, trouble};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
 };
 use serde_json::json;
 
 use super::{Desk, Held, On, seen};
-use crate::Result;
 use crate::change::ChangeKind;
 use crate::fault::{Fault, FaultCode, is_blank};
 use crate::policy::{Act, Principal};
 use crate::storage::{Arrived, Storage};
-use crate::workflow;
+use crate::{Error, Result, workflow};
 
 /// The most files of one assignment.
 pub const MAX_FILES: u64 = 500;
@@ -95,7 +95,9 @@ pub async fn keep(desk: &Desk<'_>, assignment: Option<i64>, storage: &Storage, f
     let _settling = storage.settle().await;
     let stored = storage.keep(file).await?;
     let added = add(desk, assignment, &stored).await;
-    if added.is_err() {
+    // A commit that was broken off may have been carried out: then the file stays, which does no harm without a row.
+    let may_be_there = |why: &Error| matches!(why, Error::Database(why) if trouble(why) == Some(Trouble::Away));
+    if added.as_ref().is_err_and(|why| !may_be_there(why)) {
         let same = evidence::Entity::find().filter(evidence::Column::Place.eq(stored.place.as_str()));
         // Where it cannot be told whether the file is somebody's, it stays.
         if same.count(desk.db).await? == 0 {

@@ -5,15 +5,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::deadline_change::{self, DeadlineChangeState};
 use entity::{measure, measure_region};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
-    QueryFilter,
-};
+use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 
 use super::{Desk, Held, MAX_WORDS, On, in_sight, is_own};
 use crate::change::ChangeKind;
 use crate::concern::due_order;
+use crate::database::Transaction;
 use crate::deadline::Columns;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
@@ -63,6 +61,7 @@ pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &st
         new_raw: Set(new_due_on.format("%Y年%-m月%-d日").to_string()),
         new_due_on: Set(Some(new_due_on)),
         requester_id: Set(desk.by.principal.account),
+        requester_actor_id: Set(desk.by.principal.delegate),
         requested_at: Set(desk.now),
         ..Default::default()
     };
@@ -116,7 +115,7 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
-    if is_own(desk, there.requester_id) {
+    if is_own(desk, [there.requester_id, there.requester_actor_id]) {
         let (zh, en) = ("申请人不能审批自己的申请", "whoever asked may not decide");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }
@@ -155,7 +154,7 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
 /// Moves a measure's deadline, in its row, in the lists of all regions that it concerns, and in the figures. The caller
 /// holds its problem.
 pub(crate) async fn move_deadline(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     measure: &measure::Model,
     deadline: Columns,
     now: DateTime<Utc>,

@@ -25,14 +25,14 @@ use entity::{assignment, audit_entry, measure, problem};
 use planner::Sql;
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
-    DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, QueryFilter, QuerySelect,
-    QueryTrait, TryIntoModel,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr,
+    EntityTrait, FromQueryResult, IntoActiveModel, Iterable, QueryFilter, QuerySelect, QueryTrait, TryIntoModel,
 };
 use serde_json::{Value, json};
 
 use crate::audit::{self, By, Noted};
 use crate::change::{self, ChangeKind, Changed};
+use crate::database::Transaction;
 use crate::fault::{Fault, FaultCode};
 use crate::policy::{self, Act, Principal, Standing};
 use crate::statistics::kept;
@@ -78,7 +78,7 @@ pub struct On {
 
 /// An assignment in hand, in a transaction that holds its problem.
 pub(crate) struct Held {
-    pub(crate) transaction: DatabaseTransaction,
+    pub(crate) transaction: Transaction,
     pub(crate) problem: i64,
     pub(crate) measure: measure::Model,
     /// The assignment as it was.
@@ -188,7 +188,7 @@ impl Held {
             before,
             after,
         };
-        audit::write(&mut writes, desk.by, noted, end, desk.now);
+        audit::write(&mut writes, desk.by, noted, end, desk.now)?;
         writes.send(&transaction).await?;
         transaction.commit().await?;
         Ok(id)
@@ -207,7 +207,7 @@ impl Held {
             before: json!({}),
             after: what,
         };
-        audit::write(&mut self.writes, desk.by, noted, self.end, desk.now);
+        audit::write(&mut self.writes, desk.by, noted, self.end, desk.now)?;
         self.writes.send(&self.transaction).await?;
         self.transaction.commit().await?;
         Ok(self.row.id)
@@ -241,7 +241,7 @@ fn with(row: &assignment::Model, moved: &assignment::ActiveModel) -> Result<assi
 }
 
 /// What the audit keeps of an assignment.
-fn state(row: &assignment::Model) -> Value {
+pub(crate) fn state(row: &assignment::Model) -> Value {
     json!({
         "status": row.status.to_value(),
         "completedOn": row.completed_on,
@@ -286,21 +286,18 @@ pub(crate) fn wrong_state<S: ActiveEnum<Value = String> + Copy>(
     )
 }
 
-/// Whether something was done by who acts now, or by whom he acts for: nobody decides on his own.
-pub(crate) fn is_own(desk: &Desk<'_>, account: Option<i64>) -> bool {
+/// Whether one of these people, who submitted something, acts now, or is who is acted for: no one may decide on their own
+/// submission, in whatever name they submitted or decide.
+pub(crate) fn is_own(desk: &Desk<'_>, submitters: [Option<i64>; 2]) -> bool {
     let principal = &desk.by.principal;
-    account.is_some() && (account == principal.account || account == principal.delegate)
+    let acts = |person: i64| principal.account == Some(person) || principal.delegate == Some(person);
+    submitters.into_iter().flatten().any(acts)
 }
 
 /// The problem that a row belongs to (an assignment, or what has a `problem_id`) or is, locked, where the caller may see the
 /// row: whoever changes an answer holds its problem first, so that two who work on one measure see each other's work when
 /// they roll it up.
-pub(crate) async fn hold_problem(
-    db: &DatabaseTransaction,
-    by: &By,
-    table: &'static str,
-    id: i64,
-) -> Result<Option<i64>> {
+pub(crate) async fn hold_problem(db: &Transaction, by: &By, table: &'static str, id: i64) -> Result<Option<i64>> {
     let mut sql = Sql::within(db.get_database_backend(), &[], &by.principal);
     let key = sql.bind(id);
     let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
@@ -317,7 +314,7 @@ pub(crate) async fn hold_problem(
 }
 
 /// The problem that an act is on, held.
-async fn take_problem(desk: &Desk<'_>, problem: Option<i64>) -> Result<(DatabaseTransaction, problem::Model)> {
+async fn take_problem(desk: &Desk<'_>, problem: Option<i64>) -> Result<(Transaction, problem::Model)> {
     let unknown =
         || Fault::new(FaultCode::NotFound, "没有这个问题", "there is no such problem", &["input", "problemId"]);
     let Some(id) = problem else { return Err(unknown().into()) };
@@ -339,7 +336,7 @@ pub(crate) async fn in_sight<E: EntityTrait>(
 
 /// The same, locked until the transaction ends.
 pub(crate) async fn hold<E: EntityTrait>(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     by: &By,
     table: &'static str,
     id: i64,
@@ -375,7 +372,7 @@ struct Around {
 impl Around {
     /// Reads it all at once, when the problem is held, and so nothing is locked. It may not be read with what locks the
     /// problem: a statement sees what was there when it began, not what it waited for.
-    async fn read(db: &DatabaseTransaction, (problem, assignment): (i64, i64), key: &str) -> Result<Option<Self>> {
+    async fn read(db: &Transaction, (problem, assignment): (i64, i64), key: &str) -> Result<Option<Self>> {
         let measure = Query::select()
             .column(assignment::Column::MeasureId)
             .from(assignment::Entity)
@@ -411,10 +408,7 @@ impl Around {
 }
 
 /// The measure that an act is on as a whole, in a transaction that holds its problem.
-pub(crate) async fn hold_measure(
-    desk: &Desk<'_>,
-    measure: Option<i64>,
-) -> Result<(DatabaseTransaction, i64, measure::Model)> {
+pub(crate) async fn hold_measure(desk: &Desk<'_>, measure: Option<i64>) -> Result<(Transaction, i64, measure::Model)> {
     let unknown = || {
         Error::from(Fault::new(
             FaultCode::NotFound,
@@ -433,7 +427,7 @@ pub(crate) async fn hold_measure(
 /// Notes an act on a measure as a whole, and commits.
 pub(crate) async fn settle_measure(
     desk: &Desk<'_>,
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     (problem, measure): (i64, i64),
     kind: ChangeKind,
     said: (Value, Value),
@@ -444,7 +438,7 @@ pub(crate) async fn settle_measure(
 /// Notes an act on something of a problem, whose global id is given, and commits.
 pub(crate) async fn settle_beside(
     desk: &Desk<'_>,
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     (problem, measure, object): (i64, Option<i64>, String),
     kind: ChangeKind,
     (before, after): (Value, Value),
@@ -462,7 +456,7 @@ pub(crate) async fn settle_beside(
         after,
     };
     let end = audit::end(&transaction, &noted.chain).await?;
-    audit::write(&mut writes, desk.by, noted, end, desk.now);
+    audit::write(&mut writes, desk.by, noted, end, desk.now)?;
     writes.send(&transaction).await?;
     Ok(transaction.commit().await?)
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Desk, Held, On};
 use crate::calendar::YEARS;
 use crate::change::ChangeKind;
-use crate::fault::{self, Fault, FaultCode, is_hidden};
+use crate::fault::{self, Fault, FaultCode};
 use crate::policy::Act;
 use crate::workflow::Step;
 use crate::{Error, Result};
@@ -55,10 +55,7 @@ pub struct Quantity {
 
 /// Submits a report. Whoever reports has taken the assignment on.
 pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
-    let faults = check(report, desk.today());
-    if !faults.is_empty() {
-        return Err(Error::Refused(faults));
-    }
+    let report = &read(report, desk.today()).map_err(Error::Refused)?;
     let (mut held, key) = Held::take_to_add(desk, report.on, "progress_report").await?;
     held.permit(desk, Act::Report)?;
     let status = held.step(Step::Report)?;
@@ -70,7 +67,7 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
         id: Set(key),
         assignment_id: Set(held.row.id),
         period: Set(report.period.clone()),
-        text: Set(report.text.trim().to_owned()),
+        text: Set(report.text.clone()),
         author_id: Set(desk.by.principal.account),
         submitted_at: Set(desk.now),
         ..Default::default()
@@ -78,10 +75,10 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
     let quantities = report.quantities.iter().enumerate().map(|(index, one)| quantity::ActiveModel {
         progress_report_id: Set(key),
         position: Set(index as i32 + 1),
-        label: Set(one.label.trim().to_owned()),
+        label: Set(one.label.clone()),
         done: Set(one.done),
         target: Set(one.target),
-        unit: Set(one.unit.as_deref().map(str::trim).filter(|unit| !fault::is_empty(unit)).map(str::to_owned)),
+        unit: Set(one.unit.clone()),
         ..Default::default()
     });
     if !report.quantities.is_empty() {
@@ -108,32 +105,62 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
 const UNIT: (&str, &str) = ("计量单位", "the unit of measure");
 const LABEL: (&str, &str) = ("指标名称", "the label");
 
+/// Reads a report: its fields of one line as such, its text without the blanks around it. All faults at once.
+fn read(given: &Report, today: NaiveDate) -> Result<Report, Vec<Fault>> {
+    let mut report = given.clone();
+    let mut faults = Vec::new();
+    match fault::line(&given.period, 0..=20, ("报告期", "the period"), &["input", "period"]) {
+        Ok(period) => {
+            faults.extend(wrong_period(&period, today));
+            report.period = period;
+        }
+        Err(fault) => faults.push(fault),
+    }
+    if fault::is_empty(&given.text) {
+        faults.push(Fault::invalid("请填写进展情况", "say how far it is", &["input", "text"]));
+    } else if given.text.trim().chars().count() > MAX_LETTERS {
+        let zh = format!("进展情况超过 {MAX_LETTERS} 字，请精简或作为佐证材料上传");
+        let en = format!("more than {MAX_LETTERS} characters: shorten it, or add it as evidence");
+        faults.push(Fault::invalid(zh, en, &["input", "text"]));
+    } else {
+        match fault::text(&given.text, 1..=MAX_LETTERS, ("进展情况", "the text"), &["input", "text"]) {
+            Ok(text) => report.text = text,
+            Err(fault) => faults.push(fault),
+        }
+    }
+    for (index, one) in report.quantities.iter_mut().enumerate() {
+        let index = index.to_string();
+        let path = |last: &'static str| vec!["input", "quantities", &index, last];
+        let unit = one.unit.take().filter(|unit| !fault::is_empty(unit));
+        match unit.map(|unit| fault::line(&unit, 0..=20, UNIT, &path("unit"))).transpose() {
+            Ok(unit) => one.unit = unit,
+            Err(fault) => faults.push(fault),
+        }
+        match fault::line(&one.label, 1..=100, LABEL, &path("label")) {
+            Ok(label) => one.label = label,
+            Err(fault) => faults.push(fault),
+        }
+    }
+    faults.extend(check(&report, today));
+    if faults.is_empty() { Ok(report) } else { Err(faults) }
+}
+
+fn wrong_period(period: &str, today: NaiveDate) -> Option<Fault> {
+    let (zh, en) = match month(period) {
+        Some(first) if !YEARS.contains(&first.year()) => {
+            ("报告期应在 1990 年至 2100 年之间", "the period is of the years 1990 to 2100")
+        }
+        Some(first) if first > today => ("报告期不能晚于本月", "the period cannot begin after today"),
+        Some(_) => return None,
+        None => ("报告期应为年月，如 2023-04", "the period is a year and a month: 2023-04"),
+    };
+    Some(Fault::invalid(zh, en, &["input", "period"]))
+}
+
+/// What is wrong with a report whose texts are read.
 fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut object = |zh: &str, en: &str, path: &[&str]| faults.push(Fault::invalid(zh, en, path));
-    match month(&report.period) {
-        Some(first) if !YEARS.contains(&first.year()) => {
-            let (zh, en) = ("报告期应在 1990 年至 2100 年之间", "the period is of the years 1990 to 2100");
-            object(zh, en, &["input", "period"]);
-        }
-        Some(first) if first > today => {
-            object("报告期不能晚于本月", "the period cannot begin after today", &["input", "period"]);
-        }
-        Some(_) => {}
-        None => object("报告期应为年月，如 2023-04", "the period is a year and a month: 2023-04", &["input", "period"]),
-    }
-    let letters = report.text.trim().chars().count();
-    if fault::is_empty(&report.text) {
-        object("请填写进展情况", "say how far it is", &["input", "text"]);
-    } else if letters > MAX_LETTERS {
-        object(
-            &format!("进展情况超过 {MAX_LETTERS} 字，请精简或作为佐证材料上传"),
-            &format!("more than {MAX_LETTERS} letters: shorten it, or add it as evidence"),
-            &["input", "text"],
-        );
-    } else if report.text.chars().any(is_hidden) {
-        object("进展情况含有不可见的控制字符", "the text has invisible control characters", &["input", "text"]);
-    }
     if report.quantities.len() > MAX_QUANTITIES {
         let (zh, en) = (format!("量化指标不超过 {MAX_QUANTITIES} 项"), format!("at most {MAX_QUANTITIES} quantities"));
         object(&zh, &en, &["input", "quantities"]);
@@ -150,10 +177,7 @@ fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
     for (index, one) in report.quantities.iter().enumerate() {
         let index = index.to_string();
         let path = |last: &'static str| vec!["input", "quantities", &index, last];
-        let unit = one.unit.as_deref().map(|unit| fault::text(unit, 0..=20, UNIT, &path("unit")));
-        faults.extend(unit.and_then(Result::err));
-        faults.extend(fault::text(&one.label, 1..=100, LABEL, &path("label")).err());
-        if !labels.insert(one.label.trim()) {
+        if !labels.insert(one.label.as_str()) {
             let (zh, en) = ("指标名称重复", "there is a quantity of this label already");
             faults.push(Fault::invalid(zh, en, &path("label")));
         }

@@ -266,7 +266,7 @@ async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> 
             after: json!({ "supervision": id, "kind": SupervisionKind::List.to_value(), "reason": reason }),
         };
         let end = audit::end(&transaction, &noted.chain).await?;
-        audit::write(&mut writes, desk.by, noted, end, desk.now);
+        audit::write(&mut writes, desk.by, noted, end, desk.now)?;
         writes.send(&transaction).await?;
     }
     transaction.commit().await?;

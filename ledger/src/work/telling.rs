@@ -2,13 +2,14 @@
 //! address the act holds all the same, and its caller and the log hear of it.
 
 use planner::Bilingual;
-use sea_orm::{DatabaseTransaction, EntityTrait};
+use sea_orm::EntityTrait;
 
 use super::Desk;
 use crate::Result;
+use crate::database::Transaction;
 use crate::outbox::{self, Notice};
 use crate::policy::{self, Reach};
-use crate::wording::shortened;
+use crate::wording::{one_line, shortened};
 
 /// The letters of a text that a subject has room for.
 const SUBJECT: usize = 24;
@@ -77,12 +78,7 @@ pub(super) struct Matter {
 }
 
 /// Queues the mails of an act in its transaction. Gives what could not be done.
-pub(super) async fn tell(
-    db: &DatabaseTransaction,
-    desk: &Desk<'_>,
-    matter: Matter,
-    told: &Told<'_>,
-) -> Result<Vec<Warning>> {
+pub(super) async fn tell(db: &Transaction, desk: &Desk<'_>, matter: Matter, told: &Told<'_>) -> Result<Vec<Warning>> {
     let Matter { id, act, units, number, text, items, case } = matter;
     let recipients = outbox::recipients(db, &units, told.submitter).await?;
     if recipients.is_empty() {
@@ -102,7 +98,7 @@ pub(super) async fn tell(
         None => told.why.to_owned(),
     };
     let number = number.map(|number| format!("{number} ")).unwrap_or_default();
-    let subject = format!("【{}】{number}{}", told.headline, shortened(&text, SUBJECT));
+    let subject = one_line(&format!("【{}】{number}{}", told.headline, shortened(&text, SUBJECT)));
     for (recipient, unit) in recipients {
         let notice = Notice {
             cause: format!("{}:{id}:{act}:{recipient}", told.kind),
@@ -138,7 +134,7 @@ fn nobody() -> Warning {
 }
 
 /// Who acts, as a mail says it: the unit, else the role; never a person.
-async fn actor(db: &DatabaseTransaction, desk: &Desk<'_>) -> Result<Option<String>> {
+async fn actor(db: &Transaction, desk: &Desk<'_>) -> Result<Option<String>> {
     let Reach::Role { role, unit, .. } = &desk.by.principal.reach else { return Ok(None) };
     let unit = match unit {
         Some(unit) => entity::unit::Entity::find_by_id(*unit).one(db).await?,

@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::sheet::Sheet;
+use crate::fault;
 
 /// A field of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,8 +144,8 @@ impl Layout {
     }
 }
 
-/// A heading without spaces and brackets.
+/// A heading without spaces, brackets and what shows nothing.
 fn plain(heading: &str) -> String {
-    let heading: String = heading.nfkc().filter(|letter| !letter.is_whitespace()).collect();
+    let heading: String = heading.nfkc().filter(|letter| !fault::is_blank(*letter)).collect();
     heading.split('(').next().unwrap_or_default().trim_end_matches([':', '：']).to_owned()
 }

@@ -4,7 +4,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::sheet::Sheet;
-use crate::fault::{Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode};
 use crate::work::progress::{self, Report};
 use crate::work::{Desk, On};
 use crate::{Error, Result};
@@ -55,7 +55,11 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
     let (period, completed) = (place("报告期")?, place("完成日期")?);
     let mut lines = Vec::new();
     for row in sheet.filled_rows().into_iter().filter(|row| *row > 0) {
-        let cell = |column: u32| sheet.text(row, column).trim().to_owned();
+        // What cannot be cleaned is refused by the act itself, which says where.
+        let cell = |column: u32| {
+            let shown = sheet.text(row, column);
+            fault::several(shown).unwrap_or_else(|_| shown.to_owned()).trim().to_owned()
+        };
         if cell(text).is_empty() && cell(completed).is_empty() {
             continue;
         }

@@ -2,6 +2,7 @@
 //! turns rows into problems and measures, `parties` reads lists of units, `import` brings it all into the ledger; `export`
 //! writes it out again, and `filled` takes the progress that people have filled in.
 
+mod bounds;
 mod columns;
 mod export;
 mod extent;

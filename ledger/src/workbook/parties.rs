@@ -10,7 +10,7 @@ use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::unit::{PARTY_ORGANS, kind_of};
-use crate::{Error, Result};
+use crate::{Error, Result, fault};
 
 /// A dictionary of readings: what is printed (a whole list or one name) and the units that are meant.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +31,14 @@ impl Aliases {
             if line == 1 && matches!(printed.trim(), "printed" | "原文") {
                 continue;
             }
-            let units: Vec<String> =
-                units.split([';', '；']).map(|unit| unit.trim().to_owned()).filter(|unit| !unit.is_empty()).collect();
+            let units = units.split([';', '；']).map(fault::single_name).collect::<Result<Vec<String>, _>>();
+            let units = units.map_err(|hidden| {
+                let (place, code) = (hidden.place, hidden.code_point());
+                Error::Invalid(format!(
+                    "别名文件第 {line} 行单位名称的第 {place} 个字符（{code}）是不可见的控制字符，请删除"
+                ))
+            })?;
+            let units: Vec<String> = units.into_iter().filter(|unit| !unit.is_empty()).collect();
             if units.is_empty() {
                 return Err(Error::Invalid(format!("别名文件第 {line} 行没有写明单位")));
             }
@@ -94,10 +100,10 @@ pub(crate) struct Reader<'a> {
     pub(crate) places: &'a [String],
 }
 
-/// The words in one spelling: half-width, one kind of separator, without spaces.
+/// The words in one spelling: half-width, one kind of separator, without spaces and what shows nothing.
 pub(crate) fn plain(text: &str) -> String {
     let listed = text.trim().nfkc().collect::<String>().replace(['\n', '\r', '/'], "、");
-    let joined: String = listed.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let joined: String = listed.chars().filter(|letter| !fault::is_blank(*letter)).collect();
     ["市", "县", "自治区", "省"]
         .iter()
         .fold(joined.replace('，', ",").replace("(牵头)", "").replace("(配合)", ""), |text, level| {
@@ -277,6 +283,7 @@ mod tests {
         assert_eq!(parties("市水利局，生态环境局")[1], ambiguous("市", "生态环境局", "市生态环境局"));
         assert_eq!(parties("云溪市水利局、审计局")[1], ambiguous("云溪市", "审计局", "云溪市审计局"));
         assert_eq!(parties("市水利局\n市审计局"), [unit("市水利局"), unit("市审计局")]);
+        assert_eq!(parties("\u{feff}市水\u{200b}利局 、市审\u{ad}计局"), [unit("市水利局"), unit("市审计局")]);
         assert_eq!(parties("市水利局和市审计局"), [unit("市水利局"), unit("市审计局")]);
         assert_eq!(parties("市林业和草原局、发展改革委")[1], ambiguous("市", "发展改革委", "市发展改革委"));
     }

@@ -1,6 +1,6 @@
 //! From rows to problems and measures: titles, numbers inside the text, merged cells, and every fault with its place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -9,9 +9,10 @@ use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
 use super::columns::{Column, Layout, UNNAMED};
-use super::sheet::Sheet;
+use super::sheet::{MAX_TEXT, Sheet};
 use crate::calendar::last_day_of_month;
 use crate::deadline::{self, Deadline};
+use crate::fault::{self as faults, Hidden};
 use crate::sameness::{self, normalised};
 use crate::wording::shortened;
 use crate::workflow::{self, Stated};
@@ -103,7 +104,8 @@ pub(crate) fn read(sheet: &Sheet) -> Option<Read> {
     let titles = (0..layout.heading_row).flat_map(|row| sheet.columns(row).into_iter().map(move |at| (row, at)));
     let as_of = titles.filter_map(|(row, at)| date_in(sheet.text(row, at))).next_back();
     let unknown_headings = layout.unknown.clone();
-    let mut rows = Rows { sheet, layout: &layout, faults: Vec::new(), seen: HashMap::new() };
+    let mut rows =
+        Rows { sheet, layout: &layout, faults: Vec::new(), seen: HashMap::new(), refused: HashSet::new(), text: 0 };
     let problems = rows.problems();
     let faults = rows.faults;
     Some(Read { sheet: sheet.name.clone(), as_of, problems, faults, unknown_headings, layout })
@@ -115,39 +117,53 @@ struct Rows<'a> {
     faults: Vec<Fault>,
     /// The rows of measures read so far, by problem and identity.
     seen: HashMap<(String, String), u32>,
+    /// The cells that were refused: a merged one shows in many rows, and is named once.
+    refused: HashSet<(u32, u32)>,
+    /// The bytes of text taken so far; a merged cell's counts in each row that shows it.
+    text: usize,
 }
 
 impl Rows<'_> {
     fn problems(&mut self) -> Vec<ReadProblem> {
         let mut problems: Vec<ReadProblem> = Vec::new();
+        // The places of the problems, by what makes them the same.
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut at_hand = None;
         for row in self.sheet.filled_rows().into_iter().filter(|row| *row > self.layout.heading_row) {
             let filled = self.sheet.columns(row);
             if filled.is_empty() || self.is_note(row, &filled) {
                 continue;
+            }
+            if self.text > MAX_TEXT {
+                let expected = format!("全部单元格的文字不超过 {} MB：请取消合并或拆分后导入", MAX_TEXT >> 20);
+                self.fault(row, Column::Measure, "合并单元格在各行重复的文字过多", &expected);
+                break;
             }
             self.refuse_formulas(row, &filled);
             let printed = self.own(row, Column::Problem);
             if !printed.is_empty() {
                 let problem = self.problem(row, &printed);
                 // A problem may go on after a page break, its cell printed again.
-                match problems.iter().position(|known| known.identity() == problem.identity()) {
-                    None => problems.push(problem),
-                    Some(place) => {
-                        let known = problems.remove(place);
-                        if normalised(&known.title) != normalised(&problem.title) {
-                            let expected = format!("不同问题用不同编号（与第 {} 行的问题编号相同）", known.row + 1);
-                            self.fault(row, Column::Problem, "问题编号重复", &expected);
-                        }
-                        problems.push(known);
-                    }
+                let identity = problem.identity();
+                let place = places.get(&identity).copied();
+                if let Some(known) = place.and_then(|place| problems.get(place))
+                    && normalised(&known.title) != normalised(&problem.title)
+                {
+                    let expected = format!("不同问题用不同编号（与第 {} 行的问题编号相同）", known.row + 1);
+                    self.fault(row, Column::Problem, "问题编号重复", &expected);
                 }
+                at_hand = place.or_else(|| {
+                    places.insert(identity, problems.len());
+                    problems.push(problem);
+                    problems.len().checked_sub(1)
+                });
             }
             // A number of its own beside a blank problem cell belongs to a problem that is not there.
             if printed.is_empty() && self.layout.numbers_problems() && !self.own(row, Column::Number).is_empty() {
                 self.fault(row, Column::Problem, "有序号而没有反馈问题", "反馈问题的文字，或合并到上一问题");
                 continue;
             }
-            let Some(problem) = problems.last_mut() else {
+            let Some(problem) = at_hand.and_then(|place: usize| problems.get_mut(place)) else {
                 self.fault(row, Column::Problem, "没有对应的反馈问题", "首行应写明反馈问题");
                 continue;
             };
@@ -199,21 +215,44 @@ impl Rows<'_> {
     }
 
     /// The cell's own text, for fields of the problem: blank below its first row.
-    fn own(&self, row: u32, column: Column) -> String {
-        self.layout.place(column).map(|place| self.sheet.text(row, place).to_owned()).unwrap_or_default()
+    fn own(&mut self, row: u32, column: Column) -> String {
+        let Some(place) = self.layout.place(column) else { return String::new() };
+        self.read(column, (row, place), self.sheet.text(row, place))
     }
 
     /// The text that the cell shows, for fields of the measure: those may be merged too.
-    fn shown(&self, row: u32, column: Column) -> Option<String> {
-        let text = self.sheet.shown(row, self.layout.place(column)?);
-        (!text.is_empty()).then(|| text.to_owned())
+    fn shown(&mut self, row: u32, column: Column) -> Option<String> {
+        let place = self.layout.place(column)?;
+        let text = self.read(column, (row, place), self.sheet.shown(row, place));
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// A cell's text as it is kept: on one line where the field has one, and without what shows nothing.
+    fn read(&mut self, column: Column, (row, place): (u32, u32), text: &str) -> String {
+        self.text = self.text.saturating_add(text.len());
+        match cleaned(column, text) {
+            Ok(clean) => clean,
+            Err(hidden) => {
+                if self.refused.insert(self.sheet.shown_at(row, place)) {
+                    let problem = format!("第 {} 个字符（{}）是不可见的控制字符", hidden.place, hidden.code_point());
+                    self.fault(row, column, &problem, "没有控制字符的文字（请删除后重新输入）");
+                }
+                // Whatever else is wrong with the cell is told as well.
+                text.chars().filter(|letter| !faults::is_hidden(*letter)).collect()
+            }
+        }
     }
 
     fn problem(&mut self, row: u32, printed: &str) -> ReadProblem {
         let (in_text, text) = split_number(printed);
         let own = self.own(row, Column::Number);
-        let number = if self.layout.numbers_problems() && !own.is_empty() { Some(bare(&own)) } else { in_text };
+        let number = if self.layout.numbers_problems() && !own.is_empty() {
+            Some(bare(&own))
+        } else {
+            in_text.map(|number| bare(&number))
+        };
         let (title, description) = split_title(text);
+        let title = faults::single(&title).unwrap_or(title);
         let deadline = self.own(row, Column::ProblemDeadline);
         let deadline = if deadline.is_empty() && self.layout.place(Column::ProblemDeadline).is_none() {
             None
@@ -254,10 +293,12 @@ impl Rows<'_> {
             return None;
         };
         let (in_text, text) = split_number(&printed);
-        let number = self.shown(row, Column::MeasureNumber).map(|number| bare(&number)).or(in_text);
+        let number = self.shown(row, Column::MeasureNumber).or(in_text).map(|number| bare(&number));
         let deadline = self.shown(row, Column::Deadline).unwrap_or_default();
         let deadline = self.deadline(row, Column::Deadline, &deadline);
         let lead = self.shown(row, Column::Lead);
+        let (parties, supervising) = (self.shown(row, Column::Parties), self.shown(row, Column::Supervising));
+        let progress = self.shown(row, Column::Progress);
         if lead.is_none() && self.layout.place(Column::Lead).is_some() {
             self.fault(row, Column::Lead, "没有牵头单位", &format!("一个牵头单位；确无牵头单位的写“{UNNAMED}”"));
         }
@@ -267,9 +308,9 @@ impl Rows<'_> {
             content: text.to_owned(),
             deadline: deadline?,
             lead: lead.filter(|lead| lead != UNNAMED),
-            parties: self.shown(row, Column::Parties),
-            supervising: self.shown(row, Column::Supervising),
-            progress: self.shown(row, Column::Progress),
+            parties,
+            supervising,
+            progress,
         })
     }
 
@@ -288,16 +329,26 @@ impl Rows<'_> {
     }
 }
 
+/// A cell's text as its field keeps it. Line breaks in lists of units and in deadlines are separators.
+fn cleaned(column: Column, text: &str) -> Result<String, Hidden> {
+    match column {
+        Column::Number | Column::MeasureNumber | Column::Domain | Column::Rating => faults::single(text),
+        _ => faults::several(text).map(|lines| lines.trim().to_owned()),
+    }
+}
+
 /// A fault at a place of a sheet.
 pub(crate) fn fault(sheet: &Sheet, layout: &Layout, row: u32, column: Column, problem: &str, expected: &str) -> Fault {
     let place = layout.place(column);
     let value = place.map(|place| sheet.shown(row, place)).unwrap_or_default();
+    // Only as much as is shown, and nothing that turns what is shown.
+    let value: String = value.chars().filter(|letter| !faults::is_hidden(*letter)).take(400).collect();
     Fault {
         sheet: sheet.name.clone(),
         row: row + 1,
         column: place.map(letters).unwrap_or_default(),
         heading: layout.heading(column).to_owned(),
-        value: shortened(value, 40),
+        value: shortened(&value, 40),
         problem: problem.to_owned(),
         expected: expected.to_owned(),
     }
@@ -336,7 +387,8 @@ fn split_number(text: &str) -> (Option<String>, &str) {
 
 /// A number cell without the punctuation around it: 1. and （1） are 1.
 fn bare(number: &str) -> String {
-    number.trim_matches(['(', ')', '（', '）', '.', '、', '．', ' ']).to_owned()
+    let number = number.trim_matches(['(', ')', '（', '）', '.', '、', '．', ' ']);
+    faults::single(number).unwrap_or_else(|_| number.to_owned())
 }
 
 /// The first sentence, and the rest.
@@ -394,6 +446,17 @@ mod tests {
         assert_eq!(date_in("2024 年 2 月 9 日").unwrap().to_string(), "2024-02-09");
         assert_eq!(date_in("第二轮督察（2021年8月反馈）截至2023年4月30日").unwrap().to_string(), "2023-04-30");
         assert_eq!(date_in("问题一览表"), None);
+    }
+
+    #[test]
+    fn a_cell_is_read_as_its_field_is_kept() {
+        let read = |column: Column, text: &str| cleaned(column, text).map_err(Hidden::code_point);
+        assert_eq!(read(Column::Number, "12\u{200b}-3\n"), Ok("12-3".to_owned()));
+        assert_eq!(read(Column::Domain, "大气\n污染、水"), Ok("大气 污染、水".to_owned()));
+        assert_eq!(read(Column::Parties, "市水利局\n市审计局\u{feff}"), Ok("市水利局\n市审计局".to_owned()));
+        assert_eq!(read(Column::Progress, "第一行\r\n\u{b}第二行"), Ok("第一行\n\n第二行".to_owned()));
+        assert_eq!(read(Column::Lead, "市\u{202e}水利局"), Err("U+202E".to_owned()));
+        assert_eq!(bare("（\u{3000}3）"), "3");
     }
 
     #[test]

@@ -2,25 +2,25 @@
 //! made to be is refused here, before it costs memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, SheetType, SheetVisible, Xls, Xlsx};
 
-use super::extent;
+use super::{bounds, extent};
 use crate::{Error, Result, fault};
 
 /// The largest file that is read.
 pub const MAX_BYTES: usize = 32 << 20;
-/// The largest size to which a packed file may unpack.
-pub(super) const MAX_UNPACKED: u64 = 256 << 20;
 /// The most rows and columns of one sheet, and letters of one cell.
 const MAX_ROWS: u32 = 200_000;
 const MAX_COLUMNS: u32 = 256;
-const MAX_LETTERS: usize = 100_000;
-/// The most filled cells, bytes of text and merged cells of one file: a small file may repeat one text a million times.
+pub(super) const MAX_LETTERS: usize = 100_000;
+/// The most filled cells, bytes of text, merged areas and merged cells of one file: a small file may repeat one text a million
+/// times.
 const MAX_CELLS: usize = 2_000_000;
-const MAX_TEXT: usize = 128 << 20;
+pub(super) const MAX_TEXT: usize = 128 << 20;
+const MAX_AREAS: usize = 200_000;
 const MAX_MERGED: usize = 2_000_000;
 
 /// A sheet: its filled cells by (row, column), both from 0.
@@ -38,13 +38,14 @@ pub struct Sheet {
 struct Budget {
     cells: usize,
     text: usize,
+    areas: usize,
     merged: usize,
 }
 
 /// A filled cell.
 #[derive(Debug, Clone)]
 struct Cell {
-    text: String,
+    text: Box<str>,
     formula: bool,
 }
 
@@ -54,15 +55,29 @@ impl Sheet {
         self.cells.keys().map(|(row, _)| *row).collect()
     }
 
+    /// The filled rows, each as the texts of its cells from the first column to its last filled one.
+    pub fn lines(&self) -> Vec<Vec<String>> {
+        let line = |row: u32| {
+            let last = self.columns(row).last().copied().unwrap_or_default();
+            (0..=last).map(|column| self.text(row, column).to_owned()).collect()
+        };
+        self.filled_rows().into_iter().map(line).collect()
+    }
+
     /// The text of a cell, empty for a blank one.
     pub(crate) fn text(&self, row: u32, column: u32) -> &str {
-        self.cells.get(&(row, column)).map_or("", |cell| cell.text.as_str())
+        self.cells.get(&(row, column)).map_or("", |cell| &cell.text)
     }
 
     /// The text that a cell shows: its own, or that of the merge it lies in.
     pub(crate) fn shown(&self, row: u32, column: u32) -> &str {
-        let place = self.merged.get(&(row, column)).copied().unwrap_or((row, column));
+        let place = self.shown_at(row, column);
         self.text(place.0, place.1)
+    }
+
+    /// The cell whose text a cell shows.
+    pub(crate) fn shown_at(&self, row: u32, column: u32) -> (u32, u32) {
+        self.merged.get(&(row, column)).copied().unwrap_or((row, column))
     }
 
     /// Whether the cell's value is computed.
@@ -76,6 +91,11 @@ impl Sheet {
     }
 
     fn put(&mut self, row: u32, column: u32, text: &str, formula: bool, budget: &mut Budget) -> Result<()> {
+        // Blanks cost as much to look at as words.
+        budget.text += text.len();
+        if budget.text > MAX_TEXT {
+            return Err(Error::Invalid(format!("文件的文字超过 {} MB，请拆分后导入", MAX_TEXT >> 20)));
+        }
         let text = text.trim();
         // Cells that are only formatted say nothing, wherever they are.
         if fault::is_empty(text) && !formula {
@@ -89,11 +109,10 @@ impl Sheet {
             return Err(Error::Invalid(format!("{}的文字超过 {MAX_LETTERS} 字", place())));
         }
         budget.cells += 1;
-        budget.text += text.len();
-        if budget.cells > MAX_CELLS || budget.text > MAX_TEXT {
-            return Err(Error::Invalid("文件的内容过多，请拆分后导入".to_owned()));
+        if budget.cells > MAX_CELLS {
+            return Err(Error::Invalid(format!("文件有内容的单元格超过 {MAX_CELLS} 个，请拆分后导入")));
         }
-        self.cells.insert((row, column), Cell { text: text.to_owned(), formula });
+        self.cells.insert((row, column), Cell { text: text.into(), formula });
         Ok(())
     }
 
@@ -101,15 +120,24 @@ impl Sheet {
     fn merge(&mut self, areas: &[Dimensions], budget: &mut Budget) -> Result<()> {
         let last_row = self.cells.keys().next_back().map_or(0, |(row, _)| *row);
         let last_column = self.cells.keys().map(|(_, column)| *column).max().unwrap_or_default();
+        budget.areas += areas.len();
+        if budget.areas > MAX_AREAS {
+            return Err(Error::Invalid(format!("文件的合并区域超过 {MAX_AREAS} 处，请取消合并后导入")));
+        }
         for area in areas {
-            for row in area.start.0..=area.end.0.min(last_row) {
-                for column in area.start.1..=area.end.1.min(last_column) {
+            let (rows, columns) = (area.start.0..=area.end.0.min(last_row), area.start.1..=area.end.1.min(last_column));
+            if rows.is_empty() || columns.is_empty() {
+                continue;
+            }
+            let covered = |range: &std::ops::RangeInclusive<u32>| (range.end() - range.start()) as usize + 1;
+            budget.merged = budget.merged.saturating_add(covered(&rows).saturating_mul(covered(&columns)));
+            if budget.merged > MAX_MERGED {
+                return Err(Error::Invalid(format!("文件的合并单元格超过 {MAX_MERGED} 个，请取消合并后导入")));
+            }
+            for row in rows {
+                for column in columns.clone() {
                     if (row, column) != area.start {
                         self.merged.insert((row, column), area.start);
-                    }
-                    budget.merged += 1;
-                    if budget.merged > MAX_MERGED {
-                        return Err(Error::Invalid("文件的合并单元格过多，拒绝导入".to_owned()));
                     }
                 }
             }
@@ -124,16 +152,16 @@ pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
         return Err(Error::Invalid(format!("文件超过 {} MB，请拆分后导入", MAX_BYTES >> 20)));
     }
     if bytes.starts_with(b"PK") {
-        bound_unpacked(&bytes)?;
         let is_ods = contains(&bytes[..bytes.len().min(200)], b"opendocument");
         if is_ods {
             let merged = extent::bound_ods(&bytes)?;
             return guarded(|| ods(bytes, &merged));
         }
+        bounds::bound_xlsx(&bytes)?;
         return guarded(|| xlsx(bytes));
     }
     if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
-        extent::bound_xls(&bytes)?;
+        let bytes = extent::bound_xls(&bytes)?;
         return guarded(|| xls(bytes));
     }
     csv(name, &bytes).map(|sheet| vec![sheet])
@@ -142,22 +170,6 @@ pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
 /// The reader of workbooks panics on some malformed references; that is the file's fault and ends nothing but its import.
 fn guarded(read: impl FnOnce() -> Result<Vec<Sheet>>) -> Result<Vec<Sheet>> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(broken("单元格引用无效")))
-}
-
-/// Unpacks every entry into nothing, counting: declared sizes may lie.
-fn bound_unpacked(bytes: &[u8]) -> Result<()> {
-    let unreadable = |_| Error::Invalid("文件不是有效的工作簿：压缩包已损坏".to_owned());
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
-    let mut left = MAX_UNPACKED;
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(unreadable)?;
-        let unpacked = std::io::copy(&mut entry.take(left + 1), &mut std::io::sink())
-            .map_err(|_| Error::Invalid("文件不是有效的工作簿：压缩包已损坏".to_owned()))?;
-        left = left
-            .checked_sub(unpacked)
-            .ok_or_else(|| Error::Invalid(format!("文件解压后超过 {} MB，拒绝导入", MAX_UNPACKED >> 20)))?;
-    }
-    Ok(())
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -173,11 +185,11 @@ fn xlsx(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
     let mut budget = Budget::default();
     let mut sheets = Vec::new();
-    for name in tables(book.sheets_metadata()) {
+    for name in tables(book.sheets_metadata())? {
         let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
         let areas = book.merge_cells_by_sheet_name(&name).map_err(broken)?;
         let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
-        while let Some(cell) = cells.next_cell_with_formula().map_err(broken)? {
+        while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(broken)? {
             let value: Data = cell.value.into();
             sheet.put(cell.pos.0, cell.pos.1, &text(&value), cell.formula.is_some(), &mut budget)?;
         }
@@ -210,7 +222,7 @@ where
 {
     let mut budget = Budget::default();
     let mut sheets = Vec::new();
-    for name in tables(book.sheets_metadata()) {
+    for name in tables(book.sheets_metadata())? {
         let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
         let values = book.worksheet_range(&name).map_err(broken)?;
         let formulas = book.worksheet_formula(&name).map_err(broken)?;
@@ -222,9 +234,12 @@ where
 }
 
 /// The names of the visible worksheets.
-fn tables(sheets: &[calamine::Sheet]) -> Vec<String> {
+fn tables(sheets: &[calamine::Sheet]) -> Result<Vec<String>> {
+    bounds::bound_sheets(sheets.len())?;
     let shown = |sheet: &&calamine::Sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible;
-    sheets.iter().filter(shown).map(|sheet| sheet.name.clone()).collect()
+    let names: Vec<String> = sheets.iter().filter(shown).map(|sheet| sheet.name.clone()).collect();
+    bounds::bound_names(&names)?;
+    Ok(names)
 }
 
 fn fill(sheet: &mut Sheet, values: &Range<Data>, formulas: &Range<String>, budget: &mut Budget) -> Result<()> {

@@ -43,9 +43,18 @@ pub(crate) async fn deliver(bench: &Bench, due_by: Option<DateTime<Utc>>) -> led
             break;
         }
         let Some(claimed) = outbox::claim(db, due_by.unwrap_or_else(now), now(), token, &tried).await? else { break };
+        if outbox::is_dead(db, &claimed.mail.recipient, bench.zone, now()).await? {
+            done.cancelled += 1;
+            tried.push(claimed.mail.id);
+            let why = "收件人的账户已停用或过期".to_owned();
+            outbox::settle(db, &claimed, Fate::Cancelled(why), now()).await?;
+            continue;
+        }
         let written = match super::find(&claimed.mail.kind).map(|job| &job.work) {
             Some(Work::Remind(reminder)) => letters.write(db, &claimed.mail, &reminder.words).await,
-            _ if notice::is_known(&claimed.mail.kind) => notice::write(letters, db, &claimed.mail).await,
+            _ if notice::is_known(&claimed.mail.kind) => {
+                notice::write(letters, db, &claimed.mail, (now(), bench.zone)).await
+            }
             _ => {
                 // A reminder that this version no longer knows.
                 let why = format!("没有名为 {} 的提醒", claimed.mail.kind);

@@ -8,17 +8,19 @@ mod due_soon;
 mod escalation;
 mod overdue;
 mod propose_listing;
+mod purge_expired;
 mod quarterly_self_inspection;
 mod seal_audit;
 
 use chrono::NaiveDate;
 use entity::schedule::Misfire;
 use futures_util::future::BoxFuture;
+use ledger::database::Transaction;
 use ledger::reminder::{Candidate, Timing};
-use sea_orm::DatabaseTransaction;
 
 pub use deliver_mail::Deliver;
 pub(crate) use deliver_mail::deliver;
+pub(crate) use seal_audit::{NOTICE as SEAL_NOTICE, notice as seal_notice};
 
 use crate::letter::Words;
 
@@ -46,6 +48,8 @@ pub enum Work {
     SealAudit,
     /// Proposes 挂牌督办 of what is long overdue.
     ProposeListing,
+    /// Deletes what has been kept for long enough.
+    Purge,
 }
 
 /// The candidates of a reminder, on their way.
@@ -54,13 +58,13 @@ pub type Candidates<'a> = BoxFuture<'a, ledger::Result<Vec<Candidate>>>;
 /// A reminder: who is told, and in what words.
 pub struct Reminder {
     /// Who might have to be told on a day.
-    pub candidates: for<'a> fn(&'a DatabaseTransaction, NaiveDate, &'a Timing) -> Candidates<'a>,
+    pub candidates: for<'a> fn(&'a Transaction, NaiveDate, &'a Timing) -> Candidates<'a>,
     /// The words of its mails.
     pub words: Words,
 }
 
 /// Every job.
-pub const JOBS: [&Job; 9] = [
+pub const JOBS: [&Job; 10] = [
     &quarterly_self_inspection::JOB,
     &due_soon::JOB,
     &overdue::JOB,
@@ -70,6 +74,7 @@ pub const JOBS: [&Job; 9] = [
     &case_overdue::JOB,
     &deliver_mail::JOB,
     &seal_audit::JOB,
+    &purge_expired::JOB,
 ];
 
 /// The job of a name.

@@ -6,18 +6,19 @@ use entity::assignment::Status;
 use entity::deadline_change::{self, DeadlineChangeState};
 use entity::{assignment, audit_entry, check, close_out, measure};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait,
-    PaginatorTrait, QueryFilter, QueryOrder,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder,
 };
 use serde_json::{Value, json};
 
 use super::{clash, itself, repoint};
+use crate::database::Transaction;
 use crate::fault::{Fault, FaultCode};
 use crate::keep::measure::{grow, note_answer, take};
 use crate::keep::{Said, note, tell};
 use crate::policy::Act;
 use crate::statistics::kept;
-use crate::work::Desk;
+use crate::work::{Desk, state};
 use crate::workflow::is_further;
 use crate::{Result, audit, change, concern, roll_up};
 
@@ -76,13 +77,13 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
             updated_at: Set(desk.now),
             ..Default::default()
         };
-        together.update(&transaction).await?;
+        let together = together.update(&transaction).await?;
         let history = audit::history(&transaction, audit_entry::Column::AssignmentId.eq(yields.id)).await?;
         let before = json!({
             "merged": format!("assignment_{}", yields.id), "status": yields.status.to_value(), "droppedChecks": dropped,
             "history": history,
         });
-        note_answer(&transaction, desk, &stays, (remains.id, audit::MERGED), (before, json!({}))).await?;
+        note_answer(&transaction, desk, &stays, (remains.id, audit::MERGED), (before, state(&together))).await?;
     }
     let of_gone = Condition::all()
         .add(audit_entry::Column::MeasureId.eq(gone.id))
@@ -110,7 +111,7 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
 /// Refuses what would lose a question that waits for its answer: 退回 and 不涉及, said of the wording that goes or by an answer that
 /// takes another's work over, and extensions, which were asked for of the deadline that goes.
 async fn nothing_waits(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     gone: &measure::Model,
     pairs: &[(assignment::Model, assignment::Model)],
 ) -> Result<()> {
@@ -137,7 +138,7 @@ async fn nothing_waits(
 
 /// A period is checked once: of two checks of the same kind and period the later one stays. Gives what the audit keeps of
 /// those that go.
-async fn checked_twice(db: &DatabaseTransaction, yields: i64, remains: i64) -> Result<Vec<Value>> {
+async fn checked_twice(db: &Transaction, yields: i64, remains: i64) -> Result<Vec<Value>> {
     let of = async |answer: i64| {
         let of = check::Entity::find().filter(check::Column::AssignmentId.eq(answer));
         of.order_by_asc(check::Column::Id).all(db).await
@@ -159,7 +160,7 @@ async fn checked_twice(db: &DatabaseTransaction, yields: i64, remains: i64) -> R
 }
 
 /// The measure that stays: one of the same problem.
-async fn beside(db: &DatabaseTransaction, gone: &measure::Model, into: Option<i64>) -> Result<measure::Model> {
+async fn beside(db: &Transaction, gone: &measure::Model, into: Option<i64>) -> Result<measure::Model> {
     let unknown = || {
         let (zh, en) = ("同一问题下没有这项措施", "the problem has no such measure");
         Fault::new(FaultCode::NotFound, zh, en, &["input", "intoId"])
@@ -172,7 +173,7 @@ async fn beside(db: &DatabaseTransaction, gone: &measure::Model, into: Option<i6
 /// The answers of units that answer both measures: the one that yields, and the one that remains. One with a close-out
 /// remains; else the one that has gone further.
 async fn pairs(
-    db: &DatabaseTransaction,
+    db: &Transaction,
     gone: &measure::Model,
     stays: &measure::Model,
 ) -> Result<Vec<(assignment::Model, assignment::Model)>> {

@@ -7,9 +7,10 @@ mod region;
 mod round;
 mod unit;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::Result;
+use crate::database::Transaction;
 use crate::fault::{Fault, FaultCode};
 
 pub use measure::measures;
@@ -33,7 +34,7 @@ fn clash(what: (&str, &str), names: &[String], field: &str) -> Fault {
 }
 
 /// Runs statements that each take what is merged and what it is merged into.
-async fn repoint(db: &DatabaseTransaction, statements: &[&str], from: i64, into: i64) -> Result<()> {
+async fn repoint(db: &Transaction, statements: &[&str], from: i64, into: i64) -> Result<()> {
     for statement in statements {
         let values: Vec<Value> = vec![from.into(), into.into()];
         db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), *statement, values)).await?;
@@ -42,7 +43,7 @@ async fn repoint(db: &DatabaseTransaction, statements: &[&str], from: i64, into:
 }
 
 /// The first names that a statement finds, of what is merged and what it is merged into.
-async fn names(db: &DatabaseTransaction, statement: &str, from: i64, into: i64) -> Result<Vec<String>> {
+async fn names(db: &Transaction, statement: &str, from: i64, into: i64) -> Result<Vec<String>> {
     let text = format!("{statement} LIMIT {NAMED}");
     let values: Vec<Value> = vec![from.into(), into.into()];
     let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await?;

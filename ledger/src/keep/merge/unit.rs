@@ -2,12 +2,12 @@
 
 use entity::{assignment, measure, problem, unit, unit_alias};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use serde_json::json;
 
 use super::{clash, itself, names, repoint};
+use crate::database::Transaction;
 use crate::fault::{Fault, FaultCode};
 use crate::keep::{Said, note_own, tell, unit as units};
 use crate::statistics::kept;
@@ -96,7 +96,7 @@ pub async fn units(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Optio
 }
 
 /// The problems of which a unit answers something, held in the order of their keys.
-async fn answered(db: &DatabaseTransaction, unit: Option<i64>) -> Result<Vec<i64>> {
+async fn answered(db: &Transaction, unit: Option<i64>) -> Result<Vec<i64>> {
     let Some(unit) = unit else { return Ok(Vec::new()) };
     let measures = assignment::Entity::find()
         .select_only()

@@ -12,9 +12,7 @@ use entity::inspection_round::{RoundKind, RoundLevel};
 use entity::region::Level;
 use entity::responsible_party::Selector;
 use entity::{inspection_round, region};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
 use self::resolve::Units;
 use super::columns::Column;
@@ -22,9 +20,10 @@ use super::parties::Aliases;
 use super::reading::{self, Fault, Read, ReadMeasure, ReadProblem, fault};
 use super::sheet::Sheet;
 use crate::audit::By;
+use crate::database::Transaction;
 use crate::policy::{self, Act};
 use crate::sameness::normalised;
-use crate::{Error, Result, database};
+use crate::{Error, Result, database, fault as faults};
 
 /// What a file answers, and how it is to be read.
 #[derive(Debug, Clone)]
@@ -227,14 +226,15 @@ fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<Fault> {
 }
 
 /// The round of a name, made when it is new; who inspected and why is read from the name.
-async fn round(db: &DatabaseTransaction, name: &str, issuer: Level) -> Result<(inspection_round::Model, bool)> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 200 {
-        return Err(Error::Invalid("督察轮次名称应为 1 至 200 个字".to_owned()));
-    }
-    let found = inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(name)).one(db).await?;
-    if let Some(round) = found {
-        return Ok((round, false));
+async fn round(db: &Transaction, name: &str, issuer: Level) -> Result<(inspection_round::Model, bool)> {
+    let given = name.trim();
+    let name = faults::line(name, 1..=200, ("督察轮次名称", "the round's name"), &["round"])?;
+    // As it is kept, else as it was kept before names were cleaned.
+    for known in [name.as_str(), given] {
+        let found = inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(known)).one(db).await?;
+        if let Some(round) = found {
+            return Ok((round, false));
+        }
     }
     let level = if name.contains("中央") {
         RoundLevel::Central
@@ -257,12 +257,8 @@ async fn round(db: &DatabaseTransaction, name: &str, issuer: Level) -> Result<(i
     } else {
         RoundKind::Routine
     };
-    let row = inspection_round::ActiveModel {
-        name: Set(name.to_owned()),
-        level: Set(level),
-        kind: Set(kind),
-        ..Default::default()
-    };
+    let row =
+        inspection_round::ActiveModel { name: Set(name), level: Set(level), kind: Set(kind), ..Default::default() };
     Ok((row.insert(db).await?, true))
 }
 
@@ -290,7 +286,7 @@ enum PartyRow {
 struct Writer<'a> {
     import: &'a Import<'a>,
     as_of: NaiveDate,
-    db: &'a DatabaseTransaction,
+    db: &'a Transaction,
     units: Units,
     region: region::Model,
     issuer: region::Model,

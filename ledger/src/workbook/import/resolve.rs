@@ -4,15 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use entity::region::Level;
 use entity::{region, unit, unit_alias};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{PartyRow, Resolved, Row, Writer};
-use crate::Result;
+use crate::database::Transaction;
 use crate::unit::{add, add_alias, ensure_government, government_name};
 use crate::workbook::columns::Column;
 use crate::workbook::parties::{Party, Reader, is_plausible, scoped};
 use crate::workbook::reading::{Read, fault};
 use crate::workbook::sheet::Sheet;
+use crate::{Result, fault as faults};
 
 /// The units that a file may name: those of the regions it speaks of.
 pub(super) struct Units {
@@ -23,7 +24,7 @@ pub(super) struct Units {
 }
 
 impl Units {
-    pub(super) async fn load(db: &DatabaseTransaction, region: &region::Model, issuer: &region::Model) -> Result<Self> {
+    pub(super) async fn load(db: &Transaction, region: &region::Model, issuer: &region::Model) -> Result<Self> {
         let mut lines = crate::region::with_ancestors(db, region).await?;
         for above in crate::region::with_ancestors(db, issuer).await? {
             if !lines.contains(&above) {
@@ -37,15 +38,22 @@ impl Units {
             .all(db)
             .await?;
         let of: HashMap<i64, i64> = units.iter().map(|unit| (unit.id, unit.region_id)).collect();
+        let aliases = unit_alias::Entity::find().filter(unit_alias::Column::UnitId.is_in(of.keys().copied()));
+        let aliases = aliases.all(db).await?.into_iter();
+        let known = aliases.filter_map(|alias| Some((*of.get(&alias.unit_id)?, alias.alias, alias.unit_id)));
+        let known = known.chain(units.into_iter().map(|unit| (unit.region_id, unit.name, unit.id)));
         let mut by_name: HashMap<(i64, String), i64> = HashMap::new();
-        for alias in
-            unit_alias::Entity::find().filter(unit_alias::Column::UnitId.is_in(of.keys().copied())).all(db).await?
-        {
-            if let Some(region) = of.get(&alias.unit_id) {
-                by_name.insert((*region, alias.alias), alias.unit_id);
+        let mut kept_so = Vec::new();
+        for (region, name, unit) in known {
+            // A name that was kept before names were cleaned is known by what it shows, unless another has that name.
+            if let Ok(plain) = faults::single_name(&name)
+                && plain != name
+            {
+                by_name.insert((region, plain), unit);
             }
+            kept_so.push(((region, name), unit));
         }
-        by_name.extend(units.into_iter().map(|unit| ((unit.region_id, unit.name), unit.id)));
+        by_name.extend(kept_so);
         Ok(Self { by_name, lines })
     }
 

@@ -25,7 +25,7 @@ use crate::wording::shortened;
 use crate::workbook::columns::Column;
 use crate::workbook::reading::{ReadMeasure, fault};
 use crate::workflow::{self, Step};
-use crate::{Result, calendar};
+use crate::{Result, calendar, sameness};
 
 /// Rows of one INSERT: at most 30 columns each, within SQLite's bound of 32,766 variables.
 const CHUNK: usize = 1_000;
@@ -92,9 +92,10 @@ impl Writer<'_> {
             .all(self.db)
             .await?;
         let mut position = known.iter().map(|problem| problem.position).max().unwrap_or_default();
-        let mut known = Known::of(known, |problem| problem.identity.clone());
+        let mut known = Known::of(known, |problem| sameness::kept(&problem.identity));
         let mut new = Vec::new();
         let mut domains = Vec::new();
+        let mut seen = HashSet::new();
         for Row { problem: read, .. } in rows {
             let identity = read.identity();
             if let Some(there) = known.get(&identity) {
@@ -108,7 +109,7 @@ impl Writer<'_> {
                 }
                 continue;
             }
-            if new.iter().any(|row: &problem::ActiveModel| row.identity == Set(identity.clone())) {
+            if !seen.insert(identity.clone()) {
                 continue;
             }
             position += 1;
@@ -182,7 +183,7 @@ impl Writer<'_> {
         }
         let numbered: HashSet<(i64, String)> =
             known.iter().filter_map(|there| Some((there.problem_id, there.number.clone()?))).collect();
-        let mut known = Known::of(known, |measure| (measure.problem_id, measure.identity.clone()));
+        let mut known = Known::of(known, |measure| (measure.problem_id, sameness::kept(&measure.identity)));
         let mut new = Vec::new();
         let mut steps = Vec::new();
         for row in rows {

@@ -1,0 +1,115 @@
+//! A real browser (Chromium, headless), driven over its DevTools protocol.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tungstenite::{Message, WebSocket};
+
+/// How long one thing may take on a busy machine.
+const LONG: Duration = Duration::from_mins(2);
+/// Told to every page before its own scripts: it keeps what the page's policy refused, and `until` waits for something.
+const WATCH: &str = "window.refused = [];
+    document.addEventListener('securitypolicyviolation', ({violatedDirective, sourceFile, lineNumber}) =>
+        window.refused.push(`${violatedDirective} at ${sourceFile}:${lineNumber}`));
+    window.until = (find) => new Promise((done) => {
+        const look = () => { if (find()) done(true); else setTimeout(look, 10); };
+        look();
+    });";
+
+/// A page in a browser of its own.
+pub(crate) struct Page {
+    child: Child,
+    _profile: TempDir,
+    stream: WebSocket<TcpStream>,
+    session: Option<String>,
+    asked: u64,
+    /// What its console said that is no plain log: warnings and errors, those of the browser included.
+    pub(crate) said: Vec<String>,
+}
+
+impl Page {
+    /// Opens an address, and waits until it has loaded.
+    pub(crate) fn open(address: &str) -> Self {
+        let profile = TempDir::new().unwrap();
+        let mut child = Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
+            .args(["--disable-background-networking", "--remote-debugging-port=0", "--window-size=1400,900"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("chromium: {error}; run the stories with `make test`"));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let url =
+            lines.find_map(|line| line.unwrap().strip_prefix("DevTools listening on ").map(str::to_owned)).unwrap();
+        // It goes on talking, and must not stop because nobody listens.
+        std::thread::spawn(move || lines.for_each(drop));
+        let authority = url.trim_start_matches("ws://").split('/').next().unwrap();
+        let stream = TcpStream::connect(authority).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        let (stream, _) = tungstenite::client(url.as_str(), stream).unwrap();
+        let mut page = Self { child, _profile: profile, stream, session: None, asked: 0, said: Vec::new() };
+        let target = page.call("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].clone();
+        let attached = page.call("Target.attachToTarget", &json!({"targetId": target, "flatten": true}));
+        page.session = attached["sessionId"].as_str().map(str::to_owned);
+        for domain in ["Page", "Runtime", "Log"] {
+            page.call(&format!("{domain}.enable"), &json!({}));
+        }
+        page.call("Page.addScriptToEvaluateOnNewDocument", &json!({"source": WATCH}));
+        page.call("Page.navigate", &json!({"url": address}));
+        page.run(&format!("until(() => location.href.startsWith({address:?}) && document.readyState === 'complete')"));
+        page
+    }
+
+    /// Runs a script in the page, waits for what it promises, and returns that.
+    pub(crate) fn run(&mut self, script: &str) -> Value {
+        let wish = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
+        let done = self.call("Runtime.evaluate", &wish);
+        assert!(done.get("exceptionDetails").is_none(), "{script}\n{done:#}\n{:#?}", self.said);
+        done["result"]["value"].clone()
+    }
+
+    /// What the page's policy refused.
+    pub(crate) fn refused(&mut self) -> Value {
+        self.run("window.refused")
+    }
+
+    fn call(&mut self, method: &str, parameters: &Value) -> Value {
+        self.asked += 1;
+        let mut call = json!({"id": self.asked, "method": method, "params": parameters});
+        if let Some(session) = &self.session {
+            call["sessionId"] = json!(session);
+        }
+        self.stream.send(Message::text(call.to_string())).unwrap();
+        loop {
+            let message =
+                self.stream.read().unwrap_or_else(|error| panic!("{method} {parameters}: {error}\n{:#?}", self.said));
+            let Ok(text) = message.to_text() else { continue };
+            let told: Value = serde_json::from_str(text).unwrap();
+            match told["method"].as_str() {
+                Some("Log.entryAdded") => self.said.push(told["params"]["entry"]["text"].to_string()),
+                Some("Runtime.exceptionThrown") => self.said.push(told["params"]["exceptionDetails"].to_string()),
+                Some("Runtime.consoleAPICalled") if told["params"]["type"] != "log" => {
+                    self.said.push(told["params"]["args"].to_string());
+                }
+                None if told["id"] == self.asked => {
+                    assert!(told.get("error").is_none(), "{method} {parameters}: {told}");
+                    return told["result"].clone();
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
