@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::account::{self as accounts, Opened, SESSION, Wanted, session as sessions};
+use crate::account::{self as accounts, Opened, SESSION, Wanted, session as sessions, sign_in};
 use crate::audit::By;
 use crate::fault::{self, Fault, FaultCode};
 use crate::{Result, database};
@@ -82,6 +82,7 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
     let row = row.insert(&transaction).await?;
     let after = json!({ "delegation": row.id, "delegate": row.delegate_id, "endsAt": row.ends_at });
     accounts::note(&transaction, by, own, "DELEGATED", after, now).await?;
+    sign_in::log_change(by, own, "delegated");
     transaction.commit().await?;
     Ok(row)
 }
@@ -104,6 +105,7 @@ pub async fn revoke(
         Condition::all().add(session::Column::AccountId.eq(own)).add(session::Column::ActorId.eq(found.delegate_id));
     sessions::end(&transaction, acted, now).await?;
     accounts::note(&transaction, by, own, "DELEGATION_ENDED", json!({ "delegation": found.id }), now).await?;
+    sign_in::log_change(by, own, "delegation-ended");
     transaction.commit().await?;
     Ok(ended)
 }

@@ -130,7 +130,7 @@ pub async fn erase(desk: &Desk<'_>, account: i64, current: Option<&str>) -> Resu
     };
     change.update(&transaction).await?;
     note(&transaction, desk.by, account, "ACCOUNT_ERASED", json!({ "isDisabled": true }), desk.now).await?;
-    tracing::info!(target: sign_in::SECURITY, event = "erased", account, by = desk.by.actor(), "an account was erased");
+    sign_in::log_change(desk.by, account, "account-erased");
     transaction.commit().await?;
     Ok(account)
 }

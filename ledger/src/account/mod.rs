@@ -83,6 +83,7 @@ pub async fn create(db: &Transaction, by: &By, new: New, now: DateTime<Utc>) -> 
     let row = row.insert(db).await?;
     note(db, by, row.id, "ACCOUNT_CREATED", rights(&row), now).await?;
     if !row.is_demo {
+        sign_in::log_change(by, row.id, "account-created");
         link::end_set_up(db).await?;
         end_demo(db, by, now).await?;
     }
@@ -285,7 +286,7 @@ pub async fn edit(desk: &Desk<'_>, account: i64, edit: Edit, current: Option<&st
     (said["version"], now["version"], now["changed"]) = (before.version.into(), after.version.into(), changed.into());
     note_change(&transaction, desk.by, account, "ACCOUNT_EDITED", (said, now), desk.now).await?;
     if was != is {
-        tracing::info!(target: sign_in::SECURITY, event = "rights-changed", account, by = desk.by.actor(), "rights were changed");
+        sign_in::log_change(desk.by, account, "rights-changed");
     }
     if is_moved {
         let (subject, reason) = (
@@ -391,7 +392,7 @@ pub async fn set_disabled(desk: &Desk<'_>, account: i64, disabled: bool) -> Resu
     }
     let act = if disabled { "ACCOUNT_DISABLED" } else { "ACCOUNT_ENABLED" };
     note(&transaction, desk.by, account, act, json!({ "isDisabled": disabled }), desk.now).await?;
-    tracing::info!(target: sign_in::SECURITY, event = "disabled", account, disabled, by = desk.by.actor(), "an account was disabled or enabled");
+    sign_in::log_change(desk.by, account, if disabled { "account-disabled" } else { "account-enabled" });
     Ok(transaction.commit().await?)
 }
 

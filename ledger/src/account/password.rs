@@ -143,6 +143,7 @@ pub(super) async fn replace(db: &Transaction, desk: &Desk<'_>, account: i64, has
     session::end_all(db, account, desk.now).await?;
     super::link::end_all(db, account).await?;
     note(db, desk.by, account, "PASSWORD_SET", json!({}), desk.now).await?;
+    sign_in::log_change(desk.by, account, "password-set");
     let (subject, reason) =
         ("【账户安全】登录密码已更改", "登录密码已更改，此前的登录、访问令牌和委托均已失效，请用新密码重新登录。");
     tell(db, &now, ("password-set", subject, reason), desk).await

@@ -88,6 +88,7 @@ pub async fn confirm(desk: &Desk<'_>, code: &str) -> Result<Vec<String>> {
         .exec(&transaction)
         .await?;
     note(&transaction, desk.by, account, "SECOND_FACTOR_SET", json!({}), desk.now).await?;
+    sign_in::log_change(desk.by, account, "second-factor-set");
     let (subject, reason) =
         ("【账户安全】已启用两步验证", "账户已启用两步验证，今后登录须同时输入验证器应用中的验证码。");
     tell(&transaction, &now, ("account-changed", subject, reason), desk).await?;
@@ -133,6 +134,7 @@ pub async fn remove(desk: &Desk<'_>, account: Option<i64>, current: Option<&str>
         .add(entity::session::Column::Id.ne(desk.by.session.unwrap_or_default()));
     super::session::end(&transaction, others, desk.now).await?;
     note(&transaction, desk.by, account, "SECOND_FACTOR_REMOVED", json!({}), desk.now).await?;
+    sign_in::log_change(desk.by, account, "second-factor-removed");
     let (subject, reason) = ("【账户安全】已停用两步验证", "账户已停用两步验证，今后登录只需密码。");
     tell(&transaction, &now, ("account-changed", subject, reason), desk).await?;
     Ok(transaction.commit().await?)

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{digest, hold, in_person, note, random};
+use super::{digest, hold, in_person, note, random, sign_in};
 use crate::database::Transaction;
 use crate::fault::{self, Fault, FaultCode};
 use crate::policy::{Act, Place, Principal, Reach};
@@ -132,6 +132,7 @@ pub async fn make_token(
     let after =
         json!({ "session": opened.session.id, "expiresAt": opened.session.expires_at, "isReadOnly": is_read_only });
     note(&transaction, desk.by, account, "TOKEN_CREATED", after, desk.now).await?;
+    sign_in::log_change(desk.by, account, "token-created");
     transaction.commit().await?;
     Ok(opened)
 }

@@ -152,6 +152,12 @@ fn pause_after(failures: i32) -> Option<TimeDelta> {
 /// The target of security events in the log: whoever collects them filters by it.
 pub const SECURITY: &str = "rectify::security";
 
+/// Writes a change of what somebody may, or of how they sign in, into the security log.
+pub(crate) fn log_change(by: &By, account: i64, event: &'static str) {
+    let (actor, address) = (by.actor(), by.address.as_deref());
+    tracing::info!(target: SECURITY, event, account, actor, address, "the rights or credentials of an account changed");
+}
+
 /// Writes a sign-in that failed into the security log; never the address or password that was given.
 fn denied(account: Option<i64>, desk: &Desk<'_>, why: &'static str) {
     let address = desk.by.address.as_deref();
