@@ -1,11 +1,6 @@
 //! Somebody who can write to the database changes what the audit says, or the ledger beside it; `audit verify` tells.
 
-use std::sync::Arc;
-
-use chrono::{DateTime, Utc};
-use ledger::reminder::Timing;
-use scheduler::{Bench, Letters, Post};
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::support::evidence::Counties;
@@ -121,26 +116,6 @@ fn days_are_signed_from_the_day_that_signing_began(world: &World) {
     finds(world, Some(KEY), 1, "起始记录的签名不符");
 }
 
-/// A scheduler at a moment.
-fn bench(world: &World, db: &DatabaseConnection, now: &str) -> Bench {
-    let now: DateTime<Utc> = now.parse().unwrap();
-    let folder = format!("file:{}", world.dir.path().join("mail").display());
-    Bench {
-        db: db.clone(),
-        zone: chrono_tz::Asia::Shanghai,
-        timing: Timing::default(),
-        grace_days: 30,
-        retention: ledger::retention::Retention { session_days: 180, mail_days: 1_095 },
-        letters: Letters::new("http://ledger.example").unwrap(),
-        audit_key: None,
-        audit_head_mail: String::new(),
-        post: Post::open(&folder, "ledger@county.example").unwrap(),
-        token: format!("story-{}", fastrand::u64(..)),
-        clock: Arc::new(move || now),
-        stopping: Arc::new(|| false),
-    }
-}
-
 fn a_missing_newest_day_is_found(world: &World) {
     drop(ledger(world));
     block_on(async {
@@ -148,7 +123,7 @@ fn a_missing_newest_day_is_found(world: &World) {
         scheduler::ensure_schedules(&db, chrono_tz::Asia::Shanghai, "2026-01-03T00:00:00Z".parse().unwrap())
             .await
             .unwrap();
-        scheduler::tick(&bench(world, &db, "2026-01-04T17:00:30Z")).await.unwrap();
+        scheduler::tick(&super::schedule::bench(world, &db, "2026-01-04T17:00:30Z")).await.unwrap();
         db.close().await.unwrap();
     });
     finds(world, None, 0, "封存 1 日");

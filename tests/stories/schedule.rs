@@ -25,7 +25,7 @@ fn county(world: &World) {
 }
 
 /// A scheduler at a moment.
-fn bench(world: &World, db: &DatabaseConnection, now: &str) -> Bench {
+pub(crate) fn bench(world: &World, db: &DatabaseConnection, now: &str) -> Bench {
     let now: DateTime<Utc> = now.parse().unwrap();
     let folder = format!("file:{}", world.dir.path().join("mail").display());
     Bench {
