@@ -2,6 +2,7 @@
 //! bounded number waits, and the address whose last check is longest ago is next, so that readers always have a core and
 //! nobody waits for a flood of checks from elsewhere.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::error::{Code, Refused};
 use crate::rate::network;
@@ -21,6 +23,29 @@ const SHARE: usize = 16;
 const REMEMBERED: usize = 10_000;
 /// Seconds after which a refused caller may come again.
 const SOON: u64 = 5;
+
+/// A check that is refused is answered after this time at the earliest, so that the time tells nothing of why.
+const FLOOR: Duration = Duration::from_millis(250);
+
+tokio::task_local! {
+    /// When the answer of the check that is carried out may be given.
+    static HELD_BACK: Cell<Option<Instant>>;
+}
+
+/// Carries out a check; also when its answer may be given, where that is later. Nobody waits for that in the queue.
+pub(crate) async fn watch_refusal<T>(check: impl Future<Output = T>) -> (T, Option<Instant>) {
+    let watched = async {
+        let done = check.await;
+        (done, HELD_BACK.with(Cell::get))
+    };
+    HELD_BACK.scope(Cell::new(None), watched).await
+}
+
+/// Has the answer to a check that began then held back until `FLOOR` is over.
+pub(crate) fn hold_back(begun: Instant) {
+    // Whoever is not watched is not asked for a secret.
+    let _ = HELD_BACK.try_with(|until| until.set(Some(begun + FLOOR)));
+}
 
 /// Where checks wait.
 #[derive(Debug)]

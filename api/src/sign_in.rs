@@ -1,8 +1,6 @@
 //! Signing in and out, the first account of an installation, the second factor, forgotten passwords, and one's own recent
 //! sign-ins.
 
-use std::time::Duration;
-
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::{account, region};
 use ledger::account::sign_in::{self as acts, Given};
@@ -12,12 +10,11 @@ use tokio::time::Instant;
 
 use crate::account::{Account, Role};
 use crate::context::Request;
+use crate::credentials::hold_back;
 use crate::error::masked;
 use crate::payload::{UserError, bare, key_of, outcome};
 use crate::scalar::Moment;
 
-/// A sign-in that is refused is answered after this time at the earliest, so that the time tells nothing of why.
-const FLOOR: Duration = Duration::from_millis(250);
 /// How many of one's own sign-ins are told at most.
 const MOST: i32 = 100;
 
@@ -328,7 +325,7 @@ impl SignInMutation {
         let request = ctx.data::<Request>()?;
         let begun = Instant::now();
         let done = link::ask(&request.desk(), &input.email).await;
-        tokio::time::sleep_until(begun + FLOOR).await;
+        hold_back(begun);
         DonePayload::of(done, request)
     }
 
@@ -383,12 +380,12 @@ impl SignInMutation {
     }
 }
 
-/// Carries out what may be refused; a refusal is answered no sooner than `FLOOR` after it began.
+/// Carries out what may be refused; the answer to a refusal is held back.
 async fn no_sooner<T>(act: impl Future<Output = ledger::Result<T>>) -> ledger::Result<T> {
     let begun = Instant::now();
     let done = act.await;
     if done.is_err() {
-        tokio::time::sleep_until(begun + FLOOR).await;
+        hold_back(begun);
     }
     done
 }
