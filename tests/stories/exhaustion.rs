@@ -22,7 +22,6 @@ stories!(
     a_caller_is_where_the_last_trusted_proxy_saw_it,
 );
 
-const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { token errors { code } } }";
 const PASSWORD: &str = "correct horse battery";
 const OFFICE: &str = "office@gov.example";
 
@@ -86,7 +85,7 @@ fn a_flood_of_sign_ins_delays_nobody_else_for_ever(world: &World) {
     let settings = [("RECTIFY_PROXIES", r#"["127.0.0.1"]"#), ("RECTIFY_MAX_SIGN_INS_PER_MINUTE", "0")];
     let server = world.serve_with(&settings);
     let from = |address: &str, email: &str, password: &str| {
-        let request = json!({ "query": SIGN_IN, "variables": credentials(email, password) });
+        let request = json!({ "query": super::sign_in::SIGN_IN, "variables": credentials(email, password) });
         server.ask(&request, &[("x-forwarded-for", address)])
     };
     let (is_over, tried, refused) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
@@ -134,7 +133,7 @@ fn an_address_that_guesses_is_told_to_wait(world: &World) {
     let settings = [("RECTIFY_PROXIES", r#"["127.0.0.1"]"#), ("RECTIFY_MAX_SIGN_INS_PER_MINUTE", "3")];
     let server = world.serve_with(&settings);
     let from = |address: &str| {
-        let request = json!({ "query": SIGN_IN, "variables": credentials("nobody@gov.example", "a wrong password") });
+        let request = json!({ "query": super::sign_in::SIGN_IN, "variables": credentials("nobody@gov.example", "a wrong password") });
         server.ask(&request, &[("x-forwarded-for", address)])
     };
     for last in 1..=3 {
@@ -207,7 +206,8 @@ fn strangers_hold_no_socket_and_leave_descriptors_for_others(world: &World) {
     }
     assert_eq!(server.get("/healthz").status, 200);
     server.data_as(&mine, "{ measures(first: 1) { nodes { id } } }", &json!({}));
-    let answer = server.ask(&json!({ "query": SIGN_IN, "variables": credentials(OFFICE, PASSWORD) }), &[]);
+    let answer =
+        server.ask(&json!({ "query": super::sign_in::SIGN_IN, "variables": credentials(OFFICE, PASSWORD) }), &[]);
     assert!(answer.json()["data"]["signIn"]["token"].is_string(), "{}", answer.body);
     drop(held);
 }
@@ -282,7 +282,7 @@ fn a_caller_is_where_the_last_trusted_proxy_saw_it(world: &World) {
     closed(world);
     let seen = |settings: &[(&str, &str)], headers: &[(&str, &str)]| {
         let server = world.serve_with(settings);
-        let request = json!({ "query": SIGN_IN, "variables": credentials(OFFICE, PASSWORD) });
+        let request = json!({ "query": super::sign_in::SIGN_IN, "variables": credentials(OFFICE, PASSWORD) });
         let token = server.ask(&request, headers).json()["data"]["signIn"]["token"].as_str().unwrap().to_owned();
         let own = "{ sessions(first: 1, orderBy: [{field: CREATED_AT, direction: DESC}]) { nodes { address } } }";
         server.data_as(&token, own, &json!({}))["sessions"]["nodes"][0]["address"].clone()

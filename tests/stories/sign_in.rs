@@ -11,7 +11,7 @@ stories!(
     an_account_is_of_a_place_that_is_there,
 );
 
-const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { token errors { code } } }";
+pub(crate) const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { token errors { code } } }";
 
 fn accounts(world: &World) {
     world.done(&["demo"]);
