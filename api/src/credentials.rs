@@ -32,15 +32,6 @@ tokio::task_local! {
     static HELD_BACK: Cell<Option<Instant>>;
 }
 
-/// Carries out a check; also when its answer may be given, where that is later. Nobody waits for that in the queue.
-pub(crate) async fn watch_refusal<T>(check: impl Future<Output = T>) -> (T, Option<Instant>) {
-    let watched = async {
-        let done = check.await;
-        (done, HELD_BACK.with(Cell::get))
-    };
-    HELD_BACK.scope(Cell::new(None), watched).await
-}
-
 /// Has the answer to a check that began then held back until `FLOOR` is over.
 pub(crate) fn hold_back(begun: Instant) {
     // Whoever is not watched is not asked for a secret.
@@ -66,6 +57,22 @@ struct State {
 /// The right to run a check, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place(Option<Arc<Queue>>);
+
+impl Place {
+    /// Carries out a check and gives the place to the next; only then waits until the answer may be given.
+    pub(crate) async fn carry_out<T>(self, check: impl Future<Output = T>) -> T {
+        let watched = async {
+            let done = check.await;
+            (done, HELD_BACK.with(Cell::get))
+        };
+        let (done, held_back) = Box::pin(HELD_BACK.scope(Cell::new(None), watched)).await;
+        drop(self);
+        if let Some(until) = held_back {
+            tokio::time::sleep_until(until).await;
+        }
+        done
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -189,8 +196,9 @@ mod tests {
 
     use futures_util::FutureExt;
     use futures_util::future::BoxFuture;
+    use tokio::time::Instant;
 
-    use super::{Place, Queue, SHARE, WAITING};
+    use super::{Place, Queue, SHARE, WAITING, hold_back};
     use crate::error::Refused;
 
     type Waiting = BoxFuture<'static, Result<Place, Refused>>;
@@ -240,5 +248,14 @@ mod tests {
         let lost = waiting.iter_mut().filter_map(FutureExt::now_or_never).filter(Result::is_err).count();
         assert_eq!(lost, 1, "one is refused for it");
         assert_eq!(queue.state().waiting.len(), WAITING);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_held_back_holds_no_place() {
+        let queue = Queue::of(1);
+        let place = ask(&queue, 1).err().unwrap().unwrap();
+        let mut refused = place.carry_out(async { hold_back(Instant::now()) }).boxed();
+        assert!((&mut refused).now_or_never().is_none(), "it is held back");
+        assert!(ask(&queue, 2).is_err(), "the next has its turn at once");
     }
 }

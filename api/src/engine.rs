@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use crate::change::{Begun, Feed};
 use crate::context::{Caller, Door, Oidc, Policy, Request};
-use crate::credentials::{Queue, watch_refusal};
+use crate::credentials::Queue;
 use crate::document::{self, Document, Known, Operation};
 use crate::error::{Code, Refused, failed, finish};
 use crate::gate::{self, CREDENTIALS, Gate, UNGUESSED};
@@ -165,12 +165,7 @@ impl Engine {
         let (engine, caller) = (self.clone(), caller.clone());
         let carried_out = tokio::spawn(async move {
             let check = engine.in_time(engine.carry_out(ready, &caller).instrument(caller.span()));
-            let (answer, held_back) = Box::pin(watch_refusal(check)).await;
-            drop(place);
-            if let Some(until) = held_back {
-                tokio::time::sleep_until(until).await;
-            }
-            answer?
+            place.carry_out(check).await?
         });
         carried_out.await.map_err(|error| failed(&error))?
     }
