@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ledger::database::{Trouble, trouble};
-use ledger::storage::create_private_folder;
+use ledger::file::storage::create_private_folder;
+use ledger::record::database::{Trouble, trouble};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use secrecy::ExposeSecret;
@@ -165,7 +165,7 @@ impl Health {
 
     async fn try_to_write(&self) {
         self.known().trying_since = Some(Instant::now());
-        let failure = ledger::database::try_to_write(&self.db).await.err();
+        let failure = ledger::record::database::try_to_write(&self.db).await.err();
         let mut known = self.known();
         let was_writable = known.is_writable();
         let trouble = failure.as_ref().map(|failure| trouble(failure).unwrap_or(Trouble::Storage));

@@ -7,6 +7,7 @@ pub mod cli;
 mod clock;
 mod command;
 mod database;
+mod demo;
 mod metrics;
 mod secret;
 mod serve;

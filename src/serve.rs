@@ -22,9 +22,9 @@ use actix_web::http::header::{
 use actix_web::middleware::{self, Condition};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
-use api::{Connection, Connections, Door, Probe};
+use api::{Connection, Connections, Probe, Services};
 use fs4::FileExt;
-use ledger::storage::{create_private, create_private_folder};
+use ledger::file::storage::{create_private, create_private_folder};
 use scheduler::{Bench, Doorbell};
 use sea_orm::DatabaseConnection;
 
@@ -59,7 +59,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let _lock = lock(settings)?;
     warn_of_readable(settings)?;
     let db = database::open_current(settings).await?;
-    let has_accounts = ledger::account::any(&db).await?;
+    let has_accounts = ledger::people::account::any(&db).await?;
     let stopping = Arc::new(AtomicBool::new(false));
     let last_tick = Arc::new(OnceLock::new());
     let health = Health::new(db.clone());
@@ -111,7 +111,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
 
 /// Says how the first people get in, where nobody has an account.
 async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Failure> {
-    if settings.policy()?.open {
+    if settings.options()?.open {
         tracing::warn!(
             "the installation is open: nobody has an account, and whoever is on this machine may read and write everything; \
              the first account closes it for good"
@@ -119,7 +119,7 @@ async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Fai
         return Ok(());
     }
     // On standard output, and not in the log, which is kept and sent on.
-    if let Some(code) = ledger::account::link::set_up_code(db, clock::now()).await? {
+    if let Some(code) = ledger::people::account::link::set_up_code(db, clock::now()).await? {
         // A reader that has gone away must not end the server, as it ends other commands.
         let _ = writeln!(
             std::io::stdout(),
@@ -139,7 +139,7 @@ fn listen(
     health: &Health,
     last_tick: &LastTick,
 ) -> Result<Server, Failure> {
-    let door = Door {
+    let services = Services {
         db: db.clone(),
         // Half of the connections; the other half is for changes, jobs and whatever else asks the pool.
         readers: settings.database_connections as usize / 2,
@@ -150,13 +150,13 @@ fn listen(
         occurrences: Arc::new(scheduler::occurrences),
         storage: settings.storage()?,
     };
-    let origins = settings.policy()?.origins;
+    let origins = settings.options()?.origins;
     let public_url = settings.public_url();
-    let policy = settings.policy()?;
+    let options = settings.options()?;
     let bounds = settings.bounds(files());
-    let connections = Connections::new(bounds, &policy.proxies, &policy.proxy_header);
+    let connections = Connections::new(bounds, &options.proxies, &options.proxy_header);
     let known = web::Data::new(connections.clone());
-    let routes = api::routes(door, policy, probe(health.clone(), last_tick.clone()));
+    let routes = api::routes(services, options, probe(health.clone(), last_tick.clone()));
     let app = move || {
         App::new()
             .app_data(known.clone())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Bounds, Limits, Oidc, Policy, Streams};
+use api::{Bounds, Limits, Oidc, Options, Streams};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use entity::account::Role;
@@ -15,10 +15,10 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use ipnet::IpNet;
-use ledger::audit::{Key, Keys};
+use ledger::file::storage::Storage;
+use ledger::record::audit::{Key, Keys};
+use ledger::record::retention::Retention;
 use ledger::reminder::Timing;
-use ledger::retention::Retention;
-use ledger::storage::Storage;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -579,9 +579,9 @@ impl Settings {
     }
 
     /// Whom the API lets in, and how far.
-    pub(crate) fn policy(&self) -> Result<Policy, Failure> {
+    pub(crate) fn options(&self) -> Result<Options, Failure> {
         let bounds = self.bounds(crate::serve::files());
-        Ok(Policy {
+        Ok(Options {
             limits: Limits {
                 body: self.max_body_bytes,
                 tokens: self.max_tokens,

@@ -3,26 +3,23 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::account::Role;
 use ipnet::IpNet;
-use ledger::audit::By;
-use ledger::policy::Principal;
-use ledger::storage::Storage;
+use ledger::file::storage::Storage;
+use ledger::people::policy::Principal;
+use ledger::record::audit::By;
 use ledger::work::Desk;
 use planner::Reader;
 use sea_orm::DatabaseConnection;
 use url::Url;
 
 use crate::error::coded;
-use crate::gate::{Admitted, Gate};
-use crate::limits::Limits;
-use crate::request::Language;
-
-/// Tells the time; injected, so that tests stand still.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+use crate::gate::{Admitted, Clock, Gate};
+use crate::language::Language;
 
 /// The next occurrences of a schedule: pattern, zone, from when, how many. Injected by the program, so that this door need
 /// not know the other.
@@ -30,7 +27,7 @@ pub type Occurrences = Arc<dyn Fn(&str, &str, DateTime<Utc>, usize) -> Vec<DateT
 
 /// What every request shares.
 #[derive(Clone)]
-pub struct Door {
+pub struct Services {
     /// The ledger's database.
     pub db: DatabaseConnection,
     /// How many of its connections are kept for reads.
@@ -49,9 +46,9 @@ pub struct Door {
     pub storage: Storage,
 }
 
-/// Whom the door lets in, and how far.
+/// Whom the services lets in, and how far.
 #[derive(Clone)]
-pub struct Policy {
+pub struct Options {
     /// What one caller may ask for at once.
     pub limits: Limits,
     /// Whether the schema may be asked for through the API.
@@ -94,7 +91,7 @@ pub struct Oidc {
 impl Oidc {
     /// Whether secrets may travel to an address: it is https, or on this machine.
     pub fn is_safe(address: &str) -> bool {
-        Url::parse(address).is_ok_and(|address| crate::oidc::is_safe(&address))
+        Url::parse(address).is_ok_and(|address| is_safe(&address))
     }
 
     /// Where browsers leave for the provider.
@@ -106,6 +103,67 @@ impl Oidc {
     pub fn callback(&self) -> String {
         format!("{}/sign-in/oidc/callback", self.public_url)
     }
+}
+
+/// The limits; `config.default.toml` documents each.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a body.
+    pub body: usize,
+    /// Words and signs of a document.
+    pub tokens: usize,
+    /// Fields of a document, its fragments spread.
+    pub fields: usize,
+    /// Fields at an operation's root.
+    pub roots: usize,
+    /// Fields within fields.
+    pub depth: usize,
+    /// Fields under another name.
+    pub aliases: usize,
+    /// Directives of a document.
+    pub directives: usize,
+    /// Values that an operation may ask for: every field counts once for each row that its pages may hold.
+    pub cost: u64,
+    /// How long an operation may take.
+    pub time: Duration,
+    /// Operations of one body; fewer than two: batches are not taken.
+    pub batch: usize,
+    /// Requests of one address in a minute; zero: as many as it likes.
+    pub requests_per_minute: u32,
+    /// Checks of a password or another secret, from one address in a minute; zero: as many as it likes.
+    pub sign_ins_per_minute: u32,
+    /// Subscriptions of one connection.
+    pub subscriptions: usize,
+    /// Connections that stay open: WebSockets and streams of events.
+    pub streams: Streams,
+    /// How long a client of the WebSocket may take to introduce itself.
+    pub introduction: Duration,
+    /// Bytes of one file of evidence.
+    pub evidence: u64,
+    /// Bytes of known documents that are kept.
+    pub documents: u64,
+}
+
+/// How many connections may stay open.
+#[derive(Debug, Clone, Copy)]
+pub struct Streams {
+    /// In all.
+    pub all: usize,
+    /// Of one address.
+    pub address: usize,
+    /// Of one account.
+    pub account: usize,
+}
+
+/// Whether secrets may travel there: over TLS, or within this machine.
+pub(crate) fn is_safe(address: &Url) -> bool {
+    let is_here = match address.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    address.scheme() == "https" || (address.scheme() == "http" && is_here)
 }
 
 /// Who asks.
@@ -188,6 +246,6 @@ impl Request {
 
     /// The local day of the request.
     pub(crate) fn today(&self) -> NaiveDate {
-        ledger::calendar::local_day(self.now, self.zone)
+        ledger::rule::calendar::local_day(self.now, self.zone)
     }
 }

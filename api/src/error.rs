@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use async_graphql::{Error, ErrorExtensionValues, Pos, ServerError};
 use planner::{Bilingual, Trouble, trouble};
 
-use crate::request::Language;
+use crate::language::Language;
 
 /// Seconds until the database may be there again.
 const AWAY: u64 = 5;

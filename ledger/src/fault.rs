@@ -4,7 +4,7 @@
 use chrono::{Datelike, NaiveDate};
 use planner::Bilingual;
 
-use crate::calendar::YEARS;
+use crate::rule::calendar::YEARS;
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,7 +275,7 @@ pub(crate) fn says_the_same(one: &str, other: &str) -> bool {
 
 /// Blanks, and letters that take no room or show nothing (zero-width ones, joiners, fillers, selectors of variants): within
 /// a text they may be right, a text of nothing else is empty.
-pub(crate) fn is_blank(letter: char) -> bool {
+pub fn is_blank(letter: char) -> bool {
     letter.is_whitespace()
         || is_hidden(letter)
         || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}')

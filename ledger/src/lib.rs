@@ -1,41 +1,18 @@
-//! What the domain is and does. Rules are pure functions that take the day (`deadline`, `workflow`, `pace`, `statistics`);
-//! acts load, apply a rule, write and roll up in one transaction (`progress`, `workbook`); reminders say who has to be told
-//! what (`reminder`) and write the outbox. Knows no HTTP, no cron, no SMTP; `now` is always an argument.
-
-pub mod account;
-pub mod audit;
-pub mod calendar;
-pub mod case;
-pub mod change;
-pub mod concern;
-pub mod database;
-pub mod deadline;
-pub mod delegation;
-pub mod demo;
-pub mod dossier;
+//! What the domain is and does. `rule` has pure functions that take the day; `work` and `keep` have the acts, each of which
+//! reads, asks policy and rule, writes and rolls up in one transaction; `people` says who may, `record` what is kept of it;
+//! `statistics` counts; `reminder` says who has to be told. Knows no HTTP, no cron, no SMTP; `now` is always an argument.
 
 mod error;
 pub mod fault;
-pub mod holiday;
-pub mod identity;
+pub mod file;
 pub mod keep;
-pub mod media;
-pub mod outbox;
-pub mod pace;
-pub mod personal;
-pub mod policy;
+pub mod people;
+pub mod record;
 pub mod region;
 pub mod reminder;
-pub mod retention;
-pub mod roll_up;
-mod sameness;
+pub mod rule;
 pub mod statistics;
-pub mod storage;
 pub mod unit;
-pub mod wording;
 pub mod work;
-pub mod workbook;
-pub mod workflow;
-mod writes;
 
 pub use error::{Error, Result};

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use entity::region::{ActiveModel, Column, Entity, Level, Model};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::database::Transaction;
+use crate::record::database::Transaction;
 use crate::{Error, Result};
 
 /// The code of the root.

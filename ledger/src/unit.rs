@@ -5,11 +5,11 @@ use entity::{unit_address, unit_alias};
 use sea_orm::sea_query::{ExprTrait, OnConflict};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::database::Transaction;
+use crate::record::database::Transaction;
 use crate::{Error, Result, fault};
 
 /// Organs of a party committee, whose names carry no 委 of their own.
-pub(crate) const PARTY_ORGANS: [&str; 10] =
+pub const PARTY_ORGANS: [&str; 10] =
     ["组织部", "宣传部", "统战部", "政法委", "编办", "党校", "网信办", "巡察办", "机关工委", "督查室"];
 
 /// The kind that a name speaks of.

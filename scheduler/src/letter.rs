@@ -4,12 +4,12 @@
 use chrono::NaiveDate;
 use entity::inspection_case::CaseState;
 use entity::mail;
-use ledger::case::state_name;
+use ledger::rule::case_flow::state_name;
 use minijinja::{Environment, context};
 use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, Statement};
 
 use ledger::reminder::Digest;
-use ledger::wording::shortened;
+use ledger::rule::wording::shortened;
 
 /// The most rows of one letter's table; the rest is counted.
 const MOST_ROWS: usize = 100;

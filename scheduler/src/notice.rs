@@ -5,11 +5,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use entity::mail;
 use entity::one_time_secret::Purpose;
-use ledger::account::link;
+use ledger::people::account::link;
 use minijinja::context;
 use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
 
-use ledger::wording::shortened;
+use ledger::rule::wording::shortened;
 
 use crate::letter::{Letter, Letters, Unwritten, Written};
 

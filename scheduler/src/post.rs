@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use entity::mail;
-use ledger::storage::{create_private, create_private_folder};
+use ledger::file::storage::{create_private, create_private_folder};
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};

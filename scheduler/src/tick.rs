@@ -10,13 +10,14 @@ use chrono_tz::Tz;
 use entity::job_run::RunState;
 use entity::schedule::Misfire;
 use entity::{job_run, schedule};
-use ledger::audit::By;
-use ledger::database::Transaction;
-use ledger::outbox::{self, Words as Queued};
+use ledger::record::audit::By;
+use ledger::record::database;
+use ledger::record::database::Transaction;
+use ledger::record::outbox::{self, Words as Queued};
+use ledger::record::retention::{self, Purged, Retention};
 use ledger::reminder::{self, Digest, Plan, Timing};
-use ledger::retention::{self, Purged, Retention};
+use ledger::rule::calendar;
 use ledger::work::{Desk, supervision};
-use ledger::{calendar, database};
 use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
@@ -50,7 +51,7 @@ pub struct Bench {
     /// Takes them.
     pub post: Post,
     /// With which days of the audit are signed, where there is a key.
-    pub audit_key: Option<ledger::audit::Key>,
+    pub audit_key: Option<ledger::record::audit::Key>,
     /// Who is sent each day's seal, to keep it elsewhere; empty: nobody.
     pub audit_head_mail: String,
     /// Tells this process from others that send.
@@ -288,7 +289,7 @@ async fn seal(
     let today = calendar::local_day(occurrence, bench.zone);
     let until = calendar::moment(today, chrono::NaiveTime::MIN, bench.zone);
     let key = bench.audit_key.as_ref();
-    let sealed = ledger::audit::seal(transaction, calendar::plus_days(today, -1), until, key, now).await?;
+    let sealed = ledger::record::audit::seal(transaction, calendar::plus_days(today, -1), until, key, now).await?;
     let Some(head) = &sealed else { return Ok(false) };
     if !bench.audit_head_mail.is_empty() {
         let day = calendar::local_day(now, bench.zone);

@@ -8,10 +8,10 @@ use chrono::NaiveDate;
 use entity::account::{self, Role};
 use entity::session::{self, SessionKind};
 use entity::unit;
-use ledger::account as acts;
-use ledger::account::{erase, link, password as passwords, session as sessions};
-use ledger::audit::By;
 use ledger::keep::Patch;
+use ledger::people::account as acts;
+use ledger::people::account::{erase, link, password as passwords, session as sessions};
+use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{current, date, desk, read};
@@ -161,7 +161,7 @@ pub(crate) fn role(text: &str) -> Result<Role, String> {
     let plain = text.trim().to_lowercase().replace(['_', ' '], "-");
     let found = <Role as sea_orm::Iterable>::iter().find(|role| {
         let code = sea_orm::ActiveEnum::to_value(role).to_lowercase().replace('_', "-");
-        code == plain || code.replace('-', "") == plain || ledger::policy::role_name(*role) == text.trim()
+        code == plain || code.replace('-', "") == plain || ledger::people::policy::role_name(*role) == text.trim()
     });
     let known = match plain.as_str() {
         "reporter" | "填报人" => Some(Role::ResponsibleUnit),
@@ -245,7 +245,7 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
             for row in account::Entity::find().order_by_asc(account::Column::Id).all(&db).await? {
                 let state = if row.is_disabled { "已停用" } else { "在用" };
                 let unit = row.unit_id.and_then(|unit| units.get(&unit)).map_or("", String::as_str);
-                say!("{}\t{}\t{unit}\t{state}", row.email, ledger::policy::role_name(row.role));
+                say!("{}\t{}\t{unit}\t{state}", row.email, ledger::people::policy::role_name(row.role));
             }
         }
         Account::Password { email } => {
@@ -258,7 +258,7 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
         Account::Unbind { email } => {
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
-            if !ledger::identity::unbind(&desk(settings, &db, &by), found.id).await? {
+            if !ledger::people::identity::unbind(&desk(settings, &db, &by), found.id).await? {
                 return Err(Failure::Rejected(format!("{} 没有绑定统一身份认证", found.email)));
             }
             say!("已解除 {} 与统一身份认证的绑定，其会话均已结束", found.email);
@@ -278,7 +278,7 @@ async fn create(settings: &Settings, wanted: Wanted, has_password: bool, invites
         None
     };
     let (db, by) = (current(settings).await?, By::program());
-    let transaction = ledger::database::begin(&db).await?;
+    let transaction = ledger::record::database::begin(&db).await?;
     let new = wanted.place(&transaction, password).await?;
     let made = acts::create(&transaction, &by, new, clock::now()).await?;
     if invites {
@@ -286,7 +286,7 @@ async fn create(settings: &Settings, wanted: Wanted, has_password: bool, invites
     }
     transaction.commit().await?;
     let told = if invites { "，已发邀请" } else { "" };
-    say!("已创建账户：{}（{}）{told}", made.email, ledger::policy::role_name(made.role));
+    say!("已创建账户：{}（{}）{told}", made.email, ledger::people::policy::role_name(made.role));
     Ok(())
 }
 
@@ -305,7 +305,7 @@ impl Wanted {
     /// The account with the unit and the region that are meant.
     async fn place(
         self,
-        db: &ledger::database::Transaction,
+        db: &ledger::record::database::Transaction,
         password: Option<acts::Hashed>,
     ) -> Result<acts::New, Failure> {
         let unit = match &self.unit {
@@ -333,8 +333,8 @@ impl Wanted {
 
 /// Makes the accounts of a CSV file, all or none; each line that is wrong is named.
 async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Failure> {
-    let sheets = ledger::workbook::open("账户", read(file)?)?;
-    let rows = sheets.first().map(ledger::workbook::Sheet::lines).unwrap_or_default();
+    let sheets = workbook::open("账户", read(file)?)?;
+    let rows = sheets.first().map(workbook::Sheet::lines).unwrap_or_default();
     let (heading, lines) = rows.split_first().ok_or_else(|| Failure::Rejected("文件没有内容".to_owned()))?;
     let column = |names: &[&str]| heading.iter().position(|cell| names.contains(&cell.as_str()));
     let (Some(email), Some(name), Some(kind)) =
@@ -347,7 +347,7 @@ async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Fai
     let db = current(settings).await?;
     let by = By::program();
     let desk = desk(settings, &db, &by);
-    let transaction = ledger::database::begin(&db).await?;
+    let transaction = ledger::record::database::begin(&db).await?;
     let (mut faults, mut made) = (Vec::new(), 0);
     for (index, line) in lines.iter().enumerate() {
         let cell =

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use ledger::audit::{Anchor, Asked, Keys, Verified};
-use ledger::calendar::local_day;
+use ledger::record::audit::{Anchor, Asked, Keys, Verified};
+use ledger::rule::calendar::local_day;
 
 use super::current;
 use crate::settings::Settings;
@@ -40,7 +40,7 @@ pub(crate) async fn run(settings: &Settings, command: &Audit) -> Result<(), Fail
 
 async fn head(settings: &Settings, write: Option<&Path>) -> Result<(), Failure> {
     let db = current(settings).await?;
-    let Some(head) = ledger::audit::newest(&db).await? else {
+    let Some(head) = ledger::record::audit::newest(&db).await? else {
         return Err(Failure::Rejected(
             "尚未封存：每夜由 seal-audit 封存，或运行 rectify job run seal-audit".to_owned(),
         ));
@@ -89,7 +89,7 @@ async fn verify(settings: &Settings, heads: &[Anchor], file: Option<&Path>) -> R
     let keys = settings.audit_keys()?;
     let db = current(settings).await?;
     let asked = Asked { keys: &keys, anchors: &anchors, now: clock::now(), zone: settings.zone() };
-    let found = ledger::audit::verify(&db, asked).await?;
+    let found = ledger::record::audit::verify(&db, asked).await?;
     tell(&found, settings);
     tell_signatures(&found, &keys);
     tell_rows(&found);

@@ -1,8 +1,8 @@
 //! `rectify calendar`: holidays and worked weekends beside those that are built in.
 
 use chrono::NaiveDate;
-use ledger::audit::By;
 use ledger::keep::calendar as keep;
+use ledger::record::audit::By;
 
 use super::{current, date, desk};
 use crate::settings::Settings;

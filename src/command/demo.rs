@@ -1,7 +1,7 @@
 //! `rectify demo`: an invented ledger.
 
+use crate::demo;
 use indicatif::{ProgressBar, ProgressStyle};
-use ledger::demo;
 
 use super::current;
 use crate::settings::Settings;

@@ -3,7 +3,7 @@
 use std::io::BufWriter;
 use std::path::PathBuf;
 
-use ledger::policy::Principal;
+use ledger::people::policy::Principal;
 use tokio::runtime::Handle;
 
 use super::current;
@@ -29,11 +29,11 @@ pub(crate) async fn run(settings: &Settings, command: &Dossier) -> Result<(), Fa
     let db = current(settings).await?;
     let storage = settings.storage()?;
     let read =
-        ledger::dossier::read(&db, &Principal::local(), command.measure, (clock::now(), settings.zone())).await?;
+        ledger::file::dossier::read(&db, &Principal::local(), command.measure, (clock::now(), settings.zone())).await?;
     let dossier = read.ok_or_else(|| Failure::Rejected(format!("没有 measure_{}", command.measure)))?;
     dossier.check(&storage).await.map_err(|why| Failure::Rejected(why.to_string()))?;
     let shown = command.out.display().to_string();
-    let file = ledger::storage::create_private(&command.out)
+    let file = ledger::file::storage::create_private(&command.out)
         .map_err(|error| Failure::Rejected(format!("{shown} 无法写入：{error}")))?;
     let runtime = Handle::current();
     let packed = tokio::task::spawn_blocking(move || dossier.pack(&storage, &runtime, BufWriter::new(file))).await;

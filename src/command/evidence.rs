@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use entity::evidence;
 use futures_util::TryStreamExt;
-use ledger::storage::Found;
+use ledger::file::storage::Found;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::current;

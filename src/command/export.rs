@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use entity::inspection_round;
-use ledger::audit::By;
-use ledger::policy::Principal;
-use ledger::workbook::{self, Wanted};
+use ledger::people::policy::Principal;
+use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use workbook::Wanted;
 
 use super::{current, desk, read};
 use crate::settings::Settings;
@@ -48,9 +48,9 @@ pub(crate) async fn run(settings: &Settings, export: &Export) -> Result<(), Fail
         }
         None => None,
     };
-    let today = ledger::calendar::local_day(clock::now(), settings.zone());
+    let today = ledger::rule::calendar::local_day(clock::now(), settings.zone());
     let bytes = workbook::export(&db, &Principal::local(), Wanted { round, region }, today).await?;
-    ledger::storage::create_private(&export.file)
+    ledger::file::storage::create_private(&export.file)
         .and_then(|mut file| file.write_all(&bytes))
         .map_err(|error| Failure::Rejected(format!("{} 无法写入：{error}", export.file.display())))?;
     say!("已导出到 {}", export.file.display());

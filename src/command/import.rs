@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
-use ledger::audit::By;
-use ledger::workbook::{self, Aliases, Answer, Outcome, Summary};
+use ledger::record::audit::By;
+use workbook::{Aliases, Answer, Outcome, Summary};
 
 use super::{current, date, read};
 use crate::settings::Settings;

@@ -129,7 +129,7 @@ async fn print_items(
     at: DateTime<Utc>,
     settings: &Settings,
 ) -> Result<(), Failure> {
-    let today = ledger::calendar::local_day(at, settings.zone());
+    let today = ledger::rule::calendar::local_day(at, settings.zone());
     let shown = || items.iter().take(SHOWN);
     let measures = measure::Entity::find()
         .filter(measure::Column::Id.is_in(shown().filter_map(|item| item.matter.measure())))
@@ -160,7 +160,7 @@ async fn print_items(
         let unit = assignment.and_then(|id| units.get(&id)).map(|unit| format!("（{unit}）")).unwrap_or_default();
         let left = (*due_on - today).num_days();
         let days = if left < 0 { format!("逾期 {} 天", -left) } else { format!("剩余 {left} 天") };
-        let text = ledger::wording::shortened(text, 30);
+        let text = ledger::rule::wording::shortened(text, 30);
         say!("    {due_on} {days} {} {text}{unit}", number.as_deref().unwrap_or("-"));
     }
     Ok(())
@@ -175,5 +175,5 @@ fn moment(text: &str, settings: &Settings) -> Result<DateTime<Utc>, Failure> {
         Failure::Usage(format!("--at “{text}”应为日期（2023-01-02）或 RFC 3339 时刻（2023-01-02T08:00:00+08:00）"))
     })?;
     let eight = NaiveTime::from_hms_opt(8, 0, 0).unwrap_or_default();
-    Ok(ledger::calendar::moment(day, eight, settings.zone()))
+    Ok(ledger::rule::calendar::moment(day, eight, settings.zone()))
 }

@@ -1,9 +1,9 @@
 //! `rectify mail`: the outbox.
 
 use entity::mail::{Column, Entity, MailState};
-use ledger::audit::By;
 use ledger::keep::machine;
-use ledger::wording::one_line;
+use ledger::record::audit::By;
+use ledger::rule::wording::one_line;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{current, desk};

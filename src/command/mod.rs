@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use ledger::audit::By;
+use ledger::record::audit::By;
 use ledger::work::Desk;
 use scheduler::{Bench, Letters, Post};
 use sea_orm::DatabaseConnection;
@@ -74,11 +74,11 @@ pub(crate) fn date(text: &str) -> Result<NaiveDate, String> {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let size = std::fs::metadata(path).map(|file| file.len());
     let cannot = |error: std::io::Error| Failure::Rejected(format!("{} 无法读取：{error}", path.display()));
-    if size.map_err(cannot)? > ledger::workbook::MAX_BYTES as u64 {
+    if size.map_err(cannot)? > workbook::MAX_BYTES as u64 {
         return Err(Failure::Rejected(format!(
             "{} 超过 {} MB，请拆分后导入",
             path.display(),
-            ledger::workbook::MAX_BYTES >> 20
+            workbook::MAX_BYTES >> 20
         )));
     }
     std::fs::read(path).map_err(cannot)

@@ -1,8 +1,8 @@
 //! `rectify region`: the divisions.
 
 use entity::region::{Column, Entity, Model};
-use ledger::audit::By;
 use ledger::keep::region as keep;
+use ledger::record::audit::By;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 
@@ -74,7 +74,7 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
         }
         Region::Load { code: None } => {
             let db = current(settings).await?;
-            let transaction = ledger::database::begin(&db).await?;
+            let transaction = ledger::record::database::begin(&db).await?;
             let added = ledger::region::load_all(&transaction).await?;
             transaction.commit().await?;
             say!("已载入 {added} 个行政区");
@@ -85,7 +85,7 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
 
 /// The region of a code; a built-in one that is missing is loaded, with those above it.
 async fn ensure(db: &DatabaseConnection, code: &str) -> Result<Model, Failure> {
-    let transaction = ledger::database::begin(db).await?;
+    let transaction = ledger::record::database::begin(db).await?;
     let row = ledger::region::ensure(&transaction, code).await?;
     transaction.commit().await?;
     Ok(row)

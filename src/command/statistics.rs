@@ -28,7 +28,7 @@ pub(crate) async fn run(settings: &Settings, statistics: &Statistics) -> Result<
     if !mend {
         return Err(Failure::Rejected(format!("统计数与全面重算有 {differences} 处不一致，请用 --mend 重算")));
     }
-    let transaction = ledger::database::begin(&db).await?;
+    let transaction = ledger::record::database::begin(&db).await?;
     kept::rebuild(&transaction).await?;
     transaction.commit().await?;
     say!("统计数有 {differences} 处不一致，已重算");

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use entity::{region, unit, unit_address, unit_alias};
-use ledger::audit::By;
 use ledger::keep::{Patch, unit as keep};
+use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{current, desk, read};
@@ -72,7 +72,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
             }
         }
         Unit::Add { name, region, mail } => {
-            let transaction = ledger::database::begin(&db).await?;
+            let transaction = ledger::record::database::begin(&db).await?;
             let region = ledger::region::ensure(&transaction, &region).await?;
             let new = keep::New { region: Some(region.id), name, addresses: mail, ..Default::default() };
             let unit = keep::create_within(&transaction, &desk, new).await?;
@@ -80,7 +80,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
             say!("已登记：{}（{}）", unit.name, region.name);
         }
         Unit::Set { name, mail, alias } => {
-            let transaction = ledger::database::begin(&db).await?;
+            let transaction = ledger::record::database::begin(&db).await?;
             let unit = ledger::unit::find_by_name(&transaction, &name).await?;
             let alias_count = alias.len();
             let mut changes = keep::Changes::default();
@@ -105,7 +105,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
             let bytes = read(&file)?;
             let text = String::from_utf8(bytes)
                 .map_err(|_| Failure::Rejected(format!("{} 应为 UTF-8 编码", file.display())))?;
-            let transaction = ledger::database::begin(&db).await?;
+            let transaction = ledger::record::database::begin(&db).await?;
             let mut faults = Vec::new();
             let mut set = 0;
             for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {

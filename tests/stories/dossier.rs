@@ -190,7 +190,7 @@ fn a_dossier_shows_network_addresses_to_nobody_who_does_not_see_them_elsewhere(w
             address_salt: None,
             ..last
         };
-        old.hash = ledger::audit::hash(&old);
+        old.hash = ledger::record::audit::hash(&old);
         let mut row = old.into_active_model().reset_all();
         row.id = NotSet;
         audit_entry::Entity::insert(row).exec(&db).await.unwrap();

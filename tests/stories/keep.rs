@@ -137,7 +137,7 @@ fn agree(world: &World) {
         let answers = assignment::Entity::find().all(&db).await.unwrap();
         let (mut of_problem, mut of_measure) = (BTreeSet::new(), BTreeSet::new());
         for problem in problem::Entity::find().all(&db).await.unwrap() {
-            let day = ledger::concern::due_order(problem.due_on);
+            let day = ledger::record::concern::due_order(problem.due_on);
             let parts = measures.iter().filter(|measure| measure.problem_id == problem.id);
             let mut all: BTreeSet<i64> = lineage(problem.region_id).into_iter().collect();
             for part in parts {
@@ -146,7 +146,7 @@ fn agree(world: &World) {
                     answers.iter().filter(|answer| answer.measure_id == part.id).map(|answer| answer.region_id);
                 let regions: BTreeSet<i64> = answered.chain([part.region_id]).flat_map(lineage).collect();
                 all.extend(&regions);
-                let day = ledger::concern::due_order(part.due_on);
+                let day = ledger::record::concern::due_order(part.due_on);
                 of_measure.extend(regions.into_iter().map(|region| (region, part.id, day)));
             }
             of_problem.extend(all.into_iter().map(|region| (region, problem.id, day)));

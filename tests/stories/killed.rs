@@ -134,7 +134,7 @@ impl Rows {
         }
         for measure in &self.measures {
             let answers = &of_measure[&measure.id];
-            let status = ledger::workflow::roll_up(answers.iter().map(|answer| answer.status));
+            let status = ledger::rule::workflow::roll_up(answers.iter().map(|answer| answer.status));
             assert_eq!(Some(measure.status), status, "{measure:?}");
         }
     }

@@ -2,7 +2,7 @@
 //! publicised, objected to, closed, relapsed, closed again — by people who each do their part and are refused the others'.
 
 use entity::close_out;
-use ledger::audit::By;
+use ledger::record::audit::By;
 use ledger::work::{Desk, evidence};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@
 use chrono::{Days, NaiveDate};
 use entity::assignment::{PaceOverride, Status};
 use entity::measure;
-use ledger::pace::{Facts, Pace};
+use ledger::rule::pace::{Facts, Pace};
 use ledger::statistics::{Figures, Item};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Iterable, Set};
 use serde_json::json;
@@ -45,7 +45,7 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
                     quantity_target: rng.bool().then(|| rng.i32(0..10).into()),
                     pace_override: (rng.u8(0..6) == 0).then_some(PaceOverride::Ahead),
                 };
-                expected.push((format!("measure_{}", row.id), ledger::pace::pace(&facts, today)));
+                expected.push((format!("measure_{}", row.id), ledger::rule::pace::pace(&facts, today)));
                 items.push(Item { status: facts.status, completed_on: facts.completed_on, due_by: facts.due_by });
                 let mut row = row.into_active_model();
                 row.status = Set(facts.status);
@@ -64,7 +64,7 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
         // What was written past the acts is not in the kept figures yet.
         world.done(&["statistics", "check", "--mend"]);
         for days in [-60, -1, 0, 30] {
-            let as_of = ledger::calendar::plus_days(today, days);
+            let as_of = ledger::rule::calendar::plus_days(today, days);
             let query = "query($day: Date) { statistics(by: STATUS, asOf: $day) { total { all completed closed notApplicable overdue } } }";
             let total = server.data(query, &json!({"day": as_of.to_string()}))["statistics"]["total"].clone();
             let rule = Figures::count(&items, as_of);

@@ -33,7 +33,7 @@ pub(crate) fn bench(world: &World, db: &DatabaseConnection, now: &str) -> Bench 
         zone: chrono_tz::Asia::Shanghai,
         timing: Timing::default(),
         grace_days: 30,
-        retention: ledger::retention::Retention { session_days: 180, mail_days: 1_095 },
+        retention: ledger::record::retention::Retention { session_days: 180, mail_days: 1_095 },
         letters: Letters::new("http://ledger.example").unwrap(),
         audit_key: None,
         audit_head_mail: String::new(),
@@ -119,8 +119,11 @@ fn a_mail_whose_sender_died_is_sent_by_the_next(world: &World) {
         let db = world.db().await;
         let noon: DateTime<Utc> = "2023-01-02T04:00:00Z".parse().unwrap();
         // One sender claims the mail and is never heard of again.
-        let dead = ledger::outbox::claim(&db, noon, noon, "dead", &[]).await.unwrap().unwrap();
-        assert!(ledger::outbox::claim(&db, noon, noon, "other", &[]).await.unwrap().is_none(), "claimed is claimed");
+        let dead = ledger::record::outbox::claim(&db, noon, noon, "dead", &[]).await.unwrap().unwrap();
+        assert!(
+            ledger::record::outbox::claim(&db, noon, noon, "other", &[]).await.unwrap().is_none(),
+            "claimed is claimed"
+        );
         let deliver = scheduler::find("deliver-mail").unwrap();
         let state = "SELECT state || ' ' || attempts AS line FROM mail";
         let early = bench(world, &db, "2023-01-02T04:04:00Z");
@@ -130,8 +133,8 @@ fn a_mail_whose_sender_died_is_sent_by_the_next(world: &World) {
         scheduler::run_at(&late, deliver, "2023-01-02T04:06:00Z".parse().unwrap(), false).await.unwrap();
         assert_eq!(rows(&db, state).await, ["SENT 2"], "a lost lease counts as an attempt");
         // The dead come back: their word no longer counts.
-        let fate = ledger::outbox::Fate::Retry("late".to_owned());
-        assert!(!ledger::outbox::settle(&db, &dead, fate, noon).await.unwrap());
+        let fate = ledger::record::outbox::Fate::Retry("late".to_owned());
+        assert!(!ledger::record::outbox::settle(&db, &dead, fate, noon).await.unwrap());
         assert_eq!(rows(&db, state).await, ["SENT 2"]);
         assert_eq!(std::fs::read_dir(world.dir.path().join("mail")).unwrap().count(), 2, "one .eml, one .html");
     });

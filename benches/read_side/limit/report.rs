@@ -258,7 +258,7 @@ fn entry(
         at: now,
         actor_id: None,
         on_behalf_of_id: None,
-        address_digest: salted.as_ref().map(|(address, salt)| ledger::audit::address_digest(salt, address)),
+        address_digest: salted.as_ref().map(|(address, salt)| ledger::record::audit::address_digest(salt, address)),
         address_salt: salted.as_ref().map(|(_, salt)| salt.clone()),
         address: salted.map(|(address, _)| address),
         request_id: Some(format!("{:032x}", fastrand::u128(..))),
@@ -267,6 +267,6 @@ fn entry(
         previous: there.end.1.clone(),
         hash: String::new(),
     };
-    entry.hash = ledger::audit::hash(&entry);
+    entry.hash = ledger::record::audit::hash(&entry);
     entry
 }

@@ -6,10 +6,12 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use super::{Said, note_own, optional_line, permit_anywhere};
+use crate::Result;
 use crate::fault;
-use crate::policy::Act;
+use crate::people::policy::Act;
+use crate::record::database;
+use crate::rule::holiday as rule;
 use crate::work::Desk;
-use crate::{Result, database, holiday as rule};
 
 fn state(row: Option<&holiday::Model>) -> Value {
     row.map_or_else(|| json!({}), |row| json!({ "isWorking": row.is_working, "name": row.name }))

@@ -9,11 +9,12 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::{Patch, Said, difference, note_own, permit_anywhere};
-use crate::database::Transaction;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::Act;
+use crate::people::policy::Act;
+use crate::record::database;
+use crate::record::database::Transaction;
 use crate::work::Desk;
-use crate::{Result, database};
 
 /// What is to become of a schedule.
 #[derive(Debug, Clone, Default)]

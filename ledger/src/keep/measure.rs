@@ -16,18 +16,20 @@ use super::{
     Held, MAX_CONTENT, Patch, Said, count, difference, needed, note, number, only_one, permit, read_deadline, said_of,
     tell,
 };
-use crate::audit::{self, Noted};
-use crate::change::{self, ChangeKind};
-use crate::concern::{self, Concern, due_order};
-use crate::database::Transaction;
-use crate::deadline::Columns;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::Act;
+use crate::people::policy::Act;
+use crate::record::audit::{self, Noted};
+use crate::record::change::{self, ChangeKind};
+use crate::record::concern::{self, Concern, due_order};
+use crate::record::database::Transaction;
+use crate::rule::deadline::Columns;
+use crate::rule::roll_up;
+use crate::rule::sameness;
+use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
 use crate::work::assigning::answer;
 use crate::work::{Desk, MAX_WORDS, current, extension, hold_measure, state as state_of_answer};
-use crate::workflow::{self, Step};
-use crate::{Result, roll_up, sameness};
 
 /// A measure to be entered.
 #[derive(Debug, Clone)]

@@ -16,14 +16,15 @@ use entity::{problem as problems, region as regions};
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, QuerySelect, SqlErr, Statement};
 use serde_json::{Map, Value, json};
 
-use crate::audit::{self, Noted};
-use crate::change::{self, ChangeKind, Changed};
-use crate::database::Transaction;
-use crate::deadline::{self, Columns, Deadline};
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::{self, Act};
+use crate::people::policy::{self, Act};
+use crate::record::audit::{self, Noted};
+use crate::record::change::{self, ChangeKind, Changed};
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::rule::deadline::{self, Columns, Deadline};
 use crate::work::{Desk, current, hold_problem};
-use crate::{Error, Result, database};
+use crate::{Error, Result};
 
 /// The most letters of a title, a name.
 pub const MAX_TITLE: usize = 2_000;

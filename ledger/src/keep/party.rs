@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Said, note};
 use crate::Result;
-use crate::database::Transaction;
 use crate::fault::{Fault, FaultCode};
+use crate::record::database::Transaction;
 use crate::work::Desk;
 
 /// The most parties of one measure.

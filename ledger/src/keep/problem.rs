@@ -10,14 +10,18 @@ use super::{
     Held, MAX_CONTENT, MAX_TITLE, Patch, Said, begins, difference, measure, needed_line, note, number, only_one,
     optional, permit, read_deadline, said_of, tell,
 };
-use crate::concern::{self, Concern, due_order};
-use crate::database::Transaction;
-use crate::deadline::{Columns, Deadline};
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::Act;
+use crate::people::policy::Act;
+use crate::record::change;
+use crate::record::concern::{self, Concern, due_order};
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::rule::deadline::{Columns, Deadline};
+use crate::rule::roll_up;
+use crate::rule::sameness;
 use crate::statistics::kept;
 use crate::work::{Desk, MAX_WORDS, in_sight};
-use crate::{Result, change, database, roll_up, sameness};
 
 /// The most domains of one problem.
 pub const MAX_DOMAINS: usize = 20;

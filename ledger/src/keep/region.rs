@@ -8,14 +8,15 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::{Patch, Said, count, difference, note_own, only_one, permit_anywhere, tell};
-use crate::concern;
-use crate::database::Transaction;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::Act;
+use crate::people::policy::Act;
+use crate::record::concern;
+use crate::record::database;
+use crate::record::database::Transaction;
 use crate::region::{add, rank};
 use crate::statistics::kept;
 use crate::work::{Desk, current};
-use crate::{Result, database};
 
 /// A region to be added.
 #[derive(Debug, Clone)]

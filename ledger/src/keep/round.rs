@@ -10,13 +10,14 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::{Patch, Said, begins, count, difference, needed_line, note_own, only_one, permit_anywhere, tell};
-use crate::calendar::plus_days;
-use crate::database::Transaction;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::{self, Act, Reach};
+use crate::people::policy::{self, Act, Reach};
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::rule::calendar::plus_days;
 use crate::statistics::kept;
 use crate::work::{Desk, current, hold};
-use crate::{Error, Result, database};
+use crate::{Error, Result};
 
 /// A round to be opened.
 #[derive(Debug, Clone)]

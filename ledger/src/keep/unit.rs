@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 
 use super::region::live;
 use super::{Patch, Said, count, difference, note_own, only_one, optional_line, permit_anywhere};
-use crate::database::Transaction;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::Act;
+use crate::people::policy::Act;
+use crate::record::database;
+use crate::record::database::Transaction;
 use crate::unit::{add_alias, kind_of, normal_address, sector_of, set_addresses};
 use crate::work::{Desk, current};
-use crate::{Result, database};
 
 /// The most aliases, and the most addresses, of one unit.
 pub const MAX_NAMES: usize = 50;

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use super::office::Offices;
 use super::{Candidate, Matter, Timing, Told, owed_since};
 use crate::Result;
-use crate::calendar::plus_days;
+use crate::rule::calendar::plus_days;
 
 /// Cases that fall due within the longest of the warnings.
 pub async fn due_soon<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {

@@ -5,7 +5,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{Candidate, Matter, Open, Timing, owed_since};
 use crate::Result;
-use crate::calendar::plus_days;
+use crate::rule::calendar::plus_days;
 
 /// What falls due within the longest of the warnings.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {

@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 use super::office::Offices;
 use super::{Candidate, Matter, Open, Person, Timing, Told};
 use crate::Result;
-use crate::calendar::plus_days;
+use crate::rule::calendar::plus_days;
 
 /// What has been overdue long enough for the first level, with whom each level tells.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {

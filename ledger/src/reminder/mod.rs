@@ -284,13 +284,13 @@ fn select(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement {
 fn owed_since(due_on: NaiveDate, today: NaiveDate, before: &[i64]) -> Option<NaiveDate> {
     let left = (due_on - today).num_days();
     let reached = before.iter().copied().filter(|days| left <= *days).min()?;
-    (left >= 0).then(|| crate::calendar::plus_days(due_on, -reached))
+    (left >= 0).then(|| crate::rule::calendar::plus_days(due_on, -reached))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calendar::plus_days;
+    use crate::rule::calendar::plus_days;
     use proptest::prelude::*;
 
     #[test]

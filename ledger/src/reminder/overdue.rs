@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{Candidate, Matter, Open, Timing};
 use crate::Result;
-use crate::calendar::plus_days;
+use crate::rule::calendar::plus_days;
 
 /// What is overdue at the beginning of a day.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {

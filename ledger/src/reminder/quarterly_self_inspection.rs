@@ -9,7 +9,7 @@ use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult};
 
 use super::{Candidate, Matter, Timing, Told, owed_since};
 use crate::Result;
-use crate::calendar::{Quarter, plus_days};
+use crate::rule::calendar::{Quarter, plus_days};
 
 #[derive(FromQueryResult)]
 struct Unchecked {

@@ -7,8 +7,10 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::kept::{COUNTS, is_kept};
 use super::{Answer, Counted, Dimension, Figures, Question};
-use crate::policy::{Principal, Reach};
-use crate::{Result, concern, deadline};
+use crate::Result;
+use crate::people::policy::{Principal, Reach};
+use crate::record::concern;
+use crate::rule::deadline;
 
 /// Answers in one statement, of what the caller may see. Whose rights go by region asks of it, or of what lies below it:
 /// another region is one that is not there.

@@ -10,8 +10,9 @@ use sea_orm::{
     TransactionOptions,
 };
 
-use crate::database::Transaction;
-use crate::{Result, database};
+use crate::Result;
+use crate::record::database;
+use crate::record::database::Transaction;
 
 /// Problems in one statement.
 const CHUNK: usize = 1_000;
@@ -121,7 +122,7 @@ pub async fn ensure(db: &DatabaseConnection) -> Result<()> {
     if db.query_one_raw(Statement::from_string(db.get_database_backend(), missing)).await?.is_none() {
         return Ok(());
     }
-    let transaction = crate::database::begin(db).await?;
+    let transaction = crate::record::database::begin(db).await?;
     rebuild(&transaction).await?;
     Ok(transaction.commit().await?)
 }

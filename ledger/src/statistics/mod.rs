@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use entity::assignment::Status;
 use sea_orm::{ActiveEnum, FromQueryResult};
 
-use crate::workflow::status_name;
+use crate::rule::workflow::status_name;
 
 pub use answer::answer;
 
@@ -169,7 +169,8 @@ mod tests {
     use sea_orm::Iterable;
 
     fn day() -> impl Strategy<Value = NaiveDate> {
-        (0_i64..60).prop_map(|days| crate::calendar::plus_days(NaiveDate::from_ymd_opt(2023, 1, 1).unwrap(), days))
+        (0_i64..60)
+            .prop_map(|days| crate::rule::calendar::plus_days(NaiveDate::from_ymd_opt(2023, 1, 1).unwrap(), days))
     }
 
     fn item() -> impl Strategy<Value = Item> {
@@ -196,7 +197,7 @@ mod tests {
             prop_assert_eq!(all.completed, left.completed + right.completed);
             prop_assert_eq!(all.overdue, left.overdue + right.overdue);
             prop_assert!(all.closed <= all.completed && all.overdue <= all.due && all.due <= all.all);
-            let later = Figures::count(&items, crate::calendar::plus_days(at, 7));
+            let later = Figures::count(&items, crate::rule::calendar::plus_days(at, 7));
             prop_assert!(later.completed >= all.completed && later.due >= all.due);
         }
     }

@@ -7,11 +7,12 @@ use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 
 use super::{Desk, MAX_WORDS, current, hold_problem, permit, settle_beside, take_problem};
-use crate::change::ChangeKind;
-use crate::database::Transaction;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::{Act, Standing};
-use crate::{Result, database};
+use crate::people::policy::{Act, Standing};
+use crate::record::change::ChangeKind;
+use crate::record::database;
+use crate::record::database::Transaction;
 
 /// The most people of one record.
 pub const MAX_PEOPLE: i32 = 100_000;

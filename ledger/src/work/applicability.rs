@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::{Desk, Done, Held, MAX_WORDS, On, Told, is_own};
 use crate::Result;
-use crate::change::ChangeKind;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::Act;
-use crate::workflow::Step;
+use crate::people::policy::Act;
+use crate::record::change::ChangeKind;
+use crate::rule::workflow::Step;
 
 /// Proposes that the measure does not concern the answering body.
 pub async fn propose(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {

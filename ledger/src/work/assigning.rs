@@ -15,15 +15,16 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{Desk, Held, MAX_WORDS, On, current, hold_measure, permit, settle_measure, state};
-use crate::audit::{self, Noted};
-use crate::change::ChangeKind;
-use crate::concern::{self, Concern, due_order};
-use crate::database::Transaction;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::{Act, Standing};
+use crate::people::policy::{Act, Standing};
+use crate::record::audit::{self, Noted};
+use crate::record::change::ChangeKind;
+use crate::record::concern::{self, Concern, due_order};
+use crate::record::database::Transaction;
+use crate::rule::roll_up;
+use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
-use crate::workflow::{self, Step};
-use crate::{Result, roll_up};
 
 /// The most units that one act assigns to.
 pub const MAX_UNITS: usize = 1_000;

@@ -14,14 +14,18 @@ use serde_json::{Value, json};
 
 use super::telling::{self, Matter};
 use super::{Desk, Done, MAX_WORDS, Told, Warning, assigning, current, hold, in_sight, is_own, permit, wrong_state};
-use crate::audit::{self, Noted};
-use crate::change::{self, ChangeKind};
-use crate::concern::{self, Concern};
-use crate::database::Transaction;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::{self, Act, Standing};
-use crate::writes::Writes;
-use crate::{Result, calendar, case, database, personal};
+use crate::people::policy::{self, Act, Standing};
+use crate::record::audit::{self, Noted};
+use crate::record::change::{self, ChangeKind};
+use crate::record::concern::{self, Concern};
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::record::writes::Writes;
+use crate::rule::calendar;
+use crate::rule::case_flow;
+use crate::rule::personal;
 
 /// The most units that assist with one case.
 pub const MAX_ASSISTING: usize = 50;
@@ -90,7 +94,7 @@ pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<Done> {
         }
     }
     let row = write(desk, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
-    let kinds: Vec<&str> = new.pollution.iter().map(|kind| case::pollution_name(*kind)).collect();
+    let kinds: Vec<&str> = new.pollution.iter().map(|kind| case_flow::pollution_name(*kind)).collect();
     let why = format!("{}污染类型：{}。", if row.is_key { "重点案件。" } else { "" }, kinds.join("、"));
     let held = Held { transaction, row, assisting: new.assisting };
     let told = Told { kind: "case-handed-over", headline: "案件交办", why: &why, submitter: None };
@@ -320,8 +324,8 @@ impl Held {
     /// The case in the state that a step leads to, to be changed further.
     fn moved(&self, step: CaseStep) -> Result<inspection_case::ActiveModel> {
         let (from, path) = (self.row.state, ["input", "caseId"]);
-        let wrong = || wrong_state(from, &case::open_from(step), case::state_name, &path);
-        let state = case::next(from, step).ok_or_else(wrong)?;
+        let wrong = || wrong_state(from, &case_flow::open_from(step), case_flow::state_name, &path);
+        let state = case_flow::next(from, step).ok_or_else(wrong)?;
         Ok(inspection_case::ActiveModel { id: Set(self.row.id), state: Set(state), ..Default::default() })
     }
 

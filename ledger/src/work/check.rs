@@ -8,11 +8,12 @@ use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilte
 use serde_json::json;
 
 use super::{Desk, Held, MAX_WORDS, On};
-use crate::calendar::{Quarter, last_day_of_month};
-use crate::change::ChangeKind;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::{Act, Reach};
-use crate::{Result, workflow};
+use crate::people::policy::{Act, Reach};
+use crate::record::change::ChangeKind;
+use crate::rule::calendar::{Quarter, last_day_of_month};
+use crate::rule::workflow;
 
 /// What a check found.
 #[derive(Debug, Clone)]

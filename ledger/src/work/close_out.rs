@@ -11,12 +11,14 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{Desk, Done, Held, MAX_WORDS, On, Told, in_sight, is_own};
-use crate::change::ChangeKind;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::holiday;
-use crate::policy::Act;
-use crate::workflow::Step;
-use crate::{Result, calendar, personal};
+use crate::people::policy::Act;
+use crate::record::change::ChangeKind;
+use crate::rule::calendar;
+use crate::rule::holiday;
+use crate::rule::personal;
+use crate::rule::workflow::Step;
 
 /// The working days of a public notice, at least and at most.
 pub const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;

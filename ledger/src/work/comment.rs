@@ -5,9 +5,10 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde_json::json;
 
 use super::{Desk, MAX_WORDS, hold_measure, permit, settle_measure};
-use crate::change::ChangeKind;
-use crate::policy::{Act, Standing};
-use crate::{Result, personal};
+use crate::Result;
+use crate::people::policy::{Act, Standing};
+use crate::record::change::ChangeKind;
+use crate::rule::personal;
 
 /// Writes a comment.
 pub async fn write(desk: &Desk<'_>, measure: Option<i64>, text: &str) -> Result<i64> {

@@ -8,11 +8,12 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{Desk, Held, On, seen};
-use crate::change::ChangeKind;
 use crate::fault::{Fault, FaultCode, is_blank};
-use crate::policy::{Act, Principal};
-use crate::storage::{Arrived, Storage};
-use crate::{Error, Result, workflow};
+use crate::file::storage::{Arrived, Storage};
+use crate::people::policy::{Act, Principal};
+use crate::record::change::ChangeKind;
+use crate::rule::workflow;
+use crate::{Error, Result};
 
 /// The most files of one assignment.
 pub const MAX_FILES: u64 = 500;

@@ -9,14 +9,16 @@ use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, Entit
 use serde_json::json;
 
 use super::{Desk, Held, MAX_WORDS, On, in_sight, is_own};
-use crate::change::ChangeKind;
-use crate::concern::due_order;
-use crate::database::Transaction;
-use crate::deadline::Columns;
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::Act;
+use crate::people::policy::Act;
+use crate::record::change::ChangeKind;
+use crate::record::concern::due_order;
+use crate::record::database::Transaction;
+use crate::rule::calendar;
+use crate::rule::deadline::Columns;
+use crate::rule::workflow;
 use crate::statistics::kept;
-use crate::{Result, calendar, workflow};
 
 /// Asks for a later deadline.
 pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &str) -> Result<(i64, i64)> {

@@ -30,15 +30,18 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use crate::audit::{self, By, Noted};
-use crate::change::{self, ChangeKind, Changed};
-use crate::database::Transaction;
 use crate::fault::{Fault, FaultCode};
-use crate::policy::{self, Act, Principal, Standing};
+use crate::people::policy::{self, Act, Principal, Standing};
+use crate::record::audit::{self, By, Noted};
+use crate::record::change::{self, ChangeKind, Changed};
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::record::writes::Writes;
+use crate::rule::calendar;
+use crate::rule::roll_up;
+use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
-use crate::workflow::{self, Step};
-use crate::writes::Writes;
-use crate::{Error, Result, calendar, database, roll_up};
+use crate::{Error, Result};
 use telling::Matter;
 pub(crate) use telling::Told;
 

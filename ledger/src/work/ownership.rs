@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::{Desk, assigning, permit, settle_beside, take_problem};
 use crate::Result;
-use crate::change::ChangeKind;
-use crate::policy::{Act, Standing};
+use crate::people::policy::{Act, Standing};
+use crate::record::change::ChangeKind;
 
 /// Says that a region owns a problem or shares it, or (none) neither.
 pub async fn set(

@@ -9,11 +9,11 @@ use sea_orm::{ActiveValue::Set, EntityTrait, QueryTrait};
 use serde_json::json;
 
 use super::{Desk, Held, On};
-use crate::calendar::YEARS;
-use crate::change::ChangeKind;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::Act;
-use crate::workflow::Step;
+use crate::people::policy::Act;
+use crate::record::change::ChangeKind;
+use crate::rule::calendar::YEARS;
+use crate::rule::workflow::Step;
 use crate::{Error, Result};
 
 /// The most letters of one report.

@@ -11,13 +11,16 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{Desk, Done, Held, MAX_WORDS, On, Told, hold_problem, in_sight};
-use crate::audit::{self, Noted};
-use crate::change::{self, ChangeKind, Changed};
+use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
-use crate::policy::Act;
+use crate::people::policy::Act;
+use crate::record::audit::{self, Noted};
+use crate::record::change::{self, ChangeKind, Changed};
+use crate::record::database;
+use crate::record::writes::Writes;
 use crate::reminder::Open;
-use crate::writes::Writes;
-use crate::{Result, calendar, database, workflow};
+use crate::rule::calendar;
+use crate::rule::workflow;
 
 /// Supervision to be issued.
 #[derive(Debug, Clone)]

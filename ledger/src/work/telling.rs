@@ -6,10 +6,10 @@ use sea_orm::EntityTrait;
 
 use super::Desk;
 use crate::Result;
-use crate::database::Transaction;
-use crate::outbox::{self, Notice};
-use crate::policy::{self, Reach};
-use crate::wording::{one_line, shortened};
+use crate::people::policy::{self, Reach};
+use crate::record::database::Transaction;
+use crate::record::outbox::{self, Notice};
+use crate::rule::wording::{one_line, shortened};
 
 /// The letters of a text that a subject has room for.
 const SUBJECT: usize = 24;

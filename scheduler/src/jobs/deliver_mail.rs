@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::schedule::Misfire;
-use ledger::outbox::{self, Fate};
+use ledger::record::outbox::{self, Fate};
 
 use super::{Job, Work};
 use crate::letter::Written;

@@ -15,7 +15,7 @@ mod seal_audit;
 use chrono::NaiveDate;
 use entity::schedule::Misfire;
 use futures_util::future::BoxFuture;
-use ledger::database::Transaction;
+use ledger::record::database::Transaction;
 use ledger::reminder::{Candidate, Timing};
 
 pub use deliver_mail::Deliver;

@@ -3,8 +3,8 @@
 
 use entity::audit_head;
 use entity::schedule::Misfire;
-use ledger::audit::Anchor;
-use ledger::outbox::Notice;
+use ledger::record::audit::Anchor;
+use ledger::record::outbox::Notice;
 
 use super::{Job, Work};
 

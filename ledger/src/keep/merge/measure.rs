@@ -12,15 +12,19 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::{clash, itself, repoint};
-use crate::database::Transaction;
+use crate::Result;
 use crate::fault::{Fault, FaultCode};
 use crate::keep::measure::{grow, note_answer, take};
 use crate::keep::{Said, note, tell};
-use crate::policy::Act;
+use crate::people::policy::Act;
+use crate::record::audit;
+use crate::record::change;
+use crate::record::concern;
+use crate::record::database::Transaction;
+use crate::rule::roll_up;
+use crate::rule::workflow::is_further;
 use crate::statistics::kept;
 use crate::work::{Desk, state};
-use crate::workflow::is_further;
-use crate::{Result, audit, change, concern, roll_up};
 
 /// What hangs on an answer, for the answer that takes it over.
 const OF_ANSWER: [&str; 7] = [

@@ -10,8 +10,8 @@ mod unit;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::Result;
-use crate::database::Transaction;
 use crate::fault::{Fault, FaultCode};
+use crate::record::database::Transaction;
 
 pub use measure::measures;
 pub use problem::problems;

@@ -5,11 +5,15 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use serde_json::json;
 
 use super::{clash, itself, names, repoint};
+use crate::Result;
 use crate::fault::Fault;
 use crate::keep::{Held, Said, note, tell};
+use crate::record::audit;
+use crate::record::change;
+use crate::record::concern;
+use crate::rule::roll_up;
 use crate::statistics::kept;
 use crate::work::{Desk, current};
-use crate::{Result, audit, change, concern, roll_up};
 
 /// Merges a problem into another of the same round and region: its measures go over.
 pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {

@@ -5,12 +5,15 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde_json::json;
 
 use super::{clash, itself, names, repoint};
+use crate::Result;
 use crate::fault::Fault;
 use crate::keep::region::{self as regions, cases_of, concerned, move_paths};
 use crate::keep::{Said, note_own, tell};
+use crate::record::audit;
+use crate::record::concern;
+use crate::record::database;
 use crate::statistics::kept;
 use crate::work::Desk;
-use crate::{Result, audit, concern, database};
 
 /// What names a region, apart from lists and figures.
 const OF_REGION: [&str; 11] = [

@@ -5,9 +5,10 @@ use sea_orm::EntityTrait;
 use serde_json::json;
 
 use super::{clash, itself, names, repoint};
+use crate::Result;
 use crate::keep::{Said, note_own, round};
+use crate::record::audit;
 use crate::work::Desk;
-use crate::{Result, audit};
 
 /// Merges a round into another, which was opened twice under different names.
 pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Result<i64> {

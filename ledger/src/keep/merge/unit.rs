@@ -7,13 +7,17 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{clash, itself, names, repoint};
-use crate::database::Transaction;
+use crate::Result;
 use crate::fault::{Fault, FaultCode};
 use crate::keep::{Said, note_own, tell, unit as units};
+use crate::record::audit;
+use crate::record::concern;
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::rule::roll_up;
 use crate::statistics::kept;
 use crate::unit::add_alias;
 use crate::work::Desk;
-use crate::{Result, audit, concern, database, roll_up};
 
 /// What names a unit, apart from its answers.
 const OF_UNIT: [&str; 14] = [

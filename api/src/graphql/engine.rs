@@ -1,0 +1,378 @@
+//! Answering a GraphQL request, whatever it came by. A document is measured, parsed and validated when it is first seen;
+//! from then on, reads go straight to the planner, and everything else through async-graphql. Whatever is out of the
+//! ordinary — an error, a variable to be converted, introspection — goes through async-graphql as well, so that there is
+//! one wording of it.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{CacheControl, Error, Request as Execution, Response, Variables};
+use entity::account::Role;
+use futures_util::future::try_join_all;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
+use planner::{Bilingual, Finishers, Reader, Selection};
+use tracing::Instrument;
+
+use crate::context::{Caller, Limits, Oidc, Options, Request, Services};
+use crate::error::{Code, Refused, failed, finish};
+use crate::gate::Gate;
+use crate::gate::credentials::Queue;
+use crate::gate::rate::Rate;
+use crate::graphql::document::{self, Document, Known, Operation};
+use crate::graphql::feed::{Begun, Feed};
+use crate::graphql::limits::{check_variables, one_by_one};
+use crate::graphql::params::Params;
+use crate::graphql::persisted::Persisted;
+use crate::graphql::position;
+use crate::graphql::query;
+use crate::graphql::rights::{self, CREDENTIALS, UNGUESSED};
+use crate::graphql::schema::{Ledger, schema, sdl};
+use crate::graphql::types::Types;
+use crate::noun::schedule::next_occurrences;
+use crate::part::payload::watch_denials;
+
+/// What answers requests.
+pub(crate) struct Engine {
+    schema: Ledger,
+    types: Types,
+    limits: Limits,
+    introspection: bool,
+    known: Known,
+    persisted: Persisted,
+    services: Services,
+    feed: Feed,
+    reader: Arc<Reader>,
+    gate: Arc<Gate>,
+    demanding: Arc<[Role]>,
+    provider: Option<Arc<Oidc>>,
+    /// Where checks of credentials wait, and how many an address may ask for.
+    credentials: Arc<Queue>,
+    sign_ins: Rate,
+}
+
+/// An answer.
+pub(crate) enum Answer {
+    /// The whole body, without errors.
+    Json(String),
+    /// What the library made, with its errors worded.
+    Response(Response),
+}
+
+/// How a request came, which decides what it may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// By a method that must not change anything.
+    Safe,
+    /// By any other.
+    Any,
+}
+
+/// A request that may be carried out.
+struct Ready {
+    document: Arc<Document>,
+    /// Whether the document was run before, and so is valid.
+    is_known: bool,
+    asked: Params,
+}
+
+impl Engine {
+    pub(crate) fn new(services: Services, gate: Arc<Gate>, policy: &Options) -> Self {
+        let mut finishers = Finishers::new();
+        finishers.insert(
+            "nextOccurrences",
+            Box::new(next_occurrences(services.clock.clone(), services.occurrences.clone())),
+        );
+        let reader = Reader::new(services.db.clone(), finishers, services.readers, services.sent);
+        Self {
+            schema: schema(policy.introspection),
+            types: Types::read(&sdl()),
+            limits: policy.limits.clone(),
+            introspection: policy.introspection,
+            known: Known::within(policy.limits.documents),
+            persisted: Persisted::new(policy.trusted_documents.clone()),
+            services,
+            feed: Feed::default(),
+            reader: Arc::new(reader),
+            gate,
+            demanding: policy.second_factor_roles.clone().into(),
+            provider: policy.oidc.clone(),
+            credentials: Queue::new(),
+            sign_ins: Rate::per_minute(policy.limits.sign_ins_per_minute),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Answers a query or a mutation.
+    pub(crate) async fn answer(
+        self: &Arc<Self>,
+        asked: Params,
+        manner: Manner,
+        caller: &Caller,
+    ) -> Result<Answer, Refused> {
+        self.give(self.prepare(asked, caller)?, manner, caller).await
+    }
+
+    /// Answers the operations of a batch one by one, after all of them were looked at.
+    pub(crate) async fn answer_all(
+        self: &Arc<Self>,
+        batch: Vec<Params>,
+        caller: &Caller,
+    ) -> Result<Vec<Result<Answer, Refused>>, Refused> {
+        let prepared: Vec<Result<Ready, Refused>> =
+            batch.into_iter().map(|asked| self.prepare(asked, caller)).collect();
+        if prepared.iter().flatten().filter(|ready| ready.credential().is_some()).count() > 1 {
+            return Err(one_by_one());
+        }
+        let mut answers = Vec::with_capacity(prepared.len());
+        for ready in prepared {
+            answers.push(match ready {
+                Ok(ready) => self.give(ready, Manner::Any, caller).await,
+                Err(refused) => Err(refused),
+            });
+        }
+        Ok(answers)
+    }
+
+    async fn give(self: &Arc<Self>, ready: Ready, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
+        if ready.subscribes() {
+            return Err(Refused::new(
+                Code::NotAcceptable,
+                "订阅请用 Accept: text/event-stream，或经 WebSocket（/graphql/ws）",
+                "subscribe with Accept: text/event-stream, or over the WebSocket at /graphql/ws",
+            ));
+        }
+        if manner == Manner::Safe && ready.changes() {
+            return Err(Refused::new(
+                Code::MethodNotAllowed,
+                "GET 只能查询，变更请用 POST",
+                "GET is for queries only: use POST",
+            ));
+        }
+        match ready.credential() {
+            Some(field) => self.check(field.to_owned(), ready, caller).await,
+            None => self.in_time(self.carry_out(ready, caller).instrument(caller.span())).await?,
+        }
+    }
+
+    /// Carries out an operation that checks or sets a secret when its turn has come. It goes on when the caller is gone: a
+    /// hash that has begun is finished in any case, and its place must not be given to another before.
+    async fn check(self: &Arc<Self>, field: String, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
+        if !UNGUESSED.contains(&field.as_str()) {
+            self.sign_ins.check(caller.address)?;
+        }
+        // Nothing is held meanwhile: no connection of the database, no lock.
+        let place = self.credentials.enter(caller.address, self.limits.time).await?;
+        let (engine, caller) = (self.clone(), caller.clone());
+        let carried_out = tokio::spawn(async move {
+            let check = engine.in_time(engine.carry_out(ready, &caller).instrument(caller.span()));
+            place.carry_out(check).await?
+        });
+        carried_out.await.map_err(|error| failed(&error))?
+    }
+
+    /// What comes of it within the time that an operation has.
+    pub(crate) async fn in_time<T>(&self, awaited: impl Future<Output = T>) -> Result<T, Refused> {
+        tokio::time::timeout(self.limits.time, awaited).await.map_err(|_| self.timed_out())
+    }
+
+    fn timed_out(&self) -> Refused {
+        let seconds = self.limits.time.as_secs();
+        Refused::new(
+            Code::Timeout,
+            format!("查询超过 {seconds} 秒，请缩小范围或减少字段"),
+            format!("the operation took more than {seconds} seconds: ask for less at once"),
+        )
+    }
+
+    /// Carries out any operation as a stream: one answer for a query or mutation, one for each event of a subscription,
+    /// which has begun when this returns.
+    pub(crate) async fn stream(
+        self: &Arc<Self>,
+        asked: Params,
+        manner: Manner,
+        caller: Caller,
+    ) -> Result<BoxStream<'static, Result<Answer, Refused>>, Refused> {
+        let ready = self.prepare(asked, &caller)?;
+        if !ready.subscribes() {
+            let engine = self.clone();
+            let once = async move { engine.give(ready, manner, &caller).await };
+            return Ok(once.into_stream().boxed());
+        }
+        let begun = Begun::default();
+        let execution = self.execution(&ready, &caller).data(begun.clone());
+        let mut events = self.schema.execute_stream(execution).boxed();
+        let span = caller.span();
+        let mut events = stream::poll_fn(move |context| span.in_scope(|| events.poll_next_unpin(context))).fuse();
+        // What is wrong with it is its first and only event.
+        let first = tokio::select! {
+            biased;
+            event = events.next() => event,
+            () = begun.heard() => None,
+            () = tokio::time::sleep(self.limits.time) => return Err(self.timed_out()),
+        };
+        let events = stream::iter(first).chain(events);
+        Ok(events.map(move |response| Ok(Answer::Response(worded(response, &caller)))).boxed())
+    }
+
+    /// Finds the document, within the limits and the caller's rights, and completes the variables.
+    fn prepare(&self, mut asked: Params, caller: &Caller) -> Result<Ready, Refused> {
+        self.persisted.resolve(&mut asked)?;
+        let known = self.known.get(&asked);
+        let is_known = known.is_some();
+        let document = if let Some(document) = known { document } else { Arc::new(self.read(&asked)?) };
+        rights::check(&caller.admitted.principal, document.operation.as_ref())?;
+        if let Some(operation) = &document.operation {
+            check_variables(&asked.variables)?;
+            operation.complete(&mut asked.variables);
+            operation.check(&asked.variables, &self.types)?;
+            self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;
+        }
+        Ok(Ready { document, is_known, asked })
+    }
+
+    /// Reads a document that was not seen before.
+    fn read(&self, asked: &Params) -> Result<Document, Refused> {
+        let text = asked.query.as_deref().unwrap_or_default();
+        self.limits.check_text(text)?;
+        let mut parsed = async_graphql::parser::parse_query(text)?;
+        self.limits.check_document(&parsed, self.introspection)?;
+        document::frame(&mut parsed);
+        position::check(&parsed, &self.types)?;
+        let document = Document::read(parsed, asked.operation_name.as_deref(), &self.types);
+        document.check_subscription()?;
+        Ok(document)
+    }
+
+    async fn carry_out(&self, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
+        if let Some(operation) = ready.document.operation.as_ref().filter(|operation| operation.is_planned)
+            && operation.takes(&ready.asked.variables, &self.types)
+            && (ready.is_known || self.validates(&ready, caller).await)
+            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller)).await
+        {
+            return Ok(Answer::Json(json));
+        }
+        if ready.changes()
+            && let Some(operation) = &ready.document.operation
+            && (ready.is_known || self.validates(&ready, caller).await)
+        {
+            self.check_payloads(operation, &ready.asked.variables, &self.request(caller))?;
+        }
+        let (response, is_denied) = Box::pin(watch_denials(self.schema.execute(self.execution(&ready, caller)))).await;
+        if is_denied && let Some(operation) = &ready.document.operation {
+            let acts: Vec<&str> = operation.roots.iter().map(Selection::name).collect();
+            self.gate.note_denied(&caller.by(), &acts.join(", ")).await;
+        }
+        let max_age = ready.max_age();
+        if !ready.is_known && response.errors.is_empty() {
+            self.known.keep(&ready.asked, ready.document);
+        }
+        let mut response = worded(response, caller);
+        response.cache_control = CacheControl { public: true, max_age };
+        Ok(Answer::Response(response))
+    }
+
+    /// Has the library validate a document without carrying anything out, and keeps it when it is valid.
+    async fn validates(&self, ready: &Ready, caller: &Caller) -> bool {
+        let response = self.schema.execute(self.execution(ready, caller).only_introspection()).await;
+        let is_valid = response.errors.is_empty();
+        if is_valid {
+            self.known.keep(&ready.asked, ready.document.clone());
+        }
+        is_valid
+    }
+
+    /// Refuses mutations whose payloads cannot be read as they are asked for, before anything is written.
+    fn check_payloads(&self, operation: &Operation, variables: &Variables, request: &Request) -> Result<(), Refused> {
+        for root in Selection::with_all(&operation.roots, operation.root, variables) {
+            let payload = self.types.of_field(operation.root, root.name());
+            for field in root.children(payload) {
+                query::check(self.types.of_field(payload, field.name()), &field, request)
+                    .map_err(|Bilingual { zh, en }| Refused::new(Code::BadUserInput, zh, en))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn execution(&self, ready: &Ready, caller: &Caller) -> Execution {
+        let mut execution = Execution::new("").variables(ready.asked.variables.clone());
+        execution.set_parsed_query(ready.document.given(&ready.asked.variables));
+        if let Some(name) = &ready.asked.operation_name {
+            execution = execution.operation_name(name);
+        }
+        execution.data(self.request(caller)).data(self.feed.clone())
+    }
+
+    fn request(&self, caller: &Caller) -> Request {
+        Request {
+            db: self.services.db.clone(),
+            zone: self.services.zone,
+            grace_days: self.services.grace_days,
+            occurrences: Arc::clone(&self.services.occurrences),
+            now: (self.services.clock)(),
+            clock: self.services.clock.clone(),
+            reader: self.reader.clone(),
+            language: caller.language,
+            by: caller.by(),
+            admitted: caller.admitted.clone(),
+            gate: self.gate.clone(),
+            is_forwarded: caller.is_forwarded,
+            demanding: self.demanding.clone(),
+            provider: self.provider.clone(),
+        }
+    }
+
+    /// The whole body, by one statement for each root field; none where anything is to be complained of.
+    async fn plan(&self, operation: &Operation, variables: &Variables, request: &Request) -> Option<String> {
+        let roots = Selection::with_all(&operation.roots, "Query", variables);
+        let mut planned = Vec::with_capacity(roots.len());
+        for root in &roots {
+            planned.push((root.key(), query::plan(root, request).ok()?));
+        }
+        let runs = planned.into_iter().map(async |(key, answer)| Ok::<_, Error>((key, answer.run(request).await?)));
+        let answers: Vec<(&str, String)> = try_join_all(runs).await.ok()?;
+        let length = answers.iter().map(|(key, json)| key.len() + json.len() + 4).sum::<usize>();
+        let mut body = String::with_capacity(length + 16);
+        body.push_str("{\"data\":{");
+        for (index, (key, json)) in answers.iter().enumerate() {
+            body.push_str(if index == 0 { "\"" } else { ",\"" });
+            body.push_str(key);
+            body.push_str("\":");
+            body.push_str(json);
+        }
+        body.push_str("}}");
+        Some(body)
+    }
+}
+
+impl Ready {
+    /// For how many seconds anybody may keep the answer: only of what is the same for everybody.
+    fn max_age(&self) -> i32 {
+        let is_shared = self.document.operation.as_ref().is_some_and(rights::is_shared);
+        if is_shared { rights::SHARED_FOR } else { 0 }
+    }
+
+    /// The field that checks or sets a secret, if there is one.
+    fn credential(&self) -> Option<&str> {
+        let operation = self.document.operation.as_ref().filter(|one| one.kind == OperationType::Mutation)?;
+        operation.roots.iter().map(Selection::name).find(|name| CREDENTIALS.contains(name))
+    }
+
+    fn changes(&self) -> bool {
+        self.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Mutation)
+    }
+
+    fn subscribes(&self) -> bool {
+        self.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Subscription)
+    }
+}
+
+fn worded(mut response: Response, caller: &Caller) -> Response {
+    for error in &mut response.errors {
+        finish(error, caller.language, &caller.request_id);
+    }
+    response
+}

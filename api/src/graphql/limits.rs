@@ -1,0 +1,335 @@
+//! What one caller may ask for at once. A document is measured by its syntax, with its fragments spread and before the
+//! library walks it; its cost, fields times the rows of their pages, by the variables of each request.
+
+use std::collections::HashMap;
+
+use async_graphql::Value;
+use async_graphql::Variables;
+use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection as Syntax, SelectionSet};
+use async_graphql_value::Value as Syntactic;
+use planner::{DEFAULT_GROUPS, DEFAULT_PAGE, MAX_GROUPS, MAX_PAGE, Selection};
+
+use crate::context::Limits;
+use crate::error::{Code, Refused};
+use crate::graphql::rights::CREDENTIALS;
+use crate::graphql::types::Types;
+
+/// How deep a document is walked.
+const ABYSS: usize = 64;
+/// How deep brackets may nest in a text: the parser walks lists and objects as deep as they go, and its stack has an end.
+const BRACKETS: usize = 200;
+
+/// How deep the members of a value may nest: each level of a filter is one of the statement.
+const MEMBERS: usize = 40;
+
+/// What was counted in a document.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    fields: usize,
+    aliases: usize,
+    directives: usize,
+    depth: usize,
+    /// Fields at the top, those of fragments included.
+    top: usize,
+    /// Those at the top that check or set a secret.
+    credentials: usize,
+    /// How deep the members of an argument nest.
+    members: usize,
+    introspects: bool,
+    /// Whether a fragment spreads itself.
+    circles: bool,
+}
+
+impl Size {
+    fn add(&mut self, part: Self, deeper: usize) {
+        self.fields = self.fields.saturating_add(part.fields);
+        self.aliases = self.aliases.saturating_add(part.aliases);
+        self.directives = self.directives.saturating_add(part.directives);
+        self.depth = self.depth.max(part.depth.saturating_add(deeper));
+        self.members = self.members.max(part.members);
+        self.introspects |= part.introspects;
+        self.circles |= part.circles;
+        if deeper == 0 {
+            self.top = self.top.saturating_add(part.top);
+            self.credentials = self.credentials.saturating_add(part.credentials);
+        }
+    }
+}
+
+/// How deep lists and objects of a value nest.
+fn members(value: &Syntactic) -> usize {
+    match value {
+        Syntactic::List(list) => 1 + list.iter().map(members).max().unwrap_or(0),
+        Syntactic::Object(object) => 1 + object.values().map(members).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The same of a value without variables.
+fn constant_members(value: &Value) -> usize {
+    match value {
+        Value::List(list) => 1 + list.iter().map(constant_members).max().unwrap_or(0),
+        Value::Object(object) => 1 + object.values().map(constant_members).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn too_much(what_zh: &str, what_en: &str, most: u64) -> Refused {
+    Refused::new(
+        Code::TooComplex,
+        format!("{what_zh}超过 {most}，请拆分或缩小范围"),
+        format!("{what_en}: more than {most}; split the document or ask for less at once"),
+    )
+}
+
+/// Refuses a request that checks or sets several secrets: each is dear, and many at once are guesses.
+pub(crate) fn one_by_one() -> Refused {
+    Refused::new(
+        Code::TooComplex,
+        "一个请求只能有一个登录或设置密码的操作，请逐个发送",
+        "one sign-in, or one password to be set, in a request: send them one by one",
+    )
+}
+
+impl Limits {
+    /// Refuses a text with more words and signs than may be, or with brackets too deep to be parsed.
+    pub(crate) fn check_text(&self, text: &str) -> Result<(), Refused> {
+        let (tokens, brackets) = tokens(text);
+        if tokens > self.tokens {
+            return Err(too_much("查询的词元", "tokens of the document", self.tokens as u64));
+        }
+        if brackets > BRACKETS {
+            return Err(too_much("括号的嵌套层数", "brackets within brackets", BRACKETS as u64));
+        }
+        Ok(())
+    }
+
+    /// Refuses a document that is larger than may be.
+    pub(crate) fn check_document(&self, document: &ExecutableDocument, introspection: bool) -> Result<(), Refused> {
+        let mut fragments = HashMap::new();
+        for (_, operation) in document.operations.iter() {
+            let set = &operation.node.selection_set.node;
+            let mut size = measure(set, document, &mut fragments, 0);
+            size.directives += operation.node.directives.len();
+            let defaults = operation.node.variable_definitions.iter().filter_map(|one| one.node.default_value.as_ref());
+            size.members = defaults.map(|default| constant_members(&default.node)).fold(size.members, usize::max);
+            if size.circles {
+                let (zh, en) = ("片段直接或间接引用了自身", "a fragment spreads itself, by itself or by others");
+                return Err(Refused::new(Code::ValidationFailed, zh, en));
+            }
+            if size.introspects && !introspection {
+                return Err(Refused::new(
+                    Code::IntrospectionDisabled,
+                    "本服务不提供接口定义的自查询，请使用随版本发布的接口定义文件",
+                    "introspection is off here: use the schema file that is published with the release",
+                ));
+            }
+            if operation.node.ty == OperationType::Mutation && size.credentials > 1 {
+                return Err(one_by_one());
+            }
+            let counted = [
+                (size.depth, self.depth, "嵌套层数", "depth"),
+                (size.fields, self.fields, "选取的字段", "fields"),
+                (size.top, self.roots, "根字段", "root fields"),
+                (size.members, MEMBERS, "参数的嵌套层数", "members within members of an argument"),
+                (size.aliases, self.aliases, "别名", "aliases"),
+                (size.directives, self.directives, "指令", "directives"),
+            ];
+            for (counted, most, zh, en) in counted {
+                if counted > most {
+                    return Err(too_much(zh, en, most as u64));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses an operation that asks for too many values.
+    pub(crate) fn check_cost(&self, cost: u64) -> Result<(), Refused> {
+        if cost > self.cost {
+            return Err(too_much("查询所取的值", "values asked for, with full pages", self.cost));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses variables that nest deeper than arguments may.
+pub(crate) fn check_variables(variables: &Variables) -> Result<(), Refused> {
+    if variables.values().any(|value| constant_members(value) > MEMBERS) {
+        return Err(too_much("变量的嵌套层数", "members within members of a variable", MEMBERS as u64));
+    }
+    Ok(())
+}
+
+/// What an operation costs: every field once for each row that the pages around it may hold. Without variables, every
+/// page that a variable sizes is a full one.
+pub(crate) fn cost(types: &Types, owner: &str, selections: &[Selection], variables: Option<&Variables>) -> u64 {
+    let of = |selection: &Selection| {
+        let ty = types.of_field(selection.condition().unwrap_or(owner), selection.name());
+        let below = cost(types, ty, selection.below(), variables);
+        below.saturating_mul(rows(selection, ty, variables)).saturating_add(1)
+    };
+    selections.iter().map(of).fold(0, u64::saturating_add)
+}
+
+/// How many rows a field of the type may give.
+fn rows(selection: &Selection, ty: &str, variables: Option<&Variables>) -> u64 {
+    let size = |name, most: u64| match (selection.given(name)?, variables) {
+        (given, Some(variables)) => given.with(variables).and_then(|given| length(&given, most)),
+        (given, None) => given.constant().map_or(Some(most), |given| length(&given, most)),
+    };
+    let (found, most) = if ty.ends_with("Connection") {
+        (size("first", MAX_PAGE).or_else(|| size("last", MAX_PAGE)).unwrap_or(DEFAULT_PAGE), MAX_PAGE)
+    } else if ty.ends_with("Group") {
+        (size("first", MAX_GROUPS).unwrap_or(DEFAULT_GROUPS), MAX_GROUPS)
+    } else {
+        (size("ids", MAX_PAGE).unwrap_or(1), MAX_PAGE)
+    };
+    found.clamp(1, most)
+}
+
+/// The number that is given, or how many values.
+fn length(given: &Value, most: u64) -> Option<u64> {
+    match given {
+        Value::Number(number) => Some(number.as_u64().unwrap_or(most)),
+        Value::List(list) => Some(list.len() as u64),
+        _ => None,
+    }
+}
+
+/// The size of a selection with its fragments spread; each fragment is measured once.
+fn measure<'d>(
+    set: &'d SelectionSet,
+    document: &'d ExecutableDocument,
+    fragments: &mut HashMap<&'d str, Option<Size>>,
+    depth: usize,
+) -> Size {
+    // Abysses are not walked: they are beyond every limit.
+    if depth > ABYSS {
+        return Size { fields: usize::MAX, depth: usize::MAX, ..Size::default() };
+    }
+    let mut size = Size::default();
+    for item in &set.items {
+        size.directives = size.directives.saturating_add(item.node.directives().len());
+        match &item.node {
+            Syntax::Field(field) => {
+                size.fields = size.fields.saturating_add(1);
+                size.top = size.top.saturating_add(1);
+                let deepest = field.node.arguments.iter().map(|(_, value)| members(&value.node)).max();
+                size.members = size.members.max(deepest.unwrap_or(0));
+                size.aliases = size.aliases.saturating_add(usize::from(field.node.alias.is_some()));
+                let name = field.node.name.node.as_str();
+                let is_credential = CREDENTIALS.contains(&name);
+                size.credentials = size.credentials.saturating_add(usize::from(is_credential));
+                size.introspects |= matches!(name, "__schema" | "__type");
+                size.depth = size.depth.max(1);
+                size.add(measure(&field.node.selection_set.node, document, fragments, depth + 1), 1);
+            }
+            Syntax::InlineFragment(inline) => {
+                size.add(measure(&inline.node.selection_set.node, document, fragments, depth + 1), 0);
+            }
+            Syntax::FragmentSpread(spread) => {
+                let name = spread.node.fragment_name.node.as_str();
+                let part = match (fragments.get(name), document.fragments.get(name)) {
+                    (Some(Some(known)), _) => *known,
+                    // It is being measured: it has led back to itself.
+                    (Some(None), _) => Size { circles: true, ..Size::default() },
+                    (None, None) => Size::default(),
+                    (None, Some(fragment)) => {
+                        fragments.insert(name, None);
+                        let part = measure(&fragment.node.selection_set.node, document, fragments, depth + 1);
+                        fragments.insert(name, Some(part));
+                        part
+                    }
+                };
+                size.add(part, 0);
+            }
+        }
+    }
+    size
+}
+
+/// How many words and signs a text has, where strings and comments count as one and none, and how deep its brackets nest.
+fn tokens(text: &str) -> (usize, usize) {
+    let (mut count, mut open, mut deepest) = (0, 0_usize, 0);
+    let mut rest = text.trim_start_matches(is_blank);
+    while let Some(letter) = rest.chars().next() {
+        let length = match letter {
+            '#' => {
+                rest = rest.split_once(['\n', '\r']).map_or("", |(_, after)| after).trim_start_matches(is_blank);
+                continue;
+            }
+            '(' | '[' | '{' => {
+                open += 1;
+                deepest = deepest.max(open);
+                1
+            }
+            ')' | ']' | '}' => {
+                open = open.saturating_sub(1);
+                1
+            }
+            '"' => string(rest),
+            'a'..='z' | 'A'..='Z' | '_' | '0'..='9' | '-' => {
+                let word = |other: char| other.is_ascii_alphanumeric() || "_.+-".contains(other);
+                1 + rest[1..].find(|other| !word(other)).unwrap_or(rest.len() - 1)
+            }
+            '.' => rest.find(|other| other != '.').unwrap_or(rest.len()),
+            other => other.len_utf8(),
+        };
+        count += 1;
+        rest = rest[length..].trim_start_matches(is_blank);
+    }
+    (count, deepest)
+}
+
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() || letter == ',' || letter == '\u{feff}'
+}
+
+/// The length of the string that a text begins with.
+fn string(text: &str) -> usize {
+    let (fence, escape) = if text.starts_with("\"\"\"") { ("\"\"\"", "\\\"\"\"") } else { ("\"", "\\") };
+    let mut at = fence.len();
+    while at < text.len() {
+        let rest = &text[at..];
+        if rest.starts_with(escape) {
+            at += escape.len();
+            // What follows a single backslash belongs to it.
+            at += if escape.len() == 1 { text[at..].chars().next().map_or(0, char::len_utf8) } else { 0 };
+        } else if rest.starts_with(fence) {
+            return at + fence.len();
+        } else {
+            at += rest.chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    // Three quotes that are never closed are an empty string, and the beginning of another.
+    if fence.len() == 3 { 2 } else { text.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tokens;
+
+    #[test]
+    fn tokens_are_words_and_signs() {
+        let count = |text| tokens(text).0;
+        assert_eq!(count(""), 0);
+        assert_eq!(count("{ a }"), 3);
+        assert_eq!(count("query Q($x: Int! = -1.5) { a(b: \"c \\\" d\", e: [1, 2]) ...F } # comment\n"), 27);
+        assert_eq!(count("{ a(b: \"\"\"x \" \\\"\"\" y\"\"\") }"), 8);
+        assert_eq!(count("\"中"), 1);
+        assert_eq!(count("{一 二}"), 4);
+        assert_eq!(count("# comment\r{ a }"), 3, "either end of a line ends a comment");
+        assert_eq!(count("\"\"\" a b"), 2);
+    }
+
+    #[test]
+    fn brackets_count_where_the_parser_would_see_them() {
+        let depth = |text| tokens(text).1;
+        assert_eq!(depth("{ a(b: [[1]]) { c } }"), 4);
+        assert_eq!(depth("{ a(b: \"[[[[\") } # [[[[[[\n"), 2);
+        assert_eq!(depth("{ a(b: [\"\"\"[[\" [[1]]]) }"), 5);
+        assert_eq!(depth("{ a(b: [\"\"\" [[[1]]]]) }"), 3, "what is not closed is a string to the end");
+        assert_eq!(depth("}}}}{"), 1);
+    }
+}

@@ -1,0 +1,13 @@
+//! How a request is answered: documents within limits, read by the planner or carried out by the library.
+
+pub(crate) mod document;
+pub(crate) mod engine;
+pub(crate) mod feed;
+pub(crate) mod limits;
+pub(crate) mod params;
+pub(crate) mod persisted;
+pub(crate) mod position;
+pub(crate) mod query;
+pub(crate) mod rights;
+pub(crate) mod schema;
+pub(crate) mod types;

@@ -1,0 +1,174 @@
+//! Whether each variable is declared once, of an input type, used, and fits where it is used (All Variable Usages Are Allowed),
+//! and whether what is written for an enum is one: async-graphql has the rule of usages and, in the pinned version, never asks
+//! it about arguments; a text it takes for an enum.
+
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::parser::types::{
+    BaseType, Directive, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type, VariableDefinition,
+};
+use async_graphql::{Name, Pos, Positioned, Value as Constant};
+use async_graphql_value::Value;
+
+use crate::error::{Code, Refused};
+use crate::graphql::types::{Types, root_type};
+
+/// Refuses a document in which a variable stands where its type may not.
+pub(crate) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), Refused> {
+    for (_, operation) in document.operations.iter() {
+        let OperationDefinition { ty, variable_definitions, selection_set, .. } = &operation.node;
+        let mut declared = HashMap::new();
+        for one in variable_definitions {
+            let (name, ty) = (&one.node.name.node, &one.node.var_type.node);
+            if declared.insert(name, &one.node).is_some() {
+                return Err(refused(
+                    one.pos,
+                    &format!("变量 ${name} 声明了两次"),
+                    &format!("variable ${name} is declared twice"),
+                ));
+            }
+            if !types.is_input(ty) {
+                let (zh, en) = (
+                    format!("变量 ${name} 的类型 {ty} 不是输入类型"),
+                    format!("{ty}, of variable ${name}, is no input type"),
+                );
+                return Err(refused(one.pos, &zh, &en));
+            }
+        }
+        let mut walk = Walk { document, types, declared, spread: HashSet::new(), used: HashSet::new() };
+        let root = root_type(*ty);
+        walk.selection(&selection_set.node, root)?;
+        // One that is left out is taken out of the document later, and the library would not miss it.
+        if let Some(one) = variable_definitions.iter().find(|one| !walk.used.contains(&one.node.name.node)) {
+            let name = &one.node.name.node;
+            let (zh, en) = (format!("变量 ${name} 声明了却没有用到"), format!("variable ${name} is never used"));
+            return Err(refused(one.pos, &zh, &en));
+        }
+    }
+    Ok(())
+}
+
+fn refused(at: Pos, zh: &str, en: &str) -> Refused {
+    Refused { locations: vec![at], ..Refused::new(Code::ValidationFailed, zh, en) }
+}
+
+/// A walk through one operation.
+struct Walk<'d> {
+    document: &'d ExecutableDocument,
+    types: &'d Types,
+    declared: HashMap<&'d Name, &'d VariableDefinition>,
+    /// The fragments that were walked through.
+    spread: HashSet<&'d Name>,
+    /// The variables that are used.
+    used: HashSet<&'d Name>,
+}
+
+impl<'d> Walk<'d> {
+    fn selection(&mut self, set: &'d SelectionSet, owner: &str) -> Result<(), Refused> {
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => {
+                    let field = &field.node;
+                    self.directives(&field.directives)?;
+                    for (name, value) in &field.arguments {
+                        self.note(&value.node);
+                        if let Some(place) = self.types.of_argument(owner, &field.name.node, &name.node) {
+                            self.value(&value.node, place, value.pos)?;
+                        }
+                    }
+                    let below = self.types.of_field(owner, &field.name.node);
+                    self.selection(&field.selection_set.node, below)?;
+                }
+                Selection::InlineFragment(inline) => {
+                    self.directives(&inline.node.directives)?;
+                    let on = inline.node.type_condition.as_ref().map_or(owner, |on| on.node.on.node.as_str());
+                    self.selection(&inline.node.selection_set.node, on)?;
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.directives(&spread.node.directives)?;
+                    let name = &spread.node.fragment_name.node;
+                    if let Some(fragment) = self.document.fragments.get(name)
+                        && self.spread.insert(name)
+                    {
+                        let on = fragment.node.type_condition.node.on.node.as_str();
+                        self.selection(&fragment.node.selection_set.node, on)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `@skip` and `@include`, which both ask `if: Boolean!`.
+    fn directives(&mut self, directives: &'d [Positioned<Directive>]) -> Result<(), Refused> {
+        let Some(boolean) = Type::new("Boolean!") else { return Ok(()) };
+        directives.iter().flat_map(|one| &one.node.arguments).for_each(|(_, value)| self.note(&value.node));
+        let values = directives.iter().filter_map(|one| one.node.get_argument("if"));
+        values.into_iter().try_for_each(|value| self.value(&value.node, (&boolean, false), value.pos))
+    }
+
+    /// Notes the variables of a value, whatever it is given to.
+    fn note(&mut self, value: &'d Value) {
+        match value {
+            Value::Variable(name) => drop(self.used.insert(name)),
+            Value::List(list) => list.iter().for_each(|one| self.note(one)),
+            Value::Object(members) => members.values().for_each(|one| self.note(one)),
+            _ => {}
+        }
+    }
+
+    fn value(&self, value: &Value, (ty, has_default): (&Type, bool), at: Pos) -> Result<(), Refused> {
+        match (value, &ty.base) {
+            (Value::Variable(name), _) => {
+                let fits = |declared: &&&VariableDefinition| !is_allowed(declared, ty, has_default);
+                match self.declared.get(name).filter(fits) {
+                    Some(declared) => Err(misplaced(name, &declared.var_type.node, ty, at)),
+                    None => Ok(()),
+                }
+            }
+            (Value::List(list), BaseType::List(inner)) => {
+                list.iter().try_for_each(|one| self.value(one, (&**inner, false), at))
+            }
+            // One value stands for a list of it.
+            (one @ Value::Object(_), BaseType::List(inner)) => self.value(one, (&**inner, false), at),
+            (Value::String(_), BaseType::Named(name)) if self.types.is_enum(name) => Err(refused(
+                at,
+                &format!("{name} 的值是枚举值，不加引号"),
+                &format!("a value of the enum {name} is written without quotes"),
+            )),
+            (text @ Value::String(_), BaseType::List(inner)) => self.value(text, (&**inner, false), at),
+            (Value::Object(members), BaseType::Named(input)) => members.iter().try_for_each(|(name, one)| {
+                let place = self.types.of_member(input, name);
+                place.map_or(Ok(()), |place| self.value(one, place, at))
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A variable that may be null stands where null may not be only if it, or the place, has a default.
+fn is_allowed(declared: &VariableDefinition, place: &Type, has_default: bool) -> bool {
+    let ty = &declared.var_type.node;
+    if place.nullable || !ty.nullable {
+        return fits(ty, place);
+    }
+    let default = declared.default_value.as_ref().is_some_and(|default| default.node != Constant::Null);
+    (default || has_default) && fits(ty, &Type { nullable: true, ..place.clone() })
+}
+
+fn fits(ty: &Type, place: &Type) -> bool {
+    let of_base = match (&ty.base, &place.base) {
+        (BaseType::Named(one), BaseType::Named(other)) => one == other,
+        (BaseType::List(one), BaseType::List(other)) => fits(one, other),
+        _ => false,
+    };
+    of_base && (place.nullable || !ty.nullable)
+}
+
+fn misplaced(name: &Name, ty: &Type, place: &Type, at: Pos) -> Refused {
+    refused(
+        at,
+        &format!("变量 ${name} 声明为 {ty}，不能用在需要 {place} 的位置"),
+        &format!("variable ${name} is declared as {ty}, which is not allowed where {place} is expected"),
+    )
+}

@@ -1,0 +1,86 @@
+//! The schema: the roots put together.
+
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
+
+use crate::graphql::feed::LedgerSubscription;
+use crate::graphql::query::Reads;
+use crate::noun::account::AccountMutation;
+use crate::noun::accountability::AccountabilityMutation;
+use crate::noun::assignment::AssignmentMutation;
+use crate::noun::calendar::{CalendarMutation, CalendarQuery};
+use crate::noun::case::CaseMutation;
+use crate::noun::check::CheckMutation;
+use crate::noun::close_out::{CloseOutMutation, PublicNoticeQuery};
+use crate::noun::delegation::{DelegationMutation, DelegationQuery};
+use crate::noun::extension::ExtensionMutation;
+use crate::noun::identity::{IdentityMutation, IdentityQuery};
+use crate::noun::mail::MailMutation;
+use crate::noun::measure::MeasureMutation;
+use crate::noun::ownership::OwnershipMutation;
+use crate::noun::problem::ProblemMutation;
+use crate::noun::region::RegionMutation;
+use crate::noun::round::RoundMutation;
+use crate::noun::schedule::ScheduleMutation;
+use crate::noun::sign_in::{SignInMutation, SignInQuery};
+use crate::noun::statistics::StatisticsQuery;
+use crate::noun::supervision::SupervisionMutation;
+use crate::noun::unit::UnitMutation;
+
+/// Where reading begins.
+#[derive(MergedObject, Default)]
+pub(crate) struct Query(
+    Reads,
+    StatisticsQuery,
+    SignInQuery,
+    IdentityQuery,
+    DelegationQuery,
+    PublicNoticeQuery,
+    CalendarQuery,
+);
+
+/// Where writing begins.
+#[derive(MergedObject, Default)]
+pub(crate) struct Mutation(
+    AssignmentMutation,
+    CheckMutation,
+    CloseOutMutation,
+    ExtensionMutation,
+    SupervisionMutation,
+    CaseMutation,
+    AccountabilityMutation,
+    OwnershipMutation,
+    AccountMutation,
+    SignInMutation,
+    IdentityMutation,
+    DelegationMutation,
+    RoundMutation,
+    ProblemMutation,
+    MeasureMutation,
+    RegionMutation,
+    UnitMutation,
+    ScheduleMutation,
+    MailMutation,
+    CalendarMutation,
+);
+
+/// Where watching begins.
+#[derive(MergedSubscription, Default)]
+pub(crate) struct Subscription(LedgerSubscription);
+
+pub(crate) type Ledger = Schema<Query, Mutation, Subscription>;
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+}
+
+/// The schema, which shows itself and suggests names only with `introspection`.
+pub(crate) fn schema(introspection: bool) -> Ledger {
+    if introspection { builder() } else { builder().disable_introspection().disable_suggestions() }.finish()
+}
+
+/// The schema in its own language, as checked in at `api/schema.graphql`.
+pub fn sdl() -> String {
+    builder().finish().sdl_with_options(
+        SDLExportOptions::new().include_specified_by().sorted_enum_items().prefer_single_line_descriptions(),
+    )
+}

@@ -1,0 +1,193 @@
+//! The schema's types as documents are measured by, and as variables are checked against, before the planner runs a known
+//! document by itself.
+
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{BaseType, OperationType, Type, TypeKind, TypeSystemDefinition};
+use async_graphql::{ScalarType, Value};
+
+use crate::part::scalar::{Date, Moment};
+
+/// An argument, or a member of an input: its name and type, and whether it has a default.
+type Given = (String, Type, bool);
+
+/// The types by name.
+#[derive(Default)]
+pub(crate) struct Types {
+    /// Of each object and interface: the name of each field's type.
+    fields: HashMap<String, HashMap<String, String>>,
+    /// Of each field of those: its arguments, each with whether it has a default.
+    arguments: HashMap<(String, String), Vec<Given>>,
+    inputs: HashMap<String, Vec<Given>>,
+    enums: HashMap<String, HashSet<String>>,
+    scalars: HashSet<String>,
+}
+
+/// The root type of an operation.
+pub(crate) fn root_type(ty: OperationType) -> &'static str {
+    match ty {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
+    }
+}
+
+impl Types {
+    /// Reads a schema; one that cannot be read knows no type, and then nothing fits.
+    pub(crate) fn read(sdl: &str) -> Self {
+        let mut types = Self::default();
+        let Ok(document) = parse_schema(sdl) else { return types };
+        for definition in document.definitions {
+            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let name = definition.node.name.node.to_string();
+            match definition.node.kind {
+                TypeKind::Object(async_graphql::parser::types::ObjectType { fields, .. })
+                | TypeKind::Interface(async_graphql::parser::types::InterfaceType { fields, .. }) => {
+                    for field in &fields {
+                        let given =
+                            field.node.arguments.iter().map(|one| &one.node).map(|one| {
+                                (one.name.node.to_string(), one.ty.node.clone(), one.default_value.is_some())
+                            });
+                        types.arguments.insert((name.clone(), field.node.name.node.to_string()), given.collect());
+                    }
+                    let fields = fields.into_iter().map(|field| field.node);
+                    let named = fields.map(|field| (field.name.node.to_string(), base(&field.ty.node).to_owned()));
+                    types.fields.insert(name, named.collect());
+                }
+                TypeKind::InputObject(input) => {
+                    let members = input.fields.into_iter().map(|member| {
+                        let member = member.node;
+                        (member.name.node.to_string(), member.ty.node, member.default_value.is_some())
+                    });
+                    types.inputs.insert(name, members.collect());
+                }
+                TypeKind::Enum(listed) => {
+                    let values = listed.values.into_iter().map(|value| value.node.value.node.to_string());
+                    types.enums.insert(name, values.collect());
+                }
+                TypeKind::Scalar => drop(types.scalars.insert(name)),
+                TypeKind::Union(_) => {}
+            }
+        }
+        types
+    }
+
+    /// The name of the type of an object's field; empty for what is not of the schema, such as introspection.
+    pub(crate) fn of_field(&self, object: &str, field: &str) -> &str {
+        self.fields.get(object).and_then(|fields| fields.get(field)).map_or("", String::as_str)
+    }
+
+    /// An argument of an object's field: its type, and whether it has a default.
+    pub(crate) fn of_argument(&self, object: &str, field: &str, argument: &str) -> Option<(&Type, bool)> {
+        let arguments = self.arguments.get(&(object.to_owned(), field.to_owned()))?;
+        arguments.iter().find(|(name, ..)| name == argument).map(|(_, ty, has_default)| (ty, *has_default))
+    }
+
+    /// Whether a value of a type can be given.
+    pub(crate) fn is_input(&self, ty: &Type) -> bool {
+        let name = base(ty);
+        matches!(name, "Int" | "Float" | "String" | "Boolean" | "ID")
+            || self.scalars.contains(name)
+            || self.inputs.contains_key(name)
+            || self.enums.contains_key(name)
+    }
+
+    /// Whether a type is an enum.
+    pub(crate) fn is_enum(&self, name: &str) -> bool {
+        self.enums.contains_key(name)
+    }
+
+    /// A member of an input: its type, and whether it has a default.
+    pub(crate) fn of_member(&self, input: &str, member: &str) -> Option<(&Type, bool)> {
+        let members = self.inputs.get(input)?;
+        members.iter().find(|(name, ..)| name == member).map(|(_, ty, has_default)| (ty, *has_default))
+    }
+
+    /// Whether a value is of a type as it stands; what would have to be converted does not fit.
+    pub(crate) fn fits(&self, value: &Value, ty: &Type) -> bool {
+        match (value, &ty.base) {
+            (Value::Null, _) => ty.nullable,
+            (Value::List(list), BaseType::List(inner)) => list.iter().all(|one| self.fits(one, inner)),
+            (_, BaseType::List(_)) => false,
+            (value, BaseType::Named(name)) => self.fits_named(value, name),
+        }
+    }
+
+    fn fits_named(&self, value: &Value, name: &str) -> bool {
+        match (name, value) {
+            ("Boolean", Value::Boolean(_)) | ("Float", Value::Number(_)) => true,
+            ("Int", Value::Number(number)) => number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
+            ("Date", value) => Date::is_valid(value),
+            ("DateTime", value) => Moment::is_valid(value),
+            (_, Value::String(text)) => match self.enums.get(name) {
+                Some(values) => values.contains(text),
+                None => !matches!(name, "Boolean" | "Int" | "Float") && !self.inputs.contains_key(name),
+            },
+            (_, Value::Enum(text)) => self.enums.get(name).is_some_and(|values| values.contains(text.as_str())),
+            (_, Value::Object(given)) => self.inputs.get(name).is_some_and(|members| {
+                let known = given.keys().all(|key| members.iter().any(|(member, ..)| member == key.as_str()));
+                known
+                    && members.iter().all(|(member, ty, has_default)| match given.get(member.as_str()) {
+                        Some(value) => self.fits(value, ty),
+                        None => ty.nullable || *has_default,
+                    })
+            }),
+            _ => false,
+        }
+    }
+}
+
+/// What is wrong with a value.
+pub(crate) struct Misfit {
+    /// Where in the value: empty, or `.filter.0.status`.
+    pub(crate) path: String,
+    /// The type that should be there; none where the type around it has no such member.
+    pub(crate) expected: Option<String>,
+}
+
+impl Types {
+    /// What is wrong with a value that is neither of a type nor converted to it, as a single value is to a list of it, and
+    /// a whole number to an id.
+    pub(crate) fn misfit(&self, value: &Value, ty: &Type) -> Option<Misfit> {
+        let wrong = || Some(Misfit { path: String::new(), expected: Some(expected(ty)) });
+        let at = |step: &str, wrong: Misfit| Misfit { path: format!(".{step}{}", wrong.path), ..wrong };
+        match (value, &ty.base) {
+            (Value::Null, _) => wrong().filter(|_| !ty.nullable),
+            (Value::List(list), BaseType::List(inner)) => {
+                let mut places = list.iter().enumerate();
+                places.find_map(|(place, one)| Some(at(&place.to_string(), self.misfit(one, inner)?)))
+            }
+            (one, BaseType::List(inner)) => self.misfit(one, inner),
+            (Value::Number(number), BaseType::Named(name)) if name == "ID" && number.is_i64() => None,
+            (Value::Object(given), BaseType::Named(name)) if self.inputs.contains_key(name.as_str()) => {
+                let members = &self.inputs[name.as_str()];
+                let is_known = |key: &str| members.iter().any(|(member, ..)| member == key);
+                if let Some(key) = given.keys().find(|key| !is_known(key)) {
+                    return Some(at(key, Misfit { path: String::new(), expected: None }));
+                }
+                members.iter().find_map(|(member, ty, has_default)| match given.get(member.as_str()) {
+                    None if ty.nullable || *has_default => None,
+                    given => Some(at(member, self.misfit(given.unwrap_or(&Value::Null), ty)?)),
+                })
+            }
+            (value, BaseType::Named(name)) => wrong().filter(|_| !self.fits_named(value, name)),
+        }
+    }
+}
+
+/// A type as a message names it, with an example where its values have a form.
+fn expected(ty: &Type) -> String {
+    match base(ty) {
+        "Date" => format!("{ty} (2026-10-13)"),
+        "DateTime" => format!("{ty} (2026-10-13T09:30:00+08:00)"),
+        _ => ty.to_string(),
+    }
+}
+
+fn base(ty: &Type) -> &str {
+    match &ty.base {
+        BaseType::Named(name) => name,
+        BaseType::List(inner) => base(inner),
+    }
+}

@@ -1,0 +1,84 @@
+//! GraphQL over HTTP: POST with JSON, GET for queries only, the right status and media type for each outcome.
+
+use std::sync::Arc;
+
+use actix_web::http::{Method, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream::{self, StreamExt};
+
+use crate::context::Caller;
+use crate::error::{Code, Refused};
+use crate::graphql::engine::{Answer, Engine, Manner};
+use crate::graphql::params::Params;
+use crate::http::response::{Media, body, refusal, refuse, respond, respond_all};
+use crate::http::state::AppState;
+use crate::http::{events, request};
+
+/// `GET /graphql`, `POST /graphql`
+pub(crate) async fn graphql(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
+    let mut caller = state.caller(&request);
+    let accepted = Media::accepted(request.headers());
+    let answered = if let Some(media) = accepted {
+        answer(&request, payload, &state, &mut caller, media).await
+    } else {
+        Err(Refused::new(
+            Code::NotAcceptable,
+            "Accept 应允许 application/graphql-response+json、application/json 或 text/event-stream",
+            "accept application/graphql-response+json, application/json or text/event-stream",
+        ))
+    };
+    let mut response = answered.unwrap_or_else(|refused| refuse(&refused, accepted.unwrap_or(Media::Json), &caller));
+    if let Ok(id) = caller.request_id.parse() {
+        response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), id);
+    }
+    response
+}
+
+async fn answer(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &AppState,
+    caller: &mut Caller,
+    media: Media,
+) -> Result<HttpResponse, Refused> {
+    state.let_in(request, caller).await?;
+    let engine = &state.engine;
+    let (asked, manner) = match *request.method() {
+        Method::POST => {
+            let limits = engine.limits();
+            let json = request::body(request.headers(), payload, limits.body, limits.time).await?;
+            let (mut asked, is_batch) = Params::read_all(&json, engine.limits().batch)?;
+            if is_batch {
+                return Ok(respond_all(&answer_all(engine, asked, caller).await?));
+            }
+            (asked.swap_remove(0), Manner::Any)
+        }
+        Method::GET => (Params::of_query_string(request.query_string())?, Manner::Safe),
+        _ => {
+            return Err(Refused::new(
+                Code::MethodNotAllowed,
+                "请用 POST，查询也可用 GET",
+                "use POST, or GET for queries",
+            ));
+        }
+    };
+    if media == Media::Events {
+        let stream = state.streams.begin(caller)?;
+        // What is wrong with the document is told as an event: the protocol's clients look nowhere else.
+        let answers = match engine.stream(asked, manner, caller.clone()).await {
+            Err(refused) if refused.code.is_of_graphql() => stream::iter([Err(refused)]).boxed(),
+            answers => answers?,
+        };
+        return Ok(events::respond(answers, caller.clone(), stream));
+    }
+    Ok(respond(engine.answer(asked, manner, caller).await?, media, manner))
+}
+
+async fn answer_all(engine: &Arc<Engine>, batch: Vec<Params>, caller: &Caller) -> Result<Vec<String>, Refused> {
+    let answers = engine.answer_all(batch, caller).await?.into_iter();
+    let text = |answer: Result<Answer, Refused>| match answer {
+        Ok(answer) => body(answer).0,
+        Err(refused) => refusal(&refused, caller),
+    };
+    Ok(answers.map(text).collect())
+}

@@ -1,0 +1,189 @@
+//! What the handlers of files share: places for files under way, answers that are files, and refusals. Whoever may not see
+//! something is told what they would be told if it were not there.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, Charset, ContentDisposition, ContentEncoding};
+use actix_web::http::header::{DispositionParam, DispositionType, ExtendedValue};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use ledger::fault::FaultCode;
+use ledger::file::media::Unfit;
+use ledger::file::storage::Unstored;
+use ledger::record::audit::By;
+use ledger::work::Desk;
+use serde_json::json;
+
+use crate::context::{Caller, Services};
+use crate::error::{Code, Unserved};
+use crate::http::headers;
+use crate::http::places::{Holder, Place, Places};
+
+/// So many files arrive at once, and of one account; each takes some megabytes of memory.
+const UPLOADS: (usize, usize) = (16, 4);
+/// So many files are downloaded at once, and by one account; each takes a descriptor.
+const DOWNLOADS: (usize, usize) = (256, 32);
+/// So many dossiers are packed at once, and for one account; each takes a thread.
+const DOSSIERS: (usize, usize) = (8, 2);
+/// So many workbooks are read or written at once, and of one account; each may take some hundred megabytes of memory.
+const WORKBOOKS: (usize, usize) = (4, 1);
+/// So many workbooks are sent at once, and to one account; each is held whole.
+const EXPORTS: (usize, usize) = (16, 4);
+/// So many megabytes of workbooks are held while they arrive, and of one account: one workbook of the largest.
+const ARRIVING: (usize, usize) = (128, 32);
+/// What serves files.
+pub(crate) struct Files {
+    pub(crate) services: Services,
+    /// The most bytes of one file.
+    pub(crate) most: u64,
+    pub(crate) uploads: Shared,
+    pub(crate) downloads: Shared,
+    pub(crate) dossiers: Shared,
+    pub(crate) workbooks: Shared,
+    pub(crate) exports: Shared,
+    pub(crate) arriving: Shared,
+}
+
+/// Places that accounts share.
+type Shared = Arc<Places<Holder>>;
+
+pub(crate) fn not_there() -> Unserved {
+    Unserved::new(StatusCode::NOT_FOUND, FaultCode::NotFound.as_str(), "没有这份材料", "there is no such file")
+}
+
+impl From<ledger::Error> for Unserved {
+    fn from(error: ledger::Error) -> Self {
+        let faults = match &error {
+            ledger::Error::Refused(faults) => faults,
+            // What the ledger says in Chinese only, of files.
+            ledger::Error::Invalid(said) => {
+                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, FaultCode::Invalid.as_str(), said, said);
+            }
+            ledger::Error::NotFound(said) => {
+                return Self::new(StatusCode::NOT_FOUND, FaultCode::NotFound.as_str(), said, said);
+            }
+            _ => return Self::masked(&error),
+        };
+        let Some(fault) = faults.first() else { return Self::masked(&error) };
+        let status = match fault.code {
+            FaultCode::NotFound => StatusCode::NOT_FOUND,
+            FaultCode::NotAllowed => StatusCode::FORBIDDEN,
+            FaultCode::StaleVersion | FaultCode::WrongState | FaultCode::Conflict => StatusCode::CONFLICT,
+            FaultCode::Invalid | FaultCode::SignInFailed | FaultCode::SecondFactorRequired => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+        };
+        Self { status, code: fault.code.as_str(), message: fault.message.clone(), retry_after: None }
+    }
+}
+
+impl From<Unstored> for Unserved {
+    fn from(why: Unstored) -> Self {
+        let (status, code, message) = match why {
+            Unstored::Unfit(Unfit::Kind(message)) => {
+                (Code::UnsupportedMediaType.status(), Code::UnsupportedMediaType.as_str(), message)
+            }
+            Unstored::Unfit(Unfit::Content(message)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, FaultCode::Invalid.as_str(), message)
+            }
+            Unstored::TooLarge(most) => return too_large(most),
+            Unstored::Failed(error) => return Self::masked(&error),
+        };
+        Self { status, code, message, retry_after: None }
+    }
+}
+
+/// A number of bytes, as people say it.
+fn size_of(bytes: u64) -> String {
+    if bytes >= 1 << 20 { format!("{} MB", bytes >> 20) } else { format!("{bytes} B") }
+}
+
+pub(crate) fn too_large(most: u64) -> Unserved {
+    Unserved::new(
+        Code::PayloadTooLarge.status(),
+        Code::PayloadTooLarge.as_str(),
+        format!("文件超过 {}，请压缩或拆分后上传", size_of(most)),
+        format!("the file has more than {}: make it smaller, or send it in parts", size_of(most)),
+    )
+}
+
+impl Files {
+    pub(crate) fn new(services: Services, most: u64) -> Self {
+        let shared = |(most, share)| Places::new(most, share);
+        Self {
+            services,
+            most,
+            uploads: shared(UPLOADS),
+            downloads: shared(DOWNLOADS),
+            dossiers: shared(DOSSIERS),
+            workbooks: shared(WORKBOOKS),
+            exports: shared(EXPORTS),
+            arriving: shared(ARRIVING),
+        }
+    }
+}
+
+/// A place among those who are state at once.
+pub(crate) fn slot(places: &Shared, caller: &Caller) -> Result<Place<Holder>, Unserved> {
+    slots(places, caller, 1)
+}
+
+/// Several such places.
+pub(crate) fn slots(places: &Shared, caller: &Caller, count: usize) -> Result<Place<Holder>, Unserved> {
+    places.take_many(Holder::of(caller), count).map_err(|full| full.of("同时传输的文件", "files under way").into())
+}
+
+impl Files {
+    pub(crate) fn desk<'a>(&'a self, by: &'a By) -> Desk<'a> {
+        Desk {
+            db: &self.services.db,
+            by,
+            now: (self.services.clock)(),
+            zone: self.services.zone,
+            grace_days: self.services.grace_days,
+        }
+    }
+}
+
+/// An answer that is a file, to be kept and not shown, whatever it says of itself.
+pub(crate) fn attachment(caller: &Caller, name: &str, media_type: &str) -> HttpResponseBuilder {
+    let named = ContentDisposition {
+        disposition: DispositionType::Attachment,
+        parameters: vec![DispositionParam::FilenameExt(ExtendedValue {
+            charset: Charset::Ext("UTF-8".to_owned()),
+            language_tag: None,
+            value: name.as_bytes().to_vec(),
+        })],
+    };
+    let mut answer = answer(StatusCode::OK, caller);
+    answer
+        .content_type(media_type)
+        .insert_header(named)
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, headers::DOWNLOAD))
+        .insert_header((header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+        .insert_header((header::CACHE_CONTROL, "private, no-store"))
+        // Most of it is packed already, and its length is known.
+        .insert_header(ContentEncoding::Identity);
+    answer
+}
+
+pub(crate) fn answer(status: StatusCode, caller: &Caller) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    answer.insert_header((header::HeaderName::from_static("x-request-id"), caller.request_id.as_str()));
+    answer
+}
+
+pub(crate) fn refuse(why: &Unserved, caller: &Caller) -> HttpResponse {
+    let mut answer = answer(why.status, caller);
+    if why.status == StatusCode::UNAUTHORIZED {
+        answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    }
+    if let Some(seconds) = why.retry_after {
+        answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    let error =
+        json!({ "code": why.code, "message": caller.language.of(&why.message), "requestId": caller.request_id });
+    answer.json(json!({ "errors": [error] }))
+}

@@ -1,0 +1,91 @@
+//! The pages of the API: GraphiQL at `/`, and setting a password with a mail's link at `/set-password`. They are served from
+//! the program itself: nothing is fetched from elsewhere, so they work in closed networks.
+
+use std::sync::LazyLock;
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use sha2::{Digest, Sha256};
+
+use crate::http::headers;
+
+const GRAPHIQL: &str = include_str!("../../assets/graphiql.html");
+const SET_PASSWORD: &str = include_str!("../../assets/set-password.html");
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const ASSETS: [(&str, &str, &[u8]); 10] = [
+    ("react.js", SCRIPT, include_bytes!("../../assets/react.production.min.js")),
+    ("react-dom.js", SCRIPT, include_bytes!("../../assets/react-dom.production.min.js")),
+    ("graphiql.js", SCRIPT, include_bytes!("../../assets/graphiql.min.js")),
+    ("graphiql.css", STYLE, include_bytes!("../../assets/graphiql.min.css")),
+    ("styles.js", SCRIPT, include_bytes!("../../assets/styles.js")),
+    ("page.js", SCRIPT, include_bytes!("../../assets/page.js")),
+    ("page.css", STYLE, include_bytes!("../../assets/page.css")),
+    ("sign-in.css", STYLE, include_bytes!("../../assets/sign-in.css")),
+    ("set-password.js", SCRIPT, include_bytes!("../../assets/set-password.js")),
+    ("set-password.css", STYLE, include_bytes!("../../assets/set-password.css")),
+];
+
+/// The hash of each asset, in the same order.
+static VERSIONS: LazyLock<Vec<String>> =
+    LazyLock::new(|| ASSETS.iter().map(|(.., bytes)| hex::encode(&Sha256::digest(bytes)[..8])).collect());
+
+static VERSIONED_GRAPHIQL: LazyLock<String> = LazyLock::new(|| versioned(GRAPHIQL));
+static VERSIONED_SET_PASSWORD: LazyLock<String> = LazyLock::new(|| versioned(SET_PASSWORD));
+
+/// A page with the version of each asset in its address, so that browsers keep assets until they change.
+fn versioned(page: &str) -> String {
+    ASSETS.iter().zip(VERSIONS.iter()).fold(page.to_owned(), |page, ((name, ..), version)| {
+        page.replace(&format!("\"/assets/{name}\""), &format!("\"/assets/{name}?v={version}\""))
+    })
+}
+
+/// The page on which the holder of a link sets a password.
+pub(crate) async fn set_password() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, headers::FORM))
+        .body(VERSIONED_SET_PASSWORD.as_str())
+}
+
+/// GraphiQL.
+pub(crate) async fn graphiql() -> HttpResponse {
+    let mut nonce = [0_u8; 16];
+    if let Err(error) = getrandom::fill(&mut nonce) {
+        tracing::error!(%error, "the system gives no random bytes");
+        return HttpResponse::InternalServerError().finish();
+    }
+    let nonce = hex::encode(nonce);
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, headers::page(&nonce)))
+        .body(VERSIONED_GRAPHIQL.replace("{nonce}", &nonce))
+}
+
+/// What the page is made of. With its version in the address it may be kept for ever; without, it is asked for each time.
+pub(crate) async fn asset(request: HttpRequest, name: web::Path<String>) -> HttpResponse {
+    let found = ASSETS.iter().zip(VERSIONS.iter()).find(|((known, ..), _)| *known == name.as_str());
+    let Some(((_, kind, bytes), version)) = found else { return HttpResponse::NotFound().finish() };
+    let is_versioned = request.query_string().strip_prefix("v=") == Some(version);
+    let keeping = if is_versioned { "public, max-age=31536000, immutable" } else { "no-cache" };
+    HttpResponse::Ok().content_type(*kind).insert_header((header::CACHE_CONTROL, keeping)).body(*bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_as_they_published_it() {
+        let sums = include_str!("../../assets/SHA256SUMS");
+        let mut hashes: Vec<&str> = sums.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        let is_ours = |name: &&str| {
+            ["styles.js", "page.js", "page.css", "sign-in.css", "set-password.js", "set-password.css"].contains(name)
+        };
+        for (name, _, bytes) in ASSETS.iter().filter(|(name, ..)| !is_ours(name)) {
+            let hash = hex::encode(Sha256::digest(bytes));
+            let at = hashes.iter().position(|known| *known == hash);
+            hashes.remove(at.unwrap_or_else(|| panic!("{name} is not in SHA256SUMS: {hash}")));
+        }
+        assert!(hashes.is_empty(), "SHA256SUMS names what is not served: {hashes:?}");
+    }
+}

@@ -1,0 +1,20 @@
+//! How a request comes in: routes and handlers, protocols, and what bounds connections and transfers.
+
+pub(crate) mod answer;
+pub(crate) mod connections;
+pub(crate) mod dossier;
+pub(crate) mod events;
+pub(crate) mod evidence;
+pub(crate) mod files;
+pub(crate) mod graphiql;
+pub(crate) mod headers;
+pub(crate) mod oidc;
+pub(crate) mod places;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod routes;
+pub(crate) mod state;
+pub(crate) mod transfer;
+pub(crate) mod upload;
+pub(crate) mod websocket;
+pub(crate) mod workbook;

@@ -1,0 +1,68 @@
+//! The routes: which handler answers which path, and the probes that keep a deployment honest.
+
+use actix_web::{HttpResponse, guard, web};
+
+use crate::context::{Options, Services};
+use crate::http::state::{AppState, Probe};
+use crate::http::{answer, dossier, evidence, graphiql, oidc, upload, websocket, workbook};
+
+/// Adds the routes to an actix application.
+pub fn routes(services: Services, options: Options, ready: Probe) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
+    let state = web::Data::new(AppState::new(services, options, ready));
+    move |config| {
+        config
+            .app_data(state)
+            .service(web::resource("/graphql").route(web::route().to(answer::graphql)))
+            .route("/graphql/ws", web::get().to(websocket::connect))
+            .service(web::resource("/evidence").route(web::post().to(upload::upload)))
+            .route("/evidence/{id}", read().to(evidence::download))
+            .route("/dossier/{id}", read().to(dossier::dossier))
+            .route("/sign-in/oidc", web::get().to(oidc::sign_in::depart))
+            .route("/sign-in/oidc/callback", web::get().to(oidc::sign_in::arrive))
+            .route("/schema.graphql", read().to(schema_document))
+            .route("/export/ledger.xlsx", read().to(workbook::export))
+            .route("/import", web::post().to(workbook::import))
+            .route("/healthz", read().to(alive))
+            .route("/readyz", read().to(ready_to_serve))
+            .service(
+                web::scope("")
+                    .guard(guard::Any(guard::Get()).or(guard::Head()))
+                    .route("/", read().to(graphiql::graphiql))
+                    .route("/set-password", read().to(graphiql::set_password))
+                    .route("/assets/{name}", read().to(graphiql::asset)),
+            );
+    }
+}
+
+/// GET, and HEAD, which is answered without the body.
+fn read() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+async fn alive() -> HttpResponse {
+    HttpResponse::Ok().body("ok")
+}
+
+async fn ready_to_serve(state: web::Data<AppState>) -> HttpResponse {
+    let answer = readiness(&state.ready).await;
+    let is_open = answer.status().is_success() && state.gate.is_open(false).await.unwrap_or(false);
+    if is_open { HttpResponse::Ok().body(format!("ready\n{OPEN}")) } else { answer }
+}
+
+/// What an open installation says of itself to who watches it.
+const OPEN: &str = "open: nobody has an account, and whoever is on this machine may read and write everything";
+
+/// What a probe answers: `ready`, or why not with status 503.
+pub async fn readiness(ready: &Probe) -> HttpResponse {
+    match ready().await {
+        Ok(()) => HttpResponse::Ok().body("ready"),
+        Err(why) => HttpResponse::ServiceUnavailable().body(why),
+    }
+}
+
+async fn schema_document(state: web::Data<AppState>) -> HttpResponse {
+    if !state.options.introspection {
+        return HttpResponse::NotFound().finish();
+    }
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(state.sdl.clone())
+}

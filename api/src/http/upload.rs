@@ -1,0 +1,185 @@
+//! `POST /evidence`: a file of evidence comes in a stream, as the body or as the part `file` of a form.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_multipart::Multipart;
+use actix_web::error::PayloadError;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::{Stream, StreamExt};
+use ledger::file::storage::{Arrived, Arriving};
+use ledger::work::evidence;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::context::Caller;
+use crate::error::Unserved;
+use crate::http::files::{Files, answer, refuse, slot, too_large};
+use crate::http::state::AppState;
+use crate::http::transfer::Transfer;
+use crate::noun::assignment::Assignment;
+use crate::part::payload::key_of;
+
+/// How much more is read of a body that is refused, and for how long: callers that are still sending read no answer.
+const LINGER: (usize, Duration) = (256 << 20, Duration::from_secs(5));
+/// The body of a request, for whoever reads on.
+#[derive(Clone)]
+struct Body(Rc<RefCell<web::Payload>>);
+
+impl Stream for Body {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.borrow_mut().poll_next_unpin(context)
+    }
+}
+
+/// What an upload's address says.
+#[derive(Deserialize)]
+struct Where {
+    assignment: Option<String>,
+    name: Option<String>,
+}
+
+/// `POST /evidence?assignment=assignment_7`
+pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
+    let caller = state.caller(&request);
+    let known = caller.clone();
+    // It goes on when the connection is gone: what has been written of the file has to be cleared away.
+    let taken = actix_web::rt::spawn(async move {
+        let mut caller = caller;
+        take(&request, payload, &state, &mut caller).await
+    });
+    match taken.await {
+        Ok(Ok((id, stored))) => {
+            let media_type = stored.media_type;
+            let file = json!({ "id": format!("evidence_{id}"), "name": stored.name, "size": stored.size,
+                "sha256": stored.sha256, "mediaType": media_type });
+            answer(StatusCode::CREATED, &known).json(json!({ "evidence": file }))
+        }
+        Ok(Err(why)) => refuse(&why, &known),
+        Err(failed) => refuse(&Unserved::masked(&failed), &known),
+    }
+}
+
+async fn take(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &AppState,
+    caller: &mut Caller,
+) -> Result<(i64, evidence::Stored), Unserved> {
+    let files = &state.files;
+    let mut body = Body(Rc::new(RefCell::new(payload)));
+    let taken = async {
+        state.admit_upload(request, caller).await?;
+        let by = caller.by();
+        let wish = web::Query::<Where>::from_query(request.query_string())
+            .map_err(|_| Unserved::malformed("参数应为 assignment、name", "the parameters are assignment, name"))?
+            .into_inner();
+        let assignment = key_of::<Assignment>(&wish.assignment.as_deref().unwrap_or_default().into());
+        // Who may not add anything is told so before anything is read.
+        evidence::may_add(&files.desk(&by), assignment).await?;
+        let _slot = slot(&files.uploads, caller)?;
+        let arrived = receive(request, &mut body, files, wish.name.as_deref()).await?;
+        Ok(evidence::keep(&files.desk(&by), assignment, &files.services.storage, arrived).await?)
+    }
+    .await;
+    if taken.is_err() {
+        linger(&mut body).await;
+    }
+    taken
+}
+
+/// The file of a body: the part `file` of a form, or the body itself under the name of the address.
+async fn receive(
+    request: &HttpRequest,
+    body: &mut Body,
+    files: &Files,
+    name: Option<&str>,
+) -> Result<Arrived, Unserved> {
+    let headers = request.headers();
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_form = kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data");
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    // A form has a few words around its file.
+    let around = if is_form { 64 << 10 } else { 0 };
+    if length.is_some_and(|length| length > files.most.saturating_add(around)) {
+        return Err(too_large(files.most));
+    }
+    if !is_form {
+        let unnamed =
+            || Unserved::malformed("直接上传须给出文件名：&name=验收照片.jpg", "name the file: &name=photo.jpg");
+        let name = evidence::plain_name(name.filter(|name| !name.is_empty()).ok_or_else(unnamed)?);
+        return store(files.services.storage.receive(&name, files.most), body).await;
+    }
+    let malformed = || {
+        Unserved::malformed(
+            "表单应为 multipart/form-data，且只含一个名为 file 的文件",
+            "send multipart/form-data with one file, named file",
+        )
+    };
+    let mut form = Multipart::new(headers, body.clone());
+    let mut transfer = Transfer::begin();
+    let mut field = transfer.wait(form.next()).await?.ok_or_else(malformed)?.map_err(|_| malformed())?;
+    let given = field.content_disposition().filter(|said| said.get_name() == Some("file"));
+    let given = given.and_then(|said| match said.get_filename_ext() {
+        Some(name) => String::from_utf8(name.value.clone()).ok(),
+        None => said.get_filename().map(str::to_owned),
+    });
+    let name = evidence::plain_name(&given.ok_or_else(malformed)?);
+    let arrived = store(files.services.storage.receive(&name, files.most), &mut field).await?;
+    drop(field);
+    match transfer.wait(form.next()).await {
+        Ok(None) => Ok(arrived),
+        more => {
+            files.services.storage.discard(&arrived).await;
+            more?;
+            Err(malformed())
+        }
+    }
+}
+
+/// Puts bytes into the storage as they come; whatever goes wrong, nothing stays there.
+async fn store<E>(
+    mut arriving: Arriving,
+    bytes: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+) -> Result<Arrived, Unserved> {
+    let mut transfer = Transfer::begin();
+    loop {
+        let written = match transfer.wait(bytes.next()).await {
+            Ok(Some(Ok(chunk))) => {
+                transfer.count(chunk.len());
+                arriving.write(&chunk).await.map_err(Unserved::from)
+            }
+            Ok(Some(Err(_))) => Err(Unserved::malformed("文件没有传完", "the file ended early")),
+            Ok(None) => return Ok(arriving.finish().await?),
+            Err(late) => Err(late),
+        };
+        if let Err(why) = written {
+            arriving.abort().await;
+            return Err(why);
+        }
+    }
+}
+
+/// Reads some more of a body that is refused, and drops it.
+async fn linger(body: &mut Body) {
+    let (most, time) = LINGER;
+    let mut read = 0;
+    let rest = async {
+        while let Some(Ok(chunk)) = body.next().await {
+            read += chunk.len();
+            if read > most {
+                break;
+            }
+        }
+    };
+    // Who sends for longer than this finds the connection closed.
+    let _ = tokio::time::timeout(time, rest).await;
+}

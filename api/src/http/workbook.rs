@@ -1,0 +1,297 @@
+//! Workbooks over HTTP: the ledger out (`GET /export/ledger.xlsx`), a ledger in (`POST /import`), and progress that people
+//! have filled in (`POST /import?sheet=progress`). All within the caller's rights.
+
+use actix_multipart::Multipart;
+use actix_web::body::SizedStream;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::NaiveDate;
+use entity::{inspection_round, region};
+use futures_util::{StreamExt, stream};
+use ledger::people::policy::{self, Act};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use workbook::{Aliases, Answer, Import, MAX_BYTES, Outcome, Summary, Wanted};
+
+use crate::error::{Code, Unserved};
+use crate::http::files::{answer, attachment, refuse, slot, slots};
+use crate::http::state::AppState;
+use crate::http::transfer::{Transfer, paced};
+use crate::language::Language;
+use crate::noun::region::Region;
+use crate::noun::round::InspectionRound;
+use crate::part::payload::key_of;
+
+/// The type of an .xlsx file.
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+/// An export is sent in pieces of so many bytes.
+const PIECE: usize = 64 << 10;
+/// So many bytes a form may have around its file.
+const FORM: usize = 64 << 10;
+
+/// What an export's address says.
+#[derive(Deserialize)]
+struct Which {
+    round: Option<String>,
+    region: Option<String>,
+}
+
+/// The round of a global id or a name.
+async fn round_of(db: &DatabaseConnection, words: &str) -> Result<Option<inspection_round::Model>, Unserved> {
+    let found = match key_of::<InspectionRound>(&words.into()) {
+        Some(key) => inspection_round::Entity::find_by_id(key),
+        None => inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(words)),
+    };
+    found.one(db).await.map_err(|failure| Unserved::masked(&failure))
+}
+
+/// The region of a global id or a code.
+async fn region_of(db: &DatabaseConnection, words: &str) -> Result<Option<region::Model>, Unserved> {
+    match key_of::<Region>(&words.into()) {
+        Some(key) => region::Entity::find_by_id(key).one(db).await.map_err(|failure| Unserved::masked(&failure)),
+        None => Ok(ledger::region::find(db, words).await?),
+    }
+}
+
+/// The code of a region that an import names by its global id; a code is one already, of a region that may not be there yet.
+async fn code_of(db: &DatabaseConnection, words: String) -> Result<String, Unserved> {
+    if key_of::<Region>(&words.as_str().into()).is_none() {
+        return Ok(words);
+    }
+    let found = region_of(db, &words).await?;
+    found.and_then(|region| region.code).ok_or_else(|| {
+        let (zh, en) = (format!("没有行政区 {words}，或它没有代码"), format!("there is no region {words} with a code"));
+        Unserved::malformed(&zh, &en)
+    })
+}
+
+/// `GET /export/ledger.xlsx?round=round_1&region=540329`: each by its global id, or the round by its name and the region by its
+/// code.
+pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
+    let mut caller = state.caller(&request);
+    let given: Result<HttpResponse, Unserved> = async {
+        state.admit_somebody(&request, &mut caller).await?;
+        let which = web::Query::<Which>::from_query(request.query_string())
+            .map_err(|_| Unserved::malformed("参数应为 round、region", "the parameters are round, region"))?;
+        let by = caller.by();
+        let desk = state.files.desk(&by);
+        let working = slot(&state.files.workbooks, &caller)?;
+        let leaving = slot(&state.files.exports, &caller)?;
+        // What is not there has no rows.
+        let round = match &which.round {
+            Some(words) => Some(round_of(desk.db, words).await?.map_or(0, |round| round.id)),
+            None => None,
+        };
+        let region = match &which.region {
+            Some(words) => Some(region_of(desk.db, words).await?.map_or(0, |region| region.id)),
+            None => None,
+        };
+        let bytes = workbook::export(desk.db, &by.principal, Wanted { round, region }, desk.today()).await?;
+        drop(working);
+        let (size, bytes) = (bytes.len() as u64, Bytes::from(bytes));
+        let pieces = (0..bytes.len()).step_by(PIECE).map(move |at| bytes.slice(at..bytes.len().min(at + PIECE)));
+        let sent = paced(stream::iter(pieces.map(Ok::<_, std::io::Error>)), leaving);
+        Ok(attachment(&caller, "整改台账.xlsx", XLSX).body(SizedStream::new(size, sent)))
+    }
+    .await;
+    given.unwrap_or_else(|why| refuse(&why, &caller))
+}
+
+/// What an import's address says.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct How {
+    sheet: Option<String>,
+    name: Option<String>,
+    round: Option<String>,
+    region: Option<String>,
+    issued_by: Option<String>,
+    as_of: Option<NaiveDate>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    create_units: bool,
+}
+
+/// `POST /import?round=…&region=540329` — the round by its name or global id, the regions by their codes or global ids —, the workbook as the body or as the part `file` of a form.
+pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
+    let mut caller = state.caller(&request);
+    let taken: Result<Value, Unserved> = async {
+        state.admit_upload(&request, &mut caller).await?;
+        let how = web::Query::<How>::from_query(request.query_string())
+            .map_err(|_| {
+                Unserved::malformed(
+                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、name，或 sheet=progress",
+                    "the parameters are round, region, issuedBy, asOf, dryRun, createUnits, name, or sheet=progress",
+                )
+            })?
+            .into_inner();
+        let by = caller.by();
+        let desk = state.files.desk(&by);
+        let is_progress = match how.sheet.as_deref() {
+            None => false,
+            Some("progress") => true,
+            Some(_) => return Err(Unserved::malformed("sheet 只能是 progress", "`sheet` can only be `progress`")),
+        };
+        // Who may not import anything is told so before anything is read.
+        let act = if is_progress { Act::Report } else { Act::KeepLedger };
+        if !by.principal.may(act) {
+            return Err(ledger::Error::from(policy::not_allowed(act)).into());
+        }
+        if is_progress && how.dry_run {
+            return Err(Unserved::malformed(
+                "填报表不支持 dryRun：每一行各自办理，有误的行会逐行说明，不影响其他行",
+                "a sheet of progress cannot be rehearsed: each line is an act of its own, and one that is refused says why",
+            ));
+        }
+        let into = how.round.zip(how.region);
+        if !is_progress && into.is_none() {
+            return Err(Unserved::malformed(
+                "请给出 round（督察轮次名称）和 region（行政区代码）",
+                "give round and region",
+            ));
+        }
+        // The whole body first: who sends it slowly keeps others from nothing but the memory that it takes.
+        let _held = slots(&state.files.arriving, &caller, megabytes(&request)?)?;
+        let (name, bytes) = receive(&request, payload, how.name.as_deref()).await?;
+        let _slot = slot(&state.files.workbooks, &caller)?;
+        let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
+        let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
+        let Some((round, region)) = into.filter(|_| !is_progress) else {
+            let lines = workbook::report(&desk, &sheets).await?;
+            return Ok(lines_of(&lines, caller.language));
+        };
+        let round = match key_of::<InspectionRound>(&round.as_str().into()) {
+            Some(_) => round_of(desk.db, &round).await?.map(|found| found.name).ok_or_else(|| {
+                let (zh, en) = (format!("没有督察轮次 {round}"), format!("there is no round {round}"));
+                Unserved::malformed(&zh, &en)
+            })?,
+            None => round,
+        };
+        let issued_by = match how.issued_by {
+            Some(words) => Some(code_of(desk.db, words).await?),
+            None => None,
+        };
+        let answer = Answer {
+            round,
+            region: code_of(desk.db, region).await?,
+            issued_by,
+            dry_run: how.dry_run,
+            create_units: how.create_units,
+            aliases: Aliases::default(),
+            as_of: how.as_of,
+            grace_days: desk.grace_days,
+        };
+        let task =
+            Import { sheets: &sheets, answer: &answer, by: &by, now: desk.now, zone: desk.zone, progress: &|_, _| {} };
+        Ok(outcome(workbook::import(desk.db, &task).await?))
+    }
+    .await;
+    match taken {
+        Ok(told) => {
+            let is_whole = told["faults"].as_array().is_none_or(Vec::is_empty);
+            let status = if is_whole { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            answer(status, &caller).json(told)
+        }
+        Err(why) => refuse(&why, &caller),
+    }
+}
+
+/// How many megabytes a body takes, as its head says; one that does not say takes as many as any may.
+fn megabytes(request: &HttpRequest) -> Result<usize, Unserved> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let given = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    match given {
+        None => Ok(MAX_BYTES >> 20),
+        // A form has a few words around its file.
+        Some(length) if length > MAX_BYTES + FORM => Err(too_large()),
+        Some(length) => Ok(length.div_ceil(1 << 20).clamp(1, MAX_BYTES >> 20)),
+    }
+}
+
+fn too_large() -> Unserved {
+    let code = Code::PayloadTooLarge;
+    let most = MAX_BYTES >> 20;
+    let (zh, en) = (format!("文件超过 {most} MB，请拆分"), format!("the file has more than {most} MB: split it"));
+    Unserved::new(code.status(), code.as_str(), zh, en)
+}
+
+/// The file of a body and its name without the ending, within the bound of workbooks.
+async fn receive(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    name: Option<&str>,
+) -> Result<(String, Vec<u8>), Unserved> {
+    let broken = || Unserved::malformed("文件没有传完，或表单中没有名为 file 的文件", "no whole file came");
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let mut bytes = Vec::new();
+    let mut add = |chunk: &[u8]| {
+        bytes.extend_from_slice(chunk);
+        if bytes.len() <= MAX_BYTES { Ok(()) } else { Err(too_large()) }
+    };
+    let mut transfer = Transfer::begin();
+    let mut stem = name.unwrap_or("台账").to_owned();
+    if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+        let mut form = Multipart::new(request.headers(), payload);
+        let mut field = transfer.wait(form.next()).await?.ok_or_else(broken)?.map_err(|_| broken())?;
+        if let Some(given) = field.content_disposition().and_then(|said| said.get_filename()) {
+            given.clone_into(&mut stem);
+        }
+        while let Some(chunk) = transfer.wait(field.next()).await? {
+            let chunk = chunk.map_err(|_| broken())?;
+            transfer.count(chunk.len());
+            add(&chunk)?;
+        }
+    } else {
+        while let Some(chunk) = transfer.wait(payload.next()).await? {
+            let chunk = chunk.map_err(|_| broken())?;
+            transfer.count(chunk.len());
+            add(&chunk)?;
+        }
+    }
+    let stem = stem.rsplit_once('.').map_or(stem.as_str(), |(stem, _)| stem).to_owned();
+    Ok((stem, bytes))
+}
+
+/// What became of each filled line.
+fn lines_of(lines: &[workbook::Line], language: Language) -> Value {
+    let taken = lines.iter().filter(|line| line.faults.is_empty()).count();
+    let faults: Vec<Value> = lines
+        .iter()
+        .flat_map(|line| {
+            line.faults.iter().map(move |fault| {
+                json!({ "row": line.row, "assignment": line.assignment, "code": fault.code.as_str(),
+                    "message": language.of(&fault.message) })
+            })
+        })
+        .collect();
+    json!({ "taken": taken, "faults": faults })
+}
+
+fn outcome(outcome: Outcome) -> Value {
+    let (how, summary) = match outcome {
+        Outcome::Written(summary) => ("WRITTEN", summary),
+        Outcome::Unchanged(summary) => ("UNCHANGED", summary),
+        Outcome::Rehearsed(summary) => ("REHEARSED", summary),
+        Outcome::Rejected(faults) => {
+            let faults: Vec<Value> = faults
+                .iter()
+                .map(|fault| {
+                    json!({ "sheet": fault.sheet, "row": fault.row, "column": fault.column, "value": fault.value,
+                        "message": fault.to_string() })
+                })
+                .collect();
+            return json!({ "outcome": "REJECTED", "faults": faults });
+        }
+    };
+    let Summary { problems, measures, new_problems, new_measures, new_assignments, new_reports, restated, .. } =
+        summary;
+    json!({ "outcome": how, "asOf": summary.as_of, "problems": problems, "measures": measures,
+        "newProblems": new_problems, "newMeasures": new_measures, "newAssignments": new_assignments,
+        "newReports": new_reports, "restated": restated, "newUnits": summary.new_units, "remarks": summary.remarks,
+        "faults": [] })
+}

@@ -1,0 +1,42 @@
+//! The language that a caller is answered in, from the `Accept-Language` header.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{AcceptLanguage, Header, Quality};
+use planner::Bilingual;
+
+/// The language of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    Chinese,
+    English,
+}
+
+impl Language {
+    /// What `Accept-Language` prefers; Chinese where it says nothing that we speak.
+    pub(crate) fn preferred(request: &HttpRequest) -> Self {
+        let Ok(accepted) = AcceptLanguage::parse(request) else { return Self::Chinese };
+        let refused = |tag: &str| {
+            let nought = |wish: &&actix_web::http::header::QualityItem<_>| wish.quality == Quality::ZERO;
+            accepted.0.iter().filter(nought).any(|wish| wish.item.to_string().eq_ignore_ascii_case(tag))
+        };
+        let ranked = accepted.ranked();
+        let spoken = ranked.iter().find_map(|wish| {
+            let tag = wish.item()?.primary_language().to_ascii_lowercase();
+            match tag.as_str() {
+                _ if refused(&tag) => None,
+                "zh" => Some(Self::Chinese),
+                "en" => Some(Self::English),
+                _ => None,
+            }
+        });
+        spoken.unwrap_or(Self::Chinese)
+    }
+
+    /// A message in it.
+    pub(crate) fn of(self, message: &Bilingual) -> &str {
+        match self {
+            Self::Chinese => &message.zh,
+            Self::English => &message.en,
+        }
+    }
+}

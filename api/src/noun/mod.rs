@@ -1,0 +1,30 @@
+//! What requests speak of: one file for each noun, with its type, filter, order and mutations.
+
+pub(crate) mod account;
+pub(crate) mod accountability;
+pub(crate) mod assignment;
+pub(crate) mod audit;
+pub(crate) mod calendar;
+pub(crate) mod case;
+pub(crate) mod case_report;
+pub(crate) mod change;
+pub(crate) mod check;
+pub(crate) mod close_out;
+pub(crate) mod deadline;
+pub(crate) mod delegation;
+pub(crate) mod evidence;
+pub(crate) mod extension;
+pub(crate) mod identity;
+pub(crate) mod mail;
+pub(crate) mod measure;
+pub(crate) mod ownership;
+pub(crate) mod problem;
+pub(crate) mod progress_report;
+pub(crate) mod region;
+pub(crate) mod responsible_party;
+pub(crate) mod round;
+pub(crate) mod schedule;
+pub(crate) mod sign_in;
+pub(crate) mod statistics;
+pub(crate) mod supervision;
+pub(crate) mod unit;

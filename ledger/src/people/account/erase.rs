@@ -1,0 +1,162 @@
+//! What is known of a person, given out and erased.
+//!
+//! Source: 个人信息保护法 (PIPL), articles 45 to 47: people may have a copy of what is kept of them, and have it erased.
+
+use entity::account;
+use entity::one_time_secret;
+use entity::{delegation, identity, mail, session, unit_address};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder,
+};
+use serde_json::{Value, json};
+
+use super::{get, hold, in_person, note, session as sessions, sign_in};
+use crate::Result;
+use crate::fault::{Fault, FaultCode};
+use crate::people::policy::{Act, not_allowed};
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::work::Desk;
+
+/// The kinds of mails about accounts.
+const KINDS: [&str; 5] = ["account-locked", "account-changed", "password-set", "password-reset", "invitation"];
+/// What an erased person is called.
+const ERASED: &str = "已注销用户";
+/// The most rows of each kind in a copy, the newest.
+const MOST: u64 = 10_000;
+
+/// A copy of what is kept of a person, as JSON: the account, what it is signed in with, delegations, identities, mails, and
+/// what was noted of it. One's own, in person; administrators give anybody's.
+pub async fn export(desk: &Desk<'_>, account: i64) -> Result<Value> {
+    let by = &desk.by.principal;
+    if by.account != Some(account) && !by.may(Act::KeepAccounts) {
+        return Err(not_allowed(Act::KeepAccounts).into());
+    }
+    in_person(desk.by)?;
+    let found = get(desk.db, account).await?;
+    let either =
+        Condition::any().add(delegation::Column::AccountId.eq(account)).add(delegation::Column::DelegateId.eq(account));
+    let delegations =
+        delegation::Entity::find().filter(either).order_by_asc(delegation::Column::Id).all(desk.db).await?;
+    let opened = latest(session::Entity::find().filter(session::Column::AccountId.eq(account)), session::Column::Id);
+    let identities = identity::Entity::find().filter(identity::Column::AccountId.eq(account)).all(desk.db).await?;
+    let mails = latest(mail::Entity::find().filter(mail::Column::Recipient.eq(found.email.as_str())), mail::Column::Id);
+    let noted = crate::record::audit::of_chain(desk.db, &format!("account_{account}"), MOST).await?;
+    let copy = json!({
+        "account": {
+            "id": format!("account_{account}"), "name": found.name, "email": found.email, "phone": found.phone,
+            "role": found.role.to_value(), "unit": found.unit_id.map(|id| format!("unit_{id}")),
+            "region": found.region_id.map(|id| format!("region_{id}")), "createdAt": found.created_at,
+            "signedInAt": found.signed_in_at, "validUntil": found.valid_until, "isDisabled": found.is_disabled,
+            "hasPassword": found.password_hash.is_some(), "hasSecondFactor": found.totp_since.is_some(),
+        },
+        "sessions": opened.all(desk.db).await?.into_iter().map(|row| json!({
+            "kind": row.kind.to_value(), "name": row.name, "address": row.address, "createdAt": row.created_at,
+            "expiresAt": row.expires_at, "revokedAt": row.revoked_at, "lastUsedAt": row.last_used_at,
+        })).collect::<Vec<_>>(),
+        "delegations": delegations.into_iter().map(|row| json!({
+            "account": format!("account_{}", row.account_id), "delegate": format!("account_{}", row.delegate_id),
+            "reason": row.reason, "beginsAt": row.begins_at, "endsAt": row.ends_at, "revokedAt": row.revoked_at,
+        })).collect::<Vec<_>>(),
+        "identities": identities.into_iter().map(|row| json!({
+            "issuer": row.issuer, "subject": row.subject, "boundAt": row.bound_at,
+        })).collect::<Vec<_>>(),
+        "mails": mails.all(desk.db).await?.into_iter().map(|row| json!({
+            "subject": row.subject, "state": row.state.to_value(), "createdAt": row.created_at, "sentAt": row.sent_at,
+        })).collect::<Vec<_>>(),
+        "audit": noted,
+    });
+    note_given(desk, account).await?;
+    Ok(copy)
+}
+
+fn latest<E: EntityTrait>(query: sea_orm::Select<E>, by: E::Column) -> sea_orm::Select<E> {
+    sea_orm::QuerySelect::limit(query.order_by_desc(by), MOST)
+}
+
+async fn note_given(desk: &Desk<'_>, account: i64) -> Result<()> {
+    let transaction = database::begin(desk.db).await?;
+    hold(&transaction, account).await?;
+    note(&transaction, desk.by, account, "DATA_EXPORTED", json!({}), desk.now).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Erases a person: name, address, telephone, password, second factor, identities and mails go, everything that the account
+/// is signed in with ends, and what it has done stays under its number, so that the audit stays whole. For administrators,
+/// with their current password; it cannot be taken back.
+pub async fn erase(desk: &Desk<'_>, account: i64, current: Option<&str>) -> Result<i64> {
+    if !desk.by.principal.may(Act::KeepAccounts) {
+        return Err(not_allowed(Act::KeepAccounts).into());
+    }
+    in_person(desk.by)?;
+    if desk.by.principal.account == Some(account) {
+        let (zh, en) = ("不能注销自己的账户，须由其他管理员办理", "one does not erase one's own account: another does");
+        return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input", "accountId"]).into());
+    }
+    sign_in::prove(desk, current).await?;
+    let transaction = database::begin(desk.db).await?;
+    hold(&transaction, account).await?;
+    let found = get(&transaction, account).await?;
+    if found.erased_at.is_some() {
+        return Ok(account);
+    }
+    let address = format!("erased-{account}@invalid");
+    sessions::end_all(&transaction, account, desk.now).await?;
+    session::Entity::update_many()
+        .col_expr(session::Column::Address, Expr::value(Option::<String>::None))
+        .filter(session::Column::AccountId.eq(account))
+        .exec(&transaction)
+        .await?;
+    one_time_secret::Entity::delete_many()
+        .filter(one_time_secret::Column::AccountId.eq(account))
+        .exec(&transaction)
+        .await?;
+    identity::Entity::delete_many().filter(identity::Column::AccountId.eq(account)).exec(&transaction).await?;
+    forget_mails(&transaction, account, &found.email, &address).await?;
+    let change = account::ActiveModel {
+        id: Set(account),
+        name: Set(format!("{ERASED} {account}")),
+        email: Set(address),
+        phone: Set(None),
+        password_hash: Set(None),
+        totp_secret: Set(None),
+        totp_since: Set(None),
+        totp_step: Set(None),
+        is_disabled: Set(true),
+        signed_in_at: Set(None),
+        erased_at: Set(Some(desk.now)),
+        version: Set(found.version + 1),
+        ..Default::default()
+    };
+    change.update(&transaction).await?;
+    note(&transaction, desk.by, account, "ACCOUNT_ERASED", json!({ "isDisabled": true }), desk.now).await?;
+    sign_in::log_change(desk.by, account, "account-erased");
+    transaction.commit().await?;
+    Ok(account)
+}
+
+/// Takes a person's addresses, the present one and those before it, out of the outbox; that of a unit stays.
+async fn forget_mails(db: &Transaction, account: i64, email: &str, address: &str) -> Result<()> {
+    let units = unit_address::Entity::find().filter(unit_address::Column::Address.eq(email)).one(db).await?;
+    // Mails about the account went to the address that it had then.
+    let about = KINDS
+        .iter()
+        .fold(Condition::any(), |about, kind| about.add(mail::Column::Cause.starts_with(format!("{kind}:{account}:"))));
+    let of_person = if units.is_none() { about.add(mail::Column::Recipient.eq(email)) } else { about };
+    for found in mail::Entity::find().filter(of_person).all(db).await? {
+        let waits = matches!(found.state, mail::MailState::Queued | mail::MailState::Failed);
+        let change = mail::ActiveModel {
+            id: Set(found.id),
+            // Single as before, and without the address.
+            cause: Set(format!("erased:{}", found.id)),
+            reason: Set(found.reason.replace(&found.recipient, address)),
+            recipient: Set(address.to_owned()),
+            state: Set(if waits { mail::MailState::Cancelled } else { found.state }),
+            last_error: Set(None),
+            ..Default::default()
+        };
+        mail::Entity::update(change).exec(db).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Passwords: which are taken, how they are hashed and compared, and setting a new one.
+
+use std::sync::LazyLock;
+
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+use entity::account;
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use serde_json::json;
+use tokio::sync::Semaphore;
+use zxcvbn::{Score, zxcvbn};
+
+use super::{failed, hold, in_person, note, session, sign_in, tell};
+use crate::Result;
+use crate::fault::{self, Fault};
+use crate::people::policy::{Act, not_allowed};
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::work::Desk;
+
+/// The fewest characters of a password.
+pub const MIN_PASSWORD: usize = 12;
+/// The most characters of a password; hashing more would only cost time.
+pub const MAX_PASSWORD: usize = 200;
+
+/// How many passwords are hashed at once: half of the processors, so that readers are never kept waiting.
+static HASHING: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))));
+
+/// What a password is compared with where there is no account, so that an unknown address takes as long as a known one.
+static NOBODY: LazyLock<String> = LazyLock::new(|| hashed("there is no such account").unwrap_or_default());
+
+/// Words that every installation has, and that a password is not made of.
+const COMMON_HERE: [&str; 4] = ["rectify", "zhenggai", "ducha", "huanbao"];
+
+/// A password that was taken, as its hash. Hashing takes long, so it is done before anything is held.
+#[derive(Debug, Clone)]
+pub struct Hashed(pub(super) String);
+
+impl Hashed {
+    /// Checks a password of a new account and hashes it.
+    pub async fn of(password: String, email: &str, name: &str) -> Result<Self> {
+        let own = vec![email.trim().to_owned(), name.to_owned()];
+        Ok(Self(hash(password, own, &["input", "password"]).await?))
+    }
+}
+
+/// Checks a password and hashes it. `own` is what people who guess know of its owner: the address and the name.
+pub(super) async fn hash(password: String, own: Vec<String>, path: &'static [&'static str]) -> Result<String> {
+    check(&password, &own, path)?;
+    beside(move || hashed(&password)).await?.ok_or_else(|| failed("hashing a password"))
+}
+
+/// Refuses a password that is too short or too long, blank, its owner's address, or easily guessed. How easily is estimated
+/// by zxcvbn, which knows lists of common passwords, names, dates, keyboard patterns and repetitions.
+fn check(password: &str, own: &[String], path: &[&str]) -> Result<(), Fault> {
+    let length = password.chars().count();
+    if !(MIN_PASSWORD..=MAX_PASSWORD).contains(&length) {
+        return Err(Fault::invalid(
+            format!("密码应为 {MIN_PASSWORD} 至 {MAX_PASSWORD} 个字符"),
+            format!("a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters"),
+            path,
+        ));
+    }
+    if fault::is_empty(password) {
+        let (zh, en) = ("密码不能只有空格", "a password does not consist of spaces alone");
+        return Err(Fault::invalid(zh, en, path));
+    }
+    let lower = password.to_lowercase();
+    let mut known: Vec<String> = own.iter().map(|word| word.to_lowercase()).collect();
+    known.extend(own.iter().filter_map(|word| word.split_once('@')).map(|(local, _)| local.to_lowercase()));
+    let is_own = known.iter().any(|word| lower.trim() == word.as_str());
+    let known: Vec<&str> = known.iter().map(String::as_str).chain(COMMON_HERE).collect();
+    if is_own || zxcvbn(password, &known).score() < Score::Three {
+        return Err(Fault::invalid(
+            "密码过于常见或容易猜到：请使用几个不相关的词，或更长的密码，不要使用邮箱、姓名、日期和键盘上相邻的字母",
+            "the password is common or easily guessed: use several unrelated words or a longer one, and no address, name, \
+             date or row of keys",
+            path,
+        ));
+    }
+    Ok(())
+}
+
+fn hashed(password: &str) -> Option<String> {
+    Argon2::default().hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
+}
+
+/// Whether a password is that of a hash. Without a hash the answer is no, and takes as long.
+pub(super) async fn is_right(password: &str, hash: Option<String>) -> Result<bool> {
+    let given: String = password.chars().take(MAX_PASSWORD + 1).collect();
+    let has_password = hash.is_some();
+    let verify = move || {
+        let known = hash.as_deref().unwrap_or(&NOBODY);
+        PasswordHash::new(known).is_ok_and(|hash| Argon2::default().verify_password(given.as_bytes(), &hash).is_ok())
+    };
+    Ok(beside(verify).await? && has_password)
+}
+
+/// Does slow work beside the threads that answer, a few at a time.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let place = HASHING.acquire().await.map_err(|_| failed("waiting to hash"))?;
+    // The place is given back when the work is done, also where nobody waits for it any more.
+    let working = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        work()
+    });
+    working.await.map_err(|_| failed("hashing"))
+}
+
+/// Sets a password: one's own, with the current one, or as an administrator anybody's, with the administrator's current one.
+/// Ends every session, token and delegation of the account, and tells its owner by mail. Whoever signs in by a provider or
+/// with tokens only does not give themselves a password.
+pub async fn set(desk: &Desk<'_>, account: i64, password: String, current: Option<&str>) -> Result<()> {
+    let by = &desk.by.principal;
+    let is_own = by.account == Some(account);
+    if !is_own && !by.may(Act::KeepAccounts) {
+        return Err(super::missing());
+    }
+    in_person(desk.by)?;
+    let found = super::get(desk.db, account).await?;
+    let own = vec![found.email.clone(), found.name.clone()];
+    check(&password, &own, &["input", "password"])?;
+    if is_own && !by.may(Act::KeepAccounts) && found.password_hash.is_none() {
+        return Err(not_allowed(Act::KeepAccounts).into());
+    }
+    sign_in::prove(desk, current).await?;
+    let hash = hash(password, own, &["input", "password"]).await?;
+    let transaction = database::begin(desk.db).await?;
+    hold(&transaction, account).await?;
+    replace(&transaction, desk, account, hash).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Writes a new hash with everything that follows from a new password. The caller holds the account and commits.
+pub(super) async fn replace(db: &Transaction, desk: &Desk<'_>, account: i64, hash: String) -> Result<()> {
+    let change = account::ActiveModel {
+        id: Set(account),
+        password_hash: Set(Some(hash)),
+        failures: Set(0),
+        locked_until: Set(None),
+        ..Default::default()
+    };
+    let now = account::Entity::update(change).exec(db).await?;
+    session::end_all(db, account, desk.now).await?;
+    super::link::end_all(db, account).await?;
+    note(db, desk.by, account, "PASSWORD_SET", json!({}), desk.now).await?;
+    sign_in::log_change(desk.by, account, "password-set");
+    let (subject, reason) =
+        ("【账户安全】登录密码已更改", "登录密码已更改，此前的登录、访问令牌和委托均已失效，请用新密码重新登录。");
+    tell(db, &now, ("password-set", subject, reason), desk).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_neither_common_nor_its_owner_s() {
+        let own = ["office@gov.example".to_owned(), "王小明".to_owned()];
+        let is_taken = |password: &str| check(password, &own, &["input", "password"]).is_ok();
+        for weak in [
+            "short",
+            "青山绿水长流不息今日",
+            "              ",
+            &"\u{3000}".repeat(14),
+            "123456789012345",
+            "password1234",
+            "qwertyuiop12",
+            "aaaaaaaaaaaa",
+            "office@gov.example",
+            "OFFICE@gov.example",
+            "202611282026",
+            "rectify20262026",
+        ] {
+            assert!(!is_taken(weak), "{weak:?}");
+        }
+        for strong in ["correct horse battery", "another long password", "青山绿水长流不息今日可见", "kT9#vQ2!mZ7p"]
+        {
+            assert!(is_taken(strong), "{strong:?}");
+        }
+        assert!(!is_taken(&"长".repeat(MAX_PASSWORD + 1)));
+    }
+}

@@ -1,0 +1,284 @@
+//! Sessions of people and tokens of integrations: opening, recognising and ending them. Secrets are shown once and kept as
+//! hashes.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use entity::account::Role;
+use entity::delegation;
+use entity::session::{self, SessionKind};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait,
+    FromQueryResult, QueryFilter, Statement,
+};
+use serde_json::json;
+
+use super::{digest, hold, in_person, note, random, sign_in};
+use crate::Result;
+use crate::fault::{self, Fault, FaultCode};
+use crate::people::policy::{Act, Place, Principal, Reach};
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::rule::calendar;
+use crate::work::Desk;
+
+/// How long a session lasts at most.
+pub const SESSION: TimeDelta = TimeDelta::hours(12);
+/// The longest life of a token, in days.
+pub const MAX_TOKEN_DAYS: i64 = 366;
+/// Within this time the use of a session is noted once.
+const NOTED: TimeDelta = TimeDelta::minutes(1);
+
+/// A session that was opened, with its secret, which is nowhere else.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// What to send as `Authorization: Bearer …`.
+    pub secret: String,
+    /// The session.
+    pub session: session::Model,
+}
+
+/// A session to be opened.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// With whose rights.
+    pub account: i64,
+    /// Who really acts.
+    pub actor: Option<i64>,
+    /// How it came to be.
+    pub kind: SessionKind,
+    /// What it is for.
+    pub name: String,
+    /// Whether nothing may be changed with it.
+    pub is_read_only: bool,
+    /// Whether it only serves to set up the second factor.
+    pub is_limited: bool,
+    /// From where.
+    pub address: Option<String>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Wanted {
+    /// A session of somebody who signed in.
+    pub fn of(account: i64, name: &str, expires_at: DateTime<Utc>) -> Self {
+        Self {
+            account,
+            actor: None,
+            kind: SessionKind::Session,
+            name: name.to_owned(),
+            is_read_only: false,
+            is_limited: false,
+            address: None,
+            expires_at,
+        }
+    }
+
+    /// From an address.
+    #[must_use]
+    pub fn from(self, address: Option<String>) -> Self {
+        Self { address, ..self }
+    }
+}
+
+/// Opens a session or makes a token.
+pub async fn open(db: &Transaction, wanted: Wanted, now: DateTime<Utc>) -> Result<Opened> {
+    let random = random()?;
+    let prefix = if wanted.kind == SessionKind::Token { "rct" } else { "rcs" };
+    let secret = format!("{prefix}_{random}");
+    let row = session::ActiveModel {
+        account_id: Set(wanted.account),
+        actor_id: Set(wanted.actor),
+        kind: Set(wanted.kind),
+        name: Set(wanted.name),
+        hash: Set(digest(&secret)),
+        is_read_only: Set(wanted.is_read_only),
+        is_limited: Set(wanted.is_limited),
+        address: Set(wanted.address),
+        created_at: Set(now),
+        expires_at: Set(wanted.expires_at),
+        revoked_at: Set(None),
+        last_used_at: Set(Some(now)),
+        ..Default::default()
+    };
+    Ok(Opened { secret, session: row.insert(db).await? })
+}
+
+/// Makes a token for an integration: it has the account's rights, or only those to read. One makes them for oneself,
+/// administrators for anybody; never with a token, nor as a delegate.
+pub async fn make_token(
+    desk: &Desk<'_>,
+    account: i64,
+    (name, days, is_read_only): (&str, i64, bool),
+) -> Result<Opened> {
+    let by = &desk.by.principal;
+    if by.account != Some(account) && !by.may(Act::KeepAccounts) {
+        let (zh, en) = ("没有这个账户", "there is no such account");
+        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "accountId"]).into());
+    }
+    in_person(desk.by)?;
+    if !(1..=MAX_TOKEN_DAYS).contains(&days) {
+        return Err(Fault::invalid(
+            format!("令牌的有效期应为 1 至 {MAX_TOKEN_DAYS} 天"),
+            format!("a token lasts 1 to {MAX_TOKEN_DAYS} days"),
+            &["input", "days"],
+        )
+        .into());
+    }
+    let name = fault::line(name, 1..=60, ("令牌用途", "what the token is for"), &["input", "name"])?;
+    let transaction = database::begin(desk.db).await?;
+    hold(&transaction, account).await?;
+    let until = desk.now + TimeDelta::days(days);
+    let wanted = Wanted { kind: SessionKind::Token, is_read_only, ..Wanted::of(account, &name, until) };
+    let opened = open(&transaction, wanted, desk.now).await?;
+    let after =
+        json!({ "session": opened.session.id, "expiresAt": opened.session.expires_at, "isReadOnly": is_read_only });
+    note(&transaction, desk.by, account, "TOKEN_CREATED", after, desk.now).await?;
+    sign_in::log_change(desk.by, account, "token-created");
+    transaction.commit().await?;
+    Ok(opened)
+}
+
+/// Ends a session or token: one of one's own, or as an administrator anybody's; false where it is over already. A delegate
+/// ends only the session that acts.
+pub async fn revoke(desk: &Desk<'_>, session: i64) -> Result<bool> {
+    let unknown =
+        || Fault::new(FaultCode::NotFound, "没有这个会话", "there is no such session", &["input", "sessionId"]);
+    let by = &desk.by.principal;
+    let found = session::Entity::find_by_id(session).one(desk.db).await?.ok_or_else(unknown)?;
+    let is_own = by.account == Some(found.account_id) && (by.delegate.is_none() || desk.by.session == Some(session));
+    if !is_own && !by.may(Act::KeepAccounts) {
+        return Err(unknown().into());
+    }
+    let transaction = database::begin(desk.db).await?;
+    hold(&transaction, found.account_id).await?;
+    if end(&transaction, Condition::all().add(session::Column::Id.eq(session)), desk.now).await? == 0 {
+        return Ok(false);
+    }
+    note(&transaction, desk.by, found.account_id, "SESSION_REVOKED", json!({ "session": session }), desk.now).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Ends the sessions that an account signed in with; tokens stay.
+pub(crate) async fn end_signed_in(db: &Transaction, account: i64, now: DateTime<Utc>) -> Result<()> {
+    let signed_in = Condition::all()
+        .add(session::Column::AccountId.eq(account))
+        .add(session::Column::Kind.eq(SessionKind::Session));
+    end(db, signed_in, now).await?;
+    Ok(())
+}
+
+/// Ends every session and token of an account, those in which it acts for others, and its delegations on both sides.
+pub(crate) async fn end_all(db: &Transaction, account: i64, now: DateTime<Utc>) -> Result<()> {
+    let of_account =
+        Condition::any().add(session::Column::AccountId.eq(account)).add(session::Column::ActorId.eq(account));
+    end(db, of_account, now).await?;
+    let either =
+        Condition::any().add(delegation::Column::AccountId.eq(account)).add(delegation::Column::DelegateId.eq(account));
+    delegation::Entity::update_many()
+        .col_expr(delegation::Column::RevokedAt, Expr::value(now))
+        .filter(either)
+        .filter(delegation::Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Ends the sessions and tokens that a condition names and that were not ended before; says how many.
+pub(crate) async fn end(db: &Transaction, which: Condition, now: DateTime<Utc>) -> Result<u64> {
+    let ended = session::Entity::update_many()
+        .col_expr(session::Column::RevokedAt, Expr::value(now))
+        .filter(which)
+        .filter(session::Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(ended.rows_affected)
+}
+
+/// Whom a secret stands for, and the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authenticated {
+    /// The session or token.
+    pub session: i64,
+    /// Who asks.
+    pub principal: Principal,
+    /// Whether its use is to be noted (`touch`): it was not in the last minute.
+    pub is_stale: bool,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    session: i64,
+    kind: SessionKind,
+    actor_id: Option<i64>,
+    is_read_only: bool,
+    is_limited: bool,
+    last_used_at: Option<DateTime<Utc>>,
+    account: i64,
+    role: Role,
+    valid_until: Option<NaiveDate>,
+    delegate_until: Option<NaiveDate>,
+    unit_id: Option<i64>,
+    region: Option<i64>,
+    path: Option<String>,
+    government: Option<i64>,
+}
+
+/// Whom a secret stands for, by one statement; none when it is unknown, over, revoked, idle for longer than `idle`, or its
+/// account is not in use. Tokens are not idle.
+pub async fn authenticate<C: ConnectionTrait>(
+    db: &C,
+    secret: &str,
+    (now, zone): (DateTime<Utc>, Tz),
+    idle: Option<TimeDelta>,
+) -> Result<Option<Authenticated>> {
+    // The party committee and the government of a county answer together.
+    let statement = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, a.id AS account, a.role, \
+                a.valid_until, d.valid_until AS delegate_until, a.unit_id, r.id AS region, r.path, \
+                (SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
+                   AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会')) AS government \
+         FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN unit u ON u.id = a.unit_id \
+         LEFT JOIN region r ON r.id = a.region_id LEFT JOIN account d ON d.id = s.actor_id \
+         WHERE s.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND NOT a.is_disabled \
+         AND NOT coalesce(d.is_disabled, FALSE)",
+        [digest(secret).into(), now.into()],
+    );
+    let Some(row) = Row::find_by_statement(statement).one(db).await? else { return Ok(None) };
+    let today = calendar::local_day(now, zone);
+    if [row.valid_until, row.delegate_until].into_iter().flatten().any(|day| day < today) {
+        return Ok(None);
+    }
+    let unused = row.last_used_at.map_or(TimeDelta::MAX, |at| now - at);
+    let is_idle = idle.is_some_and(|idle| row.last_used_at.is_some() && unused > idle);
+    if row.kind == SessionKind::Session && is_idle {
+        return Ok(None);
+    }
+    let place = row.region.zip(row.path).map(|(region, path)| Place { region, path });
+    let answers = row.unit_id.into_iter().chain(row.government).collect();
+    let reach =
+        if row.is_limited { Reach::Nothing } else { Reach::Role { role: row.role, place, unit: row.unit_id, answers } };
+    let principal = Principal {
+        account: Some(row.account),
+        delegate: row.actor_id,
+        is_read_only: row.is_read_only,
+        is_token: row.kind == SessionKind::Token,
+        reach,
+    };
+    Ok(Some(Authenticated { session: row.session, principal, is_stale: unused >= NOTED }))
+}
+
+/// Notes that a session is in use, at most once a minute.
+pub async fn touch(db: &DatabaseConnection, session: i64, now: DateTime<Utc>) -> Result<()> {
+    let before =
+        Condition::any().add(session::Column::LastUsedAt.is_null()).add(session::Column::LastUsedAt.lte(now - NOTED));
+    session::Entity::update_many()
+        .col_expr(session::Column::LastUsedAt, Expr::value(now))
+        .filter(session::Column::Id.eq(session))
+        .filter(before)
+        .exec(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! Delegation: while somebody is away, a colleague acts with his rights. Whatever is done bears both names in the audit.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{account, delegation, session};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait,
+    PaginatorTrait, QueryFilter, QueryOrder,
+};
+use serde_json::json;
+
+use crate::Result;
+use crate::fault::{self, Fault, FaultCode};
+use crate::people::account::{self as accounts, Opened, SESSION, Wanted, session as sessions, sign_in};
+use crate::record::audit::By;
+use crate::record::database;
+
+/// The longest time that somebody acts for another, in days.
+pub const MAX_DAYS: i64 = 90;
+
+/// A delegation to be made.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// Who is to act.
+    pub delegate: Option<i64>,
+    /// Why.
+    pub reason: String,
+    /// Until when.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// Lets a colleague act for the caller from now on.
+pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc>) -> Result<delegation::Model> {
+    let own = own(by)?;
+    let reason = fault::line(&new.reason, 2..=200, ("委托事由", "the reason"), &["input", "reason"])?;
+    if new.ends_at <= now || new.ends_at > now + TimeDelta::days(MAX_DAYS) {
+        let zh = format!("委托的结束时间应晚于现在，且在 {MAX_DAYS} 天以内");
+        let en = format!("it ends later than now, within {MAX_DAYS} days");
+        return Err(Fault::invalid(zh, en, &["input", "endsAt"]).into());
+    }
+    let own_account = account::Entity::find_by_id(own).one(db).await?;
+    let delegate = match new.delegate.filter(|delegate| *delegate != own) {
+        Some(delegate) => account::Entity::find_by_id(delegate).one(db).await?.filter(|found| !found.is_disabled),
+        None => None,
+    };
+    // Rights of an office do not leave it: it is one unit, or, where neither works for one, one role in one region.
+    let is_colleague = |one: &account::Model, other: &account::Model| match (one.unit_id, other.unit_id) {
+        (Some(unit), Some(other)) => unit == other,
+        (None, None) => one.region_id.is_some() && one.region_id == other.region_id && one.role == other.role,
+        _ => false,
+    };
+    let delegate =
+        delegate.zip(own_account).filter(|(delegate, own)| is_colleague(own, delegate)).map(|(found, _)| found);
+    let Some(delegate) = delegate else {
+        let (zh, en) = (
+            "没有这个可委托的账户，只能委托本单位的同事",
+            "there is no such account to act for you: only colleagues of your unit do",
+        );
+        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "delegateId"]).into());
+    };
+    let transaction = database::begin(db).await?;
+    accounts::hold(&transaction, own).await?;
+    let in_force = delegation::Entity::find()
+        .filter(delegation::Column::AccountId.eq(own))
+        .filter(delegation::Column::DelegateId.eq(delegate.id))
+        .filter(delegation::Column::RevokedAt.is_null())
+        .filter(delegation::Column::EndsAt.gt(now))
+        .count(&transaction)
+        .await?;
+    if in_force > 0 {
+        let (zh, en) = ("已委托这位同事，如需更改请先撤销", "this colleague acts for you already: end that first");
+        return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "delegateId"]).into());
+    }
+    let row = delegation::ActiveModel {
+        account_id: Set(own),
+        delegate_id: Set(delegate.id),
+        reason: Set(reason),
+        begins_at: Set(now),
+        ends_at: Set(new.ends_at),
+        created_at: Set(now),
+        revoked_at: Set(None),
+        ..Default::default()
+    };
+    let row = row.insert(&transaction).await?;
+    let after = json!({ "delegation": row.id, "delegate": row.delegate_id, "endsAt": row.ends_at });
+    accounts::note(&transaction, by, own, "DELEGATED", after, now).await?;
+    sign_in::log_change(by, own, "delegated");
+    transaction.commit().await?;
+    Ok(row)
+}
+
+/// Ends a delegation of the caller's, and the sessions that it opened.
+pub async fn revoke(
+    db: &DatabaseConnection,
+    by: &By,
+    id: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<delegation::Model> {
+    let own = own(by)?;
+    let transaction = database::begin(db).await?;
+    accounts::hold(&transaction, own).await?;
+    let is_own = |found: &delegation::Model| found.account_id == own && found.revoked_at.is_none();
+    let found = find(&transaction, id).await?.filter(is_own).ok_or_else(unknown)?;
+    let ended = delegation::ActiveModel { id: Set(found.id), revoked_at: Set(Some(now)), ..Default::default() };
+    let ended = ended.update(&transaction).await?;
+    let acted =
+        Condition::all().add(session::Column::AccountId.eq(own)).add(session::Column::ActorId.eq(found.delegate_id));
+    sessions::end(&transaction, acted, now).await?;
+    accounts::note(&transaction, by, own, "DELEGATION_ENDED", json!({ "delegation": found.id }), now).await?;
+    sign_in::log_change(by, own, "delegation-ended");
+    transaction.commit().await?;
+    Ok(ended)
+}
+
+/// Opens a session in which the caller acts for who delegated to him; it ends with the delegation at the latest.
+pub async fn act(db: &DatabaseConnection, by: &By, id: Option<i64>, now: DateTime<Utc>) -> Result<Opened> {
+    let own = own(by)?;
+    let is_mine = |found: &delegation::Model| {
+        found.delegate_id == own && found.revoked_at.is_none() && found.begins_at <= now && now < found.ends_at
+    };
+    let found = find(db, id).await?.filter(is_mine).ok_or_else(unknown)?;
+    let transaction = database::begin(db).await?;
+    accounts::hold(&transaction, found.account_id).await?;
+    let wanted = Wanted::of(found.account_id, "受委托代办", found.ends_at.min(now + SESSION)).from(by.address.clone());
+    let opened = accounts::open(&transaction, Wanted { actor: Some(own), ..wanted }, now).await?;
+    let after = json!({ "delegation": found.id, "session": opened.session.id });
+    accounts::note(&transaction, by, found.account_id, "DELEGATE_SIGNED_IN", after, now).await?;
+    transaction.commit().await?;
+    Ok(opened)
+}
+
+/// The delegations that somebody has made or received, the newest first.
+pub async fn of<C: ConnectionTrait>(db: &C, account: i64) -> Result<Vec<delegation::Model>> {
+    let either =
+        Condition::any().add(delegation::Column::AccountId.eq(account)).add(delegation::Column::DelegateId.eq(account));
+    Ok(delegation::Entity::find().filter(either).order_by_desc(delegation::Column::Id).all(db).await?)
+}
+
+async fn find<C: ConnectionTrait>(db: &C, id: Option<i64>) -> Result<Option<delegation::Model>> {
+    Ok(match id {
+        Some(id) => delegation::Entity::find_by_id(id).one(db).await?,
+        None => None,
+    })
+}
+
+/// The caller's account: rights are passed on in person, not by a delegate and not with a token.
+fn own(by: &By) -> Result<i64, Fault> {
+    let principal = &by.principal;
+    let own =
+        principal.account.filter(|_| principal.delegate.is_none() && !principal.is_token && principal.is_somebody());
+    own.ok_or_else(|| {
+        let (zh, en) = ("请以本人账户登录后办理委托", "sign in with your own account");
+        Fault::new(FaultCode::NotAllowed, zh, en, &["input"])
+    })
+}
+
+fn unknown() -> Fault {
+    Fault::new(FaultCode::NotFound, "没有这项有效的委托", "there is no such delegation in force", &["delegationId"])
+}

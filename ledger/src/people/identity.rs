@@ -1,0 +1,191 @@
+//! Identities: which account a provider of sign-ins (OpenID Connect) means. A subject is bound to an account the first time,
+//! by its verified address; from then on the subject alone counts. What came of it is handed to the page that asked, by a
+//! code that works once. No account is ever made here.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use entity::{account, identity, sign_in_code};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
+};
+use serde_json::json;
+
+use crate::Result;
+use crate::fault::{Fault, FaultCode};
+use crate::people::account::{self as accounts, Opened, SESSION, Wanted, session, sign_in};
+use crate::people::policy::{Act, not_allowed};
+use crate::record::audit::By;
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::rule::calendar;
+use crate::work::Desk;
+
+/// How long the code of a sign-in works.
+pub const CODE: TimeDelta = TimeDelta::seconds(60);
+
+/// What a provider says of somebody; its token was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched {
+    /// The provider.
+    pub issuer: String,
+    /// Whom it means.
+    pub subject: String,
+    /// The address, where the provider has verified it.
+    pub verified_email: Option<String>,
+}
+
+/// Finds the account that is meant, binding it the first time, and gives a code for a session of it. The code is of use to
+/// whoever knows the text whose SHA-256 is `challenge`. Whatever is wrong, the answer is the same.
+pub async fn admit(
+    db: &DatabaseConnection,
+    by: &By,
+    vouched: &Vouched,
+    challenge: &str,
+    (now, zone): (DateTime<Utc>, Tz),
+) -> Result<String> {
+    let transaction = database::begin(db).await?;
+    let found = match bound(&transaction, vouched).await? {
+        Some(found) => found,
+        None => bind(&transaction, by, vouched, (now, zone)).await?,
+    };
+    usable(&transaction, found.account_id, (now, zone)).await?;
+    sign_in_code::Entity::delete_many().filter(sign_in_code::Column::ExpiresAt.lte(now)).exec(&transaction).await?;
+    let code = accounts::random()?;
+    let row = sign_in_code::ActiveModel {
+        identity_id: Set(found.id),
+        hash: Set(accounts::digest(&code)),
+        challenge: Set(challenge.to_owned()),
+        expires_at: Set(now + CODE),
+        ..Default::default()
+    };
+    row.insert(&transaction).await?;
+    transaction.commit().await?;
+    Ok(code)
+}
+
+async fn bound<C: ConnectionTrait>(db: &C, vouched: &Vouched) -> Result<Option<identity::Model>> {
+    let found = identity::Entity::find()
+        .filter(identity::Column::Issuer.eq(vouched.issuer.as_str()))
+        .filter(identity::Column::Subject.eq(vouched.subject.as_str()));
+    Ok(found.one(db).await?)
+}
+
+/// Binds a subject to the account of its verified address.
+async fn bind(db: &Transaction, by: &By, vouched: &Vouched, times: (DateTime<Utc>, Tz)) -> Result<identity::Model> {
+    let Some(email) = vouched.verified_email.as_ref().map(|email| email.trim().to_lowercase()) else {
+        return Err(refused("the provider has verified no address of this subject"));
+    };
+    let Some(found) = account::Entity::find().filter(account::Column::Email.eq(email)).one(db).await? else {
+        return Err(refused("there is no account with the subject's address"));
+    };
+    // One binds, and whoever comes at the same time finds it done.
+    accounts::hold(db, found.id).await?;
+    usable(db, found.id, times).await?;
+    let before = identity::Entity::find()
+        .filter(identity::Column::AccountId.eq(found.id))
+        .filter(identity::Column::Issuer.eq(vouched.issuer.as_str()));
+    match before.one(db).await? {
+        Some(before) if before.subject == vouched.subject => return Ok(before),
+        Some(_) => return Err(refused("the account is bound to another subject of this provider")),
+        None => {}
+    }
+    let row = identity::ActiveModel {
+        account_id: Set(found.id),
+        issuer: Set(vouched.issuer.clone()),
+        subject: Set(vouched.subject.clone()),
+        bound_at: Set(times.0),
+        ..Default::default()
+    };
+    let row = row.insert(db).await?;
+    let after = json!({ "identity": row.id, "issuer": row.issuer });
+    accounts::note(db, &of(by, found.id), found.id, "IDENTITY_BOUND", after, times.0).await?;
+    Ok(row)
+}
+
+/// Refuses an account that is not signed in to this way: one that is disabled or over, or made by the demo.
+async fn usable<C: ConnectionTrait>(db: &C, account: i64, (now, zone): (DateTime<Utc>, Tz)) -> Result<()> {
+    let found = account::Entity::find_by_id(account).one(db).await?;
+    let is_over = |day: chrono::NaiveDate| day < calendar::local_day(now, zone);
+    match found {
+        Some(found) if found.is_demo => Err(refused("the account is the demo's")),
+        Some(found) if found.is_disabled => Err(refused("the account is disabled")),
+        Some(found) if found.valid_until.is_some_and(is_over) => Err(refused("the account is over")),
+        Some(_) => Ok(()),
+        None => Err(refused("the account is gone")),
+    }
+}
+
+/// Opens the session that a code stands for, for whoever proves to be who asked. A code is used up by the first who brings
+/// it, whether the proof is right or not.
+pub async fn redeem(desk: &Desk<'_>, (code, proof): (&str, &str)) -> Result<Opened> {
+    let (now, zone) = (desk.now, desk.zone);
+    let transaction = database::begin(desk.db).await?;
+    let given = sign_in_code::Entity::find().filter(sign_in_code::Column::Hash.eq(accounts::digest(code)));
+    let Some(given) = given.one(&transaction).await? else { return Err(spent()) };
+    let used = sign_in_code::Entity::delete_by_id(given.id).exec(&transaction).await?;
+    let is_right = used.rows_affected == 1 && given.expires_at > now && accounts::digest(proof) == given.challenge;
+    let found = identity::Entity::find_by_id(given.identity_id).one(&transaction).await?;
+    let Some(found) = found.filter(|_| is_right) else {
+        transaction.commit().await?;
+        return Err(spent());
+    };
+    let account = found.account_id;
+    accounts::hold(&transaction, account).await?;
+    if let Err(refused) = usable(&transaction, account, (now, zone)).await {
+        transaction.commit().await?;
+        return Err(refused);
+    }
+    let wanted = Wanted::of(account, "统一身份认证登录", now + SESSION);
+    let said = json!({ "means": "PROVIDER", "identity": found.id });
+    let opened = sign_in::begin(&transaction, desk, wanted, said).await?;
+    transaction.commit().await?;
+    Ok(opened)
+}
+
+/// Unbinds an account from every provider and ends its sessions, so that the next sign-in binds anew; false where it was
+/// bound to none.
+pub async fn unbind(desk: &Desk<'_>, account: i64) -> Result<bool> {
+    let (by, now) = (desk.by, desk.now);
+    if !by.principal.may(Act::KeepAccounts) {
+        return Err(not_allowed(Act::KeepAccounts).into());
+    }
+    let transaction = database::begin(desk.db).await?;
+    accounts::hold(&transaction, account).await?;
+    let unbound =
+        identity::Entity::delete_many().filter(identity::Column::AccountId.eq(account)).exec(&transaction).await?;
+    if unbound.rows_affected == 0 {
+        return Ok(false);
+    }
+    session::end_signed_in(&transaction, account, now).await?;
+    accounts::note(&transaction, by, account, "IDENTITY_UNBOUND", json!({}), now).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// The account itself acts, from where the request came.
+fn of(by: &By, account: i64) -> By {
+    By { principal: accounts::of_account(account), ..by.clone() }
+}
+
+/// The same words for everybody, so that nobody learns who has an account; operators find the reason in the log.
+fn refused(why: &str) -> crate::Error {
+    tracing::warn!(target: sign_in::SECURITY, event = "sign-in-failed", why, "a sign-in by the provider was refused");
+    Fault::new(
+        FaultCode::SignInFailed,
+        "统一身份认证已通过，但没有可以登录的账户：请联系系统管理员，核对账户邮箱与认证系统中已验证的邮箱是否一致",
+        "the provider knows you, but there is no account for you to sign in to: ask the administrator whether its address \
+         is the one that the provider has verified",
+        &["input"],
+    )
+    .into()
+}
+
+fn spent() -> crate::Error {
+    Fault::new(
+        FaultCode::SignInFailed,
+        "登录凭据无效、已使用或已过期，请重新登录",
+        "the code is unknown, used or over: sign in again",
+        &["input"],
+    )
+    .into()
+}

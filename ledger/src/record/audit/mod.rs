@@ -1,0 +1,275 @@
+//! The audit: every change with who, for whom, when, from where, before and after. Entries stand in chains, one for each
+//! problem, account …, each holding the hash of the one before it: a changed or missing entry breaks its chain. Writers of
+//! different problems do not wait for each other. `seal` signs all entries of a day, so that a missing end is found as well;
+//! `verify` checks entries, seals and signatures, and compares the ledger's rows with what was noted of them last.
+
+mod seal;
+mod state;
+mod verify;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use entity::audit_entry;
+use sea_orm::sea_query::{Expr, IntoCondition, SubQueryStatement};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select,
+};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::Result;
+use crate::people::account;
+use crate::people::policy::Principal;
+use crate::record::database::Transaction;
+use crate::record::writes::Writes;
+
+pub use seal::{Anchor, Key, Keys, newest, seal};
+pub use state::Compared;
+pub use verify::{Asked, Verified, verify};
+
+/// Who acts, and from where.
+#[derive(Debug, Clone)]
+pub struct By {
+    /// With whose rights.
+    pub principal: Principal,
+    /// The address that the request came from.
+    pub address: Option<String>,
+    /// The request.
+    pub request_id: Option<String>,
+    /// The session or token that the request came with.
+    pub session: Option<i64>,
+}
+
+impl By {
+    /// The program itself: a command, a job, an import.
+    pub fn program() -> Self {
+        Self { principal: Principal::local(), address: None, request_id: None, session: None }
+    }
+
+    /// The account that really acts.
+    pub fn actor(&self) -> Option<i64> {
+        self.principal.delegate.or(self.principal.account)
+    }
+
+    /// For whom, where that is somebody else.
+    pub fn on_behalf_of(&self) -> Option<i64> {
+        self.principal.delegate.and(self.principal.account)
+    }
+}
+
+/// A change to be noted.
+#[derive(Debug, Clone)]
+pub struct Noted {
+    /// The chain: `problem_7`.
+    pub chain: String,
+    /// What was done.
+    pub act: String,
+    /// The global id of what it was done to.
+    pub object: String,
+    /// The measure that it concerns.
+    pub measure: Option<i64>,
+    /// The assignment that it concerns.
+    pub assignment: Option<i64>,
+    /// What it was.
+    pub before: Value,
+    /// What it became.
+    pub after: Value,
+}
+
+/// The end of a chain: position and hash of its last entry; nothing of an empty one.
+pub(crate) type End = (i32, String);
+
+/// The chain of a problem and everything below it.
+pub fn chain_of(problem: i64) -> String {
+    format!("problem_{problem}")
+}
+
+/// Adds an entry to its chain. The caller holds the chain's owner, so that nobody else adds to it meanwhile.
+pub async fn note(db: &Transaction, by: &By, noted: Noted, now: DateTime<Utc>) -> Result<()> {
+    let mut writes = Writes::default();
+    let end = end(db, &noted.chain).await?;
+    write(&mut writes, by, noted, end, now)?;
+    writes.send(db).await
+}
+
+/// Reads the end of a chain.
+pub(crate) async fn end<C: ConnectionTrait>(db: &C, chain: &str) -> Result<End> {
+    let columns = [audit_entry::Column::Position, audit_entry::Column::Hash];
+    let end: Option<End> = last(chain).columns(columns).into_tuple().one(db).await?;
+    Ok(end.unwrap_or_default())
+}
+
+/// A column of a chain's last entry, as part of another statement.
+pub(crate) fn of_end(chain: &str, column: audit_entry::Column) -> Expr {
+    SubQueryStatement::from(last(chain).column(column).into_query()).into()
+}
+
+fn last(chain: &str) -> Select<audit_entry::Entity> {
+    audit_entry::Entity::find()
+        .select_only()
+        .filter(audit_entry::Column::Chain.eq(chain))
+        .order_by_desc(audit_entry::Column::Position)
+        .limit(1)
+}
+
+/// The entry after the end of its chain, to be sent with what else the act writes. The caller has held the chain's owner
+/// since before the end was read.
+pub(crate) fn write(
+    writes: &mut Writes,
+    by: &By,
+    noted: Noted,
+    (position, previous): End,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let salted = by.address.as_deref().map(salted).transpose()?;
+    let (address_salt, address_digest) = salted.unzip();
+    let mut entry = audit_entry::Model {
+        id: 0,
+        chain: noted.chain,
+        position: position + 1,
+        act: noted.act,
+        object: noted.object,
+        measure_id: noted.measure,
+        assignment_id: noted.assignment,
+        // The databases keep microseconds.
+        at: now.trunc_subsecs(6),
+        actor_id: by.actor(),
+        on_behalf_of_id: by.on_behalf_of(),
+        address: by.address.clone(),
+        address_digest,
+        address_salt,
+        request_id: by.request_id.clone(),
+        before: noted.before.to_string(),
+        after: noted.after.to_string(),
+        previous,
+        hash: String::new(),
+    };
+    entry.hash = hash(&entry);
+    let mut row = entry.into_active_model().reset_all();
+    row.id = NotSet;
+    writes.insert_one(row);
+    Ok(())
+}
+
+/// What the digest of an address begins with where it is hashed: no address does, so that neither is taken for the other.
+const DIGEST: &str = "sha256:";
+
+/// A new salt for an address, and the digest of both.
+fn salted(address: &str) -> Result<(String, String)> {
+    let salt = account::random()?[..32].to_owned();
+    let digest = address_digest(&salt, address);
+    Ok((salt, digest))
+}
+
+/// The SHA-256 of a salt, as it is written, and a network address: what an entry's hash covers in place of the address.
+pub fn address_digest(salt: &str, address: &str) -> String {
+    hex::encode(Sha256::digest(format!("{salt}{address}")))
+}
+
+/// What is hashed of an entry, in this order, each under its name in a dossier. In place of the network address stands a
+/// digest of it, so that whoever may not see the address can check the hash; entries that were written before there were
+/// digests hash the address itself.
+pub fn parts(entry: &audit_entry::Model) -> [(&'static str, String); 14] {
+    let number = |id: Option<i64>| id.map(|id| id.to_string()).unwrap_or_default();
+    let from = match &entry.address_digest {
+        Some(digest) => ("addressDigest", format!("{DIGEST}{digest}")),
+        None => ("address", entry.address.clone().unwrap_or_default()),
+    };
+    [
+        ("previous", entry.previous.clone()),
+        ("chain", entry.chain.clone()),
+        ("position", entry.position.to_string()),
+        ("act", entry.act.clone()),
+        ("object", entry.object.clone()),
+        ("measure", number(entry.measure_id)),
+        ("assignment", number(entry.assignment_id)),
+        ("at", entry.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()),
+        ("actor", number(entry.actor_id)),
+        ("onBehalfOf", number(entry.on_behalf_of_id)),
+        from,
+        ("requestId", entry.request_id.clone().unwrap_or_default()),
+        ("before", entry.before.clone()),
+        ("after", entry.after.clone()),
+    ]
+}
+
+/// The hash of an entry: each part with its length before it, so that no two entries read alike.
+pub fn hash(entry: &audit_entry::Model) -> String {
+    let mut sha = Sha256::new();
+    for (_, part) in parts(entry) {
+        sha.update((part.len() as u64).to_be_bytes());
+        sha.update(part.as_bytes());
+    }
+    hex::encode(sha.finalize())
+}
+
+/// An entry with everything that was hashed, and its hash: what is kept of it outside its chain. The network address, with
+/// the salt of its digest, is for those who may see it. Others cannot check the hash of an entry that covers the address
+/// itself; such an entry says so.
+pub(crate) fn entire(entry: &audit_entry::Model, with_address: bool) -> Value {
+    let mut members: Map<String, Value> =
+        parts(entry).into_iter().map(|(name, part)| (name.to_owned(), part.into())).collect();
+    members.insert("hash".to_owned(), entry.hash.as_str().into());
+    let (is_digested, has_address) = (entry.address_digest.is_some(), entry.address.is_some());
+    if with_address && is_digested {
+        members.insert("address".to_owned(), entry.address.as_deref().into());
+        members.insert("addressSalt".to_owned(), entry.address_salt.as_deref().into());
+    } else if !with_address && !is_digested && has_address {
+        members.remove("address");
+        members.insert("isAddressWithheld".to_owned(), true.into());
+    }
+    members.into()
+}
+
+/// What was noted of something, oldest first: goes into the entry that says what it was merged into.
+pub(crate) async fn history<C: ConnectionTrait>(db: &C, of: impl IntoCondition) -> Result<Vec<Value>> {
+    let noted = audit_entry::Entity::find().filter(of).order_by_asc(audit_entry::Column::Id).all(db).await?;
+    let told = |entry: &audit_entry::Model| {
+        let mut told = entire(entry, false);
+        // From where somebody acted is for who keeps the machine; the hash leads to the entry that has it.
+        if let Some(members) = told.as_object_mut() {
+            let left_out = ["address", "addressDigest", "isAddressWithheld", "requestId", "previous"];
+            members.retain(|name, _| !left_out.contains(&name.as_str()));
+        }
+        told
+    };
+    Ok(noted.iter().map(told).collect())
+}
+
+/// The last entries of a chain, the newest first: what was noted of a person, for the person.
+pub(crate) async fn of_chain<C: ConnectionTrait>(db: &C, chain: &str, most: u64) -> Result<Vec<Value>> {
+    let noted = audit_entry::Entity::find()
+        .filter(audit_entry::Column::Chain.eq(chain))
+        .order_by_desc(audit_entry::Column::Position)
+        .limit(most)
+        .all(db)
+        .await?;
+    let told = |entry: audit_entry::Model| {
+        let after: Value = serde_json::from_str(&entry.after).unwrap_or_default();
+        serde_json::json!({ "act": entry.act, "at": entry.at, "address": entry.address, "after": after })
+    };
+    Ok(noted.into_iter().map(told).collect())
+}
+
+/// The chain of a problem, after those of the problems that were merged into it.
+pub(crate) async fn chains<C: ConnectionTrait>(db: &C, problem: i64) -> Result<Vec<String>> {
+    let mut chains = vec![chain_of(problem)];
+    let mut read = 0;
+    while let Some(chain) = chains.get(read).cloned() {
+        read += 1;
+        let merged = audit_entry::Entity::find()
+            .filter(audit_entry::Column::Chain.eq(&chain))
+            .filter(audit_entry::Column::Object.eq(&chain))
+            .filter(audit_entry::Column::Act.eq(MERGED))
+            .order_by_desc(audit_entry::Column::Position)
+            .all(db)
+            .await?;
+        let before = merged.iter().filter_map(|entry| serde_json::from_str::<Value>(&entry.before).ok());
+        chains.extend(before.filter_map(|before| before["merged"].as_str().map(str::to_owned)));
+    }
+    chains.reverse();
+    Ok(chains)
+}
+
+/// The act of merging, in the chain of what stays: `before.merged` names what went.
+pub(crate) const MERGED: &str = "MERGED";

@@ -1,0 +1,294 @@
+//! The outbox: mails with the cause that makes each single, written in the transaction that causes them, and their way to
+//! the server: claimed under a lease, sent, retried with growing pauses, or parked where an administrator sees them.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use entity::mail::MailState;
+use entity::{account, mail, mail_item, unit_address};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, TryInsertResult,
+};
+
+use crate::Result;
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::reminder::{Digest, Plan};
+use crate::rule::calendar;
+
+/// How long a sender may take for one mail before others may think it dead.
+pub const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// After this many attempts a mail is parked.
+pub const MAX_ATTEMPTS: i32 = 12;
+/// Rows of one INSERT.
+const CHUNK: usize = 2_000;
+
+/// Words that a mail is queued with.
+pub struct Words<'a> {
+    /// The reminder's name.
+    pub kind: &'a str,
+    /// Its subject.
+    pub subject: &'a (dyn Fn(&Digest) -> String + Sync),
+    /// Why it was queued.
+    pub reason: &'a (dyn Fn(&Digest) -> String + Sync),
+}
+
+/// Queues the digests of a day; one that was queued already stays single. Returns how many were new.
+pub async fn enqueue(
+    db: &Transaction,
+    plan: &Plan,
+    words: &Words<'_>,
+    day: NaiveDate,
+    now: DateTime<Utc>,
+) -> Result<usize> {
+    let mut queued = 0;
+    for digest in &plan.digests {
+        let row = mail::ActiveModel {
+            cause: Set(format!("{}:{}:{day}", words.kind, digest.recipient)),
+            kind: Set(words.kind.to_owned()),
+            recipient: Set(digest.recipient.clone()),
+            unit_id: Set(Some(digest.unit)),
+            local_day: Set(day),
+            subject: Set((words.subject)(digest)),
+            reason: Set((words.reason)(digest)),
+            state: Set(MailState::Queued),
+            attempts: Set(0),
+            next_attempt_at: Set(now),
+            created_at: Set(now),
+            ..Default::default()
+        };
+        let inserted = mail::Entity::insert(row).on_conflict_do_nothing_on([mail::Column::Cause]).exec(db).await?;
+        let TryInsertResult::Inserted(inserted) = inserted else { continue };
+        let items: Vec<mail_item::ActiveModel> = digest
+            .items
+            .iter()
+            .map(|item| mail_item::ActiveModel {
+                mail_id: Set(inserted.last_insert_id),
+                measure_id: Set(item.matter.measure()),
+                case_id: Set(item.matter.case()),
+                assignment_id: Set(item.assignment),
+                due_on: Set(Some(item.due_on)),
+                ..Default::default()
+            })
+            .collect();
+        for chunk in items.chunks(CHUNK) {
+            mail_item::Entity::insert_many(chunk.to_vec()).exec_without_returning(db).await?;
+        }
+        queued += 1;
+    }
+    Ok(queued)
+}
+
+/// A mail about one event, sent at once.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// What makes it single.
+    pub cause: String,
+    /// The kind, which says how it is worded.
+    pub kind: &'static str,
+    /// The address.
+    pub recipient: String,
+    /// The unit addressed.
+    pub unit: Option<i64>,
+    /// Its subject.
+    pub subject: String,
+    /// What happened, in a sentence.
+    pub reason: String,
+    /// What it is about: measures, with the answer where it is one.
+    pub items: Vec<(i64, Option<i64>)>,
+    /// The case that it is about, where it is one.
+    pub case: Option<i64>,
+}
+
+/// The addresses of units, and of the account that submitted what a notice is about, each once: as that of the unit that
+/// comes first.
+pub async fn recipients<C: ConnectionTrait>(
+    db: &C,
+    units: &[i64],
+    submitter: Option<i64>,
+) -> Result<Vec<(String, Option<i64>)>> {
+    let addresses =
+        unit_address::Entity::find().filter(unit_address::Column::UnitId.is_in(units.iter().copied())).all(db).await?;
+    let mut found: Vec<(String, Option<i64>)> =
+        addresses.into_iter().map(|row| (row.address, Some(row.unit_id))).collect();
+    if let Some(submitter) = submitter
+        && let Some(account) = account::Entity::find_by_id(submitter).one(db).await?
+        && !account.is_disabled
+    {
+        found.push((account.email, account.unit_id));
+    }
+    let place = |unit: Option<i64>| units.iter().position(|one| Some(*one) == unit).unwrap_or(usize::MAX);
+    found.sort_by_cached_key(|(address, unit)| (place(*unit), address.clone()));
+    let mut seen = HashSet::new();
+    found.retain(|(address, _)| seen.insert(address.clone()));
+    Ok(found)
+}
+
+/// Whether an address is that of an account which is disabled or over, and of no unit: nobody is to be written to there.
+pub async fn is_dead<C: ConnectionTrait>(db: &C, address: &str, zone: Tz, now: DateTime<Utc>) -> Result<bool> {
+    let Some(found) = account::Entity::find().filter(account::Column::Email.eq(address)).one(db).await? else {
+        return Ok(false);
+    };
+    let is_over = found.valid_until.is_some_and(|day| day < calendar::local_day(now, zone));
+    if !found.is_disabled && !is_over {
+        return Ok(false);
+    }
+    let of_unit = unit_address::Entity::find().filter(unit_address::Column::Address.eq(address)).one(db).await?;
+    Ok(of_unit.is_none())
+}
+
+/// Queues a mail about an event, in the transaction of the act that caused it.
+pub async fn notify(db: &Transaction, notice: &Notice, (day, now): (NaiveDate, DateTime<Utc>)) -> Result<()> {
+    let row = mail::ActiveModel {
+        cause: Set(notice.cause.clone()),
+        kind: Set(notice.kind.to_owned()),
+        recipient: Set(notice.recipient.clone()),
+        unit_id: Set(notice.unit),
+        case_id: Set(notice.case),
+        local_day: Set(day),
+        subject: Set(notice.subject.clone()),
+        reason: Set(notice.reason.clone()),
+        state: Set(MailState::Queued),
+        attempts: Set(0),
+        next_attempt_at: Set(now),
+        created_at: Set(now),
+        ..Default::default()
+    };
+    let inserted = mail::Entity::insert(row).on_conflict_do_nothing_on([mail::Column::Cause]).exec(db).await?;
+    let TryInsertResult::Inserted(inserted) = inserted else { return Ok(()) };
+    let items: Vec<mail_item::ActiveModel> = notice
+        .items
+        .iter()
+        .map(|(measure, assignment)| mail_item::ActiveModel {
+            mail_id: Set(inserted.last_insert_id),
+            measure_id: Set(Some(*measure)),
+            assignment_id: Set(*assignment),
+            due_on: Set(None),
+            ..Default::default()
+        })
+        .collect();
+    if !items.is_empty() {
+        mail_item::Entity::insert_many(items).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// A mail that this sender has claimed; only while the lease holds may it say what became of it.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The mail.
+    pub mail: mail::Model,
+    lease: String,
+}
+
+/// Claims the next mail that is due by a moment, or one whose sender has died by `now`. `token` tells this claim from every
+/// other; mails of `tried` are left for another run.
+pub async fn claim(
+    db: &DatabaseConnection,
+    due_by: DateTime<Utc>,
+    now: DateTime<Utc>,
+    token: &str,
+    tried: &[i64],
+) -> Result<Option<Claimed>> {
+    let transaction = database::begin(db).await?;
+    let due = Condition::any()
+        .add(
+            Condition::all()
+                .add(mail::Column::State.eq(MailState::Queued))
+                .add(mail::Column::NextAttemptAt.lte(due_by)),
+        )
+        .add(Condition::all().add(mail::Column::State.eq(MailState::Sending)).add(mail::Column::LeasedUntil.lt(now)));
+    let found = mail::Entity::find()
+        .filter(due)
+        .filter(mail::Column::Id.is_not_in(tried.iter().copied()))
+        .order_by_asc(mail::Column::NextAttemptAt)
+        .order_by_asc(mail::Column::Id)
+        .lock_with_behavior(sea_orm::sea_query::LockType::Update, sea_orm::sea_query::LockBehavior::SkipLocked)
+        .one(&transaction)
+        .await?;
+    let Some(found) = found else { return Ok(None) };
+    // A claim counts as an attempt even if its sender never reports back.
+    let lease = format!("{token}:{}", found.attempts + 1);
+    mail::Entity::update_many()
+        .set(mail::ActiveModel {
+            state: Set(MailState::Sending),
+            attempts: Set(found.attempts + 1),
+            lease: Set(Some(lease.clone())),
+            leased_until: Set(Some(now + LEASE)),
+            ..Default::default()
+        })
+        .filter(mail::Column::Id.eq(found.id))
+        .exec(&transaction)
+        .await?;
+    transaction.commit().await?;
+    let mail = mail::Model { attempts: found.attempts + 1, ..found };
+    Ok(Some(Claimed { mail, lease }))
+}
+
+/// What became of a claimed mail.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// A server took it, with this subject.
+    Sent(String),
+    /// Nothing was left to say.
+    Cancelled(String),
+    /// It failed for now: the reason; it is tried again after a pause, at last it is parked.
+    Retry(String),
+    /// It failed for good: the reason.
+    Refused(String),
+}
+
+/// Says what became of a claimed mail; false when the lease was lost meanwhile and somebody else has it.
+pub async fn settle(db: &DatabaseConnection, claimed: &Claimed, fate: Fate, now: DateTime<Utc>) -> Result<bool> {
+    let mut row = mail::ActiveModel { lease: Set(None), leased_until: Set(None), ..Default::default() };
+    match fate {
+        Fate::Sent(subject) => {
+            row.state = Set(MailState::Sent);
+            row.subject = Set(subject);
+            row.sent_at = Set(Some(now));
+            row.last_error = Set(None);
+        }
+        Fate::Cancelled(reason) => {
+            row.state = Set(MailState::Cancelled);
+            row.reason = Set(reason);
+        }
+        Fate::Retry(error) if claimed.mail.attempts < MAX_ATTEMPTS => {
+            row.state = Set(MailState::Queued);
+            row.last_error = Set(Some(error));
+            row.next_attempt_at = Set(now + pause(claimed.mail.attempts, claimed.mail.id));
+        }
+        Fate::Retry(error) | Fate::Refused(error) => {
+            row.state = Set(MailState::Failed);
+            row.last_error = Set(Some(error));
+        }
+    }
+    let done = mail::Entity::update_many()
+        .set(row)
+        .filter(mail::Column::Id.eq(claimed.mail.id))
+        .filter(mail::Column::Lease.eq(claimed.lease.as_str()))
+        .exec(db)
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// One minute, then twice as long each time, at most six hours; up to a quarter more, by the mail's key, so that mails
+/// that failed together do not all come back together.
+fn pause(attempts: i32, key: i64) -> TimeDelta {
+    let minutes = 2_i64.saturating_pow(attempts.clamp(1, 10).unsigned_abs() - 1).min(360);
+    let jitter = key.rem_euclid(16) * minutes * 60 / 64;
+    TimeDelta::seconds(minutes * 60 + jitter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end_at_six_hours() {
+        let pauses: Vec<i64> = (1..=12).map(|attempts| pause(attempts, 0).num_minutes()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]);
+        assert!(pause(3, 15) > pause(3, 0) && pause(3, 15) <= TimeDelta::minutes(5));
+    }
+}

@@ -1,0 +1,44 @@
+//! Stories through the front doors: the command line, HTTP, SMTP. One binary; each story runs on SQLite and on PostgreSQL.
+
+// As in the program.
+#![recursion_limit = "256"]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
+
+mod support;
+
+mod accountability;
+mod api;
+mod audit;
+mod case;
+mod delegation;
+mod differential;
+mod door;
+mod dossier;
+mod evidence;
+mod exhaustion;
+mod export;
+mod figures;
+mod full_disk;
+mod headers;
+mod import;
+mod keep;
+mod killed;
+mod life;
+mod live;
+mod mail;
+mod null_propagation;
+mod one_line;
+mod openness;
+mod pace;
+mod paging;
+mod people;
+mod policy;
+mod policy_cases;
+mod provider;
+mod schedule;
+mod schema;
+mod secrets;
+mod sign_in;
+mod supervision;
+mod supply_chain;
+mod workbook_bounds;

@@ -1,0 +1,132 @@
+//! The API within the story's own process, under a clock that the story sets.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer};
+use api::{Limits, Oidc, Options, Services, Streams};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::account::Role;
+
+use super::{Server, World, block_on, free_port};
+
+/// A clock that stands still until it is set.
+#[derive(Clone)]
+pub(crate) struct StoryClock(Arc<AtomicI64>);
+
+impl StoryClock {
+    /// One that stands at a moment.
+    pub(crate) fn at(moment: DateTime<Utc>) -> Self {
+        Self(Arc::new(AtomicI64::new(moment.timestamp_micros())))
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: TimeDelta) {
+        self.0.fetch_add(time.num_microseconds().unwrap(), Ordering::SeqCst);
+    }
+
+    /// Sets it to a local date and time of Asia/Shanghai: `2023-04-10T09:00`.
+    pub(crate) fn set(&self, local: &str) {
+        let moment: DateTime<chrono::FixedOffset> = format!("{local}:00+08:00").parse().unwrap();
+        self.0.store(moment.timestamp_micros(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+impl World {
+    /// The API under a clock of the story's.
+    pub(crate) fn serve_under_clock(&self, local: &str) -> (Server, StoryClock) {
+        let clock = StoryClock::at(DateTime::UNIX_EPOCH);
+        clock.set(local);
+        (self.serve_by_clock(&clock, |_| None), clock)
+    }
+
+    /// The API under a clock of the story's, where these roles have to have a second factor and a session ends after two hours
+    /// without use.
+    pub(crate) fn serve_under_clock_demanding(&self, local: &str, roles: &[Role]) -> (Server, StoryClock) {
+        let clock = StoryClock::at(DateTime::UNIX_EPOCH);
+        clock.set(local);
+        let policy = Options { second_factor_roles: roles.to_vec(), idle: Some(TimeDelta::hours(2)), ..policy() };
+        (self.serve_policy(&clock, policy, free_port()), clock)
+    }
+
+    /// The API under a clock that there is, with a provider of sign-ins, told by the server's own address.
+    pub(crate) fn serve_by_clock(&self, clock: &StoryClock, oidc: impl FnOnce(&str) -> Option<Oidc>) -> Server {
+        let port = free_port();
+        let policy = Options { oidc: oidc(&format!("http://127.0.0.1:{port}")).map(Arc::new), ..policy() };
+        self.serve_policy(clock, policy, port)
+    }
+
+    fn serve_policy(&self, clock: &StoryClock, policy: Options, port: u16) -> Server {
+        let (url, told) = (self.url.clone(), clock.clone());
+        let folder = self.dir.path().join("evidence").to_string_lossy().into_owned();
+        let (sender, receiver) = mpsc::channel::<ServerHandle>();
+        std::thread::spawn(move || {
+            block_on(async move {
+                let local = tokio::task::LocalSet::new();
+                local
+                    .run_until(async move {
+                        let db = sea_orm::Database::connect(&url).await.unwrap();
+                        let services = Services {
+                            db,
+                            readers: 2,
+                            sent: || {},
+                            storage: ledger::file::storage::Storage::open(&format!("file:{folder}")).unwrap(),
+                            zone: chrono_tz::Asia::Shanghai,
+                            grace_days: 30,
+                            clock: Arc::new(move || told.now()),
+                            occurrences: Arc::new(scheduler::occurrences),
+                        };
+                        let routes = api::routes(services, policy, Arc::new(|| Box::pin(async { Ok(()) })));
+                        let app = move || App::new().wrap(api::headers("")).configure(routes.clone());
+                        let server =
+                            HttpServer::new(app).workers(2).disable_signals().bind(("127.0.0.1", port)).unwrap().run();
+                        sender.send(server.handle()).unwrap();
+                        server.await.unwrap();
+                    })
+                    .await;
+            });
+        });
+        let handle = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
+        Server::within(format!("http://127.0.0.1:{port}"), handle)
+    }
+}
+
+fn policy() -> Options {
+    Options {
+        limits: Limits {
+            body: 1 << 20,
+            tokens: 10_000,
+            fields: 2_000,
+            roots: 50,
+            depth: 20,
+            aliases: 100,
+            directives: 100,
+            cost: 10_000_000,
+            time: Duration::from_secs(30),
+            batch: 0,
+            requests_per_minute: 0,
+            sign_ins_per_minute: 0,
+            subscriptions: 10,
+            streams: Streams { all: 100, address: 100, account: 100 },
+            introduction: Duration::from_secs(10),
+            documents: 1 << 20,
+            evidence: 1 << 20,
+        },
+        introspection: true,
+        open: true,
+        idle: None,
+        second_factor_roles: Vec::new(),
+        oidc: None,
+        trusted_documents: None,
+        hosts: Vec::new(),
+        origins: Vec::new(),
+        proxies: Vec::new(),
+        proxy_header: "x-forwarded-for".to_owned(),
+    }
+}

@@ -1,0 +1,728 @@
+//! The ledger in memory: every row as an object of the schema, read with plain `SELECT * FROM table` and tied together by
+//! comparing keys.
+
+mod cases;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+pub(crate) use cases::of_chain;
+use chrono::{Datelike, NaiveDate};
+use entity::assignment::Status;
+use ledger::rule::pace::{Facts, Pace};
+use sea_orm::{ActiveEnum, DatabaseConnection, FromQueryResult, Statement};
+use serde_json::{Value, json};
+
+/// The nouns with a global id, and what their ids begin with.
+pub(crate) const NOUNS: [(&str, &str); 24] = [
+    ("Region", "region"),
+    ("Unit", "unit"),
+    ("InspectionRound", "round"),
+    ("Problem", "problem"),
+    ("Measure", "measure"),
+    ("ResponsibleParty", "party"),
+    ("Assignment", "assignment"),
+    ("ProgressReport", "report"),
+    ("Check", "check"),
+    ("Account", "account"),
+    ("Session", "session"),
+    ("CloseOut", "closeout"),
+    ("Objection", "objection"),
+    ("Evidence", "evidence"),
+    ("DeadlineChange", "extension"),
+    ("SupervisionAction", "supervision"),
+    ("Comment", "comment"),
+    ("InspectionCase", "case"),
+    ("CaseReport", "casereport"),
+    ("Accountability", "accountability"),
+    ("AuditEntry", "audit"),
+    ("Mail", "mail"),
+    ("Schedule", "schedule"),
+    ("JobRun", "run"),
+];
+
+/// An object of the schema.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) noun: &'static str,
+    pub(crate) key: i64,
+    /// Its fields, and beside them what its lists are ordered, grouped and reckoned by.
+    cells: HashMap<String, Cell>,
+    /// The regions where it is issued or answered.
+    regions: Vec<i64>,
+}
+
+/// What a field of an object holds.
+#[derive(Debug)]
+pub(crate) enum Cell {
+    /// A value as it is shown.
+    Plain(Value),
+    /// An object without a global id.
+    Part(Object),
+    /// A list of such objects.
+    Parts(Vec<Object>),
+    /// The object of a noun that has this key.
+    One(&'static str, Option<i64>),
+    /// The objects of a noun that have these keys.
+    Many(&'static str, Vec<i64>),
+    /// The same, all of them in this order.
+    All(&'static str, Vec<i64>),
+}
+
+impl Object {
+    fn part(noun: &'static str, values: Value) -> Self {
+        let Value::Object(values) = values else { unreachable!("an object is described by an object") };
+        let cells = values.into_iter().map(|(name, value)| (name, Cell::Plain(value))).collect();
+        Self { noun, key: 0, cells, regions: Vec::new() }
+    }
+
+    fn new(noun: &'static str, key: i64, values: Value) -> Self {
+        let (_, prefix) = NOUNS.iter().find(|(known, _)| *known == noun).unwrap();
+        let id = Cell::Plain(json!(format!("{prefix}_{key}")));
+        Self { key, ..Self::part(noun, values).with("id", id).with("key", Cell::Plain(json!(key))) }
+    }
+
+    fn with(mut self, name: &str, cell: Cell) -> Self {
+        self.cells.insert(name.to_owned(), cell);
+        self
+    }
+
+    fn one(self, name: &str, noun: &'static str, key: impl Into<Option<i64>>) -> Self {
+        self.with(name, Cell::One(noun, key.into()))
+    }
+
+    fn many(self, name: &str, noun: &'static str, keys: Vec<i64>) -> Self {
+        self.with(name, Cell::Many(noun, keys))
+    }
+
+    fn parts(self, name: &str, parts: Vec<Object>) -> Self {
+        self.with(name, Cell::Parts(parts))
+    }
+
+    /// Forgets what it refers to and is not there.
+    fn keep_to(&mut self, there: &HashSet<(&str, i64)>) {
+        for cell in self.cells.values_mut() {
+            match cell {
+                Cell::Plain(_) => {}
+                Cell::Part(part) => part.keep_to(there),
+                Cell::Parts(parts) => parts.iter_mut().for_each(|part| part.keep_to(there)),
+                Cell::One(noun, key) => *key = key.filter(|key| there.contains(&(*noun, *key))),
+                Cell::Many(noun, keys) | Cell::All(noun, keys) => keys.retain(|key| there.contains(&(*noun, *key))),
+            }
+        }
+    }
+
+    fn lacks(&self, lacking: &mut BTreeSet<(&'static str, String)>) {
+        for (name, cell) in &self.cells {
+            match cell {
+                Cell::One(_, None) => drop(lacking.insert((self.noun, name.clone()))),
+                Cell::Part(part) => part.lacks(lacking),
+                Cell::Parts(parts) => parts.iter().for_each(|part| part.lacks(lacking)),
+                _ => {}
+            }
+        }
+    }
+
+    fn within(mut self, regions: impl IntoIterator<Item = i64>) -> Self {
+        self.regions.extend(regions);
+        self
+    }
+
+    /// What a field holds.
+    pub(crate) fn cell(&self, name: &str) -> &Cell {
+        self.cells.get(name).unwrap_or_else(|| panic!("`{}` holds no `{name}`", self.noun))
+    }
+
+    /// A plain value.
+    pub(crate) fn value(&self, name: &str) -> &Value {
+        match self.cell(name) {
+            Cell::Plain(value) => value,
+            other => panic!("`{name}` of `{}` is {other:?}", self.noun),
+        }
+    }
+}
+
+/// Every object, by noun, and the account that looks at them.
+pub(crate) struct Graph {
+    objects: HashMap<&'static str, Vec<Object>>,
+    pub(crate) viewer: Option<i64>,
+}
+
+impl Graph {
+    /// The objects of a noun.
+    pub(crate) fn all(&self, noun: &str) -> &[Object] {
+        self.objects.get(noun).map_or(&[], Vec::as_slice)
+    }
+
+    /// The object of a noun that has a key.
+    pub(crate) fn one(&self, noun: &str, key: i64) -> Option<&Object> {
+        self.all(noun).iter().find(|object| object.key == key)
+    }
+
+    /// The object that has a global id.
+    pub(crate) fn of_id(&self, id: &str) -> Option<&Object> {
+        self.objects.values().flatten().find(|object| object.value("id") == id)
+    }
+
+    /// The fields, each with its noun, that refer to nothing somewhere.
+    pub(crate) fn lacking(&self) -> BTreeSet<(&'static str, String)> {
+        let mut lacking = BTreeSet::new();
+        self.objects.values().flatten().for_each(|object| object.lacks(&mut lacking));
+        lacking
+    }
+
+    /// The ids that a field of a noun refers to.
+    pub(crate) fn referred(&self, noun: &str, field: &str) -> BTreeSet<String> {
+        let id = |object: &Object| match object.cell(field) {
+            Cell::One(noun, Some(key)) => self.one(noun, *key)?.value("id").as_str().map(str::to_owned),
+            _ => None,
+        };
+        self.all(noun).iter().filter_map(id).collect()
+    }
+
+    /// Whether an object is issued or answered in a region or below it.
+    pub(crate) fn is_within(&self, object: &Object, top: i64) -> bool {
+        object.regions.iter().any(|region| {
+            let mut region = Some(*region);
+            while let Some(here) = region.filter(|here| *here != top) {
+                let Cell::One(_, above) = self.one("Region", here).unwrap().cell("parent") else { unreachable!() };
+                region = *above;
+            }
+            region.is_some()
+        })
+    }
+
+    /// What rows say. A row that refers to one which is not among them refers to nothing.
+    pub(crate) fn of(tables: &Tables) -> Self {
+        let mut objects = HashMap::from([
+            ("Region", tables.regions.iter().map(|row| tables.region(row)).collect()),
+            ("Unit", tables.units.iter().map(|row| tables.unit(row)).collect()),
+            ("InspectionRound", tables.rounds.iter().map(|row| tables.round(row)).collect()),
+            ("Problem", tables.problems.iter().map(|row| tables.problem(row)).collect()),
+            ("Measure", tables.measures.iter().map(|row| tables.measure(row)).collect()),
+            ("ResponsibleParty", tables.parties.iter().map(party).collect()),
+            ("Assignment", tables.assignments.iter().map(|row| tables.assignment(row)).collect()),
+            ("ProgressReport", tables.reports.iter().map(|row| tables.report(row)).collect()),
+            ("Check", tables.checks.iter().map(check).collect()),
+            ("Account", tables.accounts.iter().map(|row| tables.account(row)).collect()),
+            ("Session", tables.sessions.iter().map(session).collect()),
+            ("CloseOut", tables.close_outs.iter().map(|row| tables.close_out(row)).collect()),
+            ("Objection", tables.objections.iter().map(objection).collect()),
+            ("Evidence", tables.evidence.iter().map(evidence).collect()),
+            ("DeadlineChange", tables.extensions.iter().map(extension).collect()),
+            ("SupervisionAction", tables.supervision.iter().map(supervision).collect()),
+            ("Comment", tables.comments.iter().map(comment).collect()),
+            ("InspectionCase", tables.cases.iter().map(|row| tables.case(row)).collect()),
+            ("CaseReport", tables.case_reports.iter().map(cases::report).collect()),
+            ("Accountability", tables.accountability.iter().map(cases::accountability).collect()),
+            ("AuditEntry", tables.audit.iter().map(audit).collect()),
+            ("Mail", tables.mails.iter().map(|row| tables.mail(row)).collect()),
+            ("Schedule", tables.schedules.iter().map(|row| tables.schedule(row)).collect()),
+            ("JobRun", tables.runs.iter().map(run).collect()),
+        ]);
+        let there: HashSet<(&str, i64)> = objects
+            .iter()
+            .flat_map(|(noun, list): (_, &Vec<Object>)| list.iter().map(|one| (*noun, one.key)))
+            .collect();
+        objects.values_mut().flatten().for_each(|object| object.keep_to(&there));
+        Self { objects, viewer: tables.viewer }
+    }
+}
+
+async fn rows<M: FromQueryResult>(db: &DatabaseConnection, table: &str) -> Vec<M> {
+    let statement = Statement::from_string(db.get_database_backend(), format!("SELECT * FROM {table}"));
+    M::find_by_statement(statement).all(db).await.unwrap()
+}
+
+/// The tables, or what is left of them for somebody.
+#[derive(Clone)]
+pub(crate) struct Tables {
+    pub(crate) today: NaiveDate,
+    /// The account that looks; none for the local administrator.
+    pub(crate) viewer: Option<i64>,
+    /// The accounts whose names and telephones are shown in full; all where none are named.
+    pub(crate) known: Option<HashSet<i64>>,
+    pub(crate) regions: Vec<entity::region::Model>,
+    pub(crate) units: Vec<entity::unit::Model>,
+    pub(crate) aliases: Vec<entity::unit_alias::Model>,
+    pub(crate) addresses: Vec<entity::unit_address::Model>,
+    /// Whether the addresses themselves are shown.
+    pub(crate) addresses_shown: bool,
+    pub(crate) accounts: Vec<entity::account::Model>,
+    pub(crate) sessions: Vec<entity::session::Model>,
+    pub(crate) rounds: Vec<entity::inspection_round::Model>,
+    pub(crate) problems: Vec<entity::problem::Model>,
+    pub(crate) domains: Vec<entity::problem_domain::Model>,
+    pub(crate) measures: Vec<entity::measure::Model>,
+    pub(crate) milestones: Vec<entity::milestone::Model>,
+    pub(crate) parties: Vec<entity::responsible_party::Model>,
+    pub(crate) assignments: Vec<entity::assignment::Model>,
+    pub(crate) reports: Vec<entity::progress_report::Model>,
+    pub(crate) quantities: Vec<entity::quantity::Model>,
+    pub(crate) checks: Vec<entity::check::Model>,
+    pub(crate) plans: Vec<entity::check_plan::Model>,
+    pub(crate) close_outs: Vec<entity::close_out::Model>,
+    pub(crate) objections: Vec<entity::objection::Model>,
+    pub(crate) evidence: Vec<entity::evidence::Model>,
+    pub(crate) extensions: Vec<entity::deadline_change::Model>,
+    pub(crate) supervision: Vec<entity::supervision_action::Model>,
+    pub(crate) comments: Vec<entity::comment::Model>,
+    pub(crate) cases: Vec<entity::inspection_case::Model>,
+    pub(crate) case_units: Vec<entity::case_unit::Model>,
+    pub(crate) case_pollution: Vec<entity::case_pollution::Model>,
+    pub(crate) case_reports: Vec<entity::case_report::Model>,
+    pub(crate) accountability: Vec<entity::accountability::Model>,
+    pub(crate) ownership: Vec<entity::ownership::Model>,
+    pub(crate) audit: Vec<entity::audit_entry::Model>,
+    pub(crate) schedules: Vec<entity::schedule::Model>,
+    pub(crate) runs: Vec<entity::job_run::Model>,
+    pub(crate) mails: Vec<entity::mail::Model>,
+    pub(crate) items: Vec<entity::mail_item::Model>,
+}
+
+/// The keys of the rows that satisfy a condition.
+macro_rules! keys {
+    ($rows:expr, $row:ident => $belongs:expr) => {
+        $rows.iter().filter(|$row| $belongs).map(|$row| $row.id).collect::<Vec<i64>>()
+    };
+}
+
+impl Tables {
+    /// Reads the whole database.
+    pub(crate) async fn read(db: &DatabaseConnection, today: NaiveDate) -> Self {
+        Self {
+            today,
+            viewer: None,
+            known: None,
+            regions: rows(db, "region").await,
+            units: rows(db, "unit").await,
+            aliases: rows(db, "unit_alias").await,
+            addresses: rows(db, "unit_address").await,
+            addresses_shown: true,
+            accounts: rows(db, "account").await,
+            sessions: rows(db, "session").await,
+            rounds: rows(db, "inspection_round").await,
+            problems: rows(db, "problem").await,
+            domains: rows(db, "problem_domain").await,
+            measures: rows(db, "measure").await,
+            milestones: rows(db, "milestone").await,
+            parties: rows(db, "responsible_party").await,
+            assignments: rows(db, "assignment").await,
+            reports: rows(db, "progress_report").await,
+            quantities: rows(db, "quantity").await,
+            checks: rows(db, "\"check\"").await,
+            plans: rows(db, "check_plan").await,
+            close_outs: rows(db, "close_out").await,
+            objections: rows(db, "objection").await,
+            evidence: rows(db, "evidence").await,
+            extensions: rows(db, "deadline_change").await,
+            supervision: rows(db, "supervision_action").await,
+            comments: rows(db, "comment").await,
+            cases: rows(db, "inspection_case").await,
+            case_units: rows(db, "case_unit").await,
+            case_pollution: rows(db, "case_pollution").await,
+            case_reports: rows(db, "case_report").await,
+            accountability: rows(db, "accountability").await,
+            ownership: rows(db, "ownership").await,
+            audit: rows(db, "audit_entry").await,
+            schedules: rows(db, "schedule").await,
+            runs: rows(db, "job_run").await,
+            mails: rows(db, "mail").await,
+            items: rows(db, "mail_item").await,
+        }
+    }
+
+    fn region(&self, row: &entity::region::Model) -> Object {
+        let values = json!({"code": row.code, "name": row.name, "level": row.level.to_value(), "rank": row.rank,
+            "retiredOn": row.retired_on, "version": row.version});
+        Object::new("Region", row.id, values)
+            .one("mergedInto", "Region", row.merged_into_id)
+            .one("parent", "Region", row.parent_id)
+            .many("children", "Region", keys!(self.regions, other => other.parent_id == Some(row.id)))
+            .many("units", "Unit", keys!(self.units, other => other.region_id == row.id))
+            .many("problems", "Problem", keys!(self.problems, other => other.region_id == row.id))
+    }
+
+    fn unit(&self, row: &entity::unit::Model) -> Object {
+        let reachable = self.addresses.iter().any(|address| address.unit_id == row.id);
+        let values = json!({"name": row.name, "kind": row.kind.to_value(), "sector": row.sector, "reachable": reachable,
+            "retiredOn": row.retired_on, "version": row.version});
+        let mut addresses: Vec<_> =
+            self.addresses.iter().filter(|one| self.addresses_shown && one.unit_id == row.id).collect();
+        addresses.sort_by_key(|one| &one.address);
+        let addresses = addresses.iter().map(|one| Object::part("UnitAddress", json!({"address": one.address})));
+        let mut aliases: Vec<_> = self.aliases.iter().filter(|alias| alias.unit_id == row.id).collect();
+        aliases.sort_by_key(|alias| &alias.alias);
+        let aliases = aliases.iter().map(|alias| Object::part("UnitAlias", json!({"alias": alias.alias})));
+        Object::new("Unit", row.id, values)
+            .one("region", "Region", row.region_id)
+            .within([row.region_id])
+            .parts("aliases", aliases.collect())
+            .parts("addresses", addresses.collect())
+            .one("mergedInto", "Unit", row.merged_into_id)
+            .many("ledMeasures", "Measure", keys!(self.measures, other => other.lead_unit_id == Some(row.id)))
+            .many("assignments", "Assignment", keys!(self.assignments, other => other.unit_id == row.id))
+    }
+
+    fn round(&self, row: &entity::inspection_round::Model) -> Object {
+        let problems: Vec<_> = self.problems.iter().filter(|problem| problem.round_id == row.id).collect();
+        let measures: Vec<_> = self.measures.iter().filter(|measure| measure.round_id == row.id).collect();
+        let mut ratings: Vec<_> =
+            counted(problems.iter().map(|problem| problem.rated_progress.clone())).into_iter().collect();
+        ratings.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let ratings = ratings.into_iter().map(|(rating, count)| json!({"progress": rating, "count": count}));
+        let years = |noun: &'static str, days: Vec<Option<NaiveDate>>| {
+            let mut years: Vec<_> =
+                counted(days.into_iter().map(|day| day.map(|day| day.year()))).into_iter().collect();
+            years.sort_by_key(|(year, _)| year.is_none());
+            let years = years.into_iter().map(|(year, count)| json!({"year": year, "count": count}));
+            years.map(|one| Object::part(noun, one)).collect::<Vec<_>>()
+        };
+        let values = json!({"name": row.name, "level": row.level.to_value(), "kind": row.kind.to_value(),
+            "enteredOn": row.entered_on, "feedbackOn": row.feedback_on, "version": row.version});
+        Object::new("InspectionRound", row.id, values)
+            .many("problems", "Problem", problems.iter().map(|problem| problem.id).collect())
+            .many("measures", "Measure", measures.iter().map(|measure| measure.id).collect())
+            .many("inspectionCases", "InspectionCase", keys!(self.cases, other => other.round_id == row.id))
+            .parts("problemsByProgress", ratings.map(|one| Object::part("ProgressCount", one)).collect())
+            .parts(
+                "measuresByDeadlineYear",
+                years("DeadlineYearCount", measures.iter().map(|measure| measure.due_on).collect()),
+            )
+            .parts(
+                "problemsByDeadlineYear",
+                years("ProblemYearCount", problems.iter().map(|problem| problem.due_on).collect()),
+            )
+    }
+
+    fn problem(&self, row: &entity::problem::Model) -> Object {
+        let (class, deadline) = deadline(&row.due_raw, row.due_on, row.due_by, row.due_ongoing, row.due_immediate);
+        let mut domains: Vec<_> = self.domains.iter().filter(|domain| domain.problem_id == row.id).collect();
+        domains.sort_by_key(|domain| &domain.domain);
+        let domains = domains.iter().map(|domain| Object::part("ProblemDomain", json!({"name": domain.domain})));
+        let measures = keys!(self.measures, other => other.problem_id == row.id);
+        let answers = self.assignments.iter().filter(|answer| measures.contains(&answer.measure_id));
+        let values = json!({"number": row.number, "title": row.title, "description": row.description, "goal": row.goal,
+            "ratedProgress": row.rated_progress, "status": row.status.to_value(), "statusStatedOn": row.status_stated_on,
+            "completedOn": row.completed_on, "createdAt": row.created_at, "updatedAt": row.updated_at,
+            "position": row.position, "dueOn": row.due_on, "ongoing": row.due_ongoing, "deadlineClass": class,
+            "version": row.version, "overdue": self.is_overdue(row)});
+        let chain = format!("problem_{}", row.id);
+        Object::new("Problem", row.id, values)
+            .many("audit", "AuditEntry", keys!(self.audit, other => other.chain == chain))
+            .with("deadline", Cell::Part(deadline))
+            .parts("milestones", self.milestones(|step| step.problem_id == Some(row.id)))
+            .parts("domains", domains.collect())
+            .one("region", "Region", row.region_id)
+            .one("round", "InspectionRound", row.round_id)
+            .within(answers.map(|answer| answer.region_id).chain([row.region_id]))
+            .many("measures", "Measure", measures)
+            .many("accountability", "Accountability", keys!(self.accountability, other => other.problem_id == row.id))
+            .parts("ownership", self.owners(row.id))
+    }
+
+    fn measure(&self, row: &entity::measure::Model) -> Object {
+        let (class, deadline) = deadline(&row.due_raw, row.due_on, row.due_by, row.due_ongoing, row.due_immediate);
+        let pace = self.pace(&Facts {
+            status: row.status,
+            completed_on: row.completed_on,
+            due_by: row.due_by,
+            issued_on: row.issued_on,
+            reported_on: row.reported_on,
+            quantity_done: row.quantity_done,
+            quantity_target: row.quantity_target,
+            pace_override: row.pace_override,
+        });
+        let answers: Vec<_> = self.assignments.iter().filter(|answer| answer.measure_id == row.id).collect();
+        let named = self.parties.iter().filter(|party| party.measure_id == row.id).filter_map(|party| party.unit_id);
+        let units: HashSet<i64> = named.chain(answers.iter().map(|answer| answer.unit_id)).collect();
+        let values = json!({"number": row.number, "content": row.content, "status": row.status.to_value(),
+            "statusStatedOn": row.status_stated_on, "statedProgress": row.stated_progress, "pace": pace,
+            "completedOn": row.completed_on, "version": row.version, "createdAt": row.created_at,
+            "updatedAt": row.updated_at, "position": row.position, "dueOn": row.due_on, "ongoing": row.due_ongoing,
+            "deadlineClass": class});
+        let mut plans: Vec<_> = self.plans.iter().filter(|plan| plan.measure_id == row.id).collect();
+        plans.sort_by_key(|plan| plan.kind.to_value());
+        let plans = plans.iter().map(|plan| {
+            let values = json!({"kind": plan.kind.to_value(), "every": plan.every.to_value()});
+            Object::part("CheckPlan", values)
+        });
+        Object::new("Measure", row.id, values)
+            .parts("checkPlans", plans.collect())
+            .with("deadline", Cell::Part(deadline))
+            .parts("milestones", self.milestones(|step| step.measure_id == Some(row.id)))
+            .one("problem", "Problem", row.problem_id)
+            .one("round", "InspectionRound", row.round_id)
+            .one("region", "Region", row.region_id)
+            .one("leadUnit", "Unit", row.lead_unit_id)
+            .one("supervisingUnit", "Unit", row.supervising_unit_id)
+            .many("responsibleParties", "ResponsibleParty", keys!(self.parties, other => other.measure_id == row.id))
+            .many("responsibleUnits", "Unit", units.into_iter().collect())
+            .many("assignments", "Assignment", answers.iter().map(|answer| answer.id).collect())
+            .many("deadlineChanges", "DeadlineChange", keys!(self.extensions, other => other.measure_id == row.id))
+            .many(
+                "supervisionActions",
+                "SupervisionAction",
+                keys!(self.supervision, other => other.measure_id == row.id),
+            )
+            .many("comments", "Comment", keys!(self.comments, other => other.measure_id == row.id))
+            .many("audit", "AuditEntry", keys!(self.audit, other => other.measure_id == Some(row.id)))
+            .within(answers.iter().map(|answer| answer.region_id).chain([row.region_id]))
+    }
+
+    fn assignment(&self, row: &entity::assignment::Model) -> Object {
+        let measure = self.measures.iter().find(|measure| measure.id == row.measure_id).unwrap();
+        let pace = self.pace(&Facts {
+            status: row.status,
+            completed_on: row.completed_on,
+            due_by: measure.due_by,
+            issued_on: measure.issued_on,
+            reported_on: row.reported_on,
+            quantity_done: row.quantity_done,
+            quantity_target: row.quantity_target,
+            pace_override: row.pace_override,
+        });
+        let reports: Vec<_> = self.reports.iter().filter(|report| report.assignment_id == row.id).collect();
+        let latest = reports.iter().max_by_key(|report| (report.submitted_at, report.id));
+        let values = json!({"status": row.status.to_value(), "pace": pace, "completedOn": row.completed_on,
+            "version": row.version, "createdAt": row.created_at, "updatedAt": row.updated_at,
+            "acceptedAt": row.accepted_at, "declinedAt": row.declined_at, "declineReason": row.decline_reason,
+            "quantityDone": row.quantity_done, "quantityTarget": row.quantity_target});
+        Object::new("Assignment", row.id, values)
+            .one("measure", "Measure", row.measure_id)
+            .one("unit", "Unit", row.unit_id)
+            .one("region", "Region", row.region_id)
+            .within([row.region_id])
+            .one("latestReport", "ProgressReport", latest.map(|report| report.id))
+            .many("reports", "ProgressReport", reports.iter().map(|report| report.id).collect())
+            .many("checks", "Check", keys!(self.checks, other => other.assignment_id == row.id))
+            .many("closeOuts", "CloseOut", keys!(self.close_outs, other => other.assignment_id == row.id))
+            .many("evidence", "Evidence", keys!(self.evidence, other => other.assignment_id == row.id))
+            .many("audit", "AuditEntry", keys!(self.audit, other => other.assignment_id == Some(row.id)))
+    }
+
+    fn report(&self, row: &entity::progress_report::Model) -> Object {
+        let mut quantities: Vec<_> = self.quantities.iter().filter(|one| one.progress_report_id == row.id).collect();
+        quantities.sort_by_key(|one| one.position);
+        let quantities = quantities.iter().map(|one| {
+            let values = json!({"label": one.label, "done": one.done, "target": one.target, "unit": one.unit});
+            Object::part("Quantity", values)
+        });
+        let values = json!({"period": row.period, "text": row.text, "stated": row.stated,
+            "submittedAt": row.submitted_at});
+        Object::new("ProgressReport", row.id, values)
+            .parts("quantities", quantities.collect())
+            .one("author", "Account", row.author_id)
+            .one("assignment", "Assignment", row.assignment_id)
+    }
+
+    fn account(&self, row: &entity::account::Model) -> Object {
+        let is_known = self.known.as_ref().is_none_or(|known| known.contains(&row.id));
+        let (name, phone, email) = if is_known {
+            (row.name.clone(), row.phone.clone(), Some(row.email.clone()))
+        } else {
+            (format!("{}**", row.name.chars().next().unwrap()), row.phone.as_deref().map(masked), None)
+        };
+        let values = json!({"name": name, "phone": phone, "email": email, "role": row.role.to_value(),
+            "validUntil": row.valid_until, "isDisabled": row.is_disabled, "createdAt": row.created_at,
+            "hasSecondFactor": is_known.then_some(row.totp_since.is_some()), "erasedAt": row.erased_at, "version": row.version});
+        Object::new("Account", row.id, values).one("unit", "Unit", row.unit_id).one("region", "Region", row.region_id)
+    }
+
+    fn close_out(&self, row: &entity::close_out::Model) -> Object {
+        let mut objections = keys!(self.objections, other => other.close_out_id == row.id);
+        objections.sort_unstable();
+        let values = json!({"cycle": row.cycle, "state": row.state.to_value(), "application": row.application,
+            "appliedAt": row.applied_at, "opinion": row.opinion, "verifiedAt": row.verified_at, "notice": row.notice,
+            "contact": row.contact, "noticeFrom": row.notice_from, "noticeUntil": row.notice_until,
+            "decision": row.decision, "closedOn": row.closed_on, "relapse": row.relapse,
+            "reopenedAt": row.reopened_at, "disclosedAt": row.disclosed_at});
+        Object::new("CloseOut", row.id, values)
+            .one("applicant", "Account", row.applicant_id)
+            .one("verifier", "Account", row.verifier_id)
+            .one("assignment", "Assignment", row.assignment_id)
+            .with("objections", Cell::All("Objection", objections))
+    }
+
+    fn mail(&self, row: &entity::mail::Model) -> Object {
+        let mut items: Vec<_> = self.items.iter().filter(|item| item.mail_id == row.id).collect();
+        items.sort_by_key(|item| item.id);
+        let items = items.iter().map(|item| {
+            Object::part("MailItem", json!({"dueOn": item.due_on})).one("measure", "Measure", item.measure_id).one(
+                "inspectionCase",
+                "InspectionCase",
+                item.case_id,
+            )
+        });
+        let values = json!({"kind": row.kind, "to": row.recipient, "subject": row.subject, "localDay": row.local_day,
+            "state": row.state.to_value(), "attempts": row.attempts, "nextAttemptAt": row.next_attempt_at,
+            "sentAt": row.sent_at, "lastError": row.last_error, "reason": row.reason, "createdAt": row.created_at});
+        Object::new("Mail", row.id, values)
+            .one("unit", "Unit", row.unit_id)
+            .one("inspectionCase", "InspectionCase", row.case_id)
+            .parts("items", items.collect())
+    }
+
+    fn schedule(&self, row: &entity::schedule::Model) -> Object {
+        let values = json!({"name": row.name, "cron": row.cron, "timeZone": row.time_zone, "enabled": row.enabled,
+            "misfire": row.misfire.to_value(), "lastOccurrence": row.last_occurrence});
+        Object::new("Schedule", row.id, values).many(
+            "runs",
+            "JobRun",
+            keys!(self.runs, other => other.schedule_id == row.id),
+        )
+    }
+
+    fn milestones(&self, belongs: impl Fn(&entity::milestone::Model) -> bool) -> Vec<Object> {
+        let mut steps: Vec<_> = self.milestones.iter().filter(|step| belongs(step)).collect();
+        steps.sort_by_key(|step| step.position);
+        let part = |step: &&_| {
+            let entity::milestone::Model { label, due_on, .. } = step;
+            Object::part("Milestone", json!({"label": label, "dueOn": due_on}))
+        };
+        steps.iter().map(part).collect()
+    }
+
+    fn is_overdue(&self, problem: &entity::problem::Model) -> bool {
+        let is_settled = matches!(problem.status, Status::NotApplicable | Status::Closed | Status::ClosedOngoing);
+        let is_completed = problem.completed_on.is_some_and(|day| day <= self.today);
+        !is_settled && !is_completed && problem.due_by.is_some_and(|day| day < self.today)
+    }
+
+    fn pace(&self, facts: &Facts) -> Option<&'static str> {
+        ledger::rule::pace::pace(facts, self.today).map(|pace| match pace {
+            Pace::Done => "DONE",
+            Pace::Overdue => "OVERDUE",
+            Pace::Ahead => "AHEAD",
+            Pace::OnSchedule => "ON_SCHEDULE",
+            Pace::Behind => "BEHIND",
+        })
+    }
+}
+
+fn party(row: &entity::responsible_party::Model) -> Object {
+    let values = json!({"raw": row.raw, "selector": row.selector.map(|one| one.to_value()), "position": row.position});
+    Object::new("ResponsibleParty", row.id, values).one("unit", "Unit", row.unit_id).one(
+        "region",
+        "Region",
+        row.region_id,
+    )
+}
+
+fn check(row: &entity::check::Model) -> Object {
+    let values = json!({"kind": row.kind.to_value(), "period": row.period, "dueOn": row.due_on,
+        "result": row.result.to_value(), "findings": row.findings, "madeOn": row.checked_on});
+    Object::new("Check", row.id, values).one("madeBy", "Unit", row.checker_id).one(
+        "assignment",
+        "Assignment",
+        row.assignment_id,
+    )
+}
+
+/// 138****1234; of a short number nothing.
+fn masked(phone: &str) -> String {
+    let letters: Vec<char> = phone.chars().collect();
+    if letters.len() < 11 {
+        return "****".to_owned();
+    }
+    let piece = |letters: &[char]| letters.iter().collect::<String>();
+    format!("{}****{}", piece(&letters[..3]), piece(&letters[letters.len() - 4..]))
+}
+
+fn session(row: &entity::session::Model) -> Object {
+    let values = json!({"kind": row.kind.to_value(), "name": row.name, "isReadOnly": row.is_read_only,
+        "address": row.address, "createdAt": row.created_at, "expiresAt": row.expires_at,
+        "revokedAt": row.revoked_at, "lastUsedAt": row.last_used_at, "isLimited": row.is_limited});
+    Object::new("Session", row.id, values).one("account", "Account", row.account_id).one(
+        "actor",
+        "Account",
+        row.actor_id,
+    )
+}
+
+fn objection(row: &entity::objection::Model) -> Object {
+    let values = json!({"text": row.text, "raisedAt": row.raised_at, "receivedOn": row.received_on, "isUpheld": row.is_upheld, "answer": row.answer,
+        "decidedAt": row.decided_at});
+    Object::new("Objection", row.id, values)
+}
+
+fn evidence(row: &entity::evidence::Model) -> Object {
+    let values = json!({"name": row.name, "mediaType": row.media_type, "size": row.size, "sha256": row.sha256,
+        "url": format!("/evidence/evidence_{}", row.id), "uploadedAt": row.uploaded_at});
+    Object::new("Evidence", row.id, values).one("uploader", "Account", row.uploader_id).one(
+        "assignment",
+        "Assignment",
+        row.assignment_id,
+    )
+}
+
+fn extension(row: &entity::deadline_change::Model) -> Object {
+    let values = json!({"state": row.state.to_value(), "reason": row.reason, "oldRaw": row.old_raw,
+        "oldDueOn": row.old_due_on, "newRaw": row.new_raw, "newDueOn": row.new_due_on, "requestedAt": row.requested_at,
+        "endorsedAt": row.endorsed_at, "decidedAt": row.decided_at, "decision": row.decision});
+    Object::new("DeadlineChange", row.id, values)
+        .one("requester", "Account", row.requester_id)
+        .one("measure", "Measure", row.measure_id)
+        .one("assignment", "Assignment", row.assignment_id)
+}
+
+fn supervision(row: &entity::supervision_action::Model) -> Object {
+    let values = json!({"kind": row.kind.to_value(), "state": row.state.to_value(), "reason": row.reason,
+        "answerBy": row.answer_by, "issuedAt": row.issued_at, "liftedAt": row.lifted_at,
+        "liftReason": row.lift_reason});
+    Object::new("SupervisionAction", row.id, values)
+        .one("issuer", "Account", row.issuer_id)
+        .one("recipient", "Unit", row.recipient_id)
+        .one("measure", "Measure", row.measure_id)
+        .one("assignment", "Assignment", row.assignment_id)
+}
+
+fn comment(row: &entity::comment::Model) -> Object {
+    Object::new("Comment", row.id, json!({"text": row.text, "writtenAt": row.written_at}))
+        .one("author", "Account", row.author_id)
+        .one("measure", "Measure", row.measure_id)
+}
+
+fn audit(row: &entity::audit_entry::Model) -> Object {
+    let values = json!({"act": row.act, "objectId": row.object, "at": row.at, "before": row.before,
+        "after": row.after, "chain": row.chain, "position": row.position, "previousHash": row.previous,
+        "hash": row.hash});
+    Object::new("AuditEntry", row.id, values)
+        .one("actor", "Account", row.actor_id)
+        .one("onBehalfOf", "Account", row.on_behalf_of_id)
+        .one("assignment", "Assignment", row.assignment_id)
+        .one("measure", "Measure", row.measure_id)
+        .one("inspectionCase", "InspectionCase", cases::of_chain(&row.chain))
+}
+
+fn run(row: &entity::job_run::Model) -> Object {
+    let values = json!({"occurrence": row.occurrence, "startedAt": row.started_at, "finishedAt": row.finished_at,
+        "state": row.state.to_value(), "mailsQueued": row.mails_queued, "error": row.error});
+    Object::new("JobRun", row.id, values)
+}
+
+/// The form of a deadline, and the deadline.
+fn deadline(
+    raw: &str,
+    on: Option<NaiveDate>,
+    by: Option<NaiveDate>,
+    ongoing: bool,
+    immediate: bool,
+) -> (&'static str, Object) {
+    let class = match (on, ongoing, immediate) {
+        (Some(_), true, _) => "DATED_ONGOING",
+        (Some(_), false, _) => "DATED",
+        (None, _, true) => "IMMEDIATE",
+        (None, true, false) => "ONGOING",
+        (None, false, false) => "NONE",
+    };
+    let values = json!({"raw": raw, "dueOn": on, "overdueAfter": by, "ongoing": ongoing, "immediate": immediate});
+    (class, Object::part("Deadline", values))
+}
+
+fn counted<T: Ord>(values: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
+    let mut counts = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,468 @@
+//! What stories stand on: a world of their own with a database, the program as people run it, and the files they bring.
+
+pub(crate) mod allowed;
+pub(crate) mod browser;
+pub(crate) mod clocked;
+pub(crate) mod evidence;
+pub(crate) mod graph;
+pub(crate) mod interpreter;
+pub(crate) mod ledgers;
+pub(crate) mod operations;
+pub(crate) mod people;
+pub(crate) mod provider;
+pub(crate) mod s3;
+pub(crate) mod socket;
+pub(crate) mod way;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Where the stories' PostgreSQL is; `make test` starts one and sets this.
+const POSTGRES: &str = "RECTIFY_TEST_POSTGRES";
+
+/// The password of everybody in stories.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Runs each named story on both databases.
+macro_rules! stories {
+    ($($story:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $story() { super::$story(&crate::support::World::sqlite()); })+
+        }
+        mod postgres {
+            $(#[test] fn $story() { super::$story(&crate::support::World::postgres()); })+
+        }
+    };
+}
+pub(crate) use stories;
+
+/// A world of one story.
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) url: String,
+}
+
+/// What a command printed, and how it ended.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+}
+
+impl World {
+    pub(crate) fn sqlite() -> Self {
+        let dir = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("rectify.db").display());
+        Self { dir, url }
+    }
+
+    pub(crate) fn postgres() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
+            panic!("{POSTGRES} is not set: run the stories with `make test`, which starts a PostgreSQL")
+        });
+        let name = format!("story_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        block_on(async {
+            let db = Database::connect(format!("{server}/postgres")).await.unwrap();
+            db.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+            db.close().await.unwrap();
+        });
+        Self { dir: TempDir::new().unwrap(), url: format!("{server}/{name}") }
+    }
+
+    /// The program with this world's settings.
+    pub(crate) fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rectify"));
+        command
+            .current_dir(self.dir.path())
+            .env("RECTIFY_DATABASE_URL", &self.url)
+            .env("RECTIFY_DATABASE_CONNECTIONS", "4")
+            // The people of stories have sessions of long ago.
+            .env("RECTIFY_SESSION_IDLE_MINUTES", "0")
+            .env("RECTIFY_LOG", "warn");
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self.program().args(arguments).output().unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        Ran { code: output.status.code().unwrap_or(-1), out }
+    }
+
+    /// Runs a command that has to work, with lines for its standard input.
+    pub(crate) fn done_with(&self, arguments: &[&str], input: &str) -> String {
+        let mut child = self
+            .program()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {out}");
+        out
+    }
+
+    /// Makes an account with the password of stories.
+    pub(crate) fn employ(&self, email: &str, role: &str, unit: &str) {
+        self.done_with(&["account", "create", email, "--role", role, "--unit", unit], &format!("{PASSWORD}\n"));
+    }
+
+    /// Makes an account with a token, as an administrator does; the token.
+    pub(crate) fn account(&self, email: &str, role: &str, unit: &str) -> String {
+        self.employ(email, role, unit);
+        self.done(&["token", "create", email]).trim().to_owned()
+    }
+
+    /// Runs a command that has to work and returns what it printed.
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.out);
+        ran.out
+    }
+
+    /// Puts a file into the world and returns its path.
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
+    /// The database, for what no front door shows.
+    pub(crate) async fn db(&self) -> DatabaseConnection {
+        Database::connect(&self.url).await.unwrap()
+    }
+
+    /// Where the API's log is.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.dir.path().join("serve.log")
+    }
+
+    /// The API in a process of its own.
+    pub(crate) fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// The API in a process of its own, with settings of the environment.
+    pub(crate) fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
+        self.serve_by(self.program(), settings)
+    }
+
+    /// The same, listening on all addresses of the machine, as in a container; the given public URL may name its port as
+    /// `PORT`.
+    pub(crate) fn serve_everywhere(&self, public_url: &str, settings: &[(&str, &str)]) -> Server {
+        let port = free_port();
+        let (listen, public) = (format!("0.0.0.0:{port}"), public_url.replace("PORT", &port.to_string()));
+        let own = [("RECTIFY_LISTEN", listen.as_str()), ("RECTIFY_PUBLIC_URL", public.as_str())];
+        let mut server = self.serve_with(&[&own, settings].concat());
+        server.base = format!("http://127.0.0.1:{port}");
+        server
+    }
+
+    /// The same, in a process that may open so many files.
+    pub(crate) fn serve_limited(&self, files: u32, settings: &[(&str, &str)]) -> Server {
+        let program = self.program();
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]).arg(program.get_program());
+        limited.current_dir(self.dir.path());
+        limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.serve_by(limited, settings)
+    }
+
+    fn serve_by(&self, mut program: Command, settings: &[(&str, &str)]) -> Server {
+        let (port, metrics) = (free_port(), free_port());
+        let mut child = program
+            .args(["serve", "--role", "api"])
+            .env("RECTIFY_LISTEN", format!("127.0.0.1:{port}"))
+            .env("RECTIFY_METRICS_LISTEN", format!("127.0.0.1:{metrics}"))
+            .envs(settings.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(self.log()).unwrap())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        assert!(line.contains("已启动"), "{line}{}", read(self.log()));
+        Server {
+            child: Some(child),
+            out: Some(out.into()),
+            handle: None,
+            base: format!("http://127.0.0.1:{port}"),
+            metrics: format!("http://127.0.0.1:{metrics}/metrics"),
+        }
+    }
+}
+
+/// A running API.
+pub(crate) struct Server {
+    child: Option<Child>,
+    /// What the process prints after its first line.
+    out: Option<std::sync::Mutex<BufReader<std::process::ChildStdout>>>,
+    /// The handle of one within the story's own process.
+    handle: Option<actix_web::dev::ServerHandle>,
+    pub(crate) base: String,
+    pub(crate) metrics: String,
+}
+
+/// What a server answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) kind: String,
+    pub(crate) body: String,
+    headers: ureq::http::HeaderMap,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The code of the first error; empty without errors.
+    pub(crate) fn code(&self) -> String {
+        self.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A header; empty where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}
+
+impl Server {
+    /// A server within the story's own process.
+    fn within(base: String, handle: actix_web::dev::ServerHandle) -> Self {
+        Self { child: None, out: None, handle: Some(handle), metrics: format!("{base}/metrics"), base }
+    }
+
+    /// The next line that the process prints.
+    pub(crate) fn printed(&self) -> String {
+        let mut line = String::new();
+        self.out.as_ref().unwrap().lock().unwrap().read_line(&mut line).unwrap();
+        line
+    }
+
+    pub(crate) fn agent() -> ureq::Agent {
+        ureq::Agent::config_builder().http_status_as_error(false).build().into()
+    }
+
+    /// Signs somebody in with the password of stories; the session's secret.
+    pub(crate) fn sign_in(&self, email: &str) -> String {
+        let query = "mutation($input: SignInInput!) { signIn(input: $input) { token errors { code message } } }";
+        let given = self.data(query, &json!({"input": {"email": email, "password": PASSWORD}}))["signIn"].clone();
+        given["token"].as_str().unwrap_or_else(|| panic!("{email}: {given}")).to_owned()
+    }
+
+    /// An operation of whoever has the token, that has to work; its data.
+    pub(crate) fn data_as(&self, token: &str, query: &str, variables: &Value) -> Value {
+        let answer = self.ask_as(token, query, variables).json();
+        assert!(answer.get("errors").is_none(), "{query}\n{variables}\n{answer:#}");
+        answer["data"].clone()
+    }
+
+    /// An operation of whoever has the token.
+    pub(crate) fn ask_as(&self, token: &str, query: &str, variables: &Value) -> Answer {
+        let bearer = format!("Bearer {token}");
+        self.ask(&json!({ "query": query, "variables": variables }), &[("authorization", &bearer)])
+    }
+
+    /// An operation that has to work; its data.
+    pub(crate) fn data(&self, query: &str, variables: &Value) -> Value {
+        let answer = self.graphql(query, variables);
+        assert!(answer.get("errors").is_none(), "{query}\n{answer:#}");
+        answer["data"].clone()
+    }
+
+    pub(crate) fn graphql(&self, query: &str, variables: &Value) -> Value {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let answer = self.post("application/json", "application/graphql-response+json", &body);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
+    pub(crate) fn post(&self, kind: &str, accept: &str, body: &str) -> Answer {
+        self.send(&[("content-type", kind), ("accept", accept)], body)
+    }
+
+    /// A POST with the caller's own headers.
+    pub(crate) fn send(&self, headers: &[(&str, &str)], body: &str) -> Answer {
+        let request = Self::agent().post(format!("{}/graphql", self.base));
+        answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send(body).unwrap())
+    }
+
+    /// A request as clients send it, with headers of the caller's own.
+    pub(crate) fn ask(&self, request: &Value, headers: &[(&str, &str)]) -> Answer {
+        let usual = [("content-type", "application/json"), ("accept", "application/graphql-response+json")];
+        self.send(&[&usual, headers].concat(), &request.to_string())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        answer(Self::agent().get(format!("{}{path}", self.base)).call().unwrap())
+    }
+
+    /// A POST of bytes to a path.
+    pub(crate) fn put(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let request = Self::agent().post(format!("{}{path}", self.base));
+        answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send(body).unwrap())
+    }
+
+    /// A GET of a path with the caller's own headers: the answer, and its bytes when it is a file.
+    pub(crate) fn fetch(&self, path: &str, headers: &[(&str, &str)]) -> (Answer, Vec<u8>) {
+        let request = Self::agent().get(format!("{}{path}", self.base));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let mut response = request.call().unwrap();
+        if response.status() != 200 {
+            return (answer(response), Vec::new());
+        }
+        let bytes = response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap();
+        let (parts, _) = response.into_parts();
+        (answer(ureq::http::Response::from_parts(parts, ureq::Body::builder().data(""))), bytes)
+    }
+
+    /// Whether an answer breaks off: in its body, or, on a busy machine, before its head is out.
+    pub(crate) fn fetch_broken(&self, path: &str, headers: &[(&str, &str)]) -> bool {
+        let request = Self::agent().get(format!("{}{path}", self.base));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        match request.call() {
+            Ok(mut response) => response.status() == 200 && response.body_mut().read_to_vec().is_err(),
+            Err(ureq::Error::Io(why)) => why.kind() == std::io::ErrorKind::UnexpectedEof,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// The most memory that the process has held so far, in KiB.
+    pub(crate) fn most_memory(&self) -> u64 {
+        let status = read(format!("/proc/{}/status", self.child.as_ref().unwrap().id()).into());
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// A GET of an operation with the parameters of its query string.
+    pub(crate) fn get_graphql(&self, parameters: &[(&str, &str)]) -> Answer {
+        let parameters = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        self.get(&format!("/graphql?{parameters}"))
+    }
+
+    /// The statements sent to the database so far.
+    pub(crate) fn statements(&self) -> u64 {
+        let figures = answer(Self::agent().get(&self.metrics).call().unwrap()).body;
+        let line = figures.lines().find(|line| line.starts_with("rectify_sql_statements_total ")).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+    Answer {
+        status: response.status().as_u16(),
+        kind: kind.unwrap_or_default(),
+        headers: response.headers().clone(),
+        body: response.body_mut().read_to_string().unwrap(),
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if let Some(handle) = &self.handle {
+            block_on(handle.stop(false));
+        }
+    }
+}
+
+/// A real SMTP server that asks for STARTTLS and a login; what it takes it puts into a folder.
+pub(crate) struct Smtp {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) port: u16,
+    folder: TempDir,
+}
+
+impl Smtp {
+    pub(crate) fn start() -> Self {
+        Self::start_with(&json!({}))
+    }
+
+    /// One with options of `smtp.py`.
+    pub(crate) fn start_with(options: &Value) -> Self {
+        let folder = TempDir::new().unwrap();
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/stories/support/smtp.py");
+        let python = std::env::var("RECTIFY_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let port = free_port();
+        let mut child = Command::new(python)
+            .arg(script)
+            .args([&port.to_string(), &folder.path().to_string_lossy().into_owned(), &options.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "ready", "python3-aiosmtpd and openssl are needed: run the stories with `make test`");
+        let url =
+            format!("smtp://ledger:s%40fe@localhost:{port}?tls=starttls&ca={}", folder.path().join("ca.pem").display());
+        Self { child, url, port, folder }
+    }
+
+    /// The file of its certificate.
+    pub(crate) fn certificate(&self) -> String {
+        self.folder.path().join("ca.pem").to_string_lossy().into_owned()
+    }
+
+    /// The mails that arrived, oldest first.
+    pub(crate) fn mails(&self) -> Vec<String> {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+            .collect();
+        files.sort();
+        files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A peer that accepts a connection and then says nothing until it is dropped.
+pub(crate) fn silent_peer() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}?tls=none", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// A port that nobody listens on, given to no other story, and below those that the system gives to connections.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let start = std::process::id() as usize * 97;
+    let ports = std::iter::repeat_with(|| 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000);
+    let mut ports = ports.map(|port| u16::try_from(port).unwrap());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+}
+
+/// Runs a future to its end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Reads a file of the world as text.
+pub(crate) fn read(path: PathBuf) -> String {
+    let mut text = String::new();
+    std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
+    text
+}

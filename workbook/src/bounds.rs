@@ -1,0 +1,344 @@
+//! What a packed workbook may hold. It is looked at before the library reads it: that keeps in memory whatever a file says, as
+//! often as the file says it, so a file of some kilobytes could cost gigabytes and minutes.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{BufReader, Cursor, Read, Write};
+
+use quick_xml::Reader;
+use quick_xml::escape::unescape;
+use quick_xml::events::{BytesStart, Event};
+use zip::ZipArchive;
+
+use ledger::{Error, Result};
+
+/// The most sheets of one file, visible and hidden ones.
+pub(super) const MAX_SHEETS: usize = 256;
+/// The largest size to which a packed file may unpack, in bytes.
+pub(super) const MAX_UNPACKED: u64 = 256 << 20;
+/// The most entries of an archive.
+const MAX_ENTRIES: usize = 2_000;
+/// The most relations of a workbook with its parts.
+const MAX_RELATIONS: usize = 20_000;
+/// How many times its own size a file may unpack to, beyond a size at which that does not matter.
+const MAX_RATIO: u64 = 200;
+const SMALL: u64 = 16 << 20;
+/// The most names of cells and areas.
+pub(super) const MAX_NAMES: usize = 100_000;
+/// The most texts that cells share.
+pub(super) const MAX_STRINGS: usize = 1_000_000;
+/// The most elements of the part that holds the formats, the most formats, and the longest attribute of one, in bytes: each
+/// format is kept with a copy of its font and its pattern.
+const MAX_STYLE_ELEMENTS: usize = 1_000_000;
+const MAX_FORMATS: usize = 131_072;
+const MAX_STYLE_ATTRIBUTE: usize = 2_048;
+/// The most bytes between two tags: one text of a cell, in whatever spelling.
+const MAX_RUN: usize = 1 << 20;
+
+/// The archive of a packed workbook.
+pub(super) type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
+
+/// A file that is no workbook, and why.
+pub(super) fn broken(why: &str) -> Error {
+    Error::Invalid(format!("文件不是有效的工作簿：{why}"))
+}
+
+fn damaged<E>(_: E) -> Error {
+    broken("压缩包已损坏")
+}
+
+/// Refuses a file with too many sheets.
+pub(super) fn bound_sheets(count: usize) -> Result<()> {
+    if count > MAX_SHEETS {
+        let most = format!("文件有 {count} 张工作表（含隐藏的），超过 {MAX_SHEETS} 张，请删除无关的工作表或拆分后导入");
+        return Err(Error::Invalid(most));
+    }
+    Ok(())
+}
+
+/// Refuses two sheets of one name, which no program writes.
+pub(super) fn bound_names(names: &[String]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(broken(&format!("有两张名为“{name}”的工作表，请另存后导入"))),
+    }
+}
+
+/// Opens an archive: refused with too many entries, two of one name, or where it unpacks to too much.
+pub(super) fn archive(bytes: &[u8]) -> Result<Archive<'_>> {
+    let many = || {
+        let most = format!("文件内含超过 {MAX_ENTRIES} 个部件，请删除无关的工作表、图片后另存，再导入");
+        Error::Invalid(most)
+    };
+    // The directory is kept in memory before its entries can be counted; their headers may occur elsewhere by chance.
+    if bytes.windows(4).filter(|window| window == b"PK\x01\x02").count() > 2 * MAX_ENTRIES {
+        return Err(many());
+    }
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
+    if archive.len() > MAX_ENTRIES {
+        return Err(many());
+    }
+    let mut names = HashSet::new();
+    let mut repeats = archive.has_duplicate_names();
+    for name in archive.file_names() {
+        repeats |= !names.insert(plain(&name.map_err(damaged)?));
+    }
+    if repeats {
+        return Err(broken("压缩包中有重名的部件，请用 Excel 或 WPS 另存后导入"));
+    }
+    bound_unpacked(&mut archive, bytes.len() as u64)?;
+    Ok(archive)
+}
+
+/// Entries are found whatever their case.
+fn plain(name: &str) -> String {
+    name.replace('\\', "/").to_ascii_lowercase()
+}
+
+/// Unpacks every entry into nothing, counting: declared sizes may lie.
+fn bound_unpacked(archive: &mut Archive<'_>, packed: u64) -> Result<()> {
+    let mut unpacked = 0_u64;
+    let mut chunk = vec![0_u8; 1 << 16];
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(damaged)?;
+        loop {
+            let read = entry.read(&mut chunk).map_err(damaged)?;
+            if read == 0 {
+                break;
+            }
+            unpacked += read as u64;
+            if unpacked > MAX_UNPACKED {
+                let zh = format!("文件解压后超过 {} MB，拒绝导入，请拆分", MAX_UNPACKED >> 20);
+                return Err(Error::Invalid(zh));
+            }
+            if unpacked > SMALL && unpacked > packed.saturating_mul(MAX_RATIO) {
+                let zh = format!("文件解压后超过其大小的 {MAX_RATIO} 倍，拒绝导入，请删除空白的行列后另存");
+                return Err(Error::Invalid(zh));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Passes bytes on, and fails where none of many is the beginning of a tag.
+struct Runs<R> {
+    inner: R,
+    run: usize,
+    is_long: bool,
+}
+
+impl<R: Read> Runs<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, run: 0, is_long: false }
+    }
+}
+
+impl<R: Read> Read for Runs<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        for piece in buffer[..read].split_inclusive(|byte| *byte == b'<') {
+            self.run += piece.len();
+            self.is_long |= self.run > MAX_RUN;
+            if piece.ends_with(b"<") {
+                self.run = 0;
+            }
+        }
+        if self.is_long { Err(std::io::Error::other("a text is too long")) } else { Ok(read) }
+    }
+}
+
+fn too_long() -> Error {
+    let zh = format!("文件中有单元格的文字超过 {} 字，拒绝导入，请删减", super::sheet::MAX_LETTERS);
+    Error::Invalid(zh)
+}
+
+/// Reads a part of a workbook, event by event; whether there is such a part.
+pub(super) fn each(
+    archive: &mut Archive<'_>,
+    part: &str,
+    strict: bool,
+    mut told: impl FnMut(&Event<'_>) -> Result<()>,
+) -> Result<bool> {
+    let Some(name) = found(archive, part)? else { return Ok(false) };
+    let entry = archive.by_name(&name).map_err(damaged)?;
+    let mut reader = Reader::from_reader(BufReader::new(Runs::new(entry)));
+    // As the library reads it.
+    reader.config_mut().check_end_names = strict;
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        match reader.read_event_into(&mut buffer) {
+            Ok(Event::Eof) => return Ok(true),
+            Ok(event) => told(&event)?,
+            Err(_) if reader.get_ref().get_ref().is_long => return Err(too_long()),
+            Err(_) => return Err(broken(&format!("{part} 已损坏"))),
+        }
+    }
+}
+
+/// The entry of a part, whatever its case.
+fn found(archive: &Archive<'_>, part: &str) -> Result<Option<String>> {
+    let wanted = plain(part);
+    for name in archive.file_names() {
+        let name = name.map_err(damaged)?;
+        if plain(&name) == wanted {
+            return Ok(Some(name.into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// An attribute by its whole name; of the elements that decide what is read, none may be spelled wrongly.
+fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
+    for attribute in tag.attributes() {
+        let attribute = attribute.map_err(|_| broken("部件的属性有误"))?;
+        if attribute.key.as_ref() == name {
+            return Ok(Some(attribute.value.into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The beginning of an element.
+fn begins<'a>(event: &'a Event<'_>) -> Option<&'a BytesStart<'a>> {
+    match event {
+        Event::Start(tag) | Event::Empty(tag) => Some(tag),
+        _ => None,
+    }
+}
+
+/// Refuses an .xlsx file that holds more than a ledger does, or in which sheets share a part: it would be read again for each.
+pub(super) fn bound_xlsx(bytes: &[u8]) -> Result<()> {
+    let mut archive = archive(bytes)?;
+    let mut main = None;
+    each(&mut archive, "_rels/.rels", false, |event| {
+        let Some(tag) = begins(event).filter(|tag| tag.local_name().as_ref() == "Relationship") else { return Ok(()) };
+        if attribute(tag, "Type")?.is_some_and(|kind| kind.ends_with("/relationships/officeDocument"))
+            && let Some(target) = attribute(tag, "Target")?
+        {
+            main = Some(unescape(&target).map_err(|_| broken("_rels/.rels 已损坏"))?.into_owned());
+        }
+        Ok(())
+    })?;
+    let main = main.ok_or_else(|| broken("没有工作簿的内容"))?;
+    let (folder, name) =
+        main.rsplit_once('/').map_or(("", main.as_str()), |(folder, _)| main.split_at(folder.len() + 1));
+    let folder = folder.strip_prefix('/').unwrap_or(folder);
+    let name = if name.is_empty() { "workbook.xml" } else { name };
+    let sheets = sheets(&mut archive, folder, name)?;
+    bound_strings(&mut archive, &format!("{folder}sharedStrings.xml"))?;
+    bound_styles(&mut archive, &format!("{folder}styles.xml"))?;
+    for part in sheets.iter().map(String::as_str).chain([format!("{folder}theme/theme1.xml").as_str()]) {
+        bound_runs(&mut archive, part)?;
+    }
+    Ok(())
+}
+
+/// The parts of the sheets.
+fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<HashSet<String>> {
+    let mut targets: HashMap<String, String> = HashMap::new();
+    each(archive, &format!("{folder}_rels/{name}.rels"), false, |event| {
+        let Some(tag) = begins(event).filter(|tag| tag.local_name().as_ref() == "Relationship") else { return Ok(()) };
+        if let Some(id) = attribute(tag, "Id")? {
+            targets.insert(id, attribute(tag, "Target")?.unwrap_or_default());
+        }
+        if targets.len() > MAX_RELATIONS {
+            return Err(Error::Invalid(format!("文件内的关联超过 {MAX_RELATIONS} 处，请另存后导入")));
+        }
+        Ok(())
+    })?;
+    let (mut count, mut names) = (0, 0);
+    let mut parts = HashSet::new();
+    let mut shared = false;
+    each(archive, &format!("{folder}{name}"), false, |event| {
+        let Some(tag) = begins(event) else { return Ok(()) };
+        match tag.local_name().as_ref() {
+            "sheet" => {
+                count += 1;
+                let mut id = None;
+                for attribute in tag.attributes() {
+                    let attribute = attribute.map_err(|_| broken("工作表的属性有误"))?;
+                    if attribute.key.local_name().as_ref() == "id" {
+                        id = Some(attribute.value.into_owned());
+                    }
+                }
+                if let Some(target) = id.and_then(|id| targets.get(&id)) {
+                    let part = target.strip_prefix('/').map_or_else(|| format!("{folder}{target}"), str::to_owned);
+                    shared |= !parts.insert(plain(&part));
+                }
+            }
+            "definedName" => {
+                names += 1;
+                if names > MAX_NAMES {
+                    return Err(Error::Invalid(format!(
+                        "文件定义的名称超过 {MAX_NAMES} 个，请在名称管理器中删除后导入"
+                    )));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    bound_sheets(count)?;
+    if shared {
+        return Err(broken("多张工作表指向同一份内容，请用 Excel 或 WPS 另存后导入"));
+    }
+    Ok(parts)
+}
+
+/// Refuses too many texts that cells share, and a number of them that is only claimed, for which memory would be taken.
+fn bound_strings(archive: &mut Archive<'_>, part: &str) -> Result<()> {
+    let many = || Error::Invalid(format!("文件的文字超过 {MAX_STRINGS} 条，请拆分后导入"));
+    let mut count = 0;
+    each(archive, part, false, |event| {
+        let Some(tag) = begins(event) else { return Ok(()) };
+        match tag.local_name().as_ref() {
+            "si" => count += 1,
+            "sst" => {
+                let claimed = attribute(tag, "uniqueCount")?.and_then(|count| count.trim().parse::<u64>().ok());
+                if claimed.is_some_and(|claimed| claimed > MAX_STRINGS as u64) {
+                    return Err(many());
+                }
+            }
+            _ => {}
+        }
+        if count > MAX_STRINGS { Err(many()) } else { Ok(()) }
+    })?;
+    Ok(())
+}
+
+fn bound_styles(archive: &mut Archive<'_>, part: &str) -> Result<()> {
+    let (mut elements, mut formats) = (0, 0);
+    each(archive, part, false, |event| {
+        let Some(tag) = begins(event) else { return Ok(()) };
+        elements += 1;
+        formats += usize::from(tag.local_name().as_ref() == "xf");
+        let is_long = tag.attributes().flatten().any(|attribute| attribute.value.len() > MAX_STYLE_ATTRIBUTE);
+        if elements > MAX_STYLE_ELEMENTS || formats > MAX_FORMATS || is_long {
+            let zh = "文件的单元格格式过多，请把内容复制到新的工作簿（只粘贴文字）后导入";
+            return Err(Error::Invalid(zh.to_owned()));
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Refuses a part in which one text is longer than a cell's may be.
+fn bound_runs(archive: &mut Archive<'_>, part: &str) -> Result<()> {
+    let Some(name) = found(archive, part)? else { return Ok(()) };
+    let mut entry = Runs::new(archive.by_name(&name).map_err(damaged)?);
+    match std::io::copy(&mut entry, &mut std::io::sink()) {
+        Ok(_) => Ok(()),
+        Err(_) if entry.is_long => Err(too_long()),
+        Err(why) => Err(damaged(why)),
+    }
+}
+
+/// A file of the older format that holds nothing but these records.
+pub(super) fn packed_again(records: &[u8]) -> Result<Vec<u8>> {
+    let failed = |_| broken("文件已损坏");
+    let mut file = cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new())).map_err(failed)?;
+    file.create_stream("/Workbook").and_then(|mut stream| stream.write_all(records)).map_err(failed)?;
+    file.flush().map_err(failed)?;
+    Ok(file.into_inner().into_inner())
+}

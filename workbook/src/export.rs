@@ -1,0 +1,386 @@
+//! Exporting: the ledger as people know it, a sheet for each round with merged problem cells, in columns that an import
+//! reads; a sheet to report progress on, which `filled` reads back; and the figures. All within the caller's sight.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use entity::assignment::Status;
+use planner::{Condition, Sql};
+use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+use super::columns::{Column, UNNAMED, heading};
+use super::filled;
+use ledger::people::policy::Principal;
+use ledger::record::concern;
+use ledger::rule::workflow::status_name;
+use ledger::statistics::{self, Counted, Dimension, Figures, Question};
+use ledger::{Error, Result};
+
+/// The most measures of one workbook.
+const MAX_MEASURES: usize = 20_000;
+
+/// What is to be exported.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// Only this round.
+    pub round: Option<i64>,
+    /// Only what concerns this region or one below it.
+    pub region: Option<i64>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    measure: i64,
+    problem: i64,
+    round: String,
+    problem_number: Option<String>,
+    title: String,
+    description: Option<String>,
+    goal: Option<String>,
+    problem_due: String,
+    rating: Option<String>,
+    number: Option<String>,
+    content: String,
+    due_raw: String,
+    lead: Option<String>,
+    supervising: Option<String>,
+    stated: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct Answer {
+    id: i64,
+    measure: i64,
+    version: i32,
+    unit: String,
+    status: Status,
+    completed_on: Option<NaiveDate>,
+    report: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct Word {
+    owner: i64,
+    word: String,
+}
+
+/// The workbook's bytes.
+pub async fn export<C: ConnectionTrait>(
+    db: &C,
+    principal: &Principal,
+    wanted: Wanted,
+    today: NaiveDate,
+) -> Result<Vec<u8>> {
+    // One more than is taken tells that there are too many.
+    let order = format!(" ORDER BY r.id, p.position, p.id, m.position, m.id LIMIT {}", MAX_MEASURES + 1);
+    let rows: Vec<Row> = select(db, principal, "measure", wanted, ROWS, &order).await?;
+    if rows.is_empty() {
+        return Err(Error::NotFound("没有可导出的内容：请检查轮次、行政区和您的权限范围".to_owned()));
+    }
+    if rows.len() > MAX_MEASURES {
+        return Err(Error::Invalid(format!("超过 {MAX_MEASURES} 条措施，请按轮次或行政区分别导出")));
+    }
+    let parties: Vec<Word> =
+        select(db, principal, "responsible_party", wanted, PARTIES, " ORDER BY x.measure_id, x.position, x.id").await?;
+    let domains: Vec<Word> =
+        select(db, principal, "problem", wanted, DOMAINS, " ORDER BY d.problem_id, d.domain").await?;
+    let mut answers: HashMap<i64, Vec<Answer>> = HashMap::new();
+    for answer in select::<_, Answer>(db, principal, "assignment", wanted, ANSWERS, " ORDER BY a.id").await? {
+        answers.entry(answer.measure).or_default().push(answer);
+    }
+    let mut figures = Vec::new();
+    for (name, by) in [
+        ("统计·按状态", Dimension::Status),
+        ("统计·按行政区", Dimension::Region),
+        ("统计·按牵头单位", Dimension::LeadUnit),
+    ] {
+        let question = Question { within: wanted.region, as_of: today, by, counted: Counted::Measures };
+        figures.push((name, statistics::answer(db, &question, principal).await?));
+    }
+    let book = Book { rows, answers, parties: joined(parties), domains: joined(domains), figures, today };
+    // Packing takes seconds of a large one: beside the threads that answer.
+    let packed = tokio::task::spawn_blocking(move || book.bytes()).await;
+    packed.map_err(|error| Error::Unwritten(error.to_string()))?.map_err(|error| Error::Unwritten(error.to_string()))
+}
+
+const ROWS: &str = "SELECT m.id AS measure, p.id AS problem, r.name AS round, p.number AS problem_number, p.title, \
+    p.description, p.goal, p.due_raw AS problem_due, p.rated_progress AS rating, m.number, m.content, m.due_raw, \
+    l.name AS lead, s.name AS supervising, m.stated_progress AS stated FROM measure m JOIN problem p ON p.id = m.problem_id \
+    JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
+    LEFT JOIN unit s ON s.id = m.supervising_unit_id";
+const ANSWERS: &str = "SELECT a.id, a.measure_id AS measure, a.version, u.name AS unit, a.status, a.completed_on, \
+    (SELECT g.text FROM progress_report g WHERE g.assignment_id = a.id ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \
+    FROM assignment a JOIN measure m ON m.id = a.measure_id JOIN unit u ON u.id = a.unit_id";
+const PARTIES: &str =
+    "SELECT x.measure_id AS owner, x.raw AS word FROM responsible_party x JOIN measure m ON m.id = x.measure_id";
+const DOMAINS: &str = "SELECT d.problem_id AS owner, d.domain AS word FROM problem_domain d JOIN problem p ON p.id = d.problem_id \
+    JOIN measure m ON m.problem_id = p.id";
+
+/// Reads what is wanted and may be seen of a table.
+async fn select<C: ConnectionTrait, R: FromQueryResult>(
+    db: &C,
+    principal: &Principal,
+    table: &str,
+    wanted: Wanted,
+    text: &str,
+    order: &str,
+) -> Result<Vec<R>> {
+    let mut sql = Sql::within(db.get_database_backend(), &[], principal);
+    let alias = match table {
+        "assignment" => "a",
+        "responsible_party" => "x",
+        "problem" => "p",
+        _ => "m",
+    };
+    let mut conditions: Vec<String> = sql.seen(table, alias).into_iter().collect();
+    if let Some(round) = wanted.round {
+        conditions.push(format!("m.round_id = {}", sql.bind(round)));
+    }
+    if let Some(region) = wanted.region {
+        conditions.push(Condition::Member(concern::measures_of(region.into())).to_sql(&mut sql, "m"));
+    }
+    if table == "assignment"
+        && let Some(region) = wanted.region
+    {
+        conditions.push(Condition::Matches(BELOW, region.into()).to_sql(&mut sql, "a"));
+    }
+    let demand = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+    let distinct = if table == "problem" { text.replacen("SELECT", "SELECT DISTINCT", 1) } else { text.to_owned() };
+    let statement = sql.statement(format!("{distinct}{demand}{order}"));
+    Ok(R::find_by_statement(statement).all(db).await?)
+}
+
+const BELOW: &str = "EXISTS (SELECT 1 FROM region r JOIN region top ON substr(r.path, 1, length(top.path)) = top.path \
+    WHERE r.id = {t}.region_id AND top.id = {})";
+
+fn joined(words: Vec<Word>) -> HashMap<i64, String> {
+    let mut found: HashMap<i64, String> = HashMap::new();
+    for word in words {
+        let text = found.entry(word.owner).or_default();
+        if !text.is_empty() {
+            text.push('、');
+        }
+        text.push_str(&word.word);
+    }
+    found
+}
+
+/// What a workbook is made of.
+struct Book {
+    rows: Vec<Row>,
+    answers: HashMap<i64, Vec<Answer>>,
+    parties: HashMap<i64, String>,
+    domains: HashMap<i64, String>,
+    /// The sheets of figures by name.
+    figures: Vec<(&'static str, statistics::Answer)>,
+    today: NaiveDate,
+}
+
+/// The columns of a ledger, with their widths in letters.
+const COLUMNS: [(Column, f64); 13] = [
+    (Column::Number, 6.0),
+    (Column::Problem, 36.0),
+    (Column::Goal, 20.0),
+    (Column::Domain, 10.0),
+    (Column::ProblemDeadline, 14.0),
+    (Column::Rating, 12.0),
+    (Column::MeasureNumber, 9.0),
+    (Column::Measure, 48.0),
+    (Column::Deadline, 18.0),
+    (Column::Lead, 18.0),
+    (Column::Parties, 28.0),
+    (Column::Supervising, 16.0),
+    (Column::Progress, 48.0),
+];
+
+impl Book {
+    /// The workbook's bytes.
+    fn bytes(&self) -> Result<Vec<u8>, XlsxError> {
+        let mut workbook = Workbook::new();
+        let mut rounds: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+        for row in &self.rows {
+            rounds.entry(&row.round).or_default().push(row);
+        }
+        for (index, (round, rows)) in rounds.iter().enumerate() {
+            self.ledger(workbook.add_worksheet().set_name(sheet_name(index + 1, round))?, round, rows)?;
+        }
+        self.progress(workbook.add_worksheet().set_name(filled::SHEET)?)?;
+        for (name, answer) in &self.figures {
+            figures(workbook.add_worksheet().set_name(*name)?, self.today, &answer.total, &answer.rows)?;
+        }
+        workbook.save_to_buffer()
+    }
+
+    /// The sheet of a round: a title, the headings, and the cells of a problem merged over its measures.
+    fn ledger(&self, sheet: &mut Worksheet, round: &str, rows: &[&Row]) -> Result<(), XlsxError> {
+        // A column that nothing is said in is left out; a ledger without it reads alike.
+        let is_used = |column: &Column| match column {
+            Column::Goal => rows.iter().any(|row| row.goal.is_some()),
+            Column::Domain => rows.iter().any(|row| self.domains.contains_key(&row.problem)),
+            Column::ProblemDeadline => rows.iter().any(|row| !row.problem_due.is_empty()),
+            Column::Rating => rows.iter().any(|row| row.rating.is_some()),
+            Column::Supervising => rows.iter().any(|row| row.supervising.is_some()),
+            _ => true,
+        };
+        let columns: Vec<(Column, f64)> = COLUMNS.into_iter().filter(|(column, _)| is_used(column)).collect();
+        let last = u16::try_from(columns.len()).unwrap_or(1) - 1;
+        let title = format!("{round}整改台账（截至{}）", self.today.format("%Y年%-m月%-d日"));
+        sheet.merge_range(0, 0, 0, last, &title, &title_format())?;
+        for (place, (column, width)) in (0_u16..).zip(&columns) {
+            sheet.set_column_width(place, *width)?;
+            sheet.write_string_with_format(1, place, heading(*column), &heading_format())?;
+        }
+        sheet.set_freeze_panes(2, 0)?;
+        let mut start = 0;
+        while let Some(first) = rows.get(start) {
+            let length = rows[start..].iter().take_while(|row| row.problem == first.problem).count();
+            for (offset, row) in (0_u32..).zip(&rows[start..start + length]) {
+                let line = 2 + start as u32 + offset;
+                for (place, (column, _)) in (0_u16..).zip(&columns) {
+                    let text = self.cell(*column, row);
+                    if !of_problem(*column) {
+                        write(sheet, line, place, &text)?;
+                    } else if offset == 0 && length > 1 {
+                        let end = line + length as u32 - 1;
+                        sheet.merge_range(line, place, end, place, "", &text_format(&text))?;
+                        write(sheet, line, place, &text)?;
+                    } else if offset == 0 {
+                        write(sheet, line, place, &text)?;
+                    }
+                }
+            }
+            start += length;
+        }
+        Ok(())
+    }
+
+    fn cell(&self, column: Column, row: &Row) -> String {
+        let or_blank = |text: &Option<String>| text.clone().unwrap_or_default();
+        match column {
+            Column::Number => or_blank(&row.problem_number),
+            Column::Problem => match &row.description {
+                Some(description) => format!("{}。{description}", row.title.trim_end_matches('。')),
+                None => row.title.clone(),
+            },
+            Column::Goal => or_blank(&row.goal),
+            Column::Domain => self.domains.get(&row.problem).cloned().unwrap_or_default(),
+            Column::ProblemDeadline => row.problem_due.clone(),
+            Column::Rating => or_blank(&row.rating),
+            Column::MeasureNumber => or_blank(&row.number),
+            Column::Measure => row.content.clone(),
+            Column::Deadline => row.due_raw.clone(),
+            Column::Lead => row.lead.clone().unwrap_or_else(|| UNNAMED.to_owned()),
+            Column::Parties => self.parties.get(&row.measure).cloned().unwrap_or_default(),
+            Column::Supervising => or_blank(&row.supervising),
+            Column::Progress => self.told(row),
+            Column::Reporter => String::new(),
+        }
+    }
+
+    /// The progress: of one answer its text, of several each with its unit.
+    fn told(&self, row: &Row) -> String {
+        match self.answers.get(&row.measure).map(Vec::as_slice) {
+            None | Some([]) => row.stated.clone().unwrap_or_default(),
+            Some([one]) => one.report.clone().unwrap_or_default(),
+            Some(several) => {
+                let line =
+                    |answer: &Answer| format!("{}：{}", answer.unit, answer.report.as_deref().unwrap_or("尚未填报"));
+                several.iter().map(line).collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
+    /// The sheet to report progress on: a line for each assignment, with blank cells to fill in.
+    fn progress(&self, sheet: &mut Worksheet) -> Result<(), XlsxError> {
+        for (place, (name, width)) in (0_u16..).zip(filled::COLUMNS) {
+            sheet.set_column_width(place, width)?;
+            sheet.write_string_with_format(0, place, name, &heading_format())?;
+        }
+        sheet.set_freeze_panes(1, 0)?;
+        let mut line = 1;
+        for row in &self.rows {
+            for answer in self.answers.get(&row.measure).into_iter().flatten() {
+                let number = row.number.as_deref().map(|number| format!("{number} ")).unwrap_or_default();
+                let cells = [
+                    format!("assignment_{}", answer.id),
+                    answer.version.to_string(),
+                    row.title.clone(),
+                    format!("{number}{}", row.content),
+                    answer.unit.clone(),
+                    row.due_raw.clone(),
+                    status_name(answer.status).to_owned(),
+                    answer.completed_on.map(|day| day.to_string()).unwrap_or_default(),
+                    answer.report.clone().unwrap_or_default(),
+                ];
+                for (place, text) in (0_u16..).zip(&cells) {
+                    write(sheet, line, place, text)?;
+                }
+                line += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a column belongs to the problem, and is merged over its measures.
+fn of_problem(column: Column) -> bool {
+    matches!(
+        column,
+        Column::Number | Column::Problem | Column::Goal | Column::Domain | Column::ProblemDeadline | Column::Rating
+    )
+}
+
+/// The figures of a dimension.
+fn figures(sheet: &mut Worksheet, today: NaiveDate, total: &Figures, rows: &[Figures]) -> Result<(), XlsxError> {
+    let headings = ["分组", "措施数", "已完成", "已销号", "不涉及", "逾期", "完成率", "销号率", "逾期率"];
+    let title = format!("整改措施统计（截至{}）", today.format("%Y年%-m月%-d日"));
+    sheet.merge_range(0, 0, 0, 8, &title, &title_format())?;
+    sheet.set_column_width(0, 30.0)?;
+    for (place, heading) in (0_u16..).zip(headings) {
+        sheet.write_string_with_format(1, place, heading, &heading_format())?;
+    }
+    let rate = Format::new().set_num_format("0.0%").set_border(FormatBorder::Thin);
+    let plain = Format::new().set_border(FormatBorder::Thin);
+    for (line, row) in (2_u32..).zip(std::iter::once(total).chain(rows)) {
+        let label = row.label.clone().or_else(|| row.key.as_deref().map(|key| statistics::label_of(key).to_owned()));
+        write(sheet, line, 0, label.as_deref().unwrap_or("合计"))?;
+        let numbers = [row.all, row.completed, row.closed, row.not_applicable, row.overdue];
+        for (place, number) in (1_u16..).zip(numbers) {
+            sheet.write_number_with_format(line, place, number as f64, &plain)?;
+        }
+        for (place, share) in (6_u16..).zip([row.completion_rate(), row.close_out_rate(), row.overdue_rate()]) {
+            match share {
+                Some(share) => sheet.write_number_with_format(line, place, share, &rate)?,
+                None => sheet.write_string_with_format(line, place, "—", &plain)?,
+            };
+        }
+    }
+    Ok(())
+}
+
+/// Writes text as text: what begins like a formula stays one letter after another, also after somebody has edited it.
+fn write(sheet: &mut Worksheet, row: u32, column: u16, text: &str) -> Result<(), XlsxError> {
+    // A cell holds 32,767 letters.
+    let text: String = text.chars().take(32_767).collect();
+    sheet.write_string_with_format(row, column, &text, &text_format(&text)).map(drop)
+}
+
+fn text_format(text: &str) -> Format {
+    let format = Format::new().set_text_wrap().set_align(FormatAlign::Top).set_border(FormatBorder::Thin);
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format.set_quote_prefix() } else { format }
+}
+
+fn title_format() -> Format {
+    Format::new().set_bold().set_font_size(14).set_align(FormatAlign::Center).set_align(FormatAlign::VerticalCenter)
+}
+
+fn heading_format() -> Format {
+    Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Center).set_border(FormatBorder::Thin)
+}
+
+/// A sheet's name: without the letters that Excel refuses, at most 31.
+fn sheet_name(number: usize, round: &str) -> String {
+    let plain: String = round.chars().filter(|letter| !"[]:*?/\\'".contains(*letter)).collect();
+    format!("{number}.{plain}").chars().take(31).collect()
+}

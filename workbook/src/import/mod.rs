@@ -1,0 +1,297 @@
+//! Importing a ledger: resolve units, compare with what is there, write what is new, all in one transaction or not at all.
+//! A second import of the same file finds nothing to do.
+
+mod resolve;
+mod write;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use entity::inspection_round::{RoundKind, RoundLevel};
+use entity::region::Level;
+use entity::responsible_party::Selector;
+use entity::{inspection_round, region};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+
+use self::resolve::Units;
+use super::columns::Column;
+use super::parties::Aliases;
+use super::reading::{self, Fault, Read, ReadMeasure, ReadProblem, fault};
+use super::sheet::Sheet;
+use ledger::people::policy::{self, Act};
+use ledger::record::audit::By;
+use ledger::record::database;
+use ledger::record::database::Transaction;
+use ledger::rule::sameness::normalised;
+use ledger::{Error, Result, fault as faults};
+
+/// What a file answers, and how it is to be read.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The round's name; a new one is made.
+    pub round: String,
+    /// The code of the region that answers.
+    pub region: String,
+    /// The code of the region that issued the problems and measures, when it is another.
+    pub issued_by: Option<String>,
+    /// Tell what would happen and write nothing.
+    pub dry_run: bool,
+    /// Create unknown units, and take the suggested reading of ambiguous lists.
+    pub create_units: bool,
+    /// Readings that a person has decided.
+    pub aliases: Aliases,
+    /// The day that the statuses are of; else the date in the title.
+    pub as_of: Option<NaiveDate>,
+    /// The days that an immediate deadline without a date leaves.
+    pub grace_days: i64,
+}
+
+/// An import: the sheets, what they answer, and when.
+pub struct Import<'a> {
+    /// The sheets of the file.
+    pub sheets: &'a [Sheet],
+    /// What they answer.
+    pub answer: &'a Answer,
+    /// Who imports.
+    pub by: &'a By,
+    /// The moment of the import.
+    pub now: DateTime<Utc>,
+    /// The ledger's time zone.
+    pub zone: Tz,
+    /// Told how many of all rows are dealt with.
+    pub progress: &'a (dyn Fn(usize, usize) + Sync),
+}
+
+/// What an import read, and what it wrote or would write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The day that the statuses are of.
+    pub as_of: Option<NaiveDate>,
+    /// Problems read.
+    pub problems: usize,
+    /// Measures read.
+    pub measures: usize,
+    /// Problems that were not there.
+    pub new_problems: usize,
+    /// Measures that were not there.
+    pub new_measures: usize,
+    /// Assignments that were not there.
+    pub new_assignments: usize,
+    /// Responsible parties that were not there.
+    pub new_parties: usize,
+    /// Progress reports that were not there.
+    pub new_reports: usize,
+    /// Statuses stated anew by a later ledger.
+    pub restated: usize,
+    /// Units made, by name.
+    pub new_units: Vec<String>,
+    /// Readings taken of ambiguous lists: the words and the unit.
+    pub readings: Vec<(String, String)>,
+    /// What a person should look at, though it stands in nobody's way.
+    pub remarks: Vec<String>,
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was written.
+    Written(Summary),
+    /// Everything was there already.
+    Unchanged(Summary),
+    /// It would be written.
+    Rehearsed(Summary),
+    /// Cells cannot be taken; nothing was written.
+    Rejected(Vec<Fault>),
+}
+
+impl Summary {
+    fn changes_nothing(&self) -> bool {
+        self.new_problems
+            + self.new_measures
+            + self.new_parties
+            + self.new_assignments
+            + self.new_reports
+            + self.restated
+            == 0
+            && self.new_units.is_empty()
+    }
+}
+
+/// Imports a ledger.
+pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outcome> {
+    let reads: Vec<Read> = import.sheets.iter().filter_map(reading::read).collect();
+    if reads.is_empty() {
+        return Err(Error::Invalid(
+            "文件中没有找到台账：需要一行表头，至少包括“反馈问题”“整改措施（整改任务）”“整改时限”等列".to_owned(),
+        ));
+    }
+    if reads.iter().all(|read| read.problems.is_empty() && read.faults.is_empty()) {
+        return Err(Error::Invalid("台账只有表头，没有内容".to_owned()));
+    }
+    let mut faults: Vec<Fault> = reads.iter().flat_map(|read| read.faults.clone()).collect();
+    faults.extend(repeated_across_sheets(import.sheets, &reads));
+    let answer = import.answer;
+    let Some(as_of) = answer.as_of.or_else(|| reads.iter().find_map(|read| read.as_of)) else {
+        return Err(Error::Invalid("标题中没有截止日期，请用 --as-of 指明，如 --as-of 2023-04-30".to_owned()));
+    };
+    let transaction = database::begin(db).await?;
+    let region = ledger::region::ensure(&transaction, &answer.region).await?;
+    let issuer = ledger::region::ensure(&transaction, answer.issued_by.as_deref().unwrap_or(&answer.region)).await?;
+    if let Some(gone) = [&region, &issuer].into_iter().find(|region| region.retired_on.is_some()) {
+        return Err(Error::Invalid(format!("{}已撤并，不能再导入台账", gone.name)));
+    }
+    if !region.path.starts_with(&issuer.path) {
+        return Err(Error::Invalid(format!(
+            "{}不在{}之下：--issued-by 应为 --region 本级或上级的代码",
+            region.name, issuer.name
+        )));
+    }
+    allowed(import.by, &region)?;
+    let (round, new_round) = round(&transaction, &answer.round, issuer.level).await?;
+    let mut writer = Writer {
+        import,
+        as_of,
+        db: &transaction,
+        units: Units::load(&transaction, &region, &issuer).await?,
+        region,
+        issuer,
+        round,
+        faults,
+        summary: Summary::default(),
+    };
+    let rows = writer.resolve(import.sheets, &reads).await?;
+    if !writer.faults.is_empty() {
+        let mut faults = writer.faults;
+        transaction.rollback().await?;
+        faults.sort_by(|a, b| (&a.sheet, a.row, &a.column).cmp(&(&b.sheet, b.row, &b.column)));
+        return Ok(Outcome::Rejected(faults));
+    }
+    writer.write(rows).await?;
+    if !writer.faults.is_empty() {
+        let faults = writer.faults;
+        transaction.rollback().await?;
+        return Ok(Outcome::Rejected(faults));
+    }
+    let mut summary = writer.summary;
+    summary.as_of = Some(as_of);
+    summary.remarks.dedup();
+    for read in &reads {
+        let unknown = read.unknown_headings.iter().map(|heading| format!("“{heading}”列不在表头词典中，未导入"));
+        summary.remarks.extend(unknown);
+        if read.layout.place(Column::Reporter).is_some() {
+            let heading = read.layout.heading(Column::Reporter);
+            summary.remarks.push(format!("“{heading}”列是个人信息，未读取；填报人请用账号登记"));
+        }
+    }
+    if answer.dry_run {
+        transaction.rollback().await?;
+        return Ok(Outcome::Rehearsed(summary));
+    }
+    let unchanged = summary.changes_nothing() && !new_round;
+    transaction.commit().await?;
+    Ok(if unchanged { Outcome::Unchanged(summary) } else { Outcome::Written(summary) })
+}
+
+/// Whoever keeps the ledger imports what lies in his region, or below it.
+fn allowed(by: &By, region: &region::Model) -> Result<()> {
+    let act = Act::KeepLedger;
+    if by.principal.permits_of_region(act, &region.path) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
+}
+
+/// A measure that two sheets hold, and a number under which they hold two problems, as sheets of several rounds do: rows of
+/// one sheet are compared when it is read.
+fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<Fault> {
+    let mut seen: HashMap<(String, String), &str> = HashMap::new();
+    let mut titles: HashMap<String, (&str, &str)> = HashMap::new();
+    let mut faults = Vec::new();
+    for read in reads {
+        let Some(sheet) = sheets.iter().find(|sheet| sheet.name == read.sheet) else { continue };
+        for problem in &read.problems {
+            let (first, title) = titles.entry(problem.identity()).or_insert((&read.sheet, &problem.title));
+            if normalised(title) != normalised(&problem.title) {
+                let expected = format!("不同问题用不同编号（与工作表“{first}”的问题编号相同）；不同轮次请分别导入");
+                faults.push(fault(sheet, &read.layout, problem.row, Column::Problem, "问题编号重复", &expected));
+                continue;
+            }
+            for measure in &problem.measures {
+                let first = seen.entry((problem.identity(), measure.identity())).or_insert(&read.sheet);
+                if *first != read.sheet {
+                    let expected = format!("每条措施只列一次（与工作表“{first}”重复）");
+                    faults.push(fault(sheet, &read.layout, measure.row, Column::Measure, "重复的行", &expected));
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// The round of a name, made when it is new; who inspected and why is read from the name.
+async fn round(db: &Transaction, name: &str, issuer: Level) -> Result<(inspection_round::Model, bool)> {
+    let given = name.trim();
+    let name = faults::line(name, 1..=200, ("督察轮次名称", "the round's name"), &["round"])?;
+    // As it is kept, else as it was kept before names were cleaned.
+    for known in [name.as_str(), given] {
+        let found = inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(known)).one(db).await?;
+        if let Some(round) = found {
+            return Ok((round, false));
+        }
+    }
+    let level = if name.contains("中央") {
+        RoundLevel::Central
+    } else if name.contains("督察局") {
+        RoundLevel::RegionalBureau
+    } else if name.contains("自治区") || name.contains('省') {
+        RoundLevel::Province
+    } else {
+        match issuer {
+            Level::Nation => RoundLevel::Central,
+            Level::Province => RoundLevel::Province,
+            Level::Prefecture => RoundLevel::Prefecture,
+            Level::County | Level::Township => RoundLevel::County,
+        }
+    };
+    let kind = if name.contains("回头看") {
+        RoundKind::LookBack
+    } else if name.contains("专项") {
+        RoundKind::Special
+    } else {
+        RoundKind::Routine
+    };
+    let row =
+        inspection_round::ActiveModel { name: Set(name), level: Set(level), kind: Set(kind), ..Default::default() };
+    Ok((row.insert(db).await?, true))
+}
+
+/// A problem with the units of its measures resolved.
+struct Row<'a> {
+    sheet: &'a Sheet,
+    read: &'a Read,
+    problem: &'a ReadProblem,
+    measures: Vec<(&'a ReadMeasure, Resolved)>,
+}
+
+#[derive(Default)]
+struct Resolved {
+    lead: Option<i64>,
+    supervising: Option<i64>,
+    parties: Vec<(String, PartyRow)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PartyRow {
+    Unit(i64),
+    Selector(Selector),
+}
+
+struct Writer<'a> {
+    import: &'a Import<'a>,
+    as_of: NaiveDate,
+    db: &'a Transaction,
+    units: Units,
+    region: region::Model,
+    issuer: region::Model,
+    round: inspection_round::Model,
+    faults: Vec<Fault>,
+    summary: Summary,
+}

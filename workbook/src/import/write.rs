@@ -1,0 +1,645 @@
+//! Comparing what was read with what is there, and writing the rest.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::{NaiveDate, NaiveTime};
+use entity::assignment::Status;
+use entity::{
+    assignment, measure, milestone, problem, problem_domain, progress_report, region, responsible_party, unit,
+};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde_json::json;
+
+use super::{PartyRow, Resolved, Row, Writer};
+use crate::columns::Column;
+use crate::reading::{ReadMeasure, fault};
+use ledger::Result;
+use ledger::record::audit::{self, Noted};
+use ledger::record::change::{self, ChangeKind, Changed};
+use ledger::record::concern::{self, Concern};
+use ledger::rule::calendar;
+use ledger::rule::deadline::Columns;
+use ledger::rule::roll_up;
+use ledger::rule::sameness;
+use ledger::rule::sameness::normalised;
+use ledger::rule::wording::shortened;
+use ledger::rule::workflow::{self, Step};
+use ledger::statistics::kept;
+
+/// Rows of one INSERT: at most 30 columns each, within SQLite's bound of 32,766 variables.
+const CHUNK: usize = 1_000;
+
+impl Writer<'_> {
+    /// Compares with what is there and writes the rest.
+    pub(super) async fn write(&mut self, rows: Vec<Row<'_>>) -> Result<()> {
+        let total: usize = rows.iter().map(|row| row.measures.len()).sum();
+        (self.import.progress)(0, total);
+        self.summary.problems = rows.len();
+        self.summary.measures = total;
+        let problems = self.problems(&rows).await?;
+        let touched: Vec<i64> = problems.models().map(|problem| problem.id).collect();
+        let measures = self.measures(&rows, &problems).await?;
+        if !self.faults.is_empty() {
+            return Ok(());
+        }
+        kept::withdraw(self.db, &touched).await?;
+        self.parties(&rows, &problems, &measures).await?;
+        let answered = self.assignments(&rows, &problems, &measures).await?;
+        self.reports(&rows, &problems, &measures, &answered).await?;
+        self.state(&rows, &problems, &measures).await?;
+        self.concerns(&problems, &measures, &answered).await?;
+        roll_up::problems(self.db, &touched, self.import.now).await?;
+        kept::enter(self.db, &touched).await?;
+        let read = rows.iter().filter_map(|row| Some(problems.get(&row.problem.identity())?.id)).collect();
+        self.note(&read).await?;
+        (self.import.progress)(total, total);
+        Ok(())
+    }
+
+    /// Notes the file's problems as changed, unless everything was there already.
+    async fn note(&self, problems: &BTreeSet<i64>) -> Result<()> {
+        if self.summary.changes_nothing() {
+            return Ok(());
+        }
+        let whole = |problem: &i64| Changed { problem: *problem, measure: None, assignment: None };
+        let changed: Vec<Changed> = problems.iter().map(whole).collect();
+        change::note(self.db, ChangeKind::Imported, &changed, self.import.now).await?;
+        let round = self.round.id;
+        for problem in problems {
+            let object = format!("problem_{problem}");
+            let noted = Noted {
+                chain: audit::chain_of(*problem),
+                act: ChangeKind::Imported.to_value(),
+                object,
+                measure: None,
+                assignment: None,
+                before: json!({}),
+                after: json!({ "round": round, "region": self.region.id, "asOf": self.as_of }),
+            };
+            audit::note(self.db, self.import.by, noted, self.import.now).await?;
+        }
+        Ok(())
+    }
+
+    async fn problems(&mut self, rows: &[Row<'_>]) -> Result<Problems> {
+        let known = problem::Entity::find()
+            .filter(problem::Column::RoundId.eq(self.round.id))
+            .filter(problem::Column::RegionId.eq(self.issuer.id))
+            // Whoever changes an answer holds its problem first, so that roll-ups see each other's.
+            .order_by_asc(problem::Column::Id)
+            .lock_exclusive()
+            .all(self.db)
+            .await?;
+        let mut position = known.iter().map(|problem| problem.position).max().unwrap_or_default();
+        let mut known = Known::of(known, |problem| sameness::kept(&problem.identity));
+        let mut new = Vec::new();
+        let mut domains = Vec::new();
+        let mut seen = HashSet::new();
+        for Row { problem: read, .. } in rows {
+            let identity = read.identity();
+            if let Some(there) = known.get(&identity) {
+                if normalised(&there.title) != normalised(&read.title) {
+                    self.summary.remarks.push(format!(
+                        "第 {} 行的问题与台账中编号相同，标题不同：“{}”/“{}”",
+                        read.row + 1,
+                        shortened(&read.title, 20),
+                        shortened(&there.title, 20)
+                    ));
+                }
+                continue;
+            }
+            if !seen.insert(identity.clone()) {
+                continue;
+            }
+            position += 1;
+            domains.extend(read.domains.iter().map(|domain| (identity.clone(), domain.clone())));
+            let stated = read.rating.as_ref().map(|(_, stated)| *stated);
+            let deadline = Columns::of(read.deadline.as_ref(), self.grace_from(), self.import.answer.grace_days);
+            new.push(problem::ActiveModel {
+                round_id: Set(self.round.id),
+                region_id: Set(self.issuer.id),
+                identity: Set(identity),
+                number: Set(read.number.clone()),
+                position: Set(position),
+                title: Set(read.title.clone()),
+                description: Set(read.description.clone()),
+                goal: Set(read.goal.clone()),
+                due_raw: Set(deadline.raw),
+                due_immediate: Set(deadline.immediate),
+                due_on: Set(deadline.on),
+                due_ongoing: Set(deadline.ongoing),
+                due_by: Set(deadline.by),
+                rated_progress: Set(read.rating.as_ref().map(|(printed, _)| printed.clone())),
+                status: Set(stated.map_or(Status::Assigned, |stated| stated.status)),
+                status_stated_on: Set(Some(self.as_of)),
+                completed_on: Set(stated.filter(|stated| stated.completed).map(|_| self.as_of)),
+                issued_on: Set(self.grace_from()),
+                version: Set(1),
+                created_at: Set(self.import.now),
+                updated_at: Set(self.import.now),
+                ..Default::default()
+            });
+        }
+        self.summary.new_problems = new.len();
+        for chunk in new.chunks(CHUNK) {
+            let written = problem::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
+            known.extend(written);
+        }
+        let domains: Vec<problem_domain::ActiveModel> = domains
+            .into_iter()
+            .filter_map(|(identity, domain)| {
+                let problem_id = Set(known.get(&identity)?.id);
+                Some(problem_domain::ActiveModel { problem_id, domain: Set(domain) })
+            })
+            .collect();
+        for chunk in domains.chunks(CHUNK) {
+            problem_domain::Entity::insert_many(chunk.to_vec())
+                .on_conflict(OnConflict::new().do_nothing().to_owned())
+                .exec_without_returning(self.db)
+                .await?;
+        }
+        let fresh: HashSet<&str> = new.iter().filter_map(|row| row.identity.try_as_ref().map(String::as_str)).collect();
+        let steps = rows
+            .iter()
+            .filter(|row| fresh.contains(row.problem.identity().as_str()))
+            .filter_map(|row| Some((row.problem.deadline.as_ref()?, known.get(&row.problem.identity())?.id)))
+            .flat_map(|(deadline, id)| deadline.steps(Some(id), None))
+            .collect();
+        self.milestones(steps).await?;
+        Ok(known)
+    }
+
+    async fn measures(&mut self, rows: &[Row<'_>], problems: &Problems) -> Result<Measures> {
+        let known = measure::Entity::find()
+            .filter(measure::Column::RoundId.eq(self.round.id))
+            .filter(measure::Column::RegionId.eq(self.issuer.id))
+            .all(self.db)
+            .await?;
+        let mut positions: HashMap<i64, i32> = HashMap::new();
+        for there in &known {
+            let position = positions.entry(there.problem_id).or_default();
+            *position = there.position.max(*position);
+        }
+        let numbered: HashSet<(i64, String)> =
+            known.iter().filter_map(|there| Some((there.problem_id, there.number.clone()?))).collect();
+        let mut known = Known::of(known, |measure| (measure.problem_id, sameness::kept(&measure.identity)));
+        let mut new = Vec::new();
+        let mut steps = Vec::new();
+        for row in rows {
+            let Some(problem) = problems.get(&row.problem.identity()) else { continue };
+            for (read, resolved) in &row.measures {
+                let identity = read.identity();
+                if let Some(there) = known.get(&(problem.id, identity.clone())) {
+                    let changed = changed_deadline(read, there);
+                    if let Some(expected) = changed {
+                        let problem = "时限与台账不同";
+                        self.faults.push(fault(
+                            row.sheet,
+                            &row.read.layout,
+                            read.row,
+                            Column::Deadline,
+                            problem,
+                            &expected,
+                        ));
+                    }
+                    continue;
+                }
+                let alike = read.number.clone().map(|number| (problem.id, number));
+                if alike.is_some_and(|number| numbered.contains(&number)) {
+                    self.summary.remarks.push(format!(
+                        "第 {} 行的措施与台账中编号相同，内容不同，作为新措施导入：“{}”",
+                        read.row + 1,
+                        shortened(&read.content, 20)
+                    ));
+                }
+                let position = positions.entry(problem.id).or_default();
+                *position += 1;
+                let deadline = Columns::of(Some(&read.deadline), self.grace_from(), self.import.answer.grace_days);
+                if !read.deadline.milestones.is_empty() {
+                    steps.push((problem.id, identity.clone(), &read.deadline));
+                }
+                new.push(measure::ActiveModel {
+                    problem_id: Set(problem.id),
+                    round_id: Set(self.round.id),
+                    region_id: Set(self.issuer.id),
+                    identity: Set(identity),
+                    number: Set(read.number.clone()),
+                    position: Set(*position),
+                    content: Set(read.content.clone()),
+                    due_raw: Set(deadline.raw),
+                    due_immediate: Set(deadline.immediate),
+                    due_on: Set(deadline.on),
+                    due_ongoing: Set(deadline.ongoing),
+                    due_by: Set(deadline.by),
+                    lead_unit_id: Set(resolved.lead),
+                    supervising_unit_id: Set(resolved.supervising),
+                    status: Set(Status::Assigned),
+                    status_stated_on: Set(Some(self.as_of)),
+                    stated_progress: Set(read.progress.clone().filter(|_| self.names_nobody(resolved))),
+                    issued_on: Set(self.grace_from()),
+                    version: Set(1),
+                    created_at: Set(self.import.now),
+                    updated_at: Set(self.import.now),
+                    ..Default::default()
+                });
+            }
+        }
+        self.summary.new_measures = new.len();
+        let total = new.len();
+        for (index, chunk) in new.chunks(CHUNK).enumerate() {
+            let written = measure::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
+            known.extend(written);
+            (self.import.progress)(usize::midpoint(index * CHUNK, chunk.len()), total);
+        }
+        let steps = steps
+            .into_iter()
+            .filter_map(|(problem, identity, deadline)| Some((known.get(&(problem, identity))?.id, deadline)))
+            .flat_map(|(id, deadline)| deadline.steps(None, Some(id)))
+            .collect();
+        self.milestones(steps).await?;
+        Ok(known)
+    }
+
+    async fn milestones(&self, rows: Vec<milestone::ActiveModel>) -> Result<()> {
+        for chunk in rows.chunks(CHUNK) {
+            milestone::Entity::insert_many(chunk.to_vec()).exec_without_returning(self.db).await?;
+        }
+        Ok(())
+    }
+
+    async fn parties(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<()> {
+        let mut new = Vec::new();
+        for (measure, _, resolved) in answered(rows, problems, measures) {
+            for (index, (raw, party)) in resolved.parties.iter().enumerate() {
+                let (unit_id, selector) = match party {
+                    PartyRow::Unit(unit) => (Some(*unit), None),
+                    PartyRow::Selector(selector) => (None, Some(*selector)),
+                };
+                new.push(responsible_party::ActiveModel {
+                    measure_id: Set(measure.id),
+                    position: Set(index as i32 + 1),
+                    raw: Set(raw.clone()),
+                    unit_id: Set(unit_id),
+                    selector: Set(selector),
+                    region_id: Set(selector.map(|_| self.issuer.id)),
+                    ..Default::default()
+                });
+            }
+        }
+        for chunk in new.chunks(CHUNK) {
+            let added = responsible_party::Entity::insert_many(chunk.to_vec())
+                .on_conflict(OnConflict::new().do_nothing().to_owned())
+                .exec_without_returning(self.db)
+                .await?;
+            self.summary.new_parties += usize::try_from(added).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// A county's file creates only that county's assignments, held by its government; a file of the issuing region
+    /// itself assigns the units it names.
+    async fn assignments(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<Assignments> {
+        let ids: Vec<i64> = measures.models().map(|measure| measure.id).collect();
+        let mut known = HashMap::new();
+        for chunk in ids.chunks(CHUNK) {
+            let there = assignment::Entity::find()
+                .filter(assignment::Column::MeasureId.is_in(chunk.iter().copied()))
+                .all(self.db)
+                .await?;
+            known.extend(there.into_iter().map(|row| ((row.measure_id, row.unit_id), row)));
+        }
+        let own =
+            if self.region.id == self.issuer.id { None } else { Some(self.government(&self.region.clone()).await?) };
+        let homes: HashMap<i64, i64> = unit::Entity::find()
+            .filter(unit::Column::Id.is_in(self.units.by_name.values().copied().collect::<BTreeSet<i64>>()))
+            .all(self.db)
+            .await?
+            .into_iter()
+            .map(|unit| (unit.id, unit.region_id))
+            .collect();
+        let mut new = Vec::new();
+        let mut reporting = BTreeMap::new();
+        for (measure, read, resolved) in answered(rows, problems, measures) {
+            let bodies: Vec<i64> = match own {
+                Some(government) => vec![government],
+                None => named_bodies(resolved),
+            };
+            if let Some(first) = bodies.first() {
+                reporting.insert(measure.id, *first);
+            }
+            let stated = read.progress.as_deref().map(|text| {
+                workflow::stated(text).map_or((Status::InProgress, false), |stated| (stated.status, stated.completed))
+            });
+            for unit in bodies {
+                if known.contains_key(&(measure.id, unit)) {
+                    continue;
+                }
+                let (status, completed) = stated.unwrap_or((Status::Assigned, false));
+                new.push(assignment::ActiveModel {
+                    measure_id: Set(measure.id),
+                    unit_id: Set(unit),
+                    region_id: Set(homes.get(&unit).copied().unwrap_or(self.region.id)),
+                    status: Set(status),
+                    completed_on: Set(completed.then_some(self.as_of)),
+                    reported_on: Set(stated.map(|_| self.as_of)),
+                    version: Set(1),
+                    created_at: Set(self.import.now),
+                    updated_at: Set(self.import.now),
+                    accepted_at: Set(None),
+                    declined_at: Set(None),
+                    decline_reason: Set(None),
+                    ..Default::default()
+                });
+            }
+        }
+        self.summary.new_assignments = new.len();
+        for chunk in new.chunks(CHUNK) {
+            let written = assignment::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
+            known.extend(written.into_iter().map(|row| ((row.measure_id, row.unit_id), row)));
+        }
+        Ok(Assignments { known, reporting })
+    }
+
+    /// Appends what is reported and was not yet: the same text for the same month is the same report, and the words of the
+    /// last report, in whatever month, are no news.
+    async fn reports(
+        &mut self,
+        rows: &[Row<'_>],
+        problems: &Problems,
+        measures: &Measures,
+        answered_by: &Assignments,
+    ) -> Result<()> {
+        let ids: Vec<i64> = answered_by.known.values().map(|assignment| assignment.id).collect();
+        let mut there: HashSet<(i64, String, String)> = HashSet::new();
+        let mut last: HashMap<i64, String> = HashMap::new();
+        for chunk in ids.chunks(CHUNK) {
+            let reports = progress_report::Entity::find()
+                .filter(progress_report::Column::AssignmentId.is_in(chunk.iter().copied()))
+                .order_by_asc(progress_report::Column::SubmittedAt)
+                .order_by_asc(progress_report::Column::Id)
+                .all(self.db)
+                .await?;
+            for report in reports {
+                let text = normalised(&report.text);
+                last.insert(report.assignment_id, text.clone());
+                there.insert((report.assignment_id, report.period, text));
+            }
+        }
+        let submitted_at = calendar::moment(self.as_of, NaiveTime::default(), self.import.zone);
+        let period = self.as_of.format("%Y-%m").to_string();
+        let mut new = Vec::new();
+        for (measure, read, _) in answered(rows, problems, measures) {
+            let unit = answered_by.reporting.get(&measure.id);
+            let assignment = unit.and_then(|unit| answered_by.known.get(&(measure.id, *unit)));
+            let (Some(assignment), Some(text)) = (assignment, &read.progress) else { continue };
+            let words = normalised(text);
+            if last.get(&assignment.id) == Some(&words) || !there.insert((assignment.id, period.clone(), words)) {
+                continue;
+            }
+            let word = workflow::stated(text);
+            new.push(progress_report::ActiveModel {
+                assignment_id: Set(assignment.id),
+                period: Set(period.clone()),
+                text: Set(text.clone()),
+                stated: Set(word.map(|_| shortened(text, 20))),
+                submitted_at: Set(submitted_at),
+                ..Default::default()
+            });
+            // An assignment of an earlier import moves on by the same rule as one that is reported on by hand; a file
+            // that is older than the last report moves nothing.
+            let earlier = assignment.reported_on.is_some_and(|day| day > self.as_of);
+            if assignment.created_at < self.import.now && !earlier {
+                let step = match word.map(|word| word.status) {
+                    Some(Status::NotApplicableProposed) => Step::ProposeNotApplicable,
+                    _ => Step::Report,
+                };
+                let status = match word.map(|word| word.status) {
+                    Some(Status::Closed) => Status::Closed,
+                    _ => workflow::next(assignment.status, step).unwrap_or(assignment.status),
+                };
+                let mut row: assignment::ActiveModel = assignment.clone().into();
+                row.status = Set(status);
+                // A status word says whether it is completed; plain words leave that as it was.
+                if let Some(word) = word {
+                    let since = assignment.completed_on.unwrap_or(self.as_of);
+                    row.completed_on = Set(word.completed.then_some(since));
+                }
+                row.reported_on = Set(Some(self.as_of));
+                row.version = Set(assignment.version + 1);
+                row.updated_at = Set(self.import.now);
+                row.update(self.db).await?;
+            }
+        }
+        self.summary.new_reports = new.len();
+        for chunk in new.chunks(CHUNK) {
+            progress_report::Entity::insert_many(chunk.to_vec()).exec_without_returning(self.db).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody is assigned a measure: its progress is then the ledger's word.
+    fn names_nobody(&self, resolved: &Resolved) -> bool {
+        self.region.id == self.issuer.id && named_bodies(resolved).is_empty()
+    }
+
+    /// What the ledger states of measures and problems that no assignment backs; a later ledger states anew.
+    async fn state(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<()> {
+        let mut stated: BTreeMap<(Option<NaiveDate>, String), (Stating, Vec<i64>)> = BTreeMap::new();
+        for row in rows {
+            let Some(problem) = problems.get(&row.problem.identity()) else { continue };
+            let rating = row.problem.rating.as_ref().map(|(_, stated)| *stated);
+            if let Some((printed, rating)) = &row.problem.rating
+                && problem.status_stated_on.is_some_and(|day| day < self.as_of)
+            {
+                let mut there: problem::ActiveModel = problem.clone().into();
+                there.rated_progress = Set(Some(printed.clone()));
+                there.status = Set(rating.status);
+                there.status_stated_on = Set(Some(self.as_of));
+                there.completed_on = Set(rating.completed.then(|| problem.completed_on.unwrap_or(self.as_of)));
+                there.version = Set(problem.version + 1);
+                there.updated_at = Set(self.import.now);
+                there.update(self.db).await?;
+                self.summary.restated += 1;
+            }
+            for (read, resolved) in &row.measures {
+                let Some(measure) = measures.get(&(problem.id, read.identity())) else { continue };
+                let fresh = measure.created_at == self.import.now;
+                let later = measure.status_stated_on.is_some_and(|day| day < self.as_of);
+                if !fresh && !later {
+                    continue;
+                }
+                if !fresh {
+                    self.summary.restated += 1;
+                    if self.names_nobody(resolved) && measure.stated_progress != read.progress {
+                        let mut there: measure::ActiveModel = measure.clone().into();
+                        there.stated_progress = Set(read.progress.clone());
+                        there.updated_at = Set(self.import.now);
+                        there.update(self.db).await?;
+                    }
+                }
+                // A problem rated as completed has no measure that is not.
+                let stating = Stating {
+                    status: rating.map_or_else(
+                        || if read.progress.is_some() { Status::InProgress } else { Status::Assigned },
+                        |rating| rating.status,
+                    ),
+                    completed_on: rating
+                        .is_some_and(|rating| rating.completed)
+                        .then(|| measure.completed_on.unwrap_or(self.as_of)),
+                    reported_on: read.progress.as_ref().map(|_| self.as_of),
+                };
+                let key = (stating.completed_on, format!("{:?}{:?}", stating.status, stating.reported_on));
+                stated.entry(key).or_insert_with(|| (stating, Vec::new())).1.push(measure.id);
+            }
+        }
+        for (stating, ids) in stated.into_values() {
+            for chunk in ids.chunks(CHUNK) {
+                measure::Entity::update_many()
+                    .col_expr(measure::Column::Version, Expr::cust("version + 1"))
+                    .set(measure::ActiveModel {
+                        status: Set(stating.status),
+                        status_stated_on: Set(Some(self.as_of)),
+                        completed_on: Set(stating.completed_on),
+                        reported_on: Set(stating.reported_on),
+                        updated_at: Set(self.import.now),
+                        ..Default::default()
+                    })
+                    .filter(measure::Column::Id.is_in(chunk.iter().copied()))
+                    .exec(self.db)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn concerns(&self, problems: &Problems, measures: &Measures, answered_by: &Assignments) -> Result<()> {
+        let regions: BTreeSet<i64> =
+            answered_by.known.values().map(|row| row.region_id).chain([self.issuer.id]).collect();
+        let lineages: HashMap<i64, Vec<i64>> = region::Entity::find()
+            .filter(region::Column::Id.is_in(regions))
+            .all(self.db)
+            .await?
+            .into_iter()
+            .map(|region| (region.id, ledger::region::lineage(&region.path)))
+            .collect();
+        let mut of_measure: HashMap<i64, Vec<i64>> = HashMap::new();
+        for row in answered_by.known.values() {
+            of_measure.entry(row.measure_id).or_default().push(row.region_id);
+        }
+        let own = [self.issuer.id];
+        let line = |regions: &[i64]| -> Vec<i64> {
+            regions.iter().chain(&own).filter_map(|region| lineages.get(region)).flatten().copied().collect()
+        };
+        let mut of_problem: HashMap<i64, Vec<i64>> = HashMap::new();
+        let mut concerns = Vec::new();
+        for measure in measures.models() {
+            let lineage = line(of_measure.get(&measure.id).map_or(&[], Vec::as_slice));
+            of_problem.entry(measure.problem_id).or_default().extend(&lineage);
+            concerns.push(Concern { id: measure.id, due_order: concern::due_order(measure.due_on), lineage });
+        }
+        concern::measures(self.db, &concerns).await?;
+        let concerns: Vec<Concern> = problems
+            .models()
+            .map(|problem| Concern {
+                id: problem.id,
+                due_order: concern::due_order(problem.due_on),
+                lineage: of_problem.remove(&problem.id).unwrap_or_else(|| line(&[])),
+            })
+            .collect();
+        concern::problems(self.db, &concerns).await
+    }
+
+    /// Where grace periods and allotted time begin: the round's feedback, else the import's date.
+    fn grace_from(&self) -> NaiveDate {
+        self.round.feedback_on.unwrap_or(self.as_of)
+    }
+}
+
+/// What is stated of a measure.
+struct Stating {
+    status: Status,
+    completed_on: Option<NaiveDate>,
+    reported_on: Option<NaiveDate>,
+}
+
+/// A deadline in the ledger is changed by an extension, never by a file: what the ledger has, where a file differs.
+fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<String> {
+    let same = there.due_on == read.deadline.due_on
+        && there.due_ongoing == read.deadline.ongoing
+        && there.due_immediate == read.deadline.immediate;
+    (!same).then(|| format!("台账中的“{}”；时限变更请走延期，不能通过导入修改", there.due_raw))
+}
+
+type Problems = Known<String, problem::Model>;
+type Measures = Known<(i64, String), measure::Model>;
+
+/// The assignments of the file's measures, and which of them a measure's report goes to.
+struct Assignments {
+    known: HashMap<(i64, i64), assignment::Model>,
+    reporting: BTreeMap<i64, i64>,
+}
+
+/// Rows by what makes them the same.
+struct Known<K, M> {
+    rows: HashMap<K, M>,
+    key: fn(&M) -> K,
+}
+
+impl<K: Eq + std::hash::Hash, M> Known<K, M> {
+    fn of(rows: Vec<M>, key: fn(&M) -> K) -> Self {
+        let mut known = Self { rows: HashMap::new(), key };
+        known.extend(rows);
+        known
+    }
+
+    fn extend(&mut self, rows: Vec<M>) {
+        let key = self.key;
+        self.rows.extend(rows.into_iter().map(|row| (key(&row), row)));
+    }
+
+    fn get(&self, key: &K) -> Option<&M> {
+        self.rows.get(key)
+    }
+
+    fn models(&self) -> impl Iterator<Item = &M> {
+        self.rows.values()
+    }
+}
+
+/// The file's measures with the rows that they became.
+fn answered<'m, 'r>(
+    rows: &'r [Row<'_>],
+    problems: &'m Problems,
+    measures: &'m Measures,
+) -> impl Iterator<Item = (&'m measure::Model, &'r ReadMeasure, &'r Resolved)> {
+    rows.iter().filter_map(|row| Some((row, problems.get(&row.problem.identity())?.id))).flat_map(
+        move |(row, problem)| {
+            row.measures
+                .iter()
+                .filter_map(move |(read, resolved)| Some((measures.get(&(problem, read.identity()))?, *read, resolved)))
+        },
+    )
+}
+
+/// The units that a file of the issuing region assigns: those it names, else the lead unit. The lead unit reports.
+fn named_bodies(resolved: &Resolved) -> Vec<i64> {
+    let mut bodies: Vec<i64> = resolved
+        .parties
+        .iter()
+        .filter_map(|(_, party)| match party {
+            PartyRow::Unit(unit) => Some(*unit),
+            PartyRow::Selector(_) => None,
+        })
+        .collect();
+    if let Some(lead) = resolved.lead {
+        if bodies.is_empty() {
+            bodies.push(lead);
+        } else if let Some(place) = bodies.iter().position(|unit| *unit == lead) {
+            bodies.swap(0, place);
+        }
+    }
+    bodies
+}

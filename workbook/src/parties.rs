@@ -1,0 +1,336 @@
+//! Lists of units as they are printed: 市委组织部、宣传部，市生态环境局、审计局，各县（区）委、政府. What a rule can read is
+//! read; where a prefix may or may not carry over, a reading is suggested and somebody has to confirm it.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use entity::responsible_party::Selector;
+use entity::unit::Kind;
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization;
+
+use ledger::unit::{PARTY_ORGANS, kind_of};
+use ledger::{Error, Result, fault};
+
+/// A dictionary of readings: what is printed (a whole list or one name) and the units that are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Aliases(HashMap<String, Vec<String>>);
+
+impl Aliases {
+    /// Reads a CSV of two columns, the printed words and the units meant, several joined by `;`. A first line
+    /// `printed,units` (or 原文,单位) is a heading.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut known = HashMap::new();
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        for (index, record) in reader.records().enumerate() {
+            let line = index + 1;
+            let record = record.map_err(|error| Error::Invalid(format!("别名文件第 {line} 行无法读取：{error}")))?;
+            let (Some(printed), Some(units)) = (record.get(0), record.get(1)) else {
+                return Err(Error::Invalid(format!("别名文件第 {line} 行应有两列：原文,单位（多个单位用分号分隔）")));
+            };
+            if line == 1 && matches!(printed.trim(), "printed" | "原文") {
+                continue;
+            }
+            let units = units.split([';', '；']).map(fault::single_name).collect::<Result<Vec<String>, _>>();
+            let units = units.map_err(|hidden| {
+                let (place, code) = (hidden.place, hidden.code_point());
+                Error::Invalid(format!(
+                    "别名文件第 {line} 行单位名称的第 {place} 个字符（{code}）是不可见的控制字符，请删除"
+                ))
+            })?;
+            let units: Vec<String> = units.into_iter().filter(|unit| !unit.is_empty()).collect();
+            if units.is_empty() {
+                return Err(Error::Invalid(format!("别名文件第 {line} 行没有写明单位")));
+            }
+            known.insert(plain(printed), units);
+        }
+        Ok(Self(known))
+    }
+
+    fn of(&self, printed: &str) -> Option<&[String]> {
+        self.0.get(printed).map(Vec::as_slice)
+    }
+}
+
+/// One party of a printed list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Party {
+    /// A unit by its name in full.
+    Unit(String),
+    /// The government of a named county.
+    County(String),
+    /// A stand-in for many.
+    Selector(Selector),
+    /// A name whose prefix may carry over from the one before it.
+    Ambiguous {
+        /// The words.
+        name: String,
+        /// The prefix before them.
+        after: String,
+        /// The suggested reading.
+        suggestion: String,
+    },
+}
+
+static COUNTIES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"各县(?:[(]?(?:市?、?区)[)]?|市区)?(?:党?委)?(?:、|和|及)?(?:人民)?(?:政府)?(?:[(]管委会[)])?")
+});
+static DEPARTMENTS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?:市|州|区|县|自治区|省)?(?:[(]?中、?区[)]?)?直?(?:各|有关|各有关|各相关)?(?:相关|有关)?(?:部门|单位)(?:和单位)?$",
+    )
+});
+
+#[expect(clippy::expect_used, reason = "a constant pattern, compiled by every test of this file")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the pattern is well formed")
+}
+
+/// Prefixes of a unit's level, the longest first.
+const PREFIXES: [&str; 14] =
+    ["自治区党委", "自治区", "区党委", "省委", "省", "市委", "市", "州委", "州", "县委", "县", "区委", "旗委", "地委"];
+
+/// What a printed list is read with.
+pub(crate) struct Reader<'a> {
+    /// Readings that a person has decided.
+    pub(crate) aliases: &'a Aliases,
+    /// Whether the ledger has a unit of this name.
+    pub(crate) known: &'a dyn Fn(&str) -> bool,
+    /// The regions whose names units may begin with.
+    pub(crate) places: &'a [String],
+}
+
+/// The words in one spelling: half-width, one kind of separator, without spaces and what shows nothing.
+pub(crate) fn plain(text: &str) -> String {
+    let listed = text.trim().nfkc().collect::<String>().replace(['\n', '\r', '/'], "、");
+    let joined: String = listed.chars().filter(|letter| !fault::is_blank(*letter)).collect();
+    ["市", "县", "自治区", "省"]
+        .iter()
+        .fold(joined.replace('，', ",").replace("(牵头)", "").replace("(配合)", ""), |text, level| {
+            text.replace(&format!("和{level}"), &format!("、{level}"))
+        })
+}
+
+/// The name under which an accepted reading is kept: the words with the prefix that they were read after, so that it
+/// decides nothing elsewhere.
+pub(crate) fn scoped(prefix: &str, name: &str) -> String {
+    format!("{prefix}…{name}")
+}
+
+/// Whether words can be the name of a unit at all.
+pub(crate) fn is_plausible(name: &str) -> bool {
+    let letters = name.chars().count();
+    (3..=60).contains(&letters)
+        && !name.contains(['(', ')', ',', '"', '\'', '|', '-'])
+        && !name.starts_with(['各', '级', '等', '相', '有'])
+        && !name.chars().any(|letter| letter.is_ascii_digit() || letter.is_control())
+}
+
+/// Whether a name without a prefix looks like an organ that would have one.
+fn wants_prefix(name: &str) -> bool {
+    matches!(kind_of(name), Kind::Department | Kind::PartyCommittee)
+}
+
+impl Reader<'_> {
+    /// The units of a printed list, each with the words that it was read from.
+    pub(crate) fn read(&self, printed: &str) -> Vec<(String, Party)> {
+        let text = plain(printed);
+        if let Some(units) = self.aliases.of(&text) {
+            return units.iter().map(|unit| (text.clone(), party_named(unit))).collect();
+        }
+        let mut parties = Vec::new();
+        // Stand-ins hold separators of their own, so they are taken out first.
+        let mut selectors = Vec::new();
+        let text = COUNTIES.replace_all(&text, |found: &regex::Captures<'_>| {
+            selectors.push((found[0].to_owned(), Party::Selector(Selector::AllCounties)));
+            ","
+        });
+        let mut carried = None;
+        for group in
+            text.split([',', ';', '。']).map(|group| group.trim_matches('、')).filter(|group| !group.is_empty())
+        {
+            if DEPARTMENTS.is_match(group) && group.contains(['各', '有', '相']) {
+                selectors.push((group.to_owned(), Party::Selector(Selector::AllDepartments)));
+            } else if let Some(units) = self.aliases.of(group) {
+                parties.extend(units.iter().map(|unit| (group.to_owned(), party_named(unit))));
+            } else if let Some(counties) = counties(group) {
+                parties.extend(counties.into_iter().map(|county| (group.to_owned(), Party::County(county))));
+            } else {
+                self.read_group(group, &mut carried, &mut parties);
+            }
+        }
+        parties.extend(selectors);
+        let mut seen = Vec::new();
+        parties.retain(|(_, party)| {
+            let new = !seen.contains(party);
+            seen.push(party.clone());
+            new
+        });
+        parties
+    }
+
+    fn read_group(&self, group: &str, carried: &mut Option<String>, into: &mut Vec<(String, Party)>) {
+        for name in group.split('、').map(str::trim).filter(|name| !name.is_empty()) {
+            if let Some(units) = self.aliases.of(name) {
+                into.extend(units.iter().map(|unit| (name.to_owned(), party_named(unit))));
+                continue;
+            }
+            let party = match (self.prefix(name), carried.as_deref()) {
+                (Some(own), _) => {
+                    *carried = Some(own);
+                    Party::Unit(name.to_owned())
+                }
+                (None, Some(prefix)) if wants_prefix(name) && !(self.known)(name) => {
+                    let accepted = scoped(prefix, name);
+                    if (self.known)(&accepted) {
+                        Party::Unit(accepted)
+                    } else {
+                        Party::Ambiguous {
+                            name: name.to_owned(),
+                            after: prefix.to_owned(),
+                            suggestion: suggestion(prefix, name),
+                        }
+                    }
+                }
+                (None, _) => Party::Unit(name.to_owned()),
+            };
+            into.push((name.to_owned(), party));
+        }
+    }
+
+    /// The prefix of a name: a level, or a region's own name.
+    fn prefix(&self, name: &str) -> Option<String> {
+        let place = self.places.iter().filter(|place| name.starts_with(place.as_str()) && name.len() > place.len());
+        if let Some(place) = place.max_by_key(|place| place.len()) {
+            let committee = format!("{place}委");
+            let longer = name.starts_with(&committee) && name.len() > committee.len();
+            return Some(if longer { committee } else { place.clone() });
+        }
+        let level = PREFIXES.into_iter().find(|prefix| name.starts_with(prefix) && name.len() > prefix.len());
+        level.map(str::to_owned)
+    }
+}
+
+/// What an alias dictionary names: a unit, or a stand-in by its usual words.
+fn party_named(name: &str) -> Party {
+    match name {
+        "各县（区）" | "各县(区)" => Party::Selector(Selector::AllCounties),
+        "各部门" => Party::Selector(Selector::AllDepartments),
+        unit => Party::Unit(unit.to_owned()),
+    }
+}
+
+/// 东岭区、白河县委、政府: counties × (party committee, government); also 白河县委、县政府 and 东岭区、白河县人民政府.
+fn counties(group: &str) -> Option<Vec<String>> {
+    let mut names: Vec<&str> = group.split('、').collect();
+    let last = names.pop()?;
+    if matches!(last, "政府" | "人民政府" | "县政府" | "县人民政府" | "区政府" | "区人民政府") {
+        let committee = names.pop()?;
+        names.push(committee.strip_suffix("党委").or_else(|| committee.strip_suffix('委'))?);
+    } else {
+        names.push(last.strip_suffix("人民政府").or_else(|| last.strip_suffix("政府"))?);
+    }
+    let is_county = |name: &&str| {
+        name.chars().count() >= 3 && name.ends_with(['县', '区', '市', '旗']) && !name.starts_with(['各', '市', '省'])
+    };
+    names.iter().all(is_county).then(|| names.into_iter().map(str::to_owned).collect())
+}
+
+/// The likelier reading: organs of the party committee keep its 委, departments of the government do not.
+fn suggestion(carried: &str, name: &str) -> String {
+    let level = carried.trim_end_matches("党委").trim_end_matches('委');
+    if !PARTY_ORGANS.iter().any(|organ| name.ends_with(organ)) {
+        return format!("{level}{name}");
+    }
+    match level {
+        "自治区" | "区" => format!("{level}党委{name}"),
+        level => format!("{level}委{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(name: &str) -> Party {
+        Party::Unit(name.to_owned())
+    }
+
+    fn ambiguous(after: &str, name: &str, suggestion: &str) -> Party {
+        Party::Ambiguous { name: name.to_owned(), after: after.to_owned(), suggestion: suggestion.to_owned() }
+    }
+
+    fn parties(printed: &str) -> Vec<Party> {
+        let places = ["云溪市".to_owned(), "白河县".to_owned()];
+        let reader = Reader { aliases: &Aliases::default(), known: &|_| false, places: &places };
+        reader.read(printed).into_iter().map(|(_, party)| party).collect()
+    }
+
+    #[test]
+    fn a_prefix_is_suggested_and_never_carried_over_silently() {
+        let read = parties("市委组织部、宣传部，市生态环境局、审计局，市纪委监委，各县（区）委、政府，市直各相关部门");
+        let expected = [
+            unit("市委组织部"),
+            ambiguous("市委", "宣传部", "市委宣传部"),
+            unit("市生态环境局"),
+            ambiguous("市", "审计局", "市审计局"),
+            unit("市纪委监委"),
+            Party::Selector(Selector::AllCounties),
+            Party::Selector(Selector::AllDepartments),
+        ];
+        assert_eq!(read, expected);
+        assert_eq!(parties("市委组织部、生态环境局")[1], ambiguous("市委", "生态环境局", "市生态环境局"));
+        assert_eq!(parties("市水利局，生态环境局")[1], ambiguous("市", "生态环境局", "市生态环境局"));
+        assert_eq!(parties("云溪市水利局、审计局")[1], ambiguous("云溪市", "审计局", "云溪市审计局"));
+        assert_eq!(parties("市水利局\n市审计局"), [unit("市水利局"), unit("市审计局")]);
+        assert_eq!(parties("\u{feff}市水\u{200b}利局 、市审\u{ad}计局"), [unit("市水利局"), unit("市审计局")]);
+        assert_eq!(parties("市水利局和市审计局"), [unit("市水利局"), unit("市审计局")]);
+        assert_eq!(parties("市林业和草原局、发展改革委")[1], ambiguous("市", "发展改革委", "市发展改革委"));
+    }
+
+    #[test]
+    fn named_counties_answer_through_their_governments() {
+        let read = parties("东岭区、云溪县、白河县委、政府，国网云川电力有限公司");
+        let county = |name: &str| Party::County(name.to_owned());
+        assert_eq!(read, [county("东岭区"), county("云溪县"), county("白河县"), unit("国网云川电力有限公司")]);
+        assert_eq!(parties("白河县委、县政府"), [county("白河县")]);
+        assert_eq!(parties("东岭区、白河县人民政府"), [county("东岭区"), county("白河县")]);
+        assert_eq!(parties("白河县人民政府"), [county("白河县")]);
+    }
+
+    #[test]
+    fn an_accepted_reading_decides_after_the_same_prefix_only() {
+        let reader = Reader { aliases: &Aliases::default(), known: &|name| name == "市委…宣传部", places: &[] };
+        let read = |printed: &str| reader.read(printed).pop().unwrap().1;
+        assert_eq!(read("市委组织部、宣传部"), unit("市委…宣传部"));
+        assert_eq!(read("县委组织部、宣传部"), ambiguous("县委", "宣传部", "县委宣传部"));
+    }
+
+    #[test]
+    fn stand_ins_are_known_in_their_spellings() {
+        for printed in [
+            "各县（区）委、政府",
+            "各县(区)人民政府",
+            "各县（区）",
+            "各县区政府",
+            "各县（市、区）委、政府",
+            "各县 （区） 党委、政府",
+        ] {
+            assert_eq!(parties(printed), [Party::Selector(Selector::AllCounties)], "{printed}");
+        }
+        for printed in ["市直各相关部门", "市直有关部门", "各相关部门", "市直各部门", "各有关单位", "自治区有关部门"]
+        {
+            assert_eq!(parties(printed), [Party::Selector(Selector::AllDepartments)], "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_dictionary_decides() {
+        let aliases = Aliases::parse("原文,单位\n市委组织部、宣传部,市委组织部;市委宣传部\n审计局,市审计局\n").unwrap();
+        let reader = Reader { aliases: &aliases, known: &|_| false, places: &[] };
+        let read: Vec<Party> =
+            reader.read("市委组织部、宣传部，市生态环境局、审计局").into_iter().map(|(_, party)| party).collect();
+        assert_eq!(read, [unit("市委组织部"), unit("市委宣传部"), unit("市生态环境局"), unit("市审计局")]);
+        assert!(Aliases::parse("只有一列\n").is_err());
+    }
+}

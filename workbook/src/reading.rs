@@ -1,0 +1,466 @@
+//! From rows to problems and measures: titles, numbers inside the text, merged cells, and every fault with its place.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::LazyLock;
+
+use chrono::NaiveDate;
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization;
+
+use super::columns::{Column, Layout, UNNAMED};
+use super::sheet::{MAX_TEXT, Sheet};
+use ledger::fault::{self as faults, Hidden};
+use ledger::rule::calendar::last_day_of_month;
+use ledger::rule::deadline::{self, Deadline};
+use ledger::rule::sameness::{self, normalised};
+use ledger::rule::wording::shortened;
+use ledger::rule::workflow::{self, Stated};
+
+/// A cell that cannot be taken: where it is, what it holds and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The sheet's name.
+    pub sheet: String,
+    /// The row, from 1.
+    pub row: u32,
+    /// The column's letters.
+    pub column: String,
+    /// The column's heading.
+    pub heading: String,
+    /// What the cell holds, shortened.
+    pub value: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What was expected, or what to do.
+    pub expected: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "工作表“{}”第 {} 行 {} 列（{}）：{}；单元格内容“{}”；应为：{}",
+            self.sheet, self.row, self.column, self.heading, self.problem, self.value, self.expected
+        )
+    }
+}
+
+/// A problem as read.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadProblem {
+    pub(crate) row: u32,
+    pub(crate) number: Option<String>,
+    pub(crate) title: String,
+    pub(crate) description: Option<String>,
+    pub(crate) goal: Option<String>,
+    pub(crate) domains: Vec<String>,
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) rating: Option<(String, Stated)>,
+    pub(crate) measures: Vec<ReadMeasure>,
+}
+
+/// A measure as read.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadMeasure {
+    pub(crate) row: u32,
+    pub(crate) number: Option<String>,
+    pub(crate) content: String,
+    pub(crate) deadline: Deadline,
+    pub(crate) lead: Option<String>,
+    pub(crate) parties: Option<String>,
+    pub(crate) supervising: Option<String>,
+    pub(crate) progress: Option<String>,
+}
+
+/// A sheet as read.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) sheet: String,
+    pub(crate) as_of: Option<NaiveDate>,
+    pub(crate) problems: Vec<ReadProblem>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) unknown_headings: Vec<String>,
+    pub(crate) layout: Layout,
+}
+
+impl ReadProblem {
+    /// What makes it the same problem in another file.
+    pub(crate) fn identity(&self) -> String {
+        sameness::problem(self.number.as_deref(), &self.title)
+    }
+}
+
+impl ReadMeasure {
+    /// What makes it the same measure in another file.
+    pub(crate) fn identity(&self) -> String {
+        sameness::measure(self.number.as_deref(), &self.content)
+    }
+}
+
+/// Reads a sheet; none when it holds no ledger.
+pub(crate) fn read(sheet: &Sheet) -> Option<Read> {
+    let layout = Layout::find(sheet)?;
+    let titles = (0..layout.heading_row).flat_map(|row| sheet.columns(row).into_iter().map(move |at| (row, at)));
+    let as_of = titles.filter_map(|(row, at)| date_in(sheet.text(row, at))).next_back();
+    let unknown_headings = layout.unknown.clone();
+    let mut rows =
+        Rows { sheet, layout: &layout, faults: Vec::new(), seen: HashMap::new(), refused: HashSet::new(), text: 0 };
+    let problems = rows.problems();
+    let faults = rows.faults;
+    Some(Read { sheet: sheet.name.clone(), as_of, problems, faults, unknown_headings, layout })
+}
+
+struct Rows<'a> {
+    sheet: &'a Sheet,
+    layout: &'a Layout,
+    faults: Vec<Fault>,
+    /// The rows of measures read so far, by problem and identity.
+    seen: HashMap<(String, String), u32>,
+    /// The cells that were refused: a merged one shows in many rows, and is named once.
+    refused: HashSet<(u32, u32)>,
+    /// The bytes of text taken so far; a merged cell's counts in each row that shows it.
+    text: usize,
+}
+
+impl Rows<'_> {
+    fn problems(&mut self) -> Vec<ReadProblem> {
+        let mut problems: Vec<ReadProblem> = Vec::new();
+        // The places of the problems, by what makes them the same.
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut at_hand = None;
+        for row in self.sheet.filled_rows().into_iter().filter(|row| *row > self.layout.heading_row) {
+            let filled = self.sheet.columns(row);
+            if filled.is_empty() || self.is_note(row, &filled) {
+                continue;
+            }
+            if self.text > MAX_TEXT {
+                let expected = format!("全部单元格的文字不超过 {} MB：请取消合并或拆分后导入", MAX_TEXT >> 20);
+                self.fault(row, Column::Measure, "合并单元格在各行重复的文字过多", &expected);
+                break;
+            }
+            self.refuse_formulas(row, &filled);
+            let printed = self.own(row, Column::Problem);
+            if !printed.is_empty() {
+                let problem = self.problem(row, &printed);
+                // A problem may go on after a page break, its cell printed again.
+                let identity = problem.identity();
+                let place = places.get(&identity).copied();
+                if let Some(known) = place.and_then(|place| problems.get(place))
+                    && normalised(&known.title) != normalised(&problem.title)
+                {
+                    let expected = format!("不同问题用不同编号（与第 {} 行的问题编号相同）", known.row + 1);
+                    self.fault(row, Column::Problem, "问题编号重复", &expected);
+                }
+                at_hand = place.or_else(|| {
+                    places.insert(identity, problems.len());
+                    problems.push(problem);
+                    problems.len().checked_sub(1)
+                });
+            }
+            // A number of its own beside a blank problem cell belongs to a problem that is not there.
+            if printed.is_empty() && self.layout.numbers_problems() && !self.own(row, Column::Number).is_empty() {
+                self.fault(row, Column::Problem, "有序号而没有反馈问题", "反馈问题的文字，或合并到上一问题");
+                continue;
+            }
+            let Some(problem) = at_hand.and_then(|place: usize| problems.get_mut(place)) else {
+                self.fault(row, Column::Problem, "没有对应的反馈问题", "首行应写明反馈问题");
+                continue;
+            };
+            if let Some(measure) = self.measure(row) {
+                let key = (problem.identity(), measure.identity());
+                if let Some(first) = self.seen.insert(key, row) {
+                    let expected = format!("每条措施只列一次（与第 {} 行重复）", first + 1);
+                    self.fault(row, Column::Measure, "重复的行", &expected);
+                } else {
+                    problem.measures.push(measure);
+                }
+            }
+        }
+        problems
+    }
+
+    /// A remark or a sum below the table, in which nothing stands where problems and measures stand.
+    fn is_note(&self, row: u32, filled: &[u32]) -> bool {
+        const WORDS: [&str; 9] = ["注", "备注", "说明", "填表", "审核", "合计", "※", "此表", "本表"];
+        let first = filled.first().map(|at| self.sheet.text(row, *at)).unwrap_or_default();
+        let first = first.trim_start_matches(['(', '（', '1', '2', '3', '.', '、', ' ']);
+        filled.len() <= 3
+            && WORDS.iter().any(|word| first.starts_with(word))
+            && self.layout.place(Column::Measure).is_none_or(|place| !filled.contains(&place) || filled.len() == 1)
+    }
+
+    fn refuse_formulas(&mut self, row: u32, filled: &[u32]) {
+        const READ: [Column; 13] = [
+            Column::Number,
+            Column::Problem,
+            Column::Goal,
+            Column::Domain,
+            Column::ProblemDeadline,
+            Column::Rating,
+            Column::MeasureNumber,
+            Column::Measure,
+            Column::Deadline,
+            Column::Lead,
+            Column::Parties,
+            Column::Supervising,
+            Column::Progress,
+        ];
+        for column in READ {
+            let place = self.layout.place(column);
+            if place.is_some_and(|place| filled.contains(&place) && self.sheet.is_formula(row, place)) {
+                self.fault(row, column, "单元格是公式", "文字或日期（请粘贴为数值）");
+            }
+        }
+    }
+
+    /// The cell's own text, for fields of the problem: blank below its first row.
+    fn own(&mut self, row: u32, column: Column) -> String {
+        let Some(place) = self.layout.place(column) else { return String::new() };
+        self.read(column, (row, place), self.sheet.text(row, place))
+    }
+
+    /// The text that the cell shows, for fields of the measure: those may be merged too.
+    fn shown(&mut self, row: u32, column: Column) -> Option<String> {
+        let place = self.layout.place(column)?;
+        let text = self.read(column, (row, place), self.sheet.shown(row, place));
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// A cell's text as it is kept: on one line where the field has one, and without what shows nothing.
+    fn read(&mut self, column: Column, (row, place): (u32, u32), text: &str) -> String {
+        self.text = self.text.saturating_add(text.len());
+        match cleaned(column, text) {
+            Ok(clean) => clean,
+            Err(hidden) => {
+                if self.refused.insert(self.sheet.shown_at(row, place)) {
+                    let problem = format!("第 {} 个字符（{}）是不可见的控制字符", hidden.place, hidden.code_point());
+                    self.fault(row, column, &problem, "没有控制字符的文字（请删除后重新输入）");
+                }
+                // Whatever else is wrong with the cell is told as well.
+                text.chars().filter(|letter| !faults::is_hidden(*letter)).collect()
+            }
+        }
+    }
+
+    fn problem(&mut self, row: u32, printed: &str) -> ReadProblem {
+        let (in_text, text) = split_number(printed);
+        let own = self.own(row, Column::Number);
+        let number = if self.layout.numbers_problems() && !own.is_empty() {
+            Some(bare(&own))
+        } else {
+            in_text.map(|number| bare(&number))
+        };
+        let (title, description) = split_title(text);
+        let title = faults::single(&title).unwrap_or(title);
+        let deadline = self.own(row, Column::ProblemDeadline);
+        let deadline = if deadline.is_empty() && self.layout.place(Column::ProblemDeadline).is_none() {
+            None
+        } else {
+            self.deadline(row, Column::ProblemDeadline, &deadline)
+        };
+        let rating = self.own(row, Column::Rating);
+        let rating = match workflow::stated(&rating) {
+            Some(stated) => Some((rating, stated)),
+            None if rating.is_empty() => None,
+            None => {
+                self.fault(row, Column::Rating, "无法识别的整改进度", workflow::WORDS);
+                None
+            }
+        };
+        let goal = self.own(row, Column::Goal);
+        let domains = self.own(row, Column::Domain);
+        ReadProblem {
+            row,
+            number,
+            title,
+            description,
+            goal: (!goal.is_empty()).then_some(goal),
+            domains: domains
+                .split(['、', '，', ',', '；', ';'])
+                .map(|domain| domain.trim().to_owned())
+                .filter(|domain| !domain.is_empty())
+                .collect(),
+            deadline,
+            rating,
+            measures: Vec::new(),
+        }
+    }
+
+    fn measure(&mut self, row: u32) -> Option<ReadMeasure> {
+        let Some(printed) = self.shown(row, Column::Measure) else {
+            self.fault(row, Column::Measure, "没有整改措施", "整改措施的文字");
+            return None;
+        };
+        let (in_text, text) = split_number(&printed);
+        let number = self.shown(row, Column::MeasureNumber).or(in_text).map(|number| bare(&number));
+        let deadline = self.shown(row, Column::Deadline).unwrap_or_default();
+        let deadline = self.deadline(row, Column::Deadline, &deadline);
+        let lead = self.shown(row, Column::Lead);
+        let (parties, supervising) = (self.shown(row, Column::Parties), self.shown(row, Column::Supervising));
+        let progress = self.shown(row, Column::Progress);
+        if lead.is_none() && self.layout.place(Column::Lead).is_some() {
+            self.fault(row, Column::Lead, "没有牵头单位", &format!("一个牵头单位；确无牵头单位的写“{UNNAMED}”"));
+        }
+        Some(ReadMeasure {
+            row,
+            number,
+            content: text.to_owned(),
+            deadline: deadline?,
+            lead: lead.filter(|lead| lead != UNNAMED),
+            parties,
+            supervising,
+            progress,
+        })
+    }
+
+    fn deadline(&mut self, row: u32, column: Column, printed: &str) -> Option<Deadline> {
+        match Deadline::parse(printed) {
+            Ok(deadline) => Some(deadline),
+            Err(error) => {
+                self.fault(row, column, &error.to_string(), deadline::EXPECTED);
+                None
+            }
+        }
+    }
+
+    fn fault(&mut self, row: u32, column: Column, problem: &str, expected: &str) {
+        self.faults.push(fault(self.sheet, self.layout, row, column, problem, expected));
+    }
+}
+
+/// A cell's text as its field keeps it. Line breaks in lists of units and in deadlines are separators.
+fn cleaned(column: Column, text: &str) -> Result<String, Hidden> {
+    match column {
+        Column::Number | Column::MeasureNumber | Column::Domain | Column::Rating => faults::single(text),
+        _ => faults::several(text).map(|lines| lines.trim().to_owned()),
+    }
+}
+
+/// A fault at a place of a sheet.
+pub(crate) fn fault(sheet: &Sheet, layout: &Layout, row: u32, column: Column, problem: &str, expected: &str) -> Fault {
+    let place = layout.place(column);
+    let value = place.map(|place| sheet.shown(row, place)).unwrap_or_default();
+    // Only as much as is shown, and nothing that turns what is shown.
+    let value: String = value.chars().filter(|letter| !faults::is_hidden(*letter)).take(400).collect();
+    Fault {
+        sheet: sheet.name.clone(),
+        row: row + 1,
+        column: place.map(letters).unwrap_or_default(),
+        heading: layout.heading(column).to_owned(),
+        value: shortened(&value, 40),
+        problem: problem.to_owned(),
+        expected: expected.to_owned(),
+    }
+}
+
+/// A column's letters: 0 is A, 26 is AA.
+fn letters(column: u32) -> String {
+    let last = char::from(b'A' + (column % 26) as u8);
+    if column < 26 { last.to_string() } else { format!("{}{last}", letters(column / 26 - 1)) }
+}
+
+static NUMBERED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?x)^\s*(?:[（(]\s*([〇零一二三四五六七八九十百\d]+)\s*[)）]
+        |(\d{1,3}-\d{1,3})(?:[.、．]|\s)
+        |(\d{1,3})\s*[.、．](?:\s|[^\d]|$)
+        |([一二三四五六七八九十百]+)、)",
+    )
+});
+static DATE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(\d{4})\s*年\s*(\d{1,2})\s*月(?:\s*(\d{1,2})\s*日)?"));
+
+#[expect(clippy::expect_used, reason = "a constant pattern, compiled by every test of this file")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the pattern is well formed")
+}
+
+/// The number that a text begins with, such as （十九） or 6., and the rest.
+fn split_number(text: &str) -> (Option<String>, &str) {
+    let text = text.trim();
+    let Some(found) = NUMBERED.captures(text) else { return (None, text) };
+    let Some(number) = (1..=4).find_map(|group| found.get(group)) else { return (None, text) };
+    let rest = text.get(number.end()..).unwrap_or_default();
+    let rest = rest.trim_start().trim_start_matches([')', '）', '.', '、', '．']).trim_start();
+    (Some(number.as_str().to_owned()), rest)
+}
+
+/// A number cell without the punctuation around it: 1. and （1） are 1.
+fn bare(number: &str) -> String {
+    let number = number.trim_matches(['(', ')', '（', '）', '.', '、', '．', ' ']);
+    faults::single(number).unwrap_or_else(|_| number.to_owned())
+}
+
+/// The first sentence, and the rest.
+fn split_title(text: &str) -> (String, Option<String>) {
+    match text.split_once('。') {
+        Some((title, rest)) => {
+            let rest = rest.trim();
+            (title.trim().to_owned(), (!rest.is_empty()).then(|| rest.to_owned()))
+        }
+        None => (text.trim().to_owned(), None),
+    }
+}
+
+/// The date in a title: 截至2019年3月 is the end of that month. What follows 截至 goes before other dates.
+fn date_in(title: &str) -> Option<NaiveDate> {
+    let plain: String = title.nfkc().collect();
+    let since = plain.find("截至").or_else(|| plain.find("截止")).map_or(plain.as_str(), |at| &plain[at..]);
+    DATE.captures_iter(since)
+        .filter_map(|found| {
+            let number = |index: usize| found.get(index).and_then(|digits| digits.as_str().parse::<u32>().ok());
+            let (year, month) = (i32::try_from(number(1)?).ok()?, number(2)?);
+            match number(3) {
+                Some(day) => NaiveDate::from_ymd_opt(year, month, day),
+                None => last_day_of_month(year, month),
+            }
+        })
+        .max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_inside_the_text_are_told_from_the_text() {
+        for (printed, number, rest) in [
+            ("（十九）小水电退出整治不彻底。", Some("十九"), "小水电退出整治不彻底。"),
+            ("(3)矿山", Some("3"), "矿山"),
+            ("6.严格贯彻执行", Some("6"), "严格贯彻执行"),
+            ("12、加强", Some("12"), "加强"),
+            ("3.5万亩草原未修复", None, "3.5万亩草原未修复"),
+            ("2022年年底前完成", None, "2022年年底前完成"),
+            ("2022.措施", None, "2022.措施"),
+            ("12-02 编制方案", Some("12-02"), "编制方案"),
+            ("二、加强监管", Some("二"), "加强监管"),
+        ] {
+            assert_eq!(split_number(printed), (number.map(str::to_owned), rest), "{printed}");
+        }
+    }
+
+    #[test]
+    fn titles_say_when_the_ledger_was_drawn_up() {
+        assert_eq!(date_in("截至2019年3月").unwrap().to_string(), "2019-03-31");
+        assert_eq!(date_in("云溪县分局      2023年4月").unwrap().to_string(), "2023-04-30");
+        assert_eq!(date_in("2024 年 2 月 9 日").unwrap().to_string(), "2024-02-09");
+        assert_eq!(date_in("第二轮督察（2021年8月反馈）截至2023年4月30日").unwrap().to_string(), "2023-04-30");
+        assert_eq!(date_in("问题一览表"), None);
+    }
+
+    #[test]
+    fn a_cell_is_read_as_its_field_is_kept() {
+        let read = |column: Column, text: &str| cleaned(column, text).map_err(Hidden::code_point);
+        assert_eq!(read(Column::Number, "12\u{200b}-3\n"), Ok("12-3".to_owned()));
+        assert_eq!(read(Column::Domain, "大气\n污染、水"), Ok("大气 污染、水".to_owned()));
+        assert_eq!(read(Column::Parties, "市水利局\n市审计局\u{feff}"), Ok("市水利局\n市审计局".to_owned()));
+        assert_eq!(read(Column::Progress, "第一行\r\n\u{b}第二行"), Ok("第一行\n\n第二行".to_owned()));
+        assert_eq!(read(Column::Lead, "市\u{202e}水利局"), Err("U+202E".to_owned()));
+        assert_eq!(bare("（\u{3000}3）"), "3");
+    }
+
+    #[test]
+    fn columns_have_letters() {
+        assert_eq!([0, 25, 26, 255].map(letters), ["A", "Z", "AA", "IV"]);
+    }
+}

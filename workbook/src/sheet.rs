@@ -1,0 +1,294 @@
+//! Opening a file: .xlsx, .xls, .ods, or .csv in UTF-8 or GB18030, as sheets of plain text cells. Whatever is oversized or
+//! made to be is refused here, before it costs memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, SheetType, SheetVisible, Xls, Xlsx};
+
+use super::{bounds, extent};
+use ledger::{Error, Result, fault};
+
+/// The largest file that is read.
+pub const MAX_BYTES: usize = 32 << 20;
+/// The most rows and columns of one sheet, and letters of one cell.
+const MAX_ROWS: u32 = 200_000;
+const MAX_COLUMNS: u32 = 256;
+pub(super) const MAX_LETTERS: usize = 100_000;
+/// The most filled cells, bytes of text, merged areas and merged cells of one file: a small file may repeat one text a million
+/// times.
+const MAX_CELLS: usize = 2_000_000;
+pub(super) const MAX_TEXT: usize = 128 << 20;
+const MAX_AREAS: usize = 200_000;
+const MAX_MERGED: usize = 2_000_000;
+
+/// A sheet: its filled cells by (row, column), both from 0.
+#[derive(Debug, Clone, Default)]
+pub struct Sheet {
+    /// Its name; a CSV file's is the file's.
+    pub name: String,
+    cells: BTreeMap<(u32, u32), Cell>,
+    /// Cells covered by a merge, with the cell whose value they show.
+    merged: HashMap<(u32, u32), (u32, u32)>,
+}
+
+/// What one file has used of its bounds.
+#[derive(Default)]
+struct Budget {
+    cells: usize,
+    text: usize,
+    areas: usize,
+    merged: usize,
+}
+
+/// A filled cell.
+#[derive(Debug, Clone)]
+struct Cell {
+    text: Box<str>,
+    formula: bool,
+}
+
+impl Sheet {
+    /// The rows that hold anything, in their order.
+    pub(crate) fn filled_rows(&self) -> BTreeSet<u32> {
+        self.cells.keys().map(|(row, _)| *row).collect()
+    }
+
+    /// The filled rows, each as the texts of its cells from the first column to its last filled one.
+    pub fn lines(&self) -> Vec<Vec<String>> {
+        let line = |row: u32| {
+            let last = self.columns(row).last().copied().unwrap_or_default();
+            (0..=last).map(|column| self.text(row, column).to_owned()).collect()
+        };
+        self.filled_rows().into_iter().map(line).collect()
+    }
+
+    /// The text of a cell, empty for a blank one.
+    pub(crate) fn text(&self, row: u32, column: u32) -> &str {
+        self.cells.get(&(row, column)).map_or("", |cell| &cell.text)
+    }
+
+    /// The text that a cell shows: its own, or that of the merge it lies in.
+    pub(crate) fn shown(&self, row: u32, column: u32) -> &str {
+        let place = self.shown_at(row, column);
+        self.text(place.0, place.1)
+    }
+
+    /// The cell whose text a cell shows.
+    pub(crate) fn shown_at(&self, row: u32, column: u32) -> (u32, u32) {
+        self.merged.get(&(row, column)).copied().unwrap_or((row, column))
+    }
+
+    /// Whether the cell's value is computed.
+    pub(crate) fn is_formula(&self, row: u32, column: u32) -> bool {
+        self.cells.get(&(row, column)).is_some_and(|cell| cell.formula)
+    }
+
+    /// The filled columns of a row, in their order.
+    pub(crate) fn columns(&self, row: u32) -> Vec<u32> {
+        self.cells.range((row, 0)..=(row, u32::MAX)).map(|((_, column), _)| *column).collect()
+    }
+
+    fn put(&mut self, row: u32, column: u32, text: &str, formula: bool, budget: &mut Budget) -> Result<()> {
+        // Blanks cost as much to look at as words.
+        budget.text += text.len();
+        if budget.text > MAX_TEXT {
+            return Err(Error::Invalid(format!("文件的文字超过 {} MB，请拆分后导入", MAX_TEXT >> 20)));
+        }
+        let text = text.trim();
+        // Cells that are only formatted say nothing, wherever they are.
+        if fault::is_empty(text) && !formula {
+            return Ok(());
+        }
+        let place = || format!("工作表“{}”第 {} 行第 {} 列", self.name, u64::from(row) + 1, u64::from(column) + 1);
+        if row >= MAX_ROWS || column >= MAX_COLUMNS {
+            return Err(Error::Invalid(format!("{}有内容，超出可导入的 {MAX_ROWS} 行 × {MAX_COLUMNS} 列", place())));
+        }
+        if text.len() > MAX_LETTERS && text.chars().count() > MAX_LETTERS {
+            return Err(Error::Invalid(format!("{}的文字超过 {MAX_LETTERS} 字", place())));
+        }
+        budget.cells += 1;
+        if budget.cells > MAX_CELLS {
+            return Err(Error::Invalid(format!("文件有内容的单元格超过 {MAX_CELLS} 个，请拆分后导入")));
+        }
+        self.cells.insert((row, column), Cell { text: text.into(), formula });
+        Ok(())
+    }
+
+    /// Notes merged areas, as far as the sheet is filled: areas may claim to be as large as they like.
+    fn merge(&mut self, areas: &[Dimensions], budget: &mut Budget) -> Result<()> {
+        let last_row = self.cells.keys().next_back().map_or(0, |(row, _)| *row);
+        let last_column = self.cells.keys().map(|(_, column)| *column).max().unwrap_or_default();
+        budget.areas += areas.len();
+        if budget.areas > MAX_AREAS {
+            return Err(Error::Invalid(format!("文件的合并区域超过 {MAX_AREAS} 处，请取消合并后导入")));
+        }
+        for area in areas {
+            let (rows, columns) = (area.start.0..=area.end.0.min(last_row), area.start.1..=area.end.1.min(last_column));
+            if rows.is_empty() || columns.is_empty() {
+                continue;
+            }
+            let covered = |range: &std::ops::RangeInclusive<u32>| (range.end() - range.start()) as usize + 1;
+            budget.merged = budget.merged.saturating_add(covered(&rows).saturating_mul(covered(&columns)));
+            if budget.merged > MAX_MERGED {
+                return Err(Error::Invalid(format!("文件的合并单元格超过 {MAX_MERGED} 个，请取消合并后导入")));
+            }
+            for row in rows {
+                for column in columns.clone() {
+                    if (row, column) != area.start {
+                        self.merged.insert((row, column), area.start);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sheets of a file. `name` only names a CSV's sheet; the kind of file is told from its content.
+pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::Invalid(format!("文件超过 {} MB，请拆分后导入", MAX_BYTES >> 20)));
+    }
+    if bytes.starts_with(b"PK") {
+        let is_ods = contains(&bytes[..bytes.len().min(200)], b"opendocument");
+        if is_ods {
+            let merged = extent::bound_ods(&bytes)?;
+            return guarded(|| ods(bytes, &merged));
+        }
+        bounds::bound_xlsx(&bytes)?;
+        return guarded(|| xlsx(bytes));
+    }
+    if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
+        let bytes = extent::bound_xls(&bytes)?;
+        return guarded(|| xls(bytes));
+    }
+    csv(name, &bytes).map(|sheet| vec![sheet])
+}
+
+/// The reader of workbooks panics on some malformed references; that is the file's fault and ends nothing but its import.
+fn guarded(read: impl FnOnce() -> Result<Vec<Sheet>>) -> Result<Vec<Sheet>> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(broken("单元格引用无效")))
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+fn broken(error: impl std::fmt::Display) -> Error {
+    Error::Invalid(format!("文件不是有效的工作簿：{error}"))
+}
+
+/// Cells are streamed: a sheet may claim a billion cells and hold two. Charts and hidden sheets are no ledgers.
+fn xlsx(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut budget = Budget::default();
+    let mut sheets = Vec::new();
+    for name in tables(book.sheets_metadata())? {
+        let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
+        let areas = book.merge_cells_by_sheet_name(&name).map_err(broken)?;
+        let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
+        while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(broken)? {
+            let value: Data = cell.value.into();
+            sheet.put(cell.pos.0, cell.pos.1, &text(&value), cell.formula.is_some(), &mut budget)?;
+        }
+        sheet.merge(&areas, &mut budget)?;
+        sheets.push(sheet);
+    }
+    Ok(sheets)
+}
+
+fn xls(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
+    let book: Xls<_> = Xls::new(Cursor::new(bytes)).map_err(broken)?;
+    whole(book, |book, name| book.merge_cells_by_sheet_name(name).map_err(broken))
+}
+
+fn ods(bytes: Vec<u8>, merged: &[Vec<Dimensions>]) -> Result<Vec<Sheet>> {
+    let book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(broken)?;
+    whole(book, |book, name| {
+        let place = book.sheet_names().iter().position(|known| known == name);
+        Ok(place.and_then(|place| merged.get(place)).cloned().unwrap_or_default())
+    })
+}
+
+/// Reads a book whose sheets come whole.
+fn whole<B: Reader<Cursor<Vec<u8>>>>(
+    mut book: B,
+    merges: impl Fn(&B, &str) -> Result<Vec<Dimensions>>,
+) -> Result<Vec<Sheet>>
+where
+    B::Error: std::fmt::Display,
+{
+    let mut budget = Budget::default();
+    let mut sheets = Vec::new();
+    for name in tables(book.sheets_metadata())? {
+        let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
+        let values = book.worksheet_range(&name).map_err(broken)?;
+        let formulas = book.worksheet_formula(&name).map_err(broken)?;
+        fill(&mut sheet, &values, &formulas, &mut budget)?;
+        sheet.merge(&merges(&book, &name)?, &mut budget)?;
+        sheets.push(sheet);
+    }
+    Ok(sheets)
+}
+
+/// The names of the visible worksheets.
+fn tables(sheets: &[calamine::Sheet]) -> Result<Vec<String>> {
+    bounds::bound_sheets(sheets.len())?;
+    let shown = |sheet: &&calamine::Sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible;
+    let names: Vec<String> = sheets.iter().filter(shown).map(|sheet| sheet.name.clone()).collect();
+    bounds::bound_names(&names)?;
+    Ok(names)
+}
+
+fn fill(sheet: &mut Sheet, values: &Range<Data>, formulas: &Range<String>, budget: &mut Budget) -> Result<()> {
+    let (top, left) = values.start().unwrap_or_default();
+    for (row, column, value) in values.used_cells() {
+        sheet.put(top + row as u32, left + column as u32, &text(value), false, budget)?;
+    }
+    let (top, left) = formulas.start().unwrap_or_default();
+    for (row, column, formula) in formulas.used_cells() {
+        if !formula.is_empty() {
+            let place = (top + row as u32, left + column as u32);
+            let shown = sheet.text(place.0, place.1).to_owned();
+            sheet.put(place.0, place.1, &shown, true, budget)?;
+        }
+    }
+    Ok(())
+}
+
+/// A cell as text: whole numbers without a fraction, dates as 2022-12-31.
+fn text(value: &Data) -> String {
+    match value {
+        Data::Empty => String::new(),
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
+        Data::DateTime(_) => value.as_date().map(|day| day.to_string()).unwrap_or_default(),
+        Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => format!("{number:.0}"),
+        other => other.to_string(),
+    }
+}
+
+fn csv(name: &str, bytes: &[u8]) -> Result<Sheet> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let decoded = match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => encoding_rs::GB18030
+            .decode_without_bom_handling_and_without_replacement(bytes)
+            .ok_or_else(|| Error::Invalid("文件既不是工作簿，也不是 UTF-8 或 GB18030 编码的 CSV".to_owned()))?
+            .into_owned(),
+    };
+    if decoded.contains('\0') {
+        return Err(Error::Invalid("文件既不是工作簿，也不是 UTF-8 或 GB18030 编码的 CSV".to_owned()));
+    }
+    let mut sheet = Sheet { name: name.to_owned(), ..Sheet::default() };
+    let mut budget = Budget::default();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(decoded.as_bytes());
+    for (row, record) in reader.records().enumerate() {
+        let record = record.map_err(|error| Error::Invalid(format!("CSV 第 {} 行无法读取：{error}", row + 1)))?;
+        for (column, field) in record.iter().enumerate() {
+            sheet.put(row as u32, column as u32, field, field.trim_start().starts_with('='), &mut budget)?;
+        }
+    }
+    Ok(sheet)
+}
