@@ -1,11 +1,12 @@
-# The program, built from source; SQLite and TLS are compiled in, so the image needs nothing but certificates.
-# Base images are named by exact version. To pin them by content as well, give the digest that you have checked:
-#   docker build --build-arg RUST_IMAGE=rust:1.95.0-bookworm@sha256:… --build-arg DEBIAN_IMAGE=debian:12.12-slim@sha256:… .
+# Builds the program from source. SQLite and TLS are compiled in, so the final image only needs CA certificates.
+# The base images are set to exact versions. To pin them by content as well, pass digests that you have checked:
+#   docker build --build-arg RUST_IMAGE=rust:1.95.0-bookworm@sha256:… \
+#     --build-arg DEBIAN_IMAGE=debian:12.12-slim@sha256:… .
 ARG RUST_IMAGE=rust:1.95.0-bookworm
 ARG DEBIAN_IMAGE=debian:12.12-slim
 
 FROM ${RUST_IMAGE} AS build
-# Puts the list of all crates into the program: `make sbom` reads it, and so do scanners such as trivy and grype.
+# Embeds the list of all crates in the program; `make sbom` and scanners such as trivy and grype read it.
 ARG CARGO_AUDITABLE=0.7.7
 RUN cargo install --locked --version ${CARGO_AUDITABLE} cargo-auditable
 WORKDIR /source
@@ -13,7 +14,7 @@ COPY . .
 RUN cargo auditable build --release --locked --bin rectify && cp target/release/rectify /usr/local/bin/rectify
 
 FROM ${DEBIAN_IMAGE}
-# What is kept is for the program alone; /secrets is for what docker-compose.yml generates at the first start.
+# Only the program can access its data. /secrets is for the database password that docker-compose.yml generates.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \

@@ -1,4 +1,4 @@
-//! The command line: what there is to say, and which file does it.
+//! The command line: its arguments, and the dispatch of each command to the module that runs it.
 
 use std::process::ExitCode;
 
@@ -80,16 +80,17 @@ enum Command {
     Schema,
 }
 
-/// Does what is asked for; what cannot be done is said on standard error.
+/// Runs the command and returns its exit code. A failure goes to standard error: as a log entry if `serve` logs JSON,
+/// otherwise as plain text.
 pub fn run(arguments: Arguments) -> ExitCode {
     let Arguments { command, flags } = arguments;
     let is_server = matches!(command, Command::Serve { .. });
     let settings = Settings::read(&flags);
     let is_json = settings.as_ref().is_ok_and(|settings| settings.log_format == "json");
     let Err(failure) = settings.and_then(|settings| begin(command, &settings)) else { return ExitCode::SUCCESS };
-    // Machines read a server's log to its last line, people what a command says.
+    // A log collector parses every line of a server's JSON log, including the last; a person reads other commands.
     if is_server && is_json && tracing::dispatcher::has_been_set() {
-        tracing::error!(%failure, "the server has ended");
+        tracing::error!(%failure, "the server has failed");
     } else {
         eprintln!("{failure}");
     }

@@ -1,9 +1,10 @@
-//! The clock: the only place that reads the time. Below the edges of the program `now` is an argument.
+//! The clock: the only code that reads the system time. All other code takes `now` as an argument.
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// This moment, to the microsecond: both databases keep as much, and what is written is read back alike.
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+/// Returns the current time, truncated to microseconds. Both databases store microseconds, so a stored value reads back
+/// unchanged.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that all other code is given")]
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }

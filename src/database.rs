@@ -1,4 +1,4 @@
-//! Opening the database: one way for all commands.
+//! Opens and migrates the database for every command, and checks its health.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,36 +15,36 @@ use crate::Failure;
 use crate::secret;
 use crate::settings::{self, Settings};
 
-/// The statements that this process has sent, for `/metrics`.
+/// Number of SQL statements that this process has sent; exported at `/metrics`.
 pub(crate) static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 
-/// Opens the database; an SQLite file is made when it is not there.
+/// Opens the database. Creates an SQLite file that does not exist.
 pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Failure> {
     let settings::Database { url, password } = settings.database()?;
     let given = password.clone();
     let mut options = ConnectOptions::new(address(&url)?);
     options.sqlx_logging(false).acquire_timeout(Duration::from_secs(10));
     if url.starts_with("sqlite:") {
-        // Readers side by side, one writer at a time; writers wait for each other rather than fail.
-        // Two are always open: where the disk is full, the last one could be closed, but none opened again, not even to
+        // WAL mode: concurrent readers and one writer at a time; writers wait for each other instead of failing.
+        // Two connections stay open. On a full disk, a connection that was closed could not be reopened, not even to
         // read.
         options.test_before_acquire(false).min_connections(2).max_connections(4).map_sqlx_sqlite_opts(|options| {
             options
                 .busy_timeout(Duration::from_secs(30))
                 .foreign_keys(true)
                 .pragma("journal_mode", "WAL")
-                // What was acknowledged is on the disk, also when the power fails.
+                // A committed transaction survives a power failure.
                 .pragma("synchronous", "FULL")
                 .pragma("temp_store", "MEMORY")
                 .pragma("cache_size", "-16384")
         });
         options.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_clean(connection))));
     } else {
-        // A connection is asked before it is used: after a restart of the database none of them is good. A statement that
-        // nobody waits for any more must not go on for ever.
+        // Connections are tested before use, because none survives a restart of the database. The timeouts below end
+        // statements and transactions that no client is waiting for any more.
         options.test_before_acquire(true).max_connections(settings.database_connections).map_sqlx_postgres_opts(
             move |options| {
-                // Never in the address, which the driver shows in its traces.
+                // Not in the URL, which the driver writes to its traces.
                 let options = match &password {
                     Some(password) => options.password(password.expose_secret()),
                     None => options,
@@ -52,8 +52,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Fail
                 options.options([
                     ("statement_timeout", "300s"),
                     ("idle_in_transaction_session_timeout", "600s"),
-                    // The same statements come again and again: planning them once is what preparing is for, and compiling
-                    // a plan costs more than any of them takes.
+                    // The program repeats a fixed set of prepared statements, so each is planned once. JIT compilation
+                    // would take longer than any of them runs.
                     ("plan_cache_mode", "force_generic_plan"),
                     ("jit", "off"),
                 ])
@@ -75,63 +75,66 @@ pub(crate) async fn open(settings: &Settings) -> Result<DatabaseConnection, Fail
     Ok(db)
 }
 
-/// Whether a connection that is handed back may be used again: its rollback is done, and it is in no transaction. SQLite
-/// ends a transaction by itself when the disk is full or cannot be read or written; the driver then fails to roll back,
-/// goes on counting the transaction as open, and takes the next one for a part of it. Such a connection is closed.
+/// Checks whether a connection that is returned to the pool can be used again: it must not be inside a transaction. If
+/// not, the pool closes it.
+///
+/// SQLite ends a transaction by itself when the disk is full or fails. The driver's rollback then fails, the driver
+/// keeps counting the transaction as open, and it would nest the next one inside it.
 async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
-    // The driver rolls back behind the caller's back; this waits for it, and is no statement.
+    // The driver rolls back in the background. `ping` waits for that and does not count as a statement.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
 }
 
-/// Counts a statement.
+/// Adds one to the count of statements sent.
 pub(crate) fn count() {
     STATEMENTS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Opens the database and brings it up to date.
+/// Opens the database and migrates it to the newest schema.
 pub(crate) async fn open_current(settings: &Settings) -> Result<DatabaseConnection, Failure> {
     let db = open(settings).await?;
     migrate(&db).await?;
     Ok(db)
 }
 
-/// Brings the database up to date and says what was done.
+/// Migrates the database to the newest schema and returns the names of the steps applied; empty if it was up to date.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, Failure> {
     let applied = migration::up(db).await?;
     if !applied.is_empty() {
-        tracing::info!(steps = applied.join(", "), "the database was brought up to date");
+        tracing::info!(steps = applied.join(", "), "migrated the database");
     }
     ledger::statistics::kept::ensure(db).await?;
     Ok(applied)
 }
 
-/// Says whether the database answers and can be written. Writing is tried at most every few seconds, however often it is
-/// asked for.
+/// Checks whether the database answers and accepts writes. Runs a test write at most every few seconds, however often
+/// it is called.
 #[derive(Clone)]
 pub(crate) struct Health {
     db: DatabaseConnection,
-    /// Held by whoever tries to write.
+    /// Held while a test write runs, so that there is only one at a time.
     turn: Arc<tokio::sync::Mutex<()>>,
     known: Arc<Mutex<Known>>,
 }
 
-/// What is known of writing.
+/// Result of the last test write, and the start of one that is running.
 #[derive(Clone, Copy, Default)]
 struct Known {
-    /// When it was last tried to the end, and what came of it.
+    /// End of the last completed test write, and what went wrong; `None` inside means success.
     tried: Option<(Instant, Option<Trouble>)>,
-    /// Since when it is being tried.
+    /// Start of the test write that is running, if any.
     trying_since: Option<Instant>,
 }
 
-/// How long an answer of the database may take.
+/// How long a health check waits for the database.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long it holds that the database can be written, and that it cannot.
+/// How long a successful test write stays valid.
 const HOLDS: Duration = Duration::from_secs(5);
+/// How long a failed test write stays valid.
 const HOLDS_NOT: Duration = Duration::from_secs(1);
-/// A write that has not ended after this long does not end: a network drive that hangs. An import on SQLite, for whose end
-/// a write waits, takes less.
+/// A test write that takes longer than this counts as failed, for example on a network drive that hangs. On SQLite it
+/// may have to wait for an import to finish, which takes less.
 const STUCK: Duration = Duration::from_mins(2);
 
 impl Health {
@@ -139,7 +142,7 @@ impl Health {
         Self { db, turn: Arc::default(), known: Arc::default() }
     }
 
-    /// An error says in a few words what is wrong.
+    /// Runs the check. The error is a short English description of what is wrong.
     pub(crate) async fn check(&self) -> Result<(), String> {
         let question = tokio::time::timeout(PATIENCE, self.db.execute_unprepared("SELECT 1")).await;
         if !matches!(question, Ok(Ok(_))) {
@@ -148,7 +151,7 @@ impl Health {
         if let Ok(turn) = self.turn.clone().try_lock_owned()
             && !self.known().is_fresh()
         {
-            // In a task of its own it comes to its end, whoever hangs up.
+            // A separate task: the write completes even if the client disconnects.
             let health = self.clone();
             let trying = tokio::spawn(async move {
                 health.try_to_write().await;
@@ -172,9 +175,13 @@ impl Health {
         *known = Known { tried: Some((Instant::now(), trouble)), trying_since: None };
         match failure {
             Some(failure) if was_writable && !known.is_writable() => {
-                tracing::error!(trouble = trouble.map(tracing::field::display), error = %failure, "the database cannot be written");
+                tracing::error!(
+                    trouble = trouble.map(tracing::field::display),
+                    error = %failure,
+                    "the database does not accept writes"
+                );
             }
-            None if !was_writable => tracing::info!("the database can be written again"),
+            None if !was_writable => tracing::info!("the database accepts writes again"),
             _ => {}
         }
     }
@@ -186,7 +193,7 @@ impl Known {
         self.tried.is_some_and(|(at, _)| at.elapsed() < holds)
     }
 
-    /// Whoever waits for others who write has no reason to think that nobody can.
+    /// Whether writes succeed. Waiting for another writer ([`Trouble::Busy`]) does not count as a failure.
     fn is_writable(&self) -> bool {
         let failed = self.tried.is_some_and(|(_, trouble)| trouble.is_some_and(|trouble| trouble != Trouble::Busy));
         !failed && self.trying_since.is_none_or(|since| since.elapsed() < STUCK)

@@ -1,6 +1,7 @@
-//! The program: command line, settings, logs, and putting the rooms of the house together.
+//! The `rectify` program: command line, settings, logging, and the wiring of the workspace's crates.
 
-// The futures of a merged schema nest as deep as it has parts; only optimised builds lay them out whole.
+// The futures of the merged GraphQL schema nest one level per merged part; only optimised builds compute the layout of
+// the whole nest.
 #![recursion_limit = "256"]
 
 pub mod cli;
@@ -14,7 +15,7 @@ mod serve;
 mod settings;
 mod telemetry;
 
-/// Prints a line; a reader that has gone away ends the program quietly, as it does others.
+/// Prints a line to standard output. Exits quietly when the reader has closed the pipe, as other command-line tools do.
 macro_rules! say {
     ($($words:tt)*) => {
         if std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($words)*))).is_err() {
@@ -24,19 +25,19 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// Why a command did not do its work, and with which exit code it ends.
+/// Why a command failed; the variant determines the exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// What was asked for cannot be done: exit code 1.
+    /// The request cannot be carried out: exit code 1.
     #[error("{0}")]
     Rejected(String),
-    /// The command or the settings are wrong: exit code 2.
+    /// The command line or the settings are invalid: exit code 2.
     #[error("{0}")]
     Usage(String),
 }
 
 impl Failure {
-    /// The exit code.
+    /// Returns the exit code of the process.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Rejected(_) => 1,

@@ -1,6 +1,7 @@
-//! `rectify`: the environmental-rectification ledger.
+//! `rectify`: the ledger of environmental inspection rectification (生态环境督察整改).
 
-// The futures of a merged schema nest as deep as it has parts; only optimised builds lay them out whole.
+// The futures of the merged GraphQL schema nest one level per merged part; only optimised builds compute the layout of
+// the whole nest.
 #![recursion_limit = "256"]
 
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // Whatever the program makes is for its own eyes: database, evidence, mails, exports.
+    // Files that the program creates (database, evidence, mails, exports) are accessible to their owner only.
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     rectify::cli::run(rectify::cli::Arguments::parse())

@@ -1,4 +1,4 @@
-//! `/metrics` for Prometheus and `/readyz` for whoever watches a process without an API, on a port of their own.
+//! Serves `/metrics` for Prometheus and `/readyz` for monitoring a process without an API, on a separate port.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -11,12 +11,13 @@ use api::Probe;
 use crate::Failure;
 use crate::database::STATEMENTS;
 
-/// Serves the figures, and whether the process is ready; `last_tick` is the scheduler's, where this process runs one.
+/// Starts the server. `last_tick` is the Unix time of the scheduler's last tick in seconds; `None` if this process runs
+/// no scheduler.
 pub(crate) fn serve(address: SocketAddr, last_tick: Option<Arc<AtomicI64>>, ready: Probe) -> Result<Server, Failure> {
     let (last_tick, ready) = (web::Data::new(last_tick), web::Data::new(ready));
     let server = HttpServer::new(move || {
         App::new()
-            // Without a public address: this port is for machines of the same network, and speaks no TLS.
+            // No public URL: this port is for the internal network and has no TLS.
             .wrap(api::headers(""))
             .app_data(last_tick.clone())
             .app_data(ready.clone())
@@ -36,7 +37,7 @@ async fn readiness(ready: web::Data<Probe>) -> HttpResponse {
 
 async fn figures(last_tick: web::Data<Option<Arc<AtomicI64>>>) -> HttpResponse {
     let mut text = format!(
-        "# HELP rectify_sql_statements_total Statements sent to the database.\n\
+        "# HELP rectify_sql_statements_total SQL statements sent to the database.\n\
          # TYPE rectify_sql_statements_total counter\n\
          rectify_sql_statements_total {}\n",
         STATEMENTS.load(Ordering::Relaxed)
@@ -44,7 +45,7 @@ async fn figures(last_tick: web::Data<Option<Arc<AtomicI64>>>) -> HttpResponse {
     if let Some(last_tick) = last_tick.as_ref() {
         let _ = write!(
             text,
-            "# HELP rectify_last_tick_timestamp_seconds When the scheduler last ticked.\n\
+            "# HELP rectify_last_tick_timestamp_seconds Unix time of the last scheduler tick.\n\
              # TYPE rectify_last_tick_timestamp_seconds gauge\n\
              rectify_last_tick_timestamp_seconds {}\n",
             last_tick.load(Ordering::Relaxed)

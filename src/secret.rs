@@ -1,4 +1,4 @@
-//! What is shown of addresses that may hold passwords, and how secrets are read and written. In doubt nothing is shown.
+//! Redacts URLs that may contain passwords, and reads and serialises secrets. When in doubt, the whole URL is hidden.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use url::Url;
 
 use crate::Failure;
 
-/// What stands in a secret's place.
+/// The text shown in place of a secret.
 pub(crate) const HIDDEN: &str = "***";
 
-/// What may not stand in a part of an address as it is (RFC 3986, 2.3).
+/// Characters to percent-encode in a component of a URL: all but the unreserved ones of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What may be shown of an address's query; of anything else neither key nor value is.
+/// Query parameters whose values are shown. Of any other parameter neither the key nor the value is shown.
 const SAFE: [&str; 16] = [
     "allow_http",
     "application_name",
@@ -35,7 +35,8 @@ const SAFE: [&str; 16] = [
     "virtual_hosted_style_request",
 ];
 
-/// What PostgreSQL's driver knows of an address's query, but for `password`. Of what it does not know it logs the value.
+/// Query parameters that the PostgreSQL driver knows, except `password`. The driver logs the value of an unknown
+/// parameter.
 const OF_POSTGRES: [&str; 17] = [
     "application_name",
     "dbname",
@@ -56,8 +57,8 @@ const OF_POSTGRES: [&str; 17] = [
     "user",
 ];
 
-/// An address in its parts, if it is certain which part is which: an unencoded `#`, `/`, `?` or `@` of a password makes that a
-/// guess.
+/// Parses a URL. Returns `None` if its components are ambiguous, as with an unencoded `#`, `/`, `?` or `@` in a
+/// password.
 pub(crate) fn parsed(text: &str) -> Option<Url> {
     if text.trim() != text || text.contains(char::is_control) {
         return None;
@@ -69,12 +70,12 @@ pub(crate) fn parsed(text: &str) -> Option<Url> {
         || url.path().contains('@')
         || url.query().is_some_and(|query| query.contains('@'))
         || url.query_pairs().any(|(key, value)| SAFE.contains(&&*key) && value.contains('@'));
-    // `scheme:/rest` and `scheme:rest` are addresses without a host, or with one that the parser makes up.
+    // `scheme:/rest` and `scheme:rest` have no host, or one that the parser makes up.
     let has_authority = text.get(url.scheme().len()..).is_some_and(|rest| rest.starts_with("://"));
     (has_authority && !is_odd).then_some(url)
 }
 
-/// An address without its secrets; `***` where it cannot be told with certainty what they are.
+/// Returns a URL with its secrets replaced by `***`, or just `***` if its components are ambiguous.
 pub(crate) fn shown(text: &str) -> String {
     for scheme in ["sqlite:", "file:"] {
         if let Some(rest) = text.strip_prefix(scheme) {
@@ -111,8 +112,8 @@ fn shown_query(query: Option<&str>) -> String {
     format!("?{}", pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// The address of a PostgreSQL server without a password, and the password. What the driver does not know is left out: it
-/// would log it.
+/// Splits a PostgreSQL URL into the URL without the password, and the password. Drops query parameters that the driver
+/// does not know, because it would log them. Returns `None` if the password is not UTF-8.
 pub(crate) fn without_password(mut url: Url) -> Option<(String, Option<SecretString>)> {
     let mut password = match url.password() {
         Some(encoded) => Some(percent_decode_str(encoded).decode_utf8().ok()?.into_owned()),
@@ -125,10 +126,10 @@ pub(crate) fn without_password(mut url: Url) -> Option<(String, Option<SecretStr
         } else if OF_POSTGRES.contains(&key.as_str()) || key.starts_with("options[") {
             kept.push((key, value));
         } else {
-            tracing::warn!("a parameter in the query of database_url is not known and is ignored");
+            tracing::warn!("ignored an unknown query parameter of database_url");
         }
     }
-    // Only addresses without a host refuse this, and they have no password.
+    // Fails only for a URL without a host, which has no password either.
     let _ = url.set_password(None);
     url.set_query(None);
     if !kept.is_empty() {
@@ -137,12 +138,13 @@ pub(crate) fn without_password(mut url: Url) -> Option<(String, Option<SecretStr
     Some((url.into(), password.map(SecretString::from)))
 }
 
-/// A part of an address, encoded so that it is nothing but that part.
+/// Percent-encodes a component of a URL.
 pub(crate) fn encoded(part: &str) -> String {
     utf8_percent_encode(part, RESERVED).to_string()
 }
 
-/// A host as it stands in an address; nothing when it is none.
+/// Returns a host name or IP address in the form used in URLs, with brackets around IPv6. Returns `None` if the text is
+/// neither.
 pub(crate) fn host(text: &str) -> Option<String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     if bare.parse::<std::net::Ipv6Addr>().is_ok() {
@@ -152,7 +154,7 @@ pub(crate) fn host(text: &str) -> Option<String> {
     (!text.is_empty() && text.chars().all(fits)).then(|| text.to_owned())
 }
 
-/// Hides a secret where a text, of a driver or a server, holds it after all.
+/// Replaces every occurrence of a secret, plain or percent-encoded, in a message of a driver or server.
 pub(crate) fn scrubbed(text: &str, secret: Option<&SecretString>) -> String {
     match secret.map(SecretString::expose_secret) {
         Some(secret) if !secret.is_empty() => text.replace(secret, HIDDEN).replace(encoded(secret).as_str(), HIDDEN),
@@ -160,7 +162,7 @@ pub(crate) fn scrubbed(text: &str, secret: Option<&SecretString>) -> String {
     }
 }
 
-/// Reads a secret from a file; the one line break at its end is not a part of it.
+/// Reads a secret from a file, without the line break at its end. `setting` names the setting in error messages.
 pub(crate) fn from_file(setting: &str, file: &Path) -> Result<SecretString, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         let why = match error.kind() {
@@ -173,17 +175,17 @@ pub(crate) fn from_file(setting: &str, file: &Path) -> Result<SecretString, Fail
     Ok(text.strip_suffix('\r').unwrap_or(text).into())
 }
 
-/// Writes a secret as `***`, and none as nothing.
+/// Serialises a secret as `***`, and an empty one as an empty string.
 pub(crate) fn hide<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(if secret.expose_secret().is_empty() { "" } else { HIDDEN })
 }
 
-/// Writes an address without its secrets.
+/// Serialises a URL with its secrets redacted.
 pub(crate) fn show<S: Serializer>(address: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&shown(address.expose_secret()))
 }
 
-/// The same of an address that should hold none.
+/// Serialises a URL that should contain no secrets, redacting any that it does contain.
 pub(crate) fn show_text<S: Serializer>(address: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&shown(address))
 }

@@ -1,4 +1,4 @@
-//! `rectify serve`: API and scheduler in one process, or one of them.
+//! `rectify serve`: runs the API and the scheduler, or one of them, in one process.
 
 use std::fs::File;
 use std::future::ready;
@@ -25,36 +25,38 @@ use actix_web::{App, web};
 use api::{Connection, Connections, Probe, Services};
 use fs4::FileExt;
 use ledger::file::storage::{create_private, create_private_folder};
-use scheduler::{Bench, Doorbell};
+use scheduler::{Context, Scheduler};
 use sea_orm::DatabaseConnection;
 
-use crate::command::bench;
+use crate::command::jobs_context;
 use crate::database::{self, Health};
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
-/// What one process does.
+/// The parts of the service that this process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Role {
-    /// API and scheduler.
+    /// The API and the scheduler.
     All,
-    /// Only the API.
+    /// The API only.
     Api,
-    /// Only the scheduler.
+    /// The scheduler only.
     Scheduler,
 }
 
-/// How long requests, and then jobs, under way may take when the process is told to stop: together less than the compose
-/// file's grace.
+/// How long requests in progress may take after the process is told to stop. Together with [`GRACE`] it has to be less
+/// than `stop_grace_period` in `docker-compose.yml`.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
+/// How long running jobs may take after that.
 const GRACE: Duration = Duration::from_secs(20);
-/// How long the head of a connection's first request may take, and saying goodbye.
+/// How long a client may take to send the head of its first request.
 const HEAD: Duration = Duration::from_secs(5);
+/// How long closing a connection may take.
 const DISCONNECT: Duration = Duration::from_secs(1);
-/// A scheduler that has not ticked for this long, in seconds, is not ready.
+/// Seconds without a tick after which the scheduler counts as not ready.
 const TOO_OLD: i64 = 180;
 
-/// Serves until the process is told to stop.
+/// Migrates the database and serves until the process is told to stop.
 pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
     let _lock = lock(settings)?;
     warn_of_readable(settings)?;
@@ -63,14 +65,14 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let stopping = Arc::new(AtomicBool::new(false));
     let last_tick = Arc::new(OnceLock::new());
     let health = Health::new(db.clone());
-    // The address first: a process that cannot serve must not begin to send.
+    // Bind the address before starting the scheduler: a process that cannot serve must not send mail.
     let server = if role == Role::Scheduler { None } else { Some(listen(settings, &db, &health, &last_tick)?) };
-    let doorbell = match role {
+    let scheduler = match role {
         Role::Api => None,
-        Role::All | Role::Scheduler => Some(hang(settings, &db, &stopping).await?),
+        Role::All | Role::Scheduler => Some(start_scheduler(settings, &db, &stopping).await?),
     };
-    if let Some(doorbell) = &doorbell {
-        let _ = last_tick.set(doorbell.last_tick());
+    if let Some(scheduler) = &scheduler {
+        let _ = last_tick.set(scheduler.last_tick());
     }
     let metrics = match settings.metrics_listen()? {
         Some(address) => {
@@ -98,9 +100,9 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
             answer(server, &stopping).await
         }
     };
-    tracing::info!("stopping: finishing what is under way");
-    if let Some(doorbell) = doorbell {
-        doorbell.take_down(GRACE).await;
+    tracing::info!("stopping; waiting for requests and jobs in progress");
+    if let Some(scheduler) = scheduler {
+        scheduler.stop(GRACE).await;
     }
     if let Some(metrics) = metrics {
         metrics.stop(false).await;
@@ -109,28 +111,29 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     ended
 }
 
-/// Says how the first people get in, where nobody has an account.
+/// Tells the operator how to sign in while there is no account: logs that the installation is open, or prints a
+/// one-time set-up code.
 async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Failure> {
     if settings.options()?.open {
         tracing::warn!(
-            "the installation is open: nobody has an account, and whoever is on this machine may read and write everything; \
-             the first account closes it for good"
+            "the installation is open: no account exists, and anyone on this machine can read and write everything \
+             without signing in; creating the first account closes it permanently"
         );
         return Ok(());
     }
-    // On standard output, and not in the log, which is kept and sent on.
+    // Standard output rather than the log, because logs are stored and forwarded.
     if let Some(code) = ledger::people::account::link::set_up_code(db, clock::now()).await? {
-        // A reader that has gone away must not end the server, as it ends other commands.
+        // Not `say!`: a closed pipe must not end the server.
         let _ = writeln!(
             std::io::stdout(),
             "尚无账户。请用一次性初始化代码创建第一个管理员（24 小时内有效）：{code}\n\
-             Nobody has an account yet. One-time set-up code for the first administrator (createFirstAccount): {code}"
+             There is no account yet. One-time set-up code for the first administrator (createFirstAccount): {code}"
         );
     }
     Ok(())
 }
 
-/// When the scheduler last ticked, once there is one.
+/// Unix time of the scheduler's last tick in seconds; not set until this process runs a scheduler.
 type LastTick = Arc<OnceLock<Arc<AtomicI64>>>;
 
 fn listen(
@@ -141,7 +144,7 @@ fn listen(
 ) -> Result<Server, Failure> {
     let services = Services {
         db: db.clone(),
-        // Half of the connections; the other half is for changes, jobs and whatever else asks the pool.
+        // Half of the connections; the other half is for mutations, jobs and other uses of the pool.
         readers: settings.database_connections as usize / 2,
         sent: database::count,
         zone: settings.zone(),
@@ -171,7 +174,8 @@ fn listen(
         .workers(workers)
         .disable_signals()
         .shutdown_timeout(HTTP_GRACE.as_secs())
-        // What is beyond the bounds is answered and closed at once; this only keeps a flood from the last descriptors.
+        // Connections over the limits are answered and closed at once. This limit only keeps a flood of them from using
+        // up the last file descriptors.
         .max_concurrent_connections((bounds.all + bounds.kept).div_ceil(workers) + bounds.kept.div_ceil(workers));
     let signal = builder.graceful_shutdown_signal();
     let bound = builder.bind("api", settings.listen, move || {
@@ -193,7 +197,7 @@ fn listen(
     Ok(bound.map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?.run())
 }
 
-/// Takes a connection in within the bounds, or answers that there is no place for it and closes it.
+/// Accepts a connection within the limits. Answers any other with an error and closes it.
 fn take_in(
     connections: &Connections,
     io: TcpStream,
@@ -202,20 +206,20 @@ fn take_in(
     match connections.accept(io, peer.map(|peer| peer.ip())) {
         Ok(connection) => Ok((connection, Protocol::Http1, peer)),
         Err((io, answer)) => {
-            // The buffer of a new connection is empty; whoever is gone already needs no answer.
+            // The send buffer of a new connection is empty, so one write suffices. It fails only if the client is gone.
             let _ = io.try_write(answer);
             Err(io::ErrorKind::ConnectionRefused.into())
         }
     }
 }
 
-/// How many files the process may have open, after it has asked for as many as it may.
+/// Raises the limit on open files as far as allowed, once, and returns it.
 pub(crate) fn files() -> u64 {
     static FILES: LazyLock<u64> = LazyLock::new(|| rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024));
     *FILES
 }
 
-/// Lets pages of the given origins ask, without cookies.
+/// Allows pages of the given origins to call the API (CORS), without cookies.
 fn cross_origin(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods([Method::GET, Method::POST])
@@ -231,7 +235,7 @@ fn cross_origin(origins: &[String]) -> Cors {
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// Serves until the process is told to stop, or the server ends by itself.
+/// Serves until the process is told to stop or the server fails.
 async fn answer(server: Server, stopping: &AtomicBool) -> Result<(), Failure> {
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
@@ -251,29 +255,35 @@ async fn answer(server: Server, stopping: &AtomicBool) -> Result<(), Failure> {
     }
 }
 
-async fn hang(settings: &Settings, db: &DatabaseConnection, stopping: &Arc<AtomicBool>) -> Result<Doorbell, Failure> {
+async fn start_scheduler(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    stopping: &Arc<AtomicBool>,
+) -> Result<Scheduler, Failure> {
     let stop = stopping.clone();
-    let bench = Bench { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..bench(settings, db)? };
+    let context = Context { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..jobs_context(settings, db)? };
     scheduler::ensure_schedules(db, settings.zone(), clock::now()).await?;
-    if let Some(folder) = bench.post.folder() {
+    if let Some(folder) = context.post.folder() {
         say!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());
     }
-    Doorbell::hang(Arc::new(bench)).await.map_err(|error| Failure::Rejected(format!("定时器无法启动：{error}")))
+    Scheduler::start(Arc::new(context)).await.map_err(|error| Failure::Rejected(format!("定时器无法启动：{error}")))
 }
 
-/// Ready means: the database answers and can be written, and the scheduler, where there is one, ticks.
+/// Returns the readiness check: the database answers and accepts writes, and the scheduler, if this process runs one,
+/// ticks.
 fn probe(health: Health, last_tick: LastTick) -> Probe {
     Arc::new(move || {
         let (health, last_tick) = (health.clone(), last_tick.clone());
         Box::pin(async move {
             health.check().await?;
-            let age = last_tick.get().map_or(0, |last_tick| Doorbell::age(last_tick, clock::now()));
+            let age = last_tick.get().map_or(0, |last_tick| Scheduler::age(last_tick, clock::now()));
             if age > TOO_OLD { Err(format!("scheduler: no tick for {age} seconds")) } else { Ok(()) }
         })
     })
 }
 
-/// One server per embedded database; other commands may write beside it.
+/// Locks an SQLite database so that only one server uses it; other commands may still write to it. Returns `None` for
+/// PostgreSQL.
 fn lock(settings: &Settings) -> Result<Option<File>, Failure> {
     let url = settings.database()?.url;
     let Some(file) = url.strip_prefix("sqlite:") else { return Ok(None) };
@@ -289,7 +299,8 @@ fn lock(settings: &Settings) -> Result<Option<File>, Failure> {
     }
 }
 
-/// Warns of files and folders of the ledger that others on this machine can read: new ones are made so that they cannot.
+/// Logs a warning for each file and directory of the ledger that other users of this machine can access. The program
+/// creates new ones with access for their owner only, but keeps the permissions of existing ones.
 #[cfg(unix)]
 fn warn_of_readable(settings: &Settings) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt;
@@ -301,7 +312,7 @@ fn warn_of_readable(settings: &Settings) -> Result<(), Failure> {
             tracing::warn!(
                 %path,
                 mode = format!("{mode:o}"),
-                "others on this machine can read what is kept here; to change that: chmod {change} {path}"
+                "other users of this machine can access the ledger's files; to prevent that: chmod {change} {path}"
             );
         }
     }
@@ -309,12 +320,12 @@ fn warn_of_readable(settings: &Settings) -> Result<(), Failure> {
 }
 
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+#[expect(clippy::unnecessary_wraps, reason = "same signature as on Unix")]
 fn warn_of_readable(_: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns when the process is told to stop.
+/// Waits until the process is told to stop, by SIGTERM or Ctrl-C.
 async fn stopped() {
     #[cfg(unix)]
     {

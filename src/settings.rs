@@ -1,5 +1,5 @@
-//! Settings: flags, then the environment (`RECTIFY_…`), then a TOML file, then `config.default.toml`, which also documents
-//! them.
+//! Settings, in order of precedence: flags, the environment (`RECTIFY_…`), a TOML file, and `config.default.toml`,
+//! which contains the defaults and documents each setting.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,6 +11,7 @@ use api::{Bounds, Limits, Oidc, Options, Streams};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use entity::account::Role;
+use entity::language::Language;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -25,20 +26,22 @@ use url::Url;
 
 use crate::{Failure, secret};
 
-/// The file that is read when there is one and no other is named.
+/// Settings file in the working directory that is read if it exists and `--config` is not given.
 const FILE: &str = "rectify.toml";
-/// What the variables of the environment begin with.
+/// Prefix of the environment variables.
 const PREFIX: &str = "RECTIFY_";
 
-/// So many descriptors, or a tenth, are kept for everything that is no connection of a caller.
+/// Minimum number of file descriptors reserved for everything but client connections; a tenth of the limit if that is
+/// more.
 const KEPT: usize = 64;
-/// More are never needed.
+/// Maximum number of file descriptors reserved.
 const MOST_KEPT: usize = 1_024;
-/// How many connections there are at most, and of one address, where the settings do not say.
+/// Default maximum of client connections.
 const MOST_CONNECTIONS: usize = 16_384;
+/// Default maximum of client connections from one address.
 const MOST_OF_ADDRESS: usize = 1_024;
 
-/// The effective settings; `config.default.toml` says what each is.
+/// The effective settings. `config.default.toml` documents each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
@@ -54,14 +57,14 @@ pub(crate) struct Settings {
     database_password_file: PathBuf,
     database_tls: String,
     database_ca_file: PathBuf,
-    /// Connections to PostgreSQL.
+    /// Maximum number of connections to PostgreSQL.
     pub(crate) database_connections: u32,
     data_dir: PathBuf,
     #[serde(serialize_with = "secret::show")]
     evidence_url: SecretString,
-    /// The address to listen on.
+    /// Address and port that the API listens on.
     pub(crate) listen: SocketAddr,
-    /// Serve others without sign-in.
+    /// Allow requests without sign-in until the first account exists, whatever address the API listens on.
     pub(crate) open: bool,
     #[serde(serialize_with = "secret::show_text")]
     public_url: String,
@@ -76,17 +79,18 @@ pub(crate) struct Settings {
     mail_password_file: PathBuf,
     mail_tls: String,
     mail_ca_file: PathBuf,
-    /// The sender of mails.
+    /// Sender of all mails.
     pub(crate) mail_from: String,
+    language: String,
     time_zone: String,
-    /// What to log.
+    /// Log filter, in the syntax of [`tracing_subscriber::EnvFilter`].
     pub(crate) log: String,
-    /// `text` or `json`.
+    /// Log format: `text` or `json`.
     pub(crate) log_format: String,
     metrics_listen: String,
     audit_key_file: PathBuf,
     audit_old_key_files: Vec<PathBuf>,
-    /// Who is sent each day's seal of the audit; empty: nobody.
+    /// Mail address that receives the daily seal of the audit; empty to send none.
     pub(crate) audit_head_mail: String,
     #[serde(serialize_with = "secret::show_text")]
     oidc_issuer: String,
@@ -95,7 +99,7 @@ pub(crate) struct Settings {
     #[serde(serialize_with = "secret::hide")]
     oidc_client_secret: SecretString,
     oidc_name: String,
-    /// The grace of immediate deadlines, in days.
+    /// Grace period of an immediate deadline (立行立改) without a date, in days.
     pub(crate) grace_days: i64,
     self_inspection_before: Vec<i64>,
     due_soon_before: Vec<i64>,
@@ -135,46 +139,46 @@ pub(crate) struct Settings {
     document_cache_bytes: u64,
 }
 
-/// Settings given as flags.
+/// Settings given as command-line flags.
 #[derive(Debug, Clone, Default, Serialize, clap::Args)]
 pub(crate) struct Flags {
-    /// A TOML file of settings (default: rectify.toml, if it is there).
+    /// Settings file in TOML (default: rectify.toml, if it exists).
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
-    /// Where the ledger is kept: sqlite:FILE or postgres://…. Others on this machine can read a password that is given here:
-    /// give it in the environment or in a file.
+    /// Database: sqlite:FILE or postgres://…. Others on this machine can read a password that is given here; set it in
+    /// the environment or in a file.
     #[arg(long, global = true, value_name = "URL", value_parser = secret_argument)]
     #[serde(skip)]
     pub(crate) database_url: Option<SecretString>,
-    /// Where files are kept.
+    /// Directory for the embedded database, evidence and mails written to files.
     #[arg(long, global = true, value_name = "FOLDER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The address to listen on.
+    /// Address and port to listen on.
     #[arg(long, global = true, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) listen: Option<String>,
 }
 
-/// Where the ledger is kept.
+/// How to connect to the database.
 pub(crate) struct Database {
-    /// The address, without a password.
+    /// URL without the password.
     pub(crate) url: String,
-    /// The password, if there is one.
+    /// Password, if there is one.
     pub(crate) password: Option<SecretString>,
 }
 
-/// The settings of one source.
+/// The settings from one source: a file or the environment.
 struct Layer {
     settings: Dict,
     metadata: Metadata,
 }
 
 impl Layer {
-    /// Reads what the environment says of the settings that there are; whatever else it holds under our prefix is for others
-    /// (RECTIFY_VERSION of an image, say). A setting that is a text is taken as it stands, others are parsed; an empty one is
-    /// as good as none.
+    /// Reads settings from environment variables. Ignores variables with the prefix that name no setting, such as
+    /// `RECTIFY_VERSION` in a container image. Text settings take the value verbatim; other types are parsed, and an
+    /// empty value counts as unset.
     fn environment(defaults: &Dict) -> Result<Self, Failure> {
         let mut settings = Dict::new();
         for (variable, value) in std::env::vars_os() {
@@ -201,7 +205,8 @@ impl Layer {
         Ok(Self { settings, metadata: Metadata::named("environment variable").interpolater(variable) })
     }
 
-    /// Reads a file. A fault in it is said by its place, since the line itself may hold a password.
+    /// Reads a settings file. Errors give the line number or the setting's name, never the text, which may contain a
+    /// password.
     fn file(path: &Path, defaults: &Dict) -> Result<Self, Failure> {
         let bad = |why: String| Failure::Usage(format!("配置文件 {} {why}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| bad(format!("无法读取：{error}")))?;
@@ -230,13 +235,13 @@ impl Provider for Layer {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "clap asks for it")]
+#[expect(clippy::unnecessary_wraps, reason = "clap requires a value parser that returns a result")]
 fn secret_argument(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(text.into())
 }
 
 impl Settings {
-    /// Reads the settings and checks them.
+    /// Reads the settings from all sources and validates them.
     pub(crate) fn read(flags: &Flags) -> Result<Self, Failure> {
         let mut figment = Figment::from(Toml::string(include_str!("config.default.toml")));
         let defaults: Dict = figment.extract().map_err(|error| Failure::Usage(format!("设置有误：{error}")))?;
@@ -314,12 +319,18 @@ impl Settings {
         Ok(())
     }
 
-    /// The time zone.
+    /// Returns the language of mails to recipients who have none of their own.
+    pub(crate) fn language(&self) -> Result<Language, Failure> {
+        language(&self.language).map_err(|error| Failure::Usage(format!("language：{error}")))
+    }
+
+    /// Returns the ledger's time zone.
     pub(crate) fn zone(&self) -> Tz {
         self.time_zone.parse().unwrap_or(chrono_tz::Asia::Shanghai)
     }
 
-    /// Refuses what is said twice, or so that it is uncertain what was meant. No message quotes a value.
+    /// Rejects settings of the database, mail and evidence that contradict each other or are ambiguous. Error messages
+    /// never quote a value.
     fn check_secrets(&self) -> Result<(), Failure> {
         let bad = |what: String| Err(Failure::Usage(what));
         let given = |file: &PathBuf| !file.as_os_str().is_empty();
@@ -379,7 +390,7 @@ impl Settings {
         if !address.is_empty() && !address.starts_with("file:") && secret::parsed(address).is_none() {
             return bad("evidence_url：应以 file: 或 s3:// 开头；凭据放在环境变量 AWS_…中，不写入地址".to_owned());
         }
-        // What is read from files is checked when it is used.
+        // Values from files are validated when they are used.
         if is_set(&self.database_url) {
             self.database()?;
         }
@@ -389,12 +400,12 @@ impl Settings {
         Ok(())
     }
 
-    /// A secret that is given itself or in a file.
+    /// Returns a secret: the content of `file` if one is set, otherwise `given`. `name` is the setting's name.
     fn secret(name: &str, given: &SecretString, file: &Path) -> Result<SecretString, Failure> {
         if file.as_os_str().is_empty() { Ok(given.clone()) } else { secret::from_file(&format!("{name}_file"), file) }
     }
 
-    /// Where the ledger is kept.
+    /// Returns how to connect to the database, from its URL, its separate settings, or the default in `data_dir`.
     pub(crate) fn database(&self) -> Result<Database, Failure> {
         if !self.database_host.is_empty() {
             return self.database_by_parts();
@@ -422,7 +433,7 @@ impl Settings {
         let port = if self.database_port == 0 { 5432 } else { self.database_port };
         let mut query = Vec::new();
         let place = if self.database_host.starts_with('/') {
-            // A folder with a socket in it.
+            // The directory of a Unix socket.
             query.push(format!("host={}", secret::encoded(&self.database_host)));
             query.push(format!("port={port}"));
             query.push(format!("user={}", secret::encoded(user)));
@@ -443,12 +454,12 @@ impl Settings {
         Ok(Database { url, password: Some(password).filter(|password| !password.expose_secret().is_empty()) })
     }
 
-    /// The embedded database.
+    /// Returns the URL of the embedded database in `data_dir`.
     fn embedded(&self) -> String {
         format!("sqlite:{}", self.data_dir.join("rectify.db").display())
     }
 
-    /// Where mails go.
+    /// Returns the URL that mails are sent to, with its password. Default: the directory `mail` in `data_dir`.
     pub(crate) fn mail_url(&self) -> Result<SecretString, Failure> {
         if !self.mail_host.is_empty() {
             return self.mail_by_parts();
@@ -486,12 +497,12 @@ impl Settings {
         Ok(format!("{scheme}://{login}{host}{port}{query}").into())
     }
 
-    /// Where the bytes of evidence are kept.
+    /// Opens the storage of evidence files.
     pub(crate) fn storage(&self) -> Result<Storage, Failure> {
         Storage::open(&self.evidence_url()).map_err(Failure::Usage)
     }
 
-    /// The address of the storage of evidence.
+    /// Returns the URL of the storage of evidence files.
     fn evidence_url(&self) -> String {
         match self.evidence_url.expose_secret() {
             "" => format!("file:{}", self.data_dir.join("evidence").display()),
@@ -499,7 +510,7 @@ impl Settings {
         }
     }
 
-    /// The files and folders of this machine in which the ledger, its evidence and its mails are kept.
+    /// Returns the local files and directories that contain the ledger, its evidence and its mails.
     pub(crate) fn kept_here(&self) -> Result<Vec<PathBuf>, Failure> {
         let mut kept = Vec::new();
         if let Some(file) = self.database()?.url.strip_prefix("sqlite:") {
@@ -512,29 +523,30 @@ impl Settings {
         Ok(kept)
     }
 
-    /// The address that people open.
+    /// Returns the URL under which users open the application.
     pub(crate) fn public_url(&self) -> String {
         if !self.public_url.is_empty() {
             return self.public_url.clone();
         }
-        // Nobody opens 0.0.0.0: from this machine it is reached here.
+        // A browser cannot open 0.0.0.0; on this machine such a server is reachable at the loopback address.
         let here = if self.listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { self.listen.ip() };
         format!("http://{}", SocketAddr::new(here, self.listen.port()))
     }
 
-    /// The host of the address that people open.
+    /// Returns the host of [`Self::public_url()`].
     fn public_host(&self) -> Option<String> {
         Url::parse(&self.public_url()).ok().and_then(|url| url.host_str().map(str::to_owned))
     }
 
-    /// Whether the installation may be open until somebody has an account: it is for this machine's own people. They reach it
-    /// here, by a listener of this machine's own or because it is said on purpose (`open`), and through no proxy.
+    /// Whether requests are allowed without sign-in until the first account exists. That is so if only users of this
+    /// machine can reach the server: the public URL is local, there is no proxy, and the server listens on a loopback
+    /// address or `open` is set.
     fn opens(&self) -> bool {
         let is_here = self.public_host().is_some_and(|host| api::is_loopback(&host));
         (self.listen.ip().is_loopback() || self.open) && is_here && self.proxies.is_empty()
     }
 
-    /// The roles that have to have a second factor.
+    /// Returns the roles that must sign in with a second factor.
     fn second_factor_roles(&self) -> Result<Vec<Role>, Failure> {
         let role = |name: &String| {
             crate::command::account::role(name)
@@ -543,12 +555,12 @@ impl Settings {
         self.second_factor_roles.iter().map(role).collect()
     }
 
-    /// How long sessions and mails are kept.
+    /// Returns how long sessions and mails are kept.
     pub(crate) fn retention(&self) -> Retention {
         Retention { session_days: self.retain_session_days, mail_days: self.retain_mail_days }
     }
 
-    /// Where figures may be read, if anywhere.
+    /// Returns the address that `/metrics` is served on, or `None` if it is disabled.
     pub(crate) fn metrics_listen(&self) -> Result<Option<SocketAddr>, Failure> {
         if self.metrics_listen.is_empty() {
             return Ok(None);
@@ -557,7 +569,7 @@ impl Settings {
         address.map(Some).map_err(|_| Failure::Usage("metrics_listen：应为 地址:端口，如 127.0.0.1:9090".to_owned()))
     }
 
-    /// The networks of trusted proxies; a single address is a network of one.
+    /// Returns the networks of trusted proxies. A single address is a network of one address.
     pub(crate) fn proxies(&self) -> Result<Vec<IpNet>, Failure> {
         let network = |words: &String| {
             let found = words.parse().or_else(|_| words.parse::<IpAddr>().map(IpNet::from));
@@ -566,10 +578,10 @@ impl Settings {
         self.proxies.iter().map(network).collect()
     }
 
-    /// How many connections there may be, where the process may open so many files.
+    /// Returns the limits on client connections. `files` is the number of files that the process may have open.
     pub(crate) fn bounds(&self, files: u64) -> Bounds {
         let files = usize::try_from(files).unwrap_or(usize::MAX);
-        // Descriptors for the database, files, other listeners, and checks of the server's health.
+        // Descriptors reserved for the database, files, other listeners and health checks.
         let kept = KEPT.max(files / 10).min(MOST_KEPT);
         let spare = files.saturating_sub(kept).max(1);
         let or = |given: usize, otherwise: usize| if given == 0 { otherwise } else { given };
@@ -578,7 +590,7 @@ impl Settings {
         Bounds { all, address, kept: kept / 4 }
     }
 
-    /// Whom the API lets in, and how far.
+    /// Returns the API's options: limits, sign-in, and which hosts, origins and proxies it accepts.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
         let bounds = self.bounds(crate::serve::files());
         Ok(Options {
@@ -596,7 +608,7 @@ impl Settings {
                 requests_per_minute: self.max_requests_per_minute,
                 sign_ins_per_minute: self.max_sign_ins_per_minute,
                 subscriptions: self.max_subscriptions,
-                // Half of the connections; the other half is for whoever asks and goes.
+                // Half of the connections; the other half is left for short requests.
                 streams: Streams {
                     all: (bounds.all / 2).max(1),
                     address: (bounds.address / 2).max(1),
@@ -619,8 +631,8 @@ impl Settings {
         })
     }
 
-    /// The documents of the file that names those that may be run: a JSON object of their texts by their ids, as code
-    /// generators write it (`{"<sha256>": "query …"}`).
+    /// Reads the trusted documents: a JSON object from id to text, as code generators write it
+    /// (`{"<sha256>": "query …"}`). `None` if no file is set, which allows any document.
     fn trusted_documents(&self) -> Result<Option<HashMap<String, String>>, Failure> {
         let file = &self.trusted_documents;
         if file.as_os_str().is_empty() {
@@ -662,7 +674,7 @@ impl Settings {
         Ok(())
     }
 
-    /// The provider that people sign in by, if there is one.
+    /// Returns the identity provider (OpenID Connect), if one is set.
     fn oidc(&self) -> Result<Option<Oidc>, Failure> {
         if self.oidc_issuer.is_empty() {
             return Ok(None);
@@ -681,7 +693,7 @@ impl Settings {
         }))
     }
 
-    /// The key with which the days of the audit are signed, if there is one, and those that only verify.
+    /// Reads the key that signs the daily seals of the audit, if one is set, and the earlier keys that only verify.
     pub(crate) fn audit_keys(&self) -> Result<Keys, Failure> {
         let file = &self.audit_key_file;
         let current = if file.as_os_str().is_empty() { None } else { Some(audit_key("audit_key_file", file)?) };
@@ -689,7 +701,7 @@ impl Settings {
         Ok(Keys { current, old: old.collect::<Result<_, _>>()? })
     }
 
-    /// When reminders are due.
+    /// Returns when reminders are due.
     pub(crate) fn timing(&self) -> Timing {
         Timing {
             self_inspection_before: self.self_inspection_before.clone(),
@@ -702,7 +714,7 @@ impl Settings {
         }
     }
 
-    /// The effective settings as TOML, without passwords.
+    /// Returns the effective settings as TOML, with passwords redacted.
     pub(crate) fn shown(&self) -> String {
         let mut shown = self.clone();
         if let Ok(database) = self.database()
@@ -723,7 +735,7 @@ impl Settings {
     }
 }
 
-/// The key in a file of at least 32 secret bytes.
+/// Reads an audit key from a file of at least 32 secret bytes. `setting` names the setting in error messages.
 fn audit_key(setting: &str, file: &Path) -> Result<Key, Failure> {
     let secret = std::fs::read(file)
         .map_err(|error| Failure::Usage(format!("{setting}：{} 无法读取：{error}", file.display())))?;
@@ -733,7 +745,8 @@ fn audit_key(setting: &str, file: &Path) -> Result<Key, Failure> {
     Ok(Key::new(secret))
 }
 
-/// An address in its parts; refused without quoting it where a character of a password makes them a guess.
+/// Parses the URL in the setting `name`. The error for an ambiguous URL does not quote it, because it may contain a
+/// password.
 fn certain(name: &str, text: &str) -> Result<Url, Failure> {
     let what = name.trim_end_matches("_url");
     secret::parsed(text).ok_or_else(|| {
@@ -742,6 +755,15 @@ fn certain(name: &str, text: &str) -> Result<Url, Failure> {
              或改用 {what}_host、{what}_user、{what}_password 等分项设置，不必编码"
         ))
     })
+}
+
+/// Parses a language: `zh` or `en`.
+pub(crate) fn language(text: &str) -> Result<Language, String> {
+    match text.trim().to_lowercase().as_str() {
+        "zh" => Ok(Language::Zh),
+        "en" => Ok(Language::En),
+        _ => Err(format!("应为 zh 或 en，而不是“{text}”")),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Logs: to standard error, so that what a command prints stays its own.
+//! Logging to standard error, so that standard output contains only what a command prints.
 
 use std::io::IsTerminal;
 
@@ -7,22 +7,23 @@ use tracing_subscriber::EnvFilter;
 use crate::Failure;
 use crate::settings::Settings;
 
-/// What is left out unless it is asked for by name: SQL statements, which hold what people wrote, the libraries' talk, and
-/// (`h1::dispatcher`) the complaints about connections that speak no HTTP, which anybody can cause.
+/// Default filters, which the `log` setting can override by target: no SQL statements, because they contain user data;
+/// no routine messages of libraries; and (`h1::dispatcher`) no errors of connections that do not speak HTTP, because
+/// any client can cause them.
 const QUIET: &str =
     "sqlx=warn,sea_orm_migration=warn,actix_server=warn,tokio_cron_scheduler=warn,actix_http::h1::dispatcher=off";
 
-/// Begins logging.
+/// Starts logging as the settings say.
 pub(crate) fn begin(settings: &Settings) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log))
         .map_err(|error| Failure::Usage(format!("log：{error}")))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_coloured()).with_writer(std::io::stderr);
-    // A second start in one process (tests) keeps the first one's logs.
+    // Tests start it several times in one process; the first subscriber stays.
     let _ = if settings.log_format == "json" { logs.json().try_init() } else { logs.try_init() };
     Ok(())
 }
 
-/// Whether whoever reads the log sees colours, and wants them (<https://no-color.org>).
+/// Whether to colour the log: standard error is a terminal and `NO_COLOR` is unset or empty (<https://no-color.org>).
 fn is_coloured() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,4 +1,5 @@
-//! What a request is answered with: the database, the time zone, and the clock, which is read once when a request begins.
+//! What a request needs to be answered: the services that all requests share, the settings of the API, who the caller
+//! is, and the time, which is read once when the request begins.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,141 +22,145 @@ use crate::error::coded;
 use crate::gate::{Admitted, Clock, Gate};
 use crate::language::Language;
 
-/// The next occurrences of a schedule: pattern, zone, from when, how many. Injected by the program, so that this door need
-/// not know the other.
+/// Computes the next occurrences of a schedule from its pattern, its time zone, the moment after which to look, and the
+/// most occurrences to return. The program injects it, so that this crate does not depend on the scheduler.
 pub type Occurrences = Arc<dyn Fn(&str, &str, DateTime<Utc>, usize) -> Vec<DateTime<Utc>> + Send + Sync>;
 
-/// What every request shares.
+/// The services that all requests share.
 #[derive(Clone)]
 pub struct Services {
-    /// The ledger's database.
+    /// The database of the ledger.
     pub db: DatabaseConnection,
-    /// How many of its connections are kept for reads.
+    /// How many connections of the database are kept for reads.
     pub readers: usize,
-    /// Told of every statement that a kept connection sends.
+    /// Called for each statement that a kept connection sends.
     pub sent: fn(),
-    /// The ledger's time zone.
+    /// The time zone of the ledger.
     pub zone: Tz,
-    /// The days that an immediate deadline without a date leaves.
+    /// The grace period, in days, of an immediate deadline (立行立改) without a date.
     pub grace_days: i64,
     /// The clock.
     pub clock: Clock,
-    /// How schedules go on.
+    /// Computes the next occurrences of a schedule.
     pub occurrences: Occurrences,
-    /// Where the bytes of evidence are.
+    /// Where the files of evidence (佐证材料) are stored.
     pub storage: Storage,
 }
 
-/// Whom the services lets in, and how far.
+/// The settings of the API: who may use it, and what a request may ask for.
 #[derive(Clone)]
 pub struct Options {
-    /// What one caller may ask for at once.
+    /// The limits on requests and connections.
     pub limits: Limits,
-    /// Whether the schema may be asked for through the API.
+    /// Whether clients may read the schema through the API.
     pub introspection: bool,
-    /// The only documents that are run, where there are such.
+    /// The trusted documents by their ids. If they are given, no other documents are run.
     pub trusted_documents: Option<HashMap<String, String>>,
-    /// Whether the settings let whoever asks without a token act as the program itself until somebody has an account: the
-    /// listener and the public URL are this machine's, and no proxy passes requests on.
+    /// Whether the settings allow an open installation: one where a caller without a token acts as the program itself
+    /// until the first account exists. They do if the listener and the public URL are on this machine and no proxy
+    /// forwards requests.
     pub open: bool,
-    /// After how long without use a session ends; never without.
+    /// How long a session may remain unused before it ends; none if sessions do not end for lack of use.
     pub idle: Option<TimeDelta>,
-    /// The roles that have to have a second factor.
+    /// The roles that require a second factor.
     pub second_factor_roles: Vec<Role>,
-    /// The provider that people sign in by, where there is one.
+    /// The OpenID Connect provider that users may sign in with, if there is one.
     pub oidc: Option<Arc<Oidc>>,
-    /// The hosts that requests may be for, in lower case, without ports; names of this machine are taken from itself as well.
+    /// The host names that requests may be addressed to, in lower case and without ports. Loopback names are accepted
+    /// as well if the connection comes from this machine.
     pub hosts: Vec<String>,
-    /// The origins of pages elsewhere that may ask.
+    /// The other origins whose pages may send requests.
     pub origins: Vec<String>,
-    /// The networks of proxies whose word on where a request comes from is taken.
+    /// The networks of the trusted proxies. Only they may state the address of a client.
     pub proxies: Vec<IpNet>,
-    /// The header in which they say it: `x-forwarded-for` or `forwarded`. Nothing else is believed.
+    /// The header in which trusted proxies write the caller's address: `x-forwarded-for` or `forwarded`. No other
+    /// header is believed.
     pub proxy_header: String,
 }
 
-/// A provider that people sign in by (OpenID Connect), and who this program is to it. It is never logged.
+/// An OpenID Connect provider that users may sign in with, and the client that this program is to it. It is never
+/// logged.
 pub struct Oidc {
-    /// The provider's address, as its tokens bear it.
+    /// The issuer: the address of the provider, exactly as its tokens contain it.
     pub issuer: String,
-    /// This program's name at the provider.
+    /// The id of this program as a client of the provider.
     pub client_id: String,
-    /// The secret that goes with it; journeys to the provider are sealed with a key made from it.
+    /// The client secret. The key that protects the sign-in cookie is derived from it.
     pub client_secret: String,
-    /// What the button says.
+    /// The label of the sign-in button.
     pub name: String,
-    /// The address that people open, without a slash at its end.
+    /// The public address of this program, without a trailing slash.
     pub public_url: String,
 }
 
 impl Oidc {
-    /// Whether secrets may travel to an address: it is https, or on this machine.
+    /// Returns whether secrets may be sent to an address: it uses https, or is on this machine.
     pub fn is_safe(address: &str) -> bool {
         Url::parse(address).is_ok_and(|address| is_safe(&address))
     }
 
-    /// Where browsers leave for the provider.
+    /// Returns the address at which a browser starts a sign-in with the provider.
     pub fn departure(&self) -> String {
         format!("{}/sign-in/oidc", self.public_url)
     }
 
-    /// Where the provider sends them back.
+    /// Returns the address to which the provider sends browsers back (the redirect URI).
     pub fn callback(&self) -> String {
         format!("{}/sign-in/oidc/callback", self.public_url)
     }
 }
 
-/// The limits; `config.default.toml` documents each.
+/// The limits on requests and connections. `config.default.toml` documents the setting for each.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes of a body.
+    /// The most bytes of a request body.
     pub body: usize,
-    /// Words and signs of a document.
+    /// The most tokens of a document.
     pub tokens: usize,
-    /// Fields of a document, its fragments spread.
+    /// The most fields of an operation, with its fragments expanded.
     pub fields: usize,
-    /// Fields at an operation's root.
+    /// The most root fields of an operation.
     pub roots: usize,
-    /// Fields within fields.
+    /// The deepest nesting of fields.
     pub depth: usize,
-    /// Fields under another name.
+    /// The most fields with an alias.
     pub aliases: usize,
-    /// Directives of a document.
+    /// The most directives of an operation.
     pub directives: usize,
-    /// Values that an operation may ask for: every field counts once for each row that its pages may hold.
+    /// The highest cost of an operation: each field counts once for every row that the pages around it may contain.
     pub cost: u64,
     /// How long an operation may take.
     pub time: Duration,
-    /// Operations of one body; fewer than two: batches are not taken.
+    /// The most operations of a batch. Batches are refused if it is less than 2.
     pub batch: usize,
-    /// Requests of one address in a minute; zero: as many as it likes.
+    /// The most requests of one address, and of one account, in a minute; 0 for no limit.
     pub requests_per_minute: u32,
-    /// Checks of a password or another secret, from one address in a minute; zero: as many as it likes.
+    /// The most checks of a password or another secret that one address may request in a minute; 0 for no limit.
     pub sign_ins_per_minute: u32,
-    /// Subscriptions of one connection.
+    /// The most operations under way on one WebSocket.
     pub subscriptions: usize,
-    /// Connections that stay open: WebSockets and streams of events.
+    /// The most connections that stay open: WebSockets and event streams.
     pub streams: Streams,
-    /// How long a client of the WebSocket may take to introduce itself.
+    /// How long a WebSocket client may take to send `connection_init`.
     pub introduction: Duration,
-    /// Bytes of one file of evidence.
+    /// The most bytes of one file of evidence.
     pub evidence: u64,
-    /// Bytes of known documents that are kept.
+    /// The most bytes of memory for parsed documents.
     pub documents: u64,
 }
 
 /// How many connections may stay open.
 #[derive(Debug, Clone, Copy)]
 pub struct Streams {
-    /// In all.
+    /// The most connections in total.
     pub all: usize,
-    /// Of one address.
+    /// The most connections of one address.
     pub address: usize,
-    /// Of one account.
+    /// The most connections of one account.
     pub account: usize,
 }
 
-/// Whether secrets may travel there: over TLS, or within this machine.
+/// Returns whether secrets may be sent to an address: over TLS, or within this machine.
 pub(crate) fn is_safe(address: &Url) -> bool {
     let is_here = match address.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -166,20 +171,20 @@ pub(crate) fn is_safe(address: &Url) -> bool {
     address.scheme() == "https" || (address.scheme() == "http" && is_here)
 }
 
-/// Who asks.
+/// The caller of a request: what the head of the request says about them, and whom the gate has admitted.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) language: Language,
     pub(crate) request_id: String,
     pub(crate) address: Option<IpAddr>,
-    /// Whether a proxy has passed the request on.
+    /// Whether a proxy has forwarded the request.
     pub(crate) is_forwarded: bool,
-    /// Nobody, until the gate has said who.
+    /// The principal and the session of the request; anonymous until the gate has admitted it.
     pub(crate) admitted: Admitted,
 }
 
 impl Caller {
-    /// Who acts, as the ledger notes it.
+    /// Returns the actor as the audit trail records it.
     pub(crate) fn by(&self) -> By {
         By {
             principal: self.admitted.principal.clone(),
@@ -189,13 +194,13 @@ impl Caller {
         }
     }
 
-    /// What the log puts around all that is said while the request is answered.
+    /// Returns the log span that encloses everything that is logged while the request is answered.
     pub(crate) fn span(&self) -> tracing::Span {
         tracing::error_span!("request", id = self.request_id)
     }
 }
 
-/// One request.
+/// One GraphQL request, as resolvers and acts see it.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) db: DatabaseConnection,
@@ -206,45 +211,45 @@ pub(crate) struct Request {
     pub(crate) clock: Clock,
     pub(crate) reader: Arc<Reader>,
     pub(crate) language: Language,
-    /// Who asks, and from where.
+    /// Who makes the request, and from where.
     pub(crate) by: By,
     pub(crate) admitted: Admitted,
     pub(crate) gate: Arc<Gate>,
-    /// Whether a proxy has passed the request on.
+    /// Whether a proxy has forwarded the request.
     pub(crate) is_forwarded: bool,
-    /// The roles that have to have a second factor.
+    /// The roles that require a second factor.
     pub(crate) demanding: Arc<[Role]>,
-    /// The provider that people sign in by, where there is one.
+    /// The OpenID Connect provider that users may sign in with, if there is one.
     pub(crate) provider: Option<Arc<Oidc>>,
 }
 
 impl Request {
-    /// The same request at the present time, for what goes on for long.
+    /// Returns a copy of the request with the current time, for operations that last, such as subscriptions.
     pub(crate) fn renewed(&self) -> Self {
         Self { now: (self.clock)(), ..self.clone() }
     }
 
-    /// Whether the installation is open to who asks.
+    /// Returns whether the installation is open to the caller.
     pub(crate) async fn is_open(&self) -> async_graphql::Result<bool> {
         self.gate.is_open(self.is_forwarded).await.map_err(|refused| coded(refused.code, refused.message))
     }
 
-    /// Whether anybody has an account but the demo's.
+    /// Returns whether any account exists, not counting demo accounts.
     pub(crate) async fn has_accounts(&self) -> async_graphql::Result<bool> {
         self.gate.has_accounts().await.map_err(|refused| coded(refused.code, refused.message))
     }
 
-    /// Who asks.
+    /// Returns the principal who makes the request.
     pub(crate) fn principal(&self) -> &Principal {
         &self.by.principal
     }
 
-    /// Where acts are done.
+    /// Returns the context for acts of the ledger: the database, the actor and the time.
     pub(crate) fn desk(&self) -> Desk<'_> {
         Desk { db: &self.db, by: &self.by, now: self.now, zone: self.zone, grace_days: self.grace_days }
     }
 
-    /// The local day of the request.
+    /// Returns the date of the request in the ledger's time zone.
     pub(crate) fn today(&self) -> NaiveDate {
         ledger::rule::calendar::local_day(self.now, self.zone)
     }

@@ -1,5 +1,5 @@
-//! The errors that reach clients: a stable `extensions.code`, a message in the caller's language, the request's id, and
-//! nothing internal.
+//! The errors that clients receive: a stable `extensions.code`, a message in the caller's language, and the id of the
+//! request. Internal details go to the log only.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -10,60 +10,61 @@ use planner::{Bilingual, Trouble, trouble};
 
 use crate::language::Language;
 
-/// Seconds until the database may be there again.
+/// The seconds after which a client may try again when the database is unavailable.
 const AWAY: u64 = 5;
 
-/// Stable codes of errors; `docs/api.md` says what a client does about each.
+/// The stable codes of errors. `docs/api.md` explains how a client should react to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// The request is no GraphQL request.
+    /// The request is not a valid GraphQL request.
     BadRequest,
-    /// None of our media types is accepted.
+    /// The client accepts no media type in which the operation can be answered.
     NotAcceptable,
-    /// Neither POST nor GET, or a change by GET.
+    /// The method is neither POST nor GET, or a mutation was sent by GET.
     MethodNotAllowed,
-    /// The body is no JSON.
+    /// The body is not JSON in UTF-8.
     UnsupportedMediaType,
     /// The body is too large.
     PayloadTooLarge,
-    /// Nobody in particular asks: a token is missing, unknown or over.
+    /// The request is not authenticated: the token is missing, unknown or expired.
     Unauthenticated,
-    /// The host, or the origin, is not served; or somebody else may do this.
+    /// The host or the origin is not served, or the caller is not allowed to do this.
     Forbidden,
-    /// The caller asks too often.
+    /// The caller sends requests too often.
     TooManyRequests,
     /// The body of the request did not arrive in time.
     RequestTimeout,
-    /// It took too long.
+    /// The operation, or the transfer of a file, took too long.
     Timeout,
-    /// The database cannot be reached or written, was left in the middle of a statement, or has no connection to spare.
+    /// The database cannot be reached or written, aborted the statement, or has no free connection; or the server has
+    /// no free place for the request.
     Unavailable,
-    /// The document cannot be read.
+    /// The document cannot be parsed.
     ParseFailed,
-    /// The document does not fit the schema.
+    /// The document does not conform to the schema.
     ValidationFailed,
-    /// The document, or what it asks for, is beyond a limit.
+    /// The document, or the amount of data that it requests, exceeds a limit.
     TooComplex,
-    /// The schema is not shown here.
+    /// Introspection is disabled in this installation.
     IntrospectionDisabled,
-    /// Several operations in one body are not taken here.
+    /// Batches are disabled in this installation, or the batch has too many operations.
     BatchNotAllowed,
-    /// The hash is of no document that is known: send the text with it.
+    /// The hash belongs to no known document; the client should send the text with it.
     PersistedQueryNotFound,
-    /// The hash is not that of the text.
+    /// The hash is not the hash of the text.
     PersistedQueryMismatch,
-    /// Only registered documents are run here.
+    /// This installation runs registered documents only.
     DocumentNotTrusted,
-    /// A watcher fell too far behind.
+    /// A subscriber fell too far behind the events.
     Lagged,
     /// An argument is out of range or malformed.
     BadUserInput,
-    /// Something failed inside; the log has it.
+    /// An internal error; the log has the details.
     Internal,
 }
 
 impl Code {
-    /// As clients see it.
+    /// Returns the code as clients receive it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "BAD_REQUEST",
@@ -91,7 +92,7 @@ impl Code {
         }
     }
 
-    /// The status of a request that is refused with it.
+    /// Returns the HTTP status of a request that is refused with this code.
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -108,48 +109,52 @@ impl Code {
         }
     }
 
-    /// Whether a request refused with it was a well-formed one, which the older media type answers with 200.
+    /// Returns whether a request that is refused with this code was well-formed, so that a response of the media type
+    /// `application/json` has status 200.
     pub(crate) fn is_of_graphql(self) -> bool {
         matches!(self, Self::ParseFailed | Self::ValidationFailed | Self::PersistedQueryNotFound | Self::BadUserInput)
     }
 }
 
-/// A request that is not carried out, before there is any data.
+/// The refusal of a GraphQL request, before any data was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
     pub(crate) code: Code,
     pub(crate) message: Bilingual,
-    /// Where in the document.
+    /// The positions in the document that the error is about.
     pub(crate) locations: Vec<Pos>,
-    /// Seconds after which to try again, where that helps.
+    /// The seconds after which the client may try again; none if trying again does not help.
     pub(crate) retry_after: Option<u64>,
 }
 
 impl Refused {
+    /// Makes a refusal without positions, for which trying again does not help.
     pub(crate) fn new(code: Code, zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self { code, message: Bilingual::new(zh, en), locations: Vec::new(), retry_after: None }
     }
 }
 
-/// A request beside `/graphql` — a file, a sign-in by the provider — that is not carried out.
+/// The refusal of a request outside of `/graphql`, such as a file transfer or a sign-in with the provider.
 pub(crate) struct Unserved {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) message: Bilingual,
-    /// Seconds after which to try again, where that helps.
+    /// The seconds after which the client may try again; none if trying again does not help.
     pub(crate) retry_after: Option<u64>,
 }
 
 impl Unserved {
+    /// Makes a refusal for which trying again does not help.
     pub(crate) fn new(status: StatusCode, code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self { status, code, message: Bilingual::new(zh, en), retry_after: None }
     }
 
+    /// Makes the refusal of a malformed request, with status 400.
     pub(crate) fn malformed(zh: &str, en: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Code::BadRequest.as_str(), zh, en)
     }
 
-    /// Logs what failed and says nothing of it.
+    /// Logs an internal failure and returns a refusal that does not disclose it.
     pub(crate) fn masked(source: &(dyn std::error::Error + 'static)) -> Self {
         failed(source).into()
     }
@@ -165,7 +170,7 @@ impl From<Refused> for Unserved {
 impl From<async_graphql::parser::Error> for Refused {
     fn from(error: async_graphql::parser::Error) -> Self {
         let message = error.to_string();
-        // The library draws the place; its last line says what was expected there.
+        // The parser's message draws the position in the text; only its last line says what was expected there.
         let what = message.rsplit("= ").next().unwrap_or(&message).trim();
         let locations = error.positions().collect();
         Self {
@@ -175,20 +180,21 @@ impl From<async_graphql::parser::Error> for Refused {
     }
 }
 
-/// An error of a field.
+/// Makes the error of a field from a code and a message in both languages.
 pub(crate) fn coded(code: Code, message: Bilingual) -> Error {
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", code.as_str());
     Error { message: message.en.clone(), source: Some(Arc::new(message)), extensions: Some(extensions) }
 }
 
-/// Logs what failed and returns an error that says nothing of it.
+/// Logs an internal failure and returns the error of a field that does not disclose it.
 pub(crate) fn masked(source: &(dyn std::error::Error + 'static)) -> Error {
     let Refused { code, message, .. } = failed(source);
     coded(code, message)
 }
 
-/// Logs what failed and returns a refusal that says nothing of it.
+/// Logs an internal failure with its causes and returns a refusal that does not disclose it: `UNAVAILABLE` if the
+/// failure may be temporary, else `INTERNAL_SERVER_ERROR`.
 pub(crate) fn failed(source: &(dyn std::error::Error + 'static)) -> Refused {
     let causes = || std::iter::successors(Some(source), |cause| cause.source());
     let chain: Vec<String> = causes().map(ToString::to_string).collect();
@@ -200,10 +206,10 @@ pub(crate) fn failed(source: &(dyn std::error::Error + 'static)) -> Refused {
             ..Refused::new(Code::Unavailable, "服务繁忙，请稍后重试", "the service is busy: try again in a moment")
         };
     }
-    Refused::new(Code::Internal, "服务内部错误，请稍后重试", "internal error, please try again later")
+    Refused::new(Code::Internal, "服务内部错误，请稍后重试", "internal error: try again later")
 }
 
-/// The trouble behind a failure that may pass by itself: of the database, or of a disk that is full.
+/// Returns the trouble behind a failure that may be temporary: trouble of the database, or a full disk.
 fn passing(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
     let is_full = |error: &io::Error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
     match cause.downcast_ref::<io::Error>() {
@@ -212,7 +218,7 @@ fn passing(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
     }
 }
 
-/// Puts an error as it leaves: in the caller's language, with a code and the request's id.
+/// Completes an error for the response: the message in the caller's language, a code, and the id of the request.
 pub(crate) fn finish(error: &mut ServerError, language: Language, request_id: &str) {
     let said = error.source.as_ref().and_then(|source| source.downcast_ref::<Bilingual>());
     if let Some(said) = said {
@@ -221,7 +227,7 @@ pub(crate) fn finish(error: &mut ServerError, language: Language, request_id: &s
     let of_field = !error.path.is_empty();
     let extensions = error.extensions.get_or_insert_default();
     if extensions.get("code").is_none() {
-        // What the library says itself is about the document or a variable, and in English.
+        // The library's own errors concern the document or a variable, and are in English only.
         extensions.set("code", if of_field { Code::BadUserInput } else { Code::ValidationFailed }.as_str());
         if language == Language::Chinese {
             let what = if of_field { "参数有误" } else { "查询不符合接口定义" };

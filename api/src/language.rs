@@ -1,10 +1,10 @@
-//! The language that a caller is answered in, from the `Accept-Language` header.
+//! The language of a response, from the `Accept-Language` header of the request.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{AcceptLanguage, Header, Quality};
 use planner::Bilingual;
 
-/// The language of messages.
+/// A language of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     Chinese,
@@ -12,7 +12,7 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// What `Accept-Language` prefers; Chinese where it says nothing that we speak.
+    /// Returns the supported language that `Accept-Language` ranks highest; Chinese if it names none of them.
     pub(crate) fn preferred(request: &HttpRequest) -> Self {
         let Ok(accepted) = AcceptLanguage::parse(request) else { return Self::Chinese };
         let refused = |tag: &str| {
@@ -32,7 +32,7 @@ impl Language {
         spoken.unwrap_or(Self::Chinese)
     }
 
-    /// A message in it.
+    /// Returns the text of a message in this language.
     pub(crate) fn of(self, message: &Bilingual) -> &str {
         match self {
             Self::Chinese => &message.zh,

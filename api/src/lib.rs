@@ -1,8 +1,10 @@
-//! GraphQL over HTTP. `http` says how a request came in, `graphql` how it is answered, `noun` what it speaks of, `part` what
-//! nouns are made of. Imports run one way: `http` → `graphql` → `noun` → `part` → `context` → `gate` → `error`; the only
-//! circle is inside `noun`, where a problem has measures and a measure its problem.
+//! The GraphQL API over HTTP. `http` receives requests, `graphql` answers them, `noun` defines the types, queries and
+//! mutations of the schema, and `part` has the building blocks that nouns share.
+//!
+//! Imports go in one direction: `http` → `graphql` → `noun` → `part` → `context` → `gate` → `error`. The only cycle is
+//! inside `noun`, where a problem has measures and a measure has its problem.
 
-// The future of a merged schema nests one level for each type that it is merged from.
+// The future that executes a merged schema nests one level for each type that the schema is merged from.
 #![recursion_limit = "256"]
 
 mod context;

@@ -1,4 +1,4 @@
-//! Whether the three say the same: what is measured must be the same work.
+//! Checks that the three servers give the same answers, so that the same work is measured.
 
 use std::process::Stdio;
 
@@ -9,10 +9,10 @@ use crate::ledger::{Ledger, Picks};
 use crate::operations::{Operation, Subject, report};
 use crate::servers::Server;
 
-/// How many questions of each operation are compared.
+/// The number of requests of each operation that are compared.
 const COMPARED: usize = 20;
 
-/// Compares answers; an error says where they differ.
+/// Compares the answers of all servers; an error contains the first difference.
 pub(crate) fn check(ledger: &Ledger, servers: &[Server], picks: &Picks) -> Outcome<()> {
     for operation in Operation::ALL {
         let asked: Vec<_> = servers.iter().map(|server| (server, operation.variables(server, picks))).collect();
@@ -20,7 +20,7 @@ pub(crate) fn check(ledger: &Ledger, servers: &[Server], picks: &Picks) -> Outco
         for question in (0..questions).step_by((questions / COMPARED).max(1)) {
             let mut answers = Vec::new();
             for (server, variables) in &asked {
-                let variables = variables.get(question).ok_or("a server has fewer questions than the others")?;
+                let variables = variables.get(question).ok_or("a server has fewer requests than the others")?;
                 let request = operation.request(server.subject, server.address, variables);
                 answers.push((server.subject, server.ask(&request)?));
             }
@@ -30,7 +30,7 @@ pub(crate) fn check(ledger: &Ledger, servers: &[Server], picks: &Picks) -> Outco
     let together = ledger.assignments_together()?;
     together.into_iter().try_for_each(|(id, version)| reports(ledger, servers, id, version))?;
     let verified = ledger.rectify().args(["audit", "verify"]).stdout(Stdio::null()).status()?;
-    if verified.success() { Ok(()) } else { Err("the audit's chains do not hold".into()) }
+    if verified.success() { Ok(()) } else { Err("`rectify audit verify` found faults".into()) }
 }
 
 fn compare(operation: Operation, answers: &[(Subject, Value)]) -> Outcome<()> {
@@ -48,7 +48,7 @@ fn compare(operation: Operation, answers: &[(Subject, Value)]) -> Outcome<()> {
     Ok(())
 }
 
-/// Equal as JSON; numbers by their value.
+/// Checks whether two JSON values are equal, comparing numbers by value.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
@@ -63,8 +63,9 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// What an answer says, in its order, whatever its shape: ids by their key, numbers by their value, without nulls and what is
-/// each server's own to word.
+/// Returns the scalars of an answer in order, whatever its shape: ids reduced to their key, numbers normalised, without
+/// nulls
+/// and without values that legitimately differ between servers.
 fn leaves(answer: &Value) -> Vec<String> {
     const WORDED: [&str; 4] = ["cursor", "endCursor", "submittedAt", "asOf"];
     let mut found = Vec::new();
@@ -89,7 +90,7 @@ fn leaves(answer: &Value) -> Vec<String> {
     found
 }
 
-/// What a report leaves behind: a row of each.
+/// The tables in which a report writes exactly one row.
 const WRITTEN: [&str; 4] = [
     "progress_report WHERE assignment_id",
     "quantity q JOIN progress_report r ON r.id = q.progress_report_id WHERE r.assignment_id",
@@ -101,8 +102,9 @@ fn written(ledger: &Ledger, assignment: i64) -> Outcome<Vec<i64>> {
     WRITTEN.iter().map(|rows| ledger.value(&format!("SELECT count(*) FROM {rows} = {assignment}"))).collect()
 }
 
-/// One after the other reports on the same assignment. Whoever comes first rolls measure and problem up; if the others find
-/// nothing left to be changed there, they roll up alike. A report on a version that is past must be refused.
+/// Lets each server report on the same assignment, and compares what they write. The first one rolls measure and
+/// problem up;
+/// if the others change nothing more there, all roll up alike. A report with an outdated version must be refused.
 fn reports(ledger: &Ledger, servers: &[Server], id: i64, before: i32) -> Outcome<()> {
     let mut version = before;
     let mut said: Vec<(Subject, Vec<String>)> = Vec::new();
@@ -117,11 +119,11 @@ fn reports(ledger: &Ledger, servers: &[Server], id: i64, before: i32) -> Outcome
         let taken = &answer["data"]["reportProgress"]["assignment"];
         version += 1;
         if taken["version"] != version || !refused["data"]["reportProgress"]["assignment"].is_null() {
-            return Err(format!("{}: the version is not kept: {answer} {refused}", subject.name()).into());
+            return Err(format!("{}: the version is not respected: {answer} {refused}", subject.name()).into());
         }
         let more: Vec<i64> = written(ledger, id)?.iter().zip(rows).map(|(after, before)| after - before).collect();
         if more != [1; WRITTEN.len()] {
-            return Err(format!("{}: of {WRITTEN:?} it wrote {more:?} rows", subject.name()).into());
+            return Err(format!("{}: wrote {more:?} rows of {WRITTEN:?}", subject.name()).into());
         }
         let measure = &taken["measure"];
         let mut words = leaves(&Value::from(vec![taken["id"].clone(), taken["status"].clone(), measure.clone()]));

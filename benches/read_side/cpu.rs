@@ -1,4 +1,4 @@
-//! What processes cost, as Linux counts it in `/proc`.
+//! Processor time and memory of processes, from Linux's `/proc`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::Outcome;
 
-/// The length of the ticks that `/proc` counts processor time in: `USER_HZ` is 100 on every Linux.
+/// The unit of processor time in `/proc`: `USER_HZ` is 100 on every Linux.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A line of `/proc/PID/stat`: the name, the parent, the processor time of all threads.
+/// A part of `/proc/PID/stat`: name, parent process, and processor time of all threads.
 struct Stat {
     name: String,
     parent: u32,
@@ -18,8 +18,8 @@ struct Stat {
 
 fn stat(pid: u32) -> Outcome<Stat> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let unreadable = || format!("/proc/{pid}/stat cannot be understood");
-    // The name stands in parentheses and may hold any.
+    let unreadable = || format!("cannot parse /proc/{pid}/stat");
+    // The name is in parentheses and can itself contain parentheses.
     let (head, rest) = line.rsplit_once(')').ok_or_else(unreadable)?;
     let name = head.split_once('(').ok_or_else(unreadable)?.1.to_owned();
     let fields: Vec<&str> = rest.split_whitespace().collect();
@@ -27,12 +27,12 @@ fn stat(pid: u32) -> Outcome<Stat> {
     Ok(Stat { name, parent: field(1)?, spent: TICK * (field(11)? + field(12)?) })
 }
 
-/// The processor time that a process has taken so far.
+/// Returns the processor time that a process has used so far.
 pub(crate) fn of_process(pid: u32) -> Outcome<Duration> {
     Ok(stat(pid)?.spent)
 }
 
-/// The memory of a process in MB: at present, and the most it ever had.
+/// Returns the resident memory of a process in MB: current and peak.
 pub(crate) fn memory(pid: u32) -> Outcome<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let megabytes = |name: &str| {
@@ -43,16 +43,16 @@ pub(crate) fn memory(pid: u32) -> Outcome<(f64, f64)> {
     Ok((megabytes("VmRSS:")?, megabytes("VmHWM:")?))
 }
 
-/// PostgreSQL, which is all children of the process that listens.
+/// PostgreSQL: all child processes of its listening process.
 pub(crate) struct Database {
     postmaster: u32,
 }
 
-/// Processor time by process.
+/// Processor time by process id.
 pub(crate) type Spent = HashMap<u32, Duration>;
 
 impl Database {
-    /// The server that `backend` is a process of; it must run beside us.
+    /// Finds the PostgreSQL server of a backend process, which must run on this machine.
     pub(crate) fn of_backend(backend: u32) -> Outcome<Self> {
         match stat(backend) {
             Ok(stat) if stat.name.starts_with("postgres") => Ok(Self { postmaster: stat.parent }),
@@ -63,12 +63,12 @@ impl Database {
         }
     }
 
-    /// What its processes have taken so far.
+    /// Returns the processor time of each of its processes so far.
     pub(crate) fn spent(&self) -> Outcome<Spent> {
         let mut spent = Spent::new();
         for entry in fs::read_dir("/proc")? {
             let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            // Processes come and go while the folder is read.
+            // A process can end while `/proc` is read.
             if let Ok(stat) = stat(pid)
                 && stat.parent == self.postmaster
             {
@@ -78,7 +78,7 @@ impl Database {
         Ok(spent)
     }
 
-    /// What they have taken since.
+    /// Returns the processor time used since an earlier reading.
     pub(crate) fn since(&self, before: &Spent) -> Outcome<Duration> {
         let none = Duration::ZERO;
         let now = self.spent()?;

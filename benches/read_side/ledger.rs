@@ -1,4 +1,4 @@
-//! The ledger that is read: the nation's demo in a database of its own, and which of its rows are asked for.
+//! The measured ledger: the national demo in a database of its own, and the choice of rows to request.
 
 use std::process::Command;
 
@@ -10,46 +10,46 @@ use url::Url;
 use crate::load::CONNECTIONS;
 use crate::{BINARY, Outcome};
 
-/// The database that is made for the benchmark, and kept.
+/// The name of the benchmark's database, which is kept between runs.
 const NAME: &str = "rectify_bench";
-/// How many rows before the deep page.
+/// The number of rows before the first deep page.
 pub(crate) const DEPTH: i64 = 100_000;
-/// The rows of the deep page.
+/// The number of rows of a deep page.
 pub(crate) const DEEP_PAGE: i64 = 50;
-/// How many deep pages are asked for.
+/// The number of different deep pages that are requested.
 pub(crate) const DEEP_PAGES: i64 = 100;
-/// How many assignments each connection reports on.
+/// The number of assignments that each connection reports on.
 const ASSIGNMENTS: usize = 50;
 
 /// A connection to the ledger.
 pub(crate) struct Ledger {
-    /// Where it is.
+    /// The URL of the database.
     pub(crate) url: Url,
     runtime: Runtime,
     client: Client,
 }
 
-/// Assignments with their versions.
+/// Keys of assignments with their versions.
 pub(crate) type Assignments = Vec<(i64, i32)>;
 
-/// The rows that are asked for, always the same ones of the same ledger.
+/// The rows to request. The choice is deterministic for a ledger.
 pub(crate) struct Picks {
-    /// Today in the ledger's zone.
+    /// Today in the ledger's time zone, `YYYY-MM-DD`.
     pub(crate) today: String,
-    /// Today and the days before it.
+    /// Today and the 29 days before it.
     pub(crate) days: Vec<String>,
-    /// Provinces and prefectures with more than a page of problems.
+    /// Keys of provinces and prefectures with more than 20 problems.
     pub(crate) regions: Vec<i64>,
-    /// Provinces.
+    /// Keys of provinces with more than 20 problems.
     pub(crate) provinces: Vec<i64>,
-    /// Measures.
+    /// Keys of measures.
     pub(crate) measures: Vec<i64>,
     /// Cursors of rows deep in the list of all measures.
     pub(crate) cursors: Vec<String>,
 }
 
 impl Ledger {
-    /// The benchmark's database on a server, made and filled when it is not there.
+    /// Opens the benchmark's database on a server; creates and fills it if necessary.
     pub(crate) fn on_server(server: &str) -> Outcome<Self> {
         let mut url = Url::parse(server)?;
         url.set_path("postgres");
@@ -63,16 +63,16 @@ impl Ledger {
         let table = ledger.rows::<bool>("SELECT to_regclass('measure') IS NOT NULL")?;
         let empty = table != [true] || ledger.rows::<i64>("SELECT id FROM measure LIMIT 1")?.is_empty();
         if empty {
-            eprintln!("== filling {NAME} with the nation's demo ledger, once: this takes some minutes");
+            eprintln!("== filling {NAME} with the national demo ledger, once; this takes some minutes");
             let demo = ledger.rectify().args(["demo", "--scale", "national"]).status()?;
             if !demo.success() {
-                return Err("the demo ledger was not made".into());
+                return Err("the demo ledger could not be created".into());
             }
         }
         Ok(ledger)
     }
 
-    /// A ledger as it is.
+    /// Opens an existing ledger.
     pub(crate) fn open(url: Url) -> Outcome<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (client, connection) = runtime.block_on(tokio_postgres::connect(url.as_str(), NoTls))?;
@@ -80,7 +80,7 @@ impl Ledger {
         Ok(Self { url, runtime, client })
     }
 
-    /// The program, told to use this ledger.
+    /// Returns a command that runs Rectify on this ledger.
     pub(crate) fn rectify(&self) -> Command {
         let binary = std::env::var("RECTIFY_BENCH_BINARY").unwrap_or_else(|_| BINARY.to_owned());
         let mut command = Command::new(binary);
@@ -88,23 +88,23 @@ impl Ledger {
         command
     }
 
-    /// Runs statements.
+    /// Executes statements.
     pub(crate) fn execute(&self, sql: &str) -> Outcome<()> {
         Ok(self.runtime.block_on(self.client.batch_execute(sql))?)
     }
 
-    /// The only column of a question.
+    /// Returns the first column of a query's rows.
     pub(crate) fn rows<T: FromSqlOwned>(&self, sql: &str) -> Outcome<Vec<T>> {
         let rows = self.runtime.block_on(self.client.query(sql, &[]))?;
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
     }
 
-    /// The only value of a question.
+    /// Returns the first column of a query's last row.
     pub(crate) fn value<T: FromSqlOwned>(&self, sql: &str) -> Outcome<T> {
-        self.rows(sql)?.pop().ok_or_else(|| format!("no answer: {sql}").into())
+        self.rows(sql)?.pop().ok_or_else(|| format!("no rows: {sql}").into())
     }
 
-    /// The statements that were sent to this database so far, where it keeps count.
+    /// Returns the number of statements sent to this database so far, if `pg_stat_statements` is installed.
     pub(crate) fn statements(&self) -> Outcome<Option<i64>> {
         if self.rows::<i32>("SELECT 1 FROM pg_extension WHERE extname = 'pg_stat_statements'")?.is_empty() {
             return Ok(None);
@@ -114,7 +114,7 @@ impl Ledger {
         self.value(count).map(Some)
     }
 
-    /// What is measured, in words.
+    /// Describes PostgreSQL and the size of the ledger.
     pub(crate) fn described(&self) -> Outcome<String> {
         self.value(
             "SELECT format('PostgreSQL %s (fsync %s), %s regions, %s units, %s problems, %s measures, %s assignments', \
@@ -123,7 +123,7 @@ impl Ledger {
         )
     }
 
-    /// Chooses the rows to ask for.
+    /// Chooses the rows to request.
     pub(crate) fn pick(&self) -> Outcome<Picks> {
         const TODAY: &str = "(now() AT TIME ZONE 'Asia/Shanghai')::date";
         let listed = |levels: &str| {
@@ -145,10 +145,14 @@ impl Ledger {
             ))?,
         };
         let enough = picks.cursors.len() as i64 == DEEP_PAGES;
-        if enough { Ok(picks) } else { Err("the ledger is too small: at least the nation's demo is needed".into()) }
+        if enough {
+            Ok(picks)
+        } else {
+            Err("the ledger is too small: the national demo, or a larger ledger, is needed".into())
+        }
     }
 
-    /// Assignments to report on, with their versions: for each connection its own, all of different problems.
+    /// Returns disjoint sets of assignments to report on, one for each connection, all of different problems.
     pub(crate) fn assignments(&self) -> Outcome<Vec<Assignments>> {
         let all = self.assignments_by(&format!(
             "SELECT id, version FROM (SELECT DISTINCT ON (m.problem_id) a.id, a.version \
@@ -159,7 +163,7 @@ impl Ledger {
         Ok(all.chunks(all.len().div_ceil(CONNECTIONS).max(1)).map(<[_]>::to_vec).collect())
     }
 
-    /// All assignments in progress of a few measures that have several.
+    /// Returns the assignments in progress of five measures that have several of them.
     pub(crate) fn assignments_together(&self) -> Outcome<Assignments> {
         self.assignments_by(
             "SELECT id, version FROM assignment WHERE status = 'IN_PROGRESS' AND measure_id IN (\

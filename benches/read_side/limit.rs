@@ -1,5 +1,8 @@
-//! The limit: what a good engineer would write by hand for these operations and no others. Each is one prepared statement
-//! that builds the JSON in the database; the handler copies the bytes. The sizes of pages are part of the statements.
+//! The limit: a server that an experienced engineer would write by hand for exactly these operations. Each reading
+//! operation
+//! is one prepared statement that builds the JSON in the database; the handler copies the bytes. Page sizes are
+//! constants of
+//! the statements.
 
 mod report;
 
@@ -17,18 +20,18 @@ use tokio_postgres::{Client, NoTls, Statement};
 use crate::Outcome;
 use crate::load::CONNECTIONS;
 
-/// How far something is against its time, over a measure `m`, at the day `$2`.
+/// SQL for the pace of a measure `m` at the date `$2`.
 const PACE: &str = include_str!("limit/pace.sql");
-/// The figures of a group.
+/// SQL for the members of the JSON object of a group's figures.
 const FIGURES: &str = "'all', \"all\", 'completed', completed, 'closed', closed, 'notApplicable', not_applicable, \
     'overdue', overdue, 'completionRate', completion_rate, 'closeOutRate', close_out_rate, 'overdueRate', overdue_rate";
-/// States from the least advanced; what is not applicable counts last.
+/// SQL array of workflow states, the least advanced first and not applicable last, for roll-ups.
 const STATES: &str = "ARRAY['REOPENED', 'ASSIGNED', 'NOT_APPLICABLE_PROPOSED', 'RETURNED', 'IN_PROGRESS', 'SUBMITTED', \
     'VERIFIED', 'PUBLICISED', 'CLOSED_ONGOING', 'CLOSED', 'NOT_APPLICABLE']";
-/// States in which nothing is left to be done.
+/// SQL list of final workflow states.
 const SETTLED: &str = "'CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE'";
 
-/// A statement's text with its abbreviations written out.
+/// Expands the placeholders of a statement.
 fn spelt(sql: &str) -> String {
     let deadline = |of: &str| {
         format!(
@@ -48,11 +51,12 @@ fn spelt(sql: &str) -> String {
         .replace("{cursor m}", &cursor("m"))
 }
 
-/// Serves until the process ends.
+/// Runs the server until the process is killed.
 pub(crate) fn serve(address: SocketAddr, database: &str) -> Outcome<()> {
     let database = database.to_owned();
     let cores = std::thread::available_parallelism()?.get();
-    // Connections are a worker's own, so that an answer never crosses threads; together as many as there are callers.
+    // Each worker has its own connections, so that an answer never crosses threads; in total as many as there are
+    // callers.
     let share = CONNECTIONS.div_ceil(cores);
     let server = HttpServer::new(move || {
         let worker = Worker { database: database.clone(), share, pool: OnceCell::new() };
@@ -69,7 +73,7 @@ pub(crate) fn serve(address: SocketAddr, database: &str) -> Outcome<()> {
 
 type Answer = actix_web::Result<HttpResponse>;
 
-/// What a worker's thread keeps.
+/// The state of a worker thread.
 struct Worker {
     database: String,
     share: usize,
@@ -77,7 +81,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// A connection of one's own for as long as it is held.
+    /// Takes a connection from the pool until the guard is dropped.
     async fn connection(&self) -> actix_web::Result<Held<'_>> {
         let pool = self.pool.get_or_try_init(|| Pool::open(&self.database, self.share)).await;
         let pool = pool.map_err(ErrorInternalServerError)?;
@@ -103,7 +107,7 @@ impl Pool {
     }
 }
 
-/// A connection on loan.
+/// A guard that returns its connection to the pool.
 struct Held<'p> {
     connection: Option<Connection>,
     pool: &'p Pool,
@@ -122,7 +126,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// A connection and what is prepared on it.
+/// A connection and its prepared statements.
 struct Connection {
     client: Client,
     board: Statement,
@@ -135,7 +139,7 @@ struct Connection {
 impl Connection {
     async fn open(database: &str) -> Result<Self, tokio_postgres::Error> {
         let mut config: tokio_postgres::Config = database.parse()?;
-        // Planned once: for these statements planning costs more than a better plan saves.
+        // A generic plan, because planning these statements costs more than a custom plan saves.
         config.options("-c plan_cache_mode=force_generic_plan");
         let (client, connection) = config.connect(NoTls).await?;
         actix_web::rt::spawn(connection);
@@ -151,7 +155,7 @@ impl Connection {
         })
     }
 
-    /// The one answer of a statement under the name of its root field.
+    /// Executes a statement that returns one JSON text and responds with it under the name of the root field.
     async fn answer(&self, root: &str, statement: &Statement, values: &[&(dyn ToSql + Sync)]) -> Answer {
         let row = self.client.query_opt(statement, values).await.map_err(ErrorInternalServerError)?;
         let json = row.as_ref().map_or(Ok("null"), |row| row.try_get(0)).map_err(ErrorInternalServerError)?;
@@ -167,17 +171,17 @@ fn respond(root: &str, json: &str) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(body)
 }
 
-/// The moment, and the local day in the ledger's zone.
+/// Returns the current time, and the local date in the ledger's time zone (UTC+8).
 fn now() -> (DateTime<Utc>, NaiveDate) {
-    #[expect(clippy::disallowed_methods, reason = "the limit is a program of its own, with a clock of its own")]
+    #[expect(clippy::disallowed_methods, reason = "the limit is a separate server and needs no injected clock")]
     let now = Utc::now();
     (now, (now + TimeDelta::hours(8)).date_naive())
 }
 
-/// The key in a global id.
+/// Extracts the key from a global id.
 fn key(id: &str, prefix: &str) -> actix_web::Result<i64> {
     let key = id.strip_prefix(prefix).and_then(|key| key.parse().ok());
-    key.ok_or_else(|| ErrorBadRequest("no such id"))
+    key.ok_or_else(|| ErrorBadRequest("malformed id"))
 }
 
 fn variables<'b, T: Deserialize<'b>>(body: &'b [u8]) -> actix_web::Result<T> {
@@ -235,7 +239,7 @@ async fn deep(worker: web::Data<Worker>, body: web::Bytes) -> Answer {
     connection.answer("measures", &connection.deep, &[&due_order, &id]).await
 }
 
-/// The sort keys in a cursor.
+/// Decodes the sort keys in a cursor.
 fn cursor(hex: &str) -> Option<(NaiveDate, i64)> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let byte = |pair: &[u8]| u8::try_from(digit(*pair.first()?)? * 16 + digit(*pair.get(1)?)?).ok();

@@ -1,5 +1,6 @@
-//! The load: as many connections as `CONNECTIONS`, each asking its next question when it has its answer. Plain HTTP/1.1 over
-//! a socket, so that the caller costs little beside what it measures.
+//! Load generator: [`CONNECTIONS`] connections in a closed loop, each of which sends its next request after the
+//! previous
+//! answer. It writes plain HTTP/1.1 to a socket, so that the load costs little compared with what it measures.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
-/// How many ask at once.
+/// The number of concurrent connections.
 pub(crate) const CONNECTIONS: usize = 8;
 
-/// What one connection asks and what it makes of the answers.
+/// Generates the requests of one connection and checks the answers.
 pub(crate) trait Caller: Send {
-    /// The next request, written out.
+    /// Returns the next serialised request.
     fn next(&mut self) -> Vec<u8>;
-    /// Takes the body of its answer.
+    /// Checks the body of the answer.
     fn answered(&mut self, body: &[u8]) -> Outcome<()>;
 }
 
-/// A request as it goes over the wire.
+/// Serialises an HTTP request.
 pub(crate) fn request(address: SocketAddr, path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
@@ -29,16 +30,16 @@ pub(crate) fn request(address: SocketAddr, path: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// What came of a load.
+/// The result of a load.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// From the first question to the last answer.
+    /// The time from the first request to the last answer.
     pub(crate) elapsed: Duration,
-    /// How long each answer took.
+    /// The latency of each answer.
     pub(crate) waits: Vec<Duration>,
 }
 
-/// Asks for `time`, one thread and one connection for each caller.
+/// Runs the callers for `time`, each with a thread and a connection of its own.
 pub(crate) fn run(address: SocketAddr, callers: Vec<Box<dyn Caller + '_>>, time: Duration) -> Outcome<Tally> {
     let start = Barrier::new(callers.len() + 1);
     let mut tally = Tally::default();
@@ -67,19 +68,19 @@ pub(crate) fn run(address: SocketAddr, callers: Vec<Box<dyn Caller + '_>>, time:
         start.wait();
         let begun = Instant::now();
         for thread in threads {
-            tally.waits.extend(thread.join().map_err(|_| "a caller's thread ended badly")??);
+            tally.waits.extend(thread.join().map_err(|_| "a caller's thread panicked")??);
         }
         tally.elapsed = begun.elapsed();
         Ok(tally)
     })
 }
 
-/// One connection that is kept alive.
+/// A keep-alive HTTP connection.
 pub(crate) struct Wire {
     stream: TcpStream,
-    /// What was read and not yet taken.
+    /// Bytes that were received but not yet consumed.
     buffer: Vec<u8>,
-    /// What the socket fills.
+    /// The buffer for one read.
     block: Vec<u8>,
     body: Vec<u8>,
 }
@@ -92,7 +93,7 @@ impl Wire {
         Ok(Self { stream, buffer: Vec::new(), block: vec![0; 65_536], body: Vec::new() })
     }
 
-    /// The body of the answer; anything but 200 is an error.
+    /// Sends a request and returns the body of the answer; any status but 200 is an error.
     pub(crate) fn ask(&mut self, request: &[u8]) -> Outcome<&[u8]> {
         self.stream.write_all(request)?;
         let head = self.take_until(b"\r\n\r\n")?;
@@ -131,7 +132,7 @@ impl Wire {
         }
     }
 
-    /// Moves the next bytes into the body.
+    /// Moves the next bytes from the connection into the body.
     fn take(&mut self, length: usize) -> Outcome<()> {
         while self.buffer.len() < length {
             self.fill()?;
@@ -142,7 +143,7 @@ impl Wire {
 
     fn fill(&mut self) -> Outcome<()> {
         match self.stream.read(&mut self.block)? {
-            0 => Err("the server hung up".into()),
+            0 => Err("the server closed the connection".into()),
             read => {
                 self.buffer.extend_from_slice(&self.block[..read]);
                 Ok(())

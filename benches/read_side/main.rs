@@ -1,14 +1,18 @@
-//! The benchmark of the read side: what a request costs Rectify, beside the limit (statements written by hand, `limit.rs`) and
-//! PostGraphile over the same tables (`postgraphile`), in one run on one machine.
+//! Benchmark of the read side: what a request costs Rectify, compared with the limit (hand-written statements,
+//! `limit.rs`) and
+//! with PostGraphile over the same tables (`postgraphile`), in one run on one machine.
 //!
 //! ```sh
 //! RECTIFY_BENCH_POSTGRES=postgres://postgres@127.0.0.1:5432/ cargo bench --bench read_side
 //! ```
 //!
-//! makes the database `rectify_bench` on that server, fills it with the nation's demo ledger when it is empty, checks that all
-//! three give the same answers, and loads them in turn. PostgreSQL has to run on this machine; its processor time counts.
-//! Where npm is missing, PostGraphile is left out. `--write docs/performance.md` puts the tables into that file.
-//! `RECTIFY_BENCH_BINARY` measures another build of Rectify.
+//! creates the database `rectify_bench` on that server, fills it with the national demo ledger if it is empty, checks
+//! that all
+//! three give the same answers, and puts load on them in turn. PostgreSQL must run on this machine, because its
+//! processor
+//! time is measured. Without npm, PostGraphile is left out. `--write docs/performance.md` writes the tables into that
+//! file.
+//! `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
 
 mod agree;
 mod cpu;
@@ -35,41 +39,41 @@ use operations::{Operation, Reader, Reporter, Subject};
 use servers::Server;
 use table::Samples;
 
-/// The limit is to be no slower than need be, and Rectify uses this too.
+/// The allocator that Rectify uses, so that the limit is not slower by its allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The program that is measured.
+/// The path of the measured program.
 const BINARY: &str = env!("CARGO_BIN_EXE_rectify");
 
-/// What a step comes to.
+/// The result of a step.
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Measures the read side of Rectify beside the limit and PostGraphile.
+/// Measures the read side of Rectify, compared with hand-written statements (the limit) and PostGraphile.
 #[derive(Parser)]
 struct Arguments {
-    /// A ledger to measure as it is; it will be reported on.
+    /// Existing ledger to measure. The benchmark submits reports to it.
     #[arg(long, value_name = "URL")]
     database: Option<Url>,
-    /// A PostgreSQL server on this machine, on which the database `rectify_bench` is made.
+    /// PostgreSQL server on this machine, on which the database `rectify_bench` is created.
     #[arg(long, value_name = "URL", env = "RECTIFY_BENCH_POSTGRES", hide_env_values = true)]
     server: Option<String>,
-    /// How often each operation is measured.
+    /// How many times each operation is measured.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// For how many seconds each time.
+    /// Duration of each measurement, in seconds.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
-    /// Measures only this operation, for a look at one change: board, point, statistics, deep or report.
+    /// Measure only this operation: board, point, statistics, deep or report.
     #[arg(long, value_name = "OPERATION", conflicts_with = "write")]
     only: Option<Operation>,
-    /// A file to put the tables into, between `<!-- bench:begin -->` and `<!-- bench:end -->`.
+    /// File to write the tables into, between `<!-- bench:begin -->` and `<!-- bench:end -->`.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
-    /// How the benchmark starts the limit.
+    /// Runs the limit's server instead; used by the benchmark itself.
     #[arg(long, hide = true, num_args = 2, value_names = ["ADDRESS", "DATABASE"])]
     serve_limit: Option<Vec<String>>,
-    /// What cargo adds.
+    /// Passed by `cargo bench`; ignored.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -97,14 +101,14 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     let ledger = match (&arguments.database, &arguments.server) {
         (Some(database), _) => Ledger::open(database.clone())?,
         (None, Some(server)) => Ledger::on_server(server)?,
-        (None, None) => return Err("name a PostgreSQL server: RECTIFY_BENCH_POSTGRES=postgres://…".into()),
+        (None, None) => return Err("no PostgreSQL server: set RECTIFY_BENCH_POSTGRES=postgres://…".into()),
     };
-    // The first server brings the database up to date.
+    // Rectify is started first, because it migrates the database.
     let mut servers = vec![Server::rectify(&ledger)?];
     servers.insert(0, Server::limit(&ledger)?);
     match Server::postgraphile(&ledger) {
         Ok(server) => servers.push(server),
-        Err(why) => eprintln!("== PostGraphile is left out: {why}"),
+        Err(why) => eprintln!("== leaving PostGraphile out: {why}"),
     }
     ledger.execute("VACUUM ANALYZE")?;
     let picks = ledger.pick()?;
@@ -136,7 +140,7 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     arguments.write.as_deref().map_or(Ok(()), |file| table::insert(file, &tables))
 }
 
-/// All rounds; whoever begins changes from one to the next. The first, a short one, only warms up.
+/// Measures all rounds. The order of the servers rotates from round to round; the first, shorter round only warms up.
 fn measure(arguments: &Arguments, ledger: &Ledger, servers: &[Server], picks: &Picks) -> Outcome<Samples> {
     let mut assignments = ledger.assignments()?;
     let database = Database::of_backend(u32::try_from(ledger.value::<i32>("SELECT pg_backend_pid()")?)?)?;
@@ -163,14 +167,14 @@ fn measure(arguments: &Arguments, ledger: &Ledger, servers: &[Server], picks: &P
                 }
             }
         }
-        // What the reports left behind is nobody's cost.
+        // Removes dead rows of the reports, which would otherwise slow down whichever server comes next.
         ledger
             .execute("VACUUM ANALYZE assignment, measure, problem, progress_report, quantity, change, audit_entry")?;
     }
     Ok(samples)
 }
 
-/// The requests of a reading operation, written out.
+/// Returns the serialised requests of a reading operation.
 fn requests(operation: Operation, server: &Server, picks: &Picks) -> Vec<Vec<u8>> {
     let variables = operation.variables(server, picks);
     variables.iter().map(|variables| operation.request(server.subject, server.address, variables)).collect()

@@ -1,4 +1,6 @@
-//! What is asked: five operations, each of the three in its own words, with variables that differ from request to request.
+//! The five measured operations, in the form that each of the three servers understands, with variables that differ
+//! from
+//! request to request.
 
 use std::net::SocketAddr;
 
@@ -9,12 +11,12 @@ use crate::ledger::Picks;
 use crate::load::{Caller, request};
 use crate::servers::Server;
 
-/// Who is measured.
+/// A measured server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
-    /// The statements written by hand.
+    /// The hand-written statements.
     Limit,
-    /// This program.
+    /// Rectify.
     Rectify,
     /// PostGraphile over the same tables.
     PostGraphile,
@@ -30,18 +32,18 @@ impl Subject {
     }
 }
 
-/// What is asked for.
+/// A measured operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Operation {
-    /// A region's first 20 problems by deadline, with their measures.
+    /// The first 20 problems of a region by deadline, with their measures.
     Board,
-    /// A measure with what surrounds it.
+    /// One measure with its problem, units and assignments.
     Point,
-    /// The figures of a province by prefecture.
+    /// The figures of a province, by prefecture.
     Statistics,
-    /// 50 measures by deadline, 100,000 rows down.
+    /// 50 measures by deadline, after 100,000 others.
     Deep,
-    /// A report on an assignment, and the assignment read back.
+    /// A progress report on an assignment, with the assignment read back.
     Report,
 }
 
@@ -85,7 +87,7 @@ impl Operation {
         }
     }
 
-    /// The request that asks for this.
+    /// Serialises a request for this operation.
     pub(crate) fn request(self, subject: Subject, address: SocketAddr, variables: &Value) -> Vec<u8> {
         match subject {
             Subject::Limit => request(address, self.path(), &variables.to_string()),
@@ -96,14 +98,14 @@ impl Operation {
         }
     }
 
-    /// All variables that a reading operation is asked with.
+    /// Returns all sets of variables of a reading operation.
     pub(crate) fn variables(self, server: &Server, picks: &Picks) -> Vec<Value> {
         let subject = server.subject;
         let id = |noun: &str, key: i64| match subject {
             Subject::PostGraphile => key.to_string(),
             Subject::Limit | Subject::Rectify => format!("{noun}_{key}"),
         };
-        // PostGraphile computes the pace by a function that is told the day; the others know it.
+        // PostGraphile computes the pace by a function that takes the date; the others use their clock.
         let with_day = |mut variables: Value| {
             if subject == Subject::PostGraphile {
                 variables["today"] = json!(picks.today);
@@ -132,7 +134,8 @@ impl Operation {
     }
 }
 
-/// The variables of a report. What is done differs from one to the next, so that each changes its measure too.
+/// Returns the variables of a report. The quantity depends on the version, so that each report changes its measure as
+/// well.
 pub(crate) fn report(subject: Subject, (assignment, version): (i64, i32)) -> Value {
     let id = match subject {
         Subject::PostGraphile => assignment.to_string(),
@@ -146,14 +149,14 @@ pub(crate) fn report(subject: Subject, (assignment, version): (i64, i32)) -> Val
     }})
 }
 
-/// A connection that reads: requests written out beforehand, in turn.
+/// A caller that sends prepared requests in turn.
 pub(crate) struct Reader<'r> {
     requests: &'r [Vec<u8>],
     at: usize,
 }
 
 impl<'r> Reader<'r> {
-    /// Begins at the `part` of all `parts`.
+    /// Creates a caller that begins at its share of the requests: `part` of `parts`.
     pub(crate) fn new(requests: &'r [Vec<u8>], part: usize, parts: usize) -> Self {
         Self { requests, at: requests.len() * part / parts }
     }
@@ -171,7 +174,7 @@ impl Caller for Reader<'_> {
     }
 }
 
-/// A connection that reports on assignments of its own, and knows their versions.
+/// A caller that reports on its own assignments and tracks their versions.
 pub(crate) struct Reporter<'r> {
     subject: Subject,
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! The three servers, each a process of its own beside the same database.
+//! The three servers, each a child process that uses the same database.
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,35 +12,35 @@ use crate::operations::Subject;
 use crate::{Outcome, cpu};
 use serde_json::{Value, json};
 
-/// How long a server may take to listen.
+/// How long a server may take until it accepts connections.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A running server; it ends with its value.
+/// A running server, killed when it is dropped.
 pub(crate) struct Server {
-    /// Who it is.
+    /// Which of the three it is.
     pub(crate) subject: Subject,
-    /// Where it listens.
+    /// The address on which it listens.
     pub(crate) address: SocketAddr,
-    /// The cursors that its deep pages come after.
+    /// The cursors after which its deep pages begin.
     pub(crate) cursors: Vec<String>,
-    /// Where it says how many statements it has sent.
+    /// The address of its metrics, which count statements, if it has them.
     metrics: Option<SocketAddr>,
     process: Child,
 }
 
 impl Server {
-    /// This program, as it is shipped.
+    /// Starts Rectify with its default settings, but without a rate limit.
     pub(crate) fn rectify(ledger: &Ledger) -> Outcome<Self> {
         let (address, metrics) = (free_address()?, free_address()?);
         let mut command = ledger.rectify();
         command.args(["serve", "--role", "api", "--listen", &address.to_string()]);
         command.env("RECTIFY_METRICS_LISTEN", metrics.to_string());
-        // All load comes from one address, and faster than the limit for one allows.
+        // All load comes from one address, faster than the rate limit permits.
         command.env("RECTIFY_MAX_REQUESTS_PER_MINUTE", "0");
         Self::start(Subject::Rectify, address, Some(metrics), command)
     }
 
-    /// The limit: this benchmark's own binary.
+    /// Starts the limit, which is part of the benchmark's own binary.
     pub(crate) fn limit(ledger: &Ledger) -> Outcome<Self> {
         let address = free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
@@ -48,7 +48,7 @@ impl Server {
         Self::start(Subject::Limit, address, None, command)
     }
 
-    /// PostGraphile, installed beside its package.json when it is not there yet.
+    /// Starts PostGraphile; installs it with npm into the folder of its package.json if necessary.
     pub(crate) fn postgraphile(ledger: &Ledger) -> Outcome<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/read_side/postgraphile");
         if !folder.join("node_modules/postgraphile").exists() {
@@ -89,22 +89,22 @@ impl Server {
         Ok(server)
     }
 
-    /// The processor time that it has taken so far.
+    /// Returns the processor time used so far.
     pub(crate) fn spent(&self) -> Outcome<Duration> {
         cpu::of_process(self.process.id())
     }
 
-    /// Its memory in MB: at present, and the most it had.
+    /// Returns its resident memory in MB: current and peak.
     pub(crate) fn memory(&self) -> Outcome<(f64, f64)> {
         cpu::memory(self.process.id())
     }
 
-    /// One answer, read.
+    /// Sends a request on a new connection and returns the parsed answer.
     pub(crate) fn ask(&self, request: &[u8]) -> Outcome<Value> {
         Ok(serde_json::from_slice(Wire::open(self.address)?.ask(request)?)?)
     }
 
-    /// The statements that it has sent so far: by its own count, else by the database's.
+    /// Returns the number of statements sent so far: by its own metrics, else by the database's count.
     pub(crate) fn statements(&self, ledger: &Ledger) -> Outcome<Option<i64>> {
         let Some(metrics) = self.metrics else { return ledger.statements() };
         let request = format!("GET /metrics HTTP/1.1\r\nhost: {metrics}\r\n\r\n");
@@ -114,7 +114,7 @@ impl Server {
         Ok(count.and_then(|count| count.parse().ok()))
     }
 
-    /// Learns which cursors its deep pages come after: those of the ledger, or its own of the same rows.
+    /// Sets the cursors of the deep pages: those of the ledger, or PostGraphile's own cursors of the same rows.
     pub(crate) fn learn(&mut self, cursors: &[String]) -> Outcome<()> {
         if self.subject != Subject::PostGraphile {
             self.cursors = cursors.to_vec();
@@ -132,13 +132,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Errors are ignored, because it may have exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A free port of this machine.
+/// Returns an unused loopback address.
 fn free_address() -> Outcome<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

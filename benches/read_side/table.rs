@@ -1,4 +1,4 @@
-//! The figures: processor time per request, ratios, waiting times, memory; as Markdown.
+//! Collects the samples and prints them as Markdown tables: processor time per request, ratios, latencies, throughput.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,15 +12,15 @@ use crate::operations::{Operation, Subject};
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
-/// What one server did in one round of one operation.
+/// The measurements of one server in one round of one operation.
 pub(crate) struct Sample {
-    /// The processor time of the server.
+    /// Processor time of the server.
     pub(crate) server: Duration,
-    /// The processor time of PostgreSQL.
+    /// Processor time of PostgreSQL.
     pub(crate) database: Duration,
-    /// The statements that were sent, where they are counted.
+    /// Number of SQL statements, if they are counted.
     pub(crate) statements: Option<i64>,
-    /// The answers.
+    /// Latencies of the answers.
     pub(crate) tally: Tally,
 }
 
@@ -29,7 +29,7 @@ impl Sample {
         self.tally.waits.len().max(1) as f64
     }
 
-    /// Milliseconds of processor time per request: server, database.
+    /// Returns the processor time per request in milliseconds: server, database.
     fn cost(&self) -> (f64, f64) {
         let per_request = |spent: Duration| spent.as_secs_f64() * 1e3 / self.requests();
         (per_request(self.server), per_request(self.database))
@@ -41,7 +41,7 @@ impl Sample {
     }
 }
 
-/// All samples, in the order of their rounds.
+/// All samples, in the order of the rounds.
 #[derive(Default)]
 pub(crate) struct Samples(Vec<(Operation, Subject, Sample)>);
 
@@ -59,7 +59,7 @@ impl Samples {
         median(self.of(operation, subject).into_iter().map(figure).collect())
     }
 
-    /// How much dearer one is than the other: the median of the rounds, the least and the most.
+    /// Returns the ratio of the costs of two servers: median, minimum and maximum of the rounds.
     fn ratio(&self, operation: Operation, dear: Subject, cheap: Subject) -> String {
         let (dear, cheap) = (self.of(operation, dear), self.of(operation, cheap));
         let mut ratios: Vec<f64> =
@@ -83,7 +83,7 @@ impl Samples {
         samples.iter().map(per_request).collect::<Option<Vec<f64>>>().map(median)
     }
 
-    /// The tables: what a request costs, and how it is served.
+    /// Returns both tables: cost per request, then throughput and latency.
     pub(crate) fn tables(&self, subjects: &[Subject], operations: &[Operation]) -> String {
         let mut text = String::new();
         let heading = |text: &mut String, first: &str| heading(text, first, operations);
@@ -132,7 +132,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
     }
 }
 
-/// A figure with as many digits as mean something.
+/// Formats a number with about three significant digits.
 fn three(figure: f64) -> String {
     match figure {
         figure if figure >= 100.0 => format!("{figure:.0}"),
@@ -141,7 +141,7 @@ fn three(figure: f64) -> String {
     }
 }
 
-/// A line of a table.
+/// Appends a row to a table.
 fn line(table: &mut String, cells: impl IntoIterator<Item = String>) {
     for cell in cells {
         let _ = write!(table, "| {cell} ");
@@ -155,7 +155,7 @@ fn heading(table: &mut String, first: &str, operations: &[Operation]) {
     line(table, std::iter::repeat_n("---".to_owned(), operations.len() + 1));
 }
 
-/// Replaces what stands between the marks of a file.
+/// Replaces the text between the two markers in a file.
 pub(crate) fn insert(file: &Path, tables: &str) -> Outcome<()> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let parts = text.split_once(BEGIN).and_then(|(head, rest)| Some((head, rest.split_once(END)?.1)));

@@ -1,94 +1,99 @@
-//! Users of the system (填报人).
+//! Accounts: the users of the system (填报人).
 
 use sea_orm::entity::prelude::*;
 
-/// One user.
+use crate::language::Language;
+
+/// An account.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "account")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The unit that the user works for.
+    /// Unit that the user works for.
     pub unit_id: Option<i64>,
-    /// The name shown to colleagues; personal data.
+    /// Name of the user. Personal data.
     pub name: String,
-    /// The sign-in address, in lower case; personal data.
+    /// Mail address used to sign in, in lower case. Personal data.
     pub email: String,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: DateTimeUtc,
-    /// What the user may see and do.
+    /// Role, which determines what the user may see and do.
     pub role: Role,
-    /// The region that the role is about: the unit's, unless another was given.
+    /// Region that the role applies to: the unit's, unless another was given.
     pub region_id: Option<i64>,
-    /// The phone number; personal data.
+    /// Phone number. Personal data.
     pub phone: Option<String>,
-    /// The hash of the password, with its salt and cost; none for who signs in otherwise.
+    /// Language of mails to the user; null to use the unit's.
+    pub language: Option<Language>,
+    /// Hash of the password, with its salt and cost; null if the account has no password.
     pub password_hash: Option<String>,
-    /// Made by the demo: has no password and is signed in to by one click, on this machine only.
+    /// Whether the demo created it. Such an account has no password; users of the same machine sign in to it with one
+    /// click.
     pub is_demo: bool,
-    /// Whether nobody signs in to it any more.
+    /// Whether it is disabled, so that it cannot be used to sign in.
     pub is_disabled: bool,
-    /// The last local day on which it may be used; for inspectors.
+    /// Last local date on which it may be used; null for no limit. Meant for inspectors.
     pub valid_until: Option<Date>,
-    /// Wrong passwords since the last right one, of the last day.
+    /// Number of wrong passwords since the last right one, each within a day of the one before.
     pub failures: i32,
-    /// When the last of them was given.
+    /// When the last wrong password was entered.
     pub failed_at: Option<DateTimeUtc>,
-    /// Until when no password is taken, after too many wrong ones.
+    /// Until when no password is accepted, after too many wrong ones.
     pub locked_until: Option<DateTimeUtc>,
-    /// When it was last signed in to.
+    /// When a user last signed in to it.
     pub signed_in_at: Option<DateTimeUtc>,
-    /// When its owner was last told by mail that it is locked.
+    /// When the user was last told by mail that it is locked.
     pub lock_told_at: Option<DateTimeUtc>,
-    /// When a link for a new password was last asked for.
+    /// When a link for setting a new password was last requested.
     pub link_asked_at: Option<DateTimeUtc>,
-    /// The secret of the second factor (TOTP), in Base32; none without one.
+    /// Secret of the second factor (TOTP), in Base32; null if there is none.
     pub totp_secret: Option<String>,
-    /// Since when the second factor is asked for; none while it is only being set up.
+    /// Since when the second factor is required; null while it is being set up.
     pub totp_since: Option<DateTimeUtc>,
-    /// The time step of the last code that was taken, so that no code is taken twice.
+    /// TOTP time step of the last accepted code, so that no code is accepted twice.
     pub totp_step: Option<i64>,
-    /// When the person was erased; the key stays, so that the audit stays whole.
+    /// When the personal data was erased. The row stays, because the audit refers to its id.
     pub erased_at: Option<DateTimeUtc>,
-    /// Grows with every change of who it is or what it may.
+    /// Version number, incremented with every change of the account's data or rights.
     pub version: i32,
 }
 
-/// What a user may see and do; `ledger::policy` says what each means.
+/// Role of a user; `ledger::people::policy` defines what each may see and do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Role {
-    /// 区整改办
+    /// Regional rectification office (区整改办).
     #[sea_orm(string_value = "REGIONAL_OFFICE")]
     RegionalOffice,
-    /// 市整改办
+    /// City rectification office (市整改办).
     #[sea_orm(string_value = "CITY_OFFICE")]
     CityOffice,
-    /// 县整改办
+    /// County rectification office (县整改办).
     #[sea_orm(string_value = "COUNTY_OFFICE")]
     CountyOffice,
-    /// 牵头单位
+    /// Lead unit (牵头单位).
     #[sea_orm(string_value = "LEAD_UNIT")]
     LeadUnit,
-    /// 责任单位
+    /// Responsible unit (责任单位).
     #[sea_orm(string_value = "RESPONSIBLE_UNIT")]
     ResponsibleUnit,
-    /// 督导单位
+    /// Supervising unit (督导单位).
     #[sea_orm(string_value = "SUPERVISING_UNIT")]
     SupervisingUnit,
-    /// 领导
+    /// Leader (领导).
     #[sea_orm(string_value = "LEADER")]
     Leader,
-    /// 督察组
+    /// Inspector (督察组).
     #[sea_orm(string_value = "INSPECTOR")]
     Inspector,
-    /// 系统管理员
+    /// System administrator (系统管理员).
     #[sea_orm(string_value = "ADMINISTRATOR")]
     Administrator,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,79 +1,79 @@
-//! Accountability (责任追究): how many people were held to account for a problem. Numbers only; nobody is named.
+//! Accountability (责任追究): how many people were held to account for a problem. Only numbers are stored, no names.
 
 use sea_orm::entity::prelude::*;
 
-/// So many people of one rank under one consequence.
+/// The number of people of one rank with one consequence.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "accountability")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The problem.
+    /// Problem that they were held to account for.
     pub problem_id: i64,
-    /// The round of that problem, repeated for groups.
+    /// Round of the problem; stored here so that grouping needs no join.
     pub round_id: i64,
-    /// The issuing region, repeated for groups.
+    /// Issuing region; stored here so that grouping needs no join.
     pub region_id: i64,
-    /// What rank they hold.
+    /// Rank of the people.
     pub rank: Rank,
-    /// What it meant for them.
+    /// Consequence for them.
     pub consequence: Consequence,
-    /// How many they are, above 0.
+    /// Number of people, at least 1.
     pub people: i32,
-    /// When it was decided, a local date.
+    /// Local date of the decision.
     pub decided_on: Date,
-    /// Who recorded it.
+    /// Account that recorded it.
     pub recorder_id: Option<i64>,
     /// When it was recorded.
     pub recorded_at: DateTimeUtc,
-    /// Since when it does not count any more; none for one that stands.
+    /// When it was withdrawn and ceased to count; null if it is valid.
     pub withdrawn_at: Option<DateTimeUtc>,
     /// Why it was withdrawn.
     pub withdraw_reason: Option<String>,
-    /// Grows with every change.
+    /// Version number, incremented with every change.
     pub version: i32,
-    /// When it last changed.
+    /// When the row was last changed.
     pub updated_at: DateTimeUtc,
 }
 
-/// The rank of those who were held to account.
+/// Rank of people who were held to account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Rank {
-    /// 厅局级
+    /// Department or bureau rank (厅局级).
     #[sea_orm(string_value = "DEPARTMENT_BUREAU")]
     DepartmentBureau,
-    /// 县处级
+    /// County or division rank (县处级).
     #[sea_orm(string_value = "COUNTY_DIVISION")]
     CountyDivision,
-    /// 乡科级
+    /// Township or section rank (乡科级).
     #[sea_orm(string_value = "TOWNSHIP_SECTION")]
     TownshipSection,
-    /// 科级以下
+    /// Below section rank (科级以下).
     #[sea_orm(string_value = "BELOW")]
     Below,
 }
 
-/// What being held to account meant.
+/// Consequence of being held to account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Consequence {
-    /// 党纪处分
+    /// Party disciplinary action (党纪处分).
     #[sea_orm(string_value = "PARTY_DISCIPLINE")]
     PartyDiscipline,
-    /// 政务处分
+    /// Administrative sanction (政务处分).
     #[sea_orm(string_value = "ADMINISTRATIVE")]
     Administrative,
-    /// 组织处理: 诫勉、通报 …
+    /// Organisational measure (组织处理), such as 诫勉 or 通报.
     #[sea_orm(string_value = "ORGANISATIONAL")]
     Organisational,
-    /// 移送司法
+    /// Referral to the judiciary (移送司法).
     #[sea_orm(string_value = "JUDICIAL")]
     Judicial,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,107 +1,107 @@
-//! Assignments (责任分解): what one body answers for one measure.
+//! Assignments (责任分解): what a unit has to answer for a measure.
 
 use sea_orm::entity::prelude::*;
 
-/// One answer.
+/// An assignment.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "assignment")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The measure.
+    /// Measure that is assigned.
     pub measure_id: i64,
-    /// The answering body; a county's government also answers for its party committee.
+    /// Answering unit. The government of a county also answers for its party committee.
     pub unit_id: i64,
-    /// The region of that body, repeated for lists.
+    /// Region of the unit; stored here so that lists need no join.
     pub region_id: i64,
-    /// The workflow state.
+    /// Workflow status.
     pub status: Status,
-    /// 完成, a local date; a fact of its own beside 销号.
+    /// Local date of completion (完成); null if not completed. Independent of close-out (销号).
     pub completed_on: Option<Date>,
-    /// The local date of the last report.
+    /// Local date of the last progress report; null if there is none.
     pub reported_on: Option<Date>,
-    /// What was done by the last report.
+    /// Quantity done according to the last report.
     pub quantity_done: Option<f64>,
-    /// What is to be done.
+    /// Quantity to be done.
     pub quantity_target: Option<f64>,
-    /// A pace set by a person.
+    /// Pace set by a person, which overrides the computed one.
     pub pace_override: Option<PaceOverride>,
-    /// Why it was set.
+    /// Why the pace was set.
     pub pace_reason: Option<String>,
-    /// Grows with every change; a stale one is refused.
+    /// Version number, incremented with every change. A change based on an older version is rejected.
     pub version: i32,
     /// When it was assigned.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row was last changed.
     pub updated_at: DateTimeUtc,
-    /// 签收: when the answering body took it on.
+    /// When the unit accepted it (签收); null if it has not.
     pub accepted_at: Option<DateTimeUtc>,
-    /// 退回: when it said that it is not the one to answer.
+    /// When the unit declined it as not its own (退回); null if it has not.
     pub declined_at: Option<DateTimeUtc>,
-    /// Why it said so.
+    /// Why the unit declined it.
     pub decline_reason: Option<String>,
-    /// Who last declined it, or proposed that it does not concern the unit (不涉及).
+    /// Account that last declined it, or proposed that the measure does not apply to the unit (不涉及).
     pub proposer_id: Option<i64>,
-    /// Who really did so, where that was the proposer's delegate.
+    /// Delegate who did so on that account's behalf; null if there was none.
     pub proposer_actor_id: Option<i64>,
 }
 
-/// The workflow of an assignment, and its roll-up on measures and problems.
+/// Workflow status of an assignment, and its roll-up on measures and problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Status {
-    /// Nothing reported yet
+    /// Assigned; nothing reported yet.
     #[sea_orm(string_value = "ASSIGNED")]
     Assigned,
-    /// At work
+    /// In progress: progress has been reported.
     #[sea_orm(string_value = "IN_PROGRESS")]
     InProgress,
-    /// 不涉及, said by the unit and not yet confirmed
+    /// Proposed by the unit as not applicable (不涉及); not yet confirmed.
     #[sea_orm(string_value = "NOT_APPLICABLE_PROPOSED")]
     NotApplicableProposed,
-    /// 不涉及, confirmed by the level above
+    /// Not applicable (不涉及), as confirmed by the level above.
     #[sea_orm(string_value = "NOT_APPLICABLE")]
     NotApplicable,
-    /// 提请销号
+    /// Close-out applied for (提请销号).
     #[sea_orm(string_value = "SUBMITTED")]
     Submitted,
-    /// 核查通过
+    /// Verified by the level above (核查通过).
     #[sea_orm(string_value = "VERIFIED")]
     Verified,
-    /// 退回
+    /// Returned by the level above (退回).
     #[sea_orm(string_value = "RETURNED")]
     Returned,
-    /// 公示中
+    /// On public notice (公示中).
     #[sea_orm(string_value = "PUBLICISED")]
     Publicised,
-    /// 销号
+    /// Closed (销号).
     #[sea_orm(string_value = "CLOSED")]
     Closed,
-    /// 销号, checks go on
+    /// Closed (销号), while checks continue.
     #[sea_orm(string_value = "CLOSED_ONGOING")]
     ClosedOngoing,
-    /// 反弹
+    /// Reopened after a relapse (反弹).
     #[sea_orm(string_value = "REOPENED")]
     Reopened,
 }
 
-/// A pace set by a person.
+/// Pace that a person can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum PaceOverride {
-    /// 超前
+    /// Ahead of schedule (超前).
     #[sea_orm(string_value = "AHEAD")]
     Ahead,
-    /// 达到序时进度
+    /// On schedule (达到序时进度).
     #[sea_orm(string_value = "ON_SCHEDULE")]
     OnSchedule,
-    /// 未达序时进度
+    /// Behind schedule (未达序时进度).
     #[sea_orm(string_value = "BEHIND")]
     Behind,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,52 +1,53 @@
-//! The audit: every change, in chains of hashes. Entries are added and never changed; the database sees to it.
+//! The audit: an entry for every change, in hash chains. Entries are only added; database triggers prevent changing or
+//! deleting them.
 
 use sea_orm::entity::prelude::*;
 
-/// One change.
+/// An entry of the audit.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_entry")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The chain that it is in: that of a problem, an account …
+    /// Chain that it belongs to, such as `problem_7`: each problem, case, account or unit has its own.
     pub chain: String,
-    /// Its place there, from 1.
+    /// Position in the chain, from 1.
     pub position: i32,
-    /// What was done.
+    /// Code of the act: `ASSIGNED`.
     pub act: String,
-    /// The global id of what it was done to.
+    /// Global id of the object that was changed.
     pub object: String,
-    /// The measure that it concerns, repeated for lists.
+    /// Measure that it concerns, if any; stored here so that lists need no join.
     pub measure_id: Option<i64>,
-    /// The assignment that it concerns, repeated for lists.
+    /// Assignment that it concerns, if any; stored here so that lists need no join.
     pub assignment_id: Option<i64>,
-    /// When.
+    /// When it happened.
     pub at: DateTimeUtc,
-    /// Who did it; none for the program itself and for an open door.
+    /// Account that acted; null for the program itself, which includes users of an open installation.
     pub actor_id: Option<i64>,
-    /// For whom, where a delegate acted.
+    /// Account on whose behalf a delegate acted; null if there was no delegation.
     pub on_behalf_of_id: Option<i64>,
-    /// From which network address.
+    /// Network address that the request came from; null if there was none.
     pub address: Option<String>,
-    /// The SHA-256 of salt and address, in hexadecimal, which is hashed in place of the address; none where there is no
-    /// address, and of entries that were written before there were digests.
+    /// SHA-256 of salt and address, in hexadecimal, which is hashed in place of the address. Null if there is no
+    /// address, and for entries written before digests were introduced.
     pub address_digest: Option<String>,
-    /// The salt of the digest: 16 random bytes, in hexadecimal.
+    /// Salt of the digest: 16 random bytes, in hexadecimal.
     pub address_salt: Option<String>,
-    /// By which request.
+    /// Id of the request, if any.
     pub request_id: Option<String>,
-    /// What it was, as JSON.
+    /// Values before the change, as JSON.
     pub before: String,
-    /// What it became, as JSON.
+    /// Values after the change, as JSON.
     pub after: String,
-    /// The hash of the entry before; of nothing for the first.
+    /// Hash of the previous entry in the chain; empty for the first.
     pub previous: String,
-    /// The SHA-256 of the rest, in hexadecimal; `ledger::audit::parts` says of what exactly.
+    /// SHA-256 of the other values, in hexadecimal; `ledger::record::audit::parts` defines which.
     pub hash: String,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,29 +1,29 @@
-//! The days of the audit, each under a signature, so that a missing end of a chain is found.
+//! Daily seals of the audit, signed if there is a key. They reveal entries missing at the end of a chain.
 
 use sea_orm::entity::prelude::*;
 
-/// One day.
+/// The seal of a day.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_head")]
 pub struct Model {
-    /// The local date.
+    /// Local date that is sealed.
     #[sea_orm(primary_key, auto_increment = false)]
     pub day: Date,
-    /// The end of the day: it covers the entries before it that no earlier one does.
+    /// End of the day. The seal covers all entries before it that no earlier seal covers.
     pub until: DateTimeUtc,
-    /// How many entries it covers.
+    /// Number of entries that it covers.
     pub entries: i64,
-    /// The SHA-256 over the digest before and the hashes of these entries, in hexadecimal.
+    /// SHA-256 of the previous seal's digest and the hashes of the entries covered, in hexadecimal.
     pub digest: String,
-    /// The HMAC under the key of the installation, in hexadecimal; empty without one.
+    /// HMAC-SHA-256 under the installation's key, in hexadecimal; empty without a key.
     pub signature: String,
-    /// The id of the key that signed; empty without one, and of days that were signed before keys had ids.
+    /// Id of the signing key; empty without a key, and for days signed before keys had ids.
     pub key_id: String,
-    /// When.
+    /// When the day was sealed.
     pub sealed_at: DateTimeUtc,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,25 +1,25 @@
-//! The days from which the days of the audit are signed, one row for each key that took over.
+//! The local dates from which a key signs the days of the audit: one row for each key.
 
 use sea_orm::entity::prelude::*;
 
-/// One beginning.
+/// The start of signing with a key.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_signing")]
 pub struct Model {
-    /// Which of them it is, from 1.
+    /// Sequence number, from 1.
     #[sea_orm(primary_key, auto_increment = false)]
     pub position: i32,
-    /// The first local date that has to be signed with the key.
+    /// First local date that must be signed with the key.
     pub day: Date,
-    /// The id of the key; never the key.
+    /// Id of the key. The key itself is not stored.
     pub key_id: String,
-    /// The HMAC, under this key, of the day, the key's id and the signature of the row before, in hexadecimal.
+    /// HMAC-SHA-256 under this key of the day, the key's id and the signature of the previous row, in hexadecimal.
     pub signature: String,
-    /// When it was noted.
+    /// When the row was written.
     pub noted_at: DateTimeUtc,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

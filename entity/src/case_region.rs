@@ -1,23 +1,23 @@
-//! Which regions a case is listed in: its own and all above it.
+//! The regions in whose lists a complaint case appears: its own and all its ancestors.
 
 use sea_orm::entity::prelude::*;
 
-/// One case in one region's list.
+/// An entry of a case in the list of a region.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "case_region")]
 pub struct Model {
-    /// The region.
+    /// Region in whose list the entry is.
     #[sea_orm(primary_key, auto_increment = false)]
     pub region_id: i64,
-    /// The case's deadline: the list's order.
+    /// Deadline of the case. The list is sorted by it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub due_order: Date,
-    /// The case.
+    /// Case listed.
     #[sea_orm(primary_key, auto_increment = false)]
     pub case_id: i64,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,61 +1,61 @@
-//! What was done about cases and reported on them, step by step. Rows are added and never changed.
+//! The steps of complaint cases, with the reports on them. Rows are only added.
 
 use sea_orm::entity::prelude::*;
 
 use crate::inspection_case::Finding;
 
-/// One step of one case.
+/// A step of a case.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "case_report")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The case.
+    /// Case that the step belongs to.
     pub case_id: i64,
-    /// What was done.
+    /// Kind of step.
     pub step: CaseStep,
-    /// In what words; none where taking it on says all.
+    /// Text of the report; null for the acceptance of a case.
     pub text: Option<String>,
-    /// What was found of the complaint, where it was resolved.
+    /// Whether the complaint was found to be true; null unless the step resolves the case.
     pub finding: Option<Finding>,
-    /// Who did it.
+    /// Account that took the step.
     pub author_id: Option<i64>,
-    /// When.
+    /// When the step was taken.
     pub written_at: DateTimeUtc,
 }
 
-/// A step of the way of a case.
+/// Kind of step of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum CaseStep {
-    /// 签收
+    /// The unit accepts the case (签收).
     #[sea_orm(string_value = "ACCEPT")]
     Accept,
-    /// 办理情况 was reported
+    /// The unit reports on its handling (办理情况).
     #[sea_orm(string_value = "REPORT")]
     Report,
-    /// 阶段性办结
+    /// The case is partly resolved (阶段性办结).
     #[sea_orm(string_value = "RESOLVE_PARTLY")]
     ResolvePartly,
-    /// 办结
+    /// The case is resolved (办结).
     #[sea_orm(string_value = "RESOLVE")]
     Resolve,
-    /// 退回
+    /// The level above returns the case (退回).
     #[sea_orm(string_value = "RETURN")]
     Return,
-    /// 验收
+    /// The level above verifies the resolution (验收).
     #[sea_orm(string_value = "VERIFY")]
     Verify,
-    /// 销号
+    /// The case is closed (销号).
     #[sea_orm(string_value = "CLOSE")]
     Close,
-    /// 反弹
+    /// The case is reopened after a relapse (反弹).
     #[sea_orm(string_value = "REOPEN")]
     Reopen,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

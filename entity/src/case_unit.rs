@@ -1,20 +1,20 @@
-//! Units that assist with cases (协办单位).
+//! Assisting units (协办单位) of complaint cases.
 
 use sea_orm::entity::prelude::*;
 
-/// One unit that assists with one case.
+/// A unit that assists with a case.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "case_unit")]
 pub struct Model {
-    /// The case.
+    /// Case that the unit assists with.
     #[sea_orm(primary_key, auto_increment = false)]
     pub case_id: i64,
-    /// The unit.
+    /// Assisting unit.
     #[sea_orm(primary_key, auto_increment = false)]
     pub unit_id: i64,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,132 +1,132 @@
-//! What changed in the ledger, in the order of its numbers.
+//! The change feed: what changed in the ledger, in ascending order of ids.
 
 use sea_orm::entity::prelude::*;
 
-/// One change.
+/// A change.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "change")]
 pub struct Model {
-    /// The key; numbers are handed out in order and may become visible out of it.
+    /// Primary key. Ids are assigned in order, but concurrent transactions can make them visible out of order.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What happened.
+    /// Kind of the change.
     pub kind: ChangeKind,
-    /// When.
+    /// When it happened.
     pub at: DateTimeUtc,
-    /// The problem that it happened to, or below which; none for what happened to a case, or is no more.
+    /// Problem that changed, or that contains what changed; null for changes of cases and for removals.
     pub problem_id: Option<i64>,
-    /// The measure, where it was one.
+    /// Measure that changed, or that contains what changed; null if neither.
     pub measure_id: Option<i64>,
-    /// The assignment, where it was one.
+    /// Assignment that changed; null if it was none.
     pub assignment_id: Option<i64>,
-    /// The case, where it was one.
+    /// Complaint case (交办案件) that changed; null if it was none.
     pub case_id: Option<i64>,
-    /// The global id of what is no more, in a row for each region that could see it.
+    /// For removals, the global id of the removed object. There is one row per region that could see it.
     pub removed: Option<String>,
-    /// The region that such a row is for.
+    /// For removals, the region that the row is for.
     pub region_id: Option<i64>,
 }
 
-/// What happened.
+/// Kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum ChangeKind {
-    /// An imported ledger wrote the problem or something below it
+    /// An import wrote the problem or something below it.
     #[sea_orm(string_value = "IMPORTED")]
     Imported,
-    /// Progress was reported on the assignment
+    /// Progress was reported on the assignment.
     #[sea_orm(string_value = "PROGRESS_REPORTED")]
     ProgressReported,
-    /// 责任分解: it was assigned
+    /// The measure was assigned (责任分解).
     #[sea_orm(string_value = "ASSIGNED")]
     Assigned,
-    /// 签收: the body took it on
+    /// The unit accepted the assignment (签收).
     #[sea_orm(string_value = "ACCEPTED")]
     Accepted,
-    /// 退回: the body said that it is not the one to answer
+    /// The unit declined the assignment as not its own (退回).
     #[sea_orm(string_value = "DECLINED")]
     Declined,
-    /// 不涉及 was proposed
+    /// The unit proposed that the measure does not apply to it (不涉及).
     #[sea_orm(string_value = "NOT_APPLICABLE_PROPOSED")]
     NotApplicableProposed,
-    /// 不涉及 was confirmed
+    /// The level above confirmed that the measure does not apply (不涉及).
     #[sea_orm(string_value = "NOT_APPLICABLE_CONFIRMED")]
     NotApplicableConfirmed,
-    /// 不涉及 was not accepted
+    /// The level above rejected that the measure does not apply (不涉及).
     #[sea_orm(string_value = "NOT_APPLICABLE_REJECTED")]
     NotApplicableRejected,
-    /// 提请销号
+    /// Close-out was applied for (提请销号).
     #[sea_orm(string_value = "CLOSE_OUT_APPLIED")]
     CloseOutApplied,
-    /// 核查通过
+    /// The application for close-out was verified (核查通过).
     #[sea_orm(string_value = "VERIFIED")]
     Verified,
-    /// 退回整改
+    /// The application for close-out was returned (退回整改).
     #[sea_orm(string_value = "RETURNED")]
     Returned,
-    /// 公示
+    /// The public notice was published (公示).
     #[sea_orm(string_value = "PUBLICISED")]
     Publicised,
-    /// An objection was raised
+    /// An objection was raised (异议).
     #[sea_orm(string_value = "OBJECTED")]
     Objected,
-    /// An objection was decided
+    /// An objection was decided.
     #[sea_orm(string_value = "OBJECTION_DECIDED")]
     ObjectionDecided,
-    /// 销号
+    /// The assignment was closed (销号).
     #[sea_orm(string_value = "CLOSED")]
     Closed,
-    /// 反弹
+    /// The assignment or case was reopened after a relapse (反弹).
     #[sea_orm(string_value = "REOPENED")]
     Reopened,
-    /// 自查、核查、抽查
+    /// A check was recorded (自查、核查、抽查).
     #[sea_orm(string_value = "CHECKED")]
     Checked,
-    /// Evidence was uploaded
+    /// Evidence was uploaded.
     #[sea_orm(string_value = "EVIDENCE_ADDED")]
     EvidenceAdded,
-    /// An extension was asked for
+    /// An extension was requested (延期).
     #[sea_orm(string_value = "EXTENSION_REQUESTED")]
     ExtensionRequested,
-    /// An extension was supported, approved or refused
+    /// An extension was endorsed, approved or rejected.
     #[sea_orm(string_value = "EXTENSION_DECIDED")]
     ExtensionDecided,
-    /// 催办、督办、挂牌、约谈
+    /// An act of supervision was issued (催办、督办、挂牌、约谈).
     #[sea_orm(string_value = "SUPERVISED")]
     Supervised,
-    /// Supervision was lifted
+    /// An act of supervision was lifted.
     #[sea_orm(string_value = "SUPERVISION_LIFTED")]
     SupervisionLifted,
-    /// 挂牌督办 was proposed by the system
+    /// The system proposed listing (挂牌督办).
     #[sea_orm(string_value = "SUPERVISION_PROPOSED")]
     SupervisionProposed,
-    /// A proposal was not taken up
+    /// A proposal of listing was dismissed.
     #[sea_orm(string_value = "SUPERVISION_DISMISSED")]
     SupervisionDismissed,
-    /// 批示、意见
+    /// A comment was written (批示、意见).
     #[sea_orm(string_value = "COMMENTED")]
     Commented,
-    /// A close-out notice was made public
+    /// A close-out notice was made public.
     #[sea_orm(string_value = "DISCLOSED")]
     Disclosed,
-    /// The ledger itself was written or corrected
+    /// The ledger itself was written or corrected by hand.
     #[sea_orm(string_value = "EDITED")]
     Edited,
-    /// 交办: a case was handed over
+    /// A case was handed over (交办).
     #[sea_orm(string_value = "HANDED_OVER")]
     HandedOver,
-    /// 办结: a case was resolved, wholly or for the time being
+    /// A case was resolved, fully or in part (办结、阶段性办结).
     #[sea_orm(string_value = "RESOLVED")]
     Resolved,
-    /// 责任追究 was recorded, corrected or withdrawn
+    /// An accountability record (责任追究) was created, corrected or withdrawn.
     #[sea_orm(string_value = "HELD_TO_ACCOUNT")]
     HeldToAccount,
-    /// Something was deleted, or merged into another
+    /// An object was deleted, or merged into another.
     #[sea_orm(string_value = "REMOVED")]
     Removed,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

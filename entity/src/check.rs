@@ -1,63 +1,63 @@
-//! Checks (自查、核查、抽查) that were made; those due are derived from the plan.
+//! Checks (自查、核查、抽查) that were made. Which checks are due is derived from the check plan.
 
 use sea_orm::entity::prelude::*;
 
-/// One check of one assignment for one period.
+/// A check of an assignment for a period.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "check")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What was checked.
+    /// Assignment that was checked.
     pub assignment_id: i64,
-    /// Who checked.
+    /// Kind of check.
     pub kind: CheckKind,
-    /// The period that it covers: 2023Q1, 2023H1, 2023 or 2023-04.
+    /// Period that it covers: `2023Q1`, `2023H1`, `2023` or `2023-04`.
     pub period: String,
-    /// The last day of that period, a local date.
+    /// Last local date of the period.
     pub due_on: Date,
-    /// What came out.
+    /// Result of the check.
     pub result: CheckResult,
-    /// What was found.
+    /// Findings; null if there are none.
     pub findings: Option<String>,
-    /// When, a local date.
+    /// Local date of the check.
     pub checked_on: Date,
-    /// The unit that checked.
+    /// Unit that checked.
     pub checker_id: Option<i64>,
 }
 
-/// Who checks.
+/// Kind of check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum CheckKind {
-    /// 自查, by the county
+    /// Self-inspection by the county (自查).
     #[sea_orm(string_value = "SELF_INSPECTION")]
     SelfInspection,
-    /// 核查, by the city
+    /// Verification by the city (核查).
     #[sea_orm(string_value = "VERIFICATION")]
     Verification,
-    /// 抽查, by the region
+    /// Spot check by the region (抽查).
     #[sea_orm(string_value = "SPOT_CHECK")]
     SpotCheck,
-    /// 督导检查, by the supervising unit
+    /// Check by the supervising unit (督导检查).
     #[sea_orm(string_value = "SUPERVISION")]
     Supervision,
 }
 
-/// What came out of a check.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum CheckResult {
-    /// 通过
+    /// Passed (通过).
     #[sea_orm(string_value = "PASSED")]
     Passed,
-    /// 不通过
+    /// Failed (不通过).
     #[sea_orm(string_value = "FAILED")]
     Failed,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,43 +1,43 @@
-//! How often a measure is checked, where it differs from the default plan.
+//! Check plans: how often a measure is checked, where that differs from the default.
 
 use sea_orm::entity::prelude::*;
 
 use crate::check::CheckKind;
 
-/// One deviation from the default plan.
+/// The frequency of one kind of check of a measure.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "check_plan")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The measure.
+    /// Measure that is checked.
     pub measure_id: i64,
-    /// Which check.
+    /// Kind of check.
     pub kind: CheckKind,
-    /// How often.
+    /// Frequency of the check.
     pub every: Every,
 }
 
-/// How often a check falls due.
+/// Frequency of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Every {
-    /// Not at all
+    /// Never due.
     #[sea_orm(string_value = "NEVER")]
     Never,
-    /// At the end of every quarter
+    /// Due at the end of every quarter.
     #[sea_orm(string_value = "QUARTER")]
     Quarter,
-    /// At the end of every half-year
+    /// Due at the end of every half-year.
     #[sea_orm(string_value = "HALF_YEAR")]
     HalfYear,
-    /// At the end of every year
+    /// Due at the end of every year.
     #[sea_orm(string_value = "YEAR")]
     Year,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,88 +1,89 @@
-//! Close-out cycles (销号): application, verification, notice, decision. A closed one is never changed, but for the relapse that ends it.
+//! Close-out cycles (销号): application, verification, public notice (公示) and decision. A closed cycle is not changed
+//! any more, except by the relapse that reopens it.
 
 use sea_orm::entity::prelude::*;
 
-/// One cycle.
+/// A close-out cycle.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "close_out")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What is to be closed.
+    /// Assignment to be closed.
     pub assignment_id: i64,
-    /// 1 for the first; a relapse is followed by another.
+    /// Number of the cycle, from 1. After a relapse, a new cycle begins.
     pub cycle: i32,
-    /// How far it is.
+    /// State of the cycle.
     pub state: CloseOutState,
-    /// What was applied with.
+    /// Text of the application.
     pub application: String,
-    /// Who applied.
+    /// Account that applied.
     pub applicant_id: Option<i64>,
-    /// Who really applied, where that was the applicant's delegate.
+    /// Delegate who applied on that account's behalf; null if there was none.
     pub applicant_actor_id: Option<i64>,
-    /// When.
+    /// When it was applied for.
     pub applied_at: DateTimeUtc,
-    /// What the level above found.
+    /// Opinion of the level above on the application.
     pub opinion: Option<String>,
-    /// Who verified or returned it.
+    /// Account that verified or returned it.
     pub verifier_id: Option<i64>,
-    /// When.
+    /// When it was verified or returned.
     pub verified_at: Option<DateTimeUtc>,
-    /// The text of the public notice.
+    /// Text of the public notice.
     pub notice: Option<String>,
-    /// The office that takes objections; never a person.
+    /// Office that receives objections; never a person.
     pub contact: Option<String>,
-    /// The first local day of the notice.
+    /// First local date of the notice.
     pub notice_from: Option<Date>,
-    /// Its last local day, a working day.
+    /// Last local date of the notice, a working day.
     pub notice_until: Option<Date>,
-    /// Who published it.
+    /// Account that published the notice.
     pub publisher_id: Option<i64>,
-    /// What the closing authority decided.
+    /// Decision of the closing authority.
     pub decision: Option<String>,
-    /// Who closed.
+    /// Account that closed the assignment.
     pub closer_id: Option<i64>,
-    /// When, a local date.
+    /// Local date on which the assignment was closed.
     pub closed_on: Option<Date>,
-    /// What relapsed.
+    /// Description of the relapse (反弹).
     pub relapse: Option<String>,
-    /// When it was reopened.
+    /// When the assignment was reopened.
     pub reopened_at: Option<DateTimeUtc>,
-    /// Who approved that it is public.
+    /// Account that made the notice public.
     pub discloser_id: Option<i64>,
-    /// Since when it is public.
+    /// Since when the notice is public; null if it is not.
     pub disclosed_at: Option<DateTimeUtc>,
 }
 
-/// How far a cycle is.
+/// State of a close-out cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum CloseOutState {
-    /// 提请销号
+    /// Applied for (提请销号).
     #[sea_orm(string_value = "APPLIED")]
     Applied,
-    /// 退回
+    /// Returned by the level above (退回).
     #[sea_orm(string_value = "RETURNED")]
     Returned,
-    /// 核查通过
+    /// Verified by the level above (核查通过).
     #[sea_orm(string_value = "VERIFIED")]
     Verified,
-    /// 公示中
+    /// On public notice (公示中).
     #[sea_orm(string_value = "PUBLICISED")]
     Publicised,
-    /// 异议成立
+    /// An objection was upheld (异议成立).
     #[sea_orm(string_value = "OBJECTED")]
     Objected,
-    /// 销号
+    /// Closed (销号).
     #[sea_orm(string_value = "CLOSED")]
     Closed,
-    /// 反弹
+    /// Reopened after a relapse (反弹).
     #[sea_orm(string_value = "REOPENED")]
     Reopened,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -2,24 +2,24 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One comment.
+/// A comment.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "comment")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What it is on.
+    /// Measure that it is on.
     pub measure_id: i64,
-    /// Who wrote it.
+    /// Account that wrote it.
     pub author_id: Option<i64>,
-    /// The text.
+    /// Text of the comment.
     pub text: String,
-    /// When.
+    /// When it was written.
     pub written_at: DateTimeUtc,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

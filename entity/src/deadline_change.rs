@@ -1,67 +1,68 @@
-//! Extensions (延期) and corrections of deadlines: each keeps the deadline that it replaces, so that the first is never lost.
+//! Extensions (延期) and corrections of deadlines. Each row keeps the deadline that it replaces, so that the first one
+//! is never lost.
 
 use sea_orm::entity::prelude::*;
 
-/// One request.
+/// An extension or correction of a deadline.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "deadline_change")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// Whose deadline.
+    /// Measure whose deadline changes.
     pub measure_id: i64,
-    /// The answer for whose sake it is asked for.
+    /// Assignment for which it was requested; null for a change of the whole measure.
     pub assignment_id: Option<i64>,
-    /// How far it is.
+    /// State of the request.
     pub state: DeadlineChangeState,
-    /// Why.
+    /// Reason given for the request.
     pub reason: String,
-    /// The deadline as it was, in words.
+    /// Text of the deadline before the change.
     pub old_raw: String,
-    /// Its date.
+    /// Local date of the deadline before the change.
     pub old_due_on: Option<Date>,
-    /// The deadline asked for, in words.
+    /// Text of the requested deadline.
     pub new_raw: String,
-    /// Its date; none where it is to go on for good.
+    /// Local date of the requested deadline; null for a measure that becomes ongoing (长期坚持).
     pub new_due_on: Option<Date>,
-    /// Who asked.
+    /// Account that requested it.
     pub requester_id: Option<i64>,
-    /// Who really asked, where that was the requester's delegate.
+    /// Delegate who requested it on that account's behalf; null if there was none.
     pub requester_actor_id: Option<i64>,
-    /// When.
+    /// When it was requested.
     pub requested_at: DateTimeUtc,
-    /// Who supported it.
+    /// Account that endorsed it.
     pub endorser_id: Option<i64>,
-    /// When.
+    /// When it was endorsed.
     pub endorsed_at: Option<DateTimeUtc>,
-    /// Who decided.
+    /// Account that decided.
     pub decider_id: Option<i64>,
-    /// When.
+    /// When it was decided.
     pub decided_at: Option<DateTimeUtc>,
-    /// What was said.
+    /// Text of the decision.
     pub decision: Option<String>,
 }
 
-/// How far a request is.
+/// State of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum DeadlineChangeState {
-    /// 申请
+    /// Requested (申请).
     #[sea_orm(string_value = "REQUESTED")]
     Requested,
-    /// 市级同意
+    /// Endorsed by the city office (市级同意).
     #[sea_orm(string_value = "ENDORSED")]
     Endorsed,
-    /// 批准
+    /// Approved (批准).
     #[sea_orm(string_value = "APPROVED")]
     Approved,
-    /// 不批准
+    /// Rejected (不批准).
     #[sea_orm(string_value = "REJECTED")]
     Rejected,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

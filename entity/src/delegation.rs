@@ -1,31 +1,31 @@
-//! Who acts for whom while somebody is away.
+//! Delegations: an account that acts on behalf of another during an absence.
 
 use sea_orm::entity::prelude::*;
 
-/// One delegation.
+/// A delegation.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "delegation")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// Who is away.
+    /// Account that is represented.
     pub account_id: i64,
-    /// Who acts.
+    /// Account that acts on its behalf.
     pub delegate_id: i64,
-    /// Why.
+    /// Reason for the delegation.
     pub reason: String,
-    /// From when.
+    /// When it begins.
     pub begins_at: DateTimeUtc,
-    /// Until when.
+    /// When it ends.
     pub ends_at: DateTimeUtc,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was ended early.
+    /// When it was ended early; null if it was not.
     pub revoked_at: Option<DateTimeUtc>,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

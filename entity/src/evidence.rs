@@ -1,33 +1,33 @@
-//! Evidence (佐证材料): files that prove what is reported.
+//! Evidence (佐证材料): files that prove the reported progress.
 
 use sea_orm::entity::prelude::*;
 
-/// One file.
+/// An evidence file.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "evidence")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What it proves.
+    /// Assignment that it belongs to.
     pub assignment_id: i64,
-    /// Who uploaded it.
+    /// Account that uploaded it.
     pub uploader_id: Option<i64>,
-    /// The name as uploaded, without folders.
+    /// File name as uploaded, without directories.
     pub name: String,
-    /// What its content is, by its first bytes.
+    /// Media type, detected from the first bytes: `application/pdf`.
     pub media_type: String,
-    /// How many bytes.
+    /// Size in bytes.
     pub size: i64,
-    /// The SHA-256 of its content, in hexadecimal.
+    /// SHA-256 of the content, in hexadecimal.
     pub sha256: String,
-    /// Where the storage keeps it.
+    /// Place in the storage.
     pub place: String,
-    /// When.
+    /// When it was uploaded.
     pub uploaded_at: DateTimeUtc,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

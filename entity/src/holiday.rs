@@ -1,21 +1,21 @@
-//! Days on which the rule of the week does not hold.
+//! Exceptions to the week: holidays, and weekend days that are worked (调休).
 
 use sea_orm::entity::prelude::*;
 
-/// One day.
+/// An exceptional day.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "holiday")]
 pub struct Model {
-    /// The local date.
+    /// Local date of the day.
     #[sea_orm(primary_key, auto_increment = false)]
     pub day: Date,
-    /// Whether it is worked: a weekend made up for a holiday.
+    /// Whether it is a working day: a weekend day worked in exchange for a holiday.
     pub is_working: bool,
-    /// What it is: 国庆节.
+    /// Name of the holiday, such as 国庆节.
     pub name: String,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

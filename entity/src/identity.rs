@@ -1,25 +1,25 @@
-//! Who somebody is to a provider of sign-ins (OpenID Connect).
+//! Identities at an identity provider (OpenID Connect), each bound to an account.
 
 use sea_orm::entity::prelude::*;
 
-/// One subject of a provider, bound to an account.
+/// An identity: a subject of a provider, bound to an account.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "identity")]
 pub struct Model {
-    /// The key.
+    /// Primary key.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The account that it signs in to.
+    /// Account that it signs in to.
     pub account_id: i64,
-    /// The provider, by the address that its tokens bear.
+    /// Address of the provider, as its tokens contain it (`iss`).
     pub issuer: String,
-    /// Whom the provider means; it stays the same when the address changes.
+    /// Id of the user at the provider (`sub`), which stays the same when the user's mail address changes.
     pub subject: String,
-    /// When it was bound.
+    /// When it was bound to the account.
     pub bound_at: DateTimeUtc,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,104 +1,104 @@
-//! Complaint cases (交办案件) that are handed over during an inspection. Who complained is not stored.
+//! Complaint cases (交办案件) handed over during an inspection. The complainant is not stored.
 
 use sea_orm::entity::prelude::*;
 
-/// One case, as one region has to mend it.
+/// A complaint case as handed over to one region.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "inspection_case")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The round during which it came.
+    /// Round during which the complaint came in.
     pub round_id: i64,
-    /// The region that has to mend it.
+    /// Region that has to handle it.
     pub region_id: i64,
-    /// The number as printed: D3SX202505280018.
+    /// Number as printed (`D3SX202505280018`).
     pub number: String,
-    /// How the complaint came.
+    /// How the complaint was made.
     pub channel: Channel,
-    /// 重点: whether it is a key case.
+    /// Whether it is a key case (重点).
     pub is_key: bool,
-    /// What is complained of; never by whom.
+    /// What the complaint is about; never who complained.
     pub summary: String,
-    /// 主办单位: who answers it.
+    /// Lead unit (主办单位), which answers it.
     pub lead_unit_id: i64,
-    /// When it was handed over, a local date.
+    /// Local date on which it was handed over (交办).
     pub handed_over_on: Date,
-    /// By when it is to be resolved, a local date.
+    /// Local date by which it has to be resolved.
     pub due_on: Date,
-    /// How far it is.
+    /// State of the case.
     pub state: CaseState,
-    /// What was found of the complaint when it was last resolved.
+    /// Whether the complaint was found to be true when it was last resolved; null before.
     pub finding: Option<Finding>,
-    /// When it was resolved (已办结), a local date.
+    /// Local date on which it was resolved (已办结); null if it is not.
     pub resolved_on: Option<Date>,
-    /// Who resolved it, who does not verify it.
+    /// Account that resolved it, and therefore may not verify it.
     pub resolver_id: Option<i64>,
-    /// Who really resolved it, where that was the resolver's delegate.
+    /// Delegate who resolved it on that account's behalf; null if there was none.
     pub resolver_actor_id: Option<i64>,
-    /// When it was closed (销号), a local date.
+    /// Local date on which it was closed (销号); null if it is not.
     pub closed_on: Option<Date>,
-    /// Grows with every change.
+    /// Version number, incremented with every change.
     pub version: i32,
-    /// When it entered the ledger.
+    /// When the row was created.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row was last changed.
     pub updated_at: DateTimeUtc,
 }
 
-/// How a complaint came.
+/// How a complaint was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Channel {
-    /// 来信
+    /// By letter (来信).
     #[sea_orm(string_value = "LETTER")]
     Letter,
-    /// 来电
+    /// By phone (来电).
     #[sea_orm(string_value = "CALL")]
     Call,
 }
 
-/// How far a case is.
+/// State of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum CaseState {
-    /// 交办
+    /// Handed over (交办).
     #[sea_orm(string_value = "HANDED_OVER")]
     HandedOver,
-    /// 办理中
+    /// In progress (办理中).
     #[sea_orm(string_value = "IN_PROGRESS")]
     InProgress,
-    /// 阶段性办结
+    /// Partly resolved (阶段性办结).
     #[sea_orm(string_value = "PARTLY_RESOLVED")]
     PartlyResolved,
-    /// 已办结
+    /// Resolved (已办结).
     #[sea_orm(string_value = "RESOLVED")]
     Resolved,
-    /// 验收
+    /// Verified (验收).
     #[sea_orm(string_value = "ACCEPTED")]
     Accepted,
-    /// 销号
+    /// Closed (销号).
     #[sea_orm(string_value = "CLOSED")]
     Closed,
 }
 
-/// Whether what was complained of is so.
+/// Whether a complaint was found to be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Finding {
-    /// 属实
+    /// True (属实).
     #[sea_orm(string_value = "TRUE")]
     True,
-    /// 部分属实
+    /// Partly true (部分属实).
     #[sea_orm(string_value = "PARTLY_TRUE")]
     PartlyTrue,
-    /// 不属实
+    /// Untrue (不属实).
     #[sea_orm(string_value = "UNTRUE")]
     Untrue,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -2,64 +2,64 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One round of one inspection.
+/// An inspection round.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "inspection_round")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The name, unique: 第二轮中央生态环境保护督察.
+    /// Unique name, such as 第二轮中央生态环境保护督察.
     pub name: String,
-    /// Who inspected.
+    /// Level of the inspecting authority.
     pub level: RoundLevel,
-    /// Why they came.
+    /// Kind of inspection.
     pub kind: RoundKind,
-    /// When the team moved in, a local date.
+    /// Local date on which the inspection team arrived; null if unknown.
     pub entered_on: Option<Date>,
-    /// When it fed back its problems, a local date; grace periods start here.
+    /// Local date on which the team fed back the problems; null if unknown. Grace periods start on it.
     pub feedback_on: Option<Date>,
-    /// Grows with every change.
+    /// Version number, incremented with every change.
     pub version: i32,
 }
 
-/// Who inspected.
+/// Level of the inspecting authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum RoundLevel {
-    /// 中央
+    /// Central inspection (中央).
     #[sea_orm(string_value = "CENTRAL")]
     Central,
-    /// 区域督察局
+    /// Regional inspection bureau (区域督察局).
     #[sea_orm(string_value = "REGIONAL_BUREAU")]
     RegionalBureau,
-    /// 省、自治区本级
+    /// Province or autonomous region (省、自治区本级).
     #[sea_orm(string_value = "PROVINCE")]
     Province,
-    /// 市级
+    /// Prefecture (市级).
     #[sea_orm(string_value = "PREFECTURE")]
     Prefecture,
-    /// 县级
+    /// County (县级).
     #[sea_orm(string_value = "COUNTY")]
     County,
 }
 
-/// Why the inspection came.
+/// Kind of an inspection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum RoundKind {
-    /// 例行督察
+    /// Routine inspection (例行督察).
     #[sea_orm(string_value = "ROUTINE")]
     Routine,
-    /// 回头看
+    /// Look-back inspection (回头看).
     #[sea_orm(string_value = "LOOK_BACK")]
     LookBack,
-    /// 专项督察
+    /// Special inspection (专项督察).
     #[sea_orm(string_value = "SPECIAL")]
     Special,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,49 +1,49 @@
-//! Runs of jobs: one row per occurrence, which is how none runs twice.
+//! Runs of jobs. The unique key on schedule and occurrence ensures that no occurrence runs twice.
 
 use sea_orm::entity::prelude::*;
 
-/// One occurrence of one schedule.
+/// The run of a job for one occurrence of its schedule.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "job_run")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The schedule.
+    /// Schedule of the job.
     pub schedule_id: i64,
-    /// The moment it was due.
+    /// When it was due.
     pub occurrence: DateTimeUtc,
-    /// When it was run.
+    /// When it started.
     pub started_at: DateTimeUtc,
-    /// When it ended.
+    /// When it ended; null while it is running.
     pub finished_at: Option<DateTimeUtc>,
-    /// How it ended.
+    /// State of the run.
     pub state: RunState,
-    /// How many mails it wrote to the outbox.
+    /// Number of mails that it queued.
     pub mails_queued: i32,
     /// Why it failed or was skipped.
     pub error: Option<String>,
 }
 
-/// How a run ended.
+/// State of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum RunState {
-    /// Not yet ended
+    /// Still running.
     #[sea_orm(string_value = "RUNNING")]
     Running,
-    /// It did its work
+    /// Ended successfully.
     #[sea_orm(string_value = "SUCCEEDED")]
     Succeeded,
-    /// It gave up, see `error`
+    /// Failed; `error` says why.
     #[sea_orm(string_value = "FAILED")]
     Failed,
-    /// Left out by the misfire policy
+    /// Skipped by the misfire policy.
     #[sea_orm(string_value = "SKIPPED")]
     Skipped,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,5 @@
-//! The tables of the ledger, one file each, and nothing else. Local dates are `Date`, moments are UTC.
+//! The entities of the ledger's database, one file per table. A `Date` is a local date in the ledger's time zone; a
+//! `DateTimeUtc` is a moment in UTC.
 
 pub mod account;
 pub mod accountability;
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod inspection_case;
 pub mod inspection_round;
 pub mod job_run;
+pub mod language;
 pub mod mail;
 pub mod mail_item;
 pub mod measure;

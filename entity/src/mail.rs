@@ -1,70 +1,72 @@
-//! The outbox: mails with the cause that makes each of them single.
+//! The outbox: mails to be sent and sent mails. Each has a unique cause, so that none is queued twice.
 
 use sea_orm::entity::prelude::*;
 
-/// One digest to one address.
+/// A digest or a notice to one address.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "mail")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// Why it exists, unique: `overdue:address:day`.
+    /// Unique key of the cause: `overdue:address:day` for a digest.
     pub cause: String,
-    /// The reminder's name.
+    /// Name of the reminder or notice.
     pub kind: String,
-    /// The address.
+    /// Mail address of the recipient.
     pub recipient: String,
-    /// The unit addressed.
+    /// Unit of the recipient.
     pub unit_id: Option<i64>,
-    /// The case that a notice is about, which has no items then.
+    /// Case that a notice is about; such a notice has no items.
     pub case_id: Option<i64>,
-    /// The day that the digest speaks of, a local date.
+    /// Local date that the digest is about.
     pub local_day: Date,
-    /// The subject as last rendered.
+    /// Subject as last rendered.
     pub subject: String,
-    /// Why it was queued, or cancelled, for administrators.
+    /// Why it was queued or cancelled; shown to administrators.
     pub reason: String,
-    /// Where it is on its way.
+    /// What the act that queued it kept for its template: a JSON object.
+    pub facts: String,
+    /// State of delivery.
     pub state: MailState,
-    /// How often delivery was tried.
+    /// Number of delivery attempts so far.
     pub attempts: i32,
-    /// Not before.
+    /// Time before which there is no further attempt.
     pub next_attempt_at: DateTimeUtc,
-    /// The fencing token of whoever is sending it.
+    /// Fencing token of the process that is sending it.
     pub lease: Option<String>,
-    /// When that claim expires.
+    /// When the lease of that process expires.
     pub leased_until: Option<DateTimeUtc>,
-    /// When a server took it.
+    /// When a mail server accepted it.
     pub sent_at: Option<DateTimeUtc>,
-    /// What the server or the network last said.
+    /// Last error of the mail server or the network.
     pub last_error: Option<String>,
     /// When it was queued.
     pub created_at: DateTimeUtc,
 }
 
-/// Where a mail is on its way.
+/// State of delivery of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum MailState {
-    /// Waiting for its next attempt
+    /// Waiting for its next attempt.
     #[sea_orm(string_value = "QUEUED")]
     Queued,
-    /// Claimed by a sender
+    /// Claimed by a process that is sending it.
     #[sea_orm(string_value = "SENDING")]
     Sending,
-    /// Taken by the mail server
+    /// Accepted by the mail server.
     #[sea_orm(string_value = "SENT")]
     Sent,
-    /// Refused for good; can be requeued
+    /// Failed permanently; it can be requeued.
     #[sea_orm(string_value = "FAILED")]
     Failed,
-    /// Nothing was left to say when it was due
+    /// Cancelled because nothing in it was still open when it was due.
     #[sea_orm(string_value = "CANCELLED")]
     Cancelled,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,27 +1,27 @@
-//! What a digest speaks of.
+//! Items of digests.
 
 use sea_orm::entity::prelude::*;
 
-/// One line of one digest.
+/// An item of a digest: a measure or a case.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "mail_item")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The mail.
+    /// Mail that the item belongs to.
     pub mail_id: i64,
-    /// The measure, where it is about one.
+    /// Measure that it is about; null if it is about a case.
     pub measure_id: Option<i64>,
-    /// The assignment, when the recipient answers for one.
+    /// Assignment that the recipient answers; null if the item is about the measure as a whole or a case.
     pub assignment_id: Option<i64>,
-    /// The date that the reminder is about, a local date.
+    /// Local date that the reminder is about, such as the deadline.
     pub due_on: Option<Date>,
-    /// The case, where it is about one.
+    /// Case that it is about; null if it is about a measure.
     pub case_id: Option<i64>,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

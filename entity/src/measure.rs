@@ -4,70 +4,71 @@ use sea_orm::entity::prelude::*;
 
 use crate::assignment::{PaceOverride, Status};
 
-/// One measure.
+/// A measure.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "measure")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The problem that it mends.
+    /// Problem that it addresses.
     pub problem_id: i64,
-    /// The round of that problem, repeated for lists.
+    /// Round of the problem; stored here so that lists need no join.
     pub round_id: i64,
-    /// The issuing region, repeated for lists.
+    /// Issuing region; stored here so that lists need no join.
     pub region_id: i64,
-    /// What makes it the same measure in another file: number and normalised content.
+    /// Key that identifies the measure across files: number and normalised content.
     pub identity: String,
-    /// The number as printed.
+    /// Number as printed (`12-02`); null if it has none.
     pub number: Option<String>,
-    /// Its place within the problem, from 1.
+    /// Position within the problem, from 1.
     pub position: i32,
-    /// The text.
+    /// Text of the measure.
     pub content: String,
-    /// The deadline as printed.
+    /// Deadline as printed.
     pub due_raw: String,
-    /// 立行立改 or 立即启动.
+    /// Whether the deadline is immediate (立行立改, 立即启动).
     pub due_immediate: bool,
-    /// The latest date of the deadline, a local date; none when it has no date.
+    /// Latest local date in the deadline; null if it has no date.
     pub due_on: Option<Date>,
-    /// 长期坚持: checks go on for good.
+    /// Whether the deadline is ongoing (长期坚持), so that checks continue indefinitely.
     pub due_ongoing: bool,
-    /// What governs "overdue": `due_on`, or the end of the grace period of an immediate deadline; none when it is only ongoing.
+    /// Local date after which it is overdue: `due_on`, or the end of the grace period of an immediate deadline. Null if
+    /// the deadline is only ongoing.
     pub due_by: Option<Date>,
-    /// 牵头单位; none where the ledger names no units.
+    /// Lead unit (牵头单位); null if the ledger names none.
     pub lead_unit_id: Option<i64>,
-    /// 督导单位.
+    /// Supervising unit (督导单位).
     pub supervising_unit_id: Option<i64>,
-    /// The roll-up of its assignments, or what the ledger stated.
+    /// Workflow status: the roll-up of its assignments, or what the ledger stated if it has none.
     pub status: Status,
-    /// When the status was stated, for one that no assignment backs.
+    /// Local date on which the ledger stated the status; null if the status follows from assignments.
     pub status_stated_on: Option<Date>,
-    /// The progress that a ledger states of a measure for which it names no unit.
+    /// Progress that the ledger states for a measure for which it names no unit.
     pub stated_progress: Option<String>,
-    /// When the last of its assignments was completed.
+    /// Local date on which the last of its assignments was completed; null until all are.
     pub completed_on: Option<Date>,
-    /// Where its allotted time begins, a local date.
+    /// Local date on which its allotted time begins.
     pub issued_on: Date,
-    /// The oldest of its open assignments' last reports, a local date.
+    /// Local date of the oldest among the last reports of its open assignments; null if one of them has no report.
     pub reported_on: Option<Date>,
-    /// Sum of what its assignments did, in their own unit of measure.
+    /// Sum of the quantities done by its assignments, in their unit of measure.
     pub quantity_done: Option<f64>,
-    /// Sum of what they have to do.
+    /// Sum of the quantities to be done by its assignments.
     pub quantity_target: Option<f64>,
-    /// A pace set by a person.
+    /// Pace set by a person, which overrides the computed one.
     pub pace_override: Option<PaceOverride>,
-    /// Why it was set.
+    /// Why the pace was set.
     pub pace_reason: Option<String>,
-    /// Grows with every change.
+    /// Version number, incremented with every change.
     pub version: i32,
-    /// When it entered the ledger.
+    /// When the row was created.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row was last changed.
     pub updated_at: DateTimeUtc,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,23 +1,23 @@
-//! Which regions a measure concerns: its own, every answering one, and all above them.
+//! The regions that a measure concerns: the issuing region, the answering regions, and all their ancestors.
 
 use sea_orm::entity::prelude::*;
 
-/// One measure in one region's list.
+/// An entry of a measure in the list of a region.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "measure_region")]
 pub struct Model {
-    /// The region.
+    /// Region in whose list the entry is.
     #[sea_orm(primary_key, auto_increment = false)]
     pub region_id: i64,
-    /// The measure's deadline, `9999-12-31` for none: the list's order.
+    /// Deadline of the measure, or `9999-12-31` if it has none. The list is sorted by it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub due_order: Date,
-    /// The measure.
+    /// Measure listed.
     #[sea_orm(primary_key, auto_increment = false)]
     pub measure_id: i64,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

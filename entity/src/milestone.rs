@@ -1,27 +1,27 @@
-//! Milestones of deadlines that name several dates.
+//! Milestones: the dated steps of a deadline that names several dates.
 
 use sea_orm::entity::prelude::*;
 
-/// One dated step of a problem's or a measure's deadline.
+/// A milestone of the deadline of a problem or a measure.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "milestone")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The problem, if it is one's.
+    /// Problem, if it is the deadline of one.
     pub problem_id: Option<i64>,
-    /// The measure, if it is one's.
+    /// Measure, if it is the deadline of one.
     pub measure_id: Option<i64>,
-    /// Its place, from 1.
+    /// Position within the deadline, from 1.
     pub position: i32,
-    /// What is due then: 5A级、4A级景区.
+    /// What is due, such as 5A级、4A级景区.
     pub label: String,
-    /// The date, local.
+    /// Local date on which it is due.
     pub due_on: Date,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

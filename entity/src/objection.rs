@@ -1,35 +1,35 @@
-//! Objections (异议) to a public notice.
+//! Objections (异议) to public notices (公示).
 
 use sea_orm::entity::prelude::*;
 
-/// One objection.
+/// An objection.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "objection")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The cycle that it is against.
+    /// Close-out cycle (销号) that it objects to.
     pub close_out_id: i64,
-    /// What is objected.
+    /// Text of the objection.
     pub text: String,
-    /// Who recorded it; who objected is not kept.
+    /// Account that recorded it. The person who objected is not stored.
     pub recorder_id: Option<i64>,
-    /// When.
+    /// When it was recorded.
     pub raised_at: DateTimeUtc,
-    /// The local date on which it was received; none of those recorded before this was asked for.
+    /// Local date on which it was received; null for objections recorded before this column existed.
     pub received_on: Option<Date>,
-    /// Whether it was upheld; none before the decision.
+    /// Whether it was upheld; null before the decision.
     pub is_upheld: Option<bool>,
-    /// What was answered.
+    /// Answer given with the decision.
     pub answer: Option<String>,
-    /// Who decided.
+    /// Account that decided.
     pub decider_id: Option<i64>,
-    /// When.
+    /// When it was decided.
     pub decided_at: Option<DateTimeUtc>,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,45 +1,46 @@
-//! Secrets that work once: the set-up code of an installation, links of invitations and for new passwords, recovery codes.
+//! Secrets that can be used once: set-up codes of an installation, links for invitations and new passwords, and
+//! recovery codes.
 
 use sea_orm::entity::prelude::*;
 
-/// One secret.
+/// A secret.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "one_time_secret")]
 pub struct Model {
-    /// The key.
+    /// Primary key.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The account that it is for; none for the set-up code.
+    /// Account that it is for; null for a set-up code.
     pub account_id: Option<i64>,
-    /// What it is good for.
+    /// Purpose of the secret.
     pub purpose: Purpose,
-    /// The SHA-256 of the secret, in hexadecimal; the secret itself is kept nowhere.
+    /// SHA-256 of the secret, in hexadecimal. The secret itself is not stored.
     pub hash: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it ends by itself; none for recovery codes, which last until they are used or replaced.
+    /// When it expires; null for recovery codes, which are valid until used or replaced.
     pub expires_at: Option<DateTimeUtc>,
 }
 
-/// What a secret is good for.
+/// Purpose of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Purpose {
-    /// Making the first account
+    /// Creating the first account.
     #[sea_orm(string_value = "SET_UP")]
     SetUp,
-    /// Setting the first password of a new account
+    /// Setting the first password of a new account.
     #[sea_orm(string_value = "INVITATION")]
     Invitation,
-    /// Setting a new password in place of a forgotten one
+    /// Setting a new password in place of a forgotten one.
     #[sea_orm(string_value = "PASSWORD_RESET")]
     PasswordReset,
-    /// Signing in without the second factor, once
+    /// Signing in once without the second factor.
     #[sea_orm(string_value = "RECOVERY")]
     Recovery,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

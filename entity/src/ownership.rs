@@ -1,34 +1,34 @@
-//! Whether a region owns a problem or shares it with others (主责、共性).
+//! Ownership of problems: whether a region is principal (主责) or shares a problem with others (共性).
 
 use sea_orm::entity::prelude::*;
 
-/// How one region stands to one problem.
+/// The ownership of a problem by a region.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "ownership")]
 pub struct Model {
-    /// The problem.
+    /// Problem that is owned.
     #[sea_orm(primary_key, auto_increment = false)]
     pub problem_id: i64,
-    /// The region.
+    /// Region that owns it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub region_id: i64,
-    /// How it stands to it.
+    /// Kind of ownership.
     pub kind: OwnershipKind,
 }
 
-/// How a region stands to a problem.
+/// Kind of ownership of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum OwnershipKind {
-    /// 主责
+    /// The region is principal (主责).
     #[sea_orm(string_value = "PRINCIPAL")]
     Principal,
-    /// 共性
+    /// The region shares the problem with others (共性).
     #[sea_orm(string_value = "SHARED")]
     Shared,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

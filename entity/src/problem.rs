@@ -1,61 +1,62 @@
-//! Problems (反馈问题): what an inspection found.
+//! Problems (反馈问题) that an inspection found.
 
 use sea_orm::entity::prelude::*;
 
 use crate::assignment::Status;
 
-/// One problem, owned by the region that issued it.
+/// A problem.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "problem")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The round that found it.
+    /// Round in which it was found.
     pub round_id: i64,
-    /// The issuing region.
+    /// Issuing region.
     pub region_id: i64,
-    /// What makes it the same problem in another file: its number, else its normalised title.
+    /// Key that identifies the problem across files: its number, or else its normalised title.
     pub identity: String,
-    /// The number as printed; numbers have gaps.
+    /// Number as printed; null if it has none. Numbers have gaps.
     pub number: Option<String>,
-    /// Its place in the ledger, from 1.
+    /// Position in the ledger, from 1.
     pub position: i32,
-    /// The first sentence.
+    /// First sentence of the text.
     pub title: String,
-    /// The rest of the text.
+    /// Rest of the text; null if there is none.
     pub description: Option<String>,
-    /// 整改目标.
+    /// Goal (整改目标).
     pub goal: Option<String>,
-    /// The deadline as printed.
+    /// Deadline as printed.
     pub due_raw: String,
-    /// 立行立改 or 立即启动.
+    /// Whether the deadline is immediate (立行立改, 立即启动).
     pub due_immediate: bool,
-    /// The latest date of the deadline, a local date; none when it has no date.
+    /// Latest local date in the deadline; null if it has no date.
     pub due_on: Option<Date>,
-    /// 长期坚持: checks go on for good.
+    /// Whether the deadline is ongoing (长期坚持), so that checks continue indefinitely.
     pub due_ongoing: bool,
-    /// What governs "overdue": `due_on`, or the end of the grace period of an immediate deadline; none when it is only ongoing.
+    /// Local date after which it is overdue: `due_on`, or the end of the grace period of an immediate deadline. Null if
+    /// the deadline is only ongoing.
     pub due_by: Option<Date>,
-    /// The rating as printed: 全面完成，长期坚持.
+    /// Rating as printed, such as 全面完成，长期坚持.
     pub rated_progress: Option<String>,
-    /// The roll-up of its measures, or what the ledger stated.
+    /// Workflow status: the roll-up of its measures, or what the ledger stated if they have no assignments.
     pub status: Status,
-    /// When the status was stated, for one that no assignment backs.
+    /// Local date on which the ledger stated the status; null if the status follows from assignments.
     pub status_stated_on: Option<Date>,
-    /// When the last of its measures was completed.
+    /// Local date on which the last of its measures was completed; null until all are.
     pub completed_on: Option<Date>,
-    /// Where its allotted time begins, a local date.
+    /// Local date on which its allotted time begins.
     pub issued_on: Date,
-    /// Grows with every change.
+    /// Version number, incremented with every change.
     pub version: i32,
-    /// When it entered the ledger.
+    /// When the row was created.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row was last changed.
     pub updated_at: DateTimeUtc,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,29 +1,29 @@
-//! Progress reports (整改进展): append-only.
+//! Progress reports (整改进展). Rows are only added; a correction is a new report.
 
 use sea_orm::entity::prelude::*;
 
-/// One report on one assignment.
+/// A progress report on an assignment.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "progress_report")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What is reported on.
+    /// Assignment that is reported on.
     pub assignment_id: i64,
-    /// The month that it reports on: 2023-04.
+    /// Month that it is about: `2023-04`.
     pub period: String,
-    /// The report.
+    /// Text of the report.
     pub text: String,
-    /// The status word it was printed with.
+    /// Status word that the report was printed with, if any, such as 已办结.
     pub stated: Option<String>,
-    /// Who wrote it; none when it was imported.
+    /// Account that wrote it; null if it was imported.
     pub author_id: Option<i64>,
     /// When it was submitted.
     pub submitted_at: DateTimeUtc,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -2,28 +2,28 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One counted thing of one report.
+/// A quantity reported with a progress report.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "quantity")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The report.
+    /// Progress report that it belongs to.
     pub progress_report_id: i64,
-    /// Its place, from 1.
+    /// Position within the report, from 1.
     pub position: i32,
-    /// What is counted: 退化草原修复.
+    /// What is counted, such as 退化草原修复.
     pub label: String,
-    /// How much is done, in `unit`.
+    /// Amount done so far, in `unit`.
     pub done: Option<f64>,
-    /// How much is to be done, in `unit`.
+    /// Amount to be done in all, in `unit`.
     pub target: Option<f64>,
-    /// 万亩, 座, 公里 …
+    /// Unit of measure, such as 万亩, 座 or 公里.
     pub unit: Option<String>,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

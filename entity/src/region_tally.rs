@@ -1,34 +1,34 @@
-//! Kept counts of what concerns a region.
+//! Stored counts of the problems and measures that concern a region.
 
 use sea_orm::entity::prelude::*;
 
-/// One count.
+/// A count.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "region_tally")]
 pub struct Model {
-    /// The region.
+    /// Region that the rows concern.
     #[sea_orm(primary_key, auto_increment = false)]
     pub region_id: i64,
-    /// What is counted.
+    /// Kind of rows counted.
     #[sea_orm(primary_key, auto_increment = false)]
     pub noun: TallyNoun,
-    /// How many.
+    /// Number of rows.
     pub amount: i64,
 }
 
-/// What a tally counts.
+/// Kind of rows that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum TallyNoun {
-    /// Problems
+    /// Problems.
     #[sea_orm(string_value = "PROBLEM")]
     Problem,
-    /// Measures
+    /// Measures.
     #[sea_orm(string_value = "MEASURE")]
     Measure,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,41 +1,41 @@
-//! Responsible parties (责任单位): a unit, or a selector that stands for many.
+//! Responsible parties (责任单位) as printed: a unit, or a selector for several units.
 
 use sea_orm::entity::prelude::*;
 
-/// One party of one measure.
+/// A responsible party of a measure.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "responsible_party")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The measure.
+    /// Measure that the party is responsible for.
     pub measure_id: i64,
-    /// Its place in the printed list, from 1.
+    /// Position in the printed list, from 1.
     pub position: i32,
-    /// The words as printed.
+    /// Text as printed.
     pub raw: String,
-    /// The unit, unless it is a selector.
+    /// Unit; null if the party is a selector.
     pub unit_id: Option<i64>,
-    /// Whom it stands for, unless it is a unit.
+    /// Selector; null if the party is a unit.
     pub selector: Option<Selector>,
-    /// The region whose counties or departments the selector means.
+    /// Region whose counties or departments the selector means; null if the party is a unit.
     pub region_id: Option<i64>,
 }
 
-/// Whom a responsible party stands for.
+/// A selector for several units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Selector {
-    /// 各县（区）: the government of every county below the region
+    /// The government of every county below the region (各县（区）).
     #[sea_orm(string_value = "ALL_COUNTIES")]
     AllCounties,
-    /// 市直各相关部门: every department of the region
+    /// Every department of the region (市直各相关部门).
     #[sea_orm(string_value = "ALL_DEPARTMENTS")]
     AllDepartments,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

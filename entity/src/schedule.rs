@@ -1,44 +1,44 @@
-//! Schedules: when each job is due.
+//! Schedules: when each job runs.
 
 use sea_orm::entity::prelude::*;
 
-/// One job's schedule.
+/// The schedule of a job.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "schedule")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The job's stable name.
+    /// Name of the job, which never changes: `due-soon`.
     pub name: String,
-    /// Six fields, seconds first.
+    /// Cron pattern with six fields, seconds first.
     pub cron: String,
-    /// The IANA zone that the pattern is read in.
+    /// IANA name of the time zone in which the pattern is evaluated.
     pub time_zone: String,
-    /// Whether the job runs at all.
+    /// Whether the job runs.
     pub enabled: bool,
-    /// What becomes of occurrences missed while nobody was up.
+    /// Misfire policy: what to do about occurrences missed while no scheduler was running.
     pub misfire: Misfire,
-    /// The last occurrence dealt with: enumeration goes on from here.
+    /// Last occurrence that has been handled; the next ones are computed from here.
     pub last_occurrence: DateTimeUtc,
 }
 
-/// What becomes of occurrences missed while nobody was up.
+/// Misfire policy: what to do about occurrences missed while no scheduler was running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Misfire {
-    /// Each is run, of the latest fifty
+    /// Runs every missed occurrence, at most the latest fifty.
     #[sea_orm(string_value = "ALL")]
     All,
-    /// Only the latest is run
+    /// Runs only the latest missed occurrence.
     #[sea_orm(string_value = "LATEST")]
     Latest,
-    /// None is run
+    /// Runs no missed occurrence.
     #[sea_orm(string_value = "SKIP")]
     Skip,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

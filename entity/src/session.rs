@@ -1,53 +1,53 @@
-//! Sessions of people and tokens of integrations: who may come in without a password, and until when.
+//! Sessions of users and access tokens of integrations.
 
 use sea_orm::entity::prelude::*;
 
-/// One session or token.
+/// A session or an access token.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "session")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// Whose rights it has.
+    /// Account whose rights it has.
     pub account_id: i64,
-    /// Who really acts, where that is a delegate.
+    /// Delegate who acts with the account's rights; null if there is none.
     pub actor_id: Option<i64>,
-    /// Whether it was opened by signing in.
+    /// Whether it is a session or a token.
     pub kind: SessionKind,
-    /// What it is for, or what it was opened with.
+    /// Purpose of the token, or how the session was opened, such as 密码登录.
     pub name: String,
-    /// The SHA-256 of its secret, in hexadecimal; the secret itself is shown once and kept nowhere.
+    /// SHA-256 of its secret, in hexadecimal. The secret itself is shown once and not stored.
     pub hash: String,
-    /// Whether nothing may be changed with it.
+    /// Whether it is read-only.
     pub is_read_only: bool,
-    /// The address that it was opened from.
+    /// Network address that it was opened from.
     pub address: Option<String>,
-    /// When it was opened.
+    /// When it was opened or created.
     pub created_at: DateTimeUtc,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires_at: DateTimeUtc,
-    /// When it was ended.
+    /// When it was ended or revoked; null if it was not.
     pub revoked_at: Option<DateTimeUtc>,
-    /// When it was last used, to the minute.
+    /// When it was last used, accurate to the minute.
     pub last_used_at: Option<DateTimeUtc>,
-    /// Whether it only serves to set up the second factor that the role demands.
+    /// Whether it can only be used to set up the second factor that the role requires.
     pub is_limited: bool,
 }
 
-/// How a session came to be.
+/// Whether a row is a session or a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum SessionKind {
-    /// Opened by signing in
+    /// A session, opened by signing in.
     #[sea_orm(string_value = "SESSION")]
     Session,
-    /// Made for an integration
+    /// An access token, created for an integration.
     #[sea_orm(string_value = "TOKEN")]
     Token,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,25 +1,26 @@
-//! Codes with which a page fetches the session that it sent somebody to a provider for: each works once, within a minute.
+//! Codes with which a web page fetches its session after the user has signed in at an identity provider. Each works
+//! once, within a minute.
 
 use sea_orm::entity::prelude::*;
 
-/// One code.
+/// A code.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "sign_in_code")]
 pub struct Model {
-    /// The key.
+    /// Primary key.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// Who signed in.
+    /// Identity that signed in.
     pub identity_id: i64,
-    /// The SHA-256 of the code, in hexadecimal; the code itself is kept nowhere.
+    /// SHA-256 of the code, in hexadecimal. The code itself is not stored.
     pub hash: String,
-    /// The SHA-256 of what only the page knows that began, in hexadecimal.
+    /// SHA-256 of a secret that only the page that started the sign-in knows, in hexadecimal.
     pub challenge: String,
-    /// When it ends.
+    /// When the code expires.
     pub expires_at: DateTimeUtc,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

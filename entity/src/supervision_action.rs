@@ -1,77 +1,77 @@
-//! Supervision (催办、督办、挂牌、约谈).
+//! Supervision of measures: urging (催办), supervision (督办), listing (挂牌督办) and summons (约谈).
 
 use sea_orm::entity::prelude::*;
 
-/// One act of supervision.
+/// An act of supervision.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "supervision_action")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What it is about.
+    /// Measure that it is about.
     pub measure_id: i64,
-    /// Whose answer it is about, if of one only.
+    /// Assignment that it is about, if it is about one only.
     pub assignment_id: Option<i64>,
-    /// How severe.
+    /// Kind, in order of severity.
     pub kind: SupervisionKind,
-    /// Whether it is in force.
+    /// State: proposed, in force, lifted or dismissed.
     pub state: SupervisionState,
-    /// Who issued it; none where the system proposed it.
+    /// Account that issued it; null if the system proposed it.
     pub issuer_id: Option<i64>,
-    /// The unit that it is addressed to.
+    /// Unit that it is addressed to.
     pub recipient_id: Option<i64>,
-    /// Why.
+    /// Reason given for it.
     pub reason: String,
-    /// By when an answer is due, a local date.
+    /// Local date by which the recipient has to answer.
     pub answer_by: Option<Date>,
-    /// When.
+    /// When it was issued or proposed.
     pub issued_at: DateTimeUtc,
-    /// Who lifted or dismissed it.
+    /// Account that lifted or dismissed it.
     pub lifter_id: Option<i64>,
-    /// When.
+    /// When it was lifted or dismissed.
     pub lifted_at: Option<DateTimeUtc>,
-    /// Why.
+    /// Why it was lifted or dismissed.
     pub lift_reason: Option<String>,
 }
 
-/// How severe an act of supervision is.
+/// Kind of an act of supervision, from the mildest to the most severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum SupervisionKind {
-    /// 催办
+    /// Urging (催办).
     #[sea_orm(string_value = "URGE")]
     Urge,
-    /// 督办
+    /// Supervision (督办).
     #[sea_orm(string_value = "SUPERVISE")]
     Supervise,
-    /// 挂牌督办
+    /// Listing (挂牌督办).
     #[sea_orm(string_value = "LIST")]
     List,
-    /// 约谈
+    /// Summons (约谈).
     #[sea_orm(string_value = "SUMMON")]
     Summon,
 }
 
-/// Whether an act of supervision is in force.
+/// State of an act of supervision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum SupervisionState {
-    /// Proposed by the system, for a person to decide
+    /// Proposed by the system; a person has to decide.
     #[sea_orm(string_value = "PROPOSED")]
     Proposed,
-    /// In force
+    /// Issued and in force.
     #[sea_orm(string_value = "ISSUED")]
     Issued,
-    /// 解除
+    /// Lifted (解除).
     #[sea_orm(string_value = "LIFTED")]
     Lifted,
-    /// Proposed and not taken up
+    /// Proposed by the system and rejected by a person.
     #[sea_orm(string_value = "DISMISSED")]
     Dismissed,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,55 +1,59 @@
-//! Units (单位): whoever leads, answers or supervises a measure.
+//! Units (单位): the bodies that lead, answer or supervise measures.
 
 use sea_orm::entity::prelude::*;
 
-/// One unit of a region.
+use crate::language::Language;
+
+/// A unit.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "unit")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The region that the unit belongs to.
+    /// Region that the unit belongs to.
     pub region_id: i64,
-    /// The name as people write it, unique within the region.
+    /// Name as it is usually written; unique within the region.
     pub name: String,
-    /// What kind of body it is.
+    /// Kind of body.
     pub kind: Kind,
-    /// The line of work: 生态环境, 水利 …
+    /// Sector, such as 生态环境 or 水利; null if unknown.
     pub sector: Option<String>,
-    /// Grows with every change.
+    /// Language of mails to the unit; null to use the installation's default.
+    pub language: Option<Language>,
+    /// Version number, incremented with every change.
     pub version: i32,
-    /// Since when there is no such unit any more, a local date.
+    /// Local date from which the unit no longer exists; null while it exists.
     pub retired_on: Option<Date>,
-    /// What it was merged into.
+    /// Unit that it was merged into, if any.
     pub merged_into_id: Option<i64>,
 }
 
-/// What kind of body a unit is.
+/// Kind of body that a unit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Kind {
-    /// 党委 and its organs
+    /// Party committee or one of its organs (党委).
     #[sea_orm(string_value = "PARTY_COMMITTEE")]
     PartyCommittee,
-    /// 人民政府
+    /// Government (人民政府).
     #[sea_orm(string_value = "GOVERNMENT")]
     Government,
-    /// A department of a government
+    /// Department of a government (政府部门).
     #[sea_orm(string_value = "DEPARTMENT")]
     Department,
-    /// 整改办
+    /// Rectification office (整改办).
     #[sea_orm(string_value = "RECTIFICATION_OFFICE")]
     RectificationOffice,
-    /// 企业
+    /// Enterprise (企业).
     #[sea_orm(string_value = "ENTERPRISE")]
     Enterprise,
-    /// Anything else
+    /// Any other body.
     #[sea_orm(string_value = "OTHER")]
     Other,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -2,20 +2,20 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One address.
+/// A mail address of a unit.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "unit_address")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The unit that reads this mailbox.
+    /// Unit that reads the mailbox.
     pub unit_id: i64,
-    /// The address, normalised to lower case.
+    /// Mail address, in lower case.
     pub address: String,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

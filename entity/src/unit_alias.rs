@@ -1,21 +1,21 @@
-//! Other names of units: the dictionary that printed lists are read with.
+//! Aliases of units: the dictionary with which printed lists of units are read.
 
 use sea_orm::entity::prelude::*;
 
-/// One other name.
+/// An alias.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "unit_alias")]
 pub struct Model {
-    /// The key; it survives re-import, backup and the move between databases.
+    /// Primary key. Stays the same across re-imports, backups and a move between databases.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The unit that is meant.
+    /// Unit that the alias means.
     pub unit_id: i64,
-    /// The name as it is also written.
+    /// The alias as printed.
     pub alias: String,
 }
 
-/// Tables are joined where they are read; no relation is declared here.
+/// No relations are declared; queries write their own joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,5 +1,5 @@
-// Rules for the schema and for the operations. ESLint looks only at what is below its working directory, so `lint:schema`
-// runs at the repository's root.
+// Rules for the schema and for the operations. ESLint only lints files below its working directory, so `lint:schema` runs
+// at the repository's root.
 
 import { fileURLToPath } from 'node:url';
 
@@ -15,7 +15,9 @@ const language = {
   },
 };
 
-/** Values: they belong to the object that holds them, are read and cached with it, and cannot be asked for by themselves. */
+/**
+ * Types without an id: values that are read and cached with the object that contains them, and cannot be requested alone.
+ */
 const VALUES = [
   'CalendarDay',
   'CasePollution',
@@ -51,14 +53,14 @@ const schema = {
   rules: {
     ...graphql.configs['flat/schema-recommended'].rules,
     ...graphql.configs['flat/schema-relay'].rules,
-    // How descriptions are quoted is the printer's business: in one line where they fit it, else in a block.
+    // The schema's printer chooses the style: one line where a description fits, else a block.
     '@graphql-eslint/description-style': 'off',
-    // An identity belongs to what can be asked for again (`node(id:)`); pages, payloads and counts are answers.
+    // Only types that `node(id:)` can return have an id; pages, payloads and counts do not.
     '@graphql-eslint/strict-id-in-types': [
       'error',
       { exceptions: { types: VALUES, suffixes: ['Aggregate', 'Connection', 'Count', 'Edge', 'Group', 'Payload'] } },
     ],
-    // Connections offer `nodes` beside `edges`, and what is short by nature (milestones, errors) is a plain list.
+    // Connections have `nodes` in addition to `edges`, and short lists (milestones, errors) are plain lists.
     '@graphql-eslint/relay-edge-types': [
       'error',
       { withEdgeSuffix: true, shouldImplementNode: true, listTypeCanWrapOnlyEdgeType: false },

@@ -1,6 +1,7 @@
-// What a change of the schema does to those who call it. `npm run check:schema -- [OLD.graphql]`; exit code 1 if it breaks any.
+// Lists breaking and dangerous changes of the schema. Usage: `npm run check:schema -- [OLD.graphql]`. Exits with code 1 if
+// a change breaks callers.
 //
-// Without a file, the schema is compared with that of the last release: the newest tag `v…` that this commit descends from.
+// Without a file, the schema is compared with the last release: the newest tag `v…` among the ancestors of this commit.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -13,9 +14,9 @@ const root = new URL('../../', import.meta.url);
 
 const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
 
-/** The older schema: where it is from, and its text; nothing before the first release. */
+/** Returns the origin and the text of the older schema; `undefined` before the first release. */
 function older(file) {
-  // npm runs scripts in the package's folder; a file is named from where its caller stands.
+  // npm runs scripts in the package's folder, but the path is relative to the caller's directory.
   if (file) return [file, readFileSync(resolve(process.env.INIT_CWD ?? '.', file), 'utf8')];
   const [tag] = git('-c', 'versionsort.suffix=-', 'tag', '--list', 'v*', '--merged', 'HEAD', '--sort=-version:refname').split('\n');
   return tag ? [tag, git('show', `${tag}:${SCHEMA}`)] : undefined;

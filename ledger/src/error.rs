@@ -1,39 +1,42 @@
-//! The one error of the ledger: what the caller got wrong, or what failed below. Only `Invalid` and `NotFound` are for the
-//! caller's eyes, as `Refused` is; the rest is logged and masked at the doors.
+//! The error type of this crate: either the caller made a mistake, or something below failed.
+//!
+//! Callers outside see only `Invalid`, `NotFound` and `Refused`. Every other variant is logged, and the API answers
+//! with a general message in its place.
 
 use crate::fault::Fault;
 
-/// Why an act or a question was not carried out; nothing was written.
+/// Why an act or a query failed. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What was asked for is wrong: what, where and what to do.
+    /// The request is wrong. The message says what is wrong, where, and how to correct it.
     #[error("{0}")]
     Invalid(String),
-    /// There is no such row, or it may not be seen.
+    /// The row does not exist, or the caller may not see it.
     #[error("{0}")]
     NotFound(String),
-    /// What the caller asked for is refused, with everything to mend.
+    /// The request is refused. The list has every fault that the caller has to correct.
     #[error("{}", said(.0))]
     Refused(Vec<Fault>),
     /// The database failed.
-    #[error("the database failed")]
+    #[error("database error")]
     Database(#[from] sea_orm::DbErr),
-    /// The storage of files failed.
-    #[error("the storage of files failed")]
+    /// The file storage failed.
+    #[error("file storage error")]
     Storage(#[from] object_store::Error),
-    /// A document could not be put together.
-    #[error("a document could not be put together: {0}")]
+    /// A document could not be generated.
+    #[error("cannot generate a document: {0}")]
     Unwritten(String),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     File {
-        /// Which file.
+        /// The path of the file.
         path: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
 
+/// Joins the Chinese messages of faults.
 fn said(faults: &[Fault]) -> String {
     faults.iter().map(|fault| fault.message.zh.as_str()).collect::<Vec<_>>().join("；")
 }
@@ -44,5 +47,5 @@ impl From<Fault> for Error {
     }
 }
 
-/// The result of whatever the ledger does.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,45 +1,48 @@
-//! What a caller got wrong and can mend: the input, the state of things, a version that is no longer current, a right that
-//! is missing. Nothing was written.
+//! Faults: errors that the caller can correct, such as invalid input, a step that the current status does not allow, an
+//! outdated version or a missing right. When an act returns a fault, nothing was written.
+//!
+//! This module also checks the texts and dates that users type, paste or import.
 
 use chrono::{Datelike, NaiveDate};
 use planner::Bilingual;
 
 use crate::rule::calendar::YEARS;
 
-/// One fault.
+/// One error that the caller can correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// A stable code.
+    /// The stable code by which programs recognise the error.
     pub code: FaultCode,
-    /// What is wrong and what to do.
+    /// What is wrong and how to correct it, in Chinese and English.
     pub message: Bilingual,
-    /// Where in the input.
+    /// The path to the value in the input, outermost name first: `input`, `reason`. Empty if no single value is at
+    /// fault.
     pub path: Vec<String>,
 }
 
-/// Stable codes of faults.
+/// The stable codes of faults; part of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultCode {
     /// A value is malformed or out of range.
     Invalid,
-    /// There is no such row, or it may not be seen.
+    /// The row does not exist, or the caller may not see it.
     NotFound,
-    /// Somebody has changed the row since.
+    /// The row has changed since the caller read it.
     StaleVersion,
-    /// The step is not open in this state.
+    /// The current status does not allow this step.
     WrongState,
-    /// Somebody else has to do this.
+    /// The caller may not do this; another role or unit has to.
     NotAllowed,
-    /// Something else has it already.
+    /// It conflicts with something that exists already, such as a code that is taken.
     Conflict,
-    /// Address or password are wrong, or the account cannot be used.
+    /// The address or the password is wrong, or the account cannot be used.
     SignInFailed,
-    /// The password is right, and a code of the second factor is asked for as well.
+    /// The password is correct, and a code of the second factor is required as well.
     SecondFactorRequired,
 }
 
 impl FaultCode {
-    /// As callers see it.
+    /// Returns the code as API clients see it, such as `STALE_VERSION`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Invalid => "INVALID",
@@ -55,20 +58,22 @@ impl FaultCode {
 }
 
 impl Fault {
-    /// A fault at a place of the input.
+    /// Creates a fault at a path of the input.
     pub fn new(code: FaultCode, zh: impl Into<String>, en: impl Into<String>, path: &[&str]) -> Self {
         Self { code, message: Bilingual::new(zh, en), path: path.iter().map(|step| (*step).to_owned()).collect() }
     }
 
-    /// A malformed value.
+    /// Creates a fault with the code [`FaultCode::Invalid`].
     pub fn invalid(zh: impl Into<String>, en: impl Into<String>, path: &[&str]) -> Self {
         Self::new(FaultCode::Invalid, zh, en, path)
     }
 }
 
-/// Checks a text of several lines that a person typed: its length, and that it has no invisible control characters or marks
-/// that turn the direction of writing. Returns it without the blanks around it; line breaks within stay. Letters that show
-/// nothing do not make a text long enough.
+/// Checks a text of several lines that a user typed, and returns it trimmed. Line breaks within it stay.
+///
+/// `letters` is the permitted length in characters; characters that show nothing do not count towards the minimum.
+/// Invisible control characters and marks that change the writing direction are refused. `what` is the name of the
+/// value in Chinese and English, for the error message.
 pub fn text(
     given: &str,
     letters: std::ops::RangeInclusive<usize>,
@@ -83,8 +88,10 @@ pub fn text(
     Ok(trimmed.to_owned())
 }
 
-/// Checks a text of one line that a person typed or pasted: a name, a number, a title. Returns it as [`single`] does, and
-/// refuses it where it is too short or too long then.
+/// Checks a text of one line that a user typed or pasted, such as a person's name, a number or a title.
+///
+/// Returns the text as cleaned by [`single`]. Refuses it if the cleaned text is shorter or longer than `letters`
+/// permits, in characters.
 pub fn line(
     given: &str,
     letters: std::ops::RangeInclusive<usize>,
@@ -96,8 +103,9 @@ pub fn line(
     Ok(line)
 }
 
-/// Checks a name of a dictionary, of a unit or a region: a line in which variants of a letter are that letter, since two names
-/// that look alike are one.
+/// Checks the name of a unit, a region or another dictionary entry, and returns it as cleaned by [`single_name`].
+///
+/// Unlike [`line()`], this drops variation selectors: two names that look alike are the same name.
 pub fn name(
     given: &str,
     letters: std::ops::RangeInclusive<usize>,
@@ -109,6 +117,7 @@ pub fn name(
     Ok(name)
 }
 
+/// Checks the length of a text in characters. Those that show nothing do not count towards the minimum.
 fn long_enough(
     text: &str,
     letters: std::ops::RangeInclusive<usize>,
@@ -123,22 +132,22 @@ fn long_enough(
     let count = if shown < *least { shown } else { count };
     Err(Fault::invalid(
         format!("{zh}应为 {least} 至 {most} 个字，现有 {count} 个"),
-        format!("{en}: {least} to {most} characters, not {count}"),
+        format!("{en}: expected {least} to {most} characters, found {count}"),
         path,
     ))
 }
 
-/// A character that is not seen and changes what is: where it stands, counted from 1, and which it is.
+/// An invisible character that changes how a text is displayed or read, and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hidden {
-    /// Its place among the characters of the text, from 1.
+    /// Its position among the characters of the text, counted from 1.
     pub place: usize,
     /// The character.
     pub letter: char,
 }
 
 impl Hidden {
-    /// Its code point, as in U+202E.
+    /// Returns its code point, such as `U+202E`.
     pub fn code_point(self) -> String {
         format!("U+{:04X}", u32::from(self.letter))
     }
@@ -147,35 +156,35 @@ impl Hidden {
         let (place, code) = (self.place, self.code_point());
         Fault::invalid(
             format!("{zh}的第 {place} 个字符（{code}）是不可见的控制字符，请删除"),
-            format!("{en}: character {place} ({code}) is an invisible control character, remove it"),
+            format!("{en}: character {place} ({code}) is an invisible control character; remove it"),
             path,
         )
     }
 }
 
-/// What a character is to a text of one line.
+/// How a character is treated in a text of one line.
 enum Role {
-    /// It is seen.
+    /// It is visible and stays.
     Shown,
-    /// A blank, or what looks like one.
+    /// Whitespace, or a character that looks like it. It becomes a space.
     Blank,
-    /// It ends a line or a column.
+    /// It ends a line or a column. With the whitespace around it, it becomes one space.
     Break,
-    /// It says which variant of the letter before it is meant.
+    /// A variation selector: it chooses a variant of the character before it.
     Variant,
-    /// It shows nothing and means nothing here.
+    /// It shows nothing and means nothing here. It is dropped.
     Nothing,
-    /// It shows nothing and changes how others are shown or read.
+    /// It shows nothing and changes how other characters are displayed or read. The text is refused.
     Refused,
 }
 
 fn role_of(letter: char) -> Role {
     match letter {
-        // Word breaks a line by U+000B, others by U+0085, U+2028 or U+2029.
+        // Word writes a line break as U+000B, other programs as U+0085, U+2028 or U+2029.
         '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Role::Break,
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Role::Refused,
         control if control.is_control() => Role::Refused,
-        // An ideographic blank is as wide as a letter; the others look alike.
+        // The ideographic space is as wide as a Han character, so it stays; all other spaces look alike.
         '\u{3000}' => Role::Shown,
         '\u{2800}' | '\u{3164}' | '\u{ffa0}' => Role::Blank,
         blank if blank.is_whitespace() => Role::Blank,
@@ -186,7 +195,7 @@ fn role_of(letter: char) -> Role {
     }
 }
 
-/// Whether a letter has the variants that a selector chooses from: Han characters, and letters of Mongolian.
+/// Checks whether a character has the variants that a selector chooses from: Han characters, and letters of Mongolian.
 fn has_variants(letter: char, selector: char) -> bool {
     match selector {
         '\u{180b}'..='\u{180f}' => matches!(letter, '\u{1820}'..='\u{18aa}'),
@@ -196,14 +205,19 @@ fn has_variants(letter: char, selector: char) -> bool {
     }
 }
 
-/// A text on one line: without the blanks around it; a line break or tab, with the blanks around it, is one blank; characters
-/// that show nothing and mean nothing (zero-width ones, soft hyphens, byte order marks) are left out, selectors of variants of
-/// a Han character stay. Refused where an invisible character changes what is seen: control characters, overrides and
-/// isolates of direction.
+/// Puts a text on one line.
+///
+/// - Leading and trailing whitespace is removed.
+/// - A line break or tab becomes one space, together with the whitespace around it.
+/// - Characters that show nothing and mean nothing (zero-width ones, soft hyphens, byte order marks) are dropped.
+/// - A variation selector stays after a character that has variants, such as a Han character.
+///
+/// Returns the first [`Hidden`] character as the error if one changes what is displayed: a control character, or an
+/// override or isolate of the writing direction.
 pub fn single(given: &str) -> Result<String, Hidden> {
     const BLANKS: [char; 2] = [' ', '\u{3000}'];
     let mut line = String::with_capacity(given.len());
-    // Whether the blanks at hand have a break among them.
+    // Whether the run of whitespace being read contains a line break or tab.
     let mut is_broken = false;
     for (place, letter) in given.chars().enumerate() {
         match role_of(letter) {
@@ -232,14 +246,16 @@ pub fn single(given: &str) -> Result<String, Hidden> {
     Ok(line.trim_matches(BLANKS).to_owned())
 }
 
-/// A name on one line, in which variants of a letter are that letter.
+/// Puts a name on one line as [`single`] does, and drops all variation selectors.
 pub fn single_name(given: &str) -> Result<String, Hidden> {
     let line = single(given)?;
     Ok(line.chars().filter(|letter| !matches!(role_of(*letter), Role::Variant)).collect())
 }
 
-/// A text of several lines as a file brings it: line breaks of every kind are `\n`, characters that show nothing and mean
-/// nothing are left out, and what changes the reading is refused.
+/// Cleans a text of several lines that comes from a file.
+///
+/// Line breaks of every kind become `\n`, and characters that show nothing and mean nothing are dropped. Returns the
+/// first [`Hidden`] character as the error if one changes how the text is displayed or read.
 pub fn several(given: &str) -> Result<String, Hidden> {
     let mut lines = String::with_capacity(given.len());
     let mut letters = given.chars().enumerate().peekable();
@@ -256,25 +272,26 @@ pub fn several(given: &str) -> Result<String, Hidden> {
     Ok(lines)
 }
 
-/// Letters that are not seen and change what is: control characters, overrides and isolates of direction.
+/// Checks whether a character is invisible and changes how a text is displayed or read: a control character other than
+/// a line break or tab, a mark, override or isolate of the writing direction, or a byte order mark.
 pub fn is_hidden(letter: char) -> bool {
     (letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
         || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
 }
 
-/// Whether a text says nothing: every letter of it is a blank, or one that shows nothing.
+/// Checks whether a text shows nothing: it has only whitespace and characters that show nothing.
 pub fn is_empty(text: &str) -> bool {
     text.chars().all(is_blank)
 }
 
-/// Whether two texts show the same letters.
+/// Checks whether two texts show the same characters, ignoring whitespace and characters that show nothing.
 pub(crate) fn says_the_same(one: &str, other: &str) -> bool {
     let shown = |text: &str| text.chars().filter(|letter| !is_blank(*letter)).collect::<String>();
     shown(one) == shown(other)
 }
 
-/// Blanks, and letters that take no room or show nothing (zero-width ones, joiners, fillers, selectors of variants): within
-/// a text they may be right, a text of nothing else is empty.
+/// Checks whether a character is whitespace, takes no room or shows nothing (zero-width characters, joiners, fillers,
+/// variation selectors). Such characters may be correct within a text, but a text that has no others is empty.
 pub fn is_blank(letter: char) -> bool {
     letter.is_whitespace()
         || is_hidden(letter)
@@ -283,7 +300,7 @@ pub fn is_blank(letter: char) -> bool {
         || matches!(letter, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
 }
 
-/// Refuses a day that no ledger has anything to do with.
+/// Refuses a date outside the [`YEARS`] to which a ledger may refer.
 pub fn day(given: NaiveDate, what: (&str, &str), path: &[&str]) -> Result<(), Fault> {
     if YEARS.contains(&given.year()) {
         return Ok(());
@@ -291,15 +308,19 @@ pub fn day(given: NaiveDate, what: (&str, &str), path: &[&str]) -> Result<(), Fa
     let (first, last) = (YEARS.start(), YEARS.end());
     Err(Fault::invalid(
         format!("{}应在 {first} 年至 {last} 年之间", what.0),
-        format!("{}: a day of the years {first} to {last}", what.1),
+        format!("{}: must be a date in the years {first} to {last}", what.1),
         path,
     ))
 }
 
-/// The same of something that has happened: it is not after today either.
+/// Refuses the date of a past event if it is after today, or outside the [`YEARS`] to which a ledger may refer.
 pub fn past_day(given: NaiveDate, today: NaiveDate, what: (&str, &str), path: &[&str]) -> Result<(), Fault> {
     if given > today {
-        return Err(Fault::invalid(format!("{}不能晚于今天", what.0), format!("{}: not after today", what.1), path));
+        return Err(Fault::invalid(
+            format!("{}不能晚于今天", what.0),
+            format!("{}: must not be after today", what.1),
+            path,
+        ));
     }
     day(given, what, path)
 }
@@ -313,7 +334,7 @@ mod tests {
     const NOTHING: [char; 9] =
         ['\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}', '\u{ad}', '\u{2060}', '\u{2064}', '\u{200e}', '\u{34f}'];
 
-    /// Texts in which everything that a rule speaks of is likely.
+    /// Generates texts in which every class of character that the rules distinguish is likely.
     fn texts() -> impl Strategy<Value = String> {
         let letter = prop_oneof![
             4 => proptest::sample::select(vec!['市', '葛', '局', 'A', '7', '（', '。', 'é', '\u{1820}', '\u{1f600}']),
@@ -325,7 +346,7 @@ mod tests {
         proptest::collection::vec(letter, 0..24).prop_map(|letters| letters.into_iter().collect())
     }
 
-    /// The characters of a text that are seen and no blanks.
+    /// Returns the visible characters of a text, without whitespace.
     fn seen(text: &str) -> String {
         text.chars().filter(|letter| !is_blank(*letter) && !matches!(letter, '\u{fff9}'..='\u{fffb}')).collect()
     }
@@ -334,17 +355,20 @@ mod tests {
         #[test]
         fn a_line_is_a_line_once_and_for_all(given in texts()) {
             let Ok(line) = single(&given) else { return Ok(()) };
-            prop_assert_eq!(single(&line), Ok(line.clone()), "what is a line stays as it is");
+            prop_assert_eq!(single(&line), Ok(line.clone()), "a clean line stays as it is");
             prop_assert_eq!(single_name(&line), single_name(&given));
             let ends_a_line = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-            prop_assert!(!line.chars().any(ends_a_line), "it has one line");
+            prop_assert!(!line.chars().any(ends_a_line), "the result is on one line");
             prop_assert!(!line.chars().any(|letter| NOTHING.contains(&letter)));
             prop_assert_eq!(line.trim(), line.as_str());
-            prop_assert_eq!(seen(&line), seen(&given), "what is seen is kept, in its order");
+            prop_assert_eq!(seen(&line), seen(&given), "visible characters stay, in their order");
         }
 
         #[test]
-        fn what_looks_the_same_becomes_the_same(given in texts(), places in proptest::collection::vec((0..24_usize, 0..9_usize), 0..6)) {
+        fn what_looks_the_same_becomes_the_same(
+            given in texts(),
+            places in proptest::collection::vec((0..24_usize, 0..9_usize), 0..6)
+        ) {
             let mut letters: Vec<char> = given.chars().collect();
             for (place, which) in places {
                 letters.insert(place.min(letters.len()), NOTHING[which]);
@@ -363,7 +387,7 @@ mod tests {
             };
             prop_assert_eq!(several(&lines), Ok(lines.clone()));
             prop_assert_eq!(single(&lines), single(&given));
-            prop_assert!(!lines.chars().any(is_hidden), "what a file brings passes as a text");
+            prop_assert!(!lines.chars().any(is_hidden), "a text from a file passes as a typed text");
         }
     }
 
@@ -410,7 +434,7 @@ mod tests {
             assert_eq!(read(nothing).map_err(|fault| fault.code), Err(FaultCode::Invalid), "{nothing:?}");
         }
         assert!(read("好\u{200b}").is_err());
-        assert_eq!(read("葛\u{e0100}某").as_deref(), Ok("葛\u{e0100}某"), "a variant of a letter is that letter");
+        assert_eq!(read("葛\u{e0100}某").as_deref(), Ok("葛\u{e0100}某"), "a variation selector stays in a text");
     }
 
     #[test]
@@ -435,6 +459,6 @@ mod tests {
             assert_eq!(refused.code, FaultCode::Invalid, "{trick:?}");
             assert!(refused.message.zh.contains(&format!("第 {place} 个字符")), "{trick:?}: {refused:?}");
         }
-        assert_eq!(read("一\n二").as_deref(), Ok("一\n二"), "several lines stay");
+        assert_eq!(read("一\n二").as_deref(), Ok("一\n二"), "line breaks stay");
     }
 }

@@ -1,6 +1,14 @@
-//! What the domain is and does. `rule` has pure functions that take the day; `work` and `keep` have the acts, each of which
-//! reads, asks policy and rule, writes and rolls up in one transaction; `people` says who may, `record` what is kept of it;
-//! `statistics` counts; `reminder` says who has to be told. Knows no HTTP, no cron, no SMTP; `now` is always an argument.
+//! The domain of the rectification ledger (督察整改台账): its rules, the acts that change it, and their records.
+//!
+//! - [`rule`] has the rules of the domain, most of them pure functions that take the day.
+//! - [`work`] and [`keep`] have the acts. Each act reads, asks the policy and the rules, writes, and rolls statuses up,
+//!   all in one transaction.
+//! - [`people`] decides who may do what.
+//! - [`record`] keeps what an act leaves behind: audit, change feed, outbox, region lists.
+//! - [`mod@file`] stores evidence and packs dossiers.
+//! - [`statistics`] counts, and [`reminder`] decides who has to be reminded.
+//!
+//! This crate knows nothing of HTTP, cron or SMTP. The current time is always an argument (`now`).
 
 mod error;
 pub mod fault;

@@ -1,5 +1,8 @@
-//! Regions (行政区): the built-in divisions of China down to counties, the tree they form, and one's own below them. The
-//! list is `data/divisions.csv`, from the MIT-licensed data set china-division 2.7 (GB/T 2260), without functional zones.
+//! Regions (行政区): the built-in divisions of China down to counties, the tree that they form, and divisions that
+//! users add below them.
+//!
+//! The built-in list is `data/divisions.csv`, from the MIT-licensed data set china-division 2.7 (codes as in GB/T
+//! 2260), without functional zones.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -10,15 +13,15 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 use crate::record::database::Transaction;
 use crate::{Error, Result};
 
-/// The code of the root.
+/// The code of the root region, the nation.
 pub const NATION: &str = "100000";
 
-/// A built-in division.
+/// A built-in administrative division.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Division {
-    /// The code of GB/T 2260.
+    /// The six-digit code as in GB/T 2260, such as `540329`.
     pub code: &'static str,
-    /// The name in full.
+    /// The full name, such as 昌都市.
     pub name: &'static str,
 }
 
@@ -30,13 +33,13 @@ static DIVISIONS: LazyLock<Vec<Division>> = LazyLock::new(|| {
 static BY_CODE: LazyLock<HashMap<&'static str, Division>> =
     LazyLock::new(|| DIVISIONS.iter().map(|division| (division.code, *division)).collect());
 
-/// The built-in divisions, ordered by code.
+/// Returns the built-in divisions, ordered by code.
 pub fn divisions() -> &'static [Division] {
     &DIVISIONS
 }
 
 impl Division {
-    /// How high it stands: by its code's trailing zeros.
+    /// Returns the administrative level, which follows from the trailing zeros of the code.
     pub fn level(self) -> Level {
         if self.code == NATION {
             Level::Nation
@@ -49,7 +52,8 @@ impl Division {
         }
     }
 
-    /// The division above it; counties that a province administers directly hang from the province.
+    /// Returns the division above this one, or `None` for the nation. A county that a province administers directly has
+    /// the province as its parent.
     pub fn parent(self) -> Option<Self> {
         if self.code == NATION {
             return None;
@@ -63,7 +67,7 @@ impl Division {
     }
 }
 
-/// A level's number, 0 for the nation.
+/// Returns the number of a level: 0 for the nation, 4 for a township.
 pub fn rank(level: Level) -> i32 {
     match level {
         Level::Nation => 0,
@@ -74,17 +78,17 @@ pub fn rank(level: Level) -> i32 {
     }
 }
 
-/// The ids from the root down to the region itself, which its path holds.
+/// Returns the ids in a region's path, from the root down to the region itself: 1, 27 and 313 for `/1/27/313/`.
 pub fn lineage(path: &str) -> Vec<i64> {
     path.split('/').filter_map(|id| id.parse().ok()).collect()
 }
 
-/// The region with this code.
+/// Returns the region with this code, or `None` if the database has none.
 pub async fn find<C: ConnectionTrait>(db: &C, code: &str) -> Result<Option<Model>> {
     Ok(Entity::find().filter(Column::Code.eq(code)).one(db).await?)
 }
 
-/// The region with this code; a built-in one is created, with its ancestors, when it is not there yet.
+/// Returns the region with this code. Creates it, with its ancestors, if it is built in and not in the database yet.
 pub async fn ensure(db: &Transaction, code: &str) -> Result<Model> {
     if let Some(found) = find(db, code).await? {
         return Ok(found);
@@ -108,7 +112,7 @@ pub async fn ensure(db: &Transaction, code: &str) -> Result<Model> {
     above.ok_or_else(|| Error::NotFound(format!("没有代码为 {code} 的行政区")))
 }
 
-/// Adds a division of one's own below another.
+/// Adds a division below another. Its level is the next one below its parent's.
 pub async fn add(db: &Transaction, code: Option<&str>, name: &str, parent: &Model) -> Result<Model> {
     let level = match parent.level {
         Level::Nation => Level::Province,
@@ -127,7 +131,7 @@ async fn insert(
     level: Level,
     parent: Option<&Model>,
 ) -> Result<Model> {
-    // The path holds the row's own key, so it is known only after the first write.
+    // The path contains the row's own key, which is known only after the first write.
     let provisional = format!("new:{}:{name}:{}", parent.map_or(0, |parent| parent.id), code.unwrap_or_default());
     let row = ActiveModel {
         code: Set(code.map(str::to_owned)),
@@ -146,7 +150,7 @@ async fn insert(
     Ok(row.update(db).await?)
 }
 
-/// Loads every built-in division that is missing and returns how many were.
+/// Creates every built-in division that is missing, and returns how many it created.
 pub async fn load_all(db: &Transaction) -> Result<usize> {
     let known: Vec<Model> = Entity::find().order_by_asc(Column::Path).all(db).await?;
     let mut by_code: HashMap<String, Model> =
@@ -166,7 +170,7 @@ pub async fn load_all(db: &Transaction) -> Result<usize> {
     Ok(added)
 }
 
-/// The region itself and everything above it, from the root down.
+/// Returns the region and all its ancestors, from the root down.
 pub async fn with_ancestors<C: ConnectionTrait>(db: &C, region: &Model) -> Result<Vec<Model>> {
     let ids = lineage(&region.path);
     Ok(Entity::find().filter(Column::Id.is_in(ids)).order_by_asc(Column::Rank).all(db).await?)

@@ -1,4 +1,4 @@
-//! Units (单位): what a name says about them, finding them by name or alias, their addresses.
+//! Units (单位): deriving kind and sector from a name, finding a unit by name or alias, and mail addresses.
 
 use entity::unit::{ActiveModel, Column, Entity, Kind, Model};
 use entity::{unit_address, unit_alias};
@@ -8,11 +8,11 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 use crate::record::database::Transaction;
 use crate::{Error, Result, fault};
 
-/// Organs of a party committee, whose names carry no 委 of their own.
+/// Endings of the names of a party committee's organs, which do not name the committee itself (市委, 县委).
 pub const PARTY_ORGANS: [&str; 10] =
     ["组织部", "宣传部", "统战部", "政法委", "编办", "党校", "网信办", "巡察办", "机关工委", "督查室"];
 
-/// The kind that a name speaks of.
+/// Derives the kind of a unit from its name.
 pub fn kind_of(name: &str) -> Kind {
     let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
     if name.contains("整改办") || name.contains("督察整改") || name.contains("环督办") {
@@ -31,7 +31,7 @@ pub fn kind_of(name: &str) -> Kind {
     }
 }
 
-/// The line of work that a name speaks of.
+/// Derives the sector of a unit (生态环境, 水利 …) from its name. Returns `None` if the name does not tell.
 pub fn sector_of(name: &str) -> Option<&'static str> {
     const SECTORS: [(&str, &str); 16] = [
         ("生态环境", "生态环境"),
@@ -54,12 +54,12 @@ pub fn sector_of(name: &str) -> Option<&'static str> {
     SECTORS.iter().find(|(word, _)| name.contains(word)).map(|(_, sector)| *sector)
 }
 
-/// What the government of a region is called; it also answers for the party committee.
+/// Returns the name of a region's government. The government also answers for the party committee of the region.
 pub fn government_name(region: &str) -> String {
     format!("{region}人民政府")
 }
 
-/// Adds a unit; its kind and sector follow from its name.
+/// Adds a unit. Its kind and sector are derived from its name.
 pub async fn add(db: &Transaction, region_id: i64, name: &str) -> Result<Model> {
     let row = ActiveModel {
         region_id: Set(region_id),
@@ -71,7 +71,7 @@ pub async fn add(db: &Transaction, region_id: i64, name: &str) -> Result<Model> 
     Ok(row.insert(db).await?)
 }
 
-/// The government of a region, made when it is not there yet, with the short names that people use for it.
+/// Returns the government of a region. Creates it if it is missing, with its usual short names as aliases.
 pub async fn ensure_government(db: &Transaction, region: &entity::region::Model) -> Result<Model> {
     let name = government_name(&region.name);
     let found = Entity::find().filter(Column::RegionId.eq(region.id)).filter(Column::Name.eq(&name)).one(db).await?;
@@ -85,7 +85,7 @@ pub async fn ensure_government(db: &Transaction, region: &entity::region::Model)
     Ok(unit)
 }
 
-/// Notes another name of a unit; known ones stay.
+/// Adds an alias to a unit. An alias that exists already stays as it is.
 pub async fn add_alias(db: &Transaction, unit_id: i64, alias: &str) -> Result<()> {
     let row = unit_alias::ActiveModel { unit_id: Set(unit_id), alias: Set(alias.to_owned()), ..Default::default() };
     unit_alias::Entity::insert(row)
@@ -95,14 +95,16 @@ pub async fn add_alias(db: &Transaction, unit_id: i64, alias: &str) -> Result<()
     Ok(())
 }
 
-/// The one unit that a name or alias means; several regions may each have one of the same name, so a region's code may
-/// be put before it: `540300/市水利局`.
+/// Returns the one unit with this name or alias, retired units excluded.
+///
+/// Units of several regions may have the same name. The code of the region before the name tells them apart:
+/// `540300/市水利局`. Returns an error if there is no such unit, or more than one.
 pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Model> {
     let (code, name) = match wanted.split_once('/') {
         Some((code, name)) => (Some(fault::single(code).unwrap_or_else(|_| code.to_owned())), name),
         None => (None, wanted),
     };
-    // As it is typed, and as a name is kept.
+    // The name as it was typed, and as it would be stored.
     let plain = fault::single_name(name).unwrap_or_else(|_| name.to_owned());
     let names = [name, plain.as_str()];
     let others = unit_alias::Entity::find().filter(unit_alias::Column::Alias.is_in(names)).all(db).await?;
@@ -116,7 +118,7 @@ pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Mo
         query = query.filter(Column::RegionId.eq(region.id));
     }
     let mut found = query.order_by_asc(Column::Id).all(db).await?;
-    // A name in full wins over somebody else's alias.
+    // A full name takes precedence over the alias of another unit.
     if found.iter().any(|unit| names.contains(&unit.name.as_str())) {
         found.retain(|unit| names.contains(&unit.name.as_str()));
     }
@@ -130,7 +132,7 @@ pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Mo
     }
 }
 
-/// Sets the addresses of a unit to exactly these.
+/// Replaces the mail addresses of a unit with these, in lower case.
 pub async fn set_addresses(db: &Transaction, unit_id: i64, addresses: &[String]) -> Result<()> {
     let addresses: Vec<String> = addresses.iter().map(|address| normal_address(address)).collect::<Result<_>>()?;
     unit_address::Entity::delete_many().filter(unit_address::Column::UnitId.eq(unit_id)).exec(db).await?;
@@ -149,7 +151,7 @@ pub async fn set_addresses(db: &Transaction, unit_id: i64, addresses: &[String])
     Ok(())
 }
 
-/// A mail address in lower case, or why it is none.
+/// Returns a mail address in lower case, or an error if the text is not a mail address.
 pub fn normal_address(address: &str) -> Result<String> {
     let plain = fault::single(address).unwrap_or_else(|_| address.to_owned()).to_lowercase();
     let well_formed = plain.split_once('@').is_some_and(|(local, domain)| {

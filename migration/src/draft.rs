@@ -1,4 +1,5 @@
-//! How a step describes new tables: columns, keys and what derives their names. Frozen like the steps themselves.
+//! Builders with which the steps describe new tables: columns, keys and indexes, with derived names. Frozen like the
+//! steps themselves.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null, string, string_null};
@@ -7,16 +8,17 @@ fn id() -> ColumnDef {
     ColumnDef::new("id").big_integer().not_null().auto_increment().primary_key().to_owned()
 }
 
-/// A text column that admits only the given codes.
+/// Returns a text column, not null, that accepts only the given codes.
 pub(crate) fn code(name: &'static str, codes: &[&'static str]) -> ColumnDef {
     string(name).check(Expr::col(name).is_in(codes.iter().copied())).to_owned()
 }
 
+/// Returns a nullable text column that accepts only the given codes.
 pub(crate) fn code_null(name: &'static str, codes: &[&'static str]) -> ColumnDef {
     string_null(name).check(Expr::col(name).is_null().or(Expr::col(name).is_in(codes.iter().copied()))).to_owned()
 }
 
-/// A table that is being described: its statement and the names that its constraints derive from.
+/// A table being described. The names of its constraints and indexes derive from `name`.
 pub(crate) struct Draft {
     pub(crate) name: &'static str,
     table: TableCreateStatement,
@@ -37,36 +39,37 @@ impl Draft {
         self
     }
 
-    /// A foreign key; rows that make no sense without their owner go with it.
+    /// Adds a foreign key, not null. Rows are deleted together with the row that they refer to.
     pub(crate) fn belongs_to(mut self, column: &'static str, table: &'static str) -> Self {
         self.foreign_key(column, table, ForeignKeyAction::Cascade);
         self.col(big_integer(column))
     }
 
-    /// A foreign key to something that must not be deleted while it is in use.
+    /// Adds a foreign key, not null. The row referred to cannot be deleted while it is in use.
     pub(crate) fn refers_to(mut self, column: &'static str, table: &'static str) -> Self {
         self.foreign_key(column, table, ForeignKeyAction::Restrict);
         self.col(big_integer(column))
     }
 
+    /// Adds a nullable foreign key. The row referred to cannot be deleted while it is in use.
     pub(crate) fn may_refer_to(mut self, column: &'static str, table: &'static str) -> Self {
         self.foreign_key(column, table, ForeignKeyAction::Restrict);
         self.col(big_integer_null(column))
     }
 
-    /// The same where the row may have another owner.
+    /// Adds a nullable foreign key. Rows are deleted together with the row that they refer to.
     pub(crate) fn may_belong_to(mut self, column: &'static str, table: &'static str) -> Self {
         self.foreign_key(column, table, ForeignKeyAction::Cascade);
         self.col(big_integer_null(column))
     }
 
-    /// Several columns that belong together.
+    /// Adds several columns that belong together.
     pub(crate) fn with(mut self, add: fn(&mut TableCreateStatement)) -> Self {
         add(&mut self.table);
         self
     }
 
-    /// What every row must satisfy.
+    /// Adds a condition that every row must satisfy.
     pub(crate) fn check(mut self, condition: &'static str) -> Self {
         self.table.check(Expr::cust(condition));
         self

@@ -1,5 +1,5 @@
-//! The schema's history. Each file is one frozen step that never imports live entities; `up` brings a database to the
-//! newest step, alone, whatever number of replicas start at once.
+//! Database migrations. Each file is one step, which is never changed after release and never imports the live
+//! entities. `up` migrates a database to the newest step. If several replicas start at once, only one of them does so.
 
 mod draft;
 mod m20261121_000001_ledger;
@@ -19,13 +19,14 @@ mod m20261122_000013_removal;
 mod m20261128_000001_people;
 mod m20261128_000002_audit_seal;
 mod m20261128_000003_heartbeat;
+mod m20261129_000001_words;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-/// The key of PostgreSQL's advisory lock under which migrations run; any constant of our own will do.
+/// Key of the PostgreSQL advisory lock under which migrations run. An arbitrary constant.
 const LOCK: i64 = 0x7265_6374_6966_7901;
 
 struct Migrator;
@@ -51,12 +52,13 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000001_people::Migration),
             Box::new(m20261128_000002_audit_seal::Migration),
             Box::new(m20261128_000003_heartbeat::Migration),
+            Box::new(m20261129_000001_words::Migration),
         ]
     }
 }
 
-/// Applies every pending step in one transaction and returns their names; an empty list means "already up to date".
-/// On PostgreSQL an advisory lock makes a second starter wait; on SQLite the write lock does.
+/// Applies all pending steps in one transaction and returns their names; empty if the database was up to date.
+/// Concurrent calls wait for each other: on PostgreSQL for an advisory lock, on SQLite for the write lock.
 pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

@@ -1,5 +1,6 @@
-//! The ledger's first schema: regions and units, rounds, problems and measures, assignments and what is reported on them,
-//! the outbox and the schedules. Codes in text columns are spelt as GraphQL spells them, so that reads need no mapping.
+//! Creates the first schema of the ledger: regions and units, rounds, problems and measures, assignments with their
+//! reports and checks, the outbox and the schedules. Codes in text columns are spelt as in GraphQL, so that reads need
+//! no mapping.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -12,7 +13,7 @@ use crate::draft::{Draft, code, code_null};
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// Workflow states (assignments), also shown on measures and problems as their roll-up.
+/// Workflow statuses of assignments, and of measures and problems as their roll-up.
 const STATUSES: [&str; 11] = [
     "REOPENED",
     "ASSIGNED",
@@ -27,11 +28,11 @@ const STATUSES: [&str; 11] = [
     "NOT_APPLICABLE",
 ];
 
-/// Where "no deadline" stands in an order by deadline: after every date.
+/// Date by which rows without a deadline are sorted: after all others.
 const NO_DEADLINE: &str = "9999-12-31";
 
-/// The columns of a deadline: as printed, its normal form, and what governs "overdue" (`due_by`: the date, or the end of
-/// the grace period of an immediate one).
+/// Adds the columns of a deadline: its text as printed, its normal form, and `due_by`, the date after which it is
+/// overdue (`due_on`, or the end of the grace period of an immediate deadline).
 fn deadline(table: &mut TableCreateStatement) {
     table
         .col(text("due_raw"))
@@ -42,7 +43,7 @@ fn deadline(table: &mut TableCreateStatement) {
         .col(due_order());
 }
 
-/// A generated column, never null, that deadlines are ordered by.
+/// Returns a generated column, never null, for sorting by deadline.
 fn due_order() -> ColumnDef {
     let order = Expr::cust(format!("coalesce(due_on, {})", date_literal()));
     ColumnDef::new("due_order").date().generated(order, true).not_null().to_owned()
@@ -55,7 +56,7 @@ fn date_literal() -> String {
 #[expect(clippy::too_many_lines, reason = "one list of tables reads better than several")]
 fn drafts() -> Vec<Draft> {
     vec![
-        // Who and where.
+        // Regions, units and accounts.
         Draft::with_id("region")
             .col(string_null("code"))
             .col(string("name"))
@@ -93,7 +94,7 @@ fn drafts() -> Vec<Draft> {
             .col(timestamp_with_time_zone("created_at"))
             .unique(&["email"])
             .index(&["unit_id"]),
-        // What an inspection found, and who must mend what by when.
+        // Inspection rounds, problems, measures and assignments.
         Draft::with_id("inspection_round")
             .col(string("name"))
             .col(code("level", &["CENTRAL", "REGIONAL_BUREAU", "PROVINCE", "PREFECTURE", "COUNTY"]))
@@ -211,7 +212,7 @@ fn drafts() -> Vec<Draft> {
             .index(&["region_id", "status", "id"])
             .index(&["status", "id"])
             .index(&["updated_at", "id"]),
-        // What is reported and checked.
+        // Progress reports and checks.
         Draft::with_id("progress_report")
             .belongs_to("assignment_id", "assignment")
             .col(string("period"))
@@ -247,8 +248,8 @@ fn drafts() -> Vec<Draft> {
             .col(code("kind", &["SELF_INSPECTION", "VERIFICATION", "SPOT_CHECK"]))
             .col(code("every", &["NEVER", "QUARTER", "HALF_YEAR", "YEAR"]))
             .unique(&["measure_id", "kind"]),
-        // Which regions a row concerns: its own, every answering one, and all above them. Ordered by deadline, so that a
-        // region's list is a range of the key however deep the page.
+        // The regions that a row concerns: the issuing region, the answering regions, and all their ancestors. The
+        // primary key is ordered by deadline, so that any page of a region's list is a range of it.
         Draft::new("problem_region")
             .belongs_to("region_id", "region")
             .belongs_to("problem_id", "problem")
@@ -261,13 +262,13 @@ fn drafts() -> Vec<Draft> {
             .col(date("due_order"))
             .primary_key(&["region_id", "due_order", "measure_id"])
             .unique(&["measure_id", "region_id"]),
-        // Kept counts: how many rows of a noun concern a region.
+        // Stored counts of the rows that concern a region.
         Draft::new("region_tally")
             .belongs_to("region_id", "region")
             .col(code("noun", &["PROBLEM", "MEASURE"]))
             .col(big_integer("amount").check(Expr::col("amount").gte(0)))
             .primary_key(&["region_id", "noun"]),
-        // Time and mail.
+        // Schedules and mail.
         Draft::with_id("schedule")
             .col(string("name"))
             .col(string("cron"))

@@ -1,4 +1,4 @@
-//! What changed in the ledger, in the order of its numbers: the feed of those who watch it.
+//! Adds the change feed: the changes of the ledger in the order of their ids.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null, string, timestamp_with_time_zone};

@@ -1,4 +1,4 @@
-//! Kept figures: what statistics add up, by region and by the day on which something becomes true.
+//! Adds stored statistics: counts by region and by the day on which something becomes true.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, date, string};
@@ -6,10 +6,10 @@ use sea_orm_migration::schema::{big_integer, date, string};
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// What is counted on each day.
+/// Columns that count rows.
 const COUNTS: [&str; 6] = ["total", "completed", "closed", "not_applicable", "due", "overdue"];
 
-/// Where a figure belongs.
+/// Columns that identify a count.
 const KEY: [&str; 4] = ["region_id", "noun", "span", "start"];
 
 fn figures(name: &'static str) -> TableCreateStatement {

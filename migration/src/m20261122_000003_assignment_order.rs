@@ -1,4 +1,4 @@
-//! Lists of assignments by when they were assigned are walked in the order of an index.
+//! Adds an index for lists of assignments sorted by the time of assignment.
 
 use sea_orm_migration::prelude::*;
 

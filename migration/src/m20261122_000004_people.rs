@@ -1,4 +1,4 @@
-//! Accounts that sign in: what they may do, how they prove who they are, and the sessions that this opens.
+//! Adds sign-in: roles and passwords of accounts, sessions and tokens, and delegations.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -23,7 +23,7 @@ const ROLES: [&str; 9] = [
     "ADMINISTRATOR",
 ];
 
-/// What an account knows beside its unit, name and address.
+/// Returns the columns added to accounts.
 fn columns() -> Vec<ColumnDef> {
     vec![
         string("role").default("INSPECTOR").check(Expr::col("role").is_in(ROLES)).to_owned(),
@@ -55,7 +55,7 @@ fn drafts() -> Vec<Draft> {
             .unique(&["hash"])
             .index(&["account_id", "id"])
             .index(&["actor_id"]),
-        // While somebody is away: who acts for whom.
+        // Accounts that act on behalf of others during an absence.
         Draft::with_id("delegation")
             .belongs_to("account_id", "account")
             .belongs_to("delegate_id", "account")
@@ -73,7 +73,7 @@ fn drafts() -> Vec<Draft> {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for column in columns() {
-            // SQLite adds one column at a time.
+            // SQLite cannot add several columns in one statement.
             manager.alter_table(Table::alter().table("account").add_column(column).to_owned()).await?;
         }
         let mut index = Index::create();

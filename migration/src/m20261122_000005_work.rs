@@ -1,5 +1,5 @@
-//! The way of an assignment to its close-out and what is kept of it: ownership, evidence, close-out cycles, objections,
-//! extensions, supervision, and the audit of every change.
+//! Adds the workflow of assignments up to close-out (销号): acceptance, evidence, close-out cycles, objections,
+//! extensions, supervision, comments, holidays, and the audit.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -28,7 +28,7 @@ fn drafts() -> Vec<Draft> {
             .index(&["assignment_id", "uploaded_at", "id"])
             .index(&["uploaded_at", "id"])
             .index(&["uploader_id"]),
-        // One cycle from application to decision; a relapse is followed by a new one.
+        // A cycle runs from application to decision. After a relapse, a new one begins.
         Draft::with_id("close_out")
             .belongs_to("assignment_id", "assignment")
             .col(integer("cycle"))
@@ -97,16 +97,16 @@ fn drafts() -> Vec<Draft> {
             .index(&["measure_id", "id"])
             .index(&["assignment_id"])
             .index(&["recipient_id"]),
-        // 批示、意见: what leaders say of a measure.
+        // Comments of leaders on measures (批示、意见).
         Draft::with_id("comment")
             .belongs_to("measure_id", "measure")
             .may_refer_to("author_id", "account")
             .col(text("text"))
             .col(timestamp_with_time_zone("written_at"))
             .index(&["measure_id", "id"]),
-        // Days on which the week's rule does not hold: holidays, and weekends that are worked.
+        // Exceptions to the week: holidays, and weekend days that are worked.
         Draft::new("holiday").col(date("day").primary_key().to_owned()).col(boolean("is_working")).col(string("name")),
-        // Who did what, when, from where; each entry holds the hash of the one before it in its chain.
+        // Each entry contains the hash of the previous entry in its chain.
         Draft::with_id("audit_entry")
             .col(string("chain"))
             .col(integer("position"))
@@ -127,7 +127,7 @@ fn drafts() -> Vec<Draft> {
             .index(&["measure_id", "id"])
             .index(&["assignment_id", "id"])
             .index(&["at", "id"]),
-        // All entries of a day under one signature, which also covers the day before.
+        // One signature covers all entries of a day and the previous day's seal.
         Draft::new("audit_head")
             .col(date("day").primary_key().to_owned())
             .col(timestamp_with_time_zone("until"))
@@ -138,7 +138,7 @@ fn drafts() -> Vec<Draft> {
     ]
 }
 
-/// What an assignment knows of its ownership (签收、退回).
+/// Returns the columns for accepting (签收) and declining (退回) an assignment.
 fn ownership() -> [ColumnDef; 3] {
     [
         timestamp_with_time_zone_null("accepted_at"),
@@ -152,7 +152,7 @@ const CHANGE_KINDS: &str = "'IMPORTED', 'PROGRESS_REPORTED', 'ASSIGNED', 'ACCEPT
     'RETURNED', 'PUBLICISED', 'OBJECTED', 'OBJECTION_DECIDED', 'CLOSED', 'REOPENED', 'CHECKED', 'EVIDENCE_ADDED', \
     'EXTENSION_REQUESTED', 'EXTENSION_DECIDED', 'SUPERVISED', 'SUPERVISION_LIFTED', 'COMMENTED', 'DISCLOSED', 'EDITED'";
 
-/// More can happen now. SQLite cannot change a demand on a column, so the table is made anew.
+/// Allows more kinds of changes. SQLite cannot alter a CHECK constraint, so the table is recreated.
 async fn widen_changes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let db = manager.get_connection();
     if db.get_database_backend() == DbBackend::Postgres {
@@ -182,7 +182,7 @@ async fn widen_changes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Entries are added and never changed, whoever is connected.
+/// Adds triggers that prevent changing and deleting entries, by any database user.
 async fn append_only(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let db = manager.get_connection();
     if db.get_database_backend() == DbBackend::Postgres {

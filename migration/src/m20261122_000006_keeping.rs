@@ -1,5 +1,5 @@
-//! Keeping the ledger by hand: regions and units are retired and merged rather than deleted, whatever is edited has a
-//! version, a changed deadline need not have a date, and the audit is found by its problem.
+//! Adds editing of the ledger by hand: regions and units can be retired and merged instead of deleted, editable rows
+//! get a version, a changed deadline can be without a date, and audit entries can be looked up by problem.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer_null, date_null, integer};
@@ -14,12 +14,13 @@ fn version() -> ColumnDef {
     integer("version").default(1).to_owned()
 }
 
-/// What becomes of an entry of a dictionary.
+/// Returns the columns added to regions and units.
 fn retirement() -> [ColumnDef; 3] {
     [version(), date_null("retired_on"), big_integer_null("merged_into_id")]
 }
 
-/// The problem of an entry, read from its chain: it need not be hashed, and no entry is written anew.
+/// Adds the problem of an audit entry as a column generated from its chain. It is not part of the hash, and existing
+/// entries need no rewrite.
 async fn find_audit_by_problem(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let db = manager.get_connection();
     let column = if db.get_database_backend() == DbBackend::Postgres {
@@ -32,7 +33,8 @@ async fn find_audit_by_problem(manager: &SchemaManager<'_>) -> Result<(), DbErr>
     Ok(())
 }
 
-/// A deadline may be changed to 长期坚持, which has no date. SQLite cannot lift a demand, so the column is made anew.
+/// Makes the new date nullable, because a deadline can be changed to 长期坚持, which has none. SQLite cannot drop a NOT
+/// NULL constraint, so the column is recreated.
 async fn let_dates_be_missing(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let db = manager.get_connection();
     manager.alter_table(Table::alter().table("deadline_change").add_column(date_null("new_date")).to_owned()).await?;

@@ -1,5 +1,5 @@
-//! Complaint cases (交办案件) that are handed over during an inspection, who was held to account for a problem (责任追究), and
-//! whether a region owns a problem or shares it (主责、共性).
+//! Adds complaint cases (交办案件), accountability records (责任追究), and the ownership of problems by regions
+//! (主责、共性).
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -17,7 +17,7 @@ const FINDINGS: [&str; 3] = ["TRUE", "PARTLY_TRUE", "UNTRUE"];
 
 fn drafts() -> Vec<Draft> {
     vec![
-        // Who complained is stored nowhere.
+        // The complainant is not stored.
         Draft::with_id("inspection_case")
             .refers_to("round_id", "inspection_round")
             .refers_to("region_id", "region")
@@ -36,13 +36,13 @@ fn drafts() -> Vec<Draft> {
             .col(integer("version"))
             .col(timestamp_with_time_zone("created_at"))
             .col(timestamp_with_time_zone("updated_at"))
-            // One complaint can be handed over to several counties, to each of them once.
+            // A complaint can be handed over to several counties, but only once to each.
             .unique(&["round_id", "region_id", "number"])
             .index(&["region_id"])
             .index(&["lead_unit_id"])
             .index(&["resolver_id"])
             .index(&["due_on", "id"]),
-        // The cases of each region and of all above it, in the order of their deadlines.
+        // The regions in whose lists a case appears (its own and all its ancestors), ordered by deadline.
         Draft::new("case_region")
             .belongs_to("region_id", "region")
             .belongs_to("case_id", "inspection_case")
@@ -71,7 +71,7 @@ fn drafts() -> Vec<Draft> {
             .col(timestamp_with_time_zone("written_at"))
             .index(&["case_id", "id"])
             .index(&["author_id"]),
-        // Numbers only: whoever was held to account has no name here.
+        // Only numbers are stored, no names.
         Draft::with_id("accountability")
             .belongs_to("problem_id", "problem")
             .refers_to("round_id", "inspection_round")
@@ -106,8 +106,8 @@ const CHANGE_KINDS: &str = "'IMPORTED', 'PROGRESS_REPORTED', 'ASSIGNED', 'ACCEPT
     'EXTENSION_REQUESTED', 'EXTENSION_DECIDED', 'SUPERVISED', 'SUPERVISION_LIFTED', 'COMMENTED', 'DISCLOSED', 'EDITED', \
     'HANDED_OVER', 'RESOLVED', 'HELD_TO_ACCOUNT'";
 
-/// More can happen now, and to a case, which is of no problem. SQLite cannot change a demand on a column, so the table is
-/// made anew.
+/// Allows more kinds of changes, and changes of cases, which belong to no problem. SQLite cannot alter constraints, so
+/// the table is recreated.
 async fn widen_changes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let of_one = "(problem_id IS NULL) <> (case_id IS NULL)";
     let statements = if manager.get_database_backend() == DbBackend::Postgres {
@@ -145,8 +145,8 @@ async fn widen_changes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// A notice may be about a case. An entry of the audit is about the case that its chain names: what is hashed already need
-/// not be said again, and cannot be said otherwise.
+/// Lets notices refer to a case, and adds the case of an audit entry as a column generated from its chain. The chain is
+/// part of the hash, so the column cannot contradict it.
 async fn refer_to_cases(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let kept = if manager.get_database_backend() == DbBackend::Postgres { "STORED" } else { "VIRTUAL" };
     let of_chain = "CASE WHEN substr(chain, 1, 5) = 'case_' THEN CAST(substr(chain, 6) AS bigint) END";
@@ -183,7 +183,7 @@ impl MigrationTrait for Migration {
         ] {
             db.execute_unprepared(statement).await?;
         }
-        // What SQLite cannot take away from a table stays, empty.
+        // SQLite cannot drop these columns; they stay, empty.
         if manager.get_database_backend() == DbBackend::Postgres {
             for statement in [
                 "ALTER TABLE mail DROP COLUMN case_id",

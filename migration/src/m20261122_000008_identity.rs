@@ -1,5 +1,5 @@
-//! Signing in by a provider (OpenID Connect): which of its subjects is which account, and the codes with which a page
-//! fetches the session that it asked for.
+//! Adds sign-in through an identity provider (OpenID Connect): which account a subject of the provider belongs to, and
+//! the codes with which a web page fetches its session.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{string, timestamp_with_time_zone};
@@ -17,7 +17,7 @@ fn drafts() -> Vec<Draft> {
             .col(string("subject"))
             .col(timestamp_with_time_zone("bound_at"))
             .unique(&["issuer", "subject"])
-            // An address that went to another person must not take the account along.
+            // When a mail address is given to another person, that person must not get the account with it.
             .unique(&["account_id", "issuer"]),
         Draft::with_id("sign_in_code")
             .belongs_to("identity_id", "identity")

@@ -1,4 +1,4 @@
-//! Supervising units check as well (督导检查).
+//! Adds checks by supervising units (督导检查).
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -9,7 +9,7 @@ pub(crate) struct Migration;
 const KINDS: &str = "'SELF_INSPECTION', 'VERIFICATION', 'SPOT_CHECK', 'SUPERVISION'";
 const OLD_KINDS: &str = "'SELF_INSPECTION', 'VERIFICATION', 'SPOT_CHECK'";
 
-/// Admits these kinds and no others. SQLite cannot change a demand on a column, so the table is made anew.
+/// Restricts checks to the given kinds. SQLite cannot alter a CHECK constraint, so the table is recreated.
 async fn admit(manager: &SchemaManager<'_>, kinds: &str) -> Result<(), DbErr> {
     let db = manager.get_connection();
     let statements = if db.get_database_backend() == DbBackend::Postgres {

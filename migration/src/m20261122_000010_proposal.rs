@@ -1,4 +1,4 @@
-//! 挂牌督办 is proposed by the system, and taken up or dismissed by a person: the feed of changes tells of it.
+//! Adds proposals of listing (挂牌督办) to the change feed: the system proposes, and a person issues or dismisses.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -13,7 +13,7 @@ const KINDS: &str = "'IMPORTED', 'PROGRESS_REPORTED', 'ASSIGNED', 'ACCEPTED', 'D
     'HANDED_OVER', 'RESOLVED', 'HELD_TO_ACCOUNT'";
 const MORE: &str = ", 'SUPERVISION_PROPOSED', 'SUPERVISION_DISMISSED'";
 
-/// Admits these kinds and no others. SQLite cannot change a demand on a column, so the table is made anew.
+/// Restricts changes to the given kinds. SQLite cannot alter a CHECK constraint, so the table is recreated.
 async fn admit(manager: &SchemaManager<'_>, kinds: &str) -> Result<(), DbErr> {
     let db = manager.get_connection();
     let statements = if db.get_database_backend() == DbBackend::Postgres {

@@ -1,4 +1,4 @@
-//! A digest speaks of measures or of cases.
+//! Lets items of digests be about complaint cases (交办案件) instead of measures.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -6,7 +6,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// An item is about one of the two.
+/// Condition that an item is about either a measure or a case.
 const OF_ONE: &str = "(measure_id IS NULL) <> (case_id IS NULL)";
 
 #[async_trait::async_trait]
@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
                 format!("ALTER TABLE mail_item ADD CONSTRAINT mail_item_of_one_check CHECK ({OF_ONE})"),
             ]
         } else {
-            // SQLite cannot change a demand on a column, so the table is made anew.
+            // SQLite cannot drop a NOT NULL constraint, so the table is recreated.
             vec![
                 format!(
                     "CREATE TABLE mail_item_wide (id integer NOT NULL PRIMARY KEY AUTOINCREMENT, \
@@ -50,7 +50,7 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
         db.execute_unprepared("DELETE FROM mail_item WHERE case_id IS NOT NULL").await?;
-        // What SQLite cannot take away from a table stays, empty.
+        // SQLite cannot drop the column and its constraint; they stay, and the column is empty.
         if db.get_database_backend() == DbBackend::Postgres {
             for statement in [
                 "ALTER TABLE mail_item DROP CONSTRAINT mail_item_of_one_check",

@@ -1,5 +1,5 @@
-//! The day on which an objection was received, which may be before the day on which it is recorded; and no notice is public
-//! that fell by an objection or a relapse.
+//! Adds the day on which an objection was received, which may be before the day on which it is recorded. Also withdraws
+//! notices from the public that an objection or a relapse has invalidated.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};

@@ -1,4 +1,4 @@
-//! The feed of changes tells what is no more, to each region that could see it: the row itself is gone.
+//! Adds removals to the change feed, one row for each region that could see the removed object.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -12,12 +12,12 @@ const KINDS: &str = "'IMPORTED', 'PROGRESS_REPORTED', 'ASSIGNED', 'ACCEPTED', 'D
     'EXTENSION_REQUESTED', 'EXTENSION_DECIDED', 'SUPERVISED', 'SUPERVISION_LIFTED', 'COMMENTED', 'DISCLOSED', 'EDITED', \
     'HANDED_OVER', 'RESOLVED', 'HELD_TO_ACCOUNT', 'SUPERVISION_PROPOSED', 'SUPERVISION_DISMISSED'";
 
-/// Of one problem or one case, or of a region where something is no more.
+/// Condition that a change is about exactly one of a problem, a case, or an object removed from a region.
 const OF_ONE: &str = "(CASE WHEN problem_id IS NULL THEN 0 ELSE 1 END) + (CASE WHEN case_id IS NULL THEN 0 ELSE 1 END) \
     + (CASE WHEN region_id IS NULL OR removed IS NULL THEN 0 ELSE 1 END) = 1";
 const OF_ONE_BEFORE: &str = "(problem_id IS NULL) <> (case_id IS NULL)";
 
-/// SQLite cannot change a demand on a column, so the table is made anew.
+/// Recreates the table, because SQLite cannot alter constraints.
 async fn remake(db: &SchemaManagerConnection<'_>, kinds: &str, more: &str, of_one: &str) -> Result<(), DbErr> {
     let statements = [
         format!(

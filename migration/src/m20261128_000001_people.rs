@@ -1,4 +1,5 @@
-//! People: links that work once, a second factor, sessions that end when they are idle, and who really acted where a delegate did.
+//! Adds one-time links, the second factor, idle sessions, erasure of accounts, and the delegate who acted on behalf of
+//! an account.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -10,7 +11,7 @@ use crate::draft::{Draft, code};
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The columns that tables get: the table and the column.
+/// Returns the columns added, each with its table.
 fn columns() -> Vec<(&'static str, ColumnDef)> {
     vec![
         ("account", integer("version").default(1).to_owned()),
@@ -46,7 +47,7 @@ fn secrets() -> Draft {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in columns() {
-            // SQLite adds one column at a time.
+            // SQLite cannot add several columns in one statement.
             manager.alter_table(Table::alter().table(table).add_column(column).to_owned()).await?;
         }
         secrets().create(manager).await

@@ -1,6 +1,6 @@
-//! Seals say by which key they are signed, and since when days are signed is kept. Entries hash a digest of the network
-//! address in place of the address. On SQLite no row of the audit is replaced by an insertion either: `INSERT OR REPLACE`
-//! deletes the row that is there without asking the triggers that refuse deletions.
+//! Adds the signing key to the seals of the audit, the days from which each key signs, and the digests of network
+//! addresses that entries hash in place of the addresses. On SQLite, also prevents `INSERT OR REPLACE`, which deletes
+//! the existing row without firing the triggers that prevent deletion.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{date, integer, string, string_null, timestamp_with_time_zone};
@@ -11,12 +11,12 @@ use crate::draft::Draft;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// What an entry keeps of a network address beside the address itself.
+/// Returns the columns for the digest of an entry's network address.
 fn of_address() -> [ColumnDef; 2] {
     [string_null("address_digest"), string_null("address_salt")]
 }
 
-/// The rows that an inserted one may not replace, by table.
+/// For each table, the conditions under which an inserted row would replace an existing one.
 const REPLACED: [(&str, &[&str]); 3] = [
     ("audit_entry", &["id = NEW.id", "chain = NEW.chain AND position = NEW.position"]),
     ("audit_head", &["day = NEW.day"]),
@@ -26,7 +26,7 @@ const REPLACED: [(&str, &[&str]); 3] = [
 async fn append_only(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let db = manager.get_connection();
     if db.get_database_backend() == DbBackend::Postgres {
-        // `INSERT … ON CONFLICT DO UPDATE` is an UPDATE to PostgreSQL.
+        // On PostgreSQL, `INSERT … ON CONFLICT DO UPDATE` fires the triggers of UPDATE.
         db.execute_unprepared(
             "CREATE TRIGGER audit_signing_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_signing \
              FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit()",

@@ -1,4 +1,4 @@
-//! What readiness writes to see whether the database can be written: a table of no other use.
+//! Adds the table to which the readiness check writes to test whether the database accepts writes. It has no other use.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::ConnectionTrait;

@@ -1,90 +1,95 @@
-//! Conditions: what a filter asks of a row, free of any database, and how it becomes SQL.
+//! Conditions on rows: what a filter requires, independent of the database, and how it is written as SQL.
 
 use sea_orm::Value;
 
 use crate::sql::Sql;
 
-/// What a row must satisfy. Columns are named without their table; the planner adds the alias.
+/// A condition that a row must satisfy. Columns are named without their table; the planner adds the alias.
 #[derive(Debug, Clone)]
 pub enum Condition {
-    /// Every one holds; an empty list always does.
+    /// All of the conditions are true. An empty list is true.
     All(Vec<Condition>),
-    /// At least one holds; an empty list never does.
+    /// At least one of the conditions is true. An empty list is false.
     Any(Vec<Condition>),
-    /// The other does not hold, where unknown counts as not holding.
+    /// The condition is not true: SQL's unknown counts as false, so its negation is true.
     Not(Box<Condition>),
-    /// `column operator value`, the operator one of `=`, `<>`, `<`, `<=`, `>`, `>=`.
+    /// The column compares to the value by the operator: one of `=`, `<>`, `<`, `<=`, `>`, `>=`.
     Compare(&'static str, &'static str, Value),
-    /// The column equals one of the values; none of an empty list.
+    /// The column equals one of the values. An empty list is false.
     In(&'static str, Vec<Value>),
-    /// The column is absent, or (false) present.
+    /// The column is null (`true`) or is not null (`false`).
     Null(&'static str, bool),
-    /// One of the columns contains the text, letter case aside.
+    /// At least one of the columns contains the text, ignoring case.
     Contains(&'static [&'static str], String),
-    /// The column begins with the text.
+    /// The column begins with the text, compared exactly.
     StartsWith(&'static str, String),
-    /// The row is listed in a membership table.
+    /// A membership table lists the row.
     Member(Member),
-    /// An expression of the caller's over `{t}`, with one value at `{}`.
+    /// An SQL expression is true. `{t}` is the alias of the row, and `{}` the bound value.
     Matches(&'static str, Value),
-    /// The row's key is among those that these queries give, each with its value at `{}`: a few, found once.
+    /// The key of the row is among those that the queries return, in each of which `{}` is its bound value. The keys
+    /// should be few: the database finds them once, before it looks at the rows. An empty list is false.
     Among(Vec<(&'static str, Value)>),
-    /// What the function writes over the row holds, or (false) does not.
+    /// The SQL expression that the function writes for the row is true (`true`), or is false or unknown (`false`).
     Holds(fn(&mut Sql<'_>, &str) -> String, bool),
-    /// What the function writes over the row is one of the values.
+    /// The SQL expression that the function writes for the row equals one of the values; a null counts as an empty
+    /// text. An empty list is false.
     Reckons(fn(&mut Sql<'_>, &str) -> String, Vec<Value>),
-    /// The column refers to a row of another table that may be seen: to one of these keys.
+    /// The column refers to a row of another table that the caller may see and whose key is one of these: table,
+    /// column, keys.
     Refers(&'static str, &'static str, Vec<Value>),
-    /// The column refers to no row of another table that may be seen, or (false) to one.
+    /// The column refers to no row of another table that the caller may see (`true`), or to one (`false`): table,
+    /// column.
     Lacks(&'static str, &'static str, bool),
-    /// A row of another table that may be seen, whose `column` equals this row's `key`, satisfies the condition.
+    /// Another table has a row that the caller may see, whose `column` equals this row's `key`, and that satisfies the
+    /// condition.
     Exists {
         /// The other table.
         table: &'static str,
-        /// Its column.
+        /// The column of the other table.
         column: &'static str,
-        /// This row's column.
+        /// The column of this row.
         key: &'static str,
-        /// What it must satisfy.
+        /// The condition on the row of the other table.
         condition: Box<Condition>,
     },
 }
 
-/// Membership in a list that another table keeps in order, such as the problems that concern a region.
+/// Membership in a list that another table stores in order, such as the problems that concern a region.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
-    /// The table that keeps the list.
+    /// The membership table, which stores the lists.
     pub table: &'static str,
-    /// Its column that names the list.
+    /// The column of the membership table that identifies the list.
     pub list: &'static str,
-    /// Which list.
+    /// The value of that column for the wanted list.
     pub value: Value,
-    /// Its column that names the row.
+    /// The column of the membership table that has the key of the listed row.
     pub row: &'static str,
-    /// Columns that it repeats from the row, so that an order by them is an order of its key.
+    /// The columns of the row that the membership table repeats, so that its own index can serve an order by them.
     pub carries: &'static [&'static str],
-    /// The kept length of the list: a subquery with the list at `{}`.
+    /// A query for the stored length of the list, in which `{}` is the value of `list`.
     pub total: &'static str,
 }
 
-/// A typed filter of the schema.
+/// A filter input type of the schema.
 pub trait Filter {
-    /// What it asks of a row.
+    /// Returns the condition that a row must satisfy.
     fn condition(&self) -> Condition;
 }
 
 impl Condition {
-    /// No demand at all.
+    /// Returns the condition that every row satisfies.
     pub fn always() -> Self {
         Self::All(Vec::new())
     }
 
-    /// No row satisfies this.
+    /// Returns the condition that no row satisfies.
     pub fn never() -> Self {
         Self::Any(Vec::new())
     }
 
-    /// Both hold.
+    /// Returns the conjunction of both conditions.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -104,12 +109,13 @@ impl Condition {
         }
     }
 
-    /// Takes one membership out of the top level, to be the list that is walked, and leaves the rest.
+    /// Splits one membership off the top-level conjunction and returns it with the remaining condition. The planner
+    /// reads the rows from the list of that membership.
     pub(crate) fn split_member(self) -> (Option<Member>, Self) {
         match self {
             Self::Member(member) => (Some(member), Self::always()),
             Self::All(mut all) => {
-                // Conditions that wrap a single one are unwrapped, so that nesting does not hide the list.
+                // Nested conjunctions are searched too, so that nesting does not hide the list.
                 for position in 0..all.len() {
                     if matches!(all[position], Self::Member(_) | Self::All(_)) {
                         let (member, rest) = all.remove(position).split_member();
@@ -125,7 +131,7 @@ impl Condition {
         }
     }
 
-    /// Whether it demands nothing.
+    /// Returns whether every row satisfies the condition, as far as its structure tells.
     pub fn is_always(&self) -> bool {
         match self {
             Self::All(all) => all.iter().all(Self::is_always),
@@ -134,7 +140,7 @@ impl Condition {
         }
     }
 
-    /// How many relations it follows, one within the other.
+    /// Returns how many relations the condition follows at its deepest nesting.
     pub(crate) fn relations(&self) -> usize {
         match self {
             Self::All(list) | Self::Any(list) => list.iter().map(Self::relations).max().unwrap_or(0),
@@ -144,7 +150,7 @@ impl Condition {
         }
     }
 
-    /// How many texts it looks for.
+    /// Returns the number of text searches in the condition.
     pub(crate) fn searches(&self) -> usize {
         match self {
             Self::All(list) | Self::Any(list) => list.iter().map(Self::searches).sum(),
@@ -155,10 +161,10 @@ impl Condition {
         }
     }
 
-    /// The condition over the row `alias`.
+    /// Writes the condition for the row `alias` as an SQL expression.
     pub fn to_sql(&self, sql: &mut Sql<'_>, alias: &str) -> String {
         match self {
-            // Nothing is bound for what is not written.
+            // Return before binding anything: a bound value without a place in the text breaks the statement.
             _ if self.is_always() => "TRUE".to_owned(),
             Self::All(all) => Self::join(all, sql, alias, " AND "),
             Self::Any(any) if any.is_empty() => "FALSE".to_owned(),
@@ -253,7 +259,8 @@ impl Condition {
     }
 }
 
-/// Parts in brackets of so many: a chain of a thousand is a tree a thousand deep, which SQLite refuses.
+/// The most operands of an `AND` or `OR` in one pair of brackets. A flat chain of 1,000 operands parses as a tree 1,000
+/// levels deep, which SQLite refuses.
 const BRACKETED: usize = 64;
 
 fn joined(parts: &[String], operator: &str) -> String {
@@ -265,7 +272,7 @@ fn joined(parts: &[String], operator: &str) -> String {
     bracketed.join(operator)
 }
 
-/// Whether the row that a column refers to may be seen; none where all may.
+/// Writes the condition that the caller may see the row that a column refers to; none if every row may be seen.
 fn seen_through(sql: &mut Sql<'_>, table: &str, column: &str, alias: &str) -> Option<String> {
     let other = sql.alias();
     let seen = sql.seen(table, &other)?;

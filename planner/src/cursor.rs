@@ -1,5 +1,5 @@
-//! Cursors: where a page begins, as the values of the sort keys of one row. Written by the database (`Sql::cursor`), read
-//! here; opaque to callers.
+//! Cursors: the position of a row in a list, as the values of its sort keys. The database writes them (`Sql::cursor`),
+//! and this module reads them. They are opaque to clients.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::Value;
@@ -7,12 +7,13 @@ use sea_orm::Value;
 use crate::Refusal;
 use crate::noun::SortType;
 
-/// The values of a cursor, in the order of the keys, the row's own key last.
+/// Reads the values of a cursor, in the order of the sort keys `kinds`. Refuses a cursor whose values do not fit the
+/// keys.
 pub(crate) fn read(cursor: &str, kinds: &[SortType]) -> Result<Vec<Value>, Refusal> {
     let refusal = || {
         Refusal::new(
             format!("`{cursor}` 不是本列表的游标，请用同一排序的页给出的游标"),
-            format!("`{cursor}` is no cursor of this list: pass one that a page of the same order gave"),
+            format!("`{cursor}` is not a cursor of this list: pass one from a page of the same order"),
         )
     };
     let bytes = unhex(cursor).ok_or_else(refusal)?;

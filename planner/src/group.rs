@@ -1,4 +1,4 @@
-//! What is reckoned over a list, as a whole or in groups.
+//! Aggregates over a list, as a whole or by group.
 
 use async_graphql::Value as Argument;
 
@@ -7,21 +7,21 @@ use crate::noun::{Dimension, FigureKind, Table};
 use crate::selection::Selected;
 use crate::sql::Sql;
 
-/// The groups of a list when `first` is not given.
+/// The number of groups that are returned when `first` is not given.
 pub const DEFAULT_GROUPS: u64 = 100;
-/// The most groups of a list.
+/// The most groups that are returned.
 pub const MAX_GROUPS: u64 = 1_000;
-/// The most dimensions that a list is grouped by at once.
+/// The most dimensions that a list can be grouped by at once.
 pub(crate) const MAX_DIMENSIONS: usize = 4;
 
-/// How a list is to be grouped.
+/// The arguments of `groups`: the dimensions, and the most groups to return.
 pub(crate) struct Grouping {
     by: Vec<&'static Dimension>,
     most: u64,
 }
 
 impl Grouping {
-    /// Reads the arguments of `groups`.
+    /// Reads and checks the arguments of `groups`.
     pub(crate) fn read(table: &Table, selection: &Selected<'_>) -> Result<Self, Refusal> {
         let names = match selection.argument("by") {
             Some(Argument::List(names)) => names,
@@ -38,7 +38,7 @@ impl Grouping {
         if by.is_empty() || by.len() != names.len() || by.len() > MAX_DIMENSIONS {
             return Err(Refusal::new(
                 format!("`by` 应给出 1 至 {MAX_DIMENSIONS} 个分组维度"),
-                format!("`by` names 1 to {MAX_DIMENSIONS} dimensions"),
+                format!("`by` takes 1 to {MAX_DIMENSIONS} dimensions"),
             ));
         }
         let most = match selection.argument("first") {
@@ -56,7 +56,8 @@ impl Grouping {
         Ok(Self { by, most })
     }
 
-    /// The JSON array of the groups of the rows `alias`, read as `rows` (FROM and WHERE). `outer` names the groups.
+    /// Writes the JSON array of the groups, largest first. `rows` is what follows `FROM`, with the `WHERE` clause; it
+    /// names the rows `alias`. `outer` is the alias of the groups.
     pub(crate) fn array(
         &self,
         sql: &mut Sql<'_>,
@@ -88,7 +89,7 @@ impl Grouping {
                 (child.key(), value)
             })
             .collect();
-        // Ties in the order of the keys, those without one last; alike on both databases.
+        // Groups of equal size are ordered by their keys, nulls last, spelled out so that both databases agree.
         let order = |of: &dyn Fn(usize) -> String| {
             let keys: Vec<String> = (0..keys.len()).map(|index| format!("{0} IS NULL, {0}", of(index))).collect();
             keys.join(", ")
@@ -134,7 +135,8 @@ impl Grouping {
     }
 }
 
-/// The key of a row: that of another noun only where the caller may see it.
+/// Writes the key that a row is grouped by. A key that refers to another noun is null if the caller may not see that
+/// row.
 fn key(sql: &mut Sql<'_>, dimension: &Dimension, alias: &str) -> String {
     let key = Sql::on(dimension.key, alias);
     let Some(of) = dimension.of else { return key };
@@ -145,7 +147,7 @@ fn key(sql: &mut Sql<'_>, dimension: &Dimension, alias: &str) -> String {
     }
 }
 
-/// The JSON object of what is reckoned over the rows `alias`.
+/// Writes the JSON object of the selected aggregates over the rows `alias`.
 pub(crate) fn figures(sql: &Sql<'_>, table: &Table, alias: &str, selection: &Selected<'_>) -> String {
     let name = format!("{}Aggregate", table.name);
     let members: Vec<(&str, String)> = selection
@@ -167,7 +169,7 @@ pub(crate) fn figures(sql: &Sql<'_>, table: &Table, alias: &str, selection: &Sel
     sql.object(&members)
 }
 
-/// Whether anything is reckoned, rather than only types named.
+/// Returns whether any aggregate function is selected, rather than only `__typename`.
 pub(crate) fn reckons(table: &Table, selection: &Selected<'_>) -> bool {
     selection.children(&format!("{}Aggregate", table.name)).iter().any(|child| {
         match table.figures.iter().find(|figure| figure.name == child.name()) {

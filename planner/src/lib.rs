@@ -1,8 +1,10 @@
-//! GraphQL selection → one SQL statement, for PostgreSQL and SQLite, from one description of each noun. What a noun is
-//! called, its columns and its relations come from the caller (`noun!`); nothing here knows of regions or problems.
+//! Compiles a GraphQL selection into one SQL statement, for PostgreSQL and SQLite, from a single description of each
+//! noun. A noun is an object type of the schema that is backed by a table. The caller describes its name, columns and
+//! relations with `noun!`; nothing in this crate depends on a particular noun such as a region or a problem.
 //!
-//! A root field's way: `selection` flattens the query's syntax, `plan` walks it beside the noun's description and writes a
-//! statement that builds the JSON in the database, `run` executes it, and `Planned` hands the bytes to async-graphql.
+//! Each root field passes through four steps: `selection` flattens the syntax of the query; `plan` matches it against
+//! the description of the noun and writes a statement that builds the JSON in the database; `run` executes the
+//! statement; and `Planned` passes the resulting bytes to async-graphql unparsed.
 
 mod condition;
 mod cursor;
@@ -32,23 +34,23 @@ pub use selection::{Fragments, Given, Selected, Selection};
 pub use sight::{Everything, Sight};
 pub use sql::{Sql, together};
 
-/// A message for people, in Chinese and in English.
+/// A message to users, in Chinese and in English.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bilingual {
-    /// In Chinese.
+    /// The message in Chinese.
     pub zh: String,
-    /// In English.
+    /// The message in English.
     pub en: String,
 }
 
 impl Bilingual {
-    /// The same message in both languages.
+    /// Combines the Chinese and the English text of a message.
     pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self { zh: zh.into(), en: en.into() }
     }
 }
 
-/// Why a field cannot be planned: something the caller got wrong, said so that the caller can mend it.
+/// Why a field cannot be planned: an error in the request, worded so that the caller can correct it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal(pub Bilingual);
 
@@ -57,7 +59,7 @@ impl Refusal {
         Self(Bilingual::new(zh, en))
     }
 
-    /// A refusal that names a part of the schema and needs no translation.
+    /// Returns a refusal with the same text in both languages: it quotes the schema and needs no translation.
     fn plain(text: String) -> Self {
         Self(Bilingual { zh: text.clone(), en: text })
     }

@@ -1,233 +1,262 @@
-//! The description of a noun: one list of fields, each with its GraphQL type, its words and its place in the database, from
-//! which both the schema and the statements are made.
+//! The description of a noun: one list of fields, each with its GraphQL type, its description and its place in the
+//! database. Both the schema and the SQL statements are generated from it. [`Table`] explains the placeholders in the
+//! SQL snippets of a description: `{t}`, `{owner}`, `{sees:table:alias}` and `{}`.
 
 use async_graphql::registry::Registry;
 use sea_orm::Value;
 
 use crate::sql::Sql;
 
-/// Something that the API speaks of. Implemented by `noun!` on a type without values: a noun is only ever described.
+/// An object type of the schema that is backed by a table. `noun!` implements it on a type without values: a noun is
+/// described, and never instantiated.
 pub trait Noun: Send + Sync + 'static {
-    /// The description.
+    /// Returns the description of the noun.
     fn table() -> &'static Table;
 }
 
-/// A noun that is paged through.
+/// A noun whose lists can be paged through.
 pub trait Listed: Noun {
-    /// What its lists are filtered by.
+    /// The input type of the `filter` argument of its lists.
     type Filter: async_graphql::InputType + crate::Filter;
-    /// What its lists are ordered by.
+    /// The input type of the entries of the `orderBy` argument of its lists.
     type Order: async_graphql::InputType + Order;
 }
 
-/// One entry of `orderBy`.
+/// One entry of the `orderBy` argument.
 pub trait Order {
-    /// What to compare.
+    /// Returns the key that rows are compared by.
     fn key(&self) -> SortKey;
-    /// Largest first.
+    /// Returns whether the largest value comes first.
     fn descending(&self) -> bool;
 }
 
-/// A never-null expression that rows are ordered by.
+/// An expression that rows are ordered by. It must never be null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SortKey {
-    /// The expression over `{t}`.
+    /// The SQL expression; `{t}` is the alias of the row.
     pub expression: &'static str,
-    /// The column, where the expression is just one: a list that carries it is walked in its own order.
+    /// The column, if the expression is a plain column. A membership table that carries the column ([`crate::Member`])
+    /// is then read in the order of its own index.
     pub column: Option<&'static str>,
-    /// How its values are read back from a cursor.
+    /// The type of its values, needed to read them back from a cursor.
     pub kind: SortType,
-    /// In a noun's own order: largest first.
+    /// Whether the largest value comes first. Applies only to the default order of a noun; `orderBy` gives its own
+    /// direction.
     pub descending: bool,
 }
 
-/// The type of a sort key.
+/// The type of the values of a sort key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortType {
-    /// A number.
+    /// A whole number of 64 bits.
     Integer,
-    /// Text.
+    /// Text, compared as the database compares it.
     Text,
-    /// A local date.
+    /// A local date, `YYYY-MM-DD`.
     Date,
-    /// A moment.
+    /// A moment in UTC.
     Moment,
 }
 
 impl SortKey {
-    /// A key that is just a column, declared NOT NULL.
+    /// Makes a key of a plain column, which must be declared `NOT NULL`.
     pub const fn column(template: &'static str, column: &'static str, kind: SortType) -> Self {
         Self { expression: template, column: Some(column), kind, descending: false }
     }
 
-    /// A key that is an expression, never null.
+    /// Makes a key of an expression, which must never be null.
     pub const fn expression(template: &'static str, kind: SortType) -> Self {
         Self { expression: template, column: None, kind, descending: false }
     }
 
-    /// The same key, largest first.
+    /// Returns the key with the largest value first.
     #[must_use]
     pub const fn reversed(self) -> Self {
         Self { descending: true, ..self }
     }
 }
 
-/// The description of a noun.
+/// The description of a noun, as `noun!` builds it.
+///
+/// # Placeholders in SQL snippets
+///
+/// The SQL in a description is a template. When the planner writes a statement, it replaces these placeholders:
+///
+/// - `{t}`: the alias of the row at hand, so `{t}.name` is the column `name` of that row. Allowed in
+///   `SortKey::expression`, [`Dimension::key`], [`Figure::expression`] and [`crate::Condition::Matches`]. In
+///   [`Link::Among`] it is the alias of the owner of the list, not of the rows in the list.
+/// - `{owner}`: the alias of the row that owns the list, so `{owner}.id` is its key. Allowed only in [`Table::source`],
+///   and only for a list that is linked by [`Link::Inside`].
+/// - `{sees:table:alias}`: the condition under which the caller may see the row `alias` of `table`, as
+///   [`crate::Sight::rows`] gives it for `table`, or `TRUE` if the caller may see every row. `{sees:table}` is short
+///   for `{sees:table:table}`. Allowed in [`Table::source`] and [`Link::Among`], for lists and connections only; a row
+///   that is read by its key ([`Kind::One`], [`crate::Root::One`], [`crate::Root::Several`]) takes the source as it is
+///   written. For a source that is a subquery, the planner adds no condition of its own to plain lists, so the subquery
+///   must mark every table that it reads.
+/// - `{}`: one value, at each place where it occurs. In [`Named::name`] it is the expression of the group's key; in
+///   [`crate::Member::total`], [`crate::Condition::Matches`] and [`crate::Condition::Among`] it is the placeholder of a
+///   bound value, so the text of the statement does not depend on the value.
+///
+/// [`Table::total`] takes no placeholder. The functions in [`Kind::Expression`] and [`Kind::Finished`] receive the
+/// alias as an argument instead.
 pub struct Table {
-    /// Its name in the schema.
+    /// The name of the object type in the schema, such as `Measure`.
     pub name: &'static str,
-    /// What it is, in the schema's words.
+    /// The description of the object type in the schema.
     pub description: &'static str,
-    /// Where its rows are: a table's name, or a subquery in parentheses, which may be over its owner `{owner}` and marks
-    /// each table that it reads with what may be seen of it: `{sees:table:alias}`.
+    /// Where the rows are: the name of a table, or a subquery in parentheses. A subquery may refer to the owner of the
+    /// list as `{owner}`, and must mark each table that it reads with `{sees:table:alias}`.
     pub source: &'static str,
-    /// What its global ids begin with; none for rows that have no identity of their own.
+    /// The prefix of global ids: `measure` in `measure_7`. None for rows without an identity of their own.
     pub prefix: Option<&'static str>,
-    /// The order of its lists when the caller asks for none.
+    /// The order of the lists when `orderBy` is absent or empty.
     pub order: &'static [SortKey],
-    /// The kept number of all rows, as a subquery, where one is kept.
+    /// A subquery that reads the stored number of all rows, if the number is stored. A null counts as 0.
     pub total: Option<&'static str>,
-    /// What its lists can be grouped by.
+    /// The dimensions that lists can be grouped by.
     pub dimensions: &'static [Dimension],
-    /// What is reckoned over its lists and groups, beside their count.
+    /// The figures that are aggregated over lists and groups, in addition to the number of rows.
     pub figures: &'static [Figure],
-    /// Its fields, in the schema's order.
+    /// The fields, in the order of the schema.
     pub fields: Vec<Field>,
 }
 
-/// Something that a list can be grouped by.
+/// A dimension that a list can be grouped by.
 #[derive(Debug, Clone, Copy)]
 pub struct Dimension {
-    /// Its name in the schema: `LEAD_UNIT`.
+    /// The name of the enum value in the schema, such as `LEAD_UNIT`.
     pub name: &'static str,
-    /// What it is, in the schema's words.
+    /// The description of the enum value in the schema.
     pub description: &'static str,
-    /// The key of a row `{t}`.
+    /// The SQL expression of the key that a row is grouped by; `{t}` is the alias of the row.
     pub key: &'static str,
-    /// Where the key is another noun's: which.
+    /// The noun that the key refers to; none if the key is a code or another plain value.
     pub of: Option<Named>,
 }
 
-/// Another noun, as a group's key names it.
+/// A noun that the key of a group refers to.
 #[derive(Debug, Clone, Copy)]
 pub struct Named {
-    /// The prefix of its global ids.
+    /// The prefix of the global ids of the noun.
     pub prefix: &'static str,
-    /// Its table: a row that may not be seen is no key.
+    /// The table of the noun. If the caller may not see the row that a key refers to, the key is null.
     pub table: &'static str,
-    /// Its name as a subquery with the key at `{}`.
+    /// A query, without parentheses, for the name of the row; `{}` is its key.
     pub name: &'static str,
 }
 
 impl Dimension {
-    /// Grouping by a code or another plain value.
+    /// Makes a dimension whose key is a code or another plain value.
     pub const fn plain(name: &'static str, description: &'static str, key: &'static str) -> Self {
         Self { name, description, key, of: None }
     }
 }
 
-/// Something that is reckoned over a list.
+/// A figure that is aggregated over a list or a group.
 #[derive(Debug, Clone, Copy)]
 pub struct Figure {
-    /// Its name in the schema.
+    /// The name of the field in the schema, such as `dueOn`.
     pub name: &'static str,
-    /// What it is, in the schema's words.
+    /// The description of the field in the schema.
     pub description: &'static str,
-    /// What is reckoned of a row `{t}`.
+    /// The SQL expression to aggregate; `{t}` is the alias of the row.
     pub expression: &'static str,
-    /// How.
+    /// Which aggregates are offered.
     pub kind: FigureKind,
 }
 
-/// How a figure is reckoned.
+/// The aggregates of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FigureKind {
     /// The earliest and the latest date.
     Date,
     /// The earliest and the latest moment.
     Moment,
-    /// Sum, average, least and greatest.
+    /// Sum, mean, minimum and maximum.
     Number,
 }
 
 /// One field of a noun.
 pub struct Field {
-    /// Its name in the schema.
+    /// The name of the field in the schema.
     pub name: &'static str,
-    /// What it is, in the schema's words.
+    /// The description of the field in the schema.
     pub description: &'static str,
-    /// Registers its type and returns its name.
+    /// Registers the type of the field and returns the type's name, with `!` if it is non-null.
     pub register: fn(&mut Registry) -> String,
-    /// Registers its arguments.
+    /// Registers the types of the field's arguments and returns the arguments.
     pub arguments: fn(&mut Registry) -> Vec<async_graphql::registry::MetaInputValue>,
-    /// Where its value comes from.
+    /// Where the value of the field comes from.
     pub kind: Kind,
 }
 
-/// Where a field's value comes from.
+/// Where the value of a field comes from.
 pub enum Kind {
-    /// The global id: the noun's prefix and the row's key.
+    /// The global id: the noun's prefix, an underscore and the row's key, as in `measure_7`.
     Id,
-    /// A column.
+    /// A column of the row.
     Column(&'static str),
-    /// A boolean column.
+    /// A boolean column of the row.
     Boolean(&'static str),
-    /// An expression over the row `{t}`, written by the function for the given alias.
+    /// An SQL expression that the function writes for the row with the given alias.
     Expression(fn(&mut Sql<'_>, &str) -> String),
-    /// Columns that a function of the program turns into the value after the statement ran: the expression and the
-    /// function's name.
+    /// A value that the program computes after the statement has run. The function writes the SQL expression of its
+    /// input; the string is the name of the finisher in [`crate::Finishers`].
     Finished(fn(&mut Sql<'_>, &str) -> String, &'static str),
-    /// Fields of the same row under a name of their own.
+    /// An object whose fields are columns of this row.
     Embedded(fn() -> &'static Table),
-    /// The row of another noun whose key is in this column.
+    /// The row of another noun whose key is in this column; null if the column is null or the row may not be seen.
     One(fn() -> &'static Table, &'static str),
-    /// The first of another noun's rows, in their default order.
+    /// The first of the linked rows of another noun, in their default order; null if there is none.
     First(fn() -> &'static Table, Link),
-    /// A plain list of another noun's rows, in their default order.
+    /// All linked rows of another noun as a plain list, in their default order.
     List(fn() -> &'static Table, Link),
-    /// A connection to another noun's rows.
+    /// The linked rows of another noun as a connection, a page at a time.
     Many(fn() -> &'static Table, Link, PageArguments),
 }
 
 /// How the rows of a list belong to their owner.
 #[derive(Debug, Clone, Copy)]
 pub enum Link {
-    /// The row's column holds the owner's key.
+    /// The key of the owner is in this column of the row.
     Column(&'static str),
-    /// The same for the owner's parts: they are few, so they are counted as they are read.
+    /// The key of the owner is in this column of the row, and an owner has only a few such rows: a connection counts
+    /// them in the query that reads the page, instead of in a second one.
     Part(&'static str),
-    /// The noun's source is itself a subquery over its owner, which it calls `{owner}`.
+    /// The source of the noun is a subquery that refers to the owner as `{owner}`.
     Inside,
-    /// The row's key is among those, a few, that a subquery over the owner `{t}` gives; it marks what it reads like a source.
+    /// The key of the row is among those that this query over the owner `{t}` returns. They must be few. The query
+    /// marks the tables that it reads with `{sees:table:alias}`.
     Among(&'static str),
 }
 
 impl Link {
-    /// Whether the rows are few.
+    /// Returns whether an owner has only a few rows, so that they may be counted while they are read.
     pub(crate) fn is_few(self) -> bool {
         matches!(self, Self::Part(_) | Self::Among(_))
     }
 }
 
-/// Sort keys, the most important first, each with whether the largest comes first.
+/// Sort keys, most significant first, each with whether the largest value comes first.
 pub(crate) type Sorting = Vec<(SortKey, bool)>;
 
-/// Reads `filter` and `orderBy` of a connection; made by `page_arguments`.
+/// How the arguments `filter` and `orderBy` of a connection are read; made by `page_arguments`.
 #[derive(Clone, Copy)]
 pub struct PageArguments {
-    /// The filter as a condition.
+    /// Turns the value of `filter` into a condition.
     pub(crate) filter: fn(Option<async_graphql::Value>) -> Result<crate::Condition, crate::Refusal>,
-    /// The order as keys with their direction.
+    /// Turns the value of `orderBy` into sort keys with their directions.
     pub(crate) order: fn(Option<async_graphql::Value>) -> Result<Sorting, crate::Refusal>,
 }
 
 impl Table {
-    /// The field of a name; the schema has validated that it exists.
+    /// Returns the field with this name. Validation against the schema has made sure that it exists.
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The key in a global id, unless the id is some other noun's. A row has one id: `problem_07` is nobody's.
+    /// Returns the key in a global id, or none if the id has the prefix of another noun. A row has exactly one id, so
+    /// `problem_07` is refused: it is not the id of the row 7.
     pub fn key(&self, id: &str) -> Option<Value> {
         let digits = id.strip_prefix(self.prefix?)?.strip_prefix('_')?;
         let key: i64 = digits.parse().ok()?;

@@ -1,4 +1,4 @@
-//! One page of a list: keyset paging as a row comparison, so that page 1,000 costs what page 1 costs.
+//! One page of a list. Keyset paging compares rows with the cursor, so that page 1,000 costs as much as page 1.
 
 use async_graphql::{Number, Value};
 
@@ -8,22 +8,22 @@ use crate::selection::Selected;
 use crate::sql::Sql;
 use crate::{Refusal, cursor};
 
-/// The rows of a page when neither `first` nor `last` is given.
+/// The number of rows of a page when neither `first` nor `last` is given.
 pub const DEFAULT_PAGE: u64 = 50;
 
 /// The most rows of one page.
 pub const MAX_PAGE: u64 = 200;
 
-/// The most relations that a filter follows, one within the other: each multiplies the rows that are looked at.
+/// The deepest nesting of relations in a filter. Each level multiplies the number of rows that the database examines.
 const MAX_RELATIONS: usize = 6;
 
-/// The most words that a filter searches for: each looks through every text.
+/// The most text searches in a filter. Each one scans the text of every row.
 const MAX_WORDS: usize = 32;
 
-/// The most wishes of an order.
+/// The most entries of `orderBy`.
 const MAX_ORDERS: usize = 8;
 
-/// What a connection's arguments ask for.
+/// The arguments of a connection, as the planner needs them.
 pub(crate) struct Page {
     pub(crate) size: u64,
     pub(crate) backward: bool,
@@ -36,37 +36,37 @@ pub(crate) struct Page {
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 impl Page {
-    /// Reads the arguments of a connection.
+    /// Reads and checks the arguments of a connection.
     pub(crate) fn read(selection: &Selected<'_>, table: &Table, arguments: PageArguments) -> Result<Self, Refusal> {
         let first = size(selection, "first")?;
         let last = size(selection, "last")?;
         if first.is_some() && last.is_some() {
-            return Err(Refusal::new("`first` 与 `last` 只能给其一", "give `first` or `last`, not both"));
+            return Err(Refusal::new("`first` 与 `last` 只能给其一", "give either `first` or `last`, not both"));
         }
         let condition = (arguments.filter)(selection.argument("filter"))?;
         if condition.relations() > MAX_RELATIONS {
             return Err(Refusal::new(
                 format!("筛选条件的关联超过 {MAX_RELATIONS} 层，请简化"),
-                format!("the filter follows more than {MAX_RELATIONS} relations, one within the other: ask for less"),
+                format!("the filter nests relations more than {MAX_RELATIONS} levels deep: simplify it"),
             ));
         }
         if condition.searches() > MAX_WORDS {
             return Err(Refusal::new(
                 format!("检索词超过 {MAX_WORDS} 个，请精简"),
-                format!("the filter searches for more than {MAX_WORDS} words: ask for fewer"),
+                format!("the filter has more than {MAX_WORDS} text searches: use fewer"),
             ));
         }
         let mut order = (arguments.order)(selection.argument("orderBy"))?;
         if order.len() > MAX_ORDERS {
             return Err(Refusal::new(
                 format!("`orderBy` 超过 {MAX_ORDERS} 项，请精简"),
-                format!("`orderBy` has more than {MAX_ORDERS} entries: ask for fewer"),
+                format!("`orderBy` has more than {MAX_ORDERS} entries: use fewer"),
             ));
         }
         if order.is_empty() {
             order = table.order.iter().map(|key| (*key, key.descending)).collect();
         }
-        // Ties are broken by the row's key, in the direction of the last wish.
+        // The row's key breaks ties, in the direction of the last entry.
         if !order.iter().any(|(key, _)| *key == KEY) {
             let descending = order.last().is_some_and(|(_, descending)| *descending);
             order.push((KEY, descending));
@@ -83,7 +83,9 @@ impl Page {
         })
     }
 
-    /// The expressions of the sort keys over `alias`, taken from the walked list where that carries the column.
+    /// Returns the SQL expressions of the sort keys for the row `alias`. `walked` is the membership list that the rows
+    /// are read from (its alias and description); a key whose column the list carries is taken from the list, so that
+    /// its index serves the order.
     pub(crate) fn keys(&self, alias: &str, walked: Option<(&str, &Member)>) -> Vec<String> {
         let on = |key: &SortKey| {
             if let (Some((list, member)), Some(column)) = (walked, key.column) {
@@ -99,7 +101,7 @@ impl Page {
         self.order.iter().map(|(key, _)| on(key)).collect()
     }
 
-    /// `ORDER BY` of the page's walk, which runs backwards for `last`.
+    /// Writes the `ORDER BY` list in which the page is read: reversed for `last`.
     pub(crate) fn order_by(&self, keys: &[String]) -> String {
         let parts: Vec<String> = keys
             .iter()
@@ -111,14 +113,15 @@ impl Page {
         parts.join(", ")
     }
 
-    /// What the cursors demand of a row.
+    /// Writes the conditions that the cursors `after` and `before` put on a row.
     pub(crate) fn bounds(&self, keys: &[String], sql: &mut Sql<'_>) -> Vec<String> {
         let cursors = [(&self.after, true), (&self.before, false)];
         let given = cursors.into_iter().filter_map(|(place, forward)| Some((place.as_ref()?, forward)));
         given.map(|(place, forward)| self.beyond(place, forward, keys, sql)).collect()
     }
 
-    /// Rows beyond the cursor: one row comparison when all keys run one way, which an index answers; else key by key.
+    /// Writes the condition that a row lies beyond the cursor. If all keys have the same direction, it is one row
+    /// comparison, which an index can answer; otherwise it compares key by key.
     fn beyond(&self, place: &[sea_orm::Value], forward: bool, keys: &[String], sql: &mut Sql<'_>) -> String {
         let values: Vec<String> = place.iter().map(|value| sql.bind(value.clone())).collect();
         let operator = |descending: bool| if descending == forward { "<" } else { ">" };
@@ -144,17 +147,21 @@ fn size(selection: &Selected<'_>, name: &str) -> Result<Option<u64>, Refusal> {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => page_size(name, &number).map(Some),
         Some(other) => {
-            Err(Refusal::new(format!("`{name}: {other}` 不是行数"), format!("`{name}: {other}` is no number of rows")))
+            Err(Refusal::new(format!("`{name}: {other}` 不是行数"), format!("`{name}: {other}` is not a row count")))
         }
     }
 }
 
-/// The rows of a page, by the argument that asks for them.
+/// Checks the number of rows of a page. `name` is the argument that gives it, for the message.
+///
+/// # Errors
+///
+/// Refuses negative and fractional numbers, and those greater than [`MAX_PAGE`].
 pub fn page_size(name: &str, number: &Number) -> Result<u64, Refusal> {
     number.as_u64().filter(|size| *size <= MAX_PAGE).ok_or_else(|| {
         Refusal::new(
             format!("`{name}: {number}` 超出范围，每页 0 至 {MAX_PAGE} 行"),
-            format!("`{name}: {number}` is out of range: ask for 0 to {MAX_PAGE} rows and page on"),
+            format!("`{name}: {number}` is out of range: ask for 0 to {MAX_PAGE} rows a page"),
         )
     })
 }

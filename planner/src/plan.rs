@@ -1,4 +1,4 @@
-//! Selection × description → one statement that builds the JSON.
+//! Compiles a selection and the description of its noun into one statement that builds the JSON of the answer.
 
 use async_graphql::{Name, Value as Argument};
 use sea_orm::{DbBackend, Value};
@@ -12,43 +12,45 @@ use crate::selection::Selected;
 use crate::sight::Sight;
 use crate::sql::Sql;
 
-/// The most values of one statement, within SQLite's bound on variables.
+/// The most bound values of one statement, below SQLite's default limit of 32,766 variables.
 const MAX_VALUES: usize = 30_000;
 
-/// What a root field asks for.
+/// What a root field returns.
 #[derive(Clone)]
 pub enum Root<'a> {
-    /// A page of all rows.
+    /// A connection to all rows, a page at a time.
     Many(&'a Table, PageArguments),
-    /// All rows, in their default order.
+    /// All rows as a plain list, in their default order.
     List(&'a Table),
-    /// The rows that satisfy a condition, in their default order.
+    /// The rows that satisfy a condition as a plain list, in their default order.
     Where(&'a Table, Condition),
-    /// The rows of several nouns by their keys, in the order asked for; null where there is none.
+    /// A list of rows, possibly of several nouns, by their keys and in this order. An element is null
+    /// if it is none here, or if the caller may not see such a row.
     Several(Vec<Option<(&'a Table, Value)>>),
-    /// The row that a column finds, or none.
+    /// The row with this value in this column, or null.
     One(&'a Table, &'static str, Value),
 }
 
-/// A statement ready to run, with what the program still has to put into its answer.
+/// A statement that is ready to run, with the fields that the program has to complete in its answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// What the database is asked.
+    /// The SQL statement with its bound values.
     pub(crate) asked: sea_orm::Statement,
-    /// The fields to finish.
+    /// The fields that the program completes.
     pub(crate) finishes: Vec<Finish>,
 }
 
-/// A step into the answer.
+/// A step of a path into the answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Segment {
-    /// A member of an object.
+    /// The member of an object with this key.
     Key(String),
-    /// Every element of a list.
+    /// Each element of a list.
     Each,
 }
 
-/// A field whose value the program completes.
+/// A field whose value the program completes: its path in the answer, the name of the finisher, and the field's
+/// arguments.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finish {
     pub(crate) path: Vec<Segment>,
@@ -56,8 +58,12 @@ pub(crate) struct Finish {
     pub(crate) arguments: Vec<(Name, Argument)>,
 }
 
-/// Plans a root field. `facts` are values that expressions may name; nothing is read but what is in `sight`, and what is
-/// not is answered like what is not there, by the same statement.
+/// Plans a root field: compiles it into one statement. `facts` are values that expressions may refer to by name. The
+/// statement reads only the rows in `sight`; rows outside it are answered like rows that do not exist.
+///
+/// # Errors
+///
+/// Refuses arguments that are out of range or malformed, and statements with too many bound values.
 pub fn plan(
     backend: DbBackend,
     root: Root<'_>,
@@ -84,7 +90,7 @@ pub fn plan(
     if planner.sql.bound() > MAX_VALUES {
         return Err(Refusal::new(
             format!("筛选条件超过 {MAX_VALUES} 个值，请拆分"),
-            format!("the filter names more than {MAX_VALUES} values: split it"),
+            format!("the filter has more than {MAX_VALUES} values: split it into several requests"),
         ));
     }
     let text = format!("SELECT {} AS data{from}", planner.sql.as_text(&expression));
@@ -93,16 +99,16 @@ pub fn plan(
 
 struct Planner<'a> {
     sql: Sql<'a>,
-    /// Where in the answer the walk stands.
+    /// The path in the answer of the field that is being planned.
     path: Vec<Segment>,
     finishes: Vec<Finish>,
 }
 
-/// The owner of a list: its alias and how the rows belong to it.
+/// The owner of a list, if there is one: its alias, and how the rows of the list belong to it.
 type Owner<'o> = Option<(&'o str, Link)>;
 
 impl Planner<'_> {
-    /// The JSON object of one row.
+    /// Writes the JSON object of one row.
     fn object(&mut self, table: &Table, alias: &str, selection: &Selected<'_>) -> Result<String, Refusal> {
         let mut members = Vec::new();
         for child in selection.children(table.name) {
@@ -148,7 +154,8 @@ impl Planner<'_> {
         })
     }
 
-    /// The array of the rows wanted, of whatever noun; each noun is described once.
+    /// Writes the array for [`Root::Several`]. There is one subquery for each noun, however many of its rows are
+    /// wanted.
     fn several(&mut self, wanted: &[Option<(&Table, Value)>], selection: &Selected<'_>) -> Result<String, Refusal> {
         if wanted.is_empty() {
             return Ok(self.sql.list(&[]));
@@ -192,12 +199,13 @@ impl Planner<'_> {
         Ok(self.sql.json(&row))
     }
 
-    /// The further demand that a row may be seen.
+    /// Writes ` AND …` with the condition that the caller may see the row; empty if every row may be seen.
     fn and_seen(&mut self, table: &Table, alias: &str) -> String {
         self.sql.seen(table.source, alias).map(|seen| format!(" AND {seen}")).unwrap_or_default()
     }
 
-    /// The first row of a list, in the noun's own order; ties are broken by the key.
+    /// Writes the first row of a list, in the default order of the noun. The row's key breaks ties, in the direction of
+    /// the last sort key.
     fn first(&mut self, table: &Table, selection: &Selected<'_>, owner: (&str, Link)) -> Result<String, Refusal> {
         let alias = self.sql.alias();
         let object = self.object(table, &alias, selection)?;
@@ -214,12 +222,13 @@ impl Planner<'_> {
         Ok(self.sql.json(&row))
     }
 
-    /// What a row of a list must satisfy to be seen. A subquery over the owner marks what it reads itself.
+    /// Writes the condition that the caller may see a row of a list. None if the source is a subquery, which has marks
+    /// of its own for each table that it reads.
     fn sees(&mut self, table: &Table, alias: &str) -> Option<String> {
         if table.source.starts_with('(') { None } else { self.sql.seen(table.source, alias) }
     }
 
-    /// A plain list, in the noun's own order.
+    /// Writes a plain list, in the default order of the noun.
     fn list(
         &mut self,
         table: &Table,
@@ -246,7 +255,7 @@ impl Planner<'_> {
         Ok(format!("(SELECT {array} FROM {from}{})", wherever(&conditions)))
     }
 
-    /// A connection: a page of rows, and a count of all of them only where it is asked for.
+    /// Writes a connection: one page of rows, and the number of all rows only if it is selected.
     fn connection(
         &mut self,
         table: &Table,
@@ -291,9 +300,14 @@ impl Planner<'_> {
         Ok(format!("(SELECT {object} FROM {rows} {alias})"))
     }
 
-    /// The rows of the page, each with its sort keys as `k0` …, where they are few the number of all as `total`, and where
-    /// the page's own place is asked for its number as `rn` and the number of rows as `n`: one more than the page is read
-    /// to learn whether there are more. Whatever is selected is computed outside, for the page's rows only.
+    /// Writes the subquery that reads the rows of the page. It adds these columns to each row:
+    ///
+    /// - `k0`, `k1`, …: the sort keys;
+    /// - `total`: the number of all rows, if `list.counts`;
+    /// - `rn` and `n`: the position of the row and the number of rows read, if `list.visible`. One row more than the
+    ///   page is then read, to learn whether more rows follow.
+    ///
+    /// The selected fields are computed outside of the subquery, so only for the rows of the page.
     fn page(&mut self, table: &Table, page: &Page, owner: Owner<'_>, alias: &str, list: &Listed) -> String {
         let (member, rest) = page.condition.clone().split_member();
         let walked = member.as_ref().map(|member| (self.sql.alias(), member));
@@ -347,9 +361,11 @@ impl Planner<'_> {
     fn page_info(&self, page: &Page, list: &Listed, alias: &str, info: &Selected<'_>) -> String {
         let more = self.sql.boolean(&format!("count(*) > {}", page.size));
         let given = |cursor: &Option<Vec<Value>>| self.sql.boolean(if cursor.is_some() { "1 = 1" } else { "1 = 0" });
-        // The walk runs away from the cursor that it began at: forwards it ends at the page's end.
+        // Row 1 is the row that was read first. Paging forwards, it is the start of the page; paging backwards, its
+        // end.
         let at = |end: bool| {
-            // A page of no rows reads one to learn whether there are more; it stands nowhere.
+            // A page of size 0 still reads one row to learn whether more rows follow. It has no cursors: no row has
+            // `rn` 0.
             let first = page.size.min(1).to_string();
             let place = if end == page.backward { first } else { self.sql.least(&format!("{alias}.n"), page.size) };
             format!("max(CASE WHEN {alias}.rn = {place} THEN {} END)", self.sql.cursor(&list.keys))
@@ -373,7 +389,7 @@ impl Planner<'_> {
         self.sql.object(&members)
     }
 
-    /// The number of rows on all pages: the kept one where the list keeps it, else a count.
+    /// Writes the number of rows on all pages: the stored number if the list has one, else a count.
     fn total(&mut self, table: &Table, owner: Owner<'_>, condition: &Condition) -> String {
         if owner.is_none() {
             if let (true, Some(total)) = (condition.is_always(), table.total) {
@@ -390,7 +406,7 @@ impl Planner<'_> {
         format!("(SELECT count(*) FROM {})", self.all_rows(table, &alias, owner, condition))
     }
 
-    /// What is reckoned over all pages. A count alone may be a kept one.
+    /// Writes the aggregates over all pages. If only `count` is selected, a stored number may answer it.
     fn aggregate(&mut self, table: &Table, owner: Owner<'_>, condition: &Condition, child: &Selected<'_>) -> String {
         let wanted = child.children(&format!("{}Aggregate", table.name));
         if !wanted.is_empty() && wanted.iter().all(|one| one.name() == "count") {
@@ -400,7 +416,7 @@ impl Planner<'_> {
         }
         let alias = self.sql.alias();
         if !reckons(table, child) {
-            // Rows that nothing is reckoned over would each make an object of their own.
+            // Without an aggregate function, the query would return one object for each row instead of a single one.
             return figures(&self.sql, table, &alias, child);
         }
         let rows = self.all_rows(table, &alias, owner, condition);
@@ -422,7 +438,7 @@ impl Planner<'_> {
         Ok(self.sql.json(&array))
     }
 
-    /// The rows of all pages, as FROM and WHERE.
+    /// Writes the rows of all pages: what follows `FROM`, with the `WHERE` clause.
     fn all_rows(&mut self, table: &Table, alias: &str, owner: Owner<'_>, condition: &Condition) -> String {
         let (member, rest) = condition.clone().split_member();
         let walked = member.as_ref().map(|member| (self.sql.alias(), member));
@@ -434,7 +450,8 @@ impl Planner<'_> {
         format!("{from}{}", wherever(&conditions))
     }
 
-    /// Where a list's rows are and what ties them to their owner or to the list that is walked.
+    /// Writes what follows `FROM` for a list, and the conditions that tie its rows to their owner and to the membership
+    /// list that they are read from.
     fn belonging(
         &mut self,
         table: &Table,
@@ -463,19 +480,19 @@ impl Planner<'_> {
     }
 }
 
-/// How the rows of a page are referred to outside the subquery that reads them.
+/// How the selection of a connection refers to the rows of the subquery that reads the page.
 struct Listed {
-    /// Whether anything of the rows is asked for.
+    /// Whether the selection needs any rows of the page.
     reads_rows: bool,
-    /// Whether all rows are counted as the page is read.
+    /// Whether the subquery also counts all rows.
     counts: bool,
-    /// The sort keys.
+    /// The columns of the sort keys.
     keys: Vec<String>,
-    /// The order in which the page is walked.
+    /// The order in which the page is read, reversed for `last`.
     walk: String,
-    /// The order in which the page is shown, unless the database hands the rows over in it.
+    /// The order in which the page is returned; none if the rows already arrive in it.
     order: Option<String>,
-    /// Which rows belong to the page, where its own place is asked for and one more is read.
+    /// The condition that a row belongs to the page; only if `pageInfo` needs the rows, so that one row more is read.
     visible: Option<String>,
 }
 
@@ -492,7 +509,8 @@ impl Listed {
         };
         let names = |name: &str| wanted.iter().any(|child| child.name() == name);
         let has_rows = names("nodes") || names("edges");
-        // What a page says without looking at its rows must not be read from them: there may be none, or several.
+        // Parts of `pageInfo` that do not depend on the rows must not be selected from them: an expression without an
+        // aggregate function would give no value for no rows, and several for several.
         let probe = if page.backward { "hasPreviousPage" } else { "hasNextPage" };
         let has_place = wanted.iter().any(|child| {
             child.name() == "pageInfo"

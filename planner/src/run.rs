@@ -1,5 +1,6 @@
-//! Running a planned statement: one round trip, then whatever only the program can compute. On PostgreSQL the reader keeps
-//! connections of its own: handing one back to the pool costs a round trip each time, as much as a small read itself.
+//! Running a planned statement: one round trip to the database, then the fields that only the program can compute. On
+//! PostgreSQL, the reader keeps connections of its own, because returning one to the pool costs another round trip, as
+//! much as a small read.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,10 +17,10 @@ use tokio::sync::Semaphore;
 
 use crate::plan::{Segment, Statement};
 
-/// Functions of the program that turn what the database gave into a field's value, by name.
+/// Functions that compute the value of a field from what the database returned and the field's arguments, by name.
 pub type Finishers = HashMap<&'static str, Box<dyn Fn(&Json, &[(Name, Argument)]) -> Json + Send + Sync>>;
 
-/// How often a read is tried on a new connection after the old one turned out to be dead.
+/// How often a read is repeated on a new connection after the connection turned out to be dead.
 const TRIES: usize = 2;
 
 /// Runs planned statements.
@@ -29,8 +30,8 @@ pub struct Reader {
     kept: Option<Kept>,
 }
 
-/// Connections that stay with the reader. One that is dropped in the middle of a read is closed, so that the server gives
-/// the read up as well.
+/// Connections that stay with the reader. A connection that is dropped in the middle of a read is closed, so that the
+/// server cancels the read too.
 struct Kept {
     idle: Mutex<Vec<PoolConnection<Postgres>>>,
     places: Semaphore,
@@ -38,8 +39,8 @@ struct Kept {
 }
 
 impl Reader {
-    /// A reader that keeps up to `most` of the pool's connections; the others are for whoever writes. `sent` is told of
-    /// every statement that goes past the pool.
+    /// Makes a reader that keeps up to `most` connections of the pool; the others remain for writes. With 0, and on
+    /// SQLite, it keeps none. `sent` is called for each statement that the reader sends on a connection of its own.
     pub fn new(db: DatabaseConnection, finishers: Finishers, most: usize, sent: fn()) -> Self {
         let keeps = db.get_database_backend() == DbBackend::Postgres && most > 0;
         let kept =
@@ -47,12 +48,12 @@ impl Reader {
         Self { db, finishers, kept }
     }
 
-    /// The database's kind.
+    /// Returns the kind of database.
     pub fn backend(&self) -> DbBackend {
         self.db.get_database_backend()
     }
 
-    /// The answer as JSON text; `null` when the root row does not exist.
+    /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist.
     pub async fn read(&self, statement: Statement) -> Result<String, DbErr> {
         let Statement { asked, finishes } = statement;
         let data: Option<String> = if let Some(kept) = &self.kept {
@@ -94,7 +95,7 @@ impl Kept {
                     }
                     return row.map(|row: PgRow| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
                 }
-                // The server was restarted, or the network broke: reading again does no harm.
+                // The server was restarted, or the network failed. Repeating a read is safe.
                 Err(error) if tries < TRIES && is_over(&error) => {
                     tries += 1;
                     if let Ok(mut idle) = self.idle.lock() {
@@ -111,37 +112,39 @@ async fn fresh(db: &DatabaseConnection) -> Result<PoolConnection<Postgres>, DbEr
     let pool = db.get_postgres_connection_pool();
     let mut connection = pool.acquire().await.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
     connection.close_on_drop();
-    // Servers before 14, or on systems that cannot tell that nobody listens, read on to the end.
+    // Makes PostgreSQL check for a lost client every second and cancel the statement. Servers before version 14, and
+    // those on platforms that do not support the check, refuse the setting and run the statement to its end.
     let _ = connection.execute("SET client_connection_check_interval = '1s'").await;
     Ok(connection)
 }
 
-/// Why a statement failed although nothing is wrong with the statement: the same one may succeed later.
+/// Why a statement failed although the statement is correct, so that it may succeed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// The connection is gone, or none could be had: the network broke, the server stopped, a time-out ended the session.
-    /// Whether a commit that failed so was carried out is not known.
+    /// The connection was lost, or none could be obtained: the network failed, the server stopped, or a timeout ended
+    /// the session. If a commit failed in this way, whether it took effect is unknown.
     Away,
     /// The disk that holds the database is full.
     Full,
-    /// The database cannot be read from or written to its disk, or may only be read.
+    /// The database cannot read or write its files, or is read-only.
     Storage,
-    /// Others hold what it needs, memory is short, or it took too long.
+    /// Another transaction has locked what the statement needs, memory is short, or the statement took too long.
     Busy,
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Away => "the database is away",
+            Self::Away => "the database cannot be reached",
             Self::Full => "the disk is full",
-            Self::Storage => "the database's storage failed",
+            Self::Storage => "the storage of the database failed",
             Self::Busy => "the database is busy",
         })
     }
 }
 
-/// The trouble that made a statement fail; none where the statement itself, or the database's contents, are wrong.
+/// Returns the trouble that made a statement fail; none if the statement, or the contents of the database, caused the
+/// error.
 pub fn trouble(error: &DbErr) -> Option<Trouble> {
     let error = match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Some(Trouble::Away),
@@ -158,7 +161,7 @@ pub fn trouble(error: &DbErr) -> Option<Trouble> {
     }
 }
 
-/// By SQLite's result code, <https://sqlite.org/rescode.html>; its lowest byte is the kind.
+/// Classifies an SQLite result code, <https://sqlite.org/rescode.html>. The lowest byte is the primary code.
 fn of_sqlite(code: &str) -> Option<Trouble> {
     let code: i32 = code.parse().ok()?;
     match code & 0xff {
@@ -171,26 +174,27 @@ fn of_sqlite(code: &str) -> Option<Trouble> {
     }
 }
 
-/// By PostgreSQL's SQLSTATE, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+/// Classifies a PostgreSQL SQLSTATE, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn of_postgres(code: &str) -> Option<Trouble> {
     match code {
         "53100" => Some(Trouble::Full),
-        // I/O error, read-only transaction (a standby)
+        // An I/O error; a read-only transaction (on a standby).
         "58030" | "25006" => Some(Trouble::Storage),
-        // Memory, limits, a statement's time-out, a lock's, a serialization failure, a deadlock
+        // Insufficient resources, out of memory, a configured limit, a statement timeout, a lock timeout, a
+        // serialization failure, a deadlock.
         "53000" | "53200" | "53400" | "57014" | "55P03" | "40001" | "40P01" => Some(Trouble::Busy),
         "53300" => Some(Trouble::Away),
         _ => ends_session(code).then_some(Trouble::Away),
     }
 }
 
-/// Whether PostgreSQL ends the session with this error: a shutdown, a crash, a command of an administrator, a time-out of a
-/// session or transaction that was idle or too long, or the connection itself.
+/// Returns whether PostgreSQL ends the session with this error: a shutdown, a crash, an administrator's command, the
+/// timeout of an idle session or of a transaction, or a failed connection.
 fn ends_session(code: &str) -> bool {
     code.starts_with("08") || ["57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"].contains(&code)
 }
 
-/// Whether it is the connection that is no more, rather than the statement that is wrong.
+/// Returns whether the error means that the connection is lost, rather than that the statement failed.
 fn is_over(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
@@ -203,7 +207,7 @@ fn failed(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
-/// The statement with its values; planned statements have only these kinds.
+/// Binds the values of a statement. Planned statements contain only these kinds of values.
 fn query(asked: &sea_orm::Statement) -> Result<sqlx::query::Query<'_, Postgres, sqlx::postgres::PgArguments>, DbErr> {
     let values = asked.values.iter().flat_map(|values| &values.0);
     values.into_iter().try_fold(sqlx::query(AssertSqlSafe(asked.sql.as_str())), |query, value| {
@@ -215,7 +219,7 @@ fn query(asked: &sea_orm::Statement) -> Result<sqlx::query::Query<'_, Postgres, 
             Value::String(value) => query.bind(value.as_deref()),
             Value::ChronoDate(value) => query.bind(*value),
             Value::ChronoDateTimeUtc(value) => query.bind(*value),
-            other => return Err(DbErr::Type(format!("no statement has a value of this kind: {other:?}"))),
+            other => return Err(DbErr::Type(format!("statements do not bind values of this kind: {other:?}"))),
         })
     })
 }
@@ -249,13 +253,14 @@ mod tests {
         assert_eq!(sqlite, [full, storage, storage, storage, busy, busy]);
         // CORRUPT, CONSTRAINT_UNIQUE, ERROR, NOTADB
         assert_eq!(["11", "2067", "1", "26"].map(of_sqlite), [None; 4]);
-        // A broken connection, an administrator's shutdown, a crash, time-outs of sessions and transactions, no places
+        // A failed connection, an administrator's shutdown, a crash, timeouts of sessions and transactions, too many
+        // connections
         for code in ["08006", "57P01", "57P02", "57P05", "25P03", "25P04", "53300"] {
             assert_eq!(of_postgres(code), Some(Trouble::Away), "{code}");
         }
         let postgres = ["53100", "58030", "25006", "57014", "40P01"].map(of_postgres);
         assert_eq!(postgres, [full, storage, storage, busy, busy]);
-        // A unique key, a syntax error, damaged data
+        // A violated unique key, a syntax error, damaged data
         assert_eq!(["23505", "42601", "XX001"].map(of_postgres), [None; 3]);
     }
 }

@@ -1,5 +1,5 @@
-//! The schema side of the descriptions: object types, connections and root fields registered with async-graphql, and the
-//! value that carries the database's JSON through it untouched.
+//! Registers the described nouns with async-graphql as object types, connections, edges, aggregates and groups, and
+//! defines the value that passes the database's JSON through it unparsed.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -19,9 +19,9 @@ use crate::group::{DEFAULT_GROUPS, MAX_DIMENSIONS, MAX_GROUPS};
 use crate::noun::{Dimension, Field, FigureKind, Listed, Noun, Order, PageArguments, Sorting, Table};
 use crate::{Condition, Filter, Refusal};
 
-/// A type that a field may have: its registration, and whether the schema marks it non-null.
+/// A type that a field may have, with or without null.
 pub trait FieldType {
-    /// Registers the type and returns its name as a field's type.
+    /// Registers the type and returns it as written in the schema, such as `[Measure!]!`.
     fn register(registry: &mut Registry) -> String;
 }
 
@@ -31,11 +31,11 @@ impl<T: OutputType> FieldType for T {
     }
 }
 
-/// The JSON of a planned root field, shown in the schema as `T`.
+/// The JSON of a planned root field, whose type in the schema is `T`.
 pub struct Planned<T>(Value, PhantomData<fn() -> T>);
 
 impl<T> Planned<T> {
-    /// Wraps JSON text, which is copied into the response as it is; `null` becomes a true null.
+    /// Wraps JSON text, which is copied into the response verbatim. The text `null` becomes a GraphQL null.
     pub fn new(json: String) -> Self {
         let value = if json == "null" {
             Value::Null
@@ -45,7 +45,7 @@ impl<T> Planned<T> {
         Self(value, PhantomData)
     }
 
-    /// The value for the response.
+    /// Returns the value for the response.
     pub fn into_value(self) -> Value {
         self.0
     }
@@ -69,7 +69,8 @@ impl<T: OutputType> OutputType for Planned<T> {
     }
 }
 
-/// Registers an object type with the given fields; `implements` names its interface, if any.
+/// Registers the object type `T` with the given fields and returns its name as a field's type. `implements` names the
+/// interface that the type implements, if any.
 pub fn object<T: OutputType>(
     registry: &mut Registry,
     description: &str,
@@ -106,12 +107,12 @@ pub fn object<T: OutputType>(
     })
 }
 
-/// Lines of a doc comment, each of which begins with a blank.
+/// Removes the leading space that each line of a doc comment has.
 fn dedented(description: &str) -> String {
     description.replace("\n ", "\n")
 }
 
-/// A field of an object type.
+/// Returns a field of an object type. `ty` is its type as [`FieldType::register`] returns it.
 pub fn field(name: &str, description: &str, ty: String, arguments: Vec<MetaInputValue>) -> MetaField {
     MetaField {
         name: name.to_owned(),
@@ -134,7 +135,7 @@ pub fn field(name: &str, description: &str, ty: String, arguments: Vec<MetaInput
     }
 }
 
-/// An argument of a field.
+/// Returns an argument of a field and registers its type. `default` is the default value as written in the schema.
 pub fn argument<T: InputType>(
     registry: &mut Registry,
     name: &str,
@@ -156,7 +157,7 @@ pub fn argument<T: InputType>(
 }
 
 impl Table {
-    /// Registers the noun's object type.
+    /// Registers the object type of the noun, which implements `Node` if the noun has global ids.
     pub fn register<T: OutputType>(&self, registry: &mut Registry) -> String {
         let implements = self.prefix.map(|_| "Node");
         object::<T>(registry, self.description, implements, |registry| {
@@ -166,7 +167,7 @@ impl Table {
 }
 
 impl Field {
-    /// The field as the schema has it.
+    /// Registers the type and the arguments of the field and returns the field for the schema.
     pub fn register(&self, registry: &mut Registry) -> MetaField {
         let ty = (self.register)(registry);
         let arguments = (self.arguments)(registry);
@@ -174,77 +175,89 @@ impl Field {
     }
 }
 
-/// The arguments of a connection, and how they are read.
+/// Returns the readers of a connection's arguments `filter` and `orderBy`.
 pub const fn page_arguments<N: Listed>() -> PageArguments {
     PageArguments { filter: read_filter::<N>, order: read_order::<N> }
 }
 
+/// Parses the argument `filter` into a condition, which is always satisfied if the argument is absent or null.
 fn read_filter<N: Listed>(value: Option<Value>) -> Result<Condition, Refusal> {
     let filter =
         Option::<N::Filter>::parse(value).map_err(|error| Refusal::plain(format!("filter: {}", worded(error))))?;
     Ok(filter.map_or_else(Condition::always, |filter| filter.condition()))
 }
 
+/// Parses the argument `orderBy` into sort keys with their directions.
 fn read_order<N: Listed>(value: Option<Value>) -> Result<Sorting, Refusal> {
     let order =
         Option::<Vec<N::Order>>::parse(value).map_err(|error| Refusal::plain(format!("orderBy: {}", worded(error))))?;
     Ok(order.unwrap_or_default().iter().map(|entry| (entry.key(), entry.descending())).collect())
 }
 
+/// Returns the message of an error in an input value.
 fn worded<T: InputType>(error: async_graphql::InputValueError<T>) -> String {
     error.into_server_error(async_graphql::Pos::default()).message
 }
 
-/// Registers the arguments of a connection.
+/// Registers the arguments of a connection: `first`, `after`, `last`, `before`, `filter` and `orderBy`.
 pub fn register_page_arguments<N: Listed>(registry: &mut Registry) -> Vec<MetaInputValue> {
-    let size = "A page has 50 rows unless `first` or `last` says otherwise, and 200 at most.";
+    let size = "at most 200; a page has 50 unless `first` or `last` is given. The two exclude each other.";
+    let first = format!("Number of items to return from the start of the list, {size}");
+    let after = "Cursor of an item, from a page with the same `orderBy`: returns only items after it.";
+    let last = format!("Number of items to return from the end of the list, {size}");
+    let before = "Cursor of an item, from a page with the same `orderBy`: returns only items before it.";
+    let filter = "Returns only items that satisfy this filter; all items if omitted.";
+    let order_by = "Sort keys, the most important first; the default order of the list if omitted or empty.";
     vec![
-        argument::<Option<i32>>(registry, "first", &format!("How many rows from the front. {size}"), None),
-        argument::<Option<String>>(registry, "after", "Only rows after the one with this cursor.", None),
-        argument::<Option<i32>>(registry, "last", &format!("How many rows from the back. {size}"), None),
-        argument::<Option<String>>(registry, "before", "Only rows before the one with this cursor.", None),
-        argument::<Option<N::Filter>>(registry, "filter", "Only rows that satisfy this.", None),
-        argument::<Option<Vec<N::Order>>>(registry, "orderBy", "What to order by, most important first.", None),
+        argument::<Option<i32>>(registry, "first", &first, None),
+        argument::<Option<String>>(registry, "after", after, None),
+        argument::<Option<i32>>(registry, "last", &last, None),
+        argument::<Option<String>>(registry, "before", before, None),
+        argument::<Option<N::Filter>>(registry, "filter", filter, None),
+        argument::<Option<Vec<N::Order>>>(registry, "orderBy", order_by, None),
     ]
 }
 
-/// Pages of a noun's rows.
+/// The connection type of a noun: one page of a list of its objects.
 pub enum Connection<N> {
-    /// Never made: connections are described, not built.
+    /// Never constructed: the type exists only in the schema.
     #[doc(hidden)]
     Never(std::convert::Infallible, PhantomData<fn() -> N>),
 }
 
-/// One row of a page with its cursor.
+/// The edge type of a noun: one object of a page, with its cursor.
 pub enum Edge<N> {
-    /// Never made: edges are described, not built.
+    /// Never constructed: the type exists only in the schema.
     #[doc(hidden)]
     Never(std::convert::Infallible, PhantomData<fn() -> N>),
 }
 
-/// Where a page stands in its list.
+/// The position of a page in its list, as Relay's `PageInfo`.
 pub enum PageInfo {}
 
-/// What is reckoned over a list or a group.
+/// The aggregate type of a noun: the count and the figures of a list or a group.
 enum Aggregate<N> {
-    #[expect(dead_code, reason = "only described")]
+    #[expect(dead_code, reason = "never constructed: the type exists only in the schema")]
     Never(std::convert::Infallible, PhantomData<fn() -> N>),
 }
 
-/// A group of a list.
+/// The group type of a noun: the objects of a list that have the same values in the grouping dimensions.
 enum Group<N> {
-    #[expect(dead_code, reason = "only described")]
+    #[expect(dead_code, reason = "never constructed: the type exists only in the schema")]
     Never(std::convert::Infallible, PhantomData<fn() -> N>),
 }
 
-/// What a group has in common.
+/// The value of one dimension that the objects of a group have in common.
 enum GroupKey {}
 
+/// The earliest and the latest of several dates.
 enum DateRange {}
+/// The earliest and the latest of several moments.
 enum MomentRange {}
+/// The sum, the mean, the minimum and the maximum of several numbers.
 enum NumberSummary {}
 
-/// One of the dimensions of a noun, by its name; the planner reads it from the description.
+/// A dimension of a noun, by its name; the planner looks it up in the description of the noun.
 struct DimensionOf<N>(Name, PhantomData<fn() -> N>);
 
 impl<N: Noun> InputType for DimensionOf<N> {
@@ -257,7 +270,7 @@ impl<N: Noun> InputType for DimensionOf<N> {
     fn create_type_info(registry: &mut Registry) -> String {
         registry.create_input_type::<Self, _>(MetaTypeId::Enum, |_| MetaType::Enum {
             name: Self::type_name().into_owned(),
-            description: Some(format!("What lists of `{}` can be grouped by.", N::table().name)),
+            description: Some(format!("Dimensions by which lists of `{}` can be grouped.", N::table().name)),
             enum_values: N::table().dimensions.iter().map(|one| (one.name.to_owned(), enum_value(one))).collect(),
             visible: None,
             inaccessible: false,
@@ -285,6 +298,7 @@ impl<N: Noun> InputType for DimensionOf<N> {
     }
 }
 
+/// Returns the enum value of a dimension for the schema.
 fn enum_value(dimension: &Dimension) -> MetaEnumValue {
     MetaEnumValue {
         name: dimension.name.to_owned(),
@@ -297,7 +311,7 @@ fn enum_value(dimension: &Dimension) -> MetaEnumValue {
     }
 }
 
-/// Implements `OutputType` for a type that is only ever described.
+/// Implements `OutputType` for a type that exists only in the schema and is never resolved.
 macro_rules! described {
     ($type:ty, [$($generics:tt)*], $name:expr, |$registry:ident| $register:expr) => {
         impl<$($generics)*> OutputType for $type {
@@ -317,14 +331,39 @@ macro_rules! described {
 }
 
 described!(Connection<N>, [N: Noun + OutputType], format!("{}Connection", N::table().name), |registry| {
-    let of = format!("A page of the list of `{}`.", N::table().name);
+    let of = format!("One page of a list of `{}`.", N::table().name);
     object::<Self>(registry, &of, None, |registry| {
         vec![
-            field("edges", "The rows with their cursors.", Vec::<Edge<N>>::create_type_info(registry), Vec::new()),
-            field("nodes", "The rows.", Vec::<N>::create_type_info(registry), Vec::new()),
-            field("pageInfo", "Where the page stands in its list.", PageInfo::create_type_info(registry), Vec::new()),
-            field("totalCount", "The number of rows on all pages.", <i32 as FieldType>::register(registry), Vec::new()),
-            field("aggregate", "What is reckoned over all pages.", Aggregate::<N>::create_type_info(registry), Vec::new()),
+            field(
+                "edges",
+                "Items of the page, each with its cursor.",
+                Vec::<Edge<N>>::create_type_info(registry),
+                Vec::new(),
+            ),
+            field(
+                "nodes",
+                "Items of the page, without their cursors.",
+                Vec::<N>::create_type_info(registry),
+                Vec::new(),
+            ),
+            field(
+                "pageInfo",
+                "Position of the page in the list: its first and last cursor, and whether there are more pages.",
+                PageInfo::create_type_info(registry),
+                Vec::new(),
+            ),
+            field(
+                "totalCount",
+                "Number of items on all pages together.",
+                <i32 as FieldType>::register(registry),
+                Vec::new(),
+            ),
+            field(
+                "aggregate",
+                "Count and figures over the items of all pages.",
+                Aggregate::<N>::create_type_info(registry),
+                Vec::new(),
+            ),
         ]
         .into_iter()
         .chain((!N::table().dimensions.is_empty()).then(|| groups_field::<N>(registry)))
@@ -332,31 +371,40 @@ described!(Connection<N>, [N: Noun + OutputType], format!("{}Connection", N::tab
     })
 });
 
+/// Returns the field `groups` of a connection, for nouns that have dimensions.
 fn groups_field<N: Noun + OutputType>(registry: &mut Registry) -> MetaField {
-    let by = format!("What to group by, {MAX_DIMENSIONS} at most: rows that agree in all of them make a group.");
-    let first = format!("How many groups, {DEFAULT_GROUPS} unless said otherwise, and {MAX_GROUPS} at most.");
+    let by = format!(
+        "Dimensions to group by, 1 to {MAX_DIMENSIONS}: items with the same values in all of them form one group."
+    );
+    let first = format!("Number of groups to return, at most {MAX_GROUPS}; {DEFAULT_GROUPS} if omitted.");
     let arguments = vec![
         argument::<Vec<DimensionOf<N>>>(registry, "by", &by, None),
         argument::<Option<i32>>(registry, "first", &first, None),
     ];
-    let words = "The rows of all pages in groups, the largest group first.";
+    let words = "Items of all pages in groups, the largest group first.";
     field("groups", words, Vec::<Group<N>>::create_type_info(registry), arguments)
 }
 
 described!(Edge<N>, [N: Noun + OutputType], format!("{}Edge", N::table().name), |registry| {
-    let of = format!("One `{}` of a page.", N::table().name);
+    let of = format!("One `{}` of a page, with its cursor.", N::table().name);
     object::<Self>(registry, &of, None, |registry| {
         vec![
-            field("cursor", "Where the row stands: pass it as `after` or `before`.", <String as FieldType>::register(registry), Vec::new()),
-            field("node", "The row.", N::create_type_info(registry), Vec::new()),
+            field(
+                "cursor",
+                "Opaque position of the item in the list, to be passed as `after` or `before`.",
+                <String as FieldType>::register(registry),
+                Vec::new(),
+            ),
+            field("node", "Object at this position in the list.", N::create_type_info(registry), Vec::new()),
         ]
     })
 });
 
 described!(Aggregate<N>, [N: Noun + OutputType], format!("{}Aggregate", N::table().name), |registry| {
-    let of = format!("What is reckoned over a list or a group of `{}`.", N::table().name);
+    let of = format!("Count and figures over a list or a group of `{}`.", N::table().name);
     object::<Self>(registry, &of, None, |registry| {
-        let count = field("count", "How many.", <i32 as FieldType>::register(registry), Vec::new());
+        let count = "Number of items in the list or group.";
+        let count = field("count", count, <i32 as FieldType>::register(registry), Vec::new());
         let figures = N::table().figures.iter().map(|figure| {
             let ty = match figure.kind {
                 FigureKind::Date => DateRange::create_type_info(registry),
@@ -370,75 +418,93 @@ described!(Aggregate<N>, [N: Noun + OutputType], format!("{}Aggregate", N::table
 });
 
 described!(Group<N>, [N: Noun + OutputType], format!("{}Group", N::table().name), |registry| {
-    let of = format!("The rows of a list of `{}` that agree in what it is grouped by.", N::table().name);
+    let of = format!("Items of a list of `{}` that have the same values in the grouping dimensions.", N::table().name);
     object::<Self>(registry, &of, None, |registry| {
-        let keys = "What they agree in, in the order of `by`.";
+        let keys = "Values that the items have in common, one for each dimension, in the order of `by`.";
         vec![
             field("keys", keys, Vec::<GroupKey>::create_type_info(registry), Vec::new()),
-            field("aggregate", "What is reckoned over them.", Aggregate::<N>::create_type_info(registry), Vec::new()),
+            field(
+                "aggregate",
+                "Count and figures over the items of the group.",
+                Aggregate::<N>::create_type_info(registry),
+                Vec::new(),
+            ),
         ]
     })
 });
 
 described!(GroupKey, [], "GroupKey".to_owned(), |registry| {
-    object::<Self>(registry, "What the rows of a group agree in.", None, |registry| {
+    object::<Self>(registry, "Value of one dimension that the items of a group have in common.", None, |registry| {
         let text = <Option<String> as FieldType>::register(registry);
-        let key = "A global id, a code or a plain value; null where the rows have none.";
-        vec![
-            field("key", key, text.clone(), Vec::new()),
-            field("label", "The name of what a global id stands for; null for other keys.", text, Vec::new()),
-        ]
+        let key = "Global id, code or plain value, such as `unit_13` or `IN_PROGRESS`; null if the items have none, or \
+                   refer to an object that the caller may not see.";
+        let label = "Name of the object whose global id is the key, such as 生态环境局; null for other keys.";
+        vec![field("key", key, text.clone(), Vec::new()), field("label", label, text, Vec::new())]
     })
 });
 
 described!(DateRange, [], "DateRange".to_owned(), |registry| {
     let date = "Date".to_owned();
-    object::<Self>(registry, "From when to when; null where no row has a date.", None, |_| {
-        vec![field("min", "The earliest.", date.clone(), Vec::new()), field("max", "The latest.", date, Vec::new())]
+    object::<Self>(registry, "Earliest and latest local date of the items that have one.", None, |_| {
+        vec![
+            field("min", "Earliest date; null if no item has a date.", date.clone(), Vec::new()),
+            field("max", "Latest date; null if no item has a date.", date, Vec::new()),
+        ]
     })
 });
 
 described!(MomentRange, [], "MomentRange".to_owned(), |registry| {
     let moment = "DateTime".to_owned();
-    object::<Self>(registry, "From when to when; null where there is no row.", None, |_| {
-        vec![field("min", "The earliest.", moment.clone(), Vec::new()), field("max", "The latest.", moment, Vec::new())]
+    object::<Self>(registry, "Earliest and latest moment of the items that have one.", None, |_| {
+        vec![
+            field("min", "Earliest moment; null if no item has one.", moment.clone(), Vec::new()),
+            field("max", "Latest moment; null if no item has one.", moment, Vec::new()),
+        ]
     })
 });
 
 described!(NumberSummary, [], "NumberSummary".to_owned(), |registry| {
-    object::<Self>(registry, "Numbers of all rows that have one; null where none has.", None, |registry| {
+    object::<Self>(registry, "Summary of a number over the items that have one.", None, |registry| {
         let number = <Option<f64> as FieldType>::register(registry);
         vec![
-            field("sum", "Their sum.", number.clone(), Vec::new()),
-            field("average", "Their mean.", number.clone(), Vec::new()),
-            field("min", "The least.", number.clone(), Vec::new()),
-            field("max", "The greatest.", number, Vec::new()),
+            field("sum", "Sum of the numbers; null if no item has one.", number.clone(), Vec::new()),
+            field("average", "Arithmetic mean of the numbers; null if no item has one.", number.clone(), Vec::new()),
+            field("min", "Smallest number; null if no item has one.", number.clone(), Vec::new()),
+            field("max", "Largest number; null if no item has one.", number, Vec::new()),
         ]
     })
 });
 
 described!(PageInfo, [], "PageInfo".to_owned(), |registry| {
-    object::<Self>(registry, "Where a page stands in its list.", None, |registry| {
+    object::<Self>(registry, "Position of a page in its list.", None, |registry| {
         let flag = <bool as FieldType>::register(registry);
         let cursor = <Option<String> as FieldType>::register(registry);
+        let next = "Whether items follow the page. Walking backward with `last`: whether `before` was given.";
+        let previous = "Whether items precede the page. Walking forward with `first`: whether `after` was given.";
         vec![
-            field("hasNextPage", "Whether rows follow.", flag.clone(), Vec::new()),
-            field("hasPreviousPage", "Whether rows come before.", flag, Vec::new()),
-            field("startCursor", "The cursor of the first row; null on an empty page.", cursor.clone(), Vec::new()),
-            field("endCursor", "The cursor of the last row; null on an empty page.", cursor, Vec::new()),
+            field("hasNextPage", next, flag.clone(), Vec::new()),
+            field("hasPreviousPage", previous, flag, Vec::new()),
+            field("startCursor", "Cursor of the first item; null if the page is empty.", cursor.clone(), Vec::new()),
+            field("endCursor", "Cursor of the last item; null if the page is empty.", cursor, Vec::new()),
         ]
     })
 });
 
-/// Describes a noun: its fields with their words, types and places, once, for the schema and for the planner.
+/// Declares a noun: its object type and its fields, each with its description in the schema, its type, and where its
+/// value comes from in the database. Both the schema and the planner use the declaration.
 ///
 /// ```text
 /// noun! {
-///     /// What it is.
-///     pub Measure from "measure" as "measure" { order: &[POSITION], total: None, filter: MeasureFilter, by: MeasureOrder }
-///     /// What the field is.
+///     /// A measure (整改措施) against a problem.
+///     pub Measure from "measure" as "measure" {
+///         order: &[POSITION],
+///         total: None,
+///         filter: MeasureFilter,
+///         by: MeasureOrder
+///     }
+///     /// Text of the measure.
 ///     content: String = Kind::Column("content");
-///     /// A list that is paged through.
+///     /// Assignments of the measure, a list with pages.
 ///     assignments(pages Assignment): Connection<Assignment> = Link::Column("measure_id");
 /// }
 /// ```

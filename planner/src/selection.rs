@@ -1,5 +1,5 @@
-//! The query's syntax as the planner reads it: fragments spread once, when the document is read; `@skip`, `@include`,
-//! variables and fields with the same response key decided each time, when it is asked.
+//! The syntax of a query, as the planner reads it. Fragments are expanded once, when the document is read. `@skip`,
+//! `@include`, variables and the merging of fields with the same response key are evaluated for each request.
 
 use std::collections::HashMap;
 
@@ -7,28 +7,29 @@ use async_graphql::parser::types::{Directive, Field, FragmentDefinition, Selecti
 use async_graphql::{Name, Positioned, Value, Variables};
 use async_graphql_value::Value as Syntactic;
 
-/// The fragments of a document.
+/// The fragments of a document, by name.
 pub type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// One field of a document with what is selected below it, for any variables.
+/// One field of a document with its selection set, independent of the values of variables.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
-    /// The name in the response.
+    /// The response key: the alias, or else the name.
     key: String,
-    /// The name in the schema.
+    /// The name of the field in the schema.
     name: String,
-    /// The arguments as written.
+    /// The arguments as written in the document.
     arguments: Vec<(Name, Syntactic)>,
-    /// The type conditions of the fragments around it.
+    /// The type conditions of the fragments that enclose the field, outermost first.
     conditions: Vec<String>,
-    /// What leaves it out: `@skip` (true) or `@include` (false) with its argument, its own and those of the fragments.
+    /// The `@skip` (true) and `@include` (false) directives of the field and of the enclosing fragments, each with its
+    /// `if` argument.
     switches: Vec<(bool, Syntactic)>,
-    /// What is selected below.
+    /// The selection set of the field, with fragments expanded.
     children: Vec<Selection>,
 }
 
 impl Selection {
-    /// Reads a field of a document whose fragments do not go in circles; unknown ones are passed over.
+    /// Reads a field of a document. The fragments must not form a cycle; unknown ones are ignored.
     pub fn read(field: &Field, fragments: &Fragments) -> Self {
         Around { conditions: Vec::new(), switches: switches(&field.directives) }.field(field, fragments)
     }
@@ -40,60 +41,60 @@ impl Selection {
         roots
     }
 
-    /// The name in the schema.
+    /// Returns the name of the field in the schema.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The key in the response.
+    /// Returns the response key.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The type that the innermost fragment around it is on.
+    /// Returns the type condition of the innermost fragment that has one and encloses the field.
     pub fn condition(&self) -> Option<&str> {
         self.conditions.last().map(String::as_str)
     }
 
-    /// Everything that may be selected below.
+    /// Returns the selection set, including fields that variables may exclude.
     pub fn below(&self) -> &[Selection] {
         &self.children
     }
 
-    /// An argument as written, unless it was left out.
+    /// Returns an argument as written; none if it was omitted.
     pub fn given(&self, name: &str) -> Option<Given<'_>> {
         let (_, value) = self.arguments.iter().find(|(given, _)| given == name)?;
         Some(Given(value))
     }
 
-    /// The selection as variables decide it. Variables that have defaults have to be in.
+    /// Applies variables to the selection. `variables` must include the defaults of those that were not given.
     pub fn with<'a>(&'a self, variables: &'a Variables) -> Selected<'a> {
         Selected { parts: vec![self], variables }
     }
 
-    /// The root fields as variables decide them, those with one response key made one.
+    /// Applies variables to the root fields, and merges those with the same response key. `type_name` is the root type.
     pub fn with_all<'a>(roots: &'a [Selection], type_name: &str, variables: &'a Variables) -> Vec<Selected<'a>> {
         merged(roots.iter(), type_name, variables)
     }
 }
 
-/// An argument as written.
+/// The value of an argument as written in the document.
 #[derive(Debug, Clone, Copy)]
 pub struct Given<'a>(&'a Syntactic);
 
 impl Given<'_> {
-    /// Its value with variables put in; none when it is a variable that was not given.
+    /// Returns the value with variables replaced; none if it is a variable that was not given.
     pub fn with(self, variables: &Variables) -> Option<Value> {
         value_of(self.0, variables)
     }
 
-    /// Its value, unless variables have a say in it.
+    /// Returns the value; none if it contains a variable.
     pub fn constant(self) -> Option<Value> {
         self.0.clone().into_const()
     }
 }
 
-/// What the fragments around a field say.
+/// The type conditions and directives of the fragments that enclose a field.
 #[derive(Clone, Default)]
 struct Around {
     conditions: Vec<String>,
@@ -157,43 +158,44 @@ fn switches(directives: &[Positioned<Directive>]) -> Vec<(bool, Syntactic)> {
     directives.iter().filter_map(switch).collect()
 }
 
-/// One selected field, with variables put in.
+/// One selected field, with variables applied.
 #[derive(Debug, Clone)]
 pub struct Selected<'a> {
-    /// The places in the document that select it under this response key; never empty.
+    /// The places in the document that select the field under this response key; never empty.
     parts: Vec<&'a Selection>,
     variables: &'a Variables,
 }
 
 impl<'a> Selected<'a> {
-    /// The name in the response.
+    /// Returns the response key.
     pub fn key(&self) -> &'a str {
         &self.parts[0].key
     }
 
-    /// The name in the schema.
+    /// Returns the name of the field in the schema.
     pub fn name(&self) -> &'a str {
         &self.parts[0].name
     }
 
-    /// The value of an argument, unless it was left out.
+    /// Returns the value of an argument; none if it was omitted.
     pub fn argument(&self, name: &str) -> Option<Value> {
         let (_, value) = self.parts[0].arguments.iter().find(|(given, _)| given == name)?;
         value_of(value, self.variables)
     }
 
-    /// All arguments that were given.
+    /// Returns all arguments that were given, with their values.
     pub(crate) fn arguments(&self) -> Vec<(Name, Value)> {
         let given = self.parts[0].arguments.iter();
         given.filter_map(|(name, value)| Some((name.clone(), value_of(value, self.variables)?))).collect()
     }
 
-    /// What is selected below on an object of the given type, fields with one response key made one.
+    /// Returns the fields that are selected on an object of the given type, those with the same response key merged.
     pub fn children(&self, type_name: &str) -> Vec<Selected<'a>> {
         merged(self.parts.iter().flat_map(|part| part.children.iter()), type_name, self.variables)
     }
 
-    /// The selections of one field below, under any of its response keys.
+    /// Returns the merged selections of one field of the selection set, under any response key; none if it is not
+    /// selected.
     pub fn child(&self, name: &str) -> Option<Selected<'a>> {
         let below = self.parts.iter().flat_map(|part| part.children.iter());
         let parts: Vec<_> = below.filter(|child| child.name == name && child.is_in(self.variables)).collect();
@@ -228,8 +230,8 @@ fn merged<'a>(
     merged
 }
 
-/// The value with variables put in; none when it is a variable that was not given. A member of an object whose variable was
-/// not given is left out, as the specification says.
+/// Returns the value with variables replaced; none if it is a variable that was not given. A member of an input object
+/// whose variable was not given is omitted, as the GraphQL specification requires (3.10, input coercion).
 fn value_of(value: &Syntactic, variables: &Variables) -> Option<Value> {
     match value {
         Syntactic::Variable(name) => variables.get(name).cloned(),

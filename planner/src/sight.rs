@@ -1,21 +1,25 @@
-//! What the caller may see: a condition on the rows of each table, added to every statement wherever it reads one.
+//! What the caller may see: a condition on the rows of each table, which the planner adds wherever a statement reads
+//! that table.
 
 use crate::condition::{Condition, Member};
 use crate::sql::Sql;
 
-/// Says which rows of a table may be seen.
+/// Decides which rows of each table the caller may see.
 pub trait Sight: Send + Sync {
-    /// What a row of the table must satisfy. A table that it knows nothing of is hidden: `Condition::never`.
+    /// Returns the condition that a row of the table must satisfy to be seen. An implementation hides tables that it
+    /// does not know: it returns `Condition::never`.
     fn rows(&self, table: &str) -> Condition;
 
-    /// Whether every row that may be seen stands in this list anyhow, so that it need not be asked.
+    /// Returns whether the list contains every row that the caller may see. The statement then need not check
+    /// membership.
     fn implies(&self, member: &Member) -> bool;
 
-    /// What a row in this list must satisfy beside that, so that it does not stand there by what may not be seen.
+    /// Returns the further condition that a row in the list must satisfy. It removes rows that are listed only because
+    /// of something that the caller may not see.
     fn lists(&self, member: &Member) -> Condition;
 }
 
-/// Everything may be seen; for the program's own jobs and commands.
+/// A sight without limits, for the program's own jobs and commands.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Everything;
 
@@ -34,13 +38,13 @@ impl Sight for Everything {
 }
 
 impl Sql<'_> {
-    /// What a row `alias` of the table must satisfy to be seen; none where all are.
+    /// Writes the condition that the row `alias` of the table must satisfy to be seen; none if every row may be seen.
     pub fn seen(&mut self, table: &str, alias: &str) -> Option<String> {
         let condition = self.sight().rows(table);
         (!condition.is_always()).then(|| condition.to_sql(self, alias))
     }
 
-    /// A source with its `{sees:table:alias}` marks put in.
+    /// Returns a source with each `{sees:table:alias}` replaced by the condition for that row.
     pub(crate) fn source(&mut self, source: &str) -> String {
         let mut rest = source;
         let mut whole = String::with_capacity(source.len());
@@ -55,8 +59,8 @@ impl Sql<'_> {
         whole
     }
 
-    /// What a list's filter and the caller's sight come to. The filter's own list is walked, unless it holds everything
-    /// that the caller sees anyhow.
+    /// Combines the filter of a list with what the caller may see. A membership in the filter is dropped if the list
+    /// contains everything that the caller may see; otherwise it stays first, so that the rows are read from its list.
     pub(crate) fn narrowed(&self, filter: &Condition, table: &str) -> Condition {
         let sight = self.sight();
         let seen = sight.rows(table);

@@ -1,5 +1,5 @@
-//! The text of a statement under construction: bound values, aliases, and the few functions that the two databases spell
-//! differently. No other file spells SQL for one of them.
+//! Building the text of an SQL statement: bound values, aliases, and the few functions that PostgreSQL and SQLite spell
+//! differently. No other file builds SQL that is specific to one of the two.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,10 +9,11 @@ use sea_orm::{DbBackend, Statement, Value};
 
 use crate::sight::{Everything, Sight};
 
-/// The most members in one call of the JSON object function; PostgreSQL takes 100 arguments.
+/// The most members in one call of the JSON object function. PostgreSQL accepts 100 arguments, two for each member.
 const OBJECT_CHUNK: usize = 45;
 
-/// A statement under construction. Expressions are plain text that may hold the placeholders which `bind` hands out.
+/// An SQL statement under construction. Expressions are plain text, in which the placeholders that `bind` returns refer
+/// to bound values.
 pub struct Sql<'a> {
     backend: DbBackend,
     values: Vec<Value>,
@@ -23,35 +24,36 @@ pub struct Sql<'a> {
 }
 
 impl<'a> Sql<'a> {
-    /// An empty statement that may read everything; `facts` are values that expressions may name, such as today's date.
+    /// Makes an empty statement that may read everything. `facts` are values that expressions refer to by name, such as
+    /// today's date.
     pub fn new(backend: DbBackend, facts: &'a [(&'static str, Value)]) -> Self {
         Self::within(backend, facts, &Everything)
     }
 
-    /// An empty statement that may read what is in sight.
+    /// Makes an empty statement that may read only the rows in `sight`.
     pub fn within(backend: DbBackend, facts: &'a [(&'static str, Value)], sight: &'a dyn Sight) -> Self {
         Self { backend, values: Vec::new(), aliases: 0, facts, bound_facts: Vec::new(), sight }
     }
 
-    /// What may be seen.
+    /// Returns what the caller may see.
     pub(crate) fn sight(&self) -> &'a dyn Sight {
         self.sight
     }
 
-    /// The statement with this text, which has a place for every value that was bound: a prepared statement is found again
-    /// by its text alone, and PostgreSQL refuses it with another number of values.
+    /// Finishes the statement with this text, which must contain a placeholder for every bound value. A prepared
+    /// statement is looked up by its text alone, and PostgreSQL refuses it with a different number of values.
     pub fn statement(self, text: impl Into<String>) -> Statement {
         let text = text.into();
-        debug_assert!(has_places(&text, self.values.len()), "values without a place: {text}");
+        debug_assert!(has_places(&text, self.values.len()), "bound values and placeholders do not match: {text}");
         Statement::from_sql_and_values(self.backend, text, self.values)
     }
 
-    /// How many values are bound so far.
+    /// Returns the number of values bound so far.
     pub fn bound(&self) -> usize {
         self.values.len()
     }
 
-    /// The database that the statement is for.
+    /// Returns the kind of database that the statement is for.
     pub fn backend(&self) -> DbBackend {
         self.backend
     }
@@ -60,13 +62,13 @@ impl<'a> Sql<'a> {
         self.backend == DbBackend::Postgres
     }
 
-    /// Binds a value and returns its placeholder.
+    /// Binds a value and returns its placeholder, such as `$3`.
     pub fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
 
-    /// The placeholder of a named fact, bound once however often it is used; an unknown name is NULL.
+    /// Returns the placeholder of a named fact, which is bound at its first use only. An unknown name gives `NULL`.
     pub fn fact(&mut self, name: &'static str) -> String {
         if let Some((_, placeholder)) = self.bound_facts.iter().find(|(bound, _)| *bound == name) {
             return placeholder.clone();
@@ -79,18 +81,18 @@ impl<'a> Sql<'a> {
         placeholder
     }
 
-    /// A fresh table alias.
+    /// Returns a new table alias: `t1`, `t2`, …
     pub fn alias(&mut self) -> String {
         self.aliases += 1;
         format!("t{}", self.aliases)
     }
 
-    /// `{t}` in a template stands for the alias of the row at hand.
+    /// Replaces `{t}` in a template by the alias of the row.
     pub fn on(template: &str, alias: &str) -> String {
         template.replace("{t}", alias)
     }
 
-    /// A boolean as a JSON boolean.
+    /// Writes a boolean expression as a JSON boolean; unknown becomes null.
     pub fn boolean(&self, expression: &str) -> String {
         if self.is_postgres() {
             format!("({expression})")
@@ -99,12 +101,13 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// Marks text that is JSON as JSON: SQLite forgets it at the border of a subquery.
+    /// Marks an expression as JSON. SQLite loses the JSON subtype of a value that leaves a subquery, and would quote it
+    /// as text.
     pub fn json(&self, expression: &str) -> String {
         if self.is_postgres() { expression.to_owned() } else { format!("json({expression})") }
     }
 
-    /// A JSON object of (key, value) members, in their order.
+    /// Writes a JSON object of (key, value) members, in this order.
     pub fn object(&self, members: &[(&str, String)]) -> String {
         let function = if self.is_postgres() { "json_build_object" } else { "json_object" };
         let chunk = |members: &[(&str, String)]| {
@@ -117,7 +120,7 @@ impl<'a> Sql<'a> {
         if members.len() <= OBJECT_CHUNK {
             return chunk(members);
         }
-        // Objects too wide for one call are joined as text: without the closing brace of one and the opening of the next.
+        // An object with too many members for one call is joined from several as text, without the braces in between.
         let parts: Vec<String> = members.chunks(OBJECT_CHUNK).map(chunk).collect();
         let cast = |part: &str| if self.is_postgres() { format!("{part}::text") } else { part.to_owned() };
         let last = parts.len() - 1;
@@ -134,13 +137,14 @@ impl<'a> Sql<'a> {
         if self.is_postgres() { format!("({joined})::json") } else { format!("json({joined})") }
     }
 
-    /// Whether an aggregate takes the rows of an ordered subquery in their order. PostgreSQL does so as long as nothing
-    /// stands between the two; SQLite may drop the order of a subquery.
+    /// Returns whether an aggregate receives the rows of an ordered subquery in that order. PostgreSQL does so if the
+    /// aggregate reads the subquery directly; SQLite may drop the order of a subquery.
     pub fn keeps_order(&self) -> bool {
         self.is_postgres()
     }
 
-    /// A JSON array of the group's values, `[]` for an empty group.
+    /// Writes an aggregate that collects the element of each row of the group into a JSON array, `[]` for an empty
+    /// group. `order` is an `ORDER BY` list; `only` is a condition that rows must satisfy to be included.
     pub fn array(&self, element: &str, order: Option<&str>, only: Option<&str>) -> String {
         let filter = only.map(|only| format!(" FILTER (WHERE {only})")).unwrap_or_default();
         let order = order.map(|order| format!(" ORDER BY {order}")).unwrap_or_default();
@@ -151,18 +155,19 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// The lesser of two numbers.
+    /// Writes the smaller of two numbers.
     pub fn least(&self, number: &str, other: u64) -> String {
         format!("{}({number}, {other})", if self.is_postgres() { "least" } else { "min" })
     }
 
-    /// A JSON array of the given values.
+    /// Writes a JSON array of the given values.
     pub fn list(&self, values: &[String]) -> String {
         let function = if self.is_postgres() { "json_build_array" } else { "json_array" };
         format!("{function}({})", values.join(", "))
     }
 
-    /// The mean of the group's numbers, to six places: the databases add in different orders.
+    /// Writes the mean of the group's numbers, rounded to six decimal places, because the databases add in different
+    /// orders.
     pub fn average(&self, number: &str) -> String {
         if self.is_postgres() {
             format!("round(avg({number})::numeric, 6)::float8")
@@ -171,7 +176,7 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// An opaque cursor: the hexadecimal form of the JSON array of the given expressions.
+    /// Writes an opaque cursor: the lower-case hexadecimal form of the JSON array of the given expressions.
     pub fn cursor(&self, keys: &[String]) -> String {
         let keys = keys.join(", ");
         if self.is_postgres() {
@@ -181,7 +186,8 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// The whole days from one date to another, as a number that divides without rounding.
+    /// Writes the number of whole days from one date to another, as a floating-point number so that divisions do not
+    /// round.
     pub fn days_between(&self, from: &str, to: &str) -> String {
         if self.is_postgres() {
             format!("(({to})::date - ({from})::date)::float8")
@@ -190,8 +196,8 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// Locks the rows that are read, of one table of several, until the transaction ends. SQLite's transactions begin with
-    /// the lock on the whole.
+    /// Writes the clause that locks the selected rows until the transaction ends, only those of the alias `of` if it is
+    /// given. Empty on SQLite, where a transaction locks the whole database when it begins.
     pub fn lock(&self, of: Option<&str>) -> String {
         match of {
             _ if !self.is_postgres() => String::new(),
@@ -200,12 +206,12 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// The day after a date.
+    /// Writes the day after a date.
     pub fn next_day(&self, date: &str) -> String {
         if self.is_postgres() { format!("({date} + 1)") } else { format!("date({date}, '+1 day')") }
     }
 
-    /// The first day of a date's month.
+    /// Writes the first day of the month of a date.
     pub fn month(&self, date: &str) -> String {
         if self.is_postgres() {
             format!("date_trunc('month', {date})::date")
@@ -214,7 +220,7 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// The first day of a date's year.
+    /// Writes the first day of the year of a date.
     pub fn year(&self, date: &str) -> String {
         if self.is_postgres() {
             format!("date_trunc('year', {date})::date")
@@ -223,17 +229,17 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// A date that is written out.
+    /// Writes a date, given as `YYYY-MM-DD`, as a literal.
     pub fn date(&self, date: &str) -> String {
         if self.is_postgres() { format!("DATE '{date}'") } else { format!("'{date}'") }
     }
 
-    /// A sum of whole numbers, as one.
+    /// Writes the sum of the group's whole numbers as a 64-bit whole number; 0 for an empty group.
     pub fn sum(&self, number: &str) -> String {
         format!("CAST(coalesce(sum({number}), 0) AS bigint)")
     }
 
-    /// Whether a text contains another, letter case aside for Latin letters.
+    /// Writes the condition that a text contains another, ignoring the case of Latin letters.
     pub fn contains(&self, text: &str, words: &str) -> String {
         if self.is_postgres() {
             format!("strpos(lower({text}), lower({words})) > 0")
@@ -242,8 +248,9 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// The key that a row will have which is to be added to this table by a writer who has to know it beforehand. SQLite's
-    /// writers are alone.
+    /// Writes the key of the next row of this table, for an insert that has to know the key beforehand. On PostgreSQL,
+    /// this takes the key from the sequence. On SQLite, it reads the last key, which is safe because there is only one
+    /// writer at a time.
     pub fn next_key(&self, table: &str) -> String {
         if self.is_postgres() {
             format!("nextval(pg_get_serial_sequence('{table}', 'id'))")
@@ -252,13 +259,13 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// The statement's only column, as text.
+    /// Casts the expression to text, for the only column of a planned statement.
     pub fn as_text(&self, expression: &str) -> String {
         if self.is_postgres() { format!("({expression})::text") } else { expression.to_owned() }
     }
 }
 
-/// Whether a text has a place for each of so many values, and no other.
+/// Returns whether a text has placeholders for exactly this number of values: `$1` to `$values`, and no other.
 fn has_places(text: &str, values: usize) -> bool {
     let places = text.split('$').skip(1).filter_map(|after| {
         let end = after.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(after.len());
@@ -267,8 +274,9 @@ fn has_places(text: &str, values: usize) -> bool {
     places.collect::<BTreeSet<usize>>().into_iter().eq(1..=values)
 }
 
-/// The statements that carry these writes out, none of which reads or changes what another does. PostgreSQL takes them as
-/// the parts of one, for which it is asked once; SQLite is at hand, and knows no such parts.
+/// Builds the statements that execute these writes, none of which may read or change rows that another one changes. For
+/// PostgreSQL, they become the common table expressions of a single statement, to save round trips. For SQLite, which
+/// runs in this process and does not support writes in common table expressions, each is a statement of its own.
 pub fn together(backend: DbBackend, mut writes: Vec<SubQueryStatement>) -> Vec<Statement> {
     if backend != DbBackend::Postgres || writes.len() < 2 {
         return writes.into_iter().map(|write| alone(backend, write)).collect();

@@ -1,17 +1,21 @@
-//! The other door: time. tokio-cron-scheduler rings once a minute (`doorbell`); the truth is in tables: which occurrences
-//! are due (`pattern`, `tick`), what each job does (`jobs`, one file each), and mail on its way (`letter`, `post`).
+//! Schedules, jobs and the delivery of mail. tokio-cron-scheduler ticks once a minute (`scheduler`); tables say which
+//! occurrences are due (`pattern`, `tick`). `jobs` has one file for each job, `remind` what reminders share, `mail` what a
+//! mail says and how it is sent. Does not know the API.
 
-mod doorbell;
+mod context;
+mod job;
 mod jobs;
-mod letter;
-mod notice;
+mod mail;
 mod pattern;
-mod post;
+mod remind;
+mod scheduler;
 mod tick;
 
-pub use doorbell::Doorbell;
-pub use jobs::{Candidates, Deliver, JOBS, Job, Work, find};
-pub use letter::{Letters, Words};
+pub use context::Context;
+pub use job::{Job, Report};
+pub use jobs::{JOBS, find, writer};
+pub use mail::Writer;
+pub use mail::post::{Post, PostError};
 pub use pattern::{Pattern, occurrences};
-pub use post::{Post, PostError};
-pub use tick::{Bench, Ran, Round, deliver, ensure_schedules, run_at, tick};
+pub use scheduler::Scheduler;
+pub use tick::{Pending, carry_out, ensure_schedules, run_at, tick};

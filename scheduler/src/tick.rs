@@ -1,70 +1,37 @@
-//! A tick: which occurrences are due, and running them. The row of a schedule is locked, its occurrences since the last
-//! one are claimed as `job_run` rows under a unique key, the reminders are written and the schedule moves on, all in one
-//! transaction: restarts, missed ticks and second schedulers change nothing.
+//! A tick: finds which occurrences are due, and runs them. The row of a schedule is locked, its occurrences since the last
+//! one are claimed as `job_run` rows under a unique key, the job runs and the schedule moves on, all in one transaction:
+//! restarts, missed ticks and second schedulers change nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::job_run::RunState;
 use entity::schedule::Misfire;
 use entity::{job_run, schedule};
-use ledger::record::audit::By;
 use ledger::record::database;
-use ledger::record::database::Transaction;
-use ledger::record::outbox::{self, Words as Queued};
-use ledger::record::retention::{self, Purged, Retention};
-use ledger::reminder::{self, Digest, Plan, Timing};
-use ledger::rule::calendar;
-use ledger::work::{Desk, supervision};
 use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect,
 };
 
-use crate::jobs::{self, Deliver, JOBS, Job, Reminder, Work};
-use crate::letter::Letters;
+use crate::context::Context;
+use crate::job::{Job, Occasion, Report, Run};
+use crate::jobs::{self, JOBS};
 use crate::pattern::Pattern;
-use crate::post::Post;
 
-/// A run may take this long before the tick gives it up.
+/// The time that a tick allows one job.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Missed occurrences are run, or recorded as skipped, one by one up to this many, the latest; the rest is logged as a number.
+/// The most missed occurrences of a schedule that are dealt with one by one, the latest; of the others only the number is
+/// logged.
 const RECORDED: usize = 50;
+/// An occurrence of this age or older was missed.
+const MISSED: TimeDelta = TimeDelta::minutes(2);
 
-/// What jobs work with.
-pub struct Bench {
-    /// The ledger's database.
-    pub db: DatabaseConnection,
-    /// The ledger's time zone.
-    pub zone: Tz,
-    /// When reminders are due.
-    pub timing: Timing,
-    /// The days that an immediate deadline without a date leaves.
-    pub grace_days: i64,
-    /// How long sessions and mails are kept.
-    pub retention: Retention,
-    /// Writes letters.
-    pub letters: Letters,
-    /// Takes them.
-    pub post: Post,
-    /// With which days of the audit are signed, where there is a key.
-    pub audit_key: Option<ledger::record::audit::Key>,
-    /// Who is sent each day's seal, to keep it elsewhere; empty: nobody.
-    pub audit_head_mail: String,
-    /// Tells this process from others that send.
-    pub token: String,
-    /// The clock.
-    pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
-    /// Whether the process is about to end.
-    pub stopping: Arc<dyn Fn() -> bool + Send + Sync>,
-}
-
-/// Enters the jobs that have no schedule yet, with their defaults; they begin now.
+/// Enters jobs that have no schedule yet, with their defaults. Their first occurrence is the first after now.
 pub async fn ensure_schedules(db: &DatabaseConnection, zone: Tz, now: DateTime<Utc>) -> ledger::Result<()> {
-    let rows = JOBS.into_iter().map(|job| schedule::ActiveModel {
+    let rows = JOBS.iter().map(|job| schedule::ActiveModel {
         name: Set(job.name.to_owned()),
         cron: Set(job.cron.to_owned()),
         time_zone: Set(zone.name().to_owned()),
@@ -80,32 +47,33 @@ pub async fn ensure_schedules(db: &DatabaseConnection, zone: Tz, now: DateTime<U
     Ok(())
 }
 
-/// A delivery that is due: the schedule and the occurrence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Round {
+/// A run that is due beside the ticks: of which job, for which occurrence of its schedule.
+#[derive(Clone, Copy)]
+pub struct Pending {
+    job: &'static Job,
     schedule: i64,
     occurrence: DateTime<Utc>,
 }
 
-/// Deals with everything that is due in the tables, and says whether a delivery is due: that takes as long as mail servers
-/// take, and is the caller's to begin. One schedule's failure is recorded and does not keep the others from theirs.
-pub async fn tick(bench: &Bench) -> ledger::Result<Option<Round>> {
-    let mut round = None;
-    let now = (bench.clock)();
+/// Runs every job that is due, and returns the runs that the caller begins beside the following ticks, because they take as
+/// long as mail servers take. The failure of one job is recorded and keeps no other from running.
+pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
+    let mut pending = Vec::new();
+    let now = context.now();
     let schedules = schedule::Entity::find()
         .filter(schedule::Column::Enabled.eq(true))
         .order_by_asc(schedule::Column::Id)
-        .all(&bench.db)
+        .all(&context.db)
         .await?;
     for row in schedules {
-        let Some(job) = crate::jobs::find(&row.name) else { continue };
-        if (bench.stopping)() {
+        let Some(job) = jobs::find(&row.name) else { continue };
+        if (context.stopping)() {
             break;
         }
         let pattern = match Pattern::parse(&row.cron, &row.time_zone, now) {
             Ok(pattern) => pattern,
             Err(error) => {
-                tracing::error!(job = row.name, %error, "a schedule cannot be read");
+                tracing::error!(job = row.name, %error, "the pattern of a schedule cannot be read");
                 continue;
             }
         };
@@ -113,47 +81,48 @@ pub async fn tick(bench: &Bench) -> ledger::Result<Option<Round>> {
         if pattern.between(row.last_occurrence, now, 1).0.is_empty() {
             continue;
         }
-        let run = tokio::time::timeout(PATIENCE, due(bench, job, row.id, &pattern, now)).await;
+        let run = tokio::time::timeout(PATIENCE, Box::pin(due(context, job, row.id, &pattern, now))).await;
         let failure = match run {
-            Ok(Ok(due)) => {
-                round = round.or(due);
+            Ok(Ok(found)) => {
+                pending.extend(found);
                 continue;
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("超过 {} 分钟没有完成", PATIENCE.as_secs() / 60),
         };
-        tracing::error!(job = row.name, error = failure, "a job failed and is tried again at the next tick");
-        record_failure(bench, &row, &pattern, now, &failure).await?;
+        tracing::error!(job = row.name, error = failure, "a job failed; the next tick tries it again");
+        record_failure(context, &row, &pattern, now, &failure).await?;
     }
-    Ok(round)
+    Ok(pending)
 }
 
-/// Delivers what is in the outbox. Never cut short: a mail in the middle of being sent would be sent again.
-pub async fn deliver(bench: &Bench, round: Round) -> ledger::Result<Deliver> {
-    let began = (bench.clock)();
-    let done = jobs::deliver(bench, None).await?;
-    // A minute without mail is not worth a row.
-    if done != Deliver::default() {
-        claim(&bench.db, round.schedule, round.occurrence, began, RunState::Running, None).await?;
-        finish(&bench.db, round.schedule, round.occurrence, (bench.clock)(), 0).await?;
-        tracing::info!(sent = done.sent, cancelled = done.cancelled, failed = done.failed, "mail was delivered");
+/// Carries out a run beside the ticks. It is never cut short: a mail in the middle of being sent would be sent again.
+pub async fn carry_out(context: &Context, pending: Pending) -> ledger::Result<()> {
+    let Pending { job, schedule, occurrence } = pending;
+    let Run::Beside(run) = job.run else { return Ok(()) };
+    let began = context.now();
+    let report = run(&Occasion { context, occurrence, now: began, is_by_hand: false }).await?;
+    if !report.is_idle {
+        claim(&context.db, schedule, occurrence, began, RunState::Running, None).await?;
+        finish(&context.db, schedule, occurrence, context.now(), report.queued).await?;
+        tracing::info!(job = job.name, %occurrence, summary = report.summary, "a job has run");
     }
-    Ok(done)
+    Ok(())
 }
 
 /// Runs what is due of one schedule.
 async fn due(
-    bench: &Bench,
-    job: &Job,
+    context: &Context,
+    job: &'static Job,
     id: i64,
     pattern: &Pattern,
     now: DateTime<Utc>,
-) -> ledger::Result<Option<Round>> {
-    // Many transactions, before the one in which the schedule moves on; what was proposed once is not proposed again.
-    if matches!(job.work, Work::ProposeListing) {
-        propose(bench, now).await?;
+) -> ledger::Result<Option<Pending>> {
+    if let Run::Before(run) = job.run {
+        let report = run(&Occasion { context, occurrence: now, now, is_by_hand: false }).await?;
+        tracing::info!(job = job.name, summary = report.summary, "a job has run");
     }
-    let transaction = database::begin(&bench.db).await?;
+    let transaction = database::begin(&context.db).await?;
     let row = schedule::Entity::find_by_id(id)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .one(&transaction)
@@ -162,182 +131,67 @@ async fn due(
     let Some(row) = row else { return Ok(None) };
     let (mut fires, left_out) = pattern.between(row.last_occurrence, now, RECORDED);
     let Some(last) = fires.last().copied() else { return Ok(None) };
-    let missed = if now - last < chrono::TimeDelta::minutes(2) { fires.len() - 1 } else { fires.len() };
+    let missed = if now - last < MISSED { fires.len() - 1 } else { fires.len() };
     let runs: Vec<DateTime<Utc>> = match row.misfire {
         Misfire::All => std::mem::take(&mut fires),
         Misfire::Skip if missed == fires.len() => Vec::new(),
         Misfire::Latest | Misfire::Skip => fires.pop().into_iter().collect(),
     };
-    if !fires.is_empty() || left_out > 0 {
-        tracing::warn!(
-            job = job.name,
-            skipped = fires.len() + left_out,
-            "missed occurrences are skipped by the misfire policy"
-        );
+    let skipped = fires.len() + left_out;
+    if skipped > 0 {
+        tracing::warn!(job = job.name, skipped, "missed occurrences are skipped by the misfire policy");
     }
-    if !matches!(job.work, Work::Deliver) {
+    let is_beside = matches!(job.run, Run::Beside(_));
+    if !is_beside {
         for skipped in fires {
             claim(&transaction, id, skipped, now, RunState::Skipped, Some("错过的时点，按策略跳过")).await?;
         }
     }
-    let mut round = None;
-    for occurrence in runs {
-        match &job.work {
-            Work::Remind(reminder) => {
-                if !claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
-                    continue;
-                }
-                let (_, queued) = remind(bench, &transaction, job.name, reminder, occurrence, now, false).await?;
-                finish(&transaction, id, occurrence, (bench.clock)(), queued).await?;
-                tracing::info!(job = job.name, %occurrence, queued, "a job has run");
-            }
-            Work::Deliver => round = Some(Round { schedule: id, occurrence: last }),
-            Work::SealAudit => {
-                if claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
-                    let is_new = seal(bench, &transaction, occurrence, now).await?;
-                    let queued = usize::from(is_new && !bench.audit_head_mail.is_empty());
-                    finish(&transaction, id, occurrence, (bench.clock)(), queued).await?;
-                }
-            }
-            Work::Purge => {
-                if claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
-                    let purged = retention::purge(&transaction, bench.retention, now).await?;
-                    finish(&transaction, id, occurrence, (bench.clock)(), 0).await?;
-                    tracing::info!(
-                        sessions = purged.sessions,
-                        mails = purged.mails,
-                        "what was kept for long enough is deleted"
-                    );
-                }
-            }
-            Work::ProposeListing => {
-                if claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
-                    finish(&transaction, id, occurrence, (bench.clock)(), 0).await?;
-                }
-            }
+    let is_pending = is_beside && !runs.is_empty();
+    for occurrence in runs.into_iter().filter(|_| !is_beside) {
+        if !claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
+            continue;
         }
+        let mut queued = 0;
+        if let Run::Within(run) = job.run {
+            let occasion = Occasion { context, occurrence, now, is_by_hand: false };
+            let report = run(&occasion, &transaction).await?;
+            queued = report.queued;
+            tracing::info!(job = job.name, %occurrence, summary = report.summary, "a job has run");
+        }
+        finish(&transaction, id, occurrence, context.now(), queued).await?;
     }
     let mut moved: schedule::ActiveModel = row.into();
     moved.last_occurrence = Set(last);
     moved.update(&transaction).await?;
     transaction.commit().await?;
-    Ok(round)
-}
-
-/// What a run by hand did.
-pub enum Ran {
-    /// A reminder: what it found, and how many mails were new.
-    Reminded(Plan, usize),
-    /// A delivery.
-    Delivered(Deliver),
-    /// The audit was sealed, unless it was already.
-    Sealed(bool),
-    /// 挂牌督办 was proposed of so many answers.
-    Proposed(usize),
-    /// So many sessions and mails were deleted.
-    Purged(Purged),
+    Ok(is_pending.then_some(Pending { job, schedule: id, occurrence: last }))
 }
 
 /// Runs a job as of a moment, beside its schedule. A rehearsal writes nothing.
-pub async fn run_at(bench: &Bench, job: &Job, at: DateTime<Utc>, rehearsal: bool) -> ledger::Result<Ran> {
-    match &job.work {
-        Work::Deliver if rehearsal => Ok(Ran::Delivered(Deliver::default())),
-        Work::Deliver => Ok(Ran::Delivered(jobs::deliver(bench, Some(at)).await?)),
-        Work::SealAudit if rehearsal => Ok(Ran::Sealed(false)),
-        Work::SealAudit => {
-            let transaction = database::begin(&bench.db).await?;
-            let is_new = seal(bench, &transaction, at, (bench.clock)()).await?;
-            transaction.commit().await?;
-            Ok(Ran::Sealed(is_new))
-        }
-        Work::Purge if rehearsal => Ok(Ran::Purged(Purged::default())),
-        Work::Purge => {
-            let transaction = database::begin(&bench.db).await?;
-            let purged = retention::purge(&transaction, bench.retention, at).await?;
-            transaction.commit().await?;
-            Ok(Ran::Purged(purged))
-        }
-        Work::ProposeListing if rehearsal => Ok(Ran::Proposed(to_propose(bench, at).await?)),
-        Work::ProposeListing => Ok(Ran::Proposed(propose(bench, at).await?)),
-        Work::Remind(reminder) => {
-            ensure_schedules(&bench.db, bench.zone, (bench.clock)()).await?;
-            let transaction = database::begin(&bench.db).await?;
-            let row = schedule::Entity::find().filter(schedule::Column::Name.eq(job.name)).one(&transaction).await?;
-            let (plan, queued) = remind(bench, &transaction, job.name, reminder, at, at, rehearsal).await?;
-            if rehearsal {
-                transaction.rollback().await?;
-                return Ok(Ran::Reminded(plan, 0));
-            }
-            if let Some(row) = row
-                && claim(&transaction, row.id, at, (bench.clock)(), RunState::Running, None).await?
-            {
-                finish(&transaction, row.id, at, (bench.clock)(), queued).await?;
-            }
-            transaction.commit().await?;
-            Ok(Ran::Reminded(plan, queued))
-        }
+pub async fn run_at(context: &Context, job: &Job, at: DateTime<Utc>, is_rehearsal: bool) -> ledger::Result<Report> {
+    let occasion = Occasion { context, occurrence: at, now: at, is_by_hand: true };
+    if is_rehearsal {
+        let transaction = database::begin(&context.db).await?;
+        let report = (job.rehearse)(&occasion, &transaction).await?;
+        transaction.rollback().await?;
+        return Ok(report);
     }
-}
-
-/// Seals the audit up to the end of the day before an occurrence, and queues the mail that takes the seal elsewhere.
-async fn seal(
-    bench: &Bench,
-    transaction: &Transaction,
-    occurrence: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> ledger::Result<bool> {
-    let today = calendar::local_day(occurrence, bench.zone);
-    let until = calendar::moment(today, chrono::NaiveTime::MIN, bench.zone);
-    let key = bench.audit_key.as_ref();
-    let sealed = ledger::record::audit::seal(transaction, calendar::plus_days(today, -1), until, key, now).await?;
-    let Some(head) = &sealed else { return Ok(false) };
-    if !bench.audit_head_mail.is_empty() {
-        let day = calendar::local_day(now, bench.zone);
-        outbox::notify(transaction, &jobs::seal_notice(&bench.audit_head_mail, head), (day, now)).await?;
+    let run = match job.run {
+        Run::Before(run) | Run::Beside(run) => return run(&occasion).await,
+        Run::Within(run) => run,
+    };
+    ensure_schedules(&context.db, context.zone, context.now()).await?;
+    let transaction = database::begin(&context.db).await?;
+    let row = schedule::Entity::find().filter(schedule::Column::Name.eq(job.name)).one(&transaction).await?;
+    let report = run(&occasion, &transaction).await?;
+    if let Some(row) = row
+        && claim(&transaction, row.id, at, context.now(), RunState::Running, None).await?
+    {
+        finish(&transaction, row.id, at, context.now(), report.queued).await?;
     }
-    Ok(true)
-}
-
-/// The program's own desk.
-fn desk<'a>(bench: &'a Bench, by: &'a By, now: DateTime<Utc>) -> Desk<'a> {
-    Desk { db: &bench.db, by, now, zone: bench.zone, grace_days: bench.grace_days }
-}
-
-/// Of how much 挂牌督办 would be proposed at a moment.
-async fn to_propose(bench: &Bench, now: DateTime<Utc>) -> ledger::Result<usize> {
-    supervision::to_propose(&desk(bench, &By::program(), now), bench.timing.listing_after).await
-}
-
-/// Proposes 挂牌督办 of what is long overdue at a moment.
-async fn propose(bench: &Bench, now: DateTime<Utc>) -> ledger::Result<usize> {
-    let proposed = supervision::propose(&desk(bench, &By::program(), now), bench.timing.listing_after).await?;
-    if proposed > 0 {
-        tracing::info!(proposed, "listing for supervision was proposed");
-    }
-    Ok(proposed)
-}
-
-/// Finds who is to be told at an occurrence and queues the digests.
-async fn remind(
-    bench: &Bench,
-    transaction: &Transaction,
-    kind: &'static str,
-    reminder: &Reminder,
-    occurrence: DateTime<Utc>,
-    now: DateTime<Utc>,
-    rehearsal: bool,
-) -> ledger::Result<(Plan, usize)> {
-    let today = calendar::local_day(occurrence, bench.zone);
-    let candidates = (reminder.candidates)(transaction, today, &bench.timing).await?;
-    let plan = reminder::plan(transaction, kind, &candidates, today).await?;
-    if rehearsal {
-        return Ok((plan, 0));
-    }
-    let subject = |digest: &Digest| reminder.words.subject(digest, today);
-    let reason = |digest: &Digest| format!("{kind}: {} 项，截至 {today}", digest.items.len());
-    let words = Queued { kind, subject: &subject, reason: &reason };
-    let queued = outbox::enqueue(transaction, &plan, &words, today, now).await?;
-    Ok((plan, queued))
+    transaction.commit().await?;
+    Ok(report)
 }
 
 /// Claims an occurrence; false when it was claimed before.
@@ -392,14 +246,14 @@ async fn finish<C: ConnectionTrait>(
 
 /// Leaves a row that says what went wrong; the schedule does not move on, so the next tick tries again.
 async fn record_failure(
-    bench: &Bench,
+    context: &Context,
     row: &schedule::Model,
     pattern: &Pattern,
     now: DateTime<Utc>,
     error: &str,
 ) -> ledger::Result<()> {
     if let Some(occurrence) = pattern.between(row.last_occurrence, now, 1).0.last() {
-        claim(&bench.db, row.id, *occurrence, now, RunState::Failed, Some(error)).await?;
+        claim(&context.db, row.id, *occurrence, now, RunState::Failed, Some(error)).await?;
     }
     Ok(())
 }

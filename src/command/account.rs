@@ -1,4 +1,4 @@
-//! `rectify account` and `rectify token`: who may sign in, and tokens for integrations.
+//! `rectify account` and `rectify token`: manages accounts, and access tokens for integrations.
 
 use std::collections::HashMap;
 use std::io::{BufRead, IsTerminal};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use entity::account::{self, Role};
+use entity::language::Language;
 use entity::session::{self, SessionKind};
 use entity::unit;
 use ledger::keep::Patch;
@@ -15,7 +16,7 @@ use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{current, date, desk, read};
-use crate::settings::Settings;
+use crate::settings::{Settings, language};
 use crate::{Failure, clock, say};
 
 #[derive(Debug, clap::Subcommand)]
@@ -25,7 +26,8 @@ pub(crate) enum Account {
         /// 登录邮箱
         email: String,
         /// 角色：regional-office 区整改办、city-office 市整改办、county-office 县整改办、lead-unit 牵头单位、
-        /// responsible-unit 责任单位、supervising-unit 督导单位、leader 领导、inspector 督察组、administrator 系统管理员
+        /// responsible-unit 责任单位、supervising-unit 督导单位、leader 领导、inspector 督察组、
+        /// administrator 系统管理员
         #[arg(long, value_parser = role)]
         role: Role,
         /// 所属单位名称或别名（重名时在名称前加行政区代码，如 540300/市水利局）
@@ -40,6 +42,9 @@ pub(crate) enum Account {
         /// 电话
         #[arg(long)]
         phone: Option<String>,
+        /// 邮件语言：zh 或 en；默认随单位
+        #[arg(long, value_parser = language)]
+        language: Option<Language>,
         /// 最后可用日期，如 2026-12-31
         #[arg(long, value_name = "DATE", value_parser = date)]
         until: Option<NaiveDate>,
@@ -71,6 +76,9 @@ pub(crate) enum Account {
         /// 电话；空文本表示删除
         #[arg(long)]
         phone: Option<String>,
+        /// 邮件语言：zh 或 en
+        #[arg(long, value_parser = language)]
+        language: Option<Language>,
         /// 角色
         #[arg(long, value_parser = role)]
         role: Option<Role>,
@@ -156,7 +164,8 @@ pub(crate) enum Token {
     },
 }
 
-/// A role by its name in English, in any of the usual spellings, or in Chinese.
+/// Parses a role. Accepts its English name in any case, with hyphens, underscores, spaces or no separator, and its
+/// Chinese name.
 pub(crate) fn role(text: &str) -> Result<Role, String> {
     let plain = text.trim().to_lowercase().replace(['_', ' '], "-");
     let found = <Role as sea_orm::Iterable>::iter().find(|role| {
@@ -178,12 +187,12 @@ pub(crate) fn role(text: &str) -> Result<Role, String> {
 pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Failure> {
     let by = By::program();
     match command {
-        Account::Create { email, role, unit, region, name, phone, until, no_password, invite } => {
-            let wanted = Wanted { email, name, role, unit, region, phone, until };
+        Account::Create { email, role, unit, region, name, phone, language, until, no_password, invite } => {
+            let wanted = Wanted { email, name, role, unit, region, phone, language, until };
             create(settings, wanted, !(no_password || invite), invite).await?;
         }
         Account::Load { file, no_invite } => load(settings, &file, !no_invite).await?,
-        Account::Edit { email, new_email, name, phone, role, unit, region, until } => {
+        Account::Edit { email, new_email, name, phone, language, role, unit, region, until } => {
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
             let unit = match unit {
@@ -203,6 +212,7 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
                 email: new_email.map_or(Patch::Keep, Patch::Set),
                 name: name.map_or(Patch::Keep, Patch::Set),
                 phone: phone.map_or(Patch::Keep, |phone| Patch::Set(Some(phone).filter(|phone| !phone.is_empty()))),
+                language: language.map_or(Patch::Keep, |language| Patch::Set(Some(language))),
                 role: role.map_or(Patch::Keep, Patch::Set),
                 unit,
                 region,
@@ -269,7 +279,7 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
     Ok(())
 }
 
-/// Makes one account, with a password that is asked for, or an invitation.
+/// Creates one account. Reads a password if `has_password`, and queues an invitation if `invites`.
 async fn create(settings: &Settings, wanted: Wanted, has_password: bool, invites: bool) -> Result<(), Failure> {
     let password = if has_password {
         let given = password()?;
@@ -290,7 +300,7 @@ async fn create(settings: &Settings, wanted: Wanted, has_password: bool, invites
     Ok(())
 }
 
-/// An account as people name what it belongs to.
+/// An account to create, with its unit and region as the operator names them.
 struct Wanted {
     email: String,
     name: Option<String>,
@@ -298,11 +308,13 @@ struct Wanted {
     unit: Option<String>,
     region: Option<String>,
     phone: Option<String>,
+    language: Option<Language>,
     until: Option<NaiveDate>,
 }
 
 impl Wanted {
-    /// The account with the unit and the region that are meant.
+    /// Looks up the unit and the region, and returns the account to create. Without a name, it gets the part of its
+    /// mail address before the `@`.
     async fn place(
         self,
         db: &ledger::record::database::Transaction,
@@ -321,6 +333,7 @@ impl Wanted {
             email: self.email,
             name,
             phone: self.phone,
+            language: self.language,
             role: self.role,
             unit,
             region,
@@ -331,7 +344,7 @@ impl Wanted {
     }
 }
 
-/// Makes the accounts of a CSV file, all or none; each line that is wrong is named.
+/// Creates the accounts listed in a CSV file: all of them, or none. The error lists every invalid line.
 async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Failure> {
     let sheets = workbook::open("账户", read(file)?)?;
     let rows = sheets.first().map(workbook::Sheet::lines).unwrap_or_default();
@@ -344,6 +357,7 @@ async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Fai
     };
     let (unit, region) = (column(&["单位", "unit"]), column(&["行政区", "行政区代码", "region"]));
     let (phone, until) = (column(&["电话", "手机", "phone"]), column(&["有效期", "最后可用日期", "until"]));
+    let tongue = column(&["语言", "language"]);
     let db = current(settings).await?;
     let by = By::program();
     let desk = desk(settings, &db, &by);
@@ -360,6 +374,7 @@ async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Fai
                 unit: cell(unit),
                 region: cell(region),
                 phone: cell(phone),
+                language: cell(tongue).map(|text| language(&text)).transpose()?,
                 until: cell(until).map(|day| date(&day)).transpose()?,
             })
         };
@@ -401,7 +416,7 @@ pub(crate) async fn run_token(settings: &Settings, command: Token) -> Result<(),
         Token::Create { email, days, name, read_only } => {
             let found = acts::find(&db, &email).await?;
             let made = sessions::make_token(&desk(settings, &db, &by), found.id, (&name, days, read_only)).await?;
-            // Nothing but the token, so that scripts can take it.
+            // Print nothing but the token, so that scripts can capture it.
             say!("{}", made.secret);
         }
         Token::List => {
@@ -433,7 +448,7 @@ pub(crate) async fn run_token(settings: &Settings, command: Token) -> Result<(),
     Ok(())
 }
 
-/// A password: typed unseen, or a line of standard input.
+/// Reads a password: twice without echo from a terminal, otherwise one line of standard input.
 fn password() -> Result<String, Failure> {
     let cannot = |error: std::io::Error| Failure::Rejected(format!("无法读取密码：{error}"));
     if std::io::stdin().is_terminal() {

@@ -1,5 +1,5 @@
-//! `rectify audit`: whether the record of changes is whole, and the seal to be kept elsewhere; the job `seal-audit` seals
-//! the record every night.
+//! `rectify audit`: verifies the audit, and prints its newest seal so that it can be kept outside this system. The job
+//! `seal-audit` seals the audit every night.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -53,7 +53,7 @@ async fn head(settings: &Settings, write: Option<&Path>) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Appends a line to a file, unless it is there already. A new file is for its owner only.
+/// Appends a line to a file unless the file contains it already. Creates a missing file with access for its owner only.
 fn append(file: &Path, line: &str) -> io::Result<()> {
     let mut options = File::options();
     options.read(true).append(true).create(true);
@@ -71,7 +71,7 @@ fn append(file: &Path, line: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The seals of a file; empty lines, and those that begin with #, say nothing.
+/// Reads seals from a file, one per line. Skips empty lines and lines that begin with `#`.
 fn read(file: &Path) -> Result<Vec<Anchor>, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::Usage(format!("--heads：{} 无法读取：{error}", file.display())))?;
@@ -131,7 +131,8 @@ fn tell_signatures(found: &Verified, keys: &Keys) {
     }
     if found.unchecked > 0 {
         say!(
-            "签名没有核对：{} 日有签名，手边没有密钥。能改写数据库的人可以重做没有核对的封存；请设置 audit_key_file 后再核验",
+            "签名没有核对：{} 日有签名，手边没有密钥。能改写数据库的人可以重做没有核对的封存；\
+             请设置 audit_key_file 后再核验",
             found.unchecked
         );
     } else if keys.current.is_none() && found.signed == 0 {

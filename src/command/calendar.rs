@@ -1,4 +1,4 @@
-//! `rectify calendar`: holidays and worked weekends beside those that are built in.
+//! `rectify calendar`: sets holidays and working weekends (调休) in addition to the built-in ones.
 
 use chrono::NaiveDate;
 use ledger::keep::calendar as keep;

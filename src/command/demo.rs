@@ -1,4 +1,4 @@
-//! `rectify demo`: an invented ledger.
+//! `rectify demo`: fills an empty database with an invented ledger.
 
 use crate::demo;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -7,14 +7,14 @@ use super::current;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
-/// Scales of the demo.
+/// Size of the demo ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Scale {
-    /// A handful of problems, every status and every reminder.
+    /// A few problems, with every status and every reminder.
     Small,
-    /// A county's work of several years.
+    /// One city's ledger of several years: 500 problems.
     County,
-    /// The whole nation: 50,000 problems, 200,000 measures.
+    /// The whole nation: 50,000 problems and 200,000 measures.
     National,
 }
 

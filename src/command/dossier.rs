@@ -1,4 +1,4 @@
-//! `rectify dossier`: all there is about one measure, in one archive.
+//! `rectify dossier`: packs all records and evidence of one measure into an archive (一措施一档案).
 
 use std::io::BufWriter;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ pub(crate) async fn run(settings: &Settings, command: &Dossier) -> Result<(), Fa
         Ok(Err(why)) => with_cause(&why),
         Err(why) => why.to_string(),
     };
-    // Nobody should take half an archive for a whole one.
+    // Remove the incomplete archive, so that it is not mistaken for a complete one.
     let _ = std::fs::remove_file(&command.out);
     Err(Failure::Rejected(why))
 }

@@ -1,4 +1,4 @@
-//! `rectify evidence`: whether the files of the evidence are what the ledger says they are.
+//! `rectify evidence`: verifies that the stored evidence files match the ledger.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::current;
 use crate::settings::Settings;
 use crate::{Failure, say};
 
-/// Rows read at once.
+/// Number of rows read per statement.
 const BATCH: u64 = 1_000;
 
 #[derive(Debug, clap::Subcommand)]
@@ -26,7 +26,7 @@ pub(crate) async fn run(settings: &Settings, command: &Evidence) -> Result<(), F
     let storage = settings.storage()?;
     let failed = |error: object_store::Error| Failure::Rejected(format!("佐证材料存储出错：{error}"));
     let (mut rows, mut last, mut faults) = (0, 0, Vec::new());
-    // Files that are the same are kept, and hashed, once.
+    // Evidence with identical content shares one stored file, which is hashed once.
     let mut whole: HashSet<String> = HashSet::new();
     loop {
         let batch = evidence::Entity::find()

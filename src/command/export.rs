@@ -1,4 +1,4 @@
-//! `rectify export` and `rectify report`: the ledger out as a workbook, and progress that was filled in back.
+//! `rectify export` writes the ledger to a workbook; `rectify report` submits the progress reports filled in there.
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! `rectify health`: whether the server that these settings are of is fit to serve, for the health checks of containers.
+//! `rectify health`: asks the server with the same settings on this machine whether it is ready. Container health
+//! checks run it.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -8,9 +9,9 @@ use crate::serve::Role;
 use crate::settings::Settings;
 use crate::{Failure, say};
 
-/// How long the server may take to take the call, and then to answer.
+/// How long the server may take to accept the connection, and again to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The most bytes of an answer that are read.
+/// Maximum number of bytes of the answer that are read.
 const MOST: u64 = 10_000;
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ pub(crate) fn run(settings: &Settings, health: &Health) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where a server that listens at an address is reached from this machine.
+/// Returns the address at which this machine reaches a server listening on `address`: loopback for 0.0.0.0 and `[::]`.
 fn reached_at(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
@@ -47,7 +48,7 @@ fn reached_at(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// The whole answer to `GET /readyz`.
+/// Sends `GET /readyz` and returns the whole response, head and body.
 fn ask(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;

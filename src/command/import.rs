@@ -1,4 +1,4 @@
-//! `rectify import`: a ledger from a spreadsheet.
+//! `rectify import`: imports a ledger from a spreadsheet.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::{current, date, read};
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
-/// How many faults are printed one by one.
+/// Maximum number of faults printed.
 const SHOWN: usize = 200;
 
 #[derive(Debug, clap::Args)]

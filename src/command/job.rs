@@ -1,19 +1,19 @@
-//! `rectify job`: schedules, and running one by hand.
+//! `rectify job`: lists the scheduled jobs, and runs one by hand.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use entity::{assignment, inspection_case, measure, schedule, unit};
-use ledger::reminder::{Item, Matter};
-use scheduler::{JOBS, Pattern, Ran};
+use ledger::reminder::{Item, Matter, Plan};
+use scheduler::{JOBS, Pattern};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, JoinType, QueryFilter, QuerySelect};
 
 use super::current;
-use crate::command::bench;
+use crate::command::jobs_context;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
-/// How many lines of each list are printed.
+/// Maximum number of lines printed of each list.
 const SHOWN: usize = 50;
 
 #[derive(Debug, clap::Subcommand)]
@@ -73,52 +73,43 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
         Some(text) => moment(text, settings)?,
     };
     let db = current(settings).await?;
-    let bench = bench(settings, &db)?;
-    match scheduler::run_at(&bench, job, at, dry_run).await? {
-        Ran::Delivered(_) if dry_run => say!("投递不作演示：请用 `rectify mail list --state queued` 查看待发邮件"),
-        Ran::Delivered(done) => {
-            say!("已发送 {} 封，取消 {} 封，失败 {} 封", done.sent, done.cancelled, done.failed);
-        }
-        Ran::Sealed(_) if dry_run => say!("封存不作演示：它不发邮件"),
-        Ran::Sealed(is_new) => say!("{}", if is_new { "已封存前一日的审计记录" } else { "已是最新" }),
-        Ran::Purged(_) if dry_run => say!("清理不作演示：它只删除超过保存期限的会话和邮件记录"),
-        Ran::Purged(purged) => say!("已删除 {} 个过期会话、{} 封邮件记录", purged.sessions, purged.mails),
-        Ran::Proposed(count) if dry_run => {
-            say!("演示：会对 {count} 项责任分解提出挂牌督办建议，未写入任何内容");
-        }
-        Ran::Proposed(count) => say!("已对 {count} 项责任分解提出挂牌督办建议"),
-        Ran::Reminded(plan, queued) => {
-            for digest in plan.digests.iter().take(SHOWN) {
-                say!("收件人 {}：{} 项", digest.recipient, digest.items.len());
-                print_items(&db, &digest.items, at, settings).await?;
-            }
-            let more = plan.digests.len().saturating_sub(SHOWN);
-            if more > 0 {
-                say!("另有 {more} 位收件人未列出");
-            }
-            if !plan.unreachable.is_empty() {
-                say!("没有收件人：{} 项", plan.unreachable.len());
-                for line in plan.unreachable.iter().take(SHOWN) {
-                    say!(
-                        "  {}",
-                        line.unit
-                            .as_deref()
-                            .map_or("台账未载明单位".to_owned(), |unit| format!("{unit}（未设邮箱）"))
-                    );
-                    let item = Item { due_on: line.due_on, matter: line.matter, assignment: None };
-                    print_items(&db, &[item], at, settings).await?;
-                }
-                let more = plan.unreachable.len().saturating_sub(SHOWN);
-                if more > 0 {
-                    say!("  另有 {more} 项未列出");
-                }
-            }
-            if dry_run {
-                say!("以上为演示：会产生 {} 封邮件，未写入任何内容", plan.digests.len());
-            } else {
-                say!("已写入发件箱 {queued} 封邮件");
-            }
-        }
+    let context = jobs_context(settings, &db)?;
+    let report = scheduler::run_at(&context, job, at, dry_run).await?;
+    if let Some(plan) = &report.plan {
+        print_plan(&db, plan, at, settings).await?;
+    }
+    say!("{}", report.summary);
+    Ok(())
+}
+
+/// Prints the digests of a reminder, and what reaches no one.
+async fn print_plan(
+    db: &DatabaseConnection,
+    plan: &Plan,
+    at: DateTime<Utc>,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    for digest in plan.digests.iter().take(SHOWN) {
+        say!("收件人 {}：{} 项", digest.recipient, digest.items.len());
+        print_items(db, &digest.items, at, settings).await?;
+    }
+    let more = plan.digests.len().saturating_sub(SHOWN);
+    if more > 0 {
+        say!("另有 {more} 位收件人未列出");
+    }
+    if plan.unreachable.is_empty() {
+        return Ok(());
+    }
+    say!("没有收件人：{} 项", plan.unreachable.len());
+    for line in plan.unreachable.iter().take(SHOWN) {
+        let unit = line.unit.as_deref().map(|unit| format!("{unit}（未设邮箱）"));
+        say!("  {}", unit.unwrap_or_else(|| "台账未载明单位".to_owned()));
+        let item = Item { due_on: line.due_on, matter: line.matter, assignment: None };
+        print_items(db, &[item], at, settings).await?;
+    }
+    let more = plan.unreachable.len().saturating_sub(SHOWN);
+    if more > 0 {
+        say!("  另有 {more} 项未列出");
     }
     Ok(())
 }
@@ -166,7 +157,7 @@ async fn print_items(
     Ok(())
 }
 
-/// A moment in RFC 3339, or a date that means eight in the morning, local time.
+/// Parses an RFC 3339 timestamp, or a date, which means 08:00 on that day in the ledger's time zone.
 fn moment(text: &str, settings: &Settings) -> Result<DateTime<Utc>, Failure> {
     if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
         return Ok(moment.to_utc());

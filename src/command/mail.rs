@@ -1,4 +1,4 @@
-//! `rectify mail`: the outbox.
+//! `rectify mail`: sends a test mail, lists the outbox, and requeues failed mails.
 
 use entity::mail::{Column, Entity, MailState};
 use ledger::keep::machine;
@@ -7,11 +7,11 @@ use ledger::rule::wording::one_line;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{current, desk};
-use crate::command::bench;
+use crate::command::jobs_context;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
-/// How many mails are printed.
+/// Maximum number of mails listed.
 const SHOWN: u64 = 200;
 
 #[derive(Debug, clap::Subcommand)]
@@ -57,13 +57,13 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
     match command {
         Mail::Test { address } => {
             let address = ledger::unit::normal_address(&address)?;
-            let bench = bench(settings, &db)?;
-            bench
+            let context = jobs_context(settings, &db)?;
+            context
                 .post
-                .test(&address, clock::now())
+                .test(&context.writer, &address, clock::now())
                 .await
                 .map_err(|error| Failure::Rejected(format!("发送失败：{error}")))?;
-            match bench.post.folder() {
+            match context.post.folder() {
                 Some(folder) => say!("测试邮件已写入 {}", folder.display()),
                 None => say!("测试邮件已发往 {address}"),
             }
@@ -74,7 +74,9 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
                 query = query.filter(Column::State.eq(MailState::from(state)));
             }
             for mail in query.all(&db).await? {
-                let (subject, reason) = (one_line(&mail.subject), one_line(&mail.reason));
+                // A mail gets its subject when it is written.
+                let subject = if mail.subject.is_empty() { &mail.kind } else { &mail.subject };
+                let (subject, reason) = (one_line(subject), one_line(&mail.reason));
                 say!("{}\t{:?}\t{}\t{subject}\t{reason}", mail.id, mail.state, mail.recipient);
                 if let Some(error) = mail.last_error {
                     say!("\t尝试 {} 次：{}", mail.attempts, one_line(&error));

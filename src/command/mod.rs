@@ -1,4 +1,4 @@
-//! The commands, one file for each noun.
+//! The commands of the command line, one file per noun.
 
 pub(crate) mod account;
 pub(crate) mod audit;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use ledger::record::audit::By;
 use ledger::work::Desk;
-use scheduler::{Bench, Letters, Post};
+use scheduler::{Context, Post};
 use sea_orm::DatabaseConnection;
 use secrecy::ExposeSecret;
 
@@ -29,7 +29,7 @@ use crate::database;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
-/// `rectify migrate`
+/// Runs `rectify migrate`: migrates the database to the newest schema.
 pub(crate) async fn migrate(settings: &Settings) -> Result<(), Failure> {
     let db = database::open(settings).await?;
     match database::migrate(&db).await?.as_slice() {
@@ -39,18 +39,18 @@ pub(crate) async fn migrate(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What jobs work with, by the settings.
-pub(crate) fn bench(settings: &Settings, db: &DatabaseConnection) -> Result<Bench, Failure> {
+/// Builds the context that jobs run in from the settings.
+pub(crate) fn jobs_context(settings: &Settings, db: &DatabaseConnection) -> Result<Context, Failure> {
     let post = Post::open(settings.mail_url()?.expose_secret(), &settings.mail_from).map_err(Failure::Usage)?;
-    let letters =
-        Letters::new(&settings.public_url()).map_err(|error| Failure::Rejected(format!("邮件模板有误：{error}")))?;
-    Ok(Bench {
+    let writer = scheduler::writer(&settings.public_url(), settings.language()?)
+        .map_err(|error| Failure::Rejected(format!("邮件模板有误：{error}")))?;
+    Ok(Context {
         db: db.clone(),
         zone: settings.zone(),
         timing: settings.timing(),
         grace_days: settings.grace_days,
         retention: settings.retention(),
-        letters,
+        writer,
         post,
         audit_key: settings.audit_keys()?.current,
         audit_head_mail: settings.audit_head_mail.clone(),
@@ -60,17 +60,17 @@ pub(crate) fn bench(settings: &Settings, db: &DatabaseConnection) -> Result<Benc
     })
 }
 
-/// Where the acts of a command are done: by the program, now.
+/// Builds the context in which a command changes the ledger: at the current time, on behalf of `by`.
 pub(crate) fn desk<'a>(settings: &Settings, db: &'a DatabaseConnection, by: &'a By) -> Desk<'a> {
     Desk { db, by, now: clock::now(), zone: settings.zone(), grace_days: settings.grace_days }
 }
 
-/// A date on the command line.
+/// Parses a date argument in the format `YYYY-MM-DD`.
 pub(crate) fn date(text: &str) -> Result<NaiveDate, String> {
     text.parse().map_err(|_| "应为日期，如 2023-04-30".to_owned())
 }
 
-/// A file on the command line.
+/// Reads the file named by an argument. Rejects files larger than [`workbook::MAX_BYTES`].
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let size = std::fs::metadata(path).map(|file| file.len());
     let cannot = |error: std::io::Error| Failure::Rejected(format!("{} 无法读取：{error}", path.display()));
@@ -84,7 +84,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(cannot)
 }
 
-/// The database, up to date.
+/// Opens the database and migrates it to the newest schema.
 pub(crate) async fn current(settings: &Settings) -> Result<sea_orm::DatabaseConnection, Failure> {
     database::open_current(settings).await
 }

@@ -1,4 +1,4 @@
-//! `rectify region`: the divisions.
+//! `rectify region`: lists, adds and loads administrative divisions (行政区).
 
 use entity::region::{Column, Entity, Model};
 use ledger::keep::region as keep;
@@ -83,7 +83,7 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
     Ok(())
 }
 
-/// The region of a code; a built-in one that is missing is loaded, with those above it.
+/// Returns the region with a code. Loads a built-in region that is not in the database yet, with all its ancestors.
 async fn ensure(db: &DatabaseConnection, code: &str) -> Result<Model, Failure> {
     let transaction = ledger::record::database::begin(db).await?;
     let row = ledger::region::ensure(&transaction, code).await?;

@@ -1,11 +1,11 @@
-//! `rectify statistics check`: whether the kept figures are those of a full recount.
+//! `rectify statistics check`: compares the stored statistics with a full recount.
 
 use ledger::statistics::kept;
 
 use crate::settings::Settings;
 use crate::{Failure, say};
 
-/// What to do.
+/// The subcommands of `rectify statistics`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Statistics {
     /// 核对统计数与全面重算是否一致

@@ -1,15 +1,16 @@
-//! `rectify unit`: units and their mail addresses.
+//! `rectify unit`: lists and registers units (单位), and sets their mail addresses and aliases.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use entity::language::Language;
 use entity::{region, unit, unit_address, unit_alias};
 use ledger::keep::{Patch, unit as keep};
 use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{current, desk, read};
-use crate::settings::Settings;
+use crate::settings::{Settings, language};
 use crate::{Failure, say};
 
 #[derive(Debug, clap::Subcommand)]
@@ -37,6 +38,9 @@ pub(crate) enum Unit {
         /// 增加一个别名，可重复
         #[arg(long, value_name = "NAME")]
         alias: Vec<String>,
+        /// 邮件语言：zh 或 en；只改语言时邮箱不变
+        #[arg(long, value_parser = language)]
+        language: Option<Language>,
     },
     /// 从 CSV 批量设置邮箱（列：单位,邮箱；多个邮箱用分号分隔）
     Load {
@@ -79,12 +83,15 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
             transaction.commit().await?;
             say!("已登记：{}（{}）", unit.name, region.name);
         }
-        Unit::Set { name, mail, alias } => {
+        Unit::Set { name, mail, alias, language } => {
             let transaction = ledger::record::database::begin(&db).await?;
             let unit = ledger::unit::find_by_name(&transaction, &name).await?;
             let alias_count = alias.len();
             let mut changes = keep::Changes::default();
-            if !mail.is_empty() || alias.is_empty() {
+            if let Some(language) = language {
+                changes.language = Patch::Set(Some(language));
+            }
+            if !mail.is_empty() || (alias.is_empty() && language.is_none()) {
                 changes.addresses = Patch::Set(mail.clone());
             }
             if !alias.is_empty() {
@@ -95,6 +102,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
             keep::edit_within(&transaction, &desk, Some(unit.id), None, changes).await?;
             transaction.commit().await?;
             let said = match (mail.as_slice(), alias_count) {
+                ([], 0) if language.is_some() => "已设置邮件语言".to_owned(),
                 ([], 0) => "已清空邮箱".to_owned(),
                 ([], count) => format!("已添加 {count} 个别名"),
                 (mails, _) => mails.join("、"),

@@ -1,5 +1,5 @@
-//! Invented complaint cases, each state and each way there among them; who was held to account for problems; and which
-//! regions own a problem and which share it.
+//! Invents complaint cases (交办案件) in every state, accountability records (责任追究), and the ownership of problems
+//! (主责、共性).
 
 use chrono::{NaiveDate, TimeDelta};
 use entity::accountability::{Consequence, Rank};
@@ -16,7 +16,7 @@ use ledger::record::concern::{self, Concern};
 use ledger::rule::calendar::plus_days;
 use ledger::rule::case_flow;
 
-/// Cases of one batch.
+/// Number of cases inserted per batch.
 const BATCH: usize = 2_000;
 const COMPLAINTS: [(&str, &[Pollution]); 8] = [
     ("沿河洗砂场废水直排，河水浑浊发白。", &[Pollution::Water]),
@@ -28,7 +28,7 @@ const COMPLAINTS: [(&str, &[Pollution]); 8] = [
     ("通信基站距住宅过近，担心电磁辐射。", &[Pollution::Radiation]),
     ("夜间施工噪声扰民，多次反映未解决。", &[Pollution::Noise, Pollution::Other]),
 ];
-/// From the beginning of each way to where it stands.
+/// The steps that a case has gone through, from the handover to its present state.
 const WAYS: [&[CaseStep]; 8] = [
     &[],
     &[CaseStep::Accept, CaseStep::Report],
@@ -50,7 +50,7 @@ struct Batch {
 }
 
 impl Maker<'_> {
-    /// So many cases, spread over the counties of all cities.
+    /// Creates `count` cases, spread over the counties of all cities.
     pub(super) async fn cases(&mut self, cities: &[City], rounds: &[Round], count: usize) -> Result<()> {
         let Some(round) = rounds.last() else { return Ok(()) };
         for first in (0..count).step_by(BATCH) {
@@ -74,9 +74,9 @@ impl Maker<'_> {
         let way = WAYS[index % WAYS.len()];
         let (summary, pollution) = COMPLAINTS[(index + index / WAYS.len()) % COMPLAINTS.len()];
         let handed_over_on = plus_days(self.today, -(index as i64 % 40) - 6);
-        // Some are late, some have time.
+        // Some of the cases are overdue.
         let due_on = plus_days(handed_over_on, [10, 15, 12, 60][index % 4]);
-        // Each fourth is answered by a department of the city, and the county assists.
+        // For every fourth case, a department of the city is the lead unit and the county assists.
         let department = city.lead_units.last().copied().filter(|_| index % 4 == 2);
         let day = |step: usize| plus_days(handed_over_on, (step as i64 + 1).min(5));
         let mut state = CaseState::HandedOver;
@@ -131,7 +131,8 @@ impl Maker<'_> {
         batch.concerns.push(Concern { id, due_order: due_on, lineage: ledger::region::lineage(&county.path) });
     }
 
-    /// Who was held to account for each fourth problem; of some of it, it turned out that it was not so.
+    /// Creates accountability records for every fourth problem, some of them withdrawn, and the ownership of each
+    /// problem.
     pub(super) async fn accountability(&self, cities: &[City], rounds: &[Round], problems: usize) -> Result<()> {
         let ranks = [Rank::CountyDivision, Rank::TownshipSection, Rank::Below, Rank::DepartmentBureau];
         let consequences = [
@@ -170,7 +171,7 @@ impl Maker<'_> {
                     });
                 }
             }
-            // One county owns it, another shares it: both answer it.
+            // One county is principal, another shares the problem; both answer it.
             for (turn, kind) in [OwnershipKind::Principal, OwnershipKind::Shared].into_iter().enumerate() {
                 if turn < city.counties.len()
                     && let Some((county, _)) = city.counties.get((index + turn) % city.counties.len())
@@ -188,7 +189,7 @@ impl Maker<'_> {
     }
 }
 
-/// What is said at a step.
+/// Returns the text that is recorded with a step; `None` for the acceptance of a case.
 fn words(step: CaseStep) -> Option<&'static str> {
     match step {
         CaseStep::Accept => None,

@@ -1,5 +1,5 @@
-//! The demo: an invented ledger in which every status and every reminder occurs, at three scales. The same on every run,
-//! but for the day that it is made on, around which its deadlines lie.
+//! The demo: an invented ledger in three sizes, in which every status and every reminder occurs. Every run on the same
+//! day produces the same ledger; its deadlines are set relative to the day of the run.
 
 mod cases;
 
@@ -37,29 +37,29 @@ use ledger::statistics::kept;
 use ledger::unit::{government_name, kind_of, sector_of};
 use ledger::{Error, Result};
 
-/// How much is invented.
+/// Size of the demo ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
     /// One invented city with three counties: 24 problems.
     Small,
-    /// The same city after years of inspections: 500 problems.
+    /// The same invented city after several years of inspections: 500 problems.
     County,
-    /// The divisions of the nation: 50,000 problems, 200,000 measures.
+    /// All divisions of the nation: 50,000 problems and 200,000 measures.
     National,
 }
 
-/// What was made.
+/// Number of rows created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Made {
-    /// Divisions.
+    /// Number of regions.
     pub regions: usize,
-    /// Units.
+    /// Number of units.
     pub units: usize,
-    /// Problems.
+    /// Number of problems.
     pub problems: usize,
-    /// Measures.
+    /// Number of measures.
     pub measures: usize,
-    /// Assignments.
+    /// Number of assignments.
     pub assignments: usize,
 }
 
@@ -70,7 +70,7 @@ const ROUNDS: [(&str, RoundLevel, RoundKind, i64); 3] = [
 ];
 const REGIONS_OF_NATION: usize = 3_400;
 const MEASURES_PER_PROBLEM: usize = 4;
-/// Problems of one batch.
+/// Number of problems inserted per batch.
 const BATCH: usize = 500;
 const DEPARTMENTS: [&str; 3] = ["生态环境局", "水利局", "林业和草原局"];
 const TOPICS: [(&str, &str, &str); 12] = [
@@ -102,7 +102,8 @@ const REPORTS: [&str; 5] = [
     "已建立巡查制度，本月巡查4次，未发现反弹。",
     "整改任务已完成，正在准备销号材料。",
 ];
-/// From the least to the most advanced; a problem stands where the least of its answers stands.
+/// Statuses of assignments. Each problem gets one of them as its stage: its first assignment has that status, the
+/// others the same or a later one in this list.
 const STAGES: [Status; 10] = [
     Status::InProgress,
     Status::Reopened,
@@ -116,7 +117,8 @@ const STAGES: [Status; 10] = [
     Status::Closed,
 ];
 
-/// Fills an empty database. `progress` is told how many of all problems are made.
+/// Fills an empty database with the demo ledger. Calls `progress` with the number of problems created and the total.
+/// Fails if the database already contains units or problems.
 pub(crate) async fn fill(
     db: &DatabaseConnection,
     scale: Scale,
@@ -157,7 +159,7 @@ pub(crate) async fn fill(
     Ok(made)
 }
 
-/// A city with the counties that answer it; each region with its government.
+/// A city, its lead units, and the counties that answer its measures, each with the id of its government.
 struct City {
     region: region::Model,
     lead_units: Vec<i64>,
@@ -189,7 +191,7 @@ impl Maker<'_> {
         self.cities(regions).await
     }
 
-    /// The built-in divisions, and invented townships up to the number that the scale asks for.
+    /// Loads the built-in divisions, and adds invented townships until there are [`REGIONS_OF_NATION`] regions.
     async fn nation(&mut self) -> Result<Vec<City>> {
         ledger::region::load_all(self.db).await?;
         let mut regions = region::Entity::find().all(self.db).await?;
@@ -203,7 +205,8 @@ impl Maker<'_> {
         self.cities(regions).await
     }
 
-    /// Five units for every region; two in three can be reached by mail.
+    /// Creates five units in each region, two thirds of them with a mail address. Returns the cities that have
+    /// counties.
     async fn cities(&mut self, regions: Vec<region::Model>) -> Result<Vec<City>> {
         let mut units = Vec::new();
         let mut addresses = Vec::new();
@@ -231,6 +234,7 @@ impl Maker<'_> {
                     region_id: Set(region.id),
                     kind: Set(kind_of(&name)),
                     sector: Set(sector_of(&name).map(str::to_owned)),
+                    language: Set(None),
                     name: Set(name),
                 });
             }
@@ -255,8 +259,8 @@ impl Maker<'_> {
         Ok(cities)
     }
 
-    /// One account of every role around a city, and two counties' reporters. They have no password: where the demo runs on
-    /// one's own machine, they are signed in to by one click.
+    /// Creates an account of every role for a city and two of its counties. The accounts have no password: on a local
+    /// demo, users sign in to them with one click.
     async fn accounts(&self, city: &region::Model, counties: &[(region::Model, i64)]) -> Result<()> {
         let above = region::Entity::find_by_id(city.parent_id.unwrap_or(city.id)).one(self.db).await?;
         let above = above.map_or(city.id, |above| above.id);
@@ -288,6 +292,7 @@ impl Maker<'_> {
                 email: format!("demo{:02}@demo.example", place + 1),
                 name: name.to_owned(),
                 phone: Some(format!("139000000{:02}", place + 1)),
+                language: None,
                 role,
                 unit,
                 region: Some(region),
@@ -300,7 +305,7 @@ impl Maker<'_> {
         Ok(())
     }
 
-    /// A department of a city other than its first: the first supervises.
+    /// Returns the last department of a city, to be a lead unit; the first is the supervising unit.
     async fn lead_unit(&self, city: i64) -> Result<Option<i64>> {
         let found = unit::Entity::find()
             .filter(unit::Column::RegionId.eq(city))
@@ -487,7 +492,7 @@ impl Maker<'_> {
     ) -> (Status, Option<NaiveDate>, Option<NaiveDate>) {
         let key = self.made.assignments + batch.assignments.len();
         let id = key as i64 + 1;
-        // The first answer sets the problem's stage; the others are as far or further.
+        // The first assignment has the problem's stage; the others are as advanced or more.
         let stage = if first { stage } else { (stage + self.rng.usize(0..4)).min(STAGES.len() - 1) };
         let status = match STAGES[stage] {
             Status::Closed if ongoing => Status::ClosedOngoing,
@@ -502,7 +507,8 @@ impl Maker<'_> {
         );
         let completed_on = completed.then(|| plus_days(self.today, -past(&mut self.rng, since)));
         let reported_on = (status != Status::Assigned).then(|| plus_days(self.today, -past(&mut self.rng, 80)));
-        // Not every report is kept as a text at the largest scale: a third tells the story.
+        // To limit the size of large demos, only the first 1,000 assignments and every third one after them get a
+        // report and a close-out cycle.
         if let (Some(day), true) = (reported_on, key.is_multiple_of(3) || key < 1_000) {
             let text = REPORTS[key % REPORTS.len()];
             batch.reports.push(progress_report::ActiveModel {
@@ -555,7 +561,7 @@ impl Maker<'_> {
         (status, completed_on, reported_on)
     }
 
-    /// The close-out cycle that a status speaks of.
+    /// Returns the close-out cycle (销号) that matches a status; `None` for a status without one.
     fn close_out(&self, assignment: i64, status: Status, day: Option<NaiveDate>) -> Option<close_out::ActiveModel> {
         let state = match status {
             Status::Submitted => CloseOutState::Applied,
@@ -570,7 +576,7 @@ impl Maker<'_> {
         let is_noticed = matches!(state, CloseOutState::Publicised | CloseOutState::Closed | CloseOutState::Reopened);
         let is_closed = matches!(state, CloseOutState::Closed | CloseOutState::Reopened);
         let day = day.unwrap_or(self.today);
-        // What is on notice now was put up yesterday; what is closed had its notice before.
+        // A current public notice began yesterday; that of a closed cycle began 14 days before it closed.
         let from = if is_closed { plus_days(day, -14) } else { plus_days(self.today, -1) };
         Some(close_out::ActiveModel {
             assignment_id: Set(assignment),
@@ -595,7 +601,8 @@ impl Maker<'_> {
         })
     }
 
-    /// Every form of deadline in turn; dated ones lie around the day that the demo is made on, so that each warning is due.
+    /// Returns a deadline, cycling through all printed forms. Dates lie around the day of the run, so that every
+    /// reminder has something due.
     fn deadline(&mut self, key: usize, feedback_on: NaiveDate) -> Deadline {
         const AROUND: [i64; 10] = [-3, 30, -40, 7, 90, 1, 200, -12, 20, 400];
         let day = plus_days(self.today, AROUND[key % AROUND.len()] + if key > 200 { self.rng.i64(0..60) } else { 0 });
@@ -618,7 +625,7 @@ impl Maker<'_> {
     }
 }
 
-/// What a measure's assignments come to.
+/// The roll-up of a measure's assignments.
 struct Answered {
     status: Status,
     completed_on: Option<NaiveDate>,
@@ -639,7 +646,7 @@ struct Batch {
     measure_concerns: Vec<Concern>,
 }
 
-/// Inserts rows in statements within SQLite's bound on variables.
+/// Inserts rows in batches small enough for SQLite's limit on variables per statement.
 async fn insert<A>(db: &Transaction, rows: Vec<A>) -> Result<()>
 where
     A: ActiveModelTrait + Send,
@@ -651,7 +658,7 @@ where
     Ok(())
 }
 
-/// Lets PostgreSQL's sequences go on after the keys that were given.
+/// Sets PostgreSQL's sequences to continue after the explicitly assigned keys.
 async fn after_explicit_keys(db: &Transaction) -> Result<()> {
     if db.get_database_backend() == DbBackend::Postgres {
         for table in ["unit", "problem", "measure", "assignment", "inspection_case"] {

@@ -1,5 +1,6 @@
-//! Who was held to account for a problem, in numbers: recorded, corrected, withdrawn, summed up; and which county owns a
-//! problem and which shares it.
+//! Accountability (责任追究): numbers of people held to account are recorded, corrected, withdrawn and summed up.
+//! Ownership
+//! (主责、共性): which regions own a problem and which share it.
 
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &Wo
         server.data_as(token, &query, &json!({ "input": input }))[name].clone()
     };
     let code = |given: Value| given["errors"][0]["code"].as_str().unwrap_or_default().to_owned();
-    // A problem of which the demo has nothing to tell yet.
+    // A problem for which the demo records no accountability.
     let bare = "{ problems(first: 1, filter: {accountability: {none: {}}}) { nodes { id } } }";
     let problem = server.data_as(&unit, bare, &json!({}))["problems"]["nodes"][0]["id"].clone();
     let record = |people: i32, rank: &str, consequence: &str| {
@@ -49,7 +50,7 @@ fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &Wo
         made.push(given["accountability"]["id"].clone());
     }
 
-    // The sums, of the problem and by groups of the whole list.
+    // Sums over the problem's list, and by group.
     let sums = "query($id: ID!, $by: [AccountabilityDimension!]!) { problem(id: $id) { accountability { totalCount \
         aggregate { count peopleHeld { sum max } } groups(by: $by) { keys { key label } aggregate { peopleHeld { sum } } } } } }";
     let summed = |by: &str| {
@@ -71,7 +72,7 @@ fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &Wo
     assert_eq!(summed("RANK"), (Some(10.0), vec![pair("COUNTY_DIVISION", 5), pair("TOWNSHIP_SECTION", 5)]));
     assert_eq!(summed("CONSEQUENCE"), (Some(10.0), vec![pair("ADMINISTRATIVE", 8), pair("PARTY_DISCIPLINE", 2)]));
 
-    // Corrected, by who saw the newest version; withdrawn, once.
+    // A correction needs the current version; a withdrawal is possible once.
     let correct = |version: i32, people: i32| {
         json!({"accountabilityId": made[0], "version": version, "rank": "COUNTY_DIVISION",
         "consequence": "ORGANISATIONAL", "people": people, "decidedOn": "2026-10-02"})
@@ -89,9 +90,9 @@ fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &Wo
     assert_eq!(summed("RANK"), (Some(6.0), vec![pair("COUNTY_DIVISION", 6), pair("TOWNSHIP_SECTION", 0)]));
     let whole = "query($id: ID!) { accountabilities(filter: {problem: {eq: $id}, withdrawn: true}) { nodes { people problem { id } } } }";
     let kept = server.data_as(&unit, whole, &json!({ "id": problem }))["accountabilities"]["nodes"].clone();
-    assert_eq!(kept, json!([{"people": 5, "problem": {"id": problem}}]), "it stays and is read");
+    assert_eq!(kept, json!([{"people": 5, "problem": {"id": problem}}]), "a withdrawn row stays readable");
 
-    // Seen like the problem, and whole in its chain.
+    // The rows are as visible as the problem, and their audit chain is intact.
     let list = "query($id: ID!) { problem(id: $id) { id } accountabilities { totalCount } node(id: $id) { id } }";
     let hidden = server.data_as(&elsewhere, list, &json!({ "id": problem }));
     assert_eq!(hidden, json!({"problem": null, "accountabilities": {"totalCount": 0}, "node": null}));
@@ -123,10 +124,10 @@ fn a_county_reads_of_its_own_part_only(world: &World) {
     }
     let of = |kind: &str, name: &str| json!({"kind": kind, "region": {"name": name}});
     assert_eq!(read(&office), json!([of("PRINCIPAL", "东岭县"), of("SHARED", "白河县"), of("SHARED", "青坪县")]));
-    assert_eq!(read(&county), json!([of("SHARED", "白河县")]), "what siblings own is theirs");
+    assert_eq!(read(&county), json!([of("SHARED", "白河县")]), "a county does not see the ownership of its siblings");
     assert_eq!(set(&county, &baihe, json!("PRINCIPAL")), "NOT_ALLOWED");
     assert_eq!(set(&office, &region("990000"), json!("PRINCIPAL")), "NOT_FOUND");
-    // Said anew, and taken away.
+    // A kind can be replaced, and removed by null.
     assert_eq!(set(&office, &baihe, json!("PRINCIPAL")), "");
     assert_eq!(set(&office, &dongling, Value::Null), "");
     assert_eq!(read(&office), json!([of("PRINCIPAL", "白河县"), of("SHARED", "青坪县")]));

@@ -1,4 +1,4 @@
-//! A front-end team queries the ledger.
+//! The GraphQL API as a front-end uses it: the contract's operations, HTTP, filters, statistics and reporting.
 
 use serde_json::{Value, json};
 
@@ -97,9 +97,11 @@ fn a_report_goes_to_the_database_in_few_statements(world: &World) {
         assert_eq!(answer["reportProgress"]["errors"], json!([]), "{answer}");
         server.statements() - before
     };
-    // The first may find the ledger's own figures on the measure and its problem, and replace them.
+    // The first report may also have to replace the status stated by the ledger on the measure and its problem.
     report(0);
-    // Lock, read, write, read back; SQLite writes the report, its quantities, assignment, measure, change and audit in turn.
+    // PostgreSQL: lock, read, write, read back. SQLite writes report, quantities, assignment, measure, change and audit
+    // by
+    // one statement each.
     let few = if world.url.starts_with("postgres") { 4 } else { 9 };
     assert_eq!(report(1), few);
 }
@@ -129,10 +131,10 @@ fn http_is_spoken_by_the_book(world: &World) {
     assert_eq!(server.get("/graphql").status, 400);
     assert_eq!(server.get("/healthz").status, 200);
     let ready = server.get("/readyz").body;
-    let said = "open: nobody has an account, and whoever is on this machine may read and write everything";
-    assert_eq!(ready, format!("ready\n{said}"), "what is open says so");
+    let said = "open: no account exists yet, so anyone on this machine can read and write everything";
+    assert_eq!(ready, format!("ready\n{said}"), "an open installation says so");
     let page = server.get("/").body;
-    assert!(page.contains("GraphiQL") && page.contains("<link rel=\"icon\" href=\"data:"), "its icon is its own");
+    assert!(page.contains("GraphiQL") && page.contains("<link rel=\"icon\" href=\"data:"), "the page embeds its icon");
     assert_eq!(server.get("/assets/graphiql.js").status, 200);
     assert!(server.get("/schema.graphql").body.contains("type Measure implements Node"));
     let elsewhere = Server::agent()
@@ -141,7 +143,7 @@ fn http_is_spoken_by_the_book(world: &World) {
         .header("content-type", "application/json")
         .send(r#"{"query": "{ __typename }"}"#)
         .unwrap();
-    assert_eq!(elsewhere.status(), 403, "a page elsewhere must not reach an open program");
+    assert_eq!(elsewhere.status(), 403, "a page on another host must not reach an open installation");
     let disguised = Server::agent()
         .post(format!("{}/graphql", server.base))
         .header("host", "ledger.attacker.example")
@@ -153,8 +155,8 @@ fn http_is_spoken_by_the_book(world: &World) {
     let page = "nodes { measures(first: 200) { nodes { assignments(first: 200) { nodes { reports(first: 200) { nodes { id } } } } } } }";
     let greedy = server.graphql(&format!("{{ problems(first: 200) {{ {page} }} }}"), &json!({}));
     assert_eq!(greedy["errors"][0]["extensions"]["code"], "TOO_COMPLEX");
-    assert!(greedy.get("data").is_none(), "refused before anything is asked of the database");
-    // Fragments that double thirty times over would keep a careless server busy for hours.
+    assert!(greedy.get("data").is_none(), "refused before any SQL statement");
+    // Fragments that double thirty times expand to a billion fields, which would keep a naive server busy for hours.
     let bomb: Vec<String> =
         (0..30).map(|index| format!("fragment f{index} on Query {{ ...f{0} ...f{0} }}", index + 1)).collect();
     let bomb = format!("{{ ...f0 }} {} fragment f30 on Query {{ __typename }}", bomb.join(" "));
@@ -199,7 +201,7 @@ fn a_report_moves_its_assignment_on_and_a_stale_one_is_refused(world: &World) {
     assert_eq!(unknown["errors"][0]["code"], "NOT_FOUND");
     let count = server
         .data("query($id: ID!) { assignment(id: $id) { reports { totalCount } } }", &json!({ "id": there["id"] }));
-    assert_eq!(count["assignment"]["reports"]["totalCount"], 1, "refused reports left nothing behind");
+    assert_eq!(count["assignment"]["reports"]["totalCount"], 1, "refused reports must not be stored");
 }
 
 fn what_cannot_be_is_not_recorded(world: &World) {
@@ -269,7 +271,7 @@ fn filters_and_search_find_what_they_say(world: &World) {
         assert_eq!(by_pace(noun, &paces.join(", ")), all - none, "{noun}");
         assert_eq!(by_pace(noun, ""), 0);
     }
-    // The tile's figure is the list's length.
+    // The figure `overdue` of the statistics equals the length of the filtered list.
     for noun in ["problems", "measures", "assignments"] {
         let overdue = if noun == "assignments" { "pace: [OVERDUE]" } else { "overdue: true" };
         let query = format!(
@@ -284,11 +286,11 @@ fn filters_and_search_find_what_they_say(world: &World) {
     assert!(grassland > 0 && mines > 0);
     assert_eq!(count("{or: [{text: {search: \"草原\"}}, {text: {search: \"矿山\"}}]}"), grassland + mines);
     assert_eq!(count("{text: {search: \"草原 矿山\"}}"), 0);
-    assert_eq!(count("{text: {search: \"%\"}}"), 0, "nothing in a search is a wildcard");
-    assert_eq!(count("{round: {eq: \"unit_1\"}}"), 0, "another noun's id matches nothing");
+    assert_eq!(count("{text: {search: \"%\"}}"), 0, "a search has no wildcards");
+    assert_eq!(count("{round: {eq: \"unit_1\"}}"), 0, "the id of another type matches nothing");
     assert_eq!(count("{or: []}"), 0);
     assert_eq!(count("{and: []}"), all);
-    // What stands beside a demand that always holds is not asked for, nor are its values.
+    // In an `or` with a condition that is always true, the other conditions and their values have no effect.
     for beside in
         ["", "{number: {in: [\"1-1\", \"1-2\"]}},", "{not: {number: {eq: \"1-1\"}}}, {region: {within: \"region_1\"}},"]
     {
@@ -297,7 +299,7 @@ fn filters_and_search_find_what_they_say(world: &World) {
         }
     }
     let county = region(&server, "990121");
-    assert_eq!(count(&format!("{{region: {{within: \"{county}\"}}}}")), all, "each county answers every measure");
+    assert_eq!(count(&format!("{{region: {{within: \"{county}\"}}}}")), all, "each county answers for every measure");
     assert_eq!(count(&format!("{{not: {{region: {{within: \"{county}\"}}}}}}")), 0);
     let domains =
         server.data("{ problems(filter: {domain: [\"草原\"]}) { totalCount nodes { domains { name } } } }", &json!({}));
@@ -321,7 +323,7 @@ fn the_language_is_understood_whole(world: &World) {
     assert_eq!(data["node"]["title"], data["node"]["t2"]);
     assert!(data["node"].get("content").is_none());
     assert!(data["none"].is_null() && data["alien"].is_null());
-    // Wider than one call of the database's JSON function takes.
+    // More fields than one call of the database's JSON function accepts.
     let wide = (0..120).map(|index| format!("f{index}: number")).collect::<Vec<_>>().join(" ");
     let data = server.data(&format!("{{ measures(first: 1) {{ nodes {{ {wide} id }} }} }}"), &json!({}));
     let row = data["measures"]["nodes"][0].as_object().unwrap();
@@ -353,7 +355,7 @@ fn statistics_agree_with_a_recount(world: &World) {
     assert_eq!(total["overdue"], count(&overdue));
     let groups = figures["statistics"]["rows"].as_array().unwrap();
     let sum: i64 = groups.iter().map(|group| group["all"].as_i64().unwrap()).sum();
-    assert_eq!(sum, 96, "statuses partition the whole");
+    assert_eq!(sum, 96, "the rows by status partition the total");
     let none = server.data(
         "{ statistics(filter: {region: {within: \"region_0\"}}, by: ROUND) { total { all completionRate } rows { key } } }",
         &json!({}),

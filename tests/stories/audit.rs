@@ -1,4 +1,4 @@
-//! Somebody who can write to the database changes what the audit says, or the ledger beside it; `audit verify` tells.
+//! `rectify audit verify` detects changes of the audit, or of the ledger, that are made directly in the database.
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -20,7 +20,7 @@ stories!(
 const KEY: &[u8] = b"a key of the story, thirty-two bytes long";
 const NEXT_KEY: &[u8] = b"the key that comes after it, as long as that";
 
-/// Runs a command with keys: the current one, and one that only verifies.
+/// Runs a command with signing keys: the current one, and optionally an old one that only verifies.
 fn run_with(world: &World, (current, old): (&[u8], Option<&[u8]>), arguments: &[&str]) -> Ran {
     let mut program = world.program();
     program.args(arguments).env("RECTIFY_AUDIT_KEY_FILE", world.file("current.key", current));
@@ -32,7 +32,7 @@ fn run_with(world: &World, (current, old): (&[u8], Option<&[u8]>), arguments: &[
     Ran { code: output.status.code().unwrap_or(-1), out }
 }
 
-/// Seals up to the day before a moment, or yesterday, with a key.
+/// Runs `seal-audit` with a key: seals all days before the given moment, or before today.
 fn seal(world: &World, key: &[u8], at: Option<&str>) {
     let mut arguments = vec!["job", "run", "seal-audit"];
     arguments.extend(at.into_iter().flat_map(|at| ["--at", at]));
@@ -40,7 +40,7 @@ fn seal(world: &World, key: &[u8], at: Option<&str>) {
     assert_eq!(ran.code, 0, "{}", ran.out);
 }
 
-/// What `audit verify` has to say, with a key or without.
+/// Asserts that `audit verify`, with or without a key, exits with a code and prints a text.
 fn finds(world: &World, key: Option<&[u8]>, code: i32, words: &str) {
     let ran = match key {
         Some(key) => run_with(world, (key, None), &["audit", "verify"]),
@@ -59,7 +59,7 @@ fn write(world: &World, statements: &[&str]) {
     });
 }
 
-/// Whoever owns the database can take the triggers away.
+/// Disables or drops the triggers that protect the audit, as the owner of the database can.
 fn disarm(world: &World) {
     for table in ["audit_entry", "audit_head", "audit_signing"] {
         if world.url.starts_with("postgres") {
@@ -72,7 +72,7 @@ fn disarm(world: &World) {
     }
 }
 
-/// Accounts, and a report that one of them submits.
+/// Creates accounts and lets one of them submit a report, so that the audit has entries.
 fn ledger(world: &World) -> (Server, Counties) {
     let (server, who) = Counties::open(world, &[]);
     let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }";
@@ -94,7 +94,11 @@ fn days_are_signed_from_the_day_that_signing_began(world: &World) {
     finds(world, None, 0, "无改动（签名未核对）");
     finds(world, Some(NEXT_KEY), 1, "不在手边");
     let unsigned = world.run(&["job", "run", "seal-audit"]);
-    assert!(unsigned.code == 1 && unsigned.out.contains("audit_key_file"), "no day stays unsigned: {}", unsigned.out);
+    assert!(
+        unsigned.code == 1 && unsigned.out.contains("audit_key_file"),
+        "sealing without the key must fail once signing began: {}",
+        unsigned.out
+    );
 
     disarm(world);
     write(world, &["CREATE TABLE kept AS SELECT day, signature, key_id FROM audit_head"]);
@@ -105,7 +109,7 @@ fn days_are_signed_from_the_day_that_signing_began(world: &World) {
     finds(world, None, 1, "2026-01-02：封存签名不符");
     write(world, &[back, "UPDATE audit_head SET signature = '', key_id = ''"]);
     finds(world, Some(KEY), 1, "2026-01-02：封存签名不符");
-    // Nor by making it look as if nothing had ever been signed.
+    // Deleting the records of when signing began does not hide the missing signatures.
     write(world, &["CREATE TABLE signing_kept AS SELECT * FROM audit_signing", "DELETE FROM audit_signing"]);
     finds(world, Some(KEY), 1, "没有签名起始记录");
     write(world, &[back]);
@@ -123,7 +127,7 @@ fn a_missing_newest_day_is_found(world: &World) {
         scheduler::ensure_schedules(&db, chrono_tz::Asia::Shanghai, "2026-01-03T00:00:00Z".parse().unwrap())
             .await
             .unwrap();
-        scheduler::tick(&super::schedule::bench(world, &db, "2026-01-04T17:00:30Z")).await.unwrap();
+        scheduler::tick(&super::schedule::context(world, &db, "2026-01-04T17:00:30Z")).await.unwrap();
         db.close().await.unwrap();
     });
     finds(world, None, 0, "封存 1 日");
@@ -136,7 +140,7 @@ fn a_missing_newest_day_is_found(world: &World) {
     finds(world, Some(KEY), 1, "其后数日没有封存");
     write(world, &["DELETE FROM audit_head"]);
     finds(world, Some(KEY), 1, "签名已开始，封存却一日也不存在");
-    // What the job says that it has sealed has to be there, with a key or without.
+    // A seal that a successful run of the job recorded must exist, with or without a key.
     write(world, &["DELETE FROM audit_signing"]);
     finds(world, None, 1, "2026-01-04：任务 seal-audit 已封存这一日，封存却不存在");
 }
@@ -210,7 +214,7 @@ fn seals_are_kept_elsewhere(world: &World) {
     world.done(&["job", "run", "seal-audit"]);
     let second = world.done(&["audit", "head", "--write", &file]).trim().to_owned();
     assert_eq!(world.done(&["audit", "head", "--write", &file]).trim(), second);
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{first}\n{second}\n"), "each once");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{first}\n{second}\n"), "each seal once");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -224,7 +228,7 @@ fn seals_are_kept_elsewhere(world: &World) {
         assert_eq!(world.run(&["audit", "verify", "--head", wrong]).code, 2, "{wrong}");
     }
 
-    // Whoever owns a database without a key can make every seal anew, but not the one that is kept elsewhere.
+    // Without a key, the owner of the database can recreate every seal, but not the copy that is kept elsewhere.
     disarm(world);
     write(world, &["DELETE FROM audit_head", "DELETE FROM audit_entry WHERE act = 'PROGRESS_REPORTED'"]);
     write(world, &["UPDATE audit_entry SET at = '2025-12-31T00:00:00+00:00' WHERE position = 1"]);
@@ -265,15 +269,15 @@ fn keys_are_changed(world: &World) {
     let changed = (NEXT_KEY, Some(KEY));
     let early = verify(changed);
     assert!(early.code == 1 && early.out.contains("刚设置或更换的"), "{}", early.out);
-    // Yesterday is sealed: the new key signs from today on.
+    // Yesterday is already sealed, so the new key signs from today on.
     assert!(run_with(world, changed, &["job", "run", "seal-audit"]).out.contains("已是最新"));
     let whole = verify(changed);
     assert!(whole.code == 0 && whole.out.contains("签名已核对 3 日"), "{}", whole.out);
     let alone = verify((NEXT_KEY, None));
     assert!(alone.code == 1 && alone.out.contains("请在 audit_old_key_files 中列出"), "{}", alone.out);
     let back = verify((KEY, Some(NEXT_KEY)));
-    assert!(back.code == 1 && back.out.contains("刚设置或更换的"), "the old key signs no more: {}", back.out);
-    // The new key's beginning stands on the old one's.
+    assert!(back.code == 1 && back.out.contains("刚设置或更换的"), "the old key must not sign again: {}", back.out);
+    // The record of when the new key began refers to the one of the old key.
     disarm(world);
     write(
         world,

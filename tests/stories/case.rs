@@ -1,5 +1,6 @@
-//! The life of a complaint case: handed over, taken on, reported on, resolved, returned, verified, closed, relapsed — by people
-//! who each do their part and are refused the others', while a sibling county sees and hears nothing of it.
+//! The life of a complaint case (交办案件): handed over, accepted, reported on, resolved, returned, verified, closed,
+//! reopened. Each role can take its own steps and no others; a sibling county neither sees the case nor gets events of
+//! it.
 
 use serde_json::{Value, json};
 
@@ -14,13 +15,13 @@ stories!(
     whoever_complained_is_written_down_nowhere,
 );
 
-/// The people of the story.
+/// The server, its clock, and a token of each account of the story.
 struct Scene {
     server: Server,
     clock: StoryClock,
     region: String,
     city: String,
-    /// The county that answers, one that assists, and one that has nothing to do with it.
+    /// Tokens of the county that leads the case, of one that assists, and of one that is not involved.
     lead: String,
     assisting: String,
     sibling: String,
@@ -53,14 +54,14 @@ impl Scene {
         Self { server, clock, region, city, lead, assisting, sibling }
     }
 
-    /// The id of a row that a list has by its name.
+    /// Returns the id of the row with a name in a list of the API.
     fn named(&self, list: &str, name: &str) -> String {
         let query = format!("query($name: String) {{ {list}(filter: {{name: {{eq: $name}}}}) {{ nodes {{ id }} }} }}");
         let found = self.server.data_as(&self.region, &query, &json!({ "name": name }));
         found[list]["nodes"][0]["id"].as_str().unwrap_or("none_1").to_owned()
     }
 
-    /// What is handed over, with something changed.
+    /// Returns the input of `handOverCase`, with some members replaced.
     fn wanted(&self, changes: impl Into<Value>) -> Value {
         let mut input = json!({
             "number": "D3SX202505280018", "roundId": self.named("inspectionRounds", ROUND),
@@ -72,7 +73,7 @@ impl Scene {
         input
     }
 
-    /// A mutation by somebody: what it gave.
+    /// Executes a mutation with a token and returns its payload.
     fn act(&self, token: &str, name: &str, input: &Value) -> Value {
         let ty =
             if name == "acceptCase" { "CaseInput".to_owned() } else { name[..1].to_uppercase() + &name[1..] + "Input" };
@@ -83,14 +84,14 @@ impl Scene {
         self.server.data_as(token, &query, &json!({ "input": input }))[name].clone()
     }
 
-    /// A step that has to be taken: the case after it.
+    /// Executes a mutation that must succeed and returns the case after it.
     fn done(&self, token: &str, name: &str, input: &Value) -> Value {
         let given = self.act(token, name, input);
         assert_eq!(given["errors"], json!([]), "{name} {input}");
         given["inspectionCase"].clone()
     }
 
-    /// A step that has to be refused: the code, and where.
+    /// Executes a mutation that must be refused; returns the error's code and the last element of its path.
     fn refused(&self, token: &str, name: &str, input: &Value) -> (String, String) {
         let given = self.act(token, name, input);
         assert!(given["inspectionCase"].is_null(), "{name} {input}: {given:#}");
@@ -99,7 +100,7 @@ impl Scene {
         (error["code"].as_str().unwrap().to_owned(), last.to_owned())
     }
 
-    /// `{caseId, version, …}` of the case as it is now.
+    /// Returns an input with the case's id, its current version, and further members.
     fn on(&self, case: &str, more: impl Into<Value>) -> Value {
         let query = "query($id: ID!) { inspectionCase(id: $id) { version } }";
         let found = self.server.data_as(&self.region, query, &json!({ "id": case }));
@@ -113,12 +114,12 @@ fn refusal(code: &str, place: &str) -> (String, String) {
     (code.to_owned(), place.to_owned())
 }
 
-#[expect(clippy::too_many_lines, reason = "one life is one story")]
+#[expect(clippy::too_many_lines, reason = "the steps of one case form one story")]
 fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     let scene = Scene::set(world);
     let Scene { region, city, lead, assisting, sibling, .. } = &scene;
 
-    // Offices hand over what lies below them, to units below them, each complaint once.
+    // An office hands over cases of regions below it, to units below it, and each number once.
     let hand_over = |token: &str, changes: Value| scene.refused(token, "handOverCase", &scene.wanted(changes));
     assert_eq!(hand_over(lead, json!({})), refusal("NOT_ALLOWED", "input"));
     assert_eq!(
@@ -138,10 +139,13 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     let case = scene.done(city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();
     assert_eq!(hand_over(region, json!({})), refusal("CONFLICT", "number"));
     let mails = world.done(&["mail", "list"]);
-    assert!(mails.contains("案件交办") && mails.contains("u540329@gov.example"), "the lead unit is told: {mails}");
+    assert!(
+        mails.contains("案件交办") && mails.contains("u540329@gov.example"),
+        "the lead unit must be notified: {mails}"
+    );
     assert!(mails.contains("\t重点案件。污染类型：水、噪声。 办理单位：昌都市生态环境保护督察整改办"), "{mails}");
 
-    // Who leads and who assists see it, and a sibling sees nothing, wherever it looks.
+    // The lead unit and the assisting unit see the case; a sibling sees nothing of it in any list or link.
     let list = "query($id: ID!) { inspectionCases { totalCount aggregate { count } groups(by: [STATE]) { keys { key } } \
         nodes { id leadUnit { name } assistingUnits { nodes { name } } } } node(id: $id) { id } inspectionCase(id: $id) { id } \
         inspectionRounds { nodes { inspectionCases { totalCount } } } auditEntries(filter: {act: {eq: \"HANDED_OVER\"}}) { totalCount } }";
@@ -150,7 +154,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
         let mine = seen(token);
         assert_eq!(mine["inspectionCases"]["totalCount"], 1, "{mine:#}");
         let row = &mine["inspectionCases"]["nodes"][0];
-        // Siblings that work together do not read each other's names from the case.
+        // Counties that work on the same case do not see each other's units in it.
         assert_eq!((&row["leadUnit"], row["assistingUnits"]["nodes"].as_array().unwrap().len()), (&leads, assists));
         assert_eq!((&mine["node"]["id"], &mine["auditEntries"]["totalCount"]), (&json!(case), &json!(1)));
     }
@@ -161,7 +165,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!(nothing["auditEntries"]["totalCount"], 0);
     assert_eq!(scene.refused(sibling, "acceptCase", &scene.on(&case, json!({}))), refusal("NOT_FOUND", "caseId"));
 
-    // Taken on by who leads; two at once: the second is told.
+    // Only the lead unit accepts. Of two concurrent acceptances the second is refused.
     let mine = scene.on(&case, json!({}));
     let early = json!({"finding": "TRUE", "text": "已整改。"});
     assert_eq!(scene.refused(lead, "resolveCase", &scene.on(&case, early.clone())), refusal("WRONG_STATE", "caseId"));
@@ -171,7 +175,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!(scene.refused(lead, "acceptCase", &mine), refusal("STALE_VERSION", "version"));
     assert_eq!(scene.refused(lead, "acceptCase", &scene.on(&case, json!({}))), refusal("WRONG_STATE", "caseId"));
 
-    // Both report; who watches the county hears of it, who watches the sibling does not.
+    // Both units report. A subscription to the case's county gets an event, one to the sibling does not.
     let report = |token: &str, text: &str| scene.done(token, "reportOnCase", &json!({"caseId": case, "text": text}));
     let mut socket = Socket::open_as(&scene.server, city);
     let watch = "subscription($within: ID) { ledgerChanged(within: $within) { kind problem { id } inspectionCase { id state } } }";
@@ -187,7 +191,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!(heard["payload"]["data"]["ledgerChanged"], told);
     report(lead, "洗砂场已停产，正在清理河道。");
 
-    // Resolved for the time being, which does not stop the clock, then wholly.
+    // Resolved in part, which does not stop the deadline, then completely.
     scene.clock.set("2025-06-10T09:00");
     let partly = json!({"finding": "PARTLY_TRUE", "text": "废水已停排，河道修复中。", "isPartial": true});
     assert_eq!(
@@ -209,7 +213,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!((&after["state"], &after["resolvedOn"]), (&json!("RESOLVED"), &json!("2025-06-10")));
     assert_eq!(scene.server.data_as(city, late, &json!({}))["inspectionCases"]["totalCount"], 0);
 
-    // Returned by the level above, resolved again, verified, refused by who closes, verified again, closed.
+    // Returned by the level above, resolved again, verified, returned by the closing authority, verified again, closed.
     let back = json!({"reason": "河道底泥未清理。"});
     assert_eq!(scene.refused(lead, "returnCase", &scene.on(&case, back.clone())), refusal("NOT_ALLOWED", "input"));
     let after = scene.done(city, "returnCase", &scene.on(&case, back.clone()));
@@ -227,7 +231,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     let after = scene.done(region, "closeCase", &scene.on(&case, close));
     assert_eq!((&after["state"], &after["closedOn"]), (&json!("CLOSED"), &json!("2025-06-10")));
 
-    // Final, but for a relapse.
+    // A closed case accepts no step but reopening.
     assert_eq!(scene.refused(lead, "resolveCase", &scene.on(&case, resolved)), refusal("WRONG_STATE", "caseId"));
     let words = json!({"caseId": case, "text": "补充材料。"});
     assert_eq!(scene.refused(lead, "reportOnCase", &words), refusal("WRONG_STATE", "caseId"));
@@ -239,7 +243,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
         "resolvedOn": null, "closedOn": null, "finding": null, "overdue": false});
     assert_eq!(after, opened);
 
-    // Every step is there, under who did it, and in a whole chain; what is over is not told any more.
+    // Every step is recorded and the audit chain is intact. Notices that are no longer relevant are not sent.
     let trail = "query($id: ID!) { inspectionCase(id: $id) { pollution { kind } reports(filter: {step: [ACCEPT, RESOLVE_PARTLY, \
         RESOLVE, RETURN, VERIFY, CLOSE, REOPEN]}) { nodes { step finding text } } audit { totalCount nodes { act inspectionCase { id } } } } }";
     let trail = scene.server.data_as(lead, trail, &json!({ "id": case }))["inspectionCase"].clone();
@@ -272,10 +276,20 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
         mails.contains("已销号案件反弹") && mails.contains("2025年7月1日") && mails.contains("/?id=case_"),
         "{sent}\n{mails}"
     );
-    assert!(mails.contains("办理单位：西藏自治区生态环境保护督察整改办"), "who opened it again: {mails}");
+    assert!(
+        mails.contains("办理单位：西藏自治区生态环境保护督察整改办"),
+        "the mail names the office that reopened the case: {mails}"
+    );
     let mail: Value = serde_json::from_str(&smtp.mails()[0]).unwrap();
-    assert_eq!(mail["html"].as_str().unwrap().matches("?id=case_").count(), 2, "the row, and the button");
-    assert!(!mails.contains("收到交办案件"), "it was taken on long ago: {mails}");
+    assert_eq!(
+        mail["html"].as_str().unwrap().matches("?id=case_").count(),
+        2,
+        "one link in the row and one in the button"
+    );
+    assert!(
+        !mails.contains("收到交办案件"),
+        "the notice of handing over is stale, because the case was accepted: {mails}"
+    );
 }
 
 fn whoever_complained_is_written_down_nowhere(world: &World) {
@@ -317,12 +331,12 @@ fn an_open_case_is_reminded_of_before_its_deadline_and_after_it(world: &World) {
             .parse::<u32>()
             .unwrap()
     };
-    // Each warning once, to who leads; whoever assists is not asked.
+    // Each warning is sent once, to the lead unit and not to assisting units.
     for (day, mails) in [("2025-06-03", 0), ("2025-06-04", 1), ("2025-06-05", 0), ("2025-06-06", 1), ("2025-06-07", 0)]
     {
         assert_eq!(queued("case-due-soon", day), mails, "{day}");
     }
-    // Then every week, to the office above as well.
+    // Overdue reminders are sent weekly, also to the office above.
     for (day, mails) in [("2025-06-07", 0), ("2025-06-08", 2), ("2025-06-09", 0)] {
         assert_eq!(queued("case-overdue", day), mails, "{day}");
     }
@@ -339,7 +353,7 @@ fn an_open_case_is_reminded_of_before_its_deadline_and_after_it(world: &World) {
     {
         assert!(letter.contains(words), "{words}: {letter}");
     }
-    // What is resolved before the mail leaves is not said.
+    // A case that is resolved before the mail is sent is left out.
     assert_eq!(queued("case-overdue", "2025-06-15"), 2);
     scene.done(&scene.lead, "resolveCase", &scene.on(&case, json!({"finding": "TRUE", "text": "已整改。"})));
     let said = world.done(&["job", "run", "deliver-mail"]);

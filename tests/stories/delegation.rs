@@ -1,4 +1,4 @@
-//! Somebody goes away, and a colleague acts for him: with his rights, under both names, and no longer than he says.
+//! Delegation: a colleague acts for an absent account with its rights, under both names, until the delegation ends.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
         server.data_as(&office, delegate, &json!({ "input": input }))["delegate"].clone()
     };
     assert_eq!(give("2027-11-30T09:00:00+08:00")["errors"][0]["code"], "INVALID");
-    // Rights of an office do not leave it.
+    // The delegate must belong to the same unit.
     let elsewhere =
         json!({"delegateId": id_of(&stranger), "reason": "外出学习", "endsAt": "2026-12-10T18:00:00+08:00"});
     let refused = server.data_as(&office, delegate, &json!({ "input": elsewhere }));
@@ -34,7 +34,7 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
     assert_eq!(seen["myDelegations"], json!([{"id": delegation, "accountId": away}]));
     assert_eq!(server.data_as(&stranger, "{ myDelegations { id } }", &json!({}))["myDelegations"], json!([]));
 
-    // Only who was named acts, and only with what the other may.
+    // Only the named delegate can act, and only with the other account's rights.
     let act = "mutation($id: ID!) { actFor(delegationId: $id) { token errors { code } } }";
     let acts = |token: &str| server.data_as(token, act, &json!({ "id": delegation }))["actFor"].clone();
     assert_eq!(acts(&stranger)["errors"][0]["code"], "NOT_FOUND");
@@ -42,7 +42,7 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
     assert_eq!(id_of(&session), away);
     let passed_on = json!({"input": {"delegateId": acting, "reason": "再委托", "endsAt": "2026-12-01T00:00:00+08:00"}});
     assert_eq!(server.data_as(&session, delegate, &passed_on)["delegate"]["errors"][0]["code"], "NOT_ALLOWED");
-    // Nothing that would outlast the delegation.
+    // A delegate must not create anything that outlasts the delegation.
     for lasting in ["createToken(input: {name: \"集成\"})", "setPassword(password: \"1234567890ab\")"] {
         let refused =
             server.data_as(&session, &format!("mutation {{ it: {lasting} {{ errors {{ code }} }} }}"), &json!({}));
@@ -59,7 +59,7 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
     let entry: Value = server.data_as(&office, trail, &json!({}))["auditEntries"]["nodes"][0].clone();
     assert_eq!(entry, json!({"actor": {"id": acting}, "onBehalfOf": {"id": away}}));
 
-    // Ended, the session is over at once; and by itself it is over when the time is.
+    // Revoking the delegation ends its sessions at once; otherwise they end when the delegation does.
     let revoke = "mutation($id: ID!) { revokeDelegation(delegationId: $id) { errors { code } } }";
     assert_eq!(
         server.data_as(&colleague, revoke, &json!({ "id": delegation }))["revokeDelegation"]["errors"][0]["code"],

@@ -1,5 +1,5 @@
-//! The planner against a naive interpreter: random valid operations have to be answered alike. `RECTIFY_TEST_SEED` and
-//! `RECTIFY_TEST_OPERATIONS` make other and longer runs.
+//! Compares the planner with a naive interpreter: both must give the same answers to random valid operations.
+//! `RECTIFY_TEST_SEED` selects other operations, `RECTIFY_TEST_OPERATIONS` sets their number.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
@@ -25,7 +25,7 @@ stories!(
     figures_are_those_of_the_rows_that_one_sees,
 );
 
-/// What the demo has none of, or all alike: names and moments that repeat, numbers that are missing, people, set paces.
+/// Statements that add variety which the demo lacks: repeated names and moments, missing numbers, people, manual paces.
 const VARIETY: [&str; 13] = [
     "UPDATE measure SET number = NULL WHERE id % 7 = 0",
     "UPDATE problem SET number = NULL WHERE id % 5 = 0",
@@ -42,7 +42,9 @@ const VARIETY: [&str; 13] = [
     "INSERT INTO account (name, email, created_at, is_demo) VALUES ('演示填报人', 'reporter@demo.example', '2026-01-02T03:04:05+00:00', TRUE)",
 ];
 
-/// Who looks: each role, mostly twice, so that siblings and levels are there; units that lead, answer and supervise at once.
+/// The accounts that read: each role, mostly twice, so that there are siblings and levels, and units that lead, answer
+/// and
+/// supervise at the same time.
 const POSTS: [Post; 20] = [
     (Role::Administrator, None, None),
     (Role::RegionalOffice, Some("云川省生态环境保护督察整改办"), None),
@@ -66,7 +68,7 @@ const POSTS: [Post; 20] = [
     (Role::Inspector, None, Some("990123")),
 ];
 
-/// Who did what in the work that has been done.
+/// Statements that add the rows of finished work, with their authors.
 const WORK: [&str; 28] = [
     "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
     "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 WHERE name LIKE '%林业和草原局' AND id NOT IN (SELECT unit_id FROM assignment)",
@@ -92,16 +94,16 @@ const WORK: [&str; 28] = [
     "UPDATE accountability SET recorder_id = id % 20 + 1 WHERE id % 3 > 0",
     "UPDATE mail SET case_id = 3 WHERE id % 2 = 0",
     "INSERT INTO audit_entry (chain, position, act, object, at, actor_id, before, after, previous, hash) SELECT 'case_' || id, 1, 'HANDED_OVER', 'case_' || id, '2026-04-15T00:00:00+00:00', id % 21 + 1, '{}', '{}', '', 'c' || id FROM inspection_case WHERE id % 2 = 1",
-    // A round that is known by its cases only, one of them of another province, led from within a third county.
+    // A round that has only cases, one of them in another province; their lead unit is in a third county.
     "INSERT INTO inspection_round (name, level, kind) VALUES ('演示·信访交办', 'CENTRAL', 'SPECIAL')",
     "INSERT INTO inspection_case (round_id, region_id, number, channel, is_key, summary, lead_unit_id, handed_over_on, due_on, state, version, created_at, updated_at) SELECT (SELECT max(id) FROM inspection_round), r.id, 'X' || r.code, 'LETTER', TRUE, 'Smell 异味', (SELECT min(u.id) FROM unit u JOIN region o ON o.id = u.region_id WHERE o.code = '990122'), '2026-01-01', '2026-02-01', 'IN_PROGRESS', 1, '2026-01-02T03:04:05+00:00', '2026-01-02T03:04:05+00:00' FROM region r WHERE r.code IN ('540329', '540300', '990121')",
     "INSERT INTO case_unit (case_id, unit_id) SELECT c.id, (SELECT min(u.id) FROM unit u JOIN region o ON o.id = u.region_id WHERE o.code = '990123') FROM inspection_case c WHERE c.number LIKE 'X%'",
     "INSERT INTO case_region (region_id, case_id, due_order) SELECT above.id, c.id, c.due_on FROM inspection_case c JOIN region r ON r.id = c.region_id JOIN region above ON substr(r.path, 1, length(above.path)) = above.path WHERE c.number LIKE 'X%'",
 ];
 
-/// What somebody sees.
+/// The ledger as one account sees it.
 struct View {
-    /// None for the local administrator.
+    /// `None` for the local administrator.
     person: Option<Person>,
     tables: Tables,
     graph: Graph,
@@ -114,7 +116,9 @@ impl View {
     }
 }
 
-/// A server over a ledger in which everything occurs, as everybody sees it; the local administrator first.
+/// A server with a ledger in which every kind of row occurs, and the view of each account. The local administrator's
+/// view
+/// comes first.
 struct Setting {
     server: Server,
     views: Vec<View>,
@@ -145,13 +149,13 @@ impl Setting {
         Self { server, views }
     }
 
-    /// The answer to an operation as one of them asks for it.
+    /// Executes an operation as the account of a view.
     fn ask(&self, view: &View, text: &str, variables: &Value) -> Value {
         let words = view.person.as_ref().map(|person| ("authorization", person.bearer.as_str()));
         self.server.ask(&json!({"query": text, "variables": variables}), words.as_slice()).json()
     }
 
-    /// Compares what an operation is answered with and has to be, as one of them asks for it.
+    /// Asserts that the server answers an operation of a view's account as the interpreter does.
     fn compare(&self, view: &View, operation: &Operation, cursors: &mut Cursors, when: &str) {
         let variables = operation.variables();
         let expected = answer((&view.graph, &self.views[0].graph), cursors, &operation.text, &variables);
@@ -175,7 +179,7 @@ fn random_operations_are_answered_as_a_naive_reading_answers_them(world: &World)
     let mut cursors = Cursors::default();
     for turn in 0..count {
         let mut operation = operations.draw(&cursors);
-        // A document that is known is read another way than one that is new.
+        // The server caches known documents, which takes another code path.
         for time in ["new", "known"] {
             setting.compare(whole, &operation, &mut cursors, &format!("seed {seed}, operation {turn}, {time}"));
         }
@@ -185,7 +189,9 @@ fn random_operations_are_answered_as_a_naive_reading_answers_them(world: &World)
     }
 }
 
-/// Ids, filters and cursors are drawn from the whole ledger: also what is hidden is asked for, and must be as if it were not.
+/// Ids, filters and cursors are drawn from the whole ledger. Hidden rows are asked for as well, and must be answered as
+/// if
+/// they did not exist.
 fn whoever_asks_is_answered_as_if_nothing_else_existed(world: &World) {
     let (seed, count) = (setting("RECTIFY_TEST_SEED", 2), setting("RECTIFY_TEST_OPERATIONS", 250));
     let setting = Setting::of(world);
@@ -215,10 +221,10 @@ fn whoever_asks_is_answered_as_if_nothing_else_existed(world: &World) {
     }
 }
 
-/// What is counted, with all that it is split by.
+/// A counted item, with its regions and its groups in each dimension.
 struct Counted {
     item: Item,
-    /// Where it was issued and where it is answered, as far as one sees, with what lies above.
+    /// The regions that issued it or answer for it, as far as they are visible, and all regions above them.
     regions: BTreeSet<i64>,
     groups: HashMap<&'static str, BTreeSet<String>>,
 }
@@ -289,7 +295,7 @@ fn counted(view: &View, count: &str) -> Vec<Counted> {
     }
 }
 
-/// In counts, and in groups of any dimension, within any region: what is hidden is not counted, nor does it make a group.
+/// Hidden rows must neither be counted nor form a group, in any dimension and within any region.
 fn figures_are_those_of_the_rows_that_one_sees(world: &World) {
     let setting = Setting::of(world);
     let operation = "query($within: ID, $by: StatisticsDimension!, $count: StatisticsCount!) {
@@ -315,7 +321,7 @@ fn figures_are_those_of_the_rows_that_one_sees(world: &World) {
             for by in ["STATUS", "DEADLINE_CLASS", "ROUND", "DOMAIN", "LEAD_UNIT", "REGION"] {
                 let some = view.tables.regions[rng.usize(0..view.tables.regions.len())].id;
                 for within in [None, Some(some)] {
-                    // Whoever oversees a region asks of that, or of what lies below it.
+                    // For an account that oversees a region, `within` is limited to that region.
                     let place = match (within, own) {
                         (Some(place), Some(own)) if !path(own).starts_with(path(place).as_str()) => place,
                         (_, Some(own)) => own,
@@ -381,7 +387,7 @@ fn fill(world: &World) -> Vec<Person> {
     })
 }
 
-/// Reports with quantities on every fifth of the assignments that are at work.
+/// Submits reports, most with quantities, on every fifth open assignment.
 fn report(server: &Server) {
     let query =
         "{ assignments(first: 200, filter: {status: [ASSIGNED, IN_PROGRESS, RETURNED]}) { nodes { id version } } }";

@@ -1,4 +1,4 @@
-//! One measure, one archive (一措施一档案): whoever is handed it can check it without the program.
+//! Dossiers (一措施一档案): one archive per measure, which can be verified without the program.
 
 use std::io::Read;
 use std::path::Path;
@@ -19,7 +19,7 @@ stories!(
     a_dossier_shows_network_addresses_to_nobody_who_does_not_see_them_elsewhere,
 );
 
-/// Unpacks an archive into a folder and gives its names.
+/// Unpacks an archive into a folder and returns the names of its files.
 fn unpack(archive: Vec<u8>, folder: &Path) -> Vec<String> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap();
     let mut names = Vec::new();
@@ -35,14 +35,14 @@ fn unpack(archive: Vec<u8>, folder: &Path) -> Vec<String> {
     names
 }
 
-/// Whether `sha256sum -c SHA256SUMS` finds all as it was.
+/// Checks whether `sha256sum -c SHA256SUMS` succeeds.
 fn is_whole(folder: &Path) -> bool {
     let checked =
         Command::new("sha256sum").args(["--strict", "-c", "SHA256SUMS"]).current_dir(folder).output().unwrap();
     checked.status.success()
 }
 
-/// The hash of an entry of `audit.json` by what README.txt says.
+/// Computes the hash of an entry of `audit.json` as README.txt describes.
 fn rehashed(entry: &Value) -> String {
     let order = "previous chain position act object measure assignment at actor onBehalfOf addressDigest requestId before after";
     let mut sha = Sha256::new();
@@ -55,7 +55,7 @@ fn rehashed(entry: &Value) -> String {
     hex::encode(sha.finalize())
 }
 
-/// What the script in README.txt says of a dossier.
+/// Runs the Python script in README.txt on a dossier and returns its output.
 fn checked_by_script(folder: &Path) -> String {
     let readme = std::fs::read_to_string(folder.join("README.txt")).unwrap();
     let script = readme.split_once("import hashlib").map(|(_, rest)| format!("import hashlib{rest}")).unwrap();
@@ -90,8 +90,8 @@ fn a_dossier_is_checked_without_the_program(world: &World) {
     {
         assert!(page.contains(shown), "{shown}: {page}");
     }
-    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "what people write is text");
-    assert!(!page.contains("张三") && !page.contains("a@example.cn"), "no persons");
+    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "text of users must be escaped");
+    assert!(!page.contains("张三") && !page.contains("a@example.cn"), "a dossier must not name persons");
 
     let entries: Vec<Value> = serde_json::from_str(&read("audit.json")).unwrap();
     let acts: Vec<&str> = entries.iter().map(|entry| entry["act"].as_str().unwrap()).collect();
@@ -99,7 +99,7 @@ fn a_dossier_is_checked_without_the_program(world: &World) {
     for entry in &entries {
         assert_eq!(entry["hash"], rehashed(entry).as_str());
     }
-    assert_eq!(entries[1]["previous"], entries[0]["hash"], "nothing else happened to the problem");
+    assert_eq!(entries[1]["previous"], entries[0]["hash"], "the entries must be adjacent in the problem's chain");
     let mut forged = entries[2].clone();
     forged["after"] = json!("{}");
     assert_ne!(forged["hash"], rehashed(&forged).as_str());
@@ -108,7 +108,7 @@ fn a_dossier_is_checked_without_the_program(world: &World) {
     std::fs::write(folder.join("evidence/2-报告 b.pdf"), b"%PDF-1.7 forged").unwrap();
     assert!(!is_whole(&folder));
 
-    // A file that is not what was uploaded is in no dossier.
+    // A file whose content differs from the upload makes the dossier fail.
     let hash = hex::encode(Sha256::digest(PDF));
     let kept = world.dir.path().join("data/evidence/sha256").join(&hash[..2]).join(&hash);
     std::fs::write(&kept, b"%PDF-1.7 forged").unwrap();
@@ -116,7 +116,7 @@ fn a_dossier_is_checked_without_the_program(world: &World) {
     let ran = world.run(&["dossier", &who.measure, "--out", &file.to_string_lossy()]);
     assert!(ran.code == 1 && ran.out.contains("内容被改动") && !file.exists(), "{}", ran.out);
     let bearer = [("authorization", bearer.as_str())];
-    assert!(server.fetch_broken(&format!("/dossier/{}", who.measure), &bearer), "it breaks off");
+    assert!(server.fetch_broken(&format!("/dossier/{}", who.measure), &bearer), "the download must break off");
     std::fs::remove_file(&kept).unwrap();
     let ran = world.run(&["dossier", &who.measure, "--out", &file.to_string_lossy()]);
     assert!(ran.code == 1 && ran.out.contains("缺失") && !file.exists(), "{}", ran.out);
@@ -171,7 +171,7 @@ fn a_dossier_shows_network_addresses_to_nobody_who_does_not_see_them_elsewhere(w
     const BEFORE: &str = "203.0.113.9";
     let (server, who) = Counties::open(world, &[]);
     assert_eq!(upload(&server, &who.mine, &who.assignment, "mine.png", PNG).status, 201);
-    // An entry as they were written before there were digests: its hash covers the address itself.
+    // An entry in the older format: its hash covers the address itself instead of a digest.
     block_on(async {
         let db = world.db().await;
         let last = audit_entry::Entity::find()
@@ -196,7 +196,7 @@ fn a_dossier_shows_network_addresses_to_nobody_who_does_not_see_them_elsewhere(w
         audit_entry::Entity::insert(row).exec(&db).await.unwrap();
         db.close().await.unwrap();
     });
-    assert!(world.done(&["audit", "verify"]).contains("无缺失"), "old and new entries stand in one chain");
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"), "a chain can contain entries of both formats");
 
     let fetched = |token: &str, folder: &str| {
         let bearer = format!("Bearer {token}");
@@ -211,8 +211,8 @@ fn a_dossier_shows_network_addresses_to_nobody_who_does_not_see_them_elsewhere(w
     let (office, said) = fetched(&who.office, "office");
     assert!(!office.contains("127.0.0.1") && !office.contains(BEFORE), "{office}");
     assert!(office.contains("addressDigest\": \"sha256:") && !office.contains("addressSalt\":"), "{office}");
-    assert_eq!(said, "OK (1 withheld)\n", "hashes hold for who sees no address, where it can be checked");
-    // One's own addresses are shown in the API as those of one's sessions.
+    assert_eq!(said, "OK (1 withheld)\n", "entries with a digest verify without the address, older ones are withheld");
+    // An account sees the addresses of its own sessions, and so of its own entries.
     let (mine, said) = fetched(&who.mine, "mine");
     assert!(mine.contains("127.0.0.1") && mine.contains("addressSalt\":") && mine.contains(BEFORE), "{mine}");
     assert_eq!(said, "OK\n");
@@ -223,7 +223,7 @@ fn a_dossier_shows_network_addresses_to_nobody_who_does_not_see_them_elsewhere(w
     let audit = std::fs::read_to_string(folder.join("audit.json")).unwrap();
     assert!(audit.contains("127.0.0.1") && audit.contains(BEFORE), "{audit}");
     assert_eq!(checked_by_script(&folder), "OK\n");
-    // A salt that is not the digest's is found.
+    // An address that does not match the digest is detected.
     let mut entries: Vec<Value> = serde_json::from_str(&audit).unwrap();
     entries[0]["address"] = json!("198.51.100.7");
     std::fs::write(folder.join("audit.json"), serde_json::to_string(&entries).unwrap()).unwrap();

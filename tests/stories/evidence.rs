@@ -1,4 +1,4 @@
-//! Evidence comes and goes: whose it is, what is taken, and what is left when something goes wrong.
+//! Evidence (佐证材料): who may upload and download it, which files are accepted, and what remains after a failure.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -27,12 +27,12 @@ fn refused(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 
-/// All files below the folder of the evidence.
+/// Returns all files below the evidence folder.
 fn files(world: &World) -> Vec<PathBuf> {
     below(&world.dir.path().join("data/evidence"))
 }
 
-/// All files below a folder.
+/// Returns all files below a folder.
 fn below(folder: &Path) -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten() {
@@ -81,7 +81,7 @@ fn a_unit_uploads_and_its_office_downloads_and_a_sibling_county_finds_nothing(wo
     let listed = as_whom(&server, &who.office, "{ auditEntries(first: 1) { nodes { act objectId after } } }");
     assert_eq!(listed["data"]["auditEntries"]["nodes"][0]["act"], "EVIDENCE_ADDED", "{listed}");
 
-    // What a sibling may not see is what is not there.
+    // A hidden assignment or file is answered like one that does not exist.
     let hidden = upload(&server, &who.sibling, &who.assignment, "a.png", PNG);
     let made_up = upload(&server, &who.sibling, "assignment_999999", "a.png", PNG);
     assert_eq!(code(&hidden), refused(404, "NOT_FOUND"));
@@ -137,13 +137,17 @@ fn what_could_run_is_refused_and_leaves_nothing(world: &World) {
         assert_eq!(code(&server.put(&path, &[FORM, token], &body)), refused(400, "BAD_REQUEST"));
     }
     let twice = [&form("a.png", PNG)[..form("a.png", PNG).len() - 10], &form("b.png", PNG)].concat();
-    assert_eq!(code(&server.put(&path, &[FORM, token], &twice)), refused(400, "BAD_REQUEST"), "one file");
+    assert_eq!(
+        code(&server.put(&path, &[FORM, token], &twice)),
+        refused(400, "BAD_REQUEST"),
+        "a form must have one file"
+    );
     let english = server.put(&path, &[FORM, token, ("accept-language", "en")], &form("a.png", b""));
     assert_eq!(english.json()["errors"][0]["message"], "the file is empty: choose another");
     assert_eq!(rows(&server, &who.mine, &who.assignment), 0);
     assert_eq!(files(world), Vec::<PathBuf>::new());
 
-    // A raw body with its name in the address; an archive is kept as it is, however much it says to hold.
+    // A raw body takes its file name from the query string. Archives are stored as they are and never unpacked.
     let raw = |name: &str, bytes: &[u8]| server.put(&format!("{path}{name}"), &[token], bytes);
     assert_eq!(code(&raw("", PDF)), refused(400, "BAD_REQUEST"));
     assert_eq!(raw("&name=%E6%8A%A5%E5%91%8A.pdf", PDF).json()["evidence"]["name"], "报告.pdf");
@@ -153,7 +157,7 @@ fn what_could_run_is_refused_and_leaves_nothing(world: &World) {
     assert!(files(world).iter().all(|file| file.metadata().unwrap().len() <= bomb.len() as u64));
 }
 
-/// Half a gigabyte of zeros, packed.
+/// Returns a zip archive that unpacks to half a gigabyte of zeros.
 fn bomb() -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
@@ -192,7 +196,11 @@ fn the_same_content_is_kept_once_and_a_change_of_it_is_found(world: &World) {
     let (answer, _) = download(&server, &who.mine, "evidence_3");
     assert_eq!(code(&answer), refused(500, "INTERNAL_SERVER_ERROR"));
     assert!(!answer.body.contains("sha256"), "{}", answer.body);
-    assert_eq!(upload(&server, &who.mine, &who.assignment, "三.pdf", PDF).status, 201, "sent again, it is there again");
+    assert_eq!(
+        upload(&server, &who.mine, &who.assignment, "三.pdf", PDF).status,
+        201,
+        "uploading the same content again must restore the file"
+    );
     assert_eq!(world.run(&["evidence", "verify"]).code, 0);
 }
 
@@ -211,7 +219,7 @@ fn an_upload_that_breaks_off_leaves_nothing(world: &World) {
         socket.write_all(&vec![7; sent]).unwrap();
         drop(socket);
     }
-    // The whole of a later upload comes after whatever the broken ones did.
+    // Waits until the server has removed the files of the broken uploads.
     let begun = std::time::Instant::now();
     while !files(world).is_empty() {
         assert!(begun.elapsed().as_secs() < 60, "{:?}", files(world));
@@ -238,7 +246,7 @@ fn an_upload_whose_assignment_is_closed_meanwhile_leaves_nothing(world: &World) 
     socket.write_all(&[head.as_bytes(), most].concat()).unwrap();
     let begun = std::time::Instant::now();
     while files(world).is_empty() {
-        assert!(begun.elapsed().as_secs() < 60, "something arrives");
+        assert!(begun.elapsed().as_secs() < 60, "the upload must begin to arrive");
         std::thread::yield_now();
     }
     let key = who.assignment.strip_prefix("assignment_").unwrap();
@@ -320,7 +328,7 @@ fn evidence_is_kept_in_an_s3_compatible_storage(world: &World) {
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         (output.status.code(), said)
     };
-    // One that is sent whole, and one in parts, of which S3 takes none below five megabytes but the last.
+    // One file in a single request, and one in parts: S3 requires parts of at least five megabytes, except the last.
     let mut noise = fastrand::Rng::with_seed(7);
     let large: Vec<u8> = PDF.iter().copied().chain(std::iter::repeat_with(|| noise.u8(..)).take(11 << 20)).collect();
     for (name, bytes) in [("现场.png", PNG), ("验收报告.pdf", large.as_slice())] {
@@ -331,12 +339,16 @@ fn evidence_is_kept_in_an_s3_compatible_storage(world: &World) {
         assert_eq!((answer.status, kept == bytes), (200, true), "{name}");
         assert_eq!(code(&download(&server, &who.sibling, &id).0), refused(404, "NOT_FOUND"));
     }
-    assert_eq!(files(world), Vec::<PathBuf>::new(), "nothing is kept beside the storage");
+    assert_eq!(files(world), Vec::<PathBuf>::new(), "nothing must be stored outside of the S3 storage");
     let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&large));
     let place = folder.join("evidence/ledger/sha256").join(&hash[..2]).join(&hash);
     assert!(place.exists());
     assert_eq!(code(&upload(&server, &who.mine, &who.assignment, "a.exe", PNG)), refused(422, "INVALID"));
-    assert_eq!(below(&folder.join("evidence/ledger/incoming")), Vec::<PathBuf>::new(), "what was refused is gone");
+    assert_eq!(
+        below(&folder.join("evidence/ledger/incoming")),
+        Vec::<PathBuf>::new(),
+        "a refused file must be removed"
+    );
 
     assert!(run(&["evidence", "verify"]).1.contains("文件 2 个与台账相符"));
     let out = world.dir.path().join("档案.zip");
@@ -346,7 +358,7 @@ fn evidence_is_kept_in_an_s3_compatible_storage(world: &World) {
     archive.by_name("evidence/2-验收报告.pdf").unwrap().read_to_end(&mut packed).unwrap();
     assert!(packed == large);
 
-    // What is changed there is found; what fails there says nothing of it to callers, and is in the log.
+    // A changed object is detected. A failing storage is not described to callers.
     std::fs::write(&place, b"%PDF-1.7 forged").unwrap();
     let (failed, said) = run(&["evidence", "verify"]);
     assert!(failed == Some(1) && said.contains("内容被改动"), "{said}");
@@ -360,6 +372,6 @@ fn evidence_is_kept_in_an_s3_compatible_storage(world: &World) {
     let shown = String::from_utf8_lossy(&shown.stderr).into_owned();
     assert!(
         shown.contains("AWS_SECRET_ACCESS_KEY") && !shown.contains("abc"),
-        "secrets are not for addresses: {shown}"
+        "a secret in the address must be refused without being printed: {shown}"
     );
 }

@@ -1,4 +1,4 @@
-//! Nobody keeps others waiting: neither by work that is dear, nor by holding what all share.
+//! Resource exhaustion: no caller can starve others by expensive work or by holding shared resources.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -25,7 +25,7 @@ stories!(
 const PASSWORD: &str = "correct horse battery";
 const OFFICE: &str = "office@gov.example";
 
-/// An installation with an account, so that it is closed.
+/// Sets up a closed installation: one with an account.
 fn closed(world: &World) {
     world.done(&["demo"]);
     let create = ["account", "create", OFFICE, "--role", "city-office", "--region", "990100"];
@@ -68,9 +68,9 @@ fn a_request_checks_one_secret_however_it_is_written(world: &World) {
     let other = json!({ "query": "{ __typename }" });
     let refused = server.ask(&json!([single, other, single]), &[]);
     assert_eq!((refused.status, refused.code().as_str()), (400, "TOO_COMPLEX"));
-    assert_eq!(sessions(world), before, "nothing of them was carried out");
+    assert_eq!(sessions(world), before, "refused requests must not sign in");
 
-    // One by one, and one among others, they are.
+    // A single sign-in is accepted, also in a batch with other operations.
     let taken = server.ask(&json!([single, other]), &[]).json();
     assert!(taken[0]["data"]["signIn"]["token"].is_string(), "{taken}");
     let two = format!("mutation A {{ {one} }} mutation B {{ {one} }}");
@@ -90,7 +90,8 @@ fn a_flood_of_sign_ins_delays_nobody_else_for_ever(world: &World) {
     };
     let (is_over, tried, refused) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        // It goes on until everybody else was answered: who had to wait for its end would wait for ever.
+        // The flood continues until the honest caller is served, so a caller that had to wait for its end would never
+        // be.
         for number in 0..100 {
             let (from, is_over, tried, refused) = (&from, &is_over, &tried, &refused);
             scope.spawn(move || {
@@ -108,7 +109,7 @@ fn a_flood_of_sign_ins_delays_nobody_else_for_ever(world: &World) {
             });
         }
         let honest = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            // The flood has begun, and fills what it may.
+            // Waits until the flood fills its share of the queue.
             while refused.load(Ordering::Relaxed) == 0 {
                 std::thread::yield_now();
             }
@@ -125,7 +126,7 @@ fn a_flood_of_sign_ins_delays_nobody_else_for_ever(world: &World) {
         is_over.store(true, Ordering::Relaxed);
         honest.unwrap_or_else(|why| std::panic::resume_unwind(why));
     });
-    assert!(tried.into_inner() > 0, "nor are those who flood kept from their turn");
+    assert!(tried.into_inner() > 0, "the flooding address must get its share as well");
 }
 
 fn an_address_that_guesses_is_told_to_wait(world: &World) {
@@ -140,15 +141,15 @@ fn an_address_that_guesses_is_told_to_wait(world: &World) {
         assert_eq!(from(&format!("2001:db8::{last}")).status, 200);
     }
     let refused = from("2001:db8::4");
-    assert_eq!((refused.status, refused.code().as_str()), (429, "TOO_MANY_REQUESTS"), "one household");
+    assert_eq!((refused.status, refused.code().as_str()), (429, "TOO_MANY_REQUESTS"), "one IPv6 /64 is one address");
     let seconds: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=21).contains(&seconds), "{seconds}");
-    assert_eq!(from("203.0.113.9").status, 200, "nobody else is");
+    assert_eq!(from("203.0.113.9").status, 200, "other addresses are not limited");
     let reading = server.ask(&json!({"query": "{ __typename }"}), &[("x-forwarded-for", "2001:db8::4")]);
-    assert_eq!(reading.status, 200, "what is not dear goes on");
+    assert_eq!(reading.status, 200, "cheap operations are not limited");
 }
 
-/// A connection from an address of this machine.
+/// Opens a TCP connection from a given loopback address.
 fn connect(server: &Server, from: [u8; 4]) -> std::io::Result<TcpStream> {
     let to: SocketAddr = server.base.trim_start_matches("http://").parse().unwrap();
     let raw = Raw::new(Domain::IPV4, Type::STREAM, None)?;
@@ -159,7 +160,7 @@ fn connect(server: &Server, from: [u8; 4]) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// The first line that a connection says, and empty where it is closed without a word.
+/// Reads the first line of a connection; returns an empty string if it is closed without data.
 fn first_line(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
@@ -172,11 +173,11 @@ fn first_line(stream: &mut TcpStream) -> String {
 fn strangers_hold_no_socket_and_leave_descriptors_for_others(world: &World) {
     closed(world);
     let mine = world.done(&["token", "create", OFFICE]).trim().to_owned();
-    // Whoever does not say who he is may stay for as long as the story takes.
+    // A connection without `connection_init` can stay open for longer than the story takes.
     let server = world.serve_limited(256, &[("RECTIFY_MAX_INTRODUCTION_SECONDS", "600")]);
     let mut stranger = Socket::connect(&server, &[PROTOCOL]).unwrap();
     stranger.say(&json!({"type": "connection_init"}));
-    assert_eq!(stranger.closed(), 4403, "a socket is somebody's");
+    assert_eq!(stranger.closed(), 4403, "a connection without a token must be closed");
     let mut known = Socket::open_as(&server, &mine);
     known.subscribe("one", "{ viewer { email } }", &json!({}));
     assert_eq!(known.hear_of("one")["payload"]["data"]["viewer"]["email"], OFFICE);
@@ -186,7 +187,9 @@ fn strangers_hold_no_socket_and_leave_descriptors_for_others(world: &World) {
          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n",
         server.base.trim_start_matches("http://")
     );
-    // One address: half of its connections may stay open, the others are told so, and what is beyond is closed at once.
+    // One address: half of its connections may become WebSockets, others get 429, and connections beyond its share are
+    // closed
+    // at once.
     let mut held = Vec::new();
     let mut lines = Vec::new();
     for _ in 0..100 {
@@ -200,7 +203,7 @@ fn strangers_hold_no_socket_and_leave_descriptors_for_others(world: &World) {
     assert!(count(" 429 ") > 0 && count(" 5") == 0, "{lines:?}");
     assert_eq!(server.get("/healthz").status, 200);
 
-    // Four addresses hold all that there is, by saying nothing at all.
+    // Four addresses occupy all free connections without sending anything.
     for last in 9..=12 {
         held.extend((0..100).filter_map(|_| connect(&server, [127, 0, 0, last]).ok()));
     }
@@ -212,7 +215,7 @@ fn strangers_hold_no_socket_and_leave_descriptors_for_others(world: &World) {
     drop(held);
 }
 
-/// Begins to send a file, and stops after some bytes.
+/// Starts an upload and stops after a few bytes.
 fn trickle(server: &Server, path: &str, token: &str, length: usize) -> TcpStream {
     let authority = server.base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(authority).unwrap();
@@ -234,7 +237,7 @@ fn files_that_trickle_keep_no_other_account_waiting(world: &World) {
     };
     let path = format!("/evidence?assignment={}&name=a.pdf", people.assignment);
     let mut held: Vec<TcpStream> = (0..20).map(|_| trickle(&server, &path, &people.mine, 1 << 20)).collect();
-    // Those that came first hold the account's places as soon as they are taken in.
+    // The account's places are taken once the server has accepted the first of these uploads.
     let mut own = upload(&server, &people.mine, &people.assignment, "图.pdf", PDF);
     for _ in 0..10_000 {
         if own.status != 201 {
@@ -242,7 +245,7 @@ fn files_that_trickle_keep_no_other_account_waiting(world: &World) {
         }
         own = upload(&server, &people.mine, &people.assignment, "图.pdf", PDF);
     }
-    assert_eq!(refusal(&own), (429, "TOO_MANY_REQUESTS".to_owned()), "an account has its share");
+    assert_eq!(refusal(&own), (429, "TOO_MANY_REQUESTS".to_owned()), "uploads of one account are limited");
     assert_eq!(own.header("retry-after"), "10");
     let query = "{ assignments(filter: {status: [ASSIGNED, IN_PROGRESS], unit: {is: {name: {search: \"青坪县人民政府\"}}}}, first: 1) {
         nodes { id } } }";
@@ -252,7 +255,7 @@ fn files_that_trickle_keep_no_other_account_waiting(world: &World) {
     assert_eq!(passed.status, 201, "{}", passed.body);
     held.clear();
 
-    // A workbook that has not arrived holds no place of those that are read or written.
+    // A workbook that is still arriving does not take a place among those that are read or written.
     let (first, second) = (keeper("k1@example.cn"), keeper("k2@example.cn"));
     let path = "/import?round=X&region=990121&name=a";
     held.extend((0..8).map(|_| trickle(&server, path, &first, 20 << 20)));
@@ -275,7 +278,7 @@ fn files_that_trickle_keep_no_other_account_waiting(world: &World) {
     assert_eq!(refusal(&own), (429, "TOO_MANY_REQUESTS".to_owned()));
     let (answer, bytes) = server.fetch("/export/ledger.xlsx", &[("authorization", &bearer)]);
     assert_eq!((answer.status, &bytes[..2]), (200, b"PK".as_slice()), "{}", answer.body);
-    assert_eq!(import(&second).status, 422, "it is read, and no workbook");
+    assert_eq!(import(&second).status, 422, "the file is read, but is not a workbook");
 }
 
 fn a_caller_is_where_the_last_trusted_proxy_saw_it(world: &World) {

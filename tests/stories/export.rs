@@ -1,5 +1,6 @@
-//! The ledger goes out as a workbook and comes back: whole for who keeps it, one's own part for a county, and with the
-//! progress that somebody has filled in.
+//! Export as a workbook and import of the same workbook: the whole ledger for an office, a county's own part, and
+//! progress
+//! that a unit filled in.
 
 use rust_xlsxwriter::Workbook;
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ fn fetch(server: &Server, token: &str, path: &str) -> (u16, Vec<u8>) {
     (response.status().as_u16(), bytes)
 }
 
-/// All texts of a workbook.
+/// Returns all texts of a workbook, as the XML of its shared strings.
 fn texts(bytes: &[u8]) -> String {
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     let mut text = String::new();
@@ -61,7 +62,7 @@ fn a_county_s_sheet_comes_back_as_it_is(world: &World) {
         server.data_as(token, query, &json!({}))
     };
     let before = answers();
-    // By codes or by ids, out as in.
+    // Export and import accept codes and global ids alike.
     let (status, sheet) = fetch(&server, token, "/export/ledger.xlsx?round=round_1&region=990121");
     assert_eq!(status, 200);
     let (_, same) = fetch(&server, token, "/export/ledger.xlsx?round=round_1&region=region_4");
@@ -71,7 +72,7 @@ fn a_county_s_sheet_comes_back_as_it_is(world: &World) {
     assert_eq!((status, &said["outcome"], &said["newReports"]), (200, &json!("UNCHANGED"), &json!(0)), "{said}");
     assert_eq!(answers(), before);
     let (status, said) = send(&server, token, "/import?round=round_99&region=990121&name=kk.xlsx", &sheet);
-    assert_eq!(status, 400, "an id of no round opens none: {said}");
+    assert_eq!(status, 400, "an unknown round id must not create a round: {said}");
 }
 
 fn what_is_exported_is_imported_as_the_same(world: &World) {
@@ -82,12 +83,12 @@ fn what_is_exported_is_imported_as_the_same(world: &World) {
         ["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--as-of", "2023-04-30"];
     let said = world.done(&again);
     assert!(said.contains("没有变化"), "{said}");
-    // Nor is it news a month later.
+    // Importing the same texts a month later changes nothing either.
     let later = [&again[..9], &["2023-05-31"]].concat();
     let said = world.done(&later);
     assert!(said.contains("没有变化"), "{said}");
 
-    // A county gets its own part; what begins like a formula is text.
+    // A county gets only its own part.
     world.done(&["unit", "add", "昌都市生态环境保护督察整改办", "--region", "540300"]);
     let county = world.account("county@gov.example", "responsible-unit", "洛隆县人民政府");
     let city = world.account("city@gov.example", "city-office", "昌都市生态环境保护督察整改办");
@@ -98,7 +99,7 @@ fn what_is_exported_is_imported_as_the_same(world: &World) {
     assert_eq!(status, 200);
     assert!(texts(&of_city).contains("类乌齐县人民政府") && !texts(&of_county).contains("类乌齐县"));
     assert_eq!(fetch(&server, "none", "/export/ledger.xlsx").0, 401);
-    // Which of one's measures a sibling answers as well is not to be had by its region: it is like one that is not there.
+    // A sibling's region is answered like one that does not exist, so that it does not reveal shared measures.
     let region = "query($code: String!) { region(code: $code) { id } }";
     let region = |code: &str| {
         let found = server.data_as(&county, region, &json!({ "code": code }));
@@ -107,12 +108,16 @@ fn what_is_exported_is_imported_as_the_same(world: &World) {
     let of_region = |id: &str| fetch(&server, &county, &format!("/export/ledger.xlsx?region={id}")).0;
     assert_eq!(of_region(&region("540329")), 200);
     assert_eq!((of_region(&region("540323")), of_region("region_999999")), (404, 404));
-    // Whoever does not keep the ledger imports none.
+    // Only accounts that keep the ledger can import.
     let path = "/import?round=x&region=540329&issuedBy=540300&name=a.xlsx&dryRun=true";
     let (status, refused) = send(&server, &county, path, &of_city);
     assert_eq!((status, &refused["errors"][0]["code"]), (403, &json!("NOT_ALLOWED")));
     let (status, refused) = send(&server, &county, path, b"no workbook at all");
-    assert_eq!((status, &refused["errors"][0]["code"]), (403, &json!("NOT_ALLOWED")), "before anything is read");
+    assert_eq!(
+        (status, &refused["errors"][0]["code"]),
+        (403, &json!("NOT_ALLOWED")),
+        "the role must be checked before the file is read"
+    );
 }
 
 fn a_ledger_that_names_no_units_comes_back_as_well(world: &World) {
@@ -168,9 +173,9 @@ fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {
     let after = open(&county);
     let of = |id: &Value| after.iter().find(|one| one["id"] == *id).unwrap()["version"].as_i64().unwrap();
     assert_eq!(of(&mine[0]["id"]), mine[0]["version"].as_i64().unwrap() + 1);
-    assert_eq!(of(&mine[1]["id"]), mine[1]["version"].as_i64().unwrap(), "nothing is written of what is refused");
+    assert_eq!(of(&mine[1]["id"]), mine[1]["version"].as_i64().unwrap(), "a refused line must change nothing");
 
-    // What was reported as completed by mistake is taken back by a report that says so.
+    // `retractsCompletion` withdraws a completion that was reported by mistake.
     let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { assignment { completedOn version } errors { code path } } }";
     let told = |version: &Value, further: Value| {
         let mut input =
@@ -183,7 +188,7 @@ fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {
     let both = told(&done["version"], json!({"completedOn": "2025-10-01", "retractsCompletion": true}));
     assert_eq!(both["errors"][0]["path"][1], "completedOn");
     let more = told(&done["version"], json!({}))["assignment"].clone();
-    assert_eq!(more["completedOn"], "2025-10-01", "a report that says nothing of it leaves it");
+    assert_eq!(more["completedOn"], "2025-10-01", "a report without a completion date must not change it");
     let back = told(&more["version"], json!({"retractsCompletion": true}));
     assert_eq!(back["assignment"]["completedOn"], Value::Null, "{back}");
 }

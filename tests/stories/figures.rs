@@ -1,4 +1,4 @@
-//! The wall shows figures that are kept, not counted; they are those of a full recount at any date, whatever was done.
+//! Statistics are kept figures, not counts: after any act they equal a full recount, at any date.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,7 +13,7 @@ use crate::support::{Server, World, block_on, stories};
 
 stories!(kept_figures_are_those_of_a_recount_at_any_date, figures_that_were_tampered_with_are_found_and_mended);
 
-/// Everything that is counted, with the regions that it concerns.
+/// All countable items, with the regions that they concern.
 struct Whole {
     regions: Vec<region::Model>,
     items: HashMap<&'static str, Vec<(Item, BTreeSet<i64>)>>,
@@ -56,7 +56,7 @@ fn shown(figures: &Figures) -> Value {
     json!({
         "all": figures.all, "completed": figures.completed, "closed": figures.closed,
         "notApplicable": figures.not_applicable, "overdue": figures.overdue,
-        // JSON's way with fractions aside.
+        // Rounded, because JSON can change the last digits of a fraction.
         "overdueRate": figures.overdue_rate().map(|rate| (rate * 1e9).round()),
     })
 }
@@ -67,7 +67,7 @@ fn read(said: &Value) -> Value {
     said
 }
 
-/// Compares what the API says of every region with a count of the rows, at many dates.
+/// Asserts that the API's figures of every region equal a count of the rows, at many dates.
 fn assert_recounted(world: &World, server: &Server, when: &str) {
     let whole = block_on(async { load(&world.db().await).await });
     let operation = "query($within: ID, $at: Date, $count: StatisticsCount!) {
@@ -78,7 +78,7 @@ fn assert_recounted(world: &World, server: &Server, when: &str) {
     let steps = [0, 1, 2, 33, 366, 1_000, 2_000, 2_900, 3_100, 3_217, 3_246, 3_247, 3_290, 3_400, 3_600, 9_000];
     for (count, items) in &whole.items {
         for (turn, region) in whole.regions.iter().enumerate() {
-            // A few of the dates for each region, in turn.
+            // Each region is compared at a quarter of the dates, to save time.
             let days = steps.iter().skip(turn % 4).step_by(4);
             for at in days.map(|days| first + Days::new(*days)) {
                 let of = |id: i64| -> Vec<Item> {
@@ -138,7 +138,7 @@ fn kept_figures_are_those_of_a_recount_at_any_date(world: &World) {
         assert!(kept::settle(&db).await.unwrap() > 0);
         assert_eq!(kept::settle(&db).await.unwrap(), 0);
     });
-    assert_recounted(world, &server, "after the differences were settled");
+    assert_recounted(world, &server, "after the pending differences were settled");
 }
 
 fn figures_that_were_tampered_with_are_found_and_mended(world: &World) {
@@ -156,7 +156,7 @@ fn figures_that_were_tampered_with_are_found_and_mended(world: &World) {
     assert!(ran.out.contains("不一致"), "{}", ran.out);
     assert!(world.done(&["statistics", "check", "--mend"]).contains("已重算"));
     world.done(&["statistics", "check"]);
-    // A database from before there were figures gets them with the upgrade.
+    // The migration fills the figures of a database that has none.
     block_on(async {
         world.db().await.execute_unprepared("DELETE FROM figure").await.unwrap();
     });

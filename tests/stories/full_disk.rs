@@ -1,5 +1,6 @@
-//! A disk that is full: what was acknowledged is kept, what failed leaves nothing, nobody reads what was not committed, and
-//! the server recovers by itself when there is room again.
+//! Behaviour on a full disk: acknowledged changes are kept, failed ones leave nothing, uncommitted ones are never
+//! visible,
+//! and the server recovers by itself once there is space again.
 
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -23,29 +24,30 @@ stories!(
     readiness_writes_and_leaves_nothing,
 );
 
-/// How many reports have to fail, of each assignment, while the disk is full.
+/// How many reports on each assignment must fail while the disk is full.
 const FAILURES: usize = 6;
-/// How many are tried at most until then: pages that are there already have some room left.
+/// The maximum number of attempts until then: allocated pages still have some space.
 const TRIES: usize = 200;
 
-/// What keeps the database from writing.
+/// How the database is kept from writing.
 enum Full {
-    /// A file system of its own, which a ballast fills.
+    /// A mounted file system that a ballast file fills.
     Disk(Disk),
-    /// Where nothing may be mounted, and besides: triggers that end the transaction as the database itself does. SQLite
-    /// rolls back; PostgreSQL reports a full disk.
+    /// Triggers that end the transaction as a full disk would: SQLite rolls back, PostgreSQL reports `disk_full`. Used
+    /// by
+    /// a story of its own, and where mounting is not permitted.
     Rule,
 }
 
-/// A mounted file system; it is unmounted at the end of the story, however that ends.
+/// A mounted file system, unmounted when it is dropped.
 struct Disk {
     place: PathBuf,
-    /// What has to be told to PostgreSQL before: to which address, and what.
+    /// A PostgreSQL URL and the statements to execute there before unmounting.
     before: Option<(String, Vec<String>)>,
 }
 
 impl Disk {
-    /// Mounts a file system of this size; none where the machine does not allow it.
+    /// Mounts a tmpfs of the given size; returns `None` if the machine does not permit it.
     fn mount(place: PathBuf, megabytes: usize) -> Option<Self> {
         std::fs::create_dir(&place).unwrap();
         let options = format!("size={megabytes}m,mode=0755");
@@ -55,7 +57,7 @@ impl Disk {
             Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
             Err(error) => error.to_string(),
         };
-        eprintln!("no file system can be mounted here ({}): triggers stand for it", why.trim());
+        eprintln!("cannot mount a file system ({}): using triggers instead", why.trim());
         None
     }
 
@@ -63,7 +65,8 @@ impl Disk {
         self.place.join("ballast")
     }
 
-    /// Writes until not a byte more fits; again where the database has given room back since, as PostgreSQL's vacuum does.
+    /// Appends to the ballast until no byte fits. Can be repeated after the database freed space, as PostgreSQL's
+    /// vacuum does.
     fn fill(&self) {
         let mut file = std::fs::File::options().create(true).append(true).open(self.ballast()).unwrap();
         for size in [1 << 20, 1 << 12, 1] {
@@ -85,12 +88,12 @@ impl Drop for Disk {
                 }
             });
         }
-        // Lazily: a server that was not killed yet may hold a file.
+        // Lazily, because a server that is still running may have a file open.
         let _ = Command::new("umount").arg("-l").arg(&self.place).status();
     }
 }
 
-/// What is refused while the database is full, by triggers.
+/// The statements that triggers refuse: table and event.
 const RULED: [(&str, &str); 3] = [("audit_entry", "INSERT"), ("heartbeat", "INSERT"), ("progress_report", "UPDATE")];
 
 async fn rule(db: &DatabaseConnection) {
@@ -127,7 +130,7 @@ impl Full {
         }
     }
 
-    /// Fills what has become free since.
+    /// Fills space that became free meanwhile.
     fn keep(&self) {
         if let Self::Disk(disk) = self {
             disk.fill();
@@ -142,7 +145,7 @@ impl Full {
     }
 }
 
-/// Does something with the database beside the server.
+/// Runs a function with a database connection of its own, while the server runs.
 fn with<T>(world: &World, act: impl AsyncFnOnce(&DatabaseConnection) -> T) -> T {
     block_on(async {
         let db = world.db().await;
@@ -152,7 +155,7 @@ fn with<T>(world: &World, act: impl AsyncFnOnce(&DatabaseConnection) -> T) -> T 
     })
 }
 
-/// An assignment that is reported on, and what became of the reports.
+/// An assignment, and the outcome of the reports submitted on it.
 struct Target {
     id: String,
     version: i64,
@@ -163,7 +166,7 @@ struct Target {
 }
 
 impl Target {
-    /// Those that a unit answers and may report on.
+    /// Returns up to three assignments that 白河县人民政府 can report on.
     fn all(server: &Server, token: &str) -> Vec<Self> {
         let query = "{ assignments(first: 3, filter: {status: [ASSIGNED, IN_PROGRESS],
             unit: {is: {name: {search: \"白河县人民政府\"}}}}) { nodes { id version } } }";
@@ -180,7 +183,7 @@ impl Target {
         nodes.iter().map(target).collect()
     }
 
-    /// Reports once; whether it was acknowledged.
+    /// Submits one report; returns whether it was acknowledged.
     fn report(&mut self, server: &Server, token: &str) -> bool {
         let query = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) {
             assignment { version } errors { code message } } }";
@@ -195,7 +198,7 @@ impl Target {
             self.version = done["assignment"]["version"].as_i64().unwrap();
             self.acknowledged.push(text);
         } else {
-            assert!(answer.code() != "", "nothing is wrong with it: {said}");
+            assert!(answer.code() != "", "the report is valid and must not be rejected: {said}");
             self.codes.push(answer.code());
             self.failed.push(text);
         }
@@ -203,7 +206,7 @@ impl Target {
         is_acknowledged
     }
 
-    /// Nobody reads what was not committed, and what was committed is there.
+    /// Asserts that the API shows the last acknowledged version, and no report that failed.
     fn is_as_acknowledged(&self, server: &Server, token: &str) {
         let query = format!("{{ assignment(id: \"{}\") {{ version latestReport {{ text }} }} }}", self.id);
         let found = as_whom(server, token, &query);
@@ -213,7 +216,7 @@ impl Target {
         assert!(!self.failed.iter().any(|failed| failed == text), "a report that failed is shown: {text}");
     }
 
-    /// Whether exactly the acknowledged reports are in the tables.
+    /// Asserts that the table contains exactly the acknowledged reports.
     async fn is_kept(&self, db: &DatabaseConnection) {
         let rows = progress_report::Entity::find()
             .filter(progress_report::Column::Text.starts_with(format!("story {} ", self.id)))
@@ -224,16 +227,16 @@ impl Target {
         let lost: Vec<_> = self.acknowledged.iter().filter(|text| !kept.contains(&text.as_str())).collect();
         assert!(lost.is_empty(), "{} of {} acknowledged reports are lost", lost.len(), self.acknowledged.len());
         let left: Vec<_> = self.failed.iter().filter(|text| kept.contains(&text.as_str())).collect();
-        assert!(left.is_empty(), "{} of {} reports that failed are there", left.len(), self.failed.len());
+        assert!(left.is_empty(), "{} of {} failed reports are stored", left.len(), self.failed.len());
     }
 }
 
-/// Letters that cannot be made shorter.
+/// Returns random characters, which cannot be compressed.
 fn filler() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(1_500).collect()
 }
 
-/// Asks until the server says that it is ready, or not; does something before each time.
+/// Polls `/readyz` until it has the given status, calling a function before each request.
 fn readiness(server: &Server, status: u16, before: impl Fn()) -> Answer {
     let since = Instant::now();
     loop {
@@ -242,7 +245,7 @@ fn readiness(server: &Server, status: u16, before: impl Fn()) -> Answer {
         if answer.status == status {
             return answer;
         }
-        assert!(since.elapsed() < Duration::from_secs(30), "not {status} but {}: {}", answer.status, answer.body);
+        assert!(since.elapsed() < Duration::from_secs(30), "expected {status}, got {}: {}", answer.status, answer.body);
     }
 }
 
@@ -258,7 +261,7 @@ fn is_kept_and_recovers(world: &World, full: &Full, evidence: &Path) {
     assert_eq!(readiness(&server, 200, || ()).body, "ready");
 
     full.set(world);
-    // Several at a time, so that there are several connections.
+    // Concurrently, so that there are several connections.
     std::thread::scope(|scope| {
         for target in &mut targets {
             let (server, token) = (&server, who.mine.as_str());
@@ -277,7 +280,7 @@ fn is_kept_and_recovers(world: &World, full: &Full, evidence: &Path) {
     let sent = upload(&server, &who.mine, &who.assignment, "a.png", &[PNG, &vec![7; 300_000]].concat());
     let is_sqlite = world.url.starts_with("sqlite:");
     if matches!(full, Full::Rule) && is_sqlite {
-        // A trigger cannot give SQLite's code for a full disk.
+        // A trigger cannot raise SQLite's error code for a full disk.
         assert_eq!(sent.status, 500, "{}", sent.body);
     } else {
         assert_eq!(refusal(&sent), (503, "UNAVAILABLE".to_owned()));
@@ -285,21 +288,25 @@ fn is_kept_and_recovers(world: &World, full: &Full, evidence: &Path) {
         for target in &targets {
             assert!(target.codes.iter().all(|code| code == "UNAVAILABLE"), "{:?}", target.codes);
         }
-        assert!(read(world.log()).contains("the disk is full"), "operators find why: {}", read(world.log()));
+        assert!(read(world.log()).contains("the disk is full"), "the log must name the cause: {}", read(world.log()));
     }
-    assert_eq!(files(evidence), Vec::<PathBuf>::new(), "an upload that failed leaves nothing");
+    assert_eq!(files(evidence), Vec::<PathBuf>::new(), "a failed upload must leave no file");
 
     full.end(world);
     assert_eq!(readiness(&server, 200, || ()).body, "ready");
     for target in &mut targets {
         for _ in 0..5 {
-            assert!(target.report(&server, &who.mine), "there is room again: {:?}", target.codes.last());
+            assert!(
+                target.report(&server, &who.mine),
+                "reports must succeed once there is space: {:?}",
+                target.codes.last()
+            );
         }
     }
     let sent = upload(&server, &who.mine, &who.assignment, "a.png", PNG);
     assert_eq!(sent.status, 201, "{}", sent.body);
 
-    // Dropping it kills it.
+    // Dropping the server kills its process.
     drop(server);
     let server = world.serve_with(&settings);
     for target in &targets {
@@ -315,7 +322,7 @@ fn is_kept_and_recovers(world: &World, full: &Full, evidence: &Path) {
     assert!(world.done(&["statistics", "check"]).contains("一致"));
 }
 
-/// All files below a folder.
+/// Returns all files below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
@@ -339,7 +346,7 @@ fn a_full_disk_loses_nothing_that_sqlite_acknowledged() {
 #[test]
 fn a_full_disk_loses_nothing_that_postgresql_acknowledged() {
     let world = World::postgres();
-    // The server, which is somebody else, has to reach its folder.
+    // PostgreSQL runs as another user and must be able to enter the folder.
     std::fs::set_permissions(world.dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let Some(mut disk) = Disk::mount(world.dir.path().join("disk"), 192) else {
         return what_the_database_ends_by_itself_is_not_acknowledged(&world);
@@ -373,15 +380,15 @@ fn a_transaction_in_which_something_failed_is_not_committed(world: &World) {
             let asked = Statement::from_string(db.get_database_backend(), "SELECT id FROM heartbeat WHERE id = 7");
             db.query_one_raw(asked).await.unwrap().is_some()
         };
-        // What failed is swallowed by the caller, and all the same nothing is committed.
+        // The caller ignores the failure of a statement; nothing may be committed.
         let transaction = database::begin(db).await.unwrap();
         transaction.execute_unprepared(write).await.unwrap();
         let failure = transaction.execute_unprepared("SELECT nothing FROM nowhere").await.unwrap_err();
         let refused = transaction.execute_unprepared(write).await.unwrap_err();
-        assert_eq!(refused, failure, "nothing is carried out after it");
+        assert_eq!(refused, failure, "no statement may run after a failure");
         assert_eq!(transaction.commit().await.unwrap_err(), failure);
         assert!(!there().await);
-        // Nor when nobody waited for a statement's end.
+        // The same holds after a statement that was abandoned.
         let transaction = database::begin(db).await.unwrap();
         transaction.execute_unprepared(write).await.unwrap();
         let given_up = tokio::time::timeout(Duration::ZERO, transaction.execute_unprepared(SLOW)).await;
@@ -395,7 +402,7 @@ fn a_transaction_in_which_something_failed_is_not_committed(world: &World) {
     });
 }
 
-/// What takes a moment on both databases.
+/// A statement that takes a moment on both databases.
 const SLOW: &str =
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT max(i) FROM n";
 
@@ -406,7 +413,7 @@ fn readiness_writes_and_leaves_nothing(world: &World) {
     for _ in 0..50 {
         assert_eq!(server.get("/readyz").status, 200);
     }
-    assert_eq!(server.statements(), before, "no business of the ledger's");
+    assert_eq!(server.statements(), before, "readiness probes must not use the ledger's statements");
     let size = || {
         with(world, async |db| {
             let text = if db.get_database_backend() == DbBackend::Postgres {
@@ -425,5 +432,5 @@ fn readiness_writes_and_leaves_nothing(world: &World) {
             database::try_to_write(db).await.unwrap();
         }
     });
-    assert_eq!(size(), written, "it does not grow");
+    assert_eq!(size(), written, "the table must not grow");
 }

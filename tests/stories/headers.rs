@@ -1,4 +1,4 @@
-//! What every answer tells a browser, whatever was asked and however it ended; and GraphiQL's page under its own policy.
+//! The security headers of every response, successful or not, and GraphiQL's page under its Content Security Policy.
 
 use serde_json::json;
 use ureq::http::HeaderMap;
@@ -17,13 +17,13 @@ stories!(
     the_cookie_of_a_journey_is_of_this_host_alone,
 );
 
-/// The public addresses that each story tries, and whether a browser is told to use TLS only.
+/// The values of `public_url` that the stories try, and whether the server then sends `Strict-Transport-Security`.
 const PUBLIC: [(&str, bool); 2] = [("", false), ("https://ledger.example", true)];
 
-/// A request: its method, path and headers, its body, and the status that it is answered with.
+/// A request: method, path, headers, body and the expected status.
 type Asked<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8], u16);
 
-/// Sends a request, and returns the headers of the answer; the status has to be right.
+/// Sends a request, asserts its status, and returns the headers of the response.
 fn ask(base: &str, (method, path, headers, body, status): Asked) -> HeaderMap {
     let mut request = ureq::http::Request::builder().method(method).uri(format!("{base}{path}"));
     for (name, value) in headers {
@@ -37,14 +37,14 @@ fn ask(base: &str, (method, path, headers, body, status): Asked) -> HeaderMap {
     answer.headers().clone()
 }
 
-/// Looks at the headers that every answer has.
+/// Asserts the headers that every response must have.
 fn check(what: &str, headers: &HeaderMap, is_tls: bool) {
     let values = |name: &str| -> Vec<String> {
         headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
     };
     let one = |name: &str| {
         let found = values(name);
-        assert_eq!(found.len(), 1, "{what}: {name} is there once: {headers:?}");
+        assert_eq!(found.len(), 1, "{what}: expected one {name}: {headers:?}");
         found[0].clone()
     };
     let policy = one("content-security-policy");
@@ -64,7 +64,7 @@ fn check(what: &str, headers: &HeaderMap, is_tls: bool) {
     let expected: &[&str] = if is_tls { &["max-age=31536000"] } else { &[] };
     assert_eq!(values("strict-transport-security"), expected, "{what}");
     for named in ["server", "x-powered-by"] {
-        assert!(!headers.contains_key(named), "{what}: {named} is nobody's business");
+        assert!(!headers.contains_key(named), "{what}: {named} must not be sent");
     }
 }
 
@@ -108,7 +108,7 @@ fn every_answer_tells_browsers_to_keep_to_themselves(world: &World) {
             check(&what, &headers, is_tls);
             let is_file = ["/evidence", "/dossier", "/export"].iter().any(|path| asked.1.starts_with(path));
             let policy = headers["content-security-policy"].to_str().unwrap();
-            assert_eq!(policy.starts_with("sandbox;"), is_file, "{what}: downloads are never shown in our origin");
+            assert_eq!(policy.starts_with("sandbox;"), is_file, "{what}: downloads, and only those, must be sandboxed");
             let keeping = headers["cache-control"].to_str().unwrap();
             assert_eq!(keeping.contains("no-store"), !asked.1.starts_with("/assets/"), "{what}: {keeping}");
         }
@@ -120,7 +120,7 @@ fn every_answer_tells_browsers_to_keep_to_themselves(world: &World) {
             check(path, &ask(base, ("GET", path, &[], b"", 200)), false);
             check(path, &ask(base, ("GET", "/nothing", &[], b"", 404)), false);
         }
-        // An asset whose address has its version is kept; the page asks for it so.
+        // The page requests assets by versioned addresses, which browsers may cache.
         let page = server.get("/").body;
         let versioned = page.split('"').filter(|part| part.starts_with("/assets/")).collect::<Vec<_>>();
         assert_eq!(versioned.len(), 7, "{versioned:?}");
@@ -135,7 +135,7 @@ fn every_answer_tells_browsers_to_keep_to_themselves(world: &World) {
     }
 }
 
-/// What opens a WebSocket.
+/// The headers of a WebSocket handshake.
 const UPGRADE: [(&str, &str); 5] = [
     ("connection", "upgrade"),
     ("upgrade", "websocket"),
@@ -195,7 +195,7 @@ fn refusals_of_every_kind_have_the_headers_too(world: &World) {
         }
         counties = Some(known);
     }
-    // What the server does not know of itself, and what it cannot do.
+    // Refusals that depend on settings or on a damaged storage.
     let (server, known) = {
         let known = counties.unwrap();
         (world.serve_with(&[("RECTIFY_MAX_REQUESTS_PER_MINUTE", "2"), ("RECTIFY_INTROSPECTION", "false")]), known)
@@ -204,7 +204,7 @@ fn refusals_of_every_kind_have_the_headers_too(world: &World) {
     let json = [("content-type", "application/json")];
     let asked: Asked = ("POST", "/graphql", &json, br#"{"query": "{ __typename }"}"#, 200);
     let of = |status| (asked.0, asked.1, asked.2, asked.3, status);
-    // The bound is refilled while time passes.
+    // Repeated, because the allowance is refilled as time passes.
     let refused = (0..50).find_map(|_| {
         let answer = server.send(&json, r#"{"query": "{ __typename }"}"#);
         (answer.status == 429).then_some(answer)
@@ -216,7 +216,7 @@ fn refusals_of_every_kind_have_the_headers_too(world: &World) {
     let mine = [("authorization", mine.as_str())];
     let upload = format!("/evidence?assignment={}&name=c.png", known.assignment);
     ask(&server.base, ("POST", &upload, &mine, PNG, 201));
-    // In a folder of data of the world's own: the bytes are lost.
+    // The files of the evidence are lost.
     std::fs::remove_dir_all(world.dir.path().join("data/evidence/sha256")).unwrap();
     check("a lost file", &ask(&server.base, ("GET", "/evidence/evidence_1", &mine, b"", 500)), false);
     let open = ask(&server.base, of(200));
@@ -237,7 +237,7 @@ fn pages_of_other_origins_may_ask_where_they_are_named(world: &World) {
     check("a preflight", &known, false);
     assert_eq!(known["access-control-allow-origin"], "https://board.example.cn");
     let unknown = ask(&server.base, ("OPTIONS", "/graphql", &preflight("https://attacker.example"), b"", 400));
-    check("a preflight of nobody's", &unknown, false);
+    check("a preflight of an unknown origin", &unknown, false);
     assert!(!unknown.contains_key("access-control-allow-origin"));
     let headers = [("origin", "https://board.example.cn"), ("content-type", "application/json")];
     let answer = ask(&server.base, ("POST", "/graphql", &headers, br#"{"query": "{ __typename }"}"#, 200));
@@ -254,7 +254,7 @@ fn graphiql_works_under_a_policy_without_unsafe(world: &World) {
         let headers = ask(&server.base, ("GET", "/", &[], b"", 200));
         headers["content-security-policy"].to_str().unwrap().split("'nonce-").nth(1).unwrap()[..32].to_owned()
     };
-    assert_ne!(nonce(&server), nonce(&server), "each answer has a nonce of its own");
+    assert_ne!(nonce(&server), nonce(&server), "each response must have a nonce of its own");
 
     let mut page = Page::open(&format!("{}/", server.base));
     page.run("until(() => document.querySelector('.graphiql-execute-button'))");
@@ -267,7 +267,7 @@ fn graphiql_works_under_a_policy_without_unsafe(world: &World) {
         "document.querySelector('.graphiql-execute-button').click();
         until(() => document.querySelector('.graphiql-response').textContent.includes('measuresByDeadlineYear'))",
     );
-    // A dialog adds a style element; the nonce lets it work.
+    // A dialog adds a style element, which the nonce permits.
     page.run(
         "document.querySelector('[aria-label=\"Open settings dialog\"]').click();
         until(() => document.querySelector('.graphiql-dialog') && document.querySelector('style'))",
@@ -277,7 +277,7 @@ fn graphiql_works_under_a_policy_without_unsafe(world: &World) {
         "document.querySelector('.graphiql-dialog-close').click();
         until(() => !document.querySelector('.graphiql-dialog'))",
     );
-    // The editor's own dialog has style attributes.
+    // The editor's dialog uses style attributes.
     let width = page.run(
         "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror.execCommand('jumpToLine');
         until(() => document.querySelector('.CodeMirror-search-field'))
@@ -292,7 +292,7 @@ fn graphiql_works_under_a_policy_without_unsafe(world: &World) {
     let complaints: Vec<_> = page.said.iter().filter(|line| line.contains("olicy")).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 
-    // The policy is in force: what somebody smuggles into the page neither runs nor shows.
+    // The policy is enforced: an injected script, event handler, style or image is blocked.
     page.run(
         "const script = document.createElement('script'); script.textContent = 'window.smuggled = true';
         document.body.append(script);

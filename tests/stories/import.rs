@@ -1,4 +1,4 @@
-//! An administrator brings a government's ledger in.
+//! Import of published ledgers (`rectify import`): both layouts, ambiguous names, faults, repeated and later files.
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -45,7 +45,7 @@ fn a_province_s_list_gives_its_published_figures(world: &World) {
         at("2019-03-31"),
         json!({"all": 6, "completed": 2, "closed": 0, "overdue": 1, "completionRate": 2.0 / 6.0})
     );
-    assert_eq!(at("2019-03-30")["completed"], 0, "stated at the end of March");
+    assert_eq!(at("2019-03-30")["completed"], 0, "the statuses are stated as of the end of March");
 
     let stated = server.data(
         "{ problems(first: 10) { nodes { number ratedProgress status statusStatedOn measures { nodes {
@@ -57,7 +57,7 @@ fn a_province_s_list_gives_its_published_figures(world: &World) {
     assert_eq!(nineteen["statusStatedOn"], "2019-03-31");
     let numbers: Vec<&str> =
         nineteen["measures"]["nodes"].as_array().unwrap().iter().map(|one| one["number"].as_str().unwrap()).collect();
-    assert_eq!(numbers, ["1", "6", "9"], "numbers are kept, gaps and all");
+    assert_eq!(numbers, ["1", "6", "9"], "numbers are stored as printed, with gaps");
     assert_eq!(
         nineteen["measures"]["nodes"][2]["milestones"][0],
         json!({"label": "5A级、4A级景区", "dueOn": "2019-12-31"})
@@ -79,9 +79,9 @@ fn a_county_s_answers_become_its_assignments_and_nobody_else_s(world: &World) {
     assert!(said.contains("“市…水利局”读作“市水利局”"), "{said}");
     assert!(said.contains("“填报人及联系方式”列是个人信息"), "{said}");
     let again = import(world, &file, &COUNTY[..6]);
-    assert!(again.contains("没有变化"), "a second import needs no decisions: {again}");
+    assert!(again.contains("没有变化"), "a second import needs no `--create-units`: {again}");
 
-    // A sibling's file brings its own answers to the same measures.
+    // The file of a sibling county adds assignments to the same measures.
     let sibling = ["--round", ROUND, "--region", "540323", "--issued-by", "540300", "--create-units"];
     let said = import(world, &file, &sibling);
     assert!(said.contains("新增：0 个问题、0 条措施、8 项责任分解、8 条进展"), "{said}");
@@ -110,7 +110,7 @@ fn a_county_s_answers_become_its_assignments_and_nobody_else_s(world: &World) {
         "query($region: ID!) { problems(filter: {region: {within: $region}}) { totalCount } }",
         &json!({ "region": region }),
     );
-    assert_eq!(listed["problems"]["totalCount"], 3, "what a county answers concerns it");
+    assert_eq!(listed["problems"]["totalCount"], 3, "a problem concerns every county that answers for it");
     block_on(async {
         let db = world.db().await;
         let kept = db.query_one_raw(sea_orm::Statement::from_string(
@@ -118,7 +118,7 @@ fn a_county_s_answers_become_its_assignments_and_nobody_else_s(world: &World) {
             "SELECT count(*) AS found FROM progress_report WHERE text LIKE '%某某%'",
         ));
         let found: i64 = kept.await.unwrap().unwrap().try_get("", "found").unwrap();
-        assert_eq!(found, 0, "the reporter's column is never stored");
+        assert_eq!(found, 0, "the reporter's column must not be stored");
     });
 }
 
@@ -142,7 +142,7 @@ fn a_broken_ledger_is_rejected_with_every_fault_named(world: &World) {
         assert!(ran.out.contains(fault), "{fault}\n{}", ran.out);
     }
     assert!(ran.out.contains("5 处有误"), "{}", ran.out);
-    assert!(world.done(&["unit", "list"]).is_empty(), "nothing was written");
+    assert!(world.done(&["unit", "list"]).is_empty(), "nothing must be written");
     assert!(world.done(&["region", "list"]).is_empty());
 }
 
@@ -176,19 +176,19 @@ fn a_later_file_reports_and_an_older_one_moves_nothing(world: &World) {
     assert!(file("2023-04-30", "达到序时进度").contains("1 条进展"));
     assert!(file("2023-04-30", "达到序时进度").contains("没有变化"));
     assert!(file("2023-07-31", "已整改到位").contains("新增：0 个问题、0 条措施、0 项责任分解、1 条进展"));
-    assert!(file("2022-06-30", "不涉及").contains("1 条进展"), "it is kept");
+    assert!(file("2022-06-30", "不涉及").contains("1 条进展"), "the older report is kept");
     let server = world.serve();
     let state = || {
         let query = "{ assignments(first: 1) { nodes { status completedOn reports { totalCount } } } }";
         server.data(query, &json!({}))["assignments"]["nodes"][0].clone()
     };
     let expected = json!({"status": "IN_PROGRESS", "completedOn": "2023-07-31", "reports": {"totalCount": 3}});
-    assert_eq!(state(), expected, "an older file moves nothing");
+    assert_eq!(state(), expected, "an older file must not change the status");
     assert!(
         file("2023-08-31", "达到序时进度").contains("1 条进展"),
-        "the same words of another month are another report"
+        "a text that differs from the last report's is a new report"
     );
-    assert!(state()["completedOn"].is_null(), "completion is withdrawn by the ledger that states otherwise");
+    assert!(state()["completedOn"].is_null(), "a later ledger without completion withdraws it");
 }
 
 fn what_contradicts_the_ledger_is_named(world: &World) {
@@ -213,7 +213,7 @@ fn what_contradicts_the_ledger_is_named(world: &World) {
     let ran = world.run(&[&["import", &file][..], &COUNTY[..6]].concat());
     assert!(
         ran.out.contains("“县委…”之后的“宣传部”前缀不明确"),
-        "a reading after 市委 decides nothing here: {}",
+        "a decision about 市委 must not apply to 县委: {}",
         ran.out
     );
     let apart = world.run(&["import", &file, "--round", ROUND, "--region", "110101", "--issued-by", "540300"]);
@@ -222,7 +222,7 @@ fn what_contradicts_the_ledger_is_named(world: &World) {
 
 fn what_is_no_ledger_is_refused(world: &World) {
     let bomb = {
-        // A sheet that unpacks to 300 MB of blanks.
+        // A sheet that unpacks to 300 MB of spaces.
         use std::io::Write;
         let mut packed = std::io::Cursor::new(Vec::new());
         let mut archive = zip::ZipWriter::new(&mut packed);
@@ -234,7 +234,7 @@ fn what_is_no_ledger_is_refused(world: &World) {
         archive.finish().unwrap();
         packed.into_inner()
     };
-    // Two cells far apart in an .ods of some hundred bytes.
+    // An .ods file of some hundred bytes with two cells far apart.
     let apart = {
         use std::io::Write;
         let mut packed = std::io::Cursor::new(Vec::new());

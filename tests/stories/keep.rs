@@ -1,5 +1,6 @@
-//! The ledger written by hand: a regional office enters, edits, corrects, withdraws and merges; an administrator keeps
-//! regions and units. After every step lists, counts and figures are those of a full recount.
+//! Keeping the ledger through the API: a regional office enters, edits, corrects, withdraws and merges; an
+//! administrator
+//! keeps regions, units, schedules and the calendar. After every step, lists, counts and figures equal a full recount.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +25,7 @@ stories!(
     who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hidden,
 );
 
-/// Somebody at a server.
+/// An account that acts on a server.
 struct Office<'a> {
     world: &'a World,
     server: &'a Server,
@@ -32,7 +33,7 @@ struct Office<'a> {
 }
 
 impl Office<'_> {
-    /// A mutation: its payload.
+    /// Executes a mutation and returns its payload.
     fn act(&self, name: &str, selected: &str, input: &Value) -> Value {
         let kind = input_of(name);
         let query = format!(
@@ -41,7 +42,7 @@ impl Office<'_> {
         self.server.data_as(&self.token, &query, &json!({ "input": input }))[name].clone()
     }
 
-    /// One that is done; everything still agrees afterwards.
+    /// Executes a mutation that must succeed, asserts that lists and figures are consistent, and returns the payload.
     fn done(&self, name: &str, selected: &str, input: &Value) -> Value {
         let given = self.act(name, selected, input);
         assert_eq!(given["errors"], json!([]), "{name} {input}");
@@ -49,11 +50,11 @@ impl Office<'_> {
         given
     }
 
-    /// One that is refused, with nothing selected; the code and the place.
+    /// Executes a mutation that must be refused; returns the error's code and its path, joined by dots.
     fn refused(&self, name: &str, input: &Value) -> (String, String) {
         let given = self.act(name, "", input);
         let error = &given["errors"][0];
-        assert!(error.is_object(), "{name} {input} is done: {given}");
+        assert!(error.is_object(), "{name} {input} must be refused: {given}");
         let path: Vec<&str> = error["path"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
         (error["code"].as_str().unwrap().to_owned(), path.join("."))
     }
@@ -62,14 +63,14 @@ impl Office<'_> {
         self.server.data_as(&self.token, query, variables)
     }
 
-    /// The id of the unit, or the region, of a name.
+    /// Returns the id of the unit or region with a name.
     fn id_of(&self, root: &str, name: &str) -> String {
         let query = format!("query($name: String!) {{ {root}(filter: {{name: {{eq: $name}}}}) {{ nodes {{ id }} }} }}");
         let found = self.read(&query, &json!({ "name": name }));
         found[root]["nodes"][0]["id"].as_str().unwrap_or_else(|| panic!("no {name}: {found}")).to_owned()
     }
 
-    /// The version of what has an id.
+    /// Returns the current version of an object.
     fn version(&self, id: &str) -> i64 {
         let on = |noun: &str| format!("... on {noun} {{ version }}");
         let every: Vec<String> = ["InspectionRound", "Problem", "Measure", "Assignment", "Region", "Unit"]
@@ -80,7 +81,7 @@ impl Office<'_> {
         self.read(&query, &json!({ "id": id }))["node"]["version"].as_i64().unwrap()
     }
 
-    /// `{name: id, version, …}` of something as it is now.
+    /// Returns an input `{name: id, version, …}` with the object's current version.
     fn on(&self, name: &str, id: &str, more: impl Into<Value>) -> Value {
         let mut input = json!({ name: id, "version": self.version(id) });
         input.as_object_mut().unwrap().extend(more.into().as_object().unwrap().clone());
@@ -88,7 +89,7 @@ impl Office<'_> {
     }
 }
 
-/// Somebody who watches the ledger.
+/// A subscription to all changes of the ledger.
 struct Watcher(Socket);
 
 impl Watcher {
@@ -100,14 +101,14 @@ impl Watcher {
         Self(socket)
     }
 
-    /// What it is told that is no more, with the events of the last act.
+    /// Reads events until the next edit; returns the id of a removed object, if there was one.
     fn removed(&mut self) -> Option<String> {
         let mut removed = None;
         loop {
             let told = self.0.hear_of("watching")["payload"]["data"]["ledgerChanged"].clone();
             match told["removedId"].as_str() {
                 Some(id) => {
-                    assert_eq!((&told["kind"], &removed), (&json!("REMOVED"), &None), "told once");
+                    assert_eq!((&told["kind"], &removed), (&json!("REMOVED"), &None), "one removal at most");
                     removed = Some(id.to_owned());
                 }
                 None if told["kind"] == "EDITED" => return removed,
@@ -121,7 +122,7 @@ fn id(payload: &Value, noun: &str) -> String {
     payload[noun]["id"].as_str().unwrap().to_owned()
 }
 
-/// Whether lists and counts are those of a recount, and the figures too.
+/// Asserts that region paths, concern lists, kept counts and kept figures equal a recount.
 fn agree(world: &World) {
     assert!(world.done(&["statistics", "check"]).contains("一致"), "the figures differ");
     block_on(async {
@@ -179,7 +180,8 @@ fn agree(world: &World) {
     });
 }
 
-/// The small demo under a clock, and somebody of each role that is needed.
+/// Starts a server with the small demo and a clock; returns tokens of a regional office, a city office, a county's unit
+/// and an administrator.
 fn set(world: &World) -> (Server, StoryClock, [String; 4]) {
     world.file("rectify.toml", b"max_requests_per_minute = 0\n");
     world.done(&["demo"]);
@@ -198,7 +200,7 @@ fn set(world: &World) -> (Server, StoryClock, [String; 4]) {
 const MEASURE: &str = "measure { id version status deadline { raw dueOn overdueAfter } deadlineChanges { nodes { oldDueOn newRaw newDueOn state } } \
     checkPlans { kind every } responsibleParties { nodes { raw } } assignments { totalCount nodes { id status unit { name } } } }";
 
-#[expect(clippy::too_many_lines, reason = "one story")]
+#[expect(clippy::too_many_lines, reason = "the steps form one story")]
 fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     let (server, _clock, [region, city, county, _]) = set(world);
     let office = |token: &String| Office { world, server: &server, token: token.clone() };
@@ -232,7 +234,7 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     new["regionId"] = json!(city_id);
     let urgent = id(&region.done("createProblem", "problem { id }", &new), "problem");
 
-    // A measure: whom it names answers at once; the stand-in waits for the city office.
+    // A measure: a named unit gets an assignment at once; a selector is resolved when the city office assigns.
     let bureau = region.id_of("units", "云溪市生态环境局");
     let county_unit = region.id_of("units", "白河县人民政府");
     let mut new = json!({"problemId": problem, "number": "1", "content": "拆除采砂设施，恢复河滩植被", "deadline": "2027年5月31日",
@@ -253,7 +255,7 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     let all = city.done("assignMeasure", MEASURE, &city.on("measureId", &measure, json!({"resolveSelectors": true})));
     assert_eq!(all["measure"]["assignments"]["totalCount"], 3);
 
-    // Edited by two, of whom one looked too long; a county sees what changed, and not who else answers.
+    // Of two concurrent edits the second is stale. A county sees what changed, but not which other units answer.
     let edit = region.on(
         "measureId",
         &measure,
@@ -272,7 +274,7 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     assert_eq!(acts(&county), ["EDITED", "ASSIGNED", "ASSIGNED", "CREATED"]);
     assert_eq!(acts(&region).iter().filter(|act| *act == "PARTIES_SET").count(), 2);
 
-    // The deadline corrected, to one without a date and back: each is kept.
+    // The deadline is corrected to one without a date and back; each change is kept.
     let change = |deadline: &str| {
         let input = region.on("measureId", &measure, json!({"deadline": deadline, "reason": "印制有误"}));
         region.done("changeDeadline", MEASURE, &input)["measure"].clone()
@@ -288,13 +290,13 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     let same = region.on("measureId", &measure, json!({"deadline": "2027年2月28日", "reason": "再次确认"}));
     assert_eq!(region.refused("changeDeadline", &same).0, "INVALID");
 
-    // Its checks planned.
+    // Its plan of checks.
     let plans =
         json!({"plans": [{"kind": "SELF_INSPECTION", "every": "HALF_YEAR"}, {"kind": "SPOT_CHECK", "every": "NEVER"}]});
     let planned = region.done("planChecks", MEASURE, &region.on("measureId", &measure, plans.clone()));
     assert_eq!(planned["measure"]["checkPlans"], plans["plans"]);
 
-    // Withdrawn: it counts no more; assigned anew, one county has to answer again.
+    // A withdrawn measure is not counted. Assigning a county again reopens only that county's assignment.
     let withdrawn = region.on("measureId", &measure, json!({"reason": "与另一措施重复"}));
     assert_eq!(region.done("retireMeasure", MEASURE, &withdrawn)["measure"]["status"], "NOT_APPLICABLE");
     let again = region.on("measureId", &measure, json!({"reason": "再次撤销"}));
@@ -306,7 +308,7 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
         taken["assignments"]["nodes"].as_array().unwrap().iter().find(|one| one["status"] == "ASSIGNED").unwrap();
     let answer = answer["id"].as_str().unwrap().to_owned();
 
-    // Entered by mistake: deleted while nobody has done anything, and not afterwards.
+    // A measure entered by mistake can be deleted until work on it begins.
     let slip = json!({"problemId": problem, "content": "误录的措施", "deadline": "立行立改", "leadUnitId": bureau});
     let slip = id(&region.done("createMeasure", "measure { id }", &slip), "measure");
     let mut watchers =
@@ -321,13 +323,13 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
 
     merging_measures(&region, &county, (&problem, &measure, &answer), &urgent);
 
-    // Feedback comes later: what is immediate is due thirty days after it.
+    // A later feedback date moves the grace period of immediate deadlines, which is thirty days.
     let fed_back = region.on("roundId", &round, json!({"feedbackOn": "2027-02-10"}));
     region.done("editRound", "round { feedbackOn }", &fed_back);
     let due = "query($id: ID!) { problem(id: $id) { deadline { overdueAfter } } }";
     assert_eq!(region.read(due, &json!({ "id": urgent }))["problem"]["deadline"]["overdueAfter"], "2027-03-12");
 
-    // Two problems that are one, and two rounds.
+    // Merging two problems, and two rounds.
     let title =
         region.on("problemId", &urgent, json!({"title": "河道采砂场未复绿（重复）", "number": null, "deadline": null}));
     region.done("editProblem", "problem { id }", &title);
@@ -363,7 +365,7 @@ fn an_administrator_keeps_regions_and_units(world: &World) {
     let county = admin.id_of("regions", "白河县");
     let whole = "unit { id name kind sector version aliases { alias } addresses { address } }";
 
-    // A unit with its names; two that could not be told apart are refused.
+    // A unit with aliases; an ambiguous name is refused.
     let new = json!({"regionId": county, "name": "白河县林草工作站", "aliases": ["白河县林业和草原工作站"],
         "addresses": [" Lcj@Gov.Example "]});
     let unit = admin.done("createUnit", whole, &new)["unit"].clone();
@@ -374,17 +376,17 @@ fn an_administrator_keeps_regions_and_units(world: &World) {
     assert_eq!(admin.refused("createUnit", &alike), ("CONFLICT".into(), "input.name".into()));
     let bad = admin.on("unitId", &unit_id, json!({"addresses": ["nobody"]}));
     assert_eq!(admin.refused("editUnit", &bad), ("INVALID".into(), "input.addresses".into()));
-    // Nobody but the administrator sees where mail goes, or writes it.
+    // Only the administrator sees and edits the mail addresses of units.
     let seen = "query($id: ID!) { unit: node(id: $id) { ... on Unit { reachable addresses { address } } } }";
     let seen = region.read(seen, &json!({ "id": unit_id }))["unit"].clone();
     assert_eq!(seen, json!({"reachable": true, "addresses": []}));
     assert_eq!(region.refused("editUnit", &bad).0, "NOT_ALLOWED");
 
-    // Renamed, it is still found by the name that ledgers print.
+    // After renaming, the unit is still found by its former name, which printed ledgers use.
     let renamed = admin.done("editUnit", whole, &admin.on("unitId", &unit_id, json!({"name": "白河县林草服务站"})));
     assert_eq!(renamed["unit"]["aliases"], json!([{"alias": "白河县林业和草原工作站"}, {"alias": "白河县林草工作站"}]));
 
-    // Registered twice, and both answer the same measure: the idle answer yields.
+    // A unit registered twice, with assignments of the same measure: merging removes the one without work.
     let twin = json!({"regionId": county, "name": "白河县林业站", "addresses": ["zhan@gov.example"]});
     let twin = id(&admin.done("createUnit", "unit { id }", &twin), "unit");
     let measures = city.read("{ measures(first: 2) { nodes { id } } }", &json!({}))["measures"]["nodes"].clone();
@@ -407,7 +409,7 @@ fn an_administrator_keeps_regions_and_units(world: &World) {
     let refused = city.refused("assignMeasure", &city.on("measureId", &both, json!({"unitIds": [twin]})));
     assert_eq!(refused, ("NOT_FOUND".into(), "input.unitIds".into()));
 
-    // A township of one's own, moved to another county.
+    // A township, moved to another county.
     let town = json!({"parentId": county, "name": "新桥镇", "code": "990121901"});
     let town_id = id(&admin.done("createRegion", "region { id level }", &town), "region");
     assert_eq!(admin.refused("createRegion", &town), ("CONFLICT".into(), "input.code".into()));
@@ -415,14 +417,18 @@ fn an_administrator_keeps_regions_and_units(world: &World) {
     twin.as_object_mut().unwrap().remove("code");
     assert_eq!(admin.refused("createRegion", &twin), ("CONFLICT".into(), "input.name".into()));
     twin["name"] = json!(format!("{}\u{200b}", twin["name"].as_str().unwrap()));
-    assert_eq!(admin.refused("createRegion", &twin), ("CONFLICT".into(), "input.name".into()), "it looks the same");
+    assert_eq!(
+        admin.refused("createRegion", &twin),
+        ("CONFLICT".into(), "input.name".into()),
+        "an invisible character makes no other name"
+    );
     let other = admin.id_of("regions", "青坪县");
     let moved = admin.on("regionId", &town_id, json!({"parentId": other, "name": "新桥街道"}));
     admin.done("editRegion", "region { parent { id } }", &moved);
     let under = admin.on("regionId", &other, json!({ "parentId": town_id }));
     assert_eq!(admin.refused("editRegion", &under), ("INVALID".into(), "input.parentId".into()));
 
-    // A county merged into its neighbour: what it answered is answered there, and its people see what is there.
+    // A county merged into its neighbour, which takes over its assignments and sub-regions.
     let of_county = "query($id: ID!) { assignments(filter: {region: {within: $id}}) { totalCount } }";
     let count = |id: &str| city.read(of_county, &json!({ "id": id }))["assignments"]["totalCount"].as_i64().unwrap();
     let (before, there) = (count(&other), count(&county));
@@ -447,7 +453,7 @@ fn an_administrator_keeps_schedules_mails_and_the_calendar(world: &World) {
     let (region, admin) = (office(&region), office(&admin));
     world.done(&["job", "list"]);
 
-    // A schedule: refused with what is wrong with it; edited, it begins anew.
+    // A schedule: invalid values are refused; an edited schedule starts from now.
     let schedules = admin.read("{ schedules { id name cron timeZone enabled } }", &json!({}))["schedules"].clone();
     let overdue = schedules.as_array().unwrap().iter().find(|one| one["name"] == "overdue").unwrap()["id"].clone();
     let edit = |more: Value| {
@@ -469,7 +475,7 @@ fn an_administrator_keeps_schedules_mails_and_the_calendar(world: &World) {
     admin.done("editSchedule", selected, &edit(json!({"enabled": false})));
     assert!(world.done(&["job", "list"]).contains("停用 · 0 30 9 * * MON"));
 
-    // A mail that waits is cancelled, and queued again.
+    // A queued mail is cancelled, and queued again.
     world.done(&["job", "run", "overdue", "--at", "2027-01-15"]);
     let mail = admin.read("{ mails(first: 1) { nodes { id state } } }", &json!({}))["mails"]["nodes"][0].clone();
     assert_eq!(mail["state"], "QUEUED");
@@ -484,7 +490,7 @@ fn an_administrator_keeps_schedules_mails_and_the_calendar(world: &World) {
     assert_eq!(code(act(&admin, "cancelMail")), "WRONG_STATE");
     assert_eq!(act(&admin, "requeueMail"), json!({"mail": {"state": "QUEUED"}, "errors": []}));
 
-    // The calendar: what is announced, and what is set before it.
+    // The calendar: built-in holidays, and days that an administrator sets.
     let days = |year: i32| {
         let read = region
             .read("query($year: Int!) { calendar(year: $year) { day isWorking isSet } }", &json!({ "year": year }));
@@ -512,7 +518,7 @@ fn an_administrator_keeps_schedules_mails_and_the_calendar(world: &World) {
     assert!(world.done(&["audit", "verify"]).contains("全部相接"));
 }
 
-/// A later ledger words a measure otherwise, and it is entered twice: what was done on both comes together.
+/// A measure that was entered twice in different words is merged; the work on both is combined.
 fn merging_measures(
     region: &Office<'_>,
     county: &Office<'_>,
@@ -538,7 +544,7 @@ fn merging_measures(
         assert_eq!(region.refused("mergeMeasures", &merge), ("NOT_FOUND".into(), "input.intoId".into()));
     }
     region.done("deleteMeasure", "deleted", &region.on("measureId", &other, json!({})));
-    // One that somebody has taken on is not deleted; nor is one merged while it may not concern who answers it.
+    // An accepted measure cannot be deleted, and a measure with a pending decision cannot be merged.
     let third = json!({"problemId": problem, "content": "设置警示标志", "deadline": "长期坚持", "leadUnitId": lead,
         "parties": [{"unitId": region.id_of("units", "白河县人民政府")}]});
     let third = region.done("createMeasure", MEASURE, &third)["measure"].clone();
@@ -546,15 +552,19 @@ fn merging_measures(
     let declined = county.on("assignmentId", asked, json!({"reason": "不属本县管辖"}));
     county.done("declineAssignment", "assignment { id }", &declined);
     let merge = region.on("measureId", third, json!({ "intoId": measure }));
-    assert_eq!(region.refused("mergeMeasures", &merge).0, "WRONG_STATE", "whether it is theirs is to be decided");
+    assert_eq!(region.refused("mergeMeasures", &merge).0, "WRONG_STATE", "the declined assignment is pending");
     county.done("acceptAssignment", "assignment { id }", &county.on("assignmentId", asked, json!({})));
     assert_eq!(region.refused("deleteMeasure", &region.on("measureId", third, json!({}))).0, "WRONG_STATE");
     let not_ours = county.on("assignmentId", asked, json!({"reason": "本县没有采砂点"}));
     county.done("proposeNotApplicable", "assignment { id }", &not_ours);
     let merge = region.on("measureId", third, json!({ "intoId": measure }));
-    assert_eq!(region.refused("mergeMeasures", &merge).0, "WRONG_STATE", "the proposal waits");
+    assert_eq!(region.refused("mergeMeasures", &merge).0, "WRONG_STATE", "the proposal of not applicable is pending");
     let back = region.on("measureId", twin_id, json!({ "intoId": third }));
-    assert_eq!(region.refused("mergeMeasures", &back).0, "WRONG_STATE", "whichever of the two it is of");
+    assert_eq!(
+        region.refused("mergeMeasures", &back).0,
+        "WRONG_STATE",
+        "a pending proposal blocks the merge in either direction"
+    );
     let itself = region.on("measureId", twin_id, json!({ "intoId": twin_id }));
     assert_eq!(region.refused("mergeMeasures", &itself).0, "INVALID");
 
@@ -563,7 +573,11 @@ fn merging_measures(
     let ask = json!({"assignmentId": theirs, "newDueOn": "2027-12-31", "reason": "汛期无法施工"});
     county.done("requestExtension", "assignment { id }", &ask);
     let merge = region.on("measureId", twin_id, json!({ "intoId": measure }));
-    assert_eq!(region.refused("mergeMeasures", &merge), ("WRONG_STATE".into(), "input.measureId".into()), "it waits");
+    assert_eq!(
+        region.refused("mergeMeasures", &merge),
+        ("WRONG_STATE".into(), "input.measureId".into()),
+        "the extension is pending"
+    );
     let asked = "query($id: ID!) { measure(id: $id) { deadlineChanges { nodes { id } } } }";
     let asked = region.read(asked, &json!({ "id": twin_id }))["measure"]["deadlineChanges"]["nodes"][0]["id"].clone();
     let no = json!({"extensionId": asked, "decision": "REJECT", "words": "不予延期"});
@@ -581,13 +595,13 @@ fn merging_measures(
     assert_eq!(
         merged["assignments"]["totalCount"],
         total + 1,
-        "the one that both name, once, and the one that only the twin names"
+        "the unit that both name counts once, the one that only the twin names is added"
     );
     let mine: Vec<&Value> = answers.iter().filter(|one| one["unit"]["name"] == "白河县人民政府").collect();
     assert_eq!((mine.len(), &mine[0]["reports"]["totalCount"]), (1, &json!(2)), "{mine:?} {answer}");
     assert_eq!(merged["audit"]["nodes"][0]["act"], "MERGED");
     assert!(merged["audit"]["nodes"][0]["before"].as_str().unwrap().contains(twin_id), "{merged}");
-    // What was noted of the answer that went is in the audit of the one that took it over, and in the dossier.
+    // The audit entries of the removed assignment are kept in the history of the merge entry.
     let audit = "query($id: ID!) { assignment(id: $id) { audit(first: 1) { nodes { act before } } } }";
     let noted = county.read(audit, &json!({"id": mine[0]["id"]}))["assignment"]["audit"]["nodes"][0].clone();
     assert_eq!(noted["act"], "MERGED");
@@ -599,10 +613,10 @@ fn merging_measures(
     assert_eq!(region.read("query($id: ID!) { node(id: $id) { id } }", &json!({ "id": twin_id }))["node"], Value::Null);
 }
 
-/// The input of a mutation, or what further there is in it.
+/// Returns the input of a mutation, or its members besides id and version.
 type Further = fn() -> Value;
 
-/// Every mutation that keeps the ledger below a problem: what it is about, and the rest of its input.
+/// Every mutation that keeps problems and measures: its name, the member with the id, and the rest of its input.
 const KEPT: [(&str, &str, Further); 11] = [
     ("editProblem", "problemId", || json!({"title": "改动"})),
     ("retireProblem", "problemId", || json!({"reason": "撤销"})),
@@ -617,7 +631,7 @@ const KEPT: [(&str, &str, Further); 11] = [
     ("deleteMeasure", "measureId", || json!({})),
 ];
 
-/// Those that keep dictionaries and the machine: whoever is not an administrator is refused, whatever he names.
+/// Mutations for administrators: other roles are refused, whatever the input names.
 const DICTIONARIES: [(&str, Further); 10] = [
     ("editSchedule", || json!({"scheduleId": "schedule_1", "enabled": false})),
     ("setCalendarDay", || json!({"day": "2027-07-01", "isWorking": false})),
@@ -631,7 +645,7 @@ const DICTIONARIES: [(&str, Further); 10] = [
     ("retireUnit", || json!({"unitId": "unit_1", "version": 1})),
 ];
 
-/// Rounds: whoever keeps no ledger is refused, whatever he names.
+/// Mutations of rounds: roles other than the regional office are refused, whatever the input names.
 const ROUNDS: [(&str, Further); 4] = [
     ("createRound", || json!({"name": "某轮", "level": "COUNTY", "kind": "ROUTINE"})),
     ("editRound", || json!({"roundId": "round_1", "version": 1, "name": "改名"})),
@@ -673,20 +687,20 @@ fn who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hid
                     further["version"] = json!(number(id));
                 }
             };
-            // A supervising unit may see something of every problem.
+            // There may be no hidden row: a supervising unit can see a measure of every problem.
             if let Some(hidden) = all.iter().copied().find(|id| *id != 1 && !seen.contains(id)) {
                 with_version(&mut further, hidden);
                 scene.act(person, name, &given(of, 999_999, further.clone()));
                 let nothing = scene.act(person, name, &given(of, 999_999, further.clone()));
                 let secret = scene.act(person, name, &given(of, hidden, further.clone()));
                 assert_eq!(secret, nothing, "{person:?} {name}");
-                // Of the two that are merged, the one that is seen may be refused first.
+                // `mergeProblems` names two problems; the visible one may be refused first.
                 if name != "mergeProblems" || person.role == Role::RegionalOffice {
                     assert_eq!(secret.0[0]["code"], "NOT_FOUND", "{person:?} {name} {secret:?}");
                 }
                 unseen += 1;
             }
-            // What a regional office keeps is told by another story; of what was issued above it, it keeps nothing.
+            // Regional offices are covered by another story: they may edit what their region issued.
             for id in seen.into_iter().filter(|id| *id != 1 && person.role != Role::RegionalOffice).take(3) {
                 with_version(&mut further, id);
                 let (errors, _) = scene.act(person, name, &given(of, id, further.clone()));

@@ -1,5 +1,6 @@
-//! A server that is killed in the middle of its work leaves nothing half-written behind: every change is there with its
-//! audit, its figures and its roll-up, or not at all.
+//! A server that is killed at any moment leaves no partial change: every change is stored with its audit entry, figures
+//! and
+//! roll-up, or not at all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::support::{Server, World, block_on, stories};
 
 stories!(nothing_is_half_written_however_often_the_server_is_killed);
 
-/// How often, unless `RECTIFY_TEST_KILLS` says otherwise.
+/// How often the server is killed, unless `RECTIFY_TEST_KILLS` says otherwise.
 const KILLS: usize = 12;
 
 fn nothing_is_half_written_however_often_the_server_is_killed(world: &World) {
@@ -37,13 +38,13 @@ fn nothing_is_half_written_however_often_the_server_is_killed(world: &World) {
             })
             .collect();
         std::thread::sleep(Duration::from_millis(random.u64(20..250)));
-        // Dropping it kills it, whatever it is doing.
+        // Dropping the server kills its process.
         drop(server);
         for worker in workers {
             worker.join().unwrap();
         }
     }
-    assert!(done.load(Ordering::Relaxed) > kills, "there was something to be killed: {done:?}");
+    assert!(done.load(Ordering::Relaxed) > kills, "too few operations ran before the server was killed: {done:?}");
     let audit = world.done(&["audit", "verify"]);
     assert!(audit.contains("无缺失"), "{audit}");
     assert!(world.done(&["statistics", "check"]).contains("一致"));
@@ -51,7 +52,7 @@ fn nothing_is_half_written_however_often_the_server_is_killed(world: &World) {
     after.is_whole(&before);
 }
 
-/// Reports, verifies, returns and checks until the server is gone.
+/// Reports progress, returns applications and records checks until the server is gone.
 fn work(base: &str, assignments: &[Value], done: &AtomicUsize) {
     let agent = Server::agent();
     for one in assignments {
@@ -84,7 +85,7 @@ fn work(base: &str, assignments: &[Value], done: &AtomicUsize) {
     }
 }
 
-/// What a change is made of.
+/// The rows that a change consists of.
 struct Rows {
     assignments: Vec<assignment::Model>,
     measures: Vec<measure::Model>,
@@ -116,13 +117,13 @@ impl Rows {
         self.audit.iter().filter(|entry| entry.act == act).count()
     }
 
-    /// Whether every change since is there with all that belongs to it.
+    /// Asserts that every change since `before` is stored completely.
     fn is_whole(&self, before: &Self) {
-        assert_eq!(self.reports - before.reports, self.acts("PROGRESS_REPORTED"), "a report without its audit");
+        assert_eq!(self.reports - before.reports, self.acts("PROGRESS_REPORTED"), "a report without its audit entry");
         let new_checks = self.checks - before.checks;
-        assert!(new_checks <= self.acts("CHECKED"), "a check without its audit");
+        assert!(new_checks <= self.acts("CHECKED"), "a check without its audit entry");
         let of_work = self.audit.iter().filter(|entry| entry.assignment_id.is_some()).count();
-        assert_eq!(self.changes.len() - before.changes.len(), of_work, "a change without its audit");
+        assert_eq!(self.changes.len() - before.changes.len(), of_work, "a change without its audit entry");
         let mut steps: HashMap<i64, i32> = HashMap::new();
         for entry in self.audit.iter().filter(|entry| entry.after.contains("\"version\"")) {
             *steps.entry(entry.assignment_id.unwrap()).or_default() += 1;

@@ -1,5 +1,6 @@
-//! The whole life of a city's measure that fans out to three counties: ordered, taken on, reported, returned, extended,
-//! publicised, objected to, closed, relapsed, closed again — by people who each do their part and are refused the others'.
+//! The life of a measure that is assigned to three counties: assigned, accepted, reported on, returned, extended,
+//! publicised,
+//! objected to, closed, reopened, closed again. Each role can take its own steps and no others.
 
 use entity::close_out;
 use ledger::record::audit::By;
@@ -19,7 +20,7 @@ stories!(
 
 const STEP: &str = "assignment { id status version completedOn measure { status } } errors { code message path }";
 
-/// The people of the story and what they work on.
+/// The server, its clock, a token of each account of the story, and the measure.
 struct Scene<'a> {
     world: &'a World,
     server: Server,
@@ -80,7 +81,7 @@ impl<'a> Scene<'a> {
         Self { world, server, clock, region, city, counties, inspector, measure }
     }
 
-    /// A mutation by somebody: what it gave.
+    /// Executes a mutation with a token and returns its payload.
     fn act(&self, token: &str, name: &str, kind: &str, input: &Value) -> Value {
         let payload = if name == "assignMeasure" || name == "commentOnMeasure" {
             "measure { id version status } errors { code message path }"
@@ -91,21 +92,21 @@ impl<'a> Scene<'a> {
         self.server.data_as(token, &query, &json!({ "input": input }))[name].clone()
     }
 
-    /// A step that has to be taken; the assignment's status after it.
+    /// Executes a mutation that must succeed; returns the assignment's status after it.
     fn done(&self, token: &str, name: &str, kind: &str, input: &Value) -> String {
         let given = self.act(token, name, kind, input);
         assert_eq!(given["errors"], json!([]), "{name} {input}");
         given["assignment"]["status"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// A step that has to be refused; the code.
+    /// Executes a mutation that must be refused; returns the error's code.
     fn refused(&self, token: &str, name: &str, kind: &str, input: &Value) -> String {
         let given = self.act(token, name, kind, input);
         assert!(given["assignment"].is_null() && given["measure"].is_null(), "{name} {input}: {given:#}");
         given["errors"][0]["code"].as_str().unwrap().to_owned()
     }
 
-    /// The assignment of a county, as the city office sees it.
+    /// Returns the id and the version of a county's assignment, as the city office sees it.
     fn of(&self, county: &str) -> (String, i64) {
         let query =
             "query($id: ID!) { measure(id: $id) { assignments(first: 50) { nodes { id version unit { name } } } } }";
@@ -116,7 +117,7 @@ impl<'a> Scene<'a> {
         (one["id"].as_str().unwrap().to_owned(), one["version"].as_i64().unwrap())
     }
 
-    /// `{assignmentId, version, …}` of a county's assignment as it is now.
+    /// Returns an input `{assignmentId, version, …}` with the current version of a county's assignment.
     fn on(&self, county: &str, more: impl Into<Value>) -> Value {
         let (id, version) = self.of(county);
         let mut input = json!({ "assignmentId": id, "version": version });
@@ -124,14 +125,14 @@ impl<'a> Scene<'a> {
         input
     }
 
-    /// The same without a version.
+    /// Returns an input `{assignmentId, …}` of a county's assignment, for mutations that name no version.
     fn beside(&self, county: &str, more: impl Into<Value>) -> Value {
         let mut input = self.on(county, more);
         input.as_object_mut().unwrap().remove("version");
         input
     }
 
-    /// The figures of the assignments of the measure's region, for somebody.
+    /// Returns the figures of all assignments that an account sees: all, completed, closed, not applicable.
     fn figures(&self, token: &str) -> (i64, i64, i64, i64) {
         let query = "{ statistics(by: STATUS, count: ASSIGNMENTS) { total { all completed closed notApplicable } } }";
         let total = self.server.data_as(token, query, &json!({}))["statistics"]["total"].clone();
@@ -139,7 +140,7 @@ impl<'a> Scene<'a> {
         (number("all"), number("completed"), number("closed"), number("notApplicable"))
     }
 
-    /// Evidence, and a self-inspection that passed.
+    /// Adds evidence and a passed self-inspection to a county's assignment.
     fn prove(&self, token: &str, county: &str) {
         let (id, _) = self.of(county);
         let key: i64 = id.trim_start_matches("assignment_").parse().unwrap();
@@ -166,7 +167,7 @@ impl<'a> Scene<'a> {
         );
     }
 
-    /// Reported, proven and applied for.
+    /// Reports completion, adds evidence and a self-inspection, and applies for close-out.
     fn apply(&self, token: &str, county: &str) {
         let report = json!({"period": "2023-04", "text": "电站已拆除，河道已恢复。", "completedOn": "2023-04-09"});
         self.done(token, "reportProgress", "ReportProgressInput", &self.on(county, report));
@@ -183,7 +184,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one life is one story")]
+#[expect(clippy::too_many_lines, reason = "the steps of one measure form one story")]
 fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     let scene = Scene::set(world);
     let [luolong, leiwuqi, chaya] = scene.counties.clone();
@@ -191,7 +192,9 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     assert_eq!(scene.figures(&city).0, scene.figures(&region).0);
     let before = scene.figures(&city);
 
-    // Ordered: 各县（区） becomes three counties. Nobody below may do that, and a measure that one does not see is not there.
+    // Assigned: 各县（区） is resolved to three counties. Counties cannot assign, and do not see a measure that is not
+    // assigned
+    // to them.
     let version = |scene: &Scene<'_>| {
         let query = "query($id: ID!) { measure(id: $id) { version } }";
         scene.server.data_as(&city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone()
@@ -203,16 +206,16 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     assert_eq!(scene.refused(&city, "assignMeasure", "AssignMeasureInput", &assign), "STALE_VERSION");
     let after = scene.figures(&city);
     assert_eq!(after.0, before.0 + 3);
-    assert_eq!(scene.figures(&luolong).0, 1, "a county counts its own");
+    assert_eq!(scene.figures(&luolong).0, 1, "a county counts only its own assignments");
 
-    // A county sees the measure with its own answer only; a sibling's id is nobody's.
+    // A county sees the measure with its own assignment only; a sibling's id is like an unknown one.
     let query = "query($id: ID!) { measure(id: $id) { content assignments(first: 50) { totalCount nodes { unit { name } } } } }";
     let seen = scene.server.data_as(&luolong, query, &json!({ "id": scene.measure }));
     assert_eq!(seen["measure"]["assignments"]["totalCount"], 1);
     let sibling = scene.on("类乌齐县", json!({"reason": "不是我县的事"}));
     assert_eq!(scene.refused(&luolong, "proposeNotApplicable", "ReasonedInput", &sibling), "NOT_FOUND");
 
-    // One county is not concerned: it says so, the city confirms.
+    // The measure does not apply to one county: the county proposes it, the city office confirms.
     let reason = json!({"reason": "我县境内没有小水电站。"});
     assert_eq!(
         scene.done(&chaya, "proposeNotApplicable", "ReasonedInput", &scene.on("察雅县", reason)),
@@ -228,7 +231,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     );
     assert_eq!(scene.figures(&city).3, after.3 + 1);
 
-    // Another takes it on, and two people save at once: the second is told, and nothing is written of his.
+    // Another county accepts. Of two concurrent saves the second is refused and changes nothing.
     let mine = scene.on("洛隆县", json!({}));
     scene.done(&luolong, "acceptAssignment", "AssignmentInput", &mine);
     assert_eq!(scene.refused(&luolong, "acceptAssignment", "AssignmentInput", &mine), "STALE_VERSION");
@@ -249,14 +252,14 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
         "evidence and a self-inspection are needed: {unproven:#}"
     );
 
-    // Returned and mended; the city office never verifies what it has not been asked for.
+    // Applied for, returned and applied for again. The city office can only verify what has been applied for.
     let verify = json!({"opinion": "现场核查，电站已拆除。"});
     assert_eq!(
         scene.refused(&city, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify.clone())),
         "WRONG_STATE"
     );
     scene.apply(&luolong, "洛隆县");
-    assert_eq!(scene.figures(&city).1, after.1 + 1, "what is applied for is completed");
+    assert_eq!(scene.figures(&city).1, after.1 + 1, "the reported completion counts");
     assert_eq!(
         scene.refused(&luolong, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify.clone())),
         "NOT_ALLOWED"
@@ -264,10 +267,14 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     let back = json!({"reason": "河道恢复不彻底，请补充佐证材料。"});
     assert_eq!(scene.done(&city, "returnCloseOut", "ReasonedInput", &scene.on("洛隆县", back)), "RETURNED");
     assert_eq!(scene.figures(&city).1, after.1);
-    assert!(scene.mails("销号退回") >= 2, "the unit and the submitter are told: {}", world.done(&["mail", "list"]));
+    assert!(
+        scene.mails("销号退回") >= 2,
+        "the unit and the submitter must be notified: {}",
+        world.done(&["mail", "list"])
+    );
     scene.apply(&luolong, "洛隆县");
 
-    // The other county asks for more time: city, then region.
+    // The other county requests an extension: the city office endorses, the regional office approves.
     let later = json!({"newDueOn": "2023-12-31", "reason": "汛期无法施工。"});
     let asked = scene.beside("类乌齐县", later);
     scene.done(&leiwuqi, "requestExtension", "RequestExtensionInput", &asked);
@@ -278,7 +285,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     assert_eq!(
         scene.server.data_as(&luolong, pending, &json!({}))["deadlineChanges"]["nodes"],
         json!([]),
-        "a sibling's"
+        "a sibling does not see a pending extension"
     );
     let decide = |decision: &str| json!({"extensionId": extension, "decision": decision, "words": "情况属实。"});
     assert_eq!(scene.refused(&region, "decideExtension", "DecideExtensionInput", &decide("APPROVE")), "WRONG_STATE");
@@ -290,13 +297,13 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     let moved = scene.server.data_as(&city, moved, &json!({ "id": scene.measure }));
     assert_eq!(moved["measure"]["deadline"]["dueOn"], "2023-12-31");
     assert_eq!(moved["measure"]["deadlineChanges"]["nodes"][0]["oldDueOn"], "2023-06-30", "the first deadline is kept");
-    // It is the sibling's deadline as well: from when and to when, and nothing of who asked or why.
+    // The sibling sees how the shared deadline moved, but not who requested the extension or why.
     let seen = "{ deadlineChanges { nodes { oldDueOn newDueOn reason decision requester { id } assignment { id } } } }";
     let expected = json!([{"oldDueOn": "2023-06-30", "newDueOn": "2023-12-31", "reason": "（其他单位申请的延期）", "decision": null,
         "requester": null, "assignment": null}]);
     assert_eq!(scene.server.data_as(&luolong, seen, &json!({}))["deadlineChanges"]["nodes"], expected);
 
-    // Verified, and put up for notice: five working days, the holidays of May left out.
+    // Verified and publicised: the notice period is five working days, without the May holidays.
     scene.clock.set("2023-04-24T10:00");
     assert_eq!(
         scene.done(&city, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify.clone())),
@@ -319,19 +326,31 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
         "WRONG_STATE"
     );
 
-    // An objection that was received in time is recorded, once, and found right: back to work.
+    // An objection received during the notice period is recorded once and upheld: the assignment is in progress again.
     let object = |text: &str, received: &str| scene.beside("洛隆县", json!({"text": text, "receivedOn": received}));
     let raise = |input: &Value| scene.refused(&city, "raiseObjection", "RaiseObjectionInput", input);
     scene.clock.set("2023-05-08T10:00");
     assert_eq!(raise(&object("公示前就有的意见。", "2023-04-20")), "WRONG_STATE");
-    assert_eq!(raise(&scene.beside("洛隆县", json!({"text": "公示期满才收到的意见。"}))), "WRONG_STATE", "today");
+    assert_eq!(
+        raise(&scene.beside("洛隆县", json!({"text": "公示期满才收到的意见。"}))),
+        "WRONG_STATE",
+        "the date defaults to today"
+    );
     assert_eq!(raise(&object("明天的意见。", "2023-05-09")), "INVALID");
-    assert_eq!(raise(&object("举报人张三13900001234反映仍有弃渣。", "2023-04-26")), "INVALID", "nobody is named");
+    assert_eq!(
+        raise(&object("举报人张三13900001234反映仍有弃渣。", "2023-04-26")),
+        "INVALID",
+        "complainants must not be named"
+    );
     let in_time = object("下游仍有弃渣未清理。", "2023-04-26");
     scene.done(&city, "raiseObjection", "RaiseObjectionInput", &in_time);
-    assert_eq!(raise(&in_time), "CONFLICT", "it is recorded already");
-    assert_eq!(raise(&object("下游仍有\u{200b}弃渣未清理。", "2023-04-26")), "CONFLICT", "it shows the same");
-    // What is public while its notice stands is public no more when it falls.
+    assert_eq!(raise(&in_time), "CONFLICT", "the objection is already recorded");
+    assert_eq!(
+        raise(&object("下游仍有\u{200b}弃渣未清理。", "2023-04-26")),
+        "CONFLICT",
+        "an invisible character makes no other objection"
+    );
+    // A disclosed notice is no longer public once an objection is upheld.
     let disclose = |public: bool| scene.beside("洛隆县", json!({"isPublic": public}));
     let public = "{ publicNotices { unit notice contact closedOn } }";
     scene.done(&region, "discloseCloseOut", "DiscloseCloseOutInput", &disclose(true));
@@ -347,7 +366,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]));
     assert_eq!(scene.refused(&region, "discloseCloseOut", "DiscloseCloseOutInput", &disclose(true)), "WRONG_STATE");
 
-    // Mended, noticed again, closed when the notice is over; made public by an act of its own.
+    // Applied for and publicised again, closed after the notice period; disclosed by a separate mutation.
     scene.apply(&luolong, "洛隆县");
     scene.done(&city, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify.clone()));
     scene.done(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice.clone()));
@@ -361,13 +380,17 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
         "CLOSED"
     );
     assert_eq!(scene.figures(&city).2, after.2 + 1);
-    assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]), "nothing is public by itself");
+    assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]), "closing must not disclose");
     let urge = scene.beside("洛隆县", json!({"kind": "URGE", "reason": "请加快"}));
-    assert_eq!(scene.refused(&city, "issueSupervision", "IssueSupervisionInput", &urge), "WRONG_STATE", "it is closed");
+    assert_eq!(
+        scene.refused(&city, "issueSupervision", "IssueSupervisionInput", &urge),
+        "WRONG_STATE",
+        "a closed assignment cannot be urged"
+    );
     scene.done(&region, "discloseCloseOut", "DiscloseCloseOutInput", &disclose(true));
     let shown = scene.server.data(public, &json!({}));
     assert_eq!(shown["publicNotices"][0]["unit"], "洛隆县人民政府");
-    // Anybody may keep it for a minute, where nothing else is asked for and it was asked for safely.
+    // Caches may store public notices for a minute, if requested by GET and without other fields.
     let keeping = |query: &str| {
         let answer = scene.server.get_graphql(&[("query", query)]);
         answer.header("cache-control").to_owned()
@@ -379,7 +402,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     let secret = scene.server.ask(&json!({"query": "{ closeOuts { totalCount } }"}), &[]);
     assert_eq!((secret.status, secret.code().as_str()), (401, "UNAUTHENTICATED"));
 
-    // A relapse: reopened, mended, closed again; the first cycle stays as it was.
+    // A relapse: reopened, applied for and closed again; earlier cycles stay unchanged.
     let relapse = json!({"reason": "巡查发现电站私自恢复运行。"});
     assert_eq!(
         scene.refused(&city, "reopenAssignment", "ReasonedInput", &scene.on("洛隆县", relapse.clone())),
@@ -387,7 +410,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     );
     assert_eq!(scene.done(&region, "reopenAssignment", "ReasonedInput", &scene.on("洛隆县", relapse)), "REOPENED");
     assert_eq!(scene.figures(&city).2, after.2);
-    assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]), "it is not so any more");
+    assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]), "a relapse ends the disclosure");
     scene.clock.set("2023-05-22T10:00");
     let again = scene.on("洛隆县", json!({"period": "2023-05", "text": "电站已再次停运。"}));
     scene.done(&luolong, "reportProgress", "ReportProgressInput", &again);
@@ -395,7 +418,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     assert_eq!(
         scene.refused(&luolong, "applyForCloseOut", "ApplyForCloseOutInput", &early),
         "WRONG_STATE",
-        "unchecked"
+        "a relapse requires a new self-inspection"
     );
     scene.apply(&luolong, "洛隆县");
     scene.done(&city, "verifyCloseOut", "VerifyCloseOutInput", &scene.on("洛隆县", verify));
@@ -407,7 +430,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
         cycles["closeOuts"]["nodes"].as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["CLOSED", "REOPENED", "OBJECTED", "RETURNED"]);
 
-    // What was done is all there, in whole chains, and each sees his own part of it.
+    // Every step is recorded in intact audit chains, and each account sees only its own part.
     let trail = "{ auditEntries(first: 200) { totalCount nodes { act actor { name } assignment { unit { name } } } } }";
     let of_city = scene.server.data_as(&city, trail, &json!({}));
     let acts: Vec<&str> =
@@ -419,7 +442,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     assert!(!names.contains("洛隆县") && names.contains("类乌齐县"), "{names}");
     let whole = world.done(&["audit", "verify"]);
     assert!(whole.contains("无缺失"), "{whole}");
-    assert!(world.done(&["statistics", "check"]).contains("一致"), "figures are kept right through all of it");
+    assert!(world.done(&["statistics", "check"]).contains("一致"), "kept figures must equal a recount after all steps");
     block_on(async {
         let db = world.db().await;
         assert_eq!(close_out::Entity::find().all(&db).await.unwrap().len(), 4);
@@ -436,12 +459,12 @@ fn a_day_whose_signature_is_forged_or_taken_away_is_found(world: &World) {
         (ran.status.code(), said)
     };
     drop(scene);
-    // A day that was sealed before there was a key, and two after.
+    // One day sealed before signing began, and two after.
     world.done(&["job", "run", "seal-audit", "--at", "2026-01-02T01:00:00+08:00"]);
     for day in ["2026-01-03", "2026-01-04"] {
         assert_eq!(run(&["job", "run", "seal-audit", "--at", &format!("{day}T01:00:00+08:00")]).0, Some(0));
     }
-    // And yesterday: a newest seal that is days old is a fault of its own.
+    // And yesterday, because an outdated newest seal is a fault of its own.
     assert_eq!(run(&["job", "run", "seal-audit"]).0, Some(0));
     let (whole, said) = run(&["audit", "verify"]);
     assert!(whole == Some(0) && said.contains("封存 4 日，其中 1 日未签名"), "{said}");
@@ -464,7 +487,7 @@ fn a_day_whose_signature_is_forged_or_taken_away_is_found(world: &World) {
         });
         let (found, said) = run(&["audit", "verify"]);
         assert!(found == Some(1) && said.contains("2026-01-03：封存签名不符"), "{said}");
-        // Without the key nobody can tell a forged one; that one is missing is seen without it.
+        // Without the key a missing signature is detected, a forged one is not.
         let without = world.run(&["audit", "verify"]);
         assert_eq!(without.code, i32::from(forged.is_empty()), "{}", without.out);
         assert!(without.out.contains("签名没有核对"), "{}", without.out);
@@ -483,9 +506,12 @@ fn a_changed_or_missing_entry_of_the_audit_is_found(world: &World) {
     block_on(async {
         let db = world.db().await;
         for statement in ["UPDATE audit_entry SET act = 'CLOSED'", "DELETE FROM audit_entry"] {
-            assert!(db.execute_unprepared(statement).await.is_err(), "entries are never changed: {statement}");
+            assert!(
+                db.execute_unprepared(statement).await.is_err(),
+                "the database must refuse to change entries: {statement}"
+            );
         }
-        // Whoever owns the database can take the trigger away; the chain tells.
+        // The owner of the database can disable the triggers; the chain still reveals the change.
         let disarm: &[&str] = if world.url.starts_with("postgres") {
             &["ALTER TABLE audit_entry DISABLE TRIGGER ALL"]
         } else {

@@ -1,4 +1,4 @@
-//! Screens follow the ledger live, over a WebSocket and over server-sent events.
+//! Subscriptions over WebSocket (graphql-transport-ws) and server-sent events.
 
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -22,14 +22,14 @@ stories!(
 const CHANGES: &str = "subscription($within: ID) { ledgerChanged(within: $within) {
     kind problem { title } measure { id } assignment { id status latestReport { text } } } }";
 
-/// Watches: when a ping that was sent after is answered, watching has begun.
+/// Subscribes and waits until the subscription is active: the server answers a later ping only then.
 fn watch(socket: &mut Socket, id: &str, variables: &Value) {
     socket.subscribe(id, CHANGES, variables);
     socket.say(&json!({"type": "ping"}));
     socket.hear_that(|message| *message == json!({"type": "pong"}));
 }
 
-/// Asks a query: when it is answered, everything that was said before it is done.
+/// Executes a query and waits for its end: earlier messages have been processed by then.
 fn ask(socket: &mut Socket, id: &str) {
     socket.subscribe(id, "{ problems { totalCount } }", &json!({}));
     assert_eq!(socket.hear_of(id)["payload"]["data"]["problems"]["totalCount"], 24);
@@ -41,14 +41,14 @@ fn region(server: &Server, code: &str) -> String {
     data["region"]["id"].as_str().unwrap().to_owned()
 }
 
-/// An assignment of the region that can be reported on.
+/// Returns the id of an assignment in a region that can be reported on.
 fn assignment(server: &Server, region: &str) -> Value {
     let query = "query($region: ID!) {
         assignments(first: 1, filter: {region: {within: $region}, status: [ASSIGNED, IN_PROGRESS]}) { nodes { id } } }";
     server.data(query, &json!({ "region": region }))["assignments"]["nodes"][0]["id"].clone()
 }
 
-/// The variables of a report on what the assignment is now.
+/// Returns the variables of a report on an assignment, with its current version.
 fn report_on(server: &Server, assignment: &Value) -> Value {
     let found = server.data("query($id: ID!) { assignment(id: $id) { version } }", &json!({ "id": assignment }));
     let version = &found["assignment"]["version"];
@@ -76,7 +76,7 @@ fn a_county_hears_nothing_of_its_sibling_and_nothing_after_it_has_left(world: &W
         let given = server.data(enter, &json!({ "account": account }));
         given["signInAsDemo"]["token"].as_str().unwrap().to_owned()
     };
-    // The two counties' reporters, each watching everything that it may see.
+    // Reporters of two counties, each subscribed to everything that it can see.
     let (mine, his) = (token("account_9"), token("account_11"));
     let (mut here, mut there) = (Socket::open_as(&server, &mine), Socket::open_as(&server, &his));
     watch(&mut there, "all", &json!({}));
@@ -85,7 +85,7 @@ fn a_county_hears_nothing_of_its_sibling_and_nothing_after_it_has_left(world: &W
     assert_eq!(changed(&here.hear())["assignment"]["id"], ours);
     report(&server, &theirs);
     let next = there.hear();
-    assert_eq!(changed(&next)["assignment"]["id"], theirs, "nothing of the sibling was told before");
+    assert_eq!(changed(&next)["assignment"]["id"], theirs, "the first event must not be about the sibling");
 
     assert_eq!(server.data_as(&mine, "mutation { signOut { ended } }", &json!({}))["signOut"]["ended"], true);
     report(&server, &ours);
@@ -114,14 +114,14 @@ fn a_watcher_hears_of_its_own_region_only(world: &World) {
     assert_eq!(changed(&first)["kind"], "PROGRESS_REPORTED");
     let seen = &changed(&first)["assignment"];
     let expected = json!({"id": ours, "status": "IN_PROGRESS", "latestReport": {"text": "已完成一半。"}});
-    assert_eq!(*seen, expected, "what is told is what is there by then");
+    assert_eq!(*seen, expected, "an event shows the current state");
 
-    // Whoever was told of a change before this one would be heard before it.
+    // Had `there` received an event of the earlier change, it would be the next message.
     report(&server, &theirs);
     let next = socket.hear_of("there");
     assert_eq!(changed(&next)["assignment"]["id"], theirs);
 
-    // A city hears of its counties, and who names no region of everything.
+    // A city's subscription includes its counties; one without a region includes everything.
     let city = region(&server, "990100");
     socket.subscribe("city", CHANGES, &json!({ "within": city }));
     socket.subscribe("all", CHANGES, &json!({}));
@@ -135,7 +135,7 @@ fn a_watcher_hears_of_its_own_region_only(world: &World) {
 
     assert_eq!(changed(&socket.hear_of("there"))["assignment"]["id"], theirs);
 
-    // An operation that its watcher completes says nothing more, and its id is free.
+    // A subscription that the client completes sends no more events, and its id can be used again.
     for id in ["here", "city", "all"] {
         socket.say(&json!({"type": "complete", "id": id}));
     }
@@ -170,15 +170,19 @@ fn one_connection_carries_every_kind_of_operation(world: &World) {
     watch(&mut socket, "watch", &json!({ "within": city }));
     socket.subscribe("report", REPORT, &report_on(&server, &ours));
     assert_eq!(socket.hear_of("report")["payload"]["data"]["reportProgress"]["errors"], json!([]));
-    assert_eq!(changed(&socket.hear_of("watch"))["assignment"]["id"], ours, "it is heard where it was said");
+    assert_eq!(
+        changed(&socket.hear_of("watch"))["assignment"]["id"],
+        ours,
+        "a change must reach the connection that made it"
+    );
 
-    // The id of an operation that was completed is free at once, and the new one has its own life.
+    // The id of a completed operation can be used at once, independently of the old operation.
     socket.say(&json!({"type": "complete", "id": "watch"}));
     watch(&mut socket, "watch", &json!({ "within": city }));
     report(&server, &ours);
     assert_eq!(changed(&socket.hear_of("watch"))["assignment"]["id"], ours);
 
-    // A field's error belongs to the answer; what is wrong with the request ends its operation, and no other.
+    // An error of a field is part of the answer; an error of the request ends its operation, and no other.
     socket.subscribe("field", "{ problems(first: 999) { totalCount } }", &json!({}));
     let partly = socket.hear_of("field");
     assert_eq!(partly["type"], "next");
@@ -223,7 +227,7 @@ fn an_import_in_another_process_reaches_the_watcher(world: &World) {
     assert_eq!(*changed(&socket.hear_of("here")), expected);
 
     import(&later, "540323");
-    assert_eq!(*changed(&socket.hear_of("there")), expected, "its own answers are the first that a sibling hears of");
+    assert_eq!(*changed(&socket.hear_of("there")), expected, "the first event of the sibling must be its own import");
 }
 
 #[test]
@@ -251,14 +255,17 @@ fn every_way_to_get_the_protocol_wrong_has_its_code() {
 
     let mut stranger = Socket::connect(&server, &[PROTOCOL]).unwrap();
     stranger.say(&json!({"type": "ping"}));
-    assert_eq!(stranger.hear(), json!({"type": "pong"}), "whoever is there may say so");
+    assert_eq!(stranger.hear(), json!({"type": "pong"}), "a ping needs no `connection_init`");
     stranger.subscribe("one", "{ __typename }", &json!({}));
     assert_eq!(stranger.closed(), 4401);
     assert_eq!(Socket::connect(&server, &[]).unwrap().closed(), 4406);
     let (name, ours) = PROTOCOL;
-    assert!(Socket::connect(&server, &[(name, &format!("graphql-ws, {ours}"))]).is_ok(), "one of several is enough");
+    assert!(
+        Socket::connect(&server, &[(name, &format!("graphql-ws, {ours}"))]).is_ok(),
+        "the client may offer several subprotocols"
+    );
 
-    // One operation too many is refused, and the others go on.
+    // An operation beyond the limit is refused; the others continue.
     let mut busy = Socket::open(&server);
     for id in ["one", "two", "three"] {
         busy.subscribe(id, CHANGES, &json!({}));
@@ -280,7 +287,7 @@ fn whoever_does_not_introduce_himself_is_not_waited_for() {
     let mut evasive = Socket::connect(&server, &[PROTOCOL]).unwrap();
     evasive.say(&json!({"type": "ping"}));
     assert_eq!(evasive.hear(), json!({"type": "pong"}));
-    assert_eq!(evasive.closed(), 4408, "being there is not saying who one is");
+    assert_eq!(evasive.closed(), 4408, "a ping must not extend the time for `connection_init`");
 }
 
 #[test]
@@ -294,16 +301,16 @@ fn pages_from_elsewhere_may_not_connect() {
     {
         assert_eq!(from(origin), refused, "{origin}");
     }
-    assert_eq!(from("https://board.example.cn"), Ok(()), "unless they are listed");
-    assert_eq!(from(&server.base), Ok(()), "our own page");
+    assert_eq!(from("https://board.example.cn"), Ok(()), "a listed origin is accepted");
+    assert_eq!(from(&server.base), Ok(()), "the server's own page is accepted");
     let host = ("host", "ledger.attacker.example");
-    assert_eq!(Socket::connect(&server, &[PROTOCOL, host]).map(drop), refused, "a name that was made to lead here");
+    assert_eq!(Socket::connect(&server, &[PROTOCOL, host]).map(drop), refused, "an unknown host is refused");
 }
 
-/// An event of a stream: its name and its data.
+/// A server-sent event: its name and its data.
 type Event = (String, Value);
 
-/// A stream of events, read as they come.
+/// A stream of server-sent events, read in a thread.
 struct Events(Receiver<Event>);
 
 impl Events {
@@ -323,7 +330,11 @@ impl Events {
         assert_eq!(response.status(), 200);
         assert_eq!(header("content-type").unwrap(), "text/event-stream; charset=utf-8");
         assert_eq!(header("cache-control").unwrap(), "no-store");
-        assert_eq!(header("content-encoding").as_deref().unwrap_or("identity"), "identity", "it would be held back");
+        assert_eq!(
+            header("content-encoding").as_deref().unwrap_or("identity"),
+            "identity",
+            "compression would hold events back"
+        );
         let (sender, receiver) = channel();
         let mut lines = BufReader::new(response.into_body().into_reader()).lines();
         std::thread::spawn(move || {
@@ -346,7 +357,7 @@ impl Events {
         self.0.recv_timeout(LONG).unwrap()
     }
 
-    /// The rest, to the end of the stream.
+    /// Returns the remaining events, up to the end of the stream.
     fn rest(&self) -> Vec<Event> {
         let events = std::iter::from_fn(|| match self.0.recv_timeout(LONG) {
             Ok(event) => Some(event),
@@ -372,7 +383,7 @@ fn events_stream_what_a_socket_would(world: &World) {
     let (name, told) = watch.next();
     assert_eq!((name.as_str(), &told["data"]["ledgerChanged"]["assignment"]["id"]), ("next", &ours));
 
-    // What is wrong with a document is told where its reader looks.
+    // An error of the document is sent as an event, because a stream was requested.
     for (query, code) in [("{ nope }", "GRAPHQL_VALIDATION_FAILED"), ("subscription {", "GRAPHQL_PARSE_FAILED")] {
         let events = Events::open(&server, query, &json!({})).rest();
         let [(name, told), last] = events.as_slice() else { panic!("{events:?}") };
@@ -382,9 +393,13 @@ fn events_stream_what_a_socket_would(world: &World) {
         assert_eq!(*last, complete);
     }
     let refused = server.send(&[("content-type", "application/json"), ("accept", "text/event-stream")], "nonsense");
-    assert_eq!((refused.status, refused.code().as_str()), (400, "BAD_REQUEST"), "what is no request has no stream");
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (400, "BAD_REQUEST"),
+        "a body that is no request is refused without a stream"
+    );
 
-    // A browser's `EventSource` can only GET, which changes nothing.
+    // A browser's `EventSource` can only send GET, which must not change anything.
     let get = |query: &str| {
         let parameters = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
         let request = Server::agent().get(format!("{}/graphql?{parameters}", server.base));
@@ -407,7 +422,7 @@ fn whoever_is_let_in_no_more_is_let_in_nowhere(world: &World) {
     asking.subscribe("one", "{ viewer { email } }", &json!({}));
     assert_eq!(asking.hear_of("one")["payload"]["data"]["viewer"]["email"], "unit@gov.example");
     world.done(&["account", "disable", "unit@gov.example"]);
-    // Nothing happens in the ledger, and yet the watcher is told that it is over.
+    // The subscription ends although nothing changes in the ledger.
     let told = watching.hear_of("watch");
     assert_eq!(told["payload"]["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{told}");
     asking.subscribe("two", "mutation { createToken(input: {name: \"大屏\", days: 300}) { token } }", &json!({}));

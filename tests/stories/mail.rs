@@ -1,4 +1,4 @@
-//! The units that are late get one correct mail each.
+//! Reminders by mail: who gets a digest, what it contains, and how the outbox handles failures.
 
 use std::process::Stdio;
 
@@ -27,7 +27,7 @@ fn county(world: &World) {
 
 fn queued(world: &World) -> usize {
     let list = world.done(&["mail", "list", "--state", "queued"]);
-    // What a server said stands on a line of its own, indented.
+    // Indented lines contain the last error of a mail.
     list.lines().filter(|line| !line.starts_with('\t')).count()
 }
 
@@ -36,8 +36,8 @@ fn an_overdue_digest_is_queued_once_however_often_it_is_asked_for(world: &World)
     let rehearsed = world.done(&["job", "run", "overdue", "--at", "2023-01-02", "--dry-run"]);
     assert!(rehearsed.contains("收件人 gov@county.example：3 项"), "{rehearsed}");
     assert!(rehearsed.contains("市水利局（未设邮箱）"), "{rehearsed}");
-    assert_eq!(queued(world), 0, "a rehearsal writes nothing");
-    // Two at once, then once more.
+    assert_eq!(queued(world), 0, "a dry run must write nothing");
+    // Two concurrent runs, then another.
     let both: Vec<_> = (0..2)
         .map(|_| {
             let mut job = world.program();
@@ -49,7 +49,7 @@ fn an_overdue_digest_is_queued_once_however_often_it_is_asked_for(world: &World)
     }
     assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-02"]).contains("已写入发件箱 0 封"));
     assert_eq!(queued(world), 1);
-    // Within the week nothing new; after it again, with what is then overdue.
+    // Nothing is sent within a week; after it, a digest of everything that is overdue then.
     assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-08"]).contains("已写入发件箱 0 封"));
     assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-09"]).contains("已写入发件箱 1 封"));
     let eve = world.done(&["job", "run", "overdue", "--at", "2022-12-31T23:59:00+08:00"]);
@@ -79,7 +79,7 @@ fn the_mail_arrives_at_a_real_server_and_reads_well(world: &World) {
         insta::assert_snapshot!("overdue_text", mail["text"].as_str().unwrap().replace("\r\n", "\n"));
     });
     let html = mail["html"].as_str().unwrap();
-    assert_eq!(html.matches("<tr style=\"vertical-align:top\">").count(), 3);
+    assert_eq!(html.matches("请办理：").count(), 3, "each item is a card that says what to do");
 }
 
 fn nobody_is_mailed_of_measures_that_name_no_unit(world: &World) {
@@ -115,9 +115,9 @@ fn a_server_s_no_is_final_and_its_later_is_not(world: &World) {
     world.done(&["unit", "set", "洛隆县人民政府", "--mail", "busy@county.example"]);
     world.done(&["job", "run", "overdue", "--at", "2023-01-02"]);
     assert!(deliver(&smtp.url, "2023-01-02").contains("失败 1 封"));
-    assert_eq!(queued(world), 1, "a mail that failed for now waits");
-    assert!(deliver(&smtp.url, "2023-01-02").contains("失败 0 封"), "and not before its pause is over");
-    // A server that is away, and one that takes the call and says nothing, are "later" as well.
+    assert_eq!(queued(world), 1, "a mail with a temporary failure stays queued");
+    assert!(deliver(&smtp.url, "2023-01-02").contains("失败 0 封"), "it must not be retried before its pause ends");
+    // An unreachable server is a temporary failure as well.
     let (peer, silent) = silent_peer();
     drop(peer);
     assert!(deliver(&silent, "2099-01-01").contains("失败 1 封"));
@@ -129,18 +129,22 @@ fn a_server_s_no_is_final_and_its_later_is_not(world: &World) {
     assert!(parked.contains("nobody@county.example") && parked.contains("550"), "{parked}");
     assert!(world.done(&["mail", "requeue"]).contains("已重新排队 1 封"));
     let trail = world.serve().data("{ auditEntries(first: 1) { nodes { act objectId } } }", &json!({}));
-    assert_eq!(trail["auditEntries"]["nodes"], json!([{"act": "QUEUED", "objectId": "mail_2"}]), "as by the API");
+    assert_eq!(
+        trail["auditEntries"]["nodes"],
+        json!([{"act": "QUEUED", "objectId": "mail_2"}]),
+        "requeueing must be audited as through the API"
+    );
 }
 
 fn every_reminder_of_the_demo_reaches_somebody(world: &World) {
     world.done(&["demo"]);
     let server = world.serve();
     let data = server.data("{ statistics(by: STATUS, count: ASSIGNMENTS) { rows { key } } }", &json!({}));
-    assert_eq!(data["statistics"]["rows"].as_array().unwrap().len(), 11, "every status occurs: {data}");
+    assert_eq!(data["statistics"]["rows"].as_array().unwrap().len(), 11, "the demo must contain every status: {data}");
     for job in ["overdue", "due-soon", "quarterly-self-inspection"] {
         let said = world.done(&["job", "run", job]);
         assert!(!said.contains("已写入发件箱 0 封"), "{job}: {said}");
-        assert!(said.contains("没有收件人"), "{job}: some units have no address");
+        assert!(said.contains("没有收件人"), "{job}: the demo must have units without an address");
     }
     let waiting = queued(world);
     let said = world.done(&["job", "run", "deliver-mail"]);
@@ -176,7 +180,9 @@ fn a_measure_is_to_be_inspected_as_often_as_its_plan_says(world: &World) {
     };
     let answers = server.data("{ assignments { totalCount } }", &json!({}))["assignments"]["totalCount"].clone();
     let answers = u32::try_from(answers.as_u64().unwrap()).unwrap();
-    // Each time what ends now, and what ended a quarter ago and was not done: the last quarter of a year ends all three.
+    // Each run includes the quarter that ends and the missed checks of the quarter before. The last quarter of a year
+    // ends
+    // periods of all three lengths.
     assert_eq!(due("2023-03-30"), (answers - 3) + (answers - 1));
     assert_eq!(due("2023-06-29"), (answers - 2) + (answers - 3));
     assert_eq!(due("2023-09-29"), (answers - 3) + (answers - 2));
@@ -195,7 +201,7 @@ fn nobody_is_reminded_of_a_quarter_before_he_was_asked(world: &World) {
         "leadUnitId": unit, "parties": [{"unitId": unit}]});
     assert_eq!(server.data(create, &json!({ "input": input }))["createMeasure"]["errors"], json!([]));
     let said = |day: &str| world.done(&["job", "run", "quarterly-self-inspection", "--at", day, "--dry-run"]);
-    assert!(!said("2023-05-11").contains("新增的一项"), "the first quarter was over when it was assigned");
+    assert!(!said("2023-05-11").contains("新增的一项"), "the first quarter ended before the assignment");
     let june = said("2023-06-29");
     assert!(june.contains("剩余 1 天") && june.contains("新增的一项"), "{june}");
 }
@@ -214,22 +220,26 @@ fn an_act_that_can_tell_nobody_says_so(world: &World) {
         server.data(urge, &json!({ "input": input }))["issueSupervision"].clone()
     };
     let unheard = urged("逾期");
-    assert_eq!((&unheard["assignment"]["id"], &unheard["errors"]), (&there, &json!([])), "the act holds");
+    assert_eq!(
+        (&unheard["assignment"]["id"], &unheard["errors"]),
+        (&there, &json!([])),
+        "the act must succeed without recipients"
+    );
     assert_eq!(unheard["warnings"][0]["code"], "NOBODY_TOLD");
     assert!(unheard["warnings"][0]["message"].as_str().unwrap().contains("另行通知"), "{unheard}");
     let log = read(world.log());
     assert!(log.contains("reaches nobody") && log.contains(there.as_str().unwrap()), "{log}");
-    assert!(!log.contains('\u{1b}'), "a file has no colours: {log}");
+    assert!(!log.contains('\u{1b}'), "a log file must have no colour codes: {log}");
 
     world.done(&["unit", "set", "洛隆县人民政府", "--mail", "gov@county.example"]);
     for reason in ["一是进度滞后；\n二是材料不全。", "再次催办"] {
         assert_eq!(urged(reason)["warnings"], json!([]));
     }
     let list = world.done(&["mail", "list"]);
-    assert_eq!(list.lines().count(), 2, "each its own line, and none is taken for the other: {list}");
+    assert_eq!(list.lines().count(), 2, "each mail must have one line, and equal kinds must not be merged: {list}");
     assert!(list.contains("一是进度滞后； 二是材料不全。"), "{list}");
 
-    // Whoever leads reads what is to be seen to, not what is to be done by himself.
+    // The lead unit is asked to supervise the responsible unit, not to act itself.
     world.done(&["unit", "set", "市委组织部", "--mail", "lead@city.example"]);
     urged("第三次催办");
     world.done(&["job", "run", "deliver-mail"]);
@@ -238,13 +248,13 @@ fn an_act_that_can_tell_nobody_says_so(world: &World) {
         files.filter(|path| path.extension().is_some_and(|ending| ending == "html")).map(read).collect();
     let say = |words: &str| letters.iter().filter(|letter| letter.contains(words)).count();
     assert_eq!((say("请抓紧推进整改"), say("请督促责任单位抓紧推进整改")), (3, 1), "{letters:?}");
-    // The one that has to act hears nothing, though another does.
+    // The unit that has to act has no address; another unit is notified.
     block_on(async {
         let forget = "DELETE FROM unit_address WHERE address = 'gov@county.example'";
         sea_orm::ConnectionTrait::execute_unprepared(&world.db().await, forget).await.unwrap();
     });
     assert_eq!(urged("第四次催办")["warnings"][0]["code"], "UNIT_NOT_TOLD");
-    // A mailbox that the two share is the one's that has to act.
+    // A mailbox that both units share counts as the one of the unit that has to act.
     world.done(&["unit", "set", "洛隆县人民政府", "--mail", "lead@city.example"]);
     assert_eq!(urged("第五次催办")["warnings"], json!([]));
 }

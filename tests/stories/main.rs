@@ -1,6 +1,8 @@
-//! Stories through the front doors: the command line, HTTP, SMTP. One binary; each story runs on SQLite and on PostgreSQL.
+//! End-to-end tests ("stories") against the public interfaces: command line, HTTP, WebSocket and SMTP.
+//!
+//! All stories are compiled into one binary. Those listed in `stories!` run on SQLite and on PostgreSQL.
 
-// As in the program.
+// As in the program: the types of the schema nest deeply.
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 

@@ -1,5 +1,6 @@
-//! A failed field is null, or nulls its parent where it may not be, as the specification says (6.4.4). async-graphql is
-//! pinned: 7.1 and 7.2 drop a failed field instead of nulling its parent, and answer out of order.
+//! Null propagation as in section 6.4.4 of the GraphQL specification: a failed field is null, or makes its parent null
+//! if it
+//! is non-null. async-graphql is pinned, because 7.1 and 7.2 drop a failed field instead and answer out of order.
 
 use async_graphql::{EmptyMutation, EmptySubscription, Object, Result, Schema};
 use serde_json::{Value, json};
@@ -59,7 +60,7 @@ fn a_root_that_fails_is_null_by_itself(world: &World) {
         let errors = answer["errors"].as_array().unwrap().iter();
         errors.map(|error| json!({"path": error["path"], "code": error["extensions"]["code"]})).collect()
     };
-    // Twice: a known document is answered like a new one.
+    // Twice, because the server caches known documents.
     for _ in 0..2 {
         let answer =
             server.graphql("{ measure(id: \"measure_1\") { id } region { id } last: viewer { id } }", &json!({}));
@@ -94,5 +95,9 @@ fn nothing_is_written_whose_answer_cannot_be_read(world: &World) {
     let done = ask(5);
     assert_eq!(done["data"]["b"], json!({"errors": [], "measure": {"comments": {"totalCount": 2}}}), "{done}");
     refused(&ask(999));
-    assert_eq!(ask(5)["data"]["b"]["measure"]["comments"]["totalCount"], 4, "of four attempts two were carried out");
+    assert_eq!(
+        ask(5)["data"]["b"]["measure"]["comments"]["totalCount"],
+        4,
+        "two of four requests must write, two comments each"
+    );
 }

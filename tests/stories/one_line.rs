@@ -1,5 +1,8 @@
-//! What has one line takes one: by the API, from the command line and from files alike. What is pasted along with it and shows
-//! nothing is left out, so that what looks the same is the same; what changes what is seen is refused, and the place is told.
+//! One-line fields follow the same rule in the API, on the command line and in files: invisible characters and line
+//! breaks
+//! are removed, so that equal-looking values are equal; control characters that change the display are refused, with
+//! their
+//! position.
 
 use serde_json::{Value, json};
 
@@ -15,7 +18,7 @@ stories!(
 
 const COUNTY: [&str; 7] = ["--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"];
 
-/// A mutation of somebody: its payload.
+/// Executes a mutation with a token and returns its payload.
 fn act(server: &Server, token: &str, (name, selected): (&str, &str), input: &Value) -> Value {
     let kind = input_of(name);
     let query = format!(
@@ -24,7 +27,8 @@ fn act(server: &Server, token: &str, (name, selected): (&str, &str), input: &Val
     server.data_as(token, &query, &json!({ "input": input }))[name].clone()
 }
 
-/// The only fault of an act that is refused: its place and what it says.
+/// Executes a mutation that must be refused with one `INVALID` error; returns its path, joined by dots, and its
+/// message.
 fn refused(server: &Server, token: &str, name: &str, input: &Value) -> (String, String) {
     let given = act(server, token, (name, ""), input);
     let error = &given["errors"][0];
@@ -33,7 +37,7 @@ fn refused(server: &Server, token: &str, name: &str, input: &Value) -> (String, 
     (path.join("."), error["message"].as_str().unwrap().to_owned())
 }
 
-/// `input` with one of its fields set.
+/// Returns a copy of `input` with one member set.
 fn with(input: &Value, field: &str, value: impl Into<Value>) -> Value {
     let mut input = input.clone();
     input[field] = value.into();
@@ -64,7 +68,7 @@ fn the_api_takes_one_line_and_says_where_it_does_not(world: &World) {
     };
     let (round, place) = (named("inspectionRounds", ROUND), named("regions", "昌都市"));
 
-    // A problem: its number, title and domains on one line each; its description keeps its own.
+    // A problem: number, title and domains are one-line fields; the description keeps its line breaks.
     let new = json!({
         "roundId": round, "regionId": place, "number": " 二十\u{200b}一\r\n", "title": "尾矿库\n渗漏\u{feff}治理\t滞后",
         "description": "第一段。\n第二段。", "domains": ["水\u{ad}", "水", "大气\n"],
@@ -81,7 +85,7 @@ fn the_api_takes_one_line_and_says_where_it_does_not(world: &World) {
     assert_eq!(
         act(&server, &region, ("createProblem", ""), &again)["errors"][0]["code"],
         "CONFLICT",
-        "the same number"
+        "an invisible character makes no other number"
     );
     for (field, value, at, code) in [
         ("number", json!("2\u{202e}1"), "第 2 个字符（U+202E）", "input.number"),
@@ -94,7 +98,7 @@ fn the_api_takes_one_line_and_says_where_it_does_not(world: &World) {
         assert!(path == code && said.contains(at), "{path}: {said}");
     }
 
-    // A measure: its number; its content keeps its lines.
+    // A measure: the number is a one-line field; the content keeps its line breaks.
     let lead = named("units", "昌都市生态环境保护督察整改办");
     let new = json!({
         "problemId": problem, "number": "\u{feff}3\n", "content": "排查。\n整治。", "deadline": "长期坚持", "leadUnitId": lead,
@@ -104,7 +108,7 @@ fn the_api_takes_one_line_and_says_where_it_does_not(world: &World) {
     let (path, said) = refused(&server, &region, "createMeasure", &with(&new, "number", "4\u{2066}"));
     assert!(path == "input.number" && said.contains("第 2 个字符（U+2066）"), "{said}");
 
-    // A round, a region and a unit by their names: what looks like one that is there is that one.
+    // Names of rounds and units: a name that looks like an existing one is a duplicate.
     let twin = json!({"name": format!("{}\u{200b}\n", ROUND), "level": "CENTRAL", "kind": "ROUTINE"});
     assert_eq!(act(&server, &region, ("createRound", ""), &twin)["errors"][0]["code"], "CONFLICT");
     let new = json!({"regionId": place, "name": "昌都市\u{200b}\n林草工作站\u{feff}", "sector": "林草\n",
@@ -121,11 +125,15 @@ fn the_api_takes_one_line_and_says_where_it_does_not(world: &World) {
         )
     );
     let twin = json!({"regionId": place, "name": "昌都市林\u{e0100}草站"});
-    assert_eq!(act(&server, &admin, ("createUnit", ""), &twin)["errors"][0]["code"], "CONFLICT", "it looks the same");
+    assert_eq!(
+        act(&server, &admin, ("createUnit", ""), &twin)["errors"][0]["code"],
+        "CONFLICT",
+        "an invisible character makes no other name"
+    );
     let (path, said) = refused(&server, &admin, "createUnit", &with(&new, "name", "昌都市\u{202e}局"));
     assert!(path == "input.name" && said.contains("第 4 个字符（U+202E）"), "{said}");
 
-    // A case by its number.
+    // A complaint case: the number is a one-line field.
     let case = json!({
         "number": "D3SX\u{200b}20250528\n", "roundId": round, "regionId": named("regions", "洛隆县"), "channel": "CALL",
         "pollution": ["WATER"], "isKey": false, "summary": "废水直排。\n夜间噪声。",
@@ -136,7 +144,7 @@ fn the_api_takes_one_line_and_says_where_it_does_not(world: &World) {
     let (path, said) = refused(&server, &office, "handOverCase", &with(&case, "number", "D3\u{202e}SX"));
     assert!(path == "input.number" && said.contains("第 3 个字符（U+202E）"), "{said}");
 
-    // People and their tokens: nobody's name turns what is written beside it.
+    // Names of accounts and tokens must not change the direction of the text around them.
     let account = json!({"email": "li@gov.example", "name": "李\u{202e}某", "role": "ADMINISTRATOR",
         "unitId": named("units", "西藏自治区生态环境保护督察整改办")});
     let (path, said) = refused(&server, &admin, "createAccount", &account);
@@ -153,7 +161,7 @@ fn a_sheet_s_cells_are_read_by_the_same_rule(world: &World) {
     let said = import("一.xlsx", &CITY_ROWS);
     assert!(said.code == 0 && said.out.contains("新增：3 个问题、8 条措施"), "{}", said.out);
 
-    // The same ledger, as it comes when it was pasted together from other programs.
+    // The same ledger with invisible characters, as they result from copying between programs.
     let mut rows = CITY_ROWS;
     rows[0].0 = Some("\u{feff}（一）对生态环境\u{200b}保护\n重要性认识不足。部分干部学习不深入。");
     rows[0].3 = "市委\u{200b}组织部\n";
@@ -161,11 +169,11 @@ fn a_sheet_s_cells_are_read_by_the_same_rule(world: &World) {
     rows[2].4 = "各县（区）委、政府\n国网云川\u{ad}电力有限公司\u{feff}";
     rows[4].5 = "已安装\u{200b}监测设备。";
     let said = import("二.xlsx", &rows);
-    assert!(said.code == 0 && said.out.contains("没有变化"), "it shows the same: {}", said.out);
+    assert!(said.code == 0 && said.out.contains("没有变化"), "the texts look the same: {}", said.out);
     let listed = world.done(&["unit", "list"]);
-    assert_eq!(listed.matches("组织部").count(), 1, "a unit is not there twice: {listed}");
+    assert_eq!(listed.matches("组织部").count(), 1, "the unit must not be created twice: {listed}");
 
-    // What turns what is seen is named with its cell, all at once; nothing is written.
+    // Every cell with a control character is named, and nothing is written.
     let mut rows = CITY_ROWS;
     rows[0].0 = Some("（二十）新的\u{202e}问题。");
     rows[1].3 = "市\u{2067}委组织部";
@@ -179,7 +187,10 @@ fn a_sheet_s_cells_are_read_by_the_same_rule(world: &World) {
     ] {
         assert!(said.out.contains(fault), "{fault}\n{}", said.out);
     }
-    assert!(!said.out.contains('\u{202e}') && !said.out.contains('\u{7}'), "what is told turns nothing");
+    assert!(
+        !said.out.contains('\u{202e}') && !said.out.contains('\u{7}'),
+        "the message must not contain the control characters"
+    );
     assert!(import("四.xlsx", &CITY_ROWS).out.contains("没有变化"));
 }
 

@@ -1,5 +1,8 @@
-//! Who gets in before anybody has an account: whoever is on this machine, and nobody whom a proxy, a name that points here
-//! or a page elsewhere brings; the demo's people until the first real account; and the holder of the set-up code.
+//! Access before the first account exists. Only callers on this machine are let in, not requests through a proxy, under
+//! a
+//! foreign host name or from a page elsewhere. Demo accounts work until the first real account; the set-up code creates
+//! the
+//! first administrator.
 
 use serde_json::{Value, json};
 
@@ -30,8 +33,9 @@ fn open() -> (u16, String) {
     (200, String::new())
 }
 
-/// What an attacker does who finds such an installation behind a proxy: reads, signs in as the demo's administrator, makes
-/// an account, sets a password.
+/// Asserts that an attacker who finds an installation behind a proxy can neither read, nor sign in as a demo account,
+/// nor
+/// create an account, nor set a password.
 fn attack(server: &Server, headers: &[(&str, &str)]) {
     assert_eq!(status(server, headers), refused("UNAUTHENTICATED"));
     let ask = |query: &str| server.ask(&json!({ "query": query }), headers).json();
@@ -53,7 +57,7 @@ fn attack(server: &Server, headers: &[(&str, &str)]) {
 
 fn a_stranger_behind_a_proxy_is_nobody(world: &World) {
     world.done(&["demo"]);
-    // A listener of this machine's own, and a proxy before it: the public URL says so, or the proxy, or the settings.
+    // A loopback listener behind a proxy, recognised by the public URL, by `proxies` or by a forwarding header.
     let server = world.serve_with(&[("RECTIFY_PUBLIC_URL", "https://ledger.example.cn")]);
     attack(&server, &[("host", "ledger.example.cn")]);
     attack(&server, &[("host", "ledger.example.cn"), ("x-forwarded-for", "203.0.113.9")]);
@@ -66,7 +70,7 @@ fn a_stranger_behind_a_proxy_is_nobody(world: &World) {
     for header in ["x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host", "x-forwarded-proto", "via"] {
         attack(&server, &[(header, "127.0.0.1")]);
     }
-    // Whoever is on this machine is let in, and it is said.
+    // A caller on this machine is let in, and the server says that it is open.
     assert_eq!(status(&server, &[]), open());
     assert_eq!(
         server.data("{ installation { isOpen needsSetUp } }", &json!({}))["installation"],
@@ -85,10 +89,14 @@ fn the_first_account_ends_the_demo_s_for_good(world: &World) {
     let sign_in = || server.data(AS_DEMO, &json!({ "id": keeper }))["signInAsDemo"].clone();
     let session = sign_in()["token"].as_str().unwrap().to_owned();
     assert_eq!(server.ask_as(&session, "{ viewer { id } }", &json!({})).status, 200);
-    // A real account, made beside the server.
+    // A real account, created on the command line while the server runs.
     world.employ("office@gov.example", "city-office", "云溪市生态环境保护督察整改办");
-    assert_eq!(server.ask_as(&session, "{ viewer { id } }", &json!({})).status, 401, "its session is over at once");
-    // What the gate knows may be a second old; the account itself is disabled at once.
+    assert_eq!(
+        server.ask_as(&session, "{ viewer { id } }", &json!({})).status,
+        401,
+        "the demo session must end at once"
+    );
+    // The gate caches for a second whether the installation is open, but the demo account is disabled at once.
     let refused: Value = sign_in();
     assert_eq!((&refused["token"], &refused["errors"][0]["code"]), (&Value::Null, &json!("NOT_FOUND")));
     drop(server);
@@ -101,7 +109,7 @@ fn the_first_account_ends_the_demo_s_for_good(world: &World) {
     assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 }
 
-/// What a page elsewhere reaches by a name that its owner points here, or by its own origin: nothing but the probes.
+/// Asserts that a page elsewhere reaches only the probes, whether it uses DNS rebinding or its own origin.
 fn rebind(server: &Server) {
     assert_eq!(status(server, &[]), open());
     let port = server.base.rsplit(':').next().unwrap();
@@ -118,7 +126,7 @@ fn rebind(server: &Server) {
             assert_eq!(server.fetch(probe, &[("host", &host)]).0.status, 200, "{host} {probe}");
         }
     }
-    // A page elsewhere is refused by its origin, whatever it asks.
+    // A foreign origin is refused, whatever it requests.
     for origin in ["https://evil.example", "null", "http://127.0.0.1"] {
         assert_eq!(status(server, &[("origin", origin)]), refused("FORBIDDEN"), "{origin}");
     }
@@ -133,11 +141,11 @@ fn a_name_that_points_here_reaches_nothing(world: &World) {
     let own = world.serve();
     rebind(&own);
     drop(own);
-    // As in a container: open on purpose, on every address of the machine.
+    // As in a container: explicitly open, listening on every address of the machine.
     let every = world.serve_everywhere("http://127.0.0.1:PORT", &[("RECTIFY_OPEN", "true")]);
     rebind(&every);
     drop(every);
-    // Named hosts are served; openness on purpose is for this machine's people.
+    // Hosts listed in `hosts` are served. `open` contradicts a public URL elsewhere and proxies.
     let named = world.serve_with(&[("RECTIFY_HOSTS", r#"["Ledger.Example"]"#)]);
     assert_eq!(status(&named, &[("host", "ledger.example:8080")]), open());
     drop(named);
@@ -162,13 +170,13 @@ fn the_first_administrator_is_made_with_the_set_up_code(world: &World) {
     };
     let wrong = create("00000-00000-00000-00000", PASSWORD);
     assert_eq!(wrong["errors"][0], json!({"code": "SIGN_IN_FAILED", "path": ["input", "code"]}));
-    // A password that is not taken does not use the code up.
+    // A rejected password does not use up the code.
     assert_eq!(create(&code, "password123")["errors"][0]["path"], json!(["input", "password"]));
     let made = create(&code.to_uppercase(), PASSWORD);
     let session = made["token"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
     assert_eq!(server.data_as(&session, "{ viewer { role } }", &json!({}))["viewer"]["role"], "ADMINISTRATOR");
-    assert_eq!(create(&code, PASSWORD)["errors"][0]["code"], "SIGN_IN_FAILED", "it works once");
+    assert_eq!(create(&code, PASSWORD)["errors"][0]["code"], "SIGN_IN_FAILED", "the code works once");
     let log = crate::support::read(world.log());
-    assert!(!log.contains(&code), "the code is in the log, which is kept");
+    assert!(!log.contains(&code), "the code must not be in the log");
     assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 }

@@ -1,5 +1,6 @@
-//! The rules of pace and of the figures are written twice, as functions and as SQL; here the two are held together on
-//! hundreds of cases.
+//! The rules of pace and of the figures exist twice, as Rust functions and as SQL; this story compares both on hundreds
+//! of
+//! random cases.
 
 use chrono::{Days, NaiveDate};
 use entity::assignment::{PaceOverride, Status};
@@ -61,7 +62,7 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
             (expected, items)
         });
         let (expected, items) = expected;
-        // What was written past the acts is not in the kept figures yet.
+        // Rows written directly are not yet in the kept figures.
         world.done(&["statistics", "check", "--mend"]);
         for days in [-60, -1, 0, 30] {
             let as_of = ledger::rule::calendar::plus_days(today, days);

@@ -1,4 +1,4 @@
-//! Walking a list page by page, over dates that are missing, both ways: every row once, in order.
+//! Walking a list page by page, forward and backward, with missing dates: every row occurs once, in order.
 
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn every_row_is_met_once_in_order_forward_and_backward(world: &World) {
                     .iter()
                     .map(|edge| edge["node"]["deadline"]["dueOn"].as_str().unwrap_or("9999").to_owned())
                     .collect();
-                assert!(days.is_sorted(), "missing dates come last");
+                assert!(days.is_sorted(), "missing dates must come last");
                 assert!(days.last().is_some_and(|day| day == "9999") && days[0] != "9999");
             }
         }

@@ -1,5 +1,6 @@
-//! People and what they may be robbed of: four eyes, stolen credentials, forgotten passwords, the second factor; and what is
-//! known of them, corrected, given out and erased.
+//! Accounts: the four-eyes principle, stolen credentials, forgotten passwords, the second factor, and correcting,
+//! exporting
+//! and erasing personal data.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sea_orm::{ConnectionTrait, Statement};
@@ -22,7 +23,7 @@ stories!(
 const OFFICE: &str = "云溪市生态环境保护督察整改办";
 const NEW: &str = "another long password";
 
-/// An act of somebody: its payload.
+/// Executes a mutation with a token and returns its payload.
 fn act(server: &Server, token: &str, mutation: &str) -> Value {
     let answer = server.data_as(token, &format!("mutation {{ it: {mutation} }}"), &json!({}));
     answer["it"].clone()
@@ -51,7 +52,7 @@ fn act_for(server: &Server, delegate: &str, delegation: &Value) -> String {
     given["token"].as_str().unwrap_or_else(|| panic!("{given}")).to_owned()
 }
 
-#[expect(clippy::too_many_lines, reason = "one story: each kind of submission in turn")]
+#[expect(clippy::too_many_lines, reason = "one story covers each kind of submission in turn")]
 fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
     world.done(&["demo"]);
     world.employ("a@gov.example", "responsible-unit", "白河县人民政府");
@@ -104,7 +105,7 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
         );
         code(&given).to_owned()
     };
-    assert_eq!(decide(&b), "NOT_ALLOWED", "who asked in another's name decides in their own");
+    assert_eq!(decide(&b), "NOT_ALLOWED", "a delegate who requested must not decide in their own name");
     assert_eq!(decide(&c), "");
 
     // 不涉及.
@@ -181,10 +182,11 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
     };
     assert_eq!(judge(&b, "verifyCloseOut", "opinion"), "NOT_ALLOWED");
     assert_eq!(judge(&b, "returnCloseOut", "reason"), "NOT_ALLOWED");
-    // Nor does who is acted for decide on what their delegate submitted, in the delegate's own name or in theirs.
+    // An unrelated city office can decide.
     assert_eq!(judge(&c, "verifyCloseOut", "opinion"), "");
 
-    // Delegation stays within a unit and in person; a delegate neither lists nor ends what the other is signed in with.
+    // Delegation is limited to the same unit and needs a session. A delegate can neither list nor end the other's
+    // sessions.
     assert_eq!(code(&delegate(&server, &a, &c)), "NOT_FOUND");
     let token = world.done(&["token", "create", "a@gov.example"]).trim().to_owned();
     assert_eq!(code(&delegate(&server, &token, &b)), "NOT_ALLOWED");
@@ -212,7 +214,7 @@ fn a_stolen_token_or_session_does_not_outlive_the_cure(world: &World) {
     let id = |token: &str| server.data_as(token, viewer, &json!({}))["viewer"]["id"].clone();
     let (own, kept) = (id(&office), id(&admin));
 
-    // A token changes nothing that outlasts it, even with the password, even an administrator's.
+    // A token must not change anything that outlasts it, even with the password and even an administrator's token.
     let set = |who: &str, account: &Value, current: &str| {
         let given = act(
             &server,
@@ -242,16 +244,16 @@ fn a_stolen_token_or_session_does_not_outlive_the_cure(world: &World) {
     );
     assert_eq!(code(&made), "NOT_ALLOWED");
 
-    // A session needs the password that it was opened with; guesses pause the account as at sign-in.
+    // A session needs its account's password; wrong ones pause the account as at sign-in.
     assert_eq!(set(&office, &own, ""), "SIGN_IN_FAILED");
-    assert_eq!(set(&admin, &own, ""), "SIGN_IN_FAILED", "an administrator gives their own");
+    assert_eq!(set(&admin, &own, ""), "SIGN_IN_FAILED", "an administrator must give their own password");
     for _ in 0..5 {
         assert_eq!(set(&office, &own, ", currentPassword: \"a wrong password\""), "SIGN_IN_FAILED");
     }
     assert_eq!(set(&office, &own, &current), "SIGN_IN_FAILED", "the account is paused");
     assert_eq!(world.done(&["mail", "list"]).matches("账户已临时锁定").count(), 1);
 
-    // The cure: a new password ends everything on both sides, and its owner is told.
+    // A new password ends all sessions, tokens and delegations in both directions, and the owner is notified.
     let theirs = act_for(&server, &colleague, &delegate(&server, &office, &colleague));
     let mine = act_for(&server, &office, &delegate(&server, &colleague, &office));
     assert_eq!(set(&admin, &own, &current), "");
@@ -263,7 +265,7 @@ fn a_stolen_token_or_session_does_not_outlive_the_cure(world: &World) {
     assert!(left.as_array().unwrap().iter().all(|one| one["revokedAt"].is_string()), "{left}");
     assert!(world.done(&["mail", "list"]).contains("登录密码已更改"));
 
-    // What happened is seen by the person, and in the security log, which has no secrets.
+    // The owner sees the attempts in `mySignIns`; the security log has them too, without secrets.
     let sign_in =
         format!("mutation {{ signIn(input: {{email: \"office@gov.example\", password: \"{NEW}\"}}) {{ token }} }}");
     let again = server.data(&sign_in, &json!({}))["signIn"]["token"].as_str().unwrap().to_owned();
@@ -273,7 +275,7 @@ fn a_stolen_token_or_session_does_not_outlive_the_cure(world: &World) {
     assert_eq!(seen[0], json!({"hasSucceeded": true, "address": "127.0.0.1", "means": "PASSWORD"}));
     let failed = seen.as_array().unwrap().iter().filter(|one| one["hasSucceeded"] == false).count();
     assert_eq!(failed, 5, "{seen}");
-    // A denial is noted once.
+    // Repeated denials make one audit entry.
     for _ in 0..3 {
         let denied = act(
             &server,
@@ -292,7 +294,7 @@ fn a_stolen_token_or_session_does_not_outlive_the_cure(world: &World) {
     assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 }
 
-/// The link of the newest mail to an address, and when it was sent.
+/// Delivers queued mails and returns the token of the set-password link in the newest one that contains a subject.
 fn link(world: &World, subject: &str) -> String {
     world.done(&["job", "run", "deliver-mail"]);
     let folder = world.dir.path().join("data/mail");
@@ -324,20 +326,23 @@ fn a_forgotten_password_is_set_by_a_link_that_works_once(world: &World) {
     assert_eq!(
         ask("nobody@gov.example"),
         ask(" Office@gov.example "),
-        "the answer is the same whether there is an account"
+        "the answer must not reveal whether the account exists"
     );
     ask("office@gov.example");
     let queued = world.done(&["mail", "list", "--state", "queued"]);
-    assert_eq!(queued.matches("【账户安全】重设登录密码").count(), 1, "one for a while: {queued}");
+    assert_eq!(queued.matches("password-reset").count(), 1, "repeated requests must send one mail: {queued}");
     let token = link(world, "重设登录密码");
-    // Nothing by which a password can be set is kept but in the mail itself.
+    // The token is only in the sent mail, not in the outbox.
     let rows = block_on(async {
         let db = world.db().await;
-        let all = "SELECT coalesce(group_concat(cause || subject || reason), '') AS words FROM mail";
+        let all = "SELECT coalesce(group_concat(cause || subject || reason || facts), '') AS words FROM mail";
         let all = if world.url.starts_with("sqlite") {
             all.to_owned()
         } else {
-            all.replace("group_concat(cause || subject || reason)", "string_agg(cause || subject || reason, '')")
+            all.replace(
+                "group_concat(cause || subject || reason || facts)",
+                "string_agg(cause || subject || reason || facts, '')",
+            )
         };
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), all)).await.unwrap().unwrap();
         row.try_get::<String>("", "words").unwrap()
@@ -346,13 +351,13 @@ fn a_forgotten_password_is_set_by_a_link_that_works_once(world: &World) {
     assert_eq!(
         set(&token, "password123")["errors"][0]["path"],
         json!(["input", "password"]),
-        "a weak one does not use it up"
+        "a weak password does not use up the link"
     );
     assert_eq!(set("0".repeat(64).as_str(), NEW)["errors"][0]["code"], "SIGN_IN_FAILED");
     assert_eq!(set(&token, NEW)["isDone"], true);
-    assert_eq!(set(&token, "yet another long password")["errors"][0]["code"], "SIGN_IN_FAILED", "it works once");
+    assert_eq!(set(&token, "yet another long password")["errors"][0]["code"], "SIGN_IN_FAILED", "the link works once");
     assert_eq!(server.ask_as(&session, "{ viewer { id } }", &json!({})).status, 401);
-    // The page that the link opens is there, and asks nobody else for anything.
+    // The page that the link opens loads nothing from other hosts.
     let page = server.get("/set-password");
     assert!(
         page.status == 200
@@ -363,12 +368,12 @@ fn a_forgotten_password_is_set_by_a_link_that_works_once(world: &World) {
         page.body
     );
 
-    // Whoever is new is invited the same way.
+    // A new account is invited by such a link.
     world.done(&["account", "create", "new@gov.example", "--role", "leader", "--region", "990100", "--invite"]);
     let token = link(world, "请设置登录密码");
     assert_eq!(set(&token, PASSWORD)["isDone"], true);
     server.sign_in("new@gov.example");
-    // A link ends by itself: an invitation after 72 hours, one for a forgotten password after 30 minutes.
+    // A link expires: an invitation after 72 hours, a reset after 30 minutes.
     world.done(&["account", "invite", "new@gov.example"]);
     let token = link(world, "请设置登录密码");
     block_on(async {
@@ -376,7 +381,7 @@ fn a_forgotten_password_is_set_by_a_link_that_works_once(world: &World) {
         world.db().await.execute_unprepared(past).await.unwrap();
     });
     assert_eq!(set(&token, NEW)["errors"][0]["code"], "SIGN_IN_FAILED");
-    // Nobody is invited to, or gets mail at, an account that is disabled.
+    // A disabled account cannot be invited, and queued mails to it are cancelled.
     world.done(&["account", "invite", "new@gov.example"]);
     world.done(&["account", "disable", "new@gov.example"]);
     world.done(&["job", "run", "deliver-mail"]);
@@ -384,7 +389,7 @@ fn a_forgotten_password_is_set_by_a_link_that_works_once(world: &World) {
     assert_eq!(world.run(&["account", "invite", "new@gov.example"]).code, 1);
 }
 
-/// The six digits that an authenticator app shows for a secret at a moment (RFC 6238), worked out anew.
+/// Computes the six digits that an authenticator app shows for a Base32 secret at a Unix time (RFC 6238).
 fn digits(secret: &str, moment: i64) -> String {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits =
@@ -427,7 +432,10 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
     let drawn = enrol(&office, PASSWORD);
     let secret = drawn["secret"].as_str().unwrap().to_owned();
     assert!(drawn["url"].as_str().unwrap().starts_with("otpauth://totp/Rectify:office%40gov.example?"), "{drawn}");
-    assert!(sign_in("office@gov.example", None)["token"].is_string(), "nothing is asked for yet");
+    assert!(
+        sign_in("office@gov.example", None)["token"].is_string(),
+        "an unconfirmed second factor must not be required"
+    );
     let now = || digits(&secret, clock.now().timestamp());
     let confirm = |code: &str| {
         act(
@@ -441,9 +449,13 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
     let recovery = confirm(&used)["recoveryCodes"].clone();
     assert_eq!(recovery.as_array().unwrap().len(), 10);
 
-    // From now on the password alone opens nothing, and a code opens once.
+    // From now on the password alone is not enough, and each code works once.
     assert_eq!(code(&sign_in("office@gov.example", None)), "SECOND_FACTOR_REQUIRED");
-    assert_eq!(code(&sign_in("office@gov.example", Some(&used))), "SIGN_IN_FAILED", "it was taken already");
+    assert_eq!(
+        code(&sign_in("office@gov.example", Some(&used))),
+        "SIGN_IN_FAILED",
+        "the code was used for confirmation"
+    );
     clock.set("2026-11-30T09:01");
     let code_now = now();
     assert!(sign_in("office@gov.example", Some(&code_now))["token"].is_string());
@@ -451,7 +463,7 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
     let lost = recovery[3].as_str().unwrap();
     assert!(sign_in("office@gov.example", Some(lost))["token"].is_string());
     assert_eq!(code(&sign_in("office@gov.example", Some(lost))), "SIGN_IN_FAILED", "a recovery code works once");
-    // Codes are guessed no more often than passwords.
+    // Wrong codes pause the account like wrong passwords.
     clock.set("2026-11-30T09:10");
     for _ in 0..5 {
         sign_in("office@gov.example", Some("000000"));
@@ -459,7 +471,7 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
     let right = now();
     assert_eq!(code(&sign_in("office@gov.example", Some(&right))), "SIGN_IN_FAILED", "the account is paused");
 
-    // Where the role demands one, a session without it does nothing but set it up.
+    // If the role requires a second factor, a session without one can only set it up.
     let admin = sign_in("admin@gov.example", None);
     assert_eq!(admin["mustSetUpSecondFactor"], true);
     let admin = admin["token"].as_str().unwrap().to_owned();
@@ -480,7 +492,7 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
     );
     assert_eq!(code(&set_up), "");
     assert!(server.data_as(&admin, accounts, &json!({}))["accounts"]["totalCount"].as_i64() > Some(2));
-    // Whoever has lost everything is helped by an administrator, with their own password, or on the command line.
+    // An administrator removes a lost second factor with their own password, or on the command line.
     let id = server.data_as(
         &admin,
         "{ accounts(filter: {role: [CITY_OFFICE]}, last: 1) { nodes { id hasSecondFactor email } } }",
@@ -507,7 +519,7 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
     assert!(world.done(&["mail", "list"]).contains("已启用两步验证"));
 }
 
-#[expect(clippy::too_many_lines, reason = "one story: the life of an account")]
+#[expect(clippy::too_many_lines, reason = "one story covers the life of an account")]
 fn an_account_is_corrected_given_out_and_erased(world: &World) {
     world.done(&["demo"]);
     world.employ("office@gov.example", "city-office", OFFICE);
@@ -525,7 +537,7 @@ fn an_account_is_corrected_given_out_and_erased(world: &World) {
             ),
         )
     };
-    // One's own name and telephone; nothing of one's rights.
+    // An account can edit its own name and telephone number, but not its rights.
     let given = update(&office, "version: 1, name: \"王 小明\", phone: \"0895-4567890\"");
     assert_eq!(
         (&given["account"]["name"], &given["account"]["phone"]),
@@ -543,9 +555,9 @@ fn an_account_is_corrected_given_out_and_erased(world: &World) {
     assert_eq!(
         code(&update(&office, "email: \"moved@gov.example\"")),
         "SIGN_IN_FAILED",
-        "a new address asks for the password"
+        "a new address requires the password"
     );
-    // Rights end what the account is signed in with; the audit names no person.
+    // A change of rights ends all sessions; audit entries contain no personal data.
     assert_eq!(code(&update(&admin, "role: LEADER")), "");
     assert_eq!(server.ask_as(&office, "{ viewer { id } }", &json!({})).status, 401);
     let moved = update(&admin, "email: \"moved@gov.example\", currentPassword: \"correct horse battery\"");
@@ -557,7 +569,7 @@ fn an_account_is_corrected_given_out_and_erased(world: &World) {
     let told = world.done(&["mail", "list"]);
     assert!(
         told.lines().filter(|line| line.contains("登录邮箱已更改")).count() == 2,
-        "both addresses are told: {told}"
+        "both addresses must be notified: {told}"
     );
     let query = format!(
         "{{ auditEntries(filter: {{objectId: {}}}, first: 50) {{ nodes {{ act before after }} }} }}",
@@ -570,14 +582,14 @@ fn an_account_is_corrected_given_out_and_erased(world: &World) {
     }
     world.done(&["account", "edit", "moved@gov.example", "--role", "city-office", "--name", "李四"]);
 
-    // A copy of what is kept, for the person; then everything that names them goes.
+    // An export of the personal data, then their erasure.
     let session = server.sign_in("moved@gov.example");
     let copy = act(&server, &session, "exportAccount { data errors { code } }");
     let copy: Value = serde_json::from_str(copy["data"].as_str().unwrap()).unwrap();
     assert_eq!((&copy["account"]["name"], &copy["account"]["email"]), (&json!("李四"), &json!("moved@gov.example")));
     assert!(copy["sessions"].as_array().unwrap().len() >= 2 && copy["audit"].to_string().contains("ACCOUNT_CREATED"));
     assert!(!copy.to_string().contains("argon2") && !copy.to_string().contains("rcs_"));
-    assert_eq!(world.run(&["account", "erase", "moved@gov.example"]).code, 2, "it is to be confirmed");
+    assert_eq!(world.run(&["account", "erase", "moved@gov.example"]).code, 2, "erasing requires a confirmation");
     let erase = |current: &str| {
         act(
             &server,
@@ -612,9 +624,9 @@ fn an_account_is_corrected_given_out_and_erased(world: &World) {
         words
     });
     for personal in ["李四", "小明", "moved@gov.example", "office@gov.example", "4567890"] {
-        assert!(!everything.contains(personal), "{personal} is still kept");
+        assert!(!everything.contains(personal), "{personal} is still stored");
     }
-    assert!(world.done(&["audit", "verify"]).contains("无缺失"), "the chain is whole");
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"), "erasing must not break the audit chain");
 }
 
 fn accounts_are_loaded_all_or_none(world: &World) {
@@ -629,7 +641,7 @@ fn accounts_are_loaded_all_or_none(world: &World) {
     for line in ["第 4 行", "第 5 行", "第 6 行", "未创建任何账户"] {
         assert!(ran.out.contains(line), "{line}: {}", ran.out);
     }
-    assert!(!world.done(&["account", "list"]).contains("a@gov.example"), "nothing was written");
+    assert!(!world.done(&["account", "list"]).contains("a@gov.example"), "nothing must be written");
     let (encoded, ..) = encoding_rs::GB18030.encode(good);
     let file = world.file("好.csv", &encoded);
     assert!(world.done(&["account", "load", &file]).contains("已创建 2 个账户"));
@@ -649,7 +661,7 @@ fn what_is_idle_or_over_ends_and_is_forgotten(world: &World) {
             .unwrap()
             .to_owned();
     assert_eq!(status(&session), 200);
-    // Two hours without a request end a session; a token is for programs that come when they come.
+    // A session ends after two hours without a request; a token does not.
     clock.set("2026-11-30T11:01");
     assert_eq!((status(&session), status(&token)), (401, 200));
     world.done(&["job", "run", "purge-expired", "--at", "2026-12-31T03:00:00+08:00"]);
@@ -660,7 +672,7 @@ fn what_is_idle_or_over_ends_and_is_forgotten(world: &World) {
             db.query_one_raw(count).await.unwrap().unwrap().try_get::<i64>("", "n").unwrap()
         })
     };
-    assert_eq!(count("session"), 2, "kept for half a year");
+    assert_eq!(count("session"), 2, "ended sessions are kept for half a year");
     let said = world.done(&["job", "run", "purge-expired", "--at", "2027-07-31T03:00:00+08:00"]);
     assert!(said.contains("已删除 2 个过期会话"), "{said}");
     assert_eq!(count("session"), 0);

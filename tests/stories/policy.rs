@@ -1,4 +1,4 @@
-//! Who does what: every mutation, for every role, on what it may see and on what it may not.
+//! Who may do what: every mutation, for every role, on visible and on hidden rows.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ stories!(
     once_somebody_has_an_account_nobody_comes_in_without_one,
 );
 
-/// Each role, of a place where siblings, and measures of another province, are hidden.
+/// Accounts of each role, placed so that siblings and measures of another province are hidden from them.
 const POSTS: [Post; 12] = [
     (Role::RegionalOffice, None, Some("990000")),
     (Role::CityOffice, None, Some("990100")),
@@ -43,7 +43,8 @@ const POSTS: [Post; 12] = [
     (Role::Administrator, None, None),
 ];
 
-/// What the demo has none of: supervision, a county that leads, and something to decide about every answer.
+/// Statements that add what the demo lacks: supervising units, a county that leads, and pending decisions on every
+/// assignment.
 const WORK: [&str; 11] = [
     "UPDATE measure SET supervising_unit_id = (SELECT id FROM unit WHERE name = '云溪市水利局') WHERE id % 2 = 0",
     "UPDATE measure SET lead_unit_id = (SELECT id FROM unit WHERE name = '青坪县人民政府') WHERE id % 5 = 0",
@@ -58,7 +59,7 @@ const WORK: [&str; 11] = [
     "INSERT INTO accountability (problem_id, round_id, region_id, rank, consequence, people, decided_on, recorded_at, version, updated_at) SELECT id, round_id, region_id, 'BELOW', 'JUDICIAL', 2, '2026-01-01', '2026-04-01T00:00:00+00:00', 1, '2026-04-01T00:00:00+00:00' FROM problem",
 ];
 
-/// How somebody stands to an answer.
+/// The relation of an account's unit to an assignment.
 #[derive(Debug, Clone, Copy)]
 struct Standing {
     answers: bool,
@@ -66,7 +67,7 @@ struct Standing {
     supervises: bool,
 }
 
-/// What a mutation is about.
+/// The kind of object that a mutation acts on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum About {
     Assignment,
@@ -77,10 +78,10 @@ enum About {
     Proposal,
 }
 
-/// How many answers each tries everything on.
+/// The maximum number of assignments on which each person tries every mutation.
 const MOST: usize = 14;
 
-/// A mutation of the ledger: its name, what it is about, and its input without the id and the version.
+/// A mutation: its name, the kind of object it acts on, and a function that returns its input without id and version.
 type Deed = (&'static str, About, fn() -> Value);
 
 const DEEDS: [Deed; 33] = [
@@ -119,10 +120,10 @@ const DEEDS: [Deed; 33] = [
     ("commentOnMeasure", About::Measure, || json!({"text": "请加快"})),
 ];
 
-/// Those that are about accounts; the stories below try each.
+/// Mutations of accounts and sessions, covered by the stories below unless a comment names another module.
 const OF_ACCOUNTS: &[&str] = &[
     "signIn",
-    // Told by `provider`.
+    // Covered by `provider`.
     "signInWithCode",
     "signInAsDemo",
     "signOut",
@@ -131,7 +132,7 @@ const OF_ACCOUNTS: &[&str] = &[
     "createAccount",
     "setAccountDisabled",
     "setPassword",
-    // Told by `people`.
+    // Covered by `people`.
     "createFirstAccount",
     "requestPasswordReset",
     "setPasswordWithLink",
@@ -142,13 +143,13 @@ const OF_ACCOUNTS: &[&str] = &[
     "inviteAccount",
     "exportAccount",
     "eraseAccount",
-    // Told by `delegation`.
+    // Covered by `delegation`.
     "delegate",
     "revokeDelegation",
     "actFor",
 ];
 
-/// Those that keep the ledger; `keep` tells of them.
+/// Mutations that keep the ledger, covered by `keep`.
 const OF_KEEPING: [&str; 28] = [
     "editSchedule",
     "requeueMail",
@@ -180,8 +181,8 @@ const OF_KEEPING: [&str; 28] = [
     "retireUnit",
 ];
 
-/// Who does what with an answer that he sees, after the table of roles in the domain's description. `there` is how
-/// severe the supervision is, or how far the extension, that is there.
+/// Checks whether a role may execute a mutation on a visible assignment, following the table of roles in the domain's
+/// description. `there` is the kind of the existing supervision, or the state of the existing extension.
 fn does(role: Role, name: &str, input: &Value, standing: Standing, there: &str) -> bool {
     let regional = role == Role::RegionalOffice;
     let above = regional || role == Role::CityOffice;
@@ -197,7 +198,7 @@ fn does(role: Role, name: &str, input: &Value, standing: Standing, there: &str) 
         "recordCheck" if which == "SPOT_CHECK" => regional,
         "recordCheck" if which == "SUPERVISION" => supervising,
         "publiciseCloseOut" | "raiseObjection" => leading || above,
-        // What the city office supports already is refused by the regional office only.
+        // Once the city office has endorsed an extension, only the regional office can reject it.
         "decideExtension" if which == "APPROVE" || (which == "REJECT" && there == "ENDORSED") => regional,
         "issueSupervision" if which == "URGE" => supervising || county || above,
         "liftSupervision" if there == "URGE" => supervising || county || above,
@@ -218,7 +219,7 @@ fn does(role: Role, name: &str, input: &Value, standing: Standing, there: &str) 
     }
 }
 
-/// The ledger of the small demo and a county of another province, with people.
+/// The ledger of the small demo and a county of another province, with accounts of every role.
 pub(crate) struct Scene {
     pub(crate) server: Server,
     pub(crate) people: Vec<Person>,
@@ -247,7 +248,7 @@ impl Scene {
         Self { server: world.serve(), people, tables, db, runtime }
     }
 
-    /// Puts an answer back into the state that it was in.
+    /// Restores the state of an assignment.
     fn restore(&self, answer: &assignment::Model) {
         let was = assignment::ActiveModel {
             id: Set(answer.id),
@@ -260,13 +261,13 @@ impl Scene {
         self.runtime.block_on(was.update(&self.db)).unwrap();
     }
 
-    /// How many entries the audit has of what was done; that somebody was denied something is noted beside it.
+    /// Returns the number of audit entries about acts. Denials, which have entries as well, are not counted.
     pub(crate) fn audited(&self) -> u64 {
         let done = || entity::audit_entry::Entity::find().filter(entity::audit_entry::Column::Act.ne("DENIED"));
         self.runtime.block_on(async { done().count(&self.db).await.unwrap() })
     }
 
-    /// A mutation as somebody asks for it: what it gives, and how many statements that took.
+    /// Executes a mutation as a person; returns the errors of its payload, and the number of SQL statements.
     pub(crate) fn act(&self, person: &Person, name: &str, input: &Value) -> (Value, u64) {
         let before = self.server.statements();
         let answer = self.ask(person, &json!({"query": deed(name), "variables": {"input": input}}));
@@ -280,13 +281,13 @@ impl Scene {
     }
 }
 
-/// A mutation with one input, and what it is told.
+/// Returns the document of a mutation with one input, selecting its errors.
 fn deed(name: &str) -> String {
     let ty = input_of(name);
     format!("mutation($input: {ty}!) {{ {name}(input: $input) {{ errors {{ code message path }} }} }}")
 }
 
-/// The type of a mutation's input.
+/// Returns the name of a mutation's input type.
 pub(crate) fn input_of(name: &str) -> String {
     match name {
         "acceptAssignment" | "confirmNotApplicable" => "AssignmentInput".to_owned(),
@@ -300,7 +301,7 @@ pub(crate) fn input_of(name: &str) -> String {
     }
 }
 
-/// What a deed is done to: its id, and the version that it has now.
+/// Completes an input with the id of the object of an assignment and its current version.
 fn input(scene: &Scene, about: About, answer: &assignment::Model, further: &Value) -> Value {
     let tables = &scene.tables;
     let mut input = further.clone();
@@ -334,14 +335,14 @@ fn input(scene: &Scene, about: About, answer: &assignment::Model, further: &Valu
     input
 }
 
-/// What supervises an answer, or is proposed to.
+/// Returns the supervision action of an assignment that is in force, or proposed.
 fn supervision<'t>(tables: &'t Tables, about: About, answer: &assignment::Model) -> &'t supervision_action::Model {
     let state = if about == About::Proposal { SupervisionState::Proposed } else { SupervisionState::Issued };
     let mut all = tables.supervision.iter();
     all.find(|action| action.assignment_id == Some(answer.id) && action.state == state).unwrap()
 }
 
-/// The same with an id that nothing has.
+/// Returns a copy of an input with an id that does not exist.
 fn made_up(about: About, input: &Value) -> Value {
     let mut input = input.clone();
     let (name, id) = match about {
@@ -355,7 +356,7 @@ fn made_up(about: About, input: &Value) -> Value {
     input
 }
 
-/// Mutations that do not take a version.
+/// Removes the version from the input of a mutation that takes none.
 fn without_version(name: &str, mut input: Value) -> Value {
     if ["recordCheck", "raiseObjection", "discloseCloseOut", "requestExtension", "issueSupervision", "commentOnMeasure"]
         .contains(&name)
@@ -380,7 +381,7 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
                 supervises: unit.is_some() && unit == measure.supervising_unit_id,
             }
         };
-        // One answer of each standing in each state, and one that is hidden, if possible of a measure that is seen.
+        // One assignment of each standing in each state, and a hidden one, if possible of a visible measure.
         let mut seen: Vec<&assignment::Model> = Vec::new();
         let mut kinds = BTreeSet::new();
         for answer in &left.assignments {
@@ -402,7 +403,7 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
             let target = target.unwrap_or_else(|| panic!("nothing is hidden from {person:?}"));
             let before = scene.audited();
             let given = without_version(name, input(&scene, about, target, &further));
-            // A document that was not seen before is read another way.
+            // The first request only puts the document into the server's cache, so that both others take the same path.
             scene.act(person, name, &made_up(about, &given));
             let nothing = scene.act(person, name, &made_up(about, &given));
             let secret = scene.act(person, name, &given);
@@ -433,7 +434,7 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
                     refused += 1;
                 }
                 if codes.is_empty() {
-                    // Assigning says it of the measure and of each answer.
+                    // Assigning writes an entry for the measure and one for each assignment.
                     assert!(written == 1 || (name == "assignMeasure" && written > 1), "{written} {}", what());
                     done.insert(name);
                     scene.restore(answer);
@@ -449,12 +450,12 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
         let query = "{ auditEntries(first: 200, filter: {act: {eq: \"ASSIGNED\"}}) { nodes { objectId after assignment { id } } } }";
         let entries = scene.ask(person, &json!({"query": query}))["data"]["auditEntries"]["nodes"].clone();
         for entry in entries.as_array().unwrap() {
-            // Who else answers is said of the answers, not of the measure.
+            // The units are named in the entries of the assignments, not of the measure, which other counties see.
             assert!(entry["assignment"]["id"] == entry["objectId"] || entry["after"] == "{}", "{person:?} {entry}");
         }
     }
     let all: BTreeSet<&str> = DEEDS.iter().map(|(name, ..)| *name).collect();
-    assert_eq!(done, all, "each is done by somebody");
+    assert_eq!(done, all, "each mutation must succeed for some person");
     assert!(refused > 1_000 && hidden == DEEDS.len() * scene.people.len(), "{refused} {hidden}");
 }
 
@@ -468,8 +469,8 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
         .chain(policy_cases::names());
     let listed: BTreeSet<String> = listed.map(str::to_owned).collect();
     let known: BTreeSet<String> = fields("Mutation").into_iter().map(|field| field.name.node.to_string()).collect();
-    assert_eq!(listed, known, "every mutation stands in one of the lists of this story");
-    // Somebody's own session that the others try to end, and his account that they try to change.
+    assert_eq!(listed, known, "every mutation must be in one of the lists of this story");
+    // A session that others try to end, and the account that they try to change.
     let victim = scene.people.iter().find(|person| person.role == Role::ResponsibleUnit).unwrap();
     let token = "mutation($account: ID) { createToken(input: {accountId: $account, name: \"集成\"}) { token errors { code message path } } }";
     let revoke =
@@ -485,7 +486,7 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
         (payload, scene.server.statements() - before)
     };
     let session = said(victim, own, json!({})).0["nodes"][0]["id"].clone();
-    // What takes no `input` names its arguments by themselves.
+    // The path of an error names the argument, for mutations without `input`.
     let short = "mutation { setPassword(password: \"short\") { errors { path } } }";
     assert_eq!(said(victim, short, json!({})).0["errors"][0]["path"], json!(["password"]));
     let account = format!("account_{}", victim.account);
@@ -508,7 +509,7 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
         }
         assert_eq!(said(person, create, json!({})).0["errors"][0]["code"], "NOT_ALLOWED", "{person:?}");
         assert_eq!(scene.audited(), before, "{person:?}");
-        // One's own: a token, and its end.
+        // A person can create and revoke tokens of their own.
         let made = said(person, token, json!({})).0;
         assert!(made["token"].is_string(), "{person:?} {made}");
         let sessions = said(person, own, json!({})).0["nodes"].clone();
@@ -517,7 +518,7 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
         assert_eq!(ended, json!({"ended": true, "errors": []}), "{person:?}");
         assert_eq!(scene.audited(), before + 2, "{person:?}");
     }
-    // A token that only reads changes nothing, whatever its owner may.
+    // A read-only token cannot execute mutations, whatever its owner may do.
     let office = &scene.people[0];
     let reading = "mutation { createToken(input: {name: \"只读\", isReadOnly: true}) { token } }";
     let made = said(office, reading, json!({})).0["token"].as_str().unwrap().to_owned();
@@ -535,14 +536,14 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
         assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{own}: {answer}");
     }
     assert_eq!(scene.audited(), before);
-    // Signing in is for everybody; nothing but the demo's own accounts, on this machine, is signed in to by one click.
+    // Signing in needs no rights. Only demo accounts can be signed in to without a password, and only on this machine.
     let wrong = "mutation { signIn(input: {email: \"person1@demo.example\", password: \"wrong password\"}) { token errors { code } } }";
     let demo = "mutation($account: ID!) { signInAsDemo(accountId: $account) { token errors { code } } }";
     assert_eq!(said(victim, wrong, json!({})).0, json!({"token": null, "errors": [{"code": "SIGN_IN_FAILED"}]}));
     let refused = said(victim, demo, json!({"account": "account_999999"})).0;
     assert_eq!(refused, json!({"token": null, "errors": [{"code": "NOT_FOUND"}]}));
     assert!(said(victim, demo, json!({"account": account})).0["token"].is_string());
-    // The administrator, who has a password and gives it where a password is set.
+    // The administrator confirms with their own password when they set another.
     let keeper = scene.people.iter().find(|person| person.role == Role::Administrator).unwrap();
     let email =
         format!("person{}@demo.example", scene.people.iter().position(|one| one.account == keeper.account).unwrap());
@@ -572,7 +573,7 @@ fn once_somebody_has_an_account_nobody_comes_in_without_one(world: &World) {
         let first = "INSERT INTO account (name, email, role, created_at, is_demo) VALUES ('某某', 'a@b.example', 'ADMINISTRATOR', '2026-01-02T03:04:05+00:00', FALSE)";
         db.execute_unprepared(first).await.unwrap();
     });
-    // What the gate knows may be a second old.
+    // The gate caches for a second whether the installation is open.
     clock.set("2026-10-13T09:01");
     let public = [
         "signIn",
@@ -610,7 +611,7 @@ fn once_somebody_has_an_account_nobody_comes_in_without_one(world: &World) {
     }
 }
 
-/// The fields of a type of the schema.
+/// Returns the fields of an object type of the schema.
 fn fields(ty: &str) -> Vec<FieldDefinition> {
     let definitions = parse_schema(api::sdl()).unwrap().definitions;
     let found = definitions.into_iter().find_map(|definition| match definition {
@@ -623,7 +624,7 @@ fn fields(ty: &str) -> Vec<FieldDefinition> {
     found.unwrap()
 }
 
-/// A field with the arguments that it needs and nothing in particular selected.
+/// Returns a selection of a field with its required arguments, selecting `__typename`.
 fn example(field: &FieldDefinition) -> String {
     let needed = field.arguments.iter().filter(|one| !one.node.ty.node.nullable && one.node.default_value.is_none());
     let given: Vec<String> =
@@ -632,7 +633,7 @@ fn example(field: &FieldDefinition) -> String {
     format!("{}{arguments} {{ __typename }}", field.name.node)
 }
 
-/// Some value of a type.
+/// Returns a literal of a type.
 fn value(ty: &Type) -> String {
     let name = match &ty.base {
         BaseType::List(_) => return "[]".to_owned(),

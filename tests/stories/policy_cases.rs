@@ -1,5 +1,6 @@
-//! Who does what with complaint cases, and with what is recorded of problems: every mutation, for every role, on what it may
-//! see and on what it may not.
+//! Who may do what with complaint cases (交办案件), accountability and ownership: every mutation, for every role, on
+//! visible
+//! and on hidden rows.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use crate::support::{World, stories};
 
 stories!(whoever_works_on_cases_is_refused_what_is_not_his, whoever_records_of_problems_is_an_office_that_sees_them);
 
-/// A mutation of a case: its name, and its input without the id and the version.
+/// A mutation of a case: its name, and a function that returns its input without the id and the version.
 type Deed = (&'static str, fn() -> Value);
 
 const DEEDS: [Deed; 8] = [
@@ -32,12 +33,12 @@ const DEEDS: [Deed; 8] = [
 const OF_PROBLEMS: [&str; 4] =
     ["recordAccountability", "correctAccountability", "withdrawAccountability", "setOwnership"];
 
-/// The mutations that these stories try.
+/// Returns the names of the mutations that these stories cover.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     DEEDS.iter().map(|(name, _)| *name).chain(["handOverCase"]).chain(OF_PROBLEMS)
 }
 
-/// Who does what with a case that he sees.
+/// Checks whether a role may execute a mutation on a visible case: the table of roles for cases.
 fn does(role: Role, name: &str, (leads, assists): (bool, bool), state: &str) -> bool {
     let regional = role == Role::RegionalOffice;
     let above = regional || role == Role::CityOffice;
@@ -56,7 +57,7 @@ fn found(scene: &Scene, case: i64) -> inspection_case::Model {
     scene.runtime.block_on(inspection_case::Entity::find_by_id(case).one(&scene.db)).unwrap().unwrap()
 }
 
-/// What a deed is done to, as it is now.
+/// Completes an input with the id of a case and its current version.
 fn on(scene: &Scene, name: &str, case: i64, mut input: Value) -> Value {
     input["caseId"] = json!(format!("case_{case}"));
     if name != "reportOnCase" {
@@ -65,7 +66,7 @@ fn on(scene: &Scene, name: &str, case: i64, mut input: Value) -> Value {
     input
 }
 
-/// The codes that somebody gets for something, and whether he gets the same, by as many statements, for what is not there.
+/// Executes a mutation as a person and returns the codes of its errors.
 fn codes(scene: &Scene, person: &Person, name: &str, input: &Value) -> BTreeSet<String> {
     let (errors, _) = scene.act(person, name, input);
     errors.as_array().unwrap().iter().map(|error| error["code"].as_str().unwrap().to_owned()).collect()
@@ -73,7 +74,7 @@ fn codes(scene: &Scene, person: &Person, name: &str, input: &Value) -> BTreeSet<
 
 fn is_as_if_there_were_none(scene: &Scene, person: &Person, name: &str, input: &Value, made_up: &Value) {
     let before = scene.audited();
-    // A document that was not seen before is read another way.
+    // The first request only puts the document into the server's cache, so that both others take the same path.
     scene.act(person, name, made_up);
     let nothing = scene.act(person, name, made_up);
     let secret = scene.act(person, name, input);
@@ -99,7 +100,7 @@ fn whoever_works_on_cases_is_refused_what_is_not_his(world: &World) {
         };
         let sees_none = [Role::Administrator, Role::SupervisingUnit].contains(&person.role);
         assert!(!sees_none || left.cases.is_empty(), "{person:?}");
-        // One of each standing in each state.
+        // One case of each standing in each state.
         let mut kinds = BTreeSet::new();
         let seen: Vec<&inspection_case::Model> =
             left.cases.iter().filter(|case| kinds.insert((standing(case), case.state.to_value()))).collect();
@@ -143,11 +144,11 @@ fn whoever_works_on_cases_is_refused_what_is_not_his(world: &World) {
         hands_over(&scene, person, &mut done);
     }
     let all: BTreeSet<&str> = DEEDS.iter().map(|(name, _)| *name).chain(["handOverCase"]).collect();
-    assert_eq!(done, all, "each is done by somebody");
+    assert_eq!(done, all, "each mutation must succeed for some person");
     assert!(refused > 100, "{refused}");
 }
 
-/// Offices hand over what is theirs; what is not is answered like what is not there.
+/// Asserts that only offices hand cases over, and that hidden rounds, regions and units are answered like unknown ones.
 fn hands_over(scene: &Scene, person: &Person, done: &mut BTreeSet<&'static str>) {
     let tables = &scene.tables;
     let region = |code: &str| tables.regions.iter().find(|one| one.code.as_deref() == Some(code)).unwrap().id;
@@ -165,7 +166,7 @@ fn hands_over(scene: &Scene, person: &Person, done: &mut BTreeSet<&'static str>)
         ("regionId", format!("region_{}", region("540329")), "region_999999"),
         ("leadUnitId", format!("unit_{}", unit("洛隆县人民政府")), "unit_999999"),
     ] {
-        // Whoever keeps the ledger chooses among all rounds.
+        // The regional office keeps the ledger and sees all rounds.
         if place == "roundId" && person.role == Role::RegionalOffice {
             continue;
         }
@@ -213,7 +214,7 @@ fn whoever_records_of_problems_is_an_office_that_sees_them(world: &World) {
             let before = scene.audited();
             let codes = codes(&scene, person, name, &input(record.problem_id, record.id));
             if may {
-                // What one has withdrawn the other finds withdrawn.
+                // Another person may have withdrawn the same row before.
                 let was_withdrawn = codes == one("WRONG_STATE") && name != "recordAccountability";
                 assert!(codes.is_empty() || was_withdrawn, "{person:?} {name}: {codes:?}");
                 if codes.is_empty() {
@@ -226,5 +227,5 @@ fn whoever_records_of_problems_is_an_office_that_sees_them(world: &World) {
             }
         }
     }
-    assert_eq!(done, BTreeSet::from(OF_PROBLEMS), "each is done by somebody");
+    assert_eq!(done, BTreeSet::from(OF_PROBLEMS), "each mutation must succeed for some person");
 }

@@ -1,4 +1,5 @@
-//! Signing in by a provider (Glewlwyd, OpenID Connect): who is let in, as whom, and what does not lead in.
+//! Sign-in through an identity provider (Glewlwyd, OpenID Connect): who is let in, as which account, and what is
+//! refused.
 
 use chrono::TimeDelta;
 use entity::{account, audit_entry};
@@ -23,7 +24,7 @@ stories!(
 const LI: &str = "li@gov.example";
 const VIEWER: &str = "{ viewer { email role } }";
 
-/// A demo ledger with an account for Li, who answers for 青坪县人民政府 and has no password.
+/// Creates a demo ledger with an account for Li, of 青坪县人民政府 and without a password.
 fn ledger(world: &World) {
     world.done(&["demo"]);
     let li = ["account", "create", LI, "--role", "responsible-unit", "--unit", "青坪县人民政府", "--no-password"];
@@ -36,17 +37,17 @@ fn serve(world: &World, provider: &Provider) -> Server {
     world.serve_with(&[settings.as_slice(), &[("RECTIFY_LOG", "debug")]].concat())
 }
 
-/// What became of a sign-in that is refused: status and code.
+/// Returns the status and the code of the error page of a refused sign-in.
 fn refused(answer: &Answer) -> (u16, String) {
     assert!(answer.kind.starts_with("text/html"), "{}", answer.kind);
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("x-request-id"), "story");
-    assert!(answer.body.contains("story"), "the request's id is on the page: {}", answer.body);
+    assert!(answer.body.contains("story"), "the page must show the request's id: {}", answer.body);
     let code = answer.body.split("<small>").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     (answer.status, code)
 }
 
-/// What the audit has of an account, oldest first.
+/// Returns the acts in the audit chain of an account, oldest first.
 fn audited(world: &World, email: &str) -> Vec<String> {
     block_on(async {
         let db = world.db().await;
@@ -80,7 +81,7 @@ fn a_person_signs_in_by_the_provider_and_works_within_her_scope(world: &World) {
     let cookie = browser.cookie().unwrap();
     let callback = browser.passes(&asked);
     let back = browser.go(&callback);
-    assert_eq!(browser.cookie(), None, "the journey is over");
+    assert_eq!(browser.cookie(), None, "the cookie must be removed at the end");
     assert_eq!(back.header("referrer-policy"), "no-referrer");
     let given = browser.enters(&server, &back);
     let token = given["token"].as_str().unwrap().to_owned();
@@ -93,14 +94,20 @@ fn a_person_signs_in_by_the_provider_and_works_within_her_scope(world: &World) {
     let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { code } } }";
     let input = |row: &Value| json!({"input": {"assignmentId": row["id"], "version": row["version"], "period": "2025-10", "text": "已完成排查。"}});
     let done = own.iter().map(|row| server.data_as(&token, report, &input(row))["reportProgress"]["errors"].clone());
-    assert!(done.into_iter().any(|errors| errors == json!([])), "she reports where she answers");
+    assert!(
+        done.into_iter().any(|errors| errors == json!([])),
+        "the account must be able to report on its own assignments"
+    );
     let other = json!({"id": "assignment_1", "version": 1});
     let done = server.data_as(&token, report, &input(&other));
-    assert_eq!(done["reportProgress"]["errors"][0]["code"], "NOT_FOUND", "and nowhere else");
+    assert_eq!(done["reportProgress"]["errors"][0]["code"], "NOT_FOUND", "and not on others");
 
     let password = "mutation { setPassword(password: \"correct horse battery\") { errors { code } } }";
     let done = server.data_as(&token, password, &json!({}));
-    assert_eq!(done["setPassword"]["errors"][0]["code"], "NOT_ALLOWED", "the provider stays the only way in");
+    assert_eq!(
+        done["setPassword"]["errors"][0]["code"], "NOT_ALLOWED",
+        "a bound account cannot give itself a password"
+    );
 
     assert_eq!(audited(world, LI)[..3], ["ACCOUNT_CREATED", "IDENTITY_BOUND", "SIGNED_IN"]);
     world.done(&["audit", "verify"]);
@@ -120,7 +127,7 @@ fn what_was_bound_stays_bound_when_addresses_change(world: &World) {
     provider.knows("li", LI, true);
     let browser = Browser::of(&provider, "li");
     let first = browser.signs_in(&server);
-    // Li's address changes there, and her old one goes to somebody else.
+    // Li's address changes at the provider, and the old one is given to another person.
     provider.moves("li", "li.new@gov.example");
     provider.knows("wang", LI, true);
     let again = browser.signs_in(&server);
@@ -128,9 +135,9 @@ fn what_was_bound_stays_bound_when_addresses_change(world: &World) {
     let other = Browser::of(&provider, "wang");
     assert_eq!(refused(&other.journeys(&server)), (403, "SIGN_IN_FAILED".to_owned()));
     let bound = audited(world, LI).into_iter().filter(|act| act == "IDENTITY_BOUND").count();
-    assert_eq!(bound, 1, "it is bound once");
+    assert_eq!(bound, 1, "the account must be bound once");
 
-    // An administrator who knows better lets the address decide anew; what was open is closed.
+    // After `unbind` the next sign-in binds by address again; open sessions end.
     world.done(&["account", "unbind", LI]);
     assert_eq!(server.ask_as(&first, VIEWER, &json!({})).status, 401);
     assert_eq!(world.run(&["account", "unbind", LI]).code, 1);
@@ -168,11 +175,11 @@ fn nobody_without_an_account_is_let_in_and_all_are_told_the_same(world: &World) 
         assert_eq!(refused(&answer), (403, "SIGN_IN_FAILED".to_owned()), "{name}");
         pages.push(answer.body);
     }
-    assert!(pages.iter().all(|page| *page == pages[0]), "nobody learns why");
+    assert!(pages.iter().all(|page| *page == pages[0]), "the page must not reveal the reason");
     assert!(pages[0].contains("没有可以登录的账户") && !pages[0].contains('@'), "{}", pages[0]);
-    assert_eq!(audited(world, LI), ["ACCOUNT_CREATED"], "nothing was bound");
+    assert_eq!(audited(world, LI), ["ACCOUNT_CREATED"], "no identity may be bound");
 
-    // Who was let in before is not when the account is disabled, even with a code in hand.
+    // A disabled account is refused, even with a code that was issued before.
     provider.knows("li", LI, true);
     let browser = Browser::of(&provider, "li");
     let token = browser.signs_in(&server);
@@ -192,22 +199,22 @@ fn a_way_back_that_was_not_begun_here_leads_nowhere(world: &World) {
     let browser = Browser::of(&provider, "li");
     let not_begun = (400, "SIGN_IN_NOT_BEGUN".to_owned());
 
-    // The callback of another browser: without a journey, and with a journey of one's own.
+    // The callback of another browser, without a sign-in of its own and with one.
     let callback = browser.travels(&server);
     let other = Browser::speaking("en");
     let answer = other.go(&callback);
     assert_eq!(refused(&answer), not_begun);
-    assert!(answer.body.contains("was not begun in this browser") && answer.header("content-language") == "en");
+    assert!(answer.body.contains("was not started in this browser") && answer.header("content-language") == "en");
     other.leaves(&server);
     assert_eq!(refused(&other.go(&callback)), not_begun);
-    // A state, or a cookie, that somebody made up.
+    // A forged state, and a forged cookie.
     let (cookie, changed) = (browser.cookie().unwrap(), callback.replace("state=", "state=0"));
     assert_eq!(refused(&browser.go(&changed)), not_begun);
     let last = if cookie.ends_with('0') { '1' } else { '0' };
     browser.put_back(&format!("{}{last}", &cookie[..cookie.len() - 1]));
     assert_eq!(refused(&browser.go(&callback)), not_begun);
 
-    // The same callback twice: the journey is over, and with its cookie put back the provider does not take the code.
+    // The same callback twice: the cookie is gone, and with the cookie restored the provider rejects the used code.
     browser.put_back(&cookie);
     let back = browser.go(&callback);
     assert_eq!(back.status, 303);
@@ -215,7 +222,7 @@ fn a_way_back_that_was_not_begun_here_leads_nowhere(world: &World) {
     browser.put_back(&cookie);
     assert_eq!(refused(&browser.go(&callback)), (400, "SIGN_IN_OVER".to_owned()));
 
-    // The code for the page: of no use to who has not begun, and used up by whoever tries.
+    // The code for the page needs the proof of the page, and any attempt uses it up.
     let code = back.header("location").rsplit('=').next().unwrap().to_owned();
     let mut thief = Browser::new();
     "a guess".clone_into(&mut thief.proof);
@@ -223,16 +230,16 @@ fn a_way_back_that_was_not_begun_here_leads_nowhere(world: &World) {
     assert_eq!(browser.exchanges(&server, &code)["token"], Value::Null);
     let code = browser.journeys(&server).header("location").rsplit('=').next().unwrap().to_owned();
     assert!(browser.exchanges(&server, &code)["token"].is_string());
-    assert_eq!(browser.exchanges(&server, &code)["errors"][0]["code"], "SIGN_IN_FAILED", "it works once");
+    assert_eq!(browser.exchanges(&server, &code)["errors"][0]["code"], "SIGN_IN_FAILED", "the code works once");
 
-    // A token that was asked for by another journey: its nonce is not ours.
+    // An ID token whose nonce belongs to another sign-in.
     let left = browser.leaves(&server);
     let asked = left.header("location").replace("nonce=", "nonce=0");
     let answer = browser.go(&browser.passes(&asked));
     assert_eq!(refused(&answer), (502, "PROVIDER_NOT_BELIEVED".to_owned()));
     assert!(answer.body.contains("未通过核验") && !answer.body.contains("nonce"), "{}", answer.body);
 
-    // The person says no; the provider's own words are not shown.
+    // The person declines at the provider; the provider's text is not shown.
     for (said, expected) in [
         ("access_denied", (403, "SIGN_IN_CANCELLED")),
         ("server_error&error_description=%3Cscript%3E", (502, "PROVIDER_REFUSED")),
@@ -244,7 +251,7 @@ fn a_way_back_that_was_not_begun_here_leads_nowhere(world: &World) {
         assert!(!answer.body.contains("script"), "{}", answer.body);
     }
 
-    // Nobody is sent back to a page elsewhere.
+    // The server does not redirect to other sites.
     let challenge = "0".repeat(64);
     for to in ["https://elsewhere.example/", "//elsewhere.example", "/%5Celsewhere.example", "javascript:alert(1)"] {
         let answer = browser.go(&format!("{}/sign-in/oidc?challenge={challenge}&to={to}", server.base));
@@ -268,7 +275,7 @@ fn what_takes_too_long_is_over(world: &World) {
     clock.pass(TimeDelta::seconds(60));
     assert_eq!(browser.enters(&server, &back)["errors"][0]["code"], "SIGN_IN_FAILED");
     assert!(browser.enters(&server, &browser.journeys(&server))["token"].is_string());
-    // The provider's tokens last an hour.
+    // The provider's tokens are valid for one hour.
     clock.pass(TimeDelta::hours(2));
     assert_eq!(refused(&browser.journeys(&server)), (502, "PROVIDER_NOT_BELIEVED".to_owned()));
 }
@@ -289,7 +296,7 @@ fn any_replica_ends_what_another_began_and_new_keys_are_fetched(world: &World) {
     let back = browser.go(&browser.travels(&first).replace(&first.base, &second.base));
     assert_eq!(back.status, 303, "{}", back.body);
     assert!(browser.enters(&first, &back)["token"].is_string());
-    // Both know the old key by now, or none.
+    // The first server has the old key in its cache by now.
     browser.signs_in(&first);
     provider.changes_its_key();
     browser.signs_in(&first);
@@ -320,7 +327,7 @@ fn a_provider_that_is_down_keeps_nobody_else_out(world: &World) {
     assert_eq!(refused(&browser.go(&callback)), unavailable);
     drop(server);
 
-    // One that takes the connection and says nothing holds nobody for long.
+    // A provider that accepts the connection but never answers is given up after a timeout.
     let (peer, _) = silent_peer();
     let issuer = format!("http://{}/", peer.local_addr().unwrap());
     let mut settings = provider.settings();

@@ -1,10 +1,11 @@
-//! Time passes, with and without somebody there to see it.
+//! The scheduler: missed runs, concurrent schedulers, failing jobs and expired leases.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use entity::language::Language;
 use ledger::reminder::Timing;
-use scheduler::{Bench, Letters, Post};
+use scheduler::{Context, Post};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
@@ -24,17 +25,17 @@ fn county(world: &World) {
     world.done(&["unit", "set", "洛隆县人民政府", "--mail", "gov@county.example"]);
 }
 
-/// A scheduler at a moment.
-pub(crate) fn bench(world: &World, db: &DatabaseConnection, now: &str) -> Bench {
+/// Returns a scheduler whose clock shows the given moment.
+pub(crate) fn context(world: &World, db: &DatabaseConnection, now: &str) -> Context {
     let now: DateTime<Utc> = now.parse().unwrap();
     let folder = format!("file:{}", world.dir.path().join("mail").display());
-    Bench {
+    Context {
         db: db.clone(),
         zone: chrono_tz::Asia::Shanghai,
         timing: Timing::default(),
         grace_days: 30,
         retention: ledger::record::retention::Retention { session_days: 180, mail_days: 1_095 },
-        letters: Letters::new("http://ledger.example").unwrap(),
+        writer: scheduler::writer("http://ledger.example", Language::Zh).unwrap(),
         audit_key: None,
         audit_head_mail: String::new(),
         post: Post::open(&folder, "ledger@county.example").unwrap(),
@@ -44,10 +45,10 @@ pub(crate) fn bench(world: &World, db: &DatabaseConnection, now: &str) -> Bench 
     }
 }
 
-/// One ring of the bell.
-async fn ring(bench: &Bench) {
-    if let Some(round) = scheduler::tick(bench).await.unwrap() {
-        scheduler::deliver(bench, round).await.unwrap();
+/// Ticks once and delivers the mails that are due.
+async fn tick(context: &Context) {
+    for run in scheduler::tick(context).await.unwrap() {
+        scheduler::carry_out(context, run).await.unwrap();
     }
 }
 
@@ -65,18 +66,18 @@ fn three_days_away_are_caught_up_and_never_doubled(world: &World) {
         let db = world.db().await;
         let zone = chrono_tz::Asia::Shanghai;
         scheduler::ensure_schedules(&db, zone, "2022-12-31T01:00:00Z".parse().unwrap()).await.unwrap();
-        // Nobody was there on the mornings of 1, 2 and 3 January.
-        ring(&bench(world, &db, "2023-01-03T04:00:00Z")).await;
+        // No scheduler ran on the mornings of 1, 2 and 3 January.
+        tick(&context(world, &db, "2023-01-03T04:00:00Z")).await;
         assert_eq!(rows(&db, RUNS).await, ["SKIPPED 0", "SKIPPED 0", "SUCCEEDED 1"]);
-        ring(&bench(world, &db, "2023-01-03T04:01:00Z")).await;
-        ring(&bench(world, &db, "2023-01-04T00:00:30Z")).await;
+        tick(&context(world, &db, "2023-01-03T04:01:00Z")).await;
+        tick(&context(world, &db, "2023-01-04T00:00:30Z")).await;
         assert_eq!(rows(&db, RUNS).await, ["SKIPPED 0", "SKIPPED 0", "SUCCEEDED 1", "SUCCEEDED 0"]);
         let mails = "SELECT kind || ' ' || state AS line FROM mail WHERE kind = 'overdue'";
         assert_eq!(rows(&db, mails).await, ["overdue SENT"]);
         db.execute_unprepared("UPDATE schedule SET misfire = 'ALL' WHERE name = 'overdue'").await.unwrap();
-        ring(&bench(world, &db, "2023-01-07T04:00:00Z")).await;
-        assert_eq!(rows(&db, RUNS).await.len(), 7, "each missed morning is run");
-        assert_eq!(rows(&db, mails).await.len(), 1, "and still nobody is told twice in a week");
+        tick(&context(world, &db, "2023-01-07T04:00:00Z")).await;
+        assert_eq!(rows(&db, RUNS).await.len(), 7, "each missed morning must be run");
+        assert_eq!(rows(&db, mails).await.len(), 1, "but no address may get two digests within a week");
     });
 }
 
@@ -87,10 +88,10 @@ fn two_schedulers_are_as_good_as_one(world: &World) {
         let zone = chrono_tz::Asia::Shanghai;
         scheduler::ensure_schedules(&one, zone, "2023-01-01T20:00:00Z".parse().unwrap()).await.unwrap();
         let (first, second) =
-            (bench(world, &one, "2023-01-02T00:00:10Z"), bench(world, &other, "2023-01-02T00:00:10Z"));
-        tokio::join!(ring(&first), ring(&second));
-        // One may have left the other's schedules to it; the next minute finds nothing undone.
-        ring(&bench(world, &one, "2023-01-02T00:01:10Z")).await;
+            (context(world, &one, "2023-01-02T00:00:10Z"), context(world, &other, "2023-01-02T00:00:10Z"));
+        tokio::join!(tick(&first), tick(&second));
+        // A scheduler skips schedules that the other has locked; the next tick completes what is left.
+        tick(&context(world, &one, "2023-01-02T00:01:10Z")).await;
         assert_eq!(rows(&one, RUNS).await, ["SUCCEEDED 1"]);
         let sent = "SELECT state || ' ' || attempts AS line FROM mail WHERE kind = 'overdue'";
         assert_eq!(rows(&one, sent).await, ["SENT 1"]);
@@ -104,10 +105,10 @@ fn a_failing_job_is_recorded_and_tried_again(world: &World) {
         let zone = chrono_tz::Asia::Shanghai;
         scheduler::ensure_schedules(&db, zone, "2023-01-01T20:00:00Z".parse().unwrap()).await.unwrap();
         db.execute_unprepared("ALTER TABLE unit_address RENAME TO unit_address_away").await.unwrap();
-        ring(&bench(world, &db, "2023-01-02T00:00:10Z")).await;
+        tick(&context(world, &db, "2023-01-02T00:00:10Z")).await;
         assert_eq!(rows(&db, RUNS).await, ["FAILED 0"]);
         db.execute_unprepared("ALTER TABLE unit_address_away RENAME TO unit_address").await.unwrap();
-        ring(&bench(world, &db, "2023-01-02T00:01:10Z")).await;
+        tick(&context(world, &db, "2023-01-02T00:01:10Z")).await;
         assert_eq!(rows(&db, RUNS).await, ["SUCCEEDED 1"]);
     });
 }
@@ -118,25 +119,29 @@ fn a_mail_whose_sender_died_is_sent_by_the_next(world: &World) {
     block_on(async {
         let db = world.db().await;
         let noon: DateTime<Utc> = "2023-01-02T04:00:00Z".parse().unwrap();
-        // One sender claims the mail and is never heard of again.
+        // A sender claims the mail and dies.
         let dead = ledger::record::outbox::claim(&db, noon, noon, "dead", &[]).await.unwrap().unwrap();
         assert!(
             ledger::record::outbox::claim(&db, noon, noon, "other", &[]).await.unwrap().is_none(),
-            "claimed is claimed"
+            "a claimed mail cannot be claimed again"
         );
         let deliver = scheduler::find("deliver-mail").unwrap();
         let state = "SELECT state || ' ' || attempts AS line FROM mail";
-        let early = bench(world, &db, "2023-01-02T04:04:00Z");
+        let early = context(world, &db, "2023-01-02T04:04:00Z");
         scheduler::run_at(&early, deliver, "2023-01-02T04:04:00Z".parse().unwrap(), false).await.unwrap();
-        assert_eq!(rows(&db, state).await, ["SENDING 1"], "its lease still holds");
-        let late = bench(world, &db, "2023-01-02T04:06:00Z");
+        assert_eq!(rows(&db, state).await, ["SENDING 1"], "the lease has not expired yet");
+        let late = context(world, &db, "2023-01-02T04:06:00Z");
         scheduler::run_at(&late, deliver, "2023-01-02T04:06:00Z".parse().unwrap(), false).await.unwrap();
-        assert_eq!(rows(&db, state).await, ["SENT 2"], "a lost lease counts as an attempt");
-        // The dead come back: their word no longer counts.
+        assert_eq!(rows(&db, state).await, ["SENT 2"], "an expired lease counts as an attempt");
+        // The first sender returns: its fencing token is outdated, so its result is ignored.
         let fate = ledger::record::outbox::Fate::Retry("late".to_owned());
         assert!(!ledger::record::outbox::settle(&db, &dead, fate, noon).await.unwrap());
         assert_eq!(rows(&db, state).await, ["SENT 2"]);
-        assert_eq!(std::fs::read_dir(world.dir.path().join("mail")).unwrap().count(), 2, "one .eml, one .html");
+        assert_eq!(
+            std::fs::read_dir(world.dir.path().join("mail")).unwrap().count(),
+            2,
+            "expected one .eml and one .html"
+        );
     });
 }
 
@@ -145,7 +150,7 @@ fn jobs_say_when_they_are_due(world: &World) {
     for job in ["quarterly-self-inspection", "due-soon", "overdue", "propose-listing", "escalation", "deliver-mail"] {
         assert!(said.contains(job), "{said}");
     }
-    assert_eq!(said.matches("08:00:00 +08:00").count(), 30, "five mornings for each of six jobs: {said}");
+    assert_eq!(said.matches("08:00:00 +08:00").count(), 30, "expected five mornings for each of six jobs: {said}");
     assert_eq!(world.run(&["job", "run", "nonsense"]).code, 2);
     assert_eq!(world.run(&["job", "run", "overdue", "--at", "tomorrow"]).code, 2);
 }

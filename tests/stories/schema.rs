@@ -1,4 +1,4 @@
-//! The schema is checked in, and every word of it is explained; the guide to it is tried out.
+//! The schema is checked in and fully described, and the examples of the API guide run.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ fn the_schema_is_the_one_checked_in() {
     let schema = String::from_utf8(output.stdout).unwrap();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/api/schema.graphql");
     let kept = std::fs::read_to_string(path).unwrap();
-    assert_eq!(schema, kept, "the schema has changed: look at the difference, then run `make schema`");
+    assert_eq!(schema, kept, "the schema has changed: review the difference, then run `make schema`");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn every_type_field_argument_and_value_is_described() {
         if (is_value || is_type || is_field) && !words && !described && !line.starts_with("directive") {
             bare.push(line.to_owned());
         }
-        // Descriptions of several lines end with a line of their own.
+        // A description of several lines ends with a line of its own.
         described = words || (described && !is_value && !is_type && !is_field && !line.is_empty());
     }
     assert_eq!(bare, Vec::<String>::new());
@@ -52,7 +52,7 @@ fn the_guide_s_operations_run_as_written() {
     for (document, runs) in operations {
         for (time, variables) in runs.iter().enumerate() {
             if document.starts_with("subscription") {
-                // One that is wrong would be refused before what is asked after it is answered.
+                // An invalid subscription would be refused before the operation after it is answered.
                 socket.subscribe("watch", document, variables);
                 socket.subscribe("after", "{ __typename }", &json!({}));
                 assert_eq!(socket.hear()["id"], "after", "{document}");
@@ -89,7 +89,7 @@ fn guide() -> String {
     std::fs::read_to_string("docs/api.md").unwrap()
 }
 
-/// The guide's operations, each with the variables that follow it.
+/// Returns the operations of the guide, each with the variables of the JSON blocks that follow it.
 fn operations(guide: &str) -> Vec<(&str, Vec<Value>)> {
     let mut found: Vec<(&str, Vec<Value>)> = Vec::new();
     for block in guide.split("\n```").skip(1).step_by(2) {

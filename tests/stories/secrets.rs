@@ -1,5 +1,6 @@
-//! No password is shown, whatever its characters and wherever it stands; the ledger's files are its owner's alone; and a mail
-//! server is believed by the certificate that was given, and by nothing else.
+//! Passwords are never shown, whatever their characters and wherever they are set. Files are readable by their owner
+//! only. A
+//! mail server is trusted by the configured certificate alone.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -29,21 +30,21 @@ mod on_postgres {
 }
 
 const PASSWORD: &str = "p#a/s?s@w:o%rd \"quoted\"";
-/// A password that is taken for a number wherever that can happen.
+/// A password that a parser could mistake for a number.
 const NUMBER: &str = "87654321";
 
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// Parts by which the password would be recognised, as it is, encoded, or after an `@`, `/`, `?` or `#` was misread.
+/// Asserts that an output contains no part of a password: plain, encoded, or split at an `@`, `/`, `?` or `#`.
 fn hides(what: &str, said: &str) {
     for part in ["p#a", "p%23a", "s?s", "s%3Fs", "o%rd", "o%25rd", "quoted", "hunter", NUMBER] {
         assert!(!said.contains(part), "{what} shows {part}: {said}");
     }
 }
 
-/// Runs a command with settings of the environment, with the most talkative log.
+/// Runs a command with additional environment variables and the most verbose log.
 fn run(world: &World, arguments: &[&str], settings: &[(&str, &str)]) -> Ran {
     let mut command = world.program();
     let output = command.args(arguments).env("RECTIFY_LOG", "trace").envs(settings.iter().copied()).output().unwrap();
@@ -51,14 +52,14 @@ fn run(world: &World, arguments: &[&str], settings: &[(&str, &str)]) -> Ran {
     Ran { code: output.status.code().unwrap_or(-1), out }
 }
 
-/// Settings, the exit code that they end with, and what is said.
+/// Settings, the expected exit code of `config`, and a text that it must print.
 type Form<'a> = (Vec<(&'a str, String)>, i32, &'a str);
 
-#[expect(clippy::too_many_lines, reason = "one list of forms")]
+#[expect(clippy::too_many_lines, reason = "most of it is one list of settings")]
 fn no_password_is_shown_wherever_it_stands(world: &World) {
     let file = world.file("password", format!("{PASSWORD}\n").as_bytes());
     let safe = encoded(PASSWORD);
-    // (settings, the exit code of `config`, what `config` shows). Nobody listens at port 1.
+    // No server listens on port 1.
     let address = |rest: &str| format!("postgres://rectify:{rest}");
     let forms: Vec<Form<'_>> = vec![
         (vec![("DATABASE_URL", address(&format!("{PASSWORD}@127.0.0.1:1/ledger")))], 2, "database_url"),
@@ -138,15 +139,15 @@ fn no_password_is_shown_wherever_it_stands(world: &World) {
         if settings.iter().any(|(name, _)| name.starts_with("RECTIFY_MAIL")) {
             let ran = run(world, &["mail", "test", "somebody@county.example"], &settings);
             hides(&what, &ran.out);
-            assert_ne!(ran.code, 0, "{what}: nobody listens there: {}", ran.out);
+            assert_ne!(ran.code, 0, "{what}: no server listens there: {}", ran.out);
         } else if code == 2 {
-            // What a process that is started again and again writes into its log.
+            // `serve` must hide it as well: a restarting service would repeat the output in its log.
             let ran = run(world, &["serve"], &settings);
             hides(&what, &ran.out);
             assert_eq!(ran.code, 2, "{what}: {}", ran.out);
         }
     }
-    // In a file, of a wrong type or spelled wrongly.
+    // In a file, with a wrong type or a syntax error.
     for (name, text) in [
         ("number", format!("database_password = {NUMBER}")),
         ("url", format!("mail_url = {NUMBER}")),
@@ -224,10 +225,10 @@ fn a_mail_server_takes_any_password(world: &World) {
     assert_eq!(smtp.mails().len(), 4);
     let ran = send(&[parts.as_slice(), &[("RECTIFY_MAIL_PASSWORD", "hunter2")]].concat());
     assert!(ran.code == 1 && ran.out.contains("535"), "{}", ran.out);
-    assert!(!ran.out.contains("aHVudGVyMg"), "nor as it is sent: {}", ran.out);
+    assert!(!ran.out.contains("aHVudGVyMg"), "the password must not appear in Base64 either: {}", ran.out);
 }
 
-/// A role that needs its password, which the others of the throw-away server do not.
+/// Creates a PostgreSQL role that must authenticate by password, unlike the other roles of the test server.
 async fn role_with_password(world: &World) -> String {
     let db = world.db().await;
     let role = format!("secretive_{}", std::process::id());
@@ -278,7 +279,7 @@ fn the_database_takes_any_password(world: &World) {
         hides("migrate", &ran.out);
         ran
     };
-    // The server takes its new rules when it gets to it.
+    // PostgreSQL reloads its rules asynchronously.
     let wrong = with("RECTIFY_DATABASE_PASSWORD", "hunter2");
     let begun = Instant::now();
     let refused = loop {
@@ -310,10 +311,10 @@ fn the_database_takes_any_password(world: &World) {
     hides("the log", &read(world.log()));
 }
 
-/// Every file and folder below a folder with its mode.
+/// Collects every file and folder below a folder, with its mode.
 fn modes(folder: &Path, found: &mut Vec<(String, u32)>) {
     for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        // What comes and goes while the server runs may be gone.
+        // Temporary files of the running server may be gone by now.
         let Ok(metadata) = std::fs::metadata(&entry) else { continue };
         found.push((entry.to_string_lossy().into_owned(), metadata.permissions().mode() & 0o777));
         if metadata.is_dir() {
@@ -331,7 +332,7 @@ fn files_are_their_owner_s_alone(world: &World) {
     world.done(&["dossier", &who.measure, "--out", &out("档案.zip")]);
     let mut found = Vec::new();
     modes(world.dir.path(), &mut found);
-    // The story's own.
+    // The log is created by the story itself.
     found.retain(|(path, _)| Path::new(path) != world.log());
     for part in ["导出.xlsx", "档案.zip", "data/mail/", ".eml", "data/evidence/sha256/"] {
         assert!(found.iter().any(|(path, _)| path.contains(part)), "{part}: {found:?}");
@@ -345,7 +346,7 @@ fn files_are_their_owner_s_alone(world: &World) {
         let most = if Path::new(&path).is_dir() { 0o700 } else { 0o600 };
         assert_eq!(mode, most, "{path}: {mode:o}");
     }
-    assert!(!read(world.log()).contains("chmod"), "nothing to warn about");
+    assert!(!read(world.log()).contains("chmod"), "the server must not warn");
 }
 
 fn what_others_can_read_is_warned_about(world: &World) {
@@ -362,7 +363,7 @@ fn what_others_can_read_is_warned_about(world: &World) {
     drop(world.serve());
     let log = read(world.log());
     assert!(log.contains("chmod -R go-rwx") && log.contains("data/mail"), "{log}");
-    assert_eq!(mode(&mail), 0o755, "it is said, not done");
+    assert_eq!(mode(&mail), 0o755, "the server must warn, but not change the mode");
     if db.exists() {
         assert!(log.contains(&format!("chmod 600 {}", db.display())), "{log}");
         assert_eq!(mode(&db), 0o644);
@@ -395,9 +396,9 @@ fn a_certificate_that_is_its_own_authority_is_taken_and_only_it(world: &World) {
             let mail: serde_json::Value = serde_json::from_str(&smtp.mails()[0]).unwrap();
             assert_eq!((&mail["tls"], &mail["login"]), (&json!(true), &json!(true)));
             let (code, said, mails) = send(&smtp, &other.certificate());
-            assert!(code == 1 && said.contains("certificate") && mails == 1, "another's, {implicit}: {said}");
+            assert!(code == 1 && said.contains("certificate") && mails == 1, "another certificate, {implicit}: {said}");
             let (code, said, mails) = send(&smtp, "");
-            assert!(code != 0 && mails == 1, "the system knows nothing of it, {implicit}: {said}");
+            assert!(code != 0 && mails == 1, "not among the system's certificates, {implicit}: {said}");
         }
         for (certificate, name) in [("authority", "elsewhere.example"), ("expired", "localhost")] {
             let smtp = start(certificate, name);

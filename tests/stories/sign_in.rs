@@ -1,4 +1,4 @@
-//! Signing in: a right password opens a session, wrong ones lock the account and tell its owner, and what was opened ends.
+//! Sign-in by password: sessions, the lock after wrong passwords with a mail to the owner, tokens, and how they end.
 
 use serde_json::{Value, json};
 
@@ -29,12 +29,16 @@ fn wrong_passwords_lock_an_account_for_a_while_and_its_owner_is_told(world: &Wor
     assert!(sign_in(" office@gov.EXAMPLE ", PASSWORD)["token"].is_string());
     let unknown = sign_in("nobody@gov.example", PASSWORD);
     let wrong = sign_in("office@gov.example", "wrong");
-    assert_eq!(unknown, wrong, "an unknown address is answered like a wrong password");
+    assert_eq!(unknown, wrong, "an unknown address must be answered like a wrong password");
     for _ in 0..3 {
         assert_eq!(code(&sign_in("office@gov.example", "wrong")), "SIGN_IN_FAILED");
     }
-    assert_eq!(sign_in("office@gov.example", "wrong"), unknown, "nor is a locked one told from an unknown one");
-    assert_eq!(sign_in("office@gov.example", PASSWORD), unknown, "nor does the right one open it now");
+    assert_eq!(
+        sign_in("office@gov.example", "wrong"),
+        unknown,
+        "a locked account must be answered like an unknown one"
+    );
+    assert_eq!(sign_in("office@gov.example", PASSWORD), unknown, "the right password must not open a locked account");
     let told = world.done(&["mail", "list"]);
     assert_eq!(told.lines().filter(|line| line.contains("账户已临时锁定")).count(), 1, "{told}");
     clock.set("2026-11-30T09:16");
@@ -60,7 +64,7 @@ fn guesses_at_once_are_counted_like_guesses_one_by_one(world: &World) {
     });
     let count = |code: &str| codes.iter().filter(|given| *given == code).count();
     assert_eq!(count("SIGN_IN_FAILED"), 12, "{codes:?}");
-    assert_eq!(guess(PASSWORD.to_owned()), "SIGN_IN_FAILED", "it is locked");
+    assert_eq!(guess(PASSWORD.to_owned()), "SIGN_IN_FAILED", "the account is locked");
     let told = world.done(&["mail", "list"]);
     assert_eq!(told.lines().filter(|line| line.contains("账户已临时锁定")).count(), 1, "{told}");
 }
@@ -90,7 +94,7 @@ fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {
     accounts(world);
     let weak =
         world.run(&["account", "create", "weak@gov.example", "--role", "administrator", "--until", "2020-01-01"]);
-    assert_eq!(weak.code, 1, "no password came: {}", weak.out);
+    assert_eq!(weak.code, 1, "no password was given: {}", weak.out);
     let server = world.serve_with(&[("RECTIFY_LOG", "debug")]);
     let input = json!({"input": {"email": "office@gov.example", "password": PASSWORD}});
     let token = server.data(SIGN_IN, &input)["signIn"]["token"].as_str().unwrap().to_owned();
@@ -103,7 +107,7 @@ fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {
     let found = server.data_as(&reader, "{ measures(first: 1) { nodes { id } } }", &json!({}));
     let comment = "mutation($id: ID!) { commentOnMeasure(input: {measureId: $id, text: \"好\"}) { errors { code } } }";
     let id = json!({ "id": found["measures"]["nodes"][0]["id"] });
-    assert_eq!(server.ask_as(&reader, comment, &id).code(), "FORBIDDEN", "it only reads");
+    assert_eq!(server.ask_as(&reader, comment, &id).code(), "FORBIDDEN", "the token is read-only");
     let revoke = "mutation { revokeSession(sessionId: \"session_1\") { ended errors { code } } }";
     assert_eq!(server.ask_as(&reader, revoke, &json!({})).code(), "FORBIDDEN");
     assert_eq!(server.data_as(&token, "mutation { signOut { ended } }", &json!({}))["signOut"]["ended"], true);
@@ -112,10 +116,10 @@ fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {
     assert_eq!(answer.header("www-authenticate"), "Bearer");
     world.done_with(&["account", "password", "office@gov.example"], "another long password\n");
     assert_eq!(server.data(SIGN_IN, &input)["signIn"]["errors"][0]["code"], "SIGN_IN_FAILED");
-    // A new password ends tokens as well.
+    // A new password also ends tokens.
     assert_eq!(server.ask_as(&reader, own, &json!({})).status, 401);
     let reader = world.done(&["token", "create", "office@gov.example", "--read-only"]).trim().to_owned();
-    // An account that is let in again has nothing of what it had before.
+    // Enabling a disabled account does not restore its tokens.
     assert_eq!(server.ask_as(&reader, own, &json!({})).status, 200);
     world.done(&["account", "disable", "office@gov.example"]);
     assert_eq!(server.ask_as(&reader, own, &json!({})).status, 401);
@@ -123,6 +127,6 @@ fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {
     assert_eq!(server.ask_as(&reader, own, &json!({})).status, 401);
     let log = std::fs::read_to_string(world.log()).unwrap();
     for secret in [PASSWORD, token.as_str(), reader.as_str()] {
-        assert!(!log.contains(secret), "a secret is in the log");
+        assert!(!log.contains(secret), "a secret must not be in the log");
     }
 }

@@ -1,4 +1,6 @@
-//! What stays overdue is told further up, a level at a time; 挂牌督办 is proposed, and a person decides.
+//! Escalation: what stays overdue is reported to the next level, once per level; listing (挂牌督办) is proposed by the
+//! system
+//! and decided by a person.
 
 use serde_json::{Value, json};
 
@@ -13,14 +15,14 @@ stories!(
 
 const CITY: &str = "昌都市生态环境保护督察整改办";
 
-/// A county's ledger: three measures were due on the last day of 2022; and whoever hears of it.
+/// Imports a county's ledger with three measures due on 2022-12-31, and adds the city office that is notified.
 fn scene(world: &World) {
     let file = world.file("县.xlsx", &city(&CITY_ROWS));
     world.done(&["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"]);
     world.done(&["unit", "add", CITY, "--region", "540300", "--mail", "office@city.example"]);
 }
 
-/// How many answers a rehearsal of the escalation tells an address of.
+/// Returns how many assignments a dry run of the escalation reports to an address, if any.
 fn told(world: &World, address: &str, day: &str) -> Option<u32> {
     let said = world.done(&["job", "run", "escalation", "--at", day, "--dry-run"]);
     let line = said.lines().find(|line| line.contains(address))?;
@@ -34,22 +36,22 @@ fn run(world: &World, job: &str, day: &str) -> String {
 fn what_stays_overdue_goes_up_once_per_level(world: &World) {
     scene(world);
     world.account("leader@city.example", "leader", "市水利局");
-    assert_eq!(told(world, "office@city.example", "2023-01-06"), None, "six days are not a week");
-    // The office hears of every answer that is late, once.
+    assert_eq!(told(world, "office@city.example", "2023-01-06"), None, "the first level begins after seven days");
+    // The city office is notified of every overdue assignment, once.
     assert_eq!(told(world, "office@city.example", "2023-01-07"), Some(3));
     assert_eq!(told(world, "leader@city.example", "2023-01-07"), None);
     assert!(run(world, "escalation", "2023-01-07").contains("已写入发件箱 1 封"));
     assert_eq!(told(world, "office@city.example", "2023-01-08"), None);
-    // A leader hears of what his 市水利局 leads, once; a day on which nobody was up is caught up.
+    // A leader is notified of what their unit 市水利局 leads, once. A missed day is caught up.
     assert_eq!(told(world, "leader@city.example", "2023-01-14"), None);
     assert_eq!(told(world, "leader@city.example", "2023-01-18"), Some(1));
     assert!(run(world, "escalation", "2023-01-18").contains("已写入发件箱 1 封"));
     assert_eq!(told(world, "leader@city.example", "2023-01-19"), None);
-    // The proposals come first, then the office hears of them.
+    // Proposals are written first; then the city office is notified of them.
     assert!(run(world, "propose-listing", "2023-01-30").contains("3 项"));
     assert_eq!(told(world, "office@city.example", "2023-01-30"), Some(3));
     assert!(run(world, "escalation", "2023-01-30").contains("已写入发件箱 1 封"));
-    assert_eq!(told(world, "office@city.example", "2023-01-31"), None, "once per level");
+    assert_eq!(told(world, "office@city.example", "2023-01-31"), None, "each level is notified once");
     world.done(&["job", "run", "deliver-mail", "--at", "2023-01-31"]);
     let files = std::fs::read_dir(world.dir.path().join("data/mail")).unwrap().map(|entry| entry.unwrap().path());
     let letters: Vec<String> =
@@ -76,7 +78,7 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     world.done(&["unit", "set", "洛隆县人民政府", "--mail", "gov@county.example"]);
     assert!(run(world, "propose-listing", "2023-01-29").contains("0 项"));
     assert!(run(world, "propose-listing", "2023-01-30").contains("3 项"));
-    assert!(run(world, "propose-listing", "2023-02-15").contains("0 项"), "what was proposed is not proposed again");
+    assert!(run(world, "propose-listing", "2023-02-15").contains("0 项"), "a proposal must not be repeated");
     let office = world.account("person@city.example", "city-office", CITY);
     let region = world.account("person@region.example", "regional-office", CITY);
     let county = world.account("person@county.example", "responsible-unit", "洛隆县人民政府");
@@ -88,7 +90,7 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     assert_eq!(proposed[0]["reason"], "逾期30天仍未完成整改，系统建议挂牌督办");
     assert_eq!(proposed[0]["recipient"]["name"], "洛隆县人民政府");
 
-    // The unit does not decide on itself; what is proposed cannot be lifted.
+    // The unit concerned cannot decide; a proposal cannot be lifted.
     assert_eq!(decide(&server, &county, &proposed[0], false)["errors"][0]["code"], "NOT_ALLOWED");
     let lift = "mutation($input: LiftSupervisionInput!) { liftSupervision(input: $input) { errors { code } } }";
     let input = json!({"input": {"actionId": proposed[0]["id"], "reason": "已办"}});
@@ -99,10 +101,10 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     assert_eq!(
         (&refused["code"], &refused["path"][1]),
         (&json!("INVALID"), &json!("answerBy")),
-        "nobody has to answer"
+        "a dismissed proposal has no deadline to answer"
     );
 
-    // 挂牌 is in force once: what is proposed is decided, what is in force is lifted.
+    // An assignment can be listed once: an existing proposal must be decided, a listing in force must be lifted.
     let issuing = "mutation($input: IssueSupervisionInput!) { issueSupervision(input: $input) { errors { code } } }";
     let issue = |of: &Value| {
         let input = json!({"input": {"assignmentId": of["assignment"]["id"], "kind": "LIST", "reason": "长期逾期"}});
@@ -114,13 +116,17 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     assert_eq!(adopted["errors"], json!([]));
     let expected = json!([{"kind": "LIST", "state": "ISSUED", "reason": "逾期一个月，问题突出", "liftReason": null}]);
     assert_eq!(adopted["assignment"]["measure"]["supervisionActions"]["nodes"], expected);
-    assert_eq!(decide(&server, &office, &proposed[0], false)["errors"][0]["code"], "WRONG_STATE", "once is enough");
+    assert_eq!(
+        decide(&server, &office, &proposed[0], false)["errors"][0]["code"],
+        "WRONG_STATE",
+        "a proposal is decided once"
+    );
     let dismissed = decide(&server, &office, &proposed[1], false);
     let expected = json!("DISMISSED");
     assert_eq!(dismissed["assignment"]["measure"]["supervisionActions"]["nodes"][0]["state"], expected);
-    assert!(run(world, "propose-listing", "2023-03-15").contains("0 项"), "a dismissed proposal does not come back");
+    assert!(run(world, "propose-listing", "2023-03-15").contains("0 项"), "a dismissed proposal must not be repeated");
 
-    // What is completed meanwhile is not listed any more.
+    // An assignment that was completed meanwhile can no longer be listed.
     let version = server.data_as(
         &county,
         "query($id: ID!) { assignment(id: $id) { version } }",
@@ -137,7 +143,7 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     );
     assert_eq!(decide(&server, &office, &proposed[2], false)["errors"], json!([]));
 
-    // The unit hears of what is in force, and of nothing else.
+    // The unit is notified by mail of the listing in force only.
     let mails = world.done(&["mail", "list"]);
     assert_eq!(mails.matches("挂牌督办").count(), 1, "{mails}");
     assert!(mails.contains("gov@county.example") && mails.contains("答复期限：2023年3月10日"), "{mails}");
@@ -146,7 +152,7 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     assert_eq!(entries, json!([{"actor": null}, {"actor": null}, {"actor": null}]));
     assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 
-    // A later deadline that is missed as well is another matter.
+    // Missing a later deadline leads to a new proposal.
     let measure = "{ measures(filter: {text: {search: \"巡查制度\"}}) { nodes { id version } } }";
     let measure = server.data_as(&region, measure, &json!({}))["measures"]["nodes"][0].clone();
     let change = "mutation($input: ChangeDeadlineInput!) { changeDeadline(input: $input) { errors { message } } }";

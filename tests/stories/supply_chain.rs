@@ -1,5 +1,6 @@
-//! What the program is built from: no crate with a known advisory, of no unknown licence and from nowhere else, by the rules
-//! of deny.toml. It needs no network; `cargo deny check` asks the same of today's advisories.
+//! The crates in Cargo.lock satisfy deny.toml: no known advisories, only allowed licences and sources. Needs no
+//! network, since
+//! the advisories are checked in; `cargo deny check` uses the current ones.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -18,7 +19,7 @@ fn texts<'a>(rules: &'a toml::Table, section: &str, name: &str) -> Vec<&'a str> 
     rules[section][name].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect()
 }
 
-/// Name, version and source of each crate in Cargo.lock.
+/// Returns name, version and source of each crate in Cargo.lock.
 fn crates() -> Vec<(String, Version, Option<String>)> {
     let lock: toml::Table = read("Cargo.lock".into()).parse().unwrap();
     let of = |package: &toml::Value, name: &str| package.get(name).map(|text| text.as_str().unwrap().to_owned());
@@ -28,7 +29,7 @@ fn crates() -> Vec<(String, Version, Option<String>)> {
         .collect()
 }
 
-/// The advisories that concern one of the crates, and are not accepted.
+/// Returns the advisories that affect one of the crates and are not accepted.
 fn concerned(crates: &[(String, Version, Option<String>)], accepted: &[&str]) -> Vec<String> {
     let list = read("tests/advisories.txt".into());
     let mut found = Vec::new();
@@ -55,9 +56,16 @@ fn no_crate_has_a_known_advisory() {
     let mut crates = crates();
     assert_eq!(concerned(&crates, &accepted), Vec::<String>::new(), "update the crate, or say in deny.toml why not");
     crates.push(("time".to_owned(), Version::new(0, 1, 45), None));
-    assert_eq!(concerned(&crates, &accepted), ["RUSTSEC-2020-0071 (vulnerability): time 0.1.45"], "it would be found");
+    assert_eq!(
+        concerned(&crates, &accepted),
+        ["RUSTSEC-2020-0071 (vulnerability): time 0.1.45"],
+        "an affected version must be found"
+    );
     for number in accepted {
-        assert!(concerned(&crates, &[]).iter().any(|found| found.starts_with(number)), "{number} concerns nothing");
+        assert!(
+            concerned(&crates, &[]).iter().any(|found| found.starts_with(number)),
+            "{number} is accepted in deny.toml but affects no crate"
+        );
     }
 }
 

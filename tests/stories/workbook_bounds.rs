@@ -1,5 +1,6 @@
-//! A file of some kilobytes cannot cost gigabytes and minutes: whatever it claims is bounded before it is read, and each
-//! refusal says which bound it is and what to do. No database matters here, so these run on one.
+//! Bounds on workbooks: a file of some kilobytes must not cost gigabytes or minutes. Its claims are checked before it
+//! is
+//! read, and a refusal names the exceeded bound. Most of it does not depend on the database and runs on SQLite only.
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
@@ -8,8 +9,9 @@ use std::time::{Duration, Instant};
 use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
 use crate::support::{World, stories};
 
-/// What a refusal may take, in a build that is not optimised, on a machine that does other things as well. Read without
-/// bounds, these files take minutes, or all memory.
+/// The maximum time of a refusal, in an unoptimised build on a busy machine. Without bounds, reading these files takes
+/// minutes
+/// or all memory.
 const SOON: Duration = Duration::from_mins(1);
 
 #[test]
@@ -31,7 +33,7 @@ fn files_within_the_bounds_are_taken(world: &World) {
     let file = world.file("省.xlsx", &province());
     let said = world.done(&["import", &file, "--round", "中央督察", "--region", "540000", "--dry-run"]);
     assert!(said.contains("6 个问题、9 条措施"), "{said}");
-    // A sheet for each of many problems, some hidden, with a text that many cells share.
+    // Two hundred sheets with one problem each, some hidden, with a text that many cells share.
     let mut book = rust_xlsxwriter::Workbook::new();
     for number in 1..=200_u32 {
         let sheet = book.add_worksheet().set_name(format!("问题{number}")).unwrap();
@@ -46,7 +48,7 @@ fn files_within_the_bounds_are_taken(world: &World) {
     let file = world.file("多表.xlsx", &book.save_to_buffer().unwrap());
     let said = world.done(&["import", &file, "--round", ROUND, "--region", "540000", "--as-of", "2023-04-30"]);
     assert!(said.contains("新增：180 个问题、180 条措施"), "{said}");
-    // The same cells as an .xls and an .ods hold them.
+    // The hand-made .xls and .ods formats are readable, so that their refusals below are due to the bounds.
     for (name, bytes) in
         [("旧.xls", old_book(&[0], 1, "长期坚持", 3)), ("开.ods", open_book(&table("a", &row(3, "长期坚持"))))]
     {
@@ -56,7 +58,7 @@ fn files_within_the_bounds_are_taken(world: &World) {
     }
 }
 
-/// Files that claim much, with what is said of each.
+/// Returns files with excessive claims, each with its name and a part of the expected message.
 fn claims() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let cell = |text: &str| format!(r#"<c r="A1" t="inlineStr"><is><t>{text}</t></is></c>"#);
     let sheet = |cells: &str| format!("<worksheet><sheetData><row r=\"1\">{cells}</row></sheetData></worksheet>");
@@ -117,7 +119,7 @@ fn claims() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     ]
 }
 
-/// A packed file of these parts.
+/// Returns a zip archive of these parts.
 fn packed(parts: &[(String, String)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, text) in parts {
@@ -129,7 +131,7 @@ fn packed(parts: &[(String, String)]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-/// A workbook whose sheets are these of its parts.
+/// Returns an .xlsx workbook. `sheets` has the number of the part for each sheet, so sheets can share a part.
 fn book(sheets: &[usize], parts: Vec<(String, String)>) -> Vec<u8> {
     book_with(sheets, parts, "")
 }
@@ -162,7 +164,7 @@ fn book_named(count: usize) -> Vec<u8> {
     book_with(&[1], vec![("xl/worksheets/sheet1.xml".to_owned(), sheet)], &names)
 }
 
-/// Cells that all show one text of blanks, which says nothing and is copied for each.
+/// Returns a workbook whose cells share one long text of spaces, which is copied for each cell when read.
 fn blank_texts() -> Vec<u8> {
     let strings = format!(r#"<sst><si><t xml:space="preserve">{}</t></si></sst>"#, " ".repeat(500_000));
     let cells: String = (1..=3_000).fold(String::new(), |mut cells, row| {
@@ -173,7 +175,7 @@ fn blank_texts() -> Vec<u8> {
     book(&[1], vec![("xl/worksheets/sheet1.xml".to_owned(), sheet), ("xl/sharedStrings.xml".to_owned(), strings)])
 }
 
-/// Merged areas that cover all rows of columns that hold nothing.
+/// Returns a workbook with many merged areas that span all rows of empty columns.
 fn merges() -> Vec<u8> {
     let areas: String = (0..300_000).fold(String::new(), |mut areas, at| {
         write!(areas, r#"<mergeCell ref="B1:C{}"/>"#, 100_000 + at % 10).unwrap();
@@ -210,8 +212,10 @@ fn packed_open(content: &str) -> Vec<u8> {
     ])
 }
 
-/// An .xls whose sheets begin at these of its records: 0 is the sheet's first, 1 the one after it. It has so many rows of one
-/// cell, in the last of so many columns, that all show one text.
+/// Returns an .xls workbook with one cell per row, in the last column, which all share one text. `sheets` has the
+/// record at
+/// which each sheet begins: 0 for the first record of the only substream, 1 for the one after it, so sheets can
+/// overlap.
 fn old_book(sheets: &[usize], rows: u16, text: &str, columns: u16) -> Vec<u8> {
     fn record(kind: u16, content: &[u8]) -> Vec<u8> {
         [&kind.to_le_bytes()[..], &(content.len() as u16).to_le_bytes(), content].concat()
@@ -231,7 +235,7 @@ fn old_book(sheets: &[usize], rows: u16, text: &str, columns: u16) -> Vec<u8> {
         stream.extend(bound(from as u32, names(at)));
     }
     stream.extend([strings, end.clone(), begin(0x10)].concat());
-    // What it says of itself is not what it holds.
+    // The declared dimensions are wrong on purpose.
     let claim =
         [&0_u32.to_le_bytes()[..], &u32::MAX.to_le_bytes(), &0_u16.to_le_bytes(), &255_u16.to_le_bytes(), &[0; 2]];
     stream.extend(record(0x0200, &claim.concat()));

@@ -1,5 +1,6 @@
-//! What a packed workbook may hold. It is looked at before the library reads it: that keeps in memory whatever a file says, as
-//! often as the file says it, so a file of some kilobytes could cost gigabytes and minutes.
+//! Limits the content of zipped workbooks (.xlsx, .ods) before the library reads them. The library keeps everything in
+//! memory as often as the file repeats it, so a file of a few kilobytes could cost gigabytes of memory and minutes of
+//! time.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Cursor, Read, Write};
@@ -11,33 +12,35 @@ use zip::ZipArchive;
 
 use ledger::{Error, Result};
 
-/// The most sheets of one file, visible and hidden ones.
+/// Maximum number of sheets in a file, including hidden ones.
 pub(super) const MAX_SHEETS: usize = 256;
-/// The largest size to which a packed file may unpack, in bytes.
+/// Maximum size of the unpacked file, in bytes.
 pub(super) const MAX_UNPACKED: u64 = 256 << 20;
-/// The most entries of an archive.
+/// Maximum number of entries in the archive.
 const MAX_ENTRIES: usize = 2_000;
-/// The most relations of a workbook with its parts.
+/// Maximum number of relationships between a workbook and its parts.
 const MAX_RELATIONS: usize = 20_000;
-/// How many times its own size a file may unpack to, beyond a size at which that does not matter.
+/// Maximum ratio of unpacked to packed size, for files that unpack to more than [`SMALL`].
 const MAX_RATIO: u64 = 200;
+/// Unpacked size in bytes up to which any ratio is accepted.
 const SMALL: u64 = 16 << 20;
-/// The most names of cells and areas.
+/// Maximum number of defined names.
 pub(super) const MAX_NAMES: usize = 100_000;
-/// The most texts that cells share.
+/// Maximum number of shared texts.
 pub(super) const MAX_STRINGS: usize = 1_000_000;
-/// The most elements of the part that holds the formats, the most formats, and the longest attribute of one, in bytes: each
-/// format is kept with a copy of its font and its pattern.
+/// Maximum number of elements in the style sheet.
 const MAX_STYLE_ELEMENTS: usize = 1_000_000;
+/// Maximum number of cell formats. The library keeps each with copies of its font and number format.
 const MAX_FORMATS: usize = 131_072;
+/// Maximum length of an attribute in the style sheet, in bytes.
 const MAX_STYLE_ATTRIBUTE: usize = 2_048;
-/// The most bytes between two tags: one text of a cell, in whatever spelling.
+/// Maximum number of bytes between two tags, which is one text of a cell in any encoding.
 const MAX_RUN: usize = 1 << 20;
 
-/// The archive of a packed workbook.
+/// The ZIP archive of a workbook.
 pub(super) type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
-/// A file that is no workbook, and why.
+/// Returns the error for a file that is not a valid workbook. `why` gives the reason in Chinese.
 pub(super) fn broken(why: &str) -> Error {
     Error::Invalid(format!("文件不是有效的工作簿：{why}"))
 }
@@ -46,7 +49,7 @@ fn damaged<E>(_: E) -> Error {
     broken("压缩包已损坏")
 }
 
-/// Refuses a file with too many sheets.
+/// Rejects a file with too many sheets.
 pub(super) fn bound_sheets(count: usize) -> Result<()> {
     if count > MAX_SHEETS {
         let most = format!("文件有 {count} 张工作表（含隐藏的），超过 {MAX_SHEETS} 张，请删除无关的工作表或拆分后导入");
@@ -55,7 +58,7 @@ pub(super) fn bound_sheets(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Refuses two sheets of one name, which no program writes.
+/// Rejects a file with two sheets of the same name, which no spreadsheet program writes.
 pub(super) fn bound_names(names: &[String]) -> Result<()> {
     let mut seen = HashSet::new();
     match names.iter().find(|name| !seen.insert(name.as_str())) {
@@ -64,13 +67,15 @@ pub(super) fn bound_names(names: &[String]) -> Result<()> {
     }
 }
 
-/// Opens an archive: refused with too many entries, two of one name, or where it unpacks to too much.
+/// Opens an archive. Rejects it if it has too many entries, two entries of the same name, or too large an unpacked
+/// size.
 pub(super) fn archive(bytes: &[u8]) -> Result<Archive<'_>> {
     let many = || {
         let most = format!("文件内含超过 {MAX_ENTRIES} 个部件，请删除无关的工作表、图片后另存，再导入");
         Error::Invalid(most)
     };
-    // The directory is kept in memory before its entries can be counted; their headers may occur elsewhere by chance.
+    // The library reads the whole directory into memory before it can count the entries, so count their signatures
+    // first. The factor 2 allows for signatures that occur in the data by chance.
     if bytes.windows(4).filter(|window| window == b"PK\x01\x02").count() > 2 * MAX_ENTRIES {
         return Err(many());
     }
@@ -90,12 +95,12 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Archive<'_>> {
     Ok(archive)
 }
 
-/// Entries are found whatever their case.
+/// Normalises the name of an entry, which the library looks up regardless of case.
 fn plain(name: &str) -> String {
     name.replace('\\', "/").to_ascii_lowercase()
 }
 
-/// Unpacks every entry into nothing, counting: declared sizes may lie.
+/// Unpacks every entry and counts the bytes, because the sizes that a file declares may be wrong.
 fn bound_unpacked(archive: &mut Archive<'_>, packed: u64) -> Result<()> {
     let mut unpacked = 0_u64;
     let mut chunk = vec![0_u8; 1 << 16];
@@ -120,7 +125,7 @@ fn bound_unpacked(archive: &mut Archive<'_>, packed: u64) -> Result<()> {
     Ok(())
 }
 
-/// Passes bytes on, and fails where none of many is the beginning of a tag.
+/// A reader that passes bytes on, and fails when more than [`MAX_RUN`] bytes in a row contain no `<`.
 struct Runs<R> {
     inner: R,
     run: usize,
@@ -152,7 +157,7 @@ fn too_long() -> Error {
     Error::Invalid(zh)
 }
 
-/// Reads a part of a workbook, event by event; whether there is such a part.
+/// Parses a part of a workbook as XML and calls `told` for each event. Returns whether the part exists.
 pub(super) fn each(
     archive: &mut Archive<'_>,
     part: &str,
@@ -162,7 +167,7 @@ pub(super) fn each(
     let Some(name) = found(archive, part)? else { return Ok(false) };
     let entry = archive.by_name(&name).map_err(damaged)?;
     let mut reader = Reader::from_reader(BufReader::new(Runs::new(entry)));
-    // As the library reads it.
+    // The same strictness as when the library reads the part.
     reader.config_mut().check_end_names = strict;
     let mut buffer = Vec::new();
     loop {
@@ -176,7 +181,7 @@ pub(super) fn each(
     }
 }
 
-/// The entry of a part, whatever its case.
+/// Returns the name of the entry of a part, regardless of case.
 fn found(archive: &Archive<'_>, part: &str) -> Result<Option<String>> {
     let wanted = plain(part);
     for name in archive.file_names() {
@@ -188,7 +193,8 @@ fn found(archive: &Archive<'_>, part: &str) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// An attribute by its whole name; of the elements that decide what is read, none may be spelled wrongly.
+/// Returns an attribute by its qualified name. Fails if any attribute is malformed, because these elements determine
+/// which parts are read.
 fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
     for attribute in tag.attributes() {
         let attribute = attribute.map_err(|_| broken("部件的属性有误"))?;
@@ -199,7 +205,7 @@ fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// The beginning of an element.
+/// Returns the start tag of an element, if the event is one.
 fn begins<'a>(event: &'a Event<'_>) -> Option<&'a BytesStart<'a>> {
     match event {
         Event::Start(tag) | Event::Empty(tag) => Some(tag),
@@ -207,7 +213,8 @@ fn begins<'a>(event: &'a Event<'_>) -> Option<&'a BytesStart<'a>> {
     }
 }
 
-/// Refuses an .xlsx file that holds more than a ledger does, or in which sheets share a part: it would be read again for each.
+/// Rejects an .xlsx file that contains more than a ledger can, or in which sheets share a part, which the library would
+/// read again for each.
 pub(super) fn bound_xlsx(bytes: &[u8]) -> Result<()> {
     let mut archive = archive(bytes)?;
     let mut main = None;
@@ -234,7 +241,7 @@ pub(super) fn bound_xlsx(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The parts of the sheets.
+/// Returns the parts of the sheets.
 fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<HashSet<String>> {
     let mut targets: HashMap<String, String> = HashMap::new();
     each(archive, &format!("{folder}_rels/{name}.rels"), false, |event| {
@@ -286,7 +293,7 @@ fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<HashSet
     Ok(parts)
 }
 
-/// Refuses too many texts that cells share, and a number of them that is only claimed, for which memory would be taken.
+/// Rejects too many shared texts, and too large a claimed number of them, for which the library would allocate memory.
 fn bound_strings(archive: &mut Archive<'_>, part: &str) -> Result<()> {
     let many = || Error::Invalid(format!("文件的文字超过 {MAX_STRINGS} 条，请拆分后导入"));
     let mut count = 0;
@@ -323,7 +330,7 @@ fn bound_styles(archive: &mut Archive<'_>, part: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a part in which one text is longer than a cell's may be.
+/// Rejects a part with a text that is longer than a cell's may be.
 fn bound_runs(archive: &mut Archive<'_>, part: &str) -> Result<()> {
     let Some(name) = found(archive, part)? else { return Ok(()) };
     let mut entry = Runs::new(archive.by_name(&name).map_err(damaged)?);
@@ -334,7 +341,7 @@ fn bound_runs(archive: &mut Archive<'_>, part: &str) -> Result<()> {
     }
 }
 
-/// A file of the older format that holds nothing but these records.
+/// Builds an .xls file that contains only these records.
 pub(super) fn packed_again(records: &[u8]) -> Result<Vec<u8>> {
     let failed = |_| broken("文件已损坏");
     let mut file = cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new())).map_err(failed)?;

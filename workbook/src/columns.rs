@@ -1,40 +1,40 @@
-//! The heading dictionary: which printed heading is which field. Each heading is mapped once.
+//! The heading dictionary: maps printed headings to fields. Each heading belongs to exactly one field.
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::sheet::Sheet;
 use ledger::fault;
 
-/// A field of a row.
+/// A field of a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Column {
-    /// 序号: of the problem where measures are numbered apart, else of the row.
+    /// Number (序号): of the problem if measures have a number column of their own, else of the row.
     Number,
-    /// 反馈问题
+    /// Text of the problem (反馈问题).
     Problem,
-    /// 整改目标
+    /// Goal of the problem (整改目标).
     Goal,
-    /// 领域
+    /// Domains of the problem (领域).
     Domain,
-    /// 整改时限 where measures have their own.
+    /// Deadline of the problem (整改时限), in ledgers in which measures have their own.
     ProblemDeadline,
-    /// 整改进度: the rating of the problem.
+    /// Rating of the problem (整改进度).
     Rating,
-    /// 措施序号
+    /// Number of the measure (措施序号).
     MeasureNumber,
-    /// 整改措施, 整改任务
+    /// Text of the measure (整改措施, 整改任务).
     Measure,
-    /// 措施时限, or 整改时限 where there is no other.
+    /// Deadline of the measure (措施时限, or 整改时限 if there is only one deadline column).
     Deadline,
-    /// 牵头单位
+    /// Lead unit (牵头单位).
     Lead,
-    /// 责任单位
+    /// Responsible parties (责任单位).
     Parties,
-    /// 督导单位
+    /// Supervising unit (督导单位).
     Supervising,
-    /// 整改进展
+    /// Progress of the measure (整改进展).
     Progress,
-    /// 填报人及联系方式: personal data, never read.
+    /// Name and phone number of the reporter (填报人及联系方式). Personal data; never read.
     Reporter,
 }
 
@@ -55,11 +55,11 @@ const HEADINGS: [(Column, &[&str]); 14] = [
     (Column::Reporter, &["填报人及联系方式", "填报人", "联系人", "联系方式", "联系电话", "联系人及电话"]),
 ];
 
-/// What stands in the place of the lead unit where a ledger names none: said on purpose, it is no omission.
+/// What a ledger states as the lead unit when it names none. A blank cell, in contrast, is reported as a fault.
 pub(crate) const UNNAMED: &str = "未载明";
 
-/// The heading that a field is exported under: the first of those it is known by, and one of its own where a problem and its
-/// measures both have a deadline.
+/// Returns the heading that a field is exported under: the first in the dictionary, except that the deadline of
+/// measures has a heading distinct from that of problems.
 pub(crate) fn heading(column: Column) -> &'static str {
     match column {
         Column::Deadline => "措施时限",
@@ -67,19 +67,19 @@ pub(crate) fn heading(column: Column) -> &'static str {
     }
 }
 
-/// Where the fields are in a sheet.
+/// The columns of a sheet and the fields they contain.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    /// The row of the headings, from 0.
+    /// Row of the headings, from 0.
     pub(crate) heading_row: u32,
     columns: Vec<(Column, u32, String)>,
-    /// Headings that the dictionary does not know, or that say again what another column says.
+    /// Headings that are not in the dictionary, or that repeat a field of another column.
     pub(crate) unknown: Vec<String>,
 }
 
 impl Layout {
-    /// The layout of a sheet: the first of its rows in which at least three headings are known, problem and measure
-    /// among them.
+    /// Finds the layout of a sheet: its first row with at least three known headings, including problem and measure.
+    /// Searches the first 30 filled rows. Returns `None` if there is no such row.
     pub(crate) fn find(sheet: &Sheet) -> Option<Self> {
         sheet.filled_rows().into_iter().take(30).find_map(|row| Self::of_row(sheet, row))
     }
@@ -102,7 +102,7 @@ impl Layout {
         complete.then_some(layout)
     }
 
-    /// Of two deadline columns the one left of the measure is the problem's.
+    /// If there are two deadline columns, makes the first one the deadline of problems.
     fn tell_deadlines_apart(&mut self) {
         let deadlines: Vec<usize> = (0..self.columns.len())
             .filter(|index| self.columns.get(*index).is_some_and(|(column, ..)| *column == Column::Deadline))
@@ -114,7 +114,7 @@ impl Layout {
         }
     }
 
-    /// Of two columns of one field the first is read.
+    /// Keeps only the first of several columns for the same field.
     fn drop_repeated(&mut self) {
         let mut seen = Vec::new();
         let unknown = &mut self.unknown;
@@ -128,23 +128,24 @@ impl Layout {
         });
     }
 
-    /// The place of a field, from 0.
+    /// Returns the column of a field, from 0.
     pub(crate) fn place(&self, column: Column) -> Option<u32> {
         self.columns.iter().find(|(known, ..)| *known == column).map(|(_, place, _)| *place)
     }
 
-    /// The heading of a field as printed.
+    /// Returns the heading of a field as printed; empty if the sheet does not have the field.
     pub(crate) fn heading(&self, column: Column) -> &str {
         self.columns.iter().find(|(known, ..)| *known == column).map_or("", |(_, _, heading)| heading)
     }
 
-    /// Whether `Number` is the problem's: measures are numbered in a column of their own.
+    /// Whether [`Column::Number`] is the number of the problem, because measures have a number column of their own.
     pub(crate) fn numbers_problems(&self) -> bool {
         self.place(Column::MeasureNumber).is_some()
     }
 }
 
-/// A heading without spaces, brackets and what shows nothing.
+/// Normalises a heading: removes blanks, invisible characters, a trailing colon, and everything from the first bracket
+/// on.
 fn plain(heading: &str) -> String {
     let heading: String = heading.nfkc().filter(|letter| !fault::is_blank(*letter)).collect();
     heading.split('(').next().unwrap_or_default().trim_end_matches([':', '：']).to_owned()

@@ -1,5 +1,5 @@
-//! Exporting: the ledger as people know it, a sheet for each round with merged problem cells, in columns that an import
-//! reads; a sheet to report progress on, which `filled` reads back; and the figures. All within the caller's sight.
+//! Exports a ledger as a workbook: one sheet per round, with merged problem cells, in columns that an import can read;
+//! a progress sheet, which `filled` reads back; and sheets with statistics. Contains only what the caller may see.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,15 +17,15 @@ use ledger::rule::workflow::status_name;
 use ledger::statistics::{self, Counted, Dimension, Figures, Question};
 use ledger::{Error, Result};
 
-/// The most measures of one workbook.
+/// Maximum number of measures in one workbook.
 const MAX_MEASURES: usize = 20_000;
 
-/// What is to be exported.
+/// What to export.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {
-    /// Only this round.
+    /// Only this round; `None` for all rounds.
     pub round: Option<i64>,
-    /// Only what concerns this region or one below it.
+    /// Only what concerns this region or one below it; `None` for all regions.
     pub region: Option<i64>,
 }
 
@@ -65,14 +65,15 @@ struct Word {
     word: String,
 }
 
-/// The workbook's bytes.
+/// Exports what `principal` may see as an .xlsx workbook, and returns its bytes. The statistics are as of the local
+/// date `today`, which also appears in the titles. Fails if there is nothing to export, or more than 20,000 measures.
 pub async fn export<C: ConnectionTrait>(
     db: &C,
     principal: &Principal,
     wanted: Wanted,
     today: NaiveDate,
 ) -> Result<Vec<u8>> {
-    // One more than is taken tells that there are too many.
+    // One row more than the maximum shows that there are too many.
     let order = format!(" ORDER BY r.id, p.position, p.id, m.position, m.id LIMIT {}", MAX_MEASURES + 1);
     let rows: Vec<Row> = select(db, principal, "measure", wanted, ROWS, &order).await?;
     if rows.is_empty() {
@@ -99,7 +100,7 @@ pub async fn export<C: ConnectionTrait>(
         figures.push((name, statistics::answer(db, &question, principal).await?));
     }
     let book = Book { rows, answers, parties: joined(parties), domains: joined(domains), figures, today };
-    // Packing takes seconds of a large one: beside the threads that answer.
+    // Packing a large workbook takes seconds, so it must not block the threads that serve requests.
     let packed = tokio::task::spawn_blocking(move || book.bytes()).await;
     packed.map_err(|error| Error::Unwritten(error.to_string()))?.map_err(|error| Error::Unwritten(error.to_string()))
 }
@@ -117,7 +118,7 @@ const PARTIES: &str =
 const DOMAINS: &str = "SELECT d.problem_id AS owner, d.domain AS word FROM problem_domain d JOIN problem p ON p.id = d.problem_id \
     JOIN measure m ON m.problem_id = p.id";
 
-/// Reads what is wanted and may be seen of a table.
+/// Selects the rows of a table that are wanted and that `principal` may see.
 async fn select<C: ConnectionTrait, R: FromQueryResult>(
     db: &C,
     principal: &Principal,
@@ -166,18 +167,18 @@ fn joined(words: Vec<Word>) -> HashMap<i64, String> {
     found
 }
 
-/// What a workbook is made of.
+/// The content of a workbook.
 struct Book {
     rows: Vec<Row>,
     answers: HashMap<i64, Vec<Answer>>,
     parties: HashMap<i64, String>,
     domains: HashMap<i64, String>,
-    /// The sheets of figures by name.
+    /// Statistics sheets, by name.
     figures: Vec<(&'static str, statistics::Answer)>,
     today: NaiveDate,
 }
 
-/// The columns of a ledger, with their widths in letters.
+/// The columns of a ledger sheet, with their widths in characters.
 const COLUMNS: [(Column, f64); 13] = [
     (Column::Number, 6.0),
     (Column::Problem, 36.0),
@@ -195,7 +196,7 @@ const COLUMNS: [(Column, f64); 13] = [
 ];
 
 impl Book {
-    /// The workbook's bytes.
+    /// Writes the workbook and returns its bytes.
     fn bytes(&self) -> Result<Vec<u8>, XlsxError> {
         let mut workbook = Workbook::new();
         let mut rounds: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
@@ -212,9 +213,10 @@ impl Book {
         workbook.save_to_buffer()
     }
 
-    /// The sheet of a round: a title, the headings, and the cells of a problem merged over its measures.
+    /// Writes the sheet of a round: a title, the headings, and a row per measure, with the cells of a problem merged
+    /// over its measures.
     fn ledger(&self, sheet: &mut Worksheet, round: &str, rows: &[&Row]) -> Result<(), XlsxError> {
-        // A column that nothing is said in is left out; a ledger without it reads alike.
+        // Leave out empty columns; an import reads a ledger without them the same way.
         let is_used = |column: &Column| match column {
             Column::Goal => rows.iter().any(|row| row.goal.is_some()),
             Column::Domain => rows.iter().any(|row| self.domains.contains_key(&row.problem)),
@@ -278,7 +280,8 @@ impl Book {
         }
     }
 
-    /// The progress: of one answer its text, of several each with its unit.
+    /// Returns the progress of a measure: the last report of its only assignment, or those of several assignments, each
+    /// with its unit. Without assignments, the progress that the ledger stated.
     fn told(&self, row: &Row) -> String {
         match self.answers.get(&row.measure).map(Vec::as_slice) {
             None | Some([]) => row.stated.clone().unwrap_or_default(),
@@ -291,7 +294,7 @@ impl Book {
         }
     }
 
-    /// The sheet to report progress on: a line for each assignment, with blank cells to fill in.
+    /// Writes the progress sheet: a row per assignment, with blank cells to fill in.
     fn progress(&self, sheet: &mut Worksheet) -> Result<(), XlsxError> {
         for (place, (name, width)) in (0_u16..).zip(filled::COLUMNS) {
             sheet.set_column_width(place, width)?;
@@ -323,7 +326,7 @@ impl Book {
     }
 }
 
-/// Whether a column belongs to the problem, and is merged over its measures.
+/// Whether a column belongs to the problem, so that its cells are merged over the problem's measures.
 fn of_problem(column: Column) -> bool {
     matches!(
         column,
@@ -331,7 +334,7 @@ fn of_problem(column: Column) -> bool {
     )
 }
 
-/// The figures of a dimension.
+/// Writes a statistics sheet: the totals, and a row per group.
 fn figures(sheet: &mut Worksheet, today: NaiveDate, total: &Figures, rows: &[Figures]) -> Result<(), XlsxError> {
     let headings = ["分组", "措施数", "已完成", "已销号", "不涉及", "逾期", "完成率", "销号率", "逾期率"];
     let title = format!("整改措施统计（截至{}）", today.format("%Y年%-m月%-d日"));
@@ -359,9 +362,9 @@ fn figures(sheet: &mut Worksheet, today: NaiveDate, total: &Figures, rows: &[Fig
     Ok(())
 }
 
-/// Writes text as text: what begins like a formula stays one letter after another, also after somebody has edited it.
+/// Writes a cell as text. A text that begins like a formula stays text, also after a user has edited the cell.
 fn write(sheet: &mut Worksheet, row: u32, column: u16, text: &str) -> Result<(), XlsxError> {
-    // A cell holds 32,767 letters.
+    // Excel's limit on the characters in a cell.
     let text: String = text.chars().take(32_767).collect();
     sheet.write_string_with_format(row, column, &text, &text_format(&text)).map(drop)
 }
@@ -379,7 +382,7 @@ fn heading_format() -> Format {
     Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Center).set_border(FormatBorder::Thin)
 }
 
-/// A sheet's name: without the letters that Excel refuses, at most 31.
+/// Returns a name for a sheet that Excel accepts: at most 31 characters, none of them forbidden.
 fn sheet_name(number: usize, round: &str) -> String {
     let plain: String = round.chars().filter(|letter| !"[]:*?/\\'".contains(*letter)).collect();
     format!("{number}.{plain}").chars().take(31).collect()

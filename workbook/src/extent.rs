@@ -1,6 +1,6 @@
-//! How large the sheets of an .ods or .xls file are once they are read whole, which the library does before anyone can
-//! refuse: two filled cells far apart in a file of some kilobytes become gigabytes of blanks, a text that is repeated becomes
-//! as many texts.
+//! Limits the size of .ods and .xls files before the library reads them. The library allocates whole sheets: in a file
+//! of a few kilobytes, two filled cells far apart become gigabytes of blank cells, and a repeated text is copied each
+//! time.
 
 use std::collections::HashSet;
 use std::io::{Cursor, Read};
@@ -12,15 +12,18 @@ use super::bounds::{self, MAX_NAMES, MAX_SHEETS, MAX_STRINGS, bound_sheets, brok
 use super::sheet::{MAX_BYTES, MAX_TEXT};
 use ledger::{Error, Result};
 
-/// The most cells, blanks between filled ones included, of all sheets of a file.
+/// Maximum number of cells in all sheets of a file, including blank cells between filled ones.
 const MAX_AREA: u64 = 2_000_000;
-/// The most bytes of formulas of an .xls file, and of one: names of sheets and cells make their texts a hundred times as long.
+/// Maximum size of all formulas in an .xls file, in bytes. Decoding expands a formula up to a hundred times, because it
+/// spells out the names of sheets and cells.
 const MAX_FORMULAS: usize = 2 << 20;
+/// Maximum size of one formula in an .xls file, in bytes.
 const MAX_FORMULA: usize = 8_224;
-/// The most records of the texts that cells share: a full file has so many of the usual length.
+/// Maximum number of records in the table of shared texts. A file at the limit of size has that many of the usual
+/// length.
 const MAX_CONTINUED: usize = 10_000;
 
-/// The extent of the sheet at hand, and what the sheets before it came to.
+/// Extent of the current sheet, and totals over all sheets read so far.
 #[derive(Default)]
 struct Extent {
     rows: u64,
@@ -30,13 +33,13 @@ struct Extent {
 }
 
 impl Extent {
-    /// Notes a filled cell; rows and columns count from 1.
+    /// Extends the current sheet to a filled cell. `row` and `column` count from 1.
     fn filled(&mut self, row: u64, column: u64) {
         self.rows = self.rows.max(row);
         self.columns = self.columns.max(column);
     }
 
-    /// Notes texts of so many bytes.
+    /// Adds `bytes` of text. Fails if the file has too much.
     fn say(&mut self, bytes: u64) -> Result<()> {
         self.text = self.text.saturating_add(bytes);
         if self.text > MAX_TEXT as u64 {
@@ -45,7 +48,7 @@ impl Extent {
         Ok(())
     }
 
-    /// The sheet ends.
+    /// Adds the area of the current sheet to the total. Fails if the file has too many cells.
     fn end_sheet(&mut self) -> Result<()> {
         self.area = self.area.saturating_add(self.rows.saturating_mul(self.columns));
         self.rows = 0;
@@ -58,23 +61,29 @@ impl Extent {
     }
 }
 
-/// The table of an .ods file at hand.
+/// State of the scan of an .ods file: its current table, row and cell.
 #[derive(Default)]
 struct Table {
     extent: Extent,
-    /// How many elements are open, and how many tables.
+    /// Number of open elements.
     depth: usize,
+    /// Number of open `table` elements.
     tables: usize,
-    /// The row and column before the ones at hand, how often those are repeated.
+    /// Number of rows before the current one.
     row: u64,
+    /// Number of columns before the current cell.
     column: u64,
+    /// How many times the current row is repeated.
     rows: u64,
+    /// How many times the current cell is repeated.
     columns: u64,
-    /// Whether the cell at hand holds anything, and the bytes of its text and of its row's.
+    /// Whether the current cell has content.
     filled: bool,
+    /// Bytes of text in the current cell.
     cell_text: u64,
+    /// Bytes of text in the current row.
     row_text: u64,
-    /// The merged areas of each table.
+    /// Merged areas of each table.
     merged: Vec<Vec<Dimensions>>,
 }
 
@@ -139,7 +148,7 @@ impl Table {
                 self.filled = true;
                 self.cell_text = self.cell_text.saturating_add(1);
             }
-            // So many blanks.
+            // `<text:s text:c="n"/>` means n blanks.
             "s" => self.cell_text = self.cell_text.saturating_add(repeated(tag, "c")),
             _ => {}
         }
@@ -155,7 +164,7 @@ impl Table {
                     self.row_text = self.row_text.saturating_add(self.cell_text.saturating_mul(self.columns));
                 }
                 self.filled = false;
-                // What is no cell's is nobody's; that one text is not too long is for whoever reads it.
+                // Text outside cells does not count. `Runs` limits the length of a single text.
                 self.cell_text = 0;
             }
             "table-row" => {
@@ -172,8 +181,8 @@ impl Table {
     }
 }
 
-/// Refuses an .ods file whose sheets would be too many or too large; returns the merged areas of each sheet, which the
-/// library does not read.
+/// Rejects an .ods file with too many or too large sheets. Returns the merged areas of each sheet, which the library
+/// does not read.
 pub(super) fn bound_ods(bytes: &[u8]) -> Result<Vec<Vec<Dimensions>>> {
     let mut archive = bounds::archive(bytes)?;
     let mut entries = 0;
@@ -185,7 +194,7 @@ pub(super) fn bound_ods(bytes: &[u8]) -> Result<Vec<Vec<Dimensions>>> {
     if !each(&mut archive, "content.xml", true, |event| table.see(event))? {
         return Err(broken("缺少 content.xml"));
     }
-    // The library would look for the end of a table for ever.
+    // In a truncated table, the library would loop forever looking for the end.
     if table.depth > 0 {
         return Err(broken("content.xml 不完整"));
     }
@@ -196,7 +205,7 @@ fn repeated(tag: &BytesStart<'_>, name: &str) -> u64 {
     attribute(tag, name).and_then(|times| times.trim().parse().ok()).unwrap_or(1)
 }
 
-/// The area that a cell spans, if more than itself.
+/// Returns the area that a cell spans, if it spans more than itself.
 fn spanned(tag: &BytesStart<'_>, row: u64, column: u64) -> Option<Dimensions> {
     let (rows, columns) = (repeated(tag, "number-rows-spanned"), repeated(tag, "number-columns-spanned"));
     let place = |at: u64| u32::try_from(at).ok();
@@ -223,11 +232,12 @@ const STRINGS: u16 = 0x00FC;
 const DIMENSIONS: u16 = 0x0200;
 const FORMULA: u16 = 0x0006;
 const LABEL: u16 = 0x00FD;
-/// Those of cells begin with row and column; those of several cells end with the last column.
+/// Records of cells. Each begins with the row and the column.
 const CELLS: [u16; 11] = [FORMULA, 0x00BD, 0x00BE, 0x00D6, LABEL, 0x0201, 0x0203, 0x0204, 0x0205, 0x027E, 0x0406];
+/// Records of several cells in a row. Each ends with the last column.
 const SEVERAL: [u16; 2] = [0x00BD, 0x00BE];
 
-/// A record: its type, and where its content begins and ends.
+/// A record: its type, and the start and end of its content in the stream.
 type Record = (u16, usize, usize);
 
 fn number(bytes: &[u8], at: usize) -> Option<u16> {
@@ -238,7 +248,7 @@ fn long_number(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes)
 }
 
-/// The records of a stream from a place on, as far as they are whole.
+/// Iterates over the records of a stream from an offset, up to the first that is truncated.
 fn records(stream: &[u8], mut at: usize) -> impl Iterator<Item = Record> {
     std::iter::from_fn(move || {
         let kind = number(stream, at)?;
@@ -249,8 +259,8 @@ fn records(stream: &[u8], mut at: usize) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Refuses an .xls file whose sheets would be too many or too large. Returns one with the same records and nothing else in
-/// it: the library follows the chains of such a file wherever they lead.
+/// Rejects an .xls file with too many or too large sheets. Returns a new file that contains only the same records,
+/// because the library follows the sector chains of a compound file without checking them.
 pub(super) fn bound_xls(bytes: &[u8]) -> Result<Vec<u8>> {
     let broken = |_| bounds::broken("文件已损坏");
     let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(broken)?;
@@ -259,7 +269,7 @@ pub(super) fn bound_xls(bytes: &[u8]) -> Result<Vec<u8>> {
     opened.map_err(broken)?.take(MAX_BYTES as u64).read_to_end(&mut stream).map_err(broken)?;
     let (sheets, lengths) = globals(&stream)?;
     let mut extent = Extent::default();
-    // What is read of all sheets together is the stream once, or some sheets lie within others.
+    // If the sheets together are longer than the stream, some of them overlap.
     let (mut walked, mut formulas) = (0, 0);
     let mut claims = Vec::new();
     for from in sheets {
@@ -273,7 +283,8 @@ pub(super) fn bound_xls(bytes: &[u8]) -> Result<Vec<u8>> {
                 END if depth == 0 => break,
                 END => depth -= 1,
                 _ if depth > 0 => {}
-                // It is not checked against the cells, and as much memory is taken as it says.
+                // The library allocates what this record claims without checking it against the cells; it is zeroed
+                // below.
                 DIMENSIONS => claims.push(begin..end),
                 _ if CELLS.contains(&kind) => {
                     let last = if SEVERAL.contains(&kind) { content.len().saturating_sub(2) } else { 2 };
@@ -309,7 +320,7 @@ pub(super) fn bound_xls(bytes: &[u8]) -> Result<Vec<u8>> {
     bounds::packed_again(&stream)
 }
 
-/// Where the sheets begin, and how many bytes each of the texts has that cells share.
+/// Reads the workbook's global records. Returns the offset of each sheet, and the size in bytes of each shared text.
 fn globals(stream: &[u8]) -> Result<(Vec<usize>, Vec<u64>)> {
     let (mut sheets, mut names, mut places) = (Vec::new(), 0, HashSet::new());
     let mut shared: Vec<&[u8]> = Vec::new();
@@ -353,8 +364,9 @@ fn globals(stream: &[u8]) -> Result<(Vec<usize>, Vec<u64>)> {
     Ok((sheets, lengths))
 }
 
-/// The most bytes of each of the shared texts, from the record that holds them and those that continue it; none where they
-/// cannot be read. A text goes on in the next record with a byte that says how wide its characters are.
+/// Returns the maximum size in bytes of each shared text, given the record that contains them and its continuations.
+/// Returns `None` if they are malformed. Where a text continues in the next record, that record begins with a byte that
+/// gives the width of the characters.
 fn lengths(shared: &[&[u8]]) -> Option<Vec<u64>> {
     let mut rest = shared.iter().copied();
     let mut at = rest.next().unwrap_or_default();

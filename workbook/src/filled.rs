@@ -1,5 +1,6 @@
-//! The sheet to report progress on, as it comes back: each filled line is a report like any other, by the same rules; a line
-//! whose assignment has changed meanwhile is refused, and the others are taken.
+//! Submits the progress sheet (进展填报) that users have filled in. Each filled line becomes a progress report under
+//! the same rules as any other. A line whose assignment has changed since the export is rejected; the others are
+//! accepted.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -9,10 +10,10 @@ use ledger::work::progress::{self, Report};
 use ledger::work::{Desk, On};
 use ledger::{Error, Result};
 
-/// The sheet's name.
+/// Name of the progress sheet.
 pub(super) const SHEET: &str = "进展填报";
 
-/// Its columns with their widths in letters. Those from `本期进展` on are filled in by people.
+/// Columns of the progress sheet, with their widths in characters. Users fill in those from `报告期` on.
 pub(super) const COLUMNS: [(&str, f64); 12] = [
     ("编号", 16.0),
     ("版本", 6.0),
@@ -28,21 +29,22 @@ pub(super) const COLUMNS: [(&str, f64); 12] = [
     ("完成日期", 12.0),
 ];
 
-/// What is written instead of a day of completion where one was reported by mistake.
+/// What users enter as the completion date to retract one that was reported by mistake.
 const NOT_COMPLETED: &str = "未完成";
 
-/// What became of a line.
+/// The result of a filled line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The row, from 1.
+    /// Row number, from 1.
     pub row: u32,
-    /// The assignment as written.
+    /// Id of the assignment as it is in the sheet: `assignment_7`.
     pub assignment: String,
-    /// Why it was not taken; empty when it was.
+    /// Why the line was rejected; empty if it was accepted.
     pub faults: Vec<Fault>,
 }
 
-/// Reports what is filled in. Gives every filled line; those without faults were taken.
+/// Submits the filled lines as progress reports. Returns the result of each filled line. Fails if the workbook has no
+/// progress sheet, if a column is missing, or if no line is filled in.
 pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
     let Some(sheet) = sheets.iter().find(|sheet| sheet.name == SHEET) else {
         return Err(Error::Invalid(format!("文件中没有“{SHEET}”工作表：请用 `rectify export` 导出后填写")));
@@ -55,7 +57,7 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
     let (period, completed) = (place("报告期")?, place("完成日期")?);
     let mut lines = Vec::new();
     for row in sheet.filled_rows().into_iter().filter(|row| *row > 0) {
-        // What cannot be cleaned is refused by the act itself, which says where.
+        // Text that cannot be cleaned is passed on as it is: submitting the report rejects it and says where.
         let cell = |column: u32| {
             let shown = sheet.text(row, column);
             fault::several(shown).unwrap_or_else(|_| shown.to_owned()).trim().to_owned()
@@ -73,7 +75,7 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
                 if day.is_none() {
                     let (zh, en) = (
                         "完成日期应形如 2026-12-31，更正为未完成时写“未完成”",
-                        "the day looks like 2026-12-31; 未完成 takes it back",
+                        "the completion date must look like 2026-12-31, or 未完成 to retract it",
                     );
                     faults.push(Fault::invalid(zh, en, &["完成日期"]));
                 }
@@ -81,7 +83,11 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
             }
         };
         let Ok(seen) = cell(version).parse::<i32>() else {
-            faults.push(Fault::invalid("版本应为数字，请勿改动", "the version is a number: leave it", &["版本"]));
+            faults.push(Fault::invalid(
+                "版本应为数字，请勿改动",
+                "the version must be a number; do not change it",
+                &["版本"],
+            ));
             lines.push(Line { row: row + 1, assignment: cell(id), faults });
             continue;
         };
@@ -100,15 +106,15 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
                 Ok(_) => {}
                 Err(Error::Refused(refused)) => faults = refused,
                 Err(failure) if lines.is_empty() => return Err(failure),
-                // What was taken is told; the rest can be sent again.
+                // Report which lines were accepted, so that the rest can be submitted again.
                 Err(failure) => {
                     tracing::error!(
                         error = &failure as &dyn std::error::Error,
                         row,
-                        "a filled sheet was not taken to its end"
+                        "failed to submit the rest of a progress sheet"
                     );
                     let zh = "系统故障，本行及以后各行未办理：请从本行起重新导入";
-                    let en = "something failed: neither this line nor those after it were taken, send them again";
+                    let en = "internal error: this line and those after it were not submitted; submit them again";
                     faults.push(Fault::new(FaultCode::WrongState, zh, en, &[SHEET]));
                     lines.push(Line { row: row + 1, assignment: cell(id), faults });
                     break;

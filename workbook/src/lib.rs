@@ -1,6 +1,6 @@
-//! Workbooks: a ledger as people keep it, in a spreadsheet. `sheet` opens files, `columns` knows the headings, `reading`
-//! turns rows into problems and measures, `parties` reads lists of units, `import` brings it all into the ledger; `export`
-//! writes it out again, and `filled` takes the progress that people have filled in.
+//! Reads and writes ledgers as spreadsheets. `sheet` opens files, `columns` recognises the headings, `reading` turns
+//! rows into problems and measures, `parties` reads lists of units, and `import` writes the result to the ledger.
+//! `export` writes a ledger to a workbook, and `filled` reads the progress reports that users have filled in there.
 
 mod bounds;
 mod columns;

@@ -1,5 +1,5 @@
-//! Lists of units as they are printed: 市委组织部、宣传部，市生态环境局、审计局，各县（区）委、政府. What a rule can read is
-//! read; where a prefix may or may not carry over, a reading is suggested and somebody has to confirm it.
+//! Reads printed lists of units, such as 市委组织部、宣传部，市生态环境局、审计局，各县（区）委、政府. Where the rules
+//! leave open whether a prefix carries over to the next name, a reading is suggested and a person has to confirm it.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -12,13 +12,13 @@ use unicode_normalization::UnicodeNormalization;
 use ledger::unit::{PARTY_ORGANS, kind_of};
 use ledger::{Error, Result, fault};
 
-/// A dictionary of readings: what is printed (a whole list or one name) and the units that are meant.
+/// A dictionary of readings: maps printed text (a whole list or one name) to the units it means.
 #[derive(Debug, Clone, Default)]
 pub struct Aliases(HashMap<String, Vec<String>>);
 
 impl Aliases {
-    /// Reads a CSV of two columns, the printed words and the units meant, several joined by `;`. A first line
-    /// `printed,units` (or 原文,单位) is a heading.
+    /// Parses a CSV file with two columns: the printed text, and the units it means, separated by `;`. The first line
+    /// may be the heading `printed,units` or 原文,单位.
     pub fn parse(text: &str) -> Result<Self> {
         let mut known = HashMap::new();
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
@@ -52,20 +52,20 @@ impl Aliases {
     }
 }
 
-/// One party of a printed list.
+/// A party of a printed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Party {
-    /// A unit by its name in full.
+    /// A unit, by its full name.
     Unit(String),
-    /// The government of a named county.
+    /// The government of a county, by the county's name.
     County(String),
-    /// A stand-in for many.
+    /// A selector for several units, such as all counties.
     Selector(Selector),
-    /// A name whose prefix may carry over from the one before it.
+    /// A name to which the prefix of the name before it may or may not carry over.
     Ambiguous {
-        /// The words.
+        /// The name as printed.
         name: String,
-        /// The prefix before them.
+        /// The prefix of the name before it.
         after: String,
         /// The suggested reading.
         suggestion: String,
@@ -86,21 +86,22 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is well formed")
 }
 
-/// Prefixes of a unit's level, the longest first.
+/// Prefixes that give the level of a unit. The first match counts, so 市委 comes before 市.
 const PREFIXES: [&str; 14] =
     ["自治区党委", "自治区", "区党委", "省委", "省", "市委", "市", "州委", "州", "县委", "县", "区委", "旗委", "地委"];
 
-/// What a printed list is read with.
+/// Reads printed lists of units.
 pub(crate) struct Reader<'a> {
-    /// Readings that a person has decided.
+    /// Readings confirmed by a person.
     pub(crate) aliases: &'a Aliases,
-    /// Whether the ledger has a unit of this name.
+    /// Whether the ledger has a unit with this name or alias.
     pub(crate) known: &'a dyn Fn(&str) -> bool,
-    /// The regions whose names units may begin with.
+    /// Names of regions that a unit's name may begin with.
     pub(crate) places: &'a [String],
 }
 
-/// The words in one spelling: half-width, one kind of separator, without spaces and what shows nothing.
+/// Normalises the spelling of a printed text: half-width characters and uniform separators, without blanks and
+/// invisible characters.
 pub(crate) fn plain(text: &str) -> String {
     let listed = text.trim().nfkc().collect::<String>().replace(['\n', '\r', '/'], "、");
     let joined: String = listed.chars().filter(|letter| !fault::is_blank(*letter)).collect();
@@ -111,13 +112,13 @@ pub(crate) fn plain(text: &str) -> String {
         })
 }
 
-/// The name under which an accepted reading is kept: the words with the prefix that they were read after, so that it
-/// decides nothing elsewhere.
+/// Returns the alias under which a confirmed reading is stored. It includes the prefix before the name, so that the
+/// reading applies only after the same prefix.
 pub(crate) fn scoped(prefix: &str, name: &str) -> String {
     format!("{prefix}…{name}")
 }
 
-/// Whether words can be the name of a unit at all.
+/// Whether a text could be the name of a unit.
 pub(crate) fn is_plausible(name: &str) -> bool {
     let letters = name.chars().count();
     (3..=60).contains(&letters)
@@ -126,20 +127,20 @@ pub(crate) fn is_plausible(name: &str) -> bool {
         && !name.chars().any(|letter| letter.is_ascii_digit() || letter.is_control())
 }
 
-/// Whether a name without a prefix looks like an organ that would have one.
+/// Whether a name without a prefix looks like that of an organ that normally has one.
 fn wants_prefix(name: &str) -> bool {
     matches!(kind_of(name), Kind::Department | Kind::PartyCommittee)
 }
 
 impl Reader<'_> {
-    /// The units of a printed list, each with the words that it was read from.
+    /// Returns the parties of a printed list, each with the text it was read from.
     pub(crate) fn read(&self, printed: &str) -> Vec<(String, Party)> {
         let text = plain(printed);
         if let Some(units) = self.aliases.of(&text) {
             return units.iter().map(|unit| (text.clone(), party_named(unit))).collect();
         }
         let mut parties = Vec::new();
-        // Stand-ins hold separators of their own, so they are taken out first.
+        // Selectors contain separators themselves, so they are taken out first.
         let mut selectors = Vec::new();
         let text = COUNTIES.replace_all(&text, |found: &regex::Captures<'_>| {
             selectors.push((found[0].to_owned(), Party::Selector(Selector::AllCounties)));
@@ -198,7 +199,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The prefix of a name: a level, or a region's own name.
+    /// Returns the prefix of a name: the name of a region, or a level.
     fn prefix(&self, name: &str) -> Option<String> {
         let place = self.places.iter().filter(|place| name.starts_with(place.as_str()) && name.len() > place.len());
         if let Some(place) = place.max_by_key(|place| place.len()) {
@@ -211,7 +212,7 @@ impl Reader<'_> {
     }
 }
 
-/// What an alias dictionary names: a unit, or a stand-in by its usual words.
+/// Returns the party that a dictionary names: a unit, or a selector by its usual wording.
 fn party_named(name: &str) -> Party {
     match name {
         "各县（区）" | "各县(区)" => Party::Selector(Selector::AllCounties),
@@ -220,7 +221,8 @@ fn party_named(name: &str) -> Party {
     }
 }
 
-/// 东岭区、白河县委、政府: counties × (party committee, government); also 白河县委、县政府 and 东岭区、白河县人民政府.
+/// Reads a list of counties, each with its party committee and government, such as 东岭区、白河县委、政府,
+/// 白河县委、县政府 or 东岭区、白河县人民政府. Returns `None` if the text is not such a list.
 fn counties(group: &str) -> Option<Vec<String>> {
     let mut names: Vec<&str> = group.split('、').collect();
     let last = names.pop()?;
@@ -236,7 +238,8 @@ fn counties(group: &str) -> Option<Vec<String>> {
     names.iter().all(is_county).then(|| names.into_iter().map(str::to_owned).collect())
 }
 
-/// The likelier reading: organs of the party committee keep its 委, departments of the government do not.
+/// Returns the likelier reading: an organ of the party committee keeps the 委 of the prefix, a department of the
+/// government does not.
 fn suggestion(carried: &str, name: &str) -> String {
     let level = carried.trim_end_matches("党委").trim_end_matches('委');
     if !PARTY_ORGANS.iter().any(|organ| name.ends_with(organ)) {

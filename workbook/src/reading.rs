@@ -1,4 +1,5 @@
-//! From rows to problems and measures: titles, numbers inside the text, merged cells, and every fault with its place.
+//! Turns the rows of a sheet into problems and measures: handles titles, numbers inside the text and merged cells, and
+//! reports every fault with its cell.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -17,22 +18,22 @@ use ledger::rule::sameness::{self, normalised};
 use ledger::rule::wording::shortened;
 use ledger::rule::workflow::{self, Stated};
 
-/// A cell that cannot be taken: where it is, what it holds and what was expected.
+/// A cell that cannot be imported: its place, its content and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The sheet's name.
+    /// Name of the sheet.
     pub sheet: String,
-    /// The row, from 1.
+    /// Row number, from 1.
     pub row: u32,
-    /// The column's letters.
+    /// Column letters, such as `A` or `AA`; empty if the sheet has no such column.
     pub column: String,
-    /// The column's heading.
+    /// Heading of the column as printed; empty if the sheet has no such column.
     pub heading: String,
-    /// What the cell holds, shortened.
+    /// Content of the cell, shortened.
     pub value: String,
-    /// What is wrong.
+    /// What is wrong, in Chinese.
     pub problem: String,
-    /// What was expected, or what to do.
+    /// What was expected, or how to fix it, in Chinese.
     pub expected: String,
 }
 
@@ -46,7 +47,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A problem as read.
+/// A problem as read from a sheet.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadProblem {
     pub(crate) row: u32,
@@ -60,7 +61,7 @@ pub(crate) struct ReadProblem {
     pub(crate) measures: Vec<ReadMeasure>,
 }
 
-/// A measure as read.
+/// A measure as read from a sheet.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadMeasure {
     pub(crate) row: u32,
@@ -73,7 +74,7 @@ pub(crate) struct ReadMeasure {
     pub(crate) progress: Option<String>,
 }
 
-/// A sheet as read.
+/// The content of a sheet that contains a ledger.
 #[derive(Debug, Clone)]
 pub(crate) struct Read {
     pub(crate) sheet: String,
@@ -85,20 +86,20 @@ pub(crate) struct Read {
 }
 
 impl ReadProblem {
-    /// What makes it the same problem in another file.
+    /// Returns the key that identifies this problem across files, within a round and an issuing region.
     pub(crate) fn identity(&self) -> String {
         sameness::problem(self.number.as_deref(), &self.title)
     }
 }
 
 impl ReadMeasure {
-    /// What makes it the same measure in another file.
+    /// Returns the key that identifies this measure across files, within its problem.
     pub(crate) fn identity(&self) -> String {
         sameness::measure(self.number.as_deref(), &self.content)
     }
 }
 
-/// Reads a sheet; none when it holds no ledger.
+/// Reads a sheet. Returns `None` if it contains no ledger.
 pub(crate) fn read(sheet: &Sheet) -> Option<Read> {
     let layout = Layout::find(sheet)?;
     let titles = (0..layout.heading_row).flat_map(|row| sheet.columns(row).into_iter().map(move |at| (row, at)));
@@ -115,18 +116,19 @@ struct Rows<'a> {
     sheet: &'a Sheet,
     layout: &'a Layout,
     faults: Vec<Fault>,
-    /// The rows of measures read so far, by problem and identity.
+    /// Row of each measure read so far, by the identities of its problem and itself.
     seen: HashMap<(String, String), u32>,
-    /// The cells that were refused: a merged one shows in many rows, and is named once.
+    /// Cells already reported for hidden characters, so that a merged cell is reported once and not for each of its
+    /// rows.
     refused: HashSet<(u32, u32)>,
-    /// The bytes of text taken so far; a merged cell's counts in each row that shows it.
+    /// Bytes of text read so far. A merged cell counts once for each row that shows it.
     text: usize,
 }
 
 impl Rows<'_> {
     fn problems(&mut self) -> Vec<ReadProblem> {
         let mut problems: Vec<ReadProblem> = Vec::new();
-        // The places of the problems, by what makes them the same.
+        // Index of each problem in `problems`, by identity.
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut at_hand = None;
         for row in self.sheet.filled_rows().into_iter().filter(|row| *row > self.layout.heading_row) {
@@ -143,7 +145,7 @@ impl Rows<'_> {
             let printed = self.own(row, Column::Problem);
             if !printed.is_empty() {
                 let problem = self.problem(row, &printed);
-                // A problem may go on after a page break, its cell printed again.
+                // A problem that continues after a page break has its cell printed again.
                 let identity = problem.identity();
                 let place = places.get(&identity).copied();
                 if let Some(known) = place.and_then(|place| problems.get(place))
@@ -158,7 +160,7 @@ impl Rows<'_> {
                     problems.len().checked_sub(1)
                 });
             }
-            // A number of its own beside a blank problem cell belongs to a problem that is not there.
+            // A number next to a blank problem cell belongs to a problem whose text is missing.
             if printed.is_empty() && self.layout.numbers_problems() && !self.own(row, Column::Number).is_empty() {
                 self.fault(row, Column::Problem, "有序号而没有反馈问题", "反馈问题的文字，或合并到上一问题");
                 continue;
@@ -180,7 +182,7 @@ impl Rows<'_> {
         problems
     }
 
-    /// A remark or a sum below the table, in which nothing stands where problems and measures stand.
+    /// Checks whether a row is a remark or a total below the table rather than a measure.
     fn is_note(&self, row: u32, filled: &[u32]) -> bool {
         const WORDS: [&str; 9] = ["注", "备注", "说明", "填表", "审核", "合计", "※", "此表", "本表"];
         let first = filled.first().map(|at| self.sheet.text(row, *at)).unwrap_or_default();
@@ -214,20 +216,21 @@ impl Rows<'_> {
         }
     }
 
-    /// The cell's own text, for fields of the problem: blank below its first row.
+    /// Returns the text of the cell itself. For fields of the problem, which are blank below its first row.
     fn own(&mut self, row: u32, column: Column) -> String {
         let Some(place) = self.layout.place(column) else { return String::new() };
         self.read(column, (row, place), self.sheet.text(row, place))
     }
 
-    /// The text that the cell shows, for fields of the measure: those may be merged too.
+    /// Returns the text that the cell shows, its own or that of the merged area it lies in. For fields of the measure,
+    /// which may be merged over several rows.
     fn shown(&mut self, row: u32, column: Column) -> Option<String> {
         let place = self.layout.place(column)?;
         let text = self.read(column, (row, place), self.sheet.shown(row, place));
         (!text.is_empty()).then_some(text)
     }
 
-    /// A cell's text as it is kept: on one line where the field has one, and without what shows nothing.
+    /// Cleans a cell's text as its field requires, and reports invisible control characters as a fault.
     fn read(&mut self, column: Column, (row, place): (u32, u32), text: &str) -> String {
         self.text = self.text.saturating_add(text.len());
         match cleaned(column, text) {
@@ -237,7 +240,7 @@ impl Rows<'_> {
                     let problem = format!("第 {} 个字符（{}）是不可见的控制字符", hidden.place, hidden.code_point());
                     self.fault(row, column, &problem, "没有控制字符的文字（请删除后重新输入）");
                 }
-                // Whatever else is wrong with the cell is told as well.
+                // Continue with the visible characters, so that other faults of the cell are reported as well.
                 text.chars().filter(|letter| !faults::is_hidden(*letter)).collect()
             }
         }
@@ -329,7 +332,8 @@ impl Rows<'_> {
     }
 }
 
-/// A cell's text as its field keeps it. Line breaks in lists of units and in deadlines are separators.
+/// Cleans a cell's text: on one line for numbers, domains and ratings, otherwise with its line breaks, which act as
+/// separators in lists of units and in deadlines.
 fn cleaned(column: Column, text: &str) -> Result<String, Hidden> {
     match column {
         Column::Number | Column::MeasureNumber | Column::Domain | Column::Rating => faults::single(text),
@@ -337,11 +341,11 @@ fn cleaned(column: Column, text: &str) -> Result<String, Hidden> {
     }
 }
 
-/// A fault at a place of a sheet.
+/// Builds a fault for a cell. `row` is counted from 0; the fault's row is counted from 1.
 pub(crate) fn fault(sheet: &Sheet, layout: &Layout, row: u32, column: Column, problem: &str, expected: &str) -> Fault {
     let place = layout.place(column);
     let value = place.map(|place| sheet.shown(row, place)).unwrap_or_default();
-    // Only as much as is shown, and nothing that turns what is shown.
+    // Copy only what will be shown, and leave out characters that change the direction of the text.
     let value: String = value.chars().filter(|letter| !faults::is_hidden(*letter)).take(400).collect();
     Fault {
         sheet: sheet.name.clone(),
@@ -354,7 +358,7 @@ pub(crate) fn fault(sheet: &Sheet, layout: &Layout, row: u32, column: Column, pr
     }
 }
 
-/// A column's letters: 0 is A, 26 is AA.
+/// Returns the letters of a column counted from 0: `A` for 0, `AA` for 26.
 fn letters(column: u32) -> String {
     let last = char::from(b'A' + (column % 26) as u8);
     if column < 26 { last.to_string() } else { format!("{}{last}", letters(column / 26 - 1)) }
@@ -375,7 +379,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is well formed")
 }
 
-/// The number that a text begins with, such as （十九） or 6., and the rest.
+/// Splits off the number at the beginning of a text, such as （十九） or 6., and returns it with the rest.
 fn split_number(text: &str) -> (Option<String>, &str) {
     let text = text.trim();
     let Some(found) = NUMBERED.captures(text) else { return (None, text) };
@@ -385,13 +389,13 @@ fn split_number(text: &str) -> (Option<String>, &str) {
     (Some(number.as_str().to_owned()), rest)
 }
 
-/// A number cell without the punctuation around it: 1. and （1） are 1.
+/// Strips the punctuation around a number: `1.` and `（1）` become `1`.
 fn bare(number: &str) -> String {
     let number = number.trim_matches(['(', ')', '（', '）', '.', '、', '．', ' ']);
     faults::single(number).unwrap_or_else(|_| number.to_owned())
 }
 
-/// The first sentence, and the rest.
+/// Splits a problem's text into its title, the first sentence, and its description, the rest.
 fn split_title(text: &str) -> (String, Option<String>) {
     match text.split_once('。') {
         Some((title, rest)) => {
@@ -402,7 +406,8 @@ fn split_title(text: &str) -> (String, Option<String>) {
     }
 }
 
-/// The date in a title: 截至2019年3月 is the end of that month. What follows 截至 goes before other dates.
+/// Returns the as-of date in a title: the latest date after 截至 or 截止, or in the whole title if it has neither. A
+/// month without a day, as in 截至2019年3月, means its last day.
 fn date_in(title: &str) -> Option<NaiveDate> {
     let plain: String = title.nfkc().collect();
     let since = plain.find("截至").or_else(|| plain.find("截止")).map_or(plain.as_str(), |at| &plain[at..]);

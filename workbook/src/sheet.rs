@@ -1,5 +1,5 @@
-//! Opening a file: .xlsx, .xls, .ods, or .csv in UTF-8 or GB18030, as sheets of plain text cells. Whatever is oversized or
-//! made to be is refused here, before it costs memory.
+//! Opens a file (.xlsx, .xls, .ods, or .csv in UTF-8 or GB18030) as sheets of plain-text cells. Files that are too
+//! large, or are crafted to expand, are rejected here before they use much memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Cursor;
@@ -10,30 +10,34 @@ use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, SheetType, SheetV
 use super::{bounds, extent};
 use ledger::{Error, Result, fault};
 
-/// The largest file that is read.
+/// Maximum size of a file, in bytes.
 pub const MAX_BYTES: usize = 32 << 20;
-/// The most rows and columns of one sheet, and letters of one cell.
+/// Maximum number of rows in a sheet.
 const MAX_ROWS: u32 = 200_000;
+/// Maximum number of columns in a sheet.
 const MAX_COLUMNS: u32 = 256;
+/// Maximum number of characters in a cell.
 pub(super) const MAX_LETTERS: usize = 100_000;
-/// The most filled cells, bytes of text, merged areas and merged cells of one file: a small file may repeat one text a million
-/// times.
+/// Maximum number of filled cells in a file.
 const MAX_CELLS: usize = 2_000_000;
+/// Maximum size of all texts in a file, in bytes. A small file can repeat one text a million times.
 pub(super) const MAX_TEXT: usize = 128 << 20;
+/// Maximum number of merged areas in a file.
 const MAX_AREAS: usize = 200_000;
+/// Maximum number of cells in merged areas of a file.
 const MAX_MERGED: usize = 2_000_000;
 
-/// A sheet: its filled cells by (row, column), both from 0.
+/// A sheet: its filled cells by row and column, both counted from 0.
 #[derive(Debug, Clone, Default)]
 pub struct Sheet {
-    /// Its name; a CSV file's is the file's.
+    /// Name of the sheet; for a CSV file, the name given to [`open`].
     pub name: String,
     cells: BTreeMap<(u32, u32), Cell>,
-    /// Cells covered by a merge, with the cell whose value they show.
+    /// Cells covered by a merged area, each with the cell whose text it shows.
     merged: HashMap<(u32, u32), (u32, u32)>,
 }
 
-/// What one file has used of its bounds.
+/// How much of the limits per file has been used.
 #[derive(Default)]
 struct Budget {
     cells: usize,
@@ -50,12 +54,12 @@ struct Cell {
 }
 
 impl Sheet {
-    /// The rows that hold anything, in their order.
+    /// Returns the rows with filled cells, in ascending order.
     pub(crate) fn filled_rows(&self) -> BTreeSet<u32> {
         self.cells.keys().map(|(row, _)| *row).collect()
     }
 
-    /// The filled rows, each as the texts of its cells from the first column to its last filled one.
+    /// Returns the filled rows, each as the texts of its cells from the first column to the last filled one.
     pub fn lines(&self) -> Vec<Vec<String>> {
         let line = |row: u32| {
             let last = self.columns(row).last().copied().unwrap_or_default();
@@ -64,40 +68,40 @@ impl Sheet {
         self.filled_rows().into_iter().map(line).collect()
     }
 
-    /// The text of a cell, empty for a blank one.
+    /// Returns the text of a cell; empty for a blank cell.
     pub(crate) fn text(&self, row: u32, column: u32) -> &str {
         self.cells.get(&(row, column)).map_or("", |cell| &cell.text)
     }
 
-    /// The text that a cell shows: its own, or that of the merge it lies in.
+    /// Returns the text that a cell shows: its own, or that of the merged area it lies in.
     pub(crate) fn shown(&self, row: u32, column: u32) -> &str {
         let place = self.shown_at(row, column);
         self.text(place.0, place.1)
     }
 
-    /// The cell whose text a cell shows.
+    /// Returns the row and column of the cell whose text a cell shows.
     pub(crate) fn shown_at(&self, row: u32, column: u32) -> (u32, u32) {
         self.merged.get(&(row, column)).copied().unwrap_or((row, column))
     }
 
-    /// Whether the cell's value is computed.
+    /// Whether the cell contains a formula.
     pub(crate) fn is_formula(&self, row: u32, column: u32) -> bool {
         self.cells.get(&(row, column)).is_some_and(|cell| cell.formula)
     }
 
-    /// The filled columns of a row, in their order.
+    /// Returns the filled columns of a row, in ascending order.
     pub(crate) fn columns(&self, row: u32) -> Vec<u32> {
         self.cells.range((row, 0)..=(row, u32::MAX)).map(|((_, column), _)| *column).collect()
     }
 
     fn put(&mut self, row: u32, column: u32, text: &str, formula: bool, budget: &mut Budget) -> Result<()> {
-        // Blanks cost as much to look at as words.
+        // Counted before trimming: blanks take as much time and memory as other characters.
         budget.text += text.len();
         if budget.text > MAX_TEXT {
             return Err(Error::Invalid(format!("文件的文字超过 {} MB，请拆分后导入", MAX_TEXT >> 20)));
         }
         let text = text.trim();
-        // Cells that are only formatted say nothing, wherever they are.
+        // A cell that is only formatted has no content, and may lie outside the allowed area.
         if fault::is_empty(text) && !formula {
             return Ok(());
         }
@@ -116,7 +120,7 @@ impl Sheet {
         Ok(())
     }
 
-    /// Notes merged areas, as far as the sheet is filled: areas may claim to be as large as they like.
+    /// Records merged areas, cut off at the last filled row and column, because a file can claim areas of any size.
     fn merge(&mut self, areas: &[Dimensions], budget: &mut Budget) -> Result<()> {
         let last_row = self.cells.keys().next_back().map_or(0, |(row, _)| *row);
         let last_column = self.cells.keys().map(|(_, column)| *column).max().unwrap_or_default();
@@ -146,7 +150,8 @@ impl Sheet {
     }
 }
 
-/// The sheets of a file. `name` only names a CSV's sheet; the kind of file is told from its content.
+/// Opens a file and returns its sheets. The format is detected from the content; `name` becomes the name of the sheet
+/// of a CSV file.
 pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     if bytes.len() > MAX_BYTES {
         return Err(Error::Invalid(format!("文件超过 {} MB，请拆分后导入", MAX_BYTES >> 20)));
@@ -167,7 +172,7 @@ pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     csv(name, &bytes).map(|sheet| vec![sheet])
 }
 
-/// The reader of workbooks panics on some malformed references; that is the file's fault and ends nothing but its import.
+/// Runs `read` and turns a panic into an error, because the workbook library panics on some malformed cell references.
 fn guarded(read: impl FnOnce() -> Result<Vec<Sheet>>) -> Result<Vec<Sheet>> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(broken("单元格引用无效")))
 }
@@ -180,7 +185,7 @@ fn broken(error: impl std::fmt::Display) -> Error {
     Error::Invalid(format!("文件不是有效的工作簿：{error}"))
 }
 
-/// Cells are streamed: a sheet may claim a billion cells and hold two. Charts and hidden sheets are no ledgers.
+/// Reads an .xlsx file. Streams the cells, because a sheet with two filled cells can claim a billion.
 fn xlsx(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
     let mut budget = Budget::default();
@@ -212,7 +217,7 @@ fn ods(bytes: Vec<u8>, merged: &[Vec<Dimensions>]) -> Result<Vec<Sheet>> {
     })
 }
 
-/// Reads a book whose sheets come whole.
+/// Reads a workbook in a format whose sheets the library only reads as a whole.
 fn whole<B: Reader<Cursor<Vec<u8>>>>(
     mut book: B,
     merges: impl Fn(&B, &str) -> Result<Vec<Dimensions>>,
@@ -233,7 +238,7 @@ where
     Ok(sheets)
 }
 
-/// The names of the visible worksheets.
+/// Returns the names of the visible worksheets; charts and hidden sheets contain no ledger.
 fn tables(sheets: &[calamine::Sheet]) -> Result<Vec<String>> {
     bounds::bound_sheets(sheets.len())?;
     let shown = |sheet: &&calamine::Sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible;
@@ -258,7 +263,7 @@ fn fill(sheet: &mut Sheet, values: &Range<Data>, formulas: &Range<String>, budge
     Ok(())
 }
 
-/// A cell as text: whole numbers without a fraction, dates as 2022-12-31.
+/// Converts a cell's value to text: whole numbers without a fraction, dates as `2022-12-31`.
 fn text(value: &Data) -> String {
     match value {
         Data::Empty => String::new(),

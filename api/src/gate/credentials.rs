@@ -1,6 +1,7 @@
-//! The queue of credential checks. A check hashes a password, which takes a core and 19 MB for a moment: few run at once, a
-//! bounded number waits, and the address whose last check is longest ago is next, so that readers always have a core and
-//! nobody waits for a flood of checks from elsewhere.
+//! The queue of credential checks. A check hashes a password, which occupies a CPU core and 19 MB of memory for a
+//! moment. Therefore only a few checks run at once and a bounded number waits. The address whose last check is longest
+//! ago is next. Other requests thus always find a free core, and a flood of checks from one address does not delay the
+//! other addresses.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -15,51 +16,51 @@ use tokio::time::Instant;
 use crate::error::{Code, Refused};
 use crate::gate::rate::network;
 
-/// So many checks wait; a program that guesses is refused at once, people come again.
+/// The most checks that wait. Further ones are refused at once: this stops guessing programs, and users can try again.
 const WAITING: usize = 32;
-/// So many of them are of one address.
+/// The most checks of one address that wait.
 const SHARE: usize = 16;
-/// The turns of so many addresses are remembered.
+/// The most addresses whose last check is remembered.
 const REMEMBERED: usize = 10_000;
-/// Seconds after which a refused caller may come again.
+/// The seconds after which a refused caller may try again.
 const SOON: u64 = 5;
 
-/// A check that is refused is answered after this time at the earliest, so that the time tells nothing of why.
+/// The shortest time after which a failed check is answered, so that the response time does not reveal why it failed.
 const FLOOR: Duration = Duration::from_millis(250);
 
 tokio::task_local! {
-    /// When the answer of the check that is carried out may be given.
+    /// The earliest moment at which the running check may be answered.
     static HELD_BACK: Cell<Option<Instant>>;
 }
 
-/// Has the answer to a check that began then held back until `FLOOR` is over.
+/// Delays the answer to the current check until `FLOOR` has passed since `begun`.
 pub(crate) fn hold_back(begun: Instant) {
-    // Whoever is not watched is not asked for a secret.
+    // Outside of `carry_out` there is nothing to delay.
     let _ = HELD_BACK.try_with(|until| until.set(Some(begun + FLOOR)));
 }
 
-/// Where checks wait.
+/// The queue of checks.
 #[derive(Debug)]
 pub(crate) struct Queue(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// How many more may run now.
+    /// How many more checks may start now.
     free: usize,
-    /// Those that wait, in the order in which they came.
+    /// The checks that wait, in the order of their arrival.
     waiting: Vec<(Option<IpAddr>, oneshot::Sender<Place>)>,
-    /// Which check of all was an address's last.
+    /// The number of the last check of each address, in the order in which checks started.
     last: HashMap<Option<IpAddr>, u64>,
-    /// How many checks there were.
+    /// The number of checks that have started so far.
     count: u64,
 }
 
-/// The right to run a check, until it is dropped.
+/// The permission to run one check. When it is dropped, it passes to the next check that waits.
 #[derive(Debug)]
 pub(crate) struct Place(Option<Arc<Queue>>);
 
 impl Place {
-    /// Carries out a check and gives the place to the next; only then waits until the answer may be given.
+    /// Runs a check, passes the place on, and then waits until the result may be returned (see [`hold_back`]).
     pub(crate) async fn carry_out<T>(self, check: impl Future<Output = T>) -> T {
         let watched = async {
             let done = check.await;
@@ -83,17 +84,17 @@ impl Drop for Place {
 }
 
 impl State {
-    /// How many of an address wait.
+    /// Returns how many checks of an address wait.
     fn own(&self, address: Option<IpAddr>) -> usize {
         self.waiting.iter().filter(|(of, _)| *of == address).count()
     }
 
-    /// An address's last check; zero where it is forgotten or had none.
+    /// Returns the number of the last check of an address; 0 if there was none, or if it is forgotten.
     fn last(&self, address: Option<IpAddr>) -> u64 {
         self.last.get(&address).copied().unwrap_or(0)
     }
 
-    /// Notes that an address has its turn.
+    /// Records that a check of an address starts.
     fn note(&mut self, address: Option<IpAddr>) {
         self.count += 1;
         self.last.insert(address, self.count);
@@ -103,14 +104,17 @@ impl State {
         }
     }
 
-    /// Makes room for an address: by the latest check of the one that waits most often, or whose turn was last.
+    /// Makes room for a check of an address by refusing another: the latest one of the address with the most checks
+    /// waiting, and among equals of the one whose last check is most recent. Returns whether there is room: an address
+    /// gives way only if it has at least two checks more waiting, or if the new one has none and was last served
+    /// earlier.
     fn displace(&mut self, address: Option<IpAddr>) -> bool {
         let weight = |of: Option<IpAddr>| (self.own(of), self.last(of));
         let most = self.waiting.iter().enumerate().max_by_key(|(at, (of, _))| (weight(*of), *at));
         let Some((at, (of, _))) = most else { return false };
         let ((theirs, their_last), (own, last)) = (weight(*of), weight(address));
         if theirs > own + 1 || (own == 0 && their_last > last) {
-            // Dropping the sender refuses the one that waited.
+            // Dropping the sender refuses the check that waited.
             self.waiting.remove(at);
             return true;
         }
@@ -119,7 +123,8 @@ impl State {
 }
 
 impl Queue {
-    /// A queue that leaves half of the cores to everything else.
+    /// Makes a queue that runs one check for every two CPU cores, at least one, and leaves the other cores to
+    /// everything else.
     pub(crate) fn new() -> Arc<Self> {
         Self::of(available_parallelism().map_or(1, |cores| cores.get() / 2).max(1))
     }
@@ -132,7 +137,7 @@ impl Queue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the turn of a check from an address, for so long at most; refuses it at once where too many wait.
+    /// Waits until a check of an address may start, at most for `time`. Refuses it at once if too many checks wait.
     pub(crate) async fn enter(self: &Arc<Self>, address: Option<IpAddr>, time: Duration) -> Result<Place, Refused> {
         tokio::time::timeout(time, self.turn(address)).await.map_err(|_| full())?
     }
@@ -141,7 +146,7 @@ impl Queue {
         let address = address.map(network);
         let turn = {
             let mut state = self.state();
-            // Those whose callers are gone wait for nothing.
+            // Forget checks whose callers have disconnected.
             state.waiting.retain(|(_, sender)| !sender.is_closed());
             if state.free > 0 {
                 state.free -= 1;
@@ -158,7 +163,7 @@ impl Queue {
         turn.await.map_err(|_| full())
     }
 
-    /// Gives a place that is free again to the next.
+    /// Passes a place that has become free to the next check.
     fn pass_on(self: &Arc<Self>) {
         let mut state = self.state();
         loop {
@@ -170,7 +175,8 @@ impl Queue {
                     state.note(address);
                     return;
                 }
-                // Its caller is gone; what comes back must not ask for the lock that is held here.
+                // Its caller has disconnected. Empty the returned place before it is dropped: its `drop` would take the
+                // lock that is held here.
                 Err(mut unwanted) => drop(unwanted.0.take()),
             }
         }
@@ -184,7 +190,7 @@ fn full() -> Refused {
         ..Refused::new(
             Code::TooManyRequests,
             format!("同时登录的人过多，请 {SOON} 秒后再试"),
-            format!("too many sign in at the same time: try again in {SOON} seconds"),
+            format!("too many sign-ins at the same time: try again in {SOON} seconds"),
         )
     }
 }
@@ -203,12 +209,12 @@ mod tests {
 
     type Waiting = BoxFuture<'static, Result<Place, Refused>>;
 
-    #[expect(clippy::unnecessary_wraps, reason = "as callers have it")]
+    #[expect(clippy::unnecessary_wraps, reason = "has the type of the parameter that it is passed to")]
     fn address(last: u8) -> Option<IpAddr> {
         Some([10, 0, 0, last].into())
     }
 
-    /// Asks for a place; gives what comes at once, or what waits.
+    /// Asks for a place. Returns the future if it has to wait (`Ok`), or its result if it has one at once (`Err`).
     fn ask(queue: &Arc<Queue>, last: u8) -> Result<Waiting, Result<Place, Refused>> {
         let queue = queue.clone();
         let mut asked: Waiting = async move { queue.turn(address(last)).await }.boxed();
@@ -226,12 +232,12 @@ mod tests {
         let (honest, again) = (ask(&queue, 2).ok().unwrap(), ask(&queue, 2).ok().unwrap());
         drop(greedy.remove(0));
         drop(first);
-        let second = honest.now_or_never().expect("it had no turn yet").unwrap();
-        assert!((&mut greedy[0]).now_or_never().is_none(), "one at a time");
+        let second = honest.now_or_never().expect("the second address is next").unwrap();
+        assert!((&mut greedy[0]).now_or_never().is_none(), "only one check runs at a time");
         drop(second);
-        let third = greedy.remove(0).now_or_never().expect("the other has its turn").unwrap();
+        let third = greedy.remove(0).now_or_never().expect("the first address is next again").unwrap();
         drop(third);
-        drop(again.now_or_never().expect("and the first again").unwrap());
+        drop(again.now_or_never().expect("the second address is next again").unwrap());
         drop(greedy.remove(0).now_or_never().unwrap().unwrap());
         assert!(ask(&queue, 3).is_err_and(|done| done.is_ok()), "the place is free again");
     }
@@ -241,12 +247,12 @@ mod tests {
         let queue = Queue::of(1);
         let _running = ask(&queue, 1).err().unwrap().unwrap();
         let mut waiting: Vec<Waiting> = (0..SHARE).map(|_| ask(&queue, 1).ok().unwrap()).collect();
-        assert!(ask(&queue, 1).is_err_and(|done| done.is_err()), "an address has its share");
+        assert!(ask(&queue, 1).is_err_and(|done| done.is_err()), "the address has reached its share");
         waiting.extend((SHARE..WAITING).map(|_| ask(&queue, 2).ok().unwrap()));
         let third = ask(&queue, 3);
-        assert!(third.is_ok(), "an address that has most makes room");
+        assert!(third.is_ok(), "the address with the most checks makes room");
         let lost = waiting.iter_mut().filter_map(FutureExt::now_or_never).filter(Result::is_err).count();
-        assert_eq!(lost, 1, "one is refused for it");
+        assert_eq!(lost, 1, "one check of that address is refused");
         assert_eq!(queue.state().waiting.len(), WAITING);
     }
 
@@ -255,7 +261,7 @@ mod tests {
         let queue = Queue::of(1);
         let place = ask(&queue, 1).err().unwrap().unwrap();
         let mut refused = place.carry_out(async { hold_back(Instant::now()) }).boxed();
-        assert!((&mut refused).now_or_never().is_none(), "it is held back");
-        assert!(ask(&queue, 2).is_err(), "the next has its turn at once");
+        assert!((&mut refused).now_or_never().is_none(), "the answer is delayed");
+        assert!(ask(&queue, 2).is_err(), "the next check starts at once");
     }
 }

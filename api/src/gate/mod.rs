@@ -1,5 +1,6 @@
-//! The gate: whose request it is. A token or session says so; without one, the program itself is taken to ask as long as the
-//! installation is open to who asks, and nobody after that.
+//! The gate: authenticates requests. A request with the secret of a session or token is made for its account. A request
+//! without one is made for the program itself (the local administrator) while the installation is open to the caller,
+//! and is anonymous otherwise.
 
 pub(crate) mod credentials;
 pub(crate) mod rate;
@@ -19,45 +20,49 @@ use sea_orm::{DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteCo
 
 use crate::error::{Code, Refused, failed};
 
-/// Tells the time; injected, so that tests stand still.
+/// Returns the current time. It is injected, so that tests can stop the clock.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
-/// How old the knowledge that nobody has an account may be, in milliseconds.
+/// For how many milliseconds the gate relies on its last answer that no account exists.
 const FRESH: i64 = 1_000;
 
-/// Whose request it is.
+/// The principal that a request acts for, with its session.
 #[derive(Debug, Clone)]
 pub(crate) struct Admitted {
     pub(crate) principal: Principal,
-    /// The session or token, and its secret to ask again with, where there is one.
+    /// The key of the session or token with its secret, which is needed to check it again; none for requests without
+    /// one.
     pub(crate) session: Option<(i64, String)>,
 }
 
 impl Admitted {
-    /// Nobody: until the gate has said who.
+    /// Returns the anonymous caller, which every caller is until the gate has admitted the request.
     pub(crate) fn nobody() -> Self {
         Self { principal: Principal::nobody(), session: None }
     }
 }
 
-/// Says whose requests are.
+/// Authenticates requests.
 pub(crate) struct Gate {
     db: DatabaseConnection,
-    /// The same pool; what the gate asks for itself is no operation's statement.
+    /// A second handle on the same pool, for the gate's own statements, which do not count as statements of an
+    /// operation.
     own: DatabaseConnection,
     clock: Clock,
     zone: chrono_tz::Tz,
-    /// Whether the settings let the installation be open until somebody has an account.
+    /// Whether the settings allow the installation to be open until the first account exists.
     opens: bool,
-    /// After how long without use a session ends.
+    /// How long a session may remain unused before it ends; none for no limit.
     idle: Option<TimeDelta>,
-    /// Denials that go into the audit, by account.
+    /// Limits how many denials of an account are written to the audit trail.
     denials: DefaultKeyedRateLimiter<i64>,
     is_closed: AtomicBool,
     asked_at: AtomicI64,
 }
 
 impl Gate {
+    /// Makes a gate. `opens` tells whether the settings allow an open installation, and `idle` how long a session may
+    /// remain unused.
     pub(crate) fn new(
         db: DatabaseConnection,
         clock: Clock,
@@ -76,7 +81,12 @@ impl Gate {
         Self { db, own, clock, zone, opens, idle, denials, is_closed, asked_at }
     }
 
-    /// Whose request it is, by the words of its `Authorization`, and whether a proxy has passed it on.
+    /// Authenticates a request by the value of its `Authorization` header. `is_forwarded` tells whether a proxy has
+    /// forwarded the request; a forwarded request without a secret is always anonymous.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a header that is not `Bearer …`, and a secret that is unknown or expired.
     pub(crate) async fn admit(&self, authorization: Option<&str>, is_forwarded: bool) -> Result<Admitted, Refused> {
         let Some(words) = authorization else {
             let principal = if self.is_open(is_forwarded).await? { Principal::local() } else { Principal::nobody() };
@@ -91,17 +101,18 @@ impl Gate {
         let found = found.ok_or_else(unauthenticated)?;
         if found.is_stale {
             let (own, session) = (self.own.clone(), found.session);
-            // Beside the answer: who reads does not wait for it, and reads on where it fails.
+            // In the background: the request neither waits for this update nor fails with it.
             tokio::spawn(async move {
                 if let Err(error) = account::session::touch(&own, session, now).await {
-                    tracing::debug!(%error, "the use of a session was not noted");
+                    tracing::debug!(%error, "the last use of a session could not be recorded");
                 }
             });
         }
         Ok(Admitted { principal: found.principal, session: Some((found.session, secret)) })
     }
 
-    /// Whether whoever was admitted still is: sessions end, and an open installation closes.
+    /// Returns whether a caller who was admitted would be admitted again, with the same rights: sessions end, and an
+    /// open installation closes.
     pub(crate) async fn still_admits(&self, admitted: &Admitted) -> Result<bool, Refused> {
         let again = match &admitted.session {
             Some((_, secret)) => self.admit(Some(&format!("Bearer {secret}")), false).await,
@@ -114,8 +125,8 @@ impl Gate {
         }
     }
 
-    /// Writes into the security log that somebody was denied something, and into the audit of the account, there at most once
-    /// a minute, so that whoever tries and tries fills nothing.
+    /// Records that an act was denied: in the security log, and in the audit trail of the account. The audit trail gets
+    /// at most one entry a minute for each account, so that repeated attempts cannot fill it.
     pub(crate) async fn note_denied(&self, by: &By, what: &str) {
         tracing::warn!(
             target: sign_in::SECURITY,
@@ -124,24 +135,25 @@ impl Gate {
             delegate = by.principal.delegate,
             address = by.address,
             what,
-            "somebody was denied something"
+            "access was denied"
         );
         let Some(account) = by.principal.account.filter(|account| self.denials.check_key(account).is_ok()) else {
             return;
         };
         let desk = Desk { db: &self.own, by, now: (self.clock)(), zone: self.zone, grace_days: 0 };
         if let Err(error) = sign_in::note_denied(&desk, account, what).await {
-            tracing::error!(%error, "a denial was not noted");
+            tracing::error!(%error, "a denial could not be recorded in the audit trail");
         }
     }
 
-    /// Whether the installation is open to a request: the settings allow it, nobody has an account but the demo's, and no
-    /// proxy has passed the request on.
+    /// Returns whether the installation is open to a request: the settings allow it, no account exists except those of
+    /// the demo, and no proxy has forwarded the request.
     pub(crate) async fn is_open(&self, is_forwarded: bool) -> Result<bool, Refused> {
         Ok(self.opens && !is_forwarded && !self.has_accounts().await?)
     }
 
-    /// Whether anybody has an account but the demo's. Once somebody has, the answer stays yes.
+    /// Returns whether any account exists, not counting demo accounts. Once one was found, the answer remains yes until
+    /// the program ends.
     pub(crate) async fn has_accounts(&self) -> Result<bool, Refused> {
         if self.is_closed.load(Ordering::Relaxed) {
             return Ok(true);
@@ -159,27 +171,28 @@ impl Gate {
     }
 }
 
-/// The words of the `Authorization` header.
+/// Returns the value of the `Authorization` header; an empty text if it is not visible ASCII.
 pub(crate) fn authorization(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION).map(|words| words.to_str().unwrap_or_default())
 }
 
-/// Refuses a token that was made only to read.
+/// Refuses a change that is requested with a read-only token.
 pub(crate) fn may_change(principal: &Principal) -> Result<(), Refused> {
     if principal.is_read_only && principal.is_somebody() {
         return Err(Refused::new(
             Code::Forbidden,
             "此令牌只读，不能办理变更",
-            "this token only reads: nothing is changed with it",
+            "this token is read-only: it cannot make changes",
         ));
     }
     Ok(())
 }
 
+/// Makes the refusal of a request that is not authenticated.
 pub(crate) fn unauthenticated() -> Refused {
     Refused::new(
         Code::Unauthenticated,
         "请先登录：令牌缺失、无效或已过期",
-        "sign in first: the token is missing, unknown or over",
+        "sign in first: the token is missing, unknown or expired",
     )
 }

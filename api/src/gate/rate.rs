@@ -1,4 +1,4 @@
-//! How often one address, and one account, may ask.
+//! Rate limits: how many requests one address, and one account, may send in a minute.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -9,10 +9,10 @@ use governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
 use crate::error::{Code, Refused};
 
-/// After so many requests, addresses that have been quiet are forgotten.
+/// The number of requests after which addresses that have been quiet are forgotten, to bound the memory.
 const SWEEP: u32 = 10_000;
 
-/// Requests by address; allowances grow back evenly over the minute.
+/// A limit on the requests of each address and each account. A used allowance is refilled evenly over the minute.
 pub(crate) struct Rate {
     limiter: Option<DefaultKeyedRateLimiter<IpAddr>>,
     accounts: Option<DefaultKeyedRateLimiter<i64>>,
@@ -20,14 +20,15 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// Zero: as many as one likes.
+    /// Allows this number of requests in a minute; 0 for no limit.
     pub(crate) fn per_minute(requests: u32) -> Self {
         let quota = NonZeroU32::new(requests).map(Quota::per_minute);
         let (limiter, accounts) = (quota.map(RateLimiter::keyed), quota.map(RateLimiter::keyed));
         Self { limiter, accounts, seen: AtomicU32::new(0) }
     }
 
-    /// Counts a request, and refuses it where the address has used up its allowance.
+    /// Counts a request of an address, and refuses it if the address has used up its allowance. The addresses of an
+    /// IPv6 /64 network count as one.
     pub(crate) fn check(&self, address: Option<IpAddr>) -> Result<(), Refused> {
         let (Some(limiter), Some(address)) = (&self.limiter, address) else { return Ok(()) };
         if self.seen.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
@@ -36,7 +37,7 @@ impl Rate {
         limiter.check_key(&network(address)).map_err(|until| too_many(&until))
     }
 
-    /// Counts an account's request, and refuses it where the account has used up its allowance.
+    /// Counts a request of an account, and refuses it if the account has used up its allowance.
     pub(crate) fn check_account(&self, account: Option<i64>) -> Result<(), Refused> {
         let (Some(limiter), Some(account)) = (&self.accounts, account) else { return Ok(()) };
         limiter.check_key(&account).map_err(|until| too_many(&until))
@@ -55,7 +56,8 @@ fn too_many(until: &NotUntil<<DefaultClock as Clock>::Instant>) -> Refused {
     }
 }
 
-/// One household has a whole /64 of IPv6.
+/// Returns the address that limits apply to: the /64 network of an IPv6 address, because a single customer commonly has
+/// a whole one, or an IPv4 address itself, also if it is given as a mapped IPv6 address.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(six) => match six.to_ipv4_mapped() {

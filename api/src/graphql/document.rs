@@ -1,5 +1,5 @@
-//! Documents that are known: parsed, measured and validated once, then kept within a bound. A known document that only
-//! reads what the planner plans is run without the library.
+//! Known documents: each is parsed, measured and validated once, and then kept in a cache of bounded size. A known
+//! document whose query the planner supports is executed without the library.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,10 +20,11 @@ use crate::graphql::params::Params;
 use crate::graphql::query;
 use crate::graphql::types::{Misfit, Types, root_type};
 
-/// A document with the operation that was asked for.
+/// A document with the requested operation.
 pub(crate) struct Document {
     pub(crate) parsed: ExecutableDocument,
-    /// None where the name fits no operation, or none of several is named: the library says so.
+    /// None if no operation has the requested name, or if there are several and none is requested. The library then
+    /// reports the error.
     pub(crate) operation: Option<Operation>,
 }
 
@@ -32,11 +33,11 @@ pub(crate) struct Operation {
     pub(crate) kind: OperationType,
     variables: Vec<Variable>,
     pub(crate) roots: Vec<Selection>,
-    /// Whether the planner can run it by itself.
+    /// Whether the planner can execute the operation without the library.
     pub(crate) is_planned: bool,
-    /// Its root type's name.
+    /// The name of its root type.
     pub(crate) root: &'static str,
-    /// What it costs with full pages wherever a variable sizes them.
+    /// Its cost, counting a full page wherever a variable gives the size of a page.
     most: u64,
 }
 
@@ -44,12 +45,12 @@ struct Variable {
     name: Name,
     ty: Type,
     default: Option<Value>,
-    /// Where it is declared.
+    /// The position of its declaration in the document.
     position: Pos,
 }
 
-/// Puts each `__typename` that has directives into a fragment that has them: the library looks at no directive of that
-/// field, neither whether it is one nor which variables it uses.
+/// Moves the directives of each `__typename` to an inline fragment around it. The library does not check directives of
+/// that field: neither whether they exist nor which variables they use.
 pub(crate) fn frame(document: &mut ExecutableDocument) {
     for operation in operations(&mut document.operations) {
         framed(&mut operation.selection_set.node);
@@ -85,7 +86,7 @@ fn framed(set: &mut SelectionSet) {
 }
 
 impl Document {
-    /// Reads a document that was found to be within the limits.
+    /// Reads a parsed document that is within the limits. `name` is the requested operation.
     pub(crate) fn read(parsed: ExecutableDocument, name: Option<&str>, types: &Types) -> Self {
         let mut named = parsed.operations.iter();
         let found = match name {
@@ -116,19 +117,20 @@ impl Document {
 }
 
 impl Document {
-    /// Refuses a subscription to several things at once (GraphQL, 5.2.3.1), a rule that the library does not know.
+    /// Refuses a subscription with more than one root field (GraphQL specification, 5.2.3.1), which the library does
+    /// not check.
     pub(crate) fn check_subscription(&self) -> Result<(), Refused> {
         let watched = self.operation.iter().filter(|operation| operation.kind == OperationType::Subscription);
         let keys: HashSet<&str> = watched.flat_map(|operation| &operation.roots).map(Selection::key).collect();
         if keys.len() > 1 {
-            let (zh, en) = ("一个订阅只能有一个根字段", "a subscription has one root field");
+            let (zh, en) = ("一个订阅只能有一个根字段", "a subscription must have exactly one root field");
             return Err(Refused::new(Code::ValidationFailed, zh, en));
         }
         Ok(())
     }
 
-    /// The syntax as these variables leave it: an argument whose variable is left out is left out as well, so that its own
-    /// default counts. The library would take null for it.
+    /// Returns the document without the arguments whose variables are not given, so that the defaults of the arguments
+    /// apply. The library would use null for them.
     pub(crate) fn given(&self, variables: &Variables) -> ExecutableDocument {
         let mut document = self.parsed.clone();
         let declared = self.operation.iter().flat_map(|operation| &operation.variables);
@@ -148,7 +150,7 @@ impl Document {
     }
 }
 
-/// Leaves out the arguments of a selection whose variables are missing.
+/// Removes the arguments of a selection whose variables are missing.
 fn leave_out(set: &mut SelectionSet, missing: &HashSet<&Name>) {
     for item in &mut set.items {
         match &mut item.node {
@@ -162,7 +164,8 @@ fn leave_out(set: &mut SelectionSet, missing: &HashSet<&Name>) {
     }
 }
 
-/// Whether a value is there, with what is missing left out of it.
+/// Returns whether a value is given, and removes missing variables inside it: members of objects are removed, and
+/// elements of lists become null.
 fn keeps(value: &mut Syntactic, missing: &HashSet<&Name>) -> bool {
     match value {
         Syntactic::Variable(name) => return !missing.contains(&*name),
@@ -180,7 +183,8 @@ fn keeps(value: &mut Syntactic, missing: &HashSet<&Name>) -> bool {
 }
 
 impl Operation {
-    /// Puts the defaults in. The library decides `@skip` and `@include` before it looks at them.
+    /// Adds the defaults of variables that are not given. The library evaluates `@skip` and `@include` before it
+    /// applies defaults.
     pub(crate) fn complete(&self, variables: &mut Variables) {
         for variable in &self.variables {
             if let Some(default) = &variable.default {
@@ -189,8 +193,8 @@ impl Operation {
         }
     }
 
-    /// Refuses a variable that is missing or of another type. The library looks only at those that are an argument by
-    /// themselves, and takes a filter whose region was forgotten for one that asks for no region.
+    /// Refuses a variable that is missing or has the wrong type. The library checks only variables that are a whole
+    /// argument: it would treat a filter whose region variable is missing as a filter without a region.
     pub(crate) fn check(&self, variables: &Variables, types: &Types) -> Result<(), Refused> {
         for Variable { name, ty, position, .. } in &self.variables {
             let given = variables.get(name);
@@ -214,7 +218,7 @@ impl Operation {
         Ok(())
     }
 
-    /// Whether every variable is there and of its type, so that nothing need be converted or complained of.
+    /// Returns whether every variable is given and has its type as it is, so that none has to be converted or refused.
     pub(crate) fn takes(&self, variables: &Variables, types: &Types) -> bool {
         self.variables.iter().all(|variable| match variables.get(&variable.name) {
             Some(value) => types.fits(value, &variable.ty),
@@ -222,13 +226,13 @@ impl Operation {
         })
     }
 
-    /// What it costs with these variables, unless it is affordable with any.
+    /// Returns the cost of the operation with these variables, or an upper bound if that is within the limit.
     pub(crate) fn cost(&self, variables: &Variables, types: &Types, limits: &Limits) -> u64 {
         if self.most <= limits.cost { self.most } else { cost(types, self.root, &self.roots, Some(variables)) }
     }
 }
 
-/// The documents that are known to be valid, by text and operation name, within a bound of bytes.
+/// A cache of the documents that are known to be valid, by text and operation name, bounded in bytes.
 pub(crate) struct Known(Cache<Key, Arc<Document>, ByBytes>);
 
 type Key = (String, Option<String>);
@@ -238,15 +242,15 @@ struct ByBytes;
 
 impl quick_cache::Weighter<Key, Arc<Document>> for ByBytes {
     fn weight(&self, key: &Key, _: &Arc<Document>) -> u64 {
-        // What is kept of a document takes some ten times its text.
+        // A parsed document takes about ten times the memory of its text.
         (key.0.len() as u64 + 256) * 10
     }
 }
 
-/// The usual length of a document, for the first guess at how many there will be.
+/// The usual weight of a document, from which the expected number of documents is estimated.
 const USUAL: u64 = 20_000;
 
-/// A borrowed key.
+/// A borrowed [`Key`], for lookups without allocation.
 #[derive(Hash)]
 struct Text<'a>(&'a str, Option<&'a str>);
 
@@ -257,15 +261,18 @@ impl quick_cache::Equivalent<Key> for Text<'_> {
 }
 
 impl Known {
+    /// Makes an empty cache of at most `bytes` bytes.
     pub(crate) fn within(bytes: u64) -> Self {
         let expected = usize::try_from(bytes / USUAL).unwrap_or(usize::MAX).max(1);
         Self(Cache::with_weighter(expected, bytes, ByBytes))
     }
 
+    /// Returns the document of a request, if it is known.
     pub(crate) fn get(&self, asked: &Params) -> Option<Arc<Document>> {
         self.0.get(&Text(asked.query.as_deref()?, asked.operation_name.as_deref()))
     }
 
+    /// Adds the document of a request to the cache.
     pub(crate) fn keep(&self, asked: &Params, document: Arc<Document>) {
         if let Some(text) = &asked.query {
             self.0.insert((text.clone(), asked.operation_name.clone()), document);

@@ -1,7 +1,7 @@
-//! Answering a GraphQL request, whatever it came by. A document is measured, parsed and validated when it is first seen;
-//! from then on, reads go straight to the planner, and everything else through async-graphql. Whatever is out of the
-//! ordinary — an error, a variable to be converted, introspection — goes through async-graphql as well, so that there is
-//! one wording of it.
+//! Answering a GraphQL request, independent of the protocol that delivered it. A document is measured, parsed and
+//! validated when it is first seen. Afterwards, queries that the planner supports go directly to the planner, and all
+//! other operations through async-graphql. Exceptional cases (an error, a variable that has to be converted,
+//! introspection) also go through async-graphql, so that each error has only one wording.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use crate::graphql::types::Types;
 use crate::noun::schedule::next_occurrences;
 use crate::part::payload::watch_denials;
 
-/// What answers requests.
+/// Answers GraphQL requests.
 pub(crate) struct Engine {
     schema: Ledger,
     types: Types,
@@ -46,37 +46,39 @@ pub(crate) struct Engine {
     gate: Arc<Gate>,
     demanding: Arc<[Role]>,
     provider: Option<Arc<Oidc>>,
-    /// Where checks of credentials wait, and how many an address may ask for.
+    /// The queue of operations that check or set a secret.
     credentials: Arc<Queue>,
+    /// How many such operations one address may request in a minute.
     sign_ins: Rate,
 }
 
-/// An answer.
+/// The answer to an operation.
 pub(crate) enum Answer {
-    /// The whole body, without errors.
+    /// The body of a response without errors, as JSON.
     Json(String),
-    /// What the library made, with its errors worded.
+    /// A response of the library, with its errors completed for the caller.
     Response(Response),
 }
 
-/// How a request came, which decides what it may do.
+/// Whether the request method permits changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// By a method that must not change anything.
+    /// A safe method (GET), which must not change anything.
     Safe,
-    /// By any other.
+    /// Any other method or protocol.
     Any,
 }
 
-/// A request that may be carried out.
+/// A request that has passed the checks of limits and rights, and may be executed.
 struct Ready {
     document: Arc<Document>,
-    /// Whether the document was run before, and so is valid.
+    /// Whether the document is known to be valid, because it was executed or validated before.
     is_known: bool,
     asked: Params,
 }
 
 impl Engine {
+    /// Makes an engine from the services and the settings.
     pub(crate) fn new(services: Services, gate: Arc<Gate>, policy: &Options) -> Self {
         let mut finishers = Finishers::new();
         finishers.insert(
@@ -102,6 +104,7 @@ impl Engine {
         }
     }
 
+    /// Returns the limits on requests and connections.
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -116,7 +119,8 @@ impl Engine {
         self.give(self.prepare(asked, caller)?, manner, caller).await
     }
 
-    /// Answers the operations of a batch one by one, after all of them were looked at.
+    /// Answers the operations of a batch one after the other, after all of them have been checked. Refuses a batch in
+    /// which more than one operation checks or sets a secret.
     pub(crate) async fn answer_all(
         self: &Arc<Self>,
         batch: Vec<Params>,
@@ -142,14 +146,14 @@ impl Engine {
             return Err(Refused::new(
                 Code::NotAcceptable,
                 "订阅请用 Accept: text/event-stream，或经 WebSocket（/graphql/ws）",
-                "subscribe with Accept: text/event-stream, or over the WebSocket at /graphql/ws",
+                "subscriptions require Accept: text/event-stream, or the WebSocket at /graphql/ws",
             ));
         }
         if manner == Manner::Safe && ready.changes() {
             return Err(Refused::new(
                 Code::MethodNotAllowed,
                 "GET 只能查询，变更请用 POST",
-                "GET is for queries only: use POST",
+                "GET is for queries only: use POST for mutations",
             ));
         }
         match ready.credential() {
@@ -158,13 +162,14 @@ impl Engine {
         }
     }
 
-    /// Carries out an operation that checks or sets a secret when its turn has come. It goes on when the caller is gone: a
-    /// hash that has begun is finished in any case, and its place must not be given to another before.
+    /// Executes an operation that checks or sets a secret, when its turn in the queue has come. The operation continues
+    /// if the caller disconnects: a hash that has begun is computed to its end in any case, and its place must not be
+    /// passed on before.
     async fn check(self: &Arc<Self>, field: String, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
         if !UNGUESSED.contains(&field.as_str()) {
             self.sign_ins.check(caller.address)?;
         }
-        // Nothing is held meanwhile: no connection of the database, no lock.
+        // While it waits, the operation holds neither a database connection nor a lock.
         let place = self.credentials.enter(caller.address, self.limits.time).await?;
         let (engine, caller) = (self.clone(), caller.clone());
         let carried_out = tokio::spawn(async move {
@@ -174,7 +179,7 @@ impl Engine {
         carried_out.await.map_err(|error| failed(&error))?
     }
 
-    /// What comes of it within the time that an operation has.
+    /// Waits for a future, and refuses the operation if this takes longer than an operation may.
     pub(crate) async fn in_time<T>(&self, awaited: impl Future<Output = T>) -> Result<T, Refused> {
         tokio::time::timeout(self.limits.time, awaited).await.map_err(|_| self.timed_out())
     }
@@ -184,12 +189,12 @@ impl Engine {
         Refused::new(
             Code::Timeout,
             format!("查询超过 {seconds} 秒，请缩小范围或减少字段"),
-            format!("the operation took more than {seconds} seconds: ask for less at once"),
+            format!("the operation took more than {seconds} seconds: request less data at once"),
         )
     }
 
-    /// Carries out any operation as a stream: one answer for a query or mutation, one for each event of a subscription,
-    /// which has begun when this returns.
+    /// Executes any operation as a stream: one answer for a query or mutation, and one for each event of a
+    /// subscription. When this returns, a subscription is already receiving events.
     pub(crate) async fn stream(
         self: &Arc<Self>,
         asked: Params,
@@ -207,7 +212,7 @@ impl Engine {
         let mut events = self.schema.execute_stream(execution).boxed();
         let span = caller.span();
         let mut events = stream::poll_fn(move |context| span.in_scope(|| events.poll_next_unpin(context))).fuse();
-        // What is wrong with it is its first and only event.
+        // An error of the subscription is its first and only event.
         let first = tokio::select! {
             biased;
             event = events.next() => event,
@@ -218,7 +223,8 @@ impl Engine {
         Ok(events.map(move |response| Ok(Answer::Response(worded(response, &caller)))).boxed())
     }
 
-    /// Finds the document, within the limits and the caller's rights, and completes the variables.
+    /// Finds or reads the document, checks it against the limits and the rights of the caller, and completes the
+    /// variables.
     fn prepare(&self, mut asked: Params, caller: &Caller) -> Result<Ready, Refused> {
         self.persisted.resolve(&mut asked)?;
         let known = self.known.get(&asked);
@@ -234,7 +240,7 @@ impl Engine {
         Ok(Ready { document, is_known, asked })
     }
 
-    /// Reads a document that was not seen before.
+    /// Parses and checks a document that is not known.
     fn read(&self, asked: &Params) -> Result<Document, Refused> {
         let text = asked.query.as_deref().unwrap_or_default();
         self.limits.check_text(text)?;
@@ -275,7 +281,7 @@ impl Engine {
         Ok(Answer::Response(response))
     }
 
-    /// Has the library validate a document without carrying anything out, and keeps it when it is valid.
+    /// Lets the library validate a document without executing it, and keeps the document if it is valid.
     async fn validates(&self, ready: &Ready, caller: &Caller) -> bool {
         let response = self.schema.execute(self.execution(ready, caller).only_introspection()).await;
         let is_valid = response.errors.is_empty();
@@ -285,7 +291,7 @@ impl Engine {
         is_valid
     }
 
-    /// Refuses mutations whose payloads cannot be read as they are asked for, before anything is written.
+    /// Refuses a mutation whose payload cannot be read as selected, before anything is written.
     fn check_payloads(&self, operation: &Operation, variables: &Variables, request: &Request) -> Result<(), Refused> {
         for root in Selection::with_all(&operation.roots, operation.root, variables) {
             let payload = self.types.of_field(operation.root, root.name());
@@ -325,7 +331,8 @@ impl Engine {
         }
     }
 
-    /// The whole body, by one statement for each root field; none where anything is to be complained of.
+    /// Answers a query by one SQL statement for each root field, and returns the body of the response. None if anything
+    /// fails: the library then produces the error.
     async fn plan(&self, operation: &Operation, variables: &Variables, request: &Request) -> Option<String> {
         let roots = Selection::with_all(&operation.roots, "Query", variables);
         let mut planned = Vec::with_capacity(roots.len());
@@ -349,13 +356,13 @@ impl Engine {
 }
 
 impl Ready {
-    /// For how many seconds anybody may keep the answer: only of what is the same for everybody.
+    /// Returns for how many seconds caches may keep the answer: 0 unless it is the same for all callers.
     fn max_age(&self) -> i32 {
         let is_shared = self.document.operation.as_ref().is_some_and(rights::is_shared);
         if is_shared { rights::SHARED_FOR } else { 0 }
     }
 
-    /// The field that checks or sets a secret, if there is one.
+    /// Returns the root field that checks or sets a secret, if there is one.
     fn credential(&self) -> Option<&str> {
         let operation = self.document.operation.as_ref().filter(|one| one.kind == OperationType::Mutation)?;
         operation.roots.iter().map(Selection::name).find(|name| CREDENTIALS.contains(name))

@@ -1,4 +1,5 @@
-//! What changes in the ledger, live: one reader of the feed for each process, while anybody watches.
+//! The subscription `ledgerChanged`: pushes changes of the ledger as they are committed. While there are subscribers,
+//! one task per process reads the feed of changes for all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +22,16 @@ use crate::noun::{case, measure, problem};
 use crate::part::payload::key_of;
 use crate::part::read;
 
-/// How often the feed is read while somebody watches.
+/// Interval at which the feed is read while there are subscribers.
 const PULSE: Duration = Duration::from_millis(250);
-/// How often a watcher to whom nothing is told is asked for his session again.
+/// Interval at which the session of a subscriber is checked again while no changes arrive.
 const ASKED_AGAIN: Duration = Duration::from_secs(5);
-/// How many batches a watcher may fall behind before it is told to load anew.
+/// Number of batches that a subscriber may fall behind before its subscription ends with `LAGGED`.
 const BACKLOG: usize = 256;
 
-/// What is no more is noted for each region that could see it: that of the watched region is told, or of the watcher's own
-/// below it; without either, that of the topmost.
+/// Returns the condition that selects the removals to push. A removal is recorded once for each region that could see
+/// the removed object, so exactly one region is selected: the watched region or, if it lies at or above the
+/// subscriber's own, the subscriber's own; without either, the topmost region.
 fn removed(within: Option<i64>, principal: &Principal) -> Condition {
     const TOPMOST: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id AND r.parent_id IS NULL)";
     let own = principal.region();
@@ -40,14 +42,16 @@ fn removed(within: Option<i64>, principal: &Principal) -> Condition {
     }
 }
 
-/// Everywhere that may be seen.
+/// Returns the condition for a subscription without a region: all changes that the subscriber may see.
 fn everywhere(principal: &Principal) -> Condition {
     Condition::Any(vec![Condition::Null("region_id", true), removed(None, principal)])
 }
 
-/// Inside a region: where a case is to be mended; where the assignment is answered; without one, where the measure, or the problem, concerns.
+/// Returns the condition for changes that concern a region or one below it. A change of an assignment concerns the
+/// region that answers it; a change of a measure or a problem as a whole, the regions that the measure or the problem
+/// concerns; a change of a complaint case, the region that has to resolve it.
 fn inside(region: ID, principal: &Principal) -> Condition {
-    // An id of anything but a region concerns nothing.
+    // An id that is not a region's selects no changes.
     let Some(key) = key_of::<Region>(&region) else { return Condition::never() };
     let region = SubtreeFilter { within: Some(region) };
     let of =
@@ -66,25 +70,25 @@ fn inside(region: ID, principal: &Principal) -> Condition {
     ])
 }
 
-/// Numbers of changes, in their order.
+/// Ids of changes, in ascending order.
 type Batch = Arc<[i64]>;
 
-/// The one reader of the feed, while anybody watches.
+/// The shared reader of the feed; present only while there are subscribers.
 #[derive(Clone, Default)]
 pub(crate) struct Feed(Arc<Mutex<Option<FeedReader>>>);
 
-/// Hands what it finds to all who watch.
+/// Reads the feed and broadcasts what it finds to all subscribers.
 struct FeedReader {
     place: Place,
     sender: broadcast::Sender<Batch>,
 }
 
 impl FeedReader {
-    /// Reads on, for those who watch already.
+    /// Reads the changes that became visible since the last read and sends them to the current subscribers.
     async fn read_on(&mut self, db: &DatabaseConnection) -> ledger::Result<()> {
         let found = self.place.next(db).await?;
         if !found.is_empty() {
-            // Nobody may be left to hear it.
+            // Sending fails only if the last subscriber has just left, which is no error.
             drop(self.sender.send(found.into()));
         }
         Ok(())
@@ -92,8 +96,8 @@ impl FeedReader {
 }
 
 impl Feed {
-    /// Begins to watch: whatever becomes visible from now on is heard, and nothing that was visible before. The reader
-    /// starts with the first watcher and ends after the last.
+    /// Subscribes to the feed. The receiver gets all changes that become visible from now on, and none that were
+    /// visible before. The reader task starts with the first subscriber and ends after the last one has left.
     async fn watch(&self, db: &DatabaseConnection) -> ledger::Result<broadcast::Receiver<Batch>> {
         let mut reader = self.0.lock().await;
         if let Some(reader) = reader.as_mut() {
@@ -108,6 +112,7 @@ impl Feed {
     }
 }
 
+/// Reads the feed every `PULSE` until no subscriber is left.
 async fn read_on(feed: Feed, db: DatabaseConnection) {
     loop {
         tokio::time::sleep(PULSE).await;
@@ -117,12 +122,12 @@ async fn read_on(feed: Feed, db: DatabaseConnection) {
             return;
         };
         if let Err(error) = reader.read_on(&db).await {
-            tracing::warn!(%error, "the feed of changes could not be read; trying again");
+            tracing::warn!(%error, "failed to read the feed of changes; trying again");
         }
     }
 }
 
-/// Says when a subscription has begun.
+/// Signals that a subscription has started to receive changes.
 #[derive(Clone, Default)]
 pub(crate) struct Begun(Arc<Notify>);
 
@@ -131,24 +136,26 @@ impl Begun {
         self.0.notify_one();
     }
 
-    /// Waits for it.
+    /// Waits until the subscription has started.
     pub(crate) async fn heard(&self) {
         self.0.notified().await;
     }
 }
 
-/// Watching.
+/// Subscriptions to changes of the ledger.
 #[derive(Default)]
 pub(crate) struct LedgerSubscription;
 
 #[Subscription]
 impl LedgerSubscription {
-    /// Whatever changes in the ledger from now on, at most half a second later. A watcher that falls too far behind gets
-    /// the error LAGGED and should load its screen anew and watch again.
+    /// Pushes every change of the ledger that the caller may see, at most half a second after it was made. Changes made
+    /// before the subscription started are not pushed. A subscriber that falls too far behind gets the error `LAGGED`;
+    /// it should reload its data and subscribe again.
     async fn ledger_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only what concerns this region or one below it; everything without.")] within: Option<ID>,
+        #[graphql(desc = "Pushes only changes that concern this region or one below it; all changes if omitted.")]
+        within: Option<ID>,
     ) -> Result<impl Stream<Item = Result<Planned<LedgerChange>, Error>> + use<>, Error> {
         let request = ctx.data::<Request>()?;
         let watch = Watch {
@@ -180,7 +187,7 @@ impl LedgerSubscription {
                 }),
                 Err(broadcast::error::RecvError::Lagged(_)) => {
                     let message =
-                        Bilingual::new("推送积压过多，请重新载入后再订阅", "too far behind: load anew and watch again");
+                        Bilingual::new("推送积压过多，请重新载入后再订阅", "too far behind: reload and resubscribe");
                     Some((vec![Err(coded(Code::Lagged, message))], None))
                 }
                 Err(broadcast::error::RecvError::Closed) => None,
@@ -190,12 +197,14 @@ impl LedgerSubscription {
     }
 }
 
+/// Returns the error that ends a subscription whose session has ended.
 fn over() -> Error {
-    let message = Bilingual::new("登录已失效，请重新登录后再订阅", "the session is over: sign in and watch again");
+    let message =
+        Bilingual::new("登录已失效，请重新登录后再订阅", "the session has ended: sign in and subscribe again");
     coded(Code::Unauthenticated, message)
 }
 
-/// What one watcher wants to see.
+/// One subscriber: what it selects, and with whose rights.
 struct Watch {
     selection: Selection,
     variables: async_graphql::Variables,
@@ -204,7 +213,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// Whether the watcher may still watch at all; else the error that ends it.
+    /// Checks that the session of the subscriber is still valid; fails with the error that ends the subscription.
     async fn admitted(&self) -> Result<(), Error> {
         match self.request.gate.still_admits(&self.request.admitted).await {
             Ok(true) => Ok(()),
@@ -213,8 +222,9 @@ impl Watch {
         }
     }
 
-    /// The changes of a batch that the watcher may and wants to see, by one statement; the error that ends it where its
-    /// session is over.
+    /// Reads the changes of a batch that the subscriber may see and has asked for, with one statement. Fails with the
+    /// error that ends the subscription if its session has ended; an error of the statement is pushed and does not end
+    /// it.
     async fn show(&self, batch: &[i64]) -> Result<Vec<Result<Planned<LedgerChange>, Error>>, Error> {
         self.admitted().await?;
         Ok(match self.read(batch).await {
@@ -223,6 +233,7 @@ impl Watch {
         })
     }
 
+    /// Reads the selected changes of a batch as one JSON text each.
     async fn read(&self, batch: &[i64]) -> Result<Vec<String>, Error> {
         let new = Condition::In("id", batch.iter().map(|id| (*id).into()).collect());
         let request = self.request.renewed();

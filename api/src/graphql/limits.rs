@@ -1,5 +1,6 @@
-//! What one caller may ask for at once. A document is measured by its syntax, with its fragments spread and before the
-//! library walks it; its cost, fields times the rows of their pages, by the variables of each request.
+//! Limits on what one request may ask for. The size of a document is measured on its syntax, with its fragments
+//! expanded, before the library processes it. Its cost (fields times the rows of their pages) depends on the variables
+//! of each request.
 
 use std::collections::HashMap;
 
@@ -14,29 +15,30 @@ use crate::error::{Code, Refused};
 use crate::graphql::rights::CREDENTIALS;
 use crate::graphql::types::Types;
 
-/// How deep a document is walked.
+/// The depth to which a document is measured. A deeper one counts as exceeding every limit.
 const ABYSS: usize = 64;
-/// How deep brackets may nest in a text: the parser walks lists and objects as deep as they go, and its stack has an end.
+/// The deepest nesting of brackets in the text of a document. The parser recurses into lists and objects without a
+/// limit of its own, and could overflow the stack.
 const BRACKETS: usize = 200;
 
-/// How deep the members of a value may nest: each level of a filter is one of the statement.
+/// The deepest nesting of lists and objects in a value. Each level of a filter becomes a level of the SQL statement.
 const MEMBERS: usize = 40;
 
-/// What was counted in a document.
+/// The size of a part of a document.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     fields: usize,
     aliases: usize,
     directives: usize,
     depth: usize,
-    /// Fields at the top, those of fragments included.
+    /// Fields at the top level, including those of fragments.
     top: usize,
-    /// Those at the top that check or set a secret.
+    /// Fields at the top level that check or set a secret.
     credentials: usize,
-    /// How deep the members of an argument nest.
+    /// The deepest nesting of lists and objects in an argument.
     members: usize,
     introspects: bool,
-    /// Whether a fragment spreads itself.
+    /// Whether a fragment includes itself, directly or indirectly.
     circles: bool,
 }
 
@@ -56,7 +58,7 @@ impl Size {
     }
 }
 
-/// How deep lists and objects of a value nest.
+/// Returns the nesting depth of lists and objects in a value of a document.
 fn members(value: &Syntactic) -> usize {
     match value {
         Syntactic::List(list) => 1 + list.iter().map(members).max().unwrap_or(0),
@@ -65,7 +67,7 @@ fn members(value: &Syntactic) -> usize {
     }
 }
 
-/// The same of a value without variables.
+/// Returns the nesting depth of lists and objects in a value without variables.
 fn constant_members(value: &Value) -> usize {
     match value {
         Value::List(list) => 1 + list.iter().map(constant_members).max().unwrap_or(0),
@@ -78,33 +80,35 @@ fn too_much(what_zh: &str, what_en: &str, most: u64) -> Refused {
     Refused::new(
         Code::TooComplex,
         format!("{what_zh}超过 {most}，请拆分或缩小范围"),
-        format!("{what_en}: more than {most}; split the document or ask for less at once"),
+        format!("{what_en}: more than {most}; split the document or request less data at once"),
     )
 }
 
-/// Refuses a request that checks or sets several secrets: each is dear, and many at once are guesses.
+/// Makes the refusal of a request that checks or sets several secrets. Each takes much time and memory, and several at
+/// once are a sign of guessing.
 pub(crate) fn one_by_one() -> Refused {
     Refused::new(
         Code::TooComplex,
         "一个请求只能有一个登录或设置密码的操作，请逐个发送",
-        "one sign-in, or one password to be set, in a request: send them one by one",
+        "a request may contain only one operation that signs in or sets a password: send them one by one",
     )
 }
 
 impl Limits {
-    /// Refuses a text with more words and signs than may be, or with brackets too deep to be parsed.
+    /// Refuses the text of a document with too many tokens, or with brackets that are nested too deeply for the parser.
     pub(crate) fn check_text(&self, text: &str) -> Result<(), Refused> {
         let (tokens, brackets) = tokens(text);
         if tokens > self.tokens {
-            return Err(too_much("查询的词元", "tokens of the document", self.tokens as u64));
+            return Err(too_much("查询的词元", "tokens in the document", self.tokens as u64));
         }
         if brackets > BRACKETS {
-            return Err(too_much("括号的嵌套层数", "brackets within brackets", BRACKETS as u64));
+            return Err(too_much("括号的嵌套层数", "nesting depth of brackets", BRACKETS as u64));
         }
         Ok(())
     }
 
-    /// Refuses a document that is larger than may be.
+    /// Refuses a document that is too large, whose fragments form a cycle, that has several operations on secrets, or
+    /// that uses introspection although it is disabled.
     pub(crate) fn check_document(&self, document: &ExecutableDocument, introspection: bool) -> Result<(), Refused> {
         let mut fragments = HashMap::new();
         for (_, operation) in document.operations.iter() {
@@ -114,24 +118,24 @@ impl Limits {
             let defaults = operation.node.variable_definitions.iter().filter_map(|one| one.node.default_value.as_ref());
             size.members = defaults.map(|default| constant_members(&default.node)).fold(size.members, usize::max);
             if size.circles {
-                let (zh, en) = ("片段直接或间接引用了自身", "a fragment spreads itself, by itself or by others");
+                let (zh, en) = ("片段直接或间接引用了自身", "a fragment includes itself, directly or indirectly");
                 return Err(Refused::new(Code::ValidationFailed, zh, en));
             }
             if size.introspects && !introspection {
                 return Err(Refused::new(
                     Code::IntrospectionDisabled,
                     "本服务不提供接口定义的自查询，请使用随版本发布的接口定义文件",
-                    "introspection is off here: use the schema file that is published with the release",
+                    "introspection is disabled: use the schema file that is published with the release",
                 ));
             }
             if operation.node.ty == OperationType::Mutation && size.credentials > 1 {
                 return Err(one_by_one());
             }
             let counted = [
-                (size.depth, self.depth, "嵌套层数", "depth"),
+                (size.depth, self.depth, "嵌套层数", "nesting depth of fields"),
                 (size.fields, self.fields, "选取的字段", "fields"),
                 (size.top, self.roots, "根字段", "root fields"),
-                (size.members, MEMBERS, "参数的嵌套层数", "members within members of an argument"),
+                (size.members, MEMBERS, "参数的嵌套层数", "nesting depth of an argument"),
                 (size.aliases, self.aliases, "别名", "aliases"),
                 (size.directives, self.directives, "指令", "directives"),
             ];
@@ -144,25 +148,25 @@ impl Limits {
         Ok(())
     }
 
-    /// Refuses an operation that asks for too many values.
+    /// Refuses an operation whose cost exceeds the limit.
     pub(crate) fn check_cost(&self, cost: u64) -> Result<(), Refused> {
         if cost > self.cost {
-            return Err(too_much("查询所取的值", "values asked for, with full pages", self.cost));
+            return Err(too_much("查询所取的值", "values requested, counting full pages", self.cost));
         }
         Ok(())
     }
 }
 
-/// Refuses variables that nest deeper than arguments may.
+/// Refuses variables whose values are nested too deeply.
 pub(crate) fn check_variables(variables: &Variables) -> Result<(), Refused> {
     if variables.values().any(|value| constant_members(value) > MEMBERS) {
-        return Err(too_much("变量的嵌套层数", "members within members of a variable", MEMBERS as u64));
+        return Err(too_much("变量的嵌套层数", "nesting depth of a variable", MEMBERS as u64));
     }
     Ok(())
 }
 
-/// What an operation costs: every field once for each row that the pages around it may hold. Without variables, every
-/// page that a variable sizes is a full one.
+/// Computes the cost of an operation: each field counts once for every row that the pages around it may contain.
+/// Without `variables`, a page whose size is given by a variable counts as a full one.
 pub(crate) fn cost(types: &Types, owner: &str, selections: &[Selection], variables: Option<&Variables>) -> u64 {
     let of = |selection: &Selection| {
         let ty = types.of_field(selection.condition().unwrap_or(owner), selection.name());
@@ -172,7 +176,7 @@ pub(crate) fn cost(types: &Types, owner: &str, selections: &[Selection], variabl
     selections.iter().map(of).fold(0, u64::saturating_add)
 }
 
-/// How many rows a field of the type may give.
+/// Returns the most rows that a field of this type may return.
 fn rows(selection: &Selection, ty: &str, variables: Option<&Variables>) -> u64 {
     let size = |name, most: u64| match (selection.given(name)?, variables) {
         (given, Some(variables)) => given.with(variables).and_then(|given| length(&given, most)),
@@ -188,7 +192,7 @@ fn rows(selection: &Selection, ty: &str, variables: Option<&Variables>) -> u64 {
     found.clamp(1, most)
 }
 
-/// The number that is given, or how many values.
+/// Returns the number itself, or the length of a list; `most` for a number that is not a whole number of at least 0.
 fn length(given: &Value, most: u64) -> Option<u64> {
     match given {
         Value::Number(number) => Some(number.as_u64().unwrap_or(most)),
@@ -197,14 +201,14 @@ fn length(given: &Value, most: u64) -> Option<u64> {
     }
 }
 
-/// The size of a selection with its fragments spread; each fragment is measured once.
+/// Measures a selection set with its fragments expanded. Each fragment is measured once.
 fn measure<'d>(
     set: &'d SelectionSet,
     document: &'d ExecutableDocument,
     fragments: &mut HashMap<&'d str, Option<Size>>,
     depth: usize,
 ) -> Size {
-    // Abysses are not walked: they are beyond every limit.
+    // Stop here, and report a size that exceeds every limit.
     if depth > ABYSS {
         return Size { fields: usize::MAX, depth: usize::MAX, ..Size::default() };
     }
@@ -232,7 +236,7 @@ fn measure<'d>(
                 let name = spread.node.fragment_name.node.as_str();
                 let part = match (fragments.get(name), document.fragments.get(name)) {
                     (Some(Some(known)), _) => *known,
-                    // It is being measured: it has led back to itself.
+                    // The fragment is being measured, so it includes itself.
                     (Some(None), _) => Size { circles: true, ..Size::default() },
                     (None, None) => Size::default(),
                     (None, Some(fragment)) => {
@@ -249,7 +253,8 @@ fn measure<'d>(
     size
 }
 
-/// How many words and signs a text has, where strings and comments count as one and none, and how deep its brackets nest.
+/// Counts the tokens of a text, and returns the nesting depth of its brackets too. A string counts as one token;
+/// comments and commas do not count.
 fn tokens(text: &str) -> (usize, usize) {
     let (mut count, mut open, mut deepest) = (0, 0_usize, 0);
     let mut rest = text.trim_start_matches(is_blank);
@@ -286,7 +291,7 @@ fn is_blank(letter: char) -> bool {
     letter.is_whitespace() || letter == ',' || letter == '\u{feff}'
 }
 
-/// The length of the string that a text begins with.
+/// Returns the length in bytes of the string literal that a text begins with.
 fn string(text: &str) -> usize {
     let (fence, escape) = if text.starts_with("\"\"\"") { ("\"\"\"", "\\\"\"\"") } else { ("\"", "\\") };
     let mut at = fence.len();
@@ -294,7 +299,7 @@ fn string(text: &str) -> usize {
         let rest = &text[at..];
         if rest.starts_with(escape) {
             at += escape.len();
-            // What follows a single backslash belongs to it.
+            // The character after a single backslash is part of the escape.
             at += if escape.len() == 1 { text[at..].chars().next().map_or(0, char::len_utf8) } else { 0 };
         } else if rest.starts_with(fence) {
             return at + fence.len();
@@ -302,7 +307,7 @@ fn string(text: &str) -> usize {
             at += rest.chars().next().map_or(1, char::len_utf8);
         }
     }
-    // Three quotes that are never closed are an empty string, and the beginning of another.
+    // Three quotes that are never closed are an empty string, followed by the start of another one.
     if fence.len() == 3 { 2 } else { text.len() }
 }
 
@@ -319,7 +324,7 @@ mod tests {
         assert_eq!(count("{ a(b: \"\"\"x \" \\\"\"\" y\"\"\") }"), 8);
         assert_eq!(count("\"中"), 1);
         assert_eq!(count("{一 二}"), 4);
-        assert_eq!(count("# comment\r{ a }"), 3, "either end of a line ends a comment");
+        assert_eq!(count("# comment\r{ a }"), 3, "a carriage return ends a comment, too");
         assert_eq!(count("\"\"\" a b"), 2);
     }
 

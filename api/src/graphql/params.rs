@@ -1,4 +1,4 @@
-//! The parameters of a GraphQL request, as a JSON body, a batch or a query string brings them.
+//! The parameters of a GraphQL request, read from a JSON body, a batch or a query string.
 
 use std::collections::HashMap;
 
@@ -8,19 +8,20 @@ use serde_json::{Map, Value};
 
 use crate::error::{Code, Refused};
 
-/// A GraphQL request.
+/// The parameters of a GraphQL request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Params {
-    /// The document's text.
+    /// The text of the document; none if the client gives only its hash or id.
     pub(crate) query: Option<String>,
-    /// Which of its operations.
+    /// The name of the requested operation.
     pub(crate) operation_name: Option<String>,
     pub(crate) variables: Variables,
-    /// The SHA-256 of the document, in hexadecimal, where the caller names it so.
+    /// The SHA-256 of the text, in hexadecimal, or the id of a trusted document, in lower case; none if the client
+    /// gives neither.
     pub(crate) hash: Option<String>,
 }
 
-/// The members of a request, as GraphQL over HTTP and the persisted documents of its appendix have them.
+/// The members of a request, as defined by the GraphQL over HTTP specification and its appendix on persisted documents.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Members {
@@ -64,7 +65,8 @@ fn malformed() -> Refused {
     )
 }
 
-/// The same, with where the reader of JSON stumbled, and over what where that is about the JSON and not about our types.
+/// Makes the refusal of a body that cannot be read, with the position. The parser's message is included if it is about
+/// the JSON syntax, but not if it is about internal types.
 fn unread(error: &serde_json::Error) -> Refused {
     let Refused { code, message, .. } = malformed();
     let why =
@@ -76,7 +78,7 @@ impl Params {
     /// Reads one request from the text of a JSON object.
     pub(crate) fn read(json: &[u8]) -> Result<Self, Refused> {
         no_nul(json)?;
-        // A list would be taken for the members in their order.
+        // The deserializer would accept an array of the members in their order.
         if json.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
             return Err(malformed());
         }
@@ -84,7 +86,8 @@ impl Params {
         asked.complete()
     }
 
-    /// Reads a batch, or one request as a batch of one; says whether it was a batch.
+    /// Reads a batch of at most `most` requests, or one request as a batch of one. Returns whether the body was a
+    /// batch.
     pub(crate) fn read_all(json: &[u8], most: usize) -> Result<(Vec<Self>, bool), Refused> {
         if json.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
             return Ok((vec![Self::read(json)?], false));
@@ -95,27 +98,27 @@ impl Params {
             return Err(Refused::new(
                 Code::BatchNotAllowed,
                 "不接受批量请求，请逐个发送",
-                "batches are not taken here: send the operations one by one",
+                "batches are disabled: send the operations one by one",
             ));
         }
         if batch.is_empty() || batch.len() > most {
             return Err(Refused::new(
                 Code::BatchNotAllowed,
                 format!("一批应有 1 至 {most} 个操作"),
-                format!("a batch has 1 to {most} operations"),
+                format!("a batch must have 1 to {most} operations"),
             ));
         }
         let batch: Result<Vec<Self>, Refused> = batch.into_iter().map(|one| Self::from(one).complete()).collect();
         Ok((batch?, true))
     }
 
-    /// Reads the parameters of a GET.
+    /// Reads the query string of a GET request.
     pub(crate) fn of_query_string(text: &str) -> Result<Self, Refused> {
         let malformed = || {
             Refused::new(
                 Code::BadRequest,
                 "GET 的参数应为 query、operationName、variables（JSON 对象）",
-                "the parameters are query, operationName, variables (a JSON object)",
+                "expected parameters: query, operationName, variables (a JSON object)",
             )
         };
         let parameters = actix_web::web::Query::<HashMap<String, String>>::from_query(text).map_err(|_| malformed())?;
@@ -137,13 +140,13 @@ impl Params {
     }
 }
 
-/// PostgreSQL has no such letter, and nobody types it.
+/// Refuses JSON with an escaped NUL character, which PostgreSQL cannot store in texts.
 fn no_nul(json: &[u8]) -> Result<(), Refused> {
     if json.windows(6).any(|letters| letters == b"\\u0000") {
         return Err(Refused::new(
             Code::BadRequest,
             "文本不能含有 NUL 字符（\\u0000）",
-            "texts must not have the character \\u0000",
+            "texts must not contain the NUL character (\\u0000)",
         ));
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! Documents by their hash: those that callers register as they go (automatic persisted queries), and, in an installation
-//! that wants it so, only those that were registered with the release (trusted documents).
+//! Documents that clients request by hash: those that clients register on the fly (automatic persisted queries) or, if
+//! the installation is configured so, only those that are registered with the release (trusted documents).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,32 +10,34 @@ use sha2::{Digest, Sha256};
 use crate::error::{Code, Refused};
 use crate::graphql::params::Params;
 
-/// How many documents are remembered by hash.
+/// The most documents that are remembered by hash.
 const REMEMBERED: usize = 1_000;
-/// Longer documents are run and not remembered.
+/// The most bytes of a document that is remembered. Longer ones are executed, but not remembered.
 const LONGEST: usize = 32 << 10;
 
-/// Documents by the SHA-256 of their text, in hexadecimal.
+/// The persisted documents, by the SHA-256 of their text, in lower-case hexadecimal.
 pub(crate) struct Persisted {
-    /// Also by the ids that whoever registered them gave them.
+    /// The trusted documents, by hash and also by the id with which they are registered; none if any document may be
+    /// executed.
     trusted: Option<HashMap<String, String>>,
     remembered: Cache<String, Arc<str>>,
 }
 
-/// The SHA-256 of a document's text, in hexadecimal.
+/// Returns the SHA-256 of the text of a document, in lower-case hexadecimal.
 pub(crate) fn document_hash(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
 impl Persisted {
-    /// With `trusted` documents by their ids, only these are run.
+    /// `trusted` are the trusted documents by their ids. If they are given, no other document is executed.
     pub(crate) fn new(trusted: Option<HashMap<String, String>>) -> Self {
         let named = |(id, text): (String, String)| [(document_hash(&text), text.clone()), (id.to_lowercase(), text)];
         let trusted = trusted.map(|documents| documents.into_iter().flat_map(named).collect());
         Self { trusted, remembered: Cache::new(REMEMBERED) }
     }
 
-    /// Puts the document's text where only its hash was given, and refuses what may not be run.
+    /// Adds the text of the document to a request that has only its hash, and refuses documents that may not be
+    /// executed.
     pub(crate) fn resolve(&self, asked: &mut Params) -> Result<(), Refused> {
         if let Some(trusted) = &self.trusted {
             return Self::among(trusted, asked);
@@ -45,7 +47,7 @@ impl Persisted {
             Some(text) if document_hash(text) != *hash => Err(Refused::new(
                 Code::PersistedQueryMismatch,
                 "sha256Hash 与查询文本不符",
-                "the sha256Hash is not that of the document's text",
+                "sha256Hash is not the hash of the document",
             )),
             Some(text) => {
                 if text.len() <= LONGEST {
@@ -54,7 +56,7 @@ impl Persisted {
                 Ok(())
             }
             None => {
-                // The words that clients look for; they answer by sending the text as well.
+                // Clients expect exactly this message; they then repeat the request with the text.
                 let unknown =
                     || Refused::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound", "PersistedQueryNotFound");
                 asked.query = Some(self.remembered.get(hash).ok_or_else(unknown)?.to_string());
@@ -66,7 +68,7 @@ impl Persisted {
     fn among(trusted: &HashMap<String, String>, asked: &mut Params) -> Result<(), Refused> {
         let hash = asked.hash.clone().or_else(|| asked.query.as_deref().map(document_hash)).unwrap_or_default();
         let untrusted = || {
-            Refused::new(Code::DocumentNotTrusted, "本服务只执行已登记的查询", "only registered documents are run here")
+            Refused::new(Code::DocumentNotTrusted, "本服务只执行已登记的查询", "only registered documents are executed")
         };
         asked.query = Some(trusted.get(&hash).ok_or_else(untrusted)?.clone());
         Ok(())

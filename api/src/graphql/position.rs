@@ -1,6 +1,7 @@
-//! Whether each variable is declared once, of an input type, used, and fits where it is used (All Variable Usages Are Allowed),
-//! and whether what is written for an enum is one: async-graphql has the rule of usages and, in the pinned version, never asks
-//! it about arguments; a text it takes for an enum.
+//! Validation rules that async-graphql does not enforce in the pinned version. Each variable must be declared once,
+//! have an input type, be used, and fit each place where it is used (All Variable Usages Are Allowed); the library
+//! never applies this last rule to arguments. The value of an enum must not be written as a string, which the library
+//! accepts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +14,8 @@ use async_graphql_value::Value;
 use crate::error::{Code, Refused};
 use crate::graphql::types::{Types, root_type};
 
-/// Refuses a document in which a variable stands where its type may not.
+/// Refuses a document that violates a rule of this module. Fragments are followed; places that the schema does not know
+/// are skipped.
 pub(crate) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), Refused> {
     for (_, operation) in document.operations.iter() {
         let OperationDefinition { ty, variable_definitions, selection_set, .. } = &operation.node;
@@ -30,7 +32,7 @@ pub(crate) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), 
             if !types.is_input(ty) {
                 let (zh, en) = (
                     format!("变量 ${name} 的类型 {ty} 不是输入类型"),
-                    format!("{ty}, of variable ${name}, is no input type"),
+                    format!("the type {ty} of variable ${name} is not an input type"),
                 );
                 return Err(refused(one.pos, &zh, &en));
             }
@@ -38,7 +40,7 @@ pub(crate) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), 
         let mut walk = Walk { document, types, declared, spread: HashSet::new(), used: HashSet::new() };
         let root = root_type(*ty);
         walk.selection(&selection_set.node, root)?;
-        // One that is left out is taken out of the document later, and the library would not miss it.
+        // A variable that is not given is removed from the document later, so that the library cannot check this.
         if let Some(one) = variable_definitions.iter().find(|one| !walk.used.contains(&one.node.name.node)) {
             let name = &one.node.name.node;
             let (zh, en) = (format!("变量 ${name} 声明了却没有用到"), format!("variable ${name} is never used"));
@@ -52,14 +54,14 @@ fn refused(at: Pos, zh: &str, en: &str) -> Refused {
     Refused { locations: vec![at], ..Refused::new(Code::ValidationFailed, zh, en) }
 }
 
-/// A walk through one operation.
+/// The traversal of one operation.
 struct Walk<'d> {
     document: &'d ExecutableDocument,
     types: &'d Types,
     declared: HashMap<&'d Name, &'d VariableDefinition>,
-    /// The fragments that were walked through.
+    /// The fragments that have been visited.
     spread: HashSet<&'d Name>,
-    /// The variables that are used.
+    /// The variables that have been used so far.
     used: HashSet<&'d Name>,
 }
 
@@ -99,7 +101,7 @@ impl<'d> Walk<'d> {
         Ok(())
     }
 
-    /// `@skip` and `@include`, which both ask `if: Boolean!`.
+    /// Checks the argument `if: Boolean!` of `@skip` and `@include`.
     fn directives(&mut self, directives: &'d [Positioned<Directive>]) -> Result<(), Refused> {
         let Some(boolean) = Type::new("Boolean!") else { return Ok(()) };
         directives.iter().flat_map(|one| &one.node.arguments).for_each(|(_, value)| self.note(&value.node));
@@ -107,7 +109,7 @@ impl<'d> Walk<'d> {
         values.into_iter().try_for_each(|value| self.value(&value.node, (&boolean, false), value.pos))
     }
 
-    /// Notes the variables of a value, whatever it is given to.
+    /// Records the variables in a value as used, wherever the value appears.
     fn note(&mut self, value: &'d Value) {
         match value {
             Value::Variable(name) => drop(self.used.insert(name)),
@@ -129,12 +131,12 @@ impl<'d> Walk<'d> {
             (Value::List(list), BaseType::List(inner)) => {
                 list.iter().try_for_each(|one| self.value(one, (&**inner, false), at))
             }
-            // One value stands for a list of it.
+            // A single value is allowed where a list is expected.
             (one @ Value::Object(_), BaseType::List(inner)) => self.value(one, (&**inner, false), at),
             (Value::String(_), BaseType::Named(name)) if self.types.is_enum(name) => Err(refused(
                 at,
                 &format!("{name} 的值是枚举值，不加引号"),
-                &format!("a value of the enum {name} is written without quotes"),
+                &format!("values of the enum {name} are written without quotes"),
             )),
             (text @ Value::String(_), BaseType::List(inner)) => self.value(text, (&**inner, false), at),
             (Value::Object(members), BaseType::Named(input)) => members.iter().try_for_each(|(name, one)| {
@@ -146,7 +148,8 @@ impl<'d> Walk<'d> {
     }
 }
 
-/// A variable that may be null stands where null may not be only if it, or the place, has a default.
+/// Returns whether a variable may be used at a place (GraphQL specification, 5.8.5). A nullable variable is allowed at
+/// a non-null place only if the variable has a default other than null, or the place has a default.
 fn is_allowed(declared: &VariableDefinition, place: &Type, has_default: bool) -> bool {
     let ty = &declared.var_type.node;
     if place.nullable || !ty.nullable {

@@ -1,4 +1,4 @@
-//! The root of reads: which fields there are, and how each becomes one planned statement.
+//! The planned fields of the query root: their descriptions, and how each of them becomes one statement.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -37,11 +37,11 @@ use crate::noun::supervision::{Comment, SupervisionAction};
 use crate::noun::unit::Unit;
 use crate::part::read::{self, Plan};
 
-/// The planned part of the query root.
+/// The part of the query root whose fields are planned.
 #[derive(Default)]
 pub(crate) struct Reads;
 
-/// A root field.
+/// A planned root field: its signature, and what it reads.
 struct Field {
     name: &'static str,
     description: &'static str,
@@ -50,24 +50,25 @@ struct Field {
     read: Read,
 }
 
-/// What a root field reads.
+/// The rows that a root field reads.
 enum Read {
-    /// A page of all rows.
+    /// A page of all rows of a noun.
     Many(fn() -> &'static Table, PageArguments),
-    /// All rows.
+    /// All rows of a noun, without pages.
     All(fn() -> &'static Table),
-    /// The row of a global id.
+    /// The row of a noun with a global id.
     One(fn() -> &'static Table),
-    /// The region of a global id or a code.
+    /// The region with a global id or a division code.
     Region,
-    /// The account that asks.
+    /// The account of the caller.
     Viewer,
-    /// The row of any noun's global id.
+    /// The row with a global id, of whichever noun the id names.
     Node,
-    /// The rows of global ids of any nouns.
+    /// The rows with several global ids, of whichever nouns the ids name.
     Nodes,
 }
 
+/// Returns the description of a root field that pages through a noun.
 fn many<N: Listed + OutputType>(name: &'static str, description: &'static str) -> Field {
     Field {
         name,
@@ -78,96 +79,159 @@ fn many<N: Listed + OutputType>(name: &'static str, description: &'static str) -
     }
 }
 
+/// Returns the description of a root field that looks up one object of a noun by its global id.
 fn one<N: Noun + OutputType>(name: &'static str, description: &'static str) -> Field {
     Field {
         name,
         description,
         register: <Option<N> as FieldType>::register,
-        arguments: |registry| vec![argument::<ID>(registry, "id", "The global id.", None)],
+        arguments: |registry| vec![argument::<ID>(registry, "id", "Global id of the object.", None)],
         read: Read::One(N::table),
     }
 }
 
+/// Returns the descriptions of all planned root fields, in the order of the schema.
 fn fields() -> Vec<Field> {
     vec![
-        many::<Region>("regions", "Administrative divisions, the nation first."),
+        many::<Region>("regions", "Regions (行政区), by default by level with the nation first, then by code."),
         Field {
             name: "region",
-            description: "The division of a global id or a code of GB/T 2260; null when there is none.",
+            description: "The region with a global id or a division code; null if it does not exist. Takes exactly one \
+                          of the two arguments.",
             register: <Option<Region> as FieldType>::register,
             arguments: |registry| {
                 vec![
-                    argument::<Option<ID>>(registry, "id", "The global id.", None),
-                    argument::<Option<String>>(registry, "code", "The code: `540329`.", None),
+                    argument::<Option<ID>>(registry, "id", "Global id of the region.", None),
+                    argument::<Option<String>>(
+                        registry,
+                        "code",
+                        "Division code of the region, as in GB/T 2260, such as `540329`.",
+                        None,
+                    ),
                 ]
             },
             read: Read::Region,
         },
-        many::<Unit>("units", "Units, by name."),
-        one::<Unit>("unit", "The unit of a global id; null when there is none."),
-        many::<InspectionRound>("inspectionRounds", "Inspection rounds, the oldest first."),
-        one::<InspectionRound>("inspectionRound", "The round of a global id; null when there is none."),
-        many::<Problem>("problems", "Problems, in the order of their ledgers unless asked for otherwise."),
-        one::<Problem>("problem", "The problem of a global id; null when there is none."),
-        many::<Measure>("measures", "Measures, in the order of their ledgers unless asked for otherwise."),
-        one::<Measure>("measure", "The measure of a global id; null when there is none."),
-        many::<Assignment>("assignments", "Assignments, the oldest first."),
-        one::<Assignment>("assignment", "The assignment of a global id; null when there is none."),
-        many::<ProgressReport>("progressReports", "Progress reports, the newest first."),
-        many::<Check>("checks", "Checks that were made, by the end of their period."),
-        many::<CloseOut>("closeOuts", "Close-out cycles, the newest first."),
-        many::<Evidence>("evidence", "Evidence, the newest first."),
-        many::<DeadlineChange>("deadlineChanges", "Requests for a later deadline, the oldest first."),
-        many::<SupervisionAction>("supervisionActions", "Supervision, the newest first."),
-        many::<InspectionCase>("inspectionCases", "Complaint cases, those that are due first."),
-        one::<InspectionCase>("inspectionCase", "The complaint case of a global id; null when there is none."),
-        many::<Accountability>("accountabilities", "Who was held to account, by numbers, the newest decisions first."),
-        many::<AuditEntry>("auditEntries", "What was done, the newest first."),
+        many::<Unit>("units", "Units (单位) that the caller may see, by default by name."),
+        one::<Unit>("unit", "The unit with a global id; null if it does not exist or the caller may not see it."),
+        many::<InspectionRound>(
+            "inspectionRounds",
+            "Inspection rounds (督察轮次) that the caller may see, by default the oldest entry first.",
+        ),
+        one::<InspectionRound>(
+            "inspectionRound",
+            "The inspection round with a global id; null if it does not exist or the caller may not see it.",
+        ),
+        many::<Problem>(
+            "problems",
+            "Problems (反馈问题) that the caller may see, by default in the order of their ledgers.",
+        ),
+        one::<Problem>(
+            "problem",
+            "The problem with a global id; null if it does not exist or the caller may not see it.",
+        ),
+        many::<Measure>(
+            "measures",
+            "Measures (整改措施) that the caller may see, by default in the order of their ledgers.",
+        ),
+        one::<Measure>(
+            "measure",
+            "The measure with a global id; null if it does not exist or the caller may not see it.",
+        ),
+        many::<Assignment>(
+            "assignments",
+            "Assignments (责任分解) that the caller may see, by default the oldest entry first.",
+        ),
+        one::<Assignment>(
+            "assignment",
+            "The assignment with a global id; null if it does not exist or the caller may not see it.",
+        ),
+        many::<ProgressReport>(
+            "progressReports",
+            "Progress reports (整改进展) that the caller may see, by default the newest first.",
+        ),
+        many::<Check>(
+            "checks",
+            "Recorded checks (自查、核查、抽查) that the caller may see, by default by the end of their period.",
+        ),
+        many::<CloseOut>("closeOuts", "Close-out cycles (销号) that the caller may see, by default the newest first."),
+        many::<Evidence>("evidence", "Evidence files (佐证材料) that the caller may see, by default the newest first."),
+        many::<DeadlineChange>(
+            "deadlineChanges",
+            "Deadline changes (延期), requested or made, that the caller may see, by default the oldest first.",
+        ),
+        many::<SupervisionAction>(
+            "supervisionActions",
+            "Acts of supervision (催办、督办、挂牌督办、约谈) that the caller may see, by default the newest first.",
+        ),
+        many::<InspectionCase>(
+            "inspectionCases",
+            "Complaint cases (交办案件) that the caller may see, by default by due date, the earliest first.",
+        ),
+        one::<InspectionCase>(
+            "inspectionCase",
+            "The complaint case with a global id; null if it does not exist or the caller may not see it.",
+        ),
+        many::<Accountability>(
+            "accountabilities",
+            "Numbers of people held to account (责任追究), by default the newest decision first. No person is named.",
+        ),
+        many::<AuditEntry>("auditEntries", "Audit entries that the caller may see, by default the newest first."),
         Field {
             name: "schedules",
-            description: "When each job is due, by name.",
+            description: "Schedules of all background jobs, by name; empty for callers other than administrators.",
             register: <Vec<Schedule> as FieldType>::register,
             arguments: |_| Vec::new(),
             read: Read::All(crate::noun::schedule::table),
         },
-        many::<Mail>("mails", "The outbox, the oldest first."),
+        many::<Mail>(
+            "mails",
+            "Mails of the outbox, by default the oldest first; empty for callers other than administrators.",
+        ),
         Field {
             name: "viewer",
-            description: "The account that asks; null for the local administrator of an open installation.",
+            description: "Account of the caller; null for the local administrator of an open installation.",
             register: <Option<Account> as FieldType>::register,
             arguments: |_| Vec::new(),
             read: Read::Viewer,
         },
-        many::<Account>("accounts", "Accounts, the oldest first."),
-        one::<Account>("account", "The account of a global id; null when there is none."),
+        many::<Account>("accounts", "Accounts that the caller may see, by default the oldest first."),
+        one::<Account>(
+            "account",
+            "The account with a global id; null if it does not exist or the caller may not see it.",
+        ),
         many::<Session>(
             "sessions",
-            "Sessions and tokens, the newest first: one's own, and for administrators everybody's.",
+            "Sessions and tokens of the caller, or, for administrators, of all accounts; by default the newest first.",
         ),
         Field {
             name: "node",
-            description: "The object of a global id, of whatever type; null when there is none.",
+            description: "The object with a global id, of any type; null if it does not exist or the caller may not \
+                          see it.",
             register: |registry| {
                 register_node(registry);
                 "Node".to_owned()
             },
-            arguments: |registry| vec![argument::<ID>(registry, "id", "The global id.", None)],
+            arguments: |registry| vec![argument::<ID>(registry, "id", "Global id of the object.", None)],
             read: Read::Node,
         },
         Field {
             name: "nodes",
-            description: "The objects of global ids, of whatever type, in the order of the ids; null where there is none.",
+            description: "The objects with several global ids, of any types, in the order of the ids; null in place of \
+                          one that does not exist or that the caller may not see.",
             register: |registry| {
                 register_node(registry);
                 "[Node]!".to_owned()
             },
-            arguments: |registry| vec![argument::<Vec<ID>>(registry, "ids", "The global ids, 200 at most.", None)],
+            arguments: |registry| {
+                vec![argument::<Vec<ID>>(registry, "ids", "Global ids of the objects, at most 200.", None)]
+            },
             read: Read::Nodes,
         },
     ]
 }
 
-/// Every noun that has a global id.
+/// The tables of all nouns that have a global id.
 const NODES: [fn() -> &'static Table; 24] = [
     <Region as Noun>::table,
     <Unit as Noun>::table,
@@ -195,7 +259,7 @@ const NODES: [fn() -> &'static Table; 24] = [
     <JobRun as Noun>::table,
 ];
 
-/// The interface of everything with a global id; a marker, as its fields are planned on the noun itself.
+/// The interface of all objects that have a global id. Only a marker: the fields are planned on the noun itself.
 enum Node {}
 
 impl OutputType for Node {
@@ -213,12 +277,18 @@ impl OutputType for Node {
     }
 }
 
+/// Registers the interface `Node` with all types that implement it.
 fn register_node(registry: &mut Registry) {
     registry.create_output_type::<Node, _>(MetaTypeId::Interface, |registry| {
-        let id: MetaField = field("id", "The global id.", <ID as FieldType>::register(registry), Vec::new());
+        let id: MetaField = field(
+            "id",
+            "Global id of the object: opaque and permanent.",
+            <ID as FieldType>::register(registry),
+            Vec::new(),
+        );
         MetaType::Interface {
             name: "Node".to_owned(),
-            description: Some("Anything with a global id.".to_owned()),
+            description: Some("An object with a global id, which `node` and `nodes` look up.".to_owned()),
             fields: [("id".to_owned(), id)].into_iter().collect(),
             possible_types: NODES.iter().map(|table| table().name.to_owned()).collect(),
             extends: false,
@@ -239,7 +309,7 @@ impl OutputType for Reads {
     }
 
     fn create_type_info(registry: &mut Registry) -> String {
-        object::<Self>(registry, "Where reading begins.", None, |registry| {
+        object::<Self>(registry, "The planned fields of the query root.", None, |registry| {
             fields()
                 .iter()
                 .map(|root| {
@@ -263,7 +333,8 @@ impl ContainerType for Reads {
         if !FIELDS.iter().any(|field| field.name == ctx.item.node.name.node.as_str()) {
             return Ok(None);
         }
-        // The library asks for each place of the document, and keeps the first answer of those with one response key.
+        // async-graphql resolves each occurrence of a field in the document and keeps the first value for a response
+        // key, so each occurrence is answered with the merged selection of all that share its key.
         let env = &ctx.query_env;
         let roots = Selection::roots(&env.operation.node.selection_set.node, &env.fragments);
         let key = ctx.item.node.response_key().node.as_str();
@@ -283,13 +354,14 @@ impl ContainerType for Reads {
     }
 }
 
-/// Whether the field at hand is null where it fails, rather than the object that it is a field of.
+/// Returns whether the current field is nullable: if it fails, it becomes null itself instead of its parent object.
 fn is_nullable(ctx: &Context<'_>) -> bool {
     let query = ctx.schema_env.registry.types.get("Query");
     let field = query.and_then(|query| query.field_by_name(&ctx.item.node.name.node));
     field.is_some_and(|field| !field.ty.ends_with('!'))
 }
 
+/// Plans and reads a root field, and returns its value for the response.
 async fn read_field(ctx: &Context<'_>, root: &Selected<'_>) -> Result<Value, Error> {
     let request = ctx.data::<Request>()?;
     let json = plan(root, request)?.run(request).await?;
@@ -298,12 +370,13 @@ async fn read_field(ctx: &Context<'_>, root: &Selected<'_>) -> Result<Value, Err
 
 static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(fields);
 
-/// Whether a field of the query root is planned here.
+/// Returns whether a field of the query root is planned in this module.
 pub(crate) fn is_planned(name: &str) -> bool {
     name == "__typename" || FIELDS.iter().any(|field| field.name == name)
 }
 
-/// Plans a root field.
+/// Plans a root field. Fails with `BAD_USER_INPUT` if its arguments are invalid; an id that names no row becomes the
+/// constant `null`.
 pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error> {
     let Some(field) = FIELDS.iter().find(|field| field.name == root.name()) else {
         return Ok(Plan::Constant("\"Query\""));
@@ -329,7 +402,7 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
             if ids.len() as u64 > MAX_PAGE {
                 let message = Bilingual::new(
                     format!("`ids` 最多 {MAX_PAGE} 个"),
-                    format!("`ids` has more than {MAX_PAGE} entries: ask in parts"),
+                    format!("`ids` has more than {MAX_PAGE} entries: split the request"),
                 );
                 return Err(coded(Code::BadUserInput, message));
             }
@@ -352,12 +425,13 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
     read::statement(found, root, request).map(Plan::Statement)
 }
 
-/// The noun of a global id, and the key in it.
+/// Returns the table of the noun that a global id names and the key in the id, or `None` if it names no noun.
 fn of_id(id: &str) -> Option<(&'static Table, sea_orm::Value)> {
     NODES.iter().map(|table| table()).find_map(|table| Some((table, table.key(id)?)))
 }
 
-/// Whether a row of a noun, if the type is one, can be read as the caller asks for it; why not.
+/// Checks whether an object of the type `ty` can be read with this selection, and returns why not. Types that are not
+/// nouns always pass.
 pub(crate) fn check(ty: &str, selection: &Selected<'_>, request: &Request) -> Result<(), Bilingual> {
     let Some(table) = NODES.iter().map(|table| table()).find(|table| table.name == ty) else { return Ok(()) };
     read::planned(Root::One(table, "id", 0_i64.into()), selection, request).map(drop).map_err(|refusal| refusal.0)

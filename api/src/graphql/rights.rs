@@ -1,5 +1,6 @@
-//! Which root fields an operation may ask for, by who asks: nobody, a session that has yet to set up its second factor, a
-//! token that only reads, or somebody.
+//! Which root fields an operation may select, depending on the caller: an anonymous caller, a session that must first
+//! set up a second factor, a read-only token, or an account with full rights. What an act requires of its row is
+//! decided by `ledger::people::policy`.
 
 use async_graphql::parser::types::OperationType;
 use ledger::people::policy::Principal;
@@ -8,7 +9,7 @@ use crate::error::{Code, Refused};
 use crate::gate::{may_change, unauthenticated};
 use crate::graphql::document::Operation;
 
-/// The fields of the roots that nobody in particular may ask for; the schema itself is public where it is shown.
+/// The root fields that anonymous callers may select. The schema itself is public if introspection is enabled.
 const PUBLIC: &[&str] = &[
     "__typename",
     "__schema",
@@ -26,10 +27,11 @@ const PUBLIC: &[&str] = &[
     "publicNotice",
 ];
 
-/// What a session may ask for that only serves to set up the second factor.
+/// The root fields that a session may select that must first set up a second factor.
 const LIMITED: &[&str] = &["enrolSecondFactor", "confirmSecondFactor", "signOut"];
 
-/// The fields of the mutation root that check or set a secret: one in a request, each in the queue of `credentials.rs`.
+/// The mutations that check or set a secret. A request may contain only one, and each waits in the queue of
+/// `gate::credentials`.
 pub(crate) const CREDENTIALS: &[&str] = &[
     "signIn",
     "signInAsDemo",
@@ -45,21 +47,26 @@ pub(crate) const CREDENTIALS: &[&str] = &[
     "updateAccount",
     "eraseAccount",
 ];
-/// Those of them by which nobody guesses a secret, so that an address may ask for many.
+/// The mutations among `CREDENTIALS` that cannot be used to guess a secret, so that the rate limit on sign-ins does not
+/// apply.
 pub(crate) const UNGUESSED: [&str; 1] = ["createAccount"];
 
-/// The public fields whose answer does not depend on who asks.
+/// The public root fields whose answer is the same for all callers.
 const SHARED: [&str; 2] = ["__typename", "publicNotices"];
-/// For how many seconds such an answer may be kept.
+/// For how many seconds caches may keep an answer that is the same for all callers.
 pub(crate) const SHARED_FOR: i32 = 60;
 
-/// Refuses nobody's operation, unless everything that it asks for is public.
+/// Refuses an operation that the caller may not execute:
+///
+/// - an anonymous caller may select public fields only, and may not subscribe;
+/// - a session that must first set up a second factor may also select the fields that serve this purpose;
+/// - a read-only token may not execute mutations, except `signOut` and public ones.
 pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Result<(), Refused> {
     let is_public = operation.is_some_and(|operation| {
         operation.kind != OperationType::Subscription
             && operation.roots.iter().all(|root| PUBLIC.contains(&root.name()))
     });
-    // A session without rights only serves to set up the second factor.
+    // A session has an account but no rights only until its second factor is set up.
     let is_limited = principal.account.is_some() && !principal.is_somebody();
     let serves_that = |operation: &Operation| operation.roots.iter().all(|root| LIMITED.contains(&root.name()));
     if is_limited && operation.is_some_and(serves_that) {
@@ -81,7 +88,7 @@ pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Res
     if changes && !is_public { may_change(principal) } else { Ok(()) }
 }
 
-/// Whether everybody gets the same answer, so that caches may keep it.
+/// Returns whether the answer of an operation is the same for all callers, so that caches may keep it.
 pub(crate) fn is_shared(operation: &Operation) -> bool {
     operation.kind == OperationType::Query && operation.roots.iter().all(|root| SHARED.contains(&root.name()))
 }

@@ -1,4 +1,4 @@
-//! The schema: the roots put together.
+//! The GraphQL schema: its query, mutation and subscription roots, merged from the parts that the nouns declare.
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
@@ -26,7 +26,7 @@ use crate::noun::statistics::StatisticsQuery;
 use crate::noun::supervision::SupervisionMutation;
 use crate::noun::unit::UnitMutation;
 
-/// Where reading begins.
+/// The query root: all fields that read.
 #[derive(MergedObject, Default)]
 pub(crate) struct Query(
     Reads,
@@ -38,7 +38,7 @@ pub(crate) struct Query(
     CalendarQuery,
 );
 
-/// Where writing begins.
+/// The mutation root: all fields that write. The fields of one operation run one after the other, in document order.
 #[derive(MergedObject, Default)]
 pub(crate) struct Mutation(
     AssignmentMutation,
@@ -63,24 +63,25 @@ pub(crate) struct Mutation(
     CalendarMutation,
 );
 
-/// Where watching begins.
+/// The subscription root: all fields that push changes as they happen.
 #[derive(MergedSubscription, Default)]
 pub(crate) struct Subscription(LedgerSubscription);
 
+/// The type of the executable schema.
 pub(crate) type Ledger = Schema<Query, Mutation, Subscription>;
 
+/// Returns the builder of the schema, from its three roots.
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
 }
 
-/// The schema, which shows itself and suggests names only with `introspection`.
+/// Builds the executable schema. Introspection, and suggestions of similar names in validation errors, are enabled only
+/// with `introspection`.
 pub(crate) fn schema(introspection: bool) -> Ledger {
     if introspection { builder() } else { builder().disable_introspection().disable_suggestions() }.finish()
 }
 
-/// The schema in its own language, as checked in at `api/schema.graphql`.
+/// Returns the schema in GraphQL's schema definition language, as checked in at `api/schema.graphql`.
 pub fn sdl() -> String {
-    builder().finish().sdl_with_options(
-        SDLExportOptions::new().include_specified_by().sorted_enum_items().prefer_single_line_descriptions(),
-    )
+    builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by().sorted_enum_items())
 }

@@ -1,5 +1,5 @@
-//! The schema's types as documents are measured by, and as variables are checked against, before the planner runs a known
-//! document by itself.
+//! The types of the schema, in the form needed to compute the cost of documents and to check variables before the
+//! planner executes a known document without the library.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,22 +9,24 @@ use async_graphql::{ScalarType, Value};
 
 use crate::part::scalar::{Date, Moment};
 
-/// An argument, or a member of an input: its name and type, and whether it has a default.
+/// An argument, or a field of an input object: its name, its type, and whether it has a default.
 type Given = (String, Type, bool);
 
-/// The types by name.
+/// The types of the schema, by name.
 #[derive(Default)]
 pub(crate) struct Types {
-    /// Of each object and interface: the name of each field's type.
+    /// For each object and interface, the name of the type of each field, without list and non-null markers.
     fields: HashMap<String, HashMap<String, String>>,
-    /// Of each field of those: its arguments, each with whether it has a default.
+    /// For each field of an object or interface, its arguments.
     arguments: HashMap<(String, String), Vec<Given>>,
+    /// For each input object, its fields.
     inputs: HashMap<String, Vec<Given>>,
+    /// For each enum, its values.
     enums: HashMap<String, HashSet<String>>,
     scalars: HashSet<String>,
 }
 
-/// The root type of an operation.
+/// Returns the name of the root type of an operation.
 pub(crate) fn root_type(ty: OperationType) -> &'static str {
     match ty {
         OperationType::Query => "Query",
@@ -34,7 +36,8 @@ pub(crate) fn root_type(ty: OperationType) -> &'static str {
 }
 
 impl Types {
-    /// Reads a schema; one that cannot be read knows no type, and then nothing fits.
+    /// Reads a schema in the schema definition language. If it cannot be parsed, the result has no types and no value
+    /// fits.
     pub(crate) fn read(sdl: &str) -> Self {
         let mut types = Self::default();
         let Ok(document) = parse_schema(sdl) else { return types };
@@ -73,18 +76,19 @@ impl Types {
         types
     }
 
-    /// The name of the type of an object's field; empty for what is not of the schema, such as introspection.
+    /// Returns the name of the type of an object's field, without list and non-null markers; empty if the schema has no
+    /// such field, as for introspection.
     pub(crate) fn of_field(&self, object: &str, field: &str) -> &str {
         self.fields.get(object).and_then(|fields| fields.get(field)).map_or("", String::as_str)
     }
 
-    /// An argument of an object's field: its type, and whether it has a default.
+    /// Returns the type of an argument of an object's field, and whether it has a default.
     pub(crate) fn of_argument(&self, object: &str, field: &str, argument: &str) -> Option<(&Type, bool)> {
         let arguments = self.arguments.get(&(object.to_owned(), field.to_owned()))?;
         arguments.iter().find(|(name, ..)| name == argument).map(|(_, ty, has_default)| (ty, *has_default))
     }
 
-    /// Whether a value of a type can be given.
+    /// Returns whether a type is an input type.
     pub(crate) fn is_input(&self, ty: &Type) -> bool {
         let name = base(ty);
         matches!(name, "Int" | "Float" | "String" | "Boolean" | "ID")
@@ -93,18 +97,18 @@ impl Types {
             || self.enums.contains_key(name)
     }
 
-    /// Whether a type is an enum.
+    /// Returns whether a type is an enum.
     pub(crate) fn is_enum(&self, name: &str) -> bool {
         self.enums.contains_key(name)
     }
 
-    /// A member of an input: its type, and whether it has a default.
+    /// Returns the type of a field of an input object, and whether it has a default.
     pub(crate) fn of_member(&self, input: &str, member: &str) -> Option<(&Type, bool)> {
         let members = self.inputs.get(input)?;
         members.iter().find(|(name, ..)| name == member).map(|(_, ty, has_default)| (ty, *has_default))
     }
 
-    /// Whether a value is of a type as it stands; what would have to be converted does not fit.
+    /// Returns whether a value has a type exactly. A value that would have to be converted does not fit.
     pub(crate) fn fits(&self, value: &Value, ty: &Type) -> bool {
         match (value, &ty.base) {
             (Value::Null, _) => ty.nullable,
@@ -138,17 +142,17 @@ impl Types {
     }
 }
 
-/// What is wrong with a value.
+/// Why a value does not fit a type.
 pub(crate) struct Misfit {
-    /// Where in the value: empty, or `.filter.0.status`.
+    /// The path of the misfit inside the value, such as `.filter.0.status`; empty for the value itself.
     pub(crate) path: String,
-    /// The type that should be there; none where the type around it has no such member.
+    /// The expected type; none if the enclosing input object has no such field.
     pub(crate) expected: Option<String>,
 }
 
 impl Types {
-    /// What is wrong with a value that is neither of a type nor converted to it, as a single value is to a list of it, and
-    /// a whole number to an id.
+    /// Returns why a value does not fit a type; none if it fits or can be converted, as a single value to a list of
+    /// one, and a whole number to an id.
     pub(crate) fn misfit(&self, value: &Value, ty: &Type) -> Option<Misfit> {
         let wrong = || Some(Misfit { path: String::new(), expected: Some(expected(ty)) });
         let at = |step: &str, wrong: Misfit| Misfit { path: format!(".{step}{}", wrong.path), ..wrong };
@@ -176,7 +180,7 @@ impl Types {
     }
 }
 
-/// A type as a message names it, with an example where its values have a form.
+/// Returns the name of a type for messages, with an example if its values have a special format.
 fn expected(ty: &Type) -> String {
     match base(ty) {
         "Date" => format!("{ty} (2026-10-13)"),
@@ -185,6 +189,7 @@ fn expected(ty: &Type) -> String {
     }
 }
 
+/// Returns the name of a type without list and non-null markers.
 fn base(ty: &Type) -> &str {
     match &ty.base {
         BaseType::Named(name) => name,

@@ -1,4 +1,5 @@
-//! GraphQL over HTTP: POST with JSON, GET for queries only, the right status and media type for each outcome.
+//! GraphQL over HTTP: POST with a JSON body, or GET for queries only, with the status and the media type that the
+//! specification requires for each outcome.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::http::response::{Media, body, refusal, refuse, respond, respond_all};
 use crate::http::state::AppState;
 use crate::http::{events, request};
 
-/// `GET /graphql`, `POST /graphql`
+/// `GET /graphql` and `POST /graphql`: answers a GraphQL request.
 pub(crate) async fn graphql(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
     let accepted = Media::accepted(request.headers());
@@ -58,13 +59,13 @@ async fn answer(
             return Err(Refused::new(
                 Code::MethodNotAllowed,
                 "请用 POST，查询也可用 GET",
-                "use POST, or GET for queries",
+                "use POST; queries may also use GET",
             ));
         }
     };
     if media == Media::Events {
         let stream = state.streams.begin(caller)?;
-        // What is wrong with the document is told as an event: the protocol's clients look nowhere else.
+        // Send errors of the document as an event: clients of the protocol do not read the body of an error response.
         let answers = match engine.stream(asked, manner, caller.clone()).await {
             Err(refused) if refused.code.is_of_graphql() => stream::iter([Err(refused)]).boxed(),
             answers => answers?,

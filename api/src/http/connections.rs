@@ -1,5 +1,6 @@
-//! What a connection may hold: one of the places of its address and of all, and its own only as long as something goes on.
-//! A request's head, an answer that is not read and a connection that nobody uses all end in bounded time.
+//! Limits on connections: how many there may be, in total and of one address, and how long each may be inactive. A
+//! client that does not send the head of a request, does not read a response, or does not use its connection loses it
+//! after a bounded time.
 
 use std::cell::Cell;
 use std::io;
@@ -28,26 +29,27 @@ use crate::http::places::{Full, Place, Places};
 use crate::http::request::{self, is_proxy};
 use crate::http::transfer::is_too_slow;
 
-/// How long a connection may be without a request: this long for keeping it alive, and for the head of the next.
+/// How long a connection may be without a request under way. This covers both waiting for the next request and
+/// receiving its head.
 const IDLE: Duration = Duration::from_secs(15);
-/// How long an answer may wait until the next of it is read.
+/// How long a client may take to read the next part of a response.
 const UNREAD: Duration = Duration::from_secs(30);
-/// The paths that are answered however many requests an address has under way.
+/// The paths that are exempt from the limit on requests under way of one address.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// In all.
+    /// The most connections in total.
     pub all: usize,
-    /// Of one address; for a trusted proxy, requests under way of one of those that it speaks for.
+    /// The most connections of one address. Behind a trusted proxy, the most requests under way of one address.
     pub address: usize,
-    /// Beyond `all`, for addresses that have few, at most a quarter of these: so a check of the server's health is answered
-    /// while others hold all.
+    /// The connections beyond `all` that are reserved for addresses with few connections: fewer than a quarter of this
+    /// number, or none. A health check is thus answered even if other addresses use all connections.
     pub kept: usize,
 }
 
-/// The connections of a server.
+/// Counts the connections of a server.
 #[derive(Clone)]
 pub struct Connections {
     places: Arc<Places<Party>>,
@@ -57,16 +59,18 @@ pub struct Connections {
     header: Arc<str>,
 }
 
-/// Whose a connection is.
+/// The party that a connection is counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Party {
     Address(IpAddr),
-    /// A connection of a trusted proxy, which stands for many; each counts by itself.
+    /// A trusted proxy, which serves many clients. Each of its connections has a number of its own, so that they are
+    /// not limited by address.
     Proxy(u64),
 }
 
 impl Connections {
-    /// Counts within the bounds; what `proxies` say in `header` is believed.
+    /// Counts connections within the bounds. `proxies` are the trusted proxies, and `header` is the header in which
+    /// they write the address of a client.
     pub fn new(bounds: Bounds, proxies: &[IpNet], header: &str) -> Self {
         Self {
             places: Places::new(bounds.all, bounds.address),
@@ -77,7 +81,7 @@ impl Connections {
         }
     }
 
-    /// Takes a connection in, or says what to answer instead.
+    /// Accepts a connection. If there is no place for it, returns it with the response to send before closing it.
     pub fn accept<I>(&self, io: I, peer: Option<IpAddr>) -> Result<Connection<I>, (I, &'static [u8])> {
         let peer = peer.map(|peer| peer.to_canonical());
         let taken = match peer {
@@ -98,39 +102,42 @@ impl Connections {
     }
 }
 
-/// What a connection is answered that is not taken in; the answer ends with the connection.
+/// The responses to connections that are not accepted. The end of the connection marks the end of the response.
 const TOO_MANY: &[u8] = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 10\r\nconnection: close\r\n\
     content-type: application/json\r\n\r\n\
-    {\"errors\":[{\"message\":\"同一地址的连接过多，请稍后再试 / too many connections of this address: try again soon\",\
+    {\"errors\":[{\"message\":\"同一地址的连接过多，请稍后再试 / \
+    too many connections from this address: try again soon\",\
     \"extensions\":{\"code\":\"TOO_MANY_REQUESTS\"},\"code\":\"TOO_MANY_REQUESTS\"}]}"
     .as_bytes();
 const FULL: &[u8] = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\nconnection: close\r\n\
     content-type: application/json\r\n\r\n\
-    {\"errors\":[{\"message\":\"服务的连接已满，请稍后再试 / no connection to spare: try again soon\",\
+    {\"errors\":[{\"message\":\"服务的连接已满，请稍后再试 / the server has no free connection: try again soon\",\
     \"extensions\":{\"code\":\"UNAVAILABLE\"},\"code\":\"UNAVAILABLE\"}]}"
     .as_bytes();
 
-/// What the requests of a connection tell it.
+/// What the requests on a connection report to it.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Requests under way.
+    /// The number of requests under way.
     answering: Cell<usize>,
-    /// When the last of them ended, or something of its answer was last taken.
+    /// When the last request ended, or the client last read a part of its response.
     since: Cell<Instant>,
-    /// How many requests there were.
+    /// The number of requests so far.
     count: Cell<u64>,
 }
 
-/// A connection that ends when nothing goes on.
+/// A connection that fails with a timeout when it is inactive for too long.
 pub struct Connection<I> {
     io: I,
     state: Rc<State>,
     timer: Pin<Box<Sleep>>,
-    /// Since when the other side does not take what is written.
+    /// Since when the client has not accepted what is written; none if no write is pending.
     blocked: Option<Instant>,
-    /// How long it did not, of the present request, and how much it took.
+    /// How long writes of the current request have been pending before.
     waited: Duration,
+    /// The bytes that the client has accepted for the current request.
     written: u64,
+    /// The number of the current request.
     request: u64,
     _place: Place<Party>,
 }
@@ -151,12 +158,12 @@ impl<I> Connection<I> {
         }
     }
 
-    /// Lets the requests of the connection know it.
+    /// Makes the connection available to the requests on it.
     pub fn introduce(&self, extensions: &mut Extensions) {
         extensions.insert(self.state.clone());
     }
 
-    /// What is wrong now, or when to look again.
+    /// Checks the connection. Returns when to check it again, or a timeout error.
     fn judge(&self, now: Instant) -> io::Result<Instant> {
         if let Some(since) = self.blocked {
             let waited = self.waited + now.saturating_duration_since(since);
@@ -172,7 +179,7 @@ impl<I> Connection<I> {
         if now >= end { Err(io::ErrorKind::TimedOut.into()) } else { Ok(end) }
     }
 
-    /// Fails when the connection's time is over; else sees to it that it is looked at again.
+    /// Fails if the connection has timed out; otherwise registers a wake-up for the next check.
     fn watch(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         while self.timer.as_mut().poll(context).is_ready() {
             let again = self.judge(Instant::now())?;
@@ -181,7 +188,7 @@ impl<I> Connection<I> {
         Ok(())
     }
 
-    /// Notes how a write went.
+    /// Records the result of a write.
     fn wrote(&mut self, done: &Poll<io::Result<usize>>) {
         if self.request != self.state.count.get() {
             self.request = self.state.count.get();
@@ -239,7 +246,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
     }
 }
 
-/// A request under way, from its head to the last of its answer.
+/// A request under way, from its head to the end of its response.
 struct Underway {
     state: Option<Rc<State>>,
     _place: Option<Place<Option<IpAddr>>>,
@@ -264,7 +271,7 @@ impl Drop for Underway {
     }
 }
 
-/// The body of an answer that is under way.
+/// The body of a response that counts as under way until it is dropped.
 struct Held<B> {
     body: B,
     _underway: Underway,
@@ -283,7 +290,8 @@ impl<B: MessageBody + Unpin> MessageBody for Held<B> {
     }
 }
 
-/// Middleware that tells the connection of its requests, and bounds those of one address that come through a proxy.
+/// Middleware that reports requests to their connection, and limits the requests under way of one address behind a
+/// trusted proxy.
 pub async fn in_flight(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -303,7 +311,7 @@ pub async fn in_flight(
     Ok(held.map_into_left_body::<actix_web::body::BoxBody>())
 }
 
-/// The place of a request that comes through a proxy.
+/// Takes a place for a request that comes through a trusted proxy; none for other requests and for probes.
 fn through_proxy(request: &ServiceRequest) -> Option<Result<Place<Option<IpAddr>>, Full>> {
     let connections = request.app_data::<web::Data<Connections>>()?;
     let peer = request.peer_addr()?.ip().to_canonical();
@@ -341,14 +349,14 @@ mod tests {
         let from = |address: &str| connections.accept((), Some(address.parse().unwrap()));
         let ours: Vec<_> = (0..3).map(|_| from("192.0.2.1").ok().unwrap()).collect();
         assert_eq!(from("192.0.2.1").err().unwrap().1, TOO_MANY);
-        assert_eq!(from("::ffff:192.0.2.1").err().unwrap().1, TOO_MANY, "the same address, otherwise written");
+        assert_eq!(from("::ffff:192.0.2.1").err().unwrap().1, TOO_MANY, "the same address in another notation");
         let other = from("192.0.2.2").ok().unwrap();
         assert_eq!(from("192.0.2.2").err().unwrap().1, FULL);
         let health = from("127.0.0.1").ok().unwrap();
         assert_eq!(from("192.0.2.3").err().unwrap().1, FULL);
         drop((ours, other, health));
         let proxied: Vec<_> = (0..4).map(|_| from("10.0.0.2").ok().unwrap()).collect();
-        assert_eq!(proxied.len(), 4, "a proxy stands for many");
+        assert_eq!(proxied.len(), 4, "connections of a proxy are not limited by address");
     }
 
     #[test]
@@ -368,16 +376,16 @@ mod tests {
         let mut connection = connections.accept((), None).ok().unwrap();
         let begun = connection.state.since.get();
         assert!(connection.judge(begun + IDLE / 2).is_ok());
-        assert!(connection.judge(begun + IDLE).is_err(), "no request came");
+        assert!(connection.judge(begun + IDLE).is_err(), "no request has arrived");
         connection.state.answering.set(1);
-        assert!(connection.judge(begun + IDLE * 20).is_ok(), "it is being answered");
+        assert!(connection.judge(begun + IDLE * 20).is_ok(), "a request is under way");
         connection.state.answering.set(0);
         connection.blocked = Some(begun);
-        assert!(connection.judge(begun + IDLE).is_ok(), "what is left of the answer may still be read");
-        assert!(connection.judge(begun + UNREAD).is_err(), "and is not");
+        assert!(connection.judge(begun + IDLE).is_ok(), "the client may still read the rest of the response");
+        assert!(connection.judge(begun + UNREAD).is_err(), "the client has not read in time");
         connection.waited = Duration::from_mins(2);
         connection.written = 60 * 1024;
-        assert!(connection.judge(begun + Duration::from_secs(1)).is_err(), "it is read too slowly");
+        assert!(connection.judge(begun + Duration::from_secs(1)).is_err(), "the client reads too slowly");
         connection.written = 60 * 16 * 1024 * 3;
         assert!(connection.judge(Instant::now()).is_ok());
     }

@@ -1,4 +1,5 @@
-//! `GET /dossier/{id}`: the dossier of a measure, packed as it is sent.
+//! `GET /dossier/{id}`: downloads the dossier of a measure (一措施一档案) as a ZIP archive, which is packed while it is
+//! sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,10 +19,10 @@ use crate::http::transfer::{Transfer, ending};
 use crate::noun::measure::Measure;
 use crate::part::payload::key_of;
 
-/// A dossier is sent in pieces of so many bytes.
+/// The size in bytes of the pieces in which a dossier is sent.
 const CHUNK: usize = 64 << 10;
 
-/// `GET /dossier/measure_12`
+/// `GET /dossier/measure_12`: downloads the dossier of a measure (整改措施) by its global id.
 pub(crate) async fn dossier(request: HttpRequest, id: web::Path<String>, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
     let packed = pack(&request, &id, &state, &mut caller).await;
@@ -43,11 +44,11 @@ async fn pack(
     let key = key_of::<Measure>(&id.into()).ok_or_else(not_there)?;
     let read = dossier::read(&services.db, &caller.admitted.principal, key, (now, services.zone)).await?;
     let dossier = read.ok_or_else(not_there)?;
-    // What is known to be missing is said while there is a status to say it with.
+    // Check for missing files before the status is sent: afterwards, the response can only be cut off.
     dossier.check(&services.storage).await.map_err(|why| match why {
         Unpacked::Evidence(zh) => {
-            tracing::error!(why = zh, "a dossier could not be packed");
-            let en = "a file of the evidence is missing: the dossier was not made";
+            tracing::error!(why = zh, "a dossier could not be packed: a file of evidence is missing");
+            let en = "a file of evidence is missing from the storage: the dossier cannot be packed";
             Unserved::new(Code::Internal.status(), Code::Internal.as_str(), zh, en)
         }
         other => Unserved::masked(&other),
@@ -66,19 +67,20 @@ async fn pack(
         match packed {
             Ok(()) if is_out && !out.get_ref().is_broken => told.store(true, Ordering::Release),
             Err(error) if !is_left => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a dossier broke off");
+                tracing::error!(error = &error as &dyn std::error::Error, "the download of a dossier failed");
             }
             _ => {}
         }
-        // The channel ends after the outcome is known; the place does not wait for what is still to be read.
+        // Close the channel only now that the outcome is set. The place becomes free although the client may still be
+        // reading.
         drop((slot, out));
     });
-    // The body ends without its end where it is not whole, so that nobody takes it for whole.
+    // If the archive is incomplete, the body ends with an error, so that clients do not take it for complete.
     Ok(answer.streaming(ending(receiver, move || is_whole.load(Ordering::Acquire))))
 }
 
-/// Sends on what is written, as fast as it is taken. Where nobody takes it any more it fails, once: what the archive writes
-/// to end itself after that goes nowhere.
+/// A writer that sends everything to the client, as fast as the client reads. When the client no longer reads, one
+/// write fails, and later ones succeed without effect: the archive still writes its end after an error.
 struct Sending {
     sender: mpsc::Sender<std::io::Result<Bytes>>,
     runtime: Handle,

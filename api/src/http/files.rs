@@ -1,5 +1,5 @@
-//! What the handlers of files share: places for files under way, answers that are files, and refusals. Whoever may not see
-//! something is told what they would be told if it were not there.
+//! What the handlers of file transfers share: the limits on concurrent transfers, responses that are files, and
+//! refusals. A file that the caller may not see is answered like one that does not exist.
 
 use std::sync::Arc;
 
@@ -19,22 +19,24 @@ use crate::error::{Code, Unserved};
 use crate::http::headers;
 use crate::http::places::{Holder, Place, Places};
 
-/// So many files arrive at once, and of one account; each takes some megabytes of memory.
+/// The most concurrent uploads, in total and of one account. Each takes a few megabytes of memory.
 const UPLOADS: (usize, usize) = (16, 4);
-/// So many files are downloaded at once, and by one account; each takes a descriptor.
+/// The most concurrent downloads, in total and of one account. Each takes a file descriptor.
 const DOWNLOADS: (usize, usize) = (256, 32);
-/// So many dossiers are packed at once, and for one account; each takes a thread.
+/// The most dossiers that are packed concurrently, in total and for one account. Each takes a thread.
 const DOSSIERS: (usize, usize) = (8, 2);
-/// So many workbooks are read or written at once, and of one account; each may take some hundred megabytes of memory.
+/// The most workbooks that are read or written concurrently, in total and for one account. Each may take a few hundred
+/// megabytes of memory.
 const WORKBOOKS: (usize, usize) = (4, 1);
-/// So many workbooks are sent at once, and to one account; each is held whole.
+/// The most workbooks that are sent concurrently, in total and to one account. Each is kept in memory as a whole.
 const EXPORTS: (usize, usize) = (16, 4);
-/// So many megabytes of workbooks are held while they arrive, and of one account: one workbook of the largest.
+/// The most megabytes of workbooks that are kept in memory while they arrive, in total and of one account: the latter
+/// is one workbook of the largest allowed size.
 const ARRIVING: (usize, usize) = (128, 32);
-/// What serves files.
+/// The services and limits of the handlers of files.
 pub(crate) struct Files {
     pub(crate) services: Services,
-    /// The most bytes of one file.
+    /// The most bytes of one file of evidence.
     pub(crate) most: u64,
     pub(crate) uploads: Shared,
     pub(crate) downloads: Shared,
@@ -44,9 +46,10 @@ pub(crate) struct Files {
     pub(crate) arriving: Shared,
 }
 
-/// Places that accounts share.
+/// A pool of places that callers share.
 type Shared = Arc<Places<Holder>>;
 
+/// Makes the refusal for a file that does not exist or may not be seen.
 pub(crate) fn not_there() -> Unserved {
     Unserved::new(StatusCode::NOT_FOUND, FaultCode::NotFound.as_str(), "没有这份材料", "there is no such file")
 }
@@ -55,7 +58,7 @@ impl From<ledger::Error> for Unserved {
     fn from(error: ledger::Error) -> Self {
         let faults = match &error {
             ledger::Error::Refused(faults) => faults,
-            // What the ledger says in Chinese only, of files.
+            // Messages of the ledger about files, which are in Chinese only.
             ledger::Error::Invalid(said) => {
                 return Self::new(StatusCode::UNPROCESSABLE_ENTITY, FaultCode::Invalid.as_str(), said, said);
             }
@@ -93,21 +96,23 @@ impl From<Unstored> for Unserved {
     }
 }
 
-/// A number of bytes, as people say it.
+/// Returns a number of bytes for messages: in whole MB, or in bytes if it is less than 1 MB.
 fn size_of(bytes: u64) -> String {
     if bytes >= 1 << 20 { format!("{} MB", bytes >> 20) } else { format!("{bytes} B") }
 }
 
+/// Makes the refusal of a file with more than `most` bytes.
 pub(crate) fn too_large(most: u64) -> Unserved {
     Unserved::new(
         Code::PayloadTooLarge.status(),
         Code::PayloadTooLarge.as_str(),
         format!("文件超过 {}，请压缩或拆分后上传", size_of(most)),
-        format!("the file has more than {}: make it smaller, or send it in parts", size_of(most)),
+        format!("the file is larger than {}: compress it, or split it and upload the parts", size_of(most)),
     )
 }
 
 impl Files {
+    /// Makes the pools of places. `most` is the most bytes of one file of evidence.
     pub(crate) fn new(services: Services, most: u64) -> Self {
         let shared = |(most, share)| Places::new(most, share);
         Self {
@@ -123,17 +128,18 @@ impl Files {
     }
 }
 
-/// A place among those who are state at once.
+/// Takes one place of a pool for the caller.
 pub(crate) fn slot(places: &Shared, caller: &Caller) -> Result<Place<Holder>, Unserved> {
     slots(places, caller, 1)
 }
 
-/// Several such places.
+/// Takes several places of a pool for the caller.
 pub(crate) fn slots(places: &Shared, caller: &Caller, count: usize) -> Result<Place<Holder>, Unserved> {
-    places.take_many(Holder::of(caller), count).map_err(|full| full.of("同时传输的文件", "files under way").into())
+    places.take_many(Holder::of(caller), count).map_err(|full| full.of("同时传输的文件", "file transfers").into())
 }
 
 impl Files {
+    /// Returns the context for acts of the ledger, with the current time.
     pub(crate) fn desk<'a>(&'a self, by: &'a By) -> Desk<'a> {
         Desk {
             db: &self.services.db,
@@ -145,7 +151,7 @@ impl Files {
     }
 }
 
-/// An answer that is a file, to be kept and not shown, whatever it says of itself.
+/// Begins a response that is a file. Browsers save it and never display it, whatever its media type.
 pub(crate) fn attachment(caller: &Caller, name: &str, media_type: &str) -> HttpResponseBuilder {
     let named = ContentDisposition {
         disposition: DispositionType::Attachment,
@@ -163,11 +169,12 @@ pub(crate) fn attachment(caller: &Caller, name: &str, media_type: &str) -> HttpR
         .insert_header((header::CONTENT_SECURITY_POLICY, headers::DOWNLOAD))
         .insert_header((header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
         .insert_header((header::CACHE_CONTROL, "private, no-store"))
-        // Most of it is packed already, and its length is known.
+        // Most files are compressed already, and compression would hide the known length.
         .insert_header(ContentEncoding::Identity);
     answer
 }
 
+/// Begins a response that may not be cached, with the id of the request.
 pub(crate) fn answer(status: StatusCode, caller: &Caller) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -175,6 +182,7 @@ pub(crate) fn answer(status: StatusCode, caller: &Caller) -> HttpResponseBuilder
     answer
 }
 
+/// Renders a refusal as JSON: `{"errors": [{"code", "message", "requestId"}]}`.
 pub(crate) fn refuse(why: &Unserved, caller: &Caller) -> HttpResponse {
     let mut answer = answer(why.status, caller);
     if why.status == StatusCode::UNAUTHORIZED {

@@ -1,5 +1,5 @@
-//! The pages of the API: GraphiQL at `/`, and setting a password with a mail's link at `/set-password`. They are served from
-//! the program itself: nothing is fetched from elsewhere, so they work in closed networks.
+//! The pages of the API: GraphiQL at `/`, and `/set-password`, where a user sets a password with a link from a mail.
+//! All assets are part of the program and nothing is loaded from elsewhere, so the pages work in closed networks.
 
 use std::sync::LazyLock;
 
@@ -25,21 +25,21 @@ const ASSETS: [(&str, &str, &[u8]); 10] = [
     ("set-password.css", STYLE, include_bytes!("../../assets/set-password.css")),
 ];
 
-/// The hash of each asset, in the same order.
+/// The version of each asset, in the order of `ASSETS`: the first 8 bytes of its SHA-256, in hexadecimal.
 static VERSIONS: LazyLock<Vec<String>> =
     LazyLock::new(|| ASSETS.iter().map(|(.., bytes)| hex::encode(&Sha256::digest(bytes)[..8])).collect());
 
 static VERSIONED_GRAPHIQL: LazyLock<String> = LazyLock::new(|| versioned(GRAPHIQL));
 static VERSIONED_SET_PASSWORD: LazyLock<String> = LazyLock::new(|| versioned(SET_PASSWORD));
 
-/// A page with the version of each asset in its address, so that browsers keep assets until they change.
+/// Adds the version of each asset to its address in a page, so that browsers can cache assets until they change.
 fn versioned(page: &str) -> String {
     ASSETS.iter().zip(VERSIONS.iter()).fold(page.to_owned(), |page, ((name, ..), version)| {
         page.replace(&format!("\"/assets/{name}\""), &format!("\"/assets/{name}?v={version}\""))
     })
 }
 
-/// The page on which the holder of a link sets a password.
+/// `GET /set-password`: the page on which the holder of a link sets a password.
 pub(crate) async fn set_password() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
@@ -47,11 +47,11 @@ pub(crate) async fn set_password() -> HttpResponse {
         .body(VERSIONED_SET_PASSWORD.as_str())
 }
 
-/// GraphiQL.
+/// `GET /`: the GraphiQL page.
 pub(crate) async fn graphiql() -> HttpResponse {
     let mut nonce = [0_u8; 16];
     if let Err(error) = getrandom::fill(&mut nonce) {
-        tracing::error!(%error, "the system gives no random bytes");
+        tracing::error!(%error, "the operating system returned no random bytes");
         return HttpResponse::InternalServerError().finish();
     }
     let nonce = hex::encode(nonce);
@@ -61,7 +61,8 @@ pub(crate) async fn graphiql() -> HttpResponse {
         .body(VERSIONED_GRAPHIQL.replace("{nonce}", &nonce))
 }
 
-/// What the page is made of. With its version in the address it may be kept for ever; without, it is asked for each time.
+/// `GET /assets/{name}`: an asset of a page. If the address contains its version, caches may keep it for a year;
+/// otherwise they have to revalidate it each time.
 pub(crate) async fn asset(request: HttpRequest, name: web::Path<String>) -> HttpResponse {
     let found = ASSETS.iter().zip(VERSIONS.iter()).find(|((known, ..), _)| *known == name.as_str());
     let Some(((_, kind, bytes), version)) = found else { return HttpResponse::NotFound().finish() };
@@ -86,6 +87,6 @@ mod tests {
             let at = hashes.iter().position(|known| *known == hash);
             hashes.remove(at.unwrap_or_else(|| panic!("{name} is not in SHA256SUMS: {hash}")));
         }
-        assert!(hashes.is_empty(), "SHA256SUMS names what is not served: {hashes:?}");
+        assert!(hashes.is_empty(), "SHA256SUMS lists files that are not served: {hashes:?}");
     }
 }

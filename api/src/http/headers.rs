@@ -1,26 +1,29 @@
-//! The security headers of every answer. One middleware, `headers`, adds them where a handler has not set them itself; pages
-//! replace the content security policy by one of their own.
+//! The security headers of every response. The middleware [`headers()`] adds those that a handler has not set itself.
+//! Pages replace the content security policy by one of their own.
 
 use actix_web::http::header::{self, HeaderName};
 use actix_web::middleware::DefaultHeaders;
 use url::Url;
 
-/// The policy of what is no page: a browser that shows it loads, runs, sends and embeds nothing.
+/// The content security policy of a response that is not a page. A browser that displays it anyway loads, runs, submits
+/// and embeds nothing.
 const CLOSED: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// What no page of ours needs from a browser.
-const NO_DEVICES: &str = "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), \
-                          geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=(), \
-                          screen-wake-lock=(), xr-spatial-tracking=()";
-/// A year, in seconds. Not for subdomains: those of the public address's host may be somebody else's, and still without TLS.
+/// The permissions policy: browser features that no page of this program needs.
+const NO_DEVICES: &str = "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), \
+                          fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), \
+                          payment=(), usb=(), screen-wake-lock=(), xr-spatial-tracking=()";
+/// Strict transport security for one year (in seconds). It excludes subdomains, which may belong to others and may not
+/// use TLS yet.
 const TLS_ONLY: &str = "max-age=31536000";
 
-/// Whether an address is https.
+/// Returns whether the scheme of an address is https.
 pub fn is_https(address: &str) -> bool {
     Url::parse(address).is_ok_and(|address| address.scheme() == "https")
 }
 
-/// The middleware that adds the headers: wrap it around everything else, so that refusals of other middlewares have them too.
-/// `public_url` is the address that people open: when it is https, browsers are told to use nothing else.
+/// Makes the middleware that adds the headers. Wrap it around everything else, so that refusals by other middleware
+/// have them too. `public_url` is the public address of this program: if it is https, browsers are told to use https
+/// only.
 pub fn headers(public_url: &str) -> DefaultHeaders {
     let headers = DefaultHeaders::new()
         .add((header::CONTENT_SECURITY_POLICY, CLOSED))
@@ -29,29 +32,31 @@ pub fn headers(public_url: &str) -> DefaultHeaders {
         .add((header::REFERRER_POLICY, "no-referrer"))
         .add((HeaderName::from_static("permissions-policy"), NO_DEVICES))
         .add((HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
-        // Pages of `origins` ask by CORS, which this does not concern; it keeps others from embedding.
+        // Prevents other sites from embedding responses. Pages of `origins` use CORS, which this header does not
+        // affect.
         .add((HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
         .add((header::CACHE_CONTROL, "no-store"));
     if is_https(public_url) { headers.add((header::STRICT_TRANSPORT_SECURITY, TLS_ONLY)) } else { headers }
 }
 
-/// The policy of a download, which is never shown in our origin.
+/// The content security policy of a download. The sandbox gives it an origin of its own if a browser displays it.
 pub(crate) const DOWNLOAD: &str =
     "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The policy of a page that is text and a style sheet.
+/// The content security policy of a page that consists of text and a style sheet.
 pub(crate) const TEXT: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The policy of a page with a form that a script of ours sends.
-pub(crate) const FORM: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; \
-                               base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The content security policy of a page with a form that a script of this program submits.
+pub(crate) const FORM: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
+                               connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The policy of the page of GraphiQL: all is ours, fonts and pictures also within style sheets; style elements have to carry
-/// the nonce.
+/// Returns the content security policy of the GraphiQL page: everything comes from this program, images and fonts also
+/// from `data:` addresses in style sheets, and style elements must have the nonce.
 pub(crate) fn page(nonce: &str) -> String {
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src data:; \
-         connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; \
+         font-src data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
+         frame-ancestors 'none'"
     )
 }

@@ -1,4 +1,4 @@
-//! How a request comes in: routes and handlers, protocols, and what bounds connections and transfers.
+//! Receiving requests: routes and handlers, protocols, and the limits on connections and transfers.
 
 pub(crate) mod answer;
 pub(crate) mod connections;

@@ -1,5 +1,5 @@
-//! Places that callers share, such as those of files under way. Nobody holds more than a share of them, and every place is
-//! given back when it is dropped.
+//! A limited number of places that callers share, such as for file transfers under way. One holder may take only a
+//! share of them, and each place becomes free again when it is dropped.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,26 +10,28 @@ use crate::context::{Caller, Streams};
 use crate::error::{Code, Refused};
 use crate::gate::rate::network;
 
-/// Who holds places: an account, or, where nobody signed in, an address.
+/// The holder of places: an account, or an address if the caller has no account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
     Account(i64),
-    /// An address, or the /64 of an address of IPv6.
+    /// An IPv4 address, or the /64 network of an IPv6 address.
     Address(Option<IpAddr>),
 }
 
 impl Holder {
-    /// The account of a caller, else the address.
+    /// Returns the account of a caller, or else the address.
     pub(crate) fn of(caller: &Caller) -> Self {
         let account = caller.admitted.principal.account;
         account.map_or_else(|| Self::Address(caller.address.map(network)), Self::Account)
     }
 }
 
-/// A number of places, and how many of them one holder may have.
+/// A pool of places, and who holds how many of them.
 #[derive(Debug)]
 pub(crate) struct Places<K> {
+    /// The number of places.
     most: usize,
+    /// The most places of one holder.
     share: usize,
     taken: Mutex<Taken<K>>,
 }
@@ -40,16 +42,16 @@ struct Taken<K> {
     by: HashMap<K, usize>,
 }
 
-/// Why there is no place.
+/// Why a place is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Full {
-    /// All are taken.
+    /// All places are taken.
     All,
-    /// The holder has its share.
+    /// The holder has its full share.
     Share,
 }
 
-/// Places that are held until this is dropped.
+/// One or more places of a pool, held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Place<K: Hash + Eq> {
     places: Arc<Places<K>>,
@@ -58,6 +60,7 @@ pub(crate) struct Place<K: Hash + Eq> {
 }
 
 impl<K: Hash + Eq + Copy> Places<K> {
+    /// Makes a pool of `most` places, of which one holder may take `share`.
     pub(crate) fn new(most: usize, share: usize) -> Arc<Self> {
         Arc::new(Self { most, share, taken: Mutex::new(Taken { all: 0, by: HashMap::new() }) })
     }
@@ -72,7 +75,8 @@ impl<K: Hash + Eq + Copy> Places<K> {
         self.take_within(holder, count, self.most)
     }
 
-    /// Takes one place; a holder that has few, at most a quarter of what is kept beyond the others, may have one of these.
+    /// Takes one place. `kept` places beyond the pool are reserved for holders with few places: fewer than a quarter of
+    /// `kept`, or none.
     pub(crate) fn take_or_kept(self: &Arc<Self>, holder: K, kept: usize) -> Result<Place<K>, Full> {
         let own = self.taken().by.get(&holder).copied().unwrap_or(0);
         let has_few = own < (kept / 4).max(1);
@@ -114,25 +118,26 @@ impl<K: Hash + Eq> Drop for Place<K> {
     }
 }
 
-/// The connections that stay open: WebSockets and streams of events, by address and by account.
+/// Counts the connections that stay open (WebSockets and event streams), by address and by account.
 pub(crate) struct Open {
     addresses: Arc<Places<Option<IpAddr>>>,
     accounts: Arc<Places<i64>>,
 }
 
-/// One of them.
+/// A connection that stays open, counted until this is dropped.
 pub(crate) struct Stream {
     _address: Place<Option<IpAddr>>,
     account: Option<Place<i64>>,
 }
 
 impl Open {
+    /// Counts connections within these limits.
     pub(crate) fn within(streams: Streams) -> Self {
         let Streams { all, address, account } = streams;
         Self { addresses: Places::new(all, address), accounts: Places::new(all, account) }
     }
 
-    /// Counts a connection that is to stay open.
+    /// Counts a new connection for its address, and for its account if that is known.
     pub(crate) fn begin(&self, caller: &Caller) -> Result<Stream, Refused> {
         let address = self.addresses.take(caller.address.map(network)).map_err(too_many)?;
         let mut stream = Stream { _address: address, account: None };
@@ -140,7 +145,8 @@ impl Open {
         Ok(stream)
     }
 
-    /// Counts it for its account, which a WebSocket says only after it is open.
+    /// Counts a connection for the account of its caller, which a WebSocket client may give only after the connection
+    /// is open.
     pub(crate) fn name(&self, stream: &mut Stream, caller: &Caller) -> Result<(), Refused> {
         let account = caller.admitted.principal.account;
         stream.account = account.map(|account| self.accounts.take(account)).transpose().map_err(too_many)?;
@@ -149,25 +155,25 @@ impl Open {
 }
 
 fn too_many(full: Full) -> Refused {
-    full.of("保持打开的连接（WebSocket 与事件流）", "connections that stay open (WebSockets, event streams)")
+    full.of("保持打开的连接（WebSocket 与事件流）", "open connections (WebSockets, event streams)")
 }
 
-/// Seconds after which a place may be free.
+/// The seconds after which a place may be free.
 const SOON: u64 = 10;
 
 impl Full {
-    /// A refusal that says of what there is too much, in both languages.
+    /// Makes the refusal. `zh` and `en` name what there is too much of, for the message.
     pub(crate) fn of(self, zh: &str, en: &str) -> Refused {
         let refused = match self {
             Self::All => Refused::new(
                 Code::Unavailable,
                 format!("{zh}已达本服务的上限，请稍后再试"),
-                format!("{en}: as many as are served at once; try again soon"),
+                format!("{en}: this service has reached its limit; try again soon"),
             ),
             Self::Share => Refused::new(
                 Code::TooManyRequests,
                 format!("{zh}已达同一账户或同一地址的上限，请稍后再试"),
-                format!("{en}: as many as one account or address may have at once; try again soon"),
+                format!("{en}: the account or address has reached its limit; try again soon"),
             ),
         };
         Refused { retry_after: Some(SOON), ..refused }
@@ -187,7 +193,7 @@ mod tests {
         assert_eq!(places.take_many('c', 2).unwrap_err(), Full::All);
         held.push(places.take('c').unwrap());
         assert_eq!(places.take('d').unwrap_err(), Full::All);
-        assert_eq!(places.take_or_kept('c', 1).unwrap_err(), Full::All, "what is kept is for who has few");
+        assert_eq!(places.take_or_kept('c', 1).unwrap_err(), Full::All, "reserved places are for others");
         let kept = places.take_or_kept('d', 1).unwrap();
         assert_eq!(places.take_or_kept('e', 1).unwrap_err(), Full::All);
         drop((held, kept));

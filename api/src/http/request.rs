@@ -1,4 +1,5 @@
-//! What the head of a request says of the caller — host, origin, address, id —, and its body within bounds.
+//! What the head of a request says about the caller (host, origin, address, request id), and reading its body within
+//! limits.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -11,13 +12,13 @@ use ipnet::IpNet;
 
 use crate::error::{Code, Refused};
 
-/// The header by which proxies usually tell where a request comes from.
+/// The common header in which proxies write the address of the client.
 #[cfg(test)]
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// The header of RFC 7239 for the same.
+/// The standard header in which proxies write the address of the client (RFC 7239).
 const FORWARDED: &str = "forwarded";
 
-/// Reads a body of JSON, at most so many bytes, within a time.
+/// Reads a JSON body of at most `most` bytes, within `time`.
 pub(crate) async fn body(
     headers: &HeaderMap,
     payload: actix_web::web::Payload,
@@ -48,7 +49,7 @@ async fn read_body(headers: &HeaderMap, mut payload: actix_web::web::Payload, mo
     }
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Refused::new(Code::BadRequest, "请求体没有传完", "the body ended early"))?;
+        let chunk = chunk.map_err(|_| Refused::new(Code::BadRequest, "请求体没有传完", "the body is incomplete"))?;
         if body.len() + chunk.len() > most {
             return Err(Refused::new(
                 Code::PayloadTooLarge,
@@ -61,7 +62,8 @@ async fn read_body(headers: &HeaderMap, mut payload: actix_web::web::Payload, mo
     Ok(body)
 }
 
-/// The caller's own id of the request where it is a plain one, else a new one.
+/// Returns the id of a request: the value of `x-request-id` if it has 1 to 64 characters, each of them an ASCII letter
+/// or digit, `-`, `_` or `.`; otherwise a new one.
 pub(crate) fn id(headers: &HeaderMap) -> String {
     let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
     let plain = |id: &&str| {
@@ -70,9 +72,9 @@ pub(crate) fn id(headers: &HeaderMap) -> String {
     given.filter(plain).map_or_else(|| uuid::Uuid::now_v7().simple().to_string(), str::to_owned)
 }
 
-/// Refuses requests for any other host: a page elsewhere must not reach this program by a name of its own that it points here
-/// (DNS rebinding). Names of this machine are taken from this machine only, which earns no trust by it. Only what the
-/// connection itself says counts, as forwarding headers are the caller's to write.
+/// Refuses a request for an unknown host. Otherwise a page elsewhere could reach this program by a host name of its own
+/// that it resolves to this machine (DNS rebinding). Loopback names are accepted if the connection itself comes from
+/// this machine; forwarding headers do not count, because callers can write them. Passing this check gives no rights.
 pub(crate) fn of_known_host(request: &HttpRequest, hosts: &[String]) -> Result<(), Refused> {
     let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = header.or_else(|| request.uri().authority().map(Authority::as_str)).unwrap_or_default();
@@ -87,23 +89,24 @@ pub(crate) fn of_known_host(request: &HttpRequest, hosts: &[String]) -> Result<(
     Err(Refused::new(
         Code::Forbidden,
         "本程序不接受发往此主机名的请求：请使用 public_url 的地址，或请管理员在 hosts 中列出此主机名",
-        "requests for this host are not served here: use the address of public_url, or have the host listed in `hosts`",
+        "requests for this host are not served: use the address in public_url, or have the host added to `hosts`",
     ))
 }
 
-/// Whether a host's name, as URLs have it, means the machine itself.
+/// Returns whether a host, as written in a URL, is this machine itself: `localhost` or a loopback address.
 pub fn is_loopback(name: &str) -> bool {
     let plain = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost") || plain.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// Whether a proxy has passed the request on, or somebody says so: then it is not taken for one of this machine's own.
+/// Returns whether a header says that a proxy has forwarded the request, whoever wrote it. Such a request is not
+/// treated as a local one.
 pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
     let said = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
     said.iter().any(|name| headers.contains_key(*name))
 }
 
-/// Refuses a request that a page of another origin makes, unless that origin may.
+/// Refuses a request from a page of another origin, unless the origin is one of `origins`.
 pub(crate) fn of_known_origin(request: &HttpRequest, origins: &[String]) -> Result<(), Refused> {
     let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
@@ -112,16 +115,16 @@ pub(crate) fn of_known_origin(request: &HttpRequest, origins: &[String]) -> Resu
     if own || origins.iter().any(|known| known == origin) {
         return Ok(());
     }
-    Err(Refused::new(Code::Forbidden, "不接受其他网站的页面发起的连接", "pages of this origin may not connect"))
+    Err(Refused::new(Code::Forbidden, "不接受其他网站的页面发起的连接", "pages of this origin may not send requests"))
 }
 
-/// Whether an address is one of the proxies whose word is taken.
+/// Returns whether an address belongs to a trusted proxy.
 pub(crate) fn is_proxy(address: IpAddr, proxies: &[IpNet]) -> bool {
     proxies.iter().any(|network| network.contains(&address))
 }
 
-/// Where a request comes from: the peer, or, where the peer is a trusted proxy, what the proxies say of it in the header
-/// that they write.
+/// Returns the address of the client: the peer of the connection or, if the peer is a trusted proxy, the address that
+/// the proxies give in their header.
 pub(crate) fn address(request: &HttpRequest, proxies: &[IpNet], header: &str) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     if !is_proxy(peer, proxies) {
@@ -131,7 +134,8 @@ pub(crate) fn address(request: &HttpRequest, proxies: &[IpNet], header: &str) ->
         request.headers().get_all(header).map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
     let line = lines.join(",");
     let hops: Vec<Option<IpAddr>> = if header.eq_ignore_ascii_case(FORWARDED) {
-        // Quotes are paired from the right, where trusted proxies write: one that a caller leaves open hides nothing.
+        // Pair quotes from the right, where trusted proxies write, so that a quote that a caller leaves open hides
+        // nothing.
         let mut is_quoted = false;
         let ends = |letter| {
             is_quoted ^= letter == '"';
@@ -144,8 +148,8 @@ pub(crate) fn address(request: &HttpRequest, proxies: &[IpNet], header: &str) ->
     Some(nearest(peer, hops, proxies))
 }
 
-/// The nearest hop that is no trusted proxy. Where what the proxies say cannot be read, the last of them: what stands
-/// further to the left is the caller's own word.
+/// Returns the nearest hop that is not a trusted proxy. If a hop cannot be read, returns the last trusted proxy before
+/// it, because everything further to the left may have been written by the caller.
 fn nearest(peer: IpAddr, hops: Vec<Option<IpAddr>>, proxies: &[IpNet]) -> IpAddr {
     let mut last = peer;
     for hop in hops {
@@ -158,7 +162,7 @@ fn nearest(peer: IpAddr, hops: Vec<Option<IpAddr>>, proxies: &[IpNet]) -> IpAddr
     last
 }
 
-/// An address as proxies write it: alone, with a port, an IPv6 one in brackets.
+/// Reads an address as proxies write it: alone or with a port, and an IPv6 address also in brackets.
 fn hop(words: &str) -> Option<IpAddr> {
     let words = words.trim();
     let bare = words.strip_prefix('[').and_then(|words| words.strip_suffix(']')).unwrap_or(words);
@@ -166,7 +170,7 @@ fn hop(words: &str) -> Option<IpAddr> {
     address.ok().map(|address| address.to_canonical())
 }
 
-/// The address of an element of `Forwarded` (RFC 7239): none where it has no `for`, or a hidden one.
+/// Reads the address in an element of `Forwarded` (RFC 7239): none if it has no `for`, or an obfuscated one.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     let mut is_quoted = false;
     let ends = |letter| {
@@ -213,7 +217,7 @@ mod tests {
             (&["2001:db8::1"], "2001:db8::1"),
             (&["::ffff:203.0.113.9"], "203.0.113.9"),
             (&["203.0.113.9, ::ffff:192.168.3.4, fd00::7"], "203.0.113.9"),
-            // What cannot be read where a proxy should have written hides whatever is left of it.
+            // A hop that cannot be read, where a proxy should have written one, hides everything to its left.
             (&["198.51.100.1, junk"], "10.0.0.2"),
             (&["198.51.100.1, unknown, 192.168.3.4"], "192.168.3.4"),
             (&["198.51.100.1,"], "10.0.0.2"),
@@ -224,8 +228,8 @@ mod tests {
         ] {
             assert_eq!(through(lines), expected, "{lines:?}");
         }
-        assert_eq!(from("::ffff:10.0.0.2", FORWARDED_FOR, &["203.0.113.9"]), "203.0.113.9", "a mapped peer is itself");
-        assert_eq!(from("203.0.113.7", FORWARDED_FOR, &["203.0.113.9"]), "203.0.113.7", "a stranger's word");
+        assert_eq!(from("::ffff:10.0.0.2", FORWARDED_FOR, &["203.0.113.9"]), "203.0.113.9", "an IPv4-mapped peer");
+        assert_eq!(from("203.0.113.7", FORWARDED_FOR, &["203.0.113.9"]), "203.0.113.7", "an untrusted peer's header");
     }
 
     #[test]
@@ -238,7 +242,7 @@ mod tests {
             (&["for=198.51.100.1, for=_hidden"], "10.0.0.2"),
             (&["for=198.51.100.1, for=unknown, for=192.168.3.4"], "192.168.3.4"),
             (&["for=198.51.100.1, proto=https"], "10.0.0.2"),
-            // A quote that a caller leaves open.
+            // A quote that the caller leaves open.
             (&["for=\"198.51.100.1, for=203.0.113.9"], "203.0.113.9"),
             (&["for=198.51.100.1", "for=203.0.113.9"], "203.0.113.9"),
         ] {

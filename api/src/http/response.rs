@@ -1,5 +1,5 @@
-//! What leaves: the media type that the caller accepts, the status that the outcome has in it, and errors in the caller's
-//! language.
+//! Responses of GraphQL requests: the media type that the client accepts, the status that the outcome has in that media
+//! type, and errors in the caller's language.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -11,26 +11,27 @@ use crate::context::Caller;
 use crate::error::{Code, Refused};
 use crate::graphql::engine::{Answer, Manner};
 
-/// The media types of answers.
+/// A media type of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Media {
-    /// `application/graphql-response+json`: the status says how the request went.
+    /// `application/graphql-response+json`: the status tells the outcome of the request.
     GraphQl,
-    /// `application/json`, as before: a well-formed request is answered with 200.
+    /// `application/json`, the older media type: every well-formed request is answered with status 200.
     Json,
-    /// `text/event-stream`: one event for each answer.
+    /// `text/event-stream`: each answer is an event.
     Events,
 }
 
 impl Media {
-    /// The newest of ours that is accepted; none where none is.
+    /// Chooses among the media types that the client accepts, in this order: GraphQL responses, JSON, events. None if
+    /// it accepts none of them. Without an `Accept` header, it is JSON.
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let Some(accept) = headers.get(header::ACCEPT) else { return Some(Self::Json) };
         let accept = accept.to_str().ok()?.trim();
         if accept.is_empty() {
             return Some(Self::Json);
         }
-        // What has a weight of nought is not accepted.
+        // A media type with the weight 0 is not acceptable.
         let is_refused = |parameter: &str| {
             let weight = parameter.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
             weight.is_some_and(|weight| weight <= 0.0)
@@ -57,7 +58,7 @@ impl Media {
     }
 }
 
-/// Answers a refused request.
+/// Renders the response of a refused request.
 pub(crate) fn refuse(refused: &Refused, media: Media, caller: &Caller) -> HttpResponse {
     caller.span().in_scope(|| tracing::debug!(code = refused.code.as_str(), "a request was refused"));
     let status = match media {
@@ -78,12 +79,12 @@ pub(crate) fn refuse(refused: &Refused, media: Media, caller: &Caller) -> HttpRe
     response.content_type(media.content_type()).body(refusal(refused, caller))
 }
 
-/// The body of a refusal: errors without data.
+/// Renders the body of a refusal: errors without data.
 pub(crate) fn refusal(refused: &Refused, caller: &Caller) -> String {
     json!({ "errors": errors(refused, caller) }).to_string()
 }
 
-/// The errors of a refusal.
+/// Renders the list of errors of a refusal.
 pub(crate) fn errors(refused: &Refused, caller: &Caller) -> serde_json::Value {
     let mut error = json!({
         "message": caller.language.of(&refused.message),
@@ -95,7 +96,8 @@ pub(crate) fn errors(refused: &Refused, caller: &Caller) -> serde_json::Value {
     json!([error])
 }
 
-/// Answers a request that was carried out. What is the same for everybody may be kept, where it was asked for by GET.
+/// Renders the response of an executed request. Caches may keep the response of a GET request that is the same for all
+/// callers.
 pub(crate) fn respond(answer: Answer, media: Media, manner: Manner) -> HttpResponse {
     let max_age = match &answer {
         Answer::Response(response) if manner == Manner::Safe && response.errors.is_empty() => {
@@ -113,7 +115,7 @@ pub(crate) fn respond(answer: Answer, media: Media, manner: Manner) -> HttpRespo
         .body(body)
 }
 
-/// Answers a batch, each as it would be by itself.
+/// Renders the response of a batch: an array of the responses of its operations.
 pub(crate) fn respond_all(answers: &[String]) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -121,7 +123,7 @@ pub(crate) fn respond_all(answers: &[String]) -> HttpResponse {
         .body(format!("[{}]", answers.join(",")))
 }
 
-/// The JSON of an answer, and whether its errors are of the request itself, which then has no `data`.
+/// Renders an answer as JSON, and returns whether its errors are request errors, in which case it has no `data`.
 pub(crate) fn body(answer: Answer) -> (String, bool) {
     let response = match answer {
         Answer::Json(json) => return (json, false),
@@ -136,7 +138,7 @@ pub(crate) fn body(answer: Answer) -> (String, bool) {
     match json {
         Ok(json) => (json, of_request),
         Err(error) => {
-            tracing::error!(%error, "a response could not be written");
+            tracing::error!(%error, "a response could not be serialized");
             let code = Code::Internal.as_str();
             (json!({ "errors": [{ "message": "服务内部错误", "extensions": { "code": code } }] }).to_string(), true)
         }

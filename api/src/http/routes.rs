@@ -1,4 +1,4 @@
-//! The routes: which handler answers which path, and the probes that keep a deployment honest.
+//! The routes: which handler answers which path, and the probes for deployments (`/healthz` and `/readyz`).
 
 use actix_web::{HttpResponse, guard, web};
 
@@ -6,7 +6,7 @@ use crate::context::{Options, Services};
 use crate::http::state::{AppState, Probe};
 use crate::http::{answer, dossier, evidence, graphiql, oidc, upload, websocket, workbook};
 
-/// Adds the routes to an actix application.
+/// Returns the function that adds the routes to an actix application.
 pub fn routes(services: Services, options: Options, ready: Probe) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
     let state = web::Data::new(AppState::new(services, options, ready));
     move |config| {
@@ -34,7 +34,7 @@ pub fn routes(services: Services, options: Options, ready: Probe) -> impl FnOnce
     }
 }
 
-/// GET, and HEAD, which is answered without the body.
+/// Begins a route for GET and HEAD; a response to HEAD has no body.
 fn read() -> actix_web::Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
@@ -49,10 +49,10 @@ async fn ready_to_serve(state: web::Data<AppState>) -> HttpResponse {
     if is_open { HttpResponse::Ok().body(format!("ready\n{OPEN}")) } else { answer }
 }
 
-/// What an open installation says of itself to who watches it.
-const OPEN: &str = "open: nobody has an account, and whoever is on this machine may read and write everything";
+/// What the readiness probe adds for an open installation, to warn its operators.
+const OPEN: &str = "open: no account exists yet, so anyone on this machine can read and write everything";
 
-/// What a probe answers: `ready`, or why not with status 503.
+/// Answers a readiness probe: `ready`, or the reason with status 503.
 pub async fn readiness(ready: &Probe) -> HttpResponse {
     match ready().await {
         Ok(()) => HttpResponse::Ok().body("ready"),

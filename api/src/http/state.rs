@@ -1,4 +1,4 @@
-//! What the handlers share, and how each of them lets a request in.
+//! The state that all handlers share, and the checks by which they admit requests.
 
 use std::sync::Arc;
 
@@ -20,29 +20,30 @@ use crate::http::places::Open;
 use crate::http::request;
 use crate::language::Language;
 
-/// A header that no page elsewhere can send without being asked about it.
+/// A header that a page of another origin cannot send without a CORS preflight request.
 const UPLOAD: &str = "x-rectify-upload";
 
-/// Says whether the program is fit to serve, and why not.
+/// Checks whether the program is ready to serve; the error says why not.
 pub type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// What the handlers share.
+/// The state that all handlers share.
 pub(crate) struct AppState {
     pub(crate) engine: Arc<Engine>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) files: Files,
-    /// Signing in by a provider, where there is one.
+    /// Signing in with an OpenID Connect provider, if there is one.
     pub(crate) passage: Option<Passage>,
-    /// The connections that stay open.
+    /// The WebSockets and event streams that are open.
     pub(crate) streams: Open,
     pub(crate) options: Options,
     rate: Rate,
+    /// The schema in the schema definition language.
     pub(crate) sdl: String,
     pub(crate) ready: Probe,
 }
 
 impl AppState {
-    /// Puts together what the handlers share.
+    /// Builds the state from the services and the settings.
     pub(crate) fn new(services: Services, options: Options, ready: Probe) -> Self {
         let gate =
             Arc::new(Gate::new(services.db.clone(), services.clock.clone(), services.zone, options.open, options.idle));
@@ -60,7 +61,7 @@ impl AppState {
         }
     }
 
-    /// Who asks, as far as the request says.
+    /// Reads the caller from the head of a request. The caller is anonymous until it is admitted.
     pub(crate) fn caller(&self, request: &HttpRequest) -> Caller {
         Caller {
             language: Language::preferred(request),
@@ -71,7 +72,8 @@ impl AppState {
         }
     }
 
-    /// Says whose request it is, and refuses those who come to the wrong host, with a dead token or too often.
+    /// Authenticates a request. Refuses one for an unknown host, from a page of an unknown origin, with an invalid
+    /// token, or from an address or account that sends requests too often.
     pub(crate) async fn let_in(&self, request: &HttpRequest, caller: &mut Caller) -> Result<(), Refused> {
         self.admit(request, caller)?;
         let authorization = gate::authorization(request.headers());
@@ -82,31 +84,33 @@ impl AppState {
         self.admit_account(caller)
     }
 
-    /// Refuses those who come to the wrong host, from a page of another origin, or too often.
+    /// Refuses a request for an unknown host, from a page of an unknown origin, or from a caller who sends requests too
+    /// often.
     pub(crate) fn admit(&self, request: &HttpRequest, caller: &Caller) -> Result<(), Refused> {
         request::of_known_host(request, &self.options.hosts)?;
         request::of_known_origin(request, &self.options.origins)?;
         self.admit_again(caller)
     }
 
-    /// Refuses those who ask too often on a connection that they have.
+    /// Refuses an operation on an open connection if its address or account sends requests too often.
     pub(crate) fn admit_again(&self, caller: &Caller) -> Result<(), Refused> {
         self.rate.check(caller.address)?;
         self.admit_account(caller)
     }
 
-    /// Refuses an account that asks too often, from wherever.
+    /// Refuses a request if its account sends requests too often, from any address.
     fn admit_account(&self, caller: &Caller) -> Result<(), Refused> {
         self.rate.check_account(caller.admitted.principal.account)
     }
 
-    /// Says whose request it is, as `/graphql` does; nobody's is refused.
+    /// Authenticates a request like [`Self::let_in`], and refuses an anonymous one.
     pub(crate) async fn admit_somebody(&self, request: &HttpRequest, caller: &mut Caller) -> Result<(), Refused> {
         self.let_in(request, caller).await?;
         rights::check(&caller.admitted.principal, None)
     }
 
-    /// Says whose request it is that sends a file, which no page elsewhere may.
+    /// Authenticates a request that uploads a file. Refuses a read-only token, and a request without a token that a
+    /// page of another origin could have made.
     pub(crate) async fn admit_upload(&self, request: &HttpRequest, caller: &mut Caller) -> Result<(), Unserved> {
         self.admit_somebody(request, caller).await?;
         gate::may_change(&caller.admitted.principal)?;
@@ -114,8 +118,8 @@ impl AppState {
     }
 }
 
-/// Where there is no token, a page elsewhere must not send files by a form: a form cannot send this header, and a browser
-/// says where it is from, which has been looked at.
+/// Refuses an upload without a token if a page of another origin could have sent it with a form. A form cannot send the
+/// header `x-rectify-upload`; and if there is an `Origin` header, the origin has already been checked.
 fn knows_what_it_does(request: &HttpRequest) -> Result<(), Unserved> {
     if request.headers().contains_key(UPLOAD) || request.headers().contains_key(header::ORIGIN) {
         return Ok(());

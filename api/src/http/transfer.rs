@@ -1,5 +1,6 @@
-//! How long the bytes of a file may take, coming or going: each within `PATIENCE`, at a least rate on the whole, and all of
-//! them within `LONGEST`. Only the time that the caller takes is counted, not that of a disk or a storage elsewhere.
+//! Time limits on the transfer of a file in either direction: `PATIENCE` for the next bytes, a minimum average rate,
+//! and `LONGEST` for the whole file. The rate counts only the time spent waiting for the client, not for a disk or a
+//! remote storage.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,18 +14,18 @@ use tokio::sync::mpsc;
 
 use crate::error::{Code, Unserved};
 
-/// How long the next bytes of a file may take.
+/// How long the server waits for the client to send or read the next bytes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a whole file may take.
+/// How long the transfer of a whole file may take.
 const LONGEST: Duration = Duration::from_hours(1);
-/// After a caller was waited for this long, the rate counts.
+/// How long the server may wait for the client in total before the minimum rate applies.
 const GRACE: Duration = Duration::from_secs(30);
-/// The fewest bytes in a second of waiting.
+/// The minimum rate: bytes in a second of waiting for the client.
 const LEAST: f64 = 16.0 * 1024.0;
-/// So many pieces wait for a caller who reads slowly.
+/// The number of pieces that are buffered for a client that reads slowly.
 const AHEAD: usize = 2;
 
-/// A file on its way.
+/// The progress of a transfer.
 pub(crate) struct Transfer {
     begun: Instant,
     waited: Duration,
@@ -32,11 +33,12 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
+    /// Begins to measure a transfer.
     pub(crate) fn begin() -> Self {
         Self { begun: Instant::now(), waited: Duration::ZERO, bytes: 0 }
     }
 
-    /// Waits for the caller: for the next bytes to come, or to be taken.
+    /// Waits for the client to send or to read the next bytes. Refuses the transfer if it is too slow.
     pub(crate) async fn wait<T>(&mut self, next: impl Future<Output = T>) -> Result<T, Unserved> {
         if self.is_too_slow() {
             return Err(late());
@@ -47,7 +49,7 @@ impl Transfer {
         done
     }
 
-    /// Counts bytes that came or went.
+    /// Counts transferred bytes.
     pub(crate) fn count(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
@@ -57,18 +59,20 @@ impl Transfer {
     }
 }
 
-/// Whether so few bytes went in the time that a caller was waited for that it holds a place for nothing.
+/// Returns whether a transfer is below the minimum rate, so that it is not worth its place: `bytes` were transferred
+/// while the server waited for the client for `waited`.
 pub(crate) fn is_too_slow(bytes: u64, waited: Duration) -> bool {
     waited > GRACE && (bytes as f64) < LEAST * waited.as_secs_f64()
 }
 
+/// Makes the refusal of a transfer that is too slow.
 pub(crate) fn late() -> Unserved {
-    let (zh, en) = ("文件传输过慢或已中断，请重试", "the file comes too slowly, or no more: try again");
+    let (zh, en) = ("文件传输过慢或已中断，请重试", "the transfer was too slow or was interrupted: try again");
     Unserved::new(StatusCode::REQUEST_TIMEOUT, Code::Timeout.as_str(), zh, en)
 }
 
-/// Sends bytes on as fast as they are taken, and holds a place meanwhile. A caller that takes them too slowly loses both:
-/// the place at once, and the rest of the answer, which breaks off.
+/// Streams bytes to the client as fast as it reads them, and holds a place meanwhile. If the client reads too slowly,
+/// the place becomes free at once and the response is cut off.
 pub(crate) fn paced<E: std::error::Error + Send + Sync + 'static>(
     bytes: impl Stream<Item = Result<Bytes, E>> + 'static,
     place: impl Sized + 'static,
@@ -92,7 +96,8 @@ pub(crate) fn paced<E: std::error::Error + Send + Sync + 'static>(
     ending(receiver, move || is_whole.get())
 }
 
-/// What comes by a channel; where it ends before it is whole, the answer breaks off.
+/// Streams what arrives through a channel. If the channel closes and `is_whole` returns false, the stream ends with an
+/// error, so that the response is cut off.
 pub(crate) fn ending(
     receiver: mpsc::Receiver<std::io::Result<Bytes>>,
     is_whole: impl Fn() -> bool,
@@ -102,7 +107,7 @@ pub(crate) fn ending(
         match receiver.recv().await {
             Some(chunk) => Some((chunk, Some((receiver, is_whole)))),
             None if is_whole() => None,
-            None => Some((Err(std::io::Error::other("the answer broke off")), None)),
+            None => Some((Err(std::io::Error::other("the response is incomplete")), None)),
         }
     })
 }
@@ -115,9 +120,9 @@ mod tests {
 
     #[test]
     fn who_trickles_is_too_slow_after_a_while_and_who_is_slow_but_goes_on_is_not() {
-        assert!(!is_too_slow(1, Duration::from_secs(30)), "anybody may take a moment");
+        assert!(!is_too_slow(1, Duration::from_secs(30)), "the rate applies only after a while");
         assert!(is_too_slow(31, Duration::from_secs(31)));
         assert!(!is_too_slow(20_000 * 31, Duration::from_secs(31)));
-        assert!(is_too_slow(20_000 * 31, Duration::from_mins(1)), "the rate is that of the whole");
+        assert!(is_too_slow(20_000 * 31, Duration::from_mins(1)), "the rate is the average of the whole transfer");
     }
 }

@@ -1,4 +1,5 @@
-//! `POST /evidence`: a file of evidence comes in a stream, as the body or as the part `file` of a form.
+//! `POST /evidence`: uploads a file of evidence (佐证材料), as the body or as the part `file` of a form. The file is
+//! streamed to the storage.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -26,9 +27,10 @@ use crate::http::transfer::Transfer;
 use crate::noun::assignment::Assignment;
 use crate::part::payload::key_of;
 
-/// How much more is read of a body that is refused, and for how long: callers that are still sending read no answer.
+/// How many more bytes of a refused body are read, and for how long: a client that is still sending does not read the
+/// response.
 const LINGER: (usize, Duration) = (256 << 20, Duration::from_secs(5));
-/// The body of a request, for whoever reads on.
+/// The body of a request. It can be cloned, so that the rest can be read after the form parser has failed.
 #[derive(Clone)]
 struct Body(Rc<RefCell<web::Payload>>);
 
@@ -40,18 +42,20 @@ impl Stream for Body {
     }
 }
 
-/// What an upload's address says.
+/// The query parameters of an upload.
 #[derive(Deserialize)]
 struct Where {
     assignment: Option<String>,
     name: Option<String>,
 }
 
-/// `POST /evidence?assignment=assignment_7`
+/// `POST /evidence?assignment=assignment_7`: uploads a file for an assignment (责任分解). `name` is the file name; it
+/// is required if the file is the body, and ignored in a form.
 pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let caller = state.caller(&request);
     let known = caller.clone();
-    // It goes on when the connection is gone: what has been written of the file has to be cleared away.
+    // Run as a task of its own, which continues when the client disconnects: a partially written file has to be
+    // removed.
     let taken = actix_web::rt::spawn(async move {
         let mut caller = caller;
         take(&request, payload, &state, &mut caller).await
@@ -80,10 +84,10 @@ async fn take(
         state.admit_upload(request, caller).await?;
         let by = caller.by();
         let wish = web::Query::<Where>::from_query(request.query_string())
-            .map_err(|_| Unserved::malformed("参数应为 assignment、name", "the parameters are assignment, name"))?
+            .map_err(|_| Unserved::malformed("参数应为 assignment、name", "expected parameters: assignment, name"))?
             .into_inner();
         let assignment = key_of::<Assignment>(&wish.assignment.as_deref().unwrap_or_default().into());
-        // Who may not add anything is told so before anything is read.
+        // Check the rights before the body is read.
         evidence::may_add(&files.desk(&by), assignment).await?;
         let _slot = slot(&files.uploads, caller)?;
         let arrived = receive(request, &mut body, files, wish.name.as_deref()).await?;
@@ -96,7 +100,7 @@ async fn take(
     taken
 }
 
-/// The file of a body: the part `file` of a form, or the body itself under the name of the address.
+/// Receives the file: the part `file` of a form, or the body itself with the name from the query parameter.
 async fn receive(
     request: &HttpRequest,
     body: &mut Body,
@@ -107,7 +111,7 @@ async fn receive(
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_form = kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data");
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    // A form has a few words around its file.
+    // A form has headers and boundaries in addition to its file.
     let around = if is_form { 64 << 10 } else { 0 };
     if length.is_some_and(|length| length > files.most.saturating_add(around)) {
         return Err(too_large(files.most));
@@ -145,7 +149,7 @@ async fn receive(
     }
 }
 
-/// Puts bytes into the storage as they come; whatever goes wrong, nothing stays there.
+/// Writes bytes to the storage as they arrive. If anything fails, the partial file is removed.
 async fn store<E>(
     mut arriving: Arriving,
     bytes: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
@@ -157,7 +161,7 @@ async fn store<E>(
                 transfer.count(chunk.len());
                 arriving.write(&chunk).await.map_err(Unserved::from)
             }
-            Ok(Some(Err(_))) => Err(Unserved::malformed("文件没有传完", "the file ended early")),
+            Ok(Some(Err(_))) => Err(Unserved::malformed("文件没有传完", "the file is incomplete")),
             Ok(None) => return Ok(arriving.finish().await?),
             Err(late) => Err(late),
         };
@@ -168,7 +172,7 @@ async fn store<E>(
     }
 }
 
-/// Reads some more of a body that is refused, and drops it.
+/// Reads and discards more of a refused body, within the bounds of `LINGER`.
 async fn linger(body: &mut Body) {
     let (most, time) = LINGER;
     let mut read = 0;
@@ -180,6 +184,6 @@ async fn linger(body: &mut Body) {
             }
         }
     };
-    // Who sends for longer than this finds the connection closed.
+    // If the client is still sending after that, the connection is closed.
     let _ = tokio::time::timeout(time, rest).await;
 }

@@ -1,5 +1,5 @@
-//! The graphql-transport-ws protocol: many operations over one connection, each with an id of the client's choosing, and
-//! a close code for every way to get it wrong.
+//! The `graphql-transport-ws` protocol: several operations on one WebSocket, each with an id that the client chooses.
+//! Each violation of the protocol closes the connection with a code of its own.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,26 +22,27 @@ use crate::http::places::Stream;
 use crate::http::response::{Media, body, errors, refuse};
 use crate::http::state::AppState;
 
-/// The protocol's name, as both sides say it in the handshake.
+/// The name of the subprotocol in the handshake.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// How often a silent client is asked whether it is there; after two questions without a word it is not.
+/// How often the server sends a ping. A client that has sent nothing since the last two pings counts as lost.
 const QUIET: Duration = Duration::from_secs(30);
-/// After so many questions, whoever listens is asked for the session again: sessions end while connections last.
+/// The number of pings after which the session is checked again, because it may end while the connection is open.
 const ASKED_AGAIN: u32 = 10;
-/// How long a client may take to read what it is told.
+/// How long a client may take to read a message.
 const UNREAD: Duration = Duration::from_secs(30);
 
-/// Why a connection is closed: the protocol's code and words.
+/// Why a connection is closed: the close code of the protocol and the reason.
 struct Closed(u16, String);
 
 impl Closed {
-    /// The words have to fit into a control frame.
+    /// Makes the closing for an invalid message. The reason is cut to 120 bytes, because it has to fit into a control
+    /// frame.
     fn malformed(why: &str) -> Self {
         Self(4400, why[..why.floor_char_boundary(120)].to_owned())
     }
 }
 
-/// What a client says.
+/// A message of the client.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Said {
@@ -52,16 +53,16 @@ enum Said {
     Complete { id: String },
 }
 
-/// The `authorization` in the payload of the introduction, however it is capitalised.
+/// Returns the `authorization` in the payload of `connection_init`, in any capitalisation.
 fn authorization(payload: &Value) -> Option<String> {
     let (_, words) = payload.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
     words.as_str().map(str::to_owned)
 }
 
-/// What an operation gives: an answer, or (none) its end.
+/// A result of the operation with this id: an answer, or none if the operation has ended.
 type Given = (String, Option<Result<Answer, Refused>>);
 
-/// `GET /graphql/ws`.
+/// `GET /graphql/ws`: opens a WebSocket.
 pub(crate) async fn connect(
     request: HttpRequest,
     payload: web::Payload,
@@ -97,7 +98,7 @@ pub(crate) async fn connect(
             Ok(()) => None,
             Err(Closed(code, why)) => Some(CloseReason { code: CloseCode::from(code), description: Some(why) }),
         };
-        // The client may be gone already, or read nothing.
+        // The close frame is optional: the client may have disconnected, or may not read.
         let _ = tokio::time::timeout(UNREAD, connection.session.close(reason)).await;
     });
     Ok(response)
@@ -106,7 +107,7 @@ pub(crate) async fn connect(
 struct Connection {
     state: web::Data<AppState>,
     caller: Caller,
-    /// What the handshake said; browsers cannot.
+    /// The `Authorization` header of the handshake, which browsers cannot set.
     authorization: Option<String>,
     session: Session,
     place: Stream,
@@ -116,7 +117,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Talks until either side has had enough.
+    /// Serves the connection until the client closes it, is lost, or violates the protocol.
     async fn talk(&mut self, mut messages: actix_ws::AggregatedMessageStream) -> Result<(), Closed> {
         let introduction = sleep_until(Instant::now() + self.state.engine.limits().introduction);
         tokio::pin!(introduction);
@@ -130,7 +131,7 @@ impl Connection {
                         None | Some(Ok(AggregatedMessage::Close(_))) => return Ok(()),
                         Some(Ok(AggregatedMessage::Text(text))) => self.hear(&text).await?,
                         Some(Ok(AggregatedMessage::Binary(_))) => {
-                            return Err(Closed::malformed("Only text messages are understood"));
+                            return Err(Closed::malformed("Only text messages are supported"));
                         }
                         Some(Ok(AggregatedMessage::Ping(bytes))) => {
                             if self.session.pong(&bytes).await.is_err() {
@@ -173,10 +174,10 @@ impl Connection {
                 let admitted = self.state.engine.in_time(admitted).await.and_then(|admitted| admitted);
                 self.caller.admitted = admitted.map_err(|refused| match refused.code {
                     Code::Unauthenticated => Closed(4403, "Forbidden".to_owned()),
-                    // Clients come again after this one, and keep their token.
+                    // With this code, clients keep their token and connect again later.
                     _ => Closed(1013, "Try again later".to_owned()),
                 })?;
-                // What is public is asked for by a request; a connection that stays open is somebody's.
+                // Open connections require an account. Public data is available by ordinary requests.
                 if !self.caller.admitted.principal.is_somebody() {
                     return Err(Closed(4403, "Forbidden".to_owned()));
                 }
@@ -198,7 +199,7 @@ impl Connection {
         }
     }
 
-    /// Ends the talk with whoever is let in no more.
+    /// Checks the session again, and closes the connection if it has ended.
     async fn ask_again(&self) -> Result<(), Closed> {
         if !self.is_acknowledged {
             return Ok(());
@@ -206,7 +207,7 @@ impl Connection {
         let admitted = self.state.gate.still_admits(&self.caller.admitted);
         match self.state.engine.in_time(admitted).await.and_then(|admitted| admitted) {
             Ok(false) => Err(Closed(4403, "Forbidden".to_owned())),
-            // Whether it is admitted is asked again later where the database is away.
+            // If the database cannot be reached, the session is checked again later.
             Ok(true) | Err(_) => Ok(()),
         }
     }
@@ -215,7 +216,7 @@ impl Connection {
         if self.running.contains_key(&id) {
             return Err(Closed(4409, format!("Subscriber for {} already exists", &id[..id.floor_char_boundary(80)])));
         }
-        // Sessions end while connections last.
+        // The session may have ended while the connection was open.
         let admitted = self.state.gate.still_admits(&self.caller.admitted);
         let answers = match self.state.engine.in_time(admitted).await.and_then(|admitted| admitted) {
             Ok(false) => return Err(Closed(4403, "Forbidden".to_owned())),
@@ -226,7 +227,8 @@ impl Connection {
             Ok(answers) => {
                 let (answered, ended) = (id.clone(), id.clone());
                 let given = answers.map(move |answer| (answered.clone(), Some(answer)));
-                // The end belongs to what is aborted: the client may use the id of an operation that it completed again.
+                // Make the end part of what can be aborted: after `complete`, the client may use the id for another
+                // operation.
                 let (given, handle) = abortable(given.chain(stream::once(async move { (ended, None) })));
                 self.running.insert(id, handle);
                 self.answers.push(given.boxed());
@@ -246,7 +248,7 @@ impl Connection {
             return Err(Refused::new(
                 Code::TooComplex,
                 format!("一个连接最多同时 {most} 个订阅"),
-                format!("at most {most} operations at once on one connection"),
+                format!("a connection may run at most {most} operations at once"),
             ));
         }
         self.state.engine.stream(Params::read(payload.to_string().as_bytes())?, Manner::Any, self.caller.clone()).await
@@ -273,7 +275,8 @@ impl Connection {
         self.say(&json!({ "type": "error", "id": id, "payload": errors }).to_string()).await
     }
 
-    /// Says something; a client that is gone ends the talk in the next round, one that reads nothing ends it now.
+    /// Sends a message. Closes the connection if the client does not read it in time; a client that has disconnected is
+    /// noticed when the next message is received.
     async fn say(&mut self, text: &str) -> Result<(), Closed> {
         let said = tokio::time::timeout(UNREAD, self.session.text(text.to_owned())).await;
         said.map(drop).map_err(|_| Closed(1013, "Try again later".to_owned()))

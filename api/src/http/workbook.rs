@@ -1,5 +1,6 @@
-//! Workbooks over HTTP: the ledger out (`GET /export/ledger.xlsx`), a ledger in (`POST /import`), and progress that people
-//! have filled in (`POST /import?sheet=progress`). All within the caller's rights.
+//! Workbooks over HTTP: exporting the ledger (`GET /export/ledger.xlsx`), importing a ledger (`POST /import`), and
+//! importing progress reports (整改进展) from a filled-in form (`POST /import?sheet=progress`). Each is limited by the
+//! caller's rights.
 
 use actix_multipart::Multipart;
 use actix_web::body::SizedStream;
@@ -25,22 +26,22 @@ use crate::noun::region::Region;
 use crate::noun::round::InspectionRound;
 use crate::part::payload::key_of;
 
-/// The type of an .xlsx file.
+/// The media type of `.xlsx` files.
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
-/// An export is sent in pieces of so many bytes.
+/// The size in bytes of the pieces in which an export is sent.
 const PIECE: usize = 64 << 10;
-/// So many bytes a form may have around its file.
+/// The most bytes that a form may have in addition to its file.
 const FORM: usize = 64 << 10;
 
-/// What an export's address says.
+/// The query parameters of an export.
 #[derive(Deserialize)]
 struct Which {
     round: Option<String>,
     region: Option<String>,
 }
 
-/// The round of a global id or a name.
+/// Finds a round (督察轮次) by its global id or its name.
 async fn round_of(db: &DatabaseConnection, words: &str) -> Result<Option<inspection_round::Model>, Unserved> {
     let found = match key_of::<InspectionRound>(&words.into()) {
         Some(key) => inspection_round::Entity::find_by_id(key),
@@ -49,7 +50,7 @@ async fn round_of(db: &DatabaseConnection, words: &str) -> Result<Option<inspect
     found.one(db).await.map_err(|failure| Unserved::masked(&failure))
 }
 
-/// The region of a global id or a code.
+/// Finds a region (行政区) by its global id or its code.
 async fn region_of(db: &DatabaseConnection, words: &str) -> Result<Option<region::Model>, Unserved> {
     match key_of::<Region>(&words.into()) {
         Some(key) => region::Entity::find_by_id(key).one(db).await.map_err(|failure| Unserved::masked(&failure)),
@@ -57,7 +58,8 @@ async fn region_of(db: &DatabaseConnection, words: &str) -> Result<Option<region
     }
 }
 
-/// The code of a region that an import names by its global id; a code is one already, of a region that may not be there yet.
+/// Returns the code of a region that an import names by its global id. Any other text is taken for a code and returned
+/// as it is: the region may not exist yet.
 async fn code_of(db: &DatabaseConnection, words: String) -> Result<String, Unserved> {
     if key_of::<Region>(&words.as_str().into()).is_none() {
         return Ok(words);
@@ -69,19 +71,19 @@ async fn code_of(db: &DatabaseConnection, words: String) -> Result<String, Unser
     })
 }
 
-/// `GET /export/ledger.xlsx?round=round_1&region=540329`: each by its global id, or the round by its name and the region by its
-/// code.
+/// `GET /export/ledger.xlsx?round=round_1&region=540329`: exports the ledger as a workbook, optionally limited to a
+/// round (by global id or name) and a region (by global id or code).
 pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
     let given: Result<HttpResponse, Unserved> = async {
         state.admit_somebody(&request, &mut caller).await?;
         let which = web::Query::<Which>::from_query(request.query_string())
-            .map_err(|_| Unserved::malformed("参数应为 round、region", "the parameters are round, region"))?;
+            .map_err(|_| Unserved::malformed("参数应为 round、region", "expected parameters: round, region"))?;
         let by = caller.by();
         let desk = state.files.desk(&by);
         let working = slot(&state.files.workbooks, &caller)?;
         let leaving = slot(&state.files.exports, &caller)?;
-        // What is not there has no rows.
+        // A round or region that does not exist has no rows: no key is 0.
         let round = match &which.round {
             Some(words) => Some(round_of(desk.db, words).await?.map_or(0, |round| round.id)),
             None => None,
@@ -101,7 +103,7 @@ pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> 
     given.unwrap_or_else(|why| refuse(&why, &caller))
 }
 
-/// What an import's address says.
+/// The query parameters of an import.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct How {
@@ -117,7 +119,9 @@ struct How {
     create_units: bool,
 }
 
-/// `POST /import?round=…&region=540329` — the round by its name or global id, the regions by their codes or global ids —, the workbook as the body or as the part `file` of a form.
+/// `POST /import?round=…&region=540329`: imports a workbook, which is the body or the part `file` of a form. `round` is
+/// the name or global id of the round; `region` and `issuedBy` are the code or global id of a region. With
+/// `sheet=progress`, it imports a filled-in form of progress reports instead, and these parameters are not needed.
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
     let taken: Result<Value, Unserved> = async {
@@ -126,7 +130,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             .map_err(|_| {
                 Unserved::malformed(
                     "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、name，或 sheet=progress",
-                    "the parameters are round, region, issuedBy, asOf, dryRun, createUnits, name, or sheet=progress",
+                    "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, name, or sheet=progress",
                 )
             })?
             .into_inner();
@@ -137,7 +141,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             Some("progress") => true,
             Some(_) => return Err(Unserved::malformed("sheet 只能是 progress", "`sheet` can only be `progress`")),
         };
-        // Who may not import anything is told so before anything is read.
+        // Check the rights first: a caller who may not import anything need not send the file.
         let act = if is_progress { Act::Report } else { Act::KeepLedger };
         if !by.principal.may(act) {
             return Err(ledger::Error::from(policy::not_allowed(act)).into());
@@ -145,17 +149,17 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         if is_progress && how.dry_run {
             return Err(Unserved::malformed(
                 "填报表不支持 dryRun：每一行各自办理，有误的行会逐行说明，不影响其他行",
-                "a sheet of progress cannot be rehearsed: each line is an act of its own, and one that is refused says why",
+                "dryRun is not available for progress forms: rows are processed one by one, errors are listed by row",
             ));
         }
         let into = how.round.zip(how.region);
         if !is_progress && into.is_none() {
             return Err(Unserved::malformed(
                 "请给出 round（督察轮次名称）和 region（行政区代码）",
-                "give round and region",
+                "the parameters round (name) and region (code) are required",
             ));
         }
-        // The whole body first: who sends it slowly keeps others from nothing but the memory that it takes.
+        // Receive the whole body before taking a place for processing: a slow sender then occupies memory only.
         let _held = slots(&state.files.arriving, &caller, megabytes(&request)?)?;
         let (name, bytes) = receive(&request, payload, how.name.as_deref()).await?;
         let _slot = slot(&state.files.workbooks, &caller)?;
@@ -167,7 +171,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         };
         let round = match key_of::<InspectionRound>(&round.as_str().into()) {
             Some(_) => round_of(desk.db, &round).await?.map(|found| found.name).ok_or_else(|| {
-                let (zh, en) = (format!("没有督察轮次 {round}"), format!("there is no round {round}"));
+                let (zh, en) = (format!("没有督察轮次 {round}"), format!("there is no inspection round {round}"));
                 Unserved::malformed(&zh, &en)
             })?,
             None => round,
@@ -201,13 +205,14 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
     }
 }
 
-/// How many megabytes a body takes, as its head says; one that does not say takes as many as any may.
+/// Returns the size of the body in megabytes, rounded up, from the `Content-Length` header; the largest allowed size
+/// without it.
 fn megabytes(request: &HttpRequest) -> Result<usize, Unserved> {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let given = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     match given {
         None => Ok(MAX_BYTES >> 20),
-        // A form has a few words around its file.
+        // A form has headers and boundaries in addition to its file.
         Some(length) if length > MAX_BYTES + FORM => Err(too_large()),
         Some(length) => Ok(length.div_ceil(1 << 20).clamp(1, MAX_BYTES >> 20)),
     }
@@ -216,17 +221,19 @@ fn megabytes(request: &HttpRequest) -> Result<usize, Unserved> {
 fn too_large() -> Unserved {
     let code = Code::PayloadTooLarge;
     let most = MAX_BYTES >> 20;
-    let (zh, en) = (format!("文件超过 {most} MB，请拆分"), format!("the file has more than {most} MB: split it"));
+    let (zh, en) = (format!("文件超过 {most} MB，请拆分"), format!("the file is larger than {most} MB: split it"));
     Unserved::new(code.status(), code.as_str(), zh, en)
 }
 
-/// The file of a body and its name without the ending, within the bound of workbooks.
+/// Receives the file: the first part of a form, or the body itself. Returns its name without the extension, and its
+/// content, which is at most `MAX_BYTES` long. The name comes from the form or from the parameter `name`, and is 台账
+/// otherwise.
 async fn receive(
     request: &HttpRequest,
     mut payload: web::Payload,
     name: Option<&str>,
 ) -> Result<(String, Vec<u8>), Unserved> {
-    let broken = || Unserved::malformed("文件没有传完，或表单中没有名为 file 的文件", "no whole file came");
+    let broken = || Unserved::malformed("文件没有传完，或表单中没有名为 file 的文件", "no complete file was received");
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let mut bytes = Vec::new();
     let mut add = |chunk: &[u8]| {
@@ -257,7 +264,7 @@ async fn receive(
     Ok((stem, bytes))
 }
 
-/// What became of each filled line.
+/// Renders the outcome of an import of progress reports: how many rows were accepted, and the faults by row.
 fn lines_of(lines: &[workbook::Line], language: Language) -> Value {
     let taken = lines.iter().filter(|line| line.faults.is_empty()).count();
     let faults: Vec<Value> = lines

@@ -1,4 +1,4 @@
-//! Accounts (填报人), their sessions and tokens. Signing in has a file of its own.
+//! Accounts (填报人), their sessions and tokens: types, filters and mutations. Signing in is in `sign_in.rs`.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use ledger::fault::{Fault, FaultCode};
@@ -17,46 +17,65 @@ use crate::part::patch::{clearable, patch};
 use crate::part::payload::{UserError, bare, key_of, outcome, payload};
 use crate::part::scalar::{Date, Moment};
 
-/// What a user may see and do.
+/// Role of an account: decides what the account may see and do.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::account::Role")]
 pub(crate) enum Role {
-    /// 区整改办: sees its region; issues, changes deadlines, closes, reopens, spot-checks.
+    /// 区整改办 · Regional rectification office: sees everything in its region; issues problems and measures, changes
+    /// deadlines, closes, reopens and makes spot checks.
     RegionalOffice,
-    /// 市整改办: sees its subtree; assigns, verifies, returns, supports extensions.
+    /// 市整改办 · City rectification office: sees its region and everything below it; assigns measures, verifies,
+    /// returns and supports extensions.
     CityOffice,
-    /// 县整改办: sees its subtree; takes on, self-inspects, signs off.
+    /// 县整改办 · County rectification office: sees its region and everything below it; takes on assignments, makes
+    /// self-inspections and applies for close-out.
     CountyOffice,
-    /// 牵头单位: sees its measures and all assignments to them; consolidates, publishes notices.
+    /// 牵头单位 · Lead unit: sees the measures that it leads and all assignments to them; consolidates them and
+    /// publishes notices.
     LeadUnit,
-    /// 责任单位: sees its assignments; reports, uploads evidence, applies for close-out.
+    /// 责任单位 · Responsible unit: sees its own assignments; reports progress, uploads evidence and applies for
+    /// close-out.
     ResponsibleUnit,
-    /// 督导单位: sees what it supervises; checks and duns.
+    /// 督导单位 · Supervising unit: sees what it supervises; checks it and urges progress (催办).
     SupervisingUnit,
-    /// 领导: sees a subtree; comments.
+    /// 领导 · Leader: sees a region and everything below it; comments.
     Leader,
-    /// 督察组: reads until a date.
+    /// 督察组 · Inspection team: reads a region and everything below it, until the account's `validUntil`.
     Inspector,
-    /// 系统管理员: keeps accounts, dictionaries, schedules and mail; sees no business.
+    /// 系统管理员 · System administrator: manages accounts, dictionaries, schedules and mail; sees no problems,
+    /// measures or cases.
     Administrator,
 }
 
-/// How a session came to be.
+/// Language that mails are written in.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::language::Language")]
+pub(crate) enum Language {
+    /// 中文 · Chinese.
+    Zh,
+    /// 英文 · English.
+    En,
+}
+
+/// Kind of a session: opened by signing in, or created as a token.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::session::SessionKind")]
 pub(crate) enum SessionKind {
-    /// Opened by signing in.
+    /// 登录会话 · Session opened by signing in.
     Session,
-    /// Made for an integration.
+    /// 访问令牌 · Token created for an integration.
     Token,
 }
 
-/// The name in full for those who may know it, else its first letter.
+/// Returns SQL for the account's name: in full for callers who may see the person's data, else the first character and
+/// `**`.
 fn name(sql: &mut Sql<'_>, account: &str) -> String {
     masked_unless_known(sql, account, &format!("substr({account}.name, 1, 1) || '**'"), "name")
 }
 
-/// The telephone number: 138****1234. Of a short one those letters would be all, so none is shown.
+/// Returns SQL for the telephone number: in full for callers who may see the person's data, else masked as
+/// `138****1234`. A number shorter than 11 characters is masked entirely, because its first three and last four digits
+/// would reveal all or most of it.
 fn phone(sql: &mut Sql<'_>, account: &str) -> String {
     let phone = format!("{account}.phone");
     let mask = format!(
@@ -66,12 +85,12 @@ fn phone(sql: &mut Sql<'_>, account: &str) -> String {
     masked_unless_known(sql, account, &mask, "phone")
 }
 
-/// The address, for those who may know it.
+/// Returns SQL for the sign-in address; NULL for callers who may not see the person's data.
 fn email(sql: &mut Sql<'_>, account: &str) -> String {
     masked_unless_known(sql, account, "NULL", "email")
 }
 
-/// Whether signing in asks for a second factor, for those who may know the person.
+/// Returns SQL for whether signing in requires a second factor; NULL for callers who may not see the person's data.
 fn second_factor(sql: &mut Sql<'_>, account: &str) -> String {
     let has_one = sql.boolean(&format!("{account}.totp_since IS NOT NULL"));
     match sql.seen("account.person", account) {
@@ -90,18 +109,19 @@ fn masked_unless_known(sql: &mut Sql<'_>, account: &str, mask: &str, column: &st
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("ROLE", "What they may see and do.", "{t}.role"),
+    Dimension::plain("ROLE", "角色 · Role of the account.", "{t}.role"),
     Dimension {
         name: "UNIT",
-        description: "The unit that they work for.",
+        description: "所属单位 · Unit that the user of the account works for.",
         key: "{t}.unit_id",
         of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
     },
 ];
 
 noun! {
-    /// A user of the system (填报人). Names, telephone numbers and addresses are personal data: they are shown in full to
-    /// the same unit and its superiors, and masked for everybody else.
+    /// A user of the system (填报人). Name, telephone number and e-mail address are personal data: they are shown in
+    /// full to the user, to accounts of the same unit, to superior offices and leaders and to administrators, and
+    /// masked for everyone else.
     pub(crate) Account from "account" as "account" {
         order: &[KEY],
         total: None,
@@ -109,45 +129,50 @@ noun! {
         by: AccountOrder,
         groups: GROUPS
     }
-    /// The global id.
+    /// Global id of the account, for example `account_12`.
     id: ID = Kind::Id;
-    /// The name; masked (张**) for those outside the unit and its superiors.
+    /// Name of the user; masked (`张**`) for callers outside the unit and its superiors.
     name: String = Kind::Expression(name);
-    /// The telephone number; masked (138****1234) for those outside the unit and its superiors.
+    /// Telephone number; masked (`138****1234`) for callers outside the unit and its superiors. Null if none is
+    /// recorded.
     phone: Option<String> = Kind::Expression(phone);
-    /// The sign-in address; null for those outside the unit and its superiors.
+    /// Language of mails to the user; null if it is that of the unit.
+    language: Option<Language> = Kind::Column("language");
+    /// E-mail address that the user signs in with; null for callers outside the unit and its superiors.
     email: Option<String> = Kind::Expression(email);
-    /// What it may see and do.
+    /// Role of the account, which decides what it may see and do.
     role: Role = Kind::Column("role");
-    /// The unit that it works for.
+    /// Unit that the user works for; null if the account belongs to none.
     unit: Option<Unit> = Kind::One(<Unit as Noun>::table, "unit_id");
-    /// The region that the role is about.
+    /// Region that the role applies to; null if the account has none, which only an administrator's may.
     region: Option<Region> = Kind::One(<Region as Noun>::table, "region_id");
-    /// The last day on which it may be used.
+    /// Last local date on which the account can be used; null if it does not expire.
     validUntil: Option<Date> = Kind::Column("valid_until");
-    /// Whether nobody signs in to it any more.
+    /// Whether the account is disabled, so that signing in to it is refused.
     isDisabled: bool = Kind::Boolean("is_disabled");
-    /// Whether signing in asks for a second factor; null for those outside the unit and its superiors.
+    /// Whether signing in requires a second factor; null for callers outside the unit and its superiors.
     hasSecondFactor: Option<bool> = Kind::Expression(second_factor);
-    /// When the person was erased; the account's number stays for what it has done.
+    /// When the user's personal data was erased; null if it was not. The account keeps its id, so that what it has done
+    /// stays attributed to it.
     erasedAt: Option<Moment> = Kind::Column("erased_at");
-    /// Grows with every correction; send it along with the next one.
+    /// Version number, increased by every correction and by erasure. Pass it to `updateAccount` so that a concurrent
+    /// change is detected (`STALE_VERSION`).
     version: i32 = Kind::Column("version");
-    /// When it was made.
+    /// When the account was created.
     createdAt: Moment = Kind::Column("created_at");
 }
 
 order! { AccountOrder by AccountOrderField {
-    /// When it was made.
+    /// 创建时间 · When the account was created.
     CreatedAt = SortKey::column("{t}.created_at", "created_at", SortType::Moment),
 } }
 
 filter! {
-    /// Demands on accounts.
+    /// Conditions on accounts. All that are given have to hold.
     AccountFilter {
-        /// The unit that it works for.
+        /// Condition on the unit that the user works for.
         unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
-        /// It has one of these roles.
+        /// The account has one of these roles.
         role: Vec<Role> = |roles| Condition::In(
             "role",
             roles.iter().map(|role| entity::account::Role::from(*role).to_value().into()).collect(),
@@ -158,171 +183,184 @@ filter! {
 const OPENED: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 noun! {
-    /// A session of somebody who signed in, or a token of an integration.
+    /// A session opened by signing in, or a token created for an integration.
     pub(crate) Session from "session" as "session" {
         order: &[OPENED.reversed()],
         total: None,
         filter: SessionFilter,
         by: SessionOrder
     }
-    /// The global id.
+    /// Global id of the session or token, for example `session_7`.
     id: ID = Kind::Id;
-    /// Whose rights it has.
+    /// Account whose rights the session has; null if the caller may not see it.
     account: Option<Account> = Kind::One(<Account as Noun>::table, "account_id");
-    /// Who really acts, where that is a delegate.
+    /// Account of the delegate who acts in the session; null if its own user acts, or if the caller may not see the
+    /// delegate.
     actor: Option<Account> = Kind::One(<Account as Noun>::table, "actor_id");
-    /// How it came to be.
+    /// Whether it is a session opened by signing in or a token.
     kind: SessionKind = Kind::Column("kind");
-    /// What it is for, or what it was opened with.
+    /// Purpose of a token, or how a session was opened, for example `密码登录`.
     name: String = Kind::Column("name");
-    /// Whether nothing may be changed with it.
+    /// Whether the session can only read: every change is refused.
     isReadOnly: bool = Kind::Boolean("is_read_only");
-    /// The address that it was opened from.
+    /// Network address from which the session was opened; null if none is recorded, as for tokens.
     address: Option<String> = Kind::Column("address");
-    /// When it was opened.
+    /// When the session was opened or the token created.
     createdAt: Moment = Kind::Column("created_at");
-    /// When it ends by itself.
+    /// When the session or token expires, unless it is revoked before. A session also ends after it was idle too long.
     expiresAt: Moment = Kind::Column("expires_at");
-    /// When it was ended.
+    /// When the session or token was revoked; null if it was not.
     revokedAt: Option<Moment> = Kind::Column("revoked_at");
-    /// When it was last used, to the minute.
+    /// When the session or token was last used, to the minute; null if no use is recorded.
     lastUsedAt: Option<Moment> = Kind::Column("last_used_at");
-    /// Whether it only serves to set up the second factor that the role demands.
+    /// Whether the session can only be used to set up the second factor that the account's role requires.
     isLimited: bool = Kind::Boolean("is_limited");
 }
 
 order! { SessionOrder by SessionOrderField {
-    /// When it was opened.
+    /// 创建时间 · When the session was opened or the token created.
     CreatedAt = SortKey::column("{t}.created_at", "created_at", SortType::Moment),
 } }
 
 filter! {
-    /// Demands on sessions and tokens.
+    /// Conditions on sessions and tokens. All that are given have to hold.
     SessionFilter {
-        /// What it is for.
+        /// Condition on the purpose of the token, or on how the session was opened.
         name: TextFilter = |name| name.condition("name", &["name"]),
-        /// Whose rights it has.
+        /// Condition on the account whose rights the session has.
         account: RelationFilter<AccountFilter> = |account| account.condition("account_id", <Account as Noun>::table()),
     }
 }
 
-/// A token to be made.
+/// Input of `createToken`: purpose, lifetime and rights of the new token.
 #[derive(InputObject)]
 pub(crate) struct CreateTokenInput {
-    /// The account whose rights it has; one's own when left out.
+    /// Account whose rights the token has; the caller's own if left out.
     account_id: Option<ID>,
-    /// What it is for.
+    /// Purpose of the token, 1 to 60 characters.
     name: String,
-    /// How many days it lasts, at most 366.
+    /// Lifetime of the token in days, 1 to 366.
     #[graphql(default = 90)]
     days: i32,
-    /// Whether nothing may be changed with it.
+    /// Whether the token can only read.
     #[graphql(default = false)]
     is_read_only: bool,
 }
 
-/// An account to be made.
+/// Input of `createAccount`: the user, the role and the place of the new account.
 #[derive(InputObject)]
 pub(crate) struct CreateAccountInput {
-    /// The sign-in address.
+    /// E-mail address to sign in with, at most 200 bytes. It is stored in lower case, and no other account may have it.
     email: String,
-    /// The name shown to colleagues.
+    /// Name shown to colleagues, 1 to 40 characters.
     name: String,
-    /// The telephone number.
+    /// Telephone number, 1 to 40 characters; none if left out.
     phone: Option<String>,
-    /// What it may see and do.
+    /// Language of mails to the user; that of the unit, else of the installation, if left out.
+    language: Option<Language>,
+    /// Role of the account, which decides what it may see and do.
     role: Role,
-    /// The unit that it works for.
+    /// Unit that the user works for. `LEAD_UNIT`, `RESPONSIBLE_UNIT` and `SUPERVISING_UNIT` require one.
     unit_id: Option<ID>,
-    /// The region that the role is about, where that is not the unit's.
+    /// Region that the role applies to; the unit's region if left out. Every role except `ADMINISTRATOR` requires a
+    /// unit or a region.
     region_id: Option<ID>,
-    /// The first password, 12 characters at least; none for who is invited, or signs in by a provider or with tokens only.
+    /// Initial password, 12 to 200 characters. Leave it out for a user who is invited, or who signs in only through an
+    /// identity provider or with tokens.
     #[graphql(secret)]
     password: Option<String>,
-    /// The last day on which it may be used.
+    /// Last local date on which the account can be used; it does not expire if left out. `INSPECTOR` requires one.
     valid_until: Option<Date>,
-    /// Whether its owner is invited by mail to set a password.
+    /// Whether the user is invited by mail to set a password.
     #[graphql(default = false)]
     is_invited: bool,
 }
 
-/// Corrections of an account: what is left out stays, null clears.
+/// Input of `updateAccount`. A field that is left out stays as it is; null clears a field that may be empty, and is
+/// refused for any other.
 #[derive(InputObject)]
 pub(crate) struct UpdateAccountInput {
-    /// The account; one's own when left out.
+    /// Account to correct; the caller's own if left out.
     account_id: Option<ID>,
-    /// The version that was read; a correction of another one is refused.
+    /// Version of the account that the caller read; the correction is refused if it is outdated. Not checked if left
+    /// out.
     version: Option<i32>,
-    /// The sign-in address; asks for `currentPassword`.
+    /// E-mail address to sign in with. Changing it requires `currentPassword`.
     email: MaybeUndefined<String>,
-    /// The name shown to colleagues.
+    /// Name shown to colleagues, 1 to 40 characters.
     name: MaybeUndefined<String>,
-    /// The telephone number.
+    /// Telephone number, 1 to 40 characters; null removes it.
     phone: MaybeUndefined<String>,
-    /// What it may see and do; for administrators.
+    /// Language of mails to the user; null means that of the unit, else of the installation.
+    language: MaybeUndefined<Language>,
+    /// Role of the account. Only administrators may change it.
     role: MaybeUndefined<Role>,
-    /// The unit that it works for; for administrators.
+    /// Unit that the user works for. Only administrators may change it; null removes it.
     unit_id: MaybeUndefined<ID>,
-    /// The region that the role is about; the unit's where only the unit changes; for administrators.
+    /// Region that the role applies to; the new unit's region if only the unit changes. Only administrators may change
+    /// it.
     region_id: MaybeUndefined<ID>,
-    /// The last day on which it may be used; for administrators.
+    /// Last local date on which the account can be used. Only administrators may change it; null removes the limit.
     valid_until: MaybeUndefined<Date>,
-    /// The password of who asks, where the address changes.
+    /// Current password of the caller, required to change the address. A caller who has no password must have signed in
+    /// within the last ten minutes.
     #[graphql(secret)]
     current_password: Option<String>,
 }
 
-/// An account to be erased.
+/// Input of `eraseAccount`: the person to erase, and the caller's proof of identity.
 #[derive(InputObject)]
 pub(crate) struct EraseAccountInput {
-    /// The account.
+    /// Account of the person to erase.
     account_id: ID,
-    /// The password of who asks.
+    /// Current password of the caller. A caller who has no password must have signed in within the last ten minutes.
     #[graphql(secret)]
     current_password: Option<String>,
 }
 
 payload! {
-    /// What came of making or changing an account.
+    /// Result of creating or changing an account.
     AccountPayload {
-        /// The account as it is now; null when nothing was changed.
+        /// Account as it is now; null if the mutation was refused.
         account: Account,
-        /// Why not; empty when it was.
+        /// Reasons why the mutation was refused; empty if it was carried out.
         errors
     }
 }
 
-/// What came of asking for a copy of what is kept of a person.
+/// Result of `exportAccount`: a copy of the data kept about a person.
 #[derive(SimpleObject)]
 pub(crate) struct ExportAccountPayload {
-    /// The copy as JSON text; null when it is not given.
+    /// The copy as JSON text; null if the export was refused.
     data: Option<String>,
-    /// Why it is not given; empty when it is.
+    /// Reasons why the export was refused; empty if it was carried out.
     errors: Vec<UserError>,
 }
 
-/// What is done to accounts, sessions and tokens.
+/// Mutations on accounts, sessions and tokens.
 #[derive(Default)]
 pub(crate) struct AccountMutation;
 
 #[Object]
 impl AccountMutation {
-    /// Ends one of one's own sessions or tokens; administrators end anybody's.
+    /// Revokes a session or token. Callers may revoke their own, administrators any; a delegate only the session in
+    /// use.
     async fn revoke_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The session or token.")] session_id: ID,
+        #[graphql(desc = "Global id of the session or token to revoke.")] session_id: ID,
     ) -> async_graphql::Result<EndSessionPayload> {
         let request = ctx.data::<Request>()?;
         let done = session::revoke(&request.desk(), key_of::<Session>(&session_id).unwrap_or_default()).await;
         EndSessionPayload::of(bare(done), request)
     }
 
-    /// Makes a token for an integration, for one's own account; administrators make them for any. A token makes no token.
+    /// Creates a token for an integration: for the caller's own account or, as an administrator, for any account.
+    /// Neither a token nor a delegate can create one.
     async fn create_token(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The token.")] input: CreateTokenInput,
+        #[graphql(desc = "Account, purpose and lifetime of the token.")] input: CreateTokenInput,
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let wanted = own_or(request, input.account_id.as_ref());
@@ -331,45 +369,47 @@ impl AccountMutation {
         SignInPayload::of(done, request)
     }
 
-    /// Makes an account; for administrators. A token makes no administrator, and gives nobody a password.
+    /// Creates an account. For administrators. Neither a token nor a delegate can create an administrator or set a
+    /// password.
     async fn create_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] input: CreateAccountInput,
+        #[graphql(desc = "User, role and place of the new account.")] input: CreateAccountInput,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
         AccountPayload::of(create(request, input).await.map(|account| account.id), request)
     }
 
-    /// Corrects an account: one's own name, telephone and address, or as an administrator anything of anybody's. What
-    /// changes the address or rights ends the account's sessions and tokens; a new address is told to both addresses.
+    /// Corrects an account. Callers may change their own name, telephone number and address; administrators may change
+    /// every field of any account. A change of the address or the rights ends the account's sessions, tokens and
+    /// delegations. A new address is announced by mail to both the old and the new address.
     async fn update_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What changes.")] input: UpdateAccountInput,
+        #[graphql(desc = "Account, and the fields to change.")] input: UpdateAccountInput,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
         AccountPayload::of(update(request, input).await, request)
     }
 
-    /// Invites the owner of an account by mail to set a password; for administrators.
+    /// Invites the user of an account by mail to set a password; the link works for 72 hours. For administrators.
     async fn invite_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] account_id: ID,
+        #[graphql(desc = "Global id of the account whose user is invited.")] account_id: ID,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Account>(&account_id).unwrap_or_default();
         AccountPayload::of(bare(link::invite(&request.desk(), key).await).map(|()| key), request)
     }
 
-    /// Lets an account in no more, which also ends its sessions, tokens and delegations, or lets it in again; for
+    /// Disables an account, which ends its sessions, tokens and delegations for good, or enables it again. For
     /// administrators.
     async fn set_account_disabled(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] account_id: ID,
-        #[graphql(desc = "Whether nobody may sign in to it.")] disabled: bool,
+        #[graphql(desc = "Global id of the account to disable or enable.")] account_id: ID,
+        #[graphql(desc = "True disables the account, false enables it again.")] disabled: bool,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Account>(&account_id).unwrap_or_default();
@@ -377,15 +417,17 @@ impl AccountMutation {
         AccountPayload::of(bare(done).map(|()| key), request)
     }
 
-    /// Sets a password, 12 characters at least: one's own, where one has one, or as an administrator anybody's. Asks for the
-    /// current password of who asks, and ends every session, token and delegation of the account.
+    /// Sets a password. Callers may replace their own; administrators may set that of any account, and only they can
+    /// give one to an account that has none. Requires the caller's current password and ends every session, token and
+    /// delegation of the account.
     async fn set_password(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account; one's own when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "The new password.", secret)] password: String,
+        #[graphql(desc = "Account whose password is set; the caller's own if left out.")] account_id: Option<ID>,
+        #[graphql(desc = "New password, 12 to 200 characters.", secret)] password: String,
         #[graphql(
-            desc = "The password of who asks; none for who has none and signed in within the last ten minutes.",
+            desc = "Current password of the caller. A caller who has no password must have signed in within the last \
+                    ten minutes.",
             secret
         )]
         current_password: Option<String>,
@@ -401,11 +443,13 @@ impl AccountMutation {
         AccountPayload::of(bare(done), request)
     }
 
-    /// Gives a copy of what is kept of a person, as JSON text: one's own, or as an administrator anybody's. It is noted.
+    /// Returns, as JSON text, a copy of the data kept about a person: about the caller or, for administrators, about
+    /// anyone. Every export is recorded in the audit. Source: Personal Information Protection Law (个人信息保护法),
+    /// article 45.
     async fn export_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account; one's own when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Account whose data is copied; the caller's own if left out.")] account_id: Option<ID>,
     ) -> async_graphql::Result<ExportAccountPayload> {
         let request = ctx.data::<Request>()?;
         let key = own_or(request, account_id.as_ref()).unwrap_or_default();
@@ -413,12 +457,13 @@ impl AccountMutation {
         Ok(ExportAccountPayload { data: data.map(|data| data.to_string()), errors })
     }
 
-    /// Erases a person: name, address, telephone and all means to sign in go for good; what the account has done stays under
-    /// its number. For administrators.
+    /// Erases a person: name, address, telephone number and all means of signing in are deleted for good. What the
+    /// account has done remains under its id. For administrators, who cannot erase themselves. Source: Personal
+    /// Information Protection Law (个人信息保护法), article 47.
     async fn erase_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] input: EraseAccountInput,
+        #[graphql(desc = "Account to erase, and the caller's password.")] input: EraseAccountInput,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Account>(&input.account_id).unwrap_or_default();
@@ -426,7 +471,7 @@ impl AccountMutation {
     }
 }
 
-/// The account of an id; that of who asks where there is none.
+/// Returns the key of the account that an id names, or of the caller's account if no id is given.
 fn own_or(request: &Request, id: Option<&ID>) -> Option<i64> {
     id.map_or(request.principal().account, key_of::<Account>)
 }
@@ -449,6 +494,7 @@ async fn create(request: &Request, input: CreateAccountInput) -> ledger::Result<
         email: input.email,
         name: input.name,
         phone: input.phone,
+        language: input.language.map(Into::into),
         role: input.role.into(),
         unit: input.unit_id.as_ref().map(unit_key).transpose()?,
         region: input.region_id.as_ref().map(region_key).transpose()?,
@@ -472,6 +518,7 @@ async fn update(request: &Request, input: UpdateAccountInput) -> ledger::Result<
         email: patch(input.email, "email")?,
         name: patch(input.name, "name")?,
         phone: clearable(input.phone),
+        language: clearable(input.language.map_value(Into::into)),
         role: match patch(input.role, "role")? {
             Patch::Keep => Patch::Keep,
             Patch::Set(role) => Patch::Set(role.into()),

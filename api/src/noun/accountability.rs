@@ -16,39 +16,39 @@ use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
 use crate::part::scalar::{Date, Moment};
 
-/// The rank of those who were held to account.
+/// Administrative rank of the people who were held to account.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::accountability::Rank")]
 pub(crate) enum AccountableRank {
-    /// 厅局级
+    /// 厅局级 · Department or bureau level.
     DepartmentBureau,
-    /// 县处级
+    /// 县处级 · County or division level.
     CountyDivision,
-    /// 乡科级
+    /// 乡科级 · Township or section level.
     TownshipSection,
-    /// 科级以下
+    /// 科级以下 · Below section level.
     Below,
 }
 
-/// What being held to account meant.
+/// Consequence for the people who were held to account.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::accountability::Consequence")]
 pub(crate) enum Consequence {
-    /// 党纪处分
+    /// 党纪处分 · Sanction under Party discipline.
     PartyDiscipline,
-    /// 政务处分
+    /// 政务处分 · Administrative sanction.
     Administrative,
-    /// 组织处理: 诫勉、通报 …
+    /// 组织处理 · Organisational measure such as an admonition (诫勉) or a circulated criticism (通报).
     Organisational,
-    /// 移送司法
+    /// 移送司法 · Transfer to the judicial authorities.
     Judicial,
 }
 
 const DECIDED_ON: SortKey = SortKey::column("{t}.decided_on", "decided_on", SortType::Date);
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("RANK", "The rank.", "{t}.rank"),
-    Dimension::plain("CONSEQUENCE", "What it meant.", "{t}.consequence"),
+    Dimension::plain("RANK", "职级 · Rank of the people held to account.", "{t}.rank"),
+    Dimension::plain("CONSEQUENCE", "追责方式 · Consequence for the people held to account.", "{t}.consequence"),
     group::PROBLEM,
     group::ROUND,
     group::REGION,
@@ -57,20 +57,20 @@ const GROUPS: &[Dimension] = &[
 const FIGURES: &[Figure] = &[
     Figure {
         name: "peopleHeld",
-        description: "How many people, by the records that stand: what is withdrawn adds nothing.",
+        description: "Number of people per record; withdrawn records are left out.",
         expression: "CASE WHEN {t}.withdrawn_at IS NULL THEN {t}.people END",
         kind: FigureKind::Number,
     },
     Figure {
         name: "decidedOn",
-        description: "When it was decided.",
+        description: "Earliest and latest local date of the decisions.",
         expression: "{t}.decided_on",
         kind: FigureKind::Date,
     },
 ];
 
 noun! {
-    /// So many people of one rank who were held to account for a problem (责任追究). Nobody is named.
+    /// A number of people of one rank who faced one consequence for a problem (责任追究). No one is named.
     pub(crate) Accountability from "accountability" as "accountability" {
         order: &[DECIDED_ON.reversed()],
         total: None,
@@ -79,50 +79,51 @@ noun! {
         groups: GROUPS,
         figures: FIGURES
     }
-    /// The global id.
+    /// Global id of the record, for example `accountability_3`.
     id: ID = Kind::Id;
-    /// Their rank.
+    /// Rank of the people who were held to account.
     rank: AccountableRank = Kind::Column("rank");
-    /// What it meant for them.
+    /// Consequence for the people who were held to account.
     consequence: Consequence = Kind::Column("consequence");
-    /// How many they are.
+    /// Number of people who were held to account, from 1 to 100,000.
     people: i32 = Kind::Column("people");
-    /// When it was decided.
+    /// Local date on which the consequence was decided.
     decidedOn: Date = Kind::Column("decided_on");
-    /// Who recorded it; null where the account may not be seen.
+    /// Account that made the record; null if no account did, or if the caller may not see it.
     recorder: Option<Account> = Kind::One(<Account as Noun>::table, "recorder_id");
-    /// When it was recorded.
+    /// When the record was made.
     recordedAt: Moment = Kind::Column("recorded_at");
-    /// Since when it counts no more; null for one that stands.
+    /// When the record was withdrawn, since when it no longer counts; null while it stands.
     withdrawnAt: Option<Moment> = Kind::Column("withdrawn_at");
-    /// Why it was withdrawn.
+    /// Reason why the record was withdrawn; null while it stands.
     withdrawReason: Option<String> = Kind::Column("withdraw_reason");
-    /// The problem.
+    /// Problem that the people were held to account for.
     problem: Problem = Kind::One(<Problem as Noun>::table, "problem_id");
-    /// The round of that problem.
+    /// Inspection round (督察轮次) of that problem.
     round: InspectionRound = Kind::One(<InspectionRound as Noun>::table, "round_id");
-    /// The region that issued the problem.
+    /// Region that issued the problem.
     region: Region = Kind::One(<Region as Noun>::table, "region_id");
-    /// Grows with every change; a mutation that names an older one is refused.
+    /// Version number, increased by every change. Mutations take it so that a concurrent change is detected
+    /// (`STALE_VERSION`).
     version: i32 = Kind::Column("version");
 }
 
 order! { AccountabilityOrder by AccountabilityOrderField {
-    /// When it was decided.
+    /// 决定日期 · Date of the decision.
     DecidedOn = DECIDED_ON,
-    /// How many they are.
+    /// 人数 · Number of people who were held to account.
     People = SortKey::column("{t}.people", "people", SortType::Integer),
 } }
 
 filter! {
-    /// Demands on who was held to account.
+    /// Conditions on accountability records. All that are given have to hold.
     AccountabilityFilter {
         /// The rank is one of these.
         rank: Vec<AccountableRank> = |ranks| Condition::In(
             "rank",
             ranks.iter().map(|rank| entity::accountability::Rank::from(*rank).to_value().into()).collect(),
         ),
-        /// What it meant is one of these.
+        /// The consequence is one of these.
         consequence: Vec<Consequence> = |consequences| Condition::In(
             "consequence",
             consequences
@@ -130,64 +131,64 @@ filter! {
                 .map(|consequence| entity::accountability::Consequence::from(*consequence).to_value().into())
                 .collect(),
         ),
-        /// When it was decided.
+        /// Condition on the local date on which the consequence was decided.
         decided_on: DateFilter = |day| day.condition("decided_on"),
-        /// Whether it is withdrawn.
+        /// True: only withdrawn records. False: only records that stand.
         withdrawn: bool = |withdrawn| Condition::Null("withdrawn_at", !withdrawn),
-        /// The problem.
+        /// Condition on the problem that the people were held to account for.
         problem: RelationFilter<ProblemFilter> = |problem| problem.condition("problem_id", <Problem as Noun>::table()),
     }
 }
 
-/// Who was held to account for a problem.
+/// Input of `recordAccountability`: people of one rank who faced one consequence for a problem.
 #[derive(InputObject)]
 pub(crate) struct RecordAccountabilityInput {
-    /// The problem.
+    /// Problem that the people were held to account for.
     problem_id: ID,
-    /// Their rank.
+    /// Rank of the people who were held to account.
     rank: AccountableRank,
-    /// What it meant for them.
+    /// Consequence for the people who were held to account.
     consequence: Consequence,
-    /// How many they are, 1 to 100,000.
+    /// Number of people who were held to account, from 1 to 100,000.
     people: i32,
-    /// When it was decided, not after today.
+    /// Local date on which the consequence was decided, not after today.
     decided_on: Date,
 }
 
-/// What a record should have said.
+/// Input of `correctAccountability`: the record as it should read. All fields are replaced.
 #[derive(InputObject)]
 pub(crate) struct CorrectAccountabilityInput {
-    /// The record.
+    /// Global id of the record to correct.
     accountability_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the record that the caller read; an outdated one is refused.
     version: i32,
-    /// Their rank.
+    /// Rank of the people who were held to account.
     rank: AccountableRank,
-    /// What it meant for them.
+    /// Consequence for the people who were held to account.
     consequence: Consequence,
-    /// How many they are, 1 to 100,000.
+    /// Number of people who were held to account, from 1 to 100,000.
     people: i32,
-    /// When it was decided, not after today.
+    /// Local date on which the consequence was decided, not after today.
     decided_on: Date,
 }
 
-/// A record that was wrong from the beginning, or was lifted.
+/// Input of `withdrawAccountability`: a record that was wrong from the beginning, or whose consequence was lifted.
 #[derive(InputObject)]
 pub(crate) struct WithdrawAccountabilityInput {
-    /// The record.
+    /// Global id of the record to withdraw.
     accountability_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the record that the caller read; an outdated one is refused.
     version: i32,
-    /// Why, at most 5,000 letters; nobody is named.
+    /// Reason for the withdrawal, 2 to 5,000 characters. It must not name anyone.
     reason: String,
 }
 
 payload! {
-    /// What came of an act on who was held to account.
+    /// Result of recording, correcting or withdrawing who was held to account.
     AccountabilityPayload {
-        /// The record as it is now; null when nothing was done.
+        /// Record as it is now; null if the mutation was refused.
         accountability: Accountability,
-        /// Why nothing was done; empty when it was.
+        /// Reasons why the mutation was refused; empty if it was carried out.
         errors
     }
 }
@@ -196,17 +197,17 @@ fn record(rank: AccountableRank, consequence: Consequence, people: i32, decided_
     acts::Record { rank: rank.into(), consequence: consequence.into(), people, decided_on: decided_on.0 }
 }
 
-/// What is done about accountability.
+/// Mutations on accountability records.
 #[derive(Default)]
 pub(crate) struct AccountabilityMutation;
 
 #[Object]
 impl AccountabilityMutation {
-    /// 责任追究: records who was held to account for a problem. By the city or regional office.
+    /// Records how many people were held to account for a problem (责任追究). For city and regional offices.
     async fn record_accountability(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The record.")] input: RecordAccountabilityInput,
+        #[graphql(desc = "Problem, rank, consequence and number of people.")] input: RecordAccountabilityInput,
     ) -> async_graphql::Result<AccountabilityPayload> {
         let request = ctx.data::<Request>()?;
         let record = record(input.rank, input.consequence, input.people, input.decided_on);
@@ -214,11 +215,11 @@ impl AccountabilityMutation {
         AccountabilityPayload::of(done, request)
     }
 
-    /// Corrects such a record. By the city or regional office.
+    /// Corrects an accountability record that is not withdrawn. For city and regional offices.
     async fn correct_accountability(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it should have said.")] input: CorrectAccountabilityInput,
+        #[graphql(desc = "Record, and its fields as they should read.")] input: CorrectAccountabilityInput,
     ) -> async_graphql::Result<AccountabilityPayload> {
         let request = ctx.data::<Request>()?;
         let record = record(input.rank, input.consequence, input.people, input.decided_on);
@@ -226,11 +227,11 @@ impl AccountabilityMutation {
         AccountabilityPayload::of(acts::correct(&request.desk(), key, input.version, record).await, request)
     }
 
-    /// Withdraws such a record: it stays and counts no more. By the city or regional office.
+    /// Withdraws an accountability record: it stays readable and no longer counts. For city and regional offices.
     async fn withdraw_accountability(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The record, and why.")] input: WithdrawAccountabilityInput,
+        #[graphql(desc = "Record to withdraw, and the reason.")] input: WithdrawAccountabilityInput,
     ) -> async_graphql::Result<AccountabilityPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Accountability>(&input.accountability_id);

@@ -1,4 +1,5 @@
-//! Assignments (责任分解): their type, and reporting on them.
+//! Assignments (责任分解): their type, and the mutations that assign a measure, take an assignment on, report on it and
+//! settle whether it applies.
 
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, InputObject, Object};
@@ -23,35 +24,36 @@ use crate::part::group;
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
 
-/// The workflow of an assignment, and its roll-up on measures and problems.
+/// Workflow status of an assignment. On a measure or a problem it is the roll-up: the least advanced of its
+/// assignments, leaving out those that are not applicable.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::assignment::Status")]
 pub(crate) enum Status {
-    /// 已交办: assigned, and nothing is reported yet.
+    /// 已交办 · Assigned to the unit; no progress has been reported yet.
     Assigned,
-    /// At work.
+    /// 整改中 · The unit is working on it.
     InProgress,
-    /// 不涉及, said by the unit and not yet confirmed.
+    /// 申请不涉及 · The unit proposes that the measure does not concern it; the level above has not confirmed that yet.
     NotApplicableProposed,
-    /// 不涉及, confirmed by the level above.
+    /// 不涉及 · The measure does not concern the unit, as confirmed by the level above, or was withdrawn (撤销).
     NotApplicable,
-    /// 提请销号: close-out is applied for.
+    /// 提请销号 · The unit has applied for close-out.
     Submitted,
-    /// 核查通过: verified by the level above.
+    /// 核查通过 · The level above has verified the application for close-out.
     Verified,
-    /// 退回: returned by the level above.
+    /// 已退回 · The level above has returned the application for close-out.
     Returned,
-    /// 公示中: on public notice.
+    /// 公示中 · The public notice of the close-out is running.
     Publicised,
-    /// 销号: closed.
+    /// 已销号 · The closing authority has closed the assignment.
     Closed,
-    /// 销号，长期坚持: closed, and checks go on.
+    /// 已销号（长期坚持） · The closing authority has closed the assignment; checks of the ongoing measure continue.
     ClosedOngoing,
-    /// 反弹: relapsed after it was closed.
+    /// 反弹 · The assignment relapsed after it was closed, and was reopened.
     Reopened,
 }
 
-/// The codes of statuses as the database has them.
+/// Returns the codes under which the database stores statuses.
 pub(crate) fn codes(statuses: &[Status]) -> Vec<Value> {
     statuses.iter().map(|status| entity::assignment::Status::from(*status).to_value().into()).collect()
 }
@@ -66,7 +68,7 @@ const GROUPS: &[Dimension] = &[
     group::STATUS,
     Dimension {
         name: "UNIT",
-        description: "The answering body.",
+        description: "责任单位 · Unit that answers the assignment.",
         key: "{t}.unit_id",
         of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
     },
@@ -77,13 +79,15 @@ const FIGURES: &[Figure] = &[
     group::COMPLETED,
     Figure {
         name: "quantityDone",
-        description: "How much is done, by the first quantity of each; add up like with like.",
+        description: "Amount done, by the first quantity reported on each assignment. Units of measure are not \
+                      converted: filter for assignments that count the same thing.",
         expression: "{t}.quantity_done",
         kind: FigureKind::Number,
     },
     Figure {
         name: "quantityTarget",
-        description: "How much is to be done, by the first quantity of each.",
+        description: "Target amount, by the first quantity reported on each assignment. Units of measure are not \
+                      converted: filter for assignments that count the same thing.",
         expression: "{t}.quantity_target",
         kind: FigureKind::Number,
     },
@@ -93,7 +97,7 @@ const FIGURES: &[Figure] = &[
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 noun! {
-    /// What one body answers for one measure (责任分解).
+    /// What one unit has to answer for one measure (责任分解), with its own status and progress.
     pub(crate) Assignment from "assignment" as "assignment" {
         order: &[KEY],
         total: None,
@@ -102,103 +106,109 @@ noun! {
         groups: GROUPS,
         figures: FIGURES
     }
-    /// The global id.
+    /// Global id of the assignment, for example `assignment_7`.
     id: ID = Kind::Id;
-    /// The workflow state.
+    /// Workflow status of the assignment.
     status: Status = Kind::Column("status");
-    /// How far it is against its time today; null when it is not applicable.
+    /// Progress of the assignment against the time allotted (进度), as of the current local date; null if it is not
+    /// applicable.
     pace: Option<Pace> = Kind::Expression(pace);
-    /// When it was completed (完成), a fact of its own beside 销号.
+    /// Local date on which the work was completed (完成); null before that. Completion is independent of close-out
+    /// (销号).
     completedOn: Option<Date> = Kind::Column("completed_on");
-    /// The measure that it answers.
+    /// Measure that the unit has to answer.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
-    /// The answering body; a county's government also answers for its party committee.
+    /// Unit that answers the assignment; null if the caller may not see it. A county's government also answers for its
+    /// party committee.
     unit: Option<Unit> = Kind::One(<Unit as Noun>::table, "unit_id");
-    /// The newest report; null before the first.
+    /// Newest progress report; null before the first one.
     latestReport: Option<ProgressReport> = Kind::First(<ProgressReport as Noun>::table, Link::Part("assignment_id"));
-    /// Its reports, the newest first.
+    /// Progress reports on the assignment, newest first by default.
     reports(pages ProgressReport): Connection<ProgressReport> = Link::Part("assignment_id");
-    /// The checks that were made of it.
+    /// Checks made of the assignment, by default ordered by the last day of the period that they cover.
     checks(pages Check): Connection<Check> = Link::Part("assignment_id");
-    /// Its close-out cycles, the newest first.
+    /// Close-out cycles (销号) of the assignment, newest first by default.
     closeOuts(pages CloseOut): Connection<CloseOut> = Link::Part("assignment_id");
-    /// Its evidence, the newest first.
+    /// Evidence files (佐证材料) of the assignment, newest first by default.
     evidence(pages Evidence): Connection<Evidence> = Link::Part("assignment_id");
-    /// What was done to it, by whom and when, the newest first.
+    /// Audit entries about the assignment, newest first by default: what was changed, by whom and when.
     audit(pages AuditEntry): Connection<AuditEntry> = Link::Part("assignment_id");
-    /// When it was taken on (签收).
+    /// When the unit took the assignment on (签收); null if it has not.
     acceptedAt: Option<Moment> = Kind::Column("accepted_at");
-    /// When the body said that it is not the one to answer (退回); null where it did not, or is asked again.
+    /// When the unit declined the assignment as not its responsibility (退回); null if it has not, or was asked again.
     declinedAt: Option<Moment> = Kind::Column("declined_at");
-    /// Why it said so.
+    /// Reason why the unit declined the assignment; null if `declinedAt` is null.
     declineReason: Option<String> = Kind::Column("decline_reason");
-    /// Grows with every change; a mutation that names an older one is refused.
+    /// Version number, increased by every change of the assignment itself. Mutations take it so that a concurrent
+    /// change is detected (`STALE_VERSION`).
     version: i32 = Kind::Column("version");
-    /// When it was assigned.
+    /// When the measure was assigned to the unit.
     createdAt: Moment = Kind::Column("created_at");
-    /// When it last changed.
+    /// When the assignment last changed.
     updatedAt: Moment = Kind::Column("updated_at");
 }
 
 order! { AssignmentOrder by AssignmentOrderField {
-    /// When it was assigned.
+    /// 分解时间 · When the measure was assigned to the unit.
     CreatedAt = SortKey::column("{t}.created_at", "created_at", SortType::Moment),
-    /// The last change.
+    /// 更新时间 · When the assignment last changed.
     UpdatedAt = SortKey::column("{t}.updated_at", "updated_at", SortType::Moment),
 } }
 
 filter! {
-    /// Demands on assignments.
+    /// Conditions on assignments. All that are given have to hold.
     AssignmentFilter {
-        /// Where it is answered.
+        /// Condition on the region of the unit that answers the assignment, with everything below that region.
         region: SubtreeFilter = |region| region.below(),
-        /// The answering body.
+        /// Condition on the unit that answers the assignment.
         unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
-        /// The measure.
+        /// Condition on the measure that the unit has to answer.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
-        /// When it was completed.
+        /// Condition on the local date on which the work was completed.
         completed_on: DateFilter = |day| day.condition("completed_on"),
-        /// Whether the body has said that it is not the one to answer (退回).
+        /// True: only assignments that the unit has declined (退回). False: only the others.
         declined: bool = |declined| Condition::Null("declined_at", !declined),
-        /// The last change.
+        /// Condition on when the assignment last changed.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),
-        /// Its reports.
-        reports: ListFilter<ProgressReportFilter> = |list| list.condition(<ProgressReport as Noun>::table(), "assignment_id"),
-        /// The checks that were made of it.
+        /// Condition on the progress reports on the assignment.
+        reports: ListFilter<ProgressReportFilter> =
+            |list| list.condition(<ProgressReport as Noun>::table(), "assignment_id"),
+        /// Condition on the checks made of the assignment.
         checks: ListFilter<CheckFilter> = |list| list.condition(<Check as Noun>::table(), "assignment_id"),
-        /// Its status is one of these.
+        /// The workflow status is one of these.
         status: Vec<Status> = |statuses| Condition::In("status", codes(statuses)),
-        /// Its pace today is one of these; `OVERDUE` is open past the measure's deadline.
+        /// The pace as of the current local date is one of these; `OVERDUE` means open past the measure's deadline.
         pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
     }
 }
 
-/// An assignment that something is done to.
+/// The assignment that a mutation acts on.
 #[derive(InputObject)]
 pub(crate) struct AssignmentInput {
-    /// The assignment.
+    /// Global id of the assignment to act on.
     assignment_id: ID,
-    /// The version of it that the caller saw: it guards against two people overwriting each other.
+    /// Version of the assignment that the caller read; an outdated one is refused, so that two users do not overwrite
+    /// each other's changes.
     version: i32,
 }
 
-/// An assignment that something is done to, and why.
+/// The assignment that a mutation acts on, with the reason.
 #[derive(InputObject)]
 pub(crate) struct ReasonedInput {
-    /// The assignment.
+    /// Global id of the assignment to act on.
     assignment_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the assignment that the caller read; an outdated one is refused.
     version: i32,
-    /// Why, at most 5,000 letters.
+    /// Reason for the mutation, 2 to 5,000 characters.
     reason: String,
 }
 
-/// The assignment that an input names.
+/// Returns the assignment and the version that an input names.
 pub(crate) fn on(id: &ID, version: i32) -> On {
     On { assignment: key_of::<Assignment>(id), version: Some(version) }
 }
 
-/// The assignment that an input names, whatever its version.
+/// Returns the assignment that an input names, without checking its version.
 pub(crate) fn beside(id: &ID) -> On {
     On { assignment: key_of::<Assignment>(id), version: None }
 }
@@ -213,87 +223,90 @@ impl ReasonedInput {
     }
 }
 
-/// A progress report to be submitted.
+/// Input of `reportProgress`: the progress report to submit.
 #[derive(InputObject)]
 pub(crate) struct ReportProgressInput {
-    /// The assignment that it is on.
+    /// Assignment that the report is on.
     assignment_id: ID,
-    /// The version of the assignment that the reporter saw: it guards against two people overwriting each other.
+    /// Version of the assignment that the caller read; an outdated one is refused, so that two users do not overwrite
+    /// each other's changes.
     version: i32,
-    /// The month that it reports on, begun by today: `2023-04`.
+    /// Month that the report covers, for example `2023-04`: from 1990 on, and not after the current month.
     period: String,
-    /// The report, at most 100,000 letters.
+    /// Text of the report, 1 to 100,000 characters.
     text: String,
-    /// What was counted, at most 50 entries; the pace is measured by the first.
+    /// Quantities that were counted, at most 50, each with a different label. The first one determines the pace.
     quantities: Option<Vec<QuantityInput>>,
-    /// When the work was completed (完成), where it is; not after today.
+    /// Local date on which the work was completed (完成), not after today; left out if it is not completed.
     completed_on: Option<Date>,
-    /// 更正: that it is not completed, though that was reported before.
+    /// Whether the report retracts a completion that was reported before (更正). Cannot be combined with `completedOn`.
     #[graphql(default)]
     retracts_completion: bool,
 }
 
-/// One counted thing.
+/// A quantity that a progress report counts.
 #[derive(InputObject)]
 pub(crate) struct QuantityInput {
-    /// What is counted: 退化草原修复.
+    /// What is counted, 1 to 100 characters, for example `退化草原修复`.
     label: String,
-    /// How much is done, 0 to 1,000,000,000,000.
+    /// Amount done, from 0 to 1,000,000,000,000.
     done: Option<f64>,
-    /// How much is to be done, above 0, at most 1,000,000,000,000.
+    /// Target amount, above 0 and at most 1,000,000,000,000.
     target: Option<f64>,
-    /// The unit of measure: 万亩.
+    /// Unit of measure, at most 20 characters, for example `万亩`.
     unit: Option<String>,
 }
 
-/// Whom a measure is assigned to.
+/// Input of `assignMeasure`: the measure, and the units that are to answer it.
 #[derive(InputObject)]
 pub(crate) struct AssignMeasureInput {
-    /// The measure.
+    /// Global id of the measure to assign.
     measure_id: ID,
-    /// The version of the measure that the caller saw.
+    /// Version of the measure that the caller read; an outdated one is refused.
     version: i32,
-    /// The units, at most 1,000; each in the caller's region or below.
+    /// Units to assign the measure to, at most 1,000. Each has to belong to the caller's region or to one below it.
     #[graphql(default)]
     unit_ids: Vec<ID>,
-    /// Whether also those are meant that the measure's stand-ins (各县（区）…) stand for.
+    /// Whether the measure is also assigned to the units that its selectors such as 各县（区） (every county) name.
     #[graphql(default = false)]
     resolve_selectors: bool,
 }
 
 payload! {
-    /// What came of an act on an assignment.
+    /// Result of a mutation on an assignment.
     AssignmentPayload {
-        /// The assignment as it is now; null when nothing was done.
+        /// Assignment as it is now; null if the mutation was refused.
         assignment: Assignment,
-        /// Why nothing was done; empty when it was.
+        /// Reasons why the mutation was refused; empty if it was carried out.
         errors,
-        /// What was not done beside it, as when nobody could be told by mail; mostly empty.
+        /// Side effects that failed although the mutation was carried out, such as a notice by mail to units that have
+        /// no address. Usually empty.
         warnings
     }
 }
 
 payload! {
-    /// What came of an act on a measure.
+    /// Result of a mutation on a measure.
     MeasurePayload {
-        /// The measure as it is now; null when nothing was done.
+        /// Measure as it is now; null if the mutation was refused.
         measure: Measure,
-        /// Why nothing was done; empty when it was.
+        /// Reasons why the mutation was refused; empty if it was carried out.
         errors
     }
 }
 
-/// What is done to assignments.
+/// Mutations on assignments.
 #[derive(Default)]
 pub(crate) struct AssignmentMutation;
 
 #[Object]
 impl AssignmentMutation {
-    /// Submits a progress report on an assignment. Reports are never edited: a correction is a new one.
+    /// Submits a progress report (整改进展) on an assignment, which also takes it on (签收). For the unit that answers
+    /// it. Reports are never edited: a correction is a new report.
     async fn report_progress(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The report.")] input: ReportProgressInput,
+        #[graphql(desc = "Assignment, and the report to submit.")] input: ReportProgressInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let quantity = |one: QuantityInput| progress::Quantity {
@@ -313,68 +326,73 @@ impl AssignmentMutation {
         AssignmentPayload::of(progress::report(&request.desk(), &report).await, request)
     }
 
-    /// 签收: takes an assignment on. By the answering unit or its county office.
+    /// Takes an assignment on (签收). For the unit that answers it and its county office.
     async fn accept_assignment(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The assignment.")] input: AssignmentInput,
+        #[graphql(desc = "Assignment to take on.")] input: AssignmentInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
         AssignmentPayload::of(assigning::accept(&request.desk(), on).await, request)
     }
 
-    /// 退回: says that one is not the body to answer; the city office asks again or confirms that it is not applicable.
+    /// Declines an assignment as not the unit's responsibility (退回), as long as its status is `ASSIGNED`. For the
+    /// unit that answers it and its county office. The city or regional office then assigns it again or confirms that
+    /// it is not applicable.
     async fn decline_assignment(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The assignment, and why.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment to decline, and the reason.")] input: ReasonedInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         AssignmentPayload::of(assigning::decline(&request.desk(), input.on(), &input.reason).await, request)
     }
 
-    /// 责任分解: assigns a measure to units, and to those that its stand-ins mean. By the city or regional office. Units
-    /// that answer already stay as they are; one that has declined is asked again.
+    /// Assigns a measure to units (责任分解), and on request to those that its selectors name. Units that are assigned
+    /// already stay as they are. A unit that has declined is asked again; so is one listed in `unitIds` that the
+    /// measure did not concern. For city and regional offices.
     async fn assign_measure(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The measure and the units.")] input: AssignMeasureInput,
+        #[graphql(desc = "Measure, and the units to assign it to.")] input: AssignMeasureInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
-        // An id of something else is a unit that is not there.
+        // An id of another type becomes key 0, which no unit has: it is refused like an unknown unit.
         let units: Vec<i64> = input.unit_ids.iter().map(|id| key_of::<Unit>(id).unwrap_or_default()).collect();
         let (measure, version) = (key_of::<Measure>(&input.measure_id), Some(input.version));
         let done = assigning::assign(&request.desk(), measure, version, &units, input.resolve_selectors).await;
         MeasurePayload::of(done.map(|(measure, _)| measure), request)
     }
 
-    /// Proposes that the measure does not concern the answering body (不涉及). By that body.
+    /// Proposes that the measure does not concern the unit (不涉及). For the unit that answers the assignment.
     async fn propose_not_applicable(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The assignment, and why.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment that is not applicable, and the reason.")] input: ReasonedInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         AssignmentPayload::of(applicability::propose(&request.desk(), input.on(), &input.reason).await, request)
     }
 
-    /// Confirms that the measure does not concern the body. By the level above; also settles what a body has declined.
+    /// Confirms that the measure does not concern the unit (不涉及), as the unit proposed or as it stated by declining.
+    /// For city and regional offices; no one may confirm their own proposal.
     async fn confirm_not_applicable(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The assignment.")] input: AssignmentInput,
+        #[graphql(desc = "Assignment to confirm as not applicable.")] input: AssignmentInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
         AssignmentPayload::of(applicability::confirm(&request.desk(), on).await, request)
     }
 
-    /// Does not accept that the measure does not concern the body: it has to answer. By the level above.
+    /// Rejects the proposal that the measure does not concern the unit, which then has to answer it. For city and
+    /// regional offices; no one may reject their own proposal.
     async fn reject_not_applicable(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The assignment, and why.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment that stays applicable, and the reason.")] input: ReasonedInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         AssignmentPayload::of(applicability::reject(&request.desk(), input.on(), &input.reason).await, request)

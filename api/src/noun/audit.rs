@@ -1,4 +1,5 @@
-//! The audit as the API shows it: what was done to something, by whom, for whom, when, before and after.
+//! Audit entries as the API shows them: what was changed, by whom, on whose behalf and when, with the state before and
+//! after.
 
 use async_graphql::ID;
 use planner::{Condition, Dimension, Kind, Noun, SortKey, SortType, noun};
@@ -13,10 +14,10 @@ use crate::part::scalar::Moment;
 
 const AT: SortKey = SortKey::column("{t}.at", "at", SortType::Moment);
 
-const GROUPS: &[Dimension] = &[Dimension::plain("ACT", "What was done.", "{t}.act")];
+const GROUPS: &[Dimension] = &[Dimension::plain("ACT", "操作 · Code of what was done.", "{t}.act")];
 
 noun! {
-    /// One change, in its chain of hashes. Entries are added and never changed.
+    /// One recorded change, chained to the entry before it by its hash. Entries are added and never changed.
     pub(crate) AuditEntry from "audit_entry" as "audit" {
         order: &[AT.reversed()],
         total: None,
@@ -24,53 +25,55 @@ noun! {
         by: AuditEntryOrder,
         groups: GROUPS
     }
-    /// The global id.
+    /// Global id of the entry, for example `audit_9`.
     id: ID = Kind::Id;
-    /// What was done: `CLOSED`, `PASSWORD_SET` …
+    /// Code of what was done, for example `CLOSED` or `PASSWORD_SET`.
     act: String = Kind::Column("act");
-    /// The global id of what it was done to.
+    /// Global id of the object that was changed, for example `assignment_7`.
     objectId: ID = Kind::Column("object");
-    /// When.
+    /// When the change was made.
     at: Moment = Kind::Column("at");
-    /// Who did it; null for the program itself, and where the account may not be seen.
+    /// Account that made the change; null for the program itself, or if the caller may not see the account.
     actor: Option<Account> = Kind::One(<Account as Noun>::table, "actor_id");
-    /// For whom, where a delegate acted.
+    /// Account that the actor represented as its delegate; null if the actor was no delegate, or if the caller may not
+    /// see the account.
     onBehalfOf: Option<Account> = Kind::One(<Account as Noun>::table, "on_behalf_of_id");
-    /// What it was, as JSON.
+    /// State before the change, as JSON text.
     before: String = Kind::Column("before");
-    /// What it became, as JSON.
+    /// State after the change and details of the act, as JSON text.
     after: String = Kind::Column("after");
-    /// The chain that it stands in.
+    /// Name of the hash chain that the entry belongs to, for example `problem_7`.
     chain: String = Kind::Column("chain");
-    /// Its place there, from 1.
+    /// Position of the entry in its chain, starting at 1.
     position: i32 = Kind::Column("position");
-    /// The hash of the entry before it; empty for the first.
+    /// Hash of the previous entry of the chain; empty for the first entry.
     previousHash: String = Kind::Column("previous");
-    /// Its own hash: SHA-256, in hexadecimal. `rectify audit verify` recomputes it.
+    /// SHA-256 hash of the entry, in hexadecimal. `rectify audit verify` recomputes it.
     hash: String = Kind::Column("hash");
-    /// The assignment that it concerns.
+    /// Assignment that the change concerns; null if it concerns none, or if the caller may not see it.
     assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
-    /// The measure that it concerns.
+    /// Measure that the change concerns; null if it concerns none, or if the caller may not see it.
     measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
-    /// The case that it concerns.
+    /// Complaint case that the change concerns; null if it concerns none, or if the caller may not see it.
     inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
 }
 
 order! { AuditEntryOrder by AuditEntryOrderField {
-    /// When.
+    /// 操作时间 · When the change was made.
     At = AT,
 } }
 
 filter! {
-    /// Demands on entries of the audit.
+    /// Conditions on audit entries. All that are given have to hold.
     AuditEntryFilter {
-        /// What was done.
+        /// Condition on the code of what was done, for example `CLOSED`.
         act: TextFilter = |act| act.condition("act", &["act"]),
-        /// The global id of what it was done to.
+        /// The object that was changed has this global id.
         object_id: ID = |id| Condition::Compare("object", "=", id.as_str().into()),
-        /// When.
+        /// Condition on when the change was made.
         at: DateTimeFilter = |at| at.condition("at"),
-        /// Who did it.
-        actor: RelationFilter<crate::noun::account::AccountFilter> = |actor| actor.condition("actor_id", <Account as Noun>::table()),
+        /// Condition on the account that made the change.
+        actor: RelationFilter<crate::noun::account::AccountFilter> =
+            |actor| actor.condition("actor_id", <Account as Noun>::table()),
     }
 }

@@ -1,4 +1,4 @@
-//! The calendar of working days, by which notice periods are counted.
+//! The calendar of working days, in which the periods of public notices (公示) are counted.
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use ledger::keep::calendar as keep;
@@ -9,14 +9,14 @@ use crate::error::masked;
 use crate::part::payload::{UserError, outcome};
 use crate::part::scalar::Date;
 
-/// A day on which the rule of the week does not hold.
+/// A day for which the rule of the week (Monday to Friday are worked) is replaced: a holiday or a worked weekend day.
 #[derive(SimpleObject)]
 pub(crate) struct CalendarDay {
-    /// The day.
+    /// Local date that the entry is about.
     day: Date,
-    /// Whether it is worked (调休上班); otherwise it is a holiday.
+    /// Whether the day is worked (调休上班); otherwise it is a holiday.
     is_working: bool,
-    /// Whether an administrator set it; otherwise it was announced.
+    /// Whether an administrator set the day; otherwise it was announced by the State Council (国务院办公厅).
     is_set: bool,
 }
 
@@ -26,23 +26,24 @@ impl From<holiday::Special> for CalendarDay {
     }
 }
 
-/// What a day is to be.
+/// Input of `setCalendarDay`: a day, and whether it is worked.
 #[derive(InputObject)]
 pub(crate) struct SetCalendarDayInput {
-    /// The day.
+    /// Local date to set, in the years 1990 to 2100.
     day: Date,
-    /// Whether it is worked; left out, what is announced holds again.
+    /// Whether the day is worked. If left out, the administrator's entry is removed and the announced calendar applies
+    /// again.
     is_working: Option<bool>,
-    /// What it is, at most 20 letters: 藏历新年.
+    /// Name of the day, at most 20 characters, for example `藏历新年`.
     name: Option<String>,
 }
 
-/// What came of setting a day.
+/// Result of `setCalendarDay`: the calendar of the year after the change.
 #[derive(SimpleObject)]
 pub(crate) struct CalendarPayload {
-    /// The special days of its year as they are now; null when nothing was done.
+    /// Holidays and worked weekend days of that year as they are now, in order; null if the mutation was refused.
     days: Option<Vec<CalendarDay>>,
-    /// Why nothing was done; empty when it was.
+    /// Reasons why the mutation was refused; empty if it was carried out.
     errors: Vec<UserError>,
 }
 
@@ -51,33 +52,35 @@ async fn days(request: &Request, year: i32) -> async_graphql::Result<Vec<Calenda
     Ok(days.into_iter().map(Into::into).collect())
 }
 
-/// Asking for the calendar.
+/// Queries on the calendar.
 #[derive(Default)]
 pub(crate) struct CalendarQuery;
 
 #[Object]
 impl CalendarQuery {
-    /// The holidays of a year and the weekends worked instead, in order. On all other days the week's rule holds.
+    /// Lists the holidays of a year and the weekend days worked instead, in order. On all other days the rule of the
+    /// week applies. Empty for years before 1990 and after 2100.
     async fn calendar(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The year.")] year: i32,
+        #[graphql(desc = "Calendar year, for example `2026`.")] year: i32,
     ) -> async_graphql::Result<Vec<CalendarDay>> {
         days(ctx.data::<Request>()?, year).await
     }
 }
 
-/// Setting the calendar.
+/// Mutations on the calendar.
 #[derive(Default)]
 pub(crate) struct CalendarMutation;
 
 #[Object]
 impl CalendarMutation {
-    /// Says of a day whether it is worked, whatever is announced. By an administrator. Notices that run keep their end.
+    /// Sets whether a day is worked, whatever was announced for it. Public notices that are already running keep their
+    /// last day. For administrators.
     async fn set_calendar_day(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The day.")] input: SetCalendarDayInput,
+        #[graphql(desc = "Day, and whether it is worked.")] input: SetCalendarDayInput,
     ) -> async_graphql::Result<CalendarPayload> {
         use chrono::Datelike;
         let request = ctx.data::<Request>()?;

@@ -1,4 +1,4 @@
-//! Complaint cases (交办案件) that are handed over during an inspection, and what is done about them.
+//! Complaint cases (交办案件), handed over during an inspection: their type, filter and mutations.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::record::concern;
@@ -18,65 +18,65 @@ use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
 use crate::part::scalar::{Date, Moment};
 
-/// How a complaint came.
+/// Channel through which a complaint was made.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::inspection_case::Channel")]
 pub(crate) enum CaseChannel {
-    /// 来信
+    /// 来信 · The complaint was made by letter.
     Letter,
-    /// 来电
+    /// 来电 · The complaint was made by telephone.
     Call,
 }
 
-/// How far a case is.
+/// Workflow state of a complaint case.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::inspection_case::CaseState")]
 pub(crate) enum CaseState {
-    /// 交办: handed over, and not taken on yet.
+    /// 交办 · The case has been handed over; the lead unit has not taken it on yet.
     HandedOver,
-    /// 办理中: at work.
+    /// 办理中 · The lead unit is working on the case.
     InProgress,
-    /// 阶段性办结: resolved for the time being; work goes on.
+    /// 阶段性办结 · The lead unit has resolved the case for the time being; work continues.
     PartlyResolved,
-    /// 已办结: resolved, as the lead unit says.
+    /// 已办结 · The lead unit has resolved the case; it is not verified yet.
     Resolved,
-    /// 验收: verified by the level above.
+    /// 已验收 · The city or regional office has verified the case.
     Accepted,
-    /// 销号: closed.
+    /// 已销号 · The regional office has closed the case.
     Closed,
 }
 
-/// Whether what is complained of is so.
+/// Whether a complaint was found to be true.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::inspection_case::Finding")]
 pub(crate) enum CaseFinding {
-    /// 属实
+    /// 属实 · The complaint is true.
     True,
-    /// 部分属实
+    /// 部分属实 · The complaint is partly true.
     PartlyTrue,
-    /// 不属实
+    /// 不属实 · The complaint is not true.
     Untrue,
 }
 
-/// A kind of pollution.
+/// Kind of pollution that a complaint is about.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::case_pollution::Pollution")]
 pub(crate) enum Pollution {
-    /// 水
+    /// 水 · Water pollution.
     Water,
-    /// 大气
+    /// 大气 · Air pollution.
     Air,
-    /// 土壤
+    /// 土壤 · Soil pollution.
     Soil,
-    /// 噪声
+    /// 噪声 · Noise pollution.
     Noise,
-    /// 生态
+    /// 生态 · Damage to ecosystems.
     Ecology,
-    /// 固废
+    /// 固废 · Solid waste.
     Waste,
-    /// 辐射
+    /// 辐射 · Radiation pollution.
     Radiation,
-    /// 其他
+    /// 其他 · Pollution of any other kind.
     Other,
 }
 
@@ -85,23 +85,23 @@ fn overdue(sql: &mut Sql<'_>, case: &str) -> String {
     sql.boolean(&condition)
 }
 
-/// The cases of a region and all below it.
+/// Returns the condition that a case belongs to a region or to one below it.
 pub(crate) fn within(region: &SubtreeFilter) -> Condition {
     region.listed(concern::cases_of)
 }
 
-// The lists of regions carry the deadline under the name that they share.
+// The list of a region's cases stores the deadline as `due_order`, the name that all such lists share.
 const DUE_ON: SortKey = SortKey::column("{t}.due_on", "due_order", SortType::Date);
 const NUMBER: SortKey = SortKey::column("{t}.number", "number", SortType::Text);
 const HANDED_OVER_ON: SortKey = SortKey::column("{t}.handed_over_on", "handed_over_on", SortType::Date);
 const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", SortType::Moment);
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("STATE", "How far they are.", "{t}.state"),
-    Dimension::plain("CHANNEL", "How they came.", "{t}.channel"),
-    Dimension::plain("FINDING", "What was found of them.", "{t}.finding"),
+    Dimension::plain("STATE", "办理状态 · Workflow state of the case.", "{t}.state"),
+    Dimension::plain("CHANNEL", "来源 · Channel through which the complaint was made.", "{t}.channel"),
+    Dimension::plain("FINDING", "属实情况 · Whether the complaint was found to be true.", "{t}.finding"),
     group::DUE_ON,
-    Dimension::plain("HANDED_OVER_ON", "When they were handed over.", "{t}.handed_over_on"),
+    Dimension::plain("HANDED_OVER_ON", "交办日期 · Date on which the case was handed over.", "{t}.handed_over_on"),
     group::ROUND,
     group::REGION,
     group::LEAD_UNIT,
@@ -111,13 +111,13 @@ const FIGURES: &[Figure] = &[
     group::DUE,
     Figure {
         name: "handedOverOn",
-        description: "When they were handed over.",
+        description: "Earliest and latest local date on which the cases were handed over.",
         expression: "{t}.handed_over_on",
         kind: FigureKind::Date,
     },
     Figure {
         name: "resolvedOn",
-        description: "When they were resolved.",
+        description: "Earliest and latest local date on which the cases were resolved.",
         expression: "{t}.resolved_on",
         kind: FigureKind::Date,
     },
@@ -125,8 +125,8 @@ const FIGURES: &[Figure] = &[
 ];
 
 noun! {
-    /// A complaint that was handed over during an inspection (交办案件), as one region has to mend it. Who complained is not
-    /// kept.
+    /// A complaint handed over during an inspection (交办案件), as one region has to resolve it. Who complained is not
+    /// stored.
     pub(crate) InspectionCase from "inspection_case" as "case" {
         order: &[DUE_ON],
         total: None,
@@ -135,91 +135,99 @@ noun! {
         groups: GROUPS,
         figures: FIGURES
     }
-    /// The global id.
+    /// Global id of the case, for example `case_5`.
     id: ID = Kind::Id;
-    /// The number as printed: `D3SX202505280018`. A complaint that several regions have to mend is a case in each.
+    /// Case number as printed, for example `D3SX202505280018`. A complaint that several regions have to resolve is a
+    /// separate case in each of them.
     number: String = Kind::Column("number");
-    /// How far it is.
+    /// Workflow state of the case.
     state: CaseState = Kind::Column("state");
-    /// How it came.
+    /// Channel through which the complaint was made.
     channel: CaseChannel = Kind::Column("channel");
-    /// The kinds of pollution that it is about.
+    /// Kinds of pollution that the complaint is about.
     pollution: Vec<CasePollution> = Kind::List(<CasePollution as Noun>::table, Link::Column("case_id"));
-    /// 重点: whether it is a key case.
+    /// Whether it is a key case (重点).
     isKey: bool = Kind::Boolean("is_key");
-    /// What is complained of.
+    /// What the complaint is about.
     summary: String = Kind::Column("summary");
-    /// When it was handed over.
+    /// Local date on which the case was handed over.
     handedOverOn: Date = Kind::Column("handed_over_on");
-    /// By when it is to be resolved.
+    /// Local date by which the case has to be resolved.
     dueOn: Date = Kind::Column("due_on");
-    /// 逾期: whether it is past its deadline today and not resolved, or only for the time being.
+    /// Whether the case is overdue (逾期): past `dueOn` today, and not resolved or only for the time being.
     overdue: bool = Kind::Expression(overdue);
-    /// What was found of it when it was last resolved; null before.
+    /// Whether the complaint was found to be true when the case was last resolved; null before that and after a
+    /// relapse.
     finding: Option<CaseFinding> = Kind::Column("finding");
-    /// When it was resolved (已办结).
+    /// Local date on which the case was resolved (已办结); null while it is not, also after a return or a relapse.
     resolvedOn: Option<Date> = Kind::Column("resolved_on");
-    /// When it was closed (销号).
+    /// Local date on which the case was closed (销号); null while it is not, also after a relapse.
     closedOn: Option<Date> = Kind::Column("closed_on");
-    /// The round during which it came.
+    /// Inspection round (督察轮次) during which the complaint was made.
     round: InspectionRound = Kind::One(<InspectionRound as Noun>::table, "round_id");
-    /// The region that has to mend it.
+    /// Region that has to resolve the case.
     region: Region = Kind::One(<Region as Noun>::table, "region_id");
-    /// The lead unit (主办单位), which answers it; null where it may not be seen.
+    /// Lead unit (主办单位) that answers the case; null if the caller may not see it.
     leadUnit: Option<Unit> = Kind::One(<Unit as Noun>::table, "lead_unit_id");
-    /// The units that assist (协办单位), as far as they may be seen.
+    /// Units that assist with the case (协办单位), as far as the caller may see them.
     assistingUnits(pages Unit): Connection<Unit> =
         Link::Among("SELECT unit_id FROM case_unit WHERE case_id = {t}.id");
-    /// What was done about it and reported, the oldest first.
+    /// Steps taken in the case and reports on it, oldest first by default.
     reports(pages CaseReport): Connection<CaseReport> = Link::Part("case_id");
-    /// What was done to it, before and after, the newest first.
+    /// Audit entries about the case, newest first by default: its state before and after every change.
     audit(pages AuditEntry): Connection<AuditEntry> = Link::Part("case_id");
-    /// Grows with every change; a mutation that names an older one is refused.
+    /// Version number, increased by every change. Mutations take it so that a concurrent change is detected
+    /// (`STALE_VERSION`).
     version: i32 = Kind::Column("version");
-    /// When it entered the ledger.
+    /// When the case was entered into the ledger.
     createdAt: Moment = Kind::Column("created_at");
-    /// When it last changed.
+    /// When the case last changed.
     updatedAt: Moment = Kind::Column("updated_at");
 }
 
 noun! {
-    /// A kind of pollution that a case is about.
+    /// One of the kinds of pollution that a case is about.
     pub(crate) CasePollution from "case_pollution" {
         order: &[SortKey::column("{t}.kind", "kind", SortType::Text)],
         total: None
     }
-    /// The kind.
+    /// Kind of pollution that the complaint is about.
     kind: Pollution = Kind::Column("kind");
 }
 
 order! { InspectionCaseOrder by InspectionCaseOrderField {
-    /// By when it is to be resolved.
+    /// 办理时限 · Date by which the case has to be resolved.
     DueOn = DUE_ON,
-    /// When it was handed over.
+    /// 交办日期 · Date on which the case was handed over.
     HandedOverOn = HANDED_OVER_ON,
-    /// The number as printed, as text.
+    /// 案件编号 · Case number as printed, compared as text.
     Number = NUMBER,
-    /// The last change.
+    /// 更新时间 · When the case last changed.
     UpdatedAt = UPDATED_AT,
 } }
 
 filter! {
-    /// Demands on complaint cases.
+    /// Conditions on complaint cases. All that are given have to hold.
     InspectionCaseFilter {
-        /// Where it is to be mended.
+        /// Condition on the region that has to resolve the case, with everything below it.
         region: SubtreeFilter = |region| within(region),
-        /// The round during which it came.
-        round: RelationFilter<InspectionRoundFilter> = |round| round.condition("round_id", <InspectionRound as Noun>::table()),
-        /// The lead unit.
+        /// Condition on the inspection round during which the complaint was made.
+        round: RelationFilter<InspectionRoundFilter> =
+            |round| round.condition("round_id", <InspectionRound as Noun>::table()),
+        /// Condition on the lead unit that answers the case.
         lead_unit: RelationFilter<UnitFilter> = |unit| unit.condition("lead_unit_id", <Unit as Noun>::table()),
-        /// It is in one of these states.
+        /// The case is in one of these workflow states.
         state: Vec<CaseState> = |states| Condition::In(
             "state",
             states.iter().map(|state| entity::inspection_case::CaseState::from(*state).to_value().into()).collect(),
         ),
-        /// How it came.
-        channel: CaseChannel = |channel| Condition::Compare("channel", "=", entity::inspection_case::Channel::from(*channel).to_value().into()),
-        /// It is about one of these kinds of pollution.
+        /// The complaint was made through this channel.
+        channel: CaseChannel = |channel| Condition::Compare(
+            "channel",
+            "=",
+            entity::inspection_case::Channel::from(*channel).to_value().into(),
+        ),
+        /// The complaint is about at least one of these kinds of pollution.
         pollution: Vec<Pollution> = |kinds| Condition::Exists {
             table: "case_pollution",
             column: "case_id",
@@ -229,147 +237,151 @@ filter! {
                 kinds.iter().map(|kind| entity::case_pollution::Pollution::from(*kind).to_value().into()).collect(),
             )),
         },
-        /// Whether it is a key case.
+        /// True: only key cases (重点). False: only the others.
         is_key: bool = |is_key| Condition::Compare("is_key", "=", (*is_key).into()),
-        /// Whether it is past its deadline today and not resolved.
+        /// True: only cases that are past `dueOn` today and not resolved, or only for the time being. False: only the
+        /// others.
         overdue: bool = |wanted| Condition::Holds(ledger::rule::case_flow::overdue, *wanted),
-        /// What was found of it is one of these.
+        /// The finding is one of these.
         finding: Vec<CaseFinding> = |findings| Condition::In(
             "finding",
             findings.iter().map(|finding| entity::inspection_case::Finding::from(*finding).to_value().into()).collect(),
         ),
-        /// The number as printed.
+        /// Condition on the case number as printed.
         number: TextFilter = |number| number.condition("number", &["number"]),
-        /// What is complained of.
+        /// Condition on what the complaint is about.
         text: TextFilter = |text| text.condition("summary", &["summary"]),
-        /// When it was handed over.
+        /// Condition on the local date on which the case was handed over.
         handed_over_on: DateFilter = |day| day.condition("handed_over_on"),
-        /// By when it is to be resolved.
+        /// Condition on the local date by which the case has to be resolved.
         due_on: DateFilter = |day| day.condition("due_on"),
-        /// What was done about it and reported.
+        /// Condition on the steps taken in the case and the reports on it.
         reports: ListFilter<CaseReportFilter> = |list| list.condition(<CaseReport as Noun>::table(), "case_id"),
-        /// The last change.
+        /// Condition on when the case last changed.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),
     }
 }
 
-/// A case to be handed over.
+/// Input of `handOverCase`: the complaint, and the region and units that have to resolve it.
 #[derive(InputObject)]
 pub(crate) struct HandOverCaseInput {
-    /// The number as printed.
+    /// Case number as printed, 1 to 40 characters; each round and region has it once.
     number: String,
-    /// The round during which it came.
+    /// Inspection round during which the complaint was made.
     round_id: ID,
-    /// The region that has to mend it: the caller's or one below.
+    /// Region that has to resolve the case: the caller's region or one below it.
     region_id: ID,
-    /// How it came.
+    /// Channel through which the complaint was made.
     channel: CaseChannel,
-    /// The kinds of pollution, at least one.
+    /// Kinds of pollution that the complaint is about: at least one, each once.
     pollution: Vec<Pollution>,
-    /// 重点: whether it is a key case.
+    /// Whether it is a key case (重点).
     #[graphql(default = false)]
     is_key: bool,
-    /// What is complained of, at most 5,000 letters; never by whom. Telephone and identity card numbers are refused.
+    /// What the complaint is about, 2 to 5,000 characters, without saying who complained. Telephone and identity card
+    /// numbers are refused.
     summary: String,
-    /// The unit that answers it, in the caller's region or below.
+    /// Lead unit (主办单位) that answers the case, in the caller's region or below.
     lead_unit_id: ID,
-    /// The units that assist, at most 50.
+    /// Units that assist with the case (协办单位), at most 50, each once; the lead unit cannot be one of them.
     #[graphql(default)]
     assisting_unit_ids: Vec<ID>,
-    /// When it is handed over, not after today; today when left out.
+    /// Local date on which the case is handed over, not after today; today if left out.
     handed_over_on: Option<Date>,
-    /// By when it is to be resolved.
+    /// Local date by which the case has to be resolved: from the day of handing over to ten years after it.
     due_on: Date,
 }
 
-/// A case that something is done to.
+/// The case that a mutation acts on.
 #[derive(InputObject)]
 pub(crate) struct CaseInput {
-    /// The case.
+    /// Global id of the case to act on.
     case_id: ID,
-    /// The version of it that the caller saw: it guards against two people overwriting each other.
+    /// Version of the case that the caller read; an outdated one is refused, so that two users do not overwrite each
+    /// other's changes.
     version: i32,
 }
 
-/// A report on a case.
+/// Input of `reportOnCase`: a report on a case that is not resolved yet.
 #[derive(InputObject)]
 pub(crate) struct ReportOnCaseInput {
-    /// The case.
+    /// Global id of the case that the report is on.
     case_id: ID,
-    /// The report, at most 5,000 letters.
+    /// Text of the report, 1 to 5,000 characters.
     text: String,
 }
 
-/// What a case came to.
+/// Input of `resolveCase`: the finding, and what was done.
 #[derive(InputObject)]
 pub(crate) struct ResolveCaseInput {
-    /// The case.
+    /// Global id of the case to resolve.
     case_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the case that the caller read; an outdated one is refused.
     version: i32,
-    /// Whether what is complained of is so.
+    /// Whether the complaint was found to be true.
     finding: CaseFinding,
-    /// What was found and done, at most 5,000 letters.
+    /// What was found and done, 2 to 5,000 characters.
     text: String,
-    /// 阶段性办结: whether it is resolved for the time being only.
+    /// Whether the case is resolved for the time being only (阶段性办结).
     #[graphql(default = false)]
     is_partial: bool,
 }
 
-/// A case that is returned, and why.
+/// Input of `returnCase`: the case to return, and the reason.
 #[derive(InputObject)]
 pub(crate) struct ReturnCaseInput {
-    /// The case.
+    /// Global id of the case to return.
     case_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the case that the caller read; an outdated one is refused.
     version: i32,
-    /// Why, at most 5,000 letters.
+    /// Reason why the case is returned, 2 to 5,000 characters.
     reason: String,
 }
 
-/// What was found of a case that is resolved.
+/// Input of `verifyCase`: a resolved case, and what its verification found.
 #[derive(InputObject)]
 pub(crate) struct VerifyCaseInput {
-    /// The case.
+    /// Global id of the case to verify.
     case_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the case that the caller read; an outdated one is refused.
     version: i32,
-    /// What was found on the spot and in the files, at most 5,000 letters.
+    /// What was found on site and in the files, 2 to 5,000 characters.
     opinion: String,
 }
 
-/// The decision to close a case.
+/// Input of `closeCase`: a verified case, and the decision to close it.
 #[derive(InputObject)]
 pub(crate) struct CloseCaseInput {
-    /// The case.
+    /// Global id of the case to close.
     case_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the case that the caller read; an outdated one is refused.
     version: i32,
-    /// The decision, at most 5,000 letters.
+    /// Text of the decision to close the case, 2 to 5,000 characters.
     decision: String,
 }
 
-/// A case that relapsed.
+/// Input of `reopenCase`: a closed case that relapsed, and its new due date.
 #[derive(InputObject)]
 pub(crate) struct ReopenCaseInput {
-    /// The case.
+    /// Global id of the case to reopen.
     case_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the case that the caller read; an outdated one is refused.
     version: i32,
-    /// What relapsed, at most 5,000 letters.
+    /// Description of the relapse, 2 to 5,000 characters.
     reason: String,
-    /// By when it is to be resolved again, today or later.
+    /// Local date by which the case has to be resolved again: today or later, and within ten years.
     due_on: Date,
 }
 
 payload! {
-    /// What came of an act on a case.
+    /// Result of a mutation on a complaint case.
     CasePayload {
-        /// The case as it is now; null when nothing was done.
+        /// Case as it is now; null if the mutation was refused.
         inspection_case: InspectionCase,
-        /// Why nothing was done; empty when it was.
+        /// Reasons why the mutation was refused; empty if it was carried out.
         errors,
-        /// What was not done beside it, as when nobody could be told by mail; mostly empty.
+        /// Side effects that failed although the mutation was carried out, such as a notice by mail to units that have
+        /// no address. Usually empty.
         warnings
     }
 }
@@ -378,17 +390,18 @@ fn on(id: &ID, version: impl Into<Option<i32>>) -> On {
     On { case: key_of::<InspectionCase>(id), version: version.into() }
 }
 
-/// What is done about cases.
+/// Mutations on complaint cases.
 #[derive(Default)]
 pub(crate) struct CaseMutation;
 
 #[Object]
 impl CaseMutation {
-    /// 交办: hands a case over. By the city or regional office; the lead unit is told by mail at once.
+    /// Hands a complaint case over to a lead unit (交办), which is notified by mail at once. For city and regional
+    /// offices.
     async fn hand_over_case(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The case.")] input: HandOverCaseInput,
+        #[graphql(desc = "Complaint, and the units that answer it.")] input: HandOverCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let new = acts::New {
@@ -400,7 +413,7 @@ impl CaseMutation {
             is_key: input.is_key,
             summary: input.summary,
             lead_unit: key_of::<Unit>(&input.lead_unit_id),
-            // An id of something else is a unit that is not there.
+            // An id of another type becomes key 0, which no unit has: it is refused like an unknown unit.
             assisting: input.assisting_unit_ids.iter().map(|id| key_of::<Unit>(id).unwrap_or_default()).collect(),
             handed_over_on: input.handed_over_on.map(|day| day.0),
             due_on: input.due_on.0,
@@ -408,31 +421,32 @@ impl CaseMutation {
         CasePayload::of(acts::hand_over(&request.desk(), new).await, request)
     }
 
-    /// 签收: takes a case on. By the lead unit.
+    /// Takes a case on (签收). For the lead unit.
     async fn accept_case(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The case.")] input: CaseInput,
+        #[graphql(desc = "Case to take on.")] input: CaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         CasePayload::of(acts::accept(&request.desk(), on(&input.case_id, input.version)).await, request)
     }
 
-    /// Reports on a case that is at work. By the lead unit, or one that assists.
+    /// Reports on a case that is in progress or resolved for the time being (办理情况). For the lead unit and the
+    /// assisting units.
     async fn report_on_case(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The report.")] input: ReportOnCaseInput,
+        #[graphql(desc = "Case, and the text of the report.")] input: ReportOnCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         CasePayload::of(acts::report(&request.desk(), on(&input.case_id, None), &input.text).await, request)
     }
 
-    /// 阶段性办结、办结: resolves a case, for the time being or wholly. By the lead unit.
+    /// Resolves a case, for the time being (阶段性办结) or fully (办结). For the lead unit.
     async fn resolve_case(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it came to.")] input: ResolveCaseInput,
+        #[graphql(desc = "Case, finding and what was done.")] input: ResolveCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let resolution =
@@ -441,45 +455,48 @@ impl CaseMutation {
         CasePayload::of(acts::resolve(&request.desk(), on, &resolution).await, request)
     }
 
-    /// 退回: returns a case that is resolved, by the city or regional office, or one that is verified, by the regional office.
-    /// The lead unit is told by mail at once.
+    /// Returns a resolved or verified case to the lead unit (退回), which is notified by mail at once. For city and
+    /// regional offices; a verified case only for the regional office. No one may return a case that they resolved
+    /// themselves.
     async fn return_case(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The case, and why.")] input: ReturnCaseInput,
+        #[graphql(desc = "Case to return, and the reason.")] input: ReturnCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.case_id, input.version);
         CasePayload::of(acts::send_back(&request.desk(), on, &input.reason).await, request)
     }
 
-    /// 验收: verifies a case that is resolved. By the city or regional office, never by whoever resolved it.
+    /// Verifies a resolved case (验收). For city and regional offices; no one may verify a case that they resolved
+    /// themselves.
     async fn verify_case(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What was found.")] input: VerifyCaseInput,
+        #[graphql(desc = "Case, and the opinion of the office that verifies it.")] input: VerifyCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.case_id, input.version);
         CasePayload::of(acts::verify(&request.desk(), on, &input.opinion).await, request)
     }
 
-    /// 销号: closes a case that is verified. By the regional office.
+    /// Closes a verified case (销号). For the regional office; no one may close a case that they resolved themselves.
     async fn close_case(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision.")] input: CloseCaseInput,
+        #[graphql(desc = "Case, and the text of the closing decision.")] input: CloseCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.case_id, input.version);
         CasePayload::of(acts::close(&request.desk(), on, &input.decision).await, request)
     }
 
-    /// 反弹: opens a closed case again. By the regional office; the lead unit is told by mail at once.
+    /// Reopens a closed case after a relapse (反弹), with a new date by which it has to be resolved. The lead unit is
+    /// notified by mail at once. For the regional office.
     async fn reopen_case(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The case, what relapsed, and by when.")] input: ReopenCaseInput,
+        #[graphql(desc = "Case, description of the relapse, and new due date.")] input: ReopenCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.case_id, input.version);

@@ -1,4 +1,4 @@
-//! What was done about complaint cases and reported on them, step by step: append-only.
+//! Steps taken in complaint cases (交办案件) and reports on them: append-only.
 
 use async_graphql::{Enum, ID};
 use planner::{Condition, Kind, Noun, SortKey, SortType, noun};
@@ -10,72 +10,74 @@ use crate::part::filter::{DateTimeFilter, RelationFilter, TextFilter, filter};
 use crate::part::order::order;
 use crate::part::scalar::Moment;
 
-/// A step of the way of a case.
+/// Step in the handling of a complaint case.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::case_report::CaseStep")]
 pub(crate) enum CaseStep {
-    /// 签收: taken on.
+    /// 签收 · The lead unit took the case on.
     Accept,
-    /// 办理情况: reported on.
+    /// 办理情况 · The lead unit or an assisting unit reported on the case.
     Report,
-    /// 阶段性办结: resolved for the time being.
+    /// 阶段性办结 · The lead unit resolved the case for the time being.
     ResolvePartly,
-    /// 办结: resolved.
+    /// 办结 · The lead unit resolved the case.
     Resolve,
-    /// 退回: returned by the level above.
+    /// 退回 · The city or regional office returned the case to the lead unit.
     Return,
-    /// 验收: verified by the level above.
+    /// 验收 · The city or regional office verified the case.
     Verify,
-    /// 销号: closed.
+    /// 销号 · The regional office closed the case.
     Close,
-    /// 反弹: opened again.
+    /// 反弹 · The regional office reopened the case after a relapse.
     Reopen,
 }
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 noun! {
-    /// A step of a case, or a report on it. It is never edited: a correction is a new one.
+    /// A step taken in a complaint case, or a report on it. It is never edited: a correction is a new report.
     pub(crate) CaseReport from "case_report" as "casereport" {
         order: &[KEY],
         total: None,
         filter: CaseReportFilter,
         by: CaseReportOrder
     }
-    /// The global id.
+    /// Global id of the step, for example `casereport_8`.
     id: ID = Kind::Id;
-    /// What was done.
+    /// Kind of step that was taken.
     step: CaseStep = Kind::Column("step");
-    /// In what words; null where there are none.
+    /// Text of the report, resolution, opinion, decision or reason; null for steps without one, such as taking the case
+    /// on.
     text: Option<String> = Kind::Column("text");
-    /// What was found of the complaint, where the step resolves it.
+    /// Whether the complaint was found to be true; null for steps that do not resolve the case.
     finding: Option<CaseFinding> = Kind::Column("finding");
-    /// Who did it; null where the account may not be seen.
+    /// Account that took the step; null if no account did, or if the caller may not see it.
     author: Option<Account> = Kind::One(<Account as Noun>::table, "author_id");
-    /// When.
+    /// When the step was taken.
     writtenAt: Moment = Kind::Column("written_at");
-    /// The case.
+    /// Complaint case that the step belongs to.
     inspectionCase: InspectionCase = Kind::One(<InspectionCase as Noun>::table, "case_id");
 }
 
 order! { CaseReportOrder by CaseReportOrderField {
-    /// When it was written.
+    /// 办理时间 · When the step was taken.
     WrittenAt = SortKey::column("{t}.written_at", "written_at", SortType::Moment),
 } }
 
 filter! {
-    /// Demands on the steps of cases and the reports on them.
+    /// Conditions on the steps and reports of complaint cases. All that are given have to hold.
     CaseReportFilter {
-        /// What was done is one of these.
+        /// The step is of one of these kinds.
         step: Vec<CaseStep> = |steps| Condition::In(
             "step",
             steps.iter().map(|step| entity::case_report::CaseStep::from(*step).to_value().into()).collect(),
         ),
-        /// The words.
+        /// Condition on the text of the step.
         text: TextFilter = |text| text.condition("text", &["text"]),
-        /// When it was written.
+        /// Condition on when the step was taken.
         written_at: DateTimeFilter = |at| at.condition("written_at"),
-        /// The case.
-        inspection_case: RelationFilter<InspectionCaseFilter> = |case| case.condition("case_id", <InspectionCase as Noun>::table()),
+        /// Condition on the complaint case that the step belongs to.
+        inspection_case: RelationFilter<InspectionCaseFilter> =
+            |case| case.condition("case_id", <InspectionCase as Noun>::table()),
     }
 }

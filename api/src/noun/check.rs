@@ -1,4 +1,4 @@
-//! Checks (自查、核查、抽查) that were made.
+//! Checks that were made (自查、核查、抽查、督导检查), the plan that says how often, and the mutation that records one.
 
 use crate::part::scalar::Date;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
@@ -12,41 +12,41 @@ use crate::noun::unit::Unit;
 use crate::part::filter::{DateFilter, RelationFilter, TextFilter, filter};
 use crate::part::order::order;
 
-/// Who checks.
+/// Kind of a check: decides who makes it and which period it covers.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::check::CheckKind")]
 pub(crate) enum CheckKind {
-    /// 自查, by the county, every quarter.
+    /// 自查 · Self-inspection by the county office or the responsible unit, every quarter.
     SelfInspection,
-    /// 核查, by the city, every half-year.
+    /// 核查 · Verification by the city office, every half-year.
     Verification,
-    /// 抽查, by the region, every year.
+    /// 抽查 · Spot check by the regional office, every year.
     SpotCheck,
-    /// 督导检查, by the supervising unit, whenever it sees fit.
+    /// 督导检查 · Check by the supervising unit, at any time.
     Supervision,
 }
 
-/// What came out of a check.
+/// Result of a check of an assignment.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::check::CheckResult")]
 pub(crate) enum CheckResult {
-    /// 通过
+    /// 通过 · The check was passed.
     Passed,
-    /// 不通过
+    /// 不通过 · The check was not passed.
     Failed,
 }
 
 const DUE_ON: SortKey = SortKey::column("{t}.due_on", "due_on", SortType::Date);
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("KIND", "Who checked.", "{t}.kind"),
-    Dimension::plain("RESULT", "What came out.", "{t}.result"),
-    Dimension::plain("PERIOD", "The period.", "{t}.period"),
+    Dimension::plain("KIND", "检查类型 · Kind of the check, and thereby who made it.", "{t}.kind"),
+    Dimension::plain("RESULT", "检查结果 · Whether the check was passed.", "{t}.result"),
+    Dimension::plain("PERIOD", "检查周期 · Period that the check covers, for example `2023Q1`.", "{t}.period"),
 ];
 
 const FIGURES: &[Figure] = &[Figure {
     name: "madeOn",
-    description: "When they were made.",
+    description: "Earliest and latest local date on which the checks were made.",
     expression: "{t}.checked_on",
     kind: FigureKind::Date,
 }];
@@ -55,100 +55,113 @@ const FIGURES: &[Figure] = &[Figure {
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::check_plan::Every")]
 pub(crate) enum CheckInterval {
-    /// Not at all.
+    /// 不检查 · The check never falls due.
     Never,
-    /// At the end of every quarter.
+    /// 每季度 · The check falls due at the end of every quarter.
     Quarter,
-    /// At the end of every half-year.
+    /// 每半年 · The check falls due at the end of every half-year.
     HalfYear,
-    /// At the end of every year.
+    /// 每年 · The check falls due at the end of every year.
     Year,
 }
 
 noun! {
-    /// How often a measure is checked, where the default plan does not do: self-inspection every quarter, verification
-    /// every half-year, spot checks every year.
+    /// How often a measure is checked, where that differs from the default plan: self-inspection every quarter,
+    /// verification every half-year, spot check every year.
     pub(crate) CheckPlan from "check_plan" {
         order: &[SortKey::column("{t}.kind", "kind", SortType::Text)],
         total: None
     }
-    /// Which check.
+    /// Kind of check that the interval applies to.
     kind: CheckKind = Kind::Column("kind");
-    /// How often.
+    /// Interval at which the check falls due.
     every: CheckInterval = Kind::Column("every");
 }
 
 noun! {
     /// A check that was made of an assignment, for one period.
-    pub(crate) Check from "\"check\"" as "check" { order: &[DUE_ON], total: None, filter: CheckFilter, by: CheckOrder, groups: GROUPS, figures: FIGURES }
-    /// The global id.
+    pub(crate) Check from "\"check\"" as "check" {
+        order: &[DUE_ON],
+        total: None,
+        filter: CheckFilter,
+        by: CheckOrder,
+        groups: GROUPS,
+        figures: FIGURES
+    }
+    /// Global id of the check, for example `check_4`.
     id: ID = Kind::Id;
-    /// Who checked.
+    /// Kind of the check, and thereby who made it.
     kind: CheckKind = Kind::Column("kind");
-    /// The period that it covers: `2023Q1`, `2023H1` or `2023`.
+    /// Period that the check covers: a quarter (`2023Q1`), a half-year (`2023H1`), a year (`2023`), or for
+    /// `SUPERVISION` a month (`2023-04`).
     period: String = Kind::Column("period");
-    /// The last day of that period.
+    /// Last day of the period, a local date.
     dueOn: Date = Kind::Column("due_on");
-    /// What came out.
+    /// Whether the check was passed.
     result: CheckResult = Kind::Column("result");
-    /// What was found.
+    /// What was found; null if nothing was written down.
     findings: Option<String> = Kind::Column("findings");
-    /// When it was made.
+    /// Local date on which the check was made.
     madeOn: Date = Kind::Column("checked_on");
-    /// The unit that made it.
+    /// Unit that made the check; null if none is recorded, or if the caller may not see it.
     madeBy: Option<Unit> = Kind::One(<Unit as Noun>::table, "checker_id");
-    /// What was checked.
+    /// Assignment that was checked.
     assignment: Assignment = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
 
 order! { CheckOrder by CheckOrderField {
-    /// The last day of the period.
+    /// 周期截止日 · Last day of the period that the check covers.
     DueOn = DUE_ON,
 } }
 
 filter! {
-    /// Demands on checks.
+    /// Conditions on checks. All that are given have to hold.
     CheckFilter {
-        /// Who checked.
-        kind: CheckKind = |kind| Condition::Compare("kind", "=", entity::check::CheckKind::from(*kind).to_value().into()),
-        /// The period.
+        /// The check is of this kind.
+        kind: CheckKind =
+            |kind| Condition::Compare("kind", "=", entity::check::CheckKind::from(*kind).to_value().into()),
+        /// Condition on the period that the check covers, for example `2023Q1`.
         period: TextFilter = |period| period.condition("period", &["period"]),
-        /// What came out.
-        result: CheckResult = |result| Condition::Compare("result", "=", entity::check::CheckResult::from(*result).to_value().into()),
-        /// The last day of the period.
+        /// The check has this result.
+        result: CheckResult =
+            |result| Condition::Compare("result", "=", entity::check::CheckResult::from(*result).to_value().into()),
+        /// Condition on the last day of the period.
         due_on: DateFilter = |day| day.condition("due_on"),
-        /// What was checked.
-        assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+        /// Condition on the assignment that was checked.
+        assignment: RelationFilter<AssignmentFilter> =
+            |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
     }
 }
 
-/// What a check found.
+/// Input of `recordCheck`: the kind, the result and the findings of a check.
 #[derive(InputObject)]
 pub(crate) struct RecordCheckInput {
-    /// The assignment.
+    /// Assignment that was checked.
     assignment_id: ID,
-    /// Who checks.
+    /// Kind of the check, which has to fit the caller's role.
     kind: CheckKind,
-    /// What came out.
+    /// Whether the check was passed.
     result: CheckResult,
-    /// What was found; needed where it did not pass.
+    /// What was found, 2 to 5,000 characters; required if the check was not passed.
     findings: Option<String>,
-    /// When, not after today; today when left out. It decides the period.
+    /// Local date on which the check was made, not after today; today if left out. It decides the period, and may not
+    /// be before the round's feedback date.
     checked_on: Option<Date>,
 }
 
-/// What is done about checks.
+/// Mutations on checks.
 #[derive(Default)]
 pub(crate) struct CheckMutation;
 
 #[Object]
 impl CheckMutation {
-    /// Records a check: 自查 by the county office or the answering unit, 核查 by the city office, 抽查 by the regional
-    /// office, 督导检查 by the supervising unit. A second look within the same period replaces the first; the audit keeps both.
+    /// Records a check: a self-inspection (自查) by the county office or the responsible unit, a verification (核查) by
+    /// the city or regional office, a spot check (抽查) by the regional office, a supervision check (督导检查) by the
+    /// supervising unit. A second check of the same kind and period replaces the first; the audit keeps both.
     async fn record_check(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What was found.")] input: RecordCheckInput,
+        #[graphql(desc = "Assignment, kind and result of the check.")] input: RecordCheckInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let found = acts::Found {

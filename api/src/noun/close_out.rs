@@ -1,4 +1,4 @@
-//! Close-out (销号): its cycles, objections to its notices, and the steps from application to decision.
+//! Close-out (销号): its cycles, the objections to its public notices, and the mutations from application to decision.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use ledger::work::close_out as acts;
@@ -14,32 +14,34 @@ use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
 
-/// How far a close-out is.
+/// Workflow state of a close-out cycle.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::close_out::CloseOutState")]
 pub(crate) enum CloseOutState {
-    /// 提请销号
+    /// 提请销号 · The unit has applied for close-out; the level above has yet to verify the application.
     Applied,
-    /// 退回
+    /// 退回 · The level above has returned the application for further work.
     Returned,
-    /// 核查通过
+    /// 核查通过 · The level above has verified the application; the public notice has yet to be published.
     Verified,
-    /// 公示中
+    /// 公示中 · The public notice has been published and the closing decision is still to come.
     Publicised,
-    /// 异议成立
+    /// 异议成立 · An objection to the public notice was upheld; the assignment went back to `IN_PROGRESS`.
     Objected,
-    /// 销号
+    /// 销号 · The closing authority has closed the assignment.
     Closed,
-    /// 反弹
+    /// 反弹 · The assignment was closed, relapsed and was reopened.
     Reopened,
 }
 
 const CYCLE: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
-const GROUPS: &[Dimension] = &[Dimension::plain("STATE", "How far they are.", "{t}.state")];
+const GROUPS: &[Dimension] =
+    &[Dimension::plain("STATE", "销号环节 · Workflow state of the close-out cycle.", "{t}.state")];
 
 noun! {
-    /// One cycle of close-out (销号): application, verification, notice, decision. A closed one is never changed; a relapse
-    /// is followed by a new one.
+    /// One cycle of the close-out (销号) of an assignment: application, verification, public notice, decision. Each
+    /// application starts a new cycle. A closed cycle is never edited; only the publication of its notice and a relapse
+    /// (反弹) are still recorded in it.
     pub(crate) CloseOut from "close_out" as "closeout" {
         order: &[CYCLE.reversed()],
         total: None,
@@ -47,218 +49,225 @@ noun! {
         by: CloseOutOrder,
         groups: GROUPS
     }
-    /// The global id.
+    /// Global id of the close-out cycle.
     id: ID = Kind::Id;
-    /// 1 for the first.
+    /// Number of the cycle within its assignment, starting at 1.
     cycle: i32 = Kind::Column("cycle");
-    /// How far it is.
+    /// Workflow state of the cycle.
     state: CloseOutState = Kind::Column("state");
-    /// What was applied with.
+    /// Text of the application: what was done and how it is proven.
     application: String = Kind::Column("application");
-    /// Who applied.
+    /// Account that applied for close-out; null if no account is recorded or the caller may not see it.
     applicant: Option<Account> = Kind::One(<Account as Noun>::table, "applicant_id");
-    /// When.
+    /// When the application was submitted.
     appliedAt: Moment = Kind::Column("applied_at");
-    /// What the level above found, or why it returned it.
+    /// Findings of the level above when it verified the application, or its reason for returning it; null before that.
     opinion: Option<String> = Kind::Column("opinion");
-    /// Who verified or returned it.
+    /// Account that verified or returned the application; null before that, and where the caller may not see it.
     verifier: Option<Account> = Kind::One(<Account as Noun>::table, "verifier_id");
-    /// When.
+    /// When the application was verified or returned; null before that.
     verifiedAt: Option<Moment> = Kind::Column("verified_at");
-    /// The text of the public notice (公示).
+    /// Text of the public notice (公示); null before it is published.
     notice: Option<String> = Kind::Column("notice");
-    /// The office that takes objections.
+    /// Office that takes objections to the notice, and how to reach it; null before the notice is published.
     contact: Option<String> = Kind::Column("contact");
-    /// The first day of the notice.
+    /// First day of the public notice, a local date; null before the notice is published.
     noticeFrom: Option<Date> = Kind::Column("notice_from");
-    /// Its last day; it can be closed from the next day on.
+    /// Last day of the public notice, a local date; the assignment can be closed from the next day on. Null before the
+    /// notice is published.
     noticeUntil: Option<Date> = Kind::Column("notice_until");
-    /// The objections to it.
+    /// Objections (异议) to the public notice, in the order in which they were recorded.
     objections: Vec<Objection> = Kind::List(<Objection as Noun>::table, Link::Part("close_out_id"));
-    /// What the closing authority decided.
+    /// Text of the closing authority's decision; null before the assignment is closed.
     decision: Option<String> = Kind::Column("decision");
-    /// When it was closed.
+    /// Local date on which the assignment was closed; null before that.
     closedOn: Option<Date> = Kind::Column("closed_on");
-    /// What relapsed.
+    /// Description of the relapse (反弹); null unless the assignment was reopened.
     relapse: Option<String> = Kind::Column("relapse");
-    /// When it was reopened.
+    /// When the assignment was reopened; null unless it relapsed.
     reopenedAt: Option<Moment> = Kind::Column("reopened_at");
-    /// Since when its notice is public on the internet; null where it is not.
+    /// Since when the notice is public on the internet, where `publicNotices` lists it without sign-in; null while it
+    /// is not public.
     disclosedAt: Option<Moment> = Kind::Column("disclosed_at");
-    /// What is to be closed.
+    /// Assignment (责任分解) that this cycle is to close.
     assignment: Assignment = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
 
 noun! {
-    /// An objection (异议) to a public notice. Who objected is not kept.
+    /// An objection (异议) to the public notice of a close-out. Who objected is not recorded.
     pub(crate) Objection from "objection" as "objection" {
         order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
         total: None
     }
-    /// The global id.
+    /// Global id of the objection.
     id: ID = Kind::Id;
-    /// What is objected.
+    /// Text of the objection.
     text: String = Kind::Column("text");
-    /// When it was recorded.
+    /// When the objection was recorded.
     raisedAt: Moment = Kind::Column("raised_at");
-    /// The day on which it was received; null where that was not asked for.
+    /// Local date on which the objection was received; null for objections recorded before this date was asked for.
     receivedOn: Option<Date> = Kind::Column("received_on");
-    /// Whether it was upheld; null before the decision.
+    /// Whether the objection was upheld; null before it is decided.
     isUpheld: Option<bool> = Kind::Boolean("is_upheld");
-    /// What was answered.
+    /// Answer given with the decision; null before the objection is decided.
     answer: Option<String> = Kind::Column("answer");
-    /// When it was decided.
+    /// When the objection was decided; null before that.
     decidedAt: Option<Moment> = Kind::Column("decided_at");
 }
 
 order! { CloseOutOrder by CloseOutOrderField {
-    /// When it was applied for.
+    /// 提请时间 · Moment at which the application was submitted.
     AppliedAt = SortKey::column("{t}.applied_at", "applied_at", SortType::Moment),
 } }
 
 filter! {
-    /// Demands on close-outs.
+    /// Conditions on close-out cycles. All that are given have to hold.
     CloseOutFilter {
-        /// It is in one of these states.
+        /// The cycle is in one of these workflow states.
         state: Vec<CloseOutState> = |states| Condition::In(
             "state",
             states.iter().map(|state| entity::close_out::CloseOutState::from(*state).to_value().into()).collect(),
         ),
-        /// The last day of the notice.
+        /// Condition on the last day of the public notice.
         notice_until: DateFilter = |day| day.condition("notice_until"),
-        /// What is to be closed.
+        /// Condition on the assignment that the cycle is to close.
         assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
     }
 }
 
-/// An application for close-out.
+/// Input of `applyForCloseOut`: an application for close-out (提请销号).
 #[derive(InputObject)]
 pub(crate) struct ApplyForCloseOutInput {
-    /// The assignment.
+    /// Global id of the assignment to close.
     assignment_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the assignment that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// What was done and how it is proven, at most 5,000 letters.
+    /// What was done and how it is proven, 2 to 5,000 characters.
     application: String,
 }
 
-/// What was found of an application.
+/// Input of `verifyCloseOut`: the findings on an application for close-out (核查).
 #[derive(InputObject)]
 pub(crate) struct VerifyCloseOutInput {
-    /// The assignment.
+    /// Global id of the assignment whose application is verified.
     assignment_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the assignment that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// What was found on the spot and in the files, at most 5,000 letters.
+    /// Findings on the spot and in the files, 2 to 5,000 characters.
     opinion: String,
 }
 
-/// A public notice.
+/// Input of `publiciseCloseOut`: the public notice (公示) of a close-out.
 #[derive(InputObject)]
 pub(crate) struct PubliciseCloseOutInput {
-    /// The assignment.
+    /// Global id of the assignment whose close-out is announced.
     assignment_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the assignment that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// Its text, at most 5,000 letters.
+    /// Text of the notice, 2 to 5,000 characters. Mobile and identity card numbers are refused.
     text: String,
-    /// The office that takes objections and how it is reached; never a person.
+    /// Office that takes objections and how to reach it, such as a telephone number; never a person. 2 to 200
+    /// characters.
     contact: String,
-    /// For how many working days after today, 5 to 10.
+    /// Length of the notice in working days, counted from the day after today: 5 to 10.
     #[graphql(default = 5)]
     working_days: i32,
 }
 
-/// An objection to be recorded.
+/// Input of `raiseObjection`: an objection (异议) to a public notice.
 #[derive(InputObject)]
 pub(crate) struct RaiseObjectionInput {
-    /// The assignment whose close-out is on notice.
+    /// Global id of the assignment whose close-out is on public notice.
     assignment_id: ID,
-    /// What is objected; not by whom.
+    /// What is objected to, 2 to 5,000 characters; not by whom. Telephone and identity card numbers are refused.
     text: String,
-    /// When it was received, while the notice was up; today unless given.
+    /// Local date on which the objection was received, within the period of the notice and not after today; today if
+    /// omitted.
     received_on: Option<Date>,
 }
 
-/// What is decided of an objection.
+/// Input of `decideObjection`: the decision on an objection (异议).
 #[derive(InputObject)]
 pub(crate) struct DecideObjectionInput {
-    /// The objection.
+    /// Global id of the objection to decide.
     objection_id: ID,
-    /// Whether it is right: the assignment goes back to work.
+    /// True upholds the objection and puts the assignment back to `IN_PROGRESS`; false dismisses it, and the notice
+    /// stays up.
     is_upheld: bool,
-    /// What is answered.
+    /// Answer to the objection, 2 to 5,000 characters.
     answer: String,
 }
 
-/// The decision to close.
+/// Input of `closeAssignment`: the decision to close an assignment (销号).
 #[derive(InputObject)]
 pub(crate) struct CloseAssignmentInput {
-    /// The assignment.
+    /// Global id of the assignment to close.
     assignment_id: ID,
-    /// The version of it that the caller saw.
+    /// Version of the assignment that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// The decision, at most 5,000 letters.
+    /// Text of the decision, 2 to 5,000 characters.
     decision: String,
 }
 
-/// What becomes public.
+/// Input of `discloseCloseOut`: whether the notice of a close-out is public.
 #[derive(InputObject)]
 pub(crate) struct DiscloseCloseOutInput {
-    /// The assignment whose newest close-out is meant.
+    /// Global id of the assignment; its newest close-out cycle is the one concerned.
     assignment_id: ID,
-    /// Whether its notice is public, or (false) no more.
+    /// True makes the notice public, false withdraws it from the public.
     is_public: bool,
 }
 
-/// A close-out notice that everybody may read.
+/// A close-out notice that anyone may read without signing in.
 #[derive(SimpleObject)]
 pub(crate) struct PublicNotice {
-    /// Stands for the notice; not the id of anything else.
+    /// Id of the notice, such as `notice_12`, for `after`. It is not a global id: `node` does not resolve it.
     id: ID,
-    /// The inspection round.
+    /// Name of the inspection round (督察轮次).
     round: String,
-    /// The problem's title.
+    /// Title of the problem (反馈问题).
     problem: String,
-    /// The measure's number as printed.
+    /// Number of the measure as printed, such as `12-02`; null where none is printed.
     number: Option<String>,
-    /// The measure's text.
+    /// Text of the measure (整改措施).
     content: String,
-    /// The body that answers.
+    /// Name of the unit that answers for the assignment.
     unit: String,
-    /// Its region.
+    /// Name of the region (行政区) of that unit.
     region: String,
-    /// The notice.
+    /// Text of the public notice.
     notice: String,
-    /// The office that takes objections.
+    /// Office that takes objections to the notice, and how to reach it.
     contact: String,
-    /// The first day of the notice.
+    /// First day of the public notice, a local date.
     notice_from: Date,
-    /// Its last day.
+    /// Last day of the public notice, a local date.
     notice_until: Date,
-    /// When it was closed; null before.
+    /// Local date on which the assignment was closed; null before that.
     closed_on: Option<Date>,
 }
 
-/// Asking for what is public.
+/// Queries for public notices.
 #[derive(Default)]
 pub(crate) struct PublicNoticeQuery;
 
 #[Object]
 impl PublicNoticeQuery {
-    /// The close-out notices that were made public, the newest first. Needs no sign-in.
+    /// Lists the close-out notices that were made public, newest first. Works without sign-in.
     async fn public_notices(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, 200 at most.", default = 50)] first: i32,
-        #[graphql(desc = "Only those after the one with this id.")] after: Option<ID>,
+        #[graphql(desc = "Number of notices to return, 0 to 200.", default = 50)] first: i32,
+        #[graphql(desc = "Return only notices that follow the one with this id.")] after: Option<ID>,
     ) -> async_graphql::Result<Vec<PublicNotice>> {
         let request = ctx.data::<Request>()?;
         let most = page_size("first", &first.into()).map_err(|refusal| coded(Code::BadUserInput, refusal.0))?;
         let place = |id: ID| {
             id.strip_prefix("notice_").and_then(|key| key.parse().ok()).ok_or_else(|| {
-                let (zh, en) =
-                    (format!("`after: {}` 不是公示的编号", *id), format!("`after: {}` is no notice's id", *id));
+                let (zh, en) = (
+                    format!("`after: {}` 不是公示的编号", *id),
+                    format!("`after: {}` is not the id of a public notice", *id),
+                );
                 coded(Code::BadUserInput, Bilingual::new(zh, en))
             })
         };
@@ -282,50 +291,53 @@ impl PublicNoticeQuery {
     }
 }
 
-/// What is done about close-out.
+/// Mutations on close-outs, from application to decision.
 #[derive(Default)]
 pub(crate) struct CloseOutMutation;
 
 #[Object]
 impl CloseOutMutation {
-    /// 提请销号: applies for close-out. By the answering unit or its county office; needs evidence and a passed
-    /// self-inspection.
+    /// Applies for the close-out of an assignment (提请销号). Requires evidence and a passed self-inspection, after a
+    /// relapse one made since the reopening. Restricted to the answering unit and its county office.
     async fn apply_for_close_out(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The application.")] input: ApplyForCloseOutInput,
+        #[graphql(desc = "Assignment and the text of the application.")] input: ApplyForCloseOutInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
         AssignmentPayload::of(acts::apply(&request.desk(), on, &input.application).await, request)
     }
 
-    /// 核查通过: verifies an application. By the level above, never by whoever applied.
+    /// Verifies an application for close-out (核查通过). Restricted to the city and regional offices; the account that
+    /// applied may not decide.
     async fn verify_close_out(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What was found.")] input: VerifyCloseOutInput,
+        #[graphql(desc = "Assignment and findings.")] input: VerifyCloseOutInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
         AssignmentPayload::of(acts::verify(&request.desk(), on, &input.opinion).await, request)
     }
 
-    /// 退回: returns an application. By the level above, never by whoever applied; the unit is told by mail at once.
+    /// Returns an application for close-out (退回). The answering unit, the lead unit and the applicant are notified by
+    /// mail at once. Restricted to the city and regional offices; the account that applied may not decide.
     async fn return_close_out(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The assignment, and why.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment and the reason for returning the application.")] input: ReasonedInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         AssignmentPayload::of(acts::send_back(&request.desk(), input.on(), input.reason()).await, request)
     }
 
-    /// 公示: puts a verified close-out up for public notice. By the lead unit or an office above.
+    /// Publishes the public notice (公示) of a verified close-out. Restricted to the lead unit and the city and
+    /// regional offices.
     async fn publicise_close_out(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The notice.")] input: PubliciseCloseOutInput,
+        #[graphql(desc = "Assignment and the notice to publish.")] input: PubliciseCloseOutInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let notice =
@@ -334,11 +346,12 @@ impl CloseOutMutation {
         AssignmentPayload::of(acts::publicise(&request.desk(), on, &notice).await, request)
     }
 
-    /// Records an objection (异议) that was received while a notice was up. By the lead unit or an office above.
+    /// Records an objection (异议) received during the period of a public notice. The answering unit, the lead unit and
+    /// the applicant are notified by mail at once. Restricted to the lead unit and the city and regional offices.
     async fn raise_objection(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The objection.")] input: RaiseObjectionInput,
+        #[graphql(desc = "Assignment and the objection to record.")] input: RaiseObjectionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let done = acts::object(
@@ -351,11 +364,13 @@ impl CloseOutMutation {
         AssignmentPayload::of(done, request)
     }
 
-    /// Decides an objection: upheld, the assignment goes back to work. By the city or regional office.
+    /// Decides an objection. If it is upheld, the assignment goes back to `IN_PROGRESS`, a notice that was public is
+    /// withdrawn, and the answering unit, the lead unit and the applicant are notified by mail at once. Restricted to
+    /// the city and regional offices; the account that applied may not decide.
     async fn decide_objection(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision.")] input: DecideObjectionInput,
+        #[graphql(desc = "Objection and the decision on it.")] input: DecideObjectionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Objection>(&input.objection_id);
@@ -363,33 +378,37 @@ impl CloseOutMutation {
         AssignmentPayload::of(done, request)
     }
 
-    /// 销号: closes after the notice; an ongoing measure closes as one whose checks go on. By the regional office.
+    /// Closes an assignment (销号) after its public notice has ended and every objection is decided. The assignment of
+    /// an ongoing measure (长期坚持) closes as `CLOSED_ONGOING`, and its checks go on. Restricted to the regional
+    /// office; the account that applied may not decide.
     async fn close_assignment(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision.")] input: CloseAssignmentInput,
+        #[graphql(desc = "Assignment and the text of the closing decision.")] input: CloseAssignmentInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
         AssignmentPayload::of(acts::close(&request.desk(), on, &input.decision).await, request)
     }
 
-    /// 反弹: reopens what was closed. By the regional office; the unit is told by mail at once.
+    /// Reopens a closed assignment after a relapse (反弹); a notice that was public is withdrawn. The answering unit,
+    /// the lead unit and the applicant are notified by mail at once. Restricted to the regional office.
     async fn reopen_assignment(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The assignment, and what relapsed.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment and a description of the relapse.")] input: ReasonedInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         AssignmentPayload::of(acts::reopen(&request.desk(), input.on(), input.reason()).await, request)
     }
 
-    /// Makes the notice of the newest close-out public, or takes it back: `publicNotices` shows it without sign-in. By the
+    /// Makes the notice of the newest close-out cycle public, so that `publicNotices` lists it without sign-in, or
+    /// withdraws it. A notice can be made public while the cycle is `PUBLICISED` or `CLOSED`. Restricted to the
     /// regional office.
     async fn disclose_close_out(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What becomes public.")] input: DiscloseCloseOutInput,
+        #[graphql(desc = "Assignment, and whether its notice is public.")] input: DiscloseCloseOutInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let done = acts::disclose(&request.desk(), beside(&input.assignment_id), input.is_public).await;

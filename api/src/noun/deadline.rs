@@ -1,30 +1,33 @@
-//! Deadlines (整改时限) of problems and measures: the same columns on both.
+//! Deadlines (整改时限) of problems and measures. Both tables have the same columns for them.
 
 use crate::part::scalar::Date;
 use async_graphql::Enum;
 use planner::{Kind, Link, SortKey, SortType, noun};
 use sea_orm::Value;
 
-/// The order of lists that run by deadline.
+/// Sort key of lists ordered by deadline. Rows without a date carry 9999-12-31 there, so they come last.
 pub(crate) const DUE_ORDER: SortKey = SortKey::column("{t}.due_order", "due_order", SortType::Date);
 
-/// How far something is against its time, derived at the day of the request.
+/// Pace (进度): progress against elapsed time, derived on the current local day. A pace set by hand replaces the
+/// derived one, except `DONE` and `OVERDUE`.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "ledger::rule::pace::Pace")]
 pub(crate) enum Pace {
-    /// 完成: completed or closed.
+    /// 完成 · Completed (完成) or closed (销号).
     Done,
-    /// 逾期: open past its deadline.
+    /// 逾期 · Not completed, and the day in `Deadline.overdueAfter` has passed.
     Overdue,
-    /// 超前: done by more than ten points more than time has elapsed.
+    /// 超前 · The share of the target that is done exceeds the share of time elapsed by more than 10 percentage points.
     Ahead,
-    /// 达到序时进度: within ten points, or recently reported on.
+    /// 达到序时进度 · The share done is within 10 percentage points of the time elapsed; without quantities, the last
+    /// report is at most 30 days old, or 92 days where `Deadline.overdueAfter` is null.
     OnSchedule,
-    /// 未达序时进度: more than ten points less, or nothing heard for too long.
+    /// 未达序时进度 · The share done is more than 10 percentage points below the time elapsed; without quantities, the
+    /// last report is more than 30 days old, or 92 days where `Deadline.overdueAfter` is null.
     Behind,
 }
 
-/// The codes of paces as statements reckon them.
+/// Returns the codes of paces, as the SQL expression of the pace returns them.
 pub(crate) fn codes(paces: &[Pace]) -> Vec<Value> {
     let code = |pace: &Pace| match pace {
         Pace::Done => "DONE",
@@ -37,33 +40,34 @@ pub(crate) fn codes(paces: &[Pace]) -> Vec<Value> {
 }
 
 noun! {
-    /// A deadline (整改时限) in normal form. It ends at the end of its day, local time.
+    /// A deadline (整改时限) in normal form. A dated deadline ends at the end of its day in the ledger's time zone.
     pub(crate) Deadline from "measure" { order: &[], total: None }
-    /// As printed; empty where the ledger prints none.
+    /// Deadline as printed, such as `2018年6月30日前完成，长期坚持`; empty where the ledger prints none.
     raw: String = Kind::Column("due_raw");
-    /// The latest date; null when there is none.
+    /// Latest date of the deadline, a local date; null when it names none.
     dueOn: Option<Date> = Kind::Column("due_on");
-    /// 长期坚持: checks go on for good.
+    /// Whether the deadline is ongoing (长期坚持): periodic checks never end.
     ongoing: bool = Kind::Boolean("due_ongoing");
-    /// 立行立改 or 立即启动: to be begun at once.
+    /// Whether work has to begin at once (立行立改, 立即启动).
     immediate: bool = Kind::Boolean("due_immediate");
-    /// The day that governs "overdue": `dueOn`, or the end of the grace period of an immediate deadline; null when it is only ongoing.
+    /// Local date after which the item is overdue: `dueOn`, or the end of the grace period of an immediate deadline
+    /// without a date. Null for a deadline that is only ongoing or not printed; such an item is never overdue.
     overdueAfter: Option<Date> = Kind::Column("due_by");
 }
 
 noun! {
-    /// One dated step of a deadline that names several.
+    /// One dated step of a deadline that names several dates.
     pub(crate) Milestone from "milestone" {
         order: &[SortKey::column("{t}.position", "position", SortType::Integer)],
         total: None
     }
-    /// What is due.
+    /// What is due on the date, such as `5A级、4A级景区`; `整体` where the deadline does not say.
     label: String = Kind::Column("label");
-    /// When.
+    /// Local date on which the step is due.
     dueOn: Date = Kind::Column("due_on");
 }
 
-/// The steps of a problem's deadline.
+/// Link from a problem to the milestones of its deadline.
 pub(crate) const OF_PROBLEM: Link = Link::Column("problem_id");
-/// The steps of a measure's deadline.
+/// Link from a measure to the milestones of its deadline.
 pub(crate) const OF_MEASURE: Link = Link::Column("measure_id");

@@ -1,4 +1,5 @@
-//! Delegation while somebody is away: a colleague acts with his rights, under both names.
+//! Delegation (委托): while an account is away, a colleague acts with its rights, and every act is recorded under both
+//! names.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use ledger::people::delegation as acts;
@@ -10,22 +11,23 @@ use crate::noun::sign_in::SignInPayload;
 use crate::part::payload::{UserError, key_of, outcome};
 use crate::part::scalar::Moment;
 
-/// Who acts for whom, and until when.
+/// A delegation (委托): which account acts for which, and until when.
 #[derive(SimpleObject)]
 pub(crate) struct Delegation {
-    /// Stands for the delegation in `actFor` and `revokeDelegation`.
+    /// Id of the delegation for `actFor` and `revokeDelegation`, such as `delegation_3`. It is not a global id: `node`
+    /// does not resolve it.
     id: ID,
-    /// The account that is away.
+    /// Global id of the account that is away, whose rights are delegated.
     account_id: ID,
-    /// The account that acts.
+    /// Global id of the account that acts on its behalf.
     delegate_id: ID,
-    /// Why.
+    /// Reason for the delegation, such as 出差 or 休假.
     reason: String,
-    /// From when.
+    /// When the delegation begins.
     begins_at: Moment,
-    /// Until when.
+    /// When the delegation ends.
     ends_at: Moment,
-    /// When it was ended early.
+    /// When the delegation was revoked before its end; null if it was not.
     revoked_at: Option<Moment>,
 }
 
@@ -43,23 +45,24 @@ impl From<entity::delegation::Model> for Delegation {
     }
 }
 
-/// Whom to delegate to.
+/// Input of `delegate`: the colleague who acts for the caller, and until when.
 #[derive(InputObject)]
 pub(crate) struct DelegateInput {
-    /// The colleague's account.
+    /// Global id of the colleague's account. It belongs to the caller's unit; accounts without a unit delegate to one
+    /// of the same role and region.
     delegate_id: ID,
-    /// Why: 出差, 休假 …
+    /// Reason for the delegation, such as 出差 or 休假: one line, 2 to 200 characters.
     reason: String,
-    /// Until when, within 90 days.
+    /// When the delegation ends: in the future, at most 90 days from now.
     ends_at: Moment,
 }
 
-/// What came of delegating.
+/// Result of a mutation on a delegation.
 #[derive(SimpleObject)]
 pub(crate) struct DelegationPayload {
-    /// The delegation; null when nothing was done.
+    /// The delegation after the mutation; null if the mutation was refused.
     delegation: Option<Delegation>,
-    /// Why nothing was done; empty when it was.
+    /// Why the mutation was refused; empty if it succeeded.
     errors: Vec<UserError>,
 }
 
@@ -70,18 +73,19 @@ impl DelegationPayload {
     }
 }
 
-/// The key in an id of a delegation.
+/// Returns the key in the id of a delegation.
 fn key(id: &ID) -> Option<i64> {
     id.strip_prefix("delegation_")?.parse().ok()
 }
 
-/// Asking who acts for whom.
+/// Queries for delegations.
 #[derive(Default)]
 pub(crate) struct DelegationQuery;
 
 #[Object]
 impl DelegationQuery {
-    /// The delegations that one has made or received, the newest first.
+    /// Lists the delegations that the caller's account has made or received, newest first; empty for a caller without
+    /// an account.
     async fn my_delegations(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Delegation>> {
         let request = ctx.data::<Request>()?;
         let Some(account) = request.principal().account else { return Ok(Vec::new()) };
@@ -90,17 +94,19 @@ impl DelegationQuery {
     }
 }
 
-/// What is done about delegation.
+/// Mutations on delegations.
 #[derive(Default)]
 pub(crate) struct DelegationMutation;
 
 #[Object]
 impl DelegationMutation {
-    /// Lets a colleague act with one's rights while one is away. Whatever he does bears both names.
+    /// Lets a colleague act with the caller's rights while the caller is away; every act is recorded under both names.
+    /// The caller has to be signed in with their own account, not with a token or as a delegate. A colleague who acts
+    /// for the caller already is a `CONFLICT`.
     async fn delegate(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whom, why and until when.")] input: DelegateInput,
+        #[graphql(desc = "Colleague, reason and end of the delegation.")] input: DelegateInput,
     ) -> async_graphql::Result<DelegationPayload> {
         let request = ctx.data::<Request>()?;
         let delegate = key_of::<Account>(&input.delegate_id);
@@ -108,21 +114,22 @@ impl DelegationMutation {
         DelegationPayload::of(acts::make(&request.db, &request.by, &new, request.now).await, request)
     }
 
-    /// Ends a delegation that one has made, and the sessions that it opened.
+    /// Revokes a delegation that the caller has made, and ends the sessions opened with it.
     async fn revoke_delegation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The delegation.")] delegation_id: ID,
+        #[graphql(desc = "Id of the delegation to revoke.")] delegation_id: ID,
     ) -> async_graphql::Result<DelegationPayload> {
         let request = ctx.data::<Request>()?;
         DelegationPayload::of(acts::revoke(&request.db, &request.by, key(&delegation_id), request.now).await, request)
     }
 
-    /// Opens a session in which one acts for who delegated to one; it ends with the delegation at the latest.
+    /// Opens a session in which the caller acts for the account that delegated to them. The session ends with the
+    /// delegation, and after 12 hours at the latest.
     async fn act_for(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The delegation.")] delegation_id: ID,
+        #[graphql(desc = "Id of the delegation to act under.")] delegation_id: ID,
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let done = acts::act(&request.db, &request.by, key(&delegation_id), request.now).await;

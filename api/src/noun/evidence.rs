@@ -1,4 +1,4 @@
-//! Evidence (佐证材料) as the API shows it; its bytes come and go by `files.rs`.
+//! Evidence (佐证材料) in the schema. Its bytes are uploaded and downloaded over plain HTTP, below `/evidence`.
 
 use async_graphql::ID;
 use planner::{Kind, Noun, SortKey, SortType, Sql, noun};
@@ -16,48 +16,49 @@ fn url(_: &mut Sql<'_>, evidence: &str) -> String {
 const UPLOADED_AT: SortKey = SortKey::column("{t}.uploaded_at", "uploaded_at", SortType::Moment);
 
 noun! {
-    /// A file that proves what is reported (佐证材料). Files are added and never changed.
+    /// A file that proves the reported work (佐证材料). Files are only added, never changed.
     pub(crate) Evidence from "evidence" as "evidence" {
         order: &[UPLOADED_AT.reversed()],
         total: None,
         filter: EvidenceFilter,
         by: EvidenceOrder
     }
-    /// The global id.
+    /// Global id of the file.
     id: ID = Kind::Id;
-    /// The name as uploaded, without folders.
+    /// File name as uploaded, without folders, control characters and characters that file systems refuse; at most 120
+    /// characters.
     name: String = Kind::Column("name");
-    /// What its first bytes say it is.
+    /// Media type detected from the file's first bytes, such as `application/pdf`.
     mediaType: String = Kind::Column("media_type");
-    /// How many bytes.
+    /// Size of the file in bytes.
     size: f64 = Kind::Column("size");
-    /// The SHA-256 of its content, in hexadecimal.
+    /// SHA-256 of the content, in lower-case hexadecimal.
     sha256: String = Kind::Column("sha256");
-    /// Where to get it, below the API's address and with the same token.
+    /// Path of the file below the API's address, such as `/evidence/evidence_12`; download it with the same token.
     url: String = Kind::Expression(url);
-    /// Who uploaded it.
+    /// Account that uploaded the file; null if no account is recorded or the caller may not see it.
     uploader: Option<Account> = Kind::One(<Account as Noun>::table, "uploader_id");
-    /// When.
+    /// When the file was uploaded.
     uploadedAt: Moment = Kind::Column("uploaded_at");
-    /// What it proves.
+    /// Assignment (责任分解) whose work the file proves.
     assignment: Assignment = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
 
 order! { EvidenceOrder by EvidenceOrderField {
-    /// When it was uploaded.
+    /// 上传时间 · Moment at which the file was uploaded.
     UploadedAt = UPLOADED_AT,
 } }
 
 filter! {
-    /// Demands on evidence.
+    /// Conditions on evidence. All that are given have to hold.
     EvidenceFilter {
-        /// Its name.
+        /// Condition on the file name.
         name: TextFilter = |name| name.condition("name", &["name"]),
-        /// The SHA-256 of its content.
+        /// Condition on the SHA-256 of the content, in lower-case hexadecimal.
         sha256: TextFilter = |sha256| sha256.condition("sha256", &["sha256"]),
-        /// When it was uploaded.
+        /// Condition on the moment of the upload.
         uploaded_at: DateTimeFilter = |at| at.condition("uploaded_at"),
-        /// What it proves.
+        /// Condition on the assignment whose work the file proves.
         assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
     }
 }

@@ -1,4 +1,4 @@
-//! Extensions (延期): requests for a later deadline, what was decided of them, and deadlines changed without one.
+//! Extensions (延期): requests for a later deadline, the decisions on them, and deadlines changed without a request.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::people::policy::OTHERS_EXTENSION;
@@ -15,23 +15,24 @@ use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
 
-/// How far a request is.
+/// Workflow state of a deadline change.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::deadline_change::DeadlineChangeState")]
 pub(crate) enum DeadlineChangeState {
-    /// Params for.
+    /// 申请 · Requested; the city office has yet to decide.
     Requested,
-    /// Supported by the city office.
+    /// 市级同意 · Endorsed by the city office; the regional office has yet to decide.
     Endorsed,
-    /// Approved by the regional office: the deadline was moved.
+    /// 批准 · Approved by the regional office; the deadline has been moved.
     Approved,
-    /// Refused.
+    /// 不批准 · Rejected by the city or the regional office; the deadline stays.
     Rejected,
 }
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
-/// What was said of a request, for those who see the answer for whose sake it is; for others this.
+/// Writes the SQL for a column that only readers of the assignment on whose behalf the request was made may see; for
+/// all others the SQL yields `others`.
 fn said(sql: &mut Sql<'_>, change: &str, column: &str, others: &str) -> String {
     let answer = sql.alias();
     match sql.seen("assignment", &answer) {
@@ -52,52 +53,58 @@ fn decision(sql: &mut Sql<'_>, change: &str) -> String {
 }
 
 noun! {
-    /// A change of a deadline, asked for (延期) or made at once (报备). It keeps the deadline that it replaces, so that the first is never lost.
+    /// A change of a measure's deadline: an extension requested on behalf of an assignment (延期), or a correction made
+    /// by the regional office without a request (报备). It keeps the deadline that it replaces, so the first deadline
+    /// is never lost.
     pub(crate) DeadlineChange from "deadline_change" as "extension" {
         order: &[KEY],
         total: None,
         filter: DeadlineChangeFilter,
         by: DeadlineChangeOrder
     }
-    /// The global id.
+    /// Global id of the deadline change.
     id: ID = Kind::Id;
-    /// How far it is.
+    /// Workflow state of the deadline change; a correction without a request is `APPROVED`.
     state: DeadlineChangeState = Kind::Column("state");
-    /// Why it is asked for; not for whom it was granted for somebody else's sake.
+    /// Reason for the change. For an extension granted on behalf of an assignment that the caller may not see, the
+    /// fixed text `（其他单位申请的延期）`.
     reason: String = Kind::Expression(reason);
-    /// The deadline as it was, in words.
+    /// Previous deadline as printed.
     oldRaw: String = Kind::Column("old_raw");
-    /// Its date.
+    /// Latest date of the previous deadline, a local date; null when it names none.
     oldDueOn: Option<Date> = Kind::Column("old_due_on");
-    /// The deadline asked for, in words.
+    /// New deadline, as printed or as requested, such as `2027年12月31日`.
     newRaw: String = Kind::Column("new_raw");
-    /// Its date; null where it is to go on for good.
+    /// Latest date of the new deadline, a local date; null when it names none, as in 长期坚持.
     newDueOn: Option<Date> = Kind::Column("new_due_on");
-    /// Who asked.
+    /// Account that requested the extension or made the correction; null if none is recorded or the caller may not see
+    /// it.
     requester: Option<Account> = Kind::One(<Account as Noun>::table, "requester_id");
-    /// When.
+    /// When the extension was requested or the correction was made.
     requestedAt: Moment = Kind::Column("requested_at");
-    /// When the city office supported it.
+    /// When the city office endorsed the request; null if it did not.
     endorsedAt: Option<Moment> = Kind::Column("endorsed_at");
-    /// When it was decided.
+    /// When the change was approved or rejected; null before that.
     decidedAt: Option<Moment> = Kind::Column("decided_at");
-    /// What was said last.
+    /// Opinion given with the latest endorsement, approval or rejection. Null before the first, for a correction
+    /// without a request, and for an assignment that the caller may not see.
     decision: Option<String> = Kind::Expression(decision);
-    /// Whose deadline.
+    /// Measure (整改措施) whose deadline changes.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
-    /// The answer for whose sake it is asked for.
+    /// Assignment (责任分解) on whose behalf the extension is requested; null for a correction without a request, and
+    /// where the caller may not see it.
     assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
 
 order! { DeadlineChangeOrder by DeadlineChangeOrderField {
-    /// When it was asked for.
+    /// 申请时间 · Moment at which the extension was requested or the correction was made.
     RequestedAt = SortKey::column("{t}.requested_at", "requested_at", SortType::Moment),
 } }
 
 filter! {
-    /// Demands on requests for a later deadline.
+    /// Conditions on deadline changes. All that are given have to hold.
     DeadlineChangeFilter {
-        /// It is in one of these states.
+        /// The deadline change is in one of these workflow states.
         state: Vec<DeadlineChangeState> = |states| Condition::In(
             "state",
             states
@@ -105,55 +112,58 @@ filter! {
                 .map(|state| entity::deadline_change::DeadlineChangeState::from(*state).to_value().into())
                 .collect(),
         ),
-        /// Whose deadline.
+        /// Condition on the measure whose deadline changes.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
     }
 }
 
-/// A later deadline to be asked for.
+/// Input of `requestExtension`: a request for a later deadline (延期).
 #[derive(InputObject)]
 pub(crate) struct RequestExtensionInput {
-    /// The assignment for whose sake; the deadline is its measure's.
+    /// Global id of the assignment on whose behalf the extension is requested; it moves the deadline of the whole
+    /// measure.
     assignment_id: ID,
-    /// The date asked for.
+    /// Date requested, a local date: later than the current deadline, by ten years at most.
     new_due_on: Date,
-    /// Why, at most 5,000 letters.
+    /// Reason for the request, 2 to 5,000 characters.
     reason: String,
 }
 
-/// What can be decided of a request.
+/// Decision on a request for an extension.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 pub(crate) enum ExtensionDecision {
-    /// The city office supports it.
+    /// 同意 · The city office endorses the request and passes it on to the regional office.
     Endorse,
-    /// The regional office approves what the city office supports: the deadline is moved.
+    /// 批准 · The regional office approves an endorsed request; the deadline is moved.
     Approve,
-    /// It is refused: by the city office, or once that supports it by the regional office.
+    /// 不批准 · The request is rejected: by the city office, or, once endorsed, by the regional office.
     Reject,
 }
 
-/// What is decided of a request.
+/// Input of `decideExtension`: the decision on a request for a later deadline (延期).
 #[derive(InputObject)]
 pub(crate) struct DecideExtensionInput {
-    /// The request.
+    /// Global id of the deadline change (`DeadlineChange`) to decide.
     extension_id: ID,
-    /// What is decided.
+    /// Decision on the request.
     decision: ExtensionDecision,
-    /// In what words.
+    /// Opinion given with the decision, 2 to 5,000 characters.
     words: String,
 }
 
-/// What is done about extensions.
+/// Mutations on extensions.
 #[derive(Default)]
 pub(crate) struct ExtensionMutation;
 
 #[Object]
 impl ExtensionMutation {
-    /// Asks for a later deadline. By the answering unit or its county office.
+    /// Requests a later deadline on behalf of an assignment (申请延期). Refused if the measure has no date to move, if
+    /// the assignment is closed or not applicable, or if another request for it awaits a decision. Restricted to the
+    /// answering unit and its county office.
     async fn request_extension(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The request.")] input: RequestExtensionInput,
+        #[graphql(desc = "Assignment, date requested and reason.")] input: RequestExtensionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = beside(&input.assignment_id);
@@ -161,11 +171,12 @@ impl ExtensionMutation {
         AssignmentPayload::of(done.map(|(assignment, _)| assignment), request)
     }
 
-    /// Decides a request for a later deadline: the city office supports it, then the regional office approves it.
+    /// Decides a request for an extension: the city office endorses it, then the regional office approves it. No one
+    /// may decide on their own request.
     async fn decide_extension(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision.")] input: DecideExtensionInput,
+        #[graphql(desc = "Request, decision and opinion.")] input: DecideExtensionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let decision = match input.decision {

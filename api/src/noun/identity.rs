@@ -1,4 +1,5 @@
-//! Signing in by a provider, as pages see it: whether there is one, and the session that the way there and back ends with.
+//! Sign-in at an identity provider (OpenID Connect), as pages use it: whether a provider is configured, and the session
+//! that the sign-in ends with.
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use ledger::people::identity as acts;
@@ -6,52 +7,55 @@ use ledger::people::identity as acts;
 use crate::context::Request;
 use crate::noun::sign_in::SignInPayload;
 
-/// A provider that people sign in by (统一身份认证).
+/// An identity provider (统一身份认证) that users sign in at.
 #[derive(SimpleObject)]
 pub(crate) struct SignInProvider {
-    /// What the button says.
+    /// Name of the provider, for the label of the sign-in button.
     name: String,
-    /// Where a page sends the browser, adding `?challenge=…&to=…`: the SHA-256 in hexadecimal of a random text that only the
-    /// page knows, and the page's own address, which the browser comes back to with `#sign-in-code=…`.
+    /// Absolute address to which a page sends the browser with `?challenge=…&to=…` appended. `challenge` is the
+    /// SHA-256, in lower-case hexadecimal, of a random text that only the page knows; `to` is the page's own address,
+    /// to which the browser returns with `#sign-in-code=…`.
     url: String,
 }
 
-/// A sign-in by the provider, as the page ends it.
+/// Input of `signInWithCode`: the code of a sign-in at the identity provider, and the proof for it.
 #[derive(InputObject)]
 pub(crate) struct SignInWithCodeInput {
-    /// What came back behind `#sign-in-code=`; it works once, within a minute.
+    /// Code that the browser brought back behind `#sign-in-code=`. It works once, within a minute.
     #[graphql(secret)]
     code: String,
-    /// The random text whose SHA-256 was the challenge.
+    /// Random text whose SHA-256 was sent as `challenge`; it proves that the same page began the sign-in.
     #[graphql(secret)]
     proof: String,
 }
 
-/// Asking whether there is a provider.
+/// Queries for the identity provider.
 #[derive(Default)]
 pub(crate) struct IdentityQuery;
 
 #[Object]
 impl IdentityQuery {
-    /// The provider that people sign in by; null where there is none.
-    #[expect(clippy::unused_async, reason = "fields are asynchronous")]
+    /// Returns the identity provider that users sign in at; null if none is configured. Works without sign-in.
+    #[expect(clippy::unused_async, reason = "every resolver is an async function")]
     async fn sign_in_provider(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<SignInProvider>> {
         let provider = ctx.data::<Request>()?.provider.as_ref();
         Ok(provider.map(|oidc| SignInProvider { name: oidc.name.clone(), url: oidc.departure() }))
     }
 }
 
-/// What is done with what a provider said.
+/// Mutations that complete a sign-in at the identity provider.
 #[derive(Default)]
 pub(crate) struct IdentityMutation;
 
 #[Object]
 impl IdentityMutation {
-    /// Opens a session with the code that a sign-in by the provider ended with.
+    /// Opens a session with the code that a sign-in at the identity provider ended with. A code that is unknown, used
+    /// or expired, or whose proof is wrong, is refused with `SIGN_IN_FAILED`; the first attempt uses the code up, even
+    /// with a wrong proof.
     async fn sign_in_with_code(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The code, and the proof of who asked for it.")] input: SignInWithCodeInput,
+        #[graphql(desc = "Code, and the proof that the same page began the sign-in.")] input: SignInWithCodeInput,
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let given = (input.code.as_str(), input.proof.as_str());

@@ -1,4 +1,4 @@
-//! Mails: the outbox, for administrators.
+//! Mails in the outbox, for administrators.
 
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, Object};
@@ -14,101 +14,106 @@ use crate::part::filter::{DateFilter, TextFilter, filter};
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
 
-/// Where a mail is on its way.
+/// Delivery state of a mail.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::mail::MailState")]
 pub(crate) enum MailState {
-    /// Waiting for its next attempt.
+    /// 待发送 · The mail waits for its next delivery attempt.
     Queued,
-    /// Claimed by a sender.
+    /// 发送中 · A sender has claimed the mail and is delivering it.
     Sending,
-    /// Taken by the mail server.
+    /// 已发送 · A mail server has accepted the mail.
     Sent,
-    /// Refused for good; can be requeued.
+    /// 发送失败 · A mail server has refused the mail, or every delivery attempt has failed; an administrator can
+    /// requeue it.
     Failed,
-    /// Nothing was left to say when it was due.
+    /// 已取消 · An administrator cancelled the mail, nothing was left to say when it was due, or the recipient's
+    /// account is disabled or expired.
     Cancelled,
 }
 
 const CREATED_AT: SortKey = SortKey::column("{t}.created_at", "created_at", SortType::Moment);
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("KIND", "The reminder's name.", "{t}.kind"),
-    Dimension::plain("STATE", "Where they are on their way.", "{t}.state"),
-    Dimension::plain("LOCAL_DAY", "The day that they speak of.", "{t}.local_day"),
+    Dimension::plain("KIND", "邮件种类 · Kind of the mail, such as `overdue`.", "{t}.kind"),
+    Dimension::plain("STATE", "发送状态 · Delivery state of the mail.", "{t}.state"),
+    Dimension::plain("LOCAL_DAY", "所涉日期 · Local date that the mail is about.", "{t}.local_day"),
 ];
 
 const FIGURES: &[Figure] = &[Figure {
     name: "sentAt",
-    description: "When a server took them.",
+    description: "Earliest and latest moment at which a mail server accepted one of the mails.",
     expression: "{t}.sent_at",
     kind: FigureKind::Moment,
 }];
 
 noun! {
-    /// A mail of the outbox: one digest per kind, recipient and local day.
+    /// A mail in the outbox: a digest (one per kind, recipient and local day), or a notice about a single event.
     pub(crate) Mail from "mail" as "mail" { order: &[CREATED_AT], total: None, filter: MailFilter, by: MailOrder, groups: GROUPS, figures: FIGURES }
-    /// The global id.
+    /// Global id of the mail.
     id: ID = Kind::Id;
-    /// The reminder's name: `overdue`, `due-soon` …
+    /// Kind of the mail: the name of the reminder, such as `overdue` or `due-soon`, or of the notice, such as
+    /// `returned`.
     kind: String = Kind::Column("kind");
-    /// The address.
+    /// Mail address of the recipient.
     to: String = Kind::Column("recipient");
-    /// The unit addressed.
+    /// Unit that the mail is addressed to; null if it goes to an account that belongs to no unit.
     unit: Option<Unit> = Kind::One(<Unit as Noun>::table, "unit_id");
-    /// The subject.
-    subject: String = Kind::Column("subject");
-    /// The day that it speaks of.
+    /// Subject line of the mail, in the recipient's language; null until the mail is written, when it is first sent.
+    subject: Option<String> = Kind::Expression(|_, mail| format!("nullif({mail}.subject, '')"));
+    /// Local date that the mail is about: the day of a digest, or of the event that a notice reports.
     localDay: Date = Kind::Column("local_day");
-    /// Where it is on its way.
+    /// Delivery state of the mail.
     state: MailState = Kind::Column("state");
-    /// How often delivery was tried.
+    /// Number of delivery attempts so far; requeueing the mail resets it to 0.
     attempts: i32 = Kind::Column("attempts");
-    /// Not before this moment is it tried (again).
+    /// Earliest moment of the next delivery attempt, while the mail is queued.
     nextAttemptAt: Moment = Kind::Column("next_attempt_at");
-    /// When a server took it.
+    /// When a mail server accepted the mail; null before that.
     sentAt: Option<Moment> = Kind::Column("sent_at");
-    /// What the server or the network last said.
+    /// Last error of the mail server or the network; null if there was none, or the mail was sent.
     lastError: Option<String> = Kind::Column("last_error");
-    /// Why it was queued, or cancelled.
+    /// Why the mail was queued or cancelled; of a notice, the text that says what happened.
     reason: String = Kind::Column("reason");
-    /// What it speaks of.
+    /// Measures and complaint cases that the mail lists; empty for a notice about a case or an account.
     items: Vec<MailItem> = Kind::List(<MailItem as Noun>::table, Link::Column("mail_id"));
-    /// The case that it is about; null for who keeps the mail and may not see the ledger.
+    /// Complaint case (交办案件) that a notice is about; null for other mails, and where the caller, such as an
+    /// administrator, may not see the ledger.
     inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
-    /// When it was queued.
+    /// When the mail was queued.
     createdAt: Moment = Kind::Column("created_at");
 }
 
 noun! {
-    /// One line of a digest.
+    /// One item of a mail: a measure or a complaint case.
     pub(crate) MailItem from "mail_item" {
         order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
         total: None
     }
-    /// The measure that it is about; null where it is about a case, and for who keeps the mail and may not see the ledger.
+    /// Measure (整改措施) that the item is about; null for a complaint case, and where the caller, such as an
+    /// administrator, may not see the ledger.
     measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
-    /// The case that it is about; null where it is about a measure, and for who may not see it.
+    /// Complaint case (交办案件) that the item is about; null for a measure, and where the caller may not see the case.
     inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
-    /// The date that the reminder is about.
+    /// Local date that the reminder is about, such as the deadline; null for a notice.
     dueOn: Option<Date> = Kind::Column("due_on");
 }
 
 order! { MailOrder by MailOrderField {
-    /// When it was queued.
+    /// 入队时间 · Moment at which the mail was queued.
     CreatedAt = CREATED_AT,
 } }
 
 filter! {
-    /// Demands on mails.
+    /// Conditions on mails. All that are given have to hold.
     MailFilter {
-        /// The reminder's name.
+        /// Condition on the kind of the mail, such as `overdue`.
         kind: TextFilter = |kind| kind.condition("kind", &["kind"]),
-        /// The day that it speaks of.
+        /// Condition on the local date that the mail is about.
         local_day: DateFilter = |day| day.condition("local_day"),
-        /// The address.
+        /// Condition on the mail address of the recipient.
         to: TextFilter = |to| to.condition("recipient", &["recipient"]),
-        /// It is in one of these states.
+        /// The mail is in one of these delivery states.
         state: Vec<MailState> = |states| Condition::In(
             "state",
             states.iter().map(|state| entity::mail::MailState::from(*state).to_value().into()).collect(),
@@ -117,36 +122,37 @@ filter! {
 }
 
 payload! {
-    /// What came of an act on a mail.
+    /// Result of a mutation on a mail.
     MailPayload {
-        /// The mail as it is now; null when nothing was done.
+        /// The mail after the mutation; null if the mutation was refused.
         mail: Mail,
-        /// Why nothing was done; empty when it was.
+        /// Why the mutation was refused; empty if it succeeded.
         errors
     }
 }
 
-/// What is done to mails.
+/// Mutations on mails in the outbox.
 #[derive(Default)]
 pub(crate) struct MailMutation;
 
 #[Object]
 impl MailMutation {
-    /// Puts a mail that failed or was cancelled back into the queue, to be tried at once. By an administrator.
+    /// Puts a failed or cancelled mail back into the queue, for an immediate delivery attempt. Restricted to
+    /// administrators.
     async fn requeue_mail(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The mail.")] mail_id: ID,
+        #[graphql(desc = "Global id of the mail to requeue.")] mail_id: ID,
     ) -> async_graphql::Result<MailPayload> {
         let request = ctx.data::<Request>()?;
         MailPayload::of(keep::requeue_mail(&request.desk(), key_of::<Mail>(&mail_id)).await, request)
     }
 
-    /// Keeps a mail that waits or failed from being sent. By an administrator.
+    /// Cancels a queued or failed mail, so that it is not sent. Restricted to administrators.
     async fn cancel_mail(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The mail.")] mail_id: ID,
+        #[graphql(desc = "Global id of the mail to cancel.")] mail_id: ID,
     ) -> async_graphql::Result<MailPayload> {
         let request = ctx.data::<Request>()?;
         MailPayload::of(keep::cancel_mail(&request.desk(), key_of::<Mail>(&mail_id)).await, request)

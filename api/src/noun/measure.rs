@@ -1,4 +1,5 @@
-//! Measures (整改措施).
+//! Measures (整改措施): their type, filter and order, and the mutations that create, edit, withdraw, merge and delete
+//! them.
 
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
@@ -48,17 +49,18 @@ const GROUPS: &[Dimension] = &[
 
 const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
 
-/// The units that a measure names and those that were assigned to answer for its stand-ins, each once.
+/// Selects the units that the parties of a measure name and the units that are assigned to answer for its collective
+/// terms, each once.
 const RESPONSIBLE_UNITS: &str = "SELECT unit_id FROM responsible_party WHERE measure_id = {t}.id AND unit_id IS NOT NULL \
     UNION SELECT answer.unit_id FROM assignment answer WHERE answer.measure_id = {t}.id AND {sees:assignment:answer}";
 
-/// The measures that concern a region.
+/// Returns the condition for measures that were issued or are answered in a region or below it.
 pub(crate) fn concerning(region: &SubtreeFilter) -> Condition {
     region.listed(concern::measures_of)
 }
 
 noun! {
-    /// What is to be done about a problem (整改措施).
+    /// A measure (整改措施): what has to be done about a problem.
     pub(crate) Measure from "measure" as "measure" {
         order: &[POSITION],
         total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'MEASURE' AND region_id = (SELECT id FROM region WHERE parent_id IS NULL)"),
@@ -67,220 +69,231 @@ noun! {
         groups: GROUPS,
         figures: FIGURES
     }
-    /// The global id.
+    /// Global id of the measure.
     id: ID = Kind::Id;
-    /// The number as printed; numbers have gaps. Null where none is printed.
+    /// Number as printed, such as `12-02`; numbers have gaps. Null where none is printed.
     number: Option<String> = Kind::Column("number");
-    /// The text.
+    /// Text of the measure.
     content: String = Kind::Column("content");
-    /// Its deadline.
+    /// Deadline (整改时限) of the measure.
     deadline: Deadline = Kind::Embedded(<Deadline as planner::Noun>::table);
-    /// The steps of a deadline that names several dates.
+    /// Dated steps of a deadline that names several dates; otherwise empty.
     milestones: Vec<Milestone> = Kind::List(<Milestone as planner::Noun>::table, OF_MEASURE);
-    /// The least advanced of its assignments, or what the ledger stated.
+    /// Workflow status: the least advanced of the measure's assignments, or, without assignments, the status that the
+    /// ledger states.
     status: Status = Kind::Column("status");
-    /// When the status was stated, for one that no assignment backs; null when it is rolled up.
+    /// Local date of the status that the ledger states, for a measure without assignments; null when the status is
+    /// rolled up.
     statusStatedOn: Option<Date> = Kind::Column("status_stated_on");
-    /// The progress that a ledger states of a measure for which it names no unit; where units answer, see their reports.
+    /// Progress as the ledger states it, for a measure for which the ledger names no unit; otherwise null, and the
+    /// reports of the assignments tell the progress.
     statedProgress: Option<String> = Kind::Column("stated_progress");
-    /// How far it is against its time today; null when it is not applicable.
+    /// Pace (进度): progress against elapsed time, on the current local day; null when the measure is not applicable
+    /// (不涉及).
     pace: Option<Pace> = Kind::Expression(pace);
-    /// When the last of its assignments was completed (完成).
+    /// Local date on which the last of the measure's applicable assignments was completed (完成); null while one of
+    /// them is not. Without assignments, as the ledger states it.
     completedOn: Option<Date> = Kind::Column("completed_on");
-    /// The problem that it mends.
+    /// Problem (反馈问题) that the measure addresses.
     problem: Problem = Kind::One(<Problem as planner::Noun>::table, "problem_id");
-    /// The round of that problem.
+    /// Inspection round (督察轮次) of that problem.
     round: InspectionRound = Kind::One(<InspectionRound as planner::Noun>::table, "round_id");
-    /// The region that issued it.
+    /// Region (行政区) that issued the measure.
     region: Region = Kind::One(<Region as planner::Noun>::table, "region_id");
-    /// The lead unit (牵头单位); null where the ledger names no units.
+    /// Lead unit (牵头单位); null where the ledger names no units, and where the caller may not see the unit.
     leadUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "lead_unit_id");
-    /// The supervising unit (督导单位).
+    /// Supervising unit (督导单位); null if there is none, and where the caller may not see the unit.
     supervisingUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "supervising_unit_id");
-    /// The responsible parties as printed: units, and stand-ins such as 各县（区）.
+    /// Responsible parties (责任单位) as printed, in the printed order: units, and collective terms such as 各县（区）.
     responsibleParties(pages ResponsibleParty): Connection<ResponsibleParty> = Link::Part("measure_id");
-    /// The concrete units: those named, and those assigned to answer for the stand-ins.
+    /// Units that answer for the measure: those that the parties name, and those assigned for the collective terms,
+    /// each once.
     responsibleUnits(pages Unit): Connection<Unit> = Link::Among(RESPONSIBLE_UNITS);
-    /// Who answers what for it.
+    /// Assignments (责任分解) of the measure, one per answering unit; only those that the caller may see.
     assignments(pages Assignment): Connection<Assignment> = Link::Part("measure_id");
-    /// How often it is checked, where the default plan does not do.
+    /// Check intervals that differ from the default plan (self-inspection every quarter, verification every half-year,
+    /// spot check every year); empty where the default applies.
     checkPlans: Vec<CheckPlan> = Kind::List(<CheckPlan as planner::Noun>::table, Link::Column("measure_id"));
-    /// Changes of the deadline, asked for or made, the oldest first; the first one's `oldDueOn` is the deadline as it was ordered.
+    /// Changes of the deadline, requested or made, oldest first. The `oldDueOn` of the first one is the date of the
+    /// original deadline.
     deadlineChanges(pages DeadlineChange): Connection<DeadlineChange> = Link::Part("measure_id");
-    /// Supervision of it, the newest first.
+    /// Supervision (催办、督办、挂牌、约谈) of the measure, newest first.
     supervisionActions(pages SupervisionAction): Connection<SupervisionAction> = Link::Part("measure_id");
-    /// What leaders and offices say of it, the oldest first.
+    /// Comments (批示、意见) on the measure, oldest first.
     comments(pages Comment): Connection<Comment> = Link::Part("measure_id");
-    /// What was done to it and its assignments, the newest first.
+    /// Audit entries of the measure and its assignments, newest first.
     audit(pages AuditEntry): Connection<AuditEntry> = Link::Column("measure_id");
-    /// Grows with every change.
+    /// Version number, incremented by every change to the measure; mutations take it to detect a stale copy.
     version: i32 = Kind::Column("version");
-    /// When it entered the ledger.
+    /// When the measure entered the ledger.
     createdAt: Moment = Kind::Column("created_at");
-    /// When it last changed.
+    /// When the measure last changed.
     updatedAt: Moment = Kind::Column("updated_at");
 }
 
 order! { MeasureOrder by MeasureOrderField {
-    /// The latest date of the deadline; those without one come last, and first where the order is descending.
+    /// 截止日期 · Latest date of the deadline; measures without one come last, or first in descending order.
     DueOn = DUE_ORDER,
-    /// The place within its problem.
+    /// 序号 · Position of the measure within its problem.
     Position = POSITION,
-    /// The last change.
+    /// 更新时间 · Moment of the last change.
     UpdatedAt = UPDATED_AT,
-    /// When it was completed; those that are not come last, and first where the order is descending.
+    /// 完成日期 · Local date of completion; measures not completed come last, or first in descending order.
     CompletedOn = COMPLETED_ON,
-    /// The workflow state, in the order of its code.
+    /// 整改状态 · Workflow status, sorted by its code as text.
     Status = STATUS,
 } }
 
 filter! {
-    /// Demands on measures.
+    /// Conditions on measures. All that are given have to hold.
     MeasureFilter {
-        /// Where it was issued or is answered.
+        /// Condition on the region that issued the measure or answers for it.
         region: SubtreeFilter = |region| concerning(region),
-        /// The round of its problem.
+        /// Condition on the inspection round of the measure's problem.
         round: RelationFilter<InspectionRoundFilter> = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
-        /// The problem that it mends.
+        /// Condition on the problem that the measure addresses.
         problem: RelationFilter<ProblemFilter> = |problem| problem.condition("problem_id", <Problem as planner::Noun>::table()),
-        /// The lead unit.
+        /// Condition on the lead unit (牵头单位).
         lead_unit: RelationFilter<UnitFilter> = |unit| unit.condition("lead_unit_id", <Unit as planner::Noun>::table()),
-        /// The supervising unit.
+        /// Condition on the supervising unit (督导单位).
         supervising_unit: RelationFilter<UnitFilter> = |unit| unit.condition("supervising_unit_id", <Unit as planner::Noun>::table()),
-        /// Who answers what for it.
+        /// Condition on the assignments of the measure.
         assignments: ListFilter<AssignmentFilter> = |list| list.condition(<Assignment as planner::Noun>::table(), "measure_id"),
-        /// When it was completed.
+        /// Condition on the local date of completion.
         completed_on: DateFilter = |day| day.condition("completed_on"),
-        /// Its text.
+        /// Condition on the text of the measure.
         text: TextFilter = |text| text.condition("content", &["content"]),
-        /// The number as printed.
+        /// Condition on the number as printed.
         number: TextFilter = |number| number.condition("number", &["number"]),
-        /// Its status is one of these.
+        /// The workflow status of the measure is one of these.
         status: Vec<Status> = |statuses| Condition::In("status", crate::noun::assignment::codes(statuses)),
-        /// The latest date of its deadline.
+        /// Condition on the latest date of the deadline.
         due_on: DateFilter = |day| day.condition("due_on"),
-        /// Whether it goes on for good (长期坚持).
+        /// True: the deadline is ongoing (长期坚持). False: it is not.
         ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
-        /// Whether it is open past its deadline today.
+        /// True: the measure is open past its deadline on the current local day. False: it is not.
         overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
-        /// Its pace today is one of these.
+        /// The pace of the measure on the current local day is one of these.
         pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
-        /// Whether it is completed.
+        /// True: the measure is completed (完成). False: it is not.
         completed: bool = |completed| Condition::Null("completed_on", !completed),
-        /// The last change.
+        /// Condition on the moment of the last change.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),
     }
 }
 
-/// A responsible party to be written down: either a unit or a stand-in.
+/// A responsible party (责任单位): give either `unitId` or `selector`.
 #[derive(InputObject)]
 pub(crate) struct PartyInput {
-    /// The unit.
+    /// Global id of the unit that the party names.
     unit_id: Option<ID>,
-    /// Whom else it stands for, below the region that issued the measure.
+    /// Collective term for several units, such as 各县（区）, within the region that issued the measure.
     selector: Option<Selector>,
 }
 
-/// A measure to be entered.
+/// Input of `createMeasure`: a measure (整改措施) to add to a problem.
 #[derive(InputObject)]
 pub(crate) struct CreateMeasureInput {
-    /// The problem that it mends.
+    /// Global id of the problem that the measure addresses.
     problem_id: ID,
-    /// The number as printed.
+    /// Number as printed, such as `12-02`, at most 40 characters; null or blank for none.
     number: Option<String>,
-    /// The text, at most 20,000 letters.
+    /// Text of the measure, 2 to 20,000 characters.
     content: String,
-    /// Its deadline as it is printed: 2027年12月31日, 长期坚持, 立行立改 …
+    /// Deadline as printed, such as `2027年12月31日`, `长期坚持` or `立行立改`, at most 500 characters.
     deadline: String,
-    /// The lead unit (牵头单位); a measure without is refused.
+    /// Global id of the lead unit (牵头单位); required, a measure without one is refused.
     lead_unit_id: Option<ID>,
-    /// The supervising unit (督导单位).
+    /// Global id of the supervising unit (督导单位); null for none.
     supervising_unit_id: Option<ID>,
-    /// The responsible parties in their order, at most 500. Units answer at once; stand-ins when the city office assigns.
+    /// Responsible parties in the printed order, at most 500. Named units are assigned at once; collective terms are
+    /// resolved when the city office assigns the measure.
     #[graphql(default)]
     parties: Vec<PartyInput>,
 }
 
-/// What is to become of a measure. What is left out stays; null clears.
+/// Input of `editMeasure`: the fields of a measure to change. Fields left out stay unchanged; null clears a field that
+/// may be empty.
 #[derive(InputObject)]
 pub(crate) struct EditMeasureInput {
-    /// The measure.
+    /// Global id of the measure to edit.
     measure_id: ID,
-    /// The version that the caller saw.
+    /// Version of the measure that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// The number as printed.
+    /// Number as printed, at most 40 characters.
     number: MaybeUndefined<String>,
-    /// The text.
+    /// Text of the measure, 2 to 20,000 characters; null is refused.
     content: MaybeUndefined<String>,
-    /// The lead unit; null is refused: every measure has one.
+    /// Global id of the lead unit (牵头单位); null is refused, since every measure has one.
     lead_unit_id: MaybeUndefined<ID>,
-    /// The supervising unit.
+    /// Global id of the supervising unit (督导单位).
     supervising_unit_id: MaybeUndefined<ID>,
-    /// The responsible parties, all of them. Who answers already goes on answering.
+    /// Complete list of the responsible parties in the printed order, at most 500; null is refused. Existing
+    /// assignments stay.
     parties: MaybeUndefined<Vec<PartyInput>>,
 }
 
-/// A deadline to be changed.
+/// Input of `changeDeadline`: the new deadline (整改时限) of a measure.
 #[derive(InputObject)]
 pub(crate) struct ChangeDeadlineInput {
-    /// The measure.
+    /// Global id of the measure whose deadline changes.
     measure_id: ID,
-    /// The version that the caller saw.
+    /// Version of the measure that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// The deadline from now on, as it is printed.
+    /// New deadline as printed, such as `2027年12月31日`, `长期坚持` or `立行立改`, at most 500 characters.
     deadline: String,
-    /// Why.
+    /// Reason for the change, 2 to 5,000 characters.
     reason: String,
 }
 
-/// How often a measure is to be checked.
+/// How often one kind of check falls due for a measure.
 #[derive(InputObject)]
 pub(crate) struct CheckPlanInput {
-    /// Which check.
+    /// Kind of the check, each at most once; `SUPERVISION` is refused, since supervising units check when they see fit.
     kind: CheckKind,
-    /// How often.
+    /// Interval at which the check falls due.
     every: CheckInterval,
 }
 
-/// A measure's plan of checks.
+/// Input of `planChecks`: how often each kind of check falls due for a measure.
 #[derive(InputObject)]
 pub(crate) struct PlanChecksInput {
-    /// The measure.
+    /// Global id of the measure whose checks are planned.
     measure_id: ID,
-    /// The version that the caller saw.
+    /// Version of the measure that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// The plan; what it leaves out goes by the default plan.
+    /// Complete plan of the measure; kinds of check that it leaves out follow the default plan.
     plans: Vec<CheckPlanInput>,
 }
 
-/// A measure to be withdrawn.
+/// Input of `retireMeasure`: a measure to withdraw (撤销).
 #[derive(InputObject)]
 pub(crate) struct RetireMeasureInput {
-    /// The measure.
+    /// Global id of the measure to withdraw.
     measure_id: ID,
-    /// The version that the caller saw.
+    /// Version of the measure that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// Why.
+    /// Reason for withdrawing the measure, 2 to 5,000 characters.
     reason: String,
 }
 
-/// Two measures that are one.
+/// Input of `mergeMeasures`: two measures to merge into one.
 #[derive(InputObject)]
 pub(crate) struct MergeMeasuresInput {
-    /// The measure that goes.
+    /// Global id of the measure that is merged and removed.
     measure_id: ID,
-    /// Its version that the caller saw.
+    /// Version of the removed measure that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// The measure that stays, of the same problem.
+    /// Global id of the measure that stays; it belongs to the same problem.
     into_id: ID,
 }
 
-/// A measure entered by mistake.
+/// Input of `deleteMeasure`: a measure to delete, entered by mistake.
 #[derive(InputObject)]
 pub(crate) struct DeleteMeasureInput {
-    /// The measure.
+    /// Global id of the measure to delete.
     measure_id: ID,
-    /// The version that the caller saw.
+    /// Version of the measure that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
 }
 
@@ -293,24 +306,25 @@ fn parties(given: Vec<PartyInput>) -> ledger::Result<Vec<Party>> {
         (Some(unit), None) => Ok(Party::Unit(key_of::<Unit>(&unit))),
         (None, Some(selector)) => Ok(Party::Selector(selector.into())),
         _ => {
-            let (zh, en) = ("每个责任单位应填写单位或代称之一", "a party is either a unit or a stand-in");
+            let (zh, en) = ("每个责任单位应填写单位或代称之一", "a party names either a unit or a selector");
             Err(Fault::invalid(zh, en, &["input", "parties", &index.to_string()]).into())
         }
     };
     given.into_iter().enumerate().map(party).collect()
 }
 
-/// What is done to measures as the ledger keeps them; what is done about them is with assignments.
+/// Mutations that keep measures in the ledger. The work on a measure is recorded on its assignments.
 #[derive(Default)]
 pub(crate) struct MeasureMutation;
 
 #[Object]
 impl MeasureMutation {
-    /// Enters a measure. By the regional office. Units that it names, else its lead unit, answer it from now on.
+    /// Adds a measure to a problem and assigns it to the units that its parties name, or, if they name none, to the
+    /// lead unit. Restricted to the regional office.
     async fn create_measure(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The measure.")] input: CreateMeasureInput,
+        #[graphql(desc = "Measure to add.")] input: CreateMeasureInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let done = async {
@@ -328,11 +342,12 @@ impl MeasureMutation {
         MeasurePayload::of(done.await, request)
     }
 
-    /// Edits a measure. By the regional office. Its deadline is changed by `changeDeadline`, which keeps the one before.
+    /// Edits a measure; its deadline is changed by `changeDeadline`, which keeps the previous one. Restricted to the
+    /// regional office.
     async fn edit_measure(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: EditMeasureInput,
+        #[graphql(desc = "Measure and the fields to change.")] input: EditMeasureInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let done = async {
@@ -352,12 +367,12 @@ impl MeasureMutation {
         MeasurePayload::of(done.await, request)
     }
 
-    /// Changes a deadline without a request: a misprint, a new order (报备). By the regional office. The deadline before
-    /// is kept in `deadlineChanges`.
+    /// Changes the deadline of a measure without a request (报备), because of a misprint or a new order. The previous
+    /// deadline is kept in `deadlineChanges`. Restricted to the regional office.
     async fn change_deadline(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The deadline, and why.")] input: ChangeDeadlineInput,
+        #[graphql(desc = "Measure, new deadline and reason.")] input: ChangeDeadlineInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let measure = key_of::<Measure>(&input.measure_id);
@@ -365,11 +380,11 @@ impl MeasureMutation {
         MeasurePayload::of(done, request)
     }
 
-    /// Plans how often a measure is checked. By the regional office.
+    /// Replaces the check plan of a measure: how often each kind of check falls due. Restricted to the regional office.
     async fn plan_checks(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The plan.")] input: PlanChecksInput,
+        #[graphql(desc = "Measure and its check plan.")] input: PlanChecksInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let plan = |plan: &CheckPlanInput| keep::Plan { kind: plan.kind.into(), every: plan.every.into() };
@@ -378,37 +393,40 @@ impl MeasureMutation {
         MeasurePayload::of(keep::plan_checks(&request.desk(), measure, input.version, &plans).await, request)
     }
 
-    /// Withdraws a measure (撤销): whoever has not closed it need not do it any more, and it counts no more. By the regional
-    /// office. Refused while a close-out is under way; assigning it anew takes it up again.
+    /// Withdraws a measure (撤销): its assignments that are not closed become `NOT_APPLICABLE` and no longer count.
+    /// Refused while a close-out is under way. Assigning the measure again reinstates it. Restricted to the regional
+    /// office.
     async fn retire_measure(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The measure, and why.")] input: RetireMeasureInput,
+        #[graphql(desc = "Measure and the reason for withdrawing it.")] input: RetireMeasureInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let measure = key_of::<Measure>(&input.measure_id);
         MeasurePayload::of(keep::retire(&request.desk(), measure, input.version, &input.reason).await, request)
     }
 
-    /// Merges a measure into another of its problem, such as one whose wording a later ledger changed. Where a unit answers
-    /// both, the answer that has gone further stays and takes over the reports, files and checks of the other; of two checks
-    /// of one kind and period the later stays, and the audit keeps the other. A unit that has applied for the close-out of
-    /// both is a `CONFLICT`. By the regional office.
+    /// Merges a measure into another measure of the same problem, for example when a later ledger has reworded it.
+    /// Where a unit answers for both, the assignment that has advanced further stays and takes over the reports, files
+    /// and checks of the other; of two checks of the same kind and period the later one stays, and the audit keeps the
+    /// other. Refused with `CONFLICT` if a unit has applied for the close-out of both. Restricted to the regional
+    /// office.
     async fn merge_measures(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The two.")] input: MergeMeasuresInput,
+        #[graphql(desc = "Measure to remove and measure that stays.")] input: MergeMeasuresInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let [from, into] = [&input.measure_id, &input.into_id].map(key_of::<Measure>);
         MeasurePayload::of(merge::measures(&request.desk(), from, input.version, into).await, request)
     }
 
-    /// Deletes a measure on which nobody has done anything, entered by mistake. By the regional office.
+    /// Deletes a measure that was entered by mistake and on which nothing has been done. Restricted to the regional
+    /// office.
     async fn delete_measure(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The measure.")] input: DeleteMeasureInput,
+        #[graphql(desc = "Measure to delete.")] input: DeleteMeasureInput,
     ) -> async_graphql::Result<DeletePayload> {
         let request = ctx.data::<Request>()?;
         let measure = key_of::<Measure>(&input.measure_id);

@@ -1,4 +1,4 @@
-//! Ownership (主责、共性): which regions own a problem, and which share it.
+//! Ownership (主责、共性) of problems: which region owns a problem, and which regions share it.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::ownership;
@@ -9,18 +9,18 @@ use crate::noun::problem::{Problem, ProblemPayload};
 use crate::noun::region::Region;
 use crate::part::payload::key_of;
 
-/// How a region stands to a problem.
+/// Kind of a region's ownership of a problem.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::ownership::OwnershipKind")]
 pub(crate) enum OwnershipKind {
-    /// 主责: it owns the problem.
+    /// 主责 · The region owns the problem and is principally responsible for it.
     Principal,
-    /// 共性: it shares the problem with others.
+    /// 共性 · The region shares the problem with other regions.
     Shared,
 }
 
 noun! {
-    /// How a region stands to a problem (主责、共性).
+    /// A region's ownership of a problem (主责、共性).
     pub(crate) Ownership from "ownership" {
         order: &[
             SortKey::column("{t}.kind", "kind", SortType::Text),
@@ -28,34 +28,35 @@ noun! {
         ],
         total: None
     }
-    /// How it stands to it.
+    /// Whether the region owns the problem or shares it.
     kind: OwnershipKind = Kind::Column("kind");
-    /// The region.
+    /// Region (行政区) that owns or shares the problem.
     region: Region = Kind::One(<Region as Noun>::table, "region_id");
 }
 
-/// How a region stands to a problem.
+/// Input of `setOwnership`: a region's ownership of a problem (主责、共性).
 #[derive(InputObject)]
 pub(crate) struct SetOwnershipInput {
-    /// The problem.
+    /// Global id of the problem that is owned or shared.
     problem_id: ID,
-    /// The region: the caller's or one below.
+    /// Global id of the region: the caller's own, or one below it.
     region_id: ID,
-    /// How it stands to it; null takes away what was said.
+    /// Whether the region owns the problem or shares it; null removes the region's ownership.
     kind: Option<OwnershipKind>,
 }
 
-/// What is done about ownership.
+/// Mutations on the ownership of problems.
 #[derive(Default)]
 pub(crate) struct OwnershipMutation;
 
 #[Object]
 impl OwnershipMutation {
-    /// 主责、共性: says which region owns a problem and which share it. By the city or regional office.
+    /// Sets whether a region owns a problem or shares it with others (主责、共性), or removes its ownership. Restricted
+    /// to the city and regional offices.
     async fn set_ownership(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The problem, the region, and how it stands to it.")] input: SetOwnershipInput,
+        #[graphql(desc = "Problem, region and kind of ownership.")] input: SetOwnershipInput,
     ) -> async_graphql::Result<ProblemPayload> {
         let request = ctx.data::<Request>()?;
         let (problem, region) = (key_of::<Problem>(&input.problem_id), key_of::<Region>(&input.region_id));

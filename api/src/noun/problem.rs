@@ -1,4 +1,5 @@
-//! Problems (反馈问题).
+//! Problems (反馈问题): their type, filter and order, and the mutations that create, edit, withdraw, merge and delete
+//! them.
 
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
@@ -29,7 +30,7 @@ const NUMBER: SortKey = SortKey::expression("coalesce({t}.number, '\u{10FFFF}')"
 
 const GROUPS: &[Dimension] = &[
     group::STATUS,
-    Dimension::plain("RATED_PROGRESS", "The rating as printed.", "{t}.rated_progress"),
+    Dimension::plain("RATED_PROGRESS", "整改评定 · Rating of the progress as printed.", "{t}.rated_progress"),
     group::DUE_ON,
     group::DEADLINE_CLASS,
     group::ROUND,
@@ -43,13 +44,13 @@ fn overdue(sql: &mut Sql<'_>, problem: &str) -> String {
     sql.boolean(&condition)
 }
 
-/// The problems that concern a region.
+/// Returns the condition for problems that were issued or are answered in a region or below it.
 pub(crate) fn concerning(region: &SubtreeFilter) -> Condition {
     region.listed(concern::problems_of)
 }
 
 noun! {
-    /// A problem that an inspection fed back (反馈问题).
+    /// A problem (反馈问题) that an inspection fed back to the inspected region.
     pub(crate) Problem from "problem" as "problem" {
         order: &[POSITION],
         total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'PROBLEM' AND region_id = (SELECT id FROM region WHERE parent_id IS NULL)"),
@@ -58,49 +59,53 @@ noun! {
         groups: GROUPS,
         figures: FIGURES
     }
-    /// The global id.
+    /// Global id of the problem.
     id: ID = Kind::Id;
-    /// The number as printed; numbers have gaps. Null where none is printed.
+    /// Number as printed, such as `19`; numbers have gaps. Null where none is printed.
     number: Option<String> = Kind::Column("number");
-    /// The first sentence.
+    /// First sentence of the problem's text.
     title: String = Kind::Column("title");
-    /// The rest of the text.
+    /// Rest of the problem's text; null where there is none.
     description: Option<String> = Kind::Column("description");
-    /// What is to be reached (整改目标).
+    /// Goal of the rectification (整改目标); null where none is stated.
     goal: Option<String> = Kind::Column("goal");
-    /// Its deadline, as printed beside it: it may lie before or after those of its measures.
+    /// Deadline (整改时限) printed for the problem itself; it may be earlier or later than those of its measures.
     deadline: Deadline = Kind::Embedded(<Deadline as planner::Noun>::table);
-    /// The steps of a deadline that names several dates.
+    /// Dated steps of a deadline that names several dates; otherwise empty.
     milestones: Vec<Milestone> = Kind::List(<Milestone as planner::Noun>::table, OF_PROBLEM);
-    /// The rating as printed: 全面完成，长期坚持.
+    /// Rating of the progress as printed, such as `全面完成，长期坚持`; null where none is printed.
     ratedProgress: Option<String> = Kind::Column("rated_progress");
-    /// The least advanced of its measures, or what the ledger stated.
+    /// Workflow status: the least advanced of the problem's measures, or, as long as none of them has an assignment,
+    /// the status that the ledger states.
     status: Status = Kind::Column("status");
-    /// When the status was stated, for one that no assignment backs; null when it is rolled up.
+    /// Local date of the status that the ledger states, for a problem without assignments; null when the status is
+    /// rolled up.
     statusStatedOn: Option<Date> = Kind::Column("status_stated_on");
-    /// When the last of its measures was completed (完成).
+    /// Local date on which the last of the problem's applicable measures was completed (完成); null while one of them
+    /// is not. Without assignments, as the ledger states it.
     completedOn: Option<Date> = Kind::Column("completed_on");
-    /// Whether it is open past its deadline today.
+    /// Whether the problem is open past its deadline on the current local day.
     overdue: bool = Kind::Expression(overdue);
-    /// The tags of its domains: 水, 大气, 矿山 …
+    /// Domains (领域) that the problem belongs to, such as 水, 大气 or 矿山.
     domains: Vec<ProblemDomain> = Kind::List(<ProblemDomain as planner::Noun>::table, Link::Column("problem_id"));
-    /// The region that issued it.
+    /// Region (行政区) that issued the problem.
     region: Region = Kind::One(<Region as planner::Noun>::table, "region_id");
-    /// The round that found it.
+    /// Inspection round (督察轮次) that found the problem.
     round: InspectionRound = Kind::One(<InspectionRound as planner::Noun>::table, "round_id");
-    /// What is to be done about it, in the ledger's order.
+    /// Measures (整改措施) against the problem, in the order of the ledger.
     measures(pages Measure): Connection<Measure> = Link::Part("problem_id");
-    /// What was done to it and to everything below it, the newest first.
+    /// Audit entries of the problem and of everything below it, newest first.
     audit(pages AuditEntry): Connection<AuditEntry> = Link::Column("problem_id");
-    /// Grows with every change.
+    /// Version number, incremented by every change to the problem; mutations take it to detect a stale copy.
     version: i32 = Kind::Column("version");
-    /// How many people were held to account for it (责任追究), by rank and consequence; those withdrawn as well.
+    /// Numbers of people held to account for the problem (责任追究), by rank and consequence, including withdrawn
+    /// records.
     accountability(pages Accountability): Connection<Accountability> = Link::Part("problem_id");
-    /// Which regions own it and which share it (主责、共性).
+    /// Regions that own the problem and regions that share it (主责、共性).
     ownership: Vec<Ownership> = Kind::List(<Ownership as planner::Noun>::table, Link::Column("problem_id"));
-    /// When it entered the ledger.
+    /// When the problem entered the ledger.
     createdAt: Moment = Kind::Column("created_at");
-    /// When it last changed.
+    /// When the problem last changed.
     updatedAt: Moment = Kind::Column("updated_at");
 }
 
@@ -110,55 +115,55 @@ noun! {
         order: &[SortKey::column("{t}.domain", "domain", SortType::Text)],
         total: None
     }
-    /// The tag.
+    /// Name of the domain, such as `水`.
     name: String = Kind::Column("domain");
 }
 
 order! { ProblemOrder by ProblemOrderField {
-    /// The latest date of the deadline; those without one come last, and first where the order is descending.
+    /// 截止日期 · Latest date of the deadline; problems without one come last, or first in descending order.
     DueOn = DUE_ORDER,
-    /// The place in the ledger.
+    /// 序号 · Position of the problem in the ledger.
     Position = POSITION,
-    /// The last change.
+    /// 更新时间 · Moment of the last change.
     UpdatedAt = UPDATED_AT,
-    /// When it was completed; those that are not come last, and first where the order is descending.
+    /// 完成日期 · Local date of completion; problems not completed come last, or first in descending order.
     CompletedOn = COMPLETED_ON,
-    /// The number as printed, as text; those without one come last, and first where the order is descending.
+    /// 编号 · Number as printed, compared as text; problems without one come last, or first in descending order.
     Number = NUMBER,
 } }
 
 filter! {
-    /// Demands on problems.
+    /// Conditions on problems. All that are given have to hold.
     ProblemFilter {
-        /// Where it was issued or is answered.
+        /// Condition on the region that issued the problem or answers for it.
         region: SubtreeFilter = |region| concerning(region),
-        /// The round that found it.
+        /// Condition on the inspection round that found the problem.
         round: RelationFilter<InspectionRoundFilter> = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
-        /// Its title and text.
+        /// Condition on the text of the problem: `search` looks in title and description, the others compare the title.
         text: TextFilter = |text| text.condition("title", &["title", "description"]),
-        /// The number as printed.
+        /// Condition on the number as printed.
         number: TextFilter = |number| number.condition("number", &["number"]),
-        /// Its status is one of these.
+        /// The workflow status of the problem is one of these.
         status: Vec<Status> = |statuses| Condition::In("status", crate::noun::assignment::codes(statuses)),
-        /// The latest date of its deadline.
+        /// Condition on the latest date of the deadline.
         due_on: DateFilter = |day| day.condition("due_on"),
-        /// Whether it goes on for good (长期坚持).
+        /// True: the deadline is ongoing (长期坚持). False: it is not.
         ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
-        /// Whether it is open past its deadline today.
+        /// True: the problem is open past its deadline on the current local day. False: it is not.
         overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
-        /// When it was completed.
+        /// Condition on the local date of completion.
         completed_on: DateFilter = |day| day.condition("completed_on"),
-        /// The rating as printed.
+        /// Condition on the rating of the progress as printed.
         rated_progress: TextFilter = |rating| rating.condition("rated_progress", &["rated_progress"]),
-        /// What is to be done about it.
+        /// Condition on the measures against the problem.
         measures: ListFilter<MeasureFilter> = |measures| measures.condition(<Measure as planner::Noun>::table(), "problem_id"),
-        /// Who was held to account for it.
+        /// Condition on the records of people held to account for the problem (责任追究).
         accountability: ListFilter<AccountabilityFilter> = |list| list.condition(<Accountability as planner::Noun>::table(), "problem_id"),
-        /// Whether it is completed.
+        /// True: the problem is completed (完成). False: it is not.
         completed: bool = |completed| Condition::Null("completed_on", !completed),
-        /// The last change.
+        /// Condition on the moment of the last change.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),
-        /// It belongs to one of these domains.
+        /// The problem belongs to one of these domains, such as `水`.
         domain: Vec<String> = |domains| Condition::Exists {
             table: "problem_domain",
             column: "problem_id",
@@ -168,101 +173,103 @@ filter! {
     }
 }
 
-/// A problem to be entered.
+/// Input of `createProblem`: a problem (反馈问题) to add to an inspection round.
 #[derive(InputObject)]
 pub(crate) struct CreateProblemInput {
-    /// The round that found it.
+    /// Global id of the inspection round that found the problem.
     round_id: ID,
-    /// The region that issues it: the office's own, or one below.
+    /// Global id of the region that issues the problem: the caller's own, or one below it.
     region_id: ID,
-    /// The number as printed.
+    /// Number as printed, at most 40 characters; null or blank for none.
     number: Option<String>,
-    /// The first sentence, at most 2,000 letters.
+    /// First sentence of the problem's text, 2 to 2,000 characters.
     title: String,
-    /// The rest of the text, at most 20,000 letters.
+    /// Rest of the problem's text, at most 20,000 characters.
     description: Option<String>,
-    /// What is to be reached (整改目标), at most 20,000 letters.
+    /// Goal of the rectification (整改目标), at most 20,000 characters.
     goal: Option<String>,
-    /// Its deadline as it is printed: 2027年12月31日, 长期坚持, 立行立改 …
+    /// Deadline as printed, such as `2027年12月31日`, `长期坚持` or `立行立改`, at most 500 characters; null or blank
+    /// for none.
     deadline: Option<String>,
-    /// The tags of its domains, at most 20.
+    /// Names of the domains (领域) that the problem belongs to, at most 20, each of at most 20 characters.
     #[graphql(default)]
     domains: Vec<String>,
 }
 
-/// What is to become of a problem. What is left out stays; null clears.
+/// Input of `editProblem`: the fields of a problem to change. Fields left out stay unchanged; null clears a field that
+/// may be empty.
 #[derive(InputObject)]
 pub(crate) struct EditProblemInput {
-    /// The problem.
+    /// Global id of the problem to edit.
     problem_id: ID,
-    /// The version that the caller saw.
+    /// Version of the problem that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// The number as printed.
+    /// Number as printed, at most 40 characters.
     number: MaybeUndefined<String>,
-    /// The first sentence.
+    /// First sentence of the problem's text, 2 to 2,000 characters; null is refused.
     title: MaybeUndefined<String>,
-    /// The rest of the text.
+    /// Rest of the problem's text, at most 20,000 characters.
     description: MaybeUndefined<String>,
-    /// What is to be reached.
+    /// Goal of the rectification (整改目标), at most 20,000 characters.
     goal: MaybeUndefined<String>,
-    /// Its deadline as it is printed.
+    /// Deadline as printed, such as `2027年12月31日`, at most 500 characters.
     deadline: MaybeUndefined<String>,
-    /// The tags of its domains, all of them.
+    /// Complete list of the names of its domains (领域), at most 20, each of at most 20 characters; null is refused.
     domains: MaybeUndefined<Vec<String>>,
 }
 
-/// A problem to be withdrawn.
+/// Input of `retireProblem`: a problem to withdraw (撤销).
 #[derive(InputObject)]
 pub(crate) struct RetireProblemInput {
-    /// The problem.
+    /// Global id of the problem to withdraw.
     problem_id: ID,
-    /// The version that the caller saw.
+    /// Version of the problem that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// Why.
+    /// Reason for withdrawing the problem, 2 to 5,000 characters.
     reason: String,
 }
 
-/// Two problems that are one.
+/// Input of `mergeProblems`: two problems to merge into one.
 #[derive(InputObject)]
 pub(crate) struct MergeProblemsInput {
-    /// The problem that goes.
+    /// Global id of the problem that is merged and removed.
     problem_id: ID,
-    /// Its version that the caller saw.
+    /// Version of the removed problem that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
-    /// The problem that stays.
+    /// Global id of the problem that stays; it belongs to the same round and region.
     into_id: ID,
 }
 
-/// A problem entered by mistake.
+/// Input of `deleteProblem`: a problem to delete, entered by mistake.
 #[derive(InputObject)]
 pub(crate) struct DeleteProblemInput {
-    /// The problem.
+    /// Global id of the problem to delete.
     problem_id: ID,
-    /// The version that the caller saw.
+    /// Version of the problem that the caller last read; a stale one is refused with `STALE_VERSION`.
     version: i32,
 }
 
 payload! {
-    /// What came of an act on a problem.
+    /// Result of a mutation on a problem.
     ProblemPayload {
-        /// The problem as it is now; null when nothing was done.
+        /// The problem after the mutation; null if the mutation was refused.
         problem: Problem,
-        /// Why nothing was done; empty when it was.
+        /// Why the mutation was refused; empty if it succeeded.
         errors
     }
 }
 
-/// What is done to problems.
+/// Mutations that keep problems in the ledger.
 #[derive(Default)]
 pub(crate) struct ProblemMutation;
 
 #[Object]
 impl ProblemMutation {
-    /// Enters a problem. By the regional office.
+    /// Adds a problem to an inspection round. Restricted to the regional office.
     async fn create_problem(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The problem.")] input: CreateProblemInput,
+        #[graphql(desc = "Problem to add.")] input: CreateProblemInput,
     ) -> async_graphql::Result<ProblemPayload> {
         let request = ctx.data::<Request>()?;
         let new = keep::New {
@@ -278,11 +285,11 @@ impl ProblemMutation {
         ProblemPayload::of(keep::create(&request.desk(), new).await, request)
     }
 
-    /// Edits a problem. By the regional office.
+    /// Edits a problem. Restricted to the regional office.
     async fn edit_problem(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: EditProblemInput,
+        #[graphql(desc = "Problem and the fields to change.")] input: EditProblemInput,
     ) -> async_graphql::Result<ProblemPayload> {
         let request = ctx.data::<Request>()?;
         let done = async {
@@ -299,34 +306,36 @@ impl ProblemMutation {
         ProblemPayload::of(done.await, request)
     }
 
-    /// Withdraws a problem (撤销): whatever is open of its measures need not be done any more, and counts no more. By the
-    /// regional office. Refused while a close-out is under way.
+    /// Withdraws a problem (撤销): the assignments of its measures that are not closed become `NOT_APPLICABLE` and no
+    /// longer count. Refused while a close-out is under way. Restricted to the regional office.
     async fn retire_problem(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The problem, and why.")] input: RetireProblemInput,
+        #[graphql(desc = "Problem and the reason for withdrawing it.")] input: RetireProblemInput,
     ) -> async_graphql::Result<ProblemPayload> {
         let request = ctx.data::<Request>()?;
         let problem = key_of::<Problem>(&input.problem_id);
         ProblemPayload::of(keep::retire(&request.desk(), problem, input.version, &input.reason).await, request)
     }
 
-    /// Merges a problem into another of the same round and region: its measures go over. By the regional office.
+    /// Merges a problem into another problem of the same round and region, which takes over its measures. Restricted to
+    /// the regional office.
     async fn merge_problems(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The two.")] input: MergeProblemsInput,
+        #[graphql(desc = "Problem to remove and problem that stays.")] input: MergeProblemsInput,
     ) -> async_graphql::Result<ProblemPayload> {
         let request = ctx.data::<Request>()?;
         let [from, into] = [&input.problem_id, &input.into_id].map(key_of::<Problem>);
         ProblemPayload::of(merge::problems(&request.desk(), from, input.version, into).await, request)
     }
 
-    /// Deletes a problem that has no measures, entered by mistake. By the regional office.
+    /// Deletes a problem that was entered by mistake and has neither measures nor accountability records. Restricted to
+    /// the regional office.
     async fn delete_problem(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The problem.")] input: DeleteProblemInput,
+        #[graphql(desc = "Problem to delete.")] input: DeleteProblemInput,
     ) -> async_graphql::Result<DeletePayload> {
         let request = ctx.data::<Request>()?;
         let problem = key_of::<Problem>(&input.problem_id);

@@ -1,4 +1,4 @@
-//! Progress reports (整改进展): append-only.
+//! Progress reports (整改进展) on assignments. They are append-only.
 
 use async_graphql::ID;
 use planner::{Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, noun};
@@ -12,10 +12,10 @@ use crate::part::scalar::Moment;
 const SUBMITTED_AT: SortKey = SortKey::column("{t}.submitted_at", "submitted_at", SortType::Moment);
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("PERIOD", "The month that they report on.", "{t}.period"),
+    Dimension::plain("PERIOD", "报告期 · Month that the report covers, such as `2023-04`.", "{t}.period"),
     Dimension {
         name: "ASSIGNMENT",
-        description: "What they are on.",
+        description: "责任分解 · Assignment that the report is about; its label is the name of the answering unit.",
         key: "{t}.assignment_id",
         of: Some(Named {
             prefix: "assignment",
@@ -27,13 +27,13 @@ const GROUPS: &[Dimension] = &[
 
 const FIGURES: &[Figure] = &[Figure {
     name: "submittedAt",
-    description: "When they were submitted.",
+    description: "Earliest and latest moment at which one of the reports was submitted.",
     expression: "{t}.submitted_at",
     kind: FigureKind::Moment,
 }];
 
 noun! {
-    /// A report on an assignment (整改进展). It is never edited: a correction is a new one.
+    /// A progress report on an assignment (整改进展). Reports are never edited: a correction is a new report.
     pub(crate) ProgressReport from "progress_report" as "report" {
         order: &[SUBMITTED_AT.reversed()],
         total: None,
@@ -42,55 +42,56 @@ noun! {
         groups: GROUPS,
         figures: FIGURES
     }
-    /// The global id.
+    /// Global id of the progress report.
     id: ID = Kind::Id;
-    /// The month that it reports on: `2023-04`.
+    /// Month that the report covers, such as `2023-04`.
     period: String = Kind::Column("period");
-    /// The report.
+    /// Text of the report.
     text: String = Kind::Column("text");
-    /// The status word that it was printed with, for an imported one.
+    /// Status word printed with an imported report, such as `达到序时进度`; null where none was printed, and for
+    /// reports submitted here.
     stated: Option<String> = Kind::Column("stated");
-    /// What was counted.
+    /// Quantities that the report states, in its order; the first one determines the pace of the assignment.
     quantities: Vec<Quantity> = Kind::List(<Quantity as Noun>::table, Link::Column("progress_report_id"));
-    /// Who wrote it; null for an imported one, and where the account may not be seen.
+    /// Account that wrote the report; null for an imported report, and where the caller may not see the account.
     author: Option<Account> = Kind::One(<Account as Noun>::table, "author_id");
-    /// When it was submitted.
+    /// When the report was submitted.
     submittedAt: Moment = Kind::Column("submitted_at");
-    /// What it is on.
+    /// Assignment (责任分解) that the report is about.
     assignment: Assignment = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
 
 noun! {
-    /// One counted thing of a report.
+    /// One quantity that a progress report states.
     pub(crate) Quantity from "quantity" {
         order: &[SortKey::column("{t}.position", "position", SortType::Integer)],
         total: None
     }
-    /// What is counted: 退化草原修复.
+    /// What is counted, such as `退化草原修复`.
     label: String = Kind::Column("label");
-    /// How much is done, in `unit`.
+    /// Amount done so far, in `unit`; null where the report states none.
     done: Option<f64> = Kind::Column("done");
-    /// How much is to be done, in `unit`.
+    /// Amount to be done in total, in `unit`; null where the report states none.
     target: Option<f64> = Kind::Column("target");
-    /// The unit of measure: 万亩.
+    /// Unit of measure, such as `万亩`; null where the report states none.
     unit: Option<String> = Kind::Column("unit");
 }
 
 order! { ProgressReportOrder by ProgressReportOrderField {
-    /// When it was submitted.
+    /// 提交时间 · Moment at which the report was submitted.
     SubmittedAt = SUBMITTED_AT,
 } }
 
 filter! {
-    /// Demands on progress reports.
+    /// Conditions on progress reports. All that are given have to hold.
     ProgressReportFilter {
-        /// Its text.
+        /// Condition on the text of the report.
         text: TextFilter = |text| text.condition("text", &["text"]),
-        /// The month that it reports on.
+        /// Condition on the month that the report covers, such as `2023-04`.
         period: TextFilter = |period| period.condition("period", &["period"]),
-        /// What it is on.
+        /// Condition on the assignment that the report is about.
         assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
-        /// When it was submitted.
+        /// Condition on the moment of submission.
         submitted_at: DateTimeFilter = |at| at.condition("submitted_at"),
     }
 }

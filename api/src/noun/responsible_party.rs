@@ -1,4 +1,4 @@
-//! Responsible parties (责任单位): units, and stand-ins for many.
+//! Responsible parties (责任单位): entries of a measure's printed list, each a unit or a selector such as 各县（区）.
 
 use async_graphql::{Enum, ID};
 use planner::{Kind, SortKey, SortType, noun};
@@ -8,47 +8,48 @@ use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{RelationFilter, filter};
 use crate::part::order::order;
 
-/// Whom a responsible party stands for.
+/// The set of units that a responsible party denotes when it does not name a single unit.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::responsible_party::Selector")]
 pub(crate) enum Selector {
-    /// 各县（区）: the government of every county below the region.
+    /// 各县（区） · The government of every county below the region.
     AllCounties,
-    /// 市直各相关部门: every department of the region.
+    /// 市直各相关部门 · Every department of the region.
     AllDepartments,
 }
 
 const POSITION: SortKey = SortKey::column("{t}.position", "position", SortType::Integer);
 
 noun! {
-    /// One party of a measure's printed list: a unit, or a stand-in such as 各县（区）.
+    /// A responsible party (责任单位): one entry of a measure's printed list, either a unit or a selector such as
+    /// 各县（区）.
     pub(crate) ResponsibleParty from "responsible_party" as "party" {
         order: &[POSITION],
         total: None,
         filter: ResponsiblePartyFilter,
         by: ResponsiblePartyOrder
     }
-    /// The global id.
+    /// Global id of the responsible party: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;
-    /// The words as printed.
+    /// Name of the party as printed in the ledger.
     raw: String = Kind::Column("raw");
-    /// The unit, unless it is a stand-in.
+    /// Unit that the party names; null if it is a selector.
     unit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "unit_id");
-    /// Whom it stands for, unless it is a unit.
+    /// Set of units that the party denotes; null if it names a single unit.
     selector: Option<Selector> = Kind::Column("selector");
-    /// The region whose counties or departments it stands for.
+    /// Region whose counties or departments the selector denotes; null if the party names a single unit.
     region: Option<Region> = Kind::One(<Region as planner::Noun>::table, "region_id");
 }
 
 order! { ResponsiblePartyOrder by ResponsiblePartyOrderField {
-    /// The place in the printed list.
+    /// 印发顺序 · Place in the printed list of the measure.
     Position = POSITION,
 } }
 
 filter! {
-    /// Demands on responsible parties.
+    /// Conditions on responsible parties. A party must satisfy every condition that is given.
     ResponsiblePartyFilter {
-        /// The unit.
+        /// Condition on the unit that the party names.
         unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as planner::Noun>::table()),
     }
 }

@@ -1,4 +1,4 @@
-//! Inspection rounds (督察轮次).
+//! Inspection rounds (督察轮次): their fields and counts, and the mutations that maintain them.
 
 use crate::part::scalar::Date;
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
@@ -15,41 +15,43 @@ use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{DeletePayload, key_of, payload};
 
-/// Who inspected.
+/// Level of the authority that carries out an inspection.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::inspection_round::RoundLevel")]
 pub(crate) enum InspectionLevel {
-    /// 中央
+    /// 中央 · National level (中央生态环境保护督察).
     Central,
-    /// 区域督察局
+    /// 区域督察局 · Regional inspection bureau, such as 西南督察局.
     RegionalBureau,
-    /// 省、自治区本级
+    /// 省级 · The province or autonomous region itself (省、自治区本级).
     Province,
-    /// 市级
+    /// 市级 · A prefecture or prefecture-level city.
     Prefecture,
-    /// 县级
+    /// 县级 · A county or district.
     County,
 }
 
-/// Why an inspection came.
+/// Kind of an inspection: routine, look-back or special.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::inspection_round::RoundKind")]
 pub(crate) enum InspectionKind {
-    /// 例行督察
+    /// 例行督察 · Routine inspection, part of a regular series.
     Routine,
-    /// 回头看
+    /// 回头看 · Look-back inspection, which follows up on an earlier one.
     LookBack,
-    /// 专项督察
+    /// 专项督察 · Special inspection, limited to one subject.
     Special,
 }
 
 const NAME: SortKey = SortKey::column("{t}.name", "name", SortType::Text);
 
-const GROUPS: &[Dimension] =
-    &[Dimension::plain("LEVEL", "Who inspected.", "{t}.level"), Dimension::plain("KIND", "Why they came.", "{t}.kind")];
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("LEVEL", "督察层级 · Level of the inspecting authority.", "{t}.level"),
+    Dimension::plain("KIND", "督察类型 · Kind of inspection.", "{t}.kind"),
+];
 
 noun! {
-    /// A round of an inspection (督察轮次).
+    /// An inspection round (督察轮次): one visit of an inspection team, with the problems that it fed back.
     pub(crate) InspectionRound from "inspection_round" as "round" {
         order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
         total: None,
@@ -57,39 +59,44 @@ noun! {
         by: InspectionRoundOrder,
         groups: GROUPS
     }
-    /// The global id.
+    /// Global id of the round: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;
-    /// The name.
+    /// Name of the round, unique, such as 第二轮中央生态环境保护督察.
     name: String = Kind::Column("name");
-    /// Who inspected.
+    /// Level of the inspecting authority.
     level: InspectionLevel = Kind::Column("level");
-    /// Why they came.
+    /// Kind of inspection: routine, look-back or special.
     kind: InspectionKind = Kind::Column("kind");
-    /// When the team moved in.
+    /// Local date on which the inspection team arrived (进驻); null if it is not recorded.
     enteredOn: Option<Date> = Kind::Column("entered_on");
-    /// When it fed back its problems; grace periods begin here.
+    /// Local date on which the team fed back its problems (反馈), from which grace periods of immediate deadlines are
+    /// counted; null if it is not recorded.
     feedbackOn: Option<Date> = Kind::Column("feedback_on");
-    /// Grows with every change.
+    /// Version number, increased by every edit. Mutations take it so that a concurrent change is detected
+    /// (`STALE_VERSION`).
     version: i32 = Kind::Column("version");
-    /// The problems that it found.
+    /// Problems (反馈问题) that the inspection fed back.
     problems(pages Problem): Connection<Problem> = Link::Column("round_id");
-    /// The measures against them.
+    /// Measures (整改措施) of the problems of the round.
     measures(pages Measure): Connection<Measure> = Link::Column("round_id");
-    /// The complaint cases (交办案件) that came during it.
+    /// Complaint cases (交办案件) that were handed over during the inspection.
     inspectionCases(pages InspectionCase): Connection<InspectionCase> = Link::Column("round_id");
-    /// Its problems by their rating as printed, the most frequent first.
+    /// Number of problems of the round for each printed progress rating, the most frequent rating first. Counts only
+    /// problems that the caller may see.
     problemsByProgress: Vec<ProgressCount> =
         Kind::List(<ProgressCount as planner::Noun>::table, Link::Inside);
-    /// Its measures by the year of their latest date; null for those without a date, which come last.
+    /// Number of measures of the round for each year of their due dates, in ascending order; measures without a date
+    /// are counted last, under a null year. Counts only measures that the caller may see.
     measuresByDeadlineYear: Vec<DeadlineYearCount> =
         Kind::List(<DeadlineYearCount as planner::Noun>::table, Link::Inside);
-    /// Its problems by the year of their latest date; null for those without a date, which come last.
+    /// Number of problems of the round for each year of their due dates, in ascending order; problems without a date
+    /// are counted last, under a null year. Counts only problems that the caller may see.
     problemsByDeadlineYear: Vec<ProblemYearCount> =
         Kind::List(<ProblemYearCount as planner::Noun>::table, Link::Inside);
 }
 
 noun! {
-    /// How many problems bear a rating.
+    /// The number of problems of a round that have one progress rating.
     pub(crate) ProgressCount from "(SELECT rated_progress AS progress, count(*) AS count FROM problem x WHERE x.round_id = {owner}.id AND {sees:problem:x} GROUP BY rated_progress)" {
         order: &[
             SortKey::column("{t}.count", "count", SortType::Integer).reversed(),
@@ -97,134 +104,136 @@ noun! {
         ],
         total: None
     }
-    /// The rating as printed; null where none is.
+    /// Progress rating as printed in the ledger, such as 全面完成，长期坚持; null for problems without one.
     progress: Option<String> = Kind::Column("progress");
-    /// How many.
+    /// Number of problems with this rating.
     count: i32 = Kind::Column("count");
 }
 
 noun! {
-    /// How many measures are due in a year.
+    /// The number of measures of a round that are due in one year.
     pub(crate) DeadlineYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM measure x WHERE x.round_id = {owner}.id AND {sees:measure:x} GROUP BY 1)" {
         order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }
-    /// The year; null for those without a date.
+    /// Year of the latest date of the deadline, such as 2025; null for measures without a date.
     year: Option<i32> = Kind::Column("year");
-    /// How many.
+    /// Number of measures due in this year.
     count: i32 = Kind::Column("count");
 }
 
 noun! {
-    /// How many problems are due in a year.
+    /// The number of problems of a round that are due in one year.
     pub(crate) ProblemYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM problem x WHERE x.round_id = {owner}.id AND {sees:problem:x} GROUP BY 1)" {
         order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }
-    /// The year; null for those without a date.
+    /// Year of the latest date of the deadline, such as 2025; null for problems without a date.
     year: Option<i32> = Kind::Column("year");
-    /// How many.
+    /// Number of problems due in this year.
     count: i32 = Kind::Column("count");
 }
 
 order! { InspectionRoundOrder by InspectionRoundOrderField {
-    /// The name.
+    /// 名称 · Name of the round.
     Name = NAME,
 } }
 
 filter! {
-    /// Demands on inspection rounds.
+    /// Conditions on inspection rounds. A round must satisfy every condition that is given.
     InspectionRoundFilter {
-        /// When it fed back its problems.
+        /// Condition on the local date on which the inspection fed back its problems.
         feedback_on: DateFilter = |day| day.condition("feedback_on"),
-        /// Who inspected.
+        /// Selects rounds of one of these levels; an empty list selects none.
         level: Vec<InspectionLevel> = |levels| planner::Condition::In(
             "level",
             levels.iter().map(|level| entity::inspection_round::RoundLevel::from(*level).to_value().into()).collect(),
         ),
-        /// The name.
+        /// Condition on the name of the round.
         name: TextFilter = |name| name.condition("name", &["name"]),
     }
 }
 
-/// A round to be opened.
+/// Input of `createRound`: the inspection round to open.
 #[derive(InputObject)]
 pub(crate) struct CreateRoundInput {
-    /// Its name, unique: 第二轮中央生态环境保护督察.
+    /// Name of the round, unique, 2 to 200 characters, such as 第二轮中央生态环境保护督察.
     name: String,
-    /// Who inspects.
+    /// Level of the inspecting authority.
     level: InspectionLevel,
-    /// Why.
+    /// Kind of inspection: routine, look-back or special.
     kind: InspectionKind,
-    /// When the team moves in.
+    /// Local date on which the inspection team arrives (进驻); null if it is not known.
     entered_on: Option<Date>,
-    /// When it fed back its problems; grace periods begin here.
+    /// Local date on which the team fed back its problems (反馈), not before `enteredOn`. Grace periods of immediate
+    /// deadlines are counted from it. Null if it is not known.
     feedback_on: Option<Date>,
 }
 
-/// What is to become of a round. What is left out stays; null clears.
+/// Input of `editRound`. Omitted fields keep their value; null clears a field that may be empty.
 #[derive(InputObject)]
 pub(crate) struct EditRoundInput {
-    /// The round.
+    /// Global id of the round to edit.
     round_id: ID,
-    /// The version that the caller saw.
+    /// Version of the round that the caller read; refused as `STALE_VERSION` if it is no longer current.
     version: i32,
-    /// Its name.
+    /// New name, unique, 2 to 200 characters; cannot be null.
     name: MaybeUndefined<String>,
-    /// Who inspects.
+    /// New level of the inspecting authority; cannot be null.
     level: MaybeUndefined<InspectionLevel>,
-    /// Why.
+    /// New kind of inspection; cannot be null.
     kind: MaybeUndefined<InspectionKind>,
-    /// When the team moves in.
+    /// New local date on which the inspection team arrives (进驻); null clears it.
     entered_on: MaybeUndefined<Date>,
-    /// When it fed back its problems. Deadlines that are immediate and have no date move with it.
+    /// New local date on which the team fed back its problems (反馈); null clears it. Immediate deadlines without a
+    /// date of their own move with it.
     feedback_on: MaybeUndefined<Date>,
 }
 
-/// Two rounds that are one.
+/// Input of `mergeRounds`: two rounds that record the same inspection.
 #[derive(InputObject)]
 pub(crate) struct MergeRoundsInput {
-    /// The round that goes.
+    /// Global id of the round to merge; it is deleted.
     round_id: ID,
-    /// The round that stays.
+    /// Global id of the round that remains.
     into_id: ID,
 }
 
-/// A round opened by mistake.
+/// Input of `deleteRound`: a round that was opened by mistake.
 #[derive(InputObject)]
 pub(crate) struct DeleteRoundInput {
-    /// The round.
+    /// Global id of the round to delete.
     round_id: ID,
-    /// The version that the caller saw.
+    /// Version of the round that the caller read; refused as `STALE_VERSION` if it is no longer current.
     version: i32,
 }
 
 payload! {
-    /// What came of an act on a round.
+    /// Result of a mutation on an inspection round.
     RoundPayload {
-        /// The round as it is now; null when nothing was done.
+        /// The round after the mutation (for a merge, the one that remains); null if the mutation was refused.
         round: InspectionRound,
-        /// Why nothing was done; empty when it was.
+        /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
         errors
     }
 }
 
-/// A day, where one may be cleared.
+/// Returns the patch for a date that null clears.
 fn day(given: MaybeUndefined<Date>) -> Patch<Option<chrono::NaiveDate>> {
     clearable(given.map_value(|day| day.0))
 }
 
-/// What is done to rounds.
+/// Mutations on inspection rounds.
 #[derive(Default)]
 pub(crate) struct RoundMutation;
 
 #[Object]
 impl RoundMutation {
-    /// Opens a round of inspection. By a regional office.
+    /// Opens an inspection round. Requires a regional rectification office (区整改办).
     async fn create_round(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The round.")] input: CreateRoundInput,
+        #[graphql(desc = "The round to open.")] input: CreateRoundInput,
     ) -> async_graphql::Result<RoundPayload> {
         let request = ctx.data::<Request>()?;
         let new = keep::New {
@@ -237,11 +246,12 @@ impl RoundMutation {
         RoundPayload::of(keep::open(&request.desk(), &new).await, request)
     }
 
-    /// Edits a round. By the regional office that keeps all of its problems.
+    /// Edits an inspection round. Requires a regional rectification office, and all problems and complaint cases of the
+    /// round must belong to its region or to regions below it.
     async fn edit_round(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: EditRoundInput,
+        #[graphql(desc = "The round and the fields to change.")] input: EditRoundInput,
     ) -> async_graphql::Result<RoundPayload> {
         let request = ctx.data::<Request>()?;
         let done = async {
@@ -257,22 +267,26 @@ impl RoundMutation {
         RoundPayload::of(done.await, request)
     }
 
-    /// Merges a round into another: its problems go over. By the regional office that keeps all of them.
+    /// Merges an inspection round into another one, which takes over its problems, measures and complaint cases.
+    /// Refused while both rounds have the same problem, or cases of the same number. Requires a regional
+    /// rectification office, and all problems and cases of the round to merge must belong to its region or to regions
+    /// below it.
     async fn merge_rounds(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The two.")] input: MergeRoundsInput,
+        #[graphql(desc = "The round to merge and the round that remains.")] input: MergeRoundsInput,
     ) -> async_graphql::Result<RoundPayload> {
         let request = ctx.data::<Request>()?;
         let [from, into] = [&input.round_id, &input.into_id].map(key_of::<InspectionRound>);
         RoundPayload::of(merge::rounds(&request.desk(), from, into).await, request)
     }
 
-    /// Deletes a round that holds no problem. By a regional office.
+    /// Deletes an inspection round that has no problems and no complaint cases. Requires a regional rectification
+    /// office.
     async fn delete_round(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The round.")] input: DeleteRoundInput,
+        #[graphql(desc = "The round to delete.")] input: DeleteRoundInput,
     ) -> async_graphql::Result<DeletePayload> {
         let request = ctx.data::<Request>()?;
         let round = key_of::<InspectionRound>(&input.round_id);

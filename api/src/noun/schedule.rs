@@ -1,4 +1,4 @@
-//! Schedules and the runs of jobs, for administrators.
+//! Schedules of background jobs and the log of their runs, visible to administrators only.
 
 use async_graphql::registry::{MetaInputValue, Registry};
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Name, Object, Value};
@@ -14,44 +14,47 @@ use crate::part::patch::patch;
 use crate::part::payload::{key_of, payload};
 use crate::part::scalar::Moment;
 
-/// What becomes of occurrences missed while nobody was up.
+/// Misfire policy: what happens to occurrences that were missed while no scheduler was running.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::schedule::Misfire")]
 pub(crate) enum Misfire {
-    /// Each is run, of the latest 50.
+    /// 全部补跑 · Runs every missed occurrence, up to the latest 50.
     All,
-    /// Only the latest is run.
+    /// 只补最近一次 · Runs only the latest missed occurrence.
     Latest,
-    /// None is run.
+    /// 全部跳过 · Runs no missed occurrence.
     Skip,
 }
 
-/// How a run ended.
+/// State of a job run.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::job_run::RunState")]
 pub(crate) enum JobRunState {
-    /// Not yet ended.
+    /// 运行中 · The run has not ended yet.
     Running,
-    /// It did its work.
+    /// 成功 · The run ended without an error.
     Succeeded,
-    /// It gave up; see `error`.
+    /// 失败 · The run failed; `error` says why.
     Failed,
-    /// Left out by the misfire policy.
+    /// 已跳过 · The occurrence was missed and the misfire policy skipped it.
     Skipped,
 }
 
+/// Returns the SQL of the JSON object that [`next_occurrences`] reads: the pattern and the time zone of a schedule.
 fn pattern(sql: &mut Sql<'_>, schedule: &str) -> String {
     sql.object(&[("cron", format!("{schedule}.cron")), ("zone", format!("{schedule}.time_zone"))])
 }
 
+/// Registers the argument `count` of `nextOccurrences`.
 fn count_argument(registry: &mut Registry) -> Vec<MetaInputValue> {
-    vec![argument::<i32>(registry, "count", "How many: 1 to 50; less is taken as 1, more as 50.", Some("5"))]
+    vec![argument::<i32>(registry, "count", "Number of occurrences, clamped to the range from 1 to 50.", Some("5"))]
 }
 
-/// The most fires that are computed at once.
+/// The largest number of occurrences that one field computes.
 const MAX_FIRES: i64 = 50;
 
-/// Computes the next fires of a schedule from its pattern.
+/// Returns the finisher of `nextOccurrences`: it computes the next occurrences of a schedule from its pattern and time
+/// zone, which the statement delivers as JSON (`pattern`), and returns them as RFC 3339 strings.
 pub(crate) fn next_occurrences(
     clock: Clock,
     occurrences: Occurrences,
@@ -69,107 +72,109 @@ pub(crate) fn next_occurrences(
 }
 
 noun! {
-    /// When a job is due.
+    /// The schedule of a background job. Visible to administrators only.
     pub(crate) Schedule from "schedule" as "schedule" {
         order: &[SortKey::column("{t}.name", "name", SortType::Text)],
         total: None
     }
-    /// The global id.
+    /// Global id of the schedule: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;
-    /// The job's stable name.
+    /// Stable name of the job, such as `due-soon`.
     name: String = Kind::Column("name");
-    /// Six fields, seconds first.
+    /// Cron pattern of six fields (second, minute, hour, day of month, month, day of week), such as `0 0 8 * * *`.
     cron: String = Kind::Column("cron");
-    /// The IANA zone that the pattern is read in.
+    /// IANA name of the time zone in which the pattern is evaluated, such as `Asia/Shanghai`.
     timeZone: String = Kind::Column("time_zone");
-    /// Whether the job runs at all.
+    /// Whether the schedule is in effect; while it is disabled, the job does not run.
     enabled: bool = Kind::Boolean("enabled");
-    /// What becomes of occurrences missed while nobody was up.
+    /// Misfire policy: what happens to occurrences that were missed while no scheduler was running.
     misfire: Misfire = Kind::Column("misfire");
-    /// The last occurrence dealt with.
+    /// Moment of the last occurrence that was processed, or of the last edit if that is later: later occurrences are
+    /// still to be processed.
     lastOccurrence: Moment = Kind::Column("last_occurrence");
-    /// When it is due next.
+    /// Moments of the next occurrences after now, in ascending order; computed for disabled schedules, too.
     nextOccurrences(count_argument): Vec<Moment> = Kind::Finished(pattern, "nextOccurrences");
-    /// Its runs, the latest occurrence first.
+    /// Runs of the job, the latest occurrence first.
     runs(pages JobRun): Connection<JobRun> = Link::Column("schedule_id");
 }
 
 const LATEST: SortKey = SortKey::column("{t}.occurrence", "occurrence", SortType::Moment).reversed();
 
 noun! {
-    /// One occurrence of a schedule.
+    /// A run of a job: the record of one occurrence of its schedule.
     pub(crate) JobRun from "job_run" as "run" { order: &[LATEST], total: None, filter: JobRunFilter, by: JobRunOrder }
-    /// The global id.
+    /// Global id of the run: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;
-    /// The moment it was due.
+    /// Moment at which the run was due.
     occurrence: Moment = Kind::Column("occurrence");
-    /// When it was run.
+    /// Moment at which the run started.
     startedAt: Moment = Kind::Column("started_at");
-    /// When it ended.
+    /// Moment at which the run ended; null while it is running.
     finishedAt: Option<Moment> = Kind::Column("finished_at");
-    /// How it ended.
+    /// State of the run: running, succeeded, failed or skipped.
     state: JobRunState = Kind::Column("state");
-    /// How many mails it wrote to the outbox.
+    /// Number of mails that the run wrote to the outbox.
     mailsQueued: i32 = Kind::Column("mails_queued");
-    /// Why it failed or was left out.
+    /// Reason why the run failed or was skipped; null otherwise.
     error: Option<String> = Kind::Column("error");
 }
 
 order! { JobRunOrder by JobRunOrderField {
-    /// The moment it was due.
+    /// 应运行时间 · Moment at which the run was due.
     Occurrence = SortKey::column("{t}.occurrence", "occurrence", SortType::Moment),
 } }
 
 filter! {
-    /// Demands on runs.
+    /// Conditions on job runs. A run must satisfy every condition that is given.
     JobRunFilter {
-        /// Why it failed or was left out.
+        /// Condition on the reason why a run failed or was skipped.
         error: TextFilter = |error| error.condition("error", &["error"]),
     }
 }
 
-/// The schedules, for the root field.
+/// Returns the table of schedules, for the root field `schedules`.
 pub(crate) fn table() -> &'static planner::Table {
     <Schedule as Noun>::table()
 }
 
-/// What is to become of a schedule. What is left out stays.
+/// Input of `editSchedule`. Omitted fields keep their value; null is refused.
 #[derive(InputObject)]
 pub(crate) struct EditScheduleInput {
-    /// The schedule.
+    /// Global id of the schedule to edit.
     schedule_id: ID,
-    /// Its pattern: six fields, seconds first, as in `0 0 8 * * *`.
+    /// New cron pattern of six fields, seconds first, such as `0 0 8 * * *`. It may restrict the day of the month or
+    /// the day of the week, not both, and must have at least one future occurrence.
     cron: MaybeUndefined<String>,
-    /// The IANA zone that the pattern is read in.
+    /// New IANA name of the time zone in which the pattern is evaluated, such as `Asia/Shanghai`.
     time_zone: MaybeUndefined<String>,
-    /// Whether the job runs at all.
+    /// Whether the job is to run.
     enabled: MaybeUndefined<bool>,
-    /// What becomes of occurrences missed while nobody was up.
+    /// New misfire policy for occurrences that are missed while no scheduler is running.
     misfire: MaybeUndefined<Misfire>,
 }
 
 payload! {
-    /// What came of an act on a schedule.
+    /// Result of a mutation on a schedule.
     SchedulePayload {
-        /// The schedule as it is now; null when nothing was done.
+        /// The schedule after the mutation; null if the mutation was refused.
         schedule: Schedule,
-        /// Why nothing was done; empty when it was.
+        /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
         errors
     }
 }
 
-/// What is done to schedules.
+/// Mutations on schedules.
 #[derive(Default)]
 pub(crate) struct ScheduleMutation;
 
 #[Object]
 impl ScheduleMutation {
-    /// Edits a schedule, which begins anew: what fell due while it was off, or by the old pattern, is not made up for. By
-    /// an administrator.
+    /// Edits the schedule of a job. The schedule restarts at the moment of the edit: occurrences that were missed while
+    /// it was disabled, or that follow from the old pattern, are not run. Requires an administrator.
     async fn edit_schedule(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: EditScheduleInput,
+        #[graphql(desc = "The schedule and the fields to change.")] input: EditScheduleInput,
     ) -> async_graphql::Result<SchedulePayload> {
         let request = ctx.data::<Request>()?;
         let fires = |cron: &str, zone: &str| !(request.occurrences)(cron, zone, request.now, 1).is_empty();

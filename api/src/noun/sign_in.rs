@@ -1,5 +1,5 @@
-//! Signing in and out, the first account of an installation, the second factor, forgotten passwords, and one's own recent
-//! sign-ins.
+//! Signing in and out, the first account of an installation, the second factor, password resets, and the caller's
+//! recent sign-ins.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::{account, region};
@@ -15,101 +15,104 @@ use crate::noun::account::{Account, Role};
 use crate::part::payload::{UserError, bare, key_of, outcome};
 use crate::part::scalar::Moment;
 
-/// How many of one's own sign-ins are told at most.
+/// The largest number of sign-ins that `mySignIns` returns.
 const MOST: i32 = 100;
 
-/// Who signs in.
+/// Input of `signIn`: the credentials of an account.
 #[derive(InputObject)]
 pub(crate) struct SignInInput {
-    /// The sign-in address.
+    /// E-mail address with which the account signs in; case and surrounding blanks are ignored.
     email: String,
-    /// The password.
+    /// Password with which the account signs in.
     #[graphql(secret)]
     password: String,
-    /// The six digits that the authenticator app shows, or a recovery code; asked for by `SECOND_FACTOR_REQUIRED`.
+    /// Six-digit code of the authenticator app, or a recovery code. Needed only if the account has a second factor; the
+    /// error `SECOND_FACTOR_REQUIRED` asks for it.
     #[graphql(secret)]
     code: Option<String>,
 }
 
-/// The first administrator of an installation.
+/// Input of `createFirstAccount`: the first administrator of an installation.
 #[derive(InputObject)]
 pub(crate) struct CreateFirstAccountInput {
-    /// The set-up code that the server printed when it started.
+    /// Set-up code that the server printed when it started; case and hyphens are ignored.
     #[graphql(secret)]
     code: String,
-    /// The sign-in address.
+    /// E-mail address with which the account will sign in.
     email: String,
-    /// The name shown to colleagues.
+    /// Name of the person, shown to colleagues.
     name: String,
-    /// The password, 12 characters at least.
+    /// Password, 12 to 200 characters and not easy to guess.
     #[graphql(secret)]
     password: String,
 }
 
-/// Who has forgotten the password.
+/// Input of `requestPasswordReset`: the account whose password is forgotten.
 #[derive(InputObject)]
 pub(crate) struct RequestPasswordResetInput {
-    /// The sign-in address.
+    /// E-mail address with which the account signs in.
     email: String,
 }
 
-/// A password set with the link of a mail.
+/// Input of `setPasswordWithLink`: the token of a mailed link and the new password.
 #[derive(InputObject)]
 pub(crate) struct SetPasswordWithLinkInput {
-    /// What stands behind `#token=` in the link; it works once.
+    /// Token of the link: the text after `#token=`. It can be used once.
     #[graphql(secret)]
     token: String,
-    /// The new password, 12 characters at least.
+    /// New password, 12 to 200 characters and not easy to guess.
     #[graphql(secret)]
     password: String,
 }
 
-/// Setting up the second factor.
+/// Input of `enrolSecondFactor`: proof of the caller's identity.
 #[derive(InputObject)]
 pub(crate) struct EnrolSecondFactorInput {
-    /// The current password; none for who has none and signed in within the last ten minutes.
+    /// Current password of the caller. Null for an account without a password, which must have signed in within the
+    /// last ten minutes instead.
     #[graphql(secret)]
     current_password: Option<String>,
 }
 
-/// The proof that the app has the secret.
+/// Input of `confirmSecondFactor`: proof that the authenticator app has the secret.
 #[derive(InputObject)]
 pub(crate) struct ConfirmSecondFactorInput {
-    /// The six digits that the app shows.
+    /// Six-digit code that the authenticator app shows.
     #[graphql(secret)]
     code: String,
 }
 
-/// Removing the second factor.
+/// Input of `removeSecondFactor`: the account, and proof of the caller's identity.
 #[derive(InputObject)]
 pub(crate) struct RemoveSecondFactorInput {
-    /// The account; one's own when left out. Administrators remove anybody's.
+    /// Global id of the account; null or omitted for the caller's own. Only administrators may name another account.
     account_id: Option<ID>,
-    /// The password of who asks.
+    /// Current password of the caller. Null for an account without a password, which must have signed in within the
+    /// last ten minutes instead.
     #[graphql(secret)]
     current_password: Option<String>,
-    /// A code of the app or a recovery code; for one's own.
+    /// Code of the authenticator app or a recovery code; required if the account is the caller's own.
     #[graphql(secret)]
     code: Option<String>,
 }
 
-/// What came of signing in, or of making a token.
+/// Result of a mutation that opens a session or creates a token.
 #[derive(SimpleObject)]
 pub(crate) struct SignInPayload {
-    /// What to send as `Authorization: Bearer …`, and in `connection_init` as `{"authorization": "Bearer …"}`. It is shown
-    /// this once.
+    /// Secret of the session or token: send it as `Authorization: Bearer …`, or in the WebSocket's `connection_init` as
+    /// `{"authorization": "Bearer …"}`. It is returned only here, never again. Null if the mutation was refused.
     token: Option<String>,
-    /// When it ends by itself.
+    /// Moment at which the session or token expires; null if the mutation was refused.
     expires_at: Option<Moment>,
-    /// Whether the session only serves to set up the second factor that the role demands: `enrolSecondFactor`, then
-    /// `confirmSecondFactor`, after which it has the account's rights.
+    /// Whether the session can only be used to set up the second factor that the role requires. Call
+    /// `enrolSecondFactor`, then `confirmSecondFactor`; after that the session has the account's full rights.
     must_set_up_second_factor: bool,
-    /// Why there is none; empty when there is.
+    /// Reasons why the mutation was refused; empty on success.
     errors: Vec<UserError>,
 }
 
 impl SignInPayload {
-    /// From what an act gives.
+    /// Builds the payload from the result of the act.
     pub(crate) fn of(done: ledger::Result<Opened>, request: &Request) -> async_graphql::Result<Self> {
         let (opened, errors) = outcome(done, request.language)?;
         let expires_at = opened.as_ref().map(|opened| Moment(opened.session.expires_at));
@@ -118,29 +121,29 @@ impl SignInPayload {
     }
 }
 
-/// What came of ending a session.
+/// Result of a mutation that ends a session or token.
 #[derive(SimpleObject)]
 pub(crate) struct EndSessionPayload {
-    /// Whether it was open and is ended now.
+    /// True if the mutation ended the session; false if it had ended before, or if there was none to end.
     ended: bool,
-    /// Why it was not ended; empty where it was, and where there was none to end.
+    /// Reasons why the mutation was refused; empty on success, and if there was no session to end.
     errors: Vec<UserError>,
 }
 
 impl EndSessionPayload {
-    /// From what an act gives.
+    /// Builds the payload from the result of the act.
     pub(crate) fn of(done: ledger::Result<bool>, request: &Request) -> async_graphql::Result<Self> {
         let (ended, errors) = outcome(done, request.language)?;
         Ok(Self { ended: ended.unwrap_or(false), errors })
     }
 }
 
-/// What came of something that gives nothing.
+/// Result of a mutation that returns no object.
 #[derive(SimpleObject)]
 pub(crate) struct DonePayload {
-    /// Whether it was taken.
+    /// Whether the mutation was carried out.
     is_done: bool,
-    /// Why it was not; empty when it was.
+    /// Reasons why the mutation was refused; empty on success.
     errors: Vec<UserError>,
 }
 
@@ -151,77 +154,80 @@ impl DonePayload {
     }
 }
 
-/// What an authenticator app has to be told.
+/// Result of `enrolSecondFactor`: the secret to enter into an authenticator app.
 #[derive(SimpleObject)]
 pub(crate) struct EnrolSecondFactorPayload {
-    /// The secret in Base32, to be typed into the app; it is shown this once.
+    /// Secret in Base32, to be typed into the app. It is returned only here, never again. Null if the mutation was
+    /// refused.
     secret: Option<String>,
-    /// The same as an `otpauth://` address, to be shown as a QR code.
+    /// Secret as an `otpauth://` URL, to be shown as a QR code; null if the mutation was refused.
     url: Option<String>,
-    /// Why there is none; empty when there is.
+    /// Reasons why the mutation was refused; empty on success.
     errors: Vec<UserError>,
 }
 
-/// What came of confirming the second factor.
+/// Result of `confirmSecondFactor`: the recovery codes of the account.
 #[derive(SimpleObject)]
 pub(crate) struct ConfirmSecondFactorPayload {
-    /// Ten codes to sign in with when the app is lost, each once; they are shown this once.
+    /// Ten recovery codes for signing in when the app is lost; each can be used once. They are returned only here,
+    /// never again. Empty if the mutation was refused.
     recovery_codes: Vec<String>,
-    /// Why there are none; empty when there are.
+    /// Reasons why the mutation was refused; empty on success.
     errors: Vec<UserError>,
 }
 
-/// How an installation stands to who asks.
+/// Whether the caller can use the installation without signing in, and whether it still has to be set up.
 #[derive(SimpleObject)]
 pub(crate) struct Installation {
-    /// Whether it is open: nobody has an account but the demo's, and whoever asks from this machine may read and write
-    /// everything without signing in.
+    /// Whether the installation is open to the caller: no account exists other than those of the demo, and callers on
+    /// the server's own machine may read and write everything without signing in.
     is_open: bool,
-    /// Whether the first account is still to be made, with the set-up code that the server printed when it started.
+    /// Whether the first account has yet to be created (`createFirstAccount`) with the set-up code that the server
+    /// printed when it started. Always false while the installation is open to the caller.
     needs_set_up: bool,
 }
 
-/// A sign-in of one's own, or an attempt at one.
+/// A sign-in to the caller's account, successful or not.
 #[derive(SimpleObject)]
 pub(crate) struct SignIn {
-    /// When.
+    /// Moment at which the sign-in was attempted.
     at: Moment,
-    /// From which network address; null where it is not known.
+    /// Network address from which it was made; null if it is not known.
     address: Option<String>,
-    /// Whether it opened a session.
+    /// Whether the sign-in succeeded and opened a session.
     has_succeeded: bool,
-    /// What it was done with: `PASSWORD`, `TOTP`, `RECOVERY_CODE`, `PROVIDER`, `DELEGATION`, `DEMO`, `SET_UP`; null for one
-    /// that failed.
+    /// Means of signing in: `PASSWORD`, `TOTP`, `RECOVERY_CODE`, `PROVIDER`, `DELEGATION`, `DEMO` or `SET_UP`; null if
+    /// the sign-in failed.
     means: Option<String>,
 }
 
-/// An account of the demo, to be signed in to by one click.
+/// An account of the demo, which can be signed in to without a password (`signInAsDemo`).
 #[derive(SimpleObject)]
 pub(crate) struct DemoAccount {
-    /// The account's global id, to sign in with.
+    /// Global id of the account, the argument of `signInAsDemo`.
     account_id: ID,
-    /// The name.
+    /// Name shown for the account.
     name: String,
-    /// What it may see and do.
+    /// Role of the account, which decides what it may see and do.
     role: Role,
-    /// The name of the region that its role is about.
+    /// Name of the region to which the role applies; null if the role does not apply to a region.
     region: Option<String>,
 }
 
-/// Asking how one gets in.
+/// Queries that are needed before signing in, and the caller's own sign-ins.
 #[derive(Default)]
 pub(crate) struct SignInQuery;
 
 #[Object]
 impl SignInQuery {
-    /// How the installation stands to who asks: open, closed, or still to be set up.
+    /// State of the installation for the caller: open, closed, or not set up yet.
     async fn installation(&self, ctx: &Context<'_>) -> async_graphql::Result<Installation> {
         let request = ctx.data::<Request>()?;
         let is_open = request.is_open().await?;
         Ok(Installation { is_open, needs_set_up: !is_open && !request.has_accounts().await? })
     }
 
-    /// The accounts that the demo made; empty unless the installation is open to who asks.
+    /// Accounts created by the demo, the oldest first; empty unless the installation is open to the caller.
     async fn demo_accounts(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<DemoAccount>> {
         let request = ctx.data::<Request>()?;
         if !request.is_open().await? {
@@ -244,11 +250,12 @@ impl SignInQuery {
         Ok(rows.into_iter().map(account).collect())
     }
 
-    /// One's own recent sign-ins and attempts at them, the newest first: look for what was not you.
+    /// Recent sign-ins and failed attempts for the caller's account, the newest first, so that the caller can spot any
+    /// that were made by someone else. Empty for delegates and without an account.
     async fn my_sign_ins(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, at most 100.", default = 20)] first: i32,
+        #[graphql(desc = "Number of sign-ins to return, clamped to 0 to 100.", default = 20)] first: i32,
     ) -> async_graphql::Result<Vec<SignIn>> {
         let request = ctx.data::<Request>()?;
         let most = u64::try_from(first.clamp(0, MOST)).unwrap_or_default();
@@ -263,19 +270,19 @@ impl SignInQuery {
     }
 }
 
-/// Getting in and out.
+/// Mutations for signing in and out, passwords, and the second factor.
 #[derive(Default)]
 pub(crate) struct SignInMutation;
 
 #[Object]
 impl SignInMutation {
-    /// Opens a session with an address and a password, and the code of a second factor where there is one. From the fifth
-    /// wrong password in a row on, each pauses the account, one minute at first, then twice as long each time; its owner is
-    /// told by mail.
+    /// Opens a session with an e-mail address and a password, and with a code if the account has a second factor. From
+    /// the fifth wrong password or code in a row on, each locks the account temporarily, for one minute at first, then
+    /// for twice as long each time, up to an hour. The owner is notified by mail, at most once an hour.
     async fn sign_in(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who signs in.")] input: SignInInput,
+        #[graphql(desc = "The credentials of the account.")] input: SignInInput,
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let given = Given { email: &input.email, password: &input.password, code: input.code.as_deref() };
@@ -283,11 +290,11 @@ impl SignInMutation {
         SignInPayload::of(done, request)
     }
 
-    /// Opens a session as an account of the demo; only while the installation is open to who asks.
+    /// Opens a session as an account of the demo; possible only while the installation is open to the caller.
     async fn sign_in_as_demo(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] account_id: ID,
+        #[graphql(desc = "Global id of a demo account (`demoAccounts`).")] account_id: ID,
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let is_open = request.is_open().await?;
@@ -295,7 +302,8 @@ impl SignInMutation {
         SignInPayload::of(bare(acts::open_demo(&request.desk(), key).await), request)
     }
 
-    /// Makes the first account, an administrator's, with the set-up code, and opens a session of it.
+    /// Creates the first account of the installation, an administrator, with the set-up code, and opens a session for
+    /// it.
     async fn create_first_account(
         &self,
         ctx: &Context<'_>,
@@ -306,7 +314,7 @@ impl SignInMutation {
         SignInPayload::of(no_sooner(Box::pin(link::set_up_first(&request.desk(), first))).await, request)
     }
 
-    /// Ends the session that asks.
+    /// Ends the session or token with which the caller is signed in.
     async fn sign_out(&self, ctx: &Context<'_>) -> async_graphql::Result<EndSessionPayload> {
         let request = ctx.data::<Request>()?;
         let done = match request.by.session {
@@ -316,11 +324,12 @@ impl SignInMutation {
         EndSessionPayload::of(done, request)
     }
 
-    /// Sends a link for a new password to an address, if it has an account. The answer is the same whether it has one.
+    /// Sends a link for setting a new password to an e-mail address, if an account uses it. The response is the same
+    /// whether or not an account exists.
     async fn request_password_reset(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The address.")] input: RequestPasswordResetInput,
+        #[graphql(desc = "The account whose password is forgotten.")] input: RequestPasswordResetInput,
     ) -> async_graphql::Result<DonePayload> {
         let request = ctx.data::<Request>()?;
         let begun = Instant::now();
@@ -329,24 +338,24 @@ impl SignInMutation {
         DonePayload::of(done, request)
     }
 
-    /// Sets a password with the link of an invitation or of a forgotten password, and ends every session, token and
+    /// Sets a password with the link of an invitation or of a password reset, and ends every session, token and
     /// delegation of the account.
     async fn set_password_with_link(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The link's token and the new password.")] input: SetPasswordWithLinkInput,
+        #[graphql(desc = "The token of the link and the new password.")] input: SetPasswordWithLinkInput,
     ) -> async_graphql::Result<DonePayload> {
         let request = ctx.data::<Request>()?;
         let done = no_sooner(Box::pin(link::redeem(&request.desk(), &input.token, input.password))).await;
         DonePayload::of(done, request)
     }
 
-    /// Draws a secret for an authenticator app (TOTP, six digits, 30 seconds, SHA-1). Nothing is asked for at sign-in until
-    /// `confirmSecondFactor`.
+    /// Generates a secret for an authenticator app (TOTP, six digits, 30 seconds, SHA-1) and stores it for the caller's
+    /// account. Signing in does not ask for a code until `confirmSecondFactor` has succeeded.
     async fn enrol_second_factor(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who it is.")] input: EnrolSecondFactorInput,
+        #[graphql(desc = "Proof of the caller's identity.")] input: EnrolSecondFactorInput,
     ) -> async_graphql::Result<EnrolSecondFactorPayload> {
         let request = ctx.data::<Request>()?;
         let done = second_factor::enrol(&request.desk(), input.current_password.as_deref()).await;
@@ -355,23 +364,24 @@ impl SignInMutation {
         Ok(EnrolSecondFactorPayload { secret, url, errors })
     }
 
-    /// Asks for the second factor at every sign-in from now on, once a code shows that the app has the secret.
+    /// Enables the second factor: verifies a code of the authenticator app, then requires one at every later sign-in to
+    /// the caller's account.
     async fn confirm_second_factor(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The code.")] input: ConfirmSecondFactorInput,
+        #[graphql(desc = "The code that the app shows.")] input: ConfirmSecondFactorInput,
     ) -> async_graphql::Result<ConfirmSecondFactorPayload> {
         let request = ctx.data::<Request>()?;
         let (codes, errors) = outcome(second_factor::confirm(&request.desk(), &input.code).await, request.language)?;
         Ok(ConfirmSecondFactorPayload { recovery_codes: codes.unwrap_or_default(), errors })
     }
 
-    /// Removes the second factor: one's own, with a code of it, or as an administrator anybody's. Ends the account's other
-    /// sessions.
+    /// Removes the second factor of the caller's own account, which requires a code, or, for administrators, of any
+    /// account. Ends the other sessions of the account.
     async fn remove_second_factor(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose, and the proofs.")] input: RemoveSecondFactorInput,
+        #[graphql(desc = "The account, and proof of the caller's identity.")] input: RemoveSecondFactorInput,
     ) -> async_graphql::Result<DonePayload> {
         let request = ctx.data::<Request>()?;
         let whose = input.account_id.as_ref().map(|id| key_of::<Account>(id).unwrap_or_default());
@@ -380,7 +390,7 @@ impl SignInMutation {
     }
 }
 
-/// Carries out what may be refused; the answer to a refusal is held back.
+/// Runs a check of credentials and delays the response if it is refused, so that its timing reveals nothing about why.
 async fn no_sooner<T>(act: impl Future<Output = ledger::Result<T>>) -> ledger::Result<T> {
     let begun = Instant::now();
     let done = act.await;

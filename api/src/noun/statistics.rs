@@ -1,4 +1,4 @@
-//! Statistics (挂图作战): the figures on the wall.
+//! Statistics (挂图作战): progress figures of the rectification at a date, split by one dimension.
 
 use crate::part::scalar::Date;
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
@@ -11,85 +11,93 @@ use crate::error::masked;
 use crate::noun::region::Region;
 use crate::noun::region::SubtreeFilter;
 
-/// What figures are split by.
+/// Dimension by which statistics are split into rows.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "ledger::statistics::Dimension")]
 pub(crate) enum StatisticsDimension {
-    /// The direct children of the region asked for. Rows may overlap: a measure of several counties counts in each.
+    /// 行政区 · One row for each direct child of the requested region. Rows may overlap: a measure that several
+    /// counties answer counts in each of them.
     Region,
-    /// 牵头单位
+    /// 牵头单位 · One row for each lead unit. A problem counts under every unit that leads one of its measures, so rows
+    /// may overlap when problems are counted.
     LeadUnit,
-    /// 督察轮次
+    /// 督察轮次 · One row for each inspection round. Rows partition the total.
     Round,
-    /// 领域. Rows may overlap: a problem may belong to several.
+    /// 领域 · One row for each domain of the problem, such as 水 or 大气. Rows may overlap: a problem may belong to
+    /// several domains.
     Domain,
-    /// The workflow state. Rows partition the whole.
+    /// 办理状态 · One row for each current workflow status. Rows partition the total.
     Status,
-    /// The form of the deadline. Rows partition the whole.
+    /// 时限类别 · One row for each form of deadline: `DATED`, `DATED_ONGOING`, `IMMEDIATE`, `ONGOING` or `NONE`. Rows
+    /// partition the total.
     DeadlineClass,
 }
 
-/// What is counted.
+/// Kind of item that statistics count.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "ledger::statistics::Counted")]
 pub(crate) enum StatisticsCount {
-    /// 反馈问题
+    /// 反馈问题 · Counts the problems that inspections fed back.
     Problems,
-    /// 整改措施
+    /// 整改措施 · Counts the measures against the problems.
     Measures,
-    /// 责任分解
+    /// 责任分解 · Counts the assignments of measures to single units.
     Assignments,
 }
 
-/// Demands on what is counted.
+/// Conditions on the items that statistics count.
 #[derive(InputObject, Default)]
 pub(crate) struct StatisticsFilter {
-    /// Where it was issued or is answered.
+    /// Region that the items concern: where they were issued or are answered. If omitted, the caller's own region, or
+    /// everything that the caller may see if their rights are not limited to a region.
     region: Option<SubtreeFilter>,
 }
 
-/// The figures at a date.
+/// Progress figures at a date: the total, and one row for each group.
 #[derive(SimpleObject)]
 pub(crate) struct Statistics {
-    /// The day that they are of.
+    /// Local date to which the figures apply.
     as_of: Date,
-    /// Everything that was asked for, each row once.
+    /// Figures of all requested items, each counted once.
     total: StatisticsFigures,
-    /// The groups.
+    /// Figures of each group: regions in the order of their codes, other groups with the largest first.
     rows: Vec<StatisticsRow>,
 }
 
-/// Figures of everything that was asked for.
+/// Progress figures of a set of items (problems, measures or assignments).
 #[derive(SimpleObject)]
 pub(crate) struct StatisticsFigures {
-    /// All rows.
+    /// Number of all items, whatever their status.
     all: i64,
-    /// Completed (完成), closed ones included.
+    /// Number of items completed (完成) by the date, including those closed.
     completed: i64,
-    /// Closed (销号).
+    /// Number of items closed (销号) whose completion date, if known, is not after the date.
     closed: i64,
-    /// Completed and not yet closed (待销号).
+    /// Number of items completed but not yet closed (待销号): `completed` − `closed`.
     waiting_for_close_out: i64,
-    /// Not applicable (不涉及).
+    /// Number of items that are not applicable (不涉及).
     not_applicable: i64,
-    /// Open past the deadline (逾期).
+    /// Number of items overdue (逾期) at the date: past their deadline and not completed.
     overdue: i64,
-    /// Completed ÷ (all − not applicable); null where that is zero.
+    /// Completion rate as a fraction, `0.5` for 50 %: `completed` ÷ (`all` − `notApplicable`); null if the divisor is
+    /// zero.
     completion_rate: Option<f64>,
-    /// Closed ÷ (all − not applicable); null where that is zero.
+    /// Close-out rate as a fraction, `0.5` for 50 %: `closed` ÷ (`all` − `notApplicable`); null if the divisor is zero.
     close_out_rate: Option<f64>,
-    /// Overdue ÷ all whose deadline has passed; null where none has.
+    /// Overdue rate as a fraction, `0.5` for 50 %: `overdue` ÷ the number of applicable items whose deadline has
+    /// passed; null if there are none.
     overdue_rate: Option<f64>,
 }
 
-/// Figures of one group.
+/// Progress figures of one group of items.
 #[derive(SimpleObject)]
 pub(crate) struct StatisticsRow {
-    /// What the group is: a global id, or a code; empty where the dimension is not set.
+    /// Key of the group: a global id such as `region_4`, or a code such as `IN_PROGRESS`; empty for items without a
+    /// value in the dimension.
     key: String,
-    /// Its name, in Chinese.
+    /// Name of the group in Chinese, such as 白河县; 未明确 for items without a value in the dimension.
     label: String,
-    /// Its figures.
+    /// Progress figures of the items in the group.
     #[graphql(flatten)]
     figures: StatisticsFigures,
 }
@@ -118,25 +126,26 @@ impl From<&Figures> for StatisticsRow {
     }
 }
 
-/// Asking for statistics.
+/// The query for progress statistics.
 #[derive(Default)]
 pub(crate) struct StatisticsQuery;
 
 #[Object]
 impl StatisticsQuery {
-    /// How far the rectification is at a date, split by one dimension.
+    /// Progress figures of the rectification at a date, split by one dimension. For a past date, the items that exist
+    /// now are judged by what was completed, closed and due by then.
     async fn statistics(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only what satisfies this.")] filter: Option<StatisticsFilter>,
-        #[graphql(desc = "The day that the figures are of; today when left out.")] as_of: Option<Date>,
-        #[graphql(desc = "What to split by.")] by: StatisticsDimension,
-        #[graphql(desc = "What to count.", default_with = "StatisticsCount::Measures")] count: StatisticsCount,
+        #[graphql(desc = "Counts only items that satisfy this filter.")] filter: Option<StatisticsFilter>,
+        #[graphql(desc = "Local date to which the figures apply; today if omitted.")] as_of: Option<Date>,
+        #[graphql(desc = "Dimension by which to split the figures.")] by: StatisticsDimension,
+        #[graphql(desc = "Kind of item to count.", default_with = "StatisticsCount::Measures")] count: StatisticsCount,
     ) -> async_graphql::Result<Statistics> {
         let request = ctx.data::<Request>()?;
         let as_of = as_of.map_or_else(|| request.today(), |day| day.0);
         let within = filter.and_then(|filter| filter.region).and_then(|region| region.within);
-        // A region that is not there concerns nothing.
+        // No region has the key 0, so an id that is not a region's counts nothing.
         let within = within.map(|id| match <Region as Noun>::table().key(&id) {
             Some(Value::BigInt(Some(key))) => key,
             _ => 0,

@@ -1,4 +1,4 @@
-//! Supervision (催办、督办、挂牌、约谈) and comments (批示、意见) on measures.
+//! Supervision (催办、督办、挂牌督办、约谈) of assignments, and comments (批示、意见) on measures.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::{comment, supervision as acts};
@@ -15,42 +15,42 @@ use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
 
-/// How severe supervision is.
+/// Kind of supervision, from the mildest to the most severe.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::supervision_action::SupervisionKind")]
 pub(crate) enum SupervisionKind {
-    /// 催办
+    /// 催办 · Urging: asks the unit to act.
     Urge,
-    /// 督办
+    /// 督办 · Supervision: a formal order to act.
     Supervise,
-    /// 挂牌督办
+    /// 挂牌督办 · Listing: the assignment is put on the supervision list until that is lifted.
     List,
-    /// 约谈
+    /// 约谈 · Summons: a leader of the unit is called to an interview.
     Summon,
 }
 
-/// Whether supervision is in force.
+/// State of an act of supervision.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::supervision_action::SupervisionState")]
 pub(crate) enum SupervisionState {
-    /// Proposed by the system, for a person to decide.
+    /// 待决定 · Proposed by the system; a person has yet to decide.
     Proposed,
-    /// In force.
+    /// 执行中 · In force: issued and not yet lifted.
     Issued,
-    /// 解除
+    /// 已解除 · Lifted: no longer in force.
     Lifted,
-    /// Proposed and not taken up.
+    /// 未采纳 · Dismissed: the proposal of the system was not adopted.
     Dismissed,
 }
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("KIND", "How severe.", "{t}.kind"),
-    Dimension::plain("STATE", "Whether it is in force.", "{t}.state"),
+    Dimension::plain("KIND", "督办类型 · Kind of supervision.", "{t}.kind"),
+    Dimension::plain("STATE", "督办状态 · State of the supervision, such as in force or lifted.", "{t}.state"),
 ];
 
 noun! {
-    /// An act of supervision (催办、督办、挂牌、约谈).
+    /// An act of supervision (催办、督办、挂牌督办、约谈) of an assignment.
     pub(crate) SupervisionAction from "supervision_action" as "supervision" {
         order: &[KEY.reversed()],
         total: None,
@@ -58,46 +58,51 @@ noun! {
         by: SupervisionActionOrder,
         groups: GROUPS
     }
-    /// The global id.
+    /// Global id of the act of supervision: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;
-    /// How severe.
+    /// Kind of supervision, which shows how severe it is.
     kind: SupervisionKind = Kind::Column("kind");
-    /// Whether it is in force.
+    /// State of the supervision: proposed, in force, lifted or dismissed.
     state: SupervisionState = Kind::Column("state");
-    /// Why.
+    /// Reason for the supervision, as the unit reads it.
     reason: String = Kind::Column("reason");
-    /// Who issued it; none of what the system has proposed.
+    /// Account that issued the supervision; null while it is only proposed by the system, and if the account is not
+    /// visible to the caller.
     issuer: Option<Account> = Kind::One(<Account as Noun>::table, "issuer_id");
-    /// The unit that it is addressed to.
+    /// Unit to which the supervision is addressed; null if there is none, or if it is not visible to the caller.
     recipient: Option<Unit> = Kind::One(<Unit as Noun>::table, "recipient_id");
-    /// By when an answer is due.
+    /// Last local date on which the unit may answer; null if no answer is demanded.
     answerBy: Option<Date> = Kind::Column("answer_by");
-    /// When it was issued, or proposed.
+    /// Moment at which the supervision was issued; for one that is only proposed, or was dismissed, the moment of the
+    /// proposal.
     issuedAt: Moment = Kind::Column("issued_at");
-    /// When it was lifted, or dismissed.
+    /// Moment at which the supervision was lifted, or the proposal dismissed; null otherwise.
     liftedAt: Option<Moment> = Kind::Column("lifted_at");
-    /// Why it was lifted, or dismissed.
+    /// Reason why the supervision was lifted, or the proposal dismissed; null otherwise.
     liftReason: Option<String> = Kind::Column("lift_reason");
-    /// What it is about.
+    /// Measure (整改措施) that is supervised.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
-    /// Whose answer it is about.
+    /// Assignment (责任分解) that is supervised; null if the supervision concerns the measure as a whole.
     assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
 
 order! { SupervisionActionOrder by SupervisionActionOrderField {
-    /// When it was issued.
+    /// 发出时间 · Moment at which the supervision was issued or proposed.
     IssuedAt = SortKey::column("{t}.issued_at", "issued_at", SortType::Moment),
 } }
 
 filter! {
-    /// Demands on supervision.
+    /// Conditions on supervision. An act of supervision must satisfy every condition that is given.
     SupervisionActionFilter {
-        /// How severe.
+        /// Selects supervision of one of these kinds; an empty list selects none.
         kind: Vec<SupervisionKind> = |kinds| Condition::In(
             "kind",
-            kinds.iter().map(|kind| entity::supervision_action::SupervisionKind::from(*kind).to_value().into()).collect(),
+            kinds
+                .iter()
+                .map(|kind| entity::supervision_action::SupervisionKind::from(*kind).to_value().into())
+                .collect(),
         ),
-        /// Whether it is in force.
+        /// Selects supervision in one of these states; an empty list selects none.
         state: Vec<SupervisionState> = |states| Condition::In(
             "state",
             states
@@ -105,99 +110,102 @@ filter! {
                 .map(|state| entity::supervision_action::SupervisionState::from(*state).to_value().into())
                 .collect(),
         ),
-        /// What it is about.
+        /// Condition on the measure that is supervised.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
     }
 }
 
 noun! {
-    /// A comment (批示、意见) on a measure.
+    /// A comment (批示、意见) of a leader, an office or a unit on a measure.
     pub(crate) Comment from "comment" as "comment" {
         order: &[KEY],
         total: None,
         filter: CommentFilter,
         by: CommentOrder
     }
-    /// The global id.
+    /// Global id of the comment: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;
-    /// The text.
+    /// Text of the comment, at most 5,000 characters.
     text: String = Kind::Column("text");
-    /// Who wrote it.
+    /// Account that wrote the comment; null if the account is not visible to the caller.
     author: Option<Account> = Kind::One(<Account as Noun>::table, "author_id");
-    /// When.
+    /// Moment at which the comment was written.
     writtenAt: Moment = Kind::Column("written_at");
-    /// What it is on.
+    /// Measure (整改措施) on which the comment was made.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
 }
 
 order! { CommentOrder by CommentOrderField {
-    /// When it was written.
+    /// 发表时间 · Moment at which the comment was written.
     WrittenAt = SortKey::column("{t}.written_at", "written_at", SortType::Moment),
 } }
 
 filter! {
-    /// Demands on comments.
+    /// Conditions on comments. A comment must satisfy every condition that is given.
     CommentFilter {
-        /// Its text.
+        /// Condition on the text of the comment.
         text: TextFilter = |text| text.condition("text", &["text"]),
     }
 }
 
-/// Supervision to be issued.
+/// Input of `issueSupervision`: the supervision to issue.
 #[derive(InputObject)]
 pub(crate) struct IssueSupervisionInput {
-    /// The assignment.
+    /// Global id of the assignment to supervise.
     assignment_id: ID,
-    /// How severe.
+    /// Kind of supervision to issue, which shows how severe it is.
     kind: SupervisionKind,
-    /// Why, at most 5,000 letters.
+    /// Reason, 2 to 5,000 characters, which the unit reads.
     reason: String,
-    /// By when an answer is due.
+    /// Last local date on which the unit may answer, today or later; null if no answer is demanded.
     answer_by: Option<Date>,
 }
 
-/// Supervision to be lifted.
+/// Input of `liftSupervision`: the supervision to lift.
 #[derive(InputObject)]
 pub(crate) struct LiftSupervisionInput {
-    /// The act of supervision.
+    /// Global id of the act of supervision, which must be in force.
     action_id: ID,
-    /// Why.
+    /// Reason for lifting it, 2 to 5,000 characters.
     reason: String,
 }
 
-/// What is made of a proposal.
+/// Input of `decideSupervision`: the decision on supervision that the system has proposed.
 #[derive(InputObject)]
 pub(crate) struct DecideSupervisionInput {
-    /// The supervision that the system has proposed.
+    /// Global id of the proposed act of supervision.
     action_id: ID,
-    /// Whether it is taken up; it is dismissed otherwise.
+    /// True adopts the proposal, false dismisses it.
     is_adopted: bool,
-    /// Why, at most 5,000 letters; the unit reads it where the proposal is taken up.
+    /// Reason for the decision, 2 to 5,000 characters. If the proposal is adopted, the unit reads it.
     reason: String,
-    /// By when an answer is due, where the proposal is taken up.
+    /// Last local date on which the unit may answer, today or later; null if no answer is demanded, and if the proposal
+    /// is dismissed.
     answer_by: Option<Date>,
 }
 
-/// A comment to be written.
+/// Input of `commentOnMeasure`: the comment to write.
 #[derive(InputObject)]
 pub(crate) struct CommentOnMeasureInput {
-    /// The measure.
+    /// Global id of the measure.
     measure_id: ID,
-    /// The text, at most 5,000 letters.
+    /// Text of the comment, 1 to 5,000 characters, without personal telephone numbers.
     text: String,
 }
 
-/// What is done about supervision, and said.
+/// Mutations on supervision and comments.
 #[derive(Default)]
 pub(crate) struct SupervisionMutation;
 
 #[Object]
 impl SupervisionMutation {
-    /// Issues supervision: 催办 by whoever supervises or an office above, the others by the city or regional office.
+    /// Issues supervision of an assignment and notifies the answering unit and the lead unit at once. Urging (催办)
+    /// requires the supervising unit or a county, city or regional rectification office; the other kinds require the
+    /// city or regional office.
     async fn issue_supervision(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The supervision.")] input: IssueSupervisionInput,
+        #[graphql(desc = "The supervision to issue.")] input: IssueSupervisionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let new =
@@ -205,23 +213,23 @@ impl SupervisionMutation {
         AssignmentPayload::of(acts::issue(&request.desk(), beside(&input.assignment_id), &new).await, request)
     }
 
-    /// Lifts supervision. By those who may issue it.
+    /// Lifts supervision that is in force. Requires the rights to issue supervision of that kind.
     async fn lift_supervision(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The supervision, and why.")] input: LiftSupervisionInput,
+        #[graphql(desc = "The supervision to lift, and the reason.")] input: LiftSupervisionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<SupervisionAction>(&input.action_id);
         AssignmentPayload::of(acts::lift(&request.desk(), key, &input.reason).await, request)
     }
 
-    /// Decides on supervision that the system has proposed: taken up it is in force, and the unit is told at once. By those
-    /// who may issue it.
+    /// Decides on supervision that the system has proposed. If adopted, it is in force, and the answering unit and the
+    /// lead unit are notified at once. Requires the city or regional rectification office.
     async fn decide_supervision(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The proposal, and what is made of it.")] input: DecideSupervisionInput,
+        #[graphql(desc = "The proposal and the decision.")] input: DecideSupervisionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<SupervisionAction>(&input.action_id);
@@ -233,11 +241,12 @@ impl SupervisionMutation {
         AssignmentPayload::of(acts::decide(&request.desk(), key, &decision).await, request)
     }
 
-    /// 批示、意见: writes a comment on a measure. By leaders, the lead or supervising unit, and offices above.
+    /// Writes a comment (批示、意见) on a measure. Requires a leader, the lead unit or the supervising unit of the
+    /// measure, or the city or regional rectification office.
     async fn comment_on_measure(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The comment.")] input: CommentOnMeasureInput,
+        #[graphql(desc = "The comment to write.")] input: CommentOnMeasureInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let done = comment::write(&request.desk(), key_of::<Measure>(&input.measure_id), &input.text).await;

@@ -1,4 +1,4 @@
-//! Units (单位): whoever leads, answers or supervises.
+//! Units (单位): the bodies that lead, answer or supervise measures.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{merge, unit as keep};
@@ -6,6 +6,7 @@ use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, Sql, noun};
 use sea_orm::ActiveEnum;
 
 use crate::context::Request;
+use crate::noun::account::Language;
 use crate::noun::assignment::{Assignment, AssignmentFilter};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::region::{Region, SubtreeFilter};
@@ -16,24 +17,25 @@ use crate::part::patch::{clearable, patch};
 use crate::part::payload::{key_of, payload};
 use crate::part::scalar::Date;
 
-/// What kind of body a unit is.
+/// Kind of body that a unit is.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::unit::Kind")]
 pub(crate) enum UnitKind {
-    /// 党委 and its organs.
+    /// 党委 · Party committee or one of its organs.
     PartyCommittee,
-    /// 人民政府
+    /// 人民政府 · People's government of a region.
     Government,
-    /// A department of a government.
+    /// 部门 · Department of a government.
     Department,
-    /// 整改办
+    /// 整改办 · Rectification office of a region.
     RectificationOffice,
-    /// 企业
+    /// 企业 · Enterprise, such as a company or a mine.
     Enterprise,
-    /// Anything else.
+    /// 其他 · Any other body.
     Other,
 }
 
+/// Returns the SQL expression that is true if the unit has an e-mail address.
 fn reachable(sql: &mut Sql<'_>, unit: &str) -> String {
     sql.boolean(&format!("EXISTS (SELECT 1 FROM unit_address a WHERE a.unit_id = {unit}.id)"))
 }
@@ -41,169 +43,186 @@ fn reachable(sql: &mut Sql<'_>, unit: &str) -> String {
 const NAME: SortKey = SortKey::column("{t}.name", "name", SortType::Text);
 
 const GROUPS: &[Dimension] = &[
-    Dimension::plain("KIND", "What kind of body they are.", "{t}.kind"),
-    Dimension::plain("SECTOR", "The line of work.", "{t}.sector"),
+    Dimension::plain("KIND", "单位类型 · Kind of body that the unit is.", "{t}.kind"),
+    Dimension::plain("SECTOR", "所属行业 · Sector of the unit, such as 生态环境.", "{t}.sector"),
     group::REGION,
 ];
 
 noun! {
-    /// A unit (单位) of a region: it leads, answers or supervises measures.
-    pub(crate) Unit from "unit" as "unit" { order: &[NAME], total: None, filter: UnitFilter, by: UnitOrder, groups: GROUPS }
-    /// The global id.
+    /// A unit (单位) of a region: a body that leads, answers or supervises measures.
+    pub(crate) Unit from "unit" as "unit" {
+        order: &[NAME],
+        total: None,
+        filter: UnitFilter,
+        by: UnitOrder,
+        groups: GROUPS
+    }
+    /// Global id of the unit: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;
-    /// The name as people write it.
+    /// Name of the unit as people write it, unique within its region.
     name: String = Kind::Column("name");
-    /// What kind of body it is.
+    /// Kind of body that the unit is.
     kind: UnitKind = Kind::Column("kind");
-    /// The line of work: 生态环境, 水利 …
+    /// Sector in which the unit works, such as 生态环境 or 水利; null if it has none.
     sector: Option<String> = Kind::Column("sector");
-    /// The region that it belongs to.
+    /// Language of mails to the unit; null if it is that of the installation.
+    language: Option<Language> = Kind::Column("language");
+    /// Region to which the unit belongs.
     region: Region = Kind::One(<Region as planner::Noun>::table, "region_id");
-    /// Its other names.
+    /// Other names of the unit, by which imports recognise it.
     aliases: Vec<UnitAlias> = Kind::List(<UnitAlias as planner::Noun>::table, Link::Column("unit_id"));
-    /// Where its mail goes; shown to administrators only.
+    /// E-mail addresses to which mail for the unit is sent; empty for callers other than administrators.
     addresses: Vec<UnitAddress> = Kind::List(<UnitAddress as planner::Noun>::table, Link::Column("unit_id"));
-    /// Whether it has a mail address, so that reminders reach it.
+    /// Whether the unit has at least one e-mail address, so that reminders reach it.
     reachable: bool = Kind::Expression(reachable);
-    /// The measures that it leads.
+    /// Measures (整改措施) that the unit leads.
     ledMeasures(pages Measure): Connection<Measure> = Link::Column("lead_unit_id");
-    /// What it answers.
+    /// Assignments (责任分解) that the unit answers.
     assignments(pages Assignment): Connection<Assignment> = Link::Column("unit_id");
-    /// Since when there is no such unit any more (撤销).
+    /// Local date on which the unit was retired (撤销); null while it is in use.
     retiredOn: Option<Date> = Kind::Column("retired_on");
-    /// What it was merged into.
+    /// Unit into which this one was merged; null if it was not merged.
     mergedInto: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "merged_into_id");
-    /// Grows with every change.
+    /// Version number, increased by every edit. Mutations take it so that a concurrent change is detected
+    /// (`STALE_VERSION`).
     version: i32 = Kind::Column("version");
 }
 
 noun! {
-    /// Another name of a unit.
+    /// Another name of a unit, such as an abbreviation or a former name.
     pub(crate) UnitAlias from "unit_alias" {
         order: &[SortKey::column("{t}.alias", "alias", SortType::Text)],
         total: None
     }
-    /// The name.
+    /// Name by which the unit is also known.
     alias: String = Kind::Column("alias");
 }
 
 noun! {
-    /// Where a unit's mail goes.
+    /// An e-mail address of a unit.
     pub(crate) UnitAddress from "unit_address" {
         order: &[SortKey::column("{t}.address", "address", SortType::Text)],
         total: None
     }
-    /// The mail address.
+    /// E-mail address, as in `office@example.cn`.
     address: String = Kind::Column("address");
 }
 
 order! { UnitOrder by UnitOrderField {
-    /// The name.
+    /// 名称 · Name of the unit.
     Name = NAME,
 } }
 
 filter! {
-    /// Demands on units.
+    /// Conditions on units. A unit must satisfy every condition that is given.
     UnitFilter {
-        /// The name.
+        /// Condition on the name; aliases are not searched.
         name: TextFilter = |name| name.condition("name", &["name"]),
-        /// The line of work.
+        /// Condition on the sector in which the unit works.
         sector: TextFilter = |sector| sector.condition("sector", &["sector"]),
-        /// What kind of body it is.
+        /// Selects units of one of these kinds; an empty list selects none.
         kind: Vec<UnitKind> = |kinds| planner::Condition::In(
             "kind",
             kinds.iter().map(|kind| entity::unit::Kind::from(*kind).to_value().into()).collect(),
         ),
-        /// The measures that it leads.
-        led_measures: ListFilter<MeasureFilter> = |list| list.condition(<Measure as planner::Noun>::table(), "lead_unit_id"),
-        /// What it answers.
-        assignments: ListFilter<AssignmentFilter> = |list| list.condition(<Assignment as planner::Noun>::table(), "unit_id"),
-        /// Whether it is retired.
+        /// Condition on the measures that the unit leads.
+        led_measures: ListFilter<MeasureFilter> =
+            |list| list.condition(<Measure as planner::Noun>::table(), "lead_unit_id"),
+        /// Condition on the assignments that the unit answers.
+        assignments: ListFilter<AssignmentFilter> =
+            |list| list.condition(<Assignment as planner::Noun>::table(), "unit_id"),
+        /// True selects only retired units, false only those in use.
         retired: bool = |retired| planner::Condition::Null("retired_on", !retired),
-        /// Where it is.
+        /// Condition on the region to which the unit belongs.
         region: SubtreeFilter = |region| region.below(),
     }
 }
 
-/// A unit to be registered.
+/// Input of `createUnit`: the unit to register.
 #[derive(InputObject)]
 pub(crate) struct CreateUnitInput {
-    /// Its region.
+    /// Global id of the region to which the unit belongs; the region must not be retired.
     region_id: ID,
-    /// The name, unique in the region, at most 60 letters.
+    /// Name of the unit, 2 to 60 characters, not yet a name or alias of another unit of the region.
     name: String,
-    /// What kind of body it is; read from the name when left out.
+    /// Kind of body that the unit is; derived from the name if omitted.
     kind: Option<UnitKind>,
-    /// The line of work; read from the name when left out.
+    /// Sector in which the unit works, at most 20 characters, such as 水利; derived from the name if omitted.
     sector: Option<String>,
-    /// Its other names, at most 50.
+    /// Language of mails to the unit; that of the installation if left out.
+    language: Option<Language>,
+    /// Other names of the unit, at most 50, each 2 to 60 characters and not yet a name or alias of another unit of the
+    /// region.
     #[graphql(default)]
     aliases: Vec<String>,
-    /// Where its mail goes, at most 50.
+    /// E-mail addresses to which mail for the unit is sent, at most 50.
     #[graphql(default)]
     addresses: Vec<String>,
 }
 
-/// What is to become of a unit. What is left out stays; null clears.
+/// Input of `editUnit`. Omitted fields keep their value; null clears a field that may be empty.
 #[derive(InputObject)]
 pub(crate) struct EditUnitInput {
-    /// The unit.
+    /// Global id of the unit to edit.
     unit_id: ID,
-    /// The version that the caller saw.
+    /// Version of the unit that the caller read; refused as `STALE_VERSION` if it is no longer current.
     version: i32,
-    /// The name; the one before stays as an alias.
+    /// New name, 2 to 60 characters, not yet a name or alias of another unit of the region; cannot be null. The former
+    /// name remains as an alias.
     name: MaybeUndefined<String>,
-    /// What kind of body it is.
+    /// New kind of body that the unit is; cannot be null.
     kind: MaybeUndefined<UnitKind>,
-    /// The line of work.
+    /// New sector in which the unit works, at most 20 characters; null clears it.
     sector: MaybeUndefined<String>,
-    /// Its other names, all of them.
+    /// New language of mails to the unit; null means that of the installation.
+    language: MaybeUndefined<Language>,
+    /// Complete list of other names, at most 50, which replaces the current one; cannot be null.
     aliases: MaybeUndefined<Vec<String>>,
-    /// Where its mail goes, all of it.
+    /// Complete list of e-mail addresses, at most 50, which replaces the current one; cannot be null.
     addresses: MaybeUndefined<Vec<String>>,
 }
 
-/// Two units that are one.
+/// Input of `mergeUnits`: two units that are the same body.
 #[derive(InputObject)]
 pub(crate) struct MergeUnitsInput {
-    /// The unit that goes.
+    /// Global id of the unit to merge; it is retired.
     unit_id: ID,
-    /// Its version that the caller saw.
+    /// Version of that unit that the caller read; refused as `STALE_VERSION` if it is no longer current.
     version: i32,
-    /// The unit that stays.
+    /// Global id of the unit that remains.
     into_id: ID,
 }
 
-/// A unit to be retired.
+/// Input of `retireUnit`: the unit to retire.
 #[derive(InputObject)]
 pub(crate) struct RetireUnitInput {
-    /// The unit.
+    /// Global id of the unit to retire.
     unit_id: ID,
-    /// The version that the caller saw.
+    /// Version of the unit that the caller read; refused as `STALE_VERSION` if it is no longer current.
     version: i32,
 }
 
 payload! {
-    /// What came of an act on a unit.
+    /// Result of a mutation on a unit.
     UnitPayload {
-        /// The unit as it is now; null when nothing was done.
+        /// The unit after the mutation (for a merge, the one that remains); null if the mutation was refused.
         unit: Unit,
-        /// Why nothing was done; empty when it was.
+        /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
         errors
     }
 }
 
-/// What is done to units.
+/// Mutations on units.
 #[derive(Default)]
 pub(crate) struct UnitMutation;
 
 #[Object]
 impl UnitMutation {
-    /// Registers a unit. By an administrator.
+    /// Registers a unit in a region. Requires an administrator.
     async fn create_unit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The unit.")] input: CreateUnitInput,
+        #[graphql(desc = "The unit to register.")] input: CreateUnitInput,
     ) -> async_graphql::Result<UnitPayload> {
         let request = ctx.data::<Request>()?;
         let new = keep::New {
@@ -211,17 +230,18 @@ impl UnitMutation {
             name: input.name,
             kind: input.kind.map(Into::into),
             sector: input.sector,
+            language: input.language.map(Into::into),
             aliases: input.aliases,
             addresses: input.addresses,
         };
         UnitPayload::of(keep::create(&request.desk(), new).await, request)
     }
 
-    /// Edits a unit, its names and addresses. By an administrator.
+    /// Edits a unit, its names and its e-mail addresses. Requires an administrator.
     async fn edit_unit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: EditUnitInput,
+        #[graphql(desc = "The unit and the fields to change.")] input: EditUnitInput,
     ) -> async_graphql::Result<UnitPayload> {
         let request = ctx.data::<Request>()?;
         let done = async {
@@ -229,6 +249,7 @@ impl UnitMutation {
                 name: patch(input.name, "name")?,
                 kind: patch(input.kind.map_value(Into::into), "kind")?,
                 sector: clearable(input.sector),
+                language: clearable(input.language.map_value(Into::into)),
                 aliases: patch(input.aliases, "aliases")?,
                 addresses: patch(input.addresses, "addresses")?,
             };
@@ -237,23 +258,25 @@ impl UnitMutation {
         UnitPayload::of(done.await, request)
     }
 
-    /// Merges a unit into another: what it leads, supervises and answers, its people, names and addresses go over. By an
-    /// administrator. Refused where both have worked on the same measure.
+    /// Merges a unit into another one, which takes over its measures, assignments, complaint cases, accounts, names and
+    /// e-mail addresses. Refused if both units answer the same measure and the unit to merge has already worked on it.
+    /// Requires an administrator.
     async fn merge_units(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The two.")] input: MergeUnitsInput,
+        #[graphql(desc = "The unit to merge and the unit that remains.")] input: MergeUnitsInput,
     ) -> async_graphql::Result<UnitPayload> {
         let request = ctx.data::<Request>()?;
         let [from, into] = [&input.unit_id, &input.into_id].map(key_of::<Unit>);
         UnitPayload::of(merge::units(&request.desk(), from, input.version, into).await, request)
     }
 
-    /// Retires a unit that has nothing left to do. By an administrator.
+    /// Retires a unit (撤销) and deletes its e-mail addresses. Refused while it answers, leads or supervises anything
+    /// that is still open. Requires an administrator.
     async fn retire_unit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The unit.")] input: RetireUnitInput,
+        #[graphql(desc = "The unit to retire.")] input: RetireUnitInput,
     ) -> async_graphql::Result<UnitPayload> {
         let request = ctx.data::<Request>()?;
         UnitPayload::of(keep::retire(&request.desk(), key_of::<Unit>(&input.unit_id), input.version).await, request)

@@ -1,4 +1,5 @@
-//! The scalar parts that filters are made of, and the macro that gives a noun's filter its `and`, `or` and `not`.
+//! Building blocks of filters: conditions on texts, dates, moments, relations and lists, and the macro `filter!`, which
+//! declares the filter of a noun with `and`, `or` and `not`.
 
 use std::borrow::Cow;
 
@@ -8,56 +9,60 @@ use planner::{Condition, Filter, Table, argument};
 
 use crate::part::scalar::{Date, Moment};
 
-/// Demands on a text.
+/// Conditions on a text. The text must satisfy every condition that is given.
 #[derive(InputObject, Default)]
 pub(crate) struct TextFilter {
-    /// It contains these words, letter case aside. Chinese works from one character on.
+    /// Words separated by spaces, every one of which the text must contain, in any order and regardless of case. A word
+    /// may be a single Chinese character; there are no wildcards. A blank string is no condition.
     pub(crate) search: Option<String>,
-    /// It is exactly this.
+    /// The text equals this string exactly.
     pub(crate) eq: Option<String>,
-    /// It is one of these.
+    /// The text equals one of these strings exactly; an empty list matches nothing.
     #[graphql(name = "in")]
     pub(crate) one_of: Option<Vec<String>>,
-    /// It begins with this.
+    /// The text starts with this string; case matters.
     pub(crate) starts_with: Option<String>,
-    /// There is none (true), or there is one (false).
+    /// True matches an absent text (null), false a present one.
     pub(crate) is_null: Option<bool>,
 }
 
-/// Demands on a date.
+/// Conditions on a local date. The date must satisfy every condition that is given; an absent date satisfies only
+/// `isNull: true`.
 #[derive(InputObject, Default)]
 pub(crate) struct DateFilter {
-    /// On this day.
+    /// The date equals this date.
     eq: Option<Date>,
-    /// Before this day.
+    /// The date is before this date.
     lt: Option<Date>,
-    /// On or before this day.
+    /// The date is this date or before it.
     lte: Option<Date>,
-    /// After this day.
+    /// The date is after this date.
     gt: Option<Date>,
-    /// On or after this day.
+    /// The date is this date or after it.
     gte: Option<Date>,
-    /// There is none (true), or there is one (false).
+    /// True matches an absent date (null), false a present one.
     is_null: Option<bool>,
 }
 
-/// Demands on a moment.
+/// Conditions on a moment. The moment must satisfy every condition that is given; an absent moment satisfies only
+/// `isNull: true`.
 #[derive(InputObject, Default)]
 pub(crate) struct DateTimeFilter {
-    /// Before this moment.
+    /// The moment is before this one.
     lt: Option<Moment>,
-    /// At this moment or before.
+    /// The moment is this one or before it.
     lte: Option<Moment>,
-    /// After this moment.
+    /// The moment is after this one.
     gt: Option<Moment>,
-    /// At this moment or after.
+    /// The moment is this one or after it.
     gte: Option<Moment>,
-    /// There is none (true), or there is one (false).
+    /// True matches an absent moment (null), false a present one.
     is_null: Option<bool>,
 }
 
-/// Declares an input object over the filter of a noun, and names it after that: `MeasureFilter` gives
-/// `MeasureRelationFilter`. The library's derive would want a list of all nouns, so that filters knew every noun.
+/// Declares a generic input object around the filter of a noun and names it after that filter: around `MeasureFilter`,
+/// `RelationFilter` becomes `MeasureRelationFilter`. The derive macro of async-graphql needs a list of all concrete
+/// types, which would make this module depend on every noun.
 macro_rules! filter_over {
     (
         $(#[doc = $about:literal])+
@@ -79,9 +84,9 @@ macro_rules! filter_over {
             fn create_type_info(registry: &mut Registry) -> String {
                 registry.create_input_type::<Self, _>(MetaTypeId::InputObject, |registry| MetaType::InputObject {
                     name: Self::type_name().into_owned(),
-                    description: Some(concat!($($about, "\n"),+).trim().to_owned()),
+                    description: Some([$($about.trim()),+].join("\n")),
                     input_fields: [
-                        $( argument::<Option<$type>>(registry, $key, concat!($($words, "\n"),+), None), )+
+                        $( argument::<Option<$type>>(registry, $key, &[$($words.trim()),+].join("\n"), None), )+
                     ].into_iter().map(|field| (field.name.clone(), field)).collect(),
                     visible: None,
                     inaccessible: false,
@@ -116,13 +121,13 @@ macro_rules! filter_over {
 }
 
 filter_over! {
-    /// Conditions on the object that a field refers to. All that are given have to hold.
+    /// Conditions on the referenced object, all to be satisfied; an object the caller may not see counts as absent.
     RelationFilter {
         /// The field refers to the object with this global id.
         eq ("eq"): ID,
         /// The field refers to one of the objects with these global ids.
         one_of ("in"): Vec<ID>,
-        /// True: the field refers to nothing. False: it refers to something.
+        /// True matches a field that refers to nothing, false one that refers to an object.
         is_null ("isNull"): bool,
         /// The field refers to an object that satisfies this filter.
         is ("is"): Box<T>,
@@ -130,11 +135,11 @@ filter_over! {
 }
 
 filter_over! {
-    /// Conditions on the objects of a list. All that are given have to hold.
+    /// Conditions on the objects of a list, all to be satisfied; objects the caller may not see are ignored.
     ListFilter {
         /// At least one object of the list satisfies this filter.
         some ("some"): Box<T>,
-        /// Every object of the list satisfies this filter; an empty list does, too.
+        /// Every object of the list satisfies this filter; true for an empty list.
         every ("every"): Box<T>,
         /// No object of the list satisfies this filter.
         none ("none"): Box<T>,
@@ -142,11 +147,11 @@ filter_over! {
 }
 
 impl TextFilter {
-    /// Over one column that is compared and several that are searched.
+    /// Returns the condition on `column`; `search` looks for its words in the columns of `searched` instead.
     pub(crate) fn condition(&self, column: &'static str, searched: &'static [&'static str]) -> Condition {
         let mut all = Vec::new();
         if let Some(words) = self.search.as_deref().map(str::trim).filter(|words| !words.is_empty()) {
-            // Every word has to be there, in whatever order.
+            // Every word must occur, in any order and in any of the searched columns: one condition per word.
             all.extend(words.split_whitespace().map(|word| Condition::Contains(searched, word.to_owned())));
         }
         all.extend(self.eq.as_ref().map(|text| Condition::Compare(column, "=", text.clone().into())));
@@ -160,6 +165,7 @@ impl TextFilter {
 }
 
 impl DateFilter {
+    /// Returns the condition on `column`, a local date.
     pub(crate) fn condition(&self, column: &'static str) -> Condition {
         let compared = [("=", self.eq), ("<", self.lt), ("<=", self.lte), (">", self.gt), (">=", self.gte)];
         let mut all: Vec<Condition> = compared
@@ -172,6 +178,7 @@ impl DateFilter {
 }
 
 impl DateTimeFilter {
+    /// Returns the condition on `column`, a moment.
     pub(crate) fn condition(&self, column: &'static str) -> Condition {
         let compared = [("<", self.lt), ("<=", self.lte), (">", self.gt), (">=", self.gte)];
         let mut all: Vec<Condition> = compared
@@ -184,7 +191,7 @@ impl DateTimeFilter {
 }
 
 impl<T: InputType + Filter> RelationFilter<T> {
-    /// Over a column that refers to the noun; an id of another noun matches nothing.
+    /// Returns the condition on `column`, which refers to a row of the noun; an id of another noun matches no row.
     pub(crate) fn condition(&self, column: &'static str, noun: &'static Table) -> Condition {
         let keys = |ids: &[ID]| -> Vec<sea_orm::Value> { ids.iter().filter_map(|id| noun.key(id)).collect() };
         let mut all = Vec::new();
@@ -198,7 +205,7 @@ impl<T: InputType + Filter> RelationFilter<T> {
 }
 
 impl<T: InputType + Filter> ListFilter<T> {
-    /// Over the noun's rows whose `column` holds this row's key.
+    /// Returns the condition on the list of the noun's rows whose `column` equals the key of the row at hand.
     pub(crate) fn condition(&self, noun: &'static Table, column: &'static str) -> Condition {
         let exists = |condition| related(noun.source, column, "id", condition);
         let not = |condition| Condition::Not(Box::new(condition));
@@ -210,11 +217,13 @@ impl<T: InputType + Filter> ListFilter<T> {
     }
 }
 
+/// Returns the condition that `table` has a row whose `column` equals `key` of the row at hand and which satisfies
+/// `condition`.
 fn related(table: &'static str, column: &'static str, key: &'static str, condition: Condition) -> Condition {
     Condition::Exists { table, column, key, condition: Box::new(condition) }
 }
 
-/// Declares a filter: its own demands, plus `and`, `or` and `not`.
+/// Declares the filter of a noun: its own conditions, plus `and`, `or` and `not`.
 macro_rules! filter {
     (
         $(#[doc = $about:literal])+
@@ -224,11 +233,11 @@ macro_rules! filter {
         #[derive(async_graphql::InputObject, Default)]
         pub(crate) struct $name {
             $( $(#[doc = $words])+ $demand: Option<$type>, )+
-            /// All of these hold as well.
+            /// Every one of these filters must be satisfied as well; an empty list is no condition.
             and: Option<Vec<$name>>,
-            /// At least one of these holds as well.
+            /// At least one of these filters must be satisfied as well; an empty list matches nothing.
             or: Option<Vec<$name>>,
-            /// This does not hold.
+            /// This filter must not be satisfied.
             not: Option<Box<$name>>,
         }
 

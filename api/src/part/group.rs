@@ -1,24 +1,32 @@
-//! What lists of several nouns can be grouped by, and what is reckoned over them; what only one has stands with it.
+//! Dimensions and figures that several nouns share: what their lists can be grouped by, and which values are
+//! aggregated. A dimension or figure of a single noun is declared with that noun.
 
 use planner::{Dimension, Figure, FigureKind, Named};
 
-pub(crate) const STATUS: Dimension = Dimension::plain("STATUS", "The workflow state.", "{t}.status");
+pub(crate) const STATUS: Dimension = Dimension::plain("STATUS", "办理状态 · Workflow status.", "{t}.status");
 
-pub(crate) const DUE_ON: Dimension = Dimension::plain("DUE_ON", "The latest date of the deadline.", "{t}.due_on");
+pub(crate) const DUE_ON: Dimension = Dimension::plain(
+    "DUE_ON",
+    "整改时限 · Due date: the latest date of the deadline, a local date; null for deadlines without a date.",
+    "{t}.due_on",
+);
 
-pub(crate) const DEADLINE_CLASS: Dimension =
-    Dimension::plain("DEADLINE_CLASS", "The form of the deadline.", ledger::rule::deadline::CLASS);
+pub(crate) const DEADLINE_CLASS: Dimension = Dimension::plain(
+    "DEADLINE_CLASS",
+    "时限类别 · Form of the deadline: `DATED`, `DATED_ONGOING`, `IMMEDIATE`, `ONGOING` or `NONE`.",
+    ledger::rule::deadline::CLASS,
+);
 
 pub(crate) const REGION: Dimension = Dimension {
     name: "REGION",
-    description: "The region.",
+    description: "行政区 · Region to which the item belongs; for a problem or a measure, the region that issued it.",
     key: "{t}.region_id",
     of: Some(Named { prefix: "region", table: "region", name: "SELECT name FROM region WHERE id = {}" }),
 };
 
 pub(crate) const ROUND: Dimension = Dimension {
     name: "ROUND",
-    description: "The inspection round (督察轮次).",
+    description: "督察轮次 · Inspection round to which the item belongs.",
     key: "{t}.round_id",
     of: Some(Named {
         prefix: "round",
@@ -29,31 +37,35 @@ pub(crate) const ROUND: Dimension = Dimension {
 
 pub(crate) const LEAD_UNIT: Dimension = Dimension {
     name: "LEAD_UNIT",
-    description: "The lead unit (牵头单位、主办单位).",
+    description: "牵头单位 · Lead unit (牵头单位; for a complaint case 主办单位).",
     key: "{t}.lead_unit_id",
     of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
 };
 
 pub(crate) const PROBLEM: Dimension = Dimension {
     name: "PROBLEM",
-    description: "The problem; its label is the title.",
+    description: "反馈问题 · Problem to which the item belongs; the label of the group is the problem's title.",
     key: "{t}.problem_id",
     of: Some(Named { prefix: "problem", table: "problem", name: "SELECT title FROM problem WHERE id = {}" }),
 };
 
-pub(crate) const DUE: Figure =
-    Figure { name: "dueOn", description: "Their latest dates.", expression: "{t}.due_on", kind: FigureKind::Date };
+pub(crate) const DUE: Figure = Figure {
+    name: "dueOn",
+    description: "Range of the due dates; a due date is the latest date of a deadline.",
+    expression: "{t}.due_on",
+    kind: FigureKind::Date,
+};
 
 pub(crate) const COMPLETED: Figure = Figure {
     name: "completedOn",
-    description: "When they were completed.",
+    description: "Range of the dates on which the items were completed (完成).",
     expression: "{t}.completed_on",
     kind: FigureKind::Date,
 };
 
 pub(crate) const UPDATED: Figure = Figure {
     name: "updatedAt",
-    description: "When they last changed.",
+    description: "Range of the moments at which the items last changed.",
     expression: "{t}.updated_at",
     kind: FigureKind::Moment,
 };

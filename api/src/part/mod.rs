@@ -1,4 +1,4 @@
-//! What nouns are made of: filters, orders, groups, patches, payloads, scalars, and how rows are read.
+//! Building blocks of the nouns: filters, sort orders, groups, patches, payloads, scalars, and reading rows.
 
 pub(crate) mod filter;
 pub(crate) mod group;

@@ -1,31 +1,33 @@
-//! `orderBy`: a macro that gives each noun its enum of sort keys and its input object, and the direction they share.
+//! The argument `orderBy`: the macro `order!`, which declares the sort keys and the input object of a noun, and the
+//! sort direction that all nouns share.
 
 use async_graphql::Enum;
 
-/// Which way to order.
+/// Direction in which a list is sorted.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 pub(crate) enum OrderDirection {
-    /// Smallest, earliest first. Dates that are missing come last.
+    /// 升序 · Ascending: the smallest or earliest value first, missing dates last.
     Asc,
-    /// Largest, latest first. Dates that are missing come first.
+    /// 降序 · Descending: the largest or latest value first, missing dates before all others.
     Desc,
 }
 
-/// Declares the sort keys of a noun: `order! { MeasureOrder by MeasureOrderField { /// … DueOn = KEY, } }`.
+/// Declares the sort keys of a noun and its entry of `orderBy`:
+/// `order! { MeasureOrder by MeasureOrderField { /// … DueOn = KEY, } }`.
 macro_rules! order {
     ($order:ident by $field:ident { $( $(#[doc = $words:literal])+ $key:ident = $sort:expr, )+ }) => {
-        /// What the list can be ordered by.
+        /// Sort keys by which the list can be ordered.
         #[derive(async_graphql::Enum, Copy, Clone, Eq, PartialEq)]
         pub(crate) enum $field {
             $( $(#[doc = $words])+ $key, )+
         }
 
-        /// One entry of `orderBy`.
+        /// One entry of `orderBy`: a sort key and its direction.
         #[derive(async_graphql::InputObject)]
         pub(crate) struct $order {
-            /// What to order by.
+            /// Sort key by which the list is ordered.
             field: $field,
-            /// Which way.
+            /// Direction of the sort key; ascending if omitted.
             #[graphql(default_with = "crate::part::order::OrderDirection::Asc")]
             direction: crate::part::order::OrderDirection,
         }

@@ -1,4 +1,4 @@
-//! What mutations answer: what was written, and what the caller has to mend.
+//! Payloads of mutations: the object that was written, or the errors that the caller can correct, and warnings.
 
 use std::cell::Cell;
 
@@ -9,59 +9,60 @@ use ledger::work::Done;
 use crate::error::masked;
 use crate::language::Language;
 
-/// Why nothing was done, for a program to decide by.
+/// Machine-readable reason why a mutation was refused.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "ledger::fault::FaultCode")]
 pub(crate) enum UserErrorCode {
-    /// A value is malformed or out of range.
+    /// 输入有误 · A value is malformed or out of range.
     Invalid,
-    /// There is no such row, or it may not be seen.
+    /// 不存在 · No object has this id, or the caller may not see it.
     NotFound,
-    /// Somebody has changed the row since the version that the caller saw.
+    /// 版本已过期 · The object was changed after the caller read it: read it again and retry.
     StaleVersion,
-    /// The step is not open in this state.
+    /// 状态不符 · The step is not possible in the current state of the object.
     WrongState,
-    /// Somebody else has to do this.
+    /// 无权办理 · The caller may not do this.
     NotAllowed,
-    /// Something else has it already.
+    /// 冲突 · The mutation conflicts with existing data, such as a name that is already in use.
     Conflict,
-    /// Address or password are wrong, or the account cannot be used.
+    /// 登录失败 · The credentials are wrong, or the account cannot be used.
     SignInFailed,
-    /// The password is right: send the code of the second factor along.
+    /// 需要验证码 · The password is right, but the account has a second factor: send its code as well.
     SecondFactorRequired,
 }
 
-/// What a caller can mend: the input, the state, a stale version, a right that is missing. Nothing was written.
+/// A reason why a mutation was refused that the caller can act on: invalid input, a wrong state, a stale version, or a
+/// missing right. Nothing was written.
 #[derive(SimpleObject)]
 pub(crate) struct UserError {
-    /// What kind of fault it is.
+    /// Machine-readable code of the error.
     code: UserErrorCode,
-    /// What is wrong and what to do.
+    /// What is wrong and what to do about it, in the language of the request.
     message: String,
-    /// Where in the input.
+    /// Path to the value at fault, from the argument down, such as `["input", "name"]`.
     path: Vec<String>,
 }
 
-/// What was not done, for a program to decide by.
+/// Machine-readable code of a warning.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "ledger::work::WarningCode")]
 pub(crate) enum WarningCode {
-    /// No unit concerned has an address that the notice could go to.
+    /// 无人收到通知 · No unit concerned has an e-mail address, so nobody was notified.
     NobodyTold,
-    /// The unit that has to act has no address.
+    /// 责任单位未收到通知 · The unit that has to act has no e-mail address; the other units concerned were notified.
     UnitNotTold,
 }
 
-/// What was not done beside a change that holds, and what to do about it.
+/// A notification that a successful mutation could not make. The change itself was written.
 #[derive(SimpleObject)]
 pub(crate) struct Warning {
-    /// What kind of warning it is.
+    /// Machine-readable code of the warning.
     code: WarningCode,
-    /// What was not done and what to do.
+    /// What could not be done and what to do about it, in the language of the request.
     message: String,
 }
 
-/// The warnings of an act, as they are said.
+/// Converts the warnings of an act to the language of the request.
 pub(crate) fn warnings(done: Option<Done>, language: Language) -> Vec<Warning> {
     let worded = |warning: ledger::work::Warning| Warning {
         code: warning.code.into(),
@@ -71,16 +72,17 @@ pub(crate) fn warnings(done: Option<Done>, language: Language) -> Vec<Warning> {
 }
 
 tokio::task_local! {
-    /// Whether anything that an operation asked for was denied by the policy.
+    /// Whether the policy has denied anything that the current operation asked for.
     static DENIED: Cell<bool>;
 }
 
-/// Carries out an operation, and says whether anything of it was denied by the policy.
+/// Runs an operation and returns its result, and whether the policy denied any part of it.
 pub(crate) async fn watch_denials<T>(operation: impl Future<Output = T>) -> (T, bool) {
     DENIED.scope(Cell::new(false), async { (operation.await, DENIED.with(Cell::get)) }).await
 }
 
-/// What came of an act: what it gave, or what the caller has to mend. Anything else is a failure inside.
+/// Splits the result of an act into its value and the errors that the caller can correct, in the given language. Any
+/// other failure becomes a masked internal error. Notes denials by the policy for [`watch_denials`].
 pub(crate) fn outcome<T>(
     done: ledger::Result<T>,
     language: Language,
@@ -101,7 +103,7 @@ pub(crate) fn outcome<T>(
     }
 }
 
-/// The same act where the mutation takes its arguments by themselves, and not in an `input`.
+/// Removes `input` from the paths of the faults, for mutations that take plain arguments instead of an `input`.
 pub(crate) fn bare<T>(done: ledger::Result<T>) -> ledger::Result<T> {
     done.map_err(|failure| match failure {
         ledger::Error::Refused(mut faults) => {
@@ -114,26 +116,26 @@ pub(crate) fn bare<T>(done: ledger::Result<T>) -> ledger::Result<T> {
     })
 }
 
-/// What came of deleting something that was entered by mistake.
+/// Result of a mutation that deletes an object.
 #[derive(SimpleObject)]
 pub(crate) struct DeletePayload {
-    /// Whether it was deleted.
+    /// Whether the object was deleted.
     deleted: bool,
-    /// The global id that it had; null when it was not deleted.
+    /// Global id of the deleted object; null if it was not deleted.
     deleted_id: Option<ID>,
-    /// Why it was not; empty when it was.
+    /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
     errors: Vec<UserError>,
 }
 
 impl DeletePayload {
-    /// From what an act gives.
+    /// Builds the payload from the result of the act on the object with the global id `id`.
     pub(crate) fn of(done: ledger::Result<i64>, id: ID, language: Language) -> async_graphql::Result<Self> {
         let (done, errors) = outcome(done, language)?;
         Ok(Self { deleted: done.is_some(), deleted_id: done.map(|_| id), errors })
     }
 }
 
-/// The key in a global id of a noun; none for anything else's, which no row has.
+/// Returns the database key in a global id of the noun `N`, or `None` if the id is not one of that noun.
 pub(crate) fn key_of<N: planner::Noun>(id: &async_graphql::ID) -> Option<i64> {
     match N::table().key(id) {
         Some(sea_orm::Value::BigInt(key)) => key,
@@ -141,8 +143,8 @@ pub(crate) fn key_of<N: planner::Noun>(id: &async_graphql::ID) -> Option<i64> {
     }
 }
 
-/// Declares what a mutation on one row answers: the row as it is now, read back as the caller asks for it, or the errors;
-/// and, where its acts tell others, whom they could not tell.
+/// Declares the payload of mutations on one object: the object after the mutation, read back with the fields that the
+/// caller selected, or the errors, and optionally `warnings` about notifications that could not be made.
 macro_rules! payload {
     (
         $(#[doc = $about:literal])+
@@ -160,7 +162,7 @@ macro_rules! payload {
         }
 
         impl $name {
-            /// From what an act gives.
+            /// Builds the payload from the result of the act, in the language of the request.
             pub(crate) fn of(
                 done: ledger::Result<impl Into<ledger::work::Done>>,
                 request: &crate::context::Request,

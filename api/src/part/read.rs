@@ -1,4 +1,4 @@
-//! Reading rows that a field speaks of: one planned statement, within the sight of whoever asks.
+//! Reading the rows that a field selects, by one planned statement that returns only what the caller may see.
 
 use async_graphql::{Context, Error, ServerError};
 use planner::{Noun, Planned, Refusal, Root, Selected, Selection, Statement};
@@ -6,16 +6,16 @@ use planner::{Noun, Planned, Refusal, Root, Selected, Selection, Statement};
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
 
-/// A root field that is ready to be read.
+/// The plan by which a root field is read.
 pub(crate) enum Plan {
-    /// By a statement.
+    /// Runs this statement against the database.
     Statement(Statement),
-    /// Without one.
+    /// Returns this JSON without a statement.
     Constant(&'static str),
 }
 
 impl Plan {
-    /// The field's JSON.
+    /// Runs the plan and returns the JSON of the field. Failures of the database are masked.
     pub(crate) async fn run(self, request: &Request) -> Result<String, Error> {
         match self {
             Self::Statement(statement) => request.reader.read(statement).await.map_err(|failure| masked(&failure)),
@@ -24,27 +24,30 @@ impl Plan {
     }
 }
 
-/// An error of the field at hand.
+/// Adds the position and the path of the current field to an error.
 pub(crate) fn placed(ctx: &Context<'_>, error: Error) -> ServerError {
     ctx.set_error_path(error.into_server_error(ctx.item.pos))
 }
 
+/// Plans the statement for a root and a selection; a refusal becomes a `BAD_USER_INPUT` error.
 pub(crate) fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Error> {
     planned(root, selection, request).map_err(|refusal| coded(Code::BadUserInput, refusal.0))
 }
 
+/// Plans the statement for a root and a selection, with today's date in the ledger's time zone as the day of reference
+/// and limited to the rows that the caller may see.
 pub(crate) fn planned(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Refusal> {
     let facts = ledger::rule::pace::facts(request.today());
     planner::plan(request.reader.backend(), root, selection, &facts, request.principal())
 }
 
-/// Reads a root of the caller's own making.
+/// Plans and reads a root that the calling function has built, and returns its JSON.
 pub(crate) async fn root(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<String, Error> {
     Plan::Statement(statement(root, selection, request)?).run(request).await
 }
 
-/// Reads what a mutation has written, as the payload's field asks for it. Where that fails, the field is null beside the
-/// error: the write holds, and the rest of the payload says so.
+/// Reads the object that a mutation has written, with the fields selected in the payload. If reading fails, the field
+/// is null and the error is added to the response: the write has been committed, and the rest of the payload says so.
 pub(crate) async fn back<N: Noun>(ctx: &Context<'_>, key: i64) -> Option<Planned<N>> {
     let field = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
     let root = Root::One(N::table(), "id", key.into());

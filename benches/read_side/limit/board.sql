@@ -1,4 +1,4 @@
--- $1 region, $2 today. The first 20 problems that concern a region, by deadline, each with its measures.
+-- The first 20 problems that concern a region, by deadline, each with its measures. $1: region, $2: today.
 SELECT json_build_object(
     'totalCount', coalesce((SELECT amount FROM region_tally WHERE region_id = $1 AND noun = 'PROBLEM'), 0),
     'pageInfo', json_build_object(

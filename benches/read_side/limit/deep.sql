@@ -1,4 +1,4 @@
--- $1, $2 the deadline and the key of the row before. 50 measures by deadline.
+-- 50 measures by deadline. $1, $2: deadline and key of the row before.
 SELECT json_build_object(
     'nodes', coalesce(json_agg(json_build_object(
         'id', 'measure_' || m.id,

@@ -1,4 +1,4 @@
--- $1 measure, $2 today. One measure with what surrounds it.
+-- One measure with its problem, units and assignments. $1: measure, $2: today.
 SELECT json_build_object(
     'id', 'measure_' || m.id,
     'number', m.number,

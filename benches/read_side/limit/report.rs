@@ -1,5 +1,6 @@
-//! Reporting progress by hand: the locks, checks, writes (audit and change among them) and roll-ups of Rectify, in two round
-//! trips. What the caller sends is trusted but for the version and the state.
+//! Hand-written `reportProgress`: the same locks, checks, writes (audit and change included) and roll-ups as Rectify,
+//! in two
+//! round trips. Of the input only the version and the assignment's state are checked.
 
 use std::net::SocketAddr;
 
@@ -16,17 +17,17 @@ use super::{Answer, Connection, Worker, key, now, respond, spelt, variables};
 
 const PROBLEM: &str = "SELECT p.id FROM assignment a JOIN measure m ON m.id = a.measure_id \
     JOIN problem p ON p.id = m.problem_id WHERE a.id = $1 FOR UPDATE OF p";
-/// With the end of the problem's chain in the audit, and the key that the report will have. Nobody else changes it: its
-/// problem is held.
+/// Reads the assignment, the end of the problem's audit chain, and a key for the report. Needs no row lock, because the
+/// problem is locked.
 const ASSIGNMENT: &str = "SELECT a.version, a.status, a.completed_on, a.unit_id, a.accepted_at, a.measure_id, \
     e.position, e.hash, nextval('progress_report_id_seq'), a.declined_at \
     FROM assignment a JOIN measure m ON m.id = a.measure_id LEFT JOIN LATERAL (SELECT position, hash FROM audit_entry \
     WHERE chain = 'problem_' || m.problem_id ORDER BY position DESC LIMIT 1) e ON TRUE WHERE a.id = $1";
-/// From where a report leads on.
+/// The states in which a report is accepted.
 const OPEN: [&str; 6] =
     ["ASSIGNED", "NOT_APPLICABLE_PROPOSED", "RETURNED", "REOPENED", "IN_PROGRESS", "CLOSED_ONGOING"];
 
-/// What is prepared on a connection.
+/// The prepared statements of a connection.
 pub(super) struct Statements {
     problem: Statement,
     assignment: Statement,
@@ -84,7 +85,7 @@ struct Quantity<'b> {
     unit: Option<&'b str>,
 }
 
-/// Answers `POST /op/report`.
+/// Handles `POST /op/report`.
 pub(super) async fn handle(worker: web::Data<Worker>, request: HttpRequest, body: web::Bytes) -> Answer {
     let input = variables::<Variables<'_>>(&body)?.input;
     let assignment = key(input.assignment_id, "assignment_")?;
@@ -103,10 +104,10 @@ pub(super) async fn handle(worker: web::Data<Worker>, request: HttpRequest, body
     }
 }
 
-/// A bound value.
+/// A bound parameter.
 type Value<'v> = &'v (dyn ToSql + Sync);
 
-/// Why a report is not taken: a code, and where in the input.
+/// Why a report is refused: an error code, and the member of the input.
 type Objection = (&'static str, &'static str);
 
 fn refuse((code, field): Objection) -> HttpResponse {
@@ -114,7 +115,7 @@ fn refuse((code, field): Objection) -> HttpResponse {
     respond("reportProgress", &json!({"assignment": null, "errors": [error]}).to_string())
 }
 
-/// Statements that are joined go to the database together and run there one after the other.
+/// Submits a report. Joined statements are pipelined: sent together and executed in order.
 async fn submit(
     Connection { client, report, .. }: &Connection,
     assignment: i64,
@@ -185,7 +186,7 @@ async fn write(
     read?.try_get(0)
 }
 
-/// The assignment as it was, and what is written beside it.
+/// The assignment before the report, and what else the write needs.
 struct There {
     version: i32,
     status: String,
@@ -194,9 +195,9 @@ struct There {
     accepted_at: Option<DateTime<Utc>>,
     declined_at: Option<DateTime<Utc>>,
     measure: i64,
-    /// Position and hash of the audit's last entry.
+    /// Position and hash of the last entry of the audit chain.
     end: (i32, String),
-    /// The key of the report.
+    /// The key of the new report.
     key: i64,
 }
 
@@ -216,7 +217,7 @@ impl There {
         })
     }
 
-    /// What the audit keeps of it.
+    /// Returns the state as audit entries contain it.
     fn state(&self) -> serde_json::Value {
         json!({
             "status": self.status,
@@ -229,7 +230,7 @@ impl There {
     }
 }
 
-/// The audit's entry, with the hash that Rectify verifies.
+/// Builds the audit entry, with a hash that `rectify audit verify` accepts.
 fn entry(
     problem: i64,
     assignment: i64,

@@ -1,5 +1,6 @@
--- $1 measure, $2 now. The measure becomes what its assignments come to: the least advanced state, those not applicable left
--- out; only what differs is written.
+-- Rolls a measure up from its assignments: the least advanced state, ignoring those not applicable. Writes nothing if
+-- nothing
+-- changes. $1: measure, $2: now.
 UPDATE measure m SET version = m.version + 1, status = s.status, status_stated_on = NULL, completed_on = s.completed_on,
     reported_on = s.reported_on, quantity_done = s.quantity_done, quantity_target = s.quantity_target, updated_at = $2
 FROM (

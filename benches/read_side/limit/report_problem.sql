@@ -1,4 +1,4 @@
--- $1 problem, $2 now. The problem becomes what its measures come to.
+-- Rolls a problem up from its measures. Writes nothing if nothing changes. $1: problem, $2: now.
 UPDATE problem p SET version = p.version + 1, status = s.status, status_stated_on = NULL, completed_on = s.completed_on,
     updated_at = $2
 FROM (

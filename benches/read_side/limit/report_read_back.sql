@@ -1,4 +1,4 @@
--- $1 assignment.
+-- The assignment after the report. $1: assignment.
 SELECT json_build_object(
     'id', 'assignment_' || a.id,
     'status', a.status,

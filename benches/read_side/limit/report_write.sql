@@ -1,7 +1,8 @@
--- $1 assignment, $2 period, $3 text, $4 now, $5 today, $6 … $9 the quantities' labels, done, targets, units, $10 report,
--- $11 problem, $12 measure, $13 … $23 the audit's position, chain, object, address, request, before, after, previous hash, hash,
--- digest and salt of the address.
--- The report, its quantities, the change, the audit's entry, and the assignment moved on.
+-- Writes the report, its quantities, the change and the audit entry, and updates the assignment.
+-- $1: assignment, $2: period, $3: text, $4: now, $5: today, $6 … $9: labels, done, targets and units of the quantities,
+-- $10: report, $11: problem, $12: measure, $13 … $23: the audit entry's position, chain, object, address, request,
+-- before,
+-- after, previous hash, hash, and digest and salt of the address.
 WITH report AS (
     INSERT INTO progress_report (id, assignment_id, period, text, submitted_at) VALUES ($10, $1, $2, $3, $4)
 ), counted AS (

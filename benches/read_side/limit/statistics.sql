@@ -1,4 +1,5 @@
--- $1 region, $2 the day that the figures are of. Each measure of the region once for the total, then once in every child.
+-- Statistics of a region's measures: each counts once in the total and once in every child region. $1: region, $2:
+-- date.
 WITH item AS MATERIALIZED (
     SELECT m.id, m.status = 'NOT_APPLICABLE' AS not_applicable,
         m.status <> 'NOT_APPLICABLE' AND m.due_by < $2 AS due,

@@ -1,5 +1,6 @@
--- What a PostGraphile user writes in SQL because tables alone do not say it: computed columns, a query, a mutation. They
--- state what the limit's statements state. The schema is the benchmark's, which makes it anew each time.
+-- Functions that a PostGraphile user writes for what tables alone do not provide: computed columns, a query, a
+-- mutation. They
+-- are equivalent to the limit's statements. The benchmark recreates the schema in each run.
 
 DROP SCHEMA IF EXISTS bench CASCADE;
 CREATE SCHEMA bench;
@@ -29,7 +30,7 @@ CREATE FUNCTION bench.measure_responsible_units(m public.measure) RETURNS SETOF 
     ) ORDER BY u.name, u.id
 $$;
 
--- Query.statistics: the total, then the children of the region.
+-- Query.statistics: the total first, then one row for each child region.
 CREATE FUNCTION bench.statistics(within bigint, as_of date) RETURNS TABLE (
     key text, label text, "all" bigint, completed bigint, closed bigint, not_applicable bigint, overdue bigint,
     completion_rate float8, close_out_rate float8, overdue_rate float8
@@ -133,7 +134,7 @@ BEGIN
     );
     INSERT INTO public.change (kind, at, problem_id, measure_id, assignment_id)
     VALUES ('PROGRESS_REPORTED', now(), problem, there.measure_id, there.id);
-    -- The audit's entry: each part is hashed with its length before it.
+    -- The audit entry. Each hashed part is preceded by its length.
     SELECT position, hash INTO entry.position, entry.previous FROM public.audit_entry
     WHERE chain = 'problem_' || problem ORDER BY position DESC LIMIT 1;
     entry.position := coalesce(entry.position, 0) + 1;

@@ -1,4 +1,4 @@
-// PostGraphile over the ledger's tables and the benchmark's functions: LISTEN_PORT and DATABASE_URL say where.
+// Serves PostGraphile over the ledger's tables and the benchmark's functions, at LISTEN_PORT, from DATABASE_URL.
 import { createServer } from "node:http";
 
 import { postgraphile } from "postgraphile";
@@ -7,7 +7,7 @@ import { grafserv } from "postgraphile/grafserv/node";
 import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 
 if (Number.parseInt(process.versions.node, 10) < 22) {
-  throw new Error(`PostGraphile needs node 22, this is ${process.versions.node}`);
+  throw new Error(`PostGraphile needs Node.js 22 or newer, this is ${process.versions.node}`);
 }
 
 const preset = {

@@ -1,4 +1,4 @@
-// The story of one screen: a region's board, page by page; one of its measures; the figures. `node dist/board.js URL CODE`
+// One screen: a region's board page by page, one of its measures, and the figures. Usage: `node dist/board.js URL CODE`
 
 import { BoardDocument, LookupDocument, MeasureDocument, StatisticsDocument } from './generated.js';
 import type { BoardQuery } from './generated.js';
@@ -12,7 +12,10 @@ const { query } = ledger(url, { token: process.env['RECTIFY_TOKEN'] });
 type Page = BoardQuery['problems'];
 type Problem = Page['nodes'][number];
 
-/** The board's pages, most urgent first. Each is asked for when the reader gets there, and costs the same however far down. */
+/**
+ * Yields the pages of the board, most urgent first. Each is requested on demand; a page far down costs no more than the
+ * first.
+ */
 async function* pages(region: string): AsyncGenerator<Page> {
   for (let after: string | null = null; ; ) {
     const { problems }: BoardQuery = await query(BoardDocument, { region, first: 20, after });
@@ -22,7 +25,7 @@ async function* pages(region: string): AsyncGenerator<Page> {
   }
 }
 
-/** A problem's line, and below it those of its measures. */
+/** Returns the row of a problem, followed by the rows of its measures. */
 function lines({ number, title, deadline, status, region, measures }: Problem): Record<string, string>[] {
   const more = measures.totalCount - measures.nodes.length;
   return [
@@ -39,7 +42,7 @@ function lines({ number, title, deadline, status, region, measures }: Problem): 
   ];
 }
 
-/** Shows the board and returns the id of its first measure, the one that a reader would open. */
+/** Prints the board and returns the id of its first measure. */
 async function showBoard(region: string): Promise<string | undefined> {
   let shown = 0;
   let opened: string | undefined;
@@ -48,14 +51,14 @@ async function showBoard(region: string): Promise<string | undefined> {
     console.log(`\n共 ${totalCount} 个问题，列至第 ${shown} 个\n`);
     console.log(table(nodes.flatMap(lines)));
     opened ??= nodes.flatMap((problem) => problem.measures.nodes)[0]?.id;
-    if (shown >= 40) break; // A screen loads on as its reader scrolls; this one has scrolled far enough.
+    if (shown >= 40) break; // A real screen would load more pages while its reader scrolls.
   }
   return opened;
 }
 
 async function showMeasure(id: string): Promise<void> {
   const { measure } = await query(MeasureDocument, { id });
-  if (!measure) return; // Gone since the board was read, or not for this reader's eyes: the two look alike.
+  if (!measure) return; // Deleted since, or not visible to this account: the API does not distinguish the two.
   const { problem, assignments } = measure;
   console.log(`\n措施 ${measure.number ?? '—'}：${measure.content}`);
   console.log(`问题：${problem.title}（${problem.round.name}，${problem.region.name}）`);

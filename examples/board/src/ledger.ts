@@ -1,8 +1,11 @@
-// The ledger over HTTP. No framework: `fetch`, and the types of the operations.
+// A client of the ledger over HTTP: `fetch` and the generated types of the operations, without a framework.
 
 import type { TypedDocumentString } from './generated.js';
 
-/** A request that was not answered. Decide by `code`, show `message`, and log `requestId`: operators find it in theirs. */
+/**
+ * A request that failed. Branch on `code`, show `message`, and log `requestId`, under which operators find the request in
+ * the server's log.
+ */
 export class LedgerError extends Error {
   override readonly name = 'LedgerError';
 
@@ -16,7 +19,7 @@ export class LedgerError extends Error {
   }
 }
 
-/** A GraphQL response, as it comes over HTTP, WebSocket and server-sent events alike. */
+/** A GraphQL response, the same over HTTP, WebSocket and server-sent events. */
 export interface Answer<Data> {
   readonly data?: Data | null | undefined;
   readonly errors?: readonly Failure[] | undefined;
@@ -31,7 +34,10 @@ export function failed({ message, extensions: { code, requestId } = {} }: Failur
   return new LedgerError(String(code ?? 'UNKNOWN'), message, requestId === undefined ? undefined : String(requestId));
 }
 
-/** The data, or the first error. Half an answer is none: a board that lacks rows unnoticed misleads its reader. */
+/**
+ * Returns the data, or throws the first error. Partial data is not returned, because a board with missing rows would
+ * mislead its reader.
+ */
 export function dataOf<Data>({ data, errors: [error] = [] }: Answer<Data>): Data {
   if (error) throw failed(error);
   if (data == null) throw new LedgerError('NOT_GRAPHQL', '服务器的答复不是 GraphQL');
@@ -39,7 +45,7 @@ export function dataOf<Data>({ data, errors: [error] = [] }: Answer<Data>): Data
 }
 
 export interface Ledger {
-  /** Runs an operation. What a mutation refuses is data, in its payload's `errors`; only failures are thrown. */
+  /** Executes an operation. A refused mutation is data (`errors` of its payload); only failures are thrown. */
   query<Data, Variables>(
     document: TypedDocumentString<Data, Variables>,
     variables: NoInfer<Variables>,
@@ -68,7 +74,7 @@ export function ledger(url: string, { token, language = 'zh-CN' }: Caller = {}):
           throw new LedgerError('UNREACHABLE', `无法连接 ${url}`, undefined, { cause });
         },
       );
-      // Something between here and the ledger may answer in its own words: a proxy's page, a gateway's time-out.
+      // A proxy or gateway may answer instead of the ledger, with an HTML page for example.
       const answer = await response.json().catch((cause: unknown) => {
         throw new LedgerError(`HTTP_${response.status}`, `服务器答复异常（HTTP ${response.status}）`, undefined, { cause });
       });

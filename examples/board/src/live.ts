@@ -1,6 +1,6 @@
-// A region's changes as they happen. `node dist/live.js URL CODE [ws|sse]`
+// Prints the changes of a region as they happen. Usage: `node dist/live.js URL CODE [ws|sse]`
 //
-// WebSocket is the first choice. Server-sent events are plain HTTP: for networks whose proxies let nothing else through.
+// Prefer WebSocket. Server-sent events are plain HTTP, for networks whose proxies block WebSockets.
 
 import { createClient as createEventClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
@@ -22,25 +22,28 @@ const overWebSocket: Subscribe = (payload) => {
   address.protocol = address.protocol.replace('http', 'ws');
   return createSocketClient({
     url: address.href,
-    connectionParams: authorization, // A browser's WebSocket sends no headers of ours.
-    shouldRetry: () => true, // Also when it is refused, as by a server that is just being updated.
+    connectionParams: authorization, // A browser cannot set headers of a WebSocket.
+    shouldRetry: () => true, // Also after a refused connection, for example while the server is being updated.
     on: { connected: (_socket, _payload, wasRetry) => wasRetry && readAnew() },
   }).iterate<Changes>(payload);
 };
 
-/** A connection for each subscription. Browsers open six to a host over HTTP/1.1: let a page's parts share one. */
+/**
+ * Opens a connection for each subscription. Browsers open at most six connections to a host over HTTP/1.1, so the parts of
+ * a page should share one subscription.
+ */
 const overEvents: Subscribe = (payload) =>
   createEventClient({
     url: new URL('/graphql', url).href,
     headers: { 'Accept-Language': 'zh-CN', ...authorization },
   }).iterate<Changes>(payload, { connected: (wasRetry) => wasRetry && readAnew() });
 
-/** Both clients reconnect by themselves. What changed meanwhile is not told again, so the screen is stale. */
+/** Both clients reconnect by themselves. Events in between are lost, so the screen has to be loaded again. */
 function readAnew(): void {
   console.log('推送曾中断，其间的变化请重新读取看板');
 }
 
-/** The clients throw what they have: the errors of the operation, or the event that ended the connection. */
+/** Converts what the clients throw: the errors of the operation, or the event that closed the connection. */
 function asLedgerError(thrown: unknown): LedgerError {
   if (thrown instanceof LedgerError) return thrown;
   if (Array.isArray(thrown)) return failed(thrown[0]);
@@ -48,7 +51,7 @@ function asLedgerError(thrown: unknown): LedgerError {
   return new LedgerError('DISCONNECTED', `与 ${url} 的连接已断开 ${closed} ${reason}`.trim(), undefined, { cause: thrown });
 }
 
-/** Tells what changes until the reader leaves. */
+/** Prints changes until the process is interrupted; subscribes again after `LAGGED`. */
 async function follow(subscribe: Subscribe, within: string): Promise<void> {
   const changes = subscribe({ query: String(LedgerChangesDocument), variables: { within } });
   process.once('SIGINT', () => changes.return?.());

@@ -1,8 +1,8 @@
-// What a terminal shows. A Chinese character is as wide there as two letters.
+// Output to a terminal, where a Chinese character takes two columns.
 
 import { LedgerError } from './ledger.js';
 
-/** The widest that a cell gets, in letters. */
+/** The maximum width of a cell, in columns. */
 const WIDEST = 48;
 
 const width = (text: string) => [...text].reduce((sum, character) => sum + widthOf(character), 0);
@@ -15,7 +15,7 @@ function clip(text: string): string {
   return `${[...text].slice(0, kept).join('')}…`;
 }
 
-/** Rows under the headings that their keys are. */
+/** Formats rows as a table. The keys of the first row are the headings. */
 export function table(rows: readonly Record<string, string>[]): string {
   if (rows.length === 0) return '（没有记录）';
   const headings = Object.keys(rows[0] ?? {});
@@ -26,7 +26,10 @@ export function table(rows: readonly Record<string, string>[]): string {
     .join('\n');
 }
 
-/** Runs a program's story. What the ledger refuses is the reader's to know; anything else is a defect, and shows its trace. */
+/**
+ * Runs a program. Prints a `LedgerError` as one line and exits with code 1; any other error is a defect and keeps its
+ * stack trace.
+ */
 export async function tell(story: () => Promise<void>): Promise<void> {
   try {
     await story();

@@ -1,4 +1,4 @@
-// What readers call the codes. The types make these lists complete: a new status does not compile until it has its word.
+// Chinese labels of the codes. The types keep the lists complete: a new code does not compile until it has a label.
 
 import type { ChangeKind, Pace, Status } from './generated.js';
 
@@ -58,11 +58,11 @@ export const CHANGE: Record<ChangeKind, string> = {
   REMOVED: '删除或并入',
 };
 
-/** A pace, or a dash where none applies. */
+/** Returns the label of a pace, or a dash for null. */
 export const pace = (value: Pace | null) => (value ? PACE[value] : '—');
 
-/** A rate as a percentage, or a dash where there is nothing to divide by. */
+/** Formats a rate as a percentage, or a dash for null (a zero denominator). */
 export const percent = (rate: number | null) => (rate === null ? '—' : `${(rate * 100).toFixed(1)}%`);
 
-/** A moment at the ledger's place, wherever its reader is: a report of the evening belongs to that day. */
+/** Formats a moment in the ledger's time zone, not the reader's, so that it falls on the ledger's date. */
 export const moment = (at: string) => new Date(at).toLocaleString('zh-CN', { timeZone: 'Asia/Shanghai' });

@@ -1,6 +1,8 @@
-//! 一措施一档案: all there is about one measure in one archive, to be kept and handed over — a readable document, the files
-//! of its evidence, its audit entries with everything that was hashed, and the sums by which all of it is checked without
-//! this program. It holds what whoever asks for it may see; persons appear as their unit and role.
+//! Dossiers (一措施一档案): everything about one measure in one zip archive, to be filed and handed over.
+//!
+//! An archive contains a readable document, the evidence files, the audit entries of the measure with everything that
+//! was hashed, and the checksums by which all of it can be verified without this program. It contains only what the
+//! principal who requests it may see; people appear as their unit and role.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -39,7 +41,7 @@ const PAGE: &str = "index.html";
 
 /// Everything about one measure, read and ready to be packed.
 pub struct Dossier {
-    /// What its archive is called.
+    /// The file name of the archive.
     pub file_name: String,
     page: String,
     audit: String,
@@ -47,24 +49,25 @@ pub struct Dossier {
     files: Vec<evidence::Model>,
 }
 
-/// Why a dossier was not packed to its end.
+/// Why packing a dossier failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Unpacked {
-    /// A file of the evidence is not there, or is not what the ledger says.
+    /// An evidence file is missing, or its content is not what the ledger records.
     #[error("{0}")]
     Evidence(String),
     /// The storage failed.
-    #[error("the storage of files failed")]
+    #[error("file storage error")]
     Storage(#[from] object_store::Error),
-    /// The archive could not be written: whoever takes it has gone, or the disk is full.
-    #[error("the archive could not be written")]
+    /// The archive could not be written: the client has disconnected, or the disk is full.
+    #[error("cannot write the archive")]
     Write(#[from] io::Error),
-    /// The archive could not be made.
-    #[error("the archive could not be made")]
+    /// The archive could not be built.
+    #[error("cannot build the archive")]
     Zip(#[from] zip::result::ZipError),
 }
 
-/// Reads the dossier of a measure as somebody may see it, all as of one moment; none where the measure may not be seen.
+/// Reads the dossier of a measure as the principal may see it, all from one snapshot of the database. Returns `None` if
+/// the principal may not see the measure.
 pub async fn read(
     db: &DatabaseConnection,
     principal: &Principal,
@@ -93,12 +96,12 @@ pub async fn read(
     Ok(Some(Dossier { file_name, page, audit, readme, files }))
 }
 
-/// What cannot happen to a template and values of our own.
+/// Converts an error of the template or the serialiser. Neither can fail, since template and values are our own.
 fn unwritten(error: &dyn std::error::Error) -> crate::Error {
     crate::Error::Unwritten(error.to_string())
 }
 
-/// Reads what concerns one measure, within somebody's sight.
+/// Reads the rows that concern one measure and that the principal may see.
 struct Reader<'a> {
     db: Transaction,
     principal: &'a Principal,
@@ -106,13 +109,13 @@ struct Reader<'a> {
     zone: Tz,
 }
 
-/// The rows of the measure's assignments.
+/// The condition for rows of the measure's assignments. The key of the measure stands at `{}`.
 const ANSWERS: &str = "held.assignment_id IN (SELECT x.id FROM assignment x WHERE x.measure_id = {})";
-/// The rows of the measure.
+/// The condition for rows of the measure itself. The key of the measure stands at `{}`.
 const OWN: &str = "held.measure_id = {}";
 
 impl Reader<'_> {
-    /// The rows of a table that may be seen and fit a condition; by their ids.
+    /// Returns the rows of a table that the principal may see and that satisfy a condition, ordered by id.
     async fn seen<E: EntityTrait>(
         &self,
         table: &str,
@@ -125,11 +128,12 @@ impl Reader<'_> {
         Ok(E::find().from_raw_sql(sql.statement(text)).all(&self.db).await?)
     }
 
-    /// Those of the measure, by a condition in which `{}` stands for its key.
+    /// Returns the rows of a table that belong to the measure, by a condition with the measure's key at `{}`.
     async fn of<E: EntityTrait>(&self, table: &str, condition: &str) -> Result<Vec<E::Model>> {
         self.seen::<E>(table, |sql| condition.replace("{}", &sql.bind(self.measure))).await
     }
 
+    /// Returns the rows of a table with these keys that the principal may see.
     async fn among<E: EntityTrait>(&self, table: &str, keys: HashSet<i64>) -> Result<Vec<E::Model>> {
         if keys.is_empty() {
             return Ok(Vec::new());
@@ -145,7 +149,7 @@ impl Reader<'_> {
         Ok(self.among::<E>(table, HashSet::from([key])).await?.pop())
     }
 
-    /// A moment in local time.
+    /// Formats a moment in local time, such as `2023-06-30 09:15`.
     fn moment(&self, at: DateTime<Utc>) -> String {
         at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M").to_string()
     }
@@ -154,8 +158,8 @@ impl Reader<'_> {
         at.map(|at| self.moment(at))
     }
 
-    /// The entries of the measure in the chain of its problem, and of those merged into that, each part as it was hashed.
-    /// Network addresses are for those who see them elsewhere.
+    /// Returns the entries of the measure in the chain of its problem and of the problems merged into that, each part
+    /// as it was hashed. Network addresses are included only if the principal may see them elsewhere.
     async fn audit(&self, problem: i64) -> Result<Vec<Value>> {
         let chains = audit::chains(&self.db, problem).await?;
         let place = |entry: &audit_entry::Model| {
@@ -168,7 +172,7 @@ impl Reader<'_> {
         Ok(entries.iter().map(told).collect())
     }
 
-    #[allow(clippy::too_many_lines, reason = "one list of what a dossier holds")]
+    #[allow(clippy::too_many_lines, reason = "one list of everything in a dossier")]
     async fn about(
         &self,
         measure: measure::Model,
@@ -214,7 +218,7 @@ impl Reader<'_> {
         let units = self.among::<unit::Entity>("unit", named.flatten().collect()).await?;
         let units: HashMap<i64, String> = units.into_iter().map(|unit| (unit.id, unit.name)).collect();
         let unit = |id: Option<i64>| id.and_then(|id| units.get(&id).cloned());
-        // Never a name: the unit, and what the account is there for.
+        // Never the name of a person: the unit and the role of the account.
         let who = |id: Option<i64>| {
             let account = accounts.get(&id?)?;
             let role = policy::role_name(account.role);
@@ -284,13 +288,14 @@ impl Reader<'_> {
     }
 }
 
+/// The condition for objections to the close-outs of the measure. The key of the measure stands at `{}`.
 const OBJECTIONS: &str = "held.close_out_id IN (SELECT c.id FROM close_out c JOIN assignment x ON x.id = c.assignment_id \
     WHERE x.measure_id = {})";
 
-/// The most bytes of a file's name in the archive; file systems take 255.
+/// The most bytes of an evidence file's name in the archive. File systems accept 255.
 const MAX_NAME: usize = 200;
 
-/// Where a file of the evidence stands in the archive: its name, cut where no file system would take it.
+/// Returns the path of an evidence file in the archive: its id and its name, shortened to what file systems accept.
 fn path_of(file: &evidence::Model) -> String {
     let (stem, ending) = match file.name.rsplit_once('.') {
         Some((stem, ending)) if ending.len() < 20 => (stem, format!(".{ending}")),
@@ -349,7 +354,7 @@ fn supervision_state_name(state: SupervisionState) -> &'static str {
 }
 
 impl Dossier {
-    /// Says which files of the evidence are not there, before anything is packed.
+    /// Checks that all evidence files exist, before anything is packed. Fails with the first one that is missing.
     pub async fn check(&self, storage: &Storage) -> Result<(), Unpacked> {
         for file in &self.files {
             if !storage.holds(&file.place).await? {
@@ -359,8 +364,9 @@ impl Dossier {
         Ok(())
     }
 
-    /// Packs the archive as it is written, a few kilobytes at a time. It blocks: for a thread of its own, with the runtime
-    /// that the storage is read on.
+    /// Writes the archive to `out`, a few kilobytes at a time.
+    ///
+    /// This function blocks, so it needs a thread of its own. It reads the storage on `runtime`.
     pub fn pack<W: Write>(&self, storage: &Storage, runtime: &Handle, out: W) -> Result<(), Unpacked> {
         let mut archive = Archive { zip: ZipWriter::new_stream(out), sums: String::new() };
         for (name, text) in [("README.txt", &self.readme), (PAGE, &self.page), ("audit.json", &self.audit)] {
@@ -372,7 +378,7 @@ impl Dossier {
             let found = runtime.block_on(storage.read(&file.place))?;
             let (size, mut bytes) = found.ok_or_else(|| lost(file))?;
             let path = path_of(file);
-            // What is kept is mostly packed already.
+            // Evidence files are mostly compressed already.
             archive.begin(&path, size, zip::CompressionMethod::Stored)?;
             let mut sha = Sha256::new();
             while let Some(chunk) = runtime.block_on(bytes.try_next())? {
@@ -398,20 +404,21 @@ fn lost(file: &evidence::Model) -> Unpacked {
     Unpacked::Evidence(format!("佐证材料 evidence_{}（{}）的文件缺失，档案未生成", file.id, file.name))
 }
 
-/// An archive that is being written, and the sums of what is in it.
+/// An archive that is being written, and the checksums of its files.
 struct Archive<W: Write> {
     zip: ZipWriter<StreamWriter<W>>,
     sums: String,
 }
 
 impl<W: Write> Archive<W> {
+    /// Begins a file of the archive.
     fn begin(&mut self, name: &str, size: u64, method: zip::CompressionMethod) -> Result<(), Unpacked> {
         let is_large = size >= u64::from(u32::MAX / 2);
         let options = SimpleFileOptions::default().compression_method(method).large_file(is_large);
         Ok(self.zip.start_file(name, options)?)
     }
 
-    /// A line as `sha256sum` writes and reads it.
+    /// Adds a checksum in the format of `sha256sum`.
     fn note(&mut self, name: &str, hash: &str) {
         for part in [hash, "  ", name, "\n"] {
             self.sums.push_str(part);

@@ -1,19 +1,22 @@
-//! What files may be kept as evidence: the kinds of documents, pictures, recordings and archives, known by their first
-//! bytes and never by their name; and which endings of names go with each.
+//! The file types that are accepted as evidence: documents, images, recordings and archives, and the extensions of
+//! each.
+//!
+//! A type is recognised by the first bytes of a file, never by its name. The extension only distinguishes types that
+//! begin alike, and must fit the content.
 
 use planner::Bilingual;
 
-/// How many of a file's first bytes are looked at.
+/// How many of a file's first bytes are examined: 64 KiB.
 pub const HEAD: usize = 64 << 10;
 
-/// A media type, and the endings that go with it.
+/// A media type and its file name extensions.
 type Kind = (&'static str, &'static [&'static str]);
 
-/// Kinds that cannot be told apart by their first bytes: the name's ending says which; without one it is the first.
+/// Types that cannot be distinguished by their first bytes. The extension decides; without one it is the first type.
 type Family = &'static [Kind];
 
 const PDF: Family = &[("application/pdf", &["pdf"])];
-/// What is packed as a zip archive. Documents with macros (`docm`, `xlsm` …), `jar` and `apk` are left out on purpose.
+/// Types that are zip archives. Documents with macros (`docm`, `xlsm` …), `jar` and `apk` are excluded on purpose.
 const ZIP: Family = &[
     ("application/zip", &["zip"]),
     ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", &["docx"]),
@@ -27,7 +30,7 @@ const ZIP: Family = &[
     ("application/wps-office.et", &["et"]),
     ("application/wps-office.dps", &["dps"]),
 ];
-/// What is kept in a compound file of Microsoft's.
+/// Types in Microsoft's compound file format.
 const COMPOUND: Family = &[
     ("application/x-ole-storage", &[]),
     ("application/msword", &["doc"]),
@@ -39,7 +42,7 @@ const COMPOUND: Family = &[
 ];
 const TEXT: Family =
     &[("text/plain", &["txt", "md", "log"]), ("text/csv", &["csv"]), ("text/tab-separated-values", &["tsv"])];
-/// Moving pictures and sound in the ISO base media format; cameras and phones mix up the endings.
+/// Video and audio in the ISO base media format. They are one family because cameras and phones mix up the extensions.
 const MOVIE: Family = &[
     ("video/mp4", &["mp4", "m4v"]),
     ("video/quicktime", &["mov", "qt"]),
@@ -47,7 +50,7 @@ const MOVIE: Family = &[
     ("video/3gpp", &["3gp", "3gpp"]),
 ];
 const HEIC: Family = &[("image/heic", &["heic", "heif"])];
-/// What the library knows, under its names.
+/// The families by the media type that the `infer` library reports.
 const OTHERS: [(&str, Family); 19] = [
     ("image/jpeg", &[("image/jpeg", &["jpg", "jpeg", "jpe", "jfif"])]),
     ("image/png", &[("image/png", &["png"])]),
@@ -70,17 +73,17 @@ const OTHERS: [(&str, Family); 19] = [
     ("application/msword", COMPOUND),
 ];
 
-/// Why a file is not kept.
+/// Why a file is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unfit {
-    /// Its content is of no kind that is kept.
+    /// Its content is not of an accepted type.
     Kind(Bilingual),
     /// It is empty, or its name contradicts its content.
     Content(Bilingual),
 }
 
 impl Unfit {
-    /// What is wrong and what to do.
+    /// Returns what is wrong and how to correct it, in Chinese and English.
     pub fn message(&self) -> &Bilingual {
         match self {
             Self::Kind(message) | Self::Content(message) => message,
@@ -88,7 +91,8 @@ impl Unfit {
     }
 }
 
-/// The media type of a file with this name that begins so: its first `HEAD` bytes, or all when it has fewer.
+/// Returns the media type of a file by its first [`HEAD`] bytes (all if it has fewer) and its name, or why it is not
+/// accepted.
 pub fn recognise(head: &[u8], name: &str) -> Result<&'static str, Unfit> {
     if head.is_empty() {
         return Err(Unfit::Content(Bilingual::new("文件是空的，请重新选择", "the file is empty: choose another")));
@@ -100,12 +104,12 @@ pub fn recognise(head: &[u8], name: &str) -> Result<&'static str, Unfit> {
         let fitting = fitting.join("、.");
         Unfit::Content(Bilingual::new(
             format!("文件名以“.{ending}”结尾，与其内容不符；按内容应为 .{fitting}。请核对文件，改正文件名后再上传"),
-            format!("the name ends in .{ending}, which its content is not; it may be .{fitting}: look at the file"),
+            format!("the name ends in .{ending}, but its content fits .{fitting}; check the file and correct its name"),
         ))
     })
 }
 
-/// Whether this is a media type that `recognise` gives; nothing else is told to browsers.
+/// Checks whether [`recognise`] can return this media type. No other type is sent to browsers.
 pub fn is_kept(media_type: &str) -> bool {
     let families = [PDF, ZIP, COMPOUND, TEXT, MOVIE, HEIC];
     let known = families.into_iter().chain(OTHERS.iter().map(|(_, family)| *family));
@@ -114,29 +118,31 @@ pub fn is_kept(media_type: &str) -> bool {
 
 fn unknown() -> Unfit {
     Unfit::Kind(Bilingual::new(
-        "不接受这种文件：可上传 PDF、OFD、Office 与 WPS 文档，图片，音频、视频，纯文本（UTF-8 或 GB18030）和 zip、rar、7z 压缩包",
-        "files of this kind are not taken: send PDF, OFD, office documents, pictures, audio, video, plain text (UTF-8 or \
-         GB18030), or zip, rar and 7z archives",
+        "不接受这种文件：可上传 PDF、OFD、Office 与 WPS 文档，图片，音频、视频，\
+         纯文本（UTF-8 或 GB18030）和 zip、rar、7z 压缩包",
+        "this type of file is not accepted; upload PDF, OFD, Office or WPS documents, images, audio, video, plain text \
+         (UTF-8 or GB18030), or zip, rar and 7z archives",
     ))
 }
 
 fn active() -> Unfit {
     Unfit::Kind(Bilingual::new(
         "不接受网页、SVG、XML 和脚本：请另存为 PDF 或图片后上传",
-        "web pages, SVG, XML and scripts are not taken: save it as PDF or as a picture",
+        "web pages, SVG, XML and scripts are not accepted; save the file as PDF or as an image and upload that",
     ))
 }
 
-/// The ending of a name in lower case, where there is one that a system would go by.
+/// Returns the extension of a name in lower case, if it has one that an operating system would act on.
 fn ending(name: &str) -> Option<String> {
     let (_, ending) = name.rsplit_once('.')?;
     let is_plain = (1..=15).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_plain.then(|| ending.to_ascii_lowercase())
 }
 
-/// The kinds that begin so; none where it is no kind that is kept.
+/// Returns the family of types that begin with these bytes, `None` if they are of no accepted type, or the refusal of
+/// active content.
 fn family(head: &[u8]) -> Option<Result<Family, Unfit>> {
-    // Text first: two letters are enough for some of the library's kinds.
+    // Text comes first: for some types the library is satisfied with two letters, which a text may begin with.
     if let Some(text) = text(head)
         && !head.starts_with(b"%PDF-")
     {
@@ -157,7 +163,8 @@ fn family(head: &[u8]) -> Option<Result<Family, Unfit>> {
     OTHERS.iter().find(|(known, _)| *known == found).map(|(_, family)| Ok(*family))
 }
 
-/// A text in UTF-8 or GB18030 without control characters; its end may be cut off.
+/// Decodes a text in UTF-8 or GB18030, whose last character may be cut off. Returns `None` if it is no such text or has
+/// control characters.
 fn text(head: &[u8]) -> Option<String> {
     [encoding_rs::UTF_8, encoding_rs::GB18030].into_iter().find_map(|encoding| {
         let mut text = String::with_capacity(head.len() * 3);
@@ -169,14 +176,14 @@ fn text(head: &[u8]) -> Option<String> {
     })
 }
 
-/// Whether a text is what a browser or a shell would run.
+/// Checks whether a text is something that a browser or a shell would execute.
 fn is_active(text: &str) -> bool {
     const MARKS: [&str; 7] = ["<!doctype", "<html", "<script", "<svg", "<iframe", "<?xml", "<?php"];
     let text = text.trim_start().to_ascii_lowercase();
     text.starts_with("#!") || MARKS.iter().any(|mark| text.contains(mark))
 }
 
-/// Whether a compound file is an installer (.msi), as far as its directory is within the head.
+/// Checks whether a compound file is an installer (`.msi`), provided that its directory is within its first bytes.
 fn is_installer(head: &[u8]) -> bool {
     const INSTALLER: [u8; 16] = [0x84, 0x10, 0x0c, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
     let at = |from: usize, to: usize| head.get(from..to);

@@ -1,4 +1,4 @@
-//! The bytes of evidence, what kind they are, and the dossier that they are packed into.
+//! Evidence files: storing them, recognising their types, and packing them into dossiers.
 
 pub mod dossier;
 pub mod media;

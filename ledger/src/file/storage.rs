@@ -1,6 +1,9 @@
-//! Where the bytes of evidence are kept: a folder, or an S3-compatible storage. A file arrives under a name of its own,
-//! bounded, hashed and recognised on the way, and is then kept under the name of its hash, so that what is the same is kept
-//! once. It stands here because both the HTTP door and the command line need it, and the ledger is what they share.
+//! Stores evidence files in a folder or in S3-compatible storage.
+//!
+//! A file arrives under a temporary name; on the way its size is limited, its hash computed and its type recognised. It
+//! is then stored under the name of its hash, so that identical files are stored once.
+//!
+//! The storage belongs to this crate because both the HTTP API and the command line need it.
 
 use std::fs::File;
 use std::path::Path as Folder;
@@ -20,73 +23,76 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::file::media::{self, Unfit};
 use crate::work::evidence::Stored;
 
-/// How many bytes of an arriving file are held in memory before they are written to a folder.
+/// The bytes of an arriving file that are buffered in memory before they are written to a folder: 1 MiB.
 const PART: usize = 1 << 20;
-/// The same for S3, which takes no smaller parts of a whole.
+/// The bytes of an arriving file that are buffered in memory before they are sent to S3, which accepts no smaller parts
+/// of an upload: 5 MiB.
 const PART_OF_S3: usize = 5 << 20;
 
-/// How long a request to S3 is tried again: somebody waits for it.
+/// How long a request to S3 is retried. It is short because a user waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Files under the names of their hashes.
+/// A storage of files, each under the name of its hash.
 #[derive(Clone)]
 pub struct Storage {
     store: Arc<dyn ObjectStore>,
     part: usize,
-    /// Held from when a file gets its place until its row is written.
+    /// Locked from the moment a file is moved to its final place until its row is written.
     settling: Arc<Mutex<()>>,
 }
 
-/// Why a file was not taken; nothing is kept of it.
+/// Why a file was not accepted. Nothing of it is kept.
 #[derive(Debug, thiserror::Error)]
 pub enum Unstored {
-    /// It is not of a kind that is kept.
-    #[error("the file is not of a kind that is kept")]
+    /// Its type is not accepted, or its name contradicts its content.
+    #[error("the file is not acceptable as evidence")]
     Unfit(Unfit),
-    /// It has more bytes than this.
-    #[error("the file has more than {0} bytes")]
+    /// It is larger than this number of bytes.
+    #[error("the file is larger than {0} bytes")]
     TooLarge(u64),
     /// The storage failed.
-    #[error("the storage of files failed")]
+    #[error("file storage error")]
     Failed(#[from] object_store::Error),
 }
 
-/// A file on its way.
+/// A file that is being received.
 pub struct Arriving {
     store: Arc<dyn ObjectStore>,
     place: Path,
     name: String,
     part: usize,
-    /// How many bytes it may have.
+    /// The most bytes that it may have.
     most: u64,
     size: u64,
     sha: Sha256,
-    /// What has not been sent on: all of it until there is more than a part.
+    /// The bytes not yet sent to the storage: the whole file until it fills one part.
     buffer: Vec<u8>,
     media_type: Option<&'static str>,
     upload: Option<Box<dyn MultipartUpload>>,
 }
 
-/// A file that has arrived whole and has no place yet.
+/// A file that has arrived completely and is not yet at its final place.
 pub struct Arrived {
     place: Path,
     stored: Stored,
 }
 
-/// What a place holds.
+/// The result of hashing a stored file anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// The file of that hash.
+    /// The file has the expected hash.
     Whole,
-    /// Another, with this hash.
+    /// The file has this hash instead, in hexadecimal.
     Changed(String),
-    /// Nothing.
+    /// There is no file.
     Missing,
 }
 
 impl Storage {
-    /// Opens the storage at `file:FOLDER`, which is made when it is not there, or at `s3://BUCKET/PREFIX`, with what else
-    /// there is to say in its query (`endpoint`, `region` …) and the credentials in the environment (`AWS_…`).
+    /// Opens the storage at an address: `file:FOLDER`, or `s3://BUCKET/PREFIX`. A folder that is missing is created.
+    ///
+    /// Further settings of S3 (`endpoint`, `region` …) are in the query of the address, the credentials in the
+    /// environment (`AWS_…`). The error is a Chinese message for the operator.
     pub fn open(address: &str) -> Result<Self, String> {
         let (store, part): (Arc<dyn ObjectStore>, usize) = if let Some(folder) = address.strip_prefix("file:") {
             (Arc::new(folder_store(Folder::new(folder))?), PART)
@@ -98,7 +104,7 @@ impl Storage {
         Ok(Self { store, part, settling: Arc::default() })
     }
 
-    /// Begins to take a file of at most so many bytes.
+    /// Begins to receive a file of at most `most` bytes.
     pub fn receive(&self, name: &str, most: u64) -> Arriving {
         Arriving {
             store: self.store.clone(),
@@ -114,12 +120,15 @@ impl Storage {
         }
     }
 
-    /// Waits until nobody else gives a file its place: one may be removed only when no row can be on its way to it.
+    /// Waits until no other file is being moved to its final place, and blocks further ones while the guard exists.
+    ///
+    /// A file may be removed only under this lock: no row that refers to it can then be about to be written.
     pub(crate) async fn settle(&self) -> MutexGuard<'_, ()> {
         self.settling.lock().await
     }
 
-    /// Gives a file its place. What is there already is the same.
+    /// Moves a file to its final place. A file that is there already has the same content. On failure the file is
+    /// discarded.
     pub(crate) async fn keep(&self, file: Arrived) -> Result<Stored, object_store::Error> {
         let kept = self.store.rename(&file.place, &Path::from(file.stored.place.as_str())).await;
         if kept.is_err() {
@@ -128,19 +137,19 @@ impl Storage {
         kept.map(|()| file.stored)
     }
 
-    /// Forgets a file that got no place.
+    /// Deletes a file that was not moved to its final place. A failure is only logged.
     pub async fn discard(&self, file: &Arrived) {
         if let Err(error) = self.store.delete(&file.place).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a file that was not kept could not be removed");
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove a received file that was not kept");
         }
     }
 
-    /// Removes a file.
+    /// Deletes a stored file.
     pub(crate) async fn remove(&self, place: &str) -> Result<(), object_store::Error> {
         self.store.delete(&Path::from(place)).await
     }
 
-    /// The bytes of a file, and how many; none when it is not there.
+    /// Returns the size of a file in bytes and a stream of its content, or `None` if there is no such file.
     pub async fn read(
         &self,
         place: &str,
@@ -152,7 +161,7 @@ impl Storage {
         }
     }
 
-    /// Whether a place holds something.
+    /// Checks whether there is a file at a place.
     pub async fn holds(&self, place: &str) -> Result<bool, object_store::Error> {
         match self.store.head(&Path::from(place)).await {
             Ok(_) => Ok(true),
@@ -161,7 +170,7 @@ impl Storage {
         }
     }
 
-    /// Hashes what a place holds anew.
+    /// Hashes the file at a place anew and compares the result with `sha256`, in hexadecimal.
     pub async fn verify(&self, place: &str, sha256: &str) -> Result<Found, object_store::Error> {
         let Some((_, mut bytes)) = self.read(place).await? else { return Ok(Found::Missing) };
         let mut sha = Sha256::new();
@@ -172,19 +181,19 @@ impl Storage {
         Ok(if hash == sha256 { Found::Whole } else { Found::Changed(hash) })
     }
 
-    /// The places of all files that are kept.
+    /// Returns the places of all stored files.
     pub fn places(&self) -> BoxStream<'static, object_store::Result<String>> {
         self.store.list(Some(&Path::from("sha256"))).map_ok(|found| found.location.to_string()).boxed()
     }
 }
 
-/// Where a file of that hash is kept.
+/// Returns the place of the file with this hash.
 fn place_of(sha256: &str) -> String {
     format!("sha256/{}/{sha256}", sha256.get(..2).unwrap_or_default())
 }
 
 impl Arriving {
-    /// Takes the next bytes. After an error the rest is of no use: `abort`.
+    /// Receives the next bytes. After an error, call [`Arriving::abort`]; the file cannot be completed.
     pub async fn write(&mut self, mut chunk: &[u8]) -> Result<(), Unstored> {
         self.size += chunk.len() as u64;
         if self.size > self.most {
@@ -195,7 +204,7 @@ impl Arriving {
             let (now, later) = chunk.split_at(chunk.len().min(self.part - self.buffer.len()));
             self.buffer.extend_from_slice(now);
             chunk = later;
-            // Nothing is sent on before it is known what it is.
+            // Nothing is sent to the storage before the type of the file is known.
             if self.media_type.is_none() && self.buffer.len() >= media::HEAD {
                 self.recognise()?;
             }
@@ -206,6 +215,7 @@ impl Arriving {
         Ok(())
     }
 
+    /// Recognises the type of the file by its first bytes, or refuses the file.
     fn recognise(&mut self) -> Result<&'static str, Unstored> {
         let head = self.buffer.get(..media::HEAD).unwrap_or(&self.buffer);
         let found = media::recognise(head, &self.name).map_err(Unstored::Unfit)?;
@@ -213,6 +223,7 @@ impl Arriving {
         Ok(found)
     }
 
+    /// Sends the buffer to the storage as the next part of the upload.
     async fn send_on(&mut self) -> Result<(), Unstored> {
         let upload = match &mut self.upload {
             Some(upload) => upload,
@@ -223,7 +234,7 @@ impl Arriving {
         Ok(())
     }
 
-    /// Ends a file that is whole.
+    /// Completes a file of which all bytes have been written. On failure the upload is aborted.
     pub async fn finish(mut self) -> Result<Arrived, Unstored> {
         let done = self.complete().await;
         if done.is_err() {
@@ -255,12 +266,12 @@ impl Arriving {
         Ok(Arrived { place: self.place.clone(), stored })
     }
 
-    /// Gives up a file that will not be whole.
+    /// Gives up a file that will not be completed, and removes what was sent. A failure is only logged.
     pub async fn abort(mut self) {
         if let Some(upload) = &mut self.upload
             && let Err(error) = upload.abort().await
         {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a file that was broken off could not be removed");
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove the parts of an aborted upload");
         }
     }
 }
@@ -268,11 +279,11 @@ impl Arriving {
 fn folder_store(folder: &Folder) -> Result<LocalFileSystem, String> {
     let cannot = |why: &dyn std::fmt::Display| format!("佐证材料文件夹 {} 无法使用：{why}", folder.display());
     create_private_folder(folder).map_err(|error| cannot(&error))?;
-    // A row must not be there before its bytes are.
+    // With fsync, so that a row never exists before the bytes of its file are on the disk.
     Ok(LocalFileSystem::new_with_prefix(folder).map_err(|error| cannot(&error))?.with_fsync(true))
 }
 
-/// Creates a file that only its owner may read, or empties one that is there, whose mode stays.
+/// Creates a file that only its owner may read and write. Empties an existing file, whose mode stays as it is.
 pub fn create_private(path: &Folder) -> std::io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(true).write(true);
@@ -281,7 +292,7 @@ pub fn create_private(path: &Folder) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Creates a folder that only its owner may enter, and those above it; one that is there keeps its mode.
+/// Creates a folder that only its owner may enter, and the missing ones above it. An existing folder keeps its mode.
 pub fn create_private_folder(path: &Folder) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
@@ -290,7 +301,7 @@ pub fn create_private_folder(path: &Folder) -> std::io::Result<()> {
 }
 
 fn s3_store(address: &str) -> Result<Arc<dyn ObjectStore>, String> {
-    // The client asks for the process's own; somebody else may have said so already, and then it stands.
+    // The client uses the crypto provider of the process. One that is installed already stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let bad = |why: &dyn std::fmt::Display| format!("evidence_url：{why}");
     let url = url::Url::parse(address).map_err(|error| bad(&error))?;
@@ -298,7 +309,7 @@ fn s3_store(address: &str) -> Result<Arc<dyn ObjectStore>, String> {
     let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..RetryConfig::default() };
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry);
     for (key, value) in url.query_pairs() {
-        // Addresses are shown and logged.
+        // Addresses are displayed and logged, so they must not contain credentials.
         if ["secret", "token", "access_key", "key_id"].iter().any(|word| key.to_lowercase().contains(word)) {
             return Err(bad(&"凭据应放在环境变量 AWS_ACCESS_KEY_ID、AWS_SECRET_ACCESS_KEY 中，不写入地址"));
         }

@@ -1,4 +1,4 @@
-//! The calendar of working days, as far as an administrator sets it: his days come before those that are announced.
+//! The days of the working-day calendar that an administrator sets; they take precedence over the announced ones.
 
 use chrono::NaiveDate;
 use entity::holiday;
@@ -17,10 +17,12 @@ fn state(row: Option<&holiday::Model>) -> Value {
     row.map_or_else(|| json!({}), |row| json!({ "isWorking": row.is_working, "name": row.name }))
 }
 
-/// Says of a day whether it is worked, and why; none: what is announced holds again. Notices that run keep their end.
+/// Sets whether a local date is a working day, with an optional name; `None` restores the announced calendar.
+///
+/// A public notice that is already published keeps its last day.
 pub async fn set(desk: &Desk<'_>, day: NaiveDate, said: Option<(bool, Option<String>)>) -> Result<()> {
     permit_anywhere(desk, Act::KeepDictionaries)?;
-    fault::day(day, ("日期", "the day"), &["input", "day"])?;
+    fault::day(day, ("日期", "the date"), &["input", "day"])?;
     let name = |given| optional_line(given, 20, ("名称", "the name"), "name");
     let said =
         said.map(|(works, given)| Ok::<_, crate::Error>((works, name(given)?.unwrap_or_default()))).transpose()?;

@@ -1,4 +1,4 @@
-//! What an administrator keeps of the machine: when jobs run, and what becomes of mails that wait or were refused.
+//! Operations by an administrator: editing job schedules, and requeuing or cancelling mails.
 
 use chrono_tz::Tz;
 use entity::mail::{self, MailState};
@@ -16,16 +16,16 @@ use crate::record::database;
 use crate::record::database::Transaction;
 use crate::work::Desk;
 
-/// What is to become of a schedule.
+/// Changes to a schedule.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// Its pattern: six fields, seconds first.
+    /// The cron pattern, with six fields, seconds first: `0 0 8 * * *`.
     pub cron: Patch<String>,
-    /// The IANA zone that the pattern is read in.
+    /// The IANA name of the time zone in which the pattern is read, such as `Asia/Shanghai`.
     pub time_zone: Patch<String>,
     /// Whether the job runs at all.
     pub enabled: Patch<bool>,
-    /// What becomes of occurrences missed while nobody was up.
+    /// The misfire policy: what happens to occurrences missed while no scheduler was running.
     pub misfire: Patch<Misfire>,
 }
 
@@ -33,8 +33,10 @@ fn state(row: &schedule::Model) -> Value {
     json!({ "cron": row.cron, "timeZone": row.time_zone, "enabled": row.enabled, "misfire": row.misfire.to_value() })
 }
 
-/// Edits a schedule, which begins anew: what fell due while it was off, or by the old pattern, is not made up for.
-/// `fires` says of a pattern and its zone whether there is a next time.
+/// Edits a schedule, which starts anew: occurrences that were missed while it was disabled or under the old pattern are
+/// not caught up.
+///
+/// `fires` takes a pattern and a time zone and returns whether the pattern has a next occurrence.
 pub async fn edit_schedule(
     desk: &Desk<'_>,
     schedule: Option<i64>,
@@ -61,11 +63,16 @@ pub async fn edit_schedule(
     };
     if now.time_zone.parse::<Tz>().is_err() {
         let zh = format!("没有名为“{}”的时区，应为 IANA 名称，如 Asia/Shanghai", now.time_zone);
-        return Err(Fault::invalid(zh, "no such time zone: give an IANA name", &["input", "timeZone"]).into());
+        let en = format!("there is no time zone “{}”: use an IANA name such as Asia/Shanghai", now.time_zone);
+        return Err(Fault::invalid(zh, en, &["input", "timeZone"]).into());
     }
     if !fires(&now.cron, &now.time_zone) {
         let zh = format!("“{}”不是定时格式，应为六段（秒 分 时 日 月 周），如 0 0 8 * * *", now.cron);
-        let en = "not a pattern that ever fires: six fields, seconds first, as in 0 0 8 * * *";
+        let en = format!(
+            "“{}” is not a pattern that ever fires: use six fields (second minute hour day month weekday), such as \
+             0 0 8 * * *",
+            now.cron
+        );
         return Err(Fault::invalid(zh, en, &["input", "cron"]).into());
     }
     let Some((before, after)) = difference(state(&there), state(&now)) else { return Ok(id) };
@@ -76,11 +83,12 @@ pub async fn edit_schedule(
     Ok(id)
 }
 
-/// Puts a mail that was refused, or cancelled by hand, back into the queue, to be tried at once.
+/// Requeues a mail that failed or was cancelled, to be sent at once.
 pub async fn requeue_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
     let (transaction, row) = take(desk, mail).await?;
     if !matches!(row.state, MailState::Failed | MailState::Cancelled) {
-        let (zh, en) = ("只有发送失败或已取消的邮件可以重新排队", "only what failed or was cancelled is queued again");
+        let (zh, en) =
+            ("只有发送失败或已取消的邮件可以重新排队", "only a mail that failed or was cancelled can be requeued");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["mailId"]).into());
     }
     move_mail(desk, &transaction, &row, requeued(desk, &row)).await?;
@@ -88,7 +96,7 @@ pub async fn requeue_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
     Ok(row.id)
 }
 
-/// Does the same with every mail that was refused, and says how many there were.
+/// Requeues every mail that failed, and returns their number.
 pub async fn requeue_failed(desk: &Desk<'_>) -> Result<usize> {
     permit_anywhere(desk, Act::KeepAccounts)?;
     let transaction = database::begin(desk.db).await?;
@@ -111,11 +119,11 @@ fn requeued(desk: &Desk<'_>, row: &mail::Model) -> mail::ActiveModel {
     }
 }
 
-/// Keeps a mail that still waits, or was refused, from being sent.
+/// Cancels a mail that is queued or failed, so that it is not sent.
 pub async fn cancel_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
     let (transaction, row) = take(desk, mail).await?;
     if !matches!(row.state, MailState::Queued | MailState::Failed) {
-        let (zh, en) = ("只有待发送或发送失败的邮件可以取消", "only what waits or failed is cancelled");
+        let (zh, en) = ("只有待发送或发送失败的邮件可以取消", "only a mail that is queued or failed can be cancelled");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["mailId"]).into());
     }
     let moved = mail::ActiveModel { id: Set(row.id), state: Set(MailState::Cancelled), ..Default::default() };
@@ -133,7 +141,7 @@ async fn take(desk: &Desk<'_>, mail: Option<i64>) -> Result<(Transaction, mail::
     Ok((transaction, row))
 }
 
-/// Moves a mail to another state, and notes it.
+/// Moves a mail to another state and records it in the audit.
 async fn move_mail(
     desk: &Desk<'_>,
     transaction: &Transaction,

@@ -1,5 +1,5 @@
-//! Measures (整改措施) written by hand: entering one with its parties, editing it, correcting its deadline, planning its
-//! checks, withdrawing it, and deleting one entered by mistake.
+//! Manual maintenance of measures (整改措施): entering them with their parties, editing them, correcting deadlines,
+//! planning checks, withdrawing them, and deleting those entered by mistake.
 
 use entity::assignment::{self, Status};
 use entity::check::CheckKind;
@@ -31,46 +31,46 @@ use crate::statistics::kept;
 use crate::work::assigning::answer;
 use crate::work::{Desk, MAX_WORDS, current, extension, hold_measure, state as state_of_answer};
 
-/// A measure to be entered.
+/// A measure to enter.
 #[derive(Debug, Clone)]
 pub struct New {
-    /// The problem that it mends.
+    /// The key of the problem that the measure rectifies.
     pub problem: Option<i64>,
-    /// Its number as printed.
+    /// The number as printed, such as `12-02`.
     pub number: Option<String>,
-    /// The text.
+    /// The text of the measure.
     pub content: String,
-    /// Its deadline as printed.
+    /// The deadline as printed.
     pub deadline: String,
-    /// 牵头单位; refused without.
+    /// The lead unit (牵头单位); required.
     pub lead: Option<Named>,
-    /// 督导单位.
+    /// The supervising unit (督导单位).
     pub supervising: Option<Named>,
-    /// 责任单位, in the printed order.
+    /// The responsible parties (责任单位), in the printed order.
     pub parties: Vec<Party>,
 }
 
-/// What is to become of a measure.
+/// Changes to a measure.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// Its number.
+    /// The number as printed.
     pub number: Patch<Option<String>>,
-    /// The text.
+    /// The text of the measure.
     pub content: Patch<String>,
-    /// 牵头单位; there is always one.
+    /// The lead unit (牵头单位); it can be replaced but not removed.
     pub lead: Patch<Option<Named>>,
-    /// 督导单位.
+    /// The supervising unit (督导单位).
     pub supervising: Patch<Option<Named>>,
-    /// 责任单位, all of them. Who answers already goes on answering.
+    /// The responsible parties (责任单位), in the printed order; replaces all of them. Existing assignments stay.
     pub parties: Patch<Vec<Party>>,
 }
 
-/// How often a measure is checked, where the default plan does not do.
+/// How often a measure is checked, where this differs from the default plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// Which check.
+    /// The kind of check.
     pub kind: CheckKind,
-    /// How often.
+    /// The interval between checks.
     pub every: Every,
 }
 
@@ -79,22 +79,28 @@ fn content(given: &str) -> Result<String> {
 }
 
 fn taken() -> Fault {
-    let (zh, en) = ("这个问题下已有编号和内容相同的措施", "the problem has a measure of that number and content");
+    let (zh, en) =
+        ("这个问题下已有编号和内容相同的措施", "the problem already has a measure with this number and content");
     Fault::new(FaultCode::Conflict, zh, en, &["input", "content"])
 }
 
-/// What every reader of a measure may read of it; who else answers it is not among that.
+/// Returns the fields of a measure that the audit records for all its readers; its parties are not among them.
 fn state(row: &measure::Model) -> Value {
     json!({ "number": row.number, "content": row.content })
 }
 
-/// Enters a measure. Whom it names answers it from now on: its parties, else its lead unit; whom a stand-in such as
-/// 各县（区） means is asked when the city office assigns.
+/// Enters a measure, assigns it to the units that it names, and returns its key.
+///
+/// The units are its parties, or its lead unit if no party is a unit. The units that a selector such as 各县（区）
+/// selects are assigned later, by the city office.
 pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let number = number(new.number)?;
     let text = content(&new.content)?;
     let Some(deadline) = read_deadline(Some(new.deadline))? else {
-        let (zh, en) = ("请填写整改时限，如 2027年12月31日、长期坚持", "a measure has a deadline, if only 长期坚持");
+        let (zh, en) = (
+            "请填写整改时限，如 2027年12月31日、长期坚持",
+            "a measure needs a deadline, such as 2027年12月31日 or 长期坚持 (ongoing)",
+        );
         return Err(Fault::invalid(zh, en, &["input", "deadline"]).into());
     };
     let Held { transaction, row: of } = Held::take(desk, new.problem, None).await?;
@@ -159,7 +165,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     Ok(row.id)
 }
 
-/// Notes what one answer was and what became of it.
+/// Records a change of one assignment in the problem's audit chain.
 pub(super) async fn note_answer(
     db: &Transaction,
     desk: &Desk<'_>,
@@ -179,14 +185,16 @@ pub(super) async fn note_answer(
     audit::note(db, desk.by, noted, desk.now).await
 }
 
-/// Enters a measure into the lists of the region that issued it, and those above.
+/// Enters a measure into the lists of its issuing region and of all regions above it.
 async fn enter_own_list(db: &Transaction, measure: &measure::Model) -> Result<()> {
     let issuer = entity::region::Entity::find_by_id(measure.region_id).one(db).await?;
     let lineage = issuer.map(|issuer| crate::region::lineage(&issuer.path)).unwrap_or_default();
     concern::measures(db, &[Concern { id: measure.id, due_order: due_order(measure.due_on), lineage }]).await
 }
 
-/// A measure in hand, for whoever keeps the ledger of the region that issued it.
+/// Begins a transaction, locks the problem of a measure and reads the measure.
+///
+/// Checks that the caller may do `act` to what its issuing region has issued, and that `version` is current.
 pub(super) async fn take(
     desk: &Desk<'_>,
     measure: Option<i64>,
@@ -199,7 +207,7 @@ pub(super) async fn take(
     Ok((transaction, row))
 }
 
-/// Edits a measure. Its deadline is corrected by an act of its own, which keeps the one before.
+/// Edits a measure and returns its key. Its deadline is changed by [`change_deadline`], which keeps the previous one.
 pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
     let parties_before = party::said_of(&transaction, &row).await?;
@@ -239,7 +247,9 @@ pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: 
     Ok(now.id)
 }
 
-/// Changes a deadline without a request: a misprint, a new order (报备). The one before is kept beside it.
+/// Changes the deadline of a measure without a request: to correct a misprint or to register a new order (报备).
+///
+/// `printed` is the new deadline as printed. The previous deadline is kept as a deadline change.
 pub async fn change_deadline(
     desk: &Desk<'_>,
     measure: Option<i64>,
@@ -250,13 +260,14 @@ pub async fn change_deadline(
     let reason = fault::text(reason, 2..=MAX_WORDS, ("变更理由", "the reason"), &["input", "reason"])?;
     let path = ["input", "deadline"];
     let Some(deadline) = read_deadline(Some(printed))? else {
-        return Err(Fault::invalid("请填写新的整改时限", "give the new deadline", &path).into());
+        return Err(Fault::invalid("请填写新的整改时限", "enter the new deadline", &path).into());
     };
     let (transaction, row) = take(desk, measure, version, Act::ChangeDeadline).await?;
     let columns = Columns::of(Some(&deadline), row.issued_on, desk.grace_days);
     let before = Columns::of_measure(&row);
     if before == columns {
-        return Err(Fault::invalid("新的时限与现有时限相同", "that is the deadline that it has", &path).into());
+        let (zh, en) = ("新的时限与现有时限相同", "the new deadline is the same as the current one");
+        return Err(Fault::invalid(zh, en, &path).into());
     }
     let change = deadline_change::ActiveModel {
         measure_id: Set(row.id),
@@ -290,15 +301,18 @@ pub async fn change_deadline(
     Ok(row.id)
 }
 
-/// Plans how often a measure is checked; what is left out goes by the default plan.
+/// Replaces the check plans of a measure; kinds of checks without a plan follow the default plan.
 pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, plans: &[Plan]) -> Result<i64> {
     let path = ["input", "plans"];
     if plans.iter().enumerate().any(|(place, plan)| plans[..place].iter().any(|other| other.kind == plan.kind)) {
-        return Err(Fault::invalid("同一种检查只能有一个计划", "each kind of check has one plan", &path).into());
+        let (zh, en) = ("同一种检查只能有一个计划", "each kind of check can have only one plan");
+        return Err(Fault::invalid(zh, en, &path).into());
     }
     if plans.iter().any(|plan| plan.kind == CheckKind::Supervision) {
-        let (zh, en) =
-            ("督导检查由督导单位自行安排，不列入计划", "supervising units check when they see fit: there is no plan");
+        let (zh, en) = (
+            "督导检查由督导单位自行安排，不列入计划",
+            "supervising checks are scheduled by the supervising unit and cannot be planned",
+        );
         return Err(Fault::invalid(zh, en, &path).into());
     }
     let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
@@ -334,7 +348,7 @@ pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, pl
     Ok(row.id)
 }
 
-/// A measure that was changed beside its row.
+/// Increments the version of a measure after a change that is not in its own row.
 pub(super) async fn grow(db: &Transaction, desk: &Desk<'_>, row: &measure::Model) -> Result<()> {
     let grown = measure::ActiveModel {
         id: Set(row.id),
@@ -346,15 +360,16 @@ pub(super) async fn grow(db: &Transaction, desk: &Desk<'_>, row: &measure::Model
     Ok(())
 }
 
-/// Withdraws a measure (撤销): whoever has not closed it need not do it any more, and it counts no more. Nothing is
-/// deleted; assigning it anew takes it up again.
+/// Withdraws a measure (撤销): its open assignments become not applicable and no longer count.
+///
+/// Nothing is deleted; assigning the measure again resumes it. A measure with a close-out under way is refused.
 pub async fn retire(desk: &Desk<'_>, measure: Option<i64>, version: i32, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("撤销理由", "the reason"), &["input", "reason"])?;
     let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
     kept::withdraw(&transaction, &[row.problem_id]).await?;
     if !withdraw(&transaction, desk, &row, &reason).await? {
         let name = workflow::status_name(row.status);
-        let (zh, en) = (format!("当前状态为“{name}”，没有可撤销的"), "nothing of it is open");
+        let (zh, en) = (format!("当前状态为“{name}”，没有可撤销的"), "the measure has nothing open to withdraw");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
     }
     roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;
@@ -365,7 +380,9 @@ pub async fn retire(desk: &Desk<'_>, measure: Option<i64>, version: i32, reason:
     Ok(row.id)
 }
 
-/// Withdraws what is open of a measure, and says so in the audit. Whether there was anything.
+/// Withdraws the open assignments of a measure, or the measure itself if it has none, and returns whether any was open.
+///
+/// The audit records it. A measure with a close-out under way is refused.
 pub(super) async fn withdraw(db: &Transaction, desk: &Desk<'_>, row: &measure::Model, reason: &str) -> Result<bool> {
     let answers = assignment::Entity::find()
         .filter(assignment::Column::MeasureId.eq(row.id))
@@ -376,7 +393,7 @@ pub(super) async fn withdraw(db: &Transaction, desk: &Desk<'_>, row: &measure::M
     if let Some(busy) = answers.iter().find(|one| !workflow::is_settled(one.status) && step(one.status).is_none()) {
         let name = workflow::status_name(busy.status);
         let zh = format!("有责任单位正在办理销号（{name}），请先退回或办结");
-        let en = format!("a close-out is under way ({}): return or close it first", busy.status.to_value());
+        let en = format!("a close-out is in progress ({}): return or complete it first", busy.status.to_value());
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input"]).into());
     }
     let said = json!({ "reason": reason });
@@ -415,7 +432,9 @@ pub(super) async fn withdraw(db: &Transaction, desk: &Desk<'_>, row: &measure::M
     Ok(any)
 }
 
-/// A problem of which nobody answers anything, and whose measures are all withdrawn, is withdrawn with them.
+/// Marks a problem without assignments as not applicable if all its measures are.
+///
+/// The roll-up does not do this, as it derives the status from assignments.
 pub(super) async fn state_of_unanswered(db: &Transaction, desk: &Desk<'_>, problem: i64) -> Result<()> {
     const OPEN: &str = "SELECT count(*) AS amount FROM measure m WHERE m.problem_id = $1 \
         AND (m.status <> 'NOT_APPLICABLE' OR EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = m.id))";
@@ -435,7 +454,7 @@ pub(super) async fn state_of_unanswered(db: &Transaction, desk: &Desk<'_>, probl
     Ok(())
 }
 
-/// What may hang on the answers of a measure, or on itself.
+/// Counts what has been done on a measure or its assignments since they were created.
 const DEALINGS: &str = "SELECT \
     (SELECT count(*) FROM assignment a WHERE a.measure_id = $1 AND (a.version > 1 OR a.status <> 'ASSIGNED')) \
     + (SELECT count(*) FROM progress_report x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
@@ -446,17 +465,20 @@ const DEALINGS: &str = "SELECT \
     + (SELECT count(*) FROM supervision_action x WHERE x.measure_id = $1) \
     + (SELECT count(*) FROM comment x WHERE x.measure_id = $1) AS amount";
 
-/// Deletes a measure entered by mistake, on which nobody has done anything. Gives the key of its problem.
+/// Deletes a measure that was entered by mistake, and returns the key of its problem.
+///
+/// Refuses a measure on which anything has been done.
 pub async fn delete(desk: &Desk<'_>, measure: Option<i64>, version: i32) -> Result<i64> {
     let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
     if count(&transaction, DEALINGS, vec![row.id.into()]).await? > 0 {
         let zh = "这项措施已被签收、退回，或已有进展、佐证、检查、销号、延期、督办或意见，不能删除：请改为撤销";
-        let en = "it was taken on or declined, or there are reports, files, checks or acts on it: retire it instead";
+        let en = "the measure has been accepted or declined, or has reports, evidence, checks, close-outs, extensions, \
+                  supervision or comments, and cannot be deleted: withdraw it instead";
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
     }
     kept::withdraw(&transaction, &[row.problem_id]).await?;
     let object = format!("measure_{}", row.id);
-    // Its readers are gone with it: the offices of the issuing region read this.
+    // No measure: its readers lose it with its row, so the entry is for the offices of the issuing region.
     let said = Said { act: "DELETED", object, measure: None, before: state(&row), after: json!({}) };
     note(&transaction, desk, row.problem_id, said).await?;
     let regions = concern::leave_measure(&transaction, row.id).await?;

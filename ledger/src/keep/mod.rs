@@ -1,5 +1,7 @@
-//! Keeping the ledger by hand: rounds, problems and measures by the regional office, regions and units by the
-//! administrator, who also keeps schedules, mails and the calendar. What is kept here is what an import writes otherwise, by the same rules.
+//! Manual maintenance of the ledger, by the same rules as an import.
+//!
+//! The regional office maintains rounds, problems and measures. The administrator maintains regions, units, schedules,
+//! mails and the calendar.
 
 pub mod calendar;
 pub mod machine;
@@ -26,23 +28,23 @@ use crate::rule::deadline::{self, Columns, Deadline};
 use crate::work::{Desk, current, hold_problem};
 use crate::{Error, Result};
 
-/// The most letters of a title, a name.
+/// The maximum length of a title, in characters.
 pub const MAX_TITLE: usize = 2_000;
-/// The most letters of a description, a measure.
+/// The maximum length of a description, a goal or the text of a measure, in characters.
 pub const MAX_CONTENT: usize = 20_000;
 
-/// What is to become of a value.
+/// A change of one field: keep its value or set a new one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Patch<T> {
-    /// It stays.
+    /// Keeps the current value.
     #[default]
     Keep,
-    /// It becomes this.
+    /// Sets this value.
     Set(T),
 }
 
 impl<T> Patch<T> {
-    /// The value from now on.
+    /// Returns the new value, or `there`, the current one, if it is kept.
     pub(crate) fn or(self, there: T) -> T {
         match self {
             Self::Keep => there,
@@ -50,7 +52,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// The value from now on, read from what was typed.
+    /// Returns the new value as `read` parses it, or `there`, the current one, if it is kept.
     pub(crate) fn read<U, E>(self, there: U, read: impl FnOnce(T) -> Result<U, E>) -> Result<U, E> {
         match self {
             Self::Keep => Ok(there),
@@ -59,15 +61,16 @@ impl<T> Patch<T> {
     }
 }
 
-/// A problem in hand, in a transaction that holds it.
+/// A problem that an act works on, within a transaction that has locked it.
 struct Held {
     transaction: Transaction,
     row: problems::Model,
 }
 
 impl Held {
-    /// Takes a problem in hand, for whoever keeps the ledger of the region that issued it: one that the caller may not
-    /// see is not there.
+    /// Begins a transaction, locks a problem and reads it, if the caller may maintain the ledger of its issuing region.
+    ///
+    /// A problem that the caller may not see is reported like one that does not exist.
     async fn take(desk: &Desk<'_>, problem: Option<i64>, version: Option<i32>) -> Result<Self> {
         let transaction = database::begin(desk.db).await?;
         let row = Self::take_also(&transaction, desk, problem).await?;
@@ -75,7 +78,7 @@ impl Held {
         Ok(Self { transaction, row })
     }
 
-    /// Takes another one in hand beside it.
+    /// Locks and reads another problem within the same transaction.
     async fn take_also(transaction: &Transaction, desk: &Desk<'_>, problem: Option<i64>) -> Result<problems::Model> {
         let unknown =
             || Fault::new(FaultCode::NotFound, "没有这个问题", "there is no such problem", &["input", "problemId"]);
@@ -87,7 +90,7 @@ impl Held {
     }
 }
 
-/// Asks the policy about what a region has issued.
+/// Checks that the policy allows the caller to do `act` to what `region` has issued.
 async fn permit<C: ConnectionTrait>(db: &C, desk: &Desk<'_>, act: Act, region: i64) -> Result<()> {
     let path: Option<String> =
         regions::Entity::find_by_id(region).select_only().column(regions::Column::Path).into_tuple().one(db).await?;
@@ -95,22 +98,22 @@ async fn permit<C: ConnectionTrait>(db: &C, desk: &Desk<'_>, act: Act, region: i
     if may { Ok(()) } else { Err(policy::not_allowed(act).into()) }
 }
 
-/// Asks the policy about what concerns no region in particular.
+/// Checks that the policy allows the caller to do `act`, which concerns no region in particular.
 fn permit_anywhere(desk: &Desk<'_>, act: Act) -> Result<()> {
     if desk.by.principal.may(act) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
 }
 
-/// What is noted of a change.
+/// The content of an audit entry.
 struct Said<'a> {
     act: &'a str,
     object: String,
-    /// The measure whose readers read this too; none for what only the issuing region's offices read.
+    /// The measure whose readers may read the entry; `None` for an entry that only offices of the issuing region read.
     measure: Option<i64>,
     before: Value,
     after: Value,
 }
 
-/// Notes a change of a problem or something below it, in the problem's chain.
+/// Records a change of a problem or something below it in the problem's audit chain.
 async fn note(db: &Transaction, desk: &Desk<'_>, problem: i64, said: Said<'_>) -> Result<()> {
     let noted = Noted {
         chain: audit::chain_of(problem),
@@ -124,7 +127,7 @@ async fn note(db: &Transaction, desk: &Desk<'_>, problem: i64, said: Said<'_>) -
     audit::note(db, desk.by, noted, desk.now).await
 }
 
-/// Notes a change of something that has a chain of its own: a round, a region, a unit.
+/// Records a change of an object that has an audit chain of its own, such as a round, a region or a unit.
 async fn note_own(db: &Transaction, desk: &Desk<'_>, said: Said<'_>) -> Result<()> {
     let noted = Noted {
         chain: said.object.clone(),
@@ -138,14 +141,14 @@ async fn note_own(db: &Transaction, desk: &Desk<'_>, said: Said<'_>) -> Result<(
     audit::note(db, desk.by, noted, desk.now).await
 }
 
-/// Tells whoever watches the ledger that these problems, or one measure of one, were written anew.
+/// Adds to the change feed that these problems, or one measure of a problem, were edited.
 async fn tell(db: &Transaction, desk: &Desk<'_>, problems: &[i64], measure: Option<i64>) -> Result<()> {
     let changed: Vec<Changed> =
         problems.iter().map(|problem| Changed { problem: *problem, measure, assignment: None }).collect();
     change::note(db, ChangeKind::Edited, &changed, desk.now).await
 }
 
-/// What differs between two states of a row: what it was, what it became. None where nothing does.
+/// Returns the fields that differ between two states of a row, before and after, or `None` if none does.
 fn difference(before: Value, after: Value) -> Option<(Value, Value)> {
     let (Value::Object(before), Value::Object(after)) = (before, after) else { return None };
     let (mut was, mut is) = (Map::new(), Map::new());
@@ -159,58 +162,59 @@ fn difference(before: Value, after: Value) -> Option<(Value, Value)> {
     (!is.is_empty()).then(|| (Value::Object(was), Value::Object(is)))
 }
 
-/// A number as printed; none where it is blank.
+/// Checks a number as printed; a blank one becomes `None`.
 fn number(given: Option<String>) -> Result<Option<String>> {
     optional_line(given, 40, ("编号", "the number"), "number")
 }
 
-/// A text of one line that may be missing.
+/// Checks an optional text of one line of at most `most` characters; a blank one becomes `None`.
 fn optional_line(given: Option<String>, most: usize, what: (&str, &str), name: &str) -> Result<Option<String>> {
     let Some(given) = given.filter(|text| !fault::is_empty(text)) else { return Ok(None) };
     Ok(Some(fault::line(&given, 1..=most, what, &["input", name])?))
 }
 
-/// A text that may be missing.
+/// Checks an optional text of at most `most` characters; a blank one becomes `None`.
 fn optional(given: Option<String>, most: usize, what: (&str, &str), name: &str) -> Result<Option<String>> {
     let Some(given) = given.filter(|text| !fault::is_empty(text)) else { return Ok(None) };
     Ok(Some(fault::text(&given, 1..=most, what, &["input", name])?))
 }
 
-/// A text that must not be missing.
+/// Checks a required text of 2 to `most` characters.
 fn needed(given: &str, most: usize, what: (&str, &str), name: &str) -> Result<String> {
     Ok(fault::text(given, 2..=most, what, &["input", name])?)
 }
 
-/// A text of one line that must not be missing.
+/// Checks a required text of one line of 2 to `most` characters.
 fn needed_line(given: &str, most: usize, what: (&str, &str), name: &str) -> Result<String> {
     Ok(fault::line(given, 2..=most, what, &["input", name])?)
 }
 
-/// A deadline as it is printed; a blank one is none.
+/// Parses a deadline as printed; a blank one becomes `None`.
 fn read_deadline(given: Option<String>) -> Result<Option<Deadline>> {
     let Some(raw) = optional(given, 500, ("整改时限", "the deadline"), "deadline")? else { return Ok(None) };
     let why = |unreadable: deadline::Unreadable| {
         let zh = format!("整改时限{unreadable}，应为{}", deadline::EXPECTED);
         let en = format!(
-            "“{raw}” is no deadline: write a date (2022年12月31日), 长期坚持 (ongoing), 立行立改 (immediate), or several"
+            "“{raw}” is not a deadline: enter a date (2022年12月31日), 长期坚持 (ongoing), 立行立改 (immediate), or a \
+             combination"
         );
         Error::from(Fault::invalid(zh, en, &["input", "deadline"]))
     };
     Deadline::parse(&raw).map(Some).map_err(why)
 }
 
-/// What the audit keeps of a deadline.
+/// Returns the fields of a deadline that the audit records.
 fn said_of(deadline: &Columns) -> Value {
     json!({ "raw": deadline.raw, "dueOn": deadline.on, "dueBy": deadline.by, "ongoing": deadline.ongoing })
 }
 
-/// The day from which grace and allotted time are counted: the round's feedback, else today.
+/// Returns the date from which the grace period and the allotted time are counted: the round's feedback, else today.
 async fn begins<C: ConnectionTrait>(db: &C, desk: &Desk<'_>, round: i64) -> Result<NaiveDate> {
     let round = entity::inspection_round::Entity::find_by_id(round).one(db).await?;
     Ok(round.and_then(|round| round.feedback_on).unwrap_or_else(|| desk.today()))
 }
 
-/// How many rows a statement counts.
+/// Runs a statement that counts rows as `amount`, and returns the count.
 async fn count<C: ConnectionTrait>(db: &C, text: &str, values: Vec<sea_orm::Value>) -> Result<i64> {
     #[derive(FromQueryResult)]
     struct Counted {
@@ -220,7 +224,7 @@ async fn count<C: ConnectionTrait>(db: &C, text: &str, values: Vec<sea_orm::Valu
     Ok(Counted::find_by_statement(statement).one(db).await?.map(|row| row.amount).unwrap_or_default())
 }
 
-/// What came of writing a row that must be the only one of its kind.
+/// Maps a violation of a unique constraint to the fault that `taken` returns.
 fn only_one<T>(written: Result<T, sea_orm::DbErr>, taken: impl FnOnce() -> Fault) -> Result<T> {
     written.map_err(|why| match why.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => taken().into(),

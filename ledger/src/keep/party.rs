@@ -1,4 +1,4 @@
-//! Who is named for a measure: the lead, the supervising unit, and the responsible parties (责任单位) in their printed order.
+//! The units named for a measure: lead unit (牵头单位), supervising unit (督导单位) and responsible parties (责任单位).
 
 use std::collections::BTreeSet;
 
@@ -14,23 +14,25 @@ use crate::fault::{Fault, FaultCode};
 use crate::record::database::Transaction;
 use crate::work::Desk;
 
-/// The most parties of one measure.
+/// The maximum number of responsible parties of a measure.
 pub const MOST: usize = 500;
 
-/// A unit that the caller names: its key, or none for an id of something else, which no unit has.
+/// A unit that the caller names: its key, or `None` if the id that the caller gave is not the id of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Named(pub Option<i64>);
 
-/// A responsible party (责任单位), as it is written down.
+/// A responsible party (责任单位) of a measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Party {
-    /// A unit; an id of something else is none.
+    /// The key of a unit; `None` if the id that the caller gave is not the id of a unit.
     Unit(Option<i64>),
-    /// Whoever is meant by 各县（区） and the like, below the issuing region.
+    /// The units of the issuing region that an expression such as 各县（区） selects.
     Selector(Selector),
 }
 
-/// Units that are still there and that the caller sees.
+/// Returns the wanted units; refuses one that does not exist, is retired, or may not be seen by the caller.
+///
+/// `name` is the input field to which the error points.
 async fn units(
     db: &Transaction,
     desk: &Desk<'_>,
@@ -49,21 +51,21 @@ async fn units(
         unit::Entity::find().from_raw_sql(sql.statement(text)).all(db).await?
     };
     if found.len() < wanted.len() {
-        let (zh, en) = ("所选单位中有不存在或已撤销的", "a unit is not there, or retired");
+        let (zh, en) = ("所选单位中有不存在或已撤销的", "a selected unit does not exist or is retired");
         return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", name]).into());
     }
     Ok(found)
 }
 
-/// The lead unit, which every measure that is written by hand has.
+/// Returns the lead unit, which is required for a measure entered by hand.
 pub(super) async fn lead(db: &Transaction, desk: &Desk<'_>, wanted: Option<Named>) -> Result<unit::Model> {
     const FIELD: &str = "leadUnitId";
-    let (zh, en) = ("请指明牵头单位，每项措施有且只有一个", "name the lead unit: every measure has one");
+    let (zh, en) = ("请指明牵头单位，每项措施有且只有一个", "name the lead unit: every measure has exactly one");
     let found = one(db, desk, wanted, FIELD).await?;
     found.ok_or_else(|| Fault::invalid(zh, en, &["input", FIELD]).into())
 }
 
-/// One unit, where one is named.
+/// Returns the unit that `wanted` names, or `None` if it names none.
 pub(super) async fn one(
     db: &Transaction,
     desk: &Desk<'_>,
@@ -74,15 +76,16 @@ pub(super) async fn one(
     Ok(units(db, desk, &BTreeSet::from([wanted]), name).await?.pop())
 }
 
-/// The units that parties name.
+/// Returns the units among the parties; refuses too many parties and repeated ones.
 pub(super) async fn named(db: &Transaction, desk: &Desk<'_>, given: &[Party]) -> Result<Vec<unit::Model>> {
     let path = ["input", "parties"];
     if given.len() > MOST {
-        let (zh, en) = (format!("责任单位最多 {MOST} 个"), format!("at most {MOST} parties"));
+        let zh = format!("责任单位最多 {MOST} 个");
+        let en = format!("a measure has at most {MOST} responsible parties");
         return Err(Fault::invalid(zh, en, &path).into());
     }
     if given.iter().enumerate().any(|(place, party)| given[..place].contains(party)) {
-        return Err(Fault::invalid("责任单位有重复", "a party stands twice", &path).into());
+        return Err(Fault::invalid("责任单位有重复", "a responsible party is named twice", &path).into());
     }
     let wanted = given.iter().filter_map(|party| match party {
         Party::Unit(unit) => Some(*unit),
@@ -91,7 +94,7 @@ pub(super) async fn named(db: &Transaction, desk: &Desk<'_>, given: &[Party]) ->
     units(db, desk, &wanted.collect(), "parties").await
 }
 
-/// Writes the parties of a measure in place of those that it had.
+/// Replaces the responsible parties of a measure.
 pub(super) async fn write(
     db: &Transaction,
     measure: &measure::Model,
@@ -130,7 +133,7 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// The parties of a measure, as the audit keeps them.
+/// Returns the lead unit, supervising unit and parties of a measure as the audit records them.
 pub(super) async fn said_of(db: &Transaction, measure: &measure::Model) -> Result<Value> {
     let printed: Vec<String> = responsible_party::Entity::find()
         .select_only()
@@ -147,7 +150,9 @@ pub(super) async fn said_of(db: &Transaction, measure: &measure::Model) -> Resul
     }))
 }
 
-/// Notes who leads, supervises and answers, for the offices of the issuing region: a county would read of its siblings.
+/// Records a change of the lead unit, supervising unit or parties of a measure in the audit.
+///
+/// Only the offices of the issuing region read the entry, as it would show a county its siblings.
 pub(super) async fn note_change(
     db: &Transaction,
     desk: &Desk<'_>,

@@ -1,4 +1,5 @@
-//! Problems (反馈问题) written by hand: entering one, editing it, withdrawing it, and deleting one entered by mistake.
+//! Manual maintenance of problems (反馈问题): entering, editing and withdrawing them, and deleting those entered by
+//! mistake.
 
 use entity::{inspection_round, milestone, problem, problem_domain, problem_region};
 use sea_orm::sea_query::Expr;
@@ -23,44 +24,44 @@ use crate::rule::sameness;
 use crate::statistics::kept;
 use crate::work::{Desk, MAX_WORDS, in_sight};
 
-/// The most domains of one problem.
+/// The maximum number of domains (领域) of a problem.
 pub const MAX_DOMAINS: usize = 20;
 
-/// A problem to be entered.
+/// A problem to enter.
 #[derive(Debug, Clone)]
 pub struct New {
-    /// The round that found it.
+    /// The key of the inspection round that found the problem.
     pub round: Option<i64>,
-    /// The region that issues it.
+    /// The key of the region that issues the problem.
     pub region: Option<i64>,
-    /// Its number as printed; numbers have gaps.
+    /// The number as printed; the numbers of a round may have gaps.
     pub number: Option<String>,
-    /// The first sentence.
+    /// The title: the first sentence of the text.
     pub title: String,
     /// The rest of the text.
     pub description: Option<String>,
-    /// 整改目标.
+    /// The rectification goal (整改目标).
     pub goal: Option<String>,
-    /// Its deadline as printed.
+    /// The deadline as printed.
     pub deadline: Option<String>,
-    /// The tags of its domains.
+    /// The tags of the domains (领域), at most [`MAX_DOMAINS`].
     pub domains: Vec<String>,
 }
 
-/// What is to become of a problem.
+/// Changes to a problem.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// Its number.
+    /// The number as printed.
     pub number: Patch<Option<String>>,
-    /// The first sentence.
+    /// The title: the first sentence of the text.
     pub title: Patch<String>,
     /// The rest of the text.
     pub description: Patch<Option<String>>,
-    /// 整改目标.
+    /// The rectification goal (整改目标).
     pub goal: Patch<Option<String>>,
-    /// Its deadline as printed.
+    /// The deadline as printed.
     pub deadline: Patch<Option<String>>,
-    /// The tags of its domains.
+    /// The tags of the domains (领域); replaces all of them.
     pub domains: Patch<Vec<String>>,
 }
 
@@ -78,7 +79,8 @@ fn goal(given: Option<String>) -> Result<Option<String>> {
 
 fn domains(given: Vec<String>) -> Result<Vec<String>> {
     if given.len() > MAX_DOMAINS {
-        let (zh, en) = (format!("领域最多 {MAX_DOMAINS} 个"), format!("at most {MAX_DOMAINS} domains"));
+        let zh = format!("领域最多 {MAX_DOMAINS} 个");
+        let en = format!("a problem has at most {MAX_DOMAINS} domains");
         return Err(Fault::invalid(zh, en, &["input", "domains"]).into());
     }
     let read = |tag: String| fault::line(&tag, 1..=20, ("领域", "a domain"), &["input", "domains"]);
@@ -90,7 +92,7 @@ fn domains(given: Vec<String>) -> Result<Vec<String>> {
 
 fn taken() -> Fault {
     let zh = "本轮次本地区已有这个编号（或没有编号而标题相同）的问题";
-    let en = "this round and region have a problem of that number (or of that title, without a number)";
+    let en = "the region already has a problem with this number (or with this title, if unnumbered) in this round";
     Fault::new(FaultCode::Conflict, zh, en, &["input", "number"])
 }
 
@@ -105,7 +107,7 @@ fn state(row: &problem::Model, domains: &[String]) -> Value {
     })
 }
 
-/// Enters a problem.
+/// Enters a problem and returns its key.
 pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let number = number(new.number)?;
     let title = title(&new.title)?;
@@ -191,7 +193,7 @@ async fn write_steps(db: &Transaction, problem: i64, deadline: Option<&Deadline>
     Ok(())
 }
 
-/// Edits a problem.
+/// Edits a problem and returns its key.
 pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
     let tags: Vec<String> = problem_domain::Entity::find()
@@ -252,7 +254,9 @@ pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: 
     Ok(row.id)
 }
 
-/// Withdraws a problem: whatever is still open of its measures is no longer to be done. Nothing is deleted.
+/// Withdraws a problem (撤销): its open measures are withdrawn with it. Nothing is deleted.
+///
+/// Refuses a problem without open measures.
 pub async fn retire(desk: &Desk<'_>, problem: Option<i64>, version: i32, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("撤销理由", "the reason"), &["input", "reason"])?;
     let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
@@ -267,7 +271,7 @@ pub async fn retire(desk: &Desk<'_>, problem: Option<i64>, version: i32, reason:
         any |= measure::withdraw(&transaction, desk, of, &reason).await?;
     }
     if !any {
-        let (zh, en) = ("这个问题没有未办结的措施可撤销", "no measure of it is open");
+        let (zh, en) = ("这个问题没有未办结的措施可撤销", "the problem has no open measures to withdraw");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
     }
     roll_up::problems(&transaction, &[row.id], desk.now).await?;
@@ -281,7 +285,9 @@ pub async fn retire(desk: &Desk<'_>, problem: Option<i64>, version: i32, reason:
     Ok(row.id)
 }
 
-/// Deletes a problem entered by mistake, which has no measures. Gives the key that it had.
+/// Deletes a problem that was entered by mistake, and returns the key that it had.
+///
+/// Refuses a problem that has measures or records of accountability.
 pub async fn delete(desk: &Desk<'_>, problem: Option<i64>, version: i32) -> Result<i64> {
     let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
     let sql = "SELECT (SELECT count(*) FROM measure WHERE problem_id = $1) \
@@ -290,7 +296,8 @@ pub async fn delete(desk: &Desk<'_>, problem: Option<i64>, version: i32) -> Resu
     if measures > 0 {
         let zh = format!("这个问题下还有 {measures} 条措施或责任追究记录：请先删除误录的措施，或撤销这个问题");
         let en = format!(
-            "it has {measures} measures and records of accountability: delete those entered by mistake, or retire the problem"
+            "the problem still has {measures} measures or records of accountability: delete measures entered by \
+             mistake, or withdraw the problem"
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
     }

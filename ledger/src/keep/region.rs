@@ -1,4 +1,4 @@
-//! Regions (行政区) kept by the administrator: adding one of one's own, renaming and moving it, and retiring it.
+//! Maintenance of regions (行政区) by the administrator: adding, renaming, moving (划转) and retiring them.
 
 use entity::region::{self, Model};
 use sea_orm::{
@@ -18,25 +18,25 @@ use crate::region::{add, rank};
 use crate::statistics::kept;
 use crate::work::{Desk, current};
 
-/// A region to be added.
+/// A region to add.
 #[derive(Debug, Clone)]
 pub struct New {
-    /// The region above it.
+    /// The key of the parent region.
     pub parent: Option<i64>,
-    /// Its name in full.
+    /// The full name of the region.
     pub name: String,
-    /// Its code, where it has one.
+    /// The code of the region, as in GB/T 2260 (`540329`); `None` if it has none.
     pub code: Option<String>,
 }
 
-/// What is to become of a region.
+/// Changes to a region.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// Its name.
+    /// The full name of the region.
     pub name: Patch<String>,
-    /// Its code.
+    /// The code of the region.
     pub code: Patch<Option<String>>,
-    /// The region above it (划转): everything in it moves along.
+    /// The key of the parent region; everything in the region moves with it (划转).
     pub parent: Patch<Option<i64>>,
 }
 
@@ -44,7 +44,7 @@ fn name(given: &str) -> Result<String> {
     Ok(fault::name(given, 2..=60, ("行政区名称", "the region's name"), &["input", "name"])?)
 }
 
-/// A code: digits as in GB/T 2260, or letters of one's own.
+/// Checks a region's code: 4 to 20 letters, digits or hyphens, such as a code of GB/T 2260; a blank one becomes `None`.
 fn code(given: Option<String>) -> Result<Option<String>> {
     let Some(given) = given.filter(|code| !fault::is_empty(code)) else { return Ok(None) };
     let code = fault::line(&given, 1..=20, ("行政区代码", "the code"), &["input", "code"])?;
@@ -52,26 +52,28 @@ fn code(given: Option<String>) -> Result<Option<String>> {
     if is_plain && (4..=20).contains(&code.len()) {
         return Ok(Some(code));
     }
-    let (zh, en) = ("行政区代码应为 4 至 20 位字母或数字", "a code has 4 to 20 letters and digits");
+    let (zh, en) =
+        ("行政区代码应为 4 至 20 位字母或数字", "a region's code must have 4 to 20 letters, digits or hyphens");
     Err(Fault::invalid(zh, en, &["input", "code"]).into())
 }
 
 fn taken() -> Fault {
-    Fault::new(FaultCode::Conflict, "该代码已被使用", "the code is taken", &["input", "code"])
+    Fault::new(FaultCode::Conflict, "该代码已被使用", "another region has this code", &["input", "code"])
 }
 
 fn state(row: &Model) -> Value {
     json!({ "name": row.name, "code": row.code, "parent": row.parent_id.map(|parent| format!("region_{parent}")) })
 }
 
-/// Adds a region below another.
+/// Adds a region below its parent and returns its key.
 pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     permit_anywhere(desk, Act::KeepDictionaries)?;
     let (name, code) = (name(&new.name)?, code(new.code)?);
     let transaction = database::begin(desk.db).await?;
     let parent = live(&transaction, new.parent).await?;
     if parent.level == region::Level::Township {
-        let (zh, en) = (format!("{}是乡镇级，下面不再设行政区", parent.name), "nothing lies below a township");
+        let zh = format!("{}是乡镇级，下面不再设行政区", parent.name);
+        let en = format!("{} is a township: no region can be added below it", parent.name);
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "parentId"]).into());
     }
     if let Some(code) = &code
@@ -84,7 +86,8 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         .filter(region::Column::Name.eq(name.as_str()))
         .filter(region::Column::RetiredOn.is_null());
     if beside.count(&transaction).await? > 0 {
-        let (zh, en) = (format!("{}下已有{name}", parent.name), "there is one of that name");
+        let zh = format!("{}下已有{name}", parent.name);
+        let en = format!("{} already has a region named {name}", parent.name);
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "name"]).into());
     }
     let row = add(&transaction, code.as_deref(), &name, &parent).await?;
@@ -95,7 +98,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     Ok(row.id)
 }
 
-/// A region in which there is still something to be done.
+/// Returns a region that is in use; refuses one that is retired (撤销).
 pub(super) async fn live(db: &Transaction, region: Option<i64>) -> Result<Model> {
     let path = ["input", "regionId"];
     let found = match region {
@@ -112,7 +115,9 @@ pub(super) async fn live(db: &Transaction, region: Option<i64>) -> Result<Model>
     Ok(found)
 }
 
-/// A region in hand.
+/// Locks a region and reads it, for an act that changes it; refuses one that is retired, and the root.
+///
+/// `field` is the input field to which an error points.
 pub(super) async fn take(
     db: &Transaction,
     desk: &Desk<'_>,
@@ -133,7 +138,7 @@ pub(super) async fn take(
     let why = if row.retired_on.is_some() {
         Some(("已撤销，不能再改", "the region is retired"))
     } else if row.parent_id.is_none() {
-        Some(("是根节点，不能改动", "the root is not changed"))
+        Some(("是根节点，不能改动", "the root region cannot be changed"))
     } else {
         None
     };
@@ -143,7 +148,7 @@ pub(super) async fn take(
     }
 }
 
-/// Edits a region.
+/// Edits a region. Moving it to another parent moves everything below it, and updates lists and statistics.
 pub async fn edit(desk: &Desk<'_>, region: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let transaction = database::begin(desk.db).await?;
     let row = take(&transaction, desk, region, Some(version), "regionId").await?;
@@ -188,16 +193,16 @@ pub async fn edit(desk: &Desk<'_>, region: Option<i64>, version: i32, changes: C
 
 fn may_lie_below(row: &Model, parent: &Model) -> Result<()> {
     let why = if parent.path.starts_with(&row.path) {
-        ("不能划转到自己之下", "it cannot lie below itself")
+        ("不能划转到自己之下", "a region cannot be moved below itself")
     } else if rank(parent.level) >= row.rank {
-        ("上级行政区的级别应高于它", "what lies above it must be of a higher level")
+        ("上级行政区的级别应高于它", "the parent must be of a higher level than the region")
     } else {
         return Ok(());
     };
     Err(Fault::invalid(why.0, why.1, &["input", "parentId"]).into())
 }
 
-/// The problems that concern a region or anything below it, held in the order of their keys.
+/// Locks the problems that concern a region or anything below it, in the order of their keys, and returns the keys.
 pub(super) async fn concerned(db: &Transaction, region: i64) -> Result<Vec<i64>> {
     use entity::{problem, problem_region};
     let listed = problem_region::Entity::find()
@@ -214,7 +219,7 @@ pub(super) async fn concerned(db: &Transaction, region: i64) -> Result<Vec<i64>>
     Ok(held.into_tuple().all(db).await?)
 }
 
-/// The cases that are to be mended in a region or anywhere below it.
+/// Returns the keys of the cases of a region and of the regions below it.
 pub(super) async fn cases_of(db: &Transaction, region: i64) -> Result<Vec<i64>> {
     let listed = entity::case_region::Entity::find()
         .select_only()
@@ -223,7 +228,7 @@ pub(super) async fn cases_of(db: &Transaction, region: i64) -> Result<Vec<i64>> 
     Ok(listed.into_tuple().all(db).await?)
 }
 
-/// Moves the paths of everything below a region.
+/// Replaces the prefix `from` by `to` in the paths of all regions below a moved region.
 pub(super) async fn move_paths(db: &Transaction, from: &str, to: &str) -> Result<()> {
     const MOVE: &str = "UPDATE region SET path = $1 || substr(path, $2) WHERE path LIKE $3";
     let rest = i32::try_from(from.len()).unwrap_or_default() + 1;
@@ -232,7 +237,7 @@ pub(super) async fn move_paths(db: &Transaction, from: &str, to: &str) -> Result
     Ok(())
 }
 
-/// Retires a region in which nothing is left: no region, no unit, no problem of its own.
+/// Retires a region (撤销) in which no region, unit, open problem or open case is left.
 pub async fn retire(desk: &Desk<'_>, region: Option<i64>, version: i32) -> Result<i64> {
     const LEFT: &str = "SELECT (SELECT count(*) FROM region WHERE parent_id = $1 AND retired_on IS NULL) \
         + (SELECT count(*) FROM unit WHERE region_id = $1 AND retired_on IS NULL) \
@@ -243,7 +248,10 @@ pub async fn retire(desk: &Desk<'_>, region: Option<i64>, version: i32) -> Resul
     let left = count(&transaction, LEFT, vec![row.id.into()]).await?;
     if left > 0 {
         let zh = format!("{}下还有 {left} 个未撤销的行政区、单位或未办结的问题、案件：请合并到接续的行政区", row.name);
-        let en = format!("{left} regions, units, open problems or cases are left in it: merge it into its successor");
+        let en = format!(
+            "{} still has {left} regions, units, open problems or open cases: merge it into its successor",
+            row.name
+        );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "regionId"]).into());
     }
     retire_row(&transaction, desk, &row, None).await?;
@@ -254,7 +262,7 @@ pub async fn retire(desk: &Desk<'_>, region: Option<i64>, version: i32) -> Resul
     Ok(row.id)
 }
 
-/// Marks a region as gone.
+/// Marks a region as retired today, merged into `into` if there is a successor.
 pub(super) async fn retire_row(db: &Transaction, desk: &Desk<'_>, row: &Model, into: Option<i64>) -> Result<()> {
     let gone = region::ActiveModel {
         id: Set(row.id),

@@ -1,4 +1,4 @@
-//! Inspection rounds (督察轮次): opening one, editing it, and deleting one that holds nothing.
+//! Maintenance of inspection rounds (督察轮次): opening and editing them, and deleting those that have no content.
 
 use chrono::NaiveDate;
 use entity::inspection_round::{ActiveModel, Entity, Model, RoundKind, RoundLevel};
@@ -19,33 +19,33 @@ use crate::statistics::kept;
 use crate::work::{Desk, current, hold};
 use crate::{Error, Result};
 
-/// A round to be opened.
+/// An inspection round to open.
 #[derive(Debug, Clone)]
 pub struct New {
-    /// Its name, unique: 第二轮中央生态环境保护督察.
+    /// The unique name of the round, such as 第二轮中央生态环境保护督察.
     pub name: String,
-    /// Who inspects.
+    /// The level of the inspecting authority.
     pub level: RoundLevel,
-    /// Why.
+    /// The kind of inspection: routine (例行), look-back (回头看) or special (专项).
     pub kind: RoundKind,
-    /// When the team moves in, a local date.
+    /// The local date on which the team enters (进驻).
     pub entered_on: Option<NaiveDate>,
-    /// When it fed back its problems, a local date; grace periods begin here.
+    /// The local date on which the team feeds back its problems (反馈); grace periods begin on it.
     pub feedback_on: Option<NaiveDate>,
 }
 
-/// What is to become of a round.
+/// Changes to an inspection round.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// Its name.
+    /// The unique name of the round.
     pub name: Patch<String>,
-    /// Who inspects.
+    /// The level of the inspecting authority.
     pub level: Patch<RoundLevel>,
-    /// Why.
+    /// The kind of inspection.
     pub kind: Patch<RoundKind>,
-    /// When the team moves in.
+    /// The local date on which the team enters (进驻).
     pub entered_on: Patch<Option<NaiveDate>>,
-    /// When it fed back its problems. Deadlines that are immediate and have no date move with it.
+    /// The local date of the feedback (反馈). Immediate deadlines without a date move with it.
     pub feedback_on: Patch<Option<NaiveDate>>,
 }
 
@@ -54,19 +54,19 @@ fn name(given: &str) -> Result<String> {
 }
 
 fn taken() -> Fault {
-    let (zh, en) = ("已有同名的督察轮次", "there is a round of this name");
+    let (zh, en) = ("已有同名的督察轮次", "another round has this name");
     Fault::new(FaultCode::Conflict, zh, en, &["input", "name"])
 }
 
 fn in_order(row: &Model) -> Result<()> {
-    let (entered, fed_back) = (("进驻日期", "the day of entry"), ("反馈日期", "the day of feedback"));
+    let (entered, fed_back) = (("进驻日期", "the date of entry"), ("反馈日期", "the date of feedback"));
     for (day, what, field) in [(row.entered_on, entered, "enteredOn"), (row.feedback_on, fed_back, "feedbackOn")] {
         if let Some(day) = day {
             fault::day(day, what, &["input", field])?;
         }
     }
     if row.entered_on.zip(row.feedback_on).is_some_and(|(entered, feedback)| feedback < entered) {
-        let (zh, en) = ("反馈日期不能早于进驻日期", "feedback cannot come before the team moves in");
+        let (zh, en) = ("反馈日期不能早于进驻日期", "the date of feedback cannot be before the date of entry");
         return Err(Fault::invalid(zh, en, &["input", "feedbackOn"]).into());
     }
     Ok(())
@@ -82,7 +82,7 @@ fn state(row: &Model) -> Value {
     })
 }
 
-/// Opens a round.
+/// Opens a round and returns its key.
 pub async fn open(desk: &Desk<'_>, new: &New) -> Result<i64> {
     permit_anywhere(desk, Act::KeepLedger)?;
     let row = Model {
@@ -106,7 +106,10 @@ pub async fn open(desk: &Desk<'_>, new: &New) -> Result<i64> {
     Ok(row.id)
 }
 
-/// A round in hand, for whoever keeps all that it holds: one that also holds what others keep is theirs as well.
+/// Begins a transaction, locks a round and reads it, if the caller may maintain everything in it.
+///
+/// A round with problems or cases of regions outside the caller's subtree is refused. `field` is the input field to
+/// which an error points.
 pub(super) async fn take(
     desk: &Desk<'_>,
     round: Option<i64>,
@@ -129,7 +132,7 @@ pub(super) async fn take(
     Ok((transaction, row))
 }
 
-/// A round that the caller sees, held.
+/// Locks and returns a round that the caller may see; `field` is the input field to which an error points.
 pub(super) async fn seen(desk: &Desk<'_>, db: &Transaction, round: Option<i64>, field: &str) -> Result<Model> {
     let unknown = || {
         let path = ["input", field];
@@ -139,7 +142,7 @@ pub(super) async fn seen(desk: &Desk<'_>, db: &Transaction, round: Option<i64>, 
     hold::<Entity>(db, desk.by, "inspection_round", id).await?.ok_or_else(unknown)
 }
 
-/// Edits a round.
+/// Edits a round. A new feedback date also moves the grace periods that are counted from it.
 pub async fn edit(desk: &Desk<'_>, round: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let (transaction, row) = take(desk, round, Some(version), "roundId").await?;
     let there = row.clone();
@@ -166,7 +169,7 @@ pub async fn edit(desk: &Desk<'_>, round: Option<i64>, version: i32, changes: Ch
     Ok(row.id)
 }
 
-/// The problems of a round, held in the order of their keys.
+/// Locks the problems of a round, in the order of their keys, and returns the keys.
 pub(super) async fn held(db: &Transaction, round: i64) -> Result<Vec<i64>> {
     let held = problem::Entity::find()
         .select_only()
@@ -177,8 +180,10 @@ pub(super) async fn held(db: &Transaction, round: i64) -> Result<Vec<i64>> {
     Ok(held.into_tuple().all(db).await?)
 }
 
-/// Moves what is counted from a round's feedback: the beginning of allotted time, and the end of grace of whatever is
-/// immediate and has no date. Only the latter are in the figures.
+/// Recomputes what is counted from a round's feedback: the start of the allotted time, and the end of the grace period
+/// of every problem and measure whose deadline is immediate and has no date.
+///
+/// Only the grace periods affect the statistics.
 pub(super) async fn move_grace(db: &Transaction, desk: &Desk<'_>, round: i64, problems: &[i64]) -> Result<()> {
     const GRACED: &str = "SELECT id FROM problem WHERE round_id = $1 AND due_immediate AND due_on IS NULL \
         UNION SELECT problem_id FROM measure WHERE round_id = $1 AND due_immediate AND due_on IS NULL ORDER BY 1";
@@ -200,7 +205,7 @@ pub(super) async fn move_grace(db: &Transaction, desk: &Desk<'_>, round: i64, pr
     tell(db, desk, problems, None).await
 }
 
-/// Deletes a round that holds nothing, opened by mistake.
+/// Deletes a round without problems and cases, which was opened by mistake, and returns the key that it had.
 pub async fn delete(desk: &Desk<'_>, round: Option<i64>, version: i32) -> Result<i64> {
     const HELD: &str = "SELECT (SELECT count(*) FROM problem WHERE round_id = $1) \
         + (SELECT count(*) FROM inspection_case WHERE round_id = $1) AS amount";
@@ -208,7 +213,7 @@ pub async fn delete(desk: &Desk<'_>, round: Option<i64>, version: i32) -> Result
     let problems = count(&transaction, HELD, vec![row.id.into()]).await?;
     if problems > 0 {
         let zh = format!("该轮次下还有 {problems} 个问题或案件：请先合并到另一轮次");
-        let en = format!("it holds {problems} problems and cases: merge it into another round");
+        let en = format!("the round still has {problems} problems or cases: merge it into another round first");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "roundId"]).into());
     }
     let (id, before) = (row.id, state(&row));

@@ -1,5 +1,7 @@
-//! Units (单位) kept by the administrator: registering one, its names and mail addresses, and retiring it.
+//! Maintenance of units (单位) by the administrator: registering them, editing names and mail addresses, and retiring
+//! them.
 
+use entity::language::Language;
 use entity::unit::{self, Kind, Model};
 use entity::{unit_address, unit_alias};
 use sea_orm::sea_query::ExprTrait;
@@ -19,38 +21,42 @@ use crate::record::database::Transaction;
 use crate::unit::{add_alias, kind_of, normal_address, sector_of, set_addresses};
 use crate::work::{Desk, current};
 
-/// The most aliases, and the most addresses, of one unit.
+/// The maximum number of aliases of a unit, and also of its addresses.
 pub const MAX_NAMES: usize = 50;
 
-/// A unit to be registered.
+/// A unit to register.
 #[derive(Debug, Clone, Default)]
 pub struct New {
-    /// Its region.
+    /// The key of the region to which the unit belongs.
     pub region: Option<i64>,
-    /// Its name, unique in the region.
+    /// The name of the unit, unique within the region.
     pub name: String,
-    /// What kind of body it is; read from the name when left out.
+    /// The kind of body; `None` derives it from the name.
     pub kind: Option<Kind>,
-    /// Its line of work; read from the name when left out.
+    /// The sector (领域), such as 水利 or 住建; `None` derives it from the name.
     pub sector: Option<String>,
-    /// Its other names.
+    /// The language of mails to the unit; `None` means that of the installation.
+    pub language: Option<Language>,
+    /// Other names of the unit (别名), by which imports recognise it.
     pub aliases: Vec<String>,
-    /// Where its mail goes.
+    /// The e-mail addresses to which notices and reminders are sent.
     pub addresses: Vec<String>,
 }
 
-/// What is to become of a unit.
+/// Changes to a unit.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// Its name; the one before stays as an alias, so that ledgers that print it are understood.
+    /// The name of the unit; the previous one stays as an alias, so that imports recognise ledgers that print it.
     pub name: Patch<String>,
-    /// What kind of body it is.
+    /// The kind of body.
     pub kind: Patch<Kind>,
-    /// Its line of work.
+    /// The sector (领域).
     pub sector: Patch<Option<String>>,
-    /// Its other names, all of them.
+    /// The language of mails to the unit.
+    pub language: Patch<Option<Language>>,
+    /// Other names of the unit; replaces all of them.
     pub aliases: Patch<Vec<String>>,
-    /// Where its mail goes, all of it.
+    /// The e-mail addresses of the unit; replaces all of them.
     pub addresses: Patch<Vec<String>>,
 }
 
@@ -59,7 +65,7 @@ fn name(given: &str, field: &str) -> Result<String> {
 }
 
 fn sector(given: Option<String>) -> Result<Option<String>> {
-    optional_line(given, 20, ("领域", "the line of work"), "sector")
+    optional_line(given, 20, ("领域", "the sector"), "sector")
 }
 
 fn aliases(given: &[String]) -> Result<Vec<String>> {
@@ -75,7 +81,7 @@ fn addresses(given: &[String]) -> Result<Vec<String>> {
     let read = |address: &String| {
         normal_address(address).map_err(|_| {
             let zh = format!("“{address}”不是邮件地址，应为 名称@域名");
-            Fault::invalid(zh, format!("“{address}” is no mail address"), &path).into()
+            Fault::invalid(zh, format!("“{address}” is not an e-mail address"), &path).into()
         })
     };
     let mut read = given.iter().map(read).collect::<Result<Vec<String>>>()?;
@@ -87,13 +93,13 @@ fn addresses(given: &[String]) -> Result<Vec<String>> {
 
 fn bounded(given: &[String], field: &str) -> Result<()> {
     if given.len() > MAX_NAMES {
-        let (zh, en) = (format!("最多 {MAX_NAMES} 个"), format!("at most {MAX_NAMES}"));
+        let (zh, en) = (format!("最多 {MAX_NAMES} 个"), format!("at most {MAX_NAMES} are allowed"));
         return Err(Fault::invalid(zh, en, &["input", field]).into());
     }
     Ok(())
 }
 
-/// A unit with its names and addresses.
+/// A unit with its aliases and addresses.
 struct Whole {
     row: Model,
     aliases: Vec<String>,
@@ -121,7 +127,7 @@ impl Whole {
         Ok(Self { row, aliases, addresses })
     }
 
-    /// What the audit keeps: of an address no more than tells it from another.
+    /// Returns the fields of the unit that the audit records, with masked addresses.
     fn state(&self) -> Value {
         let masked = |address: &String| {
             let (local, domain) = address.split_once('@').unwrap_or((address, ""));
@@ -131,13 +137,14 @@ impl Whole {
             "name": self.row.name,
             "kind": self.row.kind.to_value(),
             "sector": self.row.sector,
+            "language": self.row.language.map(|language| language.to_value()),
             "aliases": self.aliases,
             "addresses": self.addresses.iter().map(masked).collect::<Vec<_>>(),
         })
     }
 }
 
-/// Refuses names by which the region knows another unit already: an import could not tell them apart.
+/// Refuses names or aliases that another unit of the region already has: an import could not tell the units apart.
 async fn free(db: &Transaction, row: &Model, names: &[String], field: &str) -> Result<()> {
     let others = unit::Entity::find()
         .filter(unit::Column::RegionId.eq(row.region_id))
@@ -161,11 +168,12 @@ async fn free(db: &Transaction, row: &Model, names: &[String], field: &str) -> R
 
 fn taken(known: &str, field: &str) -> Fault {
     let zh = format!("本行政区已有名称或别名为“{known}”的单位：如为同一单位请合并");
-    let en = format!("the region has a unit known as “{known}”: merge them if they are the same");
+    let en =
+        format!("another unit of the region has the name or alias “{known}”: merge the two if they are the same unit");
     Fault::new(FaultCode::Conflict, zh, en, &["input", field])
 }
 
-/// Registers a unit.
+/// Registers a unit and returns its key.
 pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let transaction = database::begin(desk.db).await?;
     let row = create_within(&transaction, desk, new).await?;
@@ -173,7 +181,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     Ok(row.id)
 }
 
-/// Registers a unit, within a transaction of the caller's.
+/// Registers a unit within the caller's transaction.
 pub async fn create_within(db: &Transaction, desk: &Desk<'_>, new: New) -> Result<Model> {
     permit_anywhere(desk, Act::KeepDictionaries)?;
     let called = name(&new.name, "name")?;
@@ -184,6 +192,7 @@ pub async fn create_within(db: &Transaction, desk: &Desk<'_>, new: New) -> Resul
         region_id: Set(region.id),
         kind: Set(new.kind.unwrap_or_else(|| kind_of(&called))),
         sector: Set(sector),
+        language: Set(new.language),
         name: Set(called.clone()),
         version: Set(1),
         ..Default::default()
@@ -202,7 +211,9 @@ pub async fn create_within(db: &Transaction, desk: &Desk<'_>, new: New) -> Resul
     Ok(row)
 }
 
-/// A unit in hand.
+/// Locks a unit and reads it, for an act that changes it; refuses one that is retired.
+///
+/// `field` is the input field to which an error points.
 pub(super) async fn take(
     db: &Transaction,
     desk: &Desk<'_>,
@@ -227,7 +238,7 @@ pub(super) async fn take(
     Ok(row)
 }
 
-/// Edits a unit.
+/// Edits a unit and returns its key.
 pub async fn edit(desk: &Desk<'_>, unit: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let transaction = database::begin(desk.db).await?;
     let id = edit_within(&transaction, desk, unit, Some(version), changes).await?;
@@ -235,7 +246,7 @@ pub async fn edit(desk: &Desk<'_>, unit: Option<i64>, version: i32, changes: Cha
     Ok(id)
 }
 
-/// Edits a unit, within a transaction of the caller's.
+/// Edits a unit within the caller's transaction and returns its key.
 pub async fn edit_within(
     db: &Transaction,
     desk: &Desk<'_>,
@@ -249,6 +260,7 @@ pub async fn edit_within(
         name: changes.name.read(there.row.name.clone(), |given| name(&given, "name"))?,
         kind: changes.kind.or(there.row.kind),
         sector: changes.sector.read(there.row.sector.clone(), sector)?,
+        language: changes.language.or(there.row.language),
         ..there.row.clone()
     };
     let mut others = changes.aliases.read(there.aliases.clone(), |given| aliases(&given))?;
@@ -261,7 +273,7 @@ pub async fn edit_within(
     let now = Whole { row: row.clone(), aliases: others, addresses: mail };
     let is_same = there.addresses == now.addresses;
     let told = difference(there.state(), now.state());
-    // Two addresses may look alike once masked.
+    // Different addresses may be equal once masked, so a change of addresses is recorded even if none is visible.
     let Some((before, after)) = told.or((!is_same).then(|| (json!({}), json!({ "addresses": "SET" })))) else {
         return Ok(row.id);
     };
@@ -285,19 +297,22 @@ pub async fn edit_within(
     Ok(row.id)
 }
 
-/// What a unit still has to do, or leads.
+/// Counts the open assignments, cases, and led or supervised measures of a unit.
 const OPEN: &str = "SELECT (SELECT count(*) FROM assignment WHERE unit_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
     + (SELECT count(*) FROM measure WHERE $1 IN (lead_unit_id, supervising_unit_id) AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
     + (SELECT count(*) FROM inspection_case WHERE lead_unit_id = $1 AND state <> 'CLOSED') AS amount";
 
-/// Retires a unit that has nothing left to do: it is assigned nothing any more. What it did stays.
+/// Retires a unit (撤销) without open items, so that nothing is assigned to it any more. Its history stays.
 pub async fn retire(desk: &Desk<'_>, unit: Option<i64>, version: i32) -> Result<i64> {
     let transaction = database::begin(desk.db).await?;
     let row = take(&transaction, desk, unit, Some(version), "unitId").await?;
     let open = count(&transaction, OPEN, vec![row.id.into()]).await?;
     if open > 0 {
         let zh = format!("{}还有 {open} 项未办结的任务、案件或牵头、督导的措施：请合并到接手的单位", row.name);
-        let en = format!("it answers, leads or supervises {open} open items: merge it into who takes them over");
+        let en = format!(
+            "{} still answers, leads or supervises {open} open items: merge it into the unit that takes them over",
+            row.name
+        );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "unitId"]).into());
     }
     retire_row(&transaction, desk, &row, None).await?;
@@ -308,7 +323,7 @@ pub async fn retire(desk: &Desk<'_>, unit: Option<i64>, version: i32) -> Result<
     Ok(row.id)
 }
 
-/// Marks a unit as gone, without mail.
+/// Marks a unit as retired today, merged into `into` if there is a successor, and removes its addresses.
 pub(super) async fn retire_row(db: &Transaction, desk: &Desk<'_>, row: &Model, into: Option<i64>) -> Result<()> {
     set_addresses(db, row.id, &[]).await?;
     let gone = unit::ActiveModel {

@@ -1,4 +1,4 @@
-//! Delegation: while somebody is away, a colleague acts with his rights. Whatever is done bears both names in the audit.
+//! Delegation (委托): a colleague acts with the rights of an absent account. The audit records both accounts.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{account, delegation, session};
@@ -14,27 +14,29 @@ use crate::people::account::{self as accounts, Opened, SESSION, Wanted, session 
 use crate::record::audit::By;
 use crate::record::database;
 
-/// The longest time that somebody acts for another, in days.
+/// The maximum duration of a delegation, in days.
 pub const MAX_DAYS: i64 = 90;
 
-/// A delegation to be made.
+/// A delegation to create.
 #[derive(Debug, Clone)]
 pub struct New {
-    /// Who is to act.
+    /// The account of the colleague who is to act.
     pub delegate: Option<i64>,
-    /// Why.
+    /// The reason for the delegation (委托事由).
     pub reason: String,
-    /// Until when.
+    /// The moment at which the delegation ends, at most [`MAX_DAYS`] from now.
     pub ends_at: DateTime<Utc>,
 }
 
-/// Lets a colleague act for the caller from now on.
+/// Creates a delegation that lets a colleague act for the caller from now on.
+///
+/// A colleague is an account of the same unit or, if neither has a unit, of the same role and region.
 pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc>) -> Result<delegation::Model> {
     let own = own(by)?;
     let reason = fault::line(&new.reason, 2..=200, ("委托事由", "the reason"), &["input", "reason"])?;
     if new.ends_at <= now || new.ends_at > now + TimeDelta::days(MAX_DAYS) {
         let zh = format!("委托的结束时间应晚于现在，且在 {MAX_DAYS} 天以内");
-        let en = format!("it ends later than now, within {MAX_DAYS} days");
+        let en = format!("the delegation must end later than now and within {MAX_DAYS} days");
         return Err(Fault::invalid(zh, en, &["input", "endsAt"]).into());
     }
     let own_account = account::Entity::find_by_id(own).one(db).await?;
@@ -42,7 +44,7 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
         Some(delegate) => account::Entity::find_by_id(delegate).one(db).await?.filter(|found| !found.is_disabled),
         None => None,
     };
-    // Rights of an office do not leave it: it is one unit, or, where neither works for one, one role in one region.
+    // The rights of an office must not leave it: the same unit, or, without units, the same role in the same region.
     let is_colleague = |one: &account::Model, other: &account::Model| match (one.unit_id, other.unit_id) {
         (Some(unit), Some(other)) => unit == other,
         (None, None) => one.region_id.is_some() && one.region_id == other.region_id && one.role == other.role,
@@ -53,7 +55,7 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
     let Some(delegate) = delegate else {
         let (zh, en) = (
             "没有这个可委托的账户，只能委托本单位的同事",
-            "there is no such account to act for you: only colleagues of your unit do",
+            "there is no such account to delegate to: you can only delegate to colleagues of your unit",
         );
         return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "delegateId"]).into());
     };
@@ -67,7 +69,10 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
         .count(&transaction)
         .await?;
     if in_force > 0 {
-        let (zh, en) = ("已委托这位同事，如需更改请先撤销", "this colleague acts for you already: end that first");
+        let (zh, en) = (
+            "已委托这位同事，如需更改请先撤销",
+            "you have already delegated to this colleague: revoke that delegation first",
+        );
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "delegateId"]).into());
     }
     let row = delegation::ActiveModel {
@@ -88,7 +93,7 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
     Ok(row)
 }
 
-/// Ends a delegation of the caller's, and the sessions that it opened.
+/// Revokes a delegation that the caller made, and ends the sessions that were opened under it.
 pub async fn revoke(
     db: &DatabaseConnection,
     by: &By,
@@ -111,7 +116,9 @@ pub async fn revoke(
     Ok(ended)
 }
 
-/// Opens a session in which the caller acts for who delegated to him; it ends with the delegation at the latest.
+/// Opens a session in which the caller acts for the account that delegated to them.
+///
+/// The session ends with the delegation at the latest.
 pub async fn act(db: &DatabaseConnection, by: &By, id: Option<i64>, now: DateTime<Utc>) -> Result<Opened> {
     let own = own(by)?;
     let is_mine = |found: &delegation::Model| {
@@ -128,7 +135,7 @@ pub async fn act(db: &DatabaseConnection, by: &By, id: Option<i64>, now: DateTim
     Ok(opened)
 }
 
-/// The delegations that somebody has made or received, the newest first.
+/// Returns the delegations that an account has made or received, the newest first.
 pub async fn of<C: ConnectionTrait>(db: &C, account: i64) -> Result<Vec<delegation::Model>> {
     let either =
         Condition::any().add(delegation::Column::AccountId.eq(account)).add(delegation::Column::DelegateId.eq(account));
@@ -142,13 +149,13 @@ async fn find<C: ConnectionTrait>(db: &C, id: Option<i64>) -> Result<Option<dele
     })
 }
 
-/// The caller's account: rights are passed on in person, not by a delegate and not with a token.
+/// Returns the caller's account; refuses delegates and tokens, as rights are delegated in person only.
 fn own(by: &By) -> Result<i64, Fault> {
     let principal = &by.principal;
     let own =
         principal.account.filter(|_| principal.delegate.is_none() && !principal.is_token && principal.is_somebody());
     own.ok_or_else(|| {
-        let (zh, en) = ("请以本人账户登录后办理委托", "sign in with your own account");
+        let (zh, en) = ("请以本人账户登录后办理委托", "sign in with your own account to manage delegations");
         Fault::new(FaultCode::NotAllowed, zh, en, &["input"])
     })
 }

@@ -1,6 +1,8 @@
-//! Identities: which account a provider of sign-ins (OpenID Connect) means. A subject is bound to an account the first time,
-//! by its verified address; from then on the subject alone counts. What came of it is handed to the page that asked, by a
-//! code that works once. No account is ever made here.
+//! Identities: the accounts to which the subjects of an identity provider (OpenID Connect) are bound.
+//!
+//! The first sign-in binds a subject to the account with its verified e-mail address; from then on, only the subject
+//! counts. The page that started the sign-in receives a single-use code, which it redeems for a session. No account is
+//! created here.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -20,22 +22,24 @@ use crate::record::database::Transaction;
 use crate::rule::calendar;
 use crate::work::Desk;
 
-/// How long the code of a sign-in works.
+/// The lifetime of the code of a sign-in.
 pub const CODE: TimeDelta = TimeDelta::seconds(60);
 
-/// What a provider says of somebody; its token was verified.
+/// The claims of an identity provider about a user, from a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vouched {
-    /// The provider.
+    /// The issuer identifier of the provider (`iss`).
     pub issuer: String,
-    /// Whom it means.
+    /// The identifier of the user at the provider (`sub`).
     pub subject: String,
-    /// The address, where the provider has verified it.
+    /// The e-mail address of the user; `None` unless the provider has verified it.
     pub verified_email: Option<String>,
 }
 
-/// Finds the account that is meant, binding it the first time, and gives a code for a session of it. The code is of use to
-/// whoever knows the text whose SHA-256 is `challenge`. Whatever is wrong, the answer is the same.
+/// Finds the account of a subject, binding it at the first sign-in, and returns a code for a session of it.
+///
+/// The code can only be redeemed with the text whose SHA-256 is `challenge`. Every failure returns the same error, so
+/// that no one learns who has an account.
 pub async fn admit(
     db: &DatabaseConnection,
     by: &By,
@@ -70,15 +74,15 @@ async fn bound<C: ConnectionTrait>(db: &C, vouched: &Vouched) -> Result<Option<i
     Ok(found.one(db).await?)
 }
 
-/// Binds a subject to the account of its verified address.
+/// Binds a subject to the account with its verified e-mail address.
 async fn bind(db: &Transaction, by: &By, vouched: &Vouched, times: (DateTime<Utc>, Tz)) -> Result<identity::Model> {
     let Some(email) = vouched.verified_email.as_ref().map(|email| email.trim().to_lowercase()) else {
-        return Err(refused("the provider has verified no address of this subject"));
+        return Err(refused("the provider has not verified an e-mail address of the subject"));
     };
     let Some(found) = account::Entity::find().filter(account::Column::Email.eq(email)).one(db).await? else {
-        return Err(refused("there is no account with the subject's address"));
+        return Err(refused("no account has the subject's e-mail address"));
     };
-    // One binds, and whoever comes at the same time finds it done.
+    // With the account locked, a concurrent sign-in of the same subject finds the identity already bound.
     accounts::hold(db, found.id).await?;
     usable(db, found.id, times).await?;
     let before = identity::Entity::find()
@@ -102,21 +106,22 @@ async fn bind(db: &Transaction, by: &By, vouched: &Vouched, times: (DateTime<Utc
     Ok(row)
 }
 
-/// Refuses an account that is not signed in to this way: one that is disabled or over, or made by the demo.
+/// Refuses an account that cannot sign in through a provider: one that is disabled, expired, or part of the demo.
 async fn usable<C: ConnectionTrait>(db: &C, account: i64, (now, zone): (DateTime<Utc>, Tz)) -> Result<()> {
     let found = account::Entity::find_by_id(account).one(db).await?;
     let is_over = |day: chrono::NaiveDate| day < calendar::local_day(now, zone);
     match found {
-        Some(found) if found.is_demo => Err(refused("the account is the demo's")),
+        Some(found) if found.is_demo => Err(refused("the account is a demo account")),
         Some(found) if found.is_disabled => Err(refused("the account is disabled")),
-        Some(found) if found.valid_until.is_some_and(is_over) => Err(refused("the account is over")),
+        Some(found) if found.valid_until.is_some_and(is_over) => Err(refused("the account has expired")),
         Some(_) => Ok(()),
-        None => Err(refused("the account is gone")),
+        None => Err(refused("the account no longer exists")),
     }
 }
 
-/// Opens the session that a code stands for, for whoever proves to be who asked. A code is used up by the first who brings
-/// it, whether the proof is right or not.
+/// Redeems a code for a session, if `proof` is the text that matches the challenge of the code.
+///
+/// The first attempt uses the code up, whether the proof is right or not.
 pub async fn redeem(desk: &Desk<'_>, (code, proof): (&str, &str)) -> Result<Opened> {
     let (now, zone) = (desk.now, desk.zone);
     let transaction = database::begin(desk.db).await?;
@@ -142,8 +147,9 @@ pub async fn redeem(desk: &Desk<'_>, (code, proof): (&str, &str)) -> Result<Open
     Ok(opened)
 }
 
-/// Unbinds an account from every provider and ends its sessions, so that the next sign-in binds anew; false where it was
-/// bound to none.
+/// Unbinds an account from every provider and ends its sessions, so that the next sign-in binds it anew.
+///
+/// Returns false if the account was not bound. For administrators.
 pub async fn unbind(desk: &Desk<'_>, account: i64) -> Result<bool> {
     let (by, now) = (desk.by, desk.now);
     if !by.principal.may(Act::KeepAccounts) {
@@ -162,19 +168,21 @@ pub async fn unbind(desk: &Desk<'_>, account: i64) -> Result<bool> {
     Ok(true)
 }
 
-/// The account itself acts, from where the request came.
+/// Returns the account itself as the actor, with the origin of the request.
 fn of(by: &By, account: i64) -> By {
     By { principal: accounts::of_account(account), ..by.clone() }
 }
 
-/// The same words for everybody, so that nobody learns who has an account; operators find the reason in the log.
+/// Logs the reason of a refused sign-in for operators, and returns the error for the caller.
+///
+/// The error is the same for every reason, so that no one learns who has an account.
 fn refused(why: &str) -> crate::Error {
-    tracing::warn!(target: sign_in::SECURITY, event = "sign-in-failed", why, "a sign-in by the provider was refused");
+    tracing::warn!(target: sign_in::SECURITY, event = "sign-in-failed", why, "sign-in through the provider refused");
     Fault::new(
         FaultCode::SignInFailed,
         "统一身份认证已通过，但没有可以登录的账户：请联系系统管理员，核对账户邮箱与认证系统中已验证的邮箱是否一致",
-        "the provider knows you, but there is no account for you to sign in to: ask the administrator whether its address \
-         is the one that the provider has verified",
+        "the provider has authenticated you, but you have no account to sign in to: ask the administrator whether the \
+         account's e-mail address is the one that the provider has verified",
         &["input"],
     )
     .into()
@@ -184,7 +192,7 @@ fn spent() -> crate::Error {
     Fault::new(
         FaultCode::SignInFailed,
         "登录凭据无效、已使用或已过期，请重新登录",
-        "the code is unknown, used or over: sign in again",
+        "the code is invalid, already used or expired: sign in again",
         &["input"],
     )
     .into()

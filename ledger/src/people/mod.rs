@@ -1,4 +1,4 @@
-//! Who people are and what they may do: accounts, delegation, providers of sign-ins, and the policy.
+//! Users and their rights: accounts, delegations (委托), identities of external providers, and the access policy.
 
 pub mod account;
 pub mod delegation;

@@ -1,6 +1,8 @@
-//! Who sees what, and who does what: the whole policy, in this file. Every path passes it — lists, nested fields, counts,
-//! mutations, subscriptions, exports, mails, files — as a condition in its statement (`Sight`) or as a question before an
-//! act (`permits`). What is not allowed here is denied.
+//! The access policy: who may see which rows, and who may do which acts. What is not allowed here is denied.
+//!
+//! All access passes through this file: lists, nested fields, counts, mutations, subscriptions, exports, mails and
+//! files. Reads carry the policy as a condition of their statement ([`Sight`]); acts check it first
+//! ([`Principal::permits`]).
 //!
 //! Source: the table of roles in the domain's description (区整改办 … 系统管理员), which the tests repeat.
 
@@ -11,58 +13,59 @@ use planner::{Condition, Member, Sight};
 use crate::fault::{Fault, FaultCode};
 use crate::record::concern;
 
-/// Somebody who asks: an account at work, or the local administrator of an installation that has no accounts yet.
+/// The caller: an account, the local administrator of an installation without accounts, or an anonymous visitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The account whose rights these are; none for the local administrator and for nobody.
+    /// The account whose rights apply; `None` for the local administrator and for an anonymous caller.
     pub account: Option<i64>,
-    /// Who really acts, where that is a delegate.
+    /// The account that acts on behalf of `account`, if a delegate does (委托).
     pub delegate: Option<i64>,
-    /// Whether nothing may be changed.
+    /// Whether the caller may only read.
     pub is_read_only: bool,
-    /// Whether a token of an integration asks, and not a person who signed in.
+    /// Whether the caller is an integration with a token, rather than a person who signed in.
     pub is_token: bool,
-    /// What the rights reach.
+    /// The extent of the rights.
     pub reach: Reach,
 }
 
-/// How far somebody's rights reach.
+/// The extent of a caller's rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// Nothing but what is public.
+    /// Only what is public.
     Nothing,
     /// Everything: the local administrator, the command line, the scheduler.
     Everything,
-    /// What a role gives.
+    /// The rights of a role.
     Role {
-        /// The role.
+        /// The role of the account.
         role: Role,
-        /// The region that it is about.
+        /// The region to which the role applies.
         place: Option<Place>,
-        /// The unit that it is about.
+        /// The unit to which the role applies.
         unit: Option<i64>,
-        /// The units whose assignments it answers: its own; a party committee answers together with its government.
+        /// The units whose assignments the account answers: its own unit and, for a party committee, the government of
+        /// the same region, with which it answers jointly.
         answers: Vec<i64>,
     },
 }
 
-/// A region with its line of ancestors.
+/// A region and its ancestors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The region.
+    /// The key of the region.
     pub region: i64,
-    /// Its path: the ids from the root down to it.
+    /// The keys from the root down to the region, each followed by a slash: `/1/2/4/`.
     pub path: String,
 }
 
 impl Place {
-    /// Whether nothing lies above it.
+    /// Checks whether the region is the root.
     fn is_the_nation(&self) -> bool {
         crate::region::lineage(&self.path).len() == 1
     }
 }
 
-/// The tables of the ledger.
+/// The tables whose rows belong to the ledger.
 const LEDGER: [&str; 23] = [
     "problem",
     "measure",
@@ -89,58 +92,61 @@ const LEDGER: [&str; 23] = [
     "ownership",
 ];
 
-/// What can be done. Reading is not an act.
+/// The acts that the policy governs. Reading is not an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// Writing rounds, problems and measures.
+    /// Maintaining rounds, problems and measures.
     KeepLedger,
-    /// Writing regions, units, aliases and addresses, and the calendar of holidays.
+    /// Maintaining regions, units, aliases and addresses, and the calendar of holidays.
     KeepDictionaries,
-    /// Making and ending accounts and tokens of others; schedules; mail.
+    /// Managing the accounts and tokens of others, schedules and mails.
     KeepAccounts,
-    /// 责任分解: a measure to concrete units; 主责、共性: a problem to regions.
+    /// Assigning a measure to units (责任分解) and setting the ownership of a problem by regions (主责、共性).
     Assign,
-    /// 签收 or 退回 an assignment.
+    /// Accepting (签收) or declining (退回) an assignment.
     TakeOn,
-    /// Progress, evidence, 不涉及, asking for an extension.
+    /// Reporting progress, uploading evidence, proposing 不涉及 and requesting an extension (延期).
     Report,
-    /// 提请销号.
+    /// Applying for close-out (提请销号).
     ApplyForCloseOut,
-    /// 自查.
+    /// Recording a self-inspection (自查).
     SelfInspect,
-    /// 核查, 退回, 不涉及 confirmed, an extension supported; 验收 of a case.
+    /// Verifying (核查) or returning (退回) an application, deciding on 不涉及, endorsing or rejecting a new request
+    /// for an extension, and verifying (验收) or returning a resolved case.
     Verify,
-    /// 抽查.
+    /// Recording a spot check (抽查).
     SpotCheck,
-    /// 督导检查.
+    /// Recording a supervising check (督导检查).
     Inspect,
-    /// 公示, and objections recorded.
+    /// Publishing a notice (公示) and recording objections (异议).
     Publicise,
-    /// Objections decided.
+    /// Deciding an objection (异议).
     DecideObjection,
-    /// 销号, also of a case; returning a case that is verified.
+    /// Closing an assignment or a case (销号), and returning a verified case.
     Close,
-    /// 反弹, also of a case.
+    /// Reopening an assignment or a case after a relapse (反弹).
     Reopen,
-    /// An extension decided.
+    /// Approving or rejecting an endorsed extension, and changing a deadline without a request (报备).
     ChangeDeadline,
-    /// 催办.
+    /// Urging (催办), and lifting it.
     Urge,
-    /// 督办、挂牌、约谈, and lifting them.
+    /// Supervising (督办), listing (挂牌) and summoning (约谈), lifting them, and deciding on proposals.
     Supervise,
-    /// 批示、意见.
+    /// Commenting (批示、意见) on a measure.
     Comment,
-    /// Making a close-out notice public.
+    /// Making the notice of a close-out public, or withdrawing it.
     Disclose,
-    /// 交办: a case to a unit.
+    /// Handing a case over to a unit (交办).
     HandOverCase,
-    /// 签收、办理、办结 of a case: by the unit that leads, reports also by those that assist.
+    /// Accepting (签收) and resolving (办结) a case, by its lead unit; reporting on it, also by an assisting unit.
     AnswerCase,
-    /// 责任追究.
+    /// Recording accountability (责任追究).
     HoldToAccount,
 }
 
-/// Who does what. A role of a unit does it where the unit stands to the row as `Standing` says.
+/// Returns the roles that may do an act.
+///
+/// [`Principal::permits`] further restricts the roles of a unit to the rows in which that unit is involved.
 fn doers(act: Act) -> &'static [Role] {
     use Role::{
         Administrator, CityOffice, CountyOffice, LeadUnit, Leader, RegionalOffice, ResponsibleUnit, SupervisingUnit,
@@ -163,18 +169,18 @@ fn doers(act: Act) -> &'static [Role] {
     }
 }
 
-/// How a row stands to units.
+/// The units that are involved in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Standing {
-    /// Who answers; none for a measure as a whole.
+    /// The unit that answers; `None` for a measure as a whole.
     pub answers: Option<i64>,
-    /// Who leads.
+    /// The lead unit.
     pub leads: Option<i64>,
-    /// Who supervises.
+    /// The supervising unit.
     pub supervises: Option<i64>,
 }
 
-/// What a role is called.
+/// Returns the Chinese name of a role.
 pub fn role_name(role: Role) -> &'static str {
     match role {
         Role::RegionalOffice => "区整改办",
@@ -189,37 +195,37 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// What others read for the reason of an extension that was granted for one's sake.
+/// The text that replaces the reason of an extension for callers who may not see the assignment that requested it.
 pub const OTHERS_EXTENSION: &str = "（其他单位申请的延期）";
 
-/// The refusal of an act: who may do it.
+/// Returns the error for an act that the caller may not do; it names the roles that may.
 pub fn not_allowed(act: Act) -> Fault {
     let who = doers(act).iter().map(|role| role_name(*role)).collect::<Vec<_>>().join("、");
     Fault::new(
         FaultCode::NotAllowed,
         format!("您不能办理此事，须由{who}办理"),
-        format!("you may not do this; these may: {who}"),
+        format!("you may not do this; it can be done by: {who}"),
         &["input"],
     )
 }
 
 impl Principal {
-    /// Nobody: sees what is public.
+    /// Returns the anonymous caller, who sees only what is public.
     pub fn nobody() -> Self {
         Self { account: None, delegate: None, is_read_only: true, is_token: false, reach: Reach::Nothing }
     }
 
-    /// The local administrator: sees and does everything.
+    /// Returns the local administrator, who may see and do everything.
     pub fn local() -> Self {
         Self { account: None, delegate: None, is_read_only: false, is_token: false, reach: Reach::Everything }
     }
 
-    /// Whether anything that is not public may be asked for.
+    /// Checks whether the caller may see anything that is not public.
     pub fn is_somebody(&self) -> bool {
         self.reach != Reach::Nothing
     }
 
-    /// Whether it may do something at all, to whatever row.
+    /// Checks whether the caller may do `act` at all, regardless of the row.
     pub fn may(&self, act: Act) -> bool {
         match &self.reach {
             Reach::Nothing => false,
@@ -228,7 +234,7 @@ impl Principal {
         }
     }
 
-    /// Whether it may do something to a row that it sees.
+    /// Checks whether the caller may do `act` to a row that they may see, given the units involved in it.
     pub fn permits(&self, act: Act, row: Standing) -> bool {
         if !self.may(act) {
             return false;
@@ -242,13 +248,14 @@ impl Principal {
                 _ => unit.is_some() && row.leads == *unit,
             },
             Role::SupervisingUnit => unit.is_some() && row.supervises == *unit,
-            // Offices and leaders: whatever they see.
+            // Offices and leaders may do it to every row that they see.
             _ => true,
         }
     }
 
-    /// Whether it may see the network address that somebody acted from: whose sessions it sees with theirs, which are one's
-    /// own, and for administrators everybody's. A delegate sees none.
+    /// Checks whether the caller may see the network address in an audit entry.
+    ///
+    /// As with sessions, an account sees the addresses of its own acts, an administrator sees all, and a delegate none.
     pub fn sees_address_of(&self, entry: &audit_entry::Model) -> bool {
         match &self.reach {
             Reach::Everything | Reach::Role { role: Role::Administrator, .. } => true,
@@ -257,7 +264,9 @@ impl Principal {
         }
     }
 
-    /// Whether it may do something to what a region has issued, by the region's path: its own region, or one below.
+    /// Checks whether the caller may do `act` to what a region has issued: the caller's own region or one below it.
+    ///
+    /// `path` is the path of the region, as in [`Place::path`].
     pub fn permits_of_region(&self, act: Act, path: &str) -> bool {
         let is_below = match self.reach {
             Reach::Everything => true,
@@ -266,7 +275,7 @@ impl Principal {
         self.may(act) && is_below
     }
 
-    /// The region whose whole subtree may be seen; none where rights do not go by region.
+    /// Returns the region whose subtree the caller may see, or `None` if their rights do not depend on a region.
     pub fn region(&self) -> Option<&Place> {
         match &self.reach {
             Reach::Role { role, place: Some(place), .. } if goes_by_region(*role) => Some(place),
@@ -275,7 +284,7 @@ impl Principal {
     }
 }
 
-/// Roles that see a region with everything below it.
+/// Checks whether a role sees a region and everything below it.
 fn goes_by_region(role: Role) -> bool {
     matches!(role, Role::RegionalOffice | Role::CityOffice | Role::CountyOffice | Role::Leader | Role::Inspector)
 }
@@ -287,21 +296,21 @@ impl Sight for Principal {
             Reach::Everything => Condition::always(),
             Reach::Nothing => Condition::never(),
             Reach::Role { role, place, unit, answers } => match table {
-                // The divisions of the country are public, and the calendar is; aliases are reached through their unit only.
+                // Regions and the calendar are public. Aliases are only reached through their unit.
                 "region" | "holiday" | "unit_alias" => Condition::always(),
                 "unit" => units(*role, place.as_ref(), *unit, answers),
                 "account" => accounts(*role, self.account),
-                // The name in full and the telephone: for the same unit and its superiors.
+                // The full name and the telephone number: for the same unit and its superiors.
                 "account.person" => persons(*role, place.as_ref(), *unit, self.account),
-                // Of the ledger with what it concerns; of accounts for administrators.
+                // Entries about the ledger are seen with their object, entries about accounts by administrators.
                 "audit_entry" => audit(*role, place.as_ref()),
-                // A delegate sees nobody's sessions.
+                // A delegate sees no sessions.
                 "session" => owned(*role, self.account.filter(|_| self.delegate.is_none())),
-                // Whoever keeps the ledger chooses a round for what he enters.
+                // The office that enters problems must be able to choose any round.
                 "inspection_round" if *role == Role::RegionalOffice => Condition::always(),
                 "unit_address" | "mail" | "mail_item" | "schedule" | "job_run" => only(*role == Role::Administrator),
                 _ if *role == Role::Administrator => Condition::never(),
-                // Whose region is the nation sees the whole ledger, and nothing need be asked of its rows.
+                // A role of the root region sees the whole ledger, so that no condition on its rows is needed.
                 _ if place.as_ref().is_some_and(|place| goes_by_region(*role) && place.is_the_nation()) => {
                     only(LEDGER.contains(&table))
                 }
@@ -337,7 +346,9 @@ impl Sight for Principal {
     }
 }
 
-/// The row concerns the list's region by something that may be seen: it was issued there, or an answer of there is seen.
+/// Returns the condition that the caller may see why a row is in a region's list.
+///
+/// Either the region or one below it issued the row, or one of them has an assignment that the caller may see.
 fn concerns(member: &Member) -> Condition {
     const WITHIN: &str = "EXISTS (SELECT 1 FROM region r JOIN region top ON substr(r.path, 1, length(top.path)) = top.path \
         WHERE r.id = {t}.region_id AND top.id = {})";
@@ -357,7 +368,9 @@ fn only(allowed: bool) -> Condition {
     if allowed { Condition::always() } else { Condition::never() }
 }
 
-/// A region with everything below it. A measure that several counties answer is seen by each, with its own answer only.
+/// Returns the condition that a row belongs to a region or one below it.
+///
+/// A measure that is assigned to several counties is seen by each of them, with its own assignments only.
 fn of_region(table: &str, place: &Place) -> Condition {
     match table {
         "problem" => Condition::Member(concern::problems_of(place.region.into())),
@@ -367,15 +380,15 @@ fn of_region(table: &str, place: &Place) -> Condition {
     }
 }
 
-/// The row's region is the one with this path, or below it.
+/// Matches rows whose region is the one with this path or lies below it.
 const BELOW: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id AND substr(r.path, 1, length({})) = {})";
 
-/// What a unit leads, answers or supervises, by its role.
+/// Returns the condition that a unit leads, answers or supervises a row, depending on the role.
 fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {
     if table == "inspection_case" {
         return case_of_unit(role, answers);
     }
-    // Each by measures that it leads, by those that it supervises, and by its own answers.
+    // For each table, the rows by measures that the unit leads or supervises, and by its own assignments.
     let (led, supervised, answered) = match table {
         "problem" => (
             "SELECT m.problem_id FROM measure m WHERE m.lead_unit_id = {}",
@@ -403,7 +416,7 @@ fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condi
     })
 }
 
-/// The cases that a unit leads or assists with. Nobody supervises a case.
+/// Returns the condition that a unit leads a case or assists with it. Cases have no supervising unit.
 fn case_of_unit(role: Role, answers: &[i64]) -> Condition {
     const LED: &str = "SELECT c.id FROM inspection_case c WHERE c.lead_unit_id = {}";
     const ASSISTED: &str = "SELECT c.case_id FROM case_unit c WHERE c.unit_id = {}";
@@ -411,7 +424,7 @@ fn case_of_unit(role: Role, answers: &[i64]) -> Condition {
     Condition::Among(answering.flat_map(|unit| [(LED, (*unit).into()), (ASSISTED, (*unit).into())]).collect())
 }
 
-/// What is no more, told to the regions that could see it.
+/// Returns the condition for deletions in the change feed, which are shown to the regions that could see the row.
 fn removals(role: Role, place: Option<&Place>) -> Condition {
     match place {
         Some(place) if goes_by_region(role) => Condition::Matches(BELOW, place.path.clone().into()),
@@ -419,32 +432,35 @@ fn removals(role: Role, place: Option<&Place>) -> Condition {
     }
 }
 
-/// How regions stand to a problem that is seen: those of one's own subtree and those above; which siblings share it is theirs.
+/// Returns the condition for visible ownership (主责、共性) of problems.
+///
+/// The problem must be visible, and the region must lie in the caller's subtree or above it: which siblings share a
+/// problem is hidden.
 fn ownership(place: Option<&Place>) -> Condition {
     let beside = place.map(|place| Condition::Matches(BESIDE, place.path.clone().into()));
     with("problem", "problem_id").and(Condition::Any(beside.into_iter().collect()))
 }
 
-/// The row that a column refers to is seen.
+/// Returns the condition that the caller may see the row of `table` to which `column` refers.
 fn with(table: &'static str, column: &'static str) -> Condition {
     Condition::Exists { table, column: "id", key: column, condition: Condition::always().into() }
 }
 
-/// What belongs to something is seen with it.
+/// Returns the condition that the caller may see the owner of a row, for tables whose rows are seen with their owner.
 fn of_owner(table: &str) -> Condition {
     let with_if = |table, column| Condition::Any(vec![Condition::Null(column, true), with(table, column)]);
     let of_round =
         |table| Condition::Exists { table, column: "round_id", key: "id", condition: Condition::always().into() };
     match table {
-        // A round is known by what it found, and by the complaints that came during it.
+        // A round is seen with any of its problems or cases.
         "inspection_round" => Condition::Any(vec![of_round("problem"), of_round("inspection_case")]),
-        // A party that may not be seen would name a sibling.
+        // A party whose unit is hidden would name a sibling.
         "responsible_party" => with("measure", "measure_id").and(with_if("unit", "unit_id")),
         "progress_report" | "check" | "evidence" | "close_out" => with("assignment", "assignment_id"),
         "objection" => with("close_out", "close_out_id"),
-        // What is about one answer is seen with it; what is about the whole, with the measure.
+        // Supervision of one assignment is seen with that assignment, supervision of a whole measure with the measure.
         "supervision_action" => with("measure", "measure_id").and(with_if("assignment", "assignment_id")),
-        // A deadline that was moved for one is moved for all: each sees from when and to when, not what was said for it.
+        // An extension approved for one assignment moves the deadline for all: all see the dates, but not the reason.
         "deadline_change" => with("measure", "measure_id").and(Condition::Any(vec![
             Condition::Null("assignment_id", true),
             Condition::Compare("state", "=", "APPROVED".into()),
@@ -459,18 +475,20 @@ fn of_owner(table: &str) -> Condition {
         ]),
         "case_report" => with("inspection_case", "case_id"),
         "accountability" => with("problem", "problem_id"),
-        // Parts without an id of their own, reached through their owner only.
+        // Rows without an id of their own are only reached through their owner.
         "problem_domain" | "milestone" | "quantity" | "check_plan" | "case_pollution" => Condition::always(),
         _ => Condition::never(),
     }
 }
 
-/// The row's region is the one with this path, below it or above it.
+/// Matches rows whose region is the one with this path, or lies below or above it.
 const BESIDE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id \
     AND (substr(r.path, 1, length({})) = {} OR substr({}, 1, length(r.path)) = r.path))";
 
-/// Units: one's own, wherever that is; one's region's, those below and those above; and whoever answers what one leads or
-/// supervises.
+/// Returns the condition for visible units.
+///
+/// These are the caller's own unit; the units of the caller's region and of regions below and above it; and, for lead
+/// and supervising units, the units that answer the measures they lead or supervise. An administrator sees all units.
 fn units(role: Role, place: Option<&Place>, unit: Option<i64>, answers: &[i64]) -> Condition {
     const ANSWERING: &str = "EXISTS (SELECT 1 FROM assignment a JOIN measure m ON m.id = a.measure_id \
         WHERE a.unit_id = {t}.id AND {} IN (m.lead_unit_id, m.supervising_unit_id))";
@@ -485,7 +503,7 @@ fn units(role: Role, place: Option<&Place>, unit: Option<i64>, answers: &[i64]) 
     Condition::Any(beside.into_iter().chain(own).chain(answering).collect())
 }
 
-/// Accounts: one's own, and those of units that may be seen.
+/// Returns the condition for visible accounts: the caller's own and those of visible units. An administrator sees all.
 fn accounts(role: Role, own: Option<i64>) -> Condition {
     if role == Role::Administrator {
         return Condition::always();
@@ -494,7 +512,10 @@ fn accounts(role: Role, own: Option<i64>) -> Condition {
     Condition::Any(own.map(|own| Condition::Compare("id", "=", own.into())).into_iter().chain([unit]).collect())
 }
 
-/// Whose personal data are shown: one's own, the unit's, and for offices and leaders those of everybody below.
+/// Returns the condition for accounts whose personal data are shown unmasked.
+///
+/// These are the caller's own account, those of the same unit and, for offices and leaders, those of units in the
+/// region and below it. An administrator sees all.
 fn persons(role: Role, place: Option<&Place>, unit: Option<i64>, own: Option<i64>) -> Condition {
     const OF_REGION: &str = "EXISTS (SELECT 1 FROM unit u JOIN region r ON r.id = u.region_id \
         WHERE u.id = {t}.unit_id AND substr(r.path, 1, length({})) = {})";
@@ -508,8 +529,11 @@ fn persons(role: Role, place: Option<&Place>, unit: Option<i64>, own: Option<i64
     Condition::Any(own.into_iter().chain(same).chain(below).collect())
 }
 
-/// The audit of the ledger with what it concerns: of a problem as a whole, and of who leads and answers, for the offices of
-/// the region that issued it. That of accounts, dictionaries and the machine for administrators, that of rounds for who keeps them.
+/// Returns the condition for visible audit entries.
+///
+/// An entry about an assignment, a measure or a case is seen with it. An entry about a problem as a whole, or about the
+/// units that lead and answer a measure, is seen by the offices of the issuing region. Entries about accounts, regions,
+/// units, schedules, mails and the calendar are seen by administrators, those about rounds by the regional office.
 fn audit(role: Role, place: Option<&Place>) -> Condition {
     const ISSUED_BELOW: &str = "EXISTS (SELECT 1 FROM problem p JOIN region r ON r.id = p.region_id \
         WHERE p.id = {t}.problem_id AND substr(r.path, 1, length({})) = {})";
@@ -533,7 +557,7 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
     Condition::Any(every.into_iter().chain(issued).chain(rounds).collect())
 }
 
-/// Sessions and tokens: one's own; administrators see all.
+/// Returns the condition for visible sessions and tokens: the caller's own. An administrator sees all.
 fn owned(role: Role, own: Option<i64>) -> Condition {
     if role == Role::Administrator {
         return Condition::always();

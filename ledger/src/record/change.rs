@@ -1,4 +1,5 @@
-//! The feed of changes: every act notes what it changed, in its own transaction, and whoever watches the ledger reads on.
+//! The change feed: every act records what it changed in its own transaction, and subscribers read the feed from where
+//! they left off.
 
 use std::collections::BTreeSet;
 
@@ -11,21 +12,21 @@ use crate::Result;
 use crate::record::database::Transaction;
 use crate::record::writes::Writes;
 
-/// Rows of one INSERT.
+/// The most rows in one INSERT.
 const CHUNK: usize = 1_000;
 
 /// What was changed: a problem, or a measure or assignment below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changed {
-    /// The problem.
+    /// The key of the problem.
     pub problem: i64,
-    /// The measure.
+    /// The key of the measure; `None` if the problem itself changed.
     pub measure: Option<i64>,
-    /// The assignment.
+    /// The key of the assignment; `None` if the problem or measure itself changed.
     pub assignment: Option<i64>,
 }
 
-/// Notes what an act changed.
+/// Records what an act changed.
 pub async fn note(db: &Transaction, kind: ChangeKind, changed: &[Changed], at: DateTime<Utc>) -> Result<()> {
     for chunk in changed.chunks(CHUNK) {
         let rows = chunk.iter().map(|one| row(kind, *one, at));
@@ -34,12 +35,13 @@ pub async fn note(db: &Transaction, kind: ChangeKind, changed: &[Changed], at: D
     Ok(())
 }
 
-/// The same for one thing, to be sent with what else the act writes.
+/// Adds the record of one change to the pending writes of an act.
 pub(crate) fn write(writes: &mut Writes, kind: ChangeKind, changed: Changed, at: DateTime<Utc>) {
     writes.insert_one(row(kind, changed, at));
 }
 
-/// Notes that something is no more, for each region that could see it: whoever watches has no row to be shown.
+/// Records that something was deleted, once for each region that could see it, because subscribers can no longer read
+/// the row itself.
 pub(crate) async fn note_removed(db: &Transaction, removed: &str, regions: &[i64], at: DateTime<Utc>) -> Result<()> {
     for chunk in regions.chunks(CHUNK) {
         let rows = chunk.iter().map(|region| change::ActiveModel {
@@ -65,19 +67,20 @@ fn row(kind: ChangeKind, changed: Changed, at: DateTime<Utc>) -> change::ActiveM
     }
 }
 
-/// The same for a case.
+/// Adds the record of a change to a complaint case to the pending writes of an act.
 pub(crate) fn write_case(writes: &mut Writes, kind: ChangeKind, case: i64, at: DateTime<Utc>) {
     let row = change::ActiveModel { kind: Set(kind), at: Set(at), case_id: Set(Some(case)), ..Default::default() };
     writes.insert_one(row);
 }
 
-/// How far below the newest number a change may still become visible: its transaction took the number before it ended.
+/// How far below the newest id a change may still become visible, because its transaction took the id before it
+/// committed.
 const WINDOW: i64 = 10_000;
 /// The most changes read at once.
 const BATCH: u64 = 500;
 
-/// A reader's place in the feed. It looks back over a window of numbers, so that a change whose transaction ended late is
-/// not passed over.
+/// A reader's position in the feed. The reader looks back over a window of ids, so that it does not miss a change whose
+/// transaction committed late.
 #[derive(Debug, Clone, Default)]
 pub struct Place {
     floor: i64,
@@ -85,7 +88,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The end of the feed.
+    /// Returns the current end of the feed.
     pub async fn end<C: ConnectionTrait>(db: &C) -> Result<Self> {
         let mut place = Self::default();
         let newest: Option<Option<i64>> =
@@ -95,9 +98,10 @@ impl Place {
         Ok(place)
     }
 
-    /// The changes that became visible since, in the order of their numbers; empty when there are none.
+    /// Returns the ids of the changes that became visible since the last call, in ascending order; empty if there are
+    /// none.
     pub async fn next<C: ConnectionTrait>(&mut self, db: &C) -> Result<Vec<i64>> {
-        // Most often the gaps are few, and what is above them new.
+        // Usually there are few gaps, and everything above them is new.
         let known = self.seen.last().copied().unwrap_or(self.floor);
         let mut query =
             change::Entity::find().select_only().column(change::Column::Id).order_by_asc(change::Column::Id);
@@ -113,7 +117,7 @@ impl Place {
         Ok(found)
     }
 
-    /// What became visible below what was seen already.
+    /// Returns the ids of the changes that became visible below the highest id seen so far.
     async fn late<C: ConnectionTrait>(&self, db: &C, known: i64) -> Result<Vec<i64>> {
         let gaps: Vec<i64> = (self.floor + 1..known).filter(|id| !self.seen.contains(id)).collect();
         let (Some(first), Some(last)) = (gaps.first(), gaps.last()) else { return Ok(Vec::new()) };

@@ -1,5 +1,9 @@
-//! Which regions a problem or a measure concerns: the one that issued it, every one that answers it, and all above them.
-//! Kept as rows, beside kept counts, so that the list of any region is read in order and its length without counting.
+//! Which regions a problem, a measure or a case concerns.
+//!
+//! A problem or measure concerns the region that issued it, every region that answers it, and all regions above these.
+//! A case concerns its own region and those above it. Each pair of region and item is a row, and the numbers of
+//! problems and measures of a region are stored as well. The list of any region can thus be read in order, and its
+//! length without counting.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -13,39 +17,43 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Query
 use crate::Result;
 use crate::record::database::Transaction;
 
-/// Rows of one INSERT: within SQLite's bound on variables, and small enough for PostgreSQL to parse quickly.
+/// The most rows in one INSERT: within SQLite's limit on variables, and few enough for PostgreSQL to parse quickly.
 const CHUNK: usize = 5_000;
-/// Problems that are looked at together; each has a handful of measures.
+/// The most problems processed together; each has a handful of measures.
 const TOGETHER: usize = 500;
 
-/// Where rows without a deadline stand in a region's list; the schema's `due_order`.
+/// Returns the date by which a region's list is ordered: the deadline, or 9999-12-31 without one, so that rows without
+/// a deadline come last. The generated columns `due_order` of the database follow the same rule.
 pub fn due_order(due_on: Option<NaiveDate>) -> NaiveDate {
     due_on.or_else(|| NaiveDate::from_ymd_opt(9999, 12, 31)).unwrap_or(NaiveDate::MAX)
 }
 
-/// The list of the problems that concern a region, as lists are walked.
+/// Returns the list of the problems that concern a region, for the planner to page through.
 pub fn problems_of(region: Value) -> Member {
     const TOTAL: &str = "SELECT amount FROM region_tally WHERE region_id = {} AND noun = 'PROBLEM'";
     list("problem_region", "problem_id", region, TOTAL)
 }
 
-/// The list of the measures that concern a region, as lists are walked.
+/// Returns the list of the measures that concern a region, for the planner to page through.
 pub fn measures_of(region: Value) -> Member {
     const TOTAL: &str = "SELECT amount FROM region_tally WHERE region_id = {} AND noun = 'MEASURE'";
     list("measure_region", "measure_id", region, TOTAL)
 }
 
-/// The list of the cases (交办案件) of a region, as lists are walked. Their number is counted, which reads no case.
+/// Returns the list of the complaint cases (交办案件) that concern a region, for the planner to page through. Its
+/// length is counted in the list itself, without reading the cases.
 pub fn cases_of(region: Value) -> Member {
     list(CASES.table, CASES.column, region, "SELECT count(*) FROM case_region WHERE region_id = {}")
 }
 
-/// Whether a list is one of cases. A case stands there for its own region only, so whoever sees the case sees why.
+/// Checks whether a list is one of cases. A case is listed only because of its own region, so a reader who sees the
+/// case also sees why it is listed.
 pub fn is_of_cases(member: &Member) -> bool {
     member.table == CASES.table
 }
 
-/// Who was held to account for the problems that concern a region: found by its list, as they are few beside all others.
+/// Selects the accountability records (责任追究) on the problems that concern a region, whose key stands at `{}`. The
+/// query goes through the region's list, because these records are few among all.
 pub const ACCOUNTABILITY: &str = "SELECT a.id FROM problem_region of JOIN accountability a ON a.problem_id = of.problem_id \
     WHERE of.region_id = {}";
 
@@ -53,18 +61,19 @@ fn list(table: &'static str, row: &'static str, region: Value, total: &'static s
     Member { table, list: "region_id", value: region, row, carries: &["due_order"], total }
 }
 
-/// A row that concerns a region, by the lineage of that region.
+/// A problem, measure or case, and the regions that it concerns.
 #[derive(Debug, Clone)]
 pub struct Concern {
-    /// The problem or measure.
+    /// The key of the problem, measure or case.
     pub id: i64,
-    /// Its deadline's place in the order.
+    /// The date by which it is ordered in lists; see [`due_order`].
     pub due_order: NaiveDate,
-    /// The region and everything above it.
+    /// The keys of the regions that it concerns, with all regions above them. Repetitions are permitted.
     pub lineage: Vec<i64>,
 }
 
-/// The lists of a noun: a row for each region and what concerns it, and whether their lengths are kept.
+/// The lists of one kind of item: the table with a row for each region and item, its column for the item, and the name
+/// under which the lengths of the lists are stored, if they are.
 struct Lists {
     table: &'static str,
     column: &'static str,
@@ -75,17 +84,17 @@ const PROBLEMS: Lists = Lists { table: "problem_region", column: "problem_id", t
 const MEASURES: Lists = Lists { table: "measure_region", column: "measure_id", tally: Some(TallyNoun::Measure) };
 const CASES: Lists = Lists { table: "case_region", column: "case_id", tally: None };
 
-/// Enters problems into the lists of the regions they concern; what is there already stays.
+/// Adds problems to the lists of the regions that they concern. Entries that exist already stay.
 pub async fn problems(db: &Transaction, concerns: &[Concern]) -> Result<()> {
     enter(db, &PROBLEMS, concerns).await
 }
 
-/// Enters measures into the lists of the regions they concern; what is there already stays.
+/// Adds measures to the lists of the regions that they concern. Entries that exist already stay.
 pub async fn measures(db: &Transaction, concerns: &[Concern]) -> Result<()> {
     enter(db, &MEASURES, concerns).await
 }
 
-/// Enters cases into the lists of their regions and all above them; what is there already stays.
+/// Adds cases to the lists of their regions and of all regions above. Entries that exist already stay.
 pub async fn cases(db: &Transaction, concerns: &[Concern]) -> Result<()> {
     enter(db, &CASES, concerns).await
 }
@@ -123,12 +132,12 @@ fn pairs(concerns: &[Concern]) -> impl Iterator<Item = (i64, i64, NaiveDate)> {
     pairs.into_iter().map(|((region, id), due_order)| (region, id, due_order))
 }
 
-/// Takes a problem that is about to be deleted off all lists; the regions whose they were.
+/// Removes a problem that is about to be deleted from all lists. Returns the keys of the regions whose lists it was in.
 pub async fn leave_problem(db: &Transaction, problem: i64) -> Result<Vec<i64>> {
     leave(db, &PROBLEMS, problem).await
 }
 
-/// Takes a measure that is about to be deleted off all lists; the regions whose they were.
+/// Removes a measure that is about to be deleted from all lists. Returns the keys of the regions whose lists it was in.
 pub async fn leave_measure(db: &Transaction, measure: i64) -> Result<Vec<i64>> {
     leave(db, &MEASURES, measure).await
 }
@@ -139,7 +148,7 @@ async fn leave(db: &Transaction, lists: &Lists, id: i64) -> Result<Vec<i64>> {
     take_off(db, lists, &delete).await
 }
 
-/// Brings the lists of these cases in line with where they are to be mended now.
+/// Updates the lists that these cases are in, after their regions have changed.
 pub async fn renew_cases(db: &Transaction, cases: &[i64]) -> Result<()> {
     for chunk in cases.chunks(CHUNK) {
         let rows = inspection_case::Entity::find().filter(inspection_case::Column::Id.is_in(chunk.iter().copied()));
@@ -157,14 +166,14 @@ pub async fn renew_cases(db: &Transaction, cases: &[i64]) -> Result<()> {
     Ok(())
 }
 
-/// The lines of regions, by their keys.
+/// Returns the lineage of each region, by the region's key.
 async fn lineages<C: ConnectionTrait>(db: &C, regions: BTreeSet<i64>) -> Result<HashMap<i64, Vec<i64>>> {
     let rows = region::Entity::find().filter(region::Column::Id.is_in(regions)).all(db).await?;
     Ok(rows.into_iter().map(|region| (region.id, crate::region::lineage(&region.path))).collect())
 }
 
-/// Brings the lists in line with who issued and who answers these problems and their measures now, after regions, units or
-/// answers have moved or gone.
+/// Updates the lists that these problems and their measures are in, after regions, units or assignments have been moved
+/// or removed.
 pub async fn renew(db: &Transaction, problems: &[i64]) -> Result<()> {
     for chunk in problems.chunks(TOGETHER) {
         renew_some(db, chunk).await?;
@@ -217,7 +226,7 @@ async fn renew_some(db: &Transaction, ids: &[i64]) -> Result<()> {
     measures(db, &wanted).await
 }
 
-/// Takes these rows off the lists of the regions that they no longer concern.
+/// Removes these items from the lists of the regions that they no longer concern.
 async fn keep_only(db: &Transaction, lists: &Lists, concerns: &[Concern]) -> Result<()> {
     let column = lists.column;
     for chunk in concerns.chunks(CHUNK) {
@@ -247,7 +256,8 @@ async fn keep_only(db: &Transaction, lists: &Lists, concerns: &[Concern]) -> Res
     Ok(())
 }
 
-/// Deletes rows of lists, and takes them off the kept counts. Gives the regions whose lists they were.
+/// Deletes rows of lists and subtracts them from the stored lengths. Returns the keys of the regions whose lists they
+/// were in.
 async fn take_off(db: &Transaction, lists: &Lists, delete: &DeleteStatement) -> Result<Vec<i64>> {
     let mut taken: BTreeMap<i64, i64> = BTreeMap::new();
     for row in db.query_all(delete).await? {
@@ -266,7 +276,7 @@ async fn take_off(db: &Transaction, lists: &Lists, delete: &DeleteStatement) -> 
     Ok(regions)
 }
 
-/// Adds to the kept counts, always in the order of regions so that two writers cannot wait for each other.
+/// Adds to the stored lengths, always in the order of the regions' keys, so that two writers cannot deadlock.
 async fn add(db: &Transaction, noun: TallyNoun, added: HashMap<i64, i64>) -> Result<()> {
     let mut rows: Vec<(i64, i64)> = added.into_iter().collect();
     rows.sort_unstable();

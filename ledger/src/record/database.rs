@@ -1,9 +1,10 @@
-//! Transactions. Those that write take SQLite's write lock at once: a transaction that reads first and writes later would
-//! fail when another has written in between.
+//! Transactions. A transaction that writes takes SQLite's write lock when it begins: one that reads first and writes
+//! later would fail if another has written in between.
 //!
-//! A database may end a transaction by itself: SQLite rolls back when the disk is full, when reading or writing fails,
-//! when the file is damaged; PostgreSQL ignores everything after a failed statement and answers COMMIT with ROLLBACK, which
-//! the driver takes for success. So [`Transaction`] remembers a failure and refuses everything that follows it.
+//! A database may end a transaction on its own. SQLite rolls back when the disk is full, when reading or writing fails,
+//! or when the file is damaged. PostgreSQL ignores everything after a failed statement and answers COMMIT with
+//! ROLLBACK, which the driver takes for success. [`Transaction`] therefore remembers a failure and refuses everything
+//! that follows it.
 
 use std::sync::OnceLock;
 
@@ -21,8 +22,11 @@ pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     begin_with(db, TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }).await
 }
 
-/// Begins a transaction, in a task of its own: the driver rolls back what has begun when it is dropped, but leaves a
-/// transaction open on its connection that nobody waits for while it begins.
+/// Begins a transaction in a task of its own.
+///
+/// The driver rolls back a transaction that is dropped after it has begun. If its caller is dropped while the
+/// transaction is still beginning, however, the driver would leave it open on its connection. The task runs to its end
+/// in either case.
 pub(crate) async fn begin_with(db: &DatabaseConnection, options: TransactionOptions) -> Result<Transaction, DbErr> {
     let db = db.clone();
     let begun = tokio::spawn(async move { db.begin_with_options(options).await }).await;
@@ -30,13 +34,16 @@ pub(crate) async fn begin_with(db: &DatabaseConnection, options: TransactionOpti
     Ok(Transaction { open, failure: OnceLock::new() })
 }
 
-/// Writes to a table of no other use, so much that the database has to ask for more room on its disk, and commits. What
-/// was there before is replaced, so that nothing grows. Gives up waiting for others after a while.
+/// Checks that the database can write: writes so much to a table of no other use that the database has to allocate
+/// space on its disk, and commits.
+///
+/// The rows replace those of the last check, so the table does not grow. On PostgreSQL the check fails if it waits
+/// longer than 500 ms for a lock, or 60 s for a statement.
 pub async fn try_to_write(db: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = begin(db).await?;
     transaction
         .execute_unprepared(match db.get_database_backend() {
-            // A table that is emptied so gets a new file, which has to grow.
+            // TRUNCATE gives the table a new file, which has to grow.
             DbBackend::Postgres => {
                 "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'; TRUNCATE heartbeat; \
                  INSERT INTO heartbeat (id, filler) SELECT n, repeat('.', 1000) FROM generate_series(1, 64) n"
@@ -50,34 +57,35 @@ pub async fn try_to_write(db: &DatabaseConnection) -> Result<(), DbErr> {
     transaction.commit().await
 }
 
-/// A transaction that commits only when every one of its statements has succeeded. After a statement that failed, or that
-/// its caller did not wait for, every further statement and the commit fail with the same error, and nothing is written.
-/// Dropping it rolls it back.
+/// A transaction that commits only if every one of its statements has succeeded.
+///
+/// After a statement fails, or its caller stops waiting for it, every further statement and the commit fail with the
+/// same error, and nothing is written. Dropping the transaction rolls it back.
 #[derive(Debug)]
 pub struct Transaction {
     open: DatabaseTransaction,
-    /// Why nothing of it may be committed any more.
+    /// The first failure, after which nothing may be committed.
     failure: OnceLock<DbErr>,
 }
 
 impl Transaction {
-    /// Commits. An error means that nothing was written, unless the connection broke off during the commit itself.
+    /// Commits. An error means that nothing was written, unless the connection was lost during the commit itself.
     pub async fn commit(self) -> Result<(), DbErr> {
         self.check()?;
         self.open.commit().await
     }
 
-    /// Rolls back and waits for it.
+    /// Rolls back, and waits until that is done.
     pub async fn rollback(self) -> Result<(), DbErr> {
         self.open.rollback().await
     }
 
-    /// Refuses to go on after a failure.
+    /// Fails with the first failure, if there was one.
     fn check(&self) -> Result<(), DbErr> {
         self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
-    /// Runs a statement and remembers it if it fails or is abandoned.
+    /// Runs a statement, and remembers if it fails or is abandoned.
     async fn run<T>(&self, statement: impl Future<Output = Result<T, DbErr>> + Send) -> Result<T, DbErr> {
         self.check()?;
         let abandoned = Abandoned(&self.failure);
@@ -91,7 +99,7 @@ impl Transaction {
     }
 }
 
-/// Marks the transaction as failed when it is dropped: a statement was abandoned before its outcome was known.
+/// Marks the transaction as failed when dropped, that is, when a statement was abandoned before its outcome was known.
 struct Abandoned<'a>(&'a OnceLock<DbErr>);
 
 impl Drop for Abandoned<'_> {

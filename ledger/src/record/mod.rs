@@ -1,4 +1,4 @@
-//! What the acts share to write and to keep: transactions, audit, feed of changes, outbox, lists of regions.
+//! What the acts record, and how they write it: transactions, audit, change feed, outbox, region lists, retention.
 
 pub mod audit;
 pub mod change;

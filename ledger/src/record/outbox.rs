@@ -1,5 +1,8 @@
-//! The outbox: mails with the cause that makes each single, written in the transaction that causes them, and their way to
-//! the server: claimed under a lease, sent, retried with growing pauses, or parked where an administrator sees them.
+//! The outbox: mails to be sent.
+//!
+//! A mail is queued in the transaction that causes it, under a unique cause, so that no cause is queued twice. A sender
+//! then claims it under a lease and sends it. A mail that fails is retried after growing pauses and finally parked as
+//! failed, where an administrator sees it.
 
 use std::collections::HashSet;
 
@@ -15,49 +18,25 @@ use sea_orm::{
 use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
-use crate::reminder::{Digest, Plan};
+use crate::reminder::Plan;
 use crate::rule::calendar;
 
-/// How long a sender may take for one mail before others may think it dead.
+/// How long a sender may take for one mail before another may claim it.
 pub const LEASE: TimeDelta = TimeDelta::minutes(5);
-/// After this many attempts a mail is parked.
+/// The number of attempts after which a mail is parked.
 pub const MAX_ATTEMPTS: i32 = 12;
-/// Rows of one INSERT.
+/// The most rows in one INSERT.
 const CHUNK: usize = 2_000;
 
-/// Words that a mail is queued with.
-pub struct Words<'a> {
-    /// The reminder's name.
-    pub kind: &'a str,
-    /// Its subject.
-    pub subject: &'a (dyn Fn(&Digest) -> String + Sync),
-    /// Why it was queued.
-    pub reason: &'a (dyn Fn(&Digest) -> String + Sync),
-}
-
-/// Queues the digests of a day; one that was queued already stays single. Returns how many were new.
-pub async fn enqueue(
-    db: &Transaction,
-    plan: &Plan,
-    words: &Words<'_>,
-    day: NaiveDate,
-    now: DateTime<Utc>,
-) -> Result<usize> {
+/// Queues the digests of a day, and returns how many were new. A digest that is queued already is not queued again.
+pub async fn enqueue(db: &Transaction, kind: &str, plan: &Plan, day: NaiveDate, now: DateTime<Utc>) -> Result<usize> {
     let mut queued = 0;
     for digest in &plan.digests {
         let row = mail::ActiveModel {
-            cause: Set(format!("{}:{}:{day}", words.kind, digest.recipient)),
-            kind: Set(words.kind.to_owned()),
-            recipient: Set(digest.recipient.clone()),
+            cause: Set(format!("{kind}:{}:{day}", digest.recipient)),
             unit_id: Set(Some(digest.unit)),
-            local_day: Set(day),
-            subject: Set((words.subject)(digest)),
-            reason: Set((words.reason)(digest)),
-            state: Set(MailState::Queued),
-            attempts: Set(0),
-            next_attempt_at: Set(now),
-            created_at: Set(now),
-            ..Default::default()
+            reason: Set(format!("{kind} {day}: {}", digest.items.len())),
+            ..queued_row(kind, &digest.recipient, day, now)
         };
         let inserted = mail::Entity::insert(row).on_conflict_do_nothing_on([mail::Column::Cause]).exec(db).await?;
         let TryInsertResult::Inserted(inserted) = inserted else { continue };
@@ -81,29 +60,46 @@ pub async fn enqueue(
     Ok(queued)
 }
 
+/// Returns the row of a mail to be sent as soon as possible. Its subject is set when the mail is written.
+fn queued_row(kind: &str, recipient: &str, day: NaiveDate, now: DateTime<Utc>) -> mail::ActiveModel {
+    mail::ActiveModel {
+        kind: Set(kind.to_owned()),
+        recipient: Set(recipient.to_owned()),
+        local_day: Set(day),
+        subject: Set(String::new()),
+        facts: Set("{}".to_owned()),
+        state: Set(MailState::Queued),
+        attempts: Set(0),
+        next_attempt_at: Set(now),
+        created_at: Set(now),
+        ..Default::default()
+    }
+}
+
 /// A mail about one event, sent at once.
 #[derive(Debug, Clone)]
 pub struct Notice {
-    /// What makes it single.
+    /// The unique cause: a second notice with the same cause is not queued.
     pub cause: String,
-    /// The kind, which says how it is worded.
+    /// The kind of notice, which determines its wording.
     pub kind: &'static str,
-    /// The address.
+    /// The mail address.
     pub recipient: String,
-    /// The unit addressed.
+    /// The key of the unit to which the address belongs, if any.
     pub unit: Option<i64>,
-    /// Its subject.
-    pub subject: String,
-    /// What happened, in a sentence.
-    pub reason: String,
-    /// What it is about: measures, with the answer where it is one.
+    /// What happened, for the template of the kind: a JSON object of facts, never of sentences. Its member `reason` is
+    /// the reason that a user gave.
+    pub facts: serde_json::Value,
+    /// The keys of the measures that it is about, each with the key of the assignment if it is about one.
     pub items: Vec<(i64, Option<i64>)>,
-    /// The case that it is about, where it is one.
+    /// The key of the complaint case that it is about, if any.
     pub case: Option<i64>,
 }
 
-/// The addresses of units, and of the account that submitted what a notice is about, each once: as that of the unit that
-/// comes first.
+/// Returns the mail addresses of units, and of the account that submitted what a notice is about, with their units.
+/// Skips a disabled account.
+///
+/// Each address occurs once: with the first of its units in the order of `units`.
 pub async fn recipients<C: ConnectionTrait>(
     db: &C,
     units: &[i64],
@@ -126,7 +122,7 @@ pub async fn recipients<C: ConnectionTrait>(
     Ok(found)
 }
 
-/// Whether an address is that of an account which is disabled or over, and of no unit: nobody is to be written to there.
+/// Checks whether no mail may go to an address: it belongs to an account that is disabled or expired, and to no unit.
 pub async fn is_dead<C: ConnectionTrait>(db: &C, address: &str, zone: Tz, now: DateTime<Utc>) -> Result<bool> {
     let Some(found) = account::Entity::find().filter(account::Column::Email.eq(address)).one(db).await? else {
         return Ok(false);
@@ -139,22 +135,17 @@ pub async fn is_dead<C: ConnectionTrait>(db: &C, address: &str, zone: Tz, now: D
     Ok(of_unit.is_none())
 }
 
-/// Queues a mail about an event, in the transaction of the act that caused it.
+/// Queues a mail about an event in the transaction of the act that caused it, unless its cause is queued already.
 pub async fn notify(db: &Transaction, notice: &Notice, (day, now): (NaiveDate, DateTime<Utc>)) -> Result<()> {
+    // The outbox shows the reason that a user gave.
+    let reason = notice.facts.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default();
     let row = mail::ActiveModel {
         cause: Set(notice.cause.clone()),
-        kind: Set(notice.kind.to_owned()),
-        recipient: Set(notice.recipient.clone()),
         unit_id: Set(notice.unit),
         case_id: Set(notice.case),
-        local_day: Set(day),
-        subject: Set(notice.subject.clone()),
-        reason: Set(notice.reason.clone()),
-        state: Set(MailState::Queued),
-        attempts: Set(0),
-        next_attempt_at: Set(now),
-        created_at: Set(now),
-        ..Default::default()
+        reason: Set(reason.to_owned()),
+        facts: Set(notice.facts.to_string()),
+        ..queued_row(notice.kind, &notice.recipient, day, now)
     };
     let inserted = mail::Entity::insert(row).on_conflict_do_nothing_on([mail::Column::Cause]).exec(db).await?;
     let TryInsertResult::Inserted(inserted) = inserted else { return Ok(()) };
@@ -175,7 +166,7 @@ pub async fn notify(db: &Transaction, notice: &Notice, (day, now): (NaiveDate, D
     Ok(())
 }
 
-/// A mail that this sender has claimed; only while the lease holds may it say what became of it.
+/// A mail that this sender has claimed. The sender can record its outcome as long as no other has claimed it since.
 #[derive(Debug, Clone)]
 pub struct Claimed {
     /// The mail.
@@ -183,8 +174,10 @@ pub struct Claimed {
     lease: String,
 }
 
-/// Claims the next mail that is due by a moment, or one whose sender has died by `now`. `token` tells this claim from every
-/// other; mails of `tried` are left for another run.
+/// Claims the next mail that is queued for `due_by` or earlier, or whose lease has expired by `now`. Returns `None` if
+/// there is no such mail.
+///
+/// `token` distinguishes this sender's claims from all others. Mails in `tried` are left for another run.
 pub async fn claim(
     db: &DatabaseConnection,
     due_by: DateTime<Utc>,
@@ -227,20 +220,20 @@ pub async fn claim(
     Ok(Some(Claimed { mail, lease }))
 }
 
-/// What became of a claimed mail.
+/// The outcome of a claimed mail.
 #[derive(Debug, Clone)]
 pub enum Fate {
-    /// A server took it, with this subject.
+    /// A server has accepted it, with this subject.
     Sent(String),
-    /// Nothing was left to say.
+    /// Nothing was left to say, for this reason.
     Cancelled(String),
-    /// It failed for now: the reason; it is tried again after a pause, at last it is parked.
+    /// It failed for now, with this error. It is retried after a pause, or parked if this was the last attempt.
     Retry(String),
-    /// It failed for good: the reason.
+    /// It failed for good, with this error.
     Refused(String),
 }
 
-/// Says what became of a claimed mail; false when the lease was lost meanwhile and somebody else has it.
+/// Records the outcome of a claimed mail. Returns false if another sender has claimed the mail in the meantime.
 pub async fn settle(db: &DatabaseConnection, claimed: &Claimed, fate: Fate, now: DateTime<Utc>) -> Result<bool> {
     let mut row = mail::ActiveModel { lease: Set(None), leased_until: Set(None), ..Default::default() };
     match fate {
@@ -273,8 +266,8 @@ pub async fn settle(db: &DatabaseConnection, claimed: &Claimed, fate: Fate, now:
     Ok(done.rows_affected == 1)
 }
 
-/// One minute, then twice as long each time, at most six hours; up to a quarter more, by the mail's key, so that mails
-/// that failed together do not all come back together.
+/// Returns the pause before the next attempt: one minute, then twice as long each time, at most six hours. Adds up to a
+/// quarter of it, depending on the mail's key, so that mails that failed together are not all retried together.
 fn pause(attempts: i32, key: i64) -> TimeDelta {
     let minutes = 2_i64.saturating_pow(attempts.clamp(1, 10).unsigned_abs() - 1).min(360);
     let jitter = key.rem_euclid(16) * minutes * 60 / 64;

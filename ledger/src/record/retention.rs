@@ -1,5 +1,5 @@
-//! How long what names people is kept once it is of no use: sessions that are over, and mails that have gone or never will.
-//! The audit is kept: it is what the ledger is believed by.
+//! Retention: deletes personal data that is no longer needed, namely sessions that have ended, and mails that were sent
+//! or never will be. The audit is not deleted, because it is the evidence for the contents of the ledger.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::mail::{self, MailState};
@@ -9,38 +9,39 @@ use sea_orm::{ActiveEnum, ColumnTrait, Condition, ConnectionTrait, EntityTrait, 
 
 use crate::Result;
 
-/// For how many days rows are kept.
+/// How long rows are kept, in days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Sessions and tokens, after they ended.
+    /// How long sessions and tokens are kept after they ended.
     pub session_days: i64,
-    /// Mails, after they were queued.
+    /// How long mails are kept after they were queued.
     pub mail_days: i64,
 }
 
 /// How many rows were deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Sessions and tokens.
+    /// The number of sessions and tokens.
     pub sessions: u64,
-    /// Mails.
+    /// The number of mails.
     pub mails: u64,
 }
 
-/// Mails about items of which none is open any more: those of open ones are the memory by which nobody is told twice.
+/// The SQL condition that no item of a mail is open any more. Mails about open items are the history that keeps
+/// reminders from being sent twice.
 const SETTLED: &str = "NOT EXISTS (SELECT 1 FROM mail_item i JOIN measure m ON m.id = i.measure_id \
         LEFT JOIN assignment a ON a.id = i.assignment_id WHERE i.mail_id = mail.id \
         AND coalesce(a.status, m.status, 'ASSIGNED') NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE')) \
     AND NOT EXISTS (SELECT 1 FROM mail_item i JOIN inspection_case c ON c.id = i.case_id \
         WHERE i.mail_id = mail.id AND c.state <> 'CLOSED')";
 
-/// Deletes what has been kept for long enough.
+/// Deletes sessions and mails that have been kept for long enough, and all expired one-time secrets and sign-in codes.
 pub async fn purge<C: ConnectionTrait>(db: &C, keep: Retention, now: DateTime<Utc>) -> Result<Purged> {
     let before = |days: i64| now - TimeDelta::days(days);
     let over = before(keep.session_days);
     let ended = Condition::any().add(session::Column::ExpiresAt.lt(over)).add(session::Column::RevokedAt.lt(over));
     let sessions = session::Entity::delete_many().filter(ended).exec(db).await?.rows_affected;
-    // Recovery codes have no end and stay.
+    // Recovery codes do not expire, so they stay.
     one_time_secret::Entity::delete_many().filter(one_time_secret::Column::ExpiresAt.lt(now)).exec(db).await?;
     sign_in_code::Entity::delete_many().filter(sign_in_code::Column::ExpiresAt.lt(now)).exec(db).await?;
     let done = [MailState::Sent, MailState::Failed, MailState::Cancelled].map(|state| state.to_value());

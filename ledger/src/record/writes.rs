@@ -1,5 +1,5 @@
-//! What an act writes, gathered until it is sent: writes that do not meet go to the database together, which saves a journey
-//! for each.
+//! The writes of an act, collected until they are sent. Independent writes go to the database together, which saves a
+//! round trip for each.
 
 use planner::together;
 use sea_orm::sea_query::{InsertStatement, SubQueryStatement, UpdateStatement};
@@ -8,28 +8,28 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, Insert, QueryTrait
 use crate::Result;
 use crate::record::database::Transaction;
 
-/// Writes that wait to be sent. None of them may read what another writes, or change a row that another changes: on
-/// PostgreSQL they all see the database as it was before the first.
+/// Pending writes. None of them may read what another writes, or change a row that another changes: on PostgreSQL they
+/// all see the database as it was before the first.
 #[derive(Debug, Default)]
 pub(crate) struct Writes(Vec<SubQueryStatement>);
 
 impl Writes {
-    /// Adds rows, whose keys are given or of no interest.
+    /// Adds an INSERT of rows whose keys are given or not needed.
     pub(crate) fn insert(&mut self, rows: InsertStatement) {
         self.0.push(rows.into());
     }
 
-    /// Adds a row.
+    /// Adds an INSERT of one row.
     pub(crate) fn insert_one<A: ActiveModelTrait>(&mut self, row: A) {
         self.insert(Insert::one(row).into_query());
     }
 
-    /// Changes rows.
+    /// Adds an UPDATE.
     pub(crate) fn update(&mut self, change: UpdateStatement) {
         self.0.push(change.into());
     }
 
-    /// Changes the row of this key.
+    /// Adds an UPDATE of the row with this key.
     pub(crate) fn update_one<A>(&mut self, row: A) -> Result<()>
     where
         A: ActiveModelTrait,
@@ -40,7 +40,7 @@ impl Writes {
         Ok(())
     }
 
-    /// Sends what waits: before anything that reads it, and before the transaction ends.
+    /// Sends the pending writes. Call this before anything reads them, and before the transaction ends.
     pub(crate) async fn send(&mut self, db: &Transaction) -> Result<()> {
         for statement in together(db.get_database_backend(), std::mem::take(&mut self.0)) {
             db.execute_raw(statement).await?;

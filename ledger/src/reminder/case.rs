@@ -1,5 +1,6 @@
-//! Complaint cases: the lead unit some days before the deadline, and after it every week, then with a copy to the office of
-//! the region. A case is open until its lead unit says that it is resolved.
+//! Reminders of complaint cases (交办案件). The lead unit is reminded some days before the deadline and regularly after
+//! it, then with a copy to the nearest rectification office (整改办) of a city or a level above. A case is open until
+//! its lead unit reports it as resolved.
 
 use chrono::NaiveDate;
 use entity::inspection_case::{self, CaseState};
@@ -10,7 +11,7 @@ use super::{Candidate, Matter, Timing, Told, owed_since};
 use crate::Result;
 use crate::rule::calendar::plus_days;
 
-/// Cases that fall due within the longest of the warnings.
+/// Returns the cases that are about to fall due and of which a reminder is owed.
 pub async fn due_soon<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
     let Some(longest) = timing.case_due_soon_before.iter().max() else { return Ok(Vec::new()) };
     let open = open(db, today, plus_days(today, *longest)).await?;
@@ -21,7 +22,7 @@ pub async fn due_soon<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Tim
     Ok(open.iter().filter_map(candidate).collect())
 }
 
-/// Cases that are open past their deadline at the beginning of a day.
+/// Returns the cases that are open past their deadline at the beginning of a day.
 pub async fn overdue<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
     let open = open(db, NaiveDate::default(), plus_days(today, -1)).await?;
     if open.is_empty() {
@@ -37,13 +38,14 @@ pub async fn overdue<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timi
     Ok(open.iter().map(candidate).collect())
 }
 
+/// Returns the reminder of a case to units.
 fn remind(case: &inspection_case::Model, units: &[i64], since: NaiveDate) -> Candidate {
     let units = units.iter().map(|unit| Told { unit: *unit, answers: false }).collect();
     let matter = Matter::Case(case.id);
     Candidate { matter, assignment: None, due_on: case.due_on, units, people: Vec::new(), since }
 }
 
-/// Open cases whose deadline lies within two days, both included.
+/// Returns the open cases whose deadline lies between two days, both included.
 async fn open<C: ConnectionTrait>(db: &C, from: NaiveDate, to: NaiveDate) -> Result<Vec<inspection_case::Model>> {
     Ok(inspection_case::Entity::find()
         .filter(inspection_case::Column::DueOn.between(from, to))

@@ -1,4 +1,4 @@
-//! Due soon: whoever answers and whoever leads, some days before the deadline.
+//! Reminders of what is due soon, to the answering unit and the lead unit, some days before the deadline.
 
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
@@ -7,7 +7,7 @@ use super::{Candidate, Matter, Open, Timing, owed_since};
 use crate::Result;
 use crate::rule::calendar::plus_days;
 
-/// What falls due within the longest of the warnings.
+/// Returns what is about to fall due and of which a reminder is owed.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
     let Some(longest) = timing.due_soon_before.iter().max() else { return Ok(Vec::new()) };
     let open = Open::between(db, today, plus_days(today, *longest), today).await?;

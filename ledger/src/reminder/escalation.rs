@@ -1,5 +1,6 @@
-//! Escalation: what stays overdue is told further up, once per level: to the city's office, then to the leaders of who
-//! leads, then to the office again, which has to decide on the proposal of 挂牌督办.
+//! Escalation: an item that stays overdue is reported upwards, once per level. First the rectification office of the
+//! city is told, then the leaders of the lead unit, then the office again, which has to decide on the proposal to list
+//! the item (挂牌督办).
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +15,7 @@ use super::{Candidate, Matter, Open, Person, Timing, Told};
 use crate::Result;
 use crate::rule::calendar::plus_days;
 
-/// What has been overdue long enough for the first level, with whom each level tells.
+/// Returns what has been overdue for long enough, once for each level reached, with the recipients of that level.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
     let open = Open::due_by(db, plus_days(today, -timing.office_after), today, None).await?;
     if open.is_empty() {
@@ -45,7 +46,7 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
         };
         escalate(timing.office_after, told.into_iter().collect(), Vec::new());
         let people = leaders.of(row.lead_unit_id, row.lead_region_id.or(office.map(|(_, region)| region)));
-        // Not every place has entered its leaders: that is no gap in a ledger.
+        // Not every region has entered its leaders, so missing ones are not reported as unreachable.
         if !people.is_empty() {
             escalate(timing.leader_after, Vec::new(), people);
         }
@@ -56,7 +57,7 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
     Ok(candidates)
 }
 
-/// The accounts of leaders, each with whether it leads its whole region, rather than a department of it.
+/// The accounts of leaders, each with whether the leader is in charge of the whole region, rather than of a department.
 struct Leaders(Vec<(account::Model, bool)>);
 
 impl Leaders {
@@ -89,7 +90,7 @@ impl Leaders {
         Ok(Self(leaders.into_iter().map(with).collect()))
     }
 
-    /// The leaders of the unit that leads; where it has none, those who lead its region.
+    /// Returns the leaders of the lead unit or, if it has none, those in charge of the whole region.
     fn of(&self, lead: Option<i64>, region: Option<i64>) -> Vec<Person> {
         let find = |is: &dyn Fn(&account::Model, bool) -> bool| -> Vec<Person> {
             let found = self.0.iter().filter(|(leader, leads_all)| is(leader, *leads_all));

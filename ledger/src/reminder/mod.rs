@@ -1,6 +1,8 @@
-//! Reminders: who is to be told what, and when again. Each rule names its candidates; this file turns them into one digest
-//! per address and day, leaving out what the address was told already. History decides, not the clock's ticks: a day that
-//! nobody was up is caught up by the next run, and a second run finds everything said.
+//! Reminders: who has to be reminded of what, and when again.
+//!
+//! Each rule returns candidates. [`plan`] turns them into one digest per address and day, leaving out what the address
+//! was told already. The history of mails decides, not the moments at which the scheduler runs: the next run catches up
+//! on a day on which the program did not run, and a second run on the same day finds nothing left to tell.
 
 pub mod case;
 pub mod due_soon;
@@ -19,22 +21,23 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Statemen
 use crate::Result;
 pub(crate) use open::Open;
 
-/// How reminders are timed, in days. The defaults are the domain's.
+/// When reminders are sent, in days. The defaults are those of the domain.
 #[derive(Debug, Clone)]
 pub struct Timing {
-    /// Before the end of a quarter, for its self-inspection.
+    /// How many days before the end of a quarter to remind of its self-inspection.
     pub self_inspection_before: Vec<i64>,
-    /// Before a deadline.
+    /// How many days before the deadline of a measure to remind of it.
     pub due_soon_before: Vec<i64>,
-    /// Between two reminders of the same overdue item, and of a self-inspection that is past its quarter.
+    /// How many days after a reminder to repeat it, for an overdue item and for a self-inspection whose quarter has
+    /// ended.
     pub again_after: i64,
-    /// Before the deadline of a complaint case.
+    /// How many days before the deadline of a complaint case to remind of it.
     pub case_due_soon_before: Vec<i64>,
-    /// Overdue for so long, the city's office is told.
+    /// After how many days overdue the rectification office of the city is told.
     pub office_after: i64,
-    /// Overdue for so long, the leaders of who leads are told.
+    /// After how many days overdue the leaders of the lead unit are told.
     pub leader_after: i64,
-    /// Overdue for so long, 挂牌督办 is proposed.
+    /// After how many days overdue listing (挂牌督办) is proposed.
     pub listing_after: i64,
 }
 
@@ -52,104 +55,105 @@ impl Default for Timing {
     }
 }
 
-/// What is reminded of.
+/// The subject of a reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Matter {
-    /// A measure.
+    /// A measure, by its key.
     Measure(i64),
-    /// A complaint case.
+    /// A complaint case, by its key.
     Case(i64),
 }
 
 impl Matter {
-    /// The measure, where it is one.
+    /// Returns the key of the measure, or `None` if it is a complaint case.
     pub fn measure(self) -> Option<i64> {
         if let Self::Measure(id) = self { Some(id) } else { None }
     }
 
-    /// The case, where it is one.
+    /// Returns the key of the complaint case, or `None` if it is a measure.
     pub fn case(self) -> Option<i64> {
         if let Self::Case(id) = self { Some(id) } else { None }
     }
 }
 
-/// Something to remind of, and the units to be told.
+/// An item to remind of, with the units and people to be told.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// What it is.
+    /// The measure or complaint case.
     pub matter: Matter,
-    /// The assignment, for whoever answers for it.
+    /// The key of the assignment, for the units that are told about it.
     pub assignment: Option<i64>,
-    /// The date that it is about.
+    /// The local date that the reminder is about, such as the deadline.
     pub due_on: NaiveDate,
     /// The units to be told.
     pub units: Vec<Told>,
-    /// People to be told of the measure as a whole.
+    /// The people to be told about the measure as a whole.
     pub people: Vec<Person>,
-    /// Whoever was told on this day or later is not told again.
+    /// An address that was told on this local date or later is not told again.
     pub since: NaiveDate,
 }
 
 /// A unit to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
-    /// The unit.
+    /// The key of the unit.
     pub unit: i64,
-    /// Whether it is told of the assignment, rather than of the measure as a whole.
+    /// Whether it is told about the assignment, rather than about the measure as a whole.
     pub answers: bool,
 }
 
-/// A person to be told by name of the account, not of a unit.
+/// A person who is told through their account, not through a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// The address.
+    /// The mail address.
     pub address: String,
-    /// The unit in which he is told.
+    /// The key of the unit under which they are told.
     pub unit: i64,
 }
 
-/// One mail to be: everything that one address has to be told on one day.
+/// One mail to be sent: everything that one address has to be told on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
-    /// The address.
+    /// The mail address.
     pub recipient: String,
-    /// The unit that it was found under.
+    /// The key of the unit under which the address was found.
     pub unit: i64,
-    /// What to say, the most urgent first.
+    /// The items, the most urgent first.
     pub items: Vec<Item>,
 }
 
 /// One line of a digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Item {
-    /// The date that it is about.
+    /// The local date that it is about.
     pub due_on: NaiveDate,
-    /// What it is.
+    /// The measure or complaint case.
     pub matter: Matter,
-    /// The assignment, for whoever answers for it.
+    /// The key of the assignment, or `None` for the measure as a whole or a complaint case.
     pub assignment: Option<i64>,
 }
 
-/// Something that nobody is told of.
+/// An item that reaches no one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unreachable {
-    /// The unit that has no address; none when the ledger names no unit.
+    /// The name of the unit that has no address, or `None` if the ledger names no unit.
     pub unit: Option<String>,
-    /// What it is.
+    /// The measure or complaint case.
     pub matter: Matter,
-    /// The date that it is about.
+    /// The local date that it is about.
     pub due_on: NaiveDate,
 }
 
-/// What a rule found.
+/// The result of planning the candidates of a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The mails to be.
+    /// The mails to be sent.
     pub digests: Vec<Digest>,
-    /// What reaches nobody.
+    /// The items that reach no one.
     pub unreachable: Vec<Unreachable>,
 }
 
+/// A row of the history: when an address was last told about an item.
 #[derive(FromQueryResult)]
 struct Line {
     recipient: String,
@@ -160,17 +164,17 @@ struct Line {
     last: NaiveDate,
 }
 
-/// What was said, and on which day last.
+/// What was told, and on which day last.
 #[derive(Default)]
 struct History {
-    /// By address, matter, date and assignment.
+    /// Keyed by address, matter, date and assignment.
     of_answers: HashMap<(String, Matter, NaiveDate, Option<i64>), NaiveDate>,
-    /// By address, matter and date: of a measure as a whole one was told by any of its answers.
+    /// Keyed by address, matter and date. A reminder about one assignment also counts as one about its measure.
     of_wholes: HashMap<(String, Matter, NaiveDate), NaiveDate>,
 }
 
 impl History {
-    /// Whether an address was told of an item since a day.
+    /// Checks whether an address was told about an item on a day or later.
     fn tells(&self, address: &str, item: &Item, since: NaiveDate) -> bool {
         let address = address.to_owned();
         let last = match item.assignment {
@@ -181,7 +185,7 @@ impl History {
     }
 }
 
-/// Turns candidates into the digests of a day. `kind` is the reminder's name, under which history is kept.
+/// Turns candidates into the digests of a day. `kind` is the name of the reminder, under which its history is stored.
 pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate], today: NaiveDate) -> Result<Plan> {
     let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
     for row in unit_address::Entity::find().all(db).await? {
@@ -216,7 +220,7 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
     let digests = digests
         .into_iter()
         .map(|(recipient, (unit, items))| {
-            // Whoever is told of an answer need not be told of the measure as a whole.
+            // An address that is told about an assignment needs no second line about its measure.
             let answers: HashSet<(Matter, NaiveDate)> =
                 items.iter().filter(|item| item.assignment.is_some()).map(|item| (item.matter, item.due_on)).collect();
             let spare = |item: &Item| item.assignment.is_none() && answers.contains(&(item.matter, item.due_on));
@@ -226,7 +230,7 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
     Ok(Plan { digests, unreachable: named(db, unreachable).await? })
 }
 
-/// When each address was last told of each item, up to a day.
+/// Returns when each address was last told about each item, up to and including `today`. Cancelled mails do not count.
 async fn history<C: ConnectionTrait>(
     db: &C,
     kind: &str,
@@ -254,6 +258,7 @@ async fn history<C: ConnectionTrait>(
     Ok(history)
 }
 
+/// Adds the names of units to the items that reach no one, and sorts the items.
 async fn named<C: ConnectionTrait>(
     db: &C,
     unreachable: HashSet<(Option<i64>, Matter, NaiveDate)>,
@@ -275,12 +280,13 @@ async fn named<C: ConnectionTrait>(
     Ok(list)
 }
 
-/// A statement of one text for both databases.
+/// Builds a statement whose text is the same for both databases.
 fn select(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement {
     Statement::from_sql_and_values(backend, sql, values)
 }
 
-/// The day from which a reminder of something due on a day is owed: that of the nearest threshold reached.
+/// Returns the day from which a reminder of something due on `due_on` is owed: that of the last threshold reached.
+/// Returns `None` before the first threshold and after the due date.
 fn owed_since(due_on: NaiveDate, today: NaiveDate, before: &[i64]) -> Option<NaiveDate> {
     let left = (due_on - today).num_days();
     let reached = before.iter().copied().filter(|days| left <= *days).min()?;

@@ -1,4 +1,4 @@
-//! The rectification offices (整改办) of cities and of what lies above them: who hears of what stays undone below.
+//! The rectification offices (整改办) of cities and the levels above, which are told what remains undone below them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,11 +9,11 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use crate::Result;
 use crate::region::lineage;
 
-/// The offices of cities and of what lies above them.
+/// The rectification offices of cities and the levels above.
 pub(super) struct Offices {
-    /// By region.
+    /// The key of each office, by the key of its region.
     offices: HashMap<i64, i64>,
-    /// The line of ancestors of each region, its own id last.
+    /// The lineage of each region, by its key: the keys from the root down to the region itself.
     lines: HashMap<i64, Vec<i64>>,
 }
 
@@ -33,7 +33,8 @@ impl Offices {
         Ok(Self { offices: offices.filter(|(region, _)| cities.contains(region)).collect(), lines })
     }
 
-    /// The nearest office at or above a region, and the region whose office it is.
+    /// Returns the key of the nearest office at or above a region, and the key of the region to which the office
+    /// belongs.
     pub(super) fn above(&self, region: i64) -> Option<(i64, i64)> {
         let line = self.lines.get(&region)?;
         line.iter().rev().find_map(|region| Some((*self.offices.get(region)?, *region)))

@@ -1,4 +1,5 @@
-//! The open answers to measures that are not completed at a day, with whom to tell: the rows that rules choose from.
+//! The open assignments to measures that are not completed as of a day, with the units to be told. The rules choose
+//! from these rows.
 
 use chrono::NaiveDate;
 use entity::assignment::Status;
@@ -7,17 +8,17 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use super::{Told, select};
 use crate::Result;
 
-/// An open answer, or an open measure that nobody answers for.
+/// An open assignment, or an open measure without assignments.
 #[derive(Debug, Clone, FromQueryResult)]
 pub(crate) struct Open {
     pub(crate) problem_id: i64,
     pub(crate) measure_id: i64,
     pub(crate) assignment_id: Option<i64>,
-    /// The state of the answer.
+    /// The status of the assignment.
     pub(crate) status: Option<Status>,
-    /// Who answers.
+    /// The key of the answering unit.
     pub(crate) unit_id: Option<i64>,
-    /// The region of the answer.
+    /// The key of the assignment's region.
     pub(super) region_id: Option<i64>,
     pub(super) lead_unit_id: Option<i64>,
     pub(super) lead_region_id: Option<i64>,
@@ -26,7 +27,7 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// Those whose deadline lies within two days, both included.
+    /// Returns the rows whose deadline lies between two days, both included.
     pub(super) async fn between<C: ConnectionTrait>(
         db: &C,
         from: NaiveDate,
@@ -36,7 +37,7 @@ impl Open {
         Self::find(db, (from, to), today, None).await
     }
 
-    /// Those whose deadline was on a day or before it: of the whole ledger, or of one problem.
+    /// Returns the rows whose deadline is on `day` or earlier: those of the whole ledger, or of one problem.
     pub(crate) async fn due_by<C: ConnectionTrait>(
         db: &C,
         day: NaiveDate,
@@ -46,6 +47,7 @@ impl Open {
         Self::find(db, (NaiveDate::default(), day), today, problem).await
     }
 
+    /// Returns the rows whose deadline lies between two days and that are not completed by `today`.
     async fn find<C: ConnectionTrait>(
         db: &C,
         (from, to): (NaiveDate, NaiveDate),
@@ -69,7 +71,8 @@ impl Open {
         Ok(Self::find_by_statement(select(db.get_database_backend(), &text, values)).all(db).await?)
     }
 
-    /// Whom to tell: who answers, who leads, and (for a copy) who supervises.
+    /// Returns the units to be told, each once: the answering unit, the lead unit and, if `supervising`, the
+    /// supervising unit with a copy.
     pub(super) fn units(&self, supervising: bool) -> Vec<Told> {
         let copy = if supervising { self.supervising_unit_id } else { None };
         let mut units: Vec<Told> = Vec::new();

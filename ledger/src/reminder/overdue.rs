@@ -1,5 +1,6 @@
-//! Overdue: whoever answers and whoever leads, with a copy to who supervises. A backlog goes out at the next run; after
-//! that each item comes back when it was in no overdue digest of the last days.
+//! Reminders of what is overdue, to the answering unit and the lead unit, with a copy to the supervising unit. A
+//! backlog goes out with the next run; after that, an item is repeated when no overdue digest of the last `again_after`
+//! days had it.
 
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
@@ -8,7 +9,7 @@ use super::{Candidate, Matter, Open, Timing};
 use crate::Result;
 use crate::rule::calendar::plus_days;
 
-/// What is overdue at the beginning of a day.
+/// Returns what is overdue at the beginning of a day.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
     let open = Open::due_by(db, plus_days(today, -1), today, None).await?;
     let since = plus_days(today, 1 - timing.again_after);

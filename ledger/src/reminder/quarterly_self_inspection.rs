@@ -1,6 +1,8 @@
-//! Quarterly self-inspection (自查): open and ongoing measures fall due at the end of every quarter, of the half-year or of
-//! the year where their plan says so, or not at all. The answering unit and its region's rectification office are told some days before, then weekly until
-//! it is done.
+//! Reminders of the quarterly self-inspection (自查) of open and ongoing measures.
+//!
+//! The self-inspection is due at the end of every quarter or, if the plan of the measure says so, of every half-year or
+//! year, or not at all. The answering unit and the rectification office (整改办) of its region are reminded some days
+//! before, then regularly until it is done.
 
 use chrono::{Datelike, NaiveDate, NaiveTime};
 use entity::check_plan::Every;
@@ -11,6 +13,7 @@ use super::{Candidate, Matter, Timing, Told, owed_since};
 use crate::Result;
 use crate::rule::calendar::{Quarter, plus_days};
 
+/// An assignment without the self-inspection that is due, by keys.
 #[derive(FromQueryResult)]
 struct Unchecked {
     measure: i64,
@@ -19,7 +22,8 @@ struct Unchecked {
     office: Option<i64>,
 }
 
-/// What has to be inspected: of the quarter that ends soon, and of the one that has ended.
+/// Returns the self-inspections that are owed: those for the quarter that ends soon, and those for the quarter that
+/// ended last.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
     let current = Quarter::of(today);
     let previous = current.previous();
@@ -31,8 +35,10 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
     Ok(candidates)
 }
 
-/// Assignments that were there in the quarter and have no self-inspection for what ends with it: the quarter, or by their
-/// plan the half-year or the year. An imported one was there since its round; one that somebody assigned, since then.
+/// Returns the assignments that existed in the quarter and have no self-inspection for the period that ends with it:
+/// the quarter or, by the plan of their measure, the half-year or the year.
+///
+/// An imported assignment exists from the issue of its measure on, one that a user assigned from that moment on.
 async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDate) -> Result<Vec<Candidate>> {
     let ends = quarter.last_day();
     let mut sql = Sql::new(db.get_database_backend(), &[]);
@@ -67,7 +73,7 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
         matter: Matter::Measure(row.measure),
         assignment: Some(row.assignment),
         due_on: quarter.last_day(),
-        // The office sees what its own county has to do, and no sibling's.
+        // The office, too, is told about the assignment: about its own county's duty, not its siblings'.
         units: [Some(row.unit), row.office].into_iter().flatten().map(|unit| Told { unit, answers: true }).collect(),
         people: Vec::new(),
         since,

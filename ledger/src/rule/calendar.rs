@@ -1,20 +1,21 @@
-//! Local days and periods: quarters, half-years, years. Moments become dates in one time zone, Asia/Shanghai by default.
+//! Local dates and quarters. Moments become dates in the ledger's time zone, Asia/Shanghai by default.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
-/// The years that days in a ledger are of: inspections, what they found and when it is due.
+/// The years in which the dates of a ledger may lie: those of inspections, of problems and of deadlines.
 pub const YEARS: std::ops::RangeInclusive<i32> = 1990..=2100;
 
-/// The days of ten years: no deadline is moved or set further.
+/// Ten years in days, the furthest that a deadline may be set or moved.
 pub const TEN_YEARS: i64 = 3_660;
 
-/// The local date of a moment.
+/// Returns the local date of a moment.
 pub fn local_day(moment: DateTime<Utc>, zone: Tz) -> NaiveDate {
     moment.with_timezone(&zone).date_naive()
 }
 
-/// The moment of a local time of day; where a clock change skips it, the first moment after.
+/// Returns the moment of a local time of day. If a clock change skips that time, returns the first moment after the
+/// gap; if it repeats the time, the earlier moment.
 pub fn moment(day: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
     let mut local = NaiveDateTime::new(day, time);
     loop {
@@ -25,21 +26,21 @@ pub fn moment(day: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
     }
 }
 
-/// A quarter of a year.
+/// A quarter of a calendar year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Quarter {
     year: i32,
-    /// 1 to 4.
+    /// The number of the quarter, 1 to 4.
     number: u32,
 }
 
 impl Quarter {
-    /// The quarter that a day lies in.
+    /// Returns the quarter that contains a day.
     pub fn of(day: NaiveDate) -> Self {
         Self { year: day.year(), number: day.month0() / 3 + 1 }
     }
 
-    /// The one before.
+    /// Returns the quarter before this one.
     #[must_use]
     pub fn previous(self) -> Self {
         if self.number == 1 {
@@ -49,23 +50,24 @@ impl Quarter {
         }
     }
 
-    /// Its last day.
+    /// Returns its last day.
     pub fn last_day(self) -> NaiveDate {
         last_day_of_month(self.year, self.number * 3).unwrap_or(NaiveDate::MAX)
     }
 
-    /// Its name in records: `2023Q1`.
+    /// Returns its name as stored in rows, such as `2023Q1`.
     pub fn name(self) -> String {
         format!("{}Q{}", self.year, self.number)
     }
 }
 
-/// The last day of a month, unless there is no such month.
+/// Returns the last day of a month, or `None` if `month` is not 1 to 12.
 pub fn last_day_of_month(year: i32, month: u32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, month, 1)?.checked_add_months(Months::new(1))?.pred_opt()
 }
 
-/// The day a number of days later (or, negative, earlier); the calendar's end where it would overrun.
+/// Returns the date a number of days later, or earlier if `days` is negative. Returns [`NaiveDate::MAX`] if the result
+/// is out of range.
 pub fn plus_days(day: NaiveDate, days: i64) -> NaiveDate {
     let by = Days::new(days.unsigned_abs());
     let moved = if days < 0 { day.checked_sub_days(by) } else { day.checked_add_days(by) };

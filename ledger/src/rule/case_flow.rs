@@ -1,22 +1,22 @@
-//! The way of a complaint case (交办案件): which step leads from which state to which.
+//! The workflow of a complaint case (交办案件): which step leads from which state to which.
 //!
-//! Source: 交办 → 办理中 → 阶段性办结 / 已办结 → 验收 → 销号 of the domain's description.
+//! Source: the description of the domain, 交办 → 办理中 → 阶段性办结 / 已办结 → 验收 → 销号.
 
 use entity::case_pollution::Pollution;
 use entity::case_report::CaseStep;
 use entity::inspection_case::CaseState;
 use planner::Sql;
 
-/// The state that a step leads to, or none where the step is not open.
+/// Returns the state to which a step leads, or `None` if the current state does not allow the step.
 pub fn next(from: CaseState, step: CaseStep) -> Option<CaseState> {
     use CaseState::{Accepted, Closed, HandedOver, InProgress, PartlyResolved, Resolved};
     Some(match (from, step) {
-        // What was resolved or verified is returned by the level above, what was closed relapses.
+        // The level above returns a resolved or verified case; a closed case reopens when it relapses.
         (HandedOver, CaseStep::Accept)
         | (InProgress, CaseStep::Report)
         | (Resolved | Accepted, CaseStep::Return)
         | (Closed, CaseStep::Reopen) => InProgress,
-        // One that is resolved for the time being goes on until it is resolved.
+        // A partly resolved case takes further reports and stays partly resolved until it is resolved.
         (InProgress, CaseStep::ResolvePartly) | (PartlyResolved, CaseStep::Report) => PartlyResolved,
         (InProgress | PartlyResolved, CaseStep::Resolve) => Resolved,
         (Resolved, CaseStep::Verify) => Accepted,
@@ -25,12 +25,12 @@ pub fn next(from: CaseState, step: CaseStep) -> Option<CaseState> {
     })
 }
 
-/// The states from which a step is open.
+/// Returns the states that allow a step.
 pub fn open_from(step: CaseStep) -> Vec<CaseState> {
     <CaseState as sea_orm::Iterable>::iter().filter(|state| next(*state, step).is_some()).collect()
 }
 
-/// What people call a state.
+/// Returns the Chinese name of a state, as users see it.
 pub fn state_name(state: CaseState) -> &'static str {
     match state {
         CaseState::HandedOver => "交办",
@@ -42,7 +42,7 @@ pub fn state_name(state: CaseState) -> &'static str {
     }
 }
 
-/// What people call a kind of pollution.
+/// Returns the Chinese name of a kind of pollution, as users see it.
 pub fn pollution_name(kind: Pollution) -> &'static str {
     match kind {
         Pollution::Water => "水",
@@ -56,7 +56,8 @@ pub fn pollution_name(kind: Pollution) -> &'static str {
     }
 }
 
-/// Whether the case `alias` is open past its deadline today: nobody has said yet that it is resolved.
+/// Returns the SQL condition that the case `alias` is overdue today: its deadline has passed, and it is not yet
+/// reported as resolved. Needs the fact `today`.
 pub fn overdue(sql: &mut Sql<'_>, alias: &str) -> String {
     let today = sql.fact("today");
     format!("({alias}.due_on < {today} AND {alias}.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED'))")

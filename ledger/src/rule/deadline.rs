@@ -1,5 +1,7 @@
-//! Deadlines (整改时限): the grammar of what is printed, and its normal form. The forms are those of published ledgers:
-//! dates, 长期坚持, 立行立改, and several dates with or without the words for what is due when.
+//! Deadlines (整改时限): the grammar of printed deadlines, and their normal form.
+//!
+//! The grammar covers the forms in published ledgers: dates, 长期坚持 (ongoing), 立行立改 (immediate), and several
+//! dates with or without words that say what is due when.
 
 use std::sync::LazyLock;
 
@@ -11,10 +13,11 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::rule::calendar::{YEARS, last_day_of_month, plus_days};
 
-/// The days that an immediate deadline without a date leaves, unless configured otherwise.
+/// The default grace period of an immediate deadline without a date, in days.
 pub const GRACE_DAYS: i64 = 30;
 
-/// The form of a deadline as a code, over the columns of the row `{t}`.
+/// The SQL expression of a deadline's class, over the columns of the row `{t}`: `DATED_ONGOING`, `DATED`, `IMMEDIATE`,
+/// `ONGOING` or `NONE`.
 pub const CLASS: &str = "CASE WHEN {t}.due_on IS NOT NULL AND {t}.due_ongoing THEN 'DATED_ONGOING' \
     WHEN {t}.due_on IS NOT NULL THEN 'DATED' WHEN {t}.due_immediate THEN 'IMMEDIATE' \
     WHEN {t}.due_ongoing THEN 'ONGOING' ELSE 'NONE' END";
@@ -22,42 +25,42 @@ pub const CLASS: &str = "CASE WHEN {t}.due_on IS NOT NULL AND {t}.due_ongoing TH
 /// A deadline in normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadline {
-    /// As printed.
+    /// The deadline as printed.
     pub raw: String,
-    /// 立行立改 or 立即启动: to be begun at once.
+    /// Whether work has to begin at once (立行立改, 立即启动).
     pub immediate: bool,
-    /// The latest date, local; it ends at the end of that day.
+    /// The latest local date, or `None` if no date is printed. The deadline ends at the end of that day.
     pub due_on: Option<NaiveDate>,
-    /// 长期坚持: checks go on for good.
+    /// Whether the measure is ongoing (长期坚持): its checks continue indefinitely.
     pub ongoing: bool,
-    /// What is due when, where several dates are named.
+    /// What is due when, in printed order; empty unless several dates are printed, or words for what is due.
     pub milestones: Vec<Milestone>,
 }
 
-/// One dated step of a deadline.
+/// One dated milestone of a deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Milestone {
-    /// What is due, or the printed words where nothing is said.
+    /// What is due; 整体 (the whole) if no words say so.
     pub label: String,
-    /// When, a local date.
+    /// The local date on which it is due.
     pub due_on: NaiveDate,
 }
 
-/// Why a text is no deadline.
+/// Why a text cannot be read as a deadline.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Nothing is printed.
+    /// The text is empty.
     #[error("时限为空")]
     Blank,
-    /// A date that the calendar does not have.
+    /// A date does not exist in the calendar, such as 30 February.
     #[error("“{0}”不是日历上的日期")]
     NoSuchDay(String),
-    /// Words that are not understood.
+    /// Some words are not understood.
     #[error("“{0}”无法识别")]
     Unknown(String),
 }
 
-/// What a deadline may look like, for error messages.
+/// The accepted forms of a deadline, for error messages.
 pub const EXPECTED: &str = "日期（如 2022年12月31日）、“长期坚持”、“立行立改”或其组合";
 
 static DATED: LazyLock<Regex> = LazyLock::new(|| {
@@ -69,7 +72,7 @@ static DATED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-#[expect(clippy::expect_used, reason = "a constant pattern, compiled by every test of this file")]
+#[expect(clippy::expect_used, reason = "the pattern is constant, and every test in this file compiles it")]
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is well formed")
 }
@@ -78,9 +81,9 @@ const ONGOING: [&str; 4] = ["长期坚持", "长期", "坚持长期", "持续坚
 const IMMEDIATE: [&str; 6] = ["立行立改", "立即启动", "立即整改", "立知立改", "即知即改", "立即"];
 
 impl Deadline {
-    /// Reads what is printed.
+    /// Parses a printed deadline. A text that cannot be read is an error, never "no deadline".
     pub fn parse(raw: &str) -> Result<Self, Unreadable> {
-        // Lines of a cell are parts of a list; other spaces are slips of the pen.
+        // The lines of a cell are the items of a list; any other whitespace is a typing error.
         let lines = raw.trim().replace(['\n', '\r'], ",");
         let plain: String = lines.nfkc().filter(|letter| !letter.is_whitespace()).collect();
         let plain = unbracketed(plain.replace("并长期坚持", ",长期坚持"));
@@ -104,7 +107,7 @@ impl Deadline {
             } else if deadline.milestones.is_empty() && !piece.contains(|letter: char| letter.is_ascii_digit()) {
                 return Err(Unreadable::Unknown(piece.to_owned()));
             } else {
-                // Words before a date that a comma cut off from it.
+                // Words that a comma separates from the date to which they belong.
                 carried = format!("{piece}，");
             }
         }
@@ -125,13 +128,15 @@ impl Deadline {
         Ok(deadline)
     }
 
-    /// What governs "overdue": the date, or for an immediate deadline without one the end of the grace period that
-    /// begins at the round's feedback (or the import's date). None for a deadline that is only ongoing.
+    /// Returns the date after which it is overdue: the printed date or, for an immediate deadline without one, the end
+    /// of the grace period. Returns `None` for a deadline that is only ongoing.
+    ///
+    /// The grace period begins on `grace_from`: the date of the round's feedback, or else of the import.
     pub fn due_by(&self, grace_from: NaiveDate, grace_days: i64) -> Option<NaiveDate> {
         self.due_on.or_else(|| self.immediate.then(|| plus_days(grace_from, grace_days)))
     }
 
-    /// Its dated steps as rows of a problem or a measure.
+    /// Returns the milestones as rows of a problem or a measure, with positions counted from 1.
     pub fn steps(&self, problem: Option<i64>, measure: Option<i64>) -> Vec<milestone::ActiveModel> {
         let rows = self.milestones.iter().enumerate().map(|(index, step)| milestone::ActiveModel {
             problem_id: Set(problem),
@@ -145,23 +150,23 @@ impl Deadline {
     }
 }
 
-/// A deadline as tables keep it.
+/// A deadline as the tables store it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
-    /// As printed; empty where nothing is.
+    /// The deadline as printed, or empty if none is.
     pub raw: String,
-    /// To be begun at once.
+    /// Whether work has to begin at once (立行立改).
     pub immediate: bool,
-    /// The latest date.
+    /// The latest local date, or `None` if no date is printed.
     pub on: Option<NaiveDate>,
-    /// Goes on for good.
+    /// Whether the measure is ongoing (长期坚持).
     pub ongoing: bool,
-    /// What governs "overdue".
+    /// The date after which it is overdue, or `None` if it never is.
     pub by: Option<NaiveDate>,
 }
 
 impl Columns {
-    /// What a problem has.
+    /// Returns the deadline of a problem.
     pub(crate) fn of_problem(problem: &entity::problem::Model) -> Self {
         Self {
             raw: problem.due_raw.clone(),
@@ -172,7 +177,7 @@ impl Columns {
         }
     }
 
-    /// What a measure has.
+    /// Returns the deadline of a measure.
     pub(crate) fn of_measure(measure: &entity::measure::Model) -> Self {
         Self {
             raw: measure.due_raw.clone(),
@@ -183,7 +188,8 @@ impl Columns {
         }
     }
 
-    /// The columns of a deadline whose grace, if it needs one, begins on a day; of none where none is printed.
+    /// Returns the columns of a deadline, whose grace period, if it has one, begins on `grace_from`. Without a deadline
+    /// the columns are empty.
     pub fn of(deadline: Option<&Deadline>, grace_from: NaiveDate, grace_days: i64) -> Self {
         Self {
             raw: deadline.map(|deadline| deadline.raw.clone()).unwrap_or_default(),
@@ -195,14 +201,16 @@ impl Columns {
     }
 }
 
-/// What brackets hold back or cut off from a class of deadlines, as a part of its own: 长期坚持（2027年底前）.
+/// Replaces the brackets that separate a class of deadline from the rest, so that both become items of their own:
+/// 长期坚持（2027年底前）.
 fn unbracketed(plain: String) -> String {
     ONGOING.iter().chain(&IMMEDIATE).fold(plain, |plain, class| {
         plain.replace(&format!("({class})"), &format!(",{class},")).replace(&format!("{class}("), &format!("{class},"))
     })
 }
 
-/// A piece that ends in a date, with the words before it.
+/// Reads an item that ends in a date, with the words before it as its label. Returns `None` if it does not end in a
+/// date.
 fn dated(piece: &str) -> Result<Option<Milestone>, Unreadable> {
     let Some(found) = DATED.captures(piece) else { return Ok(None) };
     let number = |name: &str| found.name(name).and_then(|digits| digits.as_str().parse::<u32>().ok());
@@ -213,7 +221,7 @@ fn dated(piece: &str) -> Result<Option<Milestone>, Unreadable> {
         _ => last_day_of_month(year, 12),
     };
     let label = found.name("label").map_or("", |label| label.as_str()).to_owned();
-    // Digits before the year, or another date among the words, mean that the piece is not understood.
+    // Digits directly before the year, or another date among the words, mean that the item is not understood.
     if label.ends_with(|letter: char| letter.is_ascii_digit()) || label.contains('年') || !YEARS.contains(&year) {
         return Err(Unreadable::Unknown(piece.to_owned()));
     }
@@ -226,7 +234,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// (printed, immediate, due, ongoing, milestones)
+    /// A printed deadline and its expected parts: immediate, latest date, ongoing, milestones (label and date).
     type Form = (&'static str, bool, &'static str, bool, &'static [(&'static str, &'static str)]);
 
     #[test]

@@ -1,5 +1,7 @@
-//! Working days: weekdays, but for the holidays and the weekends worked instead that the State Council announces each year
-//! (国务院办公厅关于部分节假日安排的通知). Announced years are built in; an administrator's days come before them.
+//! Working days: weekdays, except for the public holidays and the weekend days worked in their place that the State
+//! Council announces every year (国务院办公厅关于部分节假日安排的通知).
+//!
+//! The announced years are built in. Days that an administrator sets take precedence.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -12,10 +14,11 @@ use crate::record::database::Transaction;
 use crate::rule::calendar::{YEARS, plus_days};
 use crate::{Error, Result};
 
-/// The longest span that is looked at for working days.
+/// The most days ahead that a search for working days looks.
 const SPAN: i64 = 400;
 
-/// The built-in days: `date,works,name` a line.
+/// The announced days, and whether each is worked. A line of the file has the form `first,last,rule,name`, where `rule`
+/// is `work` or `rest`.
 static BUILT_IN: LazyLock<HashMap<NaiveDate, bool>> = LazyLock::new(|| {
     let line = |line: &str| {
         let mut parts = line.split(',');
@@ -30,29 +33,29 @@ static BUILT_IN: LazyLock<HashMap<NaiveDate, bool>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Whether a day is worked, by the days that an administrator has set, the announced ones, and the week.
+/// Checks whether a day is a working day: as an administrator set it, else as announced, else by the day of the week.
 fn is_working(day: NaiveDate, set: &HashMap<NaiveDate, bool>) -> bool {
     let by_week = !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
     set.get(&day).or_else(|| BUILT_IN.get(&day)).copied().unwrap_or(by_week)
 }
 
-/// A day on which the rule of the week does not hold.
+/// A day that is an exception to the working week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Special {
     /// The local date.
     pub day: NaiveDate,
-    /// Whether it is worked.
+    /// Whether it is a working day.
     pub is_working: bool,
-    /// Whether an administrator set it; otherwise it was announced.
+    /// Whether an administrator set it; if not, it was announced.
     pub is_set: bool,
 }
 
-/// The special days of a year, in order.
+/// Returns the exceptional days of a year, in order.
 pub async fn of_year<C: ConnectionTrait>(db: &C, year: i32) -> Result<Vec<Special>> {
     let (Some(first), Some(last)) = (NaiveDate::from_ymd_opt(year, 1, 1), NaiveDate::from_ymd_opt(year, 12, 31)) else {
         return Ok(Vec::new());
     };
-    // Nothing is known of other years, and not every database knows them.
+    // Other years have no exceptional days, and not every database can represent their dates.
     if !YEARS.contains(&year) {
         return Ok(Vec::new());
     }
@@ -64,7 +67,7 @@ pub async fn of_year<C: ConnectionTrait>(db: &C, year: i32) -> Result<Vec<Specia
     Ok(days.into_values().collect())
 }
 
-/// The day a number of working days after another.
+/// Returns the date a number of working days after another. Fails if there are not enough working days within 400 days.
 pub async fn working_days_after<C: ConnectionTrait>(db: &C, from: NaiveDate, days: i64) -> Result<NaiveDate> {
     let end = plus_days(from, SPAN);
     let rows = holiday::Entity::find().filter(holiday::Column::Day.between(from, end)).all(db).await?;
@@ -73,12 +76,13 @@ pub async fn working_days_after<C: ConnectionTrait>(db: &C, from: NaiveDate, day
         .ok_or_else(|| Error::Invalid("工作日历有误：一年内没有足够的工作日，请检查节假日设置".to_owned()))
 }
 
+/// Returns the date `days` working days after `from`, or `None` if it lies too far ahead.
 fn count(from: NaiveDate, days: i64, set: &HashMap<NaiveDate, bool>) -> Option<NaiveDate> {
     let later = (1..=SPAN).map(|after| plus_days(from, after));
     later.filter(|day| is_working(*day, set)).nth(usize::try_from(days).ok()?.checked_sub(1)?)
 }
 
-/// Says of a day whether it is worked, whatever is announced.
+/// Sets whether a day is a working day, whatever is announced for it. Replaces an earlier setting.
 pub async fn set(db: &Transaction, day: NaiveDate, is_working: bool, name: &str) -> Result<()> {
     use sea_orm::ActiveValue::Set;
     let row = holiday::ActiveModel { day: Set(day), is_working: Set(is_working), name: Set(name.trim().to_owned()) };
@@ -104,7 +108,7 @@ mod tests {
 
     #[test]
     fn holidays_are_passed_over_and_worked_weekends_count() {
-        // An ordinary week, and the National Day week of 2026 (1–7 October; 10 October is worked).
+        // An ordinary week, and the National Day holidays of 2026 (1–7 October; 10 October is worked).
         assert_eq!(after("2026-11-16", 5), "2026-11-23");
         assert_eq!(after("2026-09-30", 5), "2026-10-13");
         // The Spring Festival of 2026: 15–23 February; 14 and 28 February are worked.

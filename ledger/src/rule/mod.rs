@@ -1,4 +1,7 @@
-//! Rules as pure functions that take the day: deadlines, workflow, pace, roll-up, calendars, wording.
+//! The rules of the domain: deadlines, workflow, roll-up, pace, calendars, personal data, wording.
+//!
+//! Most of them are pure functions that take the day as an argument. Only [`roll_up`] and [`holiday`] access the
+//! database.
 
 pub mod calendar;
 pub mod case_flow;

@@ -1,5 +1,6 @@
-//! Pace (进度): how far an assignment or a measure is against its time, derived at a date. The rule is written once as a pure
-//! function and once as SQL for lists; `tests/stories/pace.rs` holds the two together.
+//! Pace (进度): how far an assignment or a measure has come in relation to its allotted time, derived as of a date.
+//!
+//! The rule exists as a pure function and, for lists, as SQL. `tests/stories/pace.rs` checks that the two agree.
 
 use chrono::NaiveDate;
 use entity::assignment::{PaceOverride, Status};
@@ -7,50 +8,51 @@ use planner::Sql;
 
 use crate::rule::calendar::plus_days;
 
-/// Nothing heard for this many days makes an open assignment stale.
+/// The days without a report after which an open assignment with a deadline is stale.
 pub const STALE_DAYS: i64 = 30;
-/// The same for one that is only ongoing: a quarter.
+/// The days without a report after which an assignment without a date, such as an ongoing one, is stale: a quarter.
 pub const STALE_DAYS_ONGOING: i64 = 92;
-/// The share of the target by which progress may differ from elapsed time and still be on schedule.
+/// How far the share of the target that is done may differ from the share of time that has elapsed and still be on
+/// schedule: 10 percentage points.
 pub const TOLERANCE: f64 = 0.1;
 
-/// How far something is against its time.
+/// How far something has come in relation to its allotted time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// 完成
+    /// Completed or closed (完成).
     Done,
-    /// 逾期
+    /// Past its deadline (逾期).
     Overdue,
-    /// 超前
+    /// Ahead of schedule (超前).
     Ahead,
-    /// 达到序时进度
+    /// On schedule (达到序时进度).
     OnSchedule,
-    /// 未达序时进度
+    /// Behind schedule (未达序时进度).
     Behind,
 }
 
-/// What the pace is derived from. Dates are local.
+/// The facts from which the pace is derived. All dates are local.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Facts {
-    /// The workflow state.
+    /// The workflow status.
     pub status: Status,
-    /// When it was completed.
+    /// The date of completion, or `None` if it is not completed.
     pub completed_on: Option<NaiveDate>,
-    /// What governs "overdue".
+    /// The date after which it is overdue, or `None` if it never is.
     pub due_by: Option<NaiveDate>,
-    /// Where its allotted time begins.
+    /// The date on which its allotted time begins.
     pub issued_on: NaiveDate,
-    /// When it was last reported on.
+    /// The date of the last report, or `None` if there is none.
     pub reported_on: Option<NaiveDate>,
-    /// How much is done.
+    /// The quantity done, in the measure's unit of measurement.
     pub quantity_done: Option<f64>,
-    /// How much is to be done.
+    /// The quantity to be done, in the measure's unit of measurement.
     pub quantity_target: Option<f64>,
-    /// What a person has set.
+    /// The pace set by a user, who can override everything but completion and a passed deadline.
     pub pace_override: Option<PaceOverride>,
 }
 
-/// The pace at the end of a day; none for what is not applicable.
+/// Returns the pace at the end of a day, or `None` if the measure is not applicable.
 pub fn pace(facts: &Facts, today: NaiveDate) -> Option<Pace> {
     if facts.status == Status::NotApplicable {
         return None;
@@ -89,7 +91,7 @@ pub fn pace(facts: &Facts, today: NaiveDate) -> Option<Pace> {
     Some(if heard < plus_days(today, -patience) { Pace::Behind } else { Pace::OnSchedule })
 }
 
-/// The values that the SQL forms of the rules name.
+/// Returns the values that the SQL forms of the rules refer to by name: `today`, `stale` and `stale_ongoing`.
 pub fn facts(today: NaiveDate) -> Vec<(&'static str, sea_orm::Value)> {
     vec![
         ("today", today.into()),
@@ -98,7 +100,8 @@ pub fn facts(today: NaiveDate) -> Vec<(&'static str, sea_orm::Value)> {
     ]
 }
 
-/// The pace of the row `alias`, whose columns bear the names of `Facts`; `owner` has the deadline's columns.
+/// Returns the SQL expression of the pace of the row `alias`, whose columns are named like the fields of [`Facts`]. The
+/// columns of the deadline (`due_by`, `issued_on`) are those of the row `owner`.
 pub fn sql(sql: &mut Sql<'_>, alias: &str, owner: &str) -> String {
     let (today, stale, stale_ongoing) = (sql.fact("today"), sql.fact("stale"), sql.fact("stale_ongoing"));
     let elapsed = sql.days_between(&format!("{owner}.issued_on"), &today);
@@ -117,7 +120,7 @@ pub fn sql(sql: &mut Sql<'_>, alias: &str, owner: &str) -> String {
     )
 }
 
-/// Whether the row `alias` is open past its deadline, by the rule of the pace and of the statistics.
+/// Returns the SQL condition that the row `alias` is open past its deadline, as the pace and the statistics define it.
 pub fn overdue(sql: &mut Sql<'_>, alias: &str) -> String {
     let today = sql.fact("today");
     format!(

@@ -1,5 +1,7 @@
-//! Personal data that must not be written down: whoever complains has a right not to be found. Telephone and identity card
-//! numbers are known by their form; a name is not, so people are asked to leave it out.
+//! Finds personal data in texts, so that it is not recorded: complainants have a right to remain anonymous.
+//!
+//! Telephone and identity card numbers are recognised by their form. A name has no such form, so users are asked to
+//! leave names out.
 
 use std::ops::RangeInclusive;
 
@@ -7,47 +9,49 @@ use chrono::NaiveDate;
 
 use crate::fault::{self, Fault};
 
-/// What was found in a text.
+/// A kind of number that is personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Personal {
-    /// The number of a mobile telephone, which is a person's.
+    /// A mobile phone number, which belongs to a person.
     Mobile,
-    /// A fixed telephone, which may be an office's.
+    /// A landline number, which may belong to an office.
     Landline,
-    /// The number of an identity card.
+    /// An identity card number.
     IdentityCard,
 }
 
 impl Personal {
     fn named(self) -> (&'static str, &'static str) {
         match self {
-            Self::Mobile => ("疑似手机号码", "what looks like a mobile number"),
+            Self::Mobile => ("疑似手机号码", "what looks like a mobile phone number"),
             Self::Landline => ("疑似电话号码", "what looks like a telephone number"),
-            Self::IdentityCard => ("疑似身份证号码", "what looks like the number of an identity card"),
+            Self::IdentityCard => ("疑似身份证号码", "what looks like an identity card number"),
         }
     }
 }
 
-/// Checks a text like `fault::text` does, and that it holds no number by which who complained is found.
+/// Checks a text of several lines like [`fault::text`], and refuses a number that could identify the complainant.
 pub fn text(given: &str, letters: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
     names_nobody(fault::text(given, letters, what, path)?, what, path)
 }
 
-/// Checks a text of one line like `fault::line` does, and that it holds no number by which who complained is found.
+/// Checks a text of one line like [`fault::line`], and refuses a number that could identify the complainant.
 pub fn line(given: &str, letters: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
     names_nobody(fault::line(given, letters, what, path)?, what, path)
 }
 
+/// Refuses a text that contains any number found by [`find`].
 fn names_nobody(text: String, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
     let Some((zh, en)) = find(&text).map(Personal::named) else { return Ok(text) };
     Err(Fault::invalid(
         format!("{}中有{zh}：不得记录举报人信息，请删除", what.0),
-        format!("{}: has {en}; complainants are never recorded, remove it", what.1),
+        format!("{}: contains {en}; remove it: complainants must not be identifiable", what.1),
         path,
     ))
 }
 
-/// Checks a text that many read, the public among them: it may have an office's telephone, and no person's number.
+/// Checks a text of several lines that many people read, including the public. A landline number is permitted, because
+/// it may be an office's; a person's number is refused.
 pub fn public_text(
     given: &str,
     letters: RangeInclusive<usize>,
@@ -57,7 +61,8 @@ pub fn public_text(
     offices_only(fault::text(given, letters, what, path)?, what, path)
 }
 
-/// Checks a text of one line that many read, in the same way.
+/// Checks a text of one line that many people read, including the public. A landline number is permitted, because it
+/// may be an office's; a person's number is refused.
 pub fn public_line(
     given: &str,
     letters: RangeInclusive<usize>,
@@ -67,26 +72,27 @@ pub fn public_line(
     offices_only(fault::line(given, letters, what, path)?, what, path)
 }
 
+/// Refuses a text that contains a number other than a landline number.
 fn offices_only(text: String, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
     let found = all(&text).find(|found| *found != Personal::Landline);
     let Some((zh, en)) = found.map(Personal::named) else { return Ok(text) };
     Err(Fault::invalid(
         format!("{}中有{zh}：不得写入个人信息，请删除，联系方式请写单位的座机", what.0),
-        format!("{}: has {en}; remove it, an office is reached by its own telephone", what.1),
+        format!("{}: contains {en}; remove it and give the landline number of the office", what.1),
         path,
     ))
 }
 
-/// The first such number in a text, if any.
+/// Returns the kind of the first personal number in a text, or `None` if the text has none.
 pub fn find(text: &str) -> Option<Personal> {
     all(text).next()
 }
 
-/// Every such number in a text.
+/// Returns the kind of every personal number in a text.
 fn all(text: &str) -> impl Iterator<Item = Personal> {
     let runs = runs(text);
     (0..runs.len()).filter_map(move |first| {
-        // Numbers are written in one piece, or in pieces with a hyphen or a blank between them.
+        // A number is written in one piece, or in pieces with one hyphen, space or similar character between them.
         let mut number = String::new();
         for (place, run) in runs[first..].iter().enumerate() {
             if place > 0 && !run.is_joined {
@@ -105,29 +111,30 @@ fn all(text: &str) -> impl Iterator<Item = Personal> {
     })
 }
 
-/// 138 0000 0000 comes in three pieces, 86 before it makes four.
+/// The most pieces in which a number is written: `138 0000 0000` has three, and the country code 86 makes four.
 const MOST_PIECES: usize = 4;
 
-/// Digits that stand together.
+/// A run of consecutive digits.
 struct Run {
     digits: String,
-    /// Whether only one hyphen or blank lies between the run before and this one.
+    /// Whether exactly one hyphen, space or similar character lies between the previous run and this one.
     is_joined: bool,
-    /// Whether a letter stands before it, as in the number of a case.
+    /// Whether an ASCII letter precedes it directly, as in the number of a case.
     is_coded: bool,
 }
 
+/// Splits a text into its runs of digits.
 fn runs(text: &str) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut gap = String::new();
     let mut is_open = false;
-    // Letters that show nothing hide nothing.
+    // Characters that show nothing must not hide a number, so they are skipped.
     for letter in text.chars().filter(|letter| letter.is_whitespace() || !fault::is_blank(*letter)) {
-        // Full-width digits are digits.
+        // Full-width digits count as digits.
         let digit = match letter {
             '０'..='９' => char::from_digit(letter as u32 - '０' as u32, 10),
             '0'..='9' => Some(letter),
-            // The check digit of an identity card may be an X.
+            // The check digit of an identity card number may be an X.
             'x' | 'X' | 'ｘ' | 'Ｘ' if is_open => Some('X'),
             _ => None,
         };
@@ -157,7 +164,8 @@ fn runs(text: &str) -> Vec<Run> {
     runs
 }
 
-/// What a number is that was written in so many pieces, this the first of them.
+/// Returns what kind of personal number this is, if it is one. `pieces` is the number of runs it was written in,
+/// `first` the first of them.
 fn kind_of(number: &str, pieces: usize, first: &Run) -> Option<Personal> {
     let length = first.digits.len();
     let mobile = |number: &str| {
@@ -170,10 +178,10 @@ fn kind_of(number: &str, pieces: usize, first: &Run) -> Option<Personal> {
     if number.contains('X') {
         return None;
     }
-    // In pieces: 138-0000-0000, 86 13800000000.
+    // In pieces: 138-0000-0000 or 1380000 0000; with the country code: 86 13800000000.
     let is_mobile = mobile(number) && (pieces == 1 || length == 3 || length == 7);
     let is_abroad = number.strip_prefix("86").is_some_and(mobile);
-    // The area's code begins with a zero and has three or four digits, the number behind it seven or eight.
+    // An area code begins with a zero and has three or four digits; the number after it has seven or eight.
     let is_fixed = number.starts_with('0')
         && !first.is_coded
         && (10..=12).contains(&number.len())
@@ -181,7 +189,7 @@ fn kind_of(number: &str, pieces: usize, first: &Run) -> Option<Personal> {
     if is_mobile || is_abroad { Some(Personal::Mobile) } else { is_fixed.then_some(Personal::Landline) }
 }
 
-/// Digits 7 to 14 of an identity card are a day of birth.
+/// Checks whether digits 7 to 14 of an identity card number are a date of birth (`YYYYMMDD`).
 fn has_birthday(number: &str) -> bool {
     let day = number.get(6..14).and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok());
     day.is_some_and(|day| day.format("%Y").to_string().starts_with(['1', '2']))

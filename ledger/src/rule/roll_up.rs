@@ -1,5 +1,5 @@
-//! Bringing measures and problems in line with their assignments: the roll-up of `workflow`, written back in the same
-//! transaction as what caused it.
+//! Brings measures and problems in line with their assignments: applies [`roll_up`] and stores the result in the same
+//! transaction as the change that caused it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,13 +14,15 @@ use crate::record::database::Transaction;
 use crate::record::writes::Writes;
 use crate::rule::workflow::{is_settled, roll_up};
 
-/// Ids in one IN list.
+/// The most ids in one IN list.
 const CHUNK: usize = 1_000;
 
-/// Rows by the state that they came to, under the state's own words.
+/// The ids of rows, grouped by the state that they reached. The key is the debug form of the state.
 type Moved<S> = HashMap<String, (S, Vec<i64>)>;
 
-/// Rolls the assignments of these problems up to their measures and to the problems.
+/// Rolls the assignments of these problems up to their measures, and the measures up to the problems.
+///
+/// A measure or problem without assignments keeps the status that its ledger states.
 pub async fn problems(db: &Transaction, touched: &[i64], now: DateTime<Utc>) -> Result<()> {
     for chunk in touched.chunks(CHUNK) {
         let measures =
@@ -67,8 +69,9 @@ pub async fn problems(db: &Transaction, touched: &[i64], now: DateTime<Utc>) -> 
     Ok(())
 }
 
-/// Rolls all the answers of one measure up to it and, where that changes what its problem depends on, to the problem. What
-/// waits to be written is sent only where it has to be read for that.
+/// Rolls all assignments of one measure up to it and, if that may change its problem, to the problem.
+///
+/// The pending writes are sent only if the database has to read them for that.
 pub(crate) async fn measure(
     db: &Transaction,
     writes: &mut Writes,
@@ -89,7 +92,7 @@ pub(crate) async fn measure(
     problems(db, &[measure.problem_id], now).await
 }
 
-/// What the answers of a measure come to.
+/// The values of a measure that follow from its assignments.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct State {
     status: Status,
@@ -103,7 +106,8 @@ impl State {
     fn of_answers(measure: &measure::Model, answers: &[assignment::Model]) -> Self {
         let open = || answers.iter().filter(|answer| !is_settled(answer.status));
         let sum = |part: fn(&assignment::Model) -> Option<f64>| answers.iter().filter_map(part).reduce(|a, b| a + b);
-        // An answer that was never reported on makes the measure unheard of, from its beginning.
+        // One open assignment without any report leaves the measure without a report, so that it becomes stale from its
+        // issue on.
         let reported_on = if open().any(|answer| answer.reported_on.is_none()) {
             None
         } else {
@@ -130,7 +134,7 @@ impl State {
                 }
     }
 
-    /// The statement that writes this to measures.
+    /// Returns the statement that stores this state in measures.
     fn written_to(&self, measures: &[i64], now: DateTime<Utc>) -> UpdateStatement {
         measure::Entity::update_many()
             .col_expr(measure::Column::Version, Expr::cust("version + 1"))
@@ -149,7 +153,7 @@ impl State {
     }
 }
 
-/// Writes each state once, to all measures that came to it.
+/// Stores each state in all the measures that reached it.
 async fn write_measures(db: &Transaction, moved: Moved<State>, now: DateTime<Utc>) -> Result<()> {
     for (state, ids) in moved.into_values() {
         for ids in ids.chunks(CHUNK) {
@@ -159,7 +163,7 @@ async fn write_measures(db: &Transaction, moved: Moved<State>, now: DateTime<Utc
     Ok(())
 }
 
-/// Writes each state once, to all problems that came to it.
+/// Stores each state in all the problems that reached it.
 async fn write_problems(db: &Transaction, moved: Moved<(Status, Option<NaiveDate>)>, now: DateTime<Utc>) -> Result<()> {
     for ((status, completed_on), ids) in moved.into_values() {
         for ids in ids.chunks(CHUNK) {
@@ -180,7 +184,7 @@ async fn write_problems(db: &Transaction, moved: Moved<(Status, Option<NaiveDate
     Ok(())
 }
 
-/// When the last of the applicable parts was completed; none while one is not.
+/// Returns the date on which the last of the applicable parts was completed, or `None` while one of them is not.
 fn all_completed(parts: impl Iterator<Item = (Status, Option<NaiveDate>)>) -> Option<NaiveDate> {
     let days: Option<Vec<NaiveDate>> =
         parts.filter(|(status, _)| *status != Status::NotApplicable).map(|(_, day)| day).collect();

@@ -1,25 +1,27 @@
-//! What makes two rows the same problem or the same measure, in whatever file or by whatever hand they come.
+//! The identity of problems and measures, by which an item is recognised whichever file or user it comes from.
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::fault;
 
-/// What makes a problem the same, within a round and an issuing region: its number, else its normalised title.
+/// Returns the identity of a problem within its round and issuing region: its number, or its normalised title without
+/// one.
 pub fn problem(number: Option<&str>, title: &str) -> String {
     kept(&number.map_or_else(|| normalised(title), str::to_owned))
 }
 
-/// What makes a measure the same, within a problem: its number and normalised content.
+/// Returns the identity of a measure within its problem: its number and its normalised content.
 pub fn measure(number: Option<&str>, content: &str) -> String {
     kept(&format!("{}|{}", number.unwrap_or_default(), normalised(content)))
 }
 
-/// What makes a row the same, as it is kept: a number that was kept before numbers were cleaned is what it shows.
+/// Returns a stored identity as it would be stored today: a number that was stored before numbers were cleaned loses
+/// the characters that it does not show.
 pub fn kept(identity: &str) -> String {
     fault::single(identity).unwrap_or_else(|_| identity.to_owned())
 }
 
-/// Text without what spelling may change: widths, spaces, punctuation.
+/// Returns a text without what may vary in spelling: case, character widths, whitespace and punctuation.
 pub fn normalised(text: &str) -> String {
     text.nfkc().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase()
 }

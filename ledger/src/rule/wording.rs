@@ -1,11 +1,11 @@
-//! Texts where room is short: on one line, and no longer than there is room for.
+//! Fits texts into limited space, such as the subject of a mail: on one line, and shortened.
 
-/// A text on one line, with one blank where there were several, or a break.
+/// Returns a text on one line: every run of whitespace and line breaks becomes one space.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The first letters of a text on one line, with an ellipsis where more follow.
+/// Returns the first `letters` characters of a text on one line, followed by an ellipsis if the text has more.
 pub fn shortened(text: &str, letters: usize) -> String {
     let line = one_line(text);
     if line.chars().count() <= letters { line } else { line.chars().take(letters).collect::<String>() + "…" }

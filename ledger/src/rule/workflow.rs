@@ -1,5 +1,5 @@
-//! The way of an assignment from order to close-out: which step leads from which state to which, how states roll up to
-//! measures and problems, and what the status words of printed ledgers mean.
+//! The workflow of an assignment (责任分解), from its issue to its close-out (销号): which step leads from which status
+//! to which, how statuses roll up to measures and problems, and what the status words of printed ledgers mean.
 
 use entity::assignment::Status;
 
@@ -8,25 +8,25 @@ use crate::rule::pace::Pace;
 /// A step of the workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// A progress report is submitted.
+    /// The unit submits a progress report.
     Report,
-    /// The unit says that the measure does not concern it (不涉及).
+    /// The unit proposes that the measure does not apply to it (不涉及).
     ProposeNotApplicable,
-    /// The level above confirms that.
+    /// The level above confirms that the measure does not apply.
     ConfirmNotApplicable,
-    /// The level above does not accept that.
+    /// The level above rejects the proposal, so the measure applies.
     RejectNotApplicable,
-    /// Close-out is applied for (提请销号).
+    /// The unit applies for close-out (提请销号).
     Submit,
-    /// The level above has verified it (核查通过).
+    /// The level above verifies the work (核查通过).
     Verify,
-    /// The level above returns it (退回).
+    /// The level above returns the application (退回).
     Return,
-    /// It is put up for public notice (公示).
+    /// The public notice begins (公示).
     Publicise,
-    /// The closing authority closes it (销号).
+    /// The closing authority closes the assignment (销号).
     Close,
-    /// The same for an ongoing measure: checks go on.
+    /// The closing authority closes an assignment to an ongoing measure (长期坚持); its checks continue.
     CloseOngoing,
     /// An objection is upheld (异议成立).
     UpholdObjection,
@@ -34,11 +34,11 @@ pub enum Step {
     Reopen,
     /// The measure is withdrawn (撤销).
     Retire,
-    /// It is assigned again after all.
+    /// The measure is assigned to the unit again after it was withdrawn or confirmed not to apply.
     AssignAgain,
 }
 
-/// The state that a step leads to, or none where the step is not open.
+/// Returns the status to which a step leads, or `None` if the current status does not allow the step.
 pub fn next(from: Status, step: Step) -> Option<Status> {
     use Status::{
         Assigned, Closed, ClosedOngoing, InProgress, NotApplicable, NotApplicableProposed, Publicised, Reopened,
@@ -56,19 +56,19 @@ pub fn next(from: Status, step: Step) -> Option<Status> {
         (Submitted, Step::Return) => Returned,
         (Verified, Step::Publicise) => Publicised,
         (Publicised, Step::Close) => Closed,
-        // Once closed for good, reports on an ongoing measure go on without reopening it.
+        // Reports on a closed ongoing measure continue and do not reopen it.
         (Publicised, Step::CloseOngoing) | (ClosedOngoing, Step::Report) => ClosedOngoing,
         (Closed | ClosedOngoing, Step::Reopen) => Reopened,
         _ => return None,
     })
 }
 
-/// The states from which a step is open.
+/// Returns the statuses that allow a step.
 pub fn open_from(step: Step) -> Vec<Status> {
     <Status as sea_orm::Iterable>::iter().filter(|status| next(*status, step).is_some()).collect()
 }
 
-/// What people call a state.
+/// Returns the Chinese name of a status, as users see it.
 pub fn status_name(status: Status) -> &'static str {
     match status {
         Status::Assigned => "已交办",
@@ -85,17 +85,17 @@ pub fn status_name(status: Status) -> &'static str {
     }
 }
 
-/// Whether nothing is left to be done, and nobody is to be reminded.
+/// Checks whether nothing is left to do, so that no one is reminded: closed or not applicable.
 pub fn is_settled(status: Status) -> bool {
     matches!(status, Status::Closed | Status::ClosedOngoing | Status::NotApplicable)
 }
 
-/// Whether the next step is the answering unit's, not an office's.
+/// Checks whether the next step is up to the answering unit, not to an office.
 pub(crate) fn waits_for_unit(status: Status) -> bool {
     matches!(status, Status::Assigned | Status::InProgress | Status::Returned | Status::Reopened)
 }
 
-/// How far a state is; the roll-up takes the least.
+/// Returns how far a status has advanced, for the roll-up, or `None` if not applicable.
 fn advance(status: Status) -> Option<u8> {
     Some(match status {
         Status::Reopened => 0,
@@ -112,13 +112,13 @@ fn advance(status: Status) -> Option<u8> {
     })
 }
 
-/// Whether a state is further than another; what is not applicable comes before all.
+/// Checks whether a status is more advanced than another. Not applicable counts as the least advanced.
 pub(crate) fn is_further(one: Status, other: Status) -> bool {
     advance(one) > advance(other)
 }
 
-/// The state of a measure from its assignments, or of a problem from its measures: the least advanced, those not
-/// applicable left out. None without any.
+/// Returns the status of a measure from those of its assignments, or of a problem from those of its measures: the least
+/// advanced one. Not applicable ones are ignored unless all are. Returns `None` if there are no statuses.
 pub fn roll_up(statuses: impl IntoIterator<Item = Status>) -> Option<Status> {
     let mut any = None;
     let mut least: Option<(u8, Status)> = None;
@@ -133,22 +133,23 @@ pub fn roll_up(statuses: impl IntoIterator<Item = Status>) -> Option<Status> {
     least.map(|(_, status)| status).or(any)
 }
 
-/// What a ledger states of a problem or an answer.
+/// What the status words of a printed ledger state about a problem or an assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stated {
-    /// The workflow state.
+    /// The workflow status.
     pub status: Status,
     /// Whether it is completed (完成).
     pub completed: bool,
-    /// The pace, where the word says one.
+    /// The pace, or `None` if the words state none.
     pub pace: Option<Pace>,
 }
 
-/// The status words that are understood, for error messages.
+/// Status words that are understood, as listed in error messages.
 pub const WORDS: &str =
     "全面完成、已整改到位、基本完成、序时推进、达到序时进度、取得阶段性成效、阶段性办结、未达序时进度、已办结、不涉及";
 
-/// Reads a cell of status words, such as 全面完成，长期坚持. None when it says none.
+/// Reads a cell of status words, such as 全面完成，长期坚持. Returns `None` if it states no status or has an unknown
+/// word.
 pub fn stated(text: &str) -> Option<Stated> {
     let mut found = None;
     for word in text.split(['，', ',', '、', '；', ';', '。']).map(str::trim).filter(|word| !word.is_empty()) {
@@ -160,6 +161,7 @@ pub fn stated(text: &str) -> Option<Stated> {
     found
 }
 
+/// Returns what one status word states, or `None` if it is unknown.
 fn stated_word(word: &str) -> Option<Stated> {
     let in_progress = |completed, pace| Stated { status: Status::InProgress, completed, pace };
     Some(match word {

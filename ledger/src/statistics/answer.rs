@@ -1,5 +1,5 @@
-//! Asking for the figures, in one statement: the total and the regions from what is kept where it is kept, anything else by
-//! counting the items that concern the region.
+//! Answers questions for figures in one statement. The total and the rows by region come from the stored figures if
+//! there are any; everything else is counted from the items that concern the region.
 
 use chrono::{Datelike, NaiveDate};
 use planner::{Condition, Sql};
@@ -12,8 +12,10 @@ use crate::people::policy::{Principal, Reach};
 use crate::record::concern;
 use crate::rule::deadline;
 
-/// Answers in one statement, of what the caller may see. Whose rights go by region asks of it, or of what lies below it:
-/// another region is one that is not there.
+/// Answers a question in one statement, with the figures of what the principal may see.
+///
+/// A principal whose rights are those of a region can ask for that region and the ones below it. A region above it is
+/// answered with the principal's own, and any other as if it did not exist.
 pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question, principal: &Principal) -> Result<Answer> {
     let mut sql = Sql::within(db.get_database_backend(), &[], principal);
     let mut question = *question;
@@ -23,13 +25,15 @@ pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question, principal: 
     }
     let text = statement(&mut sql, &question, principal);
     let mut rows = Figures::find_by_statement(sql.statement(text)).all(db).await?;
-    // The total comes first; it is there even when nothing is counted.
+    // The total comes first, even if nothing is counted.
     let total = if rows.is_empty() { Figures::count(&[], question.as_of) } else { rows.remove(0) };
     Ok(Answer { total, rows })
 }
 
-/// The total, then the groups. `place` is the region asked for; what is kept for it is not counted, and what is not kept
-/// is: each part asks `place` first, so that only one of them reads anything.
+/// Returns the statement for the total, followed by the groups.
+///
+/// `place` is the region asked for. If its figures are stored they are read, else its items are counted: each part of
+/// the statement checks `place` first, so that only one of them reads anything.
 fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> String {
     let mut place = match question.within {
         Some(within) => format!("r.id = {}", sql.bind(within)),
@@ -39,7 +43,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
         let path = sql.bind(own.path.clone());
         place = format!("{place} AND substr(r.path, 1, length({path})) = {path}");
     }
-    // What is kept is of whole regions; whoever sees by unit is counted for.
+    // Stored figures are those of whole regions. For a principal whose rights are those of a unit, items are counted.
     let keeps = principal.region().is_some() || principal.reach == Reach::Everything;
     let is_kept = if keeps { is_kept("r") } else { "(1 = 0)".to_owned() };
     let as_of = sql.bind(question.as_of);
@@ -49,7 +53,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     let (join, key, label, order) = dimension(sql, question, keeps);
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
     let kept_figures = kept_figures.join(", ");
-    // Regions below a kept one with kept children need no counting.
+    // The regions below the nation or a province have stored figures, so their items need no counting.
     let is_counted = match question.by {
         Dimension::Region if keeps => "(SELECT rank FROM place) > 1",
         _ => "TRUE",
@@ -78,9 +82,9 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     )
 }
 
-/// The figures of the items in hand, by the rule of `Figures::count`.
+/// Returns the SQL of the figures of the items `i`, by the rule of [`Figures::count`].
 fn counted(as_of: &str) -> String {
-    // When something was closed is known by when it was completed; what is closed without that always was.
+    // The date of completion also tells when an item was closed. A closed item without one counts as always closed.
     let closed = "i.status IN ('CLOSED', 'CLOSED_ONGOING')";
     let completed = format!("(i.completed_on <= {as_of} OR (i.completed_on IS NULL AND {closed}))");
     let past_due = format!("(i.status <> 'NOT_APPLICABLE' AND i.due_by < {as_of})");
@@ -95,8 +99,8 @@ fn counted(as_of: &str) -> String {
     )
 }
 
-/// What is kept of the region asked for and, where that is asked for, of those directly below: whole years before the
-/// day's, whole months of that year, and the days of that month.
+/// Returns the query for the stored figures of the region asked for and, if split by region, of the regions directly
+/// below: those of the whole years before the day's, of the whole months of that year, and of the days of that month.
 fn kept(sql: &mut Sql<'_>, question: &Question) -> String {
     let noun = match question.counted {
         Counted::Problems => "PROBLEM",
@@ -139,12 +143,15 @@ fn kept(sql: &mut Sql<'_>, question: &Question) -> String {
     )
 }
 
-/// The region asked for, where there is one that may be seen.
+/// The key of the region asked for, if there is one that the principal may see.
 const PLACE: &str = "(SELECT id FROM place)";
 
-/// The items that concern the region asked for. An item stands in the list of every region it concerns.
+/// Returns the query for the items that concern the region asked for. An item is in the list of every region it
+/// concerns.
+///
+/// `keeps` is whether the region alone limits what the principal may see.
 fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
-    // Whose rights go by region has been led to his own; everybody else sees row by row.
+    // A principal with the rights of a region is already limited to it; for others, rights are checked row by row.
     let table = match question.counted {
         Counted::Problems => "problem",
         Counted::Measures => "measure",
@@ -186,7 +193,8 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
     }
 }
 
-/// The demand that a problem or a measure concerns the region asked for, by what may be seen of its answers.
+/// Returns the condition that a problem or a measure concerns the region asked for, by the assignments that the
+/// principal may see.
 fn concerning(question: &Question) -> Condition {
     let list = match question.counted {
         Counted::Problems => concern::problems_of,
@@ -196,8 +204,8 @@ fn concerning(question: &Question) -> Condition {
     question.within.map_or_else(Condition::always, |region| Condition::Member(list(region.into())))
 }
 
-/// The regions `g` directly below the one asked for to which each item is tied: it was issued there or is answered there, as
-/// far as that may be seen.
+/// Returns the join with the regions `g` directly below the one asked for in which each item was issued or is answered,
+/// as far as the principal may see the assignments.
 fn in_group(sql: &mut Sql<'_>, of: &str) -> String {
     let seen = sql.seen("assignment", "answer").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
     format!(
@@ -210,10 +218,10 @@ fn in_group(sql: &mut Sql<'_>, of: &str) -> String {
     )
 }
 
-/// The join that leads to the groups, their key, label and order.
+/// Returns the join with the groups of a dimension, and the SQL of their key, label and order.
 fn dimension(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> (String, String, String, String) {
     let none = String::new();
-    // A bare constant may not be grouped by.
+    // SQL does not permit grouping by a bare constant.
     let (no_label, no_order) = ("CAST(NULL AS text)", "CAST('' AS text)");
     match question.by {
         Dimension::Region => {
@@ -239,7 +247,7 @@ fn dimension(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> (String, St
         Dimension::LeadUnit => {
             let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
             let join = match question.counted {
-                // A problem is led by whoever leads one of its measures.
+                // The lead units of a problem are those of its measures.
                 Counted::Problems => {
                     let measures = sql.seen("measure", "l").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
                     format!(

@@ -1,8 +1,12 @@
-//! Kept figures. Whatever an item adds to the figures, it adds on a day: when it was completed, the day after its deadline.
-//! So the figures of any date are a sum over days, and adding up whole years, then months, then days makes that sum short.
+//! Stored figures, which make questions about large regions cheap.
 //!
-//! Kept are the regions whose list is long: the nation, provinces, and what lies directly below a province. Writers append
-//! differences to `figure_delta`, so that no two of them meet at one row; `settle` moves these into `figure` later.
+//! Everything that an item adds to the figures, it adds on a certain day: that of its completion, or the day after its
+//! deadline. The figures of any date are therefore a sum over days, which is short when it adds up whole years, then
+//! months, then days.
+//!
+//! Figures are stored for the regions with long lists: the nation, the provinces, and the regions directly below a
+//! province. Writers append differences to `figure_delta`, so that no two of them contend for a row; [`settle`] later
+//! moves the differences into `figure`.
 
 use planner::Sql;
 use sea_orm::{
@@ -14,31 +18,32 @@ use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
 
-/// Problems in one statement.
+/// The most problems in one statement.
 const CHUNK: usize = 1_000;
 
-/// What is kept of a region on a day.
+/// The columns of counts that are stored for a region and a day.
 pub(super) const COUNTS: [&str; 6] = ["total", "completed", "closed", "not_applicable", "due", "overdue"];
 
-/// Whether figures are kept for the region `{t}`.
+/// The SQL condition that figures are stored for the region `{t}`.
 const IS_KEPT: &str =
     "({t}.parent_id IS NULL OR (SELECT above.rank FROM region above WHERE above.id = {t}.parent_id) <= 1)";
 
-/// Whether figures are kept for the region of this alias.
+/// Returns the SQL condition that figures are stored for the region with this alias.
 pub(super) fn is_kept(region: &str) -> String {
     Sql::on(IS_KEPT, region)
 }
 
-/// Takes what these problems and everything below them add out of the figures; before an act changes them.
+/// Subtracts what these problems and everything below them add to the figures. Call this before an act changes them.
 pub async fn withdraw(db: &Transaction, problems: &[i64]) -> Result<()> {
     append(db, problems, "-").await
 }
 
-/// Puts what these problems and everything below them add into the figures; after an act has changed them.
+/// Adds what these problems and everything below them add to the figures. Call this after an act has changed them.
 pub async fn enter(db: &Transaction, problems: &[i64]) -> Result<()> {
     append(db, problems, "").await
 }
 
+/// Appends the contributions of problems to the differences, with a sign.
 async fn append(db: &Transaction, problems: &[i64], sign: &str) -> Result<()> {
     for chunk in problems.chunks(CHUNK) {
         let mut sql = Sql::new(db.get_database_backend(), &[]);
@@ -56,11 +61,12 @@ async fn append(db: &Transaction, problems: &[i64], sign: &str) -> Result<()> {
     Ok(())
 }
 
-/// Moves the differences into the figures, all in one step that readers see whole or not at all. Says how many there were.
+/// Moves the differences into the figures in one transaction, and returns how many there were.
 pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let options = TransactionOptions {
-        // All statements have to see the same differences, while others append more; SQLite's writers are alone.
+        // All statements have to see the same differences while others append more. SQLite has only one writer at a
+        // time.
         isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -101,7 +107,7 @@ pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
     Ok(settled)
 }
 
-/// Counts everything anew.
+/// Counts all figures anew.
 pub async fn rebuild(db: &Transaction) -> Result<()> {
     let sql = Sql::new(db.get_database_backend(), &[]);
     db.execute_unprepared("DELETE FROM figure_delta").await?;
@@ -115,7 +121,8 @@ pub async fn rebuild(db: &Transaction) -> Result<()> {
     Ok(())
 }
 
-/// Counts everything anew where nothing was counted yet: after the upgrade that brought the figures.
+/// Counts all figures if there are problems but no figures yet, as after the upgrade that introduced the stored
+/// figures.
 pub async fn ensure(db: &DatabaseConnection) -> Result<()> {
     let missing = "SELECT 1 FROM problem WHERE NOT EXISTS (SELECT 1 FROM figure) \
                    AND NOT EXISTS (SELECT 1 FROM figure_delta) LIMIT 1";
@@ -127,7 +134,7 @@ pub async fn ensure(db: &DatabaseConnection) -> Result<()> {
     Ok(transaction.commit().await?)
 }
 
-/// In how many places the kept figures differ from a full recount; zero, unless something wrote past the acts.
+/// Returns in how many places the stored figures differ from a full recount: none, unless something bypassed the acts.
 pub async fn differences<C: ConnectionTrait>(db: &C) -> Result<i64> {
     let sql = Sql::new(db.get_database_backend(), &[]);
     let columns = COUNTS.join(", ");
@@ -149,8 +156,10 @@ pub async fn differences<C: ConnectionTrait>(db: &C) -> Result<i64> {
     Ok(row.map(|row| row.try_get("", "differences")).transpose()?.unwrap_or_default())
 }
 
-/// What problems, and everything below them, add to the figures of the kept regions: a row for each region, noun, and day,
-/// and for the month and the year of that day. `which` says of which problems (`IN (…)`). The rule is `Figures::count`.
+/// Returns the query for what problems and everything below them add to the stored figures: one row for each region,
+/// noun and day, and for the month and the year of that day.
+///
+/// `which` is the condition on the keys of the problems, such as `IN (…)`. The rule is that of `Figures::count`.
 fn contributions(sql: &Sql<'_>, which: &str) -> String {
     let is_kept = is_kept("r");
     let listed = |table: &str, noun: &str, problem: &str| {
@@ -161,13 +170,14 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
         )
     };
     let (problems, measures) = (listed("problem", "PROBLEM", "id"), listed("measure", "MEASURE", "problem_id"));
-    // The regions above each answering one, by climbing; regions are five deep.
+    // The regions above each answering one, by recursion; the tree of regions has five levels.
     let answering = format!("assignment a JOIN measure m ON m.id = a.measure_id AND m.problem_id {which}");
     let ever = sql.date("0001-01-01");
     let closed = "status IN ('CLOSED', 'CLOSED_ONGOING')";
     let applicable = "status <> 'NOT_APPLICABLE' AND due_by IS NOT NULL";
     let past = sql.next_day("due_by");
-    // Past its deadline before it was completed; what is closed without a date always was.
+    // Not completed by the day after its deadline. A closed item without a date of completion counts as always
+    // completed.
     let late = format!("{applicable} AND (completed_on > {past} OR (completed_on IS NULL AND NOT {closed}))");
     let one = |condition: &str| format!("CASE WHEN {condition} THEN 1 ELSE 0 END");
     let sums: Vec<String> = COUNTS.iter().map(|count| format!("{} AS {count}", sql.sum(count))).collect();

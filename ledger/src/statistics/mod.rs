@@ -1,6 +1,9 @@
-//! Statistics (挂图作战): how far the rectification is at a date, split by one dimension, counted in problems, measures or
-//! assignments. A row of several regions, lead units or domains counts in each, so only the total adds up. Here is the rule;
-//! `answer` asks for the figures, `kept` keeps those that every wall shows.
+//! Statistics (挂图作战): the progress of the rectification as of a date, split by one dimension and counted in
+//! problems, measures or assignments.
+//!
+//! An item of several regions, lead units or domains counts in the row of each, so the rows may add up to more than the
+//! total. This file has the rule by which figures are counted; `answer` queries them, and `kept` stores those that are
+//! asked for most often.
 
 mod answer;
 pub mod kept;
@@ -13,35 +16,36 @@ use crate::rule::workflow::status_name;
 
 pub use answer::answer;
 
-/// What is counted.
+/// The kinds of items that can be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
-    /// 反馈问题
+    /// Problems (反馈问题).
     Problems,
-    /// 整改措施
+    /// Measures (整改措施).
     Measures,
-    /// 责任分解
+    /// Assignments (责任分解).
     Assignments,
 }
 
-/// What the figures are split by.
+/// The dimensions by which figures can be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dimension {
-    /// The direct children of the region that is asked for.
+    /// The regions (行政区) directly below the region asked for.
     Region,
-    /// 牵头单位
+    /// The lead unit (牵头单位).
     LeadUnit,
-    /// 督察轮次
+    /// The inspection round (督察轮次).
     Round,
-    /// 领域
+    /// The domain of the problem (领域).
     Domain,
-    /// The workflow state.
+    /// The workflow status (状态).
     Status,
-    /// The form of the deadline.
+    /// The class of the deadline (时限类型): dated, ongoing, immediate.
     DeadlineClass,
 }
 
-/// What people call a code.
+/// Returns the Chinese label of a status or a deadline class, and 未明确 for an empty code. Other codes are returned
+/// unchanged.
 pub fn label_of(code: &str) -> &str {
     if let Ok(status) = Status::try_from_value(&code.to_owned()) {
         return status_name(status);
@@ -57,48 +61,48 @@ pub fn label_of(code: &str) -> &str {
     }
 }
 
-/// What is asked for.
+/// A question for figures.
 #[derive(Debug, Clone, Copy)]
 pub struct Question {
-    /// Only what concerns this region or one below it; the whole nation without.
+    /// The key of a region: only what concerns it or a region below it counts. `None` for the whole nation.
     pub within: Option<i64>,
-    /// The local day that the figures are of.
+    /// The local date of the figures.
     pub as_of: NaiveDate,
-    /// What they are split by.
+    /// The dimension by which the figures are split.
     pub by: Dimension,
-    /// What is counted.
+    /// The kind of item that is counted.
     pub counted: Counted,
 }
 
-/// The figures of one group, as numbers of rows.
+/// The figures of one group, each a number of items.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct Figures {
-    /// What the group is: a key of a row, or a code.
+    /// The global id of the group's row, such as `region_7`, or a code; `None` for the total.
     pub key: Option<String>,
-    /// Its name, where it has one.
+    /// The name of the group, if it has one.
     pub label: Option<String>,
-    /// All rows.
+    /// All items.
     pub all: i64,
-    /// Completed by the day, closed ones included.
+    /// The items completed by the date, including closed ones.
     pub completed: i64,
-    /// Closed.
+    /// The items closed by the date.
     pub closed: i64,
-    /// Not applicable.
+    /// The items that are not applicable.
     pub not_applicable: i64,
-    /// Past their deadline, the applicable ones.
+    /// The applicable items whose deadline has passed.
     pub due: i64,
-    /// Past their deadline and open.
+    /// The applicable items whose deadline has passed and that are not completed.
     pub overdue: i64,
 }
 
-/// What figures are counted from: a problem, a measure or an assignment. Dates are local.
+/// The facts of a problem, a measure or an assignment from which figures are counted. All dates are local.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
-    /// The workflow state.
+    /// The workflow status.
     pub status: Status,
-    /// When it was completed.
+    /// The date of completion, or `None` if it is not completed.
     pub completed_on: Option<NaiveDate>,
-    /// What governs "overdue".
+    /// The date after which it is overdue, or `None` if it never is.
     pub due_by: Option<NaiveDate>,
 }
 
@@ -107,7 +111,7 @@ impl Item {
         matches!(self.status, Status::Closed | Status::ClosedOngoing)
     }
 
-    /// Whether it was completed by the end of a day; what is closed without a date always was.
+    /// Checks whether it was completed by the end of a day. A closed item without a date counts as always completed.
     fn is_completed(&self, as_of: NaiveDate) -> bool {
         self.completed_on.map_or(self.is_closed(), |day| day <= as_of)
     }
@@ -118,7 +122,8 @@ impl Item {
 }
 
 impl Figures {
-    /// The rule of the figures; `statement` says the same in SQL, and `tests/stories/pace.rs` holds the two together.
+    /// Counts the figures of items as of a date. The SQL in `answer` and `kept` follows the same rule, and
+    /// `tests/stories/figures.rs` checks that they agree.
     pub fn count(items: &[Item], as_of: NaiveDate) -> Self {
         let count = |wanted: &dyn Fn(&Item) -> bool| items.iter().filter(|item| wanted(item)).count() as i64;
         Self {
@@ -133,17 +138,17 @@ impl Figures {
         }
     }
 
-    /// Completed ÷ (all − not applicable); none without any.
+    /// Returns completed ÷ (all − not applicable), or `None` if no item is applicable.
     pub fn completion_rate(&self) -> Option<f64> {
         ratio(self.completed, self.all - self.not_applicable)
     }
 
-    /// Closed ÷ (all − not applicable); none without any.
+    /// Returns closed ÷ (all − not applicable), or `None` if no item is applicable.
     pub fn close_out_rate(&self) -> Option<f64> {
         ratio(self.closed, self.all - self.not_applicable)
     }
 
-    /// Open past the deadline ÷ past the deadline; none where nothing is.
+    /// Returns overdue ÷ due, or `None` if no deadline has passed.
     pub fn overdue_rate(&self) -> Option<f64> {
         ratio(self.overdue, self.due)
     }
@@ -153,12 +158,12 @@ fn ratio(part: i64, whole: i64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// The answer: the total, and the groups.
+/// The answer to a question: the total, and the groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// All rows that concern the region, each once.
+    /// The figures of all items that concern the region, each counted once.
     pub total: Figures,
-    /// The groups, the largest first; regions by their code.
+    /// The figures of the groups, the largest first; regions in the order of their codes.
     pub rows: Vec<Figures>,
 }
 

@@ -1,4 +1,4 @@
-//! Accountability (责任追究): how many people were held to account for a problem. What turns out to be wrong is corrected or
+//! Accountability (责任追究): how many people were held to account for a problem. A wrong record is corrected or
 //! withdrawn, never deleted.
 
 use chrono::NaiveDate;
@@ -14,19 +14,19 @@ use crate::record::change::ChangeKind;
 use crate::record::database;
 use crate::record::database::Transaction;
 
-/// The most people of one record.
+/// The maximum number of people in a record.
 pub const MAX_PEOPLE: i32 = 100_000;
 
-/// So many people of one rank under one consequence.
+/// A record of accountability: a number of people of one rank who faced the same consequence.
 #[derive(Debug, Clone, Copy)]
 pub struct Record {
-    /// Their rank.
+    /// The rank of the people.
     pub rank: Rank,
-    /// What it meant for them.
+    /// The consequence that they faced.
     pub consequence: Consequence,
-    /// How many.
+    /// The number of people, from 1 to [`MAX_PEOPLE`].
     pub people: i32,
-    /// When it was decided, a local date, not after today.
+    /// The local date of the decision, not after today.
     pub decided_on: NaiveDate,
 }
 
@@ -34,16 +34,17 @@ impl Record {
     fn check(&self, today: NaiveDate) -> Result<()> {
         let mut faults = Vec::new();
         if !(1..=MAX_PEOPLE).contains(&self.people) {
-            let (zh, en) = (format!("人数应为 1 至 {MAX_PEOPLE}"), format!("1 to {MAX_PEOPLE} people"));
+            let zh = format!("人数应为 1 至 {MAX_PEOPLE}");
+            let en = format!("the number of people must be 1 to {MAX_PEOPLE}");
             faults.push(Fault::invalid(zh, en, &["input", "people"]));
         }
-        let decided = ("决定日期", "the day of the decision");
+        let decided = ("决定日期", "the date of the decision");
         faults.extend(fault::past_day(self.decided_on, today, decided, &["input", "decidedOn"]).err());
         if faults.is_empty() { Ok(()) } else { Err(crate::Error::Refused(faults)) }
     }
 }
 
-/// Records who was held to account for a problem.
+/// Records that people were held to account for a problem, and returns the key of the record.
 pub async fn record(desk: &Desk<'_>, problem: Option<i64>, record: Record) -> Result<i64> {
     record.check(desk.today())?;
     let (transaction, problem) = take_problem(desk, problem).await?;
@@ -66,7 +67,7 @@ pub async fn record(desk: &Desk<'_>, problem: Option<i64>, record: Record) -> Re
     settle(desk, transaction, &now, json!({})).await
 }
 
-/// Corrects a record that stands.
+/// Replaces the content of a record that is not withdrawn.
 pub async fn correct(desk: &Desk<'_>, of: Option<i64>, version: i32, record: Record) -> Result<i64> {
     record.check(desk.today())?;
     let (transaction, was) = take(desk, of, version).await?;
@@ -84,7 +85,7 @@ pub async fn correct(desk: &Desk<'_>, of: Option<i64>, version: i32, record: Rec
     settle(desk, transaction, &now, state(&was)).await
 }
 
-/// Withdraws a record: it stays, and counts no more.
+/// Withdraws a record: it is kept but no longer counted.
 pub async fn withdraw(desk: &Desk<'_>, record: Option<i64>, version: i32, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("撤回理由", "the reason"), &["input", "reason"])?;
     let (transaction, was) = take(desk, record, version).await?;
@@ -100,7 +101,7 @@ pub async fn withdraw(desk: &Desk<'_>, record: Option<i64>, version: i32, reason
     settle(desk, transaction, &now, state(&was)).await
 }
 
-/// The record that an act is on, which stands, with its problem held.
+/// Begins a transaction, locks the problem of a record and reads the record; refuses one that is withdrawn.
 async fn take(desk: &Desk<'_>, record: Option<i64>, version: i32) -> Result<(Transaction, accountability::Model)> {
     let path = ["input", "accountabilityId"];
     let unknown = || Fault::new(FaultCode::NotFound, "没有这条追责记录", "there is no such record", &path);
@@ -111,19 +112,20 @@ async fn take(desk: &Desk<'_>, record: Option<i64>, version: i32) -> Result<(Tra
     permit(desk, Act::HoldToAccount, Standing::default())?;
     current(Some(version), found.version, ("追责记录", "record"))?;
     if found.withdrawn_at.is_some() {
-        return Err(Fault::new(FaultCode::WrongState, "这条追责记录已撤回", "it is withdrawn", &path).into());
+        let (zh, en) = ("这条追责记录已撤回", "this record has been withdrawn");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
     Ok((transaction, found))
 }
 
-/// Notes what became of a record, in the problem's chain, and commits.
+/// Records the change of a record in the change feed and the problem's audit chain, and commits.
 async fn settle(desk: &Desk<'_>, transaction: Transaction, now: &accountability::Model, before: Value) -> Result<i64> {
     let object = (now.problem_id, None, format!("accountability_{}", now.id));
     settle_beside(desk, transaction, object, ChangeKind::HeldToAccount, (before, state(now))).await?;
     Ok(now.id)
 }
 
-/// What the audit keeps of a record.
+/// Returns the fields of a record that the audit records.
 fn state(row: &accountability::Model) -> Value {
     json!({
         "rank": row.rank.to_value(),

@@ -1,17 +1,17 @@
-//! 不涉及: a body says that a measure does not concern it, and the level above decides.
+//! Not applicable (不涉及): a unit proposes that a measure is not applicable to it, and the level above decides.
 
 use entity::assignment::Status;
 use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
-use super::{Desk, Done, Held, MAX_WORDS, On, Told, is_own};
+use super::{Announcement, Desk, Done, Held, MAX_WORDS, On, is_own};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::Act;
 use crate::record::change::ChangeKind;
 use crate::rule::workflow::Step;
 
-/// Proposes that the measure does not concern the answering body.
+/// Proposes that the measure is not applicable to the assigned unit.
 pub async fn propose(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
     let held = Held::take(desk, on).await?;
@@ -22,7 +22,9 @@ pub async fn propose(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     held.settle(desk, ChangeKind::NotApplicableProposed, moved, json!({ "reason": reason })).await
 }
 
-/// Confirms it: the assignment counts no more. Also confirms what a body has declined (退回).
+/// Confirms that the measure is not applicable, or that the unit rightly declined (退回) the assignment.
+///
+/// The assignment no longer counts. The proposer may not confirm it.
 pub async fn confirm(desk: &Desk<'_>, on: On) -> Result<i64> {
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::Verify)?;
@@ -33,7 +35,9 @@ pub async fn confirm(desk: &Desk<'_>, on: On) -> Result<i64> {
     held.settle(desk, ChangeKind::NotApplicableConfirmed, moved, json!({})).await
 }
 
-/// Does not accept it: the body has to answer.
+/// Rejects the proposal that the measure is not applicable, and notifies the assigned unit and the lead unit at once.
+///
+/// The assignment is in progress again if a report was submitted before, else assigned. The proposer may not reject it.
 pub async fn reject(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
     let held = Held::take(desk, on).await?;
@@ -41,16 +45,19 @@ pub async fn reject(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let back = held.step(Step::RejectNotApplicable)?;
     not_by_proposer(desk, &held)?;
     let moved = held.moved(if held.row.reported_on.is_some() { Status::InProgress } else { back });
-    let told = Told { kind: "returned", headline: "不涉及未获认定", why: &reason, submitter: None };
-    let warnings = held.tell(desk, &told).await?;
+    let told = Announcement { kind: "not-applicable-rejected", reason: &reason, facts: json!({}), submitter: None };
+    let warnings = held.tell(desk, told).await?;
     let said = json!({ "reason": reason });
     Ok(Done { key: held.settle(desk, ChangeKind::NotApplicableRejected, moved, said).await?, warnings })
 }
 
-/// Refuses whoever proposed it, in whatever name: no one may decide on their own proposal.
+/// Refuses the proposer and their delegate: no one may decide on their own proposal.
 fn not_by_proposer(desk: &Desk<'_>, held: &Held) -> Result<()> {
     if is_own(desk, [held.row.proposer_id, held.row.proposer_actor_id]) {
-        let (zh, en) = ("提出人不能认定自己提出的事项，须由他人办理", "whoever proposed it may not decide");
+        let (zh, en) = (
+            "提出人不能认定自己提出的事项，须由他人办理",
+            "you made this proposal and may not decide on it: someone else must",
+        );
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Assigning (责任分解): who answers a measure, and whether it takes that on (签收、退回).
+//! Assignments (责任分解): assigning a measure to units, and accepting (签收) or declining (退回) an assignment.
 
 use std::collections::BTreeSet;
 
@@ -26,15 +26,15 @@ use crate::rule::roll_up;
 use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
 
-/// The most units that one act assigns to.
+/// The maximum number of units that one act assigns a measure to.
 pub const MAX_UNITS: usize = 1_000;
 
-/// Takes an assignment on (签收).
+/// Accepts an assignment (签收). A unit that has declined before may still accept.
 pub async fn accept(desk: &Desk<'_>, on: On) -> Result<i64> {
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::TakeOn)?;
     if held.row.accepted_at.is_some() {
-        let (zh, en) = ("这项任务已签收", "it is taken on already");
+        let (zh, en) = ("这项任务已签收", "this assignment has already been accepted");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
     }
     let mut moved = held.moved(held.row.status);
@@ -44,7 +44,9 @@ pub async fn accept(desk: &Desk<'_>, on: On) -> Result<i64> {
     held.settle(desk, ChangeKind::Accepted, moved, json!({})).await
 }
 
-/// Says that one is not the body to answer (退回); the city office decides.
+/// Declines an assignment (退回) because another unit should answer it; the city office then decides.
+///
+/// Only an assignment on which work has not begun can be declined.
 pub async fn decline(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("退回理由", "the reason"), &["input", "reason"])?;
     let held = Held::take(desk, on).await?;
@@ -53,7 +55,8 @@ pub async fn decline(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
         return Err(Fault::new(
             FaultCode::WrongState,
             "已开始整改的任务不能退回；如不涉及，请申请“不涉及”",
-            "what is begun is not declined; if it does not concern you, propose that",
+            "work on this assignment has begun, so it cannot be declined; if the measure is not applicable to you, \
+             propose that instead",
             &["input", "assignmentId"],
         )
         .into());
@@ -67,8 +70,11 @@ pub async fn decline(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     held.settle(desk, ChangeKind::Declined, moved, json!({ "reason": reason })).await
 }
 
-/// Assigns a measure to units, and to those that its stand-ins such as 各县（区） mean. Units that answer already stay; one
-/// that has declined is asked again, and so is one that it does not concern, where that is named. Gives the new assignments.
+/// Assigns a measure to units and, if `resolves_selectors` is set, to those that its selectors (各县（区） …) select.
+///
+/// Existing assignments stay. A unit that has declined is asked again; a unit to which the measure is not applicable is
+/// asked again only if `units` names it. Returns the keys of the measure and of the assignments that are new or asked
+/// again.
 pub async fn assign(
     desk: &Desk<'_>,
     measure: Option<i64>,
@@ -77,7 +83,8 @@ pub async fn assign(
     resolves_selectors: bool,
 ) -> Result<(i64, Vec<i64>)> {
     if units.len() > MAX_UNITS {
-        let (zh, en) = (format!("一次最多分解到 {MAX_UNITS} 个单位"), format!("at most {MAX_UNITS} units at once"));
+        let zh = format!("一次最多分解到 {MAX_UNITS} 个单位");
+        let en = format!("a measure is assigned to at most {MAX_UNITS} units at once");
         return Err(Fault::invalid(zh, en, &["input", "unitIds"]).into());
     }
     let (transaction, problem, found) = hold_measure(desk, measure).await?;
@@ -90,8 +97,10 @@ pub async fn assign(
     }
     let wanted = visible(desk, &transaction, &wanted.into_iter().collect::<Vec<_>>()).await?;
     if units.iter().any(|unit| !wanted.iter().any(|row| row.id == *unit)) {
-        let (zh, en) =
-            ("所选单位中有不存在或已撤销的，或不在您的管辖范围内", "a unit is not there, retired, or not below you");
+        let (zh, en) = (
+            "所选单位中有不存在或已撤销的，或不在您的管辖范围内",
+            "a selected unit does not exist, is retired, or is outside your jurisdiction",
+        );
         return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "unitIds"]).into());
     }
     let there = assignment::Entity::find().filter(assignment::Column::MeasureId.eq(found.id)).all(&transaction).await?;
@@ -101,12 +110,12 @@ pub async fn assign(
         .iter()
         .filter(|answer| {
             let is_declined = answer.declined_at.is_some() && wanted.iter().any(|unit| unit.id == answer.unit_id);
-            // What does not concern a unit is asked of it again only where it is named.
+            // The selectors of a measure must not undo a confirmed 不涉及: only naming the unit does.
             is_declined || (answer.status == Status::NotApplicable && units.contains(&answer.unit_id))
         })
         .collect();
     if new.is_empty() && again.is_empty() {
-        let (zh, en) = ("所选单位均已分解，无新增", "all of these units answer already");
+        let (zh, en) = ("所选单位均已分解，无新增", "the measure is already assigned to all of these units");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "unitIds"]).into());
     }
     kept::withdraw(&transaction, &[problem]).await?;
@@ -128,7 +137,7 @@ pub async fn assign(
     }
     roll_up::problems(&transaction, &[problem], desk.now).await?;
     kept::enter(&transaction, &[problem]).await?;
-    // The audit says it of each answer: of the measure, every county would read who else answers.
+    // One audit entry per assignment: an entry about the measure would show every county who else answers.
     for (id, after) in made
         .iter()
         .zip(&new)
@@ -151,8 +160,10 @@ pub async fn assign(
     Ok((found.id, made))
 }
 
-/// Makes the assignments of units that are to answer a measure, and enters it into the lists of their regions. The caller
-/// holds the problem, and sees to figures and roll-up.
+/// Creates assignments of a measure to units and enters the measure into the lists of their regions.
+///
+/// The caller holds the lock on the problem and updates the statistics and the rolled-up status. Returns the keys of
+/// the assignments, in the order of `units`.
 pub(crate) async fn answer(
     db: &Transaction,
     measure: &measure::Model,
@@ -177,7 +188,8 @@ pub(crate) async fn answer(
     Ok(made)
 }
 
-/// The units that a measure's stand-ins mean: the government of every county below the region, its departments.
+/// Returns the keys of the units that the selectors of a measure select: the government of every county in the region,
+/// or every department of the region.
 async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
     let mut units = Vec::new();
     let parties = responsible_party::Entity::find()
@@ -207,7 +219,7 @@ async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
     Ok(units)
 }
 
-/// A region that is the caller's own or lies below it.
+/// Returns a region in use that is the caller's own or lies below it.
 pub(super) async fn place(desk: &Desk<'_>, db: &Transaction, region: Option<i64>) -> Result<region::Model> {
     let found = match region {
         Some(id) => region::Entity::find_by_id(id).one(db).await?,
@@ -218,12 +230,15 @@ pub(super) async fn place(desk: &Desk<'_>, db: &Transaction, region: Option<i64>
         place.retired_on.is_none() && own.is_none_or(|own| place.path.starts_with(own.path.as_str()))
     };
     found.filter(is_open).ok_or_else(|| {
-        let (zh, en) = ("没有这个行政区，或已撤销、不在您的管辖范围内", "no such region, or retired, or not below you");
+        let (zh, en) = (
+            "没有这个行政区，或已撤销、不在您的管辖范围内",
+            "the region does not exist, is retired, or is outside your jurisdiction",
+        );
         Fault::new(FaultCode::NotFound, zh, en, &["input", "regionId"]).into()
     })
 }
 
-/// The units among these that lie in the caller's own region or below it.
+/// Returns those of the units that are in use and lie in the caller's own region or below it, ordered by key.
 pub(super) async fn visible(desk: &Desk<'_>, db: &Transaction, units: &[i64]) -> Result<Vec<unit::Model>> {
     if units.is_empty() {
         return Ok(Vec::new());
@@ -244,7 +259,7 @@ pub(super) async fn visible(desk: &Desk<'_>, db: &Transaction, units: &[i64]) ->
     Ok(unit::Entity::find().filter(unit::Column::Id.is_in(ids)).order_by_asc(unit::Column::Id).all(db).await?)
 }
 
-/// Enters the measure and its problem into the lists of the regions that answer now.
+/// Enters a measure and its problem into the lists of the regions of `units` and of all regions above them.
 async fn enter_lists(db: &Transaction, measure: &measure::Model, units: &[unit::Model]) -> Result<()> {
     let regions: BTreeSet<i64> = units.iter().map(|unit| unit.region_id).collect();
     let rows = region::Entity::find().filter(region::Column::Id.is_in(regions)).all(db).await?;

@@ -1,5 +1,8 @@
-//! Complaint cases (交办案件): handed over, taken on, reported on, resolved, returned or verified, closed, and opened again on
-//! a relapse. Each step is a row that stays; who complained is never asked for, and refused where it is written down.
+//! Complaint cases (交办案件): handing over, accepting, reporting, resolving, returning or verifying, closing, and
+//! reopening after a relapse.
+//!
+//! Each step appends a row that is never changed. The complainant is never asked for, and texts that contain a personal
+//! number are refused.
 
 use chrono::NaiveDate;
 use entity::case_pollution::{self, Pollution};
@@ -12,8 +15,10 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::telling::{self, Matter};
-use super::{Desk, Done, MAX_WORDS, Told, Warning, assigning, current, hold, in_sight, is_own, permit, wrong_state};
+use super::telling::{self, Subject};
+use super::{
+    Announcement, Desk, Done, MAX_WORDS, Warning, assigning, current, hold, in_sight, is_own, permit, wrong_state,
+};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::{self, Act, Standing};
@@ -27,48 +32,50 @@ use crate::rule::calendar;
 use crate::rule::case_flow;
 use crate::rule::personal;
 
-/// The most units that assist with one case.
+/// The maximum number of units that assist with a case.
 pub const MAX_ASSISTING: usize = 50;
 
-/// A case to be handed over.
+/// A case to hand over.
 #[derive(Debug, Clone)]
 pub struct New {
-    /// The number as printed.
+    /// The number of the case as printed, such as `D3SX202505280018`.
     pub number: String,
-    /// The round.
+    /// The inspection round during which the complaint was received.
     pub round: Option<i64>,
-    /// The region that has to mend it.
+    /// The region that has to rectify it.
     pub region: Option<i64>,
-    /// How the complaint came.
+    /// How the complaint was received.
     pub channel: Channel,
-    /// What kinds of pollution it is about.
+    /// The kinds of pollution that the complaint is about, at least one.
     pub pollution: Vec<Pollution>,
-    /// Whether it is a key case.
+    /// Whether it is a key case (重点案件).
     pub is_key: bool,
-    /// What is complained of.
+    /// What the complaint is about, without the complainant.
     pub summary: String,
-    /// Who answers it.
+    /// The lead unit (主办单位), which answers the case.
     pub lead_unit: Option<i64>,
-    /// Who assists.
+    /// The assisting units (协办单位), at most [`MAX_ASSISTING`].
     pub assisting: Vec<i64>,
-    /// When it is handed over, a local date, not after today; today when left out.
+    /// The local date on which the case is handed over, not after today; `None` means today.
     pub handed_over_on: Option<NaiveDate>,
-    /// By when it is to be resolved, a local date.
+    /// The local date by which the case is to be resolved.
     pub due_on: NaiveDate,
 }
 
-/// What an act is on: a case, and the version of it that the caller saw.
+/// The target of an act: a case and the version of it that the caller saw.
 #[derive(Debug, Clone, Copy)]
 pub struct On {
-    /// The case; none when the caller's id is no case's.
+    /// The key of the case; `None` if the id that the caller gave is not the id of a case.
     pub case: Option<i64>,
-    /// The version; a report, which leaves the case as it is, asks for none.
+    /// The version that the caller saw; `None` for a report, which does not require one.
     pub version: Option<i32>,
 }
 
-/// Hands a case over (交办); the lead unit is told at once.
+/// Hands a case over (交办) and notifies the lead unit at once.
+///
+/// The same number may be handed over once per round and region.
 pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<Done> {
-    let number = personal::line(&new.number, 1..=40, ("案件编号", "the number"), &["input", "number"])?;
+    let number = personal::line(&new.number, 1..=40, ("案件编号", "the case number"), &["input", "number"])?;
     let summary = personal::text(&new.summary, 2..=MAX_WORDS, ("案情摘要", "the summary"), &["input", "summary"])?;
     let handed_over_on = new.handed_over_on.unwrap_or_else(|| desk.today());
     let faults = check(&new, handed_over_on, desk.today());
@@ -87,23 +94,25 @@ pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<Done> {
     let lead = new.lead_unit.unwrap_or_default();
     let units: Vec<i64> = new.assisting.iter().copied().chain([lead]).collect();
     let seen = assigning::visible(desk, &transaction, &units).await?;
-    let (zh, en) = ("所选单位不存在，或不在您的管辖范围内", "the unit is not there, or not below you");
+    let (zh, en) = ("所选单位不存在，或不在您的管辖范围内", "the unit does not exist or is outside your jurisdiction");
     for (units, place) in [(&[lead][..], "leadUnitId"), (&new.assisting[..], "assistingUnitIds")] {
         if units.iter().any(|unit| !seen.iter().any(|row| row.id == *unit)) {
             return Err(missing(zh, en, place).into());
         }
     }
     let row = write(desk, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
-    let kinds: Vec<&str> = new.pollution.iter().map(|kind| case_flow::pollution_name(*kind)).collect();
-    let why = format!("{}污染类型：{}。", if row.is_key { "重点案件。" } else { "" }, kinds.join("、"));
+    let pollution: Vec<String> = new.pollution.iter().map(ActiveEnum::to_value).collect();
+    let facts = json!({ "isKey": row.is_key, "pollution": pollution });
     let held = Held { transaction, row, assisting: new.assisting };
-    let told = Told { kind: "case-handed-over", headline: "案件交办", why: &why, submitter: None };
-    let warnings = held.tell(desk, &told).await?;
+    let told = Announcement { kind: "case-handed-over", reason: "", facts, submitter: None };
+    let warnings = held.tell(desk, told).await?;
     let after = state(&held.row);
     Ok(Done { key: held.note(desk, ChangeKind::HandedOver, json!({}), after).await?, warnings })
 }
 
-/// Writes a case with its parts, once for each round and region.
+/// Inserts a case with its kinds of pollution and assisting units.
+///
+/// Refuses a number that the region already has in the round.
 async fn write(
     desk: &Desk<'_>,
     transaction: &Transaction,
@@ -130,8 +139,8 @@ async fn write(
     let once = [inspection_case::Column::RoundId, inspection_case::Column::RegionId, inspection_case::Column::Number];
     let inserted = inspection_case::Entity::insert(row).on_conflict_do_nothing_on(once);
     let TryInsertResult::Inserted(inserted) = inserted.exec(transaction).await? else {
-        let (zh, en) =
-            (format!("案件 {number} 已交办给{}", place.name), format!("{number} is handed over there already"));
+        let zh = format!("案件 {number} 已交办给{}", place.name);
+        let en = format!("case {number} has already been handed over to {}", place.name);
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "number"]).into());
     };
     let id = inserted.last_insert_id;
@@ -144,37 +153,37 @@ async fn write(
     let lineage = crate::region::lineage(&place.path);
     concern::cases(transaction, &[Concern { id, due_order: new.due_on, lineage }]).await?;
     let row = inspection_case::Entity::find_by_id(id).one(transaction).await?;
-    Ok(row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("the case that was written".to_owned()))?)
+    Ok(row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("the case just inserted".to_owned()))?)
 }
 
-/// What is wrong with a case by itself.
+/// Returns the faults of a new case that can be found without the database.
 fn check(new: &New, handed_over_on: NaiveDate, today: NaiveDate) -> Vec<Fault> {
-    let handed_over = ("交办日期", "the day that it is handed over");
+    let handed_over = ("交办日期", "the date of handing over");
     let too_early_or_late = fault::past_day(handed_over_on, today, handed_over, &["input", "handedOverOn"]);
     let mut faults: Vec<Fault> = too_early_or_late.err().into_iter().collect();
     let mut object = |zh: &str, en: &str, place| faults.push(Fault::invalid(zh, en, &["input", place]));
     let has_twice = |list: &[i64]| list.iter().enumerate().any(|(place, one)| list[..place].contains(one));
     let kinds = &new.pollution;
     if kinds.is_empty() || kinds.iter().enumerate().any(|(place, kind)| kinds[..place].contains(kind)) {
-        object("请选择污染类型，每种一次", "name the kinds of pollution, each once", "pollution");
+        object("请选择污染类型，每种一次", "select the kinds of pollution, each once", "pollution");
     }
     if new.assisting.len() > MAX_ASSISTING || has_twice(&new.assisting) {
-        object("协办单位不超过 50 个，每个一次", "at most 50 assisting units, each once", "assistingUnitIds");
+        object("协办单位不超过 50 个，每个一次", "select at most 50 assisting units, each once", "assistingUnitIds");
     }
     if new.lead_unit.is_some_and(|lead| new.assisting.contains(&lead)) {
-        object("主办单位不能同时是协办单位", "the lead unit does not assist itself", "assistingUnitIds");
+        object("主办单位不能同时是协办单位", "the lead unit cannot also be an assisting unit", "assistingUnitIds");
     }
     if new.due_on < handed_over_on || new.due_on > calendar::plus_days(handed_over_on, calendar::TEN_YEARS) {
         object(
             "办理时限不能早于交办日期，且不超过十年",
-            "it is due on or after the day that it is handed over, within ten years",
+            "the due date must be on or after the date of handing over, and within ten years of it",
             "dueOn",
         );
     }
     faults
 }
 
-/// Takes a case on (签收). By the lead unit.
+/// Accepts a case (签收) for its lead unit.
 pub async fn accept(desk: &Desk<'_>, on: On) -> Result<i64> {
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::AnswerCase)?;
@@ -182,7 +191,7 @@ pub async fn accept(desk: &Desk<'_>, on: On) -> Result<i64> {
     held.settle(desk, (ChangeKind::Accepted, CaseStep::Accept), moved, None).await
 }
 
-/// Reports on a case. By the lead unit, or by one that assists.
+/// Adds a progress report on a case, by the lead unit or an assisting unit.
 pub async fn report(desk: &Desk<'_>, on: On, text: &str) -> Result<i64> {
     let text = personal::text(text, 1..=MAX_WORDS, ("办理情况", "the report"), &["input", "text"])?;
     let held = Held::take(desk, on).await?;
@@ -197,20 +206,20 @@ pub async fn report(desk: &Desk<'_>, on: On, text: &str) -> Result<i64> {
     held.settle(desk, (ChangeKind::ProgressReported, CaseStep::Report), moved, Some(text)).await
 }
 
-/// What a case came to.
+/// The resolution of a case.
 #[derive(Debug, Clone)]
 pub struct Resolution {
-    /// Whether what was complained of is so.
+    /// Whether the complaint was found to be true.
     pub finding: Finding,
     /// What was found and done.
     pub text: String,
-    /// Whether it is resolved for the time being only (阶段性办结).
+    /// Whether the case is resolved only in part (阶段性办结) and work on it continues.
     pub is_partial: bool,
 }
 
-/// Resolves a case (阶段性办结、办结). By the lead unit.
+/// Resolves a case (办结), in part (阶段性办结) or in full, for its lead unit.
 pub async fn resolve(desk: &Desk<'_>, on: On, resolution: &Resolution) -> Result<i64> {
-    let text = personal::text(&resolution.text, 2..=MAX_WORDS, ("办结情况", "the text"), &["input", "text"])?;
+    let text = personal::text(&resolution.text, 2..=MAX_WORDS, ("办结情况", "the resolution"), &["input", "text"])?;
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::AnswerCase)?;
     let step = if resolution.is_partial { CaseStep::ResolvePartly } else { CaseStep::Resolve };
@@ -224,8 +233,10 @@ pub async fn resolve(desk: &Desk<'_>, on: On, resolution: &Resolution) -> Result
     held.settle(desk, (ChangeKind::Resolved, step), moved, Some(text)).await
 }
 
-/// Returns a case (退回): one that is resolved by the city or regional office, one that is verified by who closes. Whoever
-/// resolved it and the lead unit are told at once.
+/// Returns a case (退回) to the lead unit and notifies that unit and the resolver at once.
+///
+/// A resolved case is returned by an office that may verify it (city or regional), a verified case by an office that
+/// may close it. The resolver may not return it.
 pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = personal::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
     let held = Held::take(desk, on).await?;
@@ -233,13 +244,14 @@ pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let mut moved = held.moved(CaseStep::Return)?;
     held.not_by_resolver(desk)?;
     moved.resolved_on = Set(None);
-    let told = Told { kind: "case-returned", headline: "案件退回", why: &reason, submitter: held.row.resolver_id };
-    let warnings = held.tell(desk, &told).await?;
+    let told =
+        Announcement { kind: "case-returned", reason: &reason, facts: json!({}), submitter: held.row.resolver_id };
+    let warnings = held.tell(desk, told).await?;
     let step = (ChangeKind::Returned, CaseStep::Return);
     Ok(Done { key: held.settle(desk, step, moved, Some(reason)).await?, warnings })
 }
 
-/// Verifies a case (验收). Never by whoever resolved it.
+/// Verifies a resolved case (验收). The resolver may not verify it.
 pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
     let opinion = personal::text(opinion, 2..=MAX_WORDS, ("验收意见", "the opinion"), &["input", "opinion"])?;
     let held = Held::take(desk, on).await?;
@@ -249,7 +261,7 @@ pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
     held.settle(desk, (ChangeKind::Verified, CaseStep::Verify), moved, Some(opinion)).await
 }
 
-/// Closes a case (销号).
+/// Closes a verified case (销号). The resolver may not close it.
 pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
     let decision = personal::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
     let held = Held::take(desk, on).await?;
@@ -260,12 +272,14 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
     held.settle(desk, (ChangeKind::Closed, CaseStep::Close), moved, Some(decision)).await
 }
 
-/// Finds a relapse (反弹): a closed case has to be resolved again, by a day of its own. Whoever resolved it and the lead unit
-/// are told at once.
+/// Reopens a closed case after a relapse (反弹), with a new due date.
+///
+/// Notifies the lead unit and the resolver at once.
 pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str, due_on: NaiveDate) -> Result<Done> {
-    let reason = personal::text(reason, 2..=MAX_WORDS, ("反弹情况", "what relapsed"), &["input", "reason"])?;
+    let reason = personal::text(reason, 2..=MAX_WORDS, ("反弹情况", "the relapse"), &["input", "reason"])?;
     if due_on < desk.today() || due_on > calendar::plus_days(desk.today(), calendar::TEN_YEARS) {
-        let (zh, en) = ("办理时限不能早于今天，且不超过十年", "it is due today or later, within ten years");
+        let (zh, en) =
+            ("办理时限不能早于今天，且不超过十年", "the due date must be today or later, and within ten years");
         return Err(Fault::invalid(zh, en, &["input", "dueOn"]).into());
     }
     let held = Held::take(desk, on).await?;
@@ -280,23 +294,26 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str, due_on: NaiveDate) ->
         .filter(case_region::Column::CaseId.eq(held.row.id))
         .exec(&held.transaction)
         .await?;
-    let told = Told { kind: "case-relapse", headline: "案件反弹", why: &reason, submitter: held.row.resolver_id };
-    let warnings = held.tell(desk, &told).await?;
+    let told =
+        Announcement { kind: "case-relapse", reason: &reason, facts: json!({}), submitter: held.row.resolver_id };
+    let warnings = held.tell(desk, told).await?;
     let step = (ChangeKind::Reopened, CaseStep::Reopen);
     Ok(Done { key: held.settle(desk, step, moved, Some(reason)).await?, warnings })
 }
 
-/// A case in hand, locked.
+/// A case that an act works on, locked within a transaction.
 struct Held {
     transaction: Transaction,
-    /// The case as it was.
+    /// The case before the act.
     row: inspection_case::Model,
-    /// The units that assist.
+    /// The keys of the assisting units.
     assisting: Vec<i64>,
 }
 
 impl Held {
-    /// Takes a case in hand: one that the caller may not see is not there.
+    /// Begins a transaction, locks the case and reads it.
+    ///
+    /// A case that the caller may not see is reported like one that does not exist.
     async fn take(desk: &Desk<'_>, on: On) -> Result<Self> {
         let unknown =
             || Fault::new(FaultCode::NotFound, "没有这个交办案件", "there is no such case", &["input", "caseId"]);
@@ -315,13 +332,15 @@ impl Held {
         Ok(Self { transaction, row, assisting })
     }
 
-    /// Asks the policy: it is the lead unit that answers.
+    /// Checks that the policy allows the caller to do `act` to this case, which its lead unit answers.
     fn permit(&self, desk: &Desk<'_>, act: Act) -> Result<()> {
         let lead = Some(self.row.lead_unit_id);
         permit(desk, act, Standing { answers: lead, leads: lead, ..Standing::default() })
     }
 
-    /// The case in the state that a step leads to, to be changed further.
+    /// Returns an update of the case to the state that a step leads to, or an error if the step is not open now.
+    ///
+    /// The caller may set more columns of it.
     fn moved(&self, step: CaseStep) -> Result<inspection_case::ActiveModel> {
         let (from, path) = (self.row.state, ["input", "caseId"]);
         let wrong = || wrong_state(from, &case_flow::open_from(step), case_flow::state_name, &path);
@@ -329,16 +348,21 @@ impl Held {
         Ok(inspection_case::ActiveModel { id: Set(self.row.id), state: Set(state), ..Default::default() })
     }
 
-    /// Nobody decides on what he resolved himself, nor does a delegate for him.
+    /// Refuses the resolver of the case, and their delegate: no one may decide on a case that they resolved.
     fn not_by_resolver(&self, desk: &Desk<'_>) -> Result<()> {
         if is_own(desk, [self.row.resolver_id, self.row.resolver_actor_id]) {
-            let (zh, en) = ("办结人不能审核自己办结的案件，须由他人办理", "whoever resolved it may not decide");
+            let (zh, en) = (
+                "办结人不能审核自己办结的案件，须由他人办理",
+                "you resolved this case and may not decide on it: someone else must",
+            );
             return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
         }
         Ok(())
     }
 
-    /// Writes what a step came to, with everything that follows, and commits.
+    /// Writes the changed case and a row for the step, records both in the change feed and the audit, and commits.
+    ///
+    /// `text` is what the caller wrote about the step. Returns the key of the case.
     async fn settle(
         mut self,
         desk: &Desk<'_>,
@@ -366,7 +390,9 @@ impl Held {
         self.note(desk, kind, before, after).await
     }
 
-    /// Notes the change and the audit, in the case's own chain, and commits.
+    /// Records an act on the case in the change feed and in the case's own audit chain, and commits.
+    ///
+    /// Returns the key of the case.
     async fn note(self, desk: &Desk<'_>, kind: ChangeKind, before: Value, after: Value) -> Result<i64> {
         let Self { transaction, row, .. } = self;
         let mut writes = Writes::default();
@@ -388,22 +414,22 @@ impl Held {
         Ok(row.id)
     }
 
-    /// Tells the lead unit, and whoever submitted, each address once. Gives what could not be done.
-    async fn tell(&self, desk: &Desk<'_>, told: &Told<'_>) -> Result<Vec<Warning>> {
-        let matter = Matter {
+    /// Queues an immediate notice to the lead unit and the submitter, one mail per address.
+    ///
+    /// Returns warnings about recipients that have no address.
+    async fn tell(&self, desk: &Desk<'_>, told: Announcement<'_>) -> Result<Vec<Warning>> {
+        let subject = Subject {
             id: format!("case_{}", self.row.id),
             act: self.row.version,
             units: vec![self.row.lead_unit_id],
-            number: Some(self.row.number.clone()),
-            text: self.row.summary.clone(),
             items: Vec::new(),
             case: Some(self.row.id),
         };
-        telling::tell(&self.transaction, desk, matter, told).await
+        telling::tell(&self.transaction, desk, subject, told).await
     }
 }
 
-/// What the audit keeps of a case.
+/// Returns the fields of a case that the audit records.
 pub(crate) fn state(row: &inspection_case::Model) -> Value {
     json!({
         "state": row.state.to_value(),

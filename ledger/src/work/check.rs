@@ -1,5 +1,7 @@
-//! Checks (自查、核查、抽查、督导检查): what was found, for a period. A second look within the same period replaces the first; the
-//! audit keeps both.
+//! Checks: self-inspection (自查), verification (核查), spot check (抽查) and supervising check (督导检查).
+//!
+//! A check covers a period. A second check of the same kind in the same period replaces the first; the audit keeps
+//! both.
 
 use chrono::{Datelike, NaiveDate};
 use entity::check::{self, CheckKind, CheckResult};
@@ -15,20 +17,23 @@ use crate::record::change::ChangeKind;
 use crate::rule::calendar::{Quarter, last_day_of_month};
 use crate::rule::workflow;
 
-/// What a check found.
+/// The outcome of a check to record.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// Who checks.
+    /// The kind of check.
     pub kind: CheckKind,
-    /// When, a local date, not after today; today when left out. It decides the period.
+    /// The local date of the check, not after today; `None` means today. It determines the period.
     pub checked_on: Option<NaiveDate>,
-    /// What came out.
+    /// Whether the check passed.
     pub result: CheckResult,
-    /// What was found; needed where it did not pass.
+    /// What the check found; required if it failed.
     pub findings: Option<String>,
 }
 
-/// The period that a check covers and its last day: a quarter, a half-year, a year; of supervision a month.
+/// Returns the name and the last day of the period in which a check on `day` falls.
+///
+/// The period of a self-inspection is a quarter, that of a verification a half-year (`2026H1`), that of a spot check a
+/// year (`2026`), and that of a supervising check a month (`2026-04`).
 pub fn period(kind: CheckKind, day: NaiveDate) -> (String, NaiveDate) {
     let year = day.year();
     match kind {
@@ -47,14 +52,14 @@ pub fn period(kind: CheckKind, day: NaiveDate) -> (String, NaiveDate) {
     }
 }
 
-/// Records a check.
+/// Records a check of an assignment, or replaces the one of the same kind and period.
 pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
     let checked_on = found.checked_on.unwrap_or_else(|| desk.today());
-    fault::past_day(checked_on, desk.today(), ("检查日期", "the day of the check"), &["input", "checkedOn"])?;
+    fault::past_day(checked_on, desk.today(), ("检查日期", "the date of the check"), &["input", "checkedOn"])?;
     let findings = match found.findings.as_deref().filter(|text| !fault::is_empty(text)) {
         Some(text) => Some(fault::text(text, 2..=MAX_WORDS, ("检查发现", "the findings"), &["input", "findings"])?),
         None if found.result == CheckResult::Failed => {
-            let (zh, en) = ("未通过的检查应写明发现的问题", "say what was found where it did not pass");
+            let (zh, en) = ("未通过的检查应写明发现的问题", "a failed check must state its findings");
             return Err(Fault::invalid(zh, en, &["input", "findings"]).into());
         }
         None => None,
@@ -71,13 +76,13 @@ pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
     )?;
     if held.row.status == entity::assignment::Status::NotApplicable {
         let name = workflow::status_name(held.row.status);
-        let (zh, en) = (format!("“{name}”的任务无须检查"), "what is not applicable is not checked");
+        let (zh, en) = (format!("“{name}”的任务无须检查"), "an assignment that is not applicable needs no checks");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
     }
     let round = inspection_round::Entity::find_by_id(held.measure.round_id).one(&held.transaction).await?;
     if let Some(feedback) = round.and_then(|round| round.feedback_on).filter(|feedback| checked_on < *feedback) {
         let zh = format!("检查日期不能早于督察反馈日期 {feedback}");
-        let en = format!("nothing is checked before the round's feedback on {feedback}");
+        let en = format!("the check cannot be dated before the round's feedback on {feedback}");
         return Err(Fault::invalid(zh, en, &["input", "checkedOn"]).into());
     }
     let (period, due_on) = period(found.kind, checked_on);

@@ -1,5 +1,8 @@
-//! Close-out (销号): applied for below, verified or returned above, put up for public notice, objected to, decided; a relapse
-//! opens a new cycle. A closed cycle is never changed.
+//! Close-out (销号) of assignments.
+//!
+//! A cycle runs from the application through verification or return, public notice (公示) and objections (异议) to the
+//! decision. A closed cycle is never changed, except to record a relapse (反弹); the next application then starts a new
+//! cycle.
 
 use chrono::NaiveDate;
 use entity::check::{self, CheckKind, CheckResult};
@@ -10,7 +13,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Desk, Done, Held, MAX_WORDS, On, Told, in_sight, is_own};
+use super::{Announcement, Desk, Done, Held, MAX_WORDS, On, in_sight, is_own};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::Act;
@@ -20,10 +23,13 @@ use crate::rule::holiday;
 use crate::rule::personal;
 use crate::rule::workflow::Step;
 
-/// The working days of a public notice, at least and at most.
+/// The permitted length of a public notice (公示), in working days.
 pub const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;
 
-/// Applies for close-out (提请销号): needs evidence and a passed self-inspection.
+/// Applies for close-out (提请销号).
+///
+/// Requires at least one piece of evidence, and that the latest self-inspection passed; after a relapse, a new one.
+/// Unless a completion date was reported before, the assignment is completed today.
 pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
     let application =
         fault::text(application, 2..=MAX_WORDS, ("销号申请", "the application"), &["input", "application"])?;
@@ -45,10 +51,10 @@ pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
     let mut need =
         |zh: &str, en: &str| faults.push(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]));
     if proofs == 0 {
-        need("提请销号前须上传佐证材料", "upload evidence first");
+        need("提请销号前须上传佐证材料", "upload evidence before applying for close-out");
     }
     let last = current(&held).await?;
-    // What was inspected before a relapse says nothing of what was mended after it.
+    // A self-inspection from before a relapse says nothing about the work done since.
     let since = last.as_ref().and_then(|last| last.reopened_at).map(|at| calendar::local_day(at, desk.zone));
     let passed = |check: &check::Model| {
         check.result == CheckResult::Passed && since.is_none_or(|since| check.checked_on >= since)
@@ -56,7 +62,8 @@ pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
     if !inspection.as_ref().is_some_and(passed) {
         need(
             "提请销号前最近一次自查须为通过，反弹后须重新自查",
-            "pass a self-inspection first, after a relapse a new one",
+            "the latest self-inspection must have passed before applying for close-out; after a relapse, a new one is \
+             required",
         );
     }
     if !faults.is_empty() {
@@ -79,7 +86,7 @@ pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
     held.settle(desk, ChangeKind::CloseOutApplied, moved, json!({ "cycle": cycle })).await
 }
 
-/// Verifies an application (核查通过). Never by whoever applied.
+/// Verifies an application (核查通过). The applicant may not verify it.
 pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
     let opinion = fault::text(opinion, 2..=MAX_WORDS, ("核查意见", "the opinion"), &["input", "opinion"])?;
     let mut held = Held::take(desk, on).await?;
@@ -97,7 +104,9 @@ pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
     held.settle(desk, ChangeKind::Verified, moved, json!({ "cycle": cycle.cycle })).await
 }
 
-/// Returns an application (退回); whoever applied and the lead unit are told at once.
+/// Returns an application (退回) and notifies the assigned unit, the lead unit and the applicant at once.
+///
+/// The applicant may not return it. The completion date of the assignment is cleared.
 pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
     let mut held = Held::take(desk, on).await?;
@@ -113,24 +122,24 @@ pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
-    let told = Told { kind: "returned", headline: "销号退回", why: &reason, submitter: cycle.applicant_id };
-    let warnings = held.tell(desk, &told).await?;
+    let told = Announcement { kind: "returned", reason: &reason, facts: json!({}), submitter: cycle.applicant_id };
+    let warnings = held.tell(desk, told).await?;
     let said = json!({ "cycle": cycle.cycle, "reason": reason });
     Ok(Done { key: held.settle(desk, ChangeKind::Returned, moved, said).await?, warnings })
 }
 
-/// A public notice to be put up.
+/// A public notice (公示) to publish.
 #[derive(Debug, Clone)]
 pub struct Notice {
-    /// Its text.
+    /// The text of the notice.
     pub text: String,
-    /// The office that takes objections, with its address or telephone; never a person.
+    /// The office that receives objections, with its address or telephone number; never a person.
     pub contact: String,
-    /// For how many working days after today.
+    /// The length of the notice period in working days after today, within [`NOTICE_DAYS`].
     pub working_days: i64,
 }
 
-/// Puts a verified close-out up for public notice (公示).
+/// Starts the public notice (公示) of a verified close-out.
 pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> {
     let text = personal::public_text(&notice.text, 2..=MAX_WORDS, ("公示内容", "the notice"), &["input", "text"])?;
     let what = ("受理单位及联系方式", "the contact");
@@ -139,7 +148,7 @@ pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> 
         let (least, most) = (NOTICE_DAYS.start(), NOTICE_DAYS.end());
         let (zh, en) = (
             format!("公示期应为 {least} 至 {most} 个工作日"),
-            format!("a notice is up for {least} to {most} working days"),
+            format!("the notice period must be {least} to {most} working days"),
         );
         return Err(Fault::invalid(zh, en, &["input", "workingDays"]).into());
     }
@@ -161,13 +170,15 @@ pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> 
     held.settle(desk, ChangeKind::Publicised, moved, said).await
 }
 
-/// Records an objection (异议) that was received while the notice was up: today, unless another day is given. Who objected
-/// is not asked for.
+/// Records an objection (异议) that was received during the notice period.
+///
+/// `received_on` is a local date, not after today; `None` means today. The objector is not recorded. The assigned unit,
+/// the lead unit and the applicant are notified at once.
 pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<NaiveDate>) -> Result<Done> {
     let text = personal::text(text, 2..=MAX_WORDS, ("异议内容", "the objection"), &["input", "text"])?;
     let received_on = received_on.unwrap_or_else(|| desk.today());
     let path = ["input", "receivedOn"];
-    fault::past_day(received_on, desk.today(), ("收到异议的日期", "the day of receipt"), &path)?;
+    fault::past_day(received_on, desk.today(), ("收到异议的日期", "the date of receipt"), &path)?;
     let held = Held::take(desk, on).await?;
     held.permit(desk, Act::Publicise)?;
     held.step(Step::UpholdObjection)?;
@@ -176,7 +187,10 @@ pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<Nai
         && !(from..=until).contains(&received_on)
     {
         let zh = format!("公示期为 {from} 至 {until}，只登记期内收到的异议；其后发现问题，请在销号后按反弹处理");
-        let en = format!("the notice was up from {from} to {until}: what comes later is a relapse, once it is closed");
+        let en = format!(
+            "the notice period is {from} to {until}; only objections received within it are recorded, later findings \
+             are reported as a relapse after close-out"
+        );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
     let recorded: Vec<String> = objection::Entity::find()
@@ -187,7 +201,7 @@ pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<Nai
         .all(&held.transaction)
         .await?;
     if recorded.iter().any(|one| fault::says_the_same(one, &text)) {
-        let (zh, en) = ("同样内容的异议已经登记", "an objection of these words is recorded already");
+        let (zh, en) = ("同样内容的异议已经登记", "an objection with the same text has already been recorded");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "text"]).into());
     }
     let row = objection::ActiveModel {
@@ -199,13 +213,16 @@ pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<Nai
         ..Default::default()
     };
     let objection = row.insert(&held.transaction).await?.id;
-    let told = Told { kind: "objection", headline: "公示异议", why: &text, submitter: cycle.applicant_id };
-    let warnings = held.tell(desk, &told).await?;
+    let told = Announcement { kind: "objection", reason: &text, facts: json!({}), submitter: cycle.applicant_id };
+    let warnings = held.tell(desk, told).await?;
     let said = json!({ "objection": objection, "cycle": cycle.cycle, "receivedOn": received_on });
     Ok(Done { key: held.settle_beside(desk, ChangeKind::Objected, said).await?, warnings })
 }
 
-/// Decides an objection: upheld, the assignment goes back to work; dismissed, the notice runs on.
+/// Decides an objection (异议). The applicant may not decide it.
+///
+/// If the objection is upheld, the assignment is in progress again, its completion date is cleared, its notice is
+/// withdrawn from the public, and the units are notified. If it is dismissed, the notice period continues.
 pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld: bool, answer: &str) -> Result<Done> {
     let answer = fault::text(answer, 2..=MAX_WORDS, ("答复", "the answer"), &["input", "answer"])?;
     let unknown =
@@ -215,7 +232,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
         None => return Err(unknown().into()),
     };
     let cycle = close_out::Entity::find_by_id(found.close_out_id).one(desk.db).await?.ok_or_else(unknown)?;
-    // Whoever may not see the assignment hears the same as if there were none.
+    // An assignment that the caller may not see is reported like a missing objection.
     let mut held = match Held::take(desk, On { assignment: Some(cycle.assignment_id), version: None }).await {
         Err(crate::Error::Refused(_)) => return Err(unknown().into()),
         held => held?,
@@ -224,7 +241,7 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     not_by_applicant(desk, &cycle)?;
     let there = objection::Entity::find_by_id(found.id).one(&held.transaction).await?.ok_or_else(unknown)?;
     if there.decided_at.is_some() {
-        let (zh, en) = ("这项异议已有结论", "it is decided already");
+        let (zh, en) = ("这项异议已有结论", "this objection has already been decided");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "objectionId"]).into());
     }
     let change = objection::ActiveModel {
@@ -243,17 +260,21 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     let status = held.step(Step::UpholdObjection)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Objected);
-    // What the notice said was not so.
+    // The objection was right, so the notice must no longer be public.
     change.disclosed_at = Set(None);
     held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
-    let told = Told { kind: "objection", headline: "异议成立", why: &answer, submitter: cycle.applicant_id };
-    let warnings = held.tell(desk, &told).await?;
+    let told =
+        Announcement { kind: "objection-upheld", reason: &answer, facts: json!({}), submitter: cycle.applicant_id };
+    let warnings = held.tell(desk, told).await?;
     Ok(Done { key: held.settle(desk, ChangeKind::ObjectionDecided, moved, said).await?, warnings })
 }
 
-/// Closes (销号) after a notice without open objections; an ongoing measure closes as one whose checks go on.
+/// Closes an assignment (销号) after its notice period, once all objections are decided.
+///
+/// An assignment to an ongoing measure (长期坚持) becomes closed as ongoing: its checks continue. The applicant may not
+/// close it.
 pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
     let decision = fault::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
     let mut held = Held::take(desk, on).await?;
@@ -269,12 +290,14 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
         .await?;
     let wrong = |zh: String, en: String| Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]);
     if open > 0 {
-        return Err(wrong(format!("尚有 {open} 项异议未作结论"), format!("{open} objections are not decided")).into());
+        return Err(wrong(format!("尚有 {open} 项异议未作结论"), format!("objections not yet decided: {open}")).into());
     }
     if let Some(until) = cycle.notice_until.filter(|until| desk.today() <= *until) {
-        return Err(
-            wrong(format!("公示期至 {until}，期满后方可销号"), format!("the notice is up until {until}")).into()
-        );
+        return Err(wrong(
+            format!("公示期至 {until}，期满后方可销号"),
+            format!("the notice period ends on {until}: close the assignment after that"),
+        )
+        .into());
     }
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Closed);
@@ -287,9 +310,12 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
     held.settle(desk, ChangeKind::Closed, moved, json!({ "cycle": cycle.cycle })).await
 }
 
-/// Finds a relapse (反弹): what was closed has to be mended again.
+/// Reopens a closed assignment after a relapse (反弹).
+///
+/// Its notice is withdrawn from the public, its completion date is cleared, and the assigned unit, the lead unit and
+/// the applicant are notified at once.
 pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
-    let reason = fault::text(reason, 2..=MAX_WORDS, ("反弹情况", "what relapsed"), &["input", "reason"])?;
+    let reason = fault::text(reason, 2..=MAX_WORDS, ("反弹情况", "the relapse"), &["input", "reason"])?;
     let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Reopen)?;
     let status = held.step(Step::Reopen)?;
@@ -299,26 +325,31 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
         change.state = Set(CloseOutState::Reopened);
         change.relapse = Set(Some(reason.clone()));
         change.reopened_at = Set(Some(desk.now));
-        // It is not so any more.
+        // The notice no longer describes the facts.
         change.disclosed_at = Set(None);
         held.writes.update_one(change)?;
     }
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
     let submitter = cycle.as_ref().and_then(|cycle| cycle.applicant_id);
-    let told = Told { kind: "relapse", headline: "反弹重启整改", why: &reason, submitter };
-    let warnings = held.tell(desk, &told).await?;
+    let told = Announcement { kind: "relapse", reason: &reason, facts: json!({}), submitter };
+    let warnings = held.tell(desk, told).await?;
     Ok(Done { key: held.settle(desk, ChangeKind::Reopened, moved, json!({ "reason": reason })).await?, warnings })
 }
 
-/// Makes the notice of a close-out public: an act of its own, so that nothing becomes public by itself.
+/// Makes the notice of a close-out public without sign-in, or withdraws it from the public if `is_public` is false.
+///
+/// This is an act of its own, so that nothing becomes public automatically.
 pub async fn disclose(desk: &Desk<'_>, on: On, is_public: bool) -> Result<i64> {
     let mut held = Held::take(desk, on).await?;
     held.permit(desk, Act::Disclose)?;
     let cycle = running(&held).await?;
     let stands = matches!(cycle.state, CloseOutState::Publicised | CloseOutState::Closed);
     if is_public && !stands {
-        let (zh, en) = ("没有公示中或已销号的公示，不能公开", "there is no notice that stands to be made public");
+        let (zh, en) = (
+            "没有公示中或已销号的公示，不能公开",
+            "only the notice of a publicised or closed close-out can be made public",
+        );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
     }
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
@@ -328,7 +359,7 @@ pub async fn disclose(desk: &Desk<'_>, on: On, is_public: bool) -> Result<i64> {
     held.settle_beside(desk, ChangeKind::Disclosed, json!({ "cycle": cycle.cycle, "isPublic": is_public })).await
 }
 
-/// The newest cycle of an assignment.
+/// Returns the newest close-out cycle of an assignment.
 async fn current(held: &Held) -> Result<Option<close_out::Model>> {
     let found = close_out::Entity::find()
         .filter(close_out::Column::AssignmentId.eq(held.row.id))
@@ -338,56 +369,64 @@ async fn current(held: &Held) -> Result<Option<close_out::Model>> {
     Ok(found)
 }
 
-/// The newest cycle, which has to be there: the state says so, unless a ledger that was imported stated it.
+/// Returns the newest close-out cycle of an assignment whose status implies that there is one.
+///
+/// It is missing only if the status was stated by an imported ledger, which is an error for the caller.
 async fn running(held: &Held) -> Result<close_out::Model> {
     current(held).await?.map_or_else(
         || {
-            let (zh, en) = ("没有销号申请记录：请先提请销号", "there is no application: apply for close-out first");
+            let (zh, en) =
+                ("没有销号申请记录：请先提请销号", "there is no application for close-out: apply for close-out first");
             Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into())
         },
         Ok,
     )
 }
 
-/// Refuses whoever applied, in whatever name: no one may decide on their own application.
+/// Refuses the applicant and their delegate: no one may decide on their own application.
 fn not_by_applicant(desk: &Desk<'_>, cycle: &close_out::Model) -> Result<()> {
     if is_own(desk, [cycle.applicant_id, cycle.applicant_actor_id]) {
-        let (zh, en) = ("申请人不能审核自己的申请，须由他人办理", "whoever applied may not decide");
+        let (zh, en) = (
+            "申请人不能审核自己的申请，须由他人办理",
+            "you applied for this close-out and may not decide on it: someone else must",
+        );
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }
     Ok(())
 }
 
-/// What is public of a notice: exactly these parts.
+/// A public notice as anyone may read it: these fields are public, and no others.
 #[derive(Debug, Clone, PartialEq, Eq, sea_orm::FromQueryResult)]
 pub struct Public {
-    /// The cycle.
+    /// The key of the close-out cycle.
     pub id: i64,
-    /// The round.
+    /// The name of the inspection round.
     pub round: String,
-    /// The problem's title.
+    /// The title of the problem.
     pub problem: String,
-    /// The measure's number and text.
+    /// The number of the measure as printed; `None` if it has none.
     pub number: Option<String>,
-    /// Its text.
+    /// The text of the measure.
     pub content: String,
-    /// Who answers.
+    /// The name of the assigned unit.
     pub unit: String,
-    /// The region.
+    /// The name of the region of the assignment.
     pub region: String,
-    /// The notice.
+    /// The text of the notice.
     pub notice: String,
-    /// The office that takes objections.
+    /// The office that receives objections.
     pub contact: String,
-    /// The first day.
+    /// The first local date of the notice period.
     pub notice_from: NaiveDate,
-    /// The last day.
+    /// The last local date of the notice period.
     pub notice_until: NaiveDate,
-    /// When it was closed.
+    /// The local date of the close-out; `None` while it is not closed.
     pub closed_on: Option<NaiveDate>,
 }
 
-/// The notices that are public, the newest first; `before` is the last one seen.
+/// Returns at most `most` public notices, the newest first.
+///
+/// `before` is the key of the last notice of the previous page; `None` starts with the newest.
 pub async fn public<C: sea_orm::ConnectionTrait>(db: &C, before: Option<i64>, most: u64) -> Result<Vec<Public>> {
     let statement = sea_orm::Statement::from_sql_and_values(
         db.get_database_backend(),

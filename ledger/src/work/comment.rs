@@ -10,7 +10,7 @@ use crate::people::policy::{Act, Standing};
 use crate::record::change::ChangeKind;
 use crate::rule::personal;
 
-/// Writes a comment.
+/// Adds a comment to a measure and returns the key of the measure.
 pub async fn write(desk: &Desk<'_>, measure: Option<i64>, text: &str) -> Result<i64> {
     let text = personal::public_text(text, 1..=MAX_WORDS, ("意见", "the comment"), &["input", "text"])?;
     let (transaction, problem, found) = hold_measure(desk, measure).await?;

@@ -1,4 +1,4 @@
-//! Evidence (佐证材料): what the ledger keeps of a file; its bytes are kept elsewhere, under the name of their hash.
+//! Evidence (佐证材料): the record of a file in the ledger. Its bytes are in the file storage, named by their hash.
 
 use entity::evidence;
 use planner::{Trouble, trouble};
@@ -15,28 +15,30 @@ use crate::record::change::ChangeKind;
 use crate::rule::workflow;
 use crate::{Error, Result};
 
-/// The most files of one assignment.
+/// The maximum number of files of an assignment.
 pub const MAX_FILES: u64 = 500;
 
-/// A file that the storage has taken.
+/// A file that is in the file storage.
 #[derive(Debug, Clone)]
 pub struct Stored {
-    /// The name as uploaded.
+    /// The file name as uploaded.
     pub name: String,
-    /// What its first bytes say it is.
+    /// The media type, as determined from the first bytes.
     pub media_type: String,
-    /// How many bytes.
+    /// The size in bytes.
     pub size: i64,
-    /// The SHA-256 of its content, in hexadecimal.
+    /// The SHA-256 of the content, in hexadecimal.
     pub sha256: String,
-    /// Where the storage keeps it.
+    /// The path of the file in the storage.
     pub place: String,
 }
 
-/// A name without folders, letters that show nothing and tricks of direction, at most 120 letters; its ending stays.
+/// Returns a safe file name of at most 120 characters, with its extension.
+///
+/// Removes folders, invisible characters, characters that change the direction of writing, and `"<>:|?*`.
 pub fn plain_name(given: &str) -> String {
     let is_kept = |letter: char| (letter == ' ' || !is_blank(letter)) && !r#""<>:|?*"#.contains(letter);
-    // Dots and blanks at the end are dropped by some systems, and the ending before them would count.
+    // Some systems drop dots and blanks at the end, so that the extension before them would take effect.
     let is_edge = |letter: char| letter == '.' || letter.is_whitespace();
     let last = given.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or_default();
     let clean: String = last.chars().filter(|letter| is_kept(*letter)).collect();
@@ -48,28 +50,31 @@ pub fn plain_name(given: &str) -> String {
     if ending.is_empty() { stem.to_owned() } else { format!("{stem}.{ending}") }
 }
 
-/// Asks whether evidence may be added to an assignment, before its bytes are taken.
+/// Checks whether the caller may add evidence to an assignment, before the upload is read.
 pub async fn may_add(desk: &Desk<'_>, assignment: Option<i64>) -> Result<()> {
     let held = Held::take(desk, On { assignment, version: None }).await?;
     takes_files(desk, &held).await
 }
 
+/// Refuses evidence on an assignment that is settled (unless closed as ongoing) or has [`MAX_FILES`] files.
 async fn takes_files(desk: &Desk<'_>, held: &Held) -> Result<()> {
     held.permit(desk, Act::Report)?;
     if workflow::is_settled(held.row.status) && held.row.status != entity::assignment::Status::ClosedOngoing {
         let name = workflow::status_name(held.row.status);
-        let (zh, en) = (format!("“{name}”的任务不再补充佐证材料"), "it is settled: no evidence is added");
+        let (zh, en) =
+            (format!("“{name}”的任务不再补充佐证材料"), "this assignment is settled and takes no more evidence");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["assignmentId"]).into());
     }
     let there = evidence::Entity::find().filter(evidence::Column::AssignmentId.eq(held.row.id));
     if there.count(&held.transaction).await? >= MAX_FILES {
-        let (zh, en) = (format!("一项任务最多 {MAX_FILES} 份佐证材料"), format!("at most {MAX_FILES} files"));
+        let zh = format!("一项任务最多 {MAX_FILES} 份佐证材料");
+        let en = format!("an assignment has at most {MAX_FILES} files of evidence");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["assignmentId"]).into());
     }
     Ok(())
 }
 
-/// Adds a file that the storage has taken.
+/// Adds a stored file to an assignment as evidence and returns the key of the evidence.
 pub async fn add(desk: &Desk<'_>, assignment: Option<i64>, file: &Stored) -> Result<i64> {
     let held = Held::take(desk, On { assignment, version: None }).await?;
     takes_files(desk, &held).await?;
@@ -90,17 +95,20 @@ pub async fn add(desk: &Desk<'_>, assignment: Option<i64>, file: &Stored) -> Res
     Ok(id)
 }
 
-/// Gives a file that has arrived its place and adds it. What is refused leaves nothing behind, unless it is the same as
-/// what is kept.
+/// Moves an uploaded file to its final place in the storage and adds it to an assignment as evidence.
+///
+/// If adding it fails, the file is removed again, unless other evidence has the same content. Returns the key of the
+/// evidence and the stored file.
 pub async fn keep(desk: &Desk<'_>, assignment: Option<i64>, storage: &Storage, file: Arrived) -> Result<(i64, Stored)> {
     let _settling = storage.settle().await;
     let stored = storage.keep(file).await?;
     let added = add(desk, assignment, &stored).await;
-    // A commit that was broken off may have been carried out: then the file stays, which does no harm without a row.
+    // If the connection broke during the commit, the row may exist after all. The file then stays: a file without a row
+    // does no harm.
     let may_be_there = |why: &Error| matches!(why, Error::Database(why) if trouble(why) == Some(Trouble::Away));
     if added.as_ref().is_err_and(|why| !may_be_there(why)) {
         let same = evidence::Entity::find().filter(evidence::Column::Place.eq(stored.place.as_str()));
-        // Where it cannot be told whether the file is somebody's, it stays.
+        // If this query fails, the file stays, as other evidence may use it.
         if same.count(desk.db).await? == 0 {
             storage.remove(&stored.place).await?;
         }
@@ -108,7 +116,7 @@ pub async fn keep(desk: &Desk<'_>, assignment: Option<i64>, storage: &Storage, f
     Ok((added?, stored))
 }
 
-/// A file that the caller may see; one that he may not is not there.
+/// Returns the evidence with this key, or `None` if it does not exist or the caller may not see it.
 pub async fn find<C: ConnectionTrait>(db: &C, principal: &Principal, id: i64) -> Result<Option<evidence::Model>> {
     seen::<evidence::Entity, _>(db, principal, ("evidence", id), |_| String::new()).await
 }

@@ -1,5 +1,6 @@
-//! Extensions (延期): asked for below, supported by the city office, decided by the regional office. The deadline that is
-//! replaced is kept in the request, so the first one is never lost.
+//! Extensions (延期): requested by the unit, endorsed by the city office, decided by the regional office.
+//!
+//! A request keeps the deadline that it replaces, so that the first deadline is never lost.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::deadline_change::{self, DeadlineChangeState};
@@ -20,28 +21,32 @@ use crate::rule::deadline::Columns;
 use crate::rule::workflow;
 use crate::statistics::kept;
 
-/// Asks for a later deadline.
+/// Requests a later deadline for a measure, on behalf of one of its assignments.
+///
+/// `new_due_on` is a local date after the current deadline, by at most ten years. An assignment has one pending request
+/// at a time. Returns the keys of the assignment and of the request.
 pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &str) -> Result<(i64, i64)> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("延期理由", "the reason"), &["input", "reason"])?;
     let held = Held::take(desk, on).await?;
-    // Whoever answers asks, and so does the county office for it.
+    // Both the assigned unit and its county office may request an extension.
     let act = if desk.by.principal.may(Act::Report) { Act::Report } else { Act::TakeOn };
     held.permit(desk, act)?;
     let path = ["input", "newDueOn"];
     let wrong = |code, zh: String, en: String| Fault::new(code, zh, en, &path);
     let Some(old) = held.measure.due_on.or(held.measure.due_by) else {
-        let (zh, en) = ("这项措施没有截止日期，无须延期", "the measure has no date to be moved");
+        let (zh, en) = ("这项措施没有截止日期，无须延期", "the measure has no due date to extend");
         return Err(wrong(FaultCode::WrongState, zh.to_owned(), en.to_owned()).into());
     };
     if new_due_on <= old || new_due_on > calendar::plus_days(old, calendar::TEN_YEARS) {
-        let (zh, en) =
-            (format!("新的时限应晚于 {old}，且不超过十年"), format!("later than {old}, by ten years at most"));
+        let zh = format!("新的时限应晚于 {old}，且不超过十年");
+        let en = format!("the new deadline must be later than {old}, by at most ten years");
         return Err(wrong(FaultCode::Invalid, zh, en).into());
     }
     fault::day(new_due_on, ("新的时限", "the new deadline"), &path)?;
     if workflow::is_settled(held.row.status) {
         let name = workflow::status_name(held.row.status);
-        let (zh, en) = (format!("“{name}”的任务无须延期"), "it is settled already".to_owned());
+        let zh = format!("“{name}”的任务无须延期");
+        let en = "this assignment is settled and needs no extension".to_owned();
         return Err(wrong(FaultCode::WrongState, zh, en).into());
     }
     let pending = deadline_change::Entity::find()
@@ -50,7 +55,7 @@ pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &st
         .count(&held.transaction)
         .await?;
     if pending > 0 {
-        let (zh, en) = ("这项任务已有延期申请在办", "an extension is under way");
+        let (zh, en) = ("这项任务已有延期申请在办", "this assignment already has a pending request for an extension");
         return Err(wrong(FaultCode::Conflict, zh.to_owned(), en.to_owned()).into());
     }
     let row = deadline_change::ActiveModel {
@@ -73,20 +78,22 @@ pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &st
     Ok((assignment, id))
 }
 
-/// What is decided of a request.
+/// A decision on a request for an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// The city office supports it.
+    /// The city office endorses the request (市级同意).
     Endorse,
-    /// The regional office approves it; the deadline changes.
+    /// The regional office approves the endorsed request (批准), and the deadline moves.
     Approve,
-    /// It is refused, by either.
+    /// Either office rejects the request (不批准).
     Reject,
 }
 
-/// Decides a request.
+/// Endorses, approves or rejects a request for an extension; `words` is the opinion (审批意见).
+///
+/// The requester may not decide it, and a decided request does not change any more. Returns the key of the assignment.
 pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision, words: &str) -> Result<i64> {
-    let words = fault::text(words, 2..=MAX_WORDS, ("审批意见", "the decision"), &["input", "words"])?;
+    let words = fault::text(words, 2..=MAX_WORDS, ("审批意见", "the opinion"), &["input", "words"])?;
     let path = ["input", "extensionId"];
     let unknown = || Fault::new(FaultCode::NotFound, "没有这项延期申请", "there is no such request", &path);
     let found = match extension {
@@ -113,18 +120,20 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
     if !is_open {
         let (zh, en) = (
             "延期须先由市整改办同意，再由区整改办批准；已作结论的不再更改",
-            "first the city office supports it, then the regional office approves it; a decision is final",
+            "the city office must endorse a request before the regional office approves it, and a decision is final",
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
     if is_own(desk, [there.requester_id, there.requester_actor_id]) {
-        let (zh, en) = ("申请人不能审批自己的申请", "whoever asked may not decide");
+        let (zh, en) = ("申请人不能审批自己的申请", "you made this request and may not decide on it");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }
-    // Another answer's request may have been granted meanwhile: a deadline is never moved back.
+    // Another assignment's request may have been granted in the meantime, and no extension moves a deadline back.
     if decision != Decision::Reject && held.measure.due_on >= there.new_due_on {
-        let (zh, en) =
-            ("时限已不早于所申请的日期，无须再延，请不予批准", "the deadline is as late as that already: refuse it");
+        let (zh, en) = (
+            "时限已不早于所申请的日期，无须再延，请不予批准",
+            "the deadline is already on or after the requested date: reject the request",
+        );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
     let mut change = deadline_change::ActiveModel { id: Set(there.id), ..Default::default() };
@@ -153,8 +162,9 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
     held.settle_beside(desk, ChangeKind::ExtensionDecided, said).await
 }
 
-/// Moves a measure's deadline, in its row, in the lists of all regions that it concerns, and in the figures. The caller
-/// holds its problem.
+/// Changes the deadline of a measure in its row, in the lists of all regions that it concerns, and in the statistics.
+///
+/// The caller holds the lock on the problem.
 pub(crate) async fn move_deadline(
     db: &Transaction,
     measure: &measure::Model,

@@ -1,6 +1,9 @@
-//! The work: every act on an assignment, from order to close-out, on a problem and on a case. Each holds the problem or the
-//! case, looks at the row within the caller's sight, asks the policy and the workflow, writes, rolls up, keeps the figures,
-//! notes the change and the audit, and queues mails, all in one transaction.
+//! The acts of the workflow: on assignments (责任分解), from assigning to close-out (销号), on problems and on
+//! complaint cases.
+//!
+//! Each act is one transaction. It locks the problem or the case, reads the row only if the caller may see it, checks
+//! the policy and the workflow, writes, rolls the status up, updates the stored statistics, records the change and the
+//! audit entry, and queues mails.
 
 pub mod accountability;
 pub mod applicability;
@@ -42,69 +45,73 @@ use crate::rule::roll_up;
 use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
 use crate::{Error, Result};
-use telling::Matter;
-pub(crate) use telling::Told;
+pub(crate) use telling::Announcement;
+use telling::Subject;
 
-/// The most letters of a reason, an opinion, a notice.
+/// The maximum length of a reason, an opinion or a notice, in characters.
 pub const MAX_WORDS: usize = 5_000;
 
-/// Who acts on which ledger, and when.
+/// The context of an act: the ledger, the caller and the time.
 #[derive(Debug, Clone, Copy)]
 pub struct Desk<'a> {
-    /// The ledger.
+    /// The connection to the ledger's database.
     pub db: &'a DatabaseConnection,
     /// Who acts, and from where.
     pub by: &'a By,
-    /// When.
+    /// The moment of the act, in UTC.
     pub now: DateTime<Utc>,
-    /// Where days begin and end.
+    /// The ledger's time zone, in which local dates begin and end.
     pub zone: Tz,
-    /// The days that an immediate deadline without a date leaves.
+    /// The grace period of an immediate deadline (立行立改) without a date, in days.
     pub grace_days: i64,
 }
 
 impl Desk<'_> {
-    /// The local day.
+    /// Returns the date of the act in the ledger's time zone.
     pub fn today(&self) -> NaiveDate {
         calendar::local_day(self.now, self.zone)
     }
 }
 
-/// What an act is on: an assignment, and the version of it that the caller saw.
+/// The target of an act: an assignment and the version of it that the caller saw.
 #[derive(Debug, Clone, Copy)]
 pub struct On {
-    /// The assignment; none when the caller's id is no assignment's.
+    /// The key of the assignment; `None` if the id that the caller gave is not the id of an assignment.
     pub assignment: Option<i64>,
-    /// The version; an act that adds to a row rather than changing it asks for none.
+    /// The version that the caller saw; `None` for an act that only adds rows and leaves the assignment unchanged.
     pub version: Option<i32>,
 }
 
-/// An assignment in hand, in a transaction that holds its problem.
+/// An assignment that an act works on, within a transaction that has locked its problem.
 pub(crate) struct Held {
     pub(crate) transaction: Transaction,
     pub(crate) problem: i64,
     pub(crate) measure: measure::Model,
-    /// The assignment as it was.
+    /// The assignment before the act.
     pub(crate) row: assignment::Model,
-    /// All others of the measure.
+    /// The other assignments of the measure.
     others: Vec<assignment::Model>,
-    /// Where the audit of the problem ends.
+    /// The end of the problem's audit chain before the act.
     end: audit::End,
-    /// What goes to the database with what settles the act.
+    /// Statements of the act that are sent together with those that [`Held::settle`] adds.
     pub(crate) writes: Writes,
 }
 
 impl Held {
-    /// Takes an assignment in hand: one that the caller may not see is not there.
+    /// Begins a transaction, locks the assignment's problem and reads the assignment.
+    ///
+    /// An assignment that the caller may not see is reported like one that does not exist.
     pub(crate) async fn take(desk: &Desk<'_>, on: On) -> Result<Self> {
         Ok(Self::take_with(desk, on, "NULL").await?.0)
     }
 
-    /// The same for an act that adds a row to a table; gives the key that this row is to have.
+    /// Takes an assignment as [`Held::take`] does, and draws a key from `table` for an act that inserts a row there.
+    ///
+    /// Returns the assignment and the key of the row to insert.
     pub(crate) async fn take_to_add(desk: &Desk<'_>, on: On, table: &str) -> Result<(Self, i64)> {
         let drawn = Sql::new(desk.db.get_database_backend(), &[]).next_key(table);
         let (held, key) = Self::take_with(desk, on, &drawn).await?;
-        let missing = || DbErr::Custom(format!("{table} gives no keys"));
+        let missing = || DbErr::Custom(format!("no key was drawn for {table}"));
         Ok((held, key.ok_or_else(missing)?))
     }
 
@@ -124,7 +131,7 @@ impl Held {
         Ok((Self { transaction, problem, measure, row, others, end, writes: Writes::default() }, key))
     }
 
-    /// Asks the policy.
+    /// Checks that the policy allows the caller to do `act` to this assignment.
     pub(crate) fn permit(&self, desk: &Desk<'_>, act: Act) -> Result<()> {
         let standing = Standing {
             answers: Some(self.row.unit_id),
@@ -134,20 +141,23 @@ impl Held {
         permit(desk, act, standing)
     }
 
-    /// Asks the workflow where a step leads.
+    /// Returns the status that a step of the workflow leads to, or an error if the step is not open now.
     pub(crate) fn step(&self, step: Step) -> Result<Status> {
         let (from, path) = (self.row.status, ["input", "assignmentId"]);
         let wrong = || wrong_state(from, &workflow::open_from(step), workflow::status_name, &path).into();
         workflow::next(from, step).ok_or_else(wrong)
     }
 
-    /// The assignment, to be changed.
+    /// Returns an update of the assignment that sets its status; the caller may set more columns.
     pub(crate) fn moved(&self, status: Status) -> assignment::ActiveModel {
         assignment::ActiveModel { id: Set(self.row.id), status: Set(status), ..Default::default() }
     }
 
-    /// Writes what the act came to, with everything that follows, and commits. `also` is what the audit says beside the
-    /// state of the assignment.
+    /// Writes the changed assignment and everything that follows from it, and commits: the rolled-up status of measure
+    /// and problem, the statistics, the change feed and the audit entry.
+    ///
+    /// `also` is an object whose fields the audit entry records in addition to the state of the assignment. Returns the
+    /// key of the assignment.
     pub(crate) async fn settle(
         self,
         desk: &Desk<'_>,
@@ -160,7 +170,8 @@ impl Held {
         let mut moved = moved;
         moved.version = Set(row.version + 1);
         moved.updated_at = Set(desk.now);
-        // What is neither closed nor completed nor inapplicable, before and after, adds the same to the figures.
+        // The statistics depend only on the completion date and on settled statuses. If the act changes neither, the
+        // problem need not be recounted.
         let counts =
             |status: Status, completed: Option<NaiveDate>| (workflow::is_settled(status).then_some(status), completed);
         let id = row.id;
@@ -197,7 +208,9 @@ impl Held {
         Ok(id)
     }
 
-    /// Writes that something was added which leaves the assignment as it is, and commits.
+    /// Records an act that leaves the assignment itself unchanged, in the change feed and the audit, and commits.
+    ///
+    /// `what` is the content of the audit entry. Returns the key of the assignment.
     pub(crate) async fn settle_beside(mut self, desk: &Desk<'_>, kind: ChangeKind, what: Value) -> Result<i64> {
         let changed = Changed { problem: self.problem, measure: Some(self.measure.id), assignment: Some(self.row.id) };
         change::write(&mut self.writes, kind, changed, desk.now);
@@ -216,23 +229,22 @@ impl Held {
         Ok(self.row.id)
     }
 
-    /// Tells the answering unit, the lead unit and whoever submitted, each address once, of something that cannot wait.
-    /// Gives what could not be done.
-    pub(crate) async fn tell(&self, desk: &Desk<'_>, told: &Told<'_>) -> Result<Vec<Warning>> {
-        let matter = Matter {
+    /// Queues an immediate notice to the assigned unit, the lead unit and the submitter, one mail per address.
+    ///
+    /// Returns warnings about recipients that have no address.
+    pub(crate) async fn tell(&self, desk: &Desk<'_>, told: Announcement<'_>) -> Result<Vec<Warning>> {
+        let subject = Subject {
             id: format!("assignment_{}", self.row.id),
             act: self.end.0,
             units: [Some(self.row.unit_id), self.measure.lead_unit_id].into_iter().flatten().collect(),
-            number: self.measure.number.clone(),
-            text: self.measure.content.clone(),
             items: vec![(self.measure.id, Some(self.row.id))],
             case: None,
         };
-        telling::tell(&self.transaction, desk, matter, told).await
+        telling::tell(&self.transaction, desk, subject, told).await
     }
 }
 
-/// The assignment as it will be.
+/// Returns the assignment as it will be once `moved` is written.
 fn with(row: &assignment::Model, moved: &assignment::ActiveModel) -> Result<assignment::Model> {
     let mut after = row.clone().into_active_model();
     for column in assignment::Column::iter() {
@@ -243,7 +255,7 @@ fn with(row: &assignment::Model, moved: &assignment::ActiveModel) -> Result<assi
     Ok(after.try_into_model()?)
 }
 
-/// What the audit keeps of an assignment.
+/// Returns the fields of an assignment that the audit records.
 pub(crate) fn state(row: &assignment::Model) -> Value {
     json!({
         "status": row.status.to_value(),
@@ -255,24 +267,29 @@ pub(crate) fn state(row: &assignment::Model) -> Value {
     })
 }
 
-/// Asks the policy; a refusal says who may.
+/// Checks that the policy allows the caller to do `act`; the error names the roles that may.
 pub(crate) fn permit(desk: &Desk<'_>, act: Act, standing: Standing) -> Result<()> {
     if desk.by.principal.permits(act, standing) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
 }
 
-/// Refuses a version that is no longer current: somebody was faster.
+/// Refuses an act on an outdated version of a row, which another user has changed since.
+///
+/// `what` names the kind of row in Chinese and English. A missing `given` version is always accepted.
 pub(crate) fn current(given: Option<i32>, current: i32, what: (&str, &str)) -> Result<(), Fault> {
     let Some(given) = given.filter(|given| *given != current) else { return Ok(()) };
     let (zh, en) = what;
     Err(Fault::new(
         FaultCode::StaleVersion,
         format!("{zh}已被他人更新（当前版本 {current}，提交的是 {given}）：请刷新后核对再提交"),
-        format!("somebody has changed the {en} (it is at version {current}, not {given}): look again"),
+        format!(
+            "someone else has changed the {en} (current version {current}, submitted version {given}): \
+             reload it, review and submit again"
+        ),
         &["input", "version"],
     ))
 }
 
-/// A step that is not open, and what would have to come first.
+/// Returns the error for a step that is not open in the state `from`, naming the states (`needed`) in which it is.
 pub(crate) fn wrong_state<S: ActiveEnum<Value = String> + Copy>(
     from: S,
     needed: &[S],
@@ -284,22 +301,25 @@ pub(crate) fn wrong_state<S: ActiveEnum<Value = String> + Copy>(
     Fault::new(
         FaultCode::WrongState,
         format!("当前状态为“{}”，此步骤须在“{}”时办理", name(from), names.join("”或“")),
-        format!("it is {}; this step is open from {}", from.to_value(), codes.join(", ")),
+        format!("the current state is {}; this step is only open from {}", from.to_value(), codes.join(", ")),
         path,
     )
 }
 
-/// Whether one of these people, who submitted something, acts now, or is who is acted for: no one may decide on their own
-/// submission, in whatever name they submitted or decide.
+/// Checks whether the caller is one of `submitters`, either as the acting delegate or as the account acted for.
+///
+/// No one may decide on their own submission, whether they submitted or decide in their own name or as a delegate.
 pub(crate) fn is_own(desk: &Desk<'_>, submitters: [Option<i64>; 2]) -> bool {
     let principal = &desk.by.principal;
     let acts = |person: i64| principal.account == Some(person) || principal.delegate == Some(person);
     submitters.into_iter().flatten().any(acts)
 }
 
-/// The problem that a row belongs to (an assignment, or what has a `problem_id`) or is, locked, where the caller may see the
-/// row: whoever changes an answer holds its problem first, so that two who work on one measure see each other's work when
-/// they roll it up.
+/// Locks the problem that a row belongs to and returns its key, or `None` if the caller may not see the row.
+///
+/// The row is a problem, an assignment, or a row of any table with a `problem_id` column. Every act on an assignment
+/// locks the problem first, so that two concurrent acts on the same measure see each other's result when they roll it
+/// up.
 pub(crate) async fn hold_problem(db: &Transaction, by: &By, table: &'static str, id: i64) -> Result<Option<i64>> {
     let mut sql = Sql::within(db.get_database_backend(), &[], &by.principal);
     let key = sql.bind(id);
@@ -316,7 +336,7 @@ pub(crate) async fn hold_problem(db: &Transaction, by: &By, table: &'static str,
     Ok(found.map(|row| row.try_get("", "id")).transpose()?)
 }
 
-/// The problem that an act is on, held.
+/// Begins a transaction, locks the problem that an act is on and reads it.
 async fn take_problem(desk: &Desk<'_>, problem: Option<i64>) -> Result<(Transaction, problem::Model)> {
     let unknown =
         || Fault::new(FaultCode::NotFound, "没有这个问题", "there is no such problem", &["input", "problemId"]);
@@ -327,8 +347,9 @@ async fn take_problem(desk: &Desk<'_>, problem: Option<i64>) -> Result<(Transact
     Ok((transaction, found))
 }
 
-/// The row of a table that has this key, where the caller may see it. What is hidden is looked for like what is not there,
-/// by one statement.
+/// Returns the row of `table` with this key, if the caller may see it.
+///
+/// A hidden row is looked up by the same statement as a missing one, so that the two cannot be told apart.
 pub(crate) async fn in_sight<E: EntityTrait>(
     desk: &Desk<'_>,
     table: &'static str,
@@ -337,7 +358,7 @@ pub(crate) async fn in_sight<E: EntityTrait>(
     seen::<E, _>(desk.db, &desk.by.principal, (table, id), |_| String::new()).await
 }
 
-/// The same, locked until the transaction ends.
+/// Returns the row of `table` with this key, if the caller may see it, and locks it until the transaction ends.
 pub(crate) async fn hold<E: EntityTrait>(
     db: &Transaction,
     by: &By,
@@ -347,7 +368,8 @@ pub(crate) async fn hold<E: EntityTrait>(
     seen::<E, _>(db, &by.principal, (table, id), |sql| sql.lock(Some("held"))).await
 }
 
-/// The same as somebody may see it, with what follows in the statement.
+/// Returns the row of `table` with this key, if `principal` may see it; `end` writes the end of the SQL statement, such
+/// as a lock clause.
 pub(crate) async fn seen<E: EntityTrait, C: ConnectionTrait>(
     db: &C,
     principal: &Principal,
@@ -361,20 +383,22 @@ pub(crate) async fn seen<E: EntityTrait, C: ConnectionTrait>(
     Ok(E::find().from_raw_sql(sql.statement(text)).one(db).await?)
 }
 
-/// What an act on an assignment has to know.
+/// The rows that an act on an assignment needs.
 struct Around {
     measure: measure::Model,
-    /// All answers of the measure.
+    /// All assignments of the measure.
     answers: Vec<assignment::Model>,
-    /// Where the audit of the problem ends.
+    /// The end of the problem's audit chain.
     end: audit::End,
-    /// The key of the row that the act adds, where it adds one.
+    /// The key of the row that the act inserts, if it inserts one.
     key: Option<i64>,
 }
 
 impl Around {
-    /// Reads it all at once, when the problem is held, and so nothing is locked. It may not be read with what locks the
-    /// problem: a statement sees what was there when it began, not what it waited for.
+    /// Reads everything in one statement, without locks, once the problem is locked.
+    ///
+    /// This cannot be part of the statement that locks the problem: that statement sees the rows as they were when it
+    /// began, not as they are after it has waited for the lock.
     async fn read(db: &Transaction, (problem, assignment): (i64, i64), key: &str) -> Result<Option<Self>> {
         let measure = Query::select()
             .column(assignment::Column::MeasureId)
@@ -392,7 +416,7 @@ impl Around {
             .filter(assignment::Column::MeasureId.in_subquery(measure))
             .expr_as(audit::of_end(&chain, audit_entry::Column::Position), "position")
             .expr_as(audit::of_end(&chain, audit_entry::Column::Hash), "hash")
-            // In brackets of its own it is drawn once, however many rows there are.
+            // As an uncorrelated subquery, the key is drawn once for all rows.
             .expr_as(Expr::cust(format!("(SELECT CAST({key} AS bigint))")), "key");
         let rows = db.query_all(query.as_query()).await?;
         let Some(first) = rows.first() else { return Ok(None) };
@@ -410,7 +434,9 @@ impl Around {
     }
 }
 
-/// The measure that an act is on as a whole, in a transaction that holds its problem.
+/// Begins a transaction, locks a measure's problem and reads the measure, for an act on the measure as a whole.
+///
+/// Returns the transaction, the key of the problem and the measure.
 pub(crate) async fn hold_measure(desk: &Desk<'_>, measure: Option<i64>) -> Result<(Transaction, i64, measure::Model)> {
     let unknown = || {
         Error::from(Fault::new(
@@ -427,7 +453,7 @@ pub(crate) async fn hold_measure(desk: &Desk<'_>, measure: Option<i64>) -> Resul
     Ok((transaction, problem, found))
 }
 
-/// Notes an act on a measure as a whole, and commits.
+/// Records an act on a measure as a whole, in the change feed and the audit, and commits.
 pub(crate) async fn settle_measure(
     desk: &Desk<'_>,
     transaction: Transaction,
@@ -438,7 +464,9 @@ pub(crate) async fn settle_measure(
     settle_beside(desk, transaction, (problem, Some(measure), format!("measure_{measure}")), kind, said).await
 }
 
-/// Notes an act on something of a problem, whose global id is given, and commits.
+/// Records an act on an object that belongs to a problem, in the change feed and the audit, and commits.
+///
+/// `object` is the global id of the object, such as `measure_7`.
 pub(crate) async fn settle_beside(
     desk: &Desk<'_>,
     transaction: Transaction,

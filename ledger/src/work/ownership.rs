@@ -1,4 +1,4 @@
-//! Ownership (主责、共性): whether a region owns a problem, or shares it with others.
+//! Ownership (主责、共性): whether a region is principally responsible for a problem or shares it with others.
 
 use entity::ownership::{self, OwnershipKind};
 use sea_orm::sea_query::OnConflict;
@@ -10,7 +10,9 @@ use crate::Result;
 use crate::people::policy::{Act, Standing};
 use crate::record::change::ChangeKind;
 
-/// Says that a region owns a problem or shares it, or (none) neither.
+/// Sets whether a region owns a problem (主责) or shares it (共性); `None` for `kind` removes the entry.
+///
+/// Returns the key of the problem.
 pub async fn set(
     desk: &Desk<'_>,
     problem: Option<i64>,

@@ -1,5 +1,7 @@
-//! Reporting progress (整改进展): a report is appended, the assignment moves on, measure and problem follow, all in one
-//! transaction; a version that is no longer current is refused and nothing is lost of what the other person wrote.
+//! Progress reports (整改进展).
+//!
+//! One transaction appends the report, updates the assignment and rolls the status up to measure and problem. An
+//! outdated version is refused, so that no concurrent change is overwritten.
 
 use std::collections::HashSet;
 
@@ -16,51 +18,53 @@ use crate::rule::calendar::YEARS;
 use crate::rule::workflow::Step;
 use crate::{Error, Result};
 
-/// The most letters of one report.
+/// The maximum length of a report, in characters.
 pub const MAX_LETTERS: usize = 100_000;
-/// The most quantities of one report.
+/// The maximum number of quantities in a report.
 pub const MAX_QUANTITIES: usize = 50;
-/// The most that is counted of anything.
+/// The maximum value of a quantity, done or target.
 pub const MAX_AMOUNT: f64 = 1e12;
 
-/// A report to be submitted.
+/// A progress report to submit.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What it is on.
+    /// The assignment that the report is about.
     pub on: On,
-    /// The month that it reports on: 2023-04.
+    /// The month that the report covers, as `YYYY-MM`: `2023-04`.
     pub period: String,
-    /// The text.
+    /// The text of the report.
     pub text: String,
-    /// What was counted.
+    /// The quantities (量化指标) reported; the first one measures the pace.
     pub quantities: Vec<Quantity>,
-    /// When the work was completed (完成), where it is.
+    /// The local date on which the work was completed (完成); `None` if it is not completed or was reported before.
     pub completed_on: Option<NaiveDate>,
-    /// That it is not completed, though that was reported before (更正).
+    /// Whether the report withdraws (更正) a completion date reported before.
     pub retracts_completion: bool,
 }
 
-/// One counted thing.
+/// A quantity (量化指标) of a progress report.
 #[derive(Debug, Clone)]
 pub struct Quantity {
-    /// What is counted.
+    /// What is counted; unique within the report.
     pub label: String,
-    /// How much is done.
+    /// The amount done, from 0 to [`MAX_AMOUNT`].
     pub done: Option<f64>,
-    /// How much is to be done.
+    /// The amount to be done, above 0 and up to [`MAX_AMOUNT`].
     pub target: Option<f64>,
-    /// 万亩, 座, 公里 …
+    /// The unit of measure, such as 万亩, 座 or 公里.
     pub unit: Option<String>,
 }
 
-/// Submits a report. Whoever reports has taken the assignment on.
+/// Submits a progress report, which also accepts the assignment (签收) if it was not accepted before.
+///
+/// Returns the key of the assignment.
 pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
     let report = &read(report, desk.today()).map_err(Error::Refused)?;
     let (mut held, key) = Held::take_to_add(desk, report.on, "progress_report").await?;
     held.permit(desk, Act::Report)?;
     let status = held.step(Step::Report)?;
     if report.retracts_completion && held.row.completed_on.is_none() {
-        let (zh, en) = ("没有已填报的完成日期，无须更正", "no completion was reported: there is nothing to take back");
+        let (zh, en) = ("没有已填报的完成日期，无须更正", "no completion date was reported: there is none to withdraw");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "retractsCompletion"]).into());
     }
     held.writes.insert_one(progress_report::ActiveModel {
@@ -91,7 +95,7 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
         moved.declined_at = Set(None);
         moved.decline_reason = Set(None);
     }
-    // The first quantity is the one that the pace is measured by.
+    // The pace is derived from the first quantity only.
     let leading = report.quantities.first();
     moved.quantity_done = Set(leading.and_then(|one| one.done).or(held.row.quantity_done));
     moved.quantity_target = Set(leading.and_then(|one| one.target).or(held.row.quantity_target));
@@ -105,7 +109,9 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
 const UNIT: (&str, &str) = ("计量单位", "the unit of measure");
 const LABEL: (&str, &str) = ("指标名称", "the label");
 
-/// Reads a report: its fields of one line as such, its text without the blanks around it. All faults at once.
+/// Normalizes and checks a report: collapses single-line fields to one line and trims the text.
+///
+/// Returns all faults at once, not only the first.
 fn read(given: &Report, today: NaiveDate) -> Result<Report, Vec<Fault>> {
     let mut report = given.clone();
     let mut faults = Vec::new();
@@ -117,10 +123,10 @@ fn read(given: &Report, today: NaiveDate) -> Result<Report, Vec<Fault>> {
         Err(fault) => faults.push(fault),
     }
     if fault::is_empty(&given.text) {
-        faults.push(Fault::invalid("请填写进展情况", "say how far it is", &["input", "text"]));
+        faults.push(Fault::invalid("请填写进展情况", "describe the progress", &["input", "text"]));
     } else if given.text.trim().chars().count() > MAX_LETTERS {
         let zh = format!("进展情况超过 {MAX_LETTERS} 字，请精简或作为佐证材料上传");
-        let en = format!("more than {MAX_LETTERS} characters: shorten it, or add it as evidence");
+        let en = format!("the text exceeds {MAX_LETTERS} characters: shorten it, or upload it as evidence");
         faults.push(Fault::invalid(zh, en, &["input", "text"]));
     } else {
         match fault::text(&given.text, 1..=MAX_LETTERS, ("进展情况", "the text"), &["input", "text"]) {
@@ -148,29 +154,30 @@ fn read(given: &Report, today: NaiveDate) -> Result<Report, Vec<Fault>> {
 fn wrong_period(period: &str, today: NaiveDate) -> Option<Fault> {
     let (zh, en) = match month(period) {
         Some(first) if !YEARS.contains(&first.year()) => {
-            ("报告期应在 1990 年至 2100 年之间", "the period is of the years 1990 to 2100")
+            ("报告期应在 1990 年至 2100 年之间", "the period must be between 1990 and 2100")
         }
-        Some(first) if first > today => ("报告期不能晚于本月", "the period cannot begin after today"),
+        Some(first) if first > today => ("报告期不能晚于本月", "the period cannot be later than the current month"),
         Some(_) => return None,
-        None => ("报告期应为年月，如 2023-04", "the period is a year and a month: 2023-04"),
+        None => ("报告期应为年月，如 2023-04", "the period must be a year and month, such as 2023-04"),
     };
     Some(Fault::invalid(zh, en, &["input", "period"]))
 }
 
-/// What is wrong with a report whose texts are read.
+/// Returns the faults of a report whose texts have been normalized.
 fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut object = |zh: &str, en: &str, path: &[&str]| faults.push(Fault::invalid(zh, en, path));
     if report.quantities.len() > MAX_QUANTITIES {
-        let (zh, en) = (format!("量化指标不超过 {MAX_QUANTITIES} 项"), format!("at most {MAX_QUANTITIES} quantities"));
+        let zh = format!("量化指标不超过 {MAX_QUANTITIES} 项");
+        let en = format!("a report has at most {MAX_QUANTITIES} quantities");
         object(&zh, &en, &["input", "quantities"]);
     }
     if report.retracts_completion && report.completed_on.is_some() {
-        let (zh, en) = ("更正为未完成时不填完成日期", "what is not completed has no day of completion");
+        let (zh, en) = ("更正为未完成时不填完成日期", "leave out the completion date when withdrawing the completion");
         object(zh, en, &["input", "completedOn"]);
     }
     if let Some(day) = report.completed_on {
-        let what = ("完成日期", "the day of completion");
+        let what = ("完成日期", "the completion date");
         faults.extend(fault::past_day(day, today, what, &["input", "completedOn"]).err());
     }
     let mut labels = HashSet::new();
@@ -178,24 +185,25 @@ fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
         let index = index.to_string();
         let path = |last: &'static str| vec!["input", "quantities", &index, last];
         if !labels.insert(one.label.as_str()) {
-            let (zh, en) = ("指标名称重复", "there is a quantity of this label already");
+            let (zh, en) = ("指标名称重复", "another quantity has the same label");
             faults.push(Fault::invalid(zh, en, &path("label")));
         }
-        // What is no number is in no range.
+        // `contains` is false for NaN, which is refused too.
         let refused = |value: Option<f64>| value.is_some_and(|value| !(0.0..=MAX_AMOUNT).contains(&value));
         if refused(one.done) {
-            let (zh, en) = ("完成量应为 0 至 1 万亿的数", "what is done is a number from 0 to 1e12");
+            let (zh, en) = ("完成量应为 0 至 1 万亿的数", "the amount done must be a number from 0 to 1e12");
             faults.push(Fault::invalid(zh, en, &path("done")));
         }
         if refused(one.target) || one.target == Some(0.0) {
-            let (zh, en) = ("目标量应为大于 0、不超过 1 万亿的数", "a target is a number above 0, up to 1e12");
+            let (zh, en) =
+                ("目标量应为大于 0、不超过 1 万亿的数", "the target must be a number above 0 and at most 1e12");
             faults.push(Fault::invalid(zh, en, &path("target")));
         }
     }
     faults
 }
 
-/// The first day of a month that is written as `2023-04`, and in no other way.
+/// Returns the first day of a month given as `2023-04`, or `None` for any other notation.
 fn month(period: &str) -> Option<NaiveDate> {
     let first = NaiveDate::parse_from_str(&format!("{period}-01"), "%Y-%m-%d").ok()?;
     (first.format("%Y-%m").to_string() == period).then_some(first)

@@ -1,5 +1,7 @@
-//! Supervision (催办、督办、挂牌、约谈): issued by a person, lifted by a person. 挂牌 of what is long overdue is proposed by the
-//! system (`propose`), and taken up or dismissed by a person (`decide`).
+//! Supervision (督办): urging (催办), supervision proper (督办), listing (挂牌督办) and summons (约谈).
+//!
+//! A person issues and lifts supervision. The system proposes the listing of assignments that are long overdue
+//! ([`propose`]); a person adopts or dismisses the proposal ([`decide`]).
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,7 +12,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Desk, Done, Held, MAX_WORDS, On, Told, hold_problem, in_sight};
+use super::{Announcement, Desk, Done, Held, MAX_WORDS, On, hold_problem, in_sight};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::Act;
@@ -22,49 +24,46 @@ use crate::reminder::Open;
 use crate::rule::calendar;
 use crate::rule::workflow;
 
-/// Supervision to be issued.
+/// A supervision action to issue.
 #[derive(Debug, Clone)]
 pub struct New {
-    /// How severe.
+    /// The kind of supervision, from urging (催办) to summons (约谈).
     pub kind: SupervisionKind,
-    /// Why.
+    /// The reason (督办事由), which the mail states.
     pub reason: String,
-    /// By when an answer is due, a local date.
+    /// The local date by which an answer is due; `None` if no answer is required.
     pub answer_by: Option<NaiveDate>,
 }
 
+/// Returns the act of the policy that issuing or lifting this kind of supervision requires.
 fn act(kind: SupervisionKind) -> Act {
     if kind == SupervisionKind::Urge { Act::Urge } else { Act::Supervise }
 }
 
-/// What a mail says of supervision: its kind, what it is called, and why.
-fn told(kind: SupervisionKind, why: &str) -> Told<'_> {
-    let (kind, headline) = match kind {
-        SupervisionKind::Urge => ("urge", "催办"),
-        SupervisionKind::Supervise => ("supervision", "督办"),
-        SupervisionKind::List => ("listing", "挂牌督办"),
-        SupervisionKind::Summon => ("summons", "约谈"),
+/// Returns the notice about a kind of supervision.
+fn notice(kind: SupervisionKind, reason: &str, answer_by: Option<NaiveDate>) -> Announcement<'_> {
+    let kind = match kind {
+        SupervisionKind::Urge => "urge",
+        SupervisionKind::Supervise => "supervision",
+        SupervisionKind::List => "listing",
+        SupervisionKind::Summon => "summons",
     };
-    Told { kind, headline, why, submitter: None }
+    Announcement { kind, reason, facts: json!({ "answerBy": answer_by }), submitter: None }
 }
 
-/// An answer that is asked for is due today at the earliest.
+/// Checks that the date by which an answer is due, if any, is today or later.
 fn answerable(desk: &Desk<'_>, answer_by: Option<NaiveDate>) -> Result<(), Fault> {
-    answer_by.map(|day| fault::day(day, ("答复期限", "the answer"), &["input", "answerBy"])).transpose()?;
+    answer_by.map(|day| fault::day(day, ("答复期限", "the answer date"), &["input", "answerBy"])).transpose()?;
     if answer_by.is_some_and(|day| day < desk.today()) {
-        let (zh, en) = ("答复期限不能早于今天", "an answer cannot be due before today");
+        let (zh, en) = ("答复期限不能早于今天", "the date by which an answer is due cannot be before today");
         return Err(Fault::invalid(zh, en, &["input", "answerBy"]));
     }
     Ok(())
 }
 
-/// Why, and by when an answer is due, as the mail says it.
-fn why(reason: &str, answer_by: Option<NaiveDate>) -> String {
-    let by = answer_by.map(|day| format!("\n答复期限：{}", day.format("%Y年%-m月%-d日"))).unwrap_or_default();
-    format!("{reason}{by}")
-}
-
-/// Issues supervision of an assignment; the answering unit and the lead unit are told at once.
+/// Issues supervision of an assignment and notifies the assigned unit and the lead unit at once.
+///
+/// A settled assignment cannot be supervised, and an assignment cannot be listed (挂牌) twice at the same time.
 pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
     let reason = fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"])?;
     answerable(desk, new.answer_by)?;
@@ -73,7 +72,8 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
     let wrong = |zh: String, en: &str| Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]);
     if workflow::is_settled(held.row.status) {
         let name = workflow::status_name(held.row.status);
-        return Err(wrong(format!("“{name}”的任务无须督办"), "it is settled: there is nothing to supervise").into());
+        let en = "this assignment is settled and needs no supervision";
+        return Err(wrong(format!("“{name}”的任务无须督办"), en).into());
     }
     if new.kind == SupervisionKind::List
         && let Some(there) = listing(&held, &[SupervisionState::Issued, SupervisionState::Proposed]).await?
@@ -81,9 +81,12 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
         return Err(match there.state {
             SupervisionState::Proposed => wrong(
                 "已有挂牌建议待决定，请先决定".to_owned(),
-                "a proposal to list it waits for a decision: decide that",
+                "a proposal to list this assignment is pending: decide on it first",
             ),
-            _ => wrong("已在挂牌督办中，解除后方可再次挂牌".to_owned(), "it is listed already: lift that first"),
+            _ => wrong(
+                "已在挂牌督办中，解除后方可再次挂牌".to_owned(),
+                "this assignment is already listed: lift the listing first",
+            ),
         }
         .into());
     }
@@ -100,13 +103,12 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
         ..Default::default()
     };
     let id = row.insert(&held.transaction).await?.id;
-    let why = why(&reason, new.answer_by);
-    let warnings = held.tell(desk, &told(new.kind, &why)).await?;
+    let warnings = held.tell(desk, notice(new.kind, &reason, new.answer_by)).await?;
     let said = json!({ "supervision": id, "kind": new.kind.to_value(), "reason": reason, "answerBy": new.answer_by });
     Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
 }
 
-/// 挂牌 of an assignment in one of these states.
+/// Returns a listing (挂牌督办) of the assignment that is in one of these states, if there is one.
 async fn listing(held: &Held, states: &[SupervisionState]) -> Result<Option<supervision_action::Model>> {
     let found = supervision_action::Entity::find()
         .filter(supervision_action::Column::AssignmentId.eq(held.row.id))
@@ -115,8 +117,9 @@ async fn listing(held: &Held, states: &[SupervisionState]) -> Result<Option<supe
     Ok(found.one(&held.transaction).await?)
 }
 
-/// Supervision of this key, with the assignment that it is of held; refused unless it is in the state in which the act is
-/// open.
+/// Locks the assignment under a supervision action, checks the policy, and reads the action.
+///
+/// `state` is the state that the action must be in; `otherwise` is the error message (Chinese, English) if it is not.
 async fn take(
     desk: &Desk<'_>,
     action: Option<i64>,
@@ -143,16 +146,16 @@ async fn take(
     Ok((held, there))
 }
 
-/// Lifts supervision.
+/// Lifts supervision that is in force.
 pub async fn lift(desk: &Desk<'_>, action: Option<i64>, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("解除理由", "the reason"), &["input", "reason"])?;
-    let otherwise = ("这项督办不在执行中", "it is not in force");
+    let otherwise = ("这项督办不在执行中", "this supervision is not in force");
     let (mut held, there) = take(desk, action, (SupervisionState::Issued, otherwise)).await?;
     held.writes.update_one(ended(desk, there.id, SupervisionState::Lifted, &reason))?;
     held.settle_beside(desk, ChangeKind::SupervisionLifted, json!({ "supervision": there.id, "reason": reason })).await
 }
 
-/// Supervision that a person ends, or does not take up.
+/// Returns the update that ends a supervision action: as lifted, or as a dismissed proposal.
 fn ended(desk: &Desk<'_>, id: i64, state: SupervisionState, reason: &str) -> supervision_action::ActiveModel {
     supervision_action::ActiveModel {
         id: Set(id),
@@ -164,27 +167,28 @@ fn ended(desk: &Desk<'_>, id: i64, state: SupervisionState, reason: &str) -> sup
     }
 }
 
-/// What a person makes of a proposal.
+/// A person's decision on a proposed listing.
 #[derive(Debug, Clone)]
 pub struct Decision {
-    /// Whether it is taken up.
+    /// Whether the proposal is adopted (采纳); otherwise it is dismissed.
     pub is_adopted: bool,
-    /// Why; the unit reads it where the proposal is taken up.
+    /// The reason for the decision; if the proposal is adopted, the unit reads it as the reason of the listing.
     pub reason: String,
-    /// By when an answer is due, a local date.
+    /// The local date by which an answer is due; must be `None` if the proposal is dismissed.
     pub answer_by: Option<NaiveDate>,
 }
 
-/// Takes up what the system has proposed, which is then in force as if it had been issued, or dismisses it.
+/// Adopts or dismisses a listing that the system has proposed.
+///
+/// An adopted proposal is in force as if a person had issued it, and the unit is notified at once.
 pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -> Result<Done> {
     let reason = fault::text(&decision.reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
     answerable(desk, decision.answer_by)?;
     if !decision.is_adopted && decision.answer_by.is_some() {
-        let (zh, en) =
-            ("不采纳的建议没有答复期限，请去掉", "a proposal that is dismissed asks for no answer: leave it out");
+        let (zh, en) = ("不采纳的建议没有答复期限，请去掉", "a dismissed proposal has no answer date: leave it out");
         return Err(Fault::invalid(zh, en, &["input", "answerBy"]).into());
     }
-    let otherwise = ("这项督办不是待决定的建议", "it is no proposal that waits for a decision");
+    let otherwise = ("这项督办不是待决定的建议", "this supervision is not a pending proposal");
     let (mut held, there) = take(desk, action, (SupervisionState::Proposed, otherwise)).await?;
     let said = json!({
         "supervision": there.id, "kind": there.kind.to_value(), "reason": reason, "answerBy": decision.answer_by,
@@ -194,12 +198,14 @@ pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -
         return Ok(held.settle_beside(desk, ChangeKind::SupervisionDismissed, said).await?.into());
     }
     if held.row.completed_on.is_some() || workflow::is_settled(held.row.status) {
-        let (zh, en) =
-            ("整改已完成或已办结，不能再采纳挂牌建议", "it is completed or settled meanwhile: dismiss the proposal");
+        let (zh, en) = (
+            "整改已完成或已办结，不能再采纳挂牌建议",
+            "the assignment has been completed or settled in the meantime: dismiss the proposal",
+        );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "isAdopted"]).into());
     }
     if listing(&held, &[SupervisionState::Issued]).await?.is_some() {
-        let (zh, en) = ("已在挂牌督办中，不能重复采纳", "it is listed already: dismiss the proposal");
+        let (zh, en) = ("已在挂牌督办中，不能重复采纳", "this assignment is already listed: dismiss the proposal");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "isAdopted"]).into());
     }
     held.writes.update_one(supervision_action::ActiveModel {
@@ -211,15 +217,16 @@ pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -
         issued_at: Set(desk.now),
         ..Default::default()
     })?;
-    let why = why(&reason, decision.answer_by);
-    let warnings = held.tell(desk, &told(there.kind, &why)).await?;
+    let warnings = held.tell(desk, notice(there.kind, &reason, decision.answer_by)).await?;
     Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
 }
 
-/// Proposes 挂牌督办 of every open answer that has been overdue for so many days, once for each deadline; says of how many.
-/// Each problem is a transaction of its own, so that nobody waits for all of them.
+/// Proposes the listing (挂牌督办) of every open assignment that is at least `after` days overdue, once per deadline.
 ///
-/// Source: the domain's reminders, escalation: a proposal to list it after 30 days.
+/// Each problem takes its own transaction, so that other callers wait for one problem at a time only. Returns the
+/// number of proposals made.
+///
+/// Source: the escalation rule of the domain: a proposal to list after 30 days.
 pub async fn propose(desk: &Desk<'_>, after: i64) -> Result<usize> {
     let problems: BTreeSet<i64> =
         unlisted(desk.db, desk, after, None).await?.into_iter().map(|row| row.problem_id).collect();
@@ -230,17 +237,18 @@ pub async fn propose(desk: &Desk<'_>, after: i64) -> Result<usize> {
     Ok(proposed)
 }
 
-/// Of how many it would be proposed.
+/// Returns the number of assignments that [`propose`] would propose to list now, without writing anything.
 pub async fn to_propose(desk: &Desk<'_>, after: i64) -> Result<usize> {
     Ok(unlisted(desk.db, desk, after, None).await?.len())
 }
 
+/// Proposes the listing of the overdue assignments of one problem and returns the number of proposals.
 async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> {
     let transaction = database::begin(desk.db).await?;
     if hold_problem(&transaction, desk.by, "problem", problem).await?.is_none() {
         return Ok(0);
     }
-    // Looked for again: what was reported, or proposed by another scheduler, before the problem was held.
+    // Read again: a report, or a proposal by another scheduler, may have come in before the problem was locked.
     let rows = unlisted(&transaction, desk, after, Some(problem)).await?;
     let kind = ChangeKind::SupervisionProposed;
     for row in &rows {
@@ -276,11 +284,11 @@ async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> 
     Ok(rows.len())
 }
 
-/// The answers that are open so many days after their deadline, of the whole ledger or of one problem, and of which 挂牌 was
-/// neither proposed nor issued since that deadline.
+/// Returns the open assignments that are at least `after` days overdue and whose listing (挂牌) was neither proposed
+/// nor issued since their deadline, of the whole ledger or of one problem.
 async fn unlisted<C: ConnectionTrait>(db: &C, desk: &Desk<'_>, after: i64, problem: Option<i64>) -> Result<Vec<Open>> {
     let mut open = Open::due_by(db, calendar::plus_days(desk.today(), -after), desk.today(), problem).await?;
-    // Where an office has to decide first, the unit is not the one to be urged.
+    // The delay of an assignment that waits for an office's decision is not the unit's.
     open.retain(|row| row.status.is_some_and(workflow::waits_for_unit));
     let mut listed = supervision_action::Entity::find()
         .select_only()

@@ -1,25 +1,24 @@
-//! Telling whoever an act concerns, at once, by mail: each address once, with why, and which unit it was. Where there is no
-//! address the act holds all the same, and its caller and the log hear of it.
+//! Immediate notices by mail to the units that an act concerns: one mail per address, with the reason and the acting
+//! unit.
+//!
+//! If a unit has no address, the act is carried out all the same; its result and the log carry a warning.
 
 use planner::Bilingual;
-use sea_orm::EntityTrait;
+use sea_orm::{ActiveEnum, EntityTrait};
+use serde_json::{Value, json};
 
 use super::Desk;
 use crate::Result;
-use crate::people::policy::{self, Reach};
+use crate::people::policy::Reach;
 use crate::record::database::Transaction;
 use crate::record::outbox::{self, Notice};
-use crate::rule::wording::{one_line, shortened};
 
-/// The letters of a text that a subject has room for.
-const SUBJECT: usize = 24;
-
-/// What an act came to.
+/// The result of an act that may send notices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
-    /// The row that it was on.
+    /// The key of the row that the act was on.
     pub key: i64,
-    /// What was not done beside it.
+    /// Notices that could not be sent.
     pub warnings: Vec<Warning>,
 }
 
@@ -29,60 +28,61 @@ impl From<i64> for Done {
     }
 }
 
-/// What was not done beside an act that holds.
+/// The kinds of warnings about a successful act whose notice did not reach everyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WarningCode {
-    /// No unit concerned has an address that the notice could go to
+    /// None of the recipients of the notice has an address.
     NobodyTold,
-    /// The unit that has to act has no address
+    /// The unit that has to act has no address; other recipients were notified.
     UnitNotTold,
 }
 
-/// What was not done beside an act that holds, and what to do about it.
+/// A warning about a successful act whose notice did not reach everyone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// What kind of warning it is.
+    /// The kind of warning.
     pub code: WarningCode,
-    /// What was not done, and what to do.
+    /// Who was not notified, and what to do about it.
     pub message: Bilingual,
 }
 
-/// What cannot wait.
-pub(crate) struct Told<'a> {
-    /// The kind of mail.
+/// The content of an immediate notice.
+pub(crate) struct Announcement<'a> {
+    /// The kind of mail, such as `returned`.
     pub(crate) kind: &'static str,
-    /// What happened, in a word or two.
-    pub(crate) headline: &'a str,
-    /// Why.
-    pub(crate) why: &'a str,
-    /// The account that submitted what this is about.
+    /// The reason that a person gave; empty if the act has none.
+    pub(crate) reason: &'a str,
+    /// Further facts for the template, a JSON object.
+    pub(crate) facts: Value,
+    /// The account that submitted what the act decides on; it is notified too.
     pub(crate) submitter: Option<i64>,
 }
 
-/// What somebody is told about.
-pub(super) struct Matter {
-    /// What it is, as its global id says it: `assignment_7`.
+/// The object of an immediate notice: an assignment or a case.
+pub(super) struct Subject {
+    /// The global id of the object, such as `assignment_7`.
     pub(super) id: String,
-    /// Which of its acts this is.
+    /// A number that grows with every act on the object; it makes the cause of the mail unique.
     pub(super) act: i32,
-    /// The units that it concerns, whoever has to act first.
+    /// The units to notify; the first is the one that has to act.
     pub(super) units: Vec<i64>,
-    /// Its number as printed.
-    pub(super) number: Option<String>,
-    /// Its text.
-    pub(super) text: String,
-    /// The measure, with the answer.
+    /// The measure and the assignment that the notice is about; empty for a case.
     pub(super) items: Vec<(i64, Option<i64>)>,
-    /// The case.
+    /// The case that the notice is about.
     pub(super) case: Option<i64>,
 }
 
-/// Queues the mails of an act in its transaction. Gives what could not be done.
-pub(super) async fn tell(db: &Transaction, desk: &Desk<'_>, matter: Matter, told: &Told<'_>) -> Result<Vec<Warning>> {
-    let Matter { id, act, units, number, text, items, case } = matter;
+/// Queues the notices of an act within its transaction and returns warnings about recipients without an address.
+pub(super) async fn tell(
+    db: &Transaction,
+    desk: &Desk<'_>,
+    subject: Subject,
+    told: Announcement<'_>,
+) -> Result<Vec<Warning>> {
+    let Subject { id, act, units, items, case } = subject;
     let recipients = outbox::recipients(db, &units, told.submitter).await?;
     if recipients.is_empty() {
-        tracing::warn!(kind = told.kind, of = id, "a notice reaches nobody: no unit that it concerns has an address");
+        tracing::warn!(kind = told.kind, of = id, "notice not sent: none of the recipients has an address");
         return Ok(vec![nobody()]);
     }
     let is_told = units.first().is_none_or(|acts| recipients.iter().any(|(_, unit)| unit.as_ref() == Some(acts)));
@@ -90,23 +90,21 @@ pub(super) async fn tell(db: &Transaction, desk: &Desk<'_>, matter: Matter, told
         tracing::warn!(
             kind = told.kind,
             of = id,
-            "a notice does not reach the unit that has to act: it has no address"
+            "notice not sent to the unit that has to act: the unit has no address"
         );
     }
-    let reason = match actor(db, desk).await? {
-        Some(unit) => format!("{}\n办理单位：{unit}", told.why),
-        None => told.why.to_owned(),
-    };
-    let number = number.map(|number| format!("{number} ")).unwrap_or_default();
-    let subject = one_line(&format!("【{}】{number}{}", told.headline, shortened(&text, SUBJECT)));
+    let Announcement { kind, reason, mut facts, .. } = told;
+    if let Value::Object(facts) = &mut facts {
+        facts.insert("reason".to_owned(), reason.into());
+        facts.insert("by".to_owned(), actor(db, desk).await?);
+    }
     for (recipient, unit) in recipients {
         let notice = Notice {
-            cause: format!("{}:{id}:{act}:{recipient}", told.kind),
-            kind: told.kind,
+            cause: format!("{kind}:{id}:{act}:{recipient}"),
+            kind,
             recipient,
             unit,
-            subject: subject.clone(),
-            reason: reason.clone(),
+            facts: facts.clone(),
             items: items.clone(),
             case,
         };
@@ -118,8 +116,8 @@ pub(super) async fn tell(db: &Transaction, desk: &Desk<'_>, matter: Matter, told
 fn unit_not_told() -> Warning {
     let (zh, en) = (
         "已办理并通知了其他相关单位，但责任单位未设置邮箱，没有收到通知。请另行通知，并请系统管理员为其设置邮箱",
-        "done, and others are told by mail, but not the unit that has to act: it has no address. Tell it yourself, and \
-         have the administrator give it its address",
+        "done; the other units were notified by mail, but the unit that has to act was not, because it has no e-mail \
+         address. Notify it yourself, and ask the administrator to add its address",
     );
     Warning { code: WarningCode::UnitNotTold, message: Bilingual::new(zh, en) }
 }
@@ -127,18 +125,20 @@ fn unit_not_told() -> Warning {
 fn nobody() -> Warning {
     let (zh, en) = (
         "已办理，但没有人收到邮件通知：相关单位均未设置邮箱。请另行通知，并请系统管理员为单位设置邮箱",
-        "done, but nobody is told by mail: no unit that it concerns has an address. Tell them yourself, and have the \
-         administrator give the units their addresses",
+        "done, but no one was notified by mail: none of the units concerned has an e-mail address. Notify them \
+         yourself, and ask the administrator to add the units' addresses",
     );
     Warning { code: WarningCode::NobodyTold, message: Bilingual::new(zh, en) }
 }
 
-/// Who acts, as a mail says it: the unit, else the role; never a person.
-async fn actor(db: &Transaction, desk: &Desk<'_>) -> Result<Option<String>> {
-    let Reach::Role { role, unit, .. } = &desk.by.principal.reach else { return Ok(None) };
+/// Returns the acting party as a fact for the template: `{"unit": name}`, else `{"role": code}`; never a person.
+///
+/// Returns null for a caller without a role, such as the program itself.
+async fn actor(db: &Transaction, desk: &Desk<'_>) -> Result<Value> {
+    let Reach::Role { role, unit, .. } = &desk.by.principal.reach else { return Ok(Value::Null) };
     let unit = match unit {
         Some(unit) => entity::unit::Entity::find_by_id(*unit).one(db).await?,
         None => None,
     };
-    Ok(Some(unit.map_or_else(|| policy::role_name(*role).to_owned(), |unit| unit.name)))
+    Ok(unit.map_or_else(|| json!({ "role": role.to_value() }), |unit| json!({ "unit": unit.name })))
 }

@@ -1,25 +1,26 @@
-//! `case-overdue`: every morning, the complaint cases that are open past their deadline, to who leads them and the office above.
+//! `case-overdue`: every morning, complaint cases that are open past their deadline, to the lead unit and the office above.
 
+use chrono::NaiveDate;
 use entity::schedule::Misfire;
-use ledger::reminder;
+use ledger::record::database::Transaction;
+use ledger::reminder::{self, Timing};
 
-use super::{Job, Reminder, Work};
-use crate::letter::{Of, Words};
+use crate::job::{Job, Run};
+use crate::mail::{Kind, digest};
+use crate::remind::{self, Candidates};
+
+const NAME: &str = "case-overdue";
 
 pub(super) const JOB: Job = Job {
-    name: "case-overdue",
+    name: NAME,
     about: "交办案件逾期提醒：主办单位，抄送市整改办；同一案件每 7 天一次",
     cron: "0 0 8 * * *",
     misfire: Misfire::Latest,
-    work: Work::Remind(Reminder {
-        candidates: |db, today, timing| Box::pin(reminder::case::overdue(db, today, timing)),
-        words: Words {
-            of: Of::Cases,
-            urgency: |left| format!("逾期{}天", -left),
-            headline: |count| format!("{count}件交办案件已逾期"),
-            whose: "贵单位有",
-            action: "请立即办理，于 3 个工作日内填报办理情况；已整改到位的，请办结并提请验收。",
-            days_heading: "逾期天数",
-        },
-    }),
+    run: Run::Within(|occasion, transaction| remind::run(occasion, transaction, NAME, find)),
+    rehearse: |occasion, transaction| remind::rehearse(occasion, transaction, NAME, find),
+    mails: &[Kind { name: NAME, read: digest::cases }],
 };
+
+fn find<'a>(db: &'a Transaction, today: NaiveDate, timing: &'a Timing) -> Candidates<'a> {
+    Box::pin(reminder::case::overdue(db, today, timing))
+}

@@ -1,4 +1,4 @@
-//! When the database, the caller or the time is gone.
+//! Behaviour when the database is unavailable, the caller disconnects, or an operation exceeds its time limit.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -24,7 +24,7 @@ fn nobody_notices_that_the_database_was_started_anew() {
         let written = server.ask(&comment("measure_1"), &[]).json();
         assert_eq!(written["data"]["commentOnMeasure"]["errors"], json!([]), "{written}");
     };
-    // Several at a time, so that there are several connections, for reading and for writing.
+    // Concurrently, so that the pools open several connections for reading and for writing.
     let many = || {
         std::thread::scope(|scope| {
             for _ in 0..8 {
@@ -67,12 +67,12 @@ fn while_the_database_is_away_callers_are_told_to_come_again() {
     assert_eq!((away.status, away.code().as_str(), away.header("retry-after")), (503, "UNAVAILABLE", "5"));
     assert!(away.body.contains("服务繁忙") && !away.body.contains(name), "{}", away.body);
     assert_eq!(server.get("/readyz").status, 503);
-    // Whoever comes by a socket may come again, and keeps his token.
+    // Close code 1013 tells a WebSocket client to try again later; its token stays valid.
     let mut socket = Socket::connect(&server, &[PROTOCOL]).unwrap();
     socket.say(&json!({"type": "connection_init", "payload": {"authorization": format!("Bearer {office}")}}));
     assert_eq!(socket.closed(), 1013);
     let log = read(world.log());
-    assert!(log.contains("not currently accepting connections"), "operators find why: {log}");
+    assert!(log.contains("not currently accepting connections"), "the log must name the cause: {log}");
     tell(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
     server.data_as(&office, query, &json!({}));
     assert_eq!(server.get("/readyz").status, 200);
@@ -105,7 +105,7 @@ fn a_query_that_takes_too_long_is_given_up() {
         all(503, "TIMEOUT");
         db.execute_unprepared("ROLLBACK").await.unwrap();
     });
-    // The connections that were left in the middle of a statement serve the next one as any other.
+    // Connections whose statement was abandoned are usable again.
     assert_eq!(comments(&server), before);
     for _ in 0..3 {
         all(200, "");
@@ -122,7 +122,7 @@ fn whoever_leaves_while_a_transaction_begins_leaves_none_open() {
     assert_eq!(server.ask(&comment("measure_1"), &[]).code(), "");
     way.arm();
     assert_eq!(server.ask(&comment("measure_1"), &[]).code(), "TIMEOUT");
-    assert!(way.open(), "it was given up while its transaction began");
+    assert!(way.open(), "the operation must be abandoned while its transaction begins");
     block_on(async {
         let db = world.db().await;
         let open = "SELECT 1 FROM pg_stat_activity \
@@ -130,20 +130,20 @@ fn whoever_leaves_while_a_transaction_begins_leaves_none_open() {
         let mut asked = 0;
         while db.query_one_raw(Statement::from_string(DbBackend::Postgres, open)).await.unwrap().is_some() {
             asked += 1;
-            assert!(asked < 5_000, "a connection stays in its transaction");
+            assert!(asked < 5_000, "a connection stays idle in a transaction");
         }
     });
     assert_eq!(server.ask(&comment("measure_1"), &[]).code(), "");
     assert_eq!(comments(&server), 2);
 }
 
-/// A mutation of several statements.
+/// Returns a mutation that takes several SQL statements.
 fn comment(measure: &str) -> Value {
     let write = "mutation($input: CommentOnMeasureInput!) { commentOnMeasure(input: $input) { measure { id } errors { code } } }";
     json!({"query": write, "variables": {"input": {"measureId": measure, "text": "请加快整改。"}}})
 }
 
-/// How many comments there are on the first measure, each of which is audited.
+/// Returns the number of comments on the first measure; asserts that each has an audit entry.
 fn comments(server: &Server) -> u64 {
     let query = "{ measure(id: \"measure_1\") { comments { totalCount } audit(filter: {act: {eq: \"COMMENTED\"}}) { totalCount } } }";
     let found = &server.data(query, &json!({}))["measure"];
@@ -162,7 +162,7 @@ fn whoever_hangs_up_leaves_nothing_half_done(world: &World) {
         let mut caller = TcpStream::connect(&address).unwrap();
         let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length:";
         write!(caller, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n{head} {}\r\n\r\n{body}", body.len()).unwrap();
-        // An answer that came and was not read makes the end a reset, which the server hears at once.
+        // Closing a socket with unread data sends a reset, which the server notices at once.
         caller.peek(&mut [0]).unwrap();
     };
     std::thread::scope(|scope| {
@@ -171,7 +171,7 @@ fn whoever_hangs_up_leaves_nothing_half_done(world: &World) {
         }
     });
     let made = (0..16).filter(|_| server.ask(&comment("measure_1"), &[]).code().is_empty()).count();
-    assert_eq!(made, 16, "everybody else is served");
+    assert_eq!(made, 16, "other callers must still be served");
     assert!((16..=16 + 107).contains(&(comments(&server) - before)), "{}", comments(&server));
     assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 }
@@ -187,16 +187,16 @@ fn what_fails_inside_is_not_told(world: &World) {
     let new = "{ mails { totalCount nodes { subject } } }";
     for query in [query, new] {
         let failed = server.ask(&json!({ "query": query }), &[("x-request-id", "click-7")]);
-        assert_eq!(failed.status, 200, "there might be other fields");
+        assert_eq!(failed.status, 200, "other root fields could have data");
         let expected = json!({"data": null, "errors": [{
             "message": "服务内部错误，请稍后重试", "path": ["mails"], "locations": [{"line": 1, "column": 3}],
             "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": "click-7"}}]});
         assert_eq!(failed.json(), expected);
     }
-    assert_eq!(ask(&server, "{ problems { totalCount } }").code(), "", "everything else goes on");
+    assert_eq!(ask(&server, "{ problems { totalCount } }").code(), "", "other fields must still work");
     let log = read(world.log());
     let failure = log.lines().find(|line| line.contains("click-7")).unwrap();
-    assert!(failure.contains("mail"), "operators find what failed by the request's id: {failure}");
+    assert!(failure.contains("mail"), "the log must name the failure under the request's id: {failure}");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_container_s_check_hears_whether_the_server_is_ready() {
     for part in ["all", "api", "scheduler"] {
         assert_eq!(health(part, &metrics), (0, "就绪\n".to_owned()), "{part}");
     }
-    assert_eq!(health("scheduler", "").0, 2, "there is nowhere to ask");
+    assert_eq!(health("scheduler", "").0, 2, "without a metrics listener there is no address to ask");
     drop(server);
     let (code, said) = health("api", &metrics);
     assert!(code == 1 && said.contains("没有应答"), "{said}");

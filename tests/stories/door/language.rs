@@ -1,4 +1,4 @@
-//! The language of messages.
+//! The language of error messages, chosen by `Accept-Language`.
 
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn messages_are_in_the_language_that_the_caller_prefers() {
             assert!(said(query, language).starts_with(en), "{language}: {}", said(query, language));
         }
     }
-    // A variable is refused by the name of the field that is wrong, whatever it is in.
+    // The message names the path of the wrong member within the variable.
     let dated = "query($filter: MeasureFilter) { measures(filter: $filter) { totalCount } }";
     for (filter, message) in [
         (json!({"dueOn": {"eq": "2026-02-30"}}), "变量 $filter.dueOn.eq 应为 Date (2026-10-13)"),
@@ -69,5 +69,5 @@ fn the_language_of_a_refused_report_is_the_caller_s(world: &World) {
     let (zh, en) = (said("zh-CN"), said("en"));
     assert_eq!((&zh["code"], &en["code"]), (&json!("STALE_VERSION"), &json!("STALE_VERSION")));
     assert!(zh["message"].as_str().unwrap().starts_with("责任分解已被他人更新"), "{zh}");
-    assert!(en["message"].as_str().unwrap().starts_with("somebody has changed the assignment"), "{en}");
+    assert!(en["message"].as_str().unwrap().starts_with("someone else has changed the assignment"), "{en}");
 }

@@ -1,4 +1,4 @@
-//! What one caller may ask for at once.
+//! Limits on documents, batches, filters and request rates.
 
 use serde_json::{Value, json};
 
@@ -68,8 +68,11 @@ fn brackets_too_deep_for_the_parser_never_reach_it() {
     }
     let query = "query($filter: MeasureFilter) { measures(filter: $filter) { totalCount } }";
     let far = server.graphql(query, &json!({ "filter": filter }));
-    assert_eq!(far["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "relations multiply: {far}");
-    assert_eq!(ask(&server, ANY).status, 200, "the program is alive");
+    assert_eq!(
+        far["errors"][0]["extensions"]["code"], "BAD_USER_INPUT",
+        "filters over relations nest too deeply: {far}"
+    );
+    assert_eq!(ask(&server, ANY).status, 200, "the server still answers");
 }
 
 #[test]
@@ -83,19 +86,23 @@ fn what_a_document_costs_depends_on_its_pages() {
     let too_much = Some("TOO_COMPLEX".to_owned());
     assert_eq!(cost(NESTED, json!({"n": 200})), too_much);
     assert_eq!(cost(NESTED, json!({"n": 20})), None);
-    assert_eq!(cost(NESTED, json!({"n": 20})), None, "also once it is known");
-    assert_eq!(cost(NESTED, json!({"n": 200})), too_much, "also once it is known");
-    assert_eq!(cost(&NESTED.replace("$n: Int!", "$n: Int = 200"), json!({})), too_much, "by its default");
+    assert_eq!(cost(NESTED, json!({"n": 20})), None, "also from the cache of documents");
+    assert_eq!(cost(NESTED, json!({"n": 200})), too_much, "also from the cache of documents");
+    assert_eq!(
+        cost(&NESTED.replace("$n: Int!", "$n: Int = 200"), json!({})),
+        too_much,
+        "the size of a page is the variable's default"
+    );
     assert_eq!(cost(&NESTED.replace("$n: Int!", "$n: Int = 20"), json!({})), None);
     assert_eq!(cost("{ problems(first: 200) { totalCount } }", json!({})), None);
     let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Problem { measures(first: 200) { nodes {
         assignments(first: 200) { nodes { id } } } } } } }";
     assert_eq!(cost(nodes, json!({"ids": ["problem_1"]})), None);
-    assert_eq!(cost(nodes, json!({"ids": vec!["problem_1"; 200]})), too_much, "every id is a row");
+    assert_eq!(cost(nodes, json!({"ids": vec!["problem_1"; 200]})), too_much, "every id counts as a row");
     let groups = "query($n: Int) { problems(first: 200) { nodes { measures { groups(by: [STATUS], first: $n) {
         keys { key label } aggregate { count dueOn { min max } } } } } } }";
     assert_eq!(cost(groups, json!({"n": 10})), None);
-    assert_eq!(cost(groups, json!({"n": 1000})), too_much, "every group is a row");
+    assert_eq!(cost(groups, json!({"n": 1000})), too_much, "every group counts as a row");
     drop(server);
     let server = world.serve_with(&[("RECTIFY_MAX_COST", "10")]);
     assert_eq!(ask(&server, "{ regions(first: 4) { nodes { id } } }").code(), "");
@@ -116,9 +123,16 @@ fn who_asks_too_often_is_told_to_wait() {
         assert_eq!(from(&server, address).0, 200);
     }
     let (status, refused) = from(&server, "10.0.0.4");
-    assert_eq!((status, refused.code().as_str()), (429, "TOO_MANY_REQUESTS"), "a stranger's word is not taken");
+    assert_eq!(
+        (status, refused.code().as_str()),
+        (429, "TOO_MANY_REQUESTS"),
+        "without a trusted proxy the header is ignored"
+    );
     let seconds: u64 = refused.header("retry-after").parse().unwrap();
-    assert!((1..=21).contains(&seconds), "an allowance of three grows back in twenty seconds, not in {seconds}");
+    assert!(
+        (1..=21).contains(&seconds),
+        "one of three requests per minute is available after twenty seconds, not {seconds}"
+    );
     assert!(refused.body.contains(&format!("请 {seconds} 秒后再试")));
     assert_eq!(server.get("/healthz").status, 200, "probes are not counted");
     drop(server);
@@ -127,12 +141,12 @@ fn who_asks_too_often_is_told_to_wait() {
         assert_eq!(from(&server, "10.0.0.1").0, 200);
     }
     assert_eq!(from(&server, "10.0.0.1").0, 429);
-    assert_eq!(from(&server, "10.0.0.9, 10.0.0.1").0, 429, "what a caller writes itself is not believed");
+    assert_eq!(from(&server, "10.0.0.9, 10.0.0.1").0, 429, "only the address that the trusted proxy added counts");
     assert_eq!(from(&server, "10.0.0.2").0, 200);
     for host in 1..=3 {
         assert_eq!(from(&server, &format!("2001:db8::{host}")).0, 200);
     }
-    assert_eq!(from(&server, "2001:db8::4").0, 429, "one household");
+    assert_eq!(from(&server, "2001:db8::4").0, 429, "one IPv6 /64 is one caller");
     assert_eq!(from(&server, "2001:db8:0:1::1").0, 200);
 }
 
@@ -157,7 +171,11 @@ fn batches_are_taken_where_they_are_allowed() {
         assert_eq!(server.ask(&batch(count), &[]).code(), "BATCH_NOT_ALLOWED");
     }
     assert_eq!(server.ask(&json!([1]), &[]).code(), "BAD_REQUEST");
-    assert_eq!(server.ask(&json!({ "query": ANY }), &[]).json()["data"]["__typename"], "Query", "one by one as well");
+    assert_eq!(
+        server.ask(&json!({ "query": ANY }), &[]).json()["data"]["__typename"],
+        "Query",
+        "a single operation is still accepted"
+    );
 }
 
 fn long_and_deep_filters_are_answered_or_refused_with_a_reason(world: &World) {
@@ -170,7 +188,7 @@ fn long_and_deep_filters_are_answered_or_refused_with_a_reason(world: &World) {
     assert_eq!(none, 0);
     let not: Vec<Value> = numbers.iter().map(|one| json!({ "not": one })).collect();
     assert_eq!(server.data(query, &json!({"filter": {"and": not}}))["measures"]["totalCount"], all);
-    // A filter stands in the statement once for each part of a list that is asked for.
+    // The statement repeats the filter for each selected part of a list, here for `totalCount` and `nodes`.
     let units: Vec<String> = (0..9_000).map(|unit| format!("unit_{unit}")).collect();
     let two =
         "query($units: [ID!]) { measures(filter: {leadUnit: {in: $units}}, first: 1) { totalCount nodes { id } } }";

@@ -1,4 +1,4 @@
-//! What the front door lets in, how much of it, and what it says to those whom it turns away.
+//! The HTTP interface: which requests it accepts, its limits, and its error messages.
 
 mod away;
 mod language;
@@ -15,6 +15,6 @@ fn ask(server: &Server, query: &str) -> Answer {
     server.ask(&json!({ "query": query }), &[])
 }
 
-/// Measures below problems, the pages as large as the caller says.
+/// An operation with three nested pages, whose size is a variable.
 const NESTED: &str = "query($n: Int!) { problems(first: $n) { nodes {
     measures(first: $n) { nodes { assignments(first: $n) { nodes { id } } } } } } }";

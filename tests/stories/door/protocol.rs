@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: documents, hashes, headers, origins, errors.
+//! GraphQL over HTTP: documents, persisted queries, headers, origins, variables and errors.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -39,11 +39,11 @@ fn a_schema_that_is_not_shown_shows_nowhere() {
     assert_eq!(
         ask(&server, "{ node(id: \"problem_1\") { __typename } }").code(),
         "",
-        "clients ask for this themselves"
+        "clients request `__typename` themselves"
     );
 }
 
-/// The SHA-256 of [`ANY`], as a client computes it.
+/// The SHA-256 of [`ANY`], in hexadecimal.
 const HASH: &str = "7f56e67dd21ab3f30d1ff8b7bed08893f0a0db86449836189b361dd1e56ddb4b";
 
 fn by_hash(hash: &str) -> Value {
@@ -57,12 +57,16 @@ fn a_document_is_sent_once_and_then_named_by_its_hash() {
     let alone = json!({ "extensions": by_hash(HASH) });
     let unknown = server.ask(&alone, &[]);
     assert_eq!((unknown.status, unknown.code().as_str()), (400, "PERSISTED_QUERY_NOT_FOUND"));
-    assert_eq!(unknown.json()["errors"][0]["message"], "PersistedQueryNotFound", "clients look for these words");
+    assert_eq!(unknown.json()["errors"][0]["message"], "PersistedQueryNotFound", "clients match this message");
     let older = [("content-type", "application/json"), ("accept", "application/json")];
-    assert_eq!(server.send(&older, &alone.to_string()).status, 200, "older ones for this status");
+    assert_eq!(server.send(&older, &alone.to_string()).status, 200, "and this status with the older media type");
     let wrong = server.ask(&json!({"query": "{ other: __typename }", "extensions": by_hash(HASH)}), &[]);
     assert_eq!((wrong.status, wrong.code().as_str()), (400, "PERSISTED_QUERY_MISMATCH"));
-    assert_eq!(server.ask(&alone, &[]).code(), "PERSISTED_QUERY_NOT_FOUND", "nothing was remembered of it");
+    assert_eq!(
+        server.ask(&alone, &[]).code(),
+        "PERSISTED_QUERY_NOT_FOUND",
+        "a document with a wrong hash must not be stored"
+    );
 
     let both = server.ask(&json!({"query": ANY, "extensions": by_hash(HASH)}), &[]);
     assert_eq!(both.body, r#"{"data":{"__typename":"Query"}}"#);
@@ -95,8 +99,8 @@ fn where_documents_are_registered_no_others_are_run() {
     ] {
         assert_eq!(server.ask(&request, &[]).body, expected, "{request}");
     }
-    assert_eq!(server.ask(&json!({ "query": change }), &[]).code(), "", "known by its text, whatever its name");
-    assert_eq!(server.ask(&json!({ "documentId": "by another name" }), &[]).code(), "", "or by the name that it has");
+    assert_eq!(server.ask(&json!({ "query": change }), &[]).code(), "", "a registered document is known by its text");
+    assert_eq!(server.ask(&json!({ "documentId": "by another name" }), &[]).code(), "", "and by its registered name");
     let other = "{ other: __typename }";
     for request in [
         json!({ "query": other }),
@@ -110,7 +114,7 @@ fn where_documents_are_registered_no_others_are_run() {
     drop(server);
     let bad = world.file("bad.json", b"[]");
     let ran = world.program().args(["serve"]).env("RECTIFY_TRUSTED_DOCUMENTS", bad).output().unwrap();
-    assert_eq!(ran.status.code(), Some(2), "a file that is none keeps the program from serving everything");
+    assert_eq!(ran.status.code(), Some(2), "an invalid file must stop the server instead of allowing all documents");
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn every_answer_names_its_request() {
     for id in ["", "with blank", "<script>", &"x".repeat(65)] {
         let refused = ask("{", id);
         let own = refused.header("x-request-id").to_owned();
-        assert_eq!((own.len(), own != id), (32, true), "a new one instead of {id}");
+        assert_eq!((own.len(), own != id), (32, true), "an invalid id must be replaced: {id}");
         assert_eq!(refused.json()["errors"][0]["extensions"]["requestId"], own);
         made.push(own);
     }
@@ -136,7 +140,11 @@ fn every_answer_names_its_request() {
     made.dedup();
     assert_eq!(made.len(), 4);
     let none = server.send(&[("content-type", "application/json"), ("accept", "image/png")], "");
-    assert_eq!((none.status, none.header("x-request-id").len()), (406, 32), "also where nothing else was understood");
+    assert_eq!(
+        (none.status, none.header("x-request-id").len()),
+        (406, 32),
+        "also on a request that is refused at once"
+    );
 }
 
 #[test]
@@ -163,7 +171,7 @@ fn pages_of_other_origins_ask_only_where_they_are_listed() {
     assert_eq!(preflight(&server, board), (200, Some(board.to_owned())));
     let answer = post(&server, board);
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, board));
-    assert_eq!(answer.header("access-control-allow-credentials"), "", "there are no cookies");
+    assert_eq!(answer.header("access-control-allow-credentials"), "", "requests carry no cookies");
     let exposed = answer.header("access-control-expose-headers").to_ascii_lowercase();
     assert!(exposed.contains("x-request-id") && exposed.contains("retry-after"), "{exposed}");
     let stranger = "https://attacker.example";
@@ -304,7 +312,7 @@ fn a_known_document_and_a_new_one_are_answered_alike(world: &World) {
         );
     }
     for (index, (variables, code)) in cases.iter().enumerate() {
-        // Every case is a document of its own.
+        // The index makes every case a new document.
         let planned = format!("{EVERY_KIND} case{index}: __typename }}");
         let resolved = format!("{EVERY_KIND} case{index}: statistics(by: ROUND) {{ total {{ all }} }} }}");
         for query in [planned, resolved] {
@@ -338,11 +346,11 @@ fn whoever_speaks_no_http_does_not_fill_the_log_which_is_json_to_its_last_line()
     drop(server);
     let log = read(world.log());
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    // The one warning: the installation is open.
+    // The only warning is that the installation is open.
     let warnings: Vec<&Value> = lines.iter().filter(|line| line["level"] != "INFO").collect();
     assert!(lines.len() > 1 && warnings.len() == 1, "{log}");
     assert!(warnings[0]["fields"]["message"].as_str().unwrap().starts_with("the installation is open"), "{log}");
-    // A server that cannot begin says so in the same way.
+    // A server that cannot start logs the failure as JSON as well.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut second = world.program();
@@ -355,7 +363,7 @@ fn whoever_speaks_no_http_does_not_fill_the_log_which_is_json_to_its_last_line()
 fn what_is_left_out_has_its_default(world: &World) {
     world.done(&["demo"]);
     let server = world.serve();
-    // An argument whose variable is left out is left out, whoever reads it.
+    // An argument whose variable is omitted has its default, in planned and in resolved fields.
     for (with, without) in [
         (
             "query($count: StatisticsCount) { statistics(by: STATUS, count: $count) { total { all } } }",
@@ -395,7 +403,7 @@ fn what_is_left_out_has_its_default(world: &World) {
     ] {
         assert_eq!(ask(&server, query).code(), "GRAPHQL_VALIDATION_FAILED", "{query}");
     }
-    // The name of a type is a field like any other, as far as directives go.
+    // Directives apply to `__typename` as to any other field.
     let named = "query($b: Boolean!) { measure(id: \"measure_1\") { id __typename @include(if: $b) } }";
     assert_eq!(server.data(named, &json!({"b": false}))["measure"], json!({"id": "measure_1"}));
     assert_eq!(server.data(named, &json!({"b": true}))["measure"], json!({"id": "measure_1", "__typename": "Measure"}));

@@ -1,5 +1,6 @@
-//! Who may see what, said a second time and plainly: the rows of the whole ledger that are left for an account, after the
-//! table of roles in the domain's description. It knows nothing of the policy that the program has.
+//! A second, plain implementation of who may see what: filters the rows of the whole ledger for an account, following
+//! the
+//! table of roles in the domain's description. It shares no code with the program's policy.
 
 use std::collections::HashSet;
 
@@ -10,7 +11,7 @@ use entity::unit::Kind;
 use super::graph::{Tables, of_chain};
 use super::people::OVERSEERS;
 
-/// What is left of the tables for an account. Whatever refers to a row that is not left refers to nothing.
+/// Returns the rows that an account may see. References to removed rows become null when the graph is built.
 pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     let account = all.accounts.iter().find(|account| account.id == viewer).unwrap();
     let eyes = Eyes { all, account, role: account.role };
@@ -28,7 +29,7 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     let cases: HashSet<i64> = left.cases.iter().map(|row| row.id).collect();
     let rounds = left.problems.iter().map(|row| row.round_id).chain(left.cases.iter().map(|row| row.round_id));
     let rounds: HashSet<i64> = rounds.collect();
-    // Whoever keeps the ledger chooses among all rounds.
+    // The regional office keeps the ledger and must be able to choose among all rounds.
     left.rounds.retain(|row| eyes.role == Role::RegionalOffice || rounds.contains(&row.id));
 
     left.units.retain(|row| eyes.sees_unit(row));
@@ -38,7 +39,7 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     });
     left.known = Some(all.accounts.iter().filter(|row| eyes.knows(row)).map(|row| row.id).collect());
 
-    // Parts of what is seen.
+    // Rows that are visible with the row to which they belong.
     left.parties
         .retain(|row| measures.contains(&row.measure_id) && row.unit_id.is_none_or(|unit| units.contains(&unit)));
     left.reports.retain(|row| assignments.contains(&row.assignment_id));
@@ -47,12 +48,13 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     left.close_outs.retain(|row| assignments.contains(&row.assignment_id));
     let close_outs: HashSet<i64> = left.close_outs.iter().map(|row| row.id).collect();
     left.objections.retain(|row| close_outs.contains(&row.close_out_id));
-    // What is about one answer is seen with the answer, and what is about the whole measure with the measure.
+    // A row about one assignment is visible with the assignment, a row about a whole measure with the measure.
     let of_seen = |measure: Option<i64>, assignment: Option<i64>| match assignment {
         Some(assignment) => assignments.contains(&assignment),
         None => measure.is_some_and(|measure| measures.contains(&measure)),
     };
-    // A deadline that was moved for one is moved for all, who do not read what was said for it.
+    // An approved extension of another unit moves the measure's deadline: it is visible, but not its reason and
+    // decision.
     left.extensions.retain_mut(|row| {
         let is_seen = of_seen(Some(row.measure_id), row.assignment_id);
         let is_moved = row.state == DeadlineChangeState::Approved && measures.contains(&row.measure_id);
@@ -67,7 +69,7 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     left.case_reports.retain(|row| cases.contains(&row.case_id));
     let problems: HashSet<i64> = left.problems.iter().map(|row| row.id).collect();
     left.accountability.retain(|row| problems.contains(&row.problem_id));
-    // What a region above or below owns, not what a sibling does.
+    // Ownership by regions above or below, not by siblings.
     left.ownership.retain(|row| problems.contains(&row.problem_id) && eyes.is_beside(row.region_id));
     left.audit.retain(|row| match eyes.role {
         Role::Administrator => ["account_", "region_", "unit_", "schedule_", "mail_", "calendar_"]
@@ -75,7 +77,7 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
             .any(|of| row.chain.starts_with(of)),
         Role::RegionalOffice if row.chain.starts_with("round_") => true,
         _ if of_chain(&row.chain).is_some() => of_chain(&row.chain).is_some_and(|case| cases.contains(&case)),
-        // Of a problem as a whole: the offices of the region that issued it.
+        // An entry about a whole problem: visible to accounts that oversee the region that issued it.
         _ if row.measure_id.is_none() => {
             let of = row.chain.strip_prefix("problem_").and_then(|key| key.parse::<i64>().ok());
             all.problems.iter().any(|problem| Some(problem.id) == of && eyes.oversees(problem.region_id))
@@ -99,18 +101,19 @@ struct Eyes<'a> {
 }
 
 impl Eyes<'_> {
-    /// Whether a region is another or lies below it.
+    /// Checks whether a region is `top` or lies below it.
     fn is_below(&self, region: i64, top: i64) -> bool {
         let path = |id: i64| &self.all.regions.iter().find(|region| region.id == id).unwrap().path;
         path(region).starts_with(path(top).as_str())
     }
 
-    /// Offices, leaders and inspectors: whether a region is theirs or below theirs.
+    /// Checks whether a region is the account's own or below it; only offices, leaders and inspectors oversee regions.
     fn oversees(&self, region: i64) -> bool {
         OVERSEERS.contains(&self.role) && self.account.region_id.is_some_and(|own| self.is_below(region, own))
     }
 
-    /// The units that answer as this account: its own; a party committee and the government of its region are one.
+    /// Returns the units for which this account answers: its own and, for a party committee, also the government of its
+    /// region, which holds the assignments of both.
     fn answers(&self) -> Vec<i64> {
         let Some(own) = self.all.units.iter().find(|unit| Some(unit.id) == self.account.unit_id) else {
             return Vec::new();
@@ -125,12 +128,13 @@ impl Eyes<'_> {
         [own.id].into_iter().chain(government.flatten()).collect()
     }
 
-    /// Whether a region is the own one, below it or above it.
+    /// Checks whether a region is the account's own, below it or above it.
     fn is_beside(&self, region: i64) -> bool {
         self.account.region_id.is_some_and(|own| self.is_below(region, own) || self.is_below(own, region))
     }
 
-    /// Offices and leaders by region; units what they lead or assist with.
+    /// Checks whether a complaint case is visible: to units that lead it or assist with it, and to overseers of its
+    /// region.
     fn sees_case(&self, row: &entity::inspection_case::Model) -> bool {
         match self.role {
             Role::LeadUnit | Role::ResponsibleUnit => {
@@ -164,7 +168,9 @@ impl Eyes<'_> {
         }
     }
 
-    /// The own unit; units of the own region, below and above; and whoever answers what the own unit leads or supervises.
+    /// Checks whether a unit is visible: the own unit, units of regions above or below, and units that have assignments
+    /// of a
+    /// measure that the own unit leads or supervises.
     fn sees_unit(&self, row: &entity::unit::Model) -> bool {
         if self.role == Role::Administrator {
             return true;
@@ -179,7 +185,9 @@ impl Eyes<'_> {
             || (follows && measures.any(|measure| measure.lead_unit_id == unit || measure.supervising_unit_id == unit))
     }
 
-    /// Personal data: one's own, those of the same unit, and for superiors those of everybody below.
+    /// Checks whether an account's personal data are shown in full: its own, those of the same unit, and to superiors
+    /// those of
+    /// all units that they oversee.
     fn knows(&self, row: &Account) -> bool {
         let is_superior =
             [Role::RegionalOffice, Role::CityOffice, Role::CountyOffice, Role::Leader].contains(&self.role);

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 
-/// How long one thing may take on a busy machine.
+/// The timeout of one call, generous for a busy machine.
 const LONG: Duration = Duration::from_mins(2);
-/// Told to every page before its own scripts: it keeps what the page's policy refused, and `until` waits for something.
+/// A script that runs in every page before its own: it records violations of the Content Security Policy in `refused`,
+/// and
+/// defines `until`, which waits for a condition.
 const WATCH: &str = "window.refused = [];
     document.addEventListener('securitypolicyviolation', ({violatedDirective, sourceFile, lineNumber}) =>
         window.refused.push(`${violatedDirective} at ${sourceFile}:${lineNumber}`));
@@ -20,19 +22,19 @@ const WATCH: &str = "window.refused = [];
         look();
     });";
 
-/// A page in a browser of its own.
+/// A page in a browser process of its own.
 pub(crate) struct Page {
     child: Child,
     _profile: TempDir,
     stream: WebSocket<TcpStream>,
     session: Option<String>,
     asked: u64,
-    /// What its console said that is no plain log: warnings and errors, those of the browser included.
+    /// Warnings and errors of the console, those of the browser included.
     pub(crate) said: Vec<String>,
 }
 
 impl Page {
-    /// Opens an address, and waits until it has loaded.
+    /// Opens an address and waits until the page has loaded.
     pub(crate) fn open(address: &str) -> Self {
         let profile = TempDir::new().unwrap();
         let mut child = Command::new("chromium")
@@ -47,7 +49,7 @@ impl Page {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let url =
             lines.find_map(|line| line.unwrap().strip_prefix("DevTools listening on ").map(str::to_owned)).unwrap();
-        // It goes on talking, and must not stop because nobody listens.
+        // The browser keeps writing to standard error and would block if the pipe were full.
         std::thread::spawn(move || lines.for_each(drop));
         let authority = url.trim_start_matches("ws://").split('/').next().unwrap();
         let stream = TcpStream::connect(authority).unwrap();
@@ -66,7 +68,7 @@ impl Page {
         page
     }
 
-    /// Runs a script in the page, waits for what it promises, and returns that.
+    /// Runs a script in the page and returns the value that its promise resolves to.
     pub(crate) fn run(&mut self, script: &str) -> Value {
         let wish = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
         let done = self.call("Runtime.evaluate", &wish);

@@ -1,4 +1,4 @@
-//! The API within the story's own process, under a clock that the story sets.
+//! The API server within the test process, with a clock that the story controls.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -12,22 +12,22 @@ use entity::account::Role;
 
 use super::{Server, World, block_on, free_port};
 
-/// A clock that stands still until it is set.
+/// A clock that advances only when the story says so.
 #[derive(Clone)]
 pub(crate) struct StoryClock(Arc<AtomicI64>);
 
 impl StoryClock {
-    /// One that stands at a moment.
+    /// Creates a clock that shows the given moment.
     pub(crate) fn at(moment: DateTime<Utc>) -> Self {
         Self(Arc::new(AtomicI64::new(moment.timestamp_micros())))
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub(crate) fn pass(&self, time: TimeDelta) {
         self.0.fetch_add(time.num_microseconds().unwrap(), Ordering::SeqCst);
     }
 
-    /// Sets it to a local date and time of Asia/Shanghai: `2023-04-10T09:00`.
+    /// Sets the clock to a local date and time in Asia/Shanghai, such as `2023-04-10T09:00`.
     pub(crate) fn set(&self, local: &str) {
         let moment: DateTime<chrono::FixedOffset> = format!("{local}:00+08:00").parse().unwrap();
         self.0.store(moment.timestamp_micros(), Ordering::SeqCst);
@@ -39,15 +39,16 @@ impl StoryClock {
 }
 
 impl World {
-    /// The API under a clock of the story's.
+    /// Starts the API server with a clock set to a local date and time in Asia/Shanghai.
     pub(crate) fn serve_under_clock(&self, local: &str) -> (Server, StoryClock) {
         let clock = StoryClock::at(DateTime::UNIX_EPOCH);
         clock.set(local);
         (self.serve_by_clock(&clock, |_| None), clock)
     }
 
-    /// The API under a clock of the story's, where these roles have to have a second factor and a session ends after two hours
-    /// without use.
+    /// Starts the API server with a clock of its own. The given roles must have a second factor, and a session ends
+    /// after
+    /// two hours without use.
     pub(crate) fn serve_under_clock_demanding(&self, local: &str, roles: &[Role]) -> (Server, StoryClock) {
         let clock = StoryClock::at(DateTime::UNIX_EPOCH);
         clock.set(local);
@@ -55,7 +56,9 @@ impl World {
         (self.serve_policy(&clock, policy, free_port()), clock)
     }
 
-    /// The API under a clock that there is, with a provider of sign-ins, told by the server's own address.
+    /// Starts the API server with an existing clock. `oidc` receives the server's address and returns the settings of
+    /// an
+    /// identity provider, if any.
     pub(crate) fn serve_by_clock(&self, clock: &StoryClock, oidc: impl FnOnce(&str) -> Option<Oidc>) -> Server {
         let port = free_port();
         let policy = Options { oidc: oidc(&format!("http://127.0.0.1:{port}")).map(Arc::new), ..policy() };

@@ -1,4 +1,4 @@
-//! Counties that bring evidence: their accounts, and a file on its way.
+//! Accounts of counties that upload evidence, and helpers for uploads.
 
 use serde_json::{Value, json};
 
@@ -6,20 +6,20 @@ use super::{Answer, Server, World};
 
 pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0";
 pub(crate) const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n";
-/// The media type of `form`.
+/// The `Content-Type` header of [`form`].
 pub(crate) const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=edge");
 
-/// A demo whose counties have accounts: the token of each.
+/// A demo ledger with accounts of two counties and their offices: the token of each, and an assignment.
 pub(crate) struct Counties {
-    /// 白河县人民政府, which answers `assignment`.
+    /// 白河县人民政府, the unit of `assignment`.
     pub(crate) mine: String,
-    /// 青坪县人民政府, which answers for the same measure.
+    /// 青坪县人民政府, which has another assignment of the same measure.
     pub(crate) sibling: String,
-    /// 白河县整改办, which sees and does not report.
+    /// 白河县整改办, which sees the assignment but does not report on it.
     pub(crate) office: String,
-    /// 云溪市整改办, which sees both.
+    /// 云溪市整改办, which sees both counties.
     pub(crate) city: String,
-    /// A unit that answers nothing.
+    /// A unit without assignments.
     pub(crate) elsewhere: String,
     pub(crate) assignment: String,
     pub(crate) version: i64,
@@ -32,7 +32,9 @@ fn account(world: &World, email: &str, arguments: &[&str]) -> String {
 }
 
 impl Counties {
-    /// A server of the demo, and an assignment of 白河县 that is open, of a measure that 青坪县 answers as well.
+    /// Starts a server with the demo ledger and picks an open assignment of 白河县 to a measure that is also assigned
+    /// to
+    /// 青坪县.
     pub(crate) fn open(world: &World, settings: &[(&str, &str)]) -> (Server, Self) {
         world.done(&["demo"]);
         let unit = |email, name| account(world, email, &["--role", "responsible-unit", "--unit", name]);
@@ -60,7 +62,7 @@ pub(crate) fn as_whom(server: &Server, token: &str, query: &str) -> Value {
     server.ask(&json!({ "query": query }), &[("authorization", &format!("Bearer {token}"))]).json()
 }
 
-/// A form with one file.
+/// Returns the body of a multipart form with one file.
 pub(crate) fn form(name: &str, content: &[u8]) -> Vec<u8> {
     let head = format!(
         "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: image/png\r\n\r\n"
@@ -74,7 +76,7 @@ pub(crate) fn upload(server: &Server, token: &str, assignment: &str, name: &str,
     server.put(&path, &[FORM, ("authorization", &bearer)], &form(name, content))
 }
 
-/// The status and the code of a refusal.
+/// Returns the status and the error code of a refused upload; asserts that it has a message.
 pub(crate) fn refusal(answer: &Answer) -> (u16, String) {
     let error = &answer.json()["errors"][0];
     assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{}", answer.body);

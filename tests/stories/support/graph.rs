@@ -1,5 +1,6 @@
-//! The ledger in memory: every row as an object of the schema, read with plain `SELECT * FROM table` and tied together by
-//! comparing keys.
+//! The ledger in memory: every row becomes an object of the schema. Rows are read with `SELECT * FROM table` and linked
+//! by
+//! comparing keys, without the planner.
 
 mod cases;
 
@@ -12,7 +13,7 @@ use ledger::rule::pace::{Facts, Pace};
 use sea_orm::{ActiveEnum, DatabaseConnection, FromQueryResult, Statement};
 use serde_json::{Value, json};
 
-/// The nouns with a global id, and what their ids begin with.
+/// The types with a global id, and the prefix of their ids.
 pub(crate) const NOUNS: [(&str, &str); 24] = [
     ("Region", "region"),
     ("Unit", "unit"),
@@ -45,26 +46,26 @@ pub(crate) const NOUNS: [(&str, &str); 24] = [
 pub(crate) struct Object {
     pub(crate) noun: &'static str,
     pub(crate) key: i64,
-    /// Its fields, and beside them what its lists are ordered, grouped and reckoned by.
+    /// Its fields, plus the values by which lists are ordered, grouped and aggregated.
     cells: HashMap<String, Cell>,
-    /// The regions where it is issued or answered.
+    /// Keys of the regions that issued it or answer for it.
     regions: Vec<i64>,
 }
 
-/// What a field of an object holds.
+/// The value of a field.
 #[derive(Debug)]
 pub(crate) enum Cell {
-    /// A value as it is shown.
+    /// A scalar as the API shows it.
     Plain(Value),
-    /// An object without a global id.
+    /// An embedded object without a global id.
     Part(Object),
-    /// A list of such objects.
+    /// A list of embedded objects.
     Parts(Vec<Object>),
-    /// The object of a noun that has this key.
+    /// A reference to one object, by type and key.
     One(&'static str, Option<i64>),
-    /// The objects of a noun that have these keys.
+    /// References to the objects of a connection, in any order.
     Many(&'static str, Vec<i64>),
-    /// The same, all of them in this order.
+    /// References to the objects of a plain list, in this order.
     All(&'static str, Vec<i64>),
 }
 
@@ -98,7 +99,7 @@ impl Object {
         self.with(name, Cell::Parts(parts))
     }
 
-    /// Forgets what it refers to and is not there.
+    /// Removes references to objects that are not in `there`.
     fn keep_to(&mut self, there: &HashSet<(&str, i64)>) {
         for cell in self.cells.values_mut() {
             match cell {
@@ -127,12 +128,12 @@ impl Object {
         self
     }
 
-    /// What a field holds.
+    /// Returns the value of a field.
     pub(crate) fn cell(&self, name: &str) -> &Cell {
-        self.cells.get(name).unwrap_or_else(|| panic!("`{}` holds no `{name}`", self.noun))
+        self.cells.get(name).unwrap_or_else(|| panic!("`{}` has no field `{name}`", self.noun))
     }
 
-    /// A plain value.
+    /// Returns the value of a scalar field.
     pub(crate) fn value(&self, name: &str) -> &Value {
         match self.cell(name) {
             Cell::Plain(value) => value,
@@ -141,36 +142,36 @@ impl Object {
     }
 }
 
-/// Every object, by noun, and the account that looks at them.
+/// All objects by type, and the key of the account that reads them.
 pub(crate) struct Graph {
     objects: HashMap<&'static str, Vec<Object>>,
     pub(crate) viewer: Option<i64>,
 }
 
 impl Graph {
-    /// The objects of a noun.
+    /// Returns the objects of a type.
     pub(crate) fn all(&self, noun: &str) -> &[Object] {
         self.objects.get(noun).map_or(&[], Vec::as_slice)
     }
 
-    /// The object of a noun that has a key.
+    /// Returns the object of a type with the given key.
     pub(crate) fn one(&self, noun: &str, key: i64) -> Option<&Object> {
         self.all(noun).iter().find(|object| object.key == key)
     }
 
-    /// The object that has a global id.
+    /// Returns the object with the given global id.
     pub(crate) fn of_id(&self, id: &str) -> Option<&Object> {
         self.objects.values().flatten().find(|object| object.value("id") == id)
     }
 
-    /// The fields, each with its noun, that refer to nothing somewhere.
+    /// Returns the fields, each with its type, that are an empty reference in at least one object.
     pub(crate) fn lacking(&self) -> BTreeSet<(&'static str, String)> {
         let mut lacking = BTreeSet::new();
         self.objects.values().flatten().for_each(|object| object.lacks(&mut lacking));
         lacking
     }
 
-    /// The ids that a field of a noun refers to.
+    /// Returns the ids that a field of a type refers to.
     pub(crate) fn referred(&self, noun: &str, field: &str) -> BTreeSet<String> {
         let id = |object: &Object| match object.cell(field) {
             Cell::One(noun, Some(key)) => self.one(noun, *key)?.value("id").as_str().map(str::to_owned),
@@ -179,7 +180,7 @@ impl Graph {
         self.all(noun).iter().filter_map(id).collect()
     }
 
-    /// Whether an object is issued or answered in a region or below it.
+    /// Checks whether an object is issued or answered in the region `top` or below it.
     pub(crate) fn is_within(&self, object: &Object, top: i64) -> bool {
         object.regions.iter().any(|region| {
             let mut region = Some(*region);
@@ -191,7 +192,7 @@ impl Graph {
         })
     }
 
-    /// What rows say. A row that refers to one which is not among them refers to nothing.
+    /// Builds the objects from rows. A reference to a row that is missing from the tables becomes null.
     pub(crate) fn of(tables: &Tables) -> Self {
         let mut objects = HashMap::from([
             ("Region", tables.regions.iter().map(|row| tables.region(row)).collect()),
@@ -233,19 +234,19 @@ async fn rows<M: FromQueryResult>(db: &DatabaseConnection, table: &str) -> Vec<M
     M::find_by_statement(statement).all(db).await.unwrap()
 }
 
-/// The tables, or what is left of them for somebody.
+/// The rows of all tables, or of those the rows that an account may see.
 #[derive(Clone)]
 pub(crate) struct Tables {
     pub(crate) today: NaiveDate,
-    /// The account that looks; none for the local administrator.
+    /// The account that reads; `None` for the local administrator.
     pub(crate) viewer: Option<i64>,
-    /// The accounts whose names and telephones are shown in full; all where none are named.
+    /// The accounts whose names and telephone numbers are shown in full; `None` means all.
     pub(crate) known: Option<HashSet<i64>>,
     pub(crate) regions: Vec<entity::region::Model>,
     pub(crate) units: Vec<entity::unit::Model>,
     pub(crate) aliases: Vec<entity::unit_alias::Model>,
     pub(crate) addresses: Vec<entity::unit_address::Model>,
-    /// Whether the addresses themselves are shown.
+    /// Whether the mail addresses of units are shown.
     pub(crate) addresses_shown: bool,
     pub(crate) accounts: Vec<entity::account::Model>,
     pub(crate) sessions: Vec<entity::session::Model>,
@@ -279,7 +280,7 @@ pub(crate) struct Tables {
     pub(crate) items: Vec<entity::mail_item::Model>,
 }
 
-/// The keys of the rows that satisfy a condition.
+/// Collects the keys of the rows that satisfy a condition.
 macro_rules! keys {
     ($rows:expr, $row:ident => $belongs:expr) => {
         $rows.iter().filter(|$row| $belongs).map(|$row| $row.id).collect::<Vec<i64>>()
@@ -553,7 +554,7 @@ impl Tables {
                 item.case_id,
             )
         });
-        let values = json!({"kind": row.kind, "to": row.recipient, "subject": row.subject, "localDay": row.local_day,
+        let values = json!({"kind": row.kind, "to": row.recipient, "subject": Some(&row.subject).filter(|subject| !subject.is_empty()), "localDay": row.local_day,
             "state": row.state.to_value(), "attempts": row.attempts, "nextAttemptAt": row.next_attempt_at,
             "sentAt": row.sent_at, "lastError": row.last_error, "reason": row.reason, "createdAt": row.created_at});
         Object::new("Mail", row.id, values)
@@ -618,7 +619,7 @@ fn check(row: &entity::check::Model) -> Object {
     )
 }
 
-/// 138****1234; of a short number nothing.
+/// Masks a telephone number as `138****1234`; a number of fewer than 11 characters is masked entirely.
 fn masked(phone: &str) -> String {
     let letters: Vec<char> = phone.chars().collect();
     if letters.len() < 11 {
@@ -700,7 +701,7 @@ fn run(row: &entity::job_run::Model) -> Object {
     Object::new("JobRun", row.id, values)
 }
 
-/// The form of a deadline, and the deadline.
+/// Returns the deadline class and the `Deadline` object.
 fn deadline(
     raw: &str,
     on: Option<NaiveDate>,

@@ -1,5 +1,6 @@
-//! A naive interpreter of GraphQL: it walks a document over the ledger in memory, in the most obvious way. It knows nothing of
-//! the planner, so what both say is what the schema's words mean.
+//! A naive GraphQL interpreter that evaluates a document over the ledger in memory, in the most obvious way.
+//!
+//! It shares no code with the planner: where both give the same answer, that answer is what the schema describes.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -14,14 +15,16 @@ use serde_json::{Map, Value, json};
 
 use super::graph::{Cell, Graph, Object};
 
-/// The rows of a page, and the groups of a list, when nothing is said.
+/// The default size of a page, in rows, and of `groups`.
 const PAGE: usize = 50;
 const GROUPS: usize = 100;
 
-/// A cursor in an expected answer: what follows names the list's order and the row. The server's own word for it is learnt.
+/// Marks a cursor in an expected answer; the list's order and the row's key follow. The server's opaque cursor for it
+/// is
+/// learnt from the answer.
 const CURSOR: &str = "cursor of ";
 
-/// The server's cursors, as its answers gave them: to a caller they are opaque.
+/// The cursors that the server's answers contained, which are opaque to a caller.
 #[derive(Default)]
 pub(crate) struct Cursors {
     rows: HashMap<(String, String), i64>,
@@ -29,7 +32,7 @@ pub(crate) struct Cursors {
 }
 
 impl Cursors {
-    /// The cursors that were given for the rows of a noun in an order, the latest last.
+    /// Returns the cursors seen so far for a type in an order, the latest last.
     pub(crate) fn of(&self, noun: &str, wishes: &[Wish]) -> &[String] {
         self.lists.get(&list(noun, wishes)).map_or(&[], Vec::as_slice)
     }
@@ -39,7 +42,7 @@ impl Cursors {
         let key = key.parse().unwrap();
         let noun = list.split(' ').next().unwrap_or_default().to_owned();
         match self.rows.insert((noun, cursor.to_owned()), key) {
-            Some(other) if other != key => Err(format!("the cursor of row {key} was the one of row {other}")),
+            Some(other) if other != key => Err(format!("row {key} has the same cursor as row {other}")),
             Some(_) => Ok(()),
             None => {
                 self.lists.entry(list.to_owned()).or_default().push(cursor.to_owned());
@@ -49,7 +52,7 @@ impl Cursors {
     }
 }
 
-/// The name of a list: its noun and its order.
+/// Returns the name of a list: its type and its order.
 fn list(noun: &str, wishes: &[Wish]) -> String {
     let mut list = noun.to_owned();
     for wish in wishes {
@@ -58,8 +61,8 @@ fn list(noun: &str, wishes: &[Wish]) -> String {
     list
 }
 
-/// Compares an answer with what was expected; numbers and moments by what they mean, everything else as it is, with the
-/// members of objects in their order. Learns the cursors in it.
+/// Compares an answer with the expected one and learns the cursors in it. Numbers and moments are compared by value,
+/// everything else literally, the order of object members included.
 pub(crate) fn compare(expected: &Value, answer: &Value, cursors: &mut Cursors, path: &str) -> Result<(), String> {
     let differs = || Err(format!("at `{path}`: expected {expected}, answered {answer}"));
     match (expected, answer) {
@@ -75,7 +78,7 @@ pub(crate) fn compare(expected: &Value, answer: &Value, cursors: &mut Cursors, p
         }
         (Value::Number(wanted), Value::Number(given)) => {
             let (wanted, given) = (wanted.as_f64().unwrap(), given.as_f64().unwrap());
-            // Sums depend on the order in which they are added up, and means are given to six places.
+            // A sum depends on the order of addition, and means are rounded to six decimal places.
             if (wanted - given).abs() <= 1e-6 { Ok(()) } else { differs() }
         }
         (Value::String(wanted), Value::String(given)) => match wanted.strip_prefix(CURSOR) {
@@ -88,8 +91,8 @@ pub(crate) fn compare(expected: &Value, answer: &Value, cursors: &mut Cursors, p
     }
 }
 
-/// What a document with variables has to be answered with. A cursor may be of a row that is only in the `whole`: it is a
-/// place in an order, whoever was given it.
+/// Returns the expected answer to a document with variables. A cursor may belong to a row that only the `whole` ledger
+/// contains: it denotes a position in an order and can be used by any account.
 pub(crate) fn answer(
     (graph, whole): (&Graph, &Graph),
     cursors: &Cursors,
@@ -117,7 +120,7 @@ struct Interpreter<'a> {
     variables: Map<String, Value>,
 }
 
-/// What is selected under one response key.
+/// The fields that are selected under one response key.
 struct Wanted<'d> {
     key: &'d str,
     fields: Vec<&'d Field>,
@@ -136,13 +139,13 @@ impl<'d> Wanted<'d> {
 impl<'a> Interpreter<'a> {
     // The language: variables, directives, fragments, response keys.
 
-    /// A variable; null when it was left out.
+    /// Returns the value of a variable; null if it was omitted.
     fn variable(&self, name: &Name) -> Argument {
         let value = self.variables.get(name.as_str()).cloned();
         Argument::from_json(value.unwrap_or_default()).unwrap()
     }
 
-    /// The value of an argument; null when it was left out, which no argument tells apart.
+    /// Returns the value of an argument; null if it was omitted. No argument distinguishes the two.
     fn argument(&self, wanted: &Wanted<'_>, name: &str) -> Value {
         let Some(value) = wanted.fields[0].get_argument(name) else { return Value::Null };
         let value = value.node.clone().into_const_with(|name| Ok::<_, Infallible>(self.variable(&name))).unwrap();
@@ -183,7 +186,7 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// An object of a type, each of its fields by a function.
+    /// Builds an object of a type, computing each selected field with a function.
     fn object_of(&self, noun: &str, sets: &[&'a SelectionSet], field: impl Fn(&Wanted<'a>) -> Value) -> Value {
         let mut wanted = Vec::new();
         for set in sets {
@@ -292,8 +295,8 @@ impl<'a> Interpreter<'a> {
         })
     }
 
-    /// The rows between the cursors, cut to the page's size. Whether there are more is known on the side where it is cut; on
-    /// the other, a cursor stands for the row that it was given with.
+    /// Returns the rows between the cursors, cut to the page's size. On the side of the cut, `hasNextPage` or
+    /// `hasPreviousPage` says whether rows were cut off; on the other side, whether a cursor was given.
     fn page<'r>(&self, noun: &str, rows: &[&'r Object], wishes: &[Wish], wanted: &Wanted<'a>) -> Page<'r> {
         let row_of = |argument: &str| match self.argument(wanted, argument) {
             Value::String(cursor) => {
@@ -384,7 +387,8 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// What people call an object: an assignment by the unit that answers it.
+    /// Returns the label of an object in groups: the title of a problem, the answering unit of an assignment, else its
+    /// name.
     fn label(&self, object: &Object) -> Value {
         let name = match object.noun {
             "Assignment" => {
@@ -454,7 +458,7 @@ impl<'a> Interpreter<'a> {
     }
 }
 
-/// Whether a plain value satisfies a demand.
+/// Checks whether a scalar field satisfies a condition of a filter.
 fn plain(row: &Object, name: &str, demand: &Value) -> bool {
     let cells = searched(row.noun, name);
     let value = row.value(cells[0]);
@@ -485,7 +489,7 @@ struct Page<'r> {
     has_next: bool,
 }
 
-/// What the rows of a group agree in, and where that stands in the order of groups of one size.
+/// The value that the rows of a group share in one dimension, its label, and its sort key among groups of equal size.
 #[derive(PartialEq)]
 struct Key {
     shown: Value,
@@ -493,14 +497,14 @@ struct Key {
     order: Value,
 }
 
-/// One thing that a list is ordered by.
+/// One sort criterion of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     cell: String,
     descending: bool,
 }
 
-/// What a list is ordered by: what was asked for, else the noun's own order.
+/// Returns the sort criteria of a list: those requested, else the default order of the type.
 pub(crate) fn wishes(noun: &str, asked: &Value) -> Vec<Wish> {
     let asked: Vec<Wish> = list_of(asked)
         .iter()
@@ -530,7 +534,7 @@ pub(crate) fn wishes(noun: &str, asked: &Value) -> Vec<Wish> {
     own.iter().map(|(cell, descending)| Wish { cell: (*cell).to_owned(), descending: *descending }).collect()
 }
 
-/// Rows that are alike in every wish stand in the order of their keys, in the direction of the last wish.
+/// Compares two rows by the sort criteria. Ties are broken by key, in the direction of the last criterion.
 fn in_order(one: &Object, other: &Object, wishes: &[Wish]) -> Ordering {
     let directed = |order: Ordering, descending: bool| if descending { order.reverse() } else { order };
     let mut order = Ordering::Equal;
@@ -540,7 +544,7 @@ fn in_order(one: &Object, other: &Object, wishes: &[Wish]) -> Ordering {
     order.then(directed(one.key.cmp(&other.key), wishes.last().is_some_and(|wish| wish.descending)))
 }
 
-/// Compares values by what they mean; nothing comes after everything.
+/// Compares two values: numbers and moments by value, null after everything else.
 fn by_value(one: &Value, other: &Value) -> Ordering {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64().unwrap().total_cmp(&other.as_f64().unwrap()),
@@ -554,7 +558,7 @@ fn by_value(one: &Value, other: &Value) -> Ordering {
     }
 }
 
-/// The cells that a demand is about: the first is compared, all are searched.
+/// Returns the fields that a filter's member applies to: comparisons use the first, `search` uses all.
 pub(crate) fn searched<'n>(noun: &str, demand: &'n str) -> Vec<&'n str> {
     match (noun, demand) {
         ("Problem", "text") => vec!["title", "description"],
@@ -576,7 +580,7 @@ fn members(demand: &Value) -> impl Iterator<Item = (&String, &Value)> {
     demand.as_object().into_iter().flatten().filter(|(_, demand)| !demand.is_null())
 }
 
-/// `DUE_ON` as `dueOn`.
+/// Converts an enum value to the name of a field: `DUE_ON` to `dueOn`.
 fn camel(name: &str) -> String {
     let words = name.split('_').map(str::to_lowercase);
     let cased = words.enumerate().map(|(index, word)| match word.split_at_checked(1) {

@@ -1,16 +1,19 @@
-//! Invented ledgers in the two layouts that governments publish, with their merges, titles and every form of deadline.
+//! Invented ledgers in the two layouts that governments publish, with merged cells, title rows and every form of
+//! deadline.
 
 use std::fmt::Write as _;
 
 use rust_xlsxwriter::{Format, Workbook, Worksheet};
 
-/// A row of the city's layout: problem (where one begins), measure, deadline, lead, parties, progress.
+/// A row of the city's layout: problem (on the first row of each problem), measure, deadline, lead unit, parties,
+/// progress.
 pub(crate) type CityRow = (Option<&'static str>, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 pub(crate) const ROUND: &str = "第二轮生态环境保护督察";
 const PARTIES: &str = "市委组织部、宣传部，市生态环境局、水利局，各县（区）委、政府，市直各相关部门";
 
-/// A county's answers to its city's measures: title rows, merged problems, numbers in the text, blank row numbers.
+/// A county's answers to its city's measures, with title rows, merged problem cells, numbers in the text and blank row
+/// numbers.
 pub(crate) const CITY_ROWS: [CityRow; 8] = [
     (
         Some("（一）对生态环境保护重要性认识不足。部分干部学习不深入。"),
@@ -57,7 +60,7 @@ pub(crate) const CITY_ROWS: [CityRow; 8] = [
     (None, "4.建立巡查制度。", "2022年12月31前完成", "市林业和草原局", "各县（区）委、政府", "制度已印发。"),
 ];
 
-/// The county's file as a workbook.
+/// Returns the county's file as an .xlsx workbook.
 pub(crate) fn city(rows: &[CityRow]) -> Vec<u8> {
     let mut book = Workbook::new();
     let sheet = book.add_worksheet().set_name("附件1").unwrap();
@@ -91,7 +94,7 @@ pub(crate) fn city(rows: &[CityRow]) -> Vec<u8> {
     book.save_to_buffer().unwrap()
 }
 
-/// The county's file as CSV.
+/// Returns the county's file as CSV.
 pub(crate) fn city_csv(rows: &[CityRow]) -> String {
     let mut text = "生态环境保护督察反馈问题一览表,,,,,,,\n某县分局 2023年4月,,,,,,,\n\
                     序号,反馈问题,整改任务,整改时限,牵头单位,责任单位,整改进展,填报人及联系方式\n"
@@ -104,7 +107,8 @@ pub(crate) fn city_csv(rows: &[CityRow]) -> String {
     text
 }
 
-/// (number, title, deadline, rating, measures: (number, content, deadline, progress))
+/// A problem of the province's layout: number, title, deadline, rating, and its measures (number, content, deadline,
+/// progress).
 type ProvinceProblem = (
     &'static str,
     &'static str,
@@ -113,7 +117,9 @@ type ProvinceProblem = (
     &'static [(&'static str, &'static str, &'static str, &'static str)],
 );
 
-/// A province's published list: problems rated, measures numbered apart with gaps, no units.
+/// A province's published list: problems with a rating, measures in columns of their own and with gaps in their
+/// numbers,
+/// no units.
 pub(crate) const PROVINCE: [ProvinceProblem; 6] = [
     (
         "1",
@@ -162,7 +168,7 @@ pub(crate) const PROVINCE: [ProvinceProblem; 6] = [
     ),
 ];
 
-/// The province's list as a workbook.
+/// Returns the province's list as an .xlsx workbook.
 pub(crate) fn province() -> Vec<u8> {
     let mut book = Workbook::new();
     let sheet = book.add_worksheet().set_name("整改情况").unwrap();

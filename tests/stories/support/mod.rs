@@ -1,4 +1,6 @@
-//! What stories stand on: a world of their own with a database, the program as people run it, and the files they bring.
+//! Shared helpers of the stories: an isolated world with its own database and folder, the program run as a child
+//! process,
+//! and clients of its interfaces.
 
 pub(crate) mod allowed;
 pub(crate) mod browser;
@@ -24,13 +26,14 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Where the stories' PostgreSQL is; `make test` starts one and sets this.
+/// Environment variable with the URL of the PostgreSQL server to test against, without a database name. `make test`
+/// starts a server and sets it.
 const POSTGRES: &str = "RECTIFY_TEST_POSTGRES";
 
-/// The password of everybody in stories.
+/// The password of every account that a story creates.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// Runs each named story on both databases.
+/// Declares a `#[test]` for each named story on each database, in the modules `sqlite` and `postgres`.
 macro_rules! stories {
     ($($story:ident),+ $(,)?) => {
         mod sqlite {
@@ -43,13 +46,13 @@ macro_rules! stories {
 }
 pub(crate) use stories;
 
-/// A world of one story.
+/// The isolated environment of one story: a temporary folder and a database of its own.
 pub(crate) struct World {
     pub(crate) dir: TempDir,
     pub(crate) url: String,
 }
 
-/// What a command printed, and how it ended.
+/// The exit code of a command, and its standard output followed by its standard error.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -76,27 +79,27 @@ impl World {
         Self { dir: TempDir::new().unwrap(), url: format!("{server}/{name}") }
     }
 
-    /// The program with this world's settings.
+    /// Returns a command that runs the program in this world's folder and on its database.
     pub(crate) fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rectify"));
         command
             .current_dir(self.dir.path())
             .env("RECTIFY_DATABASE_URL", &self.url)
             .env("RECTIFY_DATABASE_CONNECTIONS", "4")
-            // The people of stories have sessions of long ago.
+            // `people::employ` opens sessions in the past, which an idle limit would end.
             .env("RECTIFY_SESSION_IDLE_MINUTES", "0")
             .env("RECTIFY_LOG", "warn");
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs the program with the given arguments and waits for it to exit.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let output = self.program().args(arguments).output().unwrap();
         let out = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         Ran { code: output.status.code().unwrap_or(-1), out }
     }
 
-    /// Runs a command that has to work, with lines for its standard input.
+    /// Runs the program with the given standard input, asserts that it succeeds, and returns its output.
     pub(crate) fn done_with(&self, arguments: &[&str], input: &str) -> String {
         let mut child = self
             .program()
@@ -113,53 +116,53 @@ impl World {
         out
     }
 
-    /// Makes an account with the password of stories.
+    /// Creates an account whose password is [`PASSWORD`].
     pub(crate) fn employ(&self, email: &str, role: &str, unit: &str) {
         self.done_with(&["account", "create", email, "--role", role, "--unit", unit], &format!("{PASSWORD}\n"));
     }
 
-    /// Makes an account with a token, as an administrator does; the token.
+    /// Creates an account and a token for it, as an administrator does on the command line; returns the token.
     pub(crate) fn account(&self, email: &str, role: &str, unit: &str) -> String {
         self.employ(email, role, unit);
         self.done(&["token", "create", email]).trim().to_owned()
     }
 
-    /// Runs a command that has to work and returns what it printed.
+    /// Runs the program, asserts that it succeeds, and returns its output.
     pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.out);
         ran.out
     }
 
-    /// Puts a file into the world and returns its path.
+    /// Writes a file into this world's folder and returns its path.
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path.to_string_lossy().into_owned()
     }
 
-    /// The database, for what no front door shows.
+    /// Connects to this world's database, for facts that no public interface shows.
     pub(crate) async fn db(&self) -> DatabaseConnection {
         Database::connect(&self.url).await.unwrap()
     }
 
-    /// Where the API's log is.
+    /// Returns the path of the API server's log.
     pub(crate) fn log(&self) -> PathBuf {
         self.dir.path().join("serve.log")
     }
 
-    /// The API in a process of its own.
+    /// Starts the API server as a child process.
     pub(crate) fn serve(&self) -> Server {
         self.serve_with(&[])
     }
 
-    /// The API in a process of its own, with settings of the environment.
+    /// Starts the API server as a child process, with additional environment variables.
     pub(crate) fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
         self.serve_by(self.program(), settings)
     }
 
-    /// The same, listening on all addresses of the machine, as in a container; the given public URL may name its port as
-    /// `PORT`.
+    /// Starts the API server listening on all addresses of the machine, as in a container. `PORT` in the public URL is
+    /// replaced by the server's port.
     pub(crate) fn serve_everywhere(&self, public_url: &str, settings: &[(&str, &str)]) -> Server {
         let port = free_port();
         let (listen, public) = (format!("0.0.0.0:{port}"), public_url.replace("PORT", &port.to_string()));
@@ -169,7 +172,7 @@ impl World {
         server
     }
 
-    /// The same, in a process that may open so many files.
+    /// Starts the API server in a process that can open at most `files` file descriptors.
     pub(crate) fn serve_limited(&self, files: u32, settings: &[(&str, &str)]) -> Server {
         let program = self.program();
         let mut limited = Command::new("sh");
@@ -204,18 +207,18 @@ impl World {
     }
 }
 
-/// A running API.
+/// A running API server; dropping it stops the server.
 pub(crate) struct Server {
     child: Option<Child>,
-    /// What the process prints after its first line.
+    /// Standard output of the child process, after its first line.
     out: Option<std::sync::Mutex<BufReader<std::process::ChildStdout>>>,
-    /// The handle of one within the story's own process.
+    /// Handle of a server that runs within the test process instead of a child process.
     handle: Option<actix_web::dev::ServerHandle>,
     pub(crate) base: String,
     pub(crate) metrics: String,
 }
 
-/// What a server answered.
+/// An HTTP response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) kind: String,
@@ -228,24 +231,24 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// The code of the first error; empty without errors.
+    /// Returns the `extensions.code` of the first error, or an empty string if there is none.
     pub(crate) fn code(&self) -> String {
         self.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// A header; empty where there is none.
+    /// Returns the value of a header, or an empty string if it is absent.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 }
 
 impl Server {
-    /// A server within the story's own process.
+    /// Wraps a server that runs within the test process.
     fn within(base: String, handle: actix_web::dev::ServerHandle) -> Self {
         Self { child: None, out: None, handle: Some(handle), metrics: format!("{base}/metrics"), base }
     }
 
-    /// The next line that the process prints.
+    /// Waits for the next line of the child's standard output and returns it.
     pub(crate) fn printed(&self) -> String {
         let mut line = String::new();
         self.out.as_ref().unwrap().lock().unwrap().read_line(&mut line).unwrap();
@@ -256,27 +259,27 @@ impl Server {
         ureq::Agent::config_builder().http_status_as_error(false).build().into()
     }
 
-    /// Signs somebody in with the password of stories; the session's secret.
+    /// Signs an account in with [`PASSWORD`] and returns the session's token.
     pub(crate) fn sign_in(&self, email: &str) -> String {
         let query = "mutation($input: SignInInput!) { signIn(input: $input) { token errors { code message } } }";
         let given = self.data(query, &json!({"input": {"email": email, "password": PASSWORD}}))["signIn"].clone();
         given["token"].as_str().unwrap_or_else(|| panic!("{email}: {given}")).to_owned()
     }
 
-    /// An operation of whoever has the token, that has to work; its data.
+    /// Executes an operation with a token, asserts that it has no errors, and returns its data.
     pub(crate) fn data_as(&self, token: &str, query: &str, variables: &Value) -> Value {
         let answer = self.ask_as(token, query, variables).json();
         assert!(answer.get("errors").is_none(), "{query}\n{variables}\n{answer:#}");
         answer["data"].clone()
     }
 
-    /// An operation of whoever has the token.
+    /// Executes an operation with a token and returns the response.
     pub(crate) fn ask_as(&self, token: &str, query: &str, variables: &Value) -> Answer {
         let bearer = format!("Bearer {token}");
         self.ask(&json!({ "query": query, "variables": variables }), &[("authorization", &bearer)])
     }
 
-    /// An operation that has to work; its data.
+    /// Executes an operation without a token, asserts that it has no errors, and returns its data.
     pub(crate) fn data(&self, query: &str, variables: &Value) -> Value {
         let answer = self.graphql(query, variables);
         assert!(answer.get("errors").is_none(), "{query}\n{answer:#}");
@@ -293,13 +296,13 @@ impl Server {
         self.send(&[("content-type", kind), ("accept", accept)], body)
     }
 
-    /// A POST with the caller's own headers.
+    /// Sends a POST to `/graphql` with exactly the given headers.
     pub(crate) fn send(&self, headers: &[(&str, &str)], body: &str) -> Answer {
         let request = Self::agent().post(format!("{}/graphql", self.base));
         answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send(body).unwrap())
     }
 
-    /// A request as clients send it, with headers of the caller's own.
+    /// Sends a GraphQL request with the usual `Content-Type` and `Accept`, and additional headers.
     pub(crate) fn ask(&self, request: &Value, headers: &[(&str, &str)]) -> Answer {
         let usual = [("content-type", "application/json"), ("accept", "application/graphql-response+json")];
         self.send(&[&usual, headers].concat(), &request.to_string())
@@ -309,13 +312,14 @@ impl Server {
         answer(Self::agent().get(format!("{}{path}", self.base)).call().unwrap())
     }
 
-    /// A POST of bytes to a path.
+    /// Sends a POST with a binary body to a path.
     pub(crate) fn put(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let request = Self::agent().post(format!("{}{path}", self.base));
         answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send(body).unwrap())
     }
 
-    /// A GET of a path with the caller's own headers: the answer, and its bytes when it is a file.
+    /// Sends a GET to a path with the given headers. Returns the response and, if its status is 200, the bytes of its
+    /// body.
     pub(crate) fn fetch(&self, path: &str, headers: &[(&str, &str)]) -> (Answer, Vec<u8>) {
         let request = Self::agent().get(format!("{}{path}", self.base));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
@@ -328,7 +332,7 @@ impl Server {
         (answer(ureq::http::Response::from_parts(parts, ureq::Body::builder().data(""))), bytes)
     }
 
-    /// Whether an answer breaks off: in its body, or, on a busy machine, before its head is out.
+    /// Checks whether the response to a GET breaks off: within its body or, on a busy machine, before its head is sent.
     pub(crate) fn fetch_broken(&self, path: &str, headers: &[(&str, &str)]) -> bool {
         let request = Self::agent().get(format!("{}{path}", self.base));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
@@ -339,20 +343,20 @@ impl Server {
         }
     }
 
-    /// The most memory that the process has held so far, in KiB.
+    /// Returns the peak resident memory of the child process so far, in KiB.
     pub(crate) fn most_memory(&self) -> u64 {
         let status = read(format!("/proc/{}/status", self.child.as_ref().unwrap().id()).into());
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// A GET of an operation with the parameters of its query string.
+    /// Sends an operation by GET, as query string parameters.
     pub(crate) fn get_graphql(&self, parameters: &[(&str, &str)]) -> Answer {
         let parameters = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         self.get(&format!("/graphql?{parameters}"))
     }
 
-    /// The statements sent to the database so far.
+    /// Returns the number of SQL statements that the server has sent to the database so far.
     pub(crate) fn statements(&self) -> u64 {
         let figures = answer(Self::agent().get(&self.metrics).call().unwrap()).body;
         let line = figures.lines().find(|line| line.starts_with("rectify_sql_statements_total ")).unwrap();
@@ -382,7 +386,7 @@ impl Drop for Server {
     }
 }
 
-/// A real SMTP server that asks for STARTTLS and a login; what it takes it puts into a folder.
+/// A real SMTP server that requires STARTTLS and a login, and writes accepted mails to a temporary folder.
 pub(crate) struct Smtp {
     child: Child,
     pub(crate) url: String,
@@ -395,7 +399,7 @@ impl Smtp {
         Self::start_with(&json!({}))
     }
 
-    /// One with options of `smtp.py`.
+    /// Starts a server with options of `smtp.py`.
     pub(crate) fn start_with(options: &Value) -> Self {
         let folder = TempDir::new().unwrap();
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/stories/support/smtp.py");
@@ -415,12 +419,12 @@ impl Smtp {
         Self { child, url, port, folder }
     }
 
-    /// The file of its certificate.
+    /// Returns the path of the server's certificate.
     pub(crate) fn certificate(&self) -> String {
         self.folder.path().join("ca.pem").to_string_lossy().into_owned()
     }
 
-    /// The mails that arrived, oldest first.
+    /// Returns the mails accepted so far as JSON texts, oldest first.
     pub(crate) fn mails(&self) -> Vec<String> {
         let mut files: Vec<PathBuf> = std::fs::read_dir(self.folder.path())
             .unwrap()
@@ -439,14 +443,15 @@ impl Drop for Smtp {
     }
 }
 
-/// A peer that accepts a connection and then says nothing until it is dropped.
+/// Returns a listener that completes the TCP handshake but never answers, and an SMTP URL that points to it.
 pub(crate) fn silent_peer() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}?tls=none", listener.local_addr().unwrap());
     (listener, url)
 }
 
-/// A port that nobody listens on, given to no other story, and below those that the system gives to connections.
+/// Returns an unused TCP port that no other story gets. It lies below the range of ephemeral ports, so an outgoing
+/// connection does not take it meanwhile.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let start = std::process::id() as usize * 97;
@@ -455,12 +460,12 @@ pub(crate) fn free_port() -> u16 {
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
-/// Runs a future to its end.
+/// Runs a future to completion on a new single-threaded runtime.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// Reads a file of the world as text.
+/// Reads a file as text.
 pub(crate) fn read(path: PathBuf) -> String {
     let mut text = String::new();
     std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();

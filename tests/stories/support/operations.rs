@@ -1,4 +1,4 @@
-//! Random valid operations: drawn from the schema, with values that occur in the ledger.
+//! Generates random valid operations from the schema, with values that occur in the ledger.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -12,24 +12,24 @@ use serde_json::{Map, Value, json};
 use super::graph::{Cell, Graph, NOUNS};
 use super::interpreter::{Cursors, searched, wishes};
 
-/// How many nouns deep an operation goes.
+/// The maximum depth of an operation, counted in types with a global id.
 const DEPTH: usize = 4;
-/// The most fields of one operation, about.
+/// The approximate maximum number of fields of one operation.
 const FIELDS: usize = 70;
-/// The most rows that the pages around a field may hold.
+/// The maximum number of rows that the pages around a field can hold together.
 const ROWS: u64 = 1_500;
-/// How many selections may be inside of one another: the server takes 32.
+/// The maximum nesting of selection sets; the server accepts 32.
 const NESTING: usize = 30;
-/// How many filters are put into one another.
+/// The maximum nesting of filters.
 const FILTERS: usize = 3;
 
-/// What is not asked for: figures and the time of day are told by other stories.
+/// Fields that are never selected, because they depend on the time of the request or are covered by other stories.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "calendar"),
     ("Query", "myDelegations"),
     ("Query", "mySignIns"),
     ("Query", "installation"),
-    // Told of whoever asks, as they ask.
+    // Changes with the request that reads it.
     ("Session", "lastUsedAt"),
     ("Query", "statistics"),
     ("Query", "demoAccounts"),
@@ -38,7 +38,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Schedule", "nextOccurrences"),
 ];
 
-/// An operation.
+/// A generated operation and its variables.
 pub(crate) struct Operation {
     pub(crate) text: String,
     variables: Vec<Variable>,
@@ -47,31 +47,31 @@ pub(crate) struct Operation {
 struct Variable {
     name: String,
     ty: String,
-    /// None where it is left to its default, or left out.
+    /// `None` if the variable is omitted, or left to its default.
     value: Option<Value>,
     default: Option<String>,
     domain: Domain,
 }
 
-/// What a variable may be drawn from anew.
+/// The set of values that [`Operations::vary`] may choose from.
 #[derive(Clone, PartialEq)]
 enum Domain {
     Flag,
     Size,
     Filter(String),
-    /// Only what it is: something else depends on it.
+    /// The value must not change, because something else depends on it.
     Fixed,
 }
 
 impl Operation {
-    /// The variables that are given.
+    /// Returns the values of the variables that are not omitted.
     pub(crate) fn variables(&self) -> Map<String, Value> {
         let given = self.variables.iter().filter_map(|one| Some((one.name.clone(), one.value.clone()?)));
         given.collect()
     }
 }
 
-/// The types of the schema.
+/// The types of the schema, by name.
 struct Schema {
     /// The fields of each object.
     objects: BTreeMap<String, Vec<Member>>,
@@ -124,7 +124,7 @@ impl Schema {
         schema
     }
 
-    /// The fields of a type; those of the interface are what every noun has.
+    /// Returns the fields of a type that may be selected; of the interface `Node` only `id`.
     fn fields(&self, ty: &str) -> Vec<Member> {
         let of = if ty == "Node" { "Account" } else { ty };
         let fields = self.objects[of].iter().filter(|field| ty != "Node" || field.name == "id");
@@ -147,16 +147,16 @@ fn is_noun(ty: &str) -> bool {
     ty == "Node" || NOUNS.iter().any(|(noun, _)| *noun == ty)
 }
 
-/// Draws operations.
+/// Generates operations from a seed.
 pub(crate) struct Operations<'a> {
     rng: Rng,
     graph: &'a Graph,
     schema: Schema,
-    /// The orders that were drawn, each with its noun.
+    /// The orders generated so far, each with its type.
     orders: Vec<(String, Value)>,
 }
 
-/// An operation that is being drawn.
+/// An operation under construction.
 struct Draft<'a> {
     rng: &'a mut Rng,
     graph: &'a Graph,
@@ -167,7 +167,7 @@ struct Draft<'a> {
     fragments: Vec<Fragment>,
     fields: usize,
     aliases: usize,
-    /// How many selections the one at hand is inside of, and how many at most.
+    /// How deeply the current selection set is nested, and the deepest nesting so far.
     nesting: usize,
     deepest: usize,
 }
@@ -176,34 +176,34 @@ struct Fragment {
     name: String,
     at: Place,
     body: String,
-    /// How many selections are inside of one another.
+    /// How deeply its selection sets are nested.
     height: usize,
 }
 
-/// Where fields are selected.
+/// The place where fields are selected.
 #[derive(Debug, Clone, PartialEq)]
 struct Place {
     ty: String,
-    /// How many nouns deep it may go on.
+    /// How many more levels of types with a global id may follow.
     depth: usize,
-    /// How many rows the pages around it may hold.
+    /// How many rows the pages around it can hold together.
     rows: u64,
-    /// Which fields go by a name of their own, so that they agree with whatever else is selected beside them.
+    /// Which fields get an alias, so that they do not conflict with other selections of the same object.
     apart: Apart,
 }
 
 /// See [`Place::apart`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Apart {
-    /// Those that would not agree.
+    /// Only fields that would conflict.
     Few,
-    /// All that take arguments: it is unknown what is selected beside them.
+    /// All fields with arguments: in a fragment it is unknown what else is selected.
     Arguments,
-    /// All but the id: fields of one name differ in other nouns.
+    /// All fields but `id`: fields of the same name differ between types.
     All,
 }
 
-/// The fields that are selected on one object: by their response keys, how they are written and what is selected below.
+/// The fields selected on one object: by response key, the text of the field, its place, and the fields below it.
 #[derive(Default)]
 struct Scope(HashMap<String, (String, Place, Scope)>);
 
@@ -212,13 +212,14 @@ impl<'a> Operations<'a> {
         Self { rng: Rng::with_seed(seed), graph, schema: Schema::read(&api::sdl()), orders: Vec::new() }
     }
 
-    /// Whether the schema promises that a field is never null.
+    /// Checks whether the schema declares a field as non-null.
     pub(crate) fn requires(&self, noun: &str, field: &str) -> bool {
         self.schema.objects[noun].iter().any(|member| member.name == field && !member.ty.nullable)
     }
 
-    /// What a hidden row could be told by, of every list: each group, each demand on what is referred to, on what belongs
-    /// to a row, and on where it is.
+    /// Returns operations that could reveal a hidden row: for every list, each grouping, and each filter on a
+    /// reference, on
+    /// a list below the row and on its region.
     pub(crate) fn probes(&mut self) -> Vec<Operation> {
         let mut asked = Vec::new();
         let lists = self.schema.fields("Query").into_iter();
@@ -265,7 +266,7 @@ impl<'a> Operations<'a> {
         asked.chunks(10).map(operation).collect()
     }
 
-    /// A new operation.
+    /// Generates a new operation.
     pub(crate) fn draw(&mut self, cursors: &Cursors) -> Operation {
         let mut draft = self.draft(cursors);
         let root = Place { ty: "Query".to_owned(), depth: DEPTH, rows: 1, apart: Apart::Few };
@@ -286,7 +287,7 @@ impl<'a> Operations<'a> {
         Operation { text, variables }
     }
 
-    /// Draws some variables anew; false where none can be.
+    /// Gives new values to the variables that can vary; returns `false` if there are none.
     pub(crate) fn vary(&mut self, operation: &mut Operation, cursors: &Cursors) -> bool {
         let mut draft = self.draft(cursors);
         let mut varies = false;
@@ -321,7 +322,7 @@ impl<'a> Operations<'a> {
 }
 
 impl Draft<'_> {
-    /// One of `of` times.
+    /// Returns `true` once in `of` times on average.
     fn rarely(&mut self, of: u8) -> bool {
         self.rng.u8(0..of) == 0
     }
@@ -330,7 +331,7 @@ impl Draft<'_> {
         list[self.rng.usize(0..list.len())].clone()
     }
 
-    // What is selected.
+    // Selections.
 
     fn selection(&mut self, at: &Place, scope: &mut Scope) -> String {
         let items = if at.ty == "Query" { self.rng.usize(1..4) } else { self.rng.usize(1..6) };
@@ -342,7 +343,7 @@ impl Draft<'_> {
     }
 
     fn item(&mut self, at: &Place, scope: &mut Scope) -> String {
-        // The fields alone go half as deep.
+        // Plain fields can only nest to half of the limit, which leaves room for fragments.
         let spent = self.fields > FIELDS || self.nesting > NESTING / 2;
         match self.rng.u8(0..24) {
             _ if spent => self.field(at, scope),
@@ -455,7 +456,7 @@ impl Draft<'_> {
         format!("{head} {{ {} }}", self.selection(below, scope))
     }
 
-    /// Now and then `@skip` or `@include`.
+    /// Returns an occasional `@skip` or `@include`, else an empty string.
     fn switch(&mut self) -> String {
         if !self.rarely(10) {
             return String::new();
@@ -517,11 +518,11 @@ impl Draft<'_> {
         if written.is_empty() { String::new() } else { format!("({})", written.join(", ")) }
     }
 
-    /// The order, the size and the cursors of a page.
+    /// Adds the order, size and cursors of a page to the arguments.
     fn page(&mut self, noun: &str, rows: &mut u64, given: &mut Vec<(&str, Value, Domain)>) {
         let order = if self.rng.bool() { self.order(noun) } else { Value::Null };
         let cursors = self.cursors.of(noun, &wishes(noun, &order));
-        // Pages are walked: the latest cursors come first.
+        // Only recent cursors, so that lists are walked page by page.
         let latest = &cursors[cursors.len().saturating_sub(40)..];
         if !order.is_null() || self.rarely(8) {
             given.push(("orderBy", order, Domain::Fixed));
@@ -541,7 +542,7 @@ impl Draft<'_> {
             _ => (size, Some("first")),
         };
         let size = if *rows * size > ROWS { 1 } else { size };
-        // A variable size is drawn anew below six.
+        // `vary` later chooses a size below six.
         *rows *= size.max(6);
         if let Some(end) = end {
             given.push((end, json!(size), Domain::Size));
@@ -552,7 +553,7 @@ impl Draft<'_> {
         }
     }
 
-    /// An order: mostly one that cursors are known of, so that its list is walked on.
+    /// Generates an order; often one whose cursors are known, so that the list is walked further.
     fn order(&mut self, noun: &str) -> Value {
         let known =
             |(of, order): &&(String, Value)| of == noun && !self.cursors.of(noun, &wishes(noun, order)).is_empty();
@@ -577,7 +578,7 @@ impl Draft<'_> {
 
     // Filters.
 
-    /// A filter of an input type of the schema.
+    /// Generates a filter of an input type of the schema.
     fn filter(&mut self, input: &str, depth: usize) -> Value {
         let noun = if input == "RegionFilter" { "Region" } else { input.strip_suffix("Filter").unwrap() };
         let members = self.schema.inputs[input].clone();
@@ -593,7 +594,7 @@ impl Draft<'_> {
         filter.into()
     }
 
-    /// A demand, unless that would go too deep.
+    /// Generates the value of a filter's member, or `None` if that would nest too deeply.
     fn demand(&mut self, noun: &str, member: &Member, depth: usize) -> Option<Value> {
         let ty = base(&member.ty);
         if self.rarely(30) {
@@ -667,7 +668,7 @@ impl Draft<'_> {
         demands.into()
     }
 
-    /// Dates or moments around those that occur.
+    /// Generates comparisons with dates or moments close to those that occur.
     fn compared(&mut self, noun: &str, demand: &str, operators: &[&str]) -> Value {
         let column = self.column(noun, demand);
         let mut demands = Map::new();
@@ -692,9 +693,9 @@ impl Draft<'_> {
         demands.into()
     }
 
-    // Values that occur.
+    // Values that occur in the ledger.
 
-    /// The values of a field that are not null.
+    /// Returns the values of a field that are not null.
     fn column(&self, noun: &str, cell: &str) -> Vec<Value> {
         let plain = |cell: &Cell| if let Cell::Plain(value) = cell { Some(value.clone()) } else { None };
         let values = self.graph.all(noun).iter().filter_map(|object| plain(object.cell(cell)));
@@ -708,7 +709,7 @@ impl Draft<'_> {
         self.one_of(column)
     }
 
-    /// A few letters of a text that occurs.
+    /// Returns up to three characters of a text that occurs.
     fn piece(&mut self, column: &[Value], from_the_beginning: bool) -> String {
         let text = self.plausible(column);
         let letters: Vec<char> = text.as_str().unwrap().chars().collect();
@@ -718,7 +719,7 @@ impl Draft<'_> {
         if self.rng.bool() { piece.to_ascii_uppercase() } else { piece }
     }
 
-    /// A global id: mostly of the noun, now and then of another or of none.
+    /// Returns a global id: mostly of the given type, occasionally of another type, or malformed.
     fn id(&mut self, noun: &str) -> String {
         if self.rarely(10) {
             let odd = [
@@ -740,13 +741,13 @@ impl Draft<'_> {
         if ids.is_empty() { "none_1".to_owned() } else { self.one_of(&ids).as_str().unwrap().to_owned() }
     }
 
-    // How values are written.
+    // Literals and variables.
 
-    /// A variable that has this value.
+    /// Declares a variable with this value and returns its name.
     fn variable(&mut self, value: &Value, ty: &Type, domain: Domain) -> String {
         let name = format!("v{}", self.variables.len());
         let value = if self.rarely(6) { alone(value) } else { value.clone() };
-        // What is null or has a default need not be given.
+        // A variable that is null or has a default can be omitted.
         let defaults = !value.is_null() && self.rarely(4);
         let default = defaults.then(|| self.constant(&value, ty));
         let is_given = if defaults || (value.is_null() && ty.nullable) { self.rng.bool() } else { true };
@@ -762,13 +763,13 @@ impl Draft<'_> {
         format!("${name}")
     }
 
-    /// A value written out, with variables here and there.
+    /// Writes a value as a literal, occasionally with variables inside.
     fn literal(&mut self, value: &Value, ty: &Type) -> String {
         let single = if self.rarely(8) { alone(value) } else { value.clone() };
         self.written(&single, ty, true)
     }
 
-    /// A value written out.
+    /// Writes a value as a literal without variables.
     fn constant(&mut self, value: &Value, ty: &Type) -> String {
         self.written(value, ty, false)
     }
@@ -806,7 +807,7 @@ impl Draft<'_> {
     }
 }
 
-/// A list of one is the same as the one.
+/// Replaces a list of one element by the element, which GraphQL coerces back to a list.
 fn alone(value: &Value) -> Value {
     match value.as_array().map(Vec::as_slice) {
         Some([one]) if !one.is_null() => one.clone(),

@@ -1,5 +1,4 @@
-//! The people of the stories: accounts of every role, each with a session, made as the demo's are so that the installation
-//! stays open.
+//! Creates accounts of every role, each with a session. They are demo accounts, so the installation stays open.
 
 use chrono::{DateTime, TimeDelta};
 use entity::account::Role;
@@ -9,25 +8,25 @@ use ledger::record::audit::By;
 use ledger::record::database;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
-/// Somebody with a session.
+/// An account with an open session.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) account: i64,
     pub(crate) role: Role,
-    /// What to send as `Authorization`.
+    /// The value of the `Authorization` header.
     pub(crate) bearer: String,
 }
 
-/// The roles that see a region with what lies below it.
+/// The roles that see a region and everything below it.
 pub(crate) const OVERSEERS: [Role; 5] =
     [Role::RegionalOffice, Role::CityOffice, Role::CountyOffice, Role::Leader, Role::Inspector];
 
-/// Somebody who is wanted: the role, the unit by its name and the region by its code.
+/// An account to create: its role, the name of its unit and the code of its region.
 pub(crate) type Post = (Role, Option<&'static str>, Option<&'static str>);
 
-/// Makes an account for each post and signs it in.
+/// Creates an account for each post and opens a session for it.
 pub(crate) async fn employ(db: &DatabaseConnection, posts: &[Post]) -> Vec<Person> {
-    // Long ago, and for long: nothing here depends on the day.
+    // In the past, and valid for a hundred years: no story depends on the day on which it runs.
     let now = DateTime::from_timestamp(1_767_322_800, 123_456_000).unwrap();
     let mut people = Vec::new();
     for (index, (role, unit, region)) in posts.iter().enumerate() {
@@ -50,6 +49,7 @@ pub(crate) async fn employ(db: &DatabaseConnection, posts: &[Post]) -> Vec<Perso
             name: format!("{}某某", ["赵", "钱", "孙", "李"][index % 4]),
             phone: [Some("13900001234"), None, Some("0895-4567890"), Some("12369")][index % 4].map(str::to_owned),
             role: *role,
+            language: None,
             unit,
             region,
             password: None,

@@ -1,4 +1,4 @@
-//! A provider of sign-ins (Glewlwyd, OpenID Connect) that belongs to one story, and browsers that go there and back.
+//! An identity provider (Glewlwyd, OpenID Connect) of one story, and simulated browsers that sign in through it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ use super::{Answer, Server, answer, free_port};
 
 const SCHEMA: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
 const CLIENT: &str = "rectify";
-/// What the stories' people type at the provider.
+/// The password of every user at the provider.
 const PASSWORD: &str = "correct horse battery";
 
-/// A provider, by itself in a folder of its own.
+/// An identity provider that runs as a child process with its data in a temporary folder.
 pub(crate) struct Provider {
     child: Option<Child>,
     folder: TempDir,
@@ -30,25 +30,25 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    /// One that knows nobody yet.
+    /// Starts a provider without users and clients.
     pub(crate) fn start() -> Self {
         let mut provider = Self::planned();
         provider.open();
         provider
     }
 
-    /// One that is down, at an address where it can be started.
+    /// Returns a provider that is not running, with the address at which [`Self::open`] starts it.
     pub(crate) fn planned() -> Self {
         let (folder, port, admin) = (TempDir::new().unwrap(), free_port(), Browser::new());
         Self { child: None, folder, port, admin, secret: "7f3kQ0vLw2TzXb9Rr4MhYc6N".to_owned() }
     }
 
-    /// Starts it.
+    /// Starts the provider.
     pub(crate) fn open(&mut self) {
         let (base, port, file) = (self.base(), self.port, |name: &str| self.folder.path().join(name));
         let schema = std::fs::read_to_string(SCHEMA)
             .unwrap_or_else(|error| panic!("{SCHEMA}: {error}; run the stories with `make test`"));
-        // People have a property that says whether their address was verified.
+        // Users have a property that says whether their address is verified.
         let setup = "PRAGMA synchronous = OFF;\nBEGIN;\n".to_owned()
             + &schema
             + "UPDATE g_user_module_instance SET gumi_parameters = \
@@ -84,14 +84,14 @@ impl Provider {
         self.child = Some(child);
         let until = Instant::now() + Duration::from_secs(20);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "the provider does not come up");
+            assert!(Instant::now() < until, "the provider does not start");
             std::thread::yield_now();
         }
         self.admin.sign_in(self, "admin", "password");
         self.ask("POST", "/api/mod/plugin/", &self.plugin());
     }
 
-    /// Stops it.
+    /// Stops the provider.
     pub(crate) fn close(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -103,12 +103,12 @@ impl Provider {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Its address, as its tokens bear it.
+    /// Returns the issuer, as in the `iss` claim of its tokens.
     pub(crate) fn issuer(&self) -> String {
         format!("{}/api/oidc", self.base())
     }
 
-    /// The settings of a server that people sign in to by it.
+    /// Returns the environment variables of a server that uses this provider.
     pub(crate) fn settings(&self) -> [(&'static str, String); 4] {
         [
             ("RECTIFY_OIDC_ISSUER", self.issuer()),
@@ -118,7 +118,7 @@ impl Provider {
         ]
     }
 
-    /// The same for a server within the story's own process.
+    /// Returns the settings of a server within the test process that uses this provider.
     pub(crate) fn oidc(&self, public_url: &str) -> api::Oidc {
         api::Oidc {
             issuer: self.issuer(),
@@ -129,7 +129,7 @@ impl Provider {
         }
     }
 
-    /// Makes a server known to it.
+    /// Registers a server as a client.
     pub(crate) fn serves(&self, server: &Server) {
         let client = json!({
             "client_id": CLIENT, "name": "Rectify", "confidential": true, "enabled": true,
@@ -140,7 +140,7 @@ impl Provider {
         self.ask("POST", "/api/client/", &client);
     }
 
-    /// Makes somebody known to it.
+    /// Registers a user.
     pub(crate) fn knows(&self, name: &str, email: &str, is_verified: bool) {
         let verified = if is_verified { "yes" } else { "no" };
         let person = json!({
@@ -150,7 +150,7 @@ impl Provider {
         self.ask("POST", "/api/user/", &person);
     }
 
-    /// Changes somebody's address.
+    /// Changes a user's e-mail address.
     pub(crate) fn moves(&self, name: &str, email: &str) {
         let person = json!({
             "name": name, "email": email, "enabled": true, "verified": "yes", "scope": ["openid", "email"],
@@ -158,7 +158,7 @@ impl Provider {
         self.ask("PUT", &format!("/api/user/{name}"), &person);
     }
 
-    /// Signs with a new key from now on.
+    /// Replaces the signing key.
     pub(crate) fn changes_its_key(&self) {
         let keys = || self.admin.go(&format!("{}/jwks", self.issuer())).body;
         let before = keys();
@@ -167,13 +167,13 @@ impl Provider {
         assert_ne!(keys(), before);
     }
 
-    /// What time it is there.
+    /// Returns the provider's time.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         let answer = self.admin.go(&format!("{}/.well-known/openid-configuration", self.issuer()));
         DateTime::parse_from_rfc2822(answer.header("date")).unwrap().to_utc()
     }
 
-    /// How it speaks OpenID Connect, with a key that is made for it.
+    /// Returns the configuration of the OpenID Connect plugin, with a newly generated key.
     fn plugin(&self) -> Value {
         let key = run(Command::new("openssl").args(["genpkey", "-algorithm", "RSA"]), "");
         let public = run(Command::new("openssl").args(["pkey", "-pubout"]), &key);
@@ -205,7 +205,7 @@ impl Drop for Provider {
     }
 }
 
-/// A program that has to work, with its standard input; what it printed.
+/// Runs a program with the given standard input, asserts that it succeeds, and returns its standard output.
 fn run(command: &mut Command, input: &str) -> String {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap_or_else(|error| {
@@ -217,12 +217,12 @@ fn run(command: &mut Command, input: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A browser: it keeps cookies, goes where it is sent one step at a time, and has a tab with a page that signs in.
+/// A simulated browser: it keeps cookies, follows redirects one step at a time, and has a page that signs in.
 pub(crate) struct Browser {
     agent: ureq::Agent,
     cookies: RefCell<BTreeMap<String, String>>,
     language: &'static str,
-    /// What only the page knows.
+    /// The secret that only the page knows.
     pub(crate) proof: String,
 }
 
@@ -238,7 +238,7 @@ impl Browser {
         Self { language, ..Self::new() }
     }
 
-    /// One whose person has signed in at the provider, and let it tell us who they are.
+    /// Returns a browser whose user has signed in at the provider and agreed to share `openid email` with the ledger.
     pub(crate) fn of(provider: &Provider, name: &str) -> Self {
         let browser = Self::new();
         browser.sign_in(provider, name, PASSWORD);
@@ -251,10 +251,10 @@ impl Browser {
     fn sign_in(&self, provider: &Provider, name: &str, password: &str) {
         let who = json!({"username": name, "password": password});
         let answer = self.send("POST", &format!("{}/api/auth/", provider.base()), &who);
-        assert_eq!(answer.status, 200, "{name} does not get in: {}", answer.body);
+        assert_eq!(answer.status, 200, "{name} cannot sign in: {}", answer.body);
     }
 
-    /// One step.
+    /// Sends one GET without following redirects.
     pub(crate) fn go(&self, address: &str) -> Answer {
         let request = self.agent.get(address);
         let headers = self.headers();
@@ -293,43 +293,43 @@ impl Browser {
         answer(response)
     }
 
-    /// What it keeps of a journey.
+    /// Returns the cookie of a sign-in in progress.
     pub(crate) fn cookie(&self) -> Option<String> {
         self.cookies.borrow().get("rectify-sign-in").cloned()
     }
 
-    /// Puts back what it kept.
+    /// Restores the cookie of a sign-in in progress.
     pub(crate) fn put_back(&self, cookie: &str) {
         self.cookies.borrow_mut().insert("rectify-sign-in".to_owned(), cookie.to_owned());
     }
 
-    /// The page sends the browser off to the provider.
+    /// Starts a sign-in: the page sends the browser to the server, which redirects it to the provider.
     pub(crate) fn leaves(&self, server: &Server) -> Answer {
         let challenge = hex::encode(Sha256::digest(&self.proof));
         self.go(&format!("{}/sign-in/oidc?challenge={challenge}&to=/%3Fid=measure_1", server.base))
     }
 
-    /// The provider asks the person, who agrees; the address to which it sends the browser back.
+    /// Agrees at the provider; returns the address to which it redirects the browser.
     pub(crate) fn passes(&self, asked: &str) -> String {
-        // The word by which the provider's own page says that the person agreed.
+        // The parameter by which the provider's own page says that the user agreed.
         let answer = self.go(&format!("{asked}&g_continue"));
         assert_eq!(answer.status, 302, "{asked}: {}", answer.body);
         answer.header("location").to_owned()
     }
 
-    /// To the provider and back, as far as the callback's address.
+    /// Goes to the provider and returns the callback address to which it redirects, without opening it.
     pub(crate) fn travels(&self, server: &Server) -> String {
         let left = self.leaves(server);
         assert_eq!(left.status, 303, "{}", left.body);
         self.passes(left.header("location"))
     }
 
-    /// The whole journey: what the browser is answered when it is back.
+    /// Goes to the provider and back; returns the response of the callback.
     pub(crate) fn journeys(&self, server: &Server) -> Answer {
         self.go(&self.travels(server))
     }
 
-    /// The page exchanges what came back with the browser; the mutation's answer.
+    /// Exchanges the code in the callback's response for a session; returns the payload of `signInWithCode`.
     pub(crate) fn enters(&self, server: &Server, back: &Answer) -> Value {
         assert_eq!(back.status, 303, "{}", back.body);
         let page = Url::parse(back.header("location")).unwrap();
@@ -344,7 +344,7 @@ impl Browser {
         server.data(exchange, &input)["signInWithCode"].clone()
     }
 
-    /// Signs in, as everybody does; the token.
+    /// Signs in from start to end and returns the session's token.
     pub(crate) fn signs_in(&self, server: &Server) -> String {
         let given = self.enters(server, &self.journeys(server));
         given["token"].as_str().unwrap_or_else(|| panic!("{given}")).to_owned()

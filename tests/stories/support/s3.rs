@@ -1,4 +1,4 @@
-//! An S3 server: s3s over a folder, in a thread of the story's own process.
+//! An S3 server (s3s over a folder) in a thread of the test process.
 
 use std::path::Path;
 
@@ -9,7 +9,9 @@ use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
-/// The settings of a program that keeps its evidence in a bucket of a new server over this folder, which is there already.
+/// Starts a server over a folder, with a bucket named `evidence`, and returns the environment variables of a program
+/// that
+/// keeps its evidence there.
 pub(crate) fn serve(folder: &Path) -> [(&'static str, String); 3] {
     std::fs::create_dir_all(folder.join("evidence")).unwrap();
     let mut service = S3ServiceBuilder::new(FileSystem::new(folder).unwrap());
@@ -24,7 +26,7 @@ pub(crate) fn serve(folder: &Path) -> [(&'static str, String); 3] {
             while let Ok((stream, _)) = listener.accept().await {
                 let service = service.clone();
                 tokio::spawn(async move {
-                    // A client that goes away is none of the server's trouble.
+                    // A client that disconnects early is not an error.
                     let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
                 });
             }

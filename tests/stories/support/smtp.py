@@ -1,8 +1,12 @@
-"""A real SMTP server for the stories: STARTTLS and a login are required; each mail is kept, decoded, as JSON.
+"""A real SMTP server for the stories. It requires STARTTLS and a login, and writes each accepted mail, decoded, as JSON.
 
-Usage: smtp.py PORT FOLDER [OPTIONS]. Prints `ready` when it listens; FOLDER/ca.pem is the authority of its certificate.
-OPTIONS is JSON: `certificate`, what the certificate is ("plain", "authority" as `openssl req -x509` makes it, "expired" the
-same of long ago); `name`, whose it is; `implicit`, TLS from the first byte; `password`, that of the login.
+Usage: smtp.py PORT FOLDER [OPTIONS]. Prints `ready` when it listens; FOLDER/ca.pem is the certificate to trust.
+OPTIONS is a JSON object with these members, all optional:
+  certificate  "plain" (default: not a certificate authority), "authority" (one, as `openssl req -x509` makes it) or
+               "expired" (a certificate authority whose validity ended in 2021)
+  name         host name in the certificate (default "localhost")
+  implicit     true for TLS from the first byte instead of STARTTLS (default false)
+  password     password of the login `ledger` (default "s@fe")
 """
 import email, email.policy, itertools, json, pathlib, ssl, subprocess, sys, threading
 
@@ -19,6 +23,7 @@ def openssl(*arguments):
     subprocess.run(["openssl", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+# Arguments of every certificate request: a new key, and the host name.
 new = ["-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-keyout", key]
 if options["certificate"] == "plain":
     openssl("req", "-x509", *new, "-days", 2, "-addext", "basicConstraints=critical,CA:FALSE", "-out", ca)
@@ -53,7 +58,7 @@ count = itertools.count()
 
 def allowed(server, session, envelope, mechanism, given):
     known = isinstance(given, LoginPassword) and (given.login, given.password) == (b"ledger", options["password"].encode())
-    # Not handled: aiosmtpd itself is to say no.
+    # With handled=False, aiosmtpd itself sends the refusal.
     return AuthResult(success=known, handled=known)
 
 

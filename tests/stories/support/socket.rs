@@ -1,4 +1,4 @@
-//! A client of graphql-transport-ws.
+//! A client of the graphql-transport-ws protocol.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -12,24 +12,24 @@ use tungstenite::{Error, Message, WebSocket};
 
 use super::Server;
 
-/// The header of the handshake that offers the protocol.
+/// The header of the handshake that requests the subprotocol.
 pub(crate) const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
-/// Longer than any answer takes.
+/// A timeout that is longer than any answer takes.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
-/// A client of the protocol, with what it has heard and not yet listened to.
+/// A client connection, with the messages that were received but not yet returned.
 pub(crate) struct Socket {
     stream: WebSocket<TcpStream>,
     heard: VecDeque<Value>,
 }
 
 impl Socket {
-    /// A connection that both sides have introduced themselves on.
+    /// Opens a connection without a token and waits for `connection_ack`.
     pub(crate) fn open(server: &Server) -> Self {
         Self::introduced(server, &json!({}))
     }
 
-    /// The same, of whoever has the token.
+    /// Opens a connection with a token and waits for `connection_ack`.
     pub(crate) fn open_as(server: &Server, token: &str) -> Self {
         Self::introduced(server, &json!({"authorization": format!("Bearer {token}")}))
     }
@@ -41,7 +41,7 @@ impl Socket {
         socket
     }
 
-    /// A connection, or the status and the code that it is refused with.
+    /// Opens a connection without `connection_init`, or returns the HTTP status and the error code of the refusal.
     pub(crate) fn connect(server: &Server, headers: &[(&'static str, &str)]) -> Result<Self, (u16, String)> {
         let authority = server.base.trim_start_matches("http://");
         let mut request = format!("ws://{authority}/graphql/ws").into_client_request().unwrap();
@@ -71,7 +71,7 @@ impl Socket {
         self.say(&json!({"type": "subscribe", "id": id, "payload": payload}));
     }
 
-    /// The next frame within the time.
+    /// Returns the next frame, or `None` if none arrives in time.
     pub(crate) fn frame(&mut self, time: Duration) -> Option<Message> {
         self.stream.get_ref().set_read_timeout(Some(time)).unwrap();
         match self.stream.read() {
@@ -81,7 +81,7 @@ impl Socket {
         }
     }
 
-    /// What is said next.
+    /// Returns the next message.
     pub(crate) fn hear(&mut self) -> Value {
         if let Some(message) = self.heard.pop_front() {
             return message;
@@ -90,12 +90,12 @@ impl Socket {
         serde_json::from_str(message.to_text().unwrap()).unwrap_or_else(|_| panic!("{message}"))
     }
 
-    /// What is said next of one operation; what is said of others waits.
+    /// Returns the next message about one operation; messages about others are kept for later.
     pub(crate) fn hear_of(&mut self, id: &str) -> Value {
         self.hear_that(|message| message["id"] == id)
     }
 
-    /// What is said next of that kind; everything else waits.
+    /// Returns the next message that satisfies a predicate; all others are kept for later.
     pub(crate) fn hear_that(&mut self, is_meant: impl Fn(&Value) -> bool) -> Value {
         if let Some(place) = self.heard.iter().position(&is_meant) {
             return self.heard.remove(place).unwrap();
@@ -111,12 +111,12 @@ impl Socket {
         }
     }
 
-    /// Forgets what was heard and not listened to.
+    /// Discards the messages that were received but not yet returned.
     pub(crate) fn forget(&mut self) {
         self.heard.clear();
     }
 
-    /// The code that the other side closes with.
+    /// Waits until the server closes the connection and returns the close code.
     pub(crate) fn closed(&mut self) -> u16 {
         loop {
             if let Message::Close(frame) = self.frame(LONG).unwrap() {

@@ -1,28 +1,28 @@
-//! A way to PostgreSQL on which the answer to a `BEGIN` can be held back.
+//! A TCP proxy to PostgreSQL that can hold back the response to a `BEGIN`.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
-/// What becomes of answers.
+/// How the proxy treats responses.
 #[derive(Clone, Copy, PartialEq)]
 enum Hold {
-    /// They pass.
+    /// All responses pass.
     Open,
-    /// That to the next `BEGIN` will not.
+    /// The response to the next `BEGIN` will be held back.
     Armed,
-    /// Those of this connection wait.
+    /// Responses on the connection with this number are held back.
     Caught(usize),
 }
 
-/// The way; it ends with its last connection.
+/// The proxy. Its threads run until the test process ends.
 pub(crate) struct Way {
     pub(crate) url: String,
     hold: Arc<(Mutex<Hold>, Condvar)>,
 }
 
 impl Way {
-    /// A way to the database of this address: `postgres://user@host:port/name`.
+    /// Starts a proxy to the database at a URL of the form `postgres://user@host:port/name`.
     pub(crate) fn to(url: &str) -> Self {
         let (before, rest) = url.split_once('@').unwrap();
         let (server, name) = rest.split_once('/').unwrap();
@@ -43,12 +43,12 @@ impl Way {
         Self { url, hold }
     }
 
-    /// Holds back the answer to the next `BEGIN`.
+    /// Holds back the response to the next `BEGIN`.
     pub(crate) fn arm(&self) {
         *self.hold.0.lock().unwrap() = Hold::Armed;
     }
 
-    /// Lets everything pass; whether anything was held back.
+    /// Lets everything pass again; returns whether a response was held back.
     pub(crate) fn open(&self) -> bool {
         let before = std::mem::replace(&mut *self.hold.0.lock().unwrap(), Hold::Open);
         self.hold.1.notify_all();

@@ -1,5 +1,5 @@
-//! Importing a ledger: resolve units, compare with what is there, write what is new, all in one transaction or not at all.
-//! A second import of the same file finds nothing to do.
+//! Imports a ledger in one transaction: resolves units, compares the rows with the database, and writes what is new.
+//! Importing the same file again changes nothing.
 
 mod resolve;
 mod write;
@@ -26,82 +26,82 @@ use ledger::record::database::Transaction;
 use ledger::rule::sameness::normalised;
 use ledger::{Error, Result, fault as faults};
 
-/// What a file answers, and how it is to be read.
+/// The round and region that a file belongs to, and how to read it.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The round's name; a new one is made.
+    /// Name of the inspection round (督察轮次); created if it does not exist.
     pub round: String,
-    /// The code of the region that answers.
+    /// Code of the answering region (`540329`).
     pub region: String,
-    /// The code of the region that issued the problems and measures, when it is another.
+    /// Code of the region that issued the problems and measures; `None` if it is the answering region.
     pub issued_by: Option<String>,
-    /// Tell what would happen and write nothing.
+    /// Report what would be written, and write nothing.
     pub dry_run: bool,
-    /// Create unknown units, and take the suggested reading of ambiguous lists.
+    /// Create unknown units, and accept the suggested readings of ambiguous lists.
     pub create_units: bool,
-    /// Readings that a person has decided.
+    /// Readings confirmed by a person.
     pub aliases: Aliases,
-    /// The day that the statuses are of; else the date in the title.
+    /// Local date on which the statuses were true; `None` to take the date in the title.
     pub as_of: Option<NaiveDate>,
-    /// The days that an immediate deadline without a date leaves.
+    /// Grace period of an immediate deadline without a date, in days.
     pub grace_days: i64,
 }
 
-/// An import: the sheets, what they answer, and when.
+/// The parameters of an import.
 pub struct Import<'a> {
-    /// The sheets of the file.
+    /// Sheets of the file.
     pub sheets: &'a [Sheet],
-    /// What they answer.
+    /// The round and region that the file belongs to, and how to read it.
     pub answer: &'a Answer,
-    /// Who imports.
+    /// The account or program that imports.
     pub by: &'a By,
-    /// The moment of the import.
+    /// Time of the import.
     pub now: DateTime<Utc>,
-    /// The ledger's time zone.
+    /// Time zone of the ledger.
     pub zone: Tz,
-    /// Told how many of all rows are dealt with.
+    /// Called with the number of measures processed so far and the total.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
 
 /// What an import read, and what it wrote or would write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// The day that the statuses are of.
+    /// Local date on which the statuses were true.
     pub as_of: Option<NaiveDate>,
-    /// Problems read.
+    /// Number of problems read.
     pub problems: usize,
-    /// Measures read.
+    /// Number of measures read.
     pub measures: usize,
-    /// Problems that were not there.
+    /// Number of problems created.
     pub new_problems: usize,
-    /// Measures that were not there.
+    /// Number of measures created.
     pub new_measures: usize,
-    /// Assignments that were not there.
+    /// Number of assignments created.
     pub new_assignments: usize,
-    /// Responsible parties that were not there.
+    /// Number of responsible parties created.
     pub new_parties: usize,
-    /// Progress reports that were not there.
+    /// Number of progress reports created.
     pub new_reports: usize,
-    /// Statuses stated anew by a later ledger.
+    /// Number of stated statuses that this later ledger updated.
     pub restated: usize,
-    /// Units made, by name.
+    /// Names of the units created.
     pub new_units: Vec<String>,
-    /// Readings taken of ambiguous lists: the words and the unit.
+    /// Suggested readings that were accepted: the printed text with its prefix, and the unit.
     pub readings: Vec<(String, String)>,
-    /// What a person should look at, though it stands in nobody's way.
+    /// Remarks for a person to look at, in Chinese. They do not prevent the import.
     pub remarks: Vec<String>,
 }
 
-/// How an import ended.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was written.
+    /// The ledger was written.
     Written(Summary),
-    /// Everything was there already.
+    /// The database already contained everything.
     Unchanged(Summary),
-    /// It would be written.
+    /// Dry run: the ledger would be written.
     Rehearsed(Summary),
-    /// Cells cannot be taken; nothing was written.
+    /// The file has faults; nothing was written.
     Rejected(Vec<Fault>),
 }
 
@@ -118,7 +118,9 @@ impl Summary {
     }
 }
 
-/// Imports a ledger.
+/// Imports a ledger. Writes everything or, if there is any fault or on a dry run, nothing. Fails if the file contains
+/// no ledger or no as-of date, if a region is retired or the issuer is not above the answering region, or if the
+/// account may not keep the ledger of the answering region.
 pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outcome> {
     let reads: Vec<Read> = import.sheets.iter().filter_map(reading::read).collect();
     if reads.is_empty() {
@@ -193,14 +195,14 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
     Ok(if unchanged { Outcome::Unchanged(summary) } else { Outcome::Written(summary) })
 }
 
-/// Whoever keeps the ledger imports what lies in his region, or below it.
+/// Checks that the account may keep the ledger of the answering region, which must be its own region or below it.
 fn allowed(by: &By, region: &region::Model) -> Result<()> {
     let act = Act::KeepLedger;
     if by.principal.permits_of_region(act, &region.path) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
 }
 
-/// A measure that two sheets hold, and a number under which they hold two problems, as sheets of several rounds do: rows of
-/// one sheet are compared when it is read.
+/// Returns faults for measures that occur in two sheets, and for different problems with the same number in two sheets,
+/// as in a file with sheets of several rounds. Rows of the same sheet are compared when it is read.
 fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<Fault> {
     let mut seen: HashMap<(String, String), &str> = HashMap::new();
     let mut titles: HashMap<String, (&str, &str)> = HashMap::new();
@@ -226,11 +228,12 @@ fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<Fault> {
     faults
 }
 
-/// The round of a name, made when it is new; who inspected and why is read from the name.
+/// Returns the round with a name, and whether it was created. The level and kind of a new round are derived from its
+/// name, or its level from the issuing region.
 async fn round(db: &Transaction, name: &str, issuer: Level) -> Result<(inspection_round::Model, bool)> {
     let given = name.trim();
     let name = faults::line(name, 1..=200, ("督察轮次名称", "the round's name"), &["round"])?;
-    // As it is kept, else as it was kept before names were cleaned.
+    // Older rounds were stored before names were cleaned, so look up the given name as well.
     for known in [name.as_str(), given] {
         let found = inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(known)).one(db).await?;
         if let Some(round) = found {
@@ -263,7 +266,7 @@ async fn round(db: &Transaction, name: &str, issuer: Level) -> Result<(inspectio
     Ok((row.insert(db).await?, true))
 }
 
-/// A problem with the units of its measures resolved.
+/// A problem as read, with the units of its measures resolved.
 struct Row<'a> {
     sheet: &'a Sheet,
     read: &'a Read,

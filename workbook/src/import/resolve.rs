@@ -1,4 +1,4 @@
-//! Turning printed names into units: known ones by the dictionary, new ones where that is allowed, faults for the rest.
+//! Resolves printed names to units: looks up known ones, creates new ones if allowed, and reports the rest as faults.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,11 +15,11 @@ use ledger::record::database::Transaction;
 use ledger::unit::{add, add_alias, ensure_government, government_name};
 use ledger::{Result, fault as faults};
 
-/// The units that a file may name: those of the regions it speaks of.
+/// The units that a file may name: those of the answering and the issuing region and their ancestors.
 pub(super) struct Units {
-    /// By region and name or alias.
+    /// Unit ids by region id and name or alias.
     pub(super) by_name: HashMap<(i64, String), i64>,
-    /// The regions from the root down to the answering and the issuing one.
+    /// The regions from the nation down to the answering and the issuing region.
     lines: Vec<region::Model>,
 }
 
@@ -45,7 +45,8 @@ impl Units {
         let mut by_name: HashMap<(i64, String), i64> = HashMap::new();
         let mut kept_so = Vec::new();
         for (region, name, unit) in known {
-            // A name that was kept before names were cleaned is known by what it shows, unless another has that name.
+            // A name stored before names were cleaned also matches in its cleaned form, unless another unit has that
+            // name.
             if let Ok(plain) = faults::single_name(&name)
                 && plain != name
             {
@@ -57,7 +58,9 @@ impl Units {
         Ok(Self { by_name, lines })
     }
 
-    /// Units named 市… belong to the line's prefecture, 自治区… and 省… to its province, 县… to its county.
+    /// Returns the region that a unit with this name belongs to. A name that begins with a region's name belongs to
+    /// that region; 自治区… and 省… to the province, 市… to the prefecture, 县… to the county, and any other to the
+    /// issuer.
     fn home(&self, name: &str, issuer: &region::Model) -> i64 {
         let of = |levels: &[Level]| {
             levels.iter().find_map(|level| self.lines.iter().find(|line| line.level == *level)).map(|line| line.id)
@@ -89,7 +92,7 @@ impl Units {
         }
     }
 
-    /// The names of the regions.
+    /// Returns the names of the regions.
     fn places(&self) -> Vec<String> {
         self.lines.iter().map(|line| line.name.clone()).collect()
     }
@@ -100,7 +103,7 @@ impl Units {
 }
 
 impl Writer<'_> {
-    /// Turns the printed units into rows; what cannot be is a fault, each name once.
+    /// Resolves the units of all measures. Reports each name that cannot be resolved as a fault, once.
     pub(super) async fn resolve<'r>(&mut self, sheets: &'r [Sheet], reads: &'r [Read]) -> Result<Vec<Row<'r>>> {
         let mut refused = HashSet::new();
         let mut rows = Vec::new();
@@ -124,7 +127,7 @@ impl Writer<'_> {
         Ok(rows)
     }
 
-    /// A cell that names exactly one unit.
+    /// Resolves a cell that has to name exactly one unit.
     async fn one(&mut self, printed: Option<&str>, column: Column, place: &mut Place<'_>) -> Result<Option<i64>> {
         let Some(printed) = printed else { return Ok(None) };
         let parties = self.read(printed);
@@ -175,7 +178,7 @@ impl Writer<'_> {
         Ok(rows)
     }
 
-    /// Remembers an accepted reading in the dictionary, so that it is not asked again.
+    /// Stores an accepted reading as an alias, so that it does not have to be confirmed again.
     async fn confirm(&mut self, name: &str, suggestion: &str, unit: i64) -> Result<()> {
         let home = self.units.home(suggestion, &self.issuer);
         if self.units.by_name.insert((home, name.to_owned()), unit).is_none() {
@@ -206,7 +209,7 @@ impl Writer<'_> {
         Ok(Some(unit.id))
     }
 
-    /// The government of a county named in the text, which must lie in the issuing region.
+    /// Resolves a county named in the text, which must be a child of the issuing region, to its government.
     async fn county(&mut self, county: &str, column: Column, place: &mut Place<'_>) -> Result<Option<i64>> {
         let below = region::Entity::find().filter(region::Column::ParentId.eq(self.issuer.id));
         let known = below.filter(region::Column::Name.eq(county)).one(self.db).await?;
@@ -251,7 +254,7 @@ impl Writer<'_> {
     }
 }
 
-/// Where a cell stands, and the names that were refused already.
+/// The place of a cell, and the names already reported as faults, each with the reason.
 struct Place<'a> {
     sheet: &'a Sheet,
     read: &'a Read,

@@ -1,4 +1,4 @@
-//! Comparing what was read with what is there, and writing the rest.
+//! Compares the rows of a file with the database, and writes what is new.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -29,11 +29,11 @@ use ledger::rule::wording::shortened;
 use ledger::rule::workflow::{self, Step};
 use ledger::statistics::kept;
 
-/// Rows of one INSERT: at most 30 columns each, within SQLite's bound of 32,766 variables.
+/// Number of rows per INSERT. With at most 30 columns each, this is within SQLite's limit of 32,766 variables.
 const CHUNK: usize = 1_000;
 
 impl Writer<'_> {
-    /// Compares with what is there and writes the rest.
+    /// Compares the rows with the database and writes what is new. Stops without writing the rest if it finds faults.
     pub(super) async fn write(&mut self, rows: Vec<Row<'_>>) -> Result<()> {
         let total: usize = rows.iter().map(|row| row.measures.len()).sum();
         (self.import.progress)(0, total);
@@ -59,7 +59,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Notes the file's problems as changed, unless everything was there already.
+    /// Records the file's problems in the change feed and the audit, unless the import changed nothing.
     async fn note(&self, problems: &BTreeSet<i64>) -> Result<()> {
         if self.summary.changes_nothing() {
             return Ok(());
@@ -88,7 +88,8 @@ impl Writer<'_> {
         let known = problem::Entity::find()
             .filter(problem::Column::RoundId.eq(self.round.id))
             .filter(problem::Column::RegionId.eq(self.issuer.id))
-            // Whoever changes an answer holds its problem first, so that roll-ups see each other's.
+            // Every change of an assignment locks its problem first, so that concurrent roll-ups see each other's
+            // result.
             .order_by_asc(problem::Column::Id)
             .lock_exclusive()
             .all(self.db)
@@ -299,8 +300,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A county's file creates only that county's assignments, held by its government; a file of the issuing region
-    /// itself assigns the units it names.
+    /// Creates the missing assignments. The file of a county creates only that county's assignments, held by its
+    /// government; a file of the issuing region itself creates assignments of the units it names.
     async fn assignments(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<Assignments> {
         let ids: Vec<i64> = measures.models().map(|measure| measure.id).collect();
         let mut known = HashMap::new();
@@ -363,8 +364,8 @@ impl Writer<'_> {
         Ok(Assignments { known, reporting })
     }
 
-    /// Appends what is reported and was not yet: the same text for the same month is the same report, and the words of the
-    /// last report, in whatever month, are no news.
+    /// Appends the progress reports that are new. A text that repeats a report of the same month, or the last report of
+    /// any month, is not new.
     async fn reports(
         &mut self,
         rows: &[Row<'_>],
@@ -408,8 +409,8 @@ impl Writer<'_> {
                 submitted_at: Set(submitted_at),
                 ..Default::default()
             });
-            // An assignment of an earlier import moves on by the same rule as one that is reported on by hand; a file
-            // that is older than the last report moves nothing.
+            // An assignment from an earlier import advances by the same workflow as one that is reported on by hand. A
+            // file older than the last report does not change its status.
             let earlier = assignment.reported_on.is_some_and(|day| day > self.as_of);
             if assignment.created_at < self.import.now && !earlier {
                 let step = match word.map(|word| word.status) {
@@ -422,7 +423,7 @@ impl Writer<'_> {
                 };
                 let mut row: assignment::ActiveModel = assignment.clone().into();
                 row.status = Set(status);
-                // A status word says whether it is completed; plain words leave that as it was.
+                // A status word says whether the assignment is completed; any other text leaves that unchanged.
                 if let Some(word) = word {
                     let since = assignment.completed_on.unwrap_or(self.as_of);
                     row.completed_on = Set(word.completed.then_some(since));
@@ -440,12 +441,13 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Whether nobody is assigned a measure: its progress is then the ledger's word.
+    /// Whether the file names no unit for a measure, so that its progress is stored as stated by the ledger.
     fn names_nobody(&self, resolved: &Resolved) -> bool {
         self.region.id == self.issuer.id && named_bodies(resolved).is_empty()
     }
 
-    /// What the ledger states of measures and problems that no assignment backs; a later ledger states anew.
+    /// Stores the status that the ledger states for measures and problems; it counts only while they have no
+    /// assignments. A later ledger replaces an earlier one's.
     async fn state(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<()> {
         let mut stated: BTreeMap<(Option<NaiveDate>, String), (Stating, Vec<i64>)> = BTreeMap::new();
         for row in rows {
@@ -480,7 +482,7 @@ impl Writer<'_> {
                         there.update(self.db).await?;
                     }
                 }
-                // A problem rated as completed has no measure that is not.
+                // If the problem is rated as completed, so are all its measures.
                 let stating = Stating {
                     status: rating.map_or_else(
                         || if read.progress.is_some() { Status::InProgress } else { Status::Assigned },
@@ -552,20 +554,22 @@ impl Writer<'_> {
         concern::problems(self.db, &concerns).await
     }
 
-    /// Where grace periods and allotted time begin: the round's feedback, else the import's date.
+    /// Returns the local date on which grace periods and allotted time begin: the round's feedback date, or the as-of
+    /// date of the file if that is unknown.
     fn grace_from(&self) -> NaiveDate {
         self.round.feedback_on.unwrap_or(self.as_of)
     }
 }
 
-/// What is stated of a measure.
+/// What the ledger states about a measure.
 struct Stating {
     status: Status,
     completed_on: Option<NaiveDate>,
     reported_on: Option<NaiveDate>,
 }
 
-/// A deadline in the ledger is changed by an extension, never by a file: what the ledger has, where a file differs.
+/// Returns an explanation for the fault if the file gives a measure another deadline than the database. Only an
+/// extension (延期) changes a deadline, never an import.
 fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<String> {
     let same = there.due_on == read.deadline.due_on
         && there.due_ongoing == read.deadline.ongoing
@@ -576,13 +580,13 @@ fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<String
 type Problems = Known<String, problem::Model>;
 type Measures = Known<(i64, String), measure::Model>;
 
-/// The assignments of the file's measures, and which of them a measure's report goes to.
+/// The assignments of the file's measures by measure and unit id, and the unit that reports on each measure.
 struct Assignments {
     known: HashMap<(i64, i64), assignment::Model>,
     reporting: BTreeMap<i64, i64>,
 }
 
-/// Rows by what makes them the same.
+/// Rows by identity key.
 struct Known<K, M> {
     rows: HashMap<K, M>,
     key: fn(&M) -> K,
@@ -609,7 +613,7 @@ impl<K: Eq + std::hash::Hash, M> Known<K, M> {
     }
 }
 
-/// The file's measures with the rows that they became.
+/// Iterates over the file's measures that are in the database: the row, the measure as read, and its resolved units.
 fn answered<'m, 'r>(
     rows: &'r [Row<'_>],
     problems: &'m Problems,
@@ -624,7 +628,8 @@ fn answered<'m, 'r>(
     )
 }
 
-/// The units that a file of the issuing region assigns: those it names, else the lead unit. The lead unit reports.
+/// Returns the units that a file of the issuing region assigns: those it names, or else the lead unit. The first one
+/// reports; that is the lead unit if it is among them.
 fn named_bodies(resolved: &Resolved) -> Vec<i64> {
     let mut bodies: Vec<i64> = resolved
         .parties

@@ -1,5 +1,6 @@
-//! The HTTP client for providers: bounded in time and in bytes, follows nothing, believes the certificates that the system
-//! believes, and speaks in the clear with this machine only.
+//! The HTTP client for OpenID Connect providers. It limits the time and the size of each response, follows no
+//! redirects, trusts the root certificates of the operating system, and uses plain HTTP for addresses on this machine
+//! only.
 
 use std::time::Duration;
 
@@ -10,33 +11,33 @@ use url::Url;
 
 use crate::context::is_safe;
 
-/// How long one request to a provider may take, from looking up its name to the last byte.
+/// How long one request to a provider may take, from the name lookup to the last byte of the response.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The most bytes of an answer.
+/// The most bytes of a response.
 const MOST: u64 = 1 << 20;
 
-/// Why a provider gave no answer.
+/// Why a request to a provider got no usable response.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unheard {
     #[error("{0}")]
     Failed(#[from] ureq::Error),
     #[error("{0}")]
     Malformed(#[from] openidconnect::http::Error),
-    #[error("{0} is not https")]
+    #[error("the address {0} does not use https")]
     InTheClear(String),
 }
 
-/// A client; making one reads the system's certificates.
+/// Makes a client. This reads the root certificates of the operating system.
 pub(crate) fn agent() -> Agent {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
-        tracing::warn!(%error, "a certificate of the system could not be read");
+        tracing::warn!(%error, "a root certificate of the operating system could not be read");
     }
     let roots: Vec<_> = found.certs.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
     Agent::config_builder()
         .tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build())
         .timeout_global(Some(PATIENCE))
-        // Whoever answers must not send us, and the secret, elsewhere.
+        // A redirect could send the client secret to another server.
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
@@ -44,9 +45,9 @@ pub(crate) fn agent() -> Agent {
         .into()
 }
 
-/// Sends one request.
+/// Sends one request and returns its response, with the `content-type` as the only header.
 pub(crate) fn call(agent: &Agent, request: HttpRequest) -> Result<HttpResponse, Unheard> {
-    // Addresses beside the issuer's are the provider's to name.
+    // Apart from the issuer, addresses come from the provider's metadata, so each has to be checked.
     let address = request.uri().to_string();
     if !Url::parse(&address).is_ok_and(|address| is_safe(&address)) {
         return Err(Unheard::InTheClear(address));

@@ -1,6 +1,7 @@
-//! The journey of a browser to the provider and back. All that has to be remembered of it travels in its own cookie, so that
-//! any replica can end what another began: a seed, from which state, nonce and verifier are derived with a key that only the
-//! servers have, and where to go at the end. Nobody can write such a cookie, nor learn the verifier from it.
+//! The journey of a browser to the provider and back. Its data is stored in a cookie of the browser, so that any
+//! replica can finish a sign-in that another began. The cookie contains the page to return to and a seed, from which
+//! the state, the nonce and the PKCE verifier are derived with a key that only the servers have. The cookie is
+//! authenticated with the same key: nobody else can make one, or derive the verifier from it.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -9,14 +10,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// How long a journey may take.
+/// How long a journey may take, from leaving for the provider to returning.
 pub(crate) const LONGEST: TimeDelta = TimeDelta::minutes(10);
 
-/// The key of journeys, the same in every replica: it is made from the client's secret.
+/// The key of journeys, derived from the client secret, so that every replica has the same.
 #[derive(Clone)]
 pub(crate) struct Key(Hmac<Sha256>);
 
 impl Key {
+    /// Makes the key from the client secret.
     pub(crate) fn of(client_secret: &str) -> Option<Self> {
         Hmac::<Sha256>::new_from_slice(client_secret.as_bytes()).ok().map(Self)
     }
@@ -33,56 +35,59 @@ impl Key {
     }
 }
 
-/// A journey under way.
+/// A sign-in that has begun: what the cookie stores about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Journey {
     seed: String,
-    /// When it is over.
+    /// When the journey expires.
     until: DateTime<Utc>,
-    /// The SHA-256 of what the page knows that sent the browser away.
+    /// The SHA-256, in hexadecimal, of a secret of the page that began the sign-in. Only that page can exchange the
+    /// code at the end for a session.
     pub(crate) challenge: String,
-    /// The page to come back to.
+    /// The address of the page to return to.
     pub(crate) to: String,
 }
 
 impl Journey {
+    /// Begins a journey with a random seed.
     pub(crate) fn begin(challenge: String, to: String, now: DateTime<Utc>) -> Result<Self, getrandom::Error> {
         let mut seed = [0_u8; 16];
         getrandom::fill(&mut seed)?;
         Ok(Self { seed: hex::encode(seed), until: now + LONGEST, challenge, to })
     }
 
+    /// Returns whether the journey has expired.
     pub(crate) fn is_over(&self, now: DateTime<Utc>) -> bool {
         self.until <= now
     }
 
-    /// What comes back with the browser.
+    /// Returns the `state` parameter, which the provider passes back with the browser.
     pub(crate) fn state(&self, key: &Key) -> String {
         key.derive("state", &self.seed)
     }
 
-    /// Whether this is what came back with the browser; how far it is right cannot be told by the time that it takes.
+    /// Returns whether this is the `state` of the journey. The comparison takes constant time.
     pub(crate) fn is_state(&self, key: &Key, state: &str) -> bool {
         hex::decode(state).is_ok_and(|state| key.tag("state", &self.seed).verify_slice(&state).is_ok())
     }
 
-    /// What comes back within the token.
+    /// Returns the nonce, which the provider repeats in the ID token.
     pub(crate) fn nonce(&self, key: &Key) -> String {
         key.derive("nonce", &self.seed)
     }
 
-    /// What proves to the provider that the code was asked for here (PKCE).
+    /// Returns the PKCE verifier, which proves to the provider that this program requested the code.
     pub(crate) fn verifier(&self, key: &Key) -> String {
         key.derive("verifier", &self.seed)
     }
 
-    /// As it travels.
+    /// Returns the value of the cookie: the journey as JSON and its authentication tag, both in hexadecimal.
     pub(crate) fn sealed(&self, key: &Key) -> Result<String, serde_json::Error> {
         let text = serde_json::to_string(self)?;
         Ok(format!("{}.{}", hex::encode(&text), key.derive("cookie", &text)))
     }
 
-    /// Reads what travelled; none unless one of our servers wrote it.
+    /// Reads the value of a cookie; none unless a server with the same key wrote it.
     pub(crate) fn opened(key: &Key, sealed: &str) -> Option<Self> {
         let (text, tag) = sealed.split_once('.')?;
         let text = String::from_utf8(hex::decode(text).ok()?).ok()?;
@@ -91,13 +96,15 @@ impl Journey {
     }
 }
 
-/// The cookie that journeys travel in.
+/// The cookie that stores a journey.
 pub(crate) struct Cookie {
-    /// Whether browsers send it over TLS only; then no page of another host can set it either.
+    /// Whether browsers send the cookie over TLS only. Its `__Host-` prefix then also prevents other hosts from setting
+    /// it.
     is_secure: bool,
 }
 
 impl Cookie {
+    /// Describes the cookie; `is_secure` if the public address of this program uses https.
     pub(crate) fn new(is_secure: bool) -> Self {
         Self { is_secure }
     }
@@ -106,10 +113,12 @@ impl Cookie {
         if self.is_secure { "__Host-rectify-sign-in" } else { "rectify-sign-in" }
     }
 
+    /// Returns the `Set-Cookie` header that sets the cookie.
     pub(crate) fn set(&self, value: &str) -> String {
         self.written(value, LONGEST.num_seconds())
     }
 
+    /// Returns the `Set-Cookie` header that removes the cookie.
     pub(crate) fn removed(&self) -> String {
         self.written("", 0)
     }
@@ -119,6 +128,7 @@ impl Cookie {
         format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", self.name())
     }
 
+    /// Returns the value of the cookie in a request.
     pub(crate) fn of<'a>(&self, request: &'a HttpRequest) -> Option<&'a str> {
         let lines = request.headers().get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
         let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));

@@ -1,5 +1,6 @@
-//! Signing in by a provider (OpenID Connect: code flow with PKCE). `sign_in` has the two addresses that a browser passes,
-//! `journey` what it carries there and back, `provider` what is asked of the provider, `client` the HTTP client.
+//! Signing in with a provider (OpenID Connect, authorization code flow with PKCE). `sign_in` handles the two addresses
+//! that a browser visits, `journey` the cookie that it carries meanwhile, `provider` the requests to the provider, and
+//! `client` is the HTTP client.
 
 mod client;
 mod journey;
@@ -17,35 +18,36 @@ use crate::http::headers;
 use journey::{Cookie, Key};
 use provider::{Failure, Provider};
 
-/// The longest address of a page to come back to.
+/// The most bytes of the address of a page to return to.
 const LONGEST_PAGE: usize = 500;
 
-/// What sends browsers to the provider and takes them back.
+/// Sends browsers to the provider, and receives them when they return.
 pub(crate) struct Passage {
     services: Services,
     oidc: Arc<Oidc>,
     key: Key,
     cookie: Cookie,
     provider: Provider,
-    /// The origins of pages to which a browser may be sent back, beside our own.
+    /// The origins, in addition to that of this program, whose pages a browser may return to.
     origins: Vec<String>,
 }
 
 impl Passage {
-    /// None only where no key can be made of the secret.
+    /// Sets up signing in with the provider. None only if no key can be made from the client secret.
     pub(crate) fn new(services: Services, oidc: Arc<Oidc>, origins: Vec<String>) -> Option<Self> {
         let key = Key::of(&oidc.client_secret)?;
         let is_secure = headers::is_https(&oidc.public_url);
         if !is_secure {
             tracing::warn!(
-                "public_url is not https: the cookie of sign-ins by the provider is neither Secure nor __Host-"
+                "public_url is not https: the cookie of sign-ins with the provider is neither Secure nor __Host-"
             );
         }
         let cookie = Cookie::new(is_secure);
         Some(Self { services, key: key.clone(), cookie, provider: Provider::new(oidc.clone(), key), oidc, origins })
     }
 
-    /// The page to come back to: one of ours, or of an origin that may ask.
+    /// Resolves the address of the page to return to. None unless it belongs to this program or to one of the other
+    /// origins, is not too long, and has no fragment.
     fn page(&self, to: &str) -> Option<Url> {
         let home = Url::parse(&self.oidc.public_url).ok()?;
         let page = home.join(to).ok().filter(|_| to.len() <= LONGEST_PAGE)?;
@@ -57,7 +59,7 @@ impl Passage {
 
 impl From<Failure> for Unserved {
     fn from(failure: Failure) -> Self {
-        tracing::warn!(error = %failure, "a sign-in by the provider came to nothing");
+        tracing::warn!(error = %failure, "a sign-in with the provider failed");
         let (status, code, zh, en) = match failure {
             Failure::Busy | Failure::Unheard(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -69,19 +71,19 @@ impl From<Failure> for Unserved {
                 StatusCode::BAD_GATEWAY,
                 "PROVIDER_REFUSED",
                 "统一身份认证系统不接受本系统的请求，请联系系统管理员核对设置",
-                "the provider does not accept this system: ask the administrator to look at the settings",
+                "the provider does not accept this system: ask the administrator to check the settings",
             ),
             Failure::Spent(_) => (
                 StatusCode::BAD_REQUEST,
                 "SIGN_IN_OVER",
                 "这次登录已使用或已过期，请重新登录",
-                "this sign-in was used or is over: begin again",
+                "this sign-in was already used or has expired: start again",
             ),
             Failure::NotBelieved(_) => (
                 StatusCode::BAD_GATEWAY,
                 "PROVIDER_NOT_BELIEVED",
                 "统一身份认证系统的答复未通过核验，请重新登录；如再次出现，请联系系统管理员",
-                "what the provider answered could not be verified: begin again, and tell the administrator if it recurs",
+                "the provider's response could not be verified: start again, and tell the administrator if it recurs",
             ),
         };
         Self::new(status, code, zh, en)

@@ -1,6 +1,6 @@
-//! What is asked of a provider (OpenID Connect): where to send a browser, and whom the code means that it brings back. What
-//! the provider says of itself is asked for when it is first needed, kept for an hour, and asked for anew when a token is
-//! signed with a key that is not known.
+//! Requests to an OpenID Connect provider: where to send a browser, and which user the code belongs to that the browser
+//! brings back. The metadata and keys of the provider are fetched when they are first needed, are used for an hour, and
+//! are fetched again when a token is signed with an unknown key.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -23,33 +23,33 @@ use super::client::{self, Unheard};
 use super::journey::{Journey, Key};
 use crate::context::Oidc;
 
-/// How long what a provider says of itself is taken for true.
+/// How long the metadata of the provider is used before it is fetched again.
 const FRESH: TimeDelta = TimeDelta::hours(1);
-/// So many sign-ins wait for the provider at once; each takes a thread.
+/// The most sign-ins that wait for the provider at once. Each occupies a thread.
 const WAITING: usize = 16;
 
-/// Why nobody is vouched for. What a failure says is for the log.
+/// Why the provider has not vouched for a user. The texts are for the log only.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("too many sign-ins wait for the provider")]
     Busy,
-    #[error("the provider gave no answer that can be used: {0}")]
+    #[error("the provider gave no usable response: {0}")]
     Unheard(String),
-    #[error("the provider does not take this program for the client that it says it is: {0}")]
+    #[error("the provider does not accept this program as its client: {0}")]
     NotKnown(String),
-    #[error("the provider does not take the code: {0}")]
+    #[error("the provider does not accept the code: {0}")]
     Spent(String),
-    #[error("the provider's token is not to be believed: {0}")]
+    #[error("the token of the provider cannot be verified: {0}")]
     NotBelieved(String),
 }
 
-/// The client as it is after discovery.
+/// A client whose endpoints are known from discovery.
 type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
 type Known = (Arc<CoreProviderMetadata>, DateTime<Utc>);
 
-/// A provider.
+/// An OpenID Connect provider.
 pub(crate) struct Provider {
     inner: Arc<Inner>,
     waiting: Arc<Semaphore>,
@@ -63,22 +63,28 @@ struct Inner {
 }
 
 impl Provider {
+    /// Makes a provider whose metadata is not known yet.
     pub(crate) fn new(oidc: Arc<Oidc>, key: Key) -> Self {
         let inner = Inner { oidc, key, agent: OnceLock::new(), known: Mutex::new(None) };
         Self { inner: Arc::new(inner), waiting: Arc::new(Semaphore::new(WAITING)) }
     }
 
-    /// Where to send the browser.
+    /// Returns the address of the provider to send the browser to.
     pub(crate) async fn departure(&self, journey: Journey, now: DateTime<Utc>) -> Result<Url, Failure> {
         self.beside(move |inner| inner.departure(&journey, now)).await
     }
 
-    /// Whom a code means that a browser brought back.
+    /// Exchanges the code that a browser brought back for the identity of its user.
     pub(crate) async fn vouch(&self, code: String, journey: Journey, now: DateTime<Utc>) -> Result<Vouched, Failure> {
         self.beside(move |inner| inner.vouch(code, &journey, now)).await
     }
 
-    /// Waits for the provider beside the threads that answer. Each request is bounded in time, and so is the whole.
+    /// Runs requests to the provider on a thread of their own, so that they do not block the threads that answer
+    /// requests. Each request has a timeout, so the whole work is limited in time.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Failure::Busy`] if too many sign-ins wait already.
     async fn beside<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, Failure> + Send + 'static,
@@ -120,7 +126,8 @@ impl Inner {
             .request(&|request: HttpRequest| self.call(request))
             .map_err(|error| match &error {
                 RequestTokenError::ServerResponse(said) => match said.error() {
-                    // Some providers have a word of their own for a code that was used; whoever begins again is helped.
+                    // Some providers report a used code with an error code of their own. Starting again helps in any
+                    // case.
                     CoreErrorResponseType::InvalidGrant | CoreErrorResponseType::Extension(_) => {
                         Failure::Spent(chain(&error))
                     }
@@ -131,7 +138,8 @@ impl Inner {
         let token = answer.id_token().ok_or_else(|| Failure::NotBelieved("there is no ID token".to_owned()))?;
         let nonce = Nonce::new(journey.nonce(&self.key));
         let vouched = match self.read(&client, token, answer.access_token(), &nonce, now) {
-            // The keys change; a code works once, but its token can be looked at again.
+            // The provider may have changed its keys. The code cannot be used twice, but its token can be verified
+            // again.
             Err(ClaimsVerificationError::SignatureVerification(_)) => {
                 let client = self.client(&*self.ask(now)?)?;
                 self.read(&client, token, answer.access_token(), &nonce, now)
@@ -141,7 +149,8 @@ impl Inner {
         vouched.map_err(|error| Failure::NotBelieved(chain(&error)))
     }
 
-    /// Believes a token that is signed by the provider, for this client and this journey, and not over.
+    /// Verifies an ID token and returns the identity in it. The token must be signed by the provider, be issued to this
+    /// client for this journey, and not have expired.
     fn read(
         &self,
         client: &Client,
@@ -158,7 +167,7 @@ impl Inner {
             None => self.more(client, claims, access),
         };
         if email.is_some() && is_verified != Some(true) {
-            tracing::warn!("the provider has not verified the address (email_verified)");
+            tracing::warn!("the provider has not verified the user's e-mail address (email_verified)");
         }
         Ok(Vouched {
             issuer: claims.issuer().to_string(),
@@ -167,7 +176,8 @@ impl Inner {
         })
     }
 
-    /// The address of somebody whose token has none: some providers give it to whoever asks for more only.
+    /// Fetches the e-mail address of a user whose token has none, and whether it is verified. Some providers return the
+    /// address only from their userinfo endpoint.
     fn more(
         &self,
         client: &Client,
@@ -181,7 +191,7 @@ impl Inner {
         match answer {
             Ok(more) => (more.email().map(|email| email.as_str().to_owned()), more.email_verified()),
             Err(error) => {
-                tracing::warn!(error = chain(&error), "the provider says no more of somebody");
+                tracing::warn!(error = chain(&error), "the userinfo endpoint of the provider failed");
                 (None, None)
             }
         }
@@ -205,7 +215,7 @@ impl Inner {
         }))
     }
 
-    /// What the provider says of itself, not older than an hour.
+    /// Returns the metadata and keys of the provider, at most an hour old.
     fn metadata(&self, now: DateTime<Utc>) -> Result<Arc<CoreProviderMetadata>, Failure> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
@@ -214,7 +224,7 @@ impl Inner {
         }
     }
 
-    /// Asks the provider what it says of itself, and for its keys.
+    /// Fetches the metadata and keys of the provider.
     fn ask(&self, now: DateTime<Utc>) -> Result<Arc<CoreProviderMetadata>, Failure> {
         let issuer = IssuerUrl::new(self.oidc.issuer.clone()).map_err(|error| Failure::Unheard(error.to_string()))?;
         let found = CoreProviderMetadata::discover(&issuer, &|request: HttpRequest| self.call(request));
@@ -228,7 +238,7 @@ impl Inner {
     }
 }
 
-/// Whether the access token is the one that came with the ID token, where that says so.
+/// Verifies that the access token belongs to the ID token, if the ID token contains its hash (`at_hash`).
 fn is_of(
     claims: &CoreIdTokenClaims,
     token: &CoreIdToken,
@@ -240,10 +250,10 @@ fn is_of(
     let algorithm = token.signing_alg().map_err(|error| wrong(error.to_string()))?;
     let key = token.signing_key(verifier).map_err(|error| wrong(error.to_string()))?;
     let hash = AccessTokenHash::from_token(access, algorithm, key).map_err(|error| wrong(error.to_string()))?;
-    if hash == *said { Ok(()) } else { Err(wrong("the access token is another's".to_owned())) }
+    if hash == *said { Ok(()) } else { Err(wrong("the access token does not belong to the ID token".to_owned())) }
 }
 
-/// An error with its causes, for the log.
+/// Returns the text of an error with its causes, for the log.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

@@ -1,6 +1,6 @@
-//! The two addresses that a browser passes: `GET /sign-in/oidc` sends it to the provider, `GET /sign-in/oidc/callback` takes
-//! it back and sends it on to the page that it came from, with a code. The page exchanges that for a session by
-//! `signInWithCode`, proving that it was the one that began; no token is ever in an address.
+//! The two addresses that a browser visits. `GET /sign-in/oidc` sends it to the provider. `GET /sign-in/oidc/callback`
+//! receives it when it returns, and sends it on with a code to the page that began the sign-in. The page exchanges the
+//! code for a session with `signInWithCode`, and proves that it began the sign-in. No token is ever part of an address.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
@@ -16,7 +16,7 @@ use crate::http::headers;
 use crate::http::state::AppState;
 use crate::language::Language;
 
-/// A sign-in whom the ledger does not let in.
+/// Makes the refusal of a user whom the provider vouches for, but the ledger does not admit.
 fn not_admitted(failure: ledger::Error) -> Unserved {
     match failure {
         ledger::Error::Refused(mut faults) if !faults.is_empty() => {
@@ -33,7 +33,7 @@ fn not_here() -> Unserved {
         StatusCode::NOT_FOUND,
         "NOT_FOUND",
         "本系统没有启用统一身份认证登录",
-        "there is no signing in by a provider here",
+        "signing in with a provider is not enabled here",
     )
 }
 
@@ -42,18 +42,19 @@ fn not_begun_here() -> Unserved {
         StatusCode::BAD_REQUEST,
         "SIGN_IN_NOT_BEGUN",
         "这次登录不是从本浏览器发起的，或已经结束，请重新登录",
-        "this sign-in was not begun in this browser, or has ended: begin again",
+        "this sign-in was not started in this browser, or has already ended: start again",
     )
 }
 
-/// With what a page sends a browser off.
+/// The query parameters with which a page begins a sign-in.
 #[derive(Deserialize)]
 struct Departure {
     challenge: Option<String>,
     to: Option<String>,
 }
 
-/// `GET /sign-in/oidc?challenge=…&to=…`
+/// `GET /sign-in/oidc?challenge=…&to=…`: sends the browser to the provider. `challenge` is the SHA-256, in hexadecimal,
+/// of a secret that the page keeps; `to` is the page to return to, the start page if it is absent.
 pub(crate) async fn depart(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     let caller = state.caller(&request);
     let span = caller.span();
@@ -79,7 +80,7 @@ async fn send_off(request: &HttpRequest, state: &AppState, caller: &Caller) -> R
             StatusCode::BAD_REQUEST,
             "BAD_REQUEST",
             "请从登录页进入：缺少 challenge（十六进制的 SHA-256）",
-            "begin at a page that signs in: there is no challenge (a SHA-256 in hexadecimal)",
+            "start at a sign-in page: the challenge (a SHA-256 in hexadecimal) is missing",
         ));
     };
     let to = passage.page(to.as_deref().unwrap_or_default()).ok_or_else(|| {
@@ -87,7 +88,7 @@ async fn send_off(request: &HttpRequest, state: &AppState, caller: &Caller) -> R
             StatusCode::FORBIDDEN,
             "FORBIDDEN",
             "不能返回这个网址：应为本系统（public_url）或 origins 中网站的页面",
-            "no way back to this address: it is neither of this system (public_url) nor of its origins",
+            "cannot return to this address: it belongs neither to this system (public_url) nor to `origins`",
         )
     })?;
     let now = (passage.services.clock)();
@@ -100,7 +101,7 @@ async fn send_off(request: &HttpRequest, state: &AppState, caller: &Caller) -> R
         .finish())
 }
 
-/// With what a browser comes back.
+/// The query parameters with which the provider sends a browser back.
 #[derive(Deserialize)]
 struct Arrival {
     state: Option<String>,
@@ -109,7 +110,9 @@ struct Arrival {
     iss: Option<String>,
 }
 
-/// `GET /sign-in/oidc/callback?state=…&code=…`
+/// `GET /sign-in/oidc/callback?state=…&code=…`: receives the browser from the provider and sends it on to the page that
+/// began the sign-in, with a code in the fragment of the address. If the sign-in fails, it answers with a page that
+/// says why.
 pub(crate) async fn arrive(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     let caller = state.caller(&request);
     let span = caller.span();
@@ -122,7 +125,7 @@ pub(crate) async fn arrive(request: HttpRequest, state: web::Data<AppState>) -> 
             Ok(response) => finished(response, &caller),
             Err(stopped) => page(&stopped, Some(&journey.to), &state, &caller),
         };
-        // However it ended: a journey ends once.
+        // Remove the cookie, whatever the outcome: a journey can be completed only once.
         if let Some(cookie) = state.passage.as_ref().and_then(|passage| passage.cookie.removed().parse().ok()) {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
@@ -132,7 +135,7 @@ pub(crate) async fn arrive(request: HttpRequest, state: web::Data<AppState>) -> 
     .await
 }
 
-/// The journey that a browser comes back from.
+/// Returns the journey that a browser returns from. Refuses a browser whose cookie, state or issuer does not match.
 fn take_back(request: &HttpRequest, state: &AppState, caller: &Caller) -> Result<Journey, Unserved> {
     state.admit(request, caller)?;
     let passage = state.passage.as_ref().ok_or_else(not_here)?;
@@ -165,7 +168,7 @@ async fn let_in(
             StatusCode::BAD_REQUEST,
             "SIGN_IN_OVER",
             "这次登录已超过 10 分钟，请重新登录",
-            "this sign-in took more than 10 minutes: begin again",
+            "this sign-in took more than 10 minutes: start again",
         ));
     }
     let Some(code) = given.code.filter(|_| given.error.is_none()) else {
@@ -177,19 +180,20 @@ async fn let_in(
         ledger::people::identity::admit(&passage.services.db, &caller.by(), &vouched, &journey.challenge, times).await;
     let code = code.map_err(not_admitted)?;
     let mut to = Url::parse(&journey.to).map_err(|failure| Unserved::masked(&failure))?;
-    // Behind the `#`: browsers send it to no server, so that it is in no log.
+    // In the fragment, which browsers do not send to servers, so that the code appears in no log.
     to.set_fragment(Some(&format!("sign-in-code={code}")));
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, to.as_str())).finish())
 }
 
-/// What the provider said instead of a code; its words are the caller's to write, and are not shown.
+/// Makes the refusal for a browser that returns without a code. The error is part of an address that anyone can write,
+/// so it is logged in a cleaned form and not displayed.
 fn refused_there(error: Option<&str>) -> Unserved {
     if error == Some("access_denied") {
         return Unserved::new(
             StatusCode::FORBIDDEN,
             "SIGN_IN_CANCELLED",
             "您取消了登录，或统一身份认证系统没有允许",
-            "you cancelled, or the provider did not allow it",
+            "you cancelled the sign-in, or the provider did not allow it",
         );
     }
     let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
@@ -199,11 +203,11 @@ fn refused_there(error: Option<&str>) -> Unserved {
         StatusCode::BAD_GATEWAY,
         "PROVIDER_REFUSED",
         "统一身份认证系统没有完成登录，请重试；如再次出现，请联系系统管理员",
-        "the provider did not finish the sign-in: try again, and tell the administrator if it recurs",
+        "the provider did not complete the sign-in: try again, and tell the administrator if it recurs",
     )
 }
 
-/// A page for people: what happened, what to do, and the request's id.
+/// Renders the page for a failed sign-in: what happened, what to do, a link back, and the id of the request.
 fn page(stopped: &Unserved, back: Option<&str>, state: &AppState, caller: &Caller) -> HttpResponse {
     let home = state.passage.as_ref().map_or("/", |passage| passage.oidc.public_url.as_str());
     let (language, title, again, id) = match caller.language {
@@ -231,7 +235,7 @@ fn page(stopped: &Unserved, back: Option<&str>, state: &AppState, caller: &Calle
     finished(response.body(text), caller)
 }
 
-/// Every answer here names its request.
+/// Adds the id of the request to a response.
 fn finished(mut response: HttpResponse, caller: &Caller) -> HttpResponse {
     if let Ok(id) = caller.request_id.parse() {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);

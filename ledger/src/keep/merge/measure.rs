@@ -1,4 +1,4 @@
-//! Two measures that are one, such as one whose wording a later ledger changed: what was done on both comes together.
+//! Merge of two measures, such as a measure and its copy with the changed wording of a later ledger.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ use crate::rule::workflow::is_further;
 use crate::statistics::kept;
 use crate::work::{Desk, state};
 
-/// What hangs on an answer, for the answer that takes it over.
+/// Moves what belongs to an assignment to the assignment that stays.
 const OF_ANSWER: [&str; 7] = [
     "UPDATE progress_report SET assignment_id = $2 WHERE assignment_id = $1",
     "UPDATE \"check\" SET assignment_id = $2 WHERE assignment_id = $1",
@@ -37,7 +37,7 @@ const OF_ANSWER: [&str; 7] = [
     "UPDATE change SET assignment_id = $2 WHERE assignment_id = $1",
 ];
 
-/// What hangs on a measure, for the one that stays; its own parties, plans and deadline stand.
+/// Moves what belongs to a measure to the measure that stays, whose own parties and check plans take precedence.
 const OF_MEASURE: [&str; 10] = [
     "UPDATE assignment SET measure_id = $2, version = version + 1 WHERE measure_id = $1",
     "DELETE FROM responsible_party WHERE measure_id = $1 AND EXISTS (SELECT 1 FROM responsible_party p \
@@ -54,9 +54,12 @@ const OF_MEASURE: [&str; 10] = [
     "UPDATE change SET measure_id = $2 WHERE measure_id = $1",
 ];
 
-/// Merges a measure into another of its problem. Where a unit answers both, the answer that has gone further stays and takes
-/// over the reports, files and checks of the other. Wording, deadline and lead unit are those of the measure that stays. What
-/// was noted of what goes stands in the entry that says so. Whatever waits for a decision has to be decided before.
+/// Merges a measure into another one of the same problem, and returns the key of the measure that stays.
+///
+/// If a unit has an assignment to both, the one that has advanced further stays and takes over the reports, evidence
+/// and checks of the other. Wording, deadline and lead unit are those of the measure that stays. The audit entry of the
+/// merge contains the audit history of the rows that go. Refused while a decision is pending on an assignment or an
+/// extension.
 pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
@@ -112,8 +115,11 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     Ok(stays.id)
 }
 
-/// Refuses what would lose a question that waits for its answer: 退回 and 不涉及, said of the wording that goes or by an answer that
-/// takes another's work over, and extensions, which were asked for of the deadline that goes.
+/// Refuses a merge that would lose a pending decision.
+///
+/// A decision is pending on an assignment that was declined (退回) or proposed as not applicable (不涉及), if it
+/// belongs to the measure that goes or to a unit with assignments to both measures, and on a request to extend the
+/// deadline of the measure that goes.
 async fn nothing_waits(
     db: &Transaction,
     gone: &measure::Model,
@@ -133,15 +139,17 @@ async fn nothing_waits(
     if proposing || extensions > 0 {
         let (zh, en) = (
             "还有待处理的退回、待确认的“不涉及”或待批的延期申请，请先办结再合并",
-            "退回, 不涉及 or an extension is still to be decided: decide first",
+            "a declined assignment (退回), a proposal of 不涉及 or a request for an extension is pending: decide on it \
+             first",
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
     }
     Ok(())
 }
 
-/// A period is checked once: of two checks of the same kind and period the later one stays. Gives what the audit keeps of
-/// those that go.
+/// Deletes the earlier of two checks of the same kind and period, as a period is checked once.
+///
+/// Returns the deleted checks as the audit records them.
 async fn checked_twice(db: &Transaction, yields: i64, remains: i64) -> Result<Vec<Value>> {
     let of = async |answer: i64| {
         let of = check::Entity::find().filter(check::Column::AssignmentId.eq(answer));
@@ -163,10 +171,10 @@ async fn checked_twice(db: &Transaction, yields: i64, remains: i64) -> Result<Ve
     Ok(dropped)
 }
 
-/// The measure that stays: one of the same problem.
+/// Returns the measure that stays, which must belong to the same problem.
 async fn beside(db: &Transaction, gone: &measure::Model, into: Option<i64>) -> Result<measure::Model> {
     let unknown = || {
-        let (zh, en) = ("同一问题下没有这项措施", "the problem has no such measure");
+        let (zh, en) = ("同一问题下没有这项措施", "the same problem has no such measure");
         Fault::new(FaultCode::NotFound, zh, en, &["input", "intoId"])
     };
     let id = into.ok_or_else(unknown)?;
@@ -174,8 +182,9 @@ async fn beside(db: &Transaction, gone: &measure::Model, into: Option<i64>) -> R
     Ok(found.ok_or_else(unknown)?)
 }
 
-/// The answers of units that answer both measures: the one that yields, and the one that remains. One with a close-out
-/// remains; else the one that has gone further.
+/// Returns the assignments of units that have one to each measure, as pairs: the one that goes and the one that stays.
+///
+/// An assignment with a close-out cycle stays, else the one that has advanced further. Refused if both have a cycle.
 async fn pairs(
     db: &Transaction,
     gone: &measure::Model,
@@ -197,8 +206,10 @@ async fn pairs(
         let remains = match (has_cycle(one.id).await?, has_cycle(other.id).await?) {
             (true, true) => {
                 let unit = entity::unit::Entity::find_by_id(one.unit_id).one(db).await?;
-                let what =
-                    ("这些单位对两项措施都有销号记录，无法合并", "these units have applied for the close-out of both");
+                let what = (
+                    "这些单位对两项措施都有销号记录，无法合并",
+                    "the measures cannot be merged, as these units have applied for the close-out of both",
+                );
                 return Err(
                     clash(what, &unit.map(|unit| unit.name).into_iter().collect::<Vec<_>>(), "measureId").into()
                 );

@@ -1,5 +1,7 @@
-//! Merging what turned out to be one: rounds, problems, measures, units, regions. Everything that named the one names the
-//! other from then on, in one transaction with the lists and figures; what cannot be told apart is refused and named.
+//! Merges of duplicate rounds, problems, measures, units and regions.
+//!
+//! A merge moves every reference from the row that goes to the row that stays, in one transaction with the lists and
+//! the statistics. It is refused if both rows have content that would collide; the error names that content.
 
 mod measure;
 mod problem;
@@ -19,21 +21,21 @@ pub use region::regions;
 pub use round::rounds;
 pub use unit::units;
 
-/// The most names that a refusal lists.
+/// The maximum number of names that an error lists.
 const NAMED: u64 = 5;
 
 fn itself(field: &str) -> Fault {
-    Fault::invalid("不能与自身合并", "it cannot be merged into itself", &["input", field])
+    Fault::invalid("不能与自身合并", "a row cannot be merged into itself", &["input", field])
 }
 
-/// What stands in the way, by name.
+/// Returns the error for a merge that is refused, with the names of the colliding rows.
 fn clash(what: (&str, &str), names: &[String], field: &str) -> Fault {
     let (zh, en) = what;
     let listed = names.join("、");
     Fault::new(FaultCode::Conflict, format!("{zh}：{listed}"), format!("{en}: {listed}"), &["input", field])
 }
 
-/// Runs statements that each take what is merged and what it is merged into.
+/// Runs statements with the key of the row that goes as `$1` and the key of the row that stays as `$2`.
 async fn repoint(db: &Transaction, statements: &[&str], from: i64, into: i64) -> Result<()> {
     for statement in statements {
         let values: Vec<Value> = vec![from.into(), into.into()];
@@ -42,7 +44,7 @@ async fn repoint(db: &Transaction, statements: &[&str], from: i64, into: i64) ->
     Ok(())
 }
 
-/// The first names that a statement finds, of what is merged and what it is merged into.
+/// Returns the first few names that a statement finds, run with the same parameters as those of [`repoint`].
 async fn names(db: &Transaction, statement: &str, from: i64, into: i64) -> Result<Vec<String>> {
     let text = format!("{statement} LIMIT {NAMED}");
     let values: Vec<Value> = vec![from.into(), into.into()];

@@ -1,4 +1,4 @@
-//! Two problems that are one: its measures go over.
+//! Merge of two problems.
 
 use entity::{measure, problem};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement, Value};
@@ -15,14 +15,17 @@ use crate::rule::roll_up;
 use crate::statistics::kept;
 use crate::work::{Desk, current};
 
-/// Merges a problem into another of the same round and region: its measures go over.
+/// Merges a problem into another one of the same round and region, and returns the key of the problem that stays.
+///
+/// The measures move to the end of the problem that stays, with records of accountability and ownership; the merged
+/// problem is deleted.
 pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
     const TWICE: &str = "SELECT coalesce(a.number, a.content) AS name FROM measure a JOIN measure b \
         ON b.problem_id = $2 AND b.identity = a.identity WHERE a.problem_id = $1 ORDER BY a.position";
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
     }
-    // Both are held in the order of their keys, so that two who merge crosswise do not wait for each other for ever.
+    // Lock both in the order of their keys, so that two callers who merge them in opposite directions do not deadlock.
     let Held { transaction, row: gone } = Held::take(desk, from.min(into), None).await?;
     let (gone, stays) = {
         let other = Held::take_also(&transaction, desk, from.max(into)).await?;
@@ -30,12 +33,15 @@ pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     };
     current(Some(version), gone.version, ("问题", "problem"))?;
     if (gone.round_id, gone.region_id) != (stays.round_id, stays.region_id) {
-        let (zh, en) = ("只能合并同一轮次、同一地区的问题", "both must be of one round and one region");
+        let (zh, en) = ("只能合并同一轮次、同一地区的问题", "both problems must be of the same round and region");
         return Err(Fault::invalid(zh, en, &["input", "intoId"]).into());
     }
     let twice = names(&transaction, TWICE, gone.id, stays.id).await?;
     if !twice.is_empty() {
-        let what = ("两个问题有相同的措施，请先删除或改写其一", "both have these measures, delete or edit one of each");
+        let what = (
+            "两个问题有相同的措施，请先删除或改写其一",
+            "both problems have these measures, delete or edit one of each first",
+        );
         return Err(clash(what, &twice, "problemId").into());
     }
     let both = [gone.id, stays.id];

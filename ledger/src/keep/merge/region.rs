@@ -1,4 +1,4 @@
-//! Two regions that are one (撤并): what lies in them, their units and problems go over.
+//! Merge of two regions (撤并).
 
 use entity::region;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
@@ -15,7 +15,7 @@ use crate::record::database;
 use crate::statistics::kept;
 use crate::work::Desk;
 
-/// What names a region, apart from lists and figures.
+/// Moves every reference to a region, except those of lists and statistics, which are rebuilt.
 const OF_REGION: [&str; 11] = [
     "UPDATE region SET parent_id = $2 WHERE parent_id = $1",
     "UPDATE unit SET region_id = $2, version = version + 1 WHERE region_id = $1 AND retired_on IS NULL",
@@ -30,7 +30,7 @@ const OF_REGION: [&str; 11] = [
     "UPDATE ownership SET region_id = $2 WHERE region_id = $1",
 ];
 
-/// Names by which both regions know a unit.
+/// Finds names and aliases of units that exist in both regions.
 const BOTH_KNOW: &str = "SELECT n.name FROM (\
         SELECT name FROM unit WHERE region_id = $1 AND retired_on IS NULL \
         UNION SELECT a.alias FROM unit_alias a JOIN unit u ON u.id = a.unit_id WHERE u.region_id = $1 AND u.retired_on IS NULL) n \
@@ -38,15 +38,18 @@ const BOTH_KNOW: &str = "SELECT n.name FROM (\
         UNION SELECT a.alias FROM unit_alias a JOIN unit u ON u.id = a.unit_id WHERE u.region_id = $2) m ON m.name = n.name \
     ORDER BY n.name";
 
-/// Problems that both regions have issued.
+/// Finds problems with the same identity that both regions have issued in the same round.
 const BOTH_ISSUED: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
     ON b.round_id = a.round_id AND b.identity = a.identity AND b.region_id = $2 WHERE a.region_id = $1 ORDER BY a.id";
 
-/// Cases that were handed over to both regions.
+/// Finds cases with the same number that both regions have in the same round.
 const BOTH_MEND: &str = "SELECT a.number AS name FROM inspection_case a JOIN inspection_case b \
     ON b.round_id = a.round_id AND b.number = a.number AND b.region_id = $2 WHERE a.region_id = $1 ORDER BY a.id";
 
-/// Merges a region into another of its level (撤并): what lies in it, its units, its problems and its people go over.
+/// Merges a region into another one of the same level (撤并) and returns the key of the region that stays.
+///
+/// The regions below it, its units, problems, cases and accounts move to the region that stays; the merged region is
+/// retired.
 pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
@@ -59,23 +62,28 @@ pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Opt
     let gone = regions::take(&transaction, desk, from, Some(version), "regionId").await?;
     let stays = regions::take(&transaction, desk, into, None, "intoId").await?;
     if gone.level != stays.level {
-        let (zh, en) = ("只能与同级行政区合并", "both must be of one level");
+        let (zh, en) = ("只能与同级行政区合并", "only regions of the same level can be merged");
         return Err(Fault::invalid(zh, en, &["input", "intoId"]).into());
     }
     let known = names(&transaction, BOTH_KNOW, gone.id, stays.id).await?;
     if !known.is_empty() {
-        let what = ("两地有同名的单位，请先改名或合并", "both have units of these names, rename or merge them first");
+        let what = (
+            "两地有同名的单位，请先改名或合并",
+            "both regions have units with these names, rename or merge them first",
+        );
         return Err(clash(what, &known, "regionId").into());
     }
     let issued = names(&transaction, BOTH_ISSUED, gone.id, stays.id).await?;
     if !issued.is_empty() {
-        let what =
-            ("两地有编号相同的问题，请先改号", "both have issued problems of these numbers, renumber them first");
+        let what = (
+            "两地有编号相同的问题，请先改号",
+            "both regions have issued problems with these numbers, renumber them first",
+        );
         return Err(clash(what, &issued, "regionId").into());
     }
     let mended = names(&transaction, BOTH_MEND, gone.id, stays.id).await?;
     if !mended.is_empty() {
-        let what = ("两地有编号相同的交办案件", "both have cases of these numbers");
+        let what = ("两地有编号相同的交办案件", "both regions have cases with these numbers");
         return Err(clash(what, &mended, "regionId").into());
     }
     let cases = cases_of(&transaction, gone.id).await?;

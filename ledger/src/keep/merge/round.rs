@@ -1,4 +1,4 @@
-//! Two rounds that are one: opened twice under different names.
+//! Merge of two inspection rounds.
 
 use entity::inspection_round;
 use sea_orm::EntityTrait;
@@ -10,7 +10,10 @@ use crate::keep::{Said, note_own, round};
 use crate::record::audit;
 use crate::work::Desk;
 
-/// Merges a round into another, which was opened twice under different names.
+/// Merges a round into another one, if the same round was opened twice under different names.
+///
+/// Problems, cases and records of accountability move to the round that stays; the merged round is deleted. Returns the
+/// key of the round that stays.
 pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Result<i64> {
     const TWICE: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
         ON b.region_id = a.region_id AND b.identity = a.identity AND b.round_id = $2 WHERE a.round_id = $1 ORDER BY a.id";
@@ -19,7 +22,7 @@ pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Re
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
     }
-    // The one that stays need only be seen: whoever else keeps problems in it is not concerned.
+    // The caller need only see the round that stays: its problems of other regions do not change.
     let (transaction, gone) = round::take(desk, from, None, "roundId").await?;
     let kept = round::seen(desk, &transaction, into, "intoId").await?;
     let twice = names(&transaction, TWICE, gone.id, kept.id).await?;
@@ -29,7 +32,7 @@ pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Re
     }
     let cases = names(&transaction, CASE_TWICE, gone.id, kept.id).await?;
     if !cases.is_empty() {
-        let what = ("两个轮次有编号相同的交办案件", "both rounds have cases of these numbers");
+        let what = ("两个轮次有编号相同的交办案件", "both rounds have cases with these numbers");
         return Err(clash(what, &cases, "roundId").into());
     }
     let problems = round::held(&transaction, gone.id).await?;

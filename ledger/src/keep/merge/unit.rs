@@ -1,4 +1,4 @@
-//! Two units that are one: what it leads, answers and supervises goes over.
+//! Merge of two units.
 
 use entity::{assignment, measure, problem, unit, unit_alias};
 use sea_orm::{
@@ -19,7 +19,7 @@ use crate::statistics::kept;
 use crate::unit::add_alias;
 use crate::work::Desk;
 
-/// What names a unit, apart from its answers.
+/// Moves every reference to a unit, except its assignments.
 const OF_UNIT: [&str; 14] = [
     "UPDATE measure SET lead_unit_id = $2, version = version + 1 WHERE lead_unit_id = $1",
     "UPDATE measure SET supervising_unit_id = $2, version = version + 1 WHERE supervising_unit_id = $1",
@@ -40,7 +40,7 @@ const OF_UNIT: [&str; 14] = [
         AND address NOT IN (SELECT address FROM unit_address WHERE unit_id = $2)",
 ];
 
-/// Measures that both units answer, and of which the one has done something.
+/// Finds measures that are assigned to both units and on which the unit that goes has begun work.
 const BOTH_ANSWER: &str = "SELECT coalesce(m.number, substr(m.content, 1, 20)) AS name FROM assignment a \
     JOIN assignment b ON b.measure_id = a.measure_id AND b.unit_id = $2 JOIN measure m ON m.id = a.measure_id \
     WHERE a.unit_id = $1 AND (a.status <> 'ASSIGNED' OR a.accepted_at IS NOT NULL \
@@ -51,24 +51,28 @@ const BOTH_ANSWER: &str = "SELECT coalesce(m.number, substr(m.content, 1, 20)) A
         OR EXISTS (SELECT 1 FROM deadline_change x WHERE x.assignment_id = a.id) \
         OR EXISTS (SELECT 1 FROM supervision_action x WHERE x.assignment_id = a.id)) ORDER BY a.id";
 
-/// Merges a unit into another: what it leads, supervises and answers, its people, names and addresses go over. An answer
-/// on which it has done nothing yields to one that the other has.
+/// Merges a unit into another one and returns the key of the unit that stays.
+///
+/// What the unit leads, supervises and answers, its cases, accounts, aliases and addresses move to the unit that stays,
+/// and its name becomes an alias. If a measure is assigned to both, the assignment of the unit that goes is deleted,
+/// provided that nothing was done on it. The merged unit is retired.
 pub async fn units(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
     }
     let transaction = database::begin(desk.db).await?;
-    // Problems first, as whoever changes an answer takes them.
+    // Lock the problems before the units, in the same order as acts on assignments, so that no deadlock arises.
     let problems = answered(&transaction, from).await?;
     let gone = units::take(&transaction, desk, from, Some(version), "unitId").await?;
     let stays = units::take(&transaction, desk, into, None, "intoId").await?;
     if answered(&transaction, Some(gone.id)).await? != problems {
-        let (zh, en) = ("台账正在变动，请稍后重试", "the ledger is being changed, try again");
+        let (zh, en) = ("台账正在变动，请稍后重试", "the ledger is being changed by others: try again later");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input"]).into());
     }
     let both = names(&transaction, BOTH_ANSWER, gone.id, stays.id).await?;
     if !both.is_empty() {
-        let what = ("两个单位都已办理这些措施，无法合并", "both have worked on these measures");
+        let what =
+            ("两个单位都已办理这些措施，无法合并", "the units cannot be merged, as both have worked on these measures");
         return Err(clash(what, &both, "unitId").into());
     }
     kept::withdraw(&transaction, &problems).await?;
@@ -99,7 +103,7 @@ pub async fn units(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Optio
     Ok(stays.id)
 }
 
-/// The problems of which a unit answers something, held in the order of their keys.
+/// Locks the problems whose measures are assigned to a unit, in the order of their keys, and returns the keys.
 async fn answered(db: &Transaction, unit: Option<i64>) -> Result<Vec<i64>> {
     let Some(unit) = unit else { return Ok(Vec::new()) };
     let measures = assignment::Entity::find()

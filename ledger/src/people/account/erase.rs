@@ -1,6 +1,6 @@
-//! What is known of a person, given out and erased.
+//! Export and erasure of personal data.
 //!
-//! Source: 个人信息保护法 (PIPL), articles 45 to 47: people may have a copy of what is kept of them, and have it erased.
+//! Source: 个人信息保护法 (PIPL), articles 45 to 47: people have the right to a copy of their data and to its erasure.
 
 use entity::account;
 use entity::one_time_secret;
@@ -19,15 +19,17 @@ use crate::record::database;
 use crate::record::database::Transaction;
 use crate::work::Desk;
 
-/// The kinds of mails about accounts.
+/// The kinds of mails that are about accounts.
 const KINDS: [&str; 5] = ["account-locked", "account-changed", "password-set", "password-reset", "invitation"];
-/// What an erased person is called.
+/// The name of an erased account, followed by its key.
 const ERASED: &str = "已注销用户";
-/// The most rows of each kind in a copy, the newest.
+/// The maximum number of rows of each kind in an export; the newest are included.
 const MOST: u64 = 10_000;
 
-/// A copy of what is kept of a person, as JSON: the account, what it is signed in with, delegations, identities, mails, and
-/// what was noted of it. One's own, in person; administrators give anybody's.
+/// Exports the personal data of an account as JSON: the account, sessions and tokens, delegations, identities, mails
+/// and audit.
+///
+/// Users export their own data in person, administrators those of any account. The export is recorded in the audit.
 pub async fn export(desk: &Desk<'_>, account: i64) -> Result<Value> {
     let by = &desk.by.principal;
     if by.account != Some(account) && !by.may(Act::KeepAccounts) {
@@ -82,16 +84,21 @@ async fn note_given(desk: &Desk<'_>, account: i64) -> Result<()> {
     Ok(transaction.commit().await?)
 }
 
-/// Erases a person: name, address, telephone, password, second factor, identities and mails go, everything that the account
-/// is signed in with ends, and what it has done stays under its number, so that the audit stays whole. For administrators,
-/// with their current password; it cannot be taken back.
+/// Erases the personal data of an account for good. For administrators, with their current password.
+///
+/// Removes name, address, telephone number, password, second factor, identities and the address in mails, and ends all
+/// sessions and tokens. What the account has done stays under its key, so that the audit remains complete. An
+/// administrator cannot erase their own account.
 pub async fn erase(desk: &Desk<'_>, account: i64, current: Option<&str>) -> Result<i64> {
     if !desk.by.principal.may(Act::KeepAccounts) {
         return Err(not_allowed(Act::KeepAccounts).into());
     }
     in_person(desk.by)?;
     if desk.by.principal.account == Some(account) {
-        let (zh, en) = ("不能注销自己的账户，须由其他管理员办理", "one does not erase one's own account: another does");
+        let (zh, en) = (
+            "不能注销自己的账户，须由其他管理员办理",
+            "you cannot erase your own account: another administrator must do it",
+        );
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input", "accountId"]).into());
     }
     sign_in::prove(desk, current).await?;
@@ -136,10 +143,12 @@ pub async fn erase(desk: &Desk<'_>, account: i64, current: Option<&str>) -> Resu
     Ok(account)
 }
 
-/// Takes a person's addresses, the present one and those before it, out of the outbox; that of a unit stays.
+/// Removes a person's current and earlier addresses from the outbox and cancels mails that are still to be sent.
+///
+/// Other mails to an address that is also a unit's stay unchanged.
 async fn forget_mails(db: &Transaction, account: i64, email: &str, address: &str) -> Result<()> {
     let units = unit_address::Entity::find().filter(unit_address::Column::Address.eq(email)).one(db).await?;
-    // Mails about the account went to the address that it had then.
+    // Mails about the account may have gone to an earlier address, so they are found by their cause.
     let about = KINDS
         .iter()
         .fold(Condition::any(), |about, kind| about.add(mail::Column::Cause.starts_with(format!("{kind}:{account}:"))));
@@ -148,7 +157,7 @@ async fn forget_mails(db: &Transaction, account: i64, email: &str, address: &str
         let waits = matches!(found.state, mail::MailState::Queued | mail::MailState::Failed);
         let change = mail::ActiveModel {
             id: Set(found.id),
-            // Single as before, and without the address.
+            // Still unique, but without the address.
             cause: Set(format!("erased:{}", found.id)),
             reason: Set(found.reason.replace(&found.recipient, address)),
             recipient: Set(address.to_owned()),

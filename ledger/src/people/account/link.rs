@@ -1,5 +1,7 @@
-//! Secrets that work once: the set-up code with which the first account is made, and the links by which people set a first or
-//! a forgotten password. A link's secret is drawn when its mail is written, so that the outbox never holds it.
+//! Single-use secrets: the set-up code that creates the first account, and the links to set a first or a forgotten
+//! password.
+//!
+//! The secret of a link is generated when its mail is written, so that the outbox never contains it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::account::{self, Role};
@@ -19,17 +21,21 @@ use crate::record::database;
 use crate::record::database::Transaction;
 use crate::work::Desk;
 
-/// How long the link for a new password works, from when its mail was written.
+/// The lifetime of a link for a new password, from the moment its mail is written.
 pub const RESET: TimeDelta = TimeDelta::minutes(30);
-/// How long an invitation works: people are invited before they come to their desk. A new link can be asked for afterwards.
+/// The lifetime of the link of an invitation, which may reach its owner days before they start work.
+///
+/// Afterwards, the owner can request a new link.
 pub const INVITATION: TimeDelta = TimeDelta::hours(72);
-/// How long a set-up code works.
+/// The lifetime of a set-up code.
 pub const SET_UP: TimeDelta = TimeDelta::hours(24);
-/// A link for one account is sent at most once in this time.
+/// The minimum time between two links for the same account.
 const PAUSE: TimeDelta = TimeDelta::minutes(5);
 
-/// Draws a set-up code, unless there is an account. Each start of a server draws one of its own, and each works until the
-/// first account is made.
+/// Generates a set-up code, or returns `None` if there is already an account.
+///
+/// Every start of a server generates a code of its own, and each is valid for [`SET_UP`] or until the first account is
+/// created.
 pub async fn set_up_code(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<Option<String>> {
     let transaction = database::begin(db).await?;
     if super::any(&transaction).await? {
@@ -40,7 +46,7 @@ pub async fn set_up_code(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<
         .add(one_time_secret::Column::ExpiresAt.lte(now));
     one_time_secret::Entity::delete_many().filter(over).exec(&transaction).await?;
     let mut bytes = [0_u8; 10];
-    getrandom::fill(&mut bytes).map_err(|_| failed("asking for random numbers"))?;
+    getrandom::fill(&mut bytes).map_err(|_| failed("generating random bytes"))?;
     let code = hex::encode(bytes);
     let row = one_time_secret::ActiveModel {
         account_id: Set(None),
@@ -56,18 +62,18 @@ pub async fn set_up_code(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<
     Ok(Some(parts.join("-")))
 }
 
-/// What is hashed of a set-up code, however it is typed.
+/// Returns the text of a set-up code that is hashed, independent of letter case and separators.
 fn set_up(code: &str) -> String {
     let plain: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("set-up:{}", plain.to_ascii_lowercase())
 }
 
-/// The first administrator.
+/// The first administrator to create.
 #[derive(Debug, Clone)]
 pub struct First {
-    /// The set-up code.
+    /// The set-up code that the server printed when it started.
     pub code: String,
-    /// The sign-in address.
+    /// The sign-in address (e-mail).
     pub email: String,
     /// The name shown to colleagues.
     pub name: String,
@@ -75,7 +81,7 @@ pub struct First {
     pub password: String,
 }
 
-/// Makes the first account, an administrator's, for who has the set-up code, and opens a session of it.
+/// Creates the first account, an administrator, with the set-up code, and opens a session of it.
 pub async fn set_up_first(desk: &Desk<'_>, first: First) -> Result<Opened> {
     let password = Hashed::of(first.password, &first.email, &first.name).await?;
     let transaction = database::begin(desk.db).await?;
@@ -86,10 +92,16 @@ pub async fn set_up_first(desk: &Desk<'_>, first: First) -> Result<Opened> {
         .exec(&transaction)
         .await?;
     if used.rows_affected != 1 || super::any(&transaction).await? {
-        tracing::warn!(target: sign_in::SECURITY, event = "set-up-failed", address = desk.by.address, "a set-up code is wrong");
+        tracing::warn!(
+            target: sign_in::SECURITY,
+            event = "set-up-failed",
+            address = desk.by.address,
+            "wrong set-up code"
+        );
         let (zh, en) = (
             "初始化代码不正确或已失效：请查看服务启动时输出的代码，或在服务器上运行 rectify account create",
-            "the set-up code is wrong or over: see what the server printed at its start, or run `rectify account create` there",
+            "the set-up code is wrong or has expired: use the code that the server printed when it started, or run \
+             `rectify account create` on the server",
         );
         return Err(Fault::new(FaultCode::SignInFailed, zh, en, &["input", "code"]).into());
     }
@@ -97,6 +109,7 @@ pub async fn set_up_first(desk: &Desk<'_>, first: First) -> Result<Opened> {
         email: first.email,
         name: first.name,
         phone: None,
+        language: None,
         role: Role::Administrator,
         unit: None,
         region: None,
@@ -111,7 +124,9 @@ pub async fn set_up_first(desk: &Desk<'_>, first: First) -> Result<Opened> {
     Ok(opened)
 }
 
-/// Queues the mail with a link for a new password, if the address has an account in use. Nothing of the outcome is told.
+/// Queues a mail with a link for a new password, if there is a usable account with this address.
+///
+/// The caller does not learn whether there is one.
 pub async fn ask(desk: &Desk<'_>, email: &str) -> Result<()> {
     let email = email.trim().to_lowercase();
     let found = account::Entity::find().filter(account::Column::Email.eq(email)).one(desk.db).await?;
@@ -125,12 +140,11 @@ pub async fn ask(desk: &Desk<'_>, email: &str) -> Result<()> {
     let change = account::ActiveModel { id: Set(found.id), link_asked_at: Set(Some(desk.now)), ..Default::default() };
     change.update(&transaction).await?;
     note(&transaction, desk.by, found.id, "PASSWORD_LINK_ASKED", json!({}), desk.now).await?;
-    let reason = "有人（可能是您本人）申请重设登录密码。如非本人操作，请忽略本邮件，密码不会改变。";
-    tell(&transaction, &found, ("password-reset", "【账户安全】重设登录密码", reason), desk).await?;
+    tell(&transaction, &found, ("password-reset", json!({})), desk).await?;
     Ok(transaction.commit().await?)
 }
 
-/// Queues the mail that invites the owner of an account to set a password. For administrators.
+/// Queues a mail that invites the owner of an account to set a password. For administrators.
 pub async fn invite(desk: &Desk<'_>, account: i64) -> Result<()> {
     if !desk.by.principal.may(Act::KeepAccounts) {
         return Err(not_allowed(Act::KeepAccounts).into());
@@ -142,19 +156,19 @@ pub async fn invite(desk: &Desk<'_>, account: i64) -> Result<()> {
     Ok(transaction.commit().await?)
 }
 
-/// The same in the transaction that makes the account.
+/// Queues a mail that invites the owner of an account to set a password, within the caller's transaction.
 pub async fn queue_invitation(db: &Transaction, desk: &Desk<'_>, found: &account::Model) -> Result<()> {
     if found.is_demo || !sign_in::is_usable(found, desk) {
-        let (zh, en) = ("账户已停用，不能邀请", "the account is not in use: nobody is invited to it");
+        let (zh, en) = ("账户已停用，不能邀请", "the account is disabled: its owner cannot be invited");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input"]).into());
     }
     note(db, desk.by, found.id, "INVITED", json!({}), desk.now).await?;
-    let reason = format!("已为您开通生态环境督察整改台账的账户，登录邮箱为 {}。请设置登录密码后使用。", found.email);
-    tell(db, found, ("invitation", "【整改台账】账户已开通，请设置登录密码", &reason), desk).await
+    tell(db, found, ("invitation", json!({ "email": found.email })), desk).await
 }
 
-/// Draws the secret of a link for the account of an address, when its mail is written; none where there is no such account
-/// any more.
+/// Generates the secret of a link when its mail is written, and returns it with the moment at which it expires.
+///
+/// Returns `None` if there is no longer an enabled account with this address.
 pub async fn draw(
     db: &DatabaseConnection,
     email: &str,
@@ -181,13 +195,12 @@ pub async fn draw(
     Ok(Some((secret, now + lasts)))
 }
 
-/// Sets a password with the secret of a link, which then works no more, nor does any other link of the account. Ends
-/// everything that the account was signed in with.
+/// Sets a password with the secret of a link, which uses up all links of the account and ends its sessions and tokens.
 pub async fn redeem(desk: &Desk<'_>, secret: &str, given: String) -> Result<()> {
     let spent = || {
         let (zh, en) = (
             "链接无效、已使用或已过期，请在登录处重新申请重设密码",
-            "the link is unknown, used or over: ask for a new one where you sign in",
+            "the link is invalid, already used or expired: request a new one on the sign-in page",
         );
         Fault::new(FaultCode::SignInFailed, zh, en, &["input", "token"])
     };
@@ -198,7 +211,7 @@ pub async fn redeem(desk: &Desk<'_>, secret: &str, given: String) -> Result<()> 
     let found = one_time_secret::Entity::find().filter(live.clone()).one(desk.db).await?.ok_or_else(spent)?;
     let account = found.account_id.ok_or_else(spent)?;
     let owner = super::get(desk.db, account).await?;
-    // The link stays good where the password is not taken.
+    // Hash before the link is used up, so that it stays valid if the password is refused.
     let hash = password::hash(given, vec![owner.email.clone(), owner.name.clone()], &["input", "password"]).await?;
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, account).await?;
@@ -212,7 +225,7 @@ pub async fn redeem(desk: &Desk<'_>, secret: &str, given: String) -> Result<()> 
     Ok(transaction.commit().await?)
 }
 
-/// Ends the links of an account; recovery codes stay.
+/// Invalidates the links of an account; its recovery codes stay.
 pub(super) async fn end_all(db: &Transaction, account: i64) -> Result<()> {
     one_time_secret::Entity::delete_many()
         .filter(one_time_secret::Column::AccountId.eq(account))
@@ -222,7 +235,7 @@ pub(super) async fn end_all(db: &Transaction, account: i64) -> Result<()> {
     Ok(())
 }
 
-/// Ends all set-up codes: there is an account.
+/// Invalidates all set-up codes, once the first account exists.
 pub(super) async fn end_set_up(db: &Transaction) -> Result<()> {
     one_time_secret::Entity::delete_many().filter(one_time_secret::Column::Purpose.eq(Purpose::SetUp)).exec(db).await?;
     Ok(())

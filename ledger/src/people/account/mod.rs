@@ -1,6 +1,8 @@
-//! Accounts (填报人): making, correcting, disabling and erasing them, and what is known of a person. Signing in (`sign_in`),
-//! passwords (`password`), sessions and tokens (`session`), the second factor (`second_factor`) and links that work once
-//! (`link`) have files of their own.
+//! Accounts (填报人): creating, editing and disabling them.
+//!
+//! Submodules cover signing in ([`sign_in`]), passwords ([`password`]), sessions and tokens ([`session`]), the second
+//! factor ([`second_factor`]), single-use links and codes ([`link`]), and the export and erasure of personal data
+//! ([`erase`]).
 
 pub mod erase;
 pub mod link;
@@ -11,6 +13,7 @@ pub mod sign_in;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::account::{self, Role};
+use entity::language::Language;
 use entity::{region, unit};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
@@ -33,31 +36,35 @@ pub use session::{Opened, SESSION, Wanted, authenticate, open};
 
 pub use password::Hashed;
 
-/// An account to be made.
+/// An account to create.
 #[derive(Debug, Clone)]
 pub struct New {
-    /// The sign-in address.
+    /// The sign-in address (e-mail).
     pub email: String,
     /// The name shown to colleagues.
     pub name: String,
     /// The telephone number.
     pub phone: Option<String>,
-    /// What it may see and do.
+    /// The language of mails to the user; `None` means that of the unit.
+    pub language: Option<Language>,
+    /// The role, which determines what the account may see and do.
     pub role: Role,
-    /// The unit that it works for.
+    /// The unit that the account works for; required for the roles of a unit.
     pub unit: Option<i64>,
-    /// The region that the role is about, where that is not the unit's.
+    /// The region to which the role applies; `None` means the region of the unit.
     pub region: Option<i64>,
-    /// The password, hashed before the account is written; none for who signs in otherwise.
+    /// The hashed password; `None` for an account that signs in by other means.
     pub password: Option<Hashed>,
-    /// The last local day on which it may be used.
+    /// The last local date on which the account may be used; `None` means no limit. Required for inspectors.
     pub valid_until: Option<NaiveDate>,
-    /// Made by the demo.
+    /// Whether the account belongs to the demo.
     pub is_demo: bool,
 }
 
-/// Makes an account. The first one that is not the demo's ends the demo's for good: they are disabled, and what they are
-/// signed in with ends. It also ends the set-up codes.
+/// Creates an account within the caller's transaction.
+///
+/// The first account that does not belong to the demo ends the demo for good: its accounts are disabled and their
+/// sessions end. It also ends the set-up codes.
 pub async fn create(db: &Transaction, by: &By, new: New, now: DateTime<Utc>) -> Result<account::Model> {
     let email = email(&new.email)?;
     let name = person_name(&new.name)?;
@@ -73,6 +80,7 @@ pub async fn create(db: &Transaction, by: &By, new: New, now: DateTime<Utc>) -> 
         role: Set(place.role),
         region_id: Set(place.region),
         phone: Set(phone),
+        language: Set(new.language),
         password_hash: Set(new.password.map(|password| password.0)),
         is_demo: Set(new.is_demo),
         is_disabled: Set(false),
@@ -91,7 +99,7 @@ pub async fn create(db: &Transaction, by: &By, new: New, now: DateTime<Utc>) -> 
     Ok(row)
 }
 
-/// Refuses whoever may not make such an account: asked before a password is hashed.
+/// Checks that the caller may create an account with this role, before the slow hashing of its password.
 pub fn may_create(desk: &Desk<'_>, role: Role, has_password: bool) -> Result<()> {
     if !desk.by.principal.may(Act::KeepAccounts) {
         return Err(not_allowed(Act::KeepAccounts).into());
@@ -99,8 +107,9 @@ pub fn may_create(desk: &Desk<'_>, role: Role, has_password: bool) -> Result<()>
     if role == Role::Administrator || has_password { in_person(desk.by) } else { Ok(()) }
 }
 
-/// Makes an account and commits; invites its owner by mail to set a password where that is wished. For administrators. A
-/// token makes no administrator, and gives nobody a password.
+/// Creates an account and, if `is_invited` is set, invites its owner by mail to set a password. For administrators.
+///
+/// A caller with a token can create neither an administrator nor an account with a password.
 pub async fn create_one(desk: &Desk<'_>, new: New, is_invited: bool) -> Result<account::Model> {
     may_create(desk, new.role, new.password.is_some())?;
     let transaction = database::begin(desk.db).await?;
@@ -112,7 +121,7 @@ pub async fn create_one(desk: &Desk<'_>, new: New, is_invited: bool) -> Result<a
     Ok(made)
 }
 
-/// Disables the demo's accounts and ends what they are signed in with.
+/// Disables the accounts of the demo and ends their sessions.
 async fn end_demo(db: &Transaction, by: &By, now: DateTime<Utc>) -> Result<()> {
     let demo = account::Entity::find()
         .filter(account::Column::IsDemo.eq(true))
@@ -130,7 +139,7 @@ async fn end_demo(db: &Transaction, by: &By, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-/// What an account may see and do, and until when.
+/// The rights of an account: what it may see and do, and until when.
 struct Place {
     role: Role,
     unit: Option<i64>,
@@ -139,8 +148,9 @@ struct Place {
 }
 
 impl Place {
-    /// Refuses a unit or region that is not in use, and a role without what it is about. Gives the unit's region where none
-    /// is named.
+    /// Checks that unit and region are in use, and that the role has the unit, region or last date that it requires.
+    ///
+    /// Fills in the unit's region if none is named.
     async fn check<C: ConnectionTrait>(self, db: &C) -> Result<Self> {
         let unknown = |zh: &str, en: &str, field: &str| Fault::new(FaultCode::NotFound, zh, en, &["input", field]);
         let unit = match self.unit {
@@ -158,7 +168,7 @@ impl Place {
         if self.role != Role::Administrator && region.is_none() {
             return Err(Fault::invalid(
                 "除系统管理员外，账户应属于一个单位或行政区",
-                "every account but an administrator's belongs to a unit or a region",
+                "every account except an administrator's must belong to a unit or a region",
                 &["input", "unitId"],
             )
             .into());
@@ -166,47 +176,49 @@ impl Place {
         if matches!(self.role, Role::LeadUnit | Role::ResponsibleUnit | Role::SupervisingUnit) && unit.is_none() {
             return Err(Fault::invalid(
                 "牵头、责任、督导单位的账户应指明单位",
-                "an account of a lead, responsible or supervising unit names the unit",
+                "an account of a lead, responsible or supervising unit must name the unit",
                 &["input", "unitId"],
             )
             .into());
         }
         if self.role == Role::Inspector && self.valid_until.is_none() {
-            let (zh, en) = ("督察组的账户应有截止日期", "an inspector's account is valid until a day: give it");
+            let (zh, en) = ("督察组的账户应有截止日期", "an inspector's account must have a last date of validity");
             return Err(Fault::invalid(zh, en, &["input", "validUntil"]).into());
         }
         Ok(Self { unit: unit.map(|unit| unit.id), region, ..self })
     }
 }
 
-/// What the audit keeps of an account: its rights, and nothing that names a person.
+/// Returns the fields of an account that the audit records: its rights, and nothing that names a person.
 fn rights(row: &account::Model) -> serde_json::Value {
     json!({ "role": row.role.to_value(), "unit": row.unit_id, "region": row.region_id, "validUntil": row.valid_until })
 }
 
-/// Corrections of an account.
+/// Changes to an account.
 #[derive(Debug, Clone)]
 pub struct Edit {
     /// The version that the caller saw.
     pub version: Option<i32>,
-    /// The sign-in address.
+    /// The sign-in address (e-mail).
     pub email: Patch<String>,
     /// The name shown to colleagues.
     pub name: Patch<String>,
     /// The telephone number.
     pub phone: Patch<Option<String>>,
-    /// What it may see and do.
+    /// The language of mails to the user.
+    pub language: Patch<Option<Language>>,
+    /// The role, which determines what the account may see and do.
     pub role: Patch<Role>,
-    /// The unit that it works for.
+    /// The unit that the account works for.
     pub unit: Patch<Option<i64>>,
-    /// The region that the role is about; the unit's where that changes and this does not.
+    /// The region to which the role applies; if kept while the unit changes, it becomes the region of the new unit.
     pub region: Patch<Option<i64>>,
-    /// The last local day on which it may be used.
+    /// The last local date on which the account may be used.
     pub valid_until: Patch<Option<NaiveDate>>,
 }
 
 impl Edit {
-    /// Whether it changes what only an administrator may: rights and the sign-in address.
+    /// Checks whether the edit changes the rights of the account, which only an administrator may do.
     fn concerns_rights(&self) -> bool {
         !matches!(
             (&self.role, &self.unit, &self.region, &self.valid_until),
@@ -215,9 +227,11 @@ impl Edit {
     }
 }
 
-/// Corrects an account: one's own name, telephone and address, or as an administrator anything of anybody's. A new address
-/// asks for the current password of who changes it, and both addresses are told. What changes rights, or the address, ends
-/// the account's sessions and tokens.
+/// Edits an account.
+///
+/// Users edit their own name, telephone number and address; administrators edit everything of any account.
+/// A new address requires the caller's current password, and both addresses are notified by mail. A change of rights or
+/// of the address ends the sessions and tokens of the account.
 pub async fn edit(desk: &Desk<'_>, account: i64, edit: Edit, current: Option<&str>) -> Result<i64> {
     let by = &desk.by.principal;
     let keeps = by.may(Act::KeepAccounts);
@@ -240,12 +254,12 @@ pub async fn edit(desk: &Desk<'_>, account: i64, edit: Edit, current: Option<&st
     hold(&transaction, account).await?;
     let before = get(&transaction, account).await?;
     if before.erased_at.is_some() {
-        let (zh, en) = ("账户已注销，不能更改", "the account is erased: it is not changed any more");
+        let (zh, en) = ("账户已注销，不能更改", "the account has been erased and cannot be edited");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "accountId"]).into());
     }
     work::current(edit.version, before.version, ("账户", "account"))?;
     let unit = edit.unit.clone().or(before.unit_id);
-    // Whoever moves to another unit works for its region, unless another is named.
+    // An account that moves to another unit gets its region, unless the edit names another one.
     let region = match edit.region {
         Patch::Keep if unit != before.unit_id => None,
         ref given => given.clone().or(before.region_id),
@@ -260,16 +274,23 @@ pub async fn edit(desk: &Desk<'_>, account: i64, edit: Edit, current: Option<&st
     }
     let name = edit.name.read(before.name.clone(), |given| person_name(&given))?;
     let phone = edit.phone.read(before.phone.clone(), |given| given.as_deref().map(telephone).transpose())?;
-    // The audit names what changed of a person, and never the words.
-    let changed: Vec<&str> = [("email", is_moved), ("name", name != before.name), ("phone", phone != before.phone)]
-        .into_iter()
-        .filter_map(|(part, is_changed)| is_changed.then_some(part))
-        .collect();
+    let language = edit.language.or(before.language);
+    // The audit names the personal fields that changed, but never their values.
+    let changed: Vec<&str> = [
+        ("email", is_moved),
+        ("name", name != before.name),
+        ("phone", phone != before.phone),
+        ("language", language != before.language),
+    ]
+    .into_iter()
+    .filter_map(|(part, is_changed)| is_changed.then_some(part))
+    .collect();
     let change = account::ActiveModel {
         id: Set(account),
         email: Set(email),
         name: Set(name),
         phone: Set(phone),
+        language: Set(language),
         role: Set(place.role),
         unit_id: Set(place.unit),
         region_id: Set(place.region),
@@ -290,26 +311,22 @@ pub async fn edit(desk: &Desk<'_>, account: i64, edit: Edit, current: Option<&st
         sign_in::log_change(desk.by, account, "rights-changed");
     }
     if is_moved {
-        let (subject, reason) = (
-            "【账户安全】登录邮箱已更改",
-            "账户的登录邮箱已更改，此前的登录和访问令牌均已失效。如非本人操作，请立即联系系统管理员。",
-        );
         for one in [&before, &after] {
-            tell(&transaction, one, ("account-changed", subject, reason), desk).await?;
+            tell(&transaction, one, ("address-changed", json!({})), desk).await?;
         }
     }
     transaction.commit().await?;
     Ok(account)
 }
 
-/// Refuses an address that another account has.
+/// Refuses an address that another account already has.
 async fn free(db: &Transaction, email: &str, of: Option<i64>) -> Result<()> {
     let found = account::Entity::find().filter(account::Column::Email.eq(email)).one(db).await?;
     if found.is_some_and(|found| Some(found.id) != of) {
         return Err(Fault::new(
             FaultCode::Conflict,
             format!("{email} 已有账户"),
-            format!("{email} has an account already"),
+            format!("there is already an account with the address {email}"),
             &["input", "email"],
         )
         .into());
@@ -325,7 +342,7 @@ fn telephone(given: &str) -> Result<String, Fault> {
     fault::line(given, 1..=40, ("电话", "the telephone number"), &["input", "phone"])
 }
 
-/// Whether an address looks like one: somebody at a place with a name.
+/// Returns an e-mail address in lower case, if it has the form `name@domain`.
 fn email(given: &str) -> Result<String, Fault> {
     let email = given.trim().to_lowercase();
     let is_one = email.split_once('@').is_some_and(|(who, place)| {
@@ -334,21 +351,21 @@ fn email(given: &str) -> Result<String, Fault> {
     if !is_one || email.len() > 200 || email.chars().any(|letter| letter.is_whitespace() || fault::is_hidden(letter)) {
         return Err(Fault::invalid(
             "登录邮箱应形如 name@example.gov.cn",
-            "the address looks like name@example.org",
+            "the address must have the form name@example.org",
             &["input", "email"],
         ));
     }
     Ok(email)
 }
 
-/// The account of an address.
+/// Returns the account with this sign-in address.
 pub async fn find<C: ConnectionTrait>(db: &C, email: &str) -> Result<account::Model> {
     let email = email.trim().to_lowercase();
     let found = account::Entity::find().filter(account::Column::Email.eq(email.as_str())).one(db).await?;
     found.ok_or_else(|| Error::NotFound(format!("没有登录邮箱为 {email} 的账户")))
 }
 
-/// The account of a key.
+/// Returns the account with this key.
 pub(crate) async fn get<C: ConnectionTrait>(db: &C, account: i64) -> Result<account::Model> {
     account::Entity::find_by_id(account).one(db).await?.ok_or_else(missing)
 }
@@ -357,20 +374,22 @@ fn missing() -> Error {
     Fault::new(FaultCode::NotFound, "没有这个账户", "there is no such account", &["input", "accountId"]).into()
 }
 
-/// Refuses a token, and who acts for somebody else: what outlasts them is for people themselves.
+/// Refuses tokens and delegates, for acts whose effect would outlast the token or the delegation.
 pub(crate) fn in_person(by: &By) -> Result<()> {
     let (zh, en) = if by.principal.delegate.is_some() {
-        ("代办期间不能办理此事，须由本人办理", "a delegate does not do this: the person does")
+        ("代办期间不能办理此事，须由本人办理", "this cannot be done as a delegate: the account's owner must do it")
     } else if by.principal.is_token {
-        ("令牌不能办理此事，请登录后办理", "this is not done with a token: sign in")
+        ("令牌不能办理此事，请登录后办理", "this cannot be done with a token: sign in instead")
     } else {
         return Ok(());
     };
     Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into())
 }
 
-/// Disables an account, which ends its sessions, tokens and delegations for good, or enables it again. For administrators.
-/// An account of the demo stays disabled where there are others.
+/// Disables an account or enables it again. For administrators.
+///
+/// Disabling ends the account's sessions, tokens and delegations for good. An erased account cannot be enabled again,
+/// nor can a demo account once other accounts exist.
 pub async fn set_disabled(desk: &Desk<'_>, account: i64, disabled: bool) -> Result<()> {
     if !desk.by.principal.may(Act::KeepAccounts) {
         return Err(not_allowed(Act::KeepAccounts).into());
@@ -381,7 +400,7 @@ pub async fn set_disabled(desk: &Desk<'_>, account: i64, disabled: bool) -> Resu
     if !disabled && (found.erased_at.is_some() || (found.is_demo && any(&transaction).await?)) {
         let (zh, en) = (
             "已注销的账户，以及正式账户建立后的演示账户，不能再启用",
-            "an erased account is not enabled again, nor one of the demo where there are others",
+            "an erased account cannot be enabled again, nor can a demo account once other accounts exist",
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "accountId"]).into());
     }
@@ -401,32 +420,33 @@ fn failed(what: &str) -> Error {
     Error::Database(sea_orm::DbErr::Custom(format!("{what} failed")))
 }
 
-/// 256 random bits, in hexadecimal.
+/// Returns 256 random bits in hexadecimal.
 pub(crate) fn random() -> Result<String> {
     let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes).map_err(|_| failed("asking for random numbers"))?;
+    getrandom::fill(&mut bytes).map_err(|_| failed("generating random bytes"))?;
     Ok(hex::encode(bytes))
 }
 
-/// A principal that stands for an account in the audit, before its rights are known.
+/// Returns a principal that names an account in the audit and has no rights.
 pub(crate) fn of_account(account: i64) -> Principal {
     Principal { account: Some(account), delegate: None, is_read_only: false, is_token: false, reach: Reach::Nothing }
 }
 
-/// Whether anybody has an account beside those that the demo made: then nobody comes in without one.
+/// Checks whether there is an account that does not belong to the demo; if so, everyone has to sign in.
 pub async fn any<C: ConnectionTrait>(db: &C) -> Result<bool> {
     let found = account::Entity::find().select_only().column(account::Column::Id);
     let found: Option<i64> = found.filter(account::Column::IsDemo.eq(false)).into_tuple().one(db).await?;
     Ok(found.is_some())
 }
 
-/// Locks an account, so that its audit chain has one writer.
+/// Locks an account, so that its audit chain has one writer at a time.
 pub(crate) async fn hold(db: &Transaction, account: i64) -> Result<()> {
     let found = account::Entity::find_by_id(account).select_only().column(account::Column::Id).lock_exclusive();
     let found: Option<i64> = found.into_tuple().one(db).await?;
     found.map(|_| ()).ok_or_else(missing)
 }
 
+/// Records an act on an account in the audit chain of that account, which the caller has locked.
 pub(crate) async fn note(
     db: &Transaction,
     by: &By,
@@ -452,11 +472,11 @@ async fn note_change(
     audit::note(db, by, noted, now).await
 }
 
-/// Queues a mail about an account to its owner; the demo's have none.
+/// Queues a mail about an account to its owner; demo accounts get none.
 pub(crate) async fn tell(
     db: &Transaction,
     account: &account::Model,
-    (kind, subject, reason): (&'static str, &str, &str),
+    (kind, facts): (&'static str, serde_json::Value),
     desk: &Desk<'_>,
 ) -> Result<()> {
     if account.is_demo {
@@ -467,15 +487,14 @@ pub(crate) async fn tell(
         kind,
         recipient: account.email.clone(),
         unit: account.unit_id,
-        subject: subject.to_owned(),
-        reason: reason.to_owned(),
+        facts,
         items: Vec::new(),
         case: None,
     };
     outbox::notify(db, &notice, (desk.today(), desk.now)).await
 }
 
-/// A secret's hash. It has 80 random bits at least, so one round is enough.
+/// Returns the SHA-256 of a secret in hexadecimal. Secrets have at least 80 random bits, so a slow hash is not needed.
 pub(crate) fn digest(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }

@@ -1,4 +1,4 @@
-//! Passwords: which are taken, how they are hashed and compared, and setting a new one.
+//! Passwords: rules for new ones, hashing, comparison, and setting a new password.
 
 use std::sync::LazyLock;
 
@@ -17,52 +17,54 @@ use crate::record::database;
 use crate::record::database::Transaction;
 use crate::work::Desk;
 
-/// The fewest characters of a password.
+/// The minimum length of a password, in characters.
 pub const MIN_PASSWORD: usize = 12;
-/// The most characters of a password; hashing more would only cost time.
+/// The maximum length of a password, in characters; hashing more would only cost time.
 pub const MAX_PASSWORD: usize = 200;
 
-/// How many passwords are hashed at once: half of the processors, so that readers are never kept waiting.
+/// Limits concurrent hashing to half of the processors (at least one), so that other requests do not have to wait.
 static HASHING: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))));
 
-/// What a password is compared with where there is no account, so that an unknown address takes as long as a known one.
+/// The hash to compare with if there is no account, so that an unknown address takes as long as a known one.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hashed("there is no such account").unwrap_or_default());
 
-/// Words that every installation has, and that a password is not made of.
+/// Words that are common in every installation and therefore easily guessed.
 const COMMON_HERE: [&str; 4] = ["rectify", "zhenggai", "ducha", "huanbao"];
 
-/// A password that was taken, as its hash. Hashing takes long, so it is done before anything is held.
+/// The hash of a password that passed the rules. Hashing is slow, so it is done before any row is locked.
 #[derive(Debug, Clone)]
 pub struct Hashed(pub(super) String);
 
 impl Hashed {
-    /// Checks a password of a new account and hashes it.
+    /// Checks the password of a new account and hashes it.
     pub async fn of(password: String, email: &str, name: &str) -> Result<Self> {
         let own = vec![email.trim().to_owned(), name.to_owned()];
         Ok(Self(hash(password, own, &["input", "password"]).await?))
     }
 }
 
-/// Checks a password and hashes it. `own` is what people who guess know of its owner: the address and the name.
+/// Checks a password and hashes it. `own` is the address and the name of its owner, which someone guessing may know.
 pub(super) async fn hash(password: String, own: Vec<String>, path: &'static [&'static str]) -> Result<String> {
     check(&password, &own, path)?;
     beside(move || hashed(&password)).await?.ok_or_else(|| failed("hashing a password"))
 }
 
-/// Refuses a password that is too short or too long, blank, its owner's address, or easily guessed. How easily is estimated
-/// by zxcvbn, which knows lists of common passwords, names, dates, keyboard patterns and repetitions.
+/// Refuses a password that is too short, too long, blank, the owner's address or name, or easily guessed.
+///
+/// The strength is estimated by zxcvbn, which knows common passwords, names, dates, keyboard patterns and repetitions;
+/// a score of 3 out of 4 is required.
 fn check(password: &str, own: &[String], path: &[&str]) -> Result<(), Fault> {
     let length = password.chars().count();
     if !(MIN_PASSWORD..=MAX_PASSWORD).contains(&length) {
         return Err(Fault::invalid(
             format!("密码应为 {MIN_PASSWORD} 至 {MAX_PASSWORD} 个字符"),
-            format!("a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters"),
+            format!("the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters"),
             path,
         ));
     }
     if fault::is_empty(password) {
-        let (zh, en) = ("密码不能只有空格", "a password does not consist of spaces alone");
+        let (zh, en) = ("密码不能只有空格", "the password cannot consist of spaces only");
         return Err(Fault::invalid(zh, en, path));
     }
     let lower = password.to_lowercase();
@@ -73,8 +75,8 @@ fn check(password: &str, own: &[String], path: &[&str]) -> Result<(), Fault> {
     if is_own || zxcvbn(password, &known).score() < Score::Three {
         return Err(Fault::invalid(
             "密码过于常见或容易猜到：请使用几个不相关的词，或更长的密码，不要使用邮箱、姓名、日期和键盘上相邻的字母",
-            "the password is common or easily guessed: use several unrelated words or a longer one, and no address, name, \
-             date or row of keys",
+            "the password is too common or too easily guessed: use several unrelated words or a longer password, and \
+             avoid your address, your name, dates and rows of keys",
             path,
         ));
     }
@@ -85,7 +87,7 @@ fn hashed(password: &str) -> Option<String> {
     Argon2::default().hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
 }
 
-/// Whether a password is that of a hash. Without a hash the answer is no, and takes as long.
+/// Checks a password against a hash. Without a hash it returns false, after the same time.
 pub(super) async fn is_right(password: &str, hash: Option<String>) -> Result<bool> {
     let given: String = password.chars().take(MAX_PASSWORD + 1).collect();
     let has_password = hash.is_some();
@@ -96,20 +98,22 @@ pub(super) async fn is_right(password: &str, hash: Option<String>) -> Result<boo
     Ok(beside(verify).await? && has_password)
 }
 
-/// Does slow work beside the threads that answer, a few at a time.
+/// Runs slow work on the blocking thread pool, a few at a time.
 async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let place = HASHING.acquire().await.map_err(|_| failed("waiting to hash"))?;
-    // The place is given back when the work is done, also where nobody waits for it any more.
+    let place = HASHING.acquire().await.map_err(|_| failed("waiting to hash a password"))?;
+    // The permit moves into the task, so that it is held until the work is done even if the caller stops waiting.
     let working = tokio::task::spawn_blocking(move || {
         let _place = place;
         work()
     });
-    working.await.map_err(|_| failed("hashing"))
+    working.await.map_err(|_| failed("hashing a password"))
 }
 
-/// Sets a password: one's own, with the current one, or as an administrator anybody's, with the administrator's current one.
-/// Ends every session, token and delegation of the account, and tells its owner by mail. Whoever signs in by a provider or
-/// with tokens only does not give themselves a password.
+/// Sets the password of an account, ends its sessions, tokens and delegations, and notifies its owner by mail.
+///
+/// An account sets its own password with its current one, and cannot give itself a first password: an account that
+/// signs in through a provider or with tokens only stays without one. An administrator sets the password of any account
+/// with the administrator's current password.
 pub async fn set(desk: &Desk<'_>, account: i64, password: String, current: Option<&str>) -> Result<()> {
     let by = &desk.by.principal;
     let is_own = by.account == Some(account);
@@ -131,7 +135,7 @@ pub async fn set(desk: &Desk<'_>, account: i64, password: String, current: Optio
     Ok(transaction.commit().await?)
 }
 
-/// Writes a new hash with everything that follows from a new password. The caller holds the account and commits.
+/// Writes a new password hash and everything that follows from it. The caller has locked the account and commits.
 pub(super) async fn replace(db: &Transaction, desk: &Desk<'_>, account: i64, hash: String) -> Result<()> {
     let change = account::ActiveModel {
         id: Set(account),
@@ -145,9 +149,7 @@ pub(super) async fn replace(db: &Transaction, desk: &Desk<'_>, account: i64, has
     super::link::end_all(db, account).await?;
     note(db, desk.by, account, "PASSWORD_SET", json!({}), desk.now).await?;
     sign_in::log_change(desk.by, account, "password-set");
-    let (subject, reason) =
-        ("【账户安全】登录密码已更改", "登录密码已更改，此前的登录、访问令牌和委托均已失效，请用新密码重新登录。");
-    tell(db, &now, ("password-set", subject, reason), desk).await
+    tell(db, &now, ("password-set", json!({})), desk).await
 }
 
 #[cfg(test)]

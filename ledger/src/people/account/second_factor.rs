@@ -1,4 +1,5 @@
-//! The second factor: six digits of an authenticator app (TOTP, RFC 6238), and recovery codes for who has lost it.
+//! The second factor (两步验证): six-digit codes of an authenticator app (TOTP, RFC 6238), and recovery codes in case
+//! it is lost.
 
 use chrono::{DateTime, Utc};
 use entity::account;
@@ -15,23 +16,25 @@ use crate::record::database;
 use crate::record::database::Transaction;
 use crate::work::Desk;
 
-/// What authenticator apps show above the address.
+/// The issuer that authenticator apps show with the address.
 const ISSUER: &str = "Rectify";
-/// How many recovery codes there are.
+/// The number of recovery codes of an account.
 const RECOVERY_CODES: usize = 10;
-/// The bytes of a recovery code: 80 bits.
+/// The random bytes of a recovery code (80 bits).
 const RECOVERY_BYTES: usize = 10;
 
-/// What an authenticator app has to be told; shown once.
+/// The secret to enter into an authenticator app; it is shown once.
 #[derive(Debug, Clone)]
 pub struct Enrolment {
-    /// The secret in Base32, to be typed.
+    /// The secret in Base32, for manual entry.
     pub secret: String,
-    /// The same as an `otpauth://` address, to be shown as a QR code.
+    /// The `otpauth://` URL of the secret, for a QR code.
     pub url: String,
 }
 
-/// Draws a new secret for one's own account. Nothing is asked for at sign-in until `confirm` has seen a code of it.
+/// Generates a new second-factor secret for the caller's own account, after a proof by the current password.
+///
+/// Sign-in does not require the second factor until [`confirm`] has received a code of it.
 pub async fn enrol(desk: &Desk<'_>, current: Option<&str>) -> Result<Enrolment> {
     let account = own(desk)?;
     sign_in::prove(desk, current).await?;
@@ -39,19 +42,20 @@ pub async fn enrol(desk: &Desk<'_>, current: Option<&str>) -> Result<Enrolment> 
     hold(&transaction, account).await?;
     let found = super::get(&transaction, account).await?;
     if found.totp_since.is_some() {
-        let (zh, en) = ("已启用两步验证，请先停用再重新设置", "there is a second factor: remove it first");
+        let (zh, en) =
+            ("已启用两步验证，请先停用再重新设置", "the account already has a second factor: remove it first");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input"]).into());
     }
     let mut bytes = [0_u8; 20];
-    getrandom::fill(&mut bytes).map_err(|_| failed("asking for random numbers"))?;
+    getrandom::fill(&mut bytes).map_err(|_| failed("generating random bytes"))?;
     let secret = Secret::new_stack(bytes).to_base32();
     let totp = Builder::new()
         .with_secret(Secret::new_stack(bytes))
         .with_issuer(Some(ISSUER))
         .with_account_name(found.email.replace(':', ""))
         .build()
-        .map_err(|_| failed("making a second factor"))?;
-    let url = totp.to_url().map_err(|_| failed("making a second factor"))?;
+        .map_err(|_| failed("creating a second factor"))?;
+    let url = totp.to_url().map_err(|_| failed("creating a second factor"))?;
     let change =
         account::ActiveModel { id: Set(account), totp_secret: Set(Some(secret.clone())), ..Default::default() };
     change.update(&transaction).await?;
@@ -59,15 +63,18 @@ pub async fn enrol(desk: &Desk<'_>, current: Option<&str>) -> Result<Enrolment> 
     Ok(Enrolment { secret, url })
 }
 
-/// Asks for the second factor from now on, once a code shows that the app has its secret. Gives the recovery codes, which are
-/// shown this once. A session that only served to set it up gets the account's rights.
+/// Enables the second factor and returns its recovery codes.
+///
+/// `code` proves that the authenticator app has the secret. The recovery codes are shown this once only. The caller's
+/// session, if it only served to set up the second factor, gets the rights of the account.
 pub async fn confirm(desk: &Desk<'_>, code: &str) -> Result<Vec<String>> {
     let account = own(desk)?;
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, account).await?;
     let found = super::get(&transaction, account).await?;
     if found.totp_secret.is_none() || found.totp_since.is_some() {
-        let (zh, en) = ("没有待确认的两步验证，请先设置", "there is no second factor to confirm: set it up first");
+        let (zh, en) =
+            ("没有待确认的两步验证，请先设置", "there is no second factor to confirm: start its set-up first");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input"]).into());
     }
     let Some(step) = step_of(&found, code, desk.now) else {
@@ -90,15 +97,15 @@ pub async fn confirm(desk: &Desk<'_>, code: &str) -> Result<Vec<String>> {
         .await?;
     note(&transaction, desk.by, account, "SECOND_FACTOR_SET", json!({}), desk.now).await?;
     sign_in::log_change(desk.by, account, "second-factor-set");
-    let (subject, reason) =
-        ("【账户安全】已启用两步验证", "账户已启用两步验证，今后登录须同时输入验证器应用中的验证码。");
-    tell(&transaction, &now, ("account-changed", subject, reason), desk).await?;
+    tell(&transaction, &now, ("second-factor-set", json!({})), desk).await?;
     transaction.commit().await?;
     Ok(codes)
 }
 
-/// Removes the second factor: one's own, with the current password and a code, or as an administrator anybody's, with the
-/// administrator's current password. Ends the account's sessions but the one that asks.
+/// Removes the second factor of an account (`None` means the caller's own), and ends its sessions except the caller's.
+///
+/// One's own is removed with the current password and a code; an administrator removes that of any account with the
+/// administrator's current password.
 pub async fn remove(desk: &Desk<'_>, account: Option<i64>, current: Option<&str>, code: Option<&str>) -> Result<()> {
     let by = &desk.by.principal;
     let account = account.map_or_else(|| own(desk), Ok)?;
@@ -112,7 +119,7 @@ pub async fn remove(desk: &Desk<'_>, account: Option<i64>, current: Option<&str>
     hold(&transaction, account).await?;
     let found = super::get(&transaction, account).await?;
     if found.totp_since.is_none() {
-        let (zh, en) = ("没有启用两步验证", "there is no second factor");
+        let (zh, en) = ("没有启用两步验证", "the account has no second factor");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input"]).into());
     }
     if is_own && take(&transaction, &found, code.unwrap_or_default(), desk.now).await?.is_none() {
@@ -136,13 +143,13 @@ pub async fn remove(desk: &Desk<'_>, account: Option<i64>, current: Option<&str>
     super::session::end(&transaction, others, desk.now).await?;
     note(&transaction, desk.by, account, "SECOND_FACTOR_REMOVED", json!({}), desk.now).await?;
     sign_in::log_change(desk.by, account, "second-factor-removed");
-    let (subject, reason) = ("【账户安全】已停用两步验证", "账户已停用两步验证，今后登录只需密码。");
-    tell(&transaction, &now, ("account-changed", subject, reason), desk).await?;
+    tell(&transaction, &now, ("second-factor-removed", json!({})), desk).await?;
     Ok(transaction.commit().await?)
 }
 
-/// Takes a code of the app or a recovery code of an account that is held, each once; says what it was, none where it is
-/// wrong.
+/// Verifies and uses up a code of the app or a recovery code of an account, which the caller has locked.
+///
+/// Returns `TOTP` or `RECOVERY_CODE`, or `None` if the code is wrong. Each code is accepted once.
 pub(super) async fn take(
     db: &Transaction,
     found: &account::Model,
@@ -163,8 +170,9 @@ pub(super) async fn take(
     Ok((used.rows_affected == 1).then_some("RECOVERY_CODE"))
 }
 
-/// The time step of a code that is right now, and of which none was taken before; a step has 30 seconds, and the one before
-/// and the one after are taken as well.
+/// Returns the time step of a valid code, or `None` if the code is wrong or its step was used before.
+///
+/// A step has 30 seconds; the steps before and after the current one are accepted too.
 fn step_of(found: &account::Model, code: &str, now: DateTime<Utc>) -> Option<i64> {
     let secret = Secret::try_from_base32(found.totp_secret.as_deref()?).ok()?;
     let totp: Totp = Builder::new().with_secret(secret).build().ok()?;
@@ -179,13 +187,13 @@ fn codes_of(account: i64) -> Condition {
         .add(one_time_secret::Column::Purpose.eq(Purpose::Recovery))
 }
 
-/// Draws new recovery codes in place of the old ones.
+/// Replaces the recovery codes of an account and returns the new ones.
 async fn renew_codes(db: &Transaction, desk: &Desk<'_>, account: i64) -> Result<Vec<String>> {
     one_time_secret::Entity::delete_many().filter(codes_of(account)).exec(db).await?;
     let mut codes = Vec::with_capacity(RECOVERY_CODES);
     for _ in 0..RECOVERY_CODES {
         let mut bytes = [0_u8; RECOVERY_BYTES];
-        getrandom::fill(&mut bytes).map_err(|_| failed("asking for random numbers"))?;
+        getrandom::fill(&mut bytes).map_err(|_| failed("generating random bytes"))?;
         codes.push(hex::encode(bytes));
     }
     let row = |code: &String| one_time_secret::ActiveModel {
@@ -204,25 +212,26 @@ async fn renew_codes(db: &Transaction, desk: &Desk<'_>, account: i64) -> Result<
     Ok(codes.into_iter().map(grouped).collect())
 }
 
-/// What is hashed of a recovery code.
+/// Returns the text of a recovery code that is hashed.
 fn recovery(code: &str) -> String {
     format!("recovery:{}", code.to_ascii_lowercase())
 }
 
-/// The refusal of a code.
+/// Returns the error for a wrong or used code.
 pub(super) fn wrong(path: &[&str]) -> Fault {
     let (zh, en) = (
         "验证码不正确或已使用：请输入验证器应用中当前的 6 位数字，并确认手机时间准确",
-        "the code is wrong or was used: give the six digits that the app shows now, and see that its clock is right",
+        "the code is wrong or was already used: enter the six digits that the app shows now, and make sure that the \
+         device's clock is right",
     );
     Fault::new(FaultCode::SignInFailed, zh, en, path)
 }
 
-/// The account that asks, for itself.
+/// Returns the caller's own account; refuses delegates, tokens and callers without an account.
 fn own(desk: &Desk<'_>) -> Result<i64> {
     in_person(desk.by)?;
     desk.by.principal.account.ok_or_else(|| {
-        let (zh, en) = ("请以本人账户登录后办理", "sign in with your own account");
+        let (zh, en) = ("请以本人账户登录后办理", "sign in with your own account to do this");
         Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into()
     })
 }

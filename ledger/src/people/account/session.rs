@@ -1,5 +1,6 @@
-//! Sessions of people and tokens of integrations: opening, recognising and ending them. Secrets are shown once and kept as
-//! hashes.
+//! Sessions of people and tokens of integrations: opening, authenticating and ending them.
+//!
+//! A secret is shown once and stored as a hash.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -22,45 +23,45 @@ use crate::record::database::Transaction;
 use crate::rule::calendar;
 use crate::work::Desk;
 
-/// How long a session lasts at most.
+/// The maximum lifetime of a session.
 pub const SESSION: TimeDelta = TimeDelta::hours(12);
-/// The longest life of a token, in days.
+/// The maximum lifetime of a token, in days.
 pub const MAX_TOKEN_DAYS: i64 = 366;
-/// Within this time the use of a session is noted once.
+/// The minimum time between two records of the last use of a session.
 const NOTED: TimeDelta = TimeDelta::minutes(1);
 
-/// A session that was opened, with its secret, which is nowhere else.
+/// A new session with its secret, which is stored nowhere.
 #[derive(Debug, Clone)]
 pub struct Opened {
-    /// What to send as `Authorization: Bearer …`.
+    /// The secret, sent as `Authorization: Bearer …`; it begins with `rcs_`, that of a token with `rct_`.
     pub secret: String,
-    /// The session.
+    /// The row of the session.
     pub session: session::Model,
 }
 
-/// A session to be opened.
+/// A session or token to open.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// With whose rights.
+    /// The account whose rights it has.
     pub account: i64,
-    /// Who really acts.
+    /// The account that acts, if it is a delegate.
     pub actor: Option<i64>,
-    /// How it came to be.
+    /// Whether it is a session or a token.
     pub kind: SessionKind,
-    /// What it is for.
+    /// What it is for, or how it was opened.
     pub name: String,
-    /// Whether nothing may be changed with it.
+    /// Whether it may only be used for reading.
     pub is_read_only: bool,
     /// Whether it only serves to set up the second factor.
     pub is_limited: bool,
-    /// From where.
+    /// The network address of the client; `None` if it is not known.
     pub address: Option<String>,
-    /// When it ends.
+    /// The moment at which it expires.
     pub expires_at: DateTime<Utc>,
 }
 
 impl Wanted {
-    /// A session of somebody who signed in.
+    /// Returns a session of an account that has signed in.
     pub fn of(account: i64, name: &str, expires_at: DateTime<Utc>) -> Self {
         Self {
             account,
@@ -74,14 +75,14 @@ impl Wanted {
         }
     }
 
-    /// From an address.
+    /// Sets the network address of the client.
     #[must_use]
     pub fn from(self, address: Option<String>) -> Self {
         Self { address, ..self }
     }
 }
 
-/// Opens a session or makes a token.
+/// Opens a session or creates a token.
 pub async fn open(db: &Transaction, wanted: Wanted, now: DateTime<Utc>) -> Result<Opened> {
     let random = random()?;
     let prefix = if wanted.kind == SessionKind::Token { "rct" } else { "rcs" };
@@ -104,8 +105,10 @@ pub async fn open(db: &Transaction, wanted: Wanted, now: DateTime<Utc>) -> Resul
     Ok(Opened { secret, session: row.insert(db).await? })
 }
 
-/// Makes a token for an integration: it has the account's rights, or only those to read. One makes them for oneself,
-/// administrators for anybody; never with a token, nor as a delegate.
+/// Creates a token for an integration, with all rights of the account or only those to read.
+///
+/// Users create tokens for their own account, administrators for any account; tokens and delegates create none. `days`
+/// is the lifetime, from 1 to [`MAX_TOKEN_DAYS`].
 pub async fn make_token(
     desk: &Desk<'_>,
     account: i64,
@@ -120,12 +123,12 @@ pub async fn make_token(
     if !(1..=MAX_TOKEN_DAYS).contains(&days) {
         return Err(Fault::invalid(
             format!("令牌的有效期应为 1 至 {MAX_TOKEN_DAYS} 天"),
-            format!("a token lasts 1 to {MAX_TOKEN_DAYS} days"),
+            format!("the lifetime of a token must be 1 to {MAX_TOKEN_DAYS} days"),
             &["input", "days"],
         )
         .into());
     }
-    let name = fault::line(name, 1..=60, ("令牌用途", "what the token is for"), &["input", "name"])?;
+    let name = fault::line(name, 1..=60, ("令牌用途", "the purpose of the token"), &["input", "name"])?;
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, account).await?;
     let until = desk.now + TimeDelta::days(days);
@@ -139,8 +142,9 @@ pub async fn make_token(
     Ok(opened)
 }
 
-/// Ends a session or token: one of one's own, or as an administrator anybody's; false where it is over already. A delegate
-/// ends only the session that acts.
+/// Ends a session or token, and returns false if it had been ended before.
+///
+/// Users end their own, administrators those of any account. A delegate can only end the session in which they act.
 pub async fn revoke(desk: &Desk<'_>, session: i64) -> Result<bool> {
     let unknown =
         || Fault::new(FaultCode::NotFound, "没有这个会话", "there is no such session", &["input", "sessionId"]);
@@ -160,7 +164,7 @@ pub async fn revoke(desk: &Desk<'_>, session: i64) -> Result<bool> {
     Ok(true)
 }
 
-/// Ends the sessions that an account signed in with; tokens stay.
+/// Ends the sessions of an account; its tokens stay.
 pub(crate) async fn end_signed_in(db: &Transaction, account: i64, now: DateTime<Utc>) -> Result<()> {
     let signed_in = Condition::all()
         .add(session::Column::AccountId.eq(account))
@@ -169,7 +173,9 @@ pub(crate) async fn end_signed_in(db: &Transaction, account: i64, now: DateTime<
     Ok(())
 }
 
-/// Ends every session and token of an account, those in which it acts for others, and its delegations on both sides.
+/// Ends every session, token and delegation of an account.
+///
+/// This includes sessions in which the account acts for others, and delegations that it received.
 pub(crate) async fn end_all(db: &Transaction, account: i64, now: DateTime<Utc>) -> Result<()> {
     let of_account =
         Condition::any().add(session::Column::AccountId.eq(account)).add(session::Column::ActorId.eq(account));
@@ -185,7 +191,7 @@ pub(crate) async fn end_all(db: &Transaction, account: i64, now: DateTime<Utc>) 
     Ok(())
 }
 
-/// Ends the sessions and tokens that a condition names and that were not ended before; says how many.
+/// Ends the sessions and tokens that match a condition and were not ended before, and returns their number.
 pub(crate) async fn end(db: &Transaction, which: Condition, now: DateTime<Utc>) -> Result<u64> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::value(now))
@@ -196,14 +202,14 @@ pub(crate) async fn end(db: &Transaction, which: Condition, now: DateTime<Utc>) 
     Ok(ended.rows_affected)
 }
 
-/// Whom a secret stands for, and the session.
+/// The caller that a secret authenticates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated {
-    /// The session or token.
+    /// The key of the session or token.
     pub session: i64,
-    /// Who asks.
+    /// The caller and their rights.
     pub principal: Principal,
-    /// Whether its use is to be noted (`touch`): it was not in the last minute.
+    /// Whether the use must be recorded ([`touch`]), as the last record is at least a minute old.
     pub is_stale: bool,
 }
 
@@ -225,15 +231,17 @@ struct Row {
     government: Option<i64>,
 }
 
-/// Whom a secret stands for, by one statement; none when it is unknown, over, revoked, idle for longer than `idle`, or its
-/// account is not in use. Tokens are not idle.
+/// Authenticates a secret with one statement.
+///
+/// Returns `None` if the secret is unknown, expired, revoked or idle for longer than `idle`, or if its account (or
+/// delegate) is disabled or expired. The idle time does not apply to tokens.
 pub async fn authenticate<C: ConnectionTrait>(
     db: &C,
     secret: &str,
     (now, zone): (DateTime<Utc>, Tz),
     idle: Option<TimeDelta>,
 ) -> Result<Option<Authenticated>> {
-    // The party committee and the government of a county answer together.
+    // The party committee and the government of a county answer jointly: `government` is the unit that it answers for.
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
         "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, a.id AS account, a.role, \
@@ -270,7 +278,7 @@ pub async fn authenticate<C: ConnectionTrait>(
     Ok(Some(Authenticated { session: row.session, principal, is_stale: unused >= NOTED }))
 }
 
-/// Notes that a session is in use, at most once a minute.
+/// Records that a session is in use, at most once a minute.
 pub async fn touch(db: &DatabaseConnection, session: i64, now: DateTime<Utc>) -> Result<()> {
     let before =
         Condition::any().add(session::Column::LastUsedAt.is_null()).add(session::Column::LastUsedAt.lte(now - NOTED));

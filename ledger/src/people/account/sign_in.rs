@@ -1,5 +1,7 @@
-//! Signing in: a right password, and where there is one the second factor, opens a session. Wrong ones pause the account for
-//! a while that doubles, and tell its owner; people see their own recent sign-ins.
+//! Signing in with a password and, if the account has one, a second factor.
+//!
+//! Repeated failures pause the account for a time that doubles with each, and its owner is notified by mail. Users see
+//! their own recent sign-ins.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::account::{self, Role};
@@ -16,47 +18,50 @@ use crate::record::database::Transaction;
 use crate::work::Desk;
 use crate::{Error, Result};
 
-/// After so many wrong passwords in a row an account is paused.
+/// The number of consecutive failures from which on an account is paused.
 pub const MAX_FAILURES: i32 = 5;
-/// The first pause; each further wrong password doubles it.
+/// The duration of the first pause; each further failure doubles it.
 pub const FIRST_PAUSE: TimeDelta = TimeDelta::minutes(1);
-/// The longest pause.
+/// The maximum duration of a pause.
 pub const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
-/// Wrong passwords are forgotten after this time without one.
+/// The time without failures after which earlier ones no longer count.
 const FORGOTTEN: TimeDelta = TimeDelta::hours(24);
-/// The owner is told of a pause by mail at most once in this time.
+/// The minimum time between two mails that notify the owner of a pause.
 const TOLD: TimeDelta = TimeDelta::hours(1);
-/// Within this time after signing in, somebody without a password need not prove again who they are.
+/// The time after signing in during which an account without a password need not prove its identity again.
 const FRESH: TimeDelta = TimeDelta::minutes(10);
 
-/// What somebody signs in with.
+/// The credentials of a sign-in.
 #[derive(Debug, Clone, Copy)]
 pub struct Given<'a> {
-    /// The address.
+    /// The sign-in address (e-mail).
     pub email: &'a str,
     /// The password.
     pub password: &'a str,
-    /// A code of the second factor, or a recovery code, where one was asked for.
+    /// A code of the second factor or a recovery code; `None` until one is asked for.
     pub code: Option<&'a str>,
 }
 
-/// Opens a session for an address and a password. Whatever is wrong, the answer is the same, except that who has given the
-/// right password is asked for the second factor. `demanding` are the roles that have to have one: without it their session
-/// only serves to set it up.
+/// Signs in with an address and a password, and opens a session.
+///
+/// Every failure returns the same error, except that a right password without a code is answered by a request for the
+/// second factor. `demanding` are the roles that are required to have a second factor: until they have one, their
+/// session only serves to set it up.
 pub async fn sign_in(desk: &Desk<'_>, given: Given<'_>, demanding: &[Role]) -> Result<Opened> {
     let email = given.email.trim().to_lowercase();
     let found = account::Entity::find().filter(account::Column::Email.eq(email)).one(desk.db).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.clone());
     let is_right = password::is_right(given.password, hash.clone()).await?;
     let Some(found) = found else {
-        denied(None, desk, "there is no such account");
+        denied(None, desk, "no account has this address");
         return Err(wrong());
     };
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, found.id).await?;
-    // Read again: of many guesses at once, those after the one that pauses the account are not tried.
+    // Read again under the lock: of many concurrent guesses, those after the one that pauses the account are not tried.
     let found = super::get(&transaction, found.id).await?;
-    // During a pause a right password says nothing more than a wrong one; nor is it told that there is an account to pause.
+    // During a pause, a right password gets the same answer as a wrong one, and nothing reveals that the account
+    // exists.
     if found.locked_until.is_some_and(|until| until > desk.now) {
         denied(Some(found.id), desk, "the account is paused");
         return Err(wrong());
@@ -67,7 +72,7 @@ pub async fn sign_in(desk: &Desk<'_>, given: Given<'_>, demanding: &[Role]) -> R
         return Err(wrong());
     }
     if !is_usable(&found, desk) {
-        denied(Some(found.id), desk, "the account is not in use");
+        denied(Some(found.id), desk, "the account is disabled or has expired");
         return Err(wrong());
     }
     let mut is_limited = false;
@@ -89,7 +94,9 @@ pub async fn sign_in(desk: &Desk<'_>, given: Given<'_>, demanding: &[Role]) -> R
     Ok(opened)
 }
 
-/// Opens a session of an account that has proven who it is, and notes it. The caller holds the account and commits.
+/// Opens a session of an account whose identity is proven, and records the sign-in in the audit and the security log.
+///
+/// The caller has locked the account and commits. `said` is the content of the audit entry.
 pub(crate) async fn begin(db: &Transaction, desk: &Desk<'_>, wanted: Wanted, mut said: Value) -> Result<Opened> {
     let account = wanted.account;
     let change = account::ActiveModel {
@@ -105,17 +112,19 @@ pub(crate) async fn begin(db: &Transaction, desk: &Desk<'_>, wanted: Wanted, mut
     said["session"] = opened.session.id.into();
     let by = By { principal: of_account(account), ..desk.by.clone() };
     note(db, &by, account, "SIGNED_IN", said, desk.now).await?;
-    tracing::info!(target: SECURITY, event = "signed-in", account, address = desk.by.address, "somebody has signed in");
+    tracing::info!(target: SECURITY, event = "signed-in", account, address = desk.by.address, "signed in");
     Ok(opened)
 }
 
-/// Whether an account may be signed in to on the day.
+/// Checks whether an account may be used today: it is neither disabled nor expired.
 pub(crate) fn is_usable(found: &account::Model, desk: &Desk<'_>) -> bool {
     !found.is_disabled && found.valid_until.is_none_or(|day| day >= desk.today())
 }
 
-/// Counts a wrong password or code of an account that is held. From the fifth on each pauses the account, twice as long as
-/// the one before.
+/// Counts a wrong password or code of an account, which the caller has locked.
+///
+/// From the fifth consecutive failure on, each pauses the account for twice as long as the previous one, up to an hour,
+/// and the owner is notified by mail.
 pub(super) async fn fail(db: &Transaction, desk: &Desk<'_>, found: &account::Model, why: &'static str) -> Result<()> {
     let is_recent = found.failed_at.is_some_and(|at| desk.now - at < FORGOTTEN);
     let failures = if is_recent { found.failures.saturating_add(1) } else { 1 };
@@ -136,36 +145,34 @@ pub(super) async fn fail(db: &Transaction, desk: &Desk<'_>, found: &account::Mod
     let by = By { address: desk.by.address.clone(), request_id: desk.by.request_id.clone(), ..By::program() };
     note(db, &by, found.id, "SIGN_IN_FAILED", json!({ "failures": failures, "pausedUntil": until }), desk.now).await?;
     if tells {
-        let reason = format!("连续 {failures} 次密码或验证码错误");
-        let subject = "【账户安全】登录密码连续输错，账户已临时锁定";
-        tell(db, found, ("account-locked", subject, &reason), desk).await?;
+        tell(db, found, ("account-locked", json!({ "failures": failures })), desk).await?;
     }
     Ok(())
 }
 
-/// How long an account is paused after so many wrong passwords in a row.
+/// Returns the duration of the pause after this number of consecutive failures, or `None` if there is no pause.
 fn pause_after(failures: i32) -> Option<TimeDelta> {
     let beyond = u32::try_from(failures - MAX_FAILURES).ok()?;
     let minutes = 1_i32.checked_shl(beyond).filter(|minutes| *minutes > 0).unwrap_or(i32::MAX);
     Some(FIRST_PAUSE.checked_mul(minutes).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE))
 }
 
-/// The target of security events in the log: whoever collects them filters by it.
+/// The log target of security events, by which they can be filtered.
 pub const SECURITY: &str = "rectify::security";
 
-/// Writes a change of what somebody may, or of how they sign in, into the security log.
+/// Writes a change of an account's rights or credentials to the security log.
 pub(crate) fn log_change(by: &By, account: i64, event: &'static str) {
     let (actor, address) = (by.actor(), by.address.as_deref());
-    tracing::info!(target: SECURITY, event, account, actor, address, "the rights or credentials of an account changed");
+    tracing::info!(target: SECURITY, event, account, actor, address, "rights or credentials of the account changed");
 }
 
-/// Writes a sign-in that failed into the security log; never the address or password that was given.
+/// Writes a failed sign-in to the security log, without the address and password that were given.
 fn denied(account: Option<i64>, desk: &Desk<'_>, why: &'static str) {
     let address = desk.by.address.as_deref();
-    tracing::warn!(target: SECURITY, event = "sign-in-failed", account, address, why, "a sign-in failed");
+    tracing::warn!(target: SECURITY, event = "sign-in-failed", account, address, why, "sign-in failed");
 }
 
-/// Notes that somebody was denied an act.
+/// Records in the audit that an account was denied an act.
 pub async fn note_denied(desk: &Desk<'_>, account: i64, what: &str) -> Result<()> {
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, account).await?;
@@ -173,14 +180,16 @@ pub async fn note_denied(desk: &Desk<'_>, account: i64, what: &str) -> Result<()
     Ok(transaction.commit().await?)
 }
 
-/// One answer to whatever is wrong, so that nobody learns which addresses have accounts; the owner hears of a pause by mail.
+/// Returns the one error for all failures, so that no one learns which addresses have accounts.
+///
+/// The owner of a paused account is notified by mail instead.
 fn wrong() -> Error {
     Fault::new(
         FaultCode::SignInFailed,
         format!("邮箱或密码不正确，或账户已停用；连续输错 {MAX_FAILURES} 次起，每次错误都会暂停登录，时间逐次加倍"),
         format!(
-            "address or password are wrong, or the account is not in use; from {MAX_FAILURES} wrong passwords in a row on, each \
-             pauses the account, twice as long as the one before"
+            "the address or password is wrong, or the account is disabled; from the {MAX_FAILURES}th consecutive wrong \
+             password on, each one pauses the account for twice as long as the one before"
         ),
         &["input"],
     )
@@ -191,14 +200,16 @@ fn asks_for_code() -> Error {
     Fault::new(
         FaultCode::SecondFactorRequired,
         "请输入验证器应用中的 6 位验证码，或一个恢复代码",
-        "give the six digits of the authenticator app as well, or a recovery code",
+        "enter the six-digit code of your authenticator app, or a recovery code",
         &["input", "code"],
     )
     .into()
 }
 
-/// Refuses who does not prove who they are: by the current password, or, where there is none, by having signed in within
-/// the last minutes. The program itself proves nothing.
+/// Refuses a caller who does not prove their identity again, before an act on credentials or rights.
+///
+/// The proof is the current password or, for an account without one, a sign-in within the last ten minutes. The
+/// program itself needs no proof.
 pub(super) async fn prove(desk: &Desk<'_>, current: Option<&str>) -> Result<()> {
     let Some(account) = desk.by.principal.account else { return Ok(()) };
     in_person(desk.by)?;
@@ -213,12 +224,12 @@ pub(super) async fn prove(desk: &Desk<'_>, current: Option<&str>) -> Result<()> 
             return Ok(());
         }
         let (zh, en) =
-            ("请重新登录，并在 10 分钟内办理此事", "sign in again, and do this within ten minutes after signing in");
+            ("请重新登录，并在 10 分钟内办理此事", "sign in again and retry within ten minutes of signing in");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &path).into());
     }
     let refused = |zh: &str, en: &str| Error::from(Fault::new(FaultCode::SignInFailed, zh, en, &path));
     let Some(given) = current else {
-        return Err(refused("请输入当前密码", "give the current password"));
+        return Err(refused("请输入当前密码", "enter your current password"));
     };
     let is_paused = found.locked_until.is_some_and(|until| until > desk.now);
     if !is_paused && password::is_right(given, found.password_hash.clone()).await? {
@@ -233,11 +244,11 @@ pub(super) async fn prove(desk: &Desk<'_>, current: Option<&str>) -> Result<()> 
     }
     Err(refused(
         "当前密码不正确；连续输错会暂停账户",
-        "the current password is wrong; wrong ones in a row pause the account",
+        "the current password is wrong; repeated failures pause the account",
     ))
 }
 
-/// Opens a session of an account of the demo, which has no password.
+/// Opens a session of a demo account, which has no password.
 pub async fn open_demo(desk: &Desk<'_>, account: Option<i64>) -> Result<Opened> {
     let unknown = || {
         Fault::new(FaultCode::NotFound, "没有这个演示账户", "there is no such demo account", &["input", "accountId"])
@@ -255,20 +266,21 @@ pub async fn open_demo(desk: &Desk<'_>, account: Option<i64>) -> Result<Opened> 
     Ok(opened)
 }
 
-/// A sign-in of one's own, or an attempt at one.
+/// A successful or failed sign-in of the caller's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignIn {
-    /// When.
+    /// The moment of the sign-in, in UTC.
     pub at: DateTime<Utc>,
-    /// From which network address, where it is known.
+    /// The network address of the client; `None` if it is not known.
     pub address: Option<String>,
-    /// Whether it opened a session.
+    /// Whether the sign-in opened a session.
     pub has_succeeded: bool,
-    /// What it was done with: `PASSWORD`, `TOTP`, `RECOVERY_CODE`, `PROVIDER`, `DELEGATION`, `DEMO`, `LINK`.
+    /// The means of the sign-in: `PASSWORD`, `TOTP`, `RECOVERY_CODE`, `PROVIDER`, `DELEGATION`, `DEMO` or `SET_UP`;
+    /// `None` for a failed one.
     pub means: Option<String>,
 }
 
-/// The recent sign-ins of the account that asks, the newest first.
+/// Returns the recent sign-ins of the caller's account, the newest first; none for a delegate.
 pub async fn recent(desk: &Desk<'_>, most: u64) -> Result<Vec<SignIn>> {
     let Some(account) = desk.by.principal.account.filter(|_| desk.by.principal.delegate.is_none()) else {
         return Ok(Vec::new());

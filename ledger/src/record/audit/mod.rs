@@ -1,7 +1,10 @@
-//! The audit: every change with who, for whom, when, from where, before and after. Entries stand in chains, one for each
-//! problem, account …, each holding the hash of the one before it: a changed or missing entry breaks its chain. Writers of
-//! different problems do not wait for each other. `seal` signs all entries of a day, so that a missing end is found as well;
-//! `verify` checks entries, seals and signatures, and compares the ledger's rows with what was noted of them last.
+//! The audit: every change, with who made it, on whose behalf, when, from where, and the values before and after.
+//!
+//! Entries form chains, one for each problem, account and so on. Each entry contains the hash of the one before it, so
+//! that a changed or missing entry breaks its chain. Writers of different problems do not wait for each other.
+//!
+//! [`seal()`] signs all entries of a day, so that entries missing from the end of a chain are found as well.
+//! [`verify()`] checks entries, seals and signatures, and compares the ledger's rows with their last entries.
 
 mod seal;
 mod state;
@@ -30,61 +33,62 @@ pub use verify::{Asked, Verified, verify};
 /// Who acts, and from where.
 #[derive(Debug, Clone)]
 pub struct By {
-    /// With whose rights.
+    /// The principal whose rights are used.
     pub principal: Principal,
-    /// The address that the request came from.
+    /// The network address from which the request came.
     pub address: Option<String>,
-    /// The request.
+    /// The id of the request.
     pub request_id: Option<String>,
-    /// The session or token that the request came with.
+    /// The key of the session or token with which the request came.
     pub session: Option<i64>,
 }
 
 impl By {
-    /// The program itself: a command, a job, an import.
+    /// Returns the program itself as the actor: a command, a job or an import.
     pub fn program() -> Self {
         Self { principal: Principal::local(), address: None, request_id: None, session: None }
     }
 
-    /// The account that really acts.
+    /// Returns the key of the account that really acts: the delegate, if there is one.
     pub fn actor(&self) -> Option<i64> {
         self.principal.delegate.or(self.principal.account)
     }
 
-    /// For whom, where that is somebody else.
+    /// Returns the key of the account on whose behalf a delegate acts, or `None` without a delegate.
     pub fn on_behalf_of(&self) -> Option<i64> {
         self.principal.delegate.and(self.principal.account)
     }
 }
 
-/// A change to be noted.
+/// A change to be recorded.
 #[derive(Debug, Clone)]
 pub struct Noted {
-    /// The chain: `problem_7`.
+    /// The name of the chain, such as `problem_7`.
     pub chain: String,
-    /// What was done.
+    /// The code of the act.
     pub act: String,
-    /// The global id of what it was done to.
+    /// The global id of the object of the act.
     pub object: String,
-    /// The measure that it concerns.
+    /// The key of the measure that it concerns, if any.
     pub measure: Option<i64>,
-    /// The assignment that it concerns.
+    /// The key of the assignment that it concerns, if any.
     pub assignment: Option<i64>,
-    /// What it was.
+    /// The values before the change.
     pub before: Value,
-    /// What it became.
+    /// The values after the change.
     pub after: Value,
 }
 
-/// The end of a chain: position and hash of its last entry; nothing of an empty one.
+/// The end of a chain: position and hash of its last entry, or 0 and an empty text if the chain is empty.
 pub(crate) type End = (i32, String);
 
-/// The chain of a problem and everything below it.
+/// Returns the name of the chain of a problem and everything below it.
 pub fn chain_of(problem: i64) -> String {
     format!("problem_{problem}")
 }
 
-/// Adds an entry to its chain. The caller holds the chain's owner, so that nobody else adds to it meanwhile.
+/// Adds an entry to its chain. The caller must have locked the row that owns the chain, so that no one else adds to the
+/// chain at the same time.
 pub async fn note(db: &Transaction, by: &By, noted: Noted, now: DateTime<Utc>) -> Result<()> {
     let mut writes = Writes::default();
     let end = end(db, &noted.chain).await?;
@@ -99,11 +103,12 @@ pub(crate) async fn end<C: ConnectionTrait>(db: &C, chain: &str) -> Result<End> 
     Ok(end.unwrap_or_default())
 }
 
-/// A column of a chain's last entry, as part of another statement.
+/// Returns a column of a chain's last entry as a subquery, for use in another statement.
 pub(crate) fn of_end(chain: &str, column: audit_entry::Column) -> Expr {
     SubQueryStatement::from(last(chain).column(column).into_query()).into()
 }
 
+/// Selects the last entry of a chain, without columns.
 fn last(chain: &str) -> Select<audit_entry::Entity> {
     audit_entry::Entity::find()
         .select_only()
@@ -112,8 +117,8 @@ fn last(chain: &str) -> Select<audit_entry::Entity> {
         .limit(1)
 }
 
-/// The entry after the end of its chain, to be sent with what else the act writes. The caller has held the chain's owner
-/// since before the end was read.
+/// Adds the entry that follows the end of its chain to the pending writes of an act. The caller must have locked the
+/// row that owns the chain since before the end was read.
 pub(crate) fn write(
     writes: &mut Writes,
     by: &By,
@@ -131,7 +136,7 @@ pub(crate) fn write(
         object: noted.object,
         measure_id: noted.measure,
         assignment_id: noted.assignment,
-        // The databases keep microseconds.
+        // The databases store microseconds, and the hash has to cover what they store.
         at: now.trunc_subsecs(6),
         actor_id: by.actor(),
         on_behalf_of_id: by.on_behalf_of(),
@@ -151,24 +156,26 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// What the digest of an address begins with where it is hashed: no address does, so that neither is taken for the other.
+/// The prefix of an address's digest where it is hashed. No address begins with it, so the two cannot be confused.
 const DIGEST: &str = "sha256:";
 
-/// A new salt for an address, and the digest of both.
+/// Creates a salt for an address. Returns the salt, and the digest of both.
 fn salted(address: &str) -> Result<(String, String)> {
     let salt = account::random()?[..32].to_owned();
     let digest = address_digest(&salt, address);
     Ok((salt, digest))
 }
 
-/// The SHA-256 of a salt, as it is written, and a network address: what an entry's hash covers in place of the address.
+/// Returns the SHA-256, in hexadecimal, of a salt in its written form, followed by a network address. The hash of an
+/// entry covers this digest in place of the address.
 pub fn address_digest(salt: &str, address: &str) -> String {
     hex::encode(Sha256::digest(format!("{salt}{address}")))
 }
 
-/// What is hashed of an entry, in this order, each under its name in a dossier. In place of the network address stands a
-/// digest of it, so that whoever may not see the address can check the hash; entries that were written before there were
-/// digests hash the address itself.
+/// Returns the parts of an entry that are hashed, in this order, each with its name in a dossier.
+///
+/// The hash covers a digest of the network address in place of the address, so that a reader who may not see the
+/// address can check the hash. Entries from before there were digests hash the address itself.
 pub fn parts(entry: &audit_entry::Model) -> [(&'static str, String); 14] {
     let number = |id: Option<i64>| id.map(|id| id.to_string()).unwrap_or_default();
     let from = match &entry.address_digest {
@@ -193,7 +200,8 @@ pub fn parts(entry: &audit_entry::Model) -> [(&'static str, String); 14] {
     ]
 }
 
-/// The hash of an entry: each part with its length before it, so that no two entries read alike.
+/// Returns the hash of an entry: the SHA-256, in hexadecimal, of its parts. The length of each part precedes it as 8
+/// bytes, big-endian, so that no two different entries have the same input.
 pub fn hash(entry: &audit_entry::Model) -> String {
     let mut sha = Sha256::new();
     for (_, part) in parts(entry) {
@@ -203,9 +211,10 @@ pub fn hash(entry: &audit_entry::Model) -> String {
     hex::encode(sha.finalize())
 }
 
-/// An entry with everything that was hashed, and its hash: what is kept of it outside its chain. The network address, with
-/// the salt of its digest, is for those who may see it. Others cannot check the hash of an entry that covers the address
-/// itself; such an entry says so.
+/// Returns an entry with everything that was hashed, and its hash, for use outside its chain.
+///
+/// The network address and the salt of its digest are included only if `with_address`, for readers who may see them.
+/// Other readers cannot check a hash that covers the address itself; such an entry is marked `isAddressWithheld`.
 pub(crate) fn entire(entry: &audit_entry::Model, with_address: bool) -> Value {
     let mut members: Map<String, Value> =
         parts(entry).into_iter().map(|(name, part)| (name.to_owned(), part.into())).collect();
@@ -221,12 +230,13 @@ pub(crate) fn entire(entry: &audit_entry::Model, with_address: bool) -> Value {
     members.into()
 }
 
-/// What was noted of something, oldest first: goes into the entry that says what it was merged into.
+/// Returns the entries that match a condition, oldest first. A merge stores them in its own entry, as the history of
+/// what was merged.
 pub(crate) async fn history<C: ConnectionTrait>(db: &C, of: impl IntoCondition) -> Result<Vec<Value>> {
     let noted = audit_entry::Entity::find().filter(of).order_by_asc(audit_entry::Column::Id).all(db).await?;
     let told = |entry: &audit_entry::Model| {
         let mut told = entire(entry, false);
-        // From where somebody acted is for who keeps the machine; the hash leads to the entry that has it.
+        // Only those who run the system may see where a request came from. The hash identifies the entry that has it.
         if let Some(members) = told.as_object_mut() {
             let left_out = ["address", "addressDigest", "isAddressWithheld", "requestId", "previous"];
             members.retain(|name, _| !left_out.contains(&name.as_str()));
@@ -236,7 +246,7 @@ pub(crate) async fn history<C: ConnectionTrait>(db: &C, of: impl IntoCondition) 
     Ok(noted.iter().map(told).collect())
 }
 
-/// The last entries of a chain, the newest first: what was noted of a person, for the person.
+/// Returns the last entries of a chain, newest first and at most `most`, to show users what was recorded about them.
 pub(crate) async fn of_chain<C: ConnectionTrait>(db: &C, chain: &str, most: u64) -> Result<Vec<Value>> {
     let noted = audit_entry::Entity::find()
         .filter(audit_entry::Column::Chain.eq(chain))
@@ -251,7 +261,7 @@ pub(crate) async fn of_chain<C: ConnectionTrait>(db: &C, chain: &str, most: u64)
     Ok(noted.into_iter().map(told).collect())
 }
 
-/// The chain of a problem, after those of the problems that were merged into it.
+/// Returns the name of the chain of a problem, preceded by those of the problems that were merged into it.
 pub(crate) async fn chains<C: ConnectionTrait>(db: &C, problem: i64) -> Result<Vec<String>> {
     let mut chains = vec![chain_of(problem)];
     let mut read = 0;
@@ -271,5 +281,6 @@ pub(crate) async fn chains<C: ConnectionTrait>(db: &C, problem: i64) -> Result<V
     Ok(chains)
 }
 
-/// The act of merging, in the chain of what stays: `before.merged` names what went.
+/// The code of a merge. Its entry is in the chain of what remains, and its `before.merged` is the global id of what was
+/// merged into it.
 pub(crate) const MERGED: &str = "MERGED";

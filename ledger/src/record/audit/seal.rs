@@ -1,5 +1,7 @@
-//! Sealing: each day's entries under a digest that also covers the day before, signed where there is a key. From which day
-//! on days are signed, and with which key, is kept and signed as well: from then on an unsigned day is a fault.
+//! Sealing: the entries of each day get a digest that also covers the digest of the day before, signed if there is a
+//! key.
+//!
+//! The day from which a key signs is recorded and signed as well. From then on an unsigned day is a fault.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,10 +17,10 @@ use crate::record::database::Transaction;
 use crate::rule::calendar;
 use crate::{Error, Result};
 
-/// Entries read at once.
+/// The most entries read at once.
 pub(super) const BATCH: u64 = 5_000;
 
-/// A key with which days are signed. It is never printed; its id tells it from others.
+/// A key that signs days. Its secret is never printed; its id distinguishes it from other keys.
 #[derive(Clone)]
 pub struct Key {
     secret: Vec<u8>,
@@ -32,18 +34,19 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// A key of secret bytes. Its id is half of the SHA-256 of an HMAC under the key, so it says nothing of the bytes.
+    /// Creates a key from secret bytes. Its id is the first 16 hexadecimal digits of the SHA-256 of an HMAC under the
+    /// key, so it reveals nothing about the bytes.
     pub fn new(secret: Vec<u8>) -> Self {
         let id = hex::encode(Sha256::digest(mac(&secret, "rectify audit key")))[..16].to_owned();
         Self { secret, id }
     }
 
-    /// The id.
+    /// Returns the id, 16 hexadecimal digits.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The HMAC-SHA-256 of a text under the key, in hexadecimal.
+    /// Returns the HMAC-SHA-256 of a text under the key, in hexadecimal.
     fn sign(&self, text: &str) -> String {
         mac(&self.secret, text)
     }
@@ -56,12 +59,12 @@ fn mac(secret: &[u8], text: &str) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// The keys that are at hand.
+/// The available keys.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
-    /// The one that signs.
+    /// The key that signs, or `None` if days are not signed.
     pub current: Option<Key>,
-    /// Earlier ones, which only verify.
+    /// Earlier keys, which only verify.
     pub old: Vec<Key>,
 }
 
@@ -75,12 +78,12 @@ impl Keys {
     }
 }
 
-/// A seal as it is kept outside the database: `DAY:DIGEST`.
+/// A seal as saved outside the database, written as `DAY:DIGEST`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anchor {
-    /// The local date.
+    /// The local date that is sealed.
     pub day: NaiveDate,
-    /// Its digest, in hexadecimal.
+    /// The digest of the day, 64 hexadecimal digits in lower case.
     pub digest: String,
 }
 
@@ -108,9 +111,9 @@ impl From<&audit_head::Model> for Anchor {
     }
 }
 
-/// What the signature of a day covers.
+/// Returns the text that the signature of a day covers.
 fn signed_of_head(head: &audit_head::Model) -> String {
-    // Days that were signed before keys had ids.
+    // Days signed before keys had ids: the signature covers only the digest.
     if head.key_id.is_empty() {
         return head.digest.clone();
     }
@@ -118,18 +121,19 @@ fn signed_of_head(head: &audit_head::Model) -> String {
     format!("rectify audit day\n{}\n{until}\n{}\n{}\n{}", head.day, head.entries, head.key_id, head.digest)
 }
 
-/// The signature that a day should have under a key.
+/// Returns the signature that a day must have under a key.
 pub(super) fn signature_of_head(key: &Key, head: &audit_head::Model) -> String {
     key.sign(&signed_of_head(head))
 }
 
-/// The signature that a beginning should have under its key. `previous` is the signature of the beginning before it.
+/// Returns the signature that the start record of a key must have. `previous` is the signature of the start record
+/// before it, or empty.
 pub(super) fn signature_of_signing(key: &Key, day: NaiveDate, previous: &str) -> String {
     key.sign(&format!("rectify audit signing\n{day}\n{}\n{previous}", key.id))
 }
 
-/// How many entries there are from one moment until another, and the digest over the digest before and their hashes.
-/// Takes 32 bytes of memory for each of them.
+/// Returns the number of entries from one moment (inclusive) until another (exclusive), and the digest of the previous
+/// digest and their sorted hashes. Uses 32 bytes of memory for each entry.
 pub(super) async fn digest_of(
     db: &Transaction,
     previous: &str,
@@ -158,7 +162,7 @@ pub(super) async fn digest_of(
         let page: Vec<(DateTime<Utc>, i64, String)> = page.into_tuple().all(db).await?;
         let Some((at, id, _)) = page.last() else { break };
         last = Some((*at, *id));
-        // What is no hash at all changes the digest, as it should.
+        // A malformed hash counts as zeros and so changes the digest, as it should.
         hashes.extend(page.iter().map(|(_, _, hash)| {
             let mut bytes = [0; 32];
             hex::decode_to_slice(hash, &mut bytes).map_or([0; 32], |()| bytes)
@@ -175,15 +179,20 @@ pub(super) async fn digest_of(
     Ok((hashes.len() as i64, hex::encode(sha.finalize())))
 }
 
-/// The newest seal.
+/// Returns the newest seal, or `None` if nothing is sealed.
 pub async fn newest<C: ConnectionTrait>(db: &C) -> Result<Option<audit_head::Model>> {
     Ok(audit_head::Entity::find().order_by_desc(audit_head::Column::Until).one(db).await?)
 }
 
-/// Seals a local day that ended at `until`, unless it is sealed or not over; gives the new seal. Entries bear the time at which
-/// their request began, so a day is sealed some time after its end, when none of its requests is under way any more. A key
-/// that has not signed before signs from this day on, or from the day after the newest seal. Once days are signed, a day
-/// is not sealed without a key: it would be a fault for ever.
+/// Seals the local day that ended at `until`, and returns the new seal, or `None` if the day is sealed already or not
+/// over.
+///
+/// Entries have the time at which their request began. A day should therefore be sealed some time after its end, when
+/// none of its requests is still running.
+///
+/// A key that has not signed before signs from this day on or, if the day is sealed already, from the day after the
+/// newest seal. Once days are signed, sealing without a key fails, because an unsigned day would remain a fault
+/// forever.
 pub async fn seal(
     db: &Transaction,
     day: NaiveDate,
@@ -228,13 +237,13 @@ pub async fn seal(
     Ok(matches!(inserted, sea_orm::TryInsertResult::Inserted(_)).then_some(head))
 }
 
-/// Notes that a key signs from a day on, unless it does already.
+/// Records that a key signs from a day on, unless it is the last key recorded.
 async fn begin_signing(db: &Transaction, key: &Key, day: Option<NaiveDate>, now: DateTime<Utc>) -> Result<()> {
     let before = audit_signing::Entity::find().order_by_desc(audit_signing::Column::Position).one(db).await?;
     let day = match &before {
         Some(before) if before.key_id == key.id => return Ok(()),
         Some(before) => day.map(|day| day.max(before.day)),
-        // Days may have been signed before it was kept since when.
+        // Days may have been signed before there were start records.
         None => {
             let signed = audit_head::Entity::find().filter(audit_head::Column::Signature.ne(""));
             let first = signed.order_by_asc(audit_head::Column::Day).one(db).await?;

@@ -1,5 +1,5 @@
-//! The ledger's rows beside what the audit noted of them last: a row that was changed, added or deleted beside the program
-//! differs from it.
+//! Compares the ledger's rows with their last audit entries. A row that was changed, added or deleted without the
+//! program differs from its entry.
 
 use std::collections::HashMap;
 
@@ -15,27 +15,28 @@ use super::verify::Faults;
 use crate::record::database::Transaction;
 use crate::{Result, work};
 
-/// Rows compared at once.
+/// The most rows compared at once.
 const BATCH: u64 = 2_000;
 
-/// How far the ledger's rows were compared with the audit.
+/// How many of the ledger's rows were compared with the audit, and with which result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Assignments that are as their last entry says.
+    /// The number of assignments that match their last entry.
     pub assignments: u64,
-    /// Assignments of which no entry says how they are: of imports and of the demo.
+    /// The number of assignments whose values no entry records: those of imports and of the demo.
     pub assignments_unnoted: u64,
-    /// Assignments that an import has changed since their last entry; an import notes no single assignment.
+    /// The number of assignments that have changed since their last entry and whose problem was imported again since,
+    /// or that now belong to another problem. An import records no single assignments.
     pub assignments_imported: u64,
-    /// Cases that are as their last entry says.
+    /// The number of complaint cases that match their last entry.
     pub cases: u64,
-    /// Cases of which no entry says how they are: those of the demo.
+    /// The number of complaint cases whose values no entry records: those of the demo.
     pub cases_unnoted: u64,
-    /// Accounts that are as their entries say.
+    /// The number of accounts that match their entries.
     pub accounts: u64,
 }
 
-/// Compares all assignments, cases and accounts.
+/// Compares all assignments, cases and accounts, and adds every difference to the faults.
 pub(super) async fn compare(db: &Transaction, faults: &mut Faults) -> Result<Compared> {
     let merges = Merges::read(db).await?;
     let mut done = Compared::default();
@@ -46,14 +47,14 @@ pub(super) async fn compare(db: &Transaction, faults: &mut Faults) -> Result<Com
     Ok(done)
 }
 
-/// Merges of what rows name: the rows were changed without an entry of their own.
+/// Merges of units, regions and rounds. They change the rows that refer to these without an entry for each row.
 #[derive(Default)]
 struct Merges {
-    /// By the unit that went: the entry, and the unit that stays.
+    /// By the unit that was merged: the key of the entry, and the unit that remains.
     units: HashMap<i64, (i64, i64)>,
-    /// By the region that went.
+    /// By the region that was merged: the key of the entry, and the region that remains.
     regions: HashMap<i64, (i64, i64)>,
-    /// The entries of merges of regions and rounds, which give their cases a new version.
+    /// The keys of the entries of merges of regions and rounds, which give their cases a new version.
     of_cases: Vec<i64>,
 }
 
@@ -86,13 +87,13 @@ impl Merges {
         Ok(read)
     }
 
-    /// What stands in place of something by now, and after how many merges since an entry.
+    /// Follows the merges after the entry `since`: returns what has replaced `key` by now, and after how many merges.
     fn follow(merged: &HashMap<i64, (i64, i64)>, key: &Value, since: i64) -> (Value, i64) {
         let (mut key, mut steps) = (key.as_i64(), 0);
         while let Some((_, stays)) = key.and_then(|key| merged.get(&key)).filter(|(entry, _)| *entry > since) {
             key = Some(*stays);
             steps += 1;
-            // A forged circle is no reason to go on for ever.
+            // Forged entries could form a circle.
             if steps > 1_000 {
                 break;
             }
@@ -100,7 +101,8 @@ impl Merges {
         (json!(key), steps)
     }
 
-    /// How many merges into a unit since an entry explain a number of new versions of an answer whose unit was not noted.
+    /// Returns how many of the `grown` new versions of an assignment are explained by merges into its unit after the
+    /// entry `since`, if that entry did not record the unit.
     fn unit_after(&self, unit: i64, since: i64, grown: i64) -> i64 {
         let into = self.units.iter().filter(|(gone, (entry, _))| {
             *entry > since && Self::follow(&self.units, &json!(gone), since).0 == json!(unit)
@@ -109,7 +111,7 @@ impl Merges {
     }
 }
 
-/// What an entry says of a row.
+/// What an entry records of a row.
 #[derive(FromQueryResult)]
 struct Noted {
     key: i64,
@@ -118,14 +120,15 @@ struct Noted {
     after: String,
 }
 
-/// Which member differs, but for some; none where all are as the entry says.
+/// Describes the first member in which a row differs from its entry, leaving out the members in `but`. Returns `None`
+/// if all that the entry records are equal.
 fn difference(noted: &Value, is: &Value, but: &[&str]) -> Option<String> {
     let mut members = is.as_object()?.iter().filter(|(name, _)| !but.contains(&name.as_str()));
     let (name, is) = members.find(|(name, is)| noted.get(name.as_str()).is_some_and(|noted| noted != *is))?;
     Some(format!("{name} 台账为 {is}，记录为 {}", noted[name.as_str()]))
 }
 
-/// How many versions a row is ahead of what an entry says.
+/// Returns by how many versions a row is ahead of its entry.
 fn grown(noted: &Value, version: i32) -> i64 {
     i64::from(version) - noted["version"].as_i64().unwrap_or_default()
 }
@@ -134,14 +137,15 @@ fn differs(object: &str, how: &str) -> String {
     format!("{object}：台账内容与最后一条审计记录不符（{how}），在程序之外被改动")
 }
 
-/// The last entries that say how rows are, by the rows' keys.
+/// Runs the query `text` for the last entries of the rows with keys from `first` to `last`, and returns them by the
+/// rows' keys.
 async fn last_of(db: &Transaction, text: String, (first, last): (i64, i64)) -> Result<HashMap<i64, Noted>> {
     let statement = Statement::from_sql_and_values(db.get_database_backend(), text, [first.into(), last.into()]);
     let noted = Noted::find_by_statement(statement).all(db).await?;
     Ok(noted.into_iter().map(|noted| (noted.key, noted)).collect())
 }
 
-/// The last entry of each row whose `after` begins as a state does.
+/// Returns the query for the last entry of each row that records its values: one whose `after` starts with `begins`.
 fn last_state(column: &str, object: &str, begins: &str) -> String {
     format!(
         "SELECT e.{column} AS key, e.id, e.chain, e.after FROM audit_entry e JOIN (SELECT {column}, max(id) AS id \
@@ -150,15 +154,16 @@ fn last_state(column: &str, object: &str, begins: &str) -> String {
     )
 }
 
-/// What may have happened to an answer without an entry of its own.
+/// What may have changed an assignment without an entry of its own.
 #[derive(FromQueryResult)]
 struct Around {
     key: i64,
     problem: i64,
-    /// The last import of its problem.
+    /// The key of the entry of the last import of its problem.
     imported: Option<i64>,
-    /// How often measures were merged into its own, and the last time.
+    /// The number of measures that were merged into its own.
     merges: i64,
+    /// The key of the entry of the last such merge.
     merged: Option<i64>,
 }
 
@@ -233,7 +238,8 @@ async fn assignments(db: &Transaction, merges: &Merges, done: &mut Compared, fau
     }
 }
 
-/// What an entry says of an answer; of a new one it says no more than that it is assigned.
+/// Returns the values that an entry records of an assignment. The entry of a new one records only its status and unit,
+/// so the initial values are added.
 fn assigned(noted: &Noted) -> Value {
     let mut after: Value = serde_json::from_str(&noted.after).unwrap_or_default();
     if let Some(members) = after.as_object_mut().filter(|members| !members.contains_key("version")) {
@@ -245,7 +251,8 @@ fn assigned(noted: &Noted) -> Value {
     after
 }
 
-/// Answers of which the audit tells and that are no more, though nothing says that they were merged or deleted.
+/// Reports assignments that the audit knows and the ledger no longer has, although no entry records that they were
+/// merged or deleted.
 async fn missing_assignments(db: &Transaction, merges: &Merges, faults: &mut Faults) -> Result<()> {
     const MISSING: &str = "SELECT e.assignment_id AS key, max(e.id) AS id, max(e.chain) AS chain, max(e.after) AS after \
         FROM audit_entry e WHERE e.assignment_id > $1 AND e.after LIKE '{\"status\":%' \
@@ -262,7 +269,8 @@ async fn missing_assignments(db: &Transaction, merges: &Merges, faults: &mut Fau
         let Some(end) = gone.last() else { return Ok(()) };
         last = end.key;
         for noted in &gone {
-            // An answer on which nothing was done yields when its unit is merged into one that answers as well.
+            // An assignment without any work is dropped if its unit is merged into one that answers the measure as
+            // well.
             let is_untouched = assigned(noted)["status"] == "ASSIGNED";
             if !is_untouched || !merges.units.values().any(|(entry, _)| *entry > noted.id) {
                 faults.push(format!("assignment_{}：审计中有记录，台账中却不存在，在程序之外被删除", noted.key));
@@ -306,7 +314,7 @@ async fn cases(db: &Transaction, merges: &Merges, done: &mut Compared, faults: &
     missing(db, MISSING, faults).await
 }
 
-/// Rows of which the audit tells and that are no more.
+/// Reports rows that the audit knows and the ledger no longer has.
 async fn missing(db: &Transaction, text: &str, faults: &mut Faults) -> Result<()> {
     let statement = Statement::from_string(db.get_database_backend(), format!("{text} ORDER BY e.object LIMIT 1000"));
     for row in db.query_all_raw(statement).await? {
@@ -332,7 +340,7 @@ async fn accounts(db: &Transaction, merges: &Merges, done: &mut Compared, faults
             .into_tuple()
             .all(db)
             .await?;
-        // What was noted of each, member by member, with the entry that says it.
+        // The recorded members of each account, with the key of the entry that recorded them last.
         let mut noted: HashMap<&str, HashMap<String, (i64, Value)>> = HashMap::new();
         for (id, chain, after) in &entries {
             let Ok(Value::Object(after)) = serde_json::from_str(after) else { continue };

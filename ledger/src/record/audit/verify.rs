@@ -1,6 +1,7 @@
-//! Verifying: every entry in its chain, every day under its seal, every signature that a key at hand can check, every seal
-//! that was kept elsewhere, and the ledger's rows beside what was noted of them last. It reads one state of the database,
-//! a few thousand rows at a time.
+//! Verification of the audit: every entry in its chain, every day under its seal, every signature for which there is a
+//! key, every seal that was also saved elsewhere, and the ledger's rows compared with their last entries.
+//!
+//! It reads one snapshot of the database, a few thousand rows at a time.
 
 use std::collections::HashMap;
 
@@ -21,61 +22,61 @@ use crate::record::database;
 use crate::record::database::Transaction;
 use crate::rule::calendar;
 
-/// What a look through the audit goes by.
+/// What a verification is based on.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// The keys at hand.
+    /// The available keys.
     pub keys: &'a Keys,
-    /// Seals that were kept elsewhere.
+    /// The seals that were saved outside the database.
     pub anchors: &'a [Anchor],
-    /// The moment.
+    /// The current time.
     pub now: DateTime<Utc>,
-    /// Where days begin and end.
+    /// The time zone in which days begin and end.
     pub zone: Tz,
 }
 
-/// What a look through the audit found.
+/// The result of a verification.
 #[derive(Debug, Clone, Default)]
 pub struct Verified {
-    /// How many entries there are.
+    /// The number of entries.
     pub entries: usize,
-    /// In how many chains.
+    /// The number of chains.
     pub chains: usize,
-    /// How many sealed days.
+    /// The number of sealed days.
     pub days: usize,
-    /// How many of them bear no signature.
+    /// The number of sealed days without a signature.
     pub unsigned: usize,
-    /// How many bear a signature that was checked with a key at hand.
+    /// The number of sealed days whose signature was checked.
     pub signed: usize,
-    /// How many bear a signature that was not checked, because no key is at hand.
+    /// The number of sealed days whose signature was not checked, because there is no key.
     pub unchecked: usize,
-    /// Since when days have to be signed.
+    /// The first day that has to be signed, or `None` if signing has not begun.
     pub signing_since: Option<NaiveDate>,
-    /// How many seals that were kept elsewhere are as they were.
+    /// The number of seals saved elsewhere that match.
     pub anchored: usize,
-    /// How many days have no seal of their own: the next one covers them.
+    /// The number of days without a seal of their own, which the next seal covers.
     pub gaps: i64,
-    /// How many entries no day's seal covers yet.
+    /// The number of entries that no seal covers yet.
     pub unsealed: usize,
-    /// When the oldest of them was written.
+    /// When the oldest unsealed entry was written, or `None` if there is none.
     pub unsealed_since: Option<DateTime<Utc>>,
-    /// How far the ledger's rows were compared.
+    /// The result of the comparison with the ledger's rows.
     pub compared: Compared,
-    /// What is wrong.
+    /// Everything that is wrong.
     pub faults: Faults,
 }
 
-/// What is wrong, each in a sentence; of very many only the first are told.
+/// What is wrong, each in one Chinese sentence. Only the first faults are listed; further ones are counted.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
-    /// The first.
+    /// The first faults.
     pub told: Vec<String>,
-    /// How many more there are.
+    /// The number of further faults.
     pub more: usize,
 }
 
 impl Faults {
-    /// The most that are told.
+    /// The most faults that are listed.
     const MOST: usize = 1_000;
 
     pub(super) fn push(&mut self, fault: String) {
@@ -86,13 +87,13 @@ impl Faults {
         }
     }
 
-    /// Whether there are none.
+    /// Checks whether there are no faults.
     pub fn is_empty(&self) -> bool {
         self.told.is_empty()
     }
 }
 
-/// Looks through the whole audit.
+/// Verifies the whole audit. Everything that is wrong is part of the result; an error means that the database failed.
 pub async fn verify(db: &DatabaseConnection, asked: Asked<'_>) -> Result<Verified> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let options = TransactionOptions {
@@ -129,7 +130,7 @@ struct End {
 async fn chains(db: &Transaction, heads: &[audit_head::Model], found: &mut Verified) -> Result<()> {
     let sealed_until = heads.last().map(|head| head.until);
     let mut end = End::default();
-    // By chain and position, each batch from where the last one ended.
+    // In the order of chain and position; each batch begins where the last one ended.
     loop {
         let after = Condition::any().add(audit_entry::Column::Chain.gt(end.chain.as_str())).add(
             Condition::all()
@@ -162,6 +163,7 @@ async fn chains(db: &Transaction, heads: &[audit_head::Model], found: &mut Verif
     }
 }
 
+/// Checks an entry against the one before it in its chain.
 fn check_entry(entry: &audit_entry::Model, end: &End, faults: &mut Faults) {
     let (place, chain) = (entry.position, &entry.chain);
     if entry.position != end.position + 1 {
@@ -169,7 +171,7 @@ fn check_entry(entry: &audit_entry::Model, end: &End, faults: &mut Faults) {
     } else if entry.previous != end.hash {
         faults.push(format!("{chain}：第 {place} 条与前一条不相接"));
     }
-    // Which entry is the last one goes by the key.
+    // Elsewhere the last entry is found by its key, so keys must ascend along a chain.
     if entry.id <= end.id {
         faults.push(format!("{chain}：第 {place} 条的编号不在前一条之后"));
     }
@@ -184,7 +186,7 @@ fn check_entry(entry: &audit_entry::Model, end: &End, faults: &mut Faults) {
     }
 }
 
-/// Whether every day has the entries that it was sealed with.
+/// Checks that every day still has the entries with which it was sealed.
 async fn seals(db: &Transaction, heads: &[audit_head::Model], faults: &mut Faults) -> Result<()> {
     let mut before: Option<&audit_head::Model> = None;
     for head in heads {
@@ -198,7 +200,7 @@ async fn seals(db: &Transaction, heads: &[audit_head::Model], faults: &mut Fault
     Ok(())
 }
 
-/// Whether every day is signed from the day on that signing began, with the key that signed then.
+/// Checks that every day since signing began is signed, with the key that was in use that day.
 fn signatures(keys: &Keys, heads: &[audit_head::Model], signings: &[audit_signing::Model], found: &mut Verified) {
     let has_keys = keys.all().next().is_some();
     let faults = &mut found.faults;
@@ -223,7 +225,7 @@ fn signatures(keys: &Keys, heads: &[audit_head::Model], signings: &[audit_signin
     let mut was_signed = false;
     for head in heads {
         let is_unsigned = head.signature.is_empty();
-        // Whoever could blank a signature is the one that signatures are against.
+        // Signatures protect against someone who can change the database, and who could blank a signature as well.
         let must_be_signed = was_signed || found.signing_since.is_some_and(|since| head.day >= since);
         was_signed |= !is_unsigned;
         let begun = signings.iter().rev().find(|signing| signing.day <= head.day);
@@ -255,19 +257,20 @@ fn signatures(keys: &Keys, heads: &[audit_head::Model], signings: &[audit_signin
             faults.push(format!("{}：封存签名不符", head.day));
         }
     }
-    // A key at hand that has not begun to sign: or its beginning, and all that it signed, was taken away.
+    // The current key has no start record. Either it is new, or the record and everything that it signed were removed.
     let Some(current) = &keys.current else { return };
     let begun = signings.last().map(|last| last.key_id.as_str());
     let is_before_beginnings = signings.is_empty() && heads.last().is_none_or(|head| !head.signature.is_empty());
     if begun != Some(current.id()) && !is_before_beginnings {
         faults.push(format!(
-            "当前密钥 {} 没有签名起始记录：刚设置或更换的，请先运行 rectify job run seal-audit；否则签名及其起始记录已被清除",
+            "当前密钥 {} 没有签名起始记录：刚设置或更换的，请先运行 rectify job run seal-audit；\
+             否则签名及其起始记录已被清除",
             current.id()
         ));
     }
 }
 
-/// Whether the seals that were kept elsewhere are there as they were.
+/// Checks that the seals that were saved elsewhere are still there, unchanged.
 fn anchors(anchors: &[Anchor], heads: &[audit_head::Model], found: &mut Verified) {
     let digests: HashMap<NaiveDate, &str> = heads.iter().map(|head| (head.day, head.digest.as_str())).collect();
     for anchor in anchors {
@@ -279,11 +282,11 @@ fn anchors(anchors: &[Anchor], heads: &[audit_head::Model], found: &mut Verified
     }
 }
 
-/// Whether the newest seal is as new as it has to be.
+/// Checks that the newest seal is as recent as it has to be.
 async fn newest(db: &Transaction, asked: Asked<'_>, heads: &[audit_head::Model], found: &mut Verified) -> Result<()> {
     let start = |day| calendar::moment(day, NaiveTime::MIN, asked.zone);
     let sealed_until = heads.last().map(|head| head.until);
-    // What a run of the job has sealed is sealed.
+    // A day that a successful run of the job has sealed must have its seal.
     let run: Option<DateTime<Utc>> = job_run::Entity::find()
         .select_only()
         .column(job_run::Column::Occurrence)
@@ -308,11 +311,11 @@ async fn newest(db: &Transaction, asked: Asked<'_>, heads: &[audit_head::Model],
             found.faults.push(format!("{sealed}：任务 seal-audit 已封存这一日，封存却不存在"));
         }
     }
-    // Without a key nobody is to be kept from leaving seals away.
+    // Without a key, sealing is optional.
     if asked.keys.current.is_none() {
         return Ok(());
     }
-    // The day before yesterday was sealed yesterday, at whatever hour.
+    // The day before yesterday was due to be sealed at some hour of yesterday.
     let due = start(calendar::plus_days(calendar::local_day(asked.now, asked.zone), -1));
     if let Some(head) = heads.last().filter(|head| head.until < due) {
         found.faults.push(format!("最新的封存是 {}：其后数日没有封存，seal-audit 没有运行，或封存被删除", head.day));
@@ -323,7 +326,8 @@ async fn newest(db: &Transaction, asked: Asked<'_>, heads: &[audit_head::Model],
     Ok(())
 }
 
-/// Whether an audit without entries may be: where there are accounts, problems or seals there was something to note.
+/// Checks whether an audit without entries is plausible: if there are accounts, problems or seals, there must have been
+/// entries.
 async fn emptied(
     db: &Transaction,
     (heads, signings): (&[audit_head::Model], &[audit_signing::Model]),

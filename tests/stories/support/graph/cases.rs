@@ -1,4 +1,4 @@
-//! Complaint cases and who was held to account, as objects of the schema.
+//! Complaint cases (交办案件), ownership (主责、共性) and accountability (责任追究) as objects of the schema.
 
 use entity::inspection_case::CaseState;
 use sea_orm::ActiveEnum;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Object, Tables};
 
-/// The case that a chain of the audit is of.
+/// Returns the key of the complaint case whose audit chain this is, or `None` for other chains.
 pub(crate) fn of_chain(chain: &str) -> Option<i64> {
     chain.strip_prefix("case_")?.parse().ok()
 }
@@ -37,7 +37,7 @@ impl Tables {
             .many("audit", "AuditEntry", audit.collect())
     }
 
-    /// Which regions own a problem, and which share it.
+    /// Returns the regions that own a problem and those that share it, in the API's order.
     pub(super) fn owners(&self, problem: i64) -> Vec<Object> {
         let mut owners: Vec<_> = self.ownership.iter().filter(|one| one.problem_id == problem).collect();
         owners.sort_by_key(|one| (one.kind.to_value(), one.region_id));

@@ -14,7 +14,7 @@ use lettre::{Address, Message};
 use tokio::io::AsyncWriteExt;
 
 use self::server::Server;
-use crate::letter::Letter;
+use crate::mail::{Message as Content, Writer};
 
 /// Where mails go.
 pub struct Post {
@@ -61,36 +61,37 @@ impl Post {
 
     /// Sends a letter as the mail of the outbox that it was written for. The Message-ID follows from the mail, so that a
     /// second copy after a crash can be recognised as one.
-    pub(crate) async fn send(&self, letter: &Letter, mail: &mail::Model, now: DateTime<Utc>) -> Result<(), PostError> {
+    pub(crate) async fn send(
+        &self,
+        content: &Content,
+        mail: &mail::Model,
+        now: DateTime<Utc>,
+    ) -> Result<(), PostError> {
         let id = format!("rectify-mail-{}-{}@{}", mail.id, mail.created_at.timestamp(), self.from.email.domain());
-        self.post(&mail.recipient, letter, &id, now).await
+        self.post(&mail.recipient, content, &id, now).await
     }
 
     /// Sends a test mail to an address.
-    pub async fn test(&self, to: &str, now: DateTime<Utc>) -> Result<(), PostError> {
-        let letter = Letter {
-            subject: "【整改台账】测试邮件：收到即表示邮件配置正确".to_owned(),
-            text: "这是一封测试邮件。收到它，说明整改台账的邮件配置正确，提醒可以送达。\n".to_owned(),
-            html: "<p>这是一封测试邮件。收到它，说明整改台账的邮件配置正确，提醒可以送达。</p>".to_owned(),
-        };
+    pub async fn test(&self, writer: &Writer, to: &str, now: DateTime<Utc>) -> Result<(), PostError> {
+        let content = writer.test().map_err(|error| PostError::Refused(format!("邮件无法生成：{error}")))?;
         let id = format!("rectify-test-{}@{}", now.timestamp_micros(), self.from.email.domain());
-        self.post(to, &letter, &id, now).await
+        self.post(to, &content, &id, now).await
     }
 
-    async fn post(&self, to: &str, letter: &Letter, id: &str, now: DateTime<Utc>) -> Result<(), PostError> {
+    async fn post(&self, to: &str, content: &Content, id: &str, now: DateTime<Utc>) -> Result<(), PostError> {
         let refused = |what: &dyn std::fmt::Display| PostError::Refused(format!("邮件无法生成：{what}"));
         let address: Address = to.parse().map_err(|error| refused(&error))?;
         let message = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, address))
-            .subject(&letter.subject)
+            .subject(&content.subject)
             .date(now.into())
             .message_id(Some(format!("<{id}>")))
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
-            .multipart(MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone()))
+            .multipart(MultiPart::alternative_plain_html(content.text.clone(), content.html.clone()))
             .map_err(|error| refused(&error))?;
         match &self.way {
-            Way::Folder(folder) => keep(folder, id, &message.formatted(), &letter.html).await,
+            Way::Folder(folder) => keep(folder, id, &message.formatted(), &content.html).await,
             Way::Smtp(server) => server.send(&message).await,
         }
     }

@@ -1,0 +1,54 @@
+//! What jobs work with: the database, the clock, the settings of reminders, and the mail.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use ledger::record::audit::{By, Key};
+use ledger::record::retention::Retention;
+use ledger::reminder::Timing;
+use ledger::work::Desk;
+use sea_orm::DatabaseConnection;
+
+use crate::mail::Writer;
+use crate::mail::post::Post;
+
+/// What every job works with, put together by the program from its settings.
+pub struct Context {
+    /// The ledger's database.
+    pub db: DatabaseConnection,
+    /// The ledger's time zone: a job's day is a local day there.
+    pub zone: Tz,
+    /// How many days before and after a deadline reminders are due.
+    pub timing: Timing,
+    /// The number of days that an immediate deadline without a date allows.
+    pub grace_days: i64,
+    /// How long sessions and mails are kept.
+    pub retention: Retention,
+    /// Writes mails from templates.
+    pub writer: Writer,
+    /// Sends mails.
+    pub post: Post,
+    /// The key that signs each day of the audit; without one, days are sealed unsigned.
+    pub audit_key: Option<Key>,
+    /// The address that each day's seal is mailed to; empty: none.
+    pub audit_head_mail: String,
+    /// Distinguishes this process from others that deliver mail at the same time.
+    pub token: String,
+    /// Tells the time.
+    pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// Whether the process is stopping: nothing new is begun then.
+    pub stopping: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Context {
+    /// The present moment.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
+    /// The context of acts that the program does in its own name.
+    pub(crate) fn acting<'a>(&'a self, by: &'a By, now: DateTime<Utc>) -> Desk<'a> {
+        Desk { db: &self.db, by, now, zone: self.zone, grace_days: self.grace_days }
+    }
+}

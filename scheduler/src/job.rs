@@ -1,0 +1,82 @@
+//! What a job is: when it runs, what it does, what it would do, and which mails it causes.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use entity::schedule::Misfire;
+use futures_util::future::BoxFuture;
+use ledger::Result;
+use ledger::record::database::Transaction;
+use ledger::reminder::Plan;
+use ledger::rule::calendar;
+
+use crate::context::Context;
+use crate::mail::Kind;
+
+/// A job. Each is one file in `jobs`.
+pub struct Job {
+    /// The stable name, by which administrators and tables know it.
+    pub name: &'static str,
+    /// What it does, in Chinese, for administrators.
+    pub about: &'static str,
+    /// The default pattern: six fields, seconds first. An administrator may change it.
+    pub cron: &'static str,
+    /// What becomes of missed occurrences by default. An administrator may change it.
+    pub misfire: Misfire,
+    /// What it does at an occurrence.
+    pub run: Run,
+    /// Says what a run would do, and writes nothing: the transaction is rolled back.
+    pub rehearse: for<'a> fn(&'a Occasion<'a>, &'a Transaction) -> Running<'a>,
+    /// The kinds of mails that it causes.
+    pub mails: &'static [Kind],
+}
+
+/// How a run relates to the transaction in which its schedule moves on.
+pub enum Run {
+    /// Within that transaction: the run and its record are committed together.
+    Within(for<'a> fn(&'a Occasion<'a>, &'a Transaction) -> Running<'a>),
+    /// Before it, in transactions of its own. A run that is repeated must find nothing left to do.
+    Before(for<'a> fn(&'a Occasion<'a>) -> Running<'a>),
+    /// After it, beside the following ticks, for as long as it takes. Only one runs at a time.
+    Beside(for<'a> fn(&'a Occasion<'a>) -> Running<'a>),
+}
+
+/// A run that is under way.
+pub(crate) type Running<'a> = BoxFuture<'a, Result<Report>>;
+
+/// One occurrence of a job.
+pub struct Occasion<'a> {
+    /// What the job works with.
+    pub(crate) context: &'a Context,
+    /// The moment that the run is of.
+    pub(crate) occurrence: DateTime<Utc>,
+    /// The moment at which it is carried out; by hand: the moment that was asked for.
+    pub(crate) now: DateTime<Utc>,
+    /// Whether an administrator runs the job, beside its schedule.
+    pub(crate) is_by_hand: bool,
+}
+
+impl Occasion<'_> {
+    /// The local day of the occurrence.
+    pub(crate) fn day(&self) -> NaiveDate {
+        calendar::local_day(self.occurrence, self.context.zone)
+    }
+}
+
+/// What a run did, or would do.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What it did, in Chinese, for administrators.
+    pub summary: String,
+    /// How many mails it queued.
+    pub queued: usize,
+    /// For a reminder: the digests, and what reaches no one.
+    pub plan: Option<Plan>,
+    /// Whether there was nothing to do, so that a run of every minute leaves no record.
+    pub is_idle: bool,
+}
+
+impl Report {
+    /// A report that is only a summary.
+    pub(crate) fn of(summary: impl Into<String>) -> Self {
+        Self { summary: summary.into(), ..Self::default() }
+    }
+}

@@ -1,0 +1,325 @@
+//! The facts of a digest: the items of the mail that are still open, in sections. What the recipient answers for is never
+//! mixed with what others answer for, and each quarter to be inspected is a section of its own.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{Datelike, NaiveDate};
+use minijinja::Value;
+use minijinja::value::Serde;
+use sea_orm::{DbErr, FromQueryResult, Statement};
+use serde::Serialize;
+
+use super::{Reading, Source, Unwritten, days_left};
+
+/// The most items of a mail that are listed; of the others only the number is given. Each section lists some.
+const MOST: usize = 100;
+/// The fewest items that a section lists, where it has so many.
+const LEAST: usize = 20;
+/// The most units that one item names.
+const UNITS: usize = 5;
+
+/// Why the recipient is told of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Relation {
+    /// The recipient's unit answers for it.
+    Own,
+    /// Another unit answers for it; the recipient's is an office above, or leads or supervises the measure.
+    Others,
+}
+
+#[derive(Debug, Serialize)]
+struct Section {
+    relation: Relation,
+    /// The quarter to be inspected, in a mail about self-inspections.
+    quarter: Option<Inspected>,
+    /// How many items the section has.
+    count: usize,
+    /// How many of them are not listed.
+    more: usize,
+    rows: Vec<Row>,
+}
+
+/// A quarter, with the days that are left until its end: negative when it has ended.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Inspected {
+    year: i32,
+    number: u32,
+    last_day: NaiveDate,
+    days_left: i64,
+}
+
+/// An item.
+#[derive(Debug, Clone, Serialize)]
+struct Row {
+    link: String,
+    number: Option<String>,
+    text: String,
+    /// The problem of a measure: its printed number and title.
+    problem: Option<(Option<String>, String)>,
+    /// The region of a case.
+    region: Option<String>,
+    is_key: bool,
+    round: String,
+    due_on: Option<NaiveDate>,
+    /// Negative when the date has passed.
+    days_left: i64,
+    /// The deadline as printed; none for a case, which has a date.
+    deadline: Option<String>,
+    /// The unit that answers for it.
+    unit: Option<String>,
+    /// The units that are not done, of a measure that the recipient does not answer for itself, and how many they are.
+    open_units: Vec<String>,
+    open_count: usize,
+    /// How many units answer for the measure.
+    answering: i64,
+    /// The date and the text of the last report.
+    reported_on: Option<NaiveDate>,
+    report: Option<String>,
+    /// The state of a case.
+    state: Option<String>,
+    /// Of an escalation: `office`, `leader` or `listing`.
+    level: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Facts {
+    sections: Vec<Section>,
+    /// How many items the mail is about.
+    count: usize,
+    /// The most urgent item.
+    first: Row,
+}
+
+/// The facts of a mail about measures, by deadline.
+pub(crate) fn measures<'a>(source: &'a Source<'a>) -> Reading<'a> {
+    Box::pin(async move {
+        let items = open_measures(source).await?;
+        let rows = items.into_iter().map(|(relation, row)| ((relation, None), row));
+        Ok(sections(source, rows.collect()))
+    })
+}
+
+/// The facts of a mail about self-inspections: the quarter that is under way first, then the one that has ended.
+pub(crate) fn quarters<'a>(source: &'a Source<'a>) -> Reading<'a> {
+    Box::pin(async move {
+        let items = open_measures(source).await?;
+        let rows = items.into_iter().map(|(relation, row)| {
+            // The latest date first.
+            let place = row.due_on.map(|due_on| std::cmp::Reverse(due_on));
+            ((relation, place), row)
+        });
+        Ok(sections(source, rows.collect()))
+    })
+}
+
+/// The facts of a mail about complaint cases.
+pub(crate) fn cases<'a>(source: &'a Source<'a>) -> Reading<'a> {
+    Box::pin(async move {
+        let items = open_cases(source).await?;
+        let rows = items.into_iter().map(|(relation, row)| ((relation, None), row));
+        Ok(sections(source, rows.collect()))
+    })
+}
+
+/// What a section is of: the relation, and the quarter by its last day.
+type Place = (Relation, Option<std::cmp::Reverse<NaiveDate>>);
+
+/// Puts rows, the most urgent first, into sections; none where there is no row.
+fn sections(source: &Source<'_>, rows: Vec<(Place, Row)>) -> Option<Value> {
+    let count = rows.len();
+    let mut found: BTreeMap<Place, Vec<Row>> = BTreeMap::new();
+    for (place, row) in rows {
+        found.entry(place).or_default().push(row);
+    }
+    let first = found.values().next()?.first()?.clone();
+    let listed = (MOST / found.len()).max(LEAST);
+    let sections = found.into_iter().map(|((relation, quarter), mut rows)| {
+        let count = rows.len();
+        rows.truncate(listed);
+        let quarter = quarter.map(|std::cmp::Reverse(last_day)| Inspected {
+            year: last_day.year(),
+            number: last_day.month().div_ceil(3),
+            last_day,
+            days_left: days_left(source.mail, last_day),
+        });
+        Section { relation, quarter, count, more: count - rows.len(), rows }
+    });
+    Some(Value::from(Serde(Facts { sections: sections.collect(), count, first })))
+}
+
+#[derive(FromQueryResult)]
+struct OfMeasure {
+    measure_id: i64,
+    due_on: Option<NaiveDate>,
+    number: Option<String>,
+    content: String,
+    due_raw: String,
+    problem_number: Option<String>,
+    problem_title: String,
+    round: String,
+    lead_unit: Option<String>,
+    unit: Option<String>,
+    unit_id: Option<i64>,
+    reported_on: Option<NaiveDate>,
+    report: Option<String>,
+    /// The progress that the ledger states, where no unit answers.
+    stated: Option<String>,
+    answering: i64,
+    heard_on: Option<NaiveDate>,
+    is_escalated: bool,
+    is_proposed: bool,
+}
+
+/// The measures of a mail that are still open, the most urgent first, each once.
+async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritten> {
+    let statement = Statement::from_sql_and_values(
+        source.db.get_database_backend(),
+        "SELECT i.measure_id, i.due_on, m.number, m.content, m.due_raw, p.number AS problem_number, \
+                p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, a.unit_id, \
+                a.reported_on, m.stated_progress AS stated, \
+                (SELECT count(*) FROM assignment x WHERE x.measure_id = m.id AND x.status <> 'NOT_APPLICABLE') \
+                   AS answering, \
+                (SELECT max(x.reported_on) FROM assignment x WHERE x.measure_id = m.id) AS heard_on, \
+                w.kind = 'escalation' AS is_escalated, \
+                (w.kind = 'escalation' AND EXISTS (SELECT 1 FROM supervision_action s WHERE s.assignment_id = a.id \
+                   AND s.kind = 'LIST' AND s.state = 'PROPOSED')) AS is_proposed, \
+                (SELECT text FROM progress_report g WHERE g.assignment_id = a.id \
+                   ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \
+         FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
+         JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
+         LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
+         JOIN mail w ON w.id = i.mail_id \
+         WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
+         AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
+         AND (w.kind = 'quarterly-self-inspection' OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
+              AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
+         AND NOT (w.kind = 'quarterly-self-inspection' AND EXISTS (SELECT 1 FROM \"check\" c \
+              WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' AND c.due_on = i.due_on)) \
+         ORDER BY i.due_on, p.position, m.position, m.id",
+        [source.mail.id.into()],
+    );
+    let found = OfMeasure::find_by_statement(statement).all(source.db).await?;
+    let led = found.iter().filter(|line| line.unit_id.is_none()).map(|line| line.measure_id);
+    let mut open = open_units(source, led.collect()).await?;
+    let row = |line: OfMeasure| {
+        let is_own = line.unit_id.is_some() && line.unit_id == source.mail.unit_id;
+        let open_units = if line.unit_id.is_none() { open.remove(&line.measure_id) } else { None }.unwrap_or_default();
+        let is_led = line.unit_id.is_none() && line.answering > 0;
+        let level = match (line.is_escalated, line.is_proposed, line.unit_id) {
+            (false, ..) => None,
+            (true, true, _) => Some("listing"),
+            // Offices are told of answers, leaders of what their unit leads.
+            (true, false, Some(_)) => Some("office"),
+            (true, false, None) => Some("leader"),
+        };
+        let number = match (&line.problem_number, line.number) {
+            (Some(problem), Some(measure)) if !measure.contains('-') => Some(format!("{problem}-{measure}")),
+            (_, measure) => measure,
+        };
+        let row = Row {
+            link: source.link("measure", line.measure_id),
+            number,
+            text: line.content,
+            problem: Some((line.problem_number, line.problem_title)),
+            region: None,
+            is_key: false,
+            round: line.round,
+            due_on: line.due_on,
+            days_left: line.due_on.map_or(0, |due_on| days_left(source.mail, due_on)),
+            deadline: Some(line.due_raw),
+            unit: if is_led { None } else { line.unit.or(line.lead_unit) },
+            open_count: open_units.len(),
+            open_units: open_units.into_iter().take(UNITS).collect(),
+            answering: line.answering,
+            reported_on: if is_led { line.heard_on } else { line.reported_on },
+            report: if is_led { None } else { line.report.or(line.stated) },
+            state: None,
+            level,
+        };
+        (if is_own { Relation::Own } else { Relation::Others }, row)
+    };
+    Ok(found.into_iter().map(row).collect())
+}
+
+#[derive(FromQueryResult)]
+struct OpenUnit {
+    measure_id: i64,
+    name: String,
+}
+
+/// The units that still have to complete each of these measures.
+async fn open_units(source: &Source<'_>, measures: Vec<i64>) -> Result<HashMap<i64, Vec<String>>, DbErr> {
+    let mut units: HashMap<i64, Vec<String>> = HashMap::new();
+    if measures.is_empty() {
+        return Ok(units);
+    }
+    let mut sql = planner::Sql::new(source.db.get_database_backend(), &[]);
+    let keys: Vec<String> = measures.into_iter().map(|key| sql.bind(key)).collect();
+    let text = format!(
+        "SELECT a.measure_id, u.name FROM assignment a JOIN unit u ON u.id = a.unit_id \
+         WHERE a.measure_id IN ({}) AND a.completed_on IS NULL \
+         AND a.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING') ORDER BY a.measure_id, a.id",
+        keys.join(", ")
+    );
+    for row in OpenUnit::find_by_statement(sql.statement(text)).all(source.db).await? {
+        units.entry(row.measure_id).or_default().push(row.name);
+    }
+    Ok(units)
+}
+
+#[derive(FromQueryResult)]
+struct OfCase {
+    case_id: i64,
+    number: String,
+    summary: String,
+    due_on: NaiveDate,
+    is_key: bool,
+    state: String,
+    region: String,
+    round: String,
+    unit: String,
+    unit_id: i64,
+    report: Option<String>,
+}
+
+/// The cases of a mail that are still open, the most urgent first.
+async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritten> {
+    let statement = Statement::from_sql_and_values(
+        source.db.get_database_backend(),
+        "SELECT c.id AS case_id, c.number, c.summary, c.due_on, c.is_key, c.state, g.name AS region, r.name AS round, \
+                u.name AS unit, u.id AS unit_id, (SELECT x.text FROM case_report x WHERE x.case_id = c.id \
+                   AND x.text IS NOT NULL ORDER BY x.written_at DESC, x.id DESC LIMIT 1) AS report \
+         FROM mail_item i JOIN inspection_case c ON c.id = i.case_id JOIN inspection_round r ON r.id = c.round_id \
+         JOIN region g ON g.id = c.region_id JOIN unit u ON u.id = c.lead_unit_id \
+         WHERE i.mail_id = $1 AND c.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED') \
+         ORDER BY c.due_on, c.number, c.id",
+        [source.mail.id.into()],
+    );
+    let found = OfCase::find_by_statement(statement).all(source.db).await?;
+    let row = |case: OfCase| {
+        let is_own = source.mail.unit_id == Some(case.unit_id);
+        let row = Row {
+            link: source.link("case", case.case_id),
+            number: Some(case.number),
+            text: case.summary,
+            problem: None,
+            region: Some(case.region),
+            is_key: case.is_key,
+            round: case.round,
+            due_on: Some(case.due_on),
+            days_left: days_left(source.mail, case.due_on),
+            deadline: None,
+            unit: Some(case.unit),
+            open_units: Vec::new(),
+            open_count: 0,
+            answering: 1,
+            reported_on: None,
+            report: case.report,
+            state: Some(case.state),
+            level: None,
+        };
+        (if is_own { Relation::Own } else { Relation::Others }, row)
+    };
+    Ok(found.into_iter().map(row).collect())
+}

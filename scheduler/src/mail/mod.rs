@@ -1,0 +1,144 @@
+//! What mails say and how they are sent. A kind of mail is a reader, which gives facts from the ledger at the moment of
+//! sending, and a template in each language (`templates/<language>/<kind>.j2`) that puts them into words. Figures are of the
+//! day that the mail is of.
+
+pub(crate) mod digest;
+pub(crate) mod notice;
+pub(crate) mod post;
+mod template;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use entity::language::Language;
+use entity::{account, mail, unit};
+use futures_util::future::BoxFuture;
+use minijinja::{Environment, Value, context};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+
+/// A kind of mail.
+pub struct Kind {
+    /// Its name, which is that of its template, and which the outbox keeps.
+    pub(crate) name: &'static str,
+    /// Reads what the template needs.
+    pub(crate) read: for<'a> fn(&'a Source<'a>) -> Reading<'a>,
+}
+
+/// The facts of a mail, on their way; none where nothing is left to be said.
+pub(crate) type Reading<'a> = BoxFuture<'a, Result<Option<Value>, Unwritten>>;
+
+/// What a reader reads from.
+pub(crate) struct Source<'a> {
+    pub(crate) db: &'a DatabaseConnection,
+    /// The mail of the outbox.
+    pub(crate) mail: &'a mail::Model,
+    /// What the act that queued it kept, an object.
+    pub(crate) facts: serde_json::Value,
+    /// The address that people open, without a slash at its end.
+    pub(crate) public_url: &'a str,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) zone: Tz,
+}
+
+impl Source<'_> {
+    /// The address of a row of a noun, by the prefix of the noun's ids.
+    pub(crate) fn link(&self, prefix: &str, key: i64) -> String {
+        format!("{}/?id={prefix}_{key}", self.public_url)
+    }
+}
+
+/// A mail, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) subject: String,
+    /// The text part.
+    pub(crate) text: String,
+    /// The HTML part.
+    pub(crate) html: String,
+}
+
+/// Why a mail could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unwritten {
+    #[error("no kind of mail has this name")]
+    Unknown,
+    #[error("the database failed: {0}")]
+    Database(#[from] sea_orm::DbErr),
+    #[error("the ledger failed: {0}")]
+    Ledger(#[from] ledger::Error),
+    #[error("the facts of the mail cannot be read: {0}")]
+    Facts(#[from] serde_json::Error),
+    #[error("a template failed: {0:#}")]
+    Template(#[from] minijinja::Error),
+}
+
+/// Writes mails.
+pub struct Writer {
+    templates: Environment<'static>,
+    kinds: HashMap<&'static str, &'static Kind>,
+    public_url: String,
+    /// The language of recipients who have none of their own.
+    language: Language,
+}
+
+impl Writer {
+    /// A writer of these kinds of mails.
+    pub(crate) fn new(
+        public_url: &str,
+        language: Language,
+        kinds: impl Iterator<Item = &'static Kind>,
+    ) -> Result<Self, minijinja::Error> {
+        let kinds: HashMap<_, _> = kinds.map(|kind| (kind.name, kind)).collect();
+        let templates = template::environment(kinds.keys().copied())?;
+        Ok(Self { templates, kinds, public_url: public_url.trim_end_matches('/').to_owned(), language })
+    }
+
+    /// Writes a mail of the outbox in its recipient's language; none where everything that it was about is done.
+    pub(crate) async fn write(
+        &self,
+        db: &DatabaseConnection,
+        mail: &mail::Model,
+        (now, zone): (DateTime<Utc>, Tz),
+    ) -> Result<Option<Message>, Unwritten> {
+        let kind = self.kinds.get(mail.kind.as_str()).ok_or(Unwritten::Unknown)?;
+        let unit = match mail.unit_id {
+            Some(unit) => unit::Entity::find_by_id(unit).one(db).await?,
+            None => None,
+        };
+        let facts = serde_json::from_str(&mail.facts)?;
+        let source = Source { db, mail, facts, public_url: &self.public_url, now, zone };
+        let Some(facts) = (kind.read)(&source).await? else { return Ok(None) };
+        let account = account::Entity::find().filter(account::Column::Email.eq(&mail.recipient)).one(db).await?;
+        let own = account.and_then(|account| account.language);
+        let language = own.or(unit.as_ref().and_then(|unit| unit.language)).unwrap_or(self.language);
+        let common = context! {
+            home => &self.public_url,
+            unit => unit.map(|unit| unit.name),
+            day => mail.local_day.to_string(),
+        };
+        let values = context! { ..facts, ..common };
+        Ok(Some(self.render(language, mail.kind.as_str(), &values)?))
+    }
+
+    /// Puts facts into the words of a kind.
+    fn render(&self, language: Language, kind: &str, facts: &Value) -> Result<Message, minijinja::Error> {
+        let folder = template::folder(language);
+        let part = |format: &str, subject: &str| {
+            let values = context! { language => folder, format => format, subject => subject, ..facts.clone() };
+            self.templates.get_template(&format!("{folder}/{kind}.{format}"))?.render(values)
+        };
+        let subject = ledger::rule::wording::one_line(&part("subject", "")?);
+        Ok(Message { text: part("txt", &subject)?, html: part("html", &subject)?, subject })
+    }
+
+    /// The message by which an administrator tests that mails arrive.
+    pub(crate) fn test(&self) -> Result<Message, minijinja::Error> {
+        self.render(self.language, "test", &context! { home => &self.public_url })
+    }
+}
+
+/// The days from a mail's day to a date: negative when it has passed.
+fn days_left(mail: &mail::Model, due_on: NaiveDate) -> i64 {
+    (due_on - mail.local_day).num_days()
+}

@@ -1,0 +1,84 @@
+//! The templates of mails: embedded, and the layouts among them made from MJML to HTML that holds in mail programs.
+//!
+//! A kind is one file, `<language>/<kind>.j2`, which is rendered as `subject`, `txt` and `html`: it extends the layout of that
+//! format (`digest` or `notice`) and fills its blocks.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate};
+use entity::language::Language;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
+use mrml::prelude::render::RenderOptions;
+
+/// The formats that each kind is rendered in.
+const FORMATS: &[&str] = &["subject", "txt", "html"];
+/// The layouts that kinds extend.
+const LAYOUTS: &[&str] = &["digest", "notice"];
+/// The languages, each with the folder of its templates.
+const LANGUAGES: &[Language] = &[Language::Zh, Language::En];
+
+/// The folder of a language's templates.
+pub(super) fn folder(language: Language) -> &'static str {
+    match language {
+        Language::Zh => "zh",
+        Language::En => "en",
+    }
+}
+
+/// The templates of these kinds, in every language and format. Fails where one is missing or malformed.
+pub(super) fn environment(kinds: impl Iterator<Item = &'static str>) -> Result<Environment<'static>, Error> {
+    let mut files = Environment::new();
+    minijinja_embed::load_templates!(&mut files);
+    let source = |name: &str| files.get_template(name).map(|template| template.source().to_owned());
+    let mut environment = Environment::new();
+    environment
+        .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::SemiStrict);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_filter("date", date);
+    environment.add_filter("short", short);
+    for folder in LANGUAGES.iter().map(|language| folder(*language)) {
+        environment.add_template_owned(format!("{folder}/words"), source(&format!("{folder}/words.j2"))?)?;
+        for layout in LAYOUTS {
+            let name = format!("{folder}/{layout}");
+            environment.add_template_owned(format!("{name}.subject"), "{% block subject %}{% endblock %}")?;
+            environment.add_template_owned(format!("{name}.txt"), source(&format!("{name}.txt"))?)?;
+            environment.add_template_owned(format!("{name}.html"), html(&source(&format!("{name}.mjml"))?)?)?;
+        }
+    }
+    for kind in kinds.chain(["test"]) {
+        for folder in LANGUAGES.iter().map(|language| folder(*language)) {
+            let source = source(&format!("{folder}/{kind}.j2"))?;
+            for format in FORMATS {
+                environment.add_template_owned(format!("{folder}/{kind}.{format}"), source.clone())?;
+            }
+        }
+    }
+    Ok(environment)
+}
+
+/// The HTML of a layout in MJML, whose template syntax stays as it is.
+fn html(mjml: &str) -> Result<String, Error> {
+    let failed = |error: &dyn std::fmt::Display| Error::new(ErrorKind::SyntaxError, format!("MJML: {error}"));
+    let parsed = mrml::parse(mjml).map_err(|error| failed(&error))?;
+    parsed.element.render(&RenderOptions::default()).map_err(|error| failed(&error))
+}
+
+/// A date or a moment as the template's language writes it.
+fn date(state: &State<'_, '_>, text: &str) -> Result<String, Error> {
+    let is_chinese = state.lookup("language").is_none_or(|language| language.as_str() == Some("zh"));
+    let (day, moment) =
+        if is_chinese { ("%Y年%-m月%-d日", "%Y年%-m月%-d日 %H:%M") } else { ("%-d %B %Y", "%-d %B %Y, %H:%M") };
+    if let Ok(date) = text.parse::<NaiveDate>() {
+        return Ok(date.format(day).to_string());
+    }
+    let at = DateTime::parse_from_rfc3339(text)
+        .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("`{text}` is no date: {error}")))?;
+    Ok(at.format(moment).to_string())
+}
+
+/// The first characters of a text on one line.
+fn short(text: Cow<'_, str>, most: usize) -> String {
+    ledger::rule::wording::shortened(&text, most)
+}

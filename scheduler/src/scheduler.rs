@@ -1,0 +1,103 @@
+//! The running scheduler: tokio-cron-scheduler ticks once a minute, in memory, in UTC; what is due is read from tables. A tick
+//! that comes while the last one is still at work is dropped, a panic is caught, and stopping waits for what is under way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::task::TaskTracker;
+
+use crate::context::Context;
+use crate::tick::{Pending, carry_out, tick};
+
+/// The pattern of ticks: every minute, at its beginning.
+const EVERY_MINUTE: &str = "0 * * * * *";
+/// The time that settling the figures may take before the jobs run without it.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Ticks, unless the last tick is still at work. Returns the runs that are due beside the ticks.
+async fn tick_alone(context: &Context, last_tick: &AtomicI64, ticking: &Mutex<()>) -> Vec<Pending> {
+    let Ok(_guard) = ticking.try_lock() else { return Vec::new() };
+    match tokio::time::timeout(PATIENCE, ledger::statistics::kept::settle(&context.db)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the figures could not be settled; the next tick tries again"),
+        Err(_) => tracing::warn!("settling the figures took too long; the next tick tries again"),
+    }
+    match tick(context).await {
+        Ok(pending) => {
+            last_tick.store(context.now().timestamp(), Ordering::Relaxed);
+            pending
+        }
+        Err(error) => {
+            tracing::error!(%error, "a tick failed");
+            Vec::new()
+        }
+    }
+}
+
+/// A running scheduler.
+pub struct Scheduler {
+    ticker: JobScheduler,
+    under_way: TaskTracker,
+    last_tick: Arc<AtomicI64>,
+}
+
+impl Scheduler {
+    /// Starts the scheduler and ticks once at once, to catch up on missed runs.
+    pub async fn start(context: Arc<Context>) -> Result<Self, JobSchedulerError> {
+        let ticker = JobScheduler::new().await?;
+        let under_way = TaskTracker::new();
+        let last_tick = Arc::new(AtomicI64::new(context.now().timestamp()));
+        let ticking = Arc::new(Mutex::new(()));
+        let beside = Arc::new(Mutex::new(()));
+        let begin = {
+            let (under_way, last_tick) = (under_way.clone(), last_tick.clone());
+            move || {
+                let (context, last_tick) = (context.clone(), last_tick.clone());
+                let (ticking, beside) = (ticking.clone(), beside.clone());
+                under_way.spawn(async move {
+                    let pending = tick_alone(&context, &last_tick, &ticking).await;
+                    // These run beside the next ticks, one at a time.
+                    let Ok(_guard) = beside.try_lock() else { return };
+                    for run in pending {
+                        if let Err(error) = carry_out(&context, run).await {
+                            tracing::error!(%error, "a run beside the ticks failed");
+                        }
+                    }
+                });
+            }
+        };
+        begin();
+        let every_minute = Job::new_async(EVERY_MINUTE, move |_, _| {
+            begin();
+            Box::pin(std::future::ready(()))
+        })?;
+        ticker.add(every_minute).await?;
+        ticker.start().await?;
+        Ok(Self { ticker, under_way, last_tick })
+    }
+
+    /// When the last tick succeeded, in seconds since 1970.
+    pub fn last_tick(&self) -> Arc<AtomicI64> {
+        self.last_tick.clone()
+    }
+
+    /// Stops ticking and waits for what is under way, for the grace at most; what takes longer is left to its lease.
+    pub async fn stop(mut self, grace: Duration) {
+        if let Err(error) = self.ticker.shutdown().await {
+            tracing::warn!(%error, "the scheduler did not stop by itself");
+        }
+        self.under_way.close();
+        if tokio::time::timeout(grace, self.under_way.wait()).await.is_err() {
+            tracing::warn!("a job was still running at the end; its lease will expire");
+        }
+    }
+
+    /// The age of the last successful tick at a moment, in seconds.
+    pub fn age(last_tick: &AtomicI64, now: DateTime<Utc>) -> i64 {
+        now.timestamp() - last_tick.load(Ordering::Relaxed)
+    }
+}
