@@ -6,7 +6,7 @@ SHELL := bash
 # Runs the program, after building it if necessary.
 RECTIFY := cargo run --quiet --bin rectify --
 
-.PHONY: help run test client bench check deny schema fmt doc assets advisories sbom compose-up compose-down
+.PHONY: help run story test client bench lint check deny schema fmt doc assets advisories sbom compose-up compose-down
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,9 @@ run: ## Start the demo: SQLite in ./data, invented ledger, reminders as files, G
 	@echo "== serving until you press Ctrl-C"
 	$(RECTIFY) serve
 
+story: ## Run stories on SQLite, without root and other servers; F=mail:: runs those whose names contain it
+	env -u RECTIFY_TEST_POSTGRES -u RECTIFY_TEST_ALL cargo test --test stories --locked $(F)
+
 test: ## Run all tests on SQLite and PostgreSQL with a real SMTP server; installs missing servers with apt-get
 	tests/with-servers cargo test --workspace --locked
 
@@ -31,10 +34,14 @@ client: ## Check the TypeScript client in examples/board and run it against a de
 bench: ## Compare reads with hand-written SQL and PostGraphile, on the local PostgreSQL in RECTIFY_BENCH_POSTGRES
 	cargo bench --bench read_side -- --write docs/performance.md
 
-check: deny ## Check formatting, lints and documentation, with warnings as errors; advisories if cargo-deny is installed
+lint: ## Check formatting, lints and documentation, with warnings as errors; spelling if typos is installed
 	cargo fmt --all --check
+	tests/line-length
+	@if command -v typos >/dev/null; then typos; else echo "typos is not installed; CI checks the spelling"; fi
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+
+check: lint deny ## Do both of lint and deny
 
 deny: ## Check advisories, licences and sources with cargo-deny, if installed; the tests use a checked-in list instead
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \

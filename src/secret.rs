@@ -16,7 +16,7 @@ pub(crate) const HIDDEN: &str = "***";
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Query parameters whose values are shown. Of any other parameter neither the key nor the value is shown.
-const SAFE: [&str; 16] = [
+const SAFE: &[&str] = &[
     "allow_http",
     "application_name",
     "ca",
@@ -37,7 +37,7 @@ const SAFE: [&str; 16] = [
 
 /// Query parameters that the PostgreSQL driver knows, except `password`. The driver logs the value of an unknown
 /// parameter.
-const OF_POSTGRES: [&str; 17] = [
+const OF_POSTGRES: &[&str] = &[
     "application_name",
     "dbname",
     "host",

@@ -51,7 +51,7 @@ by("demo").addEventListener("change", () => {
   if (accountId) enter("signInAsDemo", "mutation($accountId: ID!) { signInAsDemo(accountId: $accountId) { token errors { message } } }", { accountId });
 });
 by("leave").addEventListener("click", async () => {
-  await send("mutation { signOut { ended } }");
+  await send("mutation { signOut { isEnded } }");
   sessionStorage.removeItem("token");
   by("demo").value = "";
   await show();
@@ -72,11 +72,11 @@ if (code) {
   history.replaceState(null, "", location.pathname + location.search);
   enter("signInWithCode", "mutation($input: SignInWithCodeInput!) { signInWithCode(input: $input) { token errors { message } } }", { input });
 }
-send("{ installation { isOpen needsSetUp } signInProvider { name url } demoAccounts { accountId name role region } }").then(({ data }) => {
-  const { isOpen, needsSetUp } = data?.installation ?? {};
+send("{ installation { isOpen isAwaitingSetUp } signInProvider { name url } demoAccounts { accountId name role region } }").then(({ data }) => {
+  const { isOpen, isAwaitingSetUp } = data?.installation ?? {};
   if (isOpen) by("open").textContent = "开放状态：尚无账户，本机上的任何人无需登录即可查看和更改全部数据。创建第一个账户后自动关闭。";
-  if (needsSetUp) by("open").textContent = "尚无账户：请用服务启动时输出的初始化代码创建第一个管理员（createFirstAccount）。";
-  by("open").hidden = !isOpen && !needsSetUp;
+  if (isAwaitingSetUp) by("open").textContent = "尚无账户：请用服务启动时输出的初始化代码创建第一个管理员（createFirstAccount）。";
+  by("open").hidden = !isOpen && !isAwaitingSetUp;
   provider = data?.signInProvider;
   by("provider").textContent = provider?.name ?? "";
   by("provider").hidden = !provider || !by("leave").hidden;

@@ -64,8 +64,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// Returns the scalars of an answer in order, whatever its shape: ids reduced to their key, numbers normalised, without
-/// nulls
-/// and without values that legitimately differ between servers.
+/// nulls and without values that legitimately differ between servers.
 fn leaves(answer: &Value) -> Vec<String> {
     const WORDED: [&str; 4] = ["cursor", "endCursor", "submittedAt", "asOf"];
     let mut found = Vec::new();
@@ -103,8 +102,8 @@ fn written(ledger: &Ledger, assignment: i64) -> Outcome<Vec<i64>> {
 }
 
 /// Lets each server report on the same assignment, and compares what they write. The first one rolls measure and
-/// problem up;
-/// if the others change nothing more there, all roll up alike. A report with an outdated version must be refused.
+/// problem up; if the others change nothing more there, all roll up alike. A report with an outdated version must be
+/// refused.
 fn reports(ledger: &Ledger, servers: &[Server], id: i64, before: i32) -> Outcome<()> {
     let mut version = before;
     let mut said: Vec<(Subject, Vec<String>)> = Vec::new();

@@ -118,7 +118,8 @@ impl Ledger {
     pub(crate) fn described(&self) -> Outcome<String> {
         self.value(
             "SELECT format('PostgreSQL %s (fsync %s), %s regions, %s units, %s problems, %s measures, %s assignments', \
-             split_part(current_setting('server_version'), ' ', 1), current_setting('fsync'), (SELECT count(*) FROM region), (SELECT count(*) FROM unit), \
+             split_part(current_setting('server_version'), ' ', 1), current_setting('fsync'), \
+             (SELECT count(*) FROM region), (SELECT count(*) FROM unit), \
              (SELECT count(*) FROM problem), (SELECT count(*) FROM measure), (SELECT count(*) FROM assignment))",
         )
     }

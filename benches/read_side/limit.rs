@@ -1,8 +1,6 @@
 //! The limit: a server that an experienced engineer would write by hand for exactly these operations. Each reading
-//! operation
-//! is one prepared statement that builds the JSON in the database; the handler copies the bytes. Page sizes are
-//! constants of
-//! the statements.
+//! operation is one prepared statement that builds the JSON in the database; the handler copies the bytes. Page sizes
+//! are constants of the statements.
 
 mod report;
 

@@ -1,6 +1,5 @@
 //! Load generator: [`CONNECTIONS`] connections in a closed loop, each of which sends its next request after the
-//! previous
-//! answer. It writes plain HTTP/1.1 to a socket, so that the load costs little compared with what it measures.
+//! previous answer. It writes plain HTTP/1.1 to a socket, so that the load costs little compared with what it measures.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,18 +1,14 @@
 //! Benchmark of the read side: what a request costs Rectify, compared with the limit (hand-written statements,
-//! `limit.rs`) and
-//! with PostGraphile over the same tables (`postgraphile`), in one run on one machine.
+//! `limit.rs`) and with PostGraphile over the same tables (`postgraphile`), in one run on one machine.
 //!
 //! ```sh
 //! RECTIFY_BENCH_POSTGRES=postgres://postgres@127.0.0.1:5432/ cargo bench --bench read_side
 //! ```
 //!
 //! creates the database `rectify_bench` on that server, fills it with the national demo ledger if it is empty, checks
-//! that all
-//! three give the same answers, and puts load on them in turn. PostgreSQL must run on this machine, because its
-//! processor
-//! time is measured. Without npm, PostGraphile is left out. `--write docs/performance.md` writes the tables into that
-//! file.
-//! `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
+//! that all three give the same answers, and puts load on them in turn. PostgreSQL must run on this machine, because
+//! its processor time is measured. Without npm, PostGraphile is left out. `--write docs/performance.md` writes the
+//! tables into that file. `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
 
 mod agree;
 mod cpu;

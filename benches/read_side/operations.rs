@@ -1,6 +1,5 @@
 //! The five measured operations, in the form that each of the three servers understands, with variables that differ
-//! from
-//! request to request.
+//! from request to request.
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,6 @@
-// Rules for the schema and for the operations. ESLint only lints files below its working directory, so `lint:schema` runs
-// at the repository's root.
+// Rules for the schema and for the operations: the recommended configurations of @graphql-eslint and its Relay rules as
+// they are, except for the exemptions below. ESLint only lints files below its working directory, so `lint:schema`
+// runs at the repository's root.
 
 import { fileURLToPath } from 'node:url';
 
@@ -16,36 +17,47 @@ const language = {
 };
 
 /**
- * Types without an id: values that are read and cached with the object that contains them, and cannot be requested alone.
+ * Types without an id, each with the reason. They cannot be requested alone: a client reads and caches each of them as
+ * a part of the object that contains it.
  */
-const VALUES = [
-  'CalendarDay',
-  'CasePollution',
-  'CheckPlan',
-  'DateRange',
-  'Deadline',
-  'DemoAccount',
-  'GroupKey',
-  'Installation',
-  'LedgerChange',
-  'MailItem',
-  'Milestone',
-  'MomentRange',
-  'NumberSummary',
-  'Ownership',
-  'PageInfo',
-  'ProblemDomain',
-  'Quantity',
-  'SignIn',
-  'SignInProvider',
-  'Statistics',
-  'StatisticsFigures',
-  'StatisticsRow',
-  'UnitAddress',
-  'UnitAlias',
-  'UserError',
-  'Warning',
-];
+const PARTS = {
+  CalendarDay: 'identified by its date',
+  CasePollution: 'one word of a case',
+  CheckPlan: 'identified by its measure and its kind of check',
+  DateRange: 'computed when it is requested',
+  Deadline: 'part of a measure or a problem, which carry its version',
+  DemoAccount: 'a sign-in that is offered; the account itself has an id',
+  GroupKey: 'computed when it is requested',
+  Installation: 'there is only one',
+  LedgerChange: 'an event that is delivered once',
+  MailItem: 'one line of a mail; the measure or case has an id',
+  Milestone: 'one date of a deadline',
+  MomentRange: 'computed when it is requested',
+  NumberSummary: 'computed when it is requested',
+  Ownership: 'identified by its problem and its region',
+  PageInfo: 'defined by Relay without an id',
+  ProblemDomain: 'one word of a problem',
+  Quantity: 'one line of a progress report',
+  SignIn: 'one line of an account’s history',
+  SignInProvider: 'there is at most one',
+  Statistics: 'computed when it is requested',
+  StatisticsFigures: 'computed when it is requested',
+  StatisticsRow: 'computed when it is requested',
+  UnitAddress: 'one word of a unit',
+  UnitAlias: 'one word of a unit',
+  UserError: 'says why a mutation was refused; not stored',
+  Warning: 'says what a mutation could not do; not stored',
+};
+
+/** Families of types without an id, by the end of their names. */
+const FAMILIES = {
+  Aggregate: 'computed when it is requested',
+  Connection: 'a page of a list, defined by Relay without an id',
+  Count: 'computed when it is requested',
+  Edge: 'a place in a list, defined by Relay without an id',
+  Group: 'computed when it is requested',
+  Payload: 'the answer to one mutation',
+};
 
 const schema = {
   ...language,
@@ -53,14 +65,13 @@ const schema = {
   rules: {
     ...graphql.configs['flat/schema-recommended'].rules,
     ...graphql.configs['flat/schema-relay'].rules,
-    // The schema's printer chooses the style: one line where a description fits, else a block.
-    '@graphql-eslint/description-style': 'off',
-    // Only types that `node(id:)` can return have an id; pages, payloads and counts do not.
     '@graphql-eslint/strict-id-in-types': [
       'error',
-      { exceptions: { types: VALUES, suffixes: ['Aggregate', 'Connection', 'Count', 'Edge', 'Group', 'Payload'] } },
+      { exceptions: { types: Object.keys(PARTS), suffixes: Object.keys(FAMILIES) } },
     ],
-    // Connections have `nodes` in addition to `edges`, and short lists (milestones, errors) are plain lists.
+    // The defaults of the rule, except for the last: a list need not be a connection. Connections have `nodes` next to
+    // `edges` for callers that need no cursors, and short lists that are always read whole (milestones, errors) have
+    // no pages.
     '@graphql-eslint/relay-edge-types': [
       'error',
       { withEdgeSuffix: true, shouldImplementNode: true, listTypeCanWrapOnlyEdgeType: false },

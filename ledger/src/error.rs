@@ -1,19 +1,13 @@
 //! The error type of this crate: either the caller made a mistake, or something below failed.
 //!
-//! Callers outside see only `Invalid`, `NotFound` and `Refused`. Every other variant is logged, and the API answers
-//! with a general message in its place.
+//! Callers outside see only `Refused`. Every other variant is logged, and the API answers with a general message in its
+//! place.
 
 use crate::fault::Fault;
 
 /// Why an act or a query failed. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request is wrong. The message says what is wrong, where, and how to correct it.
-    #[error("{0}")]
-    Invalid(String),
-    /// The row does not exist, or the caller may not see it.
-    #[error("{0}")]
-    NotFound(String),
     /// The request is refused. The list has every fault that the caller has to correct.
     #[error("{}", said(.0))]
     Refused(Vec<Fault>),

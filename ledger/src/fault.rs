@@ -69,6 +69,117 @@ impl Fault {
     }
 }
 
+/// What a caller can name that may not exist, or that the caller may not see.
+///
+/// Each has a whole sentence of its own in both languages, because the measure word in Chinese depends on the thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thing {
+    /// An account.
+    Account,
+    /// An account of the demo.
+    DemoAccount,
+    /// An account to which the caller may delegate.
+    Delegate,
+    /// A delegation (委托) that is in force.
+    Delegation,
+    /// A session or a token.
+    Session,
+    /// A unit.
+    Unit,
+    /// A unit that is not retired.
+    LiveUnit,
+    /// Several units that are not retired.
+    LiveUnits,
+    /// A unit that lies within the caller's own region.
+    UnitInReach,
+    /// Several units that are not retired and that lie within the caller's own region.
+    UnitsInReach,
+    /// A region.
+    Region,
+    /// A region that is not retired.
+    LiveRegion,
+    /// A region that is not retired and that lies within the caller's own.
+    RegionInReach,
+    /// An inspection round (督察轮次).
+    Round,
+    /// A problem.
+    Problem,
+    /// A measure (整改措施).
+    Measure,
+    /// A measure of the same problem as another.
+    MeasureBeside,
+    /// An assignment (责任分解).
+    Assignment,
+    /// An objection (异议).
+    Objection,
+    /// A request for an extension (延期申请).
+    Extension,
+    /// A supervision (督办).
+    Supervision,
+    /// A record of accountability (追责记录).
+    Accountability,
+    /// A complaint case (交办案件).
+    Case,
+    /// A file of evidence.
+    Evidence,
+    /// A mail.
+    Mail,
+    /// A schedule (定时任务).
+    Schedule,
+}
+
+impl Thing {
+    /// Returns the sentence, in Chinese and in English, that it does not exist.
+    fn message(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Account => ("没有这个账户", "there is no such account"),
+            Self::DemoAccount => ("没有这个演示账户", "there is no such demo account"),
+            Self::Delegate => (
+                "没有这个可委托的账户，只能委托本单位的同事",
+                "there is no such account to delegate to: you can only delegate to colleagues of your unit",
+            ),
+            Self::Delegation => ("没有这项有效的委托", "there is no such delegation in force"),
+            Self::Session => ("没有这个会话", "there is no such session"),
+            Self::Unit => ("没有这个单位", "there is no such unit"),
+            Self::LiveUnit => ("没有这个单位，或已撤销", "there is no such unit in use"),
+            Self::LiveUnits => ("所选单位中有不存在或已撤销的", "a selected unit does not exist or is retired"),
+            Self::UnitInReach => {
+                ("所选单位不存在，或不在您的管辖范围内", "the unit does not exist or is outside your jurisdiction")
+            }
+            Self::UnitsInReach => (
+                "所选单位中有不存在或已撤销的，或不在您的管辖范围内",
+                "a selected unit does not exist, is retired, or is outside your jurisdiction",
+            ),
+            Self::Region => ("没有这个行政区", "there is no such region"),
+            Self::LiveRegion => ("没有这个行政区，或已撤销", "there is no such region in use"),
+            Self::RegionInReach => (
+                "没有这个行政区，或已撤销、不在您的管辖范围内",
+                "the region does not exist, is retired, or is outside your jurisdiction",
+            ),
+            Self::Round => ("没有这个督察轮次", "there is no such round"),
+            Self::Problem => ("没有这个问题", "there is no such problem"),
+            Self::Measure => ("没有这项整改措施", "there is no such measure"),
+            Self::MeasureBeside => ("同一问题下没有这项措施", "the same problem has no such measure"),
+            Self::Assignment => ("没有这项责任分解", "there is no such assignment"),
+            Self::Objection => ("没有这项异议", "there is no such objection"),
+            Self::Extension => ("没有这项延期申请", "there is no such request"),
+            Self::Supervision => ("没有这项督办", "there is no such supervision"),
+            Self::Accountability => ("没有这条追责记录", "there is no such record"),
+            Self::Case => ("没有这个交办案件", "there is no such case"),
+            Self::Evidence => ("没有这份材料", "there is no such file"),
+            Self::Mail => ("没有这封邮件", "there is no such mail"),
+            Self::Schedule => ("没有这个定时任务", "there is no such schedule"),
+        }
+    }
+}
+
+/// Returns the fault for a thing that does not exist, or that the caller may not see. Both have the same fault, so that
+/// nobody learns what exists.
+pub fn unknown(thing: Thing, path: &[&str]) -> Fault {
+    let (zh, en) = thing.message();
+    Fault::new(FaultCode::NotFound, zh, en, path)
+}
+
 /// Checks a text of several lines that a user typed, and returns it trimmed. Line breaks within it stay.
 ///
 /// `letters` is the permitted length in characters; characters that show nothing do not count towards the minimum.
@@ -215,7 +326,7 @@ fn has_variants(letter: char, selector: char) -> bool {
 /// Returns the first [`Hidden`] character as the error if one changes what is displayed: a control character, or an
 /// override or isolate of the writing direction.
 pub fn single(given: &str) -> Result<String, Hidden> {
-    const BLANKS: [char; 2] = [' ', '\u{3000}'];
+    const BLANKS: &[char] = &[' ', '\u{3000}'];
     let mut line = String::with_capacity(given.len());
     // Whether the run of whitespace being read contains a line break or tab.
     let mut is_broken = false;
@@ -331,8 +442,8 @@ mod tests {
 
     use super::*;
 
-    const NOTHING: [char; 9] =
-        ['\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}', '\u{ad}', '\u{2060}', '\u{2064}', '\u{200e}', '\u{34f}'];
+    const NOTHING: &[char] =
+        &['\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}', '\u{ad}', '\u{2060}', '\u{2064}', '\u{200e}', '\u{34f}'];
 
     /// Generates texts in which every class of character that the rules distinguish is likely.
     fn texts() -> impl Strategy<Value = String> {

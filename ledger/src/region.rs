@@ -10,8 +10,9 @@ use std::sync::LazyLock;
 use entity::region::{ActiveModel, Column, Entity, Level, Model};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use crate::Result;
+use crate::fault::{Fault, FaultCode};
 use crate::record::database::Transaction;
-use crate::{Error, Result};
 
 /// The code of the root region, the nation.
 pub const NATION: &str = "100000";
@@ -88,15 +89,24 @@ pub async fn find<C: ConnectionTrait>(db: &C, code: &str) -> Result<Option<Model
     Ok(Entity::find().filter(Column::Code.eq(code)).one(db).await?)
 }
 
+/// Returns the fault for a code that no region has.
+pub(crate) fn no_such_code(code: &str, path: &[&str]) -> Fault {
+    let (zh, en) = (format!("没有代码为 {code} 的行政区"), format!("there is no region with the code {code}"));
+    Fault::new(FaultCode::NotFound, zh, en, path)
+}
+
 /// Returns the region with this code. Creates it, with its ancestors, if it is built in and not in the database yet.
-pub async fn ensure(db: &Transaction, code: &str) -> Result<Model> {
+///
+/// `path` is the path of the code in the caller's input, for the fault.
+pub async fn ensure(db: &Transaction, code: &str, path: &[&str]) -> Result<Model> {
     if let Some(found) = find(db, code).await? {
         return Ok(found);
     }
     let Some(division) = BY_CODE.get(code).copied() else {
-        return Err(Error::NotFound(format!(
-            "没有代码为 {code} 的行政区：请用 `rectify region list` 查代码，或用 `rectify region add` 添加"
-        )));
+        let mut unknown = no_such_code(code, path);
+        unknown.message.zh.push_str("：请用 `rectify region list` 查代码，或用 `rectify region add` 添加");
+        unknown.message.en.push_str(": `rectify region list` shows the codes, and `rectify region add` adds a region");
+        return Err(unknown.into());
     };
     let mut chain = vec![division];
     while let Some(parent) = chain.last().copied().and_then(Division::parent) {
@@ -109,19 +119,27 @@ pub async fn ensure(db: &Transaction, code: &str) -> Result<Model> {
             None => insert(db, Some(division.code), division.name, division.level(), above.as_ref()).await?,
         });
     }
-    above.ok_or_else(|| Error::NotFound(format!("没有代码为 {code} 的行政区")))
+    above.ok_or_else(|| no_such_code(code, path).into())
 }
 
 /// Adds a division below another. Its level is the next one below its parent's.
 pub async fn add(db: &Transaction, code: Option<&str>, name: &str, parent: &Model) -> Result<Model> {
-    let level = match parent.level {
-        Level::Nation => Level::Province,
-        Level::Province => Level::Prefecture,
-        Level::Prefecture => Level::County,
-        Level::County => Level::Township,
-        Level::Township => return Err(Error::Invalid(format!("{}是乡镇级，下面不再设行政区", parent.name))),
-    };
-    insert(db, code, name, level, Some(parent)).await
+    insert(db, code, name, level_below(parent)?, Some(parent)).await
+}
+
+/// Returns the level of the divisions below another. There are none below a township.
+pub(crate) fn level_below(parent: &Model) -> Result<Level, Fault> {
+    match parent.level {
+        Level::Nation => Ok(Level::Province),
+        Level::Province => Ok(Level::Prefecture),
+        Level::Prefecture => Ok(Level::County),
+        Level::County => Ok(Level::Township),
+        Level::Township => {
+            let zh = format!("{}是乡镇级，下面不再设行政区", parent.name);
+            let en = format!("{} is a township: no region can be added below it", parent.name);
+            Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "parentId"]))
+        }
+    }
 }
 
 async fn insert(

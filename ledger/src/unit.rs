@@ -5,12 +5,13 @@ use entity::{unit_address, unit_alias};
 use sea_orm::sea_query::{ExprTrait, OnConflict};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use crate::fault::{self, Fault, FaultCode};
 use crate::record::database::Transaction;
-use crate::{Error, Result, fault};
+use crate::{Result, region};
 
 /// Endings of the names of a party committee's organs, which do not name the committee itself (市委, 县委).
-pub const PARTY_ORGANS: [&str; 10] =
-    ["组织部", "宣传部", "统战部", "政法委", "编办", "党校", "网信办", "巡察办", "机关工委", "督查室"];
+pub const PARTY_ORGANS: &[&str] =
+    &["组织部", "宣传部", "统战部", "政法委", "编办", "党校", "网信办", "巡察办", "机关工委", "督查室"];
 
 /// Derives the kind of a unit from its name.
 pub fn kind_of(name: &str) -> Kind {
@@ -21,7 +22,7 @@ pub fn kind_of(name: &str) -> Kind {
         Kind::Government
     } else if ends(&["公司", "集团", "厂", "矿", "合作社"]) {
         Kind::Enterprise
-    } else if ends(&PARTY_ORGANS) || ends(&["市委", "县委", "区委", "党委", "纪委监委", "纪委"]) {
+    } else if ends(PARTY_ORGANS) || ends(&["市委", "县委", "区委", "党委", "纪委监委", "纪委"]) {
         Kind::PartyCommittee
     } else if ends(&["局", "厅", "委", "办", "办公室", "院", "中心", "处", "站", "支队", "分局", "银行", "学校"])
     {
@@ -33,7 +34,7 @@ pub fn kind_of(name: &str) -> Kind {
 
 /// Derives the sector of a unit (生态环境, 水利 …) from its name. Returns `None` if the name does not tell.
 pub fn sector_of(name: &str) -> Option<&'static str> {
-    const SECTORS: [(&str, &str); 16] = [
+    const SECTORS: &[(&str, &str)] = &[
         ("生态环境", "生态环境"),
         ("林业和草原", "林草"),
         ("林草", "林草"),
@@ -113,8 +114,7 @@ pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Mo
         .filter(Column::RetiredOn.is_null())
         .filter(Column::Name.is_in(names).or(Column::Id.is_in(aliased)));
     if let Some(code) = code {
-        let region = crate::region::find(db, &code).await?;
-        let region = region.ok_or_else(|| Error::NotFound(format!("没有代码为 {code} 的行政区")))?;
+        let region = region::find(db, &code).await?.ok_or_else(|| region::no_such_code(&code, &["unit"]))?;
         query = query.filter(Column::RegionId.eq(region.id));
     }
     let mut found = query.order_by_asc(Column::Id).all(db).await?;
@@ -124,17 +124,24 @@ pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Mo
     }
     match found.as_slice() {
         [unit] => Ok(unit.clone()),
-        [] => Err(Error::NotFound(format!("没有名为“{name}”的单位：请用 `rectify unit list` 查看已有单位"))),
-        several => Err(Error::Invalid(format!(
-            "名为“{name}”的单位有 {} 个：请在前面加行政区代码，如 540300/{name}",
-            several.len()
-        ))),
+        [] => {
+            let zh = format!("没有名为“{name}”的单位：请用 `rectify unit list` 查看已有单位");
+            let en = format!("there is no unit named “{name}”: `rectify unit list` shows the units");
+            Err(Fault::new(FaultCode::NotFound, zh, en, &["unit"]).into())
+        }
+        several => {
+            let count = several.len();
+            let zh = format!("名为“{name}”的单位有 {count} 个：请在前面加行政区代码，如 540300/{name}");
+            let en = format!("{count} units are named “{name}”: put the region's code before it, as in 540300/{name}");
+            Err(Fault::invalid(zh, en, &["unit"]).into())
+        }
     }
 }
 
 /// Replaces the mail addresses of a unit with these, in lower case.
 pub async fn set_addresses(db: &Transaction, unit_id: i64, addresses: &[String]) -> Result<()> {
-    let addresses: Vec<String> = addresses.iter().map(|address| normal_address(address)).collect::<Result<_>>()?;
+    let read = |address: &String| normal_address(address, &["addresses"]);
+    let addresses: Vec<String> = addresses.iter().map(read).collect::<Result<_, Fault>>()?;
     unit_address::Entity::delete_many().filter(unit_address::Column::UnitId.eq(unit_id)).exec(db).await?;
     if addresses.is_empty() {
         return Ok(());
@@ -151,8 +158,8 @@ pub async fn set_addresses(db: &Transaction, unit_id: i64, addresses: &[String])
     Ok(())
 }
 
-/// Returns a mail address in lower case, or an error if the text is not a mail address.
-pub fn normal_address(address: &str) -> Result<String> {
+/// Returns a mail address in lower case, or a fault at `path` if the text is not a mail address.
+pub fn normal_address(address: &str, path: &[&str]) -> Result<String, Fault> {
     let plain = fault::single(address).unwrap_or_else(|_| address.to_owned()).to_lowercase();
     let well_formed = plain.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty()
@@ -165,7 +172,8 @@ pub fn normal_address(address: &str) -> Result<String> {
     if well_formed && plain.len() <= 254 {
         Ok(plain)
     } else {
-        Err(Error::Invalid(format!("“{address}”不是邮件地址，应为 名称@域名")))
+        let zh = format!("“{address}”不是邮件地址，应为 名称@域名");
+        Err(Fault::invalid(zh, format!("“{address}” is not an e-mail address; the form is name@domain"), path))
     }
 }
 
@@ -190,8 +198,9 @@ mod tests {
 
     #[test]
     fn addresses_are_normalised_or_refused() {
-        assert_eq!(normal_address(" Office@Example.CN ").unwrap(), "office@example.cn");
-        assert_eq!(normal_address("\u{feff}office@example\u{200b}.cn\r\n").unwrap(), "office@example.cn");
+        let read = |given: &str| normal_address(given, &["address"]);
+        assert_eq!(read(" Office@Example.CN ").unwrap(), "office@example.cn");
+        assert_eq!(read("\u{feff}office@example\u{200b}.cn\r\n").unwrap(), "office@example.cn");
         for bad in [
             "",
             "office",
@@ -203,7 +212,7 @@ mod tests {
             "a\u{202e}@example.cn",
             "甲 <a@b.cn>",
         ] {
-            assert!(normal_address(bad).is_err(), "{bad}");
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 }

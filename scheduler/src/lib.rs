@@ -1,6 +1,6 @@
 //! Schedules, jobs and the delivery of mail. tokio-cron-scheduler ticks once a minute (`scheduler`); tables say which
-//! occurrences are due (`pattern`, `tick`). `jobs` has one file for each job, `remind` what reminders share, `mail` what a
-//! mail says and how it is sent. Does not know the API.
+//! occurrences are due (`pattern`, `tick`). `jobs` has one file for each job, `remind` what reminders share, `mail`
+//! what a mail says and how it is sent. Does not know the API.
 
 mod context;
 mod job;

@@ -1,4 +1,5 @@
-//! Cron patterns: six fields, seconds first, read in an IANA zone. What never fires or can be read in two ways is refused.
+//! Cron patterns: six fields, seconds first, read in an IANA zone. What never fires or can be read in two ways is
+//! refused.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use chrono_tz::Tz;

@@ -1,5 +1,6 @@
-//! The running scheduler: tokio-cron-scheduler ticks once a minute, in memory, in UTC; what is due is read from tables. A tick
-//! that comes while the last one is still at work is dropped, a panic is caught, and stopping waits for what is under way.
+//! The running scheduler: tokio-cron-scheduler ticks once a minute, in memory, in UTC; what is due is read from tables.
+//! A tick that comes while the last one is still at work is dropped, a panic is caught, and stopping waits for what is
+//! under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

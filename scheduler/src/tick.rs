@@ -1,6 +1,6 @@
-//! A tick: finds which occurrences are due, and runs them. The row of a schedule is locked, its occurrences since the last
-//! one are claimed as `job_run` rows under a unique key, the job runs and the schedule moves on, all in one transaction:
-//! restarts, missed ticks and second schedulers change nothing.
+//! A tick: finds which occurrences are due, and runs them. The row of a schedule is locked, its occurrences since the
+//! last one are claimed as `job_run` rows under a unique key, the job runs and the schedule moves on, all in one
+//! transaction: restarts, missed ticks and second schedulers change nothing.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use crate::pattern::Pattern;
 
 /// The time that a tick allows one job.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// The most missed occurrences of a schedule that are dealt with one by one, the latest; of the others only the number is
-/// logged.
+/// The most missed occurrences of a schedule that are dealt with one by one, the latest; of the others only the number
+/// is logged.
 const RECORDED: usize = 50;
 /// An occurrence of this age or older was missed.
 const MISSED: TimeDelta = TimeDelta::minutes(2);
@@ -55,8 +55,8 @@ pub struct Pending {
     occurrence: DateTime<Utc>,
 }
 
-/// Runs every job that is due, and returns the runs that the caller begins beside the following ticks, because they take as
-/// long as mail servers take. The failure of one job is recorded and keeps no other from running.
+/// Runs every job that is due, and returns the runs that the caller begins beside the following ticks, because they
+/// take as long as mail servers take. The failure of one job is recorded and keeps no other from running.
 pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
     let mut pending = Vec::new();
     let now = context.now();
@@ -185,7 +185,8 @@ pub async fn run_at(context: &Context, job: &Job, at: DateTime<Utc>, is_rehearsa
     let transaction = database::begin(&context.db).await?;
     let row = schedule::Entity::find().filter(schedule::Column::Name.eq(job.name)).one(&transaction).await?;
     let report = run(&occasion, &transaction).await?;
-    if let Some(row) = row
+    // The mails of a reminder name its run; other runs by hand leave no record beside what they did.
+    if let Some(row) = row.filter(|_| report.plan.is_some())
         && claim(&transaction, row.id, at, context.now(), RunState::Running, None).await?
     {
         finish(&transaction, row.id, at, context.now(), report.queued).await?;

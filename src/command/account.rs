@@ -325,7 +325,7 @@ impl Wanted {
             None => None,
         };
         let region = match &self.region {
-            Some(code) => Some(ledger::region::ensure(db, code).await?.id),
+            Some(code) => Some(ledger::region::ensure(db, code, &["region"]).await?.id),
             None => None,
         };
         let name = self.name.unwrap_or_else(|| self.email.split('@').next().unwrap_or_default().to_owned());

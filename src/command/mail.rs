@@ -56,7 +56,7 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
     let db = current(settings).await?;
     match command {
         Mail::Test { address } => {
-            let address = ledger::unit::normal_address(&address)?;
+            let address = ledger::unit::normal_address(&address, &["address"]).map_err(ledger::Error::from)?;
             let context = jobs_context(settings, &db)?;
             context
                 .post
@@ -69,14 +69,17 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             }
         }
         Mail::List { state } => {
+            let context = jobs_context(settings, &db)?;
             let mut query = Entity::find().order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).limit(SHOWN);
             if let Some(state) = state {
                 query = query.filter(Column::State.eq(MailState::from(state)));
             }
             for mail in query.all(&db).await? {
                 // A mail gets its subject when it is written.
-                let subject = if mail.subject.is_empty() { &mail.kind } else { &mail.subject };
-                let (subject, reason) = (one_line(subject), one_line(&mail.reason));
+                let preview = context.writer.preview(&db, &mail, (clock::now(), settings.zone())).await;
+                let (subject, reason) = preview.unwrap_or_else(|| (mail.kind.clone(), mail.reason.clone()));
+                let subject = if mail.subject.is_empty() { subject } else { mail.subject.clone() };
+                let (subject, reason) = (one_line(&subject), one_line(&reason));
                 say!("{}\t{:?}\t{}\t{subject}\t{reason}", mail.id, mail.state, mail.recipient);
                 if let Some(error) = mail.last_error {
                     say!("\t尝试 {} 次：{}", mail.attempts, one_line(&error));

@@ -86,7 +86,7 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
 /// Returns the region with a code. Loads a built-in region that is not in the database yet, with all its ancestors.
 async fn ensure(db: &DatabaseConnection, code: &str) -> Result<Model, Failure> {
     let transaction = ledger::record::database::begin(db).await?;
-    let row = ledger::region::ensure(&transaction, code).await?;
+    let row = ledger::region::ensure(&transaction, code, &["code"]).await?;
     transaction.commit().await?;
     Ok(row)
 }

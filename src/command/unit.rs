@@ -77,7 +77,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
         }
         Unit::Add { name, region, mail } => {
             let transaction = ledger::record::database::begin(&db).await?;
-            let region = ledger::region::ensure(&transaction, &region).await?;
+            let region = ledger::region::ensure(&transaction, &region, &["region"]).await?;
             let new = keep::New { region: Some(region.id), name, addresses: mail, ..Default::default() };
             let unit = keep::create_within(&transaction, &desk, new).await?;
             transaction.commit().await?;

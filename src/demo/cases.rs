@@ -18,7 +18,7 @@ use ledger::rule::case_flow;
 
 /// Number of cases inserted per batch.
 const BATCH: usize = 2_000;
-const COMPLAINTS: [(&str, &[Pollution]); 8] = [
+const COMPLAINTS: &[(&str, &[Pollution])] = &[
     ("沿河洗砂场废水直排，河水浑浊发白。", &[Pollution::Water]),
     ("混凝土搅拌站扬尘严重，夜间装卸噪声扰民。", &[Pollution::Air, Pollution::Noise]),
     ("草场内随意倾倒建筑垃圾，长期无人清运。", &[Pollution::Waste, Pollution::Ecology]),
@@ -29,7 +29,7 @@ const COMPLAINTS: [(&str, &[Pollution]); 8] = [
     ("夜间施工噪声扰民，多次反映未解决。", &[Pollution::Noise, Pollution::Other]),
 ];
 /// The steps that a case has gone through, from the handover to its present state.
-const WAYS: [&[CaseStep]; 8] = [
+const WAYS: &[&[CaseStep]] = &[
     &[],
     &[CaseStep::Accept, CaseStep::Report],
     &[CaseStep::Accept, CaseStep::Report, CaseStep::ResolvePartly],

@@ -24,7 +24,10 @@ use sea_orm::{
     PaginatorTrait, QueryFilter, QueryOrder,
 };
 
+use ledger::Result;
+use ledger::fault::{Fault, FaultCode};
 use ledger::people::account::{self, New};
+use ledger::people::policy;
 use ledger::record::audit::By;
 use ledger::record::concern::{self, Concern};
 use ledger::record::database;
@@ -35,7 +38,6 @@ use ledger::rule::sameness;
 use ledger::rule::workflow::roll_up;
 use ledger::statistics::kept;
 use ledger::unit::{government_name, kind_of, sector_of};
-use ledger::{Error, Result};
 
 /// Size of the demo ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub(crate) struct Made {
     pub assignments: usize,
 }
 
-const ROUNDS: [(&str, RoundLevel, RoundKind, i64); 3] = [
+const ROUNDS: &[(&str, RoundLevel, RoundKind, i64)] = &[
     ("演示·第二轮生态环境保护督察", RoundLevel::Central, RoundKind::Routine, 520),
     ("演示·省级生态环境保护督察", RoundLevel::Province, RoundKind::Routine, 300),
     ("演示·督察“回头看”", RoundLevel::Central, RoundKind::LookBack, 120),
@@ -72,8 +74,8 @@ const REGIONS_OF_NATION: usize = 3_400;
 const MEASURES_PER_PROBLEM: usize = 4;
 /// Number of problems inserted per batch.
 const BATCH: usize = 500;
-const DEPARTMENTS: [&str; 3] = ["生态环境局", "水利局", "林业和草原局"];
-const TOPICS: [(&str, &str, &str); 12] = [
+const DEPARTMENTS: &[&str] = &["生态环境局", "水利局", "林业和草原局"];
+const TOPICS: &[(&str, &str, &str)] = &[
     ("水", "黑臭水体整治不彻底", "雨污分流管网"),
     ("水", "城镇污水处理设施运行不正常", "污水处理厂"),
     ("水", "饮用水水源保护区划定滞后", "集中式饮用水水源地"),
@@ -87,7 +89,7 @@ const TOPICS: [(&str, &str, &str); 12] = [
     ("水电", "小水电生态流量泄放不足", "小水电站"),
     ("农业农村", "畜禽养殖粪污资源化利用率低", "规模养殖场"),
 ];
-const STEPS: [&str; 6] = [
+const STEPS: &[&str] = &[
     "全面排查{object}现状，建立问题清单、任务清单和责任清单，逐一明确整改措施",
     "制定{object}整改方案，落实资金和责任，按节点推进工程建设",
     "对{object}开展联合执法检查，依法查处违法违规行为，形成震慑",
@@ -95,7 +97,7 @@ const STEPS: [&str; 6] = [
     "组织开展{object}整改成效评估，邀请专家和群众代表参与验收",
     "完善{object}在线监测和台账管理，每月调度整改进展",
 ];
-const REPORTS: [&str; 5] = [
+const REPORTS: &[&str] = &[
     "已完成排查，建立问题清单，正在逐项落实整改。",
     "整改方案已印发，资金已落实，工程完成六成。",
     "开展联合执法检查3次，发现问题7个，已整改5个。",
@@ -104,7 +106,7 @@ const REPORTS: [&str; 5] = [
 ];
 /// Statuses of assignments. Each problem gets one of them as its stage: its first assignment has that status, the
 /// others the same or a later one in this list.
-const STAGES: [Status; 10] = [
+const STAGES: &[Status] = &[
     Status::InProgress,
     Status::Reopened,
     Status::Assigned,
@@ -128,7 +130,9 @@ pub(crate) async fn fill(
 ) -> Result<Made> {
     let transaction = database::begin(db).await?;
     if unit::Entity::find().count(&transaction).await? + problem::Entity::find().count(&transaction).await? > 0 {
-        return Err(Error::Invalid("数据库中已有台账，演示数据只能写入空数据库".to_owned()));
+        let zh = "数据库中已有台账，演示数据只能写入空数据库";
+        let en = "the database has a ledger already: the demo's data is only written to an empty database";
+        return Err(Fault::new(FaultCode::Conflict, zh, en, &[]).into());
     }
     let mut maker =
         Maker { db: &transaction, now, today: local_day(now, zone), rng: Rng::with_seed(7), made: Made::default() };
@@ -181,7 +185,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     async fn invented_city(&mut self) -> Result<Vec<City>> {
-        let nation = ledger::region::ensure(self.db, ledger::region::NATION).await?;
+        let nation = ledger::region::ensure(self.db, ledger::region::NATION, &[]).await?;
         let province = ledger::region::add(self.db, Some("990000"), "云川省", &nation).await?;
         let city = ledger::region::add(self.db, Some("990100"), "云溪市", &province).await?;
         let mut regions = vec![nation, province, city.clone()];
@@ -214,7 +218,7 @@ impl Maker<'_> {
         for region in &regions {
             let names = [government_name(&region.name), format!("{}生态环境保护督察整改办", region.name)]
                 .into_iter()
-                .chain(DEPARTMENTS.map(|department| format!("{}{department}", region.name)));
+                .chain(DEPARTMENTS.iter().map(|department| format!("{}{department}", region.name)));
             for (place, name) in names.enumerate() {
                 let id = units.len() as i64 + 1;
                 of_region.entry(region.id).or_default().push(id);
@@ -297,7 +301,7 @@ impl Maker<'_> {
                 unit,
                 region: Some(region),
                 password: None,
-                valid_until: (role == Role::Inspector).then(|| plus_days(self.today, 180)),
+                valid_until: policy::needs_end(role).then(|| plus_days(self.today, 180)),
                 is_demo: true,
             };
             account::create(self.db, &By::program(), new, self.now).await?;
@@ -318,7 +322,7 @@ impl Maker<'_> {
 
     async fn rounds(&mut self) -> Result<Vec<Round>> {
         let mut rounds = Vec::new();
-        for (name, level, kind, days_ago) in ROUNDS {
+        for (name, level, kind, days_ago) in ROUNDS.iter().copied() {
             let feedback_on = plus_days(self.today, -days_ago);
             let row = inspection_round::ActiveModel {
                 name: Set(name.to_owned()),
@@ -604,7 +608,7 @@ impl Maker<'_> {
     /// Returns a deadline, cycling through all printed forms. Dates lie around the day of the run, so that every
     /// reminder has something due.
     fn deadline(&mut self, key: usize, feedback_on: NaiveDate) -> Deadline {
-        const AROUND: [i64; 10] = [-3, 30, -40, 7, 90, 1, 200, -12, 20, 400];
+        const AROUND: &[i64] = &[-3, 30, -40, 7, 90, 1, 200, -12, 20, 400];
         let day = plus_days(self.today, AROUND[key % AROUND.len()] + if key > 200 { self.rng.i64(0..60) } else { 0 });
         let day = day.max(plus_days(feedback_on, 30)).format("%Y年%-m月%-d日");
         let printed = match key % 7 {

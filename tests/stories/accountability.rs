@@ -21,8 +21,8 @@ fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &Wo
     let act = |token: &str, name: &str, input: Value| {
         let ty = name[..1].to_uppercase() + &name[1..] + "Input";
         let query = format!(
-            "mutation($input: {ty}!) {{ {name}(input: $input) {{ accountability {{ id version people withdrawnAt withdrawReason }} \
-             errors {{ code path }} }} }}"
+            "mutation($input: {ty}!) {{ {name}(input: $input) {{ accountability {{ id version people \
+             withdrawnAt withdrawReason }} errors {{ code path }} }} }}"
         );
         server.data_as(token, &query, &json!({ "input": input }))[name].clone()
     };
@@ -52,7 +52,8 @@ fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &Wo
 
     // Sums over the problem's list, and by group.
     let sums = "query($id: ID!, $by: [AccountabilityDimension!]!) { problem(id: $id) { accountability { totalCount \
-        aggregate { count peopleHeld { sum max } } groups(by: $by) { keys { key label } aggregate { peopleHeld { sum } } } } } }";
+        aggregate { count peopleHeld { sum max } } groups(by: $by) { keys { key label } \
+        aggregate { peopleHeld { sum } } } } } }";
     let summed = |by: &str| {
         let found =
             server.data_as(&unit, sums, &json!({"id": problem, "by": [by]}))["problem"]["accountability"].clone();
@@ -88,7 +89,8 @@ fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &Wo
     let again = json!({"accountabilityId": made[2], "version": 2, "reason": "再撤一次。"});
     assert_eq!(code(act(&office, "withdrawAccountability", again)), "WRONG_STATE");
     assert_eq!(summed("RANK"), (Some(6.0), vec![pair("COUNTY_DIVISION", 6), pair("TOWNSHIP_SECTION", 0)]));
-    let whole = "query($id: ID!) { accountabilities(filter: {problem: {eq: $id}, withdrawn: true}) { nodes { people problem { id } } } }";
+    let whole = "query($id: ID!) { accountabilities(filter: {problem: {eq: $id}, isWithdrawn: true}) { \
+        nodes { people problem { id } } } }";
     let kept = server.data_as(&unit, whole, &json!({ "id": problem }))["accountabilities"]["nodes"].clone();
     assert_eq!(kept, json!([{"people": 5, "problem": {"id": problem}}]), "a withdrawn row stays readable");
 

@@ -90,7 +90,8 @@ fn a_report_goes_to_the_database_in_few_statements(world: &World) {
     let version = found["version"].as_i64().unwrap();
     let report = |done: i64| {
         let quantities = json!([{"label": "管网", "done": done, "target": 100.0}, {"label": "泵站", "done": 1.0}]);
-        let input = json!({"assignmentId": found["id"], "version": version + done, "period": "2025-10", "text": "推进中",
+        let input = json!({"assignmentId": found["id"], "version": version + done, "period": "2025-10",
+            "text": "推进中",
             "quantities": quantities});
         let before = server.statements();
         let answer = server.data(&contract("report-progress"), &json!({"input": input}));
@@ -100,8 +101,7 @@ fn a_report_goes_to_the_database_in_few_statements(world: &World) {
     // The first report may also have to replace the status stated by the ledger on the measure and its problem.
     report(0);
     // PostgreSQL: lock, read, write, read back. SQLite writes report, quantities, assignment, measure, change and audit
-    // by
-    // one statement each.
+    // by one statement each.
     let few = if world.url.starts_with("postgres") { 4 } else { 9 };
     assert_eq!(report(1), few);
 }
@@ -152,7 +152,8 @@ fn http_is_spoken_by_the_book(world: &World) {
         .send(r#"{"query": "{ __typename }"}"#)
         .unwrap();
     assert_eq!(disguised.status(), 403);
-    let page = "nodes { measures(first: 200) { nodes { assignments(first: 200) { nodes { reports(first: 200) { nodes { id } } } } } } }";
+    let page = "nodes { measures(first: 200) { nodes { assignments(first: 200) { \
+        nodes { reports(first: 200) { nodes { id } } } } } } }";
     let greedy = server.graphql(&format!("{{ problems(first: 200) {{ {page} }} }}"), &json!({}));
     assert_eq!(greedy["errors"][0]["extensions"]["code"], "TOO_COMPLEX");
     assert!(greedy.get("data").is_none(), "refused before any SQL statement");
@@ -184,7 +185,8 @@ fn a_report_moves_its_assignment_on_and_a_stale_one_is_refused(world: &World) {
     let there = data["assignments"]["nodes"][0].clone();
     let report =
         |input: Value| server.data(&contract("report-progress"), &json!({ "input": input }))["reportProgress"].clone();
-    let input = json!({"assignmentId": there["id"], "version": there["version"], "period": "2025-10", "text": "已完成一半。",
+    let input = json!({"assignmentId": there["id"], "version": there["version"], "period": "2025-10",
+        "text": "已完成一半。",
         "quantities": [{"label": "管网", "done": 5, "target": 10, "unit": "公里"}]});
     let taken = report(input.clone());
     assert_eq!(taken["errors"], json!([]));
@@ -252,15 +254,15 @@ fn filters_and_search_find_what_they_say(world: &World) {
     let all = count("{}");
     assert_eq!(all, 96);
     assert_eq!(count("{dueOn: {isNull: true}}") + count("{dueOn: {isNull: false}}"), all);
-    assert_eq!(count("{not: {ongoing: true}}") + count("{ongoing: true}"), all);
-    assert_eq!(count("{overdue: true}") + count("{overdue: false}"), all);
-    assert!(count("{overdue: true}") > 0);
+    assert_eq!(count("{not: {isOngoing: true}}") + count("{isOngoing: true}"), all);
+    assert_eq!(count("{isOverdue: true}") + count("{isOverdue: false}"), all);
+    assert!(count("{isOverdue: true}") > 0);
     let paces = ["DONE", "OVERDUE", "AHEAD", "ON_SCHEDULE", "BEHIND"];
     let by_pace = |noun: &str, paces: &str| {
         let query = format!("{{ {noun}(filter: {{pace: [{paces}]}}) {{ totalCount }} }}");
         server.data(&query, &json!({}))[noun]["totalCount"].as_i64().unwrap()
     };
-    assert_eq!(by_pace("measures", "OVERDUE"), count("{overdue: true}"));
+    assert_eq!(by_pace("measures", "OVERDUE"), count("{isOverdue: true}"));
     for (noun, without) in [("measures", "status: [NOT_APPLICABLE]"), ("assignments", "status: [NOT_APPLICABLE]")] {
         let rest = server.data(
             &format!("{{ all: {noun} {{ totalCount }} none: {noun}(filter: {{{without}}}) {{ totalCount }} }}"),
@@ -273,9 +275,10 @@ fn filters_and_search_find_what_they_say(world: &World) {
     }
     // The figure `overdue` of the statistics equals the length of the filtered list.
     for noun in ["problems", "measures", "assignments"] {
-        let overdue = if noun == "assignments" { "pace: [OVERDUE]" } else { "overdue: true" };
+        let overdue = if noun == "assignments" { "pace: [OVERDUE]" } else { "isOverdue: true" };
         let query = format!(
-            "{{ statistics(by: STATUS, count: {}) {{ total {{ overdue }} }} {noun}(filter: {{{overdue}}}) {{ totalCount }} }}",
+            "{{ statistics(by: STATUS, count: {}) {{ total {{ overdue }} }} \
+             {noun}(filter: {{{overdue}}}) {{ totalCount }} }}",
             noun.to_uppercase()
         );
         let data = server.data(&query, &json!({}));
@@ -301,8 +304,8 @@ fn filters_and_search_find_what_they_say(world: &World) {
     let county = region(&server, "990121");
     assert_eq!(count(&format!("{{region: {{within: \"{county}\"}}}}")), all, "each county answers for every measure");
     assert_eq!(count(&format!("{{not: {{region: {{within: \"{county}\"}}}}}}")), 0);
-    let domains =
-        server.data("{ problems(filter: {domain: [\"草原\"]}) { totalCount nodes { domains { name } } } }", &json!({}));
+    let domains = server
+        .data("{ problems(filter: {domains: [\"草原\"]}) { totalCount nodes { domains { name } } } }", &json!({}));
     assert_eq!(domains["problems"]["totalCount"], 2);
 }
 
@@ -357,7 +360,8 @@ fn statistics_agree_with_a_recount(world: &World) {
     let sum: i64 = groups.iter().map(|group| group["all"].as_i64().unwrap()).sum();
     assert_eq!(sum, 96, "the rows by status partition the total");
     let none = server.data(
-        "{ statistics(filter: {region: {within: \"region_0\"}}, by: ROUND) { total { all completionRate } rows { key } } }",
+        "{ statistics(filter: {region: {within: \"region_0\"}}, by: ROUND) { total { all completionRate } \
+         rows { key } } }",
         &json!({}),
     );
     assert_eq!(none["statistics"], json!({"total": {"all": 0, "completionRate": null}, "rows": []}));

@@ -168,21 +168,25 @@ fn no_row_of_the_audit_is_replaced(world: &World) {
             "TRUNCATE audit_head".to_owned(),
             "TRUNCATE audit_signing".to_owned(),
             format!(
-                "INSERT INTO audit_head ({of_head}) SELECT {of_head} FROM audit_head ON CONFLICT (day) DO UPDATE SET signature = ''"
+                "INSERT INTO audit_head ({of_head}) SELECT {of_head} FROM audit_head ON CONFLICT (day) DO \
+                 UPDATE SET signature = ''"
             ),
             format!(
-                "INSERT INTO audit_entry ({of_entry}) SELECT {of_entry} FROM audit_entry ON CONFLICT (chain, position) DO UPDATE SET act = 'X'"
+                "INSERT INTO audit_entry ({of_entry}) SELECT {of_entry} FROM audit_entry ON CONFLICT \
+                 (chain, position) DO UPDATE SET act = 'X'"
             ),
         ]
     } else {
         vec![
             format!(
-                "INSERT OR REPLACE INTO audit_head ({of_head}) SELECT day, until, entries, digest, '', '', sealed_at FROM audit_head"
+                "INSERT OR REPLACE INTO audit_head ({of_head}) SELECT day, until, entries, digest, '', '', \
+                 sealed_at FROM audit_head"
             ),
             format!("REPLACE INTO audit_signing ({of_signing}) SELECT {of_signing} FROM audit_signing"),
             format!("INSERT OR REPLACE INTO audit_entry ({of_entry}) SELECT {of_entry} FROM audit_entry LIMIT 1"),
             format!(
-                "INSERT OR REPLACE INTO audit_entry (id, {of_entry}) SELECT id, 'x', position, act, object, at, before, after, previous, hash FROM audit_entry LIMIT 1"
+                "INSERT OR REPLACE INTO audit_entry (id, {of_entry}) SELECT id, 'x', position, act, object, \
+                 at, before, after, previous, hash FROM audit_entry LIMIT 1"
             ),
             "UPDATE OR REPLACE audit_entry SET position = 1".to_owned(),
         ]
@@ -308,7 +312,8 @@ fn a_row_changed_beside_the_program_is_found(world: &World) {
     write(world, &[promote]);
     finds(world, None, 1, "role 台账为 \"ADMINISTRATOR\"");
     write(world, &["UPDATE account SET role = 'RESPONSIBLE_UNIT' WHERE email = 'a@example.cn'"]);
-    let add = "INSERT INTO account (name, email, role, created_at, is_demo) VALUES ('某某', 'x@y.example', 'ADMINISTRATOR', '2026-01-02T03:04:05+00:00', FALSE)";
+    let add = "INSERT INTO account (name, email, role, created_at, is_demo) VALUES ('某某', 'x@y.example', \
+        'ADMINISTRATOR', '2026-01-02T03:04:05+00:00', FALSE)";
     write(world, &[add]);
     finds(world, None, 1, "没有创建账户的审计记录");
     write(world, &["DELETE FROM account WHERE email = 'x@y.example'"]);

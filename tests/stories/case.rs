@@ -4,10 +4,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::clocked::StoryClock;
-use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::scene::CaseScene;
 use crate::support::socket::Socket;
-use crate::support::{Server, Smtp, World, read, stories};
+use crate::support::{Smtp, World, read, stories};
 
 stories!(
     a_case_lives_from_handing_over_to_closing_and_again,
@@ -15,109 +14,14 @@ stories!(
     whoever_complained_is_written_down_nowhere,
 );
 
-/// The server, its clock, and a token of each account of the story.
-struct Scene {
-    server: Server,
-    clock: StoryClock,
-    region: String,
-    city: String,
-    /// Tokens of the county that leads the case, of one that assists, and of one that is not involved.
-    lead: String,
-    assisting: String,
-    sibling: String,
-}
-
-impl Scene {
-    fn set(world: &World) -> Self {
-        for code in ["540329", "540323", "540325", "540102"] {
-            world.done(&["region", "load", code]);
-        }
-        let file = world.file("县.xlsx", &city(&CITY_ROWS));
-        world.done(&["import", &file, "--round", ROUND, "--region", "540300", "--create-units"]);
-        for (unit, region) in [
-            ("西藏自治区生态环境保护督察整改办", "540000"),
-            ("昌都市生态环境保护督察整改办", "540300"),
-            ("洛隆县人民政府", "540329"),
-            ("类乌齐县人民政府", "540323"),
-            ("察雅县人民政府", "540325"),
-            ("城关区人民政府", "540102"),
-        ] {
-            world.done(&["unit", "add", unit, "--region", region, "--mail", &format!("u{region}@gov.example")]);
-        }
-        let account = |code: &str, role: &str, unit: &str| world.account(&format!("a{code}@gov.example"), role, unit);
-        let region = account("540000", "regional-office", "西藏自治区生态环境保护督察整改办");
-        let city = account("540300", "city-office", "昌都市生态环境保护督察整改办");
-        let lead = account("540329", "responsible-unit", "洛隆县人民政府");
-        let assisting = account("540323", "responsible-unit", "类乌齐县人民政府");
-        let sibling = account("540325", "responsible-unit", "察雅县人民政府");
-        let (server, clock) = world.serve_under_clock("2025-05-28T09:00");
-        Self { server, clock, region, city, lead, assisting, sibling }
-    }
-
-    /// Returns the id of the row with a name in a list of the API.
-    fn named(&self, list: &str, name: &str) -> String {
-        let query = format!("query($name: String) {{ {list}(filter: {{name: {{eq: $name}}}}) {{ nodes {{ id }} }} }}");
-        let found = self.server.data_as(&self.region, &query, &json!({ "name": name }));
-        found[list]["nodes"][0]["id"].as_str().unwrap_or("none_1").to_owned()
-    }
-
-    /// Returns the input of `handOverCase`, with some members replaced.
-    fn wanted(&self, changes: impl Into<Value>) -> Value {
-        let mut input = json!({
-            "number": "D3SX202505280018", "roundId": self.named("inspectionRounds", ROUND),
-            "regionId": self.named("regions", "洛隆县"), "channel": "CALL", "pollution": ["WATER", "NOISE"],
-            "isKey": true, "summary": "洗砂场废水直排，夜间噪声扰民。", "leadUnitId": self.named("units", "洛隆县人民政府"),
-            "assistingUnitIds": [self.named("units", "类乌齐县人民政府")], "dueOn": "2025-06-07"
-        });
-        input.as_object_mut().unwrap().extend(changes.into().as_object().unwrap().clone());
-        input
-    }
-
-    /// Executes a mutation with a token and returns its payload.
-    fn act(&self, token: &str, name: &str, input: &Value) -> Value {
-        let ty =
-            if name == "acceptCase" { "CaseInput".to_owned() } else { name[..1].to_uppercase() + &name[1..] + "Input" };
-        let query = format!(
-            "mutation($input: {ty}!) {{ {name}(input: $input) {{ inspectionCase {{ id state version dueOn resolvedOn \
-             closedOn finding overdue }} errors {{ code message path }} }} }}"
-        );
-        self.server.data_as(token, &query, &json!({ "input": input }))[name].clone()
-    }
-
-    /// Executes a mutation that must succeed and returns the case after it.
-    fn done(&self, token: &str, name: &str, input: &Value) -> Value {
-        let given = self.act(token, name, input);
-        assert_eq!(given["errors"], json!([]), "{name} {input}");
-        given["inspectionCase"].clone()
-    }
-
-    /// Executes a mutation that must be refused; returns the error's code and the last element of its path.
-    fn refused(&self, token: &str, name: &str, input: &Value) -> (String, String) {
-        let given = self.act(token, name, input);
-        assert!(given["inspectionCase"].is_null(), "{name} {input}: {given:#}");
-        let error = &given["errors"][0];
-        let last = error["path"].as_array().unwrap().last().unwrap().as_str().unwrap();
-        (error["code"].as_str().unwrap().to_owned(), last.to_owned())
-    }
-
-    /// Returns an input with the case's id, its current version, and further members.
-    fn on(&self, case: &str, more: impl Into<Value>) -> Value {
-        let query = "query($id: ID!) { inspectionCase(id: $id) { version } }";
-        let found = self.server.data_as(&self.region, query, &json!({ "id": case }));
-        let mut input = json!({ "caseId": case, "version": found["inspectionCase"]["version"] });
-        input.as_object_mut().unwrap().extend(more.into().as_object().unwrap().clone());
-        input
-    }
-}
-
 fn refusal(code: &str, place: &str) -> (String, String) {
     (code.to_owned(), place.to_owned())
 }
 
 #[expect(clippy::too_many_lines, reason = "the steps of one case form one story")]
 fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
-    let scene = Scene::set(world);
-    let Scene { region, city, lead, assisting, sibling, .. } = &scene;
+    let scene = CaseScene::set(world);
+    let CaseScene { region, city, lead, assisting, sibling, .. } = &scene;
 
     // An office hands over cases of regions below it, to units below it, and each number once.
     let hand_over = |token: &str, changes: Value| scene.refused(token, "handOverCase", &scene.wanted(changes));
@@ -146,9 +50,12 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert!(mails.contains("\t重点案件。污染类型：水、噪声。 办理单位：昌都市生态环境保护督察整改办"), "{mails}");
 
     // The lead unit and the assisting unit see the case; a sibling sees nothing of it in any list or link.
-    let list = "query($id: ID!) { inspectionCases { totalCount aggregate { count } groups(by: [STATE]) { keys { key } } \
-        nodes { id leadUnit { name } assistingUnits { nodes { name } } } } node(id: $id) { id } inspectionCase(id: $id) { id } \
-        inspectionRounds { nodes { inspectionCases { totalCount } } } auditEntries(filter: {act: {eq: \"HANDED_OVER\"}}) { totalCount } }";
+    let list = "query($id: ID!) { inspectionCases { totalCount aggregate { count } \
+        groups(by: [STATE]) { keys { key } } \
+        nodes { id leadUnit { name } assistingUnits { nodes { name } } } } node(id: $id) { id } \
+        inspectionCase(id: $id) { id } \
+        inspectionRounds { nodes { inspectionCases { totalCount } } } \
+        auditEntries(filter: {act: {eq: \"HANDED_OVER\"}}) { totalCount } }";
     let seen = |token: &str| scene.server.data_as(token, list, &json!({ "id": case }));
     for (token, leads, assists) in [(lead, json!({"name": "洛隆县人民政府"}), 0), (assisting, Value::Null, 1)] {
         let mine = seen(token);
@@ -178,7 +85,8 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     // Both units report. A subscription to the case's county gets an event, one to the sibling does not.
     let report = |token: &str, text: &str| scene.done(token, "reportOnCase", &json!({"caseId": case, "text": text}));
     let mut socket = Socket::open_as(&scene.server, city);
-    let watch = "subscription($within: ID) { ledgerChanged(within: $within) { kind problem { id } inspectionCase { id state } } }";
+    let watch = "subscription($within: ID) { ledgerChanged(within: $within) { kind problem { id } \
+        inspectionCase { id state } } }";
     socket.subscribe("there", watch, &json!({"within": scene.named("regions", "察雅县")}));
     socket.subscribe("here", watch, &json!({"within": scene.named("regions", "洛隆县")}));
     socket.say(&json!({"type": "ping"}));
@@ -200,10 +108,10 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     );
     let partly = scene.done(lead, "resolveCase", &scene.on(&case, partly));
     assert_eq!(
-        (&partly["state"], &partly["overdue"], &partly["resolvedOn"]),
+        (&partly["state"], &partly["isOverdue"], &partly["resolvedOn"]),
         (&json!("PARTLY_RESOLVED"), &json!(true), &Value::Null)
     );
-    let late = "{ inspectionCases(filter: {overdue: true}) { totalCount } }";
+    let late = "{ inspectionCases(filter: {isOverdue: true}) { totalCount } }";
     assert_eq!(scene.server.data_as(city, late, &json!({}))["inspectionCases"]["totalCount"], 1);
     report(lead, "河道修复完成七成。");
     let verify = json!({"opinion": "现场核查，整改到位。"});
@@ -240,12 +148,14 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!(scene.refused(region, "reopenCase", &relapse("2025-06-09")), refusal("INVALID", "dueOn"));
     let after = scene.done(region, "reopenCase", &relapse("2025-07-01"));
     let opened = json!({"id": case, "state": "IN_PROGRESS", "version": after["version"], "dueOn": "2025-07-01",
-        "resolvedOn": null, "closedOn": null, "finding": null, "overdue": false});
+        "resolvedOn": null, "closedOn": null, "finding": null, "isOverdue": false});
     assert_eq!(after, opened);
 
     // Every step is recorded and the audit chain is intact. Notices that are no longer relevant are not sent.
-    let trail = "query($id: ID!) { inspectionCase(id: $id) { pollution { kind } reports(filter: {step: [ACCEPT, RESOLVE_PARTLY, \
-        RESOLVE, RETURN, VERIFY, CLOSE, REOPEN]}) { nodes { step finding text } } audit { totalCount nodes { act inspectionCase { id } } } } }";
+    let trail = "query($id: ID!) { inspectionCase(id: $id) { pollution { kind } \
+        reports(filter: {step: [ACCEPT, RESOLVE_PARTLY, \
+        RESOLVE, RETURN, VERIFY, CLOSE, REOPEN]}) { nodes { step finding text } } audit { totalCount \
+        nodes { act inspectionCase { id } } } } }";
     let trail = scene.server.data_as(lead, trail, &json!({ "id": case }))["inspectionCase"].clone();
     assert_eq!(trail["pollution"], json!([{"kind": "NOISE"}, {"kind": "WATER"}]));
     let steps: Vec<&str> =
@@ -293,8 +203,8 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
 }
 
 fn whoever_complained_is_written_down_nowhere(world: &World) {
-    let scene = Scene::set(world);
-    let Scene { city, lead, .. } = &scene;
+    let scene = CaseScene::set(world);
+    let CaseScene { city, lead, .. } = &scene;
     for (summary, what) in [
         ("村民反映废水直排，电话13900001234。", "手机号码"),
         ("举报人证号54032119900101001X。", "身份证号码"),
@@ -317,7 +227,7 @@ fn whoever_complained_is_written_down_nowhere(world: &World) {
 }
 
 fn an_open_case_is_reminded_of_before_its_deadline_and_after_it(world: &World) {
-    let scene = Scene::set(world);
+    let scene = CaseScene::set(world);
     let case = scene.done(&scene.city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();
     scene.done(&scene.lead, "acceptCase", &scene.on(&case, json!({})));
     world.done(&["job", "run", "deliver-mail"]);

@@ -16,7 +16,8 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
         ["office", "colleague", "stranger"].map(|who| server.sign_in(&format!("{who}@gov.example")));
     let id_of = |token: &str| server.data_as(token, "{ viewer { id } }", &json!({}))["viewer"]["id"].clone();
     let (away, acting) = (id_of(&office), id_of(&colleague));
-    let delegate = "mutation($input: DelegateInput!) { delegate(input: $input) { delegation { id accountId delegateId } errors { code } } }";
+    let delegate = "mutation($input: DelegateInput!) { delegate(input: $input) { delegation { id \
+        account { id } delegate { id } } errors { code } } }";
     let give = |ends: &str| {
         let input = json!({"delegateId": acting, "reason": "外出学习", "endsAt": ends});
         server.data_as(&office, delegate, &json!({ "input": input }))["delegate"].clone()
@@ -30,12 +31,21 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
     let given = give("2026-12-10T18:00:00+08:00");
     assert_eq!(given["errors"], json!([]));
     let delegation = given["delegation"]["id"].clone();
-    let seen = server.data_as(&colleague, "{ myDelegations { id accountId } }", &json!({}));
-    assert_eq!(seen["myDelegations"], json!([{"id": delegation, "accountId": away}]));
-    assert_eq!(server.data_as(&stranger, "{ myDelegations { id } }", &json!({}))["myDelegations"], json!([]));
+    let whole = json!({"id": delegation, "account": {"id": away}, "delegate": {"id": acting}});
+    assert_eq!(given["delegation"], whole);
+    // Both accounts see the delegation, and no other account does, not even by its id.
+    let mine = "{ myDelegations { id account { id } delegate { id } } }";
+    let node =
+        format!("{{ node(id: {delegation}) {{ id ... on Delegation {{ account {{ id }} delegate {{ id }} }} }} }}");
+    for token in [&office, &colleague] {
+        assert_eq!(server.data_as(token, mine, &json!({}))["myDelegations"], json!([whole]));
+        assert_eq!(server.data_as(token, &node, &json!({}))["node"], whole);
+    }
+    assert_eq!(server.data_as(&stranger, mine, &json!({}))["myDelegations"], json!([]));
+    assert_eq!(server.data_as(&stranger, &node, &json!({}))["node"], Value::Null);
 
     // Only the named delegate can act, and only with the other account's rights.
-    let act = "mutation($id: ID!) { actFor(delegationId: $id) { token errors { code } } }";
+    let act = "mutation($id: ID!) { actFor(input: {delegationId: $id}) { token errors { code } } }";
     let acts = |token: &str| server.data_as(token, act, &json!({ "id": delegation }))["actFor"].clone();
     assert_eq!(acts(&stranger)["errors"][0]["code"], "NOT_FOUND");
     let session = acts(&colleague)["token"].as_str().unwrap().to_owned();
@@ -43,7 +53,7 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
     let passed_on = json!({"input": {"delegateId": acting, "reason": "再委托", "endsAt": "2026-12-01T00:00:00+08:00"}});
     assert_eq!(server.data_as(&session, delegate, &passed_on)["delegate"]["errors"][0]["code"], "NOT_ALLOWED");
     // A delegate must not create anything that outlasts the delegation.
-    for lasting in ["createToken(input: {name: \"集成\"})", "setPassword(password: \"1234567890ab\")"] {
+    for lasting in ["createToken(input: {name: \"集成\"})", "setPassword(input: {password: \"1234567890ab\"})"] {
         let refused =
             server.data_as(&session, &format!("mutation {{ it: {lasting} {{ errors {{ code }} }} }}"), &json!({}));
         assert_eq!(refused["it"]["errors"][0]["code"], "NOT_ALLOWED", "{lasting}");
@@ -60,7 +70,7 @@ fn a_colleague_acts_with_another_s_rights_under_both_names_until_it_is_ended(wor
     assert_eq!(entry, json!({"actor": {"id": acting}, "onBehalfOf": {"id": away}}));
 
     // Revoking the delegation ends its sessions at once; otherwise they end when the delegation does.
-    let revoke = "mutation($id: ID!) { revokeDelegation(delegationId: $id) { errors { code } } }";
+    let revoke = "mutation($id: ID!) { revokeDelegation(input: {delegationId: $id}) { errors { code } } }";
     assert_eq!(
         server.data_as(&colleague, revoke, &json!({ "id": delegation }))["revokeDelegation"]["errors"][0]["code"],
         "NOT_FOUND"

@@ -31,20 +31,22 @@ const VARIETY: [&str; 13] = [
     "UPDATE problem SET number = NULL WHERE id % 5 = 0",
     "UPDATE problem SET rated_progress = 'Level A: 基本完成' WHERE id % 4 = 1",
     "UPDATE measure SET supervising_unit_id = lead_unit_id WHERE id % 3 = 0",
-    "UPDATE measure SET lead_unit_id = (SELECT max(u.id) FROM unit u JOIN region r ON r.id = u.region_id WHERE r.code = '540300') WHERE id % 17 = 0",
+    "UPDATE measure SET lead_unit_id = (SELECT max(u.id) FROM unit u JOIN region r ON r.id = u.region_id \
+        WHERE r.code = '540300') WHERE id % 17 = 0",
     "UPDATE measure SET pace_override = 'AHEAD' WHERE id % 11 = 0",
     "UPDATE measure SET updated_at = '2026-01-02T03:04:05+00:00' WHERE id % 3 = 1",
     "UPDATE problem SET updated_at = '2026-01-02T03:04:05.120+00:00' WHERE id % 3 = 1",
     "UPDATE assignment SET updated_at = '2026-01-02T03:04:05.123456+00:00' WHERE id % 5 = 1",
     "INSERT INTO unit (region_id, name, kind, sector) SELECT 3, name, kind, sector FROM unit WHERE id < 3",
-    "INSERT INTO unit (region_id, name, kind) SELECT id, name || '委', 'PARTY_COMMITTEE' FROM region WHERE code = '990121'",
+    "INSERT INTO unit (region_id, name, kind) SELECT id, name || '委', 'PARTY_COMMITTEE' FROM region \
+        WHERE code = '990121'",
     "INSERT INTO unit_alias (unit_id, alias) VALUES (1, '县府'), (1, '人民政府'), (2, 'EPB')",
-    "INSERT INTO account (name, email, created_at, is_demo) VALUES ('演示填报人', 'reporter@demo.example', '2026-01-02T03:04:05+00:00', TRUE)",
+    "INSERT INTO account (name, email, created_at, is_demo) VALUES ('演示填报人', 'reporter@demo.example', \
+        '2026-01-02T03:04:05+00:00', TRUE)",
 ];
 
 /// The accounts that read: each role, mostly twice, so that there are siblings and levels, and units that lead, answer
-/// and
-/// supervise at the same time.
+/// and supervise at the same time.
 const POSTS: [Post; 20] = [
     (Role::Administrator, None, None),
     (Role::RegionalOffice, Some("云川省生态环境保护督察整改办"), None),
@@ -69,36 +71,78 @@ const POSTS: [Post; 20] = [
 ];
 
 /// Statements that add the rows of finished work, with their authors.
-const WORK: [&str; 28] = [
-    "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
-    "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 WHERE name LIKE '%林业和草原局' AND id NOT IN (SELECT unit_id FROM assignment)",
+const WORK: [&str; 29] = [
+    "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' \
+        ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
+    "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 \
+        WHERE name LIKE '%林业和草原局' AND id NOT IN (SELECT unit_id FROM assignment)",
     "UPDATE region SET retired_on = '2026-06-01', merged_into_id = id - 1, version = 3 WHERE code = '990123'",
     "UPDATE progress_report SET author_id = id % 20 + 1 WHERE id % 4 = 0",
+    // Between accounts that otherwise see each other, and between accounts that do not.
+    "INSERT INTO delegation (account_id, delegate_id, reason, begins_at, ends_at, created_at, revoked_at) \
+        SELECT id, id % 7 + 1, '出差', '2026-02-01T00:00:00+00:00', '2026-02-20T00:00:00+00:00', \
+        '2026-02-01T00:00:00+00:00', CASE WHEN id % 2 = 0 THEN created_at END FROM account WHERE id <> id % 7 + 1",
     "UPDATE assignment SET accepted_at = '2026-02-01T00:00:00+00:00' WHERE id % 2 = 0",
-    "UPDATE assignment SET declined_at = '2026-02-02T00:00:00+00:00', decline_reason = '非我单位职责' WHERE id % 13 = 0",
-    "INSERT INTO evidence (assignment_id, uploader_id, name, media_type, size, sha256, place, uploaded_at) SELECT id, id % 21 + 1, '现场' || id || '.jpg', 'image/jpeg', id * 1000, 'a' || id % 4, 'x', '2026-03-01T00:00:00+00:00' FROM assignment WHERE id % 2 = 0",
-    "INSERT INTO evidence (assignment_id, name, media_type, size, sha256, place, uploaded_at) SELECT id, 'Report.PDF', 'application/pdf', 5000000000, 'b' || id, 'x', '2026-03-02T00:00:00.500+00:00' FROM assignment WHERE id % 3 = 0",
-    "INSERT INTO close_out (assignment_id, cycle, state, application, applicant_id, applied_at) SELECT id, 7, 'APPLIED', '已完成', id % 21 + 1, '2026-03-03T00:00:00+00:00' FROM assignment WHERE id % 3 = 0",
-    "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at, opinion, verifier_id, verified_at, notice, contact, notice_from, notice_until, decision, closed_on, disclosed_at) SELECT id, 2, 'CLOSED', '再次完成', '2026-04-03T00:00:00+00:00', '属实', 5, '2026-04-04T00:00:00+00:00', '公示', '整改办', '2026-04-05', '2026-04-12', '同意', '2026-04-13', '2026-04-05T01:00:00+00:00' FROM assignment WHERE id % 6 = 0",
-    "INSERT INTO objection (close_out_id, text, raised_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00' FROM close_out WHERE id % 2 = 0",
-    "INSERT INTO objection (close_out_id, text, raised_at, is_upheld, answer, decided_at) SELECT id, '有异味', '2026-04-05T00:00:00+00:00', id % 3 = 0, '已核实', '2026-04-07T00:00:00+00:00' FROM close_out WHERE id % 4 = 0",
-    "INSERT INTO deadline_change (measure_id, assignment_id, state, reason, old_raw, old_due_on, new_raw, new_due_on, requester_id, requested_at, endorsed_at) SELECT measure_id, id, 'ENDORSED', '雨季', '2025年12月31日', '2025-12-31', '2026年6月30日', '2026-06-30', id % 21 + 1, '2026-03-04T00:00:00+00:00', '2026-03-05T00:00:00+00:00' FROM assignment WHERE id % 5 = 0",
-    "INSERT INTO deadline_change (measure_id, state, reason, old_raw, new_raw, new_due_on, requested_at, decided_at, decision) SELECT id, 'REJECTED', '资金', '长期坚持', '2027年', '2027-01-01', '2026-03-04T00:00:00+00:00', '2026-03-06T00:00:00+00:00', '不同意' FROM measure WHERE id % 6 = 0",
-    "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, issuer_id, recipient_id, reason, answer_by, issued_at) SELECT measure_id, id, 'URGE', 'ISSUED', id % 21 + 1, unit_id, '逾期', '2026-05-01', '2026-04-01T00:00:00+00:00' FROM assignment WHERE id % 4 = 0",
-    "INSERT INTO supervision_action (measure_id, kind, state, recipient_id, reason, issued_at, lifted_at, lift_reason) SELECT id, 'LIST', 'LIFTED', lead_unit_id, '久拖', '2026-04-02T00:00:00+00:00', '2026-04-20T00:00:00+00:00', '已完成' FROM measure WHERE id % 5 = 0",
-    "INSERT INTO comment (measure_id, author_id, text, written_at) SELECT id, id % 21 + 1, '请 Speed up', '2026-04-03T00:00:00+00:00' FROM measure WHERE id % 3 = 0",
-    "INSERT INTO audit_entry (chain, position, act, object, measure_id, assignment_id, at, actor_id, before, after, previous, hash) SELECT 'problem_' || (SELECT problem_id FROM measure WHERE measure.id = measure_id), 1000 + id, 'CLOSED', 'assignment_' || id, measure_id, id, '2026-04-13T00:00:00+00:00', id % 21 + 1, '{}', '{}', '', 'h' || id FROM assignment WHERE id % 2 = 1",
-    "INSERT INTO audit_entry (chain, position, act, object, measure_id, at, actor_id, on_behalf_of_id, before, after, previous, hash) SELECT 'problem_' || problem_id, 100000 + id, 'COMMENTED', 'measure_' || id, id, '2026-04-14T00:00:00+00:00', id % 21 + 1, 3, '{}', '{}', '', 'm' || id FROM measure WHERE id % 3 = 1",
+    "UPDATE assignment SET declined_at = '2026-02-02T00:00:00+00:00', decline_reason = '非我单位职责' \
+        WHERE id % 13 = 0",
+    "INSERT INTO evidence (assignment_id, uploader_id, name, media_type, size, sha256, place, uploaded_at) \
+        SELECT id, id % 21 + 1, '现场' || id || '.jpg', 'image/jpeg', id * 1000, 'a' || id % 4, 'x', \
+        '2026-03-01T00:00:00+00:00' FROM assignment WHERE id % 2 = 0",
+    "INSERT INTO evidence (assignment_id, name, media_type, size, sha256, place, uploaded_at) SELECT id, \
+        'Report.PDF', 'application/pdf', 5000000000, 'b' || id, 'x', '2026-03-02T00:00:00.500+00:00' FROM assignment \
+        WHERE id % 3 = 0",
+    "INSERT INTO close_out (assignment_id, cycle, state, application, applicant_id, applied_at) SELECT id, 7, \
+        'APPLIED', '已完成', id % 21 + 1, '2026-03-03T00:00:00+00:00' FROM assignment WHERE id % 3 = 0",
+    "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at, opinion, verifier_id, \
+        verified_at, notice, contact, notice_from, notice_until, decision, closed_on, disclosed_at) SELECT id, 2, \
+        'CLOSED', '再次完成', '2026-04-03T00:00:00+00:00', '属实', 5, '2026-04-04T00:00:00+00:00', '公示', '整改办', \
+        '2026-04-05', '2026-04-12', '同意', '2026-04-13', '2026-04-05T01:00:00+00:00' FROM assignment WHERE id % 6 = 0",
+    "INSERT INTO objection (close_out_id, text, raised_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00' \
+        FROM close_out WHERE id % 2 = 0",
+    "INSERT INTO objection (close_out_id, text, raised_at, is_upheld, answer, decided_at) SELECT id, '有异味', \
+        '2026-04-05T00:00:00+00:00', id % 3 = 0, '已核实', '2026-04-07T00:00:00+00:00' FROM close_out WHERE id % 4 = 0",
+    "INSERT INTO deadline_change (measure_id, assignment_id, state, reason, old_raw, old_due_on, new_raw, \
+        new_due_on, requester_id, requested_at, endorsed_at) SELECT measure_id, id, 'ENDORSED', '雨季', \
+        '2025年12月31日', '2025-12-31', '2026年6月30日', '2026-06-30', id % 21 + 1, '2026-03-04T00:00:00+00:00', \
+        '2026-03-05T00:00:00+00:00' FROM assignment WHERE id % 5 = 0",
+    "INSERT INTO deadline_change (measure_id, state, reason, old_raw, new_raw, new_due_on, requested_at, \
+        decided_at, decision) SELECT id, 'REJECTED', '资金', '长期坚持', '2027年', '2027-01-01', \
+        '2026-03-04T00:00:00+00:00', '2026-03-06T00:00:00+00:00', '不同意' FROM measure WHERE id % 6 = 0",
+    "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, issuer_id, recipient_id, reason, \
+        answer_by, issued_at) SELECT measure_id, id, 'URGE', 'ISSUED', id % 21 + 1, unit_id, '逾期', '2026-05-01', \
+        '2026-04-01T00:00:00+00:00' FROM assignment WHERE id % 4 = 0",
+    "INSERT INTO supervision_action (measure_id, kind, state, recipient_id, reason, issued_at, lifted_at, \
+        lift_reason) SELECT id, 'LIST', 'LIFTED', lead_unit_id, '久拖', '2026-04-02T00:00:00+00:00', \
+        '2026-04-20T00:00:00+00:00', '已完成' FROM measure WHERE id % 5 = 0",
+    "INSERT INTO comment (measure_id, author_id, text, written_at) SELECT id, id % 21 + 1, '请 Speed up', \
+        '2026-04-03T00:00:00+00:00' FROM measure WHERE id % 3 = 0",
+    "INSERT INTO audit_entry (chain, position, act, object, measure_id, assignment_id, at, actor_id, before, \
+        after, previous, hash) SELECT 'problem_' || (SELECT problem_id FROM measure WHERE measure.id = measure_id), \
+        1000 + id, 'CLOSED', 'assignment_' || id, measure_id, id, '2026-04-13T00:00:00+00:00', id % 21 + 1, '{}', \
+        '{}', '', 'h' || id FROM assignment WHERE id % 2 = 1",
+    "INSERT INTO audit_entry (chain, position, act, object, measure_id, at, actor_id, on_behalf_of_id, before, \
+        after, previous, hash) SELECT 'problem_' || problem_id, 100000 + id, 'COMMENTED', 'measure_' || id, id, \
+        '2026-04-14T00:00:00+00:00', id % 21 + 1, 3, '{}', '{}', '', 'm' || id FROM measure WHERE id % 3 = 1",
     "UPDATE case_report SET author_id = id % 20 + 1 WHERE id % 4 > 0",
     "UPDATE inspection_case SET updated_at = '2026-01-02T03:04:05.120+00:00', number = 'D3' || number WHERE id % 3 = 1",
     "UPDATE accountability SET recorder_id = id % 20 + 1 WHERE id % 3 > 0",
     "UPDATE mail SET case_id = 3 WHERE id % 2 = 0",
-    "INSERT INTO audit_entry (chain, position, act, object, at, actor_id, before, after, previous, hash) SELECT 'case_' || id, 1, 'HANDED_OVER', 'case_' || id, '2026-04-15T00:00:00+00:00', id % 21 + 1, '{}', '{}', '', 'c' || id FROM inspection_case WHERE id % 2 = 1",
+    "INSERT INTO audit_entry (chain, position, act, object, at, actor_id, before, after, previous, hash) \
+        SELECT 'case_' || id, 1, 'HANDED_OVER', 'case_' || id, '2026-04-15T00:00:00+00:00', id % 21 + 1, '{}', '{}', \
+        '', 'c' || id FROM inspection_case WHERE id % 2 = 1",
     // A round that has only cases, one of them in another province; their lead unit is in a third county.
     "INSERT INTO inspection_round (name, level, kind) VALUES ('演示·信访交办', 'CENTRAL', 'SPECIAL')",
-    "INSERT INTO inspection_case (round_id, region_id, number, channel, is_key, summary, lead_unit_id, handed_over_on, due_on, state, version, created_at, updated_at) SELECT (SELECT max(id) FROM inspection_round), r.id, 'X' || r.code, 'LETTER', TRUE, 'Smell 异味', (SELECT min(u.id) FROM unit u JOIN region o ON o.id = u.region_id WHERE o.code = '990122'), '2026-01-01', '2026-02-01', 'IN_PROGRESS', 1, '2026-01-02T03:04:05+00:00', '2026-01-02T03:04:05+00:00' FROM region r WHERE r.code IN ('540329', '540300', '990121')",
-    "INSERT INTO case_unit (case_id, unit_id) SELECT c.id, (SELECT min(u.id) FROM unit u JOIN region o ON o.id = u.region_id WHERE o.code = '990123') FROM inspection_case c WHERE c.number LIKE 'X%'",
-    "INSERT INTO case_region (region_id, case_id, due_order) SELECT above.id, c.id, c.due_on FROM inspection_case c JOIN region r ON r.id = c.region_id JOIN region above ON substr(r.path, 1, length(above.path)) = above.path WHERE c.number LIKE 'X%'",
+    "INSERT INTO inspection_case (round_id, region_id, number, channel, is_key, summary, lead_unit_id, \
+        handed_over_on, due_on, state, version, created_at, updated_at) SELECT (SELECT max(id) \
+        FROM inspection_round), r.id, 'X' || r.code, 'LETTER', TRUE, 'Smell 异味', (SELECT min(u.id) FROM unit u \
+        JOIN region o ON o.id = u.region_id WHERE o.code = '990122'), '2026-01-01', '2026-02-01', 'IN_PROGRESS', 1, \
+        '2026-01-02T03:04:05+00:00', '2026-01-02T03:04:05+00:00' FROM region r WHERE r.code IN ('540329', '540300', \
+        '990121')",
+    "INSERT INTO case_unit (case_id, unit_id) SELECT c.id, (SELECT min(u.id) FROM unit u \
+        JOIN region o ON o.id = u.region_id WHERE o.code = '990123') FROM inspection_case c WHERE c.number LIKE 'X%'",
+    "INSERT INTO case_region (region_id, case_id, due_order) SELECT above.id, c.id, c.due_on \
+        FROM inspection_case c JOIN region r ON r.id = c.region_id JOIN region above ON substr(r.path, 1, \
+        length(above.path)) = above.path WHERE c.number LIKE 'X%'",
 ];
 
 /// The ledger as one account sees it.
@@ -117,8 +161,7 @@ impl View {
 }
 
 /// A server with a ledger in which every kind of row occurs, and the view of each account. The local administrator's
-/// view
-/// comes first.
+/// view comes first.
 struct Setting {
     server: Server,
     views: Vec<View>,
@@ -190,8 +233,7 @@ fn random_operations_are_answered_as_a_naive_reading_answers_them(world: &World)
 }
 
 /// Ids, filters and cursors are drawn from the whole ledger. Hidden rows are asked for as well, and must be answered as
-/// if
-/// they did not exist.
+/// if they did not exist.
 fn whoever_asks_is_answered_as_if_nothing_else_existed(world: &World) {
     let (seed, count) = (setting("RECTIFY_TEST_SEED", 2), setting("RECTIFY_TEST_OPERATIONS", 250));
     let setting = Setting::of(world);

@@ -44,7 +44,8 @@ fn is_whole(folder: &Path) -> bool {
 
 /// Computes the hash of an entry of `audit.json` as README.txt describes.
 fn rehashed(entry: &Value) -> String {
-    let order = "previous chain position act object measure assignment at actor onBehalfOf addressDigest requestId before after";
+    let order = "previous chain position act object measure assignment at actor onBehalfOf addressDigest \
+        requestId before after";
     let mut sha = Sha256::new();
     for name in order.split(' ') {
         let name = if name == "addressDigest" && entry[name].is_null() { "address" } else { name };
@@ -68,7 +69,8 @@ fn a_dossier_is_checked_without_the_program(world: &World) {
     assert_eq!(upload(&server, &who.mine, &who.assignment, "验收 照片.png", PNG).status, 201);
     assert_eq!(upload(&server, &who.mine, &who.assignment, "报告 <b>.pdf", PDF).status, 201);
     let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }";
-    let input = json!({"assignmentId": who.assignment, "version": who.version, "period": "2025-10", "text": "<script>alert(1)</script>已完成清淤"});
+    let input = json!({"assignmentId": who.assignment, "version": who.version, "period": "2025-10",
+        "text": "<script>alert(1)</script>已完成清淤"});
     let bearer = format!("Bearer {}", who.mine);
     let asked = json!({ "query": report, "variables": { "input": input } });
     let said = server.ask(&asked, &[("authorization", &bearer)]).json();

@@ -57,7 +57,10 @@ fn a_request_checks_one_secret_however_it_is_written(world: &World) {
         format!("mutation {{ ...F a: {one} }} fragment F on Mutation {{ b: {one} }}"),
         format!("mutation {{ ...F ...F }} fragment F on Mutation {{ b: {one} }}"),
         format!("mutation {{ a: {one} ... @include(if: false) {{ b: {one} }} }}"),
-        format!(r#"mutation {{ a: {one} b: setPassword(password: "another long password") {{ errors {{ code }} }} }}"#),
+        format!(
+            "mutation {{ a: {one} b: setPassword(input: {{password: \"another long password\"}}) \
+             {{ errors {{ code }} }} }}"
+        ),
         format!(r#"mutation {{ a: {one} b: signInAsDemo(accountId: "account_1") {{ token }} }}"#),
     ] {
         let refused = server.ask(&json!({ "query": document }), &[]);
@@ -134,7 +137,8 @@ fn an_address_that_guesses_is_told_to_wait(world: &World) {
     let settings = [("RECTIFY_PROXIES", r#"["127.0.0.1"]"#), ("RECTIFY_MAX_SIGN_INS_PER_MINUTE", "3")];
     let server = world.serve_with(&settings);
     let from = |address: &str| {
-        let request = json!({ "query": super::sign_in::SIGN_IN, "variables": credentials("nobody@gov.example", "a wrong password") });
+        let request = json!({ "query": super::sign_in::SIGN_IN, "variables": credentials("nobody@gov.example",
+            "a wrong password") });
         server.ask(&request, &[("x-forwarded-for", address)])
     };
     for last in 1..=3 {
@@ -183,13 +187,13 @@ fn strangers_hold_no_socket_and_leave_descriptors_for_others(world: &World) {
     assert_eq!(known.hear_of("one")["payload"]["data"]["viewer"]["email"], OFFICE);
 
     let shake = format!(
-        "GET /graphql/ws HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+        "GET /graphql/ws HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\n\
          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n",
         server.base.trim_start_matches("http://")
     );
     // One address: half of its connections may become WebSockets, others get 429, and connections beyond its share are
-    // closed
-    // at once.
+    // closed at once.
     let mut held = Vec::new();
     let mut lines = Vec::new();
     for _ in 0..100 {
@@ -247,7 +251,8 @@ fn files_that_trickle_keep_no_other_account_waiting(world: &World) {
     }
     assert_eq!(refusal(&own), (429, "TOO_MANY_REQUESTS".to_owned()), "uploads of one account are limited");
     assert_eq!(own.header("retry-after"), "10");
-    let query = "{ assignments(filter: {status: [ASSIGNED, IN_PROGRESS], unit: {is: {name: {search: \"青坪县人民政府\"}}}}, first: 1) {
+    let query = "{ assignments(filter: {status: [ASSIGNED, IN_PROGRESS], \
+        unit: {is: {name: {search: \"青坪县人民政府\"}}}}, first: 1) {
         nodes { id } } }";
     let theirs = server.data_as(&people.sibling, query, &json!({}));
     let theirs = theirs["assignments"]["nodes"][0]["id"].as_str().unwrap().to_owned();

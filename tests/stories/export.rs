@@ -1,6 +1,5 @@
 //! Export as a workbook and import of the same workbook: the whole ledger for an office, a county's own part, and
-//! progress
-//! that a unit filled in.
+//! progress that a unit filled in.
 
 use rust_xlsxwriter::Workbook;
 use serde_json::{Value, json};
@@ -175,8 +174,9 @@ fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {
     assert_eq!(of(&mine[0]["id"]), mine[0]["version"].as_i64().unwrap() + 1);
     assert_eq!(of(&mine[1]["id"]), mine[1]["version"].as_i64().unwrap(), "a refused line must change nothing");
 
-    // `retractsCompletion` withdraws a completion that was reported by mistake.
-    let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { assignment { completedOn version } errors { code path } } }";
+    // `isCompletionRetracted` withdraws a completion that was reported by mistake.
+    let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { \
+        assignment { completedOn version } errors { code path } } }";
     let told = |version: &Value, further: Value| {
         let mut input =
             json!({"assignmentId": mine[0]["id"], "version": version, "period": "2025-10", "text": "更正。"});
@@ -185,10 +185,10 @@ fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {
     };
     let done = told(&json!(of(&mine[0]["id"])), json!({"completedOn": "2025-10-01"}))["assignment"].clone();
     assert_eq!(done["completedOn"], "2025-10-01");
-    let both = told(&done["version"], json!({"completedOn": "2025-10-01", "retractsCompletion": true}));
+    let both = told(&done["version"], json!({"completedOn": "2025-10-01", "isCompletionRetracted": true}));
     assert_eq!(both["errors"][0]["path"][1], "completedOn");
     let more = told(&done["version"], json!({}))["assignment"].clone();
     assert_eq!(more["completedOn"], "2025-10-01", "a report without a completion date must not change it");
-    let back = told(&more["version"], json!({"retractsCompletion": true}));
+    let back = told(&more["version"], json!({"isCompletionRetracted": true}));
     assert_eq!(back["assignment"]["completedOn"], Value::Null, "{back}");
 }

@@ -120,7 +120,8 @@ fn kept_figures_are_those_of_a_recount_at_any_date(world: &World) {
     assert_recounted(world, &server, "after an import");
     world.done(&import);
     let reported = server.data(
-        "{ assignments(first: 40, filter: {status: [ASSIGNED, IN_PROGRESS, RETURNED, REOPENED]}) { nodes { id version } } }",
+        "{ assignments(first: 40, filter: {status: [ASSIGNED, IN_PROGRESS, RETURNED, REOPENED]}) { nodes { id \
+         version } } }",
         &json!({}),
     );
     for assignment in reported["assignments"]["nodes"].as_array().unwrap() {

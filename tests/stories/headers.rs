@@ -256,7 +256,7 @@ fn graphiql_works_under_a_policy_without_unsafe(world: &World) {
     };
     assert_ne!(nonce(&server), nonce(&server), "each response must have a nonce of its own");
 
-    let mut page = Page::open(&format!("{}/", server.base));
+    let Some(mut page) = Page::open(&format!("{}/", server.base)) else { return };
     page.run("until(() => document.querySelector('.graphiql-execute-button'))");
     page.run(
         "email.value = 'office@gov.example'; password.value = 'correct horse battery'; who.requestSubmit();
@@ -296,7 +296,8 @@ fn graphiql_works_under_a_policy_without_unsafe(world: &World) {
     page.run(
         "const script = document.createElement('script'); script.textContent = 'window.smuggled = true';
         document.body.append(script);
-        document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\" onclick=\"smuggled = true\">smuggled</p>');
+        document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\" \
+        onclick=\"smuggled = true\">smuggled</p>');
         const image = new Image(); image.src = 'http://attacker.example/';
         until(() => window.refused.length >= 4)",
     );
@@ -305,7 +306,7 @@ fn graphiql_works_under_a_policy_without_unsafe(world: &World) {
 
 fn the_cookie_of_a_journey_is_of_this_host_alone(world: &World) {
     world.done(&["demo"]);
-    let provider = Provider::start();
+    let Some(provider) = Provider::start() else { return };
     let settings = provider.settings();
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     for (public, is_tls) in PUBLIC {

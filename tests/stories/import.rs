@@ -246,7 +246,8 @@ fn what_is_no_ledger_is_refused(world: &World) {
         let cell = r#"<table:table-cell office:value-type="string"><text:p>x</text:p></table:table-cell>"#;
         let far = r#"<table:table-cell table:number-columns-repeated="16000"/>"#;
         let rows = format!(
-            r#"<table:table-row>{cell}</table:table-row><table:table-row table:number-rows-repeated="1000000"/><table:table-row>{far}{cell}</table:table-row>"#
+            "<table:table-row>{cell}</table:table-row><table:table-row table:number-rows-repeated=\"1000000\"/>\
+             <table:table-row>{far}{cell}</table:table-row>"
         );
         write!(archive, r#"<office:body><table:table table:name="a">{rows}</table:table></office:body>"#).unwrap();
         archive.finish().unwrap();

@@ -1,6 +1,6 @@
 //! Keeping the ledger through the API: a regional office enters, edits, corrects, withdraws and merges; an
-//! administrator
-//! keeps regions, units, schedules and the calendar. After every step, lists, counts and figures equal a full recount.
+//! administrator keeps regions, units, schedules and the calendar. After every step, lists, counts and figures equal a
+//! full recount.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -197,8 +197,10 @@ fn set(world: &World) -> (Server, StoryClock, [String; 4]) {
     (server, clock, people)
 }
 
-const MEASURE: &str = "measure { id version status deadline { raw dueOn overdueAfter } deadlineChanges { nodes { oldDueOn newRaw newDueOn state } } \
-    checkPlans { kind every } responsibleParties { nodes { raw } } assignments { totalCount nodes { id status unit { name } } } }";
+const MEASURE: &str = "measure { id version status deadline { raw dueOn overdueAfter } \
+    deadlineChanges { nodes { oldDueOn newRaw newDueOn state } } \
+    checkPlans { kind every } responsibleParties { nodes { raw } } assignments { totalCount nodes { id status \
+    unit { name } } } }";
 
 #[expect(clippy::too_many_lines, reason = "the steps form one story")]
 fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
@@ -237,7 +239,8 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     // A measure: a named unit gets an assignment at once; a selector is resolved when the city office assigns.
     let bureau = region.id_of("units", "云溪市生态环境局");
     let county_unit = region.id_of("units", "白河县人民政府");
-    let mut new = json!({"problemId": problem, "number": "1", "content": "拆除采砂设施，恢复河滩植被", "deadline": "2027年5月31日",
+    let mut new = json!({"problemId": problem, "number": "1", "content": "拆除采砂设施，恢复河滩植被",
+        "deadline": "2027年5月31日",
         "leadUnitId": bureau, "parties": [{"unitId": county_unit}, {"selector": "ALL_COUNTIES"}]});
     let made = region.done("createMeasure", MEASURE, &new)["measure"].clone();
     assert_eq!(made["responsibleParties"]["nodes"], json!([{"raw": "白河县人民政府"}, {"raw": "各县（区）"}]));
@@ -252,7 +255,8 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     assert_eq!(region.refused("createMeasure", &new), ("INVALID".into(), "input.leadUnitId".into()));
     let orphaned = region.on("measureId", &measure, json!({"leadUnitId": null}));
     assert_eq!(region.refused("editMeasure", &orphaned), ("INVALID".into(), "input.leadUnitId".into()));
-    let all = city.done("assignMeasure", MEASURE, &city.on("measureId", &measure, json!({"resolveSelectors": true})));
+    let all =
+        city.done("assignMeasure", MEASURE, &city.on("measureId", &measure, json!({"hasSelectorsResolved": true})));
     assert_eq!(all["measure"]["assignments"]["totalCount"], 3);
 
     // Of two concurrent edits the second is stale. A county sees what changed, but not which other units answer.
@@ -264,7 +268,8 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     region.done("editMeasure", MEASURE, &edit);
     assert_eq!(region.refused("editMeasure", &edit), ("STALE_VERSION".into(), "input.version".into()));
     assert_eq!(city.refused("editMeasure", &edit).0, "NOT_ALLOWED");
-    let trail = "query($id: ID!) { measure(id: $id) { audit { nodes { act after } } problem { audit { nodes { act after } } } } }";
+    let trail = "query($id: ID!) { measure(id: $id) { audit { nodes { act after } } \
+        problem { audit { nodes { act after } } } } }";
     let acts = |office: &Office<'_>| -> Vec<String> {
         let read = office.read(trail, &json!({ "id": measure }));
         let nodes = read["measure"]["problem"]["audit"]["nodes"].as_array().unwrap().clone();
@@ -313,8 +318,8 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     let slip = id(&region.done("createMeasure", "measure { id }", &slip), "measure");
     let mut watchers =
         [Watcher::of(&server, &region.token), Watcher::of(&server, &city.token), Watcher::of(&server, &county.token)];
-    let gone = region.done("deleteMeasure", "deleted deletedId", &region.on("measureId", &slip, json!({})));
-    assert_eq!((&gone["deleted"], &gone["deletedId"]), (&json!(true), &json!(slip)));
+    let gone = region.done("deleteMeasure", "isDeleted deletedId", &region.on("measureId", &slip, json!({})));
+    assert_eq!((&gone["isDeleted"], &gone["deletedId"]), (&json!(true), &json!(slip)));
     assert_eq!(watchers.each_mut().map(Watcher::removed), [Some(slip.clone()), Some(slip), None]);
     let report = county.on("assignmentId", &answer, json!({"period": "2027-01", "text": "已进场施工。"}));
     county.done("reportProgress", "assignment { status }", &report);
@@ -354,7 +359,7 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     assert_eq!(region.done("retireProblem", "problem { status }", &withdrawn)["problem"]["status"], "NOT_APPLICABLE");
     let empty = json!({"name": "误建", "level": "COUNTY", "kind": "ROUTINE"});
     let empty = id(&region.done("createRound", "round { id }", &empty), "round");
-    region.done("deleteRound", "deleted", &region.on("roundId", &empty, json!({})));
+    region.done("deleteRound", "isDeleted", &region.on("roundId", &empty, json!({})));
     assert!(world.done(&["audit", "verify"]).contains("全部相接"));
 }
 
@@ -377,9 +382,9 @@ fn an_administrator_keeps_regions_and_units(world: &World) {
     let bad = admin.on("unitId", &unit_id, json!({"addresses": ["nobody"]}));
     assert_eq!(admin.refused("editUnit", &bad), ("INVALID".into(), "input.addresses".into()));
     // Only the administrator sees and edits the mail addresses of units.
-    let seen = "query($id: ID!) { unit: node(id: $id) { ... on Unit { reachable addresses { address } } } }";
+    let seen = "query($id: ID!) { unit: node(id: $id) { ... on Unit { isReachable addresses { address } } } }";
     let seen = region.read(seen, &json!({ "id": unit_id }))["unit"].clone();
-    assert_eq!(seen, json!({"reachable": true, "addresses": []}));
+    assert_eq!(seen, json!({"isReachable": true, "addresses": []}));
     assert_eq!(region.refused("editUnit", &bad).0, "NOT_ALLOWED");
 
     // After renaming, the unit is still found by its former name, which printed ledgers use.
@@ -480,7 +485,8 @@ fn an_administrator_keeps_schedules_mails_and_the_calendar(world: &World) {
     let mail = admin.read("{ mails(first: 1) { nodes { id state } } }", &json!({}))["mails"]["nodes"][0].clone();
     assert_eq!(mail["state"], "QUEUED");
     let act = |office: &Office<'_>, name: &str| {
-        let query = format!("mutation($id: ID!) {{ {name}(mailId: $id) {{ mail {{ state }} errors {{ code }} }} }}");
+        let query =
+            format!("mutation($id: ID!) {{ {name}(input: {{mailId: $id}}) {{ mail {{ state }} errors {{ code }} }} }}");
         office.read(&query, &json!({"id": mail["id"]}))[name].clone()
     };
     let code = |given: Value| given["errors"][0]["code"].clone();
@@ -527,7 +533,8 @@ fn merging_measures(
 ) {
     let named = ["白河县人民政府", "云溪市林业和草原局"].map(|unit| json!({"unitId": region.id_of("units", unit)}));
     let lead = region.id_of("units", "云溪市生态环境局");
-    let new = json!({"problemId": problem, "number": "1之二", "content": "采砂设施全部拆除，河滩恢复植被", "deadline": "2027年6月30日",
+    let new = json!({"problemId": problem, "number": "1之二", "content": "采砂设施全部拆除，河滩恢复植被",
+        "deadline": "2027年6月30日",
         "leadUnitId": lead, "parties": named});
     let twin = region.done("createMeasure", MEASURE, &new)["measure"].clone();
     let twin_id = twin["id"].as_str().unwrap();
@@ -543,7 +550,7 @@ fn merging_measures(
         let merge = region.on("measureId", twin_id, json!({ "intoId": wrong }));
         assert_eq!(region.refused("mergeMeasures", &merge), ("NOT_FOUND".into(), "input.intoId".into()));
     }
-    region.done("deleteMeasure", "deleted", &region.on("measureId", &other, json!({})));
+    region.done("deleteMeasure", "isDeleted", &region.on("measureId", &other, json!({})));
     // An accepted measure cannot be deleted, and a measure with a pending decision cannot be merged.
     let third = json!({"problemId": problem, "content": "设置警示标志", "deadline": "长期坚持", "leadUnitId": lead,
         "parties": [{"unitId": region.id_of("units", "白河县人民政府")}]});
@@ -584,7 +591,8 @@ fn merging_measures(
     region.done("decideExtension", "assignment { id }", &no);
     let merge = region.on("measureId", twin_id, json!({ "intoId": measure }));
     let selected = "measure { id number deadline { raw } responsibleParties { nodes { raw } } \
-        assignments { totalCount nodes { id unit { name } reports { totalCount } } } audit(first: 1) { nodes { act before } } }";
+        assignments { totalCount nodes { id unit { name } reports { totalCount } } } \
+        audit(first: 1) { nodes { act before } } }";
     let merged = region.done("mergeMeasures", selected, &merge)["measure"].clone();
     assert_eq!(
         (&merged["id"], &merged["number"], &merged["deadline"]["raw"]),

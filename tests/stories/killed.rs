@@ -1,6 +1,5 @@
 //! A server that is killed at any moment leaves no partial change: every change is stored with its audit entry, figures
-//! and
-//! roll-up, or not at all.
+//! and roll-up, or not at all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -60,7 +59,7 @@ fn work(base: &str, assignments: &[Value], done: &AtomicUsize) {
         let (name, kind, input) = match one["status"].as_str() {
             Some("SUBMITTED") => (
                 "returnCloseOut",
-                "ReasonedInput",
+                "ReturnCloseOutInput",
                 json!({"assignmentId": id, "version": version, "reason": "请补充材料"}),
             ),
             Some("RETURNED") => (

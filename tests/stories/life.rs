@@ -1,16 +1,12 @@
 //! The life of a measure that is assigned to three counties: assigned, accepted, reported on, returned, extended,
-//! publicised,
-//! objected to, closed, reopened, closed again. Each role can take its own steps and no others.
+//! publicised, objected to, closed, reopened, closed again. Each role can take its own steps and no others.
 
 use entity::close_out;
-use ledger::record::audit::By;
-use ledger::work::{Desk, evidence};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Value, json};
 
-use crate::support::clocked::StoryClock;
-use crate::support::ledgers::{CITY_ROWS, ROUND, city};
-use crate::support::{Server, World, block_on, stories};
+use crate::scene::MeasureScene;
+use crate::support::{World, block_on, stories};
 
 stories!(
     a_measure_lives_from_order_to_close_out_and_again,
@@ -18,188 +14,21 @@ stories!(
     a_day_whose_signature_is_forged_or_taken_away_is_found,
 );
 
-const STEP: &str = "assignment { id status version completedOn measure { status } } errors { code message path }";
-
-/// The server, its clock, a token of each account of the story, and the measure.
-struct Scene<'a> {
-    world: &'a World,
-    server: Server,
-    clock: StoryClock,
-    region: String,
-    city: String,
-    counties: [String; 3],
-    inspector: String,
-    measure: String,
-}
-
-impl<'a> Scene<'a> {
-    fn set(world: &'a World) -> Self {
-        for code in ["540329", "540323", "540325"] {
-            world.done(&["region", "load", code]);
-        }
-        let file = world.file("县.xlsx", &city(&CITY_ROWS));
-        world.done(&["import", &file, "--round", ROUND, "--region", "540300", "--create-units"]);
-        let units = [
-            ("西藏自治区生态环境保护督察整改办", "540000"),
-            ("昌都市生态环境保护督察整改办", "540300"),
-            ("洛隆县人民政府", "540329"),
-            ("类乌齐县人民政府", "540323"),
-            ("察雅县人民政府", "540325"),
-        ];
-        for (unit, region) in units {
-            world.done(&["unit", "add", unit, "--region", region, "--mail", &format!("u{region}@gov.example")]);
-        }
-        let region = world.account("region@gov.example", "regional-office", units[0].0);
-        let city = world.account("city@gov.example", "city-office", units[1].0);
-        let counties = [2, 3, 4].map(|unit| {
-            let (name, code) = units[unit];
-            world.account(&format!("c{code}@gov.example"), "responsible-unit", name)
-        });
-        world.done_with(
-            &[
-                "account",
-                "create",
-                "inspector@gov.example",
-                "--role",
-                "inspector",
-                "--region",
-                "540300",
-                "--until",
-                "2100-12-31",
-                "--no-password",
-            ],
-            "",
-        );
-        let inspector = world.done(&["token", "create", "inspector@gov.example"]).trim().to_owned();
-        let (server, clock) = world.serve_under_clock("2023-04-10T09:00");
-        let found = server.data_as(
-            &city,
-            "{ measures(filter: {text: {search: \"拆除停运电站\"}}) { nodes { id } } }",
-            &json!({}),
-        );
-        let measure = found["measures"]["nodes"][0]["id"].as_str().unwrap().to_owned();
-        Self { world, server, clock, region, city, counties, inspector, measure }
-    }
-
-    /// Executes a mutation with a token and returns its payload.
-    fn act(&self, token: &str, name: &str, kind: &str, input: &Value) -> Value {
-        let payload = if name == "assignMeasure" || name == "commentOnMeasure" {
-            "measure { id version status } errors { code message path }"
-        } else {
-            STEP
-        };
-        let query = format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {payload} }} }}");
-        self.server.data_as(token, &query, &json!({ "input": input }))[name].clone()
-    }
-
-    /// Executes a mutation that must succeed; returns the assignment's status after it.
-    fn done(&self, token: &str, name: &str, kind: &str, input: &Value) -> String {
-        let given = self.act(token, name, kind, input);
-        assert_eq!(given["errors"], json!([]), "{name} {input}");
-        given["assignment"]["status"].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// Executes a mutation that must be refused; returns the error's code.
-    fn refused(&self, token: &str, name: &str, kind: &str, input: &Value) -> String {
-        let given = self.act(token, name, kind, input);
-        assert!(given["assignment"].is_null() && given["measure"].is_null(), "{name} {input}: {given:#}");
-        given["errors"][0]["code"].as_str().unwrap().to_owned()
-    }
-
-    /// Returns the id and the version of a county's assignment, as the city office sees it.
-    fn of(&self, county: &str) -> (String, i64) {
-        let query =
-            "query($id: ID!) { measure(id: $id) { assignments(first: 50) { nodes { id version unit { name } } } } }";
-        let data = self.server.data_as(&self.city, query, &json!({ "id": self.measure }));
-        let nodes = data["measure"]["assignments"]["nodes"].as_array().unwrap().clone();
-        let one = nodes.iter().find(|one| one["unit"]["name"].as_str().is_some_and(|name| name.starts_with(county)));
-        let one = one.unwrap_or_else(|| panic!("{county} in {nodes:?}"));
-        (one["id"].as_str().unwrap().to_owned(), one["version"].as_i64().unwrap())
-    }
-
-    /// Returns an input `{assignmentId, version, …}` with the current version of a county's assignment.
-    fn on(&self, county: &str, more: impl Into<Value>) -> Value {
-        let (id, version) = self.of(county);
-        let mut input = json!({ "assignmentId": id, "version": version });
-        input.as_object_mut().unwrap().extend(more.into().as_object().unwrap().clone());
-        input
-    }
-
-    /// Returns an input `{assignmentId, …}` of a county's assignment, for mutations that name no version.
-    fn beside(&self, county: &str, more: impl Into<Value>) -> Value {
-        let mut input = self.on(county, more);
-        input.as_object_mut().unwrap().remove("version");
-        input
-    }
-
-    /// Returns the figures of all assignments that an account sees: all, completed, closed, not applicable.
-    fn figures(&self, token: &str) -> (i64, i64, i64, i64) {
-        let query = "{ statistics(by: STATUS, count: ASSIGNMENTS) { total { all completed closed notApplicable } } }";
-        let total = self.server.data_as(token, query, &json!({}))["statistics"]["total"].clone();
-        let number = |name: &str| total[name].as_i64().unwrap();
-        (number("all"), number("completed"), number("closed"), number("notApplicable"))
-    }
-
-    /// Adds evidence and a passed self-inspection to a county's assignment.
-    fn prove(&self, token: &str, county: &str) {
-        let (id, _) = self.of(county);
-        let key: i64 = id.trim_start_matches("assignment_").parse().unwrap();
-        block_on(async {
-            let db = self.world.db().await;
-            let by = By::program();
-            let desk =
-                Desk { db: &db, by: &by, now: self.clock.now(), zone: chrono_tz::Asia::Shanghai, grace_days: 30 };
-            let file = evidence::Stored {
-                name: "验收照片.jpg".to_owned(),
-                media_type: "image/jpeg".to_owned(),
-                size: 3,
-                sha256: "00".repeat(32),
-                place: "none".to_owned(),
-            };
-            evidence::add(&desk, Some(key), &file).await.unwrap();
-            db.close().await.unwrap();
-        });
-        self.done(
-            token,
-            "recordCheck",
-            "RecordCheckInput",
-            &self.beside(county, json!({"kind": "SELF_INSPECTION", "result": "PASSED"})),
-        );
-    }
-
-    /// Reports completion, adds evidence and a self-inspection, and applies for close-out.
-    fn apply(&self, token: &str, county: &str) {
-        let report = json!({"period": "2023-04", "text": "电站已拆除，河道已恢复。", "completedOn": "2023-04-09"});
-        self.done(token, "reportProgress", "ReportProgressInput", &self.on(county, report));
-        self.prove(token, county);
-        let application = json!({"application": "整改任务已全部完成，申请销号。"});
-        assert_eq!(
-            self.done(token, "applyForCloseOut", "ApplyForCloseOutInput", &self.on(county, application)),
-            "SUBMITTED"
-        );
-    }
-
-    fn mails(&self, kind: &str) -> usize {
-        self.world.done(&["mail", "list"]).lines().filter(|line| line.contains(kind)).count()
-    }
-}
-
 #[expect(clippy::too_many_lines, reason = "the steps of one measure form one story")]
 fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
-    let scene = Scene::set(world);
+    let scene = MeasureScene::set(world);
     let [luolong, leiwuqi, chaya] = scene.counties.clone();
     let (region, city) = (scene.region.clone(), scene.city.clone());
     assert_eq!(scene.figures(&city).0, scene.figures(&region).0);
     let before = scene.figures(&city);
 
     // Assigned: 各县（区） is resolved to three counties. Counties cannot assign, and do not see a measure that is not
-    // assigned
-    // to them.
-    let version = |scene: &Scene<'_>| {
+    // assigned to them.
+    let version = |scene: &MeasureScene<'_>| {
         let query = "query($id: ID!) { measure(id: $id) { version } }";
         scene.server.data_as(&city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone()
     };
-    let assign = json!({"measureId": scene.measure, "version": version(&scene), "resolveSelectors": true});
+    let assign = json!({"measureId": scene.measure, "version": version(&scene), "hasSelectorsResolved": true});
     assert_eq!(scene.refused(&luolong, "assignMeasure", "AssignMeasureInput", &assign), "NOT_FOUND");
     assert_eq!(scene.refused(&scene.inspector.clone(), "assignMeasure", "AssignMeasureInput", &assign), "NOT_ALLOWED");
     assert_eq!(scene.act(&city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
@@ -209,32 +38,33 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     assert_eq!(scene.figures(&luolong).0, 1, "a county counts only its own assignments");
 
     // A county sees the measure with its own assignment only; a sibling's id is like an unknown one.
-    let query = "query($id: ID!) { measure(id: $id) { content assignments(first: 50) { totalCount nodes { unit { name } } } } }";
+    let query = "query($id: ID!) { measure(id: $id) { content assignments(first: 50) { totalCount \
+        nodes { unit { name } } } } }";
     let seen = scene.server.data_as(&luolong, query, &json!({ "id": scene.measure }));
     assert_eq!(seen["measure"]["assignments"]["totalCount"], 1);
     let sibling = scene.on("类乌齐县", json!({"reason": "不是我县的事"}));
-    assert_eq!(scene.refused(&luolong, "proposeNotApplicable", "ReasonedInput", &sibling), "NOT_FOUND");
+    assert_eq!(scene.refused(&luolong, "proposeNotApplicable", "ProposeNotApplicableInput", &sibling), "NOT_FOUND");
 
     // The measure does not apply to one county: the county proposes it, the city office confirms.
     let reason = json!({"reason": "我县境内没有小水电站。"});
     assert_eq!(
-        scene.done(&chaya, "proposeNotApplicable", "ReasonedInput", &scene.on("察雅县", reason)),
+        scene.done(&chaya, "proposeNotApplicable", "ProposeNotApplicableInput", &scene.on("察雅县", reason)),
         "NOT_APPLICABLE_PROPOSED"
     );
     assert_eq!(
-        scene.refused(&chaya, "confirmNotApplicable", "AssignmentInput", &scene.on("察雅县", json!({}))),
+        scene.refused(&chaya, "confirmNotApplicable", "ConfirmNotApplicableInput", &scene.on("察雅县", json!({}))),
         "NOT_ALLOWED"
     );
     assert_eq!(
-        scene.done(&city, "confirmNotApplicable", "AssignmentInput", &scene.on("察雅县", json!({}))),
+        scene.done(&city, "confirmNotApplicable", "ConfirmNotApplicableInput", &scene.on("察雅县", json!({}))),
         "NOT_APPLICABLE"
     );
     assert_eq!(scene.figures(&city).3, after.3 + 1);
 
     // Another county accepts. Of two concurrent saves the second is refused and changes nothing.
     let mine = scene.on("洛隆县", json!({}));
-    scene.done(&luolong, "acceptAssignment", "AssignmentInput", &mine);
-    assert_eq!(scene.refused(&luolong, "acceptAssignment", "AssignmentInput", &mine), "STALE_VERSION");
+    scene.done(&luolong, "acceptAssignment", "AcceptAssignmentInput", &mine);
+    assert_eq!(scene.refused(&luolong, "acceptAssignment", "AcceptAssignmentInput", &mine), "STALE_VERSION");
     let early = json!({"application": "申请销号。"});
     assert_eq!(
         scene.refused(&luolong, "applyForCloseOut", "ApplyForCloseOutInput", &scene.on("洛隆县", early.clone())),
@@ -265,7 +95,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
         "NOT_ALLOWED"
     );
     let back = json!({"reason": "河道恢复不彻底，请补充佐证材料。"});
-    assert_eq!(scene.done(&city, "returnCloseOut", "ReasonedInput", &scene.on("洛隆县", back)), "RETURNED");
+    assert_eq!(scene.done(&city, "returnCloseOut", "ReturnCloseOutInput", &scene.on("洛隆县", back)), "RETURNED");
     assert_eq!(scene.figures(&city).1, after.1);
     assert!(
         scene.mails("销号退回") >= 2,
@@ -293,13 +123,15 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     scene.done(&city, "decideExtension", "DecideExtensionInput", &decide("ENDORSE"));
     assert_eq!(scene.refused(&city, "decideExtension", "DecideExtensionInput", &decide("APPROVE")), "NOT_ALLOWED");
     scene.done(&region, "decideExtension", "DecideExtensionInput", &decide("APPROVE"));
-    let moved = "query($id: ID!) { measure(id: $id) { deadline { dueOn } deadlineChanges { nodes { oldDueOn newDueOn state } } } }";
+    let moved = "query($id: ID!) { measure(id: $id) { deadline { dueOn } \
+        deadlineChanges { nodes { oldDueOn newDueOn state } } } }";
     let moved = scene.server.data_as(&city, moved, &json!({ "id": scene.measure }));
     assert_eq!(moved["measure"]["deadline"]["dueOn"], "2023-12-31");
     assert_eq!(moved["measure"]["deadlineChanges"]["nodes"][0]["oldDueOn"], "2023-06-30", "the first deadline is kept");
     // The sibling sees how the shared deadline moved, but not who requested the extension or why.
     let seen = "{ deadlineChanges { nodes { oldDueOn newDueOn reason decision requester { id } assignment { id } } } }";
-    let expected = json!([{"oldDueOn": "2023-06-30", "newDueOn": "2023-12-31", "reason": "（其他单位申请的延期）", "decision": null,
+    let expected = json!([{"oldDueOn": "2023-06-30", "newDueOn": "2023-12-31", "reason": "（其他单位申请的延期）",
+        "decision": null,
         "requester": null, "assignment": null}]);
     assert_eq!(scene.server.data_as(&luolong, seen, &json!({}))["deadlineChanges"]["nodes"], expected);
 
@@ -405,10 +237,13 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
     // A relapse: reopened, applied for and closed again; earlier cycles stay unchanged.
     let relapse = json!({"reason": "巡查发现电站私自恢复运行。"});
     assert_eq!(
-        scene.refused(&city, "reopenAssignment", "ReasonedInput", &scene.on("洛隆县", relapse.clone())),
+        scene.refused(&city, "reopenAssignment", "ReopenAssignmentInput", &scene.on("洛隆县", relapse.clone())),
         "NOT_ALLOWED"
     );
-    assert_eq!(scene.done(&region, "reopenAssignment", "ReasonedInput", &scene.on("洛隆县", relapse)), "REOPENED");
+    assert_eq!(
+        scene.done(&region, "reopenAssignment", "ReopenAssignmentInput", &scene.on("洛隆县", relapse)),
+        "REOPENED"
+    );
     assert_eq!(scene.figures(&city).2, after.2);
     assert_eq!(scene.server.data(public, &json!({}))["publicNotices"], json!([]), "a relapse ends the disclosure");
     scene.clock.set("2023-05-22T10:00");
@@ -451,7 +286,7 @@ fn a_measure_lives_from_order_to_close_out_and_again(world: &World) {
 }
 
 fn a_day_whose_signature_is_forged_or_taken_away_is_found(world: &World) {
-    let scene = Scene::set(world);
+    let scene = MeasureScene::set(world);
     let key = world.file("audit.key", b"a key of the story, thirty-two bytes long");
     let run = |arguments: &[&str]| {
         let ran = world.program().args(arguments).env("RECTIFY_AUDIT_KEY_FILE", &key).output().unwrap();
@@ -495,11 +330,11 @@ fn a_day_whose_signature_is_forged_or_taken_away_is_found(world: &World) {
 }
 
 fn a_changed_or_missing_entry_of_the_audit_is_found(world: &World) {
-    let scene = Scene::set(world);
+    let scene = MeasureScene::set(world);
     let query = "query($id: ID!) { measure(id: $id) { version } }";
     let version =
         scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone();
-    let assign = json!({"measureId": scene.measure, "version": version, "resolveSelectors": true});
+    let assign = json!({"measureId": scene.measure, "version": version, "hasSelectorsResolved": true});
     scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign);
     scene.apply(&scene.counties[0], "洛隆县");
     assert_eq!(world.run(&["audit", "verify"]).code, 0);

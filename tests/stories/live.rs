@@ -87,7 +87,7 @@ fn a_county_hears_nothing_of_its_sibling_and_nothing_after_it_has_left(world: &W
     let next = there.hear();
     assert_eq!(changed(&next)["assignment"]["id"], theirs, "the first event must not be about the sibling");
 
-    assert_eq!(server.data_as(&mine, "mutation { signOut { ended } }", &json!({}))["signOut"]["ended"], true);
+    assert_eq!(server.data_as(&mine, "mutation { signOut { isEnded } }", &json!({}))["signOut"]["isEnded"], true);
     report(&server, &ours);
     let last = here.hear();
     assert_eq!(last["payload"]["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");

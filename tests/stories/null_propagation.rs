@@ -1,6 +1,5 @@
 //! Null propagation as in section 6.4.4 of the GraphQL specification: a failed field is null, or makes its parent null
-//! if it
-//! is non-null. async-graphql is pinned, because 7.1 and 7.2 drop a failed field instead and answer out of order.
+//! if it is non-null. async-graphql is pinned, because 7.1 and 7.2 drop a failed field instead and answer out of order.
 
 use async_graphql::{EmptyMutation, EmptySubscription, Object, Result, Schema};
 use serde_json::{Value, json};

@@ -1,8 +1,6 @@
 //! One-line fields follow the same rule in the API, on the command line and in files: invisible characters and line
-//! breaks
-//! are removed, so that equal-looking values are equal; control characters that change the display are refused, with
-//! their
-//! position.
+//! breaks are removed, so that equal-looking values are equal; control characters that change the display are refused,
+//! with their position.
 
 use serde_json::{Value, json};
 
@@ -101,7 +99,8 @@ fn the_api_takes_one_line_and_says_where_it_does_not(world: &World) {
     // A measure: the number is a one-line field; the content keeps its line breaks.
     let lead = named("units", "昌都市生态环境保护督察整改办");
     let new = json!({
-        "problemId": problem, "number": "\u{feff}3\n", "content": "排查。\n整治。", "deadline": "长期坚持", "leadUnitId": lead,
+        "problemId": problem, "number": "\u{feff}3\n", "content": "排查。\n整治。", "deadline": "长期坚持",
+        "leadUnitId": lead,
     });
     let made = act(&server, &region, ("createMeasure", "measure { number content }"), &new)["measure"].clone();
     assert_eq!(made, json!({"number": "3", "content": "排查。\n整治。"}));

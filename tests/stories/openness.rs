@@ -1,8 +1,6 @@
 //! Access before the first account exists. Only callers on this machine are let in, not requests through a proxy, under
-//! a
-//! foreign host name or from a page elsewhere. Demo accounts work until the first real account; the set-up code creates
-//! the
-//! first administrator.
+//! a foreign host name or from a page elsewhere. Demo accounts work until the first real account; the set-up code
+//! creates the first administrator.
 
 use serde_json::{Value, json};
 
@@ -34,8 +32,7 @@ fn open() -> (u16, String) {
 }
 
 /// Asserts that an attacker who finds an installation behind a proxy can neither read, nor sign in as a demo account,
-/// nor
-/// create an account, nor set a password.
+/// nor create an account, nor set a password.
 fn attack(server: &Server, headers: &[(&str, &str)]) {
     assert_eq!(status(server, headers), refused("UNAUTHENTICATED"));
     let ask = |query: &str| server.ask(&json!({ "query": query }), headers).json();
@@ -47,7 +44,7 @@ fn attack(server: &Server, headers: &[(&str, &str)]) {
     }
     for act in [
         r#"createAccount(input: {email: "me@evil.example", name: "我", role: ADMINISTRATOR}) { errors { code } }"#,
-        r#"setPassword(accountId: "account_1", password: "another long password") { errors { code } }"#,
+        r#"setPassword(input: {accountId: "account_1", password: "another long password"}) { errors { code } }"#,
     ] {
         let answer = server.ask(&json!({ "query": format!("mutation {{ {act} }}") }), headers);
         assert_eq!((answer.status, answer.code().as_str()), (401, "UNAUTHENTICATED"), "{act}");
@@ -73,8 +70,8 @@ fn a_stranger_behind_a_proxy_is_nobody(world: &World) {
     // A caller on this machine is let in, and the server says that it is open.
     assert_eq!(status(&server, &[]), open());
     assert_eq!(
-        server.data("{ installation { isOpen needsSetUp } }", &json!({}))["installation"],
-        json!({"isOpen": true, "needsSetUp": false})
+        server.data("{ installation { isOpen isAwaitingSetUp } }", &json!({}))["installation"],
+        json!({"isOpen": true, "isAwaitingSetUp": false})
     );
     assert!(server.get("/readyz").body.contains("open:"));
     assert!(crate::support::read(world.log()).contains("the installation is open"));
@@ -161,10 +158,11 @@ fn the_first_administrator_is_made_with_the_set_up_code(world: &World) {
     world.done(&["migrate"]);
     let server = world.serve_everywhere("http://ledger.example.cn", &[]);
     let code = server.printed().rsplit('：').next().unwrap().trim().to_owned();
-    let state = || server.data("{ installation { isOpen needsSetUp } }", &json!({}))["installation"].clone();
-    assert_eq!(state(), json!({"isOpen": false, "needsSetUp": true}));
+    let state = || server.data("{ installation { isOpen isAwaitingSetUp } }", &json!({}))["installation"].clone();
+    assert_eq!(state(), json!({"isOpen": false, "isAwaitingSetUp": true}));
     let create = |code: &str, password: &str| {
-        let query = "mutation($input: CreateFirstAccountInput!) { createFirstAccount(input: $input) { token errors { code path } } }";
+        let query = "mutation($input: CreateFirstAccountInput!) { createFirstAccount(input: $input) { token \
+            errors { code path } } }";
         let input = json!({"code": code, "email": "admin@gov.example", "name": "管理员", "password": password});
         server.data(query, &json!({ "input": input }))["createFirstAccount"].clone()
     };

@@ -1,6 +1,5 @@
 //! The rules of pace and of the figures exist twice, as Rust functions and as SQL; this story compares both on hundreds
-//! of
-//! random cases.
+//! of random cases.
 
 use chrono::{Days, NaiveDate};
 use entity::assignment::{PaceOverride, Status};
@@ -66,7 +65,8 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
         world.done(&["statistics", "check", "--mend"]);
         for days in [-60, -1, 0, 30] {
             let as_of = ledger::rule::calendar::plus_days(today, days);
-            let query = "query($day: Date) { statistics(by: STATUS, asOf: $day) { total { all completed closed notApplicable overdue } } }";
+            let query = "query($day: Date) { statistics(by: STATUS, asOf: $day) { total { all completed closed \
+                notApplicable overdue } } }";
             let total = server.data(query, &json!({"day": as_of.to_string()}))["statistics"]["total"].clone();
             let rule = Figures::count(&items, as_of);
             let counted = json!({"all": rule.all, "completed": rule.completed, "closed": rule.closed,

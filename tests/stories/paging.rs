@@ -16,7 +16,7 @@ fn every_row_is_met_once_in_order_forward_and_backward(world: &World) {
         "[{field: UPDATED_AT, direction: ASC}, {field: DUE_ON, direction: DESC}]",
         "[]",
     ] {
-        for filter in ["{}", "{region: {within: $within}}", "{region: {within: $within}, completed: false}"] {
+        for filter in ["{}", "{region: {within: $within}}", "{region: {within: $within}, isCompleted: false}"] {
             let uses = if filter.contains('$') { "($within: ID!, " } else { "(" };
             let page = |arguments: &str, cursor: &Value| {
                 let query = format!(

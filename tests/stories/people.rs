@@ -1,6 +1,5 @@
 //! Accounts: the four-eyes principle, stolen credentials, forgotten passwords, the second factor, and correcting,
-//! exporting
-//! and erasing personal data.
+//! exporting and erasing personal data.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sea_orm::{ConnectionTrait, Statement};
@@ -38,7 +37,8 @@ fn delegate(server: &Server, from: &str, to: &str) -> Value {
     let until = server.data_as(from, "{ sessions(first: 1) { nodes { expiresAt } } }", &json!({}));
     let until = &until["sessions"]["nodes"][0]["expiresAt"];
     let given = format!(
-        "delegate(input: {{delegateId: {id}, reason: \"外出\", endsAt: {until}}}) {{ delegation {{ id }} errors {{ code }} }}"
+        "delegate(input: {{delegateId: {id}, reason: \"外出\", endsAt: {until}}}) {{ delegation {{ id }} \
+         errors {{ code }} }}"
     );
     act(server, from, &given)
 }
@@ -47,7 +47,7 @@ fn act_for(server: &Server, delegate: &str, delegation: &Value) -> String {
     let given = act(
         server,
         delegate,
-        &format!("actFor(delegationId: {}) {{ token errors {{ code }} }}", delegation["delegation"]["id"]),
+        &format!("actFor(input: {{delegationId: {}}}) {{ token errors {{ code }} }}", delegation["delegation"]["id"]),
     );
     given["token"].as_str().unwrap_or_else(|| panic!("{given}")).to_owned()
 }
@@ -74,7 +74,8 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
     let delegation = delegate(&server, &a, &b);
     let as_a = act_for(&server, &b, &delegation);
     let open = |most: usize| {
-        let query = "{ assignments(filter: {status: [ASSIGNED, IN_PROGRESS], measure: {is: {dueOn: {isNull: false}}}}, first: 50) { nodes { id version status } } }";
+        let query = "{ assignments(filter: {status: [ASSIGNED, IN_PROGRESS], \
+            measure: {is: {dueOn: {isNull: false}}}}, first: 50) { nodes { id version status } } }";
         let found = server.data_as(&a, query, &json!({}))["assignments"]["nodes"].clone();
         let found = found.as_array().unwrap().clone();
         assert!(found.len() >= most, "{found:?}");
@@ -88,7 +89,8 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
         &server,
         &as_a,
         &format!(
-            "requestExtension(input: {{assignmentId: {on}, newDueOn: \"2029-12-31\", reason: \"雨季施工\"}}) {{ errors {{ code message }} }}"
+            "requestExtension(input: {{assignmentId: {on}, newDueOn: \"2029-12-31\", reason: \"雨季施工\"}}) \
+             {{ errors {{ code message }} }}"
         ),
     );
     assert_eq!(code(&asked), "", "{asked}");
@@ -100,7 +102,8 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
             &server,
             who,
             &format!(
-                "decideExtension(input: {{extensionId: {id}, decision: ENDORSE, words: \"同意\"}}) {{ errors {{ code }} }}"
+                "decideExtension(input: {{extensionId: {id}, decision: ENDORSE, words: \"同意\"}}) \
+                 {{ errors {{ code }} }}"
             ),
         );
         code(&given).to_owned()
@@ -114,7 +117,8 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
         &server,
         &as_a,
         &format!(
-            "proposeNotApplicable(input: {{assignmentId: {}, version: {}, reason: \"不涉及\"}}) {{ assignment {{ version }} errors {{ code message }} }}",
+            "proposeNotApplicable(input: {{assignmentId: {}, version: {}, reason: \"不涉及\"}}) \
+             {{ assignment {{ version }} errors {{ code message }} }}",
             fresh["id"], fresh["version"]
         ),
     );
@@ -145,7 +149,8 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
         &server,
         &a,
         &format!(
-            "reportProgress(input: {{assignmentId: {on}, version: {}, period: \"2026-11\", text: \"已完成整改\", completedOn: \"2026-11-01\"}}) {{ errors {{ code message }} }}",
+            "reportProgress(input: {{assignmentId: {on}, version: {}, period: \"2026-11\", \
+             text: \"已完成整改\", completedOn: \"2026-11-01\"}}) {{ errors {{ code message }} }}",
             now["version"]
         ),
     );
@@ -156,7 +161,8 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
         &server,
         &a,
         &format!(
-            "recordCheck(input: {{assignmentId: {on}, kind: SELF_INSPECTION, result: PASSED, findings: \"已到位\"}}) {{ errors {{ code message }} }}"
+            "recordCheck(input: {{assignmentId: {on}, kind: SELF_INSPECTION, result: PASSED, \
+             findings: \"已到位\"}}) {{ errors {{ code message }} }}"
         ),
     );
     assert_eq!(code(&checked), "", "{checked}");
@@ -164,7 +170,8 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
         &server,
         &as_a,
         &format!(
-            "applyForCloseOut(input: {{assignmentId: {on}, version: {}, application: \"申请销号\"}}) {{ assignment {{ version }} errors {{ code message }} }}",
+            "applyForCloseOut(input: {{assignmentId: {on}, version: {}, application: \"申请销号\"}}) \
+             {{ assignment {{ version }} errors {{ code message }} }}",
             state()["version"]
         ),
     );
@@ -194,10 +201,14 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
     let signed_in = own.as_array().unwrap().iter().find(|one| one["actor"].is_null()).unwrap()["id"].clone();
     assert_eq!(server.data_as(&as_a, "{ sessions { totalCount } }", &json!({}))["sessions"]["totalCount"], 0);
     assert_eq!(
-        code(&act(&server, &as_a, &format!("revokeSession(sessionId: {signed_in}) {{ ended errors {{ code }} }}"))),
+        code(&act(
+            &server,
+            &as_a,
+            &format!("revokeSession(input: {{sessionId: {signed_in}}}) {{ isEnded errors {{ code }} }}")
+        )),
         "NOT_FOUND"
     );
-    assert_eq!(act(&server, &as_a, "signOut { ended }")["ended"], true);
+    assert_eq!(act(&server, &as_a, "signOut { isEnded }")["isEnded"], true);
 }
 
 fn a_stolen_token_or_session_does_not_outlive_the_cure(world: &World) {
@@ -219,7 +230,10 @@ fn a_stolen_token_or_session_does_not_outlive_the_cure(world: &World) {
         let given = act(
             &server,
             who,
-            &format!("setPassword(accountId: {account}, password: \"{NEW}\"{current}) {{ errors {{ code path }} }}"),
+            &format!(
+                "setPassword(input: {{accountId: {account}, password: \"{NEW}\"{current}}}) \
+                 {{ errors {{ code path }} }}"
+            ),
         );
         code(&given).to_owned()
     };
@@ -229,10 +243,11 @@ fn a_stolen_token_or_session_does_not_outlive_the_cure(world: &World) {
         for more in [
             format!("createToken(input: {{accountId: {account}, name: \"再来一个\"}}) {{ errors {{ code }} }}"),
             format!(
-                "updateAccount(input: {{accountId: {account}, email: \"evil@evil.example\", currentPassword: \"{PASSWORD}\"}}) {{ errors {{ code }} }}"
+                "updateAccount(input: {{accountId: {account}, email: \"evil@evil.example\", \
+                 currentPassword: \"{PASSWORD}\"}}) {{ errors {{ code }} }}"
             ),
             "enrolSecondFactor(input: {}) { errors { code } }".to_owned(),
-            format!("exportAccount(accountId: {account}) {{ errors {{ code }} }}"),
+            format!("exportAccount(input: {{accountId: {account}}}) {{ errors {{ code }} }}"),
         ] {
             assert_eq!(code(&act(&server, who, &more)), "NOT_ALLOWED", "{more}");
         }
@@ -316,11 +331,13 @@ fn a_forgotten_password_is_set_by_a_link_that_works_once(world: &World) {
     let server = world.serve();
     let session = server.sign_in("office@gov.example");
     let ask = |email: &str| {
-        let query = "mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { isDone errors { code } } }";
+        let query = "mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { \
+            isDone errors { code } } }";
         server.data(query, &json!({"input": {"email": email}}))["requestPasswordReset"].clone()
     };
     let set = |token: &str, password: &str| {
-        let query = "mutation($input: SetPasswordWithLinkInput!) { setPasswordWithLink(input: $input) { isDone errors { code path } } }";
+        let query = "mutation($input: SetPasswordWithLinkInput!) { setPasswordWithLink(input: $input) { isDone \
+            errors { code path } } }";
         server.data(query, &json!({"input": {"token": token, "password": password}}))["setPasswordWithLink"].clone()
     };
     assert_eq!(
@@ -330,7 +347,7 @@ fn a_forgotten_password_is_set_by_a_link_that_works_once(world: &World) {
     );
     ask("office@gov.example");
     let queued = world.done(&["mail", "list", "--state", "queued"]);
-    assert_eq!(queued.matches("password-reset").count(), 1, "repeated requests must send one mail: {queued}");
+    assert_eq!(queued.matches("【账户安全】重设登录密码").count(), 1, "repeated requests must send one mail: {queued}");
     let token = link(world, "重设登录密码");
     // The token is only in the sent mail, not in the outbox.
     let rows = block_on(async {
@@ -390,7 +407,7 @@ fn a_forgotten_password_is_set_by_a_link_that_works_once(world: &World) {
 }
 
 /// Computes the six digits that an authenticator app shows for a Base32 secret at a Unix time (RFC 6238).
-fn digits(secret: &str, moment: i64) -> String {
+pub(crate) fn digits(secret: &str, moment: i64) -> String {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits =
         secret.chars().map(|letter| format!("{:05b}", alphabet.find(letter).unwrap())).collect::<Vec<_>>().concat();
@@ -415,11 +432,11 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
         world.serve_under_clock_demanding("2026-11-30T09:00", &[entity::account::Role::Administrator]);
     let sign_in = |email: &str, code: Option<&str>| {
         let query =
-            "mutation($input: SignInInput!) { signIn(input: $input) { token mustSetUpSecondFactor errors { code } } }";
+            "mutation($input: SignInInput!) { signIn(input: $input) { token hasToSetUpSecondFactor errors { code } } }";
         server.data(query, &json!({"input": {"email": email, "password": PASSWORD, "code": code}}))["signIn"].clone()
     };
     let office = sign_in("office@gov.example", None);
-    assert_eq!(office["mustSetUpSecondFactor"], false);
+    assert_eq!(office["hasToSetUpSecondFactor"], false);
     let office = office["token"].as_str().unwrap().to_owned();
     let enrol = |who: &str, current: &str| {
         act(
@@ -473,13 +490,13 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
 
     // If the role requires a second factor, a session without one can only set it up.
     let admin = sign_in("admin@gov.example", None);
-    assert_eq!(admin["mustSetUpSecondFactor"], true);
+    assert_eq!(admin["hasToSetUpSecondFactor"], true);
     let admin = admin["token"].as_str().unwrap().to_owned();
     let accounts = "{ accounts { totalCount } }";
     for refused in [
         accounts,
         "{ viewer { id } }",
-        "mutation { setAccountDisabled(accountId: \"account_1\", disabled: true) { errors { code } } }",
+        "mutation { setAccountDisabled(input: {accountId: \"account_1\", isDisabled: true}) { errors { code } } }",
     ] {
         assert_eq!(server.ask_as(&admin, refused, &json!({})).code(), "FORBIDDEN", "{refused}");
     }
@@ -505,7 +522,8 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
             &server,
             &admin,
             &format!(
-                "removeSecondFactor(input: {{accountId: {}, currentPassword: \"{current}\"}}) {{ isDone errors {{ code }} }}",
+                "removeSecondFactor(input: {{accountId: {}, currentPassword: \"{current}\"}}) {{ isDone \
+                 errors {{ code }} }}",
                 id["id"]
             ),
         )
@@ -515,7 +533,7 @@ fn a_second_factor_is_asked_for_and_demanded(world: &World) {
     clock.set("2026-11-30T12:00");
     assert!(sign_in("office@gov.example", None)["token"].is_string());
     world.done(&["account", "reset-second-factor", "admin@gov.example"]);
-    assert_eq!(sign_in("admin@gov.example", None)["mustSetUpSecondFactor"], true);
+    assert_eq!(sign_in("admin@gov.example", None)["hasToSetUpSecondFactor"], true);
     assert!(world.done(&["mail", "list"]).contains("已启用两步验证"));
 }
 
@@ -532,7 +550,8 @@ fn an_account_is_corrected_given_out_and_erased(world: &World) {
             &server,
             who,
             &format!(
-                "updateAccount(input: {{accountId: {}, {more}}}) {{ account {{ name phone email role version }} errors {{ code path }} }}",
+                "updateAccount(input: {{accountId: {}, {more}}}) {{ account {{ name phone email role version \
+                 }} errors {{ code path }} }}",
                 own["id"]
             ),
         )
@@ -584,7 +603,7 @@ fn an_account_is_corrected_given_out_and_erased(world: &World) {
 
     // An export of the personal data, then their erasure.
     let session = server.sign_in("moved@gov.example");
-    let copy = act(&server, &session, "exportAccount { data errors { code } }");
+    let copy = act(&server, &session, "exportAccount(input: {}) { data errors { code } }");
     let copy: Value = serde_json::from_str(copy["data"].as_str().unwrap()).unwrap();
     assert_eq!((&copy["account"]["name"], &copy["account"]["email"]), (&json!("李四"), &json!("moved@gov.example")));
     assert!(copy["sessions"].as_array().unwrap().len() >= 2 && copy["audit"].to_string().contains("ACCOUNT_CREATED"));
@@ -595,7 +614,8 @@ fn an_account_is_corrected_given_out_and_erased(world: &World) {
             &server,
             &admin,
             &format!(
-                "eraseAccount(input: {{accountId: {}, currentPassword: \"{current}\"}}) {{ account {{ name phone email erasedAt isDisabled }} errors {{ code }} }}",
+                "eraseAccount(input: {{accountId: {}, currentPassword: \"{current}\"}}) \
+                 {{ account {{ name phone email erasedAt isDisabled }} errors {{ code }} }}",
                 own["id"]
             ),
         )
@@ -631,7 +651,9 @@ fn an_account_is_corrected_given_out_and_erased(world: &World) {
 
 fn accounts_are_loaded_all_or_none(world: &World) {
     world.done(&["demo"]);
-    let good = "邮箱,姓名,角色,单位,行政区,电话,有效期\na@gov.example,张三,responsible-unit,白河县人民政府,,0895-4567890,\nb@gov.example,李四,督察组,,990100,,2100-12-31\n";
+    let good = "邮箱,姓名,角色,单位,行政区,电话,有效期\n\
+        a@gov.example,张三,responsible-unit,白河县人民政府,,0895-4567890,\n\
+        b@gov.example,李四,督察组,,990100,,2100-12-31\n";
     let bad = format!(
         "{good}c@gov.example,王五,皇帝,,,,\nd@gov.example,赵六,leader,,,,\na@gov.example,重名,leader,,990100,,\n"
     );

@@ -48,15 +48,28 @@ const POSTS: [Post; 12] = [
 const WORK: [&str; 11] = [
     "UPDATE measure SET supervising_unit_id = (SELECT id FROM unit WHERE name = '云溪市水利局') WHERE id % 2 = 0",
     "UPDATE measure SET lead_unit_id = (SELECT id FROM unit WHERE name = '青坪县人民政府') WHERE id % 5 = 0",
-    "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at) SELECT id, 7, 'APPLIED', '已完成', '2026-03-03T00:00:00+00:00' FROM assignment",
-    "INSERT INTO objection (close_out_id, text, raised_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00' FROM close_out WHERE assignment_id NOT IN (SELECT id FROM assignment WHERE status = 'PUBLICISED')",
-    "INSERT INTO objection (close_out_id, text, raised_at, is_upheld, answer, decided_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00', FALSE, '已核实', '2026-04-07T00:00:00+00:00' FROM close_out WHERE assignment_id IN (SELECT id FROM assignment WHERE status = 'PUBLICISED')",
-    "INSERT INTO evidence (assignment_id, name, media_type, size, sha256, place, uploaded_at) SELECT id, '现场.jpg', 'image/jpeg', 1000, 'a', 'x', '2026-03-01T00:00:00+00:00' FROM assignment",
-    "INSERT INTO unit (region_id, name, kind) SELECT id, '青坪经济开发区管理委员会', 'GOVERNMENT' FROM region WHERE code = '990122'",
-    "INSERT INTO deadline_change (measure_id, assignment_id, state, reason, old_raw, new_raw, new_due_on, requested_at) SELECT measure_id, id, CASE WHEN measure_id % 2 = 0 THEN 'REQUESTED' ELSE 'REJECTED' END, '雨季', '年底', '2036年', '2036-01-01', '2026-03-04T00:00:00+00:00' FROM assignment",
-    "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, reason, issued_at) SELECT measure_id, id, CASE WHEN id % 2 = 0 THEN 'URGE' ELSE 'LIST' END, 'ISSUED', '逾期', '2026-04-01T00:00:00+00:00' FROM assignment",
-    "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, reason, issued_at) SELECT measure_id, id, 'LIST', 'PROPOSED', '逾期', '2026-04-02T00:00:00+00:00' FROM assignment",
-    "INSERT INTO accountability (problem_id, round_id, region_id, rank, consequence, people, decided_on, recorded_at, version, updated_at) SELECT id, round_id, region_id, 'BELOW', 'JUDICIAL', 2, '2026-01-01', '2026-04-01T00:00:00+00:00', 1, '2026-04-01T00:00:00+00:00' FROM problem",
+    "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at) SELECT id, 7, 'APPLIED', \
+        '已完成', '2026-03-03T00:00:00+00:00' FROM assignment",
+    "INSERT INTO objection (close_out_id, text, raised_at) SELECT id, '未到位', '2026-04-06T00:00:00+00:00' \
+        FROM close_out WHERE assignment_id NOT IN (SELECT id FROM assignment WHERE status = 'PUBLICISED')",
+    "INSERT INTO objection (close_out_id, text, raised_at, is_upheld, answer, decided_at) SELECT id, '未到位', \
+        '2026-04-06T00:00:00+00:00', FALSE, '已核实', '2026-04-07T00:00:00+00:00' FROM close_out \
+        WHERE assignment_id IN (SELECT id FROM assignment WHERE status = 'PUBLICISED')",
+    "INSERT INTO evidence (assignment_id, name, media_type, size, sha256, place, uploaded_at) SELECT id, \
+        '现场.jpg', 'image/jpeg', 1000, 'a', 'x', '2026-03-01T00:00:00+00:00' FROM assignment",
+    "INSERT INTO unit (region_id, name, kind) SELECT id, '青坪经济开发区管理委员会', 'GOVERNMENT' FROM region \
+        WHERE code = '990122'",
+    "INSERT INTO deadline_change (measure_id, assignment_id, state, reason, old_raw, new_raw, new_due_on, \
+        requested_at) SELECT measure_id, id, CASE WHEN measure_id % 2 = 0 THEN 'REQUESTED' ELSE 'REJECTED' END, \
+        '雨季', '年底', '2036年', '2036-01-01', '2026-03-04T00:00:00+00:00' FROM assignment",
+    "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, reason, issued_at) \
+        SELECT measure_id, id, CASE WHEN id % 2 = 0 THEN 'URGE' ELSE 'LIST' END, 'ISSUED', '逾期', \
+        '2026-04-01T00:00:00+00:00' FROM assignment",
+    "INSERT INTO supervision_action (measure_id, assignment_id, kind, state, reason, issued_at) \
+        SELECT measure_id, id, 'LIST', 'PROPOSED', '逾期', '2026-04-02T00:00:00+00:00' FROM assignment",
+    "INSERT INTO accountability (problem_id, round_id, region_id, rank, consequence, people, decided_on, \
+        recorded_at, version, updated_at) SELECT id, round_id, region_id, 'BELOW', 'JUDICIAL', 2, '2026-01-01', \
+        '2026-04-01T00:00:00+00:00', 1, '2026-04-01T00:00:00+00:00' FROM problem",
 ];
 
 /// The relation of an account's unit to an assignment.
@@ -88,7 +101,7 @@ const DEEDS: [Deed; 33] = [
     ("reportProgress", About::Assignment, || json!({"period": "2026-05", "text": "推进中"})),
     ("acceptAssignment", About::Assignment, || json!({})),
     ("declineAssignment", About::Assignment, || json!({"reason": "非我单位职责"})),
-    ("assignMeasure", About::Measure, || json!({"resolveSelectors": true})),
+    ("assignMeasure", About::Measure, || json!({"hasSelectorsResolved": true})),
     ("proposeNotApplicable", About::Assignment, || json!({"reason": "辖区内没有"})),
     ("confirmNotApplicable", About::Assignment, || json!({})),
     ("rejectNotApplicable", About::Assignment, || json!({"reason": "辖区内有"})),
@@ -289,16 +302,7 @@ fn deed(name: &str) -> String {
 
 /// Returns the name of a mutation's input type.
 pub(crate) fn input_of(name: &str) -> String {
-    match name {
-        "acceptAssignment" | "confirmNotApplicable" => "AssignmentInput".to_owned(),
-        "acceptCase" => "CaseInput".to_owned(),
-        "declineAssignment"
-        | "proposeNotApplicable"
-        | "rejectNotApplicable"
-        | "returnCloseOut"
-        | "reopenAssignment" => "ReasonedInput".to_owned(),
-        _ => format!("{}{}Input", name[..1].to_uppercase(), &name[1..]),
-    }
+    format!("{}{}Input", name[..1].to_uppercase(), &name[1..])
 }
 
 /// Completes an input with the id of the object of an assignment and its current version.
@@ -447,7 +451,8 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
         }
     }
     for person in &scene.people {
-        let query = "{ auditEntries(first: 200, filter: {act: {eq: \"ASSIGNED\"}}) { nodes { objectId after assignment { id } } } }";
+        let query = "{ auditEntries(first: 200, filter: {act: {eq: \"ASSIGNED\"}}) { nodes { objectId after \
+            assignment { id } } } }";
         let entries = scene.ask(person, &json!({"query": query}))["data"]["auditEntries"]["nodes"].clone();
         for entry in entries.as_array().unwrap() {
             // The units are named in the entries of the assignments, not of the measure, which other counties see.
@@ -472,12 +477,16 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
     assert_eq!(listed, known, "every mutation must be in one of the lists of this story");
     // A session that others try to end, and the account that they try to change.
     let victim = scene.people.iter().find(|person| person.role == Role::ResponsibleUnit).unwrap();
-    let token = "mutation($account: ID) { createToken(input: {accountId: $account, name: \"集成\"}) { token errors { code message path } } }";
-    let revoke =
-        "mutation($session: ID!) { revokeSession(sessionId: $session) { ended errors { code message path } } }";
-    let disable = "mutation($account: ID!) { setAccountDisabled(accountId: $account, disabled: false) { errors { code message path } } }";
-    let password = "mutation($account: ID) { setPassword(accountId: $account, password: \"another long password\", currentPassword: \"correct horse battery\") { errors { code message path } } }";
-    let create = "mutation { createAccount(input: {email: \"x\", name: \"某某\", role: LEADER}) { errors { code message path } } }";
+    let token = "mutation($account: ID) { createToken(input: {accountId: $account, name: \"集成\"}) { token \
+        errors { code message path } } }";
+    let revoke = "mutation($session: ID!) { revokeSession(input: {sessionId: $session}) { isEnded \
+        errors { code message path } } }";
+    let disable = "mutation($account: ID!) { setAccountDisabled(input: {accountId: $account, \
+        isDisabled: false}) { errors { code message path } } }";
+    let password = "mutation($account: ID) { setPassword(input: {accountId: $account, password: \"another long \
+        password\", currentPassword: \"correct horse battery\"}) { errors { code message path } } }";
+    let create = "mutation { createAccount(input: {email: \"x\", name: \"某某\", role: LEADER}) { \
+        errors { code message path } } }";
     let own = "{ sessions { nodes { id } } }";
     let said = |person: &Person, query: &str, variables: Value| {
         let before = scene.server.statements();
@@ -486,9 +495,9 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
         (payload, scene.server.statements() - before)
     };
     let session = said(victim, own, json!({})).0["nodes"][0]["id"].clone();
-    // The path of an error names the argument, for mutations without `input`.
-    let short = "mutation { setPassword(password: \"short\") { errors { path } } }";
-    assert_eq!(said(victim, short, json!({})).0["errors"][0]["path"], json!(["password"]));
+    // The path of an error begins with the argument and names the member at fault.
+    let short = "mutation { setPassword(input: {password: \"short\"}) { errors { path } } }";
+    assert_eq!(said(victim, short, json!({})).0["errors"][0]["path"], json!(["input", "password"]));
     let account = format!("account_{}", victim.account);
     let others = scene.people.iter().filter(|person| person.account != victim.account);
     for person in others.filter(|person| person.role != Role::Administrator) {
@@ -515,7 +524,7 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
         let sessions = said(person, own, json!({})).0["nodes"].clone();
         assert_eq!(sessions.as_array().unwrap().len(), 2, "{person:?} {sessions}");
         let ended = said(person, revoke, json!({"session": sessions[0]["id"]})).0;
-        assert_eq!(ended, json!({"ended": true, "errors": []}), "{person:?}");
+        assert_eq!(ended, json!({"isEnded": true, "errors": []}), "{person:?}");
         assert_eq!(scene.audited(), before + 2, "{person:?}");
     }
     // A read-only token cannot execute mutations, whatever its owner may do.
@@ -537,7 +546,8 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
     }
     assert_eq!(scene.audited(), before);
     // Signing in needs no rights. Only demo accounts can be signed in to without a password, and only on this machine.
-    let wrong = "mutation { signIn(input: {email: \"person1@demo.example\", password: \"wrong password\"}) { token errors { code } } }";
+    let wrong = "mutation { signIn(input: {email: \"person1@demo.example\", password: \"wrong password\"}) { \
+        token errors { code } } }";
     let demo = "mutation($account: ID!) { signInAsDemo(accountId: $account) { token errors { code } } }";
     assert_eq!(said(victim, wrong, json!({})).0, json!({"token": null, "errors": [{"code": "SIGN_IN_FAILED"}]}));
     let refused = said(victim, demo, json!({"account": "account_999999"})).0;
@@ -553,13 +563,13 @@ fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World
     assert!(said(keeper, token, json!({"account": account})).0["token"].is_string());
     assert_eq!(said(keeper, disable, json!({"account": account})).0, json!({"errors": []}));
     assert_eq!(said(keeper, create, json!({})).0["errors"][0]["code"], "INVALID");
-    assert_eq!(said(keeper, revoke, json!({"session": session})).0, json!({"ended": true, "errors": []}));
+    assert_eq!(said(keeper, revoke, json!({"session": session})).0, json!({"isEnded": true, "errors": []}));
     assert_eq!(scene.audited(), before + 3);
     let over = scene.server.ask(&json!({"query": own}), &[("authorization", victim.bearer.as_str())]);
     assert_eq!((over.status, over.code().as_str()), (401, "UNAUTHENTICATED"));
     assert_eq!(said(keeper, password, json!({"account": account})).0, json!({"errors": []}));
-    let ended = "mutation { signOut { ended } }";
-    assert_eq!(said(keeper, ended, json!({})).0, json!({"ended": true}));
+    let ended = "mutation { signOut { isEnded } }";
+    assert_eq!(said(keeper, ended, json!({})).0, json!({"isEnded": true}));
     assert_eq!(scene.audited(), before + 5);
 }
 
@@ -570,7 +580,8 @@ fn once_somebody_has_an_account_nobody_comes_in_without_one(world: &World) {
     assert!(server.data("{ problems { totalCount } }", &json!({}))["problems"]["totalCount"].as_u64() > Some(0));
     block_on(async {
         let db = world.db().await;
-        let first = "INSERT INTO account (name, email, role, created_at, is_demo) VALUES ('某某', 'a@b.example', 'ADMINISTRATOR', '2026-01-02T03:04:05+00:00', FALSE)";
+        let first = "INSERT INTO account (name, email, role, created_at, is_demo) \
+            VALUES ('某某', 'a@b.example', 'ADMINISTRATOR', '2026-01-02T03:04:05+00:00', FALSE)";
         db.execute_unprepared(first).await.unwrap();
     });
     // The gate caches for a second whether the installation is open.

@@ -1,6 +1,5 @@
 //! Who may do what with complaint cases (交办案件), accountability and ownership: every mutation, for every role, on
-//! visible
-//! and on hidden rows.
+//! visible and on hidden rows.
 
 use std::collections::BTreeSet;
 

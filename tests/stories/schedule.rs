@@ -57,7 +57,8 @@ async fn rows(db: &DatabaseConnection, sql: &str) -> Vec<String> {
     rows.into_iter().map(|row| row.try_get::<String>("", "line").unwrap()).collect()
 }
 
-const RUNS: &str = "SELECT r.state || ' ' || r.mails_queued AS line FROM job_run r JOIN schedule s ON s.id = r.schedule_id \
+const RUNS: &str = "SELECT r.state || ' ' || r.mails_queued AS line FROM job_run r \
+                    JOIN schedule s ON s.id = r.schedule_id \
                     WHERE s.name = 'overdue' ORDER BY r.occurrence";
 
 fn three_days_away_are_caught_up_and_never_doubled(world: &World) {

@@ -77,7 +77,8 @@ fn an_account_is_of_a_place_that_is_there(world: &World) {
     let create = |given: Value| {
         let mut input = json!({"email": "new@gov.example", "name": "某某", "role": "COUNTY_OFFICE"});
         input.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
-        let query = "mutation($input: CreateAccountInput!) { createAccount(input: $input) { account { email } errors { code path } } }";
+        let query = "mutation($input: CreateAccountInput!) { createAccount(input: $input) { account { email } \
+            errors { code path } } }";
         let made = server.data_as(&admin, query, &json!({ "input": input }))["createAccount"].clone();
         (made["account"]["email"].clone(), made["errors"][0]["code"].clone(), made["errors"][0]["path"][1].clone())
     };
@@ -108,9 +109,9 @@ fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {
     let comment = "mutation($id: ID!) { commentOnMeasure(input: {measureId: $id, text: \"好\"}) { errors { code } } }";
     let id = json!({ "id": found["measures"]["nodes"][0]["id"] });
     assert_eq!(server.ask_as(&reader, comment, &id).code(), "FORBIDDEN", "the token is read-only");
-    let revoke = "mutation { revokeSession(sessionId: \"session_1\") { ended errors { code } } }";
+    let revoke = "mutation { revokeSession(input: {sessionId: \"session_1\"}) { isEnded errors { code } } }";
     assert_eq!(server.ask_as(&reader, revoke, &json!({})).code(), "FORBIDDEN");
-    assert_eq!(server.data_as(&token, "mutation { signOut { ended } }", &json!({}))["signOut"]["ended"], true);
+    assert_eq!(server.data_as(&token, "mutation { signOut { isEnded } }", &json!({}))["signOut"]["isEnded"], true);
     assert_eq!(server.ask_as(&token, own, &json!({})).status, 401);
     let answer = server.ask_as(&token, own, &json!({}));
     assert_eq!(answer.header("www-authenticate"), "Bearer");

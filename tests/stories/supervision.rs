@@ -1,6 +1,5 @@
 //! Escalation: what stays overdue is reported to the next level, once per level; listing (挂牌督办) is proposed by the
-//! system
-//! and decided by a person.
+//! system and decided by a person.
 
 use serde_json::{Value, json};
 
@@ -65,11 +64,13 @@ fn what_stays_overdue_goes_up_once_per_level(world: &World) {
 const PROPOSED: &str = "{ supervisionActions(filter: {state: [PROPOSED]}) { nodes { id kind state reason issuer { id } \
     recipient { name } assignment { id unit { name } } } } }";
 const DECIDE: &str = "mutation($input: DecideSupervisionInput!) { decideSupervision(input: $input) \
-    { assignment { measure { supervisionActions { nodes { kind state reason liftReason } } } } errors { code message path } } }";
+    { assignment { measure { supervisionActions { nodes { kind state reason liftReason } } } } errors { code message \
+    path } } }";
 
 fn decide(server: &Server, token: &str, action: &Value, is_adopted: bool) -> Value {
     let answer_by = if is_adopted { json!("2023-03-10") } else { Value::Null };
-    let input = json!({"actionId": action["id"], "isAdopted": is_adopted, "reason": "逾期一个月，问题突出", "answerBy": answer_by});
+    let input = json!({"actionId": action["id"], "isAdopted": is_adopted, "reason": "逾期一个月，问题突出",
+        "answerBy": answer_by});
     server.data_as(token, DECIDE, &json!({ "input": input }))["decideSupervision"].clone()
 }
 
@@ -96,7 +97,8 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     let input = json!({"input": {"actionId": proposed[0]["id"], "reason": "已办"}});
     assert_eq!(server.data_as(&office, lift, &input)["liftSupervision"]["errors"][0]["code"], "WRONG_STATE");
 
-    let input = json!({"input": {"actionId": proposed[0]["id"], "isAdopted": false, "reason": "不必", "answerBy": "2023-03-10"}});
+    let input = json!({"input": {"actionId": proposed[0]["id"], "isAdopted": false, "reason": "不必",
+        "answerBy": "2023-03-10"}});
     let refused = server.data_as(&office, DECIDE, &input)["decideSupervision"]["errors"][0].clone();
     assert_eq!(
         (&refused["code"], &refused["path"][1]),
@@ -133,7 +135,8 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
         &json!({"id": proposed[2]["assignment"]["id"]}),
     );
     let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }";
-    let input = json!({"input": {"assignmentId": proposed[2]["assignment"]["id"], "version": version["assignment"]["version"],
+    let input = json!({"input": {"assignmentId": proposed[2]["assignment"]["id"],
+        "version": version["assignment"]["version"],
         "period": "2023-02", "text": "已完成。", "completedOn": "2023-02-19"}});
     assert_eq!(server.data_as(&county, report, &input)["reportProgress"]["errors"], json!([]));
     let late = decide(&server, &office, &proposed[2], true);
@@ -156,7 +159,8 @@ fn listing_is_proposed_once_and_a_person_decides(world: &World) {
     let measure = "{ measures(filter: {text: {search: \"巡查制度\"}}) { nodes { id version } } }";
     let measure = server.data_as(&region, measure, &json!({}))["measures"]["nodes"][0].clone();
     let change = "mutation($input: ChangeDeadlineInput!) { changeDeadline(input: $input) { errors { message } } }";
-    let input = json!({"input": {"measureId": measure["id"], "version": measure["version"], "deadline": "2023年2月28日", "reason": "雨季"}});
+    let input = json!({"input": {"measureId": measure["id"], "version": measure["version"], "deadline": "2023年2月28日",
+        "reason": "雨季"}});
     assert_eq!(server.data_as(&region, change, &input)["changeDeadline"]["errors"], json!([]));
     assert!(run(world, "propose-listing", "2023-03-29").contains("0 项"));
     assert!(run(world, "propose-listing", "2023-03-30").contains("1 项"));

@@ -1,6 +1,5 @@
 //! The crates in Cargo.lock satisfy deny.toml: no known advisories, only allowed licences and sources. Needs no
-//! network, since
-//! the advisories are checked in; `cargo deny check` uses the current ones.
+//! network, since the advisories are checked in; `cargo deny check` uses the current ones.
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -1,6 +1,5 @@
 //! Bounds on workbooks: a file of some kilobytes must not cost gigabytes or minutes. Its claims are checked before it
-//! is
-//! read, and a refusal names the exceeded bound. Most of it does not depend on the database and runs on SQLite only.
+//! is read, and a refusal names the exceeded bound. Most of it does not depend on the database and runs on SQLite only.
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
@@ -10,8 +9,7 @@ use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
 use crate::support::{World, stories};
 
 /// The maximum time of a refusal, in an unoptimised build on a busy machine. Without bounds, reading these files takes
-/// minutes
-/// or all memory.
+/// minutes or all memory.
 const SOON: Duration = Duration::from_mins(1);
 
 #[test]
@@ -188,7 +186,8 @@ fn merges() -> Vec<u8> {
 
 fn open_cell(text: &str, columns: usize) -> String {
     format!(
-        r#"<table:table-cell office:value-type="string" table:number-columns-repeated="{columns}"><text:p>{text}</text:p></table:table-cell>"#
+        "<table:table-cell office:value-type=\"string\" table:number-columns-repeated=\"{columns}\">\
+         <text:p>{text}</text:p></table:table-cell>"
     )
 }
 
@@ -213,9 +212,8 @@ fn packed_open(content: &str) -> Vec<u8> {
 }
 
 /// Returns an .xls workbook with one cell per row, in the last column, which all share one text. `sheets` has the
-/// record at
-/// which each sheet begins: 0 for the first record of the only substream, 1 for the one after it, so sheets can
-/// overlap.
+/// record at which each sheet begins: 0 for the first record of the only substream, 1 for the one after it, so sheets
+/// can overlap.
 fn old_book(sheets: &[usize], rows: u16, text: &str, columns: u16) -> Vec<u8> {
     fn record(kind: u16, content: &[u8]) -> Vec<u8> {
         [&kind.to_le_bytes()[..], &(content.len() as u16).to_le_bytes(), content].concat()

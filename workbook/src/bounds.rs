@@ -10,6 +10,7 @@ use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 use zip::ZipArchive;
 
+use ledger::fault::Fault;
 use ledger::{Error, Result};
 
 /// Maximum number of sheets in a file, including hidden ones.
@@ -40,20 +41,56 @@ const MAX_RUN: usize = 1 << 20;
 /// The ZIP archive of a workbook.
 pub(super) type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
-/// Returns the error for a file that is not a valid workbook. `why` gives the reason in Chinese.
-pub(super) fn broken(why: &str) -> Error {
-    Error::Invalid(format!("文件不是有效的工作簿：{why}"))
+/// Returns the error for a file that cannot be read, in Chinese and in English.
+pub(super) fn refused(zh: impl Into<String>, en: impl Into<String>) -> Error {
+    Fault::invalid(zh, en, &["file"]).into()
+}
+
+/// Returns the error for a file that is not a valid workbook, with the reason in Chinese and in English.
+pub(super) fn broken(zh: &str, en: &str) -> Error {
+    refused(format!("文件不是有效的工作簿：{zh}"), format!("the file is not a valid workbook: {en}"))
+}
+
+/// Returns the error for a file that is damaged.
+pub(super) fn damaged_file() -> Error {
+    broken("文件已损坏", "the file is damaged")
+}
+
+/// Returns the error for a file with sheets that share their content.
+pub(super) fn shared_content() -> Error {
+    broken(
+        "多张工作表指向同一份内容，请用 Excel 或 WPS 另存后导入",
+        "several sheets have the same content; save the file again with Excel or WPS",
+    )
+}
+
+/// Returns the error for a file that defines more than [`MAX_NAMES`] names.
+pub(super) fn too_many_names() -> Error {
+    refused(
+        format!("文件定义的名称超过 {MAX_NAMES} 个，请在名称管理器中删除后导入"),
+        format!("the file defines more than {MAX_NAMES} names: delete them in the name manager"),
+    )
+}
+
+/// Returns the error for a file that has more than [`MAX_STRINGS`] texts.
+pub(super) fn too_many_strings() -> Error {
+    refused(
+        format!("文件的文字超过 {MAX_STRINGS} 条，请拆分后导入"),
+        format!("the file has more than {MAX_STRINGS} texts: split it"),
+    )
 }
 
 fn damaged<E>(_: E) -> Error {
-    broken("压缩包已损坏")
+    broken("压缩包已损坏", "the archive is damaged")
 }
 
 /// Rejects a file with too many sheets.
 pub(super) fn bound_sheets(count: usize) -> Result<()> {
     if count > MAX_SHEETS {
-        let most = format!("文件有 {count} 张工作表（含隐藏的），超过 {MAX_SHEETS} 张，请删除无关的工作表或拆分后导入");
-        return Err(Error::Invalid(most));
+        return Err(refused(
+            format!("文件有 {count} 张工作表（含隐藏的），超过 {MAX_SHEETS} 张，请删除无关的工作表或拆分后导入"),
+            format!("the file has {count} sheets (with hidden ones), and at most {MAX_SHEETS} are allowed: split it"),
+        ));
     }
     Ok(())
 }
@@ -63,7 +100,10 @@ pub(super) fn bound_names(names: &[String]) -> Result<()> {
     let mut seen = HashSet::new();
     match names.iter().find(|name| !seen.insert(name.as_str())) {
         None => Ok(()),
-        Some(name) => Err(broken(&format!("有两张名为“{name}”的工作表，请另存后导入"))),
+        Some(name) => Err(broken(
+            &format!("有两张名为“{name}”的工作表，请另存后导入"),
+            &format!("two sheets are named “{name}”; save the file again"),
+        )),
     }
 }
 
@@ -71,8 +111,10 @@ pub(super) fn bound_names(names: &[String]) -> Result<()> {
 /// size.
 pub(super) fn archive(bytes: &[u8]) -> Result<Archive<'_>> {
     let many = || {
-        let most = format!("文件内含超过 {MAX_ENTRIES} 个部件，请删除无关的工作表、图片后另存，再导入");
-        Error::Invalid(most)
+        refused(
+            format!("文件内含超过 {MAX_ENTRIES} 个部件，请删除无关的工作表、图片后另存，再导入"),
+            format!("the file has more than {MAX_ENTRIES} parts: delete unrelated sheets and pictures, and save it"),
+        )
     };
     // The library reads the whole directory into memory before it can count the entries, so count their signatures
     // first. The factor 2 allows for signatures that occur in the data by chance.
@@ -89,7 +131,10 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Archive<'_>> {
         repeats |= !names.insert(plain(&name.map_err(damaged)?));
     }
     if repeats {
-        return Err(broken("压缩包中有重名的部件，请用 Excel 或 WPS 另存后导入"));
+        return Err(broken(
+            "压缩包中有重名的部件，请用 Excel 或 WPS 另存后导入",
+            "two parts have the same name; save the file again with Excel or WPS",
+        ));
     }
     bound_unpacked(&mut archive, bytes.len() as u64)?;
     Ok(archive)
@@ -113,12 +158,17 @@ fn bound_unpacked(archive: &mut Archive<'_>, packed: u64) -> Result<()> {
             }
             unpacked += read as u64;
             if unpacked > MAX_UNPACKED {
-                let zh = format!("文件解压后超过 {} MB，拒绝导入，请拆分", MAX_UNPACKED >> 20);
-                return Err(Error::Invalid(zh));
+                let most = MAX_UNPACKED >> 20;
+                return Err(refused(
+                    format!("文件解压后超过 {most} MB，拒绝导入，请拆分"),
+                    format!("the unpacked file is larger than {most} MB: split it"),
+                ));
             }
             if unpacked > SMALL && unpacked > packed.saturating_mul(MAX_RATIO) {
-                let zh = format!("文件解压后超过其大小的 {MAX_RATIO} 倍，拒绝导入，请删除空白的行列后另存");
-                return Err(Error::Invalid(zh));
+                return Err(refused(
+                    format!("文件解压后超过其大小的 {MAX_RATIO} 倍，拒绝导入，请删除空白的行列后另存"),
+                    format!("the unpacked file is more than {MAX_RATIO} times as large: delete blank rows and columns"),
+                ));
             }
         }
     }
@@ -153,8 +203,11 @@ impl<R: Read> Read for Runs<R> {
 }
 
 fn too_long() -> Error {
-    let zh = format!("文件中有单元格的文字超过 {} 字，拒绝导入，请删减", super::sheet::MAX_LETTERS);
-    Error::Invalid(zh)
+    let most = super::sheet::MAX_LETTERS;
+    refused(
+        format!("文件中有单元格的文字超过 {most} 字，拒绝导入，请删减"),
+        format!("a cell has more than {most} characters: shorten its text"),
+    )
 }
 
 /// Parses a part of a workbook as XML and calls `told` for each event. Returns whether the part exists.
@@ -176,7 +229,7 @@ pub(super) fn each(
             Ok(Event::Eof) => return Ok(true),
             Ok(event) => told(&event)?,
             Err(_) if reader.get_ref().get_ref().is_long => return Err(too_long()),
-            Err(_) => return Err(broken(&format!("{part} 已损坏"))),
+            Err(_) => return Err(broken(&format!("{part} 已损坏"), &format!("{part} is damaged"))),
         }
     }
 }
@@ -197,7 +250,7 @@ fn found(archive: &Archive<'_>, part: &str) -> Result<Option<String>> {
 /// which parts are read.
 fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
     for attribute in tag.attributes() {
-        let attribute = attribute.map_err(|_| broken("部件的属性有误"))?;
+        let attribute = attribute.map_err(|_| broken("部件的属性有误", "a part has a wrong attribute"))?;
         if attribute.key.as_ref() == name {
             return Ok(Some(attribute.value.into_owned()));
         }
@@ -223,11 +276,12 @@ pub(super) fn bound_xlsx(bytes: &[u8]) -> Result<()> {
         if attribute(tag, "Type")?.is_some_and(|kind| kind.ends_with("/relationships/officeDocument"))
             && let Some(target) = attribute(tag, "Target")?
         {
-            main = Some(unescape(&target).map_err(|_| broken("_rels/.rels 已损坏"))?.into_owned());
+            let target = unescape(&target).map_err(|_| broken("_rels/.rels 已损坏", "_rels/.rels is damaged"))?;
+            main = Some(target.into_owned());
         }
         Ok(())
     })?;
-    let main = main.ok_or_else(|| broken("没有工作簿的内容"))?;
+    let main = main.ok_or_else(|| broken("没有工作簿的内容", "it has no workbook"))?;
     let (folder, name) =
         main.rsplit_once('/').map_or(("", main.as_str()), |(folder, _)| main.split_at(folder.len() + 1));
     let folder = folder.strip_prefix('/').unwrap_or(folder);
@@ -250,7 +304,10 @@ fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<HashSet
             targets.insert(id, attribute(tag, "Target")?.unwrap_or_default());
         }
         if targets.len() > MAX_RELATIONS {
-            return Err(Error::Invalid(format!("文件内的关联超过 {MAX_RELATIONS} 处，请另存后导入")));
+            return Err(refused(
+                format!("文件内的关联超过 {MAX_RELATIONS} 处，请另存后导入"),
+                format!("the file has more than {MAX_RELATIONS} relationships: save it again"),
+            ));
         }
         Ok(())
     })?;
@@ -264,7 +321,8 @@ fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<HashSet
                 count += 1;
                 let mut id = None;
                 for attribute in tag.attributes() {
-                    let attribute = attribute.map_err(|_| broken("工作表的属性有误"))?;
+                    let attribute =
+                        attribute.map_err(|_| broken("工作表的属性有误", "a sheet has a wrong attribute"))?;
                     if attribute.key.local_name().as_ref() == "id" {
                         id = Some(attribute.value.into_owned());
                     }
@@ -277,9 +335,7 @@ fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<HashSet
             "definedName" => {
                 names += 1;
                 if names > MAX_NAMES {
-                    return Err(Error::Invalid(format!(
-                        "文件定义的名称超过 {MAX_NAMES} 个，请在名称管理器中删除后导入"
-                    )));
+                    return Err(too_many_names());
                 }
             }
             _ => {}
@@ -288,14 +344,13 @@ fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<HashSet
     })?;
     bound_sheets(count)?;
     if shared {
-        return Err(broken("多张工作表指向同一份内容，请用 Excel 或 WPS 另存后导入"));
+        return Err(shared_content());
     }
     Ok(parts)
 }
 
 /// Rejects too many shared texts, and too large a claimed number of them, for which the library would allocate memory.
 fn bound_strings(archive: &mut Archive<'_>, part: &str) -> Result<()> {
-    let many = || Error::Invalid(format!("文件的文字超过 {MAX_STRINGS} 条，请拆分后导入"));
     let mut count = 0;
     each(archive, part, false, |event| {
         let Some(tag) = begins(event) else { return Ok(()) };
@@ -304,12 +359,12 @@ fn bound_strings(archive: &mut Archive<'_>, part: &str) -> Result<()> {
             "sst" => {
                 let claimed = attribute(tag, "uniqueCount")?.and_then(|count| count.trim().parse::<u64>().ok());
                 if claimed.is_some_and(|claimed| claimed > MAX_STRINGS as u64) {
-                    return Err(many());
+                    return Err(too_many_strings());
                 }
             }
             _ => {}
         }
-        if count > MAX_STRINGS { Err(many()) } else { Ok(()) }
+        if count > MAX_STRINGS { Err(too_many_strings()) } else { Ok(()) }
     })?;
     Ok(())
 }
@@ -322,8 +377,10 @@ fn bound_styles(archive: &mut Archive<'_>, part: &str) -> Result<()> {
         formats += usize::from(tag.local_name().as_ref() == "xf");
         let is_long = tag.attributes().flatten().any(|attribute| attribute.value.len() > MAX_STYLE_ATTRIBUTE);
         if elements > MAX_STYLE_ELEMENTS || formats > MAX_FORMATS || is_long {
-            let zh = "文件的单元格格式过多，请把内容复制到新的工作簿（只粘贴文字）后导入";
-            return Err(Error::Invalid(zh.to_owned()));
+            return Err(refused(
+                "文件的单元格格式过多，请把内容复制到新的工作簿（只粘贴文字）后导入",
+                "the file has too many cell formats: copy its content to a new workbook as text only",
+            ));
         }
         Ok(())
     })?;
@@ -343,7 +400,7 @@ fn bound_runs(archive: &mut Archive<'_>, part: &str) -> Result<()> {
 
 /// Builds an .xls file that contains only these records.
 pub(super) fn packed_again(records: &[u8]) -> Result<Vec<u8>> {
-    let failed = |_| broken("文件已损坏");
+    let failed = |_| damaged_file();
     let mut file = cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new())).map_err(failed)?;
     file.create_stream("/Workbook").and_then(|mut stream| stream.write_all(records)).map_err(failed)?;
     file.flush().map_err(failed)?;

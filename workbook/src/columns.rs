@@ -38,7 +38,7 @@ pub(crate) enum Column {
     Reporter,
 }
 
-const HEADINGS: [(Column, &[&str]); 14] = [
+const HEADINGS: &[(Column, &[&str])] = &[
     (Column::Number, &["序号", "问题序号", "编号", "问题编号"]),
     (Column::Problem, &["反馈问题", "问题", "存在问题", "督察反馈问题", "具体问题", "反馈意见", "问题清单"]),
     (Column::Goal, &["整改目标", "目标"]),

@@ -11,6 +11,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::columns::{Column, UNNAMED, heading};
 use super::filled;
+use ledger::fault::{Fault, FaultCode};
 use ledger::people::policy::Principal;
 use ledger::record::concern;
 use ledger::rule::workflow::status_name;
@@ -77,10 +78,14 @@ pub async fn export<C: ConnectionTrait>(
     let order = format!(" ORDER BY r.id, p.position, p.id, m.position, m.id LIMIT {}", MAX_MEASURES + 1);
     let rows: Vec<Row> = select(db, principal, "measure", wanted, ROWS, &order).await?;
     if rows.is_empty() {
-        return Err(Error::NotFound("没有可导出的内容：请检查轮次、行政区和您的权限范围".to_owned()));
+        let zh = "没有可导出的内容：请检查轮次、行政区和您的权限范围";
+        let en = "there is nothing to export: check the round, the region and your rights";
+        return Err(Fault::new(FaultCode::NotFound, zh, en, &[]).into());
     }
     if rows.len() > MAX_MEASURES {
-        return Err(Error::Invalid(format!("超过 {MAX_MEASURES} 条措施，请按轮次或行政区分别导出")));
+        let zh = format!("超过 {MAX_MEASURES} 条措施，请按轮次或行政区分别导出");
+        let en = format!("there are more than {MAX_MEASURES} measures: export them by round or by region");
+        return Err(Fault::invalid(zh, en, &[]).into());
     }
     let parties: Vec<Word> =
         select(db, principal, "responsible_party", wanted, PARTIES, " ORDER BY x.measure_id, x.position, x.id").await?;
@@ -107,15 +112,18 @@ pub async fn export<C: ConnectionTrait>(
 
 const ROWS: &str = "SELECT m.id AS measure, p.id AS problem, r.name AS round, p.number AS problem_number, p.title, \
     p.description, p.goal, p.due_raw AS problem_due, p.rated_progress AS rating, m.number, m.content, m.due_raw, \
-    l.name AS lead, s.name AS supervising, m.stated_progress AS stated FROM measure m JOIN problem p ON p.id = m.problem_id \
+    l.name AS lead, s.name AS supervising, m.stated_progress AS stated FROM measure m \
+    JOIN problem p ON p.id = m.problem_id \
     JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
     LEFT JOIN unit s ON s.id = m.supervising_unit_id";
 const ANSWERS: &str = "SELECT a.id, a.measure_id AS measure, a.version, u.name AS unit, a.status, a.completed_on, \
-    (SELECT g.text FROM progress_report g WHERE g.assignment_id = a.id ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \
+    (SELECT g.text FROM progress_report g WHERE g.assignment_id = a.id ORDER BY g.submitted_at DESC, g.id DESC LIMIT \
+    1) AS report \
     FROM assignment a JOIN measure m ON m.id = a.measure_id JOIN unit u ON u.id = a.unit_id";
 const PARTIES: &str =
     "SELECT x.measure_id AS owner, x.raw AS word FROM responsible_party x JOIN measure m ON m.id = x.measure_id";
-const DOMAINS: &str = "SELECT d.problem_id AS owner, d.domain AS word FROM problem_domain d JOIN problem p ON p.id = d.problem_id \
+const DOMAINS: &str = "SELECT d.problem_id AS owner, d.domain AS word FROM problem_domain d \
+    JOIN problem p ON p.id = d.problem_id \
     JOIN measure m ON m.problem_id = p.id";
 
 /// Selects the rows of a table that are wanted and that `principal` may see.
@@ -179,7 +187,7 @@ struct Book {
 }
 
 /// The columns of a ledger sheet, with their widths in characters.
-const COLUMNS: [(Column, f64); 13] = [
+const COLUMNS: &[(Column, f64)] = &[
     (Column::Number, 6.0),
     (Column::Problem, 36.0),
     (Column::Goal, 20.0),
@@ -225,7 +233,7 @@ impl Book {
             Column::Supervising => rows.iter().any(|row| row.supervising.is_some()),
             _ => true,
         };
-        let columns: Vec<(Column, f64)> = COLUMNS.into_iter().filter(|(column, _)| is_used(column)).collect();
+        let columns: Vec<(Column, f64)> = COLUMNS.iter().copied().filter(|(column, _)| is_used(column)).collect();
         let last = u16::try_from(columns.len()).unwrap_or(1) - 1;
         let title = format!("{round}整改台账（截至{}）", self.today.format("%Y年%-m月%-d日"));
         sheet.merge_range(0, 0, 0, last, &title, &title_format())?;
@@ -296,7 +304,7 @@ impl Book {
 
     /// Writes the progress sheet: a row per assignment, with blank cells to fill in.
     fn progress(&self, sheet: &mut Worksheet) -> Result<(), XlsxError> {
-        for (place, (name, width)) in (0_u16..).zip(filled::COLUMNS) {
+        for (place, (name, width)) in (0_u16..).zip(filled::COLUMNS.iter().copied()) {
             sheet.set_column_width(place, width)?;
             sheet.write_string_with_format(0, place, name, &heading_format())?;
         }

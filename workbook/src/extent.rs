@@ -8,8 +8,11 @@ use std::io::{Cursor, Read};
 use calamine::Dimensions;
 use quick_xml::events::{BytesStart, Event};
 
-use super::bounds::{self, MAX_NAMES, MAX_SHEETS, MAX_STRINGS, bound_sheets, broken, each};
-use super::sheet::{MAX_BYTES, MAX_TEXT};
+use super::bounds::{
+    self, MAX_NAMES, MAX_SHEETS, MAX_STRINGS, bound_sheets, broken, damaged_file, each, refused, shared_content,
+    too_many_names, too_many_strings,
+};
+use super::sheet::{MAX_BYTES, MAX_TEXT, too_much_text};
 use ledger::{Error, Result};
 
 /// Maximum number of cells in all sheets of a file, including blank cells between filled ones.
@@ -43,7 +46,7 @@ impl Extent {
     fn say(&mut self, bytes: u64) -> Result<()> {
         self.text = self.text.saturating_add(bytes);
         if self.text > MAX_TEXT as u64 {
-            return Err(Error::Invalid(format!("文件的文字超过 {} MB，请拆分后导入", MAX_TEXT >> 20)));
+            return Err(too_much_text());
         }
         Ok(())
     }
@@ -54,8 +57,10 @@ impl Extent {
         self.rows = 0;
         self.columns = 0;
         if self.area > MAX_AREA {
-            let zh = format!("文件中的内容分布过散（含空白单元格超过 {MAX_AREA} 个），请删除表格以外的内容后导入");
-            return Err(Error::Invalid(zh));
+            return Err(refused(
+                format!("文件中的内容分布过散（含空白单元格超过 {MAX_AREA} 个），请删除表格以外的内容后导入"),
+                format!("the file has more than {MAX_AREA} cells with blank ones: delete what is outside the table"),
+            ));
         }
         Ok(())
     }
@@ -123,7 +128,10 @@ impl Table {
             "table" => {
                 self.tables += 1;
                 if self.tables > 1 {
-                    return Err(Error::Invalid("工作表中套有表格，请把内层表格改为普通单元格后导入".to_owned()));
+                    return Err(refused(
+                        "工作表中套有表格，请把内层表格改为普通单元格后导入",
+                        "a sheet has a table within its table: change the inner table to plain cells",
+                    ));
                 }
                 (self.row, self.column) = (0, 0);
                 self.merged.push(Vec::new());
@@ -188,15 +196,19 @@ pub(super) fn bound_ods(bytes: &[u8]) -> Result<Vec<Vec<Dimensions>>> {
     let mut entries = 0;
     each(&mut archive, "META-INF/manifest.xml", false, |_| {
         entries += 1;
-        if entries > 100_000 { Err(broken("META-INF/manifest.xml 过大")) } else { Ok(()) }
+        if entries > 100_000 {
+            Err(broken("META-INF/manifest.xml 过大", "META-INF/manifest.xml is too large"))
+        } else {
+            Ok(())
+        }
     })?;
     let mut table = Table::default();
     if !each(&mut archive, "content.xml", true, |event| table.see(event))? {
-        return Err(broken("缺少 content.xml"));
+        return Err(broken("缺少 content.xml", "it has no content.xml"));
     }
     // In a truncated table, the library would loop forever looking for the end.
     if table.depth > 0 {
-        return Err(broken("content.xml 不完整"));
+        return Err(broken("content.xml 不完整", "content.xml is incomplete"));
     }
     Ok(table.merged)
 }
@@ -233,9 +245,9 @@ const DIMENSIONS: u16 = 0x0200;
 const FORMULA: u16 = 0x0006;
 const LABEL: u16 = 0x00FD;
 /// Records of cells. Each begins with the row and the column.
-const CELLS: [u16; 11] = [FORMULA, 0x00BD, 0x00BE, 0x00D6, LABEL, 0x0201, 0x0203, 0x0204, 0x0205, 0x027E, 0x0406];
+const CELLS: &[u16] = &[FORMULA, 0x00BD, 0x00BE, 0x00D6, LABEL, 0x0201, 0x0203, 0x0204, 0x0205, 0x027E, 0x0406];
 /// Records of several cells in a row. Each ends with the last column.
-const SEVERAL: [u16; 2] = [0x00BD, 0x00BE];
+const SEVERAL: &[u16] = &[0x00BD, 0x00BE];
 
 /// A record: its type, and the start and end of its content in the stream.
 type Record = (u16, usize, usize);
@@ -262,11 +274,11 @@ fn records(stream: &[u8], mut at: usize) -> impl Iterator<Item = Record> {
 /// Rejects an .xls file with too many or too large sheets. Returns a new file that contains only the same records,
 /// because the library follows the sector chains of a compound file without checking them.
 pub(super) fn bound_xls(bytes: &[u8]) -> Result<Vec<u8>> {
-    let broken = |_| bounds::broken("文件已损坏");
-    let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(broken)?;
+    let damaged = |_| damaged_file();
+    let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(damaged)?;
     let mut stream = Vec::new();
     let opened = file.open_stream("/Workbook").or_else(|_| file.open_stream("/Book"));
-    opened.map_err(broken)?.take(MAX_BYTES as u64).read_to_end(&mut stream).map_err(broken)?;
+    opened.map_err(damaged)?.take(MAX_BYTES as u64).read_to_end(&mut stream).map_err(damaged)?;
     let (sheets, lengths) = globals(&stream)?;
     let mut extent = Extent::default();
     // If the sheets together are longer than the stream, some of them overlap.
@@ -297,8 +309,10 @@ pub(super) fn bound_xls(bytes: &[u8]) -> Result<Vec<u8>> {
                     if kind == FORMULA {
                         formulas += content.len();
                         if formulas > MAX_FORMULAS || content.len() > MAX_FORMULA {
-                            let zh = "文件的公式过多，请把公式粘贴为数值后导入";
-                            return Err(Error::Invalid(zh.to_owned()));
+                            return Err(refused(
+                                "文件的公式过多，请把公式粘贴为数值后导入",
+                                "the file has too many formulas: paste them as values",
+                            ));
                         }
                     }
                     if kind == LABEL {
@@ -310,7 +324,7 @@ pub(super) fn bound_xls(bytes: &[u8]) -> Result<Vec<u8>> {
             }
         }
         if walked > stream.len() {
-            return Err(bounds::broken("多张工作表指向同一份内容，请用 Excel 或 WPS 另存后导入"));
+            return Err(shared_content());
         }
         extent.end_sheet()?;
     }
@@ -318,6 +332,10 @@ pub(super) fn bound_xls(bytes: &[u8]) -> Result<Vec<u8>> {
         stream[claim].fill(0);
     }
     bounds::packed_again(&stream)
+}
+
+fn damaged_texts() -> Error {
+    broken("文字表已损坏", "the table of texts is damaged")
 }
 
 /// Reads the workbook's global records. Returns the offset of each sheet, and the size in bytes of each shared text.
@@ -329,9 +347,9 @@ fn globals(stream: &[u8]) -> Result<(Vec<usize>, Vec<u64>)> {
         let content = &stream[begin..end];
         match kind {
             BOUND_SHEET => {
-                let from = long_number(content, 0).ok_or_else(|| broken("文件已损坏"))? as usize;
+                let from = long_number(content, 0).ok_or_else(damaged_file)? as usize;
                 if !places.insert(from) {
-                    return Err(broken("多张工作表指向同一份内容，请用 Excel 或 WPS 另存后导入"));
+                    return Err(shared_content());
                 }
                 sheets.push(from);
                 if sheets.len() > 100 * MAX_SHEETS {
@@ -343,7 +361,7 @@ fn globals(stream: &[u8]) -> Result<(Vec<usize>, Vec<u64>)> {
             CONTINUE if before == STRINGS => {
                 shared.push(content);
                 if shared.len() > MAX_CONTINUED {
-                    return Err(broken("文字表已损坏"));
+                    return Err(damaged_texts());
                 }
             }
             END => break,
@@ -355,11 +373,11 @@ fn globals(stream: &[u8]) -> Result<(Vec<usize>, Vec<u64>)> {
     }
     bound_sheets(sheets.len())?;
     if names > MAX_NAMES {
-        return Err(Error::Invalid(format!("文件定义的名称超过 {MAX_NAMES} 个，请在名称管理器中删除后导入")));
+        return Err(too_many_names());
     }
-    let lengths = lengths(&shared).ok_or_else(|| broken("文字表已损坏"))?;
+    let lengths = lengths(&shared).ok_or_else(damaged_texts)?;
     if lengths.len() > MAX_STRINGS {
-        return Err(Error::Invalid(format!("文件的文字超过 {MAX_STRINGS} 条，请拆分后导入")));
+        return Err(too_many_strings());
     }
     Ok((sheets, lengths))
 }

@@ -14,7 +14,7 @@ use ledger::{Error, Result};
 pub(super) const SHEET: &str = "进展填报";
 
 /// Columns of the progress sheet, with their widths in characters. Users fill in those from `报告期` on.
-pub(super) const COLUMNS: [(&str, f64); 12] = [
+pub(super) const COLUMNS: &[(&str, f64)] = &[
     ("编号", 16.0),
     ("版本", 6.0),
     ("所属问题", 28.0),
@@ -47,11 +47,17 @@ pub struct Line {
 /// progress sheet, if a column is missing, or if no line is filled in.
 pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
     let Some(sheet) = sheets.iter().find(|sheet| sheet.name == SHEET) else {
-        return Err(Error::Invalid(format!("文件中没有“{SHEET}”工作表：请用 `rectify export` 导出后填写")));
+        let zh = format!("文件中没有“{SHEET}”工作表：请用 `rectify export` 导出后填写");
+        let en = format!("the file has no sheet “{SHEET}”: fill in a file that `rectify export` wrote");
+        return Err(Fault::invalid(zh, en, &["file"]).into());
     };
     let place = |name: &str| {
         let found = sheet.columns(0).into_iter().find(|column| sheet.text(0, *column) == name);
-        found.ok_or_else(|| Error::Invalid(format!("“{SHEET}”工作表缺少“{name}”列，请勿改动表头")))
+        found.ok_or_else(|| {
+            let zh = format!("“{SHEET}”工作表缺少“{name}”列，请勿改动表头");
+            let en = format!("the sheet “{SHEET}” has no column “{name}”; do not change the headings");
+            Error::from(Fault::invalid(zh, en, &["file", SHEET, name]))
+        })
     };
     let (id, version, text) = (place("编号")?, place("版本")?, place("本期进展")?);
     let (period, completed) = (place("报告期")?, place("完成日期")?);
@@ -124,7 +130,8 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
         lines.push(Line { row: row + 1, assignment: cell(id), faults });
     }
     if lines.is_empty() {
-        return Err(Error::Invalid("“本期进展”一列没有填写任何内容".to_owned()));
+        let (zh, en) = ("“本期进展”一列没有填写任何内容", "nothing is filled in in the column “本期进展”");
+        return Err(Fault::invalid(zh, en, &["file", SHEET, "本期进展"]).into());
     }
     Ok(lines)
 }

@@ -16,5 +16,5 @@ pub use export::{Wanted, export};
 pub use filled::{Line, report};
 pub use import::{Answer, Import, Outcome, Summary, import};
 pub use parties::Aliases;
-pub use reading::Fault;
+pub use reading::CellFault;
 pub use sheet::{MAX_BYTES, Sheet, open};

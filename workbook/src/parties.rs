@@ -9,8 +9,9 @@ use entity::unit::Kind;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
+use ledger::fault::{self, Fault};
 use ledger::unit::{PARTY_ORGANS, kind_of};
-use ledger::{Error, Result, fault};
+use ledger::{Error, Result};
 
 /// A dictionary of readings: maps printed text (a whole list or one name) to the units it means.
 #[derive(Debug, Clone, Default)]
@@ -24,9 +25,12 @@ impl Aliases {
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
         for (index, record) in reader.records().enumerate() {
             let line = index + 1;
-            let record = record.map_err(|error| Error::Invalid(format!("别名文件第 {line} 行无法读取：{error}")))?;
+            let record = record
+                .map_err(|error| refused(line, &format!("无法读取：{error}"), &format!("unreadable: {error}")))?;
             let (Some(printed), Some(units)) = (record.get(0), record.get(1)) else {
-                return Err(Error::Invalid(format!("别名文件第 {line} 行应有两列：原文,单位（多个单位用分号分隔）")));
+                let zh = "应有两列：原文,单位（多个单位用分号分隔）";
+                let en = "two columns are expected: printed,units (units separated by semicolons)";
+                return Err(refused(line, zh, en));
             };
             if line == 1 && matches!(printed.trim(), "printed" | "原文") {
                 continue;
@@ -34,13 +38,15 @@ impl Aliases {
             let units = units.split([';', '；']).map(fault::single_name).collect::<Result<Vec<String>, _>>();
             let units = units.map_err(|hidden| {
                 let (place, code) = (hidden.place, hidden.code_point());
-                Error::Invalid(format!(
-                    "别名文件第 {line} 行单位名称的第 {place} 个字符（{code}）是不可见的控制字符，请删除"
-                ))
+                refused(
+                    line,
+                    &format!("单位名称的第 {place} 个字符（{code}）是不可见的控制字符，请删除"),
+                    &format!("character {place} of a unit ({code}) is an invisible control character; remove it"),
+                )
             })?;
             let units: Vec<String> = units.into_iter().filter(|unit| !unit.is_empty()).collect();
             if units.is_empty() {
-                return Err(Error::Invalid(format!("别名文件第 {line} 行没有写明单位")));
+                return Err(refused(line, "没有写明单位", "no unit is named"));
             }
             known.insert(plain(printed), units);
         }
@@ -50,6 +56,12 @@ impl Aliases {
     fn of(&self, printed: &str) -> Option<&[String]> {
         self.0.get(printed).map(Vec::as_slice)
     }
+}
+
+/// Returns the error for a line of the file of readings.
+fn refused(line: usize, zh: &str, en: &str) -> Error {
+    let (zh, en) = (format!("别名文件第 {line} 行{zh}"), format!("line {line} of the aliases: {en}"));
+    Fault::invalid(zh, en, &["aliases", &line.to_string()]).into()
 }
 
 /// A party of a printed list.
@@ -76,9 +88,10 @@ static COUNTIES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"各县(?:[(]?(?:市?、?区)[)]?|市区)?(?:党?委)?(?:、|和|及)?(?:人民)?(?:政府)?(?:[(]管委会[)])?")
 });
 static DEPARTMENTS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?:市|州|区|县|自治区|省)?(?:[(]?中、?区[)]?)?直?(?:各|有关|各有关|各相关)?(?:相关|有关)?(?:部门|单位)(?:和单位)?$",
-    )
+    pattern(concat!(
+        r"(?:市|州|区|县|自治区|省)?(?:[(]?中、?区[)]?)?直?",
+        r"(?:各|有关|各有关|各相关)?(?:相关|有关)?(?:部门|单位)(?:和单位)?$",
+    ))
 });
 
 #[expect(clippy::expect_used, reason = "a constant pattern, compiled by every test of this file")]
@@ -87,8 +100,8 @@ fn pattern(text: &str) -> Regex {
 }
 
 /// Prefixes that give the level of a unit. The first match counts, so 市委 comes before 市.
-const PREFIXES: [&str; 14] =
-    ["自治区党委", "自治区", "区党委", "省委", "省", "市委", "市", "州委", "州", "县委", "县", "区委", "旗委", "地委"];
+const PREFIXES: &[&str] =
+    &["自治区党委", "自治区", "区党委", "省委", "省", "市委", "市", "州委", "州", "县委", "县", "区委", "旗委", "地委"];
 
 /// Reads printed lists of units.
 pub(crate) struct Reader<'a> {
@@ -207,7 +220,7 @@ impl Reader<'_> {
             let longer = name.starts_with(&committee) && name.len() > committee.len();
             return Some(if longer { committee } else { place.clone() });
         }
-        let level = PREFIXES.into_iter().find(|prefix| name.starts_with(prefix) && name.len() > prefix.len());
+        let level = PREFIXES.iter().copied().find(|prefix| name.starts_with(prefix) && name.len() > prefix.len());
         level.map(str::to_owned)
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
+use planner::Bilingual;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
@@ -20,7 +21,7 @@ use ledger::rule::workflow::{self, Stated};
 
 /// A cell that cannot be imported: its place, its content and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct CellFault {
     /// Name of the sheet.
     pub sheet: String,
     /// Row number, from 1.
@@ -31,19 +32,33 @@ pub struct Fault {
     pub heading: String,
     /// Content of the cell, shortened.
     pub value: String,
-    /// What is wrong, in Chinese.
-    pub problem: String,
-    /// What was expected, or how to fix it, in Chinese.
-    pub expected: String,
+    /// What is wrong.
+    pub problem: Bilingual,
+    /// What was expected, or how to fix it.
+    pub expected: Bilingual,
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "工作表“{}”第 {} 行 {} 列（{}）：{}；单元格内容“{}”；应为：{}",
-            self.sheet, self.row, self.column, self.heading, self.problem, self.value, self.expected
+impl CellFault {
+    /// Returns the whole message: the place, what is wrong, the content of the cell, and what was expected.
+    pub fn message(&self) -> Bilingual {
+        let Self { sheet, row, column, heading, value, problem, expected } = self;
+        Bilingual::new(
+            format!(
+                "工作表“{sheet}”第 {row} 行 {column} 列（{heading}）：{}；单元格内容“{value}”；应为：{}",
+                problem.zh, expected.zh
+            ),
+            format!(
+                "sheet “{sheet}”, row {row}, column {column} ({heading}): {}; the cell has “{value}”; expected: {}",
+                problem.en, expected.en
+            ),
         )
+    }
+}
+
+/// Writes the message in Chinese, as the command line shows it.
+impl fmt::Display for CellFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message().zh)
     }
 }
 
@@ -80,7 +95,7 @@ pub(crate) struct Read {
     pub(crate) sheet: String,
     pub(crate) as_of: Option<NaiveDate>,
     pub(crate) problems: Vec<ReadProblem>,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<CellFault>,
     pub(crate) unknown_headings: Vec<String>,
     pub(crate) layout: Layout,
 }
@@ -115,7 +130,7 @@ pub(crate) fn read(sheet: &Sheet) -> Option<Read> {
 struct Rows<'a> {
     sheet: &'a Sheet,
     layout: &'a Layout,
-    faults: Vec<Fault>,
+    faults: Vec<CellFault>,
     /// Row of each measure read so far, by the identities of its problem and itself.
     seen: HashMap<(String, String), u32>,
     /// Cells already reported for hidden characters, so that a merged cell is reported once and not for each of its
@@ -137,8 +152,13 @@ impl Rows<'_> {
                 continue;
             }
             if self.text > MAX_TEXT {
-                let expected = format!("全部单元格的文字不超过 {} MB：请取消合并或拆分后导入", MAX_TEXT >> 20);
-                self.fault(row, Column::Measure, "合并单元格在各行重复的文字过多", &expected);
+                let most = MAX_TEXT >> 20;
+                let problem = Bilingual::new("合并单元格在各行重复的文字过多", "merged cells repeat too much text");
+                let expected = Bilingual::new(
+                    format!("全部单元格的文字不超过 {most} MB：请取消合并或拆分后导入"),
+                    format!("at most {most} MB of text in all cells: undo the merging, or split the file"),
+                );
+                self.fault(row, Column::Measure, problem, expected);
                 break;
             }
             self.refuse_formulas(row, &filled);
@@ -151,8 +171,12 @@ impl Rows<'_> {
                 if let Some(known) = place.and_then(|place| problems.get(place))
                     && normalised(&known.title) != normalised(&problem.title)
                 {
-                    let expected = format!("不同问题用不同编号（与第 {} 行的问题编号相同）", known.row + 1);
-                    self.fault(row, Column::Problem, "问题编号重复", &expected);
+                    let first = known.row + 1;
+                    let expected = Bilingual::new(
+                        format!("不同问题用不同编号（与第 {first} 行的问题编号相同）"),
+                        format!("a number of its own for each problem (the one in row {first} has the same number)"),
+                    );
+                    self.fault(row, Column::Problem, repeated_number(), expected);
                 }
                 at_hand = place.or_else(|| {
                     places.insert(identity, problems.len());
@@ -162,18 +186,29 @@ impl Rows<'_> {
             }
             // A number next to a blank problem cell belongs to a problem whose text is missing.
             if printed.is_empty() && self.layout.numbers_problems() && !self.own(row, Column::Number).is_empty() {
-                self.fault(row, Column::Problem, "有序号而没有反馈问题", "反馈问题的文字，或合并到上一问题");
+                let problem = Bilingual::new("有序号而没有反馈问题", "there is a number and no problem");
+                let expected = Bilingual::new(
+                    "反馈问题的文字，或合并到上一问题",
+                    "the text of the problem, or a cell merged with the problem above",
+                );
+                self.fault(row, Column::Problem, problem, expected);
                 continue;
             }
             let Some(problem) = at_hand.and_then(|place: usize| problems.get_mut(place)) else {
-                self.fault(row, Column::Problem, "没有对应的反馈问题", "首行应写明反馈问题");
+                let problem = Bilingual::new("没有对应的反馈问题", "the row belongs to no problem");
+                let expected = Bilingual::new("首行应写明反馈问题", "the text of a problem in the first row");
+                self.fault(row, Column::Problem, problem, expected);
                 continue;
             };
             if let Some(measure) = self.measure(row) {
                 let key = (problem.identity(), measure.identity());
                 if let Some(first) = self.seen.insert(key, row) {
-                    let expected = format!("每条措施只列一次（与第 {} 行重复）", first + 1);
-                    self.fault(row, Column::Measure, "重复的行", &expected);
+                    let first = first + 1;
+                    let expected = Bilingual::new(
+                        format!("每条措施只列一次（与第 {first} 行重复）"),
+                        format!("each measure once (row {first} has it, too)"),
+                    );
+                    self.fault(row, Column::Measure, repeated_row(), expected);
                 } else {
                     problem.measures.push(measure);
                 }
@@ -184,7 +219,7 @@ impl Rows<'_> {
 
     /// Checks whether a row is a remark or a total below the table rather than a measure.
     fn is_note(&self, row: u32, filled: &[u32]) -> bool {
-        const WORDS: [&str; 9] = ["注", "备注", "说明", "填表", "审核", "合计", "※", "此表", "本表"];
+        const WORDS: &[&str] = &["注", "备注", "说明", "填表", "审核", "合计", "※", "此表", "本表"];
         let first = filled.first().map(|at| self.sheet.text(row, *at)).unwrap_or_default();
         let first = first.trim_start_matches(['(', '（', '1', '2', '3', '.', '、', ' ']);
         filled.len() <= 3
@@ -193,7 +228,7 @@ impl Rows<'_> {
     }
 
     fn refuse_formulas(&mut self, row: u32, filled: &[u32]) {
-        const READ: [Column; 13] = [
+        const READ: &[Column] = &[
             Column::Number,
             Column::Problem,
             Column::Goal,
@@ -208,10 +243,12 @@ impl Rows<'_> {
             Column::Supervising,
             Column::Progress,
         ];
-        for column in READ {
+        for column in READ.iter().copied() {
             let place = self.layout.place(column);
             if place.is_some_and(|place| filled.contains(&place) && self.sheet.is_formula(row, place)) {
-                self.fault(row, column, "单元格是公式", "文字或日期（请粘贴为数值）");
+                let problem = Bilingual::new("单元格是公式", "the cell is a formula");
+                let expected = Bilingual::new("文字或日期（请粘贴为数值）", "a text or a date (paste it as a value)");
+                self.fault(row, column, problem, expected);
             }
         }
     }
@@ -237,8 +274,16 @@ impl Rows<'_> {
             Ok(clean) => clean,
             Err(hidden) => {
                 if self.refused.insert(self.sheet.shown_at(row, place)) {
-                    let problem = format!("第 {} 个字符（{}）是不可见的控制字符", hidden.place, hidden.code_point());
-                    self.fault(row, column, &problem, "没有控制字符的文字（请删除后重新输入）");
+                    let (letter, code) = (hidden.place, hidden.code_point());
+                    let problem = Bilingual::new(
+                        format!("第 {letter} 个字符（{code}）是不可见的控制字符"),
+                        format!("character {letter} ({code}) is an invisible control character"),
+                    );
+                    let expected = Bilingual::new(
+                        "没有控制字符的文字（请删除后重新输入）",
+                        "a text without control characters (delete it and enter it again)",
+                    );
+                    self.fault(row, column, problem, expected);
                 }
                 // Continue with the visible characters, so that other faults of the cell are reported as well.
                 text.chars().filter(|letter| !faults::is_hidden(*letter)).collect()
@@ -267,7 +312,9 @@ impl Rows<'_> {
             Some(stated) => Some((rating, stated)),
             None if rating.is_empty() => None,
             None => {
-                self.fault(row, Column::Rating, "无法识别的整改进度", workflow::WORDS);
+                let problem = Bilingual::new("无法识别的整改进度", "the progress is not understood");
+                let expected = Bilingual::new(workflow::WORDS, format!("one of {}", workflow::WORDS));
+                self.fault(row, Column::Rating, problem, expected);
                 None
             }
         };
@@ -292,7 +339,8 @@ impl Rows<'_> {
 
     fn measure(&mut self, row: u32) -> Option<ReadMeasure> {
         let Some(printed) = self.shown(row, Column::Measure) else {
-            self.fault(row, Column::Measure, "没有整改措施", "整改措施的文字");
+            let problem = Bilingual::new("没有整改措施", "there is no measure");
+            self.fault(row, Column::Measure, problem, Bilingual::new("整改措施的文字", "the text of the measure"));
             return None;
         };
         let (in_text, text) = split_number(&printed);
@@ -303,7 +351,12 @@ impl Rows<'_> {
         let (parties, supervising) = (self.shown(row, Column::Parties), self.shown(row, Column::Supervising));
         let progress = self.shown(row, Column::Progress);
         if lead.is_none() && self.layout.place(Column::Lead).is_some() {
-            self.fault(row, Column::Lead, "没有牵头单位", &format!("一个牵头单位；确无牵头单位的写“{UNNAMED}”"));
+            let problem = Bilingual::new("没有牵头单位", "there is no lead unit");
+            let expected = Bilingual::new(
+                format!("一个牵头单位；确无牵头单位的写“{UNNAMED}”"),
+                format!("one lead unit, or “{UNNAMED}” if there is none"),
+            );
+            self.fault(row, Column::Lead, problem, expected);
         }
         Some(ReadMeasure {
             row,
@@ -321,13 +374,14 @@ impl Rows<'_> {
         match Deadline::parse(printed) {
             Ok(deadline) => Some(deadline),
             Err(error) => {
-                self.fault(row, column, &error.to_string(), deadline::EXPECTED);
+                let (zh, en) = deadline::EXPECTED;
+                self.fault(row, column, error.message(), Bilingual::new(zh, en));
                 None
             }
         }
     }
 
-    fn fault(&mut self, row: u32, column: Column, problem: &str, expected: &str) {
+    fn fault(&mut self, row: u32, column: Column, problem: Bilingual, expected: Bilingual) {
         self.faults.push(fault(self.sheet, self.layout, row, column, problem, expected));
     }
 }
@@ -341,20 +395,37 @@ fn cleaned(column: Column, text: &str) -> Result<String, Hidden> {
     }
 }
 
+/// Says that two problems have the same number.
+pub(crate) fn repeated_number() -> Bilingual {
+    Bilingual::new("问题编号重复", "two problems have the same number")
+}
+
+/// Says that a measure occurs twice.
+pub(crate) fn repeated_row() -> Bilingual {
+    Bilingual::new("重复的行", "the row is repeated")
+}
+
 /// Builds a fault for a cell. `row` is counted from 0; the fault's row is counted from 1.
-pub(crate) fn fault(sheet: &Sheet, layout: &Layout, row: u32, column: Column, problem: &str, expected: &str) -> Fault {
+pub(crate) fn fault(
+    sheet: &Sheet,
+    layout: &Layout,
+    row: u32,
+    column: Column,
+    problem: Bilingual,
+    expected: Bilingual,
+) -> CellFault {
     let place = layout.place(column);
     let value = place.map(|place| sheet.shown(row, place)).unwrap_or_default();
     // Copy only what will be shown, and leave out characters that change the direction of the text.
     let value: String = value.chars().filter(|letter| !faults::is_hidden(*letter)).take(400).collect();
-    Fault {
+    CellFault {
         sheet: sheet.name.clone(),
         row: row + 1,
         column: place.map(letters).unwrap_or_default(),
         heading: layout.heading(column).to_owned(),
         value: shortened(&value, 40),
-        problem: problem.to_owned(),
-        expected: expected.to_owned(),
+        problem,
+        expected,
     }
 }
 

@@ -7,8 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, SheetType, SheetVisible, Xls, Xlsx};
 
-use super::{bounds, extent};
-use ledger::{Error, Result, fault};
+use super::bounds::{self, refused};
+use super::extent;
+use ledger::fault::{self, Fault};
+use ledger::{Error, Result};
 
 /// Maximum size of a file, in bytes.
 pub const MAX_BYTES: usize = 32 << 20;
@@ -98,26 +100,45 @@ impl Sheet {
         // Counted before trimming: blanks take as much time and memory as other characters.
         budget.text += text.len();
         if budget.text > MAX_TEXT {
-            return Err(Error::Invalid(format!("文件的文字超过 {} MB，请拆分后导入", MAX_TEXT >> 20)));
+            return Err(too_much_text());
         }
         let text = text.trim();
         // A cell that is only formatted has no content, and may lie outside the allowed area.
         if fault::is_empty(text) && !formula {
             return Ok(());
         }
-        let place = || format!("工作表“{}”第 {} 行第 {} 列", self.name, u64::from(row) + 1, u64::from(column) + 1);
         if row >= MAX_ROWS || column >= MAX_COLUMNS {
-            return Err(Error::Invalid(format!("{}有内容，超出可导入的 {MAX_ROWS} 行 × {MAX_COLUMNS} 列", place())));
+            return Err(self.refuse(
+                (row, column),
+                &format!("有内容，超出可导入的 {MAX_ROWS} 行 × {MAX_COLUMNS} 列"),
+                &format!("the cell has content outside the {MAX_ROWS} rows and {MAX_COLUMNS} columns that are read"),
+            ));
         }
         if text.len() > MAX_LETTERS && text.chars().count() > MAX_LETTERS {
-            return Err(Error::Invalid(format!("{}的文字超过 {MAX_LETTERS} 字", place())));
+            let (zh, en) =
+                (format!("的文字超过 {MAX_LETTERS} 字"), format!("the cell has more than {MAX_LETTERS} characters"));
+            return Err(self.refuse((row, column), &zh, &en));
         }
         budget.cells += 1;
         if budget.cells > MAX_CELLS {
-            return Err(Error::Invalid(format!("文件有内容的单元格超过 {MAX_CELLS} 个，请拆分后导入")));
+            return Err(refused(
+                format!("文件有内容的单元格超过 {MAX_CELLS} 个，请拆分后导入"),
+                format!("the file has more than {MAX_CELLS} filled cells: split it"),
+            ));
         }
         self.cells.insert((row, column), Cell { text: text.into(), formula });
         Ok(())
+    }
+
+    /// Returns the error for a cell that cannot be read, with its place. `row` and `column` are counted from 0.
+    fn refuse(&self, (row, column): (u32, u32), zh: &str, en: &str) -> Error {
+        let (name, row, column) = (&self.name, u64::from(row) + 1, u64::from(column) + 1);
+        Fault::invalid(
+            format!("工作表“{name}”第 {row} 行第 {column} 列{zh}"),
+            format!("sheet “{name}”, row {row}, column {column}: {en}"),
+            &["file", name.as_str(), &row.to_string(), &column.to_string()],
+        )
+        .into()
     }
 
     /// Records merged areas, cut off at the last filled row and column, because a file can claim areas of any size.
@@ -126,7 +147,10 @@ impl Sheet {
         let last_column = self.cells.keys().map(|(_, column)| *column).max().unwrap_or_default();
         budget.areas += areas.len();
         if budget.areas > MAX_AREAS {
-            return Err(Error::Invalid(format!("文件的合并区域超过 {MAX_AREAS} 处，请取消合并后导入")));
+            return Err(refused(
+                format!("文件的合并区域超过 {MAX_AREAS} 处，请取消合并后导入"),
+                format!("the file has more than {MAX_AREAS} merged areas: undo the merging"),
+            ));
         }
         for area in areas {
             let (rows, columns) = (area.start.0..=area.end.0.min(last_row), area.start.1..=area.end.1.min(last_column));
@@ -136,7 +160,10 @@ impl Sheet {
             let covered = |range: &std::ops::RangeInclusive<u32>| (range.end() - range.start()) as usize + 1;
             budget.merged = budget.merged.saturating_add(covered(&rows).saturating_mul(covered(&columns)));
             if budget.merged > MAX_MERGED {
-                return Err(Error::Invalid(format!("文件的合并单元格超过 {MAX_MERGED} 个，请取消合并后导入")));
+                return Err(refused(
+                    format!("文件的合并单元格超过 {MAX_MERGED} 个，请取消合并后导入"),
+                    format!("the file has more than {MAX_MERGED} merged cells: undo the merging"),
+                ));
             }
             for row in rows {
                 for column in columns.clone() {
@@ -154,7 +181,11 @@ impl Sheet {
 /// of a CSV file.
 pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     if bytes.len() > MAX_BYTES {
-        return Err(Error::Invalid(format!("文件超过 {} MB，请拆分后导入", MAX_BYTES >> 20)));
+        let most = MAX_BYTES >> 20;
+        return Err(refused(
+            format!("文件超过 {most} MB，请拆分后导入"),
+            format!("the file is larger than {most} MB: split it"),
+        ));
     }
     if bytes.starts_with(b"PK") {
         let is_ods = contains(&bytes[..bytes.len().min(200)], b"opendocument");
@@ -174,7 +205,8 @@ pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
 
 /// Runs `read` and turns a panic into an error, because the workbook library panics on some malformed cell references.
 fn guarded(read: impl FnOnce() -> Result<Vec<Sheet>>) -> Result<Vec<Sheet>> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(broken("单元格引用无效")))
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(bounds::broken("单元格引用无效", "a cell reference is invalid")))
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -182,7 +214,17 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 }
 
 fn broken(error: impl std::fmt::Display) -> Error {
-    Error::Invalid(format!("文件不是有效的工作簿：{error}"))
+    let why = error.to_string();
+    bounds::broken(&why, &why)
+}
+
+/// Returns the error for a file with more than [`MAX_TEXT`] bytes of text.
+pub(super) fn too_much_text() -> Error {
+    let most = MAX_TEXT >> 20;
+    refused(
+        format!("文件的文字超过 {most} MB，请拆分后导入"),
+        format!("the file has more than {most} MB of text: split it"),
+    )
 }
 
 /// Reads an .xlsx file. Streams the cells, because a sheet with two filled cells can claim a billion.
@@ -275,22 +317,34 @@ fn text(value: &Data) -> String {
 }
 
 fn csv(name: &str, bytes: &[u8]) -> Result<Sheet> {
+    let unreadable = || {
+        refused(
+            "文件既不是工作簿，也不是 UTF-8 或 GB18030 编码的 CSV",
+            "the file is neither a workbook nor a CSV file in UTF-8 or GB18030",
+        )
+    };
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let decoded = match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => encoding_rs::GB18030
             .decode_without_bom_handling_and_without_replacement(bytes)
-            .ok_or_else(|| Error::Invalid("文件既不是工作簿，也不是 UTF-8 或 GB18030 编码的 CSV".to_owned()))?
+            .ok_or_else(unreadable)?
             .into_owned(),
     };
     if decoded.contains('\0') {
-        return Err(Error::Invalid("文件既不是工作簿，也不是 UTF-8 或 GB18030 编码的 CSV".to_owned()));
+        return Err(unreadable());
     }
     let mut sheet = Sheet { name: name.to_owned(), ..Sheet::default() };
     let mut budget = Budget::default();
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(decoded.as_bytes());
     for (row, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| Error::Invalid(format!("CSV 第 {} 行无法读取：{error}", row + 1)))?;
+        let line = row + 1;
+        let record = record.map_err(|error| {
+            refused(
+                format!("CSV 第 {line} 行无法读取：{error}"),
+                format!("row {line} of the CSV file cannot be read: {error}"),
+            )
+        })?;
         for (column, field) in record.iter().enumerate() {
             sheet.put(row as u32, column as u32, field, field.trim_start().starts_with('='), &mut budget)?;
         }

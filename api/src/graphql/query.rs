@@ -9,8 +9,8 @@ use async_graphql::{
     ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerResult, Value,
 };
 use planner::{
-    Bilingual, Connection, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Root, Selected, Selection, Table,
-    argument, field, object, page_arguments, register_page_arguments,
+    Bilingual, Condition, Connection, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Root, Selected,
+    Selection, Table, argument, field, object, page_arguments, register_page_arguments,
 };
 
 use crate::context::Request;
@@ -23,6 +23,7 @@ use crate::noun::case::InspectionCase;
 use crate::noun::case_report::CaseReport;
 use crate::noun::check::Check;
 use crate::noun::close_out::{CloseOut, Objection};
+use crate::noun::delegation::Delegation;
 use crate::noun::evidence::Evidence;
 use crate::noun::extension::DeadlineChange;
 use crate::noun::mail::Mail;
@@ -56,6 +57,8 @@ enum Read {
     Many(fn() -> &'static Table, PageArguments),
     /// All rows of a noun, without pages.
     All(fn() -> &'static Table),
+    /// The rows of a noun that have the caller's account in one of these columns, without pages.
+    Own(fn() -> &'static Table, &'static [&'static str]),
     /// The row of a noun with a global id.
     One(fn() -> &'static Table),
     /// The region with a global id or a division code.
@@ -205,6 +208,14 @@ fn fields() -> Vec<Field> {
             "Sessions and tokens of the caller, or, for administrators, of all accounts; by default the newest first.",
         ),
         Field {
+            name: "myDelegations",
+            description: "Delegations that the caller's account has made or received, the newest first; empty for a \
+                          caller without an account.",
+            register: <Vec<Delegation> as FieldType>::register,
+            arguments: |_| Vec::new(),
+            read: Read::Own(<Delegation as Noun>::table, &["account_id", "delegate_id"]),
+        },
+        Field {
             name: "node",
             description: "The object with a global id, of any type; null if it does not exist or the caller may not \
                           see it.",
@@ -232,7 +243,7 @@ fn fields() -> Vec<Field> {
 }
 
 /// The tables of all nouns that have a global id.
-const NODES: [fn() -> &'static Table; 24] = [
+const NODES: &[fn() -> &'static Table] = &[
     <Region as Noun>::table,
     <Unit as Noun>::table,
     <InspectionRound as Noun>::table,
@@ -244,6 +255,7 @@ const NODES: [fn() -> &'static Table; 24] = [
     <Check as Noun>::table,
     <Account as Noun>::table,
     <Session as Noun>::table,
+    <Delegation as Noun>::table,
     <CloseOut as Noun>::table,
     <Objection as Noun>::table,
     <Evidence as Noun>::table,
@@ -388,6 +400,11 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
     let found = match &field.read {
         Read::Many(table, arguments) => Some(Root::Many(table(), *arguments)),
         Read::All(table) => Some(Root::List(table())),
+        Read::Own(table, columns) => {
+            let own = request.principal().account;
+            let is_own = |&column: &&'static str| own.map(|own| Condition::Compare(column, "=", own.into()));
+            Some(Root::Where(table(), Condition::Any(columns.iter().filter_map(is_own).collect())))
+        }
         Read::One(table) => id("id").and_then(|id| table().key(&id)).map(|key| Root::One(table(), "id", key)),
         Read::Viewer => {
             let own = request.principal().account;

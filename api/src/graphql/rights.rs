@@ -49,10 +49,10 @@ pub(crate) const CREDENTIALS: &[&str] = &[
 ];
 /// The mutations among `CREDENTIALS` that cannot be used to guess a secret, so that the rate limit on sign-ins does not
 /// apply.
-pub(crate) const UNGUESSED: [&str; 1] = ["createAccount"];
+pub(crate) const UNGUESSED: &[&str] = &["createAccount"];
 
 /// The public root fields whose answer is the same for all callers.
-const SHARED: [&str; 2] = ["__typename", "publicNotices"];
+const SHARED: &[&str] = &["__typename", "publicNotices"];
 /// For how many seconds caches may keep an answer that is the same for all callers.
 pub(crate) const SHARED_FOR: i32 = 60;
 

@@ -11,7 +11,8 @@ use crate::noun::calendar::{CalendarMutation, CalendarQuery};
 use crate::noun::case::CaseMutation;
 use crate::noun::check::CheckMutation;
 use crate::noun::close_out::{CloseOutMutation, PublicNoticeQuery};
-use crate::noun::delegation::{DelegationMutation, DelegationQuery};
+use crate::noun::delegation::DelegationMutation;
+use crate::noun::enum_label::EnumLabelQuery;
 use crate::noun::extension::ExtensionMutation;
 use crate::noun::identity::{IdentityMutation, IdentityQuery};
 use crate::noun::mail::MailMutation;
@@ -33,9 +34,9 @@ pub(crate) struct Query(
     StatisticsQuery,
     SignInQuery,
     IdentityQuery,
-    DelegationQuery,
     PublicNoticeQuery,
     CalendarQuery,
+    EnumLabelQuery,
 );
 
 /// The mutation root: all fields that write. The fields of one operation run one after the other, in document order.

@@ -35,7 +35,7 @@ const IDLE: Duration = Duration::from_secs(15);
 /// How long a client may take to read the next part of a response.
 const UNREAD: Duration = Duration::from_secs(30);
 /// The paths that are exempt from the limit on requests under way of one address.
-const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+const PROBES: &[&str] = &["/healthz", "/readyz"];
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
-use ledger::fault::{Fault, FaultCode};
+use ledger::fault::{self, Thing};
 use ledger::file::dossier::{self, Unpacked};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -39,8 +39,7 @@ async fn pack(
     let files = &state.files;
     let slot = slot(&files.dossiers, caller)?;
     let (services, now) = (&files.services, (files.services.clock)());
-    let not_there =
-        || ledger::Error::from(Fault::new(FaultCode::NotFound, "没有这项整改措施", "there is no such measure", &[]));
+    let not_there = || ledger::Error::from(fault::unknown(Thing::Measure, &[]));
     let key = key_of::<Measure>(&id.into()).ok_or_else(not_there)?;
     let read = dossier::read(&services.db, &caller.admitted.principal, key, (now, services.zone)).await?;
     let dossier = read.ok_or_else(not_there)?;

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, Charset, ContentDisposition, ContentEncoding};
 use actix_web::http::header::{DispositionParam, DispositionType, ExtendedValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use ledger::fault::FaultCode;
+use ledger::fault::{self, FaultCode, Thing};
 use ledger::file::media::Unfit;
 use ledger::file::storage::Unstored;
 use ledger::record::audit::By;
@@ -51,22 +51,12 @@ type Shared = Arc<Places<Holder>>;
 
 /// Makes the refusal for a file that does not exist or may not be seen.
 pub(crate) fn not_there() -> Unserved {
-    Unserved::new(StatusCode::NOT_FOUND, FaultCode::NotFound.as_str(), "没有这份材料", "there is no such file")
+    ledger::Error::from(fault::unknown(Thing::Evidence, &[])).into()
 }
 
 impl From<ledger::Error> for Unserved {
     fn from(error: ledger::Error) -> Self {
-        let faults = match &error {
-            ledger::Error::Refused(faults) => faults,
-            // Messages of the ledger about files, which are in Chinese only.
-            ledger::Error::Invalid(said) => {
-                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, FaultCode::Invalid.as_str(), said, said);
-            }
-            ledger::Error::NotFound(said) => {
-                return Self::new(StatusCode::NOT_FOUND, FaultCode::NotFound.as_str(), said, said);
-            }
-            _ => return Self::masked(&error),
-        };
+        let ledger::Error::Refused(faults) = &error else { return Self::masked(&error) };
         let Some(fault) = faults.first() else { return Self::masked(&error) };
         let status = match fault.code {
             FaultCode::NotFound => StatusCode::NOT_FOUND,

@@ -12,7 +12,7 @@ const GRAPHIQL: &str = include_str!("../../assets/graphiql.html");
 const SET_PASSWORD: &str = include_str!("../../assets/set-password.html");
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
-const ASSETS: [(&str, &str, &[u8]); 10] = [
+const ASSETS: &[(&str, &str, &[u8])] = &[
     ("react.js", SCRIPT, include_bytes!("../../assets/react.production.min.js")),
     ("react-dom.js", SCRIPT, include_bytes!("../../assets/react-dom.production.min.js")),
     ("graphiql.js", SCRIPT, include_bytes!("../../assets/graphiql.min.js")),

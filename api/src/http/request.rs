@@ -192,7 +192,7 @@ mod tests {
 
     use super::{FORWARDED, FORWARDED_FOR, address};
 
-    const PROXIES: [&str; 3] = ["10.0.0.2/32", "192.168.0.0/16", "fd00::/8"];
+    const PROXIES: &[&str] = &["10.0.0.2/32", "192.168.0.0/16", "fd00::/8"];
 
     fn from(peer: &str, header: &str, lines: &[&str]) -> String {
         let proxies: Vec<IpNet> = PROXIES.iter().map(|network| network.parse().unwrap()).collect();

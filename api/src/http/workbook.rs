@@ -192,7 +192,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         };
         let task =
             Import { sheets: &sheets, answer: &answer, by: &by, now: desk.now, zone: desk.zone, progress: &|_, _| {} };
-        Ok(outcome(workbook::import(desk.db, &task).await?))
+        Ok(outcome(workbook::import(desk.db, &task).await?, caller.language))
     }
     .await;
     match taken {
@@ -279,7 +279,8 @@ fn lines_of(lines: &[workbook::Line], language: Language) -> Value {
     json!({ "taken": taken, "faults": faults })
 }
 
-fn outcome(outcome: Outcome) -> Value {
+/// Renders the outcome of an import: what was written or would be, or the faults by cell.
+fn outcome(outcome: Outcome, language: Language) -> Value {
     let (how, summary) = match outcome {
         Outcome::Written(summary) => ("WRITTEN", summary),
         Outcome::Unchanged(summary) => ("UNCHANGED", summary),
@@ -289,7 +290,7 @@ fn outcome(outcome: Outcome) -> Value {
                 .iter()
                 .map(|fault| {
                     json!({ "sheet": fault.sheet, "row": fault.row, "column": fault.column, "value": fault.value,
-                        "message": fault.to_string() })
+                        "message": language.of(&fault.message()) })
                 })
                 .collect();
             return json!({ "outcome": "REJECTED", "faults": faults });

@@ -1,20 +1,19 @@
 //! Accounts (填报人), their sessions and tokens: types, filters and mutations. Signing in is in `sign_in.rs`.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
-use ledger::fault::{Fault, FaultCode};
+use ledger::fault::{self, Thing};
 use ledger::keep::Patch;
 use ledger::people::account::{self as acts, Hashed, erase, link, password, session};
-use planner::{Condition, Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
-use sea_orm::ActiveEnum;
+use planner::{Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::region::Region;
 use crate::noun::sign_in::{EndSessionPayload, SignInPayload};
 use crate::noun::unit::{Unit, UnitFilter};
-use crate::part::filter::{RelationFilter, TextFilter, filter};
+use crate::part::filter::{RelationFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
-use crate::part::payload::{UserError, bare, key_of, outcome, payload};
+use crate::part::payload::{UserError, key_of, outcome, payload};
 use crate::part::scalar::{Date, Moment};
 
 /// Role of an account: decides what the account may see and do.
@@ -173,10 +172,7 @@ filter! {
         /// Condition on the unit that the user works for.
         unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
         /// The account has one of these roles.
-        role: Vec<Role> = |roles| Condition::In(
-            "role",
-            roles.iter().map(|role| entity::account::Role::from(*role).to_value().into()).collect(),
-        ),
+        role: Vec<Role> = |roles| one_of::<_, entity::account::Role>("role", roles),
     }
 }
 
@@ -308,6 +304,49 @@ pub(crate) struct UpdateAccountInput {
     current_password: Option<String>,
 }
 
+/// Input of `revokeSession`: the session or token to revoke.
+#[derive(InputObject)]
+pub(crate) struct RevokeSessionInput {
+    /// Global id of the session or token to revoke.
+    session_id: ID,
+}
+
+/// Input of `inviteAccount`: the account whose user is invited.
+#[derive(InputObject)]
+pub(crate) struct InviteAccountInput {
+    /// Global id of the account whose user is invited.
+    account_id: ID,
+}
+
+/// Input of `setAccountDisabled`: the account, and whether it is disabled.
+#[derive(InputObject)]
+pub(crate) struct SetAccountDisabledInput {
+    /// Global id of the account to disable or enable.
+    account_id: ID,
+    /// True disables the account, false enables it again.
+    is_disabled: bool,
+}
+
+/// Input of `setPassword`: the new password, and the caller's proof of identity.
+#[derive(InputObject)]
+pub(crate) struct SetPasswordInput {
+    /// Account whose password is set; the caller's own if left out.
+    account_id: Option<ID>,
+    /// New password, 12 to 200 characters.
+    #[graphql(secret)]
+    password: String,
+    /// Current password of the caller. A caller who has no password must have signed in within the last ten minutes.
+    #[graphql(secret)]
+    current_password: Option<String>,
+}
+
+/// Input of `exportAccount`: the person whose data is copied.
+#[derive(InputObject)]
+pub(crate) struct ExportAccountInput {
+    /// Account whose data is copied; the caller's own if left out.
+    account_id: Option<ID>,
+}
+
 /// Input of `eraseAccount`: the person to erase, and the caller's proof of identity.
 #[derive(InputObject)]
 pub(crate) struct EraseAccountInput {
@@ -348,11 +387,11 @@ impl AccountMutation {
     async fn revoke_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Global id of the session or token to revoke.")] session_id: ID,
+        #[graphql(desc = "Session or token to revoke.")] input: RevokeSessionInput,
     ) -> async_graphql::Result<EndSessionPayload> {
         let request = ctx.data::<Request>()?;
-        let done = session::revoke(&request.desk(), key_of::<Session>(&session_id).unwrap_or_default()).await;
-        EndSessionPayload::of(bare(done), request)
+        let key = key_of::<Session>(&input.session_id).unwrap_or_default();
+        EndSessionPayload::of(session::revoke(&request.desk(), key).await, request)
     }
 
     /// Creates a token for an integration: for the caller's own account or, as an administrator, for any account.
@@ -396,11 +435,11 @@ impl AccountMutation {
     async fn invite_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Global id of the account whose user is invited.")] account_id: ID,
+        #[graphql(desc = "Account whose user is invited.")] input: InviteAccountInput,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
-        let key = key_of::<Account>(&account_id).unwrap_or_default();
-        AccountPayload::of(bare(link::invite(&request.desk(), key).await).map(|()| key), request)
+        let key = key_of::<Account>(&input.account_id).unwrap_or_default();
+        AccountPayload::of(link::invite(&request.desk(), key).await.map(|()| key), request)
     }
 
     /// Disables an account, which ends its sessions, tokens and delegations for good, or enables it again. For
@@ -408,13 +447,12 @@ impl AccountMutation {
     async fn set_account_disabled(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Global id of the account to disable or enable.")] account_id: ID,
-        #[graphql(desc = "True disables the account, false enables it again.")] disabled: bool,
+        #[graphql(desc = "Account, and whether it is disabled.")] input: SetAccountDisabledInput,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
-        let key = key_of::<Account>(&account_id).unwrap_or_default();
-        let done = acts::set_disabled(&request.desk(), key, disabled).await;
-        AccountPayload::of(bare(done).map(|()| key), request)
+        let key = key_of::<Account>(&input.account_id).unwrap_or_default();
+        let done = acts::set_disabled(&request.desk(), key, input.is_disabled).await;
+        AccountPayload::of(done.map(|()| key), request)
     }
 
     /// Sets a password. Callers may replace their own; administrators may set that of any account, and only they can
@@ -423,24 +461,17 @@ impl AccountMutation {
     async fn set_password(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Account whose password is set; the caller's own if left out.")] account_id: Option<ID>,
-        #[graphql(desc = "New password, 12 to 200 characters.", secret)] password: String,
-        #[graphql(
-            desc = "Current password of the caller. A caller who has no password must have signed in within the last \
-                    ten minutes.",
-            secret
-        )]
-        current_password: Option<String>,
+        #[graphql(desc = "New password, and the caller's proof of identity.")] input: SetPasswordInput,
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
-        let done = match own_or(request, account_id.as_ref()) {
+        let done = match own_or(request, input.account_id.as_ref()) {
             Some(key) => {
-                let done = password::set(&request.desk(), key, password, current_password.as_deref()).await;
-                done.map(|()| key)
+                let current = input.current_password.as_deref();
+                password::set(&request.desk(), key, input.password, current).await.map(|()| key)
             }
-            None => Err(unknown("没有这个账户", "there is no such account", "accountId").into()),
+            None => Err(fault::unknown(Thing::Account, &["input", "accountId"]).into()),
         };
-        AccountPayload::of(bare(done), request)
+        AccountPayload::of(done, request)
     }
 
     /// Returns, as JSON text, a copy of the data kept about a person: about the caller or, for administrators, about
@@ -449,11 +480,11 @@ impl AccountMutation {
     async fn export_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Account whose data is copied; the caller's own if left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Account whose data is copied.")] input: ExportAccountInput,
     ) -> async_graphql::Result<ExportAccountPayload> {
         let request = ctx.data::<Request>()?;
-        let key = own_or(request, account_id.as_ref()).unwrap_or_default();
-        let (data, errors) = outcome(bare(erase::export(&request.desk(), key).await), request.language)?;
+        let key = own_or(request, input.account_id.as_ref()).unwrap_or_default();
+        let (data, errors) = outcome(erase::export(&request.desk(), key).await, request.language)?;
         Ok(ExportAccountPayload { data: data.map(|data| data.to_string()), errors })
     }
 
@@ -477,15 +508,16 @@ fn own_or(request: &Request, id: Option<&ID>) -> Option<i64> {
 }
 
 fn unit_key(id: &ID) -> ledger::Result<i64> {
-    Ok(key_of::<Unit>(id).ok_or_else(|| unknown("没有这个单位", "there is no such unit", "unitId"))?)
+    Ok(key_of::<Unit>(id).ok_or_else(|| fault::unknown(Thing::Unit, &["input", "unitId"]))?)
 }
 
 fn region_key(id: &ID) -> ledger::Result<i64> {
-    Ok(key_of::<Region>(id).ok_or_else(|| unknown("没有这个行政区", "there is no such region", "regionId"))?)
+    Ok(key_of::<Region>(id).ok_or_else(|| fault::unknown(Thing::Region, &["input", "regionId"]))?)
 }
 
 async fn create(request: &Request, input: CreateAccountInput) -> ledger::Result<entity::account::Model> {
-    acts::may_create(&request.desk(), input.role.into(), input.password.is_some())?;
+    // Check the rights before the slow hashing of the password.
+    request.principal().may_create_account(input.role.into(), input.password.is_some())?;
     let password = match input.password {
         Some(given) => Some(Hashed::of(given, &input.email, &input.name).await?),
         None => None,
@@ -507,7 +539,7 @@ async fn create(request: &Request, input: CreateAccountInput) -> ledger::Result<
 
 async fn update(request: &Request, input: UpdateAccountInput) -> ledger::Result<i64> {
     let key = own_or(request, input.account_id.as_ref())
-        .ok_or_else(|| unknown("没有这个账户", "there is no such account", "accountId"))?;
+        .ok_or_else(|| fault::unknown(Thing::Account, &["input", "accountId"]))?;
     let keys = |given: MaybeUndefined<ID>, key: fn(&ID) -> ledger::Result<i64>| match given {
         MaybeUndefined::Undefined => Ok(Patch::Keep),
         MaybeUndefined::Null => Ok(Patch::Set(None)),
@@ -532,8 +564,4 @@ async fn update(request: &Request, input: UpdateAccountInput) -> ledger::Result<
         }),
     };
     acts::edit(&request.desk(), key, edit, input.current_password.as_deref()).await
-}
-
-fn unknown(zh: &str, en: &str, part: &str) -> Fault {
-    Fault::new(FaultCode::NotFound, zh, en, &["input", part])
 }

@@ -3,14 +3,13 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::accountability as acts;
 use planner::{Condition, Dimension, Figure, FigureKind, Kind, Noun, SortKey, SortType, noun};
-use sea_orm::ActiveEnum;
 
 use crate::context::Request;
 use crate::noun::account::Account;
 use crate::noun::problem::{Problem, ProblemFilter};
 use crate::noun::region::Region;
 use crate::noun::round::InspectionRound;
-use crate::part::filter::{DateFilter, RelationFilter, filter};
+use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
@@ -119,22 +118,14 @@ filter! {
     /// Conditions on accountability records. All that are given have to hold.
     AccountabilityFilter {
         /// The rank is one of these.
-        rank: Vec<AccountableRank> = |ranks| Condition::In(
-            "rank",
-            ranks.iter().map(|rank| entity::accountability::Rank::from(*rank).to_value().into()).collect(),
-        ),
+        rank: Vec<AccountableRank> = |ranks| one_of::<_, entity::accountability::Rank>("rank", ranks),
         /// The consequence is one of these.
-        consequence: Vec<Consequence> = |consequences| Condition::In(
-            "consequence",
-            consequences
-                .iter()
-                .map(|consequence| entity::accountability::Consequence::from(*consequence).to_value().into())
-                .collect(),
-        ),
+        consequence: Vec<Consequence> =
+            |consequences| one_of::<_, entity::accountability::Consequence>("consequence", consequences),
         /// Condition on the local date on which the consequence was decided.
         decided_on: DateFilter = |day| day.condition("decided_on"),
         /// True: only withdrawn records. False: only records that stand.
-        withdrawn: bool = |withdrawn| Condition::Null("withdrawn_at", !withdrawn),
+        is_withdrawn: bool = |withdrawn| Condition::Null("withdrawn_at", !withdrawn),
         /// Condition on the problem that the people were held to account for.
         problem: RelationFilter<ProblemFilter> = |problem| problem.condition("problem_id", <Problem as Noun>::table()),
     }

@@ -7,7 +7,6 @@ use ledger::work::{On, applicability, assigning, progress};
 use planner::{
     Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun,
 };
-use sea_orm::{ActiveEnum, Value};
 
 use crate::context::Request;
 use crate::noun::audit::AuditEntry;
@@ -19,7 +18,7 @@ use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::progress_report::{ProgressReport, ProgressReportFilter};
 use crate::noun::region::SubtreeFilter;
 use crate::noun::unit::{Unit, UnitFilter};
-use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, filter};
+use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
@@ -51,11 +50,6 @@ pub(crate) enum Status {
     ClosedOngoing,
     /// 反弹 · The assignment relapsed after it was closed, and was reopened.
     Reopened,
-}
-
-/// Returns the codes under which the database stores statuses.
-pub(crate) fn codes(statuses: &[Status]) -> Vec<Value> {
-    statuses.iter().map(|status| entity::assignment::Status::from(*status).to_value().into()).collect()
 }
 
 fn pace(sql: &mut Sql<'_>, assignment: &str) -> String {
@@ -167,7 +161,7 @@ filter! {
         /// Condition on the local date on which the work was completed.
         completed_on: DateFilter = |day| day.condition("completed_on"),
         /// True: only assignments that the unit has declined (退回). False: only the others.
-        declined: bool = |declined| Condition::Null("declined_at", !declined),
+        is_declined: bool = |declined| Condition::Null("declined_at", !declined),
         /// Condition on when the assignment last changed.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),
         /// Condition on the progress reports on the assignment.
@@ -176,15 +170,15 @@ filter! {
         /// Condition on the checks made of the assignment.
         checks: ListFilter<CheckFilter> = |list| list.condition(<Check as Noun>::table(), "assignment_id"),
         /// The workflow status is one of these.
-        status: Vec<Status> = |statuses| Condition::In("status", codes(statuses)),
+        status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// The pace as of the current local date is one of these; `OVERDUE` means open past the measure's deadline.
         pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
     }
 }
 
-/// The assignment that a mutation acts on.
+/// Input of `acceptAssignment`: the assignment to take on.
 #[derive(InputObject)]
-pub(crate) struct AssignmentInput {
+pub(crate) struct AcceptAssignmentInput {
     /// Global id of the assignment to act on.
     assignment_id: ID,
     /// Version of the assignment that the caller read; an outdated one is refused, so that two users do not overwrite
@@ -192,14 +186,46 @@ pub(crate) struct AssignmentInput {
     version: i32,
 }
 
-/// The assignment that a mutation acts on, with the reason.
+/// Input of `declineAssignment`: the assignment to decline, and the reason.
 #[derive(InputObject)]
-pub(crate) struct ReasonedInput {
-    /// Global id of the assignment to act on.
+pub(crate) struct DeclineAssignmentInput {
+    /// Global id of the assignment to decline.
     assignment_id: ID,
     /// Version of the assignment that the caller read; an outdated one is refused.
     version: i32,
-    /// Reason for the mutation, 2 to 5,000 characters.
+    /// Reason why it is not the unit's responsibility, 2 to 5,000 characters.
+    reason: String,
+}
+
+/// Input of `proposeNotApplicable`: an assignment that is not applicable, and the reason.
+#[derive(InputObject)]
+pub(crate) struct ProposeNotApplicableInput {
+    /// Global id of the assignment that is not applicable.
+    assignment_id: ID,
+    /// Version of the assignment that the caller read; an outdated one is refused.
+    version: i32,
+    /// Reason why the measure does not concern the unit, 2 to 5,000 characters.
+    reason: String,
+}
+
+/// Input of `confirmNotApplicable`: the assignment to confirm as not applicable.
+#[derive(InputObject)]
+pub(crate) struct ConfirmNotApplicableInput {
+    /// Global id of the assignment to act on.
+    assignment_id: ID,
+    /// Version of the assignment that the caller read; an outdated one is refused, so that two users do not overwrite
+    /// each other's changes.
+    version: i32,
+}
+
+/// Input of `rejectNotApplicable`: an assignment that stays applicable, and the reason.
+#[derive(InputObject)]
+pub(crate) struct RejectNotApplicableInput {
+    /// Global id of the assignment that stays applicable.
+    assignment_id: ID,
+    /// Version of the assignment that the caller read; an outdated one is refused.
+    version: i32,
+    /// Reason why the measure concerns the unit, 2 to 5,000 characters.
     reason: String,
 }
 
@@ -211,16 +237,6 @@ pub(crate) fn on(id: &ID, version: i32) -> On {
 /// Returns the assignment that an input names, without checking its version.
 pub(crate) fn beside(id: &ID) -> On {
     On { assignment: key_of::<Assignment>(id), version: None }
-}
-
-impl ReasonedInput {
-    pub(crate) fn on(&self) -> On {
-        on(&self.assignment_id, self.version)
-    }
-
-    pub(crate) fn reason(&self) -> &str {
-        &self.reason
-    }
 }
 
 /// Input of `reportProgress`: the progress report to submit.
@@ -241,7 +257,7 @@ pub(crate) struct ReportProgressInput {
     completed_on: Option<Date>,
     /// Whether the report retracts a completion that was reported before (更正). Cannot be combined with `completedOn`.
     #[graphql(default)]
-    retracts_completion: bool,
+    is_completion_retracted: bool,
 }
 
 /// A quantity that a progress report counts.
@@ -269,7 +285,7 @@ pub(crate) struct AssignMeasureInput {
     unit_ids: Vec<ID>,
     /// Whether the measure is also assigned to the units that its selectors such as 各县（区） (every county) name.
     #[graphql(default = false)]
-    resolve_selectors: bool,
+    has_selectors_resolved: bool,
 }
 
 payload! {
@@ -321,7 +337,7 @@ impl AssignmentMutation {
             text: input.text,
             quantities: input.quantities.unwrap_or_default().into_iter().map(quantity).collect(),
             completed_on: input.completed_on.map(|day| day.0),
-            retracts_completion: input.retracts_completion,
+            retracts_completion: input.is_completion_retracted,
         };
         AssignmentPayload::of(progress::report(&request.desk(), &report).await, request)
     }
@@ -330,7 +346,7 @@ impl AssignmentMutation {
     async fn accept_assignment(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Assignment to take on.")] input: AssignmentInput,
+        #[graphql(desc = "Assignment to take on.")] input: AcceptAssignmentInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
@@ -343,10 +359,11 @@ impl AssignmentMutation {
     async fn decline_assignment(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Assignment to decline, and the reason.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment to decline, and the reason.")] input: DeclineAssignmentInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        AssignmentPayload::of(assigning::decline(&request.desk(), input.on(), &input.reason).await, request)
+        let on = on(&input.assignment_id, input.version);
+        AssignmentPayload::of(assigning::decline(&request.desk(), on, &input.reason).await, request)
     }
 
     /// Assigns a measure to units (责任分解), and on request to those that its selectors name. Units that are assigned
@@ -361,7 +378,7 @@ impl AssignmentMutation {
         // An id of another type becomes key 0, which no unit has: it is refused like an unknown unit.
         let units: Vec<i64> = input.unit_ids.iter().map(|id| key_of::<Unit>(id).unwrap_or_default()).collect();
         let (measure, version) = (key_of::<Measure>(&input.measure_id), Some(input.version));
-        let done = assigning::assign(&request.desk(), measure, version, &units, input.resolve_selectors).await;
+        let done = assigning::assign(&request.desk(), measure, version, &units, input.has_selectors_resolved).await;
         MeasurePayload::of(done.map(|(measure, _)| measure), request)
     }
 
@@ -369,10 +386,11 @@ impl AssignmentMutation {
     async fn propose_not_applicable(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Assignment that is not applicable, and the reason.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment that is not applicable, and the reason.")] input: ProposeNotApplicableInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        AssignmentPayload::of(applicability::propose(&request.desk(), input.on(), &input.reason).await, request)
+        let on = on(&input.assignment_id, input.version);
+        AssignmentPayload::of(applicability::propose(&request.desk(), on, &input.reason).await, request)
     }
 
     /// Confirms that the measure does not concern the unit (不涉及), as the unit proposed or as it stated by declining.
@@ -380,7 +398,7 @@ impl AssignmentMutation {
     async fn confirm_not_applicable(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Assignment to confirm as not applicable.")] input: AssignmentInput,
+        #[graphql(desc = "Assignment to confirm as not applicable.")] input: ConfirmNotApplicableInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
@@ -392,9 +410,10 @@ impl AssignmentMutation {
     async fn reject_not_applicable(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Assignment that stays applicable, and the reason.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment that stays applicable, and the reason.")] input: RejectNotApplicableInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        AssignmentPayload::of(applicability::reject(&request.desk(), input.on(), &input.reason).await, request)
+        let on = on(&input.assignment_id, input.version);
+        AssignmentPayload::of(applicability::reject(&request.desk(), on, &input.reason).await, request)
     }
 }

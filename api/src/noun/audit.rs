@@ -29,7 +29,8 @@ noun! {
     id: ID = Kind::Id;
     /// Code of what was done, for example `CLOSED` or `PASSWORD_SET`.
     act: String = Kind::Column("act");
-    /// Global id of the object that was changed, for example `assignment_7`.
+    /// Global id of the object that was changed, for example `assignment_7`. It is an id, not an object, because the
+    /// object may no longer exist.
     objectId: ID = Kind::Column("object");
     /// When the change was made.
     at: Moment = Kind::Column("at");

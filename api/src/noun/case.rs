@@ -4,7 +4,6 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::record::concern;
 use ledger::work::case::{self as acts, On};
 use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun};
-use sea_orm::ActiveEnum;
 
 use crate::context::Request;
 use crate::noun::audit::AuditEntry;
@@ -12,7 +11,7 @@ use crate::noun::case_report::{CaseReport, CaseReportFilter};
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
 use crate::noun::unit::{Unit, UnitFilter};
-use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter};
+use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
@@ -155,7 +154,7 @@ noun! {
     /// Local date by which the case has to be resolved.
     dueOn: Date = Kind::Column("due_on");
     /// Whether the case is overdue (逾期): past `dueOn` today, and not resolved or only for the time being.
-    overdue: bool = Kind::Expression(overdue);
+    isOverdue: bool = Kind::Expression(overdue);
     /// Whether the complaint was found to be true when the case was last resolved; null before that and after a
     /// relapse.
     finding: Option<CaseFinding> = Kind::Column("finding");
@@ -217,36 +216,23 @@ filter! {
         /// Condition on the lead unit that answers the case.
         lead_unit: RelationFilter<UnitFilter> = |unit| unit.condition("lead_unit_id", <Unit as Noun>::table()),
         /// The case is in one of these workflow states.
-        state: Vec<CaseState> = |states| Condition::In(
-            "state",
-            states.iter().map(|state| entity::inspection_case::CaseState::from(*state).to_value().into()).collect(),
-        ),
-        /// The complaint was made through this channel.
-        channel: CaseChannel = |channel| Condition::Compare(
-            "channel",
-            "=",
-            entity::inspection_case::Channel::from(*channel).to_value().into(),
-        ),
+        state: Vec<CaseState> = |states| one_of::<_, entity::inspection_case::CaseState>("state", states),
+        /// The complaint was made through one of these channels.
+        channel: Vec<CaseChannel> = |channels| one_of::<_, entity::inspection_case::Channel>("channel", channels),
         /// The complaint is about at least one of these kinds of pollution.
         pollution: Vec<Pollution> = |kinds| Condition::Exists {
             table: "case_pollution",
             column: "case_id",
             key: "id",
-            condition: Box::new(Condition::In(
-                "kind",
-                kinds.iter().map(|kind| entity::case_pollution::Pollution::from(*kind).to_value().into()).collect(),
-            )),
+            condition: Box::new(one_of::<_, entity::case_pollution::Pollution>("kind", kinds)),
         },
         /// True: only key cases (重点). False: only the others.
         is_key: bool = |is_key| Condition::Compare("is_key", "=", (*is_key).into()),
         /// True: only cases that are past `dueOn` today and not resolved, or only for the time being. False: only the
         /// others.
-        overdue: bool = |wanted| Condition::Holds(ledger::rule::case_flow::overdue, *wanted),
+        is_overdue: bool = |wanted| Condition::Holds(ledger::rule::case_flow::overdue, *wanted),
         /// The finding is one of these.
-        finding: Vec<CaseFinding> = |findings| Condition::In(
-            "finding",
-            findings.iter().map(|finding| entity::inspection_case::Finding::from(*finding).to_value().into()).collect(),
-        ),
+        finding: Vec<CaseFinding> = |findings| one_of::<_, entity::inspection_case::Finding>("finding", findings),
         /// Condition on the case number as printed.
         number: TextFilter = |number| number.condition("number", &["number"]),
         /// Condition on what the complaint is about.
@@ -292,10 +278,10 @@ pub(crate) struct HandOverCaseInput {
     due_on: Date,
 }
 
-/// The case that a mutation acts on.
+/// Input of `acceptCase`: the case to take on.
 #[derive(InputObject)]
-pub(crate) struct CaseInput {
-    /// Global id of the case to act on.
+pub(crate) struct AcceptCaseInput {
+    /// Global id of the case to take on.
     case_id: ID,
     /// Version of the case that the caller read; an outdated one is refused, so that two users do not overwrite each
     /// other's changes.
@@ -425,7 +411,7 @@ impl CaseMutation {
     async fn accept_case(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Case to take on.")] input: CaseInput,
+        #[graphql(desc = "Case to take on.")] input: AcceptCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         CasePayload::of(acts::accept(&request.desk(), on(&input.case_id, input.version)).await, request)

@@ -1,12 +1,11 @@
 //! Steps taken in complaint cases (交办案件) and reports on them: append-only.
 
 use async_graphql::{Enum, ID};
-use planner::{Condition, Kind, Noun, SortKey, SortType, noun};
-use sea_orm::ActiveEnum;
+use planner::{Kind, Noun, SortKey, SortType, noun};
 
 use crate::noun::account::Account;
 use crate::noun::case::{CaseFinding, InspectionCase, InspectionCaseFilter};
-use crate::part::filter::{DateTimeFilter, RelationFilter, TextFilter, filter};
+use crate::part::filter::{DateTimeFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::scalar::Moment;
 
@@ -68,10 +67,7 @@ filter! {
     /// Conditions on the steps and reports of complaint cases. All that are given have to hold.
     CaseReportFilter {
         /// The step is of one of these kinds.
-        step: Vec<CaseStep> = |steps| Condition::In(
-            "step",
-            steps.iter().map(|step| entity::case_report::CaseStep::from(*step).to_value().into()).collect(),
-        ),
+        step: Vec<CaseStep> = |steps| one_of::<_, entity::case_report::CaseStep>("step", steps),
         /// Condition on the text of the step.
         text: TextFilter = |text| text.condition("text", &["text"]),
         /// Condition on when the step was taken.

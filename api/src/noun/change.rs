@@ -99,5 +99,6 @@ noun! {
     /// Complaint case that was changed; null for a change to anything else.
     inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
     /// Global id of the problem or measure that was removed with everything below it; null unless `kind` is `REMOVED`.
+    /// It is an id, not an object, because the object no longer exists.
     removedId: Option<ID> = Kind::Column("removed");
 }

@@ -3,13 +3,12 @@
 use crate::part::scalar::Date;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::check as acts;
-use planner::{Condition, Dimension, Figure, FigureKind, Kind, Noun, SortKey, SortType, noun};
-use sea_orm::ActiveEnum;
+use planner::{Dimension, Figure, FigureKind, Kind, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
 use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, beside};
 use crate::noun::unit::Unit;
-use crate::part::filter::{DateFilter, RelationFilter, TextFilter, filter};
+use crate::part::filter::{DateFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
 
 /// Kind of a check: decides who makes it and which period it covers.
@@ -117,14 +116,12 @@ order! { CheckOrder by CheckOrderField {
 filter! {
     /// Conditions on checks. All that are given have to hold.
     CheckFilter {
-        /// The check is of this kind.
-        kind: CheckKind =
-            |kind| Condition::Compare("kind", "=", entity::check::CheckKind::from(*kind).to_value().into()),
+        /// The check is of one of these kinds.
+        kind: Vec<CheckKind> = |kinds| one_of::<_, entity::check::CheckKind>("kind", kinds),
         /// Condition on the period that the check covers, for example `2023Q1`.
         period: TextFilter = |period| period.condition("period", &["period"]),
-        /// The check has this result.
-        result: CheckResult =
-            |result| Condition::Compare("result", "=", entity::check::CheckResult::from(*result).to_value().into()),
+        /// The check has one of these results.
+        result: Vec<CheckResult> = |results| one_of::<_, entity::check::CheckResult>("result", results),
         /// Condition on the last day of the period.
         due_on: DateFilter = |day| day.condition("due_on"),
         /// Condition on the assignment that was checked.

@@ -2,14 +2,13 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use ledger::work::close_out as acts;
-use planner::{Bilingual, Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
-use sea_orm::ActiveEnum;
+use planner::{Bilingual, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
 
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
 use crate::noun::account::Account;
-use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, ReasonedInput, beside, on};
-use crate::part::filter::{DateFilter, RelationFilter, filter};
+use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, beside, on};
+use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
@@ -124,14 +123,12 @@ filter! {
     /// Conditions on close-out cycles. All that are given have to hold.
     CloseOutFilter {
         /// The cycle is in one of these workflow states.
-        state: Vec<CloseOutState> = |states| Condition::In(
-            "state",
-            states.iter().map(|state| entity::close_out::CloseOutState::from(*state).to_value().into()).collect(),
-        ),
+        state: Vec<CloseOutState> = |states| one_of::<_, entity::close_out::CloseOutState>("state", states),
         /// Condition on the last day of the public notice.
         notice_until: DateFilter = |day| day.condition("notice_until"),
         /// Condition on the assignment that the cycle is to close.
-        assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+        assignment: RelationFilter<AssignmentFilter> =
+            |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
     }
 }
 
@@ -155,6 +152,17 @@ pub(crate) struct VerifyCloseOutInput {
     version: i32,
     /// Findings on the spot and in the files, 2 to 5,000 characters.
     opinion: String,
+}
+
+/// Input of `returnCloseOut`: the application for close-out to return (退回), and the reason.
+#[derive(InputObject)]
+pub(crate) struct ReturnCloseOutInput {
+    /// Global id of the assignment whose application is returned.
+    assignment_id: ID,
+    /// Version of the assignment that the caller last read; a stale one is refused with `STALE_VERSION`.
+    version: i32,
+    /// Reason why the application is returned, 2 to 5,000 characters.
+    reason: String,
 }
 
 /// Input of `publiciseCloseOut`: the public notice (公示) of a close-out.
@@ -209,6 +217,17 @@ pub(crate) struct CloseAssignmentInput {
     decision: String,
 }
 
+/// Input of `reopenAssignment`: a closed assignment that relapsed (反弹).
+#[derive(InputObject)]
+pub(crate) struct ReopenAssignmentInput {
+    /// Global id of the assignment to reopen.
+    assignment_id: ID,
+    /// Version of the assignment that the caller last read; a stale one is refused with `STALE_VERSION`.
+    version: i32,
+    /// Description of the relapse, 2 to 5,000 characters.
+    reason: String,
+}
+
 /// Input of `discloseCloseOut`: whether the notice of a close-out is public.
 #[derive(InputObject)]
 pub(crate) struct DiscloseCloseOutInput {
@@ -221,7 +240,8 @@ pub(crate) struct DiscloseCloseOutInput {
 /// A close-out notice that anyone may read without signing in.
 #[derive(SimpleObject)]
 pub(crate) struct PublicNotice {
-    /// Id of the notice, such as `notice_12`, for `after`. It is not a global id: `node` does not resolve it.
+    /// Id of the notice, such as `notice_12`, for `after`. A notice is no `Node`, so `node` does not resolve the id:
+    /// callers without an account read notices, and `node` serves accounts only.
     id: ID,
     /// Name of the inspection round (督察轮次).
     round: String,
@@ -326,10 +346,11 @@ impl CloseOutMutation {
     async fn return_close_out(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Assignment and the reason for returning the application.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment and the reason for returning the application.")] input: ReturnCloseOutInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        AssignmentPayload::of(acts::send_back(&request.desk(), input.on(), input.reason()).await, request)
+        let on = on(&input.assignment_id, input.version);
+        AssignmentPayload::of(acts::send_back(&request.desk(), on, &input.reason).await, request)
     }
 
     /// Publishes the public notice (公示) of a verified close-out. Restricted to the lead unit and the city and
@@ -396,10 +417,11 @@ impl CloseOutMutation {
     async fn reopen_assignment(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Assignment and a description of the relapse.")] input: ReasonedInput,
+        #[graphql(desc = "Assignment and a description of the relapse.")] input: ReopenAssignmentInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        AssignmentPayload::of(acts::reopen(&request.desk(), input.on(), input.reason()).await, request)
+        let on = on(&input.assignment_id, input.version);
+        AssignmentPayload::of(acts::reopen(&request.desk(), on, &input.reason).await, request)
     }
 
     /// Makes the notice of the newest close-out cycle public, so that `publicNotices` lists it without sign-in, or

@@ -5,7 +5,7 @@ use planner::{Kind, Noun, SortKey, SortType, Sql, noun};
 
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentFilter};
-use crate::part::filter::{DateTimeFilter, RelationFilter, TextFilter, filter};
+use crate::part::filter::{DateTimeFilter, NumberFilter, RelationFilter, TextFilter, filter};
 use crate::part::order::order;
 use crate::part::scalar::Moment;
 
@@ -54,11 +54,14 @@ filter! {
     EvidenceFilter {
         /// Condition on the file name.
         name: TextFilter = |name| name.condition("name", &["name"]),
+        /// Condition on the size of the file in bytes.
+        size: NumberFilter = |size| size.condition("size"),
         /// Condition on the SHA-256 of the content, in lower-case hexadecimal.
         sha256: TextFilter = |sha256| sha256.condition("sha256", &["sha256"]),
         /// Condition on the moment of the upload.
         uploaded_at: DateTimeFilter = |at| at.condition("uploaded_at"),
         /// Condition on the assignment whose work the file proves.
-        assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+        assignment: RelationFilter<AssignmentFilter> =
+            |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
     }
 }

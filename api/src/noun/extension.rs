@@ -3,14 +3,13 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::people::policy::OTHERS_EXTENSION;
 use ledger::work::extension as acts;
-use planner::{Condition, Kind, Noun, SortKey, SortType, Sql, noun};
-use sea_orm::ActiveEnum;
+use planner::{Kind, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentPayload, beside};
 use crate::noun::measure::{Measure, MeasureFilter};
-use crate::part::filter::{RelationFilter, filter};
+use crate::part::filter::{RelationFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
@@ -105,13 +104,8 @@ filter! {
     /// Conditions on deadline changes. All that are given have to hold.
     DeadlineChangeFilter {
         /// The deadline change is in one of these workflow states.
-        state: Vec<DeadlineChangeState> = |states| Condition::In(
-            "state",
-            states
-                .iter()
-                .map(|state| entity::deadline_change::DeadlineChangeState::from(*state).to_value().into())
-                .collect(),
-        ),
+        state: Vec<DeadlineChangeState> =
+            |states| one_of::<_, entity::deadline_change::DeadlineChangeState>("state", states),
         /// Condition on the measure whose deadline changes.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
     }

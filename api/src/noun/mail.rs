@@ -1,16 +1,15 @@
 //! Mails in the outbox, for administrators.
 
 use crate::part::scalar::{Date, Moment};
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::keep::machine as keep;
-use planner::{Condition, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
-use sea_orm::ActiveEnum;
+use planner::{Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
 use crate::noun::case::InspectionCase;
 use crate::noun::measure::Measure;
 use crate::noun::unit::Unit;
-use crate::part::filter::{DateFilter, TextFilter, filter};
+use crate::part::filter::{DateFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
 
@@ -49,7 +48,14 @@ const FIGURES: &[Figure] = &[Figure {
 
 noun! {
     /// A mail in the outbox: a digest (one per kind, recipient and local day), or a notice about a single event.
-    pub(crate) Mail from "mail" as "mail" { order: &[CREATED_AT], total: None, filter: MailFilter, by: MailOrder, groups: GROUPS, figures: FIGURES }
+    pub(crate) Mail from "mail" as "mail" {
+        order: &[CREATED_AT],
+        total: None,
+        filter: MailFilter,
+        by: MailOrder,
+        groups: GROUPS,
+        figures: FIGURES
+    }
     /// Global id of the mail.
     id: ID = Kind::Id;
     /// Kind of the mail: the name of the reminder, such as `overdue` or `due-soon`, or of the notice, such as
@@ -114,10 +120,7 @@ filter! {
         /// Condition on the mail address of the recipient.
         to: TextFilter = |to| to.condition("recipient", &["recipient"]),
         /// The mail is in one of these delivery states.
-        state: Vec<MailState> = |states| Condition::In(
-            "state",
-            states.iter().map(|state| entity::mail::MailState::from(*state).to_value().into()).collect(),
-        ),
+        state: Vec<MailState> = |states| one_of::<_, entity::mail::MailState>("state", states),
     }
 }
 
@@ -131,6 +134,20 @@ payload! {
     }
 }
 
+/// Input of `requeueMail`: the mail to put back into the queue.
+#[derive(InputObject)]
+pub(crate) struct RequeueMailInput {
+    /// Global id of the mail to requeue.
+    mail_id: ID,
+}
+
+/// Input of `cancelMail`: the mail to cancel.
+#[derive(InputObject)]
+pub(crate) struct CancelMailInput {
+    /// Global id of the mail to cancel.
+    mail_id: ID,
+}
+
 /// Mutations on mails in the outbox.
 #[derive(Default)]
 pub(crate) struct MailMutation;
@@ -142,19 +159,19 @@ impl MailMutation {
     async fn requeue_mail(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Global id of the mail to requeue.")] mail_id: ID,
+        #[graphql(desc = "Mail to requeue.")] input: RequeueMailInput,
     ) -> async_graphql::Result<MailPayload> {
         let request = ctx.data::<Request>()?;
-        MailPayload::of(keep::requeue_mail(&request.desk(), key_of::<Mail>(&mail_id)).await, request)
+        MailPayload::of(keep::requeue_mail(&request.desk(), key_of::<Mail>(&input.mail_id)).await, request)
     }
 
     /// Cancels a queued or failed mail, so that it is not sent. Restricted to administrators.
     async fn cancel_mail(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Global id of the mail to cancel.")] mail_id: ID,
+        #[graphql(desc = "Mail to cancel.")] input: CancelMailInput,
     ) -> async_graphql::Result<MailPayload> {
         let request = ctx.data::<Request>()?;
-        MailPayload::of(keep::cancel_mail(&request.desk(), key_of::<Mail>(&mail_id)).await, request)
+        MailPayload::of(keep::cancel_mail(&request.desk(), key_of::<Mail>(&input.mail_id)).await, request)
     }
 }

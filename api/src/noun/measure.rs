@@ -21,9 +21,9 @@ use crate::noun::responsible_party::{ResponsibleParty, Selector};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
 use crate::noun::supervision::{Comment, SupervisionAction};
 use crate::noun::unit::{Unit, UnitFilter};
-use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter};
+use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::group;
-use crate::part::order::order;
+use crate::part::order::{STATUS, order};
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{DeletePayload, key_of};
 
@@ -35,7 +35,6 @@ fn pace(sql: &mut Sql<'_>, measure: &str) -> String {
 }
 
 const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9999-12-31')", SortType::Date);
-const STATUS: SortKey = SortKey::column("{t}.status", "status", SortType::Text);
 
 const GROUPS: &[Dimension] = &[
     group::STATUS,
@@ -51,7 +50,8 @@ const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
 
 /// Selects the units that the parties of a measure name and the units that are assigned to answer for its collective
 /// terms, each once.
-const RESPONSIBLE_UNITS: &str = "SELECT unit_id FROM responsible_party WHERE measure_id = {t}.id AND unit_id IS NOT NULL \
+const RESPONSIBLE_UNITS: &str = "SELECT unit_id FROM responsible_party WHERE measure_id = {t}.id \
+    AND unit_id IS NOT NULL \
     UNION SELECT answer.unit_id FROM assignment answer WHERE answer.measure_id = {t}.id AND {sees:assignment:answer}";
 
 /// Returns the condition for measures that were issued or are answered in a region or below it.
@@ -63,7 +63,8 @@ noun! {
     /// A measure (整改措施): what has to be done about a problem.
     pub(crate) Measure from "measure" as "measure" {
         order: &[POSITION],
-        total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'MEASURE' AND region_id = (SELECT id FROM region WHERE parent_id IS NULL)"),
+        total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'MEASURE' AND region_id = (SELECT id \
+            FROM region WHERE parent_id IS NULL)"),
         filter: MeasureFilter,
         by: MeasureOrder,
         groups: GROUPS,
@@ -140,7 +141,8 @@ order! { MeasureOrder by MeasureOrderField {
     UpdatedAt = UPDATED_AT,
     /// 完成日期 · Local date of completion; measures not completed come last, or first in descending order.
     CompletedOn = COMPLETED_ON,
-    /// 整改状态 · Workflow status, sorted by its code as text.
+    /// 整改状态 · Workflow status, the least advanced first: from `REOPENED` and `ASSIGNED` to `CLOSED`, then
+    /// `NOT_APPLICABLE_PROPOSED` and `NOT_APPLICABLE`.
     Status = STATUS,
 } }
 
@@ -150,15 +152,19 @@ filter! {
         /// Condition on the region that issued the measure or answers for it.
         region: SubtreeFilter = |region| concerning(region),
         /// Condition on the inspection round of the measure's problem.
-        round: RelationFilter<InspectionRoundFilter> = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
+        round: RelationFilter<InspectionRoundFilter> =
+            |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
         /// Condition on the problem that the measure addresses.
-        problem: RelationFilter<ProblemFilter> = |problem| problem.condition("problem_id", <Problem as planner::Noun>::table()),
+        problem: RelationFilter<ProblemFilter> =
+            |problem| problem.condition("problem_id", <Problem as planner::Noun>::table()),
         /// Condition on the lead unit (牵头单位).
         lead_unit: RelationFilter<UnitFilter> = |unit| unit.condition("lead_unit_id", <Unit as planner::Noun>::table()),
         /// Condition on the supervising unit (督导单位).
-        supervising_unit: RelationFilter<UnitFilter> = |unit| unit.condition("supervising_unit_id", <Unit as planner::Noun>::table()),
+        supervising_unit: RelationFilter<UnitFilter> =
+            |unit| unit.condition("supervising_unit_id", <Unit as planner::Noun>::table()),
         /// Condition on the assignments of the measure.
-        assignments: ListFilter<AssignmentFilter> = |list| list.condition(<Assignment as planner::Noun>::table(), "measure_id"),
+        assignments: ListFilter<AssignmentFilter> =
+            |list| list.condition(<Assignment as planner::Noun>::table(), "measure_id"),
         /// Condition on the local date of completion.
         completed_on: DateFilter = |day| day.condition("completed_on"),
         /// Condition on the text of the measure.
@@ -166,17 +172,17 @@ filter! {
         /// Condition on the number as printed.
         number: TextFilter = |number| number.condition("number", &["number"]),
         /// The workflow status of the measure is one of these.
-        status: Vec<Status> = |statuses| Condition::In("status", crate::noun::assignment::codes(statuses)),
+        status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// Condition on the latest date of the deadline.
         due_on: DateFilter = |day| day.condition("due_on"),
         /// True: the deadline is ongoing (长期坚持). False: it is not.
-        ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
+        is_ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
         /// True: the measure is open past its deadline on the current local day. False: it is not.
-        overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
+        is_overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
         /// The pace of the measure on the current local day is one of these.
         pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
         /// True: the measure is completed (完成). False: it is not.
-        completed: bool = |completed| Condition::Null("completed_on", !completed),
+        is_completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// Condition on the moment of the last change.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),
     }

@@ -12,6 +12,7 @@ pub(crate) mod check;
 pub(crate) mod close_out;
 pub(crate) mod deadline;
 pub(crate) mod delegation;
+pub(crate) mod enum_label;
 pub(crate) mod evidence;
 pub(crate) mod extension;
 pub(crate) mod identity;

@@ -16,7 +16,7 @@ use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::ownership::Ownership;
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
-use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter};
+use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
@@ -53,7 +53,8 @@ noun! {
     /// A problem (反馈问题) that an inspection fed back to the inspected region.
     pub(crate) Problem from "problem" as "problem" {
         order: &[POSITION],
-        total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'PROBLEM' AND region_id = (SELECT id FROM region WHERE parent_id IS NULL)"),
+        total: Some("SELECT sum(amount) FROM region_tally WHERE noun = 'PROBLEM' AND region_id = (SELECT id \
+            FROM region WHERE parent_id IS NULL)"),
         filter: ProblemFilter,
         by: ProblemOrder,
         groups: GROUPS,
@@ -85,7 +86,7 @@ noun! {
     /// is not. Without assignments, as the ledger states it.
     completedOn: Option<Date> = Kind::Column("completed_on");
     /// Whether the problem is open past its deadline on the current local day.
-    overdue: bool = Kind::Expression(overdue);
+    isOverdue: bool = Kind::Expression(overdue);
     /// Domains (领域) that the problem belongs to, such as 水, 大气 or 矿山.
     domains: Vec<ProblemDomain> = Kind::List(<ProblemDomain as planner::Noun>::table, Link::Column("problem_id"));
     /// Region (行政区) that issued the problem.
@@ -138,33 +139,36 @@ filter! {
         /// Condition on the region that issued the problem or answers for it.
         region: SubtreeFilter = |region| concerning(region),
         /// Condition on the inspection round that found the problem.
-        round: RelationFilter<InspectionRoundFilter> = |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
+        round: RelationFilter<InspectionRoundFilter> =
+            |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
         /// Condition on the text of the problem: `search` looks in title and description, the others compare the title.
         text: TextFilter = |text| text.condition("title", &["title", "description"]),
         /// Condition on the number as printed.
         number: TextFilter = |number| number.condition("number", &["number"]),
         /// The workflow status of the problem is one of these.
-        status: Vec<Status> = |statuses| Condition::In("status", crate::noun::assignment::codes(statuses)),
+        status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// Condition on the latest date of the deadline.
         due_on: DateFilter = |day| day.condition("due_on"),
         /// True: the deadline is ongoing (长期坚持). False: it is not.
-        ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
+        is_ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
         /// True: the problem is open past its deadline on the current local day. False: it is not.
-        overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
+        is_overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
         /// Condition on the local date of completion.
         completed_on: DateFilter = |day| day.condition("completed_on"),
         /// Condition on the rating of the progress as printed.
         rated_progress: TextFilter = |rating| rating.condition("rated_progress", &["rated_progress"]),
         /// Condition on the measures against the problem.
-        measures: ListFilter<MeasureFilter> = |measures| measures.condition(<Measure as planner::Noun>::table(), "problem_id"),
+        measures: ListFilter<MeasureFilter> =
+            |measures| measures.condition(<Measure as planner::Noun>::table(), "problem_id"),
         /// Condition on the records of people held to account for the problem (责任追究).
-        accountability: ListFilter<AccountabilityFilter> = |list| list.condition(<Accountability as planner::Noun>::table(), "problem_id"),
+        accountability: ListFilter<AccountabilityFilter> =
+            |list| list.condition(<Accountability as planner::Noun>::table(), "problem_id"),
         /// True: the problem is completed (完成). False: it is not.
-        completed: bool = |completed| Condition::Null("completed_on", !completed),
+        is_completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// Condition on the moment of the last change.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),
         /// The problem belongs to one of these domains, such as `水`.
-        domain: Vec<String> = |domains| Condition::Exists {
+        domains: Vec<String> = |domains| Condition::Exists {
             table: "problem_domain",
             column: "problem_id",
             key: "id",

@@ -90,7 +90,8 @@ filter! {
         /// Condition on the month that the report covers, such as `2023-04`.
         period: TextFilter = |period| period.condition("period", &["period"]),
         /// Condition on the assignment that the report is about.
-        assignment: RelationFilter<AssignmentFilter> = |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+        assignment: RelationFilter<AssignmentFilter> =
+            |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
         /// Condition on the moment of submission.
         submitted_at: DateTimeFilter = |at| at.condition("submitted_at"),
     }

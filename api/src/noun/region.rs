@@ -98,7 +98,7 @@ filter! {
         parent: RelationFilter<RegionFilter> =
             |parent| parent.condition("parent_id", <Region as planner::Noun>::table()),
         /// True selects only retired regions, false only those in use.
-        retired: bool = |retired| planner::Condition::Null("retired_on", !retired),
+        is_retired: bool = |retired| planner::Condition::Null("retired_on", !retired),
         /// Selects regions of one of these levels; an empty list selects none.
         level: Vec<RegionLevel> = |levels| planner::Condition::In(
             "rank",

@@ -4,13 +4,12 @@ use crate::part::scalar::Date;
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{Patch, merge, round as keep};
 use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, noun};
-use sea_orm::ActiveEnum;
 
 use crate::context::Request;
 use crate::noun::case::InspectionCase;
 use crate::noun::measure::Measure;
 use crate::noun::problem::Problem;
-use crate::part::filter::{DateFilter, TextFilter, filter};
+use crate::part::filter::{DateFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{DeletePayload, key_of, payload};
@@ -97,7 +96,8 @@ noun! {
 
 noun! {
     /// The number of problems of a round that have one progress rating.
-    pub(crate) ProgressCount from "(SELECT rated_progress AS progress, count(*) AS count FROM problem x WHERE x.round_id = {owner}.id AND {sees:problem:x} GROUP BY rated_progress)" {
+    pub(crate) ProgressCount from "(SELECT rated_progress AS progress, count(*) AS count FROM problem x \
+        WHERE x.round_id = {owner}.id AND {sees:problem:x} GROUP BY rated_progress)" {
         order: &[
             SortKey::column("{t}.count", "count", SortType::Integer).reversed(),
             SortKey::expression("coalesce({t}.progress, '')", SortType::Text)
@@ -112,7 +112,8 @@ noun! {
 
 noun! {
     /// The number of measures of a round that are due in one year.
-    pub(crate) DeadlineYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM measure x WHERE x.round_id = {owner}.id AND {sees:measure:x} GROUP BY 1)" {
+    pub(crate) DeadlineYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, \
+        count(*) AS count FROM measure x WHERE x.round_id = {owner}.id AND {sees:measure:x} GROUP BY 1)" {
         order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }
@@ -124,7 +125,8 @@ noun! {
 
 noun! {
     /// The number of problems of a round that are due in one year.
-    pub(crate) ProblemYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, count(*) AS count FROM problem x WHERE x.round_id = {owner}.id AND {sees:problem:x} GROUP BY 1)" {
+    pub(crate) ProblemYearCount from "(SELECT CAST(substr(CAST(due_on AS text), 1, 4) AS integer) AS year, \
+        count(*) AS count FROM problem x WHERE x.round_id = {owner}.id AND {sees:problem:x} GROUP BY 1)" {
         order: &[SortKey::expression("coalesce({t}.year, 9999)", SortType::Integer)],
         total: None
     }
@@ -145,10 +147,7 @@ filter! {
         /// Condition on the local date on which the inspection fed back its problems.
         feedback_on: DateFilter = |day| day.condition("feedback_on"),
         /// Selects rounds of one of these levels; an empty list selects none.
-        level: Vec<InspectionLevel> = |levels| planner::Condition::In(
-            "level",
-            levels.iter().map(|level| entity::inspection_round::RoundLevel::from(*level).to_value().into()).collect(),
-        ),
+        level: Vec<InspectionLevel> = |levels| one_of::<_, entity::inspection_round::RoundLevel>("level", levels),
         /// Condition on the name of the round.
         name: TextFilter = |name| name.condition("name", &["name"]),
     }

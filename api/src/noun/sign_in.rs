@@ -12,7 +12,7 @@ use crate::context::Request;
 use crate::error::masked;
 use crate::gate::credentials::hold_back;
 use crate::noun::account::{Account, Role};
-use crate::part::payload::{UserError, bare, key_of, outcome};
+use crate::part::payload::{UserError, key_of, outcome};
 use crate::part::scalar::Moment;
 
 /// The largest number of sign-ins that `mySignIns` returns.
@@ -106,7 +106,7 @@ pub(crate) struct SignInPayload {
     expires_at: Option<Moment>,
     /// Whether the session can only be used to set up the second factor that the role requires. Call
     /// `enrolSecondFactor`, then `confirmSecondFactor`; after that the session has the account's full rights.
-    must_set_up_second_factor: bool,
+    has_to_set_up_second_factor: bool,
     /// Reasons why the mutation was refused; empty on success.
     errors: Vec<UserError>,
 }
@@ -116,8 +116,8 @@ impl SignInPayload {
     pub(crate) fn of(done: ledger::Result<Opened>, request: &Request) -> async_graphql::Result<Self> {
         let (opened, errors) = outcome(done, request.language)?;
         let expires_at = opened.as_ref().map(|opened| Moment(opened.session.expires_at));
-        let must_set_up_second_factor = opened.as_ref().is_some_and(|opened| opened.session.is_limited);
-        Ok(Self { token: opened.map(|opened| opened.secret), expires_at, must_set_up_second_factor, errors })
+        let has_to_set_up_second_factor = opened.as_ref().is_some_and(|opened| opened.session.is_limited);
+        Ok(Self { token: opened.map(|opened| opened.secret), expires_at, has_to_set_up_second_factor, errors })
     }
 }
 
@@ -125,7 +125,7 @@ impl SignInPayload {
 #[derive(SimpleObject)]
 pub(crate) struct EndSessionPayload {
     /// True if the mutation ended the session; false if it had ended before, or if there was none to end.
-    ended: bool,
+    is_ended: bool,
     /// Reasons why the mutation was refused; empty on success, and if there was no session to end.
     errors: Vec<UserError>,
 }
@@ -134,7 +134,7 @@ impl EndSessionPayload {
     /// Builds the payload from the result of the act.
     pub(crate) fn of(done: ledger::Result<bool>, request: &Request) -> async_graphql::Result<Self> {
         let (ended, errors) = outcome(done, request.language)?;
-        Ok(Self { ended: ended.unwrap_or(false), errors })
+        Ok(Self { is_ended: ended.unwrap_or(false), errors })
     }
 }
 
@@ -184,7 +184,7 @@ pub(crate) struct Installation {
     is_open: bool,
     /// Whether the first account has yet to be created (`createFirstAccount`) with the set-up code that the server
     /// printed when it started. Always false while the installation is open to the caller.
-    needs_set_up: bool,
+    is_awaiting_set_up: bool,
 }
 
 /// A sign-in to the caller's account, successful or not.
@@ -224,7 +224,7 @@ impl SignInQuery {
     async fn installation(&self, ctx: &Context<'_>) -> async_graphql::Result<Installation> {
         let request = ctx.data::<Request>()?;
         let is_open = request.is_open().await?;
-        Ok(Installation { is_open, needs_set_up: !is_open && !request.has_accounts().await? })
+        Ok(Installation { is_open, is_awaiting_set_up: !is_open && !request.has_accounts().await? })
     }
 
     /// Accounts created by the demo, the oldest first; empty unless the installation is open to the caller.
@@ -299,7 +299,7 @@ impl SignInMutation {
         let request = ctx.data::<Request>()?;
         let is_open = request.is_open().await?;
         let key = key_of::<Account>(&account_id).filter(|_| is_open);
-        SignInPayload::of(bare(acts::open_demo(&request.desk(), key).await), request)
+        SignInPayload::of(acts::open_demo(&request.desk(), key).await, request)
     }
 
     /// Creates the first account of the installation, an administrator, with the set-up code, and opens a session for

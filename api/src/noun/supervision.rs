@@ -2,15 +2,14 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::{comment, supervision as acts};
-use planner::{Condition, Dimension, Kind, Noun, SortKey, SortType, noun};
-use sea_orm::ActiveEnum;
+use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentPayload, MeasurePayload, beside};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::unit::Unit;
-use crate::part::filter::{RelationFilter, TextFilter, filter};
+use crate::part::filter::{RelationFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
@@ -95,21 +94,11 @@ filter! {
     /// Conditions on supervision. An act of supervision must satisfy every condition that is given.
     SupervisionActionFilter {
         /// Selects supervision of one of these kinds; an empty list selects none.
-        kind: Vec<SupervisionKind> = |kinds| Condition::In(
-            "kind",
-            kinds
-                .iter()
-                .map(|kind| entity::supervision_action::SupervisionKind::from(*kind).to_value().into())
-                .collect(),
-        ),
+        kind: Vec<SupervisionKind> =
+            |kinds| one_of::<_, entity::supervision_action::SupervisionKind>("kind", kinds),
         /// Selects supervision in one of these states; an empty list selects none.
-        state: Vec<SupervisionState> = |states| Condition::In(
-            "state",
-            states
-                .iter()
-                .map(|state| entity::supervision_action::SupervisionState::from(*state).to_value().into())
-                .collect(),
-        ),
+        state: Vec<SupervisionState> =
+            |states| one_of::<_, entity::supervision_action::SupervisionState>("state", states),
         /// Condition on the measure that is supervised.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
     }

@@ -3,14 +3,13 @@
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{merge, unit as keep};
 use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, Sql, noun};
-use sea_orm::ActiveEnum;
 
 use crate::context::Request;
 use crate::noun::account::Language;
 use crate::noun::assignment::{Assignment, AssignmentFilter};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::region::{Region, SubtreeFilter};
-use crate::part::filter::{ListFilter, TextFilter, filter};
+use crate::part::filter::{ListFilter, TextFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
@@ -74,7 +73,7 @@ noun! {
     /// E-mail addresses to which mail for the unit is sent; empty for callers other than administrators.
     addresses: Vec<UnitAddress> = Kind::List(<UnitAddress as planner::Noun>::table, Link::Column("unit_id"));
     /// Whether the unit has at least one e-mail address, so that reminders reach it.
-    reachable: bool = Kind::Expression(reachable);
+    isReachable: bool = Kind::Expression(reachable);
     /// Measures (整改措施) that the unit leads.
     ledMeasures(pages Measure): Connection<Measure> = Link::Column("lead_unit_id");
     /// Assignments (责任分解) that the unit answers.
@@ -121,10 +120,7 @@ filter! {
         /// Condition on the sector in which the unit works.
         sector: TextFilter = |sector| sector.condition("sector", &["sector"]),
         /// Selects units of one of these kinds; an empty list selects none.
-        kind: Vec<UnitKind> = |kinds| planner::Condition::In(
-            "kind",
-            kinds.iter().map(|kind| entity::unit::Kind::from(*kind).to_value().into()).collect(),
-        ),
+        kind: Vec<UnitKind> = |kinds| one_of::<_, entity::unit::Kind>("kind", kinds),
         /// Condition on the measures that the unit leads.
         led_measures: ListFilter<MeasureFilter> =
             |list| list.condition(<Measure as planner::Noun>::table(), "lead_unit_id"),
@@ -132,7 +128,7 @@ filter! {
         assignments: ListFilter<AssignmentFilter> =
             |list| list.condition(<Assignment as planner::Noun>::table(), "unit_id"),
         /// True selects only retired units, false only those in use.
-        retired: bool = |retired| planner::Condition::Null("retired_on", !retired),
+        is_retired: bool = |retired| planner::Condition::Null("retired_on", !retired),
         /// Condition on the region to which the unit belongs.
         region: SubtreeFilter = |region| region.below(),
     }

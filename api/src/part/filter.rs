@@ -1,11 +1,12 @@
-//! Building blocks of filters: conditions on texts, dates, moments, relations and lists, and the macro `filter!`, which
-//! declares the filter of a noun with `and`, `or` and `not`.
+//! Building blocks of filters: conditions on texts, codes, numbers, dates, moments, relations and lists, and the macro
+//! `filter!`, which declares the filter of a noun with `and`, `or` and `not`.
 
 use std::borrow::Cow;
 
 use async_graphql::registry::{MetaType, MetaTypeId, Registry};
 use async_graphql::{ID, InputObject, InputObjectType, InputType, InputValueError, InputValueResult, Name, Value};
 use planner::{Condition, Filter, Table, argument};
+use sea_orm::ActiveEnum;
 
 use crate::part::scalar::{Date, Moment};
 
@@ -41,6 +42,24 @@ pub(crate) struct DateFilter {
     /// The date is this date or after it.
     gte: Option<Date>,
     /// True matches an absent date (null), false a present one.
+    is_null: Option<bool>,
+}
+
+/// Conditions on a number. The number must satisfy every condition that is given; an absent number satisfies only
+/// `isNull: true`.
+#[derive(InputObject, Default)]
+pub(crate) struct NumberFilter {
+    /// The number equals this number.
+    eq: Option<f64>,
+    /// The number is less than this number.
+    lt: Option<f64>,
+    /// The number is this number or less.
+    lte: Option<f64>,
+    /// The number is greater than this number.
+    gt: Option<f64>,
+    /// The number is this number or greater.
+    gte: Option<f64>,
+    /// True matches an absent number (null), false a present one.
     is_null: Option<bool>,
 }
 
@@ -177,6 +196,19 @@ impl DateFilter {
     }
 }
 
+impl NumberFilter {
+    /// Returns the condition on `column`, a number.
+    pub(crate) fn condition(&self, column: &'static str) -> Condition {
+        let compared = [("=", self.eq), ("<", self.lt), ("<=", self.lte), (">", self.gt), (">=", self.gte)];
+        let mut all: Vec<Condition> = compared
+            .into_iter()
+            .filter_map(|(operator, number)| Some(Condition::Compare(column, operator, number?.into())))
+            .collect();
+        all.extend(self.is_null.map(|absent| Condition::Null(column, absent)));
+        Condition::All(all)
+    }
+}
+
 impl DateTimeFilter {
     /// Returns the condition on `column`, a moment.
     pub(crate) fn condition(&self, column: &'static str) -> Condition {
@@ -215,6 +247,20 @@ impl<T: InputType + Filter> ListFilter<T> {
         all.extend(self.none.as_ref().map(|none| not(exists(none.condition()))));
         Condition::All(all)
     }
+}
+
+/// Returns the condition that `column` has one of the `given` codes; an empty list matches no row. `E` is the enum of
+/// the schema, `T` the enum whose codes the column stores.
+pub(crate) fn one_of<E, T>(column: &'static str, given: &[E]) -> Condition
+where
+    E: Copy + Into<T>,
+    T: ActiveEnum<Value = String>,
+{
+    let stored = |code: &E| -> sea_orm::Value {
+        let code: T = (*code).into();
+        code.to_value().into()
+    };
+    Condition::In(column, given.iter().map(stored).collect())
 }
 
 /// Returns the condition that `table` has a row whose `column` equals `key` of the row at hand and which satisfies

@@ -1,7 +1,11 @@
 //! The argument `orderBy`: the macro `order!`, which declares the sort keys and the input object of a noun, and the
-//! sort direction that all nouns share.
+//! sort direction and sort keys that several nouns share.
 
 use async_graphql::Enum;
+use planner::{SortKey, SortType};
+
+/// Sort key of lists ordered by workflow status: how far the work has advanced, not the code of the status.
+pub(crate) const STATUS: SortKey = SortKey::expression(ledger::rule::workflow::RANK, SortType::Integer);
 
 /// Direction in which a list is sorted.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]

@@ -103,25 +103,13 @@ pub(crate) fn outcome<T>(
     }
 }
 
-/// Removes `input` from the paths of the faults, for mutations that take plain arguments instead of an `input`.
-pub(crate) fn bare<T>(done: ledger::Result<T>) -> ledger::Result<T> {
-    done.map_err(|failure| match failure {
-        ledger::Error::Refused(mut faults) => {
-            for fault in &mut faults {
-                fault.path.retain(|part| part != "input");
-            }
-            ledger::Error::Refused(faults)
-        }
-        other => other,
-    })
-}
-
 /// Result of a mutation that deletes an object.
 #[derive(SimpleObject)]
 pub(crate) struct DeletePayload {
     /// Whether the object was deleted.
-    deleted: bool,
-    /// Global id of the deleted object; null if it was not deleted.
+    is_deleted: bool,
+    /// Global id of the deleted object; null if it was not deleted. It is an id, not an object, because the object no
+    /// longer exists.
     deleted_id: Option<ID>,
     /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
     errors: Vec<UserError>,
@@ -131,7 +119,7 @@ impl DeletePayload {
     /// Builds the payload from the result of the act on the object with the global id `id`.
     pub(crate) fn of(done: ledger::Result<i64>, id: ID, language: Language) -> async_graphql::Result<Self> {
         let (done, errors) = outcome(done, language)?;
-        Ok(Self { deleted: done.is_some(), deleted_id: done.map(|_| id), errors })
+        Ok(Self { is_deleted: done.is_some(), deleted_id: done.map(|_| id), errors })
     }
 }
 

@@ -1,6 +1,5 @@
 //! Hand-written `reportProgress`: the same locks, checks, writes (audit and change included) and roll-ups as Rectify,
-//! in two
-//! round trips. Of the input only the version and the assignment's state are checked.
+//! in two round trips. Of the input only the version and the assignment's state are checked.
 
 use std::net::SocketAddr;
 

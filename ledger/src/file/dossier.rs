@@ -289,7 +289,8 @@ impl Reader<'_> {
 }
 
 /// The condition for objections to the close-outs of the measure. The key of the measure stands at `{}`.
-const OBJECTIONS: &str = "held.close_out_id IN (SELECT c.id FROM close_out c JOIN assignment x ON x.id = c.assignment_id \
+const OBJECTIONS: &str = "held.close_out_id IN (SELECT c.id FROM close_out c \
+    JOIN assignment x ON x.id = c.assignment_id \
     WHERE x.measure_id = {})";
 
 /// The most bytes of an evidence file's name in the archive. File systems accept 255.

@@ -51,7 +51,7 @@ const MOVIE: Family = &[
 ];
 const HEIC: Family = &[("image/heic", &["heic", "heif"])];
 /// The families by the media type that the `infer` library reports.
-const OTHERS: [(&str, Family); 19] = [
+const OTHERS: &[(&str, Family)] = &[
     ("image/jpeg", &[("image/jpeg", &["jpg", "jpeg", "jpe", "jfif"])]),
     ("image/png", &[("image/png", &["png"])]),
     ("image/gif", &[("image/gif", &["gif"])]),
@@ -178,7 +178,7 @@ fn text(head: &[u8]) -> Option<String> {
 
 /// Checks whether a text is something that a browser or a shell would execute.
 fn is_active(text: &str) -> bool {
-    const MARKS: [&str; 7] = ["<!doctype", "<html", "<script", "<svg", "<iframe", "<?xml", "<?php"];
+    const MARKS: &[&str] = &["<!doctype", "<html", "<script", "<svg", "<iframe", "<?xml", "<?php"];
     let text = text.trim_start().to_ascii_lowercase();
     text.starts_with("#!") || MARKS.iter().any(|mark| text.contains(mark))
 }

@@ -5,10 +5,11 @@ use entity::holiday;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
-use super::{Said, note_own, optional_line, permit_anywhere};
+use super::{note_own, optional_line, permit_anywhere};
 use crate::Result;
 use crate::fault;
 use crate::people::policy::Act;
+use crate::record::audit::Entry;
 use crate::record::database;
 use crate::rule::holiday as rule;
 use crate::work::Desk;
@@ -36,13 +37,10 @@ pub async fn set(desk: &Desk<'_>, day: NaiveDate, said: Option<(bool, Option<Str
     }
     let after = holiday::Entity::find_by_id(day).one(&transaction).await?;
     if before != after {
-        let said = Said {
-            act: "EDITED",
-            object: format!("calendar_{}", day.format("%Y")),
-            measure: None,
-            before: json!({ "day": day, "was": state(before.as_ref()) }),
-            after: json!({ "day": day, "is": state(after.as_ref()) }),
-        };
+        let said = Entry::of("EDITED", format!("calendar_{}", day.format("%Y"))).changed(
+            json!({ "day": day, "was": state(before.as_ref()) }),
+            json!({ "day": day, "is": state(after.as_ref()) }),
+        );
         note_own(&transaction, desk, said).await?;
     }
     Ok(transaction.commit().await?)

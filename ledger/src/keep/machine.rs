@@ -8,10 +8,11 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Patch, Said, difference, note_own, permit_anywhere};
+use super::{Patch, difference, note_own, permit_anywhere};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
+use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::work::Desk;
@@ -44,8 +45,7 @@ pub async fn edit_schedule(
     fires: impl Fn(&str, &str) -> bool,
 ) -> Result<i64> {
     permit_anywhere(desk, Act::KeepAccounts)?;
-    let unknown =
-        || Fault::new(FaultCode::NotFound, "没有这个定时任务", "there is no such schedule", &["input", "scheduleId"]);
+    let unknown = || fault::unknown(Thing::Schedule, &["input", "scheduleId"]);
     let transaction = database::begin(desk.db).await?;
     let id = schedule.ok_or_else(unknown)?;
     let there = schedule::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or_else(unknown)?;
@@ -77,7 +77,7 @@ pub async fn edit_schedule(
     }
     let Some((before, after)) = difference(state(&there), state(&now)) else { return Ok(id) };
     schedule::ActiveModel::from(now).reset_all().update(&transaction).await?;
-    let said = Said { act: "EDITED", object: format!("schedule_{id}"), measure: None, before, after };
+    let said = Entry::of("EDITED", format!("schedule_{id}")).changed(before, after);
     note_own(&transaction, desk, said).await?;
     transaction.commit().await?;
     Ok(id)
@@ -89,7 +89,7 @@ pub async fn requeue_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
     if !matches!(row.state, MailState::Failed | MailState::Cancelled) {
         let (zh, en) =
             ("只有发送失败或已取消的邮件可以重新排队", "only a mail that failed or was cancelled can be requeued");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &["mailId"]).into());
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "mailId"]).into());
     }
     move_mail(desk, &transaction, &row, requeued(desk, &row)).await?;
     transaction.commit().await?;
@@ -124,7 +124,7 @@ pub async fn cancel_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
     let (transaction, row) = take(desk, mail).await?;
     if !matches!(row.state, MailState::Queued | MailState::Failed) {
         let (zh, en) = ("只有待发送或发送失败的邮件可以取消", "only a mail that is queued or failed can be cancelled");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &["mailId"]).into());
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "mailId"]).into());
     }
     let moved = mail::ActiveModel { id: Set(row.id), state: Set(MailState::Cancelled), ..Default::default() };
     move_mail(desk, &transaction, &row, moved).await?;
@@ -134,7 +134,7 @@ pub async fn cancel_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
 
 async fn take(desk: &Desk<'_>, mail: Option<i64>) -> Result<(Transaction, mail::Model)> {
     permit_anywhere(desk, Act::KeepAccounts)?;
-    let unknown = || Fault::new(FaultCode::NotFound, "没有这封邮件", "there is no such mail", &["mailId"]);
+    let unknown = || fault::unknown(Thing::Mail, &["input", "mailId"]);
     let transaction = database::begin(desk.db).await?;
     let id = mail.ok_or_else(unknown)?;
     let row = mail::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or_else(unknown)?;
@@ -150,12 +150,7 @@ async fn move_mail(
 ) -> Result<()> {
     let now = moved.update(transaction).await?;
     let act = now.state.to_value();
-    let said = Said {
-        act: &act,
-        object: format!("mail_{}", row.id),
-        measure: None,
-        before: json!({ "state": row.state.to_value() }),
-        after: json!({ "state": act }),
-    };
+    let said = Entry::of(&act, format!("mail_{}", row.id))
+        .changed(json!({ "state": row.state.to_value() }), json!({ "state": act }));
     note_own(transaction, desk, said).await
 }

@@ -13,13 +13,12 @@ use serde_json::{Value, json};
 
 use super::party::{self, Named, Party};
 use super::{
-    Held, MAX_CONTENT, Patch, Said, count, difference, needed, note, number, only_one, permit, read_deadline, said_of,
-    tell,
+    Held, MAX_CONTENT, Patch, count, difference, needed, note, number, only_one, permit, read_deadline, said_of, tell,
 };
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::Act;
-use crate::record::audit::{self, Noted};
+use crate::record::audit::{self, Entry};
 use crate::record::change::{self, ChangeKind};
 use crate::record::concern::{self, Concern, due_order};
 use crate::record::database::Transaction;
@@ -115,45 +114,47 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         .into_tuple()
         .one(&transaction)
         .await?;
-    kept::withdraw(&transaction, &[of.id]).await?;
-    let row = measure::ActiveModel {
-        problem_id: Set(of.id),
-        round_id: Set(of.round_id),
-        region_id: Set(of.region_id),
-        identity: Set(sameness::measure(number.as_deref(), &text)),
-        number: Set(number),
-        position: Set(last.flatten().unwrap_or_default() + 1),
-        content: Set(text),
-        due_raw: Set(columns.raw.clone()),
-        due_immediate: Set(columns.immediate),
-        due_on: Set(columns.on),
-        due_ongoing: Set(columns.ongoing),
-        due_by: Set(columns.by),
-        lead_unit_id: Set(Some(lead.id)),
-        supervising_unit_id: Set(supervising.as_ref().map(|unit| unit.id)),
-        status: Set(Status::Assigned),
-        status_stated_on: Set(Some(desk.today())),
-        issued_on: Set(of.issued_on),
-        version: Set(1),
-        created_at: Set(desk.now),
-        updated_at: Set(desk.now),
-        ..Default::default()
-    };
-    let row = only_one(row.insert(&transaction).await, taken)?;
-    party::write(&transaction, &row, &new.parties, &named).await?;
-    let steps = deadline.steps(None, Some(row.id));
-    if !steps.is_empty() {
-        milestone::Entity::insert_many(steps).exec_without_returning(&transaction).await?;
-    }
-    enter_own_list(&transaction, &row).await?;
-    let answering = if named.is_empty() { vec![lead] } else { named };
-    let made = answer(&transaction, &row, &answering, desk.now).await?;
-    roll_up::problems(&transaction, &[of.id], desk.now).await?;
-    kept::enter(&transaction, &[of.id]).await?;
+    let (row, answering, made) = kept::around(&transaction, &[of.id], async {
+        let row = measure::ActiveModel {
+            problem_id: Set(of.id),
+            round_id: Set(of.round_id),
+            region_id: Set(of.region_id),
+            identity: Set(sameness::measure(number.as_deref(), &text)),
+            number: Set(number),
+            position: Set(last.flatten().unwrap_or_default() + 1),
+            content: Set(text),
+            due_raw: Set(columns.raw.clone()),
+            due_immediate: Set(columns.immediate),
+            due_on: Set(columns.on),
+            due_ongoing: Set(columns.ongoing),
+            due_by: Set(columns.by),
+            lead_unit_id: Set(Some(lead.id)),
+            supervising_unit_id: Set(supervising.as_ref().map(|unit| unit.id)),
+            status: Set(Status::Assigned),
+            status_stated_on: Set(Some(desk.today())),
+            issued_on: Set(of.issued_on),
+            version: Set(1),
+            created_at: Set(desk.now),
+            updated_at: Set(desk.now),
+            ..Default::default()
+        };
+        let row = only_one(row.insert(&transaction).await, taken)?;
+        party::write(&transaction, &row, &new.parties, &named).await?;
+        let steps = deadline.steps(None, Some(row.id));
+        if !steps.is_empty() {
+            milestone::Entity::insert_many(steps).exec_without_returning(&transaction).await?;
+        }
+        enter_own_list(&transaction, &row).await?;
+        let answering = if named.is_empty() { vec![lead] } else { named };
+        let made = answer(&transaction, &row, &answering, desk.now).await?;
+        roll_up::problems(&transaction, &[of.id], desk.now).await?;
+        Ok((row, answering, made))
+    })
+    .await?;
     let mut after = state(&row);
     after["deadline"] = said_of(&columns);
     let object = format!("measure_{}", row.id);
-    let said = Said { act: "CREATED", object, measure: Some(row.id), before: json!({}), after };
+    let said = Entry::of("CREATED", object).measure(Some(row.id)).changed(json!({}), after);
     note(&transaction, desk, of.id, said).await?;
     party::note_change(&transaction, desk, &row, (Value::Null, party::said_of(&transaction, &row).await?)).await?;
     for (id, unit) in made.into_iter().zip(&answering) {
@@ -173,15 +174,11 @@ pub(super) async fn note_answer(
     (assignment, act): (i64, &str),
     (before, after): (Value, Value),
 ) -> Result<()> {
-    let noted = Noted {
-        chain: audit::chain_of(measure.problem_id),
-        act: act.to_owned(),
-        object: format!("assignment_{assignment}"),
-        measure: Some(measure.id),
-        assignment: Some(assignment),
-        before,
-        after,
-    };
+    let noted = Entry::of(act.to_owned(), format!("assignment_{assignment}"))
+        .in_problem(measure.problem_id)
+        .measure(Some(measure.id))
+        .assignment(Some(assignment))
+        .changed(before, after);
     audit::note(db, desk.by, noted, desk.now).await
 }
 
@@ -238,7 +235,7 @@ pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: 
     let now = only_one(measure::ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
     if let Some((before, after)) = text {
         let object = format!("measure_{}", now.id);
-        let said = Said { act: "EDITED", object, measure: Some(now.id), before, after };
+        let said = Entry::of("EDITED", object).measure(Some(now.id)).changed(before, after);
         note(&transaction, desk, now.problem_id, said).await?;
     }
     party::note_change(&transaction, desk, &now, (parties_before, parties_now)).await?;
@@ -293,8 +290,7 @@ pub async fn change_deadline(
     }
     let object = format!("measure_{}", row.id);
     let after = json!({ "deadline": is, "reason": reason });
-    let said =
-        Said { act: "DEADLINE_CHANGED", object, measure: Some(row.id), before: json!({ "deadline": was }), after };
+    let said = Entry::of("DEADLINE_CHANGED", object).measure(Some(row.id)).changed(json!({ "deadline": was }), after);
     note(&transaction, desk, row.problem_id, said).await?;
     tell(&transaction, desk, &[row.problem_id], Some(row.id)).await?;
     transaction.commit().await?;
@@ -335,13 +331,9 @@ pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, pl
         check_plan::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
     }
     grow(&transaction, desk, &row).await?;
-    let said = Said {
-        act: "CHECKS_PLANNED",
-        object: format!("measure_{}", row.id),
-        measure: Some(row.id),
-        before: json!({ "plans": before }),
-        after: json!({ "plans": after }),
-    };
+    let said = Entry::of("CHECKS_PLANNED", format!("measure_{}", row.id))
+        .measure(Some(row.id))
+        .changed(json!({ "plans": before }), json!({ "plans": after }));
     note(&transaction, desk, row.problem_id, said).await?;
     tell(&transaction, desk, &[row.problem_id], Some(row.id)).await?;
     transaction.commit().await?;
@@ -366,15 +358,17 @@ pub(super) async fn grow(db: &Transaction, desk: &Desk<'_>, row: &measure::Model
 pub async fn retire(desk: &Desk<'_>, measure: Option<i64>, version: i32, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("撤销理由", "the reason"), &["input", "reason"])?;
     let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
-    kept::withdraw(&transaction, &[row.problem_id]).await?;
-    if !withdraw(&transaction, desk, &row, &reason).await? {
-        let name = workflow::status_name(row.status);
-        let (zh, en) = (format!("当前状态为“{name}”，没有可撤销的"), "the measure has nothing open to withdraw");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
-    }
-    roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;
-    state_of_unanswered(&transaction, desk, row.problem_id).await?;
-    kept::enter(&transaction, &[row.problem_id]).await?;
+    kept::around(&transaction, &[row.problem_id], async {
+        if !withdraw(&transaction, desk, &row, &reason).await? {
+            let name = workflow::status_name(row.status);
+            let (zh, en) = (format!("当前状态为“{name}”，没有可撤销的"), "the measure has nothing open to withdraw");
+            return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
+        }
+        roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;
+        state_of_unanswered(&transaction, desk, row.problem_id).await?;
+        Ok(())
+    })
+    .await?;
     tell(&transaction, desk, &[row.problem_id], Some(row.id)).await?;
     transaction.commit().await?;
     Ok(row.id)
@@ -426,7 +420,7 @@ pub(super) async fn withdraw(db: &Transaction, desk: &Desk<'_>, row: &measure::M
     }
     if any {
         let object = format!("measure_{}", row.id);
-        let said = Said { act: "RETIRED", object, measure: Some(row.id), before: json!({}), after: said };
+        let said = Entry::of("RETIRED", object).measure(Some(row.id)).changed(json!({}), said);
         note(db, desk, row.problem_id, said).await?;
     }
     Ok(any)
@@ -476,17 +470,19 @@ pub async fn delete(desk: &Desk<'_>, measure: Option<i64>, version: i32) -> Resu
                   supervision or comments, and cannot be deleted: withdraw it instead";
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
     }
-    kept::withdraw(&transaction, &[row.problem_id]).await?;
-    let object = format!("measure_{}", row.id);
-    // No measure: its readers lose it with its row, so the entry is for the offices of the issuing region.
-    let said = Said { act: "DELETED", object, measure: None, before: state(&row), after: json!({}) };
-    note(&transaction, desk, row.problem_id, said).await?;
-    let regions = concern::leave_measure(&transaction, row.id).await?;
-    change::note_removed(&transaction, &format!("measure_{}", row.id), &regions, desk.now).await?;
-    measure::Entity::delete_by_id(row.id).exec(&transaction).await?;
-    concern::renew(&transaction, &[row.problem_id]).await?;
-    roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;
-    kept::enter(&transaction, &[row.problem_id]).await?;
+    kept::around(&transaction, &[row.problem_id], async {
+        let object = format!("measure_{}", row.id);
+        // No measure: its readers lose it with its row, so the entry is for the offices of the issuing region.
+        let said = Entry::of("DELETED", object).changed(state(&row), json!({}));
+        note(&transaction, desk, row.problem_id, said).await?;
+        let regions = concern::leave_measure(&transaction, row.id).await?;
+        change::note_removed(&transaction, &format!("measure_{}", row.id), &regions, desk.now).await?;
+        measure::Entity::delete_by_id(row.id).exec(&transaction).await?;
+        concern::renew(&transaction, &[row.problem_id]).await?;
+        roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;
+        Ok(())
+    })
+    .await?;
     tell(&transaction, desk, &[row.problem_id], None).await?;
     transaction.commit().await?;
     Ok(row.problem_id)

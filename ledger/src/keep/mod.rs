@@ -18,9 +18,9 @@ use entity::{problem as problems, region as regions};
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, QuerySelect, SqlErr, Statement};
 use serde_json::{Map, Value, json};
 
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, Thing};
 use crate::people::policy::{self, Act};
-use crate::record::audit::{self, Noted};
+use crate::record::audit::{self, Entry};
 use crate::record::change::{self, ChangeKind, Changed};
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -80,8 +80,7 @@ impl Held {
 
     /// Locks and reads another problem within the same transaction.
     async fn take_also(transaction: &Transaction, desk: &Desk<'_>, problem: Option<i64>) -> Result<problems::Model> {
-        let unknown =
-            || Fault::new(FaultCode::NotFound, "没有这个问题", "there is no such problem", &["input", "problemId"]);
+        let unknown = || fault::unknown(Thing::Problem, &["input", "problemId"]);
         let id = problem.ok_or_else(unknown)?;
         hold_problem(transaction, desk.by, "problem", id).await?.ok_or_else(unknown)?;
         let row = problems::Entity::find_by_id(id).one(transaction).await?.ok_or_else(unknown)?;
@@ -100,45 +99,17 @@ async fn permit<C: ConnectionTrait>(db: &C, desk: &Desk<'_>, act: Act, region: i
 
 /// Checks that the policy allows the caller to do `act`, which concerns no region in particular.
 fn permit_anywhere(desk: &Desk<'_>, act: Act) -> Result<()> {
-    if desk.by.principal.may(act) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
-}
-
-/// The content of an audit entry.
-struct Said<'a> {
-    act: &'a str,
-    object: String,
-    /// The measure whose readers may read the entry; `None` for an entry that only offices of the issuing region read.
-    measure: Option<i64>,
-    before: Value,
-    after: Value,
+    Ok(desk.by.principal.require(act)?)
 }
 
 /// Records a change of a problem or something below it in the problem's audit chain.
-async fn note(db: &Transaction, desk: &Desk<'_>, problem: i64, said: Said<'_>) -> Result<()> {
-    let noted = Noted {
-        chain: audit::chain_of(problem),
-        act: said.act.to_owned(),
-        object: said.object,
-        measure: said.measure,
-        assignment: None,
-        before: said.before,
-        after: said.after,
-    };
-    audit::note(db, desk.by, noted, desk.now).await
+async fn note(db: &Transaction, desk: &Desk<'_>, problem: i64, entry: Entry) -> Result<()> {
+    audit::note(db, desk.by, entry.in_problem(problem), desk.now).await
 }
 
 /// Records a change of an object that has an audit chain of its own, such as a round, a region or a unit.
-async fn note_own(db: &Transaction, desk: &Desk<'_>, said: Said<'_>) -> Result<()> {
-    let noted = Noted {
-        chain: said.object.clone(),
-        act: said.act.to_owned(),
-        object: said.object,
-        measure: None,
-        assignment: None,
-        before: said.before,
-        after: said.after,
-    };
-    audit::note(db, desk.by, noted, desk.now).await
+async fn note_own(db: &Transaction, desk: &Desk<'_>, entry: Entry) -> Result<()> {
+    audit::note(db, desk.by, entry, desk.now).await
 }
 
 /// Adds to the change feed that these problems, or one measure of a problem, were edited.
@@ -193,11 +164,9 @@ fn needed_line(given: &str, most: usize, what: (&str, &str), name: &str) -> Resu
 fn read_deadline(given: Option<String>) -> Result<Option<Deadline>> {
     let Some(raw) = optional(given, 500, ("整改时限", "the deadline"), "deadline")? else { return Ok(None) };
     let why = |unreadable: deadline::Unreadable| {
-        let zh = format!("整改时限{unreadable}，应为{}", deadline::EXPECTED);
-        let en = format!(
-            "“{raw}” is not a deadline: enter a date (2022年12月31日), 长期坚持 (ongoing), 立行立改 (immediate), or a \
-             combination"
-        );
+        let (zh, en) = deadline::EXPECTED;
+        let zh = format!("整改时限{unreadable}，应为{zh}");
+        let en = format!("“{raw}” is not a deadline: enter {en}");
         Error::from(Fault::invalid(zh, en, &["input", "deadline"]))
     };
     Deadline::parse(&raw).map(Some).map_err(why)

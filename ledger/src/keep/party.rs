@@ -8,9 +8,10 @@ use planner::Sql;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
-use super::{Said, note};
+use super::note;
 use crate::Result;
-use crate::fault::{Fault, FaultCode};
+use crate::fault::{self, Fault, Thing};
+use crate::record::audit::Entry;
 use crate::record::database::Transaction;
 use crate::work::Desk;
 
@@ -51,8 +52,7 @@ async fn units(
         unit::Entity::find().from_raw_sql(sql.statement(text)).all(db).await?
     };
     if found.len() < wanted.len() {
-        let (zh, en) = ("所选单位中有不存在或已撤销的", "a selected unit does not exist or is retired");
-        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", name]).into());
+        return Err(fault::unknown(Thing::LiveUnits, &["input", name]).into());
     }
     Ok(found)
 }
@@ -164,5 +164,5 @@ pub(super) async fn note_change(
     }
     let object = format!("measure_{}", measure.id);
     let before = if before.is_null() { json!({}) } else { before };
-    note(db, desk, measure.problem_id, Said { act: "PARTIES_SET", object, measure: None, before, after }).await
+    note(db, desk, measure.problem_id, Entry::of("PARTIES_SET", object).changed(before, after)).await
 }

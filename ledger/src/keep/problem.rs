@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use super::region::live;
 use super::{
-    Held, MAX_CONTENT, MAX_TITLE, Patch, Said, begins, difference, measure, needed_line, note, number, only_one,
-    optional, permit, read_deadline, said_of, tell,
+    Held, MAX_CONTENT, MAX_TITLE, Patch, begins, difference, measure, needed_line, note, number, only_one, optional,
+    permit, read_deadline, said_of, tell,
 };
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
+use crate::record::audit::Entry;
 use crate::record::change;
 use crate::record::concern::{self, Concern, due_order};
 use crate::record::database;
@@ -118,8 +119,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         None => None,
     };
     let Some(round) = round else {
-        let (zh, en) = ("没有这个督察轮次", "there is no such round");
-        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "roundId"]).into());
+        return Err(fault::unknown(Thing::Round, &["input", "roundId"]).into());
     };
     let transaction = database::begin(desk.db).await?;
     let issuer = live(&transaction, new.region).await?;
@@ -162,11 +162,11 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let lineage = crate::region::lineage(&issuer.path);
     let entered = Concern { id: row.id, due_order: due_order(row.due_on), lineage };
     concern::problems(&transaction, &[entered]).await?;
-    kept::enter(&transaction, &[row.id]).await?;
+    kept::add(&transaction, row.id).await?;
     let mut after = state(&row, &tags);
     after["round"] = json!(format!("round_{}", round.id));
     after["region"] = json!(format!("region_{}", issuer.id));
-    let said = Said { act: "CREATED", object: format!("problem_{}", row.id), measure: None, before: json!({}), after };
+    let said = Entry::of("CREATED", format!("problem_{}", row.id)).changed(json!({}), after);
     note(&transaction, desk, row.id, said).await?;
     tell(&transaction, desk, &[row.id], None).await?;
     transaction.commit().await?;
@@ -225,29 +225,28 @@ pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: 
     }
     let Some((before, after)) = difference(before, state(&now, &tags_now)) else { return Ok(row.id) };
     let is_counted = now.due_by != row.due_by;
-    if is_counted {
-        kept::withdraw(&transaction, &[row.id]).await?;
-    }
-    if now.due_on != row.due_on {
-        problem_region::Entity::update_many()
-            .col_expr(problem_region::Column::DueOrder, Expr::value(due_order(now.due_on)))
-            .filter(problem_region::Column::ProblemId.eq(row.id))
-            .exec(&transaction)
-            .await?;
-    }
-    now.version += 1;
-    now.updated_at = desk.now;
-    only_one(problem::ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
-    if tags != tags_now {
-        write_domains(&transaction, row.id, &tags_now).await?;
-    }
-    if let Some(deadline) = &deadline {
-        write_steps(&transaction, row.id, deadline.as_ref()).await?;
-    }
-    if is_counted {
-        kept::enter(&transaction, &[row.id]).await?;
-    }
-    let said = Said { act: "EDITED", object: format!("problem_{}", row.id), measure: None, before, after };
+    let counted = if is_counted { vec![row.id] } else { Vec::new() };
+    kept::around(&transaction, &counted, async {
+        if now.due_on != row.due_on {
+            problem_region::Entity::update_many()
+                .col_expr(problem_region::Column::DueOrder, Expr::value(due_order(now.due_on)))
+                .filter(problem_region::Column::ProblemId.eq(row.id))
+                .exec(&transaction)
+                .await?;
+        }
+        now.version += 1;
+        now.updated_at = desk.now;
+        only_one(problem::ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
+        if tags != tags_now {
+            write_domains(&transaction, row.id, &tags_now).await?;
+        }
+        if let Some(deadline) = &deadline {
+            write_steps(&transaction, row.id, deadline.as_ref()).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    let said = Entry::of("EDITED", format!("problem_{}", row.id)).changed(before, after);
     note(&transaction, desk, row.id, said).await?;
     tell(&transaction, desk, &[row.id], None).await?;
     transaction.commit().await?;
@@ -265,20 +264,22 @@ pub async fn retire(desk: &Desk<'_>, problem: Option<i64>, version: i32, reason:
         .order_by_asc(entity::measure::Column::Position)
         .all(&transaction)
         .await?;
-    kept::withdraw(&transaction, &[row.id]).await?;
-    let mut any = false;
-    for of in &measures {
-        any |= measure::withdraw(&transaction, desk, of, &reason).await?;
-    }
-    if !any {
-        let (zh, en) = ("这个问题没有未办结的措施可撤销", "the problem has no open measures to withdraw");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
-    }
-    roll_up::problems(&transaction, &[row.id], desk.now).await?;
-    measure::state_of_unanswered(&transaction, desk, row.id).await?;
-    kept::enter(&transaction, &[row.id]).await?;
+    kept::around(&transaction, &[row.id], async {
+        let mut any = false;
+        for of in &measures {
+            any |= measure::withdraw(&transaction, desk, of, &reason).await?;
+        }
+        if !any {
+            let (zh, en) = ("这个问题没有未办结的措施可撤销", "the problem has no open measures to withdraw");
+            return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
+        }
+        roll_up::problems(&transaction, &[row.id], desk.now).await?;
+        measure::state_of_unanswered(&transaction, desk, row.id).await?;
+        Ok(())
+    })
+    .await?;
     let after = json!({ "reason": reason });
-    let said = Said { act: "RETIRED", object: format!("problem_{}", row.id), measure: None, before: json!({}), after };
+    let said = Entry::of("RETIRED", format!("problem_{}", row.id)).changed(json!({}), after);
     note(&transaction, desk, row.id, said).await?;
     tell(&transaction, desk, &[row.id], None).await?;
     transaction.commit().await?;
@@ -301,13 +302,16 @@ pub async fn delete(desk: &Desk<'_>, problem: Option<i64>, version: i32) -> Resu
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
     }
-    kept::withdraw(&transaction, &[row.id]).await?;
-    let object = format!("problem_{}", row.id);
-    let regions = concern::leave_problem(&transaction, row.id).await?;
-    change::note_removed(&transaction, &object, &regions, desk.now).await?;
-    let said = Said { act: "DELETED", object, measure: None, before: state(&row, &[]), after: json!({}) };
-    note(&transaction, desk, row.id, said).await?;
-    problem::Entity::delete_by_id(row.id).exec(&transaction).await?;
+    kept::around(&transaction, &[row.id], async {
+        let object = format!("problem_{}", row.id);
+        let regions = concern::leave_problem(&transaction, row.id).await?;
+        change::note_removed(&transaction, &object, &regions, desk.now).await?;
+        let said = Entry::of("DELETED", object).changed(state(&row, &[]), json!({}));
+        note(&transaction, desk, row.id, said).await?;
+        problem::Entity::delete_by_id(row.id).exec(&transaction).await?;
+        Ok(())
+    })
+    .await?;
     transaction.commit().await?;
     Ok(row.id)
 }

@@ -7,14 +7,15 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Patch, Said, count, difference, note_own, only_one, permit_anywhere, tell};
+use super::{Patch, count, difference, note_own, only_one, permit_anywhere, tell};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
+use crate::record::audit::Entry;
 use crate::record::concern;
 use crate::record::database;
 use crate::record::database::Transaction;
-use crate::region::{add, rank};
+use crate::region::{add, level_below, rank};
 use crate::statistics::kept;
 use crate::work::{Desk, current};
 
@@ -71,11 +72,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let (name, code) = (name(&new.name)?, code(new.code)?);
     let transaction = database::begin(desk.db).await?;
     let parent = live(&transaction, new.parent).await?;
-    if parent.level == region::Level::Township {
-        let zh = format!("{}是乡镇级，下面不再设行政区", parent.name);
-        let en = format!("{} is a township: no region can be added below it", parent.name);
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "parentId"]).into());
-    }
+    level_below(&parent)?;
     if let Some(code) = &code
         && crate::region::find(&transaction, code).await?.is_some()
     {
@@ -92,7 +89,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     }
     let row = add(&transaction, code.as_deref(), &name, &parent).await?;
     let object = format!("region_{}", row.id);
-    let said = Said { act: "CREATED", object, measure: None, before: json!({}), after: state(&row) };
+    let said = Entry::of("CREATED", object).changed(json!({}), state(&row));
     note_own(&transaction, desk, said).await?;
     transaction.commit().await?;
     Ok(row.id)
@@ -106,7 +103,7 @@ pub(super) async fn live(db: &Transaction, region: Option<i64>) -> Result<Model>
         None => None,
     };
     let Some(found) = found else {
-        return Err(Fault::new(FaultCode::NotFound, "没有这个行政区", "there is no such region", &path).into());
+        return Err(fault::unknown(Thing::Region, &path).into());
     };
     if found.retired_on.is_some() {
         let zh = format!("{}已撤销，不能再用", found.name);
@@ -132,7 +129,7 @@ pub(super) async fn take(
         None => None,
     };
     let Some(row) = found else {
-        return Err(Fault::new(FaultCode::NotFound, "没有这个行政区", "there is no such region", &path).into());
+        return Err(fault::unknown(Thing::Region, &path).into());
     };
     current(version, row.version, ("行政区", "region"))?;
     let why = if row.retired_on.is_some() {
@@ -174,19 +171,21 @@ pub async fn edit(desk: &Desk<'_>, region: Option<i64>, version: i32, changes: C
         None => write(now).await?,
         Some(parent) => {
             let problems = concerned(&transaction, row.id).await?;
-            kept::withdraw(&transaction, &problems).await?;
-            now.path = format!("{}{}/", parent.path, row.id);
-            let now = write(now).await?;
-            move_paths(&transaction, &row.path, &now.path).await?;
-            concern::renew(&transaction, &problems).await?;
-            concern::renew_cases(&transaction, &cases_of(&transaction, now.id).await?).await?;
-            kept::enter(&transaction, &problems).await?;
+            let now = kept::around(&transaction, &problems, async {
+                now.path = format!("{}{}/", parent.path, row.id);
+                let now = write(now).await?;
+                move_paths(&transaction, &row.path, &now.path).await?;
+                concern::renew(&transaction, &problems).await?;
+                concern::renew_cases(&transaction, &cases_of(&transaction, now.id).await?).await?;
+                Ok(now)
+            })
+            .await?;
             tell(&transaction, desk, &problems, None).await?;
             now
         }
     };
     let object = format!("region_{}", now.id);
-    note_own(&transaction, desk, Said { act: "EDITED", object, measure: None, before, after }).await?;
+    note_own(&transaction, desk, Entry::of("EDITED", object).changed(before, after)).await?;
     transaction.commit().await?;
     Ok(now.id)
 }
@@ -257,7 +256,7 @@ pub async fn retire(desk: &Desk<'_>, region: Option<i64>, version: i32) -> Resul
     retire_row(&transaction, desk, &row, None).await?;
     let after = json!({ "retiredOn": desk.today() });
     let object = format!("region_{}", row.id);
-    note_own(&transaction, desk, Said { act: "RETIRED", object, measure: None, before: json!({}), after }).await?;
+    note_own(&transaction, desk, Entry::of("RETIRED", object).changed(json!({}), after)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }

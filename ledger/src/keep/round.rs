@@ -9,9 +9,10 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Patch, Said, begins, count, difference, needed_line, note_own, only_one, permit_anywhere, tell};
-use crate::fault::{self, Fault, FaultCode};
+use super::{Patch, begins, count, difference, needed_line, note_own, only_one, permit_anywhere, tell};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{self, Act, Reach};
+use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::rule::calendar::plus_days;
@@ -100,7 +101,7 @@ pub async fn open(desk: &Desk<'_>, new: &New) -> Result<i64> {
     let mut fresh = ActiveModel::from(row).reset_all();
     fresh.id = NotSet;
     let row = only_one(fresh.insert(&transaction).await, taken)?;
-    let said = Said { act: "OPENED", object: format!("round_{}", row.id), measure: None, before: json!({}), after };
+    let said = Entry::of("OPENED", format!("round_{}", row.id)).changed(json!({}), after);
     note_own(&transaction, desk, said).await?;
     transaction.commit().await?;
     Ok(row.id)
@@ -134,10 +135,7 @@ pub(super) async fn take(
 
 /// Locks and returns a round that the caller may see; `field` is the input field to which an error points.
 pub(super) async fn seen(desk: &Desk<'_>, db: &Transaction, round: Option<i64>, field: &str) -> Result<Model> {
-    let unknown = || {
-        let path = ["input", field];
-        Error::from(Fault::new(FaultCode::NotFound, "没有这个督察轮次", "there is no such round", &path))
-    };
+    let unknown = || Error::from(fault::unknown(Thing::Round, &["input", field]));
     let id = round.ok_or_else(unknown)?;
     hold::<Entity>(db, desk.by, "inspection_round", id).await?.ok_or_else(unknown)
 }
@@ -163,7 +161,7 @@ pub async fn edit(desk: &Desk<'_>, round: Option<i64>, version: i32, changes: Ch
         let problems = held(&transaction, row.id).await?;
         move_grace(&transaction, desk, row.id, &problems).await?;
     }
-    let said = Said { act: "EDITED", object: format!("round_{}", row.id), measure: None, before, after };
+    let said = Entry::of("EDITED", format!("round_{}", row.id)).changed(before, after);
     note_own(&transaction, desk, said).await?;
     transaction.commit().await?;
     Ok(row.id)
@@ -192,16 +190,18 @@ pub(super) async fn move_grace(db: &Transaction, desk: &Desk<'_>, round: i64, pr
     let by = plus_days(from, desk.grace_days);
     let graced = db.query_all_raw(Statement::from_sql_and_values(backend, GRACED, [round.into()])).await?;
     let graced: Vec<i64> = graced.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
-    kept::withdraw(db, &graced).await?;
-    for table in ["problem", "measure"] {
-        let text = format!(
-            "UPDATE {table} SET issued_on = $2, \
+    kept::around(db, &graced, async {
+        for table in ["problem", "measure"] {
+            let text = format!(
+                "UPDATE {table} SET issued_on = $2, \
              due_by = CASE WHEN due_immediate AND due_on IS NULL THEN $3 ELSE due_by END WHERE round_id = $1"
-        );
-        let values = [round.into(), from.into(), by.into()];
-        db.execute_raw(Statement::from_sql_and_values(backend, text, values)).await?;
-    }
-    kept::enter(db, &graced).await?;
+            );
+            let values = [round.into(), from.into(), by.into()];
+            db.execute_raw(Statement::from_sql_and_values(backend, text, values)).await?;
+        }
+        Ok(())
+    })
+    .await?;
     tell(db, desk, problems, None).await
 }
 
@@ -218,7 +218,7 @@ pub async fn delete(desk: &Desk<'_>, round: Option<i64>, version: i32) -> Result
     }
     let (id, before) = (row.id, state(&row));
     Entity::delete_by_id(id).exec(&transaction).await?;
-    let said = Said { act: "DELETED", object: format!("round_{id}"), measure: None, before, after: json!({}) };
+    let said = Entry::of("DELETED", format!("round_{id}")).changed(before, json!({}));
     note_own(&transaction, desk, said).await?;
     transaction.commit().await?;
     Ok(id)

@@ -12,10 +12,11 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::region::live;
-use super::{Patch, Said, count, difference, note_own, only_one, optional_line, permit_anywhere};
+use super::{Patch, count, difference, note_own, only_one, optional_line, permit_anywhere};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
+use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::unit::{add_alias, kind_of, normal_address, sector_of, set_addresses};
@@ -77,14 +78,8 @@ fn aliases(given: &[String]) -> Result<Vec<String>> {
 }
 
 fn addresses(given: &[String]) -> Result<Vec<String>> {
-    let path = ["input", "addresses"];
-    let read = |address: &String| {
-        normal_address(address).map_err(|_| {
-            let zh = format!("“{address}”不是邮件地址，应为 名称@域名");
-            Fault::invalid(zh, format!("“{address}” is not an e-mail address"), &path).into()
-        })
-    };
-    let mut read = given.iter().map(read).collect::<Result<Vec<String>>>()?;
+    let read = |address: &String| normal_address(address, &["input", "addresses"]);
+    let mut read = given.iter().map(read).collect::<Result<Vec<String>, Fault>>()?;
     bounded(&read, "addresses")?;
     read.sort();
     read.dedup();
@@ -206,7 +201,7 @@ pub async fn create_within(db: &Transaction, desk: &Desk<'_>, new: New) -> Resul
     set_addresses(db, row.id, &mail).await?;
     let mut after = Whole { row: row.clone(), aliases: others, addresses: mail }.state();
     after["region"] = json!(format!("region_{}", region.id));
-    let said = Said { act: "CREATED", object: format!("unit_{}", row.id), measure: None, before: json!({}), after };
+    let said = Entry::of("CREATED", format!("unit_{}", row.id)).changed(json!({}), after);
     note_own(db, desk, said).await?;
     Ok(row)
 }
@@ -228,7 +223,7 @@ pub(super) async fn take(
         None => None,
     };
     let Some(row) = found else {
-        return Err(Fault::new(FaultCode::NotFound, "没有这个单位", "there is no such unit", &path).into());
+        return Err(fault::unknown(Thing::Unit, &path).into());
     };
     current(version, row.version, ("单位", "unit"))?;
     if row.retired_on.is_some() {
@@ -292,14 +287,16 @@ pub async fn edit_within(
     if !is_same {
         set_addresses(db, row.id, &now.addresses).await?;
     }
-    let said = Said { act: "EDITED", object: format!("unit_{}", row.id), measure: None, before, after };
+    let said = Entry::of("EDITED", format!("unit_{}", row.id)).changed(before, after);
     note_own(db, desk, said).await?;
     Ok(row.id)
 }
 
 /// Counts the open assignments, cases, and led or supervised measures of a unit.
-const OPEN: &str = "SELECT (SELECT count(*) FROM assignment WHERE unit_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
-    + (SELECT count(*) FROM measure WHERE $1 IN (lead_unit_id, supervising_unit_id) AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
+const OPEN: &str = "SELECT \
+    (SELECT count(*) FROM assignment WHERE unit_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
+    + (SELECT count(*) FROM measure WHERE $1 IN (lead_unit_id, supervising_unit_id) \
+        AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
     + (SELECT count(*) FROM inspection_case WHERE lead_unit_id = $1 AND state <> 'CLOSED') AS amount";
 
 /// Retires a unit (撤销) without open items, so that nothing is assigned to it any more. Its history stays.
@@ -318,7 +315,7 @@ pub async fn retire(desk: &Desk<'_>, unit: Option<i64>, version: i32) -> Result<
     retire_row(&transaction, desk, &row, None).await?;
     let object = format!("unit_{}", row.id);
     let after = json!({ "retiredOn": desk.today() });
-    note_own(&transaction, desk, Said { act: "RETIRED", object, measure: None, before: json!({}), after }).await?;
+    note_own(&transaction, desk, Entry::of("RETIRED", object).changed(json!({}), after)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }

@@ -4,13 +4,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::{account, delegation, session};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait,
-    PaginatorTrait, QueryFilter, QueryOrder,
+    PaginatorTrait, QueryFilter,
 };
 use serde_json::json;
 
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::account::{self as accounts, Opened, SESSION, Wanted, session as sessions, sign_in};
+use crate::people::policy::is_colleague;
 use crate::record::audit::By;
 use crate::record::database;
 
@@ -44,20 +45,10 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
         Some(delegate) => account::Entity::find_by_id(delegate).one(db).await?.filter(|found| !found.is_disabled),
         None => None,
     };
-    // The rights of an office must not leave it: the same unit, or, without units, the same role in the same region.
-    let is_colleague = |one: &account::Model, other: &account::Model| match (one.unit_id, other.unit_id) {
-        (Some(unit), Some(other)) => unit == other,
-        (None, None) => one.region_id.is_some() && one.region_id == other.region_id && one.role == other.role,
-        _ => false,
-    };
     let delegate =
         delegate.zip(own_account).filter(|(delegate, own)| is_colleague(own, delegate)).map(|(found, _)| found);
     let Some(delegate) = delegate else {
-        let (zh, en) = (
-            "没有这个可委托的账户，只能委托本单位的同事",
-            "there is no such account to delegate to: you can only delegate to colleagues of your unit",
-        );
-        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "delegateId"]).into());
+        return Err(fault::unknown(Thing::Delegate, &["input", "delegateId"]).into());
     };
     let transaction = database::begin(db).await?;
     accounts::hold(&transaction, own).await?;
@@ -135,13 +126,6 @@ pub async fn act(db: &DatabaseConnection, by: &By, id: Option<i64>, now: DateTim
     Ok(opened)
 }
 
-/// Returns the delegations that an account has made or received, the newest first.
-pub async fn of<C: ConnectionTrait>(db: &C, account: i64) -> Result<Vec<delegation::Model>> {
-    let either =
-        Condition::any().add(delegation::Column::AccountId.eq(account)).add(delegation::Column::DelegateId.eq(account));
-    Ok(delegation::Entity::find().filter(either).order_by_desc(delegation::Column::Id).all(db).await?)
-}
-
 async fn find<C: ConnectionTrait>(db: &C, id: Option<i64>) -> Result<Option<delegation::Model>> {
     Ok(match id {
         Some(id) => delegation::Entity::find_by_id(id).one(db).await?,
@@ -151,15 +135,12 @@ async fn find<C: ConnectionTrait>(db: &C, id: Option<i64>) -> Result<Option<dele
 
 /// Returns the caller's account; refuses delegates and tokens, as rights are delegated in person only.
 fn own(by: &By) -> Result<i64, Fault> {
-    let principal = &by.principal;
-    let own =
-        principal.account.filter(|_| principal.delegate.is_none() && !principal.is_token && principal.is_somebody());
-    own.ok_or_else(|| {
+    by.principal.account.filter(|_| by.principal.may_delegate()).ok_or_else(|| {
         let (zh, en) = ("请以本人账户登录后办理委托", "sign in with your own account to manage delegations");
         Fault::new(FaultCode::NotAllowed, zh, en, &["input"])
     })
 }
 
 fn unknown() -> Fault {
-    Fault::new(FaultCode::NotFound, "没有这项有效的委托", "there is no such delegation in force", &["delegationId"])
+    fault::unknown(Thing::Delegation, &["input", "delegationId"])
 }

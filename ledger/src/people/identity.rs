@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::Result;
 use crate::fault::{Fault, FaultCode};
 use crate::people::account::{self as accounts, Opened, SESSION, Wanted, session, sign_in};
-use crate::people::policy::{Act, not_allowed};
+use crate::people::policy::Act;
 use crate::record::audit::By;
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -152,9 +152,7 @@ pub async fn redeem(desk: &Desk<'_>, (code, proof): (&str, &str)) -> Result<Open
 /// Returns false if the account was not bound. For administrators.
 pub async fn unbind(desk: &Desk<'_>, account: i64) -> Result<bool> {
     let (by, now) = (desk.by, desk.now);
-    if !by.principal.may(Act::KeepAccounts) {
-        return Err(not_allowed(Act::KeepAccounts).into());
-    }
+    by.principal.require(Act::KeepAccounts)?;
     let transaction = database::begin(desk.db).await?;
     accounts::hold(&transaction, account).await?;
     let unbound =

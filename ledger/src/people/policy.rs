@@ -6,7 +6,7 @@
 //!
 //! Source: the table of roles in the domain's description (区整改办 … 系统管理员), which the tests repeat.
 
-use entity::account::Role;
+use entity::account::{self, Role};
 use entity::audit_entry;
 use planner::{Condition, Member, Sight};
 
@@ -66,7 +66,7 @@ impl Place {
 }
 
 /// The tables whose rows belong to the ledger.
-const LEDGER: [&str; 23] = [
+const LEDGER: &[&str] = &[
     "problem",
     "measure",
     "assignment",
@@ -248,8 +248,13 @@ impl Principal {
                 _ => unit.is_some() && row.leads == *unit,
             },
             Role::SupervisingUnit => unit.is_some() && row.supervises == *unit,
-            // Offices and leaders may do it to every row that they see.
-            _ => true,
+            // The others may do it to every row that they see.
+            Role::RegionalOffice
+            | Role::CityOffice
+            | Role::CountyOffice
+            | Role::Leader
+            | Role::Inspector
+            | Role::Administrator => true,
         }
     }
 
@@ -258,9 +263,11 @@ impl Principal {
     /// As with sessions, an account sees the addresses of its own acts, an administrator sees all, and a delegate none.
     pub fn sees_address_of(&self, entry: &audit_entry::Model) -> bool {
         match &self.reach {
-            Reach::Everything | Reach::Role { role: Role::Administrator, .. } => true,
+            Reach::Everything => true,
             Reach::Nothing => false,
-            Reach::Role { .. } => self.delegate.is_none() && self.account.is_some() && self.account == entry.actor_id,
+            Reach::Role { role, .. } => {
+                administers(*role) || self.own_account().is_some_and(|own| entry.actor_id == Some(own))
+            }
         }
     }
 
@@ -284,9 +291,206 @@ impl Principal {
     }
 }
 
+/// The rights over accounts and what belongs to them. They depend on whose account it is, and on whether its user acts
+/// in person.
+impl Principal {
+    /// Refuses a caller who may not do `act` at all; the fault names the roles that may.
+    pub fn require(&self, act: Act) -> Result<(), Fault> {
+        if self.may(act) { Ok(()) } else { Err(not_allowed(act)) }
+    }
+
+    /// Returns the caller's account, or `None` if they have none or act as a delegate.
+    pub(crate) fn own_account(&self) -> Option<i64> {
+        self.account.filter(|_| self.delegate.is_none())
+    }
+
+    /// Refuses tokens and delegates, for acts whose effect would outlast the token or the delegation.
+    pub(crate) fn in_person(&self) -> Result<(), Fault> {
+        let (zh, en) = if self.delegate.is_some() {
+            ("代办期间不能办理此事，须由本人办理", "this cannot be done as a delegate: the account's owner must do it")
+        } else if self.is_token {
+            ("令牌不能办理此事，请登录后办理", "this cannot be done with a token: sign in instead")
+        } else {
+            return Ok(());
+        };
+        Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]))
+    }
+
+    /// Checks whether the caller may manage the password, the second factor, the tokens and the personal data of an
+    /// account: users their own, administrators those of any account.
+    ///
+    /// The acts on them also require that the caller acts [in person](Self::in_person).
+    pub(crate) fn manages(&self, account: i64) -> bool {
+        self.account == Some(account) || self.may(Act::KeepAccounts)
+    }
+
+    /// Refuses a caller who does not [manage](Self::manages) an account; the fault names the roles that do.
+    pub(crate) fn require_managed(&self, account: i64) -> Result<(), Fault> {
+        if self.manages(account) { Ok(()) } else { Err(not_allowed(Act::KeepAccounts)) }
+    }
+
+    /// Refuses a caller who may not create an account with this role. Administrators may; they create another
+    /// administrator, or an account with a password, in person only.
+    pub fn may_create_account(&self, role: Role, has_password: bool) -> Result<(), Fault> {
+        self.require(Act::KeepAccounts)?;
+        if has_password || is_made_in_person(role) { self.in_person() } else { Ok(()) }
+    }
+
+    /// Checks whether the caller may edit an account: users their own, administrators any. A delegate may not.
+    pub(crate) fn may_edit_account(&self, account: i64) -> bool {
+        self.may(Act::KeepAccounts) || (self.own_account() == Some(account) && !self.is_read_only)
+    }
+
+    /// Refuses a caller who may not erase the personal data of an account. Administrators may, in person, except those
+    /// of their own account.
+    pub(crate) fn may_erase(&self, account: i64) -> Result<(), Fault> {
+        self.require(Act::KeepAccounts)?;
+        self.in_person()?;
+        if self.account == Some(account) {
+            let (zh, en) = (
+                "不能注销自己的账户，须由其他管理员办理",
+                "you cannot erase your own account: another administrator must do it",
+            );
+            return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input", "accountId"]));
+        }
+        Ok(())
+    }
+
+    /// Checks whether the caller may end a session or token of `account`: users their own, administrators any. A
+    /// delegate may only end the session in which they act (`is_current`).
+    pub(crate) fn may_end_session(&self, account: i64, is_current: bool) -> bool {
+        let is_own = self.account == Some(account) && (self.delegate.is_none() || is_current);
+        is_own || self.may(Act::KeepAccounts)
+    }
+
+    /// Checks whether the caller may manage delegations of their account: in person, and not with a session that only
+    /// serves to set up the second factor.
+    pub(crate) fn may_delegate(&self) -> bool {
+        self.is_somebody() && self.in_person().is_ok()
+    }
+}
+
+/// Checks whether an account may delegate to another: the rights of an office must not leave it.
+///
+/// The accounts belong to the same unit or, if neither has a unit, have the same role in the same region.
+pub(crate) fn is_colleague(one: &account::Model, other: &account::Model) -> bool {
+    match (one.unit_id, other.unit_id) {
+        (Some(unit), Some(other)) => unit == other,
+        (None, None) => one.region_id.is_some() && one.region_id == other.region_id && one.role == other.role,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+/// Checks whether a role manages accounts, dictionaries, schedules and mails. It sees no problems, measures or cases.
+fn administers(role: Role) -> bool {
+    match role {
+        Role::Administrator => true,
+        Role::RegionalOffice
+        | Role::CityOffice
+        | Role::CountyOffice
+        | Role::LeadUnit
+        | Role::ResponsibleUnit
+        | Role::SupervisingUnit
+        | Role::Leader
+        | Role::Inspector => false,
+    }
+}
+
+/// Checks whether an account with this role may only be created in person.
+fn is_made_in_person(role: Role) -> bool {
+    administers(role)
+}
+
+/// Checks whether an account with this role has to belong to a unit or a region.
+pub(crate) fn needs_region(role: Role) -> bool {
+    !administers(role)
+}
+
+/// Checks whether an account with this role has to belong to a unit.
+pub(crate) fn needs_unit(role: Role) -> bool {
+    match role {
+        Role::LeadUnit | Role::ResponsibleUnit | Role::SupervisingUnit => true,
+        Role::RegionalOffice
+        | Role::CityOffice
+        | Role::CountyOffice
+        | Role::Leader
+        | Role::Inspector
+        | Role::Administrator => false,
+    }
+}
+
+/// Checks whether an account with this role has to have a last date of validity.
+pub fn needs_end(role: Role) -> bool {
+    match role {
+        Role::Inspector => true,
+        Role::RegionalOffice
+        | Role::CityOffice
+        | Role::CountyOffice
+        | Role::LeadUnit
+        | Role::ResponsibleUnit
+        | Role::SupervisingUnit
+        | Role::Leader
+        | Role::Administrator => false,
+    }
+}
+
 /// Checks whether a role sees a region and everything below it.
 fn goes_by_region(role: Role) -> bool {
-    matches!(role, Role::RegionalOffice | Role::CityOffice | Role::CountyOffice | Role::Leader | Role::Inspector)
+    match role {
+        Role::RegionalOffice | Role::CityOffice | Role::CountyOffice | Role::Leader | Role::Inspector => true,
+        Role::LeadUnit | Role::ResponsibleUnit | Role::SupervisingUnit | Role::Administrator => false,
+    }
+}
+
+/// Checks whether a role sees the personal data of the accounts in its region and below it.
+fn is_superior(role: Role) -> bool {
+    match role {
+        Role::RegionalOffice | Role::CityOffice | Role::CountyOffice | Role::Leader => true,
+        Role::LeadUnit | Role::ResponsibleUnit | Role::SupervisingUnit | Role::Inspector | Role::Administrator => false,
+    }
+}
+
+/// Checks whether a role enters rounds and problems, so that it sees every round and the audit of rounds.
+fn enters_rounds(role: Role) -> bool {
+    match role {
+        Role::RegionalOffice => true,
+        Role::CityOffice
+        | Role::CountyOffice
+        | Role::LeadUnit
+        | Role::ResponsibleUnit
+        | Role::SupervisingUnit
+        | Role::Leader
+        | Role::Inspector
+        | Role::Administrator => false,
+    }
+}
+
+/// Checks whether a role sees the units that answer the measures in which its own unit is involved.
+fn sees_answering_units(role: Role) -> bool {
+    match role {
+        Role::LeadUnit | Role::SupervisingUnit => true,
+        Role::RegionalOffice
+        | Role::CityOffice
+        | Role::CountyOffice
+        | Role::ResponsibleUnit
+        | Role::Leader
+        | Role::Inspector
+        | Role::Administrator => false,
+    }
+}
+
+/// Checks whether a role sees the cases that its unit leads or assists with.
+fn answers_cases(role: Role) -> bool {
+    match role {
+        Role::LeadUnit | Role::ResponsibleUnit => true,
+        Role::RegionalOffice
+        | Role::CityOffice
+        | Role::CountyOffice
+        | Role::SupervisingUnit
+        | Role::Leader
+        | Role::Inspector
+        | Role::Administrator => false,
+    }
 }
 
 impl Sight for Principal {
@@ -305,11 +509,12 @@ impl Sight for Principal {
                 // Entries about the ledger are seen with their object, entries about accounts by administrators.
                 "audit_entry" => audit(*role, place.as_ref()),
                 // A delegate sees no sessions.
-                "session" => owned(*role, self.account.filter(|_| self.delegate.is_none())),
+                "session" => owned(*role, self.own_account()),
+                "delegation" => delegations(self.account),
                 // The office that enters problems must be able to choose any round.
-                "inspection_round" if *role == Role::RegionalOffice => Condition::always(),
-                "unit_address" | "mail" | "mail_item" | "schedule" | "job_run" => only(*role == Role::Administrator),
-                _ if *role == Role::Administrator => Condition::never(),
+                "inspection_round" if enters_rounds(*role) => Condition::always(),
+                "unit_address" | "mail" | "mail_item" | "schedule" | "job_run" => only(administers(*role)),
+                _ if administers(*role) => Condition::never(),
                 // A role of the root region sees the whole ledger, so that no condition on its rows is needed.
                 _ if place.as_ref().is_some_and(|place| goes_by_region(*role) && place.is_the_nation()) => {
                     only(LEDGER.contains(&table))
@@ -350,7 +555,8 @@ impl Sight for Principal {
 ///
 /// Either the region or one below it issued the row, or one of them has an assignment that the caller may see.
 fn concerns(member: &Member) -> Condition {
-    const WITHIN: &str = "EXISTS (SELECT 1 FROM region r JOIN region top ON substr(r.path, 1, length(top.path)) = top.path \
+    const WITHIN: &str = "EXISTS (SELECT 1 FROM region r JOIN region top ON substr(r.path, 1, \
+        length(top.path)) = top.path \
         WHERE r.id = {t}.region_id AND top.id = {})";
     let within = || Condition::Matches(WITHIN, member.value.clone());
     let below = |table, column, condition: Condition| Condition::Exists {
@@ -412,7 +618,12 @@ fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condi
         Role::LeadUnit => by_unit(led).into_iter().chain(by_answers).collect(),
         Role::ResponsibleUnit => by_answers.collect(),
         Role::SupervisingUnit => by_unit(supervised).into_iter().collect(),
-        _ => Vec::new(),
+        Role::RegionalOffice
+        | Role::CityOffice
+        | Role::CountyOffice
+        | Role::Leader
+        | Role::Inspector
+        | Role::Administrator => Vec::new(),
     })
 }
 
@@ -420,7 +631,7 @@ fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condi
 fn case_of_unit(role: Role, answers: &[i64]) -> Condition {
     const LED: &str = "SELECT c.id FROM inspection_case c WHERE c.lead_unit_id = {}";
     const ASSISTED: &str = "SELECT c.case_id FROM case_unit c WHERE c.unit_id = {}";
-    let answering = answers.iter().filter(|_| matches!(role, Role::LeadUnit | Role::ResponsibleUnit));
+    let answering = answers.iter().filter(|_| answers_cases(role));
     Condition::Among(answering.flat_map(|unit| [(LED, (*unit).into()), (ASSISTED, (*unit).into())]).collect())
 }
 
@@ -492,24 +703,35 @@ const BESIDE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id 
 fn units(role: Role, place: Option<&Place>, unit: Option<i64>, answers: &[i64]) -> Condition {
     const ANSWERING: &str = "EXISTS (SELECT 1 FROM assignment a JOIN measure m ON m.id = a.measure_id \
         WHERE a.unit_id = {t}.id AND {} IN (m.lead_unit_id, m.supervising_unit_id))";
-    if role == Role::Administrator {
+    if administers(role) {
         return Condition::always();
     }
     let beside = place.map(|place| Condition::Matches(BESIDE, place.path.clone().into()));
-    let answering = unit
-        .filter(|_| matches!(role, Role::LeadUnit | Role::SupervisingUnit))
-        .map(|unit| Condition::Matches(ANSWERING, unit.into()));
+    let answering = unit.filter(|_| sees_answering_units(role)).map(|unit| Condition::Matches(ANSWERING, unit.into()));
     let own = (!answers.is_empty()).then(|| Condition::In("id", answers.iter().map(|unit| (*unit).into()).collect()));
     Condition::Any(beside.into_iter().chain(own).chain(answering).collect())
 }
 
-/// Returns the condition for visible accounts: the caller's own and those of visible units. An administrator sees all.
+/// Returns the condition for visible accounts.
+///
+/// These are the caller's own, those of visible units, and those that a delegation links to the caller's. An
+/// administrator sees all.
 fn accounts(role: Role, own: Option<i64>) -> Condition {
-    if role == Role::Administrator {
+    if administers(role) {
         return Condition::always();
     }
-    let unit = Condition::Exists { table: "unit", column: "id", key: "unit_id", condition: Condition::always().into() };
-    Condition::Any(own.map(|own| Condition::Compare("id", "=", own.into())).into_iter().chain([unit]).collect())
+    // A delegation is seen by its two accounts only, so every account that a visible one names may be seen.
+    let named_by =
+        |column| Condition::Exists { table: "delegation", column, key: "id", condition: Condition::always().into() };
+    let others = [with("unit", "unit_id"), named_by("account_id"), named_by("delegate_id")];
+    Condition::Any(own.map(|own| Condition::Compare("id", "=", own.into())).into_iter().chain(others).collect())
+}
+
+/// Returns the condition for visible delegations: those that the caller's account made or received. An administrator
+/// sees no others either.
+fn delegations(own: Option<i64>) -> Condition {
+    let is_own = |column| own.map(|own| Condition::Compare(column, "=", own.into()));
+    Condition::Any(["account_id", "delegate_id"].into_iter().filter_map(is_own).collect())
 }
 
 /// Returns the condition for accounts whose personal data are shown unmasked.
@@ -519,13 +741,13 @@ fn accounts(role: Role, own: Option<i64>) -> Condition {
 fn persons(role: Role, place: Option<&Place>, unit: Option<i64>, own: Option<i64>) -> Condition {
     const OF_REGION: &str = "EXISTS (SELECT 1 FROM unit u JOIN region r ON r.id = u.region_id \
         WHERE u.id = {t}.unit_id AND substr(r.path, 1, length({})) = {})";
-    if role == Role::Administrator {
+    if administers(role) {
         return Condition::always();
     }
     let own = own.map(|own| Condition::Compare("id", "=", own.into()));
     let same = unit.map(|unit| Condition::Compare("unit_id", "=", unit.into()));
-    let is_superior = matches!(role, Role::RegionalOffice | Role::CityOffice | Role::CountyOffice | Role::Leader);
-    let below = place.filter(|_| is_superior).map(|place| Condition::Matches(OF_REGION, place.path.clone().into()));
+    let below =
+        place.filter(|_| is_superior(role)).map(|place| Condition::Matches(OF_REGION, place.path.clone().into()));
     Condition::Any(own.into_iter().chain(same).chain(below).collect())
 }
 
@@ -540,10 +762,10 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
     let chains = |of: &[&'static str]| -> Vec<Condition> {
         of.iter().map(|of| Condition::StartsWith("chain", format!("{of}_"))).collect()
     };
-    if role == Role::Administrator {
+    if administers(role) {
         return Condition::Any(chains(&["account", "region", "unit", "schedule", "mail", "calendar"]));
     }
-    let rounds = if role == Role::RegionalOffice { chains(&["round"]) } else { Vec::new() };
+    let rounds = if enters_rounds(role) { chains(&["round"]) } else { Vec::new() };
     if goes_by_region(role) && place.is_some_and(Place::is_the_nation) {
         let of_ledger = [Condition::Null("problem_id", false), Condition::Null("case_id", false)];
         return Condition::Any(rounds.into_iter().chain(of_ledger).collect());
@@ -559,7 +781,7 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
 
 /// Returns the condition for visible sessions and tokens: the caller's own. An administrator sees all.
 fn owned(role: Role, own: Option<i64>) -> Condition {
-    if role == Role::Administrator {
+    if administers(role) {
         return Condition::always();
     }
     own.map_or_else(Condition::never, |own| Condition::Compare("account_id", "=", own.into()))

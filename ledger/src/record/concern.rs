@@ -54,7 +54,8 @@ pub fn is_of_cases(member: &Member) -> bool {
 
 /// Selects the accountability records (责任追究) on the problems that concern a region, whose key stands at `{}`. The
 /// query goes through the region's list, because these records are few among all.
-pub const ACCOUNTABILITY: &str = "SELECT a.id FROM problem_region of JOIN accountability a ON a.problem_id = of.problem_id \
+pub const ACCOUNTABILITY: &str = "SELECT a.id FROM problem_region of \
+    JOIN accountability a ON a.problem_id = of.problem_id \
     WHERE of.region_id = {}";
 
 fn list(table: &'static str, row: &'static str, region: Value, total: &'static str) -> Member {

@@ -58,8 +58,8 @@ impl Open {
         let of_problem = if problem.is_some() { " AND m.problem_id = $4" } else { "" };
         values.extend(problem.map(sea_orm::Value::from));
         let text = format!(
-            "SELECT m.problem_id, m.id AS measure_id, a.id AS assignment_id, a.status, a.unit_id, a.region_id, m.lead_unit_id, \
-             l.region_id AS lead_region_id, m.supervising_unit_id, m.due_by \
+            "SELECT m.problem_id, m.id AS measure_id, a.id AS assignment_id, a.status, a.unit_id, a.region_id, \
+             m.lead_unit_id, l.region_id AS lead_region_id, m.supervising_unit_id, m.due_by \
              FROM measure m LEFT JOIN assignment a ON a.measure_id = m.id LEFT JOIN unit l ON l.id = m.lead_unit_id \
              WHERE m.due_by >= $1 AND m.due_by <= $2{of_problem} \
              AND m.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE') \

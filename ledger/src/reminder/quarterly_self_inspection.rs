@@ -63,7 +63,8 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
          LEFT JOIN unit o ON o.region_id = a.region_id AND o.kind = 'RECTIFICATION_OFFICE' AND o.retired_on IS NULL \
          LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
          WHERE a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') AND m.issued_on <= {issued} \
-         AND NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.assignment_id = a.id AND e.act = 'ASSIGNED' AND e.at >= {asked}) \
+         AND NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.assignment_id = a.id AND e.act = 'ASSIGNED' \
+         AND e.at >= {asked}) \
          AND ({}) \
          ORDER BY a.measure_id, a.id",
         owed.join(" OR ")

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 use entity::milestone;
+use planner::Bilingual;
 use regex::Regex;
 use sea_orm::ActiveValue::Set;
 use unicode_normalization::UnicodeNormalization;
@@ -60,14 +61,30 @@ pub enum Unreadable {
     Unknown(String),
 }
 
-/// The accepted forms of a deadline, for error messages.
-pub const EXPECTED: &str = "日期（如 2022年12月31日）、“长期坚持”、“立行立改”或其组合";
+impl Unreadable {
+    /// Returns the message in Chinese and in English.
+    pub fn message(&self) -> Bilingual {
+        let en = match self {
+            Self::Blank => "the deadline is empty".to_owned(),
+            Self::NoSuchDay(words) => format!("“{words}” is not a date of the calendar"),
+            Self::Unknown(words) => format!("“{words}” is not understood"),
+        };
+        Bilingual::new(self.to_string(), en)
+    }
+}
+
+/// The accepted forms of a deadline, in Chinese and in English, for error messages.
+pub const EXPECTED: (&str, &str) = (
+    "日期（如 2022年12月31日）、“长期坚持”、“立行立改”或其组合",
+    "a date (2022年12月31日), 长期坚持 (ongoing), 立行立改 (immediate), or a combination",
+);
 
 static DATED: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?x)^(?P<label>.*?)(?:于|在)?
         (?P<year>\d{4})(?:年|[-/.])
-        (?:(?P<month>\d{1,2})(?:月|[-/.])?(?:(?P<day>\d{1,2})[日号]?)?(?P<month_end>月?[底末])?|(?P<year_end>年?[底末]))?
+        (?:(?P<month>\d{1,2})(?:月|[-/.])?(?:(?P<day>\d{1,2})[日号]?)?(?P<month_end>月?[底末])?
+            |(?P<year_end>年?[底末]))?
         (?:之|以)?前?(?:全面|基本)?(?:完成)?(?:整改|到位)*$",
     )
 });
@@ -77,8 +94,8 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is well formed")
 }
 
-const ONGOING: [&str; 4] = ["长期坚持", "长期", "坚持长期", "持续坚持"];
-const IMMEDIATE: [&str; 6] = ["立行立改", "立即启动", "立即整改", "立知立改", "即知即改", "立即"];
+const ONGOING: &[&str] = &["长期坚持", "长期", "坚持长期", "持续坚持"];
+const IMMEDIATE: &[&str] = &["立行立改", "立即启动", "立即整改", "立知立改", "即知即改", "立即"];
 
 impl Deadline {
     /// Parses a printed deadline. A text that cannot be read is an error, never "no deadline".
@@ -204,7 +221,7 @@ impl Columns {
 /// Replaces the brackets that separate a class of deadline from the rest, so that both become items of their own:
 /// 长期坚持（2027年底前）.
 fn unbracketed(plain: String) -> String {
-    ONGOING.iter().chain(&IMMEDIATE).fold(plain, |plain, class| {
+    ONGOING.iter().chain(IMMEDIATE).fold(plain, |plain, class| {
         plain.replace(&format!("({class})"), &format!(",{class},")).replace(&format!("{class}("), &format!("{class},"))
     })
 }

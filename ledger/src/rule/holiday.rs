@@ -10,9 +10,10 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use entity::holiday;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
+use crate::Result;
+use crate::fault::{Fault, FaultCode};
 use crate::record::database::Transaction;
 use crate::rule::calendar::{YEARS, plus_days};
-use crate::{Error, Result};
 
 /// The most days ahead that a search for working days looks.
 const SPAN: i64 = 400;
@@ -72,8 +73,11 @@ pub async fn working_days_after<C: ConnectionTrait>(db: &C, from: NaiveDate, day
     let end = plus_days(from, SPAN);
     let rows = holiday::Entity::find().filter(holiday::Column::Day.between(from, end)).all(db).await?;
     let set = rows.into_iter().map(|row| (row.day, row.is_working)).collect();
-    count(from, days, &set)
-        .ok_or_else(|| Error::Invalid("工作日历有误：一年内没有足够的工作日，请检查节假日设置".to_owned()))
+    count(from, days, &set).ok_or_else(|| {
+        let zh = "工作日历有误：一年内没有足够的工作日，请检查节假日设置";
+        let en = "the calendar is wrong: a year has too few working days; check the holidays that are set";
+        Fault::new(FaultCode::WrongState, zh, en, &[]).into()
+    })
 }
 
 /// Returns the date `days` working days after `from`, or `None` if it lies too far ahead.

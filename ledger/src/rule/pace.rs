@@ -113,7 +113,8 @@ pub fn sql(sql: &mut Sql<'_>, alias: &str, owner: &str) -> String {
          WHEN {alias}.status IN ('CLOSED', 'CLOSED_ONGOING') OR {alias}.completed_on <= {today} THEN 'DONE' \
          WHEN {owner}.due_by < {today} THEN 'OVERDUE' \
          WHEN {alias}.pace_override IS NOT NULL THEN {alias}.pace_override \
-         WHEN {alias}.quantity_done IS NOT NULL AND {alias}.quantity_target > 0 AND {owner}.due_by > {owner}.issued_on THEN \
+         WHEN {alias}.quantity_done IS NOT NULL AND {alias}.quantity_target > 0 \
+         AND {owner}.due_by > {owner}.issued_on THEN \
            CASE WHEN {lead} > {TOLERANCE} THEN 'AHEAD' WHEN {lead} < -{TOLERANCE} THEN 'BEHIND' ELSE 'ON_SCHEDULE' END \
          WHEN {heard} < CASE WHEN {owner}.due_by IS NOT NULL THEN {stale} ELSE {stale_ongoing} END THEN 'BEHIND' \
          ELSE 'ON_SCHEDULE' END"

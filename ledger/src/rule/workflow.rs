@@ -95,6 +95,12 @@ pub(crate) fn waits_for_unit(status: Status) -> bool {
     matches!(status, Status::Assigned | Status::InProgress | Status::Returned | Status::Reopened)
 }
 
+/// The SQL expression of how far the status of the row `{t}` has advanced, as a whole number, for lists ordered by
+/// status. The order is that of the roll-up; the two statuses of 不涉及 come last.
+pub const RANK: &str = "CASE {t}.status WHEN 'REOPENED' THEN 0 WHEN 'ASSIGNED' THEN 1 WHEN 'RETURNED' THEN 2 \
+    WHEN 'IN_PROGRESS' THEN 3 WHEN 'SUBMITTED' THEN 4 WHEN 'VERIFIED' THEN 5 WHEN 'PUBLICISED' THEN 6 \
+    WHEN 'CLOSED_ONGOING' THEN 7 WHEN 'CLOSED' THEN 8 WHEN 'NOT_APPLICABLE_PROPOSED' THEN 9 ELSE 10 END";
+
 /// Returns how far a status has advanced, for the roll-up, or `None` if not applicable.
 fn advance(status: Status) -> Option<u8> {
     Some(match status {
@@ -184,7 +190,19 @@ fn stated_word(word: &str) -> Option<Stated> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use sea_orm::Iterable;
+    use sea_orm::{ActiveEnum, Iterable};
+
+    #[test]
+    fn lists_are_ordered_as_statuses_advance() {
+        let mut order: Vec<Status> = Status::iter().filter(|status| *status != Status::NotApplicableProposed).collect();
+        order.sort_by_key(|status| advance(*status).unwrap_or(u8::MAX));
+        let last = order.len() - 1;
+        order.insert(last, Status::NotApplicableProposed);
+        for (rank, status) in order.iter().enumerate() {
+            let arm = format!("WHEN '{}' THEN {rank} ", status.to_value());
+            assert!(RANK.contains(&arm) || RANK.ends_with(&format!("ELSE {rank} END")), "{status:?}");
+        }
+    }
 
     fn any_status() -> impl Strategy<Value = Status> {
         proptest::sample::select(Status::iter().collect::<Vec<_>>())

@@ -67,12 +67,14 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
         _ => String::new(),
     };
     format!(
-        "WITH place AS (SELECT r.id, r.rank, {is_kept} AS is_kept FROM region r WHERE {place}), kept AS ({kept}), items AS ({items}) \
+        "WITH place AS (SELECT r.id, r.rank, {is_kept} AS is_kept FROM region r WHERE {place}), \
+         kept AS ({kept}), items AS ({items}) \
          SELECT * FROM (SELECT NULL AS key, NULL AS label, {kept_total}, 0 AS part, '' AS place \
          FROM place LEFT JOIN kept k ON k.region_id = place.id WHERE place.is_kept \
          UNION ALL SELECT NULL, NULL, {figures}, 0, '' FROM items i \
          WHERE NOT (SELECT is_kept FROM place) HAVING (SELECT count(*) FROM place WHERE is_kept) = 0{kept_groups} \
-         UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} GROUP BY {key}, {label}, {order}) figures \
+         UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} \
+         GROUP BY {key}, {label}, {order}) figures \
          ORDER BY part, place, \"all\" DESC, key",
         kept_total = COUNTS
             .iter()
@@ -185,8 +187,10 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
                 format!(" JOIN region r ON r.id = x.region_id AND substr(r.path, 1, length({top})) = {top}")
             });
             format!(
-                "SELECT x.id, x.status, x.completed_on, m.due_by, m.due_on, m.due_ongoing, m.due_immediate, m.round_id, \
-                 x.region_id, m.problem_id, m.lead_unit_id FROM assignment x JOIN measure m ON m.id = x.measure_id{}{seen}",
+                "SELECT x.id, x.status, x.completed_on, m.due_by, m.due_on, m.due_ongoing, m.due_immediate, \
+                 m.round_id, \
+                 x.region_id, m.problem_id, m.lead_unit_id FROM assignment x \
+                 JOIN measure m ON m.id = x.measure_id{}{seen}",
                 concerning.unwrap_or_default()
             )
         }

@@ -22,7 +22,7 @@ use crate::record::database::Transaction;
 const CHUNK: usize = 1_000;
 
 /// The columns of counts that are stored for a region and a day.
-pub(super) const COUNTS: [&str; 6] = ["total", "completed", "closed", "not_applicable", "due", "overdue"];
+pub(super) const COUNTS: &[&str] = &["total", "completed", "closed", "not_applicable", "due", "overdue"];
 
 /// The SQL condition that figures are stored for the region `{t}`.
 const IS_KEPT: &str =
@@ -33,14 +33,18 @@ pub(super) fn is_kept(region: &str) -> String {
     Sql::on(IS_KEPT, region)
 }
 
-/// Subtracts what these problems and everything below them add to the figures. Call this before an act changes them.
-pub async fn withdraw(db: &Transaction, problems: &[i64]) -> Result<()> {
-    append(db, problems, "-").await
+/// Carries out an act that changes what problems add to the figures, and keeps the figures in line: what they add is
+/// subtracted before the act and added after it. Problems that the act deletes add nothing any more.
+pub async fn around<T>(db: &Transaction, problems: &[i64], act: impl Future<Output = Result<T>>) -> Result<T> {
+    append(db, problems, "-").await?;
+    let done = Box::pin(act).await?;
+    append(db, problems, "").await?;
+    Ok(done)
 }
 
-/// Adds what these problems and everything below them add to the figures. Call this after an act has changed them.
-pub async fn enter(db: &Transaction, problems: &[i64]) -> Result<()> {
-    append(db, problems, "").await
+/// Adds what a new problem adds to the figures.
+pub async fn add(db: &Transaction, problem: i64) -> Result<()> {
+    append(db, &[problem], "").await
 }
 
 /// Appends the contributions of problems to the differences, with a sign.
@@ -88,7 +92,8 @@ pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
     transaction
         .execute_unprepared(&format!(
             "INSERT INTO figure (region_id, noun, span, start, {columns}) \
-             SELECT region_id, noun, span, start, {} FROM figure_delta WHERE TRUE GROUP BY region_id, noun, span, start \
+             SELECT region_id, noun, span, start, {} FROM figure_delta WHERE TRUE GROUP BY region_id, noun, span, \
+             start \
              ON CONFLICT (region_id, noun, span, start) DO UPDATE SET {}",
             sums.join(", "),
             added.join(", ")
@@ -97,7 +102,8 @@ pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
     let nothing: Vec<String> = COUNTS.iter().map(|count| format!("{count} = 0")).collect();
     transaction
         .execute_unprepared(&format!(
-            "DELETE FROM figure WHERE (region_id, noun, span, start) IN (SELECT region_id, noun, span, start FROM figure_delta) \
+            "DELETE FROM figure WHERE (region_id, noun, span, start) IN (SELECT region_id, noun, span, start \
+             FROM figure_delta) \
              AND {}",
             nothing.join(" AND ")
         ))
@@ -186,18 +192,21 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
     format!(
         "WITH RECURSIVE lineage (region_id, above) AS (\
            SELECT DISTINCT a.region_id, a.region_id FROM {answering} \
-           UNION ALL SELECT n.region_id, r.parent_id FROM lineage n JOIN region r ON r.id = n.above WHERE r.parent_id IS NOT NULL), \
+           UNION ALL SELECT n.region_id, r.parent_id FROM lineage n JOIN region r ON r.id = n.above \
+           WHERE r.parent_id IS NOT NULL), \
          items AS ({problems} UNION ALL {measures} \
            UNION ALL SELECT 'ASSIGNMENT', r.id, a.status, a.completed_on, m.due_by FROM {answering} \
            JOIN lineage n ON n.region_id = a.region_id JOIN region r ON r.id = n.above AND {is_kept}), \
          steps AS (\
            SELECT noun, region_id, {ever} AS day, 1 AS total, {always} AS completed, {always} AS closed, \
              {not_applicable} AS not_applicable, 0 AS due, 0 AS overdue FROM items \
-           UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, -({is_late}) FROM items WHERE completed_on IS NOT NULL \
+           UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, -({is_late}) FROM items \
+           WHERE completed_on IS NOT NULL \
            UNION ALL SELECT noun, region_id, {past}, 0, 0, 0, 0, 1, {is_late} FROM items WHERE {applicable}), \
          days AS (SELECT noun, region_id, day, {sums} FROM steps GROUP BY noun, region_id, day), \
          spans AS (\
-           SELECT noun, region_id, CASE WHEN day = {ever} THEN 'EVER' ELSE 'DAY' END AS span, day AS start, {columns} FROM days \
+           SELECT noun, region_id, CASE WHEN day = {ever} THEN 'EVER' ELSE 'DAY' END AS span, day AS start, \
+           {columns} FROM days \
            UNION ALL SELECT noun, region_id, 'MONTH', {month}, {columns} FROM days WHERE day > {ever} \
            UNION ALL SELECT noun, region_id, 'YEAR', {year}, {columns} FROM days WHERE day > {ever}) \
          SELECT region_id, noun, span, start, {sums} FROM spans GROUP BY region_id, noun, span, start",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Desk, MAX_WORDS, current, hold_problem, permit, settle_beside, take_problem};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{Act, Standing};
 use crate::record::change::ChangeKind;
 use crate::record::database;
@@ -104,7 +104,7 @@ pub async fn withdraw(desk: &Desk<'_>, record: Option<i64>, version: i32, reason
 /// Begins a transaction, locks the problem of a record and reads the record; refuses one that is withdrawn.
 async fn take(desk: &Desk<'_>, record: Option<i64>, version: i32) -> Result<(Transaction, accountability::Model)> {
     let path = ["input", "accountabilityId"];
-    let unknown = || Fault::new(FaultCode::NotFound, "没有这条追责记录", "there is no such record", &path);
+    let unknown = || fault::unknown(Thing::Accountability, &path);
     let Some(id) = record else { return Err(unknown().into()) };
     let transaction = database::begin(desk.db).await?;
     hold_problem(&transaction, desk.by, "accountability", id).await?.ok_or_else(unknown)?;

@@ -16,9 +16,9 @@ use serde_json::json;
 
 use super::{Desk, Held, MAX_WORDS, On, current, hold_measure, permit, settle_measure, state};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{Act, Standing};
-use crate::record::audit::{self, Noted};
+use crate::record::audit::{self, Entry};
 use crate::record::change::ChangeKind;
 use crate::record::concern::{self, Concern, due_order};
 use crate::record::database::Transaction;
@@ -97,11 +97,7 @@ pub async fn assign(
     }
     let wanted = visible(desk, &transaction, &wanted.into_iter().collect::<Vec<_>>()).await?;
     if units.iter().any(|unit| !wanted.iter().any(|row| row.id == *unit)) {
-        let (zh, en) = (
-            "所选单位中有不存在或已撤销的，或不在您的管辖范围内",
-            "a selected unit does not exist, is retired, or is outside your jurisdiction",
-        );
-        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "unitIds"]).into());
+        return Err(fault::unknown(Thing::UnitsInReach, &["input", "unitIds"]).into());
     }
     let there = assignment::Entity::find().filter(assignment::Column::MeasureId.eq(found.id)).all(&transaction).await?;
     let new: Vec<unit::Model> =
@@ -118,25 +114,27 @@ pub async fn assign(
         let (zh, en) = ("所选单位均已分解，无新增", "the measure is already assigned to all of these units");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "unitIds"]).into());
     }
-    kept::withdraw(&transaction, &[problem]).await?;
-    let mut made = answer(&transaction, &found, &new, desk.now).await?;
-    let mut asked_again = Vec::new();
-    for answer in &again {
-        let asked = assignment::ActiveModel {
-            id: Set(answer.id),
-            status: Set(workflow::next(answer.status, Step::AssignAgain).unwrap_or(answer.status)),
-            declined_at: Set(None),
-            decline_reason: Set(None),
-            version: Set(answer.version + 1),
-            updated_at: Set(desk.now),
-            ..Default::default()
-        };
-        let mut after = state(&asked.update(&transaction).await?);
-        after["askedAgain"] = json!(true);
-        asked_again.push((answer.id, after));
-    }
-    roll_up::problems(&transaction, &[problem], desk.now).await?;
-    kept::enter(&transaction, &[problem]).await?;
+    let (mut made, asked_again) = kept::around(&transaction, &[problem], async {
+        let made = answer(&transaction, &found, &new, desk.now).await?;
+        let mut asked_again = Vec::new();
+        for answer in &again {
+            let asked = assignment::ActiveModel {
+                id: Set(answer.id),
+                status: Set(workflow::next(answer.status, Step::AssignAgain).unwrap_or(answer.status)),
+                declined_at: Set(None),
+                decline_reason: Set(None),
+                version: Set(answer.version + 1),
+                updated_at: Set(desk.now),
+                ..Default::default()
+            };
+            let mut after = state(&asked.update(&transaction).await?);
+            after["askedAgain"] = json!(true);
+            asked_again.push((answer.id, after));
+        }
+        roll_up::problems(&transaction, &[problem], desk.now).await?;
+        Ok((made, asked_again))
+    })
+    .await?;
     // One audit entry per assignment: an entry about the measure would show every county who else answers.
     for (id, after) in made
         .iter()
@@ -144,15 +142,11 @@ pub async fn assign(
         .map(|(id, unit)| (*id, json!({ "status": Status::Assigned.to_value(), "unit": unit.id })))
         .chain(asked_again)
     {
-        let noted = Noted {
-            chain: audit::chain_of(problem),
-            act: ChangeKind::Assigned.to_value(),
-            object: format!("assignment_{id}"),
-            measure: Some(found.id),
-            assignment: Some(id),
-            before: json!({}),
-            after,
-        };
+        let noted = Entry::of(ChangeKind::Assigned.to_value(), format!("assignment_{id}"))
+            .in_problem(problem)
+            .measure(Some(found.id))
+            .assignment(Some(id))
+            .changed(json!({}), after);
         audit::note(&transaction, desk.by, noted, desk.now).await?;
     }
     settle_measure(desk, transaction, (problem, found.id), ChangeKind::Assigned, (json!({}), json!({}))).await?;
@@ -229,13 +223,7 @@ pub(super) async fn place(desk: &Desk<'_>, db: &Transaction, region: Option<i64>
     let is_open = |place: &region::Model| {
         place.retired_on.is_none() && own.is_none_or(|own| place.path.starts_with(own.path.as_str()))
     };
-    found.filter(is_open).ok_or_else(|| {
-        let (zh, en) = (
-            "没有这个行政区，或已撤销、不在您的管辖范围内",
-            "the region does not exist, is retired, or is outside your jurisdiction",
-        );
-        Fault::new(FaultCode::NotFound, zh, en, &["input", "regionId"]).into()
-    })
+    found.filter(is_open).ok_or_else(|| fault::unknown(Thing::RegionInReach, &["input", "regionId"]).into())
 }
 
 /// Returns those of the units that are in use and lie in the caller's own region or below it, ordered by key.
@@ -247,7 +235,10 @@ pub(super) async fn visible(desk: &Desk<'_>, db: &Transaction, units: &[i64]) ->
     let keys: Vec<String> = units.iter().map(|unit| sql.bind(*unit)).collect();
     let below = desk.by.principal.region().map(|place| {
         let path = sql.bind(place.path.clone());
-        format!(" AND EXISTS (SELECT 1 FROM region r WHERE r.id = u.region_id AND substr(r.path, 1, length({path})) = {path})")
+        format!(
+            " AND EXISTS (SELECT 1 FROM region r WHERE r.id = u.region_id \
+            AND substr(r.path, 1, length({path})) = {path})"
+        )
     });
     let text = format!(
         "SELECT u.id FROM unit u WHERE u.id IN ({}) AND u.retired_on IS NULL{}",

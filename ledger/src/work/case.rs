@@ -20,9 +20,9 @@ use super::{
     Announcement, Desk, Done, MAX_WORDS, Warning, assigning, current, hold, in_sight, is_own, permit, wrong_state,
 };
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{self, Act, Standing};
-use crate::record::audit::{self, Noted};
+use crate::record::audit::{self, Entry};
 use crate::record::change::{self, ChangeKind};
 use crate::record::concern::{self, Concern};
 use crate::record::database;
@@ -83,21 +83,19 @@ pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<Done> {
         return Err(crate::Error::Refused(faults));
     }
     permit(desk, Act::HandOverCase, Standing::default())?;
-    let missing = |zh: &str, en: &str, place| Fault::new(FaultCode::NotFound, zh, en, &["input", place]);
     let round = match new.round {
         Some(id) => in_sight::<inspection_round::Entity>(desk, "inspection_round", id).await?,
         None => None,
     };
-    let round = round.ok_or_else(|| missing("没有这个督察轮次", "there is no such round", "roundId"))?;
+    let round = round.ok_or_else(|| fault::unknown(Thing::Round, &["input", "roundId"]))?;
     let transaction = database::begin(desk.db).await?;
     let place = assigning::place(desk, &transaction, new.region).await?;
     let lead = new.lead_unit.unwrap_or_default();
     let units: Vec<i64> = new.assisting.iter().copied().chain([lead]).collect();
     let seen = assigning::visible(desk, &transaction, &units).await?;
-    let (zh, en) = ("所选单位不存在，或不在您的管辖范围内", "the unit does not exist or is outside your jurisdiction");
     for (units, place) in [(&[lead][..], "leadUnitId"), (&new.assisting[..], "assistingUnitIds")] {
         if units.iter().any(|unit| !seen.iter().any(|row| row.id == *unit)) {
-            return Err(missing(zh, en, place).into());
+            return Err(fault::unknown(Thing::UnitInReach, &["input", place]).into());
         }
     }
     let row = write(desk, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
@@ -315,8 +313,7 @@ impl Held {
     ///
     /// A case that the caller may not see is reported like one that does not exist.
     async fn take(desk: &Desk<'_>, on: On) -> Result<Self> {
-        let unknown =
-            || Fault::new(FaultCode::NotFound, "没有这个交办案件", "there is no such case", &["input", "caseId"]);
+        let unknown = || fault::unknown(Thing::Case, &["input", "caseId"]);
         let Some(id) = on.case else { return Err(unknown().into()) };
         let transaction = database::begin(desk.db).await?;
         let found = hold::<inspection_case::Entity>(&transaction, desk.by, "inspection_case", id).await?;
@@ -398,15 +395,7 @@ impl Held {
         let mut writes = Writes::default();
         change::write_case(&mut writes, kind, row.id, desk.now);
         let name = format!("case_{}", row.id);
-        let noted = Noted {
-            chain: name.clone(),
-            act: kind.to_value(),
-            object: name,
-            measure: None,
-            assignment: None,
-            before,
-            after,
-        };
+        let noted = Entry::of(kind.to_value(), name).changed(before, after);
         let end = audit::end(&transaction, &noted.chain).await?;
         audit::write(&mut writes, desk.by, noted, end, desk.now)?;
         writes.send(&transaction).await?;

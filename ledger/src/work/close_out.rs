@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{Announcement, Desk, Done, Held, MAX_WORDS, On, in_sight, is_own};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
 use crate::record::change::ChangeKind;
 use crate::rule::calendar;
@@ -225,8 +225,7 @@ pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<Nai
 /// withdrawn from the public, and the units are notified. If it is dismissed, the notice period continues.
 pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld: bool, answer: &str) -> Result<Done> {
     let answer = fault::text(answer, 2..=MAX_WORDS, ("答复", "the answer"), &["input", "answer"])?;
-    let unknown =
-        || Fault::new(FaultCode::NotFound, "没有这项异议", "there is no such objection", &["input", "objectionId"]);
+    let unknown = || fault::unknown(Thing::Objection, &["input", "objectionId"]);
     let found = match objection {
         Some(id) => in_sight::<objection::Entity>(desk, "objection", id).await?.ok_or_else(unknown)?,
         None => return Err(unknown().into()),

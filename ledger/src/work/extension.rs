@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Desk, Held, MAX_WORDS, On, in_sight, is_own};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
 use crate::record::change::ChangeKind;
 use crate::record::concern::due_order;
@@ -95,7 +95,7 @@ pub enum Decision {
 pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision, words: &str) -> Result<i64> {
     let words = fault::text(words, 2..=MAX_WORDS, ("审批意见", "the opinion"), &["input", "words"])?;
     let path = ["input", "extensionId"];
-    let unknown = || Fault::new(FaultCode::NotFound, "没有这项延期申请", "there is no such request", &path);
+    let unknown = || fault::unknown(Thing::Extension, &path);
     let found = match extension {
         Some(id) => in_sight::<deadline_change::Entity>(desk, "deadline_change", id).await?.ok_or_else(unknown)?,
         None => return Err(unknown().into()),
@@ -171,23 +171,25 @@ pub(crate) async fn move_deadline(
     deadline: Columns,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    kept::withdraw(db, &[measure.problem_id]).await?;
-    measure_region::Entity::update_many()
-        .col_expr(measure_region::Column::DueOrder, Expr::value(due_order(deadline.on)))
-        .filter(measure_region::Column::MeasureId.eq(measure.id))
-        .exec(db)
-        .await?;
-    let row = measure::ActiveModel {
-        id: Set(measure.id),
-        due_raw: Set(deadline.raw),
-        due_immediate: Set(deadline.immediate),
-        due_on: Set(deadline.on),
-        due_ongoing: Set(deadline.ongoing),
-        due_by: Set(deadline.by),
-        version: Set(measure.version + 1),
-        updated_at: Set(now),
-        ..Default::default()
-    };
-    measure::Entity::update(row).exec(db).await?;
-    kept::enter(db, &[measure.problem_id]).await
+    kept::around(db, &[measure.problem_id], async {
+        measure_region::Entity::update_many()
+            .col_expr(measure_region::Column::DueOrder, Expr::value(due_order(deadline.on)))
+            .filter(measure_region::Column::MeasureId.eq(measure.id))
+            .exec(db)
+            .await?;
+        let row = measure::ActiveModel {
+            id: Set(measure.id),
+            due_raw: Set(deadline.raw),
+            due_immediate: Set(deadline.immediate),
+            due_on: Set(deadline.on),
+            due_ongoing: Set(deadline.ongoing),
+            due_by: Set(deadline.by),
+            version: Set(measure.version + 1),
+            updated_at: Set(now),
+            ..Default::default()
+        };
+        measure::Entity::update(row).exec(db).await?;
+        Ok(())
+    })
+    .await
 }

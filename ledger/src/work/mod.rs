@@ -33,9 +33,10 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use crate::fault::{Fault, FaultCode};
+use crate::Result;
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{self, Act, Principal, Standing};
-use crate::record::audit::{self, By, Noted};
+use crate::record::audit::{self, By, Entry};
 use crate::record::change::{self, ChangeKind, Changed};
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -44,7 +45,6 @@ use crate::rule::calendar;
 use crate::rule::roll_up;
 use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
-use crate::{Error, Result};
 pub(crate) use telling::Announcement;
 use telling::Subject;
 
@@ -116,10 +116,7 @@ impl Held {
     }
 
     async fn take_with(desk: &Desk<'_>, on: On, key: &str) -> Result<(Self, Option<i64>)> {
-        let unknown = || {
-            let path = ["input", "assignmentId"];
-            Fault::new(FaultCode::NotFound, "没有这项责任分解", "there is no such assignment", &path)
-        };
+        let unknown = || fault::unknown(Thing::Assignment, &["input", "assignmentId"]);
         let Some(id) = on.assignment else { return Err(unknown().into()) };
         let transaction = database::begin(desk.db).await?;
         let problem = hold_problem(&transaction, desk.by, "assignment", id).await?.ok_or_else(unknown)?;
@@ -177,31 +174,25 @@ impl Held {
         let id = row.id;
         let now = with(&row, &moved)?;
         let is_counted = counts(row.status, row.completed_on) != counts(now.status, now.completed_on);
-        if is_counted {
-            kept::withdraw(&transaction, &[problem]).await?;
-        }
-        writes.update_one(moved)?;
         let mut after = state(&now);
         others.push(now);
-        roll_up::measure(&transaction, &mut writes, &measure, &others, desk.now).await?;
-        if is_counted {
-            writes.send(&transaction).await?;
-            kept::enter(&transaction, &[problem]).await?;
-        }
+        let counted = if is_counted { vec![problem] } else { Vec::new() };
+        kept::around(&transaction, &counted, async {
+            writes.update_one(moved)?;
+            roll_up::measure(&transaction, &mut writes, &measure, &others, desk.now).await?;
+            if is_counted { writes.send(&transaction).await } else { Ok(()) }
+        })
+        .await?;
         let changed = Changed { problem, measure: Some(measure.id), assignment: Some(id) };
         change::write(&mut writes, kind, changed, desk.now);
         if let (Value::Object(after), Value::Object(also)) = (&mut after, also) {
             after.extend(also);
         }
-        let noted = Noted {
-            chain: audit::chain_of(problem),
-            act: kind.to_value(),
-            object: format!("assignment_{id}"),
-            measure: Some(measure.id),
-            assignment: Some(id),
-            before,
-            after,
-        };
+        let noted = Entry::of(kind.to_value(), format!("assignment_{id}"))
+            .in_problem(problem)
+            .measure(Some(measure.id))
+            .assignment(Some(id))
+            .changed(before, after);
         audit::write(&mut writes, desk.by, noted, end, desk.now)?;
         writes.send(&transaction).await?;
         transaction.commit().await?;
@@ -214,15 +205,11 @@ impl Held {
     pub(crate) async fn settle_beside(mut self, desk: &Desk<'_>, kind: ChangeKind, what: Value) -> Result<i64> {
         let changed = Changed { problem: self.problem, measure: Some(self.measure.id), assignment: Some(self.row.id) };
         change::write(&mut self.writes, kind, changed, desk.now);
-        let noted = Noted {
-            chain: audit::chain_of(self.problem),
-            act: kind.to_value(),
-            object: format!("assignment_{}", self.row.id),
-            measure: Some(self.measure.id),
-            assignment: Some(self.row.id),
-            before: json!({}),
-            after: what,
-        };
+        let noted = Entry::of(kind.to_value(), format!("assignment_{}", self.row.id))
+            .in_problem(self.problem)
+            .measure(Some(self.measure.id))
+            .assignment(Some(self.row.id))
+            .changed(json!({}), what);
         audit::write(&mut self.writes, desk.by, noted, self.end, desk.now)?;
         self.writes.send(&self.transaction).await?;
         self.transaction.commit().await?;
@@ -327,7 +314,8 @@ pub(crate) async fn hold_problem(db: &Transaction, by: &By, table: &'static str,
     let problem = match table {
         "problem" => format!("SELECT held.id FROM problem held WHERE held.id = {key}{seen}"),
         "assignment" => format!(
-            "SELECT of.problem_id FROM assignment held JOIN measure of ON of.id = held.measure_id WHERE held.id = {key}{seen}"
+            "SELECT of.problem_id FROM assignment held JOIN measure of ON of.id = held.measure_id \
+             WHERE held.id = {key}{seen}"
         ),
         _ => format!("SELECT held.problem_id FROM {table} held WHERE held.id = {key}{seen}"),
     };
@@ -338,8 +326,7 @@ pub(crate) async fn hold_problem(db: &Transaction, by: &By, table: &'static str,
 
 /// Begins a transaction, locks the problem that an act is on and reads it.
 async fn take_problem(desk: &Desk<'_>, problem: Option<i64>) -> Result<(Transaction, problem::Model)> {
-    let unknown =
-        || Fault::new(FaultCode::NotFound, "没有这个问题", "there is no such problem", &["input", "problemId"]);
+    let unknown = || fault::unknown(Thing::Problem, &["input", "problemId"]);
     let Some(id) = problem else { return Err(unknown().into()) };
     let transaction = database::begin(desk.db).await?;
     let id = hold_problem(&transaction, desk.by, "problem", id).await?.ok_or_else(unknown)?;
@@ -438,14 +425,7 @@ impl Around {
 ///
 /// Returns the transaction, the key of the problem and the measure.
 pub(crate) async fn hold_measure(desk: &Desk<'_>, measure: Option<i64>) -> Result<(Transaction, i64, measure::Model)> {
-    let unknown = || {
-        Error::from(Fault::new(
-            FaultCode::NotFound,
-            "没有这项整改措施",
-            "there is no such measure",
-            &["input", "measureId"],
-        ))
-    };
+    let unknown = || fault::unknown(Thing::Measure, &["input", "measureId"]);
     let id = measure.ok_or_else(unknown)?;
     let transaction = database::begin(desk.db).await?;
     let problem = hold_problem(&transaction, desk.by, "measure", id).await?.ok_or_else(unknown)?;
@@ -477,15 +457,7 @@ pub(crate) async fn settle_beside(
     let changed = Changed { problem, measure, assignment: None };
     let mut writes = Writes::default();
     change::write(&mut writes, kind, changed, desk.now);
-    let noted = Noted {
-        chain: audit::chain_of(problem),
-        act: kind.to_value(),
-        object,
-        measure,
-        assignment: None,
-        before,
-        after,
-    };
+    let noted = Entry::of(kind.to_value(), object).in_problem(problem).measure(measure).changed(before, after);
     let end = audit::end(&transaction, &noted.chain).await?;
     audit::write(&mut writes, desk.by, noted, end, desk.now)?;
     writes.send(&transaction).await?;

@@ -65,7 +65,7 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
     let status = held.step(Step::Report)?;
     if report.retracts_completion && held.row.completed_on.is_none() {
         let (zh, en) = ("没有已填报的完成日期，无须更正", "no completion date was reported: there is none to withdraw");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "retractsCompletion"]).into());
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "isCompletionRetracted"]).into());
     }
     held.writes.insert_one(progress_report::ActiveModel {
         id: Set(key),

@@ -14,9 +14,9 @@ use serde_json::json;
 
 use super::{Announcement, Desk, Done, Held, MAX_WORDS, On, hold_problem, in_sight};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
-use crate::record::audit::{self, Noted};
+use crate::record::audit::{self, Entry};
 use crate::record::change::{self, ChangeKind, Changed};
 use crate::record::database;
 use crate::record::writes::Writes;
@@ -125,8 +125,7 @@ async fn take(
     action: Option<i64>,
     (state, otherwise): (SupervisionState, (&str, &str)),
 ) -> Result<(Held, supervision_action::Model)> {
-    let unknown =
-        || Fault::new(FaultCode::NotFound, "没有这项督办", "there is no such supervision", &["input", "actionId"]);
+    let unknown = || fault::unknown(Thing::Supervision, &["input", "actionId"]);
     let found = match action {
         Some(id) => {
             in_sight::<supervision_action::Entity>(desk, "supervision_action", id).await?.ok_or_else(unknown)?
@@ -267,15 +266,14 @@ async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> 
         let id = action.insert(&transaction).await?.id;
         let mut writes = Writes::default();
         change::write(&mut writes, kind, Changed { problem, measure: Some(measure), assignment }, desk.now);
-        let noted = Noted {
-            chain: audit::chain_of(problem),
-            act: kind.to_value(),
-            object: format!("supervision_{id}"),
-            measure: Some(measure),
-            assignment,
-            before: json!({}),
-            after: json!({ "supervision": id, "kind": SupervisionKind::List.to_value(), "reason": reason }),
-        };
+        let noted = Entry::of(kind.to_value(), format!("supervision_{id}"))
+            .in_problem(problem)
+            .measure(Some(measure))
+            .assignment(assignment)
+            .changed(
+                json!({}),
+                json!({ "supervision": id, "kind": SupervisionKind::List.to_value(), "reason": reason }),
+            );
         let end = audit::end(&transaction, &noted.chain).await?;
         audit::write(&mut writes, desk.by, noted, end, desk.now)?;
         writes.send(&transaction).await?;

@@ -1,4 +1,5 @@
-//! `case-overdue`: every morning, complaint cases that are open past their deadline, to the lead unit and the office above.
+//! `case-overdue`: every morning, complaint cases that are open past their deadline, to the lead unit and the office
+//! above.
 
 use chrono::NaiveDate;
 use entity::schedule::Misfire;

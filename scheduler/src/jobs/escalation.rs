@@ -1,4 +1,5 @@
-//! `escalation`: every morning, what stays overdue: to the city office, to the leaders of the lead unit, and to the office again where 挂牌督办 is proposed; once per level.
+//! `escalation`: every morning, what stays overdue: to the city office, to the leaders of the lead unit, and to the
+//! office again where 挂牌督办 is proposed; once per level.
 
 use chrono::NaiveDate;
 use entity::schedule::Misfire;

@@ -1,4 +1,5 @@
-//! `propose-listing`: every morning before the mails, proposes 挂牌督办 of what is long overdue, for a person to decide.
+//! `propose-listing`: every morning before the mails, proposes 挂牌督办 of what is long overdue, for a person to
+//! decide.
 
 use entity::schedule::Misfire;
 use ledger::record::audit::By;

@@ -1,4 +1,5 @@
-//! `quarterly-self-inspection`: before a quarter ends and weekly after it, to the units that have to inspect themselves and to their office.
+//! `quarterly-self-inspection`: before a quarter ends and weekly after it, to the units that have to inspect themselves
+//! and to their office.
 
 use chrono::NaiveDate;
 use entity::schedule::Misfire;

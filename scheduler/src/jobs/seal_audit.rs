@@ -1,5 +1,5 @@
-//! `seal-audit`: every night, some time after the day's end, seals the audit of the day before, and mails the seal to whoever
-//! keeps it outside this system.
+//! `seal-audit`: every night, some time after the day's end, seals the audit of the day before, and mails the seal to
+//! whoever keeps it outside this system.
 
 use entity::audit_head;
 use entity::schedule::Misfire;

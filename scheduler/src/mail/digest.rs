@@ -1,5 +1,5 @@
-//! The facts of a digest: the items of the mail that are still open, in sections. What the recipient answers for is never
-//! mixed with what others answer for, and each quarter to be inspected is a section of its own.
+//! The facts of a digest: the items of the mail that are still open, in sections. What the recipient answers for is
+//! never mixed with what others answer for, and each quarter to be inspected is a section of its own.
 
 use std::collections::{BTreeMap, HashMap};
 

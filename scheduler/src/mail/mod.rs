@@ -1,6 +1,6 @@
 //! What mails say and how they are sent. A kind of mail is a reader, which gives facts from the ledger at the moment of
-//! sending, and a template in each language (`templates/<language>/<kind>.j2`) that puts them into words. Figures are of the
-//! day that the mail is of.
+//! sending, and a template in each language (`templates/<language>/<kind>.j2`) that puts them into words. Figures are
+//! of the day that the mail is of.
 
 pub(crate) mod digest;
 pub(crate) mod notice;
@@ -14,8 +14,9 @@ use chrono_tz::Tz;
 use entity::language::Language;
 use entity::{account, mail, unit};
 use futures_util::future::BoxFuture;
+use ledger::rule::wording::one_line;
 use minijinja::{Environment, Value, context};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
 /// A kind of mail.
 pub struct Kind {
@@ -39,6 +40,8 @@ pub(crate) struct Source<'a> {
     pub(crate) public_url: &'a str,
     pub(crate) now: DateTime<Utc>,
     pub(crate) zone: Tz,
+    /// Whether the mail is only looked at, so that no secret may be drawn for it.
+    pub(crate) is_preview: bool,
 }
 
 impl Source<'_> {
@@ -52,6 +55,8 @@ impl Source<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) subject: String,
+    /// Why it is sent, on one line, as the outbox shows it.
+    pub(crate) reason: String,
     /// The text part.
     pub(crate) text: String,
     /// The HTML part.
@@ -101,16 +106,45 @@ impl Writer {
         mail: &mail::Model,
         (now, zone): (DateTime<Utc>, Tz),
     ) -> Result<Option<Message>, Unwritten> {
+        self.compose(db, mail, (now, zone), false).await
+    }
+
+    /// Returns subject and reason as a mail would have them now; none where nothing is left to be said, or its kind is
+    /// unknown.
+    pub async fn preview(
+        &self,
+        db: &DatabaseConnection,
+        mail: &mail::Model,
+        (now, zone): (DateTime<Utc>, Tz),
+    ) -> Option<(String, String)> {
+        match self.compose(db, mail, (now, zone), true).await {
+            Ok(message) => message.map(|message| (message.subject, message.reason)),
+            Err(error) => {
+                tracing::warn!(mail = mail.id, error = &error as &dyn std::error::Error, "a mail cannot be previewed");
+                None
+            }
+        }
+    }
+
+    async fn compose(
+        &self,
+        db: &DatabaseConnection,
+        mail: &mail::Model,
+        (now, zone): (DateTime<Utc>, Tz),
+        is_preview: bool,
+    ) -> Result<Option<Message>, Unwritten> {
         let kind = self.kinds.get(mail.kind.as_str()).ok_or(Unwritten::Unknown)?;
         let unit = match mail.unit_id {
             Some(unit) => unit::Entity::find_by_id(unit).one(db).await?,
             None => None,
         };
-        let facts = serde_json::from_str(&mail.facts)?;
-        let source = Source { db, mail, facts, public_url: &self.public_url, now, zone };
+        let facts: serde_json::Value = serde_json::from_str(&mail.facts)?;
+        let kept = facts.get("language").and_then(serde_json::Value::as_str).map(str::to_owned);
+        let kept = kept.and_then(|code| Language::try_from_value(&code).ok());
+        let source = Source { db, mail, facts, public_url: &self.public_url, now, zone, is_preview };
         let Some(facts) = (kind.read)(&source).await? else { return Ok(None) };
         let account = account::Entity::find().filter(account::Column::Email.eq(&mail.recipient)).one(db).await?;
-        let own = account.and_then(|account| account.language);
+        let own = kept.or(account.and_then(|account| account.language));
         let language = own.or(unit.as_ref().and_then(|unit| unit.language)).unwrap_or(self.language);
         let common = context! {
             home => &self.public_url,
@@ -128,8 +162,8 @@ impl Writer {
             let values = context! { language => folder, format => format, subject => subject, ..facts.clone() };
             self.templates.get_template(&format!("{folder}/{kind}.{format}"))?.render(values)
         };
-        let subject = ledger::rule::wording::one_line(&part("subject", "")?);
-        Ok(Message { text: part("txt", &subject)?, html: part("html", &subject)?, subject })
+        let (subject, reason) = (one_line(&part("subject", "")?), one_line(&part("reason", "")?));
+        Ok(Message { text: part("txt", &subject)?, html: part("html", &subject)?, subject, reason })
     }
 
     /// The message by which an administrator tests that mails arrive.

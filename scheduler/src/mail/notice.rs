@@ -179,6 +179,9 @@ fn invitation<'a>(source: &'a Source<'a>) -> Reading<'a> {
 
 /// The secret is drawn now, so that it is nowhere but in the mail.
 async fn with_link(source: &Source<'_>, purpose: Purpose) -> Result<Option<Value>, Unwritten> {
+    if source.is_preview {
+        return Ok(Some(context! { link => "", until => source.now.to_rfc3339(), ..kept(source) }));
+    }
     let drawn = link::draw(source.db, &source.mail.recipient, purpose, source.now).await?;
     let Some((secret, until)) = drawn else { return Ok(None) };
     let link = format!("{}/set-password#token={secret}", source.public_url);

@@ -1,7 +1,7 @@
 //! The templates of mails: embedded, and the layouts among them made from MJML to HTML that holds in mail programs.
 //!
-//! A kind is one file, `<language>/<kind>.j2`, which is rendered as `subject`, `txt` and `html`: it extends the layout of that
-//! format (`digest` or `notice`) and fills its blocks.
+//! A kind is one file, `<language>/<kind>.j2`, which is rendered as `subject`, `reason`, `txt` and `html`: it extends
+//! the layout of that format (`digest` or `notice`) and fills its blocks.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
 use mrml::prelude::render::RenderOptions;
 
 /// The formats that each kind is rendered in.
-const FORMATS: &[&str] = &["subject", "txt", "html"];
+const FORMATS: &[&str] = &["subject", "reason", "txt", "html"];
 /// The layouts that kinds extend.
 const LAYOUTS: &[&str] = &["digest", "notice"];
 /// The languages, each with the folder of its templates.
@@ -43,6 +43,7 @@ pub(super) fn environment(kinds: impl Iterator<Item = &'static str>) -> Result<E
         for layout in LAYOUTS {
             let name = format!("{folder}/{layout}");
             environment.add_template_owned(format!("{name}.subject"), "{% block subject %}{% endblock %}")?;
+            environment.add_template_owned(format!("{name}.reason"), source(&format!("{name}.reason.txt"))?)?;
             environment.add_template_owned(format!("{name}.txt"), source(&format!("{name}.txt"))?)?;
             environment.add_template_owned(format!("{name}.html"), html(&source(&format!("{name}.mjml"))?)?)?;
         }

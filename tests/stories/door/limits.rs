@@ -159,7 +159,11 @@ fn batches_are_taken_where_they_are_allowed() {
     assert_eq!((refused.status, refused.code().as_str()), (400, "BATCH_NOT_ALLOWED"));
     drop(server);
     let server = world.serve_with(&[("RECTIFY_MAX_BATCH", "3")]);
-    let mixed = json!([{"query": ANY}, {"query": "{ nope }"}, {"query": "query A { __typename } query B { b: __typename }", "operationName": "B"}]);
+    let mixed = json!([
+        {"query": ANY},
+        {"query": "{ nope }"},
+        {"query": "query A { __typename } query B { b: __typename }", "operationName": "B"},
+    ]);
     let answer = server.ask(&mixed, &[]);
     let answers = answer.json();
     assert_eq!((answer.status, answers.as_array().unwrap().len()), (200, 3));

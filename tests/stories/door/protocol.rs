@@ -370,12 +370,14 @@ fn what_is_left_out_has_its_default(world: &World) {
             "{ statistics(by: STATUS) { total { all } } }",
         ),
         (
-            "query($way: OrderDirection) { measures(first: 3, orderBy: [{field: DUE_ON, direction: $way}]) { nodes { id } } }",
+            "query($way: OrderDirection) { measures(first: 3, orderBy: [{field: DUE_ON, direction: $way}]) { \
+             nodes { id } } }",
             "{ measures(first: 3, orderBy: [{field: DUE_ON}]) { nodes { id } } }",
         ),
         ("query($first: Int) { publicNotices(first: $first) { unit } }", "{ publicNotices { unit } }"),
         (
-            "query($first: Int, $status: [Status!]) { measures(first: $first, filter: {status: $status}) { totalCount } }",
+            "query($first: Int, $status: [Status!]) { measures(first: $first, filter: {status: $status}) { \
+             totalCount } }",
             "{ measures { totalCount } }",
         ),
     ] {

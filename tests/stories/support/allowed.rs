@@ -1,6 +1,5 @@
 //! A second, plain implementation of who may see what: filters the rows of the whole ledger for an account, following
-//! the
-//! table of roles in the domain's description. It shares no code with the program's policy.
+//! the table of roles in the domain's description. It shares no code with the program's policy.
 
 use std::collections::HashSet;
 
@@ -34,8 +33,13 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
 
     left.units.retain(|row| eyes.sees_unit(row));
     let units: HashSet<i64> = left.units.iter().map(|row| row.id).collect();
+    left.delegations.retain(|row| [row.account_id, row.delegate_id].contains(&viewer));
+    let linked: HashSet<i64> = left.delegations.iter().flat_map(|row| [row.account_id, row.delegate_id]).collect();
     left.accounts.retain(|row| {
-        eyes.role == Role::Administrator || row.id == viewer || row.unit_id.is_some_and(|unit| units.contains(&unit))
+        eyes.role == Role::Administrator
+            || row.id == viewer
+            || row.unit_id.is_some_and(|unit| units.contains(&unit))
+            || linked.contains(&row.id)
     });
     left.known = Some(all.accounts.iter().filter(|row| eyes.knows(row)).map(|row| row.id).collect());
 
@@ -169,8 +173,7 @@ impl Eyes<'_> {
     }
 
     /// Checks whether a unit is visible: the own unit, units of regions above or below, and units that have assignments
-    /// of a
-    /// measure that the own unit leads or supervises.
+    /// of a measure that the own unit leads or supervises.
     fn sees_unit(&self, row: &entity::unit::Model) -> bool {
         if self.role == Role::Administrator {
             return true;
@@ -186,8 +189,7 @@ impl Eyes<'_> {
     }
 
     /// Checks whether an account's personal data are shown in full: its own, those of the same unit, and to superiors
-    /// those of
-    /// all units that they oversee.
+    /// those of all units that they oversee.
     fn knows(&self, row: &Account) -> bool {
         let is_superior =
             [Role::RegionalOffice, Role::CityOffice, Role::CountyOffice, Role::Leader].contains(&self.role);

@@ -1,6 +1,6 @@
 //! A real browser (Chromium, headless), driven over its DevTools protocol.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 
+use super::skipped;
+
 /// The timeout of one call, generous for a busy machine.
 const LONG: Duration = Duration::from_mins(2);
 /// A script that runs in every page before its own: it records violations of the Content Security Policy in `refused`,
-/// and
-/// defines `until`, which waits for a condition.
+/// and defines `until`, which waits for a condition.
 const WATCH: &str = "window.refused = [];
     document.addEventListener('securitypolicyviolation', ({violatedDirective, sourceFile, lineNumber}) =>
         window.refused.push(`${violatedDirective} at ${sourceFile}:${lineNumber}`));
@@ -34,18 +35,23 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Opens an address and waits until the page has loaded.
-    pub(crate) fn open(address: &str) -> Self {
+    /// Opens an address and waits until the page has loaded. Returns `None` if Chromium is not installed; the story is
+    /// [`skipped`] then.
+    pub(crate) fn open(address: &str) -> Option<Self> {
         let profile = TempDir::new().unwrap();
-        let mut child = Command::new("chromium")
+        let started = Command::new("chromium")
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
             .args(["--disable-background-networking", "--remote-debugging-port=0", "--window-size=1400,900"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("chromium: {error}; run the stories with `make test`"));
+            .spawn();
+        if started.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            skipped("chromium is not installed");
+            return None;
+        }
+        let mut child = started.unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let url =
             lines.find_map(|line| line.unwrap().strip_prefix("DevTools listening on ").map(str::to_owned)).unwrap();
@@ -65,7 +71,7 @@ impl Page {
         page.call("Page.addScriptToEvaluateOnNewDocument", &json!({"source": WATCH}));
         page.call("Page.navigate", &json!({"url": address}));
         page.run(&format!("until(() => location.href.startsWith({address:?}) && document.readyState === 'complete')"));
-        page
+        Some(page)
     }
 
     /// Runs a script in the page and returns the value that its promise resolves to.

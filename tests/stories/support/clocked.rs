@@ -47,8 +47,7 @@ impl World {
     }
 
     /// Starts the API server with a clock of its own. The given roles must have a second factor, and a session ends
-    /// after
-    /// two hours without use.
+    /// after two hours without use.
     pub(crate) fn serve_under_clock_demanding(&self, local: &str, roles: &[Role]) -> (Server, StoryClock) {
         let clock = StoryClock::at(DateTime::UNIX_EPOCH);
         clock.set(local);
@@ -57,8 +56,7 @@ impl World {
     }
 
     /// Starts the API server with an existing clock. `oidc` receives the server's address and returns the settings of
-    /// an
-    /// identity provider, if any.
+    /// an identity provider, if any.
     pub(crate) fn serve_by_clock(&self, clock: &StoryClock, oidc: impl FnOnce(&str) -> Option<Oidc>) -> Server {
         let port = free_port();
         let policy = Options { oidc: oidc(&format!("http://127.0.0.1:{port}")).map(Arc::new), ..policy() };

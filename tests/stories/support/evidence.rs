@@ -65,7 +65,8 @@ pub(crate) fn as_whom(server: &Server, token: &str, query: &str) -> Value {
 /// Returns the body of a multipart form with one file.
 pub(crate) fn form(name: &str, content: &[u8]) -> Vec<u8> {
     let head = format!(
-        "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: image/png\r\n\r\n"
+        "--edge\r\nContent-Disposition: form-data; name=\"file\"; \
+         filename=\"{name}\"\r\nContent-Type: image/png\r\n\r\n"
     );
     [head.as_bytes(), content, b"\r\n--edge--\r\n"].concat()
 }

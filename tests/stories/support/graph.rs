@@ -1,6 +1,5 @@
 //! The ledger in memory: every row becomes an object of the schema. Rows are read with `SELECT * FROM table` and linked
-//! by
-//! comparing keys, without the planner.
+//! by comparing keys, without the planner.
 
 mod cases;
 
@@ -14,7 +13,7 @@ use sea_orm::{ActiveEnum, DatabaseConnection, FromQueryResult, Statement};
 use serde_json::{Value, json};
 
 /// The types with a global id, and the prefix of their ids.
-pub(crate) const NOUNS: [(&str, &str); 24] = [
+pub(crate) const NOUNS: [(&str, &str); 25] = [
     ("Region", "region"),
     ("Unit", "unit"),
     ("InspectionRound", "round"),
@@ -26,6 +25,7 @@ pub(crate) const NOUNS: [(&str, &str); 24] = [
     ("Check", "check"),
     ("Account", "account"),
     ("Session", "session"),
+    ("Delegation", "delegation"),
     ("CloseOut", "closeout"),
     ("Objection", "objection"),
     ("Evidence", "evidence"),
@@ -206,6 +206,7 @@ impl Graph {
             ("Check", tables.checks.iter().map(check).collect()),
             ("Account", tables.accounts.iter().map(|row| tables.account(row)).collect()),
             ("Session", tables.sessions.iter().map(session).collect()),
+            ("Delegation", tables.delegations.iter().map(delegation).collect()),
             ("CloseOut", tables.close_outs.iter().map(|row| tables.close_out(row)).collect()),
             ("Objection", tables.objections.iter().map(objection).collect()),
             ("Evidence", tables.evidence.iter().map(evidence).collect()),
@@ -250,6 +251,7 @@ pub(crate) struct Tables {
     pub(crate) addresses_shown: bool,
     pub(crate) accounts: Vec<entity::account::Model>,
     pub(crate) sessions: Vec<entity::session::Model>,
+    pub(crate) delegations: Vec<entity::delegation::Model>,
     pub(crate) rounds: Vec<entity::inspection_round::Model>,
     pub(crate) problems: Vec<entity::problem::Model>,
     pub(crate) domains: Vec<entity::problem_domain::Model>,
@@ -301,6 +303,7 @@ impl Tables {
             addresses_shown: true,
             accounts: rows(db, "account").await,
             sessions: rows(db, "session").await,
+            delegations: rows(db, "delegation").await,
             rounds: rows(db, "inspection_round").await,
             problems: rows(db, "problem").await,
             domains: rows(db, "problem_domain").await,
@@ -344,8 +347,9 @@ impl Tables {
     }
 
     fn unit(&self, row: &entity::unit::Model) -> Object {
-        let reachable = self.addresses.iter().any(|address| address.unit_id == row.id);
-        let values = json!({"name": row.name, "kind": row.kind.to_value(), "sector": row.sector, "reachable": reachable,
+        let is_reachable = self.addresses.iter().any(|address| address.unit_id == row.id);
+        let values = json!({"name": row.name, "kind": row.kind.to_value(), "sector": row.sector,
+            "language": row.language.map(|language| language.to_value()), "isReachable": is_reachable,
             "retiredOn": row.retired_on, "version": row.version});
         let mut addresses: Vec<_> =
             self.addresses.iter().filter(|one| self.addresses_shown && one.unit_id == row.id).collect();
@@ -403,10 +407,11 @@ impl Tables {
         let measures = keys!(self.measures, other => other.problem_id == row.id);
         let answers = self.assignments.iter().filter(|answer| measures.contains(&answer.measure_id));
         let values = json!({"number": row.number, "title": row.title, "description": row.description, "goal": row.goal,
-            "ratedProgress": row.rated_progress, "status": row.status.to_value(), "statusStatedOn": row.status_stated_on,
+            "ratedProgress": row.rated_progress, "status": row.status.to_value(),
+            "statusStatedOn": row.status_stated_on,
             "completedOn": row.completed_on, "createdAt": row.created_at, "updatedAt": row.updated_at,
-            "position": row.position, "dueOn": row.due_on, "ongoing": row.due_ongoing, "deadlineClass": class,
-            "version": row.version, "overdue": self.is_overdue(row)});
+            "position": row.position, "dueOn": row.due_on, "isOngoing": row.due_ongoing,
+            "deadlineClass": class, "version": row.version, "isOverdue": self.is_overdue(row)});
         let chain = format!("problem_{}", row.id);
         Object::new("Problem", row.id, values)
             .many("audit", "AuditEntry", keys!(self.audit, other => other.chain == chain))
@@ -439,8 +444,8 @@ impl Tables {
         let values = json!({"number": row.number, "content": row.content, "status": row.status.to_value(),
             "statusStatedOn": row.status_stated_on, "statedProgress": row.stated_progress, "pace": pace,
             "completedOn": row.completed_on, "version": row.version, "createdAt": row.created_at,
-            "updatedAt": row.updated_at, "position": row.position, "dueOn": row.due_on, "ongoing": row.due_ongoing,
-            "deadlineClass": class});
+            "updatedAt": row.updated_at, "position": row.position, "dueOn": row.due_on, "isOngoing": row.due_ongoing,
+            "deadlineClass": class, "statusRank": rank(row.status)});
         let mut plans: Vec<_> = self.plans.iter().filter(|plan| plan.measure_id == row.id).collect();
         plans.sort_by_key(|plan| plan.kind.to_value());
         let plans = plans.iter().map(|plan| {
@@ -523,9 +528,11 @@ impl Tables {
         } else {
             (format!("{}**", row.name.chars().next().unwrap()), row.phone.as_deref().map(masked), None)
         };
-        let values = json!({"name": name, "phone": phone, "email": email, "role": row.role.to_value(),
+        let values = json!({"name": name, "phone": phone, "language": row.language.map(|language| language.to_value()),
+            "email": email, "role": row.role.to_value(),
             "validUntil": row.valid_until, "isDisabled": row.is_disabled, "createdAt": row.created_at,
-            "hasSecondFactor": is_known.then_some(row.totp_since.is_some()), "erasedAt": row.erased_at, "version": row.version});
+            "hasSecondFactor": is_known.then_some(row.totp_since.is_some()), "erasedAt": row.erased_at,
+            "version": row.version});
         Object::new("Account", row.id, values).one("unit", "Unit", row.unit_id).one("region", "Region", row.region_id)
     }
 
@@ -554,7 +561,8 @@ impl Tables {
                 item.case_id,
             )
         });
-        let values = json!({"kind": row.kind, "to": row.recipient, "subject": Some(&row.subject).filter(|subject| !subject.is_empty()), "localDay": row.local_day,
+        let values = json!({"kind": row.kind, "to": row.recipient,
+            "subject": Some(&row.subject).filter(|subject| !subject.is_empty()), "localDay": row.local_day,
             "state": row.state.to_value(), "attempts": row.attempts, "nextAttemptAt": row.next_attempt_at,
             "sentAt": row.sent_at, "lastError": row.last_error, "reason": row.reason, "createdAt": row.created_at});
         Object::new("Mail", row.id, values)
@@ -640,8 +648,19 @@ fn session(row: &entity::session::Model) -> Object {
     )
 }
 
+fn delegation(row: &entity::delegation::Model) -> Object {
+    let values = json!({"reason": row.reason, "beginsAt": row.begins_at, "endsAt": row.ends_at,
+        "revokedAt": row.revoked_at});
+    Object::new("Delegation", row.id, values).one("account", "Account", row.account_id).one(
+        "delegate",
+        "Account",
+        row.delegate_id,
+    )
+}
+
 fn objection(row: &entity::objection::Model) -> Object {
-    let values = json!({"text": row.text, "raisedAt": row.raised_at, "receivedOn": row.received_on, "isUpheld": row.is_upheld, "answer": row.answer,
+    let values = json!({"text": row.text, "raisedAt": row.raised_at, "receivedOn": row.received_on,
+        "isUpheld": row.is_upheld, "answer": row.answer,
         "decidedAt": row.decided_at});
     Object::new("Objection", row.id, values)
 }
@@ -699,6 +718,24 @@ fn run(row: &entity::job_run::Model) -> Object {
     let values = json!({"occurrence": row.occurrence, "startedAt": row.started_at, "finishedAt": row.finished_at,
         "state": row.state.to_value(), "mailsQueued": row.mails_queued, "error": row.error});
     Object::new("JobRun", row.id, values)
+}
+
+/// Returns the place of a status in lists ordered by status: how far the work has advanced, and last what is not
+/// applicable.
+fn rank(status: Status) -> u8 {
+    match status {
+        Status::Reopened => 0,
+        Status::Assigned => 1,
+        Status::Returned => 2,
+        Status::InProgress => 3,
+        Status::Submitted => 4,
+        Status::Verified => 5,
+        Status::Publicised => 6,
+        Status::ClosedOngoing => 7,
+        Status::Closed => 8,
+        Status::NotApplicableProposed => 9,
+        Status::NotApplicable => 10,
+    }
 }
 
 /// Returns the deadline class and the `Deadline` object.

@@ -20,8 +20,7 @@ const PAGE: usize = 50;
 const GROUPS: usize = 100;
 
 /// Marks a cursor in an expected answer; the list's order and the row's key follow. The server's opaque cursor for it
-/// is
-/// learnt from the answer.
+/// is learnt from the answer.
 const CURSOR: &str = "cursor of ";
 
 /// The cursors that the server's answers contained, which are opaque to a caller.
@@ -222,6 +221,17 @@ impl<'a> Interpreter<'a> {
             "accounts" => every("Account"),
             "sessions" => every("Session"),
             "mails" => every("Mail"),
+            "myDelegations" => {
+                let own = |field: &str, one: &Object| match one.cell(field) {
+                    Cell::One(_, key) => key.is_some() && *key == self.graph.viewer,
+                    _ => false,
+                };
+                let delegations = self.graph.all("Delegation").iter();
+                let delegations = delegations.filter(|one| own("account", one) || own("delegate", one));
+                let mut delegations: Vec<&Object> = delegations.collect();
+                delegations.sort_by_key(|one| std::cmp::Reverse(one.key));
+                delegations.iter().map(|one| self.object(one, wanted)).collect()
+            }
             "schedules" => {
                 let mut schedules: Vec<&Object> = self.graph.all("Schedule").iter().collect();
                 schedules.sort_by_key(|schedule| schedule.value("name").as_str());
@@ -409,17 +419,17 @@ impl<'a> Interpreter<'a> {
             "and" => list_of(demand).iter().all(|filter| self.satisfies(row, filter)),
             "or" => list_of(demand).iter().any(|filter| self.satisfies(row, filter)),
             "not" => !self.satisfies(row, demand),
-            "overdue" if matches!(row.noun, "InspectionCase" | "Problem") => row.value("overdue") == demand,
-            "withdrawn" => row.value("withdrawnAt").is_null() != *demand,
+            "isOverdue" if matches!(row.noun, "InspectionCase" | "Problem") => row.value("isOverdue") == demand,
+            "isWithdrawn" => row.value("withdrawnAt").is_null() != *demand,
             "pollution" => {
                 let Cell::Parts(kinds) = row.cell("pollution") else { unreachable!() };
                 kinds.iter().any(|kind| list_of(demand).contains(kind.value("kind")))
             }
-            "overdue" => (row.value("pace") == "OVERDUE") == *demand,
-            "completed" => row.value("completedOn").is_null() != *demand,
-            "retired" => row.value("retiredOn").is_null() != *demand,
-            "declined" => row.value("declinedAt").is_null() != *demand,
-            "domain" => {
+            "isOverdue" => (row.value("pace") == "OVERDUE") == *demand,
+            "isCompleted" => row.value("completedOn").is_null() != *demand,
+            "isRetired" => row.value("retiredOn").is_null() != *demand,
+            "isDeclined" => row.value("declinedAt").is_null() != *demand,
+            "domains" => {
                 let Cell::Parts(domains) = row.cell("domains") else { unreachable!() };
                 domains.iter().any(|domain| list_of(demand).contains(domain.value("name")))
             }
@@ -510,6 +520,7 @@ pub(crate) fn wishes(noun: &str, asked: &Value) -> Vec<Wish> {
         .iter()
         .map(|wish| match (noun, wish["field"].as_str().unwrap()) {
             ("Region", "LEVEL") => ("rank".to_owned(), wish),
+            (_, "STATUS") => ("statusRank".to_owned(), wish),
             (_, field) => (camel(field), wish),
         })
         .map(|(cell, wish)| Wish { cell, descending: wish["direction"] == "DESC" })

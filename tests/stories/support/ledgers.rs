@@ -118,8 +118,7 @@ type ProvinceProblem = (
 );
 
 /// A province's published list: problems with a rating, measures in columns of their own and with gaps in their
-/// numbers,
-/// no units.
+/// numbers, no units.
 pub(crate) const PROVINCE: [ProvinceProblem; 6] = [
     (
         "1",

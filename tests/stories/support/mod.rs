@@ -1,6 +1,5 @@
 //! Shared helpers of the stories: an isolated world with its own database and folder, the program run as a child
-//! process,
-//! and clients of its interfaces.
+//! process, and clients of its interfaces.
 
 pub(crate) mod allowed;
 pub(crate) mod browser;
@@ -13,6 +12,7 @@ pub(crate) mod operations;
 pub(crate) mod people;
 pub(crate) mod provider;
 pub(crate) mod s3;
+mod smtp;
 pub(crate) mod socket;
 pub(crate) mod way;
 
@@ -26,21 +26,30 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub(crate) use smtp::Smtp;
+
 /// Environment variable with the URL of the PostgreSQL server to test against, without a database name. `make test`
 /// starts a server and sets it.
 const POSTGRES: &str = "RECTIFY_TEST_POSTGRES";
+/// Environment variable that forbids skipping stories. `make test` sets it.
+const ALL: &str = "RECTIFY_TEST_ALL";
 
 /// The password of every account that a story creates.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// Declares a `#[test]` for each named story on each database, in the modules `sqlite` and `postgres`.
+/// Declares a `#[test]` for each named story on each database, in the modules `sqlite` and `postgres`. The tests of
+/// `postgres` are skipped where no PostgreSQL is named, see [`World::postgres`].
 macro_rules! stories {
     ($($story:ident),+ $(,)?) => {
         mod sqlite {
             $(#[test] fn $story() { super::$story(&crate::support::World::sqlite()); })+
         }
         mod postgres {
-            $(#[test] fn $story() { super::$story(&crate::support::World::postgres()); })+
+            $(#[test] fn $story() {
+                if let Some(world) = crate::support::World::postgres() {
+                    super::$story(&world);
+                }
+            })+
         }
     };
 }
@@ -65,18 +74,21 @@ impl World {
         Self { dir, url }
     }
 
-    pub(crate) fn postgres() -> Self {
+    /// Creates a database on the PostgreSQL server that `RECTIFY_TEST_POSTGRES` names. Returns `None` if the variable
+    /// is not set; the story is [`skipped`] then.
+    pub(crate) fn postgres() -> Option<Self> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
-            panic!("{POSTGRES} is not set: run the stories with `make test`, which starts a PostgreSQL")
-        });
+        let Ok(server) = std::env::var(POSTGRES) else {
+            skipped(&format!("{POSTGRES} is not set"));
+            return None;
+        };
         let name = format!("story_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         block_on(async {
             let db = Database::connect(format!("{server}/postgres")).await.unwrap();
             db.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
             db.close().await.unwrap();
         });
-        Self { dir: TempDir::new().unwrap(), url: format!("{server}/{name}") }
+        Some(Self { dir: TempDir::new().unwrap(), url: format!("{server}/{name}") })
     }
 
     /// Returns a command that runs the program in this world's folder and on its database.
@@ -386,61 +398,14 @@ impl Drop for Server {
     }
 }
 
-/// A real SMTP server that requires STARTTLS and a login, and writes accepted mails to a temporary folder.
-pub(crate) struct Smtp {
-    child: Child,
-    pub(crate) url: String,
-    pub(crate) port: u16,
-    folder: TempDir,
-}
-
-impl Smtp {
-    pub(crate) fn start() -> Self {
-        Self::start_with(&json!({}))
-    }
-
-    /// Starts a server with options of `smtp.py`.
-    pub(crate) fn start_with(options: &Value) -> Self {
-        let folder = TempDir::new().unwrap();
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/stories/support/smtp.py");
-        let python = std::env::var("RECTIFY_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let port = free_port();
-        let mut child = Command::new(python)
-            .arg(script)
-            .args([&port.to_string(), &folder.path().to_string_lossy().into_owned(), &options.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), "ready", "python3-aiosmtpd and openssl are needed: run the stories with `make test`");
-        let url =
-            format!("smtp://ledger:s%40fe@localhost:{port}?tls=starttls&ca={}", folder.path().join("ca.pem").display());
-        Self { child, url, port, folder }
-    }
-
-    /// Returns the path of the server's certificate.
-    pub(crate) fn certificate(&self) -> String {
-        self.folder.path().join("ca.pem").to_string_lossy().into_owned()
-    }
-
-    /// Returns the mails accepted so far as JSON texts, oldest first.
-    pub(crate) fn mails(&self) -> Vec<String> {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(self.folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
-            .collect();
-        files.sort();
-        files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
-    }
-}
-
-impl Drop for Smtp {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Says on standard error that the story of this thread is skipped, and what is missing. Panics if `RECTIFY_TEST_ALL`
+/// is set: then every story must run.
+pub(crate) fn skipped(missing: &str) {
+    assert!(std::env::var_os(ALL).is_none(), "{missing}, but {ALL} is set");
+    let thread = std::thread::current();
+    let story = thread.name().unwrap_or("a story");
+    // The test harness hides what `eprintln!` writes in a story that passes.
+    writeln!(std::io::stderr(), "skipped {story}: {missing}; `make test` provides it").unwrap();
 }
 
 /// Returns a listener that completes the TCP handshake but never answers, and an SMTP URL that points to it.

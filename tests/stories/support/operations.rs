@@ -26,7 +26,7 @@ const FILTERS: usize = 3;
 /// Fields that are never selected, because they depend on the time of the request or are covered by other stories.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "calendar"),
-    ("Query", "myDelegations"),
+    ("Query", "enumLabels"),
     ("Query", "mySignIns"),
     ("Query", "installation"),
     // Changes with the request that reads it.
@@ -218,8 +218,7 @@ impl<'a> Operations<'a> {
     }
 
     /// Returns operations that could reveal a hidden row: for every list, each grouping, and each filter on a
-    /// reference, on
-    /// a list below the row and on its region.
+    /// reference, on a list below the row and on its region.
     pub(crate) fn probes(&mut self) -> Vec<Operation> {
         let mut asked = Vec::new();
         let lists = self.schema.fields("Query").into_iter();
@@ -606,6 +605,7 @@ impl Draft<'_> {
             ("TextFilter", _) => self.text(noun, &member.name),
             ("DateFilter", _) => self.compared(noun, &member.name, &["eq", "lt", "lte", "gt", "gte"]),
             ("DateTimeFilter", _) => self.compared(noun, &member.name, &["lt", "lte", "gt", "gte"]),
+            ("NumberFilter", _) => self.numbered(noun, &member.name),
             ("SubtreeFilter", _) if self.rarely(10) => json!({}),
             ("SubtreeFilter", _) => json!({"within": self.id("Region")}),
             ("Boolean", _) => json!(self.rng.bool()),
@@ -689,6 +689,22 @@ impl Draft<'_> {
                 json!(if self.rng.bool() { at.to_rfc3339() } else { at.with_timezone(&east).to_rfc3339() })
             };
             demands.insert(self.one_of(operators).to_owned(), value);
+        }
+        demands.into()
+    }
+
+    /// Generates comparisons with numbers close to those that occur.
+    fn numbered(&mut self, noun: &str, demand: &str) -> Value {
+        let column = self.column(noun, demand);
+        let mut demands = Map::new();
+        for _ in 0..self.rng.usize(1..3) {
+            if self.rarely(5) {
+                demands.insert("isNull".to_owned(), json!(self.rng.bool()));
+                continue;
+            }
+            let near = if column.is_empty() { 1.0 } else { self.one_of(&column).as_f64().unwrap() };
+            let operator = self.one_of(&["eq", "lt", "lte", "gt", "gte"]);
+            demands.insert(operator.to_owned(), json!(near + self.one_of(&[-0.5, 0.0, 0.0, 1.0])));
         }
         demands.into()
     }

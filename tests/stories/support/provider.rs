@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use url::Url;
 
-use super::{Answer, Server, answer, free_port};
+use super::{Answer, Server, answer, free_port, skipped};
 
 const SCHEMA: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
 const CLIENT: &str = "rectify";
@@ -30,17 +31,23 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    /// Starts a provider without users and clients.
-    pub(crate) fn start() -> Self {
-        let mut provider = Self::planned();
+    /// Starts a provider without users and clients. Returns `None` if Glewlwyd is not installed; the story is
+    /// [`skipped`] then.
+    pub(crate) fn start() -> Option<Self> {
+        let mut provider = Self::planned()?;
         provider.open();
-        provider
+        Some(provider)
     }
 
-    /// Returns a provider that is not running, with the address at which [`Self::open`] starts it.
-    pub(crate) fn planned() -> Self {
+    /// Returns a provider that is not running, with the address at which [`Self::open`] starts it. Returns `None` if
+    /// Glewlwyd is not installed; the story is [`skipped`] then.
+    pub(crate) fn planned() -> Option<Self> {
+        if !Path::new(SCHEMA).exists() {
+            skipped("glewlwyd is not installed");
+            return None;
+        }
         let (folder, port, admin) = (TempDir::new().unwrap(), free_port(), Browser::new());
-        Self { child: None, folder, port, admin, secret: "7f3kQ0vLw2TzXb9Rr4MhYc6N".to_owned() }
+        Some(Self { child: None, folder, port, admin, secret: "7f3kQ0vLw2TzXb9Rr4MhYc6N".to_owned() })
     }
 
     /// Starts the provider.
@@ -52,8 +59,11 @@ impl Provider {
         let setup = "PRAGMA synchronous = OFF;\nBEGIN;\n".to_owned()
             + &schema
             + "UPDATE g_user_module_instance SET gumi_parameters = \
-               '{\"use-glewlwyd-connection\":true,\"data-format\":{\"verified\":{\"multiple\":false,\"read\":true,\"write\":true}}}';\n\
-               INSERT INTO g_scope (gs_name, gs_display_name, gs_password_required) VALUES ('email', 'email', 0);\nCOMMIT;\n";
+               '{\"use-glewlwyd-connection\":true,\"data-format\":{\"verified\":{\"multiple\":false,\
+               \"read\":true,\"write\":true}}}';\n\
+               INSERT INTO g_scope (gs_name, gs_display_name, gs_password_required) \
+               VALUES ('email', 'email', 0);\n\
+               COMMIT;\n";
         let database = file("provider.db");
         run(Command::new("sqlite3").arg(&database), &setup);
         let mut settings = format!(
@@ -62,7 +72,8 @@ impl Provider {
             database.display()
         );
         settings += "login_url=\"login.html\"\napi_prefix=\"api\"\nstatic_files_path=\"/usr/share/glewlwyd/webapp/\"\n\
-            log_mode=\"console\"\nlog_level=\"ERROR\"\ncookie_secure=0\nsession_expiration=3600\nsession_key=\"session\"\n\
+            log_mode=\"console\"\nlog_level=\"ERROR\"\ncookie_secure=0\nsession_expiration=3600\n\
+            session_key=\"session\"\n\
             admin_scope=\"g_admin\"\nprofile_scope=\"g_profile\"\nhash_algorithm=\"SHA512\"\n";
         for (kind, folder) in [
             ("user", "user"),
@@ -339,7 +350,8 @@ impl Browser {
     }
 
     pub(crate) fn exchanges(&self, server: &Server, code: &str) -> Value {
-        let exchange = "mutation($input: SignInWithCodeInput!) { signInWithCode(input: $input) { token errors { code message } } }";
+        let exchange = "mutation($input: SignInWithCodeInput!) { signInWithCode(input: $input) { token \
+            errors { code message } } }";
         let input = json!({"input": {"code": code, "proof": self.proof}});
         server.data(exchange, &input)["signInWithCode"].clone()
     }

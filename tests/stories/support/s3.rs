@@ -10,8 +10,7 @@ use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
 /// Starts a server over a folder, with a bucket named `evidence`, and returns the environment variables of a program
-/// that
-/// keeps its evidence there.
+/// that keeps its evidence there.
 pub(crate) fn serve(folder: &Path) -> [(&'static str, String); 3] {
     std::fs::create_dir_all(folder.join("evidence")).unwrap();
     let mut service = S3ServiceBuilder::new(FileSystem::new(folder).unwrap());

@@ -12,19 +12,22 @@ use entity::inspection_round::{RoundKind, RoundLevel};
 use entity::region::Level;
 use entity::responsible_party::Selector;
 use entity::{inspection_round, region};
+use planner::Bilingual;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
 use self::resolve::Units;
+use super::bounds::refused;
 use super::columns::Column;
 use super::parties::Aliases;
-use super::reading::{self, Fault, Read, ReadMeasure, ReadProblem, fault};
+use super::reading::{self, CellFault, Read, ReadMeasure, ReadProblem, fault};
 use super::sheet::Sheet;
+use ledger::Result;
+use ledger::fault::{self as faults, Fault, FaultCode};
 use ledger::people::policy::{self, Act};
 use ledger::record::audit::By;
 use ledger::record::database;
 use ledger::record::database::Transaction;
 use ledger::rule::sameness::normalised;
-use ledger::{Error, Result, fault as faults};
 
 /// The round and region that a file belongs to, and how to read it.
 #[derive(Debug, Clone)]
@@ -102,7 +105,7 @@ pub enum Outcome {
     /// Dry run: the ledger would be written.
     Rehearsed(Summary),
     /// The file has faults; nothing was written.
-    Rejected(Vec<Fault>),
+    Rejected(Vec<CellFault>),
 }
 
 impl Summary {
@@ -124,30 +127,43 @@ impl Summary {
 pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outcome> {
     let reads: Vec<Read> = import.sheets.iter().filter_map(reading::read).collect();
     if reads.is_empty() {
-        return Err(Error::Invalid(
-            "文件中没有找到台账：需要一行表头，至少包括“反馈问题”“整改措施（整改任务）”“整改时限”等列".to_owned(),
+        return Err(refused(
+            "文件中没有找到台账：需要一行表头，至少包括“反馈问题”“整改措施（整改任务）”“整改时限”等列",
+            "the file has no ledger: a row of headings is expected, at least with the columns 反馈问题, 整改措施 (or \
+             整改任务) and 整改时限",
         ));
     }
     if reads.iter().all(|read| read.problems.is_empty() && read.faults.is_empty()) {
-        return Err(Error::Invalid("台账只有表头，没有内容".to_owned()));
+        return Err(refused("台账只有表头，没有内容", "the ledger has headings and no rows"));
     }
-    let mut faults: Vec<Fault> = reads.iter().flat_map(|read| read.faults.clone()).collect();
+    let mut faults: Vec<CellFault> = reads.iter().flat_map(|read| read.faults.clone()).collect();
     faults.extend(repeated_across_sheets(import.sheets, &reads));
     let answer = import.answer;
     let Some(as_of) = answer.as_of.or_else(|| reads.iter().find_map(|read| read.as_of)) else {
-        return Err(Error::Invalid("标题中没有截止日期，请用 --as-of 指明，如 --as-of 2023-04-30".to_owned()));
+        let zh = "标题中没有截止日期，请用 --as-of 指明，如 --as-of 2023-04-30";
+        let en = "the title has no date: give it as `asOf` (--as-of on the command line), such as 2023-04-30";
+        return Err(Fault::invalid(zh, en, &["asOf"]).into());
     };
     let transaction = database::begin(db).await?;
-    let region = ledger::region::ensure(&transaction, &answer.region).await?;
-    let issuer = ledger::region::ensure(&transaction, answer.issued_by.as_deref().unwrap_or(&answer.region)).await?;
+    let region = ledger::region::ensure(&transaction, &answer.region, &["region"]).await?;
+    let issuer = match &answer.issued_by {
+        Some(code) => ledger::region::ensure(&transaction, code, &["issuedBy"]).await?,
+        None => region.clone(),
+    };
     if let Some(gone) = [&region, &issuer].into_iter().find(|region| region.retired_on.is_some()) {
-        return Err(Error::Invalid(format!("{}已撤并，不能再导入台账", gone.name)));
+        let zh = format!("{}已撤并，不能再导入台账", gone.name);
+        let en = format!("{} is retired: no ledger can be imported for it", gone.name);
+        let field = if gone.id == region.id { "region" } else { "issuedBy" };
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &[field]).into());
     }
     if !region.path.starts_with(&issuer.path) {
-        return Err(Error::Invalid(format!(
-            "{}不在{}之下：--issued-by 应为 --region 本级或上级的代码",
-            region.name, issuer.name
-        )));
+        let (own, above) = (&region.name, &issuer.name);
+        let zh = format!("{own}不在{above}之下：--issued-by 应为 --region 本级或上级的代码");
+        let en = format!(
+            "{own} is not below {above}: `issuedBy` (--issued-by) must be the code of the region itself or of one \
+             above it"
+        );
+        return Err(Fault::invalid(zh, en, &["issuedBy"]).into());
     }
     allowed(import.by, &region)?;
     let (round, new_round) = round(&transaction, &answer.round, issuer.level).await?;
@@ -203,7 +219,7 @@ fn allowed(by: &By, region: &region::Model) -> Result<()> {
 
 /// Returns faults for measures that occur in two sheets, and for different problems with the same number in two sheets,
 /// as in a file with sheets of several rounds. Rows of the same sheet are compared when it is read.
-fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<Fault> {
+fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<CellFault> {
     let mut seen: HashMap<(String, String), &str> = HashMap::new();
     let mut titles: HashMap<String, (&str, &str)> = HashMap::new();
     let mut faults = Vec::new();
@@ -212,15 +228,26 @@ fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<Fault> {
         for problem in &read.problems {
             let (first, title) = titles.entry(problem.identity()).or_insert((&read.sheet, &problem.title));
             if normalised(title) != normalised(&problem.title) {
-                let expected = format!("不同问题用不同编号（与工作表“{first}”的问题编号相同）；不同轮次请分别导入");
-                faults.push(fault(sheet, &read.layout, problem.row, Column::Problem, "问题编号重复", &expected));
+                let expected = Bilingual::new(
+                    format!("不同问题用不同编号（与工作表“{first}”的问题编号相同）；不同轮次请分别导入"),
+                    format!(
+                        "a number of its own for each problem (sheet “{first}” has a problem with the same number); \
+                         import different rounds separately"
+                    ),
+                );
+                let repeated = reading::repeated_number();
+                faults.push(fault(sheet, &read.layout, problem.row, Column::Problem, repeated, expected));
                 continue;
             }
             for measure in &problem.measures {
                 let first = seen.entry((problem.identity(), measure.identity())).or_insert(&read.sheet);
                 if *first != read.sheet {
-                    let expected = format!("每条措施只列一次（与工作表“{first}”重复）");
-                    faults.push(fault(sheet, &read.layout, measure.row, Column::Measure, "重复的行", &expected));
+                    let expected = Bilingual::new(
+                        format!("每条措施只列一次（与工作表“{first}”重复）"),
+                        format!("each measure once (sheet “{first}” has it, too)"),
+                    );
+                    let repeated = reading::repeated_row();
+                    faults.push(fault(sheet, &read.layout, measure.row, Column::Measure, repeated, expected));
                 }
             }
         }
@@ -295,6 +322,6 @@ struct Writer<'a> {
     region: region::Model,
     issuer: region::Model,
     round: inspection_round::Model,
-    faults: Vec<Fault>,
+    faults: Vec<CellFault>,
     summary: Summary,
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use entity::region::Level;
 use entity::{region, unit, unit_alias};
+use planner::Bilingual;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{PartyRow, Resolved, Row, Writer};
@@ -135,7 +136,10 @@ impl Writer<'_> {
             [(_, Party::Unit(name))] => self.unit(name, column, place).await,
             [(_, Party::County(county))] => self.county(county, column, place).await,
             _ => {
-                self.refuse(place, column, printed, "不是一个单位", "恰好一个单位（可用 --aliases 指明）");
+                let problem = Bilingual::new("不是一个单位", "it is not one unit");
+                let expected =
+                    Bilingual::new("恰好一个单位（可用 --aliases 指明）", "exactly one unit (--aliases can name it)");
+                self.refuse(place, column, printed, problem, expected);
                 Ok(None)
             }
         }
@@ -163,9 +167,18 @@ impl Writer<'_> {
                     unit.map(PartyRow::Unit)
                 }
                 Party::Ambiguous { name, after, suggestion } => {
-                    let problem = format!("“{after}…”之后的“{name}”前缀不明确");
-                    let expected = format!("建议读作“{suggestion}”：用 --aliases 指明，或用 --create-units 采用建议");
-                    self.refuse(place, Column::Parties, &name, &problem, &expected);
+                    let problem = Bilingual::new(
+                        format!("“{after}…”之后的“{name}”前缀不明确"),
+                        format!("the prefix of “{name}” after “{after}…” is not clear"),
+                    );
+                    let expected = Bilingual::new(
+                        format!("建议读作“{suggestion}”：用 --aliases 指明，或用 --create-units 采用建议"),
+                        format!(
+                            "probably “{suggestion}”: name the unit with --aliases, or accept the suggestion with \
+                             `createUnits` (--create-units)"
+                        ),
+                    );
+                    self.refuse(place, Column::Parties, &name, problem, expected);
                     None
                 }
             };
@@ -194,13 +207,24 @@ impl Writer<'_> {
             return Ok(Some(unit));
         }
         if !is_plausible(name) {
-            let problem = format!("“{name}”不像单位名称");
-            self.refuse(place, column, name, &problem, "单位的名称，多个单位用顿号或逗号分隔（可用 --aliases 指明）");
+            let problem = Bilingual::new(
+                format!("“{name}”不像单位名称"),
+                format!("“{name}” does not look like the name of a unit"),
+            );
+            let expected = Bilingual::new(
+                "单位的名称，多个单位用顿号或逗号分隔（可用 --aliases 指明）",
+                "names of units, separated by commas (--aliases can name them)",
+            );
+            self.refuse(place, column, name, problem, expected);
             return Ok(None);
         }
         if !self.import.answer.create_units {
-            let expected = "已登记的单位：用 --create-units 新建，或用 --aliases 指明它是谁";
-            self.refuse(place, column, name, &format!("没有登记过单位“{name}”"), expected);
+            let problem = Bilingual::new(format!("没有登记过单位“{name}”"), format!("there is no unit named “{name}”"));
+            let expected = Bilingual::new(
+                "已登记的单位：用 --create-units 新建，或用 --aliases 指明它是谁",
+                "a known unit: create it with `createUnits` (--create-units), or name the unit with --aliases",
+            );
+            self.refuse(place, column, name, problem, expected);
             return Ok(None);
         }
         let unit = add(self.db, home, name).await?;
@@ -222,10 +246,14 @@ impl Writer<'_> {
             .map(|division| division.code);
         let region = match (known, code) {
             (Some(region), _) => region,
-            (None, Some(code)) => ledger::region::ensure(self.db, code).await?,
+            (None, Some(code)) => ledger::region::ensure(self.db, code, &["file"]).await?,
             (None, None) => {
-                let problem = format!("{}没有名为“{county}”的县（区）", self.issuer.name);
-                self.refuse(place, column, county, &problem, "下辖的县（区）");
+                let issuer = &self.issuer.name;
+                let problem = Bilingual::new(
+                    format!("{issuer}没有名为“{county}”的县（区）"),
+                    format!("{issuer} has no county named “{county}”"),
+                );
+                self.refuse(place, column, county, problem, Bilingual::new("下辖的县（区）", "one of its counties"));
                 return Ok(None);
             }
         };
@@ -247,8 +275,8 @@ impl Writer<'_> {
         Ok(unit.id)
     }
 
-    fn refuse(&mut self, place: &mut Place<'_>, column: Column, name: &str, problem: &str, expected: &str) {
-        if place.refused.insert((name.to_owned(), problem.to_owned())) {
+    fn refuse(&mut self, place: &mut Place<'_>, column: Column, name: &str, problem: Bilingual, expected: Bilingual) {
+        if place.refused.insert((name.to_owned(), problem.zh.clone())) {
             self.faults.push(fault(place.sheet, &place.read.layout, place.row, column, problem, expected));
         }
     }

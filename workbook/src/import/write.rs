@@ -7,6 +7,7 @@ use entity::assignment::Status;
 use entity::{
     assignment, measure, milestone, problem, problem_domain, progress_report, region, responsible_party, unit,
 };
+use planner::Bilingual;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -17,7 +18,7 @@ use super::{PartyRow, Resolved, Row, Writer};
 use crate::columns::Column;
 use crate::reading::{ReadMeasure, fault};
 use ledger::Result;
-use ledger::record::audit::{self, Noted};
+use ledger::record::audit::{self, Entry};
 use ledger::record::change::{self, ChangeKind, Changed};
 use ledger::record::concern::{self, Concern};
 use ledger::rule::calendar;
@@ -45,14 +46,16 @@ impl Writer<'_> {
         if !self.faults.is_empty() {
             return Ok(());
         }
-        kept::withdraw(self.db, &touched).await?;
-        self.parties(&rows, &problems, &measures).await?;
-        let answered = self.assignments(&rows, &problems, &measures).await?;
-        self.reports(&rows, &problems, &measures, &answered).await?;
-        self.state(&rows, &problems, &measures).await?;
-        self.concerns(&problems, &measures, &answered).await?;
-        roll_up::problems(self.db, &touched, self.import.now).await?;
-        kept::enter(self.db, &touched).await?;
+        kept::around(self.db, &touched, async {
+            self.parties(&rows, &problems, &measures).await?;
+            let answered = self.assignments(&rows, &problems, &measures).await?;
+            self.reports(&rows, &problems, &measures, &answered).await?;
+            self.state(&rows, &problems, &measures).await?;
+            self.concerns(&problems, &measures, &answered).await?;
+            roll_up::problems(self.db, &touched, self.import.now).await?;
+            Ok(())
+        })
+        .await?;
         let read = rows.iter().filter_map(|row| Some(problems.get(&row.problem.identity())?.id)).collect();
         self.note(&read).await?;
         (self.import.progress)(total, total);
@@ -70,15 +73,9 @@ impl Writer<'_> {
         let round = self.round.id;
         for problem in problems {
             let object = format!("problem_{problem}");
-            let noted = Noted {
-                chain: audit::chain_of(*problem),
-                act: ChangeKind::Imported.to_value(),
-                object,
-                measure: None,
-                assignment: None,
-                before: json!({}),
-                after: json!({ "round": round, "region": self.region.id, "asOf": self.as_of }),
-            };
+            let noted = Entry::of(ChangeKind::Imported.to_value(), object)
+                .in_problem(*problem)
+                .changed(json!({}), json!({ "round": round, "region": self.region.id, "asOf": self.as_of }));
             audit::note(self.db, self.import.by, noted, self.import.now).await?;
         }
         Ok(())
@@ -196,14 +193,14 @@ impl Writer<'_> {
                 if let Some(there) = known.get(&(problem.id, identity.clone())) {
                     let changed = changed_deadline(read, there);
                     if let Some(expected) = changed {
-                        let problem = "时限与台账不同";
+                        let problem = Bilingual::new("时限与台账不同", "the deadline differs from the ledger's");
                         self.faults.push(fault(
                             row.sheet,
                             &row.read.layout,
                             read.row,
                             Column::Deadline,
                             problem,
-                            &expected,
+                            expected,
                         ));
                     }
                     continue;
@@ -570,11 +567,17 @@ struct Stating {
 
 /// Returns an explanation for the fault if the file gives a measure another deadline than the database. Only an
 /// extension (延期) changes a deadline, never an import.
-fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<String> {
+fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<Bilingual> {
     let same = there.due_on == read.deadline.due_on
         && there.due_ongoing == read.deadline.ongoing
         && there.due_immediate == read.deadline.immediate;
-    (!same).then(|| format!("台账中的“{}”；时限变更请走延期，不能通过导入修改", there.due_raw))
+    let printed = &there.due_raw;
+    (!same).then(|| {
+        Bilingual::new(
+            format!("台账中的“{printed}”；时限变更请走延期，不能通过导入修改"),
+            format!("“{printed}”, as in the ledger; only an extension changes a deadline, never an import"),
+        )
+    })
 }
 
 type Problems = Known<String, problem::Model>;

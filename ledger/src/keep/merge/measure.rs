@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use super::{clash, itself, repoint};
 use crate::Result;
-use crate::fault::{Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::keep::measure::{grow, note_answer, take};
-use crate::keep::{Said, note, tell};
+use crate::keep::{note, tell};
 use crate::people::policy::Act;
-use crate::record::audit;
+use crate::record::audit::{self, Entry};
 use crate::record::change;
 use crate::record::concern;
 use crate::record::database::Transaction;
@@ -27,7 +27,7 @@ use crate::statistics::kept;
 use crate::work::{Desk, state};
 
 /// Moves what belongs to an assignment to the assignment that stays.
-const OF_ANSWER: [&str; 7] = [
+const OF_ANSWER: &[&str] = &[
     "UPDATE progress_report SET assignment_id = $2 WHERE assignment_id = $1",
     "UPDATE \"check\" SET assignment_id = $2 WHERE assignment_id = $1",
     "UPDATE evidence SET assignment_id = $2 WHERE assignment_id = $1",
@@ -38,14 +38,16 @@ const OF_ANSWER: [&str; 7] = [
 ];
 
 /// Moves what belongs to a measure to the measure that stays, whose own parties and check plans take precedence.
-const OF_MEASURE: [&str; 10] = [
+const OF_MEASURE: &[&str] = &[
     "UPDATE assignment SET measure_id = $2, version = version + 1 WHERE measure_id = $1",
     "DELETE FROM responsible_party WHERE measure_id = $1 AND EXISTS (SELECT 1 FROM responsible_party p \
-        WHERE p.measure_id = $2 AND (p.unit_id = responsible_party.unit_id OR p.selector = responsible_party.selector))",
+        WHERE p.measure_id = $2 AND (p.unit_id = responsible_party.unit_id \
+        OR p.selector = responsible_party.selector))",
     "UPDATE responsible_party SET measure_id = $2, \
         position = position + (SELECT coalesce(max(p.position), 0) FROM responsible_party p WHERE p.measure_id = $2) \
         WHERE measure_id = $1",
-    "DELETE FROM check_plan WHERE measure_id = $1 AND kind IN (SELECT p.kind FROM check_plan p WHERE p.measure_id = $2)",
+    "DELETE FROM check_plan WHERE measure_id = $1 AND kind IN (SELECT p.kind FROM check_plan p \
+        WHERE p.measure_id = $2)",
     "UPDATE check_plan SET measure_id = $2 WHERE measure_id = $1",
     "UPDATE deadline_change SET measure_id = $2 WHERE measure_id = $1",
     "UPDATE supervision_action SET measure_id = $2 WHERE measure_id = $1",
@@ -69,10 +71,10 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     let pairs = pairs(&transaction, &gone, &stays).await?;
     nothing_waits(&transaction, &gone, &pairs).await?;
     let problem = gone.problem_id;
-    kept::withdraw(&transaction, &[problem]).await?;
+    let history = kept::around(&transaction, &[problem], async {
     for (yields, remains) in pairs {
         let dropped = checked_twice(&transaction, yields.id, remains.id).await?;
-        repoint(&transaction, &OF_ANSWER, yields.id, remains.id).await?;
+        repoint(&transaction, OF_ANSWER, yields.id, remains.id).await?;
         assignment::Entity::delete_by_id(yields.id).exec(&transaction).await?;
         let together = assignment::ActiveModel {
             id: Set(remains.id),
@@ -96,19 +98,21 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
         .add(audit_entry::Column::MeasureId.eq(gone.id))
         .add(audit_entry::Column::AssignmentId.is_null());
     let history = audit::history(&transaction, of_gone).await?;
-    repoint(&transaction, &OF_MEASURE, gone.id, stays.id).await?;
+    repoint(&transaction, OF_MEASURE, gone.id, stays.id).await?;
     grow(&transaction, desk, &stays).await?;
     let regions = concern::leave_measure(&transaction, gone.id).await?;
     change::note_removed(&transaction, &format!("measure_{}", gone.id), &regions, desk.now).await?;
     measure::Entity::delete_by_id(gone.id).exec(&transaction).await?;
     concern::renew(&transaction, &[problem]).await?;
     roll_up::problems(&transaction, &[problem], desk.now).await?;
-    kept::enter(&transaction, &[problem]).await?;
+        Ok(history)
+    })
+    .await?;
     let before = json!({
         "merged": format!("measure_{}", gone.id), "number": gone.number, "content": gone.content, "history": history,
     });
     let object = format!("measure_{}", stays.id);
-    let said = Said { act: audit::MERGED, object, measure: Some(stays.id), before, after: json!({}) };
+    let said = Entry::of(audit::MERGED, object).measure(Some(stays.id)).changed(before, json!({}));
     note(&transaction, desk, problem, said).await?;
     tell(&transaction, desk, &[problem], Some(stays.id)).await?;
     transaction.commit().await?;
@@ -173,10 +177,7 @@ async fn checked_twice(db: &Transaction, yields: i64, remains: i64) -> Result<Ve
 
 /// Returns the measure that stays, which must belong to the same problem.
 async fn beside(db: &Transaction, gone: &measure::Model, into: Option<i64>) -> Result<measure::Model> {
-    let unknown = || {
-        let (zh, en) = ("同一问题下没有这项措施", "the same problem has no such measure");
-        Fault::new(FaultCode::NotFound, zh, en, &["input", "intoId"])
-    };
+    let unknown = || fault::unknown(Thing::MeasureBeside, &["input", "intoId"]);
     let id = into.ok_or_else(unknown)?;
     let found = measure::Entity::find_by_id(id).filter(measure::Column::ProblemId.eq(gone.problem_id)).one(db).await?;
     Ok(found.ok_or_else(unknown)?)

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{clash, itself, names, repoint};
 use crate::Result;
 use crate::fault::Fault;
-use crate::keep::{Held, Said, note, tell};
-use crate::record::audit;
+use crate::keep::{Held, note, tell};
+use crate::record::audit::{self, Entry};
 use crate::record::change;
 use crate::record::concern;
 use crate::rule::roll_up;
@@ -45,38 +45,42 @@ pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
         return Err(clash(what, &twice, "problemId").into());
     }
     let both = [gone.id, stays.id];
-    kept::withdraw(&transaction, &both).await?;
-    let last = measure::Entity::find()
-        .filter(measure::Column::ProblemId.eq(stays.id))
-        .order_by_desc(measure::Column::Position)
-        .one(&transaction)
-        .await?
-        .map_or(0, |measure| measure.position);
-    let moves = [
-        "UPDATE change SET problem_id = $2 WHERE problem_id = $1",
-        "UPDATE accountability SET problem_id = $2 WHERE problem_id = $1",
-        "DELETE FROM ownership WHERE problem_id = $1 AND region_id IN (SELECT region_id FROM ownership WHERE problem_id = $2)",
-        "UPDATE ownership SET problem_id = $2 WHERE problem_id = $1",
-    ];
-    repoint(&transaction, &moves, gone.id, stays.id).await?;
-    let sql =
-        "UPDATE measure SET problem_id = $2, position = position + $3, version = version + 1 WHERE problem_id = $1";
-    let values: Vec<Value> = vec![gone.id.into(), stays.id.into(), last.into()];
-    transaction.execute_raw(Statement::from_sql_and_values(transaction.get_database_backend(), sql, values)).await?;
-    let regions = concern::leave_problem(&transaction, gone.id).await?;
-    change::note_removed(&transaction, &format!("problem_{}", gone.id), &regions, desk.now).await?;
-    let end = json!({ "mergedInto": format!("problem_{}", stays.id) });
-    let object = format!("problem_{}", gone.id);
-    let before = json!({ "number": gone.number, "title": gone.title });
-    note(&transaction, desk, gone.id, Said { act: audit::MERGED, object, measure: None, before, after: end }).await?;
-    let object = format!("problem_{}", stays.id);
-    let before = json!({ "merged": format!("problem_{}", gone.id), "number": gone.number, "title": gone.title });
-    note(&transaction, desk, stays.id, Said { act: audit::MERGED, object, measure: None, before, after: json!({}) })
-        .await?;
-    problem::Entity::delete_by_id(gone.id).exec(&transaction).await?;
-    concern::renew(&transaction, &[stays.id]).await?;
-    roll_up::problems(&transaction, &[stays.id], desk.now).await?;
-    kept::enter(&transaction, &[stays.id]).await?;
+    kept::around(&transaction, &both, async {
+        let last = measure::Entity::find()
+            .filter(measure::Column::ProblemId.eq(stays.id))
+            .order_by_desc(measure::Column::Position)
+            .one(&transaction)
+            .await?
+            .map_or(0, |measure| measure.position);
+        let moves = [
+            "UPDATE change SET problem_id = $2 WHERE problem_id = $1",
+            "UPDATE accountability SET problem_id = $2 WHERE problem_id = $1",
+            "DELETE FROM ownership WHERE problem_id = $1 AND region_id IN (SELECT region_id FROM ownership \
+            WHERE problem_id = $2)",
+            "UPDATE ownership SET problem_id = $2 WHERE problem_id = $1",
+        ];
+        repoint(&transaction, &moves, gone.id, stays.id).await?;
+        let sql =
+            "UPDATE measure SET problem_id = $2, position = position + $3, version = version + 1 WHERE problem_id = $1";
+        let values: Vec<Value> = vec![gone.id.into(), stays.id.into(), last.into()];
+        transaction
+            .execute_raw(Statement::from_sql_and_values(transaction.get_database_backend(), sql, values))
+            .await?;
+        let regions = concern::leave_problem(&transaction, gone.id).await?;
+        change::note_removed(&transaction, &format!("problem_{}", gone.id), &regions, desk.now).await?;
+        let end = json!({ "mergedInto": format!("problem_{}", stays.id) });
+        let object = format!("problem_{}", gone.id);
+        let before = json!({ "number": gone.number, "title": gone.title });
+        note(&transaction, desk, gone.id, Entry::of(audit::MERGED, object).changed(before, end)).await?;
+        let object = format!("problem_{}", stays.id);
+        let before = json!({ "merged": format!("problem_{}", gone.id), "number": gone.number, "title": gone.title });
+        note(&transaction, desk, stays.id, Entry::of(audit::MERGED, object).changed(before, json!({}))).await?;
+        problem::Entity::delete_by_id(gone.id).exec(&transaction).await?;
+        concern::renew(&transaction, &[stays.id]).await?;
+        roll_up::problems(&transaction, &[stays.id], desk.now).await?;
+        Ok(())
+    })
+    .await?;
     tell(&transaction, desk, &[stays.id], None).await?;
     transaction.commit().await?;
     Ok(stays.id)

@@ -8,15 +8,15 @@ use super::{clash, itself, names, repoint};
 use crate::Result;
 use crate::fault::Fault;
 use crate::keep::region::{self as regions, cases_of, concerned, move_paths};
-use crate::keep::{Said, note_own, tell};
-use crate::record::audit;
+use crate::keep::{note_own, tell};
+use crate::record::audit::{self, Entry};
 use crate::record::concern;
 use crate::record::database;
 use crate::statistics::kept;
 use crate::work::Desk;
 
 /// Moves every reference to a region, except those of lists and statistics, which are rebuilt.
-const OF_REGION: [&str; 11] = [
+const OF_REGION: &[&str] = &[
     "UPDATE region SET parent_id = $2 WHERE parent_id = $1",
     "UPDATE unit SET region_id = $2, version = version + 1 WHERE region_id = $1 AND retired_on IS NULL",
     "UPDATE problem SET region_id = $2, version = version + 1 WHERE region_id = $1",
@@ -26,16 +26,19 @@ const OF_REGION: [&str; 11] = [
     "UPDATE account SET region_id = $2 WHERE region_id = $1",
     "UPDATE inspection_case SET region_id = $2, version = version + 1 WHERE region_id = $1",
     "UPDATE accountability SET region_id = $2 WHERE region_id = $1",
-    "DELETE FROM ownership WHERE region_id = $1 AND problem_id IN (SELECT problem_id FROM ownership WHERE region_id = $2)",
+    "DELETE FROM ownership WHERE region_id = $1 AND problem_id IN (SELECT problem_id FROM ownership \
+        WHERE region_id = $2)",
     "UPDATE ownership SET region_id = $2 WHERE region_id = $1",
 ];
 
 /// Finds names and aliases of units that exist in both regions.
 const BOTH_KNOW: &str = "SELECT n.name FROM (\
         SELECT name FROM unit WHERE region_id = $1 AND retired_on IS NULL \
-        UNION SELECT a.alias FROM unit_alias a JOIN unit u ON u.id = a.unit_id WHERE u.region_id = $1 AND u.retired_on IS NULL) n \
+        UNION SELECT a.alias FROM unit_alias a JOIN unit u ON u.id = a.unit_id WHERE u.region_id = $1 \
+        AND u.retired_on IS NULL) n \
     JOIN (SELECT name FROM unit WHERE region_id = $2 \
-        UNION SELECT a.alias FROM unit_alias a JOIN unit u ON u.id = a.unit_id WHERE u.region_id = $2) m ON m.name = n.name \
+        UNION SELECT a.alias FROM unit_alias a JOIN unit u ON u.id = a.unit_id WHERE u.region_id = $2) \
+        m ON m.name = n.name \
     ORDER BY n.name";
 
 /// Finds problems with the same identity that both regions have issued in the same round.
@@ -87,17 +90,19 @@ pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Opt
         return Err(clash(what, &mended, "regionId").into());
     }
     let cases = cases_of(&transaction, gone.id).await?;
-    kept::withdraw(&transaction, &problems).await?;
-    repoint(&transaction, &OF_REGION, gone.id, stays.id).await?;
-    move_paths(&transaction, &gone.path, &stays.path).await?;
-    regions::retire_row(&transaction, desk, &gone, Some(stays.id)).await?;
-    let grown = region::ActiveModel { id: Set(stays.id), version: Set(stays.version + 1), ..Default::default() };
-    grown.update(&transaction).await?;
-    concern::renew(&transaction, &problems).await?;
-    concern::renew_cases(&transaction, &cases).await?;
-    kept::enter(&transaction, &problems).await?;
+    kept::around(&transaction, &problems, async {
+        repoint(&transaction, OF_REGION, gone.id, stays.id).await?;
+        move_paths(&transaction, &gone.path, &stays.path).await?;
+        regions::retire_row(&transaction, desk, &gone, Some(stays.id)).await?;
+        let grown = region::ActiveModel { id: Set(stays.id), version: Set(stays.version + 1), ..Default::default() };
+        grown.update(&transaction).await?;
+        concern::renew(&transaction, &problems).await?;
+        concern::renew_cases(&transaction, &cases).await?;
+        Ok(())
+    })
+    .await?;
     let merged = json!({ "merged": format!("region_{}", gone.id), "name": gone.name, "code": gone.code });
-    let said = |object: String, before, after| Said { act: audit::MERGED, object, measure: None, before, after };
+    let said = |object: String, before, after| Entry::of(audit::MERGED, object).changed(before, after);
     note_own(&transaction, desk, said(format!("region_{}", stays.id), merged, json!({}))).await?;
     let after = json!({ "mergedInto": format!("region_{}", stays.id) });
     note_own(&transaction, desk, said(format!("region_{}", gone.id), json!({}), after)).await?;

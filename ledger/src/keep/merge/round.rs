@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{clash, itself, names, repoint};
 use crate::Result;
-use crate::keep::{Said, note_own, round};
-use crate::record::audit;
+use crate::keep::{note_own, round};
+use crate::record::audit::{self, Entry};
 use crate::work::Desk;
 
 /// Merges a round into another one, if the same round was opened twice under different names.
@@ -16,7 +16,8 @@ use crate::work::Desk;
 /// key of the round that stays.
 pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Result<i64> {
     const TWICE: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
-        ON b.region_id = a.region_id AND b.identity = a.identity AND b.round_id = $2 WHERE a.round_id = $1 ORDER BY a.id";
+        ON b.region_id = a.region_id AND b.identity = a.identity AND b.round_id = $2 WHERE a.round_id = $1 \
+        ORDER BY a.id";
     const CASE_TWICE: &str = "SELECT a.number AS name FROM inspection_case a JOIN inspection_case b \
         ON b.region_id = a.region_id AND b.number = a.number AND b.round_id = $2 WHERE a.round_id = $1 ORDER BY a.id";
     if from.is_some() && from == into {
@@ -44,13 +45,10 @@ pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Re
     ];
     repoint(&transaction, &moves, gone.id, kept.id).await?;
     inspection_round::Entity::delete_by_id(gone.id).exec(&transaction).await?;
-    let said = Said {
-        act: audit::MERGED,
-        object: format!("round_{}", kept.id),
-        measure: None,
-        before: json!({ "merged": format!("round_{}", gone.id), "name": gone.name }),
-        after: json!({ "problems": problems.len() }),
-    };
+    let said = Entry::of(audit::MERGED, format!("round_{}", kept.id)).changed(
+        json!({ "merged": format!("round_{}", gone.id), "name": gone.name }),
+        json!({ "problems": problems.len() }),
+    );
     note_own(&transaction, desk, said).await?;
     round::move_grace(&transaction, desk, kept.id, &problems).await?;
     transaction.commit().await?;

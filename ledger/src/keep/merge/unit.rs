@@ -9,8 +9,8 @@ use serde_json::json;
 use super::{clash, itself, names, repoint};
 use crate::Result;
 use crate::fault::{Fault, FaultCode};
-use crate::keep::{Said, note_own, tell, unit as units};
-use crate::record::audit;
+use crate::keep::{note_own, tell, unit as units};
+use crate::record::audit::{self, Entry};
 use crate::record::concern;
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -20,7 +20,7 @@ use crate::unit::add_alias;
 use crate::work::Desk;
 
 /// Moves every reference to a unit, except its assignments.
-const OF_UNIT: [&str; 14] = [
+const OF_UNIT: &[&str] = &[
     "UPDATE measure SET lead_unit_id = $2, version = version + 1 WHERE lead_unit_id = $1",
     "UPDATE measure SET supervising_unit_id = $2, version = version + 1 WHERE supervising_unit_id = $1",
     "DELETE FROM responsible_party WHERE unit_id = $1 \
@@ -31,7 +31,8 @@ const OF_UNIT: [&str; 14] = [
     "UPDATE inspection_case SET lead_unit_id = $2, version = version + 1 WHERE lead_unit_id = $1",
     "DELETE FROM case_unit WHERE unit_id = $1 AND case_id IN (SELECT case_id FROM case_unit WHERE unit_id = $2)",
     "UPDATE case_unit SET unit_id = $2 WHERE unit_id = $1",
-    "DELETE FROM case_unit WHERE unit_id = $2 AND case_id IN (SELECT id FROM inspection_case WHERE lead_unit_id = $2 AND lead_unit_id <> $1)",
+    "DELETE FROM case_unit WHERE unit_id = $2 AND case_id IN (SELECT id FROM inspection_case \
+        WHERE lead_unit_id = $2 AND lead_unit_id <> $1)",
     "UPDATE account SET unit_id = $2 WHERE unit_id = $1",
     "UPDATE mail SET unit_id = $2 WHERE unit_id = $1",
     "INSERT INTO unit_alias (unit_id, alias) SELECT $2, alias FROM unit_alias WHERE unit_id = $1 \
@@ -75,26 +76,29 @@ pub async fn units(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Optio
             ("两个单位都已办理这些措施，无法合并", "the units cannot be merged, as both have worked on these measures");
         return Err(clash(what, &both, "unitId").into());
     }
-    kept::withdraw(&transaction, &problems).await?;
-    let answers = [
-        "DELETE FROM assignment WHERE unit_id = $1 AND measure_id IN (SELECT measure_id FROM assignment WHERE unit_id = $2)",
-        "UPDATE assignment SET unit_id = $2, version = version + 1, \
+    kept::around(&transaction, &problems, async {
+        let answers = [
+            "DELETE FROM assignment WHERE unit_id = $1 AND measure_id IN (SELECT measure_id FROM assignment \
+            WHERE unit_id = $2)",
+            "UPDATE assignment SET unit_id = $2, version = version + 1, \
             region_id = (SELECT region_id FROM unit WHERE id = $2) WHERE unit_id = $1",
-    ];
-    repoint(&transaction, &answers, gone.id, stays.id).await?;
-    repoint(&transaction, &OF_UNIT, gone.id, stays.id).await?;
-    unit_alias::Entity::delete_many().filter(unit_alias::Column::UnitId.eq(gone.id)).exec(&transaction).await?;
-    if gone.name != stays.name {
-        add_alias(&transaction, stays.id, &gone.name).await?;
-    }
-    units::retire_row(&transaction, desk, &gone, Some(stays.id)).await?;
-    let grown = unit::ActiveModel { id: Set(stays.id), version: Set(stays.version + 1), ..Default::default() };
-    grown.update(&transaction).await?;
-    concern::renew(&transaction, &problems).await?;
-    roll_up::problems(&transaction, &problems, desk.now).await?;
-    kept::enter(&transaction, &problems).await?;
+        ];
+        repoint(&transaction, &answers, gone.id, stays.id).await?;
+        repoint(&transaction, OF_UNIT, gone.id, stays.id).await?;
+        unit_alias::Entity::delete_many().filter(unit_alias::Column::UnitId.eq(gone.id)).exec(&transaction).await?;
+        if gone.name != stays.name {
+            add_alias(&transaction, stays.id, &gone.name).await?;
+        }
+        units::retire_row(&transaction, desk, &gone, Some(stays.id)).await?;
+        let grown = unit::ActiveModel { id: Set(stays.id), version: Set(stays.version + 1), ..Default::default() };
+        grown.update(&transaction).await?;
+        concern::renew(&transaction, &problems).await?;
+        roll_up::problems(&transaction, &problems, desk.now).await?;
+        Ok(())
+    })
+    .await?;
     let merged = json!({ "merged": format!("unit_{}", gone.id), "name": gone.name });
-    let said = |object: String, before, after| Said { act: audit::MERGED, object, measure: None, before, after };
+    let said = |object: String, before, after| Entry::of(audit::MERGED, object).changed(before, after);
     note_own(&transaction, desk, said(format!("unit_{}", stays.id), merged, json!({}))).await?;
     let after = json!({ "mergedInto": format!("unit_{}", stays.id) });
     note_own(&transaction, desk, said(format!("unit_{}", gone.id), json!({}), after)).await?;

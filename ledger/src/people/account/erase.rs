@@ -11,16 +11,14 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{get, hold, in_person, note, session as sessions, sign_in};
+use super::{get, hold, note, session as sessions, sign_in};
 use crate::Result;
-use crate::fault::{Fault, FaultCode};
-use crate::people::policy::{Act, not_allowed};
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::work::Desk;
 
 /// The kinds of mails that are about accounts.
-const KINDS: [&str; 5] = ["account-locked", "account-changed", "password-set", "password-reset", "invitation"];
+const KINDS: &[&str] = &["account-locked", "account-changed", "password-set", "password-reset", "invitation"];
 /// The name of an erased account, followed by its key.
 const ERASED: &str = "已注销用户";
 /// The maximum number of rows of each kind in an export; the newest are included.
@@ -31,11 +29,8 @@ const MOST: u64 = 10_000;
 ///
 /// Users export their own data in person, administrators those of any account. The export is recorded in the audit.
 pub async fn export(desk: &Desk<'_>, account: i64) -> Result<Value> {
-    let by = &desk.by.principal;
-    if by.account != Some(account) && !by.may(Act::KeepAccounts) {
-        return Err(not_allowed(Act::KeepAccounts).into());
-    }
-    in_person(desk.by)?;
+    desk.by.principal.require_managed(account)?;
+    desk.by.principal.in_person()?;
     let found = get(desk.db, account).await?;
     let either =
         Condition::any().add(delegation::Column::AccountId.eq(account)).add(delegation::Column::DelegateId.eq(account));
@@ -90,17 +85,7 @@ async fn note_given(desk: &Desk<'_>, account: i64) -> Result<()> {
 /// sessions and tokens. What the account has done stays under its key, so that the audit remains complete. An
 /// administrator cannot erase their own account.
 pub async fn erase(desk: &Desk<'_>, account: i64, current: Option<&str>) -> Result<i64> {
-    if !desk.by.principal.may(Act::KeepAccounts) {
-        return Err(not_allowed(Act::KeepAccounts).into());
-    }
-    in_person(desk.by)?;
-    if desk.by.principal.account == Some(account) {
-        let (zh, en) = (
-            "不能注销自己的账户，须由其他管理员办理",
-            "you cannot erase your own account: another administrator must do it",
-        );
-        return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input", "accountId"]).into());
-    }
+    desk.by.principal.may_erase(account)?;
     sign_in::prove(desk, current).await?;
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, account).await?;

@@ -15,7 +15,7 @@ use super::session::{Opened, SESSION, Wanted};
 use super::{Hashed, digest, failed, hold, note, of_account, password, random, sign_in, tell};
 use crate::Result;
 use crate::fault::{Fault, FaultCode};
-use crate::people::policy::{Act, not_allowed};
+use crate::people::policy::Act;
 use crate::record::audit::By;
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -146,9 +146,7 @@ pub async fn ask(desk: &Desk<'_>, email: &str) -> Result<()> {
 
 /// Queues a mail that invites the owner of an account to set a password. For administrators.
 pub async fn invite(desk: &Desk<'_>, account: i64) -> Result<()> {
-    if !desk.by.principal.may(Act::KeepAccounts) {
-        return Err(not_allowed(Act::KeepAccounts).into());
-    }
+    desk.by.principal.require(Act::KeepAccounts)?;
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, account).await?;
     let found = super::get(&transaction, account).await?;

@@ -22,10 +22,10 @@ use sea_orm::{
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::fault::{self, Fault, FaultCode};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::keep::Patch;
-use crate::people::policy::{Act, Principal, Reach, not_allowed};
-use crate::record::audit::{self, By, Noted};
+use crate::people::policy::{Act, Principal, Reach, needs_end, needs_region, needs_unit};
+use crate::record::audit::{self, By, Entry};
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::record::outbox::{self, Notice};
@@ -99,19 +99,11 @@ pub async fn create(db: &Transaction, by: &By, new: New, now: DateTime<Utc>) -> 
     Ok(row)
 }
 
-/// Checks that the caller may create an account with this role, before the slow hashing of its password.
-pub fn may_create(desk: &Desk<'_>, role: Role, has_password: bool) -> Result<()> {
-    if !desk.by.principal.may(Act::KeepAccounts) {
-        return Err(not_allowed(Act::KeepAccounts).into());
-    }
-    if role == Role::Administrator || has_password { in_person(desk.by) } else { Ok(()) }
-}
-
 /// Creates an account and, if `is_invited` is set, invites its owner by mail to set a password. For administrators.
 ///
 /// A caller with a token can create neither an administrator nor an account with a password.
 pub async fn create_one(desk: &Desk<'_>, new: New, is_invited: bool) -> Result<account::Model> {
-    may_create(desk, new.role, new.password.is_some())?;
+    desk.by.principal.may_create_account(new.role, new.password.is_some())?;
     let transaction = database::begin(desk.db).await?;
     let made = create(&transaction, desk.by, new, desk.now).await?;
     if is_invited {
@@ -152,20 +144,19 @@ impl Place {
     ///
     /// Fills in the unit's region if none is named.
     async fn check<C: ConnectionTrait>(self, db: &C) -> Result<Self> {
-        let unknown = |zh: &str, en: &str, field: &str| Fault::new(FaultCode::NotFound, zh, en, &["input", field]);
         let unit = match self.unit {
             Some(unit) => {
                 let found = unit::Entity::find_by_id(unit).one(db).await?.filter(|unit| unit.retired_on.is_none());
-                Some(found.ok_or_else(|| unknown("没有这个单位，或已撤销", "there is no such unit in use", "unitId"))?)
+                Some(found.ok_or_else(|| fault::unknown(Thing::LiveUnit, &["input", "unitId"]))?)
             }
             None => None,
         };
         if let Some(region) = self.region {
             let found = region::Entity::find_by_id(region).one(db).await?.filter(|region| region.retired_on.is_none());
-            found.ok_or_else(|| unknown("没有这个行政区，或已撤销", "there is no such region in use", "regionId"))?;
+            found.ok_or_else(|| fault::unknown(Thing::LiveRegion, &["input", "regionId"]))?;
         }
         let region = self.region.or(unit.as_ref().map(|unit| unit.region_id));
-        if self.role != Role::Administrator && region.is_none() {
+        if needs_region(self.role) && region.is_none() {
             return Err(Fault::invalid(
                 "除系统管理员外，账户应属于一个单位或行政区",
                 "every account except an administrator's must belong to a unit or a region",
@@ -173,7 +164,7 @@ impl Place {
             )
             .into());
         }
-        if matches!(self.role, Role::LeadUnit | Role::ResponsibleUnit | Role::SupervisingUnit) && unit.is_none() {
+        if needs_unit(self.role) && unit.is_none() {
             return Err(Fault::invalid(
                 "牵头、责任、督导单位的账户应指明单位",
                 "an account of a lead, responsible or supervising unit must name the unit",
@@ -181,7 +172,7 @@ impl Place {
             )
             .into());
         }
-        if self.role == Role::Inspector && self.valid_until.is_none() {
+        if needs_end(self.role) && self.valid_until.is_none() {
             let (zh, en) = ("督察组的账户应有截止日期", "an inspector's account must have a last date of validity");
             return Err(Fault::invalid(zh, en, &["input", "validUntil"]).into());
         }
@@ -234,18 +225,15 @@ impl Edit {
 /// of the address ends the sessions and tokens of the account.
 pub async fn edit(desk: &Desk<'_>, account: i64, edit: Edit, current: Option<&str>) -> Result<i64> {
     let by = &desk.by.principal;
-    let keeps = by.may(Act::KeepAccounts);
-    let is_own = by.account == Some(account) && by.delegate.is_none() && !by.is_read_only;
-    if !keeps && !is_own {
-        let (zh, en) = ("没有这个账户", "there is no such account");
-        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "accountId"]).into());
+    if !by.may_edit_account(account) {
+        return Err(missing());
     }
-    if edit.concerns_rights() && !keeps {
-        return Err(not_allowed(Act::KeepAccounts).into());
+    if edit.concerns_rights() {
+        by.require(Act::KeepAccounts)?;
     }
     let moves = matches!(edit.email, Patch::Set(_));
     if moves || edit.concerns_rights() {
-        in_person(desk.by)?;
+        by.in_person()?;
     }
     if moves {
         sign_in::prove(desk, current).await?;
@@ -362,7 +350,11 @@ fn email(given: &str) -> Result<String, Fault> {
 pub async fn find<C: ConnectionTrait>(db: &C, email: &str) -> Result<account::Model> {
     let email = email.trim().to_lowercase();
     let found = account::Entity::find().filter(account::Column::Email.eq(email.as_str())).one(db).await?;
-    found.ok_or_else(|| Error::NotFound(format!("没有登录邮箱为 {email} 的账户")))
+    found.ok_or_else(|| {
+        let zh = format!("没有登录邮箱为 {email} 的账户");
+        let en = format!("there is no account with the address {email}");
+        Fault::new(FaultCode::NotFound, zh, en, &["email"]).into()
+    })
 }
 
 /// Returns the account with this key.
@@ -371,19 +363,7 @@ pub(crate) async fn get<C: ConnectionTrait>(db: &C, account: i64) -> Result<acco
 }
 
 fn missing() -> Error {
-    Fault::new(FaultCode::NotFound, "没有这个账户", "there is no such account", &["input", "accountId"]).into()
-}
-
-/// Refuses tokens and delegates, for acts whose effect would outlast the token or the delegation.
-pub(crate) fn in_person(by: &By) -> Result<()> {
-    let (zh, en) = if by.principal.delegate.is_some() {
-        ("代办期间不能办理此事，须由本人办理", "this cannot be done as a delegate: the account's owner must do it")
-    } else if by.principal.is_token {
-        ("令牌不能办理此事，请登录后办理", "this cannot be done with a token: sign in instead")
-    } else {
-        return Ok(());
-    };
-    Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into())
+    fault::unknown(Thing::Account, &["input", "accountId"]).into()
 }
 
 /// Disables an account or enables it again. For administrators.
@@ -391,9 +371,7 @@ pub(crate) fn in_person(by: &By) -> Result<()> {
 /// Disabling ends the account's sessions, tokens and delegations for good. An erased account cannot be enabled again,
 /// nor can a demo account once other accounts exist.
 pub async fn set_disabled(desk: &Desk<'_>, account: i64, disabled: bool) -> Result<()> {
-    if !desk.by.principal.may(Act::KeepAccounts) {
-        return Err(not_allowed(Act::KeepAccounts).into());
-    }
+    desk.by.principal.require(Act::KeepAccounts)?;
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, account).await?;
     let found = get(&transaction, account).await?;
@@ -467,8 +445,7 @@ async fn note_change(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let object = format!("account_{account}");
-    let noted =
-        Noted { chain: object.clone(), act: act.to_owned(), object, measure: None, assignment: None, before, after };
+    let noted = Entry::of(act.to_owned(), object).changed(before, after);
     audit::note(db, by, noted, now).await
 }
 
@@ -476,11 +453,15 @@ async fn note_change(
 pub(crate) async fn tell(
     db: &Transaction,
     account: &account::Model,
-    (kind, facts): (&'static str, serde_json::Value),
+    (kind, mut facts): (&'static str, serde_json::Value),
     desk: &Desk<'_>,
 ) -> Result<()> {
     if account.is_demo {
         return Ok(());
+    }
+    // An address that the account no longer has is written to in its language all the same.
+    if let Some(language) = account.language {
+        facts["language"] = language.to_value().into();
     }
     let notice = Notice {
         cause: format!("{kind}:{}:{}:{}", account.id, account.email, desk.now.timestamp_micros()),

@@ -9,10 +9,10 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use zxcvbn::{Score, zxcvbn};
 
-use super::{failed, hold, in_person, note, session, sign_in, tell};
+use super::{failed, hold, note, session, sign_in, tell};
 use crate::Result;
 use crate::fault::{self, Fault};
-use crate::people::policy::{Act, not_allowed};
+use crate::people::policy::Act;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::work::Desk;
@@ -30,7 +30,7 @@ static HASHING: LazyLock<Semaphore> =
 static NOBODY: LazyLock<String> = LazyLock::new(|| hashed("there is no such account").unwrap_or_default());
 
 /// Words that are common in every installation and therefore easily guessed.
-const COMMON_HERE: [&str; 4] = ["rectify", "zhenggai", "ducha", "huanbao"];
+const COMMON_HERE: &[&str] = &["rectify", "zhenggai", "ducha", "huanbao"];
 
 /// The hash of a password that passed the rules. Hashing is slow, so it is done before any row is locked.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ fn check(password: &str, own: &[String], path: &[&str]) -> Result<(), Fault> {
     let mut known: Vec<String> = own.iter().map(|word| word.to_lowercase()).collect();
     known.extend(own.iter().filter_map(|word| word.split_once('@')).map(|(local, _)| local.to_lowercase()));
     let is_own = known.iter().any(|word| lower.trim() == word.as_str());
-    let known: Vec<&str> = known.iter().map(String::as_str).chain(COMMON_HERE).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).chain(COMMON_HERE.iter().copied()).collect();
     if is_own || zxcvbn(password, &known).score() < Score::Three {
         return Err(Fault::invalid(
             "密码过于常见或容易猜到：请使用几个不相关的词，或更长的密码，不要使用邮箱、姓名、日期和键盘上相邻的字母",
@@ -116,16 +116,16 @@ async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
 /// with the administrator's current password.
 pub async fn set(desk: &Desk<'_>, account: i64, password: String, current: Option<&str>) -> Result<()> {
     let by = &desk.by.principal;
-    let is_own = by.account == Some(account);
-    if !is_own && !by.may(Act::KeepAccounts) {
+    if !by.manages(account) {
         return Err(super::missing());
     }
-    in_person(desk.by)?;
+    by.in_person()?;
     let found = super::get(desk.db, account).await?;
     let own = vec![found.email.clone(), found.name.clone()];
     check(&password, &own, &["input", "password"])?;
-    if is_own && !by.may(Act::KeepAccounts) && found.password_hash.is_none() {
-        return Err(not_allowed(Act::KeepAccounts).into());
+    // Only an administrator gives an account its first password.
+    if found.password_hash.is_none() {
+        by.require(Act::KeepAccounts)?;
     }
     sign_in::prove(desk, current).await?;
     let hash = hash(password, own, &["input", "password"]).await?;

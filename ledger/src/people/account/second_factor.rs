@@ -8,10 +8,9 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, Entity
 use serde_json::json;
 use totp_rs::{Builder, Secret, Totp};
 
-use super::{digest, failed, hold, in_person, note, sign_in, tell};
+use super::{digest, failed, hold, note, sign_in, tell};
 use crate::Result;
 use crate::fault::{Fault, FaultCode};
-use crate::people::policy::{Act, not_allowed};
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::work::Desk;
@@ -110,10 +109,8 @@ pub async fn remove(desk: &Desk<'_>, account: Option<i64>, current: Option<&str>
     let by = &desk.by.principal;
     let account = account.map_or_else(|| own(desk), Ok)?;
     let is_own = by.account == Some(account);
-    if !is_own && !by.may(Act::KeepAccounts) {
-        return Err(not_allowed(Act::KeepAccounts).into());
-    }
-    in_person(desk.by)?;
+    by.require_managed(account)?;
+    by.in_person()?;
     sign_in::prove(desk, current).await?;
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, account).await?;
@@ -229,7 +226,7 @@ pub(super) fn wrong(path: &[&str]) -> Fault {
 
 /// Returns the caller's own account; refuses delegates, tokens and callers without an account.
 fn own(desk: &Desk<'_>) -> Result<i64> {
-    in_person(desk.by)?;
+    desk.by.principal.in_person()?;
     desk.by.principal.account.ok_or_else(|| {
         let (zh, en) = ("请以本人账户登录后办理", "sign in with your own account to do this");
         Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into()

@@ -14,10 +14,10 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{digest, hold, in_person, note, random, sign_in};
+use super::{digest, hold, note, random, sign_in};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode};
-use crate::people::policy::{Act, Place, Principal, Reach};
+use crate::fault::{self, Fault, Thing};
+use crate::people::policy::{Place, Principal, Reach};
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::rule::calendar;
@@ -115,11 +115,10 @@ pub async fn make_token(
     (name, days, is_read_only): (&str, i64, bool),
 ) -> Result<Opened> {
     let by = &desk.by.principal;
-    if by.account != Some(account) && !by.may(Act::KeepAccounts) {
-        let (zh, en) = ("没有这个账户", "there is no such account");
-        return Err(Fault::new(FaultCode::NotFound, zh, en, &["input", "accountId"]).into());
+    if !by.manages(account) {
+        return Err(fault::unknown(Thing::Account, &["input", "accountId"]).into());
     }
-    in_person(desk.by)?;
+    by.in_person()?;
     if !(1..=MAX_TOKEN_DAYS).contains(&days) {
         return Err(Fault::invalid(
             format!("令牌的有效期应为 1 至 {MAX_TOKEN_DAYS} 天"),
@@ -146,12 +145,10 @@ pub async fn make_token(
 ///
 /// Users end their own, administrators those of any account. A delegate can only end the session in which they act.
 pub async fn revoke(desk: &Desk<'_>, session: i64) -> Result<bool> {
-    let unknown =
-        || Fault::new(FaultCode::NotFound, "没有这个会话", "there is no such session", &["input", "sessionId"]);
+    let unknown = || fault::unknown(Thing::Session, &["input", "sessionId"]);
     let by = &desk.by.principal;
     let found = session::Entity::find_by_id(session).one(desk.db).await?.ok_or_else(unknown)?;
-    let is_own = by.account == Some(found.account_id) && (by.delegate.is_none() || desk.by.session == Some(session));
-    if !is_own && !by.may(Act::KeepAccounts) {
+    if !by.may_end_session(found.account_id, desk.by.session == Some(session)) {
         return Err(unknown().into());
     }
     let transaction = database::begin(desk.db).await?;
@@ -244,10 +241,12 @@ pub async fn authenticate<C: ConnectionTrait>(
     // The party committee and the government of a county answer jointly: `government` is the unit that it answers for.
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
-        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, a.id AS account, a.role, \
+        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, \
+                a.id AS account, a.role, \
                 a.valid_until, d.valid_until AS delegate_until, a.unit_id, r.id AS region, r.path, \
                 (SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
-                   AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会')) AS government \
+                   AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会')) \
+                   AS government \
          FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN unit u ON u.id = a.unit_id \
          LEFT JOIN region r ON r.id = a.region_id LEFT JOIN account d ON d.id = s.actor_id \
          WHERE s.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND NOT a.is_disabled \

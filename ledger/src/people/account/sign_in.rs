@@ -10,8 +10,8 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrde
 use serde_json::{Value, json};
 
 use super::session::{Opened, SESSION, Wanted, open};
-use super::{hold, in_person, note, of_account, password, second_factor, tell};
-use crate::fault::{Fault, FaultCode};
+use super::{hold, note, of_account, password, second_factor, tell};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::record::audit::By;
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -212,7 +212,7 @@ fn asks_for_code() -> Error {
 /// program itself needs no proof.
 pub(super) async fn prove(desk: &Desk<'_>, current: Option<&str>) -> Result<()> {
     let Some(account) = desk.by.principal.account else { return Ok(()) };
-    in_person(desk.by)?;
+    desk.by.principal.in_person()?;
     let path = ["input", "currentPassword"];
     let found = super::get(desk.db, account).await?;
     if found.password_hash.is_none() {
@@ -250,9 +250,7 @@ pub(super) async fn prove(desk: &Desk<'_>, current: Option<&str>) -> Result<()> 
 
 /// Opens a session of a demo account, which has no password.
 pub async fn open_demo(desk: &Desk<'_>, account: Option<i64>) -> Result<Opened> {
-    let unknown = || {
-        Fault::new(FaultCode::NotFound, "没有这个演示账户", "there is no such demo account", &["input", "accountId"])
-    };
+    let unknown = || fault::unknown(Thing::DemoAccount, &["accountId"]);
     let account = account.ok_or_else(unknown)?;
     let transaction = database::begin(desk.db).await?;
     hold(&transaction, account).await.map_err(|_| unknown())?;
@@ -282,9 +280,7 @@ pub struct SignIn {
 
 /// Returns the recent sign-ins of the caller's account, the newest first; none for a delegate.
 pub async fn recent(desk: &Desk<'_>, most: u64) -> Result<Vec<SignIn>> {
-    let Some(account) = desk.by.principal.account.filter(|_| desk.by.principal.delegate.is_none()) else {
-        return Ok(Vec::new());
-    };
+    let Some(account) = desk.by.principal.own_account() else { return Ok(Vec::new()) };
     let entries = audit_entry::Entity::find()
         .filter(audit_entry::Column::Chain.eq(format!("account_{account}")))
         .filter(audit_entry::Column::Act.is_in(["SIGNED_IN", "SIGN_IN_FAILED", "DELEGATE_SIGNED_IN"]))

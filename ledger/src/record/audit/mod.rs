@@ -17,7 +17,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::Result;
@@ -62,7 +62,7 @@ impl By {
 
 /// A change to be recorded.
 #[derive(Debug, Clone)]
-pub struct Noted {
+pub struct Entry {
     /// The name of the chain, such as `problem_7`.
     pub chain: String,
     /// The code of the act.
@@ -79,6 +79,39 @@ pub struct Noted {
     pub after: Value,
 }
 
+impl Entry {
+    /// An entry about an act on an object, by its global id. It goes into the object's own chain.
+    pub fn of(act: impl Into<String>, object: impl Into<String>) -> Self {
+        let object = object.into();
+        let (before, after) = (json!({}), json!({}));
+        Self { chain: object.clone(), act: act.into(), object, measure: None, assignment: None, before, after }
+    }
+
+    /// The entry in the chain of a problem instead.
+    #[must_use]
+    pub fn in_problem(self, problem: i64) -> Self {
+        Self { chain: chain_of(problem), ..self }
+    }
+
+    /// The entry about a measure, so that whoever sees the measure may read it.
+    #[must_use]
+    pub fn measure(self, measure: impl Into<Option<i64>>) -> Self {
+        Self { measure: measure.into(), ..self }
+    }
+
+    /// The entry about an assignment, so that whoever sees the assignment may read it.
+    #[must_use]
+    pub fn assignment(self, assignment: impl Into<Option<i64>>) -> Self {
+        Self { assignment: assignment.into(), ..self }
+    }
+
+    /// The entry with the values before and after the change, each an object.
+    #[must_use]
+    pub fn changed(self, before: Value, after: Value) -> Self {
+        Self { before, after, ..self }
+    }
+}
+
 /// The end of a chain: position and hash of its last entry, or 0 and an empty text if the chain is empty.
 pub(crate) type End = (i32, String);
 
@@ -89,7 +122,7 @@ pub fn chain_of(problem: i64) -> String {
 
 /// Adds an entry to its chain. The caller must have locked the row that owns the chain, so that no one else adds to the
 /// chain at the same time.
-pub async fn note(db: &Transaction, by: &By, noted: Noted, now: DateTime<Utc>) -> Result<()> {
+pub async fn note(db: &Transaction, by: &By, noted: Entry, now: DateTime<Utc>) -> Result<()> {
     let mut writes = Writes::default();
     let end = end(db, &noted.chain).await?;
     write(&mut writes, by, noted, end, now)?;
@@ -122,7 +155,7 @@ fn last(chain: &str) -> Select<audit_entry::Entity> {
 pub(crate) fn write(
     writes: &mut Writes,
     by: &By,
-    noted: Noted,
+    noted: Entry,
     (position, previous): End,
     now: DateTime<Utc>,
 ) -> Result<()> {

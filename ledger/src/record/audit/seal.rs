@@ -13,9 +13,10 @@ use sea_orm::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::Result;
+use crate::fault::{Fault, FaultCode};
 use crate::record::database::Transaction;
 use crate::rule::calendar;
-use crate::{Error, Result};
 
 /// The most entries read at once.
 pub(super) const BATCH: u64 = 5_000;
@@ -206,10 +207,13 @@ pub async fn seal(
         let next = last.as_ref().map(|last| calendar::plus_days(last.day, 1));
         begin_signing(db, key, if is_sealed { next } else { Some(day) }, now).await?;
     } else if let Some(began) = audit_signing::Entity::find().order_by_asc(audit_signing::Column::Day).one(db).await? {
-        return Err(Error::Invalid(format!(
-            "自 {} 起每日审计封存均须签名，当前没有设置 audit_key_file，未封存：请设置密钥文件后重试",
-            began.day
-        )));
+        let day = began.day;
+        let zh = format!("自 {day} 起每日审计封存均须签名，当前没有设置 audit_key_file，未封存：请设置密钥文件后重试");
+        let en = format!(
+            "from {day} on, every seal of the audit must be signed, and `audit_key_file` is not set: nothing was \
+             sealed; set the key file and try again"
+        );
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &[]).into());
     }
     if is_sealed {
         return Ok(None);

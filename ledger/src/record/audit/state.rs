@@ -254,7 +254,8 @@ fn assigned(noted: &Noted) -> Value {
 /// Reports assignments that the audit knows and the ledger no longer has, although no entry records that they were
 /// merged or deleted.
 async fn missing_assignments(db: &Transaction, merges: &Merges, faults: &mut Faults) -> Result<()> {
-    const MISSING: &str = "SELECT e.assignment_id AS key, max(e.id) AS id, max(e.chain) AS chain, max(e.after) AS after \
+    const MISSING: &str = "SELECT e.assignment_id AS key, max(e.id) AS id, max(e.chain) AS chain, \
+        max(e.after) AS after \
         FROM audit_entry e WHERE e.assignment_id > $1 AND e.after LIKE '{\"status\":%' \
         AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.id = e.assignment_id) \
         AND NOT EXISTS (SELECT 1 FROM audit_entry m WHERE m.chain = e.chain AND m.act = 'MERGED' \

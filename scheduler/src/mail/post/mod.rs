@@ -40,8 +40,8 @@ pub enum PostError {
 
 impl Post {
     /// The post at an address: `smtp://user:pass@host:587?tls=starttls|none`, `smtps://…`, each with an optional
-    /// `&ca=FILE`, or `file:FOLDER`. Users and passwords are percent-encoded. `from` is the sender: `名称 <address>` or an
-    /// address. No error quotes the address, which may hold a password.
+    /// `&ca=FILE`, or `file:FOLDER`. Users and passwords are percent-encoded. `from` is the sender: `名称 <address>` or
+    /// an address. No error quotes the address, which may hold a password.
     pub fn open(url: &str, from: &str) -> Result<Self, String> {
         let from = from.parse::<Mailbox>().map_err(|error| format!("发件人“{from}”不是邮件地址：{error}"))?;
         let way = match url.strip_prefix("file:") {
@@ -59,8 +59,8 @@ impl Post {
         }
     }
 
-    /// Sends a letter as the mail of the outbox that it was written for. The Message-ID follows from the mail, so that a
-    /// second copy after a crash can be recognised as one.
+    /// Sends a letter as the mail of the outbox that it was written for. The Message-ID follows from the mail, so that
+    /// a second copy after a crash can be recognised as one.
     pub(crate) async fn send(
         &self,
         content: &Content,

@@ -1,4 +1,5 @@
-//! A mail server: connects, signs in, and keeps the connection for the next mail. What a failure says holds no password.
+//! A mail server: connects, signs in, and keeps the connection for the next mail. What a failure says holds no
+//! password.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +27,8 @@ const CONNECTING: Duration = Duration::from_secs(20);
 /// Below the five minutes after which servers commonly hang up.
 const IDLE: Duration = Duration::from_mins(1);
 
-const EXPECTED: &str = "邮件地址应为 smtp://用户:密码@主机:587?tls=starttls、smtp://主机:25?tls=none、smtps://用户:密码@主机 或 file:文件夹；\
+const EXPECTED: &str = "邮件地址应为 smtp://用户:密码@主机:587?tls=starttls、smtp://主机:25?tls=none、\
+                        smtps://用户:密码@主机 或 file:文件夹；\
                         用户和密码中的特殊字符须作百分号编码，或改用 mail_host、mail_user、mail_password 等设置";
 
 /// A mail server, with a connection that may be open to it.
@@ -210,8 +212,8 @@ impl Server {
         self.clean(&text)
     }
 
-    /// A text on one line, without the password in any of the forms in which it went to the server: a server may repeat the
-    /// command that it did not like.
+    /// A text on one line, without the password in any of the forms in which it went to the server: a server may repeat
+    /// the command that it did not like.
     fn clean(&self, text: &str) -> String {
         let mut text = text.lines().collect::<Vec<_>>().join(" ");
         if let Some((user, password)) = &self.login

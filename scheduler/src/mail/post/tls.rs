@@ -102,9 +102,9 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         match self.by_chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // `openssl req -x509` marks what it makes as an authority, which no server's certificate should be. Given by
-            // name, byte for byte, it is one all the same. webpki looks at the time before it complains of this, so that what
-            // has expired never comes here; the name it would look at later.
+            // `openssl req -x509` marks what it makes as an authority, which no server's certificate should be. Given
+            // by name, byte for byte, it is one all the same. webpki looks at the time before it complains of this, so
+            // that what has expired never comes here; the name it would look at later.
             Err(error) if is_authority(&error) && self.own.iter().any(|own| own == end_entity) => {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())

@@ -23,7 +23,7 @@ impl Tables {
         let audit = self.audit.iter().filter(|entry| of_chain(&entry.chain) == Some(row.id)).map(|entry| entry.id);
         let values = json!({"number": row.number, "state": row.state.to_value(), "channel": row.channel.to_value(),
             "isKey": row.is_key, "summary": row.summary, "handedOverOn": row.handed_over_on, "dueOn": row.due_on,
-            "overdue": open && row.due_on < self.today, "finding": row.finding.map(|one| one.to_value()),
+            "isOverdue": open && row.due_on < self.today, "finding": row.finding.map(|one| one.to_value()),
             "resolvedOn": row.resolved_on, "closedOn": row.closed_on, "version": row.version,
             "createdAt": row.created_at, "updatedAt": row.updated_at});
         Object::new("InspectionCase", row.id, values)

@@ -1,0 +1,314 @@
+//! What mails say: every kind, in both languages, as its recipient reads it (`tests/snapshots/mail`).
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use entity::mail;
+use scheduler::{Context, Post};
+use sea_orm::EntityTrait;
+use serde_json::{Value, json};
+
+use crate::scene::{CaseScene, MeasureScene};
+use crate::schedule;
+use crate::support::{PASSWORD, Server, Smtp, World, block_on, stories};
+
+stories!(
+    mails_about_an_assignment_say_what_happened_and_what_to_do,
+    mails_about_a_case_say_what_happened_and_what_to_do,
+    mails_about_an_account_say_what_happened,
+    digests_say_what_is_to_be_done_by_when,
+    what_people_write_stays_text_in_a_mail,
+);
+
+/// Two recipients of each mail: one whose account reads English, and one who gets the installation's language.
+const READERS: [(&str, &str); 2] = [("zh", "u540329@gov.example"), ("en", "en@gov.example")];
+
+/// Gives a unit's mail address a second reader, whose account has English as its language.
+fn read_english(world: &World, unit: &str, zh: &str, en: &str) {
+    world.done(&["unit", "set", unit, "--mail", zh, "--mail", en]);
+    let account = ["account", "create", en, "--role", "lead-unit", "--unit", unit, "--language", "en", "--no-password"];
+    world.done(&account);
+}
+
+/// Delivers all queued mails at a moment through a real server, and returns each with its kind.
+fn deliver(world: &World, now: &str) -> Vec<(String, Value)> {
+    let smtp = Smtp::start();
+    let now: DateTime<Utc> = now.parse().unwrap();
+    let sent = block_on(async {
+        let db = world.db().await;
+        let context = Context {
+            post: Post::open(&smtp.url, "整改台账 <ledger@gov.example>").unwrap(),
+            ..schedule::context(world, &db, &now.to_rfc3339())
+        };
+        let job = scheduler::find("deliver-mail").unwrap();
+        let report = scheduler::run_at(&context, job, now, false).await.unwrap();
+        assert!(report.summary.ends_with("失败 0 封"), "{}", report.summary);
+        let rows = mail::Entity::find().all(&db).await.unwrap();
+        db.close().await.unwrap();
+        rows
+    });
+    let kind = |message_id: &str| {
+        let id: i64 = message_id.split('-').nth(2).unwrap().parse().unwrap();
+        sent.iter().find(|mail| mail.id == id).unwrap().kind.clone()
+    };
+    let mails = smtp.mails();
+    let mails = mails.iter().map(|mail| serde_json::from_str::<Value>(mail).unwrap());
+    mails.map(|mail| (kind(mail["message_id"].as_str().unwrap()), mail)).collect()
+}
+
+/// Compares the first mail of each kind to each reader with its snapshot, and asserts that there was one of each kind.
+fn compare(mails: &[(String, Value)], readers: &[(&str, &str)], kinds: &[&str]) {
+    let found: BTreeSet<&str> = mails.iter().map(|(kind, _)| kind.as_str()).collect();
+    for kind in kinds {
+        for (language, address) in readers {
+            let mail = mails.iter().find(|(of, mail)| of == kind && mail["to"] == json!([address]));
+            let (_, mail) = mail.unwrap_or_else(|| panic!("no {kind} to {address}, but {found:?}"));
+            let text = mail["text"].as_str().unwrap().replace("\r\n", "\n");
+            insta::with_settings!({
+                snapshot_path => "../snapshots/mail",
+                prepend_module_to_snapshot => false,
+                omit_expression => true,
+                filters => vec![(r"token=[0-9A-Za-z]+", "token=TOKEN"), (r"\b[0-9a-f]{64}\b", "DIGEST"), (r"\b\d+ (entries)|(记录) \d+ 条", "$1$2 N")],
+            }, {
+                insta::assert_snapshot!(format!("{kind}.{language}"), format!("{}\n\n{text}", mail["subject"].as_str().unwrap()));
+            });
+            let html = mail["html"].as_str().unwrap();
+            assert!(html.contains("max-width:640px") && !html.contains("{{") && !html.contains("<mj-"), "{kind}");
+        }
+    }
+}
+
+fn mails_about_an_assignment_say_what_happened_and_what_to_do(world: &World) {
+    let scene = MeasureScene::set(world);
+    read_english(world, "洛隆县人民政府", "u540329@gov.example", "en@gov.example");
+    let [county, ..] = scene.counties.clone();
+    let (region, city) = (scene.region.clone(), scene.city.clone());
+    let query = "query($id: ID!) { measure(id: $id) { version } }";
+    let version = scene.server.data_as(&city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone();
+    let assign = json!({"measureId": scene.measure, "version": version, "hasSelectorsResolved": true});
+    assert_eq!(scene.act(&city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
+    let mut mails = Vec::new();
+    let mut read = |now: &str| mails.extend(deliver(world, now));
+
+    let propose = json!({"reason": "我县境内没有小水电站。"});
+    scene.done(&county, "proposeNotApplicable", "ProposeNotApplicableInput", &scene.on("洛隆县", propose));
+    let reject = json!({"reason": "洛隆县有两座停运电站，适用此项措施。"});
+    scene.done(&city, "rejectNotApplicable", "RejectNotApplicableInput", &scene.on("洛隆县", reject));
+    for (kind, reason) in [
+        ("URGE", "汛期将至，请加快拆除。"),
+        ("SUPERVISE", "进度滞后。"),
+        ("LIST", "久拖不决。"),
+        ("SUMMON", "多次督办未见成效。"),
+    ] {
+        let input = json!({"kind": kind, "reason": reason, "answerBy": "2023-04-20"});
+        scene.done(&city, "issueSupervision", "IssueSupervisionInput", &scene.beside("洛隆县", input));
+    }
+    scene.apply(&county, "洛隆县");
+    let back = json!({"reason": "河道恢复不彻底，请补充佐证材料。"});
+    scene.done(&city, "returnCloseOut", "ReturnCloseOutInput", &scene.on("洛隆县", back));
+    read("2023-04-10T02:00:00Z");
+
+    scene.apply(&county, "洛隆县");
+    scene.done(
+        &city,
+        "verifyCloseOut",
+        "VerifyCloseOutInput",
+        &scene.on("洛隆县", json!({"opinion": "现场核查属实。"})),
+    );
+    let notice = json!({"text": "洛隆县小水电站整改完成情况公示。", "contact": "昌都市整改办 0895-0000000"});
+    scene.done(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice.clone()));
+    scene.clock.set("2023-04-12T10:00");
+    let object = json!({"text": "下游仍有弃渣未清理。", "receivedOn": "2023-04-12"});
+    scene.done(&city, "raiseObjection", "RaiseObjectionInput", &scene.beside("洛隆县", object));
+    read("2023-04-12T02:30:00Z");
+    let objections = "{ closeOuts { nodes { objections { id } } } }";
+    let objection =
+        scene.server.data_as(&city, objections, &json!({}))["closeOuts"]["nodes"][0]["objections"][0]["id"].clone();
+    let decision = json!({"objectionId": objection, "isUpheld": true, "answer": "经核实，弃渣确未清理。"});
+    scene.done(&city, "decideObjection", "DecideObjectionInput", &decision);
+    read("2023-04-12T03:00:00Z");
+
+    scene.apply(&county, "洛隆县");
+    scene.done(
+        &city,
+        "verifyCloseOut",
+        "VerifyCloseOutInput",
+        &scene.on("洛隆县", json!({"opinion": "现场核查属实。"})),
+    );
+    scene.done(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice));
+    scene.clock.set("2023-05-20T10:00");
+    scene.done(
+        &region,
+        "closeAssignment",
+        "CloseAssignmentInput",
+        &scene.on("洛隆县", json!({"decision": "同意销号。"})),
+    );
+    let relapse = json!({"reason": "巡查发现电站私自恢复运行。"});
+    scene.done(&region, "reopenAssignment", "ReopenAssignmentInput", &scene.on("洛隆县", relapse));
+    read("2023-05-20T02:30:00Z");
+    let kinds = [
+        "not-applicable-rejected",
+        "urge",
+        "supervision",
+        "listing",
+        "summons",
+        "returned",
+        "objection",
+        "objection-upheld",
+        "relapse",
+    ];
+    compare(&mails, &READERS, &kinds);
+}
+
+fn mails_about_a_case_say_what_happened_and_what_to_do(world: &World) {
+    let scene = CaseScene::set(world);
+    read_english(world, "洛隆县人民政府", "u540329@gov.example", "en@gov.example");
+    let CaseScene { region, city, lead, .. } = &scene;
+    let mut mails = Vec::new();
+    let case = scene.done(city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();
+    mails.extend(deliver(world, "2025-05-28T02:00:00Z"));
+    scene.done(lead, "acceptCase", &scene.on(&case, json!({})));
+    let resolved = json!({"finding": "TRUE", "text": "洗砂场已拆除，河道已恢复。"});
+    scene.done(lead, "resolveCase", &scene.on(&case, resolved.clone()));
+    scene.done(city, "returnCase", &scene.on(&case, json!({"reason": "河道底泥未清理。"})));
+    mails.extend(deliver(world, "2025-05-28T03:00:00Z"));
+    scene.done(lead, "resolveCase", &scene.on(&case, resolved));
+    scene.done(city, "verifyCase", &scene.on(&case, json!({"opinion": "现场核查，整改到位。"})));
+    scene.done(region, "closeCase", &scene.on(&case, json!({"decision": "同意销号。"})));
+    let again = json!({"reason": "洗砂场夜间恢复生产。", "dueOn": "2025-06-20"});
+    scene.done(region, "reopenCase", &scene.on(&case, again));
+    mails.extend(deliver(world, "2025-05-28T04:00:00Z"));
+    for (job, day) in [("case-due-soon", "2025-06-17"), ("case-overdue", "2025-06-21")] {
+        world.done(&["job", "run", job, "--at", day]);
+        mails.extend(deliver(world, &format!("{day}T02:00:00Z")));
+    }
+    compare(&mails, &READERS, &["case-handed-over", "case-returned", "case-relapse", "case-due-soon", "case-overdue"]);
+}
+
+/// Executes a mutation, whose whole text is given, and returns the payload.
+fn act(server: &Server, token: &str, name: &str, input: &Value, fields: &str) -> Value {
+    let ty = name[..1].to_uppercase() + &name[1..] + "Input";
+    let query = format!("mutation($input: {ty}!) {{ {name}(input: $input) {{ {fields} errors {{ code message }} }} }}");
+    let given = server.data_as(token, &query, &json!({ "input": input }))[name].clone();
+    assert_eq!(given["errors"], json!([]), "{name}");
+    given
+}
+
+fn mails_about_an_account_say_what_happened(world: &World) {
+    world.done(&["demo"]);
+    let readers = [("zh", "zh@gov.example"), ("en", "en@gov.example")];
+    let unit = "云溪市生态环境保护督察整改办";
+    for (language, email) in readers {
+        let role = ["account", "create", email, "--role", "city-office", "--unit", unit, "--language", language];
+        world.done_with(&role, &format!("{PASSWORD}\n"));
+    }
+    world.done(&["account", "create", "new-zh@gov.example", "--role", "city-office", "--unit", unit, "--invite"]);
+    let invited = ["account", "create", "new-en@gov.example", "--role", "city-office", "--unit", unit, "--invite"];
+    world.done(&[&invited[..], &["--language", "en"]].concat());
+    let mut mails = deliver(world, "2026-11-30T00:10:00Z");
+    compare(&mails, &[("zh", "new-zh@gov.example"), ("en", "new-en@gov.example")], &["invitation"]);
+
+    let (server, clock) = world.serve_under_clock("2026-11-30T09:00");
+    let current = json!({ "currentPassword": PASSWORD });
+    for (_, email) in readers {
+        let token = server.sign_in(email);
+        let drawn = act(&server, &token, "enrolSecondFactor", &current, "secret");
+        let code = crate::people::digits(drawn["secret"].as_str().unwrap(), clock.now().timestamp());
+        let codes = act(&server, &token, "confirmSecondFactor", &json!({ "code": code }), "recoveryCodes");
+        let off = json!({ "currentPassword": PASSWORD, "code": codes["recoveryCodes"][0] });
+        act(&server, &token, "removeSecondFactor", &off, "isDone");
+        let token = server.sign_in(email);
+        let changed = json!({ "password": "a longer new password 1", "currentPassword": PASSWORD });
+        act(&server, &token, "setPassword", &changed, "account { id }");
+        let query = "mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { isDone } }";
+        server.data(query, &json!({"input": {"email": email}}));
+        for _ in 0..5 {
+            let query = "mutation($input: SignInInput!) { signIn(input: $input) { token } }";
+            server.data(query, &json!({"input": {"email": email, "password": "a wrong password"}}));
+        }
+    }
+    mails = deliver(world, "2026-11-30T01:30:00Z");
+    for (_, email) in readers {
+        world.done(&["account", "edit", email, "--new-email", &format!("moved-{email}")]);
+    }
+    mails.extend(deliver(world, "2026-11-30T02:00:00Z"));
+    let kinds = ["second-factor-set", "second-factor-removed", "password-set", "account-locked", "address-changed"];
+    compare(&mails, &readers, &kinds);
+    compare(&mails, &readers, &["password-reset"]);
+
+    // The seal of the audit goes to an address of the settings, here that of each reader in turn.
+    let mut seals = Vec::new();
+    for (day, (_, email)) in ["2026-12-01", "2026-12-02"].iter().zip(readers) {
+        block_on(async {
+            let db = world.db().await;
+            let now = format!("{day}T17:00:30Z");
+            let address = format!("moved-{email}");
+            let context = Context { audit_head_mail: address, ..schedule::context(world, &db, &now) };
+            let job = scheduler::find("seal-audit").unwrap();
+            scheduler::run_at(&context, job, now.parse().unwrap(), false).await.unwrap();
+            db.close().await.unwrap();
+        });
+        seals.extend(deliver(world, &format!("{day}T18:00:00Z")));
+    }
+    compare(&seals, &[("zh", "moved-zh@gov.example"), ("en", "moved-en@gov.example")], &["audit-head"]);
+}
+
+fn digests_say_what_is_to_be_done_by_when(world: &World) {
+    let scene = MeasureScene::set(world);
+    read_english(world, "洛隆县人民政府", "u540329@gov.example", "en@gov.example");
+    read_english(world, "市水利局", "water@city.example", "water-en@city.example");
+    read_english(world, "昌都市生态环境保护督察整改办", "u540300@gov.example", "office-en@gov.example");
+    let query = "query($id: ID!) { measure(id: $id) { version } }";
+    let version =
+        scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone();
+    let assign = json!({"measureId": scene.measure, "version": version, "hasSelectorsResolved": true});
+    assert_eq!(scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
+    let report = json!({"period": "2023-04", "text": "已停运，正在拆除。"});
+    scene.done(&scene.counties[0], "reportProgress", "ReportProgressInput", &scene.on("洛隆县", report));
+    let mut own = Vec::new();
+    let mut led = Vec::new();
+    let mut office = Vec::new();
+    for (job, day) in [
+        ("due-soon", "2023-06-23"),
+        ("quarterly-self-inspection", "2023-06-23"),
+        ("overdue", "2023-07-03"),
+        ("propose-listing", "2023-07-31"),
+        ("escalation", "2023-07-31"),
+    ] {
+        world.done(&["job", "run", job, "--at", day]);
+        let mails = deliver(world, &format!("{day}T02:00:00Z"));
+        own.extend(mails.clone());
+        led.extend(mails.iter().map(|(kind, mail)| (format!("{kind}.lead-unit"), mail.clone())));
+        office.extend(mails);
+    }
+    compare(&own, &READERS, &["due-soon", "quarterly-self-inspection", "overdue"]);
+    let leads = [("zh", "water@city.example"), ("en", "water-en@city.example")];
+    compare(&led, &leads, &["due-soon.lead-unit", "overdue.lead-unit"]);
+    compare(&office, &[("zh", "u540300@gov.example"), ("en", "office-en@gov.example")], &["escalation"]);
+}
+
+fn what_people_write_stays_text_in_a_mail(world: &World) {
+    let scene = MeasureScene::set(world);
+    let query = "query($id: ID!) { measure(id: $id) { version } }";
+    let version =
+        scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone();
+    let assign = json!({"measureId": scene.measure, "version": version, "hasSelectorsResolved": true});
+    assert_eq!(scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
+    let hostile = "<b>进度</b> {{ home }} <script>alert(1)</script>";
+    let urge = scene.beside("洛隆县", json!({"kind": "URGE", "reason": hostile}));
+    scene.done(&scene.city, "issueSupervision", "IssueSupervisionInput", &urge);
+    let report = json!({"period": "2023-04", "text": hostile});
+    scene.done(&scene.counties[0], "reportProgress", "ReportProgressInput", &scene.on("洛隆县", report));
+    world.done(&["job", "run", "overdue", "--at", "2023-07-03"]);
+    let mails = deliver(world, "2023-07-03T02:00:00Z");
+    let told: BTreeSet<&str> = mails.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(told, BTreeSet::from(["overdue", "urge"]));
+    for (kind, mail) in &mails {
+        let (text, html) = (mail["text"].as_str().unwrap(), mail["html"].as_str().unwrap());
+        assert!(!html.contains("<b>进度") && !html.contains("<script>"), "{kind}: markup is escaped");
+        if mail["to"] == json!(["u540329@gov.example"]) {
+            assert!(text.contains(hostile), "{kind}: the text part has it as written: {text}");
+            assert!(html.contains("&lt;b&gt;进度&lt;"), "{kind}: the page shows it as written");
+        }
+    }
+}
