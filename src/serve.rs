@@ -122,7 +122,7 @@ async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Fai
         return Ok(());
     }
     // Standard output rather than the log, because logs are stored and forwarded.
-    if let Some(code) = ledger::people::account::link::set_up_code(db, clock::now()).await? {
+    if let Some(code) = ledger::people::account::set_up::create_code(db, clock::now()).await? {
         // Not `say!`: a closed pipe must not end the server.
         let _ = writeln!(
             std::io::stdout(),

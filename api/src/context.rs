@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use ledger::file::storage::Storage;
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
-use ledger::work::Desk;
+use ledger::work::Acting;
 use planner::Reader;
 use sea_orm::DatabaseConnection;
 use url::Url;
@@ -245,8 +245,8 @@ impl Request {
     }
 
     /// Returns the context for acts of the ledger: the database, the actor and the time.
-    pub(crate) fn desk(&self) -> Desk<'_> {
-        Desk { db: &self.db, by: &self.by, now: self.now, zone: self.zone, grace_days: self.grace_days }
+    pub(crate) fn acting(&self) -> Acting<'_> {
+        Acting { db: &self.db, by: &self.by, now: self.now, zone: self.zone, grace_days: self.grace_days }
     }
 
     /// Returns the date of the request in the ledger's time zone.

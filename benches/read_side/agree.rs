@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::Outcome;
 use crate::ledger::{Ledger, Picks};
-use crate::operations::{Operation, Subject, report};
+use crate::operations::{Operation, report};
 use crate::servers::Server;
+use crate::subject::Subject;
 
 /// The number of requests of each operation that are compared.
 const COMPARED: usize = 20;

@@ -2,14 +2,16 @@
 //! operation is one prepared statement that builds the JSON in the database; the handler copies the bytes. Page sizes
 //! are constants of the statements.
 
+mod handler;
 mod report;
+mod sql;
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
 use actix_web::error::{ErrorBadRequest, ErrorInternalServerError};
-use actix_web::{App, HttpResponse, HttpServer, web};
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use actix_web::{App, HttpRequest, HttpServer, web};
+use chrono::NaiveDate;
 use serde::Deserialize;
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio_postgres::types::{ToSql, Type};
@@ -17,37 +19,8 @@ use tokio_postgres::{Client, NoTls, Statement};
 
 use crate::Outcome;
 use crate::load::CONNECTIONS;
-
-/// SQL for the pace of a measure `m` at the date `$2`.
-const PACE: &str = include_str!("limit/pace.sql");
-/// SQL for the members of the JSON object of a group's figures.
-const FIGURES: &str = "'all', \"all\", 'completed', completed, 'closed', closed, 'notApplicable', not_applicable, \
-    'overdue', overdue, 'completionRate', completion_rate, 'closeOutRate', close_out_rate, 'overdueRate', overdue_rate";
-/// SQL array of workflow states, the least advanced first and not applicable last, for roll-ups.
-const STATES: &str = "ARRAY['REOPENED', 'ASSIGNED', 'NOT_APPLICABLE_PROPOSED', 'RETURNED', 'IN_PROGRESS', 'SUBMITTED', \
-    'VERIFIED', 'PUBLICISED', 'CLOSED_ONGOING', 'CLOSED', 'NOT_APPLICABLE']";
-/// SQL list of final workflow states.
-const SETTLED: &str = "'CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE'";
-
-/// Expands the placeholders of a statement.
-fn spelt(sql: &str) -> String {
-    let deadline = |of: &str| {
-        format!(
-            "json_build_object('raw', {of}.due_raw, 'dueOn', {of}.due_on, 'ongoing', {of}.due_ongoing, \
-             'immediate', {of}.due_immediate)"
-        )
-    };
-    let cursor =
-        |of: &str| format!("encode(convert_to(json_build_array({of}.due_order, {of}.id)::text, 'UTF8'), 'hex')");
-    sql.replace("{pace}", PACE)
-        .replace("{figures}", FIGURES)
-        .replace("{states}", STATES)
-        .replace("{settled}", SETTLED)
-        .replace("{deadline p}", &deadline("p"))
-        .replace("{deadline m}", &deadline("m"))
-        .replace("{cursor p}", &cursor("p"))
-        .replace("{cursor m}", &cursor("m"))
-}
+use handler::{Answer, key, now, respond, variables};
+use sql::spelt;
 
 /// Runs the server until the process is killed.
 pub(crate) fn serve(address: SocketAddr, database: &str) -> Outcome<()> {
@@ -64,12 +37,10 @@ pub(crate) fn serve(address: SocketAddr, database: &str) -> Outcome<()> {
             .route("/op/point", web::post().to(point))
             .route("/op/statistics", web::post().to(statistics))
             .route("/op/deep", web::post().to(deep))
-            .route("/op/report", web::post().to(report::handle))
+            .route("/op/report", web::post().to(report))
     });
     Ok(actix_web::rt::System::new().block_on(server.bind(address)?.run())?)
 }
-
-type Answer = actix_web::Result<HttpResponse>;
 
 /// The state of a worker thread.
 struct Worker {
@@ -161,31 +132,6 @@ impl Connection {
     }
 }
 
-fn respond(root: &str, json: &str) -> HttpResponse {
-    let mut body = String::with_capacity(json.len() + root.len() + 16);
-    for part in ["{\"data\":{\"", root, "\":", json, "}}"] {
-        body.push_str(part);
-    }
-    HttpResponse::Ok().content_type("application/json").body(body)
-}
-
-/// Returns the current time, and the local date in the ledger's time zone (UTC+8).
-fn now() -> (DateTime<Utc>, NaiveDate) {
-    #[expect(clippy::disallowed_methods, reason = "the limit is a separate server and needs no injected clock")]
-    let now = Utc::now();
-    (now, (now + TimeDelta::hours(8)).date_naive())
-}
-
-/// Extracts the key from a global id.
-fn key(id: &str, prefix: &str) -> actix_web::Result<i64> {
-    let key = id.strip_prefix(prefix).and_then(|key| key.parse().ok());
-    key.ok_or_else(|| ErrorBadRequest("malformed id"))
-}
-
-fn variables<'b, T: Deserialize<'b>>(body: &'b [u8]) -> actix_web::Result<T> {
-    serde_json::from_slice(body).map_err(ErrorBadRequest)
-}
-
 #[derive(Deserialize)]
 struct Board<'b> {
     region: &'b str,
@@ -235,6 +181,13 @@ async fn deep(worker: web::Data<Worker>, body: web::Bytes) -> Answer {
     let held = worker.connection().await?;
     let connection = held.get()?;
     connection.answer("measures", &connection.deep, &[&due_order, &id]).await
+}
+
+async fn report(worker: web::Data<Worker>, request: HttpRequest, body: web::Bytes) -> Answer {
+    let (assignment, input) = report::read(&body)?;
+    let held = worker.connection().await?;
+    let Connection { client, report, .. } = held.get()?;
+    report::answer((client, report), assignment, &input, request.peer_addr()).await
 }
 
 /// Decodes the sort keys in a cursor.

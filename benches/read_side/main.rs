@@ -17,6 +17,7 @@ mod limit;
 mod load;
 mod operations;
 mod servers;
+mod subject;
 mod table;
 
 use std::error::Error;
@@ -31,8 +32,9 @@ use url::Url;
 use cpu::Database;
 use ledger::{Assignments, Ledger, Picks};
 use load::{CONNECTIONS, Caller};
-use operations::{Operation, Reader, Reporter, Subject};
+use operations::{Operation, Reader, Reporter};
 use servers::Server;
+use subject::Subject;
 use table::Samples;
 
 /// The allocator that Rectify uses, so that the limit is not slower by its allocator.

@@ -9,27 +9,7 @@ use crate::Outcome;
 use crate::ledger::Picks;
 use crate::load::{Caller, request};
 use crate::servers::Server;
-
-/// A measured server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Subject {
-    /// The hand-written statements.
-    Limit,
-    /// Rectify.
-    Rectify,
-    /// PostGraphile over the same tables.
-    PostGraphile,
-}
-
-impl Subject {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Limit => "limit",
-            Self::Rectify => "Rectify",
-            Self::PostGraphile => "PostGraphile",
-        }
-    }
-}
+use crate::subject::Subject;
 
 /// A measured operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::ledger::{DEEP_PAGE, DEEP_PAGES, DEPTH, Ledger};
 use crate::load::{Wire, request};
-use crate::operations::Subject;
+use crate::subject::Subject;
 use crate::{Outcome, cpu};
 use serde_json::{Value, json};
 

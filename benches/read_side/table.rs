@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::load::Tally;
-use crate::operations::{Operation, Subject};
+use crate::operations::Operation;
+use crate::subject::Subject;
 
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";

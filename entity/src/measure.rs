@@ -60,6 +60,8 @@ pub struct Model {
     pub pace_override: Option<PaceOverride>,
     /// Why the pace was set.
     pub pace_reason: Option<String>,
+    /// What the measure costs (投资), in yuan; null if unknown.
+    pub budget: Option<i64>,
     /// Version number, incremented with every change.
     pub version: i32,
     /// When the row was created.

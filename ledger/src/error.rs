@@ -35,6 +35,13 @@ fn said(faults: &[Fault]) -> String {
     faults.iter().map(|fault| fault.message.zh.as_str()).collect::<Vec<_>>().join("；")
 }
 
+impl Error {
+    /// Returns the error of a step that fails only if the machine lacks resources, with the name of the step.
+    pub(crate) fn failed(what: &str) -> Self {
+        Self::Database(sea_orm::DbErr::Custom(format!("{what} failed")))
+    }
+}
+
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         Self::Refused(vec![fault])

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use ledger::record::audit::{By, Key};
 use ledger::record::retention::Retention;
 use ledger::reminder::Timing;
-use ledger::work::Desk;
+use ledger::work::Acting;
 use sea_orm::DatabaseConnection;
 
 use crate::mail::Writer;
@@ -48,7 +48,7 @@ impl Context {
     }
 
     /// The context of acts that the program does in its own name.
-    pub(crate) fn acting<'a>(&'a self, by: &'a By, now: DateTime<Utc>) -> Desk<'a> {
-        Desk { db: &self.db, by, now, zone: self.zone, grace_days: self.grace_days }
+    pub(crate) fn acting<'a>(&'a self, by: &'a By, now: DateTime<Utc>) -> Acting<'a> {
+        Acting { db: &self.db, by, now, zone: self.zone, grace_days: self.grace_days }
     }
 }

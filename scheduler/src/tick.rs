@@ -15,6 +15,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect,
 };
+use tracing::Instrument;
 
 use crate::context::Context;
 use crate::job::{Job, Occasion, Report, Run};
@@ -81,7 +82,9 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
         if pattern.between(row.last_occurrence, now, 1).0.is_empty() {
             continue;
         }
-        let run = tokio::time::timeout(PATIENCE, Box::pin(due(context, job, row.id, &pattern, now))).await;
+        let span = tracing::info_span!("job", name = job.name);
+        let run = Box::pin(due(context, job, row.id, &pattern, now)).instrument(span);
+        let run = tokio::time::timeout(PATIENCE, run).await;
         let failure = match run {
             Ok(Ok(found)) => {
                 pending.extend(found);
@@ -101,11 +104,12 @@ pub async fn carry_out(context: &Context, pending: Pending) -> ledger::Result<()
     let Pending { job, schedule, occurrence } = pending;
     let Run::Beside(run) = job.run else { return Ok(()) };
     let began = context.now();
-    let report = run(&Occasion { context, occurrence, now: began, is_by_hand: false }).await?;
+    let occasion = Occasion { context, occurrence, now: began, is_by_hand: false };
+    let report = run(&occasion).instrument(tracing::info_span!("job", name = job.name)).await?;
     if !report.is_idle {
         claim(&context.db, schedule, occurrence, began, RunState::Running, None).await?;
         finish(&context.db, schedule, occurrence, context.now(), report.queued).await?;
-        tracing::info!(job = job.name, %occurrence, summary = report.summary, "a job has run");
+        tracing::info!(%occurrence, summary = report.summary, "a job has run");
     }
     Ok(())
 }
@@ -120,7 +124,7 @@ async fn due(
 ) -> ledger::Result<Option<Pending>> {
     if let Run::Before(run) = job.run {
         let report = run(&Occasion { context, occurrence: now, now, is_by_hand: false }).await?;
-        tracing::info!(job = job.name, summary = report.summary, "a job has run");
+        tracing::info!(summary = report.summary, "a job has run");
     }
     let transaction = database::begin(&context.db).await?;
     let row = schedule::Entity::find_by_id(id)
@@ -139,7 +143,7 @@ async fn due(
     };
     let skipped = fires.len() + left_out;
     if skipped > 0 {
-        tracing::warn!(job = job.name, skipped, "missed occurrences are skipped by the misfire policy");
+        tracing::warn!(skipped, "missed occurrences are skipped by the misfire policy");
     }
     let is_beside = matches!(job.run, Run::Beside(_));
     if !is_beside {
@@ -157,7 +161,7 @@ async fn due(
             let occasion = Occasion { context, occurrence, now, is_by_hand: false };
             let report = run(&occasion, &transaction).await?;
             queued = report.queued;
-            tracing::info!(job = job.name, %occurrence, summary = report.summary, "a job has run");
+            tracing::info!(%occurrence, summary = report.summary, "a job has run");
         }
         finish(&transaction, id, occurrence, context.now(), queued).await?;
     }

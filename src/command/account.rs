@@ -11,11 +11,11 @@ use entity::session::{self, SessionKind};
 use entity::unit;
 use ledger::keep::Patch;
 use ledger::people::account as acts;
-use ledger::people::account::{erase, link, password as passwords, session as sessions};
+use ledger::people::account::{erase, link, new_password, session as sessions};
 use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{current, date, desk, read};
+use super::{acting, current, date, read};
 use crate::settings::{Settings, language};
 use crate::{Failure, clock, say};
 
@@ -218,19 +218,19 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
                 region,
                 valid_until: until.map_or(Patch::Keep, |day| Patch::Set(Some(day))),
             };
-            acts::edit(&desk(settings, &db, &by), found.id, edit, None).await?;
+            acts::edit(&acting(settings, &db, &by), found.id, edit, None).await?;
             say!("已更改 {} 的账户", found.email);
         }
         Account::Invite { email } => {
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
-            link::invite(&desk(settings, &db, &by), found.id).await?;
+            link::invite(&acting(settings, &db, &by), found.id).await?;
             say!("邀请邮件已写入发件箱：{}", found.email);
         }
         Account::Export { email } => {
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
-            let copy = erase::export(&desk(settings, &db, &by), found.id).await?;
+            let copy = erase::export(&acting(settings, &db, &by), found.id).await?;
             say!("{}", serde_json::to_string_pretty(&copy).unwrap_or_default());
         }
         Account::Erase { email, yes } => {
@@ -239,13 +239,13 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
             }
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
-            erase::erase(&desk(settings, &db, &by), found.id, None).await?;
+            erase::erase(&acting(settings, &db, &by), found.id, None).await?;
             say!("已注销账户 {}，其办理记录以编号 account_{} 保留", found.email, found.id);
         }
         Account::ResetSecondFactor { email } => {
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
-            acts::second_factor::remove(&desk(settings, &db, &by), Some(found.id), None, None).await?;
+            acts::second_factor::remove(&acting(settings, &db, &by), Some(found.id), None, None).await?;
             say!("已停用 {} 的两步验证，其会话均已结束", found.email);
         }
         Account::List => {
@@ -262,13 +262,13 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
             let password = password()?;
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
-            passwords::set(&desk(settings, &db, &by), found.id, password, None).await?;
+            new_password::set(&acting(settings, &db, &by), found.id, password, None).await?;
             say!("已重设 {} 的密码，其会话、令牌和委托均已结束", found.email);
         }
         Account::Unbind { email } => {
             let db = current(settings).await?;
             let found = acts::find(&db, &email).await?;
-            if !ledger::people::identity::unbind(&desk(settings, &db, &by), found.id).await? {
+            if !ledger::people::identity::unbind(&acting(settings, &db, &by), found.id).await? {
                 return Err(Failure::Rejected(format!("{} 没有绑定统一身份认证", found.email)));
             }
             say!("已解除 {} 与统一身份认证的绑定，其会话均已结束", found.email);
@@ -292,7 +292,7 @@ async fn create(settings: &Settings, wanted: Wanted, has_password: bool, invites
     let new = wanted.place(&transaction, password).await?;
     let made = acts::create(&transaction, &by, new, clock::now()).await?;
     if invites {
-        link::queue_invitation(&transaction, &desk(settings, &db, &by), &made).await?;
+        link::queue_invitation(&transaction, &acting(settings, &db, &by), &made).await?;
     }
     transaction.commit().await?;
     let told = if invites { "，已发邀请" } else { "" };
@@ -360,7 +360,7 @@ async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Fai
     let tongue = column(&["语言", "language"]);
     let db = current(settings).await?;
     let by = By::program();
-    let desk = desk(settings, &db, &by);
+    let acting = acting(settings, &db, &by);
     let transaction = ledger::record::database::begin(&db).await?;
     let (mut faults, mut made) = (Vec::new(), 0);
     for (index, line) in lines.iter().enumerate() {
@@ -381,9 +381,9 @@ async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Fai
         let done: Result<(), Failure> = async {
             let wanted = given().map_err(Failure::Rejected)?;
             let new = wanted.place(&transaction, None).await?;
-            let row = acts::create(&transaction, &by, new, desk.now).await?;
+            let row = acts::create(&transaction, &by, new, acting.now).await?;
             if invites {
-                link::queue_invitation(&transaction, &desk, &row).await?;
+                link::queue_invitation(&transaction, &acting, &row).await?;
             }
             Ok(())
         }
@@ -404,7 +404,7 @@ async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Fai
 async fn set_disabled(settings: &Settings, email: &str, disabled: bool) -> Result<(), Failure> {
     let db = current(settings).await?;
     let found = acts::find(&db, email).await?;
-    acts::set_disabled(&desk(settings, &db, &By::program()), found.id, disabled).await?;
+    acts::set_disabled(&acting(settings, &db, &By::program()), found.id, disabled).await?;
     say!("{}：{}", found.email, if disabled { "已停用" } else { "已启用" });
     Ok(())
 }
@@ -415,7 +415,7 @@ pub(crate) async fn run_token(settings: &Settings, command: Token) -> Result<(),
     match command {
         Token::Create { email, days, name, read_only } => {
             let found = acts::find(&db, &email).await?;
-            let made = sessions::make_token(&desk(settings, &db, &by), found.id, (&name, days, read_only)).await?;
+            let made = sessions::make_token(&acting(settings, &db, &by), found.id, (&name, days, read_only)).await?;
             // Print nothing but the token, so that scripts can capture it.
             say!("{}", made.secret);
         }
@@ -436,7 +436,7 @@ pub(crate) async fn run_token(settings: &Settings, command: Token) -> Result<(),
         Token::Revoke { id } => {
             let row = session::Entity::find_by_id(id).one(&db).await?;
             let ended = match row {
-                Some(_) => sessions::revoke(&desk(settings, &db, &by), id).await?,
+                Some(_) => sessions::revoke(&acting(settings, &db, &by), id).await?,
                 None => false,
             };
             if !ended {

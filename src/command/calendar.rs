@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use ledger::keep::calendar as keep;
 use ledger::record::audit::By;
 
-use super::{current, date, desk};
+use super::{acting, current, date};
 use crate::settings::Settings;
 use crate::{Failure, say};
 
@@ -29,7 +29,7 @@ pub(crate) async fn run(settings: &Settings, command: &Calendar) -> Result<(), F
     let Calendar::Set { day, work, name } = command;
     let by = By::program();
     let name = Some(name.clone()).filter(|name| !name.is_empty());
-    keep::set(&desk(settings, &db, &by), *day, Some((*work, name))).await?;
+    keep::set(&acting(settings, &db, &by), *day, Some((*work, name))).await?;
     say!("{day}：{}", if *work { "上班" } else { "放假" });
     Ok(())
 }

@@ -9,7 +9,7 @@ use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use workbook::Wanted;
 
-use super::{current, desk, read};
+use super::{acting, current, read};
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
@@ -62,8 +62,8 @@ pub(crate) async fn report(settings: &Settings, report: &Report) -> Result<(), F
     let sheets = workbook::open(&name, read(&report.file)?)?;
     let db = current(settings).await?;
     let by = By::program();
-    let desk = desk(settings, &db, &by);
-    let lines = workbook::report(&desk, &sheets).await?;
+    let acting = acting(settings, &db, &by);
+    let lines = workbook::report(&acting, &sheets).await?;
     let mut refused = 0;
     for line in &lines {
         if !line.faults.is_empty() {

@@ -6,7 +6,7 @@ use ledger::record::audit::By;
 use ledger::rule::wording::one_line;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{current, desk};
+use super::{acting, current};
 use crate::command::jobs_context;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
@@ -77,6 +77,7 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             for mail in query.all(&db).await? {
                 // A mail gets its subject when it is written.
                 let preview = context.writer.preview(&db, &mail, (clock::now(), settings.zone())).await;
+                let preview = preview.filter(|_| mail.state != MailState::Cancelled);
                 let (subject, reason) = preview.unwrap_or_else(|| (mail.kind.clone(), mail.reason.clone()));
                 let subject = if mail.subject.is_empty() { subject } else { mail.subject.clone() };
                 let (subject, reason) = (one_line(&subject), one_line(&reason));
@@ -87,7 +88,7 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             }
         }
         Mail::Requeue => {
-            let count = machine::requeue_failed(&desk(settings, &db, &By::program())).await?;
+            let count = machine::requeue_failed(&acting(settings, &db, &By::program())).await?;
             say!("已重新排队 {count} 封");
         }
     }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use ledger::record::audit::By;
-use ledger::work::Desk;
+use ledger::work::Acting;
 use scheduler::{Context, Post};
 use sea_orm::DatabaseConnection;
 use secrecy::ExposeSecret;
@@ -61,8 +61,8 @@ pub(crate) fn jobs_context(settings: &Settings, db: &DatabaseConnection) -> Resu
 }
 
 /// Builds the context in which a command changes the ledger: at the current time, on behalf of `by`.
-pub(crate) fn desk<'a>(settings: &Settings, db: &'a DatabaseConnection, by: &'a By) -> Desk<'a> {
-    Desk { db, by, now: clock::now(), zone: settings.zone(), grace_days: settings.grace_days }
+pub(crate) fn acting<'a>(settings: &Settings, db: &'a DatabaseConnection, by: &'a By) -> Acting<'a> {
+    Acting { db, by, now: clock::now(), zone: settings.zone(), grace_days: settings.grace_days }
 }
 
 /// Parses a date argument in the format `YYYY-MM-DD`.

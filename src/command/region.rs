@@ -6,7 +6,7 @@ use ledger::record::audit::By;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{current, desk};
+use super::{acting, current};
 use crate::settings::Settings;
 use crate::{Failure, say};
 
@@ -64,7 +64,7 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
             let db = current(settings).await?;
             let parent = ensure(&db, &parent).await?;
             let new = keep::New { parent: Some(parent.id), name: name.clone(), code };
-            keep::create(&desk(settings, &db, &By::program()), new).await?;
+            keep::create(&acting(settings, &db, &By::program()), new).await?;
             say!("已添加：{}（{}之下）", name.trim(), parent.name);
         }
         Region::Load { code: Some(code) } => {

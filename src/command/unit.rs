@@ -9,7 +9,7 @@ use ledger::keep::{Patch, unit as keep};
 use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{current, desk, read};
+use super::{acting, current, read};
 use crate::settings::{Settings, language};
 use crate::{Failure, say};
 
@@ -52,7 +52,7 @@ pub(crate) enum Unit {
 pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failure> {
     let db = current(settings).await?;
     let by = By::program();
-    let desk = desk(settings, &db, &by);
+    let acting = acting(settings, &db, &by);
     match command {
         Unit::List => {
             let regions: HashMap<i64, region::Model> =
@@ -79,7 +79,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
             let transaction = ledger::record::database::begin(&db).await?;
             let region = ledger::region::ensure(&transaction, &region, &["region"]).await?;
             let new = keep::New { region: Some(region.id), name, addresses: mail, ..Default::default() };
-            let unit = keep::create_within(&transaction, &desk, new).await?;
+            let unit = keep::create_within(&transaction, &acting, new).await?;
             transaction.commit().await?;
             say!("已登记：{}（{}）", unit.name, region.name);
         }
@@ -99,7 +99,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                 let known = known.all(&transaction).await?.into_iter().map(|known| known.alias);
                 changes.aliases = Patch::Set(known.chain(alias).collect());
             }
-            keep::edit_within(&transaction, &desk, Some(unit.id), None, changes).await?;
+            keep::edit_within(&transaction, &acting, Some(unit.id), None, changes).await?;
             transaction.commit().await?;
             let said = match (mail.as_slice(), alias_count) {
                 ([], 0) if language.is_some() => "已设置邮件语言".to_owned(),
@@ -134,7 +134,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                 let done = async {
                     let unit = ledger::unit::find_by_name(&transaction, name.trim()).await?;
                     let changes = keep::Changes { addresses: Patch::Set(mails), ..Default::default() };
-                    keep::edit_within(&transaction, &desk, Some(unit.id), None, changes).await
+                    keep::edit_within(&transaction, &acting, Some(unit.id), None, changes).await
                 };
                 match done.await {
                     Ok(_) => set += 1,

@@ -10,9 +10,10 @@ use entity::ownership::OwnershipKind;
 use entity::{accountability, case_pollution, case_report, case_unit, inspection_case, ownership};
 use sea_orm::ActiveValue::Set;
 
-use super::{City, Maker, Round, insert};
+use super::{City, Maker, Round};
 use ledger::Result;
 use ledger::record::concern::{self, Concern};
+use ledger::record::database;
 use ledger::rule::calendar::plus_days;
 use ledger::rule::case_flow;
 
@@ -59,10 +60,10 @@ impl Maker<'_> {
                 let Some(city) = cities.get(index % cities.len().max(1)) else { continue };
                 self.case(&mut batch, city, round.id, index);
             }
-            insert(self.db, batch.cases).await?;
-            insert(self.db, batch.pollution).await?;
-            insert(self.db, batch.units).await?;
-            insert(self.db, batch.reports).await?;
+            database::insert_all(self.db, batch.cases).await?;
+            database::insert_all(self.db, batch.pollution).await?;
+            database::insert_all(self.db, batch.units).await?;
+            database::insert_all(self.db, batch.reports).await?;
             concern::cases(self.db, &batch.concerns).await?;
         }
         Ok(())
@@ -184,8 +185,8 @@ impl Maker<'_> {
                 }
             }
         }
-        insert(self.db, records).await?;
-        insert(self.db, owners).await
+        database::insert_all(self.db, records).await?;
+        Ok(database::insert_all(self.db, owners).await?)
     }
 }
 

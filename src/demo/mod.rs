@@ -245,8 +245,8 @@ impl Maker<'_> {
         }
         self.made.regions = regions.len();
         self.made.units = units.len();
-        insert(self.db, units).await?;
-        insert(self.db, addresses).await?;
+        database::insert_all(self.db, units).await?;
+        database::insert_all(self.db, addresses).await?;
         let first = |region: &region::Model| of_region.get(&region.id).and_then(|units| units.first()).copied();
         let mut cities = Vec::new();
         for city in regions.iter().filter(|region| matches!(region.level, Level::Prefecture | Level::Province)) {
@@ -348,14 +348,14 @@ impl Maker<'_> {
         self.made.problems += batch.problems.len();
         self.made.measures += batch.measures.len();
         self.made.assignments += batch.assignments.len();
-        insert(self.db, batch.problems).await?;
-        insert(self.db, batch.domains).await?;
-        insert(self.db, batch.measures).await?;
-        insert(self.db, batch.parties).await?;
-        insert(self.db, batch.assignments).await?;
-        insert(self.db, batch.reports).await?;
-        insert(self.db, batch.checks).await?;
-        insert(self.db, batch.close_outs).await?;
+        database::insert_all(self.db, batch.problems).await?;
+        database::insert_all(self.db, batch.domains).await?;
+        database::insert_all(self.db, batch.measures).await?;
+        database::insert_all(self.db, batch.parties).await?;
+        database::insert_all(self.db, batch.assignments).await?;
+        database::insert_all(self.db, batch.reports).await?;
+        database::insert_all(self.db, batch.checks).await?;
+        database::insert_all(self.db, batch.close_outs).await?;
         concern::problems(self.db, &batch.problem_concerns).await?;
         concern::measures(self.db, &batch.measure_concerns).await
     }
@@ -457,6 +457,7 @@ impl Maker<'_> {
             problem_id: Set(index as i64 + 1),
             round_id: Set(round.id),
             region_id: Set(city.region.id),
+            budget: Set((id % 3 != 0).then_some((id % 40 + 1) * 125_000)),
             identity: Set(sameness::measure(Some(&number), &content)),
             number: Set(Some(number)),
             position: Set(place as i32 + 1),
@@ -648,18 +649,6 @@ struct Batch {
     close_outs: Vec<close_out::ActiveModel>,
     problem_concerns: Vec<Concern>,
     measure_concerns: Vec<Concern>,
-}
-
-/// Inserts rows in batches small enough for SQLite's limit on variables per statement.
-async fn insert<A>(db: &Transaction, rows: Vec<A>) -> Result<()>
-where
-    A: ActiveModelTrait + Send,
-{
-    const COLUMNS: usize = 28;
-    for chunk in rows.chunks(32_000 / COLUMNS) {
-        <A::Entity as EntityTrait>::insert_many(chunk.to_vec()).exec_without_returning(db).await?;
-    }
-    Ok(())
 }
 
 /// Sets PostgreSQL's sequences to continue after the explicitly assigned keys.

@@ -1,8 +1,9 @@
 //! Scenes that several stories play in: a city with its offices and counties, whose accounts act on a measure or a
 //! case.
 
+use ledger::file::storage::Stored;
 use ledger::record::audit::By;
-use ledger::work::{Desk, evidence};
+use ledger::work::{Acting, evidence};
 use serde_json::{Value, json};
 
 use crate::support::clocked::StoryClock;
@@ -138,16 +139,16 @@ impl<'a> MeasureScene<'a> {
         block_on(async {
             let db = self.world.db().await;
             let by = By::program();
-            let desk =
-                Desk { db: &db, by: &by, now: self.clock.now(), zone: chrono_tz::Asia::Shanghai, grace_days: 30 };
-            let file = evidence::Stored {
+            let acting =
+                Acting { db: &db, by: &by, now: self.clock.now(), zone: chrono_tz::Asia::Shanghai, grace_days: 30 };
+            let file = Stored {
                 name: "验收照片.jpg".to_owned(),
                 media_type: "image/jpeg".to_owned(),
                 size: 3,
                 sha256: "00".repeat(32),
                 place: "none".to_owned(),
             };
-            evidence::add(&desk, Some(key), &file).await.unwrap();
+            evidence::add(&acting, Some(key), &file).await.unwrap();
             db.close().await.unwrap();
         });
         self.done(

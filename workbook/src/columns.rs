@@ -2,6 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::plain::PLAIN;
 use super::sheet::Sheet;
 use ledger::fault;
 
@@ -34,6 +35,8 @@ pub(crate) enum Column {
     Supervising,
     /// Progress of the measure (整改进展).
     Progress,
+    /// A plain column, by its place in [`PLAIN`].
+    Plain(usize),
     /// Name and phone number of the reporter (填报人及联系方式). Personal data; never read.
     Reporter,
 }
@@ -63,6 +66,7 @@ pub(crate) const UNNAMED: &str = "未载明";
 pub(crate) fn heading(column: Column) -> &'static str {
     match column {
         Column::Deadline => "措施时限",
+        Column::Plain(place) => PLAIN[place].exported,
         _ => HEADINGS.iter().find(|(known, _)| *known == column).map_or("", |(_, names)| names[0]),
     }
 }
@@ -89,8 +93,8 @@ impl Layout {
         for place in sheet.columns(row) {
             let printed = sheet.text(row, place);
             let heading = plain(printed);
-            match HEADINGS.iter().find(|(_, names)| names.contains(&heading.as_str())) {
-                Some((column, _)) => layout.columns.push((*column, place, printed.to_owned())),
+            match column(&heading) {
+                Some(column) => layout.columns.push((column, place, printed.to_owned())),
                 None => layout.unknown.push(printed.to_owned()),
             }
         }
@@ -142,6 +146,12 @@ impl Layout {
     pub(crate) fn numbers_problems(&self) -> bool {
         self.place(Column::MeasureNumber).is_some()
     }
+}
+
+/// Returns the field of a normalised heading.
+fn column(heading: &str) -> Option<Column> {
+    let listed = HEADINGS.iter().find(|(_, names)| names.contains(&heading)).map(|(column, _)| *column);
+    listed.or_else(|| PLAIN.iter().position(|plain| plain.headings.contains(&heading)).map(Column::Plain))
 }
 
 /// Normalises a heading: removes blanks, invisible characters, a trailing colon, and everything from the first bracket

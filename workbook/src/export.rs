@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use entity::assignment::Status;
+use entity::measure;
 use planner::{Condition, Sql};
 use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::columns::{Column, UNNAMED, heading};
 use super::filled;
+use super::plain::PLAIN;
 use ledger::fault::{Fault, FaultCode};
 use ledger::people::policy::Principal;
 use ledger::record::concern;
@@ -87,6 +89,8 @@ pub async fn export<C: ConnectionTrait>(
         let en = format!("there are more than {MAX_MEASURES} measures: export them by round or by region");
         return Err(Fault::invalid(zh, en, &[]).into());
     }
+    let models: Vec<measure::Model> = select(db, principal, "measure", wanted, MEASURES, &order).await?;
+    let models = models.into_iter().map(|model| (model.id, model)).collect();
     let parties: Vec<Word> =
         select(db, principal, "responsible_party", wanted, PARTIES, " ORDER BY x.measure_id, x.position, x.id").await?;
     let domains: Vec<Word> =
@@ -104,7 +108,7 @@ pub async fn export<C: ConnectionTrait>(
         let question = Question { within: wanted.region, as_of: today, by, counted: Counted::Measures };
         figures.push((name, statistics::answer(db, &question, principal).await?));
     }
-    let book = Book { rows, answers, parties: joined(parties), domains: joined(domains), figures, today };
+    let book = Book { rows, models, answers, parties: joined(parties), domains: joined(domains), figures, today };
     // Packing a large workbook takes seconds, so it must not block the threads that serve requests.
     let packed = tokio::task::spawn_blocking(move || book.bytes()).await;
     packed.map_err(|error| Error::Unwritten(error.to_string()))?.map_err(|error| Error::Unwritten(error.to_string()))
@@ -116,6 +120,8 @@ const ROWS: &str = "SELECT m.id AS measure, p.id AS problem, r.name AS round, p.
     JOIN problem p ON p.id = m.problem_id \
     JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
     LEFT JOIN unit s ON s.id = m.supervising_unit_id";
+const MEASURES: &str = "SELECT m.* FROM measure m JOIN problem p ON p.id = m.problem_id \
+    JOIN inspection_round r ON r.id = m.round_id";
 const ANSWERS: &str = "SELECT a.id, a.measure_id AS measure, a.version, u.name AS unit, a.status, a.completed_on, \
     (SELECT g.text FROM progress_report g WHERE g.assignment_id = a.id ORDER BY g.submitted_at DESC, g.id DESC LIMIT \
     1) AS report \
@@ -178,6 +184,8 @@ fn joined(words: Vec<Word>) -> HashMap<i64, String> {
 /// The content of a workbook.
 struct Book {
     rows: Vec<Row>,
+    /// The measures, for plain columns.
+    models: HashMap<i64, measure::Model>,
     answers: HashMap<i64, Vec<Answer>>,
     parties: HashMap<i64, String>,
     domains: HashMap<i64, String>,
@@ -186,7 +194,7 @@ struct Book {
     today: NaiveDate,
 }
 
-/// The columns of a ledger sheet, with their widths in characters.
+/// The columns of a ledger sheet, with their widths in characters; plain columns come after them.
 const COLUMNS: &[(Column, f64)] = &[
     (Column::Number, 6.0),
     (Column::Problem, 36.0),
@@ -231,9 +239,12 @@ impl Book {
             Column::ProblemDeadline => rows.iter().any(|row| !row.problem_due.is_empty()),
             Column::Rating => rows.iter().any(|row| row.rating.is_some()),
             Column::Supervising => rows.iter().any(|row| row.supervising.is_some()),
+            Column::Plain(_) => rows.iter().any(|row| !self.cell(*column, row).is_empty()),
             _ => true,
         };
-        let columns: Vec<(Column, f64)> = COLUMNS.iter().copied().filter(|(column, _)| is_used(column)).collect();
+        let plain = PLAIN.iter().enumerate().map(|(place, plain)| (Column::Plain(place), plain.width));
+        let columns = COLUMNS.iter().copied().chain(plain).filter(|(column, _)| is_used(column));
+        let columns: Vec<(Column, f64)> = columns.collect();
         let last = u16::try_from(columns.len()).unwrap_or(1) - 1;
         let title = format!("{round}整改台账（截至{}）", self.today.format("%Y年%-m月%-d日"));
         sheet.merge_range(0, 0, 0, last, &title, &title_format())?;
@@ -284,6 +295,7 @@ impl Book {
             Column::Parties => self.parties.get(&row.measure).cloned().unwrap_or_default(),
             Column::Supervising => or_blank(&row.supervising),
             Column::Progress => self.told(row),
+            Column::Plain(place) => self.models.get(&row.measure).map(PLAIN[place].write).unwrap_or_default(),
             Column::Reporter => String::new(),
         }
     }

@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use super::sheet::Sheet;
 use ledger::fault::{self, Fault, FaultCode};
 use ledger::work::progress::{self, Report};
-use ledger::work::{Desk, On};
+use ledger::work::{Acting, On};
 use ledger::{Error, Result};
 
 /// Name of the progress sheet.
@@ -45,7 +45,7 @@ pub struct Line {
 
 /// Submits the filled lines as progress reports. Returns the result of each filled line. Fails if the workbook has no
 /// progress sheet, if a column is missing, or if no line is filled in.
-pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
+pub async fn report(acting: &Acting<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
     let Some(sheet) = sheets.iter().find(|sheet| sheet.name == SHEET) else {
         let zh = format!("文件中没有“{SHEET}”工作表：请用 `rectify export` 导出后填写");
         let en = format!("the file has no sheet “{SHEET}”: fill in a file that `rectify export` wrote");
@@ -98,7 +98,7 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
             continue;
         };
         if faults.is_empty() {
-            let today = desk.today();
+            let today = acting.today();
             let this_month = format!("{}-{:02}", today.year(), today.month());
             let report = Report {
                 on: On { assignment: key, version: Some(seen) },
@@ -108,7 +108,7 @@ pub async fn report(desk: &Desk<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> {
                 completed_on: done,
                 retracts_completion,
             };
-            match progress::report(desk, &report).await {
+            match progress::report(acting, &report).await {
                 Ok(_) => {}
                 Err(Error::Refused(refused)) => faults = refused,
                 Err(failure) if lines.is_empty() => return Err(failure),

@@ -9,6 +9,7 @@ mod extent;
 mod filled;
 mod import;
 mod parties;
+mod plain;
 mod reading;
 mod sheet;
 

@@ -6,11 +6,13 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
+use entity::measure;
 use planner::Bilingual;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
 use super::columns::{Column, Layout, UNNAMED};
+use super::plain::PLAIN;
 use super::sheet::{MAX_TEXT, Sheet};
 use ledger::fault::{self as faults, Hidden};
 use ledger::rule::calendar::last_day_of_month;
@@ -87,6 +89,8 @@ pub(crate) struct ReadMeasure {
     pub(crate) parties: Option<String>,
     pub(crate) supervising: Option<String>,
     pub(crate) progress: Option<String>,
+    /// The fields of plain columns.
+    pub(crate) fields: measure::ActiveModel,
 }
 
 /// The content of a sheet that contains a ledger.
@@ -243,7 +247,7 @@ impl Rows<'_> {
             Column::Supervising,
             Column::Progress,
         ];
-        for column in READ.iter().copied() {
+        for column in READ.iter().copied().chain((0..PLAIN.len()).map(Column::Plain)) {
             let place = self.layout.place(column);
             if place.is_some_and(|place| filled.contains(&place) && self.sheet.is_formula(row, place)) {
                 let problem = Bilingual::new("单元格是公式", "the cell is a formula");
@@ -358,6 +362,15 @@ impl Rows<'_> {
             );
             self.fault(row, Column::Lead, problem, expected);
         }
+        let mut fields = measure::ActiveModel::default();
+        for (place, plain) in PLAIN.iter().enumerate() {
+            let column = Column::Plain(place);
+            let Some(text) = self.shown(row, column) else { continue };
+            if let Err(expected) = (plain.read)(&text, self.layout.heading(column), &mut fields) {
+                let problem = Bilingual::new(format!("无法识别的{}", plain.headings[0]), "the cell is not understood");
+                self.fault(row, column, problem, expected);
+            }
+        }
         Some(ReadMeasure {
             row,
             number,
@@ -367,6 +380,7 @@ impl Rows<'_> {
             parties,
             supervising,
             progress,
+            fields,
         })
     }
 

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use chrono::{DateTime, TimeDelta, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use ledger::people::account::{self, sign_in};
+use ledger::people::account::{self, security_log, sign_in};
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
-use ledger::work::Desk;
+use ledger::work::Acting;
 use sea_orm::{DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector};
 
 use crate::error::{Code, Refused, failed};
@@ -129,7 +129,7 @@ impl Gate {
     /// at most one entry a minute for each account, so that repeated attempts cannot fill it.
     pub(crate) async fn note_denied(&self, by: &By, what: &str) {
         tracing::warn!(
-            target: sign_in::SECURITY,
+            target: security_log::SECURITY,
             event = "denied",
             account = by.principal.account,
             delegate = by.principal.delegate,
@@ -140,8 +140,8 @@ impl Gate {
         let Some(account) = by.principal.account.filter(|account| self.denials.check_key(account).is_ok()) else {
             return;
         };
-        let desk = Desk { db: &self.own, by, now: (self.clock)(), zone: self.zone, grace_days: 0 };
-        if let Err(error) = sign_in::note_denied(&desk, account, what).await {
+        let acting = Acting { db: &self.own, by, now: (self.clock)(), zone: self.zone, grace_days: 0 };
+        if let Err(error) = sign_in::note_denied(&acting, account, what).await {
             tracing::error!(%error, "a denial could not be recorded in the audit trail");
         }
     }

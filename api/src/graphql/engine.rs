@@ -267,10 +267,12 @@ impl Engine {
         {
             self.check_payloads(operation, &ready.asked.variables, &self.request(caller))?;
         }
-        let (response, is_denied) = Box::pin(watch_denials(self.schema.execute(self.execution(&ready, caller)))).await;
-        if is_denied && let Some(operation) = &ready.document.operation {
-            let acts: Vec<&str> = operation.roots.iter().map(Selection::name).collect();
-            self.gate.note_denied(&caller.by(), &acts.join(", ")).await;
+        let roots = ready.root_names();
+        let span = if ready.changes() { tracing::info_span!("act", name = roots) } else { tracing::Span::none() };
+        let execution = self.schema.execute(self.execution(&ready, caller));
+        let (response, is_denied) = Box::pin(watch_denials(execution).instrument(span)).await;
+        if is_denied {
+            self.gate.note_denied(&caller.by(), &roots).await;
         }
         let max_age = ready.max_age();
         if !ready.is_known && response.errors.is_empty() {
@@ -366,6 +368,12 @@ impl Ready {
     fn credential(&self) -> Option<&str> {
         let operation = self.document.operation.as_ref().filter(|one| one.kind == OperationType::Mutation)?;
         operation.roots.iter().map(Selection::name).find(|name| CREDENTIALS.contains(name))
+    }
+
+    /// Returns the names of the root fields, separated by commas.
+    fn root_names(&self) -> String {
+        let roots = self.document.operation.iter().flat_map(|operation| &operation.roots);
+        roots.map(Selection::name).collect::<Vec<_>>().join(", ")
     }
 
     fn changes(&self) -> bool {

@@ -453,3 +453,73 @@ pub(crate) fn check(ty: &str, selection: &Selected<'_>, request: &Request) -> Re
     let Some(table) = NODES.iter().map(|table| table()).find(|table| table.name == ty) else { return Ok(()) };
     read::planned(Root::One(table, "id", 0_i64.into()), selection, request).map(drop).map_err(|refusal| refusal.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use planner::{Kind, Link};
+    use sea_orm::{ConnectionTrait, Database};
+
+    use super::*;
+
+    /// Adds the columns that a noun and what it links to name, each with the table that it must be in.
+    fn columns(
+        table: &'static Table,
+        within: &str,
+        found: &mut BTreeSet<(String, String)>,
+        seen: &mut BTreeSet<&'static str>,
+    ) {
+        let source = if within.is_empty() { table.source } else { within };
+        // A subquery names its columns itself; statements over it are covered by stories.
+        let is_table = !source.starts_with('(');
+        let mut add = |source: &str, column: &str| {
+            found.insert((source.to_owned(), column.to_owned()));
+        };
+        for field in &table.fields {
+            match &field.kind {
+                Kind::Id if is_table => add(source, "id"),
+                Kind::Column(column) | Kind::Boolean(column) if is_table => add(source, column),
+                Kind::One(_, column) if is_table => add(source, column),
+                Kind::First(of, link) | Kind::List(of, link) | Kind::Many(of, link, _) => {
+                    if let Link::Column(column) | Link::Part(column) = link
+                        && !of().source.starts_with('(')
+                    {
+                        add(of().source, column);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for field in &table.fields {
+            match &field.kind {
+                Kind::Embedded(of) if is_table => columns(of(), source, found, seen),
+                Kind::One(of, _) | Kind::First(of, _) | Kind::List(of, _) | Kind::Many(of, ..) => {
+                    if seen.insert(of().name) {
+                        columns(of(), "", found, seen);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_columns_that_nouns_name_are_in_the_tables() {
+        let db = Database::connect("sqlite::memory:").await.unwrap();
+        migration::up(&db).await.unwrap();
+        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        for table in NODES.iter().map(|table| table()).chain([<crate::noun::change::LedgerChange as Noun>::table()]) {
+            seen.insert(table.name);
+            columns(table, "", &mut found, &mut seen);
+        }
+        assert!(found.len() > 200, "{}", found.len());
+        let mut missing = Vec::new();
+        for (source, column) in &found {
+            if db.execute_unprepared(&format!("SELECT t.{column} FROM \"{source}\" t LIMIT 0")).await.is_err() {
+                missing.push(format!("{source}.{column}"));
+            }
+        }
+        assert_eq!(missing, Vec::<String>::new());
+    }
+}

@@ -11,7 +11,7 @@ use ledger::fault::{self, FaultCode, Thing};
 use ledger::file::media::Unfit;
 use ledger::file::storage::Unstored;
 use ledger::record::audit::By;
-use ledger::work::Desk;
+use ledger::work::Acting;
 use serde_json::json;
 
 use crate::context::{Caller, Services};
@@ -130,8 +130,8 @@ pub(crate) fn slots(places: &Shared, caller: &Caller, count: usize) -> Result<Pl
 
 impl Files {
     /// Returns the context for acts of the ledger, with the current time.
-    pub(crate) fn desk<'a>(&'a self, by: &'a By) -> Desk<'a> {
-        Desk {
+    pub(crate) fn acting<'a>(&'a self, by: &'a By) -> Acting<'a> {
+        Acting {
             db: &self.services.db,
             by,
             now: (self.services.clock)(),

@@ -14,7 +14,7 @@ use actix_web::http::header;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{Stream, StreamExt};
-use ledger::file::storage::{Arrived, Arriving};
+use ledger::file::storage::{Arrived, Arriving, Stored};
 use ledger::work::evidence;
 use serde::Deserialize;
 use serde_json::json;
@@ -77,7 +77,7 @@ async fn take(
     payload: web::Payload,
     state: &AppState,
     caller: &mut Caller,
-) -> Result<(i64, evidence::Stored), Unserved> {
+) -> Result<(i64, Stored), Unserved> {
     let files = &state.files;
     let mut body = Body(Rc::new(RefCell::new(payload)));
     let taken = async {
@@ -88,10 +88,10 @@ async fn take(
             .into_inner();
         let assignment = key_of::<Assignment>(&wish.assignment.as_deref().unwrap_or_default().into());
         // Check the rights before the body is read.
-        evidence::may_add(&files.desk(&by), assignment).await?;
+        evidence::may_add(&files.acting(&by), assignment).await?;
         let _slot = slot(&files.uploads, caller)?;
         let arrived = receive(request, &mut body, files, wish.name.as_deref()).await?;
-        Ok(evidence::keep(&files.desk(&by), assignment, &files.services.storage, arrived).await?)
+        Ok(evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?)
     }
     .await;
     if taken.is_err() {

@@ -80,19 +80,19 @@ pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> 
         let which = web::Query::<Which>::from_query(request.query_string())
             .map_err(|_| Unserved::malformed("参数应为 round、region", "expected parameters: round, region"))?;
         let by = caller.by();
-        let desk = state.files.desk(&by);
+        let acting = state.files.acting(&by);
         let working = slot(&state.files.workbooks, &caller)?;
         let leaving = slot(&state.files.exports, &caller)?;
         // A round or region that does not exist has no rows: no key is 0.
         let round = match &which.round {
-            Some(words) => Some(round_of(desk.db, words).await?.map_or(0, |round| round.id)),
+            Some(words) => Some(round_of(acting.db, words).await?.map_or(0, |round| round.id)),
             None => None,
         };
         let region = match &which.region {
-            Some(words) => Some(region_of(desk.db, words).await?.map_or(0, |region| region.id)),
+            Some(words) => Some(region_of(acting.db, words).await?.map_or(0, |region| region.id)),
             None => None,
         };
-        let bytes = workbook::export(desk.db, &by.principal, Wanted { round, region }, desk.today()).await?;
+        let bytes = workbook::export(acting.db, &by.principal, Wanted { round, region }, acting.today()).await?;
         drop(working);
         let (size, bytes) = (bytes.len() as u64, Bytes::from(bytes));
         let pieces = (0..bytes.len()).step_by(PIECE).map(move |at| bytes.slice(at..bytes.len().min(at + PIECE)));
@@ -135,7 +135,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             })?
             .into_inner();
         let by = caller.by();
-        let desk = state.files.desk(&by);
+        let acting = state.files.acting(&by);
         let is_progress = match how.sheet.as_deref() {
             None => false,
             Some("progress") => true,
@@ -166,33 +166,39 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
         let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
         let Some((round, region)) = into.filter(|_| !is_progress) else {
-            let lines = workbook::report(&desk, &sheets).await?;
+            let lines = workbook::report(&acting, &sheets).await?;
             return Ok(lines_of(&lines, caller.language));
         };
         let round = match key_of::<InspectionRound>(&round.as_str().into()) {
-            Some(_) => round_of(desk.db, &round).await?.map(|found| found.name).ok_or_else(|| {
+            Some(_) => round_of(acting.db, &round).await?.map(|found| found.name).ok_or_else(|| {
                 let (zh, en) = (format!("没有督察轮次 {round}"), format!("there is no inspection round {round}"));
                 Unserved::malformed(&zh, &en)
             })?,
             None => round,
         };
         let issued_by = match how.issued_by {
-            Some(words) => Some(code_of(desk.db, words).await?),
+            Some(words) => Some(code_of(acting.db, words).await?),
             None => None,
         };
         let answer = Answer {
             round,
-            region: code_of(desk.db, region).await?,
+            region: code_of(acting.db, region).await?,
             issued_by,
             dry_run: how.dry_run,
             create_units: how.create_units,
             aliases: Aliases::default(),
             as_of: how.as_of,
-            grace_days: desk.grace_days,
+            grace_days: acting.grace_days,
         };
-        let task =
-            Import { sheets: &sheets, answer: &answer, by: &by, now: desk.now, zone: desk.zone, progress: &|_, _| {} };
-        Ok(outcome(workbook::import(desk.db, &task).await?, caller.language))
+        let task = Import {
+            sheets: &sheets,
+            answer: &answer,
+            by: &by,
+            now: acting.now,
+            zone: acting.zone,
+            progress: &|_, _| {},
+        };
+        Ok(outcome(workbook::import(acting.db, &task).await?, caller.language))
     }
     .await;
     match taken {

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use ledger::fault::{self, Thing};
 use ledger::keep::Patch;
-use ledger::people::account::{self as acts, Hashed, erase, link, password, session};
+use ledger::people::account::{self as acts, Hashed, erase, link, new_password, session};
 use planner::{Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
@@ -391,7 +391,7 @@ impl AccountMutation {
     ) -> async_graphql::Result<EndSessionPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Session>(&input.session_id).unwrap_or_default();
-        EndSessionPayload::of(session::revoke(&request.desk(), key).await, request)
+        EndSessionPayload::of(session::revoke(&request.acting(), key).await, request)
     }
 
     /// Creates a token for an integration: for the caller's own account or, as an administrator, for any account.
@@ -404,7 +404,7 @@ impl AccountMutation {
         let request = ctx.data::<Request>()?;
         let wanted = own_or(request, input.account_id.as_ref());
         let what = (input.name.as_str(), i64::from(input.days), input.is_read_only);
-        let done = session::make_token(&request.desk(), wanted.unwrap_or_default(), what).await;
+        let done = session::make_token(&request.acting(), wanted.unwrap_or_default(), what).await;
         SignInPayload::of(done, request)
     }
 
@@ -439,7 +439,7 @@ impl AccountMutation {
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Account>(&input.account_id).unwrap_or_default();
-        AccountPayload::of(link::invite(&request.desk(), key).await.map(|()| key), request)
+        AccountPayload::of(link::invite(&request.acting(), key).await.map(|()| key), request)
     }
 
     /// Disables an account, which ends its sessions, tokens and delegations for good, or enables it again. For
@@ -451,7 +451,7 @@ impl AccountMutation {
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Account>(&input.account_id).unwrap_or_default();
-        let done = acts::set_disabled(&request.desk(), key, input.is_disabled).await;
+        let done = acts::set_disabled(&request.acting(), key, input.is_disabled).await;
         AccountPayload::of(done.map(|()| key), request)
     }
 
@@ -467,7 +467,7 @@ impl AccountMutation {
         let done = match own_or(request, input.account_id.as_ref()) {
             Some(key) => {
                 let current = input.current_password.as_deref();
-                password::set(&request.desk(), key, input.password, current).await.map(|()| key)
+                new_password::set(&request.acting(), key, input.password, current).await.map(|()| key)
             }
             None => Err(fault::unknown(Thing::Account, &["input", "accountId"]).into()),
         };
@@ -484,7 +484,7 @@ impl AccountMutation {
     ) -> async_graphql::Result<ExportAccountPayload> {
         let request = ctx.data::<Request>()?;
         let key = own_or(request, input.account_id.as_ref()).unwrap_or_default();
-        let (data, errors) = outcome(erase::export(&request.desk(), key).await, request.language)?;
+        let (data, errors) = outcome(erase::export(&request.acting(), key).await, request.language)?;
         Ok(ExportAccountPayload { data: data.map(|data| data.to_string()), errors })
     }
 
@@ -498,7 +498,7 @@ impl AccountMutation {
     ) -> async_graphql::Result<AccountPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Account>(&input.account_id).unwrap_or_default();
-        AccountPayload::of(erase::erase(&request.desk(), key, input.current_password.as_deref()).await, request)
+        AccountPayload::of(erase::erase(&request.acting(), key, input.current_password.as_deref()).await, request)
     }
 }
 
@@ -534,7 +534,7 @@ async fn create(request: &Request, input: CreateAccountInput) -> ledger::Result<
         valid_until: input.valid_until.map(|day| day.0),
         is_demo: false,
     };
-    acts::create_one(&request.desk(), new, input.is_invited).await
+    acts::create_one(&request.acting(), new, input.is_invited).await
 }
 
 async fn update(request: &Request, input: UpdateAccountInput) -> ledger::Result<i64> {
@@ -563,5 +563,5 @@ async fn update(request: &Request, input: UpdateAccountInput) -> ledger::Result<
             MaybeUndefined::Undefined => MaybeUndefined::Undefined,
         }),
     };
-    acts::edit(&request.desk(), key, edit, input.current_password.as_deref()).await
+    acts::edit(&request.acting(), key, edit, input.current_password.as_deref()).await
 }

@@ -202,7 +202,7 @@ impl AccountabilityMutation {
     ) -> async_graphql::Result<AccountabilityPayload> {
         let request = ctx.data::<Request>()?;
         let record = record(input.rank, input.consequence, input.people, input.decided_on);
-        let done = acts::record(&request.desk(), key_of::<Problem>(&input.problem_id), record).await;
+        let done = acts::record(&request.acting(), key_of::<Problem>(&input.problem_id), record).await;
         AccountabilityPayload::of(done, request)
     }
 
@@ -215,7 +215,7 @@ impl AccountabilityMutation {
         let request = ctx.data::<Request>()?;
         let record = record(input.rank, input.consequence, input.people, input.decided_on);
         let key = key_of::<Accountability>(&input.accountability_id);
-        AccountabilityPayload::of(acts::correct(&request.desk(), key, input.version, record).await, request)
+        AccountabilityPayload::of(acts::correct(&request.acting(), key, input.version, record).await, request)
     }
 
     /// Withdraws an accountability record: it stays readable and no longer counts. For city and regional offices.
@@ -226,6 +226,6 @@ impl AccountabilityMutation {
     ) -> async_graphql::Result<AccountabilityPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Accountability>(&input.accountability_id);
-        AccountabilityPayload::of(acts::withdraw(&request.desk(), key, input.version, &input.reason).await, request)
+        AccountabilityPayload::of(acts::withdraw(&request.acting(), key, input.version, &input.reason).await, request)
     }
 }

@@ -339,7 +339,7 @@ impl AssignmentMutation {
             completed_on: input.completed_on.map(|day| day.0),
             retracts_completion: input.is_completion_retracted,
         };
-        AssignmentPayload::of(progress::report(&request.desk(), &report).await, request)
+        AssignmentPayload::of(progress::report(&request.acting(), &report).await, request)
     }
 
     /// Takes an assignment on (签收). For the unit that answers it and its county office.
@@ -350,7 +350,7 @@ impl AssignmentMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(assigning::accept(&request.desk(), on).await, request)
+        AssignmentPayload::of(assigning::accept(&request.acting(), on).await, request)
     }
 
     /// Declines an assignment as not the unit's responsibility (退回), as long as its status is `ASSIGNED`. For the
@@ -363,7 +363,7 @@ impl AssignmentMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(assigning::decline(&request.desk(), on, &input.reason).await, request)
+        AssignmentPayload::of(assigning::decline(&request.acting(), on, &input.reason).await, request)
     }
 
     /// Assigns a measure to units (责任分解), and on request to those that its selectors name. Units that are assigned
@@ -378,7 +378,7 @@ impl AssignmentMutation {
         // An id of another type becomes key 0, which no unit has: it is refused like an unknown unit.
         let units: Vec<i64> = input.unit_ids.iter().map(|id| key_of::<Unit>(id).unwrap_or_default()).collect();
         let (measure, version) = (key_of::<Measure>(&input.measure_id), Some(input.version));
-        let done = assigning::assign(&request.desk(), measure, version, &units, input.has_selectors_resolved).await;
+        let done = assigning::assign(&request.acting(), measure, version, &units, input.has_selectors_resolved).await;
         MeasurePayload::of(done.map(|(measure, _)| measure), request)
     }
 
@@ -390,7 +390,7 @@ impl AssignmentMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(applicability::propose(&request.desk(), on, &input.reason).await, request)
+        AssignmentPayload::of(applicability::propose(&request.acting(), on, &input.reason).await, request)
     }
 
     /// Confirms that the measure does not concern the unit (不涉及), as the unit proposed or as it stated by declining.
@@ -402,7 +402,7 @@ impl AssignmentMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(applicability::confirm(&request.desk(), on).await, request)
+        AssignmentPayload::of(applicability::confirm(&request.acting(), on).await, request)
     }
 
     /// Rejects the proposal that the measure does not concern the unit, which then has to answer it. For city and
@@ -414,6 +414,6 @@ impl AssignmentMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(applicability::reject(&request.desk(), on, &input.reason).await, request)
+        AssignmentPayload::of(applicability::reject(&request.acting(), on, &input.reason).await, request)
     }
 }

@@ -85,7 +85,7 @@ impl CalendarMutation {
         use chrono::Datelike;
         let request = ctx.data::<Request>()?;
         let said = input.is_working.map(|works| (works, input.name));
-        let (done, errors) = outcome(keep::set(&request.desk(), input.day.0, said).await, request.language)?;
+        let (done, errors) = outcome(keep::set(&request.acting(), input.day.0, said).await, request.language)?;
         let days = match done {
             Some(()) => Some(days(request, input.day.0.year()).await?),
             None => None,

@@ -404,7 +404,7 @@ impl CaseMutation {
             handed_over_on: input.handed_over_on.map(|day| day.0),
             due_on: input.due_on.0,
         };
-        CasePayload::of(acts::hand_over(&request.desk(), new).await, request)
+        CasePayload::of(acts::hand_over(&request.acting(), new).await, request)
     }
 
     /// Takes a case on (签收). For the lead unit.
@@ -414,7 +414,7 @@ impl CaseMutation {
         #[graphql(desc = "Case to take on.")] input: AcceptCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
-        CasePayload::of(acts::accept(&request.desk(), on(&input.case_id, input.version)).await, request)
+        CasePayload::of(acts::accept(&request.acting(), on(&input.case_id, input.version)).await, request)
     }
 
     /// Reports on a case that is in progress or resolved for the time being (办理情况). For the lead unit and the
@@ -425,7 +425,7 @@ impl CaseMutation {
         #[graphql(desc = "Case, and the text of the report.")] input: ReportOnCaseInput,
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
-        CasePayload::of(acts::report(&request.desk(), on(&input.case_id, None), &input.text).await, request)
+        CasePayload::of(acts::report(&request.acting(), on(&input.case_id, None), &input.text).await, request)
     }
 
     /// Resolves a case, for the time being (阶段性办结) or fully (办结). For the lead unit.
@@ -438,7 +438,7 @@ impl CaseMutation {
         let resolution =
             acts::Resolution { finding: input.finding.into(), text: input.text, is_partial: input.is_partial };
         let on = on(&input.case_id, input.version);
-        CasePayload::of(acts::resolve(&request.desk(), on, &resolution).await, request)
+        CasePayload::of(acts::resolve(&request.acting(), on, &resolution).await, request)
     }
 
     /// Returns a resolved or verified case to the lead unit (退回), which is notified by mail at once. For city and
@@ -451,7 +451,7 @@ impl CaseMutation {
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.case_id, input.version);
-        CasePayload::of(acts::send_back(&request.desk(), on, &input.reason).await, request)
+        CasePayload::of(acts::send_back(&request.acting(), on, &input.reason).await, request)
     }
 
     /// Verifies a resolved case (验收). For city and regional offices; no one may verify a case that they resolved
@@ -463,7 +463,7 @@ impl CaseMutation {
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.case_id, input.version);
-        CasePayload::of(acts::verify(&request.desk(), on, &input.opinion).await, request)
+        CasePayload::of(acts::verify(&request.acting(), on, &input.opinion).await, request)
     }
 
     /// Closes a verified case (销号). For the regional office; no one may close a case that they resolved themselves.
@@ -474,7 +474,7 @@ impl CaseMutation {
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.case_id, input.version);
-        CasePayload::of(acts::close(&request.desk(), on, &input.decision).await, request)
+        CasePayload::of(acts::close(&request.acting(), on, &input.decision).await, request)
     }
 
     /// Reopens a closed case after a relapse (反弹), with a new date by which it has to be resolved. The lead unit is
@@ -486,6 +486,6 @@ impl CaseMutation {
     ) -> async_graphql::Result<CasePayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.case_id, input.version);
-        CasePayload::of(acts::reopen(&request.desk(), on, &input.reason, input.due_on.0).await, request)
+        CasePayload::of(acts::reopen(&request.acting(), on, &input.reason, input.due_on.0).await, request)
     }
 }

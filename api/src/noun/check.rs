@@ -167,6 +167,6 @@ impl CheckMutation {
             result: input.result.into(),
             findings: input.findings,
         };
-        AssignmentPayload::of(acts::record(&request.desk(), beside(&input.assignment_id), &found).await, request)
+        AssignmentPayload::of(acts::record(&request.acting(), beside(&input.assignment_id), &found).await, request)
     }
 }

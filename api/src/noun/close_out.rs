@@ -326,7 +326,7 @@ impl CloseOutMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(acts::apply(&request.desk(), on, &input.application).await, request)
+        AssignmentPayload::of(acts::apply(&request.acting(), on, &input.application).await, request)
     }
 
     /// Verifies an application for close-out (核查通过). Restricted to the city and regional offices; the account that
@@ -338,7 +338,7 @@ impl CloseOutMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(acts::verify(&request.desk(), on, &input.opinion).await, request)
+        AssignmentPayload::of(acts::verify(&request.acting(), on, &input.opinion).await, request)
     }
 
     /// Returns an application for close-out (退回). The answering unit, the lead unit and the applicant are notified by
@@ -350,7 +350,7 @@ impl CloseOutMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(acts::send_back(&request.desk(), on, &input.reason).await, request)
+        AssignmentPayload::of(acts::send_back(&request.acting(), on, &input.reason).await, request)
     }
 
     /// Publishes the public notice (公示) of a verified close-out. Restricted to the lead unit and the city and
@@ -364,7 +364,7 @@ impl CloseOutMutation {
         let notice =
             acts::Notice { text: input.text, contact: input.contact, working_days: i64::from(input.working_days) };
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(acts::publicise(&request.desk(), on, &notice).await, request)
+        AssignmentPayload::of(acts::publicise(&request.acting(), on, &notice).await, request)
     }
 
     /// Records an objection (异议) received during the period of a public notice. The answering unit, the lead unit and
@@ -376,7 +376,7 @@ impl CloseOutMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let done = acts::object(
-            &request.desk(),
+            &request.acting(),
             beside(&input.assignment_id),
             &input.text,
             input.received_on.map(|day| day.0),
@@ -395,7 +395,7 @@ impl CloseOutMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<Objection>(&input.objection_id);
-        let done = acts::decide_objection(&request.desk(), key, input.is_upheld, &input.answer).await;
+        let done = acts::decide_objection(&request.acting(), key, input.is_upheld, &input.answer).await;
         AssignmentPayload::of(done, request)
     }
 
@@ -409,7 +409,7 @@ impl CloseOutMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(acts::close(&request.desk(), on, &input.decision).await, request)
+        AssignmentPayload::of(acts::close(&request.acting(), on, &input.decision).await, request)
     }
 
     /// Reopens a closed assignment after a relapse (反弹); a notice that was public is withdrawn. The answering unit,
@@ -421,7 +421,7 @@ impl CloseOutMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
-        AssignmentPayload::of(acts::reopen(&request.desk(), on, &input.reason).await, request)
+        AssignmentPayload::of(acts::reopen(&request.acting(), on, &input.reason).await, request)
     }
 
     /// Makes the notice of the newest close-out cycle public, so that `publicNotices` lists it without sign-in, or
@@ -433,7 +433,7 @@ impl CloseOutMutation {
         #[graphql(desc = "Assignment, and whether its notice is public.")] input: DiscloseCloseOutInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        let done = acts::disclose(&request.desk(), beside(&input.assignment_id), input.is_public).await;
+        let done = acts::disclose(&request.acting(), beside(&input.assignment_id), input.is_public).await;
         AssignmentPayload::of(done, request)
     }
 }

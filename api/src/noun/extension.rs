@@ -161,7 +161,7 @@ impl ExtensionMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let on = beside(&input.assignment_id);
-        let done = acts::request(&request.desk(), on, input.new_due_on.0, &input.reason).await;
+        let done = acts::request(&request.acting(), on, input.new_due_on.0, &input.reason).await;
         AssignmentPayload::of(done.map(|(assignment, _)| assignment), request)
     }
 
@@ -179,6 +179,6 @@ impl ExtensionMutation {
             ExtensionDecision::Reject => acts::Decision::Reject,
         };
         let key = key_of::<DeadlineChange>(&input.extension_id);
-        AssignmentPayload::of(acts::decide(&request.desk(), key, decision, &input.words).await, request)
+        AssignmentPayload::of(acts::decide(&request.acting(), key, decision, &input.words).await, request)
     }
 }

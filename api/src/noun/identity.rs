@@ -59,6 +59,6 @@ impl IdentityMutation {
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let given = (input.code.as_str(), input.proof.as_str());
-        SignInPayload::of(acts::redeem(&request.desk(), given).await, request)
+        SignInPayload::of(acts::redeem(&request.acting(), given).await, request)
     }
 }

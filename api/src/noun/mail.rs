@@ -162,7 +162,7 @@ impl MailMutation {
         #[graphql(desc = "Mail to requeue.")] input: RequeueMailInput,
     ) -> async_graphql::Result<MailPayload> {
         let request = ctx.data::<Request>()?;
-        MailPayload::of(keep::requeue_mail(&request.desk(), key_of::<Mail>(&input.mail_id)).await, request)
+        MailPayload::of(keep::requeue_mail(&request.acting(), key_of::<Mail>(&input.mail_id)).await, request)
     }
 
     /// Cancels a queued or failed mail, so that it is not sent. Restricted to administrators.
@@ -172,6 +172,6 @@ impl MailMutation {
         #[graphql(desc = "Mail to cancel.")] input: CancelMailInput,
     ) -> async_graphql::Result<MailPayload> {
         let request = ctx.data::<Request>()?;
-        MailPayload::of(keep::cancel_mail(&request.desk(), key_of::<Mail>(&input.mail_id)).await, request)
+        MailPayload::of(keep::cancel_mail(&request.acting(), key_of::<Mail>(&input.mail_id)).await, request)
     }
 }

@@ -7,7 +7,7 @@ use ledger::fault::Fault;
 use ledger::keep::party::{Named, Party};
 use ledger::keep::{Patch, measure as keep, merge};
 use ledger::record::concern;
-use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
+use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
@@ -21,7 +21,9 @@ use crate::noun::responsible_party::{ResponsibleParty, Selector};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
 use crate::noun::supervision::{Comment, SupervisionAction};
 use crate::noun::unit::{Unit, UnitFilter};
-use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter, one_of};
+use crate::part::filter::{
+    DateFilter, DateTimeFilter, ListFilter, NumberFilter, RelationFilter, TextFilter, filter, one_of,
+};
 use crate::part::group;
 use crate::part::order::{STATUS, order};
 use crate::part::patch::{clearable, patch};
@@ -33,6 +35,13 @@ const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", Sort
 fn pace(sql: &mut Sql<'_>, measure: &str) -> String {
     ledger::rule::pace::sql(sql, measure, measure)
 }
+
+/// Returns SQL for the investment in 万元; it is stored in yuan.
+fn budget(_: &mut Sql<'_>, measure: &str) -> String {
+    Sql::on(BUDGET, measure)
+}
+
+const BUDGET: &str = "CAST({t}.budget AS double precision) / 10000";
 
 const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9999-12-31')", SortType::Date);
 
@@ -46,7 +55,17 @@ const GROUPS: &[Dimension] = &[
     group::PROBLEM,
 ];
 
-const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
+const FIGURES: &[Figure] = &[
+    group::DUE,
+    group::COMPLETED,
+    group::UPDATED,
+    Figure {
+        name: "budget",
+        description: "Investment (投资) in 万元 (10,000 yuan), over the measures for which it is known.",
+        expression: BUDGET,
+        kind: FigureKind::Number,
+    },
+];
 
 /// Selects the units that the parties of a measure name and the units that are assigned to answer for its collective
 /// terms, each once.
@@ -105,6 +124,8 @@ noun! {
     leadUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "lead_unit_id");
     /// Supervising unit (督导单位); null if there is none, and where the caller may not see the unit.
     supervisingUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "supervising_unit_id");
+    /// Investment (投资) in 万元 (10,000 yuan), such as `120.5`; null if unknown.
+    budget: Option<f64> = Kind::Expression(budget);
     /// Responsible parties (责任单位) as printed, in the printed order: units, and collective terms such as 各县（区）.
     responsibleParties(pages ResponsibleParty): Connection<ResponsibleParty> = Link::Part("measure_id");
     /// Units that answer for the measure: those that the parties name, and those assigned for the collective terms,
@@ -165,6 +186,8 @@ filter! {
         /// Condition on the assignments of the measure.
         assignments: ListFilter<AssignmentFilter> =
             |list| list.condition(<Assignment as planner::Noun>::table(), "measure_id"),
+        /// Condition on the investment (投资) in 万元 (10,000 yuan).
+        budget: NumberFilter = |budget| budget.scaled("budget", 10_000.0),
         /// Condition on the local date of completion.
         completed_on: DateFilter = |day| day.condition("completed_on"),
         /// Condition on the text of the measure.
@@ -212,6 +235,8 @@ pub(crate) struct CreateMeasureInput {
     lead_unit_id: Option<ID>,
     /// Global id of the supervising unit (督导单位); null for none.
     supervising_unit_id: Option<ID>,
+    /// Investment (投资) in 万元 (10,000 yuan), 0 to 100,000,000, rounded to the yuan; null if unknown.
+    budget: Option<f64>,
     /// Responsible parties in the printed order, at most 500. Named units are assigned at once; collective terms are
     /// resolved when the city office assigns the measure.
     #[graphql(default)]
@@ -234,6 +259,8 @@ pub(crate) struct EditMeasureInput {
     lead_unit_id: MaybeUndefined<ID>,
     /// Global id of the supervising unit (督导单位).
     supervising_unit_id: MaybeUndefined<ID>,
+    /// Investment (投资) in 万元 (10,000 yuan), 0 to 100,000,000, rounded to the yuan; null if unknown.
+    budget: MaybeUndefined<f64>,
     /// Complete list of the responsible parties in the printed order, at most 500; null is refused. Existing
     /// assignments stay.
     parties: MaybeUndefined<Vec<PartyInput>>,
@@ -341,9 +368,10 @@ impl MeasureMutation {
                 deadline: input.deadline,
                 lead: input.lead_unit_id.as_ref().map(named),
                 supervising: input.supervising_unit_id.as_ref().map(named),
+                budget: input.budget,
                 parties: parties(input.parties)?,
             };
-            keep::create(&request.desk(), new).await
+            keep::create(&request.acting(), new).await
         };
         MeasurePayload::of(done.await, request)
     }
@@ -366,9 +394,10 @@ impl MeasureMutation {
                 content: patch(input.content, "content")?,
                 lead: clearable(input.lead_unit_id.map_value(|id| named(&id))),
                 supervising: clearable(input.supervising_unit_id.map_value(|id| named(&id))),
+                budget: clearable(input.budget),
                 parties,
             };
-            keep::edit(&request.desk(), key_of::<Measure>(&input.measure_id), input.version, changes).await
+            keep::edit(&request.acting(), key_of::<Measure>(&input.measure_id), input.version, changes).await
         };
         MeasurePayload::of(done.await, request)
     }
@@ -382,7 +411,8 @@ impl MeasureMutation {
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let measure = key_of::<Measure>(&input.measure_id);
-        let done = keep::change_deadline(&request.desk(), measure, input.version, input.deadline, &input.reason).await;
+        let done =
+            keep::change_deadline(&request.acting(), measure, input.version, input.deadline, &input.reason).await;
         MeasurePayload::of(done, request)
     }
 
@@ -396,7 +426,7 @@ impl MeasureMutation {
         let plan = |plan: &CheckPlanInput| keep::Plan { kind: plan.kind.into(), every: plan.every.into() };
         let plans: Vec<keep::Plan> = input.plans.iter().map(plan).collect();
         let measure = key_of::<Measure>(&input.measure_id);
-        MeasurePayload::of(keep::plan_checks(&request.desk(), measure, input.version, &plans).await, request)
+        MeasurePayload::of(keep::plan_checks(&request.acting(), measure, input.version, &plans).await, request)
     }
 
     /// Withdraws a measure (撤销): its assignments that are not closed become `NOT_APPLICABLE` and no longer count.
@@ -409,7 +439,7 @@ impl MeasureMutation {
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let measure = key_of::<Measure>(&input.measure_id);
-        MeasurePayload::of(keep::retire(&request.desk(), measure, input.version, &input.reason).await, request)
+        MeasurePayload::of(keep::retire(&request.acting(), measure, input.version, &input.reason).await, request)
     }
 
     /// Merges a measure into another measure of the same problem, for example when a later ledger has reworded it.
@@ -424,7 +454,7 @@ impl MeasureMutation {
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
         let [from, into] = [&input.measure_id, &input.into_id].map(key_of::<Measure>);
-        MeasurePayload::of(merge::measures(&request.desk(), from, input.version, into).await, request)
+        MeasurePayload::of(merge::measures(&request.acting(), from, input.version, into).await, request)
     }
 
     /// Deletes a measure that was entered by mistake and on which nothing has been done. Restricted to the regional
@@ -436,7 +466,7 @@ impl MeasureMutation {
     ) -> async_graphql::Result<DeletePayload> {
         let request = ctx.data::<Request>()?;
         let measure = key_of::<Measure>(&input.measure_id);
-        let done = keep::delete(&request.desk(), measure, input.version).await;
+        let done = keep::delete(&request.acting(), measure, input.version).await;
         DeletePayload::of(done, input.measure_id, request.language)
     }
 }

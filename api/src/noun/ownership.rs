@@ -60,7 +60,7 @@ impl OwnershipMutation {
     ) -> async_graphql::Result<ProblemPayload> {
         let request = ctx.data::<Request>()?;
         let (problem, region) = (key_of::<Problem>(&input.problem_id), key_of::<Region>(&input.region_id));
-        let done = ownership::set(&request.desk(), problem, region, input.kind.map(Into::into)).await;
+        let done = ownership::set(&request.acting(), problem, region, input.kind.map(Into::into)).await;
         ProblemPayload::of(done, request)
     }
 }

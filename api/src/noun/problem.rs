@@ -286,7 +286,7 @@ impl ProblemMutation {
             deadline: input.deadline,
             domains: input.domains,
         };
-        ProblemPayload::of(keep::create(&request.desk(), new).await, request)
+        ProblemPayload::of(keep::create(&request.acting(), new).await, request)
     }
 
     /// Edits a problem. Restricted to the regional office.
@@ -305,7 +305,7 @@ impl ProblemMutation {
                 deadline: clearable(input.deadline),
                 domains: patch(input.domains, "domains")?,
             };
-            keep::edit(&request.desk(), key_of::<Problem>(&input.problem_id), input.version, changes).await
+            keep::edit(&request.acting(), key_of::<Problem>(&input.problem_id), input.version, changes).await
         };
         ProblemPayload::of(done.await, request)
     }
@@ -319,7 +319,7 @@ impl ProblemMutation {
     ) -> async_graphql::Result<ProblemPayload> {
         let request = ctx.data::<Request>()?;
         let problem = key_of::<Problem>(&input.problem_id);
-        ProblemPayload::of(keep::retire(&request.desk(), problem, input.version, &input.reason).await, request)
+        ProblemPayload::of(keep::retire(&request.acting(), problem, input.version, &input.reason).await, request)
     }
 
     /// Merges a problem into another problem of the same round and region, which takes over its measures. Restricted to
@@ -331,7 +331,7 @@ impl ProblemMutation {
     ) -> async_graphql::Result<ProblemPayload> {
         let request = ctx.data::<Request>()?;
         let [from, into] = [&input.problem_id, &input.into_id].map(key_of::<Problem>);
-        ProblemPayload::of(merge::problems(&request.desk(), from, input.version, into).await, request)
+        ProblemPayload::of(merge::problems(&request.acting(), from, input.version, into).await, request)
     }
 
     /// Deletes a problem that was entered by mistake and has neither measures nor accountability records. Restricted to
@@ -343,7 +343,7 @@ impl ProblemMutation {
     ) -> async_graphql::Result<DeletePayload> {
         let request = ctx.data::<Request>()?;
         let problem = key_of::<Problem>(&input.problem_id);
-        let done = keep::delete(&request.desk(), problem, input.version).await;
+        let done = keep::delete(&request.acting(), problem, input.version).await;
         DeletePayload::of(done, input.problem_id, request.language)
     }
 }

@@ -179,7 +179,7 @@ impl RegionMutation {
     ) -> async_graphql::Result<RegionPayload> {
         let request = ctx.data::<Request>()?;
         let new = keep::New { parent: key_of::<Region>(&input.parent_id), name: input.name, code: input.code };
-        RegionPayload::of(keep::create(&request.desk(), new).await, request)
+        RegionPayload::of(keep::create(&request.acting(), new).await, request)
     }
 
     /// Renames a region, changes its code, or moves it below another region. When it moves, everything in it moves
@@ -196,7 +196,7 @@ impl RegionMutation {
                 code: clearable(input.code),
                 parent: patch(input.parent_id.map_value(|id| key_of::<Region>(&id)), "parentId")?,
             };
-            keep::edit(&request.desk(), key_of::<Region>(&input.region_id), input.version, changes).await
+            keep::edit(&request.acting(), key_of::<Region>(&input.region_id), input.version, changes).await
         };
         RegionPayload::of(done.await, request)
     }
@@ -211,7 +211,7 @@ impl RegionMutation {
     ) -> async_graphql::Result<RegionPayload> {
         let request = ctx.data::<Request>()?;
         let [from, into] = [&input.region_id, &input.into_id].map(key_of::<Region>);
-        RegionPayload::of(merge::regions(&request.desk(), from, input.version, into).await, request)
+        RegionPayload::of(merge::regions(&request.acting(), from, input.version, into).await, request)
     }
 
     /// Retires a region (撤销). Refused while it still contains a region or unit in use, or an open problem or
@@ -223,7 +223,7 @@ impl RegionMutation {
     ) -> async_graphql::Result<RegionPayload> {
         let request = ctx.data::<Request>()?;
         let region = key_of::<Region>(&input.region_id);
-        RegionPayload::of(keep::retire(&request.desk(), region, input.version).await, request)
+        RegionPayload::of(keep::retire(&request.acting(), region, input.version).await, request)
     }
 }
 

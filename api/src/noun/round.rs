@@ -242,7 +242,7 @@ impl RoundMutation {
             entered_on: input.entered_on.map(|day| day.0),
             feedback_on: input.feedback_on.map(|day| day.0),
         };
-        RoundPayload::of(keep::open(&request.desk(), &new).await, request)
+        RoundPayload::of(keep::open(&request.acting(), &new).await, request)
     }
 
     /// Edits an inspection round. Requires a regional rectification office, and all problems and complaint cases of the
@@ -261,7 +261,7 @@ impl RoundMutation {
                 entered_on: day(input.entered_on),
                 feedback_on: day(input.feedback_on),
             };
-            keep::edit(&request.desk(), key_of::<InspectionRound>(&input.round_id), input.version, changes).await
+            keep::edit(&request.acting(), key_of::<InspectionRound>(&input.round_id), input.version, changes).await
         };
         RoundPayload::of(done.await, request)
     }
@@ -277,7 +277,7 @@ impl RoundMutation {
     ) -> async_graphql::Result<RoundPayload> {
         let request = ctx.data::<Request>()?;
         let [from, into] = [&input.round_id, &input.into_id].map(key_of::<InspectionRound>);
-        RoundPayload::of(merge::rounds(&request.desk(), from, into).await, request)
+        RoundPayload::of(merge::rounds(&request.acting(), from, into).await, request)
     }
 
     /// Deletes an inspection round that has no problems and no complaint cases. Requires a regional rectification
@@ -289,7 +289,7 @@ impl RoundMutation {
     ) -> async_graphql::Result<DeletePayload> {
         let request = ctx.data::<Request>()?;
         let round = key_of::<InspectionRound>(&input.round_id);
-        let done = keep::delete(&request.desk(), round, input.version).await;
+        let done = keep::delete(&request.acting(), round, input.version).await;
         DeletePayload::of(done, input.round_id, request.language)
     }
 }

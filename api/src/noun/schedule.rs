@@ -185,7 +185,7 @@ impl ScheduleMutation {
                 enabled: patch(input.enabled, "enabled")?,
                 misfire: patch(input.misfire.map_value(Into::into), "misfire")?,
             };
-            keep::edit_schedule(&request.desk(), key_of::<Schedule>(&input.schedule_id), changes, fires).await
+            keep::edit_schedule(&request.acting(), key_of::<Schedule>(&input.schedule_id), changes, fires).await
         };
         SchedulePayload::of(done.await, request)
     }

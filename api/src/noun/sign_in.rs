@@ -4,7 +4,7 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::{account, region};
 use ledger::people::account::sign_in::{self as acts, Given};
-use ledger::people::account::{Opened, link, second_factor, session};
+use ledger::people::account::{Opened, link, second_factor, session, set_up};
 use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
 use tokio::time::Instant;
 
@@ -259,7 +259,7 @@ impl SignInQuery {
     ) -> async_graphql::Result<Vec<SignIn>> {
         let request = ctx.data::<Request>()?;
         let most = u64::try_from(first.clamp(0, MOST)).unwrap_or_default();
-        let found = acts::recent(&request.desk(), most).await.map_err(|failure| masked(&failure))?;
+        let found = acts::recent(&request.acting(), most).await.map_err(|failure| masked(&failure))?;
         let told = |one: acts::SignIn| SignIn {
             at: Moment(one.at),
             address: one.address,
@@ -286,7 +286,7 @@ impl SignInMutation {
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let given = Given { email: &input.email, password: &input.password, code: input.code.as_deref() };
-        let done = no_sooner(Box::pin(acts::sign_in(&request.desk(), given, &request.demanding))).await;
+        let done = no_sooner(Box::pin(acts::sign_in(&request.acting(), given, &request.demanding))).await;
         SignInPayload::of(done, request)
     }
 
@@ -299,7 +299,7 @@ impl SignInMutation {
         let request = ctx.data::<Request>()?;
         let is_open = request.is_open().await?;
         let key = key_of::<Account>(&account_id).filter(|_| is_open);
-        SignInPayload::of(acts::open_demo(&request.desk(), key).await, request)
+        SignInPayload::of(acts::open_demo(&request.acting(), key).await, request)
     }
 
     /// Creates the first account of the installation, an administrator, with the set-up code, and opens a session for
@@ -310,15 +310,15 @@ impl SignInMutation {
         #[graphql(desc = "The set-up code and the account.")] input: CreateFirstAccountInput,
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
-        let first = link::First { code: input.code, email: input.email, name: input.name, password: input.password };
-        SignInPayload::of(no_sooner(Box::pin(link::set_up_first(&request.desk(), first))).await, request)
+        let first = set_up::First { code: input.code, email: input.email, name: input.name, password: input.password };
+        SignInPayload::of(no_sooner(Box::pin(set_up::create_first(&request.acting(), first))).await, request)
     }
 
     /// Ends the session or token with which the caller is signed in.
     async fn sign_out(&self, ctx: &Context<'_>) -> async_graphql::Result<EndSessionPayload> {
         let request = ctx.data::<Request>()?;
         let done = match request.by.session {
-            Some(own) => session::revoke(&request.desk(), own).await,
+            Some(own) => session::revoke(&request.acting(), own).await,
             None => Ok(false),
         };
         EndSessionPayload::of(done, request)
@@ -333,7 +333,7 @@ impl SignInMutation {
     ) -> async_graphql::Result<DonePayload> {
         let request = ctx.data::<Request>()?;
         let begun = Instant::now();
-        let done = link::ask(&request.desk(), &input.email).await;
+        let done = link::ask(&request.acting(), &input.email).await;
         hold_back(begun);
         DonePayload::of(done, request)
     }
@@ -346,7 +346,7 @@ impl SignInMutation {
         #[graphql(desc = "The token of the link and the new password.")] input: SetPasswordWithLinkInput,
     ) -> async_graphql::Result<DonePayload> {
         let request = ctx.data::<Request>()?;
-        let done = no_sooner(Box::pin(link::redeem(&request.desk(), &input.token, input.password))).await;
+        let done = no_sooner(Box::pin(link::redeem(&request.acting(), &input.token, input.password))).await;
         DonePayload::of(done, request)
     }
 
@@ -358,7 +358,7 @@ impl SignInMutation {
         #[graphql(desc = "Proof of the caller's identity.")] input: EnrolSecondFactorInput,
     ) -> async_graphql::Result<EnrolSecondFactorPayload> {
         let request = ctx.data::<Request>()?;
-        let done = second_factor::enrol(&request.desk(), input.current_password.as_deref()).await;
+        let done = second_factor::enrol(&request.acting(), input.current_password.as_deref()).await;
         let (drawn, errors) = outcome(done, request.language)?;
         let (secret, url) = drawn.map(|drawn| (drawn.secret, drawn.url)).unzip();
         Ok(EnrolSecondFactorPayload { secret, url, errors })
@@ -372,7 +372,7 @@ impl SignInMutation {
         #[graphql(desc = "The code that the app shows.")] input: ConfirmSecondFactorInput,
     ) -> async_graphql::Result<ConfirmSecondFactorPayload> {
         let request = ctx.data::<Request>()?;
-        let (codes, errors) = outcome(second_factor::confirm(&request.desk(), &input.code).await, request.language)?;
+        let (codes, errors) = outcome(second_factor::confirm(&request.acting(), &input.code).await, request.language)?;
         Ok(ConfirmSecondFactorPayload { recovery_codes: codes.unwrap_or_default(), errors })
     }
 
@@ -386,7 +386,7 @@ impl SignInMutation {
         let request = ctx.data::<Request>()?;
         let whose = input.account_id.as_ref().map(|id| key_of::<Account>(id).unwrap_or_default());
         let (current, code) = (input.current_password.as_deref(), input.code.as_deref());
-        DonePayload::of(second_factor::remove(&request.desk(), whose, current, code).await, request)
+        DonePayload::of(second_factor::remove(&request.acting(), whose, current, code).await, request)
     }
 }
 

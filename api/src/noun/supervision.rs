@@ -199,7 +199,7 @@ impl SupervisionMutation {
         let request = ctx.data::<Request>()?;
         let new =
             acts::New { kind: input.kind.into(), reason: input.reason, answer_by: input.answer_by.map(|day| day.0) };
-        AssignmentPayload::of(acts::issue(&request.desk(), beside(&input.assignment_id), &new).await, request)
+        AssignmentPayload::of(acts::issue(&request.acting(), beside(&input.assignment_id), &new).await, request)
     }
 
     /// Lifts supervision that is in force. Requires the rights to issue supervision of that kind.
@@ -210,7 +210,7 @@ impl SupervisionMutation {
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
         let key = key_of::<SupervisionAction>(&input.action_id);
-        AssignmentPayload::of(acts::lift(&request.desk(), key, &input.reason).await, request)
+        AssignmentPayload::of(acts::lift(&request.acting(), key, &input.reason).await, request)
     }
 
     /// Decides on supervision that the system has proposed. If adopted, it is in force, and the answering unit and the
@@ -227,7 +227,7 @@ impl SupervisionMutation {
             reason: input.reason,
             answer_by: input.answer_by.map(|day| day.0),
         };
-        AssignmentPayload::of(acts::decide(&request.desk(), key, &decision).await, request)
+        AssignmentPayload::of(acts::decide(&request.acting(), key, &decision).await, request)
     }
 
     /// Writes a comment (批示、意见) on a measure. Requires a leader, the lead unit or the supervising unit of the
@@ -238,7 +238,7 @@ impl SupervisionMutation {
         #[graphql(desc = "The comment to write.")] input: CommentOnMeasureInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
-        let done = comment::write(&request.desk(), key_of::<Measure>(&input.measure_id), &input.text).await;
+        let done = comment::write(&request.acting(), key_of::<Measure>(&input.measure_id), &input.text).await;
         MeasurePayload::of(done, request)
     }
 }

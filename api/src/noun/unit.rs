@@ -230,7 +230,7 @@ impl UnitMutation {
             aliases: input.aliases,
             addresses: input.addresses,
         };
-        UnitPayload::of(keep::create(&request.desk(), new).await, request)
+        UnitPayload::of(keep::create(&request.acting(), new).await, request)
     }
 
     /// Edits a unit, its names and its e-mail addresses. Requires an administrator.
@@ -249,7 +249,7 @@ impl UnitMutation {
                 aliases: patch(input.aliases, "aliases")?,
                 addresses: patch(input.addresses, "addresses")?,
             };
-            keep::edit(&request.desk(), key_of::<Unit>(&input.unit_id), input.version, changes).await
+            keep::edit(&request.acting(), key_of::<Unit>(&input.unit_id), input.version, changes).await
         };
         UnitPayload::of(done.await, request)
     }
@@ -264,7 +264,7 @@ impl UnitMutation {
     ) -> async_graphql::Result<UnitPayload> {
         let request = ctx.data::<Request>()?;
         let [from, into] = [&input.unit_id, &input.into_id].map(key_of::<Unit>);
-        UnitPayload::of(merge::units(&request.desk(), from, input.version, into).await, request)
+        UnitPayload::of(merge::units(&request.acting(), from, input.version, into).await, request)
     }
 
     /// Retires a unit (撤销) and deletes its e-mail addresses. Refused while it answers, leads or supervises anything
@@ -275,6 +275,6 @@ impl UnitMutation {
         #[graphql(desc = "The unit to retire.")] input: RetireUnitInput,
     ) -> async_graphql::Result<UnitPayload> {
         let request = ctx.data::<Request>()?;
-        UnitPayload::of(keep::retire(&request.desk(), key_of::<Unit>(&input.unit_id), input.version).await, request)
+        UnitPayload::of(keep::retire(&request.acting(), key_of::<Unit>(&input.unit_id), input.version).await, request)
     }
 }

@@ -199,10 +199,17 @@ impl DateFilter {
 impl NumberFilter {
     /// Returns the condition on `column`, a number.
     pub(crate) fn condition(&self, column: &'static str) -> Condition {
+        self.scaled(column, 1.0)
+    }
+
+    /// Returns the condition on `column`, which stores the number multiplied by `scale`.
+    pub(crate) fn scaled(&self, column: &'static str, scale: f64) -> Condition {
+        // Whole numbers are stored where there is a scale: 123.4567 × 10,000 is not one in binary.
+        let stored = |number: f64| if scale > 1.0 { (number * scale).round() } else { number };
         let compared = [("=", self.eq), ("<", self.lt), ("<=", self.lte), (">", self.gt), (">=", self.gte)];
         let mut all: Vec<Condition> = compared
             .into_iter()
-            .filter_map(|(operator, number)| Some(Condition::Compare(column, operator, number?.into())))
+            .filter_map(|(operator, number)| Some(Condition::Compare(column, operator, stored(number?).into())))
             .collect();
         all.extend(self.is_null.map(|absent| Condition::Null(column, absent)));
         Condition::All(all)

@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 
+use actix_web::HttpResponse;
 use actix_web::error::{ErrorBadRequest, ErrorInternalServerError};
-use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use entity::audit_entry;
 use serde::Deserialize;
@@ -12,7 +12,8 @@ use serde_json::json;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 
-use super::{Answer, Connection, Worker, key, now, respond, spelt, variables};
+use super::handler::{Answer, key, now, respond, variables};
+use super::sql::spelt;
 
 const PROBLEM: &str = "SELECT p.id FROM assignment a JOIN measure m ON m.id = a.measure_id \
     JOIN problem p ON p.id = m.problem_id WHERE a.id = $1 FOR UPDATE OF p";
@@ -67,7 +68,7 @@ struct Variables<'b> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Input<'b> {
+pub(super) struct Input<'b> {
     assignment_id: &'b str,
     version: i32,
     period: &'b str,
@@ -84,20 +85,28 @@ struct Quantity<'b> {
     unit: Option<&'b str>,
 }
 
-/// Handles `POST /op/report`.
-pub(super) async fn handle(worker: web::Data<Worker>, request: HttpRequest, body: web::Bytes) -> Answer {
-    let input = variables::<Variables<'_>>(&body)?.input;
+/// Reads the body of `POST /op/report`: the key of the assignment, and the report.
+pub(super) fn read(body: &[u8]) -> actix_web::Result<(i64, Input<'_>)> {
+    let input = variables::<Variables<'_>>(body)?.input;
     let assignment = key(input.assignment_id, "assignment_")?;
     if input.text.trim().is_empty() {
         return Err(ErrorBadRequest("an empty report"));
     }
-    let held = worker.connection().await?;
-    let connection = held.get()?;
-    match submit(connection, assignment, &input, request.peer_addr()).await {
+    Ok((assignment, input))
+}
+
+/// Submits a report over a connection with its prepared statements, and answers.
+pub(super) async fn answer(
+    (client, report): (&Client, &Statements),
+    assignment: i64,
+    input: &Input<'_>,
+    from: Option<SocketAddr>,
+) -> Answer {
+    match submit((client, report), assignment, input, from).await {
         Ok(Ok(json)) => Ok(respond("reportProgress", &format!("{{\"assignment\":{json},\"errors\":[]}}"))),
         Ok(Err(objection)) => Ok(refuse(objection)),
         Err(failure) => {
-            connection.client.batch_execute("ROLLBACK").await.map_err(ErrorInternalServerError)?;
+            client.batch_execute("ROLLBACK").await.map_err(ErrorInternalServerError)?;
             Err(ErrorInternalServerError(failure))
         }
     }
@@ -116,7 +125,7 @@ fn refuse((code, field): Objection) -> HttpResponse {
 
 /// Submits a report. Joined statements are pipelined: sent together and executed in order.
 async fn submit(
-    Connection { client, report, .. }: &Connection,
+    (client, report): (&Client, &Statements),
     assignment: i64,
     input: &Input<'_>,
     from: Option<SocketAddr>,

@@ -21,7 +21,6 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::file::media::{self, Unfit};
-use crate::work::evidence::Stored;
 
 /// The bytes of an arriving file that are buffered in memory before they are written to a folder: 1 MiB.
 const PART: usize = 1 << 20;
@@ -75,6 +74,21 @@ pub struct Arriving {
 pub struct Arrived {
     place: Path,
     stored: Stored,
+}
+
+/// A file that is in the file storage.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The file name as uploaded.
+    pub name: String,
+    /// The media type, as determined from the first bytes.
+    pub media_type: String,
+    /// The size in bytes.
+    pub size: i64,
+    /// The SHA-256 of the content, in hexadecimal.
+    pub sha256: String,
+    /// The path of the file in the storage.
+    pub place: String,
 }
 
 /// The result of hashing a stored file anew.

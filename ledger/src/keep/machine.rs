@@ -8,14 +8,15 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Patch, difference, note_own, permit_anywhere};
+use super::shared::{difference, note_own, permit_anywhere, take_row};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
+use crate::patch::Patch;
 use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
-use crate::work::Desk;
+use crate::work::Acting;
 
 /// Changes to a schedule.
 #[derive(Debug, Clone, Default)]
@@ -39,16 +40,15 @@ fn state(row: &schedule::Model) -> Value {
 ///
 /// `fires` takes a pattern and a time zone and returns whether the pattern has a next occurrence.
 pub async fn edit_schedule(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     schedule: Option<i64>,
     changes: Changes,
     fires: impl Fn(&str, &str) -> bool,
 ) -> Result<i64> {
-    permit_anywhere(desk, Act::KeepAccounts)?;
-    let unknown = || fault::unknown(Thing::Schedule, &["input", "scheduleId"]);
-    let transaction = database::begin(desk.db).await?;
-    let id = schedule.ok_or_else(unknown)?;
-    let there = schedule::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or_else(unknown)?;
+    permit_anywhere(acting, Act::KeepAccounts)?;
+    let transaction = database::begin(acting.db).await?;
+    let there = take_row::<schedule::Entity>(&transaction, schedule, Thing::Schedule, "scheduleId").await?;
+    let id = there.id;
     let now = schedule::Model {
         cron: changes.cron.read(there.cron.clone(), |given| {
             fault::line(&given, 1..=200, ("定时格式", "the pattern"), &["input", "cron"])
@@ -58,7 +58,7 @@ pub async fn edit_schedule(
         })?,
         enabled: changes.enabled.or(there.enabled),
         misfire: changes.misfire.or(there.misfire),
-        last_occurrence: desk.now,
+        last_occurrence: acting.now,
         ..there.clone()
     };
     if now.time_zone.parse::<Tz>().is_err() {
@@ -78,72 +78,70 @@ pub async fn edit_schedule(
     let Some((before, after)) = difference(state(&there), state(&now)) else { return Ok(id) };
     schedule::ActiveModel::from(now).reset_all().update(&transaction).await?;
     let said = Entry::of("EDITED", format!("schedule_{id}")).changed(before, after);
-    note_own(&transaction, desk, said).await?;
+    note_own(&transaction, acting, said).await?;
     transaction.commit().await?;
     Ok(id)
 }
 
 /// Requeues a mail that failed or was cancelled, to be sent at once.
-pub async fn requeue_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
-    let (transaction, row) = take(desk, mail).await?;
+pub async fn requeue_mail(acting: &Acting<'_>, mail: Option<i64>) -> Result<i64> {
+    let (transaction, row) = take(acting, mail).await?;
     if !matches!(row.state, MailState::Failed | MailState::Cancelled) {
         let (zh, en) =
             ("只有发送失败或已取消的邮件可以重新排队", "only a mail that failed or was cancelled can be requeued");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "mailId"]).into());
     }
-    move_mail(desk, &transaction, &row, requeued(desk, &row)).await?;
+    move_mail(acting, &transaction, &row, requeued(acting, &row)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
 /// Requeues every mail that failed, and returns their number.
-pub async fn requeue_failed(desk: &Desk<'_>) -> Result<usize> {
-    permit_anywhere(desk, Act::KeepAccounts)?;
-    let transaction = database::begin(desk.db).await?;
+pub async fn requeue_failed(acting: &Acting<'_>) -> Result<usize> {
+    permit_anywhere(acting, Act::KeepAccounts)?;
+    let transaction = database::begin(acting.db).await?;
     let failed = mail::Entity::find().filter(mail::Column::State.eq(MailState::Failed)).order_by_asc(mail::Column::Id);
     let rows = failed.lock_exclusive().all(&transaction).await?;
     for row in &rows {
-        move_mail(desk, &transaction, row, requeued(desk, row)).await?;
+        move_mail(acting, &transaction, row, requeued(acting, row)).await?;
     }
     transaction.commit().await?;
     Ok(rows.len())
 }
 
-fn requeued(desk: &Desk<'_>, row: &mail::Model) -> mail::ActiveModel {
+fn requeued(acting: &Acting<'_>, row: &mail::Model) -> mail::ActiveModel {
     mail::ActiveModel {
         id: Set(row.id),
         state: Set(MailState::Queued),
         attempts: Set(0),
-        next_attempt_at: Set(desk.now),
+        next_attempt_at: Set(acting.now),
         ..Default::default()
     }
 }
 
 /// Cancels a mail that is queued or failed, so that it is not sent.
-pub async fn cancel_mail(desk: &Desk<'_>, mail: Option<i64>) -> Result<i64> {
-    let (transaction, row) = take(desk, mail).await?;
+pub async fn cancel_mail(acting: &Acting<'_>, mail: Option<i64>) -> Result<i64> {
+    let (transaction, row) = take(acting, mail).await?;
     if !matches!(row.state, MailState::Queued | MailState::Failed) {
         let (zh, en) = ("只有待发送或发送失败的邮件可以取消", "only a mail that is queued or failed can be cancelled");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "mailId"]).into());
     }
     let moved = mail::ActiveModel { id: Set(row.id), state: Set(MailState::Cancelled), ..Default::default() };
-    move_mail(desk, &transaction, &row, moved).await?;
+    move_mail(acting, &transaction, &row, moved).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
-async fn take(desk: &Desk<'_>, mail: Option<i64>) -> Result<(Transaction, mail::Model)> {
-    permit_anywhere(desk, Act::KeepAccounts)?;
-    let unknown = || fault::unknown(Thing::Mail, &["input", "mailId"]);
-    let transaction = database::begin(desk.db).await?;
-    let id = mail.ok_or_else(unknown)?;
-    let row = mail::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or_else(unknown)?;
+async fn take(acting: &Acting<'_>, mail: Option<i64>) -> Result<(Transaction, mail::Model)> {
+    permit_anywhere(acting, Act::KeepAccounts)?;
+    let transaction = database::begin(acting.db).await?;
+    let row = take_row::<mail::Entity>(&transaction, mail, Thing::Mail, "mailId").await?;
     Ok((transaction, row))
 }
 
 /// Moves a mail to another state and records it in the audit.
 async fn move_mail(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     transaction: &Transaction,
     row: &mail::Model,
     moved: mail::ActiveModel,
@@ -152,5 +150,5 @@ async fn move_mail(
     let act = now.state.to_value();
     let said = Entry::of(&act, format!("mail_{}", row.id))
         .changed(json!({ "state": row.state.to_value() }), json!({ "state": act }));
-    note_own(transaction, desk, said).await
+    note_own(transaction, acting, said).await
 }

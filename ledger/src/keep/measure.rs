@@ -11,24 +11,24 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
+use super::input::{MAX_CONTENT, needed, number, read_deadline};
 use super::party::{self, Named, Party};
-use super::{
-    Held, MAX_CONTENT, Patch, count, difference, needed, note, number, only_one, permit, read_deadline, said_of, tell,
-};
+use super::shared::{Held, count, difference, note, only_one, permit, said_of, tell};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
+use crate::patch::Patch;
 use crate::people::policy::Act;
 use crate::record::audit::{self, Entry};
 use crate::record::change::{self, ChangeKind};
 use crate::record::concern::{self, Concern, due_order};
-use crate::record::database::Transaction;
+use crate::record::database::{self, Transaction};
 use crate::rule::deadline::Columns;
 use crate::rule::roll_up;
 use crate::rule::sameness;
 use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
 use crate::work::assigning::answer;
-use crate::work::{Desk, MAX_WORDS, current, extension, hold_measure, state as state_of_answer};
+use crate::work::{Acting, MAX_WORDS, current, extension, hold_measure};
 
 /// A measure to enter.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub struct New {
     pub lead: Option<Named>,
     /// The supervising unit (督导单位).
     pub supervising: Option<Named>,
+    /// What the measure costs (投资), in 万元 (10,000 yuan).
+    pub budget: Option<f64>,
     /// The responsible parties (责任单位), in the printed order.
     pub parties: Vec<Party>,
 }
@@ -60,6 +62,8 @@ pub struct Changes {
     pub lead: Patch<Option<Named>>,
     /// The supervising unit (督导单位).
     pub supervising: Patch<Option<Named>>,
+    /// What the measure costs (投资), in 万元 (10,000 yuan).
+    pub budget: Patch<Option<f64>>,
     /// The responsible parties (责任单位), in the printed order; replaces all of them. Existing assignments stay.
     pub parties: Patch<Vec<Party>>,
 }
@@ -77,6 +81,19 @@ fn content(given: &str) -> Result<String> {
     needed(given, MAX_CONTENT, ("整改措施", "the measure"), "content")
 }
 
+/// The most 万元 of one measure: a trillion yuan.
+const MAX_BUDGET: f64 = 1e8;
+
+/// Checks an amount in 万元, and returns it in yuan.
+fn budget(given: Option<f64>) -> Result<Option<i64>> {
+    let Some(amount) = given else { return Ok(None) };
+    if !(0.0..=MAX_BUDGET).contains(&amount) {
+        let (zh, en) = ("投资应为 0 至 100000000 万元", "the budget is between 0 and 100,000,000 (万元)");
+        return Err(Fault::invalid(zh, en, &["input", "budget"]).into());
+    }
+    Ok(Some((amount * 1e4).round() as i64))
+}
+
 fn taken() -> Fault {
     let (zh, en) =
         ("这个问题下已有编号和内容相同的措施", "the problem already has a measure with this number and content");
@@ -85,16 +102,17 @@ fn taken() -> Fault {
 
 /// Returns the fields of a measure that the audit records for all its readers; its parties are not among them.
 fn state(row: &measure::Model) -> Value {
-    json!({ "number": row.number, "content": row.content })
+    json!({ "number": row.number, "content": row.content, "budget": row.budget })
 }
 
 /// Enters a measure, assigns it to the units that it names, and returns its key.
 ///
 /// The units are its parties, or its lead unit if no party is a unit. The units that a selector such as 各县（区）
 /// selects are assigned later, by the city office.
-pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
+pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
     let number = number(new.number)?;
     let text = content(&new.content)?;
+    let budget = budget(new.budget)?;
     let Some(deadline) = read_deadline(Some(new.deadline))? else {
         let (zh, en) = (
             "请填写整改时限，如 2027年12月31日、长期坚持",
@@ -102,11 +120,11 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         );
         return Err(Fault::invalid(zh, en, &["input", "deadline"]).into());
     };
-    let Held { transaction, row: of } = Held::take(desk, new.problem, None).await?;
-    let lead = party::lead(&transaction, desk, new.lead).await?;
-    let supervising = party::one(&transaction, desk, new.supervising, "supervisingUnitId").await?;
-    let named = party::named(&transaction, desk, &new.parties).await?;
-    let columns = Columns::of(Some(&deadline), of.issued_on, desk.grace_days);
+    let Held { transaction, row: of } = Held::take(acting, new.problem, None).await?;
+    let lead = party::lead(&transaction, acting, new.lead).await?;
+    let supervising = party::one(&transaction, acting, new.supervising, "supervisingUnitId").await?;
+    let named = party::named(&transaction, acting, &new.parties).await?;
+    let columns = Columns::of(Some(&deadline), of.issued_on, acting.grace_days);
     let last: Option<Option<i32>> = measure::Entity::find()
         .select_only()
         .column_as(measure::Column::Position.max(), "last")
@@ -130,24 +148,22 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
             due_by: Set(columns.by),
             lead_unit_id: Set(Some(lead.id)),
             supervising_unit_id: Set(supervising.as_ref().map(|unit| unit.id)),
+            budget: Set(budget),
             status: Set(Status::Assigned),
-            status_stated_on: Set(Some(desk.today())),
+            status_stated_on: Set(Some(acting.today())),
             issued_on: Set(of.issued_on),
             version: Set(1),
-            created_at: Set(desk.now),
-            updated_at: Set(desk.now),
+            created_at: Set(acting.now),
+            updated_at: Set(acting.now),
             ..Default::default()
         };
         let row = only_one(row.insert(&transaction).await, taken)?;
         party::write(&transaction, &row, &new.parties, &named).await?;
-        let steps = deadline.steps(None, Some(row.id));
-        if !steps.is_empty() {
-            milestone::Entity::insert_many(steps).exec_without_returning(&transaction).await?;
-        }
+        database::insert_all(&transaction, deadline.steps(None, Some(row.id))).await?;
         enter_own_list(&transaction, &row).await?;
         let answering = if named.is_empty() { vec![lead] } else { named };
-        let made = answer(&transaction, &row, &answering, desk.now).await?;
-        roll_up::problems(&transaction, &[of.id], desk.now).await?;
+        let made = answer(&transaction, &row, &answering, acting.now).await?;
+        roll_up::problems(&transaction, &[of.id], acting.now).await?;
         Ok((row, answering, made))
     })
     .await?;
@@ -155,13 +171,13 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     after["deadline"] = said_of(&columns);
     let object = format!("measure_{}", row.id);
     let said = Entry::of("CREATED", object).measure(Some(row.id)).changed(json!({}), after);
-    note(&transaction, desk, of.id, said).await?;
-    party::note_change(&transaction, desk, &row, (Value::Null, party::said_of(&transaction, &row).await?)).await?;
+    note(&transaction, acting, of.id, said).await?;
+    party::note_change(&transaction, acting, &row, (Value::Null, party::said_of(&transaction, &row).await?)).await?;
     for (id, unit) in made.into_iter().zip(&answering) {
         let said = (json!({}), json!({ "status": Status::Assigned.to_value(), "unit": unit.id }));
-        note_answer(&transaction, desk, &row, (id, &ChangeKind::Assigned.to_value()), said).await?;
+        note_answer(&transaction, acting, &row, (id, &ChangeKind::Assigned.to_value()), said).await?;
     }
-    tell(&transaction, desk, &[of.id], Some(row.id)).await?;
+    tell(&transaction, acting, &[of.id], Some(row.id)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
@@ -169,7 +185,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
 /// Records a change of one assignment in the problem's audit chain.
 pub(super) async fn note_answer(
     db: &Transaction,
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     measure: &measure::Model,
     (assignment, act): (i64, &str),
     (before, after): (Value, Value),
@@ -179,7 +195,7 @@ pub(super) async fn note_answer(
         .measure(Some(measure.id))
         .assignment(Some(assignment))
         .changed(before, after);
-    audit::note(db, desk.by, noted, desk.now).await
+    audit::note(db, acting.by, noted, acting.now).await
 }
 
 /// Enters a measure into the lists of its issuing region and of all regions above it.
@@ -193,36 +209,37 @@ async fn enter_own_list(db: &Transaction, measure: &measure::Model) -> Result<()
 ///
 /// Checks that the caller may do `act` to what its issuing region has issued, and that `version` is current.
 pub(super) async fn take(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     measure: Option<i64>,
     version: i32,
     act: Act,
 ) -> Result<(Transaction, measure::Model)> {
-    let (transaction, _, row) = hold_measure(desk, measure).await?;
-    permit(&transaction, desk, act, row.region_id).await?;
+    let (transaction, _, row) = hold_measure(acting, measure).await?;
+    permit(&transaction, acting, act, row.region_id).await?;
     current(Some(version), row.version, ("措施", "measure"))?;
     Ok((transaction, row))
 }
 
 /// Edits a measure and returns its key. Its deadline is changed by [`change_deadline`], which keeps the previous one.
-pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
-    let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
+pub async fn edit(acting: &Acting<'_>, measure: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let (transaction, row) = take(acting, measure, version, Act::KeepLedger).await?;
     let parties_before = party::said_of(&transaction, &row).await?;
     let mut now = measure::Model {
         number: changes.number.read(row.number.clone(), number)?,
         content: changes.content.read(row.content.clone(), |given| content(&given))?,
+        budget: changes.budget.read(row.budget, budget)?,
         ..row.clone()
     };
     now.identity = sameness::measure(now.number.as_deref(), &now.content);
     if let Patch::Set(lead) = changes.lead {
-        now.lead_unit_id = Some(party::lead(&transaction, desk, lead).await?.id);
+        now.lead_unit_id = Some(party::lead(&transaction, acting, lead).await?.id);
     }
     if let Patch::Set(supervising) = changes.supervising {
         now.supervising_unit_id =
-            party::one(&transaction, desk, supervising, "supervisingUnitId").await?.map(|unit| unit.id);
+            party::one(&transaction, acting, supervising, "supervisingUnitId").await?.map(|unit| unit.id);
     }
     if let Patch::Set(given) = changes.parties {
-        let named = party::named(&transaction, desk, &given).await?;
+        let named = party::named(&transaction, acting, &given).await?;
         party::write(&transaction, &row, &given, &named).await?;
     }
     let parties_now = party::said_of(&transaction, &now).await?;
@@ -231,15 +248,15 @@ pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: 
         return Ok(row.id);
     }
     now.version += 1;
-    now.updated_at = desk.now;
+    now.updated_at = acting.now;
     let now = only_one(measure::ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
     if let Some((before, after)) = text {
         let object = format!("measure_{}", now.id);
         let said = Entry::of("EDITED", object).measure(Some(now.id)).changed(before, after);
-        note(&transaction, desk, now.problem_id, said).await?;
+        note(&transaction, acting, now.problem_id, said).await?;
     }
-    party::note_change(&transaction, desk, &now, (parties_before, parties_now)).await?;
-    tell(&transaction, desk, &[now.problem_id], Some(now.id)).await?;
+    party::note_change(&transaction, acting, &now, (parties_before, parties_now)).await?;
+    tell(&transaction, acting, &[now.problem_id], Some(now.id)).await?;
     transaction.commit().await?;
     Ok(now.id)
 }
@@ -248,7 +265,7 @@ pub async fn edit(desk: &Desk<'_>, measure: Option<i64>, version: i32, changes: 
 ///
 /// `printed` is the new deadline as printed. The previous deadline is kept as a deadline change.
 pub async fn change_deadline(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     measure: Option<i64>,
     version: i32,
     printed: String,
@@ -259,8 +276,8 @@ pub async fn change_deadline(
     let Some(deadline) = read_deadline(Some(printed))? else {
         return Err(Fault::invalid("请填写新的整改时限", "enter the new deadline", &path).into());
     };
-    let (transaction, row) = take(desk, measure, version, Act::ChangeDeadline).await?;
-    let columns = Columns::of(Some(&deadline), row.issued_on, desk.grace_days);
+    let (transaction, row) = take(acting, measure, version, Act::ChangeDeadline).await?;
+    let columns = Columns::of(Some(&deadline), row.issued_on, acting.grace_days);
     let before = Columns::of_measure(&row);
     if before == columns {
         let (zh, en) = ("新的时限与现有时限相同", "the new deadline is the same as the current one");
@@ -274,31 +291,28 @@ pub async fn change_deadline(
         old_due_on: Set(row.due_on),
         new_raw: Set(columns.raw.clone()),
         new_due_on: Set(columns.on),
-        requester_id: Set(desk.by.principal.account),
-        requested_at: Set(desk.now),
-        decider_id: Set(desk.by.principal.account),
-        decided_at: Set(Some(desk.now)),
+        requester_id: Set(acting.by.principal.account),
+        requested_at: Set(acting.now),
+        decider_id: Set(acting.by.principal.account),
+        decided_at: Set(Some(acting.now)),
         ..Default::default()
     };
     change.insert(&transaction).await?;
     let (was, is) = (said_of(&before), said_of(&columns));
-    extension::move_deadline(&transaction, &row, columns, desk.now).await?;
+    extension::move_deadline(&transaction, &row, columns, acting.now).await?;
     milestone::Entity::delete_many().filter(milestone::Column::MeasureId.eq(row.id)).exec(&transaction).await?;
-    let steps = deadline.steps(None, Some(row.id));
-    if !steps.is_empty() {
-        milestone::Entity::insert_many(steps).exec_without_returning(&transaction).await?;
-    }
+    database::insert_all(&transaction, deadline.steps(None, Some(row.id))).await?;
     let object = format!("measure_{}", row.id);
     let after = json!({ "deadline": is, "reason": reason });
     let said = Entry::of("DEADLINE_CHANGED", object).measure(Some(row.id)).changed(json!({ "deadline": was }), after);
-    note(&transaction, desk, row.problem_id, said).await?;
-    tell(&transaction, desk, &[row.problem_id], Some(row.id)).await?;
+    note(&transaction, acting, row.problem_id, said).await?;
+    tell(&transaction, acting, &[row.problem_id], Some(row.id)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
 /// Replaces the check plans of a measure; kinds of checks without a plan follow the default plan.
-pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, plans: &[Plan]) -> Result<i64> {
+pub async fn plan_checks(acting: &Acting<'_>, measure: Option<i64>, version: i32, plans: &[Plan]) -> Result<i64> {
     let path = ["input", "plans"];
     if plans.iter().enumerate().any(|(place, plan)| plans[..place].iter().any(|other| other.kind == plan.kind)) {
         let (zh, en) = ("同一种检查只能有一个计划", "each kind of check can have only one plan");
@@ -311,7 +325,7 @@ pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, pl
         );
         return Err(Fault::invalid(zh, en, &path).into());
     }
-    let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
+    let (transaction, row) = take(acting, measure, version, Act::KeepLedger).await?;
     let there = check_plan::Entity::find()
         .filter(check_plan::Column::MeasureId.eq(row.id))
         .order_by_asc(check_plan::Column::Kind)
@@ -321,31 +335,29 @@ pub async fn plan_checks(desk: &Desk<'_>, measure: Option<i64>, version: i32, pl
     let before: Vec<Value> = there.iter().map(|plan| said_of(plan.kind, plan.every)).collect();
     let after: Vec<Value> = plans.iter().map(|plan| said_of(plan.kind, plan.every)).collect();
     check_plan::Entity::delete_many().filter(check_plan::Column::MeasureId.eq(row.id)).exec(&transaction).await?;
-    if !plans.is_empty() {
-        let rows = plans.iter().map(|plan| check_plan::ActiveModel {
-            measure_id: Set(row.id),
-            kind: Set(plan.kind),
-            every: Set(plan.every),
-            ..Default::default()
-        });
-        check_plan::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
-    }
-    grow(&transaction, desk, &row).await?;
+    let rows = plans.iter().map(|plan| check_plan::ActiveModel {
+        measure_id: Set(row.id),
+        kind: Set(plan.kind),
+        every: Set(plan.every),
+        ..Default::default()
+    });
+    database::insert_all(&transaction, rows).await?;
+    grow(&transaction, acting, &row).await?;
     let said = Entry::of("CHECKS_PLANNED", format!("measure_{}", row.id))
         .measure(Some(row.id))
         .changed(json!({ "plans": before }), json!({ "plans": after }));
-    note(&transaction, desk, row.problem_id, said).await?;
-    tell(&transaction, desk, &[row.problem_id], Some(row.id)).await?;
+    note(&transaction, acting, row.problem_id, said).await?;
+    tell(&transaction, acting, &[row.problem_id], Some(row.id)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
 /// Increments the version of a measure after a change that is not in its own row.
-pub(super) async fn grow(db: &Transaction, desk: &Desk<'_>, row: &measure::Model) -> Result<()> {
+pub(super) async fn grow(db: &Transaction, acting: &Acting<'_>, row: &measure::Model) -> Result<()> {
     let grown = measure::ActiveModel {
         id: Set(row.id),
         version: Set(row.version + 1),
-        updated_at: Set(desk.now),
+        updated_at: Set(acting.now),
         ..Default::default()
     };
     grown.update(db).await?;
@@ -355,21 +367,21 @@ pub(super) async fn grow(db: &Transaction, desk: &Desk<'_>, row: &measure::Model
 /// Withdraws a measure (撤销): its open assignments become not applicable and no longer count.
 ///
 /// Nothing is deleted; assigning the measure again resumes it. A measure with a close-out under way is refused.
-pub async fn retire(desk: &Desk<'_>, measure: Option<i64>, version: i32, reason: &str) -> Result<i64> {
+pub async fn retire(acting: &Acting<'_>, measure: Option<i64>, version: i32, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("撤销理由", "the reason"), &["input", "reason"])?;
-    let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
+    let (transaction, row) = take(acting, measure, version, Act::KeepLedger).await?;
     kept::around(&transaction, &[row.problem_id], async {
-        if !withdraw(&transaction, desk, &row, &reason).await? {
+        if !withdraw(&transaction, acting, &row, &reason).await? {
             let name = workflow::status_name(row.status);
             let (zh, en) = (format!("当前状态为“{name}”，没有可撤销的"), "the measure has nothing open to withdraw");
             return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
         }
-        roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;
-        state_of_unanswered(&transaction, desk, row.problem_id).await?;
+        roll_up::problems(&transaction, &[row.problem_id], acting.now).await?;
+        state_of_unanswered(&transaction, acting, row.problem_id).await?;
         Ok(())
     })
     .await?;
-    tell(&transaction, desk, &[row.problem_id], Some(row.id)).await?;
+    tell(&transaction, acting, &[row.problem_id], Some(row.id)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
@@ -377,7 +389,12 @@ pub async fn retire(desk: &Desk<'_>, measure: Option<i64>, version: i32, reason:
 /// Withdraws the open assignments of a measure, or the measure itself if it has none, and returns whether any was open.
 ///
 /// The audit records it. A measure with a close-out under way is refused.
-pub(super) async fn withdraw(db: &Transaction, desk: &Desk<'_>, row: &measure::Model, reason: &str) -> Result<bool> {
+pub(super) async fn withdraw(
+    db: &Transaction,
+    acting: &Acting<'_>,
+    row: &measure::Model,
+    reason: &str,
+) -> Result<bool> {
     let answers = assignment::Entity::find()
         .filter(assignment::Column::MeasureId.eq(row.id))
         .order_by_asc(assignment::Column::Id)
@@ -398,21 +415,21 @@ pub(super) async fn withdraw(db: &Transaction, desk: &Desk<'_>, row: &measure::M
             id: Set(one.id),
             status: Set(status),
             version: Set(one.version + 1),
-            updated_at: Set(desk.now),
+            updated_at: Set(acting.now),
             ..Default::default()
         };
-        let mut after = state_of_answer(&moved.update(db).await?);
+        let mut after = audit::kept::assignment(&moved.update(db).await?);
         after["reason"] = json!(reason);
-        note_answer(db, desk, row, (one.id, "RETIRED"), (json!({}), after)).await?;
+        note_answer(db, acting, row, (one.id, "RETIRED"), (json!({}), after)).await?;
         any = true;
     }
     if answers.is_empty() && !workflow::is_settled(row.status) {
         let moved = measure::ActiveModel {
             id: Set(row.id),
             status: Set(Status::NotApplicable),
-            status_stated_on: Set(Some(desk.today())),
+            status_stated_on: Set(Some(acting.today())),
             version: Set(row.version + 1),
-            updated_at: Set(desk.now),
+            updated_at: Set(acting.now),
             ..Default::default()
         };
         moved.update(db).await?;
@@ -421,7 +438,7 @@ pub(super) async fn withdraw(db: &Transaction, desk: &Desk<'_>, row: &measure::M
     if any {
         let object = format!("measure_{}", row.id);
         let said = Entry::of("RETIRED", object).measure(Some(row.id)).changed(json!({}), said);
-        note(db, desk, row.problem_id, said).await?;
+        note(db, acting, row.problem_id, said).await?;
     }
     Ok(any)
 }
@@ -429,7 +446,7 @@ pub(super) async fn withdraw(db: &Transaction, desk: &Desk<'_>, row: &measure::M
 /// Marks a problem without assignments as not applicable if all its measures are.
 ///
 /// The roll-up does not do this, as it derives the status from assignments.
-pub(super) async fn state_of_unanswered(db: &Transaction, desk: &Desk<'_>, problem: i64) -> Result<()> {
+pub(super) async fn state_of_unanswered(db: &Transaction, acting: &Acting<'_>, problem: i64) -> Result<()> {
     const OPEN: &str = "SELECT count(*) AS amount FROM measure m WHERE m.problem_id = $1 \
         AND (m.status <> 'NOT_APPLICABLE' OR EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = m.id))";
     if count(db, OPEN, vec![problem.into()]).await? > 0 {
@@ -439,9 +456,9 @@ pub(super) async fn state_of_unanswered(db: &Transaction, desk: &Desk<'_>, probl
     let moved = problem::ActiveModel {
         id: Set(row.id),
         status: Set(Status::NotApplicable),
-        status_stated_on: Set(Some(desk.today())),
+        status_stated_on: Set(Some(acting.today())),
         version: Set(row.version + 1),
-        updated_at: Set(desk.now),
+        updated_at: Set(acting.now),
         ..Default::default()
     };
     moved.update(db).await?;
@@ -462,8 +479,8 @@ const DEALINGS: &str = "SELECT \
 /// Deletes a measure that was entered by mistake, and returns the key of its problem.
 ///
 /// Refuses a measure on which anything has been done.
-pub async fn delete(desk: &Desk<'_>, measure: Option<i64>, version: i32) -> Result<i64> {
-    let (transaction, row) = take(desk, measure, version, Act::KeepLedger).await?;
+pub async fn delete(acting: &Acting<'_>, measure: Option<i64>, version: i32) -> Result<i64> {
+    let (transaction, row) = take(acting, measure, version, Act::KeepLedger).await?;
     if count(&transaction, DEALINGS, vec![row.id.into()]).await? > 0 {
         let zh = "这项措施已被签收、退回，或已有进展、佐证、检查、销号、延期、督办或意见，不能删除：请改为撤销";
         let en = "the measure has been accepted or declined, or has reports, evidence, checks, close-outs, extensions, \
@@ -474,16 +491,16 @@ pub async fn delete(desk: &Desk<'_>, measure: Option<i64>, version: i32) -> Resu
         let object = format!("measure_{}", row.id);
         // No measure: its readers lose it with its row, so the entry is for the offices of the issuing region.
         let said = Entry::of("DELETED", object).changed(state(&row), json!({}));
-        note(&transaction, desk, row.problem_id, said).await?;
+        note(&transaction, acting, row.problem_id, said).await?;
         let regions = concern::leave_measure(&transaction, row.id).await?;
-        change::note_removed(&transaction, &format!("measure_{}", row.id), &regions, desk.now).await?;
+        change::note_removed(&transaction, &format!("measure_{}", row.id), &regions, acting.now).await?;
         measure::Entity::delete_by_id(row.id).exec(&transaction).await?;
         concern::renew(&transaction, &[row.problem_id]).await?;
-        roll_up::problems(&transaction, &[row.problem_id], desk.now).await?;
+        roll_up::problems(&transaction, &[row.problem_id], acting.now).await?;
         Ok(())
     })
     .await?;
-    tell(&transaction, desk, &[row.problem_id], None).await?;
+    tell(&transaction, acting, &[row.problem_id], None).await?;
     transaction.commit().await?;
     Ok(row.problem_id)
 }

@@ -8,12 +8,12 @@ use planner::Sql;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
-use super::note;
+use super::shared::note;
 use crate::Result;
 use crate::fault::{self, Fault, Thing};
 use crate::record::audit::Entry;
-use crate::record::database::Transaction;
-use crate::work::Desk;
+use crate::record::database::{self, Transaction};
+use crate::work::Acting;
 
 /// The maximum number of responsible parties of a measure.
 pub const MOST: usize = 500;
@@ -36,12 +36,12 @@ pub enum Party {
 /// `name` is the input field to which the error points.
 async fn units(
     db: &Transaction,
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     wanted: &BTreeSet<Option<i64>>,
     name: &str,
 ) -> Result<Vec<unit::Model>> {
     let keys: Vec<i64> = wanted.iter().copied().flatten().collect();
-    let mut sql = Sql::within(db.get_database_backend(), &[], &desk.by.principal);
+    let mut sql = Sql::within(db.get_database_backend(), &[], &acting.by.principal);
     let bound: Vec<String> = keys.iter().map(|key| sql.bind(*key)).collect();
     let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
     let found = if keys.is_empty() {
@@ -58,26 +58,26 @@ async fn units(
 }
 
 /// Returns the lead unit, which is required for a measure entered by hand.
-pub(super) async fn lead(db: &Transaction, desk: &Desk<'_>, wanted: Option<Named>) -> Result<unit::Model> {
+pub(super) async fn lead(db: &Transaction, acting: &Acting<'_>, wanted: Option<Named>) -> Result<unit::Model> {
     const FIELD: &str = "leadUnitId";
     let (zh, en) = ("请指明牵头单位，每项措施有且只有一个", "name the lead unit: every measure has exactly one");
-    let found = one(db, desk, wanted, FIELD).await?;
+    let found = one(db, acting, wanted, FIELD).await?;
     found.ok_or_else(|| Fault::invalid(zh, en, &["input", FIELD]).into())
 }
 
 /// Returns the unit that `wanted` names, or `None` if it names none.
 pub(super) async fn one(
     db: &Transaction,
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     wanted: Option<Named>,
     name: &str,
 ) -> Result<Option<unit::Model>> {
     let Some(Named(wanted)) = wanted else { return Ok(None) };
-    Ok(units(db, desk, &BTreeSet::from([wanted]), name).await?.pop())
+    Ok(units(db, acting, &BTreeSet::from([wanted]), name).await?.pop())
 }
 
 /// Returns the units among the parties; refuses too many parties and repeated ones.
-pub(super) async fn named(db: &Transaction, desk: &Desk<'_>, given: &[Party]) -> Result<Vec<unit::Model>> {
+pub(super) async fn named(db: &Transaction, acting: &Acting<'_>, given: &[Party]) -> Result<Vec<unit::Model>> {
     let path = ["input", "parties"];
     if given.len() > MOST {
         let zh = format!("责任单位最多 {MOST} 个");
@@ -91,7 +91,7 @@ pub(super) async fn named(db: &Transaction, desk: &Desk<'_>, given: &[Party]) ->
         Party::Unit(unit) => Some(*unit),
         Party::Selector(_) => None,
     });
-    units(db, desk, &wanted.collect(), "parties").await
+    units(db, acting, &wanted.collect(), "parties").await
 }
 
 /// Replaces the responsible parties of a measure.
@@ -129,8 +129,7 @@ pub(super) async fn write(
             ..Default::default()
         }
     });
-    responsible_party::Entity::insert_many(rows).exec_without_returning(db).await?;
-    Ok(())
+    Ok(database::insert_all(db, rows).await?)
 }
 
 /// Returns the lead unit, supervising unit and parties of a measure as the audit records them.
@@ -155,7 +154,7 @@ pub(super) async fn said_of(db: &Transaction, measure: &measure::Model) -> Resul
 /// Only the offices of the issuing region read the entry, as it would show a county its siblings.
 pub(super) async fn note_change(
     db: &Transaction,
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     measure: &measure::Model,
     (before, after): (Value, Value),
 ) -> Result<()> {
@@ -164,5 +163,5 @@ pub(super) async fn note_change(
     }
     let object = format!("measure_{}", measure.id);
     let before = if before.is_null() { json!({}) } else { before };
-    note(db, desk, measure.problem_id, Entry::of("PARTIES_SET", object).changed(before, after)).await
+    note(db, acting, measure.problem_id, Entry::of("PARTIES_SET", object).changed(before, after)).await
 }

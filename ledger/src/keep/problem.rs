@@ -6,13 +6,13 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
+use super::input::{MAX_CONTENT, MAX_TITLE, needed_line, number, optional, read_deadline};
+use super::measure;
 use super::region::live;
-use super::{
-    Held, MAX_CONTENT, MAX_TITLE, Patch, begins, difference, measure, needed_line, note, number, only_one, optional,
-    permit, read_deadline, said_of, tell,
-};
+use super::shared::{Held, begins, count, difference, note, only_one, permit, said_of, tell};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
+use crate::patch::Patch;
 use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::change;
@@ -23,7 +23,7 @@ use crate::rule::deadline::{Columns, Deadline};
 use crate::rule::roll_up;
 use crate::rule::sameness;
 use crate::statistics::kept;
-use crate::work::{Desk, MAX_WORDS, in_sight};
+use crate::work::{Acting, MAX_WORDS, in_sight};
 
 /// The maximum number of domains (领域) of a problem.
 pub const MAX_DOMAINS: usize = 20;
@@ -109,23 +109,23 @@ fn state(row: &problem::Model, domains: &[String]) -> Value {
 }
 
 /// Enters a problem and returns its key.
-pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
+pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
     let number = number(new.number)?;
     let title = title(&new.title)?;
     let (description, goal, tags) = (description(new.description)?, goal(new.goal)?, domains(new.domains)?);
     let deadline = read_deadline(new.deadline)?;
     let round = match new.round {
-        Some(id) => in_sight::<inspection_round::Entity>(desk, "inspection_round", id).await?,
+        Some(id) => in_sight::<inspection_round::Entity>(acting, "inspection_round", id).await?,
         None => None,
     };
     let Some(round) = round else {
         return Err(fault::unknown(Thing::Round, &["input", "roundId"]).into());
     };
-    let transaction = database::begin(desk.db).await?;
+    let transaction = database::begin(acting.db).await?;
     let issuer = live(&transaction, new.region).await?;
-    permit(&transaction, desk, Act::KeepLedger, issuer.id).await?;
-    let from = begins(&transaction, desk, round.id).await?;
-    let columns = Columns::of(deadline.as_ref(), from, desk.grace_days);
+    permit(&transaction, acting, Act::KeepLedger, issuer.id).await?;
+    let from = begins(&transaction, acting, round.id).await?;
+    let columns = Columns::of(deadline.as_ref(), from, acting.grace_days);
     let last: Option<Option<i32>> = problem::Entity::find()
         .select_only()
         .column_as(problem::Column::Position.max(), "last")
@@ -149,11 +149,11 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
         due_ongoing: Set(columns.ongoing),
         due_by: Set(columns.by),
         status: Set(entity::assignment::Status::Assigned),
-        status_stated_on: Set(Some(desk.today())),
+        status_stated_on: Set(Some(acting.today())),
         issued_on: Set(from),
         version: Set(1),
-        created_at: Set(desk.now),
-        updated_at: Set(desk.now),
+        created_at: Set(acting.now),
+        updated_at: Set(acting.now),
         ..Default::default()
     };
     let row = only_one(row.insert(&transaction).await, taken)?;
@@ -167,35 +167,28 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     after["round"] = json!(format!("round_{}", round.id));
     after["region"] = json!(format!("region_{}", issuer.id));
     let said = Entry::of("CREATED", format!("problem_{}", row.id)).changed(json!({}), after);
-    note(&transaction, desk, row.id, said).await?;
-    tell(&transaction, desk, &[row.id], None).await?;
+    note(&transaction, acting, row.id, said).await?;
+    tell(&transaction, acting, &[row.id], None).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
 async fn write_domains(db: &Transaction, problem: i64, tags: &[String]) -> Result<()> {
     problem_domain::Entity::delete_many().filter(problem_domain::Column::ProblemId.eq(problem)).exec(db).await?;
-    if tags.is_empty() {
-        return Ok(());
-    }
     let rows =
         tags.iter().map(|tag| problem_domain::ActiveModel { problem_id: Set(problem), domain: Set(tag.clone()) });
-    problem_domain::Entity::insert_many(rows).exec_without_returning(db).await?;
-    Ok(())
+    Ok(database::insert_all(db, rows).await?)
 }
 
 async fn write_steps(db: &Transaction, problem: i64, deadline: Option<&Deadline>) -> Result<()> {
     milestone::Entity::delete_many().filter(milestone::Column::ProblemId.eq(problem)).exec(db).await?;
     let steps = deadline.map(|deadline| deadline.steps(Some(problem), None)).unwrap_or_default();
-    if !steps.is_empty() {
-        milestone::Entity::insert_many(steps).exec_without_returning(db).await?;
-    }
-    Ok(())
+    Ok(database::insert_all(db, steps).await?)
 }
 
 /// Edits a problem and returns its key.
-pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
-    let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
+pub async fn edit(acting: &Acting<'_>, problem: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let Held { transaction, row } = Held::take(acting, problem, Some(version)).await?;
     let tags: Vec<String> = problem_domain::Entity::find()
         .select_only()
         .column(problem_domain::Column::Domain)
@@ -219,7 +212,7 @@ pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: 
         Patch::Set(given) => Some(read_deadline(given)?),
     };
     if let Some(deadline) = &deadline {
-        let columns = Columns::of(deadline.as_ref(), row.issued_on, desk.grace_days);
+        let columns = Columns::of(deadline.as_ref(), row.issued_on, acting.grace_days);
         (now.due_raw, now.due_immediate) = (columns.raw, columns.immediate);
         (now.due_on, now.due_ongoing, now.due_by) = (columns.on, columns.ongoing, columns.by);
     }
@@ -235,7 +228,7 @@ pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: 
                 .await?;
         }
         now.version += 1;
-        now.updated_at = desk.now;
+        now.updated_at = acting.now;
         only_one(problem::ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
         if tags != tags_now {
             write_domains(&transaction, row.id, &tags_now).await?;
@@ -247,8 +240,8 @@ pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: 
     })
     .await?;
     let said = Entry::of("EDITED", format!("problem_{}", row.id)).changed(before, after);
-    note(&transaction, desk, row.id, said).await?;
-    tell(&transaction, desk, &[row.id], None).await?;
+    note(&transaction, acting, row.id, said).await?;
+    tell(&transaction, acting, &[row.id], None).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
@@ -256,9 +249,9 @@ pub async fn edit(desk: &Desk<'_>, problem: Option<i64>, version: i32, changes: 
 /// Withdraws a problem (撤销): its open measures are withdrawn with it. Nothing is deleted.
 ///
 /// Refuses a problem without open measures.
-pub async fn retire(desk: &Desk<'_>, problem: Option<i64>, version: i32, reason: &str) -> Result<i64> {
+pub async fn retire(acting: &Acting<'_>, problem: Option<i64>, version: i32, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("撤销理由", "the reason"), &["input", "reason"])?;
-    let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
+    let Held { transaction, row } = Held::take(acting, problem, Some(version)).await?;
     let measures = entity::measure::Entity::find()
         .filter(entity::measure::Column::ProblemId.eq(row.id))
         .order_by_asc(entity::measure::Column::Position)
@@ -267,21 +260,21 @@ pub async fn retire(desk: &Desk<'_>, problem: Option<i64>, version: i32, reason:
     kept::around(&transaction, &[row.id], async {
         let mut any = false;
         for of in &measures {
-            any |= measure::withdraw(&transaction, desk, of, &reason).await?;
+            any |= measure::withdraw(&transaction, acting, of, &reason).await?;
         }
         if !any {
             let (zh, en) = ("这个问题没有未办结的措施可撤销", "the problem has no open measures to withdraw");
             return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
         }
-        roll_up::problems(&transaction, &[row.id], desk.now).await?;
-        measure::state_of_unanswered(&transaction, desk, row.id).await?;
+        roll_up::problems(&transaction, &[row.id], acting.now).await?;
+        measure::state_of_unanswered(&transaction, acting, row.id).await?;
         Ok(())
     })
     .await?;
     let after = json!({ "reason": reason });
     let said = Entry::of("RETIRED", format!("problem_{}", row.id)).changed(json!({}), after);
-    note(&transaction, desk, row.id, said).await?;
-    tell(&transaction, desk, &[row.id], None).await?;
+    note(&transaction, acting, row.id, said).await?;
+    tell(&transaction, acting, &[row.id], None).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
@@ -289,11 +282,11 @@ pub async fn retire(desk: &Desk<'_>, problem: Option<i64>, version: i32, reason:
 /// Deletes a problem that was entered by mistake, and returns the key that it had.
 ///
 /// Refuses a problem that has measures or records of accountability.
-pub async fn delete(desk: &Desk<'_>, problem: Option<i64>, version: i32) -> Result<i64> {
-    let Held { transaction, row } = Held::take(desk, problem, Some(version)).await?;
+pub async fn delete(acting: &Acting<'_>, problem: Option<i64>, version: i32) -> Result<i64> {
+    let Held { transaction, row } = Held::take(acting, problem, Some(version)).await?;
     let sql = "SELECT (SELECT count(*) FROM measure WHERE problem_id = $1) \
         + (SELECT count(*) FROM accountability WHERE problem_id = $1) AS amount";
-    let measures = super::count(&transaction, sql, vec![row.id.into()]).await?;
+    let measures = count(&transaction, sql, vec![row.id.into()]).await?;
     if measures > 0 {
         let zh = format!("这个问题下还有 {measures} 条措施或责任追究记录：请先删除误录的措施，或撤销这个问题");
         let en = format!(
@@ -305,9 +298,9 @@ pub async fn delete(desk: &Desk<'_>, problem: Option<i64>, version: i32) -> Resu
     kept::around(&transaction, &[row.id], async {
         let object = format!("problem_{}", row.id);
         let regions = concern::leave_problem(&transaction, row.id).await?;
-        change::note_removed(&transaction, &object, &regions, desk.now).await?;
+        change::note_removed(&transaction, &object, &regions, acting.now).await?;
         let said = Entry::of("DELETED", object).changed(state(&row, &[]), json!({}));
-        note(&transaction, desk, row.id, said).await?;
+        note(&transaction, acting, row.id, said).await?;
         problem::Entity::delete_by_id(row.id).exec(&transaction).await?;
         Ok(())
     })

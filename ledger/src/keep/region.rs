@@ -7,9 +7,10 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Patch, count, difference, note_own, only_one, permit_anywhere, tell};
+use super::shared::{count, difference, not_retired, note_own, only_one, permit_anywhere, take_row, tell};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
+use crate::patch::Patch;
 use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::concern;
@@ -17,7 +18,7 @@ use crate::record::database;
 use crate::record::database::Transaction;
 use crate::region::{add, level_below, rank};
 use crate::statistics::kept;
-use crate::work::{Desk, current};
+use crate::work::{Acting, current};
 
 /// A region to add.
 #[derive(Debug, Clone)]
@@ -67,10 +68,10 @@ fn state(row: &Model) -> Value {
 }
 
 /// Adds a region below its parent and returns its key.
-pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
-    permit_anywhere(desk, Act::KeepDictionaries)?;
+pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
+    permit_anywhere(acting, Act::KeepDictionaries)?;
     let (name, code) = (name(&new.name)?, code(new.code)?);
-    let transaction = database::begin(desk.db).await?;
+    let transaction = database::begin(acting.db).await?;
     let parent = live(&transaction, new.parent).await?;
     level_below(&parent)?;
     if let Some(code) = &code
@@ -90,7 +91,7 @@ pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
     let row = add(&transaction, code.as_deref(), &name, &parent).await?;
     let object = format!("region_{}", row.id);
     let said = Entry::of("CREATED", object).changed(json!({}), state(&row));
-    note_own(&transaction, desk, said).await?;
+    note_own(&transaction, acting, said).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
@@ -117,38 +118,27 @@ pub(super) async fn live(db: &Transaction, region: Option<i64>) -> Result<Model>
 /// `field` is the input field to which an error points.
 pub(super) async fn take(
     db: &Transaction,
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     region: Option<i64>,
     version: Option<i32>,
     field: &str,
 ) -> Result<Model> {
-    permit_anywhere(desk, Act::KeepDictionaries)?;
-    let path = ["input", field];
-    let found = match region {
-        Some(id) => region::Entity::find_by_id(id).lock_exclusive().one(db).await?,
-        None => None,
-    };
-    let Some(row) = found else {
-        return Err(fault::unknown(Thing::Region, &path).into());
-    };
+    permit_anywhere(acting, Act::KeepDictionaries)?;
+    let row = take_row::<region::Entity>(db, region, Thing::Region, field).await?;
     current(version, row.version, ("行政区", "region"))?;
-    let why = if row.retired_on.is_some() {
-        Some(("已撤销，不能再改", "the region is retired"))
-    } else if row.parent_id.is_none() {
-        Some(("是根节点，不能改动", "the root region cannot be changed"))
-    } else {
-        None
-    };
-    match why {
-        Some((zh, en)) => Err(Fault::new(FaultCode::WrongState, format!("{}{zh}", row.name), en, &path).into()),
-        None => Ok(row),
+    not_retired(&row.name, row.retired_on, "region", field)?;
+    if row.parent_id.is_none() {
+        let zh = format!("{}是根节点，不能改动", row.name);
+        let en = "the root region cannot be changed";
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", field]).into());
     }
+    Ok(row)
 }
 
 /// Edits a region. Moving it to another parent moves everything below it, and updates lists and statistics.
-pub async fn edit(desk: &Desk<'_>, region: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
-    let transaction = database::begin(desk.db).await?;
-    let row = take(&transaction, desk, region, Some(version), "regionId").await?;
+pub async fn edit(acting: &Acting<'_>, region: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let transaction = database::begin(acting.db).await?;
+    let row = take(&transaction, acting, region, Some(version), "regionId").await?;
     let mut now = Model {
         name: changes.name.read(row.name.clone(), |given| name(&given))?,
         code: changes.code.read(row.code.clone(), code)?,
@@ -180,12 +170,12 @@ pub async fn edit(desk: &Desk<'_>, region: Option<i64>, version: i32, changes: C
                 Ok(now)
             })
             .await?;
-            tell(&transaction, desk, &problems, None).await?;
+            tell(&transaction, acting, &problems, None).await?;
             now
         }
     };
     let object = format!("region_{}", now.id);
-    note_own(&transaction, desk, Entry::of("EDITED", object).changed(before, after)).await?;
+    note_own(&transaction, acting, Entry::of("EDITED", object).changed(before, after)).await?;
     transaction.commit().await?;
     Ok(now.id)
 }
@@ -237,13 +227,13 @@ pub(super) async fn move_paths(db: &Transaction, from: &str, to: &str) -> Result
 }
 
 /// Retires a region (撤销) in which no region, unit, open problem or open case is left.
-pub async fn retire(desk: &Desk<'_>, region: Option<i64>, version: i32) -> Result<i64> {
+pub async fn retire(acting: &Acting<'_>, region: Option<i64>, version: i32) -> Result<i64> {
     const LEFT: &str = "SELECT (SELECT count(*) FROM region WHERE parent_id = $1 AND retired_on IS NULL) \
         + (SELECT count(*) FROM unit WHERE region_id = $1 AND retired_on IS NULL) \
         + (SELECT count(*) FROM problem WHERE region_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
         + (SELECT count(*) FROM inspection_case WHERE region_id = $1 AND state <> 'CLOSED') AS amount";
-    let transaction = database::begin(desk.db).await?;
-    let row = take(&transaction, desk, region, Some(version), "regionId").await?;
+    let transaction = database::begin(acting.db).await?;
+    let row = take(&transaction, acting, region, Some(version), "regionId").await?;
     let left = count(&transaction, LEFT, vec![row.id.into()]).await?;
     if left > 0 {
         let zh = format!("{}下还有 {left} 个未撤销的行政区、单位或未办结的问题、案件：请合并到接续的行政区", row.name);
@@ -253,19 +243,19 @@ pub async fn retire(desk: &Desk<'_>, region: Option<i64>, version: i32) -> Resul
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "regionId"]).into());
     }
-    retire_row(&transaction, desk, &row, None).await?;
-    let after = json!({ "retiredOn": desk.today() });
+    retire_row(&transaction, acting, &row, None).await?;
+    let after = json!({ "retiredOn": acting.today() });
     let object = format!("region_{}", row.id);
-    note_own(&transaction, desk, Entry::of("RETIRED", object).changed(json!({}), after)).await?;
+    note_own(&transaction, acting, Entry::of("RETIRED", object).changed(json!({}), after)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
 /// Marks a region as retired today, merged into `into` if there is a successor.
-pub(super) async fn retire_row(db: &Transaction, desk: &Desk<'_>, row: &Model, into: Option<i64>) -> Result<()> {
+pub(super) async fn retire_row(db: &Transaction, acting: &Acting<'_>, row: &Model, into: Option<i64>) -> Result<()> {
     let gone = region::ActiveModel {
         id: Set(row.id),
-        retired_on: Set(Some(desk.today())),
+        retired_on: Set(Some(acting.today())),
         merged_into_id: Set(into),
         version: Set(row.version + 1),
         ..Default::default()

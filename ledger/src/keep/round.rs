@@ -9,15 +9,17 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Patch, begins, count, difference, needed_line, note_own, only_one, permit_anywhere, tell};
+use super::input::needed_line;
+use super::shared::{begins, count, difference, note_own, only_one, permit_anywhere, tell};
 use crate::fault::{self, Fault, FaultCode, Thing};
+use crate::patch::Patch;
 use crate::people::policy::{self, Act, Reach};
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::rule::calendar::plus_days;
 use crate::statistics::kept;
-use crate::work::{Desk, current, hold};
+use crate::work::{Acting, current, hold};
 use crate::{Error, Result};
 
 /// An inspection round to open.
@@ -84,8 +86,8 @@ fn state(row: &Model) -> Value {
 }
 
 /// Opens a round and returns its key.
-pub async fn open(desk: &Desk<'_>, new: &New) -> Result<i64> {
-    permit_anywhere(desk, Act::KeepLedger)?;
+pub async fn open(acting: &Acting<'_>, new: &New) -> Result<i64> {
+    permit_anywhere(acting, Act::KeepLedger)?;
     let row = Model {
         id: 0,
         name: name(&new.name)?,
@@ -96,13 +98,13 @@ pub async fn open(desk: &Desk<'_>, new: &New) -> Result<i64> {
         version: 1,
     };
     in_order(&row)?;
-    let transaction = database::begin(desk.db).await?;
+    let transaction = database::begin(acting.db).await?;
     let after = state(&row);
     let mut fresh = ActiveModel::from(row).reset_all();
     fresh.id = NotSet;
     let row = only_one(fresh.insert(&transaction).await, taken)?;
     let said = Entry::of("OPENED", format!("round_{}", row.id)).changed(json!({}), after);
-    note_own(&transaction, desk, said).await?;
+    note_own(&transaction, acting, said).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
@@ -112,19 +114,19 @@ pub async fn open(desk: &Desk<'_>, new: &New) -> Result<i64> {
 /// A round with problems or cases of regions outside the caller's subtree is refused. `field` is the input field to
 /// which an error points.
 pub(super) async fn take(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     round: Option<i64>,
     version: Option<i32>,
     field: &str,
 ) -> Result<(Transaction, Model)> {
-    permit_anywhere(desk, Act::KeepLedger)?;
-    let transaction = database::begin(desk.db).await?;
-    let row = seen(desk, &transaction, round, field).await?;
-    if desk.by.principal.reach != Reach::Everything {
+    permit_anywhere(acting, Act::KeepLedger)?;
+    let transaction = database::begin(acting.db).await?;
+    let row = seen(acting, &transaction, round, field).await?;
+    if acting.by.principal.reach != Reach::Everything {
         const OTHERS: &str = "SELECT count(*) AS amount FROM (SELECT region_id FROM problem WHERE round_id = $1 \
             UNION SELECT region_id FROM inspection_case WHERE round_id = $1) held \
             JOIN region r ON r.id = held.region_id WHERE substr(r.path, 1, length($2)) <> $2";
-        let place = desk.by.principal.region().ok_or_else(|| policy::not_allowed(Act::KeepLedger))?;
+        let place = acting.by.principal.region().ok_or_else(|| policy::not_allowed(Act::KeepLedger))?;
         if count(&transaction, OTHERS, vec![row.id.into(), place.path.clone().into()]).await? > 0 {
             return Err(policy::not_allowed(Act::KeepLedger).into());
         }
@@ -134,15 +136,15 @@ pub(super) async fn take(
 }
 
 /// Locks and returns a round that the caller may see; `field` is the input field to which an error points.
-pub(super) async fn seen(desk: &Desk<'_>, db: &Transaction, round: Option<i64>, field: &str) -> Result<Model> {
+pub(super) async fn seen(acting: &Acting<'_>, db: &Transaction, round: Option<i64>, field: &str) -> Result<Model> {
     let unknown = || Error::from(fault::unknown(Thing::Round, &["input", field]));
     let id = round.ok_or_else(unknown)?;
-    hold::<Entity>(db, desk.by, "inspection_round", id).await?.ok_or_else(unknown)
+    hold::<Entity>(db, acting.by, "inspection_round", id).await?.ok_or_else(unknown)
 }
 
 /// Edits a round. A new feedback date also moves the grace periods that are counted from it.
-pub async fn edit(desk: &Desk<'_>, round: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
-    let (transaction, row) = take(desk, round, Some(version), "roundId").await?;
+pub async fn edit(acting: &Acting<'_>, round: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let (transaction, row) = take(acting, round, Some(version), "roundId").await?;
     let there = row.clone();
     let now = Model {
         name: changes.name.read(row.name, |given| name(&given))?,
@@ -159,10 +161,10 @@ pub async fn edit(desk: &Desk<'_>, round: Option<i64>, version: i32, changes: Ch
     let row = only_one(ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
     if has_moved {
         let problems = held(&transaction, row.id).await?;
-        move_grace(&transaction, desk, row.id, &problems).await?;
+        move_grace(&transaction, acting, row.id, &problems).await?;
     }
     let said = Entry::of("EDITED", format!("round_{}", row.id)).changed(before, after);
-    note_own(&transaction, desk, said).await?;
+    note_own(&transaction, acting, said).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
@@ -182,12 +184,12 @@ pub(super) async fn held(db: &Transaction, round: i64) -> Result<Vec<i64>> {
 /// of every problem and measure whose deadline is immediate and has no date.
 ///
 /// Only the grace periods affect the statistics.
-pub(super) async fn move_grace(db: &Transaction, desk: &Desk<'_>, round: i64, problems: &[i64]) -> Result<()> {
+pub(super) async fn move_grace(db: &Transaction, acting: &Acting<'_>, round: i64, problems: &[i64]) -> Result<()> {
     const GRACED: &str = "SELECT id FROM problem WHERE round_id = $1 AND due_immediate AND due_on IS NULL \
         UNION SELECT problem_id FROM measure WHERE round_id = $1 AND due_immediate AND due_on IS NULL ORDER BY 1";
     let backend = db.get_database_backend();
-    let from = begins(db, desk, round).await?;
-    let by = plus_days(from, desk.grace_days);
+    let from = begins(db, acting, round).await?;
+    let by = plus_days(from, acting.grace_days);
     let graced = db.query_all_raw(Statement::from_sql_and_values(backend, GRACED, [round.into()])).await?;
     let graced: Vec<i64> = graced.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
     kept::around(db, &graced, async {
@@ -202,14 +204,14 @@ pub(super) async fn move_grace(db: &Transaction, desk: &Desk<'_>, round: i64, pr
         Ok(())
     })
     .await?;
-    tell(db, desk, problems, None).await
+    tell(db, acting, problems, None).await
 }
 
 /// Deletes a round without problems and cases, which was opened by mistake, and returns the key that it had.
-pub async fn delete(desk: &Desk<'_>, round: Option<i64>, version: i32) -> Result<i64> {
+pub async fn delete(acting: &Acting<'_>, round: Option<i64>, version: i32) -> Result<i64> {
     const HELD: &str = "SELECT (SELECT count(*) FROM problem WHERE round_id = $1) \
         + (SELECT count(*) FROM inspection_case WHERE round_id = $1) AS amount";
-    let (transaction, row) = take(desk, round, Some(version), "roundId").await?;
+    let (transaction, row) = take(acting, round, Some(version), "roundId").await?;
     let problems = count(&transaction, HELD, vec![row.id.into()]).await?;
     if problems > 0 {
         let zh = format!("该轮次下还有 {problems} 个问题或案件：请先合并到另一轮次");
@@ -219,7 +221,7 @@ pub async fn delete(desk: &Desk<'_>, round: Option<i64>, version: i32) -> Result
     let (id, before) = (row.id, state(&row));
     Entity::delete_by_id(id).exec(&transaction).await?;
     let said = Entry::of("DELETED", format!("round_{id}")).changed(before, json!({}));
-    note_own(&transaction, desk, said).await?;
+    note_own(&transaction, acting, said).await?;
     transaction.commit().await?;
     Ok(id)
 }

@@ -11,16 +11,18 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
+use super::input::optional_line;
 use super::region::live;
-use super::{Patch, count, difference, note_own, only_one, optional_line, permit_anywhere};
+use super::shared::{count, difference, not_retired, note_own, only_one, permit_anywhere, take_row};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
+use crate::patch::Patch;
 use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::unit::{add_alias, kind_of, normal_address, sector_of, set_addresses};
-use crate::work::{Desk, current};
+use crate::work::{Acting, current};
 
 /// The maximum number of aliases of a unit, and also of its addresses.
 pub const MAX_NAMES: usize = 50;
@@ -169,16 +171,16 @@ fn taken(known: &str, field: &str) -> Fault {
 }
 
 /// Registers a unit and returns its key.
-pub async fn create(desk: &Desk<'_>, new: New) -> Result<i64> {
-    let transaction = database::begin(desk.db).await?;
-    let row = create_within(&transaction, desk, new).await?;
+pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
+    let transaction = database::begin(acting.db).await?;
+    let row = create_within(&transaction, acting, new).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
 /// Registers a unit within the caller's transaction.
-pub async fn create_within(db: &Transaction, desk: &Desk<'_>, new: New) -> Result<Model> {
-    permit_anywhere(desk, Act::KeepDictionaries)?;
+pub async fn create_within(db: &Transaction, acting: &Acting<'_>, new: New) -> Result<Model> {
+    permit_anywhere(acting, Act::KeepDictionaries)?;
     let called = name(&new.name, "name")?;
     let (others, mail) = (aliases(&new.aliases)?, addresses(&new.addresses)?);
     let region = live(db, new.region).await?;
@@ -202,7 +204,7 @@ pub async fn create_within(db: &Transaction, desk: &Desk<'_>, new: New) -> Resul
     let mut after = Whole { row: row.clone(), aliases: others, addresses: mail }.state();
     after["region"] = json!(format!("region_{}", region.id));
     let said = Entry::of("CREATED", format!("unit_{}", row.id)).changed(json!({}), after);
-    note_own(db, desk, said).await?;
+    note_own(db, acting, said).await?;
     Ok(row)
 }
 
@@ -211,32 +213,22 @@ pub async fn create_within(db: &Transaction, desk: &Desk<'_>, new: New) -> Resul
 /// `field` is the input field to which an error points.
 pub(super) async fn take(
     db: &Transaction,
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     unit: Option<i64>,
     version: Option<i32>,
     field: &str,
 ) -> Result<Model> {
-    permit_anywhere(desk, Act::KeepDictionaries)?;
-    let path = ["input", field];
-    let found = match unit {
-        Some(id) => unit::Entity::find_by_id(id).lock_exclusive().one(db).await?,
-        None => None,
-    };
-    let Some(row) = found else {
-        return Err(fault::unknown(Thing::Unit, &path).into());
-    };
+    permit_anywhere(acting, Act::KeepDictionaries)?;
+    let row = take_row::<unit::Entity>(db, unit, Thing::Unit, field).await?;
     current(version, row.version, ("单位", "unit"))?;
-    if row.retired_on.is_some() {
-        let zh = format!("{}已撤销，不能再改", row.name);
-        return Err(Fault::new(FaultCode::WrongState, zh, "the unit is retired", &path).into());
-    }
+    not_retired(&row.name, row.retired_on, "unit", field)?;
     Ok(row)
 }
 
 /// Edits a unit and returns its key.
-pub async fn edit(desk: &Desk<'_>, unit: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
-    let transaction = database::begin(desk.db).await?;
-    let id = edit_within(&transaction, desk, unit, Some(version), changes).await?;
+pub async fn edit(acting: &Acting<'_>, unit: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
+    let transaction = database::begin(acting.db).await?;
+    let id = edit_within(&transaction, acting, unit, Some(version), changes).await?;
     transaction.commit().await?;
     Ok(id)
 }
@@ -244,12 +236,12 @@ pub async fn edit(desk: &Desk<'_>, unit: Option<i64>, version: i32, changes: Cha
 /// Edits a unit within the caller's transaction and returns its key.
 pub async fn edit_within(
     db: &Transaction,
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     unit: Option<i64>,
     version: Option<i32>,
     changes: Changes,
 ) -> Result<i64> {
-    let row = take(db, desk, unit, version, "unitId").await?;
+    let row = take(db, acting, unit, version, "unitId").await?;
     let there = Whole::read(db, row).await?;
     let mut row = Model {
         name: changes.name.read(there.row.name.clone(), |given| name(&given, "name"))?,
@@ -288,7 +280,7 @@ pub async fn edit_within(
         set_addresses(db, row.id, &now.addresses).await?;
     }
     let said = Entry::of("EDITED", format!("unit_{}", row.id)).changed(before, after);
-    note_own(db, desk, said).await?;
+    note_own(db, acting, said).await?;
     Ok(row.id)
 }
 
@@ -300,9 +292,9 @@ const OPEN: &str = "SELECT \
     + (SELECT count(*) FROM inspection_case WHERE lead_unit_id = $1 AND state <> 'CLOSED') AS amount";
 
 /// Retires a unit (撤销) without open items, so that nothing is assigned to it any more. Its history stays.
-pub async fn retire(desk: &Desk<'_>, unit: Option<i64>, version: i32) -> Result<i64> {
-    let transaction = database::begin(desk.db).await?;
-    let row = take(&transaction, desk, unit, Some(version), "unitId").await?;
+pub async fn retire(acting: &Acting<'_>, unit: Option<i64>, version: i32) -> Result<i64> {
+    let transaction = database::begin(acting.db).await?;
+    let row = take(&transaction, acting, unit, Some(version), "unitId").await?;
     let open = count(&transaction, OPEN, vec![row.id.into()]).await?;
     if open > 0 {
         let zh = format!("{}还有 {open} 项未办结的任务、案件或牵头、督导的措施：请合并到接手的单位", row.name);
@@ -312,20 +304,20 @@ pub async fn retire(desk: &Desk<'_>, unit: Option<i64>, version: i32) -> Result<
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "unitId"]).into());
     }
-    retire_row(&transaction, desk, &row, None).await?;
+    retire_row(&transaction, acting, &row, None).await?;
     let object = format!("unit_{}", row.id);
-    let after = json!({ "retiredOn": desk.today() });
-    note_own(&transaction, desk, Entry::of("RETIRED", object).changed(json!({}), after)).await?;
+    let after = json!({ "retiredOn": acting.today() });
+    note_own(&transaction, acting, Entry::of("RETIRED", object).changed(json!({}), after)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
 /// Marks a unit as retired today, merged into `into` if there is a successor, and removes its addresses.
-pub(super) async fn retire_row(db: &Transaction, desk: &Desk<'_>, row: &Model, into: Option<i64>) -> Result<()> {
+pub(super) async fn retire_row(db: &Transaction, acting: &Acting<'_>, row: &Model, into: Option<i64>) -> Result<()> {
     set_addresses(db, row.id, &[]).await?;
     let gone = unit::ActiveModel {
         id: Set(row.id),
-        retired_on: Set(Some(desk.today())),
+        retired_on: Set(Some(acting.today())),
         merged_into_id: Set(into),
         version: Set(row.version + 1),
         ..Default::default()

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
-use crate::people::account::{self as accounts, Opened, SESSION, Wanted, session as sessions, sign_in};
+use crate::people::account::{self as accounts, Opened, SESSION, Wanted, security_log, session as sessions};
 use crate::people::policy::is_colleague;
 use crate::record::audit::By;
 use crate::record::database;
@@ -79,7 +79,7 @@ pub async fn make(db: &DatabaseConnection, by: &By, new: &New, now: DateTime<Utc
     let row = row.insert(&transaction).await?;
     let after = json!({ "delegation": row.id, "delegate": row.delegate_id, "endsAt": row.ends_at });
     accounts::note(&transaction, by, own, "DELEGATED", after, now).await?;
-    sign_in::log_change(by, own, "delegated");
+    security_log::log_change(by, own, "delegated");
     transaction.commit().await?;
     Ok(row)
 }
@@ -102,7 +102,7 @@ pub async fn revoke(
         Condition::all().add(session::Column::AccountId.eq(own)).add(session::Column::ActorId.eq(found.delegate_id));
     sessions::end(&transaction, acted, now).await?;
     accounts::note(&transaction, by, own, "DELEGATION_ENDED", json!({ "delegation": found.id }), now).await?;
-    sign_in::log_change(by, own, "delegation-ended");
+    security_log::log_change(by, own, "delegation-ended");
     transaction.commit().await?;
     Ok(ended)
 }

@@ -12,15 +12,16 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::Result;
 use crate::fault::{Fault, FaultCode};
+use crate::people::account::security_log::log_refused;
 use crate::people::account::{self as accounts, Opened, SESSION, Wanted, session, sign_in};
 use crate::people::policy::Act;
 use crate::record::audit::By;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::rule::calendar;
-use crate::work::Desk;
+use crate::work::Acting;
+use crate::{Result, random};
 
 /// The lifetime of the code of a sign-in.
 pub const CODE: TimeDelta = TimeDelta::seconds(60);
@@ -54,7 +55,7 @@ pub async fn admit(
     };
     usable(&transaction, found.account_id, (now, zone)).await?;
     sign_in_code::Entity::delete_many().filter(sign_in_code::Column::ExpiresAt.lte(now)).exec(&transaction).await?;
-    let code = accounts::random()?;
+    let code = random::hexadecimal()?;
     let row = sign_in_code::ActiveModel {
         identity_id: Set(found.id),
         hash: Set(accounts::digest(&code)),
@@ -122,9 +123,9 @@ async fn usable<C: ConnectionTrait>(db: &C, account: i64, (now, zone): (DateTime
 /// Redeems a code for a session, if `proof` is the text that matches the challenge of the code.
 ///
 /// The first attempt uses the code up, whether the proof is right or not.
-pub async fn redeem(desk: &Desk<'_>, (code, proof): (&str, &str)) -> Result<Opened> {
-    let (now, zone) = (desk.now, desk.zone);
-    let transaction = database::begin(desk.db).await?;
+pub async fn redeem(acting: &Acting<'_>, (code, proof): (&str, &str)) -> Result<Opened> {
+    let (now, zone) = (acting.now, acting.zone);
+    let transaction = database::begin(acting.db).await?;
     let given = sign_in_code::Entity::find().filter(sign_in_code::Column::Hash.eq(accounts::digest(code)));
     let Some(given) = given.one(&transaction).await? else { return Err(spent()) };
     let used = sign_in_code::Entity::delete_by_id(given.id).exec(&transaction).await?;
@@ -142,7 +143,7 @@ pub async fn redeem(desk: &Desk<'_>, (code, proof): (&str, &str)) -> Result<Open
     }
     let wanted = Wanted::of(account, "统一身份认证登录", now + SESSION);
     let said = json!({ "means": "PROVIDER", "identity": found.id });
-    let opened = sign_in::begin(&transaction, desk, wanted, said).await?;
+    let opened = sign_in::begin(&transaction, acting, wanted, said).await?;
     transaction.commit().await?;
     Ok(opened)
 }
@@ -150,10 +151,10 @@ pub async fn redeem(desk: &Desk<'_>, (code, proof): (&str, &str)) -> Result<Open
 /// Unbinds an account from every provider and ends its sessions, so that the next sign-in binds it anew.
 ///
 /// Returns false if the account was not bound. For administrators.
-pub async fn unbind(desk: &Desk<'_>, account: i64) -> Result<bool> {
-    let (by, now) = (desk.by, desk.now);
+pub async fn unbind(acting: &Acting<'_>, account: i64) -> Result<bool> {
+    let (by, now) = (acting.by, acting.now);
     by.principal.require(Act::KeepAccounts)?;
-    let transaction = database::begin(desk.db).await?;
+    let transaction = database::begin(acting.db).await?;
     accounts::hold(&transaction, account).await?;
     let unbound =
         identity::Entity::delete_many().filter(identity::Column::AccountId.eq(account)).exec(&transaction).await?;
@@ -175,7 +176,7 @@ fn of(by: &By, account: i64) -> By {
 ///
 /// The error is the same for every reason, so that no one learns who has an account.
 fn refused(why: &str) -> crate::Error {
-    tracing::warn!(target: sign_in::SECURITY, event = "sign-in-failed", why, "sign-in through the provider refused");
+    log_refused(why);
     Fault::new(
         FaultCode::SignInFailed,
         "统一身份认证已通过，但没有可以登录的账户：请联系系统管理员，核对账户邮箱与认证系统中已验证的邮箱是否一致",

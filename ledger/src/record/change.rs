@@ -9,11 +9,8 @@ pub use entity::change::ChangeKind;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::Result;
-use crate::record::database::Transaction;
+use crate::record::database::{self, Transaction};
 use crate::record::writes::Writes;
-
-/// The most rows in one INSERT.
-const CHUNK: usize = 1_000;
 
 /// What was changed: a problem, or a measure or assignment below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +25,7 @@ pub struct Changed {
 
 /// Records what an act changed.
 pub async fn note(db: &Transaction, kind: ChangeKind, changed: &[Changed], at: DateTime<Utc>) -> Result<()> {
-    for chunk in changed.chunks(CHUNK) {
-        let rows = chunk.iter().map(|one| row(kind, *one, at));
-        change::Entity::insert_many(rows).exec_without_returning(db).await?;
-    }
-    Ok(())
+    Ok(database::insert_all(db, changed.iter().map(|one| row(kind, *one, at))).await?)
 }
 
 /// Adds the record of one change to the pending writes of an act.
@@ -43,17 +36,14 @@ pub(crate) fn write(writes: &mut Writes, kind: ChangeKind, changed: Changed, at:
 /// Records that something was deleted, once for each region that could see it, because subscribers can no longer read
 /// the row itself.
 pub(crate) async fn note_removed(db: &Transaction, removed: &str, regions: &[i64], at: DateTime<Utc>) -> Result<()> {
-    for chunk in regions.chunks(CHUNK) {
-        let rows = chunk.iter().map(|region| change::ActiveModel {
-            kind: Set(ChangeKind::Removed),
-            at: Set(at),
-            removed: Set(Some(removed.to_owned())),
-            region_id: Set(Some(*region)),
-            ..Default::default()
-        });
-        change::Entity::insert_many(rows).exec_without_returning(db).await?;
-    }
-    Ok(())
+    let rows = regions.iter().map(|region| change::ActiveModel {
+        kind: Set(ChangeKind::Removed),
+        at: Set(at),
+        removed: Set(Some(removed.to_owned())),
+        region_id: Set(Some(*region)),
+        ..Default::default()
+    });
+    Ok(database::insert_all(db, rows).await?)
 }
 
 fn row(kind: ChangeKind, changed: Changed, at: DateTime<Utc>) -> change::ActiveModel {

@@ -10,11 +10,14 @@ use std::sync::OnceLock;
 
 use sea_orm::prelude::async_trait;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    ExecResult, Iterable, QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 pub use planner::{Trouble, trouble};
+
+/// The most values of one statement that inserts: SQLite takes 32,766, PostgreSQL 65,535.
+const MOST_VALUES: usize = 32_000;
 
 /// Begins a transaction that will write.
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
@@ -55,6 +58,20 @@ pub async fn try_to_write(db: &DatabaseConnection) -> Result<(), DbErr> {
         })
         .await?;
     transaction.commit().await
+}
+
+/// Inserts rows, in batches that stay below both databases' limits on values per statement; no statement if there are
+/// no rows.
+pub async fn insert_all<A>(db: &Transaction, rows: impl IntoIterator<Item = A>) -> Result<(), DbErr>
+where
+    A: ActiveModelTrait + Send,
+{
+    let rows: Vec<A> = rows.into_iter().collect();
+    let columns = <A::Entity as EntityTrait>::Column::iter().count();
+    for batch in rows.chunks(MOST_VALUES / columns) {
+        <A::Entity as EntityTrait>::insert_many(batch.to_vec()).exec_without_returning(db).await?;
+    }
+    Ok(())
 }
 
 /// A transaction that commits only if every one of its statements has succeeded.

@@ -25,8 +25,6 @@ use crate::rule::calendar;
 pub const LEASE: TimeDelta = TimeDelta::minutes(5);
 /// The number of attempts after which a mail is parked.
 pub const MAX_ATTEMPTS: i32 = 12;
-/// The most rows in one INSERT.
-const CHUNK: usize = 2_000;
 
 /// Queues the digests of a day, and returns how many were new. A digest that is queued already is not queued again.
 pub async fn enqueue(db: &Transaction, kind: &str, plan: &Plan, day: NaiveDate, now: DateTime<Utc>) -> Result<usize> {
@@ -40,21 +38,15 @@ pub async fn enqueue(db: &Transaction, kind: &str, plan: &Plan, day: NaiveDate, 
         };
         let inserted = mail::Entity::insert(row).on_conflict_do_nothing_on([mail::Column::Cause]).exec(db).await?;
         let TryInsertResult::Inserted(inserted) = inserted else { continue };
-        let items: Vec<mail_item::ActiveModel> = digest
-            .items
-            .iter()
-            .map(|item| mail_item::ActiveModel {
-                mail_id: Set(inserted.last_insert_id),
-                measure_id: Set(item.matter.measure()),
-                case_id: Set(item.matter.case()),
-                assignment_id: Set(item.assignment),
-                due_on: Set(Some(item.due_on)),
-                ..Default::default()
-            })
-            .collect();
-        for chunk in items.chunks(CHUNK) {
-            mail_item::Entity::insert_many(chunk.to_vec()).exec_without_returning(db).await?;
-        }
+        let items = digest.items.iter().map(|item| mail_item::ActiveModel {
+            mail_id: Set(inserted.last_insert_id),
+            measure_id: Set(item.matter.measure()),
+            case_id: Set(item.matter.case()),
+            assignment_id: Set(item.assignment),
+            due_on: Set(Some(item.due_on)),
+            ..Default::default()
+        });
+        database::insert_all(db, items).await?;
         queued += 1;
     }
     Ok(queued)
@@ -149,21 +141,14 @@ pub async fn notify(db: &Transaction, notice: &Notice, (day, now): (NaiveDate, D
     };
     let inserted = mail::Entity::insert(row).on_conflict_do_nothing_on([mail::Column::Cause]).exec(db).await?;
     let TryInsertResult::Inserted(inserted) = inserted else { return Ok(()) };
-    let items: Vec<mail_item::ActiveModel> = notice
-        .items
-        .iter()
-        .map(|(measure, assignment)| mail_item::ActiveModel {
-            mail_id: Set(inserted.last_insert_id),
-            measure_id: Set(Some(*measure)),
-            assignment_id: Set(*assignment),
-            due_on: Set(None),
-            ..Default::default()
-        })
-        .collect();
-    if !items.is_empty() {
-        mail_item::Entity::insert_many(items).exec_without_returning(db).await?;
-    }
-    Ok(())
+    let items = notice.items.iter().map(|(measure, assignment)| mail_item::ActiveModel {
+        mail_id: Set(inserted.last_insert_id),
+        measure_id: Set(Some(*measure)),
+        assignment_id: Set(*assignment),
+        due_on: Set(None),
+        ..Default::default()
+    });
+    Ok(database::insert_all(db, items).await?)
 }
 
 /// A mail that this sender has claimed. The sender can record its outcome as long as no other has claimed it since.

@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use entity::inspection_case::{self, CaseState};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use super::candidate::{Candidate, Matter, Timing, Told, owed_since};
 use super::office::Offices;
-use super::{Candidate, Matter, Timing, Told, owed_since};
 use crate::Result;
 use crate::rule::calendar::plus_days;
 

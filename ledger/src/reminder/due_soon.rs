@@ -3,7 +3,8 @@
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
-use super::{Candidate, Matter, Open, Timing, owed_since};
+use super::candidate::{Candidate, Matter, Timing, owed_since};
+use super::open::Open;
 use crate::Result;
 use crate::rule::calendar::plus_days;
 

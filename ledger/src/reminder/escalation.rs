@@ -10,8 +10,9 @@ use entity::supervision_action::{self, SupervisionKind, SupervisionState};
 use entity::unit::{self, Kind};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use super::candidate::{Candidate, Matter, Person, Timing, Told};
 use super::office::Offices;
-use super::{Candidate, Matter, Open, Person, Timing, Told};
+use super::open::Open;
 use crate::Result;
 use crate::rule::calendar::plus_days;
 

@@ -3,9 +3,9 @@
 
 use chrono::NaiveDate;
 use entity::assignment::Status;
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
-use super::{Told, select};
+use super::candidate::Told;
 use crate::Result;
 
 /// An open assignment, or an open measure without assignments.
@@ -68,7 +68,8 @@ impl Open {
                   AND (a.completed_on IS NULL OR a.completed_on > $3))) \
              ORDER BY m.due_by, m.id, a.id"
         );
-        Ok(Self::find_by_statement(select(db.get_database_backend(), &text, values)).all(db).await?)
+        let statement = Statement::from_sql_and_values(db.get_database_backend(), text, values);
+        Ok(Self::find_by_statement(statement).all(db).await?)
     }
 
     /// Returns the units to be told, each once: the answering unit, the lead unit and, if `supervising`, the

@@ -5,7 +5,8 @@
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
-use super::{Candidate, Matter, Open, Timing};
+use super::candidate::{Candidate, Matter, Timing};
+use super::open::Open;
 use crate::Result;
 use crate::rule::calendar::plus_days;
 

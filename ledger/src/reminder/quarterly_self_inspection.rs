@@ -9,7 +9,7 @@ use entity::check_plan::Every;
 use planner::Sql;
 use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult};
 
-use super::{Candidate, Matter, Timing, Told, owed_since};
+use super::candidate::{Candidate, Matter, Timing, Told, owed_since};
 use crate::Result;
 use crate::rule::calendar::{Quarter, plus_days};
 

@@ -5,8 +5,8 @@ use chrono::{Datelike, NaiveDate};
 use planner::{Condition, Sql};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
+use super::figures::{Answer, Counted, Dimension, Figures, Question};
 use super::kept::{COUNTS, is_kept};
-use super::{Answer, Counted, Dimension, Figures, Question};
 use crate::Result;
 use crate::people::policy::{Principal, Reach};
 use crate::record::concern;

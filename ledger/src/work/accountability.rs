@@ -6,7 +6,9 @@ use entity::accountability::{self, Consequence, Rank};
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 
-use super::{Desk, MAX_WORDS, current, hold_problem, permit, settle_beside, take_problem};
+use super::acting::{Acting, MAX_WORDS, permit};
+use super::hold::{current, hold_problem, take_problem};
+use super::settle::settle_beside;
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{Act, Standing};
@@ -45,10 +47,10 @@ impl Record {
 }
 
 /// Records that people were held to account for a problem, and returns the key of the record.
-pub async fn record(desk: &Desk<'_>, problem: Option<i64>, record: Record) -> Result<i64> {
-    record.check(desk.today())?;
-    let (transaction, problem) = take_problem(desk, problem).await?;
-    permit(desk, Act::HoldToAccount, Standing::default())?;
+pub async fn record(acting: &Acting<'_>, problem: Option<i64>, record: Record) -> Result<i64> {
+    record.check(acting.today())?;
+    let (transaction, problem) = take_problem(acting, problem).await?;
+    permit(acting, Act::HoldToAccount, Standing::default())?;
     let row = accountability::ActiveModel {
         problem_id: Set(problem.id),
         round_id: Set(problem.round_id),
@@ -57,20 +59,20 @@ pub async fn record(desk: &Desk<'_>, problem: Option<i64>, record: Record) -> Re
         consequence: Set(record.consequence),
         people: Set(record.people),
         decided_on: Set(record.decided_on),
-        recorder_id: Set(desk.by.principal.account),
-        recorded_at: Set(desk.now),
+        recorder_id: Set(acting.by.principal.account),
+        recorded_at: Set(acting.now),
         version: Set(1),
-        updated_at: Set(desk.now),
+        updated_at: Set(acting.now),
         ..Default::default()
     };
     let now = row.insert(&transaction).await?;
-    settle(desk, transaction, &now, json!({})).await
+    settle(acting, transaction, &now, json!({})).await
 }
 
 /// Replaces the content of a record that is not withdrawn.
-pub async fn correct(desk: &Desk<'_>, of: Option<i64>, version: i32, record: Record) -> Result<i64> {
-    record.check(desk.today())?;
-    let (transaction, was) = take(desk, of, version).await?;
+pub async fn correct(acting: &Acting<'_>, of: Option<i64>, version: i32, record: Record) -> Result<i64> {
+    record.check(acting.today())?;
+    let (transaction, was) = take(acting, of, version).await?;
     let row = accountability::ActiveModel {
         id: Set(was.id),
         rank: Set(record.rank),
@@ -78,38 +80,38 @@ pub async fn correct(desk: &Desk<'_>, of: Option<i64>, version: i32, record: Rec
         people: Set(record.people),
         decided_on: Set(record.decided_on),
         version: Set(was.version + 1),
-        updated_at: Set(desk.now),
+        updated_at: Set(acting.now),
         ..Default::default()
     };
     let now = row.update(&transaction).await?;
-    settle(desk, transaction, &now, state(&was)).await
+    settle(acting, transaction, &now, state(&was)).await
 }
 
 /// Withdraws a record: it is kept but no longer counted.
-pub async fn withdraw(desk: &Desk<'_>, record: Option<i64>, version: i32, reason: &str) -> Result<i64> {
+pub async fn withdraw(acting: &Acting<'_>, record: Option<i64>, version: i32, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("撤回理由", "the reason"), &["input", "reason"])?;
-    let (transaction, was) = take(desk, record, version).await?;
+    let (transaction, was) = take(acting, record, version).await?;
     let row = accountability::ActiveModel {
         id: Set(was.id),
-        withdrawn_at: Set(Some(desk.now)),
+        withdrawn_at: Set(Some(acting.now)),
         withdraw_reason: Set(Some(reason)),
         version: Set(was.version + 1),
-        updated_at: Set(desk.now),
+        updated_at: Set(acting.now),
         ..Default::default()
     };
     let now = row.update(&transaction).await?;
-    settle(desk, transaction, &now, state(&was)).await
+    settle(acting, transaction, &now, state(&was)).await
 }
 
 /// Begins a transaction, locks the problem of a record and reads the record; refuses one that is withdrawn.
-async fn take(desk: &Desk<'_>, record: Option<i64>, version: i32) -> Result<(Transaction, accountability::Model)> {
+async fn take(acting: &Acting<'_>, record: Option<i64>, version: i32) -> Result<(Transaction, accountability::Model)> {
     let path = ["input", "accountabilityId"];
     let unknown = || fault::unknown(Thing::Accountability, &path);
     let Some(id) = record else { return Err(unknown().into()) };
-    let transaction = database::begin(desk.db).await?;
-    hold_problem(&transaction, desk.by, "accountability", id).await?.ok_or_else(unknown)?;
+    let transaction = database::begin(acting.db).await?;
+    hold_problem(&transaction, acting.by, "accountability", id).await?.ok_or_else(unknown)?;
     let found = accountability::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
-    permit(desk, Act::HoldToAccount, Standing::default())?;
+    permit(acting, Act::HoldToAccount, Standing::default())?;
     current(Some(version), found.version, ("追责记录", "record"))?;
     if found.withdrawn_at.is_some() {
         let (zh, en) = ("这条追责记录已撤回", "this record has been withdrawn");
@@ -119,9 +121,14 @@ async fn take(desk: &Desk<'_>, record: Option<i64>, version: i32) -> Result<(Tra
 }
 
 /// Records the change of a record in the change feed and the problem's audit chain, and commits.
-async fn settle(desk: &Desk<'_>, transaction: Transaction, now: &accountability::Model, before: Value) -> Result<i64> {
+async fn settle(
+    acting: &Acting<'_>,
+    transaction: Transaction,
+    now: &accountability::Model,
+    before: Value,
+) -> Result<i64> {
     let object = (now.problem_id, None, format!("accountability_{}", now.id));
-    settle_beside(desk, transaction, object, ChangeKind::HeldToAccount, (before, state(now))).await?;
+    settle_beside(acting, transaction, object, ChangeKind::HeldToAccount, (before, state(now))).await?;
     Ok(now.id)
 }
 

@@ -4,7 +4,10 @@ use entity::assignment::Status;
 use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
-use super::{Announcement, Desk, Done, Held, MAX_WORDS, On, is_own};
+use super::acting::{Acting, MAX_WORDS, is_own};
+use super::held::Held;
+use super::hold::On;
+use super::telling::{Announcement, Done};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::Act;
@@ -12,48 +15,48 @@ use crate::record::change::ChangeKind;
 use crate::rule::workflow::Step;
 
 /// Proposes that the measure is not applicable to the assigned unit.
-pub async fn propose(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
+pub async fn propose(acting: &Acting<'_>, on: On, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Report)?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Report)?;
     let mut moved = held.moved(held.step(Step::ProposeNotApplicable)?);
-    moved.proposer_id = Set(desk.by.principal.account);
-    moved.proposer_actor_id = Set(desk.by.principal.delegate);
-    held.settle(desk, ChangeKind::NotApplicableProposed, moved, json!({ "reason": reason })).await
+    moved.proposer_id = Set(acting.by.principal.account);
+    moved.proposer_actor_id = Set(acting.by.principal.delegate);
+    held.settle(acting, ChangeKind::NotApplicableProposed, moved, json!({ "reason": reason })).await
 }
 
 /// Confirms that the measure is not applicable, or that the unit rightly declined (退回) the assignment.
 ///
 /// The assignment no longer counts. The proposer may not confirm it.
-pub async fn confirm(desk: &Desk<'_>, on: On) -> Result<i64> {
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Verify)?;
+pub async fn confirm(acting: &Acting<'_>, on: On) -> Result<i64> {
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Verify)?;
     let is_declined = held.row.status == Status::Assigned && held.row.declined_at.is_some();
     let status = if is_declined { Status::NotApplicable } else { held.step(Step::ConfirmNotApplicable)? };
-    not_by_proposer(desk, &held)?;
+    not_by_proposer(acting, &held)?;
     let moved = held.moved(status);
-    held.settle(desk, ChangeKind::NotApplicableConfirmed, moved, json!({})).await
+    held.settle(acting, ChangeKind::NotApplicableConfirmed, moved, json!({})).await
 }
 
 /// Rejects the proposal that the measure is not applicable, and notifies the assigned unit and the lead unit at once.
 ///
 /// The assignment is in progress again if a report was submitted before, else assigned. The proposer may not reject it.
-pub async fn reject(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
+pub async fn reject(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Verify)?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Verify)?;
     let back = held.step(Step::RejectNotApplicable)?;
-    not_by_proposer(desk, &held)?;
+    not_by_proposer(acting, &held)?;
     let moved = held.moved(if held.row.reported_on.is_some() { Status::InProgress } else { back });
     let told = Announcement { kind: "not-applicable-rejected", reason: &reason, facts: json!({}), submitter: None };
-    let warnings = held.tell(desk, told).await?;
+    let warnings = held.tell(acting, told).await?;
     let said = json!({ "reason": reason });
-    Ok(Done { key: held.settle(desk, ChangeKind::NotApplicableRejected, moved, said).await?, warnings })
+    Ok(Done { key: held.settle(acting, ChangeKind::NotApplicableRejected, moved, said).await?, warnings })
 }
 
 /// Refuses the proposer and their delegate: no one may decide on their own proposal.
-fn not_by_proposer(desk: &Desk<'_>, held: &Held) -> Result<()> {
-    if is_own(desk, [held.row.proposer_id, held.row.proposer_actor_id]) {
+fn not_by_proposer(acting: &Acting<'_>, held: &Held) -> Result<()> {
+    if is_own(acting, [held.row.proposer_id, held.row.proposer_actor_id]) {
         let (zh, en) = (
             "提出人不能认定自己提出的事项，须由他人办理",
             "you made this proposal and may not decide on it: someone else must",

@@ -14,7 +14,10 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, current, hold_measure, permit, settle_measure, state};
+use super::acting::{Acting, MAX_WORDS, permit};
+use super::held::Held;
+use super::hold::{On, current, hold_measure};
+use super::settle::settle_measure;
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{Act, Standing};
@@ -30,27 +33,27 @@ use crate::statistics::kept;
 pub const MAX_UNITS: usize = 1_000;
 
 /// Accepts an assignment (签收). A unit that has declined before may still accept.
-pub async fn accept(desk: &Desk<'_>, on: On) -> Result<i64> {
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::TakeOn)?;
+pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::TakeOn)?;
     if held.row.accepted_at.is_some() {
         let (zh, en) = ("这项任务已签收", "this assignment has already been accepted");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
     }
     let mut moved = held.moved(held.row.status);
-    moved.accepted_at = Set(Some(desk.now));
+    moved.accepted_at = Set(Some(acting.now));
     moved.declined_at = Set(None);
     moved.decline_reason = Set(None);
-    held.settle(desk, ChangeKind::Accepted, moved, json!({})).await
+    held.settle(acting, ChangeKind::Accepted, moved, json!({})).await
 }
 
 /// Declines an assignment (退回) because another unit should answer it; the city office then decides.
 ///
 /// Only an assignment on which work has not begun can be declined.
-pub async fn decline(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
+pub async fn decline(acting: &Acting<'_>, on: On, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("退回理由", "the reason"), &["input", "reason"])?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::TakeOn)?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::TakeOn)?;
     if held.row.status != Status::Assigned {
         return Err(Fault::new(
             FaultCode::WrongState,
@@ -63,11 +66,11 @@ pub async fn decline(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
     }
     let mut moved = held.moved(Status::Assigned);
     moved.accepted_at = Set(None);
-    moved.declined_at = Set(Some(desk.now));
+    moved.declined_at = Set(Some(acting.now));
     moved.decline_reason = Set(Some(reason.clone()));
-    moved.proposer_id = Set(desk.by.principal.account);
-    moved.proposer_actor_id = Set(desk.by.principal.delegate);
-    held.settle(desk, ChangeKind::Declined, moved, json!({ "reason": reason })).await
+    moved.proposer_id = Set(acting.by.principal.account);
+    moved.proposer_actor_id = Set(acting.by.principal.delegate);
+    held.settle(acting, ChangeKind::Declined, moved, json!({ "reason": reason })).await
 }
 
 /// Assigns a measure to units and, if `resolves_selectors` is set, to those that its selectors (各县（区） …) select.
@@ -76,7 +79,7 @@ pub async fn decline(desk: &Desk<'_>, on: On, reason: &str) -> Result<i64> {
 /// asked again only if `units` names it. Returns the keys of the measure and of the assignments that are new or asked
 /// again.
 pub async fn assign(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     measure: Option<i64>,
     version: Option<i32>,
     units: &[i64],
@@ -87,15 +90,15 @@ pub async fn assign(
         let en = format!("a measure is assigned to at most {MAX_UNITS} units at once");
         return Err(Fault::invalid(zh, en, &["input", "unitIds"]).into());
     }
-    let (transaction, problem, found) = hold_measure(desk, measure).await?;
+    let (transaction, problem, found) = hold_measure(acting, measure).await?;
     let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
-    permit(desk, Act::Assign, standing)?;
+    permit(acting, Act::Assign, standing)?;
     current(version, found.version, ("措施", "measure"))?;
     let mut wanted: BTreeSet<i64> = units.iter().copied().collect();
     if resolves_selectors {
         wanted.extend(meant(&transaction, found.id).await?);
     }
-    let wanted = visible(desk, &transaction, &wanted.into_iter().collect::<Vec<_>>()).await?;
+    let wanted = visible(acting, &transaction, &wanted.into_iter().collect::<Vec<_>>()).await?;
     if units.iter().any(|unit| !wanted.iter().any(|row| row.id == *unit)) {
         return Err(fault::unknown(Thing::UnitsInReach, &["input", "unitIds"]).into());
     }
@@ -115,7 +118,7 @@ pub async fn assign(
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "unitIds"]).into());
     }
     let (mut made, asked_again) = kept::around(&transaction, &[problem], async {
-        let made = answer(&transaction, &found, &new, desk.now).await?;
+        let made = answer(&transaction, &found, &new, acting.now).await?;
         let mut asked_again = Vec::new();
         for answer in &again {
             let asked = assignment::ActiveModel {
@@ -124,14 +127,14 @@ pub async fn assign(
                 declined_at: Set(None),
                 decline_reason: Set(None),
                 version: Set(answer.version + 1),
-                updated_at: Set(desk.now),
+                updated_at: Set(acting.now),
                 ..Default::default()
             };
-            let mut after = state(&asked.update(&transaction).await?);
+            let mut after = audit::kept::assignment(&asked.update(&transaction).await?);
             after["askedAgain"] = json!(true);
             asked_again.push((answer.id, after));
         }
-        roll_up::problems(&transaction, &[problem], desk.now).await?;
+        roll_up::problems(&transaction, &[problem], acting.now).await?;
         Ok((made, asked_again))
     })
     .await?;
@@ -147,9 +150,9 @@ pub async fn assign(
             .measure(Some(found.id))
             .assignment(Some(id))
             .changed(json!({}), after);
-        audit::note(&transaction, desk.by, noted, desk.now).await?;
+        audit::note(&transaction, acting.by, noted, acting.now).await?;
     }
-    settle_measure(desk, transaction, (problem, found.id), ChangeKind::Assigned, (json!({}), json!({}))).await?;
+    settle_measure(acting, transaction, (problem, found.id), ChangeKind::Assigned, (json!({}), json!({}))).await?;
     made.extend(again.iter().map(|answer| answer.id));
     Ok((found.id, made))
 }
@@ -214,12 +217,12 @@ async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
 }
 
 /// Returns a region in use that is the caller's own or lies below it.
-pub(super) async fn place(desk: &Desk<'_>, db: &Transaction, region: Option<i64>) -> Result<region::Model> {
+pub(super) async fn place(acting: &Acting<'_>, db: &Transaction, region: Option<i64>) -> Result<region::Model> {
     let found = match region {
         Some(id) => region::Entity::find_by_id(id).one(db).await?,
         None => None,
     };
-    let own = desk.by.principal.region();
+    let own = acting.by.principal.region();
     let is_open = |place: &region::Model| {
         place.retired_on.is_none() && own.is_none_or(|own| place.path.starts_with(own.path.as_str()))
     };
@@ -227,13 +230,13 @@ pub(super) async fn place(desk: &Desk<'_>, db: &Transaction, region: Option<i64>
 }
 
 /// Returns those of the units that are in use and lie in the caller's own region or below it, ordered by key.
-pub(super) async fn visible(desk: &Desk<'_>, db: &Transaction, units: &[i64]) -> Result<Vec<unit::Model>> {
+pub(super) async fn visible(acting: &Acting<'_>, db: &Transaction, units: &[i64]) -> Result<Vec<unit::Model>> {
     if units.is_empty() {
         return Ok(Vec::new());
     }
-    let mut sql = Sql::within(db.get_database_backend(), &[], &desk.by.principal);
+    let mut sql = Sql::within(db.get_database_backend(), &[], &acting.by.principal);
     let keys: Vec<String> = units.iter().map(|unit| sql.bind(*unit)).collect();
-    let below = desk.by.principal.region().map(|place| {
+    let below = acting.by.principal.region().map(|place| {
         let path = sql.bind(place.path.clone());
         format!(
             " AND EXISTS (SELECT 1 FROM region r WHERE r.id = u.region_id \

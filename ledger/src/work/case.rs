@@ -15,10 +15,10 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::telling::{self, Subject};
-use super::{
-    Announcement, Desk, Done, MAX_WORDS, Warning, assigning, current, hold, in_sight, is_own, permit, wrong_state,
-};
+use super::acting::{Acting, MAX_WORDS, is_own, permit};
+use super::assigning;
+use super::hold::{current, hold, in_sight, wrong_state};
+use super::telling::{self, Announcement, Done, Subject, Warning};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{self, Act, Standing};
@@ -74,45 +74,45 @@ pub struct On {
 /// Hands a case over (交办) and notifies the lead unit at once.
 ///
 /// The same number may be handed over once per round and region.
-pub async fn hand_over(desk: &Desk<'_>, new: New) -> Result<Done> {
+pub async fn hand_over(acting: &Acting<'_>, new: New) -> Result<Done> {
     let number = personal::line(&new.number, 1..=40, ("案件编号", "the case number"), &["input", "number"])?;
     let summary = personal::text(&new.summary, 2..=MAX_WORDS, ("案情摘要", "the summary"), &["input", "summary"])?;
-    let handed_over_on = new.handed_over_on.unwrap_or_else(|| desk.today());
-    let faults = check(&new, handed_over_on, desk.today());
+    let handed_over_on = new.handed_over_on.unwrap_or_else(|| acting.today());
+    let faults = check(&new, handed_over_on, acting.today());
     if !faults.is_empty() {
         return Err(crate::Error::Refused(faults));
     }
-    permit(desk, Act::HandOverCase, Standing::default())?;
+    permit(acting, Act::HandOverCase, Standing::default())?;
     let round = match new.round {
-        Some(id) => in_sight::<inspection_round::Entity>(desk, "inspection_round", id).await?,
+        Some(id) => in_sight::<inspection_round::Entity>(acting, "inspection_round", id).await?,
         None => None,
     };
     let round = round.ok_or_else(|| fault::unknown(Thing::Round, &["input", "roundId"]))?;
-    let transaction = database::begin(desk.db).await?;
-    let place = assigning::place(desk, &transaction, new.region).await?;
+    let transaction = database::begin(acting.db).await?;
+    let place = assigning::place(acting, &transaction, new.region).await?;
     let lead = new.lead_unit.unwrap_or_default();
     let units: Vec<i64> = new.assisting.iter().copied().chain([lead]).collect();
-    let seen = assigning::visible(desk, &transaction, &units).await?;
+    let seen = assigning::visible(acting, &transaction, &units).await?;
     for (units, place) in [(&[lead][..], "leadUnitId"), (&new.assisting[..], "assistingUnitIds")] {
         if units.iter().any(|unit| !seen.iter().any(|row| row.id == *unit)) {
             return Err(fault::unknown(Thing::UnitInReach, &["input", place]).into());
         }
     }
-    let row = write(desk, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
+    let row = write(acting, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
     let pollution: Vec<String> = new.pollution.iter().map(ActiveEnum::to_value).collect();
     let facts = json!({ "isKey": row.is_key, "pollution": pollution });
     let held = Held { transaction, row, assisting: new.assisting };
     let told = Announcement { kind: "case-handed-over", reason: "", facts, submitter: None };
-    let warnings = held.tell(desk, told).await?;
-    let after = state(&held.row);
-    Ok(Done { key: held.note(desk, ChangeKind::HandedOver, json!({}), after).await?, warnings })
+    let warnings = held.tell(acting, told).await?;
+    let after = audit::kept::case(&held.row);
+    Ok(Done { key: held.note(acting, ChangeKind::HandedOver, json!({}), after).await?, warnings })
 }
 
 /// Inserts a case with its kinds of pollution and assisting units.
 ///
 /// Refuses a number that the region already has in the round.
 async fn write(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     transaction: &Transaction,
     new: &New,
     (number, summary, handed_over_on): (String, String, NaiveDate),
@@ -130,8 +130,8 @@ async fn write(
         due_on: Set(new.due_on),
         state: Set(CaseState::HandedOver),
         version: Set(1),
-        created_at: Set(desk.now),
-        updated_at: Set(desk.now),
+        created_at: Set(acting.now),
+        updated_at: Set(acting.now),
         ..Default::default()
     };
     let once = [inspection_case::Column::RoundId, inspection_case::Column::RegionId, inspection_case::Column::Number];
@@ -143,11 +143,9 @@ async fn write(
     };
     let id = inserted.last_insert_id;
     let kinds = new.pollution.iter().map(|kind| case_pollution::ActiveModel { case_id: Set(id), kind: Set(*kind) });
-    case_pollution::Entity::insert_many(kinds).exec_without_returning(transaction).await?;
-    if !new.assisting.is_empty() {
-        let units = new.assisting.iter().map(|unit| case_unit::ActiveModel { case_id: Set(id), unit_id: Set(*unit) });
-        case_unit::Entity::insert_many(units).exec_without_returning(transaction).await?;
-    }
+    database::insert_all(transaction, kinds).await?;
+    let units = new.assisting.iter().map(|unit| case_unit::ActiveModel { case_id: Set(id), unit_id: Set(*unit) });
+    database::insert_all(transaction, units).await?;
     let lineage = crate::region::lineage(&place.path);
     concern::cases(transaction, &[Concern { id, due_order: new.due_on, lineage }]).await?;
     let row = inspection_case::Entity::find_by_id(id).one(transaction).await?;
@@ -182,26 +180,26 @@ fn check(new: &New, handed_over_on: NaiveDate, today: NaiveDate) -> Vec<Fault> {
 }
 
 /// Accepts a case (签收) for its lead unit.
-pub async fn accept(desk: &Desk<'_>, on: On) -> Result<i64> {
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::AnswerCase)?;
+pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::AnswerCase)?;
     let moved = held.moved(CaseStep::Accept)?;
-    held.settle(desk, (ChangeKind::Accepted, CaseStep::Accept), moved, None).await
+    held.settle(acting, (ChangeKind::Accepted, CaseStep::Accept), moved, None).await
 }
 
 /// Adds a progress report on a case, by the lead unit or an assisting unit.
-pub async fn report(desk: &Desk<'_>, on: On, text: &str) -> Result<i64> {
+pub async fn report(acting: &Acting<'_>, on: On, text: &str) -> Result<i64> {
     let text = personal::text(text, 1..=MAX_WORDS, ("办理情况", "the report"), &["input", "text"])?;
-    let held = Held::take(desk, on).await?;
+    let held = Held::take(acting, on).await?;
     let answers = |unit: &i64| {
         let standing = Standing { answers: Some(*unit), leads: Some(*unit), ..Standing::default() };
-        desk.by.principal.permits(Act::AnswerCase, standing)
+        acting.by.principal.permits(Act::AnswerCase, standing)
     };
     if ![held.row.lead_unit_id].iter().chain(&held.assisting).any(answers) {
         return Err(policy::not_allowed(Act::AnswerCase).into());
     }
     let moved = held.moved(CaseStep::Report)?;
-    held.settle(desk, (ChangeKind::ProgressReported, CaseStep::Report), moved, Some(text)).await
+    held.settle(acting, (ChangeKind::ProgressReported, CaseStep::Report), moved, Some(text)).await
 }
 
 /// The resolution of a case.
@@ -216,72 +214,72 @@ pub struct Resolution {
 }
 
 /// Resolves a case (办结), in part (阶段性办结) or in full, for its lead unit.
-pub async fn resolve(desk: &Desk<'_>, on: On, resolution: &Resolution) -> Result<i64> {
+pub async fn resolve(acting: &Acting<'_>, on: On, resolution: &Resolution) -> Result<i64> {
     let text = personal::text(&resolution.text, 2..=MAX_WORDS, ("办结情况", "the resolution"), &["input", "text"])?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::AnswerCase)?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::AnswerCase)?;
     let step = if resolution.is_partial { CaseStep::ResolvePartly } else { CaseStep::Resolve };
     let mut moved = held.moved(step)?;
     moved.finding = Set(Some(resolution.finding));
-    moved.resolver_id = Set(desk.by.principal.account);
-    moved.resolver_actor_id = Set(desk.by.principal.delegate);
+    moved.resolver_id = Set(acting.by.principal.account);
+    moved.resolver_actor_id = Set(acting.by.principal.delegate);
     if !resolution.is_partial {
-        moved.resolved_on = Set(Some(desk.today()));
+        moved.resolved_on = Set(Some(acting.today()));
     }
-    held.settle(desk, (ChangeKind::Resolved, step), moved, Some(text)).await
+    held.settle(acting, (ChangeKind::Resolved, step), moved, Some(text)).await
 }
 
 /// Returns a case (退回) to the lead unit and notifies that unit and the resolver at once.
 ///
 /// A resolved case is returned by an office that may verify it (city or regional), a verified case by an office that
 /// may close it. The resolver may not return it.
-pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
+pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = personal::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, if held.row.state == CaseState::Accepted { Act::Close } else { Act::Verify })?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, if held.row.state == CaseState::Accepted { Act::Close } else { Act::Verify })?;
     let mut moved = held.moved(CaseStep::Return)?;
-    held.not_by_resolver(desk)?;
+    held.not_by_resolver(acting)?;
     moved.resolved_on = Set(None);
     let told =
         Announcement { kind: "case-returned", reason: &reason, facts: json!({}), submitter: held.row.resolver_id };
-    let warnings = held.tell(desk, told).await?;
+    let warnings = held.tell(acting, told).await?;
     let step = (ChangeKind::Returned, CaseStep::Return);
-    Ok(Done { key: held.settle(desk, step, moved, Some(reason)).await?, warnings })
+    Ok(Done { key: held.settle(acting, step, moved, Some(reason)).await?, warnings })
 }
 
 /// Verifies a resolved case (验收). The resolver may not verify it.
-pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
+pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<i64> {
     let opinion = personal::text(opinion, 2..=MAX_WORDS, ("验收意见", "the opinion"), &["input", "opinion"])?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Verify)?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Verify)?;
     let moved = held.moved(CaseStep::Verify)?;
-    held.not_by_resolver(desk)?;
-    held.settle(desk, (ChangeKind::Verified, CaseStep::Verify), moved, Some(opinion)).await
+    held.not_by_resolver(acting)?;
+    held.settle(acting, (ChangeKind::Verified, CaseStep::Verify), moved, Some(opinion)).await
 }
 
 /// Closes a verified case (销号). The resolver may not close it.
-pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
+pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<i64> {
     let decision = personal::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Close)?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Close)?;
     let mut moved = held.moved(CaseStep::Close)?;
-    held.not_by_resolver(desk)?;
-    moved.closed_on = Set(Some(desk.today()));
-    held.settle(desk, (ChangeKind::Closed, CaseStep::Close), moved, Some(decision)).await
+    held.not_by_resolver(acting)?;
+    moved.closed_on = Set(Some(acting.today()));
+    held.settle(acting, (ChangeKind::Closed, CaseStep::Close), moved, Some(decision)).await
 }
 
 /// Reopens a closed case after a relapse (反弹), with a new due date.
 ///
 /// Notifies the lead unit and the resolver at once.
-pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str, due_on: NaiveDate) -> Result<Done> {
+pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str, due_on: NaiveDate) -> Result<Done> {
     let reason = personal::text(reason, 2..=MAX_WORDS, ("反弹情况", "the relapse"), &["input", "reason"])?;
-    if due_on < desk.today() || due_on > calendar::plus_days(desk.today(), calendar::TEN_YEARS) {
+    if due_on < acting.today() || due_on > calendar::plus_days(acting.today(), calendar::TEN_YEARS) {
         let (zh, en) =
             ("办理时限不能早于今天，且不超过十年", "the due date must be today or later, and within ten years");
         return Err(Fault::invalid(zh, en, &["input", "dueOn"]).into());
     }
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Reopen)?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Reopen)?;
     let mut moved = held.moved(CaseStep::Reopen)?;
     moved.finding = Set(None);
     moved.resolved_on = Set(None);
@@ -294,9 +292,9 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str, due_on: NaiveDate) ->
         .await?;
     let told =
         Announcement { kind: "case-relapse", reason: &reason, facts: json!({}), submitter: held.row.resolver_id };
-    let warnings = held.tell(desk, told).await?;
+    let warnings = held.tell(acting, told).await?;
     let step = (ChangeKind::Reopened, CaseStep::Reopen);
-    Ok(Done { key: held.settle(desk, step, moved, Some(reason)).await?, warnings })
+    Ok(Done { key: held.settle(acting, step, moved, Some(reason)).await?, warnings })
 }
 
 /// A case that an act works on, locked within a transaction.
@@ -312,11 +310,11 @@ impl Held {
     /// Begins a transaction, locks the case and reads it.
     ///
     /// A case that the caller may not see is reported like one that does not exist.
-    async fn take(desk: &Desk<'_>, on: On) -> Result<Self> {
+    async fn take(acting: &Acting<'_>, on: On) -> Result<Self> {
         let unknown = || fault::unknown(Thing::Case, &["input", "caseId"]);
         let Some(id) = on.case else { return Err(unknown().into()) };
-        let transaction = database::begin(desk.db).await?;
-        let found = hold::<inspection_case::Entity>(&transaction, desk.by, "inspection_case", id).await?;
+        let transaction = database::begin(acting.db).await?;
+        let found = hold::<inspection_case::Entity>(&transaction, acting.by, "inspection_case", id).await?;
         let row = found.ok_or_else(unknown)?;
         current(on.version, row.version, ("交办案件", "case"))?;
         let assisting = case_unit::Entity::find()
@@ -330,9 +328,9 @@ impl Held {
     }
 
     /// Checks that the policy allows the caller to do `act` to this case, which its lead unit answers.
-    fn permit(&self, desk: &Desk<'_>, act: Act) -> Result<()> {
+    fn permit(&self, acting: &Acting<'_>, act: Act) -> Result<()> {
         let lead = Some(self.row.lead_unit_id);
-        permit(desk, act, Standing { answers: lead, leads: lead, ..Standing::default() })
+        permit(acting, act, Standing { answers: lead, leads: lead, ..Standing::default() })
     }
 
     /// Returns an update of the case to the state that a step leads to, or an error if the step is not open now.
@@ -346,8 +344,8 @@ impl Held {
     }
 
     /// Refuses the resolver of the case, and their delegate: no one may decide on a case that they resolved.
-    fn not_by_resolver(&self, desk: &Desk<'_>) -> Result<()> {
-        if is_own(desk, [self.row.resolver_id, self.row.resolver_actor_id]) {
+    fn not_by_resolver(&self, acting: &Acting<'_>) -> Result<()> {
+        if is_own(acting, [self.row.resolver_id, self.row.resolver_actor_id]) {
             let (zh, en) = (
                 "办结人不能审核自己办结的案件，须由他人办理",
                 "you resolved this case and may not decide on it: someone else must",
@@ -362,14 +360,14 @@ impl Held {
     /// `text` is what the caller wrote about the step. Returns the key of the case.
     async fn settle(
         mut self,
-        desk: &Desk<'_>,
+        acting: &Acting<'_>,
         (kind, step): (ChangeKind, CaseStep),
         mut moved: inspection_case::ActiveModel,
         text: Option<String>,
     ) -> Result<i64> {
-        let before = state(&self.row);
+        let before = audit::kept::case(&self.row);
         moved.version = Set(self.row.version + 1);
-        moved.updated_at = Set(desk.now);
+        moved.updated_at = Set(acting.now);
         self.row = moved.update(&self.transaction).await?;
         let finding = self.row.finding.filter(|_| kind == ChangeKind::Resolved);
         let row = case_report::ActiveModel {
@@ -377,27 +375,27 @@ impl Held {
             step: Set(step),
             text: Set(text),
             finding: Set(finding),
-            author_id: Set(desk.by.principal.account),
-            written_at: Set(desk.now),
+            author_id: Set(acting.by.principal.account),
+            written_at: Set(acting.now),
             ..Default::default()
         };
         let report = row.insert(&self.transaction).await?.id;
-        let mut after = state(&self.row);
+        let mut after = audit::kept::case(&self.row);
         after["report"] = json!(report);
-        self.note(desk, kind, before, after).await
+        self.note(acting, kind, before, after).await
     }
 
     /// Records an act on the case in the change feed and in the case's own audit chain, and commits.
     ///
     /// Returns the key of the case.
-    async fn note(self, desk: &Desk<'_>, kind: ChangeKind, before: Value, after: Value) -> Result<i64> {
+    async fn note(self, acting: &Acting<'_>, kind: ChangeKind, before: Value, after: Value) -> Result<i64> {
         let Self { transaction, row, .. } = self;
         let mut writes = Writes::default();
-        change::write_case(&mut writes, kind, row.id, desk.now);
+        change::write_case(&mut writes, kind, row.id, acting.now);
         let name = format!("case_{}", row.id);
         let noted = Entry::of(kind.to_value(), name).changed(before, after);
         let end = audit::end(&transaction, &noted.chain).await?;
-        audit::write(&mut writes, desk.by, noted, end, desk.now)?;
+        audit::write(&mut writes, acting.by, noted, end, acting.now)?;
         writes.send(&transaction).await?;
         transaction.commit().await?;
         Ok(row.id)
@@ -406,7 +404,7 @@ impl Held {
     /// Queues an immediate notice to the lead unit and the submitter, one mail per address.
     ///
     /// Returns warnings about recipients that have no address.
-    async fn tell(&self, desk: &Desk<'_>, told: Announcement<'_>) -> Result<Vec<Warning>> {
+    async fn tell(&self, acting: &Acting<'_>, told: Announcement<'_>) -> Result<Vec<Warning>> {
         let subject = Subject {
             id: format!("case_{}", self.row.id),
             act: self.row.version,
@@ -414,20 +412,6 @@ impl Held {
             items: Vec::new(),
             case: Some(self.row.id),
         };
-        telling::tell(&self.transaction, desk, subject, told).await
+        telling::tell(&self.transaction, acting, subject, told).await
     }
-}
-
-/// Returns the fields of a case that the audit records.
-pub(crate) fn state(row: &inspection_case::Model) -> Value {
-    json!({
-        "state": row.state.to_value(),
-        "number": row.number,
-        "leadUnit": row.lead_unit_id,
-        "dueOn": row.due_on,
-        "finding": row.finding.map(|finding| finding.to_value()),
-        "resolvedOn": row.resolved_on,
-        "closedOn": row.closed_on,
-        "version": row.version,
-    })
 }

@@ -9,7 +9,9 @@ use entity::inspection_round;
 use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On};
+use super::acting::{Acting, MAX_WORDS};
+use super::held::Held;
+use super::hold::On;
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::{Act, Reach};
@@ -53,9 +55,9 @@ pub fn period(kind: CheckKind, day: NaiveDate) -> (String, NaiveDate) {
 }
 
 /// Records a check of an assignment, or replaces the one of the same kind and period.
-pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
-    let checked_on = found.checked_on.unwrap_or_else(|| desk.today());
-    fault::past_day(checked_on, desk.today(), ("检查日期", "the date of the check"), &["input", "checkedOn"])?;
+pub async fn record(acting: &Acting<'_>, on: On, found: &Found) -> Result<i64> {
+    let checked_on = found.checked_on.unwrap_or_else(|| acting.today());
+    fault::past_day(checked_on, acting.today(), ("检查日期", "the date of the check"), &["input", "checkedOn"])?;
     let findings = match found.findings.as_deref().filter(|text| !fault::is_empty(text)) {
         Some(text) => Some(fault::text(text, 2..=MAX_WORDS, ("检查发现", "the findings"), &["input", "findings"])?),
         None if found.result == CheckResult::Failed => {
@@ -64,9 +66,9 @@ pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
         }
         None => None,
     };
-    let mut held = Held::take(desk, on).await?;
+    let mut held = Held::take(acting, on).await?;
     held.permit(
-        desk,
+        acting,
         match found.kind {
             CheckKind::SelfInspection => Act::SelfInspect,
             CheckKind::Verification => Act::Verify,
@@ -86,7 +88,7 @@ pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
         return Err(Fault::invalid(zh, en, &["input", "checkedOn"]).into());
     }
     let (period, due_on) = period(found.kind, checked_on);
-    let checker = match &desk.by.principal.reach {
+    let checker = match &acting.by.principal.reach {
         Reach::Role { unit, .. } => *unit,
         _ => None,
     };
@@ -124,5 +126,5 @@ pub async fn record(desk: &Desk<'_>, on: On, found: &Found) -> Result<i64> {
         "findings": findings,
         "replaces": before,
     });
-    held.settle_beside(desk, ChangeKind::Checked, said).await
+    held.settle_beside(acting, ChangeKind::Checked, said).await
 }

@@ -13,7 +13,10 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Announcement, Desk, Done, Held, MAX_WORDS, On, in_sight, is_own};
+use super::acting::{Acting, MAX_WORDS, is_own};
+use super::held::Held;
+use super::hold::{On, in_sight};
+use super::telling::{Announcement, Done};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
@@ -30,11 +33,11 @@ pub const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;
 ///
 /// Requires at least one piece of evidence, and that the latest self-inspection passed; after a relapse, a new one.
 /// Unless a completion date was reported before, the assignment is completed today.
-pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
+pub async fn apply(acting: &Acting<'_>, on: On, application: &str) -> Result<i64> {
     let application =
         fault::text(application, 2..=MAX_WORDS, ("销号申请", "the application"), &["input", "application"])?;
-    let mut held = Held::take(desk, on).await?;
-    held.permit(desk, Act::ApplyForCloseOut)?;
+    let mut held = Held::take(acting, on).await?;
+    held.permit(acting, Act::ApplyForCloseOut)?;
     let status = held.step(Step::Submit)?;
     let proofs = evidence::Entity::find()
         .filter(evidence::Column::AssignmentId.eq(held.row.id))
@@ -55,7 +58,7 @@ pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
     }
     let last = current(&held).await?;
     // A self-inspection from before a relapse says nothing about the work done since.
-    let since = last.as_ref().and_then(|last| last.reopened_at).map(|at| calendar::local_day(at, desk.zone));
+    let since = last.as_ref().and_then(|last| last.reopened_at).map(|at| calendar::local_day(at, acting.zone));
     let passed = |check: &check::Model| {
         check.result == CheckResult::Passed && since.is_none_or(|since| check.checked_on >= since)
     };
@@ -75,57 +78,57 @@ pub async fn apply(desk: &Desk<'_>, on: On, application: &str) -> Result<i64> {
         cycle: Set(cycle),
         state: Set(CloseOutState::Applied),
         application: Set(application),
-        applicant_id: Set(desk.by.principal.account),
-        applicant_actor_id: Set(desk.by.principal.delegate),
-        applied_at: Set(desk.now),
+        applicant_id: Set(acting.by.principal.account),
+        applicant_actor_id: Set(acting.by.principal.delegate),
+        applied_at: Set(acting.now),
         ..Default::default()
     };
     held.writes.insert_one(row);
     let mut moved = held.moved(status);
-    moved.completed_on = Set(held.row.completed_on.or(Some(desk.today())));
-    held.settle(desk, ChangeKind::CloseOutApplied, moved, json!({ "cycle": cycle })).await
+    moved.completed_on = Set(held.row.completed_on.or(Some(acting.today())));
+    held.settle(acting, ChangeKind::CloseOutApplied, moved, json!({ "cycle": cycle })).await
 }
 
 /// Verifies an application (核查通过). The applicant may not verify it.
-pub async fn verify(desk: &Desk<'_>, on: On, opinion: &str) -> Result<i64> {
+pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<i64> {
     let opinion = fault::text(opinion, 2..=MAX_WORDS, ("核查意见", "the opinion"), &["input", "opinion"])?;
-    let mut held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Verify)?;
+    let mut held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Verify)?;
     let status = held.step(Step::Verify)?;
     let cycle = running(&held).await?;
-    not_by_applicant(desk, &cycle)?;
+    not_by_applicant(acting, &cycle)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Verified);
     change.opinion = Set(Some(opinion));
-    change.verifier_id = Set(desk.by.principal.account);
-    change.verified_at = Set(Some(desk.now));
+    change.verifier_id = Set(acting.by.principal.account);
+    change.verified_at = Set(Some(acting.now));
     held.writes.update_one(change)?;
     let moved = held.moved(status);
-    held.settle(desk, ChangeKind::Verified, moved, json!({ "cycle": cycle.cycle })).await
+    held.settle(acting, ChangeKind::Verified, moved, json!({ "cycle": cycle.cycle })).await
 }
 
 /// Returns an application (退回) and notifies the assigned unit, the lead unit and the applicant at once.
 ///
 /// The applicant may not return it. The completion date of the assignment is cleared.
-pub async fn send_back(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
+pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
-    let mut held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Verify)?;
+    let mut held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Verify)?;
     let status = held.step(Step::Return)?;
     let cycle = running(&held).await?;
-    not_by_applicant(desk, &cycle)?;
+    not_by_applicant(acting, &cycle)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Returned);
     change.opinion = Set(Some(reason.clone()));
-    change.verifier_id = Set(desk.by.principal.account);
-    change.verified_at = Set(Some(desk.now));
+    change.verifier_id = Set(acting.by.principal.account);
+    change.verified_at = Set(Some(acting.now));
     held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
     let told = Announcement { kind: "returned", reason: &reason, facts: json!({}), submitter: cycle.applicant_id };
-    let warnings = held.tell(desk, told).await?;
+    let warnings = held.tell(acting, told).await?;
     let said = json!({ "cycle": cycle.cycle, "reason": reason });
-    Ok(Done { key: held.settle(desk, ChangeKind::Returned, moved, said).await?, warnings })
+    Ok(Done { key: held.settle(acting, ChangeKind::Returned, moved, said).await?, warnings })
 }
 
 /// A public notice (公示) to publish.
@@ -140,7 +143,7 @@ pub struct Notice {
 }
 
 /// Starts the public notice (公示) of a verified close-out.
-pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> {
+pub async fn publicise(acting: &Acting<'_>, on: On, notice: &Notice) -> Result<i64> {
     let text = personal::public_text(&notice.text, 2..=MAX_WORDS, ("公示内容", "the notice"), &["input", "text"])?;
     let what = ("受理单位及联系方式", "the contact");
     let contact = personal::public_line(&notice.contact, 2..=200, what, &["input", "contact"])?;
@@ -152,35 +155,35 @@ pub async fn publicise(desk: &Desk<'_>, on: On, notice: &Notice) -> Result<i64> 
         );
         return Err(Fault::invalid(zh, en, &["input", "workingDays"]).into());
     }
-    let mut held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Publicise)?;
+    let mut held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Publicise)?;
     let status = held.step(Step::Publicise)?;
     let cycle = running(&held).await?;
-    let until = holiday::working_days_after(&held.transaction, desk.today(), notice.working_days).await?;
+    let until = holiday::working_days_after(&held.transaction, acting.today(), notice.working_days).await?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Publicised);
     change.notice = Set(Some(text));
     change.contact = Set(Some(contact));
-    change.notice_from = Set(Some(desk.today()));
+    change.notice_from = Set(Some(acting.today()));
     change.notice_until = Set(Some(until));
-    change.publisher_id = Set(desk.by.principal.account);
+    change.publisher_id = Set(acting.by.principal.account);
     held.writes.update_one(change)?;
     let moved = held.moved(status);
-    let said = json!({ "cycle": cycle.cycle, "noticeFrom": desk.today(), "noticeUntil": until });
-    held.settle(desk, ChangeKind::Publicised, moved, said).await
+    let said = json!({ "cycle": cycle.cycle, "noticeFrom": acting.today(), "noticeUntil": until });
+    held.settle(acting, ChangeKind::Publicised, moved, said).await
 }
 
 /// Records an objection (异议) that was received during the notice period.
 ///
 /// `received_on` is a local date, not after today; `None` means today. The objector is not recorded. The assigned unit,
 /// the lead unit and the applicant are notified at once.
-pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<NaiveDate>) -> Result<Done> {
+pub async fn object(acting: &Acting<'_>, on: On, text: &str, received_on: Option<NaiveDate>) -> Result<Done> {
     let text = personal::text(text, 2..=MAX_WORDS, ("异议内容", "the objection"), &["input", "text"])?;
-    let received_on = received_on.unwrap_or_else(|| desk.today());
+    let received_on = received_on.unwrap_or_else(|| acting.today());
     let path = ["input", "receivedOn"];
-    fault::past_day(received_on, desk.today(), ("收到异议的日期", "the date of receipt"), &path)?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Publicise)?;
+    fault::past_day(received_on, acting.today(), ("收到异议的日期", "the date of receipt"), &path)?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Publicise)?;
     held.step(Step::UpholdObjection)?;
     let cycle = running(&held).await?;
     if let (Some(from), Some(until)) = (cycle.notice_from, cycle.notice_until)
@@ -207,37 +210,42 @@ pub async fn object(desk: &Desk<'_>, on: On, text: &str, received_on: Option<Nai
     let row = objection::ActiveModel {
         close_out_id: Set(cycle.id),
         text: Set(text.clone()),
-        recorder_id: Set(desk.by.principal.account),
-        raised_at: Set(desk.now),
+        recorder_id: Set(acting.by.principal.account),
+        raised_at: Set(acting.now),
         received_on: Set(Some(received_on)),
         ..Default::default()
     };
     let objection = row.insert(&held.transaction).await?.id;
     let told = Announcement { kind: "objection", reason: &text, facts: json!({}), submitter: cycle.applicant_id };
-    let warnings = held.tell(desk, told).await?;
+    let warnings = held.tell(acting, told).await?;
     let said = json!({ "objection": objection, "cycle": cycle.cycle, "receivedOn": received_on });
-    Ok(Done { key: held.settle_beside(desk, ChangeKind::Objected, said).await?, warnings })
+    Ok(Done { key: held.settle_beside(acting, ChangeKind::Objected, said).await?, warnings })
 }
 
 /// Decides an objection (异议). The applicant may not decide it.
 ///
 /// If the objection is upheld, the assignment is in progress again, its completion date is cleared, its notice is
 /// withdrawn from the public, and the units are notified. If it is dismissed, the notice period continues.
-pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld: bool, answer: &str) -> Result<Done> {
+pub async fn decide_objection(
+    acting: &Acting<'_>,
+    objection: Option<i64>,
+    is_upheld: bool,
+    answer: &str,
+) -> Result<Done> {
     let answer = fault::text(answer, 2..=MAX_WORDS, ("答复", "the answer"), &["input", "answer"])?;
     let unknown = || fault::unknown(Thing::Objection, &["input", "objectionId"]);
     let found = match objection {
-        Some(id) => in_sight::<objection::Entity>(desk, "objection", id).await?.ok_or_else(unknown)?,
+        Some(id) => in_sight::<objection::Entity>(acting, "objection", id).await?.ok_or_else(unknown)?,
         None => return Err(unknown().into()),
     };
-    let cycle = close_out::Entity::find_by_id(found.close_out_id).one(desk.db).await?.ok_or_else(unknown)?;
+    let cycle = close_out::Entity::find_by_id(found.close_out_id).one(acting.db).await?.ok_or_else(unknown)?;
     // An assignment that the caller may not see is reported like a missing objection.
-    let mut held = match Held::take(desk, On { assignment: Some(cycle.assignment_id), version: None }).await {
+    let mut held = match Held::take(acting, On { assignment: Some(cycle.assignment_id), version: None }).await {
         Err(crate::Error::Refused(_)) => return Err(unknown().into()),
         held => held?,
     };
-    held.permit(desk, Act::DecideObjection)?;
-    not_by_applicant(desk, &cycle)?;
+    held.permit(acting, Act::DecideObjection)?;
+    not_by_applicant(acting, &cycle)?;
     let there = objection::Entity::find_by_id(found.id).one(&held.transaction).await?.ok_or_else(unknown)?;
     if there.decided_at.is_some() {
         let (zh, en) = ("这项异议已有结论", "this objection has already been decided");
@@ -247,14 +255,14 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
         id: Set(there.id),
         is_upheld: Set(Some(is_upheld)),
         answer: Set(Some(answer.clone())),
-        decider_id: Set(desk.by.principal.account),
-        decided_at: Set(Some(desk.now)),
+        decider_id: Set(acting.by.principal.account),
+        decided_at: Set(Some(acting.now)),
         ..Default::default()
     };
     held.writes.update_one(change)?;
     let said = json!({ "objection": there.id, "isUpheld": is_upheld });
     if !is_upheld {
-        return Ok(held.settle_beside(desk, ChangeKind::ObjectionDecided, said).await?.into());
+        return Ok(held.settle_beside(acting, ChangeKind::ObjectionDecided, said).await?.into());
     }
     let status = held.step(Step::UpholdObjection)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
@@ -266,22 +274,22 @@ pub async fn decide_objection(desk: &Desk<'_>, objection: Option<i64>, is_upheld
     moved.completed_on = Set(None);
     let told =
         Announcement { kind: "objection-upheld", reason: &answer, facts: json!({}), submitter: cycle.applicant_id };
-    let warnings = held.tell(desk, told).await?;
-    Ok(Done { key: held.settle(desk, ChangeKind::ObjectionDecided, moved, said).await?, warnings })
+    let warnings = held.tell(acting, told).await?;
+    Ok(Done { key: held.settle(acting, ChangeKind::ObjectionDecided, moved, said).await?, warnings })
 }
 
 /// Closes an assignment (销号) after its notice period, once all objections are decided.
 ///
 /// An assignment to an ongoing measure (长期坚持) becomes closed as ongoing: its checks continue. The applicant may not
 /// close it.
-pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
+pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<i64> {
     let decision = fault::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
-    let mut held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Close)?;
+    let mut held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Close)?;
     let step = if held.measure.due_ongoing { Step::CloseOngoing } else { Step::Close };
     let status = held.step(step)?;
     let cycle = running(&held).await?;
-    not_by_applicant(desk, &cycle)?;
+    not_by_applicant(acting, &cycle)?;
     let open = objection::Entity::find()
         .filter(objection::Column::CloseOutId.eq(cycle.id))
         .filter(objection::Column::DecidedAt.is_null())
@@ -291,7 +299,7 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
     if open > 0 {
         return Err(wrong(format!("尚有 {open} 项异议未作结论"), format!("objections not yet decided: {open}")).into());
     }
-    if let Some(until) = cycle.notice_until.filter(|until| desk.today() <= *until) {
+    if let Some(until) = cycle.notice_until.filter(|until| acting.today() <= *until) {
         return Err(wrong(
             format!("公示期至 {until}，期满后方可销号"),
             format!("the notice period ends on {until}: close the assignment after that"),
@@ -301,29 +309,29 @@ pub async fn close(desk: &Desk<'_>, on: On, decision: &str) -> Result<i64> {
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Closed);
     change.decision = Set(Some(decision));
-    change.closer_id = Set(desk.by.principal.account);
-    change.closed_on = Set(Some(desk.today()));
+    change.closer_id = Set(acting.by.principal.account);
+    change.closed_on = Set(Some(acting.today()));
     held.writes.update_one(change)?;
     let mut moved = held.moved(status);
-    moved.completed_on = Set(held.row.completed_on.or(Some(desk.today())));
-    held.settle(desk, ChangeKind::Closed, moved, json!({ "cycle": cycle.cycle })).await
+    moved.completed_on = Set(held.row.completed_on.or(Some(acting.today())));
+    held.settle(acting, ChangeKind::Closed, moved, json!({ "cycle": cycle.cycle })).await
 }
 
 /// Reopens a closed assignment after a relapse (反弹).
 ///
 /// Its notice is withdrawn from the public, its completion date is cleared, and the assigned unit, the lead unit and
 /// the applicant are notified at once.
-pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
+pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("反弹情况", "the relapse"), &["input", "reason"])?;
-    let mut held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Reopen)?;
+    let mut held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Reopen)?;
     let status = held.step(Step::Reopen)?;
     let cycle = current(&held).await?;
     if let Some(cycle) = &cycle {
         let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
         change.state = Set(CloseOutState::Reopened);
         change.relapse = Set(Some(reason.clone()));
-        change.reopened_at = Set(Some(desk.now));
+        change.reopened_at = Set(Some(acting.now));
         // The notice no longer describes the facts.
         change.disclosed_at = Set(None);
         held.writes.update_one(change)?;
@@ -332,16 +340,16 @@ pub async fn reopen(desk: &Desk<'_>, on: On, reason: &str) -> Result<Done> {
     moved.completed_on = Set(None);
     let submitter = cycle.as_ref().and_then(|cycle| cycle.applicant_id);
     let told = Announcement { kind: "relapse", reason: &reason, facts: json!({}), submitter };
-    let warnings = held.tell(desk, told).await?;
-    Ok(Done { key: held.settle(desk, ChangeKind::Reopened, moved, json!({ "reason": reason })).await?, warnings })
+    let warnings = held.tell(acting, told).await?;
+    Ok(Done { key: held.settle(acting, ChangeKind::Reopened, moved, json!({ "reason": reason })).await?, warnings })
 }
 
 /// Makes the notice of a close-out public without sign-in, or withdraws it from the public if `is_public` is false.
 ///
 /// This is an act of its own, so that nothing becomes public automatically.
-pub async fn disclose(desk: &Desk<'_>, on: On, is_public: bool) -> Result<i64> {
-    let mut held = Held::take(desk, on).await?;
-    held.permit(desk, Act::Disclose)?;
+pub async fn disclose(acting: &Acting<'_>, on: On, is_public: bool) -> Result<i64> {
+    let mut held = Held::take(acting, on).await?;
+    held.permit(acting, Act::Disclose)?;
     let cycle = running(&held).await?;
     let stands = matches!(cycle.state, CloseOutState::Publicised | CloseOutState::Closed);
     if is_public && !stands {
@@ -352,10 +360,10 @@ pub async fn disclose(desk: &Desk<'_>, on: On, is_public: bool) -> Result<i64> {
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]).into());
     }
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
-    change.disclosed_at = Set(is_public.then_some(desk.now));
-    change.discloser_id = Set(desk.by.principal.account.filter(|_| is_public));
+    change.disclosed_at = Set(is_public.then_some(acting.now));
+    change.discloser_id = Set(acting.by.principal.account.filter(|_| is_public));
     held.writes.update_one(change)?;
-    held.settle_beside(desk, ChangeKind::Disclosed, json!({ "cycle": cycle.cycle, "isPublic": is_public })).await
+    held.settle_beside(acting, ChangeKind::Disclosed, json!({ "cycle": cycle.cycle, "isPublic": is_public })).await
 }
 
 /// Returns the newest close-out cycle of an assignment.
@@ -383,8 +391,8 @@ async fn running(held: &Held) -> Result<close_out::Model> {
 }
 
 /// Refuses the applicant and their delegate: no one may decide on their own application.
-fn not_by_applicant(desk: &Desk<'_>, cycle: &close_out::Model) -> Result<()> {
-    if is_own(desk, [cycle.applicant_id, cycle.applicant_actor_id]) {
+fn not_by_applicant(acting: &Acting<'_>, cycle: &close_out::Model) -> Result<()> {
+    if is_own(acting, [cycle.applicant_id, cycle.applicant_actor_id]) {
         let (zh, en) = (
             "申请人不能审核自己的申请，须由他人办理",
             "you applied for this close-out and may not decide on it: someone else must",

@@ -4,27 +4,29 @@ use entity::comment;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde_json::json;
 
-use super::{Desk, MAX_WORDS, hold_measure, permit, settle_measure};
+use super::acting::{Acting, MAX_WORDS, permit};
+use super::hold::hold_measure;
+use super::settle::settle_measure;
 use crate::Result;
 use crate::people::policy::{Act, Standing};
 use crate::record::change::ChangeKind;
 use crate::rule::personal;
 
 /// Adds a comment to a measure and returns the key of the measure.
-pub async fn write(desk: &Desk<'_>, measure: Option<i64>, text: &str) -> Result<i64> {
+pub async fn write(acting: &Acting<'_>, measure: Option<i64>, text: &str) -> Result<i64> {
     let text = personal::public_text(text, 1..=MAX_WORDS, ("意见", "the comment"), &["input", "text"])?;
-    let (transaction, problem, found) = hold_measure(desk, measure).await?;
+    let (transaction, problem, found) = hold_measure(acting, measure).await?;
     let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
-    permit(desk, Act::Comment, standing)?;
+    permit(acting, Act::Comment, standing)?;
     let row = comment::ActiveModel {
         measure_id: Set(found.id),
-        author_id: Set(desk.by.principal.account),
+        author_id: Set(acting.by.principal.account),
         text: Set(text),
-        written_at: Set(desk.now),
+        written_at: Set(acting.now),
         ..Default::default()
     };
     let id = row.insert(&transaction).await?.id;
     let after = json!({ "comment": id });
-    settle_measure(desk, transaction, (problem, found.id), ChangeKind::Commented, (json!({}), after)).await?;
+    settle_measure(acting, transaction, (problem, found.id), ChangeKind::Commented, (json!({}), after)).await?;
     Ok(found.id)
 }

@@ -7,9 +7,11 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Desk, Held, On, seen};
+use super::acting::Acting;
+use super::held::Held;
+use super::hold::{On, seen};
 use crate::fault::{Fault, FaultCode, is_blank};
-use crate::file::storage::{Arrived, Storage};
+use crate::file::storage::{Arrived, Storage, Stored};
 use crate::people::policy::{Act, Principal};
 use crate::record::change::ChangeKind;
 use crate::rule::workflow;
@@ -17,21 +19,6 @@ use crate::{Error, Result};
 
 /// The maximum number of files of an assignment.
 pub const MAX_FILES: u64 = 500;
-
-/// A file that is in the file storage.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    /// The file name as uploaded.
-    pub name: String,
-    /// The media type, as determined from the first bytes.
-    pub media_type: String,
-    /// The size in bytes.
-    pub size: i64,
-    /// The SHA-256 of the content, in hexadecimal.
-    pub sha256: String,
-    /// The path of the file in the storage.
-    pub place: String,
-}
 
 /// Returns a safe file name of at most 120 characters, with its extension.
 ///
@@ -51,14 +38,14 @@ pub fn plain_name(given: &str) -> String {
 }
 
 /// Checks whether the caller may add evidence to an assignment, before the upload is read.
-pub async fn may_add(desk: &Desk<'_>, assignment: Option<i64>) -> Result<()> {
-    let held = Held::take(desk, On { assignment, version: None }).await?;
-    takes_files(desk, &held).await
+pub async fn may_add(acting: &Acting<'_>, assignment: Option<i64>) -> Result<()> {
+    let held = Held::take(acting, On { assignment, version: None }).await?;
+    takes_files(acting, &held).await
 }
 
 /// Refuses evidence on an assignment that is settled (unless closed as ongoing) or has [`MAX_FILES`] files.
-async fn takes_files(desk: &Desk<'_>, held: &Held) -> Result<()> {
-    held.permit(desk, Act::Report)?;
+async fn takes_files(acting: &Acting<'_>, held: &Held) -> Result<()> {
+    held.permit(acting, Act::Report)?;
     if workflow::is_settled(held.row.status) && held.row.status != entity::assignment::Status::ClosedOngoing {
         let name = workflow::status_name(held.row.status);
         let (zh, en) =
@@ -75,23 +62,23 @@ async fn takes_files(desk: &Desk<'_>, held: &Held) -> Result<()> {
 }
 
 /// Adds a stored file to an assignment as evidence and returns the key of the evidence.
-pub async fn add(desk: &Desk<'_>, assignment: Option<i64>, file: &Stored) -> Result<i64> {
-    let held = Held::take(desk, On { assignment, version: None }).await?;
-    takes_files(desk, &held).await?;
+pub async fn add(acting: &Acting<'_>, assignment: Option<i64>, file: &Stored) -> Result<i64> {
+    let held = Held::take(acting, On { assignment, version: None }).await?;
+    takes_files(acting, &held).await?;
     let row = evidence::ActiveModel {
         assignment_id: Set(held.row.id),
-        uploader_id: Set(desk.by.principal.account),
+        uploader_id: Set(acting.by.principal.account),
         name: Set(file.name.clone()),
         media_type: Set(file.media_type.clone()),
         size: Set(file.size),
         sha256: Set(file.sha256.clone()),
         place: Set(file.place.clone()),
-        uploaded_at: Set(desk.now),
+        uploaded_at: Set(acting.now),
         ..Default::default()
     };
     let id = row.insert(&held.transaction).await?.id;
     let said = json!({ "evidence": id, "name": file.name, "sha256": file.sha256, "size": file.size });
-    held.settle_beside(desk, ChangeKind::EvidenceAdded, said).await?;
+    held.settle_beside(acting, ChangeKind::EvidenceAdded, said).await?;
     Ok(id)
 }
 
@@ -99,17 +86,22 @@ pub async fn add(desk: &Desk<'_>, assignment: Option<i64>, file: &Stored) -> Res
 ///
 /// If adding it fails, the file is removed again, unless other evidence has the same content. Returns the key of the
 /// evidence and the stored file.
-pub async fn keep(desk: &Desk<'_>, assignment: Option<i64>, storage: &Storage, file: Arrived) -> Result<(i64, Stored)> {
+pub async fn keep(
+    acting: &Acting<'_>,
+    assignment: Option<i64>,
+    storage: &Storage,
+    file: Arrived,
+) -> Result<(i64, Stored)> {
     let _settling = storage.settle().await;
     let stored = storage.keep(file).await?;
-    let added = add(desk, assignment, &stored).await;
+    let added = add(acting, assignment, &stored).await;
     // If the connection broke during the commit, the row may exist after all. The file then stays: a file without a row
     // does no harm.
     let may_be_there = |why: &Error| matches!(why, Error::Database(why) if trouble(why) == Some(Trouble::Away));
     if added.as_ref().is_err_and(|why| !may_be_there(why)) {
         let same = evidence::Entity::find().filter(evidence::Column::Place.eq(stored.place.as_str()));
         // If this query fails, the file stays, as other evidence may use it.
-        if same.count(desk.db).await? == 0 {
+        if same.count(acting.db).await? == 0 {
             storage.remove(&stored.place).await?;
         }
     }

@@ -9,7 +9,9 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 
-use super::{Desk, Held, MAX_WORDS, On, in_sight, is_own};
+use super::acting::{Acting, MAX_WORDS, is_own};
+use super::held::Held;
+use super::hold::{On, in_sight};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
@@ -25,12 +27,12 @@ use crate::statistics::kept;
 ///
 /// `new_due_on` is a local date after the current deadline, by at most ten years. An assignment has one pending request
 /// at a time. Returns the keys of the assignment and of the request.
-pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &str) -> Result<(i64, i64)> {
+pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason: &str) -> Result<(i64, i64)> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("延期理由", "the reason"), &["input", "reason"])?;
-    let held = Held::take(desk, on).await?;
+    let held = Held::take(acting, on).await?;
     // Both the assigned unit and its county office may request an extension.
-    let act = if desk.by.principal.may(Act::Report) { Act::Report } else { Act::TakeOn };
-    held.permit(desk, act)?;
+    let act = if acting.by.principal.may(Act::Report) { Act::Report } else { Act::TakeOn };
+    held.permit(acting, act)?;
     let path = ["input", "newDueOn"];
     let wrong = |code, zh: String, en: String| Fault::new(code, zh, en, &path);
     let Some(old) = held.measure.due_on.or(held.measure.due_by) else {
@@ -67,14 +69,14 @@ pub async fn request(desk: &Desk<'_>, on: On, new_due_on: NaiveDate, reason: &st
         old_due_on: Set(held.measure.due_on),
         new_raw: Set(new_due_on.format("%Y年%-m月%-d日").to_string()),
         new_due_on: Set(Some(new_due_on)),
-        requester_id: Set(desk.by.principal.account),
-        requester_actor_id: Set(desk.by.principal.delegate),
-        requested_at: Set(desk.now),
+        requester_id: Set(acting.by.principal.account),
+        requester_actor_id: Set(acting.by.principal.delegate),
+        requested_at: Set(acting.now),
         ..Default::default()
     };
     let id = row.insert(&held.transaction).await?.id;
     let said = json!({ "extension": id, "oldDueOn": old, "newDueOn": new_due_on, "reason": reason });
-    let assignment = held.settle_beside(desk, ChangeKind::ExtensionRequested, said).await?;
+    let assignment = held.settle_beside(acting, ChangeKind::ExtensionRequested, said).await?;
     Ok((assignment, id))
 }
 
@@ -92,15 +94,15 @@ pub enum Decision {
 /// Endorses, approves or rejects a request for an extension; `words` is the opinion (审批意见).
 ///
 /// The requester may not decide it, and a decided request does not change any more. Returns the key of the assignment.
-pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision, words: &str) -> Result<i64> {
+pub async fn decide(acting: &Acting<'_>, extension: Option<i64>, decision: Decision, words: &str) -> Result<i64> {
     let words = fault::text(words, 2..=MAX_WORDS, ("审批意见", "the opinion"), &["input", "words"])?;
     let path = ["input", "extensionId"];
     let unknown = || fault::unknown(Thing::Extension, &path);
     let found = match extension {
-        Some(id) => in_sight::<deadline_change::Entity>(desk, "deadline_change", id).await?.ok_or_else(unknown)?,
+        Some(id) => in_sight::<deadline_change::Entity>(acting, "deadline_change", id).await?.ok_or_else(unknown)?,
         None => return Err(unknown().into()),
     };
-    let held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {
+    let held = match Held::take(acting, On { assignment: found.assignment_id, version: None }).await {
         Err(crate::Error::Refused(_)) => return Err(unknown().into()),
         held => held?,
     };
@@ -116,7 +118,7 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
         (Decision::Approve, _) | (Decision::Reject, DeadlineChangeState::Endorsed) => Act::ChangeDeadline,
         _ => Act::Verify,
     };
-    held.permit(desk, act)?;
+    held.permit(acting, act)?;
     if !is_open {
         let (zh, en) = (
             "延期须先由市整改办同意，再由区整改办批准；已作结论的不再更改",
@@ -124,7 +126,7 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
     }
-    if is_own(desk, [there.requester_id, there.requester_actor_id]) {
+    if is_own(acting, [there.requester_id, there.requester_actor_id]) {
         let (zh, en) = ("申请人不能审批自己的申请", "you made this request and may not decide on it");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }
@@ -139,13 +141,13 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
     let mut change = deadline_change::ActiveModel { id: Set(there.id), ..Default::default() };
     if decision == Decision::Endorse {
         change.state = Set(DeadlineChangeState::Endorsed);
-        change.endorser_id = Set(desk.by.principal.account);
-        change.endorsed_at = Set(Some(desk.now));
+        change.endorser_id = Set(acting.by.principal.account);
+        change.endorsed_at = Set(Some(acting.now));
     } else {
         let is_approved = decision == Decision::Approve;
         change.state = Set(if is_approved { DeadlineChangeState::Approved } else { DeadlineChangeState::Rejected });
-        change.decider_id = Set(desk.by.principal.account);
-        change.decided_at = Set(Some(desk.now));
+        change.decider_id = Set(acting.by.principal.account);
+        change.decided_at = Set(Some(acting.now));
     }
     change.decision = Set(Some(words.clone()));
     let now = change.update(&held.transaction).await?;
@@ -156,10 +158,10 @@ pub async fn decide(desk: &Desk<'_>, extension: Option<i64>, decision: Decision,
             by: now.new_due_on,
             ..Columns::of_measure(&held.measure)
         };
-        move_deadline(&held.transaction, &held.measure, granted, desk.now).await?;
+        move_deadline(&held.transaction, &held.measure, granted, acting.now).await?;
     }
     let said = json!({ "extension": there.id, "state": now.state.to_value(), "words": words });
-    held.settle_beside(desk, ChangeKind::ExtensionDecided, said).await
+    held.settle_beside(acting, ChangeKind::ExtensionDecided, said).await
 }
 
 /// Changes the deadline of a measure in its row, in the lists of all regions that it concerns, and in the statistics.

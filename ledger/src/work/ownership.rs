@@ -5,7 +5,10 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveEnum, ActiveValue::Set, EntityTrait};
 use serde_json::json;
 
-use super::{Desk, assigning, permit, settle_beside, take_problem};
+use super::acting::{Acting, permit};
+use super::assigning;
+use super::hold::take_problem;
+use super::settle::settle_beside;
 use crate::Result;
 use crate::people::policy::{Act, Standing};
 use crate::record::change::ChangeKind;
@@ -14,14 +17,14 @@ use crate::record::change::ChangeKind;
 ///
 /// Returns the key of the problem.
 pub async fn set(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     problem: Option<i64>,
     place: Option<i64>,
     kind: Option<OwnershipKind>,
 ) -> Result<i64> {
-    let (transaction, problem) = take_problem(desk, problem).await?;
-    permit(desk, Act::Assign, Standing::default())?;
-    let place = assigning::place(desk, &transaction, place).await?;
+    let (transaction, problem) = take_problem(acting, problem).await?;
+    permit(acting, Act::Assign, Standing::default())?;
+    let place = assigning::place(acting, &transaction, place).await?;
     let was = ownership::Entity::find_by_id((problem.id, place.id)).one(&transaction).await?;
     let said =
         |kind: Option<OwnershipKind>| json!({ "region": place.id, "ownership": kind.map(|kind| kind.to_value()) });
@@ -38,6 +41,6 @@ pub async fn set(
     }
     let object = (problem.id, None, format!("problem_{}", problem.id));
     let change = (said(was.map(|was| was.kind)), said(kind));
-    settle_beside(desk, transaction, object, ChangeKind::Edited, change).await?;
+    settle_beside(acting, transaction, object, ChangeKind::Edited, change).await?;
     Ok(problem.id)
 }

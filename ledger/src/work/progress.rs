@@ -10,7 +10,9 @@ use entity::{progress_report, quantity};
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryTrait};
 use serde_json::json;
 
-use super::{Desk, Held, On};
+use super::acting::Acting;
+use super::held::Held;
+use super::hold::On;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::Act;
 use crate::record::change::ChangeKind;
@@ -58,10 +60,10 @@ pub struct Quantity {
 /// Submits a progress report, which also accepts the assignment (签收) if it was not accepted before.
 ///
 /// Returns the key of the assignment.
-pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
-    let report = &read(report, desk.today()).map_err(Error::Refused)?;
-    let (mut held, key) = Held::take_to_add(desk, report.on, "progress_report").await?;
-    held.permit(desk, Act::Report)?;
+pub async fn report(acting: &Acting<'_>, report: &Report) -> Result<i64> {
+    let report = &read(report, acting.today()).map_err(Error::Refused)?;
+    let (mut held, key) = Held::take_to_add(acting, report.on, "progress_report").await?;
+    held.permit(acting, Act::Report)?;
     let status = held.step(Step::Report)?;
     if report.retracts_completion && held.row.completed_on.is_none() {
         let (zh, en) = ("没有已填报的完成日期，无须更正", "no completion date was reported: there is none to withdraw");
@@ -72,8 +74,8 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
         assignment_id: Set(held.row.id),
         period: Set(report.period.clone()),
         text: Set(report.text.clone()),
-        author_id: Set(desk.by.principal.account),
-        submitted_at: Set(desk.now),
+        author_id: Set(acting.by.principal.account),
+        submitted_at: Set(acting.now),
         ..Default::default()
     });
     let quantities = report.quantities.iter().enumerate().map(|(index, one)| quantity::ActiveModel {
@@ -89,9 +91,9 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
         held.writes.insert(quantity::Entity::insert_many(quantities).into_query());
     }
     let mut moved = held.moved(status);
-    moved.reported_on = Set(Some(desk.today()));
+    moved.reported_on = Set(Some(acting.today()));
     if held.row.accepted_at.is_none() {
-        moved.accepted_at = Set(Some(desk.now));
+        moved.accepted_at = Set(Some(acting.now));
         moved.declined_at = Set(None);
         moved.decline_reason = Set(None);
     }
@@ -103,7 +105,7 @@ pub async fn report(desk: &Desk<'_>, report: &Report) -> Result<i64> {
         moved.completed_on = Set(report.completed_on);
     }
     let said = json!({ "report": key, "period": report.period });
-    held.settle(desk, ChangeKind::ProgressReported, moved, said).await
+    held.settle(acting, ChangeKind::ProgressReported, moved, said).await
 }
 
 const UNIT: (&str, &str) = ("计量单位", "the unit of measure");

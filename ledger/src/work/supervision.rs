@@ -12,7 +12,10 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Announcement, Desk, Done, Held, MAX_WORDS, On, hold_problem, in_sight};
+use super::acting::{Acting, MAX_WORDS};
+use super::held::Held;
+use super::hold::{On, hold_problem, in_sight};
+use super::telling::{Announcement, Done};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
@@ -52,9 +55,9 @@ fn notice(kind: SupervisionKind, reason: &str, answer_by: Option<NaiveDate>) -> 
 }
 
 /// Checks that the date by which an answer is due, if any, is today or later.
-fn answerable(desk: &Desk<'_>, answer_by: Option<NaiveDate>) -> Result<(), Fault> {
+fn answerable(acting: &Acting<'_>, answer_by: Option<NaiveDate>) -> Result<(), Fault> {
     answer_by.map(|day| fault::day(day, ("答复期限", "the answer date"), &["input", "answerBy"])).transpose()?;
-    if answer_by.is_some_and(|day| day < desk.today()) {
+    if answer_by.is_some_and(|day| day < acting.today()) {
         let (zh, en) = ("答复期限不能早于今天", "the date by which an answer is due cannot be before today");
         return Err(Fault::invalid(zh, en, &["input", "answerBy"]));
     }
@@ -64,11 +67,11 @@ fn answerable(desk: &Desk<'_>, answer_by: Option<NaiveDate>) -> Result<(), Fault
 /// Issues supervision of an assignment and notifies the assigned unit and the lead unit at once.
 ///
 /// A settled assignment cannot be supervised, and an assignment cannot be listed (挂牌) twice at the same time.
-pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
+pub async fn issue(acting: &Acting<'_>, on: On, new: &New) -> Result<Done> {
     let reason = fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"])?;
-    answerable(desk, new.answer_by)?;
-    let held = Held::take(desk, on).await?;
-    held.permit(desk, act(new.kind))?;
+    answerable(acting, new.answer_by)?;
+    let held = Held::take(acting, on).await?;
+    held.permit(acting, act(new.kind))?;
     let wrong = |zh: String, en: &str| Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]);
     if workflow::is_settled(held.row.status) {
         let name = workflow::status_name(held.row.status);
@@ -95,17 +98,17 @@ pub async fn issue(desk: &Desk<'_>, on: On, new: &New) -> Result<Done> {
         assignment_id: Set(Some(held.row.id)),
         kind: Set(new.kind),
         state: Set(SupervisionState::Issued),
-        issuer_id: Set(desk.by.principal.account),
+        issuer_id: Set(acting.by.principal.account),
         recipient_id: Set(Some(held.row.unit_id)),
         reason: Set(reason.clone()),
         answer_by: Set(new.answer_by),
-        issued_at: Set(desk.now),
+        issued_at: Set(acting.now),
         ..Default::default()
     };
     let id = row.insert(&held.transaction).await?.id;
-    let warnings = held.tell(desk, notice(new.kind, &reason, new.answer_by)).await?;
+    let warnings = held.tell(acting, notice(new.kind, &reason, new.answer_by)).await?;
     let said = json!({ "supervision": id, "kind": new.kind.to_value(), "reason": reason, "answerBy": new.answer_by });
-    Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
+    Ok(Done { key: held.settle_beside(acting, ChangeKind::Supervised, said).await?, warnings })
 }
 
 /// Returns a listing (挂牌督办) of the assignment that is in one of these states, if there is one.
@@ -121,22 +124,22 @@ async fn listing(held: &Held, states: &[SupervisionState]) -> Result<Option<supe
 ///
 /// `state` is the state that the action must be in; `otherwise` is the error message (Chinese, English) if it is not.
 async fn take(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     action: Option<i64>,
     (state, otherwise): (SupervisionState, (&str, &str)),
 ) -> Result<(Held, supervision_action::Model)> {
     let unknown = || fault::unknown(Thing::Supervision, &["input", "actionId"]);
     let found = match action {
         Some(id) => {
-            in_sight::<supervision_action::Entity>(desk, "supervision_action", id).await?.ok_or_else(unknown)?
+            in_sight::<supervision_action::Entity>(acting, "supervision_action", id).await?.ok_or_else(unknown)?
         }
         None => return Err(unknown().into()),
     };
-    let held = match Held::take(desk, On { assignment: found.assignment_id, version: None }).await {
+    let held = match Held::take(acting, On { assignment: found.assignment_id, version: None }).await {
         Err(crate::Error::Refused(_)) => return Err(unknown().into()),
         held => held?,
     };
-    held.permit(desk, if state == SupervisionState::Proposed { Act::Supervise } else { act(found.kind) })?;
+    held.permit(acting, if state == SupervisionState::Proposed { Act::Supervise } else { act(found.kind) })?;
     let there = supervision_action::Entity::find_by_id(found.id).one(&held.transaction).await?.ok_or_else(unknown)?;
     if there.state != state {
         let (zh, en) = otherwise;
@@ -146,21 +149,22 @@ async fn take(
 }
 
 /// Lifts supervision that is in force.
-pub async fn lift(desk: &Desk<'_>, action: Option<i64>, reason: &str) -> Result<i64> {
+pub async fn lift(acting: &Acting<'_>, action: Option<i64>, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("解除理由", "the reason"), &["input", "reason"])?;
     let otherwise = ("这项督办不在执行中", "this supervision is not in force");
-    let (mut held, there) = take(desk, action, (SupervisionState::Issued, otherwise)).await?;
-    held.writes.update_one(ended(desk, there.id, SupervisionState::Lifted, &reason))?;
-    held.settle_beside(desk, ChangeKind::SupervisionLifted, json!({ "supervision": there.id, "reason": reason })).await
+    let (mut held, there) = take(acting, action, (SupervisionState::Issued, otherwise)).await?;
+    held.writes.update_one(ended(acting, there.id, SupervisionState::Lifted, &reason))?;
+    held.settle_beside(acting, ChangeKind::SupervisionLifted, json!({ "supervision": there.id, "reason": reason }))
+        .await
 }
 
 /// Returns the update that ends a supervision action: as lifted, or as a dismissed proposal.
-fn ended(desk: &Desk<'_>, id: i64, state: SupervisionState, reason: &str) -> supervision_action::ActiveModel {
+fn ended(acting: &Acting<'_>, id: i64, state: SupervisionState, reason: &str) -> supervision_action::ActiveModel {
     supervision_action::ActiveModel {
         id: Set(id),
         state: Set(state),
-        lifter_id: Set(desk.by.principal.account),
-        lifted_at: Set(Some(desk.now)),
+        lifter_id: Set(acting.by.principal.account),
+        lifted_at: Set(Some(acting.now)),
         lift_reason: Set(Some(reason.to_owned())),
         ..Default::default()
     }
@@ -180,21 +184,21 @@ pub struct Decision {
 /// Adopts or dismisses a listing that the system has proposed.
 ///
 /// An adopted proposal is in force as if a person had issued it, and the unit is notified at once.
-pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -> Result<Done> {
+pub async fn decide(acting: &Acting<'_>, action: Option<i64>, decision: &Decision) -> Result<Done> {
     let reason = fault::text(&decision.reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
-    answerable(desk, decision.answer_by)?;
+    answerable(acting, decision.answer_by)?;
     if !decision.is_adopted && decision.answer_by.is_some() {
         let (zh, en) = ("不采纳的建议没有答复期限，请去掉", "a dismissed proposal has no answer date: leave it out");
         return Err(Fault::invalid(zh, en, &["input", "answerBy"]).into());
     }
     let otherwise = ("这项督办不是待决定的建议", "this supervision is not a pending proposal");
-    let (mut held, there) = take(desk, action, (SupervisionState::Proposed, otherwise)).await?;
+    let (mut held, there) = take(acting, action, (SupervisionState::Proposed, otherwise)).await?;
     let said = json!({
         "supervision": there.id, "kind": there.kind.to_value(), "reason": reason, "answerBy": decision.answer_by,
     });
     if !decision.is_adopted {
-        held.writes.update_one(ended(desk, there.id, SupervisionState::Dismissed, &reason))?;
-        return Ok(held.settle_beside(desk, ChangeKind::SupervisionDismissed, said).await?.into());
+        held.writes.update_one(ended(acting, there.id, SupervisionState::Dismissed, &reason))?;
+        return Ok(held.settle_beside(acting, ChangeKind::SupervisionDismissed, said).await?.into());
     }
     if held.row.completed_on.is_some() || workflow::is_settled(held.row.status) {
         let (zh, en) = (
@@ -210,14 +214,14 @@ pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -
     held.writes.update_one(supervision_action::ActiveModel {
         id: Set(there.id),
         state: Set(SupervisionState::Issued),
-        issuer_id: Set(desk.by.principal.account),
+        issuer_id: Set(acting.by.principal.account),
         reason: Set(reason.clone()),
         answer_by: Set(decision.answer_by),
-        issued_at: Set(desk.now),
+        issued_at: Set(acting.now),
         ..Default::default()
     })?;
-    let warnings = held.tell(desk, notice(there.kind, &reason, decision.answer_by)).await?;
-    Ok(Done { key: held.settle_beside(desk, ChangeKind::Supervised, said).await?, warnings })
+    let warnings = held.tell(acting, notice(there.kind, &reason, decision.answer_by)).await?;
+    Ok(Done { key: held.settle_beside(acting, ChangeKind::Supervised, said).await?, warnings })
 }
 
 /// Proposes the listing (挂牌督办) of every open assignment that is at least `after` days overdue, once per deadline.
@@ -226,33 +230,33 @@ pub async fn decide(desk: &Desk<'_>, action: Option<i64>, decision: &Decision) -
 /// number of proposals made.
 ///
 /// Source: the escalation rule of the domain: a proposal to list after 30 days.
-pub async fn propose(desk: &Desk<'_>, after: i64) -> Result<usize> {
+pub async fn propose(acting: &Acting<'_>, after: i64) -> Result<usize> {
     let problems: BTreeSet<i64> =
-        unlisted(desk.db, desk, after, None).await?.into_iter().map(|row| row.problem_id).collect();
+        unlisted(acting.db, acting, after, None).await?.into_iter().map(|row| row.problem_id).collect();
     let mut proposed = 0;
     for problem in problems {
-        proposed += propose_of(desk, after, problem).await?;
+        proposed += propose_of(acting, after, problem).await?;
     }
     Ok(proposed)
 }
 
 /// Returns the number of assignments that [`propose`] would propose to list now, without writing anything.
-pub async fn to_propose(desk: &Desk<'_>, after: i64) -> Result<usize> {
-    Ok(unlisted(desk.db, desk, after, None).await?.len())
+pub async fn to_propose(acting: &Acting<'_>, after: i64) -> Result<usize> {
+    Ok(unlisted(acting.db, acting, after, None).await?.len())
 }
 
 /// Proposes the listing of the overdue assignments of one problem and returns the number of proposals.
-async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> {
-    let transaction = database::begin(desk.db).await?;
-    if hold_problem(&transaction, desk.by, "problem", problem).await?.is_none() {
+async fn propose_of(acting: &Acting<'_>, after: i64, problem: i64) -> Result<usize> {
+    let transaction = database::begin(acting.db).await?;
+    if hold_problem(&transaction, acting.by, "problem", problem).await?.is_none() {
         return Ok(0);
     }
     // Read again: a report, or a proposal by another scheduler, may have come in before the problem was locked.
-    let rows = unlisted(&transaction, desk, after, Some(problem)).await?;
+    let rows = unlisted(&transaction, acting, after, Some(problem)).await?;
     let kind = ChangeKind::SupervisionProposed;
     for row in &rows {
         let (measure, assignment) = (row.measure_id, row.assignment_id);
-        let reason = format!("逾期{}天仍未完成整改，系统建议挂牌督办", (desk.today() - row.due_by).num_days());
+        let reason = format!("逾期{}天仍未完成整改，系统建议挂牌督办", (acting.today() - row.due_by).num_days());
         let action = supervision_action::ActiveModel {
             measure_id: Set(measure),
             assignment_id: Set(assignment),
@@ -260,12 +264,12 @@ async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> 
             state: Set(SupervisionState::Proposed),
             recipient_id: Set(row.unit_id),
             reason: Set(reason.clone()),
-            issued_at: Set(desk.now),
+            issued_at: Set(acting.now),
             ..Default::default()
         };
         let id = action.insert(&transaction).await?.id;
         let mut writes = Writes::default();
-        change::write(&mut writes, kind, Changed { problem, measure: Some(measure), assignment }, desk.now);
+        change::write(&mut writes, kind, Changed { problem, measure: Some(measure), assignment }, acting.now);
         let noted = Entry::of(kind.to_value(), format!("supervision_{id}"))
             .in_problem(problem)
             .measure(Some(measure))
@@ -275,7 +279,7 @@ async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> 
                 json!({ "supervision": id, "kind": SupervisionKind::List.to_value(), "reason": reason }),
             );
         let end = audit::end(&transaction, &noted.chain).await?;
-        audit::write(&mut writes, desk.by, noted, end, desk.now)?;
+        audit::write(&mut writes, acting.by, noted, end, acting.now)?;
         writes.send(&transaction).await?;
     }
     transaction.commit().await?;
@@ -284,8 +288,13 @@ async fn propose_of(desk: &Desk<'_>, after: i64, problem: i64) -> Result<usize> 
 
 /// Returns the open assignments that are at least `after` days overdue and whose listing (挂牌) was neither proposed
 /// nor issued since their deadline, of the whole ledger or of one problem.
-async fn unlisted<C: ConnectionTrait>(db: &C, desk: &Desk<'_>, after: i64, problem: Option<i64>) -> Result<Vec<Open>> {
-    let mut open = Open::due_by(db, calendar::plus_days(desk.today(), -after), desk.today(), problem).await?;
+async fn unlisted<C: ConnectionTrait>(
+    db: &C,
+    acting: &Acting<'_>,
+    after: i64,
+    problem: Option<i64>,
+) -> Result<Vec<Open>> {
+    let mut open = Open::due_by(db, calendar::plus_days(acting.today(), -after), acting.today(), problem).await?;
     // The delay of an assignment that waits for an office's decision is not the unit's.
     open.retain(|row| row.status.is_some_and(workflow::waits_for_unit));
     let mut listed = supervision_action::Entity::find()
@@ -300,7 +309,7 @@ async fn unlisted<C: ConnectionTrait>(db: &C, desk: &Desk<'_>, after: i64, probl
     }
     let listed: HashMap<Option<i64>, DateTime<Utc>> =
         listed.into_tuple::<(Option<i64>, DateTime<Utc>)>().all(db).await?.into_iter().collect();
-    let day = |at: &DateTime<Utc>| calendar::local_day(*at, desk.zone);
+    let day = |at: &DateTime<Utc>| calendar::local_day(*at, acting.zone);
     open.retain(|row| listed.get(&row.assignment_id).map(day).is_none_or(|day| day <= row.due_by));
     Ok(open)
 }

@@ -7,7 +7,7 @@ use planner::Bilingual;
 use sea_orm::{ActiveEnum, EntityTrait};
 use serde_json::{Value, json};
 
-use super::Desk;
+use super::acting::Acting;
 use crate::Result;
 use crate::people::policy::Reach;
 use crate::record::database::Transaction;
@@ -75,7 +75,7 @@ pub(super) struct Subject {
 /// Queues the notices of an act within its transaction and returns warnings about recipients without an address.
 pub(super) async fn tell(
     db: &Transaction,
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     subject: Subject,
     told: Announcement<'_>,
 ) -> Result<Vec<Warning>> {
@@ -96,7 +96,7 @@ pub(super) async fn tell(
     let Announcement { kind, reason, mut facts, .. } = told;
     if let Value::Object(facts) = &mut facts {
         facts.insert("reason".to_owned(), reason.into());
-        facts.insert("by".to_owned(), actor(db, desk).await?);
+        facts.insert("by".to_owned(), actor(db, acting).await?);
     }
     for (recipient, unit) in recipients {
         let notice = Notice {
@@ -108,7 +108,7 @@ pub(super) async fn tell(
             items: items.clone(),
             case,
         };
-        outbox::notify(db, &notice, (desk.today(), desk.now)).await?;
+        outbox::notify(db, &notice, (acting.today(), acting.now)).await?;
     }
     Ok(if is_told { Vec::new() } else { vec![unit_not_told()] })
 }
@@ -134,8 +134,8 @@ fn nobody() -> Warning {
 /// Returns the acting party as a fact for the template: `{"unit": name}`, else `{"role": code}`; never a person.
 ///
 /// Returns null for a caller without a role, such as the program itself.
-async fn actor(db: &Transaction, desk: &Desk<'_>) -> Result<Value> {
-    let Reach::Role { role, unit, .. } = &desk.by.principal.reach else { return Ok(Value::Null) };
+async fn actor(db: &Transaction, acting: &Acting<'_>) -> Result<Value> {
+    let Reach::Role { role, unit, .. } = &acting.by.principal.reach else { return Ok(Value::Null) };
     let unit = match unit {
         Some(unit) => entity::unit::Entity::find_by_id(*unit).one(db).await?,
         None => None,

@@ -196,7 +196,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
               AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
          AND NOT (w.kind = 'quarterly-self-inspection' AND EXISTS (SELECT 1 FROM \"check\" c \
               WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' AND c.due_on = i.due_on)) \
-         ORDER BY i.due_on, p.position, m.position, m.id",
+         ORDER BY i.due_on, p.position, m.position, m.id, a.unit_id",
         [source.mail.id.into()],
     );
     let found = OfMeasure::find_by_statement(statement).all(source.db).await?;
@@ -259,7 +259,7 @@ async fn open_units(source: &Source<'_>, measures: Vec<i64>) -> Result<HashMap<i
     let text = format!(
         "SELECT a.measure_id, u.name FROM assignment a JOIN unit u ON u.id = a.unit_id \
          WHERE a.measure_id IN ({}) AND a.completed_on IS NULL \
-         AND a.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING') ORDER BY a.measure_id, a.id",
+         AND a.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING') ORDER BY a.measure_id, a.unit_id",
         keys.join(", ")
     );
     for row in OpenUnit::find_by_statement(sql.statement(text)).all(source.db).await? {

@@ -341,7 +341,7 @@ impl<'a> Interpreter<'a> {
             values.sort_by(|one, other| by_value(one, other));
             let sum = || values.iter().map(|value| value.as_f64().unwrap()).sum::<f64>();
             let summary = match wanted.name() {
-                "quantityDone" | "quantityTarget" | "peopleHeld" => "NumberSummary",
+                "quantityDone" | "quantityTarget" | "peopleHeld" | "budget" => "NumberSummary",
                 "updatedAt" | "submittedAt" | "sentAt" => "MomentRange",
                 _ => "DateRange",
             };

@@ -21,6 +21,7 @@ use ledger::Result;
 use ledger::record::audit::{self, Entry};
 use ledger::record::change::{self, ChangeKind, Changed};
 use ledger::record::concern::{self, Concern};
+use ledger::record::database;
 use ledger::rule::calendar;
 use ledger::rule::deadline::Columns;
 use ledger::rule::roll_up;
@@ -241,7 +242,7 @@ impl Writer<'_> {
                     version: Set(1),
                     created_at: Set(self.import.now),
                     updated_at: Set(self.import.now),
-                    ..Default::default()
+                    ..read.fields.clone()
                 });
             }
         }
@@ -262,10 +263,7 @@ impl Writer<'_> {
     }
 
     async fn milestones(&self, rows: Vec<milestone::ActiveModel>) -> Result<()> {
-        for chunk in rows.chunks(CHUNK) {
-            milestone::Entity::insert_many(chunk.to_vec()).exec_without_returning(self.db).await?;
-        }
-        Ok(())
+        Ok(database::insert_all(self.db, rows).await?)
     }
 
     async fn parties(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<()> {
@@ -432,10 +430,7 @@ impl Writer<'_> {
             }
         }
         self.summary.new_reports = new.len();
-        for chunk in new.chunks(CHUNK) {
-            progress_report::Entity::insert_many(chunk.to_vec()).exec_without_returning(self.db).await?;
-        }
-        Ok(())
+        Ok(database::insert_all(self.db, new).await?)
     }
 
     /// Whether the file names no unit for a measure, so that its progress is stored as stated by the ledger.

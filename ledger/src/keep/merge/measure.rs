@@ -11,11 +11,11 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{clash, itself, repoint};
+use super::shared::{clash, itself, repoint};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::keep::measure::{grow, note_answer, take};
-use crate::keep::{note, tell};
+use crate::keep::shared::{note, tell};
 use crate::people::policy::Act;
 use crate::record::audit::{self, Entry};
 use crate::record::change;
@@ -24,7 +24,7 @@ use crate::record::database::Transaction;
 use crate::rule::roll_up;
 use crate::rule::workflow::is_further;
 use crate::statistics::kept;
-use crate::work::{Desk, state};
+use crate::work::Acting;
 
 /// Moves what belongs to an assignment to the assignment that stays.
 const OF_ANSWER: &[&str] = &[
@@ -62,11 +62,11 @@ const OF_MEASURE: &[&str] = &[
 /// and checks of the other. Wording, deadline and lead unit are those of the measure that stays. The audit entry of the
 /// merge contains the audit history of the rows that go. Refused while a decision is pending on an assignment or an
 /// extension.
-pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
+pub async fn measures(acting: &Acting<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
     }
-    let (transaction, gone) = take(desk, from, version, Act::KeepLedger).await?;
+    let (transaction, gone) = take(acting, from, version, Act::KeepLedger).await?;
     let stays = beside(&transaction, &gone, into).await?;
     let pairs = pairs(&transaction, &gone, &stays).await?;
     nothing_waits(&transaction, &gone, &pairs).await?;
@@ -83,7 +83,7 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
             quantity_done: Set(remains.quantity_done.or(yields.quantity_done)),
             quantity_target: Set(remains.quantity_target.or(yields.quantity_target)),
             version: Set(remains.version + 1),
-            updated_at: Set(desk.now),
+            updated_at: Set(acting.now),
             ..Default::default()
         };
         let together = together.update(&transaction).await?;
@@ -92,19 +92,20 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
             "merged": format!("assignment_{}", yields.id), "status": yields.status.to_value(), "droppedChecks": dropped,
             "history": history,
         });
-        note_answer(&transaction, desk, &stays, (remains.id, audit::MERGED), (before, state(&together))).await?;
+        let after = audit::kept::assignment(&together);
+        note_answer(&transaction, acting, &stays, (remains.id, audit::MERGED), (before, after)).await?;
     }
     let of_gone = Condition::all()
         .add(audit_entry::Column::MeasureId.eq(gone.id))
         .add(audit_entry::Column::AssignmentId.is_null());
     let history = audit::history(&transaction, of_gone).await?;
     repoint(&transaction, OF_MEASURE, gone.id, stays.id).await?;
-    grow(&transaction, desk, &stays).await?;
+    grow(&transaction, acting, &stays).await?;
     let regions = concern::leave_measure(&transaction, gone.id).await?;
-    change::note_removed(&transaction, &format!("measure_{}", gone.id), &regions, desk.now).await?;
+    change::note_removed(&transaction, &format!("measure_{}", gone.id), &regions, acting.now).await?;
     measure::Entity::delete_by_id(gone.id).exec(&transaction).await?;
     concern::renew(&transaction, &[problem]).await?;
-    roll_up::problems(&transaction, &[problem], desk.now).await?;
+    roll_up::problems(&transaction, &[problem], acting.now).await?;
         Ok(history)
     })
     .await?;
@@ -113,8 +114,8 @@ pub async fn measures(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
     });
     let object = format!("measure_{}", stays.id);
     let said = Entry::of(audit::MERGED, object).measure(Some(stays.id)).changed(before, json!({}));
-    note(&transaction, desk, problem, said).await?;
-    tell(&transaction, desk, &[problem], Some(stays.id)).await?;
+    note(&transaction, acting, problem, said).await?;
+    tell(&transaction, acting, &[problem], Some(stays.id)).await?;
     transaction.commit().await?;
     Ok(stays.id)
 }

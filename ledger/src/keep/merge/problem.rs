@@ -4,31 +4,31 @@ use entity::{measure, problem};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement, Value};
 use serde_json::json;
 
-use super::{clash, itself, names, repoint};
+use super::shared::{clash, itself, names, repoint};
 use crate::Result;
 use crate::fault::Fault;
-use crate::keep::{Held, note, tell};
+use crate::keep::shared::{Held, note, tell};
 use crate::record::audit::{self, Entry};
 use crate::record::change;
 use crate::record::concern;
 use crate::rule::roll_up;
 use crate::statistics::kept;
-use crate::work::{Desk, current};
+use crate::work::{Acting, current};
 
 /// Merges a problem into another one of the same round and region, and returns the key of the problem that stays.
 ///
 /// The measures move to the end of the problem that stays, with records of accountability and ownership; the merged
 /// problem is deleted.
-pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
+pub async fn problems(acting: &Acting<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
     const TWICE: &str = "SELECT coalesce(a.number, a.content) AS name FROM measure a JOIN measure b \
         ON b.problem_id = $2 AND b.identity = a.identity WHERE a.problem_id = $1 ORDER BY a.position";
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
     }
     // Lock both in the order of their keys, so that two callers who merge them in opposite directions do not deadlock.
-    let Held { transaction, row: gone } = Held::take(desk, from.min(into), None).await?;
+    let Held { transaction, row: gone } = Held::take(acting, from.min(into), None).await?;
     let (gone, stays) = {
-        let other = Held::take_also(&transaction, desk, from.max(into)).await?;
+        let other = Held::take_also(&transaction, acting, from.max(into)).await?;
         if Some(gone.id) == from { (gone, other) } else { (other, gone) }
     };
     current(Some(version), gone.version, ("问题", "problem"))?;
@@ -67,21 +67,21 @@ pub async fn problems(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Op
             .execute_raw(Statement::from_sql_and_values(transaction.get_database_backend(), sql, values))
             .await?;
         let regions = concern::leave_problem(&transaction, gone.id).await?;
-        change::note_removed(&transaction, &format!("problem_{}", gone.id), &regions, desk.now).await?;
+        change::note_removed(&transaction, &format!("problem_{}", gone.id), &regions, acting.now).await?;
         let end = json!({ "mergedInto": format!("problem_{}", stays.id) });
         let object = format!("problem_{}", gone.id);
         let before = json!({ "number": gone.number, "title": gone.title });
-        note(&transaction, desk, gone.id, Entry::of(audit::MERGED, object).changed(before, end)).await?;
+        note(&transaction, acting, gone.id, Entry::of(audit::MERGED, object).changed(before, end)).await?;
         let object = format!("problem_{}", stays.id);
         let before = json!({ "merged": format!("problem_{}", gone.id), "number": gone.number, "title": gone.title });
-        note(&transaction, desk, stays.id, Entry::of(audit::MERGED, object).changed(before, json!({}))).await?;
+        note(&transaction, acting, stays.id, Entry::of(audit::MERGED, object).changed(before, json!({}))).await?;
         problem::Entity::delete_by_id(gone.id).exec(&transaction).await?;
         concern::renew(&transaction, &[stays.id]).await?;
-        roll_up::problems(&transaction, &[stays.id], desk.now).await?;
+        roll_up::problems(&transaction, &[stays.id], acting.now).await?;
         Ok(())
     })
     .await?;
-    tell(&transaction, desk, &[stays.id], None).await?;
+    tell(&transaction, acting, &[stays.id], None).await?;
     transaction.commit().await?;
     Ok(stays.id)
 }

@@ -4,16 +4,16 @@ use entity::region;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde_json::json;
 
-use super::{clash, itself, names, repoint};
+use super::shared::{clash, itself, names, repoint};
 use crate::Result;
 use crate::fault::Fault;
 use crate::keep::region::{self as regions, cases_of, concerned, move_paths};
-use crate::keep::{note_own, tell};
+use crate::keep::shared::{note_own, tell};
 use crate::record::audit::{self, Entry};
 use crate::record::concern;
 use crate::record::database;
 use crate::statistics::kept;
-use crate::work::Desk;
+use crate::work::Acting;
 
 /// Moves every reference to a region, except those of lists and statistics, which are rebuilt.
 const OF_REGION: &[&str] = &[
@@ -53,17 +53,17 @@ const BOTH_MEND: &str = "SELECT a.number AS name FROM inspection_case a JOIN ins
 ///
 /// The regions below it, its units, problems, cases and accounts move to the region that stays; the merged region is
 /// retired.
-pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
+pub async fn regions(acting: &Acting<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
     }
-    let transaction = database::begin(desk.db).await?;
+    let transaction = database::begin(acting.db).await?;
     let problems = match from {
         Some(from) => concerned(&transaction, from).await?,
         None => Vec::new(),
     };
-    let gone = regions::take(&transaction, desk, from, Some(version), "regionId").await?;
-    let stays = regions::take(&transaction, desk, into, None, "intoId").await?;
+    let gone = regions::take(&transaction, acting, from, Some(version), "regionId").await?;
+    let stays = regions::take(&transaction, acting, into, None, "intoId").await?;
     if gone.level != stays.level {
         let (zh, en) = ("只能与同级行政区合并", "only regions of the same level can be merged");
         return Err(Fault::invalid(zh, en, &["input", "intoId"]).into());
@@ -93,7 +93,7 @@ pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Opt
     kept::around(&transaction, &problems, async {
         repoint(&transaction, OF_REGION, gone.id, stays.id).await?;
         move_paths(&transaction, &gone.path, &stays.path).await?;
-        regions::retire_row(&transaction, desk, &gone, Some(stays.id)).await?;
+        regions::retire_row(&transaction, acting, &gone, Some(stays.id)).await?;
         let grown = region::ActiveModel { id: Set(stays.id), version: Set(stays.version + 1), ..Default::default() };
         grown.update(&transaction).await?;
         concern::renew(&transaction, &problems).await?;
@@ -103,10 +103,10 @@ pub async fn regions(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Opt
     .await?;
     let merged = json!({ "merged": format!("region_{}", gone.id), "name": gone.name, "code": gone.code });
     let said = |object: String, before, after| Entry::of(audit::MERGED, object).changed(before, after);
-    note_own(&transaction, desk, said(format!("region_{}", stays.id), merged, json!({}))).await?;
+    note_own(&transaction, acting, said(format!("region_{}", stays.id), merged, json!({}))).await?;
     let after = json!({ "mergedInto": format!("region_{}", stays.id) });
-    note_own(&transaction, desk, said(format!("region_{}", gone.id), json!({}), after)).await?;
-    tell(&transaction, desk, &problems, None).await?;
+    note_own(&transaction, acting, said(format!("region_{}", gone.id), json!({}), after)).await?;
+    tell(&transaction, acting, &problems, None).await?;
     transaction.commit().await?;
     Ok(stays.id)
 }

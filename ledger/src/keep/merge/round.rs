@@ -4,17 +4,18 @@ use entity::inspection_round;
 use sea_orm::EntityTrait;
 use serde_json::json;
 
-use super::{clash, itself, names, repoint};
+use super::shared::{clash, itself, names, repoint};
 use crate::Result;
-use crate::keep::{note_own, round};
+use crate::keep::round;
+use crate::keep::shared::note_own;
 use crate::record::audit::{self, Entry};
-use crate::work::Desk;
+use crate::work::Acting;
 
 /// Merges a round into another one, if the same round was opened twice under different names.
 ///
 /// Problems, cases and records of accountability move to the round that stays; the merged round is deleted. Returns the
 /// key of the round that stays.
-pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Result<i64> {
+pub async fn rounds(acting: &Acting<'_>, from: Option<i64>, into: Option<i64>) -> Result<i64> {
     const TWICE: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
         ON b.region_id = a.region_id AND b.identity = a.identity AND b.round_id = $2 WHERE a.round_id = $1 \
         ORDER BY a.id";
@@ -24,8 +25,8 @@ pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Re
         return Err(itself("intoId").into());
     }
     // The caller need only see the round that stays: its problems of other regions do not change.
-    let (transaction, gone) = round::take(desk, from, None, "roundId").await?;
-    let kept = round::seen(desk, &transaction, into, "intoId").await?;
+    let (transaction, gone) = round::take(acting, from, None, "roundId").await?;
+    let kept = round::seen(acting, &transaction, into, "intoId").await?;
     let twice = names(&transaction, TWICE, gone.id, kept.id).await?;
     if !twice.is_empty() {
         let what = ("两个轮次有相同的问题，请先合并这些问题", "both rounds have these problems, merge them first");
@@ -49,8 +50,8 @@ pub async fn rounds(desk: &Desk<'_>, from: Option<i64>, into: Option<i64>) -> Re
         json!({ "merged": format!("round_{}", gone.id), "name": gone.name }),
         json!({ "problems": problems.len() }),
     );
-    note_own(&transaction, desk, said).await?;
-    round::move_grace(&transaction, desk, kept.id, &problems).await?;
+    note_own(&transaction, acting, said).await?;
+    round::move_grace(&transaction, acting, kept.id, &problems).await?;
     transaction.commit().await?;
     Ok(kept.id)
 }

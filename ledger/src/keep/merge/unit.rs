@@ -6,10 +6,11 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{clash, itself, names, repoint};
+use super::shared::{clash, itself, names, repoint};
 use crate::Result;
 use crate::fault::{Fault, FaultCode};
-use crate::keep::{note_own, tell, unit as units};
+use crate::keep::shared::{note_own, tell};
+use crate::keep::unit as units;
 use crate::record::audit::{self, Entry};
 use crate::record::concern;
 use crate::record::database;
@@ -17,7 +18,7 @@ use crate::record::database::Transaction;
 use crate::rule::roll_up;
 use crate::statistics::kept;
 use crate::unit::add_alias;
-use crate::work::Desk;
+use crate::work::Acting;
 
 /// Moves every reference to a unit, except its assignments.
 const OF_UNIT: &[&str] = &[
@@ -57,15 +58,15 @@ const BOTH_ANSWER: &str = "SELECT coalesce(m.number, substr(m.content, 1, 20)) A
 /// What the unit leads, supervises and answers, its cases, accounts, aliases and addresses move to the unit that stays,
 /// and its name becomes an alias. If a measure is assigned to both, the assignment of the unit that goes is deleted,
 /// provided that nothing was done on it. The merged unit is retired.
-pub async fn units(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
+pub async fn units(acting: &Acting<'_>, from: Option<i64>, version: i32, into: Option<i64>) -> Result<i64> {
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
     }
-    let transaction = database::begin(desk.db).await?;
+    let transaction = database::begin(acting.db).await?;
     // Lock the problems before the units, in the same order as acts on assignments, so that no deadlock arises.
     let problems = answered(&transaction, from).await?;
-    let gone = units::take(&transaction, desk, from, Some(version), "unitId").await?;
-    let stays = units::take(&transaction, desk, into, None, "intoId").await?;
+    let gone = units::take(&transaction, acting, from, Some(version), "unitId").await?;
+    let stays = units::take(&transaction, acting, into, None, "intoId").await?;
     if answered(&transaction, Some(gone.id)).await? != problems {
         let (zh, en) = ("台账正在变动，请稍后重试", "the ledger is being changed by others: try again later");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input"]).into());
@@ -89,20 +90,20 @@ pub async fn units(desk: &Desk<'_>, from: Option<i64>, version: i32, into: Optio
         if gone.name != stays.name {
             add_alias(&transaction, stays.id, &gone.name).await?;
         }
-        units::retire_row(&transaction, desk, &gone, Some(stays.id)).await?;
+        units::retire_row(&transaction, acting, &gone, Some(stays.id)).await?;
         let grown = unit::ActiveModel { id: Set(stays.id), version: Set(stays.version + 1), ..Default::default() };
         grown.update(&transaction).await?;
         concern::renew(&transaction, &problems).await?;
-        roll_up::problems(&transaction, &problems, desk.now).await?;
+        roll_up::problems(&transaction, &problems, acting.now).await?;
         Ok(())
     })
     .await?;
     let merged = json!({ "merged": format!("unit_{}", gone.id), "name": gone.name });
     let said = |object: String, before, after| Entry::of(audit::MERGED, object).changed(before, after);
-    note_own(&transaction, desk, said(format!("unit_{}", stays.id), merged, json!({}))).await?;
+    note_own(&transaction, acting, said(format!("unit_{}", stays.id), merged, json!({}))).await?;
     let after = json!({ "mergedInto": format!("unit_{}", stays.id) });
-    note_own(&transaction, desk, said(format!("unit_{}", gone.id), json!({}), after)).await?;
-    tell(&transaction, desk, &problems, None).await?;
+    note_own(&transaction, acting, said(format!("unit_{}", gone.id), json!({}), after)).await?;
+    tell(&transaction, acting, &problems, None).await?;
     transaction.commit().await?;
     Ok(stays.id)
 }

@@ -11,14 +11,27 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{get, hold, note, session as sessions, sign_in};
+use super::proof::prove;
+use super::row::{get, hold, note};
+use super::security_log::log_change;
+use super::session as sessions;
 use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
-use crate::work::Desk;
+use crate::work::Acting;
 
 /// The kinds of mails that are about accounts.
-const KINDS: &[&str] = &["account-locked", "account-changed", "password-set", "password-reset", "invitation"];
+const KINDS: &[&str] = &[
+    "account-locked",
+    "address-changed",
+    "second-factor-set",
+    "second-factor-removed",
+    "password-set",
+    "password-reset",
+    "invitation",
+    // Of earlier versions.
+    "account-changed",
+];
 /// The name of an erased account, followed by its key.
 const ERASED: &str = "已注销用户";
 /// The maximum number of rows of each kind in an export; the newest are included.
@@ -28,18 +41,18 @@ const MOST: u64 = 10_000;
 /// and audit.
 ///
 /// Users export their own data in person, administrators those of any account. The export is recorded in the audit.
-pub async fn export(desk: &Desk<'_>, account: i64) -> Result<Value> {
-    desk.by.principal.require_managed(account)?;
-    desk.by.principal.in_person()?;
-    let found = get(desk.db, account).await?;
+pub async fn export(acting: &Acting<'_>, account: i64) -> Result<Value> {
+    acting.by.principal.require_managed(account)?;
+    acting.by.principal.in_person()?;
+    let found = get(acting.db, account).await?;
     let either =
         Condition::any().add(delegation::Column::AccountId.eq(account)).add(delegation::Column::DelegateId.eq(account));
     let delegations =
-        delegation::Entity::find().filter(either).order_by_asc(delegation::Column::Id).all(desk.db).await?;
+        delegation::Entity::find().filter(either).order_by_asc(delegation::Column::Id).all(acting.db).await?;
     let opened = latest(session::Entity::find().filter(session::Column::AccountId.eq(account)), session::Column::Id);
-    let identities = identity::Entity::find().filter(identity::Column::AccountId.eq(account)).all(desk.db).await?;
+    let identities = identity::Entity::find().filter(identity::Column::AccountId.eq(account)).all(acting.db).await?;
     let mails = latest(mail::Entity::find().filter(mail::Column::Recipient.eq(found.email.as_str())), mail::Column::Id);
-    let noted = crate::record::audit::of_chain(desk.db, &format!("account_{account}"), MOST).await?;
+    let noted = crate::record::audit::of_chain(acting.db, &format!("account_{account}"), MOST).await?;
     let copy = json!({
         "account": {
             "id": format!("account_{account}"), "name": found.name, "email": found.email, "phone": found.phone,
@@ -48,7 +61,7 @@ pub async fn export(desk: &Desk<'_>, account: i64) -> Result<Value> {
             "signedInAt": found.signed_in_at, "validUntil": found.valid_until, "isDisabled": found.is_disabled,
             "hasPassword": found.password_hash.is_some(), "hasSecondFactor": found.totp_since.is_some(),
         },
-        "sessions": opened.all(desk.db).await?.into_iter().map(|row| json!({
+        "sessions": opened.all(acting.db).await?.into_iter().map(|row| json!({
             "kind": row.kind.to_value(), "name": row.name, "address": row.address, "createdAt": row.created_at,
             "expiresAt": row.expires_at, "revokedAt": row.revoked_at, "lastUsedAt": row.last_used_at,
         })).collect::<Vec<_>>(),
@@ -59,12 +72,12 @@ pub async fn export(desk: &Desk<'_>, account: i64) -> Result<Value> {
         "identities": identities.into_iter().map(|row| json!({
             "issuer": row.issuer, "subject": row.subject, "boundAt": row.bound_at,
         })).collect::<Vec<_>>(),
-        "mails": mails.all(desk.db).await?.into_iter().map(|row| json!({
+        "mails": mails.all(acting.db).await?.into_iter().map(|row| json!({
             "subject": row.subject, "state": row.state.to_value(), "createdAt": row.created_at, "sentAt": row.sent_at,
         })).collect::<Vec<_>>(),
         "audit": noted,
     });
-    note_given(desk, account).await?;
+    note_given(acting, account).await?;
     Ok(copy)
 }
 
@@ -72,10 +85,10 @@ fn latest<E: EntityTrait>(query: sea_orm::Select<E>, by: E::Column) -> sea_orm::
     sea_orm::QuerySelect::limit(query.order_by_desc(by), MOST)
 }
 
-async fn note_given(desk: &Desk<'_>, account: i64) -> Result<()> {
-    let transaction = database::begin(desk.db).await?;
+async fn note_given(acting: &Acting<'_>, account: i64) -> Result<()> {
+    let transaction = database::begin(acting.db).await?;
     hold(&transaction, account).await?;
-    note(&transaction, desk.by, account, "DATA_EXPORTED", json!({}), desk.now).await?;
+    note(&transaction, acting.by, account, "DATA_EXPORTED", json!({}), acting.now).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -84,17 +97,17 @@ async fn note_given(desk: &Desk<'_>, account: i64) -> Result<()> {
 /// Removes name, address, telephone number, password, second factor, identities and the address in mails, and ends all
 /// sessions and tokens. What the account has done stays under its key, so that the audit remains complete. An
 /// administrator cannot erase their own account.
-pub async fn erase(desk: &Desk<'_>, account: i64, current: Option<&str>) -> Result<i64> {
-    desk.by.principal.may_erase(account)?;
-    sign_in::prove(desk, current).await?;
-    let transaction = database::begin(desk.db).await?;
+pub async fn erase(acting: &Acting<'_>, account: i64, current: Option<&str>) -> Result<i64> {
+    acting.by.principal.may_erase(account)?;
+    prove(acting, current).await?;
+    let transaction = database::begin(acting.db).await?;
     hold(&transaction, account).await?;
     let found = get(&transaction, account).await?;
     if found.erased_at.is_some() {
         return Ok(account);
     }
     let address = format!("erased-{account}@invalid");
-    sessions::end_all(&transaction, account, desk.now).await?;
+    sessions::end_all(&transaction, account, acting.now).await?;
     session::Entity::update_many()
         .col_expr(session::Column::Address, Expr::value(Option::<String>::None))
         .filter(session::Column::AccountId.eq(account))
@@ -117,13 +130,13 @@ pub async fn erase(desk: &Desk<'_>, account: i64, current: Option<&str>) -> Resu
         totp_step: Set(None),
         is_disabled: Set(true),
         signed_in_at: Set(None),
-        erased_at: Set(Some(desk.now)),
+        erased_at: Set(Some(acting.now)),
         version: Set(found.version + 1),
         ..Default::default()
     };
     change.update(&transaction).await?;
-    note(&transaction, desk.by, account, "ACCOUNT_ERASED", json!({ "isDisabled": true }), desk.now).await?;
-    sign_in::log_change(desk.by, account, "account-erased");
+    note(&transaction, acting.by, account, "ACCOUNT_ERASED", json!({ "isDisabled": true }), acting.now).await?;
+    log_change(acting.by, account, "account-erased");
     transaction.commit().await?;
     Ok(account)
 }
@@ -145,6 +158,7 @@ async fn forget_mails(db: &Transaction, account: i64, email: &str, address: &str
             // Still unique, but without the address.
             cause: Set(format!("erased:{}", found.id)),
             reason: Set(found.reason.replace(&found.recipient, address)),
+            facts: Set("{}".to_owned()),
             recipient: Set(address.to_owned()),
             state: Set(if waits { mail::MailState::Cancelled } else { found.state }),
             last_error: Set(None),

@@ -1,26 +1,18 @@
-//! Passwords: rules for new ones, hashing, comparison, and setting a new password.
+//! Passwords: rules for new ones, hashing and comparison.
 
 use std::sync::LazyLock;
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
-use entity::account;
-use sea_orm::{ActiveValue::Set, EntityTrait};
-use serde_json::json;
 use tokio::sync::Semaphore;
 use zxcvbn::{Score, zxcvbn};
 
-use super::{failed, hold, note, session, sign_in, tell};
-use crate::Result;
 use crate::fault::{self, Fault};
-use crate::people::policy::Act;
-use crate::record::database;
-use crate::record::database::Transaction;
-use crate::work::Desk;
+use crate::{Error, Result};
 
 /// The minimum length of a password, in characters.
-pub const MIN_PASSWORD: usize = 12;
+const MIN_PASSWORD: usize = 12;
 /// The maximum length of a password, in characters; hashing more would only cost time.
-pub const MAX_PASSWORD: usize = 200;
+const MAX_PASSWORD: usize = 200;
 
 /// Limits concurrent hashing to half of the processors (at least one), so that other requests do not have to wait.
 static HASHING: LazyLock<Semaphore> =
@@ -47,14 +39,14 @@ impl Hashed {
 /// Checks a password and hashes it. `own` is the address and the name of its owner, which someone guessing may know.
 pub(super) async fn hash(password: String, own: Vec<String>, path: &'static [&'static str]) -> Result<String> {
     check(&password, &own, path)?;
-    beside(move || hashed(&password)).await?.ok_or_else(|| failed("hashing a password"))
+    beside(move || hashed(&password)).await?.ok_or_else(|| Error::failed("hashing a password"))
 }
 
 /// Refuses a password that is too short, too long, blank, the owner's address or name, or easily guessed.
 ///
 /// The strength is estimated by zxcvbn, which knows common passwords, names, dates, keyboard patterns and repetitions;
 /// a score of 3 out of 4 is required.
-fn check(password: &str, own: &[String], path: &[&str]) -> Result<(), Fault> {
+pub(super) fn check(password: &str, own: &[String], path: &[&str]) -> Result<(), Fault> {
     let length = password.chars().count();
     if !(MIN_PASSWORD..=MAX_PASSWORD).contains(&length) {
         return Err(Fault::invalid(
@@ -100,56 +92,13 @@ pub(super) async fn is_right(password: &str, hash: Option<String>) -> Result<boo
 
 /// Runs slow work on the blocking thread pool, a few at a time.
 async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let place = HASHING.acquire().await.map_err(|_| failed("waiting to hash a password"))?;
+    let place = HASHING.acquire().await.map_err(|_| Error::failed("waiting to hash a password"))?;
     // The permit moves into the task, so that it is held until the work is done even if the caller stops waiting.
     let working = tokio::task::spawn_blocking(move || {
         let _place = place;
         work()
     });
-    working.await.map_err(|_| failed("hashing a password"))
-}
-
-/// Sets the password of an account, ends its sessions, tokens and delegations, and notifies its owner by mail.
-///
-/// An account sets its own password with its current one, and cannot give itself a first password: an account that
-/// signs in through a provider or with tokens only stays without one. An administrator sets the password of any account
-/// with the administrator's current password.
-pub async fn set(desk: &Desk<'_>, account: i64, password: String, current: Option<&str>) -> Result<()> {
-    let by = &desk.by.principal;
-    if !by.manages(account) {
-        return Err(super::missing());
-    }
-    by.in_person()?;
-    let found = super::get(desk.db, account).await?;
-    let own = vec![found.email.clone(), found.name.clone()];
-    check(&password, &own, &["input", "password"])?;
-    // Only an administrator gives an account its first password.
-    if found.password_hash.is_none() {
-        by.require(Act::KeepAccounts)?;
-    }
-    sign_in::prove(desk, current).await?;
-    let hash = hash(password, own, &["input", "password"]).await?;
-    let transaction = database::begin(desk.db).await?;
-    hold(&transaction, account).await?;
-    replace(&transaction, desk, account, hash).await?;
-    Ok(transaction.commit().await?)
-}
-
-/// Writes a new password hash and everything that follows from it. The caller has locked the account and commits.
-pub(super) async fn replace(db: &Transaction, desk: &Desk<'_>, account: i64, hash: String) -> Result<()> {
-    let change = account::ActiveModel {
-        id: Set(account),
-        password_hash: Set(Some(hash)),
-        failures: Set(0),
-        locked_until: Set(None),
-        ..Default::default()
-    };
-    let now = account::Entity::update(change).exec(db).await?;
-    session::end_all(db, account, desk.now).await?;
-    super::link::end_all(db, account).await?;
-    note(db, desk.by, account, "PASSWORD_SET", json!({}), desk.now).await?;
-    sign_in::log_change(desk.by, account, "password-set");
-    tell(db, &now, ("password-set", json!({})), desk).await
+    working.await.map_err(|_| Error::failed("hashing a password"))
 }
 
 #[cfg(test)]

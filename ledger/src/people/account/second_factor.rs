@@ -8,12 +8,17 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, Entity
 use serde_json::json;
 use totp_rs::{Builder, Secret, Totp};
 
-use super::{digest, failed, hold, note, sign_in, tell};
-use crate::Result;
+use super::failures::fail;
+use super::proof::prove;
+use super::row::{get, hold, note, tell};
+use super::secret::digest;
+use super::security_log::log_change;
+use super::session;
 use crate::fault::{Fault, FaultCode};
 use crate::record::database;
 use crate::record::database::Transaction;
-use crate::work::Desk;
+use crate::work::Acting;
+use crate::{Error, Result, random};
 
 /// The issuer that authenticator apps show with the address.
 const ISSUER: &str = "Rectify";
@@ -34,27 +39,26 @@ pub struct Enrolment {
 /// Generates a new second-factor secret for the caller's own account, after a proof by the current password.
 ///
 /// Sign-in does not require the second factor until [`confirm`] has received a code of it.
-pub async fn enrol(desk: &Desk<'_>, current: Option<&str>) -> Result<Enrolment> {
-    let account = own(desk)?;
-    sign_in::prove(desk, current).await?;
-    let transaction = database::begin(desk.db).await?;
+pub async fn enrol(acting: &Acting<'_>, current: Option<&str>) -> Result<Enrolment> {
+    let account = own(acting)?;
+    prove(acting, current).await?;
+    let transaction = database::begin(acting.db).await?;
     hold(&transaction, account).await?;
-    let found = super::get(&transaction, account).await?;
+    let found = get(&transaction, account).await?;
     if found.totp_since.is_some() {
         let (zh, en) =
             ("已启用两步验证，请先停用再重新设置", "the account already has a second factor: remove it first");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input"]).into());
     }
-    let mut bytes = [0_u8; 20];
-    getrandom::fill(&mut bytes).map_err(|_| failed("generating random bytes"))?;
+    let bytes = random::bytes::<20>()?;
     let secret = Secret::new_stack(bytes).to_base32();
     let totp = Builder::new()
         .with_secret(Secret::new_stack(bytes))
         .with_issuer(Some(ISSUER))
         .with_account_name(found.email.replace(':', ""))
         .build()
-        .map_err(|_| failed("creating a second factor"))?;
-    let url = totp.to_url().map_err(|_| failed("creating a second factor"))?;
+        .map_err(|_| Error::failed("creating a second factor"))?;
+    let url = totp.to_url().map_err(|_| Error::failed("creating a second factor"))?;
     let change =
         account::ActiveModel { id: Set(account), totp_secret: Set(Some(secret.clone())), ..Default::default() };
     change.update(&transaction).await?;
@@ -66,37 +70,37 @@ pub async fn enrol(desk: &Desk<'_>, current: Option<&str>) -> Result<Enrolment> 
 ///
 /// `code` proves that the authenticator app has the secret. The recovery codes are shown this once only. The caller's
 /// session, if it only served to set up the second factor, gets the rights of the account.
-pub async fn confirm(desk: &Desk<'_>, code: &str) -> Result<Vec<String>> {
-    let account = own(desk)?;
-    let transaction = database::begin(desk.db).await?;
+pub async fn confirm(acting: &Acting<'_>, code: &str) -> Result<Vec<String>> {
+    let account = own(acting)?;
+    let transaction = database::begin(acting.db).await?;
     hold(&transaction, account).await?;
-    let found = super::get(&transaction, account).await?;
+    let found = get(&transaction, account).await?;
     if found.totp_secret.is_none() || found.totp_since.is_some() {
         let (zh, en) =
             ("没有待确认的两步验证，请先设置", "there is no second factor to confirm: start its set-up first");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input"]).into());
     }
-    let Some(step) = step_of(&found, code, desk.now) else {
+    let Some(step) = step_of(&found, code, acting.now) else {
         return Err(wrong(&["input", "code"]).into());
     };
     let change = account::ActiveModel {
         id: Set(account),
-        totp_since: Set(Some(desk.now)),
+        totp_since: Set(Some(acting.now)),
         totp_step: Set(Some(step)),
         ..Default::default()
     };
     let now = change.update(&transaction).await?;
-    let codes = renew_codes(&transaction, desk, account).await?;
+    let codes = renew_codes(&transaction, acting, account).await?;
     let unlimited = entity::session::ActiveModel { is_limited: Set(false), ..Default::default() };
     entity::session::Entity::update_many()
         .set(unlimited)
         .filter(entity::session::Column::AccountId.eq(account))
-        .filter(entity::session::Column::Id.eq(desk.by.session.unwrap_or_default()))
+        .filter(entity::session::Column::Id.eq(acting.by.session.unwrap_or_default()))
         .exec(&transaction)
         .await?;
-    note(&transaction, desk.by, account, "SECOND_FACTOR_SET", json!({}), desk.now).await?;
-    sign_in::log_change(desk.by, account, "second-factor-set");
-    tell(&transaction, &now, ("second-factor-set", json!({})), desk).await?;
+    note(&transaction, acting.by, account, "SECOND_FACTOR_SET", json!({}), acting.now).await?;
+    log_change(acting.by, account, "second-factor-set");
+    tell(&transaction, &now, ("second-factor-set", json!({})), acting).await?;
     transaction.commit().await?;
     Ok(codes)
 }
@@ -105,22 +109,27 @@ pub async fn confirm(desk: &Desk<'_>, code: &str) -> Result<Vec<String>> {
 ///
 /// One's own is removed with the current password and a code; an administrator removes that of any account with the
 /// administrator's current password.
-pub async fn remove(desk: &Desk<'_>, account: Option<i64>, current: Option<&str>, code: Option<&str>) -> Result<()> {
-    let by = &desk.by.principal;
-    let account = account.map_or_else(|| own(desk), Ok)?;
+pub async fn remove(
+    acting: &Acting<'_>,
+    account: Option<i64>,
+    current: Option<&str>,
+    code: Option<&str>,
+) -> Result<()> {
+    let by = &acting.by.principal;
+    let account = account.map_or_else(|| own(acting), Ok)?;
     let is_own = by.account == Some(account);
     by.require_managed(account)?;
     by.in_person()?;
-    sign_in::prove(desk, current).await?;
-    let transaction = database::begin(desk.db).await?;
+    prove(acting, current).await?;
+    let transaction = database::begin(acting.db).await?;
     hold(&transaction, account).await?;
-    let found = super::get(&transaction, account).await?;
+    let found = get(&transaction, account).await?;
     if found.totp_since.is_none() {
         let (zh, en) = ("没有启用两步验证", "the account has no second factor");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input"]).into());
     }
-    if is_own && take(&transaction, &found, code.unwrap_or_default(), desk.now).await?.is_none() {
-        sign_in::fail(&transaction, desk, &found, "the code of the second factor is wrong").await?;
+    if is_own && take(&transaction, &found, code.unwrap_or_default(), acting.now).await?.is_none() {
+        fail(&transaction, acting, &found, "the code of the second factor is wrong").await?;
         transaction.commit().await?;
         return Err(wrong(&["input", "code"]).into());
     }
@@ -136,11 +145,11 @@ pub async fn remove(desk: &Desk<'_>, account: Option<i64>, current: Option<&str>
     let others = Condition::all()
         .add(entity::session::Column::AccountId.eq(account))
         .add(entity::session::Column::Kind.eq(entity::session::SessionKind::Session))
-        .add(entity::session::Column::Id.ne(desk.by.session.unwrap_or_default()));
-    super::session::end(&transaction, others, desk.now).await?;
-    note(&transaction, desk.by, account, "SECOND_FACTOR_REMOVED", json!({}), desk.now).await?;
-    sign_in::log_change(desk.by, account, "second-factor-removed");
-    tell(&transaction, &now, ("second-factor-removed", json!({})), desk).await?;
+        .add(entity::session::Column::Id.ne(acting.by.session.unwrap_or_default()));
+    session::end(&transaction, others, acting.now).await?;
+    note(&transaction, acting.by, account, "SECOND_FACTOR_REMOVED", json!({}), acting.now).await?;
+    log_change(acting.by, account, "second-factor-removed");
+    tell(&transaction, &now, ("second-factor-removed", json!({})), acting).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -185,23 +194,21 @@ fn codes_of(account: i64) -> Condition {
 }
 
 /// Replaces the recovery codes of an account and returns the new ones.
-async fn renew_codes(db: &Transaction, desk: &Desk<'_>, account: i64) -> Result<Vec<String>> {
+async fn renew_codes(db: &Transaction, acting: &Acting<'_>, account: i64) -> Result<Vec<String>> {
     one_time_secret::Entity::delete_many().filter(codes_of(account)).exec(db).await?;
     let mut codes = Vec::with_capacity(RECOVERY_CODES);
     for _ in 0..RECOVERY_CODES {
-        let mut bytes = [0_u8; RECOVERY_BYTES];
-        getrandom::fill(&mut bytes).map_err(|_| failed("generating random bytes"))?;
-        codes.push(hex::encode(bytes));
+        codes.push(hex::encode(random::bytes::<RECOVERY_BYTES>()?));
     }
     let row = |code: &String| one_time_secret::ActiveModel {
         account_id: Set(Some(account)),
         purpose: Set(Purpose::Recovery),
         hash: Set(digest(&recovery(code))),
-        created_at: Set(desk.now),
+        created_at: Set(acting.now),
         expires_at: Set(None),
         ..Default::default()
     };
-    one_time_secret::Entity::insert_many(codes.iter().map(row)).exec_without_returning(db).await?;
+    database::insert_all(db, codes.iter().map(row)).await?;
     let grouped = |code: String| {
         let parts: Vec<&str> = (0..code.len()).step_by(5).map(|at| &code[at..(at + 5).min(code.len())]).collect();
         parts.join("-")
@@ -225,9 +232,9 @@ pub(super) fn wrong(path: &[&str]) -> Fault {
 }
 
 /// Returns the caller's own account; refuses delegates, tokens and callers without an account.
-fn own(desk: &Desk<'_>) -> Result<i64> {
-    desk.by.principal.in_person()?;
-    desk.by.principal.account.ok_or_else(|| {
+fn own(acting: &Acting<'_>) -> Result<i64> {
+    acting.by.principal.in_person()?;
+    acting.by.principal.account.ok_or_else(|| {
         let (zh, en) = ("请以本人账户登录后办理", "sign in with your own account to do this");
         Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into()
     })

@@ -14,14 +14,16 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{digest, hold, note, random, sign_in};
-use crate::Result;
+use super::row::{hold, note};
+use super::secret::digest;
+use super::security_log::log_change;
 use crate::fault::{self, Fault, Thing};
 use crate::people::policy::{Place, Principal, Reach};
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::rule::calendar;
-use crate::work::Desk;
+use crate::work::Acting;
+use crate::{Result, random};
 
 /// The maximum lifetime of a session.
 pub const SESSION: TimeDelta = TimeDelta::hours(12);
@@ -84,7 +86,7 @@ impl Wanted {
 
 /// Opens a session or creates a token.
 pub async fn open(db: &Transaction, wanted: Wanted, now: DateTime<Utc>) -> Result<Opened> {
-    let random = random()?;
+    let random = random::hexadecimal()?;
     let prefix = if wanted.kind == SessionKind::Token { "rct" } else { "rcs" };
     let secret = format!("{prefix}_{random}");
     let row = session::ActiveModel {
@@ -110,11 +112,11 @@ pub async fn open(db: &Transaction, wanted: Wanted, now: DateTime<Utc>) -> Resul
 /// Users create tokens for their own account, administrators for any account; tokens and delegates create none. `days`
 /// is the lifetime, from 1 to [`MAX_TOKEN_DAYS`].
 pub async fn make_token(
-    desk: &Desk<'_>,
+    acting: &Acting<'_>,
     account: i64,
     (name, days, is_read_only): (&str, i64, bool),
 ) -> Result<Opened> {
-    let by = &desk.by.principal;
+    let by = &acting.by.principal;
     if !by.manages(account) {
         return Err(fault::unknown(Thing::Account, &["input", "accountId"]).into());
     }
@@ -128,15 +130,15 @@ pub async fn make_token(
         .into());
     }
     let name = fault::line(name, 1..=60, ("令牌用途", "the purpose of the token"), &["input", "name"])?;
-    let transaction = database::begin(desk.db).await?;
+    let transaction = database::begin(acting.db).await?;
     hold(&transaction, account).await?;
-    let until = desk.now + TimeDelta::days(days);
+    let until = acting.now + TimeDelta::days(days);
     let wanted = Wanted { kind: SessionKind::Token, is_read_only, ..Wanted::of(account, &name, until) };
-    let opened = open(&transaction, wanted, desk.now).await?;
+    let opened = open(&transaction, wanted, acting.now).await?;
     let after =
         json!({ "session": opened.session.id, "expiresAt": opened.session.expires_at, "isReadOnly": is_read_only });
-    note(&transaction, desk.by, account, "TOKEN_CREATED", after, desk.now).await?;
-    sign_in::log_change(desk.by, account, "token-created");
+    note(&transaction, acting.by, account, "TOKEN_CREATED", after, acting.now).await?;
+    log_change(acting.by, account, "token-created");
     transaction.commit().await?;
     Ok(opened)
 }
@@ -144,19 +146,20 @@ pub async fn make_token(
 /// Ends a session or token, and returns false if it had been ended before.
 ///
 /// Users end their own, administrators those of any account. A delegate can only end the session in which they act.
-pub async fn revoke(desk: &Desk<'_>, session: i64) -> Result<bool> {
+pub async fn revoke(acting: &Acting<'_>, session: i64) -> Result<bool> {
     let unknown = || fault::unknown(Thing::Session, &["input", "sessionId"]);
-    let by = &desk.by.principal;
-    let found = session::Entity::find_by_id(session).one(desk.db).await?.ok_or_else(unknown)?;
-    if !by.may_end_session(found.account_id, desk.by.session == Some(session)) {
+    let by = &acting.by.principal;
+    let found = session::Entity::find_by_id(session).one(acting.db).await?.ok_or_else(unknown)?;
+    if !by.may_end_session(found.account_id, acting.by.session == Some(session)) {
         return Err(unknown().into());
     }
-    let transaction = database::begin(desk.db).await?;
+    let transaction = database::begin(acting.db).await?;
     hold(&transaction, found.account_id).await?;
-    if end(&transaction, Condition::all().add(session::Column::Id.eq(session)), desk.now).await? == 0 {
+    if end(&transaction, Condition::all().add(session::Column::Id.eq(session)), acting.now).await? == 0 {
         return Ok(false);
     }
-    note(&transaction, desk.by, found.account_id, "SESSION_REVOKED", json!({ "session": session }), desk.now).await?;
+    note(&transaction, acting.by, found.account_id, "SESSION_REVOKED", json!({ "session": session }), acting.now)
+        .await?;
     transaction.commit().await?;
     Ok(true)
 }

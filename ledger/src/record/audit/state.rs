@@ -5,15 +5,16 @@ use std::collections::HashMap;
 
 use entity::{account, assignment, audit_entry, inspection_case};
 use sea_orm::{
-    ActiveEnum, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
 };
 use serde_json::{Value, json};
 
-use super::MERGED;
-use super::verify::Faults;
+use super::entry::{MERGED, chain_of};
+use super::faults::Faults;
+use super::kept;
+use crate::Result;
 use crate::record::database::Transaction;
-use crate::{Result, work};
 
 /// The most rows compared at once.
 const BATCH: u64 = 2_000;
@@ -205,7 +206,7 @@ async fn assignments(db: &Transaction, merges: &Merges, done: &mut Compared, fau
                 done.assignments_unnoted += 1;
                 continue;
             };
-            let (was, is) = (assigned(noted), work::state(row));
+            let (was, is) = (assigned(noted), kept::assignment(row));
             let (unit, steps) = match was.get("unit") {
                 Some(unit) => Merges::follow(&merges.units, unit, noted.id),
                 None => (Value::Null, merges.unit_after(row.unit_id, noted.id, grown(&was, row.version))),
@@ -225,7 +226,7 @@ async fn assignments(db: &Transaction, merges: &Merges, done: &mut Compared, fau
         for (key, noted, how, grown, beyond) in unlike {
             let Some(around) = around.get(&key) else { continue };
             let is_after = |entry: Option<i64>| entry.is_some_and(|entry| entry > noted.id);
-            let is_moved = noted.chain != super::chain_of(around.problem);
+            let is_moved = noted.chain != chain_of(around.problem);
             if how.is_none() && is_after(around.merged) && (0..=around.merges).contains(&beyond) {
                 done.assignments += 1;
             } else if grown > 0 && (is_after(around.imported) || is_moved) {
@@ -300,7 +301,7 @@ async fn cases(db: &Transaction, merges: &Merges, done: &mut Compared, faults: &
                 continue;
             };
             let was: Value = serde_json::from_str(&noted.after).unwrap_or_default();
-            let is = work::case::state(row);
+            let is = kept::case(row);
             let (unit, steps) = Merges::follow(&merges.units, &was["leadUnit"], noted.id);
             let moved = (unit != is["leadUnit"]).then(|| format!("leadUnit 台账为 {}，记录为 {unit}", is["leadUnit"]));
             let others = merges.of_cases.iter().filter(|entry| **entry > noted.id).count() as i64;
@@ -354,10 +355,8 @@ async fn accounts(db: &Transaction, merges: &Merges, done: &mut Compared, faults
                 faults.push(format!("{object}：没有创建账户的审计记录，在程序之外被添加"));
                 continue;
             };
-            let is = json!({
-                "role": row.role.to_value(), "unit": row.unit_id, "region": row.region_id,
-                "validUntil": row.valid_until, "isDisabled": row.is_disabled,
-            });
+            let mut is = kept::account(row);
+            is["isDisabled"] = row.is_disabled.into();
             let was = |name: &str| match (name, noted.get(name)) {
                 ("isDisabled", None) => Some(json!(false)),
                 ("unit", Some((id, unit))) => Some(Merges::follow(&merges.units, unit, *id).0),

@@ -14,9 +14,10 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, TransactionOptions,
 };
 
+use super::entry::{DIGEST, address_digest, hash};
+use super::faults::Faults;
 use super::seal::{Anchor, BATCH, Keys, digest_of, signature_of_head, signature_of_signing};
 use super::state::{self, Compared};
-use super::{DIGEST, address_digest, hash};
 use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -64,33 +65,6 @@ pub struct Verified {
     pub compared: Compared,
     /// Everything that is wrong.
     pub faults: Faults,
-}
-
-/// What is wrong, each in one Chinese sentence. Only the first faults are listed; further ones are counted.
-#[derive(Debug, Clone, Default)]
-pub struct Faults {
-    /// The first faults.
-    pub told: Vec<String>,
-    /// The number of further faults.
-    pub more: usize,
-}
-
-impl Faults {
-    /// The most faults that are listed.
-    const MOST: usize = 1_000;
-
-    pub(super) fn push(&mut self, fault: String) {
-        if self.told.len() < Self::MOST {
-            self.told.push(fault);
-        } else {
-            self.more += 1;
-        }
-    }
-
-    /// Checks whether there are no faults.
-    pub fn is_empty(&self) -> bool {
-        self.told.is_empty()
-    }
 }
 
 /// Verifies the whole audit. Everything that is wrong is part of the result; an error means that the database failed.

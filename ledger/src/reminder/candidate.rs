@@ -1,0 +1,143 @@
+//! What the rules return: the items to remind of, with the units and people to be told.
+
+use chrono::NaiveDate;
+
+use crate::rule::calendar::plus_days;
+
+/// When reminders are sent, in days. The defaults are those of the domain.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    /// How many days before the end of a quarter to remind of its self-inspection.
+    pub self_inspection_before: Vec<i64>,
+    /// How many days before the deadline of a measure to remind of it.
+    pub due_soon_before: Vec<i64>,
+    /// How many days after a reminder to repeat it, for an overdue item and for a self-inspection whose quarter has
+    /// ended.
+    pub again_after: i64,
+    /// How many days before the deadline of a complaint case to remind of it.
+    pub case_due_soon_before: Vec<i64>,
+    /// After how many days overdue the rectification office of the city is told.
+    pub office_after: i64,
+    /// After how many days overdue the leaders of the lead unit are told.
+    pub leader_after: i64,
+    /// After how many days overdue listing (挂牌督办) is proposed.
+    pub listing_after: i64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            self_inspection_before: vec![15, 7, 1],
+            due_soon_before: vec![30, 7, 1],
+            again_after: 7,
+            case_due_soon_before: vec![3, 1],
+            office_after: 7,
+            leader_after: 15,
+            listing_after: 30,
+        }
+    }
+}
+
+/// The subject of a reminder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Matter {
+    /// A measure, by its key.
+    Measure(i64),
+    /// A complaint case, by its key.
+    Case(i64),
+}
+
+impl Matter {
+    /// Returns the key of the measure, or `None` if it is a complaint case.
+    pub fn measure(self) -> Option<i64> {
+        if let Self::Measure(id) = self { Some(id) } else { None }
+    }
+
+    /// Returns the key of the complaint case, or `None` if it is a measure.
+    pub fn case(self) -> Option<i64> {
+        if let Self::Case(id) = self { Some(id) } else { None }
+    }
+}
+
+/// An item to remind of, with the units and people to be told.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The measure or complaint case.
+    pub matter: Matter,
+    /// The key of the assignment, for the units that are told about it.
+    pub assignment: Option<i64>,
+    /// The local date that the reminder is about, such as the deadline.
+    pub due_on: NaiveDate,
+    /// The units to be told.
+    pub units: Vec<Told>,
+    /// The people to be told about the measure as a whole.
+    pub people: Vec<Person>,
+    /// An address that was told on this local date or later is not told again.
+    pub since: NaiveDate,
+}
+
+/// A unit to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// The key of the unit.
+    pub unit: i64,
+    /// Whether it is told about the assignment, rather than about the measure as a whole.
+    pub answers: bool,
+}
+
+/// A person who is told through their account, not through a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The mail address.
+    pub address: String,
+    /// The key of the unit under which they are told.
+    pub unit: i64,
+}
+
+/// Returns the day from which a reminder of something due on `due_on` is owed: that of the last threshold reached.
+/// Returns `None` before the first threshold and after the due date.
+pub(super) fn owed_since(due_on: NaiveDate, today: NaiveDate, before: &[i64]) -> Option<NaiveDate> {
+    let left = (due_on - today).num_days();
+    let reached = before.iter().copied().filter(|days| left <= *days).min()?;
+    (left >= 0).then(|| plus_days(due_on, -reached))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_reminder_is_owed_from_the_nearest_threshold_on() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let owed = |today: &str| owed_since(day("2022-12-31"), day(today), &[30, 7, 1]).map(|day| day.to_string());
+        assert_eq!(owed("2022-11-30"), None);
+        assert_eq!(owed("2022-12-01").as_deref(), Some("2022-12-01"));
+        assert_eq!(owed("2022-12-10").as_deref(), Some("2022-12-01"));
+        assert_eq!(owed("2022-12-24").as_deref(), Some("2022-12-24"));
+        assert_eq!(owed("2022-12-31").as_deref(), Some("2022-12-30"));
+        assert_eq!(owed("2023-01-01"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whichever_days_are_missed_each_threshold_is_said_at_most_once_and_the_last_run_says_the_last(
+            up in proptest::collection::btree_set(0_i64..=40, 1..41)
+        ) {
+            let due = NaiveDate::from_ymd_opt(2022, 12, 31).unwrap();
+            let mut told: Option<NaiveDate> = None;
+            let mut said = 0;
+            for before in up.iter().rev() {
+                let today = plus_days(due, -before);
+                if let Some(since) = owed_since(due, today, &[30, 7, 1])
+                    && told.is_none_or(|day| day < since)
+                {
+                    told = Some(today);
+                    said += 1;
+                }
+            }
+            prop_assert!(said <= 3);
+            prop_assert_eq!(told.is_some(), up.iter().any(|before| *before <= 30));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Turns the candidates of a rule into one digest per address and day, by the history of mails.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::NaiveDate;
+use entity::{unit, unit_address};
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Statement};
+
+use super::candidate::{Candidate, Matter};
+use crate::Result;
+
+/// One mail to be sent: everything that one address has to be told on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest {
+    /// The mail address.
+    pub recipient: String,
+    /// The key of the unit under which the address was found.
+    pub unit: i64,
+    /// The items, the most urgent first.
+    pub items: Vec<Item>,
+}
+
+/// One line of a digest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Item {
+    /// The local date that it is about.
+    pub due_on: NaiveDate,
+    /// The measure or complaint case.
+    pub matter: Matter,
+    /// The key of the assignment, or `None` for the measure as a whole or a complaint case.
+    pub assignment: Option<i64>,
+}
+
+/// An item that reaches no one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unreachable {
+    /// The name of the unit that has no address, or `None` if the ledger names no unit.
+    pub unit: Option<String>,
+    /// The measure or complaint case.
+    pub matter: Matter,
+    /// The local date that it is about.
+    pub due_on: NaiveDate,
+}
+
+/// The result of planning the candidates of a rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The mails to be sent.
+    pub digests: Vec<Digest>,
+    /// The items that reach no one.
+    pub unreachable: Vec<Unreachable>,
+}
+
+/// A row of the history: when an address was last told about an item.
+#[derive(FromQueryResult)]
+struct Line {
+    recipient: String,
+    measure_id: Option<i64>,
+    case_id: Option<i64>,
+    assignment_id: Option<i64>,
+    due_on: Option<NaiveDate>,
+    last: NaiveDate,
+}
+
+/// What was told, and on which day last.
+#[derive(Default)]
+struct History {
+    /// Keyed by address, matter, date and assignment.
+    of_answers: HashMap<(String, Matter, NaiveDate, Option<i64>), NaiveDate>,
+    /// Keyed by address, matter and date. A reminder about one assignment also counts as one about its measure.
+    of_wholes: HashMap<(String, Matter, NaiveDate), NaiveDate>,
+}
+
+impl History {
+    /// Checks whether an address was told about an item on a day or later.
+    fn tells(&self, address: &str, item: &Item, since: NaiveDate) -> bool {
+        let address = address.to_owned();
+        let last = match item.assignment {
+            Some(_) => self.of_answers.get(&(address, item.matter, item.due_on, item.assignment)),
+            None => self.of_wholes.get(&(address, item.matter, item.due_on)),
+        };
+        last.is_some_and(|day| *day >= since)
+    }
+}
+
+/// Turns candidates into the digests of a day. `kind` is the name of the reminder, under which its history is stored.
+pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate], today: NaiveDate) -> Result<Plan> {
+    let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
+    for row in unit_address::Entity::find().all(db).await? {
+        addresses.entry(row.unit_id).or_default().push(row.address);
+    }
+    let history = history(db, kind, candidates, today).await?;
+    let mut digests: BTreeMap<String, (i64, BTreeSet<Item>)> = BTreeMap::new();
+    let mut unreachable: HashSet<(Option<i64>, Matter, NaiveDate)> = HashSet::new();
+    for candidate in candidates {
+        if candidate.units.is_empty() && candidate.people.is_empty() {
+            unreachable.insert((None, candidate.matter, candidate.due_on));
+        }
+        let mut tell = |address: &String, unit: i64, assignment: Option<i64>| {
+            let item = Item { due_on: candidate.due_on, matter: candidate.matter, assignment };
+            if !history.tells(address, &item, candidate.since) {
+                digests.entry(address.clone()).or_insert_with(|| (unit, BTreeSet::new())).1.insert(item);
+            }
+        };
+        for told in &candidate.units {
+            let Some(addresses) = addresses.get(&told.unit) else {
+                unreachable.insert((Some(told.unit), candidate.matter, candidate.due_on));
+                continue;
+            };
+            for address in addresses {
+                tell(address, told.unit, candidate.assignment.filter(|_| told.answers));
+            }
+        }
+        for person in &candidate.people {
+            tell(&person.address, person.unit, None);
+        }
+    }
+    let digests = digests
+        .into_iter()
+        .map(|(recipient, (unit, items))| {
+            // An address that is told about an assignment needs no second line about its measure.
+            let answers: HashSet<(Matter, NaiveDate)> =
+                items.iter().filter(|item| item.assignment.is_some()).map(|item| (item.matter, item.due_on)).collect();
+            let spare = |item: &Item| item.assignment.is_none() && answers.contains(&(item.matter, item.due_on));
+            Digest { recipient, unit, items: items.into_iter().filter(|item| !spare(item)).collect() }
+        })
+        .collect();
+    Ok(Plan { digests, unreachable: named(db, unreachable).await? })
+}
+
+/// Returns when each address was last told about each item, up to and including `today`. Cancelled mails do not count.
+async fn history<C: ConnectionTrait>(
+    db: &C,
+    kind: &str,
+    candidates: &[Candidate],
+    today: NaiveDate,
+) -> Result<History> {
+    let mut history = History::default();
+    let Some(since) = candidates.iter().map(|candidate| candidate.since).min() else { return Ok(history) };
+    let statement = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on, max(m.local_day) AS last FROM mail m \
+         JOIN mail_item i ON i.mail_id = m.id \
+         WHERE m.kind = $1 AND m.local_day >= $2 AND m.local_day <= $3 AND m.state <> 'CANCELLED' \
+         GROUP BY m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on",
+        vec![kind.into(), since.into(), today.into()],
+    );
+    let rows = Line::find_by_statement(statement).all(db).await?;
+    for row in rows {
+        let matter = row.measure_id.map(Matter::Measure).or(row.case_id.map(Matter::Case));
+        let Some((due_on, matter)) = row.due_on.zip(matter) else { continue };
+        let whole = history.of_wholes.entry((row.recipient.clone(), matter, due_on)).or_insert(row.last);
+        *whole = row.last.max(*whole);
+        history.of_answers.insert((row.recipient, matter, due_on, row.assignment_id), row.last);
+    }
+    Ok(history)
+}
+
+/// Adds the names of units to the items that reach no one, and sorts the items.
+async fn named<C: ConnectionTrait>(
+    db: &C,
+    unreachable: HashSet<(Option<i64>, Matter, NaiveDate)>,
+) -> Result<Vec<Unreachable>> {
+    let names: HashMap<i64, String> = if unreachable.iter().any(|(unit, ..)| unit.is_some()) {
+        unit::Entity::find().all(db).await?.into_iter().map(|unit| (unit.id, unit.name)).collect()
+    } else {
+        HashMap::new()
+    };
+    let mut list: Vec<Unreachable> = unreachable
+        .into_iter()
+        .map(|(unit, matter, due_on)| Unreachable {
+            unit: unit.and_then(|unit| names.get(&unit).cloned()),
+            matter,
+            due_on,
+        })
+        .collect();
+    list.sort();
+    Ok(list)
+}

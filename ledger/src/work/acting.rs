@@ -1,0 +1,49 @@
+//! The context of an act: who acts, when, and what they may do.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use sea_orm::DatabaseConnection;
+
+use crate::Result;
+use crate::people::policy::{self, Act, Standing};
+use crate::record::audit::By;
+use crate::rule::calendar;
+
+/// The maximum length of a reason, an opinion or a notice, in characters.
+pub const MAX_WORDS: usize = 5_000;
+
+/// The context of an act: the ledger, the caller and the time.
+#[derive(Debug, Clone, Copy)]
+pub struct Acting<'a> {
+    /// The connection to the ledger's database.
+    pub db: &'a DatabaseConnection,
+    /// Who acts, and from where.
+    pub by: &'a By,
+    /// The moment of the act, in UTC.
+    pub now: DateTime<Utc>,
+    /// The ledger's time zone, in which local dates begin and end.
+    pub zone: Tz,
+    /// The grace period of an immediate deadline (立行立改) without a date, in days.
+    pub grace_days: i64,
+}
+
+impl Acting<'_> {
+    /// Returns the date of the act in the ledger's time zone.
+    pub fn today(&self) -> NaiveDate {
+        calendar::local_day(self.now, self.zone)
+    }
+}
+
+/// Checks that the policy allows the caller to do `act`; the error names the roles that may.
+pub(crate) fn permit(acting: &Acting<'_>, act: Act, standing: Standing) -> Result<()> {
+    if acting.by.principal.permits(act, standing) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
+}
+
+/// Checks whether the caller is one of `submitters`, either as the acting delegate or as the account acted for.
+///
+/// No one may decide on their own submission, whether they submitted or decide in their own name or as a delegate.
+pub(crate) fn is_own(acting: &Acting<'_>, submitters: [Option<i64>; 2]) -> bool {
+    let principal = &acting.by.principal;
+    let acts = |person: i64| principal.account == Some(person) || principal.delegate == Some(person);
+    submitters.into_iter().flatten().any(acts)
+}
