@@ -7,7 +7,7 @@ use entity::language::Language;
 use entity::{region, unit, unit_address, unit_alias};
 use ledger::keep::{Patch, unit as keep};
 use ledger::record::audit::By;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{acting, current, read};
 use crate::settings::{Settings, language};
@@ -54,27 +54,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
     let by = By::program();
     let acting = acting(settings, &db, &by);
     match command {
-        Unit::List => {
-            let regions: HashMap<i64, region::Model> =
-                region::Entity::find().all(&db).await?.into_iter().map(|region| (region.id, region)).collect();
-            let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
-            for row in unit_address::Entity::find().order_by_asc(unit_address::Column::Id).all(&db).await? {
-                addresses.entry(row.unit_id).or_default().push(row.address);
-            }
-            for row in unit::Entity::find()
-                .filter(unit::Column::RetiredOn.is_null())
-                .order_by_asc(unit::Column::RegionId)
-                .order_by_asc(unit::Column::Id)
-                .all(&db)
-                .await?
-            {
-                let region = regions.get(&row.region_id);
-                let code = region.and_then(|region| region.code.as_deref()).unwrap_or("-");
-                let place = region.map_or("", |region| region.name.as_str());
-                let mails = addresses.get(&row.id).map(|mails| mails.join(" ")).unwrap_or_default();
-                say!("{code}\t{place}\t{}\t{mails}", row.name);
-            }
-        }
+        Unit::List => list(&db).await?,
         Unit::Add { name, region, mail } => {
             let transaction = ledger::record::database::begin(&db).await?;
             let region = ledger::region::ensure(&transaction, &region, &["region"]).await?;
@@ -149,6 +129,30 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
             transaction.commit().await?;
             say!("已设置 {set} 个单位的邮箱");
         }
+    }
+    Ok(())
+}
+
+/// Prints the units that are not retired, each with its region and mail addresses.
+async fn list(db: &DatabaseConnection) -> Result<(), Failure> {
+    let regions: HashMap<i64, region::Model> =
+        region::Entity::find().all(db).await?.into_iter().map(|region| (region.id, region)).collect();
+    let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
+    for row in unit_address::Entity::find().order_by_asc(unit_address::Column::Id).all(db).await? {
+        addresses.entry(row.unit_id).or_default().push(row.address);
+    }
+    for row in unit::Entity::find()
+        .filter(unit::Column::RetiredOn.is_null())
+        .order_by_asc(unit::Column::RegionId)
+        .order_by_asc(unit::Column::Id)
+        .all(db)
+        .await?
+    {
+        let region = regions.get(&row.region_id);
+        let code = region.and_then(|region| region.code.as_deref()).unwrap_or("-");
+        let place = region.map_or("", |region| region.name.as_str());
+        let mails = addresses.get(&row.id).map(|mails| mails.join(" ")).unwrap_or_default();
+        say!("{code}\t{place}\t{}\t{mails}", row.name);
     }
     Ok(())
 }

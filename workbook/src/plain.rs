@@ -1,5 +1,5 @@
-//! Plain columns of measures: a cell is one field of the measure, imported and exported as it is. An entry here is all that
-//! workbooks need to know of such a field.
+//! Plain columns of measures: a cell is one field of the measure, imported and exported as it is. An entry here is all
+//! that workbooks need to know of such a field.
 
 use entity::measure::{ActiveModel, Model};
 use planner::Bilingual;
@@ -37,8 +37,8 @@ pub(crate) const PLAIN: &[Plain] = &[Plain {
 /// The most yuan of one measure: a trillion.
 const MOST: f64 = 1e12;
 
-/// Reads an amount of money in yuan. Its unit is that of the cell, else of the heading, else 万元 (10,000 yuan). A dash or 无
-/// means that there is none; `None`: the cell is no amount.
+/// Reads an amount of money in yuan. Its unit is that of the cell, else of the heading, else 万元 (10,000 yuan). A dash
+/// or 无 means that there is none; `None`: the cell is no amount.
 #[expect(clippy::option_option, reason = "no amount, and a cell that is none, are two things")]
 fn yuan(cell: &str, heading: &str) -> Option<Option<i64>> {
     let plain: String =

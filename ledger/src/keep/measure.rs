@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::input::{MAX_CONTENT, needed, number, read_deadline};
 use super::party::{self, Named, Party};
-use super::shared::{Held, count, difference, note, only_one, permit, said_of, tell};
+use super::shared::{HeldProblem, count, difference, note, only_one, permit, said_of, tell};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
 use crate::patch::Patch;
@@ -120,7 +120,7 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
         );
         return Err(Fault::invalid(zh, en, &["input", "deadline"]).into());
     };
-    let Held { transaction, row: of } = Held::take(acting, new.problem, None).await?;
+    let HeldProblem { transaction, row: of } = HeldProblem::take(acting, new.problem, None).await?;
     let lead = party::lead(&transaction, acting, new.lead).await?;
     let supervising = party::one(&transaction, acting, new.supervising, "supervisingUnitId").await?;
     let named = party::named(&transaction, acting, &new.parties).await?;

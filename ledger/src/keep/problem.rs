@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::input::{MAX_CONTENT, MAX_TITLE, needed_line, number, optional, read_deadline};
 use super::measure;
 use super::region::live;
-use super::shared::{Held, begins, count, difference, note, only_one, permit, said_of, tell};
+use super::shared::{HeldProblem, begins, count, difference, note, only_one, permit, said_of, tell};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::patch::Patch;
@@ -188,7 +188,7 @@ async fn write_steps(db: &Transaction, problem: i64, deadline: Option<&Deadline>
 
 /// Edits a problem and returns its key.
 pub async fn edit(acting: &Acting<'_>, problem: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
-    let Held { transaction, row } = Held::take(acting, problem, Some(version)).await?;
+    let HeldProblem { transaction, row } = HeldProblem::take(acting, problem, Some(version)).await?;
     let tags: Vec<String> = problem_domain::Entity::find()
         .select_only()
         .column(problem_domain::Column::Domain)
@@ -251,7 +251,7 @@ pub async fn edit(acting: &Acting<'_>, problem: Option<i64>, version: i32, chang
 /// Refuses a problem without open measures.
 pub async fn retire(acting: &Acting<'_>, problem: Option<i64>, version: i32, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("撤销理由", "the reason"), &["input", "reason"])?;
-    let Held { transaction, row } = Held::take(acting, problem, Some(version)).await?;
+    let HeldProblem { transaction, row } = HeldProblem::take(acting, problem, Some(version)).await?;
     let measures = entity::measure::Entity::find()
         .filter(entity::measure::Column::ProblemId.eq(row.id))
         .order_by_asc(entity::measure::Column::Position)
@@ -283,7 +283,7 @@ pub async fn retire(acting: &Acting<'_>, problem: Option<i64>, version: i32, rea
 ///
 /// Refuses a problem that has measures or records of accountability.
 pub async fn delete(acting: &Acting<'_>, problem: Option<i64>, version: i32) -> Result<i64> {
-    let Held { transaction, row } = Held::take(acting, problem, Some(version)).await?;
+    let HeldProblem { transaction, row } = HeldProblem::take(acting, problem, Some(version)).await?;
     let sql = "SELECT (SELECT count(*) FROM measure WHERE problem_id = $1) \
         + (SELECT count(*) FROM accountability WHERE problem_id = $1) AS amount";
     let measures = count(&transaction, sql, vec![row.id.into()]).await?;

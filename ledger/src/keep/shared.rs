@@ -16,12 +16,12 @@ use crate::rule::deadline::Columns;
 use crate::work::{Acting, current, hold_problem};
 
 /// A problem that an act works on, within a transaction that has locked it.
-pub(super) struct Held {
+pub(super) struct HeldProblem {
     pub(super) transaction: Transaction,
     pub(super) row: problems::Model,
 }
 
-impl Held {
+impl HeldProblem {
     /// Begins a transaction, locks a problem and reads it, if the caller may maintain the ledger of its issuing region.
     ///
     /// A problem that the caller may not see is reported like one that does not exist.

@@ -37,7 +37,7 @@ pub(super) fn is_kept(region: &str) -> String {
 /// subtracted before the act and added after it. Problems that the act deletes add nothing any more.
 pub async fn around<T>(db: &Transaction, problems: &[i64], act: impl Future<Output = Result<T>>) -> Result<T> {
     append(db, problems, "-").await?;
-    let done = Box::pin(act).await?;
+    let done = act.await?;
     append(db, problems, "").await?;
     Ok(done)
 }

@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS, is_own};
-use super::held::Held;
+use super::held::HeldAssignment;
 use super::hold::On;
 use super::telling::{Announcement, Done};
 use crate::Result;
@@ -17,7 +17,7 @@ use crate::rule::workflow::Step;
 /// Proposes that the measure is not applicable to the assigned unit.
 pub async fn propose(acting: &Acting<'_>, on: On, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Report)?;
     let mut moved = held.moved(held.step(Step::ProposeNotApplicable)?);
     moved.proposer_id = Set(acting.by.principal.account);
@@ -29,7 +29,7 @@ pub async fn propose(acting: &Acting<'_>, on: On, reason: &str) -> Result<i64> {
 ///
 /// The assignment no longer counts. The proposer may not confirm it.
 pub async fn confirm(acting: &Acting<'_>, on: On) -> Result<i64> {
-    let held = Held::take(acting, on).await?;
+    let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Verify)?;
     let is_declined = held.row.status == Status::Assigned && held.row.declined_at.is_some();
     let status = if is_declined { Status::NotApplicable } else { held.step(Step::ConfirmNotApplicable)? };
@@ -43,7 +43,7 @@ pub async fn confirm(acting: &Acting<'_>, on: On) -> Result<i64> {
 /// The assignment is in progress again if a report was submitted before, else assigned. The proposer may not reject it.
 pub async fn reject(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Verify)?;
     let back = held.step(Step::RejectNotApplicable)?;
     not_by_proposer(acting, &held)?;
@@ -55,7 +55,7 @@ pub async fn reject(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
 }
 
 /// Refuses the proposer and their delegate: no one may decide on their own proposal.
-fn not_by_proposer(acting: &Acting<'_>, held: &Held) -> Result<()> {
+fn not_by_proposer(acting: &Acting<'_>, held: &HeldAssignment) -> Result<()> {
     if is_own(acting, [held.row.proposer_id, held.row.proposer_actor_id]) {
         let (zh, en) = (
             "提出人不能认定自己提出的事项，须由他人办理",

@@ -15,7 +15,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS, permit};
-use super::held::Held;
+use super::held::HeldAssignment;
 use super::hold::{On, current, hold_measure};
 use super::settle::settle_measure;
 use crate::Result;
@@ -34,7 +34,7 @@ pub const MAX_UNITS: usize = 1_000;
 
 /// Accepts an assignment (签收). A unit that has declined before may still accept.
 pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
-    let held = Held::take(acting, on).await?;
+    let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::TakeOn)?;
     if held.row.accepted_at.is_some() {
         let (zh, en) = ("这项任务已签收", "this assignment has already been accepted");
@@ -52,7 +52,7 @@ pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
 /// Only an assignment on which work has not begun can be declined.
 pub async fn decline(acting: &Acting<'_>, on: On, reason: &str) -> Result<i64> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("退回理由", "the reason"), &["input", "reason"])?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::TakeOn)?;
     if held.row.status != Status::Assigned {
         return Err(Fault::new(

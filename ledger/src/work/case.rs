@@ -101,7 +101,7 @@ pub async fn hand_over(acting: &Acting<'_>, new: New) -> Result<Done> {
     let row = write(acting, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
     let pollution: Vec<String> = new.pollution.iter().map(ActiveEnum::to_value).collect();
     let facts = json!({ "isKey": row.is_key, "pollution": pollution });
-    let held = Held { transaction, row, assisting: new.assisting };
+    let held = HeldCase { transaction, row, assisting: new.assisting };
     let told = Announcement { kind: "case-handed-over", reason: "", facts, submitter: None };
     let warnings = held.tell(acting, told).await?;
     let after = audit::kept::case(&held.row);
@@ -181,7 +181,7 @@ fn check(new: &New, handed_over_on: NaiveDate, today: NaiveDate) -> Vec<Fault> {
 
 /// Accepts a case (签收) for its lead unit.
 pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
-    let held = Held::take(acting, on).await?;
+    let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::AnswerCase)?;
     let moved = held.moved(CaseStep::Accept)?;
     held.settle(acting, (ChangeKind::Accepted, CaseStep::Accept), moved, None).await
@@ -190,7 +190,7 @@ pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
 /// Adds a progress report on a case, by the lead unit or an assisting unit.
 pub async fn report(acting: &Acting<'_>, on: On, text: &str) -> Result<i64> {
     let text = personal::text(text, 1..=MAX_WORDS, ("办理情况", "the report"), &["input", "text"])?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldCase::take(acting, on).await?;
     let answers = |unit: &i64| {
         let standing = Standing { answers: Some(*unit), leads: Some(*unit), ..Standing::default() };
         acting.by.principal.permits(Act::AnswerCase, standing)
@@ -216,7 +216,7 @@ pub struct Resolution {
 /// Resolves a case (办结), in part (阶段性办结) or in full, for its lead unit.
 pub async fn resolve(acting: &Acting<'_>, on: On, resolution: &Resolution) -> Result<i64> {
     let text = personal::text(&resolution.text, 2..=MAX_WORDS, ("办结情况", "the resolution"), &["input", "text"])?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::AnswerCase)?;
     let step = if resolution.is_partial { CaseStep::ResolvePartly } else { CaseStep::Resolve };
     let mut moved = held.moved(step)?;
@@ -235,7 +235,7 @@ pub async fn resolve(acting: &Acting<'_>, on: On, resolution: &Resolution) -> Re
 /// may close it. The resolver may not return it.
 pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = personal::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldCase::take(acting, on).await?;
     held.permit(acting, if held.row.state == CaseState::Accepted { Act::Close } else { Act::Verify })?;
     let mut moved = held.moved(CaseStep::Return)?;
     held.not_by_resolver(acting)?;
@@ -250,7 +250,7 @@ pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done
 /// Verifies a resolved case (验收). The resolver may not verify it.
 pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<i64> {
     let opinion = personal::text(opinion, 2..=MAX_WORDS, ("验收意见", "the opinion"), &["input", "opinion"])?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::Verify)?;
     let moved = held.moved(CaseStep::Verify)?;
     held.not_by_resolver(acting)?;
@@ -260,7 +260,7 @@ pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<i64> {
 /// Closes a verified case (销号). The resolver may not close it.
 pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<i64> {
     let decision = personal::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::Close)?;
     let mut moved = held.moved(CaseStep::Close)?;
     held.not_by_resolver(acting)?;
@@ -278,7 +278,7 @@ pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str, due_on: NaiveDate
             ("办理时限不能早于今天，且不超过十年", "the due date must be today or later, and within ten years");
         return Err(Fault::invalid(zh, en, &["input", "dueOn"]).into());
     }
-    let held = Held::take(acting, on).await?;
+    let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::Reopen)?;
     let mut moved = held.moved(CaseStep::Reopen)?;
     moved.finding = Set(None);
@@ -298,7 +298,7 @@ pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str, due_on: NaiveDate
 }
 
 /// A case that an act works on, locked within a transaction.
-struct Held {
+struct HeldCase {
     transaction: Transaction,
     /// The case before the act.
     row: inspection_case::Model,
@@ -306,7 +306,7 @@ struct Held {
     assisting: Vec<i64>,
 }
 
-impl Held {
+impl HeldCase {
     /// Begins a transaction, locks the case and reads it.
     ///
     /// A case that the caller may not see is reported like one that does not exist.

@@ -10,7 +10,7 @@ use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilte
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS};
-use super::held::Held;
+use super::held::HeldAssignment;
 use super::hold::On;
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode};
@@ -66,7 +66,7 @@ pub async fn record(acting: &Acting<'_>, on: On, found: &Found) -> Result<i64> {
         }
         None => None,
     };
-    let mut held = Held::take(acting, on).await?;
+    let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(
         acting,
         match found.kind {

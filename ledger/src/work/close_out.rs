@@ -14,7 +14,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS, is_own};
-use super::held::Held;
+use super::held::HeldAssignment;
 use super::hold::{On, in_sight};
 use super::telling::{Announcement, Done};
 use crate::Result;
@@ -36,7 +36,7 @@ pub const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;
 pub async fn apply(acting: &Acting<'_>, on: On, application: &str) -> Result<i64> {
     let application =
         fault::text(application, 2..=MAX_WORDS, ("销号申请", "the application"), &["input", "application"])?;
-    let mut held = Held::take(acting, on).await?;
+    let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::ApplyForCloseOut)?;
     let status = held.step(Step::Submit)?;
     let proofs = evidence::Entity::find()
@@ -92,7 +92,7 @@ pub async fn apply(acting: &Acting<'_>, on: On, application: &str) -> Result<i64
 /// Verifies an application (核查通过). The applicant may not verify it.
 pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<i64> {
     let opinion = fault::text(opinion, 2..=MAX_WORDS, ("核查意见", "the opinion"), &["input", "opinion"])?;
-    let mut held = Held::take(acting, on).await?;
+    let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Verify)?;
     let status = held.step(Step::Verify)?;
     let cycle = running(&held).await?;
@@ -112,7 +112,7 @@ pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<i64> {
 /// The applicant may not return it. The completion date of the assignment is cleared.
 pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
-    let mut held = Held::take(acting, on).await?;
+    let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Verify)?;
     let status = held.step(Step::Return)?;
     let cycle = running(&held).await?;
@@ -155,7 +155,7 @@ pub async fn publicise(acting: &Acting<'_>, on: On, notice: &Notice) -> Result<i
         );
         return Err(Fault::invalid(zh, en, &["input", "workingDays"]).into());
     }
-    let mut held = Held::take(acting, on).await?;
+    let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Publicise)?;
     let status = held.step(Step::Publicise)?;
     let cycle = running(&held).await?;
@@ -182,7 +182,7 @@ pub async fn object(acting: &Acting<'_>, on: On, text: &str, received_on: Option
     let received_on = received_on.unwrap_or_else(|| acting.today());
     let path = ["input", "receivedOn"];
     fault::past_day(received_on, acting.today(), ("收到异议的日期", "the date of receipt"), &path)?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Publicise)?;
     held.step(Step::UpholdObjection)?;
     let cycle = running(&held).await?;
@@ -240,7 +240,8 @@ pub async fn decide_objection(
     };
     let cycle = close_out::Entity::find_by_id(found.close_out_id).one(acting.db).await?.ok_or_else(unknown)?;
     // An assignment that the caller may not see is reported like a missing objection.
-    let mut held = match Held::take(acting, On { assignment: Some(cycle.assignment_id), version: None }).await {
+    let mut held = match HeldAssignment::take(acting, On { assignment: Some(cycle.assignment_id), version: None }).await
+    {
         Err(crate::Error::Refused(_)) => return Err(unknown().into()),
         held => held?,
     };
@@ -284,7 +285,7 @@ pub async fn decide_objection(
 /// close it.
 pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<i64> {
     let decision = fault::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
-    let mut held = Held::take(acting, on).await?;
+    let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Close)?;
     let step = if held.measure.due_ongoing { Step::CloseOngoing } else { Step::Close };
     let status = held.step(step)?;
@@ -323,7 +324,7 @@ pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<i64> {
 /// the applicant are notified at once.
 pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("反弹情况", "the relapse"), &["input", "reason"])?;
-    let mut held = Held::take(acting, on).await?;
+    let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Reopen)?;
     let status = held.step(Step::Reopen)?;
     let cycle = current(&held).await?;
@@ -348,7 +349,7 @@ pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
 ///
 /// This is an act of its own, so that nothing becomes public automatically.
 pub async fn disclose(acting: &Acting<'_>, on: On, is_public: bool) -> Result<i64> {
-    let mut held = Held::take(acting, on).await?;
+    let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Disclose)?;
     let cycle = running(&held).await?;
     let stands = matches!(cycle.state, CloseOutState::Publicised | CloseOutState::Closed);
@@ -367,7 +368,7 @@ pub async fn disclose(acting: &Acting<'_>, on: On, is_public: bool) -> Result<i6
 }
 
 /// Returns the newest close-out cycle of an assignment.
-async fn current(held: &Held) -> Result<Option<close_out::Model>> {
+async fn current(held: &HeldAssignment) -> Result<Option<close_out::Model>> {
     let found = close_out::Entity::find()
         .filter(close_out::Column::AssignmentId.eq(held.row.id))
         .order_by_desc(close_out::Column::Cycle)
@@ -379,7 +380,7 @@ async fn current(held: &Held) -> Result<Option<close_out::Model>> {
 /// Returns the newest close-out cycle of an assignment whose status implies that there is one.
 ///
 /// It is missing only if the status was stated by an imported ledger, which is an error for the caller.
-async fn running(held: &Held) -> Result<close_out::Model> {
+async fn running(held: &HeldAssignment) -> Result<close_out::Model> {
     current(held).await?.map_or_else(
         || {
             let (zh, en) =

@@ -8,7 +8,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::acting::Acting;
-use super::held::Held;
+use super::held::HeldAssignment;
 use super::hold::{On, seen};
 use crate::fault::{Fault, FaultCode, is_blank};
 use crate::file::storage::{Arrived, Storage, Stored};
@@ -39,12 +39,12 @@ pub fn plain_name(given: &str) -> String {
 
 /// Checks whether the caller may add evidence to an assignment, before the upload is read.
 pub async fn may_add(acting: &Acting<'_>, assignment: Option<i64>) -> Result<()> {
-    let held = Held::take(acting, On { assignment, version: None }).await?;
+    let held = HeldAssignment::take(acting, On { assignment, version: None }).await?;
     takes_files(acting, &held).await
 }
 
 /// Refuses evidence on an assignment that is settled (unless closed as ongoing) or has [`MAX_FILES`] files.
-async fn takes_files(acting: &Acting<'_>, held: &Held) -> Result<()> {
+async fn takes_files(acting: &Acting<'_>, held: &HeldAssignment) -> Result<()> {
     held.permit(acting, Act::Report)?;
     if workflow::is_settled(held.row.status) && held.row.status != entity::assignment::Status::ClosedOngoing {
         let name = workflow::status_name(held.row.status);
@@ -63,7 +63,7 @@ async fn takes_files(acting: &Acting<'_>, held: &Held) -> Result<()> {
 
 /// Adds a stored file to an assignment as evidence and returns the key of the evidence.
 pub async fn add(acting: &Acting<'_>, assignment: Option<i64>, file: &Stored) -> Result<i64> {
-    let held = Held::take(acting, On { assignment, version: None }).await?;
+    let held = HeldAssignment::take(acting, On { assignment, version: None }).await?;
     takes_files(acting, &held).await?;
     let row = evidence::ActiveModel {
         assignment_id: Set(held.row.id),

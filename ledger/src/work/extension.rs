@@ -10,7 +10,7 @@ use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, Entit
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS, is_own};
-use super::held::Held;
+use super::held::HeldAssignment;
 use super::hold::{On, in_sight};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
@@ -29,7 +29,7 @@ use crate::statistics::kept;
 /// at a time. Returns the keys of the assignment and of the request.
 pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason: &str) -> Result<(i64, i64)> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("延期理由", "the reason"), &["input", "reason"])?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldAssignment::take(acting, on).await?;
     // Both the assigned unit and its county office may request an extension.
     let act = if acting.by.principal.may(Act::Report) { Act::Report } else { Act::TakeOn };
     held.permit(acting, act)?;
@@ -102,7 +102,7 @@ pub async fn decide(acting: &Acting<'_>, extension: Option<i64>, decision: Decis
         Some(id) => in_sight::<deadline_change::Entity>(acting, "deadline_change", id).await?.ok_or_else(unknown)?,
         None => return Err(unknown().into()),
     };
-    let held = match Held::take(acting, On { assignment: found.assignment_id, version: None }).await {
+    let held = match HeldAssignment::take(acting, On { assignment: found.assignment_id, version: None }).await {
         Err(crate::Error::Refused(_)) => return Err(unknown().into()),
         held => held?,
     };
@@ -173,7 +173,7 @@ pub(crate) async fn move_deadline(
     deadline: Columns,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    kept::around(db, &[measure.problem_id], async {
+    let moved = async {
         measure_region::Entity::update_many()
             .col_expr(measure_region::Column::DueOrder, Expr::value(due_order(deadline.on)))
             .filter(measure_region::Column::MeasureId.eq(measure.id))
@@ -192,6 +192,6 @@ pub(crate) async fn move_deadline(
         };
         measure::Entity::update(row).exec(db).await?;
         Ok(())
-    })
-    .await
+    };
+    kept::around(db, &[measure.problem_id], Box::pin(moved)).await
 }

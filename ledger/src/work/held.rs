@@ -27,7 +27,7 @@ use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
 
 /// An assignment that an act works on, within a transaction that has locked its problem.
-pub(crate) struct Held {
+pub(crate) struct HeldAssignment {
     pub(crate) transaction: Transaction,
     pub(crate) problem: i64,
     pub(crate) measure: measure::Model,
@@ -37,11 +37,11 @@ pub(crate) struct Held {
     others: Vec<assignment::Model>,
     /// The end of the problem's audit chain before the act.
     end: audit::End,
-    /// Statements of the act that are sent together with those that [`Held::settle`] adds.
+    /// Statements of the act that are sent together with those that [`HeldAssignment::settle`] adds.
     pub(crate) writes: Writes,
 }
 
-impl Held {
+impl HeldAssignment {
     /// Begins a transaction, locks the assignment's problem and reads the assignment.
     ///
     /// An assignment that the caller may not see is reported like one that does not exist.
@@ -49,7 +49,8 @@ impl Held {
         Ok(Self::take_with(acting, on, "NULL").await?.0)
     }
 
-    /// Takes an assignment as [`Held::take`] does, and draws a key from `table` for an act that inserts a row there.
+    /// Takes an assignment as [`HeldAssignment::take`] does, and draws a key from `table` for an act that inserts a row
+    /// there.
     ///
     /// Returns the assignment and the key of the row to insert.
     pub(crate) async fn take_to_add(acting: &Acting<'_>, on: On, table: &str) -> Result<(Self, i64)> {

@@ -11,7 +11,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait, QueryTrait};
 use serde_json::json;
 
 use super::acting::Acting;
-use super::held::Held;
+use super::held::HeldAssignment;
 use super::hold::On;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::Act;
@@ -62,7 +62,7 @@ pub struct Quantity {
 /// Returns the key of the assignment.
 pub async fn report(acting: &Acting<'_>, report: &Report) -> Result<i64> {
     let report = &read(report, acting.today()).map_err(Error::Refused)?;
-    let (mut held, key) = Held::take_to_add(acting, report.on, "progress_report").await?;
+    let (mut held, key) = HeldAssignment::take_to_add(acting, report.on, "progress_report").await?;
     held.permit(acting, Act::Report)?;
     let status = held.step(Step::Report)?;
     if report.retracts_completion && held.row.completed_on.is_none() {

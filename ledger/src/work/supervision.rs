@@ -13,7 +13,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS};
-use super::held::Held;
+use super::held::HeldAssignment;
 use super::hold::{On, hold_problem, in_sight};
 use super::telling::{Announcement, Done};
 use crate::Result;
@@ -70,7 +70,7 @@ fn answerable(acting: &Acting<'_>, answer_by: Option<NaiveDate>) -> Result<(), F
 pub async fn issue(acting: &Acting<'_>, on: On, new: &New) -> Result<Done> {
     let reason = fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"])?;
     answerable(acting, new.answer_by)?;
-    let held = Held::take(acting, on).await?;
+    let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, act(new.kind))?;
     let wrong = |zh: String, en: &str| Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]);
     if workflow::is_settled(held.row.status) {
@@ -112,7 +112,7 @@ pub async fn issue(acting: &Acting<'_>, on: On, new: &New) -> Result<Done> {
 }
 
 /// Returns a listing (挂牌督办) of the assignment that is in one of these states, if there is one.
-async fn listing(held: &Held, states: &[SupervisionState]) -> Result<Option<supervision_action::Model>> {
+async fn listing(held: &HeldAssignment, states: &[SupervisionState]) -> Result<Option<supervision_action::Model>> {
     let found = supervision_action::Entity::find()
         .filter(supervision_action::Column::AssignmentId.eq(held.row.id))
         .filter(supervision_action::Column::Kind.eq(SupervisionKind::List))
@@ -127,7 +127,7 @@ async fn take(
     acting: &Acting<'_>,
     action: Option<i64>,
     (state, otherwise): (SupervisionState, (&str, &str)),
-) -> Result<(Held, supervision_action::Model)> {
+) -> Result<(HeldAssignment, supervision_action::Model)> {
     let unknown = || fault::unknown(Thing::Supervision, &["input", "actionId"]);
     let found = match action {
         Some(id) => {
@@ -135,7 +135,7 @@ async fn take(
         }
         None => return Err(unknown().into()),
     };
-    let held = match Held::take(acting, On { assignment: found.assignment_id, version: None }).await {
+    let held = match HeldAssignment::take(acting, On { assignment: found.assignment_id, version: None }).await {
         Err(crate::Error::Refused(_)) => return Err(unknown().into()),
         held => held?,
     };

@@ -106,7 +106,7 @@ pub(crate) fn quarters<'a>(source: &'a Source<'a>) -> Reading<'a> {
         let items = open_measures(source).await?;
         let rows = items.into_iter().map(|(relation, row)| {
             // The latest date first.
-            let place = row.due_on.map(|due_on| std::cmp::Reverse(due_on));
+            let place = row.due_on.map(std::cmp::Reverse);
             ((relation, place), row)
         });
         Ok(sections(source, rows.collect()))

@@ -3,8 +3,6 @@
 //! A kind is one file, `<language>/<kind>.j2`, which is rendered as `subject`, `reason`, `txt` and `html`: it extends
 //! the layout of that format (`digest` or `notice`) and fills its blocks.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, NaiveDate};
 use entity::language::Language;
 use minijinja::syntax::SyntaxConfig;
@@ -28,12 +26,13 @@ pub(super) fn folder(language: Language) -> &'static str {
 
 /// The templates of these kinds, in every language and format. Fails where one is missing or malformed.
 pub(super) fn environment(kinds: impl Iterator<Item = &'static str>) -> Result<Environment<'static>, Error> {
-    let mut files = Environment::new();
-    minijinja_embed::load_templates!(&mut files);
+    let files = embedded();
     let source = |name: &str| files.get_template(name).map(|template| template.source().to_owned());
     let mut environment = Environment::new();
-    environment
-        .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+    environment.set_auto_escape_callback(|name| match name.rsplit_once('.') {
+        Some((_, "html")) => AutoEscape::Html,
+        _ => AutoEscape::None,
+    });
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::SemiStrict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_filter("date", date);
@@ -59,6 +58,14 @@ pub(super) fn environment(kinds: impl Iterator<Item = &'static str>) -> Result<E
     Ok(environment)
 }
 
+/// The files of `templates`, by their paths.
+#[expect(clippy::expect_used, reason = "generated code; the build has parsed the same files")]
+fn embedded() -> Environment<'static> {
+    let mut files = Environment::new();
+    minijinja_embed::load_templates!(&mut files);
+    files
+}
+
 /// The HTML of a layout in MJML, whose template syntax stays as it is.
 fn html(mjml: &str) -> Result<String, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::new(ErrorKind::SyntaxError, format!("MJML: {error}"));
@@ -80,6 +87,6 @@ fn date(state: &State<'_, '_>, text: &str) -> Result<String, Error> {
 }
 
 /// The first characters of a text on one line.
-fn short(text: Cow<'_, str>, most: usize) -> String {
-    ledger::rule::wording::shortened(&text, most)
+fn short(text: &str, most: usize) -> String {
+    ledger::rule::wording::shortened(text, most)
 }

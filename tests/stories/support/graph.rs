@@ -442,7 +442,8 @@ impl Tables {
         let named = self.parties.iter().filter(|party| party.measure_id == row.id).filter_map(|party| party.unit_id);
         let units: HashSet<i64> = named.chain(answers.iter().map(|answer| answer.unit_id)).collect();
         let values = json!({"number": row.number, "content": row.content, "status": row.status.to_value(),
-            "statusStatedOn": row.status_stated_on, "statedProgress": row.stated_progress, "pace": pace, "budget": row.budget.map(|yuan| yuan as f64 / 1e4),
+            "statusStatedOn": row.status_stated_on, "statedProgress": row.stated_progress, "pace": pace,
+            "budget": row.budget.map(|yuan| yuan as f64 / 1e4),
             "completedOn": row.completed_on, "version": row.version, "createdAt": row.created_at,
             "updatedAt": row.updated_at, "position": row.position, "dueOn": row.due_on, "isOngoing": row.due_ongoing,
             "deadlineClass": class, "statusRank": rank(row.status)});

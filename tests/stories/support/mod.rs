@@ -400,6 +400,7 @@ impl Drop for Server {
 
 /// Says on standard error that the story of this thread is skipped, and what is missing. Panics if `RECTIFY_TEST_ALL`
 /// is set: then every story must run.
+#[expect(clippy::explicit_write, reason = "the test harness captures what `eprintln!` writes")]
 pub(crate) fn skipped(missing: &str) {
     assert!(std::env::var_os(ALL).is_none(), "{missing}, but {ALL} is set");
     let thread = std::thread::current();

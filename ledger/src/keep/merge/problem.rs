@@ -7,7 +7,7 @@ use serde_json::json;
 use super::shared::{clash, itself, names, repoint};
 use crate::Result;
 use crate::fault::Fault;
-use crate::keep::shared::{Held, note, tell};
+use crate::keep::shared::{HeldProblem, note, tell};
 use crate::record::audit::{self, Entry};
 use crate::record::change;
 use crate::record::concern;
@@ -26,9 +26,9 @@ pub async fn problems(acting: &Acting<'_>, from: Option<i64>, version: i32, into
         return Err(itself("intoId").into());
     }
     // Lock both in the order of their keys, so that two callers who merge them in opposite directions do not deadlock.
-    let Held { transaction, row: gone } = Held::take(acting, from.min(into), None).await?;
+    let HeldProblem { transaction, row: gone } = HeldProblem::take(acting, from.min(into), None).await?;
     let (gone, stays) = {
-        let other = Held::take_also(&transaction, acting, from.max(into)).await?;
+        let other = HeldProblem::take_also(&transaction, acting, from.max(into)).await?;
         if Some(gone.id) == from { (gone, other) } else { (other, gone) }
     };
     current(Some(version), gone.version, ("问题", "problem"))?;
