@@ -27,6 +27,8 @@ const PARTS = {
   DateRange: 'computed when it is requested',
   Deadline: 'part of a measure or a problem, which carry its version',
   DemoAccount: 'a sign-in that is offered; the account itself has an id',
+  EnumLabels: 'words of the schema',
+  EnumValueLabel: 'words of the schema',
   GroupKey: 'computed when it is requested',
   Installation: 'there is only one',
   LedgerChange: 'an event that is delivered once',
