@@ -22,7 +22,7 @@ use actix_web::http::header::{
 use actix_web::middleware::{self, Condition};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
-use api::{Connection, Connections, Probe, Services};
+use api::{Api, Connection, Connections, Probe, Services};
 use fs4::FileExt;
 use ledger::file::storage::{create_private, create_private_folder};
 use scheduler::{Context, Scheduler};
@@ -93,7 +93,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
         }
         Some(server) => {
             tracing::info!(address = %settings.listen, "the API is listening");
-            say!("整改台账已启动：{}/（GraphiQL），接口 {0}/graphql", settings.public_url());
+            say!("整改台账已启动：{}/，接口 {0}/graphql，GraphiQL {0}/graphiql", settings.public_url());
             if !has_accounts {
                 welcome(settings, &db).await?;
             }
@@ -159,7 +159,9 @@ fn listen(
     let bounds = settings.bounds(files());
     let connections = Connections::new(bounds, &options.proxies, &options.proxy_header);
     let known = web::Data::new(connections.clone());
-    let routes = api::routes(services, options, probe(health.clone(), last_tick.clone()));
+    let api = Api::new(services, options, probe(health.clone(), last_tick.clone()));
+    let routes = api.routes();
+    let pages = if settings.has_desk() { Some(desk(settings, &api)?) } else { None };
     let app = move || {
         App::new()
             .app_data(known.clone())
@@ -167,6 +169,12 @@ fn listen(
             .wrap(Condition::new(!origins.is_empty(), cross_origin(&origins)))
             .wrap(middleware::from_fn(api::in_flight))
             .wrap(api::headers(&public_url))
+            .configure(|config| match &pages {
+                Some(pages) => pages.clone()(config),
+                None => {
+                    config.service(web::redirect("/", "/graphiql"));
+                }
+            })
             .configure(routes.clone())
     };
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -195,6 +203,16 @@ fn listen(
             .and_then(http)
     });
     Ok(bound.map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?.run())
+}
+
+/// Builds the desk, and returns the function that adds its pages.
+fn desk(settings: &Settings, api: &Api) -> Result<impl FnOnce(&mut web::ServiceConfig) + Clone + use<>, Failure> {
+    let options = desk::Options {
+        public_url: settings.public_url().trim_end_matches('/').to_owned(),
+        zone: settings.zone(),
+        clock: Arc::new(clock::now),
+    };
+    desk::routes(api.client(), options).map_err(|error| Failure::Rejected(error.to_string()))
 }
 
 /// Accepts a connection within the limits. Answers any other with an error and closes it.

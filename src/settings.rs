@@ -41,6 +41,14 @@ const MOST_CONNECTIONS: usize = 16_384;
 /// Default maximum of client connections from one address.
 const MOST_OF_ADDRESS: usize = 1_024;
 
+/// Whether a part of the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
+}
+
 /// The effective settings. `config.default.toml` documents each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +74,7 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// Allow requests without sign-in until the first account exists, whatever address the API listens on.
     pub(crate) open: bool,
+    desk: Switch,
     #[serde(serialize_with = "secret::show_text")]
     public_url: String,
     #[serde(serialize_with = "secret::show")]
@@ -588,6 +597,11 @@ impl Settings {
         let all = or(self.max_connections, MOST_CONNECTIONS).min(spare);
         let address = or(self.max_connections_per_address, (all / 4).clamp(1, MOST_OF_ADDRESS)).min(all);
         Bounds { all, address, kept: kept / 4 }
+    }
+
+    /// Returns whether the desk is served, the pages for people.
+    pub(crate) fn has_desk(&self) -> bool {
+        self.desk == Switch::On
     }
 
     /// Returns the API's options: limits, sign-in, and which hosts, origins and proxies it accepts.

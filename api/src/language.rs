@@ -4,6 +4,11 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{AcceptLanguage, Header, Quality};
 use planner::Bilingual;
 
+/// Returns whether `Accept-Language` ranks English above Chinese.
+pub fn prefers_english(request: &HttpRequest) -> bool {
+    Language::preferred(request) == Language::English
+}
+
 /// A language of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {

@@ -7,6 +7,7 @@
 // The future that executes a merged schema nests one level for each type that the schema is merged from.
 #![recursion_limit = "256"]
 
+mod client;
 mod context;
 mod error;
 mod gate;
@@ -16,11 +17,13 @@ mod language;
 mod noun;
 mod part;
 
+pub use client::{Client, Refusal, Session};
 pub use context::{Limits, Occurrences, Oidc, Options, Services, Streams};
 pub use gate::Clock;
 pub use graphql::schema::sdl;
 pub use http::connections::{Bounds, Connection, Connections, in_flight};
 pub use http::headers::{headers, is_https};
 pub use http::request::is_loopback;
-pub use http::routes::{readiness, routes};
+pub use http::routes::{Api, readiness};
 pub use http::state::Probe;
+pub use language::prefers_english;

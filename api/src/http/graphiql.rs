@@ -1,4 +1,4 @@
-//! The pages of the API: GraphiQL at `/`, and `/set-password`, where a user sets a password with a link from a mail.
+//! The pages of the API: GraphiQL at `/graphiql`, and `/set-password`, where a user sets a password with a link from a mail.
 //! All assets are part of the program and nothing is loaded from elsewhere, so the pages work in closed networks.
 
 use std::sync::LazyLock;
@@ -47,7 +47,7 @@ pub(crate) async fn set_password() -> HttpResponse {
         .body(VERSIONED_SET_PASSWORD.as_str())
 }
 
-/// `GET /`: the GraphiQL page.
+/// `GET /graphiql`: the GraphiQL page.
 pub(crate) async fn graphiql() -> HttpResponse {
     let mut nonce = [0_u8; 16];
     if let Err(error) = getrandom::fill(&mut nonce) {

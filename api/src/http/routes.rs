@@ -2,35 +2,52 @@
 
 use actix_web::{HttpResponse, guard, web};
 
+use crate::client::Client;
 use crate::context::{Options, Services};
 use crate::http::state::{AppState, Probe};
 use crate::http::{answer, dossier, evidence, graphiql, oidc, upload, websocket, workbook};
 
-/// Returns the function that adds the routes to an actix application.
-pub fn routes(services: Services, options: Options, ready: Probe) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
-    let state = web::Data::new(AppState::new(services, options, ready));
-    move |config| {
-        config
-            .app_data(state)
-            .service(web::resource("/graphql").route(web::route().to(answer::graphql)))
-            .route("/graphql/ws", web::get().to(websocket::connect))
-            .service(web::resource("/evidence").route(web::post().to(upload::upload)))
-            .route("/evidence/{id}", read().to(evidence::download))
-            .route("/dossier/{id}", read().to(dossier::dossier))
-            .route("/sign-in/oidc", web::get().to(oidc::sign_in::depart))
-            .route("/sign-in/oidc/callback", web::get().to(oidc::sign_in::arrive))
-            .route("/schema.graphql", read().to(schema_document))
-            .route("/export/ledger.xlsx", read().to(workbook::export))
-            .route("/import", web::post().to(workbook::import))
-            .route("/healthz", read().to(alive))
-            .route("/readyz", read().to(ready_to_serve))
-            .service(
-                web::scope("")
-                    .guard(guard::Any(guard::Get()).or(guard::Head()))
-                    .route("/", read().to(graphiql::graphiql))
-                    .route("/set-password", read().to(graphiql::set_password))
-                    .route("/assets/{name}", read().to(graphiql::asset)),
-            );
+/// The API: its state, which all workers of the server share.
+#[derive(Clone)]
+pub struct Api(web::Data<AppState>);
+
+impl Api {
+    /// Builds the API from the services and the settings.
+    pub fn new(services: Services, options: Options, ready: Probe) -> Self {
+        Self(web::Data::new(AppState::new(services, options, ready)))
+    }
+
+    /// Returns a client that calls the API in the same process.
+    pub fn client(&self) -> Client {
+        Client::new(self.0.clone())
+    }
+
+    /// Returns the function that adds the routes to an actix application.
+    pub fn routes(&self) -> impl FnOnce(&mut web::ServiceConfig) + Clone + use<> {
+        let state = self.0.clone();
+        move |config| {
+            config
+                .app_data(state)
+                .service(web::resource("/graphql").route(web::route().to(answer::graphql)))
+                .route("/graphql/ws", web::get().to(websocket::connect))
+                .service(web::resource("/evidence").route(web::post().to(upload::upload)))
+                .route("/evidence/{id}", read().to(evidence::download))
+                .route("/dossier/{id}", read().to(dossier::dossier))
+                .route("/sign-in/oidc", web::get().to(oidc::sign_in::depart))
+                .route("/sign-in/oidc/callback", web::get().to(oidc::sign_in::arrive))
+                .route("/schema.graphql", read().to(schema_document))
+                .route("/export/ledger.xlsx", read().to(workbook::export))
+                .route("/import", web::post().to(workbook::import))
+                .route("/healthz", read().to(alive))
+                .route("/readyz", read().to(ready_to_serve))
+                .service(
+                    web::scope("")
+                        .guard(guard::Any(guard::Get()).or(guard::Head()))
+                        .route("/graphiql", read().to(graphiql::graphiql))
+                        .route("/set-password", read().to(graphiql::set_password))
+                        .route("/assets/{name}", read().to(graphiql::asset)),
+                );
+        }
     }
 }
 

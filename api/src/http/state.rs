@@ -75,8 +75,27 @@ impl AppState {
     /// Authenticates a request. Refuses one for an unknown host, from a page of an unknown origin, with an invalid
     /// token, or from an address or account that sends requests too often.
     pub(crate) async fn let_in(&self, request: &HttpRequest, caller: &mut Caller) -> Result<(), Refused> {
+        self.let_in_as(request, caller, gate::authorization(request.headers())).await
+    }
+
+    /// Authenticates a request like [`Self::let_in`], by the secret of a session instead of a header.
+    pub(crate) async fn let_in_with(
+        &self,
+        request: &HttpRequest,
+        caller: &mut Caller,
+        secret: Option<&str>,
+    ) -> Result<(), Refused> {
+        let authorization = secret.map(|secret| format!("Bearer {secret}"));
+        self.let_in_as(request, caller, authorization.as_deref()).await
+    }
+
+    async fn let_in_as(
+        &self,
+        request: &HttpRequest,
+        caller: &mut Caller,
+        authorization: Option<&str>,
+    ) -> Result<(), Refused> {
         self.admit(request, caller)?;
-        let authorization = gate::authorization(request.headers());
         caller.admitted = self
             .engine
             .in_time(self.gate.admit(authorization, caller.is_forwarded).instrument(caller.span()))

@@ -21,6 +21,7 @@ use serde_json::json;
 
 use crate::context::Caller;
 use crate::error::Unserved;
+use crate::gate;
 use crate::http::files::{Files, answer, refuse, slot, too_large};
 use crate::http::state::AppState;
 use crate::http::transfer::Transfer;
@@ -98,6 +99,24 @@ async fn take(
         linger(&mut body).await;
     }
     taken
+}
+
+/// Keeps a file that is a field of a form, as evidence of the assignment with the given global id.
+pub(crate) async fn keep_field(
+    state: &AppState,
+    caller: &Caller,
+    (assignment, name): (&str, &str),
+    field: &mut actix_multipart::Field,
+) -> Result<i64, Unserved> {
+    let files = &state.files;
+    gate::may_change(&caller.admitted.principal)?;
+    let by = caller.by();
+    let assignment = key_of::<Assignment>(&assignment.into());
+    evidence::may_add(&files.acting(&by), assignment).await?;
+    let _slot = slot(&files.uploads, caller)?;
+    let name = evidence::plain_name(name);
+    let arrived = store(files.services.storage.receive(&name, files.most), field).await?;
+    Ok(evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?.0)
 }
 
 /// Receives the file: the part `file` of a form, or the body itself with the name from the query parameter.

@@ -1,0 +1,127 @@
+//! The API for a client in the same process, such as the desk: the engine, limits and policy of any other caller,
+//! without a second request over the network.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use async_graphql::Variables;
+use planner::Bilingual;
+use serde_json::{Map, Value};
+use tracing::Instrument;
+
+use crate::context::Caller;
+use crate::error::{Refused, Unserved};
+use crate::graphql::engine::Manner;
+use crate::graphql::params::Params;
+use crate::http::response::body;
+use crate::http::state::AppState;
+use crate::http::upload;
+use crate::language::Language;
+
+/// A client of the API in the same process.
+#[derive(Clone)]
+pub struct Client {
+    state: web::Data<AppState>,
+}
+
+/// Why the API refused a request of the client.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The HTTP status of the refusal.
+    pub status: StatusCode,
+    /// The stable code of the refusal, such as `UNAUTHENTICATED`.
+    pub code: &'static str,
+    /// The message in both languages.
+    pub message: Bilingual,
+    /// The seconds after which the client may try again; none if trying again does not help.
+    pub retry_after: Option<u64>,
+}
+
+impl Client {
+    /// Makes a client on the state of the API.
+    pub(crate) fn new(state: web::Data<AppState>) -> Self {
+        Self { state }
+    }
+
+    /// Admits a request of a browser, and returns the caller on whose behalf the client then asks. `secret` is that of
+    /// the browser's session; without one, the caller is anonymous. `is_english` tells in which language messages are.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a request for an unknown host, from a page of another origin, with a session that has ended, or from a
+    /// caller who sends requests too often.
+    pub async fn admit(
+        &self,
+        request: &HttpRequest,
+        secret: Option<&str>,
+        is_english: bool,
+    ) -> Result<Session, Refusal> {
+        let mut caller = self.state.caller(request);
+        caller.language = if is_english { Language::English } else { Language::Chinese };
+        self.state.let_in_with(request, &mut caller, secret).await?;
+        Ok(Session { state: self.state.clone(), caller })
+    }
+}
+
+/// A caller whom the API has admitted.
+#[derive(Clone)]
+pub struct Session {
+    state: web::Data<AppState>,
+    caller: Caller,
+}
+
+impl Session {
+    /// Runs an operation and returns the response of the API: `data`, and `errors` if there are any. `is_safe` tells
+    /// that the browser's request was a GET, which must not change anything.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an operation that exceeds a limit, takes too long, or that the caller may not request.
+    pub async fn run(&self, document: &str, variables: Map<String, Value>, is_safe: bool) -> Result<String, Refusal> {
+        let asked = Params {
+            query: Some(document.to_owned()),
+            variables: Variables::from_json(Value::Object(variables)),
+            ..Params::default()
+        };
+        let manner = if is_safe { Manner::Safe } else { Manner::Any };
+        let answer = self.state.engine.answer(asked, manner, &self.caller).instrument(self.caller.span()).await?;
+        Ok(body(answer).0)
+    }
+
+    /// Keeps a file of evidence (佐证材料) of an assignment, which is given by its global id. `field` is the file in a
+    /// form that a browser sends.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a file of a caller who may not add evidence, and one that is too large or of an unsuitable kind.
+    pub async fn keep_evidence(
+        &self,
+        assignment: &str,
+        name: &str,
+        field: &mut actix_multipart::Field,
+    ) -> Result<(), Refusal> {
+        upload::keep_field(&self.state, &self.caller, (assignment, name), field).await?;
+        Ok(())
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Self {
+            status: refused.code.status(),
+            code: refused.code.as_str(),
+            message: refused.message,
+            retry_after: refused.retry_after,
+        }
+    }
+}
+
+impl From<Unserved> for Refusal {
+    fn from(unserved: Unserved) -> Self {
+        Self {
+            status: unserved.status,
+            code: unserved.code,
+            message: unserved.message,
+            retry_after: unserved.retry_after,
+        }
+    }
+}

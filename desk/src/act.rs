@@ -1,0 +1,382 @@
+//! Acts: the forms of mutations. `GET /acts/{act}` shows the form, with what the act is about; `POST /acts/{act}`
+//! carries the mutation out and goes back to the page from which the user came, or shows the form again with what is
+//! wrong.
+
+use std::collections::BTreeMap;
+
+use actix_multipart::Multipart;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
+use minijinja::context;
+use minijinja::value::Serde;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::form::{self, FieldWords, Now, Wrong};
+use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop, with_viewer};
+use crate::schema::Schema;
+use crate::state::Unbuilt;
+use crate::variables::{self, Given};
+use crate::{files, session};
+
+/// Reads what an act is about, by the global id of the object.
+const ABOUT: &str = include_str!("../shared/about.graphql");
+/// The most bytes of all text fields of a form with files.
+const MOST_TEXT: usize = 512 << 10;
+/// The most files of one form.
+const MOST_FILES: usize = 20;
+
+/// How the form of a mutation is described in `acts.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    zh: String,
+    en: String,
+    /// The field of the input that names the object acted on.
+    #[serde(default)]
+    on: String,
+    #[serde(default)]
+    about_zh: String,
+    #[serde(default)]
+    about_en: String,
+    /// Whether the act is hard to undo.
+    #[serde(default)]
+    danger: bool,
+    #[serde(default)]
+    done_zh: String,
+    #[serde(default)]
+    done_en: String,
+    /// Fields of the payload that are shown once, such as a new token.
+    #[serde(default)]
+    shows: Vec<String>,
+    #[serde(default)]
+    fields: Vec<FieldWords>,
+}
+
+/// An act: the form of a mutation.
+pub(crate) struct Act {
+    name: String,
+    words: Words,
+    input: String,
+    has_version: bool,
+    document: String,
+}
+
+/// The acts by the names of their mutations.
+pub(crate) struct Acts(BTreeMap<String, Act>);
+
+impl Acts {
+    /// Reads the forms, and checks them against the schema.
+    pub(crate) fn read(schema: &Schema) -> Result<Self, Unbuilt> {
+        let text = files::text("acts.toml").unwrap_or_default();
+        let words: BTreeMap<String, Words> = toml::from_str(&text).map_err(|error| Unbuilt(error.to_string()))?;
+        let act = |(name, words): (String, Words)| Ok((name.clone(), Act::read(name, words, schema)?));
+        Ok(Self(words.into_iter().map(act).collect::<Result<_, Unbuilt>>()?))
+    }
+
+    fn get(&self, name: &str) -> Result<&Act, Stopped> {
+        self.0.get(name).ok_or(Stopped::Missing)
+    }
+}
+
+impl Act {
+    fn read(name: String, words: Words, schema: &Schema) -> Result<Self, Unbuilt> {
+        let wrong = |why: String| Unbuilt(format!("acts.toml, {name}: {why}"));
+        let input = schema.input_of(&name).ok_or_else(|| wrong("no such mutation".to_owned()))?.to_owned();
+        let has = |field: &str| schema.at(&input, field).is_some();
+        for field in words.fields.iter().map(|field| field.name.as_str()).chain(Some(words.on.as_str())) {
+            if !field.is_empty() && !has(field) {
+                return Err(wrong(format!("no field {field}")));
+            }
+        }
+        for field in schema.inputs(&input).unwrap_or_default() {
+            let is_given = field.of.nullable || field.has_default || field.name == "version" || field.name == words.on;
+            let within = format!("{}.", field.name);
+            if !is_given && !words.fields.iter().any(|one| one.name == field.name || one.name.starts_with(&within)) {
+                return Err(wrong(format!("{} is required", field.name)));
+            }
+        }
+        let payload = schema.payload_of(&name).unwrap_or_default();
+        let mut read = vec!["errors { code message path }".to_owned()];
+        if payload.iter().any(|field| field.name == "warnings") {
+            read.push("warnings { message }".to_owned());
+        }
+        for field in &words.shows {
+            if !payload.iter().any(|known| known.name == *field) {
+                return Err(wrong(format!("the payload has no {field}")));
+            }
+            read.push(field.clone());
+        }
+        let document =
+            format!("mutation ($input: {input}!) {{ done: {name}(input: $input) {{ {} }} }}", read.join(" "));
+        Ok(Self { has_version: has("version"), name, words, input, document })
+    }
+}
+
+/// What the address or the hidden fields of a form say: what the act is on, and where to go back to.
+struct Target {
+    on: Option<String>,
+    version: Option<String>,
+    back: String,
+}
+
+impl Target {
+    fn of(given: &Given) -> Self {
+        let value = |name| variables::first(given, name).map(str::to_owned);
+        Self { on: value("on"), version: value("version"), back: back(value("back").as_deref()) }
+    }
+
+    /// Adds what the act is on to what was given.
+    fn complete(&self, act: &Act, given: &mut Given) {
+        if let Some(on) = self.on.as_ref().filter(|_| !act.words.on.is_empty()) {
+            given.push((format!("input.{}", act.words.on), on.clone()));
+        }
+        if let Some(version) = self.version.as_ref().filter(|_| act.has_version) {
+            given.push(("input.version".to_owned(), version.clone()));
+        }
+    }
+}
+
+/// `GET /acts/{act}`: the form of an act.
+pub(crate) async fn form(request: HttpRequest, name: web::Path<String>, desk: State) -> HttpResponse {
+    let shown = async {
+        let visit = Visit::begin(&request, &desk, false).await?;
+        let act = desk.acts.get(&name)?;
+        let given = pairs(request.query_string());
+        show(&visit, act, StatusCode::OK, (&given, &[])).await
+    };
+    shown.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
+}
+
+async fn show(
+    visit: &Visit<'_>,
+    act: &Act,
+    status: StatusCode,
+    (given, wrongs): (&Given, &[Wrong]),
+) -> Result<HttpResponse, Stopped> {
+    let target = Target::of(given);
+    let on = target.on.clone().filter(|_| !act.words.on.is_empty());
+    let variables = on.iter().map(|on| ("id".to_owned(), Value::String(on.clone()))).collect();
+    let document = if on.is_some() { with_viewer(ABOUT) } else { with_viewer("query { viewer { id } }") };
+    // The form is read like a page, even when it is shown again after it was sent.
+    let data = visit.ask(&document, variables).await?;
+    if on.is_some() && data["node"].is_null() {
+        return Err(Stopped::Missing);
+    }
+    let now = (visit.desk.options.clock)().with_timezone(&visit.desk.options.zone);
+    let now = Now { today: now.date_naive().to_string(), month: now.format("%Y-%m").to_string() };
+    let fields = form::fields(
+        &act.words.fields,
+        (&visit.desk.schema, &act.input),
+        (given, wrongs),
+        visit.is_english,
+        &now,
+    );
+    let errors: Vec<minijinja::Value> =
+        wrongs.iter().map(|wrong| context! { field => &wrong.field, message => &wrong.message }).collect();
+    let own = context! {
+        act => &act.name,
+        title => visit.words(&act.words.zh, &act.words.en),
+        lead => visit.words(&act.words.about_zh, &act.words.about_en),
+        is_dangerous => act.words.danger,
+        fields,
+        errors,
+        on => &target.on,
+        version => &target.version,
+        back => &target.back,
+        data => minijinja::Value::from(Serde(&data)),
+        viewer => minijinja::Value::from(Serde(&data["viewer"])),
+    };
+    visit.write(status, "shared/act.html", own)
+}
+
+/// `POST /acts/{act}`: carries out an act.
+pub(crate) async fn carry_out(
+    request: HttpRequest,
+    name: web::Path<String>,
+    given: web::Form<Given>,
+    desk: State,
+) -> HttpResponse {
+    let done = async {
+        let visit = Visit::begin(&request, &desk, false).await?;
+        visit.check_form(&given)?;
+        let act = desk.acts.get(&name)?;
+        let target = Target::of(&given);
+        match run(&visit, act, &given).await? {
+            Ok(payload) if !act.words.shows.is_empty() => shown(&visit, act, &target, &payload),
+            Ok(payload) => {
+                let banner = banner(&visit, act, &payload);
+                Ok(see_other(&target.back).cookie(session::banner(&banner, &desk)).finish())
+            }
+            Err(wrongs) => show(&visit, act, StatusCode::UNPROCESSABLE_ENTITY, (&given, &wrongs)).await,
+        }
+    };
+    done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
+}
+
+/// Runs the mutation of an act, and returns its payload or what is wrong.
+async fn run(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Result<Value, Vec<Wrong>>, Stopped> {
+    let mut given = given.clone();
+    Target::of(&given).complete(act, &mut given);
+    let input = match form::input(visit, &act.words.fields, &act.input, &given).await? {
+        Ok(input) => input,
+        Err(wrongs) => return Ok(Err(wrongs)),
+    };
+    if let Some(missing) = missing(visit, act, &input) {
+        return Ok(Err(missing));
+    }
+    let variables = Map::from_iter([("input".to_owned(), Value::Object(input))]);
+    let mut data = visit.ask(&act.document, variables).await?;
+    let payload = data["done"].take();
+    let wrongs = form::errors(&payload, &act.words.fields);
+    Ok(if wrongs.is_empty() { Ok(payload) } else { Err(wrongs) })
+}
+
+/// Returns the required fields that are missing: the API would refuse the whole document for them.
+fn missing(visit: &Visit<'_>, act: &Act, input: &Map<String, Value>) -> Option<Vec<Wrong>> {
+    let schema = &visit.desk.schema;
+    let is_missing = |field: &&FieldWords| {
+        let is_required = schema.at(&act.input, &field.name).is_some_and(|of| !of.of.nullable && !of.has_default);
+        let mut value = Some(input);
+        let mut is_there = false;
+        for part in field.name.split('.') {
+            let found = value.and_then(|fields| fields.get(part));
+            is_there = found.is_some();
+            value = found.and_then(Value::as_object);
+        }
+        is_required && !is_there
+    };
+    let wrong = |field: &FieldWords| Wrong {
+        field: format!("input.{}", field.name),
+        message: visit.words("请填写此项", "This is required"),
+        choices: Vec::new(),
+    };
+    let missing: Vec<Wrong> = act.words.fields.iter().filter(is_missing).map(wrong).collect();
+    Some(missing).filter(|missing| !missing.is_empty())
+}
+
+/// Returns what the next page says: that the act was done, and what could not be done beside it.
+fn banner(visit: &Visit<'_>, act: &Act, payload: &Value) -> String {
+    let done = visit.words(&act.words.done_zh, &act.words.done_en);
+    let done = if done.is_empty() { visit.words("已办理", "Done") } else { done };
+    let warnings = payload["warnings"].as_array().into_iter().flatten();
+    let parts = std::iter::once(done).chain(warnings.filter_map(|one| Some(one["message"].as_str()?.to_owned())));
+    parts.collect::<Vec<_>>().join(visit.words_of("；", ". "))
+}
+
+/// Shows what an act returned and nothing will show again, such as a new token.
+fn shown(visit: &Visit<'_>, act: &Act, target: &Target, payload: &Value) -> Result<HttpResponse, Stopped> {
+    let own = context! {
+        act => &act.name,
+        title => visit.words(&act.words.zh, &act.words.en),
+        done => visit.words(&act.words.done_zh, &act.words.done_en),
+        payload => minijinja::Value::from(Serde(payload)),
+        shows => &act.words.shows,
+        back => &target.back,
+    };
+    visit.write(StatusCode::OK, "shared/shown.html", own)
+}
+
+/// `POST /report/{id}`: a progress report with its files, in one form. The text fields come first; the report is
+/// written, then the files are kept one by one.
+pub(crate) async fn report(
+    request: HttpRequest,
+    id: web::Path<String>,
+    payload: web::Payload,
+    desk: State,
+) -> HttpResponse {
+    let form = Multipart::new(request.headers(), payload);
+    let done = async {
+        let visit = Visit::begin(&request, &desk, false).await?;
+        take_report(&visit, &id, form).await
+    };
+    done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
+}
+
+async fn take_report(visit: &Visit<'_>, id: &str, mut form: Multipart) -> Result<HttpResponse, Stopped> {
+    let act = visit.desk.acts.get("reportProgress")?;
+    let mut given: Given = vec![("on".to_owned(), id.to_owned())];
+    let mut is_done = false;
+    let (mut kept, mut refused) = (0_usize, Vec::new());
+    let mut size = 0;
+    let mut wrongs = None;
+    while let Some(field) = form.next().await {
+        let mut field = field.map_err(|_| Stopped::Foreign)?;
+        let said = field.content_disposition();
+        let name = said.and_then(|said| said.get_name()).unwrap_or_default().to_owned();
+        let file = said.and_then(|said| said.get_filename()).unwrap_or_default().to_owned();
+        if name != "file" {
+            let mut bytes = Vec::new();
+            while let Some(chunk) = field.next().await {
+                let chunk = chunk.map_err(|_| Stopped::Foreign)?;
+                size += chunk.len();
+                if size > MOST_TEXT {
+                    return Err(Stopped::Foreign);
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            given.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+            continue;
+        }
+        if !is_done && wrongs.is_none() {
+            wrongs = write_report(visit, act, &given).await?;
+            is_done = wrongs.is_none();
+        }
+        // A browser sends one empty file if none was chosen.
+        if file.is_empty() || wrongs.is_some() || kept >= MOST_FILES {
+            while field.next().await.is_some_and(|chunk| chunk.is_ok()) {}
+            continue;
+        }
+        match visit.session.keep_evidence(id, &file, &mut field).await {
+            Ok(()) => kept += 1,
+            Err(refusal) => {
+                let why = visit.words(&refusal.message.zh, &refusal.message.en);
+                refused.push(format!("{file}：{why}"));
+                while field.next().await.is_some_and(|chunk| chunk.is_ok()) {}
+            }
+        }
+    }
+    if !is_done && wrongs.is_none() {
+        wrongs = write_report(visit, act, &given).await?;
+    }
+    if let Some(wrongs) = wrongs {
+        return show(visit, act, StatusCode::UNPROCESSABLE_ENTITY, (&given, &wrongs)).await;
+    }
+    let mut text = visit.words("进展已填报", "The report was submitted");
+    if kept > 0 {
+        text += &visit.words(&format!("，上传了 {kept} 个文件"), &format!(", with {kept} files"));
+    }
+    for why in refused {
+        text += &visit.words(&format!("；未能上传 {why}"), &format!("; not uploaded: {why}"));
+    }
+    let to = Target::of(&given).back;
+    Ok(see_other(&to).cookie(session::banner(&text, visit.desk)).finish())
+}
+
+/// Writes the report of a form, if it has one. Only files may be sent as well.
+async fn write_report(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Option<Vec<Wrong>>, Stopped> {
+    visit.check_form(given)?;
+    if variables::first(given, "input.text").is_none() && variables::first(given, "only-files").is_some() {
+        return Ok(None);
+    }
+    Ok(run(visit, act, given).await?.err())
+}
+
+impl Visit<'_> {
+    /// Refuses a form that was not sent by a page of this site in this session.
+    pub(crate) fn check_form(&self, given: &Given) -> Result<(), Stopped> {
+        let token = variables::first(given, "token").unwrap_or_default();
+        let is_own = self.secret.as_deref().is_some_and(|secret| session::is_own_form(secret, token));
+        if is_own && session::is_from_here(self.request) { Ok(()) } else { Err(Stopped::Foreign) }
+    }
+
+    /// Returns a text in the language of the page.
+    pub(crate) fn words(&self, zh: &str, en: &str) -> String {
+        if self.is_english { en } else { zh }.to_owned()
+    }
+
+    fn words_of(&self, zh: &'static str, en: &'static str) -> &'static str {
+        if self.is_english { en } else { zh }
+    }
+}

@@ -1,0 +1,320 @@
+//! Pages: folders with an address, a document and a template. Showing a page runs its document with the values of the
+//! address, as the caller, and writes the template with the result.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentType};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::ExecutableDocument;
+use minijinja::context;
+use minijinja::value::Serde;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::state::{Desk, Unbuilt};
+use crate::variables::{self, Given};
+use crate::{files, session};
+
+/// What every page reads besides its own document: who is signed in.
+const VIEWER: &str = include_str!("../shared/viewer.graphql");
+
+/// How a page is described in `page.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Described {
+    /// The path, with parameters in braces.
+    path: String,
+    /// The title in Chinese.
+    zh: String,
+    /// The title in English.
+    en: String,
+    /// The entry of the navigation that the page belongs to.
+    #[serde(default)]
+    nav: String,
+    /// Whether the page is shown without sign-in.
+    #[serde(default)]
+    public: bool,
+    /// Whether the page uses the whole width of the screen.
+    #[serde(default)]
+    wide: bool,
+    /// The field of the result without which the page does not exist.
+    #[serde(default)]
+    found: String,
+}
+
+/// A page.
+pub(crate) struct Page {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    described: Described,
+    document: String,
+    parsed: ExecutableDocument,
+}
+
+/// All pages.
+pub(crate) struct Pages(Vec<Page>);
+
+impl Pages {
+    /// Reads the pages from their folders.
+    pub(crate) fn read() -> Result<Self, Unbuilt> {
+        let mut pages = files::pages().into_iter().map(Page::read).collect::<Result<Vec<_>, _>>()?;
+        // A path without parameters goes before one that it would match.
+        pages.sort_by(|one, other| one.path.contains('{').cmp(&other.path.contains('{')).then(one.path.cmp(&other.path)));
+        Ok(Self(pages))
+    }
+
+    /// Returns the pages, in the order in which their paths are compared with that of a request.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Page> {
+        self.0.iter()
+    }
+
+    fn get(&self, name: &str) -> Option<&Page> {
+        self.0.iter().find(|page| page.name == name)
+    }
+}
+
+impl Page {
+    fn read(name: String) -> Result<Self, Unbuilt> {
+        let wrong = |why: &dyn std::fmt::Display| Unbuilt(format!("pages/{name}: {why}"));
+        let text = |file: &str| files::text(&format!("pages/{name}/{file}"));
+        let described = text("page.toml").ok_or_else(|| wrong(&"no page.toml"))?;
+        let described: Described = toml::from_str(&described).map_err(|error| wrong(&error))?;
+        let own = text("page.graphql").unwrap_or_else(|| "query { viewer { id } }".to_owned());
+        let document = with_viewer(&own);
+        let parsed = parse_query(&document).map_err(|error| wrong(&error))?;
+        Ok(Self { path: described.path.clone(), name, described, document, parsed })
+    }
+}
+
+/// Adds what every page reads to a document.
+pub(crate) fn with_viewer(document: &str) -> String {
+    match document.find('{') {
+        // The first brace after the variables opens the selection of the operation.
+        Some(_) => {
+            let start = opening(document).unwrap_or_default();
+            format!("{}\n  ...Viewer\n{}\n{VIEWER}", &document[..=start], &document[start + 1..])
+        }
+        None => document.to_owned(),
+    }
+}
+
+/// Returns where the selection of the first operation begins: the first brace outside of parentheses and comments.
+fn opening(document: &str) -> Option<usize> {
+    let (mut depth, mut is_comment) = (0_u32, false);
+    for (place, letter) in document.char_indices() {
+        match letter {
+            '#' => is_comment = true,
+            '\n' => is_comment = false,
+            _ if is_comment => {}
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            '{' if depth == 0 => return Some(place),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Why a page is not shown.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// The caller has to sign in first.
+    SignIn,
+    /// There is no such page or object, or the caller may not see it.
+    Missing,
+    /// The API refused the request.
+    Refused(api::Refusal),
+    /// The form was not sent by a page of this site, or its session has ended.
+    Foreign,
+    /// A failure of the program, which the log has.
+    Failed,
+}
+
+impl From<api::Refusal> for Stopped {
+    fn from(refusal: api::Refusal) -> Self {
+        if refusal.code == "UNAUTHENTICATED" { Self::SignIn } else { Self::Refused(refusal) }
+    }
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{self:?}")
+    }
+}
+
+impl ResponseError for Stopped {}
+
+/// A request for a page: whose it is, and in which language.
+pub(crate) struct Visit<'a> {
+    pub(crate) request: &'a HttpRequest,
+    pub(crate) desk: &'a Desk,
+    pub(crate) is_english: bool,
+    pub(crate) secret: Option<String>,
+    pub(crate) session: api::Session,
+}
+
+impl<'a> Visit<'a> {
+    /// Admits a request. Without `is_public`, the caller has to have a session.
+    pub(crate) async fn begin(request: &'a HttpRequest, desk: &'a Desk, is_public: bool) -> Result<Self, Stopped> {
+        let is_english = session::is_english(request, desk);
+        let secret = session::secret(request, desk);
+        if secret.is_none() && !is_public {
+            return Err(Stopped::SignIn);
+        }
+        let admitted = desk.client.admit(request, secret.as_deref(), is_english).await.map_err(Stopped::from);
+        let (secret, session) = match admitted {
+            // A session that has ended does not close public pages.
+            Err(Stopped::SignIn) if is_public => (None, desk.client.admit(request, None, is_english).await?),
+            admitted => (secret, admitted?),
+        };
+        Ok(Self { request, desk, is_english, secret, session })
+    }
+
+    /// Runs a document and returns its data. Errors without data stop the page.
+    pub(crate) async fn ask(&self, document: &str, variables: Map<String, Value>) -> Result<Value, Stopped> {
+        let is_safe = self.request.method().is_safe();
+        let answer = self.session.run(document, variables, is_safe).await?;
+        let mut answer: Value = serde_json::from_str(&answer).map_err(|error| {
+            tracing::error!(%error, "an answer of the API is not JSON");
+            Stopped::Failed
+        })?;
+        let data = answer["data"].take();
+        if data.is_null() {
+            let error = &answer["errors"][0];
+            let code = error["extensions"]["code"].as_str().unwrap_or_default();
+            if code == "UNAUTHENTICATED" {
+                return Err(Stopped::SignIn);
+            }
+            tracing::warn!(code, message = error["message"].as_str(), "the API refused the document of a page");
+            return Err(if code == "BAD_USER_INPUT" { Stopped::Missing } else { Stopped::Failed });
+        }
+        Ok(data)
+    }
+
+    /// Writes a page from a template: the caller, the language and the address, and what the page itself gives.
+    pub(crate) fn write(
+        &self,
+        status: StatusCode,
+        template: &str,
+        own: minijinja::Value,
+    ) -> Result<HttpResponse, Stopped> {
+        let banner = session::take_banner(self.request, self.desk);
+        let query = pairs(self.request.query_string());
+        let first: BTreeMap<String, String> =
+            query.iter().rev().cloned().collect();
+        let now = (self.desk.options.clock)().with_timezone(&self.desk.options.zone);
+        let shared = context! {
+            is_english => self.is_english,
+            path => self.request.path(),
+            here => self.request.uri().path_and_query().map(ToString::to_string),
+            query => first,
+            pairs => minijinja::Value::from(Serde(&query)),
+            token => self.secret.as_deref().map(session::form_token),
+            banner => banner.as_ref().map(|(text, _)| text),
+            today => now.date_naive().to_string(),
+            this_month => now.format("%Y-%m").to_string(),
+        };
+        let html = self.desk.view.render(template, context! { ..own, ..shared }).map_err(|error| {
+            tracing::error!(error = format!("{error:#}"), template, "a page could not be written");
+            Stopped::Failed
+        })?;
+        let mut response = HttpResponse::build(status);
+        response.content_type(ContentType::html());
+        if let Some((_, cookie)) = banner {
+            response.cookie(cookie);
+        }
+        Ok(response.body(html))
+    }
+}
+
+/// Reads the parameters of an address.
+pub(crate) fn pairs(query: &str) -> Given {
+    url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+/// Shows a page.
+pub(crate) async fn show(request: &HttpRequest, desk: &Desk, name: &str) -> HttpResponse {
+    match try_show(request, desk, name).await {
+        Ok(response) => response,
+        Err(stopped) => stop(request, desk, &stopped),
+    }
+}
+
+async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<HttpResponse, Stopped> {
+    let page = desk.pages.get(name).ok_or(Stopped::Missing)?;
+    let visit = Visit::begin(request, desk, page.described.public).await?;
+    let mut given: Given =
+        request.match_info().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    given.extend(pairs(request.query_string()));
+    let now = (desk.options.clock)().with_timezone(&desk.options.zone);
+    given.push(("today".to_owned(), now.date_naive().to_string()));
+    given.push(("thisMonth".to_owned(), now.format("%Y-%m").to_string()));
+    let data = visit.ask(&page.document, variables::of_document(&page.parsed, &given)).await?;
+    if !page.described.found.is_empty() && data[&page.described.found].is_null() {
+        return Err(Stopped::Missing);
+    }
+    if !page.described.public && data["viewer"].is_null() {
+        return Err(Stopped::SignIn);
+    }
+    let own = context! {
+        data => minijinja::Value::from(Serde(&data)),
+        viewer => minijinja::Value::from(Serde(&data["viewer"])),
+        title => if visit.is_english { &page.described.en } else { &page.described.zh },
+        nav => &page.described.nav,
+        is_wide => page.described.wide,
+        page => &page.name,
+    };
+    visit.write(StatusCode::OK, &format!("pages/{name}/page.html"), own)
+}
+
+/// Answers a request that was stopped: sends the browser to the sign-in, or shows a page that says what to do.
+pub(crate) fn stop(request: &HttpRequest, desk: &Desk, stopped: &Stopped) -> HttpResponse {
+    if matches!(stopped, Stopped::SignIn) {
+        let here = request.uri().path_and_query().map_or("/", |here| here.as_str());
+        let to = if request.method().is_safe() && here != "/" {
+            let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("to", here).finish();
+            format!("/sign-in?{query}")
+        } else {
+            "/sign-in".to_owned()
+        };
+        return see_other(&to).cookie(session::end(desk)).finish();
+    }
+    let is_english = session::is_english(request, desk);
+    let (status, kind, message) = match stopped {
+        Stopped::Missing => (StatusCode::NOT_FOUND, "missing", None),
+        Stopped::Foreign => (StatusCode::FORBIDDEN, "foreign", None),
+        Stopped::Refused(refusal) => {
+            let message = if is_english { &refusal.message.en } else { &refusal.message.zh };
+            (refusal.status, "refused", Some(message.clone()))
+        }
+        Stopped::Failed | Stopped::SignIn => (StatusCode::INTERNAL_SERVER_ERROR, "failed", None),
+    };
+    let shared = context! { is_english, kind, message, path => request.path(), title => "" };
+    match desk.view.render("shared/stopped.html", shared) {
+        Ok(html) => HttpResponse::build(status).content_type(ContentType::html()).body(html),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the page of an error could not be written");
+            HttpResponse::build(status).finish()
+        }
+    }
+}
+
+/// Begins a response that sends the browser to another address, to be read with GET.
+pub(crate) fn see_other(to: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::SeeOther();
+    response.insert_header((header::LOCATION, to));
+    response
+}
+
+/// Returns an address to go back to, if it is one of this site; otherwise the start page.
+pub(crate) fn back(given: Option<&str>) -> String {
+    let is_here = |path: &&str| {
+        path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.contains(char::is_control)
+    };
+    given.filter(is_here).unwrap_or("/").to_owned()
+}
+
+/// The state of the desk, as handlers receive it.
+pub(crate) type State = web::Data<Desk>;

@@ -1,0 +1,125 @@
+//! The session of a browser: a cookie that only the desk takes, the token that its forms carry, and the text of a
+//! banner that is shown once.
+
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::state::Desk;
+
+/// The name of the session's cookie. Where the public address is https, it has the prefix that binds it to this host.
+const SESSION: &str = "rectify";
+/// The name of the cookie with the text of a banner.
+const BANNER: &str = "rectify-banner";
+/// The name of the cookie with the language that the user chose.
+const LANGUAGE: &str = "rectify-language";
+/// For how many seconds a banner waits for its page.
+const BANNER_FOR: i64 = 60;
+/// For how many days a choice of language is kept.
+const LANGUAGE_FOR: i64 = 365;
+
+fn name(of: &str, desk: &Desk) -> String {
+    if desk.is_secure { format!("__Host-{of}") } else { of.to_owned() }
+}
+
+fn cookie(of: &str, value: String, desk: &Desk) -> Cookie<'static> {
+    Cookie::build(name(of, desk), value)
+        .path("/")
+        .http_only(true)
+        .secure(desk.is_secure)
+        .same_site(SameSite::Lax)
+        .finish()
+}
+
+fn read(request: &HttpRequest, of: &str, desk: &Desk) -> Option<String> {
+    let found = request.cookie(&name(of, desk))?;
+    Some(found.value().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// Returns the secret of the session that the browser has.
+pub(crate) fn secret(request: &HttpRequest, desk: &Desk) -> Option<String> {
+    read(request, SESSION, desk)
+}
+
+/// Makes the cookie of a session that lasts for some seconds.
+pub(crate) fn begin(secret: String, seconds: i64, desk: &Desk) -> Cookie<'static> {
+    let mut cookie = cookie(SESSION, secret, desk);
+    cookie.set_max_age(Duration::seconds(seconds));
+    cookie
+}
+
+/// Makes the cookie that ends the session in the browser.
+pub(crate) fn end(desk: &Desk) -> Cookie<'static> {
+    gone(SESSION, desk)
+}
+
+fn gone(of: &str, desk: &Desk) -> Cookie<'static> {
+    let mut cookie = cookie(of, String::new(), desk);
+    cookie.set_max_age(Duration::ZERO);
+    cookie
+}
+
+/// Makes the cookie with the text of a banner for the next page.
+pub(crate) fn banner(text: &str, desk: &Desk) -> Cookie<'static> {
+    let encoded = percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let mut cookie = cookie(BANNER, encoded, desk);
+    cookie.set_max_age(Duration::seconds(BANNER_FOR));
+    cookie
+}
+
+/// Returns the text of the banner, if there is one, with the cookie that removes it.
+pub(crate) fn take_banner(request: &HttpRequest, desk: &Desk) -> Option<(String, Cookie<'static>)> {
+    let text = read(request, BANNER, desk)?;
+    let text = percent_encoding::percent_decode_str(&text).decode_utf8().ok()?.into_owned();
+    Some((text, gone(BANNER, desk)))
+}
+
+/// Makes the cookie that keeps the choice of a language.
+pub(crate) fn language(is_english: bool, desk: &Desk) -> Cookie<'static> {
+    let mut cookie = cookie(LANGUAGE, if is_english { "en" } else { "zh" }.to_owned(), desk);
+    cookie.set_max_age(Duration::days(LANGUAGE_FOR));
+    cookie
+}
+
+/// Returns whether pages are in English: as the user chose, else as the browser asks.
+pub(crate) fn is_english(request: &HttpRequest, desk: &Desk) -> bool {
+    match read(request, LANGUAGE, desk).as_deref() {
+        Some("en") => true,
+        Some(_) => false,
+        None => api::prefers_english(request),
+    }
+}
+
+/// Returns the token that forms of a session carry. A page of another site cannot know it.
+pub(crate) fn form_token(secret: &str) -> String {
+    mac(secret).map(|mac| hex::encode(&mac.finalize().into_bytes()[..16])).unwrap_or_default()
+}
+
+fn mac(secret: &str) -> Option<Hmac<Sha256>> {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).ok()?;
+    mac.update(b"form");
+    Some(mac)
+}
+
+/// Returns whether a form carries the token of the session. The comparison takes constant time.
+pub(crate) fn is_own_form(secret: &str, token: &str) -> bool {
+    let Ok(token) = hex::decode(token) else { return false };
+    token.len() == 16 && mac(secret).is_some_and(|mac| mac.verify_truncated_left(&token).is_ok())
+}
+
+/// Returns whether a form was sent by a page of this site. The API checks that a given origin is known; here it must
+/// also be given, by `Origin` or, where a browser sends none, by `Sec-Fetch-Site`.
+pub(crate) fn is_from_here(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match (origin, site) {
+        (_, Some(site)) if site != "same-origin" => false,
+        (Some(origin), _) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
+        (None, site) => site == Some("same-origin"),
+    }
+}

@@ -1,0 +1,92 @@
+//! Values of variables and inputs: the text that a browser sends, as JSON of the type that the schema or the document
+//! declares.
+
+use async_graphql::parser::types::{BaseType, DocumentOperations, ExecutableDocument, Type};
+use serde_json::{Map, Value};
+
+use crate::schema::{Field, Schema};
+
+/// Names with the values that a browser gave to them, in their order. A name may occur several times.
+pub(crate) type Given = Vec<(String, String)>;
+
+/// Returns the first value of a name that is not blank.
+pub(crate) fn first<'a>(given: &'a Given, name: &str) -> Option<&'a str> {
+    given.iter().find(|(known, value)| known == name && !value.trim().is_empty()).map(|(_, value)| value.as_str())
+}
+
+/// Reads the variables that a document declares from the values of the same names. A value that does not fit the type is
+/// left out, as if it had not been given, so that an address that someone has edited still shows the page.
+pub(crate) fn of_document(document: &ExecutableDocument, given: &Given) -> Map<String, Value> {
+    let operation = match &document.operations {
+        DocumentOperations::Single(operation) => Some(&operation.node),
+        DocumentOperations::Multiple(operations) => operations.values().next().map(|one| &one.node),
+    };
+    let mut variables = Map::new();
+    for definition in operation.iter().flat_map(|operation| &operation.variable_definitions) {
+        let name = definition.node.name.node.as_str();
+        if let Some(value) = value(&definition.node.var_type.node, &all(given, name)) {
+            variables.insert(name.to_owned(), value);
+        }
+    }
+    variables
+}
+
+/// Reads an input object from the values of its fields. `prefix` is what stands before their names, such as `input.`.
+pub(crate) fn of_input(schema: &Schema, input: &str, prefix: &str, given: &Given) -> Map<String, Value> {
+    let fields = schema.inputs(input).unwrap_or_default();
+    let read = |field: &Field| {
+        let name = format!("{prefix}{}", field.name);
+        let of = crate::schema::base(&field.of.base);
+        let value = if schema.inputs(&of).is_none() {
+            value(&field.of, &all(given, &name))
+        } else if matches!(field.of.base, BaseType::List(_)) {
+            list(schema, &of, &name, given)
+        } else {
+            Some(Value::Object(of_input(schema, &of, &format!("{name}."), given)))
+                .filter(|value| value.as_object().is_some_and(|fields| !fields.is_empty()))
+        };
+        value.map(|value| (field.name.clone(), value))
+    };
+    fields.iter().filter_map(read).collect()
+}
+
+/// Reads a list of input objects, whose fields are named `name.0.field`, `name.1.field` and so on. An object without any
+/// value is left out.
+fn list(schema: &Schema, of: &str, name: &str, given: &Given) -> Option<Value> {
+    let mut places: Vec<usize> = given
+        .iter()
+        .filter_map(|(known, _)| known.strip_prefix(name)?.strip_prefix('.')?.split('.').next()?.parse().ok())
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    let object = |place: usize| of_input(schema, of, &format!("{name}.{place}."), given);
+    let objects = places.into_iter().map(object).filter(|fields| !fields.is_empty()).map(Value::Object);
+    Some(Value::Array(objects.collect())).filter(|list| list.as_array().is_some_and(|list| !list.is_empty()))
+}
+
+/// Returns the values of a name that are not blank.
+fn all<'a>(given: &'a Given, name: &str) -> Vec<&'a str> {
+    given.iter().filter(|(known, value)| known == name && !value.trim().is_empty()).map(|(_, v)| v.as_str()).collect()
+}
+
+/// Reads a value of a type.
+fn value(of: &Type, given: &[&str]) -> Option<Value> {
+    match &of.base {
+        BaseType::List(inner) => {
+            // A text area gives one value, with one element of the list on each line.
+            let lines = given.iter().flat_map(|value| value.lines()).map(str::trim).filter(|line| !line.is_empty());
+            let values: Vec<Value> = lines.filter_map(|line| value(inner, &[line])).collect();
+            Some(Value::Array(values)).filter(|_| !given.is_empty())
+        }
+        BaseType::Named(name) => {
+            let text = given.first()?;
+            match name.as_str() {
+                "Int" => text.trim().parse::<i64>().ok().map(Value::from),
+                "Float" => text.trim().replace([',', '，'], "").parse::<f64>().ok().map(Value::from),
+                "Boolean" => Some(Value::Bool(matches!(*text, "true" | "on" | "1"))),
+                // Forms send line ends as CR LF.
+                _ => Some(Value::String(text.replace("\r\n", "\n"))),
+            }
+        }
+    }
+}

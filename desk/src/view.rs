@@ -1,0 +1,171 @@
+//! Writing pages: the templates, and the functions with which they write dates, numbers and labels as people do.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, NaiveDate};
+use chrono_tz::Tz;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Rest, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
+
+use crate::schema::Schema;
+use crate::{asset, files};
+
+/// The templates with their functions.
+pub(crate) struct View {
+    schema: Arc<Schema>,
+    zone: Tz,
+    /// The templates as the program embeds them; a debug build reads them anew for each page.
+    embedded: Option<Environment<'static>>,
+}
+
+impl View {
+    /// Makes a view with the labels of a schema, which writes moments in a time zone.
+    pub(crate) fn new(schema: Arc<Schema>, zone: Tz) -> Self {
+        let embedded = (!cfg!(debug_assertions)).then(|| environment(&schema, zone));
+        Self { schema, zone, embedded }
+    }
+
+    /// Renders a template.
+    pub(crate) fn render(&self, template: &str, context: Value) -> Result<String, Error> {
+        match &self.embedded {
+            Some(environment) => environment.get_template(template)?.render(context),
+            None => environment(&self.schema, self.zone).get_template(template)?.render(context),
+        }
+    }
+}
+
+fn environment(schema: &Arc<Schema>, zone: Tz) -> Environment<'static> {
+    let mut environment = Environment::new();
+    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+        environment.set_syntax(syntax);
+    }
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_loader(|name| Ok(files::text(name)));
+    environment.add_function("t", |state: &State, zh: Value, en: Value| if is_english(state) { en } else { zh });
+    let labels = schema.clone();
+    environment.add_function("label", move |state: &State, of: &str, value: Value| {
+        value.as_str().map(|value| labels.label(of, value, is_english(state))).unwrap_or_default()
+    });
+    let values = schema.clone();
+    environment.add_function("values", move |of: &str| -> Vec<String> {
+        values.values(of).unwrap_or_default().iter().map(|(code, _)| code.clone()).collect()
+    });
+    environment.add_function("asset", asset::address);
+    environment.add_function("address", address);
+    environment.add_filter("day", day);
+    environment.add_filter("month", month);
+    environment.add_filter("moment", move |state: &State, value: Value| moment(state, &value, zone));
+    environment.add_filter("number", number);
+    environment.add_filter("percent", percent);
+    environment.add_filter("short", short);
+    environment
+}
+
+fn is_english(state: &State) -> bool {
+    state.lookup("is_english").is_some_and(|value| value.is_true())
+}
+
+/// Writes an address: a path with the given parameters, without those that are empty. `with=query` first takes over the
+/// parameters of the current page.
+fn address(path: &str, rest: Rest<Value>, parameters: Kwargs) -> Result<String, Error> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut keep = |value: &Value| -> Result<(), Error> {
+        for pair in value.try_iter()? {
+            let both: Vec<String> = pair.try_iter()?.map(|one| one.to_string()).collect();
+            if let [name, value] = both.as_slice() {
+                pairs.push((name.clone(), value.clone()));
+            }
+        }
+        Ok(())
+    };
+    for pairs in rest.iter() {
+        keep(pairs)?;
+    }
+    for name in parameters.args() {
+        let value: Value = parameters.get(name)?;
+        pairs.retain(|(known, _)| known != name);
+        if !value.is_none() && !value.is_undefined() {
+            pairs.push((name.to_owned(), value.to_string()));
+        }
+    }
+    let pairs: Vec<(String, String)> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    if pairs.is_empty() {
+        return Ok(path.to_owned());
+    }
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    Ok(format!("{path}?{query}"))
+}
+
+fn invalid(what: &str, value: &str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, format!("not a {what}: {value}"))
+}
+
+fn worded_day(state: &State, date: NaiveDate) -> String {
+    if is_english(state) {
+        date.format("%-d %b %Y").to_string()
+    } else {
+        format!("{}年{}月{}日", date.year(), date.month(), date.day())
+    }
+}
+
+/// Writes a date as people do: 2026年11月28日, or 28 Nov 2026. Null becomes a dash.
+fn day(state: &State, value: &Value) -> Result<String, Error> {
+    let Some(text) = value.as_str() else { return Ok("—".to_owned()) };
+    let date = text.get(..10).and_then(|text| text.parse::<NaiveDate>().ok());
+    Ok(worded_day(state, date.ok_or_else(|| invalid("date", text))?))
+}
+
+/// Writes a month such as `2026-11` as people do.
+fn month(state: &State, value: &Value) -> Result<String, Error> {
+    let Some(text) = value.as_str() else { return Ok("—".to_owned()) };
+    let Ok(first) = format!("{text}-01").parse::<NaiveDate>() else { return Ok(text.to_owned()) };
+    Ok(if is_english(state) {
+        first.format("%b %Y").to_string()
+    } else {
+        format!("{}年{}月", first.year(), first.month())
+    })
+}
+
+/// Writes a moment as people do, in the time zone of the ledger.
+fn moment(state: &State, value: &Value, zone: Tz) -> Result<String, Error> {
+    let Some(text) = value.as_str() else { return Ok("—".to_owned()) };
+    let at = DateTime::parse_from_rfc3339(text).map_err(|_| invalid("moment", text))?.with_timezone(&zone);
+    Ok(format!("{} {}", worded_day(state, at.date_naive()), at.format("%H:%M")))
+}
+
+/// Writes a number with its thousands separated, and with at most two decimals.
+fn number(value: &Value) -> String {
+    let Ok(amount) = f64::try_from(value.clone()) else { return "—".to_owned() };
+    let text = format!("{amount:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    let (whole, rest) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
+    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    match rest {
+        Some(rest) => format!("{sign}{grouped}.{rest}"),
+        None => format!("{sign}{grouped}"),
+    }
+}
+
+/// Writes a share between 0 and 1 as a percentage.
+fn percent(value: &Value) -> String {
+    f64::try_from(value.clone()).map_or_else(|_| "—".to_owned(), |share| format!("{:.1}%", share * 100.0))
+}
+
+/// Shortens a text to a number of characters, with an ellipsis if something was cut off.
+fn short(text: &Value, most: usize) -> String {
+    let text = text.as_str().unwrap_or_default();
+    let mut kept: String = text.chars().take(most).collect();
+    if text.chars().count() > most {
+        kept.push('…');
+    }
+    kept
+}
