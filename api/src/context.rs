@@ -14,8 +14,9 @@ use ledger::file::storage::Storage;
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use ledger::work::Acting;
-use planner::Reader;
+use planner::{Finish, Reader};
 use sea_orm::DatabaseConnection;
+use serde_json::Value;
 use url::Url;
 
 use crate::error::coded;
@@ -200,6 +201,9 @@ impl Caller {
     }
 }
 
+/// Computes the value of a field for a request, from what the database returned.
+pub(crate) type Finishing = fn(&Request, &Finish, &Value) -> Value;
+
 /// One GraphQL request, as resolvers and acts see it.
 #[derive(Clone)]
 pub(crate) struct Request {
@@ -210,6 +214,8 @@ pub(crate) struct Request {
     pub(crate) now: DateTime<Utc>,
     pub(crate) clock: Clock,
     pub(crate) reader: Arc<Reader>,
+    /// The values that only the program can compute, by their names.
+    pub(crate) finishers: &'static [(&'static str, Finishing)],
     pub(crate) language: Language,
     /// Who makes the request, and from where.
     pub(crate) by: By,

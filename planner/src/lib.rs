@@ -25,8 +25,8 @@ pub use noun::{
     Table,
 };
 pub use page::{DEFAULT_PAGE, MAX_PAGE, page_size};
-pub use plan::{Root, Statement, plan};
-pub use run::{Finishers, Reader, Trouble, trouble};
+pub use plan::{Finish, Root, Statement, plan};
+pub use run::{Finisher, Reader, Trouble, trouble};
 pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };

@@ -201,7 +201,7 @@ pub enum Kind {
     /// An SQL expression that the function writes for the row with the given alias.
     Expression(fn(&mut Sql<'_>, &str) -> String),
     /// A value that the program computes after the statement has run. The function writes the SQL expression of its
-    /// input; the string is the name of the finisher in [`crate::Finishers`].
+    /// input; the string is the name by which [`crate::Finisher`] knows the value.
     Finished(fn(&mut Sql<'_>, &str) -> String, &'static str),
     /// An object whose fields are columns of this row.
     Embedded(fn() -> &'static Table),

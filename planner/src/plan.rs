@@ -49,13 +49,16 @@ pub(crate) enum Segment {
     Each,
 }
 
-/// A field whose value the program completes: its path in the answer, the name of the finisher, and the field's
-/// arguments.
+/// A field whose value the program completes.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Finish {
+pub struct Finish {
     pub(crate) path: Vec<Segment>,
-    pub(crate) finisher: &'static str,
-    pub(crate) arguments: Vec<(Name, Argument)>,
+    /// The name of the value, as the description of the field gives it.
+    pub name: &'static str,
+    /// The arguments of the field.
+    pub arguments: Vec<(Name, Argument)>,
+    /// The selected fields of the value, as response keys and names; empty if the value is a scalar.
+    pub fields: Vec<(String, String)>,
 }
 
 /// Plans a root field: compiles it into one statement. `facts` are values that expressions may refer to by name. The
@@ -132,9 +135,9 @@ impl Planner<'_> {
             Kind::Column(column) => format!("{alias}.{column}"),
             Kind::Boolean(column) => self.sql.boolean(&format!("{alias}.{column}")),
             Kind::Expression(write) => write(&mut self.sql, alias),
-            Kind::Finished(write, finisher) => {
-                let arguments = child.arguments();
-                self.finishes.push(Finish { path: self.path.clone(), finisher, arguments });
+            Kind::Finished(write, name) => {
+                let (arguments, fields) = (child.arguments(), child.members());
+                self.finishes.push(Finish { path: self.path.clone(), name, arguments, fields });
                 write(&mut self.sql, alias)
             }
             Kind::Embedded(part) => self.object(part(), alias, child)?,

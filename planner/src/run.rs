@@ -2,11 +2,9 @@
 //! PostgreSQL, the reader keeps connections of its own, because returning one to the pool costs another round trip, as
 //! much as a small read.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
 
-use async_graphql::{Name, Value as Argument};
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::PgRow;
 use sea_orm::sqlx::sqlite::SqliteError;
@@ -15,10 +13,13 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
 use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
-use crate::plan::{Segment, Statement};
+use crate::plan::{Finish, Segment, Statement};
 
-/// Functions that compute the value of a field from what the database returned and the field's arguments, by name.
-pub type Finishers = HashMap<&'static str, Box<dyn Fn(&Json, &[(Name, Argument)]) -> Json + Send + Sync>>;
+/// Computes the values that only the program can compute, for the caller of a request.
+pub trait Finisher: Sync {
+    /// Computes the value of a field from what the database returned.
+    fn finish(&self, finish: &Finish, value: &Json) -> Json;
+}
 
 /// How often a read is repeated on a new connection after the connection turned out to be dead.
 const TRIES: usize = 2;
@@ -26,7 +27,6 @@ const TRIES: usize = 2;
 /// Runs planned statements.
 pub struct Reader {
     db: DatabaseConnection,
-    finishers: Finishers,
     kept: Option<Kept>,
 }
 
@@ -41,11 +41,11 @@ struct Kept {
 impl Reader {
     /// Makes a reader that keeps up to `most` connections of the pool; the others remain for writes. With 0, and on
     /// SQLite, it keeps none. `sent` is called for each statement that the reader sends on a connection of its own.
-    pub fn new(db: DatabaseConnection, finishers: Finishers, most: usize, sent: fn()) -> Self {
+    pub fn new(db: DatabaseConnection, most: usize, sent: fn()) -> Self {
         let keeps = db.get_database_backend() == DbBackend::Postgres && most > 0;
         let kept =
             keeps.then(|| Kept { idle: Mutex::new(Vec::with_capacity(most)), places: Semaphore::new(most), sent });
-        Self { db, finishers, kept }
+        Self { db, kept }
     }
 
     /// Returns the kind of database.
@@ -53,8 +53,9 @@ impl Reader {
         self.db.get_database_backend()
     }
 
-    /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist.
-    pub async fn read(&self, statement: Statement) -> Result<String, DbErr> {
+    /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist. `finisher` computes
+    /// the values that the database cannot.
+    pub async fn read(&self, statement: Statement, finisher: &dyn Finisher) -> Result<String, DbErr> {
         let Statement { asked, finishes } = statement;
         let data: Option<String> = if let Some(kept) = &self.kept {
             kept.read(&self.db, &asked).await?
@@ -68,9 +69,7 @@ impl Reader {
         }
         let mut answer: Json = serde_json::from_str(&data).map_err(|error| DbErr::Custom(error.to_string()))?;
         for finish in &finishes {
-            if let Some(finisher) = self.finishers.get(finish.finisher) {
-                apply(&mut answer, &finish.path, &|value| *value = finisher(value, &finish.arguments));
-            }
+            apply(&mut answer, &finish.path, &|value| *value = finisher.finish(finish, value));
         }
         Ok(answer.to_string())
     }

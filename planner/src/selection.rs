@@ -194,6 +194,18 @@ impl<'a> Selected<'a> {
         merged(self.parts.iter().flat_map(|part| part.children.iter()), type_name, self.variables)
     }
 
+    /// Returns the fields that are selected on a value of a concrete type that is not a noun, as response keys and names.
+    pub(crate) fn members(&self) -> Vec<(String, String)> {
+        let below = self.parts.iter().flat_map(|part| part.children.iter());
+        let mut members: Vec<(String, String)> = Vec::new();
+        for child in below.filter(|child| child.is_in(self.variables)) {
+            if !members.iter().any(|(key, _)| *key == child.key) {
+                members.push((child.key.clone(), child.name.clone()));
+            }
+        }
+        members
+    }
+
     /// Returns the merged selections of one field of the selection set, under any response key; none if it is not
     /// selected.
     pub fn child(&self, name: &str) -> Option<Selected<'a>> {

@@ -11,7 +11,7 @@ use entity::account::Role;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use planner::{Bilingual, Finishers, Reader, Selection};
+use planner::{Bilingual, Reader, Selection};
 use tracing::Instrument;
 
 use crate::context::{Caller, Limits, Oidc, Options, Request, Services};
@@ -29,7 +29,7 @@ use crate::graphql::query;
 use crate::graphql::rights::{self, CREDENTIALS, UNGUESSED};
 use crate::graphql::schema::{Ledger, schema, sdl};
 use crate::graphql::types::Types;
-use crate::noun::schedule::next_occurrences;
+use crate::noun::FINISHERS;
 use crate::part::payload::watch_denials;
 
 /// Answers GraphQL requests.
@@ -80,12 +80,7 @@ struct Ready {
 impl Engine {
     /// Makes an engine from the services and the settings.
     pub(crate) fn new(services: Services, gate: Arc<Gate>, policy: &Options) -> Self {
-        let mut finishers = Finishers::new();
-        finishers.insert(
-            "nextOccurrences",
-            Box::new(next_occurrences(services.clock.clone(), services.occurrences.clone())),
-        );
-        let reader = Reader::new(services.db.clone(), finishers, services.readers, services.sent);
+        let reader = Reader::new(services.db.clone(), services.readers, services.sent);
         Self {
             schema: schema(policy.introspection),
             types: Types::read(&sdl()),
@@ -323,6 +318,7 @@ impl Engine {
             now: (self.services.clock)(),
             clock: self.services.clock.clone(),
             reader: self.reader.clone(),
+            finishers: FINISHERS,
             language: caller.language,
             by: caller.by(),
             admitted: caller.admitted.clone(),

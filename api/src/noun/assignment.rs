@@ -1,9 +1,11 @@
 //! Assignments (责任分解): their type, and the mutations that assign a measure, take an assignment on, report on it and
 //! settle whether it applies.
 
+use crate::part::action::{self, AvailableAction};
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::{On, applicability, assigning, progress};
+use ledger::work::available::{self, Subject};
 use planner::{
     Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun,
 };
@@ -125,6 +127,9 @@ noun! {
     closeOuts(pages CloseOut): Connection<CloseOut> = Link::Part("assignment_id");
     /// Evidence files (佐证材料) of the assignment, newest first by default.
     evidence(pages Evidence): Connection<Evidence> = Link::Part("assignment_id");
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, assignment| available::facts(sql, Subject::Assignment, assignment), action::ASSIGNMENT);
     /// Audit entries about the assignment, newest first by default: what was changed, by whom and when.
     audit(pages AuditEntry): Connection<AuditEntry> = Link::Part("assignment_id");
     /// When the unit took the assignment on (签收); null if it has not.

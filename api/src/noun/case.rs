@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::record::concern;
 use ledger::work::case::{self as acts, On};
+use ledger::work::available::{self, Subject};
 use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
@@ -11,6 +12,7 @@ use crate::noun::case_report::{CaseReport, CaseReportFilter};
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
 use crate::noun::unit::{Unit, UnitFilter};
+use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
@@ -173,6 +175,9 @@ noun! {
         Link::Among("SELECT unit_id FROM case_unit WHERE case_id = {t}.id");
     /// Steps taken in the case and reports on it, oldest first by default.
     reports(pages CaseReport): Connection<CaseReport> = Link::Part("case_id");
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, case| available::facts(sql, Subject::Case, case), action::CASE);
     /// Audit entries about the case, newest first by default: its state before and after every change.
     audit(pages AuditEntry): Connection<AuditEntry> = Link::Part("case_id");
     /// Version number, increased by every change. Mutations take it so that a concurrent change is detected

@@ -2,12 +2,14 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use ledger::work::close_out as acts;
+use ledger::work::available::{self, Subject};
 use planner::{Bilingual, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
 
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, beside, on};
+use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::payload::key_of;
@@ -85,6 +87,9 @@ noun! {
     relapse: Option<String> = Kind::Column("relapse");
     /// When the assignment was reopened; null unless it relapsed.
     reopenedAt: Option<Moment> = Kind::Column("reopened_at");
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, close_out| available::facts(sql, Subject::CloseOut, close_out), action::CLOSE_OUT);
     /// Since when the notice is public on the internet, where `publicNotices` lists it without sign-in; null while it
     /// is not public.
     disclosedAt: Option<Moment> = Kind::Column("disclosed_at");
@@ -112,6 +117,9 @@ noun! {
     answer: Option<String> = Kind::Column("answer");
     /// When the objection was decided; null before that.
     decidedAt: Option<Moment> = Kind::Column("decided_at");
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, objection| available::facts(sql, Subject::Objection, objection), action::OBJECTION);
 }
 
 order! { CloseOutOrder by CloseOutOrderField {

@@ -3,12 +3,14 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::people::policy::OTHERS_EXTENSION;
 use ledger::work::extension as acts;
+use ledger::work::available::{self, Subject};
 use planner::{Kind, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentPayload, beside};
 use crate::noun::measure::{Measure, MeasureFilter};
+use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{RelationFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::payload::key_of;
@@ -83,6 +85,9 @@ noun! {
     requestedAt: Moment = Kind::Column("requested_at");
     /// When the city office endorsed the request; null if it did not.
     endorsedAt: Option<Moment> = Kind::Column("endorsed_at");
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, change| available::facts(sql, Subject::Extension, change), action::EXTENSION);
     /// When the change was approved or rejected; null before that.
     decidedAt: Option<Moment> = Kind::Column("decided_at");
     /// Opinion given with the latest endorsement, approval or rejection. Null before the first, for a correction

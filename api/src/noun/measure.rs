@@ -1,12 +1,14 @@
 //! Measures (整改措施): their type, filter and order, and the mutations that create, edit, withdraw, merge and delete
 //! them.
 
+use crate::part::action::{self, AvailableAction};
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::fault::Fault;
 use ledger::keep::party::{Named, Party};
 use ledger::keep::{Patch, measure as keep, merge};
 use ledger::record::concern;
+use ledger::work::available::{self, Subject};
 use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
@@ -143,6 +145,9 @@ noun! {
     supervisionActions(pages SupervisionAction): Connection<SupervisionAction> = Link::Part("measure_id");
     /// Comments (批示、意见) on the measure, oldest first.
     comments(pages Comment): Connection<Comment> = Link::Part("measure_id");
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, measure| available::facts(sql, Subject::Measure, measure), action::MEASURE);
     /// Audit entries of the measure and its assignments, newest first.
     audit(pages AuditEntry): Connection<AuditEntry> = Link::Column("measure_id");
     /// Version number, incremented by every change to the measure; mutations take it to detect a stale copy.

@@ -29,3 +29,21 @@ pub(crate) mod sign_in;
 pub(crate) mod statistics;
 pub(crate) mod supervision;
 pub(crate) mod unit;
+
+use ledger::work::available::Subject;
+
+use crate::context::Finishing;
+use crate::part::action;
+
+/// The values that only the program can compute.
+pub(crate) const FINISHERS: &[(&str, Finishing)] = &[
+    ("nextOccurrences", schedule::next_occurrences),
+    (action::ASSIGNMENT, |request, finish, facts| action::available(Subject::Assignment, request, finish, facts)),
+    (action::MEASURE, |request, finish, facts| action::available(Subject::Measure, request, finish, facts)),
+    (action::PROBLEM, |request, finish, facts| action::available(Subject::Problem, request, finish, facts)),
+    (action::CASE, |request, finish, facts| action::available(Subject::Case, request, finish, facts)),
+    (action::CLOSE_OUT, |request, finish, facts| action::available(Subject::CloseOut, request, finish, facts)),
+    (action::EXTENSION, |request, finish, facts| action::available(Subject::Extension, request, finish, facts)),
+    (action::SUPERVISION, |request, finish, facts| action::available(Subject::Supervision, request, finish, facts)),
+    (action::OBJECTION, |request, finish, facts| action::available(Subject::Objection, request, finish, facts)),
+];

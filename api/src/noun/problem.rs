@@ -1,10 +1,12 @@
 //! Problems (反馈问题): their type, filter and order, and the mutations that create, edit, withdraw, merge and delete
 //! them.
 
+use crate::part::action::{self, AvailableAction};
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{merge, problem as keep};
 use ledger::record::concern;
+use ledger::work::available::{self, Subject};
 use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
@@ -95,6 +97,9 @@ noun! {
     round: InspectionRound = Kind::One(<InspectionRound as planner::Noun>::table, "round_id");
     /// Measures (整改措施) against the problem, in the order of the ledger.
     measures(pages Measure): Connection<Measure> = Link::Part("problem_id");
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, problem| available::facts(sql, Subject::Problem, problem), action::PROBLEM);
     /// Audit entries of the problem and of everything below it, newest first.
     audit(pages AuditEntry): Connection<AuditEntry> = Link::Column("problem_id");
     /// Version number, incremented by every change to the problem; mutations take it to detect a stale copy.

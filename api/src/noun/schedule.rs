@@ -1,13 +1,12 @@
 //! Schedules of background jobs and the log of their runs, visible to administrators only.
 
 use async_graphql::registry::{MetaInputValue, Registry};
-use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Name, Object, Value};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Value};
 use ledger::keep::machine as keep;
-use planner::{Connection, Kind, Link, Noun, SortKey, SortType, Sql, argument, noun};
-use serde_json::json;
+use planner::{Connection, Finish, Kind, Link, Noun, SortKey, SortType, Sql, argument, noun};
+use serde_json::{Value as Json, json};
 
-use crate::context::{Occurrences, Request};
-use crate::gate::Clock;
+use crate::context::Request;
 use crate::part::filter::{TextFilter, filter};
 use crate::part::order::order;
 use crate::part::patch::patch;
@@ -53,22 +52,17 @@ fn count_argument(registry: &mut Registry) -> Vec<MetaInputValue> {
 /// The largest number of occurrences that one field computes.
 const MAX_FIRES: i64 = 50;
 
-/// Returns the finisher of `nextOccurrences`: it computes the next occurrences of a schedule from its pattern and time
-/// zone, which the statement delivers as JSON (`pattern`), and returns them as RFC 3339 strings.
-pub(crate) fn next_occurrences(
-    clock: Clock,
-    occurrences: Occurrences,
-) -> impl Fn(&serde_json::Value, &[(Name, Value)]) -> serde_json::Value + Send + Sync {
-    move |schedule, arguments| {
-        let asked = arguments.iter().find(|(name, _)| name == "count").and_then(|(_, count)| match count {
-            Value::Number(number) => number.as_i64(),
-            _ => None,
-        });
-        let count = asked.unwrap_or(5).clamp(1, MAX_FIRES).unsigned_abs() as usize;
-        let text = |key: &str| schedule.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let fires = occurrences(text("cron"), text("zone"), clock(), count);
-        json!(fires.into_iter().map(|fire| fire.to_rfc3339()).collect::<Vec<_>>())
-    }
+/// Computes `nextOccurrences` of a schedule from its pattern and time zone, which the statement delivers as JSON
+/// (`pattern`), and returns them as RFC 3339 strings.
+pub(crate) fn next_occurrences(request: &Request, finish: &Finish, schedule: &Json) -> Json {
+    let asked = finish.arguments.iter().find(|(name, _)| name == "count").and_then(|(_, count)| match count {
+        Value::Number(number) => number.as_i64(),
+        _ => None,
+    });
+    let count = asked.unwrap_or(5).clamp(1, MAX_FIRES).unsigned_abs() as usize;
+    let text = |key: &str| schedule.get(key).and_then(Json::as_str).unwrap_or_default();
+    let fires = (request.occurrences)(text("cron"), text("zone"), request.now, count);
+    json!(fires.into_iter().map(|fire| fire.to_rfc3339()).collect::<Vec<_>>())
 }
 
 noun! {

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::{comment, supervision as acts};
+use ledger::work::available::{self, Subject};
 use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
@@ -9,6 +10,7 @@ use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentPayload, MeasurePayload, beside};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::unit::Unit;
+use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{RelationFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::payload::key_of;
@@ -75,6 +77,9 @@ noun! {
     /// Moment at which the supervision was issued; for one that is only proposed, or was dismissed, the moment of the
     /// proposal.
     issuedAt: Moment = Kind::Column("issued_at");
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, supervision| available::facts(sql, Subject::Supervision, supervision), action::SUPERVISION);
     /// Moment at which the supervision was lifted, or the proposal dismissed; null otherwise.
     liftedAt: Option<Moment> = Kind::Column("lifted_at");
     /// Reason why the supervision was lifted, or the proposal dismissed; null otherwise.

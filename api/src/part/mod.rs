@@ -1,5 +1,6 @@
 //! Building blocks of the nouns: filters, sort orders, groups, patches, payloads, scalars, and reading rows.
 
+pub(crate) mod action;
 pub(crate) mod filter;
 pub(crate) mod group;
 pub(crate) mod order;

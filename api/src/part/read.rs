@@ -1,7 +1,9 @@
 //! Reading the rows that a field selects, by one planned statement that returns only what the caller may see.
 
 use async_graphql::{Context, Error, ServerError};
-use planner::{Noun, Planned, Refusal, Root, Selected, Selection, Statement};
+use planner::{Finish, Finisher, Noun, Planned, Refusal, Root, Selected, Selection, Statement};
+
+use serde_json::Value;
 
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
@@ -14,11 +16,21 @@ pub(crate) enum Plan {
     Constant(&'static str),
 }
 
+/// Completes the values that the database cannot compute, for a request.
+struct Completing<'a>(&'a Request);
+
+impl Finisher for Completing<'_> {
+    fn finish(&self, finish: &Finish, value: &Value) -> Value {
+        let found = self.0.finishers.iter().find(|(name, _)| *name == finish.name);
+        found.map_or(Value::Null, |(_, complete)| complete(self.0, finish, value))
+    }
+}
+
 impl Plan {
     /// Runs the plan and returns the JSON of the field. Failures of the database are masked.
     pub(crate) async fn run(self, request: &Request) -> Result<String, Error> {
         match self {
-            Self::Statement(statement) => request.reader.read(statement).await.map_err(|failure| masked(&failure)),
+            Self::Statement(statement) => request.reader.read(statement, &Completing(request)).await.map_err(|failure| masked(&failure)),
             Self::Constant(json) => Ok(json.to_owned()),
         }
     }

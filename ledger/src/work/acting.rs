@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use sea_orm::DatabaseConnection;
 
 use crate::Result;
-use crate::people::policy::{self, Act, Standing};
+use crate::people::policy::{self, Act, Principal, Standing};
 use crate::record::audit::By;
 use crate::rule::calendar;
 
@@ -43,7 +43,11 @@ pub(crate) fn permit(acting: &Acting<'_>, act: Act, standing: Standing) -> Resul
 ///
 /// No one may decide on their own submission, whether they submitted or decide in their own name or as a delegate.
 pub(crate) fn is_own(acting: &Acting<'_>, submitters: [Option<i64>; 2]) -> bool {
-    let principal = &acting.by.principal;
+    submitted(&acting.by.principal, submitters)
+}
+
+/// Checks whether a caller is one of `submitters`, like [`is_own`].
+pub(crate) fn submitted(principal: &Principal, submitters: [Option<i64>; 2]) -> bool {
     let acts = |person: i64| principal.account == Some(person) || principal.delegate == Some(person);
     submitters.into_iter().flatten().any(acts)
 }

@@ -9,6 +9,7 @@ pub mod accountability;
 mod acting;
 pub mod applicability;
 pub mod assigning;
+pub mod available;
 pub mod case;
 pub mod check;
 pub mod close_out;
