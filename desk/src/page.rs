@@ -251,7 +251,7 @@ async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<Http
     let now = (desk.options.clock)().with_timezone(&desk.options.zone);
     given.push(("today".to_owned(), now.date_naive().to_string()));
     given.push(("thisMonth".to_owned(), now.format("%Y-%m").to_string()));
-    let data = visit.ask(&page.document, variables::of_document(&page.parsed, &given)).await?;
+    let data = visit.ask(&page.document, variables::of_document(&page.parsed, &desk.schema, &given)).await?;
     if !page.described.found.is_empty() && data[&page.described.found].is_null() {
         return Err(Stopped::Missing);
     }

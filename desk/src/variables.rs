@@ -2,6 +2,7 @@
 //! declares.
 
 use async_graphql::parser::types::{BaseType, DocumentOperations, ExecutableDocument, Type};
+use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
 use crate::schema::{Field, Schema};
@@ -16,7 +17,7 @@ pub(crate) fn first<'a>(given: &'a Given, name: &str) -> Option<&'a str> {
 
 /// Reads the variables that a document declares from the values of the same names. A value that does not fit the type is
 /// left out, as if it had not been given, so that an address that someone has edited still shows the page.
-pub(crate) fn of_document(document: &ExecutableDocument, given: &Given) -> Map<String, Value> {
+pub(crate) fn of_document(document: &ExecutableDocument, schema: &Schema, given: &Given) -> Map<String, Value> {
     let operation = match &document.operations {
         DocumentOperations::Single(operation) => Some(&operation.node),
         DocumentOperations::Multiple(operations) => operations.values().next().map(|one| &one.node),
@@ -24,11 +25,34 @@ pub(crate) fn of_document(document: &ExecutableDocument, given: &Given) -> Map<S
     let mut variables = Map::new();
     for definition in operation.iter().flat_map(|operation| &operation.variable_definitions) {
         let name = definition.node.name.node.as_str();
-        if let Some(value) = value(&definition.node.var_type.node, &all(given, name)) {
+        let of = &definition.node.var_type.node;
+        let fitting: Vec<&str> = all(given, name).into_iter().filter(|text| fits(schema, of, text)).collect();
+        if let Some(value) = value(of, &fitting) {
             variables.insert(name.to_owned(), value);
         }
     }
+    // A page before a cursor is the last of those before it.
+    if variables.contains_key("before") && !variables.contains_key("last") {
+        let declared = |name: &str| {
+            let mut definitions = operation.iter().flat_map(|operation| &operation.variable_definitions);
+            definitions.find(|definition| definition.node.name.node == name)
+        };
+        if let (Some(first), Some(_)) = (declared("first"), declared("last")) {
+            let default = first.node.default_value.as_ref().and_then(|value| value.node.clone().into_json().ok());
+            variables.insert("last".to_owned(), default.unwrap_or(Value::from(50)));
+            variables.insert("first".to_owned(), Value::Null);
+        }
+    }
     variables
+}
+
+/// Returns whether a text is a value of a type: dates have to be dates, and enum values those of the schema.
+fn fits(schema: &Schema, of: &Type, text: &str) -> bool {
+    let name = crate::schema::base(&of.base);
+    match schema.values(&name) {
+        Some(values) => values.iter().any(|(code, _)| code == text),
+        None => name != "Date" || text.parse::<NaiveDate>().is_ok(),
+    }
 }
 
 /// Reads an input object from the values of its fields. `prefix` is what stands before their names, such as `input.`.

@@ -93,6 +93,7 @@ impl SortKey {
 ///   that is read by its key ([`Kind::One`], [`crate::Root::One`], [`crate::Root::Several`]) takes the source as it is
 ///   written. For a source that is a subquery, the planner adds no condition of its own to plain lists, so the subquery
 ///   must mark every table that it reads.
+/// - `{fact:name}`: a named fact such as `{fact:today}`, at the places where `{sees:…}` is allowed.
 /// - `{}`: one value, at each place where it occurs. In [`Named::name`] it is the expression of the group's key; in
 ///   [`crate::Member::total`], [`crate::Condition::Matches`] and [`crate::Condition::Among`] it is the placeholder of a
 ///   bound value, so the text of the statement does not depend on the value.

@@ -267,7 +267,10 @@ impl Planner<'_> {
         owner: Owner<'_>,
     ) -> Result<String, Refusal> {
         let mut page = Page::read(selection, table, arguments)?;
-        page.condition = self.sql.narrowed(&page.condition, table.source);
+        // A subquery marks the tables that it reads itself.
+        if !table.source.starts_with('(') {
+            page.condition = self.sql.narrowed(&page.condition, table.source);
+        }
         let connection = format!("{}Connection", table.name);
         let wanted = selection.children(&connection);
         let alias = self.sql.alias();

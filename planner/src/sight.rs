@@ -44,7 +44,8 @@ impl Sql<'_> {
         (!condition.is_always()).then(|| condition.to_sql(self, alias))
     }
 
-    /// Returns a source with each `{sees:table:alias}` replaced by the condition for that row.
+    /// Returns a source with each `{sees:table:alias}` replaced by the condition for that row, and each `{fact:name}` by
+    /// the value of the fact.
     pub(crate) fn source(&mut self, source: &str) -> String {
         let mut rest = source;
         let mut whole = String::with_capacity(source.len());
@@ -53,6 +54,19 @@ impl Sql<'_> {
             let (table, alias) = mark.split_once(':').unwrap_or((mark, mark));
             whole.push_str(before);
             whole.push_str(&self.seen(table, alias).unwrap_or_else(|| "TRUE".to_owned()));
+            rest = behind;
+        }
+        whole.push_str(rest);
+        self.with_facts(&whole)
+    }
+
+    fn with_facts(&mut self, source: &str) -> String {
+        let mut rest = source;
+        let mut whole = String::with_capacity(source.len());
+        while let Some((before, after)) = rest.split_once("{fact:") {
+            let Some((name, behind)) = after.split_once('}') else { break };
+            whole.push_str(before);
+            whole.push_str(&self.fact(name));
             rest = behind;
         }
         whole.push_str(rest);

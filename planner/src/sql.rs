@@ -69,15 +69,15 @@ impl<'a> Sql<'a> {
     }
 
     /// Returns the placeholder of a named fact, which is bound at its first use only. An unknown name gives `NULL`.
-    pub fn fact(&mut self, name: &'static str) -> String {
+    pub fn fact(&mut self, name: &str) -> String {
         if let Some((_, placeholder)) = self.bound_facts.iter().find(|(bound, _)| *bound == name) {
             return placeholder.clone();
         }
-        let Some((_, value)) = self.facts.iter().find(|(known, _)| *known == name) else {
+        let Some((name, value)) = self.facts.iter().find(|(known, _)| *known == name) else {
             return "NULL".to_owned();
         };
         let placeholder = self.bind(value.clone());
-        self.bound_facts.push((name, placeholder.clone()));
+        self.bound_facts.push((*name, placeholder.clone()));
         placeholder
     }
 

@@ -4,11 +4,12 @@ use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Simp
 use ledger::fault::{self, Thing};
 use ledger::keep::Patch;
 use ledger::people::account::{self as acts, Hashed, erase, link, new_password, session};
-use planner::{Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
+use planner::{Connection, Dimension, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::region::Region;
 use crate::noun::sign_in::{EndSessionPayload, SignInPayload};
+use crate::noun::task::Task;
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{RelationFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
@@ -147,6 +148,9 @@ noun! {
     region: Option<Region> = Kind::One(<Region as Noun>::table, "region_id");
     /// Last local date on which the account can be used; null if it does not expire.
     validUntil: Option<Date> = Kind::Column("valid_until");
+    /// What waits for the account, the most urgent first; its groups count the kinds. The caller sees tasks about what it
+    /// may see itself.
+    tasks(pages Task): Connection<Task> = Link::Inside;
     /// Whether the account is disabled, so that signing in to it is refused.
     isDisabled: bool = Kind::Boolean("is_disabled");
     /// Whether signing in requires a second factor; null for callers outside the unit and its superiors.

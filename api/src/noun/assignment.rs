@@ -147,7 +147,17 @@ noun! {
     updatedAt: Moment = Kind::Column("updated_at");
 }
 
+/// The deadline of the assignment's measure; never null.
+const DUE_ON: SortKey = SortKey::expression(
+    "coalesce((SELECT dm.due_on FROM measure dm WHERE dm.id = {t}.measure_id), '9999-12-31')",
+    SortType::Date,
+);
+
 order! { AssignmentOrder by AssignmentOrderField {
+    /// 整改时限 · Latest date of the measure's deadline; assignments without one come last, or first in descending order.
+    DueOn = DUE_ON,
+    /// 状态 · How far the status has advanced, from `REOPENED` to `CLOSED`; the two statuses of 不涉及 come last.
+    Status = SortKey::expression(ledger::rule::workflow::RANK, SortType::Integer),
     /// 分解时间 · When the measure was assigned to the unit.
     CreatedAt = SortKey::column("{t}.created_at", "created_at", SortType::Moment),
     /// 更新时间 · When the assignment last changed.

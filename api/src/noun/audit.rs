@@ -1,9 +1,13 @@
 //! Audit entries as the API shows them: what was changed, by whom, on whose behalf and when, with the state before and
 //! after.
 
-use async_graphql::ID;
-use planner::{Condition, Dimension, Kind, Noun, SortKey, SortType, noun};
+use async_graphql::{ID, SimpleObject};
+use ledger::record::audit::words;
+use planner::{Condition, Dimension, Finish, Kind, Noun, SortKey, SortType, noun};
+use serde_json::{Value as Json, json};
 
+use crate::context::Request;
+use crate::language::Language;
 use crate::noun::account::Account;
 use crate::noun::assignment::Assignment;
 use crate::noun::case::InspectionCase;
@@ -11,6 +15,42 @@ use crate::noun::measure::Measure;
 use crate::part::filter::{DateTimeFilter, RelationFilter, TextFilter, filter};
 use crate::part::order::order;
 use crate::part::scalar::Moment;
+
+/// One field that an act changed.
+#[derive(SimpleObject)]
+pub(crate) struct AuditChange {
+    /// Name of the field, such as `status`.
+    field: String,
+    /// Label of the field, in the language of the request, such as `状态`.
+    label: String,
+    /// Value before the change, in words; a row is given by its global id. Null if it was not set.
+    before: Option<String>,
+    /// Value after the change, in words; a row is given by its global id. Null if it is not set.
+    after: Option<String>,
+}
+
+/// Returns what an act is called, from its code.
+pub(crate) fn label(request: &Request, _: &Finish, act: &Json) -> Json {
+    let (zh, en) = words::act(act.as_str().unwrap_or_default());
+    json!(if request.language == Language::English { en } else { zh })
+}
+
+/// Returns the changed fields of an entry, from its states before and after.
+pub(crate) fn changes(request: &Request, finish: &Finish, entry: &Json) -> Json {
+    let text = |name: &str| entry[name].as_str().unwrap_or_default();
+    let one = |change: &words::ChangedField| {
+        let (zh, en) = change.label;
+        let field = |name: &str| match name {
+            "field" => json!(change.field),
+            "label" => json!(if request.language == Language::English { en } else { zh }),
+            "before" => json!(change.before),
+            "after" => json!(change.after),
+            _ => json!("AuditChange"),
+        };
+        finish.fields.iter().map(|(key, name)| (key.clone(), field(name))).collect::<serde_json::Map<_, _>>()
+    };
+    words::changes(text("before"), text("after")).iter().map(one).map(Json::Object).collect()
+}
 
 const AT: SortKey = SortKey::column("{t}.at", "at", SortType::Moment);
 
@@ -39,6 +79,16 @@ noun! {
     /// Account that the actor represented as its delegate; null if the actor was no delegate, or if the caller may not
     /// see the account.
     onBehalfOf: Option<Account> = Kind::One(<Account as Noun>::table, "on_behalf_of_id");
+    /// What was done, in the language of the request, such as `核查通过`.
+    label: String = Kind::Finished(|_, entry| format!("{entry}.act"), "auditLabel");
+    /// Fields that were changed, with their values before and after, in words; empty if the act changed none that people
+    /// know.
+    changes: Vec<AuditChange> = Kind::Finished(
+        |sql, entry| {
+            sql.object(&[("before", sql.as_text(&format!("{entry}.before"))), ("after", sql.as_text(&format!("{entry}.after")))])
+        },
+        "auditChanges",
+    );
     /// State before the change, as JSON text.
     before: String = Kind::Column("before");
     /// State after the change and details of the act, as JSON text.

@@ -125,6 +125,8 @@ noun! {
 order! { CloseOutOrder by CloseOutOrderField {
     /// 提请时间 · Moment at which the application was submitted.
     AppliedAt = SortKey::column("{t}.applied_at", "applied_at", SortType::Moment),
+    /// 公示截止 · Last day of the notice period; close-outs without a notice come last, or first in descending order.
+    NoticeUntil = SortKey::expression("coalesce({t}.notice_until, '9999-12-31')", SortType::Date),
 } }
 
 filter! {

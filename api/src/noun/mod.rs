@@ -28,6 +28,7 @@ pub(crate) mod schedule;
 pub(crate) mod sign_in;
 pub(crate) mod statistics;
 pub(crate) mod supervision;
+pub(crate) mod task;
 pub(crate) mod unit;
 
 use ledger::work::available::Subject;
@@ -38,6 +39,8 @@ use crate::part::action;
 /// The values that only the program can compute.
 pub(crate) const FINISHERS: &[(&str, Finishing)] = &[
     ("nextOccurrences", schedule::next_occurrences),
+    ("auditLabel", audit::label),
+    ("auditChanges", audit::changes),
     (action::ASSIGNMENT, |request, finish, facts| action::available(Subject::Assignment, request, finish, facts)),
     (action::MEASURE, |request, finish, facts| action::available(Subject::Measure, request, finish, facts)),
     (action::PROBLEM, |request, finish, facts| action::available(Subject::Problem, request, finish, facts)),

@@ -93,6 +93,8 @@ noun! {
 order! { SupervisionActionOrder by SupervisionActionOrderField {
     /// 发出时间 · Moment at which the supervision was issued or proposed.
     IssuedAt = SortKey::column("{t}.issued_at", "issued_at", SortType::Moment),
+    /// 答复期限 · Date by which an answer is due; supervision without one comes last, or first in descending order.
+    AnswerBy = SortKey::expression("coalesce({t}.answer_by, '9999-12-31')", SortType::Date),
 } }
 
 filter! {

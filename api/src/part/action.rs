@@ -36,6 +36,8 @@ pub(crate) struct AvailableAction {
     label: String,
     /// Whether the caller may do it now.
     is_available: bool,
+    /// Whether the caller may do it in some state of the object. If not, it is for others to do.
+    is_permitted: bool,
     /// Why the caller may not do it now, in the language of the request; null if the action is available.
     reason: Option<String>,
 }
@@ -95,6 +97,7 @@ pub(crate) fn available(subject: Subject, request: &Request, finish: &Finish, fa
             "mutation" => json!(Some(available.action.mutation()).filter(|name| !name.is_empty())),
             "label" => json!(if request.language == Language::English { en } else { zh }),
             "isAvailable" => json!(available.reason.is_none()),
+            "isPermitted" => json!(available.is_permitted),
             "reason" => json!(available.reason.as_ref().map(|reason| request.language.of(reason))),
             _ => json!("AvailableAction"),
         };

@@ -2,16 +2,18 @@
 //!
 //! The rule exists as a pure function and, for lists, as SQL. `tests/stories/pace.rs` checks that the two agree.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use entity::assignment::{PaceOverride, Status};
 use planner::Sql;
 
-use crate::rule::calendar::plus_days;
+use crate::rule::calendar::{Quarter, plus_days};
 
 /// The days without a report after which an open assignment with a deadline is stale.
 pub const STALE_DAYS: i64 = 30;
 /// The days without a report after which an assignment without a date, such as an ongoing one, is stale: a quarter.
 pub const STALE_DAYS_ONGOING: i64 = 92;
+/// The days before a deadline from which on it is due soon.
+pub const SOON_DAYS: i64 = 30;
 /// How far the share of the target that is done may differ from the share of time that has elapsed and still be on
 /// schedule: 10 percentage points.
 pub const TOLERANCE: f64 = 0.1;
@@ -93,8 +95,13 @@ pub fn pace(facts: &Facts, today: NaiveDate) -> Option<Pace> {
 
 /// Returns the values that the SQL forms of the rules refer to by name: `today`, `stale` and `stale_ongoing`.
 pub fn facts(today: NaiveDate) -> Vec<(&'static str, sea_orm::Value)> {
+    let quarter = Quarter::of(today).last_day();
     vec![
         ("today", today.into()),
+        ("soon", plus_days(today, SOON_DAYS).into()),
+        ("quarter_end", quarter.into()),
+        ("ends_half", i32::from(quarter.month().is_multiple_of(6)).into()),
+        ("ends_year", i32::from(quarter.month() == 12).into()),
         ("stale", plus_days(today, -STALE_DAYS).into()),
         ("stale_ongoing", plus_days(today, -STALE_DAYS_ONGOING).into()),
     ]

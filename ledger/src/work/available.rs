@@ -113,6 +113,8 @@ pub struct Available {
     pub action: Action,
     /// Why the action is not available; `None` if it is.
     pub reason: Option<Bilingual>,
+    /// Whether the caller may do it in some state of the object: the policy does not forbid it.
+    pub is_permitted: bool,
 }
 
 /// The objects that offer actions.
@@ -162,7 +164,13 @@ pub fn actions(asking: Asking<'_>, subject: Subject, facts: &Value) -> Vec<Avail
 }
 
 /// Why an action is not available.
-type Checked = Result<(), Bilingual>;
+struct Unavailable {
+    reason: Bilingual,
+    /// Whether the policy forbids it to the caller in every state.
+    is_forbidden: bool,
+}
+
+type Checked = Result<(), Unavailable>;
 
 fn of<F: DeserializeOwned>(
     asking: Asking<'_>,
@@ -177,19 +185,24 @@ fn of<F: DeserializeOwned>(
             return Vec::new();
         }
     };
-    actions.iter().map(|action| Available { action: *action, reason: check(&facts, *action, asking).err() }).collect()
+    let one = |action: &Action| {
+        let unavailable = check(&facts, *action, asking).err();
+        let is_permitted = unavailable.as_ref().is_none_or(|why| !why.is_forbidden);
+        Available { action: *action, reason: unavailable.map(|why| why.reason), is_permitted }
+    };
+    actions.iter().map(one).collect()
 }
 
-fn because(zh: impl Into<String>, en: impl Into<String>) -> Bilingual {
-    Bilingual::new(zh, en)
+fn because(zh: impl Into<String>, en: impl Into<String>) -> Unavailable {
+    Unavailable { reason: Bilingual::new(zh, en), is_forbidden: false }
 }
 
-fn reason(fault: Fault) -> Bilingual {
-    fault.message
+fn forbidden(act: Act) -> Unavailable {
+    Unavailable { reason: policy::not_allowed(act).message, is_forbidden: true }
 }
 
 fn permits(asking: Asking<'_>, act: Act, standing: Standing) -> Checked {
-    if asking.principal.permits(act, standing) { Ok(()) } else { Err(reason(policy::not_allowed(act))) }
+    if asking.principal.permits(act, standing) { Ok(()) } else { Err(forbidden(act)) }
 }
 
 /// Refuses those who submitted what is to be decided.
@@ -201,7 +214,11 @@ fn not_own(asking: Asking<'_>, submitters: [Option<i64>; 2]) -> Checked {
 }
 
 fn in_state<S: ActiveEnum<Value = String> + Copy>(from: S, is_open: bool, open: &[S], name: fn(S) -> &'static str) -> Checked {
-    if is_open { Ok(()) } else { Err(reason(super::hold::wrong_state(from, open, name, &[]))) }
+    if is_open { Ok(()) } else { Err(wrong_state(super::hold::wrong_state(from, open, name, &[]))) }
+}
+
+fn wrong_state(fault: Fault) -> Unavailable {
+    Unavailable { reason: fault.message, is_forbidden: false }
 }
 
 fn step(status: Status, step: Step) -> Checked {
@@ -313,7 +330,7 @@ impl AssignmentFacts {
         step(self.status, of)
     }
 
-    fn running(&self) -> Result<&Cycle, Bilingual> {
+    fn running(&self) -> Result<&Cycle, Unavailable> {
         self.cycle.as_ref().ok_or_else(|| because("没有销号申请记录", "there is no application for close-out"))
     }
 
@@ -534,7 +551,7 @@ impl MeasureFacts {
 }
 
 fn issued(asking: Asking<'_>, act: Act, path: &str) -> Checked {
-    if asking.principal.permits_of_region(act, path) { Ok(()) } else { Err(reason(policy::not_allowed(act))) }
+    if asking.principal.permits_of_region(act, path) { Ok(()) } else { Err(forbidden(act)) }
 }
 
 /// Reads statuses that are separated by commas.
@@ -636,7 +653,7 @@ impl CaseFacts {
                 let assisting = self.assisting.iter().flat_map(|keys| keys.split(',')).filter_map(|key| key.parse().ok());
                 let mut units = assisting.chain([self.lead]);
                 if !units.any(|unit| asking.principal.permits(Act::AnswerCase, standing_of_case(unit))) {
-                    return Err(reason(policy::not_allowed(Act::AnswerCase)));
+                    return Err(forbidden(Act::AnswerCase));
                 }
                 self.step(CaseStep::Report)
             }

@@ -12,6 +12,7 @@ pub(crate) mod kept;
 mod seal;
 mod state;
 mod verify;
+pub mod words;
 
 pub use entry::{By, Entry, address_digest, chain_of, hash, note, parts};
 pub(crate) use entry::{End, MERGED, chains, end, entire, history, of_chain, of_end, write};

@@ -1,0 +1,191 @@
+//! Tasks: what waits for the caller, of all kinds in one list, the most urgent first.
+
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Enum, Value};
+use planner::{Condition, Dimension, Kind, Noun, SortKey, SortType, noun};
+
+use crate::noun::assignment::Assignment;
+use crate::noun::case::InspectionCase;
+use crate::noun::close_out::{CloseOut, Objection};
+use crate::noun::extension::DeadlineChange;
+use crate::noun::mail::Mail;
+use crate::noun::measure::Measure;
+use crate::noun::supervision::SupervisionAction;
+use crate::part::filter::{DateFilter, filter};
+use crate::part::order::order;
+use crate::part::scalar::Date;
+
+/// What has to be done. Which kinds wait for whom follows from the role.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+pub(crate) enum TaskKind {
+    /// 已逾期 · The assignment is open past the deadline of its measure. For units, their county office, and the units
+    /// that lead or supervise.
+    Overdue,
+    /// 被退回 · The application for close-out was returned: mend what is missing and apply again.
+    Returned,
+    /// 反弹 · The assignment was reopened after a relapse.
+    Relapsed,
+    /// 待签收 · The assignment has not been accepted yet.
+    Accept,
+    /// 30 日内到期 · The deadline is within 30 days.
+    DueSoon,
+    /// 待提请销号 · The work is reported as completed; apply for close-out.
+    ApplyForCloseOut,
+    /// 本期自查未做 · The self-inspection of the present period has not been recorded.
+    SelfInspection,
+    /// 督办待答复 · Supervision asks for an answer by a date.
+    AnswerSupervision,
+    /// 案件待签收 · A complaint case has to be accepted.
+    AcceptCase,
+    /// 案件待办结 · A complaint case has to be resolved.
+    ResolveCase,
+    /// 待核查 · An application for close-out waits for verification.
+    Verify,
+    /// 待认定不涉及 · A unit proposes that a measure does not concern it, or has declined it.
+    DecideNotApplicable,
+    /// 待公示 · A verified close-out waits for its public notice.
+    Publicise,
+    /// 异议待答复 · An objection waits for a decision.
+    DecideObjection,
+    /// 待销号 · The notice period is over; the close-out can be decided.
+    Close,
+    /// 延期待审批 · A request for an extension waits for the caller's decision.
+    DecideExtension,
+    /// 挂牌建议待决定 · A proposal to list waits for a decision.
+    DecideProposal,
+    /// 案件待验收 · A resolved case waits for verification.
+    VerifyCase,
+    /// 案件待销号 · A verified case can be closed.
+    CloseCase,
+    /// 邮件未送达 · A mail could not be delivered. For administrators.
+    FailedMail,
+}
+
+/// Tasks without a date come last.
+const DUE_ON: SortKey = SortKey::expression("coalesce({t}.due_on, '9999-12-31')", SortType::Date);
+
+const GROUPS: &[Dimension] = &[Dimension::plain("KIND", "种类 · What has to be done.", "{t}.kind")];
+
+noun! {
+    /// Something that waits for the account: an object, and what has to be done about it.
+    pub(crate) Task from "(SELECT a.id * 32 + 1 AS id, CASE \
+            WHEN a.status = 'RETURNED' THEN 'RETURNED' WHEN a.status = 'REOPENED' THEN 'RELAPSED' \
+            WHEN a.completed_on IS NOT NULL THEN 'APPLY_FOR_CLOSE_OUT' \
+            WHEN m.due_by < {fact:today} THEN 'OVERDUE' \
+            WHEN a.accepted_at IS NULL AND a.status = 'ASSIGNED' THEN 'ACCEPT' ELSE 'DUE_SOON' END AS kind, \
+            coalesce(m.due_by, m.due_on) AS due_on, a.measure_id, a.id AS assignment_id, \
+            CAST(NULL AS bigint) AS case_id, CAST(NULL AS bigint) AS close_out_id, CAST(NULL AS bigint) AS extension_id, \
+            CAST(NULL AS bigint) AS supervision_id, CAST(NULL AS bigint) AS objection_id, CAST(NULL AS bigint) AS mail_id \
+        FROM assignment a JOIN measure m ON m.id = a.measure_id \
+        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'LEAD_UNIT', 'COUNTY_OFFICE', 'SUPERVISING_UNIT') \
+            AND a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.declined_at IS NULL \
+            AND (m.due_by < {fact:today} AND a.completed_on IS NULL \
+                OR ({owner}.role <> 'SUPERVISING_UNIT' AND ({owner}.role <> 'LEAD_UNIT' OR a.unit_id = {owner}.unit_id) \
+                    AND (a.status IN ('RETURNED', 'REOPENED') OR a.completed_on IS NOT NULL \
+                        OR (a.accepted_at IS NULL AND a.status = 'ASSIGNED') OR m.due_by <= {fact:soon}))) \
+            AND {sees:assignment:a} \
+        UNION ALL SELECT a.id * 32 + 2, 'SELF_INSPECTION', {fact:quarter_end}, a.measure_id, a.id, NULL, NULL, NULL, \
+            NULL, NULL, NULL \
+        FROM assignment a JOIN measure m ON m.id = a.measure_id \
+        LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
+        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'COUNTY_OFFICE') AND a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
+            AND m.issued_on <= {fact:quarter_end} \
+            AND (coalesce(p.every, 'QUARTER') = 'QUARTER' OR p.every = 'HALF_YEAR' AND {fact:ends_half} = 1 \
+                OR p.every = 'YEAR' AND {fact:ends_year} = 1) \
+            AND NOT EXISTS (SELECT 1 FROM \"check\" c WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' \
+                AND c.due_on >= {fact:quarter_end}) \
+            AND {sees:assignment:a} \
+        UNION ALL SELECT s.id * 32 + 3, 'ANSWER_SUPERVISION', s.answer_by, s.measure_id, s.assignment_id, NULL, NULL, \
+            NULL, s.id, NULL, NULL \
+        FROM supervision_action s \
+        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'LEAD_UNIT') AND s.state = 'ISSUED' AND s.answer_by IS NOT NULL \
+            AND s.recipient_id = {owner}.unit_id AND {sees:supervision_action:s} \
+        UNION ALL SELECT k.id * 32 + 4, CASE k.state WHEN 'HANDED_OVER' THEN 'ACCEPT_CASE' ELSE 'RESOLVE_CASE' END, \
+            k.due_on, NULL, NULL, k.id, NULL, NULL, NULL, NULL, NULL \
+        FROM inspection_case k \
+        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'LEAD_UNIT') AND k.lead_unit_id = {owner}.unit_id \
+            AND k.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED') AND {sees:inspection_case:k} \
+        UNION ALL SELECT k.id * 32 + 5, CASE k.state WHEN 'RESOLVED' THEN 'VERIFY_CASE' ELSE 'CLOSE_CASE' END, \
+            k.due_on, NULL, NULL, k.id, NULL, NULL, NULL, NULL, NULL \
+        FROM inspection_case k \
+        WHERE (k.state = 'RESOLVED' AND {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') \
+                OR k.state = 'ACCEPTED' AND {owner}.role = 'REGIONAL_OFFICE') AND {sees:inspection_case:k} \
+        UNION ALL SELECT a.id * 32 + 6, CASE a.status WHEN 'SUBMITTED' THEN 'VERIFY' WHEN 'VERIFIED' THEN 'PUBLICISE' \
+            WHEN 'PUBLICISED' THEN 'CLOSE' ELSE 'DECIDE_NOT_APPLICABLE' END, \
+            CASE a.status WHEN 'PUBLICISED' THEN o.notice_until ELSE m.due_by END, a.measure_id, a.id, NULL, o.id, NULL, \
+            NULL, NULL, NULL \
+        FROM assignment a JOIN measure m ON m.id = a.measure_id \
+        LEFT JOIN close_out o ON o.assignment_id = a.id AND o.state IN ('APPLIED', 'VERIFIED', 'PUBLICISED') \
+        WHERE ({owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND (a.status IN ('SUBMITTED', 'VERIFIED', \
+                'NOT_APPLICABLE_PROPOSED') OR a.status = 'ASSIGNED' AND a.declined_at IS NOT NULL) \
+                OR {owner}.role = 'REGIONAL_OFFICE' AND a.status = 'PUBLICISED' AND o.notice_until < {fact:today} \
+                    AND NOT EXISTS (SELECT 1 FROM objection j WHERE j.close_out_id = o.id AND j.decided_at IS NULL) \
+                OR {owner}.role = 'LEAD_UNIT' AND a.status = 'VERIFIED' AND m.lead_unit_id = {owner}.unit_id) \
+            AND {sees:assignment:a} \
+        UNION ALL SELECT j.id * 32 + 7, 'DECIDE_OBJECTION', o.notice_until, a.measure_id, a.id, NULL, o.id, NULL, NULL, \
+            j.id, NULL \
+        FROM objection j JOIN close_out o ON o.id = j.close_out_id JOIN assignment a ON a.id = o.assignment_id \
+        WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND j.decided_at IS NULL AND {sees:assignment:a} \
+        UNION ALL SELECT d.id * 32 + 8, 'DECIDE_EXTENSION', d.old_due_on, d.measure_id, d.assignment_id, NULL, NULL, \
+            d.id, NULL, NULL, NULL \
+        FROM deadline_change d \
+        WHERE (d.state = 'REQUESTED' AND {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') \
+                OR d.state = 'ENDORSED' AND {owner}.role = 'REGIONAL_OFFICE') AND {sees:deadline_change:d} \
+        UNION ALL SELECT s.id * 32 + 9, 'DECIDE_PROPOSAL', NULL, s.measure_id, s.assignment_id, NULL, NULL, NULL, s.id, \
+            NULL, NULL \
+        FROM supervision_action s \
+        WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND s.state = 'PROPOSED' \
+            AND {sees:supervision_action:s} \
+        UNION ALL SELECT l.id * 32 + 10, 'FAILED_MAIL', l.local_day, NULL, NULL, NULL, NULL, NULL, NULL, NULL, l.id \
+        FROM mail l WHERE {owner}.role = 'ADMINISTRATOR' AND l.state = 'FAILED' AND {sees:mail:l})" {
+        order: &[DUE_ON],
+        total: None,
+        filter: TaskFilter,
+        by: TaskOrder,
+        groups: GROUPS
+    }
+    /// What has to be done.
+    kind: TaskKind = Kind::Column("kind");
+    /// Local date that the task is about: the deadline, the end of the period or of the notice, or the date of an answer;
+    /// null if there is none.
+    dueOn: Option<Date> = Kind::Column("due_on");
+    /// Measure that the task is about; null for cases and mails.
+    measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
+    /// Assignment that the task is about; null for cases and mails.
+    assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
+    /// Complaint case that the task is about; null for other tasks.
+    inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
+    /// Close-out that waits for the next step; null for other tasks.
+    closeOut: Option<CloseOut> = Kind::One(<CloseOut as Noun>::table, "close_out_id");
+    /// Request for an extension that waits for a decision; null for other tasks.
+    deadlineChange: Option<DeadlineChange> = Kind::One(<DeadlineChange as Noun>::table, "extension_id");
+    /// Supervision to answer, or proposal to decide on; null for other tasks.
+    supervisionAction: Option<SupervisionAction> = Kind::One(<SupervisionAction as Noun>::table, "supervision_id");
+    /// Objection that waits for a decision; null for other tasks.
+    objection: Option<Objection> = Kind::One(<Objection as Noun>::table, "objection_id");
+    /// Mail that could not be delivered; null for other tasks.
+    mail: Option<Mail> = Kind::One(<Mail as Noun>::table, "mail_id");
+}
+
+order! { TaskOrder by TaskOrderField {
+    /// 日期 · Date that the task is about; tasks without one come last, or first in descending order.
+    DueOn = DUE_ON,
+} }
+
+filter! {
+    /// Conditions on tasks. All that are given have to hold.
+    TaskFilter {
+        /// The task is of one of these kinds.
+        kind: Vec<TaskKind> = |kinds| kinds_in(kinds),
+        /// Condition on the date that the task is about.
+        due_on: DateFilter = |day| day.condition("due_on"),
+    }
+}
+
+fn kinds_in(kinds: &[TaskKind]) -> Condition {
+    let code = |kind: &TaskKind| match enum_value(*kind) {
+        Value::Enum(name) => sea_orm::Value::from(name.to_string()),
+        _ => sea_orm::Value::from(String::new()),
+    };
+    Condition::In("kind", kinds.iter().map(code).collect())
+}
