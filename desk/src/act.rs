@@ -24,6 +24,8 @@ use crate::{files, session};
 const ABOUT: &str = include_str!("../shared/about.graphql");
 /// The most bytes of all text fields of a form with files.
 const MOST_TEXT: usize = 512 << 10;
+/// The most objects of one form.
+const MOST_AT_ONCE: usize = 50;
 /// The most files of one form.
 const MOST_FILES: usize = 20;
 
@@ -211,6 +213,47 @@ pub(crate) async fn carry_out(
             }
             Err(wrongs) => show(&visit, act, StatusCode::UNPROCESSABLE_ENTITY, (&given, &wrongs)).await,
         }
+    };
+    done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
+}
+
+/// `POST /several/{act}`: carries out an act on several objects, one after the other. `each` has the id of an object and
+/// its version. What is refused does not keep the others back; the banner says why.
+pub(crate) async fn carry_out_several(
+    request: HttpRequest,
+    name: web::Path<String>,
+    given: web::Form<Given>,
+    desk: State,
+) -> HttpResponse {
+    let done = async {
+        let visit = Visit::begin(&request, &desk, false).await?;
+        visit.check_form(&given)?;
+        let act = desk.acts.get(&name)?;
+        let each = given.iter().filter(|(known, _)| known == "each").map(|(_, value)| value.as_str());
+        let chosen: Vec<&str> = each.take(MOST_AT_ONCE).collect();
+        let shared: Given = given.iter().filter(|(known, _)| known != "each").cloned().collect();
+        let (mut carried_out, mut refused) = (0_usize, Vec::new());
+        for one in &chosen {
+            let (on, version) = one.split_once(' ').unwrap_or((one, ""));
+            let mut given = shared.clone();
+            given.push(("on".to_owned(), on.to_owned()));
+            given.push(("version".to_owned(), version.to_owned()));
+            match run(&visit, act, &given).await? {
+                Ok(_) => carried_out += 1,
+                Err(wrongs) => refused.extend(wrongs.into_iter().map(|wrong| wrong.message)),
+            }
+        }
+        refused.dedup();
+        let mut text = if chosen.is_empty() {
+            visit.words("请先选中要办理的事项", "Select the items first")
+        } else {
+            visit.words(&format!("已办理 {carried_out} 项"), &format!("Done: {carried_out}"))
+        };
+        for why in refused.iter().take(3) {
+            text += &visit.words(&format!("；未办理：{why}"), &format!("; not done: {why}"));
+        }
+        let back = Target::of(&given).back;
+        Ok(see_other(&back).cookie(session::banner(&text, &desk)).finish())
     };
     done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
 }

@@ -8,6 +8,7 @@ use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument;
+use chrono::{Datelike, NaiveDate};
 use minijinja::context;
 use minijinja::value::Serde;
 use serde::Deserialize;
@@ -251,6 +252,8 @@ async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<Http
     let now = (desk.options.clock)().with_timezone(&desk.options.zone);
     given.push(("today".to_owned(), now.date_naive().to_string()));
     given.push(("thisMonth".to_owned(), now.format("%Y-%m").to_string()));
+    given.push(("thisYear".to_owned(), now.format("%Y").to_string()));
+    given.extend(month_ends(now.date_naive()));
     let data = visit.ask(&page.document, variables::of_document(&page.parsed, &desk.schema, &given)).await?;
     if !page.described.found.is_empty() && data[&page.described.found].is_null() {
         return Err(Stopped::Missing);
@@ -267,6 +270,13 @@ async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<Http
         page => &page.name,
     };
     visit.write(StatusCode::OK, &format!("pages/{name}/page.html"), own)
+}
+
+/// Returns the ends of the last six months before this one, as `monthEnd1` (the newest) to `monthEnd6`.
+fn month_ends(today: NaiveDate) -> Given {
+    let before = |day: NaiveDate| day.with_day(1)?.pred_opt();
+    let ends = std::iter::successors(before(today), |end| before(*end));
+    ends.take(6).enumerate().map(|(place, end)| (format!("monthEnd{}", place + 1), end.to_string())).collect()
 }
 
 /// Answers a request that was stopped: sends the browser to the sign-in, or shows a page that says what to do.

@@ -91,6 +91,7 @@ pub fn routes(
         };
         config
             .service(post("/acts/{act}", web::post().to(act::carry_out)))
+            .service(post("/several/{act}", web::post().to(act::carry_out_several)))
             .service(post("/sign-in", web::post().to(sign_in::sign_in)))
             .service(post("/sign-out", web::post().to(sign_in::sign_out)))
             .service(post("/forgotten", web::post().to(sign_in::ask_for_link)))

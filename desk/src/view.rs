@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, NaiveDate};
 use chrono_tz::Tz;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Rest, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, escape_formatter};
 
 use crate::schema::Schema;
 use crate::{asset, files};
@@ -42,6 +42,9 @@ fn environment(schema: &Arc<Schema>, zone: Tz) -> Environment<'static> {
     }
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_formatter(|out, state, value| {
+        if value.is_none() { Ok(()) } else { escape_formatter(out, state, value) }
+    });
     environment.set_loader(|name| Ok(files::text(name)));
     environment.add_function("t", |state: &State, zh: Value, en: Value| if is_english(state) { en } else { zh });
     let labels = schema.clone();
@@ -57,6 +60,7 @@ fn environment(schema: &Arc<Schema>, zone: Tz) -> Environment<'static> {
     environment.add_filter("day", day);
     environment.add_filter("month", month);
     environment.add_filter("moment", move |state: &State, value: Value| moment(state, &value, zone));
+    environment.add_filter("left", left);
     environment.add_filter("number", number);
     environment.add_filter("percent", percent);
     environment.add_filter("short", short);
@@ -115,6 +119,22 @@ fn day(state: &State, value: &Value) -> Result<String, Error> {
     let Some(text) = value.as_str() else { return Ok("—".to_owned()) };
     let date = text.get(..10).and_then(|text| text.parse::<NaiveDate>().ok());
     Ok(worded_day(state, date.ok_or_else(|| invalid("date", text))?))
+}
+
+/// Writes how many days are left until a date, or have passed since.
+fn left(state: &State, value: &Value) -> Result<String, Error> {
+    let read = |value: &Value| value.as_str().and_then(|text| text.parse::<NaiveDate>().ok());
+    let today = state.lookup("today").as_ref().and_then(read);
+    let (Some(date), Some(today)) = (read(value), today) else { return Ok(String::new()) };
+    let days = (date - today).num_days();
+    Ok(match (is_english(state), days) {
+        (false, 0) => "今天到期".to_owned(),
+        (false, days) if days < 0 => format!("已过 {} 天", -days),
+        (false, days) => format!("还有 {days} 天"),
+        (true, 0) => "due today".to_owned(),
+        (true, days) if days < 0 => format!("{} days ago", -days),
+        (true, days) => format!("{days} days left"),
+    })
 }
 
 /// Writes a month such as `2026-11` as people do.
