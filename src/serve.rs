@@ -25,6 +25,7 @@ use actix_web::{App, web};
 use api::{Api, Connection, Connections, Probe, Services};
 use fs4::FileExt;
 use ledger::file::storage::{create_private, create_private_folder};
+use ledger::record::link_key::LinkKey;
 use scheduler::{Context, Scheduler};
 use sea_orm::DatabaseConnection;
 
@@ -62,11 +63,12 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     warn_of_readable(settings)?;
     let db = database::open_current(settings).await?;
     let has_accounts = ledger::people::account::any(&db).await?;
+    let link_key = LinkKey::load(&db).await?;
     let stopping = Arc::new(AtomicBool::new(false));
     let last_tick = Arc::new(OnceLock::new());
     let health = Health::new(db.clone());
     // Bind the address before starting the scheduler: a process that cannot serve must not send mail.
-    let server = if role == Role::Scheduler { None } else { Some(listen(settings, &db, &health, &last_tick)?) };
+    let server = if role == Role::Scheduler { None } else { Some(listen(settings, &db, &health, &last_tick, &link_key)?) };
     let scheduler = match role {
         Role::Api => None,
         Role::All | Role::Scheduler => Some(start_scheduler(settings, &db, &stopping).await?),
@@ -141,6 +143,7 @@ fn listen(
     db: &DatabaseConnection,
     health: &Health,
     last_tick: &LastTick,
+    link_key: &LinkKey,
 ) -> Result<Server, Failure> {
     let services = Services {
         db: db.clone(),
@@ -152,6 +155,7 @@ fn listen(
         clock: Arc::new(clock::now),
         occurrences: Arc::new(scheduler::occurrences),
         storage: settings.storage()?,
+        link_key: link_key.clone(),
     };
     let origins = settings.options()?.origins;
     let public_url = settings.public_url();

@@ -70,6 +70,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// Returns whether the session can only be used to set up the second factor that the role requires.
+    pub fn is_limited(&self) -> bool {
+        let principal = &self.caller.admitted.principal;
+        principal.account.is_some() && !principal.is_somebody()
+    }
+
     /// Runs an operation and returns the response of the API: `data`, and `errors` if there are any. `is_safe` tells
     /// that the browser's request was a GET, which must not change anything.
     ///

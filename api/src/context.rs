@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use ledger::file::storage::Storage;
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
+use ledger::record::link_key::LinkKey;
 use ledger::work::Acting;
 use planner::{Finish, Reader};
 use sea_orm::DatabaseConnection;
@@ -46,6 +47,8 @@ pub struct Services {
     pub occurrences: Occurrences,
     /// Where the files of evidence (佐证材料) are stored.
     pub storage: Storage,
+    /// The key that signs links and addresses of files.
+    pub link_key: LinkKey,
 }
 
 /// The settings of the API: who may use it, and what a request may ask for.
@@ -216,6 +219,7 @@ pub(crate) struct Request {
     pub(crate) reader: Arc<Reader>,
     /// The values that only the program can compute, by their names.
     pub(crate) finishers: &'static [(&'static str, Finishing)],
+    pub(crate) link_key: LinkKey,
     pub(crate) language: Language,
     /// Who makes the request, and from where.
     pub(crate) by: By,

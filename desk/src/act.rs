@@ -18,7 +18,7 @@ use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop, with_view
 use crate::schema::Schema;
 use crate::state::Unbuilt;
 use crate::variables::{self, Given};
-use crate::{files, session};
+use crate::{files, session, sign_in};
 
 /// Reads what an act is about, by the global id of the object.
 const ABOUT: &str = include_str!("../shared/about.graphql");
@@ -52,6 +52,15 @@ struct Words {
     /// Fields of the payload that are shown once, such as a new token.
     #[serde(default)]
     shows: Vec<String>,
+    /// Whether the payload has the token of a new session, which replaces that of the browser.
+    #[serde(default)]
+    session: bool,
+    /// Whether the act edits an object: a field that is emptied is cleared.
+    #[serde(default)]
+    edits: bool,
+    /// Whether the act is open to a session that has to set up its second factor first.
+    #[serde(default)]
+    limited: bool,
     #[serde(default)]
     fields: Vec<FieldWords>,
 }
@@ -104,7 +113,8 @@ impl Act {
         if payload.iter().any(|field| field.name == "warnings") {
             read.push("warnings { message }".to_owned());
         }
-        for field in &words.shows {
+        let session = ["token", "expiresAt"].map(str::to_owned);
+        for field in words.shows.iter().chain(session.iter().filter(|_| words.session)) {
             if !payload.iter().any(|known| known.name == *field) {
                 return Err(wrong(format!("the payload has no {field}")));
             }
@@ -121,12 +131,14 @@ struct Target {
     on: Option<String>,
     version: Option<String>,
     back: String,
+    /// The fields that the form shows, separated by commas; all if it is absent.
+    only: Option<String>,
 }
 
 impl Target {
     fn of(given: &Given) -> Self {
         let value = |name| variables::first(given, name).map(str::to_owned);
-        Self { on: value("on"), version: value("version"), back: back(value("back").as_deref()) }
+        Self { on: value("on"), version: value("version"), back: back(value("back").as_deref()), only: value("only") }
     }
 
     /// Adds what the act is on to what was given.
@@ -140,11 +152,21 @@ impl Target {
     }
 }
 
+impl Act {
+    /// Returns the fields that a form shows.
+    fn fields(&self, target: &Target) -> Vec<FieldWords> {
+        let is_shown = |field: &&FieldWords| {
+            target.only.as_ref().is_none_or(|only| only.split(',').any(|name| name == field.name))
+        };
+        self.words.fields.iter().filter(is_shown).cloned().collect()
+    }
+}
+
 /// `GET /acts/{act}`: the form of an act.
 pub(crate) async fn form(request: HttpRequest, name: web::Path<String>, desk: State) -> HttpResponse {
     let shown = async {
-        let visit = Visit::begin(&request, &desk, false).await?;
         let act = desk.acts.get(&name)?;
+        let visit = Visit::begin(&request, &desk, act.words.limited).await?;
         let given = pairs(request.query_string());
         show(&visit, act, StatusCode::OK, (&given, &[])).await
     };
@@ -160,7 +182,11 @@ async fn show(
     let target = Target::of(given);
     let on = target.on.clone().filter(|_| !act.words.on.is_empty());
     let variables = on.iter().map(|on| ("id".to_owned(), Value::String(on.clone()))).collect();
-    let document = if on.is_some() { with_viewer(ABOUT) } else { with_viewer("query { viewer { id } }") };
+    let document = match (on.is_some(), visit.has_viewer()) {
+        (true, _) => with_viewer(ABOUT),
+        (false, true) => with_viewer("query { viewer { id } }"),
+        (false, false) => "query { installation { isOpen } }".to_owned(),
+    };
     // The form is read like a page, even when it is shown again after it was sent.
     let data = visit.ask(&document, variables).await?;
     if on.is_some() && data["node"].is_null() {
@@ -169,7 +195,7 @@ async fn show(
     let now = (visit.desk.options.clock)().with_timezone(&visit.desk.options.zone);
     let now = Now { today: now.date_naive().to_string(), month: now.format("%Y-%m").to_string() };
     let fields = form::fields(
-        &act.words.fields,
+        &act.fields(&target),
         (&visit.desk.schema, &act.input),
         (given, wrongs),
         visit.is_english,
@@ -187,6 +213,7 @@ async fn show(
         on => &target.on,
         version => &target.version,
         back => &target.back,
+        only => &target.only,
         data => minijinja::Value::from(Serde(&data)),
         viewer => minijinja::Value::from(Serde(&data["viewer"])),
     };
@@ -201,11 +228,12 @@ pub(crate) async fn carry_out(
     desk: State,
 ) -> HttpResponse {
     let done = async {
-        let visit = Visit::begin(&request, &desk, false).await?;
-        visit.check_form(&given)?;
         let act = desk.acts.get(&name)?;
+        let visit = Visit::begin(&request, &desk, act.words.limited).await?;
+        visit.check_form(&given)?;
         let target = Target::of(&given);
         match run(&visit, act, &given).await? {
+            Ok(payload) if act.words.session => Ok(sign_in::enter(&visit, &payload, &target.back)),
             Ok(payload) if !act.words.shows.is_empty() => shown(&visit, act, &target, &payload),
             Ok(payload) => {
                 let banner = banner(&visit, act, &payload);
@@ -261,13 +289,18 @@ pub(crate) async fn carry_out_several(
 /// Runs the mutation of an act, and returns its payload or what is wrong.
 async fn run(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Result<Value, Vec<Wrong>>, Stopped> {
     let mut given = given.clone();
-    Target::of(&given).complete(act, &mut given);
-    let input = match form::input(visit, &act.words.fields, &act.input, &given).await? {
+    let target = Target::of(&given);
+    target.complete(act, &mut given);
+    let fields = act.fields(&target);
+    let mut input = match form::input(visit, &fields, &act.input, &given).await? {
         Ok(input) => input,
         Err(wrongs) => return Ok(Err(wrongs)),
     };
-    if let Some(missing) = missing(visit, act, &input) {
+    if let Some(missing) = missing(visit, act, &fields, &input) {
         return Ok(Err(missing));
+    }
+    if act.words.edits {
+        form::clear(&visit.desk.schema, &fields, &act.input, &given, &mut input);
     }
     let variables = Map::from_iter([("input".to_owned(), Value::Object(input))]);
     let mut data = visit.ask(&act.document, variables).await?;
@@ -277,7 +310,12 @@ async fn run(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Result<Value
 }
 
 /// Returns the required fields that are missing: the API would refuse the whole document for them.
-fn missing(visit: &Visit<'_>, act: &Act, input: &Map<String, Value>) -> Option<Vec<Wrong>> {
+fn missing(
+    visit: &Visit<'_>,
+    act: &Act,
+    fields: &[FieldWords],
+    input: &Map<String, Value>,
+) -> Option<Vec<Wrong>> {
     let schema = &visit.desk.schema;
     let is_missing = |field: &&FieldWords| {
         let is_required = schema.at(&act.input, &field.name).is_some_and(|of| !of.of.nullable && !of.has_default);
@@ -295,7 +333,7 @@ fn missing(visit: &Visit<'_>, act: &Act, input: &Map<String, Value>) -> Option<V
         message: visit.words("请填写此项", "This is required"),
         choices: Vec::new(),
     };
-    let missing: Vec<Wrong> = act.words.fields.iter().filter(is_missing).map(wrong).collect();
+    let missing: Vec<Wrong> = fields.iter().filter(is_missing).map(wrong).collect();
     Some(missing).filter(|missing| !missing.is_empty())
 }
 

@@ -1,5 +1,7 @@
 //! Forms: which fields the form of an act has, what the user gave, and what is wrong with it.
 
+use async_graphql::parser::types::BaseType;
+use chrono::{NaiveDate, TimeZone};
 use minijinja::context;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -187,6 +189,16 @@ pub(crate) async fn input(
                     wrongs.push(Wrong { field: name, message, choices: Vec::new() });
                 }
             }
+            // A day where a moment is expected means its end.
+            Widget::Day if visit.desk.schema.at(input, &field.name).is_some_and(|of| base(&of.of.base) == "DateTime") => {
+                for (_, value) in given.iter_mut().filter(|(known, _)| *known == name) {
+                    let end = value.parse::<NaiveDate>().ok().and_then(|day| day.and_hms_opt(23, 59, 59));
+                    let end = end.and_then(|end| visit.desk.options.zone.from_local_datetime(&end).latest());
+                    if let Some(end) = end {
+                        *value = end.to_rfc3339();
+                    }
+                }
+            }
             kind => {
                 if let Some(document) = kind.looked_up() {
                     look_up(visit, document, &name, (&mut given, &mut wrongs)).await?;
@@ -198,6 +210,25 @@ pub(crate) async fn input(
         Ok(Ok(variables::of_input(&visit.desk.schema, input, "input.", &given)))
     } else {
         Ok(Err(wrongs))
+    }
+}
+
+/// Clears what was emptied in a form that edits an object: the field becomes null, and a list becomes empty.
+pub(crate) fn clear(
+    schema: &Schema,
+    words: &[FieldWords],
+    input: &str,
+    given: &Given,
+    values: &mut Map<String, Value>,
+) {
+    for field in words.iter().filter(|field| field.kind != Widget::Password && field.kind != Widget::Code) {
+        let name = format!("input.{}", field.name);
+        let is_emptied = given.iter().any(|(known, _)| *known == name) && variables::first(given, &name).is_none();
+        let Some(of) = schema.at(input, &field.name).filter(|of| is_emptied && of.of.nullable) else { continue };
+        let empty = if matches!(of.of.base, BaseType::List(_)) { Value::Array(Vec::new()) } else { Value::Null };
+        if !field.name.contains('.') {
+            values.insert(field.name.clone(), empty);
+        }
     }
 }
 
@@ -226,7 +257,9 @@ async fn look_up(
             }
             let variables = Map::from_iter([("text".to_owned(), Value::String(text.to_owned()))]);
             let found = visit.ask(document, variables).await?;
-            let nodes = found["found"]["nodes"].as_array().cloned().unwrap_or_default();
+            let mut nodes = found["found"]["nodes"].as_array().cloned().unwrap_or_default();
+            nodes.retain(|node| node["name"].as_str().is_some_and(|name| name.contains(text)));
+            nodes.truncate(10);
             let word = |node: &Value, field: &str| node[field].as_str().unwrap_or_default().to_owned();
             let exact: Vec<&Value> = nodes.iter().filter(|node| word(node, "name") == text).collect();
             let one = match (exact.as_slice(), nodes.as_slice()) {

@@ -50,7 +50,10 @@ pub(crate) struct Page {
     pub(crate) name: String,
     pub(crate) path: String,
     described: Described,
+    /// The document with what every page reads.
     document: String,
+    /// The document alone, for callers without a session.
+    own: String,
     parsed: ExecutableDocument,
 }
 
@@ -85,7 +88,7 @@ impl Page {
         let own = text("page.graphql").unwrap_or_else(|| "query { viewer { id } }".to_owned());
         let document = with_viewer(&own);
         let parsed = parse_query(&document).map_err(|error| wrong(&error))?;
-        Ok(Self { path: described.path.clone(), name, described, document, parsed })
+        Ok(Self { path: described.path.clone(), name, described, document, own, parsed })
     }
 }
 
@@ -123,6 +126,8 @@ fn opening(document: &str) -> Option<usize> {
 pub(crate) enum Stopped {
     /// The caller has to sign in first.
     SignIn,
+    /// The session may only be used to set up the second factor.
+    SetUpSecondFactor,
     /// There is no such page or object, or the caller may not see it.
     Missing,
     /// The API refused the request.
@@ -170,7 +175,16 @@ impl<'a> Visit<'a> {
             Err(Stopped::SignIn) if is_public => (None, desk.client.admit(request, None, is_english).await?),
             admitted => (secret, admitted?),
         };
+        // All that such a session may do is to set up the second factor.
+        if session.is_limited() && !is_public {
+            return Err(Stopped::SetUpSecondFactor);
+        }
         Ok(Self { request, desk, is_english, secret, session })
+    }
+
+    /// Returns whether the caller may be asked for: they have a session with rights.
+    pub(crate) fn has_viewer(&self) -> bool {
+        self.secret.is_some() && !self.session.is_limited()
     }
 
     /// Runs a document and returns its data. Errors without data stop the page.
@@ -252,9 +266,10 @@ async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<Http
     let now = (desk.options.clock)().with_timezone(&desk.options.zone);
     given.push(("today".to_owned(), now.date_naive().to_string()));
     given.push(("thisMonth".to_owned(), now.format("%Y-%m").to_string()));
-    given.push(("thisYear".to_owned(), now.format("%Y").to_string()));
+    given.push(("year".to_owned(), now.format("%Y").to_string()));
     given.extend(month_ends(now.date_naive()));
-    let data = visit.ask(&page.document, variables::of_document(&page.parsed, &desk.schema, &given)).await?;
+    let document = if visit.has_viewer() { &page.document } else { &page.own };
+    let data = visit.ask(document, variables::of_document(&page.parsed, &desk.schema, &given)).await?;
     if !page.described.found.is_empty() && data[&page.described.found].is_null() {
         return Err(Stopped::Missing);
     }
@@ -291,6 +306,9 @@ pub(crate) fn stop(request: &HttpRequest, desk: &Desk, stopped: &Stopped) -> Htt
         };
         return see_other(&to).cookie(session::end(desk)).finish();
     }
+    if matches!(stopped, Stopped::SetUpSecondFactor) {
+        return see_other("/second-factor").finish();
+    }
     let is_english = session::is_english(request, desk);
     let (status, kind, message) = match stopped {
         Stopped::Missing => (StatusCode::NOT_FOUND, "missing", None),
@@ -299,7 +317,7 @@ pub(crate) fn stop(request: &HttpRequest, desk: &Desk, stopped: &Stopped) -> Htt
             let message = if is_english { &refusal.message.en } else { &refusal.message.zh };
             (refusal.status, "refused", Some(message.clone()))
         }
-        Stopped::Failed | Stopped::SignIn => (StatusCode::INTERNAL_SERVER_ERROR, "failed", None),
+        Stopped::Failed | Stopped::SignIn | Stopped::SetUpSecondFactor => (StatusCode::INTERNAL_SERVER_ERROR, "failed", None),
     };
     let shared = context! { is_english, kind, message, path => request.path(), title => "" };
     match desk.view.render("shared/stopped.html", shared) {

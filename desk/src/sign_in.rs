@@ -53,7 +53,7 @@ pub(crate) async fn sign_in(request: HttpRequest, given: web::Form<Given>, desk:
 
 /// Answers a sign-in: sends the browser on with its cookie, or shows the form again.
 async fn opened(visit: &Visit<'_>, given: &Given, payload: &Value) -> Result<HttpResponse, Stopped> {
-    let Some(secret) = payload["token"].as_str() else {
+    if payload["token"].is_null() {
         let error = &payload["errors"][0];
         let data = visit.ask(PAGE, Map::new()).await?;
         let own = context! {
@@ -65,13 +65,18 @@ async fn opened(visit: &Visit<'_>, given: &Given, payload: &Value) -> Result<Htt
             to => variables::first(given, "to"),
         };
         return visit.write(StatusCode::UNPROCESSABLE_ENTITY, "pages/sign-in/page.html", own);
-    };
+    }
+    Ok(enter(visit, payload, &back(variables::first(given, "to"))))
+}
+
+/// Sends the browser on with the session that a payload opened.
+pub(crate) fn enter(visit: &Visit<'_>, payload: &Value, to: &str) -> HttpResponse {
     let now = (visit.desk.options.clock)();
     let until = payload["expiresAt"].as_str().and_then(|at| DateTime::parse_from_rfc3339(at).ok());
     let seconds = until.map_or(0, |until| (until.to_utc() - now).num_seconds());
-    let is_limited = payload["hasToSetUpSecondFactor"] == true;
-    let to = if is_limited { "/second-factor".to_owned() } else { back(variables::first(given, "to")) };
-    Ok(see_other(&to).cookie(session::begin(secret.to_owned(), seconds, visit.desk)).finish())
+    let secret = payload["token"].as_str().unwrap_or_default().to_owned();
+    let to = if payload["hasToSetUpSecondFactor"] == true { "/second-factor" } else { to };
+    see_other(to).cookie(session::begin(secret, seconds, visit.desk)).finish()
 }
 
 /// `POST /sign-out`: ends the session.

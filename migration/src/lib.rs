@@ -20,6 +20,7 @@ mod m20261128_000001_people;
 mod m20261128_000002_audit_seal;
 mod m20261128_000003_heartbeat;
 mod m20261129_000001_words;
+mod m20261129_000002_link_key;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000002_audit_seal::Migration),
             Box::new(m20261128_000003_heartbeat::Migration),
             Box::new(m20261129_000001_words::Migration),
+            Box::new(m20261129_000002_link_key::Migration),
         ]
     }
 }

@@ -319,6 +319,7 @@ impl Engine {
             clock: self.services.clock.clone(),
             reader: self.reader.clone(),
             finishers: FINISHERS,
+            link_key: self.services.link_key.clone(),
             language: caller.language,
             by: caller.by(),
             admitted: caller.admitted.clone(),

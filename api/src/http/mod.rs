@@ -14,6 +14,7 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod routes;
 pub(crate) mod state;
+pub(crate) mod thumbnail;
 pub(crate) mod transfer;
 pub(crate) mod upload;
 pub(crate) mod websocket;

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, guard, web};
 use crate::client::Client;
 use crate::context::{Options, Services};
 use crate::http::state::{AppState, Probe};
-use crate::http::{answer, dossier, evidence, graphiql, oidc, upload, websocket, workbook};
+use crate::http::{answer, dossier, evidence, graphiql, oidc, thumbnail, upload, websocket, workbook};
 
 /// The API: its state, which all workers of the server share.
 #[derive(Clone)]
@@ -32,6 +32,7 @@ impl Api {
                 .route("/graphql/ws", web::get().to(websocket::connect))
                 .service(web::resource("/evidence").route(web::post().to(upload::upload)))
                 .route("/evidence/{id}", read().to(evidence::download))
+                .route("/evidence/{id}/thumbnail", read().to(thumbnail::thumbnail))
                 .route("/dossier/{id}", read().to(dossier::dossier))
                 .route("/sign-in/oidc", web::get().to(oidc::sign_in::depart))
                 .route("/sign-in/oidc/callback", web::get().to(oidc::sign_in::arrive))

@@ -18,6 +18,7 @@ use crate::http::files::Files;
 use crate::http::oidc::Passage;
 use crate::http::places::Open;
 use crate::http::request;
+use crate::http::thumbnail::Thumbnails;
 use crate::language::Language;
 
 /// A header that a page of another origin cannot send without a CORS preflight request.
@@ -31,6 +32,7 @@ pub(crate) struct AppState {
     pub(crate) engine: Arc<Engine>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) files: Files,
+    pub(crate) thumbnails: Thumbnails,
     /// Signing in with an OpenID Connect provider, if there is one.
     pub(crate) passage: Option<Passage>,
     /// The WebSockets and event streams that are open.
@@ -50,6 +52,7 @@ impl AppState {
         let passage = |oidc: &Arc<Oidc>| Passage::new(services.clone(), oidc.clone(), options.origins.clone());
         Self {
             passage: options.oidc.as_ref().and_then(passage),
+            thumbnails: Thumbnails::new(),
             files: Files::new(services.clone(), options.limits.evidence),
             engine: Arc::new(Engine::new(services, gate.clone(), &options)),
             gate,

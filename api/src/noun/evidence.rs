@@ -1,8 +1,12 @@
 //! Evidence (佐证材料) in the schema. Its bytes are uploaded and downloaded over plain HTTP, below `/evidence`.
 
 use async_graphql::ID;
-use planner::{Kind, Noun, SortKey, SortType, Sql, noun};
+use chrono::DateTime;
+use planner::{Finish, Kind, Noun, SortKey, SortType, Sql, noun};
 
+use serde_json::{Value as Json, json};
+
+use crate::context::Request;
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentFilter};
 use crate::part::filter::{DateTimeFilter, NumberFilter, RelationFilter, TextFilter, filter};
@@ -12,6 +16,28 @@ use crate::part::scalar::Moment;
 fn url(_: &mut Sql<'_>, evidence: &str) -> String {
     format!("'/evidence/evidence_' || {evidence}.id")
 }
+
+/// Returns the signed path of a file, from its key.
+pub(crate) fn view_url(request: &Request, _: &Finish, key: &Json) -> Json {
+    address(request, key, "")
+}
+
+/// Returns the signed path of a thumbnail, from the key of a photograph.
+pub(crate) fn thumbnail_url(request: &Request, _: &Finish, key: &Json) -> Json {
+    address(request, key, "/thumbnail")
+}
+
+fn address(request: &Request, key: &Json, what: &str) -> Json {
+    let Some(key) = key.as_i64() else { return Json::Null };
+    // Rounded, so that a page that is loaded again has the same addresses and browsers keep the pictures.
+    let hour = request.now.timestamp().div_euclid(HOUR) * HOUR;
+    let until = DateTime::from_timestamp(hour + 2 * HOUR, 0).unwrap_or(request.now);
+    let token = request.link_key.sign(&format!("evidence_{key}"), until);
+    json!(format!("/evidence/evidence_{key}{what}?key={token}"))
+}
+
+/// The seconds of an hour.
+const HOUR: i64 = 3_600;
 
 const UPLOADED_AT: SortKey = SortKey::column("{t}.uploaded_at", "uploaded_at", SortType::Moment);
 
@@ -36,6 +62,15 @@ noun! {
     sha256: String = Kind::Column("sha256");
     /// Path of the file below the API's address, such as `/evidence/evidence_12`; download it with the same token.
     url: String = Kind::Expression(url);
+    /// Path at which a browser can open the file without a header, for at least an hour: whoever has it may see this
+    /// file. Photographs are shown, other files are saved.
+    viewUrl: String = Kind::Finished(|_, evidence| format!("{evidence}.id"), "evidenceView");
+    /// Path of a small picture of a photograph, at most 320 pixels wide and high, with the same validity as `viewUrl`;
+    /// null for other files.
+    thumbnailUrl: Option<String> = Kind::Finished(
+        |_, evidence| format!("CASE WHEN {evidence}.media_type IN ('image/jpeg', 'image/png') THEN {evidence}.id END"),
+        "evidenceThumbnail",
+    );
     /// Account that uploaded the file; null if no account is recorded or the caller may not see it.
     uploader: Option<Account> = Kind::One(<Account as Noun>::table, "uploader_id");
     /// When the file was uploaded.

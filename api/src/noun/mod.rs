@@ -39,6 +39,8 @@ use crate::part::action;
 /// The values that only the program can compute.
 pub(crate) const FINISHERS: &[(&str, Finishing)] = &[
     ("nextOccurrences", schedule::next_occurrences),
+    ("evidenceView", evidence::view_url),
+    ("evidenceThumbnail", evidence::thumbnail_url),
     ("auditLabel", audit::label),
     ("auditChanges", audit::changes),
     (action::ASSIGNMENT, |request, finish, facts| action::available(Subject::Assignment, request, finish, facts)),

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod change;
 pub mod concern;
 pub mod database;
+pub mod link_key;
 pub mod outbox;
 pub mod retention;
 pub mod writes;

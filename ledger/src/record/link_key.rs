@@ -1,0 +1,87 @@
+//! Links that whoever has them may follow until they expire: in mails, and addresses of files. A key of the installation
+//! signs them, so that nothing about them is stored.
+
+use chrono::{DateTime, Utc};
+use hmac::{Hmac, KeyInit, Mac};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sha2::Sha256;
+
+use crate::{Error, Result, random};
+
+/// The bytes of a signature. 128 bits cannot be guessed.
+const SIGNATURE: usize = 16;
+
+/// The key that signs links.
+#[derive(Clone)]
+pub struct LinkKey(Vec<u8>);
+
+/// Why a link is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfollowed {
+    /// It is not a link of this installation.
+    Foreign,
+    /// It has expired.
+    Expired,
+}
+
+impl LinkKey {
+    /// Returns the key of the installation, and creates it at the first use.
+    pub async fn load(db: &DatabaseConnection) -> Result<Self> {
+        let backend = db.get_database_backend();
+        let created = "INSERT INTO link_key (id, secret) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
+        let read = || Statement::from_string(backend, "SELECT secret FROM link_key WHERE id = 1");
+        let mut found = db.query_one_raw(read()).await?;
+        if found.is_none() {
+            db.execute_raw(Statement::from_sql_and_values(backend, created, [random::hexadecimal()?.into()])).await?;
+            found = db.query_one_raw(read()).await?;
+        }
+        let secret: String = found.ok_or_else(|| Error::failed("reading the key of links"))?.try_get("", "secret")?;
+        Ok(Self(secret.into_bytes()))
+    }
+
+    /// Returns a token for something, such as `measure_12`, that is valid until a moment. It has letters, digits, `_` and
+    /// `.` only.
+    pub fn sign(&self, what: &str, until: DateTime<Utc>) -> String {
+        let said = format!("{what}.{}", until.timestamp());
+        let signature = self.mac(&said).map(|mac| hex::encode(&mac.finalize().into_bytes()[..SIGNATURE]));
+        format!("{said}.{}", signature.unwrap_or_default())
+    }
+
+    /// Returns what a token stands for, or why it is not accepted at a moment.
+    pub fn read<'a>(&self, token: &'a str, now: DateTime<Utc>) -> Result<&'a str, Unfollowed> {
+        let (said, signature) = token.rsplit_once('.').ok_or(Unfollowed::Foreign)?;
+        let signature = hex::decode(signature).map_err(|_| Unfollowed::Foreign)?;
+        let mac = self.mac(said).filter(|_| signature.len() == SIGNATURE).ok_or(Unfollowed::Foreign)?;
+        mac.verify_truncated_left(&signature).map_err(|_| Unfollowed::Foreign)?;
+        let (what, until) = said.rsplit_once('.').ok_or(Unfollowed::Foreign)?;
+        let until: i64 = until.parse().map_err(|_| Unfollowed::Foreign)?;
+        if now.timestamp() < until { Ok(what) } else { Err(Unfollowed::Expired) }
+    }
+
+    fn mac(&self, said: &str) -> Option<Hmac<Sha256>> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).ok()?;
+        mac.update(b"link ");
+        mac.update(said.as_bytes());
+        Some(mac)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::{LinkKey, Unfollowed};
+
+    #[test]
+    fn a_link_is_followed_until_it_expires_and_not_if_anything_is_changed() {
+        let at = |seconds| DateTime::<Utc>::from_timestamp(seconds, 0).unwrap();
+        let key = LinkKey(b"key".to_vec());
+        let token = key.sign("measure_12", at(1_000));
+        assert_eq!(key.read(&token, at(999)), Ok("measure_12"));
+        assert_eq!(key.read(&token, at(1_000)), Err(Unfollowed::Expired));
+        for changed in [token.replace("12", "13"), token.replace("1000", "9000"), format!("{token}00"), String::new()] {
+            assert_eq!(key.read(&changed, at(999)), Err(Unfollowed::Foreign), "{changed}");
+        }
+        assert_eq!(LinkKey(b"other".to_vec()).read(&token, at(999)), Err(Unfollowed::Foreign));
+    }
+}
