@@ -283,7 +283,7 @@ async fn start_scheduler(
     stopping: &Arc<AtomicBool>,
 ) -> Result<Scheduler, Failure> {
     let stop = stopping.clone();
-    let context = Context { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..jobs_context(settings, db)? };
+    let context = Context { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..jobs_context(settings, db).await? };
     scheduler::ensure_schedules(db, settings.zone(), clock::now()).await?;
     if let Some(folder) = context.post.folder() {
         say!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());

@@ -77,6 +77,7 @@ pub(crate) struct Settings {
     desk: Switch,
     #[serde(serialize_with = "secret::show_text")]
     public_url: String,
+    link_template: String,
     #[serde(serialize_with = "secret::show")]
     mail_url: SecretString,
     mail_url_file: PathBuf,
@@ -597,6 +598,12 @@ impl Settings {
         let all = or(self.max_connections, MOST_CONNECTIONS).min(spare);
         let address = or(self.max_connections_per_address, (all / 4).clamp(1, MOST_OF_ADDRESS)).min(all);
         Bounds { all, address, kept: kept / 4 }
+    }
+
+    /// Returns the address of an item that mails link to, with its places for `{public_url}`, `{token}`, `{kind}` and
+    /// `{id}`.
+    pub(crate) fn link_template(&self) -> &str {
+        &self.link_template
     }
 
     /// Returns whether the desk is served, the pages for people.

@@ -10,6 +10,7 @@ mod act;
 mod asset;
 mod files;
 mod form;
+mod link;
 mod page;
 mod schema;
 mod session;

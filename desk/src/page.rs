@@ -130,6 +130,8 @@ pub(crate) enum Stopped {
     SetUpSecondFactor,
     /// There is no such page or object, or the caller may not see it.
     Missing,
+    /// The API answered with this message for the user.
+    Told(String),
     /// The API refused the request.
     Refused(api::Refusal),
     /// The form was not sent by a page of this site, or its session has ended.
@@ -203,7 +205,8 @@ impl<'a> Visit<'a> {
                 return Err(Stopped::SignIn);
             }
             tracing::warn!(code, message = error["message"].as_str(), "the API refused the document of a page");
-            return Err(if code == "BAD_USER_INPUT" { Stopped::Missing } else { Stopped::Failed });
+            let message = error["message"].as_str().unwrap_or_default();
+            return Err(if code == "BAD_USER_INPUT" { Stopped::Told(message.to_owned()) } else { Stopped::Failed });
         }
         Ok(data)
     }
@@ -312,6 +315,7 @@ pub(crate) fn stop(request: &HttpRequest, desk: &Desk, stopped: &Stopped) -> Htt
     let is_english = session::is_english(request, desk);
     let (status, kind, message) = match stopped {
         Stopped::Missing => (StatusCode::NOT_FOUND, "missing", None),
+        Stopped::Told(message) => (StatusCode::NOT_FOUND, "refused", Some(message.clone())),
         Stopped::Foreign => (StatusCode::FORBIDDEN, "foreign", None),
         Stopped::Refused(refusal) => {
             let message = if is_english { &refusal.message.en } else { &refusal.message.zh };

@@ -14,7 +14,7 @@ mod tick;
 pub use context::Context;
 pub use job::{Job, Report};
 pub use jobs::{JOBS, find, writer};
-pub use mail::Writer;
+pub use mail::{Links, Writer};
 pub use mail::post::{Post, PostError};
 pub use pattern::{Pattern, occurrences};
 pub use scheduler::Scheduler;

@@ -73,7 +73,7 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
         Some(text) => moment(text, settings)?,
     };
     let db = current(settings).await?;
-    let context = jobs_context(settings, &db)?;
+    let context = jobs_context(settings, &db).await?;
     let report = scheduler::run_at(&context, job, at, dry_run).await?;
     if let Some(plan) = &report.plan {
         print_plan(&db, plan, at, settings).await?;

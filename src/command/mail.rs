@@ -57,7 +57,7 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
     match command {
         Mail::Test { address } => {
             let address = ledger::unit::normal_address(&address, &["address"]).map_err(ledger::Error::from)?;
-            let context = jobs_context(settings, &db)?;
+            let context = jobs_context(settings, &db).await?;
             context
                 .post
                 .test(&context.writer, &address, clock::now())
@@ -69,7 +69,7 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             }
         }
         Mail::List { state } => {
-            let context = jobs_context(settings, &db)?;
+            let context = jobs_context(settings, &db).await?;
             let mut query = Entity::find().order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).limit(SHOWN);
             if let Some(state) = state {
                 query = query.filter(Column::State.eq(MailState::from(state)));

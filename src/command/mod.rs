@@ -20,8 +20,9 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use ledger::record::audit::By;
+use ledger::record::link_key::LinkKey;
 use ledger::work::Acting;
-use scheduler::{Context, Post};
+use scheduler::{Context, Links, Post};
 use sea_orm::DatabaseConnection;
 use secrecy::ExposeSecret;
 
@@ -40,9 +41,10 @@ pub(crate) async fn migrate(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// Builds the context that jobs run in from the settings.
-pub(crate) fn jobs_context(settings: &Settings, db: &DatabaseConnection) -> Result<Context, Failure> {
+pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -> Result<Context, Failure> {
     let post = Post::open(settings.mail_url()?.expose_secret(), &settings.mail_from).map_err(Failure::Usage)?;
-    let writer = scheduler::writer(&settings.public_url(), settings.language()?)
+    let links = Links::new(&settings.public_url(), settings.link_template(), LinkKey::load(db).await?);
+    let writer = scheduler::writer(links, settings.language()?)
         .map_err(|error| Failure::Rejected(format!("邮件模板有误：{error}")))?;
     Ok(Context {
         db: db.clone(),

@@ -133,7 +133,7 @@ fn http_is_spoken_by_the_book(world: &World) {
     let ready = server.get("/readyz").body;
     let said = "open: no account exists yet, so anyone on this machine can read and write everything";
     assert_eq!(ready, format!("ready\n{said}"), "an open installation says so");
-    let page = server.get("/").body;
+    let page = server.get("/graphiql").body;
     assert!(page.contains("GraphiQL") && page.contains("<link rel=\"icon\" href=\"data:"), "the page embeds its icon");
     assert_eq!(server.get("/assets/graphiql.js").status, 200);
     assert!(server.get("/schema.graphql").body.contains("type Measure implements Node"));

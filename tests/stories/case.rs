@@ -183,7 +183,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     let sent = String::from_utf8(sent.stdout).unwrap();
     let mails = smtp.mails().join("\n");
     assert!(
-        mails.contains("已销号案件反弹") && mails.contains("2025年7月1日") && mails.contains("/?id=case_"),
+        mails.contains("已销号案件反弹") && mails.contains("2025年7月1日") && mails.contains("/m/case_"),
         "{sent}\n{mails}"
     );
     assert!(
@@ -192,7 +192,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     );
     let mail: Value = serde_json::from_str(&smtp.mails()[0]).unwrap();
     assert_eq!(
-        mail["html"].as_str().unwrap().matches("?id=case_").count(),
+        mail["html"].as_str().unwrap().matches("/m/case_").count(),
         2,
         "one link in the row and one in the button"
     );

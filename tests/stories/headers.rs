@@ -88,8 +88,8 @@ fn every_answer_tells_browsers_to_keep_to_themselves(world: &World) {
         let query: &[u8] = br#"{"query": "{ viewer { email } }"}"#;
         let events = [json[0], json[1], ("accept", "text/event-stream")];
         let answers: &[Asked] = &[
-            ("GET", "/", &[], b"", 200),
-            ("HEAD", "/", &[], b"", 200),
+            ("GET", "/graphiql", &[], b"", 200),
+            ("HEAD", "/graphiql", &[], b"", 200),
             ("GET", "/assets/graphiql.js", &[], b"", 200),
             ("GET", "/assets/page.css", &[], b"", 200),
             ("GET", "/healthz", &[], b"", 200),
@@ -121,7 +121,7 @@ fn every_answer_tells_browsers_to_keep_to_themselves(world: &World) {
             check(path, &ask(base, ("GET", "/nothing", &[], b"", 404)), false);
         }
         // The page requests assets by versioned addresses, which browsers may cache.
-        let page = server.get("/").body;
+        let page = server.get("/graphiql").body;
         let versioned = page.split('"').filter(|part| part.starts_with("/assets/")).collect::<Vec<_>>();
         assert_eq!(versioned.len(), 7, "{versioned:?}");
         for path in versioned {
@@ -188,7 +188,7 @@ fn refusals_of_every_kind_have_the_headers_too(world: &World) {
             ("POST", "/import", &[], b"", 401),
             ("GET", "/sign-in/oidc", &[], b"", 404),
             ("GET", "/sign-in/oidc/callback?state=1&code=2", &[], b"", 404),
-            ("GET", "/", &[("accept-encoding", "identity;q=0")], b"", 406),
+            ("GET", "/graphiql", &[("accept-encoding", "identity;q=0")], b"", 406),
         ];
         for asked in answers {
             check(&format!("{} {} {:?}", asked.0, asked.1, asked.2), &ask(&server.base, *asked), is_tls);
@@ -251,12 +251,12 @@ fn graphiql_works_under_a_policy_without_unsafe(world: &World) {
     world.done_with(&create, "correct horse battery\n");
     let server = world.serve();
     let nonce = |server: &Server| {
-        let headers = ask(&server.base, ("GET", "/", &[], b"", 200));
+        let headers = ask(&server.base, ("GET", "/graphiql", &[], b"", 200));
         headers["content-security-policy"].to_str().unwrap().split("'nonce-").nth(1).unwrap()[..32].to_owned()
     };
     assert_ne!(nonce(&server), nonce(&server), "each response must have a nonce of its own");
 
-    let Some(mut page) = Page::open(&format!("{}/", server.base)) else { return };
+    let Some(mut page) = Page::open(&format!("{}/graphiql", server.base)) else { return };
     page.run("until(() => document.querySelector('.graphiql-execute-button'))");
     page.run(
         "email.value = 'office@gov.example'; password.value = 'correct horse battery'; who.requestSubmit();

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::language::Language;
+use ledger::record::link_key::LinkKey;
 use ledger::reminder::Timing;
-use scheduler::{Context, Post};
+use scheduler::{Context, Links, Post};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
@@ -25,6 +26,11 @@ fn county(world: &World) {
     world.done(&["unit", "set", "洛隆县人民政府", "--mail", "gov@county.example"]);
 }
 
+/// Returns the addresses that links in mails lead to; without tokens, so that snapshots do not change.
+fn links() -> Links {
+    Links::new("http://ledger.example", "{public_url}/?id={id}", LinkKey::new("story"))
+}
+
 /// Returns a scheduler whose clock shows the given moment.
 pub(crate) fn context(world: &World, db: &DatabaseConnection, now: &str) -> Context {
     let now: DateTime<Utc> = now.parse().unwrap();
@@ -35,7 +41,7 @@ pub(crate) fn context(world: &World, db: &DatabaseConnection, now: &str) -> Cont
         timing: Timing::default(),
         grace_days: 30,
         retention: ledger::record::retention::Retention { session_days: 180, mail_days: 1_095 },
-        writer: scheduler::writer("http://ledger.example", Language::Zh).unwrap(),
+        writer: scheduler::writer(links(), Language::Zh).unwrap(),
         audit_key: None,
         audit_head_mail: String::new(),
         post: Post::open(&folder, "ledger@county.example").unwrap(),

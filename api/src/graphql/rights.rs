@@ -24,7 +24,7 @@ const PUBLIC: &[&str] = &[
     "installation",
     "demoAccounts",
     "publicNotices",
-    "publicNotice",
+    "linkedItem",
 ];
 
 /// The root fields that a session may select that must first set up a second factor.

@@ -13,6 +13,7 @@ use crate::noun::check::CheckMutation;
 use crate::noun::close_out::{CloseOutMutation, PublicNoticeQuery};
 use crate::noun::delegation::DelegationMutation;
 use crate::noun::enum_label::EnumLabelQuery;
+use crate::noun::linked_item::LinkedItemQuery;
 use crate::noun::extension::ExtensionMutation;
 use crate::noun::identity::{IdentityMutation, IdentityQuery};
 use crate::noun::mail::MailMutation;
@@ -37,6 +38,7 @@ pub(crate) struct Query(
     PublicNoticeQuery,
     CalendarQuery,
     EnumLabelQuery,
+    LinkedItemQuery,
 );
 
 /// The mutation root: all fields that write. The fields of one operation run one after the other, in document order.

@@ -36,7 +36,12 @@ impl LinkKey {
             found = db.query_one_raw(read()).await?;
         }
         let secret: String = found.ok_or_else(|| Error::failed("reading the key of links"))?.try_get("", "secret")?;
-        Ok(Self(secret.into_bytes()))
+        Ok(Self::new(&secret))
+    }
+
+    /// Makes a key from a secret.
+    pub fn new(secret: &str) -> Self {
+        Self(secret.as_bytes().to_vec())
     }
 
     /// Returns a token for something, such as `measure_12`, that is valid until a moment. It has letters, digits, `_` and
@@ -75,13 +80,13 @@ mod tests {
     #[test]
     fn a_link_is_followed_until_it_expires_and_not_if_anything_is_changed() {
         let at = |seconds| DateTime::<Utc>::from_timestamp(seconds, 0).unwrap();
-        let key = LinkKey(b"key".to_vec());
+        let key = LinkKey::new("key");
         let token = key.sign("measure_12", at(1_000));
         assert_eq!(key.read(&token, at(999)), Ok("measure_12"));
         assert_eq!(key.read(&token, at(1_000)), Err(Unfollowed::Expired));
         for changed in [token.replace("12", "13"), token.replace("1000", "9000"), format!("{token}00"), String::new()] {
             assert_eq!(key.read(&changed, at(999)), Err(Unfollowed::Foreign), "{changed}");
         }
-        assert_eq!(LinkKey(b"other".to_vec()).read(&token, at(999)), Err(Unfollowed::Foreign));
+        assert_eq!(LinkKey::new("other").read(&token, at(999)), Err(Unfollowed::Foreign));
     }
 }

@@ -18,6 +18,7 @@ pub mod evidence;
 pub mod extension;
 mod held;
 mod hold;
+pub mod linked;
 pub mod ownership;
 pub mod progress;
 mod settle;

@@ -12,7 +12,7 @@ mod quarterly_self_inspection;
 mod seal_audit;
 
 use crate::job::Job;
-use crate::mail::{Writer, notice};
+use crate::mail::{Links, Writer, notice};
 
 /// Every job.
 pub const JOBS: &[&Job] = &[
@@ -33,9 +33,9 @@ pub fn find(name: &str) -> Option<&'static Job> {
     JOBS.iter().copied().find(|job| job.name == name)
 }
 
-/// A writer that knows the mails of every job and of every act. Their links begin with `public_url`; `language` is that
-/// of recipients who have none of their own.
-pub fn writer(public_url: &str, language: entity::language::Language) -> Result<Writer, minijinja::Error> {
+/// A writer that knows the mails of every job and of every act. `language` is that of recipients who have none of their
+/// own.
+pub fn writer(links: Links, language: entity::language::Language) -> Result<Writer, minijinja::Error> {
     let kinds = JOBS.iter().flat_map(|job| job.mails).chain(notice::KINDS);
-    Writer::new(public_url, language, kinds)
+    Writer::new(links, language, kinds)
 }

@@ -9,11 +9,12 @@ mod template;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::language::Language;
 use entity::{account, mail, unit};
 use futures_util::future::BoxFuture;
+use ledger::record::link_key::LinkKey;
 use ledger::rule::wording::one_line;
 use minijinja::{Environment, Value, context};
 use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
@@ -36,8 +37,8 @@ pub(crate) struct Source<'a> {
     pub(crate) mail: &'a mail::Model,
     /// What the act that queued it kept, an object.
     pub(crate) facts: serde_json::Value,
-    /// The address that people open, without a slash at its end.
-    pub(crate) public_url: &'a str,
+    /// The addresses that links lead to.
+    pub(crate) links: &'a Links,
     pub(crate) now: DateTime<Utc>,
     pub(crate) zone: Tz,
     /// Whether the mail is only looked at, so that no secret may be drawn for it.
@@ -47,7 +48,36 @@ pub(crate) struct Source<'a> {
 impl Source<'_> {
     /// The address of a row of a noun, by the prefix of the noun's ids.
     pub(crate) fn link(&self, prefix: &str, key: i64) -> String {
-        format!("{}/?id={prefix}_{key}", self.public_url)
+        self.links.item(prefix, key, self.now)
+    }
+}
+
+/// The days for which a link in a mail shows its item without signing in.
+const LINK_DAYS: i64 = 30;
+
+/// The addresses that links in mails lead to.
+pub struct Links {
+    /// The address that people open, without a slash at its end.
+    public_url: String,
+    /// The address of an item, with `{public_url}`, `{token}`, `{kind}` and `{id}` in their places.
+    template: String,
+    /// The key that signs tokens.
+    key: LinkKey,
+}
+
+impl Links {
+    /// Makes the addresses of an installation. `template` is the address of an item; `{public_url}`, `{token}` (signed,
+    /// valid for 30 days), `{kind}` (`measure` or `case`) and `{id}` (its global id) in it are replaced.
+    pub fn new(public_url: &str, template: &str, key: LinkKey) -> Self {
+        Self { public_url: public_url.trim_end_matches('/').to_owned(), template: template.to_owned(), key }
+    }
+
+    fn item(&self, prefix: &str, key: i64, now: DateTime<Utc>) -> String {
+        let id = format!("{prefix}_{key}");
+        let token = self.key.sign(&id, now + TimeDelta::days(LINK_DAYS));
+        let of = |template: &str, name: &str, value: &str| template.replace(name, value);
+        let address = of(&of(&self.template, "{public_url}", &self.public_url), "{token}", &token);
+        of(&of(&address, "{kind}", prefix), "{id}", &id)
     }
 }
 
@@ -82,7 +112,7 @@ pub(crate) enum Unwritten {
 pub struct Writer {
     templates: Environment<'static>,
     kinds: HashMap<&'static str, &'static Kind>,
-    public_url: String,
+    links: Links,
     /// The language of recipients who have none of their own.
     language: Language,
 }
@@ -90,13 +120,13 @@ pub struct Writer {
 impl Writer {
     /// A writer of these kinds of mails.
     pub(crate) fn new(
-        public_url: &str,
+        links: Links,
         language: Language,
         kinds: impl Iterator<Item = &'static Kind>,
     ) -> Result<Self, minijinja::Error> {
         let kinds: HashMap<_, _> = kinds.map(|kind| (kind.name, kind)).collect();
         let templates = template::environment(kinds.keys().copied())?;
-        Ok(Self { templates, kinds, public_url: public_url.trim_end_matches('/').to_owned(), language })
+        Ok(Self { templates, kinds, links, language })
     }
 
     /// Writes a mail of the outbox in its recipient's language; none where everything that it was about is done.
@@ -141,13 +171,13 @@ impl Writer {
         let facts: serde_json::Value = serde_json::from_str(&mail.facts)?;
         let kept = facts.get("language").and_then(serde_json::Value::as_str).map(str::to_owned);
         let kept = kept.and_then(|code| Language::try_from_value(&code).ok());
-        let source = Source { db, mail, facts, public_url: &self.public_url, now, zone, is_preview };
+        let source = Source { db, mail, facts, links: &self.links, now, zone, is_preview };
         let Some(facts) = (kind.read)(&source).await? else { return Ok(None) };
         let account = account::Entity::find().filter(account::Column::Email.eq(&mail.recipient)).one(db).await?;
         let own = kept.or(account.and_then(|account| account.language));
         let language = own.or(unit.as_ref().and_then(|unit| unit.language)).unwrap_or(self.language);
         let common = context! {
-            home => &self.public_url,
+            home => &self.links.public_url,
             unit => unit.map(|unit| unit.name),
             day => mail.local_day.to_string(),
         };
@@ -168,7 +198,7 @@ impl Writer {
 
     /// The message by which an administrator tests that mails arrive.
     pub(crate) fn test(&self) -> Result<Message, minijinja::Error> {
-        self.render(self.language, "test", &context! { home => &self.public_url })
+        self.render(self.language, "test", &context! { home => &self.links.public_url })
     }
 }
 

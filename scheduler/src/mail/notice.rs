@@ -184,6 +184,6 @@ async fn with_link(source: &Source<'_>, purpose: Purpose) -> Result<Option<Value
     }
     let drawn = link::draw(source.db, &source.mail.recipient, purpose, source.now).await?;
     let Some((secret, until)) = drawn else { return Ok(None) };
-    let link = format!("{}/set-password#token={secret}", source.public_url);
+    let link = format!("{}/set-password#token={secret}", source.links.public_url);
     Ok(Some(context! { link => link, until => until.with_timezone(&source.zone).to_rfc3339(), ..kept(source) }))
 }

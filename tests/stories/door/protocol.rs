@@ -455,7 +455,7 @@ fn what_is_asked_in_the_wrong_way_is_told_the_right_one() {
     let watch = ask(&server, "subscription { ledgerChanged { kind } }");
     assert_eq!((watch.status, watch.code().as_str()), (406, "NOT_ACCEPTABLE"));
     assert!(watch.body.contains("text/event-stream"), "{}", watch.body);
-    for path in ["/", "/schema.graphql", "/healthz"] {
+    for path in ["/graphiql", "/schema.graphql", "/healthz"] {
         let head = Server::agent().head(format!("{}{path}", server.base)).call().unwrap();
         assert_eq!(head.status(), 200, "{path}");
     }

@@ -82,8 +82,10 @@ impl World {
                             grace_days: 30,
                             clock: Arc::new(move || told.now()),
                             occurrences: Arc::new(scheduler::occurrences),
+                            link_key: ledger::record::link_key::LinkKey::new("story"),
                         };
-                        let routes = api::routes(services, policy, Arc::new(|| Box::pin(async { Ok(()) })));
+                        let api = api::Api::new(services, policy, Arc::new(|| Box::pin(async { Ok(()) })));
+                        let routes = api.routes();
                         let app = move || App::new().wrap(api::headers("")).configure(routes.clone());
                         let server =
                             HttpServer::new(app).workers(2).disable_signals().bind(("127.0.0.1", port)).unwrap().run();

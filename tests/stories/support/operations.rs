@@ -35,6 +35,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "demoAccounts"),
     ("Query", "signInProvider"),
     ("Query", "publicNotices"),
+    ("Query", "linkedItem"),
     ("Schedule", "nextOccurrences"),
 ];
 
