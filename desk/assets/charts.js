@@ -61,7 +61,7 @@ function optionOf(kind, { names, columns }, width, size) {
     axisLabel: {
       color: colour("ink"),
       fontSize: size,
-      interval: isLine && width / names.length < size * 3 ? "auto" : 0,
+      interval: isLine && width / names.length < size * 4 ? "auto" : 0,
       // "2026年5月" takes two lines, so that six months fit on a phone.
       formatter: isLine ? (name) => name.replace(/年|\s/, (found) => `${found}\n`) : undefined,
       width: isLine ? undefined : Math.min(size * 12, width * 0.3),
@@ -96,6 +96,8 @@ function optionOf(kind, { names, columns }, width, size) {
       silent: true,
       symbol,
       symbolSize: size * 0.7,
+      // A plan holds until it is changed.
+      step: dashed ? "end" : false,
       lineStyle: { color, width: dashed ? 2 : 3, type: dashed ? "dashed" : "solid" },
       itemStyle: { color, decal: isLine ? undefined : decal },
       barMaxWidth: size * 1.2,
@@ -106,8 +108,8 @@ function optionOf(kind, { names, columns }, width, size) {
         position: isLine ? "top" : isStacked ? "inside" : "right",
         color: isStacked ? colour("white") : colour("ink"),
         fontSize: size,
-        textBorderWidth: isStacked ? 3 : 0,
-        textBorderColor: color,
+        backgroundColor: isStacked ? color : undefined,
+        padding: isStacked ? [1, 4] : 0,
         formatter: ({ dataIndex }) => column.cells[dataIndex].text,
       },
       data: column.cells.map((cell, at) => {

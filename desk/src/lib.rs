@@ -8,6 +8,7 @@
 
 mod act;
 mod asset;
+mod export;
 mod files;
 mod form;
 mod link;

@@ -14,6 +14,7 @@ use minijinja::value::Serde;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::export::Export;
 use crate::state::{Desk, Unbuilt};
 use crate::variables::{self, Given};
 use crate::{files, session};
@@ -43,6 +44,8 @@ struct Described {
     /// The field of the result without which the page does not exist.
     #[serde(default)]
     found: String,
+    /// The export of what the page lists, if it has one.
+    export: Option<Export>,
 }
 
 /// A page.
@@ -74,7 +77,8 @@ impl Pages {
         self.0.iter()
     }
 
-    fn get(&self, name: &str) -> Option<&Page> {
+    /// Returns the page in a folder.
+    pub(crate) fn get(&self, name: &str) -> Option<&Page> {
         self.0.iter().find(|page| page.name == name)
     }
 }
@@ -89,6 +93,23 @@ impl Page {
         let document = with_viewer(&own);
         let parsed = parse_query(&document).map_err(|error| wrong(&error))?;
         Ok(Self { path: described.path.clone(), name, described, document, own, parsed })
+    }
+}
+
+impl Page {
+    /// Returns the export of what the page lists, if it has one.
+    pub(crate) fn export(&self) -> Option<&Export> {
+        self.described.export.as_ref()
+    }
+
+    /// Returns whether the page is shown without sign-in.
+    pub(crate) fn is_public(&self) -> bool {
+        self.described.public
+    }
+
+    /// Returns the document of the page for a visit.
+    pub(crate) fn document(&self, visit: &Visit<'_>) -> &str {
+        if visit.has_viewer() { &self.document } else { &self.own }
     }
 }
 
@@ -260,9 +281,9 @@ pub(crate) async fn show(request: &HttpRequest, desk: &Desk, name: &str) -> Http
     }
 }
 
-async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<HttpResponse, Stopped> {
-    let page = desk.pages.get(name).ok_or(Stopped::Missing)?;
-    let visit = Visit::begin(request, desk, page.described.public).await?;
+/// Returns the variables of a page's document: the values of the address, and the dates that pages begin with.
+pub(crate) fn variables(visit: &Visit<'_>, page: &Page) -> Map<String, Value> {
+    let (request, desk) = (visit.request, visit.desk);
     let mut given: Given =
         request.match_info().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     given.extend(pairs(request.query_string()));
@@ -271,8 +292,13 @@ async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<Http
     given.push(("thisMonth".to_owned(), now.format("%Y-%m").to_string()));
     given.push(("year".to_owned(), now.format("%Y").to_string()));
     given.extend(month_ends(now.date_naive()));
-    let document = if visit.has_viewer() { &page.document } else { &page.own };
-    let data = visit.ask(document, variables::of_document(&page.parsed, &desk.schema, &given)).await?;
+    variables::of_document(&page.parsed, &desk.schema, &given)
+}
+
+async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<HttpResponse, Stopped> {
+    let page = desk.pages.get(name).ok_or(Stopped::Missing)?;
+    let visit = Visit::begin(request, desk, page.described.public).await?;
+    let data = visit.ask(page.document(&visit), variables(&visit, page)).await?;
     if !page.described.found.is_empty() && data[&page.described.found].is_null() {
         return Err(Stopped::Missing);
     }

@@ -11,7 +11,7 @@ use crate::act::{self, Acts};
 use crate::page::{self, Pages};
 use crate::schema::Schema;
 use crate::view::View;
-use crate::{asset, link, sign_in};
+use crate::{asset, export, link, sign_in};
 
 /// The content security policy of all pages: everything comes from this program, nothing is inline, and forms are sent
 /// to this program only.
@@ -113,6 +113,15 @@ pub fn routes(
                 async move { page::show(&request, &desk, &name).await }
             };
             config.service(get(&page.path, web::route().to(show)));
+            let Some(export) = page.export() else { continue };
+            for (ending, is_csv) in [("xlsx", false), ("csv", true)] {
+                let name = page.name.clone();
+                let give = move |request: actix_web::HttpRequest, desk: web::Data<Desk>| {
+                    let name = name.clone();
+                    async move { export::export(&request, &desk, &name, is_csv).await }
+                };
+                config.service(get(&format!("/export/{}.{ending}", export.name), web::route().to(give)));
+            }
         }
     })
 }

@@ -14,6 +14,7 @@ mod audit;
 mod budget;
 mod case;
 mod delegation;
+mod desk;
 mod differential;
 mod door;
 mod dossier;

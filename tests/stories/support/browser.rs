@@ -30,6 +30,8 @@ pub(crate) struct Page {
     stream: WebSocket<TcpStream>,
     session: Option<String>,
     asked: u64,
+    /// How many pages have loaded.
+    loads: u64,
     /// Warnings and errors of the console, those of the browser included.
     pub(crate) said: Vec<String>,
 }
@@ -61,7 +63,7 @@ impl Page {
         let stream = TcpStream::connect(authority).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
         let (stream, _) = tungstenite::client(url.as_str(), stream).unwrap();
-        let mut page = Self { child, _profile: profile, stream, session: None, asked: 0, said: Vec::new() };
+        let mut page = Self { child, _profile: profile, stream, session: None, asked: 0, loads: 0, said: Vec::new() };
         let target = page.call("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].clone();
         let attached = page.call("Target.attachToTarget", &json!({"targetId": target, "flatten": true}));
         page.session = attached["sessionId"].as_str().map(str::to_owned);
@@ -82,6 +84,59 @@ impl Page {
         done["result"]["value"].clone()
     }
 
+    /// Opens another address and waits until its page has loaded. Works without scripts.
+    pub(crate) fn go(&mut self, address: &str) {
+        let before = self.loads;
+        self.call("Page.navigate", &json!({"url": address}));
+        self.load(before);
+    }
+
+    /// Runs a script that leads to another page, such as a click, and waits until that page has loaded. Works without
+    /// scripts of the page.
+    pub(crate) fn leave(&mut self, script: &str) {
+        let before = self.loads;
+        let done = self.call("Runtime.evaluate", &json!({"expression": script, "returnByValue": true}));
+        assert!(done.get("exceptionDetails").is_none(), "{script}\n{done:#}");
+        self.load(before);
+    }
+
+    /// Returns the value of an expression. Works without scripts of the page.
+    pub(crate) fn value(&mut self, expression: &str) -> Value {
+        let done = self.call("Runtime.evaluate", &json!({"expression": expression, "returnByValue": true}));
+        assert!(done.get("exceptionDetails").is_none(), "{expression}\n{done:#}");
+        done["result"]["value"].clone()
+    }
+
+    fn load(&mut self, before: u64) {
+        // Each call reads the events before its answer.
+        while self.loads == before {
+            self.call("Runtime.evaluate", &json!({"expression": "1"}));
+        }
+    }
+
+    /// Turns the scripts of pages off.
+    pub(crate) fn without_scripts(&mut self) {
+        self.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+    }
+
+    /// Makes the window this wide, as on a phone or a desktop.
+    pub(crate) fn widen(&mut self, width: u32) {
+        let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500});
+        self.call("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// Sets a cookie of a site.
+    pub(crate) fn keep(&mut self, address: &str, name: &str, value: &str) {
+        self.call("Network.setCookie", &json!({"name": name, "value": value, "url": address}));
+    }
+
+    /// Chooses a file in the field that a selector names.
+    pub(crate) fn choose(&mut self, selector: &str, file: &str) {
+        let root = self.call("DOM.getDocument", &json!({}))["root"]["nodeId"].clone();
+        let found = self.call("DOM.querySelector", &json!({"nodeId": root, "selector": selector}))["nodeId"].clone();
+        self.call("DOM.setFileInputFiles", &json!({"files": [file], "nodeId": found}));
+    }
+
     /// What the page's policy refused.
     pub(crate) fn refused(&mut self) -> Value {
         self.run("window.refused")
@@ -100,6 +155,7 @@ impl Page {
             let Ok(text) = message.to_text() else { continue };
             let told: Value = serde_json::from_str(text).unwrap();
             match told["method"].as_str() {
+                Some("Page.loadEventFired") => self.loads += 1,
                 Some("Log.entryAdded") => self.said.push(told["params"]["entry"]["text"].to_string()),
                 Some("Runtime.exceptionThrown") => self.said.push(told["params"]["exceptionDetails"].to_string()),
                 Some("Runtime.consoleAPICalled") if told["params"]["type"] != "log" => {

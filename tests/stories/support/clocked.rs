@@ -64,7 +64,7 @@ impl World {
     }
 
     fn serve_policy(&self, clock: &StoryClock, policy: Options, port: u16) -> Server {
-        let (url, told) = (self.url.clone(), clock.clone());
+        let (url, told, shown) = (self.url.clone(), clock.clone(), clock.clone());
         let folder = self.dir.path().join("evidence").to_string_lossy().into_owned();
         let (sender, receiver) = mpsc::channel::<ServerHandle>();
         std::thread::spawn(move || {
@@ -86,7 +86,15 @@ impl World {
                         };
                         let api = api::Api::new(services, policy, Arc::new(|| Box::pin(async { Ok(()) })));
                         let routes = api.routes();
-                        let app = move || App::new().wrap(api::headers("")).configure(routes.clone());
+                        let options = desk::Options {
+                            public_url: format!("http://127.0.0.1:{port}"),
+                            zone: chrono_tz::Asia::Shanghai,
+                            clock: Arc::new(move || shown.now()),
+                        };
+                        let pages = desk::routes(api.client(), options).unwrap();
+                        let app = move || {
+                            App::new().wrap(api::headers("")).configure(pages.clone()).configure(routes.clone())
+                        };
                         let server =
                             HttpServer::new(app).workers(2).disable_signals().bind(("127.0.0.1", port)).unwrap().run();
                         sender.send(server.handle()).unwrap();

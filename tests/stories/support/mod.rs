@@ -219,6 +219,21 @@ impl World {
     }
 }
 
+/// Sends a request to a path with exactly the given headers, and returns the response without following redirects.
+pub(crate) fn asked(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", server.base));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .build()
+        .into();
+    answer(agent.run(request.body(body.to_vec()).unwrap()).unwrap())
+}
+
 /// A running API server; dropping it stops the server.
 pub(crate) struct Server {
     child: Option<Child>,

@@ -1,0 +1,396 @@
+//! The desk: the pages of every role, the whole way of a measure by pages alone, links from mails, and what is refused.
+
+use std::collections::BTreeMap;
+
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::support::browser::Page;
+use crate::support::evidence::PNG;
+use crate::support::{Answer, Server, World, stories};
+
+stories!(
+    every_page_is_there_for_every_role,
+    a_measure_goes_its_whole_way_by_pages_without_scripts,
+    pages_have_no_fault_that_axe_finds,
+    a_form_from_elsewhere_is_refused,
+    a_link_in_a_mail_shows_its_item_and_leads_there,
+    the_desk_can_be_off,
+);
+
+/// The most bytes of a page.
+const MOST: usize = 60 << 10;
+
+/// The pages without parameters, with whether they are for administrators.
+const PAGES: &[(&str, bool)] = &[
+    ("/", false),
+    ("/ledger", false),
+    ("/ledger/problems", false),
+    ("/regions", false),
+    ("/queue", false),
+    ("/queue?state=PUBLICISED", false),
+    ("/cases", false),
+    ("/wall", false),
+    ("/notices", false),
+    ("/help", false),
+    ("/me", false),
+    ("/", true),
+    ("/admin", true),
+    ("/admin/accounts", true),
+    ("/admin/units", true),
+    ("/admin/schedules", true),
+    ("/admin/outbox", true),
+    ("/admin/calendar", true),
+    ("/admin/audit", true),
+    ("/me", true),
+];
+
+/// A person of the demo with the cookie of their session.
+struct Person {
+    role: String,
+    cookie: String,
+}
+
+impl Person {
+    fn is_administrator(&self) -> bool {
+        self.role == "ADMINISTRATOR"
+    }
+
+    /// Opens a page.
+    fn get(&self, server: &Server, path: &str, language: &str) -> Answer {
+        let cookie = format!("rectify={}; rectify-language={language}", self.cookie);
+        crate::support::asked(server, "GET", path, &[("cookie", &cookie)], b"")
+    }
+}
+
+/// Signs in as everybody of the demo, by the form of the page.
+fn people(server: &Server) -> Vec<Person> {
+    let accounts = server.data("{ demoAccounts { accountId role } }", &json!({}))["demoAccounts"].clone();
+    let origin = server.base.clone();
+    let one = |account: &Value| {
+        let form = format!("accountId={}", account["accountId"].as_str().unwrap());
+        let kind = ("content-type", "application/x-www-form-urlencoded");
+        let headers = [kind, ("origin", origin.as_str())];
+        let answer = crate::support::asked(server, "POST", "/sign-in", &headers, form.as_bytes());
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let cookie = answer.header("set-cookie").split(';').next().unwrap().strip_prefix("rectify=").unwrap().to_owned();
+        assert!(answer.header("set-cookie").contains("HttpOnly; SameSite=Lax"), "{}", answer.header("set-cookie"));
+        Person { role: account["role"].as_str().unwrap().to_owned(), cookie }
+    };
+    accounts.as_array().unwrap().iter().map(one).collect()
+}
+
+/// Returns the addresses of some objects of each noun that has a page.
+fn objects(server: &Server) -> Vec<String> {
+    let query = "{ problems(first: 2) { nodes { id } } measures(first: 3) { nodes { id } }
+        inspectionCases(first: 3) { nodes { id } } assignments(first: 2) { nodes { id } } }";
+    let data = server.data(query, &json!({}));
+    let of = |noun: &str, path: &str| -> Vec<String> {
+        let nodes = data[noun]["nodes"].as_array().unwrap().clone();
+        nodes.iter().map(|node| format!("{path}{}", node["id"].as_str().unwrap())).collect()
+    };
+    [
+        of("problems", "/problems/"),
+        of("measures", "/measures/"),
+        of("inspectionCases", "/cases/"),
+        of("assignments", "/report/"),
+    ]
+    .concat()
+}
+
+fn every_page_is_there_for_every_role(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let objects = objects(&server);
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for person in people(&server) {
+        let pages = PAGES.iter().filter(|(_, of)| *of == person.is_administrator()).map(|(path, _)| (*path).to_owned());
+        for path in pages.chain(objects.iter().cloned()) {
+            for language in ["zh", "en"] {
+                let what = format!("{} {path} {language}", person.role);
+                let page = person.get(&server, &path, language);
+                let is_object = objects.contains(&path);
+                assert!(page.status == 200 || (is_object && page.status == 404), "{what}: {} {}", page.status, page.body);
+                assert!(page.body.len() <= MOST, "{what}: {} bytes", page.body.len());
+                assert!(page.body.contains("<main id=\"main\">") && page.body.ends_with("</html>"), "{what}");
+                let policy = page.header("content-security-policy");
+                assert!(policy.contains("script-src 'self'; style-src 'self'"), "{what}: {policy}");
+                for never in ["style=\"", "<style", "<script>", "onclick=", "undefined", "{{", ">None<", "\"None\""] {
+                    assert!(!page.body.contains(never), "{what} has {never}");
+                }
+                *seen.entry(path.clone()).or_default() += usize::from(page.status == 200);
+            }
+        }
+    }
+    let unseen: Vec<_> = seen.iter().filter(|(_, times)| **times == 0).collect();
+    assert!(unseen.is_empty(), "nobody sees {unseen:?}");
+    let stranger = server.get("/ledger");
+    assert!(stranger.body.contains("/sign-in") && stranger.body.contains("演示人员"), "{}", stranger.body);
+}
+
+/// A clerk at a browser, who uses pages only.
+struct Clerk {
+    page: Page,
+    base: String,
+}
+
+impl Clerk {
+    fn go(&mut self, path: &str) {
+        self.page.go(&format!("{}{path}", self.base));
+    }
+
+    /// Signs in as someone of the demo, whose button has this text.
+    fn sign_in(&mut self, words: &str) {
+        self.go("/sign-in");
+        self.page.leave(&format!(
+            "[...document.querySelectorAll('.demo-people button')].find((one) => one.textContent.includes('{words}')).click()"
+        ));
+    }
+
+    /// Follows the first link whose address has all of these parts.
+    fn follow(&mut self, parts: &[&str]) {
+        let selector: String = parts.iter().map(|part| format!("[href*=\"{part}\"]")).collect();
+        self.page.leave(&format!("document.querySelector('a{selector}').click()"));
+    }
+
+    /// Fills in fields by their names, and sends the form of the page.
+    fn send(&mut self, fields: &[(&str, &str)]) {
+        for (name, value) in fields {
+            self.page.value(&format!(
+                "(() => {{ const all = [...document.getElementsByName('{name}')];
+                    const choice = all.find((one) => one.type === 'radio' && one.value === '{value}');
+                    if (choice) choice.checked = true; else all[0].value = '{value}'; }})()"
+            ));
+        }
+        self.page.leave("document.querySelector('main form button[type=submit]').click()");
+        let wrong = self.page.value("document.querySelector('.error-summary')?.textContent ?? ''");
+        assert_eq!(wrong, "", "the form was refused");
+    }
+
+    fn text(&mut self) -> String {
+        self.page.value("document.body.innerText").as_str().unwrap().to_owned()
+    }
+
+    /// Asserts that the page says something.
+    fn reads(&mut self, words: &str) {
+        let text = self.text();
+        assert!(text.contains(words), "no “{words}” in {text}");
+    }
+}
+
+fn a_measure_goes_its_whole_way_by_pages_without_scripts(world: &World) {
+    world.done(&["demo"]);
+    let now = (Utc::now() + TimeDelta::hours(8)).format("%Y-%m-%dT%H:%M").to_string();
+    let (server, clock) = world.serve_under_clock(&now);
+    let accepted = people(&server).iter().find(|person| person.role == "RESPONSIBLE_UNIT").map(|person| {
+        let query = "{ viewer { tasks(first: 1, filter: { kind: [ACCEPT] }) { nodes { assignment { id } measure { id } } } } }";
+        server.data_as(&person.cookie, query, &json!({}))["viewer"]["tasks"]["nodes"][0].clone()
+    });
+    let task = accepted.unwrap();
+    let (assignment, measure) = (task["assignment"]["id"].as_str().unwrap(), task["measure"]["id"].as_str().unwrap());
+    let item = format!("/measures/{measure}");
+    let photo = world.file("现场照片.png", PNG);
+    let Some(mut page) = Page::open(&format!("{}/sign-in", server.base)) else { return };
+    page.without_scripts();
+    page.widen(360);
+    let mut clerk = Clerk { page, base: server.base.clone() };
+    let unit = "县政府填报演示员 · 白河县";
+
+    let report = |clerk: &mut Clerk| {
+        clerk.sign_in(unit);
+        clerk.go(&item);
+        clerk.follow(&[&format!("/report/{assignment}")]);
+        clerk.page.choose("input[type=file]", &photo);
+        clerk.send(&[("input.text", "已完成管网排查并修复破损点位。")]);
+        clerk.reads("进展已填报，上传了 1 个文件");
+        clerk.go(&item);
+        clerk.follow(&["recordCheck", assignment]);
+        clerk.send(&[("input.result", "PASSED")]);
+        clerk.go(&item);
+        clerk.follow(&["applyForCloseOut", assignment]);
+        clerk.send(&[("input.application", "整改任务已全部完成，现提请销号。")]);
+        clerk.reads("提请销号");
+    };
+    let publicise = |clerk: &mut Clerk| {
+        clerk.sign_in("市整改办演示员");
+        clerk.go(&item);
+        clerk.follow(&["verifyCloseOut", assignment]);
+        clerk.send(&[("input.opinion", "现场核查属实，同意。")]);
+        clerk.go(&item);
+        clerk.follow(&["publiciseCloseOut", assignment]);
+        clerk.send(&[("input.text", "经核查，该项整改任务已完成，现予公示。"), ("input.contact", "云溪市整改办")]);
+        clerk.reads("公示中");
+    };
+
+    clerk.sign_in(unit);
+    clerk.go("/?kind=ACCEPT");
+    clerk.follow(&["acceptAssignment", assignment]);
+    clerk.send(&[]);
+    report(&mut clerk);
+
+    clerk.sign_in("市整改办演示员");
+    clerk.go(&item);
+    clerk.follow(&["returnCloseOut", assignment]);
+    clerk.send(&[("input.reason", "缺少验收记录，请补充。")]);
+    clerk.sign_in(unit);
+    clerk.go("/?kind=RETURNED");
+    report(&mut clerk);
+    publicise(&mut clerk);
+
+    clerk.follow(&["raiseObjection", assignment]);
+    clerk.send(&[("input.text", "附近居民反映仍有异味。")]);
+    clerk.reads("附近居民反映仍有异味");
+    clerk.follow(&["decideObjection"]);
+    clerk.send(&[("input.isUpheld", "true"), ("input.answer", "情况属实，责成继续整改。")]);
+    clerk.reads("整改中");
+
+    report(&mut clerk);
+    publicise(&mut clerk);
+    clerk.sign_in("省整改办演示员");
+    clerk.go(&item);
+    clerk.reads("公示期至");
+    clock.pass(TimeDelta::days(20));
+    clerk.sign_in("省整改办演示员");
+    clerk.go(&item);
+    clerk.follow(&["closeAssignment", assignment]);
+    clerk.send(&[("input.decision", "公示期满无异议，同意销号。")]);
+    clerk.reads("已销号");
+    clerk.follow(&["reopenAssignment", assignment]);
+    clerk.send(&[("input.reason", "回头看发现污水再次直排。")]);
+    clerk.reads("反弹");
+    clerk.sign_in(unit);
+    clerk.go("/?kind=RELAPSED");
+    clerk.follow(&[&format!("/report/{assignment}")]);
+    assert_eq!(clerk.page.said, Vec::<String>::new(), "the browser has nothing to complain about");
+}
+
+fn pages_have_no_fault_that_axe_finds(world: &World) {
+    const AXE: &str = include_str!("../axe.min.js");
+    world.done(&["demo"]);
+    let server = world.serve();
+    let objects = objects(&server);
+    let people = people(&server);
+    let Some(mut page) = Page::open(&format!("{}/sign-in", server.base)) else { return };
+    let mut faults = Vec::new();
+    let mut look = |page: &mut Page, what: &str, path: &str| {
+        for width in [1280, 360] {
+            page.widen(width);
+            page.go(&format!("{}{path}", server.base));
+            let over = page.value("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+            if over.as_i64() != Some(0) {
+                faults.push(format!("{what} {path} at {width}: {over} pixels too wide"));
+            }
+            page.value(AXE);
+            let found = page.run(
+                "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then((done) =>
+                    done.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(' | ')}`))",
+            );
+            for fault in found.as_array().unwrap() {
+                faults.push(format!("{what} {path} at {width}: {}", fault.as_str().unwrap()));
+            }
+            assert_eq!(page.refused(), json!([]), "{what} {path}");
+        }
+    };
+    for language in ["zh", "en"] {
+        page.keep(&server.base, "rectify-language", language);
+        page.keep(&server.base, "rectify", "");
+        for path in ["/sign-in", "/forgotten", "/set-up", "/notices", "/help"] {
+            look(&mut page, language, path);
+        }
+        for role in ["RESPONSIBLE_UNIT", "CITY_OFFICE", "LEADER", "ADMINISTRATOR"] {
+            let person = people.iter().find(|person| person.role == role).unwrap();
+            page.keep(&server.base, "rectify", &person.cookie);
+            let own = PAGES.iter().filter(|(_, of)| *of == person.is_administrator()).map(|(path, _)| *path);
+            let objects = objects.iter().map(String::as_str).filter(|_| role == "CITY_OFFICE" || role == "RESPONSIBLE_UNIT");
+            for path in own.chain(objects) {
+                look(&mut page, &format!("{role} {language}"), path);
+            }
+        }
+        let person = people.iter().find(|person| person.role == "CITY_OFFICE").unwrap();
+        page.keep(&server.base, "rectify", &person.cookie);
+        let queue = person.get(&server, "/queue", language).body.replace("&#x2f;", "/").replace("&amp;", "&");
+        for act in ["verifyCloseOut", "returnCloseOut"] {
+            let start = queue.find(&format!("/acts/{act}")).unwrap();
+            let path = queue[start..].split('"').next().unwrap();
+            look(&mut page, &format!("CITY_OFFICE {language}"), path);
+        }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+fn a_form_from_elsewhere_is_refused(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let person = people(&server).into_iter().find(|person| person.role == "CITY_OFFICE").unwrap();
+    let page = person.get(&server, "/queue", "zh").body;
+    let token = page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let cookie = format!("rectify={}", person.cookie);
+    let send = |headers: &[(&str, &str)], token: &str| {
+        let form = format!("token={token}&on=assignment_1&version=1&input.reason=不准&back=/queue");
+        let all = [&[("cookie", cookie.as_str()), ("content-type", "application/x-www-form-urlencoded")], headers].concat();
+        crate::support::asked(&server, "POST", "/acts/returnCloseOut", &all, form.as_bytes())
+    };
+    let own = ("origin", server.base.as_str());
+    for (headers, token) in [
+        (&[][..], token),
+        (&[("origin", "https://attacker.example")], token),
+        (&[("origin", "null")], token),
+        (&[own, ("sec-fetch-site", "cross-site")], token),
+        (&[own], ""),
+        (&[own], "00000000000000000000000000000000"),
+    ] {
+        let answer = send(headers, token);
+        assert_eq!(answer.status, 403, "{headers:?} {token}: {}", answer.body);
+        assert!(answer.header("content-type").starts_with("text/html"), "{headers:?}");
+    }
+    // The same form from the page itself is heard: the assignment is in another state, and the page says so.
+    let heard = send(&[own], token);
+    assert!(heard.status == 422 && heard.body.contains("error-summary"), "{} {}", heard.status, heard.body);
+    // The cookie of the desk does not open the API.
+    let query = json!({ "query": "{ viewer { name } }" }).to_string();
+    let json = [("cookie", cookie.as_str()), ("content-type", "application/json")];
+    let answer = crate::support::asked(&server, "POST", "/graphql", &json, query.as_bytes());
+    assert_eq!(answer.json()["data"]["viewer"], Value::Null, "{}", answer.body);
+    // A way back leads to this site only.
+    for back in ["//attacker.example", "https://attacker.example", "/\\attacker.example"] {
+        let page = person.get(&server, &format!("/acts/commentOnMeasure?on=measure_1&back={back}"), "zh");
+        assert!(page.status == 200 && !page.body.contains("attacker"), "{back}");
+    }
+}
+
+fn a_link_in_a_mail_shows_its_item_and_leads_there(world: &World) {
+    world.done(&["demo"]);
+    world.done(&["job", "run", "overdue"]);
+    world.done(&["job", "run", "deliver-mail"]);
+    let mut mails = std::fs::read_dir(world.dir.path().join("data/mail")).unwrap().map(|file| file.unwrap().path());
+    let html = mails.find(|path| path.extension().is_some_and(|end| end == "html")).unwrap();
+    let html = std::fs::read_to_string(html).unwrap();
+    let link = html.split("/m/").nth(1).unwrap().split(['"', '<']).next().unwrap().to_owned();
+    let id = link.split('.').next().unwrap();
+    let server = world.serve();
+    let stranger = server.get(&format!("/m/{link}"));
+    assert!(stranger.status == 200 && stranger.body.contains("整改时限"), "{}", stranger.body);
+    assert!(!stranger.body.contains("责任分解") && stranger.body.contains(id), "{}", stranger.body);
+    let person = people(&server).into_iter().find(|person| person.role == "REGIONAL_OFFICE").unwrap();
+    let known = person.get(&server, &format!("/m/{link}"), "zh");
+    assert_eq!((known.status, known.header("location")), (303, format!("/measures/{id}").as_str()));
+    let changed = link.replacen(id, "measure_2", 1);
+    let forged = server.get(&format!("/m/{}", if id == "measure_2" { format!("{link}0") } else { changed }));
+    assert!(forged.status == 404 && forged.body.contains("链接不完整或有误"), "{}", forged.body);
+    drop(server);
+    let later = (Utc::now() + TimeDelta::days(40)).format("%Y-%m-%dT%H:%M").to_string();
+    let (server, _) = world.serve_under_clock(&later);
+    let foreign = server.get(&format!("/m/{link}"));
+    assert!(foreign.status == 404, "a key of another installation");
+    let old = ledger::record::link_key::LinkKey::new("story").sign("measure_1", Utc::now());
+    let old = server.get(&format!("/m/{old}"));
+    assert!(old.status == 404 && old.body.contains("链接已过期"), "{}", old.body);
+}
+
+fn the_desk_can_be_off(world: &World) {
+    world.done(&["migrate"]);
+    let server = world.serve_with(&[("RECTIFY_DESK", "off")]);
+    let answer = crate::support::asked(&server, "GET", "/", &[], b"");
+    assert_eq!((answer.status, answer.header("location")), (307, "/graphiql"));
+    assert_eq!(server.get("/ledger").status, 404);
+}
