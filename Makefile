@@ -6,12 +6,12 @@ SHELL := bash
 # Runs the program, after building it if necessary.
 RECTIFY := cargo run --quiet --bin rectify --
 
-.PHONY: help run story test client bench lint check deny schema fmt doc assets advisories sbom compose-up compose-down
+.PHONY: help run story test client bench lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: ## Start the demo: SQLite in ./data, invented ledger, reminders as files, GraphiQL at http://127.0.0.1:8080
+run: ## Start the demo: SQLite in ./data, invented ledger, reminders as files, pages at http://127.0.0.1:8080
 	@echo "== building (the first build takes a few minutes)"
 	cargo build --bin rectify
 	@echo "== creating the demo ledger in ./data/rectify.db, unless the file exists"
@@ -49,6 +49,9 @@ deny: ## Check advisories, licences and sources with cargo-deny, if installed; t
 
 schema: ## Regenerate api/schema.graphql
 	$(RECTIFY) schema > api/schema.graphql.new && mv api/schema.graphql.new api/schema.graphql
+
+shots: ## Take the pictures of docs/desk.md from the demo that `make run` serves; AT=ADDRESS and MAILS=FOLDER use another
+	docs/desk/shoot $(or $(AT),http://127.0.0.1:8080) $(or $(MAILS),data/mail)
 
 fmt: ## Format the code
 	cargo fmt --all

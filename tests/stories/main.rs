@@ -11,6 +11,7 @@ mod support;
 mod accountability;
 mod api;
 mod audit;
+mod available;
 mod budget;
 mod case;
 mod delegation;
