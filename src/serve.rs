@@ -68,7 +68,8 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let last_tick = Arc::new(OnceLock::new());
     let health = Health::new(db.clone());
     // Bind the address before starting the scheduler: a process that cannot serve must not send mail.
-    let server = if role == Role::Scheduler { None } else { Some(listen(settings, &db, &health, &last_tick, &link_key)?) };
+    let server =
+        if role == Role::Scheduler { None } else { Some(listen(settings, &db, &health, &last_tick, &link_key)?) };
     let scheduler = match role {
         Role::Api => None,
         Role::All | Role::Scheduler => Some(start_scheduler(settings, &db, &stopping).await?),
@@ -283,7 +284,8 @@ async fn start_scheduler(
     stopping: &Arc<AtomicBool>,
 ) -> Result<Scheduler, Failure> {
     let stop = stopping.clone();
-    let context = Context { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..jobs_context(settings, db).await? };
+    let context =
+        Context { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..jobs_context(settings, db).await? };
     scheduler::ensure_schedules(db, settings.zone(), clock::now()).await?;
     if let Some(folder) = context.post.folder() {
         say!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());

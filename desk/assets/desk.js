@@ -70,3 +70,13 @@ function forget(form) {
 if (matchMedia("(max-width: 40rem)").matches) {
   for (const box of document.querySelectorAll("details.filter-box")) box.open = false;
 }
+
+// A provider of sign-ins brings its code back behind the address, where only a script can read it.
+for (const form of document.querySelectorAll("form[data-code]")) {
+  const code = /^#sign-in-code=(\w+)$/.exec(location.hash)?.[1];
+  if (code) {
+    history.replaceState(null, "", location.pathname);
+    form.elements.code.value = code;
+    form.submit();
+  }
+}

@@ -30,6 +30,7 @@ const MOST_AT_ONCE: usize = 50;
 const MOST_FILES: usize = 20;
 
 /// How the form of a mutation is described in `acts.toml`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Words {
@@ -194,13 +195,8 @@ async fn show(
     }
     let now = (visit.desk.options.clock)().with_timezone(&visit.desk.options.zone);
     let now = Now { today: now.date_naive().to_string(), month: now.format("%Y-%m").to_string() };
-    let fields = form::fields(
-        &act.fields(&target),
-        (&visit.desk.schema, &act.input),
-        (given, wrongs),
-        visit.is_english,
-        &now,
-    );
+    let fields =
+        form::fields(&act.fields(&target), (&visit.desk.schema, &act.input), (given, wrongs), visit.is_english, &now);
     let errors: Vec<minijinja::Value> =
         wrongs.iter().map(|wrong| context! { field => &wrong.field, message => &wrong.message }).collect();
     let own = context! {
@@ -245,8 +241,8 @@ pub(crate) async fn carry_out(
     done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
 }
 
-/// `POST /several/{act}`: carries out an act on several objects, one after the other. `each` has the id of an object and
-/// its version. What is refused does not keep the others back; the banner says why.
+/// `POST /several/{act}`: carries out an act on several objects, one after the other. `each` has the id of an object
+/// and its version. What is refused does not keep the others back; the banner says why.
 pub(crate) async fn carry_out_several(
     request: HttpRequest,
     name: web::Path<String>,
@@ -310,12 +306,7 @@ async fn run(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Result<Value
 }
 
 /// Returns the required fields that are missing: the API would refuse the whole document for them.
-fn missing(
-    visit: &Visit<'_>,
-    act: &Act,
-    fields: &[FieldWords],
-    input: &Map<String, Value>,
-) -> Option<Vec<Wrong>> {
+fn missing(visit: &Visit<'_>, act: &Act, fields: &[FieldWords], input: &Map<String, Value>) -> Option<Vec<Wrong>> {
     let schema = &visit.desk.schema;
     let is_missing = |field: &&FieldWords| {
         let is_required = schema.at(&act.input, &field.name).is_some_and(|of| !of.of.nullable && !of.has_default);

@@ -1,5 +1,5 @@
-//! The assets of pages: style sheet, scripts and pictures. Their addresses contain their hash, so that browsers keep them
-//! until they change.
+//! The assets of pages: style sheet, scripts and pictures. Their addresses contain their hash, so that browsers keep
+//! them until they change.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -25,10 +25,6 @@ pub(crate) async fn asset(path: web::Path<(String, String)>) -> HttpResponse {
         _ => return HttpResponse::NotFound().finish(),
     };
     let Some(bytes) = files::bytes(&format!("assets/{name}")) else { return HttpResponse::NotFound().finish() };
-    let keeping =
-        if version(&name) == Some(given) { "public, max-age=31536000, immutable" } else { "no-cache" };
-    HttpResponse::Ok()
-        .content_type(kind)
-        .insert_header((header::CACHE_CONTROL, keeping))
-        .body(bytes.into_owned())
+    let keeping = if version(&name) == Some(given) { "public, max-age=31536000, immutable" } else { "no-cache" };
+    HttpResponse::Ok().content_type(kind).insert_header((header::CACHE_CONTROL, keeping)).body(bytes.into_owned())
 }

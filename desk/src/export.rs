@@ -57,9 +57,8 @@ pub(crate) async fn export(request: &HttpRequest, desk: &State, name: &str, is_c
         let visit = Visit::begin(request, desk, page.is_public()).await?;
         let rows = read(&visit, page, export).await?;
         let heads: Vec<String> = export.columns.iter().map(|column| visit.words(&column.zh, &column.en)).collect();
-        let write = move || match is_csv {
-            true => csv(&heads, &rows),
-            false => xlsx(&heads, &rows).map_err(|error| error.to_string()),
+        let write = move || {
+            if is_csv { csv(&heads, &rows) } else { xlsx(&heads, &rows).map_err(|error| error.to_string()) }
         };
         let bytes = web::block(write).await.map_err(|error| error.to_string()).and_then(|written| written);
         let bytes = bytes.map_err(|error| {
@@ -101,7 +100,7 @@ async fn read(visit: &Visit<'_>, page: &Page, export: &Export) -> Result<Vec<Vec
         if list["totalCount"].as_u64().is_some_and(|count| count > MOST) {
             let zh = format!("超过 {MOST} 行，请先缩小筛选范围再导出");
             let en = format!("more than {MOST} rows: narrow the filter first");
-            return Err(Stopped::Told(visit.words(&zh, &en)));
+            return Err(Stopped::Told(StatusCode::UNPROCESSABLE_ENTITY, visit.words(&zh, &en)));
         }
         let nodes = list["nodes"].as_array().into_iter().flatten();
         rows.extend(nodes.map(|node| export.columns.iter().map(|column| cell(visit, column, node)).collect()));

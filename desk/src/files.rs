@@ -33,3 +33,20 @@ pub(crate) fn pages() -> Vec<String> {
     let folder = |path: Cow<'static, str>| Some(path.strip_prefix("pages/")?.strip_suffix("/page.toml")?.to_owned());
     Files::iter().filter_map(folder).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, digest, text};
+
+    #[test]
+    fn what_others_wrote_is_as_they_published_it() {
+        let sums = text("assets/SHA256SUMS").unwrap();
+        for line in sums.lines() {
+            let (sum, name) = line.split_once("  ").unwrap();
+            let path = format!("assets/{name}");
+            assert!(bytes(&path).is_some(), "{name} is missing");
+            assert_eq!(hex::encode(digest(&path).unwrap()), sum, "{name}");
+        }
+        assert!(sums.contains("echarts"), "{sums}");
+    }
+}

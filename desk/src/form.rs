@@ -190,7 +190,9 @@ pub(crate) async fn input(
                 }
             }
             // A day where a moment is expected means its end.
-            Widget::Day if visit.desk.schema.at(input, &field.name).is_some_and(|of| base(&of.of.base) == "DateTime") => {
+            Widget::Day
+                if visit.desk.schema.at(input, &field.name).is_some_and(|of| base(&of.of.base) == "DateTime") =>
+            {
                 for (_, value) in given.iter_mut().filter(|(known, _)| *known == name) {
                     let end = value.parse::<NaiveDate>().ok().and_then(|day| day.and_hms_opt(23, 59, 59));
                     let end = end.and_then(|end| visit.desk.options.zone.from_local_datetime(&end).latest());
@@ -276,15 +278,14 @@ async fn look_up(
                 (word(node, "id"), format!("{} {place}", word(node, "name")).trim().to_owned())
             };
             let message = if nodes.is_empty() {
-                visit.words(&format!("没有找到“{text}”，请核对名称"), &format!("Nothing is called “{text}”: check the name"))
+                visit.words(
+                    &format!("没有找到“{text}”，请核对名称"),
+                    &format!("Nothing is called “{text}”: check the name"),
+                )
             } else {
                 visit.words(&format!("“{text}”有多个，请选择"), &format!("“{text}” fits several: choose one"))
             };
-            wrongs.push(Wrong {
-                field: name.to_owned(),
-                message,
-                choices: nodes.iter().map(label).collect(),
-            });
+            wrongs.push(Wrong { field: name.to_owned(), message, choices: nodes.iter().map(label).collect() });
             kept.push((name.to_owned(), text.to_owned()));
         }
     }

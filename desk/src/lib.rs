@@ -1,6 +1,6 @@
-//! The desk: pages for the people who do the work. It is a client of the API in the same process: each page is a GraphQL
-//! document and a template, each act the form of a mutation. What a page lacks is added to the schema, so that every
-//! client has it.
+//! The desk: pages for the people who do the work. It is a client of the API in the same process: each page is a
+//! GraphQL document and a template, each act the form of a mutation. What a page lacks is added to the schema, so that
+//! every client has it.
 //!
 //! A page is a folder in `pages/`: `page.toml` says at which address and for whom, `page.graphql` what it reads, and
 //! `page.html` how it looks. `acts.toml` has the words of the forms of all mutations; what they take is read from the

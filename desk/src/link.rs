@@ -1,5 +1,5 @@
-//! Links in mails. Whoever is signed in goes on to the item; everybody else sees no more than the mail said, and a button
-//! that leads there through the sign-in.
+//! Links in mails. Whoever is signed in goes on to the item; everybody else sees no more than the mail said, and a
+//! button that leads there through the sign-in.
 
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};

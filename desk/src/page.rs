@@ -68,7 +68,9 @@ impl Pages {
     pub(crate) fn read() -> Result<Self, Unbuilt> {
         let mut pages = files::pages().into_iter().map(Page::read).collect::<Result<Vec<_>, _>>()?;
         // A path without parameters goes before one that it would match.
-        pages.sort_by(|one, other| one.path.contains('{').cmp(&other.path.contains('{')).then(one.path.cmp(&other.path)));
+        pages.sort_by(|one, other| {
+            one.path.contains('{').cmp(&other.path.contains('{')).then(one.path.cmp(&other.path))
+        });
         Ok(Self(pages))
     }
 
@@ -152,7 +154,7 @@ pub(crate) enum Stopped {
     /// There is no such page or object, or the caller may not see it.
     Missing,
     /// The API answered with this message for the user.
-    Told(String),
+    Told(StatusCode, String),
     /// The API refused the request.
     Refused(api::Refusal),
     /// The form was not sent by a page of this site, or its session has ended.
@@ -227,7 +229,11 @@ impl<'a> Visit<'a> {
             }
             tracing::warn!(code, message = error["message"].as_str(), "the API refused the document of a page");
             let message = error["message"].as_str().unwrap_or_default();
-            return Err(if code == "BAD_USER_INPUT" { Stopped::Told(message.to_owned()) } else { Stopped::Failed });
+            return Err(match code {
+                "BAD_USER_INPUT" => Stopped::Told(StatusCode::NOT_FOUND, message.to_owned()),
+                "UNAVAILABLE" | "TIMEOUT" => Stopped::Told(StatusCode::SERVICE_UNAVAILABLE, message.to_owned()),
+                _ => Stopped::Failed,
+            });
         }
         Ok(data)
     }
@@ -241,8 +247,7 @@ impl<'a> Visit<'a> {
     ) -> Result<HttpResponse, Stopped> {
         let banner = session::take_banner(self.request, self.desk);
         let query = pairs(self.request.query_string());
-        let first: BTreeMap<String, String> =
-            query.iter().rev().cloned().collect();
+        let first: BTreeMap<String, String> = query.iter().rev().cloned().collect();
         let now = (self.desk.options.clock)().with_timezone(&self.desk.options.zone);
         let shared = context! {
             is_english => self.is_english,
@@ -341,13 +346,15 @@ pub(crate) fn stop(request: &HttpRequest, desk: &Desk, stopped: &Stopped) -> Htt
     let is_english = session::is_english(request, desk);
     let (status, kind, message) = match stopped {
         Stopped::Missing => (StatusCode::NOT_FOUND, "missing", None),
-        Stopped::Told(message) => (StatusCode::NOT_FOUND, "refused", Some(message.clone())),
+        Stopped::Told(status, message) => (*status, "refused", Some(message.clone())),
         Stopped::Foreign => (StatusCode::FORBIDDEN, "foreign", None),
         Stopped::Refused(refusal) => {
             let message = if is_english { &refusal.message.en } else { &refusal.message.zh };
             (refusal.status, "refused", Some(message.clone()))
         }
-        Stopped::Failed | Stopped::SignIn | Stopped::SetUpSecondFactor => (StatusCode::INTERNAL_SERVER_ERROR, "failed", None),
+        Stopped::Failed | Stopped::SignIn | Stopped::SetUpSecondFactor => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "failed", None)
+        }
     };
     let shared = context! { is_english, kind, message, path => request.path(), title => "" };
     match desk.view.render("shared/stopped.html", shared) {

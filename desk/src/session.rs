@@ -16,6 +16,10 @@ const SESSION: &str = "rectify";
 const BANNER: &str = "rectify-banner";
 /// The name of the cookie with the language that the user chose.
 const LANGUAGE: &str = "rectify-language";
+/// The name of the cookie of a sign-in at a provider.
+const JOURNEY: &str = "rectify-journey";
+/// For how many minutes a sign-in at a provider may take.
+const JOURNEY_FOR: i64 = 10;
 /// For how many seconds a banner waits for its page.
 const BANNER_FOR: i64 = 60;
 /// For how many days a choice of language is kept.
@@ -75,6 +79,22 @@ pub(crate) fn take_banner(request: &HttpRequest, desk: &Desk) -> Option<(String,
     let text = read(request, BANNER, desk)?;
     let text = percent_encoding::percent_decode_str(&text).decode_utf8().ok()?.into_owned();
     Some((text, gone(BANNER, desk)))
+}
+
+/// Makes the cookie that carries a sign-in at a provider: the proof that this browser began it, and where to go then.
+pub(crate) fn journey(proof: &str, to: &str, desk: &Desk) -> Cookie<'static> {
+    let to = percent_encoding::utf8_percent_encode(to, percent_encoding::NON_ALPHANUMERIC);
+    let mut cookie = cookie(JOURNEY, format!("{proof}.{to}"), desk);
+    cookie.set_max_age(Duration::minutes(JOURNEY_FOR));
+    cookie
+}
+
+/// Returns the proof of a sign-in at a provider and where to go then.
+pub(crate) fn read_journey(request: &HttpRequest, desk: &Desk) -> Option<(String, String)> {
+    let value = read(request, JOURNEY, desk)?;
+    let (proof, to) = value.split_once('.')?;
+    let to = percent_encoding::percent_decode_str(to).decode_utf8().ok()?.into_owned();
+    Some((proof.to_owned(), to))
 }
 
 /// Makes the cookie that keeps the choice of a language.

@@ -6,6 +6,7 @@ use chrono::DateTime;
 use minijinja::context;
 use minijinja::value::Serde;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::page::{State, Stopped, Visit, back, see_other, stop};
 use crate::session;
@@ -17,6 +18,8 @@ const SIGN_IN: &str = include_str!("../pages/sign-in/sign-in.graphql");
 const SIGN_IN_AS_DEMO: &str = include_str!("../pages/sign-in/demo.graphql");
 /// What the page of the sign-in shows.
 const PAGE: &str = include_str!("../pages/sign-in/page.graphql");
+/// Exchanges the code of a sign-in at a provider for a session.
+const WITH_CODE: &str = include_str!("../pages/sign-in-finish/sign-in.graphql");
 const SIGN_OUT: &str = "mutation { done: signOut { isEnded } }";
 /// Asks for a link to set a new password.
 const ASK: &str = include_str!("../pages/forgotten/ask.graphql");
@@ -77,6 +80,45 @@ pub(crate) fn enter(visit: &Visit<'_>, payload: &Value, to: &str) -> HttpRespons
     let secret = payload["token"].as_str().unwrap_or_default().to_owned();
     let to = if payload["hasToSetUpSecondFactor"] == true { "/second-factor" } else { to };
     see_other(to).cookie(session::begin(secret, seconds, visit.desk)).finish()
+}
+
+/// `GET /sign-in/provider?to=…`: sends the browser to the provider of sign-ins.
+pub(crate) async fn depart(request: HttpRequest, desk: State) -> HttpResponse {
+    let done = async {
+        let visit = Visit::begin(&request, &desk, true).await?;
+        let found = visit.ask(PAGE, Map::new()).await?;
+        let provider = found["signInProvider"]["url"].as_str().ok_or(Stopped::Missing)?.to_owned();
+        let mut proof = [0_u8; 32];
+        getrandom::fill(&mut proof).map_err(|error| {
+            tracing::error!(%error, "the operating system returned no random bytes");
+            Stopped::Failed
+        })?;
+        let proof = hex::encode(proof);
+        let challenge = hex::encode(Sha256::digest(proof.as_bytes()));
+        let given = crate::page::pairs(request.query_string());
+        let to = back(variables::first(&given, "to"));
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("challenge", &challenge)
+            .append_pair("to", &format!("{}/sign-in/finish", desk.options.public_url))
+            .finish();
+        let address = format!("{provider}?{query}");
+        Ok::<_, Stopped>(see_other(&address).cookie(session::journey(&proof, &to, &desk)).finish())
+    };
+    done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
+}
+
+/// `POST /sign-in/finish`: exchanges the code that the provider's sign-in ended with for a session.
+pub(crate) async fn finish(request: HttpRequest, given: web::Form<Given>, desk: State) -> HttpResponse {
+    let done = async {
+        check(&request)?;
+        let visit = Visit::begin(&request, &desk, true).await?;
+        let (proof, to) = session::read_journey(&request, &desk).ok_or(Stopped::Foreign)?;
+        let code = variables::first(&given, "code").unwrap_or_default();
+        let input = json!({ "code": code, "proof": proof });
+        let payload = visit.ask(WITH_CODE, Map::from_iter([("input".to_owned(), input)])).await?;
+        opened(&visit, &vec![("to".to_owned(), to)], &payload["done"]).await
+    };
+    done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
 }
 
 /// `POST /sign-out`: ends the session.

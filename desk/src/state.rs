@@ -15,8 +15,9 @@ use crate::{asset, export, link, sign_in};
 
 /// The content security policy of all pages: everything comes from this program, nothing is inline, and forms are sent
 /// to this program only.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; \
+                      frame-ancestors 'none'";
 /// The most bytes of a form without files.
 const MOST: usize = 512 << 10;
 
@@ -60,7 +61,7 @@ pub(crate) struct Desk {
 ///
 /// # Errors
 ///
-/// Fails if a page, a document or a form of the desk does not fit the schema of the API.
+/// Fails if the document of a page cannot be parsed, or a form does not fit the schema of the API.
 pub fn routes(
     client: api::Client,
     options: Options,
@@ -93,6 +94,7 @@ pub fn routes(
             .service(post("/acts/{act}", web::post().to(act::carry_out)))
             .service(post("/several/{act}", web::post().to(act::carry_out_several)))
             .service(post("/sign-in", web::post().to(sign_in::sign_in)))
+            .service(post("/sign-in/finish", web::post().to(sign_in::finish)))
             .service(post("/sign-out", web::post().to(sign_in::sign_out)))
             .service(post("/forgotten", web::post().to(sign_in::ask_for_link)))
             .service(post("/set-up", web::post().to(sign_in::set_up)))
@@ -103,6 +105,7 @@ pub fn routes(
         };
         config
             .service(get("/desk/{version}/{name}", web::route().to(asset::asset)))
+            .service(get("/sign-in/provider", web::route().to(sign_in::depart)))
             .service(get("/m/{token}", web::route().to(link::follow)))
             .service(get("/acts/{act}", web::route().to(act::form)))
             .service(get("/language/{language}", web::route().to(sign_in::choose_language)));

@@ -15,8 +15,8 @@ pub(crate) fn first<'a>(given: &'a Given, name: &str) -> Option<&'a str> {
     given.iter().find(|(known, value)| known == name && !value.trim().is_empty()).map(|(_, value)| value.as_str())
 }
 
-/// Reads the variables that a document declares from the values of the same names. A value that does not fit the type is
-/// left out, as if it had not been given, so that an address that someone has edited still shows the page.
+/// Reads the variables that a document declares from the values of the same names. A value that does not fit the type
+/// is left out, as if it had not been given, so that an address that someone has edited still shows the page.
 pub(crate) fn of_document(document: &ExecutableDocument, schema: &Schema, given: &Given) -> Map<String, Value> {
     let operation = match &document.operations {
         DocumentOperations::Single(operation) => Some(&operation.node),
@@ -74,8 +74,8 @@ pub(crate) fn of_input(schema: &Schema, input: &str, prefix: &str, given: &Given
     fields.iter().filter_map(read).collect()
 }
 
-/// Reads a list of input objects, whose fields are named `name.0.field`, `name.1.field` and so on. An object without any
-/// value is left out.
+/// Reads a list of input objects, whose fields are named `name.0.field`, `name.1.field` and so on. An object without
+/// any value is left out.
 fn list(schema: &Schema, of: &str, name: &str, given: &Given) -> Option<Value> {
     let mut places: Vec<usize> = given
         .iter()

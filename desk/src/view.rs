@@ -42,9 +42,11 @@ fn environment(schema: &Arc<Schema>, zone: Tz) -> Environment<'static> {
     }
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_formatter(|out, state, value| {
-        if value.is_none() { Ok(()) } else { escape_formatter(out, state, value) }
-    });
+    environment.set_formatter(
+        |out, state, value| {
+            if value.is_none() { Ok(()) } else { escape_formatter(out, state, value) }
+        },
+    );
     environment.set_loader(|name| Ok(files::text(name)));
     environment.add_function("t", |state: &State, zh: Value, en: Value| if is_english(state) { en } else { zh });
     let labels = schema.clone();
@@ -73,6 +75,7 @@ fn is_english(state: &State) -> bool {
 
 /// Writes an address: a path with the given parameters, without those that are empty. `with=query` first takes over the
 /// parameters of the current page.
+#[expect(clippy::needless_pass_by_value, reason = "the template engine passes arguments by value")]
 fn address(path: &str, rest: Rest<Value>, parameters: Kwargs) -> Result<String, Error> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     let mut keep = |value: &Value| -> Result<(), Error> {
@@ -122,30 +125,30 @@ fn day(state: &State, value: &Value) -> Result<String, Error> {
 }
 
 /// Writes how many days are left until a date, or have passed since.
-fn left(state: &State, value: &Value) -> Result<String, Error> {
+fn left(state: &State, value: &Value) -> String {
     let read = |value: &Value| value.as_str().and_then(|text| text.parse::<NaiveDate>().ok());
     let today = state.lookup("today").as_ref().and_then(read);
-    let (Some(date), Some(today)) = (read(value), today) else { return Ok(String::new()) };
+    let (Some(date), Some(today)) = (read(value), today) else { return String::new() };
     let days = (date - today).num_days();
-    Ok(match (is_english(state), days) {
+    match (is_english(state), days) {
         (false, 0) => "今天到期".to_owned(),
         (false, days) if days < 0 => format!("已过 {} 天", -days),
         (false, days) => format!("还有 {days} 天"),
         (true, 0) => "due today".to_owned(),
         (true, days) if days < 0 => format!("{} days ago", -days),
         (true, days) => format!("{days} days left"),
-    })
+    }
 }
 
 /// Writes a month such as `2026-11` as people do.
-fn month(state: &State, value: &Value) -> Result<String, Error> {
-    let Some(text) = value.as_str() else { return Ok("—".to_owned()) };
-    let Ok(first) = format!("{text}-01").parse::<NaiveDate>() else { return Ok(text.to_owned()) };
-    Ok(if is_english(state) {
+fn month(state: &State, value: &Value) -> String {
+    let Some(text) = value.as_str() else { return "—".to_owned() };
+    let Ok(first) = format!("{text}-01").parse::<NaiveDate>() else { return text.to_owned() };
+    if is_english(state) {
         first.format("%b %Y").to_string()
     } else {
         format!("{}年{}月", first.year(), first.month())
-    })
+    }
 }
 
 /// Writes a moment as people do, in the time zone of the ledger.

@@ -53,8 +53,8 @@ impl Reader {
         self.db.get_database_backend()
     }
 
-    /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist. `finisher` computes
-    /// the values that the database cannot.
+    /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist. `finisher`
+    /// computes the values that the database cannot.
     pub async fn read(&self, statement: Statement, finisher: &dyn Finisher) -> Result<String, DbErr> {
         let Statement { asked, finishes } = statement;
         let data: Option<String> = if let Some(kept) = &self.kept {

@@ -194,7 +194,8 @@ impl<'a> Selected<'a> {
         merged(self.parts.iter().flat_map(|part| part.children.iter()), type_name, self.variables)
     }
 
-    /// Returns the fields that are selected on a value of a concrete type that is not a noun, as response keys and names.
+    /// Returns the fields that are selected on a value of a concrete type that is not a noun, as response keys and
+    /// names.
     pub(crate) fn members(&self) -> Vec<(String, String)> {
         let below = self.parts.iter().flat_map(|part| part.children.iter());
         let mut members: Vec<(String, String)> = Vec::new();

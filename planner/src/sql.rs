@@ -107,8 +107,8 @@ impl<'a> Sql<'a> {
         if self.is_postgres() { expression.to_owned() } else { format!("json({expression})") }
     }
 
-    /// Writes the values of an expression over the rows of `from`, joined by commas; null if there are no rows. `from` is
-    /// what follows `FROM`.
+    /// Writes the values of an expression over the rows of `from`, joined by commas; null if there are no rows. `from`
+    /// is what follows `FROM`.
     pub fn joined(&self, expression: &str, from: &str) -> String {
         if self.is_postgres() {
             format!("(SELECT string_agg(CAST({expression} AS text), ',') FROM {from})")

@@ -10,7 +10,8 @@ stories!(what_is_offered_is_what_is_done);
 const TRIES: usize = 400;
 
 /// The objects that offer actions, as fields of the schema.
-const LISTS: &[&str] = &["assignments", "measures", "inspectionCases", "deadlineChanges", "supervisionActions", "closeOuts"];
+const LISTS: &[&str] =
+    &["assignments", "measures", "inspectionCases", "deadlineChanges", "supervisionActions", "closeOuts"];
 
 /// What is read of an object before an action is tried.
 const OBJECT: &str = "availableActions { action mutation isAvailable isPermitted reason }";
@@ -30,8 +31,8 @@ fn object(server: &crate::support::Server, token: &str, list: &str) -> Option<Va
     (!nodes.is_empty()).then(|| nodes[fastrand::usize(..nodes.len())].clone())
 }
 
-/// Returns the input with which an action on an object is tried: valid in every respect that does not depend on the state
-/// of the object.
+/// Returns the input with which an action on an object is tried: valid in every respect that does not depend on the
+/// state of the object.
 fn input(action: &str, object: &Value) -> Option<Value> {
     let reason = "经研究，按规定办理。";
     let assignment = if object["assignment"].is_object() { &object["assignment"] } else { object };
@@ -62,7 +63,9 @@ fn input(action: &str, object: &Value) -> Option<Value> {
     match action {
         "REPORT_PROGRESS" => on(json!({ "period": "2026-01", "text": unique })),
         "ACCEPT" | "CONFIRM_NOT_APPLICABLE" => on(json!({})),
-        "DECLINE" | "PROPOSE_NOT_APPLICABLE" | "REJECT_NOT_APPLICABLE" | "RETURN" | "REOPEN" => on(json!({ "reason": reason })),
+        "DECLINE" | "PROPOSE_NOT_APPLICABLE" | "REJECT_NOT_APPLICABLE" | "RETURN" | "REOPEN" => {
+            on(json!({ "reason": reason }))
+        }
         "APPLY_FOR_CLOSE_OUT" => on(json!({ "application": reason })),
         "VERIFY" => on(json!({ "opinion": reason })),
         "PUBLICISE" => on(json!({ "text": reason, "contact": "云溪市整改办", "workingDays": 5 })),
@@ -134,7 +137,8 @@ fn what_is_offered_is_what_is_done(world: &World) {
         let (code, mutation) = (action["action"].as_str().unwrap(), action["mutation"].as_str().unwrap_or_default());
         let Some(input) = input(code, &object) else { continue };
         let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
-        let query = format!("mutation($input: {kind}!) {{ {mutation}(input: $input) {{ errors {{ code message }} }} }}");
+        let query =
+            format!("mutation($input: {kind}!) {{ {mutation}(input: $input) {{ errors {{ code message }} }} }}");
         let errors = server.data_as(token, &query, &json!({ "input": input }))[mutation]["errors"].clone();
         let what = format!("{role} {code} on {}: {action}\n{input}\n{errors}", object["id"]);
         let is_available = action["isAvailable"] == true;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::support::browser::Page;
@@ -18,8 +18,8 @@ stories!(
 );
 
 /// A photograph: a green PNG of 4 by 3 pixels, in hexadecimal.
-const PHOTO: &str = "89504e470d0a1a0a0000000d49484452000000040000000308020000003b9639910000001049444154789c63b0a988822306\
-    9c1c00f58b0ca90a7e0e7c0000000049454e44ae426082";
+const PHOTO: &str = "89504e470d0a1a0a0000000d49484452000000040000000308020000003b9639910000001049444154789c63b0\
+    a9888223069c1c00f58b0ca90a7e0e7c0000000049454e44ae426082";
 
 /// The most bytes of a page.
 const MOST: usize = 60 << 10;
@@ -47,6 +47,12 @@ const PAGES: &[(&str, bool)] = &[
     ("/admin/audit", true),
     ("/me", true),
 ];
+
+/// Returns the real time, at which the demo is made.
+#[expect(clippy::disallowed_methods, reason = "the demo's dates are those of the day on which it is made")]
+fn now() -> DateTime<Utc> {
+    Utc::now()
+}
 
 /// A person of the demo with the cookie of their session.
 struct Person {
@@ -76,7 +82,8 @@ fn people(server: &Server) -> Vec<Person> {
         let headers = [kind, ("origin", origin.as_str())];
         let answer = crate::support::asked(server, "POST", "/sign-in", &headers, form.as_bytes());
         assert_eq!(answer.status, 303, "{}", answer.body);
-        let cookie = answer.header("set-cookie").split(';').next().unwrap().strip_prefix("rectify=").unwrap().to_owned();
+        let cookie =
+            answer.header("set-cookie").split(';').next().unwrap().strip_prefix("rectify=").unwrap().to_owned();
         assert!(answer.header("set-cookie").contains("HttpOnly; SameSite=Lax"), "{}", answer.header("set-cookie"));
         Person { role: account["role"].as_str().unwrap().to_owned(), cookie }
     };
@@ -113,7 +120,12 @@ fn every_page_is_there_for_every_role(world: &World) {
                 let what = format!("{} {path} {language}", person.role);
                 let page = person.get(&server, &path, language);
                 let is_object = objects.contains(&path);
-                assert!(page.status == 200 || (is_object && page.status == 404), "{what}: {} {}", page.status, page.body);
+                assert!(
+                    page.status == 200 || (is_object && page.status == 404),
+                    "{what}: {} {}",
+                    page.status,
+                    page.body
+                );
                 assert!(page.body.len() <= MOST, "{what}: {} bytes", page.body.len());
                 assert!(page.body.contains("<main id=\"main\">") && page.body.ends_with("</html>"), "{what}");
                 let policy = page.header("content-security-policy");
@@ -146,13 +158,14 @@ impl Clerk {
     fn sign_in(&mut self, words: &str) {
         self.go("/sign-in");
         self.page.leave(&format!(
-            "[...document.querySelectorAll('.demo-people button')].find((one) => one.textContent.includes('{words}')).click()"
+            "[...document.querySelectorAll('.demo-people button')]
+                .find((one) => one.textContent.includes('{words}')).click()"
         ));
     }
 
     /// Follows the first link whose address has all of these parts.
     fn follow(&mut self, parts: &[&str]) {
-        let selector: String = parts.iter().map(|part| format!("[href*=\"{part}\"]")).collect();
+        let selector = parts.iter().fold(String::new(), |all, part| all + "[href*=\"" + part + "\"]");
         self.page.leave(&format!("document.querySelector('a{selector}').click()"));
     }
 
@@ -183,10 +196,11 @@ impl Clerk {
 
 fn a_measure_goes_its_whole_way_by_pages_without_scripts(world: &World) {
     world.done(&["demo"]);
-    let now = (Utc::now() + TimeDelta::hours(8)).format("%Y-%m-%dT%H:%M").to_string();
+    let now = (now() + TimeDelta::hours(8)).format("%Y-%m-%dT%H:%M").to_string();
     let (server, clock) = world.serve_under_clock(&now);
     let accepted = people(&server).iter().find(|person| person.role == "RESPONSIBLE_UNIT").map(|person| {
-        let query = "{ viewer { tasks(first: 1, filter: { kind: [ACCEPT] }) { nodes { assignment { id } measure { id } } } } }";
+        let query =
+            "{ viewer { tasks(first: 1, filter: { kind: [ACCEPT] }) { nodes { assignment { id } measure { id } } } } }";
         server.data_as(&person.cookie, query, &json!({}))["viewer"]["tasks"]["nodes"][0].clone()
     });
     let task = accepted.unwrap();
@@ -290,7 +304,8 @@ fn pages_have_no_fault_that_axe_finds(world: &World) {
             page.value(AXE);
             let found = page.run(
                 "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then((done) =>
-                    done.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(' | ')}`))",
+                    done.violations.map((one) =>
+                        `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(' | ')}`))",
             );
             for fault in found.as_array().unwrap() {
                 faults.push(format!("{what} {path} at {width}: {}", fault.as_str().unwrap()));
@@ -308,7 +323,8 @@ fn pages_have_no_fault_that_axe_finds(world: &World) {
             let person = people.iter().find(|person| person.role == role).unwrap();
             page.keep(&server.base, "rectify", &person.cookie);
             let own = PAGES.iter().filter(|(_, of)| *of == person.is_administrator()).map(|(path, _)| *path);
-            let objects = objects.iter().map(String::as_str).filter(|_| role == "CITY_OFFICE" || role == "RESPONSIBLE_UNIT");
+            let objects =
+                objects.iter().map(String::as_str).filter(|_| role == "CITY_OFFICE" || role == "RESPONSIBLE_UNIT");
             for path in own.chain(objects) {
                 look(&mut page, &format!("{role} {language}"), path);
             }
@@ -334,7 +350,8 @@ fn a_form_from_elsewhere_is_refused(world: &World) {
     let cookie = format!("rectify={}", person.cookie);
     let send = |headers: &[(&str, &str)], token: &str| {
         let form = format!("token={token}&on=assignment_1&version=1&input.reason=不准&back=/queue");
-        let all = [&[("cookie", cookie.as_str()), ("content-type", "application/x-www-form-urlencoded")], headers].concat();
+        let all =
+            [&[("cookie", cookie.as_str()), ("content-type", "application/x-www-form-urlencoded")], headers].concat();
         crate::support::asked(&server, "POST", "/acts/returnCloseOut", &all, form.as_bytes())
     };
     let own = ("origin", server.base.as_str());
@@ -386,11 +403,11 @@ fn a_link_in_a_mail_shows_its_item_and_leads_there(world: &World) {
     let forged = server.get(&format!("/m/{}", if id == "measure_2" { format!("{link}0") } else { changed }));
     assert!(forged.status == 404 && forged.body.contains("链接不完整或有误"), "{}", forged.body);
     drop(server);
-    let later = (Utc::now() + TimeDelta::days(40)).format("%Y-%m-%dT%H:%M").to_string();
+    let later = (now() + TimeDelta::days(40)).format("%Y-%m-%dT%H:%M").to_string();
     let (server, _) = world.serve_under_clock(&later);
     let foreign = server.get(&format!("/m/{link}"));
     assert!(foreign.status == 404, "a key of another installation");
-    let old = ledger::record::link_key::LinkKey::new("story").sign("measure_1", Utc::now());
+    let old = ledger::record::link_key::LinkKey::new("story").sign("measure_1", now());
     let old = server.get(&format!("/m/{old}"));
     assert!(old.status == 404 && old.body.contains("链接已过期"), "{}", old.body);
 }

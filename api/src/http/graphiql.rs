@@ -1,5 +1,5 @@
-//! The pages of the API: GraphiQL at `/graphiql`, and `/set-password`, where a user sets a password with a link from a mail.
-//! All assets are part of the program and nothing is loaded from elsewhere, so the pages work in closed networks.
+//! The pages of the API: GraphiQL at `/graphiql`, and `/set-password`, where a user sets a password with a link from a
+//! mail. All assets are part of the program and nothing is loaded from elsewhere, so the pages work in closed networks.
 
 use std::sync::LazyLock;
 

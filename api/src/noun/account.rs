@@ -148,8 +148,8 @@ noun! {
     region: Option<Region> = Kind::One(<Region as Noun>::table, "region_id");
     /// Last local date on which the account can be used; null if it does not expire.
     validUntil: Option<Date> = Kind::Column("valid_until");
-    /// What waits for the account, the most urgent first; its groups count the kinds. The caller sees tasks about what it
-    /// may see itself.
+    /// What waits for the account, the most urgent first; its groups count the kinds. The caller sees tasks about what
+    /// it may see itself.
     tasks(pages Task): Connection<Task> = Link::Inside;
     /// Whether the account is disabled, so that signing in to it is refused.
     isDisabled: bool = Kind::Boolean("is_disabled");

@@ -4,8 +4,8 @@
 use crate::part::action::{self, AvailableAction};
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use ledger::work::{On, applicability, assigning, progress};
 use ledger::work::available::{self, Subject};
+use ledger::work::{On, applicability, assigning, progress};
 use planner::{
     Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun,
 };
@@ -154,7 +154,8 @@ const DUE_ON: SortKey = SortKey::expression(
 );
 
 order! { AssignmentOrder by AssignmentOrderField {
-    /// 整改时限 · Latest date of the measure's deadline; assignments without one come last, or first in descending order.
+    /// 整改时限 · Latest date of the measure's deadline;
+    /// assignments without one come last, or first in descending order.
     DueOn = DUE_ON,
     /// 状态 · How far the status has advanced, from `REOPENED` to `CLOSED`; the two statuses of 不涉及 come last.
     Status = SortKey::expression(ledger::rule::workflow::RANK, SortType::Integer),

@@ -81,11 +81,12 @@ noun! {
     onBehalfOf: Option<Account> = Kind::One(<Account as Noun>::table, "on_behalf_of_id");
     /// What was done, in the language of the request, such as `核查通过`.
     label: String = Kind::Finished(|_, entry| format!("{entry}.act"), "auditLabel");
-    /// Fields that were changed, with their values before and after, in words; empty if the act changed none that people
-    /// know.
+    /// Fields that were changed, with their values before and after, in words; empty if the act changed none that
+    /// people know.
     changes: Vec<AuditChange> = Kind::Finished(
         |sql, entry| {
-            sql.object(&[("before", sql.as_text(&format!("{entry}.before"))), ("after", sql.as_text(&format!("{entry}.after")))])
+            let text = |column: &str| sql.as_text(&format!("{entry}.{column}"));
+            sql.object(&[("before", text("before")), ("after", text("after"))])
         },
         "auditChanges",
     );

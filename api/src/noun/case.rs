@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::record::concern;
-use ledger::work::case::{self as acts, On};
 use ledger::work::available::{self, Subject};
+use ledger::work::case::{self as acts, On};
 use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;

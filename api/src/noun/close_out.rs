@@ -1,8 +1,8 @@
 //! Close-out (销号): its cycles, the objections to its public notices, and the mutations from application to decision.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use ledger::work::close_out as acts;
 use ledger::work::available::{self, Subject};
+use ledger::work::close_out as acts;
 use planner::{Bilingual, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
 
 use crate::context::Request;

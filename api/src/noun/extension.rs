@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::people::policy::OTHERS_EXTENSION;
-use ledger::work::extension as acts;
 use ledger::work::available::{self, Subject};
+use ledger::work::extension as acts;
 use planner::{Kind, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;

@@ -1,8 +1,8 @@
 //! Supervision (催办、督办、挂牌督办、约谈) of assignments, and comments (批示、意见) on measures.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use ledger::work::{comment, supervision as acts};
 use ledger::work::available::{self, Subject};
+use ledger::work::{comment, supervision as acts};
 use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
@@ -79,7 +79,7 @@ noun! {
     issuedAt: Moment = Kind::Column("issued_at");
     /// What can be done to it, and whether the caller may do it now; those that are not available say why.
     availableActions: Vec<AvailableAction> =
-        Kind::Finished(|sql, supervision| available::facts(sql, Subject::Supervision, supervision), action::SUPERVISION);
+        Kind::Finished(|sql, action| available::facts(sql, Subject::Supervision, action), action::SUPERVISION);
     /// Moment at which the supervision was lifted, or the proposal dismissed; null otherwise.
     liftedAt: Option<Moment> = Kind::Column("lifted_at");
     /// Reason why the supervision was lifted, or the proposal dismissed; null otherwise.

@@ -74,13 +74,16 @@ noun! {
             WHEN m.due_by < {fact:today} THEN 'OVERDUE' \
             WHEN a.accepted_at IS NULL AND a.status = 'ASSIGNED' THEN 'ACCEPT' ELSE 'DUE_SOON' END AS kind, \
             coalesce(m.due_by, m.due_on) AS due_on, a.measure_id, a.id AS assignment_id, \
-            CAST(NULL AS bigint) AS case_id, CAST(NULL AS bigint) AS close_out_id, CAST(NULL AS bigint) AS extension_id, \
-            CAST(NULL AS bigint) AS supervision_id, CAST(NULL AS bigint) AS objection_id, CAST(NULL AS bigint) AS mail_id \
+            CAST(NULL AS bigint) AS case_id, CAST(NULL AS bigint) AS close_out_id, CAST(NULL AS bigint) AS \
+                extension_id, \
+            CAST(NULL AS bigint) AS supervision_id, CAST(NULL AS bigint) AS objection_id, CAST(NULL AS bigint) AS \
+                mail_id \
         FROM assignment a JOIN measure m ON m.id = a.measure_id \
         WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'LEAD_UNIT', 'COUNTY_OFFICE', 'SUPERVISING_UNIT') \
             AND a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.declined_at IS NULL \
             AND (m.due_by < {fact:today} AND a.completed_on IS NULL \
-                OR ({owner}.role <> 'SUPERVISING_UNIT' AND ({owner}.role <> 'LEAD_UNIT' OR a.unit_id = {owner}.unit_id) \
+                OR ({owner}.role <> 'SUPERVISING_UNIT' AND ({owner}.role <> 'LEAD_UNIT' OR a.unit_id = \
+                    {owner}.unit_id) \
                     AND (a.status IN ('RETURNED', 'REOPENED') OR a.completed_on IS NOT NULL \
                         OR (a.accepted_at IS NULL AND a.status = 'ASSIGNED') OR m.due_by <= {fact:soon}))) \
             AND {sees:assignment:a} \
@@ -112,7 +115,8 @@ noun! {
                 OR k.state = 'ACCEPTED' AND {owner}.role = 'REGIONAL_OFFICE') AND {sees:inspection_case:k} \
         UNION ALL SELECT a.id * 32 + 6, CASE a.status WHEN 'SUBMITTED' THEN 'VERIFY' WHEN 'VERIFIED' THEN 'PUBLICISE' \
             WHEN 'PUBLICISED' THEN 'CLOSE' ELSE 'DECIDE_NOT_APPLICABLE' END, \
-            CASE a.status WHEN 'PUBLICISED' THEN o.notice_until ELSE m.due_by END, a.measure_id, a.id, NULL, o.id, NULL, \
+            CASE a.status WHEN 'PUBLICISED' THEN o.notice_until ELSE m.due_by END, a.measure_id, a.id, NULL, \
+                o.id, NULL, \
             NULL, NULL, NULL \
         FROM assignment a JOIN measure m ON m.id = a.measure_id \
         LEFT JOIN close_out o ON o.assignment_id = a.id AND o.state IN ('APPLIED', 'VERIFIED', 'PUBLICISED') \
@@ -122,7 +126,8 @@ noun! {
                     AND NOT EXISTS (SELECT 1 FROM objection j WHERE j.close_out_id = o.id AND j.decided_at IS NULL) \
                 OR {owner}.role = 'LEAD_UNIT' AND a.status = 'VERIFIED' AND m.lead_unit_id = {owner}.unit_id) \
             AND {sees:assignment:a} \
-        UNION ALL SELECT j.id * 32 + 7, 'DECIDE_OBJECTION', o.notice_until, a.measure_id, a.id, NULL, o.id, NULL, NULL, \
+        UNION ALL SELECT j.id * 32 + 7, 'DECIDE_OBJECTION', o.notice_until, a.measure_id, a.id, NULL, o.id, NULL, \
+            NULL, \
             j.id, NULL \
         FROM objection j JOIN close_out o ON o.id = j.close_out_id JOIN assignment a ON a.id = o.assignment_id \
         WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND j.decided_at IS NULL AND {sees:assignment:a} \
@@ -131,7 +136,8 @@ noun! {
         FROM deadline_change d \
         WHERE (d.state = 'REQUESTED' AND {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') \
                 OR d.state = 'ENDORSED' AND {owner}.role = 'REGIONAL_OFFICE') AND {sees:deadline_change:d} \
-        UNION ALL SELECT s.id * 32 + 9, 'DECIDE_PROPOSAL', NULL, s.measure_id, s.assignment_id, NULL, NULL, NULL, s.id, \
+        UNION ALL SELECT s.id * 32 + 9, 'DECIDE_PROPOSAL', NULL, s.measure_id, s.assignment_id, NULL, NULL, NULL, \
+            s.id, \
             NULL, NULL \
         FROM supervision_action s \
         WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND s.state = 'PROPOSED' \
@@ -146,8 +152,8 @@ noun! {
     }
     /// What has to be done.
     kind: TaskKind = Kind::Column("kind");
-    /// Local date that the task is about: the deadline, the end of the period or of the notice, or the date of an answer;
-    /// null if there is none.
+    /// Local date that the task is about: the deadline, the end of the period or of the notice, or the date of an
+    /// answer; null if there is none.
     dueOn: Option<Date> = Kind::Column("due_on");
     /// Measure that the task is about; null for cases and mails.
     measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");

@@ -1,5 +1,5 @@
-//! What the caller may do to an object: the field `availableActions`, which the nouns share. The statement that reads the
-//! object delivers the facts; the workflow and the policy decide.
+//! What the caller may do to an object: the field `availableActions`, which the nouns share. The statement that reads
+//! the object delivers the facts; the workflow and the policy decide.
 
 use std::borrow::Cow;
 
@@ -23,8 +23,8 @@ pub(crate) const EXTENSION: &str = "actionsOnExtension";
 pub(crate) const SUPERVISION: &str = "actionsOnSupervision";
 pub(crate) const OBJECTION: &str = "actionsOnObjection";
 
-/// An action that people can do to an object, and whether the caller may do it now. A mutation checks again, because the
-/// object may have changed in the meantime.
+/// An action that people can do to an object, and whether the caller may do it now. A mutation checks again, because
+/// the object may have changed in the meantime.
 #[derive(SimpleObject)]
 pub(crate) struct AvailableAction {
     /// Code of the action.

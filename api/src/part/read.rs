@@ -30,7 +30,9 @@ impl Plan {
     /// Runs the plan and returns the JSON of the field. Failures of the database are masked.
     pub(crate) async fn run(self, request: &Request) -> Result<String, Error> {
         match self {
-            Self::Statement(statement) => request.reader.read(statement, &Completing(request)).await.map_err(|failure| masked(&failure)),
+            Self::Statement(statement) => {
+                request.reader.read(statement, &Completing(request)).await.map_err(|failure| masked(&failure))
+            }
             Self::Constant(json) => Ok(json.to_owned()),
         }
     }

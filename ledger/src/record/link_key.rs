@@ -1,5 +1,5 @@
-//! Links that whoever has them may follow until they expire: in mails, and addresses of files. A key of the installation
-//! signs them, so that nothing about them is stored.
+//! Links that whoever has them may follow until they expire: in mails, and addresses of files. A key of the
+//! installation signs them, so that nothing about them is stored.
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -44,8 +44,8 @@ impl LinkKey {
         Self(secret.as_bytes().to_vec())
     }
 
-    /// Returns a token for something, such as `measure_12`, that is valid until a moment. It has letters, digits, `_` and
-    /// `.` only.
+    /// Returns a token for something, such as `measure_12`, that is valid until a moment. It has letters, digits, `_`
+    /// and `.` only.
     pub fn sign(&self, what: &str, until: DateTime<Utc>) -> String {
         let said = format!("{what}.{}", until.timestamp());
         let signature = self.mac(&said).map(|mac| hex::encode(&mac.finalize().into_bytes()[..SIGNATURE]));

@@ -208,12 +208,20 @@ fn permits(asking: Asking<'_>, act: Act, standing: Standing) -> Checked {
 /// Refuses those who submitted what is to be decided.
 fn not_own(asking: Asking<'_>, submitters: [Option<i64>; 2]) -> Checked {
     if super::acting::submitted(asking.principal, submitters) {
-        return Err(because("不能审核本人提交的事项，须由他人办理", "you submitted this: someone else must decide on it"));
+        return Err(because(
+            "不能审核本人提交的事项，须由他人办理",
+            "you submitted this: someone else must decide on it",
+        ));
     }
     Ok(())
 }
 
-fn in_state<S: ActiveEnum<Value = String> + Copy>(from: S, is_open: bool, open: &[S], name: fn(S) -> &'static str) -> Checked {
+fn in_state<S: ActiveEnum<Value = String> + Copy>(
+    from: S,
+    is_open: bool,
+    open: &[S],
+    name: fn(S) -> &'static str,
+) -> Checked {
     if is_open { Ok(()) } else { Err(wrong_state(super::hold::wrong_state(from, open, name, &[]))) }
 }
 
@@ -263,6 +271,7 @@ struct Inspection {
 }
 
 /// What the actions on an assignment depend on.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, which the statement delivers")]
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AssignmentFacts {
@@ -464,10 +473,15 @@ impl AssignmentFacts {
                 not_own(asking, [cycle.applicant, cycle.applicant_actor])?;
                 if cycle.open_objections > 0 {
                     let open = cycle.open_objections;
-                    return Err(because(format!("尚有 {open} 项异议未作结论"), format!("objections not yet decided: {open}")));
+                    return Err(because(
+                        format!("尚有 {open} 项异议未作结论"),
+                        format!("objections not yet decided: {open}"),
+                    ));
                 }
                 match cycle.notice_until.filter(|until| asking.today <= *until) {
-                    Some(until) => Err(because(format!("公示期至 {until}"), format!("the notice period ends on {until}"))),
+                    Some(until) => {
+                        Err(because(format!("公示期至 {until}"), format!("the notice period ends on {until}")))
+                    }
                     None => Ok(()),
                 }
             }
@@ -650,7 +664,8 @@ impl CaseFacts {
                 self.step(CaseStep::Accept)
             }
             Action::ReportOnCase => {
-                let assisting = self.assisting.iter().flat_map(|keys| keys.split(',')).filter_map(|key| key.parse().ok());
+                let assisting =
+                    self.assisting.iter().flat_map(|keys| keys.split(',')).filter_map(|key| key.parse().ok());
                 let mut units = assisting.chain([self.lead]);
                 if !units.any(|unit| asking.principal.permits(Act::AnswerCase, standing_of_case(unit))) {
                     return Err(forbidden(Act::AnswerCase));
@@ -726,8 +741,12 @@ impl ExtensionFacts {
         };
         if !is_open {
             return Err(match self.state {
-                DeadlineChangeState::Requested => because("须先由市整改办同意", "the city office has to endorse it first"),
-                DeadlineChangeState::Endorsed => because("已同意，待区整改办批准", "endorsed: the regional office decides"),
+                DeadlineChangeState::Requested => {
+                    because("须先由市整改办同意", "the city office has to endorse it first")
+                }
+                DeadlineChangeState::Endorsed => {
+                    because("已同意，待区整改办批准", "endorsed: the regional office decides")
+                }
                 _ => because("已作结论", "it has been decided"),
             });
         }
@@ -777,9 +796,10 @@ impl SupervisionFacts {
             });
         }
         if action == Action::Adopt {
-            let is_settled = self.status.as_deref().is_none_or(|status| {
-                statuses(status).iter().any(|status| workflow::is_settled(*status))
-            });
+            let is_settled = self
+                .status
+                .as_deref()
+                .is_none_or(|status| statuses(status).iter().any(|status| workflow::is_settled(*status)));
             if self.is_completed || is_settled {
                 return Err(because("整改已完成或已办结", "the assignment has been completed or settled"));
             }
@@ -876,7 +896,8 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
             ])
         }
         Subject::Objection => {
-            let of = |column: &str| format!("(SELECT ac.{column} FROM close_out ac WHERE ac.id = {alias}.close_out_id)");
+            let of =
+                |column: &str| format!("(SELECT ac.{column} FROM close_out ac WHERE ac.id = {alias}.close_out_id)");
             let assignment = assignment_of(sql, &of("assignment_id"));
             sql.object(&[
                 ("isDecided", sql.boolean(&format!("{alias}.decided_at IS NOT NULL"))),
@@ -906,9 +927,8 @@ fn assignment_of(sql: &mut Sql<'_>, key: &str) -> String {
 fn assignment_facts(sql: &mut Sql<'_>, row: &str) -> String {
     let measure = sql.alias();
     let (cycle, check) = (sql.alias(), sql.alias());
-    let objections = format!(
-        "(SELECT count(*) FROM objection ao WHERE ao.close_out_id = {cycle}.id AND ao.decided_at IS NULL)"
-    );
+    let objections =
+        format!("(SELECT count(*) FROM objection ao WHERE ao.close_out_id = {cycle}.id AND ao.decided_at IS NULL)");
     let of_cycle = sql.object(&[
         ("state", format!("{cycle}.state")),
         ("applicant", format!("{cycle}.applicant_id")),
@@ -921,8 +941,7 @@ fn assignment_facts(sql: &mut Sql<'_>, row: &str) -> String {
         "(SELECT {of_cycle} FROM close_out {cycle} WHERE {cycle}.assignment_id = {row}.id \
          ORDER BY {cycle}.cycle DESC LIMIT 1)"
     ));
-    let of_check =
-        sql.object(&[("result", format!("{check}.result")), ("checkedOn", format!("{check}.checked_on"))]);
+    let of_check = sql.object(&[("result", format!("{check}.result")), ("checkedOn", format!("{check}.checked_on"))]);
     let of_check = sql.json(&format!(
         "(SELECT {of_check} FROM \"check\" {check} WHERE {check}.assignment_id = {row}.id \
          AND {check}.kind = 'SELF_INSPECTION' ORDER BY {check}.due_on DESC, {check}.id DESC LIMIT 1)"

@@ -18,7 +18,7 @@ pub struct Linked {
     pub round: String,
     /// The deadline as printed; `None` for a case.
     pub deadline: Option<String>,
-    /// The due date; `None` if there is none.
+    /// The date after which it is overdue; `None` if there is none.
     pub due_on: Option<NaiveDate>,
     /// The status of the measure or the state of the case, as stored.
     pub status: String,
@@ -27,7 +27,7 @@ pub struct Linked {
 /// Returns what a link shows, by the global id of a measure or a case; `None` if it no longer exists.
 pub async fn find(db: &DatabaseConnection, id: &str) -> Result<Option<Linked>> {
     let measure = "SELECT m.number, m.content AS text, p.title AS origin, r.name AS round, m.due_raw AS deadline, \
-         m.due_on, m.status FROM measure m JOIN problem p ON p.id = m.problem_id \
+         coalesce(m.due_by, m.due_on) AS due_on, m.status FROM measure m JOIN problem p ON p.id = m.problem_id \
          JOIN inspection_round r ON r.id = p.round_id WHERE m.id = $1";
     let case = "SELECT c.number, c.summary AS text, g.name AS origin, r.name AS round, CAST(NULL AS text) AS deadline, \
          c.due_on, c.state AS status FROM inspection_case c JOIN region g ON g.id = c.region_id \
@@ -39,6 +39,7 @@ pub async fn find(db: &DatabaseConnection, id: &str) -> Result<Option<Linked>> {
     if !["measure", "case"].contains(&prefix) {
         return Ok(None);
     }
-    let statement = Statement::from_sql_and_values(sea_orm::ConnectionTrait::get_database_backend(db), text, [key.into()]);
+    let statement =
+        Statement::from_sql_and_values(sea_orm::ConnectionTrait::get_database_backend(db), text, [key.into()]);
     Ok(Linked::find_by_statement(statement).one(db).await?)
 }

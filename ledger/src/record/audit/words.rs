@@ -133,8 +133,8 @@ pub fn act(code: &str) -> (&str, &str) {
     ACTS.iter().find(|(known, ..)| *known == code).map_or((code, code), |(_, zh, en)| (*zh, *en))
 }
 
-/// Returns what an entry changed, from the states before and after that it records. Fields that concern the program only
-/// are left out.
+/// Returns what an entry changed, from the states before and after that it records. Fields that concern the program
+/// only are left out.
 pub fn changes(before: &str, after: &str) -> Vec<ChangedField> {
     let read = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
     let (before, after) = (read(before), read(after));
@@ -155,8 +155,12 @@ fn written(name: &str, value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(match name {
-            "status" => Status::try_from_value(text).map_or_else(|_| text.clone(), |of| workflow::status_name(of).into()),
-            "state" => CaseState::try_from_value(text).map_or_else(|_| text.clone(), |of| case_flow::state_name(of).into()),
+            "status" => {
+                Status::try_from_value(text).map_or_else(|_| text.clone(), |of| workflow::status_name(of).into())
+            }
+            "state" => {
+                CaseState::try_from_value(text).map_or_else(|_| text.clone(), |of| case_flow::state_name(of).into())
+            }
             _ => text.clone(),
         }),
         Value::Number(key) => Some(match name {
