@@ -226,6 +226,8 @@ fn take_in(
     io: TcpStream,
 ) -> io::Result<(Connection<TcpStream>, Protocol, Option<SocketAddr>)> {
     let peer = io.peer_addr().ok();
+    // A response leaves in several writes; without this, the last would wait for the client's delayed acknowledgement.
+    let _ = io.set_nodelay(true);
     match connections.accept(io, peer.map(|peer| peer.ip())) {
         Ok(connection) => Ok((connection, Protocol::Http1, peer)),
         Err((io, answer)) => {

@@ -43,6 +43,7 @@ pub(crate) async fn run(settings: &Settings, demo: &Demo) -> Result<(), Failure>
     let made = demo::fill(&db, scale, clock::now(), settings.zone(), &progress).await;
     bar.finish_and_clear();
     let made = made?;
+    demo::work(&db, &settings.storage()?, clock::now(), settings.zone()).await?;
     say!(
         "已生成虚构的演示台账：{} 个行政区、{} 个单位、{} 个问题、{} 条措施、{} 项责任分解",
         made.regions,

@@ -2,6 +2,9 @@
 //! day produces the same ledger; its deadlines are set relative to the day of the run.
 
 mod cases;
+mod work;
+
+pub(crate) use work::work;
 
 use std::collections::HashMap;
 

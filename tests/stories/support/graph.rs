@@ -493,7 +493,8 @@ impl Tables {
         let values = json!({"status": row.status.to_value(), "pace": pace, "completedOn": row.completed_on,
             "version": row.version, "createdAt": row.created_at, "updatedAt": row.updated_at,
             "acceptedAt": row.accepted_at, "declinedAt": row.declined_at, "declineReason": row.decline_reason,
-            "quantityDone": row.quantity_done, "quantityTarget": row.quantity_target});
+            "quantityDone": row.quantity_done, "quantityTarget": row.quantity_target,
+            "dueOn": measure.due_on, "statusRank": rank(row.status)});
         Object::new("Assignment", row.id, values)
             .one("measure", "Measure", row.measure_id)
             .one("unit", "Unit", row.unit_id)

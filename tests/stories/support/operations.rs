@@ -37,6 +37,20 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "publicNotices"),
     ("Query", "linkedItem"),
     ("Schedule", "nextOccurrences"),
+    ("Evidence", "viewUrl"),
+    ("Evidence", "thumbnailUrl"),
+    // The stories `available` and `desk` are about these.
+    ("Account", "tasks"),
+    ("Assignment", "availableActions"),
+    ("Measure", "availableActions"),
+    ("Problem", "availableActions"),
+    ("InspectionCase", "availableActions"),
+    ("CloseOut", "availableActions"),
+    ("DeadlineChange", "availableActions"),
+    ("SupervisionAction", "availableActions"),
+    ("Objection", "availableActions"),
+    ("AuditEntry", "label"),
+    ("AuditEntry", "changes"),
 ];
 
 /// A generated operation and its variables.
