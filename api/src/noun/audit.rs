@@ -2,6 +2,7 @@
 //! after.
 
 use async_graphql::{ID, SimpleObject};
+use chrono::DateTime;
 use ledger::record::audit::words;
 use planner::{Condition, Dimension, Finish, Kind, Noun, SortKey, SortType, noun};
 use serde_json::{Value as Json, json};
@@ -23,9 +24,11 @@ pub(crate) struct AuditChange {
     field: String,
     /// Label of the field, in the language of the request, such as `状态`.
     label: String,
-    /// Value before the change, in words; a row is given by its global id. Null if it was not set.
+    /// Value before the change, in words; a row is given by its global id, a moment in the ledger's time zone. Null if it
+    /// was not set.
     before: Option<String>,
-    /// Value after the change, in words; a row is given by its global id. Null if it is not set.
+    /// Value after the change, in words; a row is given by its global id, a moment in the ledger's time zone. Null if it
+    /// is not set.
     after: Option<String>,
 }
 
@@ -38,13 +41,18 @@ pub(crate) fn label(request: &Request, _: &Finish, act: &Json) -> Json {
 /// Returns the changed fields of an entry, from its states before and after.
 pub(crate) fn changes(request: &Request, finish: &Finish, entry: &Json) -> Json {
     let text = |name: &str| entry[name].as_str().unwrap_or_default();
+    // Moments are shown as local time; all else is shown as it is.
+    let local = |value: &str| match DateTime::parse_from_rfc3339(value) {
+        Ok(at) => at.with_timezone(&request.zone).format("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => value.to_owned(),
+    };
     let one = |change: &words::ChangedField| {
         let (zh, en) = change.label;
         let field = |name: &str| match name {
             "field" => json!(change.field),
             "label" => json!(if request.language == Language::English { en } else { zh }),
-            "before" => json!(change.before),
-            "after" => json!(change.after),
+            "before" => json!(change.before.as_deref().map(local)),
+            "after" => json!(change.after.as_deref().map(local)),
             _ => json!("AuditChange"),
         };
         finish.fields.iter().map(|(key, name)| (key.clone(), field(name))).collect::<serde_json::Map<_, _>>()
