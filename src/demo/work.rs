@@ -1,6 +1,6 @@
 //! Work that people of the demo have done: reports with quantities, photographs, extensions, supervision, comments and
-//! public notices. It is done by the acts themselves, so that nothing in the demo is what the rules forbid, and everything
-//! has its history.
+//! public notices. It is done by the acts themselves, so that nothing in the demo is what the rules forbid, and
+//! everything has its history.
 
 use std::io::Cursor;
 

@@ -24,11 +24,11 @@ pub(crate) struct AuditChange {
     field: String,
     /// Label of the field, in the language of the request, such as `状态`.
     label: String,
-    /// Value before the change, in words; a row is given by its global id, a moment in the ledger's time zone. Null if it
-    /// was not set.
+    /// Value before the change, in words; a row is given by its global id, a moment in the ledger's time zone. Null if
+    /// it was not set.
     before: Option<String>,
-    /// Value after the change, in words; a row is given by its global id, a moment in the ledger's time zone. Null if it
-    /// is not set.
+    /// Value after the change, in words; a row is given by its global id, a moment in the ledger's time zone. Null if
+    /// it is not set.
     after: Option<String>,
 }
 
