@@ -61,6 +61,26 @@ pub(crate) struct World {
     pub(crate) url: String,
 }
 
+impl Drop for World {
+    /// Drops this world's database, so that a run of all stories takes little room on the disk.
+    fn drop(&mut self) {
+        let (Ok(server), Some((_, name))) = (std::env::var(POSTGRES), self.url.rsplit_once('/')) else { return };
+        if self.url.starts_with("sqlite:") {
+            return;
+        }
+        let (server, drop) = (format!("{server}/postgres"), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        // In a thread of its own, for the story may end within a runtime. A server that is gone holds nothing.
+        let dropped = std::thread::spawn(move || {
+            block_on(async {
+                if let Ok(db) = Database::connect(server).await {
+                    let _ = db.execute_unprepared(&drop).await;
+                }
+            });
+        });
+        let _ = dropped.join();
+    }
+}
+
 /// The exit code of a command, and its standard output followed by its standard error.
 pub(crate) struct Ran {
     pub(crate) code: i32,
