@@ -60,8 +60,8 @@ doc: ## Build the API documentation of the code and print its path
 	cargo doc --workspace --no-deps --document-private-items
 	@echo "target/doc/rectify/index.html"
 
-assets: ## Fetch GraphiQL and React from npm in the versions set in api/assets/renew, and update their hashes
-	api/assets/renew
+assets: ## Fetch GraphiQL, React and ECharts from npm in the versions set in tests/renew-assets, and update their hashes
+	tests/renew-assets
 
 advisories: ## Regenerate tests/advisories.txt from the RustSec database; ADVISORIES=FOLDER uses a clone of it
 	tests/renew-advisories $(ADVISORIES)

@@ -67,12 +67,19 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let stopping = Arc::new(AtomicBool::new(false));
     let last_tick = Arc::new(OnceLock::new());
     let health = Health::new(db.clone());
+    let stop = stopping.clone();
+    let context =
+        Context { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..jobs_context(settings, &db).await? };
+    let jobs = Arc::new(context);
     // Bind the address before starting the scheduler: a process that cannot serve must not send mail.
-    let server =
-        if role == Role::Scheduler { None } else { Some(listen(settings, &db, &health, &last_tick, &link_key)?) };
+    let server = if role == Role::Scheduler {
+        None
+    } else {
+        Some(listen(settings, &health, &last_tick, &link_key, jobs.clone())?)
+    };
     let scheduler = match role {
         Role::Api => None,
-        Role::All | Role::Scheduler => Some(start_scheduler(settings, &db, &stopping).await?),
+        Role::All | Role::Scheduler => Some(start_scheduler(settings, jobs).await?),
     };
     if let Some(scheduler) = &scheduler {
         let _ = last_tick.set(scheduler.last_tick());
@@ -141,13 +148,13 @@ type LastTick = Arc<OnceLock<Arc<AtomicI64>>>;
 
 fn listen(
     settings: &Settings,
-    db: &DatabaseConnection,
     health: &Health,
     last_tick: &LastTick,
     link_key: &LinkKey,
+    jobs: Arc<Context>,
 ) -> Result<Server, Failure> {
     let services = Services {
-        db: db.clone(),
+        db: jobs.db.clone(),
         // Half of the connections; the other half is for mutations, jobs and other uses of the pool.
         readers: settings.database_connections as usize / 2,
         sent: database::count,
@@ -155,6 +162,7 @@ fn listen(
         grace_days: settings.grace_days,
         clock: Arc::new(clock::now),
         occurrences: Arc::new(scheduler::occurrences),
+        run_job: by_hand(jobs),
         storage: settings.storage()?,
         link_key: link_key.clone(),
     };
@@ -208,6 +216,18 @@ fn listen(
             .and_then(http)
     });
     Ok(bound.map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?.run())
+}
+
+/// Returns what runs jobs by hand. A job that runs beside the ticks, such as the delivery of mail, is not run by hand.
+fn by_hand(context: Arc<Context>) -> api::RunJob {
+    Arc::new(move |name, at, is_rehearsal| {
+        let job = scheduler::find(name).filter(|job| !job.is_beside())?;
+        let context = context.clone();
+        Some(Box::pin(async move {
+            let report = scheduler::run_at(&context, job, at, is_rehearsal).await?;
+            Ok(api::JobSummary { text: report.summary, plan: report.plan })
+        }))
+    })
 }
 
 /// Builds the desk, and returns the function that adds its pages.
@@ -280,19 +300,12 @@ async fn answer(server: Server, stopping: &AtomicBool) -> Result<(), Failure> {
     }
 }
 
-async fn start_scheduler(
-    settings: &Settings,
-    db: &DatabaseConnection,
-    stopping: &Arc<AtomicBool>,
-) -> Result<Scheduler, Failure> {
-    let stop = stopping.clone();
-    let context =
-        Context { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..jobs_context(settings, db).await? };
-    scheduler::ensure_schedules(db, settings.zone(), clock::now()).await?;
-    if let Some(folder) = context.post.folder() {
+async fn start_scheduler(settings: &Settings, jobs: Arc<Context>) -> Result<Scheduler, Failure> {
+    scheduler::ensure_schedules(&jobs.db, settings.zone(), clock::now()).await?;
+    if let Some(folder) = jobs.post.folder() {
         say!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());
     }
-    Scheduler::start(Arc::new(context)).await.map_err(|error| Failure::Rejected(format!("定时器无法启动：{error}")))
+    Scheduler::start(jobs).await.map_err(|error| Failure::Rejected(format!("定时器无法启动：{error}")))
 }
 
 /// Returns the readiness check: the database answers and accepts writes, and the scheduler, if this process runs one,

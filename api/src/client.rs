@@ -2,7 +2,7 @@
 //! without a second request over the network.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::Variables;
 use planner::Bilingual;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ use crate::graphql::engine::Manner;
 use crate::graphql::params::Params;
 use crate::http::response::body;
 use crate::http::state::AppState;
-use crate::http::upload;
+use crate::http::{events, upload};
 use crate::language::Language;
 
 /// A client of the API in the same process.
@@ -91,6 +91,19 @@ impl Session {
         let manner = if is_safe { Manner::Safe } else { Manner::Any };
         let answer = self.state.engine.answer(asked, manner, &self.caller).instrument(self.caller.span()).await?;
         Ok(body(answer).0)
+    }
+
+    /// Runs a subscription and answers with its events (`text/event-stream`), until the browser leaves or the session
+    /// ends: a `next` event for each result, as JSON, and a `complete` event at the end.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a caller who has too many streams open, and a document that exceeds a limit.
+    pub async fn events(&self, document: &str) -> Result<HttpResponse, Refusal> {
+        let asked = Params { query: Some(document.to_owned()), ..Params::default() };
+        let place = self.state.streams.begin(&self.caller)?;
+        let answers = self.state.engine.stream(asked, Manner::Safe, self.caller.clone()).await?;
+        Ok(events::respond(answers, self.caller.clone(), place))
     }
 
     /// Keeps a file of evidence (佐证材料) of an assignment, which is given by its global id. `field` is the file in a

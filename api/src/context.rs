@@ -9,11 +9,13 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::account::Role;
+use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use ledger::file::storage::Storage;
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use ledger::record::link_key::LinkKey;
+use ledger::reminder::Plan;
 use ledger::work::Acting;
 use planner::{Finish, Reader};
 use sea_orm::DatabaseConnection;
@@ -27,6 +29,22 @@ use crate::language::Language;
 /// Computes the next occurrences of a schedule from its pattern, its time zone, the moment after which to look, and the
 /// most occurrences to return. The program injects it, so that this crate does not depend on the scheduler.
 pub type Occurrences = Arc<dyn Fn(&str, &str, DateTime<Utc>, usize) -> Vec<DateTime<Utc>> + Send + Sync>;
+
+/// What a job did, or would do.
+#[derive(Debug, Clone, Default)]
+pub struct JobSummary {
+    /// The summary, in Chinese.
+    pub text: String,
+    /// For a reminder: the digests, and what reaches no one.
+    pub plan: Option<Plan>,
+}
+
+/// A run of a job by hand, not yet begun.
+pub type JobRunning = BoxFuture<'static, ledger::Result<JobSummary>>;
+
+/// Returns a run of the job of this name as of a moment, or its rehearsal; none if the job is not run by hand. The
+/// program injects it, so that this crate does not depend on the scheduler.
+pub type RunJob = Arc<dyn Fn(&str, DateTime<Utc>, bool) -> Option<JobRunning> + Send + Sync>;
 
 /// The services that all requests share.
 #[derive(Clone)]
@@ -45,6 +63,8 @@ pub struct Services {
     pub clock: Clock,
     /// Computes the next occurrences of a schedule.
     pub occurrences: Occurrences,
+    /// Runs jobs by hand.
+    pub run_job: RunJob,
     /// Where the files of evidence (佐证材料) are stored.
     pub storage: Storage,
     /// The key that signs links and addresses of files.
@@ -214,6 +234,7 @@ pub(crate) struct Request {
     pub(crate) zone: Tz,
     pub(crate) grace_days: i64,
     pub(crate) occurrences: Occurrences,
+    pub(crate) run_job: RunJob,
     pub(crate) now: DateTime<Utc>,
     pub(crate) clock: Clock,
     pub(crate) reader: Arc<Reader>,

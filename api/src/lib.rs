@@ -18,7 +18,7 @@ mod noun;
 mod part;
 
 pub use client::{Client, Refusal, Session};
-pub use context::{Limits, Occurrences, Oidc, Options, Services, Streams};
+pub use context::{JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, RunJob, Services, Streams};
 pub use gate::Clock;
 pub use graphql::schema::sdl;
 pub use http::connections::{Bounds, Connection, Connections, in_flight};

@@ -1,26 +1,52 @@
 // Small help on top of pages that work without it: drafts that survive a closed tab, the progress of uploads, signing in
-// at a provider, and filters that are folded on phones.
+// at a provider, filters that are folded on phones, lists that load without their frame, and a word when what is shown
+// has changed.
 "use strict";
 
-const drafts = (form) => `draft-${form.dataset.draft}`;
+const main = document.getElementById("main");
 
-for (const form of document.querySelectorAll("form[data-draft]")) {
+// Prepares the content of the page; once more after another content was loaded into it.
+function prepare() {
+  main.querySelectorAll("form[data-draft]").forEach(keepDraft);
+  main.querySelectorAll("form[data-upload]").forEach(showProgress);
+  main.querySelectorAll("form[data-code]").forEach(finishSignIn);
+  if (matchMedia("(max-width: 40rem)").matches) {
+    for (const box of main.querySelectorAll("details.filter-box")) box.open = false;
+  }
+  watch();
+}
+
+// Drafts
+
+const draftOf = (form) => `draft-${form.dataset.draft}`;
+
+function keepDraft(form) {
   const fields = [...form.querySelectorAll("textarea, input:not([type=hidden]):not([type=file]):not([type=password])")];
   try {
-    const kept = JSON.parse(localStorage.getItem(drafts(form)) ?? "{}");
+    const kept = JSON.parse(localStorage.getItem(draftOf(form)) ?? "{}");
     for (const field of fields) {
       if (kept[field.name] && !field.defaultValue) field.value = kept[field.name];
     }
     form.addEventListener("input", () => {
       const values = Object.fromEntries(fields.filter((field) => field.value).map((field) => [field.name, field.value]));
-      localStorage.setItem(drafts(form), JSON.stringify(values));
+      localStorage.setItem(draftOf(form), JSON.stringify(values));
     });
   } catch {
     // Without storage there are no drafts.
   }
 }
 
-for (const form of document.querySelectorAll("form[data-upload]")) {
+function forget(form) {
+  try {
+    localStorage.removeItem(draftOf(form));
+  } catch {
+    // Without storage there is nothing to forget.
+  }
+}
+
+// Uploads
+
+function showProgress(form) {
   const picker = form.querySelector("input[type=file]");
   form.addEventListener("submit", (event) => {
     if (!picker?.files.length) return forget(form);
@@ -59,24 +85,91 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
   });
 }
 
-function forget(form) {
-  try {
-    localStorage.removeItem(drafts(form));
-  } catch {
-    // Without storage there is nothing to forget.
-  }
-}
-
-if (matchMedia("(max-width: 40rem)").matches) {
-  for (const box of document.querySelectorAll("details.filter-box")) box.open = false;
-}
-
 // A provider of sign-ins brings its code back behind the address, where only a script can read it.
-for (const form of document.querySelectorAll("form[data-code]")) {
+
+function finishSignIn(form) {
   const code = /^#sign-in-code=(\w+)$/.exec(location.hash)?.[1];
-  if (code) {
-    history.replaceState(null, "", location.pathname);
-    form.elements.code.value = code;
-    form.submit();
-  }
+  if (!code) return;
+  history.replaceState(null, "", location.pathname);
+  form.elements.code.value = code;
+  form.submit();
 }
+
+// The filters of a list and its pages load only the content of the page. A page with scripts of its own, such as one
+// with charts, is visited as usual.
+
+async function load(address, isNew) {
+  const response = await fetch(address).catch(() => undefined);
+  const page = new DOMParser().parseFromString((await response?.text()) ?? "", "text/html");
+  const content = page.getElementById("main");
+  if (!response?.ok || response.redirected || !content || page.querySelector("script:not([src*='/desk.js'])")) {
+    return location.assign(address);
+  }
+  if (isNew) history.pushState(null, "", address);
+  document.title = page.title;
+  main.replaceChildren(...content.childNodes);
+  const { hash } = new URL(address);
+  (main.querySelector(hash || null) ?? document.body).scrollIntoView();
+  const heading = main.querySelector("h1");
+  if (heading) {
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+  prepare();
+}
+
+main.addEventListener("click", (event) => {
+  const link = event.target.closest(".pager a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  load(link.href, true);
+});
+
+main.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form.filters[method=get]")) return;
+  event.preventDefault();
+  const fields = [...new FormData(form)].filter(([, value]) => value !== "");
+  const address = new URL(form.action);
+  address.search = new URLSearchParams(fields);
+  load(address.href, true);
+});
+
+addEventListener("popstate", () => load(location.href, false));
+
+// Says when the item that is shown, or anything on a list, has changed, and shows the latest on demand. While the tab is
+// hidden, nothing is watched: browsers allow few connections to one server.
+
+let changes;
+
+function unwatch() {
+  changes?.close();
+  changes = undefined;
+}
+
+function watch() {
+  const note = main.querySelector("[data-live]");
+  unwatch();
+  if (!note || note.textContent || document.hidden) return;
+  changes = new EventSource("/live");
+  changes.addEventListener("next", (event) => {
+    const change = JSON.parse(event.data).data?.ledgerChanged;
+    if (!change) return;
+    const { problem, measure, assignment, inspectionCase, removedId } = change;
+    const ids = [problem?.id, measure?.id, assignment?.id, inspectionCase?.id, removedId];
+    if (note.dataset.live && !ids.includes(note.dataset.live)) return;
+    unwatch();
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button";
+    button.textContent = note.dataset.button;
+    button.addEventListener("click", () => location.reload());
+    note.classList.add("banner");
+    note.append(note.dataset.words, " ", button);
+  });
+  changes.addEventListener("complete", unwatch);
+}
+
+document.addEventListener("visibilitychange", watch);
+
+prepare();

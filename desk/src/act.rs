@@ -50,7 +50,7 @@ struct Words {
     done_zh: String,
     #[serde(default)]
     done_en: String,
-    /// Fields of the payload that are shown once, such as a new token.
+    /// Fields of the payload that are shown with all below them, such as a new token.
     #[serde(default)]
     shows: Vec<String>,
     /// Whether the payload has the token of a new session, which replaces that of the browser.
@@ -116,10 +116,8 @@ impl Act {
         }
         let session = ["token", "expiresAt"].map(str::to_owned);
         for field in words.shows.iter().chain(session.iter().filter(|_| words.session)) {
-            if !payload.iter().any(|known| known.name == *field) {
-                return Err(wrong(format!("the payload has no {field}")));
-            }
-            read.push(field.clone());
+            let known = payload.iter().find(|known| known.name == *field);
+            read.push(schema.selection(known.ok_or_else(|| wrong(format!("the payload has no {field}")))?));
         }
         let document =
             format!("mutation ($input: {input}!) {{ done: {name}(input: $input) {{ {} }} }}", read.join(" "));
@@ -337,7 +335,7 @@ fn banner(visit: &Visit<'_>, act: &Act, payload: &Value) -> String {
     parts.collect::<Vec<_>>().join(visit.words_of("；", ". "))
 }
 
-/// Shows what an act returned and nothing will show again, such as a new token.
+/// Shows what an act returned, such as a new token, which nothing will show again.
 fn shown(visit: &Visit<'_>, act: &Act, target: &Target, payload: &Value) -> Result<HttpResponse, Stopped> {
     let own = context! {
         act => &act.name,
@@ -347,7 +345,8 @@ fn shown(visit: &Visit<'_>, act: &Act, target: &Target, payload: &Value) -> Resu
         shows => &act.words.shows,
         back => &target.back,
     };
-    visit.write(StatusCode::OK, "shared/shown.html", own)
+    let template = if payload["report"].is_null() { "shared/shown.html" } else { "shared/job-report.html" };
+    visit.write(StatusCode::OK, template, own)
 }
 
 /// `POST /report/{id}`: a progress report with its files, in one form. The text fields come first; the report is

@@ -12,6 +12,7 @@ mod export;
 mod files;
 mod form;
 mod link;
+mod live;
 mod page;
 mod schema;
 mod session;

@@ -41,6 +41,9 @@ struct Described {
     /// Whether the page uses the whole width of the screen.
     #[serde(default)]
     wide: bool,
+    /// Whether the page says when the ledger has changed: the item that it shows or, if it is a list, anything.
+    #[serde(default)]
+    live: bool,
     /// The field of the result without which the page does not exist.
     #[serde(default)]
     found: String,
@@ -316,6 +319,8 @@ async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<Http
         title => if visit.is_english { &page.described.en } else { &page.described.zh },
         nav => &page.described.nav,
         is_wide => page.described.wide,
+        is_live => page.described.live,
+        item => data[&page.described.found]["id"].as_str(),
         page => &page.name,
     };
     visit.write(StatusCode::OK, &format!("pages/{name}/page.html"), own)

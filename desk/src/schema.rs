@@ -83,6 +83,14 @@ impl Schema {
         self.objects.get(&base(&self.field("Mutation", mutation)?.of.base)).map(Vec::as_slice)
     }
 
+    /// Returns the selection of a field with everything below it. For plain data, whose types do not lead back to
+    /// themselves.
+    pub(crate) fn selection(&self, field: &Field) -> String {
+        let Some(below) = self.objects.get(&base(&field.of.base)) else { return field.name.clone() };
+        let below: Vec<String> = below.iter().map(|field| self.selection(field)).collect();
+        format!("{} {{ {} }}", field.name, below.join(" "))
+    }
+
     fn field(&self, object: &str, name: &str) -> Option<&Field> {
         self.objects.get(object)?.iter().find(|field| field.name == name)
     }

@@ -11,7 +11,7 @@ use crate::act::{self, Acts};
 use crate::page::{self, Pages};
 use crate::schema::Schema;
 use crate::view::View;
-use crate::{asset, export, link, sign_in};
+use crate::{asset, export, link, live, sign_in};
 
 /// The content security policy of all pages: everything comes from this program, nothing is inline, and forms are sent
 /// to this program only.
@@ -107,6 +107,7 @@ pub fn routes(
             .service(get("/desk/{version}/{name}", web::route().to(asset::asset)))
             .service(get("/sign-in/provider", web::route().to(sign_in::depart)))
             .service(get("/m/{token}", web::route().to(link::follow)))
+            .service(get("/live", web::route().to(live::events)))
             .service(get("/acts/{act}", web::route().to(act::form)))
             .service(get("/language/{language}", web::route().to(sign_in::choose_language)));
         for page in desk.pages.iter() {

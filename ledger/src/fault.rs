@@ -6,6 +6,7 @@
 use chrono::{Datelike, NaiveDate};
 use planner::Bilingual;
 
+use crate::Error;
 use crate::rule::calendar::YEARS;
 
 /// One error that the caller can correct.
@@ -179,6 +180,61 @@ pub fn unknown(thing: Thing, path: &[&str]) -> Fault {
     let (zh, en) = thing.message();
     Fault::new(FaultCode::NotFound, zh, en, path)
 }
+
+/// Takes the outcomes of several checks together: all values or, so that a caller learns of them at once, all faults.
+///
+/// `let (name, code) = fault::all((name(given), code(given)))?;`
+///
+/// # Errors
+///
+/// [`Error::Refused`] with every fault, in the order of the checks; the first other failure, if there is one.
+pub fn all<C: Checks>(checks: C) -> Result<C::Values, Error> {
+    checks.all()
+}
+
+/// The outcomes of several checks: a tuple of results.
+pub trait Checks {
+    /// The values of the checks: a tuple.
+    type Values;
+
+    /// Returns all values, or all faults.
+    ///
+    /// # Errors
+    ///
+    /// See [`all()`].
+    fn all(self) -> Result<Self::Values, Error>;
+}
+
+macro_rules! checks {
+    ($($value:ident: $of:ident $fault:ident),+) => {
+        impl<$($of, $fault: Into<Error>),+> Checks for ($(Result<$of, $fault>,)+) {
+            type Values = ($($of,)+);
+
+            fn all(self) -> Result<Self::Values, Error> {
+                let ($($value,)+) = self;
+                let mut faults = Vec::new();
+                $(let $value = match $value.map_err(Into::into) {
+                    Ok(value) => Some(value),
+                    Err(Error::Refused(found)) => {
+                        faults.extend(found);
+                        None
+                    }
+                    Err(failure) => return Err(failure),
+                };)+
+                match ($($value,)+) {
+                    ($(Some($value),)+) => Ok(($($value,)+)),
+                    _ => Err(Error::Refused(faults)),
+                }
+            }
+        }
+    };
+}
+
+checks!(a: A E1, b: B E2);
+checks!(a: A E1, b: B E2, c: C E3);
+checks!(a: A E1, b: B E2, c: C E3, d: D E4);
+checks!(a: A E1, b: B E2, c: C E3, d: D E4, e: E E5);
+checks!(a: A E1, b: B E2, c: C E3, d: D E4, e: E E5, f: F E6);
 
 /// Checks a text of several lines that a user typed, and returns it trimmed. Line breaks within it stay.
 ///

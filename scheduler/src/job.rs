@@ -29,6 +29,13 @@ pub struct Job {
     pub mails: &'static [Kind],
 }
 
+impl Job {
+    /// Whether it runs beside the ticks, for as long as it takes.
+    pub fn is_beside(&self) -> bool {
+        matches!(self.run, Run::Beside(_))
+    }
+}
+
 /// How a run relates to the transaction in which its schedule moves on.
 pub enum Run {
     /// Within that transaction: the run and its record are committed together.

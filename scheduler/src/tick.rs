@@ -145,7 +145,7 @@ async fn due(
     if skipped > 0 {
         tracing::warn!(skipped, "missed occurrences are skipped by the misfire policy");
     }
-    let is_beside = matches!(job.run, Run::Beside(_));
+    let is_beside = job.is_beside();
     if !is_beside {
         for skipped in fires {
             claim(&transaction, id, skipped, now, RunState::Skipped, Some("错过的时点，按策略跳过")).await?;

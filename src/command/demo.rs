@@ -23,6 +23,9 @@ pub(crate) struct Demo {
     /// 规模：small 演示全部状态和提醒；county 一个市多年的台账；national 全国
     #[arg(long, value_enum, default_value_t = Scale::Small)]
     scale: Scale,
+    /// 只有台账和账户，没有人办过：没有佐证照片、延期、督办和批示
+    #[arg(long)]
+    bare: bool,
 }
 
 pub(crate) async fn run(settings: &Settings, demo: &Demo) -> Result<(), Failure> {
@@ -43,7 +46,9 @@ pub(crate) async fn run(settings: &Settings, demo: &Demo) -> Result<(), Failure>
     let made = demo::fill(&db, scale, clock::now(), settings.zone(), &progress).await;
     bar.finish_and_clear();
     let made = made?;
-    demo::work(&db, &settings.storage()?, clock::now(), settings.zone()).await?;
+    if !demo.bare {
+        demo::work(&db, &settings.storage()?, clock::now(), settings.zone()).await?;
+    }
     say!(
         "已生成虚构的演示台账：{} 个行政区、{} 个单位、{} 个问题、{} 条措施、{} 项责任分解",
         made.regions,

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use entity::{assignment, inspection_case, measure, schedule, unit};
-use ledger::reminder::{Item, Matter, Plan};
+use entity::schedule;
+use ledger::reminder::{self, Item, Plan};
 use scheduler::{JOBS, Pattern};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, JoinType, QueryFilter, QuerySelect};
+use sea_orm::{DatabaseConnection, EntityTrait};
 
 use super::current;
 use crate::command::jobs_context;
@@ -104,8 +104,7 @@ async fn print_plan(
     for line in plan.unreachable.iter().take(SHOWN) {
         let unit = line.unit.as_deref().map(|unit| format!("{unit}（未设邮箱）"));
         say!("  {}", unit.unwrap_or_else(|| "台账未载明单位".to_owned()));
-        let item = Item { due_on: line.due_on, matter: line.matter, assignment: None };
-        print_items(db, &[item], at, settings).await?;
+        print_items(db, &[line.item()], at, settings).await?;
     }
     let more = plan.unreachable.len().saturating_sub(SHOWN);
     if more > 0 {
@@ -121,38 +120,12 @@ async fn print_items(
     settings: &Settings,
 ) -> Result<(), Failure> {
     let today = ledger::rule::calendar::local_day(at, settings.zone());
-    let shown = || items.iter().take(SHOWN);
-    let measures = measure::Entity::find()
-        .filter(measure::Column::Id.is_in(shown().filter_map(|item| item.matter.measure())))
-        .all(db)
-        .await?;
-    let cases = inspection_case::Entity::find()
-        .filter(inspection_case::Column::Id.is_in(shown().filter_map(|item| item.matter.case())))
-        .all(db)
-        .await?;
-    let units: Vec<(i64, String)> = assignment::Entity::find()
-        .select_only()
-        .column(assignment::Column::Id)
-        .column(unit::Column::Name)
-        .join(
-            JoinType::InnerJoin,
-            assignment::Entity::belongs_to(unit::Entity).from(assignment::Column::UnitId).to(unit::Column::Id).into(),
-        )
-        .filter(assignment::Column::Id.is_in(shown().filter_map(|item| item.assignment)))
-        .into_tuple()
-        .all(db)
-        .await?;
-    let units: HashMap<i64, String> = units.into_iter().collect();
-    let of_measures = measures.into_iter().map(|row| (Matter::Measure(row.id), (row.number, row.content)));
-    let of_cases = cases.into_iter().map(|row| (Matter::Case(row.id), (Some(row.number), row.summary)));
-    let words: HashMap<Matter, (Option<String>, String)> = of_measures.chain(of_cases).collect();
-    for Item { due_on, matter, assignment } in shown() {
-        let Some((number, text)) = words.get(matter) else { continue };
-        let unit = assignment.and_then(|id| units.get(&id)).map(|unit| format!("（{unit}）")).unwrap_or_default();
-        let left = (*due_on - today).num_days();
+    for line in reminder::describe(db, &items[..items.len().min(SHOWN)]).await? {
+        let unit = line.unit.map(|unit| format!("（{unit}）")).unwrap_or_default();
+        let left = (line.due_on - today).num_days();
         let days = if left < 0 { format!("逾期 {} 天", -left) } else { format!("剩余 {left} 天") };
-        let text = ledger::rule::wording::shortened(text, 30);
-        say!("    {due_on} {days} {} {text}{unit}", number.as_deref().unwrap_or("-"));
+        let text = ledger::rule::wording::shortened(&line.text, 30);
+        say!("    {} {days} {} {text}{unit}", line.due_on, line.number.as_deref().unwrap_or("-"));
     }
     Ok(())
 }

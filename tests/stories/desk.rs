@@ -14,6 +14,9 @@ stories!(
     pages_have_no_fault_that_axe_finds,
     a_form_from_elsewhere_is_refused,
     a_link_in_a_mail_shows_its_item_and_leads_there,
+    an_open_page_says_when_it_has_changed,
+    an_administrator_rehearses_a_job_and_runs_it,
+    behind_https_the_cookie_is_bound_to_its_host,
     the_desk_can_be_off,
 );
 
@@ -410,6 +413,126 @@ fn a_link_in_a_mail_shows_its_item_and_leads_there(world: &World) {
     let old = ledger::record::link_key::LinkKey::new("story").sign("measure_1", now());
     let old = server.get(&format!("/m/{old}"));
     assert!(old.status == 404 && old.body.contains("链接已过期"), "{}", old.body);
+}
+
+impl Person {
+    /// Sends the form of an act with this browser's token; returns the answer.
+    fn act(&self, server: &Server, act: &str, fields: &str) -> Answer {
+        let page = self.get(server, "/me", "zh").body;
+        let token = page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let cookie = format!("rectify={}; rectify-language=zh", self.cookie);
+        let headers = [
+            ("cookie", cookie.as_str()),
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("origin", server.base.as_str()),
+        ];
+        let form = format!("token={token}&{fields}");
+        crate::support::asked(server, "POST", &format!("/acts/{act}"), &headers, form.as_bytes())
+    }
+}
+
+fn an_open_page_says_when_it_has_changed(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let people = people(&server);
+    let city = people.iter().find(|person| person.role == "CITY_OFFICE").unwrap();
+    let shown = server.data_as(&city.cookie, "{ measures(first: 2) { nodes { id } } }", &json!({}));
+    let id = |place: usize| shown["measures"]["nodes"][place]["id"].as_str().unwrap();
+    let Some(mut page) = Page::open(&format!("{}/sign-in", server.base)) else { return };
+    page.keep(&server.base, "rectify-language", "zh");
+    page.keep(&server.base, "rectify", &city.cookie);
+    page.go(&format!("{}/measures/{}", server.base, id(0)));
+    page.run("until(() => performance.getEntriesByType('resource').some((one) => one.name.endsWith('/desk.js')))");
+    let comment = |of: &str| {
+        let done = city.act(&server, "commentOnMeasure", &format!("on={of}&input.text=请抓紧办理。&back=/"));
+        assert_eq!(done.status, 303, "{}", done.body);
+    };
+    // The watch begins after the page has loaded; a comment before that is on the page or told.
+    let told = "document.querySelector('[data-live]').textContent";
+    comment(id(1));
+    comment(id(0));
+    page.run(&format!(
+        "until(() => {told}.includes('内容有更新') || document.body.textContent.includes('请抓紧办理'))"
+    ));
+    comment(id(0));
+    page.run(&format!("until(() => {told}.includes('内容有更新'))"));
+    page.leave("document.querySelector('[data-live] button').click()");
+    assert_eq!(page.value(told), "", "the page is new");
+    assert!(page.value("document.body.textContent").as_str().unwrap().contains("请抓紧办理"));
+    assert_eq!(page.refused(), json!([]));
+    let stranger = crate::support::asked(&server, "GET", "/live", &[], b"");
+    assert_eq!(stranger.header("location"), "/sign-in?to=%2Flive", "nothing is told without signing in");
+}
+
+fn an_administrator_rehearses_a_job_and_runs_it(world: &World) {
+    world.done(&["demo"]);
+    // Lists the jobs, and enters their schedules where no scheduler has run yet.
+    world.done(&["job", "list"]);
+    let server = world.serve();
+    let people = people(&server);
+    let person = |role: &str| people.iter().find(|person| person.role == role).unwrap();
+    let (administrator, city) = (person("ADMINISTRATOR"), person("CITY_OFFICE"));
+    let query = "{ schedules { id name runs(first: 5) { nodes { mailsQueued } } } mails(first: 1) { totalCount } }";
+    let state = || server.data_as(&administrator.cookie, query, &json!({}));
+    let schedule = |name: &str| {
+        let all = state()["schedules"].as_array().unwrap().clone();
+        all.into_iter().find(|one| one["name"] == name).unwrap()
+    };
+    let id = schedule("overdue")["id"].as_str().unwrap().to_owned();
+    let before = state()["mails"]["totalCount"].as_i64().unwrap();
+    let form = administrator.get(&server, &format!("/acts/runJob?on={id}"), "zh");
+    assert!(form.body.contains("逾期提醒") && form.body.contains("只演练"), "{}", form.body);
+
+    let rehearsed = administrator.act(&server, "runJob", &format!("on={id}&input.isRehearsal=true"));
+    assert!(rehearsed.status == 200 && rehearsed.body.contains("未写入任何内容"), "{}", rehearsed.body);
+    assert!(rehearsed.body.contains('@'), "who would be told: {}", rehearsed.body);
+    assert_eq!(state()["mails"]["totalCount"], before, "a rehearsal writes nothing");
+    let far = administrator.act(&server, "runJob", &format!("on={id}&input.isRehearsal=true&input.on=2099-01-01"));
+    assert!(far.status == 422 && far.body.contains("前后一年之内"), "{}", far.body);
+    let dated = administrator.act(&server, "runJob", &format!("on={id}&input.isRehearsal=false&input.on=2099-01-01"));
+    assert!(dated.status == 422 && dated.body.contains("只有演练才能指定日期"), "{}", dated.body);
+
+    let ran = administrator.act(&server, "runJob", &format!("on={id}&input.isRehearsal=false"));
+    assert!(ran.status == 200 && ran.body.contains("已写入发件箱"), "{}", ran.body);
+    let queued = schedule("overdue")["runs"]["nodes"][0]["mailsQueued"].as_i64().unwrap();
+    assert!(queued > 0, "the demo has something overdue");
+    assert_eq!(state()["mails"]["totalCount"], before + queued);
+    let again = administrator.act(&server, "runJob", &format!("on={id}&input.isRehearsal=false"));
+    assert!(again.body.contains("已写入发件箱 0 封邮件"), "no one is told twice: {}", again.body);
+    let audit = administrator.get(&server, "/admin/audit", "zh").body;
+    assert_eq!(audit.matches("手动运行任务").count() - audit.matches("手动运行任务</option>").count(), 2, "{audit}");
+
+    let delivery = schedule("deliver-mail")["id"].as_str().unwrap().to_owned();
+    let refused = administrator.act(&server, "runJob", &format!("on={delivery}&input.isRehearsal=false"));
+    assert!(refused.status == 422 && refused.body.contains("自行运行"), "{}", refused.body);
+    let foreign = city.act(&server, "runJob", &format!("on={id}&input.isRehearsal=false"));
+    assert!(matches!(foreign.status, 404 | 422), "{} {}", foreign.status, foreign.body);
+    assert_eq!(state()["mails"]["totalCount"], before + queued);
+}
+
+fn behind_https_the_cookie_is_bound_to_its_host(world: &World) {
+    world.done(&["migrate"]);
+    world.done(&["demo"]);
+    world.employ("office@city.example", "city-office", "云溪市生态环境保护督察整改办");
+    let server = world.serve_with(&[("RECTIFY_PUBLIC_URL", "https://ledger.example")]);
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("host", "ledger.example"),
+        ("origin", "https://ledger.example"),
+    ];
+    let form = format!("email=office@city.example&password={}", crate::support::PASSWORD.replace(' ', "+"));
+    let answer = crate::support::asked(&server, "POST", "/sign-in", &headers, form.as_bytes());
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let set = answer.header("set-cookie");
+    assert!(set.starts_with("__Host-rectify=") && set.contains("; Secure") && set.contains("Path=/"), "{set}");
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && !set.contains("Domain"), "{set}");
+    let secret = set.split(';').next().unwrap().split_once('=').unwrap().1;
+    let page = |cookie: &str| {
+        let headers = [("cookie", cookie), ("host", "ledger.example")];
+        crate::support::asked(&server, "GET", "/ledger", &headers, b"").status
+    };
+    assert_eq!(page(&format!("__Host-rectify={secret}")), 200);
+    assert_eq!(page(&format!("rectify={secret}")), 303, "a cookie that another host could set is not read");
 }
 
 fn the_desk_can_be_off(world: &World) {

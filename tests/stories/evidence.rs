@@ -304,7 +304,7 @@ fn memory_stays_bounded_whatever_is_sent() {
 #[test]
 fn a_page_elsewhere_cannot_upload_to_an_open_installation() {
     let world = World::sqlite();
-    world.done(&["demo"]);
+    world.done(&["demo", "--bare"]);
     let server = world.serve();
     let path = "/evidence?assignment=assignment_2";
     let send = |headers: &[(&str, &str)]| server.put(path, &[&[FORM], headers].concat(), &form("a.png", PNG));

@@ -184,7 +184,7 @@ fn agree(world: &World) {
 /// and an administrator.
 fn set(world: &World) -> (Server, StoryClock, [String; 4]) {
     world.file("rectify.toml", b"max_requests_per_minute = 0\n");
-    world.done(&["demo"]);
+    world.done(&["demo", "--bare"]);
     world.done(&["region", "load", "540300"]);
     let people = [
         ("region@gov.example", "regional-office", "云川省生态环境保护督察整改办"),

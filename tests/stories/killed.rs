@@ -19,7 +19,7 @@ const KILLS: usize = 12;
 
 fn nothing_is_half_written_however_often_the_server_is_killed(world: &World) {
     let kills = std::env::var("RECTIFY_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
-    world.done(&["demo"]);
+    world.done(&["demo", "--bare"]);
     let before = block_on(Rows::read(world));
     let mut random = fastrand::Rng::with_seed(11);
     let done = Arc::new(AtomicUsize::new(0));

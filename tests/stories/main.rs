@@ -44,6 +44,7 @@ mod provider;
 mod scene;
 mod schedule;
 mod schema;
+mod screens;
 mod secrets;
 mod sign_in;
 mod supervision;

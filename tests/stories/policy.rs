@@ -162,9 +162,10 @@ const OF_ACCOUNTS: &[&str] = &[
     "actFor",
 ];
 
-/// Mutations that keep the ledger, covered by `keep`.
-const OF_KEEPING: [&str; 28] = [
+/// Mutations that keep the ledger, covered by `keep`, and `runJob`, covered by `desk`.
+const OF_KEEPING: [&str; 29] = [
     "editSchedule",
+    "runJob",
     "requeueMail",
     "cancelMail",
     "setCalendarDay",

@@ -12,6 +12,7 @@ use crate::support::{Answer, Server, World, block_on, read, silent_peer, stories
 
 stories!(
     a_person_signs_in_by_the_provider_and_works_within_her_scope,
+    the_desk_leads_to_the_provider_and_back,
     what_was_bound_stays_bound_when_addresses_change,
     nobody_without_an_account_is_let_in_and_all_are_told_the_same,
     a_way_back_that_was_not_begun_here_leads_nowhere,
@@ -120,6 +121,40 @@ fn a_person_signs_in_by_the_provider_and_works_within_her_scope(world: &World) {
     for secret in [token.as_str(), code, &provider.secret, &cookie, callback.rsplit('=').next().unwrap()] {
         assert!(!kept.contains(secret), "{secret} is in the log");
     }
+}
+
+fn the_desk_leads_to_the_provider_and_back(world: &World) {
+    ledger(world);
+    let Some(provider) = Provider::start() else { return };
+    let server = serve(world, &provider);
+    provider.serves(&server);
+    provider.knows("li", LI, true);
+    let browser = Browser::of(&provider, "li");
+    let page = browser.go(&format!("{}/sign-in?to=/ledger", server.base)).body.replace("&#x2f;", "/");
+    assert!(page.contains("市政务统一认证") && page.contains("/sign-in/provider"), "{page}");
+    let left = browser.go(&format!("{}/sign-in/provider?to=/ledger", server.base));
+    let set = left.header("set-cookie").to_owned();
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("Max-Age=600"), "{set}");
+    let asked = browser.go(left.header("location"));
+    let back = browser.go(&browser.passes(asked.header("location")));
+    let (address, code) = back.header("location").split_once("#sign-in-code=").unwrap();
+    assert_eq!(address, format!("{}/sign-in/finish", server.base));
+    assert!(browser.go(address).body.contains("data-code"), "the page takes the code that only a script can read");
+    let send = |cookies: &str| {
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("origin", server.base.as_str()),
+            ("cookie", cookies),
+        ];
+        crate::support::asked(&server, "POST", "/sign-in/finish", &headers, format!("code={code}").as_bytes())
+    };
+    let other = send("");
+    assert_eq!(other.status, 403, "a browser that did not begin the sign-in: {}", other.body);
+    let done = send(&browser.cookies());
+    assert_eq!((done.status, done.header("location")), (303, "/ledger"), "{}", done.body);
+    let cookie = done.header("set-cookie").split(';').next().unwrap().to_owned();
+    let page = crate::support::asked(&server, "GET", "/me", &[("cookie", cookie.as_str())], b"");
+    assert!(page.status == 200 && page.body.contains(LI) && page.body.contains("青坪县人民政府"), "{}", page.body);
 }
 
 fn what_was_bound_stays_bound_when_addresses_change(world: &World) {

@@ -315,6 +315,7 @@ impl Engine {
             zone: self.services.zone,
             grace_days: self.services.grace_days,
             occurrences: Arc::clone(&self.services.occurrences),
+            run_job: Arc::clone(&self.services.run_job),
             now: (self.services.clock)(),
             clock: self.services.clock.clone(),
             reader: self.reader.clone(),

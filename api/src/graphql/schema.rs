@@ -15,6 +15,7 @@ use crate::noun::delegation::DelegationMutation;
 use crate::noun::enum_label::EnumLabelQuery;
 use crate::noun::extension::ExtensionMutation;
 use crate::noun::identity::{IdentityMutation, IdentityQuery};
+use crate::noun::job_report::JobMutation;
 use crate::noun::linked_item::LinkedItemQuery;
 use crate::noun::mail::MailMutation;
 use crate::noun::measure::MeasureMutation;
@@ -62,6 +63,7 @@ pub(crate) struct Mutation(
     RegionMutation,
     UnitMutation,
     ScheduleMutation,
+    JobMutation,
     MailMutation,
     CalendarMutation,
 );

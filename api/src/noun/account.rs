@@ -7,7 +7,7 @@ use ledger::people::account::{self as acts, Hashed, erase, link, new_password, s
 use planner::{Connection, Dimension, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
-use crate::noun::region::Region;
+use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::sign_in::{EndSessionPayload, SignInPayload};
 use crate::noun::task::Task;
 use crate::noun::unit::{Unit, UnitFilter};
@@ -177,6 +177,10 @@ filter! {
         unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
         /// The account has one of these roles.
         role: Vec<Role> = |roles| one_of::<_, entity::account::Role>("role", roles),
+        /// True: only disabled accounts. False: only those in use.
+        is_disabled: bool = |disabled| planner::Condition::Compare("is_disabled", "=", (*disabled).into()),
+        /// Condition on the region to which the role applies.
+        region: SubtreeFilter = |region| region.below(),
     }
 }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use ledger::work::available::{self, Subject};
 use ledger::work::close_out as acts;
-use planner::{Bilingual, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
+use planner::{Bilingual, Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
 
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
@@ -136,6 +136,16 @@ filter! {
         state: Vec<CloseOutState> = |states| one_of::<_, entity::close_out::CloseOutState>("state", states),
         /// Condition on the last day of the public notice.
         notice_until: DateFilter = |day| day.condition("notice_until"),
+        /// True: only cycles with an objection that is not decided yet. False: only the others.
+        has_open_objection: bool = |wanted| {
+            let open = Condition::Exists {
+                table: "objection",
+                column: "close_out_id",
+                key: "id",
+                condition: Box::new(Condition::Null("decided_at", true)),
+            };
+            if *wanted { open } else { Condition::Not(Box::new(open)) }
+        },
         /// Condition on the assignment that the cycle is to close.
         assignment: RelationFilter<AssignmentFilter> =
             |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),

@@ -89,6 +89,8 @@ filter! {
     EvidenceFilter {
         /// Condition on the file name.
         name: TextFilter = |name| name.condition("name", &["name"]),
+        /// Condition on the media type of the content, such as `image/jpeg`.
+        media_type: TextFilter = |kind| kind.condition("media_type", &["media_type"]),
         /// Condition on the size of the file in bytes.
         size: NumberFilter = |size| size.condition("size"),
         /// Condition on the SHA-256 of the content, in lower-case hexadecimal.

@@ -7,7 +7,7 @@ use ledger::work::extension as acts;
 use planner::{Kind, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
-use crate::noun::account::Account;
+use crate::noun::account::{Account, AccountFilter};
 use crate::noun::assignment::{Assignment, AssignmentPayload, beside};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::part::action::{self, AvailableAction};
@@ -113,6 +113,9 @@ filter! {
             |states| one_of::<_, entity::deadline_change::DeadlineChangeState>("state", states),
         /// Condition on the measure whose deadline changes.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
+        /// Condition on the account that requested the change.
+        requester: RelationFilter<AccountFilter> =
+            |account| account.condition("requester_id", <Account as Noun>::table()),
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod enum_label;
 pub(crate) mod evidence;
 pub(crate) mod extension;
 pub(crate) mod identity;
+pub(crate) mod job_report;
 pub(crate) mod linked_item;
 pub(crate) mod mail;
 pub(crate) mod measure;

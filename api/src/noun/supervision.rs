@@ -7,11 +7,11 @@ use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
 use crate::noun::account::Account;
-use crate::noun::assignment::{Assignment, AssignmentPayload, MeasurePayload, beside};
+use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, MeasurePayload, beside};
 use crate::noun::measure::{Measure, MeasureFilter};
-use crate::noun::unit::Unit;
+use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::action::{self, AvailableAction};
-use crate::part::filter::{RelationFilter, TextFilter, filter, one_of};
+use crate::part::filter::{DateFilter, DateTimeFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
@@ -108,6 +108,15 @@ filter! {
             |states| one_of::<_, entity::supervision_action::SupervisionState>("state", states),
         /// Condition on the measure that is supervised.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
+        /// Condition on the assignment that is supervised.
+        assignment: RelationFilter<AssignmentFilter> =
+            |assignment| assignment.condition("assignment_id", <Assignment as Noun>::table()),
+        /// Condition on the unit to which the supervision is addressed.
+        recipient: RelationFilter<UnitFilter> = |unit| unit.condition("recipient_id", <Unit as Noun>::table()),
+        /// Condition on the last local date on which the unit may answer.
+        answer_by: DateFilter = |day| day.condition("answer_by"),
+        /// Condition on the moment at which the supervision was issued or proposed.
+        issued_at: DateTimeFilter = |at| at.condition("issued_at"),
     }
 }
 

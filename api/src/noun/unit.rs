@@ -34,9 +34,15 @@ pub(crate) enum UnitKind {
     Other,
 }
 
-/// Returns the SQL expression that is true if the unit has an e-mail address.
+/// Returns the SQL condition that the unit has an e-mail address.
+fn has_address(_: &mut Sql<'_>, unit: &str) -> String {
+    format!("EXISTS (SELECT 1 FROM unit_address a WHERE a.unit_id = {unit}.id)")
+}
+
+/// Returns the SQL expression for whether the unit has an e-mail address.
 fn reachable(sql: &mut Sql<'_>, unit: &str) -> String {
-    sql.boolean(&format!("EXISTS (SELECT 1 FROM unit_address a WHERE a.unit_id = {unit}.id)"))
+    let condition = has_address(sql, unit);
+    sql.boolean(&condition)
 }
 
 const NAME: SortKey = SortKey::column("{t}.name", "name", SortType::Text);
@@ -129,6 +135,8 @@ filter! {
             |list| list.condition(<Assignment as planner::Noun>::table(), "unit_id"),
         /// True selects only retired units, false only those in use.
         is_retired: bool = |retired| planner::Condition::Null("retired_on", !retired),
+        /// True: only units with at least one e-mail address. False: only those that reminders do not reach.
+        is_reachable: bool = |wanted| planner::Condition::Holds(has_address, *wanted),
         /// Condition on the region to which the unit belongs.
         region: SubtreeFilter = |region| region.below(),
     }

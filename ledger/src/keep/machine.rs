@@ -1,4 +1,4 @@
-//! Operations by an administrator: editing job schedules, and requeuing or cancelling mails.
+//! Operations by an administrator: editing schedules, running jobs by hand, and requeuing or cancelling mails.
 
 use chrono_tz::Tz;
 use entity::mail::{self, MailState};
@@ -49,13 +49,17 @@ pub async fn edit_schedule(
     let transaction = database::begin(acting.db).await?;
     let there = take_row::<schedule::Entity>(&transaction, schedule, Thing::Schedule, "scheduleId").await?;
     let id = there.id;
-    let now = schedule::Model {
-        cron: changes.cron.read(there.cron.clone(), |given| {
+    let (cron, time_zone) = fault::all((
+        changes.cron.read(there.cron.clone(), |given| {
             fault::line(&given, 1..=200, ("定时格式", "the pattern"), &["input", "cron"])
-        })?,
-        time_zone: changes.time_zone.read(there.time_zone.clone(), |given| {
+        }),
+        changes.time_zone.read(there.time_zone.clone(), |given| {
             fault::line(&given, 1..=60, ("时区", "the time zone"), &["input", "timeZone"])
-        })?,
+        }),
+    ))?;
+    let now = schedule::Model {
+        cron,
+        time_zone,
         enabled: changes.enabled.or(there.enabled),
         misfire: changes.misfire.or(there.misfire),
         last_occurrence: acting.now,
@@ -81,6 +85,35 @@ pub async fn edit_schedule(
     note_own(&transaction, acting, said).await?;
     transaction.commit().await?;
     Ok(id)
+}
+
+/// Checks that the caller may run the job of a schedule by hand, and returns the schedule's key and the job's name. A
+/// run is recorded in the audit before it begins; a rehearsal, which writes nothing, is not.
+///
+/// `is_run_by_hand` takes the name of a job and returns whether anyone runs it by hand.
+pub async fn ask_run(
+    acting: &Acting<'_>,
+    schedule: Option<i64>,
+    is_rehearsal: bool,
+    is_run_by_hand: impl Fn(&str) -> bool,
+) -> Result<(i64, String)> {
+    permit_anywhere(acting, Act::KeepAccounts)?;
+    let transaction = database::begin(acting.db).await?;
+    let row = take_row::<schedule::Entity>(&transaction, schedule, Thing::Schedule, "scheduleId").await?;
+    if !is_run_by_hand(&row.name) {
+        return Err(runs_by_itself().into());
+    }
+    if !is_rehearsal {
+        note_own(&transaction, acting, Entry::of("JOB_RUN", format!("schedule_{}", row.id))).await?;
+    }
+    transaction.commit().await?;
+    Ok((row.id, row.name))
+}
+
+/// Returns the refusal to run by hand a job that runs by itself.
+pub fn runs_by_itself() -> Fault {
+    let (zh, en) = ("这项任务自行运行，不能手动运行", "this job runs by itself and is not run by hand");
+    Fault::new(FaultCode::WrongState, zh, en, &["input", "scheduleId"])
 }
 
 /// Requeues a mail that failed or was cancelled, to be sent at once.

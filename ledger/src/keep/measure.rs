@@ -22,7 +22,7 @@ use crate::record::audit::{self, Entry};
 use crate::record::change::{self, ChangeKind};
 use crate::record::concern::{self, Concern, due_order};
 use crate::record::database::{self, Transaction};
-use crate::rule::deadline::Columns;
+use crate::rule::deadline::{Columns, Deadline};
 use crate::rule::roll_up;
 use crate::rule::sameness;
 use crate::rule::workflow::{self, Step};
@@ -94,6 +94,11 @@ fn budget(given: Option<f64>) -> Result<Option<i64>> {
     Ok(Some((amount * 1e4).round() as i64))
 }
 
+/// Parses a deadline as printed; a blank one is refused with these words (Chinese, English).
+fn needed_deadline(given: String, zh: &str, en: &str) -> Result<Deadline> {
+    read_deadline(Some(given))?.ok_or_else(|| Fault::invalid(zh, en, &["input", "deadline"]).into())
+}
+
 fn taken() -> Fault {
     let (zh, en) =
         ("这个问题下已有编号和内容相同的措施", "the problem already has a measure with this number and content");
@@ -110,16 +115,16 @@ fn state(row: &measure::Model) -> Value {
 /// The units are its parties, or its lead unit if no party is a unit. The units that a selector such as 各县（区）
 /// selects are assigned later, by the city office.
 pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
-    let number = number(new.number)?;
-    let text = content(&new.content)?;
-    let budget = budget(new.budget)?;
-    let Some(deadline) = read_deadline(Some(new.deadline))? else {
-        let (zh, en) = (
+    let (number, text, budget, deadline) = fault::all((
+        number(new.number),
+        content(&new.content),
+        budget(new.budget),
+        needed_deadline(
+            new.deadline,
             "请填写整改时限，如 2027年12月31日、长期坚持",
             "a measure needs a deadline, such as 2027年12月31日 or 长期坚持 (ongoing)",
-        );
-        return Err(Fault::invalid(zh, en, &["input", "deadline"]).into());
-    };
+        ),
+    ))?;
     let HeldProblem { transaction, row: of } = HeldProblem::take(acting, new.problem, None).await?;
     let lead = party::lead(&transaction, acting, new.lead).await?;
     let supervising = party::one(&transaction, acting, new.supervising, "supervisingUnitId").await?;
@@ -224,13 +229,13 @@ pub(super) async fn take(
 pub async fn edit(acting: &Acting<'_>, measure: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let (transaction, row) = take(acting, measure, version, Act::KeepLedger).await?;
     let parties_before = party::said_of(&transaction, &row).await?;
-    let mut now = measure::Model {
-        number: changes.number.read(row.number.clone(), number)?,
-        content: changes.content.read(row.content.clone(), |given| content(&given))?,
-        budget: changes.budget.read(row.budget, budget)?,
-        ..row.clone()
-    };
-    now.identity = sameness::measure(now.number.as_deref(), &now.content);
+    let (number, content, budget) = fault::all((
+        changes.number.read(row.number.clone(), number),
+        changes.content.read(row.content.clone(), |given| content(&given)),
+        changes.budget.read(row.budget, budget),
+    ))?;
+    let identity = sameness::measure(number.as_deref(), &content);
+    let mut now = measure::Model { identity, number, content, budget, ..row.clone() };
     if let Patch::Set(lead) = changes.lead {
         now.lead_unit_id = Some(party::lead(&transaction, acting, lead).await?.id);
     }
@@ -271,11 +276,11 @@ pub async fn change_deadline(
     printed: String,
     reason: &str,
 ) -> Result<i64> {
-    let reason = fault::text(reason, 2..=MAX_WORDS, ("变更理由", "the reason"), &["input", "reason"])?;
     let path = ["input", "deadline"];
-    let Some(deadline) = read_deadline(Some(printed))? else {
-        return Err(Fault::invalid("请填写新的整改时限", "enter the new deadline", &path).into());
-    };
+    let (reason, deadline) = fault::all((
+        fault::text(reason, 2..=MAX_WORDS, ("变更理由", "the reason"), &["input", "reason"]),
+        needed_deadline(printed, "请填写新的整改时限", "enter the new deadline"),
+    ))?;
     let (transaction, row) = take(acting, measure, version, Act::ChangeDeadline).await?;
     let columns = Columns::of(Some(&deadline), row.issued_on, acting.grace_days);
     let before = Columns::of_measure(&row);

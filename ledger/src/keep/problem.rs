@@ -110,10 +110,14 @@ fn state(row: &problem::Model, domains: &[String]) -> Value {
 
 /// Enters a problem and returns its key.
 pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
-    let number = number(new.number)?;
-    let title = title(&new.title)?;
-    let (description, goal, tags) = (description(new.description)?, goal(new.goal)?, domains(new.domains)?);
-    let deadline = read_deadline(new.deadline)?;
+    let (number, title, description, goal, tags, deadline) = fault::all((
+        number(new.number),
+        title(&new.title),
+        description(new.description),
+        goal(new.goal),
+        domains(new.domains),
+        read_deadline(new.deadline),
+    ))?;
     let round = match new.round {
         Some(id) => in_sight::<inspection_round::Entity>(acting, "inspection_round", id).await?,
         None => None,
@@ -198,19 +202,16 @@ pub async fn edit(acting: &Acting<'_>, problem: Option<i64>, version: i32, chang
         .all(&transaction)
         .await?;
     let before = state(&row, &tags);
-    let mut now = problem::Model {
-        number: changes.number.read(row.number.clone(), number)?,
-        title: changes.title.read(row.title.clone(), |given| title(&given))?,
-        description: changes.description.read(row.description.clone(), description)?,
-        goal: changes.goal.read(row.goal.clone(), goal)?,
-        ..row.clone()
-    };
-    now.identity = sameness::problem(now.number.as_deref(), &now.title);
-    let tags_now = changes.domains.read(tags.clone(), domains)?;
-    let deadline = match changes.deadline {
-        Patch::Keep => None,
-        Patch::Set(given) => Some(read_deadline(given)?),
-    };
+    let (number, title, description, goal, tags_now, deadline) = fault::all((
+        changes.number.read(row.number.clone(), number),
+        changes.title.read(row.title.clone(), |given| title(&given)),
+        changes.description.read(row.description.clone(), description),
+        changes.goal.read(row.goal.clone(), goal),
+        changes.domains.read(tags.clone(), domains),
+        changes.deadline.read(None, |given| read_deadline(given).map(Some)),
+    ))?;
+    let identity = sameness::problem(number.as_deref(), &title);
+    let mut now = problem::Model { identity, number, title, description, goal, ..row.clone() };
     if let Some(deadline) = &deadline {
         let columns = Columns::of(deadline.as_ref(), row.issued_on, acting.grace_days);
         (now.due_raw, now.due_immediate) = (columns.raw, columns.immediate);

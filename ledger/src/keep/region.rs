@@ -70,9 +70,8 @@ fn state(row: &Model) -> Value {
 /// Adds a region below its parent and returns its key.
 pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
     permit_anywhere(acting, Act::KeepDictionaries)?;
-    let (name, code) = (name(&new.name)?, code(new.code)?);
     let transaction = database::begin(acting.db).await?;
-    let parent = live(&transaction, new.parent).await?;
+    let (name, code, parent) = fault::all((name(&new.name), code(new.code), live(&transaction, new.parent).await))?;
     level_below(&parent)?;
     if let Some(code) = &code
         && crate::region::find(&transaction, code).await?.is_some()
@@ -139,11 +138,11 @@ pub(super) async fn take(
 pub async fn edit(acting: &Acting<'_>, region: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let transaction = database::begin(acting.db).await?;
     let row = take(&transaction, acting, region, Some(version), "regionId").await?;
-    let mut now = Model {
-        name: changes.name.read(row.name.clone(), |given| name(&given))?,
-        code: changes.code.read(row.code.clone(), code)?,
-        ..row.clone()
-    };
+    let (name, code) = fault::all((
+        changes.name.read(row.name.clone(), |given| name(&given)),
+        changes.code.read(row.code.clone(), code),
+    ))?;
+    let mut now = Model { name, code, ..row.clone() };
     let parent = match changes.parent {
         Patch::Set(parent) => {
             let parent = live(&transaction, parent).await?;

@@ -61,14 +61,14 @@ fn taken() -> Fault {
     Fault::new(FaultCode::Conflict, zh, en, &["input", "name"])
 }
 
-fn in_order(row: &Model) -> Result<()> {
-    let (entered, fed_back) = (("进驻日期", "the date of entry"), ("反馈日期", "the date of feedback"));
-    for (day, what, field) in [(row.entered_on, entered, "enteredOn"), (row.feedback_on, fed_back, "feedbackOn")] {
-        if let Some(day) = day {
-            fault::day(day, what, &["input", field])?;
-        }
-    }
-    if row.entered_on.zip(row.feedback_on).is_some_and(|(entered, feedback)| feedback < entered) {
+/// Checks the dates of a round, and that they are in order.
+fn in_order(entered_on: Option<NaiveDate>, feedback_on: Option<NaiveDate>) -> Result<()> {
+    let day = |day: Option<NaiveDate>, what, field| day.map_or(Ok(()), |day| fault::day(day, what, &["input", field]));
+    fault::all((
+        day(entered_on, ("进驻日期", "the date of entry"), "enteredOn"),
+        day(feedback_on, ("反馈日期", "the date of feedback"), "feedbackOn"),
+    ))?;
+    if entered_on.zip(feedback_on).is_some_and(|(entered, feedback)| feedback < entered) {
         let (zh, en) = ("反馈日期不能早于进驻日期", "the date of feedback cannot be before the date of entry");
         return Err(Fault::invalid(zh, en, &["input", "feedbackOn"]).into());
     }
@@ -88,16 +88,16 @@ fn state(row: &Model) -> Value {
 /// Opens a round and returns its key.
 pub async fn open(acting: &Acting<'_>, new: &New) -> Result<i64> {
     permit_anywhere(acting, Act::KeepLedger)?;
+    let (name, ()) = fault::all((name(&new.name), in_order(new.entered_on, new.feedback_on)))?;
     let row = Model {
         id: 0,
-        name: name(&new.name)?,
+        name,
         level: new.level,
         kind: new.kind,
         entered_on: new.entered_on,
         feedback_on: new.feedback_on,
         version: 1,
     };
-    in_order(&row)?;
     let transaction = database::begin(acting.db).await?;
     let after = state(&row);
     let mut fresh = ActiveModel::from(row).reset_all();
@@ -146,16 +146,18 @@ pub(super) async fn seen(acting: &Acting<'_>, db: &Transaction, round: Option<i6
 pub async fn edit(acting: &Acting<'_>, round: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let (transaction, row) = take(acting, round, Some(version), "roundId").await?;
     let there = row.clone();
+    let (entered_on, feedback_on) = (changes.entered_on.or(row.entered_on), changes.feedback_on.or(row.feedback_on));
+    let (name, ()) =
+        fault::all((changes.name.read(row.name, |given| name(&given)), in_order(entered_on, feedback_on)))?;
     let now = Model {
-        name: changes.name.read(row.name, |given| name(&given))?,
+        name,
         level: changes.level.or(row.level),
         kind: changes.kind.or(row.kind),
-        entered_on: changes.entered_on.or(row.entered_on),
-        feedback_on: changes.feedback_on.or(row.feedback_on),
+        entered_on,
+        feedback_on,
         version: row.version + 1,
         id: row.id,
     };
-    in_order(&now)?;
     let Some((before, after)) = difference(state(&there), state(&now)) else { return Ok(there.id) };
     let has_moved = there.feedback_on != now.feedback_on;
     let row = only_one(ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;

@@ -181,10 +181,14 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
 /// Registers a unit within the caller's transaction.
 pub async fn create_within(db: &Transaction, acting: &Acting<'_>, new: New) -> Result<Model> {
     permit_anywhere(acting, Act::KeepDictionaries)?;
-    let called = name(&new.name, "name")?;
-    let (others, mail) = (aliases(&new.aliases)?, addresses(&new.addresses)?);
-    let region = live(db, new.region).await?;
-    let sector = sector(new.sector)?.or_else(|| sector_of(&called).map(str::to_owned));
+    let (called, others, mail, sector, region) = fault::all((
+        name(&new.name, "name"),
+        aliases(&new.aliases),
+        addresses(&new.addresses),
+        sector(new.sector),
+        live(db, new.region).await,
+    ))?;
+    let sector = sector.or_else(|| sector_of(&called).map(str::to_owned));
     let fresh = unit::ActiveModel {
         region_id: Set(region.id),
         kind: Set(new.kind.unwrap_or_else(|| kind_of(&called))),
@@ -243,20 +247,24 @@ pub async fn edit_within(
 ) -> Result<i64> {
     let row = take(db, acting, unit, version, "unitId").await?;
     let there = Whole::read(db, row).await?;
+    let (name, sector, mut others, mail) = fault::all((
+        changes.name.read(there.row.name.clone(), |given| name(&given, "name")),
+        changes.sector.read(there.row.sector.clone(), sector),
+        changes.aliases.read(there.aliases.clone(), |given| aliases(&given)),
+        changes.addresses.read(there.addresses.clone(), |given| addresses(&given)),
+    ))?;
     let mut row = Model {
-        name: changes.name.read(there.row.name.clone(), |given| name(&given, "name"))?,
+        name,
         kind: changes.kind.or(there.row.kind),
-        sector: changes.sector.read(there.row.sector.clone(), sector)?,
+        sector,
         language: changes.language.or(there.row.language),
         ..there.row.clone()
     };
-    let mut others = changes.aliases.read(there.aliases.clone(), |given| aliases(&given))?;
     if row.name != there.row.name && !others.contains(&there.row.name) {
         others.push(there.row.name.clone());
     }
     others.retain(|alias| *alias != row.name);
     others.sort();
-    let mail = changes.addresses.read(there.addresses.clone(), |given| addresses(&given))?;
     let now = Whole { row: row.clone(), aliases: others, addresses: mail };
     let is_same = there.addresses == now.addresses;
     let told = difference(there.state(), now.state());

@@ -6,6 +6,7 @@
 
 mod candidate;
 pub mod case;
+mod described;
 pub mod due_soon;
 pub mod escalation;
 mod office;
@@ -15,5 +16,6 @@ mod plan;
 pub mod quarterly_self_inspection;
 
 pub use candidate::{Candidate, Matter, Person, Timing, Told};
+pub use described::{Described, describe};
 pub(crate) use open::Open;
 pub use plan::{Digest, Item, Plan, Unreachable, plan};

@@ -42,6 +42,13 @@ pub struct Unreachable {
     pub due_on: NaiveDate,
 }
 
+impl Unreachable {
+    /// Returns it as an item of a digest, as which it would have been told.
+    pub fn item(&self) -> Item {
+        Item { due_on: self.due_on, matter: self.matter, assignment: None }
+    }
+}
+
 /// The result of planning the candidates of a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {

@@ -57,15 +57,18 @@ pub fn period(kind: CheckKind, day: NaiveDate) -> (String, NaiveDate) {
 /// Records a check of an assignment, or replaces the one of the same kind and period.
 pub async fn record(acting: &Acting<'_>, on: On, found: &Found) -> Result<i64> {
     let checked_on = found.checked_on.unwrap_or_else(|| acting.today());
-    fault::past_day(checked_on, acting.today(), ("检查日期", "the date of the check"), &["input", "checkedOn"])?;
+    let path = ["input", "findings"];
     let findings = match found.findings.as_deref().filter(|text| !fault::is_empty(text)) {
-        Some(text) => Some(fault::text(text, 2..=MAX_WORDS, ("检查发现", "the findings"), &["input", "findings"])?),
+        Some(text) => fault::text(text, 2..=MAX_WORDS, ("检查发现", "the findings"), &path).map(Some),
         None if found.result == CheckResult::Failed => {
             let (zh, en) = ("未通过的检查应写明发现的问题", "a failed check must state its findings");
-            return Err(Fault::invalid(zh, en, &["input", "findings"]).into());
+            Err(Fault::invalid(zh, en, &path))
         }
-        None => None,
+        None => Ok(None),
     };
+    let what = ("检查日期", "the date of the check");
+    let ((), findings) =
+        fault::all((fault::past_day(checked_on, acting.today(), what, &["input", "checkedOn"]), findings))?;
     let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(
         acting,

@@ -142,19 +142,24 @@ pub struct Notice {
     pub working_days: i64,
 }
 
+fn notice_period(working_days: i64) -> Result<(), Fault> {
+    if NOTICE_DAYS.contains(&working_days) {
+        return Ok(());
+    }
+    let (least, most) = (NOTICE_DAYS.start(), NOTICE_DAYS.end());
+    let zh = format!("公示期应为 {least} 至 {most} 个工作日");
+    let en = format!("the notice period must be {least} to {most} working days");
+    Err(Fault::invalid(zh, en, &["input", "workingDays"]))
+}
+
 /// Starts the public notice (公示) of a verified close-out.
 pub async fn publicise(acting: &Acting<'_>, on: On, notice: &Notice) -> Result<i64> {
-    let text = personal::public_text(&notice.text, 2..=MAX_WORDS, ("公示内容", "the notice"), &["input", "text"])?;
     let what = ("受理单位及联系方式", "the contact");
-    let contact = personal::public_line(&notice.contact, 2..=200, what, &["input", "contact"])?;
-    if !NOTICE_DAYS.contains(&notice.working_days) {
-        let (least, most) = (NOTICE_DAYS.start(), NOTICE_DAYS.end());
-        let (zh, en) = (
-            format!("公示期应为 {least} 至 {most} 个工作日"),
-            format!("the notice period must be {least} to {most} working days"),
-        );
-        return Err(Fault::invalid(zh, en, &["input", "workingDays"]).into());
-    }
+    let (text, contact, ()) = fault::all((
+        personal::public_text(&notice.text, 2..=MAX_WORDS, ("公示内容", "the notice"), &["input", "text"]),
+        personal::public_line(&notice.contact, 2..=200, what, &["input", "contact"]),
+        notice_period(notice.working_days),
+    ))?;
     let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Publicise)?;
     let status = held.step(Step::Publicise)?;
@@ -178,10 +183,12 @@ pub async fn publicise(acting: &Acting<'_>, on: On, notice: &Notice) -> Result<i
 /// `received_on` is a local date, not after today; `None` means today. The objector is not recorded. The assigned unit,
 /// the lead unit and the applicant are notified at once.
 pub async fn object(acting: &Acting<'_>, on: On, text: &str, received_on: Option<NaiveDate>) -> Result<Done> {
-    let text = personal::text(text, 2..=MAX_WORDS, ("异议内容", "the objection"), &["input", "text"])?;
     let received_on = received_on.unwrap_or_else(|| acting.today());
     let path = ["input", "receivedOn"];
-    fault::past_day(received_on, acting.today(), ("收到异议的日期", "the date of receipt"), &path)?;
+    let (text, ()) = fault::all((
+        personal::text(text, 2..=MAX_WORDS, ("异议内容", "the objection"), &["input", "text"]),
+        fault::past_day(received_on, acting.today(), ("收到异议的日期", "the date of receipt"), &path),
+    ))?;
     let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Publicise)?;
     held.step(Step::UpholdObjection)?;

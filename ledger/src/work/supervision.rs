@@ -68,8 +68,10 @@ fn answerable(acting: &Acting<'_>, answer_by: Option<NaiveDate>) -> Result<(), F
 ///
 /// A settled assignment cannot be supervised, and an assignment cannot be listed (挂牌) twice at the same time.
 pub async fn issue(acting: &Acting<'_>, on: On, new: &New) -> Result<Done> {
-    let reason = fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"])?;
-    answerable(acting, new.answer_by)?;
+    let (reason, ()) = fault::all((
+        fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"]),
+        answerable(acting, new.answer_by),
+    ))?;
     let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, act(new.kind))?;
     let wrong = |zh: String, en: &str| Fault::new(FaultCode::WrongState, zh, en, &["input", "assignmentId"]);
@@ -185,8 +187,10 @@ pub struct Decision {
 ///
 /// An adopted proposal is in force as if a person had issued it, and the unit is notified at once.
 pub async fn decide(acting: &Acting<'_>, action: Option<i64>, decision: &Decision) -> Result<Done> {
-    let reason = fault::text(&decision.reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
-    answerable(acting, decision.answer_by)?;
+    let (reason, ()) = fault::all((
+        fault::text(&decision.reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"]),
+        answerable(acting, decision.answer_by),
+    ))?;
     if !decision.is_adopted && decision.answer_by.is_some() {
         let (zh, en) = ("不采纳的建议没有答复期限，请去掉", "a dismissed proposal has no answer date: leave it out");
         return Err(Fault::invalid(zh, en, &["input", "answerBy"]).into());

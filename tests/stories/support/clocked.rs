@@ -82,6 +82,7 @@ impl World {
                             grace_days: 30,
                             clock: Arc::new(move || told.now()),
                             occurrences: Arc::new(scheduler::occurrences),
+                            run_job: Arc::new(|_, _, _| None),
                             link_key: ledger::record::link_key::LinkKey::new("story"),
                         };
                         let api = api::Api::new(services, policy, Arc::new(|| Box::pin(async { Ok(()) })));

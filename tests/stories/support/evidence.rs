@@ -36,7 +36,7 @@ impl Counties {
     /// to
     /// 青坪县.
     pub(crate) fn open(world: &World, settings: &[(&str, &str)]) -> (Server, Self) {
-        world.done(&["demo"]);
+        world.done(&["demo", "--bare"]);
         let unit = |email, name| account(world, email, &["--role", "responsible-unit", "--unit", name]);
         let mine = unit("a@example.cn", "白河县人民政府");
         let sibling = unit("b@example.cn", "青坪县人民政府");

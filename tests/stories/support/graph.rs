@@ -535,7 +535,10 @@ impl Tables {
             "validUntil": row.valid_until, "isDisabled": row.is_disabled, "createdAt": row.created_at,
             "hasSecondFactor": is_known.then_some(row.totp_since.is_some()), "erasedAt": row.erased_at,
             "version": row.version});
-        Object::new("Account", row.id, values).one("unit", "Unit", row.unit_id).one("region", "Region", row.region_id)
+        Object::new("Account", row.id, values)
+            .one("unit", "Unit", row.unit_id)
+            .one("region", "Region", row.region_id)
+            .within(row.region_id)
     }
 
     fn close_out(&self, row: &entity::close_out::Model) -> Object {

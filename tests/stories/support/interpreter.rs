@@ -428,6 +428,11 @@ impl<'a> Interpreter<'a> {
             "isOverdue" => (row.value("pace") == "OVERDUE") == *demand,
             "isCompleted" => row.value("completedOn").is_null() != *demand,
             "isRetired" => row.value("retiredOn").is_null() != *demand,
+            "hasOpenObjection" => {
+                let Cell::All(noun, keys) = row.cell("objections") else { unreachable!() };
+                let mut objections = keys.iter().filter_map(|key| self.graph.one(noun, *key));
+                objections.any(|one| one.value("decidedAt").is_null()) == *demand
+            }
             "isDeclined" => row.value("declinedAt").is_null() != *demand,
             "domains" => {
                 let Cell::Parts(domains) = row.cell("domains") else { unreachable!() };

@@ -280,11 +280,16 @@ impl Browser {
         self.keep(request.send(body.to_string()).unwrap())
     }
 
-    fn headers(&self) -> Vec<(&'static str, String)> {
+    /// Returns all cookies as the browser sends them.
+    pub(crate) fn cookies(&self) -> String {
         let cookies: Vec<String> =
             self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        cookies.join("; ")
+    }
+
+    fn headers(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("cookie", cookies.join("; ")),
+            ("cookie", self.cookies()),
             ("accept-language", self.language.to_owned()),
             ("content-type", "application/json".to_owned()),
             ("x-request-id", "story".to_owned()),

@@ -5,7 +5,8 @@ use entity::account::{self, Role};
 use entity::language::Language;
 use entity::{region, unit};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde_json::json;
 
@@ -55,11 +56,13 @@ pub struct New {
 /// The first account that does not belong to the demo ends the demo for good: its accounts are disabled and their
 /// sessions end. It also ends the set-up codes.
 pub async fn create(db: &Transaction, by: &By, new: New, now: DateTime<Utc>) -> Result<account::Model> {
-    let email = email(&new.email)?;
-    let name = person_name(&new.name)?;
-    let phone = new.phone.as_deref().map(telephone).transpose()?;
     let place = Place { role: new.role, unit: new.unit, region: new.region, valid_until: new.valid_until };
-    let place = place.check(db).await?;
+    let (email, name, phone, place) = fault::all((
+        email(&new.email),
+        person_name(&new.name),
+        new.phone.as_deref().map(telephone).transpose(),
+        place.check(db).await,
+    ))?;
     free(db, &email, None).await?;
     let row = account::ActiveModel {
         unit_id: Set(place.unit),
@@ -90,16 +93,31 @@ pub async fn create(db: &Transaction, by: &By, new: New, now: DateTime<Utc>) -> 
 
 /// Creates an account and, if `is_invited` is set, invites its owner by mail to set a password. For administrators.
 ///
-/// A caller with a token can create neither an administrator nor an account with a password.
+/// A caller with a token can create neither an administrator nor an account with a password. The first account has to
+/// be an administrator's: it ends the demo and the open installation, after which nobody else could create accounts.
 pub async fn create_one(acting: &Acting<'_>, new: New, is_invited: bool) -> Result<account::Model> {
     acting.by.principal.may_create_account(new.role, new.password.is_some())?;
     let transaction = database::begin(acting.db).await?;
+    if new.role != Role::Administrator && !has_administrator(&transaction).await? {
+        let zh = "第一个正式账户应为系统管理员：它建立后演示账户随即停用，只有管理员能再建账户";
+        let en = "the first account has to be an administrator's: it ends the demo accounts, and only an administrator \
+                  can create further ones";
+        return Err(Fault::invalid(zh, en, &["input", "role"]).into());
+    }
     let made = create(&transaction, acting.by, new, acting.now).await?;
     if is_invited {
         link::queue_invitation(&transaction, acting, &made).await?;
     }
     transaction.commit().await?;
     Ok(made)
+}
+
+/// Returns whether there is an administrator who does not belong to the demo.
+async fn has_administrator(db: &Transaction) -> Result<bool> {
+    let administrators = account::Entity::find()
+        .filter(account::Column::IsDemo.eq(false))
+        .filter(account::Column::Role.eq(Role::Administrator));
+    Ok(administrators.count(db).await? > 0)
 }
 
 /// Disables the accounts of the demo and ends their sessions.

@@ -41,6 +41,7 @@ const ACTS: &[(&str, &str, &str)] = &[
     ("IDENTITY_UNBOUND", "解除统一身份", "Identity unbound"),
     ("IMPORTED", "导入", "Imported"),
     ("INVITED", "邀请", "Invited"),
+    ("JOB_RUN", "手动运行任务", "Job run by hand"),
     ("MERGED", "合并", "Merged"),
     ("NOT_APPLICABLE_CONFIRMED", "认定不涉及", "Confirmed as not applicable"),
     ("NOT_APPLICABLE_PROPOSED", "申请不涉及", "Proposed as not applicable"),

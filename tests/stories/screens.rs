@@ -1,0 +1,134 @@
+//! Work screens as front-end teams build them: each is one document, one request, and has what the screen shows.
+
+use serde_json::{Value, json};
+
+use crate::support::{Server, World, stories};
+
+stories!(every_work_screen_is_one_request);
+
+/// A screen: what it is, the role that looks at it, its document, and the path of a list that must not be empty.
+const SCREENS: &[(&str, &str, &str, &str)] = &[
+    (
+        "a reporter's to-do list by deadline",
+        "RESPONSIBLE_UNIT",
+        "query { viewer { tasks(first: 20, orderBy: [{ field: DUE_ON }]) { totalCount groups(by: [KIND]) {
+            keys { key label } aggregate { count } }
+            nodes { kind dueOn measure { number content } assignment { id version pace status
+                availableActions { action isAvailable reason } } } } } }",
+        "/viewer/tasks/nodes",
+    ),
+    (
+        "assignments of a unit by deadline",
+        "RESPONSIBLE_UNIT",
+        "query { assignments(first: 20, filter: { status: [ASSIGNED, IN_PROGRESS, SUBMITTED] },
+            orderBy: [{ field: DUE_ON, direction: ASC }]) {
+            nodes { id status pace measure { number deadline { raw dueOn } } } } }",
+        "/assignments/nodes",
+    ),
+    (
+        "close-out queue of a city",
+        "CITY_OFFICE",
+        "query { closeOuts(first: 20, filter: { state: [APPLIED, VERIFIED, PUBLICISED] },
+            orderBy: [{ field: APPLIED_AT }]) { totalCount nodes { state appliedAt noticeUntil application
+                assignment { id version unit { name } measure { number content } }
+                availableActions { action mutation isAvailable reason } } } }",
+        "/closeOuts/nodes",
+    ),
+    (
+        "history of one measure in words",
+        "CITY_OFFICE",
+        "query($measure: ID!) { measure(id: $measure) { audit(first: 20) {
+            nodes { at label objectId actor { name role } changes { field label before after } } } } }",
+        "/measure/audit/nodes",
+    ),
+    (
+        "evidence gallery",
+        "CITY_OFFICE",
+        "query { evidence(first: 20, filter: { mediaType: { startsWith: \"image/\" } },
+            orderBy: [{ field: UPLOADED_AT, direction: DESC }]) {
+            nodes { name mediaType viewUrl thumbnailUrl assignment { unit { name } measure { number } } } } }",
+        "/evidence/nodes",
+    ),
+    (
+        "a leader's tiles",
+        "LEADER",
+        "query { all: measures { totalCount } late: measures(filter: { isOverdue: true }) { totalCount }
+            done: measures(filter: { status: [CLOSED, CLOSED_ONGOING] }) { totalCount }
+            listed: supervisionActions(filter: { kind: [LIST], state: [ISSUED] }) { totalCount }
+            cases: inspectionCases(filter: { isOverdue: true }) { totalCount }
+            statistics(by: STATUS) { total { all } rows { key label all } } }",
+        "/statistics/rows",
+    ),
+    (
+        "extensions that wait for me",
+        "CITY_OFFICE",
+        "query { viewer { tasks(filter: { kind: [DECIDE_EXTENSION] }) { totalCount nodes { dueOn deadlineChange {
+            id reason oldDueOn newDueOn requester { name } measure { number content }
+            availableActions { action isAvailable reason } } } } } }",
+        "/viewer/tasks/nodes",
+    ),
+    (
+        "supervision that wants an answer",
+        "CITY_OFFICE",
+        "query { supervisionActions(first: 20, filter: { state: [ISSUED], answerBy: { isNull: false } },
+            orderBy: [{ field: ANSWER_BY }]) { nodes { kind reason answerBy issuedAt recipient { name }
+                assignment { id } measure { number } } } }",
+        "/supervisionActions/nodes",
+    ),
+    (
+        "open objections",
+        "CITY_OFFICE",
+        "query { closeOuts(first: 20, filter: { hasOpenObjection: true }, orderBy: [{ field: NOTICE_UNTIL }]) {
+            nodes { noticeUntil assignment { measure { number } }
+                objections { id text receivedOn isUpheld decidedAt availableActions { action isAvailable reason } } } } }",
+        "/closeOuts/nodes",
+    ),
+    (
+        "a problem with everything below it",
+        "CITY_OFFICE",
+        "query($problem: ID!) { problem(id: $problem) { number title goal status deadline { raw }
+            availableActions { action isAvailable reason } measures(first: 50) { nodes { number content status
+                availableActions { action isAvailable reason } assignments(first: 20) { nodes { status pace
+                    unit { name } latestReport { text submittedAt }
+                    availableActions { action isAvailable reason } } } } } } }",
+        "/problem/measures/nodes",
+    ),
+];
+
+/// Signs in as the person of the demo with a role, and returns the token.
+fn sign_in(server: &Server, role: &str) -> String {
+    let accounts = server.data("{ demoAccounts { accountId role } }", &json!({}))["demoAccounts"].clone();
+    let account = accounts.as_array().unwrap().iter().find(|account| account["role"] == role).unwrap();
+    let entered = "mutation($account: ID!) { signInAsDemo(accountId: $account) { token } }";
+    server.data(entered, &json!({ "account": account["accountId"] }))["signInAsDemo"]["token"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn every_work_screen_is_one_request(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let city = sign_in(&server, "CITY_OFFICE");
+    object(&server, &city);
+    let ids = "{ auditEntries(first: 200) { nodes { measure { id problem { id } } } } }";
+    let entries = server.data_as(&city, ids, &json!({}))["auditEntries"]["nodes"].clone();
+    let entry = entries.as_array().unwrap().iter().find(|entry| !entry["measure"].is_null()).unwrap();
+    let variables = json!({ "measure": entry["measure"]["id"], "problem": entry["measure"]["problem"]["id"] });
+    for (what, role, document, list) in SCREENS {
+        let token = sign_in(&server, role);
+        let data = server.data_as(&token, document, &variables);
+        let shown = data.pointer(list).and_then(Value::as_array).unwrap_or_else(|| panic!("{what}: {data}"));
+        assert!(!shown.is_empty(), "{what}: {data}");
+    }
+}
+
+/// Records an objection to a close-out that is being publicised.
+fn object(server: &Server, token: &str) {
+    let query = "{ closeOuts(first: 1, filter: { state: [PUBLICISED] }) { nodes { assignment { id } } } }";
+    let data = server.data_as(token, query, &json!({}));
+    let of = data["closeOuts"]["nodes"][0]["assignment"]["id"].clone();
+    let raise = "mutation($input: RaiseObjectionInput!) { raiseObjection(input: $input) { errors { message } } }";
+    let input = json!({ "input": { "assignmentId": of, "text": "附近居民反映仍有异味。" } });
+    assert_eq!(server.data_as(token, raise, &input)["raiseObjection"]["errors"], json!([]));
+}
