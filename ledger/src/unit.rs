@@ -24,8 +24,22 @@ pub fn kind_of(name: &str) -> Kind {
         Kind::Enterprise
     } else if ends(PARTY_ORGANS) || ends(&["市委", "县委", "区委", "党委", "纪委监委", "纪委"]) {
         Kind::PartyCommittee
-    } else if ends(&["局", "厅", "委", "办", "办公室", "院", "中心", "处", "站", "支队", "分局", "银行", "学校"])
-    {
+    } else if ends(&[
+        "局",
+        "厅",
+        "委",
+        "委员会",
+        "办",
+        "办公室",
+        "院",
+        "中心",
+        "处",
+        "站",
+        "支队",
+        "分局",
+        "银行",
+        "学校",
+    ]) {
         Kind::Department
     } else {
         Kind::Other

@@ -46,9 +46,7 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
         None => Aliases::default(),
         Some(file) => {
             let bytes = read(file)?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| Failure::Rejected(format!("{} 应为 UTF-8 编码", file.display())))?;
-            Aliases::parse(text.trim_start_matches('\u{feff}'))?
+            Aliases::parse(&workbook::decoded(&bytes)?)?
         }
     };
     let name = import.file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

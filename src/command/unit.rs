@@ -91,18 +91,25 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
         }
         Unit::Load { file } => {
             let bytes = read(&file)?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| Failure::Rejected(format!("{} 应为 UTF-8 编码", file.display())))?;
+            let text = workbook::decoded(&bytes)?;
             let transaction = ledger::record::database::begin(&db).await?;
             let mut faults = Vec::new();
             let mut set = 0;
-            for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-                let Some((name, mails)) = line.split_once(',') else {
-                    if !line.trim().is_empty() {
-                        faults.push(format!("第 {} 行应有两列：单位,邮箱", index + 1));
-                    }
+            let mut lines = csv::ReaderBuilder::new()
+                .has_headers(false)
+                .flexible(true)
+                .delimiter(workbook::separator(&text))
+                .from_reader(text.as_bytes());
+            for (index, line) in lines.records().enumerate() {
+                let line = line.map_err(|error| Failure::Rejected(format!("{}：{error}", file.display())))?;
+                let number = line.position().map_or(index as u64 + 1, csv::Position::line);
+                let (Some(name), Some(mails)) = (line.get(0), line.get(1)) else {
+                    faults.push(format!("第 {number} 行应有两列：单位,邮箱"));
                     continue;
                 };
+                if line.len() > 2 {
+                    say!("第 {number} 行的第三列及以后未读取");
+                }
                 if index == 0 && matches!(name.trim(), "单位" | "unit" | "name") {
                     continue;
                 }
@@ -119,7 +126,7 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                 match done.await {
                     Ok(_) => set += 1,
                     Err(ledger::Error::Database(error)) => return Err(error.into()),
-                    Err(error) => faults.push(format!("第 {} 行：{error}", index + 1)),
+                    Err(error) => faults.push(format!("第 {number} 行：{error}")),
                 }
             }
             if !faults.is_empty() {

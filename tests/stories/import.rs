@@ -127,7 +127,7 @@ fn a_broken_ledger_is_rejected_with_every_fault_named(world: &World) {
     rows[1].2 = "2022年2月30日";
     rows[2].3 = "";
     rows[4].2 = "尽快";
-    rows[5].5 = "=1+1";
+    rows[5].5 = "#REF!";
     rows.insert(7, rows[6]);
     let file = world.file("坏.xlsx", &city(&rows));
     let ran = world.run(&[&["import", &file][..], &COUNTY].concat());
@@ -136,7 +136,7 @@ fn a_broken_ledger_is_rejected_with_every_fault_named(world: &World) {
         "第 5 行 D 列（整改时限）：“2022年2月30日”不是日历上的日期；单元格内容“2022年2月30日”",
         "第 6 行 E 列（牵头单位）：没有牵头单位",
         "第 8 行 D 列（整改时限）：“尽快”无法识别",
-        "第 9 行 G 列（整改进展）：单元格是公式",
+        "第 9 行 G 列（整改进展）：单元格是错误值",
         "第 11 行 C 列（整改任务）：重复的行",
     ] {
         assert!(ran.out.contains(fault), "{fault}\n{}", ran.out);

@@ -14,6 +14,7 @@ mod audit;
 mod available;
 mod budget;
 mod case;
+mod cases;
 mod delegation;
 mod desk;
 mod differential;

@@ -80,7 +80,8 @@ const SCREENS: &[(&str, &str, &str, &str)] = &[
         "CITY_OFFICE",
         "query { closeOuts(first: 20, filter: { hasOpenObjection: true }, orderBy: [{ field: NOTICE_UNTIL }]) {
             nodes { noticeUntil assignment { measure { number } }
-                objections { id text receivedOn isUpheld decidedAt availableActions { action isAvailable reason } } } } }",
+                objections { id text receivedOn isUpheld decidedAt
+                    availableActions { action isAvailable reason } } } } }",
         "/closeOuts/nodes",
     ),
     (

@@ -296,20 +296,25 @@ impl Book {
             Column::Supervising => or_blank(&row.supervising),
             Column::Progress => self.told(row),
             Column::Plain(place) => self.models.get(&row.measure).map(PLAIN[place].write).unwrap_or_default(),
-            Column::Reporter => String::new(),
+            // Assisting units are among the parties.
+            Column::Assisting | Column::Reporter => String::new(),
         }
     }
 
-    /// Returns the progress of a measure: the last report of its only assignment, or those of several assignments, each
-    /// with its unit. Without assignments, the progress that the ledger stated.
+    /// Returns the progress of a measure: the last report of its only assignment that has one, or those of several
+    /// assignments, each with its unit. Without assignments, the progress that the ledger stated.
     fn told(&self, row: &Row) -> String {
         match self.answers.get(&row.measure).map(Vec::as_slice) {
             None | Some([]) => row.stated.clone().unwrap_or_default(),
-            Some([one]) => one.report.clone().unwrap_or_default(),
-            Some(several) => {
-                let line =
-                    |answer: &Answer| format!("{}：{}", answer.unit, answer.report.as_deref().unwrap_or("尚未填报"));
-                several.iter().map(line).collect::<Vec<_>>().join("\n")
+            Some(answers) => {
+                let reported: Vec<(&str, &str)> = answers
+                    .iter()
+                    .filter_map(|answer| Some((answer.unit.as_str(), answer.report.as_deref()?)))
+                    .collect();
+                if let [(_, only)] = reported.as_slice() {
+                    return (*only).to_owned();
+                }
+                reported.iter().map(|(unit, report)| format!("{unit}：{report}")).collect::<Vec<_>>().join("\n")
             }
         }
     }
@@ -319,6 +324,10 @@ impl Book {
         for (place, (name, width)) in (0_u16..).zip(filled::COLUMNS.iter().copied()) {
             sheet.set_column_width(place, width)?;
             sheet.write_string_with_format(0, place, name, &heading_format())?;
+            // Spreadsheet programs make dates and numbers of what people type, except in columns of text.
+            if place >= filled::FIRST_FILLED {
+                sheet.set_column_format(place, &Format::new().set_num_format("@"))?;
+            }
         }
         sheet.set_freeze_panes(1, 0)?;
         let mut line = 1;

@@ -194,9 +194,11 @@ impl Table {
 pub(super) fn bound_ods(bytes: &[u8]) -> Result<Vec<Vec<Dimensions>>> {
     let mut archive = bounds::archive(bytes)?;
     let mut entries = 0;
-    each(&mut archive, "META-INF/manifest.xml", false, |_| {
+    each(&mut archive, "META-INF/manifest.xml", false, |event| {
         entries += 1;
-        if entries > 100_000 {
+        if matches!(event, Event::Start(tag) | Event::Empty(tag) if tag.local_name().as_ref() == "encryption-data") {
+            Err(has_password())
+        } else if entries > 100_000 {
             Err(broken("META-INF/manifest.xml 过大", "META-INF/manifest.xml is too large"))
         } else {
             Ok(())
@@ -237,6 +239,7 @@ fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
 // Records of an .xls file: type, length, content.
 const BEGIN: u16 = 0x0809;
 const END: u16 = 0x000A;
+const FILE_PASSWORD: u16 = 0x002F;
 const CONTINUE: u16 = 0x003C;
 const BOUND_SHEET: u16 = 0x0085;
 const NAME: u16 = 0x0018;
@@ -271,11 +274,23 @@ fn records(stream: &[u8], mut at: usize) -> impl Iterator<Item = Record> {
     })
 }
 
+/// Returns the refusal of a file that can only be opened with a password.
+fn has_password() -> Error {
+    refused(
+        "文件设有打开密码：请用 Excel 或 WPS 打开，取消密码并保存后再导入",
+        "the file has a password: open it in a spreadsheet program, remove the password, save it, and import that",
+    )
+}
+
 /// Rejects an .xls file with too many or too large sheets. Returns a new file that contains only the same records,
 /// because the library follows the sector chains of a compound file without checking them.
 pub(super) fn bound_xls(bytes: &[u8]) -> Result<Vec<u8>> {
     let damaged = |_| damaged_file();
     let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(damaged)?;
+    // An .xlsx file with a password is wrapped in the format of .xls.
+    if file.exists("/EncryptionInfo") || file.exists("/EncryptedPackage") {
+        return Err(has_password());
+    }
     let mut stream = Vec::new();
     let opened = file.open_stream("/Workbook").or_else(|_| file.open_stream("/Book"));
     opened.map_err(damaged)?.take(MAX_BYTES as u64).read_to_end(&mut stream).map_err(damaged)?;
@@ -356,6 +371,7 @@ fn globals(stream: &[u8]) -> Result<(Vec<usize>, Vec<u64>)> {
                     break;
                 }
             }
+            FILE_PASSWORD => return Err(has_password()),
             NAME => names += 1,
             STRINGS => shared = vec![content.get(8..).unwrap_or_default()],
             CONTINUE if before == STRINGS => {

@@ -3,6 +3,7 @@
 //! accepted.
 
 use chrono::{Datelike, NaiveDate};
+use unicode_normalization::UnicodeNormalization;
 
 use super::sheet::Sheet;
 use ledger::fault::{self, Fault, FaultCode};
@@ -28,6 +29,9 @@ pub(super) const COLUMNS: &[(&str, f64)] = &[
     ("本期进展", 44.0),
     ("完成日期", 12.0),
 ];
+
+/// The first column that users fill in.
+pub(super) const FIRST_FILLED: u16 = 9;
 
 /// What users enter as the completion date to retract one that was reported by mistake.
 const NOT_COMPLETED: &str = "未完成";
@@ -77,11 +81,11 @@ pub async fn report(acting: &Acting<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> 
         let done = match cell(completed).as_str() {
             "" | NOT_COMPLETED => None,
             written => {
-                let day = written.parse::<NaiveDate>().ok();
+                let day = day_in(written);
                 if day.is_none() {
                     let (zh, en) = (
-                        "完成日期应形如 2026-12-31，更正为未完成时写“未完成”",
-                        "the completion date must look like 2026-12-31, or 未完成 to retract it",
+                        "完成日期应形如 2026-12-31 或 2026年12月31日，更正为未完成时写“未完成”",
+                        "the completion date must look like 2026-12-31 or 2026年12月31日, or 未完成 to retract it",
                     );
                     faults.push(Fault::invalid(zh, en, &["完成日期"]));
                 }
@@ -102,7 +106,11 @@ pub async fn report(acting: &Acting<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> 
             let this_month = format!("{}-{:02}", today.year(), today.month());
             let report = Report {
                 on: On { assignment: key, version: Some(seen) },
-                period: if cell(period).is_empty() { this_month } else { cell(period) },
+                period: match cell(period) {
+                    given if given.is_empty() => this_month,
+                    // What is no month is refused with the report, in its words.
+                    given => month_in(&given).unwrap_or(given),
+                },
                 text: cell(text),
                 quantities: Vec::new(),
                 completed_on: done,
@@ -134,4 +142,48 @@ pub async fn report(acting: &Acting<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> 
         return Err(Fault::invalid(zh, en, &["file", SHEET, "本期进展"]).into());
     }
     Ok(lines)
+}
+
+/// Reads the parts of a date that a person or a spreadsheet program has written, such as `2026-10`, `2026年10月`,
+/// `2026/10/1`, `２０２６．１０` or `2026-10-01`.
+fn parts(written: &str) -> Option<Vec<u32>> {
+    let plain: String = written.nfkc().filter(|letter| !letter.is_whitespace()).collect();
+    let plain = plain.trim_end_matches(['日', '月', '号', '份']);
+    plain.split(['-', '/', '.', '年', '月', '—', '–']).map(|part| part.parse().ok()).collect()
+}
+
+/// Returns the month that a cell means, as `2026-10`. A date means its month.
+fn month_in(written: &str) -> Option<String> {
+    let parts = parts(written)?;
+    let (year, month) = match parts.as_slice() {
+        [year, month] | [year, month, _] => (*year, *month),
+        _ => return None,
+    };
+    NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, 1).map(|first| first.format("%Y-%m").to_string())
+}
+
+/// Returns the day that a cell means.
+fn day_in(written: &str) -> Option<NaiveDate> {
+    let parts = parts(written)?;
+    let [year, month, day] = parts.as_slice() else { return None };
+    NaiveDate::from_ymd_opt(i32::try_from(*year).ok()?, *month, *day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{day_in, month_in};
+
+    #[test]
+    fn months_and_days_are_read_as_people_write_them() {
+        for written in ["2026-10", "2026年10月", "2026/10", "２０２６－１０", "2026.10", "2026年10月份", "2026-10-01"]
+        {
+            assert_eq!(month_in(written).as_deref(), Some("2026-10"), "{written}");
+        }
+        for written in ["2026-11-01", "2026年11月1日", "2026.11.1", "2026/11/1", "２０２６年１１月１日"] {
+            assert_eq!(day_in(written).map(|day| day.to_string()).as_deref(), Some("2026-11-01"), "{written}");
+        }
+        for wrong in ["10月", "2026", "2026-13", "去年", "", "2026-11-31", "26-11-1-1"] {
+            assert_eq!((month_in(wrong).filter(|_| wrong != "2026-11-31"), day_in(wrong)), (None, None), "{wrong}");
+        }
+    }
 }

@@ -18,4 +18,4 @@ pub use filled::{Line, report};
 pub use import::{Answer, Import, Outcome, Summary, import};
 pub use parties::Aliases;
 pub use reading::CellFault;
-pub use sheet::{MAX_BYTES, Sheet, open};
+pub use sheet::{MAX_BYTES, Sheet, decoded, open, separator};

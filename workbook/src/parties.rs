@@ -9,6 +9,7 @@ use entity::unit::Kind;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
+use super::sheet::separator;
 use ledger::fault::{self, Fault};
 use ledger::unit::{PARTY_ORGANS, kind_of};
 use ledger::{Error, Result};
@@ -22,7 +23,11 @@ impl Aliases {
     /// may be the heading `printed,units` or 原文,单位.
     pub fn parse(text: &str) -> Result<Self> {
         let mut known = HashMap::new();
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(separator(text))
+            .from_reader(text.as_bytes());
         for (index, record) in reader.records().enumerate() {
             let line = index + 1;
             let record = record
@@ -113,11 +118,25 @@ pub(crate) struct Reader<'a> {
     pub(crate) places: &'a [String],
 }
 
+/// What separates the names of a list, in both widths.
+const SEPARATORS: &[char] = &['、', '，', ',', '；', ';', '。', '/'];
+
+/// How lists say that their units act within their duties. It names no unit.
+static DUTIES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"等?(?:有关|相关)?(?:单位|部门)?(?:按照?|依据)(?:各自)?职责(?:分工)?(?:负责|落实|推进)?(?:整改)?")
+});
+
+/// Whether a name ends as those of units do.
+fn ends_like_a_unit(name: &str) -> bool {
+    kind_of(name) != Kind::Other
+}
+
 /// Normalises the spelling of a printed text: half-width characters and uniform separators, without blanks and
 /// invisible characters.
 pub(crate) fn plain(text: &str) -> String {
     let listed = text.trim().nfkc().collect::<String>().replace(['\n', '\r', '/'], "、");
     let joined: String = listed.chars().filter(|letter| !fault::is_blank(*letter)).collect();
+    let joined = DUTIES.replace_all(&joined, "");
     ["市", "县", "自治区", "省"]
         .iter()
         .fold(joined.replace('，', ",").replace("(牵头)", "").replace("(配合)", ""), |text, level| {
@@ -148,7 +167,9 @@ fn wants_prefix(name: &str) -> bool {
 impl Reader<'_> {
     /// Returns the parties of a printed list, each with the text it was read from.
     pub(crate) fn read(&self, printed: &str) -> Vec<(String, Party)> {
-        let text = plain(printed);
+        // A list that a person has decided is looked up as it is printed.
+        let whole = plain(printed);
+        let text = if self.aliases.of(&whole).is_some() { whole } else { plain(&self.unwrapped(printed)) };
         if let Some(units) = self.aliases.of(&text) {
             return units.iter().map(|unit| (text.clone(), party_named(unit))).collect();
         }
@@ -210,6 +231,38 @@ impl Reader<'_> {
             };
             into.push((name.to_owned(), party));
         }
+    }
+
+    /// Puts together names that a line break or a blank divides, and separates those that it separates: a break within
+    /// a name stands where the name before it does not end as those of units do, and both together do.
+    fn unwrapped(&self, printed: &str) -> String {
+        let mut text = String::new();
+        for (place, line) in printed.lines().enumerate() {
+            for (nth, word) in line.split_whitespace().enumerate() {
+                let left = text.rsplit(SEPARATORS).next().unwrap_or_default();
+                let right = word.split(SEPARATORS).next().unwrap_or_default();
+                let is_break = place > 0 && nth == 0;
+                if !left.is_empty() && !right.is_empty() && self.are_two(left, right, is_break) {
+                    text.push('、');
+                }
+                text.push_str(word);
+            }
+        }
+        text
+    }
+
+    /// Whether two words with a line break or a blank between them are two names.
+    fn are_two(&self, left: &str, right: &str, is_break: bool) -> bool {
+        let joined = format!("{left}{right}");
+        if (self.known)(&plain(&joined)) || self.aliases.of(&plain(&joined)).is_some() {
+            return false;
+        }
+        let begins_anew = self.prefix(&plain(right)).is_some();
+        if ends_like_a_unit(left) {
+            return begins_anew || ends_like_a_unit(right) || is_break;
+        }
+        // A blank may stand anywhere in a name, as in “市 水利局”.
+        is_break && (begins_anew || !ends_like_a_unit(&joined))
     }
 
     /// Returns the prefix of a name: the name of a region, or a level.
@@ -299,6 +352,15 @@ mod tests {
         assert_eq!(parties("市水利局，生态环境局")[1], ambiguous("市", "生态环境局", "市生态环境局"));
         assert_eq!(parties("云溪市水利局、审计局")[1], ambiguous("云溪市", "审计局", "云溪市审计局"));
         assert_eq!(parties("市水利局\n市审计局"), [unit("市水利局"), unit("市审计局")]);
+        assert_eq!(parties("市水利局 市审计局"), [unit("市水利局"), unit("市审计局")]);
+        assert_eq!(parties("市 水利局、\n市审计局"), [unit("市水利局"), unit("市审计局")]);
+        assert_eq!(parties("市住房和城乡\n建设局"), [unit("市住房和城乡建设局")]);
+        assert_eq!(parties("市发展和改革\n委员会，市水利局"), [unit("市发展和改革委员会"), unit("市水利局")]);
+        assert_eq!(
+            parties("市水利局、市审计局等按职责分工负责"),
+            [unit("市水利局"), unit("市审计局")],
+            "that they act within their duties names no unit"
+        );
         assert_eq!(parties("\u{feff}市水\u{200b}利局 、市审\u{ad}计局"), [unit("市水利局"), unit("市审计局")]);
         assert_eq!(parties("市水利局和市审计局"), [unit("市水利局"), unit("市审计局")]);
         assert_eq!(parties("市林业和草原局、发展改革委")[1], ambiguous("市", "发展改革委", "市发展改革委"));

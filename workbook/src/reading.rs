@@ -13,7 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::columns::{Column, Layout, UNNAMED};
 use super::plain::PLAIN;
-use super::sheet::{MAX_TEXT, Sheet};
+use super::sheet::{CellKind, MAX_TEXT, Sheet};
 use ledger::fault::{self as faults, Hidden};
 use ledger::rule::calendar::last_day_of_month;
 use ledger::rule::deadline::{self, Deadline};
@@ -100,7 +100,8 @@ pub(crate) struct Read {
     pub(crate) as_of: Option<NaiveDate>,
     pub(crate) problems: Vec<ReadProblem>,
     pub(crate) faults: Vec<CellFault>,
-    pub(crate) unknown_headings: Vec<String>,
+    /// Rows below the headings that are no measures, from 1, with what they are: a note, a total or repeated headings.
+    pub(crate) left_out: Vec<(u32, &'static str)>,
     pub(crate) layout: Layout,
 }
 
@@ -123,12 +124,18 @@ pub(crate) fn read(sheet: &Sheet) -> Option<Read> {
     let layout = Layout::find(sheet)?;
     let titles = (0..layout.heading_row).flat_map(|row| sheet.columns(row).into_iter().map(move |at| (row, at)));
     let as_of = titles.filter_map(|(row, at)| date_in(sheet.text(row, at))).next_back();
-    let unknown_headings = layout.unknown.clone();
-    let mut rows =
-        Rows { sheet, layout: &layout, faults: Vec::new(), seen: HashMap::new(), refused: HashSet::new(), text: 0 };
+    let mut rows = Rows {
+        sheet,
+        layout: &layout,
+        faults: Vec::new(),
+        seen: HashMap::new(),
+        refused: HashSet::new(),
+        left_out: Vec::new(),
+        text: 0,
+    };
     let problems = rows.problems();
-    let faults = rows.faults;
-    Some(Read { sheet: sheet.name.clone(), as_of, problems, faults, unknown_headings, layout })
+    let (faults, left_out) = (rows.faults, rows.left_out);
+    Some(Read { sheet: sheet.name.clone(), as_of, problems, faults, left_out, layout })
 }
 
 struct Rows<'a> {
@@ -137,9 +144,10 @@ struct Rows<'a> {
     faults: Vec<CellFault>,
     /// Row of each measure read so far, by the identities of its problem and itself.
     seen: HashMap<(String, String), u32>,
-    /// Cells already reported for hidden characters, so that a merged cell is reported once and not for each of its
-    /// rows.
+    /// Cells already reported for their content as a whole, so that a merged cell is reported once and not for each of
+    /// its rows, and nothing more is said about it.
     refused: HashSet<(u32, u32)>,
+    left_out: Vec<(u32, &'static str)>,
     /// Bytes of text read so far. A merged cell counts once for each row that shows it.
     text: usize,
 }
@@ -152,7 +160,11 @@ impl Rows<'_> {
         let mut at_hand = None;
         for row in self.sheet.filled_rows().into_iter().filter(|row| *row > self.layout.heading_row) {
             let filled = self.sheet.columns(row);
-            if filled.is_empty() || self.is_note(row, &filled) {
+            if filled.is_empty() {
+                continue;
+            }
+            if let Some(what) = self.is_no_measure(row, &filled) {
+                self.left_out.push((row + 1, what));
                 continue;
             }
             if self.text > MAX_TEXT {
@@ -165,7 +177,6 @@ impl Rows<'_> {
                 self.fault(row, Column::Measure, problem, expected);
                 break;
             }
-            self.refuse_formulas(row, &filled);
             let printed = self.own(row, Column::Problem);
             if !printed.is_empty() {
                 let problem = self.problem(row, &printed);
@@ -221,40 +232,27 @@ impl Rows<'_> {
         problems
     }
 
-    /// Checks whether a row is a remark or a total below the table rather than a measure.
-    fn is_note(&self, row: u32, filled: &[u32]) -> bool {
-        const WORDS: &[&str] = &["注", "备注", "说明", "填表", "审核", "合计", "※", "此表", "本表"];
-        let first = filled.first().map(|at| self.sheet.text(row, *at)).unwrap_or_default();
-        let first = first.trim_start_matches(['(', '（', '1', '2', '3', '.', '、', ' ']);
-        filled.len() <= 3
-            && WORDS.iter().any(|word| first.starts_with(word))
-            && self.layout.place(Column::Measure).is_none_or(|place| !filled.contains(&place) || filled.len() == 1)
-    }
-
-    fn refuse_formulas(&mut self, row: u32, filled: &[u32]) {
-        const READ: &[Column] = &[
-            Column::Number,
-            Column::Problem,
-            Column::Goal,
-            Column::Domain,
-            Column::ProblemDeadline,
-            Column::Rating,
-            Column::MeasureNumber,
-            Column::Measure,
-            Column::Deadline,
-            Column::Lead,
-            Column::Parties,
-            Column::Supervising,
-            Column::Progress,
-        ];
-        for column in READ.iter().copied().chain((0..PLAIN.len()).map(Column::Plain)) {
-            let place = self.layout.place(column);
-            if place.is_some_and(|place| filled.contains(&place) && self.sheet.is_formula(row, place)) {
-                let problem = Bilingual::new("单元格是公式", "the cell is a formula");
-                let expected = Bilingual::new("文字或日期（请粘贴为数值）", "a text or a date (paste it as a value)");
-                self.fault(row, column, problem, expected);
-            }
+    /// Returns what a row is if it is no measure: headings that are printed again, a total, or a note below the table.
+    fn is_no_measure(&self, row: u32, filled: &[u32]) -> Option<&'static str> {
+        const NOTES: &[&str] = &["注:", "备注:", "说明:", "填表", "填报", "制表", "审核", "审批", "※", "此表", "本表"];
+        const TOTALS: &[&str] = &["合计", "总计", "小计", "共计"];
+        if self.layout.is_repeated_in(self.sheet, row) {
+            return Some("重复的表头");
         }
+        let shown: String = filled.first().map(|at| self.sheet.text(row, *at)).unwrap_or_default().nfkc().collect();
+        let first: String = shown.chars().filter(|letter| !faults::is_blank(*letter)).collect();
+        let is_blank = |column: Column| {
+            self.layout.place(column).is_none_or(|place| faults::is_empty(self.sheet.shown(row, place)))
+        };
+        // A total counts measures, so that it may fill their column; it has neither deadline nor lead unit.
+        if TOTALS.contains(&first.as_str()) && is_blank(Column::Deadline) && is_blank(Column::Lead) {
+            return Some("合计");
+        }
+        let first = first.trim_start_matches(['(', '1', '2', '3', '4', '.', '、']);
+        let is_note = NOTES.iter().any(|word| first.starts_with(word)) || first == "注" || first == "备注";
+        let has_measure = self.layout.place(Column::Measure).is_some_and(|place| filled.contains(&place));
+        let is_beside = !has_measure || filled.len() == 1;
+        (is_note && filled.len() <= 4 && is_beside && is_blank(Column::Lead)).then_some("表下说明")
     }
 
     /// Returns the text of the cell itself. For fields of the problem, which are blank below its first row.
@@ -271,9 +269,16 @@ impl Rows<'_> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// Cleans a cell's text as its field requires, and reports invisible control characters as a fault.
+    /// Cleans a cell's text as its field requires. Reports invisible control characters, error values, formulas without
+    /// a value, and numbers that may have been printed otherwise as faults.
     fn read(&mut self, column: Column, (row, place): (u32, u32), text: &str) -> String {
         self.text = self.text.saturating_add(text.len());
+        if let Some((problem, expected)) = wrong_kind(column, self.sheet.kind(row, place)) {
+            if self.refused.insert(self.sheet.shown_at(row, place)) {
+                self.faults.push(fault(self.sheet, self.layout, row, column, problem, expected));
+            }
+            return text.to_owned();
+        }
         match cleaned(column, text) {
             Ok(clean) => clean,
             Err(hidden) => {
@@ -287,7 +292,7 @@ impl Rows<'_> {
                         "没有控制字符的文字（请删除后重新输入）",
                         "a text without control characters (delete it and enter it again)",
                     );
-                    self.fault(row, column, problem, expected);
+                    self.faults.push(fault(self.sheet, self.layout, row, column, problem, expected));
                 }
                 // Continue with the visible characters, so that other faults of the cell are reported as well.
                 text.chars().filter(|letter| !faults::is_hidden(*letter)).collect()
@@ -352,7 +357,10 @@ impl Rows<'_> {
         let deadline = self.shown(row, Column::Deadline).unwrap_or_default();
         let deadline = self.deadline(row, Column::Deadline, &deadline);
         let lead = self.shown(row, Column::Lead);
-        let (parties, supervising) = (self.shown(row, Column::Parties), self.shown(row, Column::Supervising));
+        let parties = [Column::Parties, Column::Assisting].map(|column| self.shown(row, column));
+        let parties: Vec<String> = parties.into_iter().flatten().collect();
+        let parties = (!parties.is_empty()).then(|| parties.join("；"));
+        let supervising = self.shown(row, Column::Supervising);
         let progress = self.shown(row, Column::Progress);
         if lead.is_none() && self.layout.place(Column::Lead).is_some() {
             let problem = Bilingual::new("没有牵头单位", "there is no lead unit");
@@ -396,8 +404,43 @@ impl Rows<'_> {
     }
 
     fn fault(&mut self, row: u32, column: Column, problem: Bilingual, expected: Bilingual) {
+        let place = self.layout.place(column).map(|place| self.sheet.shown_at(row, place));
+        if place.is_some_and(|place| self.refused.contains(&place)) {
+            return;
+        }
         self.faults.push(fault(self.sheet, self.layout, row, column, problem, expected));
     }
+}
+
+/// Returns what is wrong with a cell for its kind, and what was expected; `None` if it can be read.
+fn wrong_kind(column: Column, kind: CellKind) -> Option<(Bilingual, Bilingual)> {
+    let is_number = matches!(column, Column::Number | Column::MeasureNumber);
+    let (problem, expected) = match kind {
+        CellKind::Error => (
+            Bilingual::new("单元格是错误值", "the cell is an error value"),
+            Bilingual::new("文字、数字或日期（请更正公式，或重新填写）", "a text, number or date: correct the formula"),
+        ),
+        CellKind::Formula => (
+            Bilingual::new("单元格是没有计算结果的公式", "the cell is a formula without a stored value"),
+            Bilingual::new("文字或日期（请粘贴为数值）", "a text or a date (paste it as a value)"),
+        ),
+        CellKind::Day if is_number => (
+            Bilingual::new("编号被表格软件改成了日期", "a spreadsheet program has made a date of the number"),
+            Bilingual::new(
+                "文字形式的编号，如 1-1（请先把单元格格式设为“文本”，再重新填写）",
+                "the number as text, such as 1-1: format the cell as text, then enter it again",
+            ),
+        ),
+        CellKind::Fraction if is_number => (
+            Bilingual::new("编号存成了小数，看不出是否以 0 结尾", "the number is stored as a decimal: 1.1 may be 1.10"),
+            Bilingual::new(
+                "文字形式的编号，如 1.10（请先把单元格格式设为“文本”，再重新填写）",
+                "the number as text, such as 1.10: format the cell as text, then enter it again",
+            ),
+        ),
+        _ => return None,
+    };
+    Some((problem, expected))
 }
 
 /// Cleans a cell's text: on one line for numbers, domains and ratings, otherwise with its line breaks, which act as

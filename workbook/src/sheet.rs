@@ -1,11 +1,13 @@
-//! Opens a file (.xlsx, .xls, .ods, or .csv in UTF-8 or GB18030) as sheets of plain-text cells. Files that are too
-//! large, or are crafted to expand, are rejected here before they use much memory.
+//! Opens a file (.xlsx, .xls, .ods, or text separated by commas, tabs or semicolons) as sheets of cells, each with the
+//! text that a person sees. Files that are too large, or are crafted to expand, are rejected here before they use much
+//! memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, SheetType, SheetVisible, Xls, Xlsx};
+use chrono::NaiveDate;
 
 use super::bounds::{self, refused};
 use super::extent;
@@ -52,8 +54,27 @@ struct Budget {
 #[derive(Debug, Clone)]
 struct Cell {
     text: Box<str>,
-    formula: bool,
+    kind: CellKind,
 }
+
+/// The kind of a cell's value, as far as it matters for reading the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum CellKind {
+    /// A text, or a number that looks as it is printed.
+    #[default]
+    Text,
+    /// A number with a fraction, whose number of decimals the file does not tell: 1.10 looks like 1.1.
+    Fraction,
+    /// A date.
+    Day,
+    /// The error value of a formula, such as `#REF!`.
+    Error,
+    /// A formula without a stored value.
+    Formula,
+}
+
+/// What formulas show if they fail, in the programs that write the supported formats.
+const ERRORS: &[&str] = &["#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#N/A", "#NULL!", "#NUM!", "#GETTING_DATA", "Err:"];
 
 impl Sheet {
     /// Returns the rows with filled cells, in ascending order.
@@ -86,9 +107,14 @@ impl Sheet {
         self.merged.get(&(row, column)).copied().unwrap_or((row, column))
     }
 
-    /// Whether the cell contains a formula.
-    pub(crate) fn is_formula(&self, row: u32, column: u32) -> bool {
-        self.cells.get(&(row, column)).is_some_and(|cell| cell.formula)
+    /// Returns the kind of the value that a cell shows.
+    pub(crate) fn kind(&self, row: u32, column: u32) -> CellKind {
+        self.cells.get(&self.shown_at(row, column)).map(|cell| cell.kind).unwrap_or_default()
+    }
+
+    /// Whether a cell is the first of a merged area that reaches over several columns.
+    pub(crate) fn spans_columns(&self, row: u32, column: u32) -> bool {
+        self.merged.get(&(row, column + 1)) == Some(&(row, column))
     }
 
     /// Returns the filled columns of a row, in ascending order.
@@ -96,7 +122,7 @@ impl Sheet {
         self.cells.range((row, 0)..=(row, u32::MAX)).map(|((_, column), _)| *column).collect()
     }
 
-    fn put(&mut self, row: u32, column: u32, text: &str, formula: bool, budget: &mut Budget) -> Result<()> {
+    fn put(&mut self, row: u32, column: u32, text: &str, kind: CellKind, budget: &mut Budget) -> Result<()> {
         // Counted before trimming: blanks take as much time and memory as other characters.
         budget.text += text.len();
         if budget.text > MAX_TEXT {
@@ -104,7 +130,7 @@ impl Sheet {
         }
         let text = text.trim();
         // A cell that is only formatted has no content, and may lie outside the allowed area.
-        if fault::is_empty(text) && !formula {
+        if fault::is_empty(text) && kind != CellKind::Formula {
             return Ok(());
         }
         if row >= MAX_ROWS || column >= MAX_COLUMNS {
@@ -126,7 +152,9 @@ impl Sheet {
                 format!("the file has more than {MAX_CELLS} filled cells: split it"),
             ));
         }
-        self.cells.insert((row, column), Cell { text: text.into(), formula });
+        let is_error = kind == CellKind::Text && ERRORS.iter().any(|error| text == *error);
+        let kind = if is_error { CellKind::Error } else { kind };
+        self.cells.insert((row, column), Cell { text: text.into(), kind });
         Ok(())
     }
 
@@ -235,15 +263,75 @@ fn xlsx(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
     for name in tables(book.sheets_metadata())? {
         let mut sheet = Sheet { name: name.clone(), ..Sheet::default() };
         let areas = book.merge_cells_by_sheet_name(&name).map_err(broken)?;
+        let printed = printed(&mut book.worksheet_cells_reader(&name).map_err(broken)?)?;
         let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
         while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(broken)? {
             let value: Data = cell.value.into();
-            sheet.put(cell.pos.0, cell.pos.1, &text(&value), cell.formula.is_some(), &mut budget)?;
+            let (text, kind) = match (&value, printed.get(&cell.pos)) {
+                (Data::Float(number), Some(printed)) => (printed.write(*number), CellKind::Text),
+                // Numbers without a format of their own look as they are stored.
+                (Data::Float(_), None) => (text(&value).0, CellKind::Text),
+                _ => text(&value),
+            };
+            let kind = if cell.formula.is_some() && text.is_empty() { CellKind::Formula } else { kind };
+            sheet.put(cell.pos.0, cell.pos.1, &text, kind, &mut budget)?;
         }
         sheet.merge(&areas, &mut budget)?;
         sheets.push(sheet);
     }
     Ok(sheets)
+}
+
+/// How a number is printed: its decimals, and whether as a percentage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Printed {
+    decimals: usize,
+    is_percent: bool,
+}
+
+impl Printed {
+    /// Reads a number format such as `0.00` or `0%`. Returns `None` for all that does not fix the decimals.
+    fn of(format: &str) -> Option<Self> {
+        let first = format.split(';').next().unwrap_or_default();
+        let plain: String = first.chars().filter(|letter| !matches!(letter, ' ' | '\\' | '"' | '_')).collect();
+        let (plain, is_percent) = match plain.strip_suffix('%') {
+            Some(plain) => (plain, true),
+            None => (plain.as_str(), false),
+        };
+        let (whole, decimals) = plain.split_once('.').unwrap_or((plain, ""));
+        let is_number = whole.ends_with('0') && whole.chars().all(|letter| matches!(letter, '0' | '#' | ','));
+        let is_fixed = decimals.chars().all(|letter| letter == '0') && decimals.len() <= 10;
+        let says_more = is_percent || !decimals.is_empty();
+        (is_number && is_fixed && says_more).then_some(Self { decimals: decimals.len(), is_percent })
+    }
+
+    fn write(self, number: f64) -> String {
+        let decimals = self.decimals;
+        if self.is_percent { format!("{:.decimals$}%", number * 100.0) } else { format!("{number:.decimals$}") }
+    }
+}
+
+/// Returns how the numbers of a sheet are printed, of those cells whose format fixes it.
+fn printed<R: std::io::Read + std::io::Seek>(
+    cells: &mut calamine::XlsxCellReader<'_, R>,
+) -> Result<HashMap<(u32, u32), Printed>> {
+    let formats: Vec<Option<Printed>> = cells
+        .styles()
+        .iter()
+        .map(|style| style.number_format.as_ref().and_then(|format| Printed::of(&format.format_code)))
+        .collect();
+    let mut found = HashMap::new();
+    if formats.iter().all(Option::is_none) {
+        return Ok(found);
+    }
+    while let Some((row, column, style)) = cells.next_style_id().map_err(broken)? {
+        if let Some(printed) = formats.get(style).copied().flatten()
+            && found.len() < MAX_CELLS
+        {
+            found.insert((row, column), printed);
+        }
+    }
+    Ok(found)
 }
 
 fn xls(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
@@ -292,51 +380,54 @@ fn tables(sheets: &[calamine::Sheet]) -> Result<Vec<String>> {
 fn fill(sheet: &mut Sheet, values: &Range<Data>, formulas: &Range<String>, budget: &mut Budget) -> Result<()> {
     let (top, left) = values.start().unwrap_or_default();
     for (row, column, value) in values.used_cells() {
-        sheet.put(top + row as u32, left + column as u32, &text(value), false, budget)?;
+        let (text, kind) = text(value);
+        sheet.put(top + row as u32, left + column as u32, &text, kind, budget)?;
     }
     let (top, left) = formulas.start().unwrap_or_default();
     for (row, column, formula) in formulas.used_cells() {
         if !formula.is_empty() {
-            let place = (top + row as u32, left + column as u32);
-            let shown = sheet.text(place.0, place.1).to_owned();
-            sheet.put(place.0, place.1, &shown, true, budget)?;
+            let (row, column) = (top + row as u32, left + column as u32);
+            if sheet.text(row, column).is_empty() {
+                sheet.put(row, column, "", CellKind::Formula, budget)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Converts a cell's value to text: whole numbers without a fraction, dates as `2022-12-31`.
-fn text(value: &Data) -> String {
+/// Returns the text of a cell's value, whole numbers without a fraction and dates as `2022-12-31`, and its kind.
+fn text(value: &Data) -> (String, CellKind) {
     match value {
-        Data::Empty => String::new(),
-        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
-        Data::DateTime(_) => value.as_date().map(|day| day.to_string()).unwrap_or_default(),
-        Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => format!("{number:.0}"),
-        other => other.to_string(),
+        Data::Empty => (String::new(), CellKind::Text),
+        Data::DateTimeIso(text) => match text.get(..10).filter(|day| day.parse::<NaiveDate>().is_ok()) {
+            Some(day) => (day.to_owned(), CellKind::Day),
+            None => (text.clone(), CellKind::Text),
+        },
+        Data::String(text) | Data::DurationIso(text) => (text.clone(), CellKind::Text),
+        Data::DateTime(_) => (value.as_date().map(|day| day.to_string()).unwrap_or_default(), CellKind::Day),
+        Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => (format!("{number:.0}"), CellKind::Text),
+        Data::Float(_) => (value.to_string(), CellKind::Fraction),
+        Data::Error(error) => (error.to_string(), CellKind::Error),
+        other => (other.to_string(), CellKind::Text),
     }
 }
 
 fn csv(name: &str, bytes: &[u8]) -> Result<Sheet> {
-    let unreadable = || {
-        refused(
-            "文件既不是工作簿，也不是 UTF-8 或 GB18030 编码的 CSV",
-            "the file is neither a workbook nor a CSV file in UTF-8 or GB18030",
-        )
-    };
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let decoded = match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => encoding_rs::GB18030
-            .decode_without_bom_handling_and_without_replacement(bytes)
-            .ok_or_else(unreadable)?
-            .into_owned(),
-    };
-    if decoded.contains('\0') {
-        return Err(unreadable());
+    let decoded = decoded(bytes)?;
+    let head: String = decoded.trim_start().chars().take(40).flat_map(char::to_lowercase).collect();
+    if ["<html", "<!doctype", "<table", "<meta", "<head", "mime-version:"].iter().any(|tag| head.starts_with(tag)) {
+        return Err(refused(
+            "文件是网页，不是工作簿：请用 Excel 或 WPS 打开，另存为 .xlsx 后再导入",
+            "the file is a web page, not a workbook: open it in a spreadsheet program and save it as .xlsx",
+        ));
     }
     let mut sheet = Sheet { name: name.to_owned(), ..Sheet::default() };
     let mut budget = Budget::default();
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(decoded.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(separator(&decoded))
+        .from_reader(decoded.as_bytes());
     for (row, record) in reader.records().enumerate() {
         let line = row + 1;
         let record = record.map_err(|error| {
@@ -346,8 +437,85 @@ fn csv(name: &str, bytes: &[u8]) -> Result<Sheet> {
             )
         })?;
         for (column, field) in record.iter().enumerate() {
-            sheet.put(row as u32, column as u32, field, field.trim_start().starts_with('='), &mut budget)?;
+            let is_formula = field.trim_start().starts_with('=');
+            let kind = if is_formula { CellKind::Formula } else { CellKind::Text };
+            sheet.put(row as u32, column as u32, field, kind, &mut budget)?;
         }
     }
     Ok(sheet)
+}
+
+/// Decodes a text in UTF-8, UTF-16 with a byte order mark, or GB18030, which includes GBK.
+///
+/// # Errors
+///
+/// Refuses a text in another encoding, or with a zero character.
+pub fn decoded(bytes: &[u8]) -> Result<String> {
+    let unreadable = || {
+        refused(
+            "文件既不是工作簿，也不是 UTF-8、UTF-16 或 GB18030（GBK）编码的文本：请另存为 .xlsx 或 UTF-8 的 .csv",
+            "the file is neither a workbook nor a text in UTF-8, UTF-16 or GB18030 (GBK): save it as .xlsx, or as .csv \
+             in UTF-8",
+        )
+    };
+    let marked = encoding_rs::Encoding::for_bom(bytes);
+    let decoded = match (marked, std::str::from_utf8(bytes)) {
+        (Some((encoding, mark)), _) => encoding
+            .decode_without_bom_handling_and_without_replacement(bytes.get(mark..).unwrap_or_default())
+            .ok_or_else(unreadable)?
+            .into_owned(),
+        (None, Ok(text)) => text.to_owned(),
+        (None, Err(_)) => encoding_rs::GB18030
+            .decode_without_bom_handling_and_without_replacement(bytes)
+            .ok_or_else(unreadable)?
+            .into_owned(),
+    };
+    if decoded.contains('\0') { Err(unreadable()) } else { Ok(decoded) }
+}
+
+/// Returns the separator of a text: a comma, tab or semicolon, whichever its first lines have most outside quotes.
+pub fn separator(text: &str) -> u8 {
+    const LINES: usize = 30;
+    let mut counts = [(b',', 0), (b'\t', 0), (b';', 0)];
+    for line in text.lines().take(LINES) {
+        let mut is_quoted = false;
+        for letter in line.bytes() {
+            is_quoted ^= letter == b'"';
+            if let Some((_, count)) = counts.iter_mut().find(|(separator, _)| *separator == letter && !is_quoted) {
+                *count += 1;
+            }
+        }
+    }
+    counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(separator, _)| separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_they_are_printed() {
+        let written = |format: &str, number| Printed::of(format).map(|printed| printed.write(number));
+        assert_eq!(written("0.00", 1.1).as_deref(), Some("1.10"));
+        assert_eq!(written("0%", 0.35).as_deref(), Some("35%"));
+        assert_eq!(written("#,##0.0_ ", 1234.56).as_deref(), Some("1234.6"));
+        assert_eq!(written("0.00;[Red]-0.00", 2.0).as_deref(), Some("2.00"));
+        for none in ["General", "@", "yyyy/m/d", "0", "0.0#", "[h]:mm", "0.00E+00", ""] {
+            assert_eq!(Printed::of(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn texts_say_how_they_are_separated_and_encoded() {
+        assert_eq!(separator("甲,乙\n\"丙;丁;戊;己\",庚\n"), b',');
+        assert_eq!(separator("甲\t乙，丙\n"), b'\t');
+        assert_eq!(separator("甲;乙;丙\n1,5;2;3\n"), b';');
+        assert_eq!(separator("甲\n"), b',');
+        let utf16: Vec<u8> =
+            [0xff, 0xfe].into_iter().chain("甲,乙".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        assert_eq!(decoded(&utf16).unwrap(), "甲,乙");
+        assert_eq!(decoded(b"\xef\xbb\xbf\xe7\x94\xb2").unwrap(), "甲");
+        assert_eq!(decoded(&[0xbc, 0xd7]).unwrap(), "甲");
+        assert!(decoded(&[b'a', 0, b'b']).is_err());
+    }
 }

@@ -69,7 +69,7 @@ pub struct Import<'a> {
 /// What an import read, and what it wrote or would write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Local date on which the statuses were true.
+    /// Local date on which the statuses were true; the latest, if sheets have dates of their own.
     pub as_of: Option<NaiveDate>,
     /// Number of problems read.
     pub problems: usize,
@@ -122,7 +122,7 @@ impl Summary {
 }
 
 /// Imports a ledger. Writes everything or, if there is any fault or on a dry run, nothing. Fails if the file contains
-/// no ledger or no as-of date, if a region is retired or the issuer is not above the answering region, or if the
+/// no ledger, if a region is retired or the issuer is not above the answering region, or if the
 /// account may not keep the ledger of the answering region.
 pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outcome> {
     let reads: Vec<Read> = import.sheets.iter().filter_map(reading::read).collect();
@@ -139,11 +139,24 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
     let mut faults: Vec<CellFault> = reads.iter().flat_map(|read| read.faults.clone()).collect();
     faults.extend(repeated_across_sheets(import.sheets, &reads));
     let answer = import.answer;
-    let Some(as_of) = answer.as_of.or_else(|| reads.iter().find_map(|read| read.as_of)) else {
-        let zh = "标题中没有截止日期，请用 --as-of 指明，如 --as-of 2023-04-30";
-        let en = "the title has no date: give it as `asOf` (--as-of on the command line), such as 2023-04-30";
-        return Err(Fault::invalid(zh, en, &["asOf"]).into());
-    };
+    // A sheet without a date has that of the sheet before it.
+    let mut days: Vec<Option<NaiveDate>> = Vec::new();
+    for read in &reads {
+        days.push(answer.as_of.or(read.as_of).or(days.last().copied().flatten()));
+    }
+    let undated = reads.iter().zip(&days).filter(|(_, day)| day.is_none()).map(|(read, _)| read);
+    faults.extend(undated.map(|read| CellFault {
+        sheet: read.sheet.clone(),
+        row: 1,
+        column: String::new(),
+        heading: "标题".to_owned(),
+        value: String::new(),
+        problem: Bilingual::new("标题中没有截止日期", "the title has no date"),
+        expected: Bilingual::new(
+            "如“截至2023年4月30日”的日期；或用 --as-of 指明，如 --as-of 2023-04-30",
+            "a date such as 截至2023年4月30日; or give it as `asOf` (--as-of), such as 2023-04-30",
+        ),
+    }));
     let transaction = database::begin(db).await?;
     let region = ledger::region::ensure(&transaction, &answer.region, &["region"]).await?;
     let issuer = match &answer.issued_by {
@@ -169,7 +182,6 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
     let (round, new_round) = round(&transaction, &answer.round, issuer.level).await?;
     let mut writer = Writer {
         import,
-        as_of,
         db: &transaction,
         units: Units::load(&transaction, &region, &issuer).await?,
         region,
@@ -178,7 +190,8 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
         faults,
         summary: Summary::default(),
     };
-    let rows = writer.resolve(import.sheets, &reads).await?;
+    let days: Vec<NaiveDate> = days.into_iter().map(Option::unwrap_or_default).collect();
+    let rows = writer.resolve(import.sheets, &reads, &days).await?;
     if !writer.faults.is_empty() {
         let mut faults = writer.faults;
         transaction.rollback().await?;
@@ -192,11 +205,19 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
         return Ok(Outcome::Rejected(faults));
     }
     let mut summary = writer.summary;
-    summary.as_of = Some(as_of);
+    summary.as_of = days.iter().max().copied();
+    if days.iter().any(|day| Some(*day) != summary.as_of) {
+        let of_sheet = |(read, day): (&Read, &NaiveDate)| format!("工作表“{}”截至 {day}", read.sheet);
+        summary.remarks.extend(reads.iter().zip(&days).map(of_sheet));
+    }
     summary.remarks.dedup();
     for read in &reads {
-        let unknown = read.unknown_headings.iter().map(|heading| format!("“{heading}”列不在表头词典中，未导入"));
+        let unknown = read.layout.unknown.iter().map(|heading| format!("“{heading}”列不在表头词典中，未导入"));
         summary.remarks.extend(unknown);
+        let repeated = |(heading, first): &(String, String)| format!("“{heading}”列与“{first}”列同义，只读取后者");
+        summary.remarks.extend(read.layout.repeated.iter().map(repeated));
+        let left_out = |(row, what): &(u32, &str)| format!("工作表“{}”第 {row} 行是{what}，未导入", read.sheet);
+        summary.remarks.extend(read.left_out.iter().map(left_out));
         if read.layout.place(Column::Reporter).is_some() {
             let heading = read.layout.heading(Column::Reporter);
             summary.remarks.push(format!("“{heading}”列是个人信息，未读取；填报人请用账号登记"));
@@ -297,6 +318,8 @@ async fn round(db: &Transaction, name: &str, issuer: Level) -> Result<(inspectio
 struct Row<'a> {
     sheet: &'a Sheet,
     read: &'a Read,
+    /// The local date on which the statuses of the sheet were true.
+    as_of: NaiveDate,
     problem: &'a ReadProblem,
     measures: Vec<(&'a ReadMeasure, Resolved)>,
 }
@@ -316,7 +339,6 @@ enum PartyRow {
 
 struct Writer<'a> {
     import: &'a Import<'a>,
-    as_of: NaiveDate,
     db: &'a Transaction,
     units: Units,
     region: region::Model,

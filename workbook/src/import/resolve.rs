@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::NaiveDate;
 use entity::region::Level;
 use entity::{region, unit, unit_alias};
 use planner::Bilingual;
@@ -104,11 +105,17 @@ impl Units {
 }
 
 impl Writer<'_> {
-    /// Resolves the units of all measures. Reports each name that cannot be resolved as a fault, once.
-    pub(super) async fn resolve<'r>(&mut self, sheets: &'r [Sheet], reads: &'r [Read]) -> Result<Vec<Row<'r>>> {
+    /// Resolves the units of all measures. Reports each name that cannot be resolved as a fault, once. `days` has the
+    /// date of each sheet.
+    pub(super) async fn resolve<'r>(
+        &mut self,
+        sheets: &'r [Sheet],
+        reads: &'r [Read],
+        days: &[NaiveDate],
+    ) -> Result<Vec<Row<'r>>> {
         let mut refused = HashSet::new();
         let mut rows = Vec::new();
-        for read in reads {
+        for (read, as_of) in reads.iter().zip(days.iter().copied()) {
             let sheet = sheets.iter().find(|sheet| sheet.name == read.sheet);
             let Some(sheet) = sheet else { continue };
             for problem in &read.problems {
@@ -122,7 +129,7 @@ impl Writer<'_> {
                     };
                     measures.push((measure, resolved));
                 }
-                rows.push(Row { sheet, read, problem, measures });
+                rows.push(Row { sheet, read, as_of, problem, measures });
             }
         }
         Ok(rows)

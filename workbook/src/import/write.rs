@@ -25,7 +25,6 @@ use ledger::record::database;
 use ledger::rule::calendar;
 use ledger::rule::deadline::Columns;
 use ledger::rule::roll_up;
-use ledger::rule::sameness;
 use ledger::rule::sameness::normalised;
 use ledger::rule::wording::shortened;
 use ledger::rule::workflow::{self, Step};
@@ -57,26 +56,26 @@ impl Writer<'_> {
             Ok(())
         })
         .await?;
-        let read = rows.iter().filter_map(|row| Some(problems.get(&row.problem.identity())?.id)).collect();
+        let read = rows.iter().filter_map(|row| Some((problems.get(&row.problem.identity())?.id, row.as_of))).collect();
         self.note(&read).await?;
         (self.import.progress)(total, total);
         Ok(())
     }
 
     /// Records the file's problems in the change feed and the audit, unless the import changed nothing.
-    async fn note(&self, problems: &BTreeSet<i64>) -> Result<()> {
+    async fn note(&self, problems: &BTreeMap<i64, NaiveDate>) -> Result<()> {
         if self.summary.changes_nothing() {
             return Ok(());
         }
         let whole = |problem: &i64| Changed { problem: *problem, measure: None, assignment: None };
-        let changed: Vec<Changed> = problems.iter().map(whole).collect();
+        let changed: Vec<Changed> = problems.keys().map(whole).collect();
         change::note(self.db, ChangeKind::Imported, &changed, self.import.now).await?;
         let round = self.round.id;
-        for problem in problems {
+        for (problem, as_of) in problems {
             let object = format!("problem_{problem}");
             let noted = Entry::of(ChangeKind::Imported.to_value(), object)
                 .in_problem(*problem)
-                .changed(json!({}), json!({ "round": round, "region": self.region.id, "asOf": self.as_of }));
+                .changed(json!({}), json!({ "round": round, "region": self.region.id, "asOf": as_of }));
             audit::note(self.db, self.import.by, noted, self.import.now).await?;
         }
         Ok(())
@@ -93,11 +92,11 @@ impl Writer<'_> {
             .all(self.db)
             .await?;
         let mut position = known.iter().map(|problem| problem.position).max().unwrap_or_default();
-        let mut known = Known::of(known, |problem| sameness::kept(&problem.identity));
+        let mut known = Known::of(known, |problem| problem.identity.clone());
         let mut new = Vec::new();
         let mut domains = Vec::new();
         let mut seen = HashSet::new();
-        for Row { problem: read, .. } in rows {
+        for Row { problem: read, as_of, .. } in rows {
             let identity = read.identity();
             if let Some(there) = known.get(&identity) {
                 if normalised(&there.title) != normalised(&read.title) {
@@ -116,7 +115,8 @@ impl Writer<'_> {
             position += 1;
             domains.extend(read.domains.iter().map(|domain| (identity.clone(), domain.clone())));
             let stated = read.rating.as_ref().map(|(_, stated)| *stated);
-            let deadline = Columns::of(read.deadline.as_ref(), self.grace_from(), self.import.answer.grace_days);
+            let from = self.grace_from(*as_of);
+            let deadline = Columns::of(read.deadline.as_ref(), from, self.import.answer.grace_days);
             new.push(problem::ActiveModel {
                 round_id: Set(self.round.id),
                 region_id: Set(self.issuer.id),
@@ -133,9 +133,9 @@ impl Writer<'_> {
                 due_by: Set(deadline.by),
                 rated_progress: Set(read.rating.as_ref().map(|(printed, _)| printed.clone())),
                 status: Set(stated.map_or(Status::Assigned, |stated| stated.status)),
-                status_stated_on: Set(Some(self.as_of)),
-                completed_on: Set(stated.filter(|stated| stated.completed).map(|_| self.as_of)),
-                issued_on: Set(self.grace_from()),
+                status_stated_on: Set(Some(*as_of)),
+                completed_on: Set(stated.filter(|stated| stated.completed).map(|_| *as_of)),
+                issued_on: Set(from),
                 version: Set(1),
                 created_at: Set(self.import.now),
                 updated_at: Set(self.import.now),
@@ -184,7 +184,7 @@ impl Writer<'_> {
         }
         let numbered: HashSet<(i64, String)> =
             known.iter().filter_map(|there| Some((there.problem_id, there.number.clone()?))).collect();
-        let mut known = Known::of(known, |measure| (measure.problem_id, sameness::kept(&measure.identity)));
+        let mut known = Known::of(known, |measure| (measure.problem_id, measure.identity.clone()));
         let mut new = Vec::new();
         let mut steps = Vec::new();
         for row in rows {
@@ -216,7 +216,8 @@ impl Writer<'_> {
                 }
                 let position = positions.entry(problem.id).or_default();
                 *position += 1;
-                let deadline = Columns::of(Some(&read.deadline), self.grace_from(), self.import.answer.grace_days);
+                let from = self.grace_from(row.as_of);
+                let deadline = Columns::of(Some(&read.deadline), from, self.import.answer.grace_days);
                 if !read.deadline.milestones.is_empty() {
                     steps.push((problem.id, identity.clone(), &read.deadline));
                 }
@@ -236,9 +237,9 @@ impl Writer<'_> {
                     lead_unit_id: Set(resolved.lead),
                     supervising_unit_id: Set(resolved.supervising),
                     status: Set(Status::Assigned),
-                    status_stated_on: Set(Some(self.as_of)),
+                    status_stated_on: Set(Some(row.as_of)),
                     stated_progress: Set(read.progress.clone().filter(|_| self.names_nobody(resolved))),
-                    issued_on: Set(self.grace_from()),
+                    issued_on: Set(from),
                     version: Set(1),
                     created_at: Set(self.import.now),
                     updated_at: Set(self.import.now),
@@ -268,7 +269,7 @@ impl Writer<'_> {
 
     async fn parties(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<()> {
         let mut new = Vec::new();
-        for (measure, _, resolved) in answered(rows, problems, measures) {
+        for Answered { measure, resolved, .. } in answered(rows, problems, measures) {
             for (index, (raw, party)) in resolved.parties.iter().enumerate() {
                 let (unit_id, selector) = match party {
                     PartyRow::Unit(unit) => (Some(*unit), None),
@@ -318,7 +319,7 @@ impl Writer<'_> {
             .collect();
         let mut new = Vec::new();
         let mut reporting = BTreeMap::new();
-        for (measure, read, resolved) in answered(rows, problems, measures) {
+        for Answered { measure, read, resolved, as_of } in answered(rows, problems, measures) {
             let bodies: Vec<i64> = match own {
                 Some(government) => vec![government],
                 None => named_bodies(resolved),
@@ -339,8 +340,8 @@ impl Writer<'_> {
                     unit_id: Set(unit),
                     region_id: Set(homes.get(&unit).copied().unwrap_or(self.region.id)),
                     status: Set(status),
-                    completed_on: Set(completed.then_some(self.as_of)),
-                    reported_on: Set(stated.map(|_| self.as_of)),
+                    completed_on: Set(completed.then_some(as_of)),
+                    reported_on: Set(stated.map(|_| as_of)),
                     version: Set(1),
                     created_at: Set(self.import.now),
                     updated_at: Set(self.import.now),
@@ -384,10 +385,10 @@ impl Writer<'_> {
                 there.insert((report.assignment_id, report.period, text));
             }
         }
-        let submitted_at = calendar::moment(self.as_of, NaiveTime::default(), self.import.zone);
-        let period = self.as_of.format("%Y-%m").to_string();
         let mut new = Vec::new();
-        for (measure, read, _) in answered(rows, problems, measures) {
+        for Answered { measure, read, as_of, .. } in answered(rows, problems, measures) {
+            let submitted_at = calendar::moment(as_of, NaiveTime::default(), self.import.zone);
+            let period = as_of.format("%Y-%m").to_string();
             let unit = answered_by.reporting.get(&measure.id);
             let assignment = unit.and_then(|unit| answered_by.known.get(&(measure.id, *unit)));
             let (Some(assignment), Some(text)) = (assignment, &read.progress) else { continue };
@@ -406,7 +407,7 @@ impl Writer<'_> {
             });
             // An assignment from an earlier import advances by the same workflow as one that is reported on by hand. A
             // file older than the last report does not change its status.
-            let earlier = assignment.reported_on.is_some_and(|day| day > self.as_of);
+            let earlier = assignment.reported_on.is_some_and(|day| day > as_of);
             if assignment.created_at < self.import.now && !earlier {
                 let step = match word.map(|word| word.status) {
                     Some(Status::NotApplicableProposed) => Step::ProposeNotApplicable,
@@ -420,10 +421,10 @@ impl Writer<'_> {
                 row.status = Set(status);
                 // A status word says whether the assignment is completed; any other text leaves that unchanged.
                 if let Some(word) = word {
-                    let since = assignment.completed_on.unwrap_or(self.as_of);
+                    let since = assignment.completed_on.unwrap_or(as_of);
                     row.completed_on = Set(word.completed.then_some(since));
                 }
-                row.reported_on = Set(Some(self.as_of));
+                row.reported_on = Set(Some(as_of));
                 row.version = Set(assignment.version + 1);
                 row.updated_at = Set(self.import.now);
                 row.update(self.db).await?;
@@ -441,18 +442,19 @@ impl Writer<'_> {
     /// Stores the status that the ledger states for measures and problems; it counts only while they have no
     /// assignments. A later ledger replaces an earlier one's.
     async fn state(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<()> {
-        let mut stated: BTreeMap<(Option<NaiveDate>, String), (Stating, Vec<i64>)> = BTreeMap::new();
+        let mut stated: BTreeMap<String, (Stating, Vec<i64>)> = BTreeMap::new();
         for row in rows {
+            let as_of = row.as_of;
             let Some(problem) = problems.get(&row.problem.identity()) else { continue };
             let rating = row.problem.rating.as_ref().map(|(_, stated)| *stated);
             if let Some((printed, rating)) = &row.problem.rating
-                && problem.status_stated_on.is_some_and(|day| day < self.as_of)
+                && problem.status_stated_on.is_some_and(|day| day < as_of)
             {
                 let mut there: problem::ActiveModel = problem.clone().into();
                 there.rated_progress = Set(Some(printed.clone()));
                 there.status = Set(rating.status);
-                there.status_stated_on = Set(Some(self.as_of));
-                there.completed_on = Set(rating.completed.then(|| problem.completed_on.unwrap_or(self.as_of)));
+                there.status_stated_on = Set(Some(as_of));
+                there.completed_on = Set(rating.completed.then(|| problem.completed_on.unwrap_or(as_of)));
                 there.version = Set(problem.version + 1);
                 there.updated_at = Set(self.import.now);
                 there.update(self.db).await?;
@@ -461,7 +463,7 @@ impl Writer<'_> {
             for (read, resolved) in &row.measures {
                 let Some(measure) = measures.get(&(problem.id, read.identity())) else { continue };
                 let fresh = measure.created_at == self.import.now;
-                let later = measure.status_stated_on.is_some_and(|day| day < self.as_of);
+                let later = measure.status_stated_on.is_some_and(|day| day < as_of);
                 if !fresh && !later {
                     continue;
                 }
@@ -482,10 +484,11 @@ impl Writer<'_> {
                     ),
                     completed_on: rating
                         .is_some_and(|rating| rating.completed)
-                        .then(|| measure.completed_on.unwrap_or(self.as_of)),
-                    reported_on: read.progress.as_ref().map(|_| self.as_of),
+                        .then(|| measure.completed_on.unwrap_or(as_of)),
+                    reported_on: read.progress.as_ref().map(|_| as_of),
+                    stated_on: as_of,
                 };
-                let key = (stating.completed_on, format!("{:?}{:?}", stating.status, stating.reported_on));
+                let key = format!("{stating:?}");
                 stated.entry(key).or_insert_with(|| (stating, Vec::new())).1.push(measure.id);
             }
         }
@@ -495,7 +498,7 @@ impl Writer<'_> {
                     .col_expr(measure::Column::Version, Expr::cust("version + 1"))
                     .set(measure::ActiveModel {
                         status: Set(stating.status),
-                        status_stated_on: Set(Some(self.as_of)),
+                        status_stated_on: Set(Some(stating.stated_on)),
                         completed_on: Set(stating.completed_on),
                         reported_on: Set(stating.reported_on),
                         updated_at: Set(self.import.now),
@@ -548,13 +551,15 @@ impl Writer<'_> {
 
     /// Returns the local date on which grace periods and allotted time begin: the round's feedback date, or the as-of
     /// date of the file if that is unknown.
-    fn grace_from(&self) -> NaiveDate {
-        self.round.feedback_on.unwrap_or(self.as_of)
+    fn grace_from(&self, as_of: NaiveDate) -> NaiveDate {
+        self.round.feedback_on.unwrap_or(as_of)
     }
 }
 
 /// What the ledger states about a measure.
+#[derive(Debug)]
 struct Stating {
+    stated_on: NaiveDate,
     status: Status,
     completed_on: Option<NaiveDate>,
     reported_on: Option<NaiveDate>,
@@ -611,17 +616,26 @@ impl<K: Eq + std::hash::Hash, M> Known<K, M> {
     }
 }
 
-/// Iterates over the file's measures that are in the database: the row, the measure as read, and its resolved units.
+/// A measure of the file that is in the database, with what the file says about it.
+struct Answered<'m, 'r> {
+    measure: &'m measure::Model,
+    read: &'r ReadMeasure,
+    resolved: &'r Resolved,
+    as_of: NaiveDate,
+}
+
+/// Iterates over the file's measures that are in the database.
 fn answered<'m, 'r>(
     rows: &'r [Row<'_>],
     problems: &'m Problems,
     measures: &'m Measures,
-) -> impl Iterator<Item = (&'m measure::Model, &'r ReadMeasure, &'r Resolved)> {
+) -> impl Iterator<Item = Answered<'m, 'r>> {
     rows.iter().filter_map(|row| Some((row, problems.get(&row.problem.identity())?.id))).flat_map(
         move |(row, problem)| {
-            row.measures
-                .iter()
-                .filter_map(move |(read, resolved)| Some((measures.get(&(problem, read.identity()))?, *read, resolved)))
+            row.measures.iter().filter_map(move |(read, resolved)| {
+                let measure = measures.get(&(problem, read.identity()))?;
+                Some(Answered { measure, read, resolved, as_of: row.as_of })
+            })
         },
     )
 }
