@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::record::audit::By;
+use ledger::rule::deadline::Decisions;
 use workbook::{Aliases, Answer, Outcome, Summary};
 
 use super::{current, date, read};
@@ -36,6 +37,12 @@ pub(crate) struct Import {
     /// 单位别名文件（CSV：原文,单位；多个单位用分号分隔）
     #[arg(long, value_name = "FILE")]
     aliases: Option<PathBuf>,
+    /// 时限决定文件（CSV：原文,时限），如“6月底前,2024年6月30日”“收到通知后,2024年3月1日”
+    #[arg(long, value_name = "FILE")]
+    deadlines: Option<PathBuf>,
+    /// 时限不明确的，采用建议的读法
+    #[arg(long)]
+    accept: bool,
     /// 台账截止日期，默认取标题中的日期
     #[arg(long, value_name = "DATE", value_parser = date)]
     as_of: Option<NaiveDate>,
@@ -49,6 +56,10 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
             Aliases::parse(&workbook::decoded(&bytes)?)?
         }
     };
+    let deadlines = match &import.deadlines {
+        None => Decisions::default(),
+        Some(file) => workbook::decided_deadlines(&workbook::decoded(&read(file)?)?)?,
+    };
     let name = import.file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let sheets = workbook::open(&name, read(&import.file)?)?;
     let answer = Answer {
@@ -58,6 +69,8 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
         dry_run: import.dry_run,
         create_units: import.create_units,
         aliases,
+        deadlines,
+        takes_proposals: import.accept,
         as_of: import.as_of,
         grace_days: settings.grace_days,
     };

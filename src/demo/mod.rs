@@ -36,7 +36,7 @@ use ledger::record::concern::{self, Concern};
 use ledger::record::database;
 use ledger::record::database::Transaction;
 use ledger::rule::calendar::{Quarter, local_day, plus_days};
-use ledger::rule::deadline::{Columns, Deadline, GRACE_DAYS};
+use ledger::rule::deadline::{self, Columns, Context, Deadline, GRACE_DAYS};
 use ledger::rule::sameness;
 use ledger::rule::workflow::roll_up;
 use ledger::statistics::kept;
@@ -623,13 +623,10 @@ impl Maker<'_> {
             _ if key.is_multiple_of(2) => "立行立改".to_owned(),
             _ => format!("{day}前完成"),
         };
-        Deadline::parse(&printed).unwrap_or(Deadline {
-            raw: printed,
-            immediate: false,
-            due_on: None,
-            ongoing: true,
-            milestones: Vec::new(),
-        })
+        match Deadline::parse(&printed, &Context::new(self.today)) {
+            Ok(deadline::Answer::Read(reading)) => reading.deadline,
+            _ => Deadline { raw: printed, ongoing: true, ..Deadline::default() },
+        }
     }
 }
 

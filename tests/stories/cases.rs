@@ -1,5 +1,5 @@
-//! Ledgers with one difficulty each, as spreadsheet programs and offices produce them: what is read, what is left out and
-//! said, and what is refused with its cell.
+//! Ledgers with one difficulty each, as spreadsheet programs and offices produce them: what is read, what is left out
+//! and said, and what is refused with its cell.
 
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ stories!(
     what_cannot_be_opened_says_why,
     the_addresses_of_units_are_read_as_any_list,
     each_sheet_has_a_date_of_its_own,
+    unclear_deadlines_are_asked_and_decided,
 );
 
 const HOW: [&str; 7] = ["--round", "第三轮督察", "--region", "540329", "--issued-by", "540300", "--create-units"];
@@ -47,7 +48,8 @@ fn refused(world: &World, name: &str, words: &[&str]) {
 fn measures(world: &World) -> Vec<Value> {
     let query = "{ problems(first: 10) { nodes { number title measures(first: 10) { nodes {
         number content completedOn deadline { raw dueOn ongoing } leadUnit { name }
-        responsibleParties(first: 10) { nodes { unit { name } } } assignments(first: 3) { nodes { reports(first: 5) { nodes { period text } } } } } } } } }";
+        responsibleParties(first: 10) { nodes { unit { name } } }
+        assignments(first: 3) { nodes { reports(first: 5) { nodes { period text } } } } } } } } }";
     let data = world.serve().data(query, &json!({}));
     let problems = data["problems"]["nodes"].as_array().unwrap().clone();
     problems.iter().flat_map(|problem| problem["measures"]["nodes"].as_array().unwrap().clone()).collect()
@@ -173,4 +175,55 @@ fn each_sheet_has_a_date_of_its_own(world: &World) {
     let periods = each(&measures, "/assignments/nodes/0/reports/nodes/0/period");
     assert_eq!(periods, ["2026-03", "2026-03", "2026-03", "2026-02"]);
     assert_eq!(measures[3]["completedOn"], "2026-02-28");
+}
+
+/// Imports a ledger of the offices, of a region in the demo's place, and returns how the program ended.
+fn of_office(world: &World, name: &str, more: &[&str]) -> crate::support::Ran {
+    let path = format!("{}/tests/ledgers/offices/{name}", env!("CARGO_MANIFEST_DIR"));
+    let how = ["--round", "演示轮次", "--region", "990100", "--as-of", "2024-06-30", "--create-units"];
+    world.run(&[&["import", &path][..], &how, more].concat())
+}
+
+/// Enters the regions to which the offices' ledgers belong.
+fn regions(world: &World) {
+    world.done(&["region", "add", "云川省", "--code", "990000", "--parent", "100000"]);
+    world.done(&["region", "add", "云溪市", "--code", "990100", "--parent", "990000"]);
+    for (name, code) in [("白河县", "990121"), ("青坪县", "990122"), ("东岭县", "990123")] {
+        world.done(&["region", "add", name, "--code", code, "--parent", "990100"]);
+    }
+}
+
+fn unclear_deadlines_are_asked_and_decided(world: &World) {
+    regions(world);
+    let asked = of_office(world, "6-deadline-forms.xlsx", &[]);
+    assert_eq!(asked.code, 1, "{}", asked.out);
+    for (form, decision) in [("6月底前", "6月底前,2024年6月30日"), ("收到通知后", "收到通知后,")] {
+        assert!(asked.out.contains(form) && asked.out.contains(decision), "{form}: {}", asked.out);
+    }
+    assert!(!asked.out.contains("无法识别"), "every form is read or asked: {}", asked.out);
+    let decided = world.file("时限.csv", "原文,时限\n6月底前,2024年6月20日\n".as_bytes());
+    let done = of_office(world, "6-deadline-forms.xlsx", &["--deadlines", &decided, "--accept"]);
+    assert_eq!(done.code, 0, "{}", done.out);
+    assert!(done.out.contains("56 个问题、56 条措施"), "{}", done.out);
+    let query = "{ measures(first: 100) { nodes { content deadline { raw dueOn ongoing }
+        milestones { label dueOn } } } }";
+    let data = world.serve().data(query, &json!({}));
+    let of = |raw: &str| {
+        let all = data["measures"]["nodes"].as_array().unwrap();
+        all.iter().find(|one| one["deadline"]["raw"] == raw).unwrap_or_else(|| panic!("no {raw}")).clone()
+    };
+    for (raw, due, ongoing) in [
+        ("2025年上半年", json!("2025-06-30"), false),
+        ("2023年第三季度", json!("2023-09-30"), false),
+        ("6月底前", json!("2024-06-20"), false),
+        ("持续推进", Value::Null, true),
+    ] {
+        let deadline = &of(raw)["deadline"];
+        assert_eq!((&deadline["dueOn"], &deadline["ongoing"]), (&due, &json!(ongoing)), "{raw}");
+    }
+    let again = of_office(world, "6-deadline-forms.xlsx", &["--deadlines", &decided, "--accept"]);
+    assert!(again.out.contains("没有变化"), "{}", again.out);
+    let unclear = world.file("不明.csv", "6月底前,年底前\n".as_bytes());
+    let refused = of_office(world, "6-deadline-forms.xlsx", &["--deadlines", &unclear]);
+    assert!(refused.code != 0 && refused.out.contains("仍不明确"), "{}", refused.out);
 }

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod columns;
+mod deadlines;
 mod export;
 mod extent;
 mod filled;
@@ -13,6 +14,7 @@ mod plain;
 mod reading;
 mod sheet;
 
+pub use deadlines::decided_deadlines;
 pub use export::{Wanted, export};
 pub use filled::{Line, report};
 pub use import::{Answer, Import, Outcome, Summary, import};

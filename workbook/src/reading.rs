@@ -16,7 +16,7 @@ use super::plain::PLAIN;
 use super::sheet::{CellKind, MAX_TEXT, Sheet};
 use ledger::fault::{self as faults, Hidden};
 use ledger::rule::calendar::last_day_of_month;
-use ledger::rule::deadline::{self, Deadline};
+use ledger::rule::deadline::{self, Answer, Context, Deadline, Decisions};
 use ledger::rule::sameness::{self, normalised};
 use ledger::rule::wording::shortened;
 use ledger::rule::workflow::{self, Stated};
@@ -102,6 +102,8 @@ pub(crate) struct Read {
     pub(crate) faults: Vec<CellFault>,
     /// Rows below the headings that are no measures, from 1, with what they are: a note, a total or repeated headings.
     pub(crate) left_out: Vec<(u32, &'static str)>,
+    /// What was taken as likely, by row from 1.
+    pub(crate) remarks: Vec<(u32, String)>,
     pub(crate) layout: Layout,
 }
 
@@ -119,11 +121,26 @@ impl ReadMeasure {
     }
 }
 
-/// Reads a sheet. Returns `None` if it contains no ledger.
-pub(crate) fn read(sheet: &Sheet) -> Option<Read> {
+/// How a sheet is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner<'a> {
+    /// The date that was given for all sheets.
+    pub(crate) as_of: Option<NaiveDate>,
+    /// What people have decided about unclear deadlines.
+    pub(crate) deadlines: &'a Decisions,
+    /// Whether a question is answered by its proposal.
+    pub(crate) takes_proposals: bool,
+}
+
+/// Reads a sheet. `before` is the date of the sheet before it, which a sheet without a date has, too. Returns `None` if
+/// it contains no ledger.
+pub(crate) fn read(sheet: &Sheet, manner: Manner<'_>, before: Option<NaiveDate>) -> Option<Read> {
     let layout = Layout::find(sheet)?;
     let titles = (0..layout.heading_row).flat_map(|row| sheet.columns(row).into_iter().map(move |at| (row, at)));
-    let as_of = titles.filter_map(|(row, at)| date_in(sheet.text(row, at))).next_back();
+    let printed = titles.filter_map(|(row, at)| date_in(sheet.text(row, at))).next_back();
+    let as_of = manner.as_of.or(printed).or(before);
+    // Without a date the sheet is refused, so that no year is proposed from this one.
+    let context = Context::new(as_of.unwrap_or_default()).with(manner.deadlines);
     let mut rows = Rows {
         sheet,
         layout: &layout,
@@ -131,11 +148,14 @@ pub(crate) fn read(sheet: &Sheet) -> Option<Read> {
         seen: HashMap::new(),
         refused: HashSet::new(),
         left_out: Vec::new(),
+        remarks: Vec::new(),
+        context,
+        takes_proposals: manner.takes_proposals,
         text: 0,
     };
     let problems = rows.problems();
-    let (faults, left_out) = (rows.faults, rows.left_out);
-    Some(Read { sheet: sheet.name.clone(), as_of, problems, faults, left_out, layout })
+    let Rows { faults, left_out, remarks, .. } = rows;
+    Some(Read { sheet: sheet.name.clone(), as_of, problems, faults, left_out, remarks, layout })
 }
 
 struct Rows<'a> {
@@ -148,6 +168,9 @@ struct Rows<'a> {
     /// its rows, and nothing more is said about it.
     refused: HashSet<(u32, u32)>,
     left_out: Vec<(u32, &'static str)>,
+    remarks: Vec<(u32, String)>,
+    context: Context<'a>,
+    takes_proposals: bool,
     /// Bytes of text read so far. A merged cell counts once for each row that shows it.
     text: usize,
 }
@@ -393,14 +416,34 @@ impl Rows<'_> {
     }
 
     fn deadline(&mut self, row: u32, column: Column, printed: &str) -> Option<Deadline> {
-        match Deadline::parse(printed) {
-            Ok(deadline) => Some(deadline),
+        let reading = match Deadline::parse(printed, &self.context) {
+            Ok(Answer::Read(reading)) => reading,
+            Ok(Answer::Asked(question)) if self.takes_proposals => {
+                self.remarks.push((row + 1, question.message().zh));
+                question.proposal
+            }
+            Ok(Answer::Asked(question)) => {
+                let decided = question.doubts.iter().find_map(deadline::Doubt::event);
+                let decided = decided.unwrap_or_else(|| printed.to_owned());
+                let proposal = &question.proposal.deadline;
+                let expected = Bilingual::new(
+                    format!("在 --deadlines 文件中写明，如“{decided},{proposal}”；或用 --accept 采用全部建议"),
+                    format!(
+                        "a decision in the file of deadlines (--deadlines), such as “{decided},{proposal}”; or \
+                         `acceptProposals` (--accept) to take all proposals"
+                    ),
+                );
+                self.fault(row, column, question.message(), expected);
+                return None;
+            }
             Err(error) => {
                 let (zh, en) = deadline::EXPECTED;
                 self.fault(row, column, error.message(), Bilingual::new(zh, en));
-                None
+                return None;
             }
-        }
+        };
+        self.remarks.extend(reading.remarks.iter().map(|remark| (row + 1, remark.message().zh)));
+        Some(reading.deadline)
     }
 
     fn fault(&mut self, row: u32, column: Column, problem: Bilingual, expected: Bilingual) {

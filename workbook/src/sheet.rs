@@ -152,7 +152,7 @@ impl Sheet {
                 format!("the file has more than {MAX_CELLS} filled cells: split it"),
             ));
         }
-        let is_error = kind == CellKind::Text && ERRORS.iter().any(|error| text == *error);
+        let is_error = kind == CellKind::Text && ERRORS.contains(&text);
         let kind = if is_error { CellKind::Error } else { kind };
         self.cells.insert((row, column), Cell { text: text.into(), kind });
         Ok(())

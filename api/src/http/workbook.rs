@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use entity::{inspection_round, region};
 use futures_util::{StreamExt, stream};
 use ledger::people::policy::{self, Act};
+use ledger::rule::deadline::Decisions;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -117,6 +118,8 @@ struct How {
     dry_run: bool,
     #[serde(default)]
     create_units: bool,
+    #[serde(default)]
+    accept_proposals: bool,
 }
 
 /// `POST /import?round=…&region=540329`: imports a workbook, which is the body or the part `file` of a form. `round` is
@@ -129,8 +132,10 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         let how = web::Query::<How>::from_query(request.query_string())
             .map_err(|_| {
                 Unserved::malformed(
-                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、name，或 sheet=progress",
-                    "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, name, or sheet=progress",
+                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、name，\
+                     或 sheet=progress",
+                    "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, acceptProposals, name, \
+                     or sheet=progress",
                 )
             })?
             .into_inner();
@@ -187,6 +192,8 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             dry_run: how.dry_run,
             create_units: how.create_units,
             aliases: Aliases::default(),
+            deadlines: Decisions::default(),
+            takes_proposals: how.accept_proposals,
             as_of: how.as_of,
             grace_days: acting.grace_days,
         };

@@ -64,6 +64,13 @@ CREATE FUNCTION bench.statistics(within bigint, as_of date) RETURNS TABLE (
     ORDER BY f.child IS NOT NULL, coalesce(r.code, '999999999999'), f."all" DESC, r.id
 $$;
 
+-- JSON and moments as the audit writes them, so that `rectify audit verify` can compare them with the rows.
+CREATE FUNCTION bench.written(object json) RETURNS text LANGUAGE sql IMMUTABLE AS
+$$ SELECT replace(replace(object::text, '" : ', '":'), ', "', ',"') $$;
+CREATE FUNCTION bench.moment(at timestamptz) RETURNS text LANGUAGE sql STABLE STRICT AS
+$$ SELECT regexp_replace(regexp_replace(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    '\.000000Z$', 'Z'), '(\.\d{3})000Z$', '\1Z') $$;
+
 -- Mutation.reportProgress
 CREATE FUNCTION bench.report_progress(assignment_id bigint, version int, period text, text text, quantities jsonb)
 RETURNS public.assignment LANGUAGE plpgsql VOLATILE AS $$
@@ -139,10 +146,12 @@ BEGIN
     WHERE chain = 'problem_' || problem ORDER BY position DESC LIMIT 1;
     entry.position := coalesce(entry.position, 0) + 1;
     entry.previous := coalesce(entry.previous, '');
-    entry.before := json_build_object('status', there.status, 'completedOn', there.completed_on, 'unit', there.unit_id,
-        'version', there.version, 'acceptedAt', there.accepted_at)::text;
-    entry.after := json_build_object('status', after.status, 'completedOn', after.completed_on, 'unit', after.unit_id,
-        'version', after.version, 'acceptedAt', after.accepted_at, 'report', report, 'period', report_progress.period)::text;
+    entry.before := bench.written(json_build_object('status', there.status, 'completedOn', there.completed_on,
+        'unit', there.unit_id, 'version', there.version, 'acceptedAt', bench.moment(there.accepted_at),
+        'declinedAt', bench.moment(there.declined_at)));
+    entry.after := bench.written(json_build_object('status', after.status, 'completedOn', after.completed_on,
+        'unit', after.unit_id, 'version', after.version, 'acceptedAt', bench.moment(after.accepted_at),
+        'declinedAt', bench.moment(after.declined_at), 'report', report, 'period', report_progress.period));
     entry.request_id := replace(gen_random_uuid()::text, '-', '');
     SELECT encode(sha256(string_agg(int8send(octet_length(part)) || convert_to(part, 'UTF8'), ''::bytea ORDER BY place)), 'hex')
     INTO entry.hash

@@ -1,5 +1,8 @@
 //! Checks of the texts that a person enters.
 
+use chrono::NaiveDate;
+use planner::Bilingual;
+
 use crate::fault::{self, Fault};
 use crate::rule::deadline::{self, Deadline};
 use crate::{Error, Result};
@@ -41,14 +44,22 @@ pub(super) fn needed_line(given: &str, most: usize, what: (&str, &str), name: &s
     Ok(fault::line(given, 2..=most, what, &["input", name])?)
 }
 
-/// Parses a deadline as printed; a blank one becomes `None`.
-pub(super) fn read_deadline(given: Option<String>) -> Result<Option<Deadline>> {
+/// Parses a deadline as printed; a blank one becomes `None`. One that may mean several things is refused with the
+/// question and a proposal, which can be given instead.
+pub(super) fn read_deadline(given: Option<String>, today: NaiveDate) -> Result<Option<Deadline>> {
     let Some(raw) = optional(given, 500, ("整改时限", "the deadline"), "deadline")? else { return Ok(None) };
+    let path = ["input", "deadline"];
     let why = |unreadable: deadline::Unreadable| {
         let (zh, en) = deadline::EXPECTED;
         let zh = format!("整改时限{unreadable}，应为{zh}");
         let en = format!("“{raw}” is not a deadline: enter {en}");
-        Error::from(Fault::invalid(zh, en, &["input", "deadline"]))
+        Error::from(Fault::invalid(zh, en, &path))
     };
-    Deadline::parse(&raw).map(Some).map_err(why)
+    match Deadline::parse(&raw, &deadline::Context::new(today)).map_err(why)? {
+        deadline::Answer::Read(reading) => Ok(Some(reading.deadline)),
+        deadline::Answer::Asked(question) => {
+            let Bilingual { zh, en } = question.message();
+            Err(Fault::invalid(format!("整改时限{zh}"), format!("the deadline: {en}"), &path).into())
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Manual maintenance of measures (整改措施): entering them with their parties, editing them, correcting deadlines,
 //! planning checks, withdrawing them, and deleting those entered by mistake.
 
+use chrono::NaiveDate;
 use entity::assignment::{self, Status};
 use entity::check::CheckKind;
 use entity::check_plan::{self, Every};
@@ -95,8 +96,8 @@ fn budget(given: Option<f64>) -> Result<Option<i64>> {
 }
 
 /// Parses a deadline as printed; a blank one is refused with these words (Chinese, English).
-fn needed_deadline(given: String, zh: &str, en: &str) -> Result<Deadline> {
-    read_deadline(Some(given))?.ok_or_else(|| Fault::invalid(zh, en, &["input", "deadline"]).into())
+fn needed_deadline(given: String, today: NaiveDate, (zh, en): (&str, &str)) -> Result<Deadline> {
+    read_deadline(Some(given), today)?.ok_or_else(|| Fault::invalid(zh, en, &["input", "deadline"]).into())
 }
 
 fn taken() -> Fault {
@@ -121,8 +122,11 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
         budget(new.budget),
         needed_deadline(
             new.deadline,
-            "请填写整改时限，如 2027年12月31日、长期坚持",
-            "a measure needs a deadline, such as 2027年12月31日 or 长期坚持 (ongoing)",
+            acting.today(),
+            (
+                "请填写整改时限，如 2027年12月31日、长期坚持",
+                "a measure needs a deadline, such as 2027年12月31日 or 长期坚持 (ongoing)",
+            ),
         ),
     ))?;
     let HeldProblem { transaction, row: of } = HeldProblem::take(acting, new.problem, None).await?;
@@ -165,6 +169,8 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
         let row = only_one(row.insert(&transaction).await, taken)?;
         party::write(&transaction, &row, &new.parties, &named).await?;
         database::insert_all(&transaction, deadline.steps(None, Some(row.id))).await?;
+        database::insert_all(&transaction, deadline.plan(row.id)).await?;
+        database::insert_all(&transaction, deadline.extension(row.id, acting.now)).await?;
         enter_own_list(&transaction, &row).await?;
         let answering = if named.is_empty() { vec![lead] } else { named };
         let made = answer(&transaction, &row, &answering, acting.now).await?;
@@ -279,7 +285,7 @@ pub async fn change_deadline(
     let path = ["input", "deadline"];
     let (reason, deadline) = fault::all((
         fault::text(reason, 2..=MAX_WORDS, ("变更理由", "the reason"), &["input", "reason"]),
-        needed_deadline(printed, "请填写新的整改时限", "enter the new deadline"),
+        needed_deadline(printed, acting.today(), ("请填写新的整改时限", "enter the new deadline")),
     ))?;
     let (transaction, row) = take(acting, measure, version, Act::ChangeDeadline).await?;
     let columns = Columns::of(Some(&deadline), row.issued_on, acting.grace_days);

@@ -116,7 +116,7 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
         description(new.description),
         goal(new.goal),
         domains(new.domains),
-        read_deadline(new.deadline),
+        read_deadline(new.deadline, acting.today()),
     ))?;
     let round = match new.round {
         Some(id) => in_sight::<inspection_round::Entity>(acting, "inspection_round", id).await?,
@@ -208,7 +208,7 @@ pub async fn edit(acting: &Acting<'_>, problem: Option<i64>, version: i32, chang
         changes.description.read(row.description.clone(), description),
         changes.goal.read(row.goal.clone(), goal),
         changes.domains.read(tags.clone(), domains),
-        changes.deadline.read(None, |given| read_deadline(given).map(Some)),
+        changes.deadline.read(None, |given| read_deadline(given, acting.today()).map(Some)),
     ))?;
     let identity = sameness::problem(number.as_deref(), &title);
     let mut now = problem::Model { identity, number, title, description, goal, ..row.clone() };

@@ -19,7 +19,7 @@ use self::resolve::Units;
 use super::bounds::refused;
 use super::columns::Column;
 use super::parties::Aliases;
-use super::reading::{self, CellFault, Read, ReadMeasure, ReadProblem, fault};
+use super::reading::{self, CellFault, Manner, Read, ReadMeasure, ReadProblem, fault};
 use super::sheet::Sheet;
 use ledger::Result;
 use ledger::fault::{self as faults, Fault, FaultCode};
@@ -27,6 +27,7 @@ use ledger::people::policy::{self, Act};
 use ledger::record::audit::By;
 use ledger::record::database;
 use ledger::record::database::Transaction;
+use ledger::rule::deadline::Decisions;
 use ledger::rule::sameness::normalised;
 
 /// The round and region that a file belongs to, and how to read it.
@@ -44,6 +45,10 @@ pub struct Answer {
     pub create_units: bool,
     /// Readings confirmed by a person.
     pub aliases: Aliases,
+    /// What a person has decided about unclear deadlines.
+    pub deadlines: Decisions,
+    /// Whether questions about deadlines are answered by their proposals.
+    pub takes_proposals: bool,
     /// Local date on which the statuses were true; `None` to take the date in the title.
     pub as_of: Option<NaiveDate>,
     /// Grace period of an immediate deadline without a date, in days.
@@ -125,7 +130,13 @@ impl Summary {
 /// no ledger, if a region is retired or the issuer is not above the answering region, or if the
 /// account may not keep the ledger of the answering region.
 pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outcome> {
-    let reads: Vec<Read> = import.sheets.iter().filter_map(reading::read).collect();
+    let answer = import.answer;
+    let manner = Manner { as_of: answer.as_of, deadlines: &answer.deadlines, takes_proposals: answer.takes_proposals };
+    let mut reads: Vec<Read> = Vec::new();
+    for sheet in import.sheets {
+        let before = reads.last().and_then(|read| read.as_of);
+        reads.extend(reading::read(sheet, manner, before));
+    }
     if reads.is_empty() {
         return Err(refused(
             "文件中没有找到台账：需要一行表头，至少包括“反馈问题”“整改措施（整改任务）”“整改时限”等列",
@@ -138,25 +149,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
     }
     let mut faults: Vec<CellFault> = reads.iter().flat_map(|read| read.faults.clone()).collect();
     faults.extend(repeated_across_sheets(import.sheets, &reads));
-    let answer = import.answer;
-    // A sheet without a date has that of the sheet before it.
-    let mut days: Vec<Option<NaiveDate>> = Vec::new();
-    for read in &reads {
-        days.push(answer.as_of.or(read.as_of).or(days.last().copied().flatten()));
-    }
-    let undated = reads.iter().zip(&days).filter(|(_, day)| day.is_none()).map(|(read, _)| read);
-    faults.extend(undated.map(|read| CellFault {
-        sheet: read.sheet.clone(),
-        row: 1,
-        column: String::new(),
-        heading: "标题".to_owned(),
-        value: String::new(),
-        problem: Bilingual::new("标题中没有截止日期", "the title has no date"),
-        expected: Bilingual::new(
-            "如“截至2023年4月30日”的日期；或用 --as-of 指明，如 --as-of 2023-04-30",
-            "a date such as 截至2023年4月30日; or give it as `asOf` (--as-of), such as 2023-04-30",
-        ),
-    }));
+    let days = days(&reads, &mut faults);
     let transaction = database::begin(db).await?;
     let region = ledger::region::ensure(&transaction, &answer.region, &["region"]).await?;
     let issuer = match &answer.issued_by {
@@ -190,7 +183,6 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
         faults,
         summary: Summary::default(),
     };
-    let days: Vec<NaiveDate> = days.into_iter().map(Option::unwrap_or_default).collect();
     let rows = writer.resolve(import.sheets, &reads, &days).await?;
     if !writer.faults.is_empty() {
         let mut faults = writer.faults;
@@ -205,24 +197,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
         return Ok(Outcome::Rejected(faults));
     }
     let mut summary = writer.summary;
-    summary.as_of = days.iter().max().copied();
-    if days.iter().any(|day| Some(*day) != summary.as_of) {
-        let of_sheet = |(read, day): (&Read, &NaiveDate)| format!("工作表“{}”截至 {day}", read.sheet);
-        summary.remarks.extend(reads.iter().zip(&days).map(of_sheet));
-    }
-    summary.remarks.dedup();
-    for read in &reads {
-        let unknown = read.layout.unknown.iter().map(|heading| format!("“{heading}”列不在表头词典中，未导入"));
-        summary.remarks.extend(unknown);
-        let repeated = |(heading, first): &(String, String)| format!("“{heading}”列与“{first}”列同义，只读取后者");
-        summary.remarks.extend(read.layout.repeated.iter().map(repeated));
-        let left_out = |(row, what): &(u32, &str)| format!("工作表“{}”第 {row} 行是{what}，未导入", read.sheet);
-        summary.remarks.extend(read.left_out.iter().map(left_out));
-        if read.layout.place(Column::Reporter).is_some() {
-            let heading = read.layout.heading(Column::Reporter);
-            summary.remarks.push(format!("“{heading}”列是个人信息，未读取；填报人请用账号登记"));
-        }
-    }
+    remark(&mut summary, &reads, &days);
     if answer.dry_run {
         transaction.rollback().await?;
         return Ok(Outcome::Rehearsed(summary));
@@ -230,6 +205,53 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
     let unchanged = summary.changes_nothing() && !new_round;
     transaction.commit().await?;
     Ok(if unchanged { Outcome::Unchanged(summary) } else { Outcome::Written(summary) })
+}
+
+/// Returns the date of each sheet. Reports each sheet without one as a fault.
+fn days(reads: &[Read], faults: &mut Vec<CellFault>) -> Vec<NaiveDate> {
+    let mut days: Vec<NaiveDate> = Vec::new();
+    for read in reads {
+        if read.as_of.is_none() {
+            faults.push(CellFault {
+                sheet: read.sheet.clone(),
+                row: 1,
+                column: "A".to_owned(),
+                heading: "标题".to_owned(),
+                value: String::new(),
+                problem: Bilingual::new("标题中没有截止日期", "the title has no date"),
+                expected: Bilingual::new(
+                    "如“截至2023年4月30日”的日期；或用 --as-of 指明，如 --as-of 2023-04-30",
+                    "a date such as 截至2023年4月30日; or give it as `asOf` (--as-of), such as 2023-04-30",
+                ),
+            });
+        }
+        days.push(read.as_of.unwrap_or_default());
+    }
+    days
+}
+
+/// Adds what a person should know about how the sheets were read.
+fn remark(summary: &mut Summary, reads: &[Read], days: &[NaiveDate]) {
+    summary.as_of = days.iter().max().copied();
+    summary.remarks.dedup();
+    if days.iter().any(|day| Some(*day) != summary.as_of) {
+        let of_sheet = |(read, day): (&Read, &NaiveDate)| format!("工作表“{}”截至 {day}", read.sheet);
+        summary.remarks.extend(reads.iter().zip(days).map(of_sheet));
+    }
+    for read in reads {
+        let unknown = read.layout.unknown.iter().map(|heading| format!("“{heading}”列不在表头词典中，未导入"));
+        summary.remarks.extend(unknown);
+        let repeated = |(heading, first): &(String, String)| format!("“{heading}”列与“{first}”列同义，只读取后者");
+        summary.remarks.extend(read.layout.repeated.iter().map(repeated));
+        let left_out = |(row, what): &(u32, &str)| format!("工作表“{}”第 {row} 行是{what}，未导入", read.sheet);
+        summary.remarks.extend(read.left_out.iter().map(left_out));
+        let said = |(row, remark): &(u32, String)| format!("工作表“{}”第 {row} 行：{remark}", read.sheet);
+        summary.remarks.extend(read.remarks.iter().map(said));
+        if read.layout.place(Column::Reporter).is_some() {
+            let heading = read.layout.heading(Column::Reporter);
+            summary.remarks.push(format!("“{heading}”列是个人信息，未读取；填报人请用账号登记"));
+        }
+    }
 }
 
 /// Checks that the account may keep the ledger of the answering region, which must be its own region or below it.

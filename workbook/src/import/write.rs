@@ -23,7 +23,7 @@ use ledger::record::change::{self, ChangeKind, Changed};
 use ledger::record::concern::{self, Concern};
 use ledger::record::database;
 use ledger::rule::calendar;
-use ledger::rule::deadline::Columns;
+use ledger::rule::deadline::{Columns, Deadline, Stated};
 use ledger::rule::roll_up;
 use ledger::rule::sameness::normalised;
 use ledger::rule::wording::shortened;
@@ -218,7 +218,8 @@ impl Writer<'_> {
                 *position += 1;
                 let from = self.grace_from(row.as_of);
                 let deadline = Columns::of(Some(&read.deadline), from, self.import.answer.grace_days);
-                if !read.deadline.milestones.is_empty() {
+                let Deadline { milestones, checks, change, .. } = &read.deadline;
+                if !milestones.is_empty() || checks.is_some() || change.is_some() {
                     steps.push((problem.id, identity.clone(), &read.deadline));
                 }
                 new.push(measure::ActiveModel {
@@ -254,11 +255,15 @@ impl Writer<'_> {
             known.extend(written);
             (self.import.progress)(usize::midpoint(index * CHUNK, chunk.len()), total);
         }
-        let steps = steps
+        let printed: Vec<(i64, &Deadline)> = steps
             .into_iter()
             .filter_map(|(problem, identity, deadline)| Some((known.get(&(problem, identity))?.id, deadline)))
-            .flat_map(|(id, deadline)| deadline.steps(None, Some(id)))
             .collect();
+        let plans = printed.iter().filter_map(|(id, deadline)| deadline.plan(*id));
+        database::insert_all(self.db, plans).await?;
+        let extensions = printed.iter().filter_map(|(id, deadline)| deadline.extension(*id, self.import.now));
+        database::insert_all(self.db, extensions).await?;
+        let steps = printed.iter().flat_map(|(id, deadline)| deadline.steps(None, Some(*id))).collect();
         self.milestones(steps).await?;
         Ok(known)
     }
@@ -330,6 +335,13 @@ impl Writer<'_> {
             let stated = read.progress.as_deref().map(|text| {
                 workflow::stated(text).map_or((Status::InProgress, false), |stated| (stated.status, stated.completed))
             });
+            // A deadline such as 立行立改（已完成） states a status, too.
+            let stated = match read.deadline.stated {
+                Some(Stated::Completed | Stated::Closed) if stated.is_none_or(|(_, completed)| !completed) => {
+                    workflow::stated("已完成").map(|stated| (stated.status, stated.completed))
+                }
+                _ => stated,
+            };
             for unit in bodies {
                 if known.contains_key(&(measure.id, unit)) {
                     continue;
