@@ -22,6 +22,7 @@ mod m20261128_000003_heartbeat;
 mod m20261129_000001_words;
 mod m20261129_000002_link_key;
 mod m20261129_000003_sameness;
+mod m20261129_000004_work_lists;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000001_words::Migration),
             Box::new(m20261129_000002_link_key::Migration),
             Box::new(m20261129_000003_sameness::Migration),
+            Box::new(m20261129_000004_work_lists::Migration),
         ]
     }
 }

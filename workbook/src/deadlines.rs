@@ -5,8 +5,8 @@ use ledger::fault::{self, Fault};
 use ledger::rule::deadline::Decisions;
 use ledger::{Error, Result};
 
-/// Parses a CSV file with two columns: a printed deadline (6月底前) or an event (收到通知后), and the deadline or the day
-/// that it means. The first line may be the heading `printed,deadline` or 原文,时限.
+/// Parses a CSV file with two columns: a printed deadline (6月底前) or an event (收到通知后), and the deadline or the
+/// day that it means. The first line may be the heading `printed,deadline` or 原文,时限.
 ///
 /// # Errors
 ///

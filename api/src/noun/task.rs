@@ -39,7 +39,8 @@ pub(crate) enum TaskKind {
     AcceptCase,
     /// 案件待办结 · A complaint case has to be resolved.
     ResolveCase,
-    /// 待核查 · An application for close-out waits for verification.
+    /// 待核查 · An application for close-out waits for verification by the city office; where there is none, by the
+    /// regional office.
     Verify,
     /// 待认定不涉及 · A unit proposes that a measure does not concern it, or has declined it.
     DecideNotApplicable,
@@ -79,7 +80,7 @@ noun! {
             CAST(NULL AS bigint) AS supervision_id, CAST(NULL AS bigint) AS objection_id, CAST(NULL AS bigint) AS \
                 mail_id \
         FROM assignment a JOIN measure m ON m.id = a.measure_id \
-        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'LEAD_UNIT', 'COUNTY_OFFICE', 'SUPERVISING_UNIT') \
+        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'LEAD_UNIT', 'SUPERVISING_UNIT') \
             AND a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.declined_at IS NULL \
             AND (m.due_by < {fact:today} AND a.completed_on IS NULL \
                 OR ({owner}.role <> 'SUPERVISING_UNIT' AND ({owner}.role <> 'LEAD_UNIT' OR a.unit_id = \
@@ -87,11 +88,39 @@ noun! {
                     AND (a.status IN ('RETURNED', 'REOPENED') OR a.completed_on IS NOT NULL \
                         OR (a.accepted_at IS NULL AND a.status = 'ASSIGNED') OR m.due_by <= {fact:soon}))) \
             AND {sees:assignment:a} \
+        UNION ALL SELECT a.id * 32 + 14, CASE \
+            WHEN a.status = 'RETURNED' THEN 'RETURNED' WHEN a.status = 'REOPENED' THEN 'RELAPSED' \
+            WHEN a.completed_on IS NOT NULL THEN 'APPLY_FOR_CLOSE_OUT' \
+            WHEN m.due_by < {fact:today} THEN 'OVERDUE' \
+            WHEN a.accepted_at IS NULL AND a.status = 'ASSIGNED' THEN 'ACCEPT' ELSE 'DUE_SOON' END, \
+            coalesce(m.due_by, m.due_on), a.measure_id, a.id, NULL, NULL, NULL, NULL, NULL, NULL \
+        FROM assignment a JOIN measure m ON m.id = a.measure_id \
+        WHERE {owner}.role = 'COUNTY_OFFICE' \
+            AND a.region_id IN (SELECT r.id FROM region r JOIN region top ON top.id = {owner}.region_id \
+                WHERE substr(r.path, 1, length(top.path)) = top.path) \
+            AND a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.declined_at IS NULL \
+            AND (m.due_by <= {fact:soon} OR a.status IN ('RETURNED', 'REOPENED') OR a.completed_on IS NOT NULL \
+                OR a.accepted_at IS NULL AND a.status = 'ASSIGNED') \
+            AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 2, 'SELF_INSPECTION', {fact:quarter_end}, a.measure_id, a.id, NULL, NULL, NULL, \
             NULL, NULL, NULL \
         FROM assignment a JOIN measure m ON m.id = a.measure_id \
         LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
-        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'COUNTY_OFFICE') AND a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
+        WHERE {owner}.role = 'RESPONSIBLE_UNIT' AND a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
+            AND m.issued_on <= {fact:quarter_end} \
+            AND (coalesce(p.every, 'QUARTER') = 'QUARTER' OR p.every = 'HALF_YEAR' AND {fact:ends_half} = 1 \
+                OR p.every = 'YEAR' AND {fact:ends_year} = 1) \
+            AND NOT EXISTS (SELECT 1 FROM \"check\" c WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' \
+                AND c.due_on >= {fact:quarter_end}) \
+            AND {sees:assignment:a} \
+        UNION ALL SELECT a.id * 32 + 15, 'SELF_INSPECTION', {fact:quarter_end}, a.measure_id, a.id, NULL, NULL, NULL, \
+            NULL, NULL, NULL \
+        FROM assignment a JOIN measure m ON m.id = a.measure_id \
+        LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
+        WHERE {owner}.role = 'COUNTY_OFFICE' \
+            AND a.region_id IN (SELECT r.id FROM region r JOIN region top ON top.id = {owner}.region_id \
+                WHERE substr(r.path, 1, length(top.path)) = top.path) \
+            AND a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
             AND m.issued_on <= {fact:quarter_end} \
             AND (coalesce(p.every, 'QUARTER') = 'QUARTER' OR p.every = 'HALF_YEAR' AND {fact:ends_half} = 1 \
                 OR p.every = 'YEAR' AND {fact:ends_year} = 1) \
@@ -111,20 +140,40 @@ noun! {
         UNION ALL SELECT k.id * 32 + 5, CASE k.state WHEN 'RESOLVED' THEN 'VERIFY_CASE' ELSE 'CLOSE_CASE' END, \
             k.due_on, NULL, NULL, k.id, NULL, NULL, NULL, NULL, NULL \
         FROM inspection_case k \
-        WHERE (k.state = 'RESOLVED' AND {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') \
-                OR k.state = 'ACCEPTED' AND {owner}.role = 'REGIONAL_OFFICE') AND {sees:inspection_case:k} \
+        WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND k.state IN ('RESOLVED', 'ACCEPTED') \
+            AND (k.state = 'RESOLVED' OR {owner}.role = 'REGIONAL_OFFICE') AND {sees:inspection_case:k} \
         UNION ALL SELECT a.id * 32 + 6, CASE a.status WHEN 'SUBMITTED' THEN 'VERIFY' WHEN 'VERIFIED' THEN 'PUBLICISE' \
-            WHEN 'PUBLICISED' THEN 'CLOSE' ELSE 'DECIDE_NOT_APPLICABLE' END, \
-            CASE a.status WHEN 'PUBLICISED' THEN o.notice_until ELSE m.due_by END, a.measure_id, a.id, NULL, \
-                o.id, NULL, \
+            ELSE 'DECIDE_NOT_APPLICABLE' END, m.due_by, a.measure_id, a.id, NULL, \
+            (SELECT o.id FROM close_out o WHERE o.assignment_id = a.id AND o.state IN ('APPLIED', 'VERIFIED')), NULL, \
             NULL, NULL, NULL \
+        FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
+        WHERE ({owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
+                (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled)) \
+            AND a.status IN ('SUBMITTED', 'VERIFIED', 'NOT_APPLICABLE_PROPOSED') \
+            AND a.region_id IN (SELECT r.id FROM region r JOIN region top ON top.id = {owner}.region_id \
+                WHERE substr(r.path, 1, length(top.path)) = top.path) \
+            AND {sees:assignment:a} \
+        UNION ALL SELECT a.id * 32 + 11, 'DECIDE_NOT_APPLICABLE', m.due_by, a.measure_id, a.id, NULL, NULL, NULL, \
+            NULL, NULL, NULL \
+        FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
+        WHERE ({owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
+                (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled)) \
+            AND a.status = 'ASSIGNED' AND a.declined_at IS NOT NULL \
+            AND a.region_id IN (SELECT r.id FROM region r JOIN region top ON top.id = {owner}.region_id \
+                WHERE substr(r.path, 1, length(top.path)) = top.path) \
+            AND {sees:assignment:a} \
+        UNION ALL SELECT a.id * 32 + 12, 'CLOSE', o.notice_until, a.measure_id, a.id, NULL, o.id, NULL, NULL, NULL, \
+            NULL \
+        FROM close_out o JOIN assignment a ON a.id = o.assignment_id \
+        WHERE {owner}.role = 'REGIONAL_OFFICE' AND o.state = 'PUBLICISED' AND o.notice_until < {fact:today} \
+            AND a.status = 'PUBLICISED' \
+            AND NOT EXISTS (SELECT 1 FROM objection j WHERE j.close_out_id = o.id AND j.decided_at IS NULL) \
+            AND {sees:assignment:a} \
+        UNION ALL SELECT a.id * 32 + 13, 'PUBLICISE', m.due_by, a.measure_id, a.id, NULL, \
+            (SELECT o.id FROM close_out o WHERE o.assignment_id = a.id AND o.state = 'VERIFIED'), NULL, NULL, NULL, \
+            NULL \
         FROM assignment a JOIN measure m ON m.id = a.measure_id \
-        LEFT JOIN close_out o ON o.assignment_id = a.id AND o.state IN ('APPLIED', 'VERIFIED', 'PUBLICISED') \
-        WHERE ({owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND (a.status IN ('SUBMITTED', 'VERIFIED', \
-                'NOT_APPLICABLE_PROPOSED') OR a.status = 'ASSIGNED' AND a.declined_at IS NOT NULL) \
-                OR {owner}.role = 'REGIONAL_OFFICE' AND a.status = 'PUBLICISED' AND o.notice_until < {fact:today} \
-                    AND NOT EXISTS (SELECT 1 FROM objection j WHERE j.close_out_id = o.id AND j.decided_at IS NULL) \
-                OR {owner}.role = 'LEAD_UNIT' AND a.status = 'VERIFIED' AND m.lead_unit_id = {owner}.unit_id) \
+        WHERE {owner}.role = 'LEAD_UNIT' AND a.status = 'VERIFIED' AND m.lead_unit_id = {owner}.unit_id \
             AND {sees:assignment:a} \
         UNION ALL SELECT j.id * 32 + 7, 'DECIDE_OBJECTION', o.notice_until, a.measure_id, a.id, NULL, o.id, NULL, \
             NULL, \
@@ -134,8 +183,8 @@ noun! {
         UNION ALL SELECT d.id * 32 + 8, 'DECIDE_EXTENSION', d.old_due_on, d.measure_id, d.assignment_id, NULL, NULL, \
             d.id, NULL, NULL, NULL \
         FROM deadline_change d \
-        WHERE (d.state = 'REQUESTED' AND {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') \
-                OR d.state = 'ENDORSED' AND {owner}.role = 'REGIONAL_OFFICE') AND {sees:deadline_change:d} \
+        WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND d.state IN ('REQUESTED', 'ENDORSED') \
+            AND (d.state = 'REQUESTED' OR {owner}.role = 'REGIONAL_OFFICE') AND {sees:deadline_change:d} \
         UNION ALL SELECT s.id * 32 + 9, 'DECIDE_PROPOSAL', NULL, s.measure_id, s.assignment_id, NULL, NULL, NULL, \
             s.id, \
             NULL, NULL \

@@ -13,9 +13,9 @@
 //! What is sure is read. What is likely is read with a [`Remark`]. What may mean several things is a [`Question`] with
 //! a proposal. Everything else is [`Unreadable`]: a text is never "no deadline".
 //!
-//! The rules come from published ledgers and from those that offices keep. The modules: `text` gives a text one spelling
-//! and cuts it into parts, `period` reads dates, `words` reads what stands around them, `item` reads a part, and `reader`
-//! combines the parts.
+//! The rules come from published ledgers and from those that offices keep. The modules: `text` gives a text one
+//! spelling and cuts it into parts, `period` reads dates, `words` reads what stands around them, `item` reads a part,
+//! and `reader` combines the parts.
 
 mod decisions;
 mod festival;

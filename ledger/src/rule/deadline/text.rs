@@ -133,8 +133,8 @@ impl Piece<'_> {
     }
 }
 
-/// Cuts a text at commas, semicolons, brackets, and at slashes that are not inside a date. Removes the dashes that begin
-/// the items of a list, and stray colons.
+/// Cuts a text at commas, semicolons, brackets, and at slashes that are not inside a date. Removes the dashes that
+/// begin the items of a list, and stray colons.
 pub(super) fn pieces(plain: &str) -> Vec<Piece<'_>> {
     let letters: Vec<(usize, char)> = plain.char_indices().collect();
     let is_digit = |place: Option<usize>| {
