@@ -558,11 +558,11 @@ impl Settings {
 
     /// Returns the roles that must sign in with a second factor.
     fn second_factor_roles(&self) -> Result<Vec<Role>, Failure> {
-        let role = |name: &String| {
-            crate::command::account::role(name)
+        let read = |name: &String| {
+            role(name)
                 .map_err(|why| Failure::Usage(format!("second_factor_roles：“{name}”{why}")))
         };
-        self.second_factor_roles.iter().map(role).collect()
+        self.second_factor_roles.iter().map(read).collect()
     }
 
     /// Returns how long sessions and mails are kept.
@@ -775,6 +775,26 @@ fn certain(name: &str, text: &str) -> Result<Url, Failure> {
             "{name}：无法确定地址中哪些是密码。用户和密码中的 # / ? @ % 等字符须作百分号编码（如 # 写作 %23），\
              或改用 {what}_host、{what}_user、{what}_password 等分项设置，不必编码"
         ))
+    })
+}
+
+/// Parses a role. Accepts its English name in any case, with hyphens, underscores, spaces or no separator, and its
+/// Chinese name.
+pub(crate) fn role(text: &str) -> Result<Role, String> {
+    let plain = text.trim().to_lowercase().replace(['_', ' '], "-");
+    let found = <Role as sea_orm::Iterable>::iter().find(|role| {
+        let code = sea_orm::ActiveEnum::to_value(role).to_lowercase().replace('_', "-");
+        code == plain || code.replace('-', "") == plain || ledger::people::policy::role_name(*role) == text.trim()
+    });
+    let known = match plain.as_str() {
+        "reporter" | "填报人" => Some(Role::ResponsibleUnit),
+        "admin" => Some(Role::Administrator),
+        _ => found,
+    };
+    known.ok_or_else(|| {
+        "应为 regional-office、city-office、county-office、lead-unit、responsible-unit、supervising-unit、leader、\
+         inspector 或 administrator"
+            .to_owned()
     })
 }
 

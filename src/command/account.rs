@@ -16,7 +16,7 @@ use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{acting, current, date, read};
-use crate::settings::{Settings, language};
+use crate::settings::{Settings, language, role};
 use crate::{Failure, clock, say};
 
 #[derive(Debug, clap::Subcommand)]
@@ -162,26 +162,6 @@ pub(crate) enum Token {
         /// 编号，见 `rectify token list`
         id: i64,
     },
-}
-
-/// Parses a role. Accepts its English name in any case, with hyphens, underscores, spaces or no separator, and its
-/// Chinese name.
-pub(crate) fn role(text: &str) -> Result<Role, String> {
-    let plain = text.trim().to_lowercase().replace(['_', ' '], "-");
-    let found = <Role as sea_orm::Iterable>::iter().find(|role| {
-        let code = sea_orm::ActiveEnum::to_value(role).to_lowercase().replace('_', "-");
-        code == plain || code.replace('-', "") == plain || ledger::people::policy::role_name(*role) == text.trim()
-    });
-    let known = match plain.as_str() {
-        "reporter" | "填报人" => Some(Role::ResponsibleUnit),
-        "admin" => Some(Role::Administrator),
-        _ => found,
-    };
-    known.ok_or_else(|| {
-        "应为 regional-office、city-office、county-office、lead-unit、responsible-unit、supervising-unit、leader、\
-         inspector 或 administrator"
-            .to_owned()
-    })
 }
 
 pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Failure> {

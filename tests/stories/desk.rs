@@ -459,6 +459,13 @@ fn an_open_page_says_when_it_has_changed(world: &World) {
     page.leave("document.querySelector('[data-live] button').click()");
     assert_eq!(page.value(told), "", "the page is new");
     assert!(page.value("document.body.textContent").as_str().unwrap().contains("请抓紧办理"));
+    // The pages of a list load without their frame, and the way back shows the page before.
+    page.go(&format!("{}/ledger", server.base));
+    page.value("window.kept = true; document.querySelector('.pager a[rel=next]').click()");
+    page.run("until(() => location.search.includes('after=') && document.querySelector('.pager a[rel=prev]'))");
+    page.value("history.back()");
+    page.run("until(() => !location.search && !document.querySelector('.pager a[rel=prev]'))");
+    assert_eq!(page.value("window.kept"), true, "the frame stays");
     assert_eq!(page.refused(), json!([]));
     let stranger = crate::support::asked(&server, "GET", "/live", &[], b"");
     assert_eq!(stranger.header("location"), "/sign-in?to=%2Flive", "nothing is told without signing in");

@@ -12,7 +12,7 @@ use planner::{DEFAULT_GROUPS, DEFAULT_PAGE, MAX_GROUPS, MAX_PAGE, Selection};
 
 use crate::context::Limits;
 use crate::error::{Code, Refused};
-use crate::graphql::rights::CREDENTIALS;
+use crate::graphql::credentials::CREDENTIALS;
 use crate::graphql::types::Types;
 
 /// The depth to which a document is measured. A deeper one counts as exceeding every limit.

@@ -1,5 +1,6 @@
 //! How a request is answered: documents within limits, read by the planner or carried out by the library.
 
+pub(crate) mod credentials;
 pub(crate) mod document;
 pub(crate) mod engine;
 pub(crate) mod feed;

@@ -30,27 +30,6 @@ const PUBLIC: &[&str] = &[
 /// The root fields that a session may select that must first set up a second factor.
 const LIMITED: &[&str] = &["enrolSecondFactor", "confirmSecondFactor", "signOut"];
 
-/// The mutations that check or set a secret. A request may contain only one, and each waits in the queue of
-/// `gate::credentials`.
-pub(crate) const CREDENTIALS: &[&str] = &[
-    "signIn",
-    "signInAsDemo",
-    "signInWithCode",
-    "createAccount",
-    "createFirstAccount",
-    "setPassword",
-    "requestPasswordReset",
-    "setPasswordWithLink",
-    "enrolSecondFactor",
-    "confirmSecondFactor",
-    "removeSecondFactor",
-    "updateAccount",
-    "eraseAccount",
-];
-/// The mutations among `CREDENTIALS` that cannot be used to guess a secret, so that the rate limit on sign-ins does not
-/// apply.
-pub(crate) const UNGUESSED: &[&str] = &["createAccount"];
-
 /// The public root fields whose answer is the same for all callers.
 const SHARED: &[&str] = &["__typename", "publicNotices"];
 /// For how many seconds caches may keep an answer that is the same for all callers.
