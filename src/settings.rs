@@ -558,10 +558,8 @@ impl Settings {
 
     /// Returns the roles that must sign in with a second factor.
     fn second_factor_roles(&self) -> Result<Vec<Role>, Failure> {
-        let read = |name: &String| {
-            role(name)
-                .map_err(|why| Failure::Usage(format!("second_factor_roles：“{name}”{why}")))
-        };
+        let read =
+            |name: &String| role(name).map_err(|why| Failure::Usage(format!("second_factor_roles：“{name}”{why}")));
         self.second_factor_roles.iter().map(read).collect()
     }
 
