@@ -5,6 +5,7 @@
 mod bounds;
 mod columns;
 mod deadlines;
+mod decided;
 mod export;
 mod extent;
 mod filled;

@@ -9,41 +9,31 @@ use entity::unit::Kind;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
-use super::sheet::separator;
-use ledger::fault::{self, Fault};
+use super::decided::DecidedFile;
+use ledger::Result;
+use ledger::fault;
 use ledger::unit::{PARTY_ORGANS, kind_of};
-use ledger::{Error, Result};
+
+const FILE: DecidedFile = DecidedFile {
+    name: ("别名文件", "the aliases"),
+    field: "aliases",
+    columns: ("原文,单位（多个单位用分号分隔）", "printed,units (units separated by semicolons)"),
+};
 
 /// A dictionary of readings: maps printed text (a whole list or one name) to the units it means.
 #[derive(Debug, Clone, Default)]
 pub struct Aliases(HashMap<String, Vec<String>>);
 
 impl Aliases {
-    /// Parses a CSV file with two columns: the printed text, and the units it means, separated by `;`. The first line
+    /// Parses a file with two columns: the printed text, and the units it means, separated by `;`. The first line
     /// may be the heading `printed,units` or 原文,单位.
     pub fn parse(text: &str) -> Result<Self> {
         let mut known = HashMap::new();
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(separator(text))
-            .from_reader(text.as_bytes());
-        for (index, record) in reader.records().enumerate() {
-            let line = index + 1;
-            let record = record
-                .map_err(|error| refused(line, &format!("无法读取：{error}"), &format!("unreadable: {error}")))?;
-            let (Some(printed), Some(units)) = (record.get(0), record.get(1)) else {
-                let zh = "应有两列：原文,单位（多个单位用分号分隔）";
-                let en = "two columns are expected: printed,units (units separated by semicolons)";
-                return Err(refused(line, zh, en));
-            };
-            if line == 1 && matches!(printed.trim(), "printed" | "原文") {
-                continue;
-            }
+        for (line, printed, units) in FILE.lines(text)? {
             let units = units.split([';', '；']).map(fault::single_name).collect::<Result<Vec<String>, _>>();
             let units = units.map_err(|hidden| {
                 let (place, code) = (hidden.place, hidden.code_point());
-                refused(
+                FILE.refused(
                     line,
                     &format!("单位名称的第 {place} 个字符（{code}）是不可见的控制字符，请删除"),
                     &format!("character {place} of a unit ({code}) is an invisible control character; remove it"),
@@ -51,9 +41,9 @@ impl Aliases {
             })?;
             let units: Vec<String> = units.into_iter().filter(|unit| !unit.is_empty()).collect();
             if units.is_empty() {
-                return Err(refused(line, "没有写明单位", "no unit is named"));
+                return Err(FILE.refused(line, "没有写明单位", "no unit is named"));
             }
-            known.insert(plain(printed), units);
+            known.insert(plain(&printed), units);
         }
         Ok(Self(known))
     }
@@ -61,12 +51,6 @@ impl Aliases {
     fn of(&self, printed: &str) -> Option<&[String]> {
         self.0.get(printed).map(Vec::as_slice)
     }
-}
-
-/// Returns the error for a line of the file of readings.
-fn refused(line: usize, zh: &str, en: &str) -> Error {
-    let (zh, en) = (format!("别名文件第 {line} 行{zh}"), format!("line {line} of the aliases: {en}"));
-    Fault::invalid(zh, en, &["aliases", &line.to_string()]).into()
 }
 
 /// A party of a printed list.

@@ -41,6 +41,11 @@ pub struct Sheet {
     merged: HashMap<(u32, u32), (u32, u32)>,
 }
 
+/// Whether a text is an error of LibreOffice, such as `Err:502`.
+fn is_numbered_error(text: &str) -> bool {
+    text.strip_prefix("Err:").is_some_and(|number| number.len() == 3 && number.bytes().all(|one| one.is_ascii_digit()))
+}
+
 /// How much of the limits per file has been used.
 #[derive(Default)]
 struct Budget {
@@ -74,7 +79,7 @@ pub(crate) enum CellKind {
 }
 
 /// What formulas show if they fail, in the programs that write the supported formats.
-const ERRORS: &[&str] = &["#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#N/A", "#NULL!", "#NUM!", "#GETTING_DATA", "Err:"];
+const ERRORS: &[&str] = &["#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#N/A", "#NULL!", "#NUM!", "#GETTING_DATA"];
 
 impl Sheet {
     /// Returns the rows with filled cells, in ascending order.
@@ -152,7 +157,7 @@ impl Sheet {
                 format!("the file has more than {MAX_CELLS} filled cells: split it"),
             ));
         }
-        let is_error = kind == CellKind::Text && ERRORS.contains(&text);
+        let is_error = kind == CellKind::Text && (ERRORS.contains(&text) || is_numbered_error(text));
         let kind = if is_error { CellKind::Error } else { kind };
         self.cells.insert((row, column), Cell { text: text.into(), kind });
         Ok(())

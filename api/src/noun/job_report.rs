@@ -11,7 +11,7 @@ use ledger::rule::calendar;
 use planner::Planned;
 use sea_orm::DatabaseConnection;
 
-use crate::context::{JobSummary, Request};
+use crate::context::{JobRunning, JobSummary, Request};
 use crate::error::masked;
 use crate::noun::schedule::Schedule;
 use crate::part::payload::{UserError, key_of, outcome};
@@ -186,7 +186,7 @@ impl JobMutation {
 }
 
 /// Checks a request for a run, records it, and returns the schedule's key and the run, not yet begun.
-async fn begin(request: &Request, input: RunJobInput) -> ledger::Result<(i64, crate::context::JobRunning)> {
+async fn begin(request: &Request, input: RunJobInput) -> ledger::Result<(i64, JobRunning)> {
     let RunJobInput { schedule_id, is_rehearsal, on } = input;
     let at = match on {
         None => request.now,
@@ -195,12 +195,8 @@ async fn begin(request: &Request, input: RunJobInput) -> ledger::Result<(i64, cr
             calendar::moment(day, NaiveTime::from_hms_opt(MORNING, 0, 0).unwrap_or_default(), request.zone)
         }
     };
-    let (key, name) = keep::ask_run(&request.acting(), key_of::<Schedule>(&schedule_id), is_rehearsal, |name| {
-        (request.run_job)(name, at, is_rehearsal).is_some()
-    })
-    .await?;
-    let job = (request.run_job)(&name, at, is_rehearsal);
-    job.map(|job| (key, job)).ok_or_else(|| keep::runs_by_itself().into())
+    let schedule = key_of::<Schedule>(&schedule_id);
+    keep::ask_run(&request.acting(), schedule, is_rehearsal, |name| (request.run_job)(name, at, is_rehearsal)).await
 }
 
 fn check_day(day: NaiveDate, today: NaiveDate, is_rehearsal: bool) -> Result<(), Fault> {

@@ -80,7 +80,7 @@ noun! {
             CAST(NULL AS bigint) AS supervision_id, CAST(NULL AS bigint) AS objection_id, CAST(NULL AS bigint) AS \
                 mail_id \
         FROM assignment a JOIN measure m ON m.id = a.measure_id \
-        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'LEAD_UNIT', 'SUPERVISING_UNIT') \
+        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'LEAD_UNIT', 'COUNTY_OFFICE', 'SUPERVISING_UNIT') \
             AND a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.declined_at IS NULL \
             AND (m.due_by < {fact:today} AND a.completed_on IS NULL \
                 OR ({owner}.role <> 'SUPERVISING_UNIT' AND ({owner}.role <> 'LEAD_UNIT' OR a.unit_id = \
@@ -88,39 +88,11 @@ noun! {
                     AND (a.status IN ('RETURNED', 'REOPENED') OR a.completed_on IS NOT NULL \
                         OR (a.accepted_at IS NULL AND a.status = 'ASSIGNED') OR m.due_by <= {fact:soon}))) \
             AND {sees:assignment:a} \
-        UNION ALL SELECT a.id * 32 + 14, CASE \
-            WHEN a.status = 'RETURNED' THEN 'RETURNED' WHEN a.status = 'REOPENED' THEN 'RELAPSED' \
-            WHEN a.completed_on IS NOT NULL THEN 'APPLY_FOR_CLOSE_OUT' \
-            WHEN m.due_by < {fact:today} THEN 'OVERDUE' \
-            WHEN a.accepted_at IS NULL AND a.status = 'ASSIGNED' THEN 'ACCEPT' ELSE 'DUE_SOON' END, \
-            coalesce(m.due_by, m.due_on), a.measure_id, a.id, NULL, NULL, NULL, NULL, NULL, NULL \
-        FROM assignment a JOIN measure m ON m.id = a.measure_id \
-        WHERE {owner}.role = 'COUNTY_OFFICE' \
-            AND a.region_id IN (SELECT r.id FROM region r JOIN region top ON top.id = {owner}.region_id \
-                WHERE substr(r.path, 1, length(top.path)) = top.path) \
-            AND a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.declined_at IS NULL \
-            AND (m.due_by <= {fact:soon} OR a.status IN ('RETURNED', 'REOPENED') OR a.completed_on IS NOT NULL \
-                OR a.accepted_at IS NULL AND a.status = 'ASSIGNED') \
-            AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 2, 'SELF_INSPECTION', {fact:quarter_end}, a.measure_id, a.id, NULL, NULL, NULL, \
             NULL, NULL, NULL \
         FROM assignment a JOIN measure m ON m.id = a.measure_id \
         LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
-        WHERE {owner}.role = 'RESPONSIBLE_UNIT' AND a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
-            AND m.issued_on <= {fact:quarter_end} \
-            AND (coalesce(p.every, 'QUARTER') = 'QUARTER' OR p.every = 'HALF_YEAR' AND {fact:ends_half} = 1 \
-                OR p.every = 'YEAR' AND {fact:ends_year} = 1) \
-            AND NOT EXISTS (SELECT 1 FROM \"check\" c WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' \
-                AND c.due_on >= {fact:quarter_end}) \
-            AND {sees:assignment:a} \
-        UNION ALL SELECT a.id * 32 + 15, 'SELF_INSPECTION', {fact:quarter_end}, a.measure_id, a.id, NULL, NULL, NULL, \
-            NULL, NULL, NULL \
-        FROM assignment a JOIN measure m ON m.id = a.measure_id \
-        LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
-        WHERE {owner}.role = 'COUNTY_OFFICE' \
-            AND a.region_id IN (SELECT r.id FROM region r JOIN region top ON top.id = {owner}.region_id \
-                WHERE substr(r.path, 1, length(top.path)) = top.path) \
-            AND a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
+        WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'COUNTY_OFFICE') AND a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
             AND m.issued_on <= {fact:quarter_end} \
             AND (coalesce(p.every, 'QUARTER') = 'QUARTER' OR p.every = 'HALF_YEAR' AND {fact:ends_half} = 1 \
                 OR p.every = 'YEAR' AND {fact:ends_year} = 1) \
@@ -149,19 +121,13 @@ noun! {
         FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
         WHERE ({owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
                 (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled)) \
-            AND a.status IN ('SUBMITTED', 'VERIFIED', 'NOT_APPLICABLE_PROPOSED') \
-            AND a.region_id IN (SELECT r.id FROM region r JOIN region top ON top.id = {owner}.region_id \
-                WHERE substr(r.path, 1, length(top.path)) = top.path) \
-            AND {sees:assignment:a} \
+            AND a.status IN ('SUBMITTED', 'VERIFIED', 'NOT_APPLICABLE_PROPOSED') AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 11, 'DECIDE_NOT_APPLICABLE', m.due_by, a.measure_id, a.id, NULL, NULL, NULL, \
             NULL, NULL, NULL \
         FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
         WHERE ({owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
                 (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled)) \
-            AND a.status = 'ASSIGNED' AND a.declined_at IS NOT NULL \
-            AND a.region_id IN (SELECT r.id FROM region r JOIN region top ON top.id = {owner}.region_id \
-                WHERE substr(r.path, 1, length(top.path)) = top.path) \
-            AND {sees:assignment:a} \
+            AND a.status = 'ASSIGNED' AND a.declined_at IS NOT NULL AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 12, 'CLOSE', o.notice_until, a.measure_id, a.id, NULL, o.id, NULL, NULL, NULL, \
             NULL \
         FROM close_out o JOIN assignment a ON a.id = o.assignment_id \

@@ -87,33 +87,28 @@ pub async fn edit_schedule(
     Ok(id)
 }
 
-/// Checks that the caller may run the job of a schedule by hand, and returns the schedule's key and the job's name. A
-/// run is recorded in the audit before it begins; a rehearsal, which writes nothing, is not.
+/// Checks that the caller may run the job of a schedule by hand, and returns the schedule's key and the run, not yet
+/// begun. A run is recorded in the audit before it begins; a rehearsal, which writes nothing, is not.
 ///
-/// `is_run_by_hand` takes the name of a job and returns whether anyone runs it by hand.
-pub async fn ask_run(
+/// `run` takes the name of a job and returns a run of it, or `None` if the job runs by itself only.
+pub async fn ask_run<R>(
     acting: &Acting<'_>,
     schedule: Option<i64>,
     is_rehearsal: bool,
-    is_run_by_hand: impl Fn(&str) -> bool,
-) -> Result<(i64, String)> {
+    run: impl FnOnce(&str) -> Option<R>,
+) -> Result<(i64, R)> {
     permit_anywhere(acting, Act::KeepAccounts)?;
     let transaction = database::begin(acting.db).await?;
     let row = take_row::<schedule::Entity>(&transaction, schedule, Thing::Schedule, "scheduleId").await?;
-    if !is_run_by_hand(&row.name) {
-        return Err(runs_by_itself().into());
-    }
+    let Some(run) = run(&row.name) else {
+        let (zh, en) = ("这项任务自行运行，不能手动运行", "this job runs by itself and is not run by hand");
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "scheduleId"]).into());
+    };
     if !is_rehearsal {
         note_own(&transaction, acting, Entry::of("JOB_RUN", format!("schedule_{}", row.id))).await?;
     }
     transaction.commit().await?;
-    Ok((row.id, row.name))
-}
-
-/// Returns the refusal to run by hand a job that runs by itself.
-pub fn runs_by_itself() -> Fault {
-    let (zh, en) = ("这项任务自行运行，不能手动运行", "this job runs by itself and is not run by hand");
-    Fault::new(FaultCode::WrongState, zh, en, &["input", "scheduleId"])
+    Ok((row.id, run))
 }
 
 /// Requeues a mail that failed or was cancelled, to be sent at once.

@@ -586,8 +586,9 @@ fn of_region(table: &str, place: &Place) -> Condition {
     }
 }
 
-/// Matches rows whose region is the one with this path or lies below it.
-const BELOW: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id AND substr(r.path, 1, length({})) = {})";
+/// Matches rows whose region is the one with this path or lies below it. The regions are found once, so that the
+/// database can go by an index of the region.
+const BELOW: &str = "{t}.region_id IN (SELECT r.id FROM region r WHERE substr(r.path, 1, length({})) = {})";
 
 /// Returns the condition that a unit leads, answers or supervises a row, depending on the role.
 fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {
