@@ -44,7 +44,7 @@ pub(crate) fn rehearse<'a>(
         let day = occasion.day();
         let candidates = find(transaction, day, &occasion.context.timing).await?;
         let plan = reminder::plan(transaction, kind, &candidates, day).await?;
-        let summary = format!("以上为演示：会产生 {} 封邮件，未写入任何内容", plan.digests.len());
+        let summary = format!("演练：会产生 {} 封邮件，未写入任何内容", plan.digests.len());
         Ok(Report { plan: Some(plan), ..Report::of(summary) })
     })
 }

@@ -492,6 +492,7 @@ fn an_administrator_rehearses_a_job_and_runs_it(world: &World) {
 
     let rehearsed = administrator.act(&server, "runJob", &format!("on={id}&input.isRehearsal=true"));
     assert!(rehearsed.status == 200 && rehearsed.body.contains("未写入任何内容"), "{}", rehearsed.body);
+    assert!(rehearsed.body.contains("逾期提醒：演练结果"), "which job: {}", rehearsed.body);
     assert!(rehearsed.body.contains('@'), "who would be told: {}", rehearsed.body);
     assert_eq!(state()["mails"]["totalCount"], before, "a rehearsal writes nothing");
     let far = administrator.act(&server, "runJob", &format!("on={id}&input.isRehearsal=true&input.on=2099-01-01"));

@@ -15,8 +15,8 @@ pub(super) struct DecidedFile {
 }
 
 impl DecidedFile {
-    /// Reads the lines of the file, each with its number, what is printed, and what was decided. Leaves out empty lines,
-    /// and a first line that is the heading 原文 or `printed`.
+    /// Reads the lines of the file, each with its number, what is printed, and what was decided. Leaves out empty
+    /// lines, and a first line that is the heading 原文 or `printed`.
     ///
     /// # Errors
     ///

@@ -55,6 +55,12 @@ pub(crate) struct JobDigest {
 /// What a run of a job did or, if it was a rehearsal, would do.
 #[derive(SimpleObject)]
 pub(crate) struct JobReport {
+    /// Stable name of the job, such as `overdue`.
+    job: String,
+    /// Local date as of which the job ran, or was rehearsed.
+    day: Date,
+    /// Whether the run was a rehearsal, which wrote nothing.
+    is_rehearsal: bool,
     /// Summary of the run, in Chinese, such as `已写入发件箱 19 封邮件`.
     summary: String,
     /// Number of digests (mails) of a reminder; 0 for other jobs.
@@ -68,7 +74,7 @@ pub(crate) struct JobReport {
 }
 
 impl JobReport {
-    async fn of(db: &DatabaseConnection, summary: JobSummary) -> ledger::Result<Self> {
+    async fn of(db: &DatabaseConnection, asked: Asked, summary: JobSummary) -> ledger::Result<Self> {
         let JobSummary { text, plan } = summary;
         let Plan { digests, unreachable } = plan.unwrap_or_default();
         let mut shown = Vec::new();
@@ -86,6 +92,9 @@ impl JobReport {
             line.unit.clone_from(&item.unit);
         }
         Ok(Self {
+            job: asked.job,
+            day: Date(asked.day),
+            is_rehearsal: asked.is_rehearsal,
             summary: text,
             digest_count: count(digests.len()),
             digests: shown,
@@ -93,6 +102,13 @@ impl JobReport {
             unreachable: lost,
         })
     }
+}
+
+/// What was asked for: which job, as of which day, and whether only to rehearse it.
+struct Asked {
+    job: String,
+    day: NaiveDate,
+    is_rehearsal: bool,
 }
 
 async fn described(db: &DatabaseConnection, items: &[Item]) -> ledger::Result<Vec<JobDigestItem>> {
@@ -171,22 +187,25 @@ impl JobMutation {
     ) -> async_graphql::Result<RunJobPayload> {
         let request = ctx.data::<Request>()?;
         let (asked, errors) = outcome(begin(request, input).await, request.language)?;
-        let Some((key, job)) = asked else { return Ok(RunJobPayload { errors, ..Default::default() }) };
+        let Some((key, (asked, job))) = asked else {
+            return Ok(RunJobPayload { errors, ..Default::default() });
+        };
         // A task of its own: a caller who leaves does not cut a run short.
         match tokio::time::timeout(PATIENCE, tokio::spawn(job)).await {
             Err(_) => Ok(RunJobPayload { key: Some(key), is_under_way: true, ..Default::default() }),
             Ok(Err(failure)) => Err(masked(&failure)),
             Ok(Ok(Err(failure))) => Err(masked(&failure)),
             Ok(Ok(Ok(summary))) => {
-                let report = JobReport::of(&request.db, summary).await.map_err(|failure| masked(&failure))?;
+                let report = JobReport::of(&request.db, asked, summary).await.map_err(|failure| masked(&failure))?;
                 Ok(RunJobPayload { key: Some(key), report: Some(report), ..Default::default() })
             }
         }
     }
 }
 
-/// Checks a request for a run, records it, and returns the schedule's key and the run, not yet begun.
-async fn begin(request: &Request, input: RunJobInput) -> ledger::Result<(i64, JobRunning)> {
+/// Checks a request for a run, records it, and returns the schedule's key, what was asked for, and the run, not yet
+/// begun.
+async fn begin(request: &Request, input: RunJobInput) -> ledger::Result<(i64, (Asked, JobRunning))> {
     let RunJobInput { schedule_id, is_rehearsal, on } = input;
     let at = match on {
         None => request.now,
@@ -196,7 +215,12 @@ async fn begin(request: &Request, input: RunJobInput) -> ledger::Result<(i64, Jo
         }
     };
     let schedule = key_of::<Schedule>(&schedule_id);
-    keep::ask_run(&request.acting(), schedule, is_rehearsal, |name| (request.run_job)(name, at, is_rehearsal)).await
+    let day = calendar::local_day(at, request.zone);
+    let run = |name: &str| {
+        let run = (request.run_job)(name, at, is_rehearsal)?;
+        Some((Asked { job: name.to_owned(), day, is_rehearsal }, run))
+    };
+    keep::ask_run(&request.acting(), schedule, is_rehearsal, run).await
 }
 
 fn check_day(day: NaiveDate, today: NaiveDate, is_rehearsal: bool) -> Result<(), Fault> {

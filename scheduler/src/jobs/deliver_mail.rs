@@ -15,7 +15,7 @@ pub(super) const JOB: Job = Job {
     misfire: Misfire::Skip,
     run: Run::Beside(|occasion| Box::pin(run(occasion))),
     rehearse: |_, _| {
-        let summary = "投递不作演示：请用 `rectify mail list --state queued` 查看待发邮件";
+        let summary = "投递不作演练：请用 `rectify mail list --state queued` 查看待发邮件";
         Box::pin(async move { Ok(Report::of(summary)) })
     },
     mails: &[],

@@ -13,7 +13,7 @@ pub(super) const JOB: Job = Job {
     misfire: Misfire::Latest,
     run: Run::Within(|occasion, transaction| Box::pin(run(occasion, transaction))),
     rehearse: |_, _| {
-        let summary = "清理不作演示：它只删除超过保存期限的会话和邮件记录";
+        let summary = "清理不作演练：它只删除超过保存期限的会话和邮件记录";
         Box::pin(async move { Ok(Report::of(summary)) })
     },
     mails: &[],

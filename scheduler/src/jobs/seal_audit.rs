@@ -21,7 +21,7 @@ pub(super) const JOB: Job = Job {
     cron: "0 0 1 * * *",
     misfire: Misfire::Latest,
     run: Run::Within(|occasion, transaction| Box::pin(run(occasion, transaction))),
-    rehearse: |_, _| Box::pin(async { Ok(Report::of("封存不作演示：它不发邮件")) }),
+    rehearse: |_, _| Box::pin(async { Ok(Report::of("封存不作演练：它不发邮件")) }),
     mails: &[Kind { name: MAIL, read: notice::facts }],
 };
 
