@@ -9,6 +9,7 @@
 use entity::account::{self, Role};
 use entity::audit_entry;
 use planner::{Condition, Member, Sight};
+use sea_orm::ActiveEnum;
 
 use crate::fault::{Fault, FaultCode};
 use crate::record::concern;
@@ -198,13 +199,19 @@ pub fn role_name(role: Role) -> &'static str {
 /// The text that replaces the reason of an extension for callers who may not see the assignment that requested it.
 pub const OTHERS_EXTENSION: &str = "（其他单位申请的延期）";
 
+/// Returns the English name of a role, which is its code in words, such as `regional office`.
+fn english_role_name(role: Role) -> String {
+    role.to_value().to_lowercase().replace('_', " ")
+}
+
 /// Returns the error for an act that the caller may not do; it names the roles that may.
 pub fn not_allowed(act: Act) -> Fault {
-    let who = doers(act).iter().map(|role| role_name(*role)).collect::<Vec<_>>().join("、");
+    let zh = doers(act).iter().map(|role| role_name(*role)).collect::<Vec<_>>().join("、");
+    let en = doers(act).iter().map(|role| english_role_name(*role)).collect::<Vec<_>>().join(", ");
     Fault::new(
         FaultCode::NotAllowed,
-        format!("您不能办理此事，须由{who}办理"),
-        format!("you may not do this; it can be done by: {who}"),
+        format!("您不能办理此事，须由{zh}办理"),
+        format!("you may not do this; it can be done by: {en}"),
         &["input"],
     )
 }
@@ -812,6 +819,13 @@ mod tests {
         }
         let token = Principal { is_read_only: true, ..of(Role::RegionalOffice) };
         assert!(!token.may(Act::Close));
+    }
+
+    #[test]
+    fn a_refusal_names_the_roles_in_its_language() {
+        let message = not_allowed(Act::Verify).message;
+        assert_eq!(message.zh, "您不能办理此事，须由市整改办、区整改办办理");
+        assert_eq!(message.en, "you may not do this; it can be done by: city office, regional office");
     }
 
     #[test]
