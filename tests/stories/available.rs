@@ -88,7 +88,8 @@ fn input(action: &str, object: &Value) -> Option<Value> {
             let deadline = format!("20{}年12月{}日", fastrand::u32(27..35), fastrand::u32(1..29));
             of("measureId", true, json!({ "deadline": deadline, "reason": reason }))
         }
-        "EDIT_MEASURE" => of("measureId", true, json!({})),
+        "EDIT_MEASURE" | "SET_PARTIES" => of("measureId", true, json!({})),
+        "PLAN_CHECKS" => of("measureId", true, json!({ "plans": [] })),
         "RETIRE_MEASURE" => of("measureId", true, json!({ "reason": reason })),
         "ACCEPT_CASE" => of("caseId", true, json!({})),
         "REPORT_ON_CASE" => of("caseId", false, json!({ "text": unique })),
@@ -101,7 +102,8 @@ fn input(action: &str, object: &Value) -> Option<Value> {
         "ADOPT" => of("actionId", false, json!({ "isAdopted": true, "reason": reason })),
         "DISMISS" => of("actionId", false, json!({ "isAdopted": false, "reason": reason })),
         "LIFT" => of("actionId", false, json!({ "reason": reason })),
-        // An upload is no mutation; the units of an assignment are chosen, not tried.
+        // An upload is no mutation; the units of an assignment and the measure of a merge that stays are chosen, not
+        // tried.
         _ => None,
     }
 }

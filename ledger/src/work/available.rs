@@ -83,10 +83,14 @@ actions! {
     Assign "ASSIGN" "assignMeasure" "责任分解" "Assign to units";
     Comment "COMMENT" "commentOnMeasure" "批示、意见" "Comment";
     EditMeasure "EDIT_MEASURE" "editMeasure" "修改措施" "Edit the measure";
+    SetParties "SET_PARTIES" "editMeasure" "确定责任单位" "Set the responsible units";
     ChangeDeadline "CHANGE_DEADLINE" "changeDeadline" "变更时限" "Change the deadline";
+    PlanChecks "PLAN_CHECKS" "planChecks" "安排检查" "Plan the checks";
+    MergeMeasure "MERGE_MEASURE" "mergeMeasures" "并入其他措施" "Merge into another measure";
     RetireMeasure "RETIRE_MEASURE" "retireMeasure" "撤销措施" "Withdraw the measure";
     CreateMeasure "CREATE_MEASURE" "createMeasure" "增加措施" "Add a measure";
     EditProblem "EDIT_PROBLEM" "editProblem" "修改问题" "Edit the problem";
+    MergeProblem "MERGE_PROBLEM" "mergeProblems" "并入其他问题" "Merge into another problem";
     DeleteProblem "DELETE_PROBLEM" "deleteProblem" "删除误录的问题" "Delete the problem";
     SetOwnership "SET_OWNERSHIP" "setOwnership" "确定主责、共性" "Set the ownership";
     HoldToAccount "HOLD_TO_ACCOUNT" "recordAccountability" "登记责任追究" "Record accountability";
@@ -543,11 +547,22 @@ struct MeasureFacts {
     status: Status,
     /// The statuses of its assignments, separated by commas; none if it has no assignments.
     answers: Option<String>,
+    /// Whether its problem has other measures.
+    #[serde(deserialize_with = "boolean")]
+    has_siblings: bool,
 }
 
 impl MeasureFacts {
-    const ACTIONS: [Action; 5] =
-        [Action::Assign, Action::Comment, Action::ChangeDeadline, Action::EditMeasure, Action::RetireMeasure];
+    const ACTIONS: [Action; 8] = [
+        Action::Assign,
+        Action::Comment,
+        Action::ChangeDeadline,
+        Action::EditMeasure,
+        Action::SetParties,
+        Action::PlanChecks,
+        Action::MergeMeasure,
+        Action::RetireMeasure,
+    ];
 
     fn check(&self, action: Action, asking: Asking<'_>) -> Checked {
         let standing = Standing { answers: None, leads: self.lead, supervises: self.supervising };
@@ -555,7 +570,16 @@ impl MeasureFacts {
             Action::Assign => permits(asking, Act::Assign, standing),
             Action::Comment => permits(asking, Act::Comment, standing),
             Action::ChangeDeadline => issued(asking, Act::ChangeDeadline, &self.path),
-            Action::EditMeasure => issued(asking, Act::KeepLedger, &self.path),
+            Action::EditMeasure | Action::SetParties | Action::PlanChecks => {
+                issued(asking, Act::KeepLedger, &self.path)
+            }
+            Action::MergeMeasure => {
+                issued(asking, Act::KeepLedger, &self.path)?;
+                if self.has_siblings {
+                    return Ok(());
+                }
+                Err(because("本问题没有其他措施可并入", "the problem has no other measure to merge it into"))
+            }
             _ => {
                 issued(asking, Act::KeepLedger, &self.path)?;
                 withdrawable(&self.answers.as_deref().map_or_else(|| vec![self.status], statuses))
@@ -595,14 +619,18 @@ struct ProblemFacts {
     path: String,
     measures: i64,
     accountabilities: i64,
+    /// Whether there are other problems of the same round and region.
+    #[serde(deserialize_with = "boolean")]
+    has_siblings: bool,
 }
 
 impl ProblemFacts {
-    const ACTIONS: [Action; 5] = [
+    const ACTIONS: [Action; 6] = [
         Action::EditProblem,
         Action::CreateMeasure,
         Action::SetOwnership,
         Action::HoldToAccount,
+        Action::MergeProblem,
         Action::DeleteProblem,
     ];
 
@@ -610,6 +638,14 @@ impl ProblemFacts {
         match action {
             Action::SetOwnership => permits(asking, Act::Assign, Standing::default()),
             Action::HoldToAccount => permits(asking, Act::HoldToAccount, Standing::default()),
+            Action::MergeProblem => {
+                issued(asking, Act::KeepLedger, &self.path)?;
+                if self.has_siblings {
+                    return Ok(());
+                }
+                let zh = "本轮次本地区没有其他问题可并入";
+                Err(because(zh, "the round has no other problem of the region to merge it into"))
+            }
             Action::DeleteProblem => {
                 issued(asking, Act::KeepLedger, &self.path)?;
                 if self.measures + self.accountabilities > 0 {
@@ -845,19 +881,33 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
         }
         Subject::Measure => {
             let answers = sql.joined("aa.status", &format!("assignment aa WHERE aa.measure_id = {alias}.id"));
+            let siblings = format!(
+                "EXISTS (SELECT 1 FROM measure ao WHERE ao.problem_id = {alias}.problem_id AND ao.id <> {alias}.id)"
+            );
             sql.object(&[
                 ("path", format!("(SELECT ar.path FROM region ar WHERE ar.id = {alias}.region_id)")),
                 ("lead", format!("{alias}.lead_unit_id")),
                 ("supervising", format!("{alias}.supervising_unit_id")),
                 ("status", format!("{alias}.status")),
                 ("answers", answers),
+                ("hasSiblings", sql.boolean(&siblings)),
             ])
         }
-        Subject::Problem => sql.object(&[
-            ("path", format!("(SELECT ar.path FROM region ar WHERE ar.id = {alias}.region_id)")),
-            ("measures", format!("(SELECT count(*) FROM measure am WHERE am.problem_id = {alias}.id)")),
-            ("accountabilities", format!("(SELECT count(*) FROM accountability aa WHERE aa.problem_id = {alias}.id)")),
-        ]),
+        Subject::Problem => {
+            let siblings = format!(
+                "EXISTS (SELECT 1 FROM problem ao WHERE ao.round_id = {alias}.round_id \
+                 AND ao.region_id = {alias}.region_id AND ao.id <> {alias}.id)"
+            );
+            sql.object(&[
+                ("path", format!("(SELECT ar.path FROM region ar WHERE ar.id = {alias}.region_id)")),
+                ("measures", format!("(SELECT count(*) FROM measure am WHERE am.problem_id = {alias}.id)")),
+                (
+                    "accountabilities",
+                    format!("(SELECT count(*) FROM accountability aa WHERE aa.problem_id = {alias}.id)"),
+                ),
+                ("hasSiblings", sql.boolean(&siblings)),
+            ])
+        }
         Subject::Case => {
             let assisting = sql.joined("au.unit_id", &format!("case_unit au WHERE au.case_id = {alias}.id"));
             sql.object(&[
