@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::form::{self, FieldWords, Now, Wrong};
 use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop, with_viewer};
-use crate::schema::Schema;
+use crate::schema::{Schema, base};
 use crate::state::Unbuilt;
 use crate::variables::{self, Given};
 use crate::{files, session, sign_in};
@@ -203,6 +203,7 @@ async fn show(
         lead => visit.words(&act.words.about_zh, &act.words.about_en),
         is_dangerous => act.words.danger,
         fields,
+        given => given.iter().cloned().collect::<BTreeMap<_, _>>(),
         errors,
         on => &target.on,
         version => &target.version,
@@ -303,7 +304,8 @@ async fn run(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Result<Value
     Ok(if wrongs.is_empty() { Ok(payload) } else { Err(wrongs) })
 }
 
-/// Returns the required fields that are missing: the API would refuse the whole document for them.
+/// Returns the fields that are required and missing, and the lists with a row that lacks a required part: the API would
+/// refuse the whole document for them.
 fn missing(visit: &Visit<'_>, act: &Act, fields: &[FieldWords], input: &Map<String, Value>) -> Option<Vec<Wrong>> {
     let schema = &visit.desk.schema;
     let is_missing = |field: &&FieldWords| {
@@ -317,12 +319,21 @@ fn missing(visit: &Visit<'_>, act: &Act, fields: &[FieldWords], input: &Map<Stri
         }
         is_required && !is_there
     };
-    let wrong = |field: &FieldWords| Wrong {
+    let is_partial = |field: &&FieldWords| {
+        let of = schema.at(&act.input, &field.name).and_then(|of| schema.inputs(&base(&of.of.base)));
+        let needed = || of.unwrap_or_default().iter().filter(|part| !part.of.nullable && !part.has_default);
+        let rows = input.get(&field.name).and_then(Value::as_array).into_iter().flatten();
+        rows.filter_map(Value::as_object).any(|row| needed().any(|part| !row.contains_key(&part.name)))
+    };
+    let wrong = |field: &FieldWords, (zh, en): (&str, &str)| Wrong {
         field: format!("input.{}", field.name),
-        message: visit.words("请填写此项", "This is required"),
+        message: visit.words(zh, en),
         choices: Vec::new(),
     };
-    let missing: Vec<Wrong> = fields.iter().filter(is_missing).map(wrong).collect();
+    let absent = fields.iter().filter(is_missing).map(|field| wrong(field, ("请填写此项", "This is required")));
+    let rows = ("有一行没有填完整，请补充或清空这一行", "A row is incomplete: complete it or clear it");
+    let partial = fields.iter().filter(is_partial).map(|field| wrong(field, rows));
+    let missing: Vec<Wrong> = absent.chain(partial).collect();
     Some(missing).filter(|missing| !missing.is_empty())
 }
 

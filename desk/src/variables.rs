@@ -75,7 +75,8 @@ pub(crate) fn of_input(schema: &Schema, input: &str, prefix: &str, given: &Given
 }
 
 /// Reads a list of input objects, whose fields are named `name.0.field`, `name.1.field` and so on. An object without
-/// any value is left out.
+/// any value is left out. A list whose fields are all blank is empty, and so is one of which only `name` itself was
+/// sent; a list of which nothing was sent is left out.
 fn list(schema: &Schema, of: &str, name: &str, given: &Given) -> Option<Value> {
     let mut places: Vec<usize> = given
         .iter()
@@ -83,9 +84,10 @@ fn list(schema: &Schema, of: &str, name: &str, given: &Given) -> Option<Value> {
         .collect();
     places.sort_unstable();
     places.dedup();
+    let is_shown = !places.is_empty() || given.iter().any(|(known, _)| known == name);
     let object = |place: usize| of_input(schema, of, &format!("{name}.{place}."), given);
     let objects = places.into_iter().map(object).filter(|fields| !fields.is_empty()).map(Value::Object);
-    Some(Value::Array(objects.collect())).filter(|list| list.as_array().is_some_and(|list| !list.is_empty()))
+    is_shown.then(|| Value::Array(objects.collect()))
 }
 
 /// Returns the values of a name that are not blank.
@@ -112,5 +114,31 @@ fn value(of: &Type, given: &[&str]) -> Option<Value> {
                 _ => Some(Value::String(text.replace("\r\n", "\n"))),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SDL: &str = "input MeasureInput { quantities: [QuantityInput!]! = [], units: [ID!] }
+        input QuantityInput { label: String!, done: Float }";
+
+    fn read(given: &[(&str, &str)]) -> Value {
+        let schema = Schema::read(SDL).unwrap();
+        let given: Given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Value::Object(of_input(&schema, "MeasureInput", "input.", &given))
+    }
+
+    #[test]
+    fn a_list_that_was_shown_and_emptied_is_sent_empty() {
+        assert_eq!(read(&[]), json!({}), "not shown");
+        assert_eq!(read(&[("input.quantities", "")]), json!({ "quantities": [] }), "shown without rows");
+        let blank = [("input.quantities.0.label", ""), ("input.quantities.0.done", " ")];
+        assert_eq!(read(&blank), json!({ "quantities": [] }), "emptied");
+        let second = [("input.quantities.0.label", ""), ("input.quantities.1.label", "草原"), ("input.units", "")];
+        assert_eq!(read(&second), json!({ "quantities": [{ "label": "草原" }] }), "one row emptied");
     }
 }
