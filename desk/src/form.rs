@@ -30,6 +30,19 @@ pub(crate) struct FieldWords {
     value: String,
     /// The height of a text field in lines.
     rows: Option<u8>,
+    /// The buttons that send the form, each with a value of the field.
+    #[serde(default)]
+    buttons: Vec<ButtonWords>,
+}
+
+/// How a button is described in `acts.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ButtonWords {
+    /// The value that the field has if this button sends the form.
+    value: String,
+    zh: String,
+    en: String,
 }
 
 /// How a field is entered.
@@ -74,6 +87,8 @@ pub(crate) enum Widget {
     Code,
     /// Quantities of a progress report.
     Quantities,
+    /// A value that the button gives with which the form is sent.
+    Buttons,
 }
 
 impl Widget {
@@ -103,6 +118,7 @@ impl Widget {
             Self::Password => "password",
             Self::Code => "code",
             Self::Quantities => "quantities",
+            Self::Buttons => "buttons",
         }
     }
 }
@@ -154,6 +170,10 @@ pub(crate) fn fields(
         let choices: Vec<minijinja::Value> = wrong
             .map(|wrong| wrong.choices.iter().map(|(id, label)| context! { value => id, label }).collect())
             .unwrap_or_default();
+        let button = |button: &ButtonWords| {
+            let label = if is_english { &button.en } else { &button.zh };
+            context! { value => &button.value, label }
+        };
         context! {
             name,
             kind => words.kind.name(),
@@ -164,6 +184,7 @@ pub(crate) fn fields(
             rows => words.rows.unwrap_or(5),
             options,
             choices,
+            buttons => words.buttons.iter().map(button).collect::<Vec<_>>(),
             error => wrong.map(|wrong| &wrong.message),
         }
     };

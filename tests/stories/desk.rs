@@ -487,8 +487,14 @@ fn an_administrator_rehearses_a_job_and_runs_it(world: &World) {
     };
     let id = schedule("overdue")["id"].as_str().unwrap().to_owned();
     let before = state()["mails"]["totalCount"].as_i64().unwrap();
-    let form = administrator.get(&server, &format!("/acts/runJob?on={id}"), "zh");
-    assert!(form.body.contains("逾期提醒") && form.body.contains("只演练"), "{}", form.body);
+    for (language, rehearse, run) in [("zh", "演练", "立即运行"), ("en", "Rehearse", "Run now")] {
+        let form = administrator.get(&server, &format!("/acts/runJob?on={id}"), language).body;
+        let button = |value: &str, label: &str| {
+            form.contains(&format!("name=\"input.isRehearsal\" value=\"{value}\">{label}</button>"))
+        };
+        assert!(button("true", rehearse) && button("false", run), "{form}");
+        assert!(language != "zh" || form.contains("逾期提醒"), "which job: {form}");
+    }
 
     let rehearsed = administrator.act(&server, "runJob", &format!("on={id}&input.isRehearsal=true"));
     assert!(rehearsed.status == 200 && rehearsed.body.contains("未写入任何内容"), "{}", rehearsed.body);
