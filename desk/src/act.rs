@@ -22,6 +22,8 @@ use crate::{files, session, sign_in};
 
 /// Reads what an act is about, by the global id of the object.
 const ABOUT: &str = include_str!("../shared/about.graphql");
+/// Reads the values of an object with which the forms that change it begin, by its global id.
+const BEGIN: &str = include_str!("../shared/begin.graphql");
 /// The most bytes of all text fields of a form with files.
 const MOST_TEXT: usize = 512 << 10;
 /// The most objects of one form.
@@ -56,7 +58,8 @@ struct Words {
     /// Whether the payload has the token of a new session, which replaces that of the browser.
     #[serde(default)]
     session: bool,
-    /// Whether the act edits an object: a field that is emptied is cleared.
+    /// Whether the act edits an object: a field that is emptied is cleared, and one that still has the value with which
+    /// the form began is not sent.
     #[serde(default)]
     edits: bool,
     /// Whether the act is open to a session that has to set up its second factor first.
@@ -161,6 +164,14 @@ impl Act {
     }
 }
 
+/// Returns the values of the object that an act is on with which its fields begin.
+async fn begin(visit: &Visit<'_>, fields: &[FieldWords], target: &Target) -> Result<Given, Stopped> {
+    let has_beginning = fields.iter().any(FieldWords::has_beginning);
+    let Some(on) = target.on.clone().filter(|_| has_beginning) else { return Ok(Vec::new()) };
+    let data = visit.ask(BEGIN, Map::from_iter([("id".to_owned(), Value::String(on))])).await?;
+    Ok(form::beginnings(fields, &data["node"]))
+}
+
 /// `GET /acts/{act}`: the form of an act.
 pub(crate) async fn form(request: HttpRequest, name: web::Path<String>, desk: State) -> HttpResponse {
     let shown = async {
@@ -179,6 +190,7 @@ async fn show(
     (given, wrongs): (&Given, &[Wrong]),
 ) -> Result<HttpResponse, Stopped> {
     let target = Target::of(given);
+    let words = act.fields(&target);
     let on = target.on.clone().filter(|_| !act.words.on.is_empty());
     let variables = on.iter().map(|on| ("id".to_owned(), Value::String(on.clone()))).collect();
     let document = match (on.is_some(), visit.has_viewer()) {
@@ -191,10 +203,15 @@ async fn show(
     if on.is_some() && data["node"].is_null() {
         return Err(Stopped::Missing);
     }
+    let mut given = given.clone();
+    if wrongs.is_empty() {
+        let mut begun = begin(visit, &words, &target).await?;
+        begun.retain(|(name, _)| !given.iter().any(|(known, _)| known == name));
+        given.extend(begun);
+    }
     let now = (visit.desk.options.clock)().with_timezone(&visit.desk.options.zone);
     let now = Now { today: now.date_naive().to_string(), month: now.format("%Y-%m").to_string() };
-    let fields =
-        form::fields(&act.fields(&target), (&visit.desk.schema, &act.input), (given, wrongs), visit.is_english, &now);
+    let fields = form::fields(&words, (&visit.desk.schema, &act.input), (&given, wrongs), visit.is_english, &now);
     let errors: Vec<minijinja::Value> =
         wrongs.iter().map(|wrong| context! { field => &wrong.field, message => &wrong.message }).collect();
     let own = context! {
@@ -286,7 +303,14 @@ async fn run(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Result<Value
     let mut given = given.clone();
     let target = Target::of(&given);
     target.complete(act, &mut given);
-    let fields = act.fields(&target);
+    let mut fields = act.fields(&target);
+    if act.words.edits {
+        let before = begin(visit, &fields, &target).await?;
+        let is_same = |field: &FieldWords| field.has_beginning() && field.said(&given) == field.said(&before);
+        let (same, changed): (Vec<_>, Vec<_>) = fields.into_iter().partition(is_same);
+        given.retain(|(name, _)| !same.iter().any(|field| field.has(name)));
+        fields = changed;
+    }
     let mut input = match form::input(visit, &fields, &act.input, &given).await? {
         Ok(input) => input,
         Err(wrongs) => return Ok(Err(wrongs)),

@@ -28,6 +28,10 @@ pub(crate) struct FieldWords {
     /// The value that the form begins with: `today`, `this-month` or a literal.
     #[serde(default)]
     value: String,
+    /// The path in the object that the act changes, as `begin.graphql` reads it, of the value that the form begins
+    /// with, such as `leadUnit.name`.
+    #[serde(default)]
+    from: String,
     /// The height of a text field in lines.
     rows: Option<u8>,
     /// The buttons that send the form, each with a value of the field.
@@ -43,6 +47,25 @@ struct ButtonWords {
     value: String,
     zh: String,
     en: String,
+}
+
+impl FieldWords {
+    /// Returns whether the field begins with a value of the object that the act changes.
+    pub(crate) fn has_beginning(&self) -> bool {
+        !self.from.is_empty()
+    }
+
+    /// Returns whether a name of a form is that of the field or of a part of it.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let rest = name.strip_prefix("input.").and_then(|name| name.strip_prefix(&self.name));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// Returns what was given for the field, without blank values and differences of line ends.
+    pub(crate) fn said(&self, given: &Given) -> Vec<(String, String)> {
+        let own = given.iter().filter(|(name, value)| self.has(name) && !value.trim().is_empty());
+        own.map(|(name, value)| (name.clone(), value.replace("\r\n", "\n").trim().to_owned())).collect()
+    }
 }
 
 /// How a field is entered.
@@ -137,6 +160,30 @@ pub(crate) struct Wrong {
 pub(crate) struct Now {
     pub(crate) today: String,
     pub(crate) month: String,
+}
+
+/// Returns the values of an object with which the fields of a form begin.
+pub(crate) fn beginnings(words: &[FieldWords], object: &Value) -> Given {
+    let begin = |field: &FieldWords| {
+        let texts = texts(object, &field.from);
+        (!texts.is_empty()).then(|| (format!("input.{}", field.name), texts.join("\n")))
+    };
+    words.iter().filter(|field| field.has_beginning()).filter_map(begin).collect()
+}
+
+/// Returns the texts at a path such as `leadUnit.name`; of a list, those of its elements.
+fn texts(value: &Value, path: &str) -> Vec<String> {
+    match value {
+        Value::Array(all) => all.iter().flat_map(|one| texts(one, path)).collect(),
+        Value::Object(fields) => {
+            let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+            fields.get(name).map(|value| texts(value, rest)).unwrap_or_default()
+        }
+        Value::String(text) => vec![text.clone()],
+        Value::Number(number) => number.as_f64().map(|number| number.to_string()).into_iter().collect(),
+        Value::Bool(is) => vec![is.to_string()],
+        Value::Null => Vec::new(),
+    }
 }
 
 /// Describes the fields of a form for its template, with what was given and what is wrong.
