@@ -13,7 +13,7 @@ use minijinja::value::Serde;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::form::{self, FieldWords, Now, Wrong};
+use crate::form::{self, FieldWords, Now, Widget, Wrong};
 use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop, with_viewer};
 use crate::schema::{Schema, base};
 use crate::state::Unbuilt;
@@ -38,6 +38,9 @@ const MOST_FILES: usize = 20;
 struct Words {
     zh: String,
     en: String,
+    /// The mutation, if the act is not named like it.
+    #[serde(default)]
+    mutation: String,
     /// The field of the input that names the object acted on.
     #[serde(default)]
     on: String,
@@ -58,6 +61,9 @@ struct Words {
     /// Whether the payload has the token of a new session, which replaces that of the browser.
     #[serde(default)]
     session: bool,
+    /// Where the browser goes afterwards instead of back: `{measure}` stands for the id of that object of the payload.
+    #[serde(default)]
+    to: String,
     /// Whether the act edits an object: a field that is emptied is cleared, and one that still has the value with which
     /// the form began is not sent.
     #[serde(default)]
@@ -71,6 +77,7 @@ struct Words {
 
 /// An act: the form of a mutation.
 pub(crate) struct Act {
+    /// The name in the address, which is that of the mutation unless `mutation` says otherwise.
     name: String,
     words: Words,
     input: String,
@@ -78,7 +85,7 @@ pub(crate) struct Act {
     document: String,
 }
 
-/// The acts by the names of their mutations.
+/// The acts by their names.
 pub(crate) struct Acts(BTreeMap<String, Act>);
 
 impl Acts {
@@ -98,7 +105,8 @@ impl Acts {
 impl Act {
     fn read(name: String, words: Words, schema: &Schema) -> Result<Self, Unbuilt> {
         let wrong = |why: String| Unbuilt(format!("acts.toml, {name}: {why}"));
-        let input = schema.input_of(&name).ok_or_else(|| wrong("no such mutation".to_owned()))?.to_owned();
+        let mutation = if words.mutation.is_empty() { &name } else { &words.mutation };
+        let input = schema.input_of(mutation).ok_or_else(|| wrong("no such mutation".to_owned()))?.to_owned();
         let has = |field: &str| schema.at(&input, field).is_some();
         for field in words.fields.iter().map(|field| field.name.as_str()).chain(Some(words.on.as_str())) {
             if !field.is_empty() && !has(field) {
@@ -112,7 +120,7 @@ impl Act {
                 return Err(wrong(format!("{} is required", field.name)));
             }
         }
-        let payload = schema.payload_of(&name).unwrap_or_default();
+        let payload = schema.payload_of(mutation).unwrap_or_default();
         let mut read = vec!["errors { code message path }".to_owned()];
         if payload.iter().any(|field| field.name == "warnings") {
             read.push("warnings { message }".to_owned());
@@ -122,10 +130,21 @@ impl Act {
             let known = payload.iter().find(|known| known.name == *field);
             read.push(schema.selection(known.ok_or_else(|| wrong(format!("the payload has no {field}")))?));
         }
+        if let Some(object) = object_of(&words.to) {
+            if !payload.iter().any(|known| known.name == object) {
+                return Err(wrong(format!("the payload has no {object}")));
+            }
+            read.push(format!("{object} {{ id }}"));
+        }
         let document =
-            format!("mutation ($input: {input}!) {{ done: {name}(input: $input) {{ {} }} }}", read.join(" "));
+            format!("mutation ($input: {input}!) {{ done: {mutation}(input: $input) {{ {} }} }}", read.join(" "));
         Ok(Self { has_version: has("version"), name, words, input, document })
     }
+}
+
+/// Returns the object of the payload that an address such as `/measures/{measure}` names.
+fn object_of(to: &str) -> Option<&str> {
+    Some(to.split_once('{')?.1.split_once('}')?.0)
 }
 
 /// What the address or the hidden fields of a form say: what the act is on, and where to go back to.
@@ -162,6 +181,18 @@ impl Act {
         };
         self.words.fields.iter().filter(is_shown).cloned().collect()
     }
+
+    /// Returns where the browser goes after the act.
+    fn next(&self, target: &Target, payload: &Value) -> String {
+        let to = &self.words.to;
+        let Some(object) = object_of(to) else {
+            return if to.is_empty() { target.back.clone() } else { to.clone() };
+        };
+        match payload[object]["id"].as_str() {
+            Some(id) => to.replace(&format!("{{{object}}}"), id),
+            None => target.back.clone(),
+        }
+    }
 }
 
 /// Returns the values of the object that an act is on with which its fields begin.
@@ -169,7 +200,17 @@ async fn begin(visit: &Visit<'_>, fields: &[FieldWords], target: &Target) -> Res
     let has_beginning = fields.iter().any(FieldWords::has_beginning);
     let Some(on) = target.on.clone().filter(|_| has_beginning) else { return Ok(Vec::new()) };
     let data = visit.ask(BEGIN, Map::from_iter([("id".to_owned(), Value::String(on))])).await?;
-    Ok(form::beginnings(fields, &data["node"]))
+    let object = &data["node"];
+    // The list that the form sends is complete, so a form that showed a part of it would remove the rest.
+    let is_cut = object["responsibleParties"]["pageInfo"]["hasNextPage"] == true;
+    if is_cut && fields.iter().any(|field| field.kind == Widget::Parties) {
+        let (zh, en) = (
+            "责任单位超过 200 个，不能在网页上修改，请重新导入台账",
+            "More than 200 units are responsible: change them by an import",
+        );
+        return Err(Stopped::Told(StatusCode::CONFLICT, visit.words(zh, en)));
+    }
+    Ok(form::beginnings(fields, object, &visit.desk.schema, visit.is_english))
 }
 
 /// `GET /acts/{act}`: the form of an act.
@@ -249,7 +290,7 @@ pub(crate) async fn carry_out(
             Ok(payload) if !act.words.shows.is_empty() => shown(&visit, act, &target, &payload),
             Ok(payload) => {
                 let banner = banner(&visit, act, &payload);
-                Ok(see_other(&target.back).cookie(session::banner(&banner, &desk)).finish())
+                Ok(see_other(&act.next(&target, &payload)).cookie(session::banner(&banner, &desk)).finish())
             }
             Err(wrongs) => show(&visit, act, StatusCode::UNPROCESSABLE_ENTITY, (&given, &wrongs)).await,
         }

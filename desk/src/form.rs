@@ -1,5 +1,7 @@
 //! Forms: which fields the form of an act has, what the user gave, and what is wrong with it.
 
+use std::collections::HashSet;
+
 use async_graphql::parser::types::BaseType;
 use chrono::{NaiveDate, TimeZone};
 use minijinja::context;
@@ -9,6 +11,13 @@ use serde_json::{Map, Value};
 use crate::page::{Stopped, Visit};
 use crate::schema::{Schema, base};
 use crate::variables::{self, Given};
+
+/// The enum with the collective terms for responsible parties.
+const TERMS: &str = "Selector";
+/// The most objects that a form offers for a name that fits several.
+const MOST_CHOICES: usize = 10;
+/// The most characters of the name of an object in a list of choices.
+const MOST_OF_NAME: usize = 60;
 
 /// How a field of a form is described in `acts.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -104,6 +113,14 @@ pub(crate) enum Widget {
     Round,
     /// An account, found by the name of its user.
     Account,
+    /// Another problem of the same round, found by its number or words of its title.
+    Problem,
+    /// Another measure of the same problem, found by its number or words of its text.
+    Measure,
+    /// Responsible parties, one a line: units, found by their names, and collective terms.
+    Parties,
+    /// How often each kind of check falls due.
+    CheckPlans,
     /// A password.
     Password,
     /// A code that is used once.
@@ -115,22 +132,38 @@ pub(crate) enum Widget {
 }
 
 impl Widget {
-    /// Returns the noun whose objects the field names, with the document that finds them.
+    /// Returns the document that finds the objects that the field names, if it names any.
     fn looked_up(self) -> Option<&'static str> {
         match self {
-            Self::Unit | Self::Units => Some(include_str!("../shared/choices/unit.graphql")),
+            Self::Unit | Self::Units | Self::Parties => Some(include_str!("../shared/choices/unit.graphql")),
             Self::Region | Self::Regions => Some(include_str!("../shared/choices/region.graphql")),
             Self::Round => Some(include_str!("../shared/choices/round.graphql")),
             Self::Account => Some(include_str!("../shared/choices/account.graphql")),
+            Self::Problem => Some(include_str!("../shared/choices/problem.graphql")),
+            Self::Measure => Some(include_str!("../shared/choices/measure.graphql")),
             _ => None,
         }
+    }
+
+    /// Returns whether the field names several objects, one a line.
+    fn is_list(self) -> bool {
+        matches!(self, Self::Units | Self::Regions | Self::Parties)
+    }
+
+    /// Returns the names in what was given for the field.
+    fn names(self, given: &str) -> Vec<&str> {
+        let names: Vec<&str> =
+            if self.is_list() { given.split(['\n', '、', '；', ';']).collect() } else { vec![given] };
+        names.into_iter().map(str::trim).filter(|name| !name.is_empty()).collect()
     }
 
     /// Returns the name by which the template knows the field.
     fn name(self) -> &'static str {
         match self {
-            Self::Text | Self::Lines | Self::Units | Self::Regions => "text",
-            Self::Line | Self::Unit | Self::Region | Self::Round | Self::Account => "line",
+            Self::Text | Self::Lines | Self::Units | Self::Regions | Self::Parties => "text",
+            Self::Line | Self::Unit | Self::Region | Self::Round | Self::Account | Self::Problem | Self::Measure => {
+                "line"
+            }
             Self::Day => "day",
             Self::Month => "month",
             Self::Number => "number",
@@ -141,6 +174,7 @@ impl Widget {
             Self::Password => "password",
             Self::Code => "code",
             Self::Quantities => "quantities",
+            Self::CheckPlans => "check-plans",
             Self::Buttons => "buttons",
         }
     }
@@ -163,12 +197,30 @@ pub(crate) struct Now {
 }
 
 /// Returns the values of an object with which the fields of a form begin.
-pub(crate) fn beginnings(words: &[FieldWords], object: &Value) -> Given {
-    let begin = |field: &FieldWords| {
-        let texts = texts(object, &field.from);
-        (!texts.is_empty()).then(|| (format!("input.{}", field.name), texts.join("\n")))
+pub(crate) fn beginnings(words: &[FieldWords], object: &Value, schema: &Schema, is_english: bool) -> Given {
+    let begin = |field: &FieldWords| -> Given {
+        let name = format!("input.{}", field.name);
+        match field.kind {
+            Widget::CheckPlans => {
+                let plans = object[&field.from].as_array().into_iter().flatten();
+                plans.map(|plan| (format!("{name}.{}", word(plan, "kind")), word(plan, "every").to_owned())).collect()
+            }
+            Widget::Parties => {
+                let parties = object[&field.from]["nodes"].as_array().into_iter().flatten();
+                let named = |party: &Value| match (&party["unit"], party["selector"].as_str()) {
+                    (_, Some(term)) => schema.label(TERMS, term, is_english),
+                    (Value::Null, None) => word(party, "raw").to_owned(),
+                    (unit, None) => word(unit, "name").to_owned(),
+                };
+                vec![(name, parties.map(named).collect::<Vec<_>>().join("\n"))]
+            }
+            _ => {
+                let texts = texts(object, &field.from);
+                if texts.is_empty() { Vec::new() } else { vec![(name, texts.join("\n"))] }
+            }
+        }
     };
-    words.iter().filter(|field| field.has_beginning()).filter_map(begin).collect()
+    words.iter().filter(|field| field.has_beginning()).flat_map(begin).collect()
 }
 
 /// Returns the texts at a path such as `leadUnit.name`; of a list, those of its elements.
@@ -269,11 +321,12 @@ pub(crate) async fn input(
                     }
                 }
             }
-            kind => {
-                if let Some(document) = kind.looked_up() {
-                    look_up(visit, document, &name, (&mut given, &mut wrongs)).await?;
-                }
+            Widget::Parties => read_parties(visit, &name, (&mut given, &mut wrongs)).await?,
+            Widget::CheckPlans => read_check_plans(&name, &mut given),
+            kind if kind.looked_up().is_some() => {
+                look_up(visit, kind, &name, (&mut given, &mut wrongs)).await?;
             }
+            _ => {}
         }
     }
     if wrongs.is_empty() {
@@ -305,60 +358,165 @@ pub(crate) fn clear(
 /// Replaces the names of objects in a field by their ids. A name that fits none or several is wrong.
 async fn look_up(
     visit: &Visit<'_>,
-    document: &str,
+    widget: Widget,
     name: &str,
     (given, wrongs): (&mut Given, &mut Vec<Wrong>),
 ) -> Result<(), Stopped> {
-    let is_id = |text: &str| {
-        text.split_once('_').is_some_and(|(noun, key)| {
-            noun.bytes().all(|letter| letter.is_ascii_lowercase()) && key.parse::<i64>().is_ok()
-        })
-    };
+    let on = variables::first(given, "on").map(str::to_owned);
     let mut kept: Given = Vec::new();
     for (known, value) in std::mem::take(given) {
         if known != name {
             kept.push((known, value));
             continue;
         }
-        for text in value.split(['\n', '、', '；', ';']).map(str::trim).filter(|text| !text.is_empty()) {
-            if is_id(text) {
-                kept.push((name.to_owned(), text.to_owned()));
-                continue;
-            }
-            let variables = Map::from_iter([("text".to_owned(), Value::String(text.to_owned()))]);
-            let found = visit.ask(document, variables).await?;
-            let mut nodes = found["found"]["nodes"].as_array().cloned().unwrap_or_default();
-            nodes.retain(|node| node["name"].as_str().is_some_and(|name| name.contains(text)));
-            nodes.truncate(10);
-            let word = |node: &Value, field: &str| node[field].as_str().unwrap_or_default().to_owned();
-            let exact: Vec<&Value> = nodes.iter().filter(|node| word(node, "name") == text).collect();
-            let one = match (exact.as_slice(), nodes.as_slice()) {
-                ([one], _) => Some(*one),
-                ([], [one]) => Some(one),
-                _ => None,
+        for text in widget.names(&value) {
+            let id = match find(visit, widget, text, on.as_deref()).await? {
+                Ok(id) => id,
+                Err(wrong) => {
+                    wrongs.push(Wrong { field: name.to_owned(), ..wrong });
+                    text.to_owned()
+                }
             };
-            if let Some(one) = one {
-                kept.push((name.to_owned(), word(one, "id")));
-                continue;
-            }
-            let label = |node: &Value| {
-                let place = node["region"]["name"].as_str().unwrap_or_default();
-                (word(node, "id"), format!("{} {place}", word(node, "name")).trim().to_owned())
-            };
-            let message = if nodes.is_empty() {
-                visit.words(
-                    &format!("没有找到“{text}”，请核对名称"),
-                    &format!("Nothing is called “{text}”: check the name"),
-                )
-            } else {
-                visit.words(&format!("“{text}”有多个，请选择"), &format!("“{text}” fits several: choose one"))
-            };
-            wrongs.push(Wrong { field: name.to_owned(), message, choices: nodes.iter().map(label).collect() });
-            kept.push((name.to_owned(), text.to_owned()));
+            kept.push((name.to_owned(), id));
         }
     }
     *given = kept;
     Ok(())
+}
+
+/// Replaces the lines of a field by the responsible parties that they name: `name.0.unitId`, `name.1.selector` and so
+/// on.
+async fn read_parties(
+    visit: &Visit<'_>,
+    name: &str,
+    (given, wrongs): (&mut Given, &mut Vec<Wrong>),
+) -> Result<(), Stopped> {
+    let schema = &visit.desk.schema;
+    let own = given.iter().filter(|(known, _)| known == name);
+    let lines = own.flat_map(|(_, value)| Widget::Parties.names(value)).map(str::to_owned).collect::<Vec<_>>();
+    for (place, line) in lines.iter().enumerate() {
+        let is_meant = |code: &str| [false, true].iter().any(|en| schema.label(TERMS, code, *en) == *line);
+        let term = schema.values(TERMS).unwrap_or_default().iter().find(|(code, _)| is_meant(code));
+        if let Some((code, _)) = term {
+            given.push((format!("{name}.{place}.selector"), code.clone()));
+            continue;
+        }
+        match find(visit, Widget::Parties, line, None).await? {
+            Ok(id) => given.push((format!("{name}.{place}.unitId"), id)),
+            Err(wrong) => wrongs.push(Wrong { field: name.to_owned(), ..wrong }),
+        }
+    }
+    Ok(())
+}
+
+/// Adds the rows of a check plan, `name.0.kind` and `name.0.every` and so on, from the intervals that were chosen for
+/// kinds of check, such as `name.SPOT_CHECK`.
+fn read_check_plans(name: &str, given: &mut Given) {
+    let kind = |known: &str| Some(known.strip_prefix(name)?.strip_prefix('.')?.to_owned());
+    let chosen = given.iter().filter(|(_, every)| !every.trim().is_empty());
+    let plans: Vec<_> = chosen.filter_map(|(known, every)| Some((kind(known)?, every.clone()))).collect();
+    for (place, (kind, every)) in plans.into_iter().enumerate() {
+        given.push((format!("{name}.{place}.kind"), kind));
+        given.push((format!("{name}.{place}.every"), every));
+    }
+}
+
+/// Finds the object that a text names: by its id, its name, the name with the region in brackets, its number, or a part
+/// of its name. `on` is the object that the act is on, which is not found. Returns its id, or what is wrong.
+async fn find(
+    visit: &Visit<'_>,
+    widget: Widget,
+    text: &str,
+    on: Option<&str>,
+) -> Result<Result<String, Wrong>, Stopped> {
+    let is_id = text.split_once('_').is_some_and(|(noun, key)| {
+        noun.bytes().all(|letter| letter.is_ascii_lowercase()) && key.parse::<i64>().is_ok()
+    });
+    if is_id {
+        return Ok(Ok(text.to_owned()));
+    }
+    let mut nodes = nodes(visit, widget, text, on).await?;
+    if let (true, Some((name, place))) = (nodes.is_empty(), with_place(text)) {
+        nodes = self::nodes(visit, widget, name, on).await?;
+        nodes.retain(|node| word(node, "name") == name && place_of(node) == place);
+    }
+    let exact: Vec<&Value> =
+        nodes.iter().filter(|node| ["name", "number"].map(|of| word(node, of)).contains(&text)).collect();
+    let fitting: Vec<&Value> = if exact.is_empty() { nodes.iter().collect() } else { exact };
+    if let [one] = fitting.as_slice() {
+        return Ok(Ok(word(one, "id").to_owned()));
+    }
+    let mut wrong = Wrong { field: String::new(), message: String::new(), choices: Vec::new() };
+    let several = (format!("“{text}”有多个，请"), format!("“{text}” fits several: "));
+    wrong.message = if fitting.is_empty() {
+        visit.words(&format!("没有找到“{text}”，请核对名称"), &format!("Nothing is called “{text}”: check the name"))
+    } else if widget.is_list() {
+        // The other lines of the field stay as they are.
+        let names: Vec<_> =
+            fitting.iter().take(3).map(|node| format!("{}（{}）", word(node, "name"), place_of(node))).collect();
+        let names = names.join(visit.words("、", ", ").as_str());
+        visit.words(
+            &format!("{}写明地区，如：{names}", several.0),
+            &format!("{}add the region, such as {names}", several.1),
+        )
+    } else {
+        wrong.choices = fitting.iter().take(MOST_CHOICES).map(|node| choice(node)).collect();
+        visit.words(&format!("{}选择", several.0), &format!("{}choose one", several.1))
+    };
+    Ok(Err(wrong))
+}
+
+/// Reads the objects whose names contain all words of a text or whose number it is.
+async fn nodes(visit: &Visit<'_>, widget: Widget, text: &str, on: Option<&str>) -> Result<Vec<Value>, Stopped> {
+    let Some(document) = widget.looked_up() else { return Ok(Vec::new()) };
+    // A document may not declare a variable that it does not use.
+    let variables = [("text", Some(text)), ("on", on)].into_iter().filter_map(|(name, value)| {
+        let is_declared = document.contains(&format!("${name}:"));
+        Some((name.to_owned(), Value::from(value?))).filter(|_| is_declared)
+    });
+    let found = visit.ask(document, variables.collect()).await?;
+    let mut nodes = Vec::new();
+    listed(&found, &mut nodes);
+    let mut seen = HashSet::new();
+    nodes.retain(|node| {
+        let mut words = text.split_whitespace();
+        let is_meant = words.all(|one| word(node, "name").contains(one)) || word(node, "number") == text;
+        is_meant && Some(word(node, "id")) != on && seen.insert(word(node, "id").to_owned())
+    });
+    Ok(nodes)
+}
+
+/// Collects the nodes of all lists in an answer.
+fn listed(answer: &Value, nodes: &mut Vec<Value>) {
+    for (name, value) in answer.as_object().into_iter().flatten() {
+        match value.as_array() {
+            Some(all) if name == "nodes" => nodes.extend(all.iter().cloned()),
+            _ => listed(value, nodes),
+        }
+    }
+}
+
+/// Takes a name with its region in brackets apart.
+fn with_place(text: &str) -> Option<(&str, &str)> {
+    text.strip_suffix(['）', ')'])?.rsplit_once(['（', '('])
+}
+
+/// Returns a text of an object; empty if it has none.
+fn word<'a>(node: &'a Value, field: &str) -> &'a str {
+    node[field].as_str().unwrap_or_default()
+}
+
+/// Returns the name of the region of an object; empty if it has none.
+fn place_of(node: &Value) -> &str {
+    word(&node["region"], "name")
+}
+
+/// Returns the id of an object with what tells it apart from others of the same name.
+fn choice(node: &Value) -> (String, String) {
+    let name: String = word(node, "name").chars().take(MOST_OF_NAME).collect();
+    let words = [word(node, "number"), name.as_str(), place_of(node)];
+    let label = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    (word(node, "id").to_owned(), label)
 }
 
 /// Reads the errors that a mutation returned.
@@ -377,4 +535,61 @@ pub(crate) fn errors(payload: &Value, words: &[FieldWords]) -> Vec<Wrong> {
         }
     };
     payload["errors"].as_array().into_iter().flatten().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SDL: &str = "enum Selector { \"各县（区） · Every county.\" ALL_COUNTIES }";
+
+    fn field(name: &str, kind: &str, from: &str) -> FieldWords {
+        serde_json::from_value(json!({ "name": name, "as": kind, "from": from, "zh": "", "en": "" })).unwrap()
+    }
+
+    #[test]
+    fn a_form_begins_with_the_values_of_its_object() {
+        let schema = Schema::read(SDL).unwrap();
+        let object = json!({
+            "number": null, "budget": 12.0, "deadline": { "raw": "长期坚持" },
+            "domains": [{ "name": "水" }, { "name": "矿山" }],
+            "checkPlans": [{ "kind": "SPOT_CHECK", "every": "NEVER" }],
+            "parties": { "nodes": [
+                { "raw": "县政府", "unit": { "name": "白河县人民政府" }, "selector": null },
+                { "raw": "各县（区）委、政府", "unit": null, "selector": "ALL_COUNTIES" },
+            ] },
+        });
+        let fields = [
+            field("number", "line", "number"),
+            field("budget", "number", "budget"),
+            field("deadline", "line", "deadline.raw"),
+            field("domains", "lines", "domains.name"),
+            field("plans", "check-plans", "checkPlans"),
+            field("parties", "parties", "parties"),
+            field("reason", "text", ""),
+        ];
+        let wanted = [
+            ("input.budget", "12"),
+            ("input.deadline", "长期坚持"),
+            ("input.domains", "水\n矿山"),
+            ("input.plans.SPOT_CHECK", "NEVER"),
+            ("input.parties", "白河县人民政府\n各县（区）"),
+        ];
+        let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let begun = beginnings(&fields, &object, &schema, false);
+        assert_eq!(begun, wanted);
+        let sent: Given = vec![("input.domains".to_owned(), "水\r\n矿山\r\n".to_owned())];
+        assert_eq!(fields[3].said(&sent), fields[3].said(&begun), "line ends are no change");
+        assert!(fields[4].has("input.plans.SPOT_CHECK") && !fields[4].has("input.planned"));
+    }
+
+    #[test]
+    fn a_name_may_carry_its_region() {
+        assert_eq!(with_place("水利局（洛隆县）"), Some(("水利局", "洛隆县")));
+        assert_eq!(with_place("水利局"), None);
+        assert_eq!(Widget::Parties.names("水利局、 各县（区）\r\n\r\n林草局"), ["水利局", "各县（区）", "林草局"]);
+        assert_eq!(Widget::Measure.names(" 排查、整治 "), ["排查、整治"], "a text has such signs itself");
+    }
 }
