@@ -11,6 +11,7 @@ use crate::support::{Answer, Server, World, stories};
 stories!(
     every_page_is_there_for_every_role,
     a_measure_goes_its_whole_way_by_pages_without_scripts,
+    an_office_keeps_measures_and_merges_them_by_pages,
     pages_have_no_fault_that_axe_finds,
     a_form_from_elsewhere_is_refused,
     a_link_in_a_mail_shows_its_item_and_leads_there,
@@ -288,6 +289,107 @@ fn a_measure_goes_its_whole_way_by_pages_without_scripts(world: &World) {
     assert_eq!(clerk.page.said, Vec::<String>::new(), "the browser has nothing to complain about");
 }
 
+fn an_office_keeps_measures_and_merges_them_by_pages(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let query =
+        "{ measures(first: 40) { nodes { id number problem { id } assignments(first: 9) { nodes { status } } } }
+        problems(first: 9) { nodes { id number round { id } } } }";
+    let data = server.data(query, &json!({}));
+    let nodes = |noun: &str| data[noun]["nodes"].as_array().unwrap().clone();
+    // A measure with a proposal to decide is not merged.
+    let is_settled = |measure: &&Value| !measure["assignments"].to_string().contains("NOT_APPLICABLE_PROPOSED");
+    let (measures, problems) = (nodes("measures"), nodes("problems"));
+    let stays = measures.iter().find(is_settled).unwrap();
+    let word = |of: &Value| of.as_str().unwrap().to_owned();
+    let (stays, number, problem) = (word(&stays["id"]), word(&stays["number"]), word(&stays["problem"]["id"]));
+    let Some(mut page) = Page::open(&format!("{}/sign-in", server.base)) else { return };
+    page.keep(&server.base, "rectify-language", "zh");
+    page.without_scripts();
+    page.widen(360);
+    let mut clerk = Clerk { page, base: server.base.clone() };
+    clerk.sign_in("省整改办演示员");
+
+    // A new measure, for a unit and a collective term.
+    clerk.go(&format!("/problems/{problem}"));
+    clerk.follow(&["createMeasure", &problem]);
+    clerk.send(&[
+        ("input.number", "补1"),
+        ("input.content", "建立巡查台账，按月调度。"),
+        ("input.deadline", "2031年12月31日"),
+        ("input.leadUnitId", "云溪市水利局"),
+        ("input.parties", "白河县人民政府\\n各县（区）"),
+    ]);
+    clerk.reads("整改措施已建立");
+    clerk.page.leave(
+        "[...document.querySelectorAll('main table a')].find((one) => one.textContent.includes('巡查台账')).click()",
+    );
+    clerk.reads("白河县人民政府、各县（区）");
+    let item = word(&clerk.page.value("location.pathname"));
+    let id = item.strip_prefix("/measures/").unwrap().to_owned();
+    let read = || {
+        let query = "query($id: ID!) { measure(id: $id) { number budget leadUnit { name } checkPlans { kind every }
+            responsibleParties { nodes { raw } } } }";
+        server.data(query, &json!({ "id": id }))["measure"].clone()
+    };
+
+    // An edit begins with the values of the measure, and changes what was changed.
+    clerk.follow(&["editMeasure", &id]);
+    assert_eq!(clerk.page.value("document.getElementsByName('input.leadUnitId')[0].value"), "云溪市水利局");
+    clerk.send(&[("input.budget", "12.5")]);
+    let edited = read();
+    assert_eq!((&edited["number"], &edited["budget"]), (&json!("补1"), &json!(12.5)), "{edited}");
+
+    // The responsible units: one is not known, then they are right, then there are none.
+    let field = "document.getElementsByName('input.parties')[0].value";
+    clerk.follow(&["setParties", &id]);
+    assert_eq!(clerk.page.value(field), "白河县人民政府\n各县（区）");
+    clerk.page.value(&format!("{field} = '各县（区）\\n云溪市盐务局'"));
+    clerk.page.leave("document.querySelector('main form button[type=submit]').click()");
+    clerk.reads("没有找到“云溪市盐务局”");
+    assert_eq!(clerk.page.value(field), "各县（区）\n云溪市盐务局", "what was entered stays");
+    clerk.send(&[("input.parties", "各县（区）\\n云溪市生态环境局")]);
+    clerk.reads("各县（区）、云溪市生态环境局");
+    clerk.follow(&["setParties", &id]);
+    clerk.send(&[("input.parties", "")]);
+    assert_eq!(read()["responsibleParties"]["nodes"], json!([]), "an emptied list is empty");
+
+    // The plan of its checks: one kind differs, then none.
+    clerk.follow(&["planChecks", &id]);
+    clerk.send(&[("input.plans.SPOT_CHECK", "NEVER")]);
+    clerk.reads("抽查：不检查");
+    assert_eq!(read()["checkPlans"], json!([{ "kind": "SPOT_CHECK", "every": "NEVER" }]));
+    clerk.follow(&["planChecks", &id]);
+    assert_eq!(clerk.page.value("document.getElementsByName('input.plans.SPOT_CHECK')[0].value"), "NEVER");
+    clerk.send(&[("input.plans.SPOT_CHECK", "")]);
+    assert_eq!(read()["checkPlans"], json!([]));
+
+    // Merging leads to the measure that stays; so it does for problems.
+    clerk.follow(&["mergeMeasures", &id]);
+    clerk.reads("保留所填的措施");
+    clerk.send(&[("input.intoId", number.as_str())]);
+    clerk.reads("措施已合并");
+    assert_eq!(clerk.page.value("location.pathname"), json!(format!("/measures/{stays}")));
+    assert_eq!(read(), Value::Null, "the merged measure is gone");
+    let of_round = |one: &&Value| one["round"] == problems[0]["round"] && one["id"] != problems[0]["id"];
+    let (gone, stays) = (&problems[0], problems.iter().find(of_round).unwrap());
+    clerk.go(&format!("/problems/{}", word(&gone["id"])));
+    clerk.follow(&["mergeProblems"]);
+    clerk.send(&[("input.intoId", word(&stays["number"]).as_str())]);
+    clerk.reads("问题已合并");
+    assert_eq!(clerk.page.value("location.pathname"), json!(format!("/problems/{}", word(&stays["id"]))));
+    let left = server.data("query($id: ID!) { problem(id: $id) { id } }", &json!({ "id": gone["id"] }));
+    assert_eq!(left["problem"], Value::Null, "the merged problem is gone");
+
+    // Who may not keep the ledger is not offered any of it.
+    clerk.sign_in("市整改办演示员");
+    clerk.go(&format!("/problems/{}", word(&stays["id"])));
+    assert!(!clerk.text().contains("并入其他问题"), "a city office merges no problems");
+    // The browser remarks on the form that was refused.
+    clerk.page.said.retain(|said| !said.contains("422"));
+    assert_eq!(clerk.page.said, Vec::<String>::new(), "the browser has nothing to complain about");
+}
+
 fn pages_have_no_fault_that_axe_finds(world: &World) {
     const AXE: &str = include_str!("../axe.min.js");
     world.done(&["demo"]);
@@ -339,6 +441,12 @@ fn pages_have_no_fault_that_axe_finds(world: &World) {
             let start = queue.find(&format!("/acts/{act}")).unwrap();
             let path = queue[start..].split('"').next().unwrap();
             look(&mut page, &format!("CITY_OFFICE {language}"), path);
+        }
+        let person = people.iter().find(|person| person.role == "REGIONAL_OFFICE").unwrap();
+        page.keep(&server.base, "rectify", &person.cookie);
+        let measure = objects.iter().find_map(|path| path.strip_prefix("/measures/")).unwrap();
+        for act in ["editMeasure", "setParties", "planChecks", "mergeMeasures"] {
+            look(&mut page, &format!("REGIONAL_OFFICE {language}"), &format!("/acts/{act}?on={measure}"));
         }
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
