@@ -292,6 +292,15 @@ fn graphiql_works_under_a_policy_without_unsafe(world: &World) {
     let complaints: Vec<_> = page.said.iter().filter(|line| line.contains("olicy")).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 
+    // In a narrow window, no tab stands out sideways.
+    page.widen(360);
+    let outside = page.run(
+        "[...document.querySelectorAll('.graphiql-tab')]
+            .filter((tab) => tab.getBoundingClientRect().right > innerWidth).map((tab) => tab.textContent)",
+    );
+    assert_eq!(outside, json!([]));
+    page.widen(1400);
+
     // The policy is enforced: an injected script, event handler, style or image is blocked.
     page.run(
         "const script = document.createElement('script'); script.textContent = 'window.smuggled = true';
