@@ -62,6 +62,9 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let _lock = lock(settings)?;
     warn_of_readable(settings)?;
     let db = database::open_current(settings).await?;
+    if let Err(error) = ledger::record::database::count_indexes(&db).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "failed to count indexes; queries may be slower");
+    }
     let has_accounts = ledger::people::account::any(&db).await?;
     let link_key = LinkKey::load(&db).await?;
     let stopping = Arc::new(AtomicBool::new(false));

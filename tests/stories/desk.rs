@@ -301,8 +301,8 @@ fn an_office_keeps_measures_and_merges_them_by_pages(world: &World) {
     let is_settled = |measure: &&Value| !measure["assignments"].to_string().contains("NOT_APPLICABLE_PROPOSED");
     let (measures, problems) = (nodes("measures"), nodes("problems"));
     let stays = measures.iter().find(is_settled).unwrap();
-    let word = |of: &Value| of.as_str().unwrap().to_owned();
-    let (stays, number, problem) = (word(&stays["id"]), word(&stays["number"]), word(&stays["problem"]["id"]));
+    let text = |of: &Value| of.as_str().unwrap().to_owned();
+    let (stays, number, problem) = (text(&stays["id"]), text(&stays["number"]), text(&stays["problem"]["id"]));
     let Some(mut page) = Page::open(&format!("{}/sign-in", server.base)) else { return };
     page.keep(&server.base, "rectify-language", "zh");
     page.without_scripts();
@@ -325,7 +325,7 @@ fn an_office_keeps_measures_and_merges_them_by_pages(world: &World) {
         "[...document.querySelectorAll('main table a')].find((one) => one.textContent.includes('巡查台账')).click()",
     );
     clerk.reads("白河县人民政府、各县（区）");
-    let item = word(&clerk.page.value("location.pathname"));
+    let item = text(&clerk.page.value("location.pathname"));
     let id = item.strip_prefix("/measures/").unwrap().to_owned();
     let read = || {
         let query = "query($id: ID!) { measure(id: $id) { number budget leadUnit { name } checkPlans { kind every }
@@ -373,17 +373,17 @@ fn an_office_keeps_measures_and_merges_them_by_pages(world: &World) {
     assert_eq!(read(), Value::Null, "the merged measure is gone");
     let of_round = |one: &&Value| one["round"] == problems[0]["round"] && one["id"] != problems[0]["id"];
     let (gone, stays) = (&problems[0], problems.iter().find(of_round).unwrap());
-    clerk.go(&format!("/problems/{}", word(&gone["id"])));
+    clerk.go(&format!("/problems/{}", text(&gone["id"])));
     clerk.follow(&["mergeProblems"]);
-    clerk.send(&[("input.intoId", word(&stays["number"]).as_str())]);
+    clerk.send(&[("input.intoId", text(&stays["number"]).as_str())]);
     clerk.reads("问题已合并");
-    assert_eq!(clerk.page.value("location.pathname"), json!(format!("/problems/{}", word(&stays["id"]))));
+    assert_eq!(clerk.page.value("location.pathname"), json!(format!("/problems/{}", text(&stays["id"]))));
     let left = server.data("query($id: ID!) { problem(id: $id) { id } }", &json!({ "id": gone["id"] }));
     assert_eq!(left["problem"], Value::Null, "the merged problem is gone");
 
     // Who may not keep the ledger is not offered any of it.
     clerk.sign_in("市整改办演示员");
-    clerk.go(&format!("/problems/{}", word(&stays["id"])));
+    clerk.go(&format!("/problems/{}", text(&stays["id"])));
     assert!(!clerk.text().contains("并入其他问题"), "a city office merges no problems");
     // The browser remarks on the form that was refused.
     clerk.page.said.retain(|said| !said.contains("422"));

@@ -105,7 +105,8 @@ pub async fn export<C: ConnectionTrait>(
         ("统计·按行政区", Dimension::Region),
         ("统计·按牵头单位", Dimension::LeadUnit),
     ] {
-        let question = Question { within: wanted.region, as_of: today, by, counted: Counted::Measures };
+        let question =
+            Question { within: wanted.region, as_of: today, by, counted: Counted::Measures, wants_groups: true };
         figures.push((name, statistics::answer(db, &question, principal).await?));
     }
     let book = Book { rows, models, answers, parties: joined(parties), domains: joined(domains), figures, today };

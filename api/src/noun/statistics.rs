@@ -150,7 +150,8 @@ impl StatisticsQuery {
             Some(Value::BigInt(Some(key))) => key,
             _ => 0,
         });
-        let question = Question { within, as_of, by: by.into(), counted: count.into() };
+        let wants_groups = ctx.look_ahead().field("rows").exists();
+        let question = Question { within, as_of, by: by.into(), counted: count.into(), wants_groups };
         let answer = statistics::answer(&request.db, &question, request.principal())
             .await
             .map_err(|failure| masked(&failure))?;

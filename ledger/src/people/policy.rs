@@ -61,7 +61,7 @@ pub struct Place {
 
 impl Place {
     /// Checks whether the region is the root.
-    fn is_the_nation(&self) -> bool {
+    pub(crate) fn is_the_nation(&self) -> bool {
         crate::region::lineage(&self.path).len() == 1
     }
 }
@@ -536,6 +536,12 @@ impl Sight for Principal {
                     }
                     _ => of_owner(table),
                 },
+                "close_out" => match place {
+                    Some(place) if goes_by_region(*role) => {
+                        Condition::Matches(ANSWERED_BELOW, place.path.clone().into())
+                    }
+                    _ => of_owner(table),
+                },
                 "ownership" => ownership(place.as_ref()),
                 "change" => Condition::Any(vec![of_owner(table), removals(*role, place.as_ref())]),
                 _ => of_owner(table),
@@ -596,6 +602,11 @@ fn of_region(table: &str, place: &Place) -> Condition {
 /// Matches rows whose region is the one with this path or lies below it. The regions are found once, so that the
 /// database can go by an index of the region.
 const BELOW: &str = "{t}.region_id IN (SELECT r.id FROM region r WHERE substr(r.path, 1, length({})) = {})";
+
+/// Matches close-outs of assignments below the region with this path. Work lists ask for the few of a region among all
+/// that are open, so the database begins with the region's assignments.
+const ANSWERED_BELOW: &str = "{t}.assignment_id IN (SELECT a.id FROM assignment a WHERE a.region_id IN \
+    (SELECT r.id FROM region r WHERE substr(r.path, 1, length({})) = {}))";
 
 /// Returns the condition that a unit leads, answers or supervises a row, depending on the role.
 fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {

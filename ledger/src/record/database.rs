@@ -19,6 +19,19 @@ pub use planner::{Trouble, trouble};
 /// The most values of one statement that inserts: SQLite takes 32,766, PostgreSQL 65,535.
 const MOST_VALUES: usize = 32_000;
 
+/// Counts how the values of indexes are spread, by which SQLite chooses between them. PostgreSQL counts on its own.
+///
+/// SQLite reads at most a thousand rows of each index, so that this takes a fraction of a second on any ledger. Other
+/// connections load the counts when the schema changes, so a table is made and dropped.
+pub async fn count_indexes<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        let counting = "PRAGMA analysis_limit = 1000; ANALYZE; \
+            DROP TABLE IF EXISTS index_count; CREATE TABLE index_count (id integer); DROP TABLE index_count";
+        db.execute_unprepared(counting).await?;
+    }
+    Ok(())
+}
+
 /// Begins a transaction that will write.
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);

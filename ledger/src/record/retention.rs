@@ -8,6 +8,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::Result;
+use crate::record::database;
 
 /// How long rows are kept, in days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,9 @@ const SETTLED: &str = "NOT EXISTS (SELECT 1 FROM mail_item i JOIN measure m ON m
         WHERE i.mail_id = mail.id AND c.state <> 'CLOSED')";
 
 /// Deletes sessions and mails that have been kept for long enough, and all expired one-time secrets and sign-in codes.
+/// Counts the indexes anew, which a night has changed most.
 pub async fn purge<C: ConnectionTrait>(db: &C, keep: Retention, now: DateTime<Utc>) -> Result<Purged> {
+    database::count_indexes(db).await?;
     let before = |days: i64| now - TimeDelta::days(days);
     let over = before(keep.session_days);
     let ended = Condition::any().add(session::Column::ExpiresAt.lt(over)).add(session::Column::RevokedAt.lt(over));

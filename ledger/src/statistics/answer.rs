@@ -48,9 +48,10 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     let is_kept = if keeps { is_kept("r") } else { "(1 = 0)".to_owned() };
     let as_of = sql.bind(question.as_of);
     let kept = kept(sql, question);
-    let items = items(sql, question, keeps);
+    // Every item concerns the nation, so that no list of those that do is needed.
+    let is_nation = principal.region().is_some_and(|own| own.is_the_nation() && question.within == Some(own.region));
+    let items = items(sql, &Question { within: question.within.filter(|_| !is_nation), ..*question }, keeps);
     let figures = counted(&as_of);
-    let (join, key, label, order) = dimension(sql, question, keeps);
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
     let kept_figures = kept_figures.join(", ");
     // The regions below the nation or a province have stored figures, so their items need no counting.
@@ -59,12 +60,21 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
         _ => "TRUE",
     };
     let kept_groups = match question.by {
-        Dimension::Region if keeps => format!(
+        Dimension::Region if keeps && question.wants_groups => format!(
             " UNION ALL SELECT 'region_' || g.id, g.name, {kept_figures}, 1, coalesce(g.code, '999999999999') \
              FROM place JOIN region g ON g.parent_id = place.id JOIN kept k ON k.region_id = g.id \
              WHERE place.rank <= 1 AND k.total > 0"
         ),
         _ => String::new(),
+    };
+    let groups = if question.wants_groups {
+        let (join, key, label, order) = dimension(sql, question, keeps);
+        format!(
+            " UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} \
+             GROUP BY {key}, {label}, {order}"
+        )
+    } else {
+        String::new()
     };
     format!(
         "WITH place AS (SELECT r.id, r.rank, {is_kept} AS is_kept FROM region r WHERE {place}), \
@@ -72,9 +82,8 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
          SELECT * FROM (SELECT NULL AS key, NULL AS label, {kept_total}, 0 AS part, '' AS place \
          FROM place LEFT JOIN kept k ON k.region_id = place.id WHERE place.is_kept \
          UNION ALL SELECT NULL, NULL, {figures}, 0, '' FROM items i \
-         WHERE NOT (SELECT is_kept FROM place) HAVING (SELECT count(*) FROM place WHERE is_kept) = 0{kept_groups} \
-         UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} \
-         GROUP BY {key}, {label}, {order}) figures \
+         WHERE NOT (SELECT is_kept FROM place) HAVING (SELECT count(*) FROM place WHERE is_kept) = 0\
+         {kept_groups}{groups}) figures \
          ORDER BY part, place, \"all\" DESC, key",
         kept_total = COUNTS
             .iter()
@@ -182,16 +191,20 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
             )
         }
         Counted::Assignments => {
-            let concerning = question.within.map(|_| {
+            // Naming the regions once lets the database go by the index of regions, not through all assignments.
+            let below = question.within.map(|_| {
                 let top = format!("(SELECT path FROM region WHERE id = {PLACE})");
-                format!(" JOIN region r ON r.id = x.region_id AND substr(r.path, 1, length({top})) = {top}")
+                let word = if seen.is_empty() { "WHERE" } else { "AND" };
+                format!(
+                    " {word} x.region_id IN (SELECT r.id FROM region r WHERE substr(r.path, 1, length({top})) = {top})"
+                )
             });
             format!(
                 "SELECT x.id, x.status, x.completed_on, m.due_by, m.due_on, m.due_ongoing, m.due_immediate, \
                  m.round_id, \
                  x.region_id, m.problem_id, m.lead_unit_id FROM assignment x \
-                 JOIN measure m ON m.id = x.measure_id{}{seen}",
-                concerning.unwrap_or_default()
+                 JOIN measure m ON m.id = x.measure_id{seen}{}",
+                below.unwrap_or_default()
             )
         }
     }

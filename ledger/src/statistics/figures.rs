@@ -62,6 +62,8 @@ pub struct Question {
     pub by: Dimension,
     /// The kind of item that is counted.
     pub counted: Counted,
+    /// Whether the groups are wanted; otherwise only the total is computed.
+    pub wants_groups: bool,
 }
 
 /// The figures of one group, each a number of items.
