@@ -136,6 +136,18 @@ function optionOf(kind, { names, columns }, width, size) {
   };
 }
 
+// Charts that wait to be drawn. Each is drawn in a task of its own, so that the page answers in between.
+const waiting = [];
+function drawLater(draw) {
+  waiting.push(draw);
+  if (waiting.length === 1) setTimeout(drawNext);
+}
+function drawNext() {
+  waiting[0]();
+  waiting.shift();
+  if (waiting.length) setTimeout(drawNext);
+}
+
 function drawChart(box, table) {
   const kind = box.dataset.chart;
   const read = readTable(table);
@@ -154,10 +166,12 @@ function drawChart(box, table) {
     const size = parseFloat(getComputedStyle(box).fontSize);
     const bars = kind === "bar" ? read.columns.length : 1;
     const height = kind === "line" ? size * 17 : read.names.length * (bars * 1.3 + 0.8) * size + size * 3;
-    chart?.dispose();
     canvas.style.height = `${Math.round(height)}px`;
-    chart = echarts.init(canvas, null, { renderer: "canvas" });
-    chart.setOption(optionOf(kind, read, width, size));
+    drawLater(() => {
+      chart?.dispose();
+      chart = echarts.init(canvas, null, { renderer: "canvas" });
+      chart.setOption(optionOf(kind, read, width, size));
+    });
   }).observe(box);
 }
 
