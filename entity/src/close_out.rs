@@ -46,6 +46,8 @@ pub struct Model {
     pub closer_id: Option<i64>,
     /// Local date on which the assignment was closed.
     pub closed_on: Option<Date>,
+    /// Number of the document that closes it (销号文号).
+    pub document_number: Option<String>,
     /// Description of the relapse (反弹).
     pub relapse: Option<String>,
     /// When the assignment was reopened.

@@ -62,6 +62,16 @@ pub struct Model {
     pub pace_reason: Option<String>,
     /// What the measure costs (投资), in yuan; null if unknown.
     pub budget: Option<i64>,
+    /// Task of the problem that the measure belongs to; null if the ledger has no such level.
+    pub task_id: Option<i64>,
+    /// Unit that accepts the work (验收单位).
+    pub accepting_unit_id: Option<i64>,
+    /// Outcome of the work (整改成果).
+    pub outcome: Option<String>,
+    /// What the ledger says about close-out (销号情况), as printed.
+    pub stated_close_out: Option<String>,
+    /// Remark (备注).
+    pub remark: Option<String>,
     /// Version number, incremented with every change.
     pub version: i32,
     /// When the row was created.

@@ -27,6 +27,10 @@ pub struct Model {
     pub description: Option<String>,
     /// Goal (整改目标).
     pub goal: Option<String>,
+    /// Kind of problem (问题类型).
+    pub category: Option<String>,
+    /// Inspection that found the problem (问题来源), as printed.
+    pub source: Option<String>,
     /// Deadline as printed.
     pub due_raw: String,
     /// Whether the deadline is immediate (立行立改, 立即启动).

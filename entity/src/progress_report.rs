@@ -19,6 +19,10 @@ pub struct Model {
     pub stated: Option<String>,
     /// Account that wrote it; null if it was imported.
     pub author_id: Option<i64>,
+    /// Difficulties (存在的困难和问题).
+    pub difficulties: Option<String>,
+    /// Next steps (下一步打算).
+    pub next_steps: Option<String>,
     /// When it was submitted.
     pub submitted_at: DateTimeUtc,
 }

@@ -46,6 +46,48 @@ pub fn kind_of(name: &str) -> Kind {
     }
 }
 
+/// Abbreviations that names of units use, with what they stand for. Longer ones come first.
+const ABBREVIATIONS: &[(&str, &str)] = &[
+    ("住房和城乡建设", "住房城乡建设"),
+    ("住建", "住房城乡建设"),
+    ("发展和改革委员会", "发展改革"),
+    ("发展改革委员会", "发展改革"),
+    ("发展改革委", "发展改革"),
+    ("发展和改革", "发展改革"),
+    ("发改委", "发展改革"),
+    ("发改", "发展改革"),
+    ("林业和草原", "林业草原"),
+    ("林草", "林业草原"),
+    ("交通运输", "交通"),
+    ("工业和信息化", "工业信息化"),
+    ("工信", "工业信息化"),
+    ("文化和旅游", "文化旅游"),
+    ("文旅", "文化旅游"),
+    ("市场监督管理", "市场监管"),
+    ("应急管理", "应急"),
+    ("农业和农村", "农业农村"),
+    ("环境保护", "生态环境"),
+    ("环保", "生态环境"),
+    ("城市管理综合执法", "城市管理"),
+    ("城市管理", "城管"),
+    ("卫生健康", "卫健"),
+    ("人民政府", "政府"),
+    ("委员会", "委"),
+];
+
+/// Returns what the name of a unit means without its region or level, and with abbreviations written out: names with
+/// the same key within a region are likely the same unit. `places` are names of regions that a name may begin with.
+pub fn name_key(name: &str, places: &[String]) -> String {
+    let place = places.iter().filter(|place| name.starts_with(place.as_str())).max_by_key(|place| place.len());
+    let rest = place.map_or(name, |place| &name[place.len()..]);
+    let level = ["自治区", "省", "市", "州", "县", "区"].iter().find_map(|level| rest.strip_prefix(level));
+    // 区 and 市 may be the only part of a name before its department; a name of one character is none.
+    let rest = level.filter(|rest| rest.chars().count() > 1).unwrap_or(rest);
+    let written = ABBREVIATIONS.iter().fold(rest.to_owned(), |name, (short, full)| name.replace(short, full));
+    // 局 and 委 end the same department, as in 发改委 and 发改局.
+    written.trim_end_matches(['局', '委']).to_owned()
+}
+
 /// Derives the sector of a unit (生态环境, 水利 …) from its name. Returns `None` if the name does not tell.
 pub fn sector_of(name: &str) -> Option<&'static str> {
     const SECTORS: &[(&str, &str)] = &[

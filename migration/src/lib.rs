@@ -23,6 +23,7 @@ mod m20261129_000001_words;
 mod m20261129_000002_link_key;
 mod m20261129_000003_sameness;
 mod m20261129_000004_work_lists;
+mod m20261129_000005_sheets;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000002_link_key::Migration),
             Box::new(m20261129_000003_sameness::Migration),
             Box::new(m20261129_000004_work_lists::Migration),
+            Box::new(m20261129_000005_sheets::Migration),
         ]
     }
 }

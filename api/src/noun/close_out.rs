@@ -83,6 +83,8 @@ noun! {
     decision: Option<String> = Kind::Column("decision");
     /// Local date on which the assignment was closed; null before that.
     closedOn: Option<Date> = Kind::Column("closed_on");
+    /// Number of the document that closes it (销号文号), from an imported list; null where none is known.
+    documentNumber: Option<String> = Kind::Column("document_number");
     /// Description of the relapse (反弹); null unless the assignment was reopened.
     relapse: Option<String> = Kind::Column("relapse");
     /// When the assignment was reopened; null unless it relapsed.

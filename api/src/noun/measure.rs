@@ -43,6 +43,16 @@ fn budget(_: &mut Sql<'_>, measure: &str) -> String {
     Sql::on(BUDGET, measure)
 }
 
+/// Returns SQL for the text of the task.
+fn task(_: &mut Sql<'_>, measure: &str) -> String {
+    format!("(SELECT k.content FROM task k WHERE k.id = {measure}.task_id)")
+}
+
+/// Returns SQL for the number of the task.
+fn task_number(_: &mut Sql<'_>, measure: &str) -> String {
+    format!("(SELECT k.number FROM task k WHERE k.id = {measure}.task_id)")
+}
+
 const BUDGET: &str = "CAST({t}.budget AS double precision) / 10000";
 
 const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9999-12-31')", SortType::Date);
@@ -126,6 +136,19 @@ noun! {
     leadUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "lead_unit_id");
     /// Supervising unit (督导单位); null if there is none, and where the caller may not see the unit.
     supervisingUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "supervising_unit_id");
+    /// Text of the task (整改任务) that the measure belongs to, where the ledger has tasks between problems and
+    /// measures; null otherwise.
+    task: Option<String> = Kind::Expression(task);
+    /// Number of that task as printed, such as `1`; null where it has none.
+    taskNumber: Option<String> = Kind::Expression(task_number);
+    /// Unit that accepts the work (验收单位); null if the ledger names none, and where the caller may not see the unit.
+    acceptingUnit: Option<Unit> = Kind::One(<Unit as planner::Noun>::table, "accepting_unit_id");
+    /// Outcome of the work (整改成果), as the ledger states it; null where it states none.
+    outcome: Option<String> = Kind::Column("outcome");
+    /// What the ledger says about the close-out (销号情况), as printed; the workflow decides, not this text.
+    statedCloseOut: Option<String> = Kind::Column("stated_close_out");
+    /// Remark (备注) of the ledger; null where there is none.
+    remark: Option<String> = Kind::Column("remark");
     /// Investment (投资) in 万元 (10,000 yuan), such as `120.5`; null if unknown.
     budget: Option<f64> = Kind::Expression(budget);
     /// Responsible parties (责任单位) as printed, in the printed order: units, and collective terms such as 各县（区）.

@@ -72,6 +72,10 @@ noun! {
     description: Option<String> = Kind::Column("description");
     /// Goal of the rectification (整改目标); null where none is stated.
     goal: Option<String> = Kind::Column("goal");
+    /// Kind of problem (问题类型), as the ledger states it; null where it states none.
+    category: Option<String> = Kind::Column("category");
+    /// Inspection that found the problem (问题来源), as printed in a list of close-outs; null otherwise.
+    source: Option<String> = Kind::Column("source");
     /// Deadline (整改时限) printed for the problem itself; it may be earlier or later than those of its measures.
     deadline: Deadline = Kind::Embedded(<Deadline as planner::Noun>::table);
     /// Dated steps of a deadline that names several dates; otherwise empty.

@@ -51,6 +51,10 @@ noun! {
     /// Status word printed with an imported report, such as `达到序时进度`; null where none was printed, and for
     /// reports submitted here.
     stated: Option<String> = Kind::Column("stated");
+    /// Difficulties (存在的困难和问题) that a month's account states; null where it states none.
+    difficulties: Option<String> = Kind::Column("difficulties");
+    /// Next steps (下一步打算) that a month's account states; null where it states none.
+    nextSteps: Option<String> = Kind::Column("next_steps");
     /// Quantities that the report states, in its order; the first one determines the pace of the assignment.
     quantities: Vec<Quantity> = Kind::List(<Quantity as Noun>::table, Link::Column("progress_report_id"));
     /// Account that wrote the report; null for an imported report, and where the caller may not see the account.

@@ -295,7 +295,7 @@ pub async fn edit_within(
 /// Counts the open assignments, cases, and led or supervised measures of a unit.
 const OPEN: &str = "SELECT \
     (SELECT count(*) FROM assignment WHERE unit_id = $1 AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
-    + (SELECT count(*) FROM measure WHERE $1 IN (lead_unit_id, supervising_unit_id) \
+    + (SELECT count(*) FROM measure WHERE $1 IN (lead_unit_id, supervising_unit_id, accepting_unit_id) \
         AND status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
     + (SELECT count(*) FROM inspection_case WHERE lead_unit_id = $1 AND state <> 'CLOSED') AS amount";
 

@@ -407,6 +407,7 @@ impl Tables {
         let measures = keys!(self.measures, other => other.problem_id == row.id);
         let answers = self.assignments.iter().filter(|answer| measures.contains(&answer.measure_id));
         let values = json!({"number": row.number, "title": row.title, "description": row.description, "goal": row.goal,
+            "category": row.category, "source": row.source,
             "ratedProgress": row.rated_progress, "status": row.status.to_value(),
             "statusStatedOn": row.status_stated_on,
             "completedOn": row.completed_on, "createdAt": row.created_at, "updatedAt": row.updated_at,
@@ -443,7 +444,8 @@ impl Tables {
         let units: HashSet<i64> = named.chain(answers.iter().map(|answer| answer.unit_id)).collect();
         let values = json!({"number": row.number, "content": row.content, "status": row.status.to_value(),
             "statusStatedOn": row.status_stated_on, "statedProgress": row.stated_progress, "pace": pace,
-            "budget": row.budget.map(|yuan| yuan as f64 / 1e4),
+            "budget": row.budget.map(|yuan| yuan as f64 / 1e4), "outcome": row.outcome,
+            "statedCloseOut": row.stated_close_out, "remark": row.remark,
             "completedOn": row.completed_on, "version": row.version, "createdAt": row.created_at,
             "updatedAt": row.updated_at, "position": row.position, "dueOn": row.due_on, "isOngoing": row.due_ongoing,
             "deadlineClass": class, "statusRank": rank(row.status)});
@@ -462,6 +464,7 @@ impl Tables {
             .one("region", "Region", row.region_id)
             .one("leadUnit", "Unit", row.lead_unit_id)
             .one("supervisingUnit", "Unit", row.supervising_unit_id)
+            .one("acceptingUnit", "Unit", row.accepting_unit_id)
             .many("responsibleParties", "ResponsibleParty", keys!(self.parties, other => other.measure_id == row.id))
             .many("responsibleUnits", "Unit", units.into_iter().collect())
             .many("assignments", "Assignment", answers.iter().map(|answer| answer.id).collect())
@@ -516,6 +519,7 @@ impl Tables {
             Object::part("Quantity", values)
         });
         let values = json!({"period": row.period, "text": row.text, "stated": row.stated,
+            "difficulties": row.difficulties, "nextSteps": row.next_steps,
             "submittedAt": row.submitted_at});
         Object::new("ProgressReport", row.id, values)
             .parts("quantities", quantities.collect())
@@ -547,7 +551,8 @@ impl Tables {
         let values = json!({"cycle": row.cycle, "state": row.state.to_value(), "application": row.application,
             "appliedAt": row.applied_at, "opinion": row.opinion, "verifiedAt": row.verified_at, "notice": row.notice,
             "contact": row.contact, "noticeFrom": row.notice_from, "noticeUntil": row.notice_until,
-            "decision": row.decision, "closedOn": row.closed_on, "relapse": row.relapse,
+            "decision": row.decision, "closedOn": row.closed_on, "documentNumber": row.document_number,
+            "relapse": row.relapse,
             "reopenedAt": row.reopened_at, "disclosedAt": row.disclosed_at});
         Object::new("CloseOut", row.id, values)
             .one("applicant", "Account", row.applicant_id)

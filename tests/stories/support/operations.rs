@@ -50,6 +50,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("SupervisionAction", "availableActions"),
     ("Objection", "availableActions"),
     ("AuditEntry", "label"),
+    // The story `offices` is about these.
+    ("Measure", "task"),
+    ("Measure", "taskNumber"),
     ("AuditEntry", "changes"),
 ];
 

@@ -58,6 +58,12 @@ pub async fn problems(acting: &Acting<'_>, from: Option<i64>, version: i32, into
             "DELETE FROM ownership WHERE problem_id = $1 AND region_id IN (SELECT region_id FROM ownership \
             WHERE problem_id = $2)",
             "UPDATE ownership SET problem_id = $2 WHERE problem_id = $1",
+            "UPDATE measure SET task_id = (SELECT s.id FROM task s JOIN task g ON g.identity = s.identity \
+            WHERE s.problem_id = $2 AND g.id = measure.task_id) WHERE task_id IN (SELECT g.id FROM task g \
+            JOIN task s ON s.identity = g.identity AND s.problem_id = $2 WHERE g.problem_id = $1)",
+            "DELETE FROM task WHERE problem_id = $1 AND identity IN (SELECT s.identity FROM task s \
+            WHERE s.problem_id = $2)",
+            "UPDATE task SET problem_id = $2 WHERE problem_id = $1",
         ];
         repoint(&transaction, &moves, gone.id, stays.id).await?;
         let sql =

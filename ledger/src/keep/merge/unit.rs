@@ -24,6 +24,7 @@ use crate::work::Acting;
 const OF_UNIT: &[&str] = &[
     "UPDATE measure SET lead_unit_id = $2, version = version + 1 WHERE lead_unit_id = $1",
     "UPDATE measure SET supervising_unit_id = $2, version = version + 1 WHERE supervising_unit_id = $1",
+    "UPDATE measure SET accepting_unit_id = $2, version = version + 1 WHERE accepting_unit_id = $1",
     "DELETE FROM responsible_party WHERE unit_id = $1 \
         AND measure_id IN (SELECT measure_id FROM responsible_party WHERE unit_id = $2)",
     "UPDATE responsible_party SET unit_id = $2 WHERE unit_id = $1",
