@@ -34,6 +34,7 @@ mod live;
 mod mail;
 mod mail_words;
 mod null_propagation;
+mod offices;
 mod one_line;
 mod openness;
 mod pace;

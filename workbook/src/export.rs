@@ -10,7 +10,7 @@ use planner::{Condition, Sql};
 use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use super::columns::{Column, UNNAMED, heading};
+use super::field::{Field, UNNAMED, heading};
 use super::filled;
 use super::plain::PLAIN;
 use ledger::fault::{Fault, FaultCode};
@@ -40,6 +40,8 @@ struct Row {
     problem_number: Option<String>,
     title: String,
     description: Option<String>,
+    category: Option<String>,
+    source: Option<String>,
     goal: Option<String>,
     problem_due: String,
     rating: Option<String>,
@@ -48,6 +50,9 @@ struct Row {
     due_raw: String,
     lead: Option<String>,
     supervising: Option<String>,
+    accepting: Option<String>,
+    task_number: Option<String>,
+    task: Option<String>,
     stated: Option<String>,
 }
 
@@ -117,10 +122,12 @@ pub async fn export<C: ConnectionTrait>(
 
 const ROWS: &str = "SELECT m.id AS measure, p.id AS problem, r.name AS round, p.number AS problem_number, p.title, \
     p.description, p.goal, p.due_raw AS problem_due, p.rated_progress AS rating, m.number, m.content, m.due_raw, \
-    l.name AS lead, s.name AS supervising, m.stated_progress AS stated FROM measure m \
+    l.name AS lead, s.name AS supervising, v.name AS accepting, t.number AS task_number, t.content AS task, \
+    p.category, p.source, m.stated_progress AS stated FROM measure m \
     JOIN problem p ON p.id = m.problem_id \
     JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
-    LEFT JOIN unit s ON s.id = m.supervising_unit_id";
+    LEFT JOIN unit s ON s.id = m.supervising_unit_id LEFT JOIN unit v ON v.id = m.accepting_unit_id \
+    LEFT JOIN task t ON t.id = m.task_id";
 const MEASURES: &str = "SELECT m.* FROM measure m JOIN problem p ON p.id = m.problem_id \
     JOIN inspection_round r ON r.id = m.round_id";
 const ANSWERS: &str = "SELECT a.id, a.measure_id AS measure, a.version, u.name AS unit, a.status, a.completed_on, \
@@ -196,20 +203,24 @@ struct Book {
 }
 
 /// The columns of a ledger sheet, with their widths in characters; plain columns come after them.
-const COLUMNS: &[(Column, f64)] = &[
-    (Column::Number, 6.0),
-    (Column::Problem, 36.0),
-    (Column::Goal, 20.0),
-    (Column::Domain, 10.0),
-    (Column::ProblemDeadline, 14.0),
-    (Column::Rating, 12.0),
-    (Column::MeasureNumber, 9.0),
-    (Column::Measure, 48.0),
-    (Column::Deadline, 18.0),
-    (Column::Lead, 18.0),
-    (Column::Parties, 28.0),
-    (Column::Supervising, 16.0),
-    (Column::Progress, 48.0),
+const COLUMNS: &[(Field, f64)] = &[
+    (Field::Number, 6.0),
+    (Field::Problem, 36.0),
+    (Field::Category, 10.0),
+    (Field::Source, 16.0),
+    (Field::Goal, 20.0),
+    (Field::Domain, 10.0),
+    (Field::ProblemDeadline, 14.0),
+    (Field::Rating, 12.0),
+    (Field::Task, 30.0),
+    (Field::MeasureNumber, 9.0),
+    (Field::Measure, 48.0),
+    (Field::Deadline, 18.0),
+    (Field::Lead, 18.0),
+    (Field::Parties, 28.0),
+    (Field::Supervising, 16.0),
+    (Field::Accepting, 16.0),
+    (Field::Progress, 48.0),
 ];
 
 impl Book {
@@ -234,18 +245,20 @@ impl Book {
     /// over its measures.
     fn ledger(&self, sheet: &mut Worksheet, round: &str, rows: &[&Row]) -> Result<(), XlsxError> {
         // Leave out empty columns; an import reads a ledger without them the same way.
-        let is_used = |column: &Column| match column {
-            Column::Goal => rows.iter().any(|row| row.goal.is_some()),
-            Column::Domain => rows.iter().any(|row| self.domains.contains_key(&row.problem)),
-            Column::ProblemDeadline => rows.iter().any(|row| !row.problem_due.is_empty()),
-            Column::Rating => rows.iter().any(|row| row.rating.is_some()),
-            Column::Supervising => rows.iter().any(|row| row.supervising.is_some()),
-            Column::Plain(_) => rows.iter().any(|row| !self.cell(*column, row).is_empty()),
+        let is_used = |column: &Field| match column {
+            Field::Goal => rows.iter().any(|row| row.goal.is_some()),
+            Field::Domain => rows.iter().any(|row| self.domains.contains_key(&row.problem)),
+            Field::ProblemDeadline => rows.iter().any(|row| !row.problem_due.is_empty()),
+            Field::Rating => rows.iter().any(|row| row.rating.is_some()),
+            Field::Supervising => rows.iter().any(|row| row.supervising.is_some()),
+            Field::Plain(_) | Field::Category | Field::Source | Field::Task | Field::Accepting => {
+                rows.iter().any(|row| !self.cell(*column, row).is_empty())
+            }
             _ => true,
         };
-        let plain = PLAIN.iter().enumerate().map(|(place, plain)| (Column::Plain(place), plain.width));
+        let plain = PLAIN.iter().enumerate().map(|(place, plain)| (Field::Plain(place), plain.width));
         let columns = COLUMNS.iter().copied().chain(plain).filter(|(column, _)| is_used(column));
-        let columns: Vec<(Column, f64)> = columns.collect();
+        let columns: Vec<(Field, f64)> = columns.collect();
         let last = u16::try_from(columns.len()).unwrap_or(1) - 1;
         let title = format!("{round}整改台账（截至{}）", self.today.format("%Y年%-m月%-d日"));
         sheet.merge_range(0, 0, 0, last, &title, &title_format())?;
@@ -277,28 +290,35 @@ impl Book {
         Ok(())
     }
 
-    fn cell(&self, column: Column, row: &Row) -> String {
+    fn cell(&self, column: Field, row: &Row) -> String {
         let or_blank = |text: &Option<String>| text.clone().unwrap_or_default();
         match column {
-            Column::Number => or_blank(&row.problem_number),
-            Column::Problem => match &row.description {
+            Field::Number => or_blank(&row.problem_number),
+            Field::Problem => match &row.description {
                 Some(description) => format!("{}。{description}", row.title.trim_end_matches('。')),
                 None => row.title.clone(),
             },
-            Column::Goal => or_blank(&row.goal),
-            Column::Domain => self.domains.get(&row.problem).cloned().unwrap_or_default(),
-            Column::ProblemDeadline => row.problem_due.clone(),
-            Column::Rating => or_blank(&row.rating),
-            Column::MeasureNumber => or_blank(&row.number),
-            Column::Measure => row.content.clone(),
-            Column::Deadline => row.due_raw.clone(),
-            Column::Lead => row.lead.clone().unwrap_or_else(|| UNNAMED.to_owned()),
-            Column::Parties => self.parties.get(&row.measure).cloned().unwrap_or_default(),
-            Column::Supervising => or_blank(&row.supervising),
-            Column::Progress => self.told(row),
-            Column::Plain(place) => self.models.get(&row.measure).map(PLAIN[place].write).unwrap_or_default(),
-            // Assisting units are among the parties.
-            Column::Assisting | Column::Reporter => String::new(),
+            Field::Category => or_blank(&row.category),
+            Field::Source => or_blank(&row.source),
+            Field::Task => match (&row.task, &row.task_number) {
+                (Some(task), Some(number)) => format!("任务{number}：{task}"),
+                (task, _) => or_blank(task),
+            },
+            Field::Accepting => or_blank(&row.accepting),
+            Field::Goal => or_blank(&row.goal),
+            Field::Domain => self.domains.get(&row.problem).cloned().unwrap_or_default(),
+            Field::ProblemDeadline => row.problem_due.clone(),
+            Field::Rating => or_blank(&row.rating),
+            Field::MeasureNumber => or_blank(&row.number),
+            Field::Measure => row.content.clone(),
+            Field::Deadline => row.due_raw.clone(),
+            Field::Lead => row.lead.clone().unwrap_or_else(|| UNNAMED.to_owned()),
+            Field::Parties => self.parties.get(&row.measure).cloned().unwrap_or_default(),
+            Field::Supervising => or_blank(&row.supervising),
+            Field::Progress => self.told(row),
+            Field::Plain(place) => self.models.get(&row.measure).map(PLAIN[place].write).unwrap_or_default(),
+            // Assisting units are among the parties. Leaders are personal data. The rest is not of a ledger's columns.
+            _ => String::new(),
         }
     }
 
@@ -357,10 +377,17 @@ impl Book {
 }
 
 /// Whether a column belongs to the problem, so that its cells are merged over the problem's measures.
-fn of_problem(column: Column) -> bool {
+fn of_problem(column: Field) -> bool {
     matches!(
         column,
-        Column::Number | Column::Problem | Column::Goal | Column::Domain | Column::ProblemDeadline | Column::Rating
+        Field::Number
+            | Field::Problem
+            | Field::Category
+            | Field::Source
+            | Field::Goal
+            | Field::Domain
+            | Field::ProblemDeadline
+            | Field::Rating
     )
 }
 

@@ -1,24 +1,31 @@
-//! Reads and writes ledgers as spreadsheets. `sheet` opens files, `columns` recognises the headings, `reading` turns
-//! rows into problems and measures, `parties` reads lists of units, and `import` writes the result to the ledger.
+//! Reads and writes ledgers as spreadsheets. `sheet` opens files, `layout` finds tables and decides what their columns
+//! mean by the dictionary in `field`, `reading` turns rows into problems and measures, `parties` reads lists of units,
+//! and `import` writes the result to the ledger. What has to be decided is a `question`; `mapping` keeps the answers.
 //! `export` writes a ledger to a workbook, and `filled` reads the progress reports that users have filled in there.
 
 mod bounds;
-mod columns;
 mod deadlines;
 mod decided;
 mod export;
 mod extent;
+mod field;
 mod filled;
 mod import;
+mod layout;
+mod mapping;
 mod parties;
 mod plain;
+mod question;
 mod reading;
 mod sheet;
 
 pub use deadlines::decided_deadlines;
 pub use export::{Wanted, export};
 pub use filled::{Line, report};
-pub use import::{Answer, Import, Outcome, Summary, import};
+pub use import::{Answer, Import, Outcome, Report, Summary, import};
+pub use layout::{Kind, Sureness};
+pub use mapping::{Mapping, write_mapping};
 pub use parties::Aliases;
-pub use reading::CellFault;
+pub use question::{Question, Topic};
+pub use reading::{CellFault, ColumnReading, SheetReading};
 pub use sheet::{MAX_BYTES, Sheet, decoded, open, separator};

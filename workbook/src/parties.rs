@@ -48,6 +48,16 @@ impl Aliases {
         Ok(Self(known))
     }
 
+    /// Adds a reading of a printed list or name.
+    pub(crate) fn decide(&mut self, printed: &str, units: Vec<String>) {
+        self.0.insert(plain(printed), units);
+    }
+
+    /// Adds the readings of another dictionary, which go before those that are there.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.0.extend(other.0.clone());
+    }
+
     fn of(&self, printed: &str) -> Option<&[String]> {
         self.0.get(printed).map(Vec::as_slice)
     }

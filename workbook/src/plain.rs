@@ -7,6 +7,8 @@ use sea_orm::ActiveValue::Set;
 
 /// A plain column.
 pub(crate) struct Plain {
+    /// Its name in mapping files.
+    pub(crate) code: &'static str,
     /// Its headings, without what stands in brackets; the first is the one that exports use.
     pub(crate) headings: &'static [&'static str],
     /// The heading of exports in full, where it has a unit in brackets.
@@ -20,19 +22,58 @@ pub(crate) struct Plain {
 }
 
 /// Every plain column, in the order in which exports have them.
-pub(crate) const PLAIN: &[Plain] = &[Plain {
-    headings: &["投资", "投资额", "投资金额", "计划投资", "总投资", "整改资金", "资金"],
-    exported: "投资（万元）",
-    width: 12.0,
-    read: |cell, heading, measure| {
-        let yuan = yuan(cell, heading).ok_or_else(|| {
-            Bilingual::new("金额，如 120、120.5万元、0.8亿元", "an amount, such as 120 (万元), 120.5万元 or 0.8亿元")
-        })?;
-        measure.budget = Set(yuan);
-        Ok(())
+pub(crate) const PLAIN: &[Plain] = &[
+    Plain {
+        code: "budget",
+        headings: &["投资", "投资额", "投资金额", "计划投资", "总投资", "整改资金", "资金"],
+        exported: "投资（万元）",
+        width: 12.0,
+        read: |cell, heading, measure| {
+            let yuan = yuan(cell, heading).ok_or_else(|| {
+                Bilingual::new(
+                    "金额，如 120、120.5万元、0.8亿元",
+                    "an amount, such as 120 (万元), 120.5万元 or 0.8亿元",
+                )
+            })?;
+            measure.budget = Set(yuan);
+            Ok(())
+        },
+        write: |measure| measure.budget.map(in_ten_thousands).unwrap_or_default(),
     },
-    write: |measure| measure.budget.map(in_ten_thousands).unwrap_or_default(),
-}];
+    Plain {
+        code: "outcome",
+        headings: &["整改成果", "整改成效", "成果", "整改效果"],
+        exported: "整改成果",
+        width: 30.0,
+        read: |cell, _, measure| {
+            measure.outcome = Set(Some(cell.to_owned()));
+            Ok(())
+        },
+        write: |measure| measure.outcome.clone().unwrap_or_default(),
+    },
+    Plain {
+        code: "stated-close-out",
+        headings: &["销号情况", "是否销号", "销号状态"],
+        exported: "销号情况",
+        width: 12.0,
+        read: |cell, _, measure| {
+            measure.stated_close_out = Set(Some(cell.to_owned()));
+            Ok(())
+        },
+        write: |measure| measure.stated_close_out.clone().unwrap_or_default(),
+    },
+    Plain {
+        code: "remark",
+        headings: &["备注", "说明"],
+        exported: "备注",
+        width: 20.0,
+        read: |cell, _, measure| {
+            measure.remark = Set(Some(cell.to_owned()));
+            Ok(())
+        },
+        write: |measure| measure.remark.clone().unwrap_or_default(),
+    },
+];
 
 /// The most yuan of one measure: a trillion.
 const MOST: f64 = 1e12;

@@ -6,17 +6,24 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
+use entity::assignment::Status;
+use entity::leader::Post;
 use entity::measure;
 use planner::Bilingual;
 use regex::Regex;
+use sea_orm::Iterable;
 use unicode_normalization::UnicodeNormalization;
 
-use super::columns::{Column, Layout, UNNAMED};
+use super::field::{self, Field, UNNAMED};
+use super::layout::{Kind, Layout, RememberedMeanings, Sureness};
+use super::mapping::{Mapping, key_of_text};
 use super::plain::PLAIN;
+use super::question::{Question, Questions, Topic};
 use super::sheet::{CellKind, MAX_TEXT, Sheet};
 use ledger::fault::{self as faults, Hidden};
 use ledger::rule::calendar::last_day_of_month;
-use ledger::rule::deadline::{self, Answer, Context, Deadline, Decisions};
+use ledger::rule::deadline::{self, Answer, Context, Deadline};
+use ledger::rule::pace::Pace;
 use ledger::rule::sameness::{self, normalised};
 use ledger::rule::wording::shortened;
 use ledger::rule::workflow::{self, Stated};
@@ -71,6 +78,8 @@ pub(crate) struct ReadProblem {
     pub(crate) number: Option<String>,
     pub(crate) title: String,
     pub(crate) description: Option<String>,
+    pub(crate) category: Option<String>,
+    pub(crate) source: Option<String>,
     pub(crate) goal: Option<String>,
     pub(crate) domains: Vec<String>,
     pub(crate) deadline: Option<Deadline>,
@@ -87,10 +96,110 @@ pub(crate) struct ReadMeasure {
     pub(crate) deadline: Deadline,
     pub(crate) lead: Option<String>,
     pub(crate) parties: Option<String>,
+    pub(crate) assisting: Option<String>,
     pub(crate) supervising: Option<String>,
+    pub(crate) accepting: Option<String>,
+    pub(crate) leaders: Vec<(Post, String)>,
+    pub(crate) task: Option<ReadTask>,
     pub(crate) progress: Option<String>,
+    /// What the ledger states about the measure, with the words as printed.
+    pub(crate) status: Option<(String, Stated)>,
+    pub(crate) month: Month,
+    pub(crate) close_out: ReadCloseOut,
     /// The fields of plain columns.
     pub(crate) fields: measure::ActiveModel,
+}
+
+/// A task between a problem and its measures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReadTask {
+    pub(crate) number: Option<String>,
+    pub(crate) content: String,
+}
+
+impl ReadTask {
+    /// Returns the key that identifies this task within its problem.
+    pub(crate) fn identity(&self) -> String {
+        sameness::measure(self.number.as_deref(), &self.content)
+    }
+}
+
+/// What a month's account says in addition to the progress.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Month {
+    /// Share that is done, in percent.
+    pub(crate) share: Option<f64>,
+    /// Whether the measure is on schedule.
+    pub(crate) is_on_schedule: Option<bool>,
+    pub(crate) difficulties: Option<String>,
+    pub(crate) next_steps: Option<String>,
+}
+
+/// The dates of a close-out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ReadCloseOut {
+    pub(crate) self_inspected_on: Option<NaiveDate>,
+    pub(crate) verified_on: Option<NaiveDate>,
+    pub(crate) notice: Option<(NaiveDate, NaiveDate)>,
+    pub(crate) closed_on: Option<NaiveDate>,
+    pub(crate) document_number: Option<String>,
+}
+
+impl ReadCloseOut {
+    /// Returns the status that the dates state; `None` if there is none.
+    pub(crate) fn status(&self, is_ongoing: bool) -> Option<Status> {
+        if self.closed_on.is_some() {
+            Some(if is_ongoing { Status::ClosedOngoing } else { Status::Closed })
+        } else if self.notice.is_some() {
+            Some(Status::Publicised)
+        } else if self.verified_on.is_some() {
+            Some(Status::Verified)
+        } else {
+            self.self_inspected_on.map(|_| Status::Submitted)
+        }
+    }
+
+    /// Returns the earliest of the dates.
+    pub(crate) fn first_day(&self) -> Option<NaiveDate> {
+        let notice = self.notice.map(|(from, _)| from);
+        [self.self_inspected_on, self.verified_on, notice, self.closed_on].into_iter().flatten().min()
+    }
+}
+
+/// How a sheet was read: its headings, and what each column was taken for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetReading {
+    /// Name of the sheet.
+    pub sheet: String,
+    /// What it contains.
+    pub kind: Kind,
+    /// First and last row of the headings, from 1.
+    pub heading_rows: (u32, u32),
+    /// Local date on which the statuses were true, as printed or given.
+    pub as_of: Option<NaiveDate>,
+    /// Its columns in order, those that are not read included.
+    pub columns: Vec<ColumnReading>,
+    /// The row of headings as one text.
+    pub(crate) row_of_headings: String,
+}
+
+/// What a column was taken for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnReading {
+    /// Column letters.
+    pub column: String,
+    /// The heading as printed.
+    pub heading: String,
+    /// The heading as mapping files name it.
+    pub key: String,
+    /// The field as mapping files name it; `None` if the column is not read.
+    pub field: Option<&'static str>,
+    /// The field's usual heading; empty if the column is not read.
+    pub label: &'static str,
+    /// How sure the meaning is; `None` if the column is not read.
+    pub sureness: Option<Sureness>,
+    /// Up to three different values.
+    pub samples: Vec<String>,
 }
 
 /// The content of a sheet that contains a ledger.
@@ -104,7 +213,55 @@ pub(crate) struct Read {
     pub(crate) left_out: Vec<(u32, &'static str)>,
     /// What was taken as likely, by row from 1.
     pub(crate) remarks: Vec<(u32, String)>,
+    /// What has to be decided; the reading goes by the proposals.
+    pub(crate) questions: Questions,
     pub(crate) layout: Layout,
+}
+
+impl Read {
+    /// Returns how the sheet was read.
+    pub(crate) fn reading(&self, sheet: &Sheet) -> SheetReading {
+        let samples = |place: u32| -> Vec<String> {
+            let whole = self.layout.samples(sheet, place, 3);
+            whole.iter().map(|sample| shortened(sample, 20)).collect()
+        };
+        let used = self.layout.columns.iter().map(|column| {
+            // People's names are not shown again.
+            let is_read = !matches!(column.field, Field::Reporter | Field::Leader(_));
+            let reading = ColumnReading {
+                column: letters(column.place),
+                heading: column.heading.clone(),
+                key: column.key.clone(),
+                field: Some(field::code(column.field)),
+                label: field::label(column.field),
+                sureness: Some(column.sureness.clone()),
+                samples: if is_read { samples(column.place) } else { Vec::new() },
+            };
+            (column.place, reading)
+        });
+        let unused = self.layout.unknown.iter().map(|(place, heading, key)| {
+            let reading = ColumnReading {
+                column: letters(*place),
+                heading: heading.clone(),
+                key: key.clone(),
+                field: None,
+                label: "",
+                sureness: None,
+                samples: samples(*place),
+            };
+            (*place, reading)
+        });
+        let mut columns: Vec<(u32, ColumnReading)> = used.chain(unused).collect();
+        columns.sort_by_key(|(place, _)| *place);
+        SheetReading {
+            sheet: self.sheet.clone(),
+            kind: self.layout.kind(),
+            heading_rows: (self.layout.first_row + 1, self.layout.heading_row + 1),
+            as_of: self.as_of,
+            columns: columns.into_iter().map(|(_, column)| column).collect(),
+            row_of_headings: self.layout.row_of_headings.clone(),
+        }
+    }
 }
 
 impl ReadProblem {
@@ -124,23 +281,26 @@ impl ReadMeasure {
 /// How a sheet is read.
 #[derive(Clone, Copy)]
 pub(crate) struct Manner<'a> {
-    /// The date that was given for all sheets.
-    pub(crate) as_of: Option<NaiveDate>,
-    /// What people have decided about unclear deadlines.
-    pub(crate) deadlines: &'a Decisions,
-    /// Whether a question is answered by its proposal.
+    /// What a person has decided about this file.
+    pub(crate) mapping: &'a Mapping,
+    /// What was decided about the columns of earlier files.
+    pub(crate) remembered: &'a RememberedMeanings,
+    /// Checks whether a day is a working day.
+    pub(crate) working: &'a dyn Fn(NaiveDate) -> bool,
+    /// Whether questions are answered by their proposals.
     pub(crate) takes_proposals: bool,
 }
 
 /// Reads a sheet. `before` is the date of the sheet before it, which a sheet without a date has, too. Returns `None` if
 /// it contains no ledger.
 pub(crate) fn read(sheet: &Sheet, manner: Manner<'_>, before: Option<NaiveDate>) -> Option<Read> {
-    let layout = Layout::find(sheet)?;
-    let titles = (0..layout.heading_row).flat_map(|row| sheet.columns(row).into_iter().map(move |at| (row, at)));
-    let printed = titles.filter_map(|(row, at)| date_in(sheet.text(row, at))).next_back();
-    let as_of = manner.as_of.or(printed).or(before);
+    let layout = Layout::find(sheet, &manner.mapping.columns, manner.remembered)?;
+    if layout.kind() == Kind::Cases {
+        return None;
+    }
+    let as_of = manner.mapping.as_of.or_else(|| printed_date(sheet, layout.first_row)).or(before);
     // Without a date the sheet is refused, so that no year is proposed from this one.
-    let context = Context::new(as_of.unwrap_or_default()).with(manner.deadlines);
+    let context = Context { working: Some(manner.working), ..Context::new(as_of.unwrap_or_default()) };
     let mut rows = Rows {
         sheet,
         layout: &layout,
@@ -149,13 +309,28 @@ pub(crate) fn read(sheet: &Sheet, manner: Manner<'_>, before: Option<NaiveDate>)
         refused: HashSet::new(),
         left_out: Vec::new(),
         remarks: Vec::new(),
-        context,
-        takes_proposals: manner.takes_proposals,
+        questions: Questions::default(),
+        context: context.with(&manner.mapping.deadlines),
+        manner,
+        above: HashMap::new(),
+        filled_down: 0,
+        task: None,
         text: 0,
     };
+    rows.ask_about_columns();
     let problems = rows.problems();
-    let Rows { faults, left_out, remarks, .. } = rows;
-    Some(Read { sheet: sheet.name.clone(), as_of, problems, faults, left_out, remarks, layout })
+    if rows.filled_down > 0 {
+        let row = layout.heading_row + 1;
+        rows.remarks.push((row, format!("空白的牵头单位等按“同上”读取，共 {} 行", rows.filled_down)));
+    }
+    let Rows { faults, left_out, remarks, questions, .. } = rows;
+    Some(Read { sheet: sheet.name.clone(), as_of, problems, faults, left_out, remarks, questions, layout })
+}
+
+/// Returns the date in the titles above the headings.
+pub(crate) fn printed_date(sheet: &Sheet, first_row: u32) -> Option<NaiveDate> {
+    let titles = (0..first_row).flat_map(|row| sheet.columns(row).into_iter().map(move |at| (row, at)));
+    titles.filter_map(|(row, at)| date_in(sheet.text(row, at))).next_back()
 }
 
 struct Rows<'a> {
@@ -169,18 +344,63 @@ struct Rows<'a> {
     refused: HashSet<(u32, u32)>,
     left_out: Vec<(u32, &'static str)>,
     remarks: Vec<(u32, String)>,
+    questions: Questions,
     context: Context<'a>,
-    takes_proposals: bool,
+    manner: Manner<'a>,
+    /// The cells of the row above within the same problem, which blank cells repeat where the sheet fills down.
+    above: HashMap<Field, String>,
+    /// Number of rows in which blank cells were read as "as above".
+    filled_down: usize,
+    /// The task at hand.
+    task: Option<ReadTask>,
     /// Bytes of text read so far. A merged cell counts once for each row that shows it.
     text: usize,
 }
 
 impl Rows<'_> {
+    /// Asks about the columns whose meaning a person has to decide.
+    fn ask_about_columns(&mut self) {
+        for column in &self.layout.columns {
+            let Sureness::Asked(asked) = &column.sureness else { continue };
+            let choices = field::candidates(&field::normalised_heading(&column.heading));
+            let choices: Vec<String> = choices.into_iter().map(|field| field::code(field).to_owned()).collect();
+            self.questions.ask(Question {
+                topic: Topic::Columns,
+                sheet: self.sheet.name.clone(),
+                row: self.layout.heading_row + 1,
+                column: letters(column.place),
+                printed: column.key.clone(),
+                asked: Bilingual::new(
+                    format!("“{}”{}", column.heading, asked.zh),
+                    format!("“{}”: {}", column.heading, asked.en),
+                ),
+                proposal: field::code(column.field).to_owned(),
+                choices,
+                samples: self.layout.samples(self.sheet, column.place, 3),
+                rows: 1,
+                is_taken: self.manner.takes_proposals,
+            });
+        }
+    }
+
+    /// Returns the text of a labelled cell above the table.
+    fn labelled(&mut self, field: Field) -> String {
+        let Some((row, place)) = self.layout.labelled(field) else { return String::new() };
+        self.read(field, (row, place), self.sheet.text(row, place))
+    }
+
     fn problems(&mut self) -> Vec<ReadProblem> {
         let mut problems: Vec<ReadProblem> = Vec::new();
         // Index of each problem in `problems`, by identity.
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut at_hand = None;
+        if let Some((row, _)) =
+            self.layout.labelled(Field::Problem).filter(|_| self.layout.place(Field::Problem).is_none())
+        {
+            let printed = self.labelled(Field::Problem);
+            problems.push(self.problem(row, &printed));
+            at_hand = Some(0);
+        }
         for row in self.sheet.filled_rows().into_iter().filter(|row| *row > self.layout.heading_row) {
             let filled = self.sheet.columns(row);
             if filled.is_empty() {
@@ -197,11 +417,14 @@ impl Rows<'_> {
                     format!("全部单元格的文字不超过 {most} MB：请取消合并或拆分后导入"),
                     format!("at most {most} MB of text in all cells: undo the merging, or split the file"),
                 );
-                self.fault(row, Column::Measure, problem, expected);
+                self.fault(row, Field::Measure, problem, expected);
                 break;
             }
-            let printed = self.own(row, Column::Problem);
+            let is_column = self.layout.place(Field::Problem).is_some();
+            let printed = if is_column { self.own(row, Field::Problem) } else { String::new() };
             if !printed.is_empty() {
+                self.above.clear();
+                self.task = None;
                 let problem = self.problem(row, &printed);
                 // A problem that continues after a page break has its cell printed again.
                 let identity = problem.identity();
@@ -214,7 +437,7 @@ impl Rows<'_> {
                         format!("不同问题用不同编号（与第 {first} 行的问题编号相同）"),
                         format!("a number of its own for each problem (the one in row {first} has the same number)"),
                     );
-                    self.fault(row, Column::Problem, repeated_number(), expected);
+                    self.fault(row, Field::Problem, repeated_number(), expected);
                 }
                 at_hand = place.or_else(|| {
                     places.insert(identity, problems.len());
@@ -223,19 +446,19 @@ impl Rows<'_> {
                 });
             }
             // A number next to a blank problem cell belongs to a problem whose text is missing.
-            if printed.is_empty() && self.layout.numbers_problems() && !self.own(row, Column::Number).is_empty() {
+            if printed.is_empty() && self.layout.numbers_problems() && !self.own(row, Field::Number).is_empty() {
                 let problem = Bilingual::new("有序号而没有反馈问题", "there is a number and no problem");
                 let expected = Bilingual::new(
                     "反馈问题的文字，或合并到上一问题",
                     "the text of the problem, or a cell merged with the problem above",
                 );
-                self.fault(row, Column::Problem, problem, expected);
+                self.fault(row, Field::Problem, problem, expected);
                 continue;
             }
             let Some(problem) = at_hand.and_then(|place: usize| problems.get_mut(place)) else {
                 let problem = Bilingual::new("没有对应的反馈问题", "the row belongs to no problem");
                 let expected = Bilingual::new("首行应写明反馈问题", "the text of a problem in the first row");
-                self.fault(row, Column::Problem, problem, expected);
+                self.fault(row, Field::Problem, problem, expected);
                 continue;
             };
             if let Some(measure) = self.measure(row) {
@@ -246,7 +469,7 @@ impl Rows<'_> {
                         format!("每条措施只列一次（与第 {first} 行重复）"),
                         format!("each measure once (row {first} has it, too)"),
                     );
-                    self.fault(row, Column::Measure, repeated_row(), expected);
+                    self.fault(row, Field::Measure, repeated_row(), expected);
                 } else {
                     problem.measures.push(measure);
                 }
@@ -264,29 +487,45 @@ impl Rows<'_> {
         }
         let shown: String = filled.first().map(|at| self.sheet.text(row, *at)).unwrap_or_default().nfkc().collect();
         let first: String = shown.chars().filter(|letter| !faults::is_blank(*letter)).collect();
-        let is_blank = |column: Column| {
-            self.layout.place(column).is_none_or(|place| faults::is_empty(self.sheet.shown(row, place)))
+        // A note that is merged over the whole row does not fill the cells that it covers.
+        let is_blank = |column: Field| {
+            self.layout.place(column).is_none_or(|place| {
+                let first = self.sheet.shown_at(row, place);
+                (first.0 == row && first.1 != place) || faults::is_empty(self.sheet.text(first.0, first.1))
+            })
         };
         // A total counts measures, so that it may fill their column; it has neither deadline nor lead unit.
-        if TOTALS.contains(&first.as_str()) && is_blank(Column::Deadline) && is_blank(Column::Lead) {
+        if TOTALS.contains(&first.as_str()) && is_blank(Field::Deadline) && is_blank(Field::Lead) {
             return Some("合计");
         }
         let first = first.trim_start_matches(['(', '1', '2', '3', '4', '.', '、']);
         let is_note = NOTES.iter().any(|word| first.starts_with(word)) || first == "注" || first == "备注";
-        let has_measure = self.layout.place(Column::Measure).is_some_and(|place| filled.contains(&place));
+        let has_measure = self.layout.place(Field::Measure).is_some_and(|place| filled.contains(&place));
         let is_beside = !has_measure || filled.len() == 1;
-        (is_note && filled.len() <= 4 && is_beside && is_blank(Column::Lead)).then_some("表下说明")
+        (is_note && filled.len() <= 4 && is_beside && is_blank(Field::Lead)).then_some("表下说明")
     }
 
     /// Returns the text of the cell itself. For fields of the problem, which are blank below its first row.
-    fn own(&mut self, row: u32, column: Column) -> String {
-        let Some(place) = self.layout.place(column) else { return String::new() };
+    fn own(&mut self, row: u32, column: Field) -> String {
+        let Some(place) = self.layout.place(column) else { return self.labelled(column) };
         self.read(column, (row, place), self.sheet.text(row, place))
+    }
+
+    /// Returns the text of a cell as [`Self::shown`], else what stands in the labelled cell above the table, or in the
+    /// row above where the sheet fills down.
+    fn as_above(&mut self, row: u32, column: Field, fills: bool) -> Option<String> {
+        let shown = self.shown(row, column);
+        let labelled = || self.layout.labelled(column).map(|(row, place)| self.sheet.text(row, place).to_owned());
+        let text = shown.or_else(|| fills.then(|| self.above.get(&column).cloned()).flatten()).or_else(labelled);
+        if let Some(text) = &text {
+            self.above.insert(column, text.clone());
+        }
+        text
     }
 
     /// Returns the text that the cell shows, its own or that of the merged area it lies in. For fields of the measure,
     /// which may be merged over several rows.
-    fn shown(&mut self, row: u32, column: Column) -> Option<String> {
+    fn shown(&mut self, row: u32, column: Field) -> Option<String> {
         let place = self.layout.place(column)?;
         let text = self.read(column, (row, place), self.sheet.shown(row, place));
         (!text.is_empty()).then_some(text)
@@ -294,7 +533,7 @@ impl Rows<'_> {
 
     /// Cleans a cell's text as its field requires. Reports invisible control characters, error values, formulas without
     /// a value, and numbers that may have been printed otherwise as faults.
-    fn read(&mut self, column: Column, (row, place): (u32, u32), text: &str) -> String {
+    fn read(&mut self, column: Field, (row, place): (u32, u32), text: &str) -> String {
         self.text = self.text.saturating_add(text.len());
         if let Some((problem, expected)) = wrong_kind(column, self.sheet.kind(row, place)) {
             if self.refused.insert(self.sheet.shown_at(row, place)) {
@@ -325,7 +564,7 @@ impl Rows<'_> {
 
     fn problem(&mut self, row: u32, printed: &str) -> ReadProblem {
         let (in_text, text) = split_number(printed);
-        let own = self.own(row, Column::Number);
+        let own = self.own(row, Field::Number);
         let number = if self.layout.numbers_problems() && !own.is_empty() {
             Some(bare(&own))
         } else {
@@ -333,30 +572,36 @@ impl Rows<'_> {
         };
         let (title, description) = split_title(text);
         let title = faults::single(&title).unwrap_or(title);
-        let deadline = self.own(row, Column::ProblemDeadline);
-        let deadline = if deadline.is_empty() && self.layout.place(Column::ProblemDeadline).is_none() {
+        let deadline = self.own(row, Field::ProblemDeadline);
+        let deadline = if deadline.is_empty() && self.layout.place(Field::ProblemDeadline).is_none() {
             None
         } else {
-            self.deadline(row, Column::ProblemDeadline, &deadline)
+            self.deadline(row, Field::ProblemDeadline, &deadline)
         };
-        let rating = self.own(row, Column::Rating);
+        let rating = self.own(row, Field::Rating);
         let rating = match workflow::stated(&rating) {
             Some(stated) => Some((rating, stated)),
             None if rating.is_empty() => None,
             None => {
                 let problem = Bilingual::new("无法识别的整改进度", "the progress is not understood");
                 let expected = Bilingual::new(workflow::WORDS, format!("one of {}", workflow::WORDS));
-                self.fault(row, Column::Rating, problem, expected);
+                self.fault(row, Field::Rating, problem, expected);
                 None
             }
         };
-        let goal = self.own(row, Column::Goal);
-        let domains = self.own(row, Column::Domain);
+        let goal = self.own(row, Field::Goal);
+        let domains = self.own(row, Field::Domain);
+        let [category, source] = [Field::Category, Field::Source].map(|field| {
+            let text = self.own(row, field);
+            (!text.is_empty()).then_some(text)
+        });
         ReadProblem {
             row,
             number,
             title,
             description,
+            category,
+            source,
             goal: (!goal.is_empty()).then_some(goal),
             domains: domains
                 .split(['、', '，', ',', '；', ';'])
@@ -370,32 +615,44 @@ impl Rows<'_> {
     }
 
     fn measure(&mut self, row: u32) -> Option<ReadMeasure> {
-        let Some(printed) = self.shown(row, Column::Measure) else {
+        let Some(printed) = self.shown(row, Field::Measure) else {
             let problem = Bilingual::new("没有整改措施", "there is no measure");
-            self.fault(row, Column::Measure, problem, Bilingual::new("整改措施的文字", "the text of the measure"));
+            self.fault(row, Field::Measure, problem, Bilingual::new("整改措施的文字", "the text of the measure"));
             return None;
         };
         let (in_text, text) = split_number(&printed);
-        let number = self.shown(row, Column::MeasureNumber).or(in_text).map(|number| bare(&number));
-        let deadline = self.shown(row, Column::Deadline).unwrap_or_default();
-        let deadline = self.deadline(row, Column::Deadline, &deadline);
-        let lead = self.shown(row, Column::Lead);
-        let parties = [Column::Parties, Column::Assisting].map(|column| self.shown(row, column));
-        let parties: Vec<String> = parties.into_iter().flatten().collect();
-        let parties = (!parties.is_empty()).then(|| parties.join("；"));
-        let supervising = self.shown(row, Column::Supervising);
-        let progress = self.shown(row, Column::Progress);
-        if lead.is_none() && self.layout.place(Column::Lead).is_some() {
+        let number = self.shown(row, Field::MeasureNumber).or(in_text).map(|number| bare(&number));
+        let deadline = self.shown(row, Field::Deadline).unwrap_or_default();
+        let deadline = self.deadline(row, Field::Deadline, &deadline);
+        // A row without a lead unit of its own repeats the organisation of the row above as a whole.
+        let is_blank = self.shown(row, Field::Lead).is_none() && self.layout.place(Field::Lead).is_some();
+        let fills = self.layout.fills_down && is_blank && self.above.contains_key(&Field::Lead);
+        self.filled_down += usize::from(fills);
+        let lead = self.as_above(row, Field::Lead, fills);
+        let parties = self.as_above(row, Field::Parties, fills);
+        let assisting = self.as_above(row, Field::Assisting, fills);
+        let supervising = self.as_above(row, Field::Supervising, fills);
+        let accepting = self.as_above(row, Field::Accepting, fills);
+        let mut leaders = Vec::new();
+        for post in Post::iter() {
+            leaders.extend(self.as_above(row, Field::Leader(post), fills).map(|name| (post, name)));
+        }
+        let task = self.task(row);
+        let progress = self.shown(row, Field::Progress);
+        let status = self.status(row).or_else(|| self.not_applicable(row, progress.as_deref()?));
+        let month = self.month(row);
+        let close_out = self.close_out(row);
+        if lead.is_none() && self.layout.place(Field::Lead).is_some() {
             let problem = Bilingual::new("没有牵头单位", "there is no lead unit");
             let expected = Bilingual::new(
                 format!("一个牵头单位；确无牵头单位的写“{UNNAMED}”"),
                 format!("one lead unit, or “{UNNAMED}” if there is none"),
             );
-            self.fault(row, Column::Lead, problem, expected);
+            self.fault(row, Field::Lead, problem, expected);
         }
         let mut fields = measure::ActiveModel::default();
         for (place, plain) in PLAIN.iter().enumerate() {
-            let column = Column::Plain(place);
+            let column = Field::Plain(place);
             let Some(text) = self.shown(row, column) else { continue };
             if let Err(expected) = (plain.read)(&text, self.layout.heading(column), &mut fields) {
                 let problem = Bilingual::new(format!("无法识别的{}", plain.headings[0]), "the cell is not understood");
@@ -409,32 +666,161 @@ impl Rows<'_> {
             deadline: deadline?,
             lead: lead.filter(|lead| lead != UNNAMED),
             parties,
+            assisting,
             supervising,
+            accepting,
+            leaders,
+            task,
             progress,
+            status,
+            month,
+            close_out,
             fields,
         })
     }
 
-    fn deadline(&mut self, row: u32, column: Column, printed: &str) -> Option<Deadline> {
+    /// Reads the task that a measure belongs to. A blank cell means the task of the row above.
+    fn task(&mut self, row: u32) -> Option<ReadTask> {
+        self.layout.place(Field::Task)?;
+        if let Some(printed) = self.shown(row, Field::Task) {
+            let (in_text, content) = split_task(&printed);
+            let number = self.shown(row, Field::TaskNumber).or(in_text).map(|number| bare(&number));
+            self.task = Some(ReadTask { number, content: content.to_owned() });
+        }
+        self.task.clone()
+    }
+
+    /// Reads what the ledger states about the measure.
+    fn status(&mut self, row: u32) -> Option<(String, Stated)> {
+        let printed = self.shown(row, Field::Status)?;
+        let stated = workflow::stated_of_measure(&printed);
+        if stated.is_none() {
+            let problem = Bilingual::new("无法识别的完成情况", "the status is not understood");
+            let words = format!("{}、未完成、长期坚持", workflow::WORDS);
+            let en = format!("one of {words}");
+            self.fault(row, Field::Status, problem, Bilingual::new(words, en));
+        }
+        stated.map(|stated| (printed, stated))
+    }
+
+    /// Reads a text that likely says that a measure does not apply, such as 我县未涉及此项工作. It is confirmed by a
+    /// decision or with all proposals; otherwise it stays a report.
+    fn not_applicable(&mut self, row: u32, text: &str) -> Option<(String, Stated)> {
+        if workflow::stated(text).is_some() || text.chars().count() > 40 || !NOT_APPLICABLE.is_match(text) {
+            return None;
+        }
+        let key = key_of_text(text);
+        let decided = self.manner.mapping.not_applicable(text);
+        if decided.is_none() {
+            let place = self.layout.place(Field::Progress).unwrap_or_default();
+            self.questions.ask(Question {
+                topic: Topic::NotApplicable,
+                sheet: self.sheet.name.clone(),
+                row: row + 1,
+                column: letters(place),
+                printed: key,
+                asked: Bilingual::new(
+                    format!("“{text}”像是“不涉及”；确认后按“不涉及”提出，否则只作为进展保留"),
+                    format!("“{text}” likely means 不涉及 (not applicable); without confirmation it stays a report"),
+                ),
+                proposal: "true".to_owned(),
+                choices: vec!["true".to_owned(), "false".to_owned()],
+                samples: Vec::new(),
+                rows: 1,
+                is_taken: self.manner.takes_proposals,
+            });
+        }
+        let is = decided.unwrap_or(self.manner.takes_proposals);
+        is.then(|| workflow::stated("不涉及")).flatten().map(|stated| (text.to_owned(), stated))
+    }
+
+    /// Reads what a month's account says in addition to the progress.
+    fn month(&mut self, row: u32) -> Month {
+        let share = self.shown(row, Field::Share).and_then(|printed| {
+            let share = share_of(&printed);
+            if share.is_none() {
+                let problem = Bilingual::new("无法识别的完成比例", "the share is not understood");
+                let expected = Bilingual::new("0% 至 100% 的比例", "a share from 0% to 100%");
+                self.fault(row, Field::Share, problem, expected);
+            }
+            share.flatten()
+        });
+        let is_on_schedule = self.shown(row, Field::OnSchedule).and_then(|printed| {
+            let word = printed.trim_end_matches('。');
+            let is = match word {
+                "是" | "达到" | "已达到" | "达到序时进度" | "√" | "已完成" => Some(true),
+                "否" | "未达到" | "未达到序时进度" | "未达序时进度" | "×" => Some(false),
+                _ => workflow::stated(word).map(|stated| stated.completed || stated.pace == Some(Pace::OnSchedule)),
+            };
+            if is.is_none() {
+                let problem = Bilingual::new("无法识别是否达到序时进度", "whether it is on schedule is not understood");
+                self.fault(row, Field::OnSchedule, problem, Bilingual::new("“是”或“否”", "是 (yes) or 否 (no)"));
+            }
+            is
+        });
+        let said = |text: Option<String>| text.filter(|text| !matches!(text.as_str(), "无" | "-" | "—" | "——" | "/"));
+        let difficulties = said(self.shown(row, Field::Difficulties));
+        let next_steps = said(self.shown(row, Field::NextSteps));
+        Month { share, is_on_schedule, difficulties, next_steps }
+    }
+
+    /// Reads the dates of a close-out.
+    fn close_out(&mut self, row: u32) -> ReadCloseOut {
+        let notice = self.shown(row, Field::Notice).and_then(|printed| {
+            let period = period_in(&printed);
+            if period.is_none() {
+                let problem = Bilingual::new("无法识别的公示时间", "the period of the notice is not understood");
+                let expected = Bilingual::new("如 2023年12月11日至15日", "such as 2023年12月11日至15日");
+                self.fault(row, Field::Notice, problem, expected);
+            }
+            period
+        });
+        ReadCloseOut {
+            self_inspected_on: self.day(row, Field::SelfInspectedOn),
+            verified_on: self.day(row, Field::VerifiedOn),
+            notice,
+            closed_on: self.day(row, Field::ClosedOn),
+            document_number: self.shown(row, Field::DocumentNumber),
+        }
+    }
+
+    /// Reads a cell that has one day; a dash means that there is none.
+    fn day(&mut self, row: u32, column: Field) -> Option<NaiveDate> {
+        let printed = self.shown(row, column).filter(|text| !matches!(text.as_str(), "无" | "-" | "—" | "——" | "/"))?;
+        let day = day_in(&printed);
+        if day.is_none() {
+            let problem = Bilingual::new("无法识别的日期", "the date is not understood");
+            self.fault(row, column, problem, Bilingual::new("如 2023年12月20日", "such as 2023-12-20"));
+        }
+        day
+    }
+
+    fn deadline(&mut self, row: u32, column: Field, printed: &str) -> Option<Deadline> {
         let reading = match Deadline::parse(printed, &self.context) {
             Ok(Answer::Read(reading)) => reading,
-            Ok(Answer::Asked(question)) if self.takes_proposals => {
-                self.remarks.push((row + 1, question.message().zh));
-                question.proposal
-            }
             Ok(Answer::Asked(question)) => {
-                let decided = question.doubts.iter().find_map(deadline::Doubt::event);
-                let decided = decided.unwrap_or_else(|| printed.to_owned());
-                let proposal = &question.proposal.deadline;
-                let expected = Bilingual::new(
-                    format!("在 --deadlines 文件中写明，如“{decided},{proposal}”；或用 --accept 采用全部建议"),
-                    format!(
-                        "a decision in the file of deadlines (--deadlines), such as “{decided},{proposal}”; or \
-                         `acceptProposals` (--accept) to take all proposals"
-                    ),
-                );
-                self.fault(row, column, question.message(), expected);
-                return None;
+                let event = question.doubts.iter().find_map(deadline::Doubt::event);
+                let decided = event.clone().unwrap_or_else(|| printed.to_owned());
+                let proposal = match &event {
+                    // One day decides for all deadlines that count from the event.
+                    Some(_) => self.context.as_of.to_string(),
+                    None => question.proposal.deadline.to_string(),
+                };
+                let place = self.layout.place(column).unwrap_or_default();
+                self.questions.ask(Question {
+                    topic: Topic::Deadlines,
+                    sheet: self.sheet.name.clone(),
+                    row: row + 1,
+                    column: letters(place),
+                    printed: decided,
+                    asked: question.asked(),
+                    proposal,
+                    choices: Vec::new(),
+                    samples: Vec::new(),
+                    rows: 1,
+                    is_taken: self.manner.takes_proposals,
+                });
+                question.proposal
             }
             Err(error) => {
                 let (zh, en) = deadline::EXPECTED;
@@ -446,7 +832,7 @@ impl Rows<'_> {
         Some(reading.deadline)
     }
 
-    fn fault(&mut self, row: u32, column: Column, problem: Bilingual, expected: Bilingual) {
+    fn fault(&mut self, row: u32, column: Field, problem: Bilingual, expected: Bilingual) {
         let place = self.layout.place(column).map(|place| self.sheet.shown_at(row, place));
         if place.is_some_and(|place| self.refused.contains(&place)) {
             return;
@@ -456,8 +842,8 @@ impl Rows<'_> {
 }
 
 /// Returns what is wrong with a cell for its kind, and what was expected; `None` if it can be read.
-fn wrong_kind(column: Column, kind: CellKind) -> Option<(Bilingual, Bilingual)> {
-    let is_number = matches!(column, Column::Number | Column::MeasureNumber);
+fn wrong_kind(column: Field, kind: CellKind) -> Option<(Bilingual, Bilingual)> {
+    let is_number = matches!(column, Field::Number | Field::MeasureNumber);
     let (problem, expected) = match kind {
         CellKind::Error => (
             Bilingual::new("单元格是错误值", "the cell is an error value"),
@@ -488,9 +874,9 @@ fn wrong_kind(column: Column, kind: CellKind) -> Option<(Bilingual, Bilingual)> 
 
 /// Cleans a cell's text: on one line for numbers, domains and ratings, otherwise with its line breaks, which act as
 /// separators in lists of units and in deadlines.
-fn cleaned(column: Column, text: &str) -> Result<String, Hidden> {
+fn cleaned(column: Field, text: &str) -> Result<String, Hidden> {
     match column {
-        Column::Number | Column::MeasureNumber | Column::Domain | Column::Rating => faults::single(text),
+        Field::Number | Field::MeasureNumber | Field::Domain | Field::Rating => faults::single(text),
         _ => faults::several(text).map(|lines| lines.trim().to_owned()),
     }
 }
@@ -510,7 +896,7 @@ pub(crate) fn fault(
     sheet: &Sheet,
     layout: &Layout,
     row: u32,
-    column: Column,
+    column: Field,
     problem: Bilingual,
     expected: Bilingual,
 ) -> CellFault {
@@ -530,7 +916,7 @@ pub(crate) fn fault(
 }
 
 /// Returns the letters of a column counted from 0: `A` for 0, `AA` for 26.
-fn letters(column: u32) -> String {
+pub(crate) fn letters(column: u32) -> String {
     let last = char::from(b'A' + (column % 26) as u8);
     if column < 26 { last.to_string() } else { format!("{}{last}", letters(column / 26 - 1)) }
 }
@@ -576,6 +962,75 @@ fn split_title(text: &str) -> (String, Option<String>) {
         None => (text.trim().to_owned(), None),
     }
 }
+
+static NOT_APPLICABLE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^[^，,；;]{0,16}(?:不涉及|未涉及|不存在|无此类|没有此类|无相关|没有相关|无该类|没有该类|无该项|无此项)")
+});
+
+/// Divides a task into its number and its text: 任务1：强化理念学习 is number 1.
+fn split_task(printed: &str) -> (Option<String>, &str) {
+    match TASK.captures(printed) {
+        Some(found) => {
+            let rest = found.get(0).map_or(printed, |whole| &printed[whole.end()..]);
+            (found.get(1).map(|number| number.as_str().to_owned()), rest.trim())
+        }
+        None => split_number(printed),
+    }
+}
+
+static TASK: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\s*任务\s*([〇零一二三四五六七八九十百\d]+)\s*[:：、.．]\s*"));
+
+/// Reads a share in percent: 35%, 35, 0.35, 三成 is none. `Some(None)`: a dash, there is none.
+#[expect(clippy::option_option, reason = "no share, and a cell that is none, are two things")]
+fn share_of(printed: &str) -> Option<Option<f64>> {
+    let plain: String = printed.nfkc().filter(|letter| !letter.is_whitespace()).collect();
+    if matches!(plain.as_str(), "-" | "—" | "——" | "/" | "无") {
+        return Some(None);
+    }
+    let (digits, scale) = match plain.strip_suffix('%') {
+        Some(digits) => (digits, 1.0),
+        None => (plain.as_str(), if plain.contains('.') || plain == "1" { 100.0 } else { 1.0 }),
+    };
+    let is_number = digits.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
+    let share = digits.parse::<f64>().ok().filter(|_| is_number)? * scale;
+    let share = (share * 100.0).round() / 100.0;
+    (0.0..=100.0).contains(&share).then_some(Some(share))
+}
+
+static DAY: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?号?(?:[T ]?\d{1,2}:\d{2}.*)?$"));
+
+/// Reads a day: 2023.11.20, 2023年12月8日, 2023-12-08.
+pub(crate) fn day_in(printed: &str) -> Option<NaiveDate> {
+    let plain: String = printed.nfkc().filter(|letter| !letter.is_whitespace()).collect();
+    let found = DAY.captures(&plain)?;
+    let number = |index: usize| found.get(index).and_then(|digits| digits.as_str().parse::<u32>().ok());
+    NaiveDate::from_ymd_opt(i32::try_from(number(1)?).ok()?, number(2)?, number(3)?)
+}
+
+/// Reads a period of days: 2023年12月11日至15日, 2024.3.25-2024.3.29. The end may leave out what it shares with the
+/// beginning; a single day is a period of one.
+fn period_in(printed: &str) -> Option<(NaiveDate, NaiveDate)> {
+    let plain: String = printed.nfkc().filter(|letter| !letter.is_whitespace()).collect();
+    if let Some(day) = day_in(&plain) {
+        return Some((day, day));
+    }
+    let found = PERIOD.captures(&plain)?;
+    let number = |index: usize| found.get(index).and_then(|digits| digits.as_str().parse::<u32>().ok());
+    let (year, month) = (number(1)?, number(2)?);
+    let from = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, number(3)?)?;
+    let until_year = i32::try_from(number(4).unwrap_or(year)).ok()?;
+    let until = NaiveDate::from_ymd_opt(until_year, number(5).unwrap_or(month), number(6)?)?;
+    (from <= until).then_some((from, until))
+}
+
+static PERIOD: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:至|到|-|—|–|~|～)+",
+        r"(?:(\d{4})[-/.年])?(?:(\d{1,2})[-/.月])?(\d{1,2})日?$",
+    ))
+});
 
 /// Returns the as-of date in a title: the latest date after 截至 or 截止, or in the whole title if it has neither. A
 /// month without a day, as in 截至2019年3月, means its last day.
@@ -626,12 +1081,12 @@ mod tests {
 
     #[test]
     fn a_cell_is_read_as_its_field_is_kept() {
-        let read = |column: Column, text: &str| cleaned(column, text).map_err(Hidden::code_point);
-        assert_eq!(read(Column::Number, "12\u{200b}-3\n"), Ok("12-3".to_owned()));
-        assert_eq!(read(Column::Domain, "大气\n污染、水"), Ok("大气 污染、水".to_owned()));
-        assert_eq!(read(Column::Parties, "市水利局\n市审计局\u{feff}"), Ok("市水利局\n市审计局".to_owned()));
-        assert_eq!(read(Column::Progress, "第一行\r\n\u{b}第二行"), Ok("第一行\n\n第二行".to_owned()));
-        assert_eq!(read(Column::Lead, "市\u{202e}水利局"), Err("U+202E".to_owned()));
+        let read = |column: Field, text: &str| cleaned(column, text).map_err(Hidden::code_point);
+        assert_eq!(read(Field::Number, "12\u{200b}-3\n"), Ok("12-3".to_owned()));
+        assert_eq!(read(Field::Domain, "大气\n污染、水"), Ok("大气 污染、水".to_owned()));
+        assert_eq!(read(Field::Parties, "市水利局\n市审计局\u{feff}"), Ok("市水利局\n市审计局".to_owned()));
+        assert_eq!(read(Field::Progress, "第一行\r\n\u{b}第二行"), Ok("第一行\n\n第二行".to_owned()));
+        assert_eq!(read(Field::Lead, "市\u{202e}水利局"), Err("U+202E".to_owned()));
         assert_eq!(bare("（\u{3000}3）"), "3");
     }
 

@@ -122,6 +122,11 @@ impl Sheet {
         self.merged.get(&(row, column + 1)) == Some(&(row, column))
     }
 
+    /// Whether a merged area below a row reaches over several rows.
+    pub(crate) fn merges_rows_below(&self, row: u32) -> bool {
+        self.merged.iter().any(|(covered, first)| first.0 > row && covered.0 > first.0)
+    }
+
     /// Returns the filled columns of a row, in ascending order.
     pub(crate) fn columns(&self, row: u32) -> Vec<u32> {
         self.cells.range((row, 0)..=(row, u32::MAX)).map(|((_, column), _)| *column).collect()

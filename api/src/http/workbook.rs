@@ -12,11 +12,12 @@ use chrono::NaiveDate;
 use entity::{inspection_round, region};
 use futures_util::{StreamExt, stream};
 use ledger::people::policy::{self, Act};
-use ledger::rule::deadline::Decisions;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use workbook::{Aliases, Answer, Import, MAX_BYTES, Outcome, Summary, Wanted};
+use workbook::{
+    Answer, Import, MAX_BYTES, Mapping, Outcome, Question, Report, SheetReading, Summary, Sureness, Wanted,
+};
 
 use crate::error::{Code, Unserved};
 use crate::http::files::{answer, attachment, refuse, slot, slots};
@@ -185,16 +186,16 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             Some(words) => Some(code_of(acting.db, words).await?),
             None => None,
         };
+        let mut mapping = Mapping::default();
+        mapping.as_of = how.as_of;
         let answer = Answer {
             round,
             region: code_of(acting.db, region).await?,
             issued_by,
             dry_run: how.dry_run,
             create_units: how.create_units,
-            aliases: Aliases::default(),
-            deadlines: Decisions::default(),
             takes_proposals: how.accept_proposals,
-            as_of: how.as_of,
+            mapping,
             grace_days: acting.grace_days,
         };
         let task = Import {
@@ -205,12 +206,12 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             zone: acting.zone,
             progress: &|_, _| {},
         };
-        Ok(outcome(workbook::import(acting.db, &task).await?, caller.language))
+        Ok(report(&workbook::import(acting.db, &task).await?, caller.language))
     }
     .await;
     match taken {
         Ok(told) => {
-            let is_whole = told["faults"].as_array().is_none_or(Vec::is_empty);
+            let is_whole = told["faults"].as_array().is_none_or(Vec::is_empty) && told["outcome"] != "REJECTED";
             let status = if is_whole { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
             answer(status, &caller).json(told)
         }
@@ -292,27 +293,61 @@ fn lines_of(lines: &[workbook::Line], language: Language) -> Value {
     json!({ "taken": taken, "faults": faults })
 }
 
-/// Renders the outcome of an import: what was written or would be, or the faults by cell.
-fn outcome(outcome: Outcome, language: Language) -> Value {
-    let (how, summary) = match outcome {
-        Outcome::Written(summary) => ("WRITTEN", summary),
-        Outcome::Unchanged(summary) => ("UNCHANGED", summary),
-        Outcome::Rehearsed(summary) => ("REHEARSED", summary),
-        Outcome::Rejected(faults) => {
-            let faults: Vec<Value> = faults
-                .iter()
-                .map(|fault| {
-                    json!({ "sheet": fault.sheet, "row": fault.row, "column": fault.column, "value": fault.value,
-                        "message": language.of(&fault.message()) })
-                })
-                .collect();
-            return json!({ "outcome": "REJECTED", "faults": faults });
-        }
+/// Renders the report of an import: how the file was read, what is asked, the faults by cell, and what was written or
+/// would be.
+fn report(told: &Report, language: Language) -> Value {
+    let outcome = match told.outcome {
+        Outcome::Written => "WRITTEN",
+        Outcome::Unchanged => "UNCHANGED",
+        Outcome::Rehearsed => "REHEARSED",
+        Outcome::Rejected => "REJECTED",
     };
+    let faults: Vec<Value> = told
+        .faults
+        .iter()
+        .map(|fault| {
+            json!({ "sheet": fault.sheet, "row": fault.row, "column": fault.column, "value": fault.value,
+                "message": language.of(&fault.message()) })
+        })
+        .collect();
+    let sheets: Vec<Value> = told.sheets.iter().map(|sheet| sheet_of(sheet, language)).collect();
+    let questions: Vec<Value> = told.questions.iter().map(|question| question_of(question, language)).collect();
     let Summary { problems, measures, new_problems, new_measures, new_assignments, new_reports, restated, .. } =
-        summary;
-    json!({ "outcome": how, "asOf": summary.as_of, "problems": problems, "measures": measures,
-        "newProblems": new_problems, "newMeasures": new_measures, "newAssignments": new_assignments,
-        "newReports": new_reports, "restated": restated, "newUnits": summary.new_units, "remarks": summary.remarks,
-        "faults": [] })
+        &told.summary;
+    json!({ "outcome": outcome, "kind": told.kind.as_str(), "asOf": told.summary.as_of, "problems": problems,
+        "measures": measures, "newProblems": new_problems, "newMeasures": new_measures,
+        "newAssignments": new_assignments, "newReports": new_reports, "restated": restated,
+        "newUnits": told.summary.new_units, "remarks": told.summary.remarks, "sheets": sheets,
+        "questions": questions, "faults": faults })
+}
+
+/// Renders how a sheet was read.
+fn sheet_of(sheet: &SheetReading, language: Language) -> Value {
+    let columns: Vec<Value> = sheet
+        .columns
+        .iter()
+        .map(|column| {
+            let (sureness, reason) = match &column.sureness {
+                None => ("UNUSED", None),
+                Some(Sureness::Sure) => ("SURE", None),
+                Some(Sureness::Likely(why)) => ("LIKELY", Some(language.of(why))),
+                Some(Sureness::Asked(why)) => ("ASKED", Some(language.of(why))),
+                Some(Sureness::Decided) => ("DECIDED", None),
+                Some(Sureness::Remembered) => ("REMEMBERED", None),
+            };
+            json!({ "column": column.column, "heading": column.heading, "key": column.key, "meaning": column.field,
+                "label": column.label, "sureness": sureness, "reason": reason, "samples": column.samples })
+        })
+        .collect();
+    let (first, last) = sheet.heading_rows;
+    json!({ "name": sheet.sheet, "kind": sheet.kind.as_str(), "headingRows": [first, last], "asOf": sheet.as_of,
+        "columns": columns })
+}
+
+/// Renders a question with its proposal.
+fn question_of(question: &Question, language: Language) -> Value {
+    let Question { sheet, row, column, printed, proposal, choices, samples, rows, is_taken, .. } = question;
+    json!({ "topic": question.topic.as_str(), "sheet": sheet, "row": row, "column": column, "printed": printed,
+        "message": language.of(&question.asked), "proposal": proposal, "choices": choices, "samples": samples,
+        "rows": rows, "isTaken": is_taken })
 }

@@ -119,7 +119,7 @@ fn advance(status: Status) -> Option<u8> {
 }
 
 /// Checks whether a status is more advanced than another. Not applicable counts as the least advanced.
-pub(crate) fn is_further(one: Status, other: Status) -> bool {
+pub fn is_further(one: Status, other: Status) -> bool {
     advance(one) > advance(other)
 }
 
@@ -165,6 +165,21 @@ pub fn stated(text: &str) -> Option<Stated> {
         found = Some(stated_word(word)?);
     }
     found
+}
+
+/// Reads a cell that says how far a measure is (完成情况, 是否完成). In addition to the words of [`stated`], it may say
+/// 是 or 否, or that the measure is ongoing (长期坚持). Returns `None` if a word is unknown.
+pub fn stated_of_measure(text: &str) -> Option<Stated> {
+    let in_progress = |completed| Stated { status: Status::InProgress, completed, pace: None };
+    match text.trim().trim_end_matches('。') {
+        "是" | "已整改" | "整改完成" | "已完成销号" => Some(in_progress(true)),
+        "否" | "未完成" | "推进中" | "正在整改" | "整改中" | "未完成整改" | "尚未完成" | "长期坚持" | "持续推进"
+        | "长期推进" | "常态化推进" | "持续整改" | "立行立改" => Some(in_progress(false)),
+        "未启动" | "尚未启动" | "未开展" => {
+            Some(Stated { status: Status::Assigned, completed: false, pace: None })
+        }
+        text => stated(text),
+    }
 }
 
 /// Returns what one status word states, or `None` if it is unknown.

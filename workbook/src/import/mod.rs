@@ -1,6 +1,9 @@
-//! Imports a ledger in one transaction: resolves units, compares the rows with the database, and writes what is new.
-//! Importing the same file again changes nothing.
+//! Imports a ledger in one transaction: reads the sheets, resolves units, compares the rows with the database, and
+//! writes what is new. Where something has to be decided it goes on with the proposal, so that one run tells all
+//! questions, all faults and all that would change; nothing is kept unless every question is answered. Importing the
+//! same file again changes nothing.
 
+mod remember;
 mod resolve;
 mod write;
 
@@ -17,9 +20,11 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnectio
 
 use self::resolve::Units;
 use super::bounds::refused;
-use super::columns::Column;
-use super::parties::Aliases;
-use super::reading::{self, CellFault, Manner, Read, ReadMeasure, ReadProblem, fault};
+use super::field::Field;
+use super::layout::Kind;
+use super::mapping::Mapping;
+use super::question::{Question, Questions};
+use super::reading::{self, CellFault, Manner, Read, ReadMeasure, ReadProblem, SheetReading, fault};
 use super::sheet::Sheet;
 use ledger::Result;
 use ledger::fault::{self as faults, Fault, FaultCode};
@@ -27,8 +32,8 @@ use ledger::people::policy::{self, Act};
 use ledger::record::audit::By;
 use ledger::record::database;
 use ledger::record::database::Transaction;
-use ledger::rule::deadline::Decisions;
 use ledger::rule::sameness::normalised;
+use ledger::rule::wording::shortened;
 
 /// The round and region that a file belongs to, and how to read it.
 #[derive(Debug, Clone)]
@@ -41,16 +46,12 @@ pub struct Answer {
     pub issued_by: Option<String>,
     /// Report what would be written, and write nothing.
     pub dry_run: bool,
-    /// Create unknown units, and accept the suggested readings of ambiguous lists.
+    /// Take the proposals for unknown units and for unclear lists of units.
     pub create_units: bool,
-    /// Readings confirmed by a person.
-    pub aliases: Aliases,
-    /// What a person has decided about unclear deadlines.
-    pub deadlines: Decisions,
-    /// Whether questions about deadlines are answered by their proposals.
+    /// Take the proposals for all questions.
     pub takes_proposals: bool,
-    /// Local date on which the statuses were true; `None` to take the date in the title.
-    pub as_of: Option<NaiveDate>,
+    /// What a person has decided about the file.
+    pub mapping: Mapping,
     /// Grace period of an immediate deadline without a date, in days.
     pub grace_days: i64,
 }
@@ -100,17 +101,41 @@ pub struct Summary {
     pub remarks: Vec<String>,
 }
 
-/// The result of an import.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What became of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The ledger was written.
-    Written(Summary),
+    Written,
     /// The database already contained everything.
-    Unchanged(Summary),
+    Unchanged,
     /// Dry run: the ledger would be written.
-    Rehearsed(Summary),
-    /// The file has faults; nothing was written.
-    Rejected(Vec<CellFault>),
+    Rehearsed,
+    /// The file has faults, or questions without an answer; nothing was written.
+    Rejected,
+}
+
+/// The result of an import: how the file was read, what is asked, what is wrong, and what was written or would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What became of the import.
+    pub outcome: Outcome,
+    /// What the file contains.
+    pub kind: Kind,
+    /// How each sheet was read.
+    pub sheets: Vec<SheetReading>,
+    /// All questions, those that were answered by their proposals included.
+    pub questions: Vec<Question>,
+    /// All faults.
+    pub faults: Vec<CellFault>,
+    /// What was read, and what was written or would be. Counts nothing new if there are faults.
+    pub summary: Summary,
+}
+
+impl Report {
+    /// Returns the questions that keep the import from being written.
+    pub fn open_questions(&self) -> impl Iterator<Item = &Question> {
+        self.questions.iter().filter(|question| question.is_open())
+    }
 }
 
 impl Summary {
@@ -126,34 +151,115 @@ impl Summary {
     }
 }
 
-/// Imports a ledger. Writes everything or, if there is any fault or on a dry run, nothing. Fails if the file contains
-/// no ledger, if a region is retired or the issuer is not above the answering region, or if the
+/// Imports a ledger. Writes everything or, if there is any fault, an open question, or on a dry run, nothing. Fails if
+/// the file contains no ledger, if a region is retired or the issuer is not above the answering region, or if the
 /// account may not keep the ledger of the answering region.
-pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outcome> {
+pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Report> {
     let answer = import.answer;
-    let manner = Manner { as_of: answer.as_of, deadlines: &answer.deadlines, takes_proposals: answer.takes_proposals };
+    let given_issuer = answer.issued_by.as_ref().unwrap_or(&answer.region);
+    let known = remember::load(db, given_issuer, &answer.round, &answer.mapping).await?;
+    let working = remember::working_days(db).await?;
+    let manner = Manner {
+        mapping: &known.mapping,
+        remembered: &known.columns,
+        working: &|day| working.is_working(day),
+        takes_proposals: answer.takes_proposals,
+    };
     let mut reads: Vec<Read> = Vec::new();
     for sheet in import.sheets {
         let before = reads.last().and_then(|read| read.as_of);
         reads.extend(reading::read(sheet, manner, before));
     }
     if reads.is_empty() {
-        return Err(refused(
-            "文件中没有找到台账：需要一行表头，至少包括“反馈问题”“整改措施（整改任务）”“整改时限”等列",
-            "the file has no ledger: a row of headings is expected, at least with the columns 反馈问题, 整改措施 (or \
-             整改任务) and 整改时限",
-        ));
+        return Err(no_ledger(import.sheets));
     }
     if reads.iter().all(|read| read.problems.is_empty() && read.faults.is_empty()) {
         return Err(refused("台账只有表头，没有内容", "the ledger has headings and no rows"));
+    }
+    let sheets: Vec<SheetReading> = reads
+        .iter()
+        .filter_map(|read| Some(read.reading(import.sheets.iter().find(|sheet| sheet.name == read.sheet)?)))
+        .collect();
+    let kind = answer.mapping.kind.unwrap_or(sheets[0].kind);
+    let mut questions = Questions::default();
+    for read in &mut reads {
+        for question in std::mem::take(&mut read.questions).into_vec() {
+            questions.ask(question);
+        }
     }
     let mut faults: Vec<CellFault> = reads.iter().flat_map(|read| read.faults.clone()).collect();
     faults.extend(repeated_across_sheets(import.sheets, &reads));
     let days = days(&reads, &mut faults);
     let transaction = database::begin(db).await?;
-    let region = ledger::region::ensure(&transaction, &answer.region, &["region"]).await?;
+    let (region, issuer) = regions(&transaction, answer).await?;
+    allowed(import.by, &region)?;
+    let (round, new_round) = round(&transaction, &answer.round, issuer.level).await?;
+    let mut writer = Writer {
+        import,
+        mapping: &known.mapping,
+        db: &transaction,
+        units: Units::load(&transaction, &region, &issuer).await?,
+        region,
+        issuer,
+        round,
+        faults,
+        questions,
+        summary: Summary::default(),
+    };
+    let rows = writer.resolve(import.sheets, &reads, &days).await?;
+    if writer.faults.is_empty() {
+        writer.write(rows).await?;
+    }
+    let Writer { mut faults, questions, mut summary, issuer, .. } = writer;
+    let questions = questions.into_vec();
+    remark(&mut summary, &reads, &days);
+    let has_open = questions.iter().any(Question::is_open);
+    let unchanged = summary.changes_nothing() && !new_round;
+    let outcome = if !faults.is_empty() || has_open {
+        faults.sort_by(|a, b| (&a.sheet, a.row, &a.column).cmp(&(&b.sheet, b.row, &b.column)));
+        transaction.rollback().await?;
+        Outcome::Rejected
+    } else if answer.dry_run {
+        transaction.rollback().await?;
+        Outcome::Rehearsed
+    } else {
+        remember::store(&transaction, issuer.id, &answer.round, &sheets, &answer.mapping, &questions, import.now)
+            .await?;
+        transaction.commit().await?;
+        if unchanged { Outcome::Unchanged } else { Outcome::Written }
+    };
+    Ok(Report { outcome, kind, sheets, questions, faults, summary })
+}
+
+/// Returns the error for a file without a table that is understood, which names the headings that were seen.
+fn no_ledger(sheets: &[Sheet]) -> ledger::Error {
+    let seen: Vec<String> = sheets
+        .iter()
+        .filter_map(|sheet| {
+            let widest = sheet.filled_rows().into_iter().take(30).rev().max_by_key(|row| sheet.columns(*row).len())?;
+            let cells = sheet.columns(widest).into_iter().map(|place| sheet.text(widest, place));
+            let cells: Vec<String> = cells.take(8).map(|cell| shortened(cell, 12)).collect();
+            Some(format!("“{}”第 {} 行：{}", sheet.name, widest + 1, cells.join("｜")))
+        })
+        .take(3)
+        .collect();
+    let seen = seen.join("；");
+    refused(
+        format!(
+            "文件中没有找到台账：需要一行表头，至少包括“反馈问题”“整改措施（整改任务）”“整改时限”等列。见到的是：{seen}"
+        ),
+        format!(
+            "the file has no ledger: a row of headings is expected, at least with the columns 反馈问题, 整改措施 (or \
+             整改任务) and 整改时限; seen: {seen}"
+        ),
+    )
+}
+
+/// Returns the answering and the issuing region, created if they are in the built-in list.
+async fn regions(db: &Transaction, answer: &Answer) -> Result<(region::Model, region::Model)> {
+    let region = ledger::region::ensure(db, &answer.region, &["region"]).await?;
     let issuer = match &answer.issued_by {
-        Some(code) => ledger::region::ensure(&transaction, code, &["issuedBy"]).await?,
+        Some(code) => ledger::region::ensure(db, code, &["issuedBy"]).await?,
         None => region.clone(),
     };
     if let Some(gone) = [&region, &issuer].into_iter().find(|region| region.retired_on.is_some()) {
@@ -171,40 +277,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Outc
         );
         return Err(Fault::invalid(zh, en, &["issuedBy"]).into());
     }
-    allowed(import.by, &region)?;
-    let (round, new_round) = round(&transaction, &answer.round, issuer.level).await?;
-    let mut writer = Writer {
-        import,
-        db: &transaction,
-        units: Units::load(&transaction, &region, &issuer).await?,
-        region,
-        issuer,
-        round,
-        faults,
-        summary: Summary::default(),
-    };
-    let rows = writer.resolve(import.sheets, &reads, &days).await?;
-    if !writer.faults.is_empty() {
-        let mut faults = writer.faults;
-        transaction.rollback().await?;
-        faults.sort_by(|a, b| (&a.sheet, a.row, &a.column).cmp(&(&b.sheet, b.row, &b.column)));
-        return Ok(Outcome::Rejected(faults));
-    }
-    writer.write(rows).await?;
-    if !writer.faults.is_empty() {
-        let faults = writer.faults;
-        transaction.rollback().await?;
-        return Ok(Outcome::Rejected(faults));
-    }
-    let mut summary = writer.summary;
-    remark(&mut summary, &reads, &days);
-    if answer.dry_run {
-        transaction.rollback().await?;
-        return Ok(Outcome::Rehearsed(summary));
-    }
-    let unchanged = summary.changes_nothing() && !new_round;
-    transaction.commit().await?;
-    Ok(if unchanged { Outcome::Unchanged(summary) } else { Outcome::Written(summary) })
+    Ok((region, issuer))
 }
 
 /// Returns the date of each sheet. Reports each sheet without one as a fault.
@@ -239,7 +312,7 @@ fn remark(summary: &mut Summary, reads: &[Read], days: &[NaiveDate]) {
         summary.remarks.extend(reads.iter().zip(days).map(of_sheet));
     }
     for read in reads {
-        let unknown = read.layout.unknown.iter().map(|heading| format!("“{heading}”列不在表头词典中，未导入"));
+        let unknown = read.layout.unknown.iter().map(|(_, heading, _)| format!("“{heading}”列不在表头词典中，未导入"));
         summary.remarks.extend(unknown);
         let repeated = |(heading, first): &(String, String)| format!("“{heading}”列与“{first}”列同义，只读取后者");
         summary.remarks.extend(read.layout.repeated.iter().map(repeated));
@@ -247,8 +320,8 @@ fn remark(summary: &mut Summary, reads: &[Read], days: &[NaiveDate]) {
         summary.remarks.extend(read.left_out.iter().map(left_out));
         let said = |(row, remark): &(u32, String)| format!("工作表“{}”第 {row} 行：{remark}", read.sheet);
         summary.remarks.extend(read.remarks.iter().map(said));
-        if read.layout.place(Column::Reporter).is_some() {
-            let heading = read.layout.heading(Column::Reporter);
+        if read.layout.place(Field::Reporter).is_some() {
+            let heading = read.layout.heading(Field::Reporter);
             summary.remarks.push(format!("“{heading}”列是个人信息，未读取；填报人请用账号登记"));
         }
     }
@@ -279,7 +352,7 @@ fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<CellFault> {
                     ),
                 );
                 let repeated = reading::repeated_number();
-                faults.push(fault(sheet, &read.layout, problem.row, Column::Problem, repeated, expected));
+                faults.push(fault(sheet, &read.layout, problem.row, Field::Problem, repeated, expected));
                 continue;
             }
             for measure in &problem.measures {
@@ -290,7 +363,7 @@ fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<CellFault> {
                         format!("each measure once (sheet “{first}” has it, too)"),
                     );
                     let repeated = reading::repeated_row();
-                    faults.push(fault(sheet, &read.layout, measure.row, Column::Measure, repeated, expected));
+                    faults.push(fault(sheet, &read.layout, measure.row, Field::Measure, repeated, expected));
                 }
             }
         }
@@ -350,10 +423,11 @@ struct Row<'a> {
 struct Resolved {
     lead: Option<i64>,
     supervising: Option<i64>,
+    accepting: Option<i64>,
     parties: Vec<(String, PartyRow)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum PartyRow {
     Unit(i64),
     Selector(Selector),
@@ -361,11 +435,14 @@ enum PartyRow {
 
 struct Writer<'a> {
     import: &'a Import<'a>,
+    /// What was decided for this file, and what was remembered.
+    mapping: &'a Mapping,
     db: &'a Transaction,
     units: Units,
     region: region::Model,
     issuer: region::Model,
     round: inspection_round::Model,
     faults: Vec<CellFault>,
+    questions: Questions,
     summary: Summary,
 }

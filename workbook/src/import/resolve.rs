@@ -4,17 +4,19 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use entity::region::Level;
+use entity::responsible_party::Selector;
 use entity::{region, unit, unit_alias};
 use planner::Bilingual;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{PartyRow, Resolved, Row, Writer};
-use crate::columns::Column;
-use crate::parties::{Party, Reader, is_plausible, scoped};
-use crate::reading::{Read, fault};
+use crate::field::Field;
+use crate::parties::{Party, Reader, is_plausible, plain, scoped};
+use crate::question::{Question, Topic};
+use crate::reading::{Read, fault, letters};
 use crate::sheet::Sheet;
 use ledger::record::database::Transaction;
-use ledger::unit::{add, add_alias, ensure_government, government_name};
+use ledger::unit::{add, add_alias, ensure_government, government_name, name_key};
 use ledger::{Result, fault as faults};
 
 /// The units that a file may name: those of the answering and the issuing region and their ancestors.
@@ -94,6 +96,22 @@ impl Units {
         }
     }
 
+    /// Returns the one known unit whose name means the same as a name that is not known, with its name: 县住建局 is
+    /// 白河县住房和城乡建设局.
+    fn alike(&self, home: i64, name: &str) -> Option<(String, i64)> {
+        let places = self.places();
+        let key = name_key(name, &places);
+        let mut alike = self
+            .by_name
+            .iter()
+            .filter(|((region, known), _)| *region == home && !known.contains('…') && name_key(known, &places) == key)
+            .map(|((_, known), unit)| (known.clone(), *unit))
+            .collect::<Vec<_>>();
+        alike.sort();
+        let first = alike.first()?.1;
+        alike.iter().all(|(_, unit)| *unit == first).then(|| alike.swap_remove(0))
+    }
+
     /// Returns the names of the regions.
     fn places(&self) -> Vec<String> {
         self.lines.iter().map(|line| line.name.clone()).collect()
@@ -122,10 +140,17 @@ impl Writer<'_> {
                 let mut measures = Vec::new();
                 for measure in &problem.measures {
                     let mut place = Place { sheet, read, row: measure.row, refused: &mut refused };
+                    let (lead, others) = self.lead(measure.lead.as_deref(), &mut place).await?;
+                    let mut parties = self.many(measure.parties.as_deref(), Field::Parties, &mut place).await?;
+                    parties.extend(others);
+                    parties.extend(self.many(measure.assisting.as_deref(), Field::Assisting, &mut place).await?);
+                    let mut seen = HashSet::new();
+                    parties.retain(|(_, party)| seen.insert(*party));
                     let resolved = Resolved {
-                        lead: self.one(measure.lead.as_deref(), Column::Lead, &mut place).await?,
-                        supervising: self.one(measure.supervising.as_deref(), Column::Supervising, &mut place).await?,
-                        parties: self.many(measure.parties.as_deref(), &mut place).await?,
+                        lead,
+                        supervising: self.one(measure.supervising.as_deref(), Field::Supervising, &mut place).await?,
+                        accepting: self.one(measure.accepting.as_deref(), Field::Accepting, &mut place).await?,
+                        parties,
                     };
                     measures.push((measure, resolved));
                 }
@@ -136,7 +161,7 @@ impl Writer<'_> {
     }
 
     /// Resolves a cell that has to name exactly one unit.
-    async fn one(&mut self, printed: Option<&str>, column: Column, place: &mut Place<'_>) -> Result<Option<i64>> {
+    async fn one(&mut self, printed: Option<&str>, column: Field, place: &mut Place<'_>) -> Result<Option<i64>> {
         let Some(printed) = printed else { return Ok(None) };
         let parties = self.read(printed);
         match parties.as_slice() {
@@ -152,41 +177,83 @@ impl Writer<'_> {
         }
     }
 
+    /// Resolves the cell of the lead unit. If it names several, the first one is proposed to lead; the others are
+    /// returned as responsible parties.
+    async fn lead(
+        &mut self,
+        printed: Option<&str>,
+        place: &mut Place<'_>,
+    ) -> Result<(Option<i64>, Vec<(String, PartyRow)>)> {
+        let Some(printed) = printed else { return Ok((None, Vec::new())) };
+        let names: Vec<String> = self
+            .read(printed)
+            .into_iter()
+            .filter_map(|(_, party)| match party {
+                Party::Unit(name) => Some(name),
+                Party::County(county) => Some(government_name(&county)),
+                Party::Ambiguous { suggestion, .. } => Some(suggestion),
+                Party::Selector(_) => None,
+            })
+            .collect();
+        if names.len() < 2 {
+            return Ok((self.one(Some(printed), Field::Lead, place).await?, Vec::new()));
+        }
+        let all = self.many(Some(printed), Field::Lead, place).await?;
+        let decided = self.mapping.lead(printed).map(str::to_owned);
+        if decided.is_none() {
+            let question = Question {
+                choices: names.clone(),
+                ..self.question(
+                    (Topic::Leads, Field::Lead, place),
+                    printed,
+                    (
+                        &format!("“{printed}”有几个单位，哪一个牵头？其余作为责任单位"),
+                        &format!("“{printed}” names several units; which one leads? The others are responsible"),
+                    ),
+                    &names[0],
+                )
+            };
+            self.questions.ask(question);
+        }
+        let lead = match decided {
+            Some(lead) => self.unit(&lead, Field::Lead, place).await?,
+            None => all.iter().find_map(|(_, party)| match party {
+                PartyRow::Unit(unit) => Some(*unit),
+                PartyRow::Selector(_) => None,
+            }),
+        };
+        let others = all.into_iter().filter(|(_, party)| lead.map(PartyRow::Unit) != Some(*party)).collect();
+        Ok((lead, others))
+    }
+
     fn read(&self, printed: &str) -> Vec<(String, Party)> {
-        let (aliases, places) = (&self.import.answer.aliases, self.units.places());
+        let (aliases, places) = (&self.mapping.units, self.units.places());
         Reader { aliases, known: &|name| self.units.knows(name), places: &places }.read(printed)
     }
 
-    async fn many(&mut self, printed: Option<&str>, place: &mut Place<'_>) -> Result<Vec<(String, PartyRow)>> {
+    async fn many(
+        &mut self,
+        printed: Option<&str>,
+        column: Field,
+        place: &mut Place<'_>,
+    ) -> Result<Vec<(String, PartyRow)>> {
         let Some(printed) = printed else { return Ok(Vec::new()) };
         let mut rows: Vec<(String, PartyRow)> = Vec::new();
         let parties = self.read(printed);
+        if parties.iter().any(|(_, party)| matches!(party, Party::Ambiguous { .. })) {
+            self.ask_about_list(printed, &parties, column, place);
+        }
         for (raw, party) in parties {
             let row = match party {
-                Party::Unit(name) => self.unit(&name, Column::Parties, place).await?.map(PartyRow::Unit),
-                Party::County(county) => self.county(&county, Column::Parties, place).await?.map(PartyRow::Unit),
+                Party::Unit(name) => self.unit(&name, column, place).await?.map(PartyRow::Unit),
+                Party::County(county) => self.county(&county, column, place).await?.map(PartyRow::Unit),
                 Party::Selector(selector) => Some(PartyRow::Selector(selector)),
-                Party::Ambiguous { name, after, suggestion } if self.import.answer.create_units => {
-                    let unit = self.unit(&suggestion, Column::Parties, place).await?;
+                Party::Ambiguous { name, after, suggestion } => {
+                    let unit = self.unit(&suggestion, column, place).await?;
                     if let Some(unit) = unit {
                         self.confirm(&scoped(&after, &name), &suggestion, unit).await?;
                     }
                     unit.map(PartyRow::Unit)
-                }
-                Party::Ambiguous { name, after, suggestion } => {
-                    let problem = Bilingual::new(
-                        format!("“{after}…”之后的“{name}”前缀不明确"),
-                        format!("the prefix of “{name}” after “{after}…” is not clear"),
-                    );
-                    let expected = Bilingual::new(
-                        format!("建议读作“{suggestion}”：用 --aliases 指明，或用 --create-units 采用建议"),
-                        format!(
-                            "probably “{suggestion}”: name the unit with --aliases, or accept the suggestion with \
-                             `createUnits` (--create-units)"
-                        ),
-                    );
-                    self.refuse(place, Column::Parties, &name, problem, expected);
-                    None
                 }
             };
             if let Some(row) = row
@@ -196,6 +263,62 @@ impl Writer<'_> {
             }
         }
         Ok(rows)
+    }
+
+    /// Asks how a list is to be read in which a prefix may or may not carry over.
+    fn ask_about_list(&mut self, printed: &str, parties: &[(String, Party)], column: Field, place: &mut Place<'_>) {
+        let unclear: Vec<(String, String)> = parties
+            .iter()
+            .filter_map(|(_, party)| match party {
+                Party::Ambiguous { name, after, suggestion } => Some((
+                    format!("“{after}…”之后的“{name}”前缀不明确，建议读作“{suggestion}”"),
+                    format!("the prefix of “{name}” after “{after}…” is not clear, probably “{suggestion}”"),
+                )),
+                _ => None,
+            })
+            .collect();
+        let (zh, en): (Vec<String>, Vec<String>) = unclear.into_iter().unzip();
+        let names: Vec<String> = parties
+            .iter()
+            .map(|(raw, party)| match party {
+                Party::Unit(name) => name.clone(),
+                Party::County(county) => government_name(county),
+                Party::Ambiguous { suggestion, .. } => suggestion.clone(),
+                Party::Selector(Selector::AllCounties) => "各县（区）".to_owned(),
+                Party::Selector(Selector::AllDepartments) => "各部门".to_owned(),
+                #[allow(unreachable_patterns)]
+                Party::Selector(_) => raw.clone(),
+            })
+            .collect();
+        let proposal = names.join("；");
+        let question =
+            self.question((Topic::Units, column, place), &plain(printed), (&zh.join("；"), &en.join("; ")), &proposal);
+        self.questions.ask(question);
+    }
+
+    /// Makes a question about a cell. Its proposal is taken if the caller takes proposals about units.
+    fn question(
+        &self,
+        (topic, column, place): (Topic, Field, &Place<'_>),
+        printed: &str,
+        (zh, en): (&str, &str),
+        proposal: &str,
+    ) -> Question {
+        let answer = self.import.answer;
+        let creates = answer.create_units && matches!(topic, Topic::Units | Topic::NewUnits);
+        Question {
+            topic,
+            sheet: place.sheet.name.clone(),
+            row: place.row + 1,
+            column: place.read.layout.place(column).map(letters).unwrap_or_default(),
+            printed: printed.to_owned(),
+            asked: Bilingual::new(zh, en),
+            proposal: proposal.to_owned(),
+            choices: Vec::new(),
+            samples: Vec::new(),
+            rows: 1,
+            is_taken: answer.takes_proposals || creates,
+        }
     }
 
     /// Stores an accepted reading as an alias, so that it does not have to be confirmed again.
@@ -208,7 +331,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn unit(&mut self, name: &str, column: Column, place: &mut Place<'_>) -> Result<Option<i64>> {
+    async fn unit(&mut self, name: &str, column: Field, place: &mut Place<'_>) -> Result<Option<i64>> {
         let home = self.units.home(name, &self.issuer);
         if let Some(unit) = self.units.find(home, name) {
             return Ok(Some(unit));
@@ -225,14 +348,30 @@ impl Writer<'_> {
             self.refuse(place, column, name, problem, expected);
             return Ok(None);
         }
-        if !self.import.answer.create_units {
-            let problem = Bilingual::new(format!("没有登记过单位“{name}”"), format!("there is no unit named “{name}”"));
-            let expected = Bilingual::new(
-                "已登记的单位：用 --create-units 新建，或用 --aliases 指明它是谁",
-                "a known unit: create it with `createUnits` (--create-units), or name the unit with --aliases",
-            );
-            self.refuse(place, column, name, problem, expected);
-            return Ok(None);
+        // A unit that was decided to be another one, under its own name.
+        let decided = self.mapping.new_unit(name).map(|known| known.map(str::to_owned));
+        if let Some(Some(known)) = &decided
+            && let Some(unit) = self.units.find(self.units.home(known, &self.issuer), known)
+        {
+            self.units.by_name.insert((home, name.to_owned()), unit);
+            add_alias(self.db, unit, name).await?;
+            return Ok(Some(unit));
+        }
+        if decided.is_none() {
+            if let Some((known, unit)) = self.units.alike(home, name) {
+                let zh = format!("没有登记过单位“{name}”；是否就是“{known}”？");
+                let en = format!("there is no unit named “{name}”; is it “{known}”?");
+                let question = self.question((Topic::NewUnits, column, place), name, (&zh, &en), &known);
+                self.questions.ask(Question { choices: vec!["true".to_owned(), known.clone()], ..question });
+                self.units.by_name.insert((home, name.to_owned()), unit);
+                add_alias(self.db, unit, name).await?;
+                self.summary.readings.push((name.to_owned(), known));
+                return Ok(Some(unit));
+            }
+            let zh = format!("没有登记过单位“{name}”，是否新建？");
+            let en = format!("there is no unit named “{name}”; create it?");
+            let question = self.question((Topic::NewUnits, column, place), name, (&zh, &en), "true");
+            self.questions.ask(question);
         }
         let unit = add(self.db, home, name).await?;
         self.units.by_name.insert((home, name.to_owned()), unit.id);
@@ -241,7 +380,7 @@ impl Writer<'_> {
     }
 
     /// Resolves a county named in the text, which must be a child of the issuing region, to its government.
-    async fn county(&mut self, county: &str, column: Column, place: &mut Place<'_>) -> Result<Option<i64>> {
+    async fn county(&mut self, county: &str, column: Field, place: &mut Place<'_>) -> Result<Option<i64>> {
         let below = region::Entity::find().filter(region::Column::ParentId.eq(self.issuer.id));
         let known = below.filter(region::Column::Name.eq(county)).one(self.db).await?;
         let code = ledger::region::divisions()
@@ -282,7 +421,7 @@ impl Writer<'_> {
         Ok(unit.id)
     }
 
-    fn refuse(&mut self, place: &mut Place<'_>, column: Column, name: &str, problem: Bilingual, expected: Bilingual) {
+    fn refuse(&mut self, place: &mut Place<'_>, column: Field, name: &str, problem: Bilingual, expected: Bilingual) {
         if place.refused.insert((name.to_owned(), problem.zh.clone())) {
             self.faults.push(fault(place.sheet, &place.read.layout, place.row, column, problem, expected));
         }

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveTime};
 use entity::assignment::Status;
+use entity::check::{CheckKind, CheckResult};
+use entity::close_out::CloseOutState;
+use entity::leader::Post;
 use entity::{
-    assignment, measure, milestone, problem, problem_domain, progress_report, region, responsible_party, unit,
+    assignment, check, close_out, leader, measure, milestone, problem, problem_domain, progress_report, quantity,
+    region, responsible_party, task, unit,
 };
 use planner::Bilingual;
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -15,7 +19,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{PartyRow, Resolved, Row, Writer};
-use crate::columns::Column;
+use crate::field::Field;
 use crate::reading::{ReadMeasure, fault};
 use ledger::Result;
 use ledger::record::audit::{self, Entry};
@@ -33,6 +37,9 @@ use ledger::statistics::kept;
 /// Number of rows per INSERT. With at most 30 columns each, this is within SQLite's limit of 32,766 variables.
 const CHUNK: usize = 1_000;
 
+/// The quantity of a report that has the share of the measure that is done, in percent.
+const SHARE: &str = "累计完成比例";
+
 impl Writer<'_> {
     /// Compares the rows with the database and writes what is new. Stops without writing the rest if it finds faults.
     pub(super) async fn write(&mut self, rows: Vec<Row<'_>>) -> Result<()> {
@@ -42,7 +49,8 @@ impl Writer<'_> {
         self.summary.measures = total;
         let problems = self.problems(&rows).await?;
         let touched: Vec<i64> = problems.models().map(|problem| problem.id).collect();
-        let measures = self.measures(&rows, &problems).await?;
+        let tasks = self.tasks(&rows, &problems).await?;
+        let measures = self.measures(&rows, &problems, &tasks).await?;
         if !self.faults.is_empty() {
             return Ok(());
         }
@@ -50,6 +58,7 @@ impl Writer<'_> {
             self.parties(&rows, &problems, &measures).await?;
             let answered = self.assignments(&rows, &problems, &measures).await?;
             self.reports(&rows, &problems, &measures, &answered).await?;
+            self.close_outs(&rows, &problems, &measures, &answered).await?;
             self.state(&rows, &problems, &measures).await?;
             self.concerns(&problems, &measures, &answered).await?;
             roll_up::problems(self.db, &touched, self.import.now).await?;
@@ -126,6 +135,8 @@ impl Writer<'_> {
                 title: Set(read.title.clone()),
                 description: Set(read.description.clone()),
                 goal: Set(read.goal.clone()),
+                category: Set(read.category.clone()),
+                source: Set(read.source.clone()),
                 due_raw: Set(deadline.raw),
                 due_immediate: Set(deadline.immediate),
                 due_on: Set(deadline.on),
@@ -171,7 +182,54 @@ impl Writer<'_> {
         Ok(known)
     }
 
-    async fn measures(&mut self, rows: &[Row<'_>], problems: &Problems) -> Result<Measures> {
+    /// Creates the missing tasks. Returns the key of each task by its problem and identity.
+    async fn tasks(&self, rows: &[Row<'_>], problems: &Problems) -> Result<Tasks> {
+        let mut wanted = Vec::new();
+        for row in rows {
+            let Some(problem) = problems.get(&row.problem.identity()) else { continue };
+            wanted.extend(row.measures.iter().filter_map(|(read, _)| Some((problem.id, read.task.as_ref()?))));
+        }
+        let mut known = Tasks::new();
+        if wanted.is_empty() {
+            return Ok(known);
+        }
+        let of: Vec<i64> = wanted.iter().map(|(problem, _)| *problem).collect::<BTreeSet<i64>>().into_iter().collect();
+        let mut last: HashMap<i64, i32> = HashMap::new();
+        for chunk in of.chunks(CHUNK) {
+            let there = task::Entity::find().filter(task::Column::ProblemId.is_in(chunk.iter().copied()));
+            for there in there.all(self.db).await? {
+                let position = last.entry(there.problem_id).or_default();
+                *position = there.position.max(*position);
+                known.insert((there.problem_id, there.identity), there.id);
+            }
+        }
+        let mut seen = HashSet::new();
+        let mut new = Vec::new();
+        for (problem_id, read) in wanted {
+            let identity = read.identity();
+            let key = (problem_id, identity.clone());
+            if known.contains_key(&key) || !seen.insert(key) {
+                continue;
+            }
+            let position = last.entry(problem_id).or_default();
+            *position += 1;
+            new.push(task::ActiveModel {
+                problem_id: Set(problem_id),
+                identity: Set(identity),
+                number: Set(read.number.clone()),
+                position: Set(*position),
+                content: Set(read.content.clone()),
+                ..Default::default()
+            });
+        }
+        for chunk in new.chunks(CHUNK) {
+            let written = task::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
+            known.extend(written.into_iter().map(|row| ((row.problem_id, row.identity), row.id)));
+        }
+        Ok(known)
+    }
+
+    async fn measures(&mut self, rows: &[Row<'_>], problems: &Problems, tasks: &Tasks) -> Result<Measures> {
         let known = measure::Entity::find()
             .filter(measure::Column::RoundId.eq(self.round.id))
             .filter(measure::Column::RegionId.eq(self.issuer.id))
@@ -187,6 +245,7 @@ impl Writer<'_> {
         let mut known = Known::of(known, |measure| (measure.problem_id, measure.identity.clone()));
         let mut new = Vec::new();
         let mut steps = Vec::new();
+        let mut leaders = Vec::new();
         for row in rows {
             let Some(problem) = problems.get(&row.problem.identity()) else { continue };
             for (read, resolved) in &row.measures {
@@ -199,7 +258,7 @@ impl Writer<'_> {
                             row.sheet,
                             &row.read.layout,
                             read.row,
-                            Column::Deadline,
+                            Field::Deadline,
                             problem,
                             expected,
                         ));
@@ -218,6 +277,8 @@ impl Writer<'_> {
                 *position += 1;
                 let from = self.grace_from(row.as_of);
                 let deadline = Columns::of(Some(&read.deadline), from, self.import.answer.grace_days);
+                let task = read.task.as_ref().and_then(|task| tasks.get(&(problem.id, task.identity())).copied());
+                leaders.extend(read.leaders.iter().map(|leader| (problem.id, identity.clone(), leader)));
                 let Deadline { milestones, checks, change, .. } = &read.deadline;
                 if !milestones.is_empty() || checks.is_some() || change.is_some() {
                     steps.push((problem.id, identity.clone(), &read.deadline));
@@ -237,6 +298,8 @@ impl Writer<'_> {
                     due_by: Set(deadline.by),
                     lead_unit_id: Set(resolved.lead),
                     supervising_unit_id: Set(resolved.supervising),
+                    accepting_unit_id: Set(resolved.accepting),
+                    task_id: Set(task),
                     status: Set(Status::Assigned),
                     status_stated_on: Set(Some(row.as_of)),
                     stated_progress: Set(read.progress.clone().filter(|_| self.names_nobody(resolved))),
@@ -255,6 +318,22 @@ impl Writer<'_> {
             known.extend(written);
             (self.import.progress)(usize::midpoint(index * CHUNK, chunk.len()), total);
         }
+        self.details(&known, leaders, steps).await?;
+        Ok(known)
+    }
+
+    /// Writes what new measures have in rows of their own: leaders, check plans, extensions and milestones.
+    async fn details(
+        &self,
+        known: &Measures,
+        leaders: Vec<(i64, String, &(Post, String))>,
+        steps: Vec<(i64, String, &Deadline)>,
+    ) -> Result<()> {
+        let leaders = leaders.into_iter().filter_map(|(problem, identity, (post, name))| {
+            let measure_id = Set(known.get(&(problem, identity))?.id);
+            Some(leader::ActiveModel { measure_id, post: Set(*post), name: Set(name.clone()), ..Default::default() })
+        });
+        database::insert_all(self.db, leaders.collect::<Vec<_>>()).await?;
         let printed: Vec<(i64, &Deadline)> = steps
             .into_iter()
             .filter_map(|(problem, identity, deadline)| Some((known.get(&(problem, identity))?.id, deadline)))
@@ -264,8 +343,7 @@ impl Writer<'_> {
         let extensions = printed.iter().filter_map(|(id, deadline)| deadline.extension(*id, self.import.now));
         database::insert_all(self.db, extensions).await?;
         let steps = printed.iter().flat_map(|(id, deadline)| deadline.steps(None, Some(*id))).collect();
-        self.milestones(steps).await?;
-        Ok(known)
+        self.milestones(steps).await
     }
 
     async fn milestones(&self, rows: Vec<milestone::ActiveModel>) -> Result<()> {
@@ -335,6 +413,9 @@ impl Writer<'_> {
             let stated = read.progress.as_deref().map(|text| {
                 workflow::stated(text).map_or((Status::InProgress, false), |stated| (stated.status, stated.completed))
             });
+            // A column for the status says more than the text of the progress.
+            let stated = read.status.as_ref().map(|(_, said)| (said.status, said.completed)).or(stated);
+            let stated = read.close_out.status(read.deadline.ongoing).map(|status| (status, true)).or(stated);
             // A deadline such as 立行立改（已完成） states a status, too.
             let stated = match read.deadline.stated {
                 Some(Stated::Completed | Stated::Closed) if stated.is_none_or(|(_, completed)| !completed) => {
@@ -398,25 +479,35 @@ impl Writer<'_> {
             }
         }
         let mut new = Vec::new();
+        let mut shares = Vec::new();
         for Answered { measure, read, as_of, .. } in answered(rows, problems, measures) {
             let submitted_at = calendar::moment(as_of, NaiveTime::default(), self.import.zone);
             let period = as_of.format("%Y-%m").to_string();
             let unit = answered_by.reporting.get(&measure.id);
             let assignment = unit.and_then(|unit| answered_by.known.get(&(measure.id, *unit)));
-            let (Some(assignment), Some(text)) = (assignment, &read.progress) else { continue };
+            let share = read.month.share.map(|share| format!("{SHARE} {share}%"));
+            let (Some(assignment), Some(text)) = (assignment, read.progress.as_ref().or(share.as_ref())) else {
+                continue;
+            };
             let words = normalised(text);
             if last.get(&assignment.id) == Some(&words) || !there.insert((assignment.id, period.clone(), words)) {
                 continue;
             }
-            let word = workflow::stated(text);
+            let word = read.status.as_ref().map(|(_, said)| *said).or_else(|| workflow::stated(text));
+            let pace = read.month.is_on_schedule.map(|is| if is { "达到序时进度" } else { "未达序时进度" }.to_owned());
+            let status = read.status.as_ref().map(|(printed, _)| shortened(printed, 20));
+            let stated = pace.or(status).or_else(|| word.map(|_| shortened(text, 20)));
             new.push(progress_report::ActiveModel {
                 assignment_id: Set(assignment.id),
                 period: Set(period.clone()),
                 text: Set(text.clone()),
-                stated: Set(word.map(|_| shortened(text, 20))),
+                stated: Set(stated),
+                difficulties: Set(read.month.difficulties.clone()),
+                next_steps: Set(read.month.next_steps.clone()),
                 submitted_at: Set(submitted_at),
                 ..Default::default()
             });
+            shares.push(read.month.share);
             // An assignment from an earlier import advances by the same workflow as one that is reported on by hand. A
             // file older than the last report does not change its status.
             let earlier = assignment.reported_on.is_some_and(|day| day > as_of);
@@ -443,7 +534,95 @@ impl Writer<'_> {
             }
         }
         self.summary.new_reports = new.len();
-        Ok(database::insert_all(self.db, new).await?)
+        if shares.iter().all(Option::is_none) {
+            return Ok(database::insert_all(self.db, new).await?);
+        }
+        let mut quantities = Vec::new();
+        for (chunk, shares) in new.chunks(CHUNK).zip(shares.chunks(CHUNK)) {
+            let written = progress_report::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
+            let written = written.into_iter().zip(shares).filter_map(|(row, share)| Some((row, (*share)?)));
+            for (report, share) in written {
+                quantities.push(quantity::ActiveModel {
+                    progress_report_id: Set(report.id),
+                    position: Set(1),
+                    label: Set(SHARE.to_owned()),
+                    done: Set(Some(share)),
+                    target: Set(Some(100.0)),
+                    unit: Set(Some("%".to_owned())),
+                    ..Default::default()
+                });
+            }
+        }
+        Ok(database::insert_all(self.db, quantities).await?)
+    }
+
+    /// Creates the close-outs whose dates the file has, each with the self-inspection before it. An answer that has a
+    /// close-out keeps it.
+    async fn close_outs(
+        &self,
+        rows: &[Row<'_>],
+        problems: &Problems,
+        measures: &Measures,
+        answered_by: &Assignments,
+    ) -> Result<()> {
+        let mut wanted = Vec::new();
+        for Answered { measure, read, .. } in answered(rows, problems, measures) {
+            let unit = answered_by.reporting.get(&measure.id);
+            let assignment = unit.and_then(|unit| answered_by.known.get(&(measure.id, *unit)));
+            let status = read.close_out.status(read.deadline.ongoing);
+            wanted.extend(assignment.zip(status).map(|(assignment, status)| (assignment, status, &read.close_out)));
+        }
+        let ids: Vec<i64> = wanted.iter().map(|(assignment, ..)| assignment.id).collect();
+        let mut there = HashSet::new();
+        for chunk in ids.chunks(CHUNK) {
+            let known = close_out::Entity::find().filter(close_out::Column::AssignmentId.is_in(chunk.iter().copied()));
+            there.extend(known.all(self.db).await?.into_iter().map(|row| row.assignment_id));
+        }
+        let (mut cycles, mut checks) = (Vec::new(), Vec::new());
+        for (assignment, status, read) in wanted.into_iter().filter(|(one, ..)| !there.contains(&one.id)) {
+            let moment = |day: NaiveDate| calendar::moment(day, NaiveTime::default(), self.import.zone);
+            let first = read.first_day().unwrap_or_default();
+            cycles.push(close_out::ActiveModel {
+                assignment_id: Set(assignment.id),
+                cycle: Set(1),
+                state: Set(match status {
+                    Status::Submitted => CloseOutState::Applied,
+                    Status::Verified => CloseOutState::Verified,
+                    Status::Publicised => CloseOutState::Publicised,
+                    _ => CloseOutState::Closed,
+                }),
+                application: Set("由销号清单导入".to_owned()),
+                applied_at: Set(moment(first)),
+                verified_at: Set(read.verified_on.map(moment)),
+                notice_from: Set(read.notice.map(|(from, _)| from)),
+                notice_until: Set(read.notice.map(|(_, until)| until)),
+                closed_on: Set(read.closed_on),
+                document_number: Set(read.document_number.clone()),
+                ..Default::default()
+            });
+            if let Some(day) = read.self_inspected_on {
+                let quarter = calendar::Quarter::of(day);
+                checks.push(check::ActiveModel {
+                    assignment_id: Set(assignment.id),
+                    kind: Set(CheckKind::SelfInspection),
+                    period: Set(quarter.name()),
+                    due_on: Set(quarter.last_day()),
+                    result: Set(CheckResult::Passed),
+                    checked_on: Set(day),
+                    ..Default::default()
+                });
+            }
+            if assignment.created_at < self.import.now && workflow::is_further(status, assignment.status) {
+                let mut row: assignment::ActiveModel = assignment.clone().into();
+                row.status = Set(status);
+                row.completed_on = Set(assignment.completed_on.or(Some(first)));
+                row.version = Set(assignment.version + 1);
+                row.updated_at = Set(self.import.now);
+                row.update(self.db).await?;
+            }
+        }
+        database::insert_all(self.db, cycles).await?;
+        Ok(database::insert_all(self.db, checks).await?)
     }
 
     /// Whether the file names no unit for a measure, so that its progress is stored as stated by the ledger.
@@ -489,13 +668,14 @@ impl Writer<'_> {
                     }
                 }
                 // If the problem is rated as completed, so are all its measures.
+                let said = rating.or_else(|| read.status.as_ref().map(|(_, said)| *said));
                 let stating = Stating {
-                    status: rating.map_or_else(
+                    status: said.map_or_else(
                         || if read.progress.is_some() { Status::InProgress } else { Status::Assigned },
-                        |rating| rating.status,
+                        |said| said.status,
                     ),
-                    completed_on: rating
-                        .is_some_and(|rating| rating.completed)
+                    completed_on: said
+                        .is_some_and(|said| said.completed)
                         .then(|| measure.completed_on.unwrap_or(as_of)),
                     reported_on: read.progress.as_ref().map(|_| as_of),
                     stated_on: as_of,
@@ -592,6 +772,8 @@ fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<Biling
     })
 }
 
+/// The keys of tasks by problem and identity.
+type Tasks = HashMap<(i64, String), i64>;
 type Problems = Known<String, problem::Model>;
 type Measures = Known<(i64, String), measure::Model>;
 

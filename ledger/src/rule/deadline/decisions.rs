@@ -56,6 +56,12 @@ pub struct Decisions {
 }
 
 impl Decisions {
+    /// Adds the decisions of others, which go before those that are there.
+    pub fn extend(&mut self, other: &Self) {
+        self.forms.extend(other.forms.clone());
+        self.starts.extend(other.starts.clone());
+    }
+
     /// Adds a decision. `decided` is a deadline in any printed form that leaves nothing unclear, or a day if `printed`
     /// is an event: it ends in 后 or 起 and names no time (收到通知后, 自印发之日起).
     ///

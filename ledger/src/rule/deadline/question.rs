@@ -43,16 +43,19 @@ pub struct Question {
 }
 
 impl Question {
-    /// Returns all that is asked, with the proposal.
-    pub fn message(&self) -> Bilingual {
+    /// Returns all that is asked.
+    pub fn asked(&self) -> Bilingual {
         let asked: Vec<Bilingual> = self.doubts.iter().map(Doubt::message).collect();
-        let proposal = &self.proposal.deadline;
         let zh: Vec<&str> = asked.iter().map(|message| message.zh.as_str()).collect();
         let en: Vec<&str> = asked.iter().map(|message| message.en.as_str()).collect();
-        Bilingual::new(
-            format!("{}；建议读作“{proposal}”", zh.join("；")),
-            format!("{}; proposal: “{proposal}”", en.join("; ")),
-        )
+        Bilingual::new(zh.join("；"), en.join("; "))
+    }
+
+    /// Returns all that is asked, with the proposal.
+    pub fn message(&self) -> Bilingual {
+        let Bilingual { zh, en } = self.asked();
+        let proposal = &self.proposal.deadline;
+        Bilingual::new(format!("{zh}；建议读作“{proposal}”"), format!("{en}; proposal: “{proposal}”"))
     }
 }
 

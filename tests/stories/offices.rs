@@ -1,0 +1,218 @@
+//! Ledgers with the layouts that offices use: what each column is taken for, what is asked, and what becomes of it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Ran, World, stories};
+
+stories!(
+    the_status_of_each_measure_is_told_from_the_rating_of_the_problem,
+    a_merged_sheet_that_was_saved_as_text_means_as_above,
+    a_sheet_for_each_problem_has_its_problem_above_the_table,
+    a_months_account_reports_on_measures,
+    a_list_of_close_outs_has_their_dates,
+    tasks_are_a_level_between_problems_and_measures,
+    a_mapping_file_answers_what_an_import_asks,
+    what_was_decided_is_remembered_for_the_same_headings,
+    one_of_several_lead_units_is_asked_for,
+    texts_that_likely_mean_not_applicable_are_confirmed_together,
+);
+
+fn file(name: &str) -> String {
+    format!("{}/tests/ledgers/offices/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Makes the regions that the files speak of.
+fn regions(world: &World) {
+    world.done(&["region", "add", "云川省", "--code", "990000", "--parent", "100000"]);
+    world.done(&["region", "add", "云溪市", "--code", "990100", "--parent", "990000"]);
+    for (code, name) in [("990121", "白河县"), ("990122", "青坪县"), ("990123", "东岭县")] {
+        world.done(&["region", "add", name, "--code", code, "--parent", "990100"]);
+    }
+}
+
+const HOW: [&str; 6] = ["--round", "演示轮次", "--region", "990100", "--as-of", "2024-06-30"];
+
+fn run(world: &World, file: &str, more: &[&str]) -> Ran {
+    world.run(&[&["import", file][..], &HOW, more].concat())
+}
+
+/// Imports a file, creating units, and returns what the program said.
+fn import(world: &World, name: &str) -> String {
+    regions(world);
+    let ran = run(world, &file(name), &["--create-units"]);
+    assert_eq!(ran.code, 0, "{name}: {}", ran.out);
+    ran.out
+}
+
+/// Returns the measures of the ledger, by problem and position.
+fn measures(world: &World) -> Vec<Value> {
+    let query = "{ problems(first: 10) { nodes { number title goal source measures(first: 10) { nodes {
+        number content status completedOn task taskNumber statedCloseOut remark problem { number title goal source }
+        leadUnit { name } supervisingUnit { name }
+        responsibleParties(first: 10) { nodes { raw unit { name } selector } }
+        assignments(first: 9) { nodes { status unit { name }
+            reports(first: 5) { nodes { text stated difficulties nextSteps quantities { label done target unit } } }
+            closeOuts(first: 3) { nodes { state noticeFrom noticeUntil closedOn documentNumber } }
+            checks(first: 3) { nodes { kind madeOn } } } } } } } } }";
+    let data = world.serve().data(query, &json!({}));
+    let problems = data["problems"]["nodes"].as_array().unwrap().clone();
+    problems.iter().flat_map(|problem| problem["measures"]["nodes"].as_array().unwrap().clone()).collect()
+}
+
+/// Returns one field of all measures.
+fn each(measures: &[Value], path: &str) -> Vec<String> {
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    measures.iter().map(|one| shown(one.pointer(path).unwrap_or(&Value::Null))).collect()
+}
+
+fn the_status_of_each_measure_is_told_from_the_rating_of_the_problem(world: &World) {
+    let said = import(world, "1c-one-row-heading.xlsx");
+    assert!(said.contains("K 列 完成情况：完成状态（很可能：同一问题各行不同）"), "{said}");
+    assert!(!said.contains("李某某"), "names of people are not shown: {said}");
+    let measures = measures(world);
+    let done = "2024-06-30";
+    assert_eq!(each(&measures, "/completedOn"), [done, "null", "null", done, "null", "null"]);
+    assert_eq!(each(&measures, "/statedCloseOut"), ["未销号"; 6]);
+    let lead = "市住房城乡建设局";
+    assert_eq!(each(&measures, "/leadUnit/name")[..3], [lead; 3]);
+}
+
+fn a_merged_sheet_that_was_saved_as_text_means_as_above(world: &World) {
+    let said = import(world, "1d-merged-saved-as.csv");
+    assert!(said.contains("空白的牵头单位等按“同上”读取，共 4 行"), "{said}");
+    let measures = measures(world);
+    assert_eq!(each(&measures, "/leadUnit/name")[3..], ["市自然资源局"; 3]);
+    assert_eq!(each(&measures, "/supervisingUnit/name")[..3], ["市委督查室"; 3]);
+    let parties = |measure: &Value| measure["responsibleParties"]["nodes"].as_array().unwrap().len();
+    assert!(measures.iter().all(|measure| parties(measure) >= 4), "{measures:?}");
+}
+
+fn a_sheet_for_each_problem_has_its_problem_above_the_table(world: &World) {
+    let said = import(world, "2-sheet-per-problem.xlsx");
+    assert!(said.contains("3 个问题、9 条措施"), "{said}");
+    let measures = measures(world);
+    assert_eq!(each(&measures, "/problem/number")[..4], ["1", "1", "1", "2"]);
+    assert_eq!(each(&measures, "/problem/goal"), ["按期完成整改并长期保持。"; 9]);
+    assert_eq!(each(&measures, "/leadUnit/name"), ["市水利局"; 9]);
+}
+
+fn a_months_account_reports_on_measures(world: &World) {
+    let said = import(world, "3-monthly-account.xlsx");
+    assert!(said.contains("月调度表") && said.contains("第 7 行是表下说明"), "{said}");
+    let measures = measures(world);
+    let report = &measures[0]["assignments"]["nodes"][0]["reports"]["nodes"][0];
+    assert_eq!(
+        (&report["text"], &report["stated"], &report["difficulties"], &report["nextSteps"]),
+        (&json!("完成初步设计批复。"), &json!("达到序时进度"), &json!("资金缺口2300万元。"), &json!("争取专项债。"))
+    );
+    let share = &report["quantities"][0];
+    assert_eq!((&share["label"], &share["unit"]), (&json!("累计完成比例"), &json!("%")));
+    assert_eq!((share["done"].as_f64(), share["target"].as_f64()), (Some(35.0), Some(100.0)));
+    let last = &measures[3]["assignments"]["nodes"][0]["reports"]["nodes"][0];
+    assert_eq!(last["stated"], "未达序时进度");
+    let again = run(world, &file("3-monthly-account.xlsx"), &["--kind", "progress"]);
+    assert!(again.out.contains("没有变化"), "{}", again.out);
+}
+
+fn a_list_of_close_outs_has_their_dates(world: &World) {
+    import(world, "4-close-out-list.xlsx");
+    let measures = measures(world);
+    assert_eq!(each(&measures, "/problem/source"), ["中央第二轮督察", "省级督察“回头看”"]);
+    let answers: Vec<&Value> = measures.iter().map(|measure| &measure["assignments"]["nodes"][0]).collect();
+    assert_eq!((&answers[0]["status"], &answers[1]["status"]), (&json!("CLOSED"), &json!("PUBLICISED")));
+    assert_eq!(
+        answers[0]["closeOuts"]["nodes"][0],
+        json!({"state": "CLOSED", "noticeFrom": "2023-12-11", "noticeUntil": "2023-12-15", "closedOn": "2023-12-20",
+            "documentNumber": "云整改办〔2023〕18号"})
+    );
+    let check = &answers[1]["checks"]["nodes"][0];
+    assert_eq!(*check, json!({"kind": "SELF_INSPECTION", "madeOn": "2024-03-01"}));
+    assert_eq!(measures[1]["remark"], "公示期满待销号");
+}
+
+fn tasks_are_a_level_between_problems_and_measures(world: &World) {
+    import(world, "9b-three-levels-distinct.xlsx");
+    let measures = measures(world);
+    assert_eq!(each(&measures, "/content"), ["制定学习计划", "举办培训班", "出台职责规定", "修订考核办法"]);
+    assert_eq!(each(&measures, "/task"), ["强化理念学习", "开展培训", "压实责任", "严格考核"]);
+    assert_eq!(each(&measures, "/taskNumber"), ["1", "2", "3", "4"]);
+    let copy = world.file("copy.xlsx", b"");
+    world.done(&["export", &copy]);
+    let again = run(world, &copy, &[]);
+    assert!(again.out.contains("没有变化"), "{}", again.out);
+}
+
+fn a_mapping_file_answers_what_an_import_asks(world: &World) {
+    regions(world);
+    let mapping = world.file("mapping.toml", b"");
+    let asked = run(world, &file("1-two-row-heading.xlsx"), &["--write-mapping", &mapping]);
+    assert_eq!(asked.code, 1, "{}", asked.out);
+    assert!(asked.out.contains("没有登记过单位“市水利局”，是否新建？"), "{}", asked.out);
+    assert_eq!(measures(world), Vec::<Value>::new(), "nothing is written before the answers");
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    assert!(text.contains("\"完成情况\" = \"status\"") && text.contains("\"市水利局\" = true"), "{text}");
+    // A person decides otherwise about one column.
+    std::fs::write(&mapping, text.replace("\"备注\" = \"remark\"", "\"备注\" = \"none\"")).unwrap();
+    let done = run(world, &file("1-two-row-heading.xlsx"), &["--mapping", &mapping]);
+    assert_eq!(done.code, 0, "{}", done.out);
+    assert!(done.out.contains("M 列 备注：不读取"), "{}", done.out);
+    let measures = measures(world);
+    assert_eq!(measures.len(), 6);
+    std::fs::write(&mapping, "[columns]\n\"备注\" = \"remarks\"\n").unwrap();
+    let wrong = run(world, &file("1-two-row-heading.xlsx"), &["--mapping", &mapping]);
+    assert!(wrong.code == 1 && wrong.out.contains("不认识“remarks”"), "{}", wrong.out);
+}
+
+fn what_was_decided_is_remembered_for_the_same_headings(world: &World) {
+    regions(world);
+    let sheet = world.file("同一表头.csv", b"");
+    let rows = "序号,反馈问题,整改措施,整改时限,牵头单位,完成情况\n1,（一）甲。,1.做甲。,2025年底前,市水利局,已完成\n\
+        2,（二）乙。,1.做乙。,6月底前,市水利局,未完成\n";
+    std::fs::write(&sheet, rows).unwrap();
+    let asked = run(world, &sheet, &["--create-units"]);
+    assert_eq!(asked.code, 1, "{}", asked.out);
+    assert!(asked.out.contains("是每条措施的完成情况，还是整个问题的？"), "{}", asked.out);
+    assert!(asked.out.contains("6月底前"), "{}", asked.out);
+    let taken = run(world, &sheet, &["--accept"]);
+    assert_eq!(taken.code, 0, "{}", taken.out);
+    let again = run(world, &sheet, &[]);
+    assert_eq!(again.code, 0, "{}", again.out);
+    assert!(again.out.contains("上次已确认") && again.out.contains("没有变化"), "{}", again.out);
+}
+
+fn one_of_several_lead_units_is_asked_for(world: &World) {
+    regions(world);
+    let sheet = world.file("两个牵头.csv", b"");
+    let rows = "序号,反馈问题,整改措施,整改时限,牵头单位,配合单位\n1,（一）甲。,1.做甲。,2025年底前,\
+        市水利局、市农业农村局,市财政局\n";
+    std::fs::write(&sheet, rows).unwrap();
+    let asked = run(world, &sheet, &["--create-units"]);
+    assert!(asked.code == 1 && asked.out.contains("哪一个牵头"), "{}", asked.out);
+    let mapping = world.file("mapping.toml", b"");
+    std::fs::write(&mapping, "[leads]\n\"市水利局、市农业农村局\" = \"市农业农村局\"\n").unwrap();
+    let done = run(world, &sheet, &["--create-units", "--mapping", &mapping]);
+    assert_eq!(done.code, 0, "{}", done.out);
+    let measures = measures(world);
+    assert_eq!(each(&measures, "/leadUnit/name"), ["市农业农村局"]);
+    let named: Vec<&str> = measures[0]["responsibleParties"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|party| party["unit"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(named, ["市水利局", "市财政局"]);
+}
+
+fn texts_that_likely_mean_not_applicable_are_confirmed_together(world: &World) {
+    regions(world);
+    let sheet = world.file("不涉及.csv", b"");
+    let rows = "序号,反馈问题,整改措施,整改时限,牵头单位,整改进展\n1,（一）甲。,1.做甲。,2025年底前,市水利局,\
+        我县未涉及此项工作。\n2,（二）乙。,1.做乙。,2025年底前,市水利局,本县无此类企业\n";
+    std::fs::write(&sheet, rows).unwrap();
+    let mapping = world.file("mapping.toml", b"");
+    let kept = run(world, &sheet, &["--create-units", "--write-mapping", &mapping]);
+    assert_eq!(kept.code, 0, "they never keep an import from being written: {}", kept.out);
+    assert_eq!(each(&measures(world), "/assignments/nodes/0/status"), ["IN_PROGRESS", "IN_PROGRESS"]);
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    assert!(text.contains("\"我县未涉及此项工作\" = true"), "{text}");
+}

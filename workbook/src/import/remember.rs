@@ -1,0 +1,127 @@
+//! What people have decided about earlier imports of the same office: loaded before a file is read, stored when it is
+//! written.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
+use entity::import_decision::Column;
+use entity::{holiday, import_decision, region};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+
+use crate::layout::{RememberedMeanings, Sureness};
+use crate::mapping::Mapping;
+use crate::question::{Question, Topic};
+use crate::reading::SheetReading;
+use ledger::Result;
+use ledger::record::database::Transaction;
+
+/// The decisions by which a file is read.
+pub(super) struct Known {
+    /// What was decided for this file, with what was decided earlier for the same round.
+    pub(super) mapping: Mapping,
+    /// What the columns of earlier files mean.
+    pub(super) columns: RememberedMeanings,
+}
+
+/// Loads what was decided about earlier files of an issuer. Decisions about deadlines and texts hold for their round;
+/// `given` goes before them.
+pub(super) async fn load(db: &DatabaseConnection, issuer: &str, round: &str, given: &Mapping) -> Result<Known> {
+    let mut known = Known { mapping: Mapping::default(), columns: HashMap::new() };
+    let issuer = region::Entity::find().filter(region::Column::Code.eq(issuer)).one(db).await?;
+    let decisions = match issuer {
+        Some(issuer) => {
+            let of_issuer = Column::RegionId.eq(issuer.id);
+            import_decision::Entity::find().filter(of_issuer).all(db).await?
+        }
+        None => Vec::new(),
+    };
+    for decision in decisions {
+        match Topic::of(&decision.topic) {
+            Some(Topic::Columns) => {
+                let mut one = Mapping::default();
+                // A field that was renamed since is asked again.
+                if one.decide(Topic::Columns, &decision.printed, &decision.decided).is_ok() {
+                    known.columns.entry(decision.context).or_default().extend(one.columns);
+                }
+            }
+            Some(topic) if decision.context == round.trim() => {
+                _ = known.mapping.decide(topic, &decision.printed, &decision.decided);
+            }
+            _ => {}
+        }
+    }
+    known.mapping.add(given);
+    Ok(known)
+}
+
+/// Stores what was decided about this file, proposals that were taken included. Units are remembered as aliases.
+pub(super) async fn store(
+    db: &Transaction,
+    issuer: i64,
+    round: &str,
+    sheets: &[SheetReading],
+    given: &Mapping,
+    questions: &[Question],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut rows = Vec::new();
+    let mut add = |topic: Topic, context: &str, printed: &str, decided: &str| {
+        rows.push(import_decision::ActiveModel {
+            region_id: Set(issuer),
+            topic: Set(topic.as_str().to_owned()),
+            context: Set(context.to_owned()),
+            printed: Set(printed.to_owned()),
+            decided: Set(decided.to_owned()),
+            decided_at: Set(now),
+            ..Default::default()
+        });
+    };
+    for sheet in sheets {
+        for column in &sheet.columns {
+            if matches!(column.sureness, Some(Sureness::Asked(_) | Sureness::Decided)) {
+                add(Topic::Columns, &sheet.row_of_headings, &column.key, column.field.unwrap_or(crate::field::UNUSED));
+            }
+        }
+    }
+    let taken = questions.iter().map(|asked| (asked.topic, asked.printed.as_str(), asked.proposal.as_str()));
+    for (topic, printed, decided) in given.given().chain(taken) {
+        if matches!(topic, Topic::Deadlines | Topic::NotApplicable | Topic::Leads) {
+            add(topic, round.trim(), printed, decided);
+        }
+    }
+    // Two sheets may ask the same.
+    let mut seen = std::collections::HashSet::new();
+    let key = |row: &import_decision::ActiveModel| {
+        (row.topic.clone().take(), row.context.clone().take(), row.printed.clone().take())
+    };
+    rows.retain(|row| seen.insert(key(row)));
+    for row in rows {
+        import_decision::Entity::insert(row)
+            .on_conflict(
+                OnConflict::columns([Column::RegionId, Column::Topic, Column::Context, Column::Printed])
+                    .update_columns([Column::Decided, Column::DecidedAt])
+                    .to_owned(),
+            )
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The days on which offices work.
+pub(super) struct WorkingDays(HashMap<NaiveDate, bool>);
+
+impl WorkingDays {
+    /// Whether a day is a working day: by the calendar, else Monday to Friday.
+    pub(super) fn is_working(&self, day: NaiveDate) -> bool {
+        let by_week = !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
+        self.0.get(&day).copied().unwrap_or(by_week)
+    }
+}
+
+/// Loads the days that differ from the week: public holidays, and days on which offices work instead.
+pub(super) async fn working_days(db: &DatabaseConnection) -> Result<WorkingDays> {
+    let days = holiday::Entity::find().all(db).await?;
+    Ok(WorkingDays(days.into_iter().map(|special| (special.day, special.is_working)).collect()))
+}
