@@ -103,8 +103,7 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
     let told = outcome?;
     report(&told);
     if let Some(file) = &import.write_mapping {
-        let text = workbook::write_mapping(told.kind, told.summary.as_of, &told.sheets, &told.questions);
-        std::fs::write(file, text)
+        std::fs::write(file, told.mapping())
             .map_err(|error| Failure::Rejected(format!("读法文件 {} 无法写入：{error}", file.display())))?;
         say!("读法和建议已写入 {}：核对后用 --mapping 指明", file.display());
     }
@@ -170,6 +169,9 @@ fn report(told: &Report) {
     sheets(told);
     let as_of = summary.as_of.map(|day| format!("（截至 {day}）")).unwrap_or_default();
     say!("读取{as_of}：{} 个问题、{} 条措施", summary.problems, summary.measures);
+    if summary.cases > 0 {
+        say!("读取：{} 件交办案件，其中新的 {} 件", summary.cases, summary.new_cases);
+    }
     let would = if told.outcome == Outcome::Rejected { "将新增" } else { "新增" };
     if told.faults.is_empty() {
         say!(

@@ -11,6 +11,7 @@ stories!(
     a_months_account_reports_on_measures,
     a_list_of_close_outs_has_their_dates,
     tasks_are_a_level_between_problems_and_measures,
+    complaint_cases_are_imported_from_their_published_list,
     a_mapping_file_answers_what_an_import_asks,
     what_was_decided_is_remembered_for_the_same_headings,
     one_of_several_lead_units_is_asked_for,
@@ -139,6 +140,24 @@ fn tasks_are_a_level_between_problems_and_measures(world: &World) {
     let copy = world.file("copy.xlsx", b"");
     world.done(&["export", &copy]);
     let again = run(world, &copy, &[]);
+    assert!(again.out.contains("没有变化"), "{}", again.out);
+}
+
+fn complaint_cases_are_imported_from_their_published_list(world: &World) {
+    let said = import(world, "7-complaint-cases.xlsx");
+    assert!(said.contains("2 件交办案件，其中新的 2 件") && said.contains("“约谈2人”未导入"), "{said}");
+    let query = "{ inspectionCases(first: 5, orderBy: [{field: NUMBER}]) { nodes { number channel isKey state finding
+        handedOverOn region { name } leadUnit { name } pollution { kind }
+        reports(first: 5) { nodes { step text } } } } }";
+    let cases = world.serve().data(query, &json!({}))["inspectionCases"]["nodes"].clone();
+    let [call, letter] = cases.as_array().unwrap().as_slice() else { panic!("{cases}") };
+    assert_eq!((&call["number"], &call["channel"]), (&json!("D3SX202506230018"), &json!("CALL")));
+    assert_eq!((&call["state"], &call["finding"]), (&json!("RESOLVED"), &json!("TRUE")));
+    assert_eq!((&call["region"]["name"], &call["handedOverOn"]), (&json!("青坪县"), &json!("2025-06-23")));
+    assert_eq!((&letter["isKey"], &letter["state"]), (&json!(true), &json!("PARTLY_RESOLVED")));
+    assert_eq!(letter["pollution"], json!([{"kind": "AIR"}, {"kind": "WATER"}]));
+    assert_eq!(letter["leadUnit"]["name"], "白河县人民政府");
+    let again = run(world, &file("7-complaint-cases.xlsx"), &["--kind", "cases"]);
     assert!(again.out.contains("没有变化"), "{}", again.out);
 }
 

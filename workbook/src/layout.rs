@@ -159,7 +159,7 @@ impl Layout {
                 let nth = seen.entry(plain.clone()).and_modify(|nth| *nth += 1).or_insert(1);
                 let key = if *nth == 1 { plain.clone() } else { format!("{plain}#{nth}") };
                 let candidates = candidates(&plain);
-                Heading { place, printed, plain, key, candidates }
+                Heading { place, printed: visible(&printed), plain, key, candidates }
             })
             .collect();
         let row_of_headings = headings.iter().map(|heading| heading.plain.as_str()).collect::<Vec<_>>().join("|");
@@ -369,8 +369,9 @@ impl Layout {
             if samples.len() >= most {
                 break;
             }
-            if !fault::is_empty(value) && !samples.iter().any(|known| known == value) {
-                samples.push(value.to_owned());
+            let value = visible(value);
+            if !fault::is_empty(&value) && !samples.contains(&value) {
+                samples.push(value);
             }
         }
         samples
@@ -389,6 +390,11 @@ impl Layout {
             Kind::Ledger
         }
     }
+}
+
+/// Returns a text without the characters that a person does not see and that may change how the text around is shown.
+fn visible(text: &str) -> String {
+    text.chars().filter(|letter| !fault::is_hidden(*letter)).collect()
 }
 
 /// Whether a cell names domains of the environment, such as 大气、水.

@@ -4,6 +4,7 @@
 //! `export` writes a ledger to a workbook, and `filled` reads the progress reports that users have filled in there.
 
 mod bounds;
+mod case_list;
 mod deadlines;
 mod decided;
 mod export;
@@ -24,7 +25,7 @@ pub use export::{Wanted, export};
 pub use filled::{Line, report};
 pub use import::{Answer, Import, Outcome, Report, Summary, import};
 pub use layout::{Kind, Sureness};
-pub use mapping::{Mapping, write_mapping};
+pub use mapping::Mapping;
 pub use parties::Aliases;
 pub use question::{Question, Topic};
 pub use reading::{CellFault, ColumnReading, SheetReading};

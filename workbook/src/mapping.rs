@@ -232,7 +232,12 @@ fn unknown(of: &str, given: &str, expected: &str) -> Error {
 }
 
 /// Writes a mapping file: the reading of each sheet, and each question with its proposal.
-pub fn write_mapping(kind: Kind, as_of: Option<NaiveDate>, sheets: &[SheetReading], questions: &[Question]) -> String {
+pub(crate) fn write_mapping(
+    kind: Kind,
+    as_of: Option<NaiveDate>,
+    sheets: &[SheetReading],
+    questions: &[Question],
+) -> String {
     let mut text = String::from(
         "# 导入读法。请核对后保存，再用 --mapping 指明本文件导入。以 # 开头的是说明。\n\
          # How the file is read. Check it, then import with --mapping. Lines that begin with # are remarks.\n\n\

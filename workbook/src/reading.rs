@@ -221,46 +221,51 @@ pub(crate) struct Read {
 impl Read {
     /// Returns how the sheet was read.
     pub(crate) fn reading(&self, sheet: &Sheet) -> SheetReading {
-        let samples = |place: u32| -> Vec<String> {
-            let whole = self.layout.samples(sheet, place, 3);
-            whole.iter().map(|sample| shortened(sample, 20)).collect()
+        described(sheet, &self.layout, self.as_of)
+    }
+}
+
+/// Returns how a sheet with a layout was read.
+pub(crate) fn described(sheet: &Sheet, layout: &Layout, as_of: Option<NaiveDate>) -> SheetReading {
+    let samples = |place: u32| -> Vec<String> {
+        let whole = layout.samples(sheet, place, 3);
+        whole.iter().map(|sample| shortened(sample, 20)).collect()
+    };
+    let used = layout.columns.iter().map(|column| {
+        // People's names are not shown again.
+        let is_read = !matches!(column.field, Field::Reporter | Field::Leader(_));
+        let reading = ColumnReading {
+            column: letters(column.place),
+            heading: column.heading.clone(),
+            key: column.key.clone(),
+            field: Some(field::code(column.field)),
+            label: field::label(column.field),
+            sureness: Some(column.sureness.clone()),
+            samples: if is_read { samples(column.place) } else { Vec::new() },
         };
-        let used = self.layout.columns.iter().map(|column| {
-            // People's names are not shown again.
-            let is_read = !matches!(column.field, Field::Reporter | Field::Leader(_));
-            let reading = ColumnReading {
-                column: letters(column.place),
-                heading: column.heading.clone(),
-                key: column.key.clone(),
-                field: Some(field::code(column.field)),
-                label: field::label(column.field),
-                sureness: Some(column.sureness.clone()),
-                samples: if is_read { samples(column.place) } else { Vec::new() },
-            };
-            (column.place, reading)
-        });
-        let unused = self.layout.unknown.iter().map(|(place, heading, key)| {
-            let reading = ColumnReading {
-                column: letters(*place),
-                heading: heading.clone(),
-                key: key.clone(),
-                field: None,
-                label: "",
-                sureness: None,
-                samples: samples(*place),
-            };
-            (*place, reading)
-        });
-        let mut columns: Vec<(u32, ColumnReading)> = used.chain(unused).collect();
-        columns.sort_by_key(|(place, _)| *place);
-        SheetReading {
-            sheet: self.sheet.clone(),
-            kind: self.layout.kind(),
-            heading_rows: (self.layout.first_row + 1, self.layout.heading_row + 1),
-            as_of: self.as_of,
-            columns: columns.into_iter().map(|(_, column)| column).collect(),
-            row_of_headings: self.layout.row_of_headings.clone(),
-        }
+        (column.place, reading)
+    });
+    let unused = layout.unknown.iter().map(|(place, heading, key)| {
+        let reading = ColumnReading {
+            column: letters(*place),
+            heading: heading.clone(),
+            key: key.clone(),
+            field: None,
+            label: "",
+            sureness: None,
+            samples: samples(*place),
+        };
+        (*place, reading)
+    });
+    let mut columns: Vec<(u32, ColumnReading)> = used.chain(unused).collect();
+    columns.sort_by_key(|(place, _)| *place);
+    SheetReading {
+        sheet: sheet.name.clone(),
+        kind: layout.kind(),
+        heading_rows: (layout.first_row + 1, layout.heading_row + 1),
+        as_of,
+        columns: columns.into_iter().map(|(_, column)| column).collect(),
+        row_of_headings: layout.row_of_headings.clone(),
     }
 }
 

@@ -108,6 +108,7 @@ pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> 
 /// The query parameters of an import.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of its own in the address")]
 struct How {
     sheet: Option<String>,
     name: Option<String>,
@@ -121,9 +122,12 @@ struct How {
     create_units: bool,
     #[serde(default)]
     accept_proposals: bool,
+    #[serde(default)]
+    write_mapping: bool,
 }
 
-/// `POST /import?round=…&region=540329`: imports a workbook, which is the body or the part `file` of a form. `round` is
+/// `POST /import?round=…&region=540329`: imports a workbook, which is the body or the part `file` of a form; the part
+/// `mapping` may have decisions about how to read it. `round` is
 /// the name or global id of the round; `region` and `issuedBy` are the code or global id of a region. With
 /// `sheet=progress`, it imports a filled-in form of progress reports instead, and these parameters are not needed.
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
@@ -133,10 +137,10 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         let how = web::Query::<How>::from_query(request.query_string())
             .map_err(|_| {
                 Unserved::malformed(
-                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、name，\
+                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、writeMapping、name，\
                      或 sheet=progress",
-                    "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, acceptProposals, name, \
-                     or sheet=progress",
+                    "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, acceptProposals, \
+                     writeMapping, name, or sheet=progress",
                 )
             })?
             .into_inner();
@@ -167,7 +171,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         }
         // Receive the whole body before taking a place for processing: a slow sender then occupies memory only.
         let _held = slots(&state.files.arriving, &caller, megabytes(&request)?)?;
-        let (name, bytes) = receive(&request, payload, how.name.as_deref()).await?;
+        let Received { name, bytes, mapping } = receive(&request, payload, how.name.as_deref()).await?;
         let _slot = slot(&state.files.workbooks, &caller)?;
         let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
         let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
@@ -186,8 +190,11 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             Some(words) => Some(code_of(acting.db, words).await?),
             None => None,
         };
-        let mut mapping = Mapping::default();
-        mapping.as_of = how.as_of;
+        let mut mapping = match mapping {
+            None => Mapping::default(),
+            Some(bytes) => Mapping::parse(&workbook::decoded(&bytes)?)?,
+        };
+        mapping.as_of = how.as_of.or(mapping.as_of);
         let answer = Answer {
             round,
             region: code_of(acting.db, region).await?,
@@ -206,7 +213,12 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             zone: acting.zone,
             progress: &|_, _| {},
         };
-        Ok(report(&workbook::import(acting.db, &task).await?, caller.language))
+        let told = workbook::import(acting.db, &task).await?;
+        let mut answer = report(&told, caller.language);
+        if how.write_mapping {
+            answer["mapping"] = told.mapping().into();
+        }
+        Ok(answer)
     }
     .await;
     match taken {
@@ -239,18 +251,22 @@ fn too_large() -> Unserved {
     Unserved::new(code.status(), code.as_str(), zh, en)
 }
 
-/// Receives the file: the first part of a form, or the body itself. Returns its name without the extension, and its
-/// content, which is at most `MAX_BYTES` long. The name comes from the form or from the parameter `name`, and is 台账
-/// otherwise.
-async fn receive(
-    request: &HttpRequest,
-    mut payload: web::Payload,
-    name: Option<&str>,
-) -> Result<(String, Vec<u8>), Unserved> {
+/// What an import receives.
+struct Received {
+    /// Name of the file without its extension: from the form or the parameter `name`, otherwise 台账.
+    name: String,
+    /// Content of the file, at most `MAX_BYTES` long.
+    bytes: Vec<u8>,
+    /// Content of the part `mapping` of a form.
+    mapping: Option<Vec<u8>>,
+}
+
+/// Receives the file: the part of a form that is not `mapping`, or the body itself.
+async fn receive(request: &HttpRequest, mut payload: web::Payload, name: Option<&str>) -> Result<Received, Unserved> {
     let broken = || Unserved::malformed("文件没有传完，或表单中没有名为 file 的文件", "no complete file was received");
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let mut bytes = Vec::new();
-    let mut add = |chunk: &[u8]| {
+    let (mut bytes, mut mapping) = (Vec::new(), None);
+    let add = |bytes: &mut Vec<u8>, chunk: &[u8]| {
         bytes.extend_from_slice(chunk);
         if bytes.len() <= MAX_BYTES { Ok(()) } else { Err(too_large()) }
     };
@@ -258,24 +274,38 @@ async fn receive(
     let mut stem = name.unwrap_or("台账").to_owned();
     if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let mut form = Multipart::new(request.headers(), payload);
-        let mut field = transfer.wait(form.next()).await?.ok_or_else(broken)?.map_err(|_| broken())?;
-        if let Some(given) = field.content_disposition().and_then(|said| said.get_filename()) {
-            given.clone_into(&mut stem);
+        let mut has_file = false;
+        while let Some(field) = transfer.wait(form.next()).await? {
+            let mut field = field.map_err(|_| broken())?;
+            let said = field.content_disposition();
+            let is_mapping = said.and_then(|said| said.get_name()) == Some("mapping");
+            // The file comes once, and so does the mapping.
+            if if is_mapping { mapping.is_some() } else { has_file } {
+                return Err(broken());
+            }
+            if let Some(given) = said.and_then(|said| said.get_filename()).filter(|_| !is_mapping) {
+                given.clone_into(&mut stem);
+            }
+            has_file |= !is_mapping;
+            let part = if is_mapping { mapping.insert(Vec::new()) } else { &mut bytes };
+            while let Some(chunk) = transfer.wait(field.next()).await? {
+                let chunk = chunk.map_err(|_| broken())?;
+                transfer.count(chunk.len());
+                add(part, &chunk)?;
+            }
         }
-        while let Some(chunk) = transfer.wait(field.next()).await? {
-            let chunk = chunk.map_err(|_| broken())?;
-            transfer.count(chunk.len());
-            add(&chunk)?;
+        if !has_file {
+            return Err(broken());
         }
     } else {
         while let Some(chunk) = transfer.wait(payload.next()).await? {
             let chunk = chunk.map_err(|_| broken())?;
             transfer.count(chunk.len());
-            add(&chunk)?;
+            add(&mut bytes, &chunk)?;
         }
     }
     let stem = stem.rsplit_once('.').map_or(stem.as_str(), |(stem, _)| stem).to_owned();
-    Ok((stem, bytes))
+    Ok(Received { name: stem, bytes, mapping })
 }
 
 /// Renders the outcome of an import of progress reports: how many rows were accepted, and the faults by row.
@@ -317,6 +347,7 @@ fn report(told: &Report, language: Language) -> Value {
     json!({ "outcome": outcome, "kind": told.kind.as_str(), "asOf": told.summary.as_of, "problems": problems,
         "measures": measures, "newProblems": new_problems, "newMeasures": new_measures,
         "newAssignments": new_assignments, "newReports": new_reports, "restated": restated,
+        "cases": told.summary.cases, "newCases": told.summary.new_cases,
         "newUnits": told.summary.new_units, "remarks": told.summary.remarks, "sheets": sheets,
         "questions": questions, "faults": faults })
 }

@@ -11,6 +11,7 @@ pub mod applicability;
 pub mod assigning;
 pub mod available;
 pub mod case;
+pub mod case_import;
 pub mod check;
 pub mod close_out;
 pub mod comment;

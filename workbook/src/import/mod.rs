@@ -3,6 +3,7 @@
 //! questions, all faults and all that would change; nothing is kept unless every question is answered. Importing the
 //! same file again changes nothing.
 
+mod cases;
 mod remember;
 mod resolve;
 mod write;
@@ -20,9 +21,10 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnectio
 
 use self::resolve::Units;
 use super::bounds::refused;
+use super::case_list::{self, ReadCases};
 use super::field::Field;
-use super::layout::Kind;
-use super::mapping::Mapping;
+use super::layout::{Kind, Layout};
+use super::mapping::{Mapping, write_mapping};
 use super::question::{Question, Questions};
 use super::reading::{self, CellFault, Manner, Read, ReadMeasure, ReadProblem, SheetReading, fault};
 use super::sheet::Sheet;
@@ -93,6 +95,10 @@ pub struct Summary {
     pub new_reports: usize,
     /// Number of stated statuses that this later ledger updated.
     pub restated: usize,
+    /// Number of complaint cases read.
+    pub cases: usize,
+    /// Number of complaint cases created.
+    pub new_cases: usize,
     /// Names of the units created.
     pub new_units: Vec<String>,
     /// Suggested readings that were accepted: the printed text with its prefix, and the unit.
@@ -132,6 +138,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Returns the mapping file: how the sheets were read, and each question with its proposal.
+    pub fn mapping(&self) -> String {
+        write_mapping(self.kind, self.summary.as_of, &self.sheets, &self.questions)
+    }
+
     /// Returns the questions that keep the import from being written.
     pub fn open_questions(&self) -> impl Iterator<Item = &Question> {
         self.questions.iter().filter(|question| question.is_open())
@@ -146,6 +157,7 @@ impl Summary {
             + self.new_assignments
             + self.new_reports
             + self.restated
+            + self.new_cases
             == 0
             && self.new_units.is_empty()
     }
@@ -170,17 +182,28 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
         let before = reads.last().and_then(|read| read.as_of);
         reads.extend(reading::read(sheet, manner, before));
     }
-    if reads.is_empty() {
+    let lists = cases_of(import.sheets, &known);
+    if reads.is_empty() && lists.is_empty() {
         return Err(no_ledger(import.sheets));
     }
-    if reads.iter().all(|read| read.problems.is_empty() && read.faults.is_empty()) {
+    if lists.is_empty() && reads.iter().all(|read| read.problems.is_empty() && read.faults.is_empty()) {
         return Err(refused("台账只有表头，没有内容", "the ledger has headings and no rows"));
     }
     let sheets: Vec<SheetReading> = reads
         .iter()
         .filter_map(|read| Some(read.reading(import.sheets.iter().find(|sheet| sheet.name == read.sheet)?)))
         .collect();
-    let kind = answer.mapping.kind.unwrap_or(sheets[0].kind);
+    let of_cases = lists.iter().map(|(sheet, layout, _)| reading::described(sheet, layout, None));
+    let sheets: Vec<SheetReading> = sheets.into_iter().chain(of_cases).collect();
+    let found = sheets.first().map_or(Kind::Ledger, |sheet| sheet.kind);
+    let kind = answer.mapping.kind.unwrap_or(found);
+    if (kind == Kind::Cases) != (found == Kind::Cases) {
+        let (wanted, found) = (kind.label(), found.label());
+        return Err(refused(
+            format!("文件是{}，不是{}", found.zh, wanted.zh),
+            format!("the file is a {}, not a {}", found.en, wanted.en),
+        ));
+    }
     let mut questions = Questions::default();
     for read in &mut reads {
         for question in std::mem::take(&mut read.questions).into_vec() {
@@ -209,6 +232,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let rows = writer.resolve(import.sheets, &reads, &days).await?;
     if writer.faults.is_empty() {
         writer.write(rows).await?;
+        writer.cases(lists).await?;
     }
     let Writer { mut faults, questions, mut summary, issuer, .. } = writer;
     let questions = questions.into_vec();
@@ -229,6 +253,20 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
         if unchanged { Outcome::Unchanged } else { Outcome::Written }
     };
     Ok(Report { outcome, kind, sheets, questions, faults, summary })
+}
+
+/// Reads the sheets that have complaint cases, each with its layout.
+fn cases_of<'s>(sheets: &'s [Sheet], known: &remember::Known) -> Vec<(&'s Sheet, Layout, ReadCases)> {
+    let layouts = sheets.iter().filter_map(|sheet| {
+        let layout = Layout::find(sheet, &known.mapping.columns, &known.columns)?;
+        (layout.kind() == Kind::Cases).then_some((sheet, layout))
+    });
+    layouts
+        .map(|(sheet, layout)| {
+            let read = case_list::read(sheet, &layout);
+            (sheet, layout, read)
+        })
+        .collect()
 }
 
 /// Returns the error for a file without a table that is understood, which names the headings that were seen.

@@ -1,0 +1,199 @@
+//! Reads complaint cases (交办案件) from published lists: a case a row.
+
+use std::sync::LazyLock;
+
+use chrono::NaiveDate;
+use entity::case_pollution::Pollution;
+use entity::case_report::CaseStep;
+use entity::inspection_case::{CaseState, Channel, Finding};
+use planner::Bilingual;
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization;
+
+use super::field::Field;
+use super::layout::Layout;
+use super::reading::{CellFault, day_in, fault};
+use super::sheet::Sheet;
+use ledger::fault as faults;
+use ledger::rule::personal;
+
+/// A case as read from a sheet.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadCase {
+    pub(crate) row: u32,
+    pub(crate) number: String,
+    pub(crate) channel: Channel,
+    pub(crate) is_key: bool,
+    pub(crate) summary: String,
+    /// The region as printed; empty if the sheet has none.
+    pub(crate) region: String,
+    pub(crate) pollution: Vec<Pollution>,
+    pub(crate) handed_over_on: NaiveDate,
+    pub(crate) state: CaseState,
+    pub(crate) finding: Option<Finding>,
+    pub(crate) reports: Vec<(CaseStep, String)>,
+}
+
+/// The cases of a sheet.
+#[derive(Debug, Default)]
+pub(crate) struct ReadCases {
+    pub(crate) cases: Vec<ReadCase>,
+    pub(crate) faults: Vec<CellFault>,
+    pub(crate) remarks: Vec<String>,
+}
+
+/// The date within a case number, as in `D3SX202506230018`.
+static DATED: LazyLock<Regex> = LazyLock::new(|| pattern(r"(20\d{2})(\d{2})(\d{2})\d{2,6}$"));
+
+#[expect(clippy::expect_used, reason = "a constant pattern, compiled by the tests of this file")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the pattern is well formed")
+}
+
+/// Reads the cases of a sheet.
+pub(crate) fn read(sheet: &Sheet, layout: &Layout) -> ReadCases {
+    let mut read = ReadCases::default();
+    for row in sheet.filled_rows().into_iter().filter(|row| *row > layout.heading_row) {
+        if layout.is_repeated_in(sheet, row) {
+            continue;
+        }
+        let text = |field: Field| {
+            let shown = layout.place(field).map(|place| sheet.shown(row, place)).unwrap_or_default();
+            faults::several(shown).unwrap_or_else(|_| shown.to_owned()).trim().to_owned()
+        };
+        let printed: String = text(Field::CaseNumber).nfkc().filter(|letter| !faults::is_blank(*letter)).collect();
+        if printed.is_empty() || sheet.columns(row).len() < 3 {
+            read.remarks.push(format!("工作表“{}”第 {} 行没有受理编号，未导入", sheet.name, row + 1));
+            continue;
+        }
+        let mut refuse = |field: Field, problem: Bilingual, expected: Bilingual| {
+            read.faults.push(fault(sheet, layout, row, field, problem, expected));
+        };
+        let number = printed.trim_matches('*').to_owned();
+        let handed_over_on = day_in(&text(Field::HandedOverOn)).or_else(|| dated(&number));
+        if handed_over_on.is_none() {
+            let problem = Bilingual::new("没有交办时间", "the case has no date of handing over");
+            let expected = Bilingual::new(
+                "交办时间一列，或含日期的受理编号，如 D3SX202506230018",
+                "a column 交办时间, or a number with a date, such as D3SX202506230018",
+            );
+            refuse(Field::CaseNumber, problem, expected);
+        }
+        let summary = text(Field::CaseSummary);
+        for field in [Field::CaseSummary, Field::Investigation, Field::Handling] {
+            if personal::find(&text(field)).is_some() {
+                let problem = Bilingual::new("含有个人号码", "the cell has a number of a person");
+                let expected =
+                    Bilingual::new("不含电话、证件号码的文字", "a text without telephone or identity numbers");
+                refuse(field, problem, expected);
+            }
+        }
+        if summary.is_empty() {
+            let problem = Bilingual::new("没有案情", "the case has no summary");
+            refuse(Field::CaseSummary, problem, Bilingual::new("反映的问题", "what the complaint is about"));
+        }
+        let state = match text(Field::Resolution).as_str() {
+            "已办结" | "办结" | "是" => Some(CaseState::Resolved),
+            "阶段性办结" | "阶段办结" | "部分办结" => Some(CaseState::PartlyResolved),
+            "未办结" | "否" | "办理中" | "正在办理" => Some(CaseState::InProgress),
+            "" => Some(CaseState::HandedOver),
+            _ => None,
+        };
+        if state.is_none() {
+            let problem = Bilingual::new("无法识别是否办结", "whether it is resolved is not understood");
+            let expected = Bilingual::new("已办结、阶段性办结、未办结", "已办结, 阶段性办结 or 未办结");
+            refuse(Field::Resolution, problem, expected);
+        }
+        let finding = match text(Field::Truth).as_str() {
+            "属实" | "基本属实" | "是" => Ok(Some(Finding::True)),
+            "部分属实" => Ok(Some(Finding::PartlyTrue)),
+            "不属实" | "否" => Ok(Some(Finding::Untrue)),
+            "" | "-" | "—" => Ok(None),
+            _ => Err(()),
+        };
+        if finding.is_err() {
+            let problem = Bilingual::new("无法识别是否属实", "whether it is true is not understood");
+            refuse(Field::Truth, problem, Bilingual::new("属实、部分属实、不属实", "属实, 部分属实 or 不属实"));
+        }
+        let held = text(Field::HeldToAccount);
+        if !matches!(held.as_str(), "" | "无" | "/" | "-" | "—") {
+            let (sheet, row) = (&sheet.name, row + 1);
+            read.remarks.push(format!("工作表“{sheet}”第 {row} 行的“{held}”未导入：责任追究请按问题登记人数"));
+        }
+        let (Some(handed_over_on), Some(state), Ok(finding)) = (handed_over_on, state, finding) else { continue };
+        let step = match state {
+            CaseState::Resolved => CaseStep::Resolve,
+            CaseState::PartlyResolved => CaseStep::ResolvePartly,
+            _ => CaseStep::Report,
+        };
+        let reports = [(CaseStep::Report, text(Field::Investigation)), (step, text(Field::Handling))];
+        read.cases.push(ReadCase {
+            row,
+            channel: if number.starts_with('D') { Channel::Call } else { Channel::Letter },
+            // The lists mark key cases with a star at the number.
+            is_key: printed.contains('*'),
+            number,
+            summary,
+            region: text(Field::CaseRegion),
+            pollution: pollution(&text(Field::Pollution)),
+            handed_over_on,
+            state,
+            finding,
+            reports: reports.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
+        });
+    }
+    read
+}
+
+/// Returns the date within a case number.
+fn dated(number: &str) -> Option<NaiveDate> {
+    let found = DATED.captures(number)?;
+    let part = |index: usize| found.get(index).and_then(|digits| digits.as_str().parse::<u32>().ok());
+    NaiveDate::from_ymd_opt(i32::try_from(part(1)?).ok()?, part(2)?, part(3)?)
+}
+
+/// Reads kinds of pollution, each once; what is none of them is `Other`.
+fn pollution(printed: &str) -> Vec<Pollution> {
+    let mut kinds: Vec<Pollution> = Vec::new();
+    for word in
+        printed.split(['、', '，', ',', '；', ';', '/', ' ', '\n']).map(str::trim).filter(|word| !word.is_empty())
+    {
+        let has = |words: &[&str]| words.iter().any(|one| word.contains(one));
+        let kind = if has(&["噪"]) {
+            Pollution::Noise
+        } else if has(&["土"]) {
+            Pollution::Soil
+        } else if has(&["固", "垃圾", "危废", "废物"]) {
+            Pollution::Waste
+        } else if has(&["辐射"]) {
+            Pollution::Radiation
+        } else if has(&["生态"]) {
+            Pollution::Ecology
+        } else if has(&["气", "油烟", "扬尘", "异味", "恶臭"]) {
+            Pollution::Air
+        } else if has(&["水"]) {
+            Pollution::Water
+        } else {
+            Pollution::Other
+        };
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    if kinds.is_empty() { vec![Pollution::Other] } else { kinds }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_dates_and_cells_have_kinds() {
+        assert_eq!(dated("D3SX202506230018").unwrap().to_string(), "2025-06-23");
+        assert_eq!(dated("X3SX2025062300"), NaiveDate::from_ymd_opt(2025, 6, 23));
+        assert_eq!(dated("第12号"), None);
+        assert_eq!(pollution("水、大气"), [Pollution::Water, Pollution::Air]);
+        assert_eq!(pollution("噪声,油烟"), [Pollution::Noise, Pollution::Air]);
+        assert_eq!(pollution(""), [Pollution::Other]);
+    }
+}
