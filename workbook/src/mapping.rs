@@ -227,7 +227,7 @@ fn names(topic: Topic, printed: &str, answer: &str) -> Result<Vec<String>> {
 /// Returns the error for an answer that is none of those that are possible.
 fn unknown(of: &str, given: &str, expected: &str) -> Error {
     let zh = format!("读法文件的 {of}：不认识“{given}”，应为：{expected}");
-    let en = format!("{of} in the mapping: “{given}” is unknown; expected: {expected}");
+    let en = format!("{of} in the mapping: “{given}” is unknown; expected: {}", expected.replace('、', ", "));
     Fault::invalid(zh, en, &["mapping", of, given]).into()
 }
 
