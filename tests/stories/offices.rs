@@ -10,6 +10,7 @@ stories!(
     a_sheet_for_each_problem_has_its_problem_above_the_table,
     a_months_account_reports_on_measures,
     a_list_of_close_outs_has_their_dates,
+    what_is_exported_comes_back_unchanged,
     tasks_are_a_level_between_problems_and_measures,
     complaint_cases_are_imported_from_their_published_list,
     a_mapping_file_answers_what_an_import_asks,
@@ -129,6 +130,18 @@ fn a_list_of_close_outs_has_their_dates(world: &World) {
     let check = &answers[1]["checks"]["nodes"][0];
     assert_eq!(*check, json!({"kind": "SELF_INSPECTION", "madeOn": "2024-03-01"}));
     assert_eq!(measures[1]["remark"], "公示期满待销号");
+}
+
+fn what_is_exported_comes_back_unchanged(world: &World) {
+    regions(world);
+    let copy = world.file("copy.xlsx", b"");
+    for name in ["1-two-row-heading.xlsx", "2-sheet-per-problem.xlsx", "4-close-out-list.xlsx", "001-ali.xlsx"] {
+        let round = ["--round", name, "--region", "990100", "--as-of", "2024-06-30"];
+        world.done(&[&["import", &file(name), "--create-units"][..], &round].concat());
+        world.done(&["export", &copy, "--round", name]);
+        let again = world.done(&[&["import", &copy][..], &round].concat());
+        assert!(again.contains("没有变化"), "{name}: {again}");
+    }
 }
 
 fn tasks_are_a_level_between_problems_and_measures(world: &World) {

@@ -177,16 +177,22 @@ async fn select<C: ConnectionTrait, R: FromQueryResult>(
 const BELOW: &str = "EXISTS (SELECT 1 FROM region r JOIN region top ON substr(r.path, 1, length(top.path)) = top.path \
     WHERE r.id = {t}.region_id AND top.id = {})";
 
+/// Joins the words of each owner as a list. A word that is a list itself, as 青坪县、白河县人民政府 is for each of the
+/// two counties, stands once and between commas, so that it is read as one again.
 fn joined(words: Vec<Word>) -> HashMap<i64, String> {
-    let mut found: HashMap<i64, String> = HashMap::new();
-    for word in words {
-        let text = found.entry(word.owner).or_default();
-        if !text.is_empty() {
-            text.push('、');
+    let mut found: HashMap<i64, (String, String)> = HashMap::new();
+    for Word { owner, word } in words {
+        let (text, last) = found.entry(owner).or_default();
+        if *last == word {
+            continue;
         }
-        text.push_str(&word.word);
+        if !text.is_empty() {
+            text.push(if word.contains('、') || last.contains('、') { '，' } else { '、' });
+        }
+        text.push_str(&word);
+        *last = word;
     }
-    found
+    found.into_iter().map(|(owner, (text, _))| (owner, text)).collect()
 }
 
 /// The content of a workbook.
