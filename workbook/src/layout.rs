@@ -246,7 +246,7 @@ impl Layout {
             };
         }
         if may_be(Field::Category) && may_be(Field::Domain) {
-            let values = self.samples(sheet, heading.place, usize::MAX);
+            let values = self.samples(sheet, heading.place, 200);
             let are_domains = !values.is_empty() && values.iter().all(|value| is_domain(value));
             return if are_domains {
                 (Field::Domain, because("各格都是领域", "all cells name domains"))
@@ -364,8 +364,7 @@ impl Layout {
     /// Returns up to `most` different values of a column, in the order of the rows.
     pub(crate) fn samples(&self, sheet: &Sheet, place: u32, most: usize) -> Vec<String> {
         let mut samples: Vec<String> = Vec::new();
-        for row in sheet.filled_rows().into_iter().filter(|row| *row > self.heading_row) {
-            let value = sheet.text(row, place);
+        for value in sheet.below(self.heading_row, place) {
             if samples.len() >= most {
                 break;
             }

@@ -122,6 +122,12 @@ impl Sheet {
         self.merged.get(&(row, column + 1)) == Some(&(row, column))
     }
 
+    /// Returns the texts of a column below a row, from top to bottom.
+    pub(crate) fn below(&self, row: u32, column: u32) -> impl Iterator<Item = &str> {
+        let cells = self.cells.range((row + 1, 0)..);
+        cells.filter(move |((_, place), _)| *place == column).map(|(_, cell)| &*cell.text)
+    }
+
     /// Whether a merged area below a row reaches over several rows.
     pub(crate) fn merges_rows_below(&self, row: u32) -> bool {
         self.merged.iter().any(|(covered, first)| first.0 > row && covered.0 > first.0)
