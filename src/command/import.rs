@@ -118,8 +118,7 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
 
 /// Reads the kind of a file.
 fn kind(given: &str) -> Result<Kind, String> {
-    let found = Kind::ALL.into_iter().find(|(_, name)| *name == given);
-    found.map(|(kind, _)| kind).ok_or_else(|| "应为 ledger、progress、close-outs 或 cases".to_owned())
+    Kind::of(given).ok_or_else(|| "应为 ledger、progress、close-outs 或 cases".to_owned())
 }
 
 /// Prints the questions and faults of an import that was refused, and returns the failure.

@@ -245,6 +245,16 @@ fn texts_that_likely_mean_not_applicable_are_confirmed_together(world: &World) {
     let kept = run(world, &sheet, &["--create-units", "--write-mapping", &mapping]);
     assert_eq!(kept.code, 0, "they never keep an import from being written: {}", kept.out);
     assert_eq!(each(&measures(world), "/assignments/nodes/0/status"), ["IN_PROGRESS", "IN_PROGRESS"]);
+    let again = run(world, &sheet, &[]);
+    assert!(again.out.contains("没有变化"), "a proposal that nobody took is not remembered: {}", again.out);
+    assert!(!again.out.contains("不涉及”提出：true"), "{}", again.out);
+    assert_eq!(each(&measures(world), "/assignments/nodes/0/status"), ["IN_PROGRESS", "IN_PROGRESS"]);
     let text = std::fs::read_to_string(&mapping).unwrap();
     assert!(text.contains("\"我县未涉及此项工作\" = true"), "{text}");
+    // Another round of the same office, with the proposals confirmed in the file.
+    let other = ["import", sheet.as_str(), "--round", "另一轮次", "--region", "990100", "--as-of", "2024-06-30"];
+    let confirmed = world.done(&[&other[..], &["--mapping", &mapping]].concat());
+    assert!(confirmed.contains("导入完成"), "{confirmed}");
+    let count = "{ assignments(filter: {status: [NOT_APPLICABLE_PROPOSED]}) { totalCount } }";
+    assert_eq!(world.serve().data(count, &json!({}))["assignments"]["totalCount"], 2);
 }

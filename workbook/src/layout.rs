@@ -97,6 +97,11 @@ impl Kind {
         (Self::Cases, "cases"),
     ];
 
+    /// Returns the kind with a name of the command line.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+
     /// Returns the kind's name on the command line.
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("ledger", |(_, name)| name)
@@ -392,7 +397,7 @@ impl Layout {
 }
 
 /// Returns a text without the characters that a person does not see and that may change how the text around is shown.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     text.chars().filter(|letter| !fault::is_hidden(*letter)).collect()
 }
 

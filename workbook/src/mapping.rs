@@ -91,12 +91,8 @@ impl Mapping {
         })?;
         let mut mapping = Self::default();
         if let Some(kind) = &stored.kind {
-            let found = Kind::ALL.iter().find(|(_, name)| name == kind);
-            mapping.kind = Some(
-                found
-                    .map(|(kind, _)| *kind)
-                    .ok_or_else(|| unknown("kind", kind, "ledger、progress、close-outs、cases"))?,
-            );
+            let known = Kind::of(kind).ok_or_else(|| unknown("kind", kind, "ledger、progress、close-outs、cases"))?;
+            mapping.kind = Some(known);
         }
         if let Some(day) = &stored.as_of {
             mapping.as_of = Some(day.parse().map_err(|_| unknown("as-of", day, "2024-06-30"))?);

@@ -23,7 +23,7 @@ use self::resolve::Units;
 use super::bounds::refused;
 use super::case_list::{self, ReadCases};
 use super::field::Field;
-use super::layout::{Kind, Layout};
+use super::layout::{Kind, Layout, visible};
 use super::mapping::{Mapping, write_mapping};
 use super::question::{Question, Questions};
 use super::reading::{self, CellFault, Manner, Read, ReadMeasure, ReadProblem, SheetReading, fault};
@@ -276,7 +276,7 @@ fn no_ledger(sheets: &[Sheet]) -> ledger::Error {
         .filter_map(|sheet| {
             let widest = sheet.filled_rows().into_iter().take(30).rev().max_by_key(|row| sheet.columns(*row).len())?;
             let cells = sheet.columns(widest).into_iter().map(|place| sheet.text(widest, place));
-            let cells: Vec<String> = cells.take(8).map(|cell| shortened(cell, 12)).collect();
+            let cells: Vec<String> = cells.take(8).map(|cell| shortened(&visible(cell), 12)).collect();
             Some(format!("“{}”第 {} 行：{}", sheet.name, widest + 1, cells.join("｜")))
         })
         .take(3)

@@ -79,12 +79,14 @@ pub(super) async fn store(
     };
     for sheet in sheets {
         for column in &sheet.columns {
-            if matches!(column.sureness, Some(Sureness::Asked(_) | Sureness::Decided)) {
+            let was_asked = matches!(column.sureness, Some(Sureness::Asked(_)));
+            if was_asked || given.columns.contains_key(&column.key) {
                 add(Topic::Columns, &sheet.row_of_headings, &column.key, column.field.unwrap_or(crate::field::UNUSED));
             }
         }
     }
-    let taken = questions.iter().map(|asked| (asked.topic, asked.printed.as_str(), asked.proposal.as_str()));
+    let taken = questions.iter().filter(|asked| asked.is_taken);
+    let taken = taken.map(|asked| (asked.topic, asked.printed.as_str(), asked.proposal.as_str()));
     for (topic, printed, decided) in given.given().chain(taken) {
         if matches!(topic, Topic::Deadlines | Topic::NotApplicable | Topic::Leads) {
             add(topic, round.trim(), printed, decided);
