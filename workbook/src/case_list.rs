@@ -12,8 +12,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::field::Field;
 use super::layout::Layout;
-use super::reading::{CellFault, day_in, fault};
+use super::reading::{CellFault, fault};
 use super::sheet::Sheet;
+use super::value::{day_in, says_none};
 use ledger::fault as faults;
 use ledger::rule::personal;
 
@@ -116,7 +117,7 @@ pub(crate) fn read(sheet: &Sheet, layout: &Layout) -> ReadCases {
             refuse(Field::Truth, problem, Bilingual::new("属实、部分属实、不属实", "属实, 部分属实 or 不属实"));
         }
         let held = text(Field::HeldToAccount);
-        if !matches!(held.as_str(), "" | "无" | "/" | "-" | "—") {
+        if !held.is_empty() && !says_none(&held) {
             let (sheet, row) = (&sheet.name, row + 1);
             read.remarks.push(format!("工作表“{sheet}”第 {row} 行的“{held}”未导入：责任追究请按问题登记人数"));
         }

@@ -2,10 +2,10 @@
 //! the same rules as any other. A line whose assignment has changed since the export is rejected; the others are
 //! accepted.
 
-use chrono::{Datelike, NaiveDate};
-use unicode_normalization::UnicodeNormalization;
+use chrono::Datelike;
 
 use super::sheet::Sheet;
+use super::value::{day_in, month_in};
 use ledger::fault::{self, Fault, FaultCode};
 use ledger::work::progress::{self, Report};
 use ledger::work::{Acting, On};
@@ -142,48 +142,4 @@ pub async fn report(acting: &Acting<'_>, sheets: &[Sheet]) -> Result<Vec<Line>> 
         return Err(Fault::invalid(zh, en, &["file", SHEET, "本期进展"]).into());
     }
     Ok(lines)
-}
-
-/// Reads the parts of a date that a person or a spreadsheet program has written, such as `2026-10`, `2026年10月`,
-/// `2026/10/1`, `２０２６．１０` or `2026-10-01`.
-fn parts(written: &str) -> Option<Vec<u32>> {
-    let plain: String = written.nfkc().filter(|letter| !letter.is_whitespace()).collect();
-    let plain = plain.trim_end_matches(['日', '月', '号', '份']);
-    plain.split(['-', '/', '.', '年', '月', '—', '–']).map(|part| part.parse().ok()).collect()
-}
-
-/// Returns the month that a cell means, as `2026-10`. A date means its month.
-fn month_in(written: &str) -> Option<String> {
-    let parts = parts(written)?;
-    let (year, month) = match parts.as_slice() {
-        [year, month] | [year, month, _] => (*year, *month),
-        _ => return None,
-    };
-    NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, 1).map(|first| first.format("%Y-%m").to_string())
-}
-
-/// Returns the day that a cell means.
-fn day_in(written: &str) -> Option<NaiveDate> {
-    let parts = parts(written)?;
-    let [year, month, day] = parts.as_slice() else { return None };
-    NaiveDate::from_ymd_opt(i32::try_from(*year).ok()?, *month, *day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{day_in, month_in};
-
-    #[test]
-    fn months_and_days_are_read_as_people_write_them() {
-        for written in ["2026-10", "2026年10月", "2026/10", "２０２６－１０", "2026.10", "2026年10月份", "2026-10-01"]
-        {
-            assert_eq!(month_in(written).as_deref(), Some("2026-10"), "{written}");
-        }
-        for written in ["2026-11-01", "2026年11月1日", "2026.11.1", "2026/11/1", "２０２６年１１月１日"] {
-            assert_eq!(day_in(written).map(|day| day.to_string()).as_deref(), Some("2026-11-01"), "{written}");
-        }
-        for wrong in ["10月", "2026", "2026-13", "去年", "", "2026-11-31", "26-11-1-1"] {
-            assert_eq!((month_in(wrong).filter(|_| wrong != "2026-11-31"), day_in(wrong)), (None, None), "{wrong}");
-        }
-    }
 }

@@ -19,6 +19,7 @@ mod plain;
 mod question;
 mod reading;
 mod sheet;
+mod value;
 
 pub use deadlines::decided_deadlines;
 pub use export::{Wanted, export};

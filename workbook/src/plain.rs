@@ -5,6 +5,8 @@ use entity::measure::{ActiveModel, Model};
 use planner::Bilingual;
 use sea_orm::ActiveValue::Set;
 
+use super::value::says_none;
+
 /// A plain column.
 pub(crate) struct Plain {
     /// Its name in mapping files.
@@ -84,7 +86,7 @@ const MOST: f64 = 1e12;
 fn yuan(cell: &str, heading: &str) -> Option<Option<i64>> {
     let plain: String =
         cell.chars().filter(|letter| !letter.is_whitespace() && !matches!(letter, ',' | '，')).collect();
-    if matches!(plain.as_str(), "-" | "—" | "——" | "/" | "无") {
+    if says_none(&plain) {
         return Some(None);
     }
     let digits = plain.trim_end_matches(['元', '万', '亿']);

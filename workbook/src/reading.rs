@@ -20,6 +20,7 @@ use super::mapping::{Mapping, key_of_text};
 use super::plain::PLAIN;
 use super::question::{Question, Questions, Topic};
 use super::sheet::{CellKind, MAX_TEXT, Sheet};
+use super::value::{day_in, period_in, says_none, share_of};
 use ledger::fault::{self as faults, Hidden};
 use ledger::rule::calendar::last_day_of_month;
 use ledger::rule::deadline::{self, Answer, Context, Deadline};
@@ -763,7 +764,7 @@ impl Rows<'_> {
             }
             is
         });
-        let said = |text: Option<String>| text.filter(|text| !matches!(text.as_str(), "无" | "-" | "—" | "——" | "/"));
+        let said = |text: Option<String>| text.filter(|text| !says_none(text));
         let difficulties = said(self.shown(row, Field::Difficulties));
         let next_steps = said(self.shown(row, Field::NextSteps));
         Month { share, is_on_schedule, difficulties, next_steps }
@@ -791,7 +792,7 @@ impl Rows<'_> {
 
     /// Reads a cell that has one day; a dash means that there is none.
     fn day(&mut self, row: u32, column: Field) -> Option<NaiveDate> {
-        let printed = self.shown(row, column).filter(|text| !matches!(text.as_str(), "无" | "-" | "—" | "——" | "/"))?;
+        let printed = self.shown(row, column).filter(|text| !says_none(text))?;
         let day = day_in(&printed);
         if day.is_none() {
             let problem = Bilingual::new("无法识别的日期", "the date is not understood");
@@ -985,57 +986,6 @@ fn split_task(printed: &str) -> (Option<String>, &str) {
 
 static TASK: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\s*任务\s*([〇零一二三四五六七八九十百\d]+)\s*[:：、.．]\s*"));
-
-/// Reads a share in percent: 35%, 35, 0.35, 三成 is none. `Some(None)`: a dash, there is none.
-#[expect(clippy::option_option, reason = "no share, and a cell that is none, are two things")]
-fn share_of(printed: &str) -> Option<Option<f64>> {
-    let plain: String = printed.nfkc().filter(|letter| !letter.is_whitespace()).collect();
-    if matches!(plain.as_str(), "-" | "—" | "——" | "/" | "无") {
-        return Some(None);
-    }
-    let (digits, scale) = match plain.strip_suffix('%') {
-        Some(digits) => (digits, 1.0),
-        None => (plain.as_str(), if plain.contains('.') || plain == "1" { 100.0 } else { 1.0 }),
-    };
-    let is_number = digits.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
-    let share = digits.parse::<f64>().ok().filter(|_| is_number)? * scale;
-    let share = (share * 100.0).round() / 100.0;
-    (0.0..=100.0).contains(&share).then_some(Some(share))
-}
-
-static DAY: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?号?(?:[T ]?\d{1,2}:\d{2}.*)?$"));
-
-/// Reads a day: 2023.11.20, 2023年12月8日, 2023-12-08.
-pub(crate) fn day_in(printed: &str) -> Option<NaiveDate> {
-    let plain: String = printed.nfkc().filter(|letter| !letter.is_whitespace()).collect();
-    let found = DAY.captures(&plain)?;
-    let number = |index: usize| found.get(index).and_then(|digits| digits.as_str().parse::<u32>().ok());
-    NaiveDate::from_ymd_opt(i32::try_from(number(1)?).ok()?, number(2)?, number(3)?)
-}
-
-/// Reads a period of days: 2023年12月11日至15日, 2024.3.25-2024.3.29. The end may leave out what it shares with the
-/// beginning; a single day is a period of one.
-fn period_in(printed: &str) -> Option<(NaiveDate, NaiveDate)> {
-    let plain: String = printed.nfkc().filter(|letter| !letter.is_whitespace()).collect();
-    if let Some(day) = day_in(&plain) {
-        return Some((day, day));
-    }
-    let found = PERIOD.captures(&plain)?;
-    let number = |index: usize| found.get(index).and_then(|digits| digits.as_str().parse::<u32>().ok());
-    let (year, month) = (number(1)?, number(2)?);
-    let from = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, number(3)?)?;
-    let until_year = i32::try_from(number(4).unwrap_or(year)).ok()?;
-    let until = NaiveDate::from_ymd_opt(until_year, number(5).unwrap_or(month), number(6)?)?;
-    (from <= until).then_some((from, until))
-}
-
-static PERIOD: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:至|到|-|—|–|~|～)+",
-        r"(?:(\d{4})[-/.年])?(?:(\d{1,2})[-/.月])?(\d{1,2})日?$",
-    ))
-});
 
 /// Returns the as-of date in a title: the latest date after 截至 or 截止, or in the whole title if it has neither. A
 /// month without a day, as in 截至2019年3月, means its last day.
