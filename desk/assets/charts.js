@@ -136,16 +136,20 @@ function optionOf(kind, { names, columns }, width, size) {
   };
 }
 
-// Charts that wait to be drawn. Each is drawn in a task of its own, so that the page answers in between.
+// Steps of charts that wait to be drawn. The browser paints between two steps, so that the page answers while a library
+// that has just arrived runs for the first time.
 const waiting = [];
-function drawLater(draw) {
-  waiting.push(draw);
-  if (waiting.length === 1) setTimeout(drawNext);
+function drawLater(step) {
+  waiting.push(step);
+  if (waiting.length === 1) afterPaint(drawNext);
 }
 function drawNext() {
   waiting[0]();
   waiting.shift();
-  if (waiting.length) setTimeout(drawNext);
+  if (waiting.length) afterPaint(drawNext);
+}
+function afterPaint(next) {
+  requestAnimationFrame(() => setTimeout(next));
 }
 
 function drawChart(box, table) {
@@ -170,8 +174,12 @@ function drawChart(box, table) {
     drawLater(() => {
       chart?.dispose();
       chart = echarts.init(canvas, null, { renderer: "canvas" });
-      chart.setOption(optionOf(kind, read, width, size));
     });
+    const { series, xAxis, yAxis, ...rest } = optionOf(kind, read, width, size);
+    const drawMore = (option) => drawLater(() => chart.setOption(option, { lazyUpdate: true }));
+    drawMore({ ...rest, xAxis: { ...xAxis, show: false }, yAxis: { ...yAxis, show: false } });
+    drawMore({ xAxis: { show: true }, yAxis: { show: true } });
+    drawMore({ series });
   }).observe(box);
 }
 
