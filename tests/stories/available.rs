@@ -91,6 +91,8 @@ fn input(action: &str, object: &Value) -> Option<Value> {
         "EDIT_MEASURE" | "SET_PARTIES" => of("measureId", true, json!({})),
         "PLAN_CHECKS" => of("measureId", true, json!({ "plans": [] })),
         "RETIRE_MEASURE" => of("measureId", true, json!({ "reason": reason })),
+        "DELETE_MEASURE" => of("measureId", true, json!({})),
+        "RETIRE_PROBLEM" => of("problemId", true, json!({ "reason": reason })),
         "ACCEPT_CASE" => of("caseId", true, json!({})),
         "REPORT_ON_CASE" => of("caseId", false, json!({ "text": unique })),
         "RESOLVE_CASE" => of("caseId", true, json!({ "finding": "TRUE", "text": reason })),

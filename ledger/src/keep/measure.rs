@@ -29,7 +29,7 @@ use crate::rule::sameness;
 use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
 use crate::work::assigning::answer;
-use crate::work::{Acting, MAX_WORDS, current, extension, hold_measure};
+use crate::work::{Acting, MAX_WORDS, available, current, extension, hold_measure};
 
 /// A measure to enter.
 #[derive(Debug, Clone)]
@@ -476,27 +476,14 @@ pub(super) async fn state_of_unanswered(db: &Transaction, acting: &Acting<'_>, p
     Ok(())
 }
 
-/// Counts what has been done on a measure or its assignments since they were created.
-const DEALINGS: &str = "SELECT \
-    (SELECT count(*) FROM assignment a WHERE a.measure_id = $1 AND (a.version > 1 OR a.status <> 'ASSIGNED')) \
-    + (SELECT count(*) FROM progress_report x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
-    + (SELECT count(*) FROM \"check\" x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
-    + (SELECT count(*) FROM evidence x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
-    + (SELECT count(*) FROM close_out x JOIN assignment a ON a.id = x.assignment_id WHERE a.measure_id = $1) \
-    + (SELECT count(*) FROM deadline_change x WHERE x.measure_id = $1) \
-    + (SELECT count(*) FROM supervision_action x WHERE x.measure_id = $1) \
-    + (SELECT count(*) FROM comment x WHERE x.measure_id = $1) AS amount";
-
 /// Deletes a measure that was entered by mistake, and returns the key of its problem.
 ///
 /// Refuses a measure on which anything has been done.
 pub async fn delete(acting: &Acting<'_>, measure: Option<i64>, version: i32) -> Result<i64> {
     let (transaction, row) = take(acting, measure, version, Act::KeepLedger).await?;
-    if count(&transaction, DEALINGS, vec![row.id.into()]).await? > 0 {
-        let zh = "这项措施已被签收、退回，或已有进展、佐证、检查、销号、延期、督办或意见，不能删除：请改为撤销";
-        let en = "the measure has been accepted or declined, or has reports, evidence, checks, close-outs, extensions, \
-                  supervision or comments, and cannot be deleted: withdraw it instead";
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"]).into());
+    let dealings = format!("SELECT {} AS amount", available::dealings("$1"));
+    if count(&transaction, &dealings, vec![row.id.into()]).await? > 0 {
+        return Err(available::was_dealt_with().into());
     }
     kept::around(&transaction, &[row.problem_id], async {
         let object = format!("measure_{}", row.id);

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::people::policy::{self, Act, Principal, Standing};
 use crate::rule::calendar;
 use crate::rule::case_flow;
@@ -88,9 +88,11 @@ actions! {
     PlanChecks "PLAN_CHECKS" "planChecks" "安排检查" "Plan the checks";
     MergeMeasure "MERGE_MEASURE" "mergeMeasures" "并入其他措施" "Merge into another measure";
     RetireMeasure "RETIRE_MEASURE" "retireMeasure" "撤销措施" "Withdraw the measure";
+    DeleteMeasure "DELETE_MEASURE" "deleteMeasure" "删除误录的措施" "Delete the measure";
     CreateMeasure "CREATE_MEASURE" "createMeasure" "增加措施" "Add a measure";
     EditProblem "EDIT_PROBLEM" "editProblem" "修改问题" "Edit the problem";
     MergeProblem "MERGE_PROBLEM" "mergeProblems" "并入其他问题" "Merge into another problem";
+    RetireProblem "RETIRE_PROBLEM" "retireProblem" "撤销问题" "Withdraw the problem";
     DeleteProblem "DELETE_PROBLEM" "deleteProblem" "删除误录的问题" "Delete the problem";
     SetOwnership "SET_OWNERSHIP" "setOwnership" "确定主责、共性" "Set the ownership";
     HoldToAccount "HOLD_TO_ACCOUNT" "recordAccountability" "登记责任追究" "Record accountability";
@@ -550,10 +552,12 @@ struct MeasureFacts {
     /// Whether its problem has other measures.
     #[serde(deserialize_with = "boolean")]
     has_siblings: bool,
+    /// Records of what has been done on it.
+    dealings: i64,
 }
 
 impl MeasureFacts {
-    const ACTIONS: [Action; 8] = [
+    const ACTIONS: [Action; 9] = [
         Action::Assign,
         Action::Comment,
         Action::ChangeDeadline,
@@ -562,6 +566,7 @@ impl MeasureFacts {
         Action::PlanChecks,
         Action::MergeMeasure,
         Action::RetireMeasure,
+        Action::DeleteMeasure,
     ];
 
     fn check(&self, action: Action, asking: Asking<'_>) -> Checked {
@@ -579,6 +584,10 @@ impl MeasureFacts {
                     return Ok(());
                 }
                 Err(because("本问题没有其他措施可并入", "the problem has no other measure to merge it into"))
+            }
+            Action::DeleteMeasure => {
+                issued(asking, Act::KeepLedger, &self.path)?;
+                if self.dealings > 0 { Err(wrong_state(was_dealt_with())) } else { Ok(()) }
             }
             _ => {
                 issued(asking, Act::KeepLedger, &self.path)?;
@@ -619,18 +628,21 @@ struct ProblemFacts {
     path: String,
     measures: i64,
     accountabilities: i64,
+    /// The statuses of the assignments of its measures, and of its measures without assignments, separated by commas.
+    answers: Option<String>,
     /// Whether there are other problems of the same round and region.
     #[serde(deserialize_with = "boolean")]
     has_siblings: bool,
 }
 
 impl ProblemFacts {
-    const ACTIONS: [Action; 6] = [
+    const ACTIONS: [Action; 7] = [
         Action::EditProblem,
         Action::CreateMeasure,
         Action::SetOwnership,
         Action::HoldToAccount,
         Action::MergeProblem,
+        Action::RetireProblem,
         Action::DeleteProblem,
     ];
 
@@ -645,6 +657,10 @@ impl ProblemFacts {
                 }
                 let zh = "本轮次本地区没有其他问题可并入";
                 Err(because(zh, "the round has no other problem of the region to merge it into"))
+            }
+            Action::RetireProblem => {
+                issued(asking, Act::KeepLedger, &self.path)?;
+                withdrawable(&self.answers.as_deref().map_or_else(Vec::new, statuses))
             }
             Action::DeleteProblem => {
                 issued(asking, Act::KeepLedger, &self.path)?;
@@ -891,6 +907,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
                 ("status", format!("{alias}.status")),
                 ("answers", answers),
                 ("hasSiblings", sql.boolean(&siblings)),
+                ("dealings", dealings(&format!("{alias}.id"))),
             ])
         }
         Subject::Problem => {
@@ -898,8 +915,15 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
                 "EXISTS (SELECT 1 FROM problem ao WHERE ao.round_id = {alias}.round_id \
                  AND ao.region_id = {alias}.region_id AND ao.id <> {alias}.id)"
             );
+            let answers = sql.joined(
+                "coalesce(aa.status, am.status)",
+                &format!(
+                    "measure am LEFT JOIN assignment aa ON aa.measure_id = am.id WHERE am.problem_id = {alias}.id"
+                ),
+            );
             sql.object(&[
                 ("path", format!("(SELECT ar.path FROM region ar WHERE ar.id = {alias}.region_id)")),
+                ("answers", answers),
                 ("measures", format!("(SELECT count(*) FROM measure am WHERE am.problem_id = {alias}.id)")),
                 (
                     "accountabilities",
@@ -957,6 +981,29 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
             ])
         }
     }
+}
+
+/// Returns the SQL of the number of records of what has been done on a measure, whose key is `measure`, since it was
+/// created.
+pub(crate) fn dealings(measure: &str) -> String {
+    let of_assignment = ["progress_report", "\"check\"", "evidence", "close_out"].map(|table| {
+        format!("(SELECT count(*) FROM {table} ax JOIN assignment aa ON aa.id = ax.assignment_id WHERE aa.measure_id = {measure})")
+    });
+    let of_measure = ["deadline_change", "supervision_action", "comment"]
+        .map(|table| format!("(SELECT count(*) FROM {table} ax WHERE ax.measure_id = {measure})"));
+    let moved = format!(
+        "(SELECT count(*) FROM assignment aa WHERE aa.measure_id = {measure} \
+         AND (aa.version > 1 OR aa.status <> 'ASSIGNED'))"
+    );
+    format!("({moved} + {} + {})", of_assignment.join(" + "), of_measure.join(" + "))
+}
+
+/// Returns the refusal to delete a measure on which something has been done.
+pub(crate) fn was_dealt_with() -> Fault {
+    let zh = "这项措施已被签收、退回，或已有进展、佐证、检查、销号、延期、督办或意见，不能删除：请改为撤销";
+    let en = "the measure has been accepted or declined, or has reports, evidence, checks, close-outs, extensions, \
+              supervision or comments, and cannot be deleted: withdraw it instead";
+    Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"])
 }
 
 fn of_measure(column: &str, alias: &str) -> String {
