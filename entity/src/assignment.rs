@@ -19,6 +19,12 @@ pub struct Model {
     pub status: Status,
     /// Local date of completion (完成); null if not completed. Independent of close-out (销号).
     pub completed_on: Option<Date>,
+    /// Whether it was completed by that date, as a ledger states, rather than on it.
+    pub is_completed_by: bool,
+    /// Pace that the last ledger states: `DONE`, `ON_SCHEDULE` or `BEHIND`; null if it states none.
+    pub stated_pace: Option<StatedPace>,
+    /// Local date of the ledger that states the pace.
+    pub stated_pace_on: Option<Date>,
     /// Local date of the last progress report; null if there is none.
     pub reported_on: Option<Date>,
     /// Quantity done according to the last report.
@@ -84,6 +90,21 @@ pub enum Status {
     /// Reopened after a relapse (反弹).
     #[sea_orm(string_value = "REOPENED")]
     Reopened,
+}
+
+/// Pace that a ledger states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+pub enum StatedPace {
+    /// Behind schedule (未达序时进度).
+    #[sea_orm(string_value = "BEHIND")]
+    Behind,
+    /// On schedule (达到序时进度).
+    #[sea_orm(string_value = "ON_SCHEDULE")]
+    OnSchedule,
+    /// Completed (已整改到位).
+    #[sea_orm(string_value = "DONE")]
+    Done,
 }
 
 /// Pace that a person can set.

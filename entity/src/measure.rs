@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::assignment::{PaceOverride, Status};
+use crate::assignment::{PaceOverride, StatedPace, Status};
 
 /// A measure.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -48,6 +48,12 @@ pub struct Model {
     pub stated_progress: Option<String>,
     /// Local date on which the last of its assignments was completed; null until all are.
     pub completed_on: Option<Date>,
+    /// Whether it was completed by that date, as a ledger states, rather than on it.
+    pub is_completed_by: bool,
+    /// Pace that the last ledger states: `DONE`, `ON_SCHEDULE` or `BEHIND`; null if it states none.
+    pub stated_pace: Option<StatedPace>,
+    /// Local date of the ledger that states the pace.
+    pub stated_pace_on: Option<Date>,
     /// Local date on which its allotted time begins.
     pub issued_on: Date,
     /// Local date of the oldest among the last reports of its open assignments; null if one of them has no report.

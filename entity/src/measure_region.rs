@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::assignment::Status;
+
 /// An entry of a measure in the list of a region.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "measure_region")]
@@ -15,6 +17,12 @@ pub struct Model {
     /// Measure listed.
     #[sea_orm(primary_key, auto_increment = false)]
     pub measure_id: i64,
+    /// Workflow status by the answers of the region; null if it is judged as a whole.
+    pub own_status: Option<Status>,
+    /// Local date of completion by the answers of the region.
+    pub own_completed_on: Option<Date>,
+    /// Whether the answers were completed by that date rather than on it.
+    pub own_is_completed_by: bool,
 }
 
 /// No relations are declared; queries write their own joins.

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::assignment::Status;
+use crate::assignment::{StatedPace, Status};
 
 /// A problem.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -50,6 +50,12 @@ pub struct Model {
     pub status_stated_on: Option<Date>,
     /// Local date on which the last of its measures was completed; null until all are.
     pub completed_on: Option<Date>,
+    /// Whether it was completed by that date, as a ledger states, rather than on it.
+    pub is_completed_by: bool,
+    /// Pace that the last ledger states: `DONE`, `ON_SCHEDULE` or `BEHIND`; null if it states none.
+    pub stated_pace: Option<StatedPace>,
+    /// Local date of the ledger that states the pace.
+    pub stated_pace_on: Option<Date>,
     /// Local date on which its allotted time begins.
     pub issued_on: Date,
     /// Version number, incremented with every change.

@@ -9,45 +9,50 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait};
 use serde_json::{Value, json};
 
 use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
+use crate::support::own;
 use crate::support::{Server, World, block_on, stories};
 
 stories!(kept_figures_are_those_of_a_recount_at_any_date, figures_that_were_tampered_with_are_found_and_mended);
 
-/// All countable items, with the regions that they concern.
+/// All countable items, with the state by which each region that they concern judges them.
 struct Whole {
     regions: Vec<region::Model>,
-    items: HashMap<&'static str, Vec<(Item, BTreeSet<i64>)>>,
+    items: HashMap<&'static str, Vec<HashMap<i64, Item>>>,
 }
 
 async fn load(db: &DatabaseConnection) -> Whole {
     let regions = region::Entity::find().all(db).await.unwrap();
-    let lineage = |id: i64| -> Vec<i64> {
+    let lineage = |id: i64| -> BTreeSet<i64> {
         let of = regions.iter().find(|region| region.id == id).unwrap();
         regions.iter().filter(|above| of.path.starts_with(&above.path)).map(|above| above.id).collect()
     };
-    let measures = measure::Entity::find().all(db).await.unwrap();
+    let item = |status, completed_on, is_completed_by, due_by| Item { status, completed_on, is_completed_by, due_by };
     let assignments = assignment::Entity::find().all(db).await.unwrap();
-    let item = |status, completed_on, due_by| Item { status, completed_on, due_by };
-    let mut of_measure: HashMap<i64, BTreeSet<i64>> = HashMap::new();
-    let mut of_problem: HashMap<i64, BTreeSet<i64>> = HashMap::new();
-    let mut items: HashMap<&'static str, Vec<(Item, BTreeSet<i64>)>> = HashMap::new();
-    for row in &assignments {
-        let measure = measures.iter().find(|measure| measure.id == row.measure_id).unwrap();
-        of_measure.entry(measure.id).or_default().extend(lineage(row.region_id));
-        of_problem.entry(measure.problem_id).or_default().extend(lineage(row.region_id));
-        let counted =
-            (item(row.status, row.completed_on, measure.due_by), lineage(row.region_id).into_iter().collect());
-        items.entry("ASSIGNMENTS").or_default().push(counted);
-    }
-    for row in measures {
-        let mut concerns = of_measure.remove(&row.id).unwrap_or_default();
-        concerns.extend(lineage(row.region_id));
-        items.entry("MEASURES").or_default().push((item(row.status, row.completed_on, row.due_by), concerns));
+    let mut items: HashMap<&'static str, Vec<HashMap<i64, Item>>> = HashMap::new();
+    let mut of_problem: HashMap<i64, Vec<HashMap<i64, Item>>> = HashMap::new();
+    for row in measure::Entity::find().all(db).await.unwrap() {
+        let whole = item(row.status, row.completed_on, row.is_completed_by, row.due_by);
+        let answers: Vec<(BTreeSet<i64>, Item)> = assignments
+            .iter()
+            .filter(|answer| answer.measure_id == row.id)
+            .map(|answer| {
+                let state = item(answer.status, answer.completed_on, answer.is_completed_by, row.due_by);
+                (lineage(answer.region_id), state)
+            })
+            .collect();
+        for (concerns, state) in &answers {
+            let each = concerns.iter().map(|region| (*region, *state)).collect();
+            items.entry("ASSIGNMENTS").or_default().push(each);
+        }
+        let each = own::of_measure(whole, &lineage(row.region_id), &answers);
+        of_problem.entry(row.problem_id).or_default().push(each.clone());
+        items.entry("MEASURES").or_default().push(each);
     }
     for row in problem::Entity::find().all(db).await.unwrap() {
-        let mut concerns = of_problem.remove(&row.id).unwrap_or_default();
-        concerns.extend(lineage(row.region_id));
-        items.entry("PROBLEMS").or_default().push((item(row.status, row.completed_on, row.due_by), concerns));
+        let whole = item(row.status, row.completed_on, row.is_completed_by, row.due_by);
+        let measures = of_problem.remove(&row.id).unwrap_or_default();
+        let each = own::of_problem(whole, &lineage(row.region_id), &measures);
+        items.entry("PROBLEMS").or_default().push(each);
     }
     Whole { regions, items }
 }
@@ -55,7 +60,7 @@ async fn load(db: &DatabaseConnection) -> Whole {
 fn shown(figures: &Figures) -> Value {
     json!({
         "all": figures.all, "completed": figures.completed, "closed": figures.closed,
-        "notApplicable": figures.not_applicable, "overdue": figures.overdue,
+        "notApplicable": figures.not_applicable, "overdue": figures.overdue, "unknown": figures.unknown,
         // Rounded, because JSON can change the last digits of a fraction.
         "overdueRate": figures.overdue_rate().map(|rate| (rate * 1e9).round()),
     })
@@ -72,8 +77,8 @@ fn assert_recounted(world: &World, server: &Server, when: &str) {
     let whole = block_on(async { load(&world.db().await).await });
     let operation = "query($within: ID, $at: Date, $count: StatisticsCount!) {
         statistics(filter: {region: {within: $within}}, asOf: $at, by: REGION, count: $count) {
-            total { ...F } rows { key all completed closed notApplicable overdue overdueRate } } }
-        fragment F on StatisticsFigures { all completed closed notApplicable overdue overdueRate }";
+            total { ...F } rows { key all completed closed notApplicable overdue unknown overdueRate } } }
+        fragment F on StatisticsFigures { all completed closed notApplicable overdue unknown overdueRate }";
     let first = NaiveDate::from_ymd_opt(2017, 12, 30).unwrap();
     let steps = [0, 1, 2, 33, 366, 1_000, 2_000, 2_900, 3_100, 3_217, 3_246, 3_247, 3_290, 3_400, 3_600, 9_000];
     for (count, items) in &whole.items {
@@ -81,9 +86,7 @@ fn assert_recounted(world: &World, server: &Server, when: &str) {
             // Each region is compared at a quarter of the dates, to save time.
             let days = steps.iter().skip(turn % 4).step_by(4);
             for at in days.map(|days| first + Days::new(*days)) {
-                let of = |id: i64| -> Vec<Item> {
-                    items.iter().filter(|(_, concerns)| concerns.contains(&id)).map(|(item, _)| *item).collect()
-                };
+                let of = |id: i64| -> Vec<Item> { items.iter().filter_map(|each| each.get(&id)).copied().collect() };
                 let variables =
                     json!({"within": format!("region_{}", region.id), "at": at.to_string(), "count": count});
                 let said = &server.data(operation, &variables)["statistics"];

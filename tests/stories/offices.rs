@@ -10,6 +10,7 @@ stories!(
     a_sheet_for_each_problem_has_its_problem_above_the_table,
     a_months_account_reports_on_measures,
     a_list_of_close_outs_has_their_dates,
+    the_figures_of_a_published_report_come_out_as_printed,
     what_is_exported_comes_back_unchanged,
     tasks_are_a_level_between_problems_and_measures,
     complaint_cases_are_imported_from_their_published_list,
@@ -130,6 +131,46 @@ fn a_list_of_close_outs_has_their_dates(world: &World) {
     let check = &answers[1]["checks"]["nodes"][0];
     assert_eq!(*check, json!({"kind": "SELF_INSPECTION", "madeOn": "2024-03-01"}));
     assert_eq!(measures[1]["remark"], "公示期满待销号");
+}
+
+fn the_figures_of_a_published_report_come_out_as_printed(world: &World) {
+    import(world, "001-ali.xlsx");
+    let server = world.serve();
+    let query = r#"query($day: Date!) {
+        before: statistics(asOf: "2024-01-01", by: STATUS) { total { all completed overdue unknown completionRate } }
+        problems: statistics(asOf: $day, by: STATUS, count: PROBLEMS) { total { all completed } }
+        measures: statistics(asOf: $day, by: STATUS) { total { all completed unknown } }
+        in2018: measures(filter: {dueOn: {gte: "2018-01-01", lte: "2018-12-31"}}) {
+            groups(by: [STATED_PACE]) { keys { key } aggregate { count } } }
+        later: measures(filter: {dueOn: {gte: "2019-01-01", lte: "2020-12-31"}}) {
+            groups(by: [STATED_PACE]) { keys { key } aggregate { count } } }
+        undated: measures(filter: {dueOn: {isNull: true}}) { groups(by: [STATED_PACE]) { keys { key } aggregate { count } } }
+        different: measures(filter: {isPaceDifferent: true}) { nodes { statedPace pace statedPaceOn } }
+        done: measures(first: 1, filter: {isCompleted: true}) { nodes { completedOn isCompletedBy } } }"#;
+    let said = server.data(query, &json!({ "day": "2024-06-30" }));
+    assert_eq!(said["problems"]["total"], json!({"all": 21, "completed": 15}));
+    assert_eq!(said["measures"]["total"], json!({"all": 78, "completed": 68, "unknown": 0}));
+    let split = |name: &str| -> Vec<(String, u64)> {
+        let groups = said[name]["groups"].as_array().unwrap().iter();
+        groups
+            .map(|one| {
+                (one["keys"][0]["key"].as_str().unwrap().to_owned(), one["aggregate"]["count"].as_u64().unwrap())
+            })
+            .collect()
+    };
+    let group = |pace: &str, count: u64| (pace.to_owned(), count);
+    assert_eq!(split("in2018"), [group("DONE", 17)]);
+    assert_eq!(split("later"), [group("DONE", 18), group("BEHIND", 6), group("ON_SCHEDULE", 4)]);
+    assert_eq!(split("undated"), [group("DONE", 33)]);
+    // Those on schedule are overdue by now, which the ledger could not know.
+    let different = said["different"]["nodes"].as_array().unwrap();
+    assert_eq!(different.len(), 10);
+    assert!(different.iter().all(|one| one["pace"] == "OVERDUE" && one["statedPaceOn"] == "2024-06-30"));
+    assert_eq!(said["done"]["nodes"][0], json!({"completedOn": "2024-06-30", "isCompletedBy": true}));
+    // Before the ledger's date nobody knows what was completed, so that nothing is late for that.
+    let before = &said["before"]["total"];
+    assert_eq!((&before["completed"], &before["unknown"], &before["overdue"]), (&json!(0), &json!(68), &json!(10)));
+    assert!(before["completionRate"].is_null());
 }
 
 fn what_is_exported_comes_back_unchanged(world: &World) {

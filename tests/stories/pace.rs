@@ -46,7 +46,8 @@ fn the_api_s_pace_is_the_rule_s(world: &World) {
                     pace_override: (rng.u8(0..6) == 0).then_some(PaceOverride::Ahead),
                 };
                 expected.push((format!("measure_{}", row.id), ledger::rule::pace::pace(&facts, today)));
-                items.push(Item { status: facts.status, completed_on: facts.completed_on, due_by: facts.due_by });
+                let Facts { status, completed_on, due_by, .. } = facts;
+                items.push(Item { status, completed_on, is_completed_by: false, due_by });
                 let mut row = row.into_active_model();
                 row.status = Set(facts.status);
                 row.completed_on = Set(facts.completed_on);

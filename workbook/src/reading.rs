@@ -160,6 +160,12 @@ impl ReadCloseOut {
         }
     }
 
+    /// Returns the day of completion and whether that is only the day by which it was completed; `None` without dates.
+    /// The self-inspection shows what has been completed.
+    pub(crate) fn completion(&self) -> Option<(NaiveDate, bool)> {
+        self.self_inspected_on.map(|day| (day, false)).or_else(|| self.first_day().map(|day| (day, true)))
+    }
+
     /// Returns the earliest of the dates.
     pub(crate) fn first_day(&self) -> Option<NaiveDate> {
         let notice = self.notice.map(|(from, _)| from);

@@ -60,8 +60,15 @@ fn pace(sql: &mut Sql<'_>, assignment: &str) -> String {
     format!("(SELECT {pace} FROM measure {measure} WHERE {measure}.id = {assignment}.measure_id)")
 }
 
+/// Returns SQL for whether a ledger states another pace than the computed one.
+fn pace_differs(sql: &mut Sql<'_>, assignment: &str) -> String {
+    let computed = pace(sql, assignment);
+    deadline::differs(assignment, &computed)
+}
+
 const GROUPS: &[Dimension] = &[
     group::STATUS,
+    group::STATED_PACE,
     Dimension {
         name: "UNIT",
         description: "责任单位 · Unit that answers the assignment.",
@@ -112,6 +119,13 @@ noun! {
     /// Local date on which the work was completed (完成); null before that. Completion is independent of close-out
     /// (销号).
     completedOn: Option<Date> = Kind::Column("completed_on");
+    /// Whether it was completed by that date, as a ledger states, rather than on it.
+    isCompletedBy: bool = Kind::Boolean("is_completed_by");
+    /// Pace that the last ledger states: `DONE` (已整改到位), `ON_SCHEDULE` (达到序时进度) or `BEHIND` (未达序时进度); null
+    /// if no ledger states one. `pace` is the computed one beside it.
+    statedPace: Option<Pace> = Kind::Column("stated_pace");
+    /// Local date of the ledger that states the pace.
+    statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
     /// Measure that the unit has to answer.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
     /// Unit that answers the assignment; null if the caller may not see it. A county's government also answers for its
@@ -189,6 +203,11 @@ filter! {
         status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// The pace as of the current local date is one of these; `OVERDUE` means open past the measure's deadline.
         pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
+        /// The pace that the last ledger states is one of these.
+        stated_pace: Vec<Pace> = |paces| Condition::In("stated_pace", deadline::codes(paces)),
+        /// A ledger states another pace than the one computed for the current local date. `AHEAD` is no other pace than
+        /// a stated `ON_SCHEDULE`.
+        is_pace_different: bool = |wanted| Condition::Holds(pace_differs, *wanted),
     }
 }
 

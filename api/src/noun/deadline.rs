@@ -27,6 +27,14 @@ pub(crate) enum Pace {
     Behind,
 }
 
+/// Returns SQL for whether the pace that a ledger states of the row `alias` is another than the computed one.
+pub(crate) fn differs(alias: &str, computed: &str) -> String {
+    format!(
+        "({alias}.stated_pace IS NOT NULL AND coalesce((SELECT CASE WHEN {alias}.stated_pace = 'ON_SCHEDULE' AND n.pace = 'AHEAD' THEN FALSE \
+         ELSE {alias}.stated_pace <> n.pace END FROM (SELECT {computed} AS pace) n), FALSE))"
+    )
+}
+
 /// Returns the codes of paces, as the SQL expression of the pace returns them.
 pub(crate) fn codes(paces: &[Pace]) -> Vec<Value> {
     let code = |pace: &Pace| match pace {

@@ -38,6 +38,12 @@ fn pace(sql: &mut Sql<'_>, measure: &str) -> String {
     ledger::rule::pace::sql(sql, measure, measure)
 }
 
+/// Returns SQL for whether a ledger states another pace than the computed one.
+fn pace_differs(sql: &mut Sql<'_>, measure: &str) -> String {
+    let computed = pace(sql, measure);
+    deadline::differs(measure, &computed)
+}
+
 /// Returns SQL for the investment in 万元; it is stored in yuan.
 fn budget(_: &mut Sql<'_>, measure: &str) -> String {
     Sql::on(BUDGET, measure)
@@ -59,6 +65,7 @@ const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9
 
 const GROUPS: &[Dimension] = &[
     group::STATUS,
+    group::STATED_PACE,
     group::DUE_ON,
     group::DEADLINE_CLASS,
     group::ROUND,
@@ -126,6 +133,13 @@ noun! {
     /// Local date on which the last of the measure's applicable assignments was completed (完成); null while one of
     /// them is not. Without assignments, as the ledger states it.
     completedOn: Option<Date> = Kind::Column("completed_on");
+    /// Whether it was completed by that date, as a ledger states, rather than on it.
+    isCompletedBy: bool = Kind::Boolean("is_completed_by");
+    /// Pace that the last ledger states: `DONE` (已整改到位), `ON_SCHEDULE` (达到序时进度) or `BEHIND` (未达序时进度); null
+    /// if no ledger states one. `pace` is the computed one beside it.
+    statedPace: Option<Pace> = Kind::Column("stated_pace");
+    /// Local date of the ledger that states the pace.
+    statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
     /// Problem (反馈问题) that the measure addresses.
     problem: Problem = Kind::One(<Problem as planner::Noun>::table, "problem_id");
     /// Inspection round (督察轮次) of that problem.
@@ -232,6 +246,11 @@ filter! {
         is_overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
         /// The pace of the measure on the current local day is one of these.
         pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
+        /// The pace that the last ledger states is one of these.
+        stated_pace: Vec<Pace> = |paces| Condition::In("stated_pace", deadline::codes(paces)),
+        /// A ledger states another pace than the one computed for the current local date. `AHEAD` is no other pace than
+        /// a stated `ON_SCHEDULE`.
+        is_pace_different: bool = |wanted| Condition::Holds(pace_differs, *wanted),
         /// True: the measure is completed (完成). False: it is not.
         is_completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// Condition on the moment of the last change.

@@ -13,7 +13,7 @@ use crate::context::Request;
 use crate::noun::accountability::{Accountability, AccountabilityFilter};
 use crate::noun::assignment::Status;
 use crate::noun::audit::AuditEntry;
-use crate::noun::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM};
+use crate::noun::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM, Pace};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::ownership::Ownership;
 use crate::noun::region::{Region, SubtreeFilter};
@@ -32,6 +32,7 @@ const NUMBER: SortKey = SortKey::expression("coalesce({t}.number, '\u{10FFFF}')"
 
 const GROUPS: &[Dimension] = &[
     group::STATUS,
+    group::STATED_PACE,
     Dimension::plain("RATED_PROGRESS", "整改评定 · Rating of the progress as printed.", "{t}.rated_progress"),
     group::DUE_ON,
     group::DEADLINE_CLASS,
@@ -91,6 +92,13 @@ noun! {
     /// Local date on which the last of the problem's applicable measures was completed (完成); null while one of them
     /// is not. Without assignments, as the ledger states it.
     completedOn: Option<Date> = Kind::Column("completed_on");
+    /// Whether it was completed by that date, as a ledger states, rather than on it.
+    isCompletedBy: bool = Kind::Boolean("is_completed_by");
+    /// Pace that the last ledger states: `DONE` (已整改到位), `ON_SCHEDULE` (达到序时进度) or `BEHIND` (未达序时进度); null
+    /// if no ledger states one. It is stated of the problem as a whole.
+    statedPace: Option<Pace> = Kind::Column("stated_pace");
+    /// Local date of the ledger that states the pace.
+    statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
     /// Whether the problem is open past its deadline on the current local day.
     isOverdue: bool = Kind::Expression(overdue);
     /// Domains (领域) that the problem belongs to, such as 水, 大气 or 矿山.

@@ -77,15 +77,19 @@ pub(crate) struct StatisticsFigures {
     waiting_for_close_out: i64,
     /// Number of items that are not applicable (不涉及).
     not_applicable: i64,
-    /// Number of items overdue (逾期) at the date: past their deadline and not completed.
+    /// Number of items overdue (逾期) at the date: past their deadline and not completed, as far as that is known.
     overdue: i64,
+    /// Number of items of which nobody knows whether they were completed at the date, because a ledger of a later date
+    /// states that they are. They are neither completed nor overdue.
+    unknown: i64,
     /// Completion rate as a fraction, `0.5` for 50 %: `completed` ÷ (`all` − `notApplicable`); null if the divisor is
-    /// zero.
+    /// zero, or if some items are `unknown`.
     completion_rate: Option<f64>,
-    /// Close-out rate as a fraction, `0.5` for 50 %: `closed` ÷ (`all` − `notApplicable`); null if the divisor is zero.
+    /// Close-out rate as a fraction, `0.5` for 50 %: `closed` ÷ (`all` − `notApplicable`); null if the divisor is zero,
+    /// or if some items are `unknown`.
     close_out_rate: Option<f64>,
     /// Overdue rate as a fraction, `0.5` for 50 %: `overdue` ÷ the number of applicable items whose deadline has
-    /// passed; null if there are none.
+    /// passed; null if there are none, or if some items are `unknown`.
     overdue_rate: Option<f64>,
 }
 
@@ -111,6 +115,7 @@ impl From<&Figures> for StatisticsFigures {
             waiting_for_close_out: figures.completed - figures.closed,
             not_applicable: figures.not_applicable,
             overdue: figures.overdue,
+            unknown: figures.unknown,
             completion_rate: figures.completion_rate(),
             close_out_rate: figures.close_out_rate(),
             overdue_rate: figures.overdue_rate(),
@@ -133,7 +138,9 @@ pub(crate) struct StatisticsQuery;
 #[Object]
 impl StatisticsQuery {
     /// Progress figures of the rectification at a date, split by one dimension. For a past date, the items that exist
-    /// now are judged by what was completed, closed and due by then.
+    /// now are judged by what was completed, closed and due by then. Within a region, and in the row of each region, a
+    /// problem or measure that several regions answer is judged by the answers of that region; by all answers only for
+    /// the region that issued it and those above.
     async fn statistics(
         &self,
         ctx: &Context<'_>,

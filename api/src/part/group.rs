@@ -5,6 +5,12 @@ use planner::{Dimension, Figure, FigureKind, Named};
 
 pub(crate) const STATUS: Dimension = Dimension::plain("STATUS", "办理状态 · Workflow status.", "{t}.status");
 
+pub(crate) const STATED_PACE: Dimension = Dimension::plain(
+    "STATED_PACE",
+    "台账所述进度 · Pace that the last ledger states: `DONE`, `ON_SCHEDULE` or `BEHIND`; null if none states one.",
+    "{t}.stated_pace",
+);
+
 pub(crate) const DUE_ON: Dimension = Dimension::plain(
     "DUE_ON",
     "整改时限 · Due date: the latest date of the deadline, a local date; null for deadlines without a date.",

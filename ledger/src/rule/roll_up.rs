@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use entity::assignment::Status;
+use entity::assignment::{StatedPace, Status};
 use entity::{assignment, measure, problem};
 use sea_orm::sea_query::{Expr, UpdateStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait};
@@ -49,18 +49,21 @@ pub async fn problems(db: &Transaction, touched: &[i64], now: DateTime<Utc>) -> 
                     moved.entry(format!("{state:?}")).or_insert_with(|| (state, Vec::new())).1.push(measure.id);
                 }
                 measure.status = state.status;
-                measure.completed_on = state.completed_on;
+                measure.completed_on = state.completion.on;
+                measure.is_completed_by = state.completion.is_by;
             }
             of_problem.entry(measure.problem_id).or_default().push(measure);
         }
         write_measures(db, moved, now).await?;
-        let mut moved: Moved<(Status, Option<NaiveDate>)> = HashMap::new();
+        let mut moved: Moved<(Status, Completion)> = HashMap::new();
         for row in problem::Entity::find().filter(problem::Column::Id.is_in(chunk.iter().copied())).all(db).await? {
             let (true, Some(measures)) = (backed.contains(&row.id), of_problem.get(&row.id)) else { continue };
             let status = roll_up(measures.iter().map(|measure| measure.status)).unwrap_or(row.status);
-            let completed_on = all_completed(measures.iter().map(|measure| (measure.status, measure.completed_on)));
-            if row.status != status || row.status_stated_on.is_some() || row.completed_on != completed_on {
-                let state = (status, completed_on);
+            let completion =
+                Completion::of_parts(measures.iter().map(|measure| (measure.status, Completion::of_measure(measure))));
+            let was = Completion { on: row.completed_on, is_by: row.is_completed_by };
+            if row.status != status || row.status_stated_on.is_some() || was != completion {
+                let state = (status, completion);
                 moved.entry(format!("{state:?}")).or_insert_with(|| (state, Vec::new())).1.push(row.id);
             }
         }
@@ -83,7 +86,7 @@ pub(crate) async fn measure(
     if answers.is_empty() || !state.differs_from(measure) {
         return Ok(());
     }
-    let is_the_same = state.status == measure.status && state.completed_on == measure.completed_on;
+    let is_the_same = state.status == measure.status && state.completion == Completion::of_measure(measure);
     if is_the_same && measure.status_stated_on.is_none() {
         writes.update(state.written_to(&[measure.id], now));
         return Ok(());
@@ -96,10 +99,44 @@ pub(crate) async fn measure(
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct State {
     status: Status,
-    completed_on: Option<NaiveDate>,
+    completion: Completion,
     reported_on: Option<NaiveDate>,
     quantity_done: Option<f64>,
     quantity_target: Option<f64>,
+    stated_pace: Option<(StatedPace, NaiveDate)>,
+}
+
+/// When something was completed.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Completion {
+    /// The local date, or `None` while it is not completed.
+    on: Option<NaiveDate>,
+    /// Whether it was completed by that date rather than on it.
+    is_by: bool,
+}
+
+impl Completion {
+    fn of_measure(row: &measure::Model) -> Self {
+        Self { on: row.completed_on, is_by: row.is_completed_by }
+    }
+
+    /// Returns the completion of the last of the applicable parts; none while one of them is not completed.
+    fn of_parts(parts: impl Iterator<Item = (Status, Self)>) -> Self {
+        let parts: Vec<Self> =
+            parts.filter(|(status, _)| *status != Status::NotApplicable).map(|(_, completion)| completion).collect();
+        let days: Option<Vec<NaiveDate>> = parts.iter().map(|part| part.on).collect();
+        let last = days.and_then(|days| days.into_iter().max());
+        Self { on: last, is_by: last.is_some() && parts.iter().any(|part| part.is_by && part.on == last) }
+    }
+}
+
+/// Returns the pace that ledgers state of a measure: the least of those of its applicable assignments, on the last day.
+fn stated_pace(answers: &[assignment::Model]) -> Option<(StatedPace, NaiveDate)> {
+    let stated = answers
+        .iter()
+        .filter(|answer| answer.status != Status::NotApplicable)
+        .filter_map(|answer| Some((answer.stated_pace?, answer.stated_pace_on?)));
+    stated.reduce(|(pace, day), (other, later)| (pace.min(other), day.max(later)))
 }
 
 impl State {
@@ -115,10 +152,15 @@ impl State {
         };
         Self {
             status: roll_up(answers.iter().map(|answer| answer.status)).unwrap_or(measure.status),
-            completed_on: all_completed(answers.iter().map(|answer| (answer.status, answer.completed_on))),
+            completion: Completion::of_parts(
+                answers.iter().map(|answer| {
+                    (answer.status, Completion { on: answer.completed_on, is_by: answer.is_completed_by })
+                }),
+            ),
             reported_on,
             quantity_done: sum(|answer| answer.quantity_done),
             quantity_target: sum(|answer| answer.quantity_target),
+            stated_pace: stated_pace(answers),
         }
     }
 
@@ -127,10 +169,11 @@ impl State {
             || *self
                 != Self {
                     status: measure.status,
-                    completed_on: measure.completed_on,
+                    completion: Completion::of_measure(measure),
                     reported_on: measure.reported_on,
                     quantity_done: measure.quantity_done,
                     quantity_target: measure.quantity_target,
+                    stated_pace: measure.stated_pace.zip(measure.stated_pace_on),
                 }
     }
 
@@ -141,7 +184,10 @@ impl State {
             .set(measure::ActiveModel {
                 status: Set(self.status),
                 status_stated_on: Set(None),
-                completed_on: Set(self.completed_on),
+                completed_on: Set(self.completion.on),
+                is_completed_by: Set(self.completion.is_by),
+                stated_pace: Set(self.stated_pace.map(|(pace, _)| pace)),
+                stated_pace_on: Set(self.stated_pace.map(|(_, day)| day)),
                 reported_on: Set(self.reported_on),
                 quantity_done: Set(self.quantity_done),
                 quantity_target: Set(self.quantity_target),
@@ -164,15 +210,16 @@ async fn write_measures(db: &Transaction, moved: Moved<State>, now: DateTime<Utc
 }
 
 /// Stores each state in all the problems that reached it.
-async fn write_problems(db: &Transaction, moved: Moved<(Status, Option<NaiveDate>)>, now: DateTime<Utc>) -> Result<()> {
-    for ((status, completed_on), ids) in moved.into_values() {
+async fn write_problems(db: &Transaction, moved: Moved<(Status, Completion)>, now: DateTime<Utc>) -> Result<()> {
+    for ((status, completion), ids) in moved.into_values() {
         for ids in ids.chunks(CHUNK) {
             problem::Entity::update_many()
                 .col_expr(problem::Column::Version, Expr::cust("version + 1"))
                 .set(problem::ActiveModel {
                     status: Set(status),
                     status_stated_on: Set(None),
-                    completed_on: Set(completed_on),
+                    completed_on: Set(completion.on),
+                    is_completed_by: Set(completion.is_by),
                     updated_at: Set(now),
                     ..Default::default()
                 })
@@ -182,11 +229,4 @@ async fn write_problems(db: &Transaction, moved: Moved<(Status, Option<NaiveDate
         }
     }
     Ok(())
-}
-
-/// Returns the date on which the last of the applicable parts was completed, or `None` while one of them is not.
-fn all_completed(parts: impl Iterator<Item = (Status, Option<NaiveDate>)>) -> Option<NaiveDate> {
-    let days: Option<Vec<NaiveDate>> =
-        parts.filter(|(status, _)| *status != Status::NotApplicable).map(|(_, day)| day).collect();
-    days?.into_iter().max()
 }

@@ -2,6 +2,7 @@
 //! to which, how statuses roll up to measures and problems, and what the status words of printed ledgers mean.
 
 use entity::assignment::Status;
+use sea_orm::{ActiveEnum, Iterable};
 
 use crate::rule::pace::Pace;
 
@@ -139,6 +140,17 @@ pub fn roll_up(statuses: impl IntoIterator<Item = Status>) -> Option<Status> {
     least.map(|(_, status)| status).or(any)
 }
 
+/// Returns the SQL of the roll-up of a group of rows, whose statuses are given by the expression `status`. It follows
+/// the rule of [`roll_up`].
+pub(crate) fn rolled_up_sql(status: &str) -> String {
+    let ranked = |status: Status| advance(status).map(|rank| (rank, status.to_value()));
+    let ranks: Vec<(u8, String)> = Status::iter().filter_map(ranked).collect();
+    let rank: Vec<String> = ranks.iter().map(|(rank, code)| format!("WHEN '{code}' THEN {rank}")).collect();
+    let code: Vec<String> = ranks.iter().map(|(rank, code)| format!("WHEN {rank} THEN '{code}'")).collect();
+    // Only statuses that are not applicable have no rank.
+    format!("CASE min(CASE {status} {} END) {} ELSE 'NOT_APPLICABLE' END", rank.join(" "), code.join(" "))
+}
+
 /// What the status words of a printed ledger state about a problem or an assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stated {
@@ -205,7 +217,6 @@ fn stated_word(word: &str) -> Option<Stated> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use sea_orm::{ActiveEnum, Iterable};
 
     #[test]
     fn lists_are_ordered_as_statuses_advance() {

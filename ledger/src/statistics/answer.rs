@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::figures::{Answer, Counted, Dimension, Figures, Question};
 use super::kept::{COUNTS, is_kept};
+use super::own::State;
 use crate::Result;
 use crate::people::policy::{Principal, Reach};
 use crate::record::concern;
@@ -51,7 +52,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     // Every item concerns the nation, so that no list of those that do is needed.
     let is_nation = principal.region().is_some_and(|own| own.is_the_nation() && question.within == Some(own.region));
     let items = items(sql, &Question { within: question.within.filter(|_| !is_nation), ..*question }, keeps);
-    let figures = counted(&as_of);
+    let figures = counted(&as_of, &State::of("i"));
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
     let kept_figures = kept_figures.join(", ");
     // The regions below the nation or a province have stored figures, so their items need no counting.
@@ -69,6 +70,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     };
     let groups = if question.wants_groups {
         let (join, key, label, order) = dimension(sql, question, keeps);
+        let figures = counted(&as_of, &state_in_group(question, keeps));
         format!(
             " UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} \
              GROUP BY {key}, {label}, {order}"
@@ -93,20 +95,39 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     )
 }
 
-/// Returns the SQL of the figures of the items `i`, by the rule of [`Figures::count`].
-fn counted(as_of: &str) -> String {
+/// Returns the SQL of the state by which the items `i` are judged in the groups of a question: for a region below the
+/// one asked for, by its own answers.
+fn state_in_group(question: &Question, keeps: bool) -> State {
+    let is_listed = keeps && question.by == Dimension::Region && question.counted != Counted::Assignments;
+    if !is_listed {
+        return State::of("i");
+    }
+    let whole = State {
+        status: "i.whole_status".to_owned(),
+        completed_on: "i.whole_completed_on".to_owned(),
+        is_completed_by: "i.whole_is_completed_by".to_owned(),
+    };
+    whole.unless("l", "own_")
+}
+
+/// Returns the SQL of the figures of the items `i`, judged by `state`, by the rule of [`Figures::count`].
+fn counted(as_of: &str, state: &State) -> String {
+    let State { status, completed_on, is_completed_by } = state;
     // The date of completion also tells when an item was closed. A closed item without one counts as always closed.
-    let closed = "i.status IN ('CLOSED', 'CLOSED_ONGOING')";
-    let completed = format!("(i.completed_on <= {as_of} OR (i.completed_on IS NULL AND {closed}))");
-    let past_due = format!("(i.status <> 'NOT_APPLICABLE' AND i.due_by < {as_of})");
+    let closed = format!("{status} IN ('CLOSED', 'CLOSED_ONGOING')");
+    let completed = format!("({completed_on} <= {as_of} OR ({completed_on} IS NULL AND {closed}))");
+    let unknown = format!("coalesce({is_completed_by} AND {completed_on} > {as_of}, FALSE)");
+    let past_due = format!("({status} <> 'NOT_APPLICABLE' AND i.due_by < {as_of})");
     let count = |condition: &str| format!("CAST(coalesce(sum(CASE WHEN {condition} THEN 1 ELSE 0 END), 0) AS bigint)");
     format!(
-        "count(*) AS \"all\", {} AS completed, {} AS closed, {} AS not_applicable, {} AS due, {} AS overdue",
+        "count(*) AS \"all\", {} AS completed, {} AS closed, {} AS not_applicable, {} AS due, {} AS overdue, \
+         {} AS unknown",
         count(&completed),
         count(&format!("{closed} AND {completed}")),
-        count("i.status = 'NOT_APPLICABLE'"),
+        count(&format!("{status} = 'NOT_APPLICABLE'")),
         count(&past_due),
-        count(&format!("{past_due} AND NOT coalesce({completed}, FALSE)")),
+        count(&format!("{past_due} AND NOT coalesce({completed}, FALSE) AND NOT {unknown}")),
+        count(&unknown),
     )
 }
 
@@ -172,21 +193,31 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
     let mut seen: Vec<String> = if seen.is_always() { Vec::new() } else { vec![seen.to_sql(sql, "x")] };
     seen.extend(if keeps { None } else { sql.seen(table, "x") });
     let seen = if seen.is_empty() { String::new() } else { format!(" WHERE {}", seen.join(" AND ")) };
-    let columns = "status, completed_on, due_by";
     match question.counted {
         Counted::Problems | Counted::Measures => {
             let (table, problem, lead) = match question.counted {
                 Counted::Problems => ("problem", "x.id", "NULL"),
                 _ => ("measure", "x.problem_id", "x.lead_unit_id"),
             };
+            let is_listed = keeps && question.within.is_some();
+            let state = if is_listed {
+                State::of("x").unless("list", "own_")
+            } else if keeps {
+                State::of("x")
+            } else {
+                State::of("x").unless("own", "")
+            };
+            // Whoever has the rights of a unit sees an item judged by the answers of that unit.
+            let own = if keeps { String::new() } else { answered(sql, question.counted) };
             let concerning = question
                 .within
                 .filter(|_| keeps)
                 .map(|_| format!(" JOIN {table}_region list ON list.{table}_id = x.id AND list.region_id = {PLACE}"));
             format!(
-                "SELECT x.id, x.{}, x.due_on, x.due_ongoing, x.due_immediate, x.round_id, x.region_id, \
-                 {problem} AS problem_id, {lead} AS lead_unit_id FROM {table} x{}{seen}",
-                columns.replace(", ", ", x."),
+                "SELECT x.id, {}, x.status AS whole_status, x.completed_on AS whole_completed_on, \
+                 x.is_completed_by AS whole_is_completed_by, x.due_by, x.due_on, x.due_ongoing, x.due_immediate, \
+                 x.round_id, x.region_id, {problem} AS problem_id, {lead} AS lead_unit_id FROM {table} x{}{own}{seen}",
+                state.columns(),
                 concerning.unwrap_or_default()
             )
         }
@@ -200,14 +231,34 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
                 )
             });
             format!(
-                "SELECT x.id, x.status, x.completed_on, m.due_by, m.due_on, m.due_ongoing, m.due_immediate, \
+                "SELECT x.id, {}, m.due_by, m.due_on, m.due_ongoing, m.due_immediate, \
                  m.round_id, \
                  x.region_id, m.problem_id, m.lead_unit_id FROM assignment x \
                  JOIN measure m ON m.id = x.measure_id{seen}{}",
+                State::of("x").columns(),
                 below.unwrap_or_default()
             )
         }
     }
+}
+
+/// Returns the join with the state `own` of the items `x` by the assignments that the principal may see; without any,
+/// the item is judged as a whole.
+fn answered(sql: &mut Sql<'_>, counted: Counted) -> String {
+    let seen = sql.seen("assignment", "answer").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
+    let of_measures = format!(
+        "SELECT answer.measure_id AS id, {} FROM assignment answer{seen} GROUP BY answer.measure_id",
+        State::of("answer").rolled_up().columns()
+    );
+    if counted != Counted::Problems {
+        return format!(" LEFT JOIN ({of_measures}) own ON own.id = x.id");
+    }
+    let seen = sql.seen("measure", "part").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
+    let state = State::of("part").unless("given", "").rolled_up().columns();
+    format!(
+        " LEFT JOIN (SELECT part.problem_id AS id, {state} FROM measure part JOIN ({of_measures}) given \
+         ON given.id = part.id{seen} GROUP BY part.problem_id) own ON own.id = x.id"
+    )
 }
 
 /// Returns the condition that a problem or a measure concerns the region asked for, by the assignments that the

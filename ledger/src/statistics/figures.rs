@@ -83,8 +83,11 @@ pub struct Figures {
     pub not_applicable: i64,
     /// The applicable items whose deadline has passed.
     pub due: i64,
-    /// The applicable items whose deadline has passed and that are not completed.
+    /// The applicable items whose deadline has passed and that are not completed, as far as that is known.
     pub overdue: i64,
+    /// The items of which nobody knows whether they were completed on the date: a ledger of a later date states that
+    /// they are.
+    pub unknown: i64,
 }
 
 /// The facts of a problem, a measure or an assignment from which figures are counted. All dates are local.
@@ -94,6 +97,8 @@ pub struct Item {
     pub status: Status,
     /// The date of completion, or `None` if it is not completed.
     pub completed_on: Option<NaiveDate>,
+    /// Whether it was completed by that date, on a day that nobody knows, rather than on it.
+    pub is_completed_by: bool,
     /// The date after which it is overdue, or `None` if it never is.
     pub due_by: Option<NaiveDate>,
 }
@@ -106,6 +111,11 @@ impl Item {
     /// Checks whether it was completed by the end of a day. A closed item without a date counts as always completed.
     fn is_completed(&self, as_of: NaiveDate) -> bool {
         self.completed_on.map_or(self.is_closed(), |day| day <= as_of)
+    }
+
+    /// Checks whether it was completed later or earlier than a day, which nobody knows.
+    fn is_unknown(&self, as_of: NaiveDate) -> bool {
+        self.is_completed_by && self.completed_on.is_some_and(|day| day > as_of)
     }
 
     fn is_past_due(&self, as_of: NaiveDate) -> bool {
@@ -126,23 +136,29 @@ impl Figures {
             closed: count(&|item| item.is_closed() && item.is_completed(as_of)),
             not_applicable: count(&|item| item.status == Status::NotApplicable),
             due: count(&|item| item.is_past_due(as_of)),
-            overdue: count(&|item| item.is_past_due(as_of) && !item.is_completed(as_of)),
+            overdue: count(&|item| item.is_past_due(as_of) && !item.is_completed(as_of) && !item.is_unknown(as_of)),
+            unknown: count(&|item| item.is_unknown(as_of)),
         }
     }
 
-    /// Returns completed ÷ (all − not applicable), or `None` if no item is applicable.
+    /// Returns completed ÷ (all − not applicable), or `None` if no item is applicable or if some are unknown.
     pub fn completion_rate(&self) -> Option<f64> {
-        ratio(self.completed, self.all - self.not_applicable)
+        self.known(ratio(self.completed, self.all - self.not_applicable))
     }
 
-    /// Returns closed ÷ (all − not applicable), or `None` if no item is applicable.
+    /// Returns closed ÷ (all − not applicable), or `None` if no item is applicable or if some are unknown.
     pub fn close_out_rate(&self) -> Option<f64> {
-        ratio(self.closed, self.all - self.not_applicable)
+        self.known(ratio(self.closed, self.all - self.not_applicable))
     }
 
-    /// Returns overdue ÷ due, or `None` if no deadline has passed.
+    /// Returns overdue ÷ due, or `None` if no deadline has passed or if some items are unknown.
     pub fn overdue_rate(&self) -> Option<f64> {
-        ratio(self.overdue, self.due)
+        self.known(ratio(self.overdue, self.due))
+    }
+
+    /// A share of items that are only partly known is not known.
+    fn known(&self, rate: Option<f64>) -> Option<f64> {
+        rate.filter(|_| self.unknown == 0)
     }
 }
 
@@ -172,8 +188,9 @@ mod tests {
 
     fn item() -> impl Strategy<Value = Item> {
         let status = proptest::sample::select(Status::iter().collect::<Vec<_>>());
-        (status, proptest::option::of(day()), proptest::option::of(day()))
-            .prop_map(|(status, completed_on, due_by)| Item { status, completed_on, due_by })
+        (status, proptest::option::of(day()), proptest::bool::ANY, proptest::option::of(day())).prop_map(
+            |(status, completed_on, is_completed_by, due_by)| Item { status, completed_on, is_completed_by, due_by },
+        )
     }
 
     #[test]
@@ -195,7 +212,8 @@ mod tests {
             prop_assert_eq!(all.overdue, left.overdue + right.overdue);
             prop_assert!(all.closed <= all.completed && all.overdue <= all.due && all.due <= all.all);
             let later = Figures::count(&items, crate::rule::calendar::plus_days(at, 7));
-            prop_assert!(later.completed >= all.completed && later.due >= all.due);
+            prop_assert!(later.completed >= all.completed && later.due >= all.due && later.unknown <= all.unknown);
+            prop_assert!(all.completed + all.unknown <= all.all);
         }
     }
 }

@@ -14,6 +14,7 @@ use sea_orm::{
     TransactionOptions,
 };
 
+use super::own::{self, State};
 use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -22,7 +23,7 @@ use crate::record::database::Transaction;
 const CHUNK: usize = 1_000;
 
 /// The columns of counts that are stored for a region and a day.
-pub(super) const COUNTS: &[&str] = &["total", "completed", "closed", "not_applicable", "due", "overdue"];
+pub(super) const COUNTS: &[&str] = &["total", "completed", "closed", "not_applicable", "due", "overdue", "unknown"];
 
 /// The SQL condition that figures are stored for the region `{t}`.
 const IS_KEPT: &str =
@@ -38,6 +39,7 @@ pub(super) fn is_kept(region: &str) -> String {
 pub async fn around<T>(db: &Transaction, problems: &[i64], act: impl Future<Output = Result<T>>) -> Result<T> {
     append(db, problems, "-").await?;
     let done = act.await?;
+    own::renew(db, problems).await?;
     append(db, problems, "").await?;
     Ok(done)
 }
@@ -116,6 +118,7 @@ pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
 /// Counts all figures anew.
 pub async fn rebuild(db: &Transaction) -> Result<()> {
     let sql = Sql::new(db.get_database_backend(), &[]);
+    own::rebuild(db).await?;
     db.execute_unprepared("DELETE FROM figure_delta").await?;
     db.execute_unprepared("DELETE FROM figure").await?;
     db.execute_unprepared(&format!(
@@ -159,7 +162,8 @@ pub async fn differences<C: ConnectionTrait>(db: &C) -> Result<i64> {
         any.join(" OR ")
     );
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), text)).await?;
-    Ok(row.map(|row| row.try_get("", "differences")).transpose()?.unwrap_or_default())
+    let of_figures: i64 = row.map(|row| row.try_get("", "differences")).transpose()?.unwrap_or_default();
+    Ok(of_figures + own::differences(db).await?)
 }
 
 /// Returns the query for what problems and everything below them add to the stored figures: one row for each region,
@@ -170,9 +174,10 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
     let is_kept = is_kept("r");
     let listed = |table: &str, noun: &str, problem: &str| {
         format!(
-            "SELECT '{noun}' AS noun, l.region_id, x.status, x.completed_on, x.due_by FROM {table} x \
+            "SELECT '{noun}' AS noun, l.region_id, {}, x.due_by FROM {table} x \
              JOIN {table}_region l ON l.{table}_id = x.id JOIN region r ON r.id = l.region_id AND {is_kept} \
-             WHERE x.{problem} {which}"
+             WHERE x.{problem} {which}",
+            State::of("x").unless("l", "own_").columns()
         )
     };
     let (problems, measures) = (listed("problem", "PROBLEM", "id"), listed("measure", "MEASURE", "problem_id"));
@@ -183,8 +188,10 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
     let applicable = "status <> 'NOT_APPLICABLE' AND due_by IS NOT NULL";
     let past = sql.next_day("due_by");
     // Not completed by the day after its deadline. A closed item without a date of completion counts as always
-    // completed.
-    let late = format!("{applicable} AND (completed_on > {past} OR (completed_on IS NULL AND NOT {closed}))");
+    // completed; of one that was completed by a date nobody knows whether it was late.
+    let late = format!(
+        "{applicable} AND NOT is_completed_by AND (completed_on > {past} OR (completed_on IS NULL AND NOT {closed}))"
+    );
     let one = |condition: &str| format!("CASE WHEN {condition} THEN 1 ELSE 0 END");
     let sums: Vec<String> = COUNTS.iter().map(|count| format!("{} AS {count}", sql.sum(count))).collect();
     let (sums, columns) = (sums.join(", "), COUNTS.join(", "));
@@ -195,14 +202,14 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
            UNION ALL SELECT n.region_id, r.parent_id FROM lineage n JOIN region r ON r.id = n.above \
            WHERE r.parent_id IS NOT NULL), \
          items AS ({problems} UNION ALL {measures} \
-           UNION ALL SELECT 'ASSIGNMENT', r.id, a.status, a.completed_on, m.due_by FROM {answering} \
+           UNION ALL SELECT 'ASSIGNMENT', r.id, a.status, a.completed_on, a.is_completed_by, m.due_by FROM {answering} \
            JOIN lineage n ON n.region_id = a.region_id JOIN region r ON r.id = n.above AND {is_kept}), \
          steps AS (\
            SELECT noun, region_id, {ever} AS day, 1 AS total, {always} AS completed, {always} AS closed, \
-             {not_applicable} AS not_applicable, 0 AS due, 0 AS overdue FROM items \
-           UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, -({is_late}) FROM items \
+             {not_applicable} AS not_applicable, 0 AS due, 0 AS overdue, {is_unknown} AS unknown FROM items \
+           UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, -({is_late}), -({is_unknown}) FROM items \
            WHERE completed_on IS NOT NULL \
-           UNION ALL SELECT noun, region_id, {past}, 0, 0, 0, 0, 1, {is_late} FROM items WHERE {applicable}), \
+           UNION ALL SELECT noun, region_id, {past}, 0, 0, 0, 0, 1, {is_late}, 0 FROM items WHERE {applicable}), \
          days AS (SELECT noun, region_id, day, {sums} FROM steps GROUP BY noun, region_id, day), \
          spans AS (\
            SELECT noun, region_id, CASE WHEN day = {ever} THEN 'EVER' ELSE 'DAY' END AS span, day AS start, \
@@ -214,5 +221,6 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
         not_applicable = one("status = 'NOT_APPLICABLE'"),
         is_closed = one(closed),
         is_late = one(&late),
+        is_unknown = one("is_completed_by AND completed_on IS NOT NULL"),
     )
 }

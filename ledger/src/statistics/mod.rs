@@ -2,12 +2,13 @@
 //! problems, measures or assignments.
 //!
 //! An item of several regions, lead units or domains counts in the row of each, so the rows may add up to more than the
-//! total. `figures` has the rule by which figures are counted; `answer` queries them, and `kept` stores those that are
-//! asked for most often.
+//! total. `figures` has the rule by which figures are counted; `answer` queries them, `kept` stores those that are asked
+//! for most often, and `own` stores by what each region judges an item that other regions answer, too.
 
 mod answer;
 mod figures;
 pub mod kept;
+pub mod own;
 
 pub use answer::answer;
 pub use figures::{Answer, Counted, Dimension, Figures, Item, Question, label_of};

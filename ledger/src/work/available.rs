@@ -987,7 +987,10 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
 /// created.
 pub(crate) fn dealings(measure: &str) -> String {
     let of_assignment = ["progress_report", "\"check\"", "evidence", "close_out"].map(|table| {
-        format!("(SELECT count(*) FROM {table} ax JOIN assignment aa ON aa.id = ax.assignment_id WHERE aa.measure_id = {measure})")
+        format!(
+            "(SELECT count(*) FROM {table} ax JOIN assignment aa ON aa.id = ax.assignment_id \
+             WHERE aa.measure_id = {measure})"
+        )
     });
     let of_measure = ["deadline_change", "supervision_action", "comment"]
         .map(|table| format!("(SELECT count(*) FROM {table} ax WHERE ax.measure_id = {measure})"));

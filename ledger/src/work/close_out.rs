@@ -125,6 +125,7 @@ pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done
     held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
+    moved.is_completed_by = Set(false);
     let told = Announcement { kind: "returned", reason: &reason, facts: json!({}), submitter: cycle.applicant_id };
     let warnings = held.tell(acting, told).await?;
     let said = json!({ "cycle": cycle.cycle, "reason": reason });
@@ -280,6 +281,7 @@ pub async fn decide_objection(
     held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
+    moved.is_completed_by = Set(false);
     let told =
         Announcement { kind: "objection-upheld", reason: &answer, facts: json!({}), submitter: cycle.applicant_id };
     let warnings = held.tell(acting, told).await?;
@@ -346,6 +348,7 @@ pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     }
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
+    moved.is_completed_by = Set(false);
     let submitter = cycle.as_ref().and_then(|cycle| cycle.applicant_id);
     let told = Announcement { kind: "relapse", reason: &reason, facts: json!({}), submitter };
     let warnings = held.tell(acting, told).await?;

@@ -24,7 +24,7 @@ use crate::record::database::Transaction;
 use crate::record::writes::Writes;
 use crate::rule::roll_up;
 use crate::rule::workflow::{self, Step};
-use crate::statistics::kept;
+use crate::statistics::{kept, own};
 
 /// An assignment that an act works on, within a transaction that has locked its problem.
 pub(crate) struct HeldAssignment {
@@ -119,15 +119,19 @@ impl HeldAssignment {
         let id = row.id;
         let now = with(&row, &moved)?;
         let is_counted = counts(row.status, row.completed_on) != counts(now.status, now.completed_on);
+        let is_moved = is_counted || row.status != now.status;
         let mut after = audit::kept::assignment(&now);
         others.push(now);
         let counted = if is_counted { vec![problem] } else { Vec::new() };
         kept::around(&transaction, &counted, async {
             writes.update_one(moved)?;
             roll_up::measure(&transaction, &mut writes, &measure, &others, acting.now).await?;
-            if is_counted { writes.send(&transaction).await } else { Ok(()) }
+            if is_moved { writes.send(&transaction).await } else { Ok(()) }
         })
         .await?;
+        if is_moved && !is_counted {
+            own::renew(&transaction, &[problem]).await?;
+        }
         let changed = Changed { problem, measure: Some(measure.id), assignment: Some(id) };
         change::write(&mut writes, kind, changed, acting.now);
         if let (Value::Object(after), Value::Object(also)) = (&mut after, also) {

@@ -103,6 +103,7 @@ pub async fn report(acting: &Acting<'_>, report: &Report) -> Result<i64> {
     moved.quantity_target = Set(leading.and_then(|one| one.target).or(held.row.quantity_target));
     if report.completed_on.is_some() || report.retracts_completion {
         moved.completed_on = Set(report.completed_on);
+        moved.is_completed_by = Set(false);
     }
     let said = json!({ "report": key, "period": report.period });
     held.settle(acting, ChangeKind::ProgressReported, moved, said).await

@@ -410,7 +410,9 @@ impl Tables {
             "category": row.category, "source": row.source,
             "ratedProgress": row.rated_progress, "status": row.status.to_value(),
             "statusStatedOn": row.status_stated_on,
-            "completedOn": row.completed_on, "createdAt": row.created_at, "updatedAt": row.updated_at,
+            "completedOn": row.completed_on, "isCompletedBy": row.is_completed_by,
+            "statedPace": row.stated_pace.map(|pace| pace.to_value()), "statedPaceOn": row.stated_pace_on,
+            "createdAt": row.created_at, "updatedAt": row.updated_at,
             "position": row.position, "dueOn": row.due_on, "isOngoing": row.due_ongoing,
             "deadlineClass": class, "version": row.version, "isOverdue": self.is_overdue(row)});
         let chain = format!("problem_{}", row.id);
@@ -446,7 +448,9 @@ impl Tables {
             "statusStatedOn": row.status_stated_on, "statedProgress": row.stated_progress, "pace": pace,
             "budget": row.budget.map(|yuan| yuan as f64 / 1e4), "outcome": row.outcome,
             "statedCloseOut": row.stated_close_out, "remark": row.remark,
-            "completedOn": row.completed_on, "version": row.version, "createdAt": row.created_at,
+            "completedOn": row.completed_on, "isCompletedBy": row.is_completed_by,
+            "statedPace": row.stated_pace.map(|pace| pace.to_value()), "statedPaceOn": row.stated_pace_on,
+            "version": row.version, "createdAt": row.created_at,
             "updatedAt": row.updated_at, "position": row.position, "dueOn": row.due_on, "isOngoing": row.due_ongoing,
             "deadlineClass": class, "statusRank": rank(row.status)});
         let mut plans: Vec<_> = self.plans.iter().filter(|plan| plan.measure_id == row.id).collect();
@@ -493,7 +497,8 @@ impl Tables {
         });
         let reports: Vec<_> = self.reports.iter().filter(|report| report.assignment_id == row.id).collect();
         let latest = reports.iter().max_by_key(|report| (report.submitted_at, report.id));
-        let values = json!({"status": row.status.to_value(), "pace": pace, "completedOn": row.completed_on,
+        let values = json!({"status": row.status.to_value(), "pace": pace, "completedOn": row.completed_on, "isCompletedBy": row.is_completed_by,
+            "statedPace": row.stated_pace.map(|pace| pace.to_value()), "statedPaceOn": row.stated_pace_on,
             "version": row.version, "createdAt": row.created_at, "updatedAt": row.updated_at,
             "acceptedAt": row.accepted_at, "declinedAt": row.declined_at, "declineReason": row.decline_reason,
             "quantityDone": row.quantity_done, "quantityTarget": row.quantity_target,

@@ -426,6 +426,11 @@ impl<'a> Interpreter<'a> {
                 kinds.iter().any(|kind| list_of(demand).contains(kind.value("kind")))
             }
             "isOverdue" => (row.value("pace") == "OVERDUE") == *demand,
+            "isPaceDifferent" => {
+                let (stated, pace) = (row.value("statedPace"), row.value("pace"));
+                let is_met = stated == pace || (stated == "ON_SCHEDULE" && pace == "AHEAD");
+                (!stated.is_null() && !pace.is_null() && !is_met) == *demand
+            }
             "isCompleted" => row.value("completedOn").is_null() != *demand,
             "isRetired" => row.value("retiredOn").is_null() != *demand,
             "hasOpenObjection" => {

@@ -9,6 +9,7 @@ pub(crate) mod graph;
 pub(crate) mod interpreter;
 pub(crate) mod ledgers;
 pub(crate) mod operations;
+pub(crate) mod own;
 pub(crate) mod people;
 pub(crate) mod provider;
 pub(crate) mod s3;

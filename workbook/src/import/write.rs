@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveTime};
-use entity::assignment::Status;
+use entity::assignment::{StatedPace, Status};
 use entity::check::{CheckKind, CheckResult};
 use entity::close_out::CloseOutState;
 use entity::leader::Post;
@@ -28,14 +28,15 @@ use ledger::record::concern::{self, Concern};
 use ledger::record::database;
 use ledger::rule::calendar;
 use ledger::rule::deadline::{Columns, Deadline, Stated};
+use ledger::rule::pace::Pace;
 use ledger::rule::roll_up;
 use ledger::rule::sameness::normalised;
 use ledger::rule::wording::shortened;
 use ledger::rule::workflow::{self, Step};
 use ledger::statistics::kept;
 
-/// Number of rows per INSERT. With at most 30 columns each, this is within SQLite's limit of 32,766 variables.
-const CHUNK: usize = 1_000;
+/// Number of rows per INSERT. With at most 40 columns each, this is within SQLite's limit of 32,766 variables.
+const CHUNK: usize = 800;
 
 /// The quantity of a report that has the share of the measure that is done, in percent.
 const SHARE: &str = "累计完成比例";
@@ -146,6 +147,9 @@ impl Writer<'_> {
                 status: Set(stated.map_or(Status::Assigned, |stated| stated.status)),
                 status_stated_on: Set(Some(*as_of)),
                 completed_on: Set(stated.filter(|stated| stated.completed).map(|_| *as_of)),
+                is_completed_by: Set(stated.is_some_and(|stated| stated.completed)),
+                stated_pace: Set(stated.and_then(pace_of)),
+                stated_pace_on: Set(stated.and_then(pace_of).map(|_| *as_of)),
                 issued_on: Set(from),
                 version: Set(1),
                 created_at: Set(self.import.now),
@@ -428,12 +432,17 @@ impl Writer<'_> {
                     continue;
                 }
                 let (status, completed) = stated.unwrap_or((Status::Assigned, false));
+                let (completed_on, is_completed_by) = read.close_out.completion().unwrap_or((as_of, true));
+                let pace = stated_pace(read);
                 new.push(assignment::ActiveModel {
                     measure_id: Set(measure.id),
                     unit_id: Set(unit),
                     region_id: Set(homes.get(&unit).copied().unwrap_or(self.region.id)),
                     status: Set(status),
-                    completed_on: Set(completed.then_some(as_of)),
+                    completed_on: Set(completed.then_some(completed_on)),
+                    is_completed_by: Set(completed && is_completed_by),
+                    stated_pace: Set(pace),
+                    stated_pace_on: Set(pace.map(|_| as_of)),
                     reported_on: Set(stated.map(|_| as_of)),
                     version: Set(1),
                     created_at: Set(self.import.now),
@@ -526,6 +535,12 @@ impl Writer<'_> {
                 if let Some(word) = word {
                     let since = assignment.completed_on.unwrap_or(as_of);
                     row.completed_on = Set(word.completed.then_some(since));
+                    row.is_completed_by =
+                        Set(word.completed && (assignment.completed_on.is_none() || assignment.is_completed_by));
+                }
+                if let Some(pace) = stated_pace(read) {
+                    row.stated_pace = Set(Some(pace));
+                    row.stated_pace_on = Set(Some(as_of));
                 }
                 row.reported_on = Set(Some(as_of));
                 row.version = Set(assignment.version + 1);
@@ -615,7 +630,11 @@ impl Writer<'_> {
             if assignment.created_at < self.import.now && workflow::is_further(status, assignment.status) {
                 let mut row: assignment::ActiveModel = assignment.clone().into();
                 row.status = Set(status);
-                row.completed_on = Set(assignment.completed_on.or(Some(first)));
+                let stated = read.completion().unwrap_or((first, true));
+                let was = assignment.completed_on.filter(|_| !assignment.is_completed_by).map(|day| (day, false));
+                let (completed_on, is_completed_by) = was.unwrap_or(stated);
+                row.completed_on = Set(Some(completed_on));
+                row.is_completed_by = Set(is_completed_by);
                 row.version = Set(assignment.version + 1);
                 row.updated_at = Set(self.import.now);
                 row.update(self.db).await?;
@@ -646,6 +665,10 @@ impl Writer<'_> {
                 there.status = Set(rating.status);
                 there.status_stated_on = Set(Some(as_of));
                 there.completed_on = Set(rating.completed.then(|| problem.completed_on.unwrap_or(as_of)));
+                there.is_completed_by =
+                    Set(rating.completed && (problem.completed_on.is_none() || problem.is_completed_by));
+                there.stated_pace = Set(pace_of(*rating));
+                there.stated_pace_on = Set(pace_of(*rating).map(|_| as_of));
                 there.version = Set(problem.version + 1);
                 there.updated_at = Set(self.import.now);
                 there.update(self.db).await?;
@@ -677,6 +700,8 @@ impl Writer<'_> {
                     completed_on: said
                         .is_some_and(|said| said.completed)
                         .then(|| measure.completed_on.unwrap_or(as_of)),
+                    is_completed_by: measure.completed_on.is_none() || measure.is_completed_by,
+                    pace: stated_pace(read).or_else(|| rating.and_then(pace_of)),
                     reported_on: read.progress.as_ref().map(|_| as_of),
                     stated_on: as_of,
                 };
@@ -692,6 +717,9 @@ impl Writer<'_> {
                         status: Set(stating.status),
                         status_stated_on: Set(Some(stating.stated_on)),
                         completed_on: Set(stating.completed_on),
+                        is_completed_by: Set(stating.completed_on.is_some() && stating.is_completed_by),
+                        stated_pace: Set(stating.pace),
+                        stated_pace_on: Set(stating.pace.map(|_| stating.stated_on)),
                         reported_on: Set(stating.reported_on),
                         updated_at: Set(self.import.now),
                         ..Default::default()
@@ -754,7 +782,29 @@ struct Stating {
     stated_on: NaiveDate,
     status: Status,
     completed_on: Option<NaiveDate>,
+    is_completed_by: bool,
+    pace: Option<StatedPace>,
     reported_on: Option<NaiveDate>,
+}
+
+/// Returns the pace that the ledger states of a measure: in the column for it, by its status, or in the words of its
+/// progress.
+fn stated_pace(read: &ReadMeasure) -> Option<StatedPace> {
+    if let Some(is_on_schedule) = read.month.is_on_schedule {
+        return Some(if is_on_schedule { StatedPace::OnSchedule } else { StatedPace::Behind });
+    }
+    let status = read.status.as_ref().map(|(_, said)| *said);
+    status.or_else(|| read.progress.as_deref().and_then(workflow::stated)).and_then(pace_of)
+}
+
+/// Returns the pace that the status words of a ledger state.
+fn pace_of(said: workflow::Stated) -> Option<StatedPace> {
+    match said.pace {
+        _ if said.completed => Some(StatedPace::Done),
+        Some(Pace::Behind) => Some(StatedPace::Behind),
+        Some(_) => Some(StatedPace::OnSchedule),
+        None => None,
+    }
 }
 
 /// Returns an explanation for the fault if the file gives a measure another deadline than the database. Only an

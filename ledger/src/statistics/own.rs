@@ -1,0 +1,180 @@
+//! What a region answered itself: of a measure that several counties answer, each county's figures judge it by that
+//! county's answers.
+//!
+//! The state is stored with the region's entry in the list of measures or problems. Nothing is stored where the item is
+//! judged as a whole: for the region that issued it and those above it, and where the region's answers are all there
+//! are. The rule is that of the roll-up from assignments to measures; see [`workflow::roll_up`].
+
+use planner::Sql;
+use sea_orm::{ConnectionTrait, Statement};
+
+use crate::Result;
+use crate::record::database::Transaction;
+use crate::rule::workflow;
+
+/// The most problems in one statement.
+const CHUNK: usize = 1_000;
+
+/// The SQL of the state of an item: workflow status, date of completion, and whether it was completed by that date
+/// rather than on it.
+pub(super) struct State {
+    pub(super) status: String,
+    pub(super) completed_on: String,
+    pub(super) is_completed_by: String,
+}
+
+impl State {
+    /// Returns the state that the row `alias` has as a whole.
+    pub(super) fn of(alias: &str) -> Self {
+        Self {
+            status: format!("{alias}.status"),
+            completed_on: format!("{alias}.completed_on"),
+            is_completed_by: format!("{alias}.is_completed_by"),
+        }
+    }
+
+    /// Returns this state, unless `own`, the entry of a list or the roll-up of some answers, has a state of its own.
+    /// `prefix` is that of the columns of `own`.
+    pub(super) fn unless(self, own: &str, prefix: &str) -> Self {
+        let status = format!("{own}.{prefix}status");
+        let either = |column: &str, whole: &str| {
+            format!("CASE WHEN {status} IS NULL THEN {whole} ELSE {own}.{prefix}{column} END")
+        };
+        Self {
+            completed_on: either("completed_on", &self.completed_on),
+            is_completed_by: either("is_completed_by", &self.is_completed_by),
+            status: format!("coalesce({status}, {})", self.status),
+        }
+    }
+
+    /// Returns the state of the whole of which this is the state of each part, as aggregates over the parts.
+    pub(super) fn rolled_up(&self) -> Self {
+        let applicable = format!("{} <> 'NOT_APPLICABLE'", self.status);
+        let day = &self.completed_on;
+        let last = format!("max(CASE WHEN {applicable} THEN {day} END)");
+        let last_by = format!("max(CASE WHEN {applicable} AND {} THEN {day} END)", self.is_completed_by);
+        let open = format!("count(CASE WHEN {applicable} AND {day} IS NULL THEN 1 END)");
+        Self {
+            status: workflow::rolled_up_sql(&self.status),
+            completed_on: format!("CASE WHEN {open} = 0 THEN {last} END"),
+            is_completed_by: format!("coalesce({open} = 0 AND {last_by} = {last}, FALSE)"),
+        }
+    }
+
+    /// Returns the columns of a SELECT.
+    pub(super) fn columns(&self) -> String {
+        format!(
+            "{} AS status, {} AS completed_on, {} AS is_completed_by",
+            self.status, self.completed_on, self.is_completed_by
+        )
+    }
+}
+
+/// The items whose states are stored: the name of their table, and the query for the states, given a condition on the
+/// keys of problems.
+const ITEMS: [(&str, fn(&str) -> String); 2] = [("measure", of_measures), ("problem", of_problems)];
+
+/// Stores what regions answered themselves of these problems and their measures.
+pub async fn renew(db: &Transaction, problems: &[i64]) -> Result<()> {
+    for chunk in problems.chunks(CHUNK) {
+        for (item, states) in ITEMS {
+            let mut sql = Sql::new(db.get_database_backend(), &[]);
+            let ids: Vec<String> = chunk.iter().map(|id| sql.bind(*id)).collect();
+            let text = format!("{} {}", states(&format!("IN ({})", ids.join(", "))), update(item));
+            db.execute_raw(sql.statement(text)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores what regions answered themselves of all problems and measures.
+pub(super) async fn rebuild(db: &Transaction) -> Result<()> {
+    for (item, states) in ITEMS {
+        db.execute_unprepared(&format!("{} {}", states("IS NOT NULL"), update(item))).await?;
+    }
+    Ok(())
+}
+
+/// Returns how many of the stored states differ from the answers: none, unless something bypassed the acts.
+pub(super) async fn differences<C: ConnectionTrait>(db: &C) -> Result<i64> {
+    let mut differences = 0;
+    for (item, states) in ITEMS {
+        let text = format!(
+            "{} SELECT count(*) AS differences FROM {item}_region entry JOIN own ON {}",
+            states("IS NOT NULL"),
+            differs(item)
+        );
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), text)).await?;
+        differences += row.map(|row| row.try_get::<i64>("", "differences")).transpose()?.unwrap_or_default();
+    }
+    Ok(differences)
+}
+
+/// Returns the query `own` for the states of the measures of the problems whose keys satisfy `which`.
+fn of_measures(which: &str) -> String {
+    let answers = format!("assignment a JOIN measure m ON m.id = a.measure_id AND m.problem_id {which}");
+    let state = State::of("a").rolled_up().columns();
+    // The regions above each answering one, by recursion; the tree of regions has five levels.
+    format!(
+        "WITH RECURSIVE lineage (region_id, above) AS (\
+           SELECT DISTINCT a.region_id, a.region_id FROM {answers} \
+           UNION ALL SELECT n.region_id, r.parent_id FROM lineage n JOIN region r ON r.id = n.above \
+           WHERE r.parent_id IS NOT NULL), \
+         wholes AS (SELECT a.measure_id, count(*) AS answers FROM {answers} GROUP BY a.measure_id), \
+         parts AS (\
+           SELECT a.measure_id, n.above AS region_id, count(*) AS answers, {state} FROM {answers} \
+           JOIN lineage n ON n.region_id = a.region_id GROUP BY a.measure_id, n.above), \
+         own AS (\
+           SELECT l.measure_id, l.region_id, p.status, p.completed_on, coalesce(p.is_completed_by, FALSE) AS is_completed_by \
+           FROM measure_region l JOIN measure m ON m.id = l.measure_id AND m.problem_id {which} \
+           LEFT JOIN parts p ON p.measure_id = l.measure_id AND p.region_id = l.region_id \
+           AND {below_issuer} AND p.answers < (SELECT w.answers FROM wholes w WHERE w.measure_id = l.measure_id))",
+        below_issuer = below_issuer("m"),
+    )
+}
+
+/// Returns the query `own` for the states of the problems whose keys satisfy `which`, from what is stored for their
+/// measures.
+fn of_problems(which: &str) -> String {
+    let state = State::of("m").unless("e", "own_").rolled_up().columns();
+    format!(
+        "WITH wholes AS (SELECT m.problem_id, count(*) AS measures FROM measure m WHERE m.problem_id {which} \
+           GROUP BY m.problem_id), \
+         parts AS (\
+           SELECT m.problem_id, e.region_id, count(*) AS measures, count(e.own_status) AS own, {state} \
+           FROM measure m JOIN measure_region e ON e.measure_id = m.id WHERE m.problem_id {which} \
+           GROUP BY m.problem_id, e.region_id), \
+         own AS (\
+           SELECT l.problem_id, l.region_id, p.status, p.completed_on, coalesce(p.is_completed_by, FALSE) AS is_completed_by \
+           FROM problem_region l JOIN problem x ON x.id = l.problem_id AND x.id {which} \
+           LEFT JOIN parts p ON p.problem_id = l.problem_id AND p.region_id = l.region_id AND {below_issuer} \
+           AND (p.own > 0 OR p.measures < (SELECT w.measures FROM wholes w WHERE w.problem_id = l.problem_id)))",
+        below_issuer = below_issuer("x"),
+    )
+}
+
+/// Returns the condition that the entry `l` is not that of the region that issued the row `item`, nor of one above it.
+fn below_issuer(item: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM region issuer JOIN region listed ON listed.id = l.region_id \
+         WHERE issuer.id = {item}.region_id AND substr(issuer.path, 1, length(listed.path)) = listed.path)"
+    )
+}
+
+/// Returns the statement that stores the rows of `own` in the list of measures or problems, where they differ.
+fn update(item: &str) -> String {
+    format!(
+        "UPDATE {item}_region AS entry SET own_status = own.status, own_completed_on = own.completed_on, \
+         own_is_completed_by = own.is_completed_by FROM own WHERE {}",
+        differs(item)
+    )
+}
+
+/// Returns the condition that a row of `own` belongs to the entry `entry` of a list and differs from it.
+fn differs(item: &str) -> String {
+    format!(
+        "entry.{item}_id = own.{item}_id AND entry.region_id = own.region_id \
+         AND (entry.own_status IS DISTINCT FROM own.status OR entry.own_completed_on IS DISTINCT FROM own.completed_on \
+         OR entry.own_is_completed_by <> own.is_completed_by)"
+    )
+}
