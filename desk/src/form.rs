@@ -115,6 +115,8 @@ pub(crate) enum Widget {
     Account,
     /// Another problem of the same round, found by its number or words of its title.
     Problem,
+    /// A complaint case, found by its number or words of its summary.
+    Case,
     /// Another measure of the same problem, found by its number or words of its text.
     Measure,
     /// Responsible parties, one a line: units, found by their names, and collective terms.
@@ -140,6 +142,7 @@ impl Widget {
             Self::Round => Some(include_str!("../shared/choices/round.graphql")),
             Self::Account => Some(include_str!("../shared/choices/account.graphql")),
             Self::Problem => Some(include_str!("../shared/choices/problem.graphql")),
+            Self::Case => Some(include_str!("../shared/choices/case.graphql")),
             Self::Measure => Some(include_str!("../shared/choices/measure.graphql")),
             _ => None,
         }
@@ -161,9 +164,14 @@ impl Widget {
     fn name(self) -> &'static str {
         match self {
             Self::Text | Self::Lines | Self::Units | Self::Regions | Self::Parties => "text",
-            Self::Line | Self::Unit | Self::Region | Self::Round | Self::Account | Self::Problem | Self::Measure => {
-                "line"
-            }
+            Self::Line
+            | Self::Unit
+            | Self::Region
+            | Self::Round
+            | Self::Account
+            | Self::Problem
+            | Self::Case
+            | Self::Measure => "line",
             Self::Day => "day",
             Self::Month => "month",
             Self::Number => "number",

@@ -15,10 +15,16 @@ pub struct Model {
     pub region_id: i64,
     /// Number as printed (`D3SX202505280018`).
     pub number: String,
+    /// Batch in which the inspection handed it over (批次), as printed: 第三批 or 12; null if it is not known.
+    pub batch: Option<String>,
     /// How the complaint was made.
     pub channel: Channel,
     /// Whether it is a key case (重点).
     pub is_key: bool,
+    /// How soon it has to be handled (办理类型); null if it is not stated.
+    pub handling: Option<Handling>,
+    /// Earlier case of the same round that this one repeats (重复件); null if it repeats none.
+    pub repeat_of_id: Option<i64>,
     /// What the complaint is about; never who complained.
     pub summary: String,
     /// Lead unit (主办单位), which answers it.
@@ -57,6 +63,18 @@ pub enum Channel {
     /// By phone (来电).
     #[sea_orm(string_value = "CALL")]
     Call,
+}
+
+/// How soon a case has to be handled (办理类型).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+pub enum Handling {
+    /// Rectified at once (立行立改).
+    #[sea_orm(string_value = "IMMEDIATE")]
+    Immediate,
+    /// Rectified over a longer time (长期整改).
+    #[sea_orm(string_value = "LONG_TERM")]
+    LongTerm,
 }
 
 /// State of a case.

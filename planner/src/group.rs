@@ -148,7 +148,7 @@ fn key(sql: &mut Sql<'_>, dimension: &Dimension, alias: &str) -> String {
 }
 
 /// Writes the JSON object of the selected aggregates over the rows `alias`.
-pub(crate) fn figures(sql: &Sql<'_>, table: &Table, alias: &str, selection: &Selected<'_>) -> String {
+pub(crate) fn figures(sql: &mut Sql<'_>, table: &Table, alias: &str, selection: &Selected<'_>) -> String {
     let name = format!("{}Aggregate", table.name);
     let members: Vec<(&str, String)> = selection
         .children(&name)
@@ -157,8 +157,14 @@ pub(crate) fn figures(sql: &Sql<'_>, table: &Table, alias: &str, selection: &Sel
             let figure = table.figures.iter().find(|figure| figure.name == child.name());
             let value = match (child.name(), figure) {
                 (_, Some(figure)) => {
-                    let of = Sql::on(figure.expression, alias);
-                    sql.object(&parts(sql, figure.kind, &of, child))
+                    let of = sql.with_facts(&Sql::on(figure.expression, alias));
+                    match figure.kind {
+                        FigureKind::Count => sql.count_of(&of),
+                        FigureKind::Share => sql.share_of(&of),
+                        FigureKind::Date | FigureKind::Moment | FigureKind::Number => {
+                            sql.object(&parts(sql, figure.kind, &of, child))
+                        }
+                    }
                 }
                 ("count", None) => "count(*)".to_owned(),
                 _ => format!("'{name}'"),
@@ -173,22 +179,25 @@ pub(crate) fn figures(sql: &Sql<'_>, table: &Table, alias: &str, selection: &Sel
 pub(crate) fn reckons(table: &Table, selection: &Selected<'_>) -> bool {
     selection.children(&format!("{}Aggregate", table.name)).iter().any(|child| {
         match table.figures.iter().find(|figure| figure.name == child.name()) {
-            Some(figure) => child.children(type_name(figure.kind)).iter().any(|part| part.name() != "__typename"),
+            Some(figure) => type_name(figure.kind)
+                .is_none_or(|name| child.children(name).iter().any(|part| part.name() != "__typename")),
             None => child.name() == "count",
         }
     })
 }
 
-fn type_name(kind: FigureKind) -> &'static str {
+/// Returns the object type of a figure; none if the figure is a plain number.
+fn type_name(kind: FigureKind) -> Option<&'static str> {
     match kind {
-        FigureKind::Date => "DateRange",
-        FigureKind::Moment => "MomentRange",
-        FigureKind::Number => "NumberSummary",
+        FigureKind::Date => Some("DateRange"),
+        FigureKind::Moment => Some("MomentRange"),
+        FigureKind::Number => Some("NumberSummary"),
+        FigureKind::Count | FigureKind::Share => None,
     }
 }
 
 fn parts<'a>(sql: &Sql<'_>, kind: FigureKind, of: &str, selection: &Selected<'a>) -> Vec<(&'a str, String)> {
-    let name = type_name(kind);
+    let name = type_name(kind).unwrap_or_default();
     let part = |child: &Selected<'a>| {
         let value = match child.name() {
             "min" => format!("min({of})"),

@@ -93,7 +93,8 @@ impl SortKey {
 ///   that is read by its key ([`Kind::One`], [`crate::Root::One`], [`crate::Root::Several`]) takes the source as it is
 ///   written. For a source that is a subquery, the planner adds no condition of its own to plain lists, so the subquery
 ///   must mark every table that it reads.
-/// - `{fact:name}`: a named fact such as `{fact:today}`, at the places where `{sees:…}` is allowed.
+/// - `{fact:name}`: a named fact such as `{fact:today}`, at the places where `{sees:…}` is allowed and in
+///   [`Figure::expression`].
 /// - `{}`: one value, at each place where it occurs. In [`Named::name`] it is the expression of the group's key; in
 ///   [`crate::Member::total`], [`crate::Condition::Matches`] and [`crate::Condition::Among`] it is the placeholder of a
 ///   bound value, so the text of the statement does not depend on the value.
@@ -160,7 +161,8 @@ pub struct Figure {
     pub name: &'static str,
     /// The description of the field in the schema.
     pub description: &'static str,
-    /// The SQL expression to aggregate; `{t}` is the alias of the row.
+    /// The SQL expression to aggregate, a condition for [`FigureKind::Count`] and [`FigureKind::Share`]; `{t}` is the
+    /// alias of the row.
     pub expression: &'static str,
     /// Which aggregates are offered.
     pub kind: FigureKind,
@@ -175,6 +177,10 @@ pub enum FigureKind {
     Moment,
     /// Sum, mean, minimum and maximum.
     Number,
+    /// The number of rows that satisfy a condition.
+    Count,
+    /// The share of rows that satisfy a condition, from 0 to 1; null if there are no rows.
+    Share,
 }
 
 /// One field of a noun.

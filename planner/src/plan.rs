@@ -423,10 +423,10 @@ impl Planner<'_> {
         let alias = self.sql.alias();
         if !reckons(table, child) {
             // Without an aggregate function, the query would return one object for each row instead of a single one.
-            return figures(&self.sql, table, &alias, child);
+            return figures(&mut self.sql, table, &alias, child);
         }
         let rows = self.all_rows(table, &alias, owner, condition);
-        let figures = figures(&self.sql, table, &alias, child);
+        let figures = figures(&mut self.sql, table, &alias, child);
         self.sql.json(&format!("(SELECT {figures} FROM {rows})"))
     }
 

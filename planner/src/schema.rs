@@ -410,6 +410,8 @@ described!(Aggregate<N>, [N: Noun + OutputType], format!("{}Aggregate", N::table
                 FigureKind::Date => DateRange::create_type_info(registry),
                 FigureKind::Moment => MomentRange::create_type_info(registry),
                 FigureKind::Number => NumberSummary::create_type_info(registry),
+                FigureKind::Count => <i32 as FieldType>::register(registry),
+                FigureKind::Share => <Option<f64> as FieldType>::register(registry),
             };
             field(figure.name, figure.description, ty, Vec::new())
         });

@@ -60,7 +60,8 @@ impl Sql<'_> {
         self.with_facts(&whole)
     }
 
-    fn with_facts(&mut self, source: &str) -> String {
+    /// Returns a template with each `{fact:name}` replaced by the value of the fact.
+    pub(crate) fn with_facts(&mut self, source: &str) -> String {
         let mut rest = source;
         let mut whole = String::with_capacity(source.len());
         while let Some((before, after)) = rest.split_once("{fact:") {

@@ -186,6 +186,16 @@ impl<'a> Sql<'a> {
         }
     }
 
+    /// Writes the number of the group's rows that satisfy a condition. A row for which it is unknown does not count.
+    pub fn count_of(&self, condition: &str) -> String {
+        format!("count(CASE WHEN {condition} THEN 1 END)")
+    }
+
+    /// Writes the share of the group's rows that satisfy a condition, from 0 to 1; null for a group without rows.
+    pub fn share_of(&self, condition: &str) -> String {
+        self.average(&format!("CASE WHEN {condition} THEN 1.0 ELSE 0.0 END"))
+    }
+
     /// Writes an opaque cursor: the lower-case hexadecimal form of the JSON array of the given expressions.
     pub fn cursor(&self, keys: &[String]) -> String {
         let keys = keys.join(", ");

@@ -5,7 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use entity::accountability::{Consequence, Rank};
 use entity::case_pollution::Pollution;
 use entity::case_report::CaseStep;
-use entity::inspection_case::{CaseState, Channel, Finding};
+use entity::inspection_case::{CaseState, Channel, Finding, Handling};
 use entity::ownership::OwnershipKind;
 use entity::{accountability, case_pollution, case_report, case_unit, inspection_case, ownership};
 use sea_orm::ActiveValue::Set;
@@ -19,6 +19,8 @@ use ledger::rule::case_flow;
 
 /// Number of cases inserted per batch.
 const BATCH: usize = 2_000;
+/// Number of days over which the cases are handed over, the first case last.
+const DAYS: usize = 40;
 const COMPLAINTS: &[(&str, &[Pollution])] = &[
     ("沿河洗砂场废水直排，河水浑浊发白。", &[Pollution::Water]),
     ("混凝土搅拌站扬尘严重，夜间装卸噪声扰民。", &[Pollution::Air, Pollution::Noise]),
@@ -41,6 +43,9 @@ const WAYS: &[&[CaseStep]] = &[
     &[CaseStep::Accept, CaseStep::Resolve, CaseStep::Verify, CaseStep::Close, CaseStep::Reopen],
 ];
 
+/// The batches (批次), from the latest day of handing over to the earliest: ten days each.
+const BATCHES: [&str; 4] = ["第四批", "第三批", "第二批", "第一批"];
+
 #[derive(Default)]
 struct Batch {
     cases: Vec<inspection_case::ActiveModel>,
@@ -58,8 +63,11 @@ impl Maker<'_> {
             let mut batch = Batch::default();
             for index in first..count.min(first + BATCH) {
                 let Some(city) = cities.get(index % cities.len().max(1)) else { continue };
-                self.case(&mut batch, city, round.id, index);
+                let earlier = repeated(index, cities.len(), count.min(first + BATCH));
+                self.case(&mut batch, city, (round.id, earlier), index);
             }
+            // A case that another one repeats comes before it.
+            batch.cases.reverse();
             database::insert_all(self.db, batch.cases).await?;
             database::insert_all(self.db, batch.pollution).await?;
             database::insert_all(self.db, batch.units).await?;
@@ -69,17 +77,25 @@ impl Maker<'_> {
         Ok(())
     }
 
-    fn case(&self, batch: &mut Batch, city: &City, round: i64, index: usize) {
-        let Some((county, government)) = city.counties.get(index / 3 % city.counties.len()) else { return };
+    /// Creates the case `index`, which repeats the case `earlier` if there is one: the same complaint in the same
+    /// county.
+    fn case(&self, batch: &mut Batch, city: &City, (round, earlier): (i64, Option<usize>), index: usize) {
+        let about = earlier.unwrap_or(index);
+        let Some((county, government)) = city.counties.get(about / 3 % city.counties.len()) else { return };
         let id = index as i64 + 1;
         let way = WAYS[index % WAYS.len()];
-        let (summary, pollution) = COMPLAINTS[(index + index / WAYS.len()) % COMPLAINTS.len()];
-        let handed_over_on = plus_days(self.today, -(index as i64 % 40) - 6);
+        let (summary, pollution) = COMPLAINTS[(about + about / WAYS.len()) % COMPLAINTS.len()];
+        let handed_over_on = plus_days(self.today, -(index as i64 % DAYS as i64) - 6);
         // Some of the cases are overdue.
         let due_on = plus_days(handed_over_on, [10, 15, 12, 60][index % 4]);
         // For every fourth case, a department of the city is the lead unit and the county assists.
         let department = city.lead_units.last().copied().filter(|_| index % 4 == 2);
         let day = |step: usize| plus_days(handed_over_on, (step as i64 + 1).min(5));
+        let handling = match way {
+            [] => None,
+            way if way.contains(&CaseStep::ResolvePartly) => Some(Handling::LongTerm),
+            _ => Some(Handling::Immediate),
+        };
         let mut state = CaseState::HandedOver;
         let mut finding = None;
         let (mut resolved_on, mut closed_on): (Option<NaiveDate>, Option<NaiveDate>) = (None, None);
@@ -111,6 +127,9 @@ impl Maker<'_> {
             number: Set(format!("D3SX{}{id:04}", handed_over_on.format("%Y%m%d"))),
             channel: Set(if index.is_multiple_of(3) { Channel::Letter } else { Channel::Call }),
             is_key: Set(index.is_multiple_of(5)),
+            batch: Set((index % 11 != 10).then(|| BATCHES[index % DAYS / 10].to_owned())),
+            handling: Set(handling),
+            repeat_of_id: Set(earlier.map(|earlier| earlier as i64 + 1)),
             summary: Set(format!("{}{summary}", county.name)),
             lead_unit_id: Set(department.unwrap_or(*government)),
             handed_over_on: Set(handed_over_on),
@@ -188,6 +207,14 @@ impl Maker<'_> {
         database::insert_all(self.db, records).await?;
         Ok(database::insert_all(self.db, owners).await?)
     }
+}
+
+/// Returns the case that the case `index` repeats: the next one of the same city, which was handed over earlier. Every
+/// sixteenth case repeats one, if that is among the first `end`.
+fn repeated(index: usize, cities: usize, end: usize) -> Option<usize> {
+    let earlier = index + cities;
+    let repeats = index % 16 == 9 && earlier < end && earlier % DAYS > index % DAYS;
+    repeats.then_some(earlier)
 }
 
 /// Returns the text that is recorded with a step; `None` for the acceptance of a case.

@@ -12,6 +12,8 @@ stories!(
     a_case_lives_from_handing_over_to_closing_and_again,
     an_open_case_is_reminded_of_before_its_deadline_and_after_it,
     whoever_complained_is_written_down_nowhere,
+    a_case_has_a_batch_and_a_class_and_repeats_an_earlier_one,
+    lists_and_groups_of_cases_have_their_resolution_rate,
 );
 
 fn refusal(code: &str, place: &str) -> (String, String) {
@@ -269,4 +271,91 @@ fn an_open_case_is_reminded_of_before_its_deadline_and_after_it(world: &World) {
     let said = world.done(&["job", "run", "deliver-mail"]);
     assert!(said.contains("已发送 0 封，取消 2 封"), "{said}");
     assert_eq!(queued("case-overdue", "2025-06-23"), 0);
+}
+
+fn a_case_has_a_batch_and_a_class_and_repeats_an_earlier_one(world: &World) {
+    let scene = CaseScene::set(world);
+    let CaseScene { city, lead, assisting, .. } = &scene;
+    let hand_over = |changes: Value| scene.done(city, "handOverCase", &scene.wanted(changes))["id"].clone();
+    let first = json!({"batch": " 第三批 ", "handling": "IMMEDIATE", "handedOverOn": "2025-05-27"});
+    let first = hand_over(first);
+    let again = json!({"number": "D3SX202505280019", "batch": "12", "handling": "LONG_TERM", "repeatOfId": first,
+        "leadUnitId": scene.named("units", "类乌齐县人民政府"), "assistingUnitIds": []});
+    let again = hand_over(again);
+
+    // The earlier case must be one of the round, not of a later day, and one that the caller sees.
+    for (changes, code) in [
+        (json!({"repeatOfId": "case_99"}), "NOT_FOUND"),
+        (json!({"repeatOfId": "unit_1"}), "NOT_FOUND"),
+        (json!({"repeatOfId": again, "handedOverOn": "2025-05-27"}), "INVALID"),
+    ] {
+        let mut input = json!({"number": "D3SX202505280020"});
+        input.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let refused = scene.refused(city, "handOverCase", &scene.wanted(input));
+        assert_eq!(refused, refusal(code, "repeatOfId"), "{changes}");
+    }
+    let long = json!({"number": "D3SX202505280020", "batch": "批".repeat(41)});
+    assert_eq!(scene.refused(city, "handOverCase", &scene.wanted(long)), refusal("INVALID", "batch"));
+
+    let query = "query($filter: InspectionCaseFilter) { inspectionCases(filter: $filter, \
+        orderBy: [{field: NUMBER}]) { nodes { id batch handling isRepeat repeatOf { id } } } }";
+    let seen = |token: &str, filter: Value| {
+        scene.server.data_as(token, query, &json!({ "filter": filter }))["inspectionCases"]["nodes"].clone()
+    };
+    let one = json!({"id": first, "batch": "第三批", "handling": "IMMEDIATE", "isRepeat": false, "repeatOf": null});
+    let other = json!({"id": again, "batch": "12", "handling": "LONG_TERM", "isRepeat": true,
+        "repeatOf": {"id": first}});
+    assert_eq!(seen(city, json!({})), json!([one, other]));
+    assert_eq!(seen(city, json!({"batch": {"eq": "第三批"}})), json!([one]));
+    assert_eq!(seen(city, json!({"handling": ["LONG_TERM"]})), json!([other]));
+    assert_eq!(seen(city, json!({"isRepeat": true})), json!([other]));
+    assert_eq!(seen(city, json!({"isRepeat": false})), json!([one]));
+    // The unit assists with the first case, so it sees what its own case repeats. The first unit sees one case.
+    assert_eq!(seen(assisting, json!({"isRepeat": true})), json!([other]));
+    assert_eq!(seen(lead, json!({})), json!([one]));
+
+    let audit = "query($id: ID!) { inspectionCase(id: $id) { audit { nodes { changes { label after } } } } }";
+    let entry = &scene.server.data_as(city, audit, &json!({ "id": again }))["inspectionCase"]["audit"]["nodes"][0];
+    for (label, after) in [("批次", "12"), ("办理类型", "长期整改"), ("重复件", first.as_str().unwrap())] {
+        let change = json!({"label": label, "after": after});
+        assert!(entry["changes"].as_array().unwrap().contains(&change), "{label}: {entry:#}");
+    }
+    world.done(&["audit", "verify"]);
+}
+
+fn lists_and_groups_of_cases_have_their_resolution_rate(world: &World) {
+    let scene = CaseScene::set(world);
+    let CaseScene { city, region, lead, sibling, .. } = &scene;
+    for (number, batch, resolved) in
+        [("D3SX202505280001", "1", true), ("D3SX202505280002", "1", false), ("D3SX202505280003", "2", true)]
+    {
+        let wanted = scene.wanted(json!({"number": number, "batch": batch, "handling": "IMMEDIATE"}));
+        let case = scene.done(city, "handOverCase", &wanted)["id"].as_str().unwrap().to_owned();
+        scene.done(lead, "acceptCase", &scene.on(&case, json!({})));
+        let found = json!({"finding": "PARTLY_TRUE", "text": "已整改。", "isPartial": !resolved});
+        scene.done(lead, "resolveCase", &scene.on(&case, found));
+        if batch == "2" {
+            scene.done(city, "verifyCase", &scene.on(&case, json!({"opinion": "整改到位。"})));
+            scene.done(region, "closeCase", &scene.on(&case, json!({"decision": "同意销号。"})));
+        }
+    }
+    scene.clock.set("2025-06-10T09:00");
+    let query = "{ inspectionCases { aggregate { count resolved closed overdue substantiated resolutionRate } \
+        groups(by: [BATCH, HANDLING]) { keys { key } aggregate { count resolved resolutionRate } } } }";
+    let all = scene.server.data_as(city, query, &json!({}))["inspectionCases"].clone();
+    let rate = all["aggregate"]["resolutionRate"].as_f64().unwrap();
+    assert!((rate - 2.0 / 3.0).abs() < 1e-5, "{all:#}");
+    for (figure, value) in [("count", 3), ("resolved", 2), ("closed", 1), ("overdue", 1), ("substantiated", 3)] {
+        assert_eq!(all["aggregate"][figure], value, "{figure}: {all:#}");
+    }
+    for (place, batch, count, rate) in [(0, "1", 2, 0.5), (1, "2", 1, 1.0)] {
+        let group = &all["groups"][place];
+        assert_eq!(group["keys"], json!([{"key": batch}, {"key": "IMMEDIATE"}]), "{all:#}");
+        assert_eq!((&group["aggregate"]["count"], &group["aggregate"]["resolved"]), (&json!(count), &json!(1)));
+        assert_eq!(group["aggregate"]["resolutionRate"].as_f64(), Some(rate), "{all:#}");
+    }
+    let none = scene.server.data_as(sibling, query, &json!({}))["inspectionCases"]["aggregate"].clone();
+    let nothing = json!({"count": 0, "resolved": 0, "closed": 0, "overdue": 0, "substantiated": 0,
+        "resolutionRate": null});
+    assert_eq!(none, nothing);
 }

@@ -72,7 +72,7 @@ const POSTS: [Post; 20] = [
 ];
 
 /// Statements that add the rows of finished work, with their authors.
-const WORK: [&str; 29] = [
+const WORK: [&str; 30] = [
     "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' \
         ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
     "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 \
@@ -139,6 +139,9 @@ const WORK: [&str; 29] = [
         JOIN region o ON o.id = u.region_id WHERE o.code = '990122'), '2026-01-01', '2026-02-01', 'IN_PROGRESS', 1, \
         '2026-01-02T03:04:05+00:00', '2026-01-02T03:04:05+00:00' FROM region r WHERE r.code IN ('540329', '540300', \
         '990121')",
+    // Repeats of a case that not everybody who sees them sees.
+    "UPDATE inspection_case SET repeat_of_id = (SELECT min(id) FROM inspection_case), batch = 'Batch 2', \
+        handling = 'LONG_TERM' WHERE number LIKE 'X%'",
     "INSERT INTO case_unit (case_id, unit_id) SELECT c.id, (SELECT min(u.id) FROM unit u \
         JOIN region o ON o.id = u.region_id WHERE o.code = '990123') FROM inspection_case c WHERE c.number LIKE 'X%'",
     "INSERT INTO case_region (region_id, case_id, due_order) SELECT above.id, c.id, c.due_on \

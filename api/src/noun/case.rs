@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::record::concern;
+use ledger::rule::case_flow;
 use ledger::work::available::{self, Subject};
 use ledger::work::case::{self as acts, On};
 use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun};
@@ -59,6 +60,16 @@ pub(crate) enum CaseFinding {
     Untrue,
 }
 
+/// How soon a complaint case has to be handled (办理类型).
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::inspection_case::Handling")]
+pub(crate) enum CaseHandling {
+    /// 立行立改 · The problem has to be rectified at once.
+    Immediate,
+    /// 长期整改 · The rectification takes longer and continues after the inspection.
+    LongTerm,
+}
+
 /// Kind of pollution that a complaint is about.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::case_pollution::Pollution")]
@@ -82,8 +93,12 @@ pub(crate) enum Pollution {
 }
 
 fn overdue(sql: &mut Sql<'_>, case: &str) -> String {
-    let condition = ledger::rule::case_flow::overdue(sql, case);
+    let condition = case_flow::overdue(sql, case);
     sql.boolean(&condition)
+}
+
+fn is_repeat(sql: &mut Sql<'_>, case: &str) -> String {
+    sql.boolean(&format!("{case}.repeat_of_id IS NOT NULL"))
 }
 
 /// Returns the condition that a case belongs to a region or to one below it.
@@ -100,6 +115,8 @@ const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", Sort
 const GROUPS: &[Dimension] = &[
     Dimension::plain("STATE", "办理状态 · Workflow state of the case.", "{t}.state"),
     Dimension::plain("CHANNEL", "来源 · Channel through which the complaint was made.", "{t}.channel"),
+    Dimension::plain("BATCH", "批次 · Batch in which the inspection handed the case over, as printed.", "{t}.batch"),
+    Dimension::plain("HANDLING", "办理类型 · How soon the case has to be handled.", "{t}.handling"),
     Dimension::plain("FINDING", "属实情况 · Whether the complaint was found to be true.", "{t}.finding"),
     group::DUE_ON,
     Dimension::plain("HANDED_OVER_ON", "交办日期 · Date on which the case was handed over.", "{t}.handed_over_on"),
@@ -123,6 +140,37 @@ const FIGURES: &[Figure] = &[
         kind: FigureKind::Date,
     },
     group::UPDATED,
+    Figure {
+        name: "resolved",
+        description: "Number of cases that are resolved (办结): in the state `RESOLVED`, `ACCEPTED` or `CLOSED`.",
+        expression: case_flow::RESOLVED,
+        kind: FigureKind::Count,
+    },
+    Figure {
+        name: "closed",
+        description: "Number of cases that are closed (销号).",
+        expression: case_flow::CLOSED,
+        kind: FigureKind::Count,
+    },
+    Figure {
+        name: "overdue",
+        description: "Number of cases that are overdue today (逾期), as `isOverdue` says of each.",
+        expression: case_flow::OVERDUE,
+        kind: FigureKind::Count,
+    },
+    Figure {
+        name: "substantiated",
+        description: "Number of cases whose complaint was found to be true or partly true (属实、部分属实).",
+        expression: case_flow::SUBSTANTIATED,
+        kind: FigureKind::Count,
+    },
+    Figure {
+        name: "resolutionRate",
+        description: "Resolution rate (办结率) as a fraction, `0.5` for 50 %: `resolved` ÷ `count`; null if there are \
+                      no cases.",
+        expression: case_flow::RESOLVED,
+        kind: FigureKind::Share,
+    },
 ];
 
 noun! {
@@ -141,6 +189,9 @@ noun! {
     /// Case number as printed, for example `D3SX202505280018`. A complaint that several regions have to resolve is a
     /// separate case in each of them.
     number: String = Kind::Column("number");
+    /// Batch in which the inspection handed the case over (批次), as printed, for example `第三批` or `12`; null if it
+    /// is not known.
+    batch: Option<String> = Kind::Column("batch");
     /// Workflow state of the case.
     state: CaseState = Kind::Column("state");
     /// Channel through which the complaint was made.
@@ -149,6 +200,13 @@ noun! {
     pollution: Vec<CasePollution> = Kind::List(<CasePollution as Noun>::table, Link::Column("case_id"));
     /// Whether it is a key case (重点).
     isKey: bool = Kind::Boolean("is_key");
+    /// How soon the case has to be handled (办理类型); null if it is not stated.
+    handling: Option<CaseHandling> = Kind::Column("handling");
+    /// Whether the case repeats an earlier case of the same round (重复件).
+    isRepeat: bool = Kind::Expression(is_repeat);
+    /// Earlier case of the same round that this one repeats (重复件); null if it repeats none, or if the caller may not
+    /// see the earlier case.
+    repeatOf: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "repeat_of_id");
     /// What the complaint is about.
     summary: String = Kind::Column("summary");
     /// Local date on which the case was handed over.
@@ -233,9 +291,17 @@ filter! {
         },
         /// True: only key cases (重点). False: only the others.
         is_key: bool = |is_key| Condition::Compare("is_key", "=", (*is_key).into()),
+        /// Condition on the batch in which the inspection handed the case over (批次), as printed.
+        batch: TextFilter = |batch| batch.condition("batch", &["batch"]),
+        /// The case has to be handled in one of these ways (办理类型).
+        handling: Vec<CaseHandling> =
+            |classes| one_of::<_, entity::inspection_case::Handling>("handling", classes),
+        /// True: only cases that repeat an earlier one (重复件). False: only the others.
+        is_repeat: bool =
+            |wanted| Condition::Holds(|_, case| format!("({case}.repeat_of_id IS NOT NULL)"), *wanted),
         /// True: only cases that are past `dueOn` today and not resolved, or only for the time being. False: only the
         /// others.
-        is_overdue: bool = |wanted| Condition::Holds(ledger::rule::case_flow::overdue, *wanted),
+        is_overdue: bool = |wanted| Condition::Holds(case_flow::overdue, *wanted),
         /// The finding is one of these.
         finding: Vec<CaseFinding> = |findings| one_of::<_, entity::inspection_case::Finding>("finding", findings),
         /// Condition on the case number as printed.
@@ -269,6 +335,13 @@ pub(crate) struct HandOverCaseInput {
     /// Whether it is a key case (重点).
     #[graphql(default = false)]
     is_key: bool,
+    /// Batch in which the inspection handed the case over (批次), as printed, 1 to 40 characters.
+    batch: Option<String>,
+    /// How soon the case has to be handled (办理类型).
+    handling: Option<CaseHandling>,
+    /// Earlier case that this one repeats (重复件): one of the same round that the caller may see, handed over on the
+    /// same day or before.
+    repeat_of_id: Option<ID>,
     /// What the complaint is about, 2 to 5,000 characters, without saying who complained. Telephone and identity card
     /// numbers are refused.
     summary: String,
@@ -402,6 +475,10 @@ impl CaseMutation {
             channel: input.channel.into(),
             pollution: input.pollution.into_iter().map(Into::into).collect(),
             is_key: input.is_key,
+            batch: input.batch,
+            handling: input.handling.map(Into::into),
+            // An id of another type becomes key 0, which no case has: it is refused like an unknown case.
+            repeat_of: input.repeat_of_id.map(|id| key_of::<InspectionCase>(&id).unwrap_or_default()),
             summary: input.summary,
             lead_unit: key_of::<Unit>(&input.lead_unit_id),
             // An id of another type becomes key 0, which no unit has: it is refused like an unknown unit.

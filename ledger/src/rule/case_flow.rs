@@ -4,7 +4,7 @@
 
 use entity::case_pollution::Pollution;
 use entity::case_report::CaseStep;
-use entity::inspection_case::CaseState;
+use entity::inspection_case::{CaseState, Handling};
 use planner::Sql;
 
 /// Returns the state to which a step leads, or `None` if the current state does not allow the step.
@@ -56,11 +56,32 @@ pub fn pollution_name(kind: Pollution) -> &'static str {
     }
 }
 
-/// Returns the SQL condition that the case `alias` is overdue today: its deadline has passed, and it is not yet
-/// reported as resolved. Needs the fact `today`.
+/// Returns the Chinese name of how soon a case has to be handled, as users see it.
+pub fn handling_name(handling: Handling) -> &'static str {
+    match handling {
+        Handling::Immediate => "立行立改",
+        Handling::LongTerm => "长期整改",
+    }
+}
+
+/// The SQL condition that the case `{t}` is overdue today: its deadline has passed, and it is not yet reported as
+/// resolved. Needs the fact `today`.
+pub const OVERDUE: &str =
+    "({t}.due_on < {fact:today} AND {t}.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED'))";
+
+/// The SQL condition that the case `{t}` is resolved (办结): reported as resolved, verified or closed.
+pub const RESOLVED: &str = "{t}.state IN ('RESOLVED', 'ACCEPTED', 'CLOSED')";
+
+/// The SQL condition that the case `{t}` is closed (销号).
+pub const CLOSED: &str = "{t}.state = 'CLOSED'";
+
+/// The SQL condition that the complaint of the case `{t}` was found to be true or partly true (属实、部分属实).
+pub const SUBSTANTIATED: &str = "{t}.finding IN ('TRUE', 'PARTLY_TRUE')";
+
+/// Returns the SQL condition that the case `alias` is overdue today. Needs the fact `today`.
 pub fn overdue(sql: &mut Sql<'_>, alias: &str) -> String {
     let today = sql.fact("today");
-    format!("({alias}.due_on < {today} AND {alias}.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED'))")
+    Sql::on(OVERDUE, alias).replace("{fact:today}", &today)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use chrono::NaiveDate;
 use entity::case_pollution::{self, Pollution};
 use entity::case_report::{self, CaseStep};
-use entity::inspection_case::{self, CaseState, Channel, Finding};
+use entity::inspection_case::{self, CaseState, Channel, Finding, Handling};
 use entity::{case_region, case_unit, inspection_round, region};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -46,6 +46,12 @@ pub struct New {
     pub region: Option<i64>,
     /// How the complaint was received.
     pub channel: Channel,
+    /// The batch in which the inspection handed it over (批次), as printed.
+    pub batch: Option<String>,
+    /// How soon it has to be handled (办理类型).
+    pub handling: Option<Handling>,
+    /// The earlier case of the same round that it repeats (重复件).
+    pub repeat_of: Option<i64>,
     /// The kinds of pollution that the complaint is about, at least one.
     pub pollution: Vec<Pollution>,
     /// Whether it is a key case (重点案件).
@@ -74,9 +80,12 @@ pub struct On {
 /// Hands a case over (交办) and notifies the lead unit at once.
 ///
 /// The same number may be handed over once per round and region.
-pub async fn hand_over(acting: &Acting<'_>, new: New) -> Result<Done> {
+pub async fn hand_over(acting: &Acting<'_>, mut new: New) -> Result<Done> {
     let number = personal::line(&new.number, 1..=40, ("案件编号", "the case number"), &["input", "number"])?;
     let summary = personal::text(&new.summary, 2..=MAX_WORDS, ("案情摘要", "the summary"), &["input", "summary"])?;
+    if let Some(batch) = &mut new.batch {
+        *batch = personal::line(batch, 1..=40, ("批次", "the batch"), &["input", "batch"])?;
+    }
     let handed_over_on = new.handed_over_on.unwrap_or_else(|| acting.today());
     let faults = check(&new, handed_over_on, acting.today());
     if !faults.is_empty() {
@@ -88,6 +97,7 @@ pub async fn hand_over(acting: &Acting<'_>, new: New) -> Result<Done> {
         None => None,
     };
     let round = round.ok_or_else(|| fault::unknown(Thing::Round, &["input", "roundId"]))?;
+    check_repeated(acting, new.repeat_of, round.id, handed_over_on).await?;
     let transaction = database::begin(acting.db).await?;
     let place = assigning::place(acting, &transaction, new.region).await?;
     let lead = new.lead_unit.unwrap_or_default();
@@ -108,6 +118,28 @@ pub async fn hand_over(acting: &Acting<'_>, new: New) -> Result<Done> {
     Ok(Done { key: held.note(acting, ChangeKind::HandedOver, json!({}), after).await?, warnings })
 }
 
+/// Checks the case that a new one repeats (重复件): the caller sees it, and it was handed over in the same round, on
+/// the same day as the new case or earlier.
+async fn check_repeated(
+    acting: &Acting<'_>,
+    repeat_of: Option<i64>,
+    round: i64,
+    handed_over_on: NaiveDate,
+) -> Result<()> {
+    let path = ["input", "repeatOfId"];
+    let Some(id) = repeat_of else { return Ok(()) };
+    let earlier = in_sight::<inspection_case::Entity>(acting, "inspection_case", id).await?;
+    let earlier = earlier.ok_or_else(|| fault::unknown(Thing::Case, &path))?;
+    if earlier.round_id != round || earlier.handed_over_on > handed_over_on {
+        let (zh, en) = (
+            "重复件须是同一督察轮次、不晚于本件交办的案件",
+            "the case that this one repeats must be of the same round, and handed over on the same day or earlier",
+        );
+        return Err(Fault::invalid(zh, en, &path).into());
+    }
+    Ok(())
+}
+
 /// Inserts a case with its kinds of pollution and assisting units.
 ///
 /// Refuses a number that the region already has in the round.
@@ -122,8 +154,11 @@ async fn write(
         round_id: Set(round),
         region_id: Set(place.id),
         number: Set(number.clone()),
+        batch: Set(new.batch.clone()),
         channel: Set(new.channel),
         is_key: Set(new.is_key),
+        handling: Set(new.handling),
+        repeat_of_id: Set(new.repeat_of),
         summary: Set(summary),
         lead_unit_id: Set(new.lead_unit.unwrap_or_default()),
         handed_over_on: Set(handed_over_on),

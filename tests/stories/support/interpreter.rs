@@ -333,8 +333,21 @@ impl<'a> Interpreter<'a> {
 
     fn aggregate(&self, noun: &str, rows: &[&Object], wanted: &Wanted<'a>) -> Value {
         self.object_of(&format!("{noun}Aggregate"), &wanted.below(), |wanted| {
-            if wanted.name() == "count" {
-                return json!(rows.len());
+            let count = |cell: &str, ones: &[&str]| {
+                rows.iter().filter(|row| row.value(cell).as_str().is_some_and(|value| ones.contains(&value))).count()
+            };
+            let resolved = || count("state", &["RESOLVED", "ACCEPTED", "CLOSED"]);
+            match (noun, wanted.name()) {
+                (_, "count") => return json!(rows.len()),
+                ("InspectionCase", "resolved") => return json!(resolved()),
+                ("InspectionCase", "closed") => return json!(count("state", &["CLOSED"])),
+                ("InspectionCase", "overdue") => {
+                    return json!(rows.iter().filter(|row| row.value("isOverdue") == true).count());
+                }
+                ("InspectionCase", "substantiated") => return json!(count("finding", &["TRUE", "PARTLY_TRUE"])),
+                ("InspectionCase", "resolutionRate") if rows.is_empty() => return Value::Null,
+                ("InspectionCase", "resolutionRate") => return json!(resolved() as f64 / rows.len() as f64),
+                _ => {}
             }
             let mut values: Vec<&Value> = rows.iter().map(|row| row.value(wanted.name())).collect();
             values.retain(|value| !value.is_null());

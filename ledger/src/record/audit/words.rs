@@ -1,7 +1,7 @@
 //! The audit in the words of people: what an act is called, and which fields it changed from what to what.
 
 use entity::assignment::Status;
-use entity::inspection_case::CaseState;
+use entity::inspection_case::{CaseState, Handling};
 use sea_orm::ActiveEnum;
 use serde_json::{Map, Value};
 
@@ -78,6 +78,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("addresses", "邮箱", "Mail addresses"),
     ("aliases", "别名", "Aliases"),
     ("answerBy", "答复期限", "Answer by"),
+    ("batch", "批次", "Batch"),
     ("budget", "投资", "Budget"),
     ("check", "检查种类", "Kind of check"),
     ("closedOn", "销号日期", "Closed on"),
@@ -90,6 +91,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("finding", "查实情况", "Finding"),
     ("findings", "检查发现", "Findings"),
     ("goal", "整改目标", "Goal"),
+    ("handling", "办理类型", "Handling class"),
     ("isUpheld", "异议是否成立", "Objection upheld"),
     ("kind", "种类", "Kind"),
     ("lead", "牵头单位", "Lead unit"),
@@ -103,6 +105,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("period", "所属期", "Period"),
     ("reason", "理由", "Reason"),
     ("region", "地区", "Region"),
+    ("repeatOf", "重复件", "Repeat of"),
     ("resolvedOn", "办结日期", "Resolved on"),
     ("result", "检查结果", "Result"),
     ("role", "角色", "Role"),
@@ -162,11 +165,15 @@ fn written(name: &str, value: &Value) -> Option<String> {
             "state" => {
                 CaseState::try_from_value(text).map_or_else(|_| text.clone(), |of| case_flow::state_name(of).into())
             }
+            "handling" => {
+                Handling::try_from_value(text).map_or_else(|_| text.clone(), |of| case_flow::handling_name(of).into())
+            }
             _ => text.clone(),
         }),
         Value::Number(key) => Some(match name {
             "unit" | "lead" | "leadUnit" | "supervising" => format!("unit_{key}"),
             "region" => format!("region_{key}"),
+            "repeatOf" => format!("case_{key}"),
             _ => key.to_string(),
         }),
         Value::Bool(is) => Some(if *is { "是" } else { "否" }.to_owned()),

@@ -21,7 +21,9 @@ impl Tables {
         let assisting = self.case_units.iter().filter(|one| one.case_id == row.id).map(|one| one.unit_id);
         let reports = self.case_reports.iter().filter(|one| one.case_id == row.id).map(|one| one.id);
         let audit = self.audit.iter().filter(|entry| of_chain(&entry.chain) == Some(row.id)).map(|entry| entry.id);
-        let values = json!({"number": row.number, "state": row.state.to_value(), "channel": row.channel.to_value(),
+        let values = json!({"number": row.number, "batch": row.batch, "isRepeat": row.repeat_of_id.is_some(),
+            "handling": row.handling.map(|one| one.to_value()),
+            "state": row.state.to_value(), "channel": row.channel.to_value(),
             "isKey": row.is_key, "summary": row.summary, "handedOverOn": row.handed_over_on, "dueOn": row.due_on,
             "isOverdue": open && row.due_on < self.today, "finding": row.finding.map(|one| one.to_value()),
             "resolvedOn": row.resolved_on, "closedOn": row.closed_on, "version": row.version,
@@ -32,6 +34,7 @@ impl Tables {
             .one("region", "Region", row.region_id)
             .within([row.region_id])
             .one("leadUnit", "Unit", row.lead_unit_id)
+            .one("repeatOf", "InspectionCase", row.repeat_of_id)
             .many("assistingUnits", "Unit", assisting.collect())
             .many("reports", "CaseReport", reports.collect())
             .many("audit", "AuditEntry", audit.collect())
