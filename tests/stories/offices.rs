@@ -14,6 +14,7 @@ stories!(
     what_is_exported_comes_back_unchanged,
     tasks_are_a_level_between_problems_and_measures,
     complaint_cases_are_imported_from_their_published_list,
+    lists_of_cases_have_batches_classes_repeats_and_assisting_units,
     a_mapping_file_answers_what_an_import_asks,
     what_was_decided_is_remembered_for_the_same_headings,
     one_of_several_lead_units_is_asked_for,
@@ -213,6 +214,53 @@ fn complaint_cases_are_imported_from_their_published_list(world: &World) {
     assert_eq!(letter["leadUnit"]["name"], "白河县人民政府");
     let again = run(world, &file("7-complaint-cases.xlsx"), &["--kind", "cases"]);
     assert!(again.out.contains("没有变化"), "{}", again.out);
+}
+
+fn lists_of_cases_have_batches_classes_repeats_and_assisting_units(world: &World) {
+    regions(world);
+    let list = |name: &str, rows: &[&str]| {
+        let heading = "受理编号,交办问题基本情况,行政区域,批次,类型,是否重复,重复编号,协办单位,是否办结";
+        world.file(name, format!("{heading}\n{}\n", rows.join("\n")).as_bytes())
+    };
+    // The case that another one repeats may stand below it.
+    let file = list(
+        "案件.csv",
+        &[
+            "D3SX202506250003,夜间生产。,青坪县,第二批,立行立改,是,D3SX202506240001,县水利局、市生态环境局,未办结",
+            "D3SX202506240001,反映夜间生产。,青坪县,第一批,立行立改,否,,,已办结",
+            "D3SX202506250004,反映粪污直排。,白河县,12,长期整改,是,,县水利局,未办结",
+            "D3SX202506250005,反映扬尘。,白河县,12,长期整改,,D3SX202506010009,—,未办结",
+        ],
+    );
+    let ran = run(world, &file, &["--create-units"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(ran.out.contains("4 件交办案件，其中新的 4 件"), "{}", ran.out);
+    assert!(ran.out.contains("第 4 行写明是重复件，但没有先前案件的编号"), "{}", ran.out);
+    assert!(ran.out.contains("案件 D3SX202506250005 写明与 D3SX202506010009 重复"), "{}", ran.out);
+    let query = "{ inspectionCases(first: 9, orderBy: [{field: NUMBER}]) { nodes { batch handling isRepeat
+        repeatOf { number } assistingUnits(orderBy: [{field: NAME}]) { nodes { name region { name } } } } } }";
+    let cases = world.serve().data(query, &json!({}))["inspectionCases"]["nodes"].clone();
+    let of = |name: &str, region: &str| json!({"name": name, "region": {"name": region}});
+    let shown = |place: usize| {
+        let case = &cases[place];
+        json!([case["batch"], case["handling"], case["repeatOf"]["number"], case["assistingUnits"]["nodes"]])
+    };
+    assert_eq!(shown(0), json!(["第一批", "IMMEDIATE", null, []]));
+    // A unit of the county is that of the case's county.
+    let units = cases[1]["assistingUnits"]["nodes"].as_array().unwrap();
+    assert!(units.contains(&of("县水利局", "青坪县")) && units.contains(&of("市生态环境局", "云溪市")), "{units:?}");
+    assert_eq!((&cases[1]["repeatOf"]["number"], &cases[1]["isRepeat"]), (&json!("D3SX202506240001"), &json!(true)));
+    assert_eq!(shown(2), json!(["12", "LONG_TERM", null, [of("县水利局", "白河县")]]));
+    assert_eq!(shown(3), json!(["12", "LONG_TERM", null, []]));
+    assert!(run(world, &file, &[]).out.contains("没有变化"));
+
+    // What is not understood is refused with its cell.
+    let wrong = list("错.csv", &["D3SX202506260001,反映扬尘。,白河县,3,很快,,D3SX202506260001,,未办结"]);
+    let refused = run(world, &wrong, &["--create-units"]);
+    assert!(refused.code == 1 && refused.out.contains("重复件的编号就是本件的编号"), "{}", refused.out);
+    let wrong = list("错.csv", &["D3SX202506260001,反映扬尘。,白河县,3,立行立改,,,各县（区）,未办结"]);
+    let refused = run(world, &wrong, &["--create-units"]);
+    assert!(refused.code == 1 && refused.out.contains("不是单位"), "{}", refused.out);
 }
 
 fn a_mapping_file_answers_what_an_import_asks(world: &World) {

@@ -40,7 +40,7 @@ pub(crate) enum Field {
     Lead,
     /// Responsible parties (责任单位).
     Parties,
-    /// Further responsible parties (配合单位).
+    /// Further responsible parties (配合单位); the assisting units of a complaint case (协办单位).
     Assisting,
     /// Supervising unit (督导单位).
     Supervising,
@@ -94,7 +94,18 @@ pub(crate) enum Field {
     HeldToAccount,
     /// The day on which a complaint case was handed over (交办时间).
     HandedOverOn,
+    /// The batch in which a complaint case was handed over (批次).
+    Batch,
+    /// How soon a complaint case has to be handled (办理类型).
+    HandlingClass,
+    /// Whether a complaint case repeats an earlier one, or the number of that one (重复件).
+    Repeat,
+    /// The number of the earlier case that a complaint case repeats (重复编号).
+    RepeatNumber,
 }
+
+/// Fields whose headings are also those of other columns in ledgers, so that they are read in lists of cases only.
+pub(crate) const ONLY_OF_CASES: [Field; 4] = [Field::Batch, Field::HandlingClass, Field::Repeat, Field::RepeatNumber];
 
 /// An entry of the dictionary.
 struct Entry {
@@ -262,6 +273,14 @@ const DICTIONARY: &[Entry] = &[
         &["责任人被处理情况", "问责情况", "追责问责情况", "责任人处理情况", "责任追究情况"],
     ),
     entry(Field::HandedOverOn, "handed-over-on", &["交办时间", "交办日期", "转办时间", "转办日期"]),
+    entry(Field::Batch, "batch", &["批次", "交办批次", "转办批次", "案件批次"]),
+    entry(Field::HandlingClass, "handling-class", &["办理类型", "整改类型", "办理类别", "类型"]),
+    entry(Field::Repeat, "repeat", &["重复件", "是否重复", "是否重复件", "重复情况", "是否重复举报"]),
+    entry(
+        Field::RepeatNumber,
+        "repeat-number",
+        &["重复编号", "重复件编号", "重复案件编号", "重复受理编号", "原受理编号", "原案件编号"],
+    ),
 ];
 
 /// The name that a column has in mapping files if it is not read.

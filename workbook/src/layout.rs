@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use planner::Bilingual;
 
-use super::field::{Field, candidates, normalised_heading};
+use super::case_list::handling_class;
+use super::field::{Field, ONLY_OF_CASES, candidates, normalised_heading};
 use super::sheet::Sheet;
 use ledger::fault;
 use ledger::rule::workflow;
@@ -157,7 +158,7 @@ impl Layout {
         remembered: &RememberedMeanings,
     ) -> Option<Self> {
         let mut seen: HashMap<String, usize> = HashMap::new();
-        let headings: Vec<Heading> = headings
+        let mut headings: Vec<Heading> = headings
             .into_iter()
             .map(|(place, printed)| {
                 let plain = normalised_heading(&printed);
@@ -168,6 +169,12 @@ impl Layout {
             })
             .collect();
         let row_of_headings = headings.iter().map(|heading| heading.plain.as_str()).collect::<Vec<_>>().join("|");
+        let is_case = headings.iter().any(|heading| heading.candidates.contains(&Field::CaseNumber));
+        if !is_case {
+            for heading in &mut headings {
+                heading.candidates.retain(|field| !ONLY_OF_CASES.contains(field));
+            }
+        }
         let known = |heading: &&Heading| !heading.candidates.is_empty() || decided.contains_key(&heading.key);
         if headings.iter().filter(known).count() < 3 {
             return None;
@@ -183,7 +190,6 @@ impl Layout {
             row_of_headings,
         };
         let is_problem = |heading: &Heading| heading.candidates.contains(&Field::Problem);
-        let is_case = headings.iter().any(|heading| heading.candidates.contains(&Field::CaseNumber));
         if !is_case && !headings.iter().any(is_problem) {
             layout.head = head(sheet, first_row);
         }
@@ -230,6 +236,15 @@ impl Layout {
         let may_be = |field: Field| heading.candidates.contains(&field);
         let because = |zh: &str, en: &str| Sureness::Likely(Bilingual::new(zh, en));
         let ask = |zh: &str, en: &str| Sureness::Asked(Bilingual::new(zh, en));
+        if may_be(Field::Category) && may_be(Field::HandlingClass) {
+            let values = self.samples(sheet, heading.place, 200);
+            let are_classes = !values.is_empty() && values.iter().all(|value| handling_class(value).is_some());
+            return if are_classes {
+                (Field::HandlingClass, because("各格都是办理类型", "all cells are handling classes"))
+            } else {
+                (Field::Category, Sureness::Sure)
+            };
+        }
         if may_be(Field::Task) && may_be(Field::Measure) {
             return if has(Field::Measure) { (Field::Task, Sureness::Sure) } else { (Field::Measure, Sureness::Sure) };
         }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::case_pollution::{self, Pollution};
 use entity::case_report::{self, CaseStep};
-use entity::inspection_case::{self, CaseState, Channel, Finding};
-use entity::region;
+use entity::inspection_case::{self, CaseState, Channel, Finding, Handling};
+use entity::{case_unit, region};
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
@@ -24,12 +24,20 @@ pub struct StatedCase {
     pub channel: Channel,
     /// Whether it is a key case (重点案件).
     pub is_key: bool,
+    /// Batch in which the inspection handed it over (批次), as printed.
+    pub batch: Option<String>,
+    /// How soon it has to be handled (办理类型).
+    pub handling: Option<Handling>,
+    /// Number of the earlier case that it repeats (重复件).
+    pub repeat_of: Option<String>,
     /// What the complaint is about.
     pub summary: String,
     /// Region that has to rectify it.
     pub region: region::Model,
     /// Lead unit (主办单位).
     pub lead_unit: i64,
+    /// Assisting units (协办单位), each once and without the lead unit.
+    pub assisting: Vec<i64>,
     /// Kinds of pollution, each once.
     pub pollution: Vec<Pollution>,
     /// Local date on which the case was handed over.
@@ -46,10 +54,28 @@ pub struct StatedCase {
     pub reports: Vec<(CaseStep, String)>,
 }
 
-/// Inserts the cases that the round does not have yet. Returns how many there were.
-pub async fn import(db: &Transaction, by: &By, round: i64, cases: &[StatedCase], now: DateTime<Utc>) -> Result<usize> {
-    let mut count = 0;
-    for case in cases {
+/// What an import of cases has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// The number of cases that the round did not have.
+    pub new: usize,
+    /// The new cases whose earlier case was not found, or not as the only one: their numbers, each with the number that
+    /// it was looked for by.
+    pub unknown_repeats: Vec<(String, String)>,
+}
+
+/// Inserts the cases that the round does not have yet.
+pub async fn import(
+    db: &Transaction,
+    by: &By,
+    round: i64,
+    mut cases: Vec<StatedCase>,
+    now: DateTime<Utc>,
+) -> Result<Imported> {
+    let mut done = Imported::default();
+    // A case comes after the one that it repeats, even if its list has them in another order.
+    cases.sort_by_key(|case| (case.handed_over_on, case.repeat_of.is_some()));
+    for case in &cases {
         let known = inspection_case::Entity::find()
             .filter(inspection_case::Column::RoundId.eq(round))
             .filter(inspection_case::Column::RegionId.eq(case.region.id))
@@ -57,12 +83,22 @@ pub async fn import(db: &Transaction, by: &By, round: i64, cases: &[StatedCase],
         if known.one(db).await?.is_some() {
             continue;
         }
+        let earlier = match &case.repeat_of {
+            Some(number) => earlier(db, round, case, number).await?,
+            None => None,
+        };
+        if let (Some(number), None) = (&case.repeat_of, earlier) {
+            done.unknown_repeats.push((case.number.clone(), number.clone()));
+        }
         let row = inspection_case::ActiveModel {
             round_id: Set(round),
             region_id: Set(case.region.id),
             number: Set(case.number.clone()),
             channel: Set(case.channel),
             is_key: Set(case.is_key),
+            batch: Set(case.batch.clone()),
+            handling: Set(case.handling),
+            repeat_of_id: Set(earlier),
             summary: Set(case.summary.clone()),
             lead_unit_id: Set(case.lead_unit),
             handed_over_on: Set(case.handed_over_on),
@@ -79,6 +115,9 @@ pub async fn import(db: &Transaction, by: &By, round: i64, cases: &[StatedCase],
         let kinds = case.pollution.iter();
         let kinds = kinds.map(|kind| case_pollution::ActiveModel { case_id: Set(row.id), kind: Set(*kind) });
         database::insert_all(db, kinds).await?;
+        let units = case.assisting.iter();
+        let units = units.map(|unit| case_unit::ActiveModel { case_id: Set(row.id), unit_id: Set(*unit) });
+        database::insert_all(db, units).await?;
         let reports = case.reports.iter().map(|(step, text)| case_report::ActiveModel {
             case_id: Set(row.id),
             step: Set(*step),
@@ -97,7 +136,20 @@ pub async fn import(db: &Transaction, by: &By, round: i64, cases: &[StatedCase],
         let end = audit::end(db, &noted.chain).await?;
         audit::write(&mut writes, by, noted, end, now)?;
         writes.send(db).await?;
-        count += 1;
+        done.new += 1;
     }
-    Ok(count)
+    Ok(done)
+}
+
+/// Returns the key of the case of the round with a number that a case repeats: one that was handed over on the same day
+/// or earlier, of the same region or, if that has none, the only one of another region.
+async fn earlier(db: &Transaction, round: i64, case: &StatedCase, number: &str) -> Result<Option<i64>> {
+    let found = inspection_case::Entity::find()
+        .filter(inspection_case::Column::RoundId.eq(round))
+        .filter(inspection_case::Column::Number.eq(number))
+        .filter(inspection_case::Column::HandedOverOn.lte(case.handed_over_on))
+        .all(db)
+        .await?;
+    let own = found.iter().find(|row| row.region_id == case.region.id);
+    Ok(own.or(if let [only] = found.as_slice() { Some(only) } else { None }).map(|row| row.id))
 }

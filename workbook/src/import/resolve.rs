@@ -11,6 +11,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{PartyRow, Resolved, Row, Writer};
 use crate::field::Field;
+use crate::layout::Layout;
 use crate::parties::{Party, Reader, is_plausible, plain, scoped};
 use crate::question::{Question, Topic};
 use crate::reading::{Read, fault, letters};
@@ -23,8 +24,10 @@ use ledger::{Result, fault as faults};
 pub(super) struct Units {
     /// Unit ids by region id and name or alias.
     pub(super) by_name: HashMap<(i64, String), i64>,
-    /// The regions from the nation down to the answering and the issuing region.
+    /// The regions from the nation down to the answering and the issuing region, then those of [`Units::stand_in`].
     lines: Vec<region::Model>,
+    /// The number of the regions down to the answering and the issuing region.
+    own_lines: usize,
 }
 
 impl Units {
@@ -36,6 +39,12 @@ impl Units {
             }
         }
         let ids: Vec<i64> = lines.iter().map(|line| line.id).collect();
+        let by_name = Self::named(db, ids).await?;
+        Ok(Self { by_name, own_lines: lines.len(), lines })
+    }
+
+    /// Reads the units of regions, by region id and name or alias.
+    async fn named(db: &Transaction, ids: Vec<i64>) -> Result<HashMap<(i64, String), i64>> {
         let units = unit::Entity::find()
             .filter(unit::Column::RegionId.is_in(ids))
             .filter(unit::Column::RetiredOn.is_null())
@@ -59,7 +68,28 @@ impl Units {
             kept_so.push(((region, name), unit));
         }
         by_name.extend(kept_so);
-        Ok(Self { by_name, lines })
+        Ok(by_name)
+    }
+
+    /// Reads the units of further regions, which names may refer to after [`Units::stand_in`].
+    pub(super) async fn read_also(&mut self, db: &Transaction, regions: &[region::Model]) -> Result<()> {
+        let is_new = |region: &&region::Model| !self.lines.iter().any(|line| line.id == region.id);
+        let ids: Vec<i64> = regions.iter().filter(is_new).map(|region| region.id).collect();
+        if !ids.is_empty() {
+            self.by_name.extend(Self::named(db, ids).await?);
+        }
+        Ok(())
+    }
+
+    /// Takes the names that follow from the place of these regions, below the answering region, until the next call:
+    /// 县水利局 is a unit of the county among them.
+    pub(super) fn stand_in<'r>(&mut self, below: impl IntoIterator<Item = &'r region::Model>) {
+        self.lines.truncate(self.own_lines);
+        for region in below {
+            if !self.lines.iter().any(|line| line.id == region.id) {
+                self.lines.push(region.clone());
+            }
+        }
     }
 
     /// Returns the region that a unit with this name belongs to. A name that begins with a region's name belongs to
@@ -139,7 +169,8 @@ impl Writer<'_> {
             for problem in &read.problems {
                 let mut measures = Vec::new();
                 for measure in &problem.measures {
-                    let mut place = Place { sheet, read, row: measure.row, refused: &mut refused };
+                    let layout = &read.layout;
+                    let mut place = Place { sheet, layout, row: measure.row, refused: &mut refused };
                     let (lead, others) = self.lead(measure.lead.as_deref(), &mut place).await?;
                     let mut parties = self.many(measure.parties.as_deref(), Field::Parties, &mut place).await?;
                     parties.extend(others);
@@ -231,7 +262,7 @@ impl Writer<'_> {
         Reader { aliases, known: &|name| self.units.knows(name), places: &places }.read(printed)
     }
 
-    async fn many(
+    pub(super) async fn many(
         &mut self,
         printed: Option<&str>,
         column: Field,
@@ -310,7 +341,7 @@ impl Writer<'_> {
             topic,
             sheet: place.sheet.name.clone(),
             row: place.row + 1,
-            column: place.read.layout.place(column).map(letters).unwrap_or_default(),
+            column: place.layout.place(column).map(letters).unwrap_or_default(),
             printed: printed.to_owned(),
             asked: Bilingual::new(zh, en),
             proposal: proposal.to_owned(),
@@ -421,17 +452,24 @@ impl Writer<'_> {
         Ok(unit.id)
     }
 
-    fn refuse(&mut self, place: &mut Place<'_>, column: Field, name: &str, problem: Bilingual, expected: Bilingual) {
+    pub(super) fn refuse(
+        &mut self,
+        place: &mut Place<'_>,
+        column: Field,
+        name: &str,
+        problem: Bilingual,
+        expected: Bilingual,
+    ) {
         if place.refused.insert((name.to_owned(), problem.zh.clone())) {
-            self.faults.push(fault(place.sheet, &place.read.layout, place.row, column, problem, expected));
+            self.faults.push(fault(place.sheet, place.layout, place.row, column, problem, expected));
         }
     }
 }
 
 /// The place of a cell, and the names already reported as faults, each with the reason.
-struct Place<'a> {
-    sheet: &'a Sheet,
-    read: &'a Read,
-    row: u32,
-    refused: &'a mut HashSet<(String, String)>,
+pub(super) struct Place<'a> {
+    pub(super) sheet: &'a Sheet,
+    pub(super) layout: &'a Layout,
+    pub(super) row: u32,
+    pub(super) refused: &'a mut HashSet<(String, String)>,
 }
