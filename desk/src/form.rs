@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use async_graphql::parser::types::BaseType;
-use chrono::{NaiveDate, TimeZone};
+use chrono::{NaiveDate, NaiveDateTime, TimeZone};
 use minijinja::context;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -89,6 +89,8 @@ pub(crate) enum Widget {
     Lines,
     /// A local date.
     Day,
+    /// A local date with a time.
+    Moment,
     /// A month.
     Month,
     /// A number.
@@ -173,6 +175,7 @@ impl Widget {
             | Self::Case
             | Self::Measure => "line",
             Self::Day => "day",
+            Self::Moment => "moment",
             Self::Month => "month",
             Self::Number => "number",
             Self::Check => "check",
@@ -329,6 +332,23 @@ pub(crate) async fn input(
                     }
                 }
             }
+            Widget::Moment => {
+                for (_, value) in given.iter_mut().filter(|(known, _)| *known == name) {
+                    let zone = visit.desk.options.zone;
+                    let read = local_time(value).and_then(|local| zone.from_local_datetime(&local).earliest());
+                    match read {
+                        Some(read) => *value = read.to_rfc3339(),
+                        None if value.trim().is_empty() => {}
+                        None => {
+                            let message = visit.words(
+                                "请填写日期和时间，如 2026-12-01 09:30",
+                                "Enter a date and a time, such as 2026-12-01 09:30",
+                            );
+                            wrongs.push(Wrong { field: name.clone(), message, choices: Vec::new() });
+                        }
+                    }
+                }
+            }
             Widget::Parties => read_parties(visit, &name, (&mut given, &mut wrongs)).await?,
             Widget::CheckPlans => read_check_plans(&name, &mut given),
             kind if kind.looked_up().is_some() => {
@@ -342,6 +362,12 @@ pub(crate) async fn input(
     } else {
         Ok(Err(wrongs))
     }
+}
+
+/// Reads a date with a time, as a browser sends it or as a person types it.
+fn local_time(text: &str) -> Option<NaiveDateTime> {
+    let text = text.trim().replace(' ', "T");
+    ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"].iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok())
 }
 
 /// Clears what was emptied in a form that edits an object: the field becomes null, and a list becomes empty.
@@ -591,6 +617,14 @@ mod tests {
         let sent: Given = vec![("input.domains".to_owned(), "水\r\n矿山\r\n".to_owned())];
         assert_eq!(fields[3].said(&sent), fields[3].said(&begun), "line ends are no change");
         assert!(fields[4].has("input.plans.SPOT_CHECK") && !fields[4].has("input.planned"));
+    }
+
+    #[test]
+    fn a_time_is_read_as_a_browser_sends_it_and_as_a_person_types_it() {
+        let time = |text| local_time(text).map(|at| at.to_string());
+        assert_eq!(time("2026-12-01T09:30"), Some("2026-12-01 09:30:00".to_owned()));
+        assert_eq!(time(" 2026-12-01 09:30:15 "), Some("2026-12-01 09:30:15".to_owned()));
+        assert_eq!(time("2026-12-01"), None, "a day alone has no time");
     }
 
     #[test]

@@ -25,6 +25,14 @@ pub struct Model {
     pub reason: String,
     /// Local date by which the recipient has to answer.
     pub answer_by: Option<Date>,
+    /// Number of the document (文号) by which it was issued; null if none is given, and always for urging.
+    pub document_number: Option<String>,
+    /// When the recipient has to come to the interview (约谈); null for other kinds.
+    pub meeting_at: Option<DateTimeUtc>,
+    /// Place of the interview (约谈); null for other kinds.
+    pub place: Option<String>,
+    /// Whom the recipient can ask about the interview, with a telephone number. Personal data; null for other kinds.
+    pub contact: Option<String>,
     /// When it was issued or proposed.
     pub issued_at: DateTimeUtc,
     /// Account that lifted or dismissed it.

@@ -25,6 +25,7 @@ mod m20261129_000003_sameness;
 mod m20261129_000004_work_lists;
 mod m20261129_000005_sheets;
 mod m20261129_000006_case_batches;
+mod m20261129_000007_results;
 mod m20261129_000008_own_answers;
 
 use sea_orm_migration::prelude::*;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000004_work_lists::Migration),
             Box::new(m20261129_000005_sheets::Migration),
             Box::new(m20261129_000006_case_batches::Migration),
+            Box::new(m20261129_000007_results::Migration),
             Box::new(m20261129_000008_own_answers::Migration),
         ]
     }

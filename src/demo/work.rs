@@ -19,7 +19,7 @@ use ledger::rule::calendar::{local_day, plus_days};
 use ledger::rule::deadline::GRACE_DAYS;
 use ledger::work::extension::Decision;
 use ledger::work::progress::{Quantity, Report};
-use ledger::work::supervision::New;
+use ledger::work::supervision::{Interview, New};
 use ledger::work::{Acting, On, close_out, comment, evidence, extension, progress, supervision};
 use ledger::{Error, Result};
 use sea_orm::sea_query::Expr;
@@ -93,10 +93,25 @@ pub(crate) async fn work(db: &DatabaseConnection, storage: &Storage, now: DateTi
             }
         }
         if let 2 | 5 | 8 = place {
-            let kind = if place == 5 { SupervisionKind::Supervise } else { SupervisionKind::Urge };
+            let kind = match place {
+                5 => SupervisionKind::Supervise,
+                8 => SupervisionKind::Summon,
+                _ => SupervisionKind::Urge,
+            };
             let answer_by = Some(plus_days(local_day(now, zone), 7));
+            let document_number = (kind != SupervisionKind::Urge).then(|| format!("演示督〔{place}〕号"));
+            let interview = if kind == SupervisionKind::Summon {
+                Interview {
+                    meeting_at: Some(now + TimeDelta::days(3)),
+                    place: Some("市整改办会议室".to_owned()),
+                    contact: Some("督办科 0890-0000000".to_owned()),
+                }
+            } else {
+                Interview::default()
+            };
             let reason = "进度滞后于时序要求，请加快推进并书面说明原因。".to_owned();
-            supervision::issue(&at(city, 3), on(), &New { kind, reason, answer_by }).await?;
+            let new = New { kind, reason, answer_by, document_number, interview };
+            supervision::issue(&at(city, 3), on(), &new).await?;
         }
         if let (Some(leader), 0 | 3) = (&people.leader, place) {
             let text = "请市整改办盯紧此项，按月报告进展。";

@@ -115,6 +115,8 @@ const WORK: [&str; 30] = [
     "INSERT INTO supervision_action (measure_id, kind, state, recipient_id, reason, issued_at, lifted_at, \
         lift_reason) SELECT id, 'LIST', 'LIFTED', lead_unit_id, '久拖', '2026-04-02T00:00:00+00:00', \
         '2026-04-20T00:00:00+00:00', '已完成' FROM measure WHERE id % 5 = 0",
+    "UPDATE supervision_action SET document_number = '督〔2026〕' || id || '号', place = '三楼会议室', \
+        meeting_at = '2026-04-10T01:30:00.000+00:00', contact = '王某 0895-0000000' WHERE id % 3 < 2",
     "INSERT INTO comment (measure_id, author_id, text, written_at) SELECT id, id % 21 + 1, '请 Speed up', \
         '2026-04-03T00:00:00+00:00' FROM measure WHERE id % 3 = 0",
     "INSERT INTO audit_entry (chain, position, act, object, measure_id, assignment_id, at, actor_id, before, \

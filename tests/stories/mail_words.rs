@@ -106,7 +106,15 @@ fn mails_about_an_assignment_say_what_happened_and_what_to_do(world: &World) {
         ("LIST", "久拖不决。"),
         ("SUMMON", "多次督办未见成效。"),
     ] {
-        let input = json!({"kind": kind, "reason": reason, "answerBy": "2023-04-20"});
+        let mut input = json!({"kind": kind, "reason": reason, "answerBy": "2023-04-20"});
+        if kind != "URGE" {
+            input["documentNumber"] = json!("昌整改办督〔2023〕7号");
+        }
+        if kind == "SUMMON" {
+            input["meetingAt"] = json!("2023-04-14T09:30:00+08:00");
+            input["place"] = json!("昌都市整改办三楼会议室");
+            input["contact"] = json!("督办科 0895-0000000");
+        }
         scene.done(&city, "issueSupervision", "IssueSupervisionInput", &scene.beside("洛隆县", input));
     }
     scene.apply(&county, "洛隆县");
@@ -303,12 +311,14 @@ fn what_people_write_stays_text_in_a_mail(world: &World) {
     let hostile = "<b>进度</b> {{ home }} <script>alert(1)</script>";
     let urge = scene.beside("洛隆县", json!({"kind": "URGE", "reason": hostile}));
     scene.done(&scene.city, "issueSupervision", "IssueSupervisionInput", &urge);
+    let summon = json!({"kind": "SUMMON", "reason": hostile, "place": hostile, "contact": hostile});
+    scene.done(&scene.city, "issueSupervision", "IssueSupervisionInput", &scene.beside("洛隆县", summon));
     let report = json!({"period": "2023-04", "text": hostile});
     scene.done(&scene.counties[0], "reportProgress", "ReportProgressInput", &scene.on("洛隆县", report));
     world.done(&["job", "run", "overdue", "--at", "2023-07-03"]);
     let mails = deliver(world, "2023-07-03T02:00:00Z");
     let told: BTreeSet<&str> = mails.iter().map(|(kind, _)| kind.as_str()).collect();
-    assert_eq!(told, BTreeSet::from(["overdue", "urge"]));
+    assert_eq!(told, BTreeSet::from(["overdue", "summons", "urge"]));
     for (kind, mail) in &mails {
         let (text, html) = (mail["text"].as_str().unwrap(), mail["html"].as_str().unwrap());
         assert!(!html.contains("<b>进度") && !html.contains("<script>"), "{kind}: markup is escaped");

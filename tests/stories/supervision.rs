@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::scene::MeasureScene;
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
 use crate::support::{Server, World, read, stories};
 
@@ -10,6 +11,7 @@ stories!(
     what_stays_overdue_goes_up_once_per_level,
     listing_is_proposed_once_and_a_person_decides,
     nothing_is_proposed_of_what_is_done,
+    a_summons_says_when_where_and_whom_to_ask,
 );
 
 const CITY: &str = "昌都市生态环境保护督察整改办";
@@ -177,4 +179,59 @@ fn nothing_is_proposed_of_what_is_done(world: &World) {
     });
     assert!(world.done(&["job", "run", "propose-listing", "--at", "2023-01-30", "--dry-run"]).contains("会对 2 项"));
     assert!(run(world, "propose-listing", "2023-01-30").contains("2 项"));
+}
+
+fn a_summons_says_when_where_and_whom_to_ask(world: &World) {
+    let scene = MeasureScene::set(world);
+    let [county, ..] = scene.counties.clone();
+    let query = "query($id: ID!) { measure(id: $id) { version } }";
+    let version =
+        scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone();
+    let assign = json!({"measureId": scene.measure, "version": version, "hasSelectorsResolved": true});
+    assert_eq!(scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
+    let issue = |input: Value| {
+        scene.act(&scene.city, "issueSupervision", "IssueSupervisionInput", &scene.beside("洛隆县", input))
+    };
+    let paths = |given: &Value| {
+        let errors = given["errors"].as_array().unwrap().iter();
+        errors.map(|error| error["path"][1].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+
+    // What a kind does not have is refused, at its field; so is what is too long or past.
+    let talk = json!({"meetingAt": "2023-04-14T09:30:00+08:00", "place": "三楼会议室", "contact": "王某 0895-0000000"});
+    let with = |kind: &str, more: Value| {
+        let mut input = json!({"kind": kind, "reason": "多次督办未见成效。"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    for kind in ["URGE", "SUPERVISE", "LIST"] {
+        assert_eq!(paths(&issue(with(kind, talk.clone()))), ["meetingAt", "place", "contact"], "{kind}");
+    }
+    assert_eq!(paths(&issue(with("URGE", json!({"documentNumber": "督〔2023〕1号"})))), ["documentNumber"]);
+    let long = json!({"documentNumber": "号".repeat(101), "place": "楼".repeat(201), "contact": "王".repeat(201),
+        "meetingAt": "2023-04-09T23:59:00+08:00"});
+    assert_eq!(paths(&issue(with("SUMMON", long))), ["documentNumber", "place", "contact", "meetingAt"]);
+
+    let numbered = json!({"documentNumber": "督〔2023〕2号"});
+    for kind in ["SUPERVISE", "LIST"] {
+        assert_eq!(issue(with(kind, numbered.clone()))["errors"], json!([]), "{kind}");
+    }
+    let mut whole = talk.clone();
+    whole["documentNumber"] = json!("督〔2023〕3号");
+    assert_eq!(issue(with("SUMMON", whole))["errors"], json!([]));
+    let read = "{ supervisionActions(filter: {kind: [SUMMON]}) { nodes { documentNumber meetingAt place contact } } }";
+    let seen = |token: &str| scene.server.data_as(token, read, &json!({}))["supervisionActions"]["nodes"].clone();
+    let of_county = seen(&county);
+    assert_eq!(of_county[0]["documentNumber"], "督〔2023〕3号");
+    assert_eq!((&of_county[0]["place"], &of_county[0]["contact"]), (&talk["place"], &talk["contact"]));
+    assert!(of_county[0]["meetingAt"].as_str().unwrap().starts_with("2023-04-14T"), "{of_county}");
+    assert_eq!(seen(&scene.city), of_county);
+    assert_eq!(seen(&scene.counties[1]), json!([]), "another county sees neither the summons nor its contact");
+
+    // The contact is personal data: the audit, which cannot be altered, does not keep it.
+    let trail = "{ auditEntries(filter: {act: {eq: \"SUPERVISED\"}}) { nodes { after } } }";
+    let trail = scene.server.data_as(&scene.city, trail, &json!({}))["auditEntries"]["nodes"].to_string();
+    assert!(trail.contains("督〔2023〕3号") && trail.contains("三楼会议室"), "{trail}");
+    assert!(!trail.contains("王某") && !trail.contains("0895"), "{trail}");
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 }

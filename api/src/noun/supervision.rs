@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::available::{self, Subject};
 use ledger::work::{comment, supervision as acts};
-use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
+use planner::{Dimension, Kind, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::account::Account;
@@ -44,6 +44,18 @@ pub(crate) enum SupervisionState {
     Dismissed,
 }
 
+/// Writes the SQL for the contact of a summons; NULL for callers who may not see the unit that was summoned.
+fn contact(sql: &mut Sql<'_>, action: &str) -> String {
+    let unit = sql.alias();
+    match sql.seen("unit", &unit) {
+        Some(seen) => format!(
+            "CASE WHEN EXISTS (SELECT 1 FROM unit {unit} WHERE {unit}.id = {action}.recipient_id AND {seen}) \
+             THEN {action}.contact END"
+        ),
+        None => format!("{action}.contact"),
+    }
+}
+
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 const GROUPS: &[Dimension] = &[
     Dimension::plain("KIND", "督办类型 · Kind of supervision.", "{t}.kind"),
@@ -74,6 +86,16 @@ noun! {
     recipient: Option<Unit> = Kind::One(<Unit as Noun>::table, "recipient_id");
     /// Last local date on which the unit may answer; null if no answer is demanded.
     answerBy: Option<Date> = Kind::Column("answer_by");
+    /// Number of the document (文号) by which the supervision was issued; null if none was given, and always for
+    /// urging.
+    documentNumber: Option<String> = Kind::Column("document_number");
+    /// Moment at which the interview (约谈) begins; null if it was not given, and for all kinds but a summons.
+    meetingAt: Option<Moment> = Kind::Column("meeting_at");
+    /// Place of the interview (约谈); null if it was not given, and for all kinds but a summons.
+    place: Option<String> = Kind::Column("place");
+    /// Whom the unit can ask about the interview (约谈), with a telephone number. Personal data: null if the unit to
+    /// which the supervision is addressed is not visible to the caller. Also null for all kinds but a summons.
+    contact: Option<String> = Kind::Expression(contact);
     /// Moment at which the supervision was issued; for one that is only proposed, or was dismissed, the moment of the
     /// proposal.
     issuedAt: Moment = Kind::Column("issued_at");
@@ -164,6 +186,15 @@ pub(crate) struct IssueSupervisionInput {
     reason: String,
     /// Last local date on which the unit may answer, today or later; null if no answer is demanded.
     answer_by: Option<Date>,
+    /// Number of the document (文号), at most 100 characters; not for urging (`URGE`).
+    document_number: Option<String>,
+    /// Moment at which the interview (约谈) begins, today or later; only for a summons (`SUMMON`).
+    meeting_at: Option<Moment>,
+    /// Place of the interview (约谈), at most 200 characters; only for a summons (`SUMMON`).
+    place: Option<String>,
+    /// Whom the unit can ask about the interview (约谈), with a telephone number, at most 200 characters; only for a
+    /// summons (`SUMMON`). The mail to the unit has it.
+    contact: Option<String>,
 }
 
 /// Input of `liftSupervision`: the supervision to lift.
@@ -187,6 +218,9 @@ pub(crate) struct DecideSupervisionInput {
     /// Last local date on which the unit may answer, today or later; null if no answer is demanded, and if the proposal
     /// is dismissed.
     answer_by: Option<Date>,
+    /// Number of the document (文号) by which the listing is issued, at most 100 characters; null if the proposal is
+    /// dismissed.
+    document_number: Option<String>,
 }
 
 /// Input of `commentOnMeasure`: the comment to write.
@@ -213,8 +247,17 @@ impl SupervisionMutation {
         #[graphql(desc = "The supervision to issue.")] input: IssueSupervisionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        let new =
-            acts::New { kind: input.kind.into(), reason: input.reason, answer_by: input.answer_by.map(|day| day.0) };
+        let new = acts::New {
+            kind: input.kind.into(),
+            reason: input.reason,
+            answer_by: input.answer_by.map(|day| day.0),
+            document_number: input.document_number,
+            interview: acts::Interview {
+                meeting_at: input.meeting_at.map(|at| at.0),
+                place: input.place,
+                contact: input.contact,
+            },
+        };
         AssignmentPayload::of(acts::issue(&request.acting(), beside(&input.assignment_id), &new).await, request)
     }
 
@@ -242,6 +285,7 @@ impl SupervisionMutation {
             is_adopted: input.is_adopted,
             reason: input.reason,
             answer_by: input.answer_by.map(|day| day.0),
+            document_number: input.document_number,
         };
         AssignmentPayload::of(acts::decide(&request.acting(), key, &decision).await, request)
     }

@@ -275,6 +275,7 @@ impl Reader<'_> {
             "supervision": supervision.iter().map(|row| json!({ "kind": supervision_name(row.kind),
                 "state": supervision_state_name(row.state), "assignment": row.assignment_id.and_then(number),
                 "recipient": unit(row.recipient_id), "reason": row.reason, "answer_by": row.answer_by,
+                "document_number": row.document_number, "meeting": self.maybe(row.meeting_at), "place": row.place,
                 "issued": [self.moment(row.issued_at), who(row.issuer_id)],
                 "lifted": row.lifted_at.map(|at| json!([self.moment(at), who(row.lifter_id)])),
                 "lift_reason": row.lift_reason })).collect::<Vec<_>>(),

@@ -4,6 +4,7 @@
 //! ([`propose`]); a person adopts or dismisses the proposal ([`decide`]).
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::supervision_action::{self, SupervisionKind, SupervisionState};
@@ -36,6 +37,84 @@ pub struct New {
     pub reason: String,
     /// The local date by which an answer is due; `None` if no answer is required.
     pub answer_by: Option<NaiveDate>,
+    /// The number of the document (文号) by which it is issued; must be `None` for urging.
+    pub document_number: Option<String>,
+    /// The interview to which a summons (约谈) calls; must be empty for other kinds.
+    pub interview: Interview,
+}
+
+/// The time and place of an interview (约谈), as far as they are known.
+#[derive(Clone, Default)]
+pub struct Interview {
+    /// When the interview begins, today or later.
+    pub meeting_at: Option<DateTime<Utc>>,
+    /// Where the interview takes place.
+    pub place: Option<String>,
+    /// Whom the unit can ask, with a telephone number. Personal data: it is kept out of logs and of the audit.
+    pub contact: Option<String>,
+}
+
+/// Leaves the contact out, which must not get into a log.
+impl fmt::Debug for Interview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Interview");
+        shown.field("meeting_at", &self.meeting_at).field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Interview {
+    /// Checks an interview; refuses any part of it if the supervision is not a summons.
+    fn read(&self, kind: SupervisionKind, acting: &Acting<'_>) -> Result<Self> {
+        let misplaced = |field: &str, is_given: bool| -> Result<(), Fault> {
+            if kind == SupervisionKind::Summon || !is_given {
+                return Ok(());
+            }
+            let (zh, en) =
+                ("只有约谈才填时间、地点和联系人", "only a summons has a time, a place and a contact: leave it out");
+            Err(Fault::invalid(zh, en, &["input", field]))
+        };
+        fault::all((
+            misplaced("meetingAt", self.meeting_at.is_some()),
+            misplaced("place", self.place.is_some()),
+            misplaced("contact", self.contact.is_some()),
+        ))?;
+        let (place, contact, ()) = fault::all((
+            line(self.place.as_deref(), 200, ("约谈地点", "the place"), "place"),
+            line(self.contact.as_deref(), 200, ("联系人与电话", "the contact"), "contact"),
+            self.meeting_at.map_or(Ok(()), |at| upcoming(acting, at)),
+        ))?;
+        Ok(Self { meeting_at: self.meeting_at, place, contact })
+    }
+}
+
+/// Checks that an interview begins today or later.
+fn upcoming(acting: &Acting<'_>, at: DateTime<Utc>) -> Result<(), Fault> {
+    let (day, path) = (calendar::local_day(at, acting.zone), ["input", "meetingAt"]);
+    fault::day(day, ("约谈时间", "the time of the interview"), &path)?;
+    if day < acting.today() {
+        let (zh, en) = ("约谈时间不能早于今天", "the interview cannot be before today");
+        return Err(Fault::invalid(zh, en, &path));
+    }
+    Ok(())
+}
+
+/// Checks an optional text of one line; a blank one is none.
+fn line(given: Option<&str>, most: usize, what: (&str, &str), field: &str) -> Result<Option<String>, Fault> {
+    let given = given.filter(|given| !fault::is_empty(given));
+    given.map(|given| fault::line(given, 1..=most, what, &["input", field])).transpose()
+}
+
+/// Checks the number of a document, which is refused unless `has_document`.
+fn document(given: Option<&str>, has_document: bool) -> Result<Option<String>, Fault> {
+    let number = line(given, 100, ("文号", "the document number"), "documentNumber")?;
+    if number.is_some() && !has_document {
+        let (zh, en) = (
+            "催办和不采纳的建议没有文号，请去掉",
+            "urging and a dismissed proposal have no document number: leave it out",
+        );
+        return Err(Fault::invalid(zh, en, &["input", "documentNumber"]));
+    }
+    Ok(number)
 }
 
 /// Returns the act of the policy that issuing or lifting this kind of supervision requires.
@@ -43,15 +122,17 @@ fn act(kind: SupervisionKind) -> Act {
     if kind == SupervisionKind::Urge { Act::Urge } else { Act::Supervise }
 }
 
-/// Returns the notice about a kind of supervision.
-fn notice(kind: SupervisionKind, reason: &str, answer_by: Option<NaiveDate>) -> Announcement<'_> {
+/// Returns the notice about a supervision action. The mail reads its document, time, place and contact from the action
+/// when it is sent.
+fn notice(kind: SupervisionKind, reason: &str, answer_by: Option<NaiveDate>, action: i64) -> Announcement<'_> {
     let kind = match kind {
         SupervisionKind::Urge => "urge",
         SupervisionKind::Supervise => "supervision",
         SupervisionKind::List => "listing",
         SupervisionKind::Summon => "summons",
     };
-    Announcement { kind, reason, facts: json!({ "answerBy": answer_by }), submitter: None }
+    let facts = json!({ "answerBy": answer_by, "supervision": action });
+    Announcement { kind, reason, facts, submitter: None }
 }
 
 /// Checks that the date by which an answer is due, if any, is today or later.
@@ -68,9 +149,11 @@ fn answerable(acting: &Acting<'_>, answer_by: Option<NaiveDate>) -> Result<(), F
 ///
 /// A settled assignment cannot be supervised, and an assignment cannot be listed (挂牌) twice at the same time.
 pub async fn issue(acting: &Acting<'_>, on: On, new: &New) -> Result<Done> {
-    let (reason, ()) = fault::all((
+    let (reason, (), document_number, interview) = fault::all((
         fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"]),
         answerable(acting, new.answer_by),
+        document(new.document_number.as_deref(), new.kind != SupervisionKind::Urge),
+        new.interview.read(new.kind, acting),
     ))?;
     let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, act(new.kind))?;
@@ -104,12 +187,21 @@ pub async fn issue(acting: &Acting<'_>, on: On, new: &New) -> Result<Done> {
         recipient_id: Set(Some(held.row.unit_id)),
         reason: Set(reason.clone()),
         answer_by: Set(new.answer_by),
+        document_number: Set(document_number.clone()),
+        meeting_at: Set(interview.meeting_at),
+        place: Set(interview.place.clone()),
+        contact: Set(interview.contact.clone()),
         issued_at: Set(acting.now),
         ..Default::default()
     };
     let id = row.insert(&held.transaction).await?.id;
-    let warnings = held.tell(acting, notice(new.kind, &reason, new.answer_by)).await?;
-    let said = json!({ "supervision": id, "kind": new.kind.to_value(), "reason": reason, "answerBy": new.answer_by });
+    let warnings = held.tell(acting, notice(new.kind, &reason, new.answer_by, id)).await?;
+    // The audit cannot be altered, so it only keeps whether there is a contact.
+    let said = json!({
+        "supervision": id, "kind": new.kind.to_value(), "reason": reason, "answerBy": new.answer_by,
+        "documentNumber": document_number, "meetingAt": interview.meeting_at, "place": interview.place,
+        "hasContact": interview.contact.is_some(),
+    });
     Ok(Done { key: held.settle_beside(acting, ChangeKind::Supervised, said).await?, warnings })
 }
 
@@ -181,15 +273,18 @@ pub struct Decision {
     pub reason: String,
     /// The local date by which an answer is due; must be `None` if the proposal is dismissed.
     pub answer_by: Option<NaiveDate>,
+    /// The number of the document (文号) by which it is listed; must be `None` if the proposal is dismissed.
+    pub document_number: Option<String>,
 }
 
 /// Adopts or dismisses a listing that the system has proposed.
 ///
 /// An adopted proposal is in force as if a person had issued it, and the unit is notified at once.
 pub async fn decide(acting: &Acting<'_>, action: Option<i64>, decision: &Decision) -> Result<Done> {
-    let (reason, ()) = fault::all((
+    let (reason, (), document_number) = fault::all((
         fault::text(&decision.reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"]),
         answerable(acting, decision.answer_by),
+        document(decision.document_number.as_deref(), decision.is_adopted),
     ))?;
     if !decision.is_adopted && decision.answer_by.is_some() {
         let (zh, en) = ("不采纳的建议没有答复期限，请去掉", "a dismissed proposal has no answer date: leave it out");
@@ -199,6 +294,7 @@ pub async fn decide(acting: &Acting<'_>, action: Option<i64>, decision: &Decisio
     let (mut held, there) = take(acting, action, (SupervisionState::Proposed, otherwise)).await?;
     let said = json!({
         "supervision": there.id, "kind": there.kind.to_value(), "reason": reason, "answerBy": decision.answer_by,
+        "documentNumber": document_number,
     });
     if !decision.is_adopted {
         held.writes.update_one(ended(acting, there.id, SupervisionState::Dismissed, &reason))?;
@@ -221,10 +317,11 @@ pub async fn decide(acting: &Acting<'_>, action: Option<i64>, decision: &Decisio
         issuer_id: Set(acting.by.principal.account),
         reason: Set(reason.clone()),
         answer_by: Set(decision.answer_by),
+        document_number: Set(document_number),
         issued_at: Set(acting.now),
         ..Default::default()
     })?;
-    let warnings = held.tell(acting, notice(there.kind, &reason, decision.answer_by)).await?;
+    let warnings = held.tell(acting, notice(there.kind, &reason, decision.answer_by, there.id)).await?;
     Ok(Done { key: held.settle_beside(acting, ChangeKind::Supervised, said).await?, warnings })
 }
 

@@ -1,6 +1,6 @@
 //! The facts of a notice: a mail about one act, sent at once rather than gathered into a day's digest.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use entity::one_time_secret::Purpose;
 use ledger::people::account::link;
 use minijinja::value::Serde;
@@ -18,9 +18,9 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "objection-upheld", read: assignment },
     Kind { name: "relapse", read: assignment },
     Kind { name: "urge", read: assignment },
-    Kind { name: "supervision", read: assignment },
-    Kind { name: "listing", read: assignment },
-    Kind { name: "summons", read: assignment },
+    Kind { name: "supervision", read: supervision },
+    Kind { name: "listing", read: supervision },
+    Kind { name: "summons", read: supervision },
     Kind { name: "case-handed-over", read: new_case },
     Kind { name: "case-returned", read: case },
     Kind { name: "case-relapse", read: case },
@@ -123,6 +123,39 @@ fn assignment<'a>(source: &'a Source<'a>) -> Reading<'a> {
             is_own: acts(source, found.unit_id),
         };
         Ok(Some(context! { about => Serde(about), ..kept(source) }))
+    })
+}
+
+/// The document, time, place and contact of a supervision action.
+#[derive(Default, FromQueryResult)]
+struct OfSupervision {
+    document_number: Option<String>,
+    meeting_at: Option<DateTime<Utc>>,
+    place: Option<String>,
+    contact: Option<String>,
+}
+
+/// A notice about supervision of an assignment; none when the assignment is settled by now.
+///
+/// The act keeps the key of the action only, so that the contact, which is personal data, is stored once.
+fn supervision<'a>(source: &'a Source<'a>) -> Reading<'a> {
+    Box::pin(async move {
+        let Some(about) = assignment(source).await? else { return Ok(None) };
+        // A mail that an earlier version queued does not say which action it is about.
+        let action = match source.facts.get("supervision").and_then(serde_json::Value::as_i64) {
+            Some(action) => {
+                let statement = Statement::from_sql_and_values(
+                    source.db.get_database_backend(),
+                    "SELECT document_number, meeting_at, place, contact FROM supervision_action WHERE id = $1",
+                    [action.into()],
+                );
+                OfSupervision::find_by_statement(statement).one(source.db).await?.unwrap_or_default()
+            }
+            None => OfSupervision::default(),
+        };
+        let OfSupervision { document_number, meeting_at, place, contact } = action;
+        let meeting_at = meeting_at.map(|at| at.with_timezone(&source.zone).to_rfc3339());
+        Ok(Some(context! { documentNumber => document_number, meetingAt => meeting_at, place, contact, ..about }))
     })
 }
 

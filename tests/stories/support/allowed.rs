@@ -69,6 +69,10 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
         is_seen || is_moved
     });
     left.supervision.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
+    // The contact of a summons is visible to those who see the unit that was summoned.
+    for row in &mut left.supervision {
+        row.contact = row.contact.take().filter(|_| row.recipient_id.is_some_and(|unit| units.contains(&unit)));
+    }
     left.comments.retain(|row| measures.contains(&row.measure_id));
     left.case_reports.retain(|row| cases.contains(&row.case_id));
     let problems: HashSet<i64> = left.problems.iter().map(|row| row.id).collect();
