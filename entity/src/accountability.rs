@@ -53,6 +53,12 @@ pub enum Rank {
     /// Below section rank (科级以下).
     #[sea_orm(string_value = "BELOW")]
     Below,
+    /// A rank that is known and none of the others (其他), such as a manager of an enterprise.
+    #[sea_orm(string_value = "OTHER")]
+    Other,
+    /// The source does not state the rank (未说明).
+    #[sea_orm(string_value = "UNKNOWN")]
+    Unknown,
 }
 
 /// Consequence of being held to account.
@@ -71,6 +77,12 @@ pub enum Consequence {
     /// Referral to the judiciary (移送司法).
     #[sea_orm(string_value = "JUDICIAL")]
     Judicial,
+    /// A consequence that is known and none of the others (其他).
+    #[sea_orm(string_value = "OTHER")]
+    Other,
+    /// The source does not state the consequence (未说明).
+    #[sea_orm(string_value = "UNKNOWN")]
+    Unknown,
 }
 
 /// No relations are declared; queries write their own joins.

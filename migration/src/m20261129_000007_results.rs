@@ -1,4 +1,5 @@
-//! Adds what follows an inspection: the document, time, place and contact of supervision.
+//! Adds what follows an inspection: the document, time, place and contact of supervision, and ranks and consequences
+//! that are others or not stated.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -14,6 +15,58 @@ const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ("supervision_action", "contact", "varchar", "varchar"),
 ];
 
+const RANKS: &str = "'DEPARTMENT_BUREAU', 'COUNTY_DIVISION', 'TOWNSHIP_SECTION', 'BELOW', 'OTHER', 'UNKNOWN'";
+const OLD_RANKS: &str = "'DEPARTMENT_BUREAU', 'COUNTY_DIVISION', 'TOWNSHIP_SECTION', 'BELOW'";
+const CONSEQUENCES: &str = "'PARTY_DISCIPLINE', 'ADMINISTRATIVE', 'ORGANISATIONAL', 'JUDICIAL', 'OTHER', 'UNKNOWN'";
+const OLD_CONSEQUENCES: &str = "'PARTY_DISCIPLINE', 'ADMINISTRATIVE', 'ORGANISATIONAL', 'JUDICIAL'";
+
+/// Restricts accountability to the given ranks and consequences. SQLite cannot alter a CHECK constraint, so the table is
+/// recreated.
+async fn admit(manager: &SchemaManager<'_>, ranks: &str, consequences: &str) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    let statements = if db.get_database_backend() == DbBackend::Postgres {
+        vec![
+            "ALTER TABLE accountability DROP CONSTRAINT accountability_rank_check".to_owned(),
+            format!("ALTER TABLE accountability ADD CONSTRAINT accountability_rank_check CHECK (rank IN ({ranks}))"),
+            "ALTER TABLE accountability DROP CONSTRAINT accountability_consequence_check".to_owned(),
+            format!(
+                "ALTER TABLE accountability ADD CONSTRAINT accountability_consequence_check \
+                 CHECK (consequence IN ({consequences}))"
+            ),
+        ]
+    } else {
+        let columns = "id, problem_id, round_id, region_id, rank, consequence, people, decided_on, recorder_id, \
+            recorded_at, withdrawn_at, withdraw_reason, version, updated_at";
+        vec![
+            format!(
+                "CREATE TABLE accountability_wide (id integer NOT NULL PRIMARY KEY AUTOINCREMENT, \
+                 problem_id integer NOT NULL REFERENCES problem (id) ON DELETE CASCADE, \
+                 round_id integer NOT NULL REFERENCES inspection_round (id) ON DELETE RESTRICT, \
+                 region_id integer NOT NULL REFERENCES region (id) ON DELETE RESTRICT, \
+                 rank varchar NOT NULL CHECK (rank IN ({ranks})), \
+                 consequence varchar NOT NULL CHECK (consequence IN ({consequences})), \
+                 people integer NOT NULL CHECK (people > 0), decided_on date_text NOT NULL, \
+                 recorder_id integer REFERENCES account (id) ON DELETE RESTRICT, \
+                 recorded_at timestamp_with_timezone_text NOT NULL, withdrawn_at timestamp_with_timezone_text, \
+                 withdraw_reason text, version integer NOT NULL, updated_at timestamp_with_timezone_text NOT NULL)"
+            ),
+            format!("INSERT INTO accountability_wide ({columns}) SELECT {columns} FROM accountability"),
+            "DROP TABLE accountability".to_owned(),
+            "ALTER TABLE accountability_wide RENAME TO accountability".to_owned(),
+            "CREATE INDEX ix_accountability_problem_id_decided_on_id ON accountability (problem_id, decided_on, id)"
+                .to_owned(),
+            "CREATE INDEX ix_accountability_decided_on_id ON accountability (decided_on, id)".to_owned(),
+            "CREATE INDEX ix_accountability_round_id ON accountability (round_id)".to_owned(),
+            "CREATE INDEX ix_accountability_region_id ON accountability (region_id)".to_owned(),
+            "CREATE INDEX ix_accountability_recorder_id ON accountability (recorder_id)".to_owned(),
+        ]
+    };
+    for statement in statements {
+        db.execute_unprepared(&statement).await?;
+    }
+    Ok(())
+}
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -23,11 +76,17 @@ impl MigrationTrait for Migration {
             let kind = if is_postgres { on_postgres } else { on_sqlite };
             db.execute_unprepared(&format!("ALTER TABLE {table} ADD COLUMN {name} {kind}")).await?;
         }
-        Ok(())
+        admit(manager, RANKS, CONSEQUENCES).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
+        // The earlier version has no word for these.
+        db.execute_unprepared(
+            "DELETE FROM accountability WHERE rank IN ('OTHER', 'UNKNOWN') OR consequence IN ('OTHER', 'UNKNOWN')",
+        )
+        .await?;
+        admit(manager, OLD_RANKS, OLD_CONSEQUENCES).await?;
         for (table, name, ..) in COLUMNS.iter().rev() {
             db.execute_unprepared(&format!("ALTER TABLE {table} DROP COLUMN {name}")).await?;
         }

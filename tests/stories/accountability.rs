@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
 use crate::support::{World, stories};
 
-stories!(numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing, a_county_reads_of_its_own_part_only);
+stories!(
+    numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing,
+    what_the_source_does_not_state_is_unknown_and_counts_once,
+    a_county_reads_of_its_own_part_only,
+);
 
 fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &World) {
     world.done(&["demo"]);
@@ -99,6 +103,46 @@ fn numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing(world: &Wo
     let hidden = server.data_as(&elsewhere, list, &json!({ "id": problem }));
     assert_eq!(hidden, json!({"problem": null, "accountabilities": {"totalCount": 0}, "node": null}));
     assert!(world.done(&["audit", "verify"]).contains("无缺失"));
+}
+
+fn what_the_source_does_not_state_is_unknown_and_counts_once(world: &World) {
+    world.done(&["demo"]);
+    let office = world.account("office@gov.example", "city-office", "云溪市生态环境保护督察整改办");
+    let (server, _clock) = world.serve_under_clock("2026-11-22T09:00");
+    let bare = "{ problems(first: 1, filter: {accountability: {none: {}}}) { nodes { id } } }";
+    let problem = server.data_as(&office, bare, &json!({}))["problems"]["nodes"][0]["id"].clone();
+    // Of 8 people the source states only the rank, of one only that the consequence is another, of 3 neither.
+    for (rank, consequence, people) in
+        [("COUNTY_DIVISION", "UNKNOWN", 2), ("OTHER", "UNKNOWN", 6), ("UNKNOWN", "OTHER", 1), ("UNKNOWN", "UNKNOWN", 3)]
+    {
+        let query = "mutation($input: RecordAccountabilityInput!) { recordAccountability(input: $input) { \
+            accountability { rank consequence } errors { code } } }";
+        let input = json!({"problemId": problem, "rank": rank, "consequence": consequence, "people": people,
+            "decidedOn": "2026-10-01"});
+        let given = server.data_as(&office, query, &json!({ "input": input }))["recordAccountability"].clone();
+        let expected = json!({"rank": rank, "consequence": consequence});
+        assert_eq!((&given["accountability"], &given["errors"]), (&expected, &json!([])));
+    }
+    let sums = "query($id: ID!, $by: [AccountabilityDimension!]!) { problem(id: $id) { accountability { \
+        aggregate { peopleHeld { sum } } groups(by: $by) { keys { key label } aggregate { peopleHeld { sum } } } } } }";
+    for (by, expected) in [
+        ("RANK", [("COUNTY_DIVISION", 2.0), ("OTHER", 6.0), ("UNKNOWN", 4.0)].as_slice()),
+        ("CONSEQUENCE", [("OTHER", 1.0), ("UNKNOWN", 11.0)].as_slice()),
+    ] {
+        let given = server.data_as(&office, sums, &json!({"id": problem, "by": [by]}));
+        let given = &given["problem"]["accountability"];
+        assert_eq!(given["aggregate"]["peopleHeld"]["sum"].as_f64(), Some(12.0));
+        let mut groups: Vec<(&str, f64)> = Vec::new();
+        for group in given["groups"].as_array().unwrap() {
+            let sum = group["aggregate"]["peopleHeld"]["sum"].as_f64().unwrap();
+            groups.push((group["keys"][0]["key"].as_str().unwrap(), sum));
+        }
+        groups.sort_by_key(|(key, _)| *key);
+        assert_eq!(groups, expected, "each split adds up to the total");
+    }
+    let labels = "{ enumLabels(names: [\"AccountableRank\"]) { values { value label } } }";
+    let labels = server.data_as(&office, labels, &json!({}))["enumLabels"][0]["values"].clone();
+    assert!(labels.as_array().unwrap().contains(&json!({"value": "UNKNOWN", "label": "未说明"})), "{labels}");
 }
 
 fn a_county_reads_of_its_own_part_only(world: &World) {

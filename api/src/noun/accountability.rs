@@ -27,6 +27,10 @@ pub(crate) enum AccountableRank {
     TownshipSection,
     /// 科级以下 · Below section level.
     Below,
+    /// 其他 · A rank that is known and none of the others, such as that of a manager of an enterprise.
+    Other,
+    /// 未说明 · The source does not state the rank, only the number of people or the consequence.
+    Unknown,
 }
 
 /// Consequence for the people who were held to account.
@@ -41,6 +45,10 @@ pub(crate) enum Consequence {
     Organisational,
     /// 移送司法 · Transfer to the judicial authorities.
     Judicial,
+    /// 其他 · A consequence that is known and none of the others.
+    Other,
+    /// 未说明 · The source does not state the consequence, only the number of people or the rank.
+    Unknown,
 }
 
 const DECIDED_ON: SortKey = SortKey::column("{t}.decided_on", "decided_on", SortType::Date);
@@ -69,7 +77,8 @@ const FIGURES: &[Figure] = &[
 ];
 
 noun! {
-    /// A number of people of one rank who faced one consequence for a problem (责任追究). No one is named.
+    /// A number of people of one rank who faced one consequence for a problem (责任追究). No one is named. Every person
+    /// is counted in one record only, so that the sums by rank and the sums by consequence both give the total.
     pub(crate) Accountability from "accountability" as "accountability" {
         order: &[DECIDED_ON.reversed()],
         total: None,
@@ -194,7 +203,9 @@ pub(crate) struct AccountabilityMutation;
 
 #[Object]
 impl AccountabilityMutation {
-    /// Records how many people were held to account for a problem (责任追究). For city and regional offices.
+    /// Records how many people were held to account for a problem (责任追究). For city and regional offices. If the
+    /// source splits the same people by rank and, separately, by consequence, record only one of the two splits, with
+    /// `UNKNOWN` for the other: both would count everyone twice.
     async fn record_accountability(
         &self,
         ctx: &Context<'_>,
