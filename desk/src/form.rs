@@ -119,6 +119,8 @@ pub(crate) enum Widget {
     Problem,
     /// A complaint case, found by its number or words of its summary.
     Case,
+    /// A problem of any round, found by its number or words of its title.
+    EarlierProblem,
     /// Another measure of the same problem, found by its number or words of its text.
     Measure,
     /// Responsible parties, one a line: units, found by their names, and collective terms.
@@ -145,6 +147,7 @@ impl Widget {
             Self::Account => Some(include_str!("../shared/choices/account.graphql")),
             Self::Problem => Some(include_str!("../shared/choices/problem.graphql")),
             Self::Case => Some(include_str!("../shared/choices/case.graphql")),
+            Self::EarlierProblem => Some(include_str!("../shared/choices/earlier-problem.graphql")),
             Self::Measure => Some(include_str!("../shared/choices/measure.graphql")),
             _ => None,
         }
@@ -173,6 +176,7 @@ impl Widget {
             | Self::Account
             | Self::Problem
             | Self::Case
+            | Self::EarlierProblem
             | Self::Measure => "line",
             Self::Day => "day",
             Self::Moment => "moment",

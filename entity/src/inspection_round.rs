@@ -19,6 +19,8 @@ pub struct Model {
     pub entered_on: Option<Date>,
     /// Local date on which the team fed back the problems; null if unknown. Grace periods start on it.
     pub feedback_on: Option<Date>,
+    /// Earlier round at which this one looks back; null if unknown, and for all kinds but a look-back.
+    pub looks_back_at_id: Option<i64>,
     /// Version number, incremented with every change.
     pub version: i32,
 }

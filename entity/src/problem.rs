@@ -31,6 +31,8 @@ pub struct Model {
     pub category: Option<String>,
     /// Inspection that found the problem (问题来源), as printed.
     pub source: Option<String>,
+    /// Problem of an earlier round at which this one looks back (回头看); null if there is none.
+    pub looks_back_at_id: Option<i64>,
     /// Deadline as printed.
     pub due_raw: String,
     /// Whether the deadline is immediate (立行立改, 立即启动).

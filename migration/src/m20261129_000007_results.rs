@@ -1,5 +1,5 @@
-//! Adds what follows an inspection: the document, time, place and contact of supervision, and ranks and consequences
-//! that are others or not stated.
+//! Adds what follows an inspection: the document, time, place and contact of supervision; ranks and consequences that
+//! are others or not stated; and what a look-back inspection (回头看) looks back at.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -13,6 +13,16 @@ const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ("supervision_action", "meeting_at", "timestamp with time zone", "timestamp_with_timezone_text"),
     ("supervision_action", "place", "varchar", "varchar"),
     ("supervision_action", "contact", "varchar", "varchar"),
+    ("inspection_round", "looks_back_at_id", ROUND, ROUND),
+    ("problem", "looks_back_at_id", PROBLEM, PROBLEM),
+];
+
+const ROUND: &str = "bigint REFERENCES inspection_round (id) ON DELETE SET NULL";
+const PROBLEM: &str = "bigint REFERENCES problem (id) ON DELETE SET NULL";
+
+const INDEXES: &[(&str, &str)] = &[
+    ("ix_inspection_round_looks_back_at_id", "inspection_round (looks_back_at_id)"),
+    ("ix_problem_looks_back_at_id", "problem (looks_back_at_id)"),
 ];
 
 const RANKS: &str = "'DEPARTMENT_BUREAU', 'COUNTY_DIVISION', 'TOWNSHIP_SECTION', 'BELOW', 'OTHER', 'UNKNOWN'";
@@ -76,6 +86,9 @@ impl MigrationTrait for Migration {
             let kind = if is_postgres { on_postgres } else { on_sqlite };
             db.execute_unprepared(&format!("ALTER TABLE {table} ADD COLUMN {name} {kind}")).await?;
         }
+        for (name, what) in INDEXES {
+            db.execute_unprepared(&format!("CREATE INDEX {name} ON {what}")).await?;
+        }
         admit(manager, RANKS, CONSEQUENCES).await
     }
 
@@ -87,6 +100,9 @@ impl MigrationTrait for Migration {
         )
         .await?;
         admit(manager, OLD_RANKS, OLD_CONSEQUENCES).await?;
+        for (name, _) in INDEXES {
+            db.execute_unprepared(&format!("DROP INDEX {name}")).await?;
+        }
         for (table, name, ..) in COLUMNS.iter().rev() {
             db.execute_unprepared(&format!("ALTER TABLE {table} DROP COLUMN {name}")).await?;
         }

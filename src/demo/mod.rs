@@ -324,7 +324,7 @@ impl Maker<'_> {
     }
 
     async fn rounds(&mut self) -> Result<Vec<Round>> {
-        let mut rounds = Vec::new();
+        let mut rounds: Vec<Round> = Vec::new();
         for (name, level, kind, days_ago) in ROUNDS.iter().copied() {
             let feedback_on = plus_days(self.today, -days_ago);
             let row = inspection_round::ActiveModel {
@@ -333,6 +333,7 @@ impl Maker<'_> {
                 kind: Set(kind),
                 entered_on: Set(Some(plus_days(feedback_on, -60))),
                 feedback_on: Set(Some(feedback_on)),
+                looks_back_at_id: Set(rounds.first().filter(|_| kind == RoundKind::LookBack).map(|round| round.id)),
                 ..Default::default()
             };
             rounds.push(Round { id: row.insert(self.db).await?.id, feedback_on });
@@ -395,6 +396,7 @@ impl Maker<'_> {
             ))),
             category: Set(None),
             source: Set(None),
+            looks_back_at_id: Set(None),
             goal: Set(Some(format!("{object}问题整改到位，长效机制建立健全。"))),
             due_raw: Set(columns.raw),
             due_immediate: Set(columns.immediate),

@@ -27,7 +27,9 @@ stories!(
 );
 
 /// Statements that add variety which the demo lacks: repeated names and moments, missing numbers, people, manual paces.
-const VARIETY: [&str; 13] = [
+const VARIETY: [&str; 15] = [
+    "UPDATE problem SET looks_back_at_id = id - 1 WHERE id % 3 = 0 AND id < 24",
+    "UPDATE problem SET looks_back_at_id = 1 WHERE id IN (6, 9)",
     "UPDATE measure SET number = NULL WHERE id % 7 = 0",
     "UPDATE problem SET number = NULL WHERE id % 5 = 0",
     "UPDATE problem SET rated_progress = 'Level A: 基本完成' WHERE id % 4 = 1",

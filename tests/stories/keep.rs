@@ -20,6 +20,7 @@ use crate::support::{Server, World, block_on, stories};
 
 stories!(
     a_regional_office_keeps_its_ledger_by_hand,
+    a_look_back_refers_to_the_round_and_the_problems_before,
     an_administrator_keeps_regions_and_units,
     an_administrator_keeps_schedules_mails_and_the_calendar,
     who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hidden,
@@ -361,6 +362,86 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
     let empty = id(&region.done("createRound", "round { id }", &empty), "round");
     region.done("deleteRound", "isDeleted", &region.on("roundId", &empty, json!({})));
     assert!(world.done(&["audit", "verify"]).contains("全部相接"));
+}
+
+fn a_look_back_refers_to_the_round_and_the_problems_before(world: &World) {
+    let (server, _clock, [region, city, ..]) = set(world);
+    let office = |token: &String| Office { world, server: &server, token: token.clone() };
+    let (region, city) = (office(&region), office(&city));
+    let (city_id, province) = (region.id_of("regions", "云溪市"), region.id_of("regions", "云川省"));
+    let wrong = |code: &str| (code.to_owned(), "input.looksBackAtId".to_owned());
+    let round = |name: &str, kind: &str, at: &Value| {
+        let level = "PROVINCE";
+        json!({"name": name, "level": level, "kind": kind, "looksBackAtId": at})
+    };
+    let open = |name: &str, kind: &str| {
+        id(&region.done("createRound", "round { id }", &round(name, kind, &Value::Null)), "round")
+    };
+    let (first, other) = (open("省级例行督察2025", "ROUTINE"), open("省级专项督察2025", "SPECIAL"));
+    let ordinary = round("省级专项督察2027", "SPECIAL", &json!(first));
+    assert_eq!(region.refused("createRound", &ordinary), wrong("INVALID"), "only a look-back looks back");
+    let nothing = round("省级督察回头看2027", "LOOK_BACK", &json!("round_999999"));
+    assert_eq!(region.refused("createRound", &nothing), wrong("NOT_FOUND"));
+    let back = open("省级督察回头看2027", "LOOK_BACK");
+    let look_at = |at: &str| region.on("roundId", &back, json!({ "looksBackAtId": at }));
+    assert_eq!(region.refused("editRound", &look_at(&back)), wrong("INVALID"), "not at itself");
+
+    let problem = |round: &str, place: &str, number: &str, at: &Value| {
+        json!({"roundId": round, "regionId": place, "number": number, "title": format!("河道采砂场{number}未复绿"),
+            "looksBackAtId": at})
+    };
+    let enter = |round: &str, place: &str, number: &str, at: &Value| {
+        id(&region.done("createProblem", "problem { id }", &problem(round, place, number, at)), "problem")
+    };
+    let (known, hidden) = (enter(&first, &city_id, "一", &Value::Null), enter(&other, &province, "一", &Value::Null));
+
+    // As long as the round states none, a problem looks back at a problem of any other round.
+    let later = enter(&back, &city_id, "一", &json!(hidden));
+    let beside = problem(&back, &city_id, "二", &json!(later));
+    assert_eq!(region.refused("createProblem", &beside), wrong("INVALID"), "of another round");
+    let edit = |at: &Value| region.on("problemId", &later, json!({ "looksBackAtId": at }));
+    assert_eq!(region.refused("editProblem", &edit(&json!(later))), wrong("INVALID"), "not at itself");
+    let read = "query($id: ID!) { problem(id: $id) { looksBackAt { id } lookedBackBy { id } \
+        round { looksBackAt { id } lookedBackBy { id } } } }";
+    let seen = |office: &Office<'_>, id: &str| office.read(read, &json!({ "id": id }))["problem"].clone();
+    assert_eq!(seen(&region, &later)["looksBackAt"]["id"], json!(hidden));
+    assert_eq!(seen(&city, &later)["looksBackAt"], Value::Null, "the city does not see the province's problem");
+
+    // The round and its problems have to agree.
+    assert_eq!(region.refused("editRound", &look_at(&first)), wrong("WRONG_STATE"));
+    region.done("editProblem", "problem { id }", &edit(&json!(known)));
+    region.done("editRound", "round { id }", &look_at(&first));
+    assert_eq!(region.refused("editProblem", &edit(&json!(hidden))), wrong("INVALID"));
+    let routine = region.on("roundId", &back, json!({"kind": "ROUTINE"}));
+    assert_eq!(region.refused("editRound", &routine), wrong("INVALID"));
+    let of = |id: &str| json!({ "id": id });
+    assert_eq!(
+        seen(&city, &later),
+        json!({"looksBackAt": of(&known), "lookedBackBy": [],
+            "round": {"looksBackAt": of(&first), "lookedBackBy": []}})
+    );
+    assert_eq!(
+        seen(&city, &known),
+        json!({"looksBackAt": null, "lookedBackBy": [of(&later)],
+            "round": {"looksBackAt": null, "lookedBackBy": [of(&back)]}})
+    );
+
+    // What is looked back at is not deleted; a merge takes the references along.
+    let delete = region.on("problemId", &known, json!({}));
+    assert_eq!(region.refused("deleteProblem", &delete).0, "WRONG_STATE");
+    let merge = json!({"roundId": first, "intoId": back});
+    assert_eq!(region.refused("mergeRounds", &merge), ("CONFLICT".into(), "input.roundId".into()));
+    let stays = enter(&first, &city_id, "二", &Value::Null);
+    let merge = region.on("problemId", &known, json!({ "intoId": stays }));
+    region.done("mergeProblems", "problem { id }", &merge);
+    assert_eq!(seen(&city, &later)["looksBackAt"], of(&stays));
+    region.done("editProblem", "problem { id }", &edit(&Value::Null));
+    assert_eq!(seen(&city, &stays)["lookedBackBy"], json!([]));
+    region.done("deleteProblem", "isDeleted", &region.on("problemId", &stays, json!({})));
+    assert_eq!(region.refused("deleteRound", &region.on("roundId", &first, json!({}))).0, "WRONG_STATE");
+    region.done("editRound", "round { id }", &region.on("roundId", &back, json!({ "looksBackAtId": null })));
+    region.done("deleteRound", "isDeleted", &region.on("roundId", &first, json!({})));
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 }
 
 fn an_administrator_keeps_regions_and_units(world: &World) {

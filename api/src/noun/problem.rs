@@ -107,6 +107,11 @@ noun! {
     region: Region = Kind::One(<Region as planner::Noun>::table, "region_id");
     /// Inspection round (督察轮次) that found the problem.
     round: InspectionRound = Kind::One(<InspectionRound as planner::Noun>::table, "round_id");
+    /// Problem of an earlier round at which this one looks back (回头看); null if there is none, or if it is not
+    /// visible to the caller.
+    looksBackAt: Option<Problem> = Kind::One(<Problem as planner::Noun>::table, "looks_back_at_id");
+    /// Problems of later rounds that look back at this one (回头看). Lists only problems that the caller may see.
+    lookedBackBy: Vec<Problem> = Kind::List(<Problem as planner::Noun>::table, Link::Part("looks_back_at_id"));
     /// Measures (整改措施) against the problem, in the order of the ledger.
     measures(pages Measure): Connection<Measure> = Link::Part("problem_id");
     /// What can be done to it, and whether the caller may do it now; those that are not available say why.
@@ -215,6 +220,9 @@ pub(crate) struct CreateProblemInput {
     /// Names of the domains (领域) that the problem belongs to, at most 20, each of at most 20 characters.
     #[graphql(default)]
     domains: Vec<String>,
+    /// Global id of the problem at which this one looks back (回头看): of the round at which its round looks back or,
+    /// if that is not recorded, of any other round.
+    looks_back_at_id: Option<ID>,
 }
 
 /// Input of `editProblem`: the fields of a problem to change. Fields left out stay unchanged; null clears a field that
@@ -237,6 +245,9 @@ pub(crate) struct EditProblemInput {
     deadline: MaybeUndefined<String>,
     /// Complete list of the names of its domains (领域), at most 20, each of at most 20 characters; null is refused.
     domains: MaybeUndefined<Vec<String>>,
+    /// Global id of the problem at which this one looks back (回头看): of the round at which its round looks back or,
+    /// if that is not recorded, of any other round.
+    looks_back_at_id: MaybeUndefined<ID>,
 }
 
 /// Input of `retireProblem`: a problem to withdraw (撤销).
@@ -280,6 +291,11 @@ payload! {
     }
 }
 
+/// Returns the key in the id of a problem; 0, which no problem has, for an id of something else.
+fn earlier(id: &ID) -> i64 {
+    key_of::<Problem>(id).unwrap_or_default()
+}
+
 /// Mutations that keep problems in the ledger.
 #[derive(Default)]
 pub(crate) struct ProblemMutation;
@@ -302,6 +318,7 @@ impl ProblemMutation {
             goal: input.goal,
             deadline: input.deadline,
             domains: input.domains,
+            looks_back_at: input.looks_back_at_id.as_ref().map(earlier),
         };
         ProblemPayload::of(keep::create(&request.acting(), new).await, request)
     }
@@ -321,6 +338,7 @@ impl ProblemMutation {
                 goal: clearable(input.goal),
                 deadline: clearable(input.deadline),
                 domains: patch(input.domains, "domains")?,
+                looks_back_at: clearable(input.looks_back_at_id.map_value(|id| earlier(&id))),
             };
             keep::edit(&request.acting(), key_of::<Problem>(&input.problem_id), input.version, changes).await
         };
@@ -351,8 +369,8 @@ impl ProblemMutation {
         ProblemPayload::of(merge::problems(&request.acting(), from, input.version, into).await, request)
     }
 
-    /// Deletes a problem that was entered by mistake and has neither measures nor accountability records. Restricted to
-    /// the regional office.
+    /// Deletes a problem that was entered by mistake and has neither measures nor accountability records, and at which
+    /// no other problem looks back. Restricted to the regional office.
     async fn delete_problem(
         &self,
         ctx: &Context<'_>,

@@ -71,6 +71,13 @@ noun! {
     /// Local date on which the team fed back its problems (反馈), from which grace periods of immediate deadlines are
     /// counted; null if it is not recorded.
     feedbackOn: Option<Date> = Kind::Column("feedback_on");
+    /// Earlier round at which this one looks back; null if it is not recorded or not visible to the caller, and for all
+    /// kinds but a look-back (回头看).
+    looksBackAt: Option<InspectionRound> =
+        Kind::One(<InspectionRound as planner::Noun>::table, "looks_back_at_id");
+    /// Later rounds that look back at this one (回头看). Lists only rounds that the caller may see.
+    lookedBackBy: Vec<InspectionRound> =
+        Kind::List(<InspectionRound as planner::Noun>::table, Link::Part("looks_back_at_id"));
     /// Version number, increased by every edit. Mutations take it so that a concurrent change is detected
     /// (`STALE_VERSION`).
     version: i32 = Kind::Column("version");
@@ -167,6 +174,8 @@ pub(crate) struct CreateRoundInput {
     /// Local date on which the team fed back its problems (反馈), not before `enteredOn`. Grace periods of immediate
     /// deadlines are counted from it. Null if it is not known.
     feedback_on: Option<Date>,
+    /// Global id of the earlier round at which the round looks back; only for a look-back (`LOOK_BACK`).
+    looks_back_at_id: Option<ID>,
 }
 
 /// Input of `editRound`. Omitted fields keep their value; null clears a field that may be empty.
@@ -187,6 +196,9 @@ pub(crate) struct EditRoundInput {
     /// New local date on which the team fed back its problems (反馈); null clears it. Immediate deadlines without a
     /// date of their own move with it.
     feedback_on: MaybeUndefined<Date>,
+    /// Global id of the earlier round at which the round looks back; only for a look-back (`LOOK_BACK`). Null clears
+    /// it. Refused while a problem of the round looks back at a problem of yet another round.
+    looks_back_at_id: MaybeUndefined<ID>,
 }
 
 /// Input of `mergeRounds`: two rounds that record the same inspection.
@@ -222,6 +234,11 @@ fn day(given: MaybeUndefined<Date>) -> Patch<Option<chrono::NaiveDate>> {
     clearable(given.map_value(|day| day.0))
 }
 
+/// Returns the key in the id of a round; 0, which no round has, for an id of something else.
+fn round(id: &ID) -> i64 {
+    key_of::<InspectionRound>(id).unwrap_or_default()
+}
+
 /// Mutations on inspection rounds.
 #[derive(Default)]
 pub(crate) struct RoundMutation;
@@ -241,6 +258,7 @@ impl RoundMutation {
             kind: input.kind.into(),
             entered_on: input.entered_on.map(|day| day.0),
             feedback_on: input.feedback_on.map(|day| day.0),
+            looks_back_at: input.looks_back_at_id.as_ref().map(round),
         };
         RoundPayload::of(keep::open(&request.acting(), &new).await, request)
     }
@@ -260,6 +278,7 @@ impl RoundMutation {
                 kind: patch(input.kind.map_value(Into::into), "kind")?,
                 entered_on: day(input.entered_on),
                 feedback_on: day(input.feedback_on),
+                looks_back_at: clearable(input.looks_back_at_id.map_value(|id| round(&id))),
             };
             keep::edit(&request.acting(), key_of::<InspectionRound>(&input.round_id), input.version, changes).await
         };
@@ -280,8 +299,8 @@ impl RoundMutation {
         RoundPayload::of(merge::rounds(&request.acting(), from, into).await, request)
     }
 
-    /// Deletes an inspection round that has no problems and no complaint cases. Requires a regional rectification
-    /// office.
+    /// Deletes an inspection round that has no problems and no complaint cases, and at which no other looks back.
+    /// Requires a regional rectification office.
     async fn delete_round(
         &self,
         ctx: &Context<'_>,

@@ -23,7 +23,7 @@ use crate::rule::deadline::{Columns, Deadline};
 use crate::rule::roll_up;
 use crate::rule::sameness;
 use crate::statistics::kept;
-use crate::work::{Acting, MAX_WORDS, in_sight};
+use crate::work::{Acting, MAX_WORDS, in_sight, seen};
 
 /// The maximum number of domains (领域) of a problem.
 pub const MAX_DOMAINS: usize = 20;
@@ -47,6 +47,8 @@ pub struct New {
     pub deadline: Option<String>,
     /// The tags of the domains (领域), at most [`MAX_DOMAINS`].
     pub domains: Vec<String>,
+    /// The key of the problem of an earlier round at which it looks back (回头看).
+    pub looks_back_at: Option<i64>,
 }
 
 /// Changes to a problem.
@@ -64,6 +66,8 @@ pub struct Changes {
     pub deadline: Patch<Option<String>>,
     /// The tags of the domains (领域); replaces all of them.
     pub domains: Patch<Vec<String>>,
+    /// The key of the problem of an earlier round at which it looks back (回头看).
+    pub looks_back_at: Patch<Option<i64>>,
 }
 
 fn title(given: &str) -> Result<String> {
@@ -105,7 +109,35 @@ fn state(row: &problem::Model, domains: &[String]) -> Value {
         "goal": row.goal,
         "deadline": said_of(&Columns::of_problem(row)),
         "domains": domains,
+        "looksBackAt": row.looks_back_at_id.map(|id| format!("problem_{id}")),
     })
+}
+
+/// Checks the problem at which a problem of `round` looks back: the caller sees it, and it is of the round at which
+/// `round` looks back or, if there is none, of any other round.
+async fn earlier(
+    db: &Transaction,
+    acting: &Acting<'_>,
+    round: &inspection_round::Model,
+    given: Option<i64>,
+) -> Result<Option<i64>> {
+    let path = ["input", "looksBackAtId"];
+    let Some(id) = given else { return Ok(None) };
+    let found = seen::<problem::Entity, _>(db, &acting.by.principal, ("problem", id), |_| String::new()).await?;
+    let found = found.ok_or_else(|| fault::unknown(Thing::Problem, &path))?;
+    if found.round_id == round.id {
+        let (zh, en) =
+            ("所回头看的问题应属于以前的轮次", "a problem looks back at a problem of another round, not of its own");
+        return Err(Fault::invalid(zh, en, &path).into());
+    }
+    if round.looks_back_at_id.is_some_and(|at| at != found.round_id) {
+        let (zh, en) = (
+            "所回头看的问题应属于本轮次所回头看的轮次",
+            "the problem must be of the round at which this problem's round looks back",
+        );
+        return Err(Fault::invalid(zh, en, &path).into());
+    }
+    Ok(Some(found.id))
 }
 
 /// Enters a problem and returns its key.
@@ -128,6 +160,7 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
     let transaction = database::begin(acting.db).await?;
     let issuer = live(&transaction, new.region).await?;
     permit(&transaction, acting, Act::KeepLedger, issuer.id).await?;
+    let looks_back_at_id = earlier(&transaction, acting, &round, new.looks_back_at).await?;
     let from = begins(&transaction, acting, round.id).await?;
     let columns = Columns::of(deadline.as_ref(), from, acting.grace_days);
     let last: Option<Option<i32>> = problem::Entity::find()
@@ -147,6 +180,7 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
         title: Set(title),
         description: Set(description),
         goal: Set(goal),
+        looks_back_at_id: Set(looks_back_at_id),
         due_raw: Set(columns.raw),
         due_immediate: Set(columns.immediate),
         due_on: Set(columns.on),
@@ -212,6 +246,11 @@ pub async fn edit(acting: &Acting<'_>, problem: Option<i64>, version: i32, chang
     ))?;
     let identity = sameness::problem(number.as_deref(), &title);
     let mut now = problem::Model { identity, number, title, description, goal, ..row.clone() };
+    if let Patch::Set(given) = changes.looks_back_at {
+        let round = inspection_round::Entity::find_by_id(row.round_id).one(&transaction).await?;
+        let round = round.ok_or_else(|| fault::unknown(Thing::Round, &["input", "problemId"]))?;
+        now.looks_back_at_id = earlier(&transaction, acting, &round, given).await?;
+    }
     if let Some(deadline) = &deadline {
         let columns = Columns::of(deadline.as_ref(), row.issued_on, acting.grace_days);
         (now.due_raw, now.due_immediate) = (columns.raw, columns.immediate);
@@ -282,9 +321,17 @@ pub async fn retire(acting: &Acting<'_>, problem: Option<i64>, version: i32, rea
 
 /// Deletes a problem that was entered by mistake, and returns the key that it had.
 ///
-/// Refuses a problem that has measures or records of accountability.
+/// Refuses a problem that has measures or records of accountability, or at which another one looks back.
 pub async fn delete(acting: &Acting<'_>, problem: Option<i64>, version: i32) -> Result<i64> {
+    const LOOKERS: &str = "SELECT count(*) AS amount FROM problem WHERE looks_back_at_id = $1";
     let HeldProblem { transaction, row } = HeldProblem::take(acting, problem, Some(version)).await?;
+    if count(&transaction, LOOKERS, vec![row.id.into()]).await? > 0 {
+        let (zh, en) = (
+            "有“回头看”问题回头看这个问题，请先修改那个问题",
+            "another problem looks back at this one: edit that one first",
+        );
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "problemId"]).into());
+    }
     let sql = "SELECT (SELECT count(*) FROM measure WHERE problem_id = $1) \
         + (SELECT count(*) FROM accountability WHERE problem_id = $1) AS amount";
     let measures = count(&transaction, sql, vec![row.id.into()]).await?;

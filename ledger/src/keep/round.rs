@@ -19,7 +19,7 @@ use crate::record::database;
 use crate::record::database::Transaction;
 use crate::rule::calendar::plus_days;
 use crate::statistics::kept;
-use crate::work::{Acting, current, hold};
+use crate::work::{self, Acting, current, hold};
 use crate::{Error, Result};
 
 /// An inspection round to open.
@@ -35,6 +35,8 @@ pub struct New {
     pub entered_on: Option<NaiveDate>,
     /// The local date on which the team feeds back its problems (反馈); grace periods begin on it.
     pub feedback_on: Option<NaiveDate>,
+    /// The key of the earlier round at which it looks back; must be `None` unless it is a look-back (回头看).
+    pub looks_back_at: Option<i64>,
 }
 
 /// Changes to an inspection round.
@@ -50,6 +52,8 @@ pub struct Changes {
     pub entered_on: Patch<Option<NaiveDate>>,
     /// The local date of the feedback (反馈). Immediate deadlines without a date move with it.
     pub feedback_on: Patch<Option<NaiveDate>>,
+    /// The key of the earlier round at which it looks back.
+    pub looks_back_at: Patch<Option<i64>>,
 }
 
 fn name(given: &str) -> Result<String> {
@@ -82,7 +86,39 @@ fn state(row: &Model) -> Value {
         "kind": row.kind.to_value(),
         "enteredOn": row.entered_on,
         "feedbackOn": row.feedback_on,
+        "looksBackAt": row.looks_back_at_id.map(|id| format!("round_{id}")),
     })
+}
+
+/// Checks the round at which a round looks back: the caller sees it, it is another one, and only a look-back has one.
+async fn earlier(db: &Transaction, acting: &Acting<'_>, of: &Model, given: Option<i64>) -> Result<Option<i64>> {
+    let path = ["input", "looksBackAtId"];
+    let Some(id) = given else { return Ok(None) };
+    let table = ("inspection_round", id);
+    let found = work::seen::<Entity, _>(db, &acting.by.principal, table, |_| String::new()).await?;
+    let found = found.ok_or_else(|| fault::unknown(Thing::Round, &path))?;
+    if found.id == of.id {
+        let (zh, en) = ("不能回头看本轮次自身", "a round cannot look back at itself");
+        return Err(Fault::invalid(zh, en, &path).into());
+    }
+    if of.kind != RoundKind::LookBack {
+        let (zh, en) = ("只有“回头看”轮次才填所回头看的轮次", "only a look-back looks back at a round: leave it out");
+        return Err(Fault::invalid(zh, en, &path).into());
+    }
+    Ok(Some(found.id))
+}
+
+/// Refuses that a round looks back at `at` while one of its problems looks back at a problem of yet another round.
+async fn agrees(db: &Transaction, round: i64, at: i64) -> Result<()> {
+    const OTHERS: &str = "SELECT count(*) AS amount FROM problem p JOIN problem e ON e.id = p.looks_back_at_id \
+        WHERE p.round_id = $1 AND e.round_id <> $2";
+    let problems = count(db, OTHERS, vec![round.into(), at.into()]).await?;
+    if problems == 0 {
+        return Ok(());
+    }
+    let zh = format!("本轮次有 {problems} 个问题所回头看的问题不属于该轮次，请先修改这些问题");
+    let en = format!("{problems} problems of the round look back at problems of another round: edit them first");
+    Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "looksBackAtId"]).into())
 }
 
 /// Opens a round and returns its key.
@@ -96,9 +132,12 @@ pub async fn open(acting: &Acting<'_>, new: &New) -> Result<i64> {
         kind: new.kind,
         entered_on: new.entered_on,
         feedback_on: new.feedback_on,
+        looks_back_at_id: None,
         version: 1,
     };
     let transaction = database::begin(acting.db).await?;
+    let looks_back_at_id = earlier(&transaction, acting, &row, new.looks_back_at).await?;
+    let row = Model { looks_back_at_id, ..row };
     let after = state(&row);
     let mut fresh = ActiveModel::from(row).reset_all();
     fresh.id = NotSet;
@@ -149,15 +188,22 @@ pub async fn edit(acting: &Acting<'_>, round: Option<i64>, version: i32, changes
     let (entered_on, feedback_on) = (changes.entered_on.or(row.entered_on), changes.feedback_on.or(row.feedback_on));
     let (name, ()) =
         fault::all((changes.name.read(row.name, |given| name(&given)), in_order(entered_on, feedback_on)))?;
-    let now = Model {
+    let mut now = Model {
         name,
         level: changes.level.or(row.level),
         kind: changes.kind.or(row.kind),
         entered_on,
         feedback_on,
+        looks_back_at_id: changes.looks_back_at.or(row.looks_back_at_id),
         version: row.version + 1,
         id: row.id,
     };
+    if (now.looks_back_at_id, now.kind) != (there.looks_back_at_id, there.kind) {
+        now.looks_back_at_id = earlier(&transaction, acting, &now, now.looks_back_at_id).await?;
+        if let Some(at) = now.looks_back_at_id {
+            agrees(&transaction, now.id, at).await?;
+        }
+    }
     let Some((before, after)) = difference(state(&there), state(&now)) else { return Ok(there.id) };
     let has_moved = there.feedback_on != now.feedback_on;
     let row = only_one(ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
@@ -213,7 +259,15 @@ pub(super) async fn move_grace(db: &Transaction, acting: &Acting<'_>, round: i64
 pub async fn delete(acting: &Acting<'_>, round: Option<i64>, version: i32) -> Result<i64> {
     const HELD: &str = "SELECT (SELECT count(*) FROM problem WHERE round_id = $1) \
         + (SELECT count(*) FROM inspection_case WHERE round_id = $1) AS amount";
+    const LOOKERS: &str = "SELECT count(*) AS amount FROM inspection_round WHERE looks_back_at_id = $1";
     let (transaction, row) = take(acting, round, Some(version), "roundId").await?;
+    if count(&transaction, LOOKERS, vec![row.id.into()]).await? > 0 {
+        let (zh, en) = (
+            "有“回头看”轮次回头看该轮次，请先修改那个轮次",
+            "another round looks back at this one: edit that round first",
+        );
+        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "roundId"]).into());
+    }
     let problems = count(&transaction, HELD, vec![row.id.into()]).await?;
     if problems > 0 {
         let zh = format!("该轮次下还有 {problems} 个问题或案件：请先合并到另一轮次");

@@ -633,6 +633,9 @@ struct ProblemFacts {
     /// Whether there are other problems of the same round and region.
     #[serde(deserialize_with = "boolean")]
     has_siblings: bool,
+    /// Whether a problem of a later round looks back at it.
+    #[serde(deserialize_with = "boolean")]
+    has_later: bool,
 }
 
 impl ProblemFacts {
@@ -667,6 +670,10 @@ impl ProblemFacts {
                 if self.measures + self.accountabilities > 0 {
                     let zh = "已有措施或责任追究记录，不能删除";
                     return Err(because(zh, "it has measures or records of accountability and cannot be deleted"));
+                }
+                if self.has_later {
+                    let zh = "有“回头看”问题回头看这个问题，不能删除";
+                    return Err(because(zh, "another problem looks back at it, so that it cannot be deleted"));
                 }
                 Ok(())
             }
@@ -915,6 +922,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
                 "EXISTS (SELECT 1 FROM problem ao WHERE ao.round_id = {alias}.round_id \
                  AND ao.region_id = {alias}.region_id AND ao.id <> {alias}.id)"
             );
+            let later = format!("EXISTS (SELECT 1 FROM problem al WHERE al.looks_back_at_id = {alias}.id)");
             let answers = sql.joined(
                 "coalesce(aa.status, am.status)",
                 &format!(
@@ -930,6 +938,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
                     format!("(SELECT count(*) FROM accountability aa WHERE aa.problem_id = {alias}.id)"),
                 ),
                 ("hasSiblings", sql.boolean(&siblings)),
+                ("hasLater", sql.boolean(&later)),
             ])
         }
         Subject::Case => {

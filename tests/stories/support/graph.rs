@@ -384,7 +384,11 @@ impl Tables {
         };
         let values = json!({"name": row.name, "level": row.level.to_value(), "kind": row.kind.to_value(),
             "enteredOn": row.entered_on, "feedbackOn": row.feedback_on, "version": row.version});
+        let mut later = keys!(self.rounds, other => other.looks_back_at_id == Some(row.id));
+        later.sort_unstable();
         Object::new("InspectionRound", row.id, values)
+            .one("looksBackAt", "InspectionRound", row.looks_back_at_id)
+            .with("lookedBackBy", Cell::All("InspectionRound", later))
             .many("problems", "Problem", problems.iter().map(|problem| problem.id).collect())
             .many("measures", "Measure", measures.iter().map(|measure| measure.id).collect())
             .many("inspectionCases", "InspectionCase", keys!(self.cases, other => other.round_id == row.id))
@@ -416,7 +420,11 @@ impl Tables {
             "position": row.position, "dueOn": row.due_on, "isOngoing": row.due_ongoing,
             "deadlineClass": class, "version": row.version, "isOverdue": self.is_overdue(row)});
         let chain = format!("problem_{}", row.id);
+        let mut later: Vec<_> = self.problems.iter().filter(|other| other.looks_back_at_id == Some(row.id)).collect();
+        later.sort_by_key(|other| (other.position, other.id));
         Object::new("Problem", row.id, values)
+            .one("looksBackAt", "Problem", row.looks_back_at_id)
+            .with("lookedBackBy", Cell::All("Problem", later.iter().map(|other| other.id).collect()))
             .many("audit", "AuditEntry", keys!(self.audit, other => other.chain == chain))
             .with("deadline", Cell::Part(deadline))
             .parts("milestones", self.milestones(|step| step.problem_id == Some(row.id)))

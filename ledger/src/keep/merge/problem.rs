@@ -64,6 +64,9 @@ pub async fn problems(acting: &Acting<'_>, from: Option<i64>, version: i32, into
             "DELETE FROM task WHERE problem_id = $1 AND identity IN (SELECT s.identity FROM task s \
             WHERE s.problem_id = $2)",
             "UPDATE task SET problem_id = $2 WHERE problem_id = $1",
+            "UPDATE problem SET looks_back_at_id = (SELECT g.looks_back_at_id FROM problem g WHERE g.id = $1) \
+            WHERE id = $2 AND looks_back_at_id IS NULL",
+            "UPDATE problem SET looks_back_at_id = $2, version = version + 1 WHERE looks_back_at_id = $1",
         ];
         repoint(&transaction, &moves, gone.id, stays.id).await?;
         let sql =

@@ -21,6 +21,11 @@ pub async fn rounds(acting: &Acting<'_>, from: Option<i64>, into: Option<i64>) -
         ORDER BY a.id";
     const CASE_TWICE: &str = "SELECT a.number AS name FROM inspection_case a JOIN inspection_case b \
         ON b.region_id = a.region_id AND b.number = a.number AND b.round_id = $2 WHERE a.round_id = $1 ORDER BY a.id";
+    // A problem looks back at a problem of another round: of that at which its own round looks back, if there is one.
+    const AMISS: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
+        ON b.id = a.looks_back_at_id WHERE (a.round_id = $1 AND b.round_id = $2) \
+        OR (a.round_id = $2 AND b.round_id = $1) OR (a.round_id = $1 AND b.round_id <> (SELECT r.looks_back_at_id \
+        FROM inspection_round r WHERE r.id = $2)) ORDER BY a.id";
     if from.is_some() && from == into {
         return Err(itself("intoId").into());
     }
@@ -37,12 +42,23 @@ pub async fn rounds(acting: &Acting<'_>, from: Option<i64>, into: Option<i64>) -
         let what = ("两个轮次有编号相同的交办案件", "both rounds have cases with these numbers");
         return Err(clash(what, &cases, "roundId").into());
     }
+    let amiss = names(&transaction, AMISS, gone.id, kept.id).await?;
+    if !amiss.is_empty() {
+        let what = (
+            "合并后，这些问题所回头看的问题不再属于应回头看的轮次，请先修改",
+            "after the merge these problems would look back at a problem of the wrong round, edit them first",
+        );
+        return Err(clash(what, &amiss, "roundId").into());
+    }
     let problems = round::held(&transaction, gone.id).await?;
     let moves = [
         "UPDATE problem SET round_id = $2, version = version + 1 WHERE round_id = $1",
         "UPDATE measure SET round_id = $2 WHERE round_id = $1",
         "UPDATE inspection_case SET round_id = $2, version = version + 1 WHERE round_id = $1",
         "UPDATE accountability SET round_id = $2 WHERE round_id = $1",
+        "UPDATE inspection_round SET looks_back_at_id = NULL, version = version + 1 \
+        WHERE id = $2 AND looks_back_at_id = $1",
+        "UPDATE inspection_round SET looks_back_at_id = $2, version = version + 1 WHERE looks_back_at_id = $1",
     ];
     repoint(&transaction, &moves, gone.id, kept.id).await?;
     inspection_round::Entity::delete_by_id(gone.id).exec(&transaction).await?;

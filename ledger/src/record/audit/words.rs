@@ -97,6 +97,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("kind", "种类", "Kind"),
     ("lead", "牵头单位", "Lead unit"),
     ("leadUnit", "主办单位", "Lead unit"),
+    ("looksBackAt", "回头看的对象", "Looks back at"),
     ("meetingAt", "约谈时间", "Time of the interview"),
     ("name", "名称", "Name"),
     ("newDueOn", "新的时限", "New deadline"),
