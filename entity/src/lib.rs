@@ -43,6 +43,7 @@ pub mod quantity;
 pub mod region;
 pub mod region_tally;
 pub mod responsible_party;
+pub mod round_result;
 pub mod schedule;
 pub mod session;
 pub mod sign_in_code;

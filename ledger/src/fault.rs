@@ -119,6 +119,8 @@ pub enum Thing {
     Supervision,
     /// A record of accountability (追责记录).
     Accountability,
+    /// A record of results of a round (督察成果).
+    RoundResult,
     /// A complaint case (交办案件).
     Case,
     /// A file of evidence.
@@ -166,6 +168,7 @@ impl Thing {
             Self::Extension => ("没有这项延期申请", "there is no such request"),
             Self::Supervision => ("没有这项督办", "there is no such supervision"),
             Self::Accountability => ("没有这条追责记录", "there is no such record"),
+            Self::RoundResult => ("没有这条成果记录", "there is no such record"),
             Self::Case => ("没有这个交办案件", "there is no such case"),
             Self::Evidence => ("没有这份材料", "there is no such file"),
             Self::Mail => ("没有这封邮件", "there is no such mail"),

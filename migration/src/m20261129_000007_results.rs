@@ -1,8 +1,14 @@
 //! Adds what follows an inspection: the document, time, place and contact of supervision; ranks and consequences that
-//! are others or not stated; and what a look-back inspection (回头看) looks back at.
+//! are others or not stated; what a look-back inspection (回头看) looks back at; and the counted results of a round.
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{
+    big_integer_null, date_null, integer, string_null, text_null, timestamp_with_time_zone,
+    timestamp_with_time_zone_null,
+};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+
+use crate::draft::{Draft, code};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -24,6 +30,26 @@ const INDEXES: &[(&str, &str)] = &[
     ("ix_inspection_round_looks_back_at_id", "inspection_round (looks_back_at_id)"),
     ("ix_problem_looks_back_at_id", "problem (looks_back_at_id)"),
 ];
+
+fn result() -> Draft {
+    Draft::with_id("round_result")
+        .refers_to("round_id", "inspection_round")
+        .col(code("kind", &["CLOSED_DOWN", "FINED", "PENALISED", "INSTITUTION", "OTHER"]))
+        .col(string_null("title"))
+        .col(integer("amount").check(Expr::col("amount").gte(0)).to_owned())
+        .col(big_integer_null("money"))
+        .may_refer_to("region_id", "region")
+        .col(date_null("decided_on"))
+        .may_refer_to("recorder_id", "account")
+        .col(timestamp_with_time_zone("recorded_at"))
+        .col(timestamp_with_time_zone_null("withdrawn_at"))
+        .col(text_null("withdraw_reason"))
+        .col(integer("version"))
+        .col(timestamp_with_time_zone("updated_at"))
+        .index(&["round_id", "id"])
+        .index(&["region_id"])
+        .index(&["recorder_id"])
+}
 
 const RANKS: &str = "'DEPARTMENT_BUREAU', 'COUNTY_DIVISION', 'TOWNSHIP_SECTION', 'BELOW', 'OTHER', 'UNKNOWN'";
 const OLD_RANKS: &str = "'DEPARTMENT_BUREAU', 'COUNTY_DIVISION', 'TOWNSHIP_SECTION', 'BELOW'";
@@ -80,6 +106,7 @@ async fn admit(manager: &SchemaManager<'_>, ranks: &str, consequences: &str) -> 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        result().create(manager).await?;
         let db = manager.get_connection();
         let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
         for (table, name, on_postgres, on_sqlite) in COLUMNS {
@@ -106,6 +133,6 @@ impl MigrationTrait for Migration {
         for (table, name, ..) in COLUMNS.iter().rev() {
             db.execute_unprepared(&format!("ALTER TABLE {table} DROP COLUMN {name}")).await?;
         }
-        Ok(())
+        manager.drop_table(Table::drop().table("round_result").to_owned()).await
     }
 }

@@ -10,6 +10,7 @@ use crate::support::{World, stories};
 stories!(
     numbers_of_people_are_summed_up_and_what_is_withdrawn_adds_nothing,
     what_the_source_does_not_state_is_unknown_and_counts_once,
+    results_of_a_round_are_recorded_corrected_withdrawn_and_summed_up,
     a_county_reads_of_its_own_part_only,
 );
 
@@ -143,6 +144,120 @@ fn what_the_source_does_not_state_is_unknown_and_counts_once(world: &World) {
     let labels = "{ enumLabels(names: [\"AccountableRank\"]) { values { value label } } }";
     let labels = server.data_as(&office, labels, &json!({}))["enumLabels"][0]["values"].clone();
     assert!(labels.as_array().unwrap().contains(&json!({"value": "UNKNOWN", "label": "未说明"})), "{labels}");
+}
+
+#[expect(clippy::too_many_lines, reason = "the steps form one story")]
+fn results_of_a_round_are_recorded_corrected_withdrawn_and_summed_up(world: &World) {
+    world.done(&["demo"]);
+    let region = world.account("region@gov.example", "regional-office", "云川省生态环境保护督察整改办");
+    let city = world.account("city@gov.example", "city-office", "云溪市生态环境保护督察整改办");
+    let baihe = world.account("baihe@gov.example", "responsible-unit", "白河县人民政府");
+    let qingping = world.account("qingping@gov.example", "responsible-unit", "青坪县人民政府");
+    let (server, _clock) = world.serve_under_clock("2026-11-22T09:00");
+    let act = |token: &str, name: &str, input: Value| {
+        let ty = name[..1].to_uppercase() + &name[1..] + "Input";
+        let query = format!(
+            "mutation($input: {ty}!) {{ {name}(input: $input) {{ roundResult {{ id version kind title amount money \
+             withdrawnAt region {{ name }} }} errors {{ code path }} }} }}"
+        );
+        server.data_as(token, &query, &json!({ "input": input }))[name].clone()
+    };
+    let refused = |given: Value| {
+        let error = &given["errors"][0];
+        (error["code"].as_str().unwrap_or_default().to_owned(), error["path"].to_string())
+    };
+    let at = |field: &str| ("INVALID".to_owned(), json!(["input", field]).to_string());
+    let code = |code: &str| {
+        let found = "query($code: String) { region(code: $code) { id } }";
+        server.data_as(&region, found, &json!({ "code": code }))["region"]["id"].clone()
+    };
+    let (county, elsewhere) = (code("990121"), json!("region_1"));
+    let record = |kind: &str, amount: i32, more: Value| {
+        let mut input = json!({"roundId": "round_1", "kind": kind, "amount": amount});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+
+    // Only a regional office keeps them, for its own region or one below.
+    let fines = record("FINED", 12, json!({"money": 345.6, "regionId": county, "decidedOn": "2026-10-01"}));
+    assert_eq!(refused(act(&city, "recordRoundResult", fines.clone())).0, "NOT_ALLOWED");
+    assert_eq!(
+        refused(act(&region, "recordRoundResult", record("FINED", 1, json!({ "regionId": elsewhere })))).0,
+        "NOT_ALLOWED",
+        "the nation is not below the office's region"
+    );
+    let wrong = [
+        (record("FINED", -1, json!({})), "amount"),
+        (record("FINED", 1, json!({"money": -0.5})), "money"),
+        (record("CLOSED_DOWN", 1, json!({"money": 2})), "money"),
+        (record("INSTITUTION", 1, json!({"title": " "})), "title"),
+        (record("OTHER", 1, json!({})), "title"),
+        (record("PENALISED", 1, json!({"title": "长".repeat(201)})), "title"),
+        (record("PENALISED", 1, json!({"decidedOn": "2026-11-23"})), "decidedOn"),
+    ];
+    for (input, field) in wrong {
+        assert_eq!(refused(act(&region, "recordRoundResult", input)), at(field));
+    }
+    let unknown = json!({"roundId": "round_999999", "kind": "FINED", "amount": 1});
+    assert_eq!(refused(act(&region, "recordRoundResult", unknown)).0, "NOT_FOUND");
+    let mut made = Vec::new();
+    for input in [
+        fines,
+        record("FINED", 3, json!({"money": 54.4})),
+        record("CLOSED_DOWN", 7, json!({})),
+        record("INSTITUTION", 1, json!({"title": "河湖长制工作办法"})),
+    ] {
+        let given = act(&region, "recordRoundResult", input);
+        assert_eq!(given["errors"], json!([]), "{given}");
+        made.push(given["roundResult"].clone());
+    }
+    assert_eq!((&made[0]["money"], &made[0]["region"]["name"]), (&json!(345.6), &json!("白河县")));
+
+    let read = "{ inspectionRounds(first: 1) { nodes { id results { totalCount aggregate { moneyCounted { sum } } \
+        groups(by: [KIND]) { keys { key label } aggregate { amountCounted { sum } } } } } } }";
+    let seen = |token: &str| server.data_as(token, read, &json!({}))["inspectionRounds"]["nodes"][0].clone();
+    let summed = |token: &str| {
+        let results = seen(token)["results"].clone();
+        let mut groups: Vec<(String, f64)> = Vec::new();
+        for group in results["groups"].as_array().unwrap() {
+            let sum = group["aggregate"]["amountCounted"]["sum"].as_f64().unwrap_or(0.0);
+            groups.push((group["keys"][0]["key"].as_str().unwrap().to_owned(), sum));
+        }
+        groups.sort_by(|one, other| one.0.cmp(&other.0));
+        (results["aggregate"]["moneyCounted"]["sum"].as_f64().unwrap_or(0.0), groups)
+    };
+    let pairs = |all: [(&str, f64); 3]| all.map(|(kind, sum)| (kind.to_owned(), sum)).to_vec();
+    let whole = pairs([("CLOSED_DOWN", 7.0), ("FINED", 15.0), ("INSTITUTION", 1.0)]);
+    assert_eq!(seen(&region)["id"], "round_1");
+    assert_eq!(summed(&region), (400.0, whole.clone()));
+    assert_eq!(summed(&baihe), (400.0, whole));
+    // Results of one region are not seen by its siblings.
+    let others = pairs([("CLOSED_DOWN", 7.0), ("FINED", 3.0), ("INSTITUTION", 1.0)]);
+    assert_eq!(summed(&qingping), (54.4, others));
+    let hidden = "query($id: ID!) { node(id: $id) { id } }";
+    assert_eq!(server.data_as(&qingping, hidden, &json!({"id": made[0]["id"]}))["node"], Value::Null);
+
+    // A correction needs the current version; a withdrawal is possible once.
+    let correct = |version: i32| {
+        let record = &made[1]["id"];
+        json!({"resultId": record, "version": version, "kind": "FINED", "amount": 4, "money": 60})
+    };
+    assert_eq!(refused(act(&city, "correctRoundResult", correct(1))).0, "NOT_ALLOWED");
+    let corrected = act(&region, "correctRoundResult", correct(1))["roundResult"].clone();
+    assert_eq!(
+        (&corrected["amount"], &corrected["money"], &corrected["version"]),
+        (&json!(4), &json!(60.0), &json!(2))
+    );
+    assert_eq!(refused(act(&region, "correctRoundResult", correct(1))).0, "STALE_VERSION");
+    let withdraw = |version: i32| json!({"resultId": made[0]["id"], "version": version, "reason": "与全省合计重复。"});
+    assert_eq!(refused(act(&city, "withdrawRoundResult", withdraw(1))).0, "NOT_ALLOWED");
+    let withdrawn = act(&region, "withdrawRoundResult", withdraw(1))["roundResult"].clone();
+    assert!(withdrawn["withdrawnAt"].is_string(), "{withdrawn}");
+    assert_eq!(refused(act(&region, "withdrawRoundResult", withdraw(2))).0, "WRONG_STATE");
+    assert_eq!(summed(&region), (60.0, pairs([("CLOSED_DOWN", 7.0), ("FINED", 4.0), ("INSTITUTION", 1.0)])));
+    let trail = "{ auditEntries(filter: {act: {eq: \"RESULT_RECORDED\"}}) { totalCount } }";
+    assert_eq!(server.data_as(&region, trail, &json!({}))["auditEntries"]["totalCount"], 6);
+    assert!(world.done(&["audit", "verify"]).contains("无缺失"));
 }
 
 fn a_county_reads_of_its_own_part_only(world: &World) {

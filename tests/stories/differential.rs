@@ -74,7 +74,7 @@ const POSTS: [Post; 20] = [
 ];
 
 /// Statements that add the rows of finished work, with their authors.
-const WORK: [&str; 30] = [
+const WORK: [&str; 34] = [
     "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' \
         ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
     "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 \
@@ -130,6 +130,16 @@ const WORK: [&str; 30] = [
         '2026-04-14T00:00:00+00:00', id % 21 + 1, 3, '{}', '{}', '', 'm' || id FROM measure WHERE id % 3 = 1",
     "UPDATE case_report SET author_id = id % 20 + 1 WHERE id % 4 > 0",
     "UPDATE inspection_case SET updated_at = '2026-01-02T03:04:05.120+00:00', number = 'D3' || number WHERE id % 3 = 1",
+    "INSERT INTO round_result (round_id, kind, title, amount, money, region_id, recorder_id, recorded_at, version, \
+        updated_at) SELECT o.id, CASE WHEN r.id % 2 = 0 THEN 'FINED' ELSE 'CLOSED_DOWN' END, \
+        CASE WHEN r.id % 3 = 0 THEN 'Plants 砖厂' END, r.id % 7, CASE WHEN r.id % 2 = 0 THEN r.id * 12500 END, r.id, \
+        r.id % 20 + 1, '2026-04-01T00:00:00+00:00', 1, '2026-04-01T00:00:00+00:00' FROM inspection_round o \
+        JOIN region r ON r.code IN ('990000', '990100', '990121', '990122', '540300', '540329')",
+    "INSERT INTO round_result (round_id, kind, title, amount, recorded_at, version, updated_at) \
+        SELECT id, 'INSTITUTION', '河湖长制办法', id, '2026-04-02T00:00:00+00:00', 2, '2026-04-03T00:00:00+00:00' \
+        FROM inspection_round",
+    "UPDATE round_result SET decided_on = '2026-03-01' WHERE id % 3 > 0",
+    "UPDATE round_result SET withdrawn_at = '2026-04-03T00:00:00+00:00', withdraw_reason = '重复' WHERE id % 5 = 0",
     "UPDATE accountability SET recorder_id = id % 20 + 1 WHERE id % 3 > 0",
     "UPDATE mail SET case_id = 3 WHERE id % 2 = 0",
     "INSERT INTO audit_entry (chain, position, act, object, at, actor_id, before, after, previous, hash) \

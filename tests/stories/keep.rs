@@ -735,11 +735,14 @@ const DICTIONARIES: [(&str, Further); 10] = [
 ];
 
 /// Mutations of rounds: roles other than the regional office are refused, whatever the input names.
-const ROUNDS: [(&str, Further); 4] = [
+const ROUNDS: [(&str, Further); 7] = [
     ("createRound", || json!({"name": "某轮", "level": "COUNTY", "kind": "ROUTINE"})),
     ("editRound", || json!({"roundId": "round_1", "version": 1, "name": "改名"})),
     ("mergeRounds", || json!({"roundId": "round_1", "intoId": "round_2"})),
     ("deleteRound", || json!({"roundId": "round_1", "version": 1})),
+    ("recordRoundResult", || json!({"roundId": "round_1", "kind": "FINED", "amount": 2})),
+    ("correctRoundResult", || json!({"resultId": "roundresult_1", "version": 1, "kind": "FINED", "amount": 2})),
+    ("withdrawRoundResult", || json!({"resultId": "roundresult_1", "version": 1, "reason": "登记有误"})),
 ];
 
 fn who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hidden(world: &World) {

@@ -163,7 +163,7 @@ const OF_ACCOUNTS: &[&str] = &[
 ];
 
 /// Mutations that keep the ledger, covered by `keep`, and `runJob`, covered by `desk`.
-const OF_KEEPING: [&str; 29] = [
+const OF_KEEPING: [&str; 32] = [
     "editSchedule",
     "runJob",
     "requeueMail",
@@ -173,6 +173,9 @@ const OF_KEEPING: [&str; 29] = [
     "editRound",
     "mergeRounds",
     "deleteRound",
+    "recordRoundResult",
+    "correctRoundResult",
+    "withdrawRoundResult",
     "createProblem",
     "editProblem",
     "retireProblem",

@@ -33,6 +33,7 @@ use crate::noun::progress_report::ProgressReport;
 use crate::noun::region::Region;
 use crate::noun::responsible_party::ResponsibleParty;
 use crate::noun::round::InspectionRound;
+use crate::noun::round_result::RoundResult;
 use crate::noun::schedule::{JobRun, Schedule};
 use crate::noun::supervision::{Comment, SupervisionAction};
 use crate::noun::unit::Unit;
@@ -180,6 +181,10 @@ fn fields() -> Vec<Field> {
             "accountabilities",
             "Numbers of people held to account (责任追究), by default the newest decision first. No person is named.",
         ),
+        many::<RoundResult>(
+            "roundResults",
+            "Results of inspection rounds (督察成果), such as plants closed or fines, by default the newest first.",
+        ),
         many::<AuditEntry>("auditEntries", "Audit entries that the caller may see, by default the newest first."),
         Field {
             name: "schedules",
@@ -266,6 +271,7 @@ const NODES: &[fn() -> &'static Table] = &[
     <InspectionCase as Noun>::table,
     <CaseReport as Noun>::table,
     <Accountability as Noun>::table,
+    <RoundResult as Noun>::table,
     <AuditEntry as Noun>::table,
     <Mail as Noun>::table,
     <Schedule as Noun>::table,

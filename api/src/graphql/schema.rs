@@ -23,6 +23,7 @@ use crate::noun::ownership::OwnershipMutation;
 use crate::noun::problem::ProblemMutation;
 use crate::noun::region::RegionMutation;
 use crate::noun::round::RoundMutation;
+use crate::noun::round_result::RoundResultMutation;
 use crate::noun::schedule::ScheduleMutation;
 use crate::noun::sign_in::{SignInMutation, SignInQuery};
 use crate::noun::statistics::StatisticsQuery;
@@ -58,6 +59,7 @@ pub(crate) struct Mutation(
     IdentityMutation,
     DelegationMutation,
     RoundMutation,
+    RoundResultMutation,
     ProblemMutation,
     MeasureMutation,
     RegionMutation,

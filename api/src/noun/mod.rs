@@ -26,6 +26,7 @@ pub(crate) mod progress_report;
 pub(crate) mod region;
 pub(crate) mod responsible_party;
 pub(crate) mod round;
+pub(crate) mod round_result;
 pub(crate) mod schedule;
 pub(crate) mod sign_in;
 pub(crate) mod statistics;

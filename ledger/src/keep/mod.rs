@@ -11,6 +11,7 @@ pub mod merge;
 pub mod party;
 pub mod problem;
 pub mod region;
+pub mod result;
 pub mod round;
 mod shared;
 pub mod unit;

@@ -161,17 +161,23 @@ pub(super) async fn take(
     permit_anywhere(acting, Act::KeepLedger)?;
     let transaction = database::begin(acting.db).await?;
     let row = seen(acting, &transaction, round, field).await?;
+    keeps_all(acting, &transaction, row.id).await?;
+    current(version, row.version, ("督察轮次", "round"))?;
+    Ok((transaction, row))
+}
+
+/// Refuses a round with problems or cases of regions outside the caller's subtree.
+pub(super) async fn keeps_all(acting: &Acting<'_>, db: &Transaction, round: i64) -> Result<()> {
     if acting.by.principal.reach != Reach::Everything {
         const OTHERS: &str = "SELECT count(*) AS amount FROM (SELECT region_id FROM problem WHERE round_id = $1 \
             UNION SELECT region_id FROM inspection_case WHERE round_id = $1) held \
             JOIN region r ON r.id = held.region_id WHERE substr(r.path, 1, length($2)) <> $2";
         let place = acting.by.principal.region().ok_or_else(|| policy::not_allowed(Act::KeepLedger))?;
-        if count(&transaction, OTHERS, vec![row.id.into(), place.path.clone().into()]).await? > 0 {
+        if count(db, OTHERS, vec![round.into(), place.path.clone().into()]).await? > 0 {
             return Err(policy::not_allowed(Act::KeepLedger).into());
         }
     }
-    current(version, row.version, ("督察轮次", "round"))?;
-    Ok((transaction, row))
+    Ok(())
 }
 
 /// Locks and returns a round that the caller may see; `field` is the input field to which an error points.
@@ -255,10 +261,11 @@ pub(super) async fn move_grace(db: &Transaction, acting: &Acting<'_>, round: i64
     tell(db, acting, problems, None).await
 }
 
-/// Deletes a round without problems and cases, which was opened by mistake, and returns the key that it had.
+/// Deletes a round without problems, cases and results, which was opened by mistake, and returns the key that it had.
 pub async fn delete(acting: &Acting<'_>, round: Option<i64>, version: i32) -> Result<i64> {
     const HELD: &str = "SELECT (SELECT count(*) FROM problem WHERE round_id = $1) \
-        + (SELECT count(*) FROM inspection_case WHERE round_id = $1) AS amount";
+        + (SELECT count(*) FROM inspection_case WHERE round_id = $1) \
+        + (SELECT count(*) FROM round_result WHERE round_id = $1) AS amount";
     const LOOKERS: &str = "SELECT count(*) AS amount FROM inspection_round WHERE looks_back_at_id = $1";
     let (transaction, row) = take(acting, round, Some(version), "roundId").await?;
     if count(&transaction, LOOKERS, vec![row.id.into()]).await? > 0 {
@@ -270,8 +277,9 @@ pub async fn delete(acting: &Acting<'_>, round: Option<i64>, version: i32) -> Re
     }
     let problems = count(&transaction, HELD, vec![row.id.into()]).await?;
     if problems > 0 {
-        let zh = format!("该轮次下还有 {problems} 个问题或案件：请先合并到另一轮次");
-        let en = format!("the round still has {problems} problems or cases: merge it into another round first");
+        let zh = format!("该轮次下还有 {problems} 个问题、案件或成果：请先合并到另一轮次");
+        let en =
+            format!("the round still has {problems} problems, cases or results: merge it into another round first");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "roundId"]).into());
     }
     let (id, before) = (row.id, state(&row));

@@ -91,12 +91,13 @@ const LEDGER: &[&str] = &[
     "case_report",
     "accountability",
     "ownership",
+    "round_result",
 ];
 
 /// The acts that the policy governs. Reading is not an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// Maintaining rounds, problems and measures.
+    /// Maintaining rounds with their results, problems and measures.
     KeepLedger,
     /// Maintaining regions, units, aliases and addresses, and the calendar of holidays.
     KeepDictionaries,
@@ -543,6 +544,7 @@ impl Sight for Principal {
                     _ => of_owner(table),
                 },
                 "ownership" => ownership(place.as_ref()),
+                "round_result" => results(place.as_ref()),
                 "change" => Condition::Any(vec![of_owner(table), removals(*role, place.as_ref())]),
                 _ => of_owner(table),
             },
@@ -669,6 +671,15 @@ fn removals(role: Role, place: Option<&Place>) -> Condition {
 fn ownership(place: Option<&Place>) -> Condition {
     let beside = place.map(|place| Condition::Matches(BESIDE, place.path.clone().into()));
     with("problem", "problem_id").and(Condition::Any(beside.into_iter().collect()))
+}
+
+/// Returns the condition for visible results of rounds.
+///
+/// The round must be visible and, for results of one region, that region must lie in the caller's subtree or above it.
+fn results(place: Option<&Place>) -> Condition {
+    let beside = place.map(|place| Condition::Matches(BESIDE, place.path.clone().into()));
+    let of_region = Condition::Any([Condition::Null("region_id", true)].into_iter().chain(beside).collect());
+    with("inspection_round", "round_id").and(of_region)
 }
 
 /// Returns the condition that the caller may see the row of `table` to which `column` refers.

@@ -77,6 +77,10 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     left.case_reports.retain(|row| cases.contains(&row.case_id));
     let problems: HashSet<i64> = left.problems.iter().map(|row| row.id).collect();
     left.accountability.retain(|row| problems.contains(&row.problem_id));
+    // Results of a visible round: those of the round as a whole, and of regions above or below.
+    let rounds: HashSet<i64> = left.rounds.iter().map(|row| row.id).collect();
+    left.round_results
+        .retain(|row| rounds.contains(&row.round_id) && row.region_id.is_none_or(|region| eyes.is_beside(region)));
     // Ownership by regions above or below, not by siblings.
     left.ownership.retain(|row| problems.contains(&row.problem_id) && eyes.is_beside(row.region_id));
     left.audit.retain(|row| match eyes.role {

@@ -13,7 +13,7 @@ use sea_orm::{ActiveEnum, DatabaseConnection, FromQueryResult, Statement};
 use serde_json::{Value, json};
 
 /// The types with a global id, and the prefix of their ids.
-pub(crate) const NOUNS: [(&str, &str); 25] = [
+pub(crate) const NOUNS: [(&str, &str); 26] = [
     ("Region", "region"),
     ("Unit", "unit"),
     ("InspectionRound", "round"),
@@ -35,6 +35,7 @@ pub(crate) const NOUNS: [(&str, &str); 25] = [
     ("InspectionCase", "case"),
     ("CaseReport", "casereport"),
     ("Accountability", "accountability"),
+    ("RoundResult", "roundresult"),
     ("AuditEntry", "audit"),
     ("Mail", "mail"),
     ("Schedule", "schedule"),
@@ -216,6 +217,7 @@ impl Graph {
             ("InspectionCase", tables.cases.iter().map(|row| tables.case(row)).collect()),
             ("CaseReport", tables.case_reports.iter().map(cases::report).collect()),
             ("Accountability", tables.accountability.iter().map(cases::accountability).collect()),
+            ("RoundResult", tables.round_results.iter().map(round_result).collect()),
             ("AuditEntry", tables.audit.iter().map(audit).collect()),
             ("Mail", tables.mails.iter().map(|row| tables.mail(row)).collect()),
             ("Schedule", tables.schedules.iter().map(|row| tables.schedule(row)).collect()),
@@ -274,6 +276,7 @@ pub(crate) struct Tables {
     pub(crate) case_pollution: Vec<entity::case_pollution::Model>,
     pub(crate) case_reports: Vec<entity::case_report::Model>,
     pub(crate) accountability: Vec<entity::accountability::Model>,
+    pub(crate) round_results: Vec<entity::round_result::Model>,
     pub(crate) ownership: Vec<entity::ownership::Model>,
     pub(crate) audit: Vec<entity::audit_entry::Model>,
     pub(crate) schedules: Vec<entity::schedule::Model>,
@@ -326,6 +329,7 @@ impl Tables {
             case_pollution: rows(db, "case_pollution").await,
             case_reports: rows(db, "case_report").await,
             accountability: rows(db, "accountability").await,
+            round_results: rows(db, "round_result").await,
             ownership: rows(db, "ownership").await,
             audit: rows(db, "audit_entry").await,
             schedules: rows(db, "schedule").await,
@@ -392,6 +396,7 @@ impl Tables {
             .many("problems", "Problem", problems.iter().map(|problem| problem.id).collect())
             .many("measures", "Measure", measures.iter().map(|measure| measure.id).collect())
             .many("inspectionCases", "InspectionCase", keys!(self.cases, other => other.round_id == row.id))
+            .many("results", "RoundResult", keys!(self.round_results, other => other.round_id == row.id))
             .parts("problemsByProgress", ratings.map(|one| Object::part("ProgressCount", one)).collect())
             .parts(
                 "measuresByDeadlineYear",
@@ -718,6 +723,19 @@ fn supervision(row: &entity::supervision_action::Model) -> Object {
         .one("recipient", "Unit", row.recipient_id)
         .one("measure", "Measure", row.measure_id)
         .one("assignment", "Assignment", row.assignment_id)
+}
+
+fn round_result(row: &entity::round_result::Model) -> Object {
+    let money = row.money.map(|yuan| yuan as f64 / 1e4);
+    let stands = row.withdrawn_at.is_none();
+    let values = json!({"kind": row.kind.to_value(), "title": row.title, "amount": row.amount, "money": money,
+        "amountCounted": stands.then_some(row.amount), "moneyCounted": money.filter(|_| stands),
+        "decidedOn": row.decided_on, "recordedAt": row.recorded_at, "withdrawnAt": row.withdrawn_at,
+        "withdrawReason": row.withdraw_reason, "version": row.version});
+    Object::new("RoundResult", row.id, values)
+        .one("region", "Region", row.region_id)
+        .one("recorder", "Account", row.recorder_id)
+        .one("round", "InspectionRound", row.round_id)
 }
 
 fn comment(row: &entity::comment::Model) -> Object {

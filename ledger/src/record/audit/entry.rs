@@ -78,6 +78,12 @@ impl Entry {
         Self { chain: chain_of(problem), ..self }
     }
 
+    /// The entry in the chain of a round instead.
+    #[must_use]
+    pub fn in_round(self, round: i64) -> Self {
+        Self { chain: format!("round_{round}"), ..self }
+    }
+
     /// The entry about a measure, so that whoever sees the measure may read it.
     #[must_use]
     pub fn measure(self, measure: impl Into<Option<i64>>) -> Self {
