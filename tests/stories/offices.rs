@@ -145,7 +145,8 @@ fn the_figures_of_a_published_report_come_out_as_printed(world: &World) {
             groups(by: [STATED_PACE]) { keys { key } aggregate { count } } }
         later: measures(filter: {dueOn: {gte: "2019-01-01", lte: "2020-12-31"}}) {
             groups(by: [STATED_PACE]) { keys { key } aggregate { count } } }
-        undated: measures(filter: {dueOn: {isNull: true}}) { groups(by: [STATED_PACE]) { keys { key } aggregate { count } } }
+        undated: measures(filter: {dueOn: {isNull: true}}) {
+            groups(by: [STATED_PACE]) { keys { key } aggregate { count } } }
         different: measures(filter: {isPaceDifferent: true}) { nodes { statedPace pace statedPaceOn } }
         done: measures(first: 1, filter: {isCompleted: true}) { nodes { completedOn isCompletedBy } } }"#;
     let said = server.data(query, &json!({ "day": "2024-06-30" }));

@@ -30,8 +30,9 @@ pub(crate) enum Pace {
 /// Returns SQL for whether the pace that a ledger states of the row `alias` is another than the computed one.
 pub(crate) fn differs(alias: &str, computed: &str) -> String {
     format!(
-        "({alias}.stated_pace IS NOT NULL AND coalesce((SELECT CASE WHEN {alias}.stated_pace = 'ON_SCHEDULE' AND n.pace = 'AHEAD' THEN FALSE \
-         ELSE {alias}.stated_pace <> n.pace END FROM (SELECT {computed} AS pace) n), FALSE))"
+        "({alias}.stated_pace IS NOT NULL AND coalesce((SELECT CASE WHEN {alias}.stated_pace = 'ON_SCHEDULE' \
+         AND n.pace = 'AHEAD' THEN FALSE ELSE {alias}.stated_pace <> n.pace END FROM (SELECT {computed} AS pace) n), \
+         FALSE))"
     )
 }
 

@@ -207,8 +207,8 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
          steps AS (\
            SELECT noun, region_id, {ever} AS day, 1 AS total, {always} AS completed, {always} AS closed, \
              {not_applicable} AS not_applicable, 0 AS due, 0 AS overdue, {is_unknown} AS unknown FROM items \
-           UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, -({is_late}), -({is_unknown}) FROM items \
-           WHERE completed_on IS NOT NULL \
+           UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, -({is_late}), -({is_unknown}) \
+           FROM items WHERE completed_on IS NOT NULL \
            UNION ALL SELECT noun, region_id, {past}, 0, 0, 0, 0, 1, {is_late}, 0 FROM items WHERE {applicable}), \
          days AS (SELECT noun, region_id, day, {sums} FROM steps GROUP BY noun, region_id, day), \
          spans AS (\

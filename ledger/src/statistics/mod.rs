@@ -2,8 +2,8 @@
 //! problems, measures or assignments.
 //!
 //! An item of several regions, lead units or domains counts in the row of each, so the rows may add up to more than the
-//! total. `figures` has the rule by which figures are counted; `answer` queries them, `kept` stores those that are asked
-//! for most often, and `own` stores by what each region judges an item that other regions answer, too.
+//! total. `figures` has the rule by which figures are counted; `answer` queries them, `kept` stores those that are
+//! asked for most often, and `own` stores by what each region judges an item that other regions answer, too.
 
 mod answer;
 mod figures;

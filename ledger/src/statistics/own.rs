@@ -125,7 +125,8 @@ fn of_measures(which: &str) -> String {
            SELECT a.measure_id, n.above AS region_id, count(*) AS answers, {state} FROM {answers} \
            JOIN lineage n ON n.region_id = a.region_id GROUP BY a.measure_id, n.above), \
          own AS (\
-           SELECT l.measure_id, l.region_id, p.status, p.completed_on, coalesce(p.is_completed_by, FALSE) AS is_completed_by \
+           SELECT l.measure_id, l.region_id, p.status, p.completed_on, \
+             coalesce(p.is_completed_by, FALSE) AS is_completed_by \
            FROM measure_region l JOIN measure m ON m.id = l.measure_id AND m.problem_id {which} \
            LEFT JOIN parts p ON p.measure_id = l.measure_id AND p.region_id = l.region_id \
            AND {below_issuer} AND p.answers < (SELECT w.answers FROM wholes w WHERE w.measure_id = l.measure_id))",
@@ -145,7 +146,8 @@ fn of_problems(which: &str) -> String {
            FROM measure m JOIN measure_region e ON e.measure_id = m.id WHERE m.problem_id {which} \
            GROUP BY m.problem_id, e.region_id), \
          own AS (\
-           SELECT l.problem_id, l.region_id, p.status, p.completed_on, coalesce(p.is_completed_by, FALSE) AS is_completed_by \
+           SELECT l.problem_id, l.region_id, p.status, p.completed_on, \
+             coalesce(p.is_completed_by, FALSE) AS is_completed_by \
            FROM problem_region l JOIN problem x ON x.id = l.problem_id AND x.id {which} \
            LEFT JOIN parts p ON p.problem_id = l.problem_id AND p.region_id = l.region_id AND {below_issuer} \
            AND (p.own > 0 OR p.measures < (SELECT w.measures FROM wholes w WHERE w.problem_id = l.problem_id)))",

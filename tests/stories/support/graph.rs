@@ -461,8 +461,9 @@ impl Tables {
             "statusStatedOn": row.status_stated_on, "statedProgress": row.stated_progress, "pace": pace,
             "budget": row.budget.map(|yuan| yuan as f64 / 1e4), "outcome": row.outcome,
             "statedCloseOut": row.stated_close_out, "remark": row.remark,
-            "completedOn": row.completed_on, "isCompletedBy": row.is_completed_by,
-            "statedPace": row.stated_pace.map(|pace| pace.to_value()), "statedPaceOn": row.stated_pace_on,
+            "completedOn": row.completed_on,
+            "isCompletedBy": row.is_completed_by, "statedPaceOn": row.stated_pace_on,
+            "statedPace": row.stated_pace.map(|pace| pace.to_value()),
             "version": row.version, "createdAt": row.created_at,
             "updatedAt": row.updated_at, "position": row.position, "dueOn": row.due_on, "isOngoing": row.due_ongoing,
             "deadlineClass": class, "statusRank": rank(row.status)});
@@ -510,8 +511,9 @@ impl Tables {
         });
         let reports: Vec<_> = self.reports.iter().filter(|report| report.assignment_id == row.id).collect();
         let latest = reports.iter().max_by_key(|report| (report.submitted_at, report.id));
-        let values = json!({"status": row.status.to_value(), "pace": pace, "completedOn": row.completed_on, "isCompletedBy": row.is_completed_by,
-            "statedPace": row.stated_pace.map(|pace| pace.to_value()), "statedPaceOn": row.stated_pace_on,
+        let values = json!({"status": row.status.to_value(), "pace": pace, "completedOn": row.completed_on,
+            "isCompletedBy": row.is_completed_by, "statedPaceOn": row.stated_pace_on,
+            "statedPace": row.stated_pace.map(|pace| pace.to_value()),
             "version": row.version, "createdAt": row.created_at, "updatedAt": row.updated_at,
             "acceptedAt": row.accepted_at, "declinedAt": row.declined_at, "declineReason": row.decline_reason,
             "quantityDone": row.quantity_done, "quantityTarget": row.quantity_target,
