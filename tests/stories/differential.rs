@@ -74,7 +74,7 @@ const POSTS: [Post; 20] = [
 ];
 
 /// Statements that add the rows of finished work, with their authors.
-const WORK: [&str; 34] = [
+const WORK: [&str; 35] = [
     "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' \
         ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
     "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 \
