@@ -230,7 +230,7 @@ impl<'a> Visit<'a> {
             if code == "UNAUTHENTICATED" {
                 return Err(Stopped::SignIn);
             }
-            tracing::warn!(code, message = error["message"].as_str(), "the API refused the document of a page");
+            tracing::warn!(code, reason = error["message"].as_str(), "the API refused the document of a page");
             let message = error["message"].as_str().unwrap_or_default();
             return Err(match code {
                 "BAD_USER_INPUT" => Stopped::Told(StatusCode::NOT_FOUND, message.to_owned()),

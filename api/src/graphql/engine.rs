@@ -264,7 +264,7 @@ impl Engine {
             self.check_payloads(operation, &ready.asked.variables, &self.request(caller))?;
         }
         let roots = ready.root_names();
-        let span = if ready.changes() { tracing::info_span!("act", name = roots) } else { tracing::Span::none() };
+        let span = if ready.changes() { tracing::info_span!("act", fields = roots) } else { tracing::Span::none() };
         let execution = self.schema.execute(self.execution(&ready, caller));
         let (response, is_denied) = Box::pin(watch_denials(execution).instrument(span)).await;
         if is_denied {
