@@ -28,6 +28,7 @@ use ledger::file::storage::{create_private, create_private_folder};
 use ledger::record::link_key::LinkKey;
 use scheduler::{Context, Scheduler};
 use sea_orm::DatabaseConnection;
+use workbook::Imports;
 
 use crate::command::jobs_context;
 use crate::database::{self, Health};
@@ -165,6 +166,7 @@ fn listen(
         grace_days: settings.grace_days,
         clock: Arc::new(clock::now),
         occurrences: Arc::new(scheduler::occurrences),
+        imports: Imports::new(jobs.db.clone(), settings.zone(), settings.grace_days, Arc::new(clock::now)),
         run_job: by_hand(jobs),
         storage: settings.storage()?,
         link_key: link_key.clone(),

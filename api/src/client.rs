@@ -14,13 +14,28 @@ use crate::graphql::engine::Manner;
 use crate::graphql::params::Params;
 use crate::http::response::body;
 use crate::http::state::AppState;
-use crate::http::{events, upload};
+use crate::http::{events, upload, workbook};
 use crate::language::Language;
 
 /// A client of the API in the same process.
 #[derive(Clone)]
 pub struct Client {
     state: web::Data<AppState>,
+}
+
+/// Where a file is to be imported.
+#[derive(Debug, Clone)]
+pub struct ImportPlace {
+    /// Name or global id of the inspection round; the round is created if there is none of this name.
+    pub round: String,
+    /// Code or global id of the answering region.
+    pub region: String,
+    /// Code or global id of the issuing region; `None` if it is the answering region.
+    pub issued_by: Option<String>,
+    /// Local date on which the statuses were true; `None` for the date in the title.
+    pub as_of: Option<chrono::NaiveDate>,
+    /// Whether unknown units are created.
+    pub creates_units: bool,
 }
 
 /// Why the API refused a request of the client.
@@ -104,6 +119,21 @@ impl Session {
         let place = self.state.streams.begin(&self.caller)?;
         let answers = self.state.engine.stream(asked, Manner::Safe, self.caller.clone()).await?;
         Ok(events::respond(answers, self.caller.clone(), place))
+    }
+
+    /// Keeps a file as a pending import, begins to read it, and returns the id of the import. `field` is the file in a
+    /// form that a browser sends.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a caller who may not keep the ledger, a file that is too large, and a round or region that is unknown.
+    pub async fn keep_import(
+        &self,
+        place: ImportPlace,
+        name: String,
+        field: &mut actix_multipart::Field,
+    ) -> Result<String, Refusal> {
+        Ok(workbook::keep_field(&self.state, &self.caller, place, (name, field)).await?)
     }
 
     /// Keeps a file of evidence (佐证材料) of an assignment, which is given by its global id. `field` is the file in a

@@ -65,6 +65,8 @@ pub struct Services {
     pub occurrences: Occurrences,
     /// Runs jobs by hand.
     pub run_job: RunJob,
+    /// The imports that wait for decisions.
+    pub imports: workbook::Imports,
     /// Where the files of evidence (佐证材料) are stored.
     pub storage: Storage,
     /// The key that signs links and addresses of files.
@@ -235,6 +237,7 @@ pub(crate) struct Request {
     pub(crate) grace_days: i64,
     pub(crate) occurrences: Occurrences,
     pub(crate) run_job: RunJob,
+    pub(crate) imports: workbook::Imports,
     pub(crate) now: DateTime<Utc>,
     pub(crate) clock: Clock,
     pub(crate) reader: Arc<Reader>,

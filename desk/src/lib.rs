@@ -11,6 +11,7 @@ mod asset;
 mod export;
 mod files;
 mod form;
+mod import;
 mod link;
 mod live;
 mod page;

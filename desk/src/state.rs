@@ -11,7 +11,7 @@ use crate::act::{self, Acts};
 use crate::page::{self, Pages};
 use crate::schema::Schema;
 use crate::view::View;
-use crate::{asset, export, link, live, sign_in};
+use crate::{asset, export, import, link, live, sign_in};
 
 /// The content security policy of all pages: everything comes from this program, nothing is inline, and forms are sent
 /// to this program only.
@@ -98,7 +98,9 @@ pub fn routes(
             .service(post("/sign-out", web::post().to(sign_in::sign_out)))
             .service(post("/forgotten", web::post().to(sign_in::ask_for_link)))
             .service(post("/set-up", web::post().to(sign_in::set_up)))
-            .service(post("/report/{id}", web::post().to(act::report)));
+            .service(post("/report/{id}", web::post().to(act::report)))
+            .service(post("/imports", web::post().to(import::upload)))
+            .service(post("/imports/{id}", web::post().to(import::decide)));
         let get = |path: &str, route: actix_web::Route| {
             let reads = guard::Any(guard::Get()).or(guard::Head());
             web::resource(path.to_owned()).guard(reads).wrap(headers()).route(route)

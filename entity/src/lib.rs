@@ -35,6 +35,7 @@ pub mod milestone;
 pub mod objection;
 pub mod one_time_secret;
 pub mod ownership;
+pub mod pending_import;
 pub mod problem;
 pub mod problem_domain;
 pub mod problem_region;

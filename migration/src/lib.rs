@@ -27,6 +27,7 @@ mod m20261129_000005_sheets;
 mod m20261129_000006_case_batches;
 mod m20261129_000007_results;
 mod m20261129_000008_own_answers;
+mod m20261129_000009_pending_import;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000006_case_batches::Migration),
             Box::new(m20261129_000007_results::Migration),
             Box::new(m20261129_000008_own_answers::Migration),
+            Box::new(m20261129_000009_pending_import::Migration),
         ]
     }
 }

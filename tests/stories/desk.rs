@@ -12,6 +12,7 @@ stories!(
     every_page_is_there_for_every_role,
     a_measure_goes_its_whole_way_by_pages_without_scripts,
     an_office_keeps_measures_and_merges_them_by_pages,
+    a_sheet_is_imported_by_pages,
     pages_have_no_fault_that_axe_finds,
     a_form_from_elsewhere_is_refused,
     a_link_in_a_mail_shows_its_item_and_leads_there,
@@ -33,6 +34,7 @@ const PAGES: &[(&str, bool)] = &[
     ("/", false),
     ("/ledger", false),
     ("/ledger/problems", false),
+    ("/imports", false),
     ("/regions", false),
     ("/queue", false),
     ("/queue?state=PUBLICISED", false),
@@ -388,6 +390,54 @@ fn an_office_keeps_measures_and_merges_them_by_pages(world: &World) {
     // The browser remarks on the form that was refused.
     clerk.page.said.retain(|said| !said.contains("422"));
     assert_eq!(clerk.page.said, Vec::<String>::new(), "the browser has nothing to complain about");
+}
+
+/// Without scripts, the page of an import that is being read asks for itself again.
+fn a_sheet_is_imported_by_pages(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let sheet = format!("{}/tests/ledgers/offices/1c-one-row-heading.xlsx", env!("CARGO_MANIFEST_DIR"));
+    let Some(mut page) = Page::open(&format!("{}/sign-in", server.base)) else { return };
+    page.keep(&server.base, "rectify-language", "zh");
+    page.without_scripts();
+    page.widen(360);
+    let mut clerk = Clerk { page, base: server.base.clone() };
+    clerk.sign_in("省整改办");
+    clerk.go("/ledger");
+    clerk.follow(&["/imports"]);
+    clerk.page.choose("input[type=file]", &sheet);
+    clerk.send(&[("round", "导入的轮次"), ("region", "云溪市"), ("asOf", "2024-06-30")]);
+    let settle = |clerk: &mut Clerk| {
+        let begun = std::time::Instant::now();
+        while ["正在读取，请稍候", "正在导入，请稍候"].iter().any(|words| clerk.text().contains(words))
+        {
+            assert!(begun.elapsed().as_secs() < 60, "{}", clerk.text());
+            clerk.follow(&["/imports/import_"]);
+        }
+    };
+    settle(&mut clerk);
+    clerk.reads("要您确认的");
+    clerk.reads("K");
+    clerk.reads("同一问题各行不同");
+    for _ in 0..5 {
+        if !clerk.text().contains("要您确认的") {
+            break;
+        }
+        clerk.send(&[]);
+        settle(&mut clerk);
+    }
+    clerk.reads("会改动什么");
+    clerk.follow(&["/acts/runImport"]);
+    clerk.send(&[]);
+    settle(&mut clerk);
+    clerk.reads("已导入台账");
+    clerk.go("/ledger");
+    clerk.reads("导入的轮次");
+    clerk.go("/imports");
+    clerk.follow(&["/imports/import_"]);
+    clerk.follow(&["/acts/discardImport"]);
+    clerk.send(&[]);
+    clerk.reads("还没有上传过文件");
 }
 
 fn pages_have_no_fault_that_axe_finds(world: &World) {

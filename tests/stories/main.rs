@@ -39,6 +39,7 @@ mod one_line;
 mod openness;
 mod pace;
 mod paging;
+mod pending_import;
 mod people;
 mod policy;
 mod policy_cases;

@@ -162,8 +162,12 @@ const OF_ACCOUNTS: &[&str] = &[
     "actFor",
 ];
 
-/// Mutations that keep the ledger, covered by `keep`, and `runJob`, covered by `desk`.
-const OF_KEEPING: [&str; 32] = [
+/// Mutations that keep the ledger, covered by `keep`, `runJob`, covered by `desk`, and those on pending imports, covered
+/// by `pending_import`.
+const OF_KEEPING: [&str; 35] = [
+    "decideImport",
+    "runImport",
+    "discardImport",
     "editSchedule",
     "runJob",
     "requeueMail",

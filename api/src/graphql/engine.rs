@@ -317,6 +317,7 @@ impl Engine {
             grace_days: self.services.grace_days,
             occurrences: Arc::clone(&self.services.occurrences),
             run_job: Arc::clone(&self.services.run_job),
+            imports: self.services.imports.clone(),
             now: (self.services.clock)(),
             clock: self.services.clock.clone(),
             reader: self.reader.clone(),

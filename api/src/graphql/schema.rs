@@ -20,6 +20,7 @@ use crate::noun::linked_item::LinkedItemQuery;
 use crate::noun::mail::MailMutation;
 use crate::noun::measure::MeasureMutation;
 use crate::noun::ownership::OwnershipMutation;
+use crate::noun::pending_import::{PendingImportMutation, PendingImportQuery};
 use crate::noun::problem::ProblemMutation;
 use crate::noun::region::RegionMutation;
 use crate::noun::round::RoundMutation;
@@ -41,6 +42,7 @@ pub(crate) struct Query(
     CalendarQuery,
     EnumLabelQuery,
     LinkedItemQuery,
+    PendingImportQuery,
 );
 
 /// The mutation root: all fields that write. The fields of one operation run one after the other, in document order.
@@ -68,6 +70,7 @@ pub(crate) struct Mutation(
     JobMutation,
     MailMutation,
     CalendarMutation,
+    PendingImportMutation,
 );
 
 /// The subscription root: all fields that push changes as they happen.

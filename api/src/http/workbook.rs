@@ -12,18 +12,21 @@ use chrono::NaiveDate;
 use entity::{inspection_round, region};
 use futures_util::{StreamExt, stream};
 use ledger::people::policy::{self, Act};
+use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use workbook::{
-    Answer, Import, MAX_BYTES, Mapping, Outcome, Question, Report, SheetReading, Summary, Sureness, Wanted,
-};
+use workbook::{Answer, Import, MAX_BYTES, Mapping, Upload, Wanted};
 
+use crate::client::ImportPlace;
+use crate::context::Caller;
 use crate::error::{Code, Unserved};
+use crate::gate;
 use crate::http::files::{answer, attachment, refuse, slot, slots};
 use crate::http::state::AppState;
 use crate::http::transfer::{Transfer, paced};
 use crate::language::Language;
+use crate::noun::pending_import;
 use crate::noun::region::Region;
 use crate::noun::round::InspectionRound;
 use crate::part::payload::key_of;
@@ -71,6 +74,66 @@ async fn code_of(db: &DatabaseConnection, words: String) -> Result<String, Unser
         let (zh, en) = (format!("没有行政区 {words}，或它没有代码"), format!("there is no region {words} with a code"));
         Unserved::malformed(&zh, &en)
     })
+}
+
+/// Returns the name of a round that an import names by its global id. Any other text is taken for a name and returned as
+/// it is: the round may not exist yet.
+async fn name_of(db: &DatabaseConnection, words: String) -> Result<String, Unserved> {
+    if key_of::<InspectionRound>(&words.as_str().into()).is_none() {
+        return Ok(words);
+    }
+    let found = round_of(db, &words).await?;
+    found.map(|round| round.name).ok_or_else(|| {
+        let (zh, en) = (format!("没有督察轮次 {words}"), format!("there is no inspection round {words}"));
+        Unserved::malformed(&zh, &en)
+    })
+}
+
+/// Keeps a file as a pending import and begins to read it. Returns the key of the import.
+async fn keep(state: &AppState, by: &By, into: ImportPlace, received: Received) -> Result<i64, Unserved> {
+    let acting = state.files.acting(by);
+    let mapping = received.mapping.map(|bytes| workbook::decoded(&bytes)).transpose()?;
+    let upload = Upload {
+        file_name: received.file,
+        content: received.bytes,
+        round: name_of(acting.db, into.round).await?,
+        region: code_of(acting.db, into.region).await?,
+        issued_by: match into.issued_by {
+            Some(words) => Some(code_of(acting.db, words).await?),
+            None => None,
+        },
+        as_of: into.as_of,
+        creates_units: into.creates_units,
+        mapping: mapping.as_deref().map(Mapping::parse).transpose()?.unwrap_or_default(),
+    };
+    Ok(state.files.services.imports.keep(by, upload).await?)
+}
+
+/// Keeps a file that a form of the desk sends as a pending import. `field` is the file in the form.
+pub(crate) async fn keep_field(
+    state: &AppState,
+    caller: &Caller,
+    into: ImportPlace,
+    (file, field): (String, &mut actix_multipart::Field),
+) -> Result<String, Unserved> {
+    let by = caller.by();
+    if !by.principal.may(Act::KeepLedger) {
+        return Err(ledger::Error::from(policy::not_allowed(Act::KeepLedger)).into());
+    }
+    gate::may_change(&by.principal)?;
+    let _held = slots(&state.files.arriving, caller, MAX_BYTES >> 20)?;
+    let mut transfer = Transfer::begin();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = transfer.wait(field.next()).await? {
+        let chunk = chunk.map_err(|_| Unserved::malformed("文件没有传完", "no complete file was received"))?;
+        transfer.count(chunk.len());
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_BYTES {
+            return Err(too_large());
+        }
+    }
+    let id = keep(state, &by, into, Received { file, bytes, mapping: None }).await?;
+    Ok(pending_import::id_of(id))
 }
 
 /// `GET /export/ledger.xlsx?round=round_1&region=540329`: exports the ledger as a workbook, optionally limited to a
@@ -124,11 +187,14 @@ struct How {
     accept_proposals: bool,
     #[serde(default)]
     write_mapping: bool,
+    #[serde(default)]
+    keep: bool,
 }
 
 /// `POST /import?round=…&region=540329`: imports a workbook, which is the body or the part `file` of a form; the part
 /// `mapping` may have decisions about how to read it. `round` is
-/// the name or global id of the round; `region` and `issuedBy` are the code or global id of a region. With
+/// the name or global id of the round; `region` and `issuedBy` are the code or global id of a region. With `keep=true`,
+/// it answers at once with the id of a pending import, which waits for decisions. With
 /// `sheet=progress`, it imports a filled-in form of progress reports instead, and these parameters are not needed.
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
@@ -137,10 +203,10 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         let how = web::Query::<How>::from_query(request.query_string())
             .map_err(|_| {
                 Unserved::malformed(
-                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、writeMapping、name，\
+                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、writeMapping、keep、name，\
                      或 sheet=progress",
                     "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, acceptProposals, \
-                     writeMapping, name, or sheet=progress",
+                     writeMapping, keep, name, or sheet=progress",
                 )
             })?
             .into_inner();
@@ -171,7 +237,20 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         }
         // Receive the whole body before taking a place for processing: a slow sender then occupies memory only.
         let _held = slots(&state.files.arriving, &caller, megabytes(&request)?)?;
-        let Received { name, bytes, mapping } = receive(&request, payload, how.name.as_deref()).await?;
+        let received = receive(&request, payload, how.name.as_deref()).await?;
+        if let Some((round, region)) = into.clone().filter(|_| how.keep && !is_progress) {
+            let into = ImportPlace {
+                round,
+                region,
+                issued_by: how.issued_by,
+                as_of: how.as_of,
+                creates_units: how.create_units,
+            };
+            let id = keep(&state, &by, into, received).await?;
+            return Ok(json!({ "importId": pending_import::id_of(id) }));
+        }
+        let Received { file, bytes, mapping } = received;
+        let name = stem(&file);
         let _slot = slot(&state.files.workbooks, &caller)?;
         let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
         let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
@@ -179,13 +258,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             let lines = workbook::report(&acting, &sheets).await?;
             return Ok(lines_of(&lines, caller.language));
         };
-        let round = match key_of::<InspectionRound>(&round.as_str().into()) {
-            Some(_) => round_of(acting.db, &round).await?.map(|found| found.name).ok_or_else(|| {
-                let (zh, en) = (format!("没有督察轮次 {round}"), format!("there is no inspection round {round}"));
-                Unserved::malformed(&zh, &en)
-            })?,
-            None => round,
-        };
+        let round = name_of(acting.db, round).await?;
         let issued_by = match how.issued_by {
             Some(words) => Some(code_of(acting.db, words).await?),
             None => None,
@@ -214,7 +287,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             progress: &|_, _| {},
         };
         let told = workbook::import(acting.db, &task).await?;
-        let mut answer = report(&told, caller.language);
+        let mut answer = workbook::told(&told, caller.language == Language::English);
         if how.write_mapping {
             answer["mapping"] = told.mapping().into();
         }
@@ -223,6 +296,9 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
     .await;
     match taken {
         Ok(told) => {
+            if told.get("importId").is_some() {
+                return answer(StatusCode::ACCEPTED, &caller).json(told);
+            }
             let is_whole = told["faults"].as_array().is_none_or(Vec::is_empty) && told["outcome"] != "REJECTED";
             let status = if is_whole { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
             answer(status, &caller).json(told)
@@ -253,8 +329,8 @@ fn too_large() -> Unserved {
 
 /// What an import receives.
 struct Received {
-    /// Name of the file without its extension: from the form or the parameter `name`, otherwise 台账.
-    name: String,
+    /// Name of the file: from the form or the parameter `name`, otherwise 台账.
+    file: String,
     /// Content of the file, at most `MAX_BYTES` long.
     bytes: Vec<u8>,
     /// Content of the part `mapping` of a form.
@@ -271,7 +347,7 @@ async fn receive(request: &HttpRequest, mut payload: web::Payload, name: Option<
         if bytes.len() <= MAX_BYTES { Ok(()) } else { Err(too_large()) }
     };
     let mut transfer = Transfer::begin();
-    let mut stem = name.unwrap_or("台账").to_owned();
+    let mut file = name.unwrap_or("台账").to_owned();
     if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let mut form = Multipart::new(request.headers(), payload);
         let mut has_file = false;
@@ -284,7 +360,7 @@ async fn receive(request: &HttpRequest, mut payload: web::Payload, name: Option<
                 return Err(broken());
             }
             if let Some(given) = said.and_then(|said| said.get_filename()).filter(|_| !is_mapping) {
-                given.clone_into(&mut stem);
+                given.clone_into(&mut file);
             }
             has_file |= !is_mapping;
             let part = if is_mapping { mapping.insert(Vec::new()) } else { &mut bytes };
@@ -304,8 +380,12 @@ async fn receive(request: &HttpRequest, mut payload: web::Payload, name: Option<
             add(&mut bytes, &chunk)?;
         }
     }
-    let stem = stem.rsplit_once('.').map_or(stem.as_str(), |(stem, _)| stem).to_owned();
-    Ok(Received { name: stem, bytes, mapping })
+    Ok(Received { file, bytes, mapping })
+}
+
+/// Returns the name of a file without its extension.
+fn stem(file: &str) -> String {
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem).to_owned()
 }
 
 /// Renders the outcome of an import of progress reports: how many rows were accepted, and the faults by row.
@@ -321,64 +401,4 @@ fn lines_of(lines: &[workbook::Line], language: Language) -> Value {
         })
         .collect();
     json!({ "taken": taken, "faults": faults })
-}
-
-/// Renders the report of an import: how the file was read, what is asked, the faults by cell, and what was written or
-/// would be.
-fn report(told: &Report, language: Language) -> Value {
-    let outcome = match told.outcome {
-        Outcome::Written => "WRITTEN",
-        Outcome::Unchanged => "UNCHANGED",
-        Outcome::Rehearsed => "REHEARSED",
-        Outcome::Rejected => "REJECTED",
-    };
-    let faults: Vec<Value> = told
-        .faults
-        .iter()
-        .map(|fault| {
-            json!({ "sheet": fault.sheet, "row": fault.row, "column": fault.column, "value": fault.value,
-                "message": language.of(&fault.message()) })
-        })
-        .collect();
-    let sheets: Vec<Value> = told.sheets.iter().map(|sheet| sheet_of(sheet, language)).collect();
-    let questions: Vec<Value> = told.questions.iter().map(|question| question_of(question, language)).collect();
-    let Summary { problems, measures, new_problems, new_measures, new_assignments, new_reports, restated, .. } =
-        &told.summary;
-    json!({ "outcome": outcome, "kind": told.kind.as_str(), "asOf": told.summary.as_of, "problems": problems,
-        "measures": measures, "newProblems": new_problems, "newMeasures": new_measures,
-        "newAssignments": new_assignments, "newReports": new_reports, "restated": restated,
-        "cases": told.summary.cases, "newCases": told.summary.new_cases,
-        "newUnits": told.summary.new_units, "remarks": told.summary.remarks, "sheets": sheets,
-        "questions": questions, "faults": faults })
-}
-
-/// Renders how a sheet was read.
-fn sheet_of(sheet: &SheetReading, language: Language) -> Value {
-    let columns: Vec<Value> = sheet
-        .columns
-        .iter()
-        .map(|column| {
-            let (sureness, reason) = match &column.sureness {
-                None => ("UNUSED", None),
-                Some(Sureness::Sure) => ("SURE", None),
-                Some(Sureness::Likely(why)) => ("LIKELY", Some(language.of(why))),
-                Some(Sureness::Asked(why)) => ("ASKED", Some(language.of(why))),
-                Some(Sureness::Decided) => ("DECIDED", None),
-                Some(Sureness::Remembered) => ("REMEMBERED", None),
-            };
-            json!({ "column": column.column, "heading": column.heading, "key": column.key, "meaning": column.field,
-                "label": column.label, "sureness": sureness, "reason": reason, "samples": column.samples })
-        })
-        .collect();
-    let (first, last) = sheet.heading_rows;
-    json!({ "name": sheet.sheet, "kind": sheet.kind.as_str(), "headingRows": [first, last], "asOf": sheet.as_of,
-        "columns": columns })
-}
-
-/// Renders a question with its proposal.
-fn question_of(question: &Question, language: Language) -> Value {
-    let Question { sheet, row, column, printed, proposal, choices, samples, rows, is_taken, .. } = question;
-    json!({ "topic": question.topic.as_str(), "sheet": sheet, "row": row, "column": column, "printed": printed,
-        "message": language.of(&question.asked), "proposal": proposal, "choices": choices, "samples": samples,
-        "rows": rows, "isTaken": is_taken })
 }

@@ -21,6 +21,7 @@ pub(crate) mod linked_item;
 pub(crate) mod mail;
 pub(crate) mod measure;
 pub(crate) mod ownership;
+pub(crate) mod pending_import;
 pub(crate) mod problem;
 pub(crate) mod progress_report;
 pub(crate) mod region;

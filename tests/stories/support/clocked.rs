@@ -73,7 +73,10 @@ impl World {
                 local
                     .run_until(async move {
                         let db = sea_orm::Database::connect(&url).await.unwrap();
+                        let now = told.clone();
+                        let clock = Arc::new(move || now.now());
                         let services = Services {
+                            imports: workbook::Imports::new(db.clone(), chrono_tz::Asia::Shanghai, 30, clock),
                             db,
                             readers: 2,
                             sent: || {},

@@ -36,6 +36,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "signInProvider"),
     ("Query", "publicNotices"),
     ("Query", "linkedItem"),
+    // The story `pending_import` is about these.
+    ("Query", "pendingImports"),
+    ("Query", "pendingImport"),
     ("Schedule", "nextOccurrences"),
     ("Evidence", "viewUrl"),
     ("Evidence", "thumbnailUrl"),

@@ -1,0 +1,125 @@
+//! Importing is a conversation that can be gone back to: a file is uploaded, read, asked about, answered and imported,
+//! and only whoever uploaded it sees it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Server, World, asked, stories};
+
+stories!(a_file_is_asked_about_and_then_imported, a_file_that_is_no_ledger_says_so);
+
+const ROUND: &str = "%E6%BC%94%E7%A4%BA%E8%BD%AE%E6%AC%A1";
+const IMPORT: &str = "importId fileName state processed total error report { outcome: kind newProblems newMeasures \
+    questionCount faultCount questions { topic printed proposal message } remarks \
+    sheets { name headingRows columns { column heading label sureness } } }";
+
+fn office(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/ledgers/offices/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn regions(world: &World) {
+    world.done(&["region", "add", "云川省", "--code", "990000", "--parent", "100000"]);
+    world.done(&["region", "add", "云溪市", "--code", "990100", "--parent", "990000"]);
+    for (code, name) in [("990121", "白河县"), ("990122", "青坪县"), ("990123", "东岭县")] {
+        world.done(&["region", "add", name, "--code", code, "--parent", "990100"]);
+    }
+    world.done(&["unit", "add", "云川省整改办", "--region", "990000"]);
+}
+
+/// Uploads a file and returns the id of the import.
+fn upload(server: &Server, token: &str, bytes: &[u8]) -> String {
+    let path = format!("/import?keep=true&round={ROUND}&region=990100&asOf=2024-06-30&name=sheet.xlsx");
+    let bearer = format!("Bearer {token}");
+    let said = asked(server, "POST", &path, &[("authorization", &bearer)], bytes);
+    assert_eq!(said.status, 202, "{}", said.body);
+    said.json()["importId"].as_str().unwrap().to_owned()
+}
+
+/// Returns an import once nothing is being done with it.
+fn settled(server: &Server, token: &str, id: &str) -> Value {
+    let query = format!("query($id: ID!) {{ pendingImport(importId: $id) {{ {IMPORT} }} }}");
+    let begun = Instant::now();
+    loop {
+        let said = server.data_as(token, &query, &json!({ "id": id }))["pendingImport"].clone();
+        if !["READING", "RUNNING"].iter().any(|state| said["state"] == *state) {
+            return said;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{said}");
+        std::thread::yield_now();
+    }
+}
+
+fn answered(said: &Value) -> Value {
+    let questions = said["report"]["questions"].as_array().unwrap().iter();
+    let answer = |one: &Value| json!({"topic": one["topic"], "printed": one["printed"], "answer": one["proposal"]});
+    questions.map(answer).collect()
+}
+
+fn a_file_is_asked_about_and_then_imported(world: &World) {
+    regions(world);
+    world.employ("office@example.org", "REGIONAL_OFFICE", "云川省整改办");
+    world.employ("other@example.org", "REGIONAL_OFFICE", "云川省整改办");
+    let server = world.serve();
+    let (token, other) = (server.sign_in("office@example.org"), server.sign_in("other@example.org"));
+    let id = upload(&server, &token, &office("1c-one-row-heading.xlsx"));
+    let said = settled(&server, &token, &id);
+    assert_eq!(said["state"], "ASKING", "{said}");
+    assert!(said["report"]["questionCount"].as_i64().unwrap() > 0 && said["report"]["faultCount"] == 0, "{said}");
+    let columns = said["report"]["sheets"][0]["columns"].as_array().unwrap();
+    let rating = columns.iter().find(|column| column["column"] == "K").unwrap();
+    assert_eq!((&rating["heading"], &rating["sureness"]), (&json!("完成情况"), &json!("LIKELY")));
+
+    // Nothing is written, nothing can be imported yet, and nobody else sees the file.
+    let all = "{ problems { totalCount } pendingImports { importId } }";
+    let there = server.data_as(&token, all, &json!({}));
+    assert_eq!((&there["problems"]["totalCount"], &there["pendingImports"][0]["importId"]), (&json!(0), &json!(id)));
+    assert_eq!(server.data_as(&other, all, &json!({}))["pendingImports"], json!([]));
+    let run = "mutation($input: RunImportInput!) { runImport(input: $input) { import { state } errors { code } } }";
+    let input = json!({"input": {"importId": id}});
+    assert_eq!(server.data_as(&token, run, &input)["runImport"]["errors"][0]["code"], "WRONG_STATE");
+    assert_eq!(server.data_as(&other, run, &input)["runImport"]["errors"][0]["code"], "NOT_FOUND");
+
+    // The proposals are confirmed in one go; the file is read again, and then imported.
+    let decide = "mutation($input: DecideImportInput!) { decideImport(input: $input) { errors { message } } }";
+    let mut said = said;
+    for _ in 0..5 {
+        if said["state"] == "READY" {
+            break;
+        }
+        let input = json!({"input": {"importId": id, "answers": answered(&said)}});
+        assert_eq!(server.data_as(&token, decide, &input)["decideImport"]["errors"], json!([]));
+        said = settled(&server, &token, &id);
+    }
+    assert_eq!(said["state"], "READY", "{said}");
+    assert_eq!((&said["report"]["newProblems"], &said["report"]["newMeasures"]), (&json!(2), &json!(6)));
+    assert_eq!(server.data_as(&token, run, &input)["runImport"]["errors"], json!([]));
+    let said = settled(&server, &token, &id);
+    assert_eq!((&said["state"], &said["processed"], &said["total"]), (&json!("DONE"), &json!(6), &json!(6)), "{said}");
+    let there = server.data_as(&token, "{ measures { totalCount } }", &json!({}));
+    assert_eq!(there["measures"]["totalCount"], 6);
+
+    // Once imported it cannot be imported again, and it can be forgotten.
+    assert_eq!(server.data_as(&token, run, &input)["runImport"]["errors"][0]["code"], "WRONG_STATE");
+    let discard =
+        "mutation($input: DiscardImportInput!) { discardImport(input: $input) { import { state } errors { code } } }";
+    let gone = server.data_as(&token, discard, &input)["discardImport"].clone();
+    assert_eq!(gone, json!({"import": null, "errors": []}));
+    assert_eq!(server.data_as(&token, all, &json!({}))["pendingImports"], json!([]));
+}
+
+fn a_file_that_is_no_ledger_says_so(world: &World) {
+    regions(world);
+    world.employ("office@example.org", "REGIONAL_OFFICE", "云川省整改办");
+    let server = world.serve();
+    let token = server.sign_in("office@example.org");
+    let id = upload(&server, &token, "甲,乙\n1,2\n".as_bytes());
+    let said = settled(&server, &token, &id);
+    assert_eq!((&said["state"], &said["report"]), (&json!("FAILED"), &Value::Null), "{said}");
+    assert!(said["error"].as_str().unwrap().contains("没有找到台账"), "{said}");
+    // A unit may not import anything, whatever it is.
+    world.employ("unit@example.org", "RESPONSIBLE_UNIT", "云川省整改办");
+    let unit = format!("Bearer {}", server.sign_in("unit@example.org"));
+    let path = format!("/import?keep=true&round={ROUND}&region=990100");
+    assert_eq!(asked(&server, "POST", &path, &[("authorization", &unit)], b"x").status, 403);
+}
