@@ -48,6 +48,9 @@ struct Words {
     about_zh: String,
     #[serde(default)]
     about_en: String,
+    /// Whether the object is no node of the API, so that the form does not say what the act is about.
+    #[serde(default)]
+    apart: bool,
     /// Whether the act is hard to undo.
     #[serde(default)]
     danger: bool,
@@ -233,15 +236,16 @@ async fn show(
     let target = Target::of(given);
     let words = act.fields(&target);
     let on = target.on.clone().filter(|_| !act.words.on.is_empty());
-    let variables = on.iter().map(|on| ("id".to_owned(), Value::String(on.clone()))).collect();
-    let document = match (on.is_some(), visit.has_viewer()) {
+    let is_node = on.is_some() && !act.words.apart;
+    let variables = on.iter().filter(|_| is_node).map(|on| ("id".to_owned(), Value::String(on.clone()))).collect();
+    let document = match (is_node, visit.has_viewer()) {
         (true, _) => with_viewer(ABOUT),
         (false, true) => with_viewer("query { viewer { id } }"),
         (false, false) => "query { installation { isOpen } }".to_owned(),
     };
     // The form is read like a page, even when it is shown again after it was sent.
     let data = visit.ask(&document, variables).await?;
-    if on.is_some() && data["node"].is_null() {
+    if is_node && data["node"].is_null() {
         return Err(Stopped::Missing);
     }
     let mut given = given.clone();

@@ -162,8 +162,8 @@ const OF_ACCOUNTS: &[&str] = &[
     "actFor",
 ];
 
-/// Mutations that keep the ledger, covered by `keep`, `runJob`, covered by `desk`, and those on pending imports, covered
-/// by `pending_import`.
+/// Mutations that keep the ledger, covered by `keep`, `runJob`, covered by `desk`, and those on pending imports,
+/// covered by `pending_import`.
 const OF_KEEPING: [&str; 35] = [
     "decideImport",
     "runImport",

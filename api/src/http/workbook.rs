@@ -76,8 +76,8 @@ async fn code_of(db: &DatabaseConnection, words: String) -> Result<String, Unser
     })
 }
 
-/// Returns the name of a round that an import names by its global id. Any other text is taken for a name and returned as
-/// it is: the round may not exist yet.
+/// Returns the name of a round that an import names by its global id. Any other text is taken for a name and returned
+/// as it is: the round may not exist yet.
 async fn name_of(db: &DatabaseConnection, words: String) -> Result<String, Unserved> {
     if key_of::<InspectionRound>(&words.as_str().into()).is_none() {
         return Ok(words);
@@ -203,8 +203,8 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         let how = web::Query::<How>::from_query(request.query_string())
             .map_err(|_| {
                 Unserved::malformed(
-                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、writeMapping、keep、name，\
-                     或 sheet=progress",
+                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、writeMapping、keep、\
+                     name，或 sheet=progress",
                     "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, acceptProposals, \
                      writeMapping, keep, name, or sheet=progress",
                 )

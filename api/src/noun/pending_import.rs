@@ -111,7 +111,7 @@ pub(crate) struct ImportQuestion {
     printed: String,
     /// What is asked, in the language of the request.
     message: String,
-    /// Proposed answer.
+    /// Answer that is proposed.
     proposal: String,
     /// Other answers that are possible, where they can be listed.
     choices: Vec<String>,
@@ -197,7 +197,7 @@ pub(crate) struct PendingImport {
     /// Code of the issuing region; null if it is the answering region.
     issued_by: Option<String>,
     /// Whether unknown units are created.
-    creates_units: bool,
+    has_units_created: bool,
     /// How far it has come.
     state: ImportState,
     /// Number of measures processed so far.
@@ -249,7 +249,7 @@ impl PendingImport {
             round: row.round.clone(),
             region: row.region.clone(),
             issued_by: row.issued_by.clone(),
-            creates_units: row.creates_units,
+            has_units_created: row.creates_units,
             state,
             processed: i32::try_from(row.processed).unwrap_or(i32::MAX),
             total: i32::try_from(row.total).unwrap_or(i32::MAX),
@@ -308,7 +308,7 @@ pub(crate) struct DecideImportInput {
     /// Local date on which the statuses were true. If omitted, it stays as it is.
     as_of: Option<Date>,
     /// Whether unknown units are created. If omitted, it stays as it is.
-    creates_units: Option<bool>,
+    has_units_created: Option<bool>,
 }
 
 /// Input of `runImport`: a file to import.
@@ -360,7 +360,7 @@ impl PendingImportMutation {
         let request = ctx.data::<Request>()?;
         let decisions: ledger::Result<Vec<Decision>> = decisions(input.answers);
         let done = async {
-            let changes = (input.as_of.map(|day| day.0), input.creates_units);
+            let changes = (input.as_of.map(|day| day.0), input.has_units_created);
             request.imports.decide(&request.by, key_of(&input.import_id), decisions?, changes).await
         };
         PendingImportPayload::of(done.await, request).await

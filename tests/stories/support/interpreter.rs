@@ -355,7 +355,9 @@ impl<'a> Interpreter<'a> {
             values.sort_by(|one, other| by_value(one, other));
             let sum = || values.iter().map(|value| value.as_f64().unwrap()).sum::<f64>();
             let summary = match wanted.name() {
-                "quantityDone" | "quantityTarget" | "peopleHeld" | "budget" | "amountCounted" | "moneyCounted" => "NumberSummary",
+                "quantityDone" | "quantityTarget" | "peopleHeld" | "budget" | "amountCounted" | "moneyCounted" => {
+                    "NumberSummary"
+                }
                 "updatedAt" | "submittedAt" | "sentAt" => "MomentRange",
                 _ => "DateRange",
             };
