@@ -120,7 +120,7 @@ impl Mapping {
     ///
     /// Refuses an answer that cannot be read.
     pub fn decide(&mut self, topic: Topic, printed: &str, answer: &str) -> Result<()> {
-        let answer = answer.trim();
+        let answer = topic.code_of(answer.trim());
         match topic {
             Topic::Columns => {
                 let field = match answer {

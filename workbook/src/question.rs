@@ -3,6 +3,14 @@
 
 use planner::Bilingual;
 
+use super::field::{self, UNUSED};
+
+/// Words of people for answers, in Chinese and English.
+const NOT_READ: (&str, &str) = ("不读", "not read");
+const CREATE: (&str, &str) = ("新建", "create");
+const YES: (&str, &str) = ("是", "yes");
+const NO: (&str, &str) = ("否", "no");
+
 /// What a question is about. Each topic is a table of the mapping file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
@@ -40,6 +48,35 @@ impl Topic {
     /// Returns the topic with a name.
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(topic, _)| *topic)
+    }
+
+    /// Returns an answer as people write it: the name of a field for its code, and words for yes and no. The words are
+    /// answers themselves.
+    pub fn answer(self, answer: &str) -> Bilingual {
+        match (self, answer) {
+            (Self::Columns, UNUSED) => Bilingual::new(NOT_READ.0, NOT_READ.1),
+            (Self::Columns, code) => {
+                let field = field::of_code(code);
+                let name = field.map_or_else(|| code.to_owned(), |field| field::label(field).to_owned());
+                Bilingual::new(name.clone(), name)
+            }
+            (Self::NewUnits, "true") => Bilingual::new(CREATE.0, CREATE.1),
+            (Self::NotApplicable, "true") => Bilingual::new(YES.0, YES.1),
+            (Self::NotApplicable, "false") => Bilingual::new(NO.0, NO.1),
+            (_, answer) => Bilingual::new(answer, answer),
+        }
+    }
+
+    /// Returns the answer as the mapping file has it, for words of [`Self::answer`].
+    pub(crate) fn code_of(self, words: &str) -> &str {
+        let is = |(zh, en): (&str, &str)| words == zh || words.eq_ignore_ascii_case(en);
+        match self {
+            Self::Columns if is(NOT_READ) => UNUSED,
+            Self::NewUnits if is(CREATE) || is(YES) => "true",
+            Self::NotApplicable if is(YES) => "true",
+            Self::NotApplicable if is(NO) => "false",
+            _ => words,
+        }
     }
 
     /// Returns the topic's name for people.

@@ -68,7 +68,9 @@ fn sheet_of(sheet: &SheetReading, is_english: bool) -> Value {
 /// Renders a question with its proposal.
 fn question_of(question: &Question, is_english: bool) -> Value {
     let Question { sheet, row, column, printed, proposal, choices, samples, rows, is_taken, .. } = question;
+    let label = |answer: &String| words_of(&question.topic.answer(answer), is_english);
+    let labels: Vec<String> = choices.iter().map(label).collect();
     json!({ "topic": question.topic.as_str(), "sheet": sheet, "row": row, "column": column, "printed": printed,
-        "message": words_of(&question.asked, is_english), "proposal": proposal, "choices": choices, "samples": samples,
-        "rows": rows, "isTaken": is_taken })
+        "message": words_of(&question.asked, is_english), "proposal": proposal, "proposalLabel": label(proposal),
+        "choices": choices, "choiceLabels": labels, "samples": samples, "rows": rows, "isTaken": is_taken })
 }

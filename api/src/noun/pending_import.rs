@@ -113,8 +113,12 @@ pub(crate) struct ImportQuestion {
     message: String,
     /// Answer that is proposed.
     proposal: String,
+    /// Answer that is proposed, as people write it; it can be given as an answer, too.
+    proposal_label: String,
     /// Other answers that are possible, where they can be listed.
     choices: Vec<String>,
+    /// The choices as people write them, in the same order.
+    choice_labels: Vec<String>,
     /// Up to three values of the sheet that help to decide.
     samples: Vec<String>,
     /// Number of rows that it concerns.
