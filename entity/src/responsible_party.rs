@@ -33,6 +33,9 @@ pub enum Selector {
     /// Every department of the region (市直各相关部门).
     #[sea_orm(string_value = "ALL_DEPARTMENTS")]
     AllDepartments,
+    /// The government of every township below the region (各乡镇).
+    #[sea_orm(string_value = "ALL_TOWNSHIPS")]
+    AllTownships,
 }
 
 /// No relations are declared; queries write their own joins.

@@ -266,9 +266,16 @@ fn begins<'a>(event: &'a Event<'_>) -> Option<&'a BytesStart<'a>> {
     }
 }
 
+/// What a sheet hides: its rows, from 1, and its columns, from 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Hidden {
+    pub(super) rows: Vec<u32>,
+    pub(super) columns: Vec<u32>,
+}
+
 /// Rejects an .xlsx file that contains more than a ledger can, or in which sheets share a part, which the library would
-/// read again for each.
-pub(super) fn bound_xlsx(bytes: &[u8]) -> Result<()> {
+/// read again for each. Returns what sheets hide, by their names.
+pub(super) fn bound_xlsx(bytes: &[u8]) -> Result<HashMap<String, Hidden>> {
     let mut archive = archive(bytes)?;
     let mut main = None;
     each(&mut archive, "_rels/.rels", false, |event| {
@@ -289,14 +296,43 @@ pub(super) fn bound_xlsx(bytes: &[u8]) -> Result<()> {
     let sheets = sheets(&mut archive, folder, name)?;
     bound_strings(&mut archive, &format!("{folder}sharedStrings.xml"))?;
     bound_styles(&mut archive, &format!("{folder}styles.xml"))?;
-    for part in sheets.iter().map(String::as_str).chain([format!("{folder}theme/theme1.xml").as_str()]) {
-        bound_runs(&mut archive, part)?;
+    bound_runs(&mut archive, &format!("{folder}theme/theme1.xml"))?;
+    let mut hidden = HashMap::new();
+    for (part, name) in sheets {
+        if bound_runs(&mut archive, &part)? {
+            hidden.insert(name, hidden_in(&mut archive, &part)?);
+        }
     }
-    Ok(())
+    Ok(hidden)
 }
 
-/// Returns the parts of the sheets.
-fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<HashSet<String>> {
+/// Returns what a sheet hides.
+fn hidden_in(archive: &mut Archive<'_>, part: &str) -> Result<Hidden> {
+    let mut hidden = Hidden::default();
+    each(archive, part, false, |event| {
+        let Some(tag) = begins(event) else { return Ok(()) };
+        let (is_row, is_column) = (tag.local_name().as_ref() == "row", tag.local_name().as_ref() == "col");
+        if !is_row && !is_column {
+            return Ok(());
+        }
+        if !matches!(attribute(tag, "hidden")?.as_deref(), Some("1" | "true")) {
+            return Ok(());
+        }
+        let number = |name| -> Result<Option<u32>> { Ok(attribute(tag, name)?.and_then(|text| text.parse().ok())) };
+        if is_row {
+            hidden.rows.extend(number("r")?);
+        } else if let (Some(first), Some(last)) = (number("min")?, number("max")?) {
+            // Spreadsheets hide all columns to the right of a table as one range.
+            let most = super::sheet::MAX_COLUMNS;
+            hidden.columns.extend(first.saturating_sub(1).min(most)..last.min(most));
+        }
+        Ok(())
+    })?;
+    Ok(hidden)
+}
+
+/// Returns the parts of the sheets, each with the sheet's name.
+fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<Vec<(String, String)>> {
     let mut targets: HashMap<String, String> = HashMap::new();
     each(archive, &format!("{folder}_rels/{name}.rels"), false, |event| {
         let Some(tag) = begins(event).filter(|tag| tag.local_name().as_ref() == "Relationship") else { return Ok(()) };
@@ -312,24 +348,28 @@ fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<HashSet
         Ok(())
     })?;
     let (mut count, mut names) = (0, 0);
-    let mut parts = HashSet::new();
+    let mut seen = HashSet::new();
+    let mut parts = Vec::new();
     let mut shared = false;
     each(archive, &format!("{folder}{name}"), false, |event| {
         let Some(tag) = begins(event) else { return Ok(()) };
         match tag.local_name().as_ref() {
             "sheet" => {
                 count += 1;
-                let mut id = None;
+                let (mut id, mut called) = (None, String::new());
                 for attribute in tag.attributes() {
                     let attribute =
                         attribute.map_err(|_| broken("工作表的属性有误", "a sheet has a wrong attribute"))?;
-                    if attribute.key.local_name().as_ref() == "id" {
-                        id = Some(attribute.value.into_owned());
+                    match attribute.key.local_name().as_ref() {
+                        "id" => id = Some(attribute.value.into_owned()),
+                        "name" => called = unescape(&attribute.value).map(std::borrow::Cow::into_owned).unwrap_or_default(),
+                        _ => {}
                     }
                 }
                 if let Some(target) = id.and_then(|id| targets.get(&id)) {
                     let part = target.strip_prefix('/').map_or_else(|| format!("{folder}{target}"), str::to_owned);
-                    shared |= !parts.insert(plain(&part));
+                    shared |= !seen.insert(plain(&part));
+                    parts.push((plain(&part), called));
                 }
             }
             "definedName" => {
@@ -387,12 +427,36 @@ fn bound_styles(archive: &mut Archive<'_>, part: &str) -> Result<()> {
     Ok(())
 }
 
-/// Rejects a part with a text that is longer than a cell's may be.
-fn bound_runs(archive: &mut Archive<'_>, part: &str) -> Result<()> {
-    let Some(name) = found(archive, part)? else { return Ok(()) };
+/// Finds a text in what is written to it, and keeps nothing else.
+struct Finder {
+    wanted: &'static [u8],
+    /// The end of what was written, in which the text may have begun.
+    tail: Vec<u8>,
+    is_found: bool,
+}
+
+impl std::io::Write for Finder {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if !self.is_found {
+            self.tail.extend_from_slice(bytes);
+            self.is_found = self.tail.windows(self.wanted.len()).any(|window| window == self.wanted);
+            self.tail.drain(..self.tail.len().saturating_sub(self.wanted.len()));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Rejects a part with a text that is longer than a cell's may be. Returns whether it may hide rows or columns.
+fn bound_runs(archive: &mut Archive<'_>, part: &str) -> Result<bool> {
+    let Some(name) = found(archive, part)? else { return Ok(false) };
     let mut entry = Runs::new(archive.by_name(&name).map_err(damaged)?);
-    match std::io::copy(&mut entry, &mut std::io::sink()) {
-        Ok(_) => Ok(()),
+    let mut finder = Finder { wanted: b" hidden=", tail: Vec::new(), is_found: false };
+    match std::io::copy(&mut entry, &mut finder) {
+        Ok(_) => Ok(finder.is_found),
         Err(_) if entry.is_long => Err(too_long()),
         Err(why) => Err(damaged(why)),
     }

@@ -86,6 +86,12 @@ pub(crate) enum Party {
 static COUNTIES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"各县(?:[(]?(?:市?、?区)[)]?|市区)?(?:党?委)?(?:、|和|及)?(?:人民)?(?:政府)?(?:[(]管委会[)])?")
 });
+static TOWNSHIPS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"各(?:乡|镇|街道|苏木)(?:[(]?(?:、|和|及)?(?:镇|街道|街|苏木|民族乡)[)]?)*(?:办事处)?",
+        r"(?:党?委)?(?:、|和|及)?(?:人民)?(?:政府)?(?:[(]办事处[)])?",
+    ))
+});
 static DEPARTMENTS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?:市|州|区|县|自治区|省)?(?:[(]?中、?区[)]?)?直?",
@@ -172,6 +178,10 @@ impl Reader<'_> {
         let mut selectors = Vec::new();
         let text = COUNTIES.replace_all(&text, |found: &regex::Captures<'_>| {
             selectors.push((found[0].to_owned(), Party::Selector(Selector::AllCounties)));
+            ","
+        });
+        let text = TOWNSHIPS.replace_all(&text, |found: &regex::Captures<'_>| {
+            selectors.push((found[0].to_owned(), Party::Selector(Selector::AllTownships)));
             ","
         });
         let mut carried = None;
@@ -277,6 +287,7 @@ fn party_named(name: &str) -> Party {
     match name {
         "各县（区）" | "各县(区)" => Party::Selector(Selector::AllCounties),
         "各部门" => Party::Selector(Selector::AllDepartments),
+        "各乡镇" | "各乡（镇）" | "各乡(镇)" => Party::Selector(Selector::AllTownships),
         unit => Party::Unit(unit.to_owned()),
     }
 }
@@ -327,6 +338,15 @@ mod tests {
         let places = ["云溪市".to_owned(), "白河县".to_owned()];
         let reader = Reader { aliases: &Aliases::default(), known: &|_| false, places: &places };
         reader.read(printed).into_iter().map(|(_, party)| party).collect()
+    }
+
+    #[test]
+    fn every_township_is_a_selector() {
+        for printed in ["各乡镇", "各乡（镇）", "各乡镇人民政府", "各乡（镇、街道）", "各镇街", "各乡镇党委、政府", "各街道办事处"] {
+            assert_eq!(parties(printed), [Party::Selector(Selector::AllTownships)], "{printed}");
+        }
+        let read = parties("市水利局、各乡镇人民政府");
+        assert_eq!(read, [unit("市水利局"), Party::Selector(Selector::AllTownships)]);
     }
 
     #[test]

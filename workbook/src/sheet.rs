@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 
 use super::bounds::{self, refused};
 use super::extent;
+use super::reading::letters;
 use ledger::fault::{self, Fault};
 use ledger::{Error, Result};
 
@@ -19,7 +20,7 @@ pub const MAX_BYTES: usize = 32 << 20;
 /// Maximum number of rows in a sheet.
 const MAX_ROWS: u32 = 200_000;
 /// Maximum number of columns in a sheet.
-const MAX_COLUMNS: u32 = 256;
+pub(super) const MAX_COLUMNS: u32 = 256;
 /// Maximum number of characters in a cell.
 pub(super) const MAX_LETTERS: usize = 100_000;
 /// Maximum number of filled cells in a file.
@@ -39,6 +40,9 @@ pub struct Sheet {
     cells: BTreeMap<(u32, u32), Cell>,
     /// Cells covered by a merged area, each with the cell whose text it shows.
     merged: HashMap<(u32, u32), (u32, u32)>,
+    /// Remarks, in Chinese, on what the file hides: the filled rows and columns of this sheet and, with the first sheet,
+    /// whole sheets.
+    pub(super) hidden: Vec<String>,
 }
 
 /// Whether a text is an error of LibreOffice, such as `Err:502`.
@@ -61,6 +65,9 @@ struct Cell {
     text: Box<str>,
     kind: CellKind,
 }
+
+/// The most hidden places that a remark names.
+const SHOWN: usize = 10;
 
 /// The kind of a cell's value, as far as it matters for reading the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -237,8 +244,12 @@ pub fn open(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>> {
             let merged = extent::bound_ods(&bytes)?;
             return guarded(|| ods(bytes, &merged));
         }
-        bounds::bound_xlsx(&bytes)?;
-        return guarded(|| xlsx(bytes));
+        let hidden = bounds::bound_xlsx(&bytes)?;
+        let mut sheets = guarded(|| xlsx(bytes))?;
+        for sheet in &mut sheets {
+            sheet.hidden.extend(hidden.get(&sheet.name).map(|hidden| hidden_parts(sheet, hidden)).unwrap_or_default());
+        }
+        return Ok(sheets);
     }
     if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
         let bytes = extent::bound_xls(&bytes)?;
@@ -295,6 +306,7 @@ fn xlsx(bytes: Vec<u8>) -> Result<Vec<Sheet>> {
         sheet.merge(&areas, &mut budget)?;
         sheets.push(sheet);
     }
+    tell_hidden(&mut sheets, book.sheets_metadata());
     Ok(sheets)
 }
 
@@ -381,7 +393,38 @@ where
         sheet.merge(&merges(&book, &name)?, &mut budget)?;
         sheets.push(sheet);
     }
+    tell_hidden(&mut sheets, book.sheets_metadata());
     Ok(sheets)
+}
+
+/// Returns the remarks on what a sheet hides, as far as it is filled.
+fn hidden_parts(sheet: &Sheet, hidden: &bounds::Hidden) -> Vec<String> {
+    let rows: Vec<String> = hidden
+        .rows
+        .iter()
+        .filter(|row| !sheet.columns(row.saturating_sub(1)).is_empty())
+        .map(ToString::to_string)
+        .collect();
+    let filled: BTreeSet<u32> = sheet.cells.keys().map(|(_, column)| *column).collect();
+    let columns: Vec<String> =
+        hidden.columns.iter().filter(|column| filled.contains(column)).map(|column| letters(*column)).collect();
+    let name = &sheet.name;
+    let said = |what: &str, places: &[String]| {
+        let shown = places.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("、");
+        let more = if places.len() > SHOWN { format!("等 {} {what}", places.len()) } else { format!(" {what}") };
+        format!("工作表“{name}”隐藏的第 {shown}{more}也已读取；不要导入的，请在表中删去")
+    };
+    let each = [("行", rows), ("列", columns)];
+    each.iter().filter(|(_, places)| !places.is_empty()).map(|(what, places)| said(what, places)).collect()
+}
+
+/// Adds the remark on the sheets that were left out because they are hidden.
+fn tell_hidden(sheets: &mut [Sheet], all: &[calamine::Sheet]) {
+    let hidden = |sheet: &&calamine::Sheet| sheet.typ == SheetType::WorkSheet && sheet.visible != SheetVisible::Visible;
+    let names: Vec<String> = all.iter().filter(hidden).map(|sheet| format!("“{}”", sheet.name)).take(SHOWN).collect();
+    if let Some(first) = sheets.first_mut().filter(|_| !names.is_empty()) {
+        first.hidden.push(format!("隐藏的工作表{}未导入；要导入的，请取消隐藏", names.join("、")));
+    }
 }
 
 /// Returns the names of the visible worksheets; charts and hidden sheets contain no ledger.

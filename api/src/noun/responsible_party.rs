@@ -16,6 +16,8 @@ pub(crate) enum Selector {
     AllCounties,
     /// 市直各相关部门 · Every department of the region.
     AllDepartments,
+    /// 各乡镇 · The government of every township, town and subdistrict below the region.
+    AllTownships,
 }
 
 const POSITION: SortKey = SortKey::column("{t}.position", "position", SortType::Integer);

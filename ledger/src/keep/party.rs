@@ -115,6 +115,7 @@ pub(super) async fn write(
                 (unit.map(|unit| unit.name.clone()).unwrap_or_default(), *id, None)
             }
             Party::Selector(Selector::AllCounties) => ("各县（区）".to_owned(), None, Some(Selector::AllCounties)),
+            Party::Selector(Selector::AllTownships) => ("各乡镇".to_owned(), None, Some(Selector::AllTownships)),
             Party::Selector(Selector::AllDepartments) => {
                 ("各相关部门".to_owned(), None, Some(Selector::AllDepartments))
             }

@@ -9,8 +9,8 @@ use entity::unit::{self, Kind};
 use entity::{measure, problem, region};
 use planner::Sql;
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
 };
 use serde_json::json;
 
@@ -196,13 +196,25 @@ async fn meant<C: ConnectionTrait>(db: &C, measure: i64) -> Result<Vec<i64>> {
         .await?;
     for party in parties {
         let (Some(selector), Some(region)) = (party.selector, party.region_id) else { continue };
-        let below = region::Entity::find()
-            .select_only()
-            .column(region::Column::Id)
-            .filter(region::Column::ParentId.eq(region))
-            .filter(region::Column::Level.eq(region::Level::County));
+        let found = region::Entity::find().select_only().column(region::Column::Id);
         let (regions, kind): (Vec<i64>, Kind) = match selector {
-            Selector::AllCounties => (below.into_tuple().all(db).await?, Kind::Government),
+            Selector::AllCounties => {
+                let counties = found
+                    .filter(region::Column::ParentId.eq(region))
+                    .filter(region::Column::Level.eq(region::Level::County));
+                (counties.into_tuple().all(db).await?, Kind::Government)
+            }
+            Selector::AllTownships => {
+                // Those of a county are its children; those of a city are the children of its counties.
+                let counties = region::Entity::find()
+                    .select_only()
+                    .column(region::Column::Id)
+                    .filter(region::Column::ParentId.eq(region))
+                    .into_query();
+                let above = region::Column::ParentId.eq(region).or(region::Column::ParentId.in_subquery(counties));
+                let townships = found.filter(above).filter(region::Column::Level.eq(region::Level::Township));
+                (townships.into_tuple().all(db).await?, Kind::Government)
+            }
             Selector::AllDepartments => (vec![region], Kind::Department),
         };
         let found = unit::Entity::find()

@@ -237,6 +237,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let Writer { mut faults, questions, mut summary, issuer, .. } = writer;
     let questions = questions.into_vec();
     remark(&mut summary, &reads, &days);
+    summary.remarks.extend(import.sheets.iter().flat_map(|sheet| sheet.hidden.iter().cloned()));
     let has_open = questions.iter().any(Question::is_open);
     let unchanged = summary.changes_nothing() && !new_round;
     let outcome = if !faults.is_empty() || has_open {
