@@ -11,6 +11,7 @@ stories!(
     a_months_account_reports_on_measures,
     a_list_of_close_outs_has_their_dates,
     the_figures_of_a_published_report_come_out_as_printed,
+    what_a_file_hides_is_said_and_lists_of_units_are_read,
     what_is_exported_comes_back_unchanged,
     tasks_are_a_level_between_problems_and_measures,
     complaint_cases_are_imported_from_their_published_list,
@@ -185,6 +186,47 @@ fn what_is_exported_comes_back_unchanged(world: &World) {
         let again = world.done(&[&["import", &copy][..], &round].concat());
         assert!(again.contains("没有变化"), "{name}: {again}");
     }
+}
+
+fn what_a_file_hides_is_said_and_lists_of_units_are_read(world: &World) {
+    regions(world);
+    world.done(&["region", "add", "河滩镇", "--code", "990121100", "--parent", "990121"]);
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    let rows = [
+        ["序号", "反馈问题", "整改措施", "整改时限", "牵头单位", "督导单位", "责任单位"],
+        [
+            "1",
+            "河道管护不到位",
+            "清理河道垃圾",
+            "2027年12月31日",
+            "市水利局",
+            "市委督查室、市政府督查室",
+            "各乡镇人民政府",
+        ],
+        ["2", "扬尘管控不严", "落实喷淋抑尘", "2027年12月31日", "市住房城乡建设局", "市委督查室", "市自然资源局"],
+    ];
+    for (row, cells) in (0..).zip(rows) {
+        for (column, text) in (0..).zip(cells) {
+            sheet.write(row, column, text).unwrap();
+        }
+    }
+    sheet.set_row_hidden(2).unwrap();
+    sheet.set_column_hidden(5).unwrap();
+    book.add_worksheet().set_name("旧稿").unwrap().set_hidden(true);
+    let sheet = world.file("隐藏.xlsx", &book.save_to_buffer().unwrap());
+    let asked = run(world, &sheet, &["--create-units"]);
+    assert_eq!(asked.code, 1, "{}", asked.out);
+    assert!(asked.out.contains("“市委督查室、市政府督查室”有几个单位，哪一个督导？"), "{}", asked.out);
+    let told = run(world, &sheet, &["--accept"]);
+    assert_eq!(told.code, 0, "{}", told.out);
+    for said in ["隐藏的第 3 行也已读取", "隐藏的第 F 列也已读取", "隐藏的工作表“旧稿”未导入"]
+    {
+        assert!(told.out.contains(said), "{said}: {}", told.out);
+    }
+    let measures = measures(world);
+    assert_eq!(each(&measures, "/supervisingUnit/name"), ["市委督查室"; 2]);
+    assert_eq!(measures[0]["responsibleParties"]["nodes"][0]["selector"], "ALL_TOWNSHIPS");
 }
 
 fn tasks_are_a_level_between_problems_and_measures(world: &World) {

@@ -362,7 +362,9 @@ fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<Vec<(St
                         attribute.map_err(|_| broken("工作表的属性有误", "a sheet has a wrong attribute"))?;
                     match attribute.key.local_name().as_ref() {
                         "id" => id = Some(attribute.value.into_owned()),
-                        "name" => called = unescape(&attribute.value).map(std::borrow::Cow::into_owned).unwrap_or_default(),
+                        "name" => {
+                            called = unescape(&attribute.value).map(std::borrow::Cow::into_owned).unwrap_or_default()
+                        }
                         _ => {}
                     }
                 }

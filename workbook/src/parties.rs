@@ -342,7 +342,9 @@ mod tests {
 
     #[test]
     fn every_township_is_a_selector() {
-        for printed in ["各乡镇", "各乡（镇）", "各乡镇人民政府", "各乡（镇、街道）", "各镇街", "各乡镇党委、政府", "各街道办事处"] {
+        for printed in
+            ["各乡镇", "各乡（镇）", "各乡镇人民政府", "各乡（镇、街道）", "各镇街", "各乡镇党委、政府", "各街道办事处"]
+        {
             assert_eq!(parties(printed), [Party::Selector(Selector::AllTownships)], "{printed}");
         }
         let read = parties("市水利局、各乡镇人民政府");

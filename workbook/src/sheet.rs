@@ -40,8 +40,8 @@ pub struct Sheet {
     cells: BTreeMap<(u32, u32), Cell>,
     /// Cells covered by a merged area, each with the cell whose text it shows.
     merged: HashMap<(u32, u32), (u32, u32)>,
-    /// Remarks, in Chinese, on what the file hides: the filled rows and columns of this sheet and, with the first sheet,
-    /// whole sheets.
+    /// Remarks, in Chinese, on what the file hides: the filled rows and columns of this sheet and, with the first
+    /// sheet, whole sheets.
     pub(super) hidden: Vec<String>,
 }
 

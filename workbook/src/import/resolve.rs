@@ -171,19 +171,16 @@ impl Writer<'_> {
                 for measure in &problem.measures {
                     let layout = &read.layout;
                     let mut place = Place { sheet, layout, row: measure.row, refused: &mut refused };
-                    let (lead, others) = self.lead(measure.lead.as_deref(), &mut place).await?;
+                    let (lead, others) = self.first(measure.lead.as_deref(), Field::Lead, &mut place).await?;
+                    let (supervising, _) =
+                        self.first(measure.supervising.as_deref(), Field::Supervising, &mut place).await?;
+                    let (accepting, _) = self.first(measure.accepting.as_deref(), Field::Accepting, &mut place).await?;
                     let mut parties = self.many(measure.parties.as_deref(), Field::Parties, &mut place).await?;
                     parties.extend(others);
                     parties.extend(self.many(measure.assisting.as_deref(), Field::Assisting, &mut place).await?);
                     let mut seen = HashSet::new();
                     parties.retain(|(_, party)| seen.insert(*party));
-                    let resolved = Resolved {
-                        lead,
-                        supervising: self.one(measure.supervising.as_deref(), Field::Supervising, &mut place).await?,
-                        accepting: self.one(measure.accepting.as_deref(), Field::Accepting, &mut place).await?,
-                        parties,
-                    };
-                    measures.push((measure, resolved));
+                    measures.push((measure, Resolved { lead, supervising, accepting, parties }));
                 }
                 rows.push(Row { sheet, read, as_of, problem, measures });
             }
@@ -208,11 +205,12 @@ impl Writer<'_> {
         }
     }
 
-    /// Resolves the cell of the lead unit. If it names several, the first one is proposed to lead; the others are
-    /// returned as responsible parties.
-    async fn lead(
+    /// Resolves the cell of the lead, supervising or accepting unit. If it names several, the first one is proposed;
+    /// the others are returned.
+    async fn first(
         &mut self,
         printed: Option<&str>,
+        column: Field,
         place: &mut Place<'_>,
     ) -> Result<(Option<i64>, Vec<(String, PartyRow)>)> {
         let Some(printed) = printed else { return Ok((None, Vec::new())) };
@@ -227,19 +225,24 @@ impl Writer<'_> {
             })
             .collect();
         if names.len() < 2 {
-            return Ok((self.one(Some(printed), Field::Lead, place).await?, Vec::new()));
+            return Ok((self.one(Some(printed), column, place).await?, Vec::new()));
         }
-        let all = self.many(Some(printed), Field::Lead, place).await?;
+        let all = self.many(Some(printed), column, place).await?;
         let decided = self.mapping.lead(printed).map(str::to_owned);
         if decided.is_none() {
+            let (zh, en) = match column {
+                Field::Supervising => ("督导？台账只记一个", "supervises? The ledger records one"),
+                Field::Accepting => ("验收？台账只记一个", "accepts the work? The ledger records one"),
+                _ => ("牵头？其余作为责任单位", "leads? The others are responsible"),
+            };
             let question = Question {
                 choices: names.clone(),
                 ..self.question(
-                    (Topic::Leads, Field::Lead, place),
+                    (Topic::Leads, column, place),
                     printed,
                     (
-                        &format!("“{printed}”有几个单位，哪一个牵头？其余作为责任单位"),
-                        &format!("“{printed}” names several units; which one leads? The others are responsible"),
+                        &format!("“{printed}”有几个单位，哪一个{zh}"),
+                        &format!("“{printed}” names several units; which one {en}"),
                     ),
                     &names[0],
                 )
@@ -247,7 +250,7 @@ impl Writer<'_> {
             self.questions.ask(question);
         }
         let lead = match decided {
-            Some(lead) => self.unit(&lead, Field::Lead, place).await?,
+            Some(lead) => self.unit(&lead, column, place).await?,
             None => all.iter().find_map(|(_, party)| match party {
                 PartyRow::Unit(unit) => Some(*unit),
                 PartyRow::Selector(_) => None,
