@@ -127,6 +127,8 @@ pub(crate) enum Widget {
     Parties,
     /// How often each kind of check falls due.
     CheckPlans,
+    /// The leaders of a measure, one for each post.
+    Leaders,
     /// A password.
     Password,
     /// A code that is used once.
@@ -190,6 +192,7 @@ impl Widget {
             Self::Code => "code",
             Self::Quantities => "quantities",
             Self::CheckPlans => "check-plans",
+            Self::Leaders => "leaders",
             Self::Buttons => "buttons",
         }
     }
@@ -219,6 +222,10 @@ pub(crate) fn beginnings(words: &[FieldWords], object: &Value, schema: &Schema, 
             Widget::CheckPlans => {
                 let plans = object[&field.from].as_array().into_iter().flatten();
                 plans.map(|plan| (format!("{name}.{}", word(plan, "kind")), word(plan, "every").to_owned())).collect()
+            }
+            Widget::Leaders => {
+                let leaders = object[&field.from].as_array().into_iter().flatten();
+                leaders.map(|one| (format!("{name}.{}", word(one, "post")), word(one, "name").to_owned())).collect()
             }
             Widget::Parties => {
                 let parties = object[&field.from]["nodes"].as_array().into_iter().flatten();
@@ -354,7 +361,8 @@ pub(crate) async fn input(
                 }
             }
             Widget::Parties => read_parties(visit, &name, (&mut given, &mut wrongs)).await?,
-            Widget::CheckPlans => read_check_plans(&name, &mut given),
+            Widget::CheckPlans => read_rows(&name, ("kind", "every"), &mut given),
+            Widget::Leaders => read_rows(&name, ("post", "name"), &mut given),
             kind if kind.looked_up().is_some() => {
                 look_up(visit, kind, &name, (&mut given, &mut wrongs)).await?;
             }
@@ -384,7 +392,7 @@ pub(crate) fn clear(
 ) {
     for field in words.iter().filter(|field| field.kind != Widget::Password && field.kind != Widget::Code) {
         let name = format!("input.{}", field.name);
-        let is_emptied = given.iter().any(|(known, _)| *known == name) && variables::first(given, &name).is_none();
+        let is_emptied = given.iter().any(|(known, _)| *known == name) && field.said(given).is_empty();
         let Some(of) = schema.at(input, &field.name).filter(|of| is_emptied && of.of.nullable) else { continue };
         let empty = if matches!(of.of.base, BaseType::List(_)) { Value::Array(Vec::new()) } else { Value::Null };
         if !field.name.contains('.') {
@@ -447,15 +455,15 @@ async fn read_parties(
     Ok(())
 }
 
-/// Adds the rows of a check plan, `name.0.kind` and `name.0.every` and so on, from the intervals that were chosen for
-/// kinds of check, such as `name.SPOT_CHECK`.
-fn read_check_plans(name: &str, given: &mut Given) {
+/// Adds the rows of a list with one row at most for each value of an enum. Those of a check plan are `name.0.kind` and
+/// `name.0.every` and so on, from the intervals that were chosen for kinds of check, such as `name.SPOT_CHECK`.
+fn read_rows(name: &str, (code, text): (&str, &str), given: &mut Given) {
     let kind = |known: &str| Some(known.strip_prefix(name)?.strip_prefix('.')?.to_owned());
-    let chosen = given.iter().filter(|(_, every)| !every.trim().is_empty());
-    let plans: Vec<_> = chosen.filter_map(|(known, every)| Some((kind(known)?, every.clone()))).collect();
-    for (place, (kind, every)) in plans.into_iter().enumerate() {
-        given.push((format!("{name}.{place}.kind"), kind));
-        given.push((format!("{name}.{place}.every"), every));
+    let chosen = given.iter().filter(|(_, value)| !value.trim().is_empty());
+    let rows: Vec<_> = chosen.filter_map(|(known, value)| Some((kind(known)?, value.clone()))).collect();
+    for (place, (kind, value)) in rows.into_iter().enumerate() {
+        given.push((format!("{name}.{place}.{code}"), kind));
+        given.push((format!("{name}.{place}.{text}"), value));
     }
 }
 
@@ -594,6 +602,7 @@ mod tests {
             "number": null, "budget": 12.0, "deadline": { "raw": "长期坚持" },
             "domains": [{ "name": "水" }, { "name": "矿山" }],
             "checkPlans": [{ "kind": "SPOT_CHECK", "every": "NEVER" }],
+            "leaders": [{ "post": "LEAD", "name": "副市长 李某某" }],
             "parties": { "nodes": [
                 { "raw": "县政府", "unit": { "name": "白河县人民政府" }, "selector": null },
                 { "raw": "各县（区）委、政府", "unit": null, "selector": "ALL_COUNTIES" },
@@ -606,6 +615,7 @@ mod tests {
             field("domains", "lines", "domains.name"),
             field("plans", "check-plans", "checkPlans"),
             field("parties", "parties", "parties"),
+            field("leaders", "leaders", "leaders"),
             field("reason", "text", ""),
         ];
         let wanted = [
@@ -614,12 +624,22 @@ mod tests {
             ("input.domains", "水\n矿山"),
             ("input.plans.SPOT_CHECK", "NEVER"),
             ("input.parties", "白河县人民政府\n各县（区）"),
+            ("input.leaders.LEAD", "副市长 李某某"),
         ];
         let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let begun = beginnings(&fields, &object, &schema, false);
         assert_eq!(begun, wanted);
         let sent: Given = vec![("input.domains".to_owned(), "水\r\n矿山\r\n".to_owned())];
         assert_eq!(fields[3].said(&sent), fields[3].said(&begun), "line ends are no change");
+        let mut sent: Given = vec![
+            ("input.leaders".to_owned(), String::new()),
+            ("input.leaders.LEAD".to_owned(), String::new()),
+            ("input.leaders.CASE".to_owned(), "王某某".to_owned()),
+        ];
+        assert!(!fields[6].said(&sent).is_empty(), "a list with a row is not empty");
+        read_rows("input.leaders", ("post", "name"), &mut sent);
+        let rows = [("input.leaders.0.post", "CASE"), ("input.leaders.0.name", "王某某")];
+        assert_eq!(sent[3..], rows.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert!(fields[4].has("input.plans.SPOT_CHECK") && !fields[4].has("input.planned"));
     }
 

@@ -26,6 +26,7 @@ const PARTS = {
   CalendarDay: 'identified by its date',
   CasePollution: 'one word of a case',
   CheckPlan: 'identified by its measure and its kind of check',
+  MeasureLeader: 'identified by its measure and its post',
   DateRange: 'computed when it is requested',
   Deadline: 'part of a measure or a problem, which carry its version',
   DemoAccount: 'a sign-in that is offered; the account itself has an id',

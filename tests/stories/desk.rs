@@ -331,7 +331,7 @@ fn an_office_keeps_measures_and_merges_them_by_pages(world: &World) {
     let id = item.strip_prefix("/measures/").unwrap().to_owned();
     let read = || {
         let query = "query($id: ID!) { measure(id: $id) { number budget leadUnit { name } checkPlans { kind every }
-            responsibleParties { nodes { raw } } } }";
+            leaders { post name } responsibleParties { nodes { raw } } } }";
         server.data(query, &json!({ "id": id }))["measure"].clone()
     };
 
@@ -341,6 +341,15 @@ fn an_office_keeps_measures_and_merges_them_by_pages(world: &World) {
     clerk.send(&[("input.budget", "12.5")]);
     let edited = read();
     assert_eq!((&edited["number"], &edited["budget"]), (&json!("补1"), &json!(12.5)), "{edited}");
+
+    // Its leaders: two, then one of them.
+    clerk.follow(&["editMeasure", &id]);
+    clerk.send(&[("input.leaders.LEAD", "副市长 李某某"), ("input.leaders.PERSON", "张某")]);
+    clerk.reads("副市长 李某某");
+    clerk.follow(&["editMeasure", &id]);
+    assert_eq!(clerk.page.value("document.getElementsByName('input.leaders.LEAD')[0].value"), "副市长 李某某");
+    clerk.send(&[("input.leaders.LEAD", "")]);
+    assert_eq!(read()["leaders"], json!([{ "post": "PERSON", "name": "张某" }]));
 
     // The responsible units: one is not known, then they are right, then there are none.
     let field = "document.getElementsByName('input.parties')[0].value";

@@ -29,6 +29,7 @@ mod headers;
 mod import;
 mod keep;
 mod killed;
+mod leaders;
 mod life;
 mod live;
 mod mail;

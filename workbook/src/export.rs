@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use entity::assignment::Status;
+use entity::leader::Post;
 use entity::measure;
 use planner::{Condition, Sql};
 use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
@@ -16,6 +17,7 @@ use super::plain::PLAIN;
 use ledger::fault::{Fault, FaultCode};
 use ledger::people::policy::Principal;
 use ledger::record::concern;
+use ledger::rule::leader::masked;
 use ledger::rule::workflow::status_name;
 use ledger::statistics::{self, Counted, Dimension, Figures, Question};
 use ledger::{Error, Result};
@@ -73,6 +75,15 @@ struct Word {
     word: String,
 }
 
+#[derive(FromQueryResult)]
+struct Leader {
+    measure: i64,
+    post: Post,
+    name: String,
+    /// The same, if the caller may see it.
+    full: Option<String>,
+}
+
 /// Exports what `principal` may see as an .xlsx workbook, and returns its bytes. The statistics are as of the local
 /// date `today`, which also appears in the titles. Fails if there is nothing to export, or more than 20,000 measures.
 pub async fn export<C: ConnectionTrait>(
@@ -100,6 +111,9 @@ pub async fn export<C: ConnectionTrait>(
         select(db, principal, "responsible_party", wanted, PARTIES, " ORDER BY x.measure_id, x.position, x.id").await?;
     let domains: Vec<Word> =
         select(db, principal, "problem", wanted, DOMAINS, " ORDER BY d.problem_id, d.domain").await?;
+    let leaders: Vec<Leader> = select(db, principal, "measure", wanted, LEADERS, "").await?;
+    let leaders =
+        leaders.into_iter().map(|one| ((one.measure, one.post), one.full.unwrap_or_else(|| masked(&one.name))));
     let mut answers: HashMap<i64, Vec<Answer>> = HashMap::new();
     for answer in select::<_, Answer>(db, principal, "assignment", wanted, ANSWERS, " ORDER BY a.id").await? {
         answers.entry(answer.measure).or_default().push(answer);
@@ -114,7 +128,16 @@ pub async fn export<C: ConnectionTrait>(
             Question { within: wanted.region, as_of: today, by, counted: Counted::Measures, wants_groups: true };
         figures.push((name, statistics::answer(db, &question, principal).await?));
     }
-    let book = Book { rows, models, answers, parties: joined(parties), domains: joined(domains), figures, today };
+    let book = Book {
+        rows,
+        models,
+        answers,
+        parties: joined(parties),
+        domains: joined(domains),
+        leaders: leaders.collect(),
+        figures,
+        today,
+    };
     // Packing a large workbook takes seconds, so it must not block the threads that serve requests.
     let packed = tokio::task::spawn_blocking(move || book.bytes()).await;
     packed.map_err(|error| Error::Unwritten(error.to_string()))?.map_err(|error| Error::Unwritten(error.to_string()))
@@ -140,7 +163,11 @@ const DOMAINS: &str = "SELECT d.problem_id AS owner, d.domain AS word FROM probl
     JOIN problem p ON p.id = d.problem_id \
     JOIN measure m ON m.problem_id = p.id";
 
-/// Selects the rows of a table that are wanted and that `principal` may see.
+const LEADERS: &str = "SELECT x.measure_id AS measure, x.post, x.name, CASE WHEN {known} THEN x.name END AS \"full\" \
+    FROM leader x JOIN measure m ON m.id = x.measure_id";
+
+/// Selects the rows of a table that are wanted and that `principal` may see. `{known}` in the text says whether the
+/// caller may see the full name of the leader `x`.
 async fn select<C: ConnectionTrait, R: FromQueryResult>(
     db: &C,
     principal: &Principal,
@@ -156,6 +183,12 @@ async fn select<C: ConnectionTrait, R: FromQueryResult>(
         "problem" => "p",
         _ => "m",
     };
+    let text = if text.contains(KNOWN) {
+        let known = sql.seen("leader.person", "x").unwrap_or_else(|| "TRUE".to_owned());
+        text.replace(KNOWN, &known)
+    } else {
+        text.to_owned()
+    };
     let mut conditions: Vec<String> = sql.seen(table, alias).into_iter().collect();
     if let Some(round) = wanted.round {
         conditions.push(format!("m.round_id = {}", sql.bind(round)));
@@ -169,10 +202,12 @@ async fn select<C: ConnectionTrait, R: FromQueryResult>(
         conditions.push(Condition::Matches(BELOW, region.into()).to_sql(&mut sql, "a"));
     }
     let demand = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
-    let distinct = if table == "problem" { text.replacen("SELECT", "SELECT DISTINCT", 1) } else { text.to_owned() };
+    let distinct = if table == "problem" { text.replacen("SELECT", "SELECT DISTINCT", 1) } else { text };
     let statement = sql.statement(format!("{distinct}{demand}{order}"));
     Ok(R::find_by_statement(statement).all(db).await?)
 }
+
+const KNOWN: &str = "{known}";
 
 const BELOW: &str = "EXISTS (SELECT 1 FROM region r JOIN region top ON substr(r.path, 1, length(top.path)) = top.path \
     WHERE r.id = {t}.region_id AND top.id = {})";
@@ -203,6 +238,8 @@ struct Book {
     answers: HashMap<i64, Vec<Answer>>,
     parties: HashMap<i64, String>,
     domains: HashMap<i64, String>,
+    /// The leaders as the caller may see them.
+    leaders: HashMap<(i64, Post), String>,
     /// Statistics sheets, by name.
     figures: Vec<(&'static str, statistics::Answer)>,
     today: NaiveDate,
@@ -224,6 +261,10 @@ const COLUMNS: &[(Field, f64)] = &[
     (Field::Deadline, 18.0),
     (Field::Lead, 18.0),
     (Field::Parties, 28.0),
+    (Field::Leader(Post::Lead), 16.0),
+    (Field::Leader(Post::Case), 16.0),
+    (Field::Leader(Post::Responsible), 16.0),
+    (Field::Leader(Post::Person), 16.0),
     (Field::Supervising, 16.0),
     (Field::Accepting, 16.0),
     (Field::Progress, 48.0),
@@ -257,7 +298,7 @@ impl Book {
             Field::ProblemDeadline => rows.iter().any(|row| !row.problem_due.is_empty()),
             Field::Rating => rows.iter().any(|row| row.rating.is_some()),
             Field::Supervising => rows.iter().any(|row| row.supervising.is_some()),
-            Field::Plain(_) | Field::Category | Field::Source | Field::Task | Field::Accepting => {
+            Field::Plain(_) | Field::Category | Field::Source | Field::Task | Field::Accepting | Field::Leader(_) => {
                 rows.iter().any(|row| !self.cell(*column, row).is_empty())
             }
             _ => true,
@@ -323,7 +364,8 @@ impl Book {
             Field::Supervising => or_blank(&row.supervising),
             Field::Progress => self.told(row),
             Field::Plain(place) => self.models.get(&row.measure).map(PLAIN[place].write).unwrap_or_default(),
-            // Assisting units are among the parties. Leaders are personal data. The rest is not of a ledger's columns.
+            Field::Leader(post) => self.leaders.get(&(row.measure, post)).cloned().unwrap_or_default(),
+            // Assisting units are among the parties. The rest is not of a ledger's columns.
             _ => String::new(),
         }
     }

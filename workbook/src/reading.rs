@@ -888,7 +888,7 @@ fn wrong_kind(column: Field, kind: CellKind) -> Option<(Bilingual, Bilingual)> {
 /// separators in lists of units and in deadlines.
 fn cleaned(column: Field, text: &str) -> Result<String, Hidden> {
     match column {
-        Field::Number | Field::MeasureNumber | Field::Domain | Field::Rating => faults::single(text),
+        Field::Number | Field::MeasureNumber | Field::Domain | Field::Rating | Field::Leader(_) => faults::single(text),
         _ => faults::several(text).map(|lines| lines.trim().to_owned()),
     }
 }

@@ -17,6 +17,7 @@ use crate::noun::audit::AuditEntry;
 use crate::noun::check::{CheckInterval, CheckKind, CheckPlan};
 use crate::noun::deadline::{self, DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
 use crate::noun::extension::DeadlineChange;
+use crate::noun::leader::{self, MeasureLeader, MeasureLeaderInput};
 use crate::noun::problem::{Problem, ProblemFilter};
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::responsible_party::{ResponsibleParty, Selector};
@@ -175,6 +176,9 @@ noun! {
     /// Check intervals that differ from the default plan (self-inspection every quarter, verification every half-year,
     /// spot check every year); empty where the default applies.
     checkPlans: Vec<CheckPlan> = Kind::List(<CheckPlan as planner::Noun>::table, Link::Column("measure_id"));
+    /// Leaders who answer for the measure (牵头领导、包案领导、责任领导、责任人), at most one for each post. Their
+    /// names are masked for callers who are not involved.
+    leaders: Vec<MeasureLeader> = Kind::List(<MeasureLeader as planner::Noun>::table, Link::Column("measure_id"));
     /// Changes of the deadline, requested or made, oldest first. The `oldDueOn` of the first one is the date of the
     /// original deadline.
     deadlineChanges(pages DeadlineChange): Connection<DeadlineChange> = Link::Part("measure_id");
@@ -288,6 +292,9 @@ pub(crate) struct CreateMeasureInput {
     /// resolved when the city office assigns the measure.
     #[graphql(default)]
     parties: Vec<PartyInput>,
+    /// Leaders who answer for the measure (牵头领导、包案领导、责任领导、责任人), at most one for each post.
+    #[graphql(default)]
+    leaders: Vec<MeasureLeaderInput>,
 }
 
 /// Input of `editMeasure`: the fields of a measure to change. Fields left out stay unchanged; null clears a field that
@@ -311,6 +318,9 @@ pub(crate) struct EditMeasureInput {
     /// Complete list of the responsible parties in the printed order, at most 500; null is refused. Existing
     /// assignments stay.
     parties: MaybeUndefined<Vec<PartyInput>>,
+    /// Complete list of the leaders (牵头领导、包案领导、责任领导、责任人), at most one for each post; null is refused.
+    /// The audit records for which posts they changed, without the names.
+    leaders: MaybeUndefined<Vec<MeasureLeaderInput>>,
 }
 
 /// Input of `changeDeadline`: the new deadline (整改时限) of a measure.
@@ -417,6 +427,7 @@ impl MeasureMutation {
                 supervising: input.supervising_unit_id.as_ref().map(named),
                 budget: input.budget,
                 parties: parties(input.parties)?,
+                leaders: leader::given(input.leaders),
             };
             keep::create(&request.acting(), new).await
         };
@@ -436,6 +447,10 @@ impl MeasureMutation {
                 Patch::Keep => Patch::Keep,
                 Patch::Set(given) => Patch::Set(parties(given)?),
             };
+            let leaders = match patch(input.leaders, "leaders")? {
+                Patch::Keep => Patch::Keep,
+                Patch::Set(given) => Patch::Set(leader::given(given)),
+            };
             let changes = keep::Changes {
                 number: clearable(input.number),
                 content: patch(input.content, "content")?,
@@ -443,6 +458,7 @@ impl MeasureMutation {
                 supervising: clearable(input.supervising_unit_id.map_value(|id| named(&id))),
                 budget: clearable(input.budget),
                 parties,
+                leaders,
             };
             keep::edit(&request.acting(), key_of::<Measure>(&input.measure_id), input.version, changes).await
         };

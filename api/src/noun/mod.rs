@@ -17,6 +17,7 @@ pub(crate) mod evidence;
 pub(crate) mod extension;
 pub(crate) mod identity;
 pub(crate) mod job_report;
+pub(crate) mod leader;
 pub(crate) mod linked_item;
 pub(crate) mod mail;
 pub(crate) mod measure;
@@ -46,6 +47,7 @@ pub(crate) const FINISHERS: &[(&str, Finishing)] = &[
     ("evidenceView", evidence::view_url),
     ("evidenceThumbnail", evidence::thumbnail_url),
     ("auditLabel", audit::label),
+    ("leaderName", leader::name),
     ("auditChanges", audit::changes),
     (action::ASSIGNMENT, |request, finish, facts| action::available(Subject::Assignment, request, finish, facts)),
     (action::MEASURE, |request, finish, facts| action::available(Subject::Measure, request, finish, facts)),

@@ -13,6 +13,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::input::{MAX_CONTENT, needed, number, read_deadline};
+use super::leader::{self, Leader};
 use super::party::{self, Named, Party};
 use super::shared::{HeldProblem, count, difference, note, only_one, permit, said_of, tell};
 use crate::Result;
@@ -50,6 +51,8 @@ pub struct New {
     pub budget: Option<f64>,
     /// The responsible parties (责任单位), in the printed order.
     pub parties: Vec<Party>,
+    /// The leaders (牵头领导 and others), at most one for each post.
+    pub leaders: Vec<Leader>,
 }
 
 /// Changes to a measure.
@@ -67,6 +70,8 @@ pub struct Changes {
     pub budget: Patch<Option<f64>>,
     /// The responsible parties (责任单位), in the printed order; replaces all of them. Existing assignments stay.
     pub parties: Patch<Vec<Party>>,
+    /// The leaders (牵头领导 and others), at most one for each post; replaces all of them.
+    pub leaders: Patch<Vec<Leader>>,
 }
 
 /// How often a measure is checked, where this differs from the default plan.
@@ -106,7 +111,8 @@ fn taken() -> Fault {
     Fault::new(FaultCode::Conflict, zh, en, &["input", "content"])
 }
 
-/// Returns the fields of a measure that the audit records for all its readers; its parties are not among them.
+/// Returns the fields of a measure that the audit records for all its readers; its parties and the names of
+/// its leaders are not among them.
 fn state(row: &measure::Model) -> Value {
     json!({ "number": row.number, "content": row.content, "budget": row.budget })
 }
@@ -116,7 +122,7 @@ fn state(row: &measure::Model) -> Value {
 /// The units are its parties, or its lead unit if no party is a unit. The units that a selector such as 各县（区）
 /// selects are assigned later, by the city office.
 pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
-    let (number, text, budget, deadline) = fault::all((
+    let (number, text, budget, deadline, leaders) = fault::all((
         number(new.number),
         content(&new.content),
         budget(new.budget),
@@ -128,6 +134,7 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
                 "a measure needs a deadline, such as 2027年12月31日 or 长期坚持 (ongoing)",
             ),
         ),
+        leader::checked(new.leaders),
     ))?;
     let HeldProblem { transaction, row: of } = HeldProblem::take(acting, new.problem, None).await?;
     let lead = party::lead(&transaction, acting, new.lead).await?;
@@ -141,7 +148,7 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
         .into_tuple()
         .one(&transaction)
         .await?;
-    let (row, answering, made) = kept::around(&transaction, &[of.id], async {
+    let (row, answering, made, posts) = kept::around(&transaction, &[of.id], async {
         let row = measure::ActiveModel {
             problem_id: Set(of.id),
             round_id: Set(of.round_id),
@@ -168,6 +175,7 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
         };
         let row = only_one(row.insert(&transaction).await, taken)?;
         party::write(&transaction, &row, &new.parties, &named).await?;
+        let posts = leader::write(&transaction, row.id, &leaders).await?;
         database::insert_all(&transaction, deadline.steps(None, Some(row.id))).await?;
         database::insert_all(&transaction, deadline.plan(row.id)).await?;
         database::insert_all(&transaction, deadline.extension(row.id, acting.now)).await?;
@@ -175,11 +183,14 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
         let answering = if named.is_empty() { vec![lead] } else { named };
         let made = answer(&transaction, &row, &answering, acting.now).await?;
         roll_up::problems(&transaction, &[of.id], acting.now).await?;
-        Ok((row, answering, made))
+        Ok((row, answering, made, posts))
     })
     .await?;
     let mut after = state(&row);
     after["deadline"] = said_of(&columns);
+    if !posts.is_empty() {
+        after["leaders"] = leader::said_of(&posts);
+    }
     let object = format!("measure_{}", row.id);
     let said = Entry::of("CREATED", object).measure(Some(row.id)).changed(json!({}), after);
     note(&transaction, acting, of.id, said).await?;
@@ -235,10 +246,11 @@ pub(super) async fn take(
 pub async fn edit(acting: &Acting<'_>, measure: Option<i64>, version: i32, changes: Changes) -> Result<i64> {
     let (transaction, row) = take(acting, measure, version, Act::KeepLedger).await?;
     let parties_before = party::said_of(&transaction, &row).await?;
-    let (number, content, budget) = fault::all((
+    let (number, content, budget, leaders) = fault::all((
         changes.number.read(row.number.clone(), number),
         changes.content.read(row.content.clone(), |given| content(&given)),
         changes.budget.read(row.budget, budget),
+        changes.leaders.read(None, |given| leader::checked(given).map(Some)),
     ))?;
     let identity = sameness::measure(number.as_deref(), &content);
     let mut now = measure::Model { identity, number, content, budget, ..row.clone() };
@@ -254,7 +266,15 @@ pub async fn edit(acting: &Acting<'_>, measure: Option<i64>, version: i32, chang
         party::write(&transaction, &row, &given, &named).await?;
     }
     let parties_now = party::said_of(&transaction, &now).await?;
-    let text = difference(state(&row), state(&now));
+    let posts = match leaders {
+        Some(leaders) => leader::write(&transaction, row.id, &leaders).await?,
+        None => Vec::new(),
+    };
+    let mut text = difference(state(&row), state(&now));
+    if !posts.is_empty() {
+        let (_, after) = text.get_or_insert_with(|| (json!({}), json!({})));
+        after["leaders"] = leader::said_of(&posts);
+    }
     if text.is_none() && parties_before == parties_now {
         return Ok(row.id);
     }

@@ -5,6 +5,7 @@
 
 pub mod calendar;
 mod input;
+pub mod leader;
 pub mod machine;
 pub mod measure;
 pub mod merge;

@@ -86,6 +86,7 @@ const LEDGER: &[&str] = &[
     "milestone",
     "quantity",
     "check_plan",
+    "leader",
     "inspection_case",
     "case_pollution",
     "case_report",
@@ -450,7 +451,8 @@ fn goes_by_region(role: Role) -> bool {
     }
 }
 
-/// Checks whether a role sees the personal data of the accounts in its region and below it.
+/// Checks whether a role sees the personal data of the accounts in its region and below it, and the names of the
+/// leaders of all measures that it sees.
 fn is_superior(role: Role) -> bool {
     match role {
         Role::RegionalOffice | Role::CityOffice | Role::CountyOffice | Role::Leader => true,
@@ -514,6 +516,8 @@ impl Sight for Principal {
                 "account" => accounts(*role, self.account),
                 // The full name and the telephone number: for the same unit and its superiors.
                 "account.person" => persons(*role, place.as_ref(), *unit, self.account),
+                // The full names of the leaders of a measure: for its units and their superiors.
+                "leader.person" => leaders(*role, *unit, answers),
                 // Entries about the ledger are seen with their object, entries about accounts by administrators.
                 "audit_entry" => audit(*role, place.as_ref()),
                 // A delegate sees no sessions.
@@ -717,7 +721,7 @@ fn of_owner(table: &str) -> Condition {
         "case_report" => with("inspection_case", "case_id"),
         "accountability" => with("problem", "problem_id"),
         // Rows without an id of their own are only reached through their owner.
-        "problem_domain" | "milestone" | "quantity" | "check_plan" | "case_pollution" => Condition::always(),
+        "problem_domain" | "milestone" | "quantity" | "check_plan" | "leader" | "case_pollution" => Condition::always(),
         _ => Condition::never(),
     }
 }
@@ -779,6 +783,22 @@ fn persons(role: Role, place: Option<&Place>, unit: Option<i64>, own: Option<i64
     let below =
         place.filter(|_| is_superior(role)).map(|place| Condition::Matches(OF_REGION, place.path.clone().into()));
     Condition::Any(own.into_iter().chain(same).chain(below).collect())
+}
+
+/// Returns the condition for leaders of visible measures whose names are shown unmasked.
+///
+/// Superiors see a measure only if their region or one below it issued or answers it, so they know all its leaders.
+/// Others know them if their unit leads, supervises or answers the measure.
+fn leaders(role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {
+    const INVOLVED: &str = "EXISTS (SELECT 1 FROM measure m WHERE m.id = {t}.measure_id \
+        AND {} IN (m.lead_unit_id, m.supervising_unit_id))";
+    const ANSWERED: &str = "EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = {t}.measure_id AND a.unit_id = {})";
+    if is_superior(role) {
+        return Condition::always();
+    }
+    let involved = unit.map(|unit| Condition::Matches(INVOLVED, unit.into()));
+    let answered = answers.iter().map(|unit| Condition::Matches(ANSWERED, (*unit).into()));
+    Condition::Any(involved.into_iter().chain(answered).collect())
 }
 
 /// Returns the condition for visible audit entries.

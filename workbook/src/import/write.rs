@@ -28,6 +28,7 @@ use ledger::record::concern::{self, Concern};
 use ledger::record::database;
 use ledger::rule::calendar;
 use ledger::rule::deadline::{Columns, Deadline, Stated};
+use ledger::rule::leader::is_masked;
 use ledger::rule::pace::Pace;
 use ledger::rule::roll_up;
 use ledger::rule::sameness::normalised;
@@ -250,6 +251,7 @@ impl Writer<'_> {
         let mut new = Vec::new();
         let mut steps = Vec::new();
         let mut leaders = Vec::new();
+        let mut masked = 0;
         for row in rows {
             let Some(problem) = problems.get(&row.problem.identity()) else { continue };
             for (read, resolved) in &row.measures {
@@ -282,7 +284,9 @@ impl Writer<'_> {
                 let from = self.grace_from(row.as_of);
                 let deadline = Columns::of(Some(&read.deadline), from, self.import.answer.grace_days);
                 let task = read.task.as_ref().and_then(|task| tasks.get(&(problem.id, task.identity())).copied());
-                leaders.extend(read.leaders.iter().map(|leader| (problem.id, identity.clone(), leader)));
+                let (hidden, full): (Vec<_>, Vec<_>) = read.leaders.iter().partition(|(_, name)| is_masked(name));
+                masked += hidden.len();
+                leaders.extend(full.into_iter().map(|leader| (problem.id, identity.clone(), leader)));
                 let Deadline { milestones, checks, change, .. } = &read.deadline;
                 if !milestones.is_empty() || checks.is_some() || change.is_some() {
                     steps.push((problem.id, identity.clone(), &read.deadline));
@@ -314,6 +318,9 @@ impl Writer<'_> {
                     ..read.fields.clone()
                 });
             }
+        }
+        if masked > 0 {
+            self.summary.remarks.push(format!("{masked} 处领导姓名已隐去（含“**”），未导入"));
         }
         self.summary.new_measures = new.len();
         let total = new.len();

@@ -37,7 +37,8 @@ const OF_ANSWER: &[&str] = &[
     "UPDATE change SET assignment_id = $2 WHERE assignment_id = $1",
 ];
 
-/// Moves what belongs to a measure to the measure that stays, whose own parties and check plans take precedence.
+/// Moves what belongs to a measure to the measure that stays, whose own parties, check plans and leaders take
+/// precedence.
 const OF_MEASURE: &[&str] = &[
     "UPDATE assignment SET measure_id = $2, version = version + 1 WHERE measure_id = $1",
     "DELETE FROM responsible_party WHERE measure_id = $1 AND EXISTS (SELECT 1 FROM responsible_party p \
@@ -49,6 +50,8 @@ const OF_MEASURE: &[&str] = &[
     "DELETE FROM check_plan WHERE measure_id = $1 AND kind IN (SELECT p.kind FROM check_plan p \
         WHERE p.measure_id = $2)",
     "UPDATE check_plan SET measure_id = $2 WHERE measure_id = $1",
+    "DELETE FROM leader WHERE measure_id = $1 AND post IN (SELECT l.post FROM leader l WHERE l.measure_id = $2)",
+    "UPDATE leader SET measure_id = $2 WHERE measure_id = $1",
     "UPDATE deadline_change SET measure_id = $2 WHERE measure_id = $1",
     "UPDATE supervision_action SET measure_id = $2 WHERE measure_id = $1",
     "UPDATE comment SET measure_id = $2 WHERE measure_id = $1",

@@ -2,10 +2,11 @@
 
 use entity::assignment::Status;
 use entity::inspection_case::{CaseState, Handling};
+use entity::leader::Post;
 use sea_orm::ActiveEnum;
 use serde_json::{Map, Value};
 
-use crate::rule::{case_flow, workflow};
+use crate::rule::{case_flow, leader, workflow};
 
 /// Codes of acts with their names in Chinese and English.
 const ACTS: &[(&str, &str, &str)] = &[
@@ -99,6 +100,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("kind", "种类", "Kind"),
     ("lead", "牵头单位", "Lead unit"),
     ("leadUnit", "主办单位", "Lead unit"),
+    ("leaders", "领导（不记录姓名）", "Leaders (names are not recorded)"),
     ("looksBackAt", "回头看的对象", "Looks back at"),
     ("meetingAt", "约谈时间", "Time of the interview"),
     ("money", "金额（元）", "Total in yuan"),
@@ -175,6 +177,7 @@ fn written(name: &str, value: &Value) -> Option<String> {
             "handling" => {
                 Handling::try_from_value(text).map_or_else(|_| text.clone(), |of| case_flow::handling_name(of).into())
             }
+            "leaders" => Post::try_from_value(text).map_or_else(|_| text.clone(), |of| leader::post_name(of).into()),
             _ => text.clone(),
         }),
         Value::Number(key) => Some(match name {
