@@ -40,6 +40,7 @@ pub mod problem;
 pub mod problem_domain;
 pub mod problem_region;
 pub mod progress_report;
+pub mod published_figure;
 pub mod quantity;
 pub mod region;
 pub mod region_tally;

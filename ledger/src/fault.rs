@@ -121,6 +121,8 @@ pub enum Thing {
     Accountability,
     /// A record of results of a round (督察成果).
     RoundResult,
+    /// A number that a published report states (公布数).
+    PublishedFigure,
     /// A complaint case (交办案件).
     Case,
     /// A file of evidence.
@@ -169,6 +171,7 @@ impl Thing {
             Self::Supervision => ("没有这项督办", "there is no such supervision"),
             Self::Accountability => ("没有这条追责记录", "there is no such record"),
             Self::RoundResult => ("没有这条成果记录", "there is no such record"),
+            Self::PublishedFigure => ("没有这条公布数", "there is no such record"),
             Self::Case => ("没有这个交办案件", "there is no such case"),
             Self::Evidence => ("没有这份材料", "there is no such file"),
             Self::Mail => ("没有这封邮件", "there is no such mail"),

@@ -28,6 +28,7 @@ mod m20261129_000006_case_batches;
 mod m20261129_000007_results;
 mod m20261129_000008_own_answers;
 mod m20261129_000009_pending_import;
+mod m20261129_000010_published_figure;
 mod m20261129_000011_townships;
 
 use sea_orm_migration::prelude::*;
@@ -70,6 +71,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000007_results::Migration),
             Box::new(m20261129_000008_own_answers::Migration),
             Box::new(m20261129_000009_pending_import::Migration),
+            Box::new(m20261129_000010_published_figure::Migration),
             Box::new(m20261129_000011_townships::Migration),
         ]
     }

@@ -74,7 +74,7 @@ const POSTS: [Post; 20] = [
 ];
 
 /// Statements that add the rows of finished work, with their authors.
-const WORK: [&str; 35] = [
+const WORK: [&str; 37] = [
     "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' \
         ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
     "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 \
@@ -140,6 +140,14 @@ const WORK: [&str; 35] = [
         FROM inspection_round",
     "UPDATE round_result SET decided_on = '2026-03-01' WHERE id % 3 > 0",
     "UPDATE round_result SET withdrawn_at = '2026-04-03T00:00:00+00:00', withdraw_reason = '重复' WHERE id % 5 = 0",
+    "INSERT INTO published_figure (round_id, region_id, counted, topic, label, amount, as_of, source, recorder_id, \
+        recorded_at, version, updated_at) SELECT o.id, r.id, CASE WHEN r.id % 2 = 0 THEN 'MEASURES' ELSE 'PEOPLE' END, \
+        CASE WHEN r.id % 3 = 0 THEN 'OTHER' ELSE 'TOTAL' END, CASE WHEN r.id % 3 = 0 THEN 'Plants 砖厂' END, \
+        r.id % 7 * 1000, '2026-03-01', '通报 No. 3', r.id % 20 + 1, '2026-04-01T00:00:00+00:00', 1, \
+        '2026-04-01T00:00:00+00:00' FROM inspection_round o \
+        JOIN region r ON r.code IN ('990000', '990100', '990121', '990122', '540300', '540329')",
+    "UPDATE published_figure SET withdrawn_at = '2026-04-03T00:00:00+00:00', withdraw_reason = '重复', \
+        as_of = '2026-04-01', recorder_id = NULL WHERE id % 4 = 0",
     "UPDATE accountability SET recorder_id = id % 20 + 1 WHERE id % 3 > 0",
     "UPDATE mail SET case_id = 3 WHERE id % 2 = 0",
     "INSERT INTO audit_entry (chain, position, act, object, at, actor_id, before, after, previous, hash) \

@@ -735,7 +735,7 @@ const DICTIONARIES: [(&str, Further); 10] = [
 ];
 
 /// Mutations of rounds: roles other than the regional office are refused, whatever the input names.
-const ROUNDS: [(&str, Further); 7] = [
+const ROUNDS: [(&str, Further); 10] = [
     ("createRound", || json!({"name": "某轮", "level": "COUNTY", "kind": "ROUTINE"})),
     ("editRound", || json!({"roundId": "round_1", "version": 1, "name": "改名"})),
     ("mergeRounds", || json!({"roundId": "round_1", "intoId": "round_2"})),
@@ -743,6 +743,15 @@ const ROUNDS: [(&str, Further); 7] = [
     ("recordRoundResult", || json!({"roundId": "round_1", "kind": "FINED", "amount": 2})),
     ("correctRoundResult", || json!({"resultId": "roundresult_1", "version": 1, "kind": "FINED", "amount": 2})),
     ("withdrawRoundResult", || json!({"resultId": "roundresult_1", "version": 1, "reason": "登记有误"})),
+    ("recordPublishedFigure", || {
+        json!({"roundId": "round_1", "regionId": "region_1", "counted": "MEASURES", "topic": "TOTAL", "amount": 2,
+            "asOf": "2026-01-01", "source": "通报"})
+    }),
+    ("correctPublishedFigure", || {
+        json!({"figureId": "publishedfigure_1", "version": 1, "regionId": "region_1", "counted": "MEASURES",
+            "topic": "TOTAL", "amount": 2, "asOf": "2026-01-01", "source": "通报"})
+    }),
+    ("withdrawPublishedFigure", || json!({"figureId": "publishedfigure_1", "version": 1, "reason": "登记有误"})),
 ];
 
 fn who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hidden(world: &World) {

@@ -45,6 +45,7 @@ mod people;
 mod policy;
 mod policy_cases;
 mod provider;
+mod published;
 mod scene;
 mod schedule;
 mod schema;

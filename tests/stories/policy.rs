@@ -164,7 +164,7 @@ const OF_ACCOUNTS: &[&str] = &[
 
 /// Mutations that keep the ledger, covered by `keep`, `runJob`, covered by `desk`, and those on pending imports,
 /// covered by `pending_import`.
-const OF_KEEPING: [&str; 35] = [
+const OF_KEEPING: [&str; 38] = [
     "decideImport",
     "runImport",
     "discardImport",
@@ -180,6 +180,9 @@ const OF_KEEPING: [&str; 35] = [
     "recordRoundResult",
     "correctRoundResult",
     "withdrawRoundResult",
+    "recordPublishedFigure",
+    "correctPublishedFigure",
+    "withdrawPublishedFigure",
     "createProblem",
     "editProblem",
     "retireProblem",

@@ -30,6 +30,7 @@ use crate::noun::mail::Mail;
 use crate::noun::measure::Measure;
 use crate::noun::problem::Problem;
 use crate::noun::progress_report::ProgressReport;
+use crate::noun::published_figure::PublishedFigure;
 use crate::noun::region::Region;
 use crate::noun::responsible_party::ResponsibleParty;
 use crate::noun::round::InspectionRound;
@@ -185,6 +186,10 @@ fn fields() -> Vec<Field> {
             "roundResults",
             "Results of inspection rounds (督察成果), such as plants closed or fines, by default the newest first.",
         ),
+        many::<PublishedFigure>(
+            "publishedFigures",
+            "Numbers that published reports state about inspection rounds (公布数), by default the newest first.",
+        ),
         many::<AuditEntry>("auditEntries", "Audit entries that the caller may see, by default the newest first."),
         Field {
             name: "schedules",
@@ -272,6 +277,7 @@ const NODES: &[fn() -> &'static Table] = &[
     <CaseReport as Noun>::table,
     <Accountability as Noun>::table,
     <RoundResult as Noun>::table,
+    <PublishedFigure as Noun>::table,
     <AuditEntry as Noun>::table,
     <Mail as Noun>::table,
     <Schedule as Noun>::table,

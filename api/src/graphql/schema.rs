@@ -22,6 +22,7 @@ use crate::noun::measure::MeasureMutation;
 use crate::noun::ownership::OwnershipMutation;
 use crate::noun::pending_import::{PendingImportMutation, PendingImportQuery};
 use crate::noun::problem::ProblemMutation;
+use crate::noun::published_figure::PublishedFigureMutation;
 use crate::noun::region::RegionMutation;
 use crate::noun::round::RoundMutation;
 use crate::noun::round_result::RoundResultMutation;
@@ -62,6 +63,7 @@ pub(crate) struct Mutation(
     DelegationMutation,
     RoundMutation,
     RoundResultMutation,
+    PublishedFigureMutation,
     ProblemMutation,
     MeasureMutation,
     RegionMutation,

@@ -25,6 +25,7 @@ pub(crate) mod ownership;
 pub(crate) mod pending_import;
 pub(crate) mod problem;
 pub(crate) mod progress_report;
+pub(crate) mod published_figure;
 pub(crate) mod region;
 pub(crate) mod responsible_party;
 pub(crate) mod round;

@@ -9,6 +9,7 @@ use crate::context::Request;
 use crate::noun::case::InspectionCase;
 use crate::noun::measure::Measure;
 use crate::noun::problem::Problem;
+use crate::noun::published_figure::PublishedFigure;
 use crate::noun::round_result::RoundResult;
 use crate::part::filter::{DateFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
@@ -90,6 +91,8 @@ noun! {
     inspectionCases(pages InspectionCase): Connection<InspectionCase> = Link::Column("round_id");
     /// Results of the inspection (督察成果), such as plants closed or fines, including withdrawn records.
     results(pages RoundResult): Connection<RoundResult> = Link::Part("round_id");
+    /// Numbers that published reports state about the round (公布数), including withdrawn records.
+    publishedFigures(pages PublishedFigure): Connection<PublishedFigure> = Link::Part("round_id");
     /// Number of problems of the round for each printed progress rating, the most frequent rating first. Counts only
     /// problems that the caller may see.
     problemsByProgress: Vec<ProgressCount> =
@@ -288,11 +291,10 @@ impl RoundMutation {
         RoundPayload::of(done.await, request)
     }
 
-    /// Merges an inspection round into another one, which takes over its problems, measures, results and complaint
-    /// cases.
-    /// Refused while both rounds have the same problem, or cases of the same number. Requires a regional
-    /// rectification office, and all problems and cases of the round to merge must belong to its region or to regions
-    /// below it.
+    /// Merges an inspection round into another one, which takes over its problems, measures, results, published figures
+    /// and complaint cases. Refused while both rounds have the same problem, or cases of the same number. Requires a
+    /// regional rectification office, and all problems and cases of the round to merge must belong to its region or to
+    /// regions below it.
     async fn merge_rounds(
         &self,
         ctx: &Context<'_>,
@@ -303,8 +305,8 @@ impl RoundMutation {
         RoundPayload::of(merge::rounds(&request.acting(), from, into).await, request)
     }
 
-    /// Deletes an inspection round that has no problems, complaint cases and results, and at which no other looks back.
-    /// Requires a regional rectification office.
+    /// Deletes an inspection round that has no problems, complaint cases, results and published figures, and at which
+    /// no other looks back. Requires a regional rectification office.
     async fn delete_round(
         &self,
         ctx: &Context<'_>,

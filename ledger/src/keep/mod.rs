@@ -11,6 +11,7 @@ pub mod measure;
 pub mod merge;
 pub mod party;
 pub mod problem;
+pub mod published;
 pub mod region;
 pub mod result;
 pub mod round;

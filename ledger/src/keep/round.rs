@@ -261,11 +261,13 @@ pub(super) async fn move_grace(db: &Transaction, acting: &Acting<'_>, round: i64
     tell(db, acting, problems, None).await
 }
 
-/// Deletes a round without problems, cases and results, which was opened by mistake, and returns the key that it had.
+/// Deletes a round without problems, cases, results and published figures, which was opened by mistake, and returns the
+/// key that it had.
 pub async fn delete(acting: &Acting<'_>, round: Option<i64>, version: i32) -> Result<i64> {
     const HELD: &str = "SELECT (SELECT count(*) FROM problem WHERE round_id = $1) \
         + (SELECT count(*) FROM inspection_case WHERE round_id = $1) \
-        + (SELECT count(*) FROM round_result WHERE round_id = $1) AS amount";
+        + (SELECT count(*) FROM round_result WHERE round_id = $1) \
+        + (SELECT count(*) FROM published_figure WHERE round_id = $1) AS amount";
     const LOOKERS: &str = "SELECT count(*) AS amount FROM inspection_round WHERE looks_back_at_id = $1";
     let (transaction, row) = take(acting, round, Some(version), "roundId").await?;
     if count(&transaction, LOOKERS, vec![row.id.into()]).await? > 0 {
@@ -277,9 +279,11 @@ pub async fn delete(acting: &Acting<'_>, round: Option<i64>, version: i32) -> Re
     }
     let problems = count(&transaction, HELD, vec![row.id.into()]).await?;
     if problems > 0 {
-        let zh = format!("该轮次下还有 {problems} 个问题、案件或成果：请先合并到另一轮次");
-        let en =
-            format!("the round still has {problems} problems, cases or results: merge it into another round first");
+        let zh = format!("该轮次下还有 {problems} 个问题、案件、成果或公布数：请先合并到另一轮次");
+        let en = format!(
+            "the round still has {problems} problems, cases, results or published figures: merge it into another \
+             round first"
+        );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "roundId"]).into());
     }
     let (id, before) = (row.id, state(&row));

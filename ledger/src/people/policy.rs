@@ -93,12 +93,13 @@ const LEDGER: &[&str] = &[
     "accountability",
     "ownership",
     "round_result",
+    "published_figure",
 ];
 
 /// The acts that the policy governs. Reading is not an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// Maintaining rounds with their results, problems and measures.
+    /// Maintaining rounds with their results and published figures, problems and measures.
     KeepLedger,
     /// Maintaining regions, units, aliases and addresses, and the calendar of holidays.
     KeepDictionaries,
@@ -548,7 +549,7 @@ impl Sight for Principal {
                     _ => of_owner(table),
                 },
                 "ownership" => ownership(place.as_ref()),
-                "round_result" => results(place.as_ref()),
+                "round_result" | "published_figure" => results(place.as_ref()),
                 "change" => Condition::Any(vec![of_owner(table), removals(*role, place.as_ref())]),
                 _ => of_owner(table),
             },
@@ -677,9 +678,9 @@ fn ownership(place: Option<&Place>) -> Condition {
     with("problem", "problem_id").and(Condition::Any(beside.into_iter().collect()))
 }
 
-/// Returns the condition for visible results of rounds.
+/// Returns the condition for visible results and published figures of rounds.
 ///
-/// The round must be visible and, for results of one region, that region must lie in the caller's subtree or above it.
+/// The round must be visible and, for those of one region, that region must lie in the caller's subtree or above it.
 fn results(place: Option<&Place>) -> Condition {
     let beside = place.map(|place| Condition::Matches(BESIDE, place.path.clone().into()));
     let of_region = Condition::Any([Condition::Null("region_id", true)].into_iter().chain(beside).collect());

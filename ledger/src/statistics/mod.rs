@@ -9,6 +9,7 @@ mod answer;
 mod figures;
 pub mod kept;
 pub mod own;
+pub mod published;
 
 pub use answer::answer;
 pub use figures::{Answer, Counted, Dimension, Figures, Item, Question, label_of};

@@ -81,6 +81,7 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     let rounds: HashSet<i64> = left.rounds.iter().map(|row| row.id).collect();
     left.round_results
         .retain(|row| rounds.contains(&row.round_id) && row.region_id.is_none_or(|region| eyes.is_beside(region)));
+    left.published_figures.retain(|row| rounds.contains(&row.round_id) && eyes.is_beside(row.region_id));
     // Ownership by regions above or below, not by siblings.
     left.ownership.retain(|row| problems.contains(&row.problem_id) && eyes.is_beside(row.region_id));
     left.audit.retain(|row| match eyes.role {

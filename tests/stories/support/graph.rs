@@ -13,7 +13,7 @@ use sea_orm::{ActiveEnum, DatabaseConnection, FromQueryResult, Statement};
 use serde_json::{Value, json};
 
 /// The types with a global id, and the prefix of their ids.
-pub(crate) const NOUNS: [(&str, &str); 26] = [
+pub(crate) const NOUNS: [(&str, &str); 27] = [
     ("Region", "region"),
     ("Unit", "unit"),
     ("InspectionRound", "round"),
@@ -36,6 +36,7 @@ pub(crate) const NOUNS: [(&str, &str); 26] = [
     ("CaseReport", "casereport"),
     ("Accountability", "accountability"),
     ("RoundResult", "roundresult"),
+    ("PublishedFigure", "publishedfigure"),
     ("AuditEntry", "audit"),
     ("Mail", "mail"),
     ("Schedule", "schedule"),
@@ -218,6 +219,7 @@ impl Graph {
             ("CaseReport", tables.case_reports.iter().map(cases::report).collect()),
             ("Accountability", tables.accountability.iter().map(cases::accountability).collect()),
             ("RoundResult", tables.round_results.iter().map(round_result).collect()),
+            ("PublishedFigure", tables.published_figures.iter().map(published_figure).collect()),
             ("AuditEntry", tables.audit.iter().map(audit).collect()),
             ("Mail", tables.mails.iter().map(|row| tables.mail(row)).collect()),
             ("Schedule", tables.schedules.iter().map(|row| tables.schedule(row)).collect()),
@@ -277,6 +279,7 @@ pub(crate) struct Tables {
     pub(crate) case_reports: Vec<entity::case_report::Model>,
     pub(crate) accountability: Vec<entity::accountability::Model>,
     pub(crate) round_results: Vec<entity::round_result::Model>,
+    pub(crate) published_figures: Vec<entity::published_figure::Model>,
     pub(crate) ownership: Vec<entity::ownership::Model>,
     pub(crate) audit: Vec<entity::audit_entry::Model>,
     pub(crate) schedules: Vec<entity::schedule::Model>,
@@ -330,6 +333,7 @@ impl Tables {
             case_reports: rows(db, "case_report").await,
             accountability: rows(db, "accountability").await,
             round_results: rows(db, "round_result").await,
+            published_figures: rows(db, "published_figure").await,
             ownership: rows(db, "ownership").await,
             audit: rows(db, "audit_entry").await,
             schedules: rows(db, "schedule").await,
@@ -397,6 +401,11 @@ impl Tables {
             .many("measures", "Measure", measures.iter().map(|measure| measure.id).collect())
             .many("inspectionCases", "InspectionCase", keys!(self.cases, other => other.round_id == row.id))
             .many("results", "RoundResult", keys!(self.round_results, other => other.round_id == row.id))
+            .many(
+                "publishedFigures",
+                "PublishedFigure",
+                keys!(self.published_figures, other => other.round_id == row.id),
+            )
             .parts("problemsByProgress", ratings.map(|one| Object::part("ProgressCount", one)).collect())
             .parts(
                 "measuresByDeadlineYear",
@@ -736,6 +745,17 @@ fn round_result(row: &entity::round_result::Model) -> Object {
         "withdrawReason": row.withdraw_reason, "version": row.version});
     Object::new("RoundResult", row.id, values)
         .one("region", "Region", row.region_id)
+        .one("recorder", "Account", row.recorder_id)
+        .one("round", "InspectionRound", row.round_id)
+}
+
+fn published_figure(row: &entity::published_figure::Model) -> Object {
+    let values = json!({"counted": row.counted.to_value(), "topic": row.topic.to_value(), "label": row.label,
+        "amount": row.amount, "asOf": row.as_of, "source": row.source, "recordedAt": row.recorded_at,
+        "withdrawnAt": row.withdrawn_at, "withdrawReason": row.withdraw_reason, "version": row.version});
+    Object::new("PublishedFigure", row.id, values)
+        .one("region", "Region", row.region_id)
+        .within([row.region_id])
         .one("recorder", "Account", row.recorder_id)
         .one("round", "InspectionRound", row.round_id)
 }

@@ -27,6 +27,7 @@ const OF_REGION: &[&str] = &[
     "UPDATE inspection_case SET region_id = $2, version = version + 1 WHERE region_id = $1",
     "UPDATE accountability SET region_id = $2 WHERE region_id = $1",
     "UPDATE round_result SET region_id = $2, version = version + 1 WHERE region_id = $1",
+    "UPDATE published_figure SET region_id = $2, version = version + 1 WHERE region_id = $1",
     "DELETE FROM ownership WHERE region_id = $1 AND problem_id IN (SELECT problem_id FROM ownership \
         WHERE region_id = $2)",
     "UPDATE ownership SET region_id = $2 WHERE region_id = $1",

@@ -13,8 +13,8 @@ use crate::work::Acting;
 
 /// Merges a round into another one, if the same round was opened twice under different names.
 ///
-/// Problems, cases, results and records of accountability move to the round that stays; the merged round is deleted.
-/// Returns the key of the round that stays.
+/// Problems, cases, results, published figures and records of accountability move to the round that stays; the merged
+/// round is deleted. Returns the key of the round that stays.
 pub async fn rounds(acting: &Acting<'_>, from: Option<i64>, into: Option<i64>) -> Result<i64> {
     const TWICE: &str = "SELECT coalesce(a.number, a.title) AS name FROM problem a JOIN problem b \
         ON b.region_id = a.region_id AND b.identity = a.identity AND b.round_id = $2 WHERE a.round_id = $1 \
@@ -57,6 +57,7 @@ pub async fn rounds(acting: &Acting<'_>, from: Option<i64>, into: Option<i64>) -
         "UPDATE inspection_case SET round_id = $2, version = version + 1 WHERE round_id = $1",
         "UPDATE accountability SET round_id = $2 WHERE round_id = $1",
         "UPDATE round_result SET round_id = $2, version = version + 1 WHERE round_id = $1",
+        "UPDATE published_figure SET round_id = $2, version = version + 1 WHERE round_id = $1",
         "UPDATE inspection_round SET looks_back_at_id = NULL, version = version + 1 \
         WHERE id = $2 AND looks_back_at_id = $1",
         "UPDATE inspection_round SET looks_back_at_id = $2, version = version + 1 WHERE looks_back_at_id = $1",
