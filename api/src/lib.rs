@@ -22,6 +22,7 @@ pub use context::{JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, Ru
 pub use gate::Clock;
 pub use graphql::schema::sdl;
 pub use http::connections::{Bounds, Connection, Connections, in_flight};
+pub use http::form::form;
 pub use http::headers::{headers, is_https};
 pub use http::request::is_loopback;
 pub use http::routes::{Api, readiness};

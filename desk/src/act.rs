@@ -437,7 +437,7 @@ pub(crate) async fn report(
     payload: web::Payload,
     desk: State,
 ) -> HttpResponse {
-    let form = Multipart::new(request.headers(), payload);
+    let form = api::form(request.headers(), payload);
     let done = async {
         let visit = Visit::begin(&request, &desk, false).await?;
         take_report(&visit, &id, form).await

@@ -20,7 +20,7 @@ const DECIDE: &str = "mutation($input: DecideImportInput!) { \
 
 /// `POST /imports`: keeps the file of the form, whose text fields come first, and begins to read it.
 pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, desk: State) -> HttpResponse {
-    let form = Multipart::new(request.headers(), payload);
+    let form = api::form(request.headers(), payload);
     let done = async {
         let visit = Visit::begin(&request, &desk, false).await?;
         match take(&visit, form).await {

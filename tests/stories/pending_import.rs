@@ -117,9 +117,19 @@ fn a_file_that_is_no_ledger_says_so(world: &World) {
     let said = settled(&server, &token, &id);
     assert_eq!((&said["state"], &said["report"]), (&json!("FAILED"), &Value::Null), "{said}");
     assert!(said["error"].as_str().unwrap().contains("没有找到台账"), "{said}");
+    // Some programs write the name of a file in a form as their system stores it.
+    let mut form = b"--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"".to_vec();
+    form.extend([0xCC, 0xA8, 0xD5, 0xCB]);
+    form.extend(b".csv\"\r\n\r\na,b\r\n1,2\r\n--B--\r\n");
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=B")];
+    let path = format!("/import?keep=true&round={ROUND}&region=990100");
+    let said = asked(&server, "POST", &path, &headers, &form);
+    assert_eq!(said.status, 202, "{}", said.body);
+    let said = settled(&server, &token, said.json()["importId"].as_str().unwrap());
+    assert_eq!(said["fileName"], "台账.csv");
     // A unit may not import anything, whatever it is.
     world.employ("unit@example.org", "RESPONSIBLE_UNIT", "云川省整改办");
     let unit = format!("Bearer {}", server.sign_in("unit@example.org"));
-    let path = format!("/import?keep=true&round={ROUND}&region=990100");
     assert_eq!(asked(&server, "POST", &path, &[("authorization", &unit)], b"x").status, 403);
 }

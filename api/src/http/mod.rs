@@ -6,6 +6,7 @@ pub(crate) mod dossier;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod files;
+pub(crate) mod form;
 pub(crate) mod graphiql;
 pub(crate) mod headers;
 pub(crate) mod oidc;

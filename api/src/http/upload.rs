@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_multipart::Multipart;
+use crate::http::form::form;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
@@ -147,7 +147,7 @@ async fn receive(
             "send multipart/form-data with one file, named file",
         )
     };
-    let mut form = Multipart::new(headers, body.clone());
+    let mut form = form(headers, body.clone());
     let mut transfer = Transfer::begin();
     let mut field = transfer.wait(form.next()).await?.ok_or_else(malformed)?.map_err(|_| malformed())?;
     let given = field.content_disposition().filter(|said| said.get_name() == Some("file"));

@@ -2,7 +2,6 @@
 //! importing progress reports (整改进展) from a filled-in form (`POST /import?sheet=progress`). Each is limited by the
 //! caller's rights.
 
-use actix_multipart::Multipart;
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
@@ -23,6 +22,7 @@ use crate::context::Caller;
 use crate::error::{Code, Unserved};
 use crate::gate;
 use crate::http::files::{answer, attachment, refuse, slot, slots};
+use crate::http::form::form;
 use crate::http::state::AppState;
 use crate::http::transfer::{Transfer, paced};
 use crate::language::Language;
@@ -349,7 +349,7 @@ async fn receive(request: &HttpRequest, mut payload: web::Payload, name: Option<
     let mut transfer = Transfer::begin();
     let mut file = name.unwrap_or("台账").to_owned();
     if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
-        let mut form = Multipart::new(request.headers(), payload);
+        let mut form = form(request.headers(), payload);
         let mut has_file = false;
         while let Some(field) = transfer.wait(form.next()).await? {
             let mut field = field.map_err(|_| broken())?;
