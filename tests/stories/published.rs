@@ -219,7 +219,9 @@ fn whoever_sees_a_part_only_is_told_no_computed_number(world: &World) {
     let (server, _clock) = world.serve_under_clock("2026-11-22T09:00");
     let of_code = |code: &str| {
         let place = region(&server, &office, code);
-        record(&server, &office, &of(&place, "MEASURES", "TOTAL", None, 1_000_000))
+        let mut figure = of(&place, "CASES", "TOTAL", None, 1_000_000);
+        figure["roundId"] = json!("round_3");
+        record(&server, &office, &figure)
     };
     let (whole, own) = (of_code("990000"), of_code("990121"));
     assert!(whole["computed"].as_i64() > own["computed"].as_i64(), "{whole} {own}");
@@ -229,7 +231,7 @@ fn whoever_sees_a_part_only_is_told_no_computed_number(world: &World) {
     };
     for reader in [&county, &sibling, &unit] {
         let seen = json!({"amount": 1_000_000, "computed": null, "isDifferent": false});
-        assert_eq!(read(reader, &whole), seen, "the published number is public, the other counties' measures are not");
+        assert_eq!(read(reader, &whole), seen, "the published number is public, the other counties' cases are not");
     }
     assert_eq!(read(&county, &own)["computed"], own["computed"]);
     assert_eq!(read(&county, &own)["isDifferent"], true);
