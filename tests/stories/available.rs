@@ -88,10 +88,9 @@ fn input(action: &str, object: &Value) -> Option<Value> {
             let deadline = format!("20{}年12月{}日", fastrand::u32(27..35), fastrand::u32(1..29));
             of("measureId", true, json!({ "deadline": deadline, "reason": reason }))
         }
-        "EDIT_MEASURE" | "SET_PARTIES" => of("measureId", true, json!({})),
+        "EDIT_MEASURE" | "SET_PARTIES" | "DELETE_MEASURE" => of("measureId", true, json!({})),
         "PLAN_CHECKS" => of("measureId", true, json!({ "plans": [] })),
         "RETIRE_MEASURE" => of("measureId", true, json!({ "reason": reason })),
-        "DELETE_MEASURE" => of("measureId", true, json!({})),
         "RETIRE_PROBLEM" => of("problemId", true, json!({ "reason": reason })),
         "ACCEPT_CASE" => of("caseId", true, json!({})),
         "REPORT_ON_CASE" => of("caseId", false, json!({ "text": unique })),

@@ -45,7 +45,7 @@ fn settled(server: &Server, token: &str, id: &str) -> Value {
         if !["READING", "RUNNING"].iter().any(|state| said["state"] == *state) {
             return said;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{said}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{said}");
         std::thread::yield_now();
     }
 }

@@ -2,6 +2,7 @@
 //! memory as often as the file repeats it, so a file of a few kilobytes could cost gigabytes of memory and minutes of
 //! time.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Cursor, Read, Write};
 
@@ -363,7 +364,7 @@ fn sheets(archive: &mut Archive<'_>, folder: &str, name: &str) -> Result<Vec<(St
                     match attribute.key.local_name().as_ref() {
                         "id" => id = Some(attribute.value.into_owned()),
                         "name" => {
-                            called = unescape(&attribute.value).map(std::borrow::Cow::into_owned).unwrap_or_default()
+                            called = unescape(&attribute.value).map(Cow::into_owned).unwrap_or_default();
                         }
                         _ => {}
                     }

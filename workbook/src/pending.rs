@@ -350,7 +350,8 @@ impl Imports {
         let (imports, by) = (self.clone(), by.clone());
         tokio::spawn(async move {
             let place = imports.places.acquire().await;
-            let done = imports.while_telling(id, &progress, imports.process(&by, id, dry_run, &progress)).await;
+            let task = Box::pin(imports.process(&by, id, dry_run, &progress));
+            let done = imports.while_telling(id, &progress, task).await;
             if let Err(error) = imports.settle(id, dry_run, done, &progress).await {
                 tracing::error!(%error, import = id, "the outcome of an import could not be kept");
             }

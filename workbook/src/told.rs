@@ -10,7 +10,7 @@ use crate::question::Question;
 use crate::reading::SheetReading;
 
 fn words_of(words: &Bilingual, is_english: bool) -> String {
-    if is_english { words.en.to_string() } else { words.zh.to_string() }
+    if is_english { words.en.clone() } else { words.zh.clone() }
 }
 
 /// Returns the report of an import in one language. Faults name their cells; questions have the keys of their answers.

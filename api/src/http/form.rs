@@ -1,5 +1,5 @@
-//! Forms with files (`multipart/form-data`) whose headers are in GB18030: some programs and old browsers write file names
-//! as the system stores them, and the library reads UTF-8 only.
+//! Forms with files (`multipart/form-data`) whose headers are in GB18030: some programs and old browsers write file
+//! names as the system stores them, and the library reads UTF-8 only.
 
 use std::borrow::Cow;
 use std::pin::Pin;

@@ -191,6 +191,48 @@ struct How {
     keep: bool,
 }
 
+impl How {
+    /// Reads the parameters of a request.
+    fn of(request: &HttpRequest) -> Result<Self, Unserved> {
+        let how = web::Query::<Self>::from_query(request.query_string()).map_err(|_| {
+            Unserved::malformed(
+                "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、writeMapping、keep、\
+                 name，或 sheet=progress",
+                "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, acceptProposals, \
+                 writeMapping, keep, name, or sheet=progress",
+            )
+        })?;
+        Ok(how.into_inner())
+    }
+
+    /// Returns whether a form of progress reports is imported. Refuses a caller who may not import what they send,
+    /// before they send it, and parameters that do not fit.
+    fn is_progress(&self, by: &By) -> Result<bool, Unserved> {
+        let is_progress = match self.sheet.as_deref() {
+            None => false,
+            Some("progress") => true,
+            Some(_) => return Err(Unserved::malformed("sheet 只能是 progress", "`sheet` can only be `progress`")),
+        };
+        let act = if is_progress { Act::Report } else { Act::KeepLedger };
+        if !by.principal.may(act) {
+            return Err(ledger::Error::from(policy::not_allowed(act)).into());
+        }
+        if is_progress && self.dry_run {
+            return Err(Unserved::malformed(
+                "填报表不支持 dryRun：每一行各自办理，有误的行会逐行说明，不影响其他行",
+                "dryRun is not available for progress forms: rows are processed one by one, errors are listed by row",
+            ));
+        }
+        if !is_progress && (self.round.is_none() || self.region.is_none()) {
+            return Err(Unserved::malformed(
+                "请给出 round（督察轮次名称）和 region（行政区代码）",
+                "the parameters round (name) and region (code) are required",
+            ));
+        }
+        Ok(is_progress)
+    }
+}
+
 /// `POST /import?round=…&region=540329`: imports a workbook, which is the body or the part `file` of a form; the part
 /// `mapping` may have decisions about how to read it. `round` is
 /// the name or global id of the round; `region` and `issuedBy` are the code or global id of a region. With `keep=true`,
@@ -200,41 +242,11 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
     let mut caller = state.caller(&request);
     let taken: Result<Value, Unserved> = async {
         state.admit_upload(&request, &mut caller).await?;
-        let how = web::Query::<How>::from_query(request.query_string())
-            .map_err(|_| {
-                Unserved::malformed(
-                    "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、writeMapping、keep、\
-                     name，或 sheet=progress",
-                    "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, acceptProposals, \
-                     writeMapping, keep, name, or sheet=progress",
-                )
-            })?
-            .into_inner();
+        let how = How::of(&request)?;
         let by = caller.by();
         let acting = state.files.acting(&by);
-        let is_progress = match how.sheet.as_deref() {
-            None => false,
-            Some("progress") => true,
-            Some(_) => return Err(Unserved::malformed("sheet 只能是 progress", "`sheet` can only be `progress`")),
-        };
-        // Check the rights first: a caller who may not import anything need not send the file.
-        let act = if is_progress { Act::Report } else { Act::KeepLedger };
-        if !by.principal.may(act) {
-            return Err(ledger::Error::from(policy::not_allowed(act)).into());
-        }
-        if is_progress && how.dry_run {
-            return Err(Unserved::malformed(
-                "填报表不支持 dryRun：每一行各自办理，有误的行会逐行说明，不影响其他行",
-                "dryRun is not available for progress forms: rows are processed one by one, errors are listed by row",
-            ));
-        }
+        let is_progress = how.is_progress(&by)?;
         let into = how.round.zip(how.region);
-        if !is_progress && into.is_none() {
-            return Err(Unserved::malformed(
-                "请给出 round（督察轮次名称）和 region（行政区代码）",
-                "the parameters round (name) and region (code) are required",
-            ));
-        }
         // Receive the whole body before taking a place for processing: a slow sender then occupies memory only.
         let _held = slots(&state.files.arriving, &caller, megabytes(&request)?)?;
         let received = receive(&request, payload, how.name.as_deref()).await?;

@@ -11,6 +11,7 @@ use crate::part::order::order;
 /// The set of units that a responsible party denotes when it does not name a single unit.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::responsible_party::Selector")]
+#[expect(clippy::enum_variant_names, reason = "the codes that clients know say that all are meant")]
 pub(crate) enum Selector {
     /// 各县（区） · The government of every county below the region.
     AllCounties,

@@ -71,5 +71,5 @@ pub(super) async fn write(db: &Transaction, measure: i64, given: &[Leader]) -> R
 
 /// Returns what the audit records of a change of leaders: the posts, without the names.
 pub(super) fn said_of(changed: &[Post]) -> Value {
-    json!(changed.iter().map(|post| post.to_value()).collect::<Vec<_>>())
+    json!(changed.iter().map(ActiveEnum::to_value).collect::<Vec<_>>())
 }

@@ -70,9 +70,11 @@ impl State {
     }
 }
 
-/// The items whose states are stored: the name of their table, and the query for the states, given a condition on the
-/// keys of problems.
-const ITEMS: [(&str, fn(&str) -> String); 2] = [("measure", of_measures), ("problem", of_problems)];
+/// Returns the query for the states of items, given a condition on the keys of problems.
+type States = fn(&str) -> String;
+
+/// The items whose states are stored: the name of their table, and the query for the states.
+const ITEMS: [(&str, States); 2] = [("measure", of_measures), ("problem", of_problems)];
 
 /// Stores what regions answered themselves of these problems and their measures.
 pub async fn renew(db: &Transaction, problems: &[i64]) -> Result<()> {
