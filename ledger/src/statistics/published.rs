@@ -5,6 +5,8 @@ use entity::accountability::{Consequence, Rank};
 use planner::Sql;
 use sea_orm::{ActiveEnum, Iterable};
 
+use super::own::State;
+
 /// Returns the SQL expression of the number that the ledger counts for the row `figure`: of the same round, for the
 /// same region with those below it, on the same topic.
 ///
@@ -28,8 +30,10 @@ pub fn differs(sql: &mut Sql<'_>, figure: &str) -> String {
 /// Counts problems or measures, by the rule of [`super::Figures::count`] and by the pace that ledgers state.
 fn items(sql: &mut Sql<'_>, figure: &str, table: &str) -> String {
     let (list, item, today) = (sql.alias(), sql.alias(), sql.fact("today"));
-    let closed = format!("{item}.status IN ('CLOSED', 'CLOSED_ONGOING')");
-    let completed = format!("({item}.completed_on <= {today} OR ({item}.completed_on IS NULL AND {closed}))");
+    // A region below the issuing one judges an item by its own answers.
+    let State { status, completed_on, .. } = State::of(&item).unless(&list, "own_");
+    let closed = format!("{status} IN ('CLOSED', 'CLOSED_ONGOING')");
+    let completed = format!("({completed_on} <= {today} OR ({completed_on} IS NULL AND {closed}))");
     let is_meant = format!(
         "CASE {figure}.topic WHEN 'TOTAL' THEN TRUE WHEN 'COMPLETED' THEN {completed} \
          WHEN 'CLOSED' THEN {closed} AND {completed} ELSE {item}.stated_pace = {figure}.topic END"
