@@ -18,6 +18,8 @@ pub use planner::{Trouble, trouble};
 
 /// The most values of one statement that inserts: SQLite takes 32,766, PostgreSQL 65,535.
 const MOST_VALUES: usize = 32_000;
+/// The most rows of one INSERT. More would make it no faster, and a prepared statement keeps memory for each.
+const MOST_TOGETHER: usize = 500;
 
 /// Counts how the values of indexes are spread, by which SQLite chooses between them. PostgreSQL counts on its own.
 ///
@@ -81,10 +83,15 @@ where
 {
     let rows: Vec<A> = rows.into_iter().collect();
     let columns = <A::Entity as EntityTrait>::Column::iter().count();
-    for batch in rows.chunks(MOST_VALUES / columns) {
-        <A::Entity as EntityTrait>::insert_many(batch.to_vec()).exec_without_returning(db).await?;
+    let most = MOST_TOGETHER.min(MOST_VALUES / columns);
+    let mut rows = rows.into_iter();
+    loop {
+        let batch: Vec<A> = rows.by_ref().take(most).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        <A::Entity as EntityTrait>::insert_many(batch).exec_without_returning(db).await?;
     }
-    Ok(())
 }
 
 /// A transaction that commits only if every one of its statements has succeeded.

@@ -37,7 +37,7 @@ use ledger::rule::workflow::{self, Step};
 use ledger::statistics::kept;
 
 /// Number of rows per INSERT. With at most 40 columns each, this is within SQLite's limit of 32,766 variables.
-const CHUNK: usize = 800;
+const CHUNK: usize = 200;
 
 /// The quantity of a report that has the share of the measure that is done, in percent.
 const SHARE: &str = "累计完成比例";
