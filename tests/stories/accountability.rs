@@ -285,6 +285,15 @@ fn a_county_reads_of_its_own_part_only(world: &World) {
     }
     let of = |kind: &str, name: &str| json!({"kind": kind, "region": {"name": name}});
     assert_eq!(read(&office), json!([of("PRINCIPAL", "东岭县"), of("SHARED", "白河县"), of("SHARED", "青坪县")]));
+    // Problems are counted by who owns them, as far as one sees that.
+    let owned = |token: &str, place: &Value, kind: &str| {
+        let query = "query($region: ID!, $kind: OwnershipKind!) {
+            problems(filter: {ownership: {kind: [$kind], region: {eq: $region}}}) { nodes { id } } }";
+        let found = server.data_as(token, query, &json!({"region": place, "kind": kind}));
+        found["problems"]["nodes"].as_array().unwrap().iter().any(|problem| problem["id"] == "problem_1")
+    };
+    assert!(owned(&office, &dongling, "PRINCIPAL") && !owned(&office, &dongling, "SHARED"));
+    assert!(owned(&county, &baihe, "SHARED") && !owned(&county, &dongling, "PRINCIPAL"));
     assert_eq!(read(&county), json!([of("SHARED", "白河县")]), "a county does not see the ownership of its siblings");
     assert_eq!(set(&county, &baihe, json!("PRINCIPAL")), "NOT_ALLOWED");
     assert_eq!(set(&office, &region("990000"), json!("PRINCIPAL")), "NOT_FOUND");

@@ -6,7 +6,8 @@ use planner::{Kind, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
 use crate::noun::problem::{Problem, ProblemPayload};
-use crate::noun::region::Region;
+use crate::noun::region::{Region, RegionFilter};
+use crate::part::filter::{RelationFilter, filter, one_of};
 use crate::part::payload::key_of;
 
 /// Kind of a region's ownership of a problem.
@@ -32,6 +33,17 @@ noun! {
     kind: OwnershipKind = Kind::Column("kind");
     /// Region (行政区) that owns or shares the problem.
     region: Region = Kind::One(<Region as Noun>::table, "region_id");
+}
+
+filter! {
+    /// Condition on a region's ownership of a problem (主责、共性).
+    OwnershipFilter {
+        /// The region owns the problem (`PRINCIPAL`) or shares it (`SHARED`).
+        kind: Vec<OwnershipKind> = |kinds| one_of::<_, entity::ownership::OwnershipKind>("kind", kinds),
+        /// Condition on the region that owns or shares the problem.
+        region: RelationFilter<RegionFilter> =
+            |region| region.condition("region_id", <Region as planner::Noun>::table()),
+    }
 }
 
 /// Input of `setOwnership`: a region's ownership of a problem (主责、共性).

@@ -15,7 +15,7 @@ use crate::noun::assignment::Status;
 use crate::noun::audit::AuditEntry;
 use crate::noun::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM, Pace};
 use crate::noun::measure::{Measure, MeasureFilter};
-use crate::noun::ownership::Ownership;
+use crate::noun::ownership::{Ownership, OwnershipFilter};
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
 use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter, one_of};
@@ -195,6 +195,13 @@ filter! {
             column: "problem_id",
             key: "id",
             condition: Box::new(Condition::In("domain", domains.iter().cloned().map(Into::into).collect())),
+        },
+        /// A region owns or shares the problem (主责、共性) in this way.
+        ownership: OwnershipFilter = |ownership| Condition::Exists {
+            table: "ownership",
+            column: "problem_id",
+            key: "id",
+            condition: Box::new(planner::Filter::condition(ownership)),
         },
     }
 }

@@ -64,6 +64,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("PublishedFigure", "isDifferent"),
     ("PublishedFigureFilter", "isDifferent"),
     ("AuditEntry", "changes"),
+    // The story `accountability` is about it.
+    ("ProblemFilter", "ownership"),
 ];
 
 /// A generated operation and its variables.
