@@ -283,7 +283,6 @@ impl Imports {
         // Refused before it is kept, if it cannot be read.
         mapping_of(&all)?;
         let changed = pending_import::ActiveModel {
-            id: Set(id),
             decisions: Set(json!(all).to_string()),
             as_of: Set(as_of.or(row.as_of)),
             creates_units: Set(creates_units.unwrap_or(row.creates_units)),
@@ -293,7 +292,7 @@ impl Imports {
             updated_at: Set((self.clock)()),
             ..Default::default()
         };
-        changed.update(&self.db).await?;
+        self.change(id, changed).await?;
         self.begin(by, id, true);
         Ok(id)
     }
@@ -307,14 +306,13 @@ impl Imports {
             return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "importId"]).into());
         }
         let changed = pending_import::ActiveModel {
-            id: Set(id),
             state: Set(PendingState::Running),
             processed: Set(0),
             total: Set(0),
             updated_at: Set((self.clock)()),
             ..Default::default()
         };
-        changed.update(&self.db).await?;
+        self.change(id, changed).await?;
         self.begin(by, id, false);
         Ok(id)
     }
@@ -327,6 +325,12 @@ impl Imports {
         }
         pending_import::Entity::delete_by_id(id).exec(&self.db).await?;
         Ok(id)
+    }
+
+    /// Changes a row without reading its file.
+    async fn change(&self, id: i64, row: pending_import::ActiveModel) -> Result<()> {
+        pending_import::Entity::update_many().set(row).filter(pending_import::Column::Id.eq(id)).exec(&self.db).await?;
+        Ok(())
     }
 
     /// Returns an import of the caller that waits for decisions.
@@ -377,13 +381,12 @@ impl Imports {
 
     async fn tell(&self, id: i64, progress: &Progress) {
         let news = pending_import::ActiveModel {
-            id: Set(id),
             processed: Set(progress.0.load(Ordering::Relaxed) as i64),
             total: Set(progress.1.load(Ordering::Relaxed) as i64),
             updated_at: Set((self.clock)()),
             ..Default::default()
         };
-        if let Err(error) = news.update(&self.db).await {
+        if let Err(error) = self.change(id, news).await {
             tracing::warn!(%error, import = id, "the progress of an import could not be kept");
         }
     }
@@ -445,7 +448,6 @@ impl Imports {
             }
         };
         let mut row = pending_import::ActiveModel {
-            id: Set(id),
             state: Set(state),
             processed: Set(progress.0.load(Ordering::Relaxed) as i64),
             total: Set(progress.1.load(Ordering::Relaxed) as i64),
@@ -456,8 +458,7 @@ impl Imports {
         if state == PendingState::Done {
             row.content = Set(Vec::new());
         }
-        row.update(&self.db).await?;
-        Ok(())
+        self.change(id, row).await
     }
 }
 
