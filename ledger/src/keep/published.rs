@@ -10,12 +10,12 @@ use super::region::live;
 use super::round;
 use super::shared::{note_own, permit, permit_anywhere};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode, Thing};
+use crate::fault::{self, Fault, Thing};
 use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
-use crate::work::{Acting, MAX_WORDS, current, seen};
+use crate::work::{Acting, MAX_WORDS, current, not_withdrawn, seen};
 
 /// The maximum number in a record.
 pub const MAX_AMOUNT: i64 = 1_000_000_000;
@@ -190,10 +190,7 @@ async fn take(
     let found = published_figure::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
     permit(&transaction, acting, Act::KeepLedger, found.region_id).await?;
     current(Some(version), found.version, ("公布数", "record"))?;
-    if found.withdrawn_at.is_some() {
-        let (zh, en) = ("这条公布数已撤回", "this record has been withdrawn");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
-    }
+    not_withdrawn(found.withdrawn_at, "这条公布数", &path)?;
     Ok((transaction, found))
 }
 

@@ -10,12 +10,12 @@ use super::region::live;
 use super::round;
 use super::shared::{note_own, permit, permit_anywhere};
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode, Thing};
+use crate::fault::{self, Fault, Thing};
 use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
-use crate::work::{Acting, MAX_WORDS, current, seen};
+use crate::work::{Acting, MAX_WORDS, current, not_withdrawn, seen};
 
 /// The maximum number of results in a record.
 pub const MAX_AMOUNT: i32 = 1_000_000;
@@ -189,10 +189,7 @@ async fn take(acting: &Acting<'_>, record: Option<i64>, version: i32) -> Result<
         None => round::keeps_all(acting, &transaction, found.round_id).await?,
     }
     current(Some(version), found.version, ("成果记录", "record"))?;
-    if found.withdrawn_at.is_some() {
-        let (zh, en) = ("这条成果记录已撤回", "this record has been withdrawn");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
-    }
+    not_withdrawn(found.withdrawn_at, "这条成果记录", &path)?;
     Ok((transaction, found))
 }
 

@@ -7,10 +7,10 @@ use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 
 use super::acting::{Acting, MAX_WORDS, permit};
-use super::hold::{current, hold_problem, take_problem};
+use super::hold::{current, hold_problem, not_withdrawn, take_problem};
 use super::settle::settle_beside;
 use crate::Result;
-use crate::fault::{self, Fault, FaultCode, Thing};
+use crate::fault::{self, Fault, Thing};
 use crate::people::policy::{Act, Standing};
 use crate::record::change::ChangeKind;
 use crate::record::database;
@@ -114,10 +114,7 @@ async fn take(acting: &Acting<'_>, record: Option<i64>, version: i32) -> Result<
     let found = accountability::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
     permit(acting, Act::HoldToAccount, Standing::default())?;
     current(Some(version), found.version, ("追责记录", "record"))?;
-    if found.withdrawn_at.is_some() {
-        let (zh, en) = ("这条追责记录已撤回", "this record has been withdrawn");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &path).into());
-    }
+    not_withdrawn(found.withdrawn_at, "这条追责记录", &path)?;
     Ok((transaction, found))
 }
 

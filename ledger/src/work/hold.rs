@@ -1,6 +1,7 @@
 //! The rows that acts work on: finding and locking those that the caller may see, and checking their version and
 //! state.
 
+use chrono::{DateTime, Utc};
 use entity::{measure, problem};
 use planner::Sql;
 use sea_orm::{ActiveEnum, ConnectionTrait, EntityTrait};
@@ -37,6 +38,15 @@ pub(crate) fn current(given: Option<i32>, current: i32, what: (&str, &str)) -> R
         ),
         &["input", "version"],
     ))
+}
+
+/// Refuses an act on a record that was withdrawn. `record` names it in Chinese, such as `这条追责记录`.
+pub(crate) fn not_withdrawn(at: Option<DateTime<Utc>>, record: &str, path: &[&str]) -> Result<(), Fault> {
+    if at.is_none() {
+        return Ok(());
+    }
+    let zh = format!("{record}已撤回");
+    Err(Fault::new(FaultCode::WrongState, zh, "this record has been withdrawn", path))
 }
 
 /// Returns the error for a step that is not open in the state `from`, naming the states (`needed`) in which it is.

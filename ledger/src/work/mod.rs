@@ -28,5 +28,5 @@ mod telling;
 
 pub use acting::{Acting, MAX_WORDS};
 pub use hold::On;
-pub(crate) use hold::{current, hold, hold_measure, hold_problem, in_sight, seen};
+pub(crate) use hold::{current, hold, hold_measure, hold_problem, in_sight, not_withdrawn, seen};
 pub use telling::{Done, Warning, WarningCode};
