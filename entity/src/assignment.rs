@@ -17,6 +17,12 @@ pub struct Model {
     pub region_id: i64,
     /// Workflow status.
     pub status: Status,
+    /// Latest local date of its own deadline: that of the plan, or of the extension (延期) granted to it; null if there
+    /// is none.
+    pub due_on: Option<Date>,
+    /// Local date after which it is overdue: `due_on`, or the end of the grace period of an immediate deadline. Null if
+    /// the deadline is only ongoing.
+    pub due_by: Option<Date>,
     /// Local date of completion (完成); null if not completed. Independent of close-out (销号).
     pub completed_on: Option<Date>,
     /// Whether it was completed by that date, as a ledger states, rather than on it.

@@ -29,13 +29,18 @@ pub struct Model {
     pub due_raw: String,
     /// Whether the deadline is immediate (立行立改, 立即启动).
     pub due_immediate: bool,
-    /// Latest local date in the deadline; null if it has no date.
+    /// Latest local date of its answers' deadlines; null if it has no date.
     pub due_on: Option<Date>,
     /// Whether the deadline is ongoing (长期坚持), so that checks continue indefinitely.
     pub due_ongoing: bool,
     /// Local date after which it is overdue: `due_on`, or the end of the grace period of an immediate deadline. Null if
     /// the deadline is only ongoing.
     pub due_by: Option<Date>,
+    /// Latest local date of the deadline in the plan, from which extensions of single answers deviate; null if it has
+    /// no date.
+    pub plan_due_on: Option<Date>,
+    /// Local date after which answers without an extension are overdue; see `due_by`.
+    pub plan_due_by: Option<Date>,
     /// Lead unit (牵头单位); null if the ledger names none.
     pub lead_unit_id: Option<i64>,
     /// Supervising unit (督导单位).

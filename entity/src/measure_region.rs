@@ -23,6 +23,8 @@ pub struct Model {
     pub own_completed_on: Option<Date>,
     /// Whether the answers were completed by that date rather than on it.
     pub own_is_completed_by: bool,
+    /// Local date after which the answers of the region are overdue; null if it is that of the measure.
+    pub own_due_by: Option<Date>,
 }
 
 /// No relations are declared; queries write their own joins.

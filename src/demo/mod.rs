@@ -436,7 +436,7 @@ impl Maker<'_> {
                 id,
                 (county, *government),
                 round,
-                columns.ongoing,
+                &columns,
                 (index % STAGES.len(), place + turn == 0),
             );
             statuses.push(assignment.0);
@@ -482,6 +482,8 @@ impl Maker<'_> {
             due_on: Set(columns.on),
             due_ongoing: Set(columns.ongoing),
             due_by: Set(columns.by),
+            plan_due_on: Set(columns.on),
+            plan_due_by: Set(columns.by),
             lead_unit_id: Set(lead),
             supervising_unit_id: Set(city.lead_units.first().copied().filter(|unit| Some(*unit) != lead)),
             status: Set(status),
@@ -510,7 +512,7 @@ impl Maker<'_> {
         measure: i64,
         (county, government): (&region::Model, i64),
         round: &Round,
-        ongoing: bool,
+        columns: &Columns,
         (stage, first): (usize, bool),
     ) -> (Status, Option<NaiveDate>, Option<NaiveDate>) {
         let key = self.made.assignments + batch.assignments.len();
@@ -518,7 +520,7 @@ impl Maker<'_> {
         // The first assignment has the problem's stage; the others are as advanced or more.
         let stage = if first { stage } else { (stage + self.rng.usize(0..4)).min(STAGES.len() - 1) };
         let status = match STAGES[stage] {
-            Status::Closed if ongoing => Status::ClosedOngoing,
+            Status::Closed if columns.ongoing => Status::ClosedOngoing,
             Status::InProgress if !first && key.is_multiple_of(13) => Status::NotApplicable,
             status => status,
         };
@@ -565,6 +567,8 @@ impl Maker<'_> {
             measure_id: Set(measure),
             unit_id: Set(government),
             region_id: Set(county.id),
+            due_on: Set(columns.on),
+            due_by: Set(columns.by),
             status: Set(status),
             completed_on: Set(completed_on),
             is_completed_by: Set(false),

@@ -74,13 +74,19 @@ const POSTS: [Post; 20] = [
 ];
 
 /// Statements that add the rows of finished work, with their authors.
-const WORK: [&str; 37] = [
+const WORK: &[&str] = &[
     "INSERT INTO check_plan (measure_id, kind, every) SELECT id, CASE WHEN id % 2 = 0 THEN 'SELF_INSPECTION' \
         ELSE 'SPOT_CHECK' END, 'HALF_YEAR' FROM measure WHERE id % 3 = 0",
     "UPDATE unit SET retired_on = '2026-05-01', merged_into_id = (SELECT min(id) FROM unit), version = 2 \
         WHERE name LIKE '%林业和草原局' AND id NOT IN (SELECT unit_id FROM assignment)",
     "UPDATE region SET retired_on = '2026-06-01', merged_into_id = id - 1, version = 3 WHERE code = '990123'",
     "UPDATE progress_report SET author_id = id % 20 + 1 WHERE id % 4 = 0",
+    // Extensions of single answers.
+    "UPDATE assignment SET due_on = '2027-03-31', due_by = '2027-03-31' WHERE id % 5 = 1 AND due_on < '2027-01-01'",
+    "UPDATE measure SET due_on = coalesce((SELECT max(a.due_on) FROM assignment a WHERE a.measure_id = measure.id), \
+        due_on), due_by = coalesce((SELECT max(a.due_by) FROM assignment a WHERE a.measure_id = measure.id), due_by)",
+    "UPDATE measure_region SET due_order = (SELECT coalesce(m.due_on, '9999-12-31') FROM measure m \
+        WHERE m.id = measure_region.measure_id)",
     // Between accounts that otherwise see each other, and between accounts that do not.
     "INSERT INTO delegation (account_id, delegate_id, reason, begins_at, ends_at, created_at, revoked_at) \
         SELECT id, id % 7 + 1, '出差', '2026-02-01T00:00:00+00:00', '2026-02-20T00:00:00+00:00', \
@@ -204,6 +210,8 @@ impl Setting {
                 db.execute_unprepared(statement).await.unwrap_or_else(|why| panic!("{statement}: {why}"));
             }
         });
+        // What is stored for lists and figures follows the rows that were written directly.
+        world.done(&["statistics", "check", "--mend"]);
         let today = server.data("{ statistics(by: STATUS) { asOf } }", &json!({}))["statistics"]["asOf"].clone();
         let tables =
             block_on(async { Tables::read(&world.db().await, today.as_str().unwrap().parse().unwrap()).await });
@@ -342,13 +350,13 @@ fn counted(view: &View, count: &str) -> Vec<Counted> {
         let whole = item(row.status, row.completed_on, row.is_completed_by, row.due_by);
         let given: Vec<(BTreeSet<i64>, Item)> = answers(row.id)
             .map(|one| {
-                let state = item(one.status, one.completed_on, one.is_completed_by, row.due_by);
+                let state = item(one.status, one.completed_on, one.is_completed_by, one.due_by);
                 (lineage(one.region_id).into_iter().collect(), state)
             })
             .collect();
         let states: Vec<Item> = given.iter().map(|(_, state)| *state).collect();
         let issued = lineage(row.region_id).into_iter().collect();
-        (own::rolled_up(whole, &states), own::of_measure(whole, &issued, &given))
+        (own::answered(whole, &states), own::of_measure(whole, &issued, &given))
     };
     match count {
         "PROBLEMS" => {
@@ -374,7 +382,7 @@ fn counted(view: &View, count: &str) -> Vec<Counted> {
         _ => {
             let assignments = tables.assignments.iter().map(|row| {
                 let measure = measure_of(row.measure_id);
-                let state = item(row.status, row.completed_on, row.is_completed_by, measure.due_by);
+                let state = item(row.status, row.completed_on, row.is_completed_by, row.due_by);
                 let each = lineage(row.region_id).into_iter().map(|region| (region, state)).collect();
                 one((state, each), measure.problem_id, &[measure], class("Measure", measure.id))
             });

@@ -36,7 +36,7 @@ async fn load(db: &DatabaseConnection) -> Whole {
             .iter()
             .filter(|answer| answer.measure_id == row.id)
             .map(|answer| {
-                let state = item(answer.status, answer.completed_on, answer.is_completed_by, row.due_by);
+                let state = item(answer.status, answer.completed_on, answer.is_completed_by, answer.due_by);
                 (lineage(answer.region_id), state)
             })
             .collect();

@@ -23,6 +23,7 @@ mod dossier;
 mod evidence;
 mod exhaustion;
 mod export;
+mod extension;
 mod figures;
 mod full_disk;
 mod headers;

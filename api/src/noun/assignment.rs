@@ -116,6 +116,12 @@ noun! {
     /// Progress of the assignment against the time allotted (进度), as of the current local date; null if it is not
     /// applicable.
     pace: Option<Pace> = Kind::Expression(pace);
+    /// Latest date of the assignment's own deadline, a local date: that of the plan (`Measure.plannedDueOn`), or of the
+    /// extension (延期) granted to the assignment. Null when the deadline names no date.
+    dueOn: Option<Date> = Kind::Column("due_on");
+    /// Local date after which the assignment is overdue: `dueOn`, or the end of the grace period of an immediate
+    /// deadline without a date. Null for a deadline that is only ongoing or not printed.
+    overdueAfter: Option<Date> = Kind::Column("due_by");
     /// Local date on which the work was completed (完成); null before that. Completion is independent of close-out
     /// (销号).
     completedOn: Option<Date> = Kind::Column("completed_on");
@@ -161,14 +167,11 @@ noun! {
     updatedAt: Moment = Kind::Column("updated_at");
 }
 
-/// The deadline of the assignment's measure; never null.
-const DUE_ON: SortKey = SortKey::expression(
-    "coalesce((SELECT dm.due_on FROM measure dm WHERE dm.id = {t}.measure_id), '9999-12-31')",
-    SortType::Date,
-);
+/// The assignment's own deadline; never null.
+const DUE_ON: SortKey = SortKey::expression("coalesce({t}.due_on, '9999-12-31')", SortType::Date);
 
 order! { AssignmentOrder by AssignmentOrderField {
-    /// 整改时限 · Latest date of the measure's deadline;
+    /// 整改时限 · Latest date of the assignment's own deadline;
     /// assignments without one come last, or first in descending order.
     DueOn = DUE_ON,
     /// 状态 · How far the status has advanced, from `REOPENED` to `CLOSED`; the two statuses of 不涉及 come last.
@@ -188,6 +191,10 @@ filter! {
         unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
         /// Condition on the measure that the unit has to answer.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
+        /// Condition on the latest date of the assignment's own deadline.
+        due_on: DateFilter = |day| day.condition("due_on"),
+        /// True: only assignments that are open past their own deadline. False: only the others.
+        is_overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
         /// Condition on the local date on which the work was completed.
         completed_on: DateFilter = |day| day.condition("completed_on"),
         /// True: only assignments that the unit has declined (退回). False: only the others.

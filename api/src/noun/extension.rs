@@ -1,10 +1,9 @@
 //! Extensions (延期): requests for a later deadline, the decisions on them, and deadlines changed without a request.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use ledger::people::policy::OTHERS_EXTENSION;
 use ledger::work::available::{self, Subject};
 use ledger::work::extension as acts;
-use planner::{Kind, Noun, SortKey, SortType, Sql, noun};
+use planner::{Kind, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
 use crate::noun::account::{Account, AccountFilter};
@@ -32,31 +31,10 @@ pub(crate) enum DeadlineChangeState {
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
-/// Writes the SQL for a column that only readers of the assignment on whose behalf the request was made may see; for
-/// all others the SQL yields `others`.
-fn said(sql: &mut Sql<'_>, change: &str, column: &str, others: &str) -> String {
-    let answer = sql.alias();
-    match sql.seen("assignment", &answer) {
-        Some(seen) => format!(
-            "CASE WHEN {change}.assignment_id IS NULL OR EXISTS (SELECT 1 FROM assignment {answer} \
-             WHERE {answer}.id = {change}.assignment_id AND {seen}) THEN {change}.{column} ELSE {others} END"
-        ),
-        None => format!("{change}.{column}"),
-    }
-}
-
-fn reason(sql: &mut Sql<'_>, change: &str) -> String {
-    said(sql, change, "reason", &format!("'{OTHERS_EXTENSION}'"))
-}
-
-fn decision(sql: &mut Sql<'_>, change: &str) -> String {
-    said(sql, change, "decision", "NULL")
-}
-
 noun! {
-    /// A change of a measure's deadline: an extension requested on behalf of an assignment (延期), or a correction made
-    /// by the regional office without a request (报备). It keeps the deadline that it replaces, so the first deadline
-    /// is never lost.
+    /// A change of a deadline: an extension requested for an assignment (延期), which moves the deadline of that
+    /// assignment alone, or a correction of the whole measure by the regional office without a request (报备). It keeps
+    /// the deadline that it replaces, so the first deadline is never lost.
     pub(crate) DeadlineChange from "deadline_change" as "extension" {
         order: &[KEY],
         total: None,
@@ -67,9 +45,8 @@ noun! {
     id: ID = Kind::Id;
     /// Workflow state of the deadline change; a correction without a request is `APPROVED`.
     state: DeadlineChangeState = Kind::Column("state");
-    /// Reason for the change. For an extension granted on behalf of an assignment that the caller may not see, the
-    /// fixed text `（其他单位申请的延期）`.
-    reason: String = Kind::Expression(reason);
+    /// Reason for the change.
+    reason: String = Kind::Column("reason");
     /// Previous deadline as printed.
     oldRaw: String = Kind::Column("old_raw");
     /// Latest date of the previous deadline, a local date; null when it names none.
@@ -90,13 +67,12 @@ noun! {
         Kind::Finished(|sql, change| available::facts(sql, Subject::Extension, change), action::EXTENSION);
     /// When the change was approved or rejected; null before that.
     decidedAt: Option<Moment> = Kind::Column("decided_at");
-    /// Opinion given with the latest endorsement, approval or rejection. Null before the first, for a correction
-    /// without a request, and for an assignment that the caller may not see.
-    decision: Option<String> = Kind::Expression(decision);
+    /// Opinion given with the latest endorsement, approval or rejection. Null before the first, and for a
+    /// correction without a request.
+    decision: Option<String> = Kind::Column("decision");
     /// Measure (整改措施) whose deadline changes.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
-    /// Assignment (责任分解) on whose behalf the extension is requested; null for a correction without a request, and
-    /// where the caller may not see it.
+    /// Assignment (责任分解) for which the extension is requested; null for a correction without a request.
     assignment: Option<Assignment> = Kind::One(<Assignment as Noun>::table, "assignment_id");
 }
 
@@ -122,8 +98,7 @@ filter! {
 /// Input of `requestExtension`: a request for a later deadline (延期).
 #[derive(InputObject)]
 pub(crate) struct RequestExtensionInput {
-    /// Global id of the assignment on whose behalf the extension is requested; it moves the deadline of the whole
-    /// measure.
+    /// Global id of the assignment for which the extension is requested; its deadline alone moves.
     assignment_id: ID,
     /// Date requested, a local date: later than the current deadline, by ten years at most.
     new_due_on: Date,

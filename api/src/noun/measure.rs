@@ -117,6 +117,9 @@ noun! {
     content: String = Kind::Column("content");
     /// Deadline (整改时限) of the measure.
     deadline: Deadline = Kind::Embedded(<Deadline as planner::Noun>::table);
+    /// Latest date of the deadline in the plan, a local date, before extensions (延期) of single assignments;
+    /// `deadline.dueOn` is the latest of the assignments' deadlines. Null when the deadline names no date.
+    plannedDueOn: Option<Date> = Kind::Column("plan_due_on");
     /// Dated steps of a deadline that names several dates; otherwise empty.
     milestones: Vec<Milestone> = Kind::List(<Milestone as planner::Noun>::table, OF_MEASURE);
     /// Workflow status: the least advanced of the measure's assignments, or, without assignments, the status that the

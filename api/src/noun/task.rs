@@ -72,9 +72,9 @@ noun! {
     pub(crate) Task from "(SELECT a.id * 32 + 1 AS id, CASE \
             WHEN a.status = 'RETURNED' THEN 'RETURNED' WHEN a.status = 'REOPENED' THEN 'RELAPSED' \
             WHEN a.completed_on IS NOT NULL THEN 'APPLY_FOR_CLOSE_OUT' \
-            WHEN m.due_by < {fact:today} THEN 'OVERDUE' \
+            WHEN a.due_by < {fact:today} THEN 'OVERDUE' \
             WHEN a.accepted_at IS NULL AND a.status = 'ASSIGNED' THEN 'ACCEPT' ELSE 'DUE_SOON' END AS kind, \
-            coalesce(m.due_by, m.due_on) AS due_on, a.measure_id, a.id AS assignment_id, \
+            coalesce(a.due_by, a.due_on) AS due_on, a.measure_id, a.id AS assignment_id, \
             CAST(NULL AS bigint) AS case_id, CAST(NULL AS bigint) AS close_out_id, CAST(NULL AS bigint) AS \
                 extension_id, \
             CAST(NULL AS bigint) AS supervision_id, CAST(NULL AS bigint) AS objection_id, CAST(NULL AS bigint) AS \
@@ -82,11 +82,11 @@ noun! {
         FROM assignment a JOIN measure m ON m.id = a.measure_id \
         WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'LEAD_UNIT', 'COUNTY_OFFICE', 'SUPERVISING_UNIT') \
             AND a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.declined_at IS NULL \
-            AND (m.due_by < {fact:today} AND a.completed_on IS NULL \
+            AND (a.due_by < {fact:today} AND a.completed_on IS NULL \
                 OR ({owner}.role <> 'SUPERVISING_UNIT' AND ({owner}.role <> 'LEAD_UNIT' OR a.unit_id = \
                     {owner}.unit_id) \
                     AND (a.status IN ('RETURNED', 'REOPENED') OR a.completed_on IS NOT NULL \
-                        OR (a.accepted_at IS NULL AND a.status = 'ASSIGNED') OR m.due_by <= {fact:soon}))) \
+                        OR (a.accepted_at IS NULL AND a.status = 'ASSIGNED') OR a.due_by <= {fact:soon}))) \
             AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 2, 'SELF_INSPECTION', {fact:quarter_end}, a.measure_id, a.id, NULL, NULL, NULL, \
             NULL, NULL, NULL \
@@ -115,14 +115,14 @@ noun! {
         WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND k.state IN ('RESOLVED', 'ACCEPTED') \
             AND (k.state = 'RESOLVED' OR {owner}.role = 'REGIONAL_OFFICE') AND {sees:inspection_case:k} \
         UNION ALL SELECT a.id * 32 + 6, CASE a.status WHEN 'SUBMITTED' THEN 'VERIFY' WHEN 'VERIFIED' THEN 'PUBLICISE' \
-            ELSE 'DECIDE_NOT_APPLICABLE' END, m.due_by, a.measure_id, a.id, NULL, \
+            ELSE 'DECIDE_NOT_APPLICABLE' END, a.due_by, a.measure_id, a.id, NULL, \
             (SELECT o.id FROM close_out o WHERE o.assignment_id = a.id AND o.state IN ('APPLIED', 'VERIFIED')), NULL, \
             NULL, NULL, NULL \
         FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
         WHERE ({owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
                 (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled)) \
             AND a.status IN ('SUBMITTED', 'VERIFIED', 'NOT_APPLICABLE_PROPOSED') AND {sees:assignment:a} \
-        UNION ALL SELECT a.id * 32 + 11, 'DECIDE_NOT_APPLICABLE', m.due_by, a.measure_id, a.id, NULL, NULL, NULL, \
+        UNION ALL SELECT a.id * 32 + 11, 'DECIDE_NOT_APPLICABLE', a.due_by, a.measure_id, a.id, NULL, NULL, NULL, \
             NULL, NULL, NULL \
         FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
         WHERE ({owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
@@ -135,7 +135,7 @@ noun! {
             AND a.status = 'PUBLICISED' \
             AND NOT EXISTS (SELECT 1 FROM objection j WHERE j.close_out_id = o.id AND j.decided_at IS NULL) \
             AND {sees:assignment:a} \
-        UNION ALL SELECT a.id * 32 + 13, 'PUBLICISE', m.due_by, a.measure_id, a.id, NULL, \
+        UNION ALL SELECT a.id * 32 + 13, 'PUBLICISE', a.due_by, a.measure_id, a.id, NULL, \
             (SELECT o.id FROM close_out o WHERE o.assignment_id = a.id AND o.state = 'VERIFIED'), NULL, NULL, NULL, \
             NULL \
         FROM assignment a JOIN measure m ON m.id = a.measure_id \

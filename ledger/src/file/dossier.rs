@@ -184,13 +184,7 @@ impl Reader<'_> {
         let milestones = self.of::<milestone::Entity>("milestone", OWN).await?;
         let parties = self.of::<responsible_party::Entity>("responsible_party", OWN).await?;
         let assignments = self.of::<assignment::Entity>("assignment", OWN).await?;
-        let mut changes = self.of::<deadline_change::Entity>("deadline_change", OWN).await?;
-        for change in &mut changes {
-            if change.assignment_id.is_some_and(|id| assignments.iter().all(|answer| answer.id != id)) {
-                policy::OTHERS_EXTENSION.clone_into(&mut change.reason);
-                change.decision = None;
-            }
-        }
+        let changes = self.of::<deadline_change::Entity>("deadline_change", OWN).await?;
         let reports = self.of::<progress_report::Entity>("progress_report", ANSWERS).await?;
         let checks = self.of::<check::Entity>("\"check\"", ANSWERS).await?;
         let cycles = self.of::<close_out::Entity>("close_out", ANSWERS).await?;
@@ -249,7 +243,7 @@ impl Reader<'_> {
                 "decided": row.decided_at.map(|at| json!([self.moment(at), who(row.decider_id)])),
                 "decision": row.decision })).collect::<Vec<_>>(),
             "assignments": assignments.iter().zip(1..).map(|(row, number)| json!({ "number": number,
-                "unit": unit(Some(row.unit_id)), "status": workflow::status_name(row.status),
+                "unit": unit(Some(row.unit_id)), "status": workflow::status_name(row.status), "due_on": row.due_on,
                 "completed_on": row.completed_on, "accepted": self.maybe(row.accepted_at),
                 "declined": self.maybe(row.declined_at), "decline_reason": row.decline_reason })).collect::<Vec<_>>(),
             "reports": reports.iter().map(|row| json!({ "assignment": number(row.assignment_id), "period": row.period,

@@ -162,6 +162,8 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
             due_on: Set(columns.on),
             due_ongoing: Set(columns.ongoing),
             due_by: Set(columns.by),
+            plan_due_on: Set(columns.on),
+            plan_due_by: Set(columns.by),
             lead_unit_id: Set(Some(lead.id)),
             supervising_unit_id: Set(supervising.as_ref().map(|unit| unit.id)),
             budget: Set(budget),
@@ -292,7 +294,8 @@ pub async fn edit(acting: &Acting<'_>, measure: Option<i64>, version: i32, chang
     Ok(now.id)
 }
 
-/// Changes the deadline of a measure without a request: to correct a misprint or to register a new order (报备).
+/// Changes the deadline of a measure without a request: to correct a misprint or to register a new order (报备). It
+/// applies to all assignments, except those whose extension ends later.
 ///
 /// `printed` is the new deadline as printed. The previous deadline is kept as a deadline change.
 pub async fn change_deadline(
@@ -309,7 +312,7 @@ pub async fn change_deadline(
     ))?;
     let (transaction, row) = take(acting, measure, version, Act::ChangeDeadline).await?;
     let columns = Columns::of(Some(&deadline), row.issued_on, acting.grace_days);
-    let before = Columns::of_measure(&row);
+    let before = Columns::of_plan(&row);
     if before == columns {
         let (zh, en) = ("新的时限与现有时限相同", "the new deadline is the same as the current one");
         return Err(Fault::invalid(zh, en, &path).into());
@@ -319,7 +322,7 @@ pub async fn change_deadline(
         state: Set(DeadlineChangeState::Approved),
         reason: Set(reason.clone()),
         old_raw: Set(row.due_raw.clone()),
-        old_due_on: Set(row.due_on),
+        old_due_on: Set(row.plan_due_on),
         new_raw: Set(columns.raw.clone()),
         new_due_on: Set(columns.on),
         requester_id: Set(acting.by.principal.account),
@@ -330,7 +333,7 @@ pub async fn change_deadline(
     };
     change.insert(&transaction).await?;
     let (was, is) = (said_of(&before), said_of(&columns));
-    extension::move_deadline(&transaction, &row, columns, acting.now).await?;
+    extension::move_plan(&transaction, &row, columns, acting.now).await?;
     milestone::Entity::delete_many().filter(milestone::Column::MeasureId.eq(row.id)).exec(&transaction).await?;
     database::insert_all(&transaction, deadline.steps(None, Some(row.id))).await?;
     let object = format!("measure_{}", row.id);

@@ -240,20 +240,26 @@ pub(super) async fn held(db: &Transaction, round: i64) -> Result<Vec<i64>> {
 /// Only the grace periods affect the statistics.
 pub(super) async fn move_grace(db: &Transaction, acting: &Acting<'_>, round: i64, problems: &[i64]) -> Result<()> {
     const GRACED: &str = "SELECT id FROM problem WHERE round_id = $1 AND due_immediate AND due_on IS NULL \
-        UNION SELECT problem_id FROM measure WHERE round_id = $1 AND due_immediate AND due_on IS NULL ORDER BY 1";
+        UNION SELECT problem_id FROM measure WHERE round_id = $1 AND due_immediate AND plan_due_on IS NULL ORDER BY 1";
+    const MOVED: &[&str] = &[
+        "UPDATE problem SET issued_on = $2, \
+            due_by = CASE WHEN due_immediate AND due_on IS NULL THEN $3 ELSE due_by END WHERE round_id = $1",
+        "UPDATE measure SET issued_on = $2, \
+            due_by = CASE WHEN due_immediate AND due_on IS NULL THEN $3 ELSE due_by END, \
+            plan_due_by = CASE WHEN due_immediate AND plan_due_on IS NULL THEN $3 ELSE plan_due_by END \
+            WHERE round_id = $1",
+        "UPDATE assignment SET due_by = $3 WHERE due_on IS NULL AND CAST($2 AS date) IS NOT NULL \
+            AND measure_id IN (SELECT id FROM measure WHERE round_id = $1 AND due_immediate)",
+    ];
     let backend = db.get_database_backend();
     let from = begins(db, acting, round).await?;
     let by = plus_days(from, acting.grace_days);
     let graced = db.query_all_raw(Statement::from_sql_and_values(backend, GRACED, [round.into()])).await?;
     let graced: Vec<i64> = graced.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
     kept::around(db, &graced, async {
-        for table in ["problem", "measure"] {
-            let text = format!(
-                "UPDATE {table} SET issued_on = $2, \
-             due_by = CASE WHEN due_immediate AND due_on IS NULL THEN $3 ELSE due_by END WHERE round_id = $1"
-            );
+        for text in MOVED {
             let values = [round.into(), from.into(), by.into()];
-            db.execute_raw(Statement::from_sql_and_values(backend, text, values)).await?;
+            db.execute_raw(Statement::from_sql_and_values(backend, *text, values)).await?;
         }
         Ok(())
     })

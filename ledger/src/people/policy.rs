@@ -199,9 +199,6 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// The text that replaces the reason of an extension for callers who may not see the assignment that requested it.
-pub const OTHERS_EXTENSION: &str = "（其他单位申请的延期）";
-
 /// Returns the English name of a role, which is its code in words, such as `regional office`.
 fn english_role_name(role: Role) -> String {
     role.to_value().to_lowercase().replace('_', " ")
@@ -704,14 +701,11 @@ fn of_owner(table: &str) -> Condition {
         "responsible_party" => with("measure", "measure_id").and(with_if("unit", "unit_id")),
         "progress_report" | "check" | "evidence" | "close_out" => with("assignment", "assignment_id"),
         "objection" => with("close_out", "close_out_id"),
-        // Supervision of one assignment is seen with that assignment, supervision of a whole measure with the measure.
-        "supervision_action" => with("measure", "measure_id").and(with_if("assignment", "assignment_id")),
-        // An extension approved for one assignment moves the deadline for all: all see the dates, but not the reason.
-        "deadline_change" => with("measure", "measure_id").and(Condition::Any(vec![
-            Condition::Null("assignment_id", true),
-            Condition::Compare("state", "=", "APPROVED".into()),
-            with("assignment", "assignment_id"),
-        ])),
+        // Supervision and extensions of one assignment are seen with that assignment, those of a whole measure with the
+        // measure.
+        "supervision_action" | "deadline_change" => {
+            with("measure", "measure_id").and(with_if("assignment", "assignment_id"))
+        }
         "comment" => with("measure", "measure_id"),
         "change" => Condition::Any(vec![
             with("inspection_case", "case_id"),

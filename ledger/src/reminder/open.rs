@@ -57,16 +57,26 @@ impl Open {
         let mut values = vec![from.into(), to.into(), today.into()];
         let of_problem = if problem.is_some() { " AND m.problem_id = $4" } else { "" };
         values.extend(problem.map(sea_orm::Value::from));
+        // Two halves, because an answer has a deadline of its own, and each half is a range of an index.
+        let open = |row: &str| {
+            format!(
+                "{row}.due_by >= $1 AND {row}.due_by <= $2{of_problem} \
+                 AND {row}.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE') \
+                 AND ({row}.completed_on IS NULL OR {row}.completed_on > $3)"
+            )
+        };
         let text = format!(
-            "SELECT m.problem_id, m.id AS measure_id, a.id AS assignment_id, a.status, a.unit_id, a.region_id, \
-             m.lead_unit_id, l.region_id AS lead_region_id, m.supervising_unit_id, m.due_by \
-             FROM measure m LEFT JOIN assignment a ON a.measure_id = m.id LEFT JOIN unit l ON l.id = m.lead_unit_id \
-             WHERE m.due_by >= $1 AND m.due_by <= $2{of_problem} \
-             AND m.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE') \
-             AND (m.completed_on IS NULL OR m.completed_on > $3) \
-             AND (a.id IS NULL OR (a.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE') \
-                  AND (a.completed_on IS NULL OR a.completed_on > $3))) \
-             ORDER BY m.due_by, m.id, a.id"
+            "SELECT m.problem_id, m.id AS measure_id, o.assignment_id, o.status, o.unit_id, o.region_id, \
+             m.lead_unit_id, l.region_id AS lead_region_id, m.supervising_unit_id, o.due_by \
+             FROM (SELECT a.measure_id, a.id AS assignment_id, a.status, a.unit_id, a.region_id, a.due_by \
+                 FROM assignment a JOIN measure m ON m.id = a.measure_id WHERE {} \
+                 UNION ALL SELECT m.id, CAST(NULL AS bigint), CAST(NULL AS varchar), CAST(NULL AS bigint), \
+                 CAST(NULL AS bigint), m.due_by FROM measure m WHERE {} \
+                 AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = m.id)) o \
+             JOIN measure m ON m.id = o.measure_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
+             ORDER BY o.due_by, m.id, o.assignment_id",
+            open("a"),
+            open("m"),
         );
         let statement = Statement::from_sql_and_values(db.get_database_backend(), text, values);
         Ok(Self::find_by_statement(statement).all(db).await?)

@@ -108,22 +108,22 @@ pub fn facts(today: NaiveDate) -> Vec<(&'static str, sea_orm::Value)> {
 }
 
 /// Returns the SQL expression of the pace of the row `alias`, whose columns are named like the fields of [`Facts`]. The
-/// columns of the deadline (`due_by`, `issued_on`) are those of the row `owner`.
+/// date on which the allotted time begins, `issued_on`, is that of the row `owner`.
 pub fn sql(sql: &mut Sql<'_>, alias: &str, owner: &str) -> String {
     let (today, stale, stale_ongoing) = (sql.fact("today"), sql.fact("stale"), sql.fact("stale_ongoing"));
     let elapsed = sql.days_between(&format!("{owner}.issued_on"), &today);
-    let allotted = sql.days_between(&format!("{owner}.issued_on"), &format!("{owner}.due_by"));
+    let allotted = sql.days_between(&format!("{owner}.issued_on"), &format!("{alias}.due_by"));
     let lead = format!("{alias}.quantity_done / {alias}.quantity_target - {elapsed} / {allotted}");
     let heard = format!("coalesce({alias}.reported_on, {owner}.issued_on)");
     format!(
         "CASE WHEN {alias}.status = 'NOT_APPLICABLE' THEN NULL \
          WHEN {alias}.status IN ('CLOSED', 'CLOSED_ONGOING') OR {alias}.completed_on <= {today} THEN 'DONE' \
-         WHEN {owner}.due_by < {today} THEN 'OVERDUE' \
+         WHEN {alias}.due_by < {today} THEN 'OVERDUE' \
          WHEN {alias}.pace_override IS NOT NULL THEN {alias}.pace_override \
          WHEN {alias}.quantity_done IS NOT NULL AND {alias}.quantity_target > 0 \
-         AND {owner}.due_by > {owner}.issued_on THEN \
+         AND {alias}.due_by > {owner}.issued_on THEN \
            CASE WHEN {lead} > {TOLERANCE} THEN 'AHEAD' WHEN {lead} < -{TOLERANCE} THEN 'BEHIND' ELSE 'ON_SCHEDULE' END \
-         WHEN {heard} < CASE WHEN {owner}.due_by IS NOT NULL THEN {stale} ELSE {stale_ongoing} END THEN 'BEHIND' \
+         WHEN {heard} < CASE WHEN {alias}.due_by IS NOT NULL THEN {stale} ELSE {stale_ongoing} END THEN 'BEHIND' \
          ELSE 'ON_SCHEDULE' END"
     )
 }

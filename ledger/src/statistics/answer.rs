@@ -52,7 +52,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     // Every item concerns the nation, so that no list of those that do is needed.
     let is_nation = principal.region().is_some_and(|own| own.is_the_nation() && question.within == Some(own.region));
     let items = items(sql, &Question { within: question.within.filter(|_| !is_nation), ..*question }, keeps);
-    let figures = counted(&as_of, &State::of("i"));
+    let figures = counted(&as_of, &State::of("i"), "i.due_by");
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
     let kept_figures = kept_figures.join(", ");
     // The regions below the nation or a province have stored figures, so their items need no counting.
@@ -70,7 +70,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     };
     let groups = if question.wants_groups {
         let (join, key, label, order) = dimension(sql, question, keeps);
-        let figures = counted(&as_of, &state_in_group(question, keeps));
+        let figures = counted(&as_of, &state_in_group(question, keeps), due_in_group(question, keeps));
         format!(
             " UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} \
              GROUP BY {key}, {label}, {order}"
@@ -95,6 +95,13 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     )
 }
 
+/// Returns the SQL of the date after which the items `i` are overdue in the groups of a question, by the same rule as
+/// [`state_in_group`]. The deadline of a problem does not depend on who answers.
+fn due_in_group(question: &Question, keeps: bool) -> &'static str {
+    let is_listed = keeps && question.by == Dimension::Region && question.counted == Counted::Measures;
+    if is_listed { "coalesce(l.own_due_by, i.whole_due_by)" } else { "i.due_by" }
+}
+
 /// Returns the SQL of the state by which the items `i` are judged in the groups of a question: for a region below the
 /// one asked for, by its own answers.
 fn state_in_group(question: &Question, keeps: bool) -> State {
@@ -110,14 +117,15 @@ fn state_in_group(question: &Question, keeps: bool) -> State {
     whole.unless("l", "own_")
 }
 
-/// Returns the SQL of the figures of the items `i`, judged by `state`, by the rule of [`Figures::count`].
-fn counted(as_of: &str, state: &State) -> String {
+/// Returns the SQL of the figures of the items `i`, judged by `state` and by the deadline `due_by`, by the rule of
+/// [`Figures::count`].
+fn counted(as_of: &str, state: &State, due_by: &str) -> String {
     let State { status, completed_on, is_completed_by } = state;
     // The date of completion also tells when an item was closed. A closed item without one counts as always closed.
     let closed = format!("{status} IN ('CLOSED', 'CLOSED_ONGOING')");
     let completed = format!("({completed_on} <= {as_of} OR ({completed_on} IS NULL AND {closed}))");
     let unknown = format!("coalesce({is_completed_by} AND {completed_on} > {as_of}, FALSE)");
-    let past_due = format!("({status} <> 'NOT_APPLICABLE' AND i.due_by < {as_of})");
+    let past_due = format!("({status} <> 'NOT_APPLICABLE' AND {due_by} < {as_of})");
     let count = |condition: &str| format!("CAST(coalesce(sum(CASE WHEN {condition} THEN 1 ELSE 0 END), 0) AS bigint)");
     format!(
         "count(*) AS \"all\", {} AS completed, {} AS closed, {} AS not_applicable, {} AS due, {} AS overdue, \
@@ -200,6 +208,11 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
                 _ => ("measure", "x.problem_id", "x.lead_unit_id"),
             };
             let is_listed = keeps && question.within.is_some();
+            let due_by = match question.counted {
+                Counted::Measures if is_listed => "coalesce(list.own_due_by, x.due_by)",
+                Counted::Measures if !keeps => "coalesce(own.due_by, x.due_by)",
+                _ => "x.due_by",
+            };
             let state = if is_listed {
                 State::of("x").unless("list", "own_")
             } else if keeps {
@@ -215,7 +228,8 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
                 .map(|_| format!(" JOIN {table}_region list ON list.{table}_id = x.id AND list.region_id = {PLACE}"));
             format!(
                 "SELECT x.id, {}, x.status AS whole_status, x.completed_on AS whole_completed_on, \
-                 x.is_completed_by AS whole_is_completed_by, x.due_by, x.due_on, x.due_ongoing, x.due_immediate, \
+                 x.is_completed_by AS whole_is_completed_by, {due_by} AS due_by, \
+                 x.due_by AS whole_due_by, x.due_on, x.due_ongoing, x.due_immediate, \
                  x.round_id, x.region_id, {problem} AS problem_id, {lead} AS lead_unit_id FROM {table} x{}{own}{seen}",
                 state.columns(),
                 concerning.unwrap_or_default()
@@ -231,7 +245,7 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
                 )
             });
             format!(
-                "SELECT x.id, {}, m.due_by, m.due_on, m.due_ongoing, m.due_immediate, \
+                "SELECT x.id, {}, x.due_by, x.due_on, m.due_ongoing, m.due_immediate, \
                  m.round_id, \
                  x.region_id, m.problem_id, m.lead_unit_id FROM assignment x \
                  JOIN measure m ON m.id = x.measure_id{seen}{}",
@@ -247,7 +261,8 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
 fn answered(sql: &mut Sql<'_>, counted: Counted) -> String {
     let seen = sql.seen("assignment", "answer").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
     let of_measures = format!(
-        "SELECT answer.measure_id AS id, {} FROM assignment answer{seen} GROUP BY answer.measure_id",
+        "SELECT answer.measure_id AS id, max(answer.due_by) AS due_by, {} FROM assignment answer{seen} \
+         GROUP BY answer.measure_id",
         State::of("answer").rolled_up().columns()
     );
     if counted != Counted::Problems {

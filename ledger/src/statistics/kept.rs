@@ -172,15 +172,16 @@ pub async fn differences<C: ConnectionTrait>(db: &C) -> Result<i64> {
 /// `which` is the condition on the keys of the problems, such as `IN (…)`. The rule is that of `Figures::count`.
 fn contributions(sql: &Sql<'_>, which: &str) -> String {
     let is_kept = is_kept("r");
-    let listed = |table: &str, noun: &str, problem: &str| {
+    let listed = |table: &str, noun: &str, problem: &str, due_by: &str| {
         format!(
-            "SELECT '{noun}' AS noun, l.region_id, {}, x.due_by FROM {table} x \
+            "SELECT '{noun}' AS noun, l.region_id, {}, {due_by} AS due_by FROM {table} x \
              JOIN {table}_region l ON l.{table}_id = x.id JOIN region r ON r.id = l.region_id AND {is_kept} \
              WHERE x.{problem} {which}",
             State::of("x").unless("l", "own_").columns()
         )
     };
-    let (problems, measures) = (listed("problem", "PROBLEM", "id"), listed("measure", "MEASURE", "problem_id"));
+    let problems = listed("problem", "PROBLEM", "id", "x.due_by");
+    let measures = listed("measure", "MEASURE", "problem_id", "coalesce(l.own_due_by, x.due_by)");
     // The regions above each answering one, by recursion; the tree of regions has five levels.
     let answering = format!("assignment a JOIN measure m ON m.id = a.measure_id AND m.problem_id {which}");
     let ever = sql.date("0001-01-01");
@@ -202,7 +203,7 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
            UNION ALL SELECT n.region_id, r.parent_id FROM lineage n JOIN region r ON r.id = n.above \
            WHERE r.parent_id IS NOT NULL), \
          items AS ({problems} UNION ALL {measures} \
-           UNION ALL SELECT 'ASSIGNMENT', r.id, a.status, a.completed_on, a.is_completed_by, m.due_by FROM {answering} \
+           UNION ALL SELECT 'ASSIGNMENT', r.id, a.status, a.completed_on, a.is_completed_by, a.due_by FROM {answering} \
            JOIN lineage n ON n.region_id = a.region_id JOIN region r ON r.id = n.above AND {is_kept}), \
          steps AS (\
            SELECT noun, region_id, {ever} AS day, 1 AS total, {always} AS completed, {always} AS closed, \

@@ -70,19 +70,53 @@ impl State {
     }
 }
 
-/// Returns the query for the states of items, given a condition on the keys of problems.
-type States = fn(&str) -> String;
+/// Items whose states are stored with the entries of a list.
+struct Stored {
+    /// The name of the items' table.
+    item: &'static str,
+    /// The columns that are stored, with the prefix `own_`.
+    columns: &'static [&'static str],
+    /// Returns the query `own` for the states, given a condition on the keys of problems.
+    states: fn(&str) -> String,
+}
 
-/// The items whose states are stored: the name of their table, and the query for the states.
-const ITEMS: [(&str, States); 2] = [("measure", of_measures), ("problem", of_problems)];
+/// Problems come last, because their states follow from what is stored for their measures.
+const STORED: [Stored; 2] = [
+    Stored { item: "measure", columns: &["status", "completed_on", "is_completed_by", "due_by"], states: of_measures },
+    // The deadline of a problem is its own, and does not follow from those of its measures.
+    Stored { item: "problem", columns: &["status", "completed_on", "is_completed_by"], states: of_problems },
+];
+
+impl Stored {
+    /// Returns the statement that stores what regions answered themselves where it differs, given a condition on the
+    /// keys of problems.
+    fn update(&self, which: &str) -> String {
+        let set: Vec<String> = self.columns.iter().map(|column| format!("own_{column} = own.{column}")).collect();
+        format!(
+            "{} UPDATE {}_region AS entry SET {} FROM own WHERE {}",
+            (self.states)(which),
+            self.item,
+            set.join(", "),
+            self.differs()
+        )
+    }
+
+    /// Returns the condition that a row of `own` belongs to the entry `entry` of a list and differs from it.
+    fn differs(&self) -> String {
+        let item = self.item;
+        let differ = |column: &&str| format!("entry.own_{column} IS DISTINCT FROM own.{column}");
+        let columns: Vec<String> = self.columns.iter().map(differ).collect();
+        format!("entry.{item}_id = own.{item}_id AND entry.region_id = own.region_id AND ({})", columns.join(" OR "))
+    }
+}
 
 /// Stores what regions answered themselves of these problems and their measures.
 pub async fn renew(db: &Transaction, problems: &[i64]) -> Result<()> {
     for chunk in problems.chunks(CHUNK) {
-        for (item, states) in ITEMS {
+        for stored in &STORED {
             let mut sql = Sql::new(db.get_database_backend(), &[]);
             let ids: Vec<String> = chunk.iter().map(|id| sql.bind(*id)).collect();
-            let text = format!("{} {}", states(&format!("IN ({})", ids.join(", "))), update(item));
+            let text = stored.update(&format!("IN ({})", ids.join(", ")));
             db.execute_raw(sql.statement(text)).await?;
         }
     }
@@ -91,8 +125,8 @@ pub async fn renew(db: &Transaction, problems: &[i64]) -> Result<()> {
 
 /// Stores what regions answered themselves of all problems and measures.
 pub(super) async fn rebuild(db: &Transaction) -> Result<()> {
-    for (item, states) in ITEMS {
-        db.execute_unprepared(&format!("{} {}", states("IS NOT NULL"), update(item))).await?;
+    for stored in &STORED {
+        db.execute_unprepared(&stored.update("IS NOT NULL")).await?;
     }
     Ok(())
 }
@@ -100,11 +134,12 @@ pub(super) async fn rebuild(db: &Transaction) -> Result<()> {
 /// Returns how many of the stored states differ from the answers: none, unless something bypassed the acts.
 pub(super) async fn differences<C: ConnectionTrait>(db: &C) -> Result<i64> {
     let mut differences = 0;
-    for (item, states) in ITEMS {
+    for stored in &STORED {
         let text = format!(
-            "{} SELECT count(*) AS differences FROM {item}_region entry JOIN own ON {}",
-            states("IS NOT NULL"),
-            differs(item)
+            "{} SELECT count(*) AS differences FROM {}_region entry JOIN own ON {}",
+            (stored.states)("IS NOT NULL"),
+            stored.item,
+            stored.differs()
         );
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), text)).await?;
         differences += row.map(|row| row.try_get::<i64>("", "differences")).transpose()?.unwrap_or_default();
@@ -124,11 +159,12 @@ fn of_measures(which: &str) -> String {
            WHERE r.parent_id IS NOT NULL), \
          wholes AS (SELECT a.measure_id, count(*) AS answers FROM {answers} GROUP BY a.measure_id), \
          parts AS (\
-           SELECT a.measure_id, n.above AS region_id, count(*) AS answers, {state} FROM {answers} \
+           SELECT a.measure_id, n.above AS region_id, count(*) AS answers, max(a.due_by) AS due_by, {state} FROM {answers} \
            JOIN lineage n ON n.region_id = a.region_id GROUP BY a.measure_id, n.above), \
          own AS (\
            SELECT l.measure_id, l.region_id, p.status, p.completed_on, \
-             coalesce(p.is_completed_by, FALSE) AS is_completed_by \
+             coalesce(p.is_completed_by, FALSE) AS is_completed_by, \
+             CASE WHEN p.due_by IS DISTINCT FROM m.due_by THEN p.due_by END AS due_by \
            FROM measure_region l JOIN measure m ON m.id = l.measure_id AND m.problem_id {which} \
            LEFT JOIN parts p ON p.measure_id = l.measure_id AND p.region_id = l.region_id \
            AND {below_issuer} AND p.answers < (SELECT w.answers FROM wholes w WHERE w.measure_id = l.measure_id))",
@@ -162,23 +198,5 @@ fn below_issuer(item: &str) -> String {
     format!(
         "NOT EXISTS (SELECT 1 FROM region issuer JOIN region listed ON listed.id = l.region_id \
          WHERE issuer.id = {item}.region_id AND substr(issuer.path, 1, length(listed.path)) = listed.path)"
-    )
-}
-
-/// Returns the statement that stores the rows of `own` in the list of measures or problems, where they differ.
-fn update(item: &str) -> String {
-    format!(
-        "UPDATE {item}_region AS entry SET own_status = own.status, own_completed_on = own.completed_on, \
-         own_is_completed_by = own.is_completed_by FROM own WHERE {}",
-        differs(item)
-    )
-}
-
-/// Returns the condition that a row of `own` belongs to the entry `entry` of a list and differs from it.
-fn differs(item: &str) -> String {
-    format!(
-        "entry.{item}_id = own.{item}_id AND entry.region_id = own.region_id \
-         AND (entry.own_status IS DISTINCT FROM own.status OR entry.own_completed_on IS DISTINCT FROM own.completed_on \
-         OR entry.own_is_completed_by <> own.is_completed_by)"
     )
 }

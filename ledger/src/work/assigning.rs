@@ -173,6 +173,8 @@ pub(crate) async fn answer(
             measure_id: Set(measure.id),
             unit_id: Set(unit.id),
             region_id: Set(unit.region_id),
+            due_on: Set(measure.plan_due_on),
+            due_by: Set(measure.plan_due_by),
             status: Set(Status::Assigned),
             version: Set(1),
             created_at: Set(now),

@@ -955,7 +955,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
             ("state", format!("{alias}.state")),
             ("requester", format!("{alias}.requester_id")),
             ("requesterActor", format!("{alias}.requester_actor_id")),
-            ("dueOn", of_measure("due_on", alias)),
+            ("dueOn", of_assignment("due_on", alias)),
             ("newDueOn", format!("{alias}.new_due_on")),
             ("unit", of_assignment("unit_id", alias)),
             ("lead", of_measure("lead_unit_id", alias)),
@@ -1064,7 +1064,7 @@ fn assignment_facts(sql: &mut Sql<'_>, row: &str) -> String {
         "(SELECT al.state FROM supervision_action al WHERE al.assignment_id = {row}.id AND al.kind = 'LIST' \
          AND al.state IN ('ISSUED', 'PROPOSED') LIMIT 1)"
     );
-    let has_date = format!("({measure}.due_on IS NOT NULL OR {measure}.due_by IS NOT NULL)");
+    let has_date = format!("({row}.due_on IS NOT NULL OR {row}.due_by IS NOT NULL)");
     let object = sql.object(&[
         ("status", format!("{row}.status")),
         ("unit", format!("{row}.unit_id")),

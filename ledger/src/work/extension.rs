@@ -1,12 +1,16 @@
 //! Extensions (延期): requested by the unit, endorsed by the city office, decided by the regional office.
 //!
-//! A request keeps the deadline that it replaces, so that the first deadline is never lost.
+//! An extension moves the deadline of one answer; the measure's is the latest of its answers'. A request keeps the
+//! deadline that it replaces, so that the first deadline is never lost.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::deadline_change::{self, DeadlineChangeState};
-use entity::{measure, measure_region};
+use entity::{assignment, measure, measure_region};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
+    QueryFilter, Statement,
+};
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS, is_own};
@@ -19,11 +23,11 @@ use crate::record::change::ChangeKind;
 use crate::record::concern::due_order;
 use crate::record::database::Transaction;
 use crate::rule::calendar;
-use crate::rule::deadline::Columns;
+use crate::rule::deadline::{Columns, printed};
 use crate::rule::workflow;
 use crate::statistics::kept;
 
-/// Requests a later deadline for a measure, on behalf of one of its assignments.
+/// Requests a later deadline for an assignment.
 ///
 /// `new_due_on` is a local date after the current deadline, by at most ten years. An assignment has one pending request
 /// at a time. Returns the keys of the assignment and of the request.
@@ -35,7 +39,7 @@ pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason:
     held.permit(acting, act)?;
     let path = ["input", "newDueOn"];
     let wrong = |code, zh: String, en: String| Fault::new(code, zh, en, &path);
-    let Some(old) = held.measure.due_on.or(held.measure.due_by) else {
+    let Some(old) = held.row.due_on.or(held.row.due_by) else {
         let (zh, en) = ("这项措施没有截止日期，无须延期", "the measure has no due date to extend");
         return Err(wrong(FaultCode::WrongState, zh.to_owned(), en.to_owned()).into());
     };
@@ -65,9 +69,9 @@ pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason:
         assignment_id: Set(Some(held.row.id)),
         state: Set(DeadlineChangeState::Requested),
         reason: Set(reason.clone()),
-        old_raw: Set(held.measure.due_raw.clone()),
-        old_due_on: Set(held.measure.due_on),
-        new_raw: Set(new_due_on.format("%Y年%-m月%-d日").to_string()),
+        old_raw: Set(in_force(&held)),
+        old_due_on: Set(held.row.due_on),
+        new_raw: Set(printed(new_due_on)),
         new_due_on: Set(Some(new_due_on)),
         requester_id: Set(acting.by.principal.account),
         requester_actor_id: Set(acting.by.principal.delegate),
@@ -80,12 +84,20 @@ pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason:
     Ok((assignment, id))
 }
 
+/// Returns the text of the deadline that an assignment has: that of the plan, or the date of its last extension.
+fn in_force(held: &HeldAssignment) -> String {
+    match held.row.due_on {
+        Some(day) if held.row.due_on != held.measure.plan_due_on => printed(day),
+        _ => held.measure.due_raw.clone(),
+    }
+}
+
 /// A decision on a request for an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// The city office endorses the request (市级同意).
     Endorse,
-    /// The regional office approves the endorsed request (批准), and the deadline moves.
+    /// The regional office approves the endorsed request (批准), and the deadline of the assignment moves.
     Approve,
     /// Either office rejects the request (不批准).
     Reject,
@@ -130,8 +142,8 @@ pub async fn decide(acting: &Acting<'_>, extension: Option<i64>, decision: Decis
         let (zh, en) = ("申请人不能审批自己的申请", "you made this request and may not decide on it");
         return Err(Fault::new(FaultCode::NotAllowed, zh, en, &["input"]).into());
     }
-    // Another assignment's request may have been granted in the meantime, and no extension moves a deadline back.
-    if decision != Decision::Reject && held.measure.due_on >= there.new_due_on {
+    // The plan may have changed in the meantime, and no extension moves a deadline back.
+    if decision != Decision::Reject && held.row.due_on >= there.new_due_on {
         let (zh, en) = (
             "时限已不早于所申请的日期，无须再延，请不予批准",
             "the deadline is already on or after the requested date: reject the request",
@@ -151,47 +163,83 @@ pub async fn decide(acting: &Acting<'_>, extension: Option<i64>, decision: Decis
     }
     change.decision = Set(Some(words.clone()));
     let now = change.update(&held.transaction).await?;
-    if decision == Decision::Approve {
-        let granted = Columns {
-            raw: now.new_raw.clone(),
-            on: now.new_due_on,
-            by: now.new_due_on,
-            ..Columns::of_measure(&held.measure)
-        };
-        move_deadline(&held.transaction, &held.measure, granted, acting.now).await?;
+    if let (Decision::Approve, Some(until)) = (decision, now.new_due_on) {
+        extend(&held.transaction, &held, until, acting.now).await?;
     }
     let said = json!({ "extension": there.id, "state": now.state.to_value(), "words": words });
     held.settle_beside(acting, ChangeKind::ExtensionDecided, said).await
 }
 
-/// Changes the deadline of a measure in its row, in the lists of all regions that it concerns, and in the statistics.
+/// Moves the deadline of one answer to a later date, and the measure's to the latest of its answers'.
 ///
 /// The caller holds the lock on the problem.
-pub(crate) async fn move_deadline(
+async fn extend(db: &Transaction, held: &HeldAssignment, until: NaiveDate, now: DateTime<Utc>) -> Result<()> {
+    let moved = async {
+        let row = assignment::ActiveModel {
+            id: Set(held.row.id),
+            due_on: Set(Some(until)),
+            due_by: Set(Some(until)),
+            ..Default::default()
+        };
+        assignment::Entity::update(row).exec(db).await?;
+        settle(db, held.measure.id, now).await
+    };
+    kept::around(db, &[held.measure.problem_id], Box::pin(moved)).await
+}
+
+/// Changes the deadline in the plan of a measure for all its answers, except those whose extension lasts longer.
+///
+/// The caller holds the lock on the problem.
+pub(crate) async fn move_plan(
     db: &Transaction,
     measure: &measure::Model,
-    deadline: Columns,
+    plan: Columns,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let moved = async {
-        measure_region::Entity::update_many()
-            .col_expr(measure_region::Column::DueOrder, Expr::value(due_order(deadline.on)))
-            .filter(measure_region::Column::MeasureId.eq(measure.id))
-            .exec(db)
-            .await?;
+        follow_plan(db, measure, &plan).await?;
         let row = measure::ActiveModel {
             id: Set(measure.id),
-            due_raw: Set(deadline.raw),
-            due_immediate: Set(deadline.immediate),
-            due_on: Set(deadline.on),
-            due_ongoing: Set(deadline.ongoing),
-            due_by: Set(deadline.by),
-            version: Set(measure.version + 1),
-            updated_at: Set(now),
+            due_raw: Set(plan.raw),
+            due_immediate: Set(plan.immediate),
+            due_ongoing: Set(plan.ongoing),
+            plan_due_on: Set(plan.on),
+            plan_due_by: Set(plan.by),
             ..Default::default()
         };
         measure::Entity::update(row).exec(db).await?;
-        Ok(())
+        settle(db, measure.id, now).await
     };
     kept::around(db, &[measure.problem_id], Box::pin(moved)).await
+}
+
+/// Sets the deadline of a measure's answers to that of a new plan. An answer with an extension keeps it if it ends
+/// after the new plan.
+pub(crate) async fn follow_plan(db: &Transaction, measure: &measure::Model, plan: &Columns) -> Result<()> {
+    const FOLLOW: &str = "UPDATE assignment SET due_on = $2, due_by = $3 WHERE measure_id = $1 \
+        AND (due_by IS NULL OR due_by <= $4 OR due_by <= $5)";
+    // No extension ends after a plan without a date.
+    let until = |by: Option<NaiveDate>| due_order(by);
+    let values =
+        [measure.id.into(), plan.on.into(), plan.by.into(), until(measure.plan_due_by).into(), until(plan.by).into()];
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), FOLLOW, values)).await?;
+    Ok(())
+}
+
+/// Sets the deadline of a measure to the latest of its answers', in its row and in the lists of all regions that it
+/// concerns; without answers, to that of the plan.
+pub(crate) async fn settle(db: &Transaction, measure: i64, now: DateTime<Utc>) -> Result<()> {
+    const LATEST: &str = "UPDATE measure SET version = version + 1, updated_at = $2, \
+        due_on = coalesce((SELECT max(a.due_on) FROM assignment a WHERE a.measure_id = $1), plan_due_on), \
+        due_by = coalesce((SELECT max(a.due_by) FROM assignment a WHERE a.measure_id = $1), plan_due_by) \
+        WHERE id = $1 RETURNING due_on";
+    let values = [measure.into(), now.into()];
+    let row = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), LATEST, values)).await?;
+    let due_on: Option<NaiveDate> = row.map(|row| row.try_get("", "due_on")).transpose()?.flatten();
+    measure_region::Entity::update_many()
+        .col_expr(measure_region::Column::DueOrder, Expr::value(due_order(due_on)))
+        .filter(measure_region::Column::MeasureId.eq(measure))
+        .exec(db)
+        .await?;
+    Ok(())
 }

@@ -66,6 +66,8 @@ struct Row {
     days_left: i64,
     /// The deadline as printed; none for a case, which has a date.
     deadline: Option<String>,
+    /// The date to which the printed deadline was extended; none if it was not.
+    extended_to: Option<NaiveDate>,
     /// The unit that answers for it.
     unit: Option<String>,
     /// The units that are not done, of a measure that the recipient does not answer for itself, and how many they are.
@@ -167,6 +169,9 @@ struct OfMeasure {
     stated: Option<String>,
     answering: i64,
     heard_on: Option<NaiveDate>,
+    /// The date to which the deadline of the plan was extended; none if it was not.
+    extended_to: Option<NaiveDate>,
+    is_quarterly: bool,
     is_escalated: bool,
     is_proposed: bool,
 }
@@ -181,7 +186,10 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
                 (SELECT count(*) FROM assignment x WHERE x.measure_id = m.id AND x.status <> 'NOT_APPLICABLE') \
                    AS answering, \
                 (SELECT max(x.reported_on) FROM assignment x WHERE x.measure_id = m.id) AS heard_on, \
-                w.kind = 'escalation' AS is_escalated, \
+                CASE WHEN a.id IS NOT NULL THEN CASE WHEN a.due_on IS DISTINCT FROM m.plan_due_on THEN a.due_on END \
+                   WHEN w.kind <> 'quarterly-self-inspection' AND i.due_on IS DISTINCT FROM m.plan_due_by \
+                   THEN i.due_on END AS extended_to, \
+                w.kind = 'quarterly-self-inspection' AS is_quarterly, w.kind = 'escalation' AS is_escalated, \
                 (w.kind = 'escalation' AND EXISTS (SELECT 1 FROM supervision_action s WHERE s.assignment_id = a.id \
                    AND s.kind = 'LIST' AND s.state = 'PROPOSED')) AS is_proposed, \
                 (SELECT text FROM progress_report g WHERE g.assignment_id = a.id \
@@ -192,6 +200,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
          JOIN mail w ON w.id = i.mail_id \
          WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
          AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
+         AND (w.kind = 'quarterly-self-inspection' OR a.id IS NULL OR i.due_on = a.due_by) \
          AND (w.kind = 'quarterly-self-inspection' OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
               AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
          AND NOT (w.kind = 'quarterly-self-inspection' AND EXISTS (SELECT 1 FROM \"check\" c \
@@ -201,11 +210,19 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
     );
     let found = OfMeasure::find_by_statement(statement).all(source.db).await?;
     let led = found.iter().filter(|line| line.unit_id.is_none()).map(|line| line.measure_id);
-    let mut open = open_units(source, led.collect()).await?;
+    let open = open_units(source, led.collect()).await?;
     let row = |line: OfMeasure| {
         let is_own = line.unit_id.is_some() && line.unit_id == source.mail.unit_id;
-        let open_units = if line.unit_id.is_none() { open.remove(&line.measure_id) } else { None }.unwrap_or_default();
         let is_led = line.unit_id.is_none() && line.answering > 0;
+        // A line about a whole measure is about the answers that are due on its day.
+        let is_due = |unit: &&OpenUnit| line.is_quarterly || unit.due_by == line.due_on;
+        let open_units: Vec<String> = match open.get(&line.measure_id) {
+            Some(units) if is_led => units.iter().filter(is_due).map(|unit| unit.name.clone()).collect(),
+            _ => Vec::new(),
+        };
+        if is_led && open_units.is_empty() {
+            return None;
+        }
         let level = match (line.is_escalated, line.is_proposed, line.unit_id) {
             (false, ..) => None,
             (true, true, _) => Some("listing"),
@@ -228,6 +245,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             due_on: line.due_on,
             days_left: line.due_on.map_or(0, |due_on| days_left(source.mail, due_on)),
             deadline: Some(line.due_raw),
+            extended_to: line.extended_to,
             unit: if is_led { None } else { line.unit.or(line.lead_unit) },
             open_count: open_units.len(),
             open_units: open_units.into_iter().take(UNITS).collect(),
@@ -237,33 +255,34 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             state: None,
             level,
         };
-        (if is_own { Relation::Own } else { Relation::Others }, row)
+        Some((if is_own { Relation::Own } else { Relation::Others }, row))
     };
-    Ok(found.into_iter().map(row).collect())
+    Ok(found.into_iter().filter_map(row).collect())
 }
 
 #[derive(FromQueryResult)]
 struct OpenUnit {
     measure_id: i64,
     name: String,
+    due_by: Option<NaiveDate>,
 }
 
 /// The units that still have to complete each of these measures.
-async fn open_units(source: &Source<'_>, measures: Vec<i64>) -> Result<HashMap<i64, Vec<String>>, DbErr> {
-    let mut units: HashMap<i64, Vec<String>> = HashMap::new();
+async fn open_units(source: &Source<'_>, measures: Vec<i64>) -> Result<HashMap<i64, Vec<OpenUnit>>, DbErr> {
+    let mut units: HashMap<i64, Vec<OpenUnit>> = HashMap::new();
     if measures.is_empty() {
         return Ok(units);
     }
     let mut sql = planner::Sql::new(source.db.get_database_backend(), &[]);
     let keys: Vec<String> = measures.into_iter().map(|key| sql.bind(key)).collect();
     let text = format!(
-        "SELECT a.measure_id, u.name FROM assignment a JOIN unit u ON u.id = a.unit_id \
+        "SELECT a.measure_id, u.name, a.due_by FROM assignment a JOIN unit u ON u.id = a.unit_id \
          WHERE a.measure_id IN ({}) AND a.completed_on IS NULL \
          AND a.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING') ORDER BY a.measure_id, a.unit_id",
         keys.join(", ")
     );
     for row in OpenUnit::find_by_statement(sql.statement(text)).all(source.db).await? {
-        units.entry(row.measure_id).or_default().push(row.name);
+        units.entry(row.measure_id).or_default().push(row);
     }
     Ok(units)
 }
@@ -310,6 +329,7 @@ async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritt
             due_on: Some(case.due_on),
             days_left: days_left(source.mail, case.due_on),
             deadline: None,
+            extended_to: None,
             unit: Some(case.unit),
             open_units: Vec::new(),
             open_count: 0,

@@ -63,6 +63,8 @@ struct About {
     round: String,
     /// The deadline as printed; none for a case, which has a date.
     deadline: Option<String>,
+    /// The date to which the printed deadline was extended; none if it was not.
+    extended_to: Option<NaiveDate>,
     due_on: Option<NaiveDate>,
     unit: Option<String>,
     /// Whether the recipient's unit has to act, rather than to see that another does.
@@ -75,6 +77,7 @@ struct OfMeasure {
     number: Option<String>,
     content: String,
     due_raw: String,
+    extended_to: Option<NaiveDate>,
     problem: String,
     round: String,
     unit: Option<String>,
@@ -100,6 +103,8 @@ fn assignment<'a>(source: &'a Source<'a>) -> Reading<'a> {
         let statement = Statement::from_sql_and_values(
             source.db.get_database_backend(),
             "SELECT m.id AS measure_id, m.number, m.content, m.due_raw, p.title AS problem, r.name AS round, \
+                    CASE WHEN coalesce(a.due_on, m.due_on) IS DISTINCT FROM m.plan_due_on \
+                       THEN coalesce(a.due_on, m.due_on) END AS extended_to, \
                     u.name AS unit, a.unit_id, a.status FROM mail_item i JOIN measure m ON m.id = i.measure_id \
              JOIN problem p ON p.id = m.problem_id JOIN inspection_round r ON r.id = m.round_id \
              LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
@@ -118,6 +123,7 @@ fn assignment<'a>(source: &'a Source<'a>) -> Reading<'a> {
             region: None,
             round: found.round,
             deadline: Some(found.due_raw),
+            extended_to: found.extended_to,
             due_on: None,
             unit: found.unit,
             is_own: acts(source, found.unit_id),
@@ -193,6 +199,7 @@ async fn of_case(source: &Source<'_>, is_open: impl Fn(&str) -> bool) -> Result<
         region: Some(found.region),
         round: found.round,
         deadline: None,
+        extended_to: None,
         due_on: Some(found.due_on),
         unit: Some(found.unit),
         is_own: acts(source, Some(found.unit_id)),

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use entity::account::{Model as Account, Role};
-use entity::deadline_change::DeadlineChangeState;
 use entity::unit::Kind;
 
 use super::graph::{Tables, of_chain};
@@ -57,17 +56,7 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
         Some(assignment) => assignments.contains(&assignment),
         None => measure.is_some_and(|measure| measures.contains(&measure)),
     };
-    // An approved extension of another unit moves the measure's deadline: it is visible, but not its reason and
-    // decision.
-    left.extensions.retain_mut(|row| {
-        let is_seen = of_seen(Some(row.measure_id), row.assignment_id);
-        let is_moved = row.state == DeadlineChangeState::Approved && measures.contains(&row.measure_id);
-        if !is_seen {
-            "（其他单位申请的延期）".clone_into(&mut row.reason);
-            row.decision = None;
-        }
-        is_seen || is_moved
-    });
+    left.extensions.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
     left.supervision.retain(|row| of_seen(Some(row.measure_id), row.assignment_id));
     // The contact of a summons is visible to those who see the unit that was summoned.
     for row in &mut left.supervision {

@@ -475,7 +475,7 @@ impl Tables {
             "statedPace": row.stated_pace.map(|pace| pace.to_value()),
             "version": row.version, "createdAt": row.created_at,
             "updatedAt": row.updated_at, "position": row.position, "dueOn": row.due_on, "isOngoing": row.due_ongoing,
-            "deadlineClass": class, "statusRank": rank(row.status)});
+            "plannedDueOn": row.plan_due_on, "deadlineClass": class, "statusRank": rank(row.status)});
         let mut plans: Vec<_> = self.plans.iter().filter(|plan| plan.measure_id == row.id).collect();
         plans.sort_by_key(|plan| plan.kind.to_value());
         let plans = plans.iter().map(|plan| {
@@ -511,7 +511,7 @@ impl Tables {
         let pace = self.pace(&Facts {
             status: row.status,
             completed_on: row.completed_on,
-            due_by: measure.due_by,
+            due_by: row.due_by,
             issued_on: measure.issued_on,
             reported_on: row.reported_on,
             quantity_done: row.quantity_done,
@@ -526,7 +526,7 @@ impl Tables {
             "version": row.version, "createdAt": row.created_at, "updatedAt": row.updated_at,
             "acceptedAt": row.accepted_at, "declinedAt": row.declined_at, "declineReason": row.decline_reason,
             "quantityDone": row.quantity_done, "quantityTarget": row.quantity_target,
-            "dueOn": measure.due_on, "statusRank": rank(row.status)});
+            "dueOn": row.due_on, "overdueAfter": row.due_by, "statusRank": rank(row.status)});
         Object::new("Assignment", row.id, values)
             .one("measure", "Measure", row.measure_id)
             .one("unit", "Unit", row.unit_id)

@@ -19,6 +19,13 @@ pub(crate) fn rolled_up(whole: Item, parts: &[Item]) -> Item {
     Item { status, completed_on, is_completed_by, due_by: whole.due_by }
 }
 
+/// Judges a measure by some of its answers: their state, and the latest of their deadlines; without answers, as a
+/// whole.
+pub(crate) fn answered(whole: Item, answers: &[Item]) -> Item {
+    let due_by = answers.iter().filter_map(|answer| answer.due_by).max().or(whole.due_by);
+    Item { due_by, ..rolled_up(whole, answers) }
+}
+
 /// Returns the state by which each region judges a measure. `issued` has the region that issued it and those above;
 /// each answer comes with its region and those above.
 pub(crate) fn of_measure(whole: Item, issued: &BTreeSet<i64>, answers: &[(BTreeSet<i64>, Item)]) -> HashMap<i64, Item> {
@@ -26,7 +33,7 @@ pub(crate) fn of_measure(whole: Item, issued: &BTreeSet<i64>, answers: &[(BTreeS
     for region in answers.iter().flat_map(|(concerns, _)| concerns) {
         let own: Vec<Item> =
             answers.iter().filter(|(concerns, _)| concerns.contains(region)).map(|(_, state)| *state).collect();
-        each.entry(*region).or_insert_with(|| rolled_up(whole, &own));
+        each.entry(*region).or_insert_with(|| answered(whole, &own));
     }
     each
 }

@@ -304,6 +304,8 @@ impl Writer<'_> {
                     due_on: Set(deadline.on),
                     due_ongoing: Set(deadline.ongoing),
                     due_by: Set(deadline.by),
+                    plan_due_on: Set(deadline.on),
+                    plan_due_by: Set(deadline.by),
                     lead_unit_id: Set(resolved.lead),
                     supervising_unit_id: Set(resolved.supervising),
                     accepting_unit_id: Set(resolved.accepting),
@@ -445,6 +447,8 @@ impl Writer<'_> {
                     measure_id: Set(measure.id),
                     unit_id: Set(unit),
                     region_id: Set(homes.get(&unit).copied().unwrap_or(self.region.id)),
+                    due_on: Set(measure.plan_due_on),
+                    due_by: Set(measure.plan_due_by),
                     status: Set(status),
                     completed_on: Set(completed.then_some(completed_on)),
                     is_completed_by: Set(completed && is_completed_by),
@@ -817,7 +821,7 @@ fn pace_of(said: workflow::Stated) -> Option<StatedPace> {
 /// Returns an explanation for the fault if the file gives a measure another deadline than the database. Only an
 /// extension (延期) changes a deadline, never an import.
 fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<Bilingual> {
-    let same = there.due_on == read.deadline.due_on
+    let same = there.plan_due_on == read.deadline.due_on
         && there.due_ongoing == read.deadline.ongoing
         && there.due_immediate == read.deadline.immediate;
     let printed = &there.due_raw;

@@ -21,10 +21,11 @@ use crate::record::audit::{self, Entry};
 use crate::record::change;
 use crate::record::concern;
 use crate::record::database::Transaction;
+use crate::rule::deadline::Columns;
 use crate::rule::roll_up;
 use crate::rule::workflow::is_further;
 use crate::statistics::kept;
-use crate::work::Acting;
+use crate::work::{Acting, extension};
 
 /// Moves what belongs to an assignment to the assignment that stays.
 const OF_ANSWER: &[&str] = &[
@@ -75,6 +76,7 @@ pub async fn measures(acting: &Acting<'_>, from: Option<i64>, version: i32, into
     nothing_waits(&transaction, &gone, &pairs).await?;
     let problem = gone.problem_id;
     let history = kept::around(&transaction, &[problem], async {
+    extension::follow_plan(&transaction, &gone, &Columns::of_plan(&stays)).await?;
     for (yields, remains) in pairs {
         let dropped = checked_twice(&transaction, yields.id, remains.id).await?;
         repoint(&transaction, OF_ANSWER, yields.id, remains.id).await?;
@@ -83,6 +85,8 @@ pub async fn measures(acting: &Acting<'_>, from: Option<i64>, version: i32, into
             id: Set(remains.id),
             accepted_at: Set(remains.accepted_at.or(yields.accepted_at)),
             reported_on: Set(remains.reported_on.max(yields.reported_on)),
+            due_on: Set(remains.due_on.max(yields.due_on)),
+            due_by: Set(remains.due_by.max(yields.due_by)),
             quantity_done: Set(remains.quantity_done.or(yields.quantity_done)),
             quantity_target: Set(remains.quantity_target.or(yields.quantity_target)),
             version: Set(remains.version + 1),
@@ -103,6 +107,7 @@ pub async fn measures(acting: &Acting<'_>, from: Option<i64>, version: i32, into
         .add(audit_entry::Column::AssignmentId.is_null());
     let history = audit::history(&transaction, of_gone).await?;
     repoint(&transaction, OF_MEASURE, gone.id, stays.id).await?;
+    extension::settle(&transaction, stays.id, acting.now).await?;
     grow(&transaction, acting, &stays).await?;
     let regions = concern::leave_measure(&transaction, gone.id).await?;
     change::note_removed(&transaction, &format!("measure_{}", gone.id), &regions, acting.now).await?;

@@ -238,6 +238,6 @@ impl Deadline {
 }
 
 /// Writes a date as ledgers do: 2024年6月30日.
-fn printed(day: NaiveDate) -> String {
+pub(crate) fn printed(day: NaiveDate) -> String {
     format!("{}年{}月{}日", day.year(), day.month(), day.day())
 }

@@ -42,14 +42,14 @@ impl Columns {
         }
     }
 
-    /// Returns the deadline of a measure.
-    pub(crate) fn of_measure(measure: &entity::measure::Model) -> Self {
+    /// Returns the deadline in the plan of a measure.
+    pub(crate) fn of_plan(measure: &entity::measure::Model) -> Self {
         Self {
             raw: measure.due_raw.clone(),
             immediate: measure.due_immediate,
-            on: measure.due_on,
+            on: measure.plan_due_on,
             ongoing: measure.due_ongoing,
-            by: measure.due_by,
+            by: measure.plan_due_by,
         }
     }
 

@@ -1,0 +1,137 @@
+//! An extension (延期) moves the deadline of one answer: its siblings stay due, figures and reminders follow, and a new
+//! plan or a ledger that comes in again leaves it.
+
+use entity::{mail, mail_item};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::{Value, json};
+
+use crate::scene::MeasureScene;
+use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::{World, block_on, stories};
+
+stories!(an_extension_moves_one_answer_only);
+
+/// Returns the deadline of each county's answer, by county, and the latest, which is the measure's.
+fn deadlines(scene: &MeasureScene<'_>) -> Value {
+    let query = "query($id: ID!) { measure(id: $id) { plannedDueOn deadline { raw dueOn overdueAfter } \
+        assignments(first: 50, orderBy: {field: CREATED_AT, direction: ASC}) { nodes { dueOn unit { name } } } } }";
+    let found = scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }));
+    let of = |node: &Value| (node["unit"]["name"].as_str().unwrap().to_owned(), node["dueOn"].clone());
+    let answers: serde_json::Map<String, Value> =
+        found["measure"]["assignments"]["nodes"].as_array().unwrap().iter().map(of).collect();
+    json!({ "answers": answers, "measure": found["measure"]["deadline"]["dueOn"],
+        "plan": found["measure"]["plannedDueOn"] })
+}
+
+fn extend(scene: &MeasureScene<'_>, token: &str, county: &str, until: &str) {
+    let asked = scene.beside(county, json!({"newDueOn": until, "reason": "汛期无法施工。"}));
+    scene.done(token, "requestExtension", "RequestExtensionInput", &asked);
+    let pending = "{ deadlineChanges(filter: {state: [REQUESTED]}) { nodes { id } } }";
+    let id = scene.server.data_as(&scene.city, pending, &json!({}))["deadlineChanges"]["nodes"][0]["id"].clone();
+    for (by, decision) in [(&scene.city, "ENDORSE"), (&scene.region, "APPROVE")] {
+        let input = json!({"extensionId": id, "decision": decision, "words": "情况属实。"});
+        scene.done(by, "decideExtension", "DecideExtensionInput", &input);
+    }
+}
+
+/// Overdue items as the city office counts them on a day: each county's measures, all measures, all assignments. Those
+/// of other measures are taken off by `less`.
+fn overdue(scene: &MeasureScene<'_>, day: &str) -> Value {
+    let query = "query($day: Date) { \
+        measures: statistics(by: REGION, count: MEASURES, asOf: $day) { total { overdue } \
+            rows { label overdue } } \
+        assignments: statistics(by: STATUS, count: ASSIGNMENTS, asOf: $day) { total { overdue } } }";
+    let found = scene.server.data_as(&scene.city, query, &json!({ "day": day }));
+    let groups = found["measures"]["rows"].as_array().unwrap();
+    let counties: serde_json::Map<String, Value> =
+        groups.iter().map(|group| (group["label"].as_str().unwrap().to_owned(), group["overdue"].clone())).collect();
+    json!({ "counties": counties, "measures": found["measures"]["total"]["overdue"],
+        "assignments": found["assignments"]["total"]["overdue"] })
+}
+
+fn change_plan(scene: &MeasureScene<'_>, printed: &str) {
+    let query = "query($id: ID!) { measure(id: $id) { version } }";
+    let version = scene.server.data_as(&scene.region, query, &json!({ "id": scene.measure }));
+    let input = json!({"measureId": scene.measure, "version": version["measure"]["version"],
+        "deadline": printed, "reason": "按新的要求调整。"});
+    let done = scene.server.data_as(
+        &scene.region,
+        "mutation($input: ChangeDeadlineInput!) { changeDeadline(input: $input) { errors { message } } }",
+        &json!({ "input": input }),
+    );
+    assert_eq!(done["changeDeadline"]["errors"], json!([]));
+}
+
+fn an_extension_moves_one_answer_only(world: &World) {
+    let scene = MeasureScene::set(world);
+    let (luolong, leiwuqi) = (scene.counties[0].clone(), scene.counties[1].clone());
+    let version = scene.server.data_as(
+        &scene.city,
+        "query($id: ID!) { measure(id: $id) { version } }",
+        &json!({ "id": scene.measure }),
+    );
+    let assign = json!({"measureId": scene.measure, "version": version["measure"]["version"],
+        "hasSelectorsResolved": true});
+    assert_eq!(scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
+    let before = overdue(&scene, "2023-07-01");
+    extend(&scene, &luolong, "洛隆县", "2023-12-31");
+
+    let each = |luolong: &str, others: &str| {
+        json!({"洛隆县人民政府": luolong, "类乌齐县人民政府": others, "察雅县人民政府": others,
+            "国网云川电力有限公司": others})
+    };
+    let expected = json!({"answers": each("2023-12-31", "2023-06-30"), "measure": "2023-12-31", "plan": "2023-06-30"});
+    assert_eq!(deadlines(&scene), expected);
+
+    // The county that has more time is not late, its siblings are; as a whole, the measure is not late yet.
+    let after = overdue(&scene, "2023-07-01");
+    let less = |what: &Value, than: &Value| than.as_i64().unwrap() - what.as_i64().unwrap();
+    for (county, fewer) in [("洛隆县", 1), ("类乌齐县", 0), ("察雅县", 0)] {
+        assert_eq!(less(&after["counties"][county], &before["counties"][county]), fewer, "{county}: {before} {after}");
+    }
+    assert_eq!(less(&after["measures"], &before["measures"]), 1);
+    assert_eq!(less(&after["assignments"], &before["assignments"]), 1);
+    world.done(&["statistics", "check"]);
+
+    // Reminders, paces and filters go by each answer's own date, and say so.
+    scene.clock.set("2023-07-03T09:00");
+    let late = "{ assignments(filter: {isOverdue: true, measure: {is: {text: {search: \"拆除停运电站\"}}}}, \
+        orderBy: {field: DUE_ON, direction: ASC}) { nodes { pace unit { name } } } }";
+    let late_of = |token: &str| scene.server.data_as(token, late, &json!({}))["assignments"]["nodes"].clone();
+    assert_eq!(late_of(&luolong), json!([]));
+    assert_eq!(late_of(&leiwuqi), json!([{"pace": "OVERDUE", "unit": {"name": "类乌齐县人民政府"}}]));
+    world.done(&["job", "run", "overdue", "--at", "2023-07-03T08:00:00+08:00"]);
+    world.done(&["job", "run", "due-soon", "--at", "2023-12-24T08:00:00+08:00"]);
+    let measure: i64 = scene.measure.trim_start_matches("measure_").parse().unwrap();
+    let told: Vec<(String, String, String)> = block_on(async {
+        let db = world.db().await;
+        let items = mail_item::Entity::find().filter(mail_item::Column::MeasureId.eq(measure)).all(&db).await.unwrap();
+        let mails = mail::Entity::find().all(&db).await.unwrap();
+        let of = |item: mail_item::Model| {
+            let mail = mails.iter().find(|mail| mail.id == item.mail_id).unwrap();
+            (mail.kind.clone(), mail.recipient.clone(), item.due_on.map(|day| day.to_string()).unwrap_or_default())
+        };
+        items.into_iter().map(of).collect()
+    });
+    let is_told =
+        |kind: &str, to: &str, day: &str| told.iter().any(|(a, b, c)| a == kind && b.starts_with(to) && c == day);
+    assert!(is_told("overdue", "u540323", "2023-06-30"), "{told:?}");
+    assert!(!told.iter().any(|(kind, to, _)| kind == "overdue" && to.starts_with("u540329")), "{told:?}");
+    assert!(is_told("due-soon", "u540329", "2023-12-31"), "{told:?}");
+
+    // The same ledger again changes nothing, and a new plan leaves what was extended further.
+    let file = world.file("again.xlsx", &city(&CITY_ROWS));
+    world.done(&["import", &file, "--round", ROUND, "--region", "540300"]);
+    assert_eq!(deadlines(&scene), expected);
+    change_plan(&scene, "2023年9月30日");
+    let moved = json!({"answers": each("2023-12-31", "2023-09-30"), "measure": "2023-12-31", "plan": "2023-09-30"});
+    assert_eq!(deadlines(&scene), moved);
+    change_plan(&scene, "2024年3月31日");
+    let moved = json!({"answers": each("2024-03-31", "2024-03-31"), "measure": "2024-03-31", "plan": "2024-03-31"});
+    assert_eq!(deadlines(&scene), moved);
+
+    // No extension to a day before the one that holds.
+    let early = scene.beside("洛隆县", json!({"newDueOn": "2024-01-31", "reason": "汛期无法施工。"}));
+    assert_eq!(scene.refused(&luolong, "requestExtension", "RequestExtensionInput", &early), "INVALID");
+    world.done(&["statistics", "check"]);
+}
