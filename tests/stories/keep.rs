@@ -11,8 +11,8 @@ use entity::{
 use sea_orm::{ActiveEnum, EntityTrait};
 use serde_json::{Value, json};
 
-use super::policy::Scene;
-use crate::policy::input_of;
+use crate::policy::{Authority, Scene, input_of};
+use crate::scene::add_evidence;
 use crate::support::allowed::allowed;
 use crate::support::clocked::StoryClock;
 use crate::support::socket::Socket;
@@ -20,6 +20,7 @@ use crate::support::{Server, World, block_on, stories};
 
 stories!(
     a_regional_office_keeps_its_ledger_by_hand,
+    a_county_runs_its_own_special_inspection_to_the_end,
     a_look_back_refers_to_the_round_and_the_problems_before,
     an_administrator_keeps_regions_and_units,
     an_administrator_keeps_schedules_mails_and_the_calendar,
@@ -202,6 +203,97 @@ const MEASURE: &str = "measure { id version status deadline { raw dueOn overdueA
     deadlineChanges { nodes { oldDueOn newRaw newDueOn state } } \
     checkPlans { kind every } responsibleParties { nodes { raw } } assignments { totalCount nodes { id status \
     unit { name } } } }";
+
+/// A county office opens a special inspection, enters what it found, has it mended, verifies, publicises and closes it.
+/// Neither the offices above nor a sibling do that in its place.
+fn a_county_runs_its_own_special_inspection_to_the_end(world: &World) {
+    let (server, clock, [region, city, unit, _]) = set(world);
+    let county = world.account("office@gov.example", "county-office", "白河县生态环境保护督察整改办");
+    let sibling = world.account("sibling@gov.example", "county-office", "青坪县生态环境保护督察整改办");
+    let [region, city, unit, county, sibling] =
+        [region, city, unit, county, sibling].map(|token| Office { world, server: &server, token });
+    let place = county.id_of("regions", "白河县");
+    let leads = county.id_of("units", "白河县人民政府");
+
+    // Rounds of its own level only; its siblings do not find it, and the offices above do.
+    let mut new = json!({"name": "白河县2027年第一季度专项督查", "level": "PREFECTURE", "kind": "SPECIAL",
+        "enteredOn": "2027-01-10", "feedbackOn": "2027-01-12"});
+    assert_eq!(county.refused("createRound", &new).0, "NOT_ALLOWED");
+    new["level"] = json!("COUNTY");
+    let round = id(&county.done("createRound", "round { id }", &new), "round");
+    let new = json!({"roundId": round, "regionId": place, "number": "1", "title": "乡镇污水处理站停运",
+        "deadline": "2027年3月31日"});
+    let problem = id(&county.done("createProblem", "problem { id }", &new), "problem");
+    let elsewhere = county.id_of("regions", "青坪县");
+    let mut beside = new.clone();
+    beside["regionId"] = json!(elsewhere);
+    assert_eq!(county.refused("createProblem", &beside).0, "NOT_ALLOWED");
+    assert_eq!(sibling.refused("createProblem", &beside).0, "NOT_FOUND", "a round of a sibling is none");
+    let rounds = "{ inspectionRounds(filter: {name: {search: \"第一季度\"}}) { totalCount } }";
+    let found = |office: &Office<'_>| office.read(rounds, &json!({}))["inspectionRounds"]["totalCount"].clone();
+    assert_eq!([&county, &city, &region, &sibling].map(found), [1, 1, 1, 0].map(Value::from));
+    let new = json!({"problemId": problem, "number": "1", "content": "修复曝气设备，恢复运行",
+        "deadline": "2027年3月31日", "leadUnitId": leads, "parties": [{"unitId": leads}]});
+    let made = county.done("createMeasure", MEASURE, &new)["measure"].clone();
+    let measure = made["id"].as_str().unwrap();
+    let answer = made["assignments"]["nodes"][0]["id"].as_str().unwrap().to_owned();
+
+    // Mended, and more time than planned: the county office decides on its own.
+    let on = |office: &Office<'_>, more: Value| office.on("assignmentId", &answer, more);
+    unit.done("acceptAssignment", "assignment { id }", &on(&unit, json!({})));
+    let asked = json!({"assignmentId": answer, "newDueOn": "2027-04-30", "reason": "配件尚未到货。"});
+    unit.done("requestExtension", "assignment { id }", &asked);
+    let pending =
+        county.read("{ deadlineChanges { nodes { id availableActions { action isAvailable } } } }", &json!({}));
+    let pending = &pending["deadlineChanges"]["nodes"][0];
+    assert!(
+        pending["availableActions"].as_array().unwrap().contains(&json!({"action": "APPROVE", "isAvailable": true})),
+        "{pending}"
+    );
+    let granted = json!({"extensionId": pending["id"], "decision": "APPROVE", "words": "情况属实。"});
+    county.done("decideExtension", "assignment { dueOn }", &granted);
+    let report = json!({"period": "2027-01", "text": "设备已修复，恢复运行。", "completedOn": "2027-01-15"});
+    unit.done("reportProgress", "assignment { id }", &on(&unit, report));
+    add_evidence(world, &clock, &answer);
+    let check = json!({"assignmentId": answer, "kind": "SELF_INSPECTION", "result": "PASSED"});
+    unit.done("recordCheck", "assignment { id }", &check);
+    let applied = json!({"application": "整改任务已全部完成，申请销号。"});
+    unit.done("applyForCloseOut", "assignment { id }", &on(&unit, applied));
+
+    // What waits for whom, and who may take which step.
+    let tasks = |office: &Office<'_>| {
+        let query = "{ viewer { tasks(first: 200, filter: {kind: [VERIFY, PUBLICISE, CLOSE]}) { \
+            nodes { kind assignment { id } } } } }";
+        let found = office.read(query, &json!({}));
+        let nodes = found["viewer"]["tasks"]["nodes"].as_array().unwrap().clone();
+        let mine = nodes.into_iter().filter(|task| task["assignment"]["id"] == answer.as_str());
+        mine.map(|task| task["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(tasks(&county), ["VERIFY"]);
+    assert_eq!(tasks(&city), Vec::<String>::new());
+    let verify = || json!({"opinion": "现场核查，已恢复运行。"});
+    assert_eq!(sibling.refused("verifyCloseOut", &on(&county, verify())).0, "NOT_FOUND");
+    county.done("verifyCloseOut", "assignment { id }", &on(&county, verify()));
+    let notice = json!({"text": "乡镇污水处理站整改完成情况公示。", "contact": "白河县整改办 0895-0000000"});
+    county.done("publiciseCloseOut", "assignment { id }", &on(&county, notice));
+    clock.set("2027-02-15T09:00");
+    assert_eq!(tasks(&county), ["CLOSE"]);
+    let close = || json!({"decision": "同意销号。"});
+    for office in [&region, &city] {
+        assert_eq!(office.refused("closeAssignment", &on(&county, close())).0, "NOT_ALLOWED");
+    }
+    let closed = county.done("closeAssignment", "assignment { status }", &on(&county, close()));
+    assert_eq!(closed["assignment"]["status"], "CLOSED");
+    let message = region.act("reopenAssignment", "", &on(&county, json!({"reason": "再次停运。"})));
+    assert_eq!(message["errors"][0]["message"], "您不能办理此事，须由县整改办办理");
+    county.done("reopenAssignment", "assignment { id }", &on(&county, json!({"reason": "再次停运。"})));
+
+    // The ledger stays in its hands; the offices above may also mend it.
+    let edit = |office: &Office<'_>, text: &str| office.on("measureId", measure, json!({"content": text}));
+    assert_eq!(sibling.refused("editMeasure", &edit(&county, "修复设备")).0, "NOT_FOUND");
+    county.done("editMeasure", "measure { id }", &edit(&county, "修复曝气设备，稳定运行"));
+    city.done("editMeasure", "measure { id }", &edit(&county, "修复曝气设备，长期稳定运行"));
+}
 
 #[expect(clippy::too_many_lines, reason = "the steps form one story")]
 fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
@@ -801,8 +893,15 @@ fn who_does_not_keep_the_ledger_changes_nothing_and_hears_nothing_of_what_is_hid
                 }
                 unseen += 1;
             }
-            // Regional offices are covered by another story: they may edit what their region issued.
-            for id in seen.into_iter().filter(|id| *id != 1 && person.role != Role::RegionalOffice).take(3) {
+            // Offices that keep the ledger are covered by other stories: they may edit what their region issued.
+            let keeps = |id: i64| {
+                let of_problem = || tables.problems.iter().find(|row| row.id == id).map(|row| row.round_id);
+                let of_measure = || tables.measures.iter().find(|row| row.id == id).map(|row| row.round_id);
+                let round = if of == "problemId" { of_problem() } else { of_measure() }.unwrap();
+                let level = tables.rounds.iter().find(|row| row.id == round).unwrap().level;
+                Authority::of(person.role, level).keeps
+            };
+            for id in seen.into_iter().filter(|id| *id != 1 && !keeps(*id)).take(3) {
                 with_version(&mut further, id);
                 let (errors, _) = scene.act(person, name, &given(of, id, further.clone()));
                 assert_eq!(errors[0]["code"], "NOT_ALLOWED", "{person:?} {name} {errors}");

@@ -6,6 +6,7 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition};
 use chrono::NaiveDate;
 use entity::account::Role;
+use entity::inspection_round::RoundLevel;
 use entity::supervision_action::{self, SupervisionState};
 use entity::{assignment, measure};
 use sea_orm::{
@@ -45,7 +46,10 @@ const POSTS: [Post; 12] = [
 
 /// Statements that add what the demo lacks: supervising units, a county that leads, and pending decisions on every
 /// assignment.
-const WORK: [&str; 11] = [
+const WORK: &[&str] = &[
+    // Rounds of each level that an office of its own closes.
+    "UPDATE inspection_round SET level = 'COUNTY' WHERE name LIKE '%省级%'",
+    "UPDATE inspection_round SET level = 'PREFECTURE' WHERE name LIKE '%回头看%'",
     "UPDATE measure SET supervising_unit_id = (SELECT id FROM unit WHERE name = '云溪市水利局') WHERE id % 2 = 0",
     "UPDATE measure SET lead_unit_id = (SELECT id FROM unit WHERE name = '青坪县人民政府') WHERE id % 5 = 0",
     "INSERT INTO close_out (assignment_id, cycle, state, application, applied_at) SELECT id, 7, 'APPLIED', \
@@ -72,9 +76,10 @@ const WORK: [&str; 11] = [
         '2026-04-01T00:00:00+00:00', 1, '2026-04-01T00:00:00+00:00' FROM problem",
 ];
 
-/// The relation of an account's unit to an assignment.
+/// The level of the round that an assignment belongs to, and the relation of an account's unit to it.
 #[derive(Debug, Clone, Copy)]
 struct Standing {
+    level: RoundLevel,
     answers: bool,
     leads: bool,
     supervises: bool,
@@ -92,7 +97,7 @@ enum About {
 }
 
 /// The maximum number of assignments on which each person tries every mutation.
-const MOST: usize = 14;
+const MOST: usize = 24;
 
 /// A mutation: its name, the kind of object it acts on, and a function that returns its input without id and version.
 type Deed = (&'static str, About, fn() -> Value);
@@ -207,9 +212,35 @@ const OF_KEEPING: [&str; 38] = [
 
 /// Checks whether a role may execute a mutation on a visible assignment, following the table of roles in the domain's
 /// description. `there` is the kind of the existing supervision, or the state of the existing extension.
+/// What an office may do to what a round of a level found.
+pub(crate) struct Authority {
+    /// It stands above those who submit.
+    pub(crate) above: bool,
+    /// It keeps the ledger and decides on deadlines.
+    pub(crate) keeps: bool,
+    /// It closes.
+    pub(crate) closes: bool,
+}
+
+impl Authority {
+    pub(crate) fn of(role: Role, level: RoundLevel) -> Self {
+        let offices = [Role::RegionalOffice, Role::CityOffice, Role::CountyOffice];
+        let (closing, judging) = match level {
+            RoundLevel::Central | RoundLevel::RegionalBureau | RoundLevel::Province => (0, 1),
+            RoundLevel::Prefecture => (1, 1),
+            RoundLevel::County => (2, 2),
+        };
+        Self {
+            above: offices[..=judging].contains(&role),
+            keeps: offices[..=closing].contains(&role),
+            closes: role == offices[closing],
+        }
+    }
+}
+
 fn does(role: Role, name: &str, input: &Value, standing: Standing, there: &str) -> bool {
     let regional = role == Role::RegionalOffice;
-    let above = regional || role == Role::CityOffice;
+    let Authority { above, keeps, closes } = Authority::of(role, standing.level);
     let answering = [Role::ResponsibleUnit, Role::LeadUnit].contains(&role) && standing.answers;
     let leading = role == Role::LeadUnit && standing.leads;
     let supervising = role == Role::SupervisingUnit && standing.supervises;
@@ -223,11 +254,11 @@ fn does(role: Role, name: &str, input: &Value, standing: Standing, there: &str) 
         "recordCheck" if which == "SUPERVISION" => supervising,
         "publiciseCloseOut" | "raiseObjection" => leading || above,
         // Once the city office has endorsed an extension, only the regional office can reject it.
-        "decideExtension" if which == "APPROVE" || (which == "REJECT" && there == "ENDORSED") => regional,
+        "decideExtension" if which == "APPROVE" || (which == "REJECT" && there == "ENDORSED") => keeps,
         "issueSupervision" if which == "URGE" => supervising || county || above,
         "liftSupervision" if there == "URGE" => supervising || county || above,
-        "commentOnMeasure" => role == Role::Leader || leading || supervising || above,
-        "closeAssignment" | "reopenAssignment" | "discloseCloseOut" => regional,
+        "commentOnMeasure" => role == Role::Leader || leading || supervising || regional || role == Role::CityOffice,
+        "closeAssignment" | "reopenAssignment" | "discloseCloseOut" => closes,
         "assignMeasure"
         | "confirmNotApplicable"
         | "rejectNotApplicable"
@@ -391,6 +422,7 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
         let standing = |answer: &assignment::Model| {
             let measure = tables.measures.iter().find(|measure| measure.id == answer.measure_id).unwrap();
             Standing {
+                level: tables.rounds.iter().find(|round| round.id == measure.round_id).unwrap().level,
                 answers: unit == Some(answer.unit_id),
                 leads: unit.is_some() && unit == measure.lead_unit_id,
                 supervises: unit.is_some() && unit == measure.supervising_unit_id,
@@ -400,8 +432,8 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
         let mut seen: Vec<&assignment::Model> = Vec::new();
         let mut kinds = BTreeSet::new();
         for answer in &left.assignments {
-            let Standing { answers, leads, supervises } = standing(answer);
-            if kinds.insert((answers, leads, supervises, answer.status.to_value())) {
+            let Standing { level, answers, leads, supervises } = standing(answer);
+            if kinds.insert((level.to_value(), answers, leads, supervises, answer.status.to_value())) {
                 seen.push(answer);
             }
         }

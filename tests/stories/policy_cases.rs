@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use entity::account::Role;
 use entity::inspection_case;
+use entity::inspection_round::RoundLevel;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 
-use crate::policy::Scene;
+use crate::policy::{Authority, Scene};
 use crate::support::allowed::allowed;
 use crate::support::people::Person;
 use crate::support::{World, stories};
@@ -38,16 +39,15 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Checks whether a role may execute a mutation on a visible case: the table of roles for cases.
-fn does(role: Role, name: &str, (leads, assists): (bool, bool), state: &str) -> bool {
-    let regional = role == Role::RegionalOffice;
-    let above = regional || role == Role::CityOffice;
+fn does(role: Role, name: &str, level: RoundLevel, (leads, assists): (bool, bool), state: &str) -> bool {
+    let Authority { above, closes, .. } = Authority::of(role, level);
     let is_unit = [Role::ResponsibleUnit, Role::LeadUnit].contains(&role);
     match name {
         "acceptCase" | "resolveCase" => is_unit && leads,
         "reportOnCase" => is_unit && (leads || assists),
-        "returnCase" if state == "ACCEPTED" => regional,
+        "returnCase" if state == "ACCEPTED" => closes,
         "returnCase" | "verifyCase" => above,
-        "closeCase" | "reopenCase" => regional,
+        "closeCase" | "reopenCase" => closes,
         other => panic!("{other} is not in the table of who does what"),
     }
 }
@@ -93,6 +93,8 @@ fn whoever_works_on_cases_is_refused_what_is_not_his(world: &World) {
     for person in &scene.people {
         let left = allowed(tables, person.account);
         let unit = tables.accounts.iter().find(|account| account.id == person.account).unwrap().unit_id;
+        let level =
+            |case: &inspection_case::Model| tables.rounds.iter().find(|round| round.id == case.round_id).unwrap().level;
         let standing = |case: &inspection_case::Model| {
             let assists = tables.case_units.iter().any(|one| one.case_id == case.id && Some(one.unit_id) == unit);
             (unit == Some(case.lead_unit_id), assists)
@@ -101,8 +103,11 @@ fn whoever_works_on_cases_is_refused_what_is_not_his(world: &World) {
         assert!(!sees_none || left.cases.is_empty(), "{person:?}");
         // One case of each standing in each state.
         let mut kinds = BTreeSet::new();
-        let seen: Vec<&inspection_case::Model> =
-            left.cases.iter().filter(|case| kinds.insert((standing(case), case.state.to_value()))).collect();
+        let seen: Vec<&inspection_case::Model> = left
+            .cases
+            .iter()
+            .filter(|case| kinds.insert((level(case).to_value(), standing(case), case.state.to_value())))
+            .collect();
         let hidden = tables.cases.iter().find(|case| left.cases.iter().all(|other| other.id != case.id));
         for (name, further) in DEEDS {
             if let Some(hidden) = hidden {
@@ -116,7 +121,7 @@ fn whoever_works_on_cases_is_refused_what_is_not_his(world: &World) {
                 let input = on(&scene, name, case.id, further());
                 let codes = codes(&scene, person, name, &input);
                 let what = || format!("{person:?} {name} {input} {:?} {:?}: {codes:?}", standing(case), case.state);
-                let may = does(person.role, name, standing(case), &case.state.to_value());
+                let may = does(person.role, name, level(case), standing(case), &case.state.to_value());
                 if !may {
                     assert_eq!(codes, one("NOT_ALLOWED"), "{}", what());
                     refused += 1;

@@ -11,6 +11,8 @@ mod export;
 mod extent;
 mod field;
 mod filled;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod import;
 mod layout;
 mod mapping;

@@ -111,28 +111,41 @@ noun! {
             AND k.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED') AND {sees:inspection_case:k} \
         UNION ALL SELECT k.id * 32 + 5, CASE k.state WHEN 'RESOLVED' THEN 'VERIFY_CASE' ELSE 'CLOSE_CASE' END, \
             k.due_on, NULL, NULL, k.id, NULL, NULL, NULL, NULL, NULL \
-        FROM inspection_case k \
-        WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND k.state IN ('RESOLVED', 'ACCEPTED') \
-            AND (k.state = 'RESOLVED' OR {owner}.role = 'REGIONAL_OFFICE') AND {sees:inspection_case:k} \
+        FROM inspection_case k JOIN inspection_round w ON w.id = k.round_id \
+        WHERE {owner}.role IN ('COUNTY_OFFICE', 'CITY_OFFICE', 'REGIONAL_OFFICE') \
+            AND k.state IN ('RESOLVED', 'ACCEPTED') \
+            AND CASE WHEN k.state = 'ACCEPTED' THEN {owner}.role = CASE w.level WHEN 'COUNTY' THEN 'COUNTY_OFFICE' \
+                    WHEN 'PREFECTURE' THEN 'CITY_OFFICE' ELSE 'REGIONAL_OFFICE' END \
+                WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
+                ELSE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') END \
+            AND {sees:inspection_case:k} \
         UNION ALL SELECT a.id * 32 + 6, CASE a.status WHEN 'SUBMITTED' THEN 'VERIFY' WHEN 'VERIFIED' THEN 'PUBLICISE' \
             ELSE 'DECIDE_NOT_APPLICABLE' END, a.due_by, a.measure_id, a.id, NULL, \
             (SELECT o.id FROM close_out o WHERE o.assignment_id = a.id AND o.state IN ('APPLIED', 'VERIFIED')), NULL, \
             NULL, NULL, NULL \
         FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
-        WHERE ({owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
-                (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled)) \
+            LEFT JOIN inspection_round w ON w.id = m.round_id \
+        WHERE {owner}.role IN ('COUNTY_OFFICE', 'CITY_OFFICE', 'REGIONAL_OFFICE') \
+            AND CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
+                ELSE {owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
+                    (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled) END \
             AND a.status IN ('SUBMITTED', 'VERIFIED', 'NOT_APPLICABLE_PROPOSED') AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 11, 'DECIDE_NOT_APPLICABLE', a.due_by, a.measure_id, a.id, NULL, NULL, NULL, \
             NULL, NULL, NULL \
         FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
-        WHERE ({owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
-                (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled)) \
+            LEFT JOIN inspection_round w ON w.id = m.round_id \
+        WHERE {owner}.role IN ('COUNTY_OFFICE', 'CITY_OFFICE', 'REGIONAL_OFFICE') \
+            AND CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
+                ELSE {owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
+                    (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled) END \
             AND a.status = 'ASSIGNED' AND a.declined_at IS NOT NULL AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 12, 'CLOSE', o.notice_until, a.measure_id, a.id, NULL, o.id, NULL, NULL, NULL, \
             NULL \
-        FROM close_out o JOIN assignment a ON a.id = o.assignment_id \
-        WHERE {owner}.role = 'REGIONAL_OFFICE' AND o.state = 'PUBLICISED' AND o.notice_until < {fact:today} \
-            AND a.status = 'PUBLICISED' \
+        FROM close_out o JOIN assignment a ON a.id = o.assignment_id JOIN measure m ON m.id = a.measure_id \
+            JOIN inspection_round w ON w.id = m.round_id \
+        WHERE {owner}.role = CASE w.level WHEN 'COUNTY' THEN 'COUNTY_OFFICE' WHEN 'PREFECTURE' \
+                THEN 'CITY_OFFICE' ELSE 'REGIONAL_OFFICE' END \
+            AND o.state = 'PUBLICISED' AND o.notice_until < {fact:today} AND a.status = 'PUBLICISED' \
             AND NOT EXISTS (SELECT 1 FROM objection j WHERE j.close_out_id = o.id AND j.decided_at IS NULL) \
             AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 13, 'PUBLICISE', a.due_by, a.measure_id, a.id, NULL, \
@@ -145,18 +158,27 @@ noun! {
             NULL, \
             j.id, NULL \
         FROM objection j JOIN close_out o ON o.id = j.close_out_id JOIN assignment a ON a.id = o.assignment_id \
-        WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND j.decided_at IS NULL AND {sees:assignment:a} \
+            JOIN measure m ON m.id = a.measure_id JOIN inspection_round w ON w.id = m.round_id \
+        WHERE CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
+                ELSE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') END \
+            AND j.decided_at IS NULL AND {sees:assignment:a} \
         UNION ALL SELECT d.id * 32 + 8, 'DECIDE_EXTENSION', d.old_due_on, d.measure_id, d.assignment_id, NULL, NULL, \
             d.id, NULL, NULL, NULL \
-        FROM deadline_change d \
-        WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND d.state IN ('REQUESTED', 'ENDORSED') \
-            AND (d.state = 'REQUESTED' OR {owner}.role = 'REGIONAL_OFFICE') AND {sees:deadline_change:d} \
+        FROM deadline_change d JOIN measure m ON m.id = d.measure_id JOIN inspection_round w ON w.id = m.round_id \
+        WHERE {owner}.role IN ('COUNTY_OFFICE', 'CITY_OFFICE', 'REGIONAL_OFFICE') \
+            AND d.state IN ('REQUESTED', 'ENDORSED') \
+            AND CASE WHEN d.state = 'ENDORSED' THEN {owner}.role = CASE w.level WHEN 'COUNTY' THEN 'COUNTY_OFFICE' \
+                    WHEN 'PREFECTURE' THEN 'CITY_OFFICE' ELSE 'REGIONAL_OFFICE' END \
+                WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
+                ELSE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') END \
+            AND {sees:deadline_change:d} \
         UNION ALL SELECT s.id * 32 + 9, 'DECIDE_PROPOSAL', NULL, s.measure_id, s.assignment_id, NULL, NULL, NULL, \
             s.id, \
             NULL, NULL \
-        FROM supervision_action s \
-        WHERE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') AND s.state = 'PROPOSED' \
-            AND {sees:supervision_action:s} \
+        FROM supervision_action s JOIN measure m ON m.id = s.measure_id JOIN inspection_round w ON w.id = m.round_id \
+        WHERE CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
+                ELSE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') END \
+            AND s.state = 'PROPOSED' AND {sees:supervision_action:s} \
         UNION ALL SELECT l.id * 32 + 10, 'FAILED_MAIL', l.local_day, NULL, NULL, NULL, NULL, NULL, NULL, NULL, l.id \
         FROM mail l WHERE {owner}.role = 'ADMINISTRATOR' AND l.state = 'FAILED' AND {sees:mail:l})" {
         order: &[DUE_ON],

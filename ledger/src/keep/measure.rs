@@ -238,8 +238,8 @@ pub(super) async fn take(
     version: i32,
     act: Act,
 ) -> Result<(Transaction, measure::Model)> {
-    let (transaction, _, row) = hold_measure(acting, measure).await?;
-    permit(&transaction, acting, act, row.region_id).await?;
+    let (transaction, row, _) = hold_measure(acting, measure).await?;
+    permit(&transaction, acting, act, (row.round_id, row.region_id)).await?;
     current(Some(version), row.version, ("措施", "measure"))?;
     Ok((transaction, row))
 }

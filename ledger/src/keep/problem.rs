@@ -159,7 +159,7 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
     };
     let transaction = database::begin(acting.db).await?;
     let issuer = live(&transaction, new.region).await?;
-    permit(&transaction, acting, Act::KeepLedger, issuer.id).await?;
+    permit(&transaction, acting, Act::KeepLedger, (round.id, issuer.id)).await?;
     let looks_back_at_id = earlier(&transaction, acting, &round, new.looks_back_at).await?;
     let from = begins(&transaction, acting, round.id).await?;
     let columns = Columns::of(deadline.as_ref(), from, acting.grace_days);

@@ -101,7 +101,7 @@ pub async fn record(acting: &Acting<'_>, round: Option<i64>, record: &Record) ->
     let checked = record.check(acting.today())?;
     let transaction = database::begin(acting.db).await?;
     let round = round::seen(acting, &transaction, round, "roundId").await?;
-    let region_id = region(acting, &transaction, record.region).await?;
+    let region_id = region(acting, &transaction, round.id, record.region).await?;
     let row = published_figure::ActiveModel {
         round_id: Set(round.id),
         region_id: Set(region_id),
@@ -129,7 +129,7 @@ pub async fn correct(acting: &Acting<'_>, of: Option<i64>, version: i32, record:
     let region_id = if record.region == Some(was.region_id) {
         was.region_id
     } else {
-        region(acting, &transaction, record.region).await?
+        region(acting, &transaction, was.round_id, record.region).await?
     };
     let row = published_figure::ActiveModel {
         id: Set(was.id),
@@ -166,9 +166,9 @@ pub async fn withdraw(acting: &Acting<'_>, of: Option<i64>, version: i32, reason
 }
 
 /// Checks that the caller keeps the ledger of the region that a number speaks of, and returns its key.
-async fn region(acting: &Acting<'_>, db: &Transaction, region: Option<i64>) -> Result<i64> {
+async fn region(acting: &Acting<'_>, db: &Transaction, round: i64, region: Option<i64>) -> Result<i64> {
     let region = live(db, region).await?;
-    permit(db, acting, Act::KeepLedger, region.id).await?;
+    permit(db, acting, Act::KeepLedger, (round, region.id)).await?;
     Ok(region.id)
 }
 
@@ -188,7 +188,7 @@ async fn take(
     round::seen(acting, &transaction, Some(found.round_id), "figureId").await?;
     // Read again: it may have changed before the round was locked.
     let found = published_figure::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
-    permit(&transaction, acting, Act::KeepLedger, found.region_id).await?;
+    permit(&transaction, acting, Act::KeepLedger, (found.round_id, found.region_id)).await?;
     current(Some(version), found.version, ("公布数", "record"))?;
     not_withdrawn(found.withdrawn_at, "这条公布数", &path)?;
     Ok((transaction, found))

@@ -168,7 +168,7 @@ async fn region(acting: &Acting<'_>, db: &Transaction, round: i64, region: Optio
         return Ok(None);
     };
     let region = live(db, Some(region)).await?;
-    permit(db, acting, Act::KeepLedger, region.id).await?;
+    permit(db, acting, Act::KeepLedger, (round, region.id)).await?;
     Ok(Some(region.id))
 }
 
@@ -185,7 +185,7 @@ async fn take(acting: &Acting<'_>, record: Option<i64>, version: i32) -> Result<
     // Read again: it may have changed before the round was locked.
     let found = round_result::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
     match found.region_id {
-        Some(region) => permit(&transaction, acting, Act::KeepLedger, region).await?,
+        Some(region) => permit(&transaction, acting, Act::KeepLedger, (found.round_id, region)).await?,
         None => round::keeps_all(acting, &transaction, found.round_id).await?,
     }
     current(Some(version), found.version, ("成果记录", "record"))?;

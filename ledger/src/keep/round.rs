@@ -123,7 +123,7 @@ async fn agrees(db: &Transaction, round: i64, at: i64) -> Result<()> {
 
 /// Opens a round and returns its key.
 pub async fn open(acting: &Acting<'_>, new: &New) -> Result<i64> {
-    permit_anywhere(acting, Act::KeepLedger)?;
+    acting.by.principal.require_at(Act::KeepLedger, new.level)?;
     let (name, ()) = fault::all((name(&new.name), in_order(new.entered_on, new.feedback_on)))?;
     let row = Model {
         id: 0,
@@ -166,18 +166,24 @@ pub(super) async fn take(
     Ok((transaction, row))
 }
 
-/// Refuses a round with problems or cases of regions outside the caller's subtree.
+/// Refuses a round of a level that the caller does not keep, or with problems or cases of regions outside the caller's
+/// subtree.
 pub(super) async fn keeps_all(acting: &Acting<'_>, db: &Transaction, round: i64) -> Result<()> {
-    if acting.by.principal.reach != Reach::Everything {
-        const OTHERS: &str = "SELECT count(*) AS amount FROM (SELECT region_id FROM problem WHERE round_id = $1 \
-            UNION SELECT region_id FROM inspection_case WHERE round_id = $1) held \
-            JOIN region r ON r.id = held.region_id WHERE substr(r.path, 1, length($2)) <> $2";
-        let place = acting.by.principal.region().ok_or_else(|| policy::not_allowed(Act::KeepLedger))?;
-        if count(db, OTHERS, vec![round.into(), place.path.clone().into()]).await? > 0 {
-            return Err(policy::not_allowed(Act::KeepLedger).into());
-        }
+    const OTHERS: &str = "SELECT o.level, (SELECT count(*) FROM (SELECT region_id FROM problem WHERE round_id = $1 \
+        UNION SELECT region_id FROM inspection_case WHERE round_id = $1) held \
+        JOIN region r ON r.id = held.region_id WHERE substr(r.path, 1, length($2)) <> $2) AS others \
+        FROM inspection_round o WHERE o.id = $1";
+    let principal = &acting.by.principal;
+    if principal.reach == Reach::Everything {
+        return Ok(());
     }
-    Ok(())
+    let place = principal.region().ok_or_else(|| policy::not_allowed(Act::KeepLedger))?;
+    let values = [round.into(), place.path.clone().into()];
+    let found = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), OTHERS, values)).await?;
+    let found = found.ok_or_else(|| policy::not_allowed(Act::KeepLedger))?;
+    let (level, others): (RoundLevel, i64) = (found.try_get("", "level")?, found.try_get("", "others")?);
+    principal.require_at(Act::KeepLedger, level)?;
+    if others > 0 { Err(policy::not_allowed_at(Act::KeepLedger, level).into()) } else { Ok(()) }
 }
 
 /// Locks and returns a round that the caller may see; `field` is the input field to which an error points.
@@ -211,6 +217,7 @@ pub async fn edit(acting: &Acting<'_>, round: Option<i64>, version: i32, changes
         }
     }
     let Some((before, after)) = difference(state(&there), state(&now)) else { return Ok(there.id) };
+    acting.by.principal.require_at(Act::KeepLedger, now.level)?;
     let has_moved = there.feedback_on != now.feedback_on;
     let row = only_one(ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
     if has_moved {

@@ -1,7 +1,8 @@
 //! What the acts of maintenance share: taking the rows that they change, their permission, and recording them.
 
 use chrono::NaiveDate;
-use entity::{problem as problems, region as regions};
+use entity::inspection_round::RoundLevel;
+use entity::problem as problems;
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, PrimaryKeyTrait, QuerySelect, SqlErr, Statement};
 use serde_json::{Map, Value, json};
 
@@ -42,7 +43,7 @@ impl HeldProblem {
         let id = problem.ok_or_else(unknown)?;
         hold_problem(transaction, acting.by, "problem", id).await?.ok_or_else(unknown)?;
         let row = problems::Entity::find_by_id(id).one(transaction).await?.ok_or_else(unknown)?;
-        permit(transaction, acting, Act::KeepLedger, row.region_id).await?;
+        permit(transaction, acting, Act::KeepLedger, (row.round_id, row.region_id)).await?;
         Ok(row)
     }
 }
@@ -71,12 +72,20 @@ pub(super) fn not_retired(name: &str, retired_on: Option<NaiveDate>, what: &str,
     Err(Fault::new(FaultCode::WrongState, zh, en, &["input", field]).into())
 }
 
-/// Checks that the policy allows the caller to do `act` to what `region` has issued.
-pub(super) async fn permit<C: ConnectionTrait>(db: &C, acting: &Acting<'_>, act: Act, region: i64) -> Result<()> {
-    let path: Option<String> =
-        regions::Entity::find_by_id(region).select_only().column(regions::Column::Path).into_tuple().one(db).await?;
-    let may = path.is_some_and(|path| acting.by.principal.permits_of_region(act, &path));
-    if may { Ok(()) } else { Err(policy::not_allowed(act).into()) }
+/// Checks that the policy allows the caller to do `act` to what a region has issued in a round.
+pub(super) async fn permit<C: ConnectionTrait>(
+    db: &C,
+    acting: &Acting<'_>,
+    act: Act,
+    (round, region): (i64, i64),
+) -> Result<()> {
+    const ISSUED: &str = "SELECT o.level, r.path FROM inspection_round o JOIN region r ON r.id = $2 WHERE o.id = $1";
+    let values = [round.into(), region.into()];
+    let found = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), ISSUED, values)).await?;
+    let found = found.ok_or_else(|| policy::not_allowed(act))?;
+    let (level, path): (RoundLevel, String) = (found.try_get("", "level")?, found.try_get("", "path")?);
+    let may = acting.by.principal.permits_of_region(act, level, &path);
+    if may { Ok(()) } else { Err(policy::not_allowed_at(act, level).into()) }
 }
 
 /// Checks that the policy allows the caller to do `act`, which concerns no region in particular.

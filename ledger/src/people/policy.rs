@@ -8,8 +8,9 @@
 
 use entity::account::{self, Role};
 use entity::audit_entry;
-use planner::{Condition, Member, Sight};
-use sea_orm::ActiveEnum;
+use entity::inspection_round::RoundLevel;
+use planner::{Condition, Member, Sight, Sql};
+use sea_orm::{ActiveEnum, Iterable};
 
 use crate::fault::{Fault, FaultCode};
 use crate::record::concern;
@@ -148,17 +149,43 @@ pub enum Act {
     HoldToAccount,
 }
 
-/// Returns the roles that may do an act.
+/// Checks whether the office that closes what a round of this level found is also the one that endorses extensions: it
+/// is, where the round is that of a prefecture or a county.
+pub(crate) fn endorses_and_approves(level: RoundLevel) -> bool {
+    match level {
+        RoundLevel::Central | RoundLevel::RegionalBureau | RoundLevel::Province => false,
+        RoundLevel::Prefecture | RoundLevel::County => true,
+    }
+}
+
+/// Returns the roles that may do an act to what a round of a level found.
 ///
-/// [`Principal::permits`] further restricts the roles of a unit to the rows in which that unit is involved.
-fn doers(act: Act) -> &'static [Role] {
+/// What a round found is closed by the office of its level: the regional office, down to the level of a province; the
+/// city office; or the county office, which runs its own special inspections (专项督察) as a whole. An office may also
+/// keep the ledgers of the levels below its own. [`Principal::permits`] further restricts the roles of a unit to the
+/// rows in which that unit is involved.
+fn doers(act: Act, level: RoundLevel) -> &'static [Role] {
     use Role::{
         Administrator, CityOffice, CountyOffice, LeadUnit, Leader, RegionalOffice, ResponsibleUnit, SupervisingUnit,
     };
     match act {
-        Act::KeepLedger | Act::Close | Act::Reopen | Act::ChangeDeadline | Act::SpotCheck | Act::Disclose => {
-            &[RegionalOffice]
+        Act::KeepLedger | Act::ChangeDeadline => match level {
+            RoundLevel::Central | RoundLevel::RegionalBureau | RoundLevel::Province => &[RegionalOffice],
+            RoundLevel::Prefecture => &[CityOffice, RegionalOffice],
+            RoundLevel::County => &[CountyOffice, CityOffice, RegionalOffice],
+        },
+        Act::Close | Act::Reopen | Act::Disclose => match level {
+            RoundLevel::Central | RoundLevel::RegionalBureau | RoundLevel::Province => &[RegionalOffice],
+            RoundLevel::Prefecture => &[CityOffice],
+            RoundLevel::County => &[CountyOffice],
+        },
+        Act::Publicise if level == RoundLevel::County => &[LeadUnit, CountyOffice, CityOffice, RegionalOffice],
+        Act::Assign | Act::Verify | Act::DecideObjection | Act::Supervise | Act::HoldToAccount
+            if level == RoundLevel::County =>
+        {
+            &[CountyOffice, CityOffice, RegionalOffice]
         }
+        Act::SpotCheck => &[RegionalOffice],
         Act::KeepDictionaries | Act::KeepAccounts => &[Administrator],
         Act::Assign | Act::Verify | Act::DecideObjection | Act::Supervise | Act::HandOverCase | Act::HoldToAccount => {
             &[CityOffice, RegionalOffice]
@@ -173,9 +200,11 @@ fn doers(act: Act) -> &'static [Role] {
     }
 }
 
-/// The units that are involved in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Where a row stands: the round in which it was found, and the units that are involved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
+    /// The level of the round.
+    pub level: RoundLevel,
     /// The unit that answers; `None` for a measure as a whole.
     pub answers: Option<i64>,
     /// The lead unit.
@@ -204,10 +233,43 @@ fn english_role_name(role: Role) -> String {
     role.to_value().to_lowercase().replace('_', " ")
 }
 
-/// Returns the error for an act that the caller may not do; it names the roles that may.
+impl Standing {
+    /// Returns the standing of something that concerns a whole problem, not single units.
+    pub(crate) fn of_round(level: RoundLevel) -> Self {
+        Self { level, answers: None, leads: None, supervises: None }
+    }
+
+    /// Returns the standing of a measure as a whole.
+    pub(crate) fn of_measure(level: RoundLevel, measure: &entity::measure::Model) -> Self {
+        Self { leads: measure.lead_unit_id, supervises: measure.supervising_unit_id, ..Self::of_round(level) }
+    }
+
+    /// Returns the standing of a case, which its lead unit answers.
+    pub(crate) fn of_case(level: RoundLevel, unit: i64) -> Self {
+        Self { level, answers: Some(unit), leads: Some(unit), supervises: None }
+    }
+}
+
+/// Returns the error for an act that the caller may do at no level; it names the roles that may at some.
 pub fn not_allowed(act: Act) -> Fault {
-    let zh = doers(act).iter().map(|role| role_name(*role)).collect::<Vec<_>>().join("、");
-    let en = doers(act).iter().map(|role| english_role_name(*role)).collect::<Vec<_>>().join(", ");
+    let mut roles: Vec<Role> = Vec::new();
+    for role in RoundLevel::iter().flat_map(|level| doers(act, level)) {
+        if !roles.contains(role) {
+            roles.push(*role);
+        }
+    }
+    named(&roles)
+}
+
+/// Returns the error for an act that the caller may not do to what a round of this level found; it names the roles that
+/// may.
+pub fn not_allowed_at(act: Act, level: RoundLevel) -> Fault {
+    named(doers(act, level))
+}
+
+fn named(roles: &[Role]) -> Fault {
+    let zh = roles.iter().map(|role| role_name(*role)).collect::<Vec<_>>().join("、");
+    let en = roles.iter().map(|role| english_role_name(*role)).collect::<Vec<_>>().join(", ");
     Fault::new(
         FaultCode::NotAllowed,
         format!("您不能办理此事，须由{zh}办理"),
@@ -232,18 +294,23 @@ impl Principal {
         self.reach != Reach::Nothing
     }
 
-    /// Checks whether the caller may do `act` at all, regardless of the row.
+    /// Checks whether the caller may do `act` to what a round of some level found, regardless of the row.
     pub fn may(&self, act: Act) -> bool {
+        RoundLevel::iter().any(|level| self.may_at(act, level))
+    }
+
+    /// Checks whether the caller may do `act` to what a round of this level found, regardless of the row.
+    pub fn may_at(&self, act: Act, level: RoundLevel) -> bool {
         match &self.reach {
             Reach::Nothing => false,
             Reach::Everything => true,
-            Reach::Role { role, .. } => !self.is_read_only && doers(act).contains(role),
+            Reach::Role { role, .. } => !self.is_read_only && doers(act, level).contains(role),
         }
     }
 
     /// Checks whether the caller may do `act` to a row that they may see, given the units involved in it.
     pub fn permits(&self, act: Act, row: Standing) -> bool {
-        if !self.may(act) {
+        if !self.may_at(act, row.level) {
             return false;
         }
         let Reach::Role { role, unit, answers, .. } = &self.reach else { return true };
@@ -278,15 +345,16 @@ impl Principal {
         }
     }
 
-    /// Checks whether the caller may do `act` to what a region has issued: the caller's own region or one below it.
+    /// Checks whether the caller may do `act` to what a region has issued in a round of this level: the caller's own
+    /// region or one below it.
     ///
     /// `path` is the path of the region, as in [`Place::path`].
-    pub fn permits_of_region(&self, act: Act, path: &str) -> bool {
+    pub fn permits_of_region(&self, act: Act, level: RoundLevel, path: &str) -> bool {
         let is_below = match self.reach {
             Reach::Everything => true,
             _ => self.region().is_some_and(|own| path.starts_with(&own.path)),
         };
-        self.may(act) && is_below
+        self.may_at(act, level) && is_below
     }
 
     /// Returns the region whose subtree the caller may see, or `None` if their rights do not depend on a region.
@@ -304,6 +372,11 @@ impl Principal {
     /// Refuses a caller who may not do `act` at all; the fault names the roles that may.
     pub fn require(&self, act: Act) -> Result<(), Fault> {
         if self.may(act) { Ok(()) } else { Err(not_allowed(act)) }
+    }
+
+    /// Refuses a caller who may not do `act` to what a round of this level found; the fault names the roles that may.
+    pub fn require_at(&self, act: Act, level: RoundLevel) -> Result<(), Fault> {
+        if self.may_at(act, level) { Ok(()) } else { Err(not_allowed_at(act, level)) }
     }
 
     /// Returns the caller's account, or `None` if they have none or act as a delegate.
@@ -545,6 +618,7 @@ impl Sight for Principal {
                     }
                     _ => of_owner(table),
                 },
+                "inspection_round" => rounds(*role),
                 "ownership" => ownership(place.as_ref()),
                 "round_result" | "published_figure" => results(place.as_ref()),
                 "change" => Condition::Any(vec![of_owner(table), removals(*role, place.as_ref())]),
@@ -721,6 +795,23 @@ fn of_owner(table: &str) -> Condition {
     }
 }
 
+/// Returns the condition for visible rounds: those with a visible problem or case and, for an office that keeps
+/// ledgers, those of the levels that it keeps in which nothing has been entered yet.
+fn rounds(role: Role) -> Condition {
+    let of_rows = of_owner("inspection_round");
+    let kept = RoundLevel::iter().filter(|level| doers(Act::KeepLedger, *level).contains(&role));
+    let kept: Vec<Condition> = kept.map(|level| Condition::Compare("level", "=", level.to_value().into())).collect();
+    if kept.is_empty() {
+        return of_rows;
+    }
+    Condition::Any(vec![of_rows, Condition::Any(kept).and(Condition::Holds(is_empty_round, true))])
+}
+
+fn is_empty_round(_: &mut Sql<'_>, round: &str) -> String {
+    let none = |table| format!("NOT EXISTS (SELECT 1 FROM {table} entered WHERE entered.round_id = {round}.id)");
+    format!("({} AND {})", none("problem"), none("inspection_case"))
+}
+
 /// Matches rows whose region is the one with this path, or lies below or above it.
 const BESIDE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id \
     AND (substr(r.path, 1, length({})) = {} OR substr({}, 1, length(r.path)) = r.path))";
@@ -860,15 +951,28 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_roles_in_its_language() {
-        let message = not_allowed(Act::Verify).message;
+        let message = not_allowed_at(Act::Verify, RoundLevel::Central).message;
         assert_eq!(message.zh, "您不能办理此事，须由市整改办、区整改办办理");
         assert_eq!(message.en, "you may not do this; it can be done by: city office, regional office");
     }
 
     #[test]
+    fn what_a_round_found_is_closed_by_the_office_of_its_level() {
+        use RoundLevel::{Central, County, Prefecture, Province, RegionalBureau};
+        let closes = |role, level| of(role).permits(Act::Close, Standing::of_round(level));
+        let levels = |role| RoundLevel::iter().filter(|level| closes(role, *level)).collect::<Vec<_>>();
+        assert_eq!(levels(Role::RegionalOffice), [Central, RegionalBureau, Province]);
+        assert_eq!(levels(Role::CityOffice), [Prefecture]);
+        assert_eq!(levels(Role::CountyOffice), [County]);
+        assert!(of(Role::CityOffice).permits_of_region(Act::KeepLedger, County, "/1/2/4/9/"));
+        assert!(!of(Role::CityOffice).permits_of_region(Act::KeepLedger, Prefecture, "/1/2/5/"));
+        assert!(!of(Role::CountyOffice).permits_of_region(Act::KeepLedger, Prefecture, "/1/2/4/"));
+    }
+
+    #[test]
     fn a_unit_acts_where_it_stands() {
-        let mine = Standing { answers: Some(7), ..Standing::default() };
-        let led = Standing { answers: Some(8), leads: Some(7), ..Standing::default() };
+        let mine = Standing { answers: Some(7), ..Standing::of_round(RoundLevel::Province) };
+        let led = Standing { answers: Some(8), leads: Some(7), ..Standing::of_round(RoundLevel::Province) };
         assert!(of(Role::ResponsibleUnit).permits(Act::Report, mine));
         assert!(!of(Role::ResponsibleUnit).permits(Act::Report, led));
         assert!(!of(Role::LeadUnit).permits(Act::Report, led));

@@ -159,8 +159,8 @@ fn of_measures(which: &str) -> String {
            WHERE r.parent_id IS NOT NULL), \
          wholes AS (SELECT a.measure_id, count(*) AS answers FROM {answers} GROUP BY a.measure_id), \
          parts AS (\
-           SELECT a.measure_id, n.above AS region_id, count(*) AS answers, max(a.due_by) AS due_by, {state} FROM {answers} \
-           JOIN lineage n ON n.region_id = a.region_id GROUP BY a.measure_id, n.above), \
+           SELECT a.measure_id, n.above AS region_id, count(*) AS answers, max(a.due_by) AS due_by, {state} \
+           FROM {answers} JOIN lineage n ON n.region_id = a.region_id GROUP BY a.measure_id, n.above), \
          own AS (\
            SELECT l.measure_id, l.region_id, p.status, p.completed_on, \
              coalesce(p.is_completed_by, FALSE) AS is_completed_by, \

@@ -50,8 +50,8 @@ impl Record {
 /// Records that people were held to account for a problem, and returns the key of the record.
 pub async fn record(acting: &Acting<'_>, problem: Option<i64>, record: Record) -> Result<i64> {
     record.check(acting.today())?;
-    let (transaction, problem) = take_problem(acting, problem).await?;
-    permit(acting, Act::HoldToAccount, Standing::default())?;
+    let (transaction, problem, level) = take_problem(acting, problem).await?;
+    permit(acting, Act::HoldToAccount, Standing::of_round(level))?;
     let row = accountability::ActiveModel {
         problem_id: Set(problem.id),
         round_id: Set(problem.round_id),
@@ -110,9 +110,9 @@ async fn take(acting: &Acting<'_>, record: Option<i64>, version: i32) -> Result<
     let unknown = || fault::unknown(Thing::Accountability, &path);
     let Some(id) = record else { return Err(unknown().into()) };
     let transaction = database::begin(acting.db).await?;
-    hold_problem(&transaction, acting.by, "accountability", id).await?.ok_or_else(unknown)?;
+    let (_, level) = hold_problem(&transaction, acting.by, "accountability", id).await?.ok_or_else(unknown)?;
     let found = accountability::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
-    permit(acting, Act::HoldToAccount, Standing::default())?;
+    permit(acting, Act::HoldToAccount, Standing::of_round(level))?;
     current(Some(version), found.version, ("追责记录", "record"))?;
     not_withdrawn(found.withdrawn_at, "这条追责记录", &path)?;
     Ok((transaction, found))

@@ -36,7 +36,11 @@ impl Acting<'_> {
 
 /// Checks that the policy allows the caller to do `act`; the error names the roles that may.
 pub(crate) fn permit(acting: &Acting<'_>, act: Act, standing: Standing) -> Result<()> {
-    if acting.by.principal.permits(act, standing) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
+    if acting.by.principal.permits(act, standing) {
+        Ok(())
+    } else {
+        Err(policy::not_allowed_at(act, standing.level).into())
+    }
 }
 
 /// Checks whether the caller is one of `submitters`, either as the acting delegate or as the account acted for.

@@ -90,9 +90,9 @@ pub async fn assign(
         let en = format!("a measure is assigned to at most {MAX_UNITS} units at once");
         return Err(Fault::invalid(zh, en, &["input", "unitIds"]).into());
     }
-    let (transaction, problem, found) = hold_measure(acting, measure).await?;
-    let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
-    permit(acting, Act::Assign, standing)?;
+    let (transaction, found, level) = hold_measure(acting, measure).await?;
+    let problem = found.problem_id;
+    permit(acting, Act::Assign, Standing::of_measure(level, &found))?;
     current(version, found.version, ("措施", "measure"))?;
     let mut wanted: BTreeSet<i64> = units.iter().copied().collect();
     if resolves_selectors {

@@ -11,6 +11,7 @@ use entity::check::CheckResult;
 use entity::close_out::CloseOutState;
 use entity::deadline_change::DeadlineChangeState;
 use entity::inspection_case::CaseState;
+use entity::inspection_round::RoundLevel;
 use entity::supervision_action::{SupervisionKind, SupervisionState};
 use planner::{Bilingual, Sql};
 use sea_orm::{ActiveEnum, Iterable};
@@ -203,12 +204,12 @@ fn because(zh: impl Into<String>, en: impl Into<String>) -> Unavailable {
     Unavailable { reason: Bilingual::new(zh, en), is_forbidden: false }
 }
 
-fn forbidden(act: Act) -> Unavailable {
-    Unavailable { reason: policy::not_allowed(act).message, is_forbidden: true }
+fn forbidden(act: Act, level: RoundLevel) -> Unavailable {
+    Unavailable { reason: policy::not_allowed_at(act, level).message, is_forbidden: true }
 }
 
 fn permits(asking: Asking<'_>, act: Act, standing: Standing) -> Checked {
-    if asking.principal.permits(act, standing) { Ok(()) } else { Err(forbidden(act)) }
+    if asking.principal.permits(act, standing) { Ok(()) } else { Err(forbidden(act, standing.level)) }
 }
 
 /// Refuses those who submitted what is to be decided.
@@ -281,6 +282,9 @@ struct Inspection {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AssignmentFacts {
+    /// The level of the round.
+    #[serde(deserialize_with = "code")]
+    level: RoundLevel,
     #[serde(deserialize_with = "code")]
     status: Status,
     unit: i64,
@@ -334,7 +338,7 @@ impl AssignmentFacts {
     ];
 
     fn standing(&self) -> Standing {
-        Standing { answers: Some(self.unit), leads: self.lead, supervises: self.supervising }
+        Standing { level: self.level, answers: Some(self.unit), leads: self.lead, supervises: self.supervising }
     }
 
     fn permits(&self, asking: Asking<'_>, act: Act) -> Checked {
@@ -541,6 +545,9 @@ impl CloseOutFacts {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct MeasureFacts {
+    /// The level of the round.
+    #[serde(deserialize_with = "code")]
+    level: RoundLevel,
     /// The path of the region that issued it.
     path: String,
     lead: Option<i64>,
@@ -570,35 +577,35 @@ impl MeasureFacts {
     ];
 
     fn check(&self, action: Action, asking: Asking<'_>) -> Checked {
-        let standing = Standing { answers: None, leads: self.lead, supervises: self.supervising };
+        let standing = Standing { level: self.level, answers: None, leads: self.lead, supervises: self.supervising };
         match action {
             Action::Assign => permits(asking, Act::Assign, standing),
             Action::Comment => permits(asking, Act::Comment, standing),
-            Action::ChangeDeadline => issued(asking, Act::ChangeDeadline, &self.path),
+            Action::ChangeDeadline => issued(asking, Act::ChangeDeadline, (self.level, &self.path)),
             Action::EditMeasure | Action::SetParties | Action::PlanChecks => {
-                issued(asking, Act::KeepLedger, &self.path)
+                issued(asking, Act::KeepLedger, (self.level, &self.path))
             }
             Action::MergeMeasure => {
-                issued(asking, Act::KeepLedger, &self.path)?;
+                issued(asking, Act::KeepLedger, (self.level, &self.path))?;
                 if self.has_siblings {
                     return Ok(());
                 }
                 Err(because("本问题没有其他措施可并入", "the problem has no other measure to merge it into"))
             }
             Action::DeleteMeasure => {
-                issued(asking, Act::KeepLedger, &self.path)?;
+                issued(asking, Act::KeepLedger, (self.level, &self.path))?;
                 if self.dealings > 0 { Err(wrong_state(was_dealt_with())) } else { Ok(()) }
             }
             _ => {
-                issued(asking, Act::KeepLedger, &self.path)?;
+                issued(asking, Act::KeepLedger, (self.level, &self.path))?;
                 withdrawable(&self.answers.as_deref().map_or_else(|| vec![self.status], statuses))
             }
         }
     }
 }
 
-fn issued(asking: Asking<'_>, act: Act, path: &str) -> Checked {
-    if asking.principal.permits_of_region(act, path) { Ok(()) } else { Err(forbidden(act)) }
+fn issued(asking: Asking<'_>, act: Act, (level, path): (RoundLevel, &str)) -> Checked {
+    if asking.principal.permits_of_region(act, level, path) { Ok(()) } else { Err(forbidden(act, level)) }
 }
 
 /// Reads statuses that are separated by commas.
@@ -624,6 +631,9 @@ fn withdrawable(statuses: &[Status]) -> Checked {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ProblemFacts {
+    /// The level of the round.
+    #[serde(deserialize_with = "code")]
+    level: RoundLevel,
     /// The path of the region that issued it.
     path: String,
     measures: i64,
@@ -651,10 +661,10 @@ impl ProblemFacts {
 
     fn check(&self, action: Action, asking: Asking<'_>) -> Checked {
         match action {
-            Action::SetOwnership => permits(asking, Act::Assign, Standing::default()),
-            Action::HoldToAccount => permits(asking, Act::HoldToAccount, Standing::default()),
+            Action::SetOwnership => permits(asking, Act::Assign, Standing::of_round(self.level)),
+            Action::HoldToAccount => permits(asking, Act::HoldToAccount, Standing::of_round(self.level)),
             Action::MergeProblem => {
-                issued(asking, Act::KeepLedger, &self.path)?;
+                issued(asking, Act::KeepLedger, (self.level, &self.path))?;
                 if self.has_siblings {
                     return Ok(());
                 }
@@ -662,11 +672,11 @@ impl ProblemFacts {
                 Err(because(zh, "the round has no other problem of the region to merge it into"))
             }
             Action::RetireProblem => {
-                issued(asking, Act::KeepLedger, &self.path)?;
+                issued(asking, Act::KeepLedger, (self.level, &self.path))?;
                 withdrawable(&self.answers.as_deref().map_or_else(Vec::new, statuses))
             }
             Action::DeleteProblem => {
-                issued(asking, Act::KeepLedger, &self.path)?;
+                issued(asking, Act::KeepLedger, (self.level, &self.path))?;
                 if self.measures + self.accountabilities > 0 {
                     let zh = "已有措施或责任追究记录，不能删除";
                     return Err(because(zh, "it has measures or records of accountability and cannot be deleted"));
@@ -677,7 +687,7 @@ impl ProblemFacts {
                 }
                 Ok(())
             }
-            _ => issued(asking, Act::KeepLedger, &self.path),
+            _ => issued(asking, Act::KeepLedger, (self.level, &self.path)),
         }
     }
 }
@@ -686,6 +696,9 @@ impl ProblemFacts {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CaseFacts {
+    /// The level of the round.
+    #[serde(deserialize_with = "code")]
+    level: RoundLevel,
     #[serde(deserialize_with = "code")]
     state: CaseState,
     lead: i64,
@@ -707,7 +720,7 @@ impl CaseFacts {
     ];
 
     fn permits(&self, asking: Asking<'_>, act: Act) -> Checked {
-        permits(asking, act, standing_of_case(self.lead))
+        permits(asking, act, Standing::of_case(self.level, self.lead))
     }
 
     fn step(&self, step: CaseStep) -> Checked {
@@ -726,8 +739,8 @@ impl CaseFacts {
                 let assisting =
                     self.assisting.iter().flat_map(|keys| keys.split(',')).filter_map(|key| key.parse().ok());
                 let mut units = assisting.chain([self.lead]);
-                if !units.any(|unit| asking.principal.permits(Act::AnswerCase, standing_of_case(unit))) {
-                    return Err(forbidden(Act::AnswerCase));
+                if !units.any(|unit| asking.principal.permits(Act::AnswerCase, Standing::of_case(self.level, unit))) {
+                    return Err(forbidden(Act::AnswerCase, self.level));
                 }
                 self.step(CaseStep::Report)
             }
@@ -758,14 +771,13 @@ impl CaseFacts {
     }
 }
 
-fn standing_of_case(unit: i64) -> Standing {
-    Standing { answers: Some(unit), leads: Some(unit), supervises: None }
-}
-
 /// What the actions on a request for an extension depend on.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ExtensionFacts {
+    /// The level of the round.
+    #[serde(deserialize_with = "code")]
+    level: RoundLevel,
     #[serde(deserialize_with = "code")]
     state: DeadlineChangeState,
     requester: Option<i64>,
@@ -792,10 +804,11 @@ impl ExtensionFacts {
         if self.unit.is_none() {
             return Err(because("这是报备的时限变更，无须审批", "this change was made without a request"));
         }
-        permits(asking, act, Standing { answers: self.unit, leads: self.lead, supervises: self.supervising })?;
+        let level = self.level;
+        permits(asking, act, Standing { level, answers: self.unit, leads: self.lead, supervises: self.supervising })?;
         let is_open = match action {
             Action::Endorse => is_requested,
-            Action::Approve => is_endorsed,
+            Action::Approve => is_endorsed || (is_requested && policy::endorses_and_approves(self.level)),
             _ => is_requested || is_endorsed,
         };
         if !is_open {
@@ -821,6 +834,9 @@ impl ExtensionFacts {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SupervisionFacts {
+    /// The level of the round.
+    #[serde(deserialize_with = "code")]
+    level: RoundLevel,
     #[serde(deserialize_with = "code")]
     kind: SupervisionKind,
     #[serde(deserialize_with = "code")]
@@ -845,7 +861,8 @@ impl SupervisionFacts {
         let Some(unit) = self.unit else {
             return Err(because("针对整项措施的督办不在此办理", "supervision of a whole measure is not decided here"));
         };
-        permits(asking, act, Standing { answers: Some(unit), leads: self.lead, supervises: self.supervising })?;
+        let level = self.level;
+        permits(asking, act, Standing { level, answers: Some(unit), leads: self.lead, supervises: self.supervising })?;
         let needed = if action == Action::Lift { SupervisionState::Issued } else { SupervisionState::Proposed };
         if self.state != needed {
             return Err(if action == Action::Lift {
@@ -908,6 +925,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
                 "EXISTS (SELECT 1 FROM measure ao WHERE ao.problem_id = {alias}.problem_id AND ao.id <> {alias}.id)"
             );
             sql.object(&[
+                ("level", level_of(&format!("{alias}.round_id"))),
                 ("path", format!("(SELECT ar.path FROM region ar WHERE ar.id = {alias}.region_id)")),
                 ("lead", format!("{alias}.lead_unit_id")),
                 ("supervising", format!("{alias}.supervising_unit_id")),
@@ -930,6 +948,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
                 ),
             );
             sql.object(&[
+                ("level", level_of(&format!("{alias}.round_id"))),
                 ("path", format!("(SELECT ar.path FROM region ar WHERE ar.id = {alias}.region_id)")),
                 ("answers", answers),
                 ("measures", format!("(SELECT count(*) FROM measure am WHERE am.problem_id = {alias}.id)")),
@@ -944,6 +963,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
         Subject::Case => {
             let assisting = sql.joined("au.unit_id", &format!("case_unit au WHERE au.case_id = {alias}.id"));
             sql.object(&[
+                ("level", level_of(&format!("{alias}.round_id"))),
                 ("state", format!("{alias}.state")),
                 ("lead", format!("{alias}.lead_unit_id")),
                 ("assisting", assisting),
@@ -952,6 +972,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
             ])
         }
         Subject::Extension => sql.object(&[
+            ("level", level_of(&of_measure("round_id", alias))),
             ("state", format!("{alias}.state")),
             ("requester", format!("{alias}.requester_id")),
             ("requesterActor", format!("{alias}.requester_actor_id")),
@@ -968,6 +989,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
                  AND al.kind = 'LIST' AND al.state = 'ISSUED')"
             );
             sql.object(&[
+                ("level", level_of(&of_measure("round_id", alias))),
                 ("kind", format!("{alias}.kind")),
                 ("state", format!("{alias}.state")),
                 ("status", of_assignment("status", alias)),
@@ -1018,6 +1040,11 @@ pub(crate) fn was_dealt_with() -> Fault {
     Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"])
 }
 
+/// Returns the SQL of the level of the round whose key is `round`.
+fn level_of(round: &str) -> String {
+    format!("(SELECT ar.level FROM inspection_round ar WHERE ar.id = {round})")
+}
+
 fn of_measure(column: &str, alias: &str) -> String {
     format!("(SELECT am.{column} FROM measure am WHERE am.id = {alias}.measure_id)")
 }
@@ -1066,6 +1093,7 @@ fn assignment_facts(sql: &mut Sql<'_>, row: &str) -> String {
     );
     let has_date = format!("({row}.due_on IS NOT NULL OR {row}.due_by IS NOT NULL)");
     let object = sql.object(&[
+        ("level", level_of(&format!("{measure}.round_id"))),
         ("status", format!("{row}.status")),
         ("unit", format!("{row}.unit_id")),
         ("lead", format!("{measure}.lead_unit_id")),

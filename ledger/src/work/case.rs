@@ -8,10 +8,12 @@ use chrono::NaiveDate;
 use entity::case_pollution::{self, Pollution};
 use entity::case_report::{self, CaseStep};
 use entity::inspection_case::{self, CaseState, Channel, Finding, Handling};
+use entity::inspection_round::RoundLevel;
 use entity::{case_region, case_unit, inspection_round, region};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, TryInsertResult,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement,
+    TryInsertResult,
 };
 use serde_json::{Value, json};
 
@@ -91,7 +93,7 @@ pub async fn hand_over(acting: &Acting<'_>, mut new: New) -> Result<Done> {
     if !faults.is_empty() {
         return Err(crate::Error::Refused(faults));
     }
-    permit(acting, Act::HandOverCase, Standing::default())?;
+    acting.by.principal.require(Act::HandOverCase)?;
     let round = match new.round {
         Some(id) => in_sight::<inspection_round::Entity>(acting, "inspection_round", id).await?,
         None => None,
@@ -111,7 +113,7 @@ pub async fn hand_over(acting: &Acting<'_>, mut new: New) -> Result<Done> {
     let row = write(acting, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
     let pollution: Vec<String> = new.pollution.iter().map(ActiveEnum::to_value).collect();
     let facts = json!({ "isKey": row.is_key, "pollution": pollution });
-    let held = HeldCase { transaction, row, assisting: new.assisting };
+    let held = HeldCase { transaction, row, level: round.level, assisting: new.assisting };
     let told = Announcement { kind: "case-handed-over", reason: "", facts, submitter: None };
     let warnings = held.tell(acting, told).await?;
     let after = audit::kept::case(&held.row);
@@ -226,10 +228,7 @@ pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
 pub async fn report(acting: &Acting<'_>, on: On, text: &str) -> Result<i64> {
     let text = personal::text(text, 1..=MAX_WORDS, ("办理情况", "the report"), &["input", "text"])?;
     let held = HeldCase::take(acting, on).await?;
-    let answers = |unit: &i64| {
-        let standing = Standing { answers: Some(*unit), leads: Some(*unit), ..Standing::default() };
-        acting.by.principal.permits(Act::AnswerCase, standing)
-    };
+    let answers = |unit: &i64| acting.by.principal.permits(Act::AnswerCase, Standing::of_case(held.level, *unit));
     if ![held.row.lead_unit_id].iter().chain(&held.assisting).any(answers) {
         return Err(policy::not_allowed(Act::AnswerCase).into());
     }
@@ -337,6 +336,8 @@ struct HeldCase {
     transaction: Transaction,
     /// The case before the act.
     row: inspection_case::Model,
+    /// The level of the round in which it was handed over.
+    level: RoundLevel,
     /// The keys of the assisting units.
     assisting: Vec<i64>,
 }
@@ -352,20 +353,21 @@ impl HeldCase {
         let found = hold::<inspection_case::Entity>(&transaction, acting.by, "inspection_case", id).await?;
         let row = found.ok_or_else(unknown)?;
         current(on.version, row.version, ("交办案件", "case"))?;
-        let assisting = case_unit::Entity::find()
-            .select_only()
-            .column(case_unit::Column::UnitId)
-            .filter(case_unit::Column::CaseId.eq(id))
-            .into_tuple()
-            .all(&transaction)
-            .await?;
-        Ok(Self { transaction, row, assisting })
+        const AROUND: &str = "SELECT r.level, u.unit_id FROM inspection_round r \
+            LEFT JOIN case_unit u ON u.case_id = $1 WHERE r.id = $2";
+        let values = [id.into(), row.round_id.into()];
+        let around = Statement::from_sql_and_values(transaction.get_database_backend(), AROUND, values);
+        let (mut level, mut assisting) = (None, Vec::new());
+        for found in transaction.query_all_raw(around).await? {
+            level = Some(found.try_get("", "level")?);
+            assisting.extend(found.try_get::<Option<i64>>("", "unit_id")?);
+        }
+        Ok(Self { transaction, row, level: level.ok_or_else(unknown)?, assisting })
     }
 
     /// Checks that the policy allows the caller to do `act` to this case, which its lead unit answers.
     fn permit(&self, acting: &Acting<'_>, act: Act) -> Result<()> {
-        let lead = Some(self.row.lead_unit_id);
-        permit(acting, act, Standing { answers: lead, leads: lead, ..Standing::default() })
+        permit(acting, act, Standing::of_case(self.level, self.row.lead_unit_id))
     }
 
     /// Returns an update of the case to the state that a step leads to, or an error if the step is not open now.

@@ -15,9 +15,8 @@ use crate::rule::personal;
 /// Adds a comment to a measure and returns the key of the measure.
 pub async fn write(acting: &Acting<'_>, measure: Option<i64>, text: &str) -> Result<i64> {
     let text = personal::public_text(text, 1..=MAX_WORDS, ("意见", "the comment"), &["input", "text"])?;
-    let (transaction, problem, found) = hold_measure(acting, measure).await?;
-    let standing = Standing { answers: None, leads: found.lead_unit_id, supervises: found.supervising_unit_id };
-    permit(acting, Act::Comment, standing)?;
+    let (transaction, found, level) = hold_measure(acting, measure).await?;
+    permit(acting, Act::Comment, Standing::of_measure(level, &found))?;
     let row = comment::ActiveModel {
         measure_id: Set(found.id),
         author_id: Set(acting.by.principal.account),
@@ -27,6 +26,7 @@ pub async fn write(acting: &Acting<'_>, measure: Option<i64>, text: &str) -> Res
     };
     let id = row.insert(&transaction).await?.id;
     let after = json!({ "comment": id });
-    settle_measure(acting, transaction, (problem, found.id), ChangeKind::Commented, (json!({}), after)).await?;
+    settle_measure(acting, transaction, (found.problem_id, found.id), ChangeKind::Commented, (json!({}), after))
+        .await?;
     Ok(found.id)
 }

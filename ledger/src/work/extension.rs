@@ -18,7 +18,7 @@ use super::held::HeldAssignment;
 use super::hold::{On, in_sight};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
-use crate::people::policy::Act;
+use crate::people::policy::{self, Act};
 use crate::record::change::ChangeKind;
 use crate::record::concern::due_order;
 use crate::record::database::Transaction;
@@ -123,6 +123,7 @@ pub async fn decide(acting: &Acting<'_>, extension: Option<i64>, decision: Decis
         (Decision::Endorse, DeadlineChangeState::Requested) | (Decision::Approve, DeadlineChangeState::Endorsed) => {
             true
         }
+        (Decision::Approve, DeadlineChangeState::Requested) => policy::endorses_and_approves(held.level),
         (Decision::Reject, state) => matches!(state, DeadlineChangeState::Requested | DeadlineChangeState::Endorsed),
         _ => false,
     };

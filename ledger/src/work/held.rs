@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use entity::assignment::Status;
+use entity::inspection_round::RoundLevel;
 use entity::{assignment, audit_entry, measure};
 use planner::Sql;
 use sea_orm::sea_query::{Expr, Query};
@@ -30,6 +31,8 @@ use crate::statistics::{kept, own};
 pub(crate) struct HeldAssignment {
     pub(crate) transaction: Transaction,
     pub(crate) problem: i64,
+    /// The level of the round that found the problem.
+    pub(crate) level: RoundLevel,
     pub(crate) measure: measure::Model,
     /// The assignment before the act.
     pub(crate) row: assignment::Model,
@@ -64,23 +67,19 @@ impl HeldAssignment {
         let unknown = || fault::unknown(Thing::Assignment, &["input", "assignmentId"]);
         let Some(id) = on.assignment else { return Err(unknown().into()) };
         let transaction = database::begin(acting.db).await?;
-        let problem = hold_problem(&transaction, acting.by, "assignment", id).await?.ok_or_else(unknown)?;
+        let (problem, level) = hold_problem(&transaction, acting.by, "assignment", id).await?.ok_or_else(unknown)?;
         let around = Around::read(&transaction, (problem, id), key).await?.ok_or_else(unknown)?;
         let Around { measure, answers: mut others, end, key } = around;
         let place = others.iter().position(|answer| answer.id == id).ok_or_else(unknown)?;
         let row = others.swap_remove(place);
         current(on.version, row.version, ("责任分解", "assignment"))?;
-        Ok((Self { transaction, problem, measure, row, others, end, writes: Writes::default() }, key))
+        Ok((Self { transaction, problem, level, measure, row, others, end, writes: Writes::default() }, key))
     }
 
     /// Checks that the policy allows the caller to do `act` to this assignment.
     pub(crate) fn permit(&self, acting: &Acting<'_>, act: Act) -> Result<()> {
-        let standing = Standing {
-            answers: Some(self.row.unit_id),
-            leads: self.measure.lead_unit_id,
-            supervises: self.measure.supervising_unit_id,
-        };
-        permit(acting, act, standing)
+        let whole = Standing::of_measure(self.level, &self.measure);
+        permit(acting, act, Standing { answers: Some(self.row.unit_id), ..whole })
     }
 
     /// Returns the status that a step of the workflow leads to, or an error if the step is not open now.
@@ -107,7 +106,7 @@ impl HeldAssignment {
         moved: assignment::ActiveModel,
         also: Value,
     ) -> Result<i64> {
-        let Self { transaction, problem, measure, row, mut others, end, mut writes } = self;
+        let Self { transaction, problem, measure, row, mut others, end, mut writes, .. } = self;
         let before = audit::kept::assignment(&row);
         let mut moved = moved;
         moved.version = Set(row.version + 1);

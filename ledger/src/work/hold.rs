@@ -2,6 +2,7 @@
 //! state.
 
 use chrono::{DateTime, Utc};
+use entity::inspection_round::RoundLevel;
 use entity::{measure, problem};
 use planner::Sql;
 use sea_orm::{ActiveEnum, ConnectionTrait, EntityTrait};
@@ -66,12 +67,18 @@ pub(crate) fn wrong_state<S: ActiveEnum<Value = String> + Copy>(
     )
 }
 
-/// Locks the problem that a row belongs to and returns its key, or `None` if the caller may not see the row.
+/// Locks the problem that a row belongs to and returns its key and the level of its round, or `None` if the caller may
+/// not see the row.
 ///
 /// The row is a problem, an assignment, or a row of any table with a `problem_id` column. Every act on an assignment
 /// locks the problem first, so that two concurrent acts on the same measure see each other's result when they roll it
 /// up.
-pub(crate) async fn hold_problem(db: &Transaction, by: &By, table: &'static str, id: i64) -> Result<Option<i64>> {
+pub(crate) async fn hold_problem(
+    db: &Transaction,
+    by: &By,
+    table: &'static str,
+    id: i64,
+) -> Result<Option<(i64, RoundLevel)>> {
     let mut sql = Sql::within(db.get_database_backend(), &[], &by.principal);
     let key = sql.bind(id);
     let seen = sql.seen(table, "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
@@ -83,34 +90,41 @@ pub(crate) async fn hold_problem(db: &Transaction, by: &By, table: &'static str,
         ),
         _ => format!("SELECT held.problem_id FROM {table} held WHERE held.id = {key}{seen}"),
     };
-    let text = format!("SELECT p.id FROM problem p WHERE p.id = ({problem}){}", sql.lock(None));
-    let found = db.query_one_raw(sql.statement(text)).await?;
-    Ok(found.map(|row| row.try_get("", "id")).transpose()?)
+    let text = format!(
+        "SELECT p.id, (SELECT r.level FROM inspection_round r WHERE r.id = p.round_id) AS level FROM problem p \
+         WHERE p.id = ({problem}){}",
+        sql.lock(None)
+    );
+    let Some(row) = db.query_one_raw(sql.statement(text)).await? else { return Ok(None) };
+    Ok(Some((row.try_get("", "id")?, row.try_get("", "level")?)))
 }
 
-/// Begins a transaction, locks the problem that an act is on and reads it.
-pub(super) async fn take_problem(acting: &Acting<'_>, problem: Option<i64>) -> Result<(Transaction, problem::Model)> {
+/// Begins a transaction, locks the problem that an act is on and reads it, with the level of its round.
+pub(super) async fn take_problem(
+    acting: &Acting<'_>,
+    problem: Option<i64>,
+) -> Result<(Transaction, problem::Model, RoundLevel)> {
     let unknown = || fault::unknown(Thing::Problem, &["input", "problemId"]);
     let Some(id) = problem else { return Err(unknown().into()) };
     let transaction = database::begin(acting.db).await?;
-    let id = hold_problem(&transaction, acting.by, "problem", id).await?.ok_or_else(unknown)?;
+    let (id, level) = hold_problem(&transaction, acting.by, "problem", id).await?.ok_or_else(unknown)?;
     let found = problem::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
-    Ok((transaction, found))
+    Ok((transaction, found, level))
 }
 
 /// Begins a transaction, locks a measure's problem and reads the measure, for an act on the measure as a whole.
 ///
-/// Returns the transaction, the key of the problem and the measure.
+/// Returns the transaction, the measure and the level of its round.
 pub(crate) async fn hold_measure(
     acting: &Acting<'_>,
     measure: Option<i64>,
-) -> Result<(Transaction, i64, measure::Model)> {
+) -> Result<(Transaction, measure::Model, RoundLevel)> {
     let unknown = || fault::unknown(Thing::Measure, &["input", "measureId"]);
     let id = measure.ok_or_else(unknown)?;
     let transaction = database::begin(acting.db).await?;
-    let problem = hold_problem(&transaction, acting.by, "measure", id).await?.ok_or_else(unknown)?;
+    let (_, level) = hold_problem(&transaction, acting.by, "measure", id).await?.ok_or_else(unknown)?;
     let found = measure::Entity::find_by_id(id).one(&transaction).await?.ok_or_else(unknown)?;
-    Ok((transaction, problem, found))
+    Ok((transaction, found, level))
 }
 
 /// Returns the row of `table` with this key, if the caller may see it.

@@ -22,8 +22,8 @@ pub async fn set(
     place: Option<i64>,
     kind: Option<OwnershipKind>,
 ) -> Result<i64> {
-    let (transaction, problem) = take_problem(acting, problem).await?;
-    permit(acting, Act::Assign, Standing::default())?;
+    let (transaction, problem, level) = take_problem(acting, problem).await?;
+    permit(acting, Act::Assign, Standing::of_round(level))?;
     let place = assigning::place(acting, &transaction, place).await?;
     let was = ownership::Entity::find_by_id((problem.id, place.id)).one(&transaction).await?;
     let said =

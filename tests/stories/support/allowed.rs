@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use entity::account::{Model as Account, Role};
+use entity::inspection_round::RoundLevel;
 use entity::unit::Kind;
 
 use super::graph::{Tables, of_chain};
@@ -27,8 +28,21 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     let cases: HashSet<i64> = left.cases.iter().map(|row| row.id).collect();
     let rounds = left.problems.iter().map(|row| row.round_id).chain(left.cases.iter().map(|row| row.round_id));
     let rounds: HashSet<i64> = rounds.collect();
-    // The regional office keeps the ledger and must be able to choose among all rounds.
-    left.rounds.retain(|row| eyes.role == Role::RegionalOffice || rounds.contains(&row.id));
+    // The regional office keeps the ledger and must be able to choose among all rounds; other offices among those of
+    // the levels that they keep in which nothing has been entered yet.
+    let entered: HashSet<i64> =
+        all.problems.iter().map(|row| row.round_id).chain(all.cases.iter().map(|row| row.round_id)).collect();
+    let is_kept = |level: RoundLevel| match eyes.role {
+        Role::RegionalOffice => true,
+        Role::CityOffice => matches!(level, RoundLevel::Prefecture | RoundLevel::County),
+        Role::CountyOffice => level == RoundLevel::County,
+        _ => false,
+    };
+    left.rounds.retain(|row| {
+        eyes.role == Role::RegionalOffice
+            || rounds.contains(&row.id)
+            || (is_kept(row.level) && !entered.contains(&row.id))
+    });
 
     left.units.retain(|row| eyes.sees_unit(row));
     let units: HashSet<i64> = left.units.iter().map(|row| row.id).collect();

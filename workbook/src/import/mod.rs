@@ -215,8 +215,9 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let days = days(&reads, &mut faults);
     let transaction = database::begin(db).await?;
     let (region, issuer) = regions(&transaction, answer).await?;
-    allowed(import.by, &region)?;
-    let (round, new_round) = round(&transaction, &answer.round, issuer.level).await?;
+    let (round, new_round) = round(&transaction, &answer.round, &issuer).await?;
+    allowed(import.by, round.level, (&region, &issuer))?;
+    let new_level = new_round.then_some(round.level);
     let mut writer = Writer {
         import,
         mapping: &known.mapping,
@@ -237,6 +238,11 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let Writer { mut faults, questions, mut summary, issuer, .. } = writer;
     let questions = questions.into_vec();
     remark(&mut summary, &reads, &days);
+    if let Some(level) = new_level {
+        let name = answer.round.trim();
+        let (level, office) = level_words(level);
+        summary.remarks.push(format!("新建督察轮次“{name}”：{level}，由{office}销号；如不符，请在督察轮次中修改级别"));
+    }
     summary.remarks.extend(import.sheets.iter().flat_map(|sheet| sheet.hidden.iter().cloned()));
     let has_open = questions.iter().any(Question::is_open);
     let unchanged = summary.changes_nothing() && !new_round;
@@ -366,10 +372,16 @@ fn remark(summary: &mut Summary, reads: &[Read], days: &[NaiveDate]) {
     }
 }
 
-/// Checks that the account may keep the ledger of the answering region, which must be its own region or below it.
-fn allowed(by: &By, region: &region::Model) -> Result<()> {
+/// Checks that the account may keep the ledger of the answering region in a round of this level: its own region or one
+/// below it. What a prefecture or a county issues is imported by an office that the issuing region belongs to as well.
+fn allowed(by: &By, level: RoundLevel, (region, issuer): (&region::Model, &region::Model)) -> Result<()> {
     let act = Act::KeepLedger;
-    if by.principal.permits_of_region(act, &region.path) { Ok(()) } else { Err(policy::not_allowed(act).into()) }
+    let keeps = |region: &region::Model| by.principal.permits_of_region(act, level, &region.path);
+    let is_local = matches!(level, RoundLevel::Prefecture | RoundLevel::County);
+    if keeps(region) && (!is_local || keeps(issuer)) {
+        return Ok(());
+    }
+    Err(policy::not_allowed_at(act, level).into())
 }
 
 /// Returns faults for measures that occur in two sheets, and for different problems with the same number in two sheets,
@@ -410,9 +422,43 @@ fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<CellFault> {
     faults
 }
 
+/// Returns the words for a level, and for the office that closes what rounds of it found.
+fn level_words(level: RoundLevel) -> (&'static str, &'static str) {
+    match level {
+        RoundLevel::Central => ("中央", "区整改办"),
+        RoundLevel::RegionalBureau => ("督察局", "区整改办"),
+        RoundLevel::Province => ("省级", "区整改办"),
+        RoundLevel::Prefecture => ("市级", "市整改办"),
+        RoundLevel::County => ("县级", "县整改办"),
+    }
+}
+
+/// Returns the level of a round by its name. A round that names nobody is taken for an inspection from above: a
+/// prefecture or a county that issues a plan answers one, unless the round bears its name or is a special or quarterly
+/// inspection (专项督查, 季度督查) of its own.
+fn level_of(name: &str, issuer: &region::Model) -> RoundLevel {
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    if has(&["中央"]) || (has(&["轮"]) && !has(&["自治区", "省", "市级", "县级"])) {
+        return RoundLevel::Central;
+    }
+    if has(&["督察局"]) {
+        return RoundLevel::RegionalBureau;
+    }
+    if has(&["自治区", "省"]) {
+        return RoundLevel::Province;
+    }
+    let is_own = has(&["专项", "季度", "市级", "县级", "区级", &issuer.name]);
+    match issuer.level {
+        Level::Nation => RoundLevel::Central,
+        Level::Prefecture if is_own => RoundLevel::Prefecture,
+        Level::County | Level::Township if is_own => RoundLevel::County,
+        Level::Province | Level::Prefecture | Level::County | Level::Township => RoundLevel::Province,
+    }
+}
+
 /// Returns the round with a name, and whether it was created. The level and kind of a new round are derived from its
-/// name, or its level from the issuing region.
-async fn round(db: &Transaction, name: &str, issuer: Level) -> Result<(inspection_round::Model, bool)> {
+/// name; see [`level_of`].
+async fn round(db: &Transaction, name: &str, issuer: &region::Model) -> Result<(inspection_round::Model, bool)> {
     let given = name.trim();
     let name = faults::line(name, 1..=200, ("督察轮次名称", "the round's name"), &["round"])?;
     // Older rounds were stored before names were cleaned, so look up the given name as well.
@@ -422,20 +468,7 @@ async fn round(db: &Transaction, name: &str, issuer: Level) -> Result<(inspectio
             return Ok((round, false));
         }
     }
-    let level = if name.contains("中央") {
-        RoundLevel::Central
-    } else if name.contains("督察局") {
-        RoundLevel::RegionalBureau
-    } else if name.contains("自治区") || name.contains('省') {
-        RoundLevel::Province
-    } else {
-        match issuer {
-            Level::Nation => RoundLevel::Central,
-            Level::Province => RoundLevel::Province,
-            Level::Prefecture => RoundLevel::Prefecture,
-            Level::County | Level::Township => RoundLevel::County,
-        }
-    };
+    let level = level_of(&name, issuer);
     let kind = if name.contains("回头看") {
         RoundKind::LookBack
     } else if name.contains("专项") {
