@@ -23,6 +23,11 @@ pub struct Client {
     state: web::Data<AppState>,
 }
 
+/// Returns the text of a file in UTF-8, UTF-16 with a byte order mark, or GB18030; `None` for other bytes.
+pub fn decoded(bytes: &[u8]) -> Option<String> {
+    ::workbook::decoded(bytes).ok()
+}
+
 /// Where a file is to be imported.
 #[derive(Debug, Clone)]
 pub struct ImportPlace {

@@ -17,7 +17,7 @@ mod language;
 mod noun;
 mod part;
 
-pub use client::{Client, ImportPlace, Refusal, Session};
+pub use client::{Client, ImportPlace, Refusal, Session, decoded};
 pub use context::{JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, RunJob, Services, Streams};
 pub use gate::Clock;
 pub use graphql::schema::sdl;

@@ -3,12 +3,13 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use rust_xlsxwriter::{Format, FormatAlign, Workbook, XlsxError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::page::{self, Page, State, Stopped, Visit, stop};
+use crate::state::Desk;
 
 /// The content security policy of a download. The sandbox gives it an origin of its own if a browser displays it.
 const DOWNLOAD: &str = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -70,20 +71,25 @@ pub(crate) async fn export(request: &HttpRequest, desk: &State, name: &str, is_c
         } else {
             ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         };
-        let today = (desk.options.clock)().with_timezone(&desk.options.zone).date_naive();
-        let named = ContentDisposition {
-            disposition: DispositionType::Attachment,
-            parameters: vec![DispositionParam::Filename(format!("{}-{today}.{ending}", export.name))],
-        };
-        let mut response = HttpResponse::build(StatusCode::OK);
-        response
-            .content_type(kind)
-            .insert_header(named)
-            .insert_header((header::CONTENT_SECURITY_POLICY, DOWNLOAD))
-            .insert_header((header::CACHE_CONTROL, "private, no-store"));
-        Ok::<_, Stopped>(response.body(bytes))
+        Ok::<_, Stopped>(download(desk, &export.name, ending, kind).body(bytes))
     };
     exported.await.unwrap_or_else(|stopped| stop(request, desk, &stopped))
+}
+
+/// Begins a response that the browser saves as a file, with the day in its name.
+pub(crate) fn download(desk: &Desk, name: &str, ending: &str, kind: &str) -> HttpResponseBuilder {
+    let today = (desk.options.clock)().with_timezone(&desk.options.zone).date_naive();
+    let named = ContentDisposition {
+        disposition: DispositionType::Attachment,
+        parameters: vec![DispositionParam::Filename(format!("{name}-{today}.{ending}"))],
+    };
+    let mut response = HttpResponse::build(StatusCode::OK);
+    response
+        .content_type(kind)
+        .insert_header(named)
+        .insert_header((header::CONTENT_SECURITY_POLICY, DOWNLOAD))
+        .insert_header((header::CACHE_CONTROL, "private, no-store"));
+    response
 }
 
 /// Reads all rows of the list.

@@ -1,22 +1,31 @@
 //! Importing by pages: `POST /imports` uploads a file, and `POST /imports/{id}` answers the questions about it. The
-//! pages `imports` and `import` show what waits, and acts import or discard it.
+//! pages `imports` and `import` show what waits, and acts import or discard it. The page `decisions` shows what is
+//! remembered of imports; `GET /imports/decisions/mapping.toml` gives it out as a mapping file, and
+//! `POST /imports/decisions` takes such a file over.
 
 use actix_multipart::{Field, Multipart};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
 
-use crate::page::{State, Stopped, Visit, see_other, stop};
+use crate::export::download;
+use crate::page::{State, Stopped, Visit, pairs, see_other, stop};
 use crate::session;
 use crate::variables::{self, Given};
 
 /// The most bytes of a text field of the form.
 const MOST_TEXT: usize = 4 << 10;
+/// The most bytes of a mapping file.
+const MOST_MAPPING: usize = 512 << 10;
 /// Finds a region by its name or code.
 const REGION: &str = "query($text: String!) { \
     regions(first: 2, filter: {or: [{name: {eq: $text}}, {code: {eq: $text}}]}) { nodes { id } } }";
 const DECIDE: &str = "mutation($input: DecideImportInput!) { \
     decideImport(input: $input) { errors { message } } }";
+
+const MAPPING: &str = "query($region: ID!) { importMapping(regionId: $region) }";
+const TAKE_OVER: &str = "mutation($input: TakeOverImportDecisionsInput!) { \
+    takeOverImportDecisions(input: $input) { takenCount leftOutCount errors { message } } }";
 
 /// `POST /imports`: keeps the file of the form, whose text fields come first, and begins to read it.
 pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, desk: State) -> HttpResponse {
@@ -54,8 +63,8 @@ async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<String, Untaken>
         let name = said.and_then(|said| said.get_name()).unwrap_or_default().to_owned();
         let file = said.and_then(|said| said.get_filename()).unwrap_or_default().to_owned();
         if name != "file" {
-            let text = text_of(&mut field).await?;
-            given.push((name, text));
+            let text = bytes_of(&mut field, MOST_TEXT).await?;
+            given.push((name, String::from_utf8_lossy(&text).into_owned()));
             continue;
         }
         visit.check_form(&given)?;
@@ -90,15 +99,16 @@ async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<String, Untaken>
     Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")))
 }
 
-async fn text_of(field: &mut Field) -> Result<String, Stopped> {
+/// Reads a field of the form, which has at most so many bytes.
+async fn bytes_of(field: &mut Field, most: usize) -> Result<Vec<u8>, Stopped> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.next().await {
         bytes.extend_from_slice(&chunk.map_err(|_| Stopped::Foreign)?);
-        if bytes.len() > MOST_TEXT {
+        if bytes.len() > most {
             return Err(Stopped::Foreign);
         }
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }
 
 /// Returns the id of the region that a person named; the text itself if there is no such region, so that a code of the
@@ -150,4 +160,83 @@ pub(crate) async fn decide(
         Ok(see_other(&format!("/imports/{id}")).cookie(session::banner(&text, &desk)).finish())
     };
     done.await.unwrap_or_else(|stopped: Stopped| stop(&request, &desk, &stopped))
+}
+
+/// `GET /imports/decisions/mapping.toml?region=…`: what is remembered of the files that a region issues, as a mapping
+/// file. The region is named by its name, its code or its id.
+pub(crate) async fn mapping(request: HttpRequest, desk: State) -> HttpResponse {
+    let given = async {
+        let visit = Visit::begin(&request, &desk, false).await?;
+        let given = pairs(request.query_string());
+        let region = match region_of(&visit, variables::first(&given, "region").unwrap_or_default().trim()).await {
+            Ok(region) => region,
+            Err(Untaken::Stopped(stopped)) => return Err(stopped),
+            Err(Untaken::Wrong(why)) => return Ok(to_decisions(&desk, &why)),
+        };
+        let data = visit.ask(MAPPING, Map::from_iter([("region".to_owned(), json!(region))])).await?;
+        let Some(text) = data["importMapping"].as_str() else {
+            let why =
+                visit.words("没有这个行政区，或您不为它导入", "There is no such region, or you do not import for it");
+            return Ok(to_decisions(&desk, &why));
+        };
+        Ok(download(&desk, "mapping", "toml", "application/toml; charset=utf-8").body(text.to_owned()))
+    };
+    given.await.unwrap_or_else(|stopped: Stopped| stop(&request, &desk, &stopped))
+}
+
+/// `POST /imports/decisions`: takes over the mapping file of the form, whose text fields come first.
+pub(crate) async fn take_over(request: HttpRequest, payload: web::Payload, desk: State) -> HttpResponse {
+    let form = api::form(request.headers(), payload);
+    let done = async {
+        let visit = Visit::begin(&request, &desk, false).await?;
+        match take_mapping(&visit, form).await {
+            Ok(said) | Err(Untaken::Wrong(said)) => Ok(to_decisions(&desk, &said)),
+            Err(Untaken::Stopped(stopped)) => Err(stopped),
+        }
+    };
+    done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
+}
+
+/// Sends the browser back to the page of decisions, which says something.
+fn to_decisions(desk: &State, said: &str) -> HttpResponse {
+    see_other("/imports/decisions").cookie(session::banner(said, desk)).finish()
+}
+
+/// Takes over a mapping file, and returns what the next page says.
+async fn take_mapping(visit: &Visit<'_>, mut form: Multipart) -> Result<String, Untaken> {
+    let mut given: Given = Vec::new();
+    while let Some(field) = form.next().await {
+        let mut field = field.map_err(|_| Stopped::Foreign)?;
+        let name = field.name().unwrap_or_default().to_owned();
+        if name != "file" {
+            let text = bytes_of(&mut field, MOST_TEXT).await?;
+            given.push((name, String::from_utf8_lossy(&text).into_owned()));
+            continue;
+        }
+        visit.check_form(&given)?;
+        let bytes = bytes_of(&mut field, MOST_MAPPING).await?;
+        let no_text = || Untaken::Wrong(visit.words("读法文件应是文本文件", "A mapping file is a text file"));
+        let text = api::decoded(&bytes).ok_or_else(no_text)?;
+        let region = variables::first(&given, "region").unwrap_or_default().trim();
+        let mut input = json!({ "regionId": region_of(visit, region).await?, "mapping": text });
+        if let Some(round) = variables::first(&given, "round") {
+            input["roundId"] = json!(round);
+        }
+        let data = visit.ask(TAKE_OVER, Map::from_iter([("input".to_owned(), input)])).await?;
+        let done = &data["takeOverImportDecisions"];
+        if let Some(message) = done["errors"][0]["message"].as_str() {
+            return Err(Untaken::Wrong(message.to_owned()));
+        }
+        let (taken, left_out) = (&done["takenCount"], &done["leftOutCount"]);
+        let mut said =
+            visit.words(&format!("已记下 {taken} 条新的或不同的读法"), &format!("Taken over: {taken} decisions"));
+        if left_out.as_i64().is_some_and(|count| count > 0) {
+            said += &visit.words(
+                &format!("；另有 {left_out} 条是单位的写法，请加为单位的别名"),
+                &format!(". {left_out} about units were left out: add them as aliases of the units"),
+            );
+        }
+        return Ok(said);
+    }
+    Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")))
 }

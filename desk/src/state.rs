@@ -100,6 +100,7 @@ pub fn routes(
             .service(post("/set-up", web::post().to(sign_in::set_up)))
             .service(post("/report/{id}", web::post().to(act::report)))
             .service(post("/imports", web::post().to(import::upload)))
+            .service(post("/imports/decisions", web::post().to(import::take_over)))
             .service(post("/imports/{id}", web::post().to(import::decide)));
         let get = |path: &str, route: actix_web::Route| {
             let reads = guard::Any(guard::Get()).or(guard::Head());
@@ -111,6 +112,7 @@ pub fn routes(
             .service(get("/m/{token}", web::route().to(link::follow)))
             .service(get("/live", web::route().to(live::events)))
             .service(get("/acts/{act}", web::route().to(act::form)))
+            .service(get("/imports/decisions/mapping.toml", web::route().to(import::mapping)))
             .service(get("/language/{language}", web::route().to(sign_in::choose_language)));
         for page in desk.pages.iter() {
             let name = page.name.clone();

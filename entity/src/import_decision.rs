@@ -11,9 +11,10 @@ pub struct Model {
     pub id: i64,
     /// Region that issued the file.
     pub region_id: i64,
-    /// Topic, such as `columns` or `deadlines`.
-    pub topic: String,
-    /// To what the decision is limited: the row of headings for columns, the round's name for the rest.
+    /// What it is about.
+    pub topic: Topic,
+    /// To what the decision is limited: the row of headings for columns, the round's name for the rest. Empty for a
+    /// decision about a column that holds for all rows of headings.
     pub context: String,
     /// What was printed.
     pub printed: String,
@@ -21,6 +22,28 @@ pub struct Model {
     pub decided: String,
     /// Time of the decision.
     pub decided_at: DateTimeUtc,
+    /// Account that decided; none for the program itself, and for decisions of earlier versions.
+    pub decider_id: Option<i64>,
+    /// Increased by every change.
+    pub version: i32,
+}
+
+/// What a decision about imports is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+pub enum Topic {
+    /// What a column means (列的含义).
+    #[sea_orm(string_value = "COLUMNS")]
+    Columns,
+    /// When something is due (时限).
+    #[sea_orm(string_value = "DEADLINES")]
+    Deadlines,
+    /// Which of several units leads (牵头单位).
+    #[sea_orm(string_value = "LEADS")]
+    Leads,
+    /// Whether a text says that a measure does not apply (不涉及).
+    #[sea_orm(string_value = "NOT_APPLICABLE")]
+    NotApplicable,
 }
 
 /// No relations are declared; queries write their own joins.

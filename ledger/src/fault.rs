@@ -123,6 +123,8 @@ pub enum Thing {
     RoundResult,
     /// A number that a published report states (公布数).
     PublishedFigure,
+    /// A remembered decision about imports.
+    ImportDecision,
     /// A complaint case (交办案件).
     Case,
     /// A file of evidence.
@@ -172,6 +174,7 @@ impl Thing {
             Self::Accountability => ("没有这条追责记录", "there is no such record"),
             Self::RoundResult => ("没有这条成果记录", "there is no such record"),
             Self::PublishedFigure => ("没有这条公布数", "there is no such record"),
+            Self::ImportDecision => ("没有这条导入读法", "there is no such decision"),
             Self::Case => ("没有这个交办案件", "there is no such case"),
             Self::Evidence => ("没有这份材料", "there is no such file"),
             Self::Mail => ("没有这封邮件", "there is no such mail"),

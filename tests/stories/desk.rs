@@ -13,6 +13,7 @@ stories!(
     a_measure_goes_its_whole_way_by_pages_without_scripts,
     an_office_keeps_measures_and_merges_them_by_pages,
     a_sheet_is_imported_by_pages,
+    what_imports_remember_is_kept_by_pages,
     pages_have_no_fault_that_axe_finds,
     a_form_from_elsewhere_is_refused,
     a_link_in_a_mail_shows_its_item_and_leads_there,
@@ -26,6 +27,8 @@ stories!(
 const PHOTO: &str = "89504e470d0a1a0a0000000d49484452000000040000000308020000003b9639910000001049444154789c63b0\
     a9888223069c1c00f58b0ca90a7e0e7c0000000049454e44ae426082";
 
+/// Checks pages for faults that keep people from using them.
+const AXE: &str = include_str!("../axe.min.js");
 /// The most bytes of a page.
 const MOST: usize = 60 << 10;
 
@@ -35,6 +38,7 @@ const PAGES: &[(&str, bool)] = &[
     ("/ledger", false),
     ("/ledger/problems", false),
     ("/imports", false),
+    ("/imports/decisions", false),
     ("/regions", false),
     ("/queue", false),
     ("/queue?state=PUBLICISED", false),
@@ -449,8 +453,103 @@ fn a_sheet_is_imported_by_pages(world: &World) {
     clerk.reads("还没有上传过文件");
 }
 
+fn what_imports_remember_is_kept_by_pages(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let office = people(&server).into_iter().find(|person| person.role == "REGIONAL_OFFICE").unwrap();
+    let sheet = "序号,反馈问题,整改措施,整改时限,牵头单位,完成情况\n1,甲一。,1.做甲一。,2031年底前,市水利局,已完成\n\
+        2,甲二。,1.做甲二。,6月底前,市水利局,未完成\n";
+    let path = "/import?round=R&region=990100&asOf=2031-03-31&createUnits=true&name=a.csv";
+    let bearer = format!("Bearer {}", office.cookie);
+    let import = |how: &str| {
+        let headers = [("authorization", bearer.as_str())];
+        crate::support::asked(&server, "POST", &format!("{path}{how}"), &headers, sheet.as_bytes())
+    };
+    let taken = import("&acceptProposals=true");
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    assert_eq!(import("").status, 200, "what was decided is remembered");
+    let Some(mut page) = Page::open(&format!("{}/sign-in", server.base)) else { return };
+    page.keep(&server.base, "rectify-language", "zh");
+    page.widen(360);
+    let mut clerk = Clerk { page, base: server.base.clone() };
+    clerk.sign_in("省整改办");
+    clerk.go("/imports");
+    clerk.follow(&["/imports/decisions"]);
+    clerk.reads("“完成情况”列是什么？");
+    clerk.reads("“6月底前”是什么时候？");
+    clerk.reads("2031年6月30日");
+    assert_eq!(axe(&mut clerk.page), json!([]));
+    clerk.follow(&["topic=DEADLINES"]);
+    assert!(!clerk.text().contains("“完成情况”列是什么"), "only deadlines");
+
+    // An answer is changed; what cannot be read is refused, and the form keeps it.
+    clerk.follow(&["/acts/changeImportDecision"]);
+    clerk.reads("现在的决定");
+    assert_eq!(clerk.page.value("document.getElementsByName('input.answer')[0].value"), "2031年6月30日");
+    clerk.page.value("document.getElementsByName('input.answer')[0].value = '尽快'");
+    clerk.page.leave("document.querySelector('main form button[type=submit]').click()");
+    clerk.reads("请更正后再提交");
+    clerk.send(&[("input.answer", "2031年7月31日")]);
+    clerk.reads("导入读法已修改");
+    clerk.reads("2031年7月31日");
+
+    // The file of all that was decided serves another region.
+    let file = office.get(&server, "/imports/decisions/mapping.toml?region=990100", "zh");
+    assert!(file.status == 200 && file.header("content-disposition").contains("mapping-"), "{}", file.body);
+    assert!(file.body.contains("\"6月底前\" = \"2031年7月31日\"") && file.body.contains("\"完成情况\" = \"status\""));
+    let path = world.file("mapping.toml", file.body.as_bytes());
+    clerk.go("/imports/decisions");
+    let upload = |clerk: &mut Clerk| {
+        clerk.page.choose("form[enctype] input[type=file]", &path);
+        clerk.page.leave("document.querySelector('form[enctype] button[type=submit]').click()");
+    };
+    clerk.page.value("document.getElementById('region').value = '白河县'");
+    upload(&mut clerk);
+    clerk.reads("请选择轮次");
+    clerk.page.value("document.getElementById('region').value = '白河县'");
+    clerk.page.value("document.getElementById('round').selectedIndex = 1");
+    upload(&mut clerk);
+    clerk.reads("已记下 2 条新的或不同的读法");
+    clerk.reads("各种表头");
+    let none = office.get(&server, "/imports/decisions/mapping.toml?region=%E6%B2%A1%E6%9C%89", "zh");
+    assert_eq!(none.header("location"), "/imports/decisions");
+
+    // What is forgotten is asked about again.
+    clerk.go("/imports/decisions?text=%E5%AE%8C%E6%88%90%E6%83%85%E5%86%B5");
+    clerk.reads("表头：");
+    clerk.page.leave(
+        "[...document.querySelectorAll('.card')].find((one) => one.textContent.includes('表头：'))
+            .querySelector('a[href*=forgetImportDecision]').click()",
+    );
+    clerk.send(&[]);
+    clerk.reads("下次导入会重新询问");
+    let again = import("");
+    assert_eq!(
+        (again.status, again.body.contains("是每条措施的完成情况，还是整个问题的？")),
+        (422, true),
+        "{}",
+        again.body
+    );
+    assert_eq!(clerk.page.refused(), json!([]));
+}
+
+/// Returns what axe finds wrong with a page, and whether the page is wider than the window.
+fn axe(page: &mut Page) -> Value {
+    page.value(AXE);
+    let found = page.run(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then((done) =>
+            done.violations.map((one) =>
+                `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(' | ')}`))",
+    );
+    let over = page.value("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+    let mut found = found.as_array().unwrap().clone();
+    if over.as_i64() != Some(0) {
+        found.push(json!(format!("{over} pixels too wide")));
+    }
+    found.into()
+}
+
 fn pages_have_no_fault_that_axe_finds(world: &World) {
-    const AXE: &str = include_str!("../axe.min.js");
     world.done(&["demo"]);
     let server = world.serve();
     let objects = objects(&server);
@@ -461,17 +560,7 @@ fn pages_have_no_fault_that_axe_finds(world: &World) {
         for width in [1280, 360] {
             page.widen(width);
             page.go(&format!("{}{path}", server.base));
-            let over = page.value("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-            if over.as_i64() != Some(0) {
-                faults.push(format!("{what} {path} at {width}: {over} pixels too wide"));
-            }
-            page.value(AXE);
-            let found = page.run(
-                "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then((done) =>
-                    done.violations.map((one) =>
-                        `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(' | ')}`))",
-            );
-            for fault in found.as_array().unwrap() {
+            for fault in axe(page).as_array().unwrap() {
                 faults.push(format!("{what} {path} at {width}: {}", fault.as_str().unwrap()));
             }
             assert_eq!(page.refused(), json!([]), "{what} {path}");

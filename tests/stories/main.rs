@@ -15,6 +15,7 @@ mod available;
 mod budget;
 mod case;
 mod cases;
+mod decisions;
 mod delegation;
 mod desk;
 mod differential;

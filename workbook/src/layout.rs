@@ -22,7 +22,7 @@ pub enum Sureness {
     Asked(Bilingual),
     /// A person has decided for this import.
     Decided,
-    /// A person decided when a sheet of the same office with the same headings was imported.
+    /// A person decided when a sheet of the same office with the same headings was imported, or for all its sheets.
     Remembered,
 }
 
@@ -30,7 +30,8 @@ pub enum Sureness {
 /// column that is not read. The second of two equal headings is `整改时限#2`.
 pub(crate) type Meanings = HashMap<String, Option<Field>>;
 
-/// What was decided before about sheets, by the row of headings as [`Layout::row_of_headings`] gives it.
+/// What was decided before about sheets, by the row of headings as [`Layout::row_of_headings`] gives it; with an empty
+/// row, what was decided for all of them.
 pub(crate) type RememberedMeanings = HashMap<String, Meanings>;
 
 /// A column that is read.
@@ -193,13 +194,15 @@ impl Layout {
         if !is_case && !headings.iter().any(is_problem) {
             layout.head = head(sheet, first_row);
         }
-        let earlier = remembered.get(&layout.row_of_headings);
+        let (of_row, of_all) = (remembered.get(&layout.row_of_headings), remembered.get(""));
+        let earlier =
+            |key: &str| [of_row, of_all].into_iter().flatten().find_map(|meanings| meanings.get(key).copied());
         let mut open = Vec::new();
         for heading in &headings {
             let person = decided
                 .get(&heading.key)
                 .map(|field| (*field, Sureness::Decided))
-                .or_else(|| Some((*earlier?.get(&heading.key)?, Sureness::Remembered)));
+                .or_else(|| Some((earlier(&heading.key)?, Sureness::Remembered)));
             match (person, heading.candidates.as_slice()) {
                 (Some((Some(field), sureness)), _) => layout.put(heading, field, sureness),
                 (Some((None, _)), _) | (None, []) => {

@@ -1,7 +1,8 @@
 //! Reads and writes ledgers as spreadsheets. `sheet` opens files, `layout` finds tables and decides what their columns
 //! mean by the dictionary in `field`, `reading` turns rows into problems and measures, `parties` reads lists of units,
-//! and `import` writes the result to the ledger. What has to be decided is a `question`; `mapping` keeps the answers.
-//! `export` writes a ledger to a workbook, and `filled` reads the progress reports that users have filled in there.
+//! and `import` writes the result to the ledger. What has to be decided is a `question`, and `mapping` keeps answers.
+//! `kept` lets people change what is remembered of them. `export` writes a ledger to a workbook, and `filled` reads the
+//! progress reports that users have filled in there.
 
 mod bounds;
 mod case_list;
@@ -14,6 +15,7 @@ mod filled;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod import;
+mod kept;
 mod layout;
 mod mapping;
 mod parties;
@@ -29,6 +31,7 @@ pub use deadlines::decided_deadlines;
 pub use export::{Wanted, export};
 pub use filled::{Line, report};
 pub use import::{Answer, Import, Outcome, Report, Summary, import};
+pub use kept::{TakenOver, change_decision, remembered_mapping, take_over_decisions};
 pub use layout::{Kind, Sureness};
 pub use mapping::Mapping;
 pub use parties::Aliases;

@@ -120,21 +120,19 @@ impl Mapping {
     ///
     /// Refuses an answer that cannot be read.
     pub fn decide(&mut self, topic: Topic, printed: &str, answer: &str) -> Result<()> {
-        let answer = topic.code_of(answer.trim());
+        let mut answer = topic.code_of(answer.trim());
         match topic {
             Topic::Columns => {
                 let field = match answer {
                     UNUSED => None,
                     name => Some(field::of_code(name).ok_or_else(|| {
-                        let known: Vec<&str> = field::all().map(|(_, code)| code).collect();
-                        unknown(topic.as_str(), name, &format!("{UNUSED}、{}", known.join("、")))
+                        let known: Vec<&str> = field::all().map(|(known, _)| field::label(known)).collect();
+                        let not_read = topic.answer(UNUSED).zh;
+                        unknown(topic.as_str(), name, &format!("{not_read}、{}", known.join("、")))
                     })?),
                 };
-                let key = match printed.split_once('#') {
-                    Some((heading, nth)) => format!("{}#{nth}", field::normalised_heading(heading)),
-                    None => field::normalised_heading(printed),
-                };
-                self.columns.insert(key, field);
+                answer = field.map_or(UNUSED, field::code);
+                self.columns.insert(key_of_column(printed), field);
             }
             Topic::Deadlines => self.deadlines.add(printed, answer).map_err(|error| {
                 let message = error.message();
@@ -204,6 +202,14 @@ impl Mapping {
     }
 }
 
+/// Returns the key of a column by its heading: `整改时限`, or `整改时限#2` for the second of two.
+pub(crate) fn key_of_column(printed: &str) -> String {
+    match printed.split_once('#') {
+        Some((heading, nth)) => format!("{}#{nth}", field::normalised_heading(heading)),
+        None => field::normalised_heading(printed),
+    }
+}
+
 /// Returns a text as decisions about it are kept: without blanks and full stops.
 pub(crate) fn key_of_text(text: &str) -> String {
     text.chars().filter(|letter| !fault::is_blank(*letter) && *letter != '。').collect()
@@ -244,12 +250,7 @@ pub(crate) fn write_mapping(
         Some(day) => _ = writeln!(text, "# 截止日期\nas-of = {}", quoted(day.to_string())),
         None => text.push_str("# 截止日期（标题中没有，请填写）\n# as-of = \"2024-06-30\"\n"),
     }
-    let known: Vec<String> = field::all().map(|(known, code)| format!("{code} {}", field::label(known))).collect();
-    let _ = writeln!(text, "\n# 各列的含义：表头 = 含义。不读取的写 {UNUSED}。可用的含义：");
-    for line in known.chunks(6) {
-        let _ = writeln!(text, "#   {}", line.join("，"));
-    }
-    text.push_str("[columns]\n");
+    begin_columns(&mut text);
     let mut written = BTreeSet::new();
     for sheet in sheets {
         for column in &sheet.columns {
@@ -297,6 +298,59 @@ pub(crate) fn write_mapping(
         }
     }
     text
+}
+
+/// A decision that was remembered, as a mapping file has it.
+pub(crate) struct Remembered<'a> {
+    pub(crate) topic: Topic,
+    /// The row of headings or the name of the round to which it is limited; empty if it is not.
+    pub(crate) context: &'a str,
+    pub(crate) printed: &'a str,
+    pub(crate) decided: &'a str,
+    pub(crate) decided_on: NaiveDate,
+}
+
+/// Writes what an office has decided about its imports as a mapping file. Of several decisions about the same printed
+/// text, the first one counts, and the others are remarks.
+pub(crate) fn write_remembered(office: &str, decisions: &[Remembered<'_>]) -> String {
+    let mut text = format!(
+        "# {}已确认的导入读法。可在“导入读法”页面上传给另一个地区使用，也可在导入时用 --mapping 指明。\n\
+         # What was decided about imports, for another office or for --mapping. Lines that begin with # are remarks.\n",
+        commented(office)
+    );
+    for (topic, name) in Topic::ALL {
+        let of_topic = || decisions.iter().filter(|one| one.topic == topic);
+        if of_topic().next().is_none() {
+            continue;
+        }
+        if topic == Topic::Columns {
+            begin_columns(&mut text);
+        } else {
+            let _ = writeln!(text, "\n# {}：原文 = 决定。\n[{name}]", topic.label().zh);
+        }
+        let mut written = BTreeSet::new();
+        for one in of_topic() {
+            let place = if one.context.is_empty() { "各种表头" } else { one.context };
+            let _ = writeln!(text, "# {} 决定：{}", one.decided_on, commented(place));
+            let answer = match (topic, one.decided) {
+                (Topic::NotApplicable, "true" | "false") => one.decided.to_owned(),
+                (_, decided) => quoted(decided),
+            };
+            let is_first = written.insert(one.printed);
+            let _ = writeln!(text, "{}{} = {answer}", if is_first { "" } else { "# " }, quoted(one.printed));
+        }
+    }
+    text
+}
+
+/// Writes the head of the table of columns, with every meaning that a column may have.
+fn begin_columns(text: &mut String) {
+    let known: Vec<String> = field::all().map(|(known, code)| format!("{code} {}", field::label(known))).collect();
+    let _ = writeln!(text, "\n# 各列的含义：表头 = 含义。不读取的写 {UNUSED}。可用的含义：");
+    for line in known.chunks(6) {
+        let _ = writeln!(text, "#   {}", line.join("，"));
+    }
+    text.push_str("[columns]\n");
 }
 
 /// Writes a text as a TOML string.

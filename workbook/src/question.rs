@@ -1,6 +1,7 @@
 //! What an import asks: each question says where it arose, what may be meant, and what is proposed. Its topic and its
 //! printed text are the key under which [`super::Mapping`] keeps the answer.
 
+use entity::import_decision::Topic as Kept;
 use planner::Bilingual;
 
 use super::field::{self, UNUSED};
@@ -79,6 +80,40 @@ impl Topic {
         }
     }
 
+    /// Returns the topic under which decisions of this one are remembered. What was decided about units is remembered
+    /// as their aliases instead.
+    pub(crate) fn kept(self) -> Option<Kept> {
+        match self {
+            Self::Columns => Some(Kept::Columns),
+            Self::Deadlines => Some(Kept::Deadlines),
+            Self::Leads => Some(Kept::Leads),
+            Self::NotApplicable => Some(Kept::NotApplicable),
+            Self::Units | Self::NewUnits => None,
+        }
+    }
+
+    /// Returns the question about something printed, without the file in which it arose.
+    pub fn question(self, printed: &str) -> Bilingual {
+        let (zh, en) = match self {
+            Self::Columns => match printed.split_once('#') {
+                Some((heading, nth)) => (
+                    format!("第 {nth} 个“{heading}”列是什么？"),
+                    format!("What is column {nth} of those named “{heading}”?"),
+                ),
+                None => (format!("“{printed}”列是什么？"), format!("What is the column “{printed}”?")),
+            },
+            Self::Deadlines => (format!("“{printed}”是什么时候？"), format!("When is “{printed}”?")),
+            Self::Units => (format!("“{printed}”是哪些单位？"), format!("Which units are “{printed}”?")),
+            Self::Leads => (format!("“{printed}”中由谁牵头？"), format!("Which of “{printed}” leads?")),
+            Self::NewUnits => (format!("要新建“{printed}”吗？"), format!("Is “{printed}” to be created?")),
+            Self::NotApplicable => (
+                format!("“{printed}”是说措施不涉及本地吗？"),
+                format!("Does “{printed}” say that the measure does not apply?"),
+            ),
+        };
+        Bilingual::new(zh, en)
+    }
+
     /// Returns the topic's name for people.
     pub fn label(self) -> Bilingual {
         match self {
@@ -88,6 +123,17 @@ impl Topic {
             Self::Leads => Bilingual::new("牵头单位", "lead units"),
             Self::NewUnits => Bilingual::new("新单位", "new units"),
             Self::NotApplicable => Bilingual::new("不涉及", "not applicable"),
+        }
+    }
+}
+
+impl From<Kept> for Topic {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Columns => Self::Columns,
+            Kept::Deadlines => Self::Deadlines,
+            Kept::Leads => Self::Leads,
+            Kept::NotApplicable => Self::NotApplicable,
         }
     }
 }

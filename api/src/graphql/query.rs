@@ -26,6 +26,7 @@ use crate::noun::close_out::{CloseOut, Objection};
 use crate::noun::delegation::Delegation;
 use crate::noun::evidence::Evidence;
 use crate::noun::extension::DeadlineChange;
+use crate::noun::import_decision::ImportDecision;
 use crate::noun::mail::Mail;
 use crate::noun::measure::Measure;
 use crate::noun::problem::Problem;
@@ -190,6 +191,10 @@ fn fields() -> Vec<Field> {
             "publishedFigures",
             "Numbers that published reports state about inspection rounds (公布数), by default the newest first.",
         ),
+        many::<ImportDecision>(
+            "importDecisions",
+            "Remembered decisions about imports (导入读法) that the caller may see, by default the newest first.",
+        ),
         many::<AuditEntry>("auditEntries", "Audit entries that the caller may see, by default the newest first."),
         Field {
             name: "schedules",
@@ -278,6 +283,7 @@ const NODES: &[fn() -> &'static Table] = &[
     <Accountability as Noun>::table,
     <RoundResult as Noun>::table,
     <PublishedFigure as Noun>::table,
+    <ImportDecision as Noun>::table,
     <AuditEntry as Noun>::table,
     <Mail as Noun>::table,
     <Schedule as Noun>::table,

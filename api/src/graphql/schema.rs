@@ -15,6 +15,7 @@ use crate::noun::delegation::DelegationMutation;
 use crate::noun::enum_label::EnumLabelQuery;
 use crate::noun::extension::ExtensionMutation;
 use crate::noun::identity::{IdentityMutation, IdentityQuery};
+use crate::noun::import_decision::{ImportDecisionMutation, ImportDecisionQuery};
 use crate::noun::job_report::JobMutation;
 use crate::noun::linked_item::LinkedItemQuery;
 use crate::noun::mail::MailMutation;
@@ -44,6 +45,7 @@ pub(crate) struct Query(
     EnumLabelQuery,
     LinkedItemQuery,
     PendingImportQuery,
+    ImportDecisionQuery,
 );
 
 /// The mutation root: all fields that write. The fields of one operation run one after the other, in document order.
@@ -73,6 +75,7 @@ pub(crate) struct Mutation(
     MailMutation,
     CalendarMutation,
     PendingImportMutation,
+    ImportDecisionMutation,
 );
 
 /// The subscription root: all fields that push changes as they happen.

@@ -16,6 +16,7 @@ pub(crate) mod enum_label;
 pub(crate) mod evidence;
 pub(crate) mod extension;
 pub(crate) mod identity;
+pub(crate) mod import_decision;
 pub(crate) mod job_report;
 pub(crate) mod leader;
 pub(crate) mod linked_item;
@@ -49,6 +50,8 @@ pub(crate) const FINISHERS: &[(&str, Finishing)] = &[
     ("evidenceThumbnail", evidence::thumbnail_url),
     ("auditLabel", audit::label),
     ("leaderName", leader::name),
+    ("decisionQuestion", import_decision::question),
+    ("decisionAnswer", import_decision::answer),
     ("auditChanges", audit::changes),
     (action::ASSIGNMENT, |request, finish, facts| action::available(Subject::Assignment, request, finish, facts)),
     (action::MEASURE, |request, finish, facts| action::available(Subject::Measure, request, finish, facts)),

@@ -1,9 +1,10 @@
 //! Manual maintenance of the ledger, by the same rules as an import.
 //!
-//! The regional office maintains rounds, problems and measures. The administrator maintains regions, units, schedules,
-//! mails and the calendar.
+//! The regional office maintains rounds, problems, measures, and what is remembered of imports. The administrator
+//! maintains regions, units, schedules, mails and the calendar.
 
 pub mod calendar;
+pub mod decision;
 mod input;
 pub mod leader;
 pub mod machine;

@@ -9,6 +9,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
+use super::decision;
 use super::input::needed_line;
 use super::shared::{begins, count, difference, note_own, only_one, permit_anywhere, tell};
 use crate::fault::{self, Fault, FaultCode, Thing};
@@ -220,6 +221,9 @@ pub async fn edit(acting: &Acting<'_>, round: Option<i64>, version: i32, changes
     acting.by.principal.require_at(Act::KeepLedger, now.level)?;
     let has_moved = there.feedback_on != now.feedback_on;
     let row = only_one(ActiveModel::from(now).reset_all().update(&transaction).await, taken)?;
+    if there.name != row.name {
+        decision::move_round(&transaction, &there.name, &row.name).await?;
+    }
     if has_moved {
         let problems = held(&transaction, row.id).await?;
         move_grace(&transaction, acting, row.id, &problems).await?;

@@ -100,7 +100,8 @@ const LEDGER: &[&str] = &[
 /// The acts that the policy governs. Reading is not an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// Maintaining rounds with their results and published figures, problems and measures.
+    /// Maintaining rounds with their results and published figures, problems and measures, importing ledgers, and
+    /// maintaining what is remembered of imports.
     KeepLedger,
     /// Maintaining regions, units, aliases and addresses, and the calendar of holidays.
     KeepDictionaries,
@@ -357,6 +358,16 @@ impl Principal {
         self.may_at(act, level) && is_below
     }
 
+    /// Checks whether the caller may import files that a region has issued: the caller's own region, one below it or
+    /// one above it. `path` is the path of the region, as in [`Place::path`].
+    pub fn may_import_of(&self, path: &str) -> bool {
+        let is_beside = match self.reach {
+            Reach::Everything => true,
+            _ => self.region().is_some_and(|own| path.starts_with(&own.path) || own.path.starts_with(path)),
+        };
+        self.may(Act::KeepLedger) && is_beside
+    }
+
     /// Returns the region whose subtree the caller may see, or `None` if their rights do not depend on a region.
     pub fn region(&self) -> Option<&Place> {
         match &self.reach {
@@ -594,6 +605,8 @@ impl Sight for Principal {
                 // A delegate sees no sessions.
                 "session" => owned(*role, self.own_account()),
                 "delegation" => delegations(self.account),
+                // What is remembered of imports is seen by those whose imports it answers.
+                "import_decision" => decisions(*role, place.as_ref()),
                 // The office that enters problems must be able to choose any round.
                 "inspection_round" if enters_rounds(*role) => Condition::always(),
                 "unit_address" | "mail" | "mail_item" | "schedule" | "job_run" => only(administers(*role)),
@@ -758,6 +771,20 @@ fn results(place: Option<&Place>) -> Condition {
     with("inspection_round", "round_id").and(of_region)
 }
 
+/// Returns the condition for visible decisions about imports.
+///
+/// These are the decisions that the caller's imports use: those about files issued by the caller's region, by one below
+/// it or by one above it. A text that a sibling entered (不涉及) is not seen.
+fn decisions(role: Role, place: Option<&Place>) -> Condition {
+    const BELOW_OR_ABOVE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id \
+        AND (substr(r.path, 1, length({})) = {} OR ({t}.topic <> 'NOT_APPLICABLE' \
+        AND substr({}, 1, length(r.path)) = r.path)))";
+    match place {
+        Some(place) if enters_rounds(role) => Condition::Matches(BELOW_OR_ABOVE, place.path.clone().into()),
+        _ => Condition::never(),
+    }
+}
+
 /// Returns the condition that the caller may see the row of `table` to which `column` refers.
 fn with(table: &'static str, column: &'static str) -> Condition {
     Condition::Exists { table, column: "id", key: column, condition: Condition::always().into() }
@@ -891,17 +918,26 @@ fn leaders(role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {
 ///
 /// An entry about an assignment, a measure or a case is seen with it. An entry about a problem as a whole, or about the
 /// units that lead and answer a measure, is seen by the offices of the issuing region. Entries about accounts, regions,
-/// units, schedules, mails and the calendar are seen by administrators, those about rounds by the regional office.
+/// units, schedules, mails and the calendar are seen by administrators, those about rounds and decisions of imports by
+/// the regional office.
 fn audit(role: Role, place: Option<&Place>) -> Condition {
     const ISSUED_BELOW: &str = "EXISTS (SELECT 1 FROM problem p JOIN region r ON r.id = p.region_id \
         WHERE p.id = {t}.problem_id AND substr(r.path, 1, length({})) = {})";
+    const IMPORTS_BELOW: &str = "EXISTS (SELECT 1 FROM region r WHERE {t}.chain = 'imports_' || r.id \
+        AND substr(r.path, 1, length({})) = {})";
     let chains = |of: &[&'static str]| -> Vec<Condition> {
         of.iter().map(|of| Condition::StartsWith("chain", format!("{of}_"))).collect()
     };
     if administers(role) {
         return Condition::Any(chains(&["account", "region", "unit", "schedule", "mail", "calendar"]));
     }
+    // The chain of a region's imports is that of the decisions about the files which it issued.
+    let imports = place.filter(|_| enters_rounds(role)).map(|place| {
+        let of_region = Condition::Matches(IMPORTS_BELOW, place.path.clone().into());
+        Condition::StartsWith("chain", "imports_".to_owned()).and(of_region)
+    });
     let rounds = if enters_rounds(role) { chains(&["round"]) } else { Vec::new() };
+    let rounds: Vec<Condition> = rounds.into_iter().chain(imports).collect();
     if goes_by_region(role) && place.is_some_and(Place::is_the_nation) {
         let of_ledger = [Condition::Null("problem_id", false), Condition::Null("case_id", false)];
         return Condition::Any(rounds.into_iter().chain(of_ledger).collect());

@@ -40,6 +40,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
     // The story `pending_import` is about these.
     ("Query", "pendingImports"),
     ("Query", "pendingImport"),
+    // The story `decisions` is about these.
+    ("Query", "importDecisions"),
+    ("Query", "importMapping"),
     ("Schedule", "nextOccurrences"),
     ("Evidence", "viewUrl"),
     ("Evidence", "thumbnailUrl"),

@@ -254,8 +254,8 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
         transaction.rollback().await?;
         Outcome::Rehearsed
     } else {
-        remember::store(&transaction, issuer.id, &answer.round, &sheets, &answer.mapping, &questions, import.now)
-            .await?;
+        let by = (import.by, import.now);
+        remember::store(&transaction, issuer.id, &answer.round, &sheets, &answer.mapping, &questions, by).await?;
         transaction.commit().await?;
         if unchanged { Outcome::Unchanged } else { Outcome::Written }
     };

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
 use entity::import_decision::Column;
 use entity::{holiday, import_decision, region};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
 use crate::layout::{RememberedMeanings, Sureness};
@@ -14,6 +14,7 @@ use crate::mapping::Mapping;
 use crate::question::{Question, Topic};
 use crate::reading::SheetReading;
 use ledger::Result;
+use ledger::record::audit::By;
 use ledger::record::database::Transaction;
 
 /// The decisions by which a file is read.
@@ -37,15 +38,15 @@ pub(super) async fn load(db: &DatabaseConnection, issuer: &str, round: &str, giv
         None => Vec::new(),
     };
     for decision in decisions {
-        match Topic::of(&decision.topic) {
-            Some(Topic::Columns) => {
+        match Topic::from(decision.topic) {
+            Topic::Columns => {
                 let mut one = Mapping::default();
                 // A field that was renamed since is asked again.
                 if one.decide(Topic::Columns, &decision.printed, &decision.decided).is_ok() {
                     known.columns.entry(decision.context).or_default().extend(one.columns);
                 }
             }
-            Some(topic) if decision.context == round.trim() => {
+            topic if decision.context == round.trim() => {
                 _ = known.mapping.decide(topic, &decision.printed, &decision.decided);
             }
             _ => {}
@@ -63,17 +64,20 @@ pub(super) async fn store(
     sheets: &[SheetReading],
     given: &Mapping,
     questions: &[Question],
-    now: DateTime<Utc>,
+    (by, now): (&By, DateTime<Utc>),
 ) -> Result<()> {
     let mut rows = Vec::new();
     let mut add = |topic: Topic, context: &str, printed: &str, decided: &str| {
+        let Some(topic) = topic.kept() else { return };
         rows.push(import_decision::ActiveModel {
             region_id: Set(issuer),
-            topic: Set(topic.as_str().to_owned()),
+            topic: Set(topic),
             context: Set(context.to_owned()),
             printed: Set(printed.to_owned()),
             decided: Set(decided.to_owned()),
             decided_at: Set(now),
+            decider_id: Set(by.principal.account),
+            version: Set(1),
             ..Default::default()
         });
     };
@@ -88,7 +92,8 @@ pub(super) async fn store(
     let taken = questions.iter().filter(|asked| asked.is_taken);
     let taken = taken.map(|asked| (asked.topic, asked.printed.as_str(), asked.proposal.as_str()));
     for (topic, printed, decided) in given.given().chain(taken) {
-        if matches!(topic, Topic::Deadlines | Topic::NotApplicable | Topic::Leads) {
+        // Columns are remembered with their headings, above.
+        if topic != Topic::Columns {
             add(topic, round.trim(), printed, decided);
         }
     }
@@ -102,7 +107,8 @@ pub(super) async fn store(
         import_decision::Entity::insert(row)
             .on_conflict(
                 OnConflict::columns([Column::RegionId, Column::Topic, Column::Context, Column::Printed])
-                    .update_columns([Column::Decided, Column::DecidedAt])
+                    .update_columns([Column::Decided, Column::DecidedAt, Column::DeciderId])
+                    .value(Column::Version, Expr::col((import_decision::Entity, Column::Version)).add(1))
                     .to_owned(),
             )
             .exec_without_returning(db)

@@ -28,6 +28,10 @@ const OF_REGION: &[&str] = &[
     "UPDATE accountability SET region_id = $2 WHERE region_id = $1",
     "UPDATE round_result SET region_id = $2, version = version + 1 WHERE region_id = $1",
     "UPDATE published_figure SET region_id = $2, version = version + 1 WHERE region_id = $1",
+    "DELETE FROM import_decision WHERE region_id = $1 AND EXISTS (SELECT 1 FROM import_decision d \
+        WHERE d.region_id = $2 AND d.topic = import_decision.topic AND d.context = import_decision.context \
+        AND d.printed = import_decision.printed)",
+    "UPDATE import_decision SET region_id = $2, version = version + 1 WHERE region_id = $1",
     "DELETE FROM ownership WHERE region_id = $1 AND problem_id IN (SELECT problem_id FROM ownership \
         WHERE region_id = $2)",
     "UPDATE ownership SET region_id = $2 WHERE region_id = $1",

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::shared::{clash, itself, names, repoint};
 use crate::Result;
-use crate::keep::round;
 use crate::keep::shared::note_own;
+use crate::keep::{decision, round};
 use crate::record::audit::{self, Entry};
 use crate::work::Acting;
 
@@ -63,6 +63,7 @@ pub async fn rounds(acting: &Acting<'_>, from: Option<i64>, into: Option<i64>) -
         "UPDATE inspection_round SET looks_back_at_id = $2, version = version + 1 WHERE looks_back_at_id = $1",
     ];
     repoint(&transaction, &moves, gone.id, kept.id).await?;
+    decision::move_round(&transaction, &gone.name, &kept.name).await?;
     inspection_round::Entity::delete_by_id(gone.id).exec(&transaction).await?;
     let said = Entry::of(audit::MERGED, format!("round_{}", kept.id)).changed(
         json!({ "merged": format!("round_{}", gone.id), "name": gone.name }),
