@@ -15,6 +15,8 @@ pub struct Model {
     pub post: Post,
     /// Office and name as printed (副市长 李某某). Personal data.
     pub name: String,
+    /// Mail address, to which what stays overdue is escalated. Personal data.
+    pub email: Option<String>,
 }
 
 /// What a leader answers for.

@@ -1,12 +1,13 @@
-//! What is remembered of imports (导入读法): who sees and changes it, that a forgotten decision is asked about again, and
-//! that another office can take it over.
+//! What is remembered of imports (导入读法): who sees and changes it, that a forgotten decision is asked about again,
+//! and that another office can take it over.
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Server, World, asked, stories};
 
 stories!(
-    what_is_remembered_is_seen_changed_and_forgotten,
+    what_is_remembered_is_told_in_words_and_found,
+    what_is_remembered_is_changed_and_forgotten,
     only_an_office_whose_imports_use_it_sees_and_changes_it,
     another_office_takes_over_what_was_decided,
     a_round_keeps_what_was_decided_under_its_new_name,
@@ -88,7 +89,7 @@ fn of(server: &Server, token: &str, printed: &str) -> Value {
     found[0].clone()
 }
 
-fn what_is_remembered_is_seen_changed_and_forgotten(world: &World) {
+fn what_is_remembered_is_told_in_words_and_found(world: &World) {
     regions(world);
     let office = world.account("office@gov.example", "regional-office", "云川省整改办");
     let server = world.serve();
@@ -147,6 +148,14 @@ fn what_is_remembered_is_seen_changed_and_forgotten(world: &World) {
     };
     let within = |code: &str| count(json!({ "region": { "within": region(code) } }));
     assert_eq!((within("990000"), within("990100"), within("990200")), (3, 3, 0));
+}
+
+fn what_is_remembered_is_changed_and_forgotten(world: &World) {
+    regions(world);
+    let office = world.account("office@gov.example", "regional-office", "云川省整改办");
+    let server = world.serve();
+    accept(&server, &office, "990100");
+    let column = of(&server, &office, "完成情况");
 
     // A change holds for the next import of that office.
     let deadline = of(&server, &office, "6月底前");

@@ -299,6 +299,23 @@ fn digests_say_what_is_to_be_done_by_when(world: &World) {
     let leads = [("zh", "water@city.example"), ("en", "water-en@city.example")];
     compare(&led, &leads, &["due-soon.lead-unit", "overdue.lead-unit"]);
     compare(&office, &[("zh", "u540300@gov.example"), ("en", "office-en@gov.example")], &["escalation"]);
+
+    // The lead leader of the measure has an address of their own: of one language, and then of the other.
+    let reader = ["account", "create", "leader-en@city.example", "--role", "inspector", "--region", "540300"];
+    world.done(&[&reader[..], &["--until", "2100-12-31", "--language", "en", "--no-password"]].concat());
+    let mut leaders = Vec::new();
+    for (day, address) in [("2023-08-01", "leader@city.example"), ("2023-08-02", "leader-en@city.example")] {
+        let query = "query($id: ID!) { measure(id: $id) { version } }";
+        let version = scene.server.data_as(&scene.region, query, &json!({ "id": scene.measure }))["measure"].clone();
+        let leader = json!([{ "post": "LEAD", "name": "副市长 李某某", "email": address }]);
+        let input = json!({ "measureId": scene.measure, "version": version["version"], "leaders": leader });
+        act(&scene.server, &scene.region, "editMeasure", &input, "measure { id }");
+        world.done(&["job", "run", "escalation", "--at", day]);
+        let mails = deliver(world, &format!("{day}T02:00:00Z"));
+        leaders.extend(mails.into_iter().map(|(kind, mail)| (format!("{kind}.leader"), mail)));
+    }
+    let readers = [("zh", "leader@city.example"), ("en", "leader-en@city.example")];
+    compare(&leaders, &readers, &["escalation.leader"]);
 }
 
 fn what_people_write_stays_text_in_a_mail(world: &World) {

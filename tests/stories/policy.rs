@@ -168,11 +168,16 @@ const OF_ACCOUNTS: &[&str] = &[
 ];
 
 /// Mutations that keep the ledger, covered by `keep`, `runJob`, covered by `desk`, and those on pending imports,
-/// covered by `pending_import`.
-const OF_KEEPING: [&str; 38] = [
+/// covered by `pending_import`; those on remembered decisions, covered by `decisions`; and `eraseLeader`, covered by
+/// `leaders`.
+const OF_KEEPING: [&str; 42] = [
     "decideImport",
     "runImport",
     "discardImport",
+    "changeImportDecision",
+    "forgetImportDecision",
+    "takeOverImportDecisions",
+    "eraseLeader",
     "editSchedule",
     "runJob",
     "requeueMail",

@@ -9,6 +9,7 @@ use crate::support::{Server, World, read, stories};
 
 stories!(
     what_stays_overdue_goes_up_once_per_level,
+    the_lead_leader_of_a_measure_is_told_under_their_own_address,
     listing_is_proposed_once_and_a_person_decides,
     nothing_is_proposed_of_what_is_done,
     a_summons_says_when_where_and_whom_to_ask,
@@ -28,6 +29,48 @@ fn told(world: &World, address: &str, day: &str) -> Option<u32> {
     let said = world.done(&["job", "run", "escalation", "--at", day, "--dry-run"]);
     let line = said.lines().find(|line| line.contains(address))?;
     line.rsplit('：').next()?.trim_end_matches(" 项").trim().parse().ok()
+}
+
+fn the_lead_leader_of_a_measure_is_told_under_their_own_address(world: &World) {
+    scene(world);
+    world.account("leader@city.example", "leader", "市水利局");
+    world.done(&["unit", "add", "西藏自治区生态环境保护督察整改办", "--region", "540000"]);
+    let office = world.account("office@region.example", "regional-office", "西藏自治区生态环境保护督察整改办");
+    let server = world.serve();
+    let query =
+        "{ measures(first: 20, filter: {leadUnit: {is: {name: {eq: \"市水利局\"}}}}) { nodes { id version } } }";
+    let set = |leaders: &Value| {
+        let measure = server.data_as(&office, query, &json!({}))["measures"]["nodes"][0].clone();
+        let input = json!({ "measureId": measure["id"], "version": measure["version"], "leaders": leaders });
+        let edit = "mutation($input: EditMeasureInput!) { editMeasure(input: $input) { errors { message } } }";
+        assert_eq!(server.data_as(&office, edit, &json!({ "input": input }))["editMeasure"]["errors"], json!([]));
+    };
+    let case = json!({ "post": "CASE", "name": "市长 赵某某", "email": "case@city.example" });
+    set(&json!([{ "post": "LEAD", "name": "副市长 李某某" }, case]));
+    // Without an address of the lead leader, the leader in charge of the case is told; the accounts are not.
+    assert_eq!(told(world, "case@city.example", "2023-01-18"), Some(1));
+    assert_eq!(told(world, "leader@city.example", "2023-01-18"), None);
+    set(&json!([{ "post": "LEAD", "name": "副市长 李某某", "email": "li@city.example" }, case]));
+    assert_eq!(told(world, "li@city.example", "2023-01-14"), None, "the second level begins after fifteen days");
+    assert_eq!(told(world, "case@city.example", "2023-01-18"), None);
+    assert_eq!(told(world, "li@city.example", "2023-01-18"), Some(1));
+    assert!(run(world, "escalation", "2023-01-18").contains("已写入发件箱 2 封"), "to the office and to the leader");
+    assert_eq!(told(world, "li@city.example", "2023-01-19"), None, "once");
+    world.done(&["job", "run", "deliver-mail", "--at", "2023-01-18"]);
+    let letters = || {
+        let files = std::fs::read_dir(world.dir.path().join("data/mail")).unwrap().map(|entry| entry.unwrap().path());
+        let texts = files.filter(|path| path.extension().is_some_and(|ending| ending == "html")).map(read);
+        texts.filter(|text| text.contains("您是这项措施的牵头领导")).count()
+    };
+    assert_eq!(letters(), 1);
+    // Whoever is no longer the leader when the mail is sent is not written to.
+    set(&json!([{ "post": "LEAD", "name": "副市长 王某某", "email": "wang@city.example" }]));
+    assert!(run(world, "escalation", "2023-01-20").contains("已写入发件箱 1 封"));
+    set(&json!([{ "post": "LEAD", "name": "副市长 孙某某" }]));
+    world.done(&["job", "run", "deliver-mail", "--at", "2023-01-20"]);
+    assert_eq!(letters(), 1);
+    assert_eq!(told(world, "leader@city.example", "2023-01-21"), Some(1), "the accounts, where no address is known");
+    assert!(!read(world.log()).contains("@city.example"), "addresses are not logged");
 }
 
 fn run(world: &World, job: &str, day: &str) -> String {

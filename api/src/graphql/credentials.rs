@@ -16,6 +16,7 @@ pub(crate) const CREDENTIALS: &[&str] = &[
     "removeSecondFactor",
     "updateAccount",
     "eraseAccount",
+    "eraseLeader",
 ];
 /// The mutations among `CREDENTIALS` that cannot be used to guess a secret, so that the rate limit on sign-ins does not
 /// apply.

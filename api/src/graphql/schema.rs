@@ -17,6 +17,7 @@ use crate::noun::extension::ExtensionMutation;
 use crate::noun::identity::{IdentityMutation, IdentityQuery};
 use crate::noun::import_decision::{ImportDecisionMutation, ImportDecisionQuery};
 use crate::noun::job_report::JobMutation;
+use crate::noun::leader::LeaderMutation;
 use crate::noun::linked_item::LinkedItemQuery;
 use crate::noun::mail::MailMutation;
 use crate::noun::measure::MeasureMutation;
@@ -68,6 +69,7 @@ pub(crate) struct Mutation(
     PublishedFigureMutation,
     ProblemMutation,
     MeasureMutation,
+    LeaderMutation,
     RegionMutation,
     UnitMutation,
     ScheduleMutation,

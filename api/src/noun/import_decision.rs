@@ -1,5 +1,5 @@
-//! What is remembered of imports (导入读法): how people have decided that columns, deadlines and texts are to be read. The
-//! mutations change and forget decisions, and take over those of another office.
+//! What is remembered of imports (导入读法): how people have decided that columns, deadlines and texts are to be read.
+//! The mutations change and forget decisions, and take over those of another office.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use ledger::keep::decision;
@@ -95,8 +95,8 @@ noun! {
     headings: Option<String> = Kind::Expression(headings);
     /// Name of the inspection round (督察轮次) to which it is limited; null for decisions about columns.
     roundName: Option<String> = Kind::Expression(round);
-    /// What is printed: the heading of the column (the second of two equal ones as `整改时限#2`), the deadline, the list
-    /// of units, or the text.
+    /// What is printed: the heading of the column (the second of two equal ones as `整改时限#2`), the deadline, the
+    /// list of units, or the text.
     printed: String = Kind::Column("printed");
     /// The question that it answers, in the language of the request.
     question: String = Kind::Finished(decided, "decisionQuestion");
@@ -220,8 +220,8 @@ pub(crate) struct ImportDecisionMutation;
 
 #[Object]
 impl ImportDecisionMutation {
-    /// Changes the answer of a remembered decision, for the imports to come; what was imported stays. Requires a regional
-    /// rectification office (区整改办) whose imports use it.
+    /// Changes the answer of a remembered decision, for the imports to come; what was imported stays. Requires a
+    /// regional rectification office (区整改办) whose imports use it.
     async fn change_import_decision(
         &self,
         ctx: &Context<'_>,

@@ -1,6 +1,5 @@
 //! What is remembered of imports: how people have decided that columns, deadlines and texts are to be read. Decisions
-//! are changed, forgotten, and taken over from a mapping file. What a text of an answer means is known to whoever calls:
-//! it is checked by a function that is given.
+//! are changed, forgotten, and taken over from a mapping file. The caller gives the function that reads an answer.
 
 use entity::import_decision::{self, Topic};
 use entity::region;

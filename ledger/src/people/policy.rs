@@ -447,6 +447,21 @@ impl Principal {
         Ok(())
     }
 
+    /// Refuses a caller who may erase the personal data of no leader. Administrators and regional offices may, in
+    /// person.
+    pub(crate) fn may_erase_leaders(&self) -> Result<(), Fault> {
+        if !self.may(Act::KeepAccounts) {
+            self.require(Act::KeepLedger)?;
+        }
+        self.in_person()
+    }
+
+    /// Checks whether the caller may erase the leaders of measures that a region has issued: administrators everywhere,
+    /// regional offices in their region and below it. `path` is the path of the region, as in [`Place::path`].
+    pub(crate) fn erases_leaders_of(&self, path: &str) -> bool {
+        self.may(Act::KeepAccounts) || self.permits_of_region(Act::KeepLedger, RoundLevel::Province, path)
+    }
+
     /// Checks whether the caller may end a session or token of `account`: users their own, administrators any. A
     /// delegate may only end the session in which they act (`is_current`).
     pub(crate) fn may_end_session(&self, account: i64, is_current: bool) -> bool {

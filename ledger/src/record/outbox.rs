@@ -151,6 +151,29 @@ pub async fn notify(db: &Transaction, notice: &Notice, (day, now): (NaiveDate, D
     Ok(database::insert_all(db, items).await?)
 }
 
+/// Removes the address of a person and what a mail says of them from the mails that match a condition, and cancels
+/// those that are still to be sent. `address` stands in place of the address. Returns the number of mails.
+pub(crate) async fn forget(db: &Transaction, of_person: Condition, address: &str) -> Result<usize> {
+    let mails = mail::Entity::find().filter(of_person).all(db).await?;
+    let count = mails.len();
+    for found in mails {
+        let waits = matches!(found.state, MailState::Queued | MailState::Failed);
+        let change = mail::ActiveModel {
+            id: Set(found.id),
+            // Still unique, but without the address.
+            cause: Set(format!("erased:{}", found.id)),
+            reason: Set(found.reason.replace(&found.recipient, address)),
+            facts: Set("{}".to_owned()),
+            recipient: Set(address.to_owned()),
+            state: Set(if waits { MailState::Cancelled } else { found.state }),
+            last_error: Set(None),
+            ..Default::default()
+        };
+        mail::Entity::update(change).exec(db).await?;
+    }
+    Ok(count)
+}
+
 /// A mail that this sender has claimed. The sender can record its outcome as long as no other has claimed it since.
 #[derive(Debug, Clone)]
 pub struct Claimed {

@@ -18,7 +18,7 @@ pub struct Timing {
     pub case_due_soon_before: Vec<i64>,
     /// After how many days overdue the rectification office of the city is told.
     pub office_after: i64,
-    /// After how many days overdue the leaders of the lead unit are told.
+    /// After how many days overdue the measure's lead leader, or the leaders of the lead unit, are told.
     pub leader_after: i64,
     /// After how many days overdue listing (挂牌督办) is proposed.
     pub listing_after: i64,
@@ -85,7 +85,7 @@ pub struct Told {
     pub answers: bool,
 }
 
-/// A person who is told through their account, not through a unit.
+/// A person who is told under their own address, not through a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// The mail address.

@@ -1,11 +1,12 @@
 //! Escalation: an item that stays overdue is reported upwards, once per level. First the rectification office of the
-//! city is told, then the leaders of the lead unit, then the office again, which has to decide on the proposal to list
-//! the item (挂牌督办).
+//! city is told, then the measure's lead leader, then the office again, which has to decide on the proposal to list the
+//! item (挂牌督办). Where the measure's lead leader has no address, the accounts of leaders of the lead unit are told.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use entity::account::{self, Role};
+use entity::leader::{self, Post};
 use entity::supervision_action::{self, SupervisionKind, SupervisionState};
 use entity::unit::{self, Kind};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -16,6 +17,9 @@ use super::open::Open;
 use crate::Result;
 use crate::rule::calendar::plus_days;
 
+/// The kind of its mails.
+pub const KIND: &str = "escalation";
+
 /// Returns what has been overdue for long enough, once for each level reached, with the recipients of that level.
 pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
     let open = Open::due_by(db, plus_days(today, -timing.office_after), today, None).await?;
@@ -24,6 +28,7 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
     }
     let offices = Offices::read(db).await?;
     let leaders = Leaders::read(db, today).await?;
+    let named = named(db).await?;
     let proposed: HashSet<Option<i64>> = supervision_action::Entity::find()
         .select_only()
         .column(supervision_action::Column::AssignmentId)
@@ -46,7 +51,11 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
             }
         };
         escalate(timing.office_after, told.into_iter().collect(), Vec::new());
-        let people = leaders.of(row.lead_unit_id, row.lead_region_id.or(office.map(|(_, region)| region)));
+        let lead = named.get(&row.measure_id).zip(row.lead_unit_id.or(row.unit_id));
+        let people = match lead {
+            Some((address, unit)) => vec![Person { address: address.clone(), unit }],
+            None => leaders.of(row.lead_unit_id, row.lead_region_id.or(office.map(|(_, region)| region))),
+        };
         // Not every region has entered its leaders, so missing ones are not reported as unreachable.
         if !people.is_empty() {
             escalate(timing.leader_after, Vec::new(), people);
@@ -56,6 +65,16 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
         }
     }
     Ok(candidates)
+}
+
+/// Returns the mail address of each measure's lead leader (牵头领导), else of the leader in charge of its case
+/// (包案领导), by the key of the measure. Measures without either address are left out.
+async fn named<C: ConnectionTrait>(db: &C) -> Result<HashMap<i64, String>> {
+    let with_address = leader::Entity::find().filter(leader::Column::Email.is_not_null());
+    let rows = with_address.filter(leader::Column::Post.is_in([Post::Lead, Post::Case])).all(db).await?;
+    let (leads, cases): (Vec<leader::Model>, Vec<leader::Model>) =
+        rows.into_iter().partition(|row| row.post == Post::Lead);
+    Ok(cases.into_iter().chain(leads).filter_map(|row| Some((row.measure_id, row.email?))).collect())
 }
 
 /// The accounts of leaders, each with whether the leader is in charge of the whole region, rather than of a department.

@@ -1,10 +1,11 @@
-//! Leaders who answer for a measure (牵头领导、包案领导、责任领导、责任人): what may be entered, and how a name is
-//! masked for readers who may not see it.
+//! Leaders who answer for a measure (牵头领导、包案领导、责任领导、责任人): what may be entered, how a name is masked
+//! for readers who may not see it, and how a person is removed from a text.
 
 use entity::leader::Post;
 
 use super::personal;
 use crate::fault::{self, Fault};
+use crate::unit;
 
 /// The maximum length of an office with a name, in characters.
 const MOST: usize = 100;
@@ -15,6 +16,8 @@ const HIDDEN: &str = "**";
 
 /// Signs between several people, or around a remark.
 const SIGNS: &[char] = &['、', '，', ',', '；', ';', '/', '（', '）', '(', ')', '\n'];
+/// Those of [`SIGNS`] that stand around a remark.
+const BRACKETS: &[char] = &['（', '）', '(', ')'];
 
 /// How an office ends that a person has.
 const TITLES: &[&str] = &[
@@ -82,6 +85,64 @@ pub fn name(given: &str, path: &[&str]) -> Result<String, Fault> {
         return Err(Fault::invalid(zh, en, path));
     }
     Ok(name)
+}
+
+/// Checks the mail address of a leader that a user typed, and returns it in lower case.
+pub fn address(given: &str, path: &[&str]) -> Result<String, Fault> {
+    let address = unit::normal_address(given, path)?;
+    if is_masked(&address) {
+        let (zh, en) = ("请填写完整的邮箱地址", "enter the whole mail address");
+        return Err(Fault::invalid(zh, en, path));
+    }
+    Ok(address)
+}
+
+/// Checks the name of a person who is to be removed, with or without an office. An office alone is refused, because it
+/// names nobody.
+pub fn person(given: &str, path: &[&str]) -> Result<String, Fault> {
+    let person = fault::line(given, 2..=MOST, ("姓名", "the name"), path)?;
+    if is_masked(&person) || !names_somebody(&person) {
+        let zh = "请填写完整姓名，如“李某某”或“副市长 李某某”；只有职务，或有“**”，都不能指明一个人";
+        let en =
+            "enter the full name, such as 李某某 or 副市长 李某某: an office alone, or a masked name, names nobody";
+        return Err(Fault::invalid(zh, en, path));
+    }
+    Ok(person)
+}
+
+/// Removes a person from the office and name of a leader as printed. Returns `None` if the text does not name them, and
+/// an empty text if it names nobody else.
+///
+/// A person is named by a word that is their name, alone or joined with an office (副市长李某某), or by the same office
+/// and name. 李某 is not named by 李某某.
+pub fn without(text: &str, person: &str) -> Option<String> {
+    let is_separator = |letter: char| SIGNS.contains(&letter) && !BRACKETS.contains(&letter);
+    let parts: Vec<&str> = text.split(is_separator).collect();
+    let (named, others): (Vec<&str>, Vec<&str>) = parts.into_iter().partition(|part| names(part, person));
+    if named.is_empty() {
+        return None;
+    }
+    if others.iter().any(|part| names_somebody(part)) {
+        Some(others.join("、").trim().to_owned())
+    } else {
+        Some(String::new())
+    }
+}
+
+/// Returns whether one of several parts of a text names a person.
+fn names(part: &str, person: &str) -> bool {
+    let joined = |text: &str| text.split_whitespace().collect::<String>();
+    let person = joined(person);
+    let is_named = |word: &str| {
+        let of_office = |rest: Option<&str>| rest.is_some_and(|rest| rest.is_empty() || is_of_office(rest));
+        of_office(word.strip_suffix(person.as_str())) || of_office(word.strip_prefix(person.as_str()))
+    };
+    joined(part) == person || part.split(BRACKETS).any(|piece| words(piece).iter().any(|(word, _)| is_named(word)))
+}
+
+/// Returns whether a text names somebody, and not only offices.
+fn names_somebody(text: &str) -> bool {
+    text.split(SIGNS).any(|part| !part.trim().is_empty() && masked_part(part, false) != part.trim())
 }
 
 fn has_long_number(text: &str) -> bool {
@@ -237,5 +298,29 @@ mod tests {
         assert!(read(&"长".repeat(MOST + 1)).is_err());
         let refused = read("李某某 8888888").map_err(|fault| fault.message);
         assert!(refused.is_err_and(|said| said.zh.contains("7 位以上") && said.en.contains("7 or more digits")));
+    }
+
+    #[test]
+    fn a_person_is_removed_and_others_stay() {
+        for (text, person, left) in [
+            ("副市长 李某某", "李某某", Some("")),
+            ("副市长李某某", "李某某", Some("")),
+            ("李某某副市长", "李某某", Some("")),
+            ("李某某（副市长）", "李某某", Some("")),
+            ("副市长 李某某", "副市长 李某某", Some("")),
+            ("张　三", "张三", Some("")),
+            ("县委常委、副县长 李某某", "李某某", Some("")),
+            ("副市长 李某某、局长 王某某", "李某某", Some("局长 王某某")),
+            ("李某某\n王某某", "王某某", Some("李某某")),
+            ("副市长 李某某", "李某", None),
+            ("副市长 李某", "李某某", None),
+            ("局长 王某某", "副市长 王某某", None),
+            ("副市长 王李某", "李某", None),
+        ] {
+            assert_eq!(without(text, person).as_deref(), left, "{text} without {person}");
+        }
+        let read = |given: &str| person(given, &["input", "name"]).is_ok();
+        assert!(read("李某某") && read("副市长 李某某"));
+        assert!(!read("副市长") && !read("县委常委、副县长") && !read("副市长 李**") && !read("李"));
     }
 }

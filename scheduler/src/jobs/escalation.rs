@@ -1,5 +1,5 @@
-//! `escalation`: every morning, what stays overdue: to the city office, to the leaders of the lead unit, and to the
-//! office again where 挂牌督办 is proposed; once per level.
+//! `escalation`: every morning, what stays overdue: to the city office, to the measure's lead leader, and to the office
+//! again where 挂牌督办 is proposed; once per level.
 
 use chrono::NaiveDate;
 use entity::schedule::Misfire;
@@ -10,11 +10,11 @@ use crate::job::{Job, Run};
 use crate::mail::{Kind, digest};
 use crate::remind::{self, Candidates};
 
-const NAME: &str = "escalation";
+const NAME: &str = reminder::escalation::KIND;
 
 pub(super) const JOB: Job = Job {
     name: NAME,
-    about: "逾期升级：逾期 7 天报市整改办，15 天报牵头单位领导，30 天请市整改办决定是否挂牌督办，每级一次",
+    about: "逾期升级：逾期 7 天报市整改办，15 天报牵头领导，30 天请市整改办决定是否挂牌督办，每级一次",
     cron: "0 0 8 * * *",
     misfire: Misfire::Latest,
     run: Run::Within(|occasion, transaction| remind::run(occasion, transaction, NAME, find)),

@@ -82,6 +82,8 @@ struct Row {
     state: Option<String>,
     /// Of an escalation: `office`, `leader` or `listing`.
     level: Option<&'static str>,
+    /// Of an escalation to a leader of the measure: what they answer for, such as `LEAD`.
+    post: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -174,6 +176,7 @@ struct OfMeasure {
     is_quarterly: bool,
     is_escalated: bool,
     is_proposed: bool,
+    post: Option<String>,
 }
 
 /// The measures of a mail that are still open, the most urgent first, each once.
@@ -192,6 +195,8 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
                 w.kind = 'quarterly-self-inspection' AS is_quarterly, w.kind = 'escalation' AS is_escalated, \
                 (w.kind = 'escalation' AND EXISTS (SELECT 1 FROM supervision_action s WHERE s.assignment_id = a.id \
                    AND s.kind = 'LIST' AND s.state = 'PROPOSED')) AS is_proposed, \
+                (SELECT max(o.post) FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient \
+                   AND o.post IN ('CASE', 'LEAD') AND w.kind = 'escalation' AND a.id IS NULL) AS post, \
                 (SELECT text FROM progress_report g WHERE g.assignment_id = a.id \
                    ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \
          FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
@@ -205,6 +210,9 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
               AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
          AND NOT (w.kind = 'quarterly-self-inspection' AND EXISTS (SELECT 1 FROM \"check\" c \
               WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' AND c.due_on = i.due_on)) \
+         AND (w.kind <> 'escalation' OR a.id IS NOT NULL \
+              OR EXISTS (SELECT 1 FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient) \
+              OR EXISTS (SELECT 1 FROM account o WHERE o.email = w.recipient)) \
          ORDER BY i.due_on, p.position, m.position, m.id, a.unit_id",
         [source.mail.id.into()],
     );
@@ -254,6 +262,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             report: if is_led { None } else { line.report.or(line.stated) },
             state: None,
             level,
+            post: line.post,
         };
         Some((if is_own { Relation::Own } else { Relation::Others }, row))
     };
@@ -338,6 +347,7 @@ async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritt
             report: case.report,
             state: Some(case.state),
             level: None,
+            post: None,
         };
         (if is_own { Relation::Own } else { Relation::Others }, row)
     };

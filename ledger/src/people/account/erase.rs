@@ -18,6 +18,7 @@ use super::session as sessions;
 use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
+use crate::record::outbox;
 use crate::work::Acting;
 
 /// The kinds of mails that are about accounts.
@@ -151,20 +152,6 @@ async fn forget_mails(db: &Transaction, account: i64, email: &str, address: &str
         .iter()
         .fold(Condition::any(), |about, kind| about.add(mail::Column::Cause.starts_with(format!("{kind}:{account}:"))));
     let of_person = if units.is_none() { about.add(mail::Column::Recipient.eq(email)) } else { about };
-    for found in mail::Entity::find().filter(of_person).all(db).await? {
-        let waits = matches!(found.state, mail::MailState::Queued | mail::MailState::Failed);
-        let change = mail::ActiveModel {
-            id: Set(found.id),
-            // Still unique, but without the address.
-            cause: Set(format!("erased:{}", found.id)),
-            reason: Set(found.reason.replace(&found.recipient, address)),
-            facts: Set("{}".to_owned()),
-            recipient: Set(address.to_owned()),
-            state: Set(if waits { mail::MailState::Cancelled } else { found.state }),
-            last_error: Set(None),
-            ..Default::default()
-        };
-        mail::Entity::update(change).exec(db).await?;
-    }
+    outbox::forget(db, of_person, address).await?;
     Ok(())
 }

@@ -21,6 +21,7 @@ pub mod sign_in;
 
 pub use keep::{Edit, New, any, create, create_one, edit, find, set_disabled};
 pub use password::Hashed;
+pub(crate) use proof::prove;
 pub(crate) use row::{hold, note, of_account};
 pub(crate) use secret::digest;
 pub use session::{Opened, SESSION, Wanted, authenticate, open};

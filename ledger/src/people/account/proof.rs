@@ -19,7 +19,7 @@ const FRESH: TimeDelta = TimeDelta::minutes(10);
 ///
 /// The proof is the current password or, for an account without one, a sign-in within the last ten minutes. The
 /// program itself needs no proof.
-pub(super) async fn prove(acting: &Acting<'_>, current: Option<&str>) -> Result<()> {
+pub(crate) async fn prove(acting: &Acting<'_>, current: Option<&str>) -> Result<()> {
     let Some(account) = acting.by.principal.account else { return Ok(()) };
     acting.by.principal.in_person()?;
     let path = ["input", "currentPassword"];
