@@ -12,6 +12,7 @@ use crate::context::Caller;
 use crate::error::{Refused, Unserved};
 use crate::graphql::engine::Manner;
 use crate::graphql::params::Params;
+use crate::http::export::{self, Listing, TableFormat};
 use crate::http::response::body;
 use crate::http::state::AppState;
 use crate::http::{events, upload, workbook};
@@ -124,6 +125,16 @@ impl Session {
         let place = self.state.streams.begin(&self.caller)?;
         let answers = self.state.engine.stream(asked, Manner::Safe, self.caller.clone()).await?;
         Ok(events::respond(answers, self.caller.clone(), place))
+    }
+
+    /// Answers with a list as a file, with the rights of the session.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an operation as [`Self::run`] does, more rows than a file may have, and a caller who has too many
+    /// exports under way.
+    pub async fn export(&self, listing: Listing, format: TableFormat) -> Result<HttpResponse, Refusal> {
+        Ok(export::respond(&self.state, &self.caller, listing, format).await?)
     }
 
     /// Keeps a file as a pending import, begins to read it, and returns the id of the import. `field` is the file in a

@@ -45,3 +45,10 @@ impl Language {
         }
     }
 }
+
+/// Writes a code such as `IN_PROGRESS` as words: `In progress`.
+pub fn in_words(code: &str) -> String {
+    let words = code.to_lowercase().replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+}

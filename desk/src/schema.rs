@@ -121,17 +121,10 @@ impl Schema {
         let known = self.enums.get(name).and_then(|values| values.iter().find(|(code, _)| code == value));
         match known {
             Some((_, label)) if !is_english && !label.is_empty() => label.clone(),
-            Some((code, _)) => in_words(code),
+            Some((code, _)) => api::in_words(code),
             None => value.to_owned(),
         }
     }
-}
-
-/// Writes a code such as `IN_PROGRESS` as words: `In progress`.
-fn in_words(code: &str) -> String {
-    let words = code.to_lowercase().replace('_', " ");
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
 /// Returns the name of the type in lists and non-null types.

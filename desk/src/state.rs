@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{guard, web};
+use api::TableFormat;
 use chrono_tz::Tz;
 
 use crate::act::{self, Acts};
@@ -121,14 +122,16 @@ pub fn routes(
                 async move { page::show(&request, &desk, &name).await }
             };
             config.service(get(&page.path, web::route().to(show)));
-            let Some(export) = page.export() else { continue };
-            for (ending, is_csv) in [("xlsx", false), ("csv", true)] {
+            if page.export().is_none() {
+                continue;
+            }
+            for (ending, format) in [("xlsx", TableFormat::Xlsx), ("csv", TableFormat::Csv)] {
                 let name = page.name.clone();
                 let give = move |request: actix_web::HttpRequest, desk: web::Data<Desk>| {
                     let name = name.clone();
-                    async move { export::export(&request, &desk, &name, is_csv).await }
+                    async move { export::export(&request, &desk, &name, format).await }
                 };
-                config.service(get(&format!("/export/{}.{ending}", export.name), web::route().to(give)));
+                config.service(get(&format!("{}.{ending}", page.path), web::route().to(give)));
             }
         }
     })

@@ -101,6 +101,8 @@ fn every_answer_tells_browsers_to_keep_to_themselves(world: &World) {
             ("GET", "/evidence/evidence_1", &mine, b"", 200),
             ("GET", &dossier, &city, b"", 200),
             ("GET", "/export/ledger.xlsx", &city, b"", 200),
+            ("GET", "/export/regions.csv", &city, b"", 200),
+            ("GET", "/export/regions.xlsx", &city, b"", 200),
         ];
         for asked in answers {
             let headers = ask(&server.base, *asked);

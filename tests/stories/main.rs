@@ -33,6 +33,7 @@ mod keep;
 mod killed;
 mod leaders;
 mod life;
+mod lists;
 mod live;
 mod mail;
 mod mail_words;

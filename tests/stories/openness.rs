@@ -112,7 +112,7 @@ fn rebind(server: &Server) {
     let port = server.base.rsplit(':').next().unwrap();
     for host in [format!("evil.example:{port}"), "evil.example".to_owned(), "127.0.0.1.evil.example".to_owned()] {
         assert_eq!(status(server, &[("host", &host)]), refused("FORBIDDEN"), "{host}");
-        for path in ["/export/ledger.xlsx", "/evidence/evidence_1", "/dossier/measure_1"] {
+        for path in ["/export/ledger.xlsx", "/export/regions.csv", "/evidence/evidence_1", "/dossier/measure_1"] {
             assert_eq!(server.fetch(path, &[("host", &host)]).0.status, 403, "{host} {path}");
         }
         for path in ["/import?round=x&region=1", "/evidence?assignment=assignment_1"] {

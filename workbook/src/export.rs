@@ -14,6 +14,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use super::field::{Field, UNNAMED, heading};
 use super::filled;
 use super::plain::PLAIN;
+use super::table::is_like_formula;
 use ledger::fault::{Fault, FaultCode};
 use ledger::people::policy::Principal;
 use ledger::record::concern;
@@ -476,14 +477,14 @@ fn write(sheet: &mut Worksheet, row: u32, column: u16, text: &str) -> Result<(),
 
 fn text_format(text: &str) -> Format {
     let format = Format::new().set_text_wrap().set_align(FormatAlign::Top).set_border(FormatBorder::Thin);
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format.set_quote_prefix() } else { format }
+    if is_like_formula(text) { format.set_quote_prefix() } else { format }
 }
 
 fn title_format() -> Format {
     Format::new().set_bold().set_font_size(14).set_align(FormatAlign::Center).set_align(FormatAlign::VerticalCenter)
 }
 
-fn heading_format() -> Format {
+pub(crate) fn heading_format() -> Format {
     Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Center).set_border(FormatBorder::Thin)
 }
 

@@ -2,7 +2,7 @@
 //! mean by the dictionary in `field`, `reading` turns rows into problems and measures, `parties` reads lists of units,
 //! and `import` writes the result to the ledger. What has to be decided is a `question`, and `mapping` keeps answers.
 //! `kept` lets people change what is remembered of them. `export` writes a ledger to a workbook, and `filled` reads the
-//! progress reports that users have filled in there.
+//! progress reports that users have filled in there; `table` writes any list of rows.
 
 mod bounds;
 mod case_list;
@@ -24,6 +24,7 @@ mod plain;
 mod question;
 mod reading;
 mod sheet;
+mod table;
 mod told;
 mod value;
 
@@ -39,4 +40,5 @@ pub use pending::{Decision, Imports, Pending, Upload};
 pub use question::{Question, Topic};
 pub use reading::{CellFault, ColumnReading, SheetReading};
 pub use sheet::{MAX_BYTES, Sheet, decoded, open, separator};
+pub use table::{Cell, Table, csv_head, csv_rows};
 pub use told::told;

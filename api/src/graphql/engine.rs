@@ -105,6 +105,11 @@ impl Engine {
         &self.limits
     }
 
+    /// Returns the types of the schema.
+    pub(crate) fn types(&self) -> &Types {
+        &self.types
+    }
+
     /// Answers a query or a mutation.
     pub(crate) async fn answer(
         self: &Arc<Self>,

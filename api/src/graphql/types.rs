@@ -1,5 +1,5 @@
-//! The types of the schema, in the form needed to compute the cost of documents and to check variables before the
-//! planner executes a known document without the library.
+//! The types of the schema, in the form needed to compute the cost of documents, to check variables before the planner
+//! executes a known document without the library, and to export lists.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,6 +7,7 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, OperationType, Type, TypeKind, TypeSystemDefinition};
 use async_graphql::{ScalarType, Value};
 
+use crate::noun::enum_label::label_of;
 use crate::part::scalar::{Date, Moment};
 
 /// An argument, or a field of an input object: its name, its type, and whether it has a default.
@@ -15,15 +16,22 @@ type Given = (String, Type, bool);
 /// The types of the schema, by name.
 #[derive(Default)]
 pub(crate) struct Types {
-    /// For each object and interface, the name of the type of each field, without list and non-null markers.
-    fields: HashMap<String, HashMap<String, String>>,
+    /// For each object and interface, its fields.
+    fields: HashMap<String, HashMap<String, Field>>,
     /// For each field of an object or interface, its arguments.
     arguments: HashMap<(String, String), Vec<Given>>,
     /// For each input object, its fields.
     inputs: HashMap<String, Vec<Given>>,
-    /// For each enum, its values.
-    enums: HashMap<String, HashSet<String>>,
+    /// For each enum, its values with their Chinese labels; a value without a label is its own.
+    enums: HashMap<String, HashMap<String, String>>,
     scalars: HashSet<String>,
+}
+
+/// A field of an object or interface.
+struct Field {
+    ty: Type,
+    /// The place among the fields of the object, from 0.
+    place: usize,
 }
 
 /// Returns the name of the root type of an operation.
@@ -54,8 +62,9 @@ impl Types {
                             });
                         types.arguments.insert((name.clone(), field.node.name.node.to_string()), given.collect());
                     }
-                    let fields = fields.into_iter().map(|field| field.node);
-                    let named = fields.map(|field| (field.name.node.to_string(), base(&field.ty.node).to_owned()));
+                    let fields = fields.into_iter().map(|field| field.node).enumerate();
+                    let named =
+                        fields.map(|(place, field)| (field.name.node.to_string(), Field { ty: field.ty.node, place }));
                     types.fields.insert(name, named.collect());
                 }
                 TypeKind::InputObject(input) => {
@@ -66,7 +75,12 @@ impl Types {
                     types.inputs.insert(name, members.collect());
                 }
                 TypeKind::Enum(listed) => {
-                    let values = listed.values.into_iter().map(|value| value.node.value.node.to_string());
+                    let values = listed.values.into_iter().map(|value| {
+                        let code = value.node.value.node.to_string();
+                        let described = value.node.description.as_ref().map_or("", |said| said.node.as_str());
+                        let label = label_of(&code, described).0.to_owned();
+                        (code, label)
+                    });
                     types.enums.insert(name, values.collect());
                 }
                 TypeKind::Scalar => drop(types.scalars.insert(name)),
@@ -79,7 +93,36 @@ impl Types {
     /// Returns the name of the type of an object's field, without list and non-null markers; empty if the schema has no
     /// such field, as for introspection.
     pub(crate) fn of_field(&self, object: &str, field: &str) -> &str {
-        self.fields.get(object).and_then(|fields| fields.get(field)).map_or("", String::as_str)
+        self.field(object, field).map_or("", base)
+    }
+
+    /// Returns the type of a field of an object or interface.
+    pub(crate) fn field(&self, object: &str, field: &str) -> Option<&Type> {
+        self.fields.get(object)?.get(field).map(|field| &field.ty)
+    }
+
+    /// Returns the fields of an object or interface with their types, in the order of the schema; none for other types.
+    pub(crate) fn fields(&self, object: &str) -> Vec<(&str, &Type)> {
+        let Some(fields) = self.fields.get(object) else { return Vec::new() };
+        let mut fields: Vec<(&String, &Field)> = fields.iter().collect();
+        fields.sort_by_key(|(_, field)| field.place);
+        fields.into_iter().map(|(name, field)| (name.as_str(), &field.ty)).collect()
+    }
+
+    /// Returns whether a field of an object has an argument that has to be given.
+    pub(crate) fn needs_arguments(&self, object: &str, field: &str) -> bool {
+        let given = self.arguments.get(&(object.to_owned(), field.to_owned()));
+        given.is_some_and(|given| given.iter().any(|(_, ty, has_default)| !ty.nullable && !has_default))
+    }
+
+    /// Returns whether a type is an object or interface.
+    pub(crate) fn is_object(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// Returns the Chinese label of an enum value; none if there is no such value.
+    pub(crate) fn label(&self, name: &str, value: &str) -> Option<&str> {
+        self.enums.get(name)?.get(value).map(String::as_str)
     }
 
     /// Returns the type of an argument of an object's field, and whether it has a default.
@@ -125,10 +168,10 @@ impl Types {
             ("Date", value) => Date::is_valid(value),
             ("DateTime", value) => Moment::is_valid(value),
             (_, Value::String(text)) => match self.enums.get(name) {
-                Some(values) => values.contains(text),
+                Some(values) => values.contains_key(text),
                 None => !matches!(name, "Boolean" | "Int" | "Float") && !self.inputs.contains_key(name),
             },
-            (_, Value::Enum(text)) => self.enums.get(name).is_some_and(|values| values.contains(text.as_str())),
+            (_, Value::Enum(text)) => self.enums.get(name).is_some_and(|values| values.contains_key(text.as_str())),
             (_, Value::Object(given)) => self.inputs.get(name).is_some_and(|members| {
                 let known = given.keys().all(|key| members.iter().any(|(member, ..)| member == key.as_str()));
                 known
@@ -190,7 +233,7 @@ fn expected(ty: &Type) -> String {
 }
 
 /// Returns the name of a type without list and non-null markers.
-fn base(ty: &Type) -> &str {
+pub(crate) fn base(ty: &Type) -> &str {
     match &ty.base {
         BaseType::Named(name) => name,
         BaseType::List(inner) => base(inner),

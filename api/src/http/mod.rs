@@ -5,6 +5,7 @@ pub(crate) mod connections;
 pub(crate) mod dossier;
 pub(crate) mod events;
 pub(crate) mod evidence;
+pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod form;
 pub(crate) mod graphiql;

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, guard, web};
 use crate::client::Client;
 use crate::context::{Options, Services};
 use crate::http::state::{AppState, Probe};
-use crate::http::{answer, dossier, evidence, graphiql, oidc, thumbnail, upload, websocket, workbook};
+use crate::http::{answer, dossier, evidence, export, graphiql, oidc, thumbnail, upload, websocket, workbook};
 
 /// The API: its state, which all workers of the server share.
 #[derive(Clone)]
@@ -38,6 +38,7 @@ impl Api {
                 .route("/sign-in/oidc/callback", web::get().to(oidc::sign_in::arrive))
                 .route("/schema.graphql", read().to(schema_document))
                 .route("/export/ledger.xlsx", read().to(workbook::export))
+                .route("/export/{list}.{format}", read().to(export::export))
                 .route("/import", web::post().to(workbook::import))
                 .route("/healthz", read().to(alive))
                 .route("/readyz", read().to(ready_to_serve))

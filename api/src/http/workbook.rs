@@ -2,14 +2,12 @@
 //! importing progress reports (整改进展) from a filled-in form (`POST /import?sheet=progress`). Each is limited by the
 //! caller's rights.
 
-use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use entity::{inspection_round, region};
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use ledger::people::policy::{self, Act};
 use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
@@ -21,21 +19,17 @@ use crate::client::ImportPlace;
 use crate::context::Caller;
 use crate::error::{Code, Unserved};
 use crate::gate;
-use crate::http::files::{answer, attachment, refuse, slot, slots};
+use crate::http::export::send;
+use crate::http::files::{answer, refuse, slot, slots};
 use crate::http::form::form;
 use crate::http::state::AppState;
-use crate::http::transfer::{Transfer, paced};
+use crate::http::transfer::Transfer;
 use crate::language::Language;
 use crate::noun::pending_import;
 use crate::noun::region::Region;
 use crate::noun::round::InspectionRound;
 use crate::part::payload::key_of;
 
-/// The media type of `.xlsx` files.
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-
-/// The size in bytes of the pieces in which an export is sent.
-const PIECE: usize = 64 << 10;
 /// The most bytes that a form may have in addition to its file.
 const FORM: usize = 64 << 10;
 
@@ -159,10 +153,7 @@ pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> 
         };
         let bytes = workbook::export(acting.db, &by.principal, Wanted { round, region }, acting.today()).await?;
         drop(working);
-        let (size, bytes) = (bytes.len() as u64, Bytes::from(bytes));
-        let pieces = (0..bytes.len()).step_by(PIECE).map(move |at| bytes.slice(at..bytes.len().min(at + PIECE)));
-        let sent = paced(stream::iter(pieces.map(Ok::<_, std::io::Error>)), leaving);
-        Ok(attachment(&caller, "整改台账.xlsx", XLSX).body(SizedStream::new(size, sent)))
+        Ok(send(&caller, "整改台账.xlsx", bytes, leaving))
     }
     .await;
     given.unwrap_or_else(|why| refuse(&why, &caller))

@@ -63,10 +63,13 @@ impl EnumLabelQuery {
     }
 }
 
-/// Takes a description apart; a value without a label is shown by its code.
+/// Takes the description of a value apart, into its label and the rest; a value without a label is shown by its code.
+pub(crate) fn label_of<'a>(value: &'a str, description: &'a str) -> (&'a str, &'a str) {
+    description.split_once(SEPARATOR).unwrap_or((value, description))
+}
+
 fn labelled(value: &str, description: Option<&str>) -> EnumValueLabel {
-    let described = description.unwrap_or_default();
-    let (label, description) = described.split_once(SEPARATOR).unwrap_or((value, described));
+    let (label, description) = label_of(value, description.unwrap_or_default());
     let description = description.split_whitespace().collect::<Vec<_>>().join(" ");
     EnumValueLabel { value: value.to_owned(), label: label.to_owned(), description }
 }

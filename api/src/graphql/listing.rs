@@ -1,0 +1,180 @@
+//! The operation that reads a list for its export: the document with the columns of the list, each with its heading and
+//! how its values are written.
+
+use async_graphql::parser::types::{BaseType, Type};
+
+use crate::error::{Code, Refused};
+use crate::graphql::label;
+use crate::graphql::types::{Types, base};
+use crate::language::Language;
+
+/// The most columns of an export.
+const MOST: usize = 100;
+/// The fields by which people know an object, the first that it has.
+const NAMES: &[&str] = &["name", "title", "raw", "content", "number"];
+/// Fields that are columns only if they are asked for: versions of rows, and addresses signed for their reader.
+const ON_DEMAND: &[&str] = &["version", "url", "viewUrl", "thumbnailUrl"];
+
+/// A column of an exported list.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The heading.
+    pub heading: String,
+    /// The path of the value in an item, such as `problem.title`; a number is a place in a list. Without such a number,
+    /// the values of all items of a list are written in one cell.
+    pub path: String,
+    /// What the values are.
+    pub kind: ColumnKind,
+}
+
+/// What the values of a column are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Texts.
+    Text,
+    /// Numbers.
+    Number,
+    /// Dates; of a moment, the local date.
+    Day,
+    /// Moments, in the time zone of the ledger.
+    Moment,
+    /// Yes or no.
+    Flag,
+    /// Values of the enum type with this name.
+    Enum(String),
+}
+
+/// Returns the names of the lists that can be exported: the root fields that have pages.
+pub(crate) fn lists(types: &Types) -> Vec<String> {
+    let fields = types.fields("Query").into_iter().map(|(name, _)| name);
+    fields.filter(|name| listed(types, name).is_some()).map(str::to_owned).collect()
+}
+
+/// Returns the type of the items of a list; none if there is no such list.
+pub(crate) fn listed<'a>(types: &'a Types, list: &str) -> Option<&'a str> {
+    let connection = base(types.field("Query", list)?);
+    types.field(connection, "pageInfo")?;
+    types.field(connection, "nodes").map(base)
+}
+
+/// Returns the fields of an object that are plain values and not its id.
+pub(crate) fn values_of<'a>(types: &'a Types, object: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    let is_value = |ty: &&Type| !types.is_object(base(ty)) && base(ty) != "ID" && matches!(ty.base, BaseType::Named(_));
+    types.fields(object).into_iter().filter(move |(_, ty)| is_value(ty)).map(|(name, _)| name)
+}
+
+/// Returns the columns of a list that are written if none are asked for: all plain values, and the names of the objects
+/// that an item refers to.
+fn usual(types: &Types, noun: &str) -> Vec<String> {
+    let own = types.fields(noun).into_iter().flat_map(|(name, ty)| {
+        let of = base(ty);
+        if ON_DEMAND.contains(&name) || of == "ID" || matches!(ty.base, BaseType::List(_)) {
+            Vec::new()
+        } else if !types.is_object(of) {
+            vec![name.to_owned()]
+        } else if types.field(of, "id").is_none() && named(types, of).is_some() {
+            // A part of the item, such as its deadline.
+            values_of(types, of).map(|value| format!("{name}.{value}")).collect()
+        } else {
+            named(types, of).map(|value| format!("{name}.{value}")).into_iter().collect()
+        }
+    });
+    own.collect()
+}
+
+/// Returns the field by which people know an object.
+fn named(types: &Types, object: &str) -> Option<&'static str> {
+    NAMES.iter().find(|name| types.field(object, name).is_some()).copied()
+}
+
+/// Returns the columns of a list. `wanted` are paths of fields, separated by commas; an object in place of a value
+/// stands for the field by which people know it.
+///
+/// # Errors
+///
+/// Refuses too many columns, and a path that is none of a value.
+pub(crate) fn columns(
+    types: &Types,
+    noun: &str,
+    wanted: Option<&str>,
+    language: Language,
+) -> Result<Vec<Column>, Refused> {
+    let paths: Vec<String> = match wanted {
+        None => usual(types, noun),
+        Some(wanted) => wanted.split(',').map(|path| path.trim().to_owned()).collect(),
+    };
+    if paths.len() > MOST {
+        let (zh, en) = (format!("导出的列最多 {MOST} 个"), format!("an export has at most {MOST} columns"));
+        return Err(Refused::new(Code::BadRequest, zh, en));
+    }
+    paths.iter().map(|path| column(types, noun, path, language)).collect()
+}
+
+/// Returns the column with a path.
+fn column(types: &Types, noun: &str, path: &str, language: Language) -> Result<Column, Refused> {
+    let wrong = |zh: String, en: String| {
+        Refused::new(Code::BadRequest, format!("columns：{path}：{zh}"), format!("columns: {path}: {en}"))
+    };
+    let mut object = noun;
+    let mut names: Vec<&str> = path.split('.').collect();
+    let mut headings: Vec<String> = Vec::new();
+    let mut place = 0;
+    loop {
+        let Some(name) = names.get(place).copied() else {
+            let Some(name) = named(types, object) else {
+                return Err(wrong(format!("请写明 {object} 的字段"), format!("name a field of {object}")));
+            };
+            names.push(name);
+            continue;
+        };
+        let Some(ty) = types.field(object, name) else {
+            return Err(wrong(format!("{object} 没有字段 {name}"), format!("{object} has no field {name}")));
+        };
+        let of = base(ty);
+        if types.needs_arguments(object, name) {
+            return Err(wrong(format!("{name} 需要参数，不能导出"), format!("{name} needs arguments")));
+        }
+        place += 1;
+        // 督察轮次 rather than 督察轮次·名称.
+        let is_name = place > 1 && place == names.len() && named(types, object) == Some(name);
+        if !is_name {
+            headings.push(match language {
+                Language::Chinese => label::chinese(object, name),
+                Language::English => label::english(name),
+            });
+        }
+        if !types.is_object(of) {
+            if place < names.len() {
+                return Err(wrong(format!("{name} 没有下级字段"), format!("{name} has no fields")));
+            }
+            let separator = if language == Language::Chinese { "·" } else { ": " };
+            let kind = match of {
+                "Date" => ColumnKind::Day,
+                "DateTime" => ColumnKind::Moment,
+                "Int" | "Float" => ColumnKind::Number,
+                "Boolean" => ColumnKind::Flag,
+                name if types.is_enum(name) => ColumnKind::Enum(name.to_owned()),
+                _ => ColumnKind::Text,
+            };
+            return Ok(Column { heading: headings.join(separator), path: names.join("."), kind });
+        }
+        object = of;
+    }
+}
+
+/// Writes the document that reads a page of a list with these columns.
+pub(crate) fn document(types: &Types, list: &str, columns: &[Column]) -> String {
+    let argument =
+        |name: &str| types.of_argument("Query", list, name).map(|(ty, _)| ty.to_string()).unwrap_or_default();
+    let (filter, order) = (argument("filter"), argument("orderBy"));
+    let selected = |column: &Column| {
+        let (path, depth) = (column.path.replace('.', " { "), column.path.matches('.').count());
+        path + &" }".repeat(depth)
+    };
+    let columns: Vec<String> = columns.iter().map(selected).collect();
+    format!(
+        "query Export($filter: {filter}, $orderBy: {order}, $first: Int, $after: String) {{ {list}(filter: $filter, \
+         orderBy: $orderBy, first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {} }} }} }}",
+        columns.join(" ")
+    )
+}
