@@ -22,6 +22,7 @@ pub mod evidence;
 pub mod holiday;
 pub mod identity;
 pub mod import_decision;
+pub mod imported_sheet;
 pub mod inspection_case;
 pub mod inspection_round;
 pub mod job_run;

@@ -30,6 +30,7 @@ mod m20261129_000008_own_answers;
 mod m20261129_000009_pending_import;
 mod m20261129_000010_published_figure;
 mod m20261129_000011_townships;
+mod m20261129_000012_imported_sheet;
 mod m20261129_000013_kept_decisions;
 mod m20261129_000015_answer_deadlines;
 
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000009_pending_import::Migration),
             Box::new(m20261129_000010_published_figure::Migration),
             Box::new(m20261129_000011_townships::Migration),
+            Box::new(m20261129_000012_imported_sheet::Migration),
             Box::new(m20261129_000013_kept_decisions::Migration),
             Box::new(m20261129_000015_answer_deadlines::Migration),
         ]

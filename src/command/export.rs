@@ -7,7 +7,7 @@ use entity::inspection_round;
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use workbook::Wanted;
+use workbook::{Columns, Wanted};
 
 use super::{acting, current, read};
 use crate::settings::Settings;
@@ -23,6 +23,9 @@ pub(crate) struct Export {
     /// 只导出涉及该行政区及其下级的（代码）
     #[arg(long, value_name = "CODE")]
     region: Option<String>,
+    /// 用标准表头，而不用导入时的表头
+    #[arg(long)]
+    standard: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -48,11 +51,15 @@ pub(crate) async fn run(settings: &Settings, export: &Export) -> Result<(), Fail
         }
         None => None,
     };
-    let today = ledger::rule::calendar::local_day(clock::now(), settings.zone());
-    let bytes = workbook::export(&db, &Principal::local(), Wanted { round, region }, today).await?;
+    let columns = if export.standard { Columns::Standard } else { Columns::Imported };
+    let wanted = Wanted { round, region, columns };
+    let exported = workbook::export(&db, &Principal::local(), wanted, (clock::now(), settings.zone())).await?;
     ledger::file::storage::create_private(&export.file)
-        .and_then(|mut file| file.write_all(&bytes))
+        .and_then(|mut file| file.write_all(&exported.bytes))
         .map_err(|error| Failure::Rejected(format!("{} 无法写入：{error}", export.file.display())))?;
+    for round in &exported.standard {
+        say!("“{round}”按标准表头导出：没有导入过，或导入的表不是一行一条措施");
+    }
     say!("已导出到 {}", export.file.display());
     Ok(())
 }

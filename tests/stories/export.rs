@@ -11,6 +11,8 @@ stories!(
     a_county_s_sheet_comes_back_as_it_is,
     what_is_exported_is_imported_as_the_same,
     a_ledger_that_names_no_units_comes_back_as_well,
+    the_columns_of_the_imported_file_have_the_state_of_today,
+    a_county_gets_the_columns_of_its_own_file,
     filled_in_progress_is_reported_by_the_same_rules,
 );
 
@@ -127,6 +129,93 @@ fn a_ledger_that_names_no_units_comes_back_as_well(world: &World) {
     world.done(&["export", &file]);
     let said = import(&file);
     assert!(said.contains("没有变化"), "{said}");
+}
+
+/// Returns the lines of the first sheet of a workbook.
+fn lines(bytes: Vec<u8>) -> Vec<Vec<String>> {
+    workbook::open("台账", bytes).unwrap()[0].lines()
+}
+
+fn the_columns_of_the_imported_file_have_the_state_of_today(world: &World) {
+    let heading = "序号,反馈问题,整改措施,完成时限,牵头单位,责任单位,整改进展,完成情况,附件,投资（元）,销号情况";
+    let units = "2027年12月31日,市水利局,市水利局";
+    let rows = format!(
+        "1,（一）污水直排。,1.铺设管网。,{units},正在铺设。,正在推进,见附件1,350000,未销号\n\
+         ,,2.拆除排口。,{units},已拆除。,已完成整改,见附件2,,未销号\n"
+    );
+    let file = world.file("台账.csv", format!("{heading}\n{rows}").as_bytes());
+    let how = ["--round", "第二轮", "--region", "540300", "--as-of", "2024-06-30", "--create-units"];
+    world.done(&[&["import", &file][..], &how].concat());
+    let server = world.serve();
+    let export = |wanted: &str| {
+        let (answer, bytes) = server.fetch(&format!("/export/ledger.xlsx{wanted}"), &[]);
+        assert_eq!(answer.status, 200, "{wanted}: {}", answer.body);
+        (answer.header("x-rectify-layout").to_owned(), lines(bytes))
+    };
+    let (layout, before) = export("");
+    assert_eq!((layout.as_str(), before[1].join(",").as_str()), ("imported", heading));
+    // Nothing was heard of the first measure since the ledger came in.
+    assert_eq!((before[2][7].as_str(), before[3][7].as_str()), ("未达序时进度", "已完成整改"));
+
+    let query = "{ assignments(first: 5, filter: {completedOn: {isNull: true}}) { nodes { id version } } }";
+    let open = server.data(query, &json!({}))["assignments"]["nodes"][0].clone();
+    let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }";
+    let input = json!({"assignmentId": open["id"], "version": open["version"], "period": "2026-10",
+        "text": "=管网已全部铺设。", "completedOn": "2026-10-20"});
+    let said = server.data(report, &json!({ "input": input }));
+    assert_eq!(said["reportProgress"]["errors"], json!([]));
+    let (_, after) = export("?round=round_1");
+    let due = "2027年12月31日";
+    let row = ["1", "（一）污水直排", "1.铺设管网。", due, "市水利局", "市水利局", "=管网已全部铺设。"];
+    assert_eq!(after[2], [&row[..], &["已完成整改", "", "35万元", "未销号"]].concat());
+    assert_eq!(after[3][6..9], ["已拆除。", "已完成整改", ""]);
+
+    // The rows of 完成情况 are now the same, and it still means the status of each measure.
+    let (_, bytes) = server.fetch("/export/ledger.xlsx", &[]);
+    let copy = world.file("copy.xlsx", &bytes);
+    let again = world.done(&[&["import", &copy][..], &how[..6]].concat());
+    assert!(again.contains("没有变化") && again.contains("完成情况：完成状态（上次已确认）"), "{again}");
+
+    let (layout, standard) = export("?layout=standard");
+    assert_eq!((layout.as_str(), standard[1][4].as_str()), ("standard", "措施时限"));
+    let (answer, _) = server.fetch("/export/ledger.xlsx?layout=own", &[]);
+    assert_eq!((answer.status, &answer.json()["errors"][0]["code"]), (400, &json!("BAD_REQUEST")));
+    // A number that no text can begin with is not lost: such a ledger is written in the usual columns.
+    let query = "{ measures(first: 1) { nodes { id version } } }";
+    let measure = server.data(query, &json!({}))["measures"]["nodes"][0].clone();
+    let edit = "mutation($input: EditMeasureInput!) { editMeasure(input: $input) { errors { message } } }";
+    let input = json!({"measureId": measure["id"], "version": measure["version"], "number": "GZ-3"});
+    assert_eq!(server.data(edit, &json!({ "input": input }))["editMeasure"]["errors"], json!([]));
+    let (layout, found) = export("");
+    assert_eq!(layout, "standard");
+    assert!(found.iter().any(|row| row.contains(&"GZ-3".to_owned())), "{found:?}");
+}
+
+fn a_county_gets_the_columns_of_its_own_file(world: &World) {
+    world.done(&["unit", "add", "昌都市生态环境保护督察整改办", "--region", "540300"]);
+    for (region, measures, due) in [("540329", "整改措施", "完成时限"), ("540323", "具体措施", "整改期限")]
+    {
+        let rows = format!(
+            "序号,反馈问题,{measures},{due},牵头单位,责任单位,整改进展\n\
+             1,（一）污水直排。,1.铺设管网。,2027年12月31日,市水利局,各县（区）人民政府,正在铺设。\n"
+        );
+        let file = world.file(&format!("{region}.csv"), rows.as_bytes());
+        let how = ["--round", "第二轮", "--region", region, "--issued-by", "540300", "--as-of", "2024-06-30"];
+        world.done(&[&["import", &file, "--create-units"][..], &how].concat());
+    }
+    let first = world.account("a@gov.example", "responsible-unit", "洛隆县人民政府");
+    let second = world.account("b@gov.example", "responsible-unit", "类乌齐县人民政府");
+    let city = world.account("c@gov.example", "city-office", "昌都市生态环境保护督察整改办");
+    let server = world.serve();
+    let headings = |token: &str, wanted: &str| {
+        let (status, bytes) = fetch(&server, token, &format!("/export/ledger.xlsx{wanted}"));
+        assert_eq!(status, 200);
+        lines(bytes)[1][2..4].join("｜")
+    };
+    assert_eq!(headings(&first, ""), "整改措施｜完成时限");
+    assert_eq!(headings(&second, ""), "具体措施｜整改期限");
+    assert_eq!(headings(&city, ""), "具体措施｜整改期限", "the last file of the round");
+    assert_eq!(headings(&city, "?region=540329"), "整改措施｜完成时限");
 }
 
 fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {

@@ -13,6 +13,7 @@ stories!(
     the_figures_of_a_published_report_come_out_as_printed,
     what_a_file_hides_is_said_and_lists_of_units_are_read,
     what_is_exported_comes_back_unchanged,
+    an_export_has_the_headings_of_the_imported_file,
     tasks_are_a_level_between_problems_and_measures,
     complaint_cases_are_imported_from_their_published_list,
     lists_of_cases_have_batches_classes_repeats_and_assisting_units,
@@ -186,6 +187,43 @@ fn what_is_exported_comes_back_unchanged(world: &World) {
         let again = world.done(&[&["import", &copy][..], &round].concat());
         assert!(again.contains("没有变化"), "{name}: {again}");
     }
+}
+
+/// Returns the lines of the first sheet of a file.
+fn lines(path: &str) -> Vec<Vec<String>> {
+    workbook::open("台账", std::fs::read(path).unwrap()).unwrap()[0].lines()
+}
+
+fn an_export_has_the_headings_of_the_imported_file(world: &World) {
+    regions(world);
+    let copy = world.file("copy.xlsx", b"");
+    // Each file with the number of its rows of headings, and how many rows stand above them.
+    for (name, above, rows) in [
+        ("1-two-row-heading.xlsx", 2, 2),
+        ("1c-one-row-heading.xlsx", 2, 1),
+        ("1d-merged-saved-as.csv", 2, 1),
+        ("3-monthly-account.xlsx", 1, 1),
+        ("4-close-out-list.xlsx", 1, 1),
+        ("001-ali.xlsx", 1, 1),
+        ("8-wps-gb18030.csv", 1, 1),
+        ("9b-three-levels-distinct.xlsx", 1, 1),
+    ] {
+        let round = ["--round", name, "--region", "990100", "--as-of", "2024-06-30"];
+        world.done(&[&["import", &file(name), "--accept"][..], &round].concat());
+        let said = world.done(&["export", &copy, "--round", name]);
+        assert!(!said.contains("标准表头"), "{name}: {said}");
+        let (imported, exported) = (lines(&file(name)), lines(&copy));
+        assert_eq!(exported[1..=rows], imported[above..above + rows], "{name}");
+        let again = world.done(&[&["import", &copy][..], &round].concat());
+        assert!(again.contains("没有变化"), "{name}: {again}");
+        world.done(&["export", &copy, "--round", name, "--standard"]);
+        assert_eq!(lines(&copy)[1][..2], ["序号", "反馈问题"], "{name}");
+    }
+    // A sheet for each problem has no row of headings that a ledger could have.
+    let name = "2-sheet-per-problem.xlsx";
+    world.done(&["import", &file(name), "--accept", "--round", name, "--region", "990100", "--as-of", "2024-06-30"]);
+    let said = world.done(&["export", &copy, "--round", name]);
+    assert!(said.contains("“2-sheet-per-problem.xlsx”按标准表头导出"), "{said}");
 }
 
 fn what_a_file_hides_is_said_and_lists_of_units_are_read(world: &World) {

@@ -69,8 +69,8 @@ pub(crate) struct Layout {
     pub(crate) head: Vec<(Field, (u32, u32))>,
     /// Columns that are not read: place, heading as printed, heading as mapping files name it.
     pub(crate) unknown: Vec<(u32, String, String)>,
-    /// Headings that repeat a field of another column, with that column's heading.
-    pub(crate) repeated: Vec<(String, String)>,
+    /// Columns that repeat a field of another column: place, heading as printed, heading of that other column.
+    pub(crate) repeated: Vec<(u32, String, String)>,
     /// The row of headings as one text, by which decisions are remembered.
     pub(crate) row_of_headings: String,
     /// Whether blank cells mean "as above" (a sheet with merged cells that was saved as text).
@@ -348,7 +348,7 @@ impl Layout {
             // Reporters and their phone numbers stand in columns of their own; neither is read.
             let first = seen.iter().find(|(known, _)| *known == column.field && column.field != Field::Reporter);
             if let Some((_, first)) = first {
-                repeated.push((column.heading.clone(), first.clone()));
+                repeated.push((column.place, column.heading.clone(), first.clone()));
                 return false;
             }
             seen.push((column.field, column.heading.clone()));

@@ -1,8 +1,9 @@
 //! Reads and writes ledgers as spreadsheets. `sheet` opens files, `layout` finds tables and decides what their columns
 //! mean by the dictionary in `field`, `reading` turns rows into problems and measures, `parties` reads lists of units,
 //! and `import` writes the result to the ledger. What has to be decided is a `question`, and `mapping` keeps answers.
-//! `kept` lets people change what is remembered of them. `export` writes a ledger to a workbook, and `filled` reads the
-//! progress reports that users have filled in there; `table` writes any list of rows.
+//! `kept` lets people change what is remembered of them. `export` writes a ledger to a workbook, in the `form` of the
+//! imported sheet where there is one and with the `standing` of its measures, and `filled` reads the progress reports
+//! that users have filled in there; `table` writes any list of rows.
 
 mod bounds;
 mod case_list;
@@ -12,6 +13,7 @@ mod export;
 mod extent;
 mod field;
 mod filled;
+mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod import;
@@ -24,12 +26,13 @@ mod plain;
 mod question;
 mod reading;
 mod sheet;
+mod standing;
 mod table;
 mod told;
 mod value;
 
 pub use deadlines::decided_deadlines;
-pub use export::{Wanted, export};
+pub use export::{Columns, Exported, Wanted, export};
 pub use filled::{Line, report};
 pub use import::{Answer, Import, Outcome, Report, Summary, import};
 pub use kept::{TakenOver, change_decision, remembered_mapping, take_over_decisions};

@@ -15,6 +15,8 @@ pub(crate) struct Plain {
     pub(crate) headings: &'static [&'static str],
     /// The heading of exports in full, where it has a unit in brackets.
     pub(crate) exported: &'static str,
+    /// The unit in which it is written; blank for texts.
+    pub(crate) unit: &'static str,
     /// Its width in exports, in characters.
     pub(crate) width: f64,
     /// Reads a cell, which is not blank, below a heading as printed. Returns what was expected where it cannot be read.
@@ -29,6 +31,7 @@ pub(crate) const PLAIN: &[Plain] = &[
         code: "budget",
         headings: &["投资", "投资额", "投资金额", "计划投资", "总投资", "整改资金", "资金"],
         exported: "投资（万元）",
+        unit: "万元",
         width: 12.0,
         read: |cell, heading, measure| {
             let yuan = yuan(cell, heading).ok_or_else(|| {
@@ -46,6 +49,7 @@ pub(crate) const PLAIN: &[Plain] = &[
         code: "outcome",
         headings: &["整改成果", "整改成效", "成果", "整改效果"],
         exported: "整改成果",
+        unit: "",
         width: 30.0,
         read: |cell, _, measure| {
             measure.outcome = Set(Some(cell.to_owned()));
@@ -57,6 +61,7 @@ pub(crate) const PLAIN: &[Plain] = &[
         code: "stated-close-out",
         headings: &["销号情况", "是否销号", "销号状态"],
         exported: "销号情况",
+        unit: "",
         width: 12.0,
         read: |cell, _, measure| {
             measure.stated_close_out = Set(Some(cell.to_owned()));
@@ -68,6 +73,7 @@ pub(crate) const PLAIN: &[Plain] = &[
         code: "remark",
         headings: &["备注", "说明"],
         exported: "备注",
+        unit: "",
         width: 20.0,
         read: |cell, _, measure| {
             measure.remark = Set(Some(cell.to_owned()));

@@ -949,7 +949,7 @@ fn pattern(text: &str) -> Regex {
 }
 
 /// Splits off the number at the beginning of a text, such as （十九） or 6., and returns it with the rest.
-fn split_number(text: &str) -> (Option<String>, &str) {
+pub(crate) fn split_number(text: &str) -> (Option<String>, &str) {
     let text = text.trim();
     let Some(found) = NUMBERED.captures(text) else { return (None, text) };
     let Some(number) = (1..=4).find_map(|group| found.get(group)) else { return (None, text) };

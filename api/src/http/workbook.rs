@@ -3,7 +3,7 @@
 //! caller's rights.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use entity::{inspection_round, region};
@@ -13,7 +13,7 @@ use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use workbook::{Answer, Import, MAX_BYTES, Mapping, Upload, Wanted};
+use workbook::{Answer, Columns, Import, MAX_BYTES, Mapping, Upload, Wanted};
 
 use crate::client::ImportPlace;
 use crate::context::Caller;
@@ -38,6 +38,19 @@ const FORM: usize = 64 << 10;
 struct Which {
     round: Option<String>,
     region: Option<String>,
+    #[serde(default)]
+    layout: Layout,
+}
+
+/// The columns of an exported ledger.
+#[derive(Clone, Copy, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+enum Layout {
+    /// Those of the sheet that was last imported into the round.
+    #[default]
+    Imported,
+    /// The usual ones.
+    Standard,
 }
 
 /// Finds a round (督察轮次) by its global id or its name.
@@ -131,13 +144,18 @@ pub(crate) async fn keep_field(
 }
 
 /// `GET /export/ledger.xlsx?round=round_1&region=540329`: exports the ledger as a workbook, optionally limited to a
-/// round (by global id or name) and a region (by global id or code).
+/// round (by global id or name) and a region (by global id or code). `layout=standard` writes the usual columns instead
+/// of those of the imported sheet; the header `x-rectify-layout` says which there are.
 pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
     let given: Result<HttpResponse, Unserved> = async {
         state.admit_somebody(&request, &mut caller).await?;
-        let which = web::Query::<Which>::from_query(request.query_string())
-            .map_err(|_| Unserved::malformed("参数应为 round、region", "expected parameters: round, region"))?;
+        let which = web::Query::<Which>::from_query(request.query_string()).map_err(|_| {
+            Unserved::malformed(
+                "参数应为 round、region、layout（imported 或 standard）",
+                "expected parameters: round, region, layout (imported or standard)",
+            )
+        })?;
         let by = caller.by();
         let acting = state.files.acting(&by);
         let working = slot(&state.files.workbooks, &caller)?;
@@ -151,9 +169,19 @@ pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> 
             Some(words) => Some(region_of(acting.db, words).await?.map_or(0, |region| region.id)),
             None => None,
         };
-        let bytes = workbook::export(acting.db, &by.principal, Wanted { round, region }, acting.today()).await?;
+        let columns = match which.layout {
+            Layout::Imported => Columns::Imported,
+            Layout::Standard => Columns::Standard,
+        };
+        let wanted = Wanted { round, region, columns };
+        let exported = workbook::export(acting.db, &by.principal, wanted, (acting.now, acting.zone)).await?;
         drop(working);
-        Ok(send(&caller, "整改台账.xlsx", bytes, leaving))
+        let is_imported = columns == Columns::Imported && exported.standard.is_empty();
+        let mut response = send(&caller, "整改台账.xlsx", exported.bytes, leaving);
+        let name = HeaderName::from_static("x-rectify-layout");
+        let layout = HeaderValue::from_static(if is_imported { "imported" } else { "standard" });
+        response.headers_mut().insert(name, layout);
+        Ok(response)
     }
     .await;
     given.unwrap_or_else(|why| refuse(&why, &caller))

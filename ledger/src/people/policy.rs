@@ -95,6 +95,7 @@ const LEDGER: &[&str] = &[
     "ownership",
     "round_result",
     "published_figure",
+    "imported_sheet",
 ];
 
 /// The acts that the policy governs. Reading is not an act.
@@ -648,7 +649,7 @@ impl Sight for Principal {
                 },
                 "inspection_round" => rounds(*role),
                 "ownership" => ownership(place.as_ref()),
-                "round_result" | "published_figure" => results(place.as_ref()),
+                "round_result" | "published_figure" | "imported_sheet" => results(place.as_ref()),
                 "change" => Condition::Any(vec![of_owner(table), removals(*role, place.as_ref())]),
                 _ => of_owner(table),
             },
@@ -777,7 +778,7 @@ fn ownership(place: Option<&Place>) -> Condition {
     with("problem", "problem_id").and(Condition::Any(beside.into_iter().collect()))
 }
 
-/// Returns the condition for visible results and published figures of rounds.
+/// Returns the condition for visible results, published figures and imported sheets of rounds.
 ///
 /// The round must be visible and, for those of one region, that region must lie in the caller's subtree or above it.
 fn results(place: Option<&Place>) -> Condition {

@@ -23,6 +23,7 @@ use self::resolve::Units;
 use super::bounds::refused;
 use super::case_list::{self, ReadCases};
 use super::field::Field;
+use super::form::Form;
 use super::layout::{Kind, Layout, visible};
 use super::mapping::{Mapping, write_mapping};
 use super::question::{Question, Questions};
@@ -168,8 +169,7 @@ impl Summary {
 /// account may not keep the ledger of the answering region.
 pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Report> {
     let answer = import.answer;
-    let given_issuer = answer.issued_by.as_ref().unwrap_or(&answer.region);
-    let known = remember::load(db, given_issuer, &answer.round, &answer.mapping).await?;
+    let known = remember::load(db, answer).await?;
     let working = remember::working_days(db).await?;
     let manner = Manner {
         mapping: &known.mapping,
@@ -235,6 +235,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
         writer.write(rows).await?;
         writer.cases(lists).await?;
     }
+    let place = (writer.round.id, writer.region.id);
     let Writer { mut faults, questions, mut summary, issuer, .. } = writer;
     let questions = questions.into_vec();
     remark(&mut summary, &reads, &days);
@@ -256,10 +257,23 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     } else {
         let by = (import.by, import.now);
         remember::store(&transaction, issuer.id, &answer.round, &sheets, &answer.mapping, &questions, by).await?;
+        if !reads.is_empty() {
+            let form = form_of(import.sheets, &reads);
+            remember::store_form(&transaction, place, form.as_ref(), import.now).await?;
+        }
         transaction.commit().await?;
         if unchanged { Outcome::Unchanged } else { Outcome::Written }
     };
     Ok(Report { outcome, kind, sheets, questions, faults, summary })
+}
+
+/// Returns the form of the sheets; none if they have several.
+fn form_of(sheets: &[Sheet], reads: &[Read]) -> Option<Form> {
+    let of = |read: &Read| Form::of(sheets.iter().find(|sheet| sheet.name == read.sheet)?, &read.layout);
+    let (first, rest) = reads.split_first()?;
+    let form = of(first)?;
+    let is_same = |other: Form| other.columns == form.columns;
+    rest.iter().all(|read| of(read).is_some_and(is_same)).then_some(form)
 }
 
 /// Reads the sheets that have complaint cases, each with its layout.
@@ -359,7 +373,8 @@ fn remark(summary: &mut Summary, reads: &[Read], days: &[NaiveDate]) {
     for read in reads {
         let unknown = read.layout.unknown.iter().map(|(_, heading, _)| format!("“{heading}”列不在表头词典中，未导入"));
         summary.remarks.extend(unknown);
-        let repeated = |(heading, first): &(String, String)| format!("“{heading}”列与“{first}”列同义，只读取后者");
+        let repeated =
+            |(_, heading, first): &(u32, String, String)| format!("“{heading}”列与“{first}”列同义，只读取后者");
         summary.remarks.extend(read.layout.repeated.iter().map(repeated));
         let left_out = |(row, what): &(u32, &str)| format!("工作表“{}”第 {row} 行是{what}，未导入", read.sheet);
         summary.remarks.extend(read.left_out.iter().map(left_out));

@@ -5,10 +5,13 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
 use entity::import_decision::Column;
-use entity::{holiday, import_decision, region};
+use entity::{holiday, import_decision, imported_sheet, inspection_round, region};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use serde_json::json;
 
+use super::Answer;
+use crate::form::Form;
 use crate::layout::{RememberedMeanings, Sureness};
 use crate::mapping::Mapping;
 use crate::question::{Question, Topic};
@@ -26,9 +29,15 @@ pub(super) struct Known {
 }
 
 /// Loads what was decided about earlier files of an issuer. Decisions about deadlines and texts hold for their round;
-/// `given` goes before them.
-pub(super) async fn load(db: &DatabaseConnection, issuer: &str, round: &str, given: &Mapping) -> Result<Known> {
+/// what is given for this file goes before them. Columns that may mean several things are read as in the last file of
+/// the same region and round with the same headings, because other values must not change what they mean.
+pub(super) async fn load(db: &DatabaseConnection, answer: &Answer) -> Result<Known> {
     let mut known = Known { mapping: Mapping::default(), columns: HashMap::new() };
+    if let Some(form) = last_form(db, &answer.round, &answer.region).await? {
+        let meanings = form.meanings().map(|(key, field)| (key.to_owned(), Some(field)));
+        known.columns.entry(form.row_of_headings()).or_default().extend(meanings);
+    }
+    let (round, issuer) = (&answer.round, answer.issued_by.as_ref().unwrap_or(&answer.region));
     let issuer = region::Entity::find().filter(region::Column::Code.eq(issuer)).one(db).await?;
     let decisions = match issuer {
         Some(issuer) => {
@@ -52,8 +61,55 @@ pub(super) async fn load(db: &DatabaseConnection, issuer: &str, round: &str, giv
             _ => {}
         }
     }
-    known.mapping.add(given);
+    known.mapping.add(&answer.mapping);
     Ok(known)
+}
+
+/// Returns the form of the last file of a region, by its code, in a round, by its name.
+async fn last_form(db: &DatabaseConnection, round: &str, region: &str) -> Result<Option<Form>> {
+    let round =
+        inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(round.trim())).one(db).await?;
+    let region = region::Entity::find().filter(region::Column::Code.eq(region)).one(db).await?;
+    let (Some(round), Some(region)) = (round, region) else { return Ok(None) };
+    let of_both = imported_sheet::Column::RoundId.eq(round.id).and(imported_sheet::Column::RegionId.eq(region.id));
+    let found = imported_sheet::Entity::find().filter(of_both).one(db).await?;
+    Ok(found.and_then(|row| serde_json::from_str(&row.form).ok()))
+}
+
+/// Stores the form of a file of a region in a round, which exports repeat. A file without one takes the earlier one
+/// away. A month's account or a list of close-outs does not replace the form of a ledger.
+pub(super) async fn store_form(
+    db: &Transaction,
+    (round, region): (i64, i64),
+    form: Option<&Form>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let of_both = imported_sheet::Column::RoundId.eq(round).and(imported_sheet::Column::RegionId.eq(region));
+    let there = imported_sheet::Entity::find().filter(of_both.clone()).one(db).await?;
+    let there = there.and_then(|row| serde_json::from_str::<Form>(&row.form).ok());
+    if there.is_some_and(|there| there.is_of_ledger() && form.is_some_and(|form| !form.is_of_ledger())) {
+        return Ok(());
+    }
+    let Some(form) = form else {
+        imported_sheet::Entity::delete_many().filter(of_both).exec(db).await?;
+        return Ok(());
+    };
+    let row = imported_sheet::ActiveModel {
+        round_id: Set(round),
+        region_id: Set(region),
+        form: Set(json!(form).to_string()),
+        imported_at: Set(now),
+        ..Default::default()
+    };
+    imported_sheet::Entity::insert(row)
+        .on_conflict(
+            OnConflict::columns([imported_sheet::Column::RoundId, imported_sheet::Column::RegionId])
+                .update_columns([imported_sheet::Column::Form, imported_sheet::Column::ImportedAt])
+                .to_owned(),
+        )
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
 }
 
 /// Stores what was decided about this file, proposals that were taken included. Units are remembered as aliases.

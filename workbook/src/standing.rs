@@ -1,0 +1,148 @@
+//! How far a measure is today, in the words of ledgers. Words that a ledger has printed stay while they are true.
+
+use entity::assignment::Status;
+use ledger::rule::workflow::{self, Stated};
+
+/// How far a measure is, or all measures of a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It does not apply (不涉及), or that is proposed.
+    NotApplicable,
+    /// It is closed (销号).
+    Closed,
+    /// It is completed (完成) and not closed.
+    Completed,
+    /// It is open, and behind schedule or overdue.
+    Behind,
+    /// It is open, and on schedule.
+    OnSchedule,
+}
+
+impl Standing {
+    /// Returns the standing of one answer: its status, whether it is completed, and its pace as the API spells it.
+    pub(crate) fn of(status: Status, is_completed: bool, pace: Option<&str>) -> Self {
+        match status {
+            Status::NotApplicable | Status::NotApplicableProposed => Self::NotApplicable,
+            Status::Closed | Status::ClosedOngoing => Self::Closed,
+            _ if is_completed => Self::Completed,
+            _ if matches!(pace, Some("BEHIND" | "OVERDUE")) => Self::Behind,
+            _ => Self::OnSchedule,
+        }
+    }
+
+    /// Returns the standing of several together: what does not apply is left out, and the least advanced counts; none
+    /// if there are none.
+    pub(crate) fn of_all(all: impl Iterator<Item = Self>) -> Option<Self> {
+        let rank = |standing: &Self| match standing {
+            Self::Behind => 0,
+            Self::OnSchedule => 1,
+            Self::Completed => 2,
+            Self::Closed => 3,
+            Self::NotApplicable => 4,
+        };
+        all.min_by_key(rank)
+    }
+
+    pub(crate) fn is_completed(self) -> bool {
+        matches!(self, Self::Closed | Self::Completed)
+    }
+
+    /// Whether status words say no more and no less.
+    fn is_said_by(self, said: Stated) -> bool {
+        use ledger::rule::pace::Pace;
+        let is_not_applicable = said.status == Status::NotApplicableProposed;
+        let is_behind = said.pace == Some(Pace::Behind);
+        is_not_applicable == (self == Self::NotApplicable)
+            && said.completed == self.is_completed()
+            && (said.status != Status::Closed || self == Self::Closed)
+            && (said.pace.is_none() || is_behind == (self == Self::Behind))
+    }
+
+    /// Returns the words for the status of a measure (完成情况), in a column with this heading.
+    pub(crate) fn status(self, printed: Option<&str>, heading: &str) -> String {
+        let printed =
+            printed.filter(|text| workflow::stated_of_measure(text).is_some_and(|said| self.is_said_by(said)));
+        let asks = heading.starts_with("是否");
+        let word = match self {
+            Self::NotApplicable => "不涉及",
+            Self::Closed | Self::Completed if asks => "是",
+            Self::Behind | Self::OnSchedule if asks => "否",
+            Self::Closed => "已销号",
+            Self::Completed => "已完成整改",
+            Self::Behind => "未达序时进度",
+            Self::OnSchedule => "正在推进",
+        };
+        printed.unwrap_or(word).to_owned()
+    }
+
+    /// Returns the words for the rating of a problem (整改进度).
+    pub(crate) fn rating(self, printed: Option<&str>) -> String {
+        let printed = printed.filter(|text| workflow::stated(text).is_some_and(|said| self.is_said_by(said)));
+        let word = match self {
+            Self::NotApplicable => "不涉及",
+            Self::Closed => "已销号",
+            Self::Completed => "全面完成",
+            Self::Behind => "未达序时进度",
+            Self::OnSchedule => "序时推进",
+        };
+        printed.unwrap_or(word).to_owned()
+    }
+
+    /// Returns the words for whether a measure is on schedule (是否达到序时进度); blank if it does not apply.
+    pub(crate) fn on_schedule(self) -> &'static str {
+        match self {
+            Self::NotApplicable => "",
+            Self::Behind => "否",
+            Self::Closed | Self::Completed | Self::OnSchedule => "是",
+        }
+    }
+
+    /// Returns the words about the close-out (销号情况), in a column with this heading.
+    pub(crate) fn close_out(self, printed: &str, heading: &str) -> String {
+        let asks = heading.starts_with("是否");
+        let says_closed = printed == "是" || (printed.contains("已") && printed.contains("销号"));
+        match (self == Self::Closed, says_closed) {
+            (true, false) => if asks { "是" } else { "已销号" }.to_owned(),
+            (false, true) => if asks { "否" } else { "未销号" }.to_owned(),
+            _ => printed.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_words_stay_while_they_are_true() {
+        let open = Standing::OnSchedule;
+        assert_eq!(open.status(Some("正在整改"), "完成情况"), "正在整改");
+        assert_eq!(Standing::Completed.status(Some("正在整改"), "完成情况"), "已完成整改");
+        assert_eq!(Standing::Closed.status(Some("已完成整改"), "完成情况"), "已完成整改");
+        assert_eq!(Standing::Completed.status(Some("已销号"), "完成情况"), "已完成整改");
+        assert_eq!(Standing::Behind.status(Some("达到序时进度"), "完成情况"), "未达序时进度");
+        assert_eq!(Standing::Completed.status(None, "是否完成"), "是");
+        assert_eq!(Standing::Completed.rating(Some("全面完成，长期坚持")), "全面完成，长期坚持");
+        assert_eq!(open.rating(Some("基本完成")), "基本完成");
+        assert_eq!(open.rating(Some("全面完成")), "序时推进");
+        assert_eq!(Standing::Closed.close_out("未销号", "销号情况"), "已销号");
+        assert_eq!(open.close_out("已完成销号", "销号情况"), "未销号");
+        assert_eq!(open.close_out("", "是否销号"), "");
+    }
+
+    #[test]
+    fn every_word_is_read_as_what_it_says() {
+        use Standing::{Behind, Closed, Completed, NotApplicable, OnSchedule};
+        for standing in [NotApplicable, Closed, Completed, Behind, OnSchedule] {
+            for heading in ["完成情况", "是否完成"] {
+                let word = standing.status(None, heading);
+                let said = workflow::stated_of_measure(&word).unwrap_or_else(|| panic!("{word}"));
+                assert!(standing.is_said_by(said), "{word}");
+            }
+            let word = standing.rating(None);
+            assert!(standing.is_said_by(workflow::stated(&word).unwrap()), "{word}");
+        }
+        assert_eq!(Standing::of_all([Completed, OnSchedule, NotApplicable].into_iter()), Some(OnSchedule));
+        assert_eq!(Standing::of_all([NotApplicable, Closed].into_iter()), Some(Closed));
+    }
+}
