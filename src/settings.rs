@@ -91,6 +91,10 @@ pub(crate) struct Settings {
     mail_ca_file: PathBuf,
     /// Sender of all mails.
     pub(crate) mail_from: String,
+    /// Maximum number of connections to the mail server at the same time.
+    pub(crate) mail_connections: usize,
+    /// Maximum number of mails sent per minute; 0: unlimited.
+    pub(crate) mail_per_minute: u32,
     language: String,
     time_zone: String,
     /// Log filter, in the syntax of [`tracing_subscriber::EnvFilter`].
@@ -325,6 +329,9 @@ impl Settings {
         }
         if self.database_connections == 0 {
             return bad("database_connections：至少为 1".to_owned());
+        }
+        if !(1..=100).contains(&self.mail_connections) {
+            return bad("mail_connections：应为 1 至 100".to_owned());
         }
         Ok(())
     }

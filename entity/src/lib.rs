@@ -30,6 +30,7 @@ pub mod language;
 pub mod leader;
 pub mod mail;
 pub mod mail_item;
+pub mod mail_outage;
 pub mod measure;
 pub mod measure_region;
 pub mod milestone;

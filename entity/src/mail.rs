@@ -31,12 +31,13 @@ pub struct Model {
     pub state: MailState,
     /// Number of delivery attempts so far.
     pub attempts: i32,
-    /// Time before which there is no further attempt.
+    /// Which waiting mails are sent first.
+    pub priority: Priority,
+    /// Time from which a sender may claim it: while it is queued, the next attempt; while it is being sent, the end of
+    /// the sender's lease.
     pub next_attempt_at: DateTimeUtc,
-    /// Fencing token of the process that is sending it.
+    /// Fencing token of the run that claimed it last.
     pub lease: Option<String>,
-    /// When the lease of that process expires.
-    pub leased_until: Option<DateTimeUtc>,
     /// When a mail server accepted it.
     pub sent_at: Option<DateTimeUtc>,
     /// Last error of the mail server or the network.
@@ -64,6 +65,18 @@ pub enum MailState {
     /// Cancelled because nothing in it was still open when it was due.
     #[sea_orm(string_value = "CANCELLED")]
     Cancelled,
+}
+
+/// Which waiting mails are sent first. The numbers are the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i32", db_type = "Integer")]
+pub enum Priority {
+    /// A notice about one event, before all digests.
+    #[sea_orm(num_value = 0)]
+    AtOnce,
+    /// A digest.
+    #[sea_orm(num_value = 1)]
+    Digest,
 }
 
 /// No relations are declared; queries write their own joins.

@@ -32,6 +32,7 @@ mod m20261129_000010_published_figure;
 mod m20261129_000011_townships;
 mod m20261129_000012_imported_sheet;
 mod m20261129_000013_kept_decisions;
+mod m20261129_000014_delivery;
 mod m20261129_000015_answer_deadlines;
 
 use sea_orm_migration::prelude::*;
@@ -78,6 +79,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000011_townships::Migration),
             Box::new(m20261129_000012_imported_sheet::Migration),
             Box::new(m20261129_000013_kept_decisions::Migration),
+            Box::new(m20261129_000014_delivery::Migration),
             Box::new(m20261129_000015_answer_deadlines::Migration),
         ]
     }

@@ -1,8 +1,9 @@
 //! Schedules, jobs and the delivery of mail. tokio-cron-scheduler ticks once a minute (`scheduler`); tables say which
 //! occurrences are due (`pattern`, `tick`). `jobs` has one file for each job, `remind` what reminders share, `mail`
-//! what a mail says and how it is sent. Does not know the API.
+//! what a mail says and how it is sent, `delivery` how the outbox is emptied, `wake` when. Does not know the API.
 
 mod context;
+mod delivery;
 mod job;
 mod jobs;
 mod mail;
@@ -10,6 +11,7 @@ mod pattern;
 mod remind;
 mod scheduler;
 mod tick;
+mod wake;
 
 pub use context::Context;
 pub use job::{Job, Report};

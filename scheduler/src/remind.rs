@@ -26,7 +26,9 @@ pub(crate) fn run<'a>(
         let day = occasion.day();
         let candidates = find(transaction, day, &occasion.context.timing).await?;
         let plan = reminder::plan(transaction, kind, &candidates, day).await?;
-        let queued = outbox::enqueue(transaction, kind, &plan, day, occasion.now).await?;
+        // A run as of a day to come queues mails that are due now.
+        let now = occasion.now.min(occasion.context.now());
+        let queued = outbox::enqueue(transaction, kind, &plan, day, now).await?;
         Ok(Report {
             summary: format!("已写入发件箱 {queued} 封邮件"), queued, plan: Some(plan), is_idle: false
         })

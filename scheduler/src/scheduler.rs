@@ -9,10 +9,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
 use crate::tick::{Pending, carry_out, tick};
+use crate::wake;
 
 /// The pattern of ticks: every minute, at its beginning.
 const EVERY_MINUTE: &str = "0 * * * * *";
@@ -44,16 +46,21 @@ pub struct Scheduler {
     ticker: JobScheduler,
     under_way: TaskTracker,
     last_tick: Arc<AtomicI64>,
+    /// Ends waiting for queued mail.
+    stop: CancellationToken,
 }
 
 impl Scheduler {
-    /// Starts the scheduler and ticks once at once, to catch up on missed runs.
+    /// Starts the scheduler and ticks once at once, to catch up on missed runs. Mail is delivered as soon as it is
+    /// queued.
     pub async fn start(context: Arc<Context>) -> Result<Self, JobSchedulerError> {
         let ticker = JobScheduler::new().await?;
         let under_way = TaskTracker::new();
         let last_tick = Arc::new(AtomicI64::new(context.now().timestamp()));
         let ticking = Arc::new(Mutex::new(()));
         let beside = Arc::new(Mutex::new(()));
+        let stop = CancellationToken::new();
+        under_way.spawn(wake::deliver_when_queued(context.clone(), beside.clone(), stop.clone()));
         let begin = {
             let (under_way, last_tick) = (under_way.clone(), last_tick.clone());
             move || {
@@ -78,7 +85,7 @@ impl Scheduler {
         })?;
         ticker.add(every_minute).await?;
         ticker.start().await?;
-        Ok(Self { ticker, under_way, last_tick })
+        Ok(Self { ticker, under_way, last_tick, stop })
     }
 
     /// When the last tick succeeded, in seconds since 1970.
@@ -91,6 +98,7 @@ impl Scheduler {
         if let Err(error) = self.ticker.shutdown().await {
             tracing::warn!(%error, "the scheduler did not stop by itself");
         }
+        self.stop.cancel();
         self.under_way.close();
         if tokio::time::timeout(grace, self.under_way.wait()).await.is_err() {
             tracing::warn!("a job was still running at the end; its lease will expire");

@@ -43,6 +43,7 @@ pub(crate) async fn migrate(settings: &Settings) -> Result<(), Failure> {
 /// Builds the context that jobs run in from the settings.
 pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -> Result<Context, Failure> {
     let post = Post::open(settings.mail_url()?.expose_secret(), &settings.mail_from).map_err(Failure::Usage)?;
+    let post = post.paced(settings.mail_connections, settings.mail_per_minute);
     let links = Links::new(&settings.public_url(), settings.link_template(), LinkKey::load(db).await?);
     let writer = scheduler::writer(links, settings.language()?)
         .map_err(|error| Failure::Rejected(format!("邮件模板有误：{error}")))?;

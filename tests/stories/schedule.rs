@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::language::Language;
+use ledger::record::delivery::{self, Fate};
 use ledger::record::link_key::LinkKey;
 use ledger::reminder::Timing;
 use scheduler::{Context, Links, Post};
@@ -127,22 +128,21 @@ fn a_mail_whose_sender_died_is_sent_by_the_next(world: &World) {
         let db = world.db().await;
         let noon: DateTime<Utc> = "2023-01-02T04:00:00Z".parse().unwrap();
         // A sender claims the mail and dies.
-        let dead = ledger::record::outbox::claim(&db, noon, noon, "dead", &[]).await.unwrap().unwrap();
-        assert!(
-            ledger::record::outbox::claim(&db, noon, noon, "other", &[]).await.unwrap().is_none(),
-            "a claimed mail cannot be claimed again"
-        );
+        let dead = delivery::claim(&db, "dead", (noon, noon), 10).await.unwrap();
+        assert_eq!(dead.len(), 1);
+        let again = delivery::claim(&db, "other", (noon, noon), 10).await.unwrap();
+        assert!(again.is_empty(), "a claimed mail cannot be claimed again");
         let deliver = scheduler::find("deliver-mail").unwrap();
         let state = "SELECT state || ' ' || attempts AS line FROM mail";
-        let early = context(world, &db, "2023-01-02T04:04:00Z");
-        scheduler::run_at(&early, deliver, "2023-01-02T04:04:00Z".parse().unwrap(), false).await.unwrap();
+        let early = context(world, &db, "2023-01-02T04:00:50Z");
+        scheduler::run_at(&early, deliver, "2023-01-02T04:00:50Z".parse().unwrap(), false).await.unwrap();
         assert_eq!(rows(&db, state).await, ["SENDING 1"], "the lease has not expired yet");
-        let late = context(world, &db, "2023-01-02T04:06:00Z");
-        scheduler::run_at(&late, deliver, "2023-01-02T04:06:00Z".parse().unwrap(), false).await.unwrap();
+        let late = context(world, &db, "2023-01-02T04:01:10Z");
+        scheduler::run_at(&late, deliver, "2023-01-02T04:01:10Z".parse().unwrap(), false).await.unwrap();
         assert_eq!(rows(&db, state).await, ["SENT 2"], "an expired lease counts as an attempt");
         // The first sender returns: its fencing token is outdated, so its result is ignored.
-        let fate = ledger::record::outbox::Fate::Retry("late".to_owned());
-        assert!(!ledger::record::outbox::settle(&db, &dead, fate, noon).await.unwrap());
+        let outcome = (dead[0].clone(), Fate::Retry("late".to_owned()));
+        assert_eq!(delivery::settle(&db, "dead", &[outcome], noon).await.unwrap(), 1);
         assert_eq!(rows(&db, state).await, ["SENT 2"]);
         assert_eq!(
             std::fs::read_dir(world.dir.path().join("mail")).unwrap().count(),

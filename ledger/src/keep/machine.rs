@@ -16,6 +16,7 @@ use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
+use crate::record::outbox;
 use crate::work::Acting;
 
 /// Changes to a schedule.
@@ -175,6 +176,9 @@ async fn move_mail(
     moved: mail::ActiveModel,
 ) -> Result<()> {
     let now = moved.update(transaction).await?;
+    if now.state == MailState::Queued {
+        outbox::wake(transaction);
+    }
     let act = now.state.to_value();
     let said = Entry::of(&act, format!("mail_{}", row.id))
         .changed(json!({ "state": row.state.to_value() }), json!({ "state": act }));

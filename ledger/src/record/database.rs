@@ -49,7 +49,7 @@ pub(crate) async fn begin_with(db: &DatabaseConnection, options: TransactionOpti
     let db = db.clone();
     let begun = tokio::spawn(async move { db.begin_with_options(options).await }).await;
     let open = begun.map_err(|failure| DbErr::Custom(failure.to_string()))??;
-    Ok(Transaction { open, failure: OnceLock::new() })
+    Ok(Transaction { open, failure: OnceLock::new(), after_commit: OnceLock::new() })
 }
 
 /// Checks that the database can write: writes so much to a table of no other use that the database has to allocate
@@ -103,13 +103,24 @@ pub struct Transaction {
     open: DatabaseTransaction,
     /// The first failure, after which nothing may be committed.
     failure: OnceLock<DbErr>,
+    /// What happens once it is committed.
+    after_commit: OnceLock<fn()>,
 }
 
 impl Transaction {
     /// Commits. An error means that nothing was written, unless the connection was lost during the commit itself.
     pub async fn commit(self) -> Result<(), DbErr> {
         self.check()?;
-        self.open.commit().await
+        self.open.commit().await?;
+        if let Some(then) = self.after_commit.get() {
+            then();
+        }
+        Ok(())
+    }
+
+    /// Sets what happens once the transaction is committed. Only the first setting counts.
+    pub(crate) fn after_commit(&self, then: fn()) {
+        let _ = self.after_commit.set(then);
     }
 
     /// Rolls back, and waits until that is done.

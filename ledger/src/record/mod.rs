@@ -1,10 +1,13 @@
-//! What the acts record, and how they write it: transactions, audit, change feed, outbox, region lists, retention.
+//! What the acts record, and how they write it: transactions, audit, change feed, outbox, region lists, retention; and
+//! how the outbox is emptied.
 
 pub mod audit;
 pub mod change;
 pub mod concern;
 pub mod database;
+pub mod delivery;
 pub mod link_key;
+pub mod outage;
 pub mod outbox;
 pub mod retention;
 pub mod writes;

@@ -135,7 +135,8 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
     Ok(Plan { digests, unreachable: named(db, unreachable).await? })
 }
 
-/// Returns when each address was last told about each item, up to and including `today`. Cancelled mails do not count.
+/// Returns when each address was last told about each item, up to and including `today`. Only mails count that a server
+/// has accepted or that still wait: what failed or was cancelled told no one.
 async fn history<C: ConnectionTrait>(
     db: &C,
     kind: &str,
@@ -148,7 +149,7 @@ async fn history<C: ConnectionTrait>(
         db.get_database_backend(),
         "SELECT m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on, max(m.local_day) AS last FROM mail m \
          JOIN mail_item i ON i.mail_id = m.id \
-         WHERE m.kind = $1 AND m.local_day >= $2 AND m.local_day <= $3 AND m.state <> 'CANCELLED' \
+         WHERE m.kind = $1 AND m.local_day >= $2 AND m.local_day <= $3 AND m.state IN ('QUEUED', 'SENDING', 'SENT') \
          GROUP BY m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on",
         vec![kind.into(), since.into(), today.into()],
     );

@@ -2,7 +2,7 @@
 
 mod case_due_soon;
 mod case_overdue;
-mod deliver_mail;
+pub(crate) mod deliver_mail;
 mod due_soon;
 mod escalation;
 mod overdue;

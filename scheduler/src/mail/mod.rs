@@ -12,12 +12,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::language::Language;
-use entity::{account, mail, unit};
+use entity::mail;
 use futures_util::future::BoxFuture;
+use ledger::record::delivery::Recipients;
 use ledger::record::link_key::LinkKey;
 use ledger::rule::wording::one_line;
 use minijinja::{Environment, Value, context};
-use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use sea_orm::{ActiveEnum, DatabaseConnection};
 
 /// A kind of mail.
 pub struct Kind {
@@ -133,10 +134,10 @@ impl Writer {
     pub(crate) async fn write(
         &self,
         db: &DatabaseConnection,
-        mail: &mail::Model,
+        (mail, recipients): (&mail::Model, &Recipients),
         (now, zone): (DateTime<Utc>, Tz),
     ) -> Result<Option<Message>, Unwritten> {
-        self.compose(db, mail, (now, zone), false).await
+        self.compose(db, (mail, recipients), (now, zone), false).await
     }
 
     /// Returns subject and reason as a mail would have them now; none where nothing is left to be said, or its kind is
@@ -147,7 +148,11 @@ impl Writer {
         mail: &mail::Model,
         (now, zone): (DateTime<Utc>, Tz),
     ) -> Option<(String, String)> {
-        match self.compose(db, mail, (now, zone), true).await {
+        let composed = async {
+            let recipients = Recipients::read(db, std::iter::once(mail)).await?;
+            self.compose(db, (mail, &recipients), (now, zone), true).await
+        };
+        match composed.await {
             Ok(message) => message.map(|message| (message.subject, message.reason)),
             Err(error) => {
                 tracing::warn!(mail = mail.id, error = &error as &dyn std::error::Error, "a mail cannot be previewed");
@@ -159,26 +164,22 @@ impl Writer {
     async fn compose(
         &self,
         db: &DatabaseConnection,
-        mail: &mail::Model,
+        (mail, recipients): (&mail::Model, &Recipients),
         (now, zone): (DateTime<Utc>, Tz),
         is_preview: bool,
     ) -> Result<Option<Message>, Unwritten> {
         let kind = self.kinds.get(mail.kind.as_str()).ok_or(Unwritten::Unknown)?;
-        let unit = match mail.unit_id {
-            Some(unit) => unit::Entity::find_by_id(unit).one(db).await?,
-            None => None,
-        };
         let facts: serde_json::Value = serde_json::from_str(&mail.facts)?;
         let kept = facts.get("language").and_then(serde_json::Value::as_str).map(str::to_owned);
         let kept = kept.and_then(|code| Language::try_from_value(&code).ok());
         let source = Source { db, mail, facts, links: &self.links, now, zone, is_preview };
         let Some(facts) = (kind.read)(&source).await? else { return Ok(None) };
-        let account = account::Entity::find().filter(account::Column::Email.eq(&mail.recipient)).one(db).await?;
-        let own = kept.or(account.and_then(|account| account.language));
-        let language = own.or(unit.as_ref().and_then(|unit| unit.language)).unwrap_or(self.language);
+        let unit = recipients.unit(mail);
+        let own = kept.or(recipients.account(mail).and_then(|account| account.language));
+        let language = own.or(unit.and_then(|unit| unit.language)).unwrap_or(self.language);
         let common = context! {
             home => &self.links.public_url,
-            unit => unit.map(|unit| unit.name),
+            unit => unit.map(|unit| &unit.name),
             day => mail.local_day.to_string(),
         };
         let values = context! { ..facts, ..common };

@@ -1,25 +1,44 @@
-//! The post: SMTP, or `.eml` files in a folder. Says of each failure whether trying again can help.
+//! The post: SMTP, or `.eml` files in a folder. Says of each failure whether trying again can help, and whether other
+//! mails would fare better.
 
+mod line;
 mod server;
 mod tls;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use entity::mail;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use ledger::file::storage::{create_private, create_private_folder};
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
 use tokio::io::AsyncWriteExt;
 
-use self::server::Server;
+use self::line::Fault;
+use self::server::{Failed, Server};
 use crate::mail::{Message as Content, Writer};
 
 /// Where mails go.
 pub struct Post {
     from: Mailbox,
     way: Way,
+    connections: usize,
+    /// Lets through as many mails a minute as the server may be given; none: any number.
+    pace: Option<DefaultDirectRateLimiter>,
+    heard: Mutex<Heard>,
+}
+
+/// What the server has said so far.
+#[derive(Default)]
+struct Heard {
+    /// Whether it has accepted a mail.
+    has_accepted: bool,
+    /// The mail in doubt since it last accepted one.
+    doubted: Option<String>,
 }
 
 enum Way {
@@ -30,12 +49,29 @@ enum Way {
 /// Why a mail was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PostError {
-    /// It never will be: a bad address, or the server's final word.
+    /// It never will be: a bad address, or the server's final word about it.
     #[error("{0}")]
     Refused(String),
-    /// It may be later: the server is away, slow or busy.
+    /// It may be later: the server said so about it, or it is not known whether the server has taken it.
     #[error("{0}")]
     Unavailable(String),
+    /// The server takes no mails from this installation for now, whatever they are.
+    #[error("{0}")]
+    Down(String),
+    /// The server refuses this installation, or else this one recipient: other mails show which.
+    #[error("{0}")]
+    Doubtful(String),
+    /// The server accepts no further connection while others are open.
+    #[error("{0}")]
+    Crowded(String),
+}
+
+/// A mail as it goes to the server.
+pub(crate) struct Letter {
+    id: String,
+    message: Message,
+    content: Vec<u8>,
+    html: String,
 }
 
 impl Post {
@@ -48,7 +84,29 @@ impl Post {
             Some(folder) => Way::Folder(PathBuf::from(folder.trim_start_matches("//"))),
             None => Way::Smtp(Server::at(url)?),
         };
-        Ok(Self { from, way })
+        Ok(Self { from, way, connections: 1, pace: None, heard: Mutex::default() })
+    }
+
+    /// Sets how many connections are used at the same time, and how many mails a minute are sent at most; 0: any
+    /// number. A slow pace uses fewer connections, so that few mails wait between the outbox and the server.
+    #[must_use]
+    pub fn paced(self, connections: usize, per_minute: u32) -> Self {
+        let quota = NonZeroU32::new(per_minute).map(|most| Quota::per_minute(most).allow_burst(NonZeroU32::MIN));
+        let useful = if quota.is_some() { per_minute as usize / 30 } else { usize::MAX };
+        Self { connections: connections.min(useful).max(1), pace: quota.map(RateLimiter::direct), ..self }
+    }
+
+    /// The number of connections that are used at the same time.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// The name of the server or folder, by which outages tell it from others.
+    pub(crate) fn name(&self) -> String {
+        match &self.way {
+            Way::Smtp(server) => server.name(),
+            Way::Folder(folder) => folder.display().to_string(),
+        }
     }
 
     /// The folder that mails are written to, when that is their way.
@@ -59,51 +117,90 @@ impl Post {
         }
     }
 
-    /// Sends a letter as the mail of the outbox that it was written for. The Message-ID follows from the mail, so that
-    /// a second copy after a crash can be recognised as one.
-    pub(crate) async fn send(
-        &self,
-        content: &Content,
-        mail: &mail::Model,
-        now: DateTime<Utc>,
-    ) -> Result<(), PostError> {
+    /// Makes a letter of a mail of the outbox. The Message-ID follows from the mail, so that a second copy after a
+    /// crash can be recognised as one.
+    pub(crate) fn letter(&self, content: Content, mail: &mail::Model, now: DateTime<Utc>) -> Result<Letter, PostError> {
         let id = format!("rectify-mail-{}-{}@{}", mail.id, mail.created_at.timestamp(), self.from.email.domain());
-        self.post(&mail.recipient, content, &id, now).await
+        self.addressed(&mail.recipient, content, id, now)
+    }
+
+    /// Sends a letter, as soon as the pace allows.
+    pub(crate) async fn send(&self, letter: &Letter) -> Result<(), PostError> {
+        if let Some(pace) = &self.pace {
+            pace.until_ready().await;
+        }
+        let server = match &self.way {
+            Way::Folder(folder) => return keep(folder, letter).await,
+            Way::Smtp(server) => server,
+        };
+        match server.send(letter.message.envelope(), &letter.content).await {
+            Ok(()) => {
+                *self.heard() = Heard { has_accepted: true, doubted: None };
+                Ok(())
+            }
+            Err(Failed::Crowded(why)) => Err(PostError::Crowded(why)),
+            Err(Failed::By(fault, why)) => Err(match fault {
+                Fault::Mail { is_final: true } => PostError::Refused(why),
+                Fault::Mail { is_final: false } => PostError::Unavailable(why),
+                Fault::Either => PostError::Doubtful(why),
+                Fault::Server => PostError::Down(why),
+            }),
+        }
+    }
+
+    /// Decides whose fault a doubtful failure is: the letter's if the server has accepted others, and has refused no
+    /// other letter since.
+    pub(crate) fn blames(&self, letter: &Letter) -> bool {
+        let mut heard = self.heard();
+        let is_own = heard.has_accepted && heard.doubted.as_ref().is_none_or(|id| *id == letter.id);
+        heard.doubted.get_or_insert_with(|| letter.id.clone());
+        is_own
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Checks whether the server lets this installation sign in, without sending a mail.
+    pub(crate) async fn reach(&self) -> Result<(), PostError> {
+        let Way::Smtp(server) = &self.way else { return Ok(()) };
+        match server.reach().await {
+            // Other connections are open, so the server takes mails.
+            Ok(()) | Err(Failed::Crowded(_)) => Ok(()),
+            Err(Failed::By(_, why)) => Err(PostError::Down(why)),
+        }
     }
 
     /// Sends a test mail to an address.
     pub async fn test(&self, writer: &Writer, to: &str, now: DateTime<Utc>) -> Result<(), PostError> {
         let content = writer.test().map_err(|error| PostError::Refused(format!("邮件无法生成：{error}")))?;
         let id = format!("rectify-test-{}@{}", now.timestamp_micros(), self.from.email.domain());
-        self.post(to, &content, &id, now).await
+        let letter = self.addressed(to, content, id, now)?;
+        self.send(&letter).await
     }
 
-    async fn post(&self, to: &str, content: &Content, id: &str, now: DateTime<Utc>) -> Result<(), PostError> {
+    fn addressed(&self, to: &str, content: Content, id: String, now: DateTime<Utc>) -> Result<Letter, PostError> {
         let refused = |what: &dyn std::fmt::Display| PostError::Refused(format!("邮件无法生成：{what}"));
         let address: Address = to.parse().map_err(|error| refused(&error))?;
         let message = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, address))
-            .subject(&content.subject)
+            .subject(content.subject)
             .date(now.into())
             .message_id(Some(format!("<{id}>")))
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
-            .multipart(MultiPart::alternative_plain_html(content.text.clone(), content.html.clone()))
+            .multipart(MultiPart::alternative_plain_html(content.text, content.html.clone()))
             .map_err(|error| refused(&error))?;
-        match &self.way {
-            Way::Folder(folder) => keep(folder, id, &message.formatted(), &content.html).await,
-            Way::Smtp(server) => server.send(&message).await,
-        }
+        Ok(Letter { id, content: message.formatted(), message, html: content.html })
     }
 }
 
 /// Writes the mail beside its HTML part, each first under a name that nobody reads.
-async fn keep(folder: &Path, id: &str, mail: &[u8], html: &str) -> Result<(), PostError> {
-    let failed =
-        |error: std::io::Error| PostError::Unavailable(format!("邮件文件夹 {} 不可写：{error}", folder.display()));
+async fn keep(folder: &Path, letter: &Letter) -> Result<(), PostError> {
+    let failed = |error: std::io::Error| PostError::Down(format!("邮件文件夹 {} 不可写：{error}", folder.display()));
     create_private_folder(folder).map_err(failed)?;
-    let name = id.split('@').next().unwrap_or(id);
-    for (ending, content) in [("eml", mail), ("html", html.as_bytes())] {
+    let name = letter.id.split('@').next().unwrap_or_default();
+    for (ending, content) in [("eml", letter.content.as_slice()), ("html", letter.html.as_bytes())] {
         let part = folder.join(format!(".{name}.{ending}.part"));
         let mut file = tokio::fs::File::from_std(create_private(&part).map_err(failed)?);
         file.write_all(content).await.map_err(failed)?;

@@ -1,13 +1,13 @@
-//! A mail server: connects, signs in, and keeps the connection for the next mail. What a failure says holds no
-//! password.
+//! A mail server: connects, signs in, and keeps connections for the next mails. What a failure says holds no password.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use lettre::Message;
+use lettre::address::Envelope;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream};
 use lettre::transport::smtp::extension::ClientId;
@@ -17,10 +17,10 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use url::Url;
 
-use super::PostError;
+use super::line::{Broken, Counted, Fault, Line, Open, Stage};
 use super::tls::{self, Tls};
 
-/// How long a server may take for one mail, below the lease on it.
+/// How long a server may take for one mail.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How long connecting may take; whatever comes afterwards falls under `PATIENCE`.
 const CONNECTING: Duration = Duration::from_secs(20);
@@ -31,7 +31,7 @@ const EXPECTED: &str = "邮件地址应为 smtp://用户:密码@主机:587?tls=s
                         smtps://用户:密码@主机 或 file:文件夹；\
                         用户和密码中的特殊字符须作百分号编码，或改用 mail_host、mail_user、mail_password 等设置";
 
-/// A mail server, with a connection that may be open to it.
+/// A mail server, with the connections that are open to it.
 pub(super) struct Server {
     host: String,
     port: u16,
@@ -39,6 +39,7 @@ pub(super) struct Server {
     hello: ClientId,
     login: Option<(String, SecretString)>,
     kept: Kept,
+    open: Open,
 }
 
 /// How a connection is encrypted.
@@ -50,32 +51,21 @@ enum Encryption {
     Implicit(Tls),
 }
 
-/// The connection that the next mail may use.
-type Kept = Arc<Mutex<Option<Idle>>>;
+/// The connections that the next mails may use, the latest used last.
+type Kept = Arc<Mutex<Vec<Idle>>>;
 
 /// An open connection, and the task that closes it when nobody uses it.
 struct Idle {
-    connection: AsyncSmtpConnection,
+    line: Line,
     closing: AbortHandle,
 }
 
 /// Why a mail was not sent.
-enum Failed {
-    Smtp(lettre::transport::smtp::Error),
-    Other(String),
-}
-
-impl From<lettre::transport::smtp::Error> for Failed {
-    fn from(error: lettre::transport::smtp::Error) -> Self {
-        Self::Smtp(error)
-    }
-}
-
-impl Failed {
-    /// Whether the server has spoken, or may yet: another attempt could be a second copy.
-    fn is_final(&self) -> bool {
-        matches!(self, Self::Smtp(error) if error.is_permanent() || error.is_transient() || error.is_timeout())
-    }
+pub(super) enum Failed {
+    /// For this reason, by the fault of the mail, the server or either.
+    By(Fault, String),
+    /// The server accepts no further connection while others are open.
+    Crowded(String),
 }
 
 impl Server {
@@ -116,55 +106,98 @@ impl Server {
             hello: ClientId::default(),
             login,
             kept: Kept::default(),
+            open: Open::default(),
         })
     }
 
-    /// Sends a mail over the kept connection, or a new one.
-    pub(super) async fn send(&self, message: &Message) -> Result<(), PostError> {
-        match tokio::time::timeout(PATIENCE, self.attempts(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(Failed::Smtp(error))) if error.is_permanent() => Err(PostError::Refused(self.said(&error))),
-            Ok(Err(Failed::Smtp(error))) => Err(PostError::Unavailable(self.said(&error))),
-            Ok(Err(Failed::Other(why))) => Err(PostError::Unavailable(self.clean(&why))),
-            // The abandoned connection, which would be one answer behind, went with the attempt.
-            Err(_) => Err(PostError::Unavailable(format!("邮件服务器 {} 秒没有回应", PATIENCE.as_secs()))),
-        }
+    /// The name by which outages tell the server from others.
+    pub(super) fn name(&self) -> String {
+        format!("{}:{}", self.host, self.port)
     }
 
-    async fn attempts(&self, message: &Message) -> Result<(), Failed> {
-        let content = message.formatted();
-        if let Some(mut connection) = self.take()
-            && connection.test_connected().await
-        {
-            match connection.send(message.envelope(), &content).await.map_err(Failed::from) {
-                Ok(_) => {
-                    self.keep(connection);
-                    return Ok(());
-                }
-                Err(error) if error.is_final() => return Err(error),
-                // It had gone stale; a fresh one gets its chance at once.
-                Err(_) => {}
+    /// Sends a mail over a kept connection, or a new one.
+    pub(super) async fn send(&self, envelope: &Envelope, content: &[u8]) -> Result<(), Failed> {
+        let mut stage = Stage::Connection;
+        let broken = match tokio::time::timeout(PATIENCE, self.carry(envelope, content, &mut stage)).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(broken)) => broken,
+            // The abandoned connection, which would be one answer behind, went with the attempt.
+            Err(_) => {
+                let why = format!("邮件服务器 {} 秒没有回应", PATIENCE.as_secs());
+                let fault = if stage == Stage::Content { Fault::Mail { is_final: false } } else { Fault::Server };
+                return Err(Failed::By(fault, why));
             }
+        };
+        Err(self.failed(&broken, stage))
+    }
+
+    /// Connects and signs in, unless a connection is open already, and keeps the connection.
+    pub(super) async fn reach(&self) -> Result<(), Failed> {
+        let mut line = match self.take() {
+            Some(line) => line,
+            None => self.connect().await.map_err(|broken| self.failed(&broken, Stage::Connection))?,
+        };
+        if !line.is_alive().await {
+            line = self.connect().await.map_err(|broken| self.failed(&broken, Stage::Connection))?;
         }
-        let mut connection = self.connect().await?;
-        connection.send(message.envelope(), &content).await?;
-        self.keep(connection);
+        self.keep(line);
         Ok(())
     }
 
+    async fn carry(&self, envelope: &Envelope, content: &[u8], stage: &mut Stage) -> Result<(), Broken> {
+        if let Some(mut line) = self.take()
+            && line.is_alive().await
+        {
+            match line.send(envelope, content, stage).await {
+                // The server had closed it meanwhile. Nothing of the message was sent, so another is tried at once.
+                Err(broken) if Line::had_gone(&broken, *stage) => *stage = Stage::Connection,
+                done => return self.done_with(line, done).await,
+            }
+        }
+        let mut line = self.connect().await?;
+        let done = line.send(envelope, content, stage).await;
+        self.done_with(line, done).await
+    }
+
+    /// Keeps a connection after a conversation, unless it cannot be used any more.
+    async fn done_with(&self, mut line: Line, done: Result<(), Broken>) -> Result<(), Broken> {
+        let is_usable = match &done {
+            Ok(()) => true,
+            Err(broken) => line.recover(broken).await,
+        };
+        if is_usable {
+            self.keep(line);
+        }
+        done
+    }
+
+    /// Says why a conversation failed.
+    fn failed(&self, broken: &Broken, stage: Stage) -> Failed {
+        let why = match broken {
+            Broken::Smtp(error) => self.said(error),
+            Broken::Unable(why) | Broken::Other(why) => self.clean(why),
+        };
+        // A server that limits the connections of a client says so by any word when one more is opened.
+        let is_crowded = stage == Stage::Connection && self.open.load(Ordering::Relaxed) > 0;
+        if is_crowded { Failed::Crowded(why) } else { Failed::By(broken.fault(stage), why) }
+    }
+
     /// Opens a connection, encrypted and signed in.
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Failed> {
+    async fn connect(&self) -> Result<Line, Broken> {
+        let counted = Counted::among(&self.open);
         let connecting = TcpStream::connect((self.host.as_str(), self.port));
         let stream = match tokio::time::timeout(CONNECTING, connecting).await {
-            Ok(connected) => connected.map_err(|error| Failed::Other(format!("邮件服务器无法连接：{error}")))?,
-            Err(_) => return Err(Failed::Other(format!("邮件服务器 {} 秒内没有连上", CONNECTING.as_secs()))),
+            Ok(connected) => connected.map_err(|error| Broken::Other(format!("邮件服务器无法连接：{error}")))?,
+            Err(_) => return Err(Broken::Other(format!("邮件服务器 {} 秒内没有连上", CONNECTING.as_secs()))),
         };
+        // The end of a message is a write of its own, which would wait for the server's delayed acknowledgement.
+        let _ = stream.set_nodelay(true);
         let stream: Box<dyn AsyncTokioStream> = match &self.encryption {
             Encryption::Never => Box::new(stream),
-            Encryption::Implicit(tls) => Box::new(tls.over(stream, Vec::new()).await.map_err(Failed::Other)?),
+            Encryption::Implicit(tls) => Box::new(tls.over(stream, Vec::new()).await.map_err(Broken::Other)?),
             Encryption::StartTls(tls) => {
-                let (stream, ready) = tls::ask_for_it(stream, &self.hello).await.map_err(Failed::Other)?;
-                Box::new(tls.over(stream, ready).await.map_err(Failed::Other)?)
+                let (stream, ready) = tls::ask_for_it(stream, &self.hello).await.map_err(Broken::Other)?;
+                Box::new(tls.over(stream, ready).await.map_err(Broken::Other)?)
             }
         };
         let mut connection = AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await?;
@@ -172,30 +205,35 @@ impl Server {
             let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
             connection.auth(DEFAULT_MECHANISMS, &credentials).await?;
         }
-        Ok(connection)
+        Ok(Line::over(connection, counted))
     }
 
-    fn take(&self) -> Option<AsyncSmtpConnection> {
-        let idle = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    fn kept(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the connection that was used last.
+    fn take(&self) -> Option<Line> {
+        let idle = self.kept().pop()?;
         idle.closing.abort();
-        Some(idle.connection)
+        Some(idle.line)
     }
 
     /// Keeps a connection for the next mail, for a minute.
-    fn keep(&self, connection: AsyncSmtpConnection) {
-        let mut place = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if place.is_some() {
-            return;
-        }
+    fn keep(&self, line: Line) {
         let kept = Arc::downgrade(&self.kept);
         let closing = tokio::spawn(async move {
             tokio::time::sleep(IDLE).await;
-            let idle = kept.upgrade().and_then(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).take());
-            if let Some(mut idle) = idle {
-                idle.connection.abort().await;
+            // The first is the one that has been idle longest.
+            let idle = kept.upgrade().and_then(|kept| {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                (!kept.is_empty()).then(|| kept.remove(0))
+            });
+            if let Some(idle) = idle {
+                idle.line.close().await;
             }
         });
-        *place = Some(Idle { connection, closing: closing.abort_handle() });
+        self.kept().push(Idle { line, closing: closing.abort_handle() });
     }
 
     /// An error with its causes, on one line, without the password.

@@ -1,0 +1,285 @@
+//! How the outbox is emptied: senders claim batches of mails under a lease, and record what became of each.
+//!
+//! A mail that fails is retried after growing pauses and finally parked as failed, where an administrator sees it.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use entity::mail::{self, MailState, Priority};
+use entity::{account, unit, unit_address};
+use planner::Sql;
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Iterable,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
+};
+
+use crate::Result;
+use crate::record::database;
+
+/// How long a sender keeps a mail without renewing its lease, before another may claim the mail.
+pub const LEASE: TimeDelta = TimeDelta::minutes(1);
+/// The number of attempts after which a mail is parked.
+pub const MAX_ATTEMPTS: i32 = 12;
+/// The longest pause between two attempts, without what is added to it.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(6);
+/// How far the clocks of two processes may differ.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
+
+/// The condition of the index of waiting mails, as the migration spells it.
+const WAITING: &str = "state IN ('QUEUED', 'SENDING')";
+
+/// Claims up to `most` mails, notices before digests: those queued for `due_by` or earlier, and those whose sender's
+/// lease has expired by `now`. Returns them in the order in which they are to be sent.
+///
+/// `lease` distinguishes the claims of this run from all others. A run claims a mail once. A claim counts as an attempt
+/// even if its sender never reports back.
+pub async fn claim(
+    db: &DatabaseConnection,
+    lease: &str,
+    (due_by, now): (DateTime<Utc>, DateTime<Utc>),
+    most: usize,
+) -> Result<Vec<Claimed>> {
+    let transaction = database::begin(db).await?;
+    let (state, moment) = (mail::Column::State, mail::Column::NextAttemptAt);
+    let is_due = Condition::any()
+        .add(Condition::all().add(state.eq(MailState::Queued)).add(moment.lte(due_by)))
+        .add(Condition::all().add(state.eq(MailState::Sending)).add(moment.lt(now)));
+    let is_new = Condition::any().add(mail::Column::Lease.is_null()).add(mail::Column::Lease.ne(lease));
+    let mut found = Vec::new();
+    for priority in Priority::iter() {
+        let room = most - found.len();
+        if room == 0 {
+            break;
+        }
+        // One range of the index of waiting mails, in its order.
+        let mails = mail::Entity::find()
+            .filter(Expr::cust(WAITING))
+            .filter(mail::Column::Priority.eq(priority))
+            .filter(moment.lte(due_by.max(now)))
+            .filter(is_due.clone())
+            .filter(is_new.clone())
+            .order_by_asc(moment)
+            .order_by_asc(mail::Column::Id)
+            .limit(room as u64)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .all(&transaction)
+            .await?;
+        found.extend(mails);
+    }
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    mail::Entity::update_many()
+        .set(mail::ActiveModel {
+            state: Set(MailState::Sending),
+            lease: Set(Some(lease.to_owned())),
+            next_attempt_at: Set(now + LEASE),
+            ..Default::default()
+        })
+        .col_expr(mail::Column::Attempts, Expr::cust("attempts + 1"))
+        .filter(mail::Column::Id.is_in(found.iter().map(|mail| mail.id)))
+        .exec(&transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(found.into_iter().map(|mail| Claimed { attempt: mail.attempts + 1, mail }).collect())
+}
+
+/// A mail that a sender has claimed.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The mail as it waited.
+    pub mail: mail::Model,
+    /// The number of the attempt that the claim counts as.
+    attempt: i32,
+}
+
+/// Renews the lease of a run on mails that it has claimed.
+pub async fn renew(db: &DatabaseConnection, lease: &str, mails: Vec<i64>, now: DateTime<Utc>) -> Result<()> {
+    mail::Entity::update_many()
+        .set(mail::ActiveModel { next_attempt_at: Set(now + LEASE), ..Default::default() })
+        .filter(mail::Column::Id.is_in(mails))
+        .filter(mail::Column::Lease.eq(lease))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Takes back moments that a clock which was ahead has left: mails that were never tried and are due in the future, and
+/// pauses and leases longer than any can be. Returns their number; they are due now.
+pub async fn take_back(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<u64> {
+    let mut sql = Sql::new(db.get_database_backend(), &[]);
+    let (soon, late) = (sql.bind(now + SKEW), sql.bind(now + SKEW + LONGEST_PAUSE * 5 / 4));
+    let now = sql.bind(now);
+    let text = format!(
+        "UPDATE mail SET next_attempt_at = {now} WHERE {WAITING} AND priority IN (0, 1) \
+         AND next_attempt_at > {soon} AND (next_attempt_at > {late} OR (state = 'QUEUED' AND attempts = 0))"
+    );
+    Ok(db.execute_raw(sql.statement(text)).await?.rows_affected())
+}
+
+/// The outcome of a claimed mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// A server has accepted it, with this subject.
+    Sent(String),
+    /// Nothing was left to say, for this reason.
+    Cancelled(String),
+    /// It failed for now, with this error. It is retried after a pause, or parked if this was the last attempt.
+    Retry(String),
+    /// It failed for good, with this error.
+    Refused(String),
+    /// It was not tried. It waits as before, and the attempt is not counted.
+    Waits,
+    /// It failed with this error, which is not, or may not be, its own. It waits behind the mails that are due by now,
+    /// and the attempt is not counted.
+    WaitsBehind(String),
+}
+
+/// Records the outcomes of claimed mails. Returns how many of them another sender has claimed in the meantime; their
+/// outcomes are not recorded.
+pub async fn settle(
+    db: &DatabaseConnection,
+    lease: &str,
+    outcomes: &[(Claimed, Fate)],
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let mut recorded = 0;
+    let sent = outcomes.iter().filter_map(|(claimed, fate)| match fate {
+        Fate::Sent(subject) => Some((claimed.mail.id, subject.as_str())),
+        _ => None,
+    });
+    let sent: Vec<(i64, &str)> = sent.collect();
+    if !sent.is_empty() {
+        recorded += db.execute_raw(sent_statement(db.get_database_backend(), lease, &sent, now)).await?.rows_affected();
+    }
+    for (claimed, fate) in outcomes {
+        let Some(row) = moved(claimed, fate, now) else { continue };
+        let done = mail::Entity::update_many()
+            .set(row)
+            .filter(mail::Column::Id.eq(claimed.mail.id))
+            .filter(mail::Column::Lease.eq(lease))
+            .filter(mail::Column::State.eq(MailState::Sending))
+            .exec(db)
+            .await?;
+        recorded += done.rows_affected;
+    }
+    Ok((outcomes.len() as u64).saturating_sub(recorded))
+}
+
+/// Returns the statement that records accepted mails with their subjects.
+fn sent_statement(backend: DbBackend, lease: &str, sent: &[(i64, &str)], now: DateTime<Utc>) -> Statement {
+    let mut sql = Sql::new(backend, &[]);
+    let rows: Vec<String> =
+        sent.iter().map(|(id, subject)| format!("({}, {})", sql.bind(*id), sql.bind(*subject))).collect();
+    let (now, lease) = (sql.bind(now), sql.bind(lease));
+    let text = format!(
+        "WITH sent (id, subject) AS (VALUES {}) \
+         UPDATE mail SET state = 'SENT', subject = sent.subject, sent_at = {now}, last_error = NULL \
+         FROM sent WHERE mail.id = sent.id AND mail.lease = {lease} AND mail.state = 'SENDING'",
+        rows.join(", ")
+    );
+    sql.statement(text)
+}
+
+/// Returns what an outcome changes of a mail; none for an accepted one.
+fn moved(claimed: &Claimed, fate: &Fate, now: DateTime<Utc>) -> Option<mail::ActiveModel> {
+    // The lease stays, so that the run does not claim the mail again.
+    let mut row = mail::ActiveModel::default();
+    match fate {
+        Fate::Sent(_) => return None,
+        Fate::Cancelled(reason) => {
+            row.state = Set(MailState::Cancelled);
+            row.reason = Set(reason.clone());
+        }
+        Fate::Retry(error) if claimed.attempt < MAX_ATTEMPTS => {
+            row.state = Set(MailState::Queued);
+            row.last_error = Set(Some(error.clone()));
+            row.next_attempt_at = Set(now + pause(claimed.attempt, claimed.mail.id));
+        }
+        Fate::Retry(error) | Fate::Refused(error) => {
+            row.state = Set(MailState::Failed);
+            row.last_error = Set(Some(error.clone()));
+        }
+        Fate::Waits => {
+            row.state = Set(MailState::Queued);
+            row.attempts = Set(claimed.mail.attempts);
+            row.next_attempt_at = Set(claimed.mail.next_attempt_at);
+        }
+        Fate::WaitsBehind(error) => {
+            row.state = Set(MailState::Queued);
+            row.attempts = Set(claimed.mail.attempts);
+            row.last_error = Set(Some(error.clone()));
+            row.next_attempt_at = Set(now);
+        }
+    }
+    Some(row)
+}
+
+/// Returns the pause before the next attempt: one minute, then twice as long each time, at most six hours. Adds up to a
+/// quarter of it, depending on the mail's key, so that mails that failed together are not all retried together.
+fn pause(attempts: i32, key: i64) -> TimeDelta {
+    let minutes = 2_i64.saturating_pow(attempts.clamp(1, 10).unsigned_abs() - 1).min(LONGEST_PAUSE.num_minutes());
+    let jitter = key.rem_euclid(16) * minutes * 60 / 64;
+    TimeDelta::seconds(minutes * 60 + jitter)
+}
+
+/// Who mails go to: the accounts and units behind their addresses.
+#[derive(Debug, Default)]
+pub struct Recipients {
+    accounts: HashMap<String, account::Model>,
+    units: HashMap<i64, unit::Model>,
+    /// The addresses that belong to a unit.
+    of_units: HashSet<String>,
+}
+
+impl Recipients {
+    /// Reads who these mails go to.
+    pub async fn read<'a, C: ConnectionTrait>(
+        db: &C,
+        mails: impl Iterator<Item = &'a mail::Model> + Clone,
+    ) -> Result<Self> {
+        let addresses = || mails.clone().map(|mail| mail.recipient.as_str());
+        let accounts = account::Entity::find().filter(account::Column::Email.is_in(addresses())).all(db).await?;
+        let addresses_of_units =
+            unit_address::Entity::find().filter(unit_address::Column::Address.is_in(addresses())).all(db).await?;
+        let keys: HashSet<i64> = mails.clone().filter_map(|mail| mail.unit_id).collect();
+        let units = unit::Entity::find().filter(unit::Column::Id.is_in(keys)).all(db).await?;
+        Ok(Self {
+            accounts: accounts.into_iter().map(|account| (account.email.clone(), account)).collect(),
+            units: units.into_iter().map(|unit| (unit.id, unit)).collect(),
+            of_units: addresses_of_units.into_iter().map(|row| row.address).collect(),
+        })
+    }
+
+    /// Returns the account that a mail goes to, if its address belongs to one.
+    pub fn account(&self, mail: &mail::Model) -> Option<&account::Model> {
+        self.accounts.get(&mail.recipient)
+    }
+
+    /// Returns the unit that a mail goes to, if any.
+    pub fn unit(&self, mail: &mail::Model) -> Option<&unit::Model> {
+        mail.unit_id.and_then(|unit| self.units.get(&unit))
+    }
+
+    /// Checks whether a mail may not be sent on a local day: its address belongs to an account that is disabled or
+    /// expired, and to no unit.
+    pub fn is_dead(&self, mail: &mail::Model, day: NaiveDate) -> bool {
+        let is_over = |account: &account::Model| {
+            account.is_disabled || account.valid_until.is_some_and(|last_day| last_day < day)
+        };
+        self.account(mail).is_some_and(is_over) && !self.of_units.contains(&mail.recipient)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end_at_six_hours() {
+        let pauses: Vec<i64> = (1..=12).map(|attempts| pause(attempts, 0).num_minutes()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]);
+        assert!(pause(3, 15) > pause(3, 0) && pause(3, 15) <= TimeDelta::minutes(5));
+    }
+}

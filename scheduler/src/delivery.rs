@@ -1,0 +1,403 @@
+//! Empties the outbox. A run claims batches of mails, writes several at a time from what the ledger says now, sends
+//! them over several connections, and records what became of them, until nothing is due. A fault of the mail server
+//! ends the run and begins an outage, during which only probes are sent.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use entity::mail;
+use futures_util::future::join_all;
+use ledger::Result;
+use ledger::record::delivery::{self, Claimed, Fate, Recipients};
+use ledger::record::outage;
+use ledger::rule::calendar;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::context::Context;
+use crate::mail::Unwritten;
+use crate::mail::post::{Letter, PostError};
+
+/// The most mails of one claim.
+const BATCH: usize = 64;
+/// How long a batch may take to be sent, so that a notice which is queued meanwhile waits no longer. The next batches
+/// are smaller or larger accordingly.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How many more mails are written at a time than connections send.
+const AHEAD: usize = 2;
+/// How often a run renews its lease, well within the lease.
+const RENEWAL: Duration = Duration::from_secs(15);
+/// How often recording outcomes is tried again, a second apart, when the database fails.
+const TRIES: usize = 30;
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// Mails that a server has accepted.
+    pub(crate) sent: usize,
+    /// Mails that had nothing left to say.
+    pub(crate) cancelled: usize,
+    /// Mails that failed.
+    pub(crate) failed: usize,
+    /// How long until the mail server is probed next, and what it said; none while it takes mails.
+    pub(crate) outage: Option<(Duration, String)>,
+}
+
+impl Delivered {
+    /// Whether there was nothing to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.sent + self.cancelled + self.failed == 0
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.cancelled += other.cancelled;
+        self.failed += other.failed;
+    }
+}
+
+/// Delivers what is queued for `due_by` or earlier; by default, what falls due while the run goes on.
+///
+/// During an outage of the mail server, sends a probe if it is time for one or `due_by` is given, and the other mails
+/// only after the server has answered it.
+pub(crate) async fn deliver(context: &Context, due_by: Option<DateTime<Utc>>) -> Result<Delivered> {
+    let taken_back = delivery::take_back(&context.db, context.now()).await?;
+    if taken_back > 0 {
+        tracing::error!(
+            mails = taken_back,
+            "mails waited for a moment that only a clock which was ahead can have set; they are due now"
+        );
+    }
+    let mut done = Delivered::default();
+    if is_out(context, due_by, &mut done).await? {
+        return Ok(done);
+    }
+    let run = Run::new(context, due_by, false);
+    run.go().await?;
+    done.add(&run.delivered());
+    done.outage = run.outage().await?;
+    Ok(done)
+}
+
+/// Checks whether the mail server is out, and probes it if it is time to.
+async fn is_out(context: &Context, due_by: Option<DateTime<Utc>>, done: &mut Delivered) -> Result<bool> {
+    let Some(outage) = outage::current(&context.db).await? else { return Ok(false) };
+    // The settings name another server now.
+    if outage.server != context.post.name() {
+        outage::end(&context.db).await?;
+        return Ok(false);
+    }
+    if due_by.is_none() && !outage::take_probe(&context.db, &outage, context.now()).await? {
+        done.outage = Some((time_until(outage.probe_at, context.now()), outage.reason));
+        return Ok(true);
+    }
+    loop {
+        let probe = Run::new(context, due_by, true);
+        probe.go().await?;
+        done.add(&probe.delivered());
+        done.outage = probe.outage().await?;
+        if done.outage.is_some() {
+            return Ok(true);
+        }
+        let has_answered = probe.has_answered.load(Ordering::Relaxed);
+        if !has_answered && probe.delivered().is_idle() {
+            // No mail waits. The server is only asked whether it lets us in.
+            if let Err(error) = context.post.reach().await {
+                probe.stop(&error.to_string()).await?;
+                done.outage = probe.outage().await?;
+                return Ok(true);
+            }
+        } else if !has_answered {
+            // The mail had nothing left to say; the next one may.
+            continue;
+        }
+        if outage::end(&context.db).await? {
+            tracing::info!(server = outage.server, since = %outage.since, "the mail server takes mails again");
+        }
+        return Ok(false);
+    }
+}
+
+fn time_until(moment: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+    (moment - now).to_std().unwrap_or_default()
+}
+
+/// A mail that is to be sent, and who it goes to.
+type Work = (Claimed, Arc<Recipients>);
+/// What became of a mail.
+type Outcome = (Claimed, Fate);
+
+/// One run.
+struct Run<'a> {
+    context: &'a Context,
+    due_by: Option<DateTime<Utc>>,
+    /// Whether it sends one mail only, to learn whether the server takes mails again.
+    is_probe: bool,
+    lease: String,
+    /// The keys of the mails that it has claimed and not settled.
+    held: Mutex<HashSet<i64>>,
+    /// A place for each connection. One is taken away when the server accepts no further connection.
+    places: Semaphore,
+    /// Whether nothing more is sent.
+    is_over: AtomicBool,
+    /// Whether the server has answered about a mail.
+    has_answered: AtomicBool,
+    /// Why the run failed.
+    error: Mutex<Option<ledger::Error>>,
+    sent: AtomicUsize,
+    cancelled: AtomicUsize,
+    failed: AtomicUsize,
+}
+
+impl<'a> Run<'a> {
+    fn new(context: &'a Context, due_by: Option<DateTime<Utc>>, is_probe: bool) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        Self {
+            context,
+            due_by,
+            is_probe,
+            lease: format!("{}:{}", context.token, COUNT.fetch_add(1, Ordering::Relaxed)),
+            held: Mutex::default(),
+            places: Semaphore::new(context.post.connections()),
+            is_over: AtomicBool::new(false),
+            has_answered: AtomicBool::new(false),
+            error: Mutex::default(),
+            sent: AtomicUsize::new(0),
+            cancelled: AtomicUsize::new(0),
+            failed: AtomicUsize::new(0),
+        }
+    }
+
+    fn delivered(&self) -> Delivered {
+        let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        let (sent, cancelled, failed) = (count(&self.sent), count(&self.cancelled), count(&self.failed));
+        Delivered { sent, cancelled, failed, outage: None }
+    }
+
+    /// The outage that the run has met, if any.
+    async fn outage(&self) -> Result<Option<(Duration, String)>> {
+        if !self.is_over.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let outage = outage::current(&self.context.db).await?;
+        Ok(outage.map(|outage| (time_until(outage.probe_at, self.context.now()), outage.reason)))
+    }
+
+    /// Claims, sends and settles until nothing is due, or the run is over. What is being sent then is sent to its end.
+    async fn go(&self) -> Result<()> {
+        let (to_send, queue) = mpsc::channel::<Work>(1);
+        let (done, outcomes) = mpsc::unbounded_channel::<Outcome>();
+        let queue = tokio::sync::Mutex::new(queue);
+        let writers = self.context.post.connections() + AHEAD;
+        let sending = join_all((0..writers).map(|_| self.send_all(&queue, done.clone())));
+        let work = async { tokio::join!(self.claim_all(to_send, done), sending, self.settle_all(outcomes)) };
+        tokio::select! {
+            _ = work => {}
+            () = self.renew() => {}
+        }
+        match self.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed) || (self.context.stopping)()
+    }
+
+    /// Ends the run because of an error. Only the first is kept.
+    fn fail(&self, error: ledger::Error) {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the run because the mail server takes no mails.
+    async fn stop(&self, why: &str) -> Result<()> {
+        self.is_over.store(true, Ordering::Relaxed);
+        let server = self.context.post.name();
+        if outage::begin(&self.context.db, &server, why, self.context.now()).await? {
+            tracing::error!(server, why, "the mail server takes no mails; nothing is sent until a probe succeeds");
+        }
+        Ok(())
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Renews the lease on what is claimed, for as long as the run goes on.
+    async fn renew(&self) {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            let held: Vec<i64> = self.held().iter().copied().collect();
+            if held.is_empty() {
+                continue;
+            }
+            if let Err(error) = delivery::renew(&self.context.db, &self.lease, held, self.context.now()).await {
+                tracing::warn!(%error, "the lease on mails could not be renewed");
+            }
+        }
+    }
+
+    /// Claims mails in batches and hands them on.
+    async fn claim_all(&self, to_send: mpsc::Sender<Work>, done: mpsc::UnboundedSender<Outcome>) {
+        let mut size = if self.is_probe { 1 } else { self.context.post.connections() };
+        while !self.is_over() {
+            let now = self.context.now();
+            let moments = (self.due_by.unwrap_or(now), now);
+            let claimed = match delivery::claim(&self.context.db, &self.lease, moments, size).await {
+                Ok(claimed) => claimed,
+                Err(error) => return self.fail(error),
+            };
+            if claimed.is_empty() {
+                return;
+            }
+            self.held().extend(claimed.iter().map(|claimed| claimed.mail.id));
+            let recipients =
+                Recipients::read(&self.context.db, claimed.iter().map(|claimed| &claimed.mail)).await.map(Arc::new);
+            let began = Instant::now();
+            for claimed in claimed {
+                match &recipients {
+                    Ok(recipients) => _ = to_send.send((claimed, recipients.clone())).await,
+                    Err(_) => _ = done.send((claimed, Fate::Waits)),
+                }
+            }
+            if let Err(error) = recipients {
+                return self.fail(error);
+            }
+            if self.is_probe {
+                return;
+            }
+            let took = began.elapsed();
+            if took > PATIENCE {
+                size = (size / 2).max(1);
+            } else if took < PATIENCE / 2 {
+                size = (size * 2).min(BATCH);
+            }
+        }
+    }
+
+    /// Takes mails and sends them, one after the other.
+    async fn send_all(&self, queue: &tokio::sync::Mutex<mpsc::Receiver<Work>>, done: mpsc::UnboundedSender<Outcome>) {
+        loop {
+            let work = queue.lock().await.recv().await;
+            let Some((claimed, recipients)) = work else { return };
+            let fate = match self.send(&claimed.mail, &recipients).await {
+                Ok(fate) => fate,
+                Err(error) => {
+                    self.fail(error);
+                    Fate::Waits
+                }
+            };
+            let _ = done.send((claimed, fate));
+        }
+    }
+
+    /// Writes a mail from what the ledger says now, and sends it.
+    async fn send(&self, mail: &mail::Model, recipients: &Recipients) -> Result<Fate> {
+        if self.is_over() {
+            return Ok(Fate::Waits);
+        }
+        let (context, now) = (self.context, self.context.now());
+        if recipients.is_dead(mail, calendar::local_day(now, context.zone)) {
+            return Ok(Fate::Cancelled("收件人的账户已停用或过期".to_owned()));
+        }
+        let message = match context.writer.write(&context.db, (mail, recipients), (now, context.zone)).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(Fate::Cancelled("发送前复核：所列事项均已完成、销号或不涉及".to_owned())),
+            // A reminder of an earlier version.
+            Err(Unwritten::Unknown) => return Ok(Fate::Refused(format!("没有名为 {} 的提醒", mail.kind))),
+            Err(Unwritten::Database(error)) => return Err(error.into()),
+            Err(Unwritten::Ledger(error)) => return Err(error),
+            Err(error) => {
+                tracing::error!(
+                    mail = mail.id,
+                    error = &error as &dyn std::error::Error,
+                    "a mail could not be written"
+                );
+                return Ok(Fate::Retry("邮件内容生成失败".to_owned()));
+            }
+        };
+        let subject = message.subject.clone();
+        let posted = match context.post.letter(message, mail, now) {
+            Ok(letter) => self.post(&letter).await,
+            Err(error) => Some(Err(error)),
+        };
+        Ok(match posted {
+            None => Fate::Waits,
+            Some(Ok(())) => Fate::Sent(subject),
+            Some(Err(PostError::Refused(why))) => Fate::Refused(why),
+            Some(Err(PostError::Unavailable(why))) => Fate::Retry(why),
+            Some(Err(PostError::Down(why) | PostError::Doubtful(why) | PostError::Crowded(why))) => {
+                self.stop(&why).await?;
+                Fate::WaitsBehind(why)
+            }
+        })
+    }
+
+    /// Sends a letter as soon as a connection is free; none if the run ends before.
+    async fn post(&self, letter: &Letter) -> Option<std::result::Result<(), PostError>> {
+        loop {
+            // Places are never closed.
+            let place = self.places.acquire().await.ok()?;
+            if self.is_over() {
+                return None;
+            }
+            match self.context.post.send(letter).await {
+                Err(PostError::Crowded(why)) => {
+                    tracing::info!(why, "the mail server accepts no further connection; fewer are used");
+                    place.forget();
+                }
+                // A probe asks about the server, not about the mail.
+                Err(PostError::Doubtful(why)) if !self.is_probe && self.context.post.blames(letter) => {
+                    return Some(Err(PostError::Unavailable(why)));
+                }
+                posted => {
+                    if !matches!(posted, Err(PostError::Down(_) | PostError::Doubtful(_))) {
+                        self.has_answered.store(true, Ordering::Relaxed);
+                    }
+                    return Some(posted);
+                }
+            }
+        }
+    }
+
+    /// Records what became of mails, as it is known.
+    async fn settle_all(&self, mut outcomes: mpsc::UnboundedReceiver<Outcome>) {
+        let mut batch = Vec::new();
+        while outcomes.recv_many(&mut batch, BATCH).await > 0 {
+            self.settle(&batch).await;
+            for (claimed, fate) in batch.drain(..) {
+                self.held().remove(&claimed.mail.id);
+                let count = match fate {
+                    Fate::Sent(_) => &self.sent,
+                    Fate::Cancelled(_) => &self.cancelled,
+                    Fate::Retry(_) | Fate::Refused(_) => &self.failed,
+                    Fate::Waits | Fate::WaitsBehind(_) => continue,
+                };
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Records outcomes. An accepted mail whose outcome is not recorded is sent again, so a database that fails is
+    /// given some time.
+    async fn settle(&self, batch: &[Outcome]) {
+        for tries in 0.. {
+            match delivery::settle(&self.context.db, &self.lease, batch, self.context.now()).await {
+                Ok(0) => return,
+                Ok(lost) => {
+                    tracing::warn!(mails = lost, "the lease on mails was lost: another process delivers them");
+                    return;
+                }
+                Err(error) if tries == TRIES => return self.fail(error),
+                Err(error) => {
+                    tracing::warn!(%error, "the outcomes of mails could not be recorded; trying again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Delivers mail as soon as it is queued. PostgreSQL announces it to all processes; on SQLite, where one process
+//! serves, it is announced within the process. What is announced to nobody is found by the ticks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entity::schedule;
+use ledger::record::outbox;
+use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
+use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::delivery;
+use crate::jobs::deliver_mail;
+
+/// How long after a failure of the database delivery listens again.
+const PAUSE: Duration = Duration::from_secs(5);
+/// The longest time that delivery waits if nothing is announced. The ticks find what is due earlier.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// Delivers at once, and then whenever mail is queued, until it is told to stop. `beside` is held during delivery: only
+/// one run at a time.
+pub(crate) async fn deliver_when_queued(context: Arc<Context>, beside: Arc<Mutex<()>>, stop: CancellationToken) {
+    let mut announced = Announced::to(&context.db);
+    loop {
+        let pause = {
+            let _guard = beside.lock().await;
+            deliver(&context).await
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = announced.next() => {}
+            () = tokio::time::sleep(pause.unwrap_or(LONGEST)) => {}
+        }
+    }
+}
+
+/// Delivers what is due, unless the schedule is disabled. Returns how long until the mail server is to be probed, if it
+/// takes no mails.
+async fn deliver(context: &Context) -> Option<Duration> {
+    let done = async {
+        let of_job = schedule::Column::Name.eq(deliver_mail::NAME);
+        let row = schedule::Entity::find().filter(of_job).one(&context.db).await?;
+        if row.is_some_and(|row| !row.enabled) {
+            return Ok(delivery::Delivered::default());
+        }
+        delivery::deliver(context, None).await
+    };
+    match done.await {
+        Ok(done) => {
+            if !done.is_idle() {
+                let (sent, cancelled, failed) = (done.sent, done.cancelled, done.failed);
+                tracing::info!(sent, cancelled, failed, "mail was delivered");
+            }
+            // A moment later, so that the probe is due by the clock that is stored.
+            done.outage.map(|(pause, _)| pause + Duration::from_millis(100))
+        }
+        Err(error) => {
+            tracing::error!(%error, "delivery failed");
+            Some(PAUSE)
+        }
+    }
+}
+
+/// The announcements of queued mail.
+struct Announced {
+    db: DatabaseConnection,
+    /// On PostgreSQL, a connection of its own that listens; none until it is open.
+    listener: Option<PgListener>,
+}
+
+impl Announced {
+    fn to(db: &DatabaseConnection) -> Self {
+        Self { db: db.clone(), listener: None }
+    }
+
+    /// Waits for the next announcement. Returns also where some may have been missed.
+    async fn next(&mut self) {
+        if self.db.get_database_backend() != DbBackend::Postgres {
+            return outbox::QUEUED.notified().await;
+        }
+        let Some(listener) = &mut self.listener else {
+            match listen(&self.db).await {
+                Ok(listener) => self.listener = Some(listener),
+                Err(error) => {
+                    tracing::warn!(%error, "PostgreSQL cannot announce queued mail; the next attempt is soon");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+            return;
+        };
+        // It connects again by itself, and says that it had lost its connection.
+        if let Err(error) = listener.try_recv().await {
+            tracing::warn!(%error, "the connection on which PostgreSQL announces queued mail was lost");
+            self.listener = None;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Opens a connection that listens, beside those of the pool.
+async fn listen(db: &DatabaseConnection) -> Result<PgListener, sea_orm::sqlx::Error> {
+    let options = db.get_postgres_connection_pool().connect_options();
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with((*options).clone());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.listen(outbox::CHANNEL).await?;
+    Ok(listener)
+}
