@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use ledger::file::storage::create_private_folder;
 use ledger::record::database::{Trouble, trouble};
 use sea_orm::sqlx::{self, Connection};
@@ -140,7 +141,9 @@ const HOLDS_NOT: Duration = Duration::from_secs(1);
 const STUCK: Duration = Duration::from_mins(2);
 
 impl Health {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(mut db: DatabaseConnection) -> Self {
+        // Its statements are not counted among those of the ledger.
+        db.set_metric_callback(|_| {});
         Self { db, turn: Arc::default(), known: Arc::default() }
     }
 
@@ -162,6 +165,18 @@ impl Health {
             let _ = tokio::time::timeout(PATIENCE, trying).await;
         }
         if self.known().is_writable() { Ok(()) } else { Err("database: cannot write".to_owned()) }
+    }
+
+    /// Returns since when the mail server takes no mails; none while it takes them.
+    pub(crate) async fn mail_outage(&self) -> Option<DateTime<Utc>> {
+        match tokio::time::timeout(PATIENCE, ledger::record::outage::current(&self.db)).await {
+            Ok(Ok(outage)) => outage.map(|outage| outage.since),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "it could not be read whether the mail server takes mails");
+                None
+            }
+            Err(_) => None,
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -9,17 +9,23 @@ use actix_web::{App, HttpResponse, HttpServer, dev::Server, web};
 use api::Probe;
 
 use crate::Failure;
-use crate::database::STATEMENTS;
+use crate::database::{Health, STATEMENTS};
 
 /// Starts the server. `last_tick` is the Unix time of the scheduler's last tick in seconds; `None` if this process runs
 /// no scheduler.
-pub(crate) fn serve(address: SocketAddr, last_tick: Option<Arc<AtomicI64>>, ready: Probe) -> Result<Server, Failure> {
-    let (last_tick, ready) = (web::Data::new(last_tick), web::Data::new(ready));
+pub(crate) fn serve(
+    address: SocketAddr,
+    last_tick: Option<Arc<AtomicI64>>,
+    health: Health,
+    ready: Probe,
+) -> Result<Server, Failure> {
+    let (last_tick, health, ready) = (web::Data::new(last_tick), web::Data::new(health), web::Data::new(ready));
     let server = HttpServer::new(move || {
         App::new()
             // No public URL: this port is for the internal network and has no TLS.
             .wrap(api::headers(""))
             .app_data(last_tick.clone())
+            .app_data(health.clone())
             .app_data(ready.clone())
             .route("/metrics", web::get().to(figures))
             .route("/readyz", web::get().to(readiness))
@@ -35,12 +41,16 @@ async fn readiness(ready: web::Data<Probe>) -> HttpResponse {
     api::readiness(&ready).await
 }
 
-async fn figures(last_tick: web::Data<Option<Arc<AtomicI64>>>) -> HttpResponse {
+async fn figures(last_tick: web::Data<Option<Arc<AtomicI64>>>, health: web::Data<Health>) -> HttpResponse {
     let mut text = format!(
         "# HELP rectify_sql_statements_total SQL statements sent to the database.\n\
          # TYPE rectify_sql_statements_total counter\n\
-         rectify_sql_statements_total {}\n",
-        STATEMENTS.load(Ordering::Relaxed)
+         rectify_sql_statements_total {}\n\
+         # HELP rectify_mail_server_up Whether the mail server takes mails (1) or delivery has stopped (0).\n\
+         # TYPE rectify_mail_server_up gauge\n\
+         rectify_mail_server_up {}\n",
+        STATEMENTS.load(Ordering::Relaxed),
+        u8::from(health.mail_outage().await.is_none())
     );
     if let Some(last_tick) = last_tick.as_ref() {
         let _ = write!(

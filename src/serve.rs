@@ -23,6 +23,7 @@ use actix_web::middleware::{self, Condition};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
 use api::{Api, Connection, Connections, Probe, Services};
+use chrono::SecondsFormat;
 use fs4::FileExt;
 use ledger::file::storage::{create_private, create_private_folder};
 use ledger::record::link_key::LinkKey;
@@ -90,8 +91,8 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     }
     let metrics = match settings.metrics_listen()? {
         Some(address) => {
-            let server =
-                crate::metrics::serve(address, last_tick.get().cloned(), probe(health.clone(), last_tick.clone()))?;
+            let ready = probe(health.clone(), last_tick.clone());
+            let server = crate::metrics::serve(address, last_tick.get().cloned(), health.clone(), ready)?;
             let handle = server.handle();
             tokio::spawn(server);
             Some(handle)
@@ -314,14 +315,20 @@ async fn start_scheduler(settings: &Settings, jobs: Arc<Context>) -> Result<Sche
 }
 
 /// Returns the readiness check: the database answers and accepts writes, and the scheduler, if this process runs one,
-/// ticks.
+/// ticks. A mail server that takes no mails only degrades the service. Neither its name nor what it said is told,
+/// because readiness may be public.
 fn probe(health: Health, last_tick: LastTick) -> Probe {
     Arc::new(move || {
         let (health, last_tick) = (health.clone(), last_tick.clone());
         Box::pin(async move {
             health.check().await?;
             let age = last_tick.get().map_or(0, |last_tick| Scheduler::age(last_tick, clock::now()));
-            if age > TOO_OLD { Err(format!("scheduler: no tick for {age} seconds")) } else { Ok(()) }
+            if age > TOO_OLD {
+                return Err(format!("scheduler: no tick for {age} seconds"));
+            }
+            let mail = health.mail_outage().await;
+            let since = mail.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true));
+            Ok(since.map(|since| format!("mail: the server takes no mails since {since}")).into_iter().collect())
         })
     })
 }

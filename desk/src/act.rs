@@ -273,6 +273,7 @@ async fn show(
         only => &target.only,
         data => minijinja::Value::from(Serde(&data)),
         viewer => minijinja::Value::from(Serde(&data["viewer"])),
+        mail_outage => minijinja::Value::from(Serde(&data["mailOutage"])),
     };
     visit.write(status, "shared/act.html", own)
 }

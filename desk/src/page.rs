@@ -316,6 +316,7 @@ async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<Http
     let own = context! {
         data => minijinja::Value::from(Serde(&data)),
         viewer => minijinja::Value::from(Serde(&data["viewer"])),
+        mail_outage => minijinja::Value::from(Serde(&data["mailOutage"])),
         title => if visit.is_english { &page.described.en } else { &page.described.zh },
         nav => &page.described.nav,
         is_wide => page.described.wide,

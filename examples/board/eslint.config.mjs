@@ -46,6 +46,7 @@ const PARTS = {
   LedgerChange: 'an event that is delivered once',
   LinkedItem: 'what a link in a mail shows; the item itself has an id',
   MailItem: 'one line of a mail; the measure or case has an id',
+  MailOutage: 'there is at most one',
   Milestone: 'one date of a deadline',
   MomentRange: 'computed when it is requested',
   NumberSummary: 'computed when it is requested',

@@ -17,6 +17,7 @@ mod case;
 mod cases;
 mod decisions;
 mod delegation;
+mod delivery;
 mod desk;
 mod differential;
 mod door;

@@ -27,7 +27,7 @@ use crate::noun::delegation::Delegation;
 use crate::noun::evidence::Evidence;
 use crate::noun::extension::DeadlineChange;
 use crate::noun::import_decision::ImportDecision;
-use crate::noun::mail::Mail;
+use crate::noun::mail::{Mail, MailOutage};
 use crate::noun::measure::Measure;
 use crate::noun::problem::Problem;
 use crate::noun::progress_report::ProgressReport;
@@ -66,6 +66,8 @@ enum Read {
     One(fn() -> &'static Table),
     /// The region with a global id or a division code.
     Region,
+    /// The only row of a noun that has one or none, with the key 1.
+    Only(fn() -> &'static Table),
     /// The account of the caller.
     Viewer,
     /// The row with a global id, of whichever noun the id names.
@@ -207,6 +209,14 @@ fn fields() -> Vec<Field> {
             "mails",
             "Mails of the outbox, by default the oldest first; empty for callers other than administrators.",
         ),
+        Field {
+            name: "mailOutage",
+            description: "The outage of the mail server, during which no mail is sent; null while it takes mails, and \
+                          for callers other than administrators.",
+            register: <Option<MailOutage> as FieldType>::register,
+            arguments: |_| Vec::new(),
+            read: Read::Only(crate::noun::mail::outage),
+        },
         Field {
             name: "viewer",
             description: "Account of the caller; null for the local administrator of an open installation.",
@@ -425,6 +435,7 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
             Some(Root::Where(table(), Condition::Any(columns.iter().filter_map(is_own).collect())))
         }
         Read::One(table) => id("id").and_then(|id| table().key(&id)).map(|key| Root::One(table(), "id", key)),
+        Read::Only(table) => Some(Root::One(table(), "id", 1_i64.into())),
         Read::Viewer => {
             let own = request.principal().account;
             own.map(|account| Root::One(<Account as Noun>::table(), "id", account.into()))

@@ -63,18 +63,27 @@ async fn alive() -> HttpResponse {
 }
 
 async fn ready_to_serve(state: web::Data<AppState>) -> HttpResponse {
-    let answer = readiness(&state.ready).await;
-    let is_open = answer.status().is_success() && state.gate.is_open(false).await.unwrap_or(false);
-    if is_open { HttpResponse::Ok().body(format!("ready\n{OPEN}")) } else { answer }
+    let answer = (state.ready)().await;
+    let is_open = answer.is_ok() && state.gate.is_open(false).await.unwrap_or(false);
+    readiness_of(answer, is_open.then_some(OPEN))
 }
 
 /// What the readiness probe adds for an open installation, to warn its operators.
 const OPEN: &str = "open: no account exists yet, so anyone on this machine can read and write everything";
 
-/// Answers a readiness probe: `ready`, or the reason with status 503.
+/// Answers a readiness probe: `ready` and what is degraded, or the reason with status 503.
 pub async fn readiness(ready: &Probe) -> HttpResponse {
-    match ready().await {
-        Ok(()) => HttpResponse::Ok().body("ready"),
+    readiness_of(ready().await, None)
+}
+
+/// Answers with what a probe found, and a line more if there is one.
+fn readiness_of(found: Result<Vec<String>, String>, more: Option<&str>) -> HttpResponse {
+    match found {
+        Ok(degraded) => {
+            let degraded = degraded.into_iter().map(|what| format!("degraded: {what}"));
+            let lines = std::iter::once("ready".to_owned()).chain(degraded).chain(more.map(str::to_owned));
+            HttpResponse::Ok().body(lines.collect::<Vec<_>>().join("\n"))
+        }
         Err(why) => HttpResponse::ServiceUnavailable().body(why),
     }
 }

@@ -24,8 +24,9 @@ use crate::language::Language;
 /// A header that a page of another origin cannot send without a CORS preflight request.
 const UPLOAD: &str = "x-rectify-upload";
 
-/// Checks whether the program is ready to serve; the error says why not.
-pub type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+/// Checks whether the program is ready to serve; the error says why not. Returns what is degraded although the program
+/// can serve, in an English line for each.
+pub type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<String>, String>> + Send + Sync>;
 
 /// The state that all handlers share.
 pub(crate) struct AppState {

@@ -73,7 +73,8 @@ noun! {
     state: MailState = Kind::Column("state");
     /// Number of delivery attempts so far; requeueing the mail resets it to 0.
     attempts: i32 = Kind::Column("attempts");
-    /// Earliest moment of the next delivery attempt, while the mail is queued.
+    /// Earliest moment of the next delivery attempt while the mail is queued; while it is being sent, the moment from
+    /// which another sender may take it over.
     nextAttemptAt: Moment = Kind::Column("next_attempt_at");
     /// When a mail server accepted the mail; null before that.
     sentAt: Option<Moment> = Kind::Column("sent_at");
@@ -103,6 +104,28 @@ noun! {
     inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
     /// Local date that the reminder is about, such as the deadline; null for a notice.
     dueOn: Option<Date> = Kind::Column("due_on");
+}
+
+noun! {
+    /// An outage of the mail server: it refuses what concerns this installation rather than a mail, such as the sign-in
+    /// or the sender. No mail is sent, and no attempt is counted, until a probe succeeds.
+    pub(crate) MailOutage from "mail_outage" {
+        order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
+        total: None
+    }
+    /// Host and port of the mail server, or the folder that mails are written to.
+    server: String = Kind::Column("server");
+    /// When the outage began.
+    since: Moment = Kind::Column("since");
+    /// What the server or the network said last.
+    reason: String = Kind::Column("reason");
+    /// When the server is probed next.
+    nextProbeAt: Moment = Kind::Column("probe_at");
+}
+
+/// Returns the table of outages, which has one row while the mail server takes no mails, and none otherwise.
+pub(crate) fn outage() -> &'static planner::Table {
+    <MailOutage as Noun>::table()
 }
 
 order! { MailOrder by MailOrderField {

@@ -558,6 +558,11 @@ fn is_superior(role: Role) -> bool {
     }
 }
 
+/// Checks whether a role keeps the ledgers of rounds of some level.
+fn keeps_ledgers(role: Role) -> bool {
+    RoundLevel::iter().any(|level| doers(Act::KeepLedger, level).contains(&role))
+}
+
 /// Checks whether a role enters rounds and problems, so that it sees every round and the audit of rounds.
 fn enters_rounds(role: Role) -> bool {
     match role {
@@ -625,7 +630,9 @@ impl Sight for Principal {
                 "import_decision" => decisions(*role, place.as_ref()),
                 // The office that enters problems must be able to choose any round.
                 "inspection_round" if enters_rounds(*role) => Condition::always(),
-                "unit_address" | "mail" | "mail_item" | "schedule" | "job_run" => only(administers(*role)),
+                "unit_address" | "mail" | "mail_item" | "mail_outage" | "schedule" | "job_run" => {
+                    only(administers(*role))
+                }
                 _ if administers(*role) => Condition::never(),
                 // A role of the root region sees the whole ledger, so that no condition on its rows is needed.
                 _ if place.as_ref().is_some_and(|place| goes_by_region(*role) && place.is_the_nation()) => {
@@ -796,7 +803,7 @@ fn decisions(role: Role, place: Option<&Place>) -> Condition {
         AND (substr(r.path, 1, length({})) = {} OR ({t}.topic <> 'NOT_APPLICABLE' \
         AND substr({}, 1, length(r.path)) = r.path)))";
     match place {
-        Some(place) if enters_rounds(role) => Condition::Matches(BELOW_OR_ABOVE, place.path.clone().into()),
+        Some(place) if keeps_ledgers(role) => Condition::Matches(BELOW_OR_ABOVE, place.path.clone().into()),
         _ => Condition::never(),
     }
 }
@@ -948,7 +955,7 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
         return Condition::Any(chains(&["account", "region", "unit", "schedule", "mail", "calendar"]));
     }
     // The chain of a region's imports is that of the decisions about the files which it issued.
-    let imports = place.filter(|_| enters_rounds(role)).map(|place| {
+    let imports = place.filter(|_| keeps_ledgers(role)).map(|place| {
         let of_region = Condition::Matches(IMPORTS_BELOW, place.path.clone().into());
         Condition::StartsWith("chain", "imports_".to_owned()).and(of_region)
     });

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::mail::{MailState, Priority};
 use entity::{account, mail, mail_item, unit_address};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, TryInsertResult};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, TryInsertResult};
 use tokio::sync::Notify;
 
 use crate::Result;

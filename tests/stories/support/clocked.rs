@@ -88,7 +88,7 @@ impl World {
                             run_job: Arc::new(|_, _, _| None),
                             link_key: ledger::record::link_key::LinkKey::new("story"),
                         };
-                        let api = api::Api::new(services, policy, Arc::new(|| Box::pin(async { Ok(()) })));
+                        let api = api::Api::new(services, policy, Arc::new(|| Box::pin(async { Ok(Vec::new()) })));
                         let routes = api.routes();
                         let options = desk::Options {
                             public_url: format!("http://127.0.0.1:{port}"),

@@ -191,7 +191,12 @@ impl World {
 
     /// Starts the API server as a child process, with additional environment variables.
     pub(crate) fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
-        self.serve_by(self.program(), settings)
+        self.serve_by(self.program(), "api", settings)
+    }
+
+    /// Starts the API server and the scheduler in one process, with additional environment variables.
+    pub(crate) fn serve_with_scheduler(&self, settings: &[(&str, &str)]) -> Server {
+        self.serve_by(self.program(), "all", settings)
     }
 
     /// Starts the API server listening on all addresses of the machine, as in a container. `PORT` in the public URL is
@@ -212,13 +217,13 @@ impl World {
         limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]).arg(program.get_program());
         limited.current_dir(self.dir.path());
         limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        self.serve_by(limited, settings)
+        self.serve_by(limited, "api", settings)
     }
 
-    fn serve_by(&self, mut program: Command, settings: &[(&str, &str)]) -> Server {
+    fn serve_by(&self, mut program: Command, role: &str, settings: &[(&str, &str)]) -> Server {
         let (port, metrics) = (free_port(), free_port());
         let mut child = program
-            .args(["serve", "--role", "api"])
+            .args(["serve", "--role", role])
             .env("RECTIFY_LISTEN", format!("127.0.0.1:{port}"))
             .env("RECTIFY_METRICS_LISTEN", format!("127.0.0.1:{metrics}"))
             .envs(settings.iter().copied())
@@ -406,8 +411,13 @@ impl Server {
 
     /// Returns the number of SQL statements that the server has sent to the database so far.
     pub(crate) fn statements(&self) -> u64 {
+        self.figure("rectify_sql_statements_total")
+    }
+
+    /// Returns a figure of `/metrics`.
+    pub(crate) fn figure(&self, name: &str) -> u64 {
         let figures = answer(Self::agent().get(&self.metrics).call().unwrap()).body;
-        let line = figures.lines().find(|line| line.starts_with("rectify_sql_statements_total ")).unwrap();
+        let line = figures.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 }

@@ -7,11 +7,18 @@ OPTIONS is a JSON object with these members, all optional:
   name         host name in the certificate (default "localhost")
   implicit     true for TLS from the first byte instead of STARTTLS (default false)
   password     password of the login `ledger` (default "s@fe")
+Prints a line for each mail that it has written. FOLDER/mode, if it exists, names what is wrong with the server:
+  greeting     it greets with 554
+  login        it refuses every login
+  sender       it refuses every sender
+  relay        it refuses to relay
+  hang-up      it takes each message and hangs up without an answer
+  alone        it accepts one connection at a time
 """
-import email, email.policy, itertools, json, pathlib, ssl, subprocess, sys, threading
+import asyncio, email, email.policy, itertools, json, pathlib, ssl, subprocess, sys, threading
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 port, folder = int(sys.argv[1]), pathlib.Path(sys.argv[2])
 options = {"certificate": "plain", "name": "localhost", "implicit": False, "password": "s@fe"}
@@ -54,16 +61,54 @@ subjectAltName = DNS:{name}
 tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 tls.load_cert_chain(ca, key)
 count = itertools.count()
+connections = 0
+
+
+def mode():
+    try:
+        return (folder / "mode").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+class Server(SMTP):
+    async def _handle_client(self):
+        global connections
+        if mode() == "greeting" or (mode() == "alone" and connections > 0):
+            await self.push("554 5.3.2 no service" if mode() == "greeting" else "421 4.7.0 too many connections")
+            self.transport.close()
+            return
+        connections += 1
+        try:
+            await super()._handle_client()
+        finally:
+            connections -= 1
+
+
+class Control(Controller):
+    def factory(self):
+        return Server(self.handler, **self.SMTP_kwargs)
 
 
 def allowed(server, session, envelope, mechanism, given):
-    known = isinstance(given, LoginPassword) and (given.login, given.password) == (b"ledger", options["password"].encode())
+    known = mode() != "login" and isinstance(given, LoginPassword) and (given.login, given.password) == (b"ledger", options["password"].encode())
     # With handled=False, aiosmtpd itself sends the refusal.
     return AuthResult(success=known, handled=known)
 
 
 class Keep:
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if mode() == "sender":
+            return "550 5.7.1 sender not allowed"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
     async def handle_RCPT(self, server, session, envelope, address, options):
+        if mode() == "relay":
+            return "550 5.7.1 relaying denied"
+        if address.startswith("closed"):
+            return "550 5.7.1 only members may write here"
         if address.startswith("nobody"):
             return "550 no such mailbox"
         if address.startswith("busy"):
@@ -83,10 +128,14 @@ class Keep:
         part = path.with_suffix(".part")
         part.write_text(json.dumps(kept, ensure_ascii=False))
         part.rename(path)
+        print(path.name, flush=True)
+        if mode() == "hang-up":
+            server.transport.abort()
+            await asyncio.Event().wait()
         return "250 OK"
 
 
 encryption = {"ssl_context": tls, "auth_require_tls": False} if options["implicit"] else {"tls_context": tls, "require_starttls": True}
-Controller(Keep(), hostname="127.0.0.1", port=port, auth_required=True, authenticator=allowed, **encryption).start()
+Control(Keep(), hostname="127.0.0.1", port=port, auth_required=True, authenticator=allowed, **encryption).start()
 print("ready", flush=True)
 threading.Event().wait()

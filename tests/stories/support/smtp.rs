@@ -3,7 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -12,6 +14,8 @@ use super::free_port;
 
 /// The package that `smtp.py` imports, in the version that is installed where Python does not have it.
 const PACKAGE: &str = "aiosmtpd==1.4.6";
+/// How long a story waits for a mail that has to arrive.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A real SMTP server that requires STARTTLS and a login, and writes accepted mails to a temporary folder.
 pub(crate) struct Smtp {
@@ -19,6 +23,8 @@ pub(crate) struct Smtp {
     pub(crate) url: String,
     pub(crate) port: u16,
     folder: TempDir,
+    /// The names of the files of accepted mails.
+    accepted: Mutex<Receiver<String>>,
 }
 
 impl Smtp {
@@ -39,11 +45,31 @@ impl Smtp {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
         assert_eq!(line.trim(), "ready", "the SMTP server does not start; it needs openssl");
         let url =
             format!("smtp://ledger:s%40fe@localhost:{port}?tls=starttls&ca={}", folder.path().join("ca.pem").display());
-        Self { child, url, port, folder }
+        let (sender, accepted) = mpsc::channel();
+        std::thread::spawn(move || {
+            for name in out.lines().map_while(Result::ok) {
+                let _ = sender.send(name);
+            }
+        });
+        Self { child, url, port, folder, accepted: Mutex::new(accepted) }
+    }
+
+    /// Sets what is wrong with the server, see `smtp.py`; nothing, if `mode` is empty.
+    pub(crate) fn set(&self, mode: &str) {
+        let part = self.folder.path().join("mode.part");
+        std::fs::write(&part, mode).unwrap();
+        std::fs::rename(part, self.folder.path().join("mode")).unwrap();
+    }
+
+    /// Waits for the next mail and returns it.
+    pub(crate) fn next(&self) -> Value {
+        let name = self.accepted.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(self.folder.path().join(name)).unwrap()).unwrap()
     }
 
     /// Returns the path of the server's certificate.
