@@ -6,7 +6,7 @@ SHELL := bash
 # Runs the program, after building it if necessary.
 RECTIFY := cargo run --quiet --bin rectify --
 
-.PHONY: help run story test client bench lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
+.PHONY: help run story test client bench bench-mail lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ client: ## Check the TypeScript client in examples/board and run it against a de
 
 bench: ## Compare reads with hand-written SQL and PostGraphile, on the local PostgreSQL in RECTIFY_BENCH_POSTGRES
 	cargo bench --bench read_side -- --write docs/performance.md
+
+bench-mail: ## Compare delivery with a bare loop over lettre, on PostgreSQL (RECTIFY_BENCH_POSTGRES) or SQLite
+	cargo bench --bench mail
 
 lint: ## Check formatting, lints and documentation, with warnings as errors; spelling if typos is installed
 	cargo fmt --all --check

@@ -1,0 +1,90 @@
+//! Benchmark of delivery: how fast waiting mails leave, compared with a bare loop over lettre with as many connections
+//! to the same server (`bare`), and how long a notice takes while digests wait.
+//!
+//! ```sh
+//! RECTIFY_BENCH_POSTGRES=postgres://postgres@127.0.0.1:5432 cargo bench --bench mail
+//! ```
+//!
+//! creates the database `rectify_bench_mail` on that server (without the variable, an SQLite file) with the demo ledger
+//! and fills its outbox with copies of one digest. The mail server (`sink`) writes each message to the disk before it
+//! accepts it, as a mail server has to. `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
+
+mod bare;
+mod outbox;
+mod sink;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use outbox::Outbox;
+use sink::Sink;
+
+/// The path of the measured program.
+const BINARY: &str = env!("CARGO_BIN_EXE_rectify");
+
+/// The result of a step.
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Measures the delivery of mail, compared with a bare loop over lettre.
+#[derive(Parser)]
+struct Arguments {
+    /// PostgreSQL server on which the database `rectify_bench_mail` is created; SQLite without it.
+    #[arg(long, value_name = "URL", env = "RECTIFY_BENCH_POSTGRES", hide_env_values = true)]
+    server: Option<String>,
+    /// How many mails wait, one measurement each.
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 6_000])]
+    counts: Vec<usize>,
+    /// How many connections are used at the same time.
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+    /// How many milliseconds the mail server takes for a message besides writing it.
+    #[arg(long, default_value_t = 0)]
+    server_ms: u64,
+    /// How many digests wait when a notice is queued.
+    #[arg(long, default_value_t = 6_000)]
+    behind: usize,
+    /// Passed by `cargo bench`; ignored.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Outcome<()> {
+    let program = std::env::var("RECTIFY_BENCH_BINARY").unwrap_or_else(|_| BINARY.to_owned());
+    let sink = Sink::start(Duration::from_millis(arguments.server_ms))?;
+    let outbox = Outbox::create(&program, arguments.server.as_deref(), &sink, arguments.connections)?;
+    println!(
+        "{} cores, {}, {} connections",
+        std::thread::available_parallelism()?,
+        if arguments.server.is_some() { "PostgreSQL" } else { "SQLite" },
+        arguments.connections
+    );
+    println!("| waiting | lettre, mails/s | Rectify, mails/s | ratio |\n| --- | --- | --- | --- |");
+    for &count in &arguments.counts {
+        outbox.fill(count)?;
+        sink.expect(count);
+        outbox.deliver()?;
+        let own = sink.rate()?;
+        sink.expect(count);
+        bare::send(&sink, count, arguments.connections)?;
+        let bare = sink.rate()?;
+        println!("| {count} | {bare:.0} | {own:.0} | {:.0} % |", 100.0 * own / bare);
+    }
+    for behind in [0, arguments.behind] {
+        let took = outbox.notice(behind, &sink)?;
+        println!("a notice behind {behind} digests: {:.2} s from the act to the server's answer", took.as_secs_f64());
+    }
+    Ok(())
+}

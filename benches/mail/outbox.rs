@@ -1,0 +1,145 @@
+//! A ledger whose outbox can be filled with copies of one digest.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::Outcome;
+use crate::sink::{COPY, Sink};
+
+/// The database that is created on a PostgreSQL server.
+const DATABASE: &str = "rectify_bench_mail";
+
+/// A ledger, and how to run the program on it.
+pub(crate) struct Outbox {
+    program: String,
+    database: String,
+    mail: String,
+    connections: usize,
+    runtime: Runtime,
+    db: DatabaseConnection,
+    folder: TempDir,
+}
+
+impl Outbox {
+    /// Creates the demo ledger with its overdue digests, which are not sent.
+    pub(crate) fn create(program: &str, server: Option<&str>, sink: &Sink, connections: usize) -> Outcome<Self> {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let runtime = Runtime::new()?;
+        let database = match server {
+            Some(server) => {
+                let server = server.trim_end_matches('/');
+                runtime.block_on(async {
+                    let db = Database::connect(format!("{server}/postgres")).await?;
+                    db.execute_unprepared(&format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")).await?;
+                    db.execute_unprepared(&format!("CREATE DATABASE {DATABASE}")).await
+                })?;
+                format!("{server}/{DATABASE}")
+            }
+            None => format!("sqlite:{}", folder.path().join("rectify.db").display()),
+        };
+        let mail = format!("smtp://127.0.0.1:{}?tls=none", sink.port);
+        for arguments in [&["demo"] as &[&str], &["job", "run", "overdue"]] {
+            let mut command = Command::new(program);
+            command.args(arguments).env("RECTIFY_DATABASE_URL", &database).current_dir(folder.path());
+            let status = command.stdout(Stdio::null()).status()?;
+            if !status.success() {
+                return Err(format!("rectify {}: {status}", arguments.join(" ")).into());
+            }
+        }
+        let db = runtime.block_on(async {
+            let db = Database::connect(&database).await?;
+            db.execute_unprepared("UPDATE mail SET state = 'CANCELLED' WHERE state = 'QUEUED'").await?;
+            Ok::<_, sea_orm::DbErr>(db)
+        })?;
+        Ok(Self { program: program.to_owned(), database, mail, connections, runtime, db, folder })
+    }
+
+    /// Queues copies of a digest, each to an address of its own.
+    pub(crate) fn fill(&self, count: usize) -> Outcome<()> {
+        let source = "(SELECT max(m.id) FROM mail m WHERE m.kind = 'overdue' AND m.cause NOT LIKE 'copy:%')";
+        let clear = "DELETE FROM mail WHERE cause LIKE 'copy:%'";
+        let mails = format!(
+            "INSERT INTO mail (cause, kind, recipient, unit_id, local_day, subject, reason, facts, state, priority, \
+             attempts, next_attempt_at, created_at) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+             WHERE i < {count}) SELECT 'copy:' || i, kind, '{COPY}' || i || '@far.example', unit_id, local_day, '', \
+             reason, facts, 'QUEUED', 1, 0, next_attempt_at, created_at FROM mail, n WHERE id = {source}"
+        );
+        let items = format!(
+            "INSERT INTO mail_item (mail_id, measure_id, assignment_id, due_on) \
+             SELECT m.id, i.measure_id, i.assignment_id, i.due_on FROM mail m, mail_item i \
+             WHERE m.cause LIKE 'copy:%' AND i.mail_id = {source}"
+        );
+        self.runtime.block_on(async {
+            let transaction = self.db.begin().await?;
+            for statement in [clear, &mails, &items] {
+                transaction.execute_unprepared(statement).await?;
+            }
+            transaction.commit().await?;
+            self.db.execute_unprepared("ANALYZE").await
+        })?;
+        Ok(())
+    }
+
+    fn rectify(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).current_dir(self.folder.path());
+        command.env("RECTIFY_DATABASE_URL", &self.database).env("RECTIFY_MAIL_URL", &self.mail);
+        command.env("RECTIFY_MAIL_CONNECTIONS", self.connections.to_string()).env("RECTIFY_LOG", "error");
+        command
+    }
+
+    /// Delivers what waits.
+    pub(crate) fn deliver(&self) -> Outcome<()> {
+        let status = self.rectify(&["job", "run", "deliver-mail"]).stdout(Stdio::null()).status()?;
+        if status.success() { Ok(()) } else { Err(format!("deliver-mail: {status}").into()) }
+    }
+
+    /// Fills the outbox, and lets a unit be urged while the program delivers. Returns how long it took from the act to
+    /// the acceptance of its notice.
+    pub(crate) fn notice(&self, behind: usize, sink: &Sink) -> Outcome<Duration> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let mut command = self.rectify(&["serve", "--listen", &address]);
+        let mut server = Killed(command.stdout(Stdio::piped()).spawn()?);
+        let out = server.0.stdout.take().ok_or("no output")?;
+        BufReader::new(out).read_line(&mut String::new())?;
+        let ask = |query: &str| -> Outcome<Value> {
+            let mut answer = ureq::post(format!("http://{address}/graphql")).send_json(json!({ "query": query }))?;
+            Ok(answer.body_mut().read_json()?)
+        };
+        let open = "{ assignments(first: 1, filter: {status: [IN_PROGRESS]}) { nodes { id } } }";
+        let found = ask(open)?;
+        let id = found["data"]["assignments"]["nodes"][0]["id"].as_str().ok_or("no assignment")?.to_owned();
+        sink.expect(0);
+        if behind > 0 {
+            self.fill(behind)?;
+        }
+        let reason = format!("behind {behind}");
+        let urge = format!(
+            "mutation {{ issueSupervision(input: {{assignmentId: \"{id}\", kind: URGE, reason: \"{reason}\"}}) {{ \
+             warnings {{ code }} errors {{ message }} }} }}"
+        );
+        let began = Instant::now();
+        let done = ask(&urge)?;
+        if done["data"]["issueSupervision"]["errors"] != json!([]) {
+            return Err(format!("urging failed: {done}").into());
+        }
+        Ok(sink.notice()?.saturating_duration_since(began))
+    }
+}
+
+/// A process that is killed when it is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
