@@ -15,6 +15,9 @@ pub struct Model {
     pub region_id: i64,
     /// The headings with what each means, and how numbers are printed, as JSON.
     pub form: String,
+    /// Whether the headings are read again as in this sheet. Not after someone has forgotten or changed what was
+    /// decided about columns.
+    pub is_read_again: bool,
     /// Time of the import.
     pub imported_at: DateTimeUtc,
 }

@@ -1,7 +1,7 @@
 //! Adds how imported sheets are laid out, so that exports repeat it.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{text, timestamp_with_time_zone};
+use sea_orm_migration::schema::{boolean, text, timestamp_with_time_zone};
 
 use crate::draft::Draft;
 
@@ -13,7 +13,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let sheet = Draft::with_id("imported_sheet").belongs_to("round_id", "inspection_round");
         let sheet = sheet.belongs_to("region_id", "region").col(text("form"));
-        let sheet = sheet.col(timestamp_with_time_zone("imported_at"));
+        let sheet = sheet.col(boolean("is_read_again")).col(timestamp_with_time_zone("imported_at"));
         sheet.unique(&["round_id", "region_id"]).create(manager).await
     }
 

@@ -220,13 +220,17 @@ fn only_an_office_whose_imports_use_it_sees_and_changes_it(world: &World) {
     regions(world);
     let office = world.account("office@gov.example", "regional-office", "云川省整改办");
     let city = world.account("city@gov.example", "city-office", "云溪市整改办");
+    let unit = world.account("unit@gov.example", "responsible-unit", "云溪市整改办");
     let neighbour = world.account("neighbour@gov.example", "regional-office", "邻川省整改办");
     let server = world.serve();
     // One file is issued by a city of the province, another one by the nation.
     accept(&server, &office, "990100");
     accept(&server, &office, "990100&issuedBy=100000");
     assert_eq!(list(&server, &office, &json!({})).len(), 5, "all but the text of an answer to the nation");
-    assert_eq!(list(&server, &city, &json!({})), Vec::<Value>::new());
+    assert_eq!(list(&server, &unit, &json!({})), Vec::<Value>::new());
+    // A city office sees those about the files that its city issues, whole.
+    let of_city = list(&server, &city, &json!({}));
+    assert_eq!((of_city.len(), of_city.iter().all(|one| one["region"]["name"] == "云溪市")), (3, true), "{of_city:?}");
     // The neighbour imports files of the nation, too, and would be answered by the same decisions.
     let shared = list(&server, &neighbour, &json!({}));
     let topics: Vec<&Value> = shared.iter().map(|one| &one["topic"]).collect();
@@ -236,7 +240,7 @@ fn only_an_office_whose_imports_use_it_sees_and_changes_it(world: &World) {
     let own = of_region(&server, &office, "云溪市");
     let input = json!({ "input": { "decisionId": own["id"], "version": 1, "answer": "不读" } });
     let refused = |token: &str| server.data_as(token, CHANGE, &input)["changeImportDecision"]["errors"][0].clone();
-    assert_eq!(refused(&city)["code"], "NOT_ALLOWED");
+    assert_eq!(refused(&unit)["code"], "NOT_ALLOWED");
     assert_eq!(refused(&neighbour)["code"], "NOT_FOUND");
     let forget = json!({ "input": { "decisionId": own["id"], "version": 1 } });
     assert_eq!(server.data_as(&neighbour, FORGET, &forget)["forgetImportDecision"]["errors"][0]["code"], "NOT_FOUND");
@@ -253,14 +257,16 @@ fn only_an_office_whose_imports_use_it_sees_and_changes_it(world: &World) {
         server.data_as(token, query, &json!({ "id": region(code) }))["importMapping"].clone()
     };
     assert!(mapping(&office, "990100").as_str().unwrap().contains("本县无此类企业"));
+    assert!(mapping(&city, "990100").as_str().unwrap().contains("本县无此类企业"));
+    assert_eq!(mapping(&city, "100000"), Value::Null);
     assert!(!mapping(&neighbour, "100000").as_str().unwrap().contains("本县无此类企业"));
-    assert_eq!((mapping(&neighbour, "990100"), mapping(&city, "990100")), (Value::Null, Value::Null));
+    assert_eq!((mapping(&neighbour, "990100"), mapping(&unit, "990100")), (Value::Null, Value::Null));
     let input = json!({ "regionId": region("990100"), "mapping": "[columns]\n\"备注\" = \"none\"\n" });
     let take = |token: &str| {
         let said = server.data_as(token, TAKE_OVER, &json!({ "input": input }));
         said["takeOverImportDecisions"]["errors"][0]["code"].clone()
     };
-    assert_eq!((take(&neighbour), take(&city)), (json!("NOT_FOUND"), json!("NOT_ALLOWED")));
+    assert_eq!((take(&neighbour), take(&unit)), (json!("NOT_FOUND"), json!("NOT_ALLOWED")));
 }
 
 /// Returns a decision about a column of the files that a region issued.

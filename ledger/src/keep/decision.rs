@@ -49,6 +49,7 @@ pub async fn change(
         ..Default::default()
     };
     row.update(&transaction).await?;
+    reads_anew(&transaction, &was).await?;
     let after = json!({ "printed": was.printed, "decided": decided });
     let said =
         entry("DECISION_CHANGED", &was).changed(json!({ "printed": was.printed, "decided": was.decided }), after);
@@ -61,6 +62,7 @@ pub async fn change(
 pub async fn forget(acting: &Acting<'_>, decision: Option<i64>, version: i32) -> Result<i64> {
     let (transaction, was) = take(acting, decision, version).await?;
     import_decision::Entity::delete_by_id(was.id).exec(&transaction).await?;
+    reads_anew(&transaction, &was).await?;
     let said = entry("DECISION_FORGOTTEN", &was);
     note_own(&transaction, acting, said.changed(json!({ "printed": was.printed, "decided": was.decided }), json!({})))
         .await?;
@@ -154,6 +156,18 @@ pub(super) async fn move_round(db: &Transaction, from: &str, to: &str) -> Result
     for text in statements {
         let values = [from.into(), to.into()];
         db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await?;
+    }
+    Ok(())
+}
+
+/// Makes the next import of a region below the issuer of a decision about a column read the columns anew, rather than
+/// as in the last file.
+async fn reads_anew(db: &Transaction, of: &import_decision::Model) -> Result<()> {
+    const BELOW: &str = "UPDATE imported_sheet SET is_read_again = FALSE WHERE region_id IN (SELECT r.id FROM region r \
+        JOIN region issuer ON issuer.id = $1 WHERE substr(r.path, 1, length(issuer.path)) = issuer.path)";
+    if of.topic == Topic::Columns {
+        let values = [of.region_id.into()];
+        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), BELOW, values)).await?;
     }
     Ok(())
 }

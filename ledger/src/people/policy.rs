@@ -359,12 +359,15 @@ impl Principal {
         self.may_at(act, level) && is_below
     }
 
-    /// Checks whether the caller may import files that a region has issued: the caller's own region, one below it or
-    /// one above it. `path` is the path of the region, as in [`Place::path`].
+    /// Checks whether the caller may import files that a region has issued: the caller's own region or one below it
+    /// and, for a regional office, one above it. `path` is the path of the region, as in [`Place::path`].
     pub fn may_import_of(&self, path: &str) -> bool {
-        let is_beside = match self.reach {
+        let is_beside = match &self.reach {
             Reach::Everything => true,
-            _ => self.region().is_some_and(|own| path.starts_with(&own.path) || own.path.starts_with(path)),
+            Reach::Nothing => false,
+            Reach::Role { role, .. } => self
+                .region()
+                .is_some_and(|own| path.starts_with(&own.path) || (enters_rounds(*role) && own.path.starts_with(path))),
         };
         self.may(Act::KeepLedger) && is_beside
     }
@@ -797,13 +800,14 @@ fn results(place: Option<&Place>) -> Condition {
 /// Returns the condition for visible decisions about imports.
 ///
 /// These are the decisions that the caller's imports use: those about files issued by the caller's region, by one below
-/// it or by one above it. A text that a sibling entered (不涉及) is not seen.
+/// it or, for a regional office, by one above it. A text that a sibling entered (不涉及) is not seen.
 fn decisions(role: Role, place: Option<&Place>) -> Condition {
     const BELOW_OR_ABOVE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id \
         AND (substr(r.path, 1, length({})) = {} OR ({t}.topic <> 'NOT_APPLICABLE' \
         AND substr({}, 1, length(r.path)) = r.path)))";
     match place {
-        Some(place) if keeps_ledgers(role) => Condition::Matches(BELOW_OR_ABOVE, place.path.clone().into()),
+        Some(place) if enters_rounds(role) => Condition::Matches(BELOW_OR_ABOVE, place.path.clone().into()),
+        Some(place) if keeps_ledgers(role) => Condition::Matches(BELOW, place.path.clone().into()),
         _ => Condition::never(),
     }
 }

@@ -72,7 +72,8 @@ async fn last_form(db: &DatabaseConnection, round: &str, region: &str) -> Result
     let region = region::Entity::find().filter(region::Column::Code.eq(region)).one(db).await?;
     let (Some(round), Some(region)) = (round, region) else { return Ok(None) };
     let of_both = imported_sheet::Column::RoundId.eq(round.id).and(imported_sheet::Column::RegionId.eq(region.id));
-    let found = imported_sheet::Entity::find().filter(of_both).one(db).await?;
+    let is_read_again = imported_sheet::Column::IsReadAgain.eq(true);
+    let found = imported_sheet::Entity::find().filter(of_both.and(is_read_again)).one(db).await?;
     Ok(found.and_then(|row| serde_json::from_str(&row.form).ok()))
 }
 
@@ -98,13 +99,18 @@ pub(super) async fn store_form(
         round_id: Set(round),
         region_id: Set(region),
         form: Set(json!(form).to_string()),
+        is_read_again: Set(true),
         imported_at: Set(now),
         ..Default::default()
     };
     imported_sheet::Entity::insert(row)
         .on_conflict(
             OnConflict::columns([imported_sheet::Column::RoundId, imported_sheet::Column::RegionId])
-                .update_columns([imported_sheet::Column::Form, imported_sheet::Column::ImportedAt])
+                .update_columns([
+                    imported_sheet::Column::Form,
+                    imported_sheet::Column::IsReadAgain,
+                    imported_sheet::Column::ImportedAt,
+                ])
                 .to_owned(),
         )
         .exec_without_returning(db)
