@@ -73,6 +73,8 @@ const ROUNDS: &[(&str, RoundLevel, RoundKind, i64)] = &[
     ("演示·省级生态环境保护督察", RoundLevel::Province, RoundKind::Routine, 300),
     ("演示·督察“回头看”", RoundLevel::Central, RoundKind::LookBack, 120),
 ];
+/// How many days ago the ledger was entered; a round that came later was entered with its feedback.
+const ENTERED: i64 = 365;
 const REGIONS_OF_NATION: usize = 3_400;
 const MEASURES_PER_PROBLEM: usize = 4;
 /// Number of problems inserted per batch.
@@ -137,8 +139,14 @@ pub(crate) async fn fill(
         let en = "the database has a ledger already: the demo's data is only written to an empty database";
         return Err(Fault::new(FaultCode::Conflict, zh, en, &[]).into());
     }
-    let mut maker =
-        Maker { db: &transaction, now, today: local_day(now, zone), rng: Rng::with_seed(7), made: Made::default() };
+    let mut maker = Maker {
+        db: &transaction,
+        now,
+        zone,
+        today: local_day(now, zone),
+        rng: Rng::with_seed(7),
+        made: Made::default(),
+    };
     let cities = match scale {
         Scale::Small | Scale::County => maker.invented_city().await?,
         Scale::National => maker.nation().await?,
@@ -176,11 +184,14 @@ struct City {
 struct Round {
     id: i64,
     feedback_on: NaiveDate,
+    /// When its problems were entered into the ledger.
+    entered_at: DateTime<Utc>,
 }
 
 struct Maker<'a> {
     db: &'a Transaction,
     now: DateTime<Utc>,
+    zone: Tz,
     today: NaiveDate,
     rng: Rng,
     made: Made,
@@ -336,7 +347,8 @@ impl Maker<'_> {
                 looks_back_at_id: Set(rounds.first().filter(|_| kind == RoundKind::LookBack).map(|round| round.id)),
                 ..Default::default()
             };
-            rounds.push(Round { id: row.insert(self.db).await?.id, feedback_on });
+            let entered_at = self.now - TimeDelta::days(days_ago.min(ENTERED));
+            rounds.push(Round { id: row.insert(self.db).await?.id, feedback_on, entered_at });
         }
         Ok(rounds)
     }
@@ -412,7 +424,7 @@ impl Maker<'_> {
             stated_pace_on: Set(None),
             issued_on: Set(round.feedback_on),
             version: Set(1),
-            created_at: Set(self.now),
+            created_at: Set(round.entered_at),
             updated_at: Set(self.now),
         });
     }
@@ -500,7 +512,7 @@ impl Maker<'_> {
             pace_override: Set(None),
             pace_reason: Set(None),
             version: Set(1),
-            created_at: Set(self.now),
+            created_at: Set(round.entered_at),
             updated_at: Set(self.now),
         });
         Answered { status, completed_on, lineage }
@@ -547,9 +559,16 @@ impl Maker<'_> {
         if key.is_multiple_of(3) || key < 1_000 {
             batch.close_outs.extend(self.close_out(id, status, completed_on));
         }
-        let quarter = Quarter::of(self.today).previous();
-        if key % 3 != 1 && !matches!(status, Status::NotApplicable) {
-            let failed = key.is_multiple_of(17);
+        let last = Quarter::of(self.today).previous();
+        let first = Quarter::after(local_day(round.entered_at, self.zone));
+        let owed = std::iter::successors(Some(last), |quarter| Some(quarter.previous()));
+        // The last self-inspection of every third assignment is missing.
+        let is_made = |quarter: &Quarter| *quarter != last || key % 3 != 1;
+        for quarter in owed.take_while(|quarter| *quarter >= first).filter(is_made) {
+            if status == Status::NotApplicable {
+                break;
+            }
+            let failed = quarter == last && key.is_multiple_of(17);
             batch.checks.push(check::ActiveModel {
                 assignment_id: Set(id),
                 kind: Set(CheckKind::SelfInspection),
@@ -580,7 +599,7 @@ impl Maker<'_> {
             pace_override: Set(None),
             pace_reason: Set(None),
             version: Set(1),
-            created_at: Set(self.now),
+            created_at: Set(round.entered_at),
             updated_at: Set(self.now),
             accepted_at: Set(None),
             declined_at: Set(None),

@@ -15,13 +15,16 @@ stories!(
     a_server_s_no_is_final_and_its_later_is_not,
     every_reminder_of_the_demo_reaches_somebody,
     a_measure_is_to_be_inspected_as_often_as_its_plan_says,
-    nobody_is_reminded_of_a_quarter_before_he_was_asked,
+    a_quarter_that_was_under_way_at_entry_is_not_owed,
+    what_was_over_before_the_ledger_came_in_is_told_once,
+    each_quarter_is_owed_until_a_check_settles_it,
     an_act_that_can_tell_nobody_says_so,
 );
 
 fn county(world: &World) {
     let file = world.file("县.xlsx", &city(&CITY_ROWS));
     world.done(&["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"]);
+    world.entered("2022-12-01");
     world.done(&["unit", "set", "洛隆县人民政府", "--mail", "GOV@county.example"]);
 }
 
@@ -185,17 +188,17 @@ fn a_measure_is_to_be_inspected_as_often_as_its_plan_says(world: &World) {
     };
     let answers = server.data("{ assignments { totalCount } }", &json!({}))["assignments"]["totalCount"].clone();
     let answers = u32::try_from(answers.as_u64().unwrap()).unwrap();
-    // Each run includes the quarter that ends and the missed checks of the quarter before. The last quarter of a year
-    // ends periods of all three lengths.
-    assert_eq!(due("2023-03-30"), (answers - 3) + (answers - 1));
-    assert_eq!(due("2023-06-29"), (answers - 2) + (answers - 3));
-    assert_eq!(due("2023-09-29"), (answers - 3) + (answers - 2));
-    assert_eq!(due("2023-12-30"), (answers - 1) + (answers - 3));
+    // Each run includes the quarter that ends and the missed checks of all quarters since the entry. The last quarter
+    // of a year ends periods of all three lengths.
+    let quarters = [answers - 3, answers - 2, answers - 3, answers - 1];
+    for (place, day) in ["2023-03-30", "2023-06-29", "2023-09-29", "2023-12-30"].iter().enumerate() {
+        assert_eq!(due(day), quarters[..=place].iter().sum::<u32>(), "{day}");
+    }
 }
 
-fn nobody_is_reminded_of_a_quarter_before_he_was_asked(world: &World) {
+fn a_quarter_that_was_under_way_at_entry_is_not_owed(world: &World) {
     county(world);
-    let (server, _clock) = world.serve_under_clock("2023-05-10T09:00");
+    let (server, clock) = world.serve_under_clock("2023-05-10T09:00");
     let there =
         "{ problems(first: 1) { nodes { id } } units(filter: {name: {eq: \"洛隆县人民政府\"}}) { nodes { id } } }";
     let there = server.data(there, &json!({}));
@@ -207,8 +210,108 @@ fn nobody_is_reminded_of_a_quarter_before_he_was_asked(world: &World) {
     assert_eq!(server.data(create, &json!({ "input": input }))["createMeasure"]["errors"], json!([]));
     let said = |day: &str| world.done(&["job", "run", "quarterly-self-inspection", "--at", day, "--dry-run"]);
     assert!(!said("2023-05-11").contains("新增的一项"), "the first quarter ended before the assignment");
-    let june = said("2023-06-29");
-    assert!(june.contains("剩余 1 天") && june.contains("新增的一项"), "{june}");
+    assert!(!said("2023-06-29").contains("新增的一项"), "the second was under way");
+    let september = said("2023-09-29");
+    assert!(
+        september.lines().any(|line| line.contains("2023-09-30 剩余 1 天") && line.contains("新增的一项")),
+        "{september}"
+    );
+
+    // The task follows the same rule.
+    let unit = world.account("unit@county.example", "responsible-unit", "洛隆县人民政府");
+    let count = |day: &str| {
+        clock.set(&format!("{day}T09:00"));
+        let query = "{ viewer { tasks(first: 200, filter: {kind: [SELF_INSPECTION]}) { \
+            nodes { dueOn measure { content } } } } }";
+        let tasks = server.data_as(&unit, query, &json!({}))["viewer"]["tasks"]["nodes"].clone();
+        let is_new = |task: &&Value| task["measure"]["content"].as_str().unwrap().contains("新增的一项");
+        tasks.as_array().unwrap().iter().filter(is_new).count()
+    };
+    assert_eq!((count("2023-06-30"), count("2023-07-01")), (0, 1));
+}
+
+/// Runs a reminder as of a day, and returns its mails as a server receives them on that day.
+fn received(world: &World, job: &str, day: &str) -> Vec<Value> {
+    world.done(&["job", "run", job, "--at", day]);
+    let smtp = Smtp::start();
+    let mut deliver = world.program();
+    deliver.args(["job", "run", "deliver-mail", "--at", &format!("{day}T09:00:00+08:00")]);
+    assert!(deliver.env("RECTIFY_MAIL_URL", &smtp.url).output().unwrap().status.success());
+    smtp.mails().iter().map(|mail| serde_json::from_str(mail).unwrap()).collect()
+}
+
+fn what_was_over_before_the_ledger_came_in_is_told_once(world: &World) {
+    county(world);
+    world.entered("2023-03-01");
+    world.done(&["unit", "add", "昌都市生态环境保护督察整改办", "--region", "540300", "--mail", "office@city.example"]);
+    let mails = received(world, "overdue", "2023-03-02");
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0]["subject"], "【整改催办·台账导入时已逾期】一-2 开展干部专题培训（2022年12月31日）。等3项");
+    let text = mails[0]["text"].as_str().unwrap();
+    assert!(text.contains("台账导入时已逾期，只提醒这一次：贵单位负责的 3 项整改措施"), "{text}");
+    assert!(!text.contains("逾期 6"), "the days since the old date are nobody's debt: {text}");
+    for day in ["2023-03-08", "2023-03-09", "2023-03-16", "2023-06-01"] {
+        let said = world.done(&["job", "run", "overdue", "--at", day]);
+        assert!(said.contains("已写入发件箱 0 封"), "it is not repeated: {day}: {said}");
+    }
+    // The levels count from the entry.
+    assert!(world.done(&["job", "run", "escalation", "--at", "2023-03-07"]).contains("已写入发件箱 0 封"));
+    let escalated = received(world, "escalation", "2023-03-08");
+    assert_eq!(escalated.len(), 1);
+    assert_eq!(escalated[0]["to"], json!(["office@city.example"]));
+    assert!(world.done(&["job", "run", "propose-listing", "--at", "2023-03-30"]).contains("0 项"));
+    assert!(world.done(&["job", "run", "propose-listing", "--at", "2023-03-31"]).contains("3 项"));
+    let server = world.serve();
+    let reasons = server.data("{ supervisionActions(first: 1) { nodes { reason } } }", &json!({}));
+    let reason = reasons["supervisionActions"]["nodes"][0]["reason"].clone();
+    assert_eq!(reason, "台账导入时已逾期，导入30天后仍未完成整改，系统建议挂牌督办");
+}
+
+fn each_quarter_is_owed_until_a_check_settles_it(world: &World) {
+    county(world);
+    let (server, clock) = world.serve_under_clock("2023-07-10T08:00");
+    let round = "mutation { editRound(input: {roundId: \"round_1\", version: 1, feedbackOn: \"2022-06-01\"}) { \
+        errors { message } } }";
+    assert_eq!(server.data(round, &json!({}))["editRound"]["errors"], json!([]));
+    let mails = received(world, "quarterly-self-inspection", "2023-07-10");
+    assert_eq!(mails.len(), 1);
+    let there =
+        server.data("{ assignments(first: 50) { totalCount nodes { id } } }", &json!({}))["assignments"].clone();
+    let answers = there["totalCount"].as_u64().unwrap();
+    let subject = format!("【季度自查·逾期101天】2023年第一季度：{answers}项整改措施待自查");
+    assert_eq!(mails[0]["subject"], subject);
+    let text = mails[0]["text"].as_str().unwrap();
+    let both = "2023年第一季度自查已逾期 101 天；2023年第二季度自查已逾期 10 天";
+    assert_eq!(text.matches(both).count() as u64, answers, "one line for both quarters: {text}");
+    assert!(text.contains("2023年第一季度自查（2023年3月31日截止，已逾期 101 天）"), "{text}");
+    assert!(!text.contains("剩余"), "{text}");
+    // A deadline without a date shows the one that counts.
+    assert!(text.contains("整改时限：立行立改（按2022年7月1日计）"), "{text}");
+    assert!(text.contains("写明 2023Q1"), "{text}");
+
+    // A check made late settles the quarter that it names, and no other.
+    let owed = |day: &str| {
+        let said = world.done(&["job", "run", "quarterly-self-inspection", "--at", day, "--dry-run"]);
+        let lines = said.lines().filter(|line| line.starts_with("    2023-"));
+        (lines.clone().filter(|line| line.contains("2023-03-31")).count() as u64, lines.count() as u64)
+    };
+    assert_eq!(owed("2023-07-16"), (0, 0));
+    assert_eq!(owed("2023-07-17"), (answers, 2 * answers));
+    let record = |period: &str| {
+        let query = "mutation($input: RecordCheckInput!) { recordCheck(input: $input) { errors { code path } } }";
+        let input = json!({"assignmentId": there["nodes"][0]["id"], "kind": "SELF_INSPECTION", "result": "PASSED",
+            "period": period});
+        server.data(query, &json!({ "input": input }))["recordCheck"]["errors"].clone()
+    };
+    let refused = json!([{"code": "INVALID", "path": ["input", "period"]}]);
+    for period in ["2023Q4", "2023H1", "第一季度"] {
+        assert_eq!(record(period), refused, "{period}");
+    }
+    assert_eq!(record("2023Q1"), json!([]));
+    assert_eq!(owed("2023-07-17"), (answers - 1, 2 * answers - 1));
+    clock.set("2023-07-11T08:00");
+    assert_eq!(record("2023Q2"), json!([]));
+    assert_eq!(owed("2023-07-17"), (answers - 1, 2 * answers - 2));
 }
 
 fn an_act_that_can_tell_nobody_says_so(world: &World) {

@@ -31,6 +31,7 @@ impl<'a> MeasureScene<'a> {
         }
         let file = world.file("县.xlsx", &city(&CITY_ROWS));
         world.done(&["import", &file, "--round", ROUND, "--region", "540300", "--create-units"]);
+        world.entered("2022-12-01");
         let units = [
             ("西藏自治区生态环境保护督察整改办", "540000"),
             ("昌都市生态环境保护督察整改办", "540300"),

@@ -24,6 +24,7 @@ stories!(
 fn county(world: &World) {
     let file = world.file("县.xlsx", &city(&CITY_ROWS));
     world.done(&["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"]);
+    world.entered("2022-12-01");
     world.done(&["unit", "set", "洛隆县人民政府", "--mail", "gov@county.example"]);
 }
 

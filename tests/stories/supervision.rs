@@ -21,6 +21,7 @@ const CITY: &str = "昌都市生态环境保护督察整改办";
 fn scene(world: &World) {
     let file = world.file("县.xlsx", &city(&CITY_ROWS));
     world.done(&["import", &file, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"]);
+    world.entered("2022-12-01");
     world.done(&["unit", "add", CITY, "--region", "540300", "--mail", "office@city.example"]);
 }
 

@@ -144,7 +144,7 @@ pub async fn export<C: ConnectionTrait>(
     (now, zone): (DateTime<Utc>, Tz),
 ) -> Result<Exported> {
     let today = local_day(now, zone);
-    let select = Select { db, principal, wanted, facts: pace::facts(today) };
+    let select = Select { db, principal, wanted, facts: pace::facts(today, zone) };
     // One row more than the maximum shows that there are too many.
     let order = format!(" ORDER BY r.id, p.position, p.id, m.position, m.id LIMIT {}", MAX_MEASURES + 1);
     let rows: Vec<Row> = select.rows("measure", ROWS, &order).await?;

@@ -141,9 +141,12 @@ pub(crate) struct RecordCheckInput {
     result: CheckResult,
     /// What was found, 2 to 5,000 characters; required if the check was not passed.
     findings: Option<String>,
-    /// Local date on which the check was made, not after today; today if left out. It decides the period, and may not
-    /// be before the round's feedback date.
+    /// Local date on which the check was made, not after today; today if left out. It may not be before the round's
+    /// feedback date.
     checked_on: Option<Date>,
+    /// Period that the check settles, for example `2023Q1`: give it for a check that was made after the end of its
+    /// period. If left out, the period of the check's date.
+    period: Option<String>,
 }
 
 /// Mutations on checks.
@@ -165,6 +168,7 @@ impl CheckMutation {
             kind: input.kind.into(),
             checked_on: input.checked_on.map(|day| day.0),
             result: input.result.into(),
+            period: input.period,
             findings: input.findings,
         };
         AssignmentPayload::of(acts::record(&request.acting(), beside(&input.assignment_id), &found).await, request)

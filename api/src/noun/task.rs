@@ -31,7 +31,8 @@ pub(crate) enum TaskKind {
     DueSoon,
     /// 待提请销号 · The work is reported as completed; apply for close-out.
     ApplyForCloseOut,
-    /// 本期自查未做 · The self-inspection of the present period has not been recorded.
+    /// 本期自查未做 · The self-inspection of the period that ends with this quarter has not been recorded. It is owed
+    /// from the first whole quarter after the assignment was entered.
     SelfInspection,
     /// 督办待答复 · Supervision asks for an answer by a date.
     AnswerSupervision,
@@ -93,11 +94,12 @@ noun! {
         FROM assignment a JOIN measure m ON m.id = a.measure_id \
         LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
         WHERE {owner}.role IN ('RESPONSIBLE_UNIT', 'COUNTY_OFFICE') AND a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
-            AND m.issued_on <= {fact:quarter_end} \
+            AND m.issued_on < {fact:quarter_start} AND a.created_at < {fact:quarter_start_at} \
             AND (coalesce(p.every, 'QUARTER') = 'QUARTER' OR p.every = 'HALF_YEAR' AND {fact:ends_half} = 1 \
                 OR p.every = 'YEAR' AND {fact:ends_year} = 1) \
             AND NOT EXISTS (SELECT 1 FROM \"check\" c WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' \
-                AND c.due_on >= {fact:quarter_end}) \
+                AND c.due_on >= CASE p.every WHEN 'YEAR' THEN {fact:year_start} \
+                    WHEN 'HALF_YEAR' THEN {fact:half_start} ELSE {fact:quarter_start} END) \
             AND {sees:assignment:a} \
         UNION ALL SELECT s.id * 32 + 3, 'ANSWER_SUPERVISION', s.answer_by, s.measure_id, s.assignment_id, NULL, NULL, \
             NULL, s.id, NULL, NULL \

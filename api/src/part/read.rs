@@ -51,7 +51,7 @@ pub(crate) fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Requ
 /// Plans the statement for a root and a selection, with today's date in the ledger's time zone as the day of reference
 /// and limited to the rows that the caller may see.
 pub(crate) fn planned(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Refusal> {
-    let facts = ledger::rule::pace::facts(request.today());
+    let facts = ledger::rule::pace::facts(request.today(), request.zone);
     planner::plan(request.reader.backend(), root, selection, &facts, request.principal())
 }
 

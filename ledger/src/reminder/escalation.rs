@@ -1,10 +1,12 @@
-//! Escalation: an item that stays overdue is reported upwards, once per level. First the rectification office of the
+//! Escalation: an item that stays overdue is reported upwards, once per level. Its days count from the deadline, but
+//! from its entry into the ledger at the earliest. First the rectification office of the
 //! city is told, then the measure's lead leader, then the office again, which has to decide on the proposal to list the
 //! item (挂牌督办). Where the measure's lead leader has no address, the accounts of leaders of the lead unit are told.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::account::{self, Role};
 use entity::leader::{self, Post};
 use entity::supervision_action::{self, SupervisionKind, SupervisionState};
@@ -21,7 +23,12 @@ use crate::rule::calendar::plus_days;
 pub const KIND: &str = "escalation";
 
 /// Returns what has been overdue for long enough, once for each level reached, with the recipients of that level.
-pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
+pub async fn candidates<C: ConnectionTrait>(
+    db: &C,
+    today: NaiveDate,
+    zone: Tz,
+    timing: &Timing,
+) -> Result<Vec<Candidate>> {
     let open = Open::due_by(db, plus_days(today, -timing.office_after), today, None).await?;
     if open.is_empty() {
         return Ok(Vec::new());
@@ -44,7 +51,7 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &T
         let office = row.region_id.and_then(|region| offices.above(region));
         let told = office.map(|(unit, _)| Told { unit, answers: true });
         let mut escalate = |after: i64, units: Vec<Told>, people: Vec<Person>| {
-            let since = plus_days(row.due_by, after);
+            let since = plus_days(row.late_since(zone), after);
             if since <= today {
                 let (matter, assignment) = (Matter::Measure(row.measure_id), row.assignment_id);
                 candidates.push(Candidate { matter, assignment, due_on: row.due_by, units, people, since });

@@ -1,12 +1,14 @@
 //! The open assignments to measures that are not completed as of a day, with the units to be told. The rules choose
 //! from these rows.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use entity::assignment::Status;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::candidate::Told;
 use crate::Result;
+use crate::rule::calendar::local_day;
 
 /// An open assignment, or an open measure without assignments.
 #[derive(Debug, Clone, FromQueryResult)]
@@ -24,6 +26,8 @@ pub(crate) struct Open {
     pub(super) lead_region_id: Option<i64>,
     supervising_unit_id: Option<i64>,
     pub(crate) due_by: NaiveDate,
+    /// When the assignment was entered or, without assignments, the measure.
+    created_at: DateTime<Utc>,
 }
 
 impl Open {
@@ -67,11 +71,11 @@ impl Open {
         };
         let text = format!(
             "SELECT m.problem_id, m.id AS measure_id, o.assignment_id, o.status, o.unit_id, o.region_id, \
-             m.lead_unit_id, l.region_id AS lead_region_id, m.supervising_unit_id, o.due_by \
-             FROM (SELECT a.measure_id, a.id AS assignment_id, a.status, a.unit_id, a.region_id, a.due_by \
-                 FROM assignment a JOIN measure m ON m.id = a.measure_id WHERE {} \
+             m.lead_unit_id, l.region_id AS lead_region_id, m.supervising_unit_id, o.due_by, o.created_at \
+             FROM (SELECT a.measure_id, a.id AS assignment_id, a.status, a.unit_id, a.region_id, a.due_by, \
+                 a.created_at FROM assignment a JOIN measure m ON m.id = a.measure_id WHERE {} \
                  UNION ALL SELECT m.id, CAST(NULL AS bigint), CAST(NULL AS varchar), CAST(NULL AS bigint), \
-                 CAST(NULL AS bigint), m.due_by FROM measure m WHERE {} \
+                 CAST(NULL AS bigint), m.due_by, m.created_at FROM measure m WHERE {} \
                  AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = m.id)) o \
              JOIN measure m ON m.id = o.measure_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
              ORDER BY o.due_by, m.id, o.assignment_id",
@@ -80,6 +84,18 @@ impl Open {
         );
         let statement = Statement::from_sql_and_values(db.get_database_backend(), text, values);
         Ok(Self::find_by_statement(statement).all(db).await?)
+    }
+
+    /// Returns the local date on which the row was entered, if its deadline was over by then. No one is dunned for what
+    /// was late before the ledger came in.
+    pub(crate) fn entered_late_on(&self, zone: Tz) -> Option<NaiveDate> {
+        Some(local_day(self.created_at, zone)).filter(|entered_on| self.due_by < *entered_on)
+    }
+
+    /// Returns the date from which days of lateness count for escalation: the deadline or, if it was over before, the
+    /// day of entry.
+    pub(crate) fn late_since(&self, zone: Tz) -> NaiveDate {
+        self.entered_late_on(zone).unwrap_or(self.due_by)
     }
 
     /// Returns the units to be told, each once: the answering unit, the lead unit and, if `supervising`, the

@@ -2,16 +2,19 @@
 //!
 //! The self-inspection is due at the end of every quarter or, if the plan of the measure says so, of every half-year or
 //! year, or not at all. The answering unit and the rectification office (整改办) of its region are reminded some days
-//! before, then regularly until it is done.
+//! before, then regularly until it is done, each quarter for itself. The first quarter that is owed is the first whole
+//! one after the measure was issued and the assignment entered into the ledger.
 
-use chrono::{Datelike, NaiveDate, NaiveTime};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
+use entity::assignment;
 use entity::check_plan::Every;
 use planner::Sql;
-use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult};
+use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QuerySelect};
 
 use super::candidate::{Candidate, Matter, Timing, Told, owed_since};
 use crate::Result;
-use crate::rule::calendar::{Quarter, plus_days};
+use crate::rule::calendar::{Quarter, local_day, moment, plus_days};
 
 /// An assignment without the self-inspection that is due, by keys.
 #[derive(FromQueryResult)]
@@ -22,27 +25,42 @@ struct Unchecked {
     office: Option<i64>,
 }
 
-/// Returns the self-inspections that are owed: those for the quarter that ends soon, and those for the quarter that
-/// ended last.
-pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
+/// Returns the self-inspections that are owed: those for the quarter that ends soon, and those for the quarters that
+/// have ended.
+pub async fn candidates<C: ConnectionTrait>(
+    db: &C,
+    today: NaiveDate,
+    zone: Tz,
+    timing: &Timing,
+) -> Result<Vec<Candidate>> {
+    let first: Option<DateTime<Utc>> = assignment::Entity::find()
+        .select_only()
+        .column_as(assignment::Column::CreatedAt.min(), "first")
+        .into_tuple::<Option<DateTime<Utc>>>()
+        .one(db)
+        .await?
+        .flatten();
+    let Some(first) = first.map(|at| Quarter::after(local_day(at, zone))) else { return Ok(Vec::new()) };
     let current = Quarter::of(today);
-    let previous = current.previous();
     let mut candidates = Vec::new();
     if let Some(since) = owed_since(current.last_day(), today, &timing.self_inspection_before) {
-        candidates.extend(unchecked(db, current, since).await?);
+        candidates.extend(unchecked(db, current, zone, since).await?);
     }
-    candidates.extend(unchecked(db, previous, plus_days(today, 1 - timing.again_after)).await?);
+    let since = plus_days(today, 1 - timing.again_after);
+    let mut ended = current.previous();
+    while ended >= first {
+        candidates.extend(unchecked(db, ended, zone, since).await?);
+        ended = ended.previous();
+    }
     Ok(candidates)
 }
 
-/// Returns the assignments that existed in the quarter and have no self-inspection for the period that ends with it:
-/// the quarter or, by the plan of their measure, the half-year or the year.
-///
-/// An imported assignment exists from the issue of its measure on, one that a user assigned from that moment on.
-async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDate) -> Result<Vec<Candidate>> {
-    let ends = quarter.last_day();
+/// Returns the assignments that were entered before the quarter began and have no self-inspection for the period that
+/// ends with it: the quarter or, by the plan of their measure, the half-year or the year.
+async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, zone: Tz, since: NaiveDate) -> Result<Vec<Candidate>> {
+    let (begins, ends) = (quarter.first_day(), quarter.last_day());
     let mut sql = Sql::new(db.get_database_backend(), &[]);
-    let (issued, asked) = (sql.bind(ends), sql.bind(plus_days(ends, 1).and_time(NaiveTime::MIN).and_utc()));
+    let (issued, entered) = (sql.bind(begins), sql.bind(moment(begins, NaiveTime::MIN, zone)));
     let mut owed = Vec::new();
     for (every, quarters) in [(Every::Quarter, 1), (Every::HalfYear, 2), (Every::Year, 4)] {
         if !(ends.month() / 3).is_multiple_of(quarters) {
@@ -62,9 +80,7 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
          JOIN measure m ON m.id = a.measure_id \
          LEFT JOIN unit o ON o.region_id = a.region_id AND o.kind = 'RECTIFICATION_OFFICE' AND o.retired_on IS NULL \
          LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
-         WHERE a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') AND m.issued_on <= {issued} \
-         AND NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.assignment_id = a.id AND e.act = 'ASSIGNED' \
-         AND e.at >= {asked}) \
+         WHERE a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') AND m.issued_on < {issued} AND a.created_at < {entered} \
          AND ({}) \
          ORDER BY a.measure_id, a.id",
         owed.join(" OR ")
@@ -73,7 +89,7 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, since: NaiveDat
     let candidate = |row: Unchecked| Candidate {
         matter: Matter::Measure(row.measure),
         assignment: Some(row.assignment),
-        due_on: quarter.last_day(),
+        due_on: ends,
         // The office, too, is told about the assignment: about its own county's duty, not its siblings'.
         units: [Some(row.unit), row.office].into_iter().flatten().map(|unit| Told { unit, answers: true }).collect(),
         people: Vec::new(),

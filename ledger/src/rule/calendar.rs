@@ -50,6 +50,26 @@ impl Quarter {
         }
     }
 
+    /// Returns the quarter after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        if self.number == 4 {
+            Self { year: self.year + 1, number: 1 }
+        } else {
+            Self { number: self.number + 1, ..self }
+        }
+    }
+
+    /// Returns the first quarter that lies wholly after a day. The one that is under way on the day does not.
+    pub fn after(day: NaiveDate) -> Self {
+        Self::of(day).next()
+    }
+
+    /// Returns its first day.
+    pub fn first_day(self) -> NaiveDate {
+        plus_days(self.previous().last_day(), 1)
+    }
+
     /// Returns its last day.
     pub fn last_day(self) -> NaiveDate {
         last_day_of_month(self.year, self.number * 3).unwrap_or(NaiveDate::MAX)
@@ -86,6 +106,8 @@ mod tests {
             let quarter = Quarter::of(day);
             prop_assert!(quarter.previous().last_day() < day && day <= quarter.last_day());
             prop_assert_eq!(Quarter::of(quarter.last_day()), quarter);
+            prop_assert!(quarter.first_day() <= day && day < Quarter::after(day).first_day());
+            prop_assert_eq!(Quarter::after(day).previous(), quarter);
             prop_assert_eq!(Quarter::of(plus_days(quarter.previous().last_day(), 1)), quarter);
         }
     }

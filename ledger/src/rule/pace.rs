@@ -2,11 +2,12 @@
 //!
 //! The rule exists as a pure function and, for lists, as SQL. `tests/stories/pace.rs` checks that the two agree.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, NaiveDate, NaiveTime};
+use chrono_tz::Tz;
 use entity::assignment::{PaceOverride, Status};
 use planner::Sql;
 
-use crate::rule::calendar::{Quarter, plus_days};
+use crate::rule::calendar::{Quarter, moment, plus_days};
 
 /// The days without a report after which an open assignment with a deadline is stale.
 pub const STALE_DAYS: i64 = 30;
@@ -93,13 +94,18 @@ pub fn pace(facts: &Facts, today: NaiveDate) -> Option<Pace> {
     Some(if heard < plus_days(today, -patience) { Pace::Behind } else { Pace::OnSchedule })
 }
 
-/// Returns the values that the SQL forms of the rules refer to by name: `today`, `stale` and `stale_ongoing`.
-pub fn facts(today: NaiveDate) -> Vec<(&'static str, sea_orm::Value)> {
-    let quarter = Quarter::of(today).last_day();
+/// Returns the values that the SQL forms of the rules refer to by name, on a day of a time zone.
+pub fn facts(today: NaiveDate, zone: Tz) -> Vec<(&'static str, sea_orm::Value)> {
+    let (begins, quarter) = (Quarter::of(today).first_day(), Quarter::of(today).last_day());
+    let period = |months: u32| begins.with_month(begins.month0() / months * months + 1).unwrap_or(begins);
     vec![
         ("today", today.into()),
         ("soon", plus_days(today, SOON_DAYS).into()),
+        ("quarter_start", begins.into()),
+        ("quarter_start_at", moment(begins, NaiveTime::MIN, zone).into()),
         ("quarter_end", quarter.into()),
+        ("half_start", period(6).into()),
+        ("year_start", period(12).into()),
         ("ends_half", i32::from(quarter.month().is_multiple_of(6)).into()),
         ("ends_year", i32::from(quarter.month() == 12).into()),
         ("stale", plus_days(today, -STALE_DAYS).into()),

@@ -3,7 +3,7 @@
 //! A check covers a period. A second check of the same kind in the same period replaces the first; the audit keeps
 //! both.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Months, NaiveDate};
 use entity::check::{self, CheckKind, CheckResult};
 use entity::inspection_round;
 use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -24,8 +24,11 @@ use crate::rule::workflow;
 pub struct Found {
     /// The kind of check.
     pub kind: CheckKind,
-    /// The local date of the check, not after today; `None` means today. It determines the period.
+    /// The local date of the check, not after today; `None` means today.
     pub checked_on: Option<NaiveDate>,
+    /// The name of the period that the check settles, such as `2023Q1`: the one of its date or, if it was made late, an
+    /// earlier one. `None` means the one of its date.
+    pub period: Option<String>,
     /// Whether the check passed.
     pub result: CheckResult,
     /// What the check found; required if it failed.
@@ -52,6 +55,24 @@ pub fn period(kind: CheckKind, day: NaiveDate) -> (String, NaiveDate) {
             (day.format("%Y-%m").to_string(), last_day_of_month(year, day.month()).unwrap_or(day))
         }
     }
+}
+
+/// The most years back that a check made late may settle.
+const YEARS_BACK: i32 = 10;
+
+/// Returns the name and the last day of the period that a check settles: the one of its date, or an earlier one by
+/// name.
+fn settled(found: &Found, checked_on: NaiveDate) -> Result<(String, NaiveDate)> {
+    let of_date = period(found.kind, checked_on);
+    let Some(wanted) = &found.period else { return Ok(of_date) };
+    let months = (0..12 * YEARS_BACK as u32).map_while(|back| checked_on.checked_sub_months(Months::new(back)));
+    let known = months.map(|day| period(found.kind, day)).find(|(name, _)| name == wanted.trim());
+    known.ok_or_else(|| {
+        let name = of_date.0;
+        let zh = format!("检查周期应写作 {name} 这样的形式，且不晚于检查日期所在的周期");
+        let en = format!("write the period like {name}; it must not be after the one in which the check was made");
+        Fault::invalid(zh, en, &["input", "period"]).into()
+    })
 }
 
 /// Records a check of an assignment, or replaces the one of the same kind and period.
@@ -90,7 +111,7 @@ pub async fn record(acting: &Acting<'_>, on: On, found: &Found) -> Result<i64> {
         let en = format!("the check cannot be dated before the round's feedback on {feedback}");
         return Err(Fault::invalid(zh, en, &["input", "checkedOn"]).into());
     }
-    let (period, due_on) = period(found.kind, checked_on);
+    let (period, due_on) = settled(found, checked_on)?;
     let checker = match &acting.by.principal.reach {
         Reach::Role { unit, .. } => *unit,
         _ => None,

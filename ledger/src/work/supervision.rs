@@ -357,7 +357,11 @@ async fn propose_of(acting: &Acting<'_>, after: i64, problem: i64) -> Result<usi
     let kind = ChangeKind::SupervisionProposed;
     for row in &rows {
         let (measure, assignment) = (row.measure_id, row.assignment_id);
-        let reason = format!("逾期{}天仍未完成整改，系统建议挂牌督办", (acting.today() - row.due_by).num_days());
+        let days = (acting.today() - row.late_since(acting.zone)).num_days();
+        let reason = match row.entered_late_on(acting.zone) {
+            Some(_) => format!("台账导入时已逾期，导入{days}天后仍未完成整改，系统建议挂牌督办"),
+            None => format!("逾期{days}天仍未完成整改，系统建议挂牌督办"),
+        };
         let action = supervision_action::ActiveModel {
             measure_id: Set(measure),
             assignment_id: Set(assignment),
@@ -387,15 +391,17 @@ async fn propose_of(acting: &Acting<'_>, after: i64, problem: i64) -> Result<usi
     Ok(rows.len())
 }
 
-/// Returns the open assignments that are at least `after` days overdue and whose listing (挂牌) was neither proposed
-/// nor issued since their deadline, of the whole ledger or of one problem.
+/// Returns the open assignments that are overdue, for at least `after` days since their entry, and whose listing (挂牌)
+/// was neither proposed nor issued since their deadline, of the whole ledger or of one problem.
 async fn unlisted<C: ConnectionTrait>(
     db: &C,
     acting: &Acting<'_>,
     after: i64,
     problem: Option<i64>,
 ) -> Result<Vec<Open>> {
-    let mut open = Open::due_by(db, calendar::plus_days(acting.today(), -after), acting.today(), problem).await?;
+    let long_ago = calendar::plus_days(acting.today(), -after);
+    let mut open = Open::due_by(db, long_ago, acting.today(), problem).await?;
+    open.retain(|row| row.late_since(acting.zone) <= long_ago);
     // The delay of an assignment that waits for an office's decision is not the unit's.
     open.retain(|row| row.status.is_some_and(workflow::waits_for_unit));
     let mut listed = supervision_action::Entity::find()

@@ -1,6 +1,7 @@
 //! `case-due-soon`: every morning, complaint cases that fall due in 3 or 1 days, to the lead unit.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::schedule::Misfire;
 use ledger::record::database::Transaction;
 use ledger::reminder::{self, Timing};
@@ -21,6 +22,6 @@ pub(super) const JOB: Job = Job {
     mails: &[Kind { name: NAME, read: digest::cases }],
 };
 
-fn find<'a>(db: &'a Transaction, today: NaiveDate, timing: &'a Timing) -> Candidates<'a> {
+fn find<'a>(db: &'a Transaction, (today, _): (NaiveDate, Tz), timing: &'a Timing) -> Candidates<'a> {
     Box::pin(reminder::case::due_soon(db, today, timing))
 }

@@ -2,6 +2,7 @@
 //! above.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::schedule::Misfire;
 use ledger::record::database::Transaction;
 use ledger::reminder::{self, Timing};
@@ -22,6 +23,6 @@ pub(super) const JOB: Job = Job {
     mails: &[Kind { name: NAME, read: digest::cases }],
 };
 
-fn find<'a>(db: &'a Transaction, today: NaiveDate, timing: &'a Timing) -> Candidates<'a> {
+fn find<'a>(db: &'a Transaction, (today, _): (NaiveDate, Tz), timing: &'a Timing) -> Candidates<'a> {
     Box::pin(reminder::case::overdue(db, today, timing))
 }

@@ -1,6 +1,7 @@
 //! `due-soon`: every morning, what falls due in 30, 7 or 1 days, to the units that answer and lead.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::schedule::Misfire;
 use ledger::record::database::Transaction;
 use ledger::reminder::{self, Timing};
@@ -21,6 +22,6 @@ pub(super) const JOB: Job = Job {
     mails: &[Kind { name: NAME, read: digest::measures }],
 };
 
-fn find<'a>(db: &'a Transaction, today: NaiveDate, timing: &'a Timing) -> Candidates<'a> {
+fn find<'a>(db: &'a Transaction, (today, _): (NaiveDate, Tz), timing: &'a Timing) -> Candidates<'a> {
     Box::pin(reminder::due_soon::candidates(db, today, timing))
 }

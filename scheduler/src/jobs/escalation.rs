@@ -2,6 +2,7 @@
 //! again where 挂牌督办 is proposed; once per level.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::schedule::Misfire;
 use ledger::record::database::Transaction;
 use ledger::reminder::{self, Timing};
@@ -14,7 +15,7 @@ const NAME: &str = reminder::escalation::KIND;
 
 pub(super) const JOB: Job = Job {
     name: NAME,
-    about: "逾期升级：逾期 7 天报市整改办，15 天报牵头领导，30 天请市整改办决定是否挂牌督办，每级一次",
+    about: "逾期升级：逾期 7 天报市整改办，15 天报牵头领导，30 天请市整改办决定是否挂牌督办，每级一次；最早从导入起计",
     cron: "0 0 8 * * *",
     misfire: Misfire::Latest,
     run: Run::Within(|occasion, transaction| remind::run(occasion, transaction, NAME, find)),
@@ -22,6 +23,6 @@ pub(super) const JOB: Job = Job {
     mails: &[Kind { name: NAME, read: digest::measures }],
 };
 
-fn find<'a>(db: &'a Transaction, today: NaiveDate, timing: &'a Timing) -> Candidates<'a> {
-    Box::pin(reminder::escalation::candidates(db, today, timing))
+fn find<'a>(db: &'a Transaction, (today, zone): (NaiveDate, Tz), timing: &'a Timing) -> Candidates<'a> {
+    Box::pin(reminder::escalation::candidates(db, today, zone, timing))
 }

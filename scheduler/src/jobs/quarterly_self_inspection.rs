@@ -2,6 +2,7 @@
 //! and to their office.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::schedule::Misfire;
 use ledger::record::database::Transaction;
 use ledger::reminder::{self, Timing};
@@ -14,7 +15,7 @@ const NAME: &str = "quarterly-self-inspection";
 
 pub(super) const JOB: Job = Job {
     name: NAME,
-    about: "季度自查提醒：季末前 15、7、1 天提醒责任单位和县整改办，逾期未自查的每周一次",
+    about: "季度自查提醒：季末前 15、7、1 天提醒责任单位和县整改办，逾期未自查的每周一次；从导入后第一个完整季度起",
     cron: "0 0 8 * * *",
     misfire: Misfire::Latest,
     run: Run::Within(|occasion, transaction| remind::run(occasion, transaction, NAME, find)),
@@ -22,6 +23,6 @@ pub(super) const JOB: Job = Job {
     mails: &[Kind { name: NAME, read: digest::quarters }],
 };
 
-fn find<'a>(db: &'a Transaction, today: NaiveDate, timing: &'a Timing) -> Candidates<'a> {
-    Box::pin(reminder::quarterly_self_inspection::candidates(db, today, timing))
+fn find<'a>(db: &'a Transaction, (today, zone): (NaiveDate, Tz), timing: &'a Timing) -> Candidates<'a> {
+    Box::pin(reminder::quarterly_self_inspection::candidates(db, today, zone, timing))
 }

@@ -1,9 +1,11 @@
 //! The facts of a digest: the items of the mail that are still open, in sections. What the recipient answers for is
-//! never mixed with what others answer for, and each quarter to be inspected is a section of its own.
+//! never mixed with what others answer for, what was late before it was entered into the ledger is told apart, and a
+//! mail about self-inspections has a section for each quarter.
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use ledger::rule::calendar::local_day;
 use minijinja::Value;
 use minijinja::value::Serde;
 use sea_orm::{DbErr, FromQueryResult, Statement};
@@ -31,7 +33,9 @@ enum Relation {
 #[derive(Debug, Serialize)]
 struct Section {
     relation: Relation,
-    /// The quarter to be inspected, in a mail about self-inspections.
+    /// Whether its items were overdue before they were entered into the ledger.
+    was_overdue: bool,
+    /// The most urgent quarter of its items that is to be inspected, in a mail about self-inspections.
     quarter: Option<Inspected>,
     /// How many items the section has.
     count: usize,
@@ -49,9 +53,23 @@ struct Inspected {
     days_left: i64,
 }
 
+impl Inspected {
+    fn ends(last_day: NaiveDate, source: &Source<'_>) -> Self {
+        Self {
+            year: last_day.year(),
+            number: last_day.month().div_ceil(3),
+            last_day,
+            days_left: days_left(source.mail, last_day),
+        }
+    }
+}
+
 /// An item.
 #[derive(Debug, Clone, Serialize)]
 struct Row {
+    /// The key of the measure or case and of the assignment.
+    #[serde(skip)]
+    keys: (i64, Option<i64>),
     link: String,
     number: Option<String>,
     text: String,
@@ -64,10 +82,16 @@ struct Row {
     due_on: Option<NaiveDate>,
     /// Negative when the date has passed.
     days_left: i64,
+    /// Whether the date had passed before the item was entered into the ledger.
+    was_overdue: bool,
+    /// The quarters to be inspected, the most urgent first, in a mail about self-inspections.
+    quarters: Vec<Inspected>,
     /// The deadline as printed; none for a case, which has a date.
     deadline: Option<String>,
     /// The date to which the printed deadline was extended; none if it was not.
     extended_to: Option<NaiveDate>,
+    /// The date that counts where the deadline prints none, as 立行立改 does.
+    counted_on: Option<NaiveDate>,
     /// The unit that answers for it.
     unit: Option<String>,
     /// The units that are not done, of a measure that the recipient does not answer for itself, and how many they are.
@@ -95,24 +119,32 @@ struct Facts {
     first: Row,
 }
 
-/// The facts of a mail about measures, by deadline.
+/// The facts of a mail about measures, by deadline; what was overdue before its entry comes last.
 pub(crate) fn measures<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
         let items = open_measures(source).await?;
-        let rows = items.into_iter().map(|(relation, row)| ((relation, None), row));
+        let rows = items.into_iter().map(|(relation, row)| ((row.was_overdue, relation, None), row));
         Ok(sections(source, rows.collect()))
     })
 }
 
-/// The facts of a mail about self-inspections: the quarter that is under way first, then the one that has ended.
+/// The facts of a mail about self-inspections: one item for all quarters of an assignment, in the section of the most
+/// urgent, the earliest quarter.
 pub(crate) fn quarters<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
-        let items = open_measures(source).await?;
-        let rows = items.into_iter().map(|(relation, row)| {
-            // The latest date first.
-            let place = row.due_on.map(std::cmp::Reverse);
-            ((relation, place), row)
-        });
+        let mut rows: Vec<(Relation, Row)> = Vec::new();
+        let mut places: HashMap<(i64, Option<i64>), usize> = HashMap::new();
+        for (relation, mut row) in open_measures(source).await? {
+            let quarter = row.due_on.map(|last_day| Inspected::ends(last_day, source));
+            if let Some((_, there)) = places.get(&row.keys).and_then(|place| rows.get_mut(*place)) {
+                there.quarters.extend(quarter);
+            } else {
+                places.insert(row.keys, rows.len());
+                row.quarters.extend(quarter);
+                rows.push((relation, row));
+            }
+        }
+        let rows = rows.into_iter().map(|(relation, row)| ((false, relation, row.due_on), row));
         Ok(sections(source, rows.collect()))
     })
 }
@@ -121,13 +153,14 @@ pub(crate) fn quarters<'a>(source: &'a Source<'a>) -> Reading<'a> {
 pub(crate) fn cases<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
         let items = open_cases(source).await?;
-        let rows = items.into_iter().map(|(relation, row)| ((relation, None), row));
+        let rows = items.into_iter().map(|(relation, row)| ((false, relation, None), row));
         Ok(sections(source, rows.collect()))
     })
 }
 
-/// What a section is of: the relation, and the quarter by its last day.
-type Place = (Relation, Option<std::cmp::Reverse<NaiveDate>>);
+/// What a section is of: whether its items were overdue before their entry, the relation, and the quarter by its last
+/// day.
+type Place = (bool, Relation, Option<NaiveDate>);
 
 /// Puts rows, the most urgent first, into sections; none where there is no row.
 fn sections(source: &Source<'_>, rows: Vec<(Place, Row)>) -> Option<Value> {
@@ -138,16 +171,11 @@ fn sections(source: &Source<'_>, rows: Vec<(Place, Row)>) -> Option<Value> {
     }
     let first = found.values().next()?.first()?.clone();
     let listed = (MOST / found.len()).max(LEAST);
-    let sections = found.into_iter().map(|((relation, quarter), mut rows)| {
+    let sections = found.into_iter().map(|((was_overdue, relation, quarter), mut rows)| {
         let count = rows.len();
         rows.truncate(listed);
-        let quarter = quarter.map(|std::cmp::Reverse(last_day)| Inspected {
-            year: last_day.year(),
-            number: last_day.month().div_ceil(3),
-            last_day,
-            days_left: days_left(source.mail, last_day),
-        });
-        Section { relation, quarter, count, more: count - rows.len(), rows }
+        let quarter = quarter.map(|last_day| Inspected::ends(last_day, source));
+        Section { relation, was_overdue, quarter, count, more: count - rows.len(), rows }
     });
     Some(Value::from(Serde(Facts { sections: sections.collect(), count, first })))
 }
@@ -155,6 +183,9 @@ fn sections(source: &Source<'_>, rows: Vec<(Place, Row)>) -> Option<Value> {
 #[derive(FromQueryResult)]
 struct OfMeasure {
     measure_id: i64,
+    assignment_id: Option<i64>,
+    /// When the assignment was entered or, for a measure as a whole, the measure.
+    created_at: DateTime<Utc>,
     due_on: Option<NaiveDate>,
     number: Option<String>,
     content: String,
@@ -173,6 +204,8 @@ struct OfMeasure {
     heard_on: Option<NaiveDate>,
     /// The date to which the deadline of the plan was extended; none if it was not.
     extended_to: Option<NaiveDate>,
+    /// The date that counts where neither the plan nor an extension has one.
+    counted_on: Option<NaiveDate>,
     is_quarterly: bool,
     is_escalated: bool,
     is_proposed: bool,
@@ -183,7 +216,8 @@ struct OfMeasure {
 async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritten> {
     let statement = Statement::from_sql_and_values(
         source.db.get_database_backend(),
-        "SELECT i.measure_id, i.due_on, m.number, m.content, m.due_raw, p.number AS problem_number, \
+        "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.created_at, m.created_at) AS created_at, i.due_on, \
+                m.number, m.content, m.due_raw, p.number AS problem_number, \
                 p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, a.unit_id, \
                 a.reported_on, m.stated_progress AS stated, \
                 (SELECT count(*) FROM assignment x WHERE x.measure_id = m.id AND x.status <> 'NOT_APPLICABLE') \
@@ -192,6 +226,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
                 CASE WHEN a.id IS NOT NULL THEN CASE WHEN a.due_on IS DISTINCT FROM m.plan_due_on THEN a.due_on END \
                    WHEN w.kind <> 'quarterly-self-inspection' AND i.due_on IS DISTINCT FROM m.plan_due_by \
                    THEN i.due_on END AS extended_to, \
+                CASE WHEN coalesce(a.due_on, m.due_on) IS NULL THEN coalesce(a.due_by, m.due_by) END AS counted_on, \
                 w.kind = 'quarterly-self-inspection' AS is_quarterly, w.kind = 'escalation' AS is_escalated, \
                 (w.kind = 'escalation' AND EXISTS (SELECT 1 FROM supervision_action s WHERE s.assignment_id = a.id \
                    AND s.kind = 'LIST' AND s.state = 'PROPOSED')) AS is_proposed, \
@@ -222,15 +257,25 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
     let row = |line: OfMeasure| {
         let is_own = line.unit_id.is_some() && line.unit_id == source.mail.unit_id;
         let is_led = line.unit_id.is_none() && line.answering > 0;
+        let was_over = |due_by: Option<NaiveDate>, entered_at: DateTime<Utc>| {
+            due_by.is_some_and(|due_by| due_by < local_day(entered_at, source.zone))
+        };
         // A line about a whole measure is about the answers that are due on its day.
         let is_due = |unit: &&OpenUnit| line.is_quarterly || unit.due_by == line.due_on;
-        let open_units: Vec<String> = match open.get(&line.measure_id) {
-            Some(units) if is_led => units.iter().filter(is_due).map(|unit| unit.name.clone()).collect(),
+        let due: Vec<&OpenUnit> = match open.get(&line.measure_id) {
+            Some(units) if is_led => units.iter().filter(is_due).collect(),
             _ => Vec::new(),
         };
-        if is_led && open_units.is_empty() {
+        if is_led && due.is_empty() {
             return None;
         }
+        let was_overdue = !line.is_quarterly
+            && if is_led {
+                due.iter().all(|unit| was_over(unit.due_by, unit.created_at))
+            } else {
+                was_over(line.due_on, line.created_at)
+            };
+        let open_units: Vec<String> = due.into_iter().map(|unit| unit.name.clone()).collect();
         let level = match (line.is_escalated, line.is_proposed, line.unit_id) {
             (false, ..) => None,
             (true, true, _) => Some("listing"),
@@ -243,6 +288,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             (_, measure) => measure,
         };
         let row = Row {
+            keys: (line.measure_id, line.assignment_id),
             link: source.link("measure", line.measure_id),
             number,
             text: line.content,
@@ -252,8 +298,11 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             round: line.round,
             due_on: line.due_on,
             days_left: line.due_on.map_or(0, |due_on| days_left(source.mail, due_on)),
+            was_overdue,
+            quarters: Vec::new(),
             deadline: Some(line.due_raw),
             extended_to: line.extended_to,
+            counted_on: line.counted_on,
             unit: if is_led { None } else { line.unit.or(line.lead_unit) },
             open_count: open_units.len(),
             open_units: open_units.into_iter().take(UNITS).collect(),
@@ -274,6 +323,7 @@ struct OpenUnit {
     measure_id: i64,
     name: String,
     due_by: Option<NaiveDate>,
+    created_at: DateTime<Utc>,
 }
 
 /// The units that still have to complete each of these measures.
@@ -285,7 +335,7 @@ async fn open_units(source: &Source<'_>, measures: Vec<i64>) -> Result<HashMap<i
     let mut sql = planner::Sql::new(source.db.get_database_backend(), &[]);
     let keys: Vec<String> = measures.into_iter().map(|key| sql.bind(key)).collect();
     let text = format!(
-        "SELECT a.measure_id, u.name, a.due_by FROM assignment a JOIN unit u ON u.id = a.unit_id \
+        "SELECT a.measure_id, u.name, a.due_by, a.created_at FROM assignment a JOIN unit u ON u.id = a.unit_id \
          WHERE a.measure_id IN ({}) AND a.completed_on IS NULL \
          AND a.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING') ORDER BY a.measure_id, a.unit_id",
         keys.join(", ")
@@ -328,6 +378,7 @@ async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritt
     let row = |case: OfCase| {
         let is_own = source.mail.unit_id == Some(case.unit_id);
         let row = Row {
+            keys: (case.case_id, None),
             link: source.link("case", case.case_id),
             number: Some(case.number),
             text: case.summary,
@@ -337,8 +388,11 @@ async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritt
             round: case.round,
             due_on: Some(case.due_on),
             days_left: days_left(source.mail, case.due_on),
+            was_overdue: false,
+            quarters: Vec::new(),
             deadline: None,
             extended_to: None,
+            counted_on: None,
             unit: Some(case.unit),
             open_units: Vec::new(),
             open_count: 0,

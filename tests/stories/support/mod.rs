@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, EntityTrait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -177,6 +177,22 @@ impl World {
     /// Connects to this world's database, for facts that no public interface shows.
     pub(crate) async fn db(&self) -> DatabaseConnection {
         Database::connect(&self.url).await.unwrap()
+    }
+
+    /// Lets all that is in the ledger have been entered on a local day: a story about reminders of later days goes on
+    /// from there, whatever the day is on which it runs.
+    pub(crate) fn entered(&self, day: &str) {
+        use entity::{assignment, measure};
+        let at: chrono::DateTime<chrono::FixedOffset> = format!("{day}T09:00:00+08:00").parse().unwrap();
+        let at = sea_orm::sea_query::Expr::value(at.to_utc());
+        block_on(async {
+            let db = self.db().await;
+            let measures = measure::Entity::update_many().col_expr(measure::Column::CreatedAt, at.clone());
+            measures.exec(&db).await.unwrap();
+            let answers = assignment::Entity::update_many().col_expr(assignment::Column::CreatedAt, at);
+            answers.exec(&db).await.unwrap();
+            db.close().await.unwrap();
+        });
     }
 
     /// Returns the path of the API server's log.
