@@ -250,9 +250,14 @@ fn what_was_over_before_the_ledger_came_in_is_told_once(world: &World) {
     let text = mails[0]["text"].as_str().unwrap();
     assert!(text.contains("台账导入时已逾期，只提醒这一次：贵单位负责的 3 项整改措施"), "{text}");
     assert!(!text.contains("逾期 6"), "the days since the old date are nobody's debt: {text}");
-    for day in ["2023-03-08", "2023-03-09", "2023-03-16", "2023-06-01"] {
+    for day in ["2023-03-08", "2023-03-09", "2023-03-16", "2023-05-30"] {
         let said = world.done(&["job", "run", "overdue", "--at", day]);
         assert!(said.contains("已写入发件箱 0 封"), "it is not repeated: {day}: {said}");
+    }
+    // What became late after the entry is told weekly, without the rest.
+    for day in ["2023-05-31", "2023-06-07"] {
+        let said = world.done(&["job", "run", "overdue", "--at", day]);
+        assert!(said.contains("已写入发件箱 1 封") && said.contains("gov@county.example：2 项"), "{day}: {said}");
     }
     // The levels count from the entry.
     assert!(world.done(&["job", "run", "escalation", "--at", "2023-03-07"]).contains("已写入发件箱 0 封"));
