@@ -6,10 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use entity::schedule;
 use ledger::file::storage::create_private_folder;
 use ledger::record::database::{Trouble, trouble};
+use scheduler::JOBS;
 use sea_orm::sqlx::{self, Connection};
-use sea_orm::{ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
+use sea_orm::{
+    ColumnTrait, ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, EntityTrait,
+    QueryFilter, QueryOrder,
+};
 use secrecy::ExposeSecret;
 
 use crate::Failure;
@@ -176,6 +181,22 @@ impl Health {
                 None
             }
             Err(_) => None,
+        }
+    }
+
+    /// Returns the schedules that are in effect, by the name of the job; none if they cannot be read.
+    pub(crate) async fn schedules(&self) -> Vec<schedule::Model> {
+        let schedules = schedule::Entity::find()
+            .filter(schedule::Column::Enabled.eq(true))
+            .filter(schedule::Column::Name.is_in(JOBS.iter().map(|job| job.name)))
+            .order_by_asc(schedule::Column::Name);
+        match tokio::time::timeout(PATIENCE, schedules.all(&self.db)).await {
+            Ok(Ok(rows)) => rows,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "it could not be read which jobs fail");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
         }
     }
 

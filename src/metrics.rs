@@ -3,19 +3,19 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 
 use actix_web::{App, HttpResponse, HttpServer, dev::Server, web};
 use api::Probe;
+use scheduler::LastTick;
 
 use crate::Failure;
 use crate::database::{Health, STATEMENTS};
 
-/// Starts the server. `last_tick` is the Unix time of the scheduler's last tick in seconds; `None` if this process runs
-/// no scheduler.
+/// Starts the server. `last_tick` is the scheduler's last tick; `None` if this process runs no scheduler.
 pub(crate) fn serve(
     address: SocketAddr,
-    last_tick: Option<Arc<AtomicI64>>,
+    last_tick: Option<Arc<LastTick>>,
     health: Health,
     ready: Probe,
 ) -> Result<Server, Failure> {
@@ -41,7 +41,7 @@ async fn readiness(ready: web::Data<Probe>) -> HttpResponse {
     api::readiness(&ready).await
 }
 
-async fn figures(last_tick: web::Data<Option<Arc<AtomicI64>>>, health: web::Data<Health>) -> HttpResponse {
+async fn figures(last_tick: web::Data<Option<Arc<LastTick>>>, health: web::Data<Health>) -> HttpResponse {
     let mut text = format!(
         "# HELP rectify_sql_statements_total SQL statements sent to the database.\n\
          # TYPE rectify_sql_statements_total counter\n\
@@ -52,13 +52,28 @@ async fn figures(last_tick: web::Data<Option<Arc<AtomicI64>>>, health: web::Data
         STATEMENTS.load(Ordering::Relaxed),
         u8::from(health.mail_outage().await.is_none())
     );
+    let schedules = health.schedules().await;
+    text.push_str(
+        "# HELP rectify_job_failures Attempts of an enabled job that have failed since its last success.\n\
+         # TYPE rectify_job_failures gauge\n",
+    );
+    for row in &schedules {
+        let _ = writeln!(text, "rectify_job_failures{{job=\"{}\"}} {}", row.name, row.failures);
+    }
+    text.push_str(
+        "# HELP rectify_job_last_success_timestamp_seconds Unix time of the last success of an enabled job.\n\
+         # TYPE rectify_job_last_success_timestamp_seconds gauge\n",
+    );
+    for (name, at) in schedules.iter().filter_map(|row| Some((&row.name, row.succeeded_at?))) {
+        let _ = writeln!(text, "rectify_job_last_success_timestamp_seconds{{job=\"{name}\"}} {}", at.timestamp());
+    }
     if let Some(last_tick) = last_tick.as_ref() {
         let _ = write!(
             text,
             "# HELP rectify_last_tick_timestamp_seconds Unix time of the last scheduler tick.\n\
              # TYPE rectify_last_tick_timestamp_seconds gauge\n\
              rectify_last_tick_timestamp_seconds {}\n",
-            last_tick.load(Ordering::Relaxed)
+            last_tick.at().timestamp()
         );
     }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text)

@@ -5,7 +5,7 @@ use std::future::ready;
 use std::io;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use actix_web::middleware::{self, Condition};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
 use api::{Api, Connection, Connections, Probe, Services};
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use fs4::FileExt;
 use ledger::file::storage::{create_private, create_private_folder};
 use ledger::record::link_key::LinkKey;
@@ -56,8 +56,8 @@ const GRACE: Duration = Duration::from_secs(20);
 const HEAD: Duration = Duration::from_secs(5);
 /// How long closing a connection may take.
 const DISCONNECT: Duration = Duration::from_secs(1);
-/// Seconds without a tick after which the scheduler counts as not ready.
-const TOO_OLD: i64 = 180;
+/// How long after its last tick the scheduler counts as not ready.
+const TOO_OLD: Duration = Duration::from_mins(3);
 
 /// Migrates the database and serves until the process is told to stop.
 pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
@@ -148,8 +148,8 @@ async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Fai
     Ok(())
 }
 
-/// Unix time of the scheduler's last tick in seconds; not set until this process runs a scheduler.
-type LastTick = Arc<OnceLock<Arc<AtomicI64>>>;
+/// The scheduler's last tick; not set until this process runs a scheduler.
+type LastTick = Arc<OnceLock<Arc<scheduler::LastTick>>>;
 
 fn listen(
     settings: &Settings,
@@ -315,20 +315,24 @@ async fn start_scheduler(settings: &Settings, jobs: Arc<Context>) -> Result<Sche
 }
 
 /// Returns the readiness check: the database answers and accepts writes, and the scheduler, if this process runs one,
-/// ticks. A mail server that takes no mails only degrades the service. Neither its name nor what it said is told,
-/// because readiness may be public.
+/// ticks. A mail server that takes no mails, and a job that fails, only degrade the service. Neither the server's name
+/// nor what went wrong is told, because readiness may be public.
 fn probe(health: Health, last_tick: LastTick) -> Probe {
     Arc::new(move || {
         let (health, last_tick) = (health.clone(), last_tick.clone());
         Box::pin(async move {
             health.check().await?;
-            let age = last_tick.get().map_or(0, |last_tick| Scheduler::age(last_tick, clock::now()));
+            let age = last_tick.get().map(|last_tick| last_tick.age()).unwrap_or_default();
             if age > TOO_OLD {
-                return Err(format!("scheduler: no tick for {age} seconds"));
+                return Err(format!("scheduler: no tick for {} seconds", age.as_secs()));
             }
+            let shown = |since: DateTime<Utc>| since.to_rfc3339_opts(SecondsFormat::Secs, true);
             let mail = health.mail_outage().await;
-            let since = mail.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true));
-            Ok(since.map(|since| format!("mail: the server takes no mails since {since}")).into_iter().collect())
+            let mail = mail.map(|since| format!("mail: the server takes no mails since {}", shown(since)));
+            let jobs = health.schedules().await.into_iter();
+            let jobs =
+                jobs.filter_map(|row| Some(format!("job {}: fails since {}", row.name, shown(row.failing_since?))));
+            Ok(mail.into_iter().chain(jobs).collect())
         })
     })
 }

@@ -21,6 +21,10 @@ pub struct Model {
     pub state: RunState,
     /// Number of mails that it queued.
     pub mails_queued: i32,
+    /// How often it was tried; 0 if it was skipped at once.
+    pub attempts: i32,
+    /// Kind of failure; null unless it failed.
+    pub failure_kind: Option<FailureKind>,
     /// Why it failed or was skipped.
     pub error: Option<String>,
 }
@@ -41,6 +45,27 @@ pub enum RunState {
     /// Skipped by the misfire policy.
     #[sea_orm(string_value = "SKIPPED")]
     Skipped,
+}
+
+/// Kind of failure of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+pub enum FailureKind {
+    /// The database failed.
+    #[sea_orm(string_value = "DATABASE")]
+    Database,
+    /// A file or the file storage failed.
+    #[sea_orm(string_value = "STORAGE")]
+    Storage,
+    /// The run took too long and was ended.
+    #[sea_orm(string_value = "TIMED_OUT")]
+    TimedOut,
+    /// The run was recorded before its time, under a clock that was ahead.
+    #[sea_orm(string_value = "CLOCK")]
+    Clock,
+    /// Any other failure, such as a panic.
+    #[sea_orm(string_value = "OTHER")]
+    Other,
 }
 
 /// No relations are declared; queries write their own joins.

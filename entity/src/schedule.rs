@@ -21,6 +21,14 @@ pub struct Model {
     pub misfire: Misfire,
     /// Last occurrence that has been handled; the next ones are computed from here.
     pub last_occurrence: DateTimeUtc,
+    /// Number of attempts that have failed since the last success.
+    pub failures: i32,
+    /// When the first of them ended; null while the job succeeds.
+    pub failing_since: Option<DateTimeUtc>,
+    /// When the job is tried again; null while it succeeds.
+    pub retry_at: Option<DateTimeUtc>,
+    /// When the job last succeeded; null before it first does.
+    pub succeeded_at: Option<DateTimeUtc>,
 }
 
 /// Misfire policy: what to do about occurrences missed while no scheduler was running.

@@ -1,6 +1,7 @@
 //! Schedules, jobs and the delivery of mail. tokio-cron-scheduler ticks once a minute (`scheduler`); tables say which
-//! occurrences are due (`pattern`, `tick`). `jobs` has one file for each job, `remind` what reminders share, `mail`
-//! what a mail says and how it is sent, `delivery` how the outbox is emptied, `wake` when. Does not know the API.
+//! occurrences are due (`pattern`, `tick`) and how they ended (`runs`). `jobs` has one file for each job, `remind` what
+//! reminders share, `mail` what a mail says and how it is sent, `delivery` how the outbox is emptied, `wake` when. Does
+//! not know the API.
 
 mod context;
 mod delivery;
@@ -9,6 +10,7 @@ mod jobs;
 mod mail;
 mod pattern;
 mod remind;
+mod runs;
 mod scheduler;
 mod tick;
 mod wake;
@@ -19,5 +21,5 @@ pub use jobs::{JOBS, find, writer};
 pub use mail::post::{Post, PostError};
 pub use mail::{Links, Writer};
 pub use pattern::{Pattern, occurrences};
-pub use scheduler::Scheduler;
+pub use scheduler::{LastTick, Scheduler};
 pub use tick::{Pending, carry_out, ensure_schedules, run_at, tick};

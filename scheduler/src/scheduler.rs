@@ -2,9 +2,8 @@
 //! A tick that comes while the last one is still at work is dropped, a panic is caught, and stopping waits for what is
 //! under way.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
@@ -21,8 +20,38 @@ const EVERY_MINUTE: &str = "0 * * * * *";
 /// The time that settling the figures may take before the jobs run without it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long no tick has to have begun until one is begun without the ticker. It waits by the wall clock: after that was
+/// set back, it would wait for as long.
+const SILENCE: Duration = Duration::from_secs(90);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// When the last tick succeeded. Its age is measured by the monotonic clock.
+#[derive(Debug)]
+pub struct LastTick(StdMutex<(DateTime<Utc>, Instant)>);
+
+impl LastTick {
+    fn new(at: DateTime<Utc>) -> Self {
+        Self(StdMutex::new((at, Instant::now())))
+    }
+
+    fn set(&self, at: DateTime<Utc>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (at, Instant::now());
+    }
+
+    /// The moment, by the clock of that moment.
+    pub fn at(&self) -> DateTime<Utc> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// How long ago it was.
+    pub fn age(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed()
+    }
+}
+
 /// Ticks, unless the last tick is still at work. Returns the runs that are due beside the ticks.
-async fn tick_alone(context: &Context, last_tick: &AtomicI64, ticking: &Mutex<()>) -> Vec<Pending> {
+async fn tick_alone(context: &Context, last_tick: &LastTick, ticking: &Mutex<()>) -> Vec<Pending> {
     let Ok(_guard) = ticking.try_lock() else { return Vec::new() };
     match tokio::time::timeout(PATIENCE, ledger::statistics::kept::settle(&context.db)).await {
         Ok(Ok(_)) => {}
@@ -31,7 +60,7 @@ async fn tick_alone(context: &Context, last_tick: &AtomicI64, ticking: &Mutex<()
     }
     match tick(context).await {
         Ok(pending) => {
-            last_tick.store(context.now().timestamp(), Ordering::Relaxed);
+            last_tick.set(context.now());
             pending
         }
         Err(error) => {
@@ -45,7 +74,7 @@ async fn tick_alone(context: &Context, last_tick: &AtomicI64, ticking: &Mutex<()
 pub struct Scheduler {
     ticker: JobScheduler,
     under_way: TaskTracker,
-    last_tick: Arc<AtomicI64>,
+    last_tick: Arc<LastTick>,
     /// Ends waiting for queued mail.
     stop: CancellationToken,
 }
@@ -56,14 +85,16 @@ impl Scheduler {
     pub async fn start(context: Arc<Context>) -> Result<Self, JobSchedulerError> {
         let ticker = JobScheduler::new().await?;
         let under_way = TaskTracker::new();
-        let last_tick = Arc::new(AtomicI64::new(context.now().timestamp()));
+        let last_tick = Arc::new(LastTick::new(context.now()));
+        let last_begun = Arc::new(LastTick::new(context.now()));
         let ticking = Arc::new(Mutex::new(()));
         let beside = Arc::new(Mutex::new(()));
         let stop = CancellationToken::new();
         under_way.spawn(wake::deliver_when_queued(context.clone(), beside.clone(), stop.clone()));
         let begin = {
-            let (under_way, last_tick) = (under_way.clone(), last_tick.clone());
+            let (under_way, last_tick, last_begun) = (under_way.clone(), last_tick.clone(), last_begun.clone());
             move || {
+                last_begun.set(context.now());
                 let (context, last_tick) = (context.clone(), last_tick.clone());
                 let (ticking, beside) = (ticking.clone(), beside.clone());
                 under_way.spawn(async move {
@@ -79,6 +110,7 @@ impl Scheduler {
             }
         };
         begin();
+        under_way.spawn(begin_when_silent(begin.clone(), last_begun, stop.clone()));
         let every_minute = Job::new_async(EVERY_MINUTE, move |_, _| {
             begin();
             Box::pin(std::future::ready(()))
@@ -88,8 +120,8 @@ impl Scheduler {
         Ok(Self { ticker, under_way, last_tick, stop })
     }
 
-    /// When the last tick succeeded, in seconds since 1970.
-    pub fn last_tick(&self) -> Arc<AtomicI64> {
+    /// When the last tick succeeded.
+    pub fn last_tick(&self) -> Arc<LastTick> {
         self.last_tick.clone()
     }
 
@@ -104,9 +136,18 @@ impl Scheduler {
             tracing::warn!("a job was still running at the end; its lease will expire");
         }
     }
+}
 
-    /// The age of the last successful tick at a moment, in seconds.
-    pub fn age(last_tick: &AtomicI64, now: DateTime<Utc>) -> i64 {
-        now.timestamp() - last_tick.load(Ordering::Relaxed)
+/// Begins a tick whenever none has begun for some time, until it is told to stop.
+async fn begin_when_silent(begin: impl Fn(), last_begun: Arc<LastTick>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        if last_begun.age() > SILENCE {
+            tracing::warn!("no tick has begun for some time, as after the clock was set back; one begins now");
+            begin();
+        }
     }
 }

@@ -2,18 +2,20 @@
 //! last one are claimed as `job_run` rows under a unique key, the job runs and the schedule moves on, all in one
 //! transaction: restarts, missed ticks and second schedulers change nothing.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use entity::job_run::RunState;
+use entity::job_run::FailureKind;
+use entity::schedule;
 use entity::schedule::Misfire;
-use entity::{job_run, schedule};
+use futures_util::FutureExt;
 use ledger::record::database;
 use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use tracing::Instrument;
 
@@ -21,8 +23,11 @@ use crate::context::Context;
 use crate::job::{Job, Occasion, Report, Run};
 use crate::jobs::{self, JOBS};
 use crate::pattern::Pattern;
+use crate::runs::{self, Began, Failure};
 
-/// The time that a tick allows one job.
+/// How long one job of a tick may take. PostgreSQL ends each statement after five minutes, so a job whose statement
+/// hangs fails with the error of that statement. What hangs otherwise is ended after twice that time, because the jobs
+/// after it wait.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// The most missed occurrences of a schedule that are dealt with one by one, the latest; of the others only the number
 /// is logged.
@@ -71,6 +76,9 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
         if (context.stopping)() {
             break;
         }
+        if runs::take_back(&context.db, &row, now).await? || runs::is_waiting(&row, now) {
+            continue;
+        }
         let pattern = match Pattern::parse(&row.cron, &row.time_zone, now) {
             Ok(pattern) => pattern,
             Err(error) => {
@@ -79,37 +87,55 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
             }
         };
         // Most ticks find nothing due, and take no lock to learn it.
-        if pattern.between(row.last_occurrence, now, 1).0.is_empty() {
-            continue;
-        }
+        let Some(occurrence) = pattern.between(row.last_occurrence, now, 1).0.pop() else { continue };
         let span = tracing::info_span!("job", name = job.name);
-        let run = Box::pin(due(context, job, row.id, &pattern, now)).instrument(span);
-        let run = tokio::time::timeout(PATIENCE, run).await;
-        let failure = match run {
-            Ok(Ok(found)) => {
+        let began = Began::now(context);
+        let run = due(context, job, row.id, &pattern, now).instrument(span.clone());
+        let run = Box::pin(AssertUnwindSafe(run).catch_unwind());
+        let failure = match tokio::time::timeout(PATIENCE, run).await {
+            Ok(Ok(Ok(found))) => {
                 pending.extend(found);
                 continue;
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("超过 {} 分钟没有完成", PATIENCE.as_secs() / 60),
+            Ok(Ok(Err(error))) => error.into(),
+            Ok(Err(panic)) => Failure::of_panic(panic),
+            Err(_) => {
+                let minutes = PATIENCE.as_secs() / 60;
+                let (zh, en) = (format!("超过 {minutes} 分钟没有完成"), format!("it took more than {minutes} minutes"));
+                Failure::new(FailureKind::TimedOut, &zh, &en)
+            }
         };
-        tracing::error!(job = row.name, error = failure, "a job failed; the next tick tries it again");
-        record_failure(context, &row, &pattern, now, &failure).await?;
+        runs::fail(&context.db, row.id, occurrence, began, &failure).instrument(span).await?;
     }
     Ok(pending)
 }
 
 /// Carries out a run beside the ticks. It is never cut short: a mail in the middle of being sent would be sent again.
+/// What it waits for is bounded by itself: each step of a conversation with a mail server, and each statement.
 pub async fn carry_out(context: &Context, pending: Pending) -> ledger::Result<()> {
     let Pending { job, schedule, occurrence } = pending;
     let Run::Beside(run) = job.run else { return Ok(()) };
-    let began = context.now();
-    let occasion = Occasion { context, occurrence, now: began, is_by_hand: false };
-    let report = run(&occasion).instrument(tracing::info_span!("job", name = job.name)).await?;
+    let span = tracing::info_span!("job", name = job.name);
+    let began = Began::now(context);
+    let occasion = Occasion { context, occurrence, now: context.now(), is_by_hand: false };
+    let failure = match AssertUnwindSafe(run(&occasion).instrument(span.clone())).catch_unwind().await {
+        Ok(Ok(report)) => return succeed(context, pending, began, &report).instrument(span).await,
+        Ok(Err(error)) => error.into(),
+        Err(panic) => Failure::of_panic(panic),
+    };
+    runs::fail(&context.db, schedule, occurrence, began, &failure).instrument(span).await
+}
+
+/// Records that a run beside the ticks has succeeded.
+async fn succeed(context: &Context, pending: Pending, began: Began, report: &Report) -> ledger::Result<()> {
+    let Pending { schedule, occurrence, .. } = pending;
     if !report.is_idle {
-        claim(&context.db, schedule, occurrence, began, RunState::Running, None).await?;
-        finish(&context.db, schedule, occurrence, context.now(), report.queued).await?;
+        runs::claim(&context.db, schedule, occurrence, began).await?;
+        runs::finish(&context.db, schedule, occurrence, began, report.queued).await?;
         tracing::info!(%occurrence, summary = report.summary, "a job has run");
+    }
+    if let Some(row) = schedule::Entity::find_by_id(schedule).one(&context.db).await? {
+        runs::succeeded(&row, began).update(&context.db).await?;
     }
     Ok(())
 }
@@ -122,6 +148,7 @@ async fn due(
     pattern: &Pattern,
     now: DateTime<Utc>,
 ) -> ledger::Result<Option<Pending>> {
+    let began = Began::now(context);
     if let Run::Before(run) = job.run {
         let report = run(&Occasion { context, occurrence: now, now, is_by_hand: false }).await?;
         tracing::info!(summary = report.summary, "a job has run");
@@ -135,10 +162,12 @@ async fn due(
     let Some(row) = row else { return Ok(None) };
     let (mut fires, left_out) = pattern.between(row.last_occurrence, now, RECORDED);
     let Some(last) = fires.last().copied() else { return Ok(None) };
+    // A run that has failed was not missed.
+    let is_retry = row.failures > 0;
     let missed = if now - last < MISSED { fires.len() - 1 } else { fires.len() };
-    let runs: Vec<DateTime<Utc>> = match row.misfire {
+    let occurrences: Vec<DateTime<Utc>> = match row.misfire {
         Misfire::All => std::mem::take(&mut fires),
-        Misfire::Skip if missed == fires.len() => Vec::new(),
+        Misfire::Skip if missed == fires.len() && !is_retry => Vec::new(),
         Misfire::Latest | Misfire::Skip => fires.pop().into_iter().collect(),
     };
     let skipped = fires.len() + left_out;
@@ -148,12 +177,12 @@ async fn due(
     let is_beside = job.is_beside();
     if !is_beside {
         for skipped in fires {
-            claim(&transaction, id, skipped, now, RunState::Skipped, Some("错过的时点，按策略跳过")).await?;
+            runs::skip(&transaction, id, skipped, began).await?;
         }
     }
-    let is_pending = is_beside && !runs.is_empty();
-    for occurrence in runs.into_iter().filter(|_| !is_beside) {
-        if !claim(&transaction, id, occurrence, now, RunState::Running, None).await? {
+    let has_runs = !occurrences.is_empty();
+    for occurrence in occurrences.into_iter().filter(|_| !is_beside) {
+        if !runs::claim(&transaction, id, occurrence, began).await? {
             continue;
         }
         let mut queued = 0;
@@ -163,13 +192,16 @@ async fn due(
             queued = report.queued;
             tracing::info!(%occurrence, summary = report.summary, "a job has run");
         }
-        finish(&transaction, id, occurrence, context.now(), queued).await?;
+        runs::finish(&transaction, id, occurrence, began, queued).await?;
     }
-    let mut moved: schedule::ActiveModel = row.into();
+    let mut moved = schedule::ActiveModel { id: Set(id), ..Default::default() };
+    if has_runs && !is_beside {
+        moved = runs::succeeded(&row, began);
+    }
     moved.last_occurrence = Set(last);
     moved.update(&transaction).await?;
     transaction.commit().await?;
-    Ok(is_pending.then_some(Pending { job, schedule: id, occurrence: last }))
+    Ok((has_runs && is_beside).then_some(Pending { job, schedule: id, occurrence: last }))
 }
 
 /// Runs a job as of a moment, beside its schedule. A rehearsal writes nothing.
@@ -186,79 +218,16 @@ pub async fn run_at(context: &Context, job: &Job, at: DateTime<Utc>, is_rehearsa
         Run::Within(run) => run,
     };
     ensure_schedules(&context.db, context.zone, context.now()).await?;
+    let began = Began::now(context);
     let transaction = database::begin(&context.db).await?;
     let row = schedule::Entity::find().filter(schedule::Column::Name.eq(job.name)).one(&transaction).await?;
     let report = run(&occasion, &transaction).await?;
     // The mails of a reminder name its run; other runs by hand leave no record beside what they did.
     if let Some(row) = row.filter(|_| report.plan.is_some())
-        && claim(&transaction, row.id, at, context.now(), RunState::Running, None).await?
+        && runs::claim(&transaction, row.id, at, began).await?
     {
-        finish(&transaction, row.id, at, context.now(), report.queued).await?;
+        runs::finish(&transaction, row.id, at, began, report.queued).await?;
     }
     transaction.commit().await?;
     Ok(report)
-}
-
-/// Claims an occurrence; false when it was claimed before.
-async fn claim<C: ConnectionTrait>(
-    db: &C,
-    schedule: i64,
-    occurrence: DateTime<Utc>,
-    now: DateTime<Utc>,
-    state: RunState,
-    error: Option<&str>,
-) -> ledger::Result<bool> {
-    let ended = state != RunState::Running;
-    let row = job_run::ActiveModel {
-        schedule_id: Set(schedule),
-        occurrence: Set(occurrence),
-        started_at: Set(now),
-        finished_at: Set(ended.then_some(now)),
-        state: Set(state),
-        mails_queued: Set(0),
-        error: Set(error.map(str::to_owned)),
-        ..Default::default()
-    };
-    // An occurrence that failed before may be run again.
-    let again = OnConflict::columns([job_run::Column::ScheduleId, job_run::Column::Occurrence])
-        .update_columns([job_run::Column::StartedAt, job_run::Column::State, job_run::Column::Error])
-        .action_and_where(sea_orm::sea_query::Expr::cust("job_run.state = 'FAILED'"))
-        .to_owned();
-    let written = job_run::Entity::insert(row).on_conflict(again).exec_without_returning(db).await?;
-    Ok(written == 1)
-}
-
-async fn finish<C: ConnectionTrait>(
-    db: &C,
-    schedule: i64,
-    occurrence: DateTime<Utc>,
-    now: DateTime<Utc>,
-    queued: usize,
-) -> ledger::Result<()> {
-    job_run::Entity::update_many()
-        .set(job_run::ActiveModel {
-            state: Set(RunState::Succeeded),
-            finished_at: Set(Some(now)),
-            mails_queued: Set(i32::try_from(queued).unwrap_or(i32::MAX)),
-            ..Default::default()
-        })
-        .filter(job_run::Column::ScheduleId.eq(schedule))
-        .filter(job_run::Column::Occurrence.eq(occurrence))
-        .exec(db)
-        .await?;
-    Ok(())
-}
-
-/// Leaves a row that says what went wrong; the schedule does not move on, so the next tick tries again.
-async fn record_failure(
-    context: &Context,
-    row: &schedule::Model,
-    pattern: &Pattern,
-    now: DateTime<Utc>,
-    error: &str,
-) -> ledger::Result<()> {
-    if let Some(occurrence) = pattern.between(row.last_occurrence, now, 1).0.last() {
-        claim(&context.db, row.id, *occurrence, now, RunState::Failed, Some(error)).await?;
-    }
-    Ok(())
 }

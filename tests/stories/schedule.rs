@@ -9,6 +9,7 @@ use ledger::record::link_key::LinkKey;
 use ledger::reminder::Timing;
 use scheduler::{Context, Links, Post};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use serde_json::{Value, json};
 
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
 use crate::support::{World, block_on, stories};
@@ -16,7 +17,8 @@ use crate::support::{World, block_on, stories};
 stories!(
     three_days_away_are_caught_up_and_never_doubled,
     two_schedulers_are_as_good_as_one,
-    a_failing_job_is_recorded_and_tried_again,
+    a_failing_job_is_seen_and_tried_again_after_growing_pauses,
+    a_clock_that_was_ahead_silences_no_schedule,
     a_mail_whose_sender_died_is_sent_by_the_next,
     jobs_say_when_they_are_due,
 );
@@ -107,18 +109,81 @@ fn two_schedulers_are_as_good_as_one(world: &World) {
     });
 }
 
-fn a_failing_job_is_recorded_and_tried_again(world: &World) {
+fn a_failing_job_is_seen_and_tried_again_after_growing_pauses(world: &World) {
+    county(world);
+    let server = world.serve();
+    let state = || {
+        let fields = "name failures failingSince retryAt succeededAt runs(first: 1) { nodes { \
+                      state attempts failureKind error startedAt finishedAt } }";
+        let data = server.data(&format!("{{ schedules {{ {fields} }} }}"), &json!({}));
+        let found = data["schedules"].as_array().unwrap().iter().find(|one| one["name"] == "overdue").cloned();
+        found.unwrap()
+    };
+    let ticked = |now: &str| block_on(async { tick(&context(world, &world.db().await, now)).await });
+    let changed = |sql: &str| block_on(async { world.db().await.execute_unprepared(sql).await.unwrap() });
+    let failures = "rectify_job_failures{job=\"overdue\"}";
+    block_on(async {
+        let began = "2023-01-01T20:00:00Z".parse().unwrap();
+        scheduler::ensure_schedules(&world.db().await, chrono_tz::Asia::Shanghai, began).await.unwrap();
+    });
+    changed("ALTER TABLE unit_address RENAME TO unit_address_away");
+
+    ticked("2023-01-02T00:00:10Z");
+    let failed = state();
+    let run = &failed["runs"]["nodes"][0];
+    assert_eq!(
+        (&run["state"], &run["attempts"], &run["failureKind"]),
+        (&json!("FAILED"), &json!(1), &json!("DATABASE"))
+    );
+    assert!(run["error"].as_str().unwrap().contains("unit_address"), "the error must say what failed: {run}");
+    let moment = |value: &Value| value.as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+    assert!(moment(&run["finishedAt"]) >= moment(&run["startedAt"]), "{run}");
+    assert_eq!(failed["retryAt"], "2023-01-02T00:01:00+00:00");
+    let ready = server.get("/readyz");
+    assert_eq!(ready.status, 200, "the service can serve");
+    assert!(ready.body.contains("\ndegraded: job overdue: fails since 2023-01-02T00:00:"), "{}", ready.body);
+    assert!(!ready.body.contains("unit_address"), "probes are public: {}", ready.body);
+    assert_eq!(server.figure(failures), 1);
+
+    ticked("2023-01-02T00:01:10Z");
+    ticked("2023-01-02T00:02:10Z");
+    let again = state();
+    assert_eq!((&again["failures"], &again["retryAt"]), (&json!(2), &json!("2023-01-02T00:06:00+00:00")));
+    assert_eq!(again["failingSince"], failed["failingSince"]);
+    assert_eq!(again["runs"]["nodes"][0]["attempts"], 2, "no attempt before the pause is over");
+
+    changed("ALTER TABLE unit_address_away RENAME TO unit_address");
+    // A policy that skips what was missed must not skip what has failed.
+    changed("UPDATE schedule SET misfire = 'SKIP' WHERE name = 'overdue'");
+    ticked("2023-01-02T00:06:10Z");
+    let whole = state();
+    let run = &whole["runs"]["nodes"][0];
+    assert_eq!((&run["state"], &run["attempts"], &run["error"]), (&json!("SUCCEEDED"), &json!(3), &Value::Null));
+    assert_eq!((&whole["failures"], &whole["failingSince"]), (&json!(0), &Value::Null));
+    assert!(!server.get("/readyz").body.contains("degraded"));
+    assert_eq!(server.figure(failures), 0);
+    let success = server.figure("rectify_job_last_success_timestamp_seconds{job=\"overdue\"}");
+    assert!(success.cast_signed() >= moment(&json!("2023-01-02T00:06:10Z")).timestamp());
+}
+
+fn a_clock_that_was_ahead_silences_no_schedule(world: &World) {
     county(world);
     block_on(async {
         let db = world.db().await;
-        let zone = chrono_tz::Asia::Shanghai;
-        scheduler::ensure_schedules(&db, zone, "2023-01-01T20:00:00Z".parse().unwrap()).await.unwrap();
-        db.execute_unprepared("ALTER TABLE unit_address RENAME TO unit_address_away").await.unwrap();
-        tick(&context(world, &db, "2023-01-02T00:00:10Z")).await;
-        assert_eq!(rows(&db, RUNS).await, ["FAILED 0"]);
-        db.execute_unprepared("ALTER TABLE unit_address_away RENAME TO unit_address").await.unwrap();
-        tick(&context(world, &db, "2023-01-02T00:01:10Z")).await;
-        assert_eq!(rows(&db, RUNS).await, ["SUCCEEDED 1"]);
+        let began = "2023-01-01T20:00:00Z".parse().unwrap();
+        scheduler::ensure_schedules(&db, chrono_tz::Asia::Shanghai, began).await.unwrap();
+        // The clock is two days ahead for one tick.
+        tick(&context(world, &db, "2023-01-04T00:00:10Z")).await;
+        let moved = "SELECT name AS line FROM schedule WHERE name = 'overdue' AND last_occurrence > '2023-01-03'";
+        assert_eq!(rows(&db, moved).await, ["overdue"]);
+        tick(&context(world, &db, "2023-01-02T04:00:00Z")).await;
+        assert!(rows(&db, moved).await.is_empty(), "the schedule must be taken back");
+        let latest = "SELECT r.state || ' ' || coalesce(r.failure_kind, '-') || ' ' || r.attempts AS line \
+                      FROM job_run r JOIN schedule s ON s.id = r.schedule_id \
+                      WHERE s.name = 'overdue' AND r.occurrence > '2023-01-03T12:00:00Z' ORDER BY r.occurrence";
+        assert_eq!(rows(&db, latest).await, ["FAILED CLOCK 1"]);
+        tick(&context(world, &db, "2023-01-04T00:00:10Z")).await;
+        assert_eq!(rows(&db, latest).await, ["SUCCEEDED - 2"], "the occurrence must be run when it is due");
     });
 }
 

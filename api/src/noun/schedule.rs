@@ -39,6 +39,22 @@ pub(crate) enum JobRunState {
     Skipped,
 }
 
+/// Kind of failure of a job run.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::job_run::FailureKind")]
+pub(crate) enum JobFailureKind {
+    /// 数据库出错 · The database failed.
+    Database,
+    /// 文件存储出错 · A file or the file storage failed.
+    Storage,
+    /// 超时中止 · The run took too long and was ended.
+    TimedOut,
+    /// 时钟超前 · The run was recorded before its time, while the clock was ahead; it is run when it is due.
+    Clock,
+    /// 其他错误 · Any other failure; `error` and the log of the program say more.
+    Other,
+}
+
 /// Returns the SQL of the JSON object that [`next_occurrences`] reads: the pattern and the time zone of a schedule.
 fn pattern(sql: &mut Sql<'_>, schedule: &str) -> String {
     sql.object(&[("cron", format!("{schedule}.cron")), ("zone", format!("{schedule}.time_zone"))])
@@ -86,6 +102,15 @@ noun! {
     /// Moment of the last occurrence that was processed, or of the last edit if that is later: later occurrences are
     /// still to be processed.
     lastOccurrence: Moment = Kind::Column("last_occurrence");
+    /// Number of attempts that have failed since the last success; 0 while the job succeeds.
+    failures: i32 = Kind::Column("failures");
+    /// Moment since which the job fails; null while it succeeds.
+    failingSince: Option<Moment> = Kind::Column("failing_since");
+    /// Moment at which a job that failed is tried again, after pauses that grow from 1 to 60 minutes; null while it
+    /// succeeds.
+    retryAt: Option<Moment> = Kind::Column("retry_at");
+    /// Moment at which the job last succeeded by its schedule; null before it first does.
+    succeededAt: Option<Moment> = Kind::Column("succeeded_at");
     /// Moments of the next occurrences after now, in ascending order; computed for disabled schedules, too.
     nextOccurrences(count_argument): Vec<Moment> = Kind::Finished(pattern, "nextOccurrences");
     /// Runs of the job, the latest occurrence first.
@@ -103,12 +128,16 @@ noun! {
     occurrence: Moment = Kind::Column("occurrence");
     /// Moment at which the run started.
     startedAt: Moment = Kind::Column("started_at");
-    /// Moment at which the run ended; null while it is running.
+    /// Moment at which the run ended, never before it started; null while it is running.
     finishedAt: Option<Moment> = Kind::Column("finished_at");
     /// State of the run: running, succeeded, failed or skipped.
     state: JobRunState = Kind::Column("state");
     /// Number of mails that the run wrote to the outbox.
     mailsQueued: i32 = Kind::Column("mails_queued");
+    /// Number of attempts, including the last; 0 if the occurrence was skipped at once.
+    attempts: i32 = Kind::Column("attempts");
+    /// Kind of failure; null unless the run failed.
+    failureKind: Option<JobFailureKind> = Kind::Column("failure_kind");
     /// Reason why the run failed or was skipped; null otherwise.
     error: Option<String> = Kind::Column("error");
 }

@@ -64,6 +64,9 @@ pub async fn edit_schedule(
         enabled: changes.enabled.or(there.enabled),
         misfire: changes.misfire.or(there.misfire),
         last_occurrence: acting.now,
+        failures: 0,
+        failing_since: None,
+        retry_at: None,
         ..there.clone()
     };
     if now.time_zone.parse::<Tz>().is_err() {

@@ -612,7 +612,9 @@ impl Tables {
 
     fn schedule(&self, row: &entity::schedule::Model) -> Object {
         let values = json!({"name": row.name, "cron": row.cron, "timeZone": row.time_zone, "enabled": row.enabled,
-            "misfire": row.misfire.to_value(), "lastOccurrence": row.last_occurrence});
+            "misfire": row.misfire.to_value(), "lastOccurrence": row.last_occurrence,
+            "failures": row.failures, "failingSince": row.failing_since, "retryAt": row.retry_at,
+            "succeededAt": row.succeeded_at});
         Object::new("Schedule", row.id, values).many(
             "runs",
             "JobRun",
@@ -780,7 +782,8 @@ fn audit(row: &entity::audit_entry::Model) -> Object {
 
 fn run(row: &entity::job_run::Model) -> Object {
     let values = json!({"occurrence": row.occurrence, "startedAt": row.started_at, "finishedAt": row.finished_at,
-        "state": row.state.to_value(), "mailsQueued": row.mails_queued, "error": row.error});
+        "state": row.state.to_value(), "mailsQueued": row.mails_queued, "error": row.error,
+        "attempts": row.attempts, "failureKind": row.failure_kind.map(|kind| kind.to_value())});
     Object::new("JobRun", row.id, values)
 }
 
