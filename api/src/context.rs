@@ -17,7 +17,7 @@ use ledger::record::audit::By;
 use ledger::record::link_key::LinkKey;
 use ledger::reminder::Plan;
 use ledger::work::Acting;
-use planner::{Finish, Reader};
+use planner::{Bilingual, Finish, Reader};
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use url::Url;
@@ -27,8 +27,10 @@ use crate::gate::{Admitted, Clock, Gate};
 use crate::language::Language;
 
 /// Computes the next occurrences of a schedule from its pattern, its time zone, the moment after which to look, and the
-/// most occurrences to return. The program injects it, so that this crate does not depend on the scheduler.
-pub type Occurrences = Arc<dyn Fn(&str, &str, DateTime<Utc>, usize) -> Vec<DateTime<Utc>> + Send + Sync>;
+/// most occurrences to return; or says why the pattern is refused. The program injects it, so that this crate does not
+/// depend on the scheduler.
+pub type Occurrences =
+    Arc<dyn Fn(&str, &str, DateTime<Utc>, usize) -> Result<Vec<DateTime<Utc>>, Bilingual> + Send + Sync>;
 
 /// What a job did, or would do.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ pub struct Model {
     pub id: i64,
     /// Name of the job, which never changes: `due-soon`.
     pub name: String,
-    /// Cron pattern with six fields, seconds first.
+    /// Cron pattern with five fields, or six with seconds first.
     pub cron: String,
     /// IANA name of the time zone in which the pattern is evaluated.
     pub time_zone: String,

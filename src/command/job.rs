@@ -53,6 +53,9 @@ async fn list(settings: &Settings) -> Result<(), Failure> {
         say!("  {state} · {} · {} · 错过时：{:?}", row.cron, row.time_zone, row.misfire);
         match Pattern::parse(&row.cron, &row.time_zone, now) {
             Ok(pattern) => {
+                if !row.enabled {
+                    continue;
+                }
                 for fire in pattern.next(now, 5) {
                     say!("  {}", fire.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M:%S %:z"));
                 }

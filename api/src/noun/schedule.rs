@@ -56,8 +56,10 @@ pub(crate) enum JobFailureKind {
 }
 
 /// Returns the SQL of the JSON object that [`next_occurrences`] reads: the pattern and the time zone of a schedule.
+/// Without a pattern if it is disabled.
 fn pattern(sql: &mut Sql<'_>, schedule: &str) -> String {
-    sql.object(&[("cron", format!("{schedule}.cron")), ("zone", format!("{schedule}.time_zone"))])
+    let cron = format!("CASE WHEN {schedule}.enabled THEN {schedule}.cron END");
+    sql.object(&[("cron", cron), ("zone", format!("{schedule}.time_zone"))])
 }
 
 /// Registers the argument `count` of `nextOccurrences`.
@@ -76,8 +78,9 @@ pub(crate) fn next_occurrences(request: &Request, finish: &Finish, schedule: &Js
         _ => None,
     });
     let count = asked.unwrap_or(5).clamp(1, MAX_FIRES).unsigned_abs() as usize;
-    let text = |key: &str| schedule.get(key).and_then(Json::as_str).unwrap_or_default();
-    let fires = (request.occurrences)(text("cron"), text("zone"), request.now, count);
+    let text = |key: &str| schedule.get(key).and_then(Json::as_str);
+    let (Some(cron), Some(zone)) = (text("cron"), text("zone")) else { return json!([]) };
+    let fires = (request.occurrences)(cron, zone, request.now, count).unwrap_or_default();
     json!(fires.into_iter().map(|fire| fire.to_rfc3339()).collect::<Vec<_>>())
 }
 
@@ -91,7 +94,8 @@ noun! {
     id: ID = Kind::Id;
     /// Stable name of the job, such as `due-soon`.
     name: String = Kind::Column("name");
-    /// Cron pattern of six fields (second, minute, hour, day of month, month, day of week), such as `0 0 8 * * *`.
+    /// Cron pattern of five fields (minute, hour, day of month, month, day of week), or six with seconds first, such as
+    /// `0 0 8 * * *`.
     cron: String = Kind::Column("cron");
     /// IANA name of the time zone in which the pattern is evaluated, such as `Asia/Shanghai`.
     timeZone: String = Kind::Column("time_zone");
@@ -111,7 +115,7 @@ noun! {
     retryAt: Option<Moment> = Kind::Column("retry_at");
     /// Moment at which the job last succeeded by its schedule; null before it first does.
     succeededAt: Option<Moment> = Kind::Column("succeeded_at");
-    /// Moments of the next occurrences after now, in ascending order; computed for disabled schedules, too.
+    /// Moments of the next occurrences after now, in ascending order; empty while the schedule is disabled.
     nextOccurrences(count_argument): Vec<Moment> = Kind::Finished(pattern, "nextOccurrences");
     /// Runs of the job, the latest occurrence first.
     runs(pages JobRun): Connection<JobRun> = Link::Column("schedule_id");
@@ -165,8 +169,8 @@ pub(crate) fn table() -> &'static planner::Table {
 pub(crate) struct EditScheduleInput {
     /// Global id of the schedule to edit.
     schedule_id: ID,
-    /// New cron pattern of six fields, seconds first, such as `0 0 8 * * *`. It may restrict the day of the month or
-    /// the day of the week, not both, and must have at least one future occurrence.
+    /// New cron pattern of five fields, or six with seconds first, such as `0 0 8 * * *`. It may restrict the day of
+    /// the month or the day of the week, not both, and must have at least one future occurrence.
     cron: MaybeUndefined<String>,
     /// New IANA name of the time zone in which the pattern is evaluated, such as `Asia/Shanghai`.
     time_zone: MaybeUndefined<String>,
@@ -200,7 +204,7 @@ impl ScheduleMutation {
         #[graphql(desc = "The schedule and the fields to change.")] input: EditScheduleInput,
     ) -> async_graphql::Result<SchedulePayload> {
         let request = ctx.data::<Request>()?;
-        let fires = |cron: &str, zone: &str| !(request.occurrences)(cron, zone, request.now, 1).is_empty();
+        let check = |cron: &str, zone: &str| (request.occurrences)(cron, zone, request.now, 1).map(|_| ());
         let done = async {
             let changes = keep::Changes {
                 cron: patch(input.cron, "cron")?,
@@ -208,7 +212,7 @@ impl ScheduleMutation {
                 enabled: patch(input.enabled, "enabled")?,
                 misfire: patch(input.misfire.map_value(Into::into), "misfire")?,
             };
-            keep::edit_schedule(&request.acting(), key_of::<Schedule>(&input.schedule_id), changes, fires).await
+            keep::edit_schedule(&request.acting(), key_of::<Schedule>(&input.schedule_id), changes, check).await
         };
         SchedulePayload::of(done.await, request)
     }

@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 use entity::mail::{self, MailState};
 use entity::schedule::{self, Misfire};
+use planner::Bilingual;
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -22,7 +23,7 @@ use crate::work::Acting;
 /// Changes to a schedule.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// The cron pattern, with six fields, seconds first: `0 0 8 * * *`.
+    /// The cron pattern, with five fields, or six with seconds first: `0 0 8 * * *`.
     pub cron: Patch<String>,
     /// The IANA name of the time zone in which the pattern is read, such as `Asia/Shanghai`.
     pub time_zone: Patch<String>,
@@ -39,12 +40,12 @@ fn state(row: &schedule::Model) -> Value {
 /// Edits a schedule, which starts anew: occurrences that were missed while it was disabled or under the old pattern are
 /// not caught up.
 ///
-/// `fires` takes a pattern and a time zone and returns whether the pattern has a next occurrence.
+/// `check` takes a pattern and a time zone and says why the pattern is refused, if it is.
 pub async fn edit_schedule(
     acting: &Acting<'_>,
     schedule: Option<i64>,
     changes: Changes,
-    fires: impl Fn(&str, &str) -> bool,
+    check: impl Fn(&str, &str) -> std::result::Result<(), Bilingual>,
 ) -> Result<i64> {
     permit_anywhere(acting, Act::KeepAccounts)?;
     let transaction = database::begin(acting.db).await?;
@@ -74,13 +75,7 @@ pub async fn edit_schedule(
         let en = format!("there is no time zone “{}”: use an IANA name such as Asia/Shanghai", now.time_zone);
         return Err(Fault::invalid(zh, en, &["input", "timeZone"]).into());
     }
-    if !fires(&now.cron, &now.time_zone) {
-        let zh = format!("“{}”不是定时格式，应为六段（秒 分 时 日 月 周），如 0 0 8 * * *", now.cron);
-        let en = format!(
-            "“{}” is not a pattern that ever fires: use six fields (second minute hour day month weekday), such as \
-             0 0 8 * * *",
-            now.cron
-        );
+    if let Err(Bilingual { zh, en }) = check(&now.cron, &now.time_zone) {
         return Err(Fault::invalid(zh, en, &["input", "cron"]).into());
     }
     let Some((before, after)) = difference(state(&there), state(&now)) else { return Ok(id) };
