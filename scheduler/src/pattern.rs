@@ -239,6 +239,9 @@ pub fn occurrences(
 mod tests {
     use chrono::Timelike;
 
+    /// Whether a part of a pattern holds for a minute or an hour.
+    type Holds = fn(u32) -> bool;
+
     use super::*;
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -293,13 +296,13 @@ mod tests {
 
     #[test]
     fn intervals_fire_whenever_local_time_fits_also_around_clock_changes() {
-        let minutes: [(&str, fn(u32) -> bool); 4] = [
+        let minutes: [(&str, Holds); 4] = [
             ("*", |_| true),
             ("*/20", |at| at % 20 == 0),
             ("0,45", |at| at == 0 || at == 45),
             ("10-12", |at| (10..13).contains(&at)),
         ];
-        let hours: [(&str, fn(u32) -> bool); 4] =
+        let hours: [(&str, Holds); 4] =
             [("*", |_| true), ("*/2", |at| at % 2 == 0), ("1-3", |at| (1..4).contains(&at)), ("2", |at| at == 2)];
         // The clock changes by an hour in Berlin, and by half an hour on Lord Howe Island; forward and back in each.
         let changes = [

@@ -9,8 +9,8 @@ use chrono_tz::Tz;
 use entity::account::{self, Role};
 use entity::assignment::{self, Status};
 use entity::mail::{self, MailState};
+use entity::region;
 use entity::supervision_action::SupervisionKind;
-use entity::{measure, region};
 use image::{ImageFormat, Rgb, RgbImage};
 use ledger::file::storage::{Storage, Stored};
 use ledger::people::policy::{Place, Principal, Reach};
@@ -64,6 +64,7 @@ pub(crate) async fn work(db: &DatabaseConnection, storage: &Storage, now: DateTi
     };
     let at = |by, days: i64| Acting { db, by, now: now - TimeDelta::days(days), zone, grace_days: GRACE_DAYS };
     let mut pictures: Vec<Stored> = Vec::new();
+    let mut extensions = 0;
     let open = assignment::Entity::find()
         .filter(assignment::Column::UnitId.eq(own))
         .filter(assignment::Column::Status.eq(Status::InProgress))
@@ -81,16 +82,17 @@ pub(crate) async fn work(db: &DatabaseConnection, storage: &Storage, now: DateTi
                 None => pictures.push(upload(&at(unit, days), &row, storage, picture).await?),
             }
         }
-        let due = measure::Entity::find_by_id(row.measure_id).one(db).await?.and_then(|of| of.due_on);
-        if let (1 | 4 | 7, Some(due)) = (place, due) {
+        // One request is to be endorsed, one to be approved, and one is granted.
+        if let (false, Some(due), 0..3) = (matches!(place, 2 | 5 | 8), row.due_on, extensions) {
             let reason = "施工期内连续降雨，管网开挖受阻，需顺延工期。";
             let (_, id) = extension::request(&at(unit, 9), on(), plus_days(due, 60), reason).await?;
-            if place > 1 {
+            if extensions > 0 {
                 extension::decide(&at(city, 6), Some(id), Decision::Endorse, "情况属实，同意上报。").await?;
             }
-            if place > 4 {
+            if extensions > 1 {
                 extension::decide(&at(region, 4), Some(id), Decision::Approve, "同意延期，请倒排工期。").await?;
             }
+            extensions += 1;
         }
         if let 2 | 5 | 8 = place {
             let kind = match place {

@@ -971,17 +971,7 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
                 ("resolverActor", format!("{alias}.resolver_actor_id")),
             ])
         }
-        Subject::Extension => sql.object(&[
-            ("level", level_of(&of_measure("round_id", alias))),
-            ("state", format!("{alias}.state")),
-            ("requester", format!("{alias}.requester_id")),
-            ("requesterActor", format!("{alias}.requester_actor_id")),
-            ("dueOn", of_assignment("due_on", alias)),
-            ("newDueOn", format!("{alias}.new_due_on")),
-            ("unit", of_assignment("unit_id", alias)),
-            ("lead", of_measure("lead_unit_id", alias)),
-            ("supervising", of_measure("supervising_unit_id", alias)),
-        ]),
+        Subject::Extension => extension_facts(sql, alias),
         Subject::Supervision => {
             let completed = format!("{} IS NOT NULL", of_assignment("completed_on", alias));
             let listed = format!(
@@ -1038,6 +1028,20 @@ pub(crate) fn was_dealt_with() -> Fault {
     let en = "the measure has been accepted or declined, or has reports, evidence, checks, close-outs, extensions, \
               supervision or comments, and cannot be deleted: withdraw it instead";
     Fault::new(FaultCode::WrongState, zh, en, &["input", "measureId"])
+}
+
+fn extension_facts(sql: &mut Sql<'_>, alias: &str) -> String {
+    sql.object(&[
+        ("level", level_of(&of_measure("round_id", alias))),
+        ("state", format!("{alias}.state")),
+        ("requester", format!("{alias}.requester_id")),
+        ("requesterActor", format!("{alias}.requester_actor_id")),
+        ("dueOn", of_assignment("due_on", alias)),
+        ("newDueOn", format!("{alias}.new_due_on")),
+        ("unit", of_assignment("unit_id", alias)),
+        ("lead", of_measure("lead_unit_id", alias)),
+        ("supervising", of_measure("supervising_unit_id", alias)),
+    ])
 }
 
 /// Returns the SQL of the level of the round whose key is `round`.

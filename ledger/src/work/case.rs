@@ -347,14 +347,14 @@ impl HeldCase {
     ///
     /// A case that the caller may not see is reported like one that does not exist.
     async fn take(acting: &Acting<'_>, on: On) -> Result<Self> {
+        const AROUND: &str = "SELECT r.level, u.unit_id FROM inspection_round r \
+            LEFT JOIN case_unit u ON u.case_id = $1 WHERE r.id = $2";
         let unknown = || fault::unknown(Thing::Case, &["input", "caseId"]);
         let Some(id) = on.case else { return Err(unknown().into()) };
         let transaction = database::begin(acting.db).await?;
         let found = hold::<inspection_case::Entity>(&transaction, acting.by, "inspection_case", id).await?;
         let row = found.ok_or_else(unknown)?;
         current(on.version, row.version, ("交办案件", "case"))?;
-        const AROUND: &str = "SELECT r.level, u.unit_id FROM inspection_round r \
-            LEFT JOIN case_unit u ON u.case_id = $1 WHERE r.id = $2";
         let values = [id.into(), row.round_id.into()];
         let around = Statement::from_sql_and_values(transaction.get_database_backend(), AROUND, values);
         let (mut level, mut assisting) = (None, Vec::new());

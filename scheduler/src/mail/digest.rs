@@ -212,45 +212,45 @@ struct OfMeasure {
     post: Option<String>,
 }
 
+/// Reads the items of the mail `$1` about measures, with what is said of each.
+const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, \
+    coalesce(a.created_at, m.created_at) AS created_at, i.due_on, m.number, m.content, m.due_raw, \
+    p.number AS problem_number, p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, \
+    a.unit_id, \
+    a.reported_on, m.stated_progress AS stated, \
+    (SELECT count(*) FROM assignment x WHERE x.measure_id = m.id AND x.status <> 'NOT_APPLICABLE') \
+       AS answering, \
+    (SELECT max(x.reported_on) FROM assignment x WHERE x.measure_id = m.id) AS heard_on, \
+    CASE WHEN a.id IS NOT NULL THEN CASE WHEN a.due_on IS DISTINCT FROM m.plan_due_on THEN a.due_on END \
+       WHEN w.kind <> 'quarterly-self-inspection' AND i.due_on IS DISTINCT FROM m.plan_due_by \
+       THEN i.due_on END AS extended_to, \
+    CASE WHEN coalesce(a.due_on, m.due_on) IS NULL THEN coalesce(a.due_by, m.due_by) END AS counted_on, \
+    w.kind = 'quarterly-self-inspection' AS is_quarterly, w.kind = 'escalation' AS is_escalated, \
+    (w.kind = 'escalation' AND EXISTS (SELECT 1 FROM supervision_action s WHERE s.assignment_id = a.id \
+       AND s.kind = 'LIST' AND s.state = 'PROPOSED')) AS is_proposed, \
+    (SELECT max(o.post) FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient \
+       AND o.post IN ('CASE', 'LEAD') AND w.kind = 'escalation' AND a.id IS NULL) AS post, \
+    (SELECT text FROM progress_report g WHERE g.assignment_id = a.id \
+       ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \
+    FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
+    JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
+    LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
+    JOIN mail w ON w.id = i.mail_id \
+    WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
+    AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
+    AND (w.kind = 'quarterly-self-inspection' OR a.id IS NULL OR i.due_on = a.due_by) \
+    AND (w.kind = 'quarterly-self-inspection' OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
+         AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
+    AND NOT (w.kind = 'quarterly-self-inspection' AND EXISTS (SELECT 1 FROM \"check\" c \
+         WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' AND c.due_on = i.due_on)) \
+    AND (w.kind <> 'escalation' OR a.id IS NOT NULL \
+         OR EXISTS (SELECT 1 FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient) \
+         OR EXISTS (SELECT 1 FROM account o WHERE o.email = w.recipient)) \
+    ORDER BY i.due_on, p.position, m.position, m.id, a.unit_id";
+
 /// The measures of a mail that are still open, the most urgent first, each once.
 async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritten> {
-    let statement = Statement::from_sql_and_values(
-        source.db.get_database_backend(),
-        "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.created_at, m.created_at) AS created_at, i.due_on, \
-                m.number, m.content, m.due_raw, p.number AS problem_number, \
-                p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, a.unit_id, \
-                a.reported_on, m.stated_progress AS stated, \
-                (SELECT count(*) FROM assignment x WHERE x.measure_id = m.id AND x.status <> 'NOT_APPLICABLE') \
-                   AS answering, \
-                (SELECT max(x.reported_on) FROM assignment x WHERE x.measure_id = m.id) AS heard_on, \
-                CASE WHEN a.id IS NOT NULL THEN CASE WHEN a.due_on IS DISTINCT FROM m.plan_due_on THEN a.due_on END \
-                   WHEN w.kind <> 'quarterly-self-inspection' AND i.due_on IS DISTINCT FROM m.plan_due_by \
-                   THEN i.due_on END AS extended_to, \
-                CASE WHEN coalesce(a.due_on, m.due_on) IS NULL THEN coalesce(a.due_by, m.due_by) END AS counted_on, \
-                w.kind = 'quarterly-self-inspection' AS is_quarterly, w.kind = 'escalation' AS is_escalated, \
-                (w.kind = 'escalation' AND EXISTS (SELECT 1 FROM supervision_action s WHERE s.assignment_id = a.id \
-                   AND s.kind = 'LIST' AND s.state = 'PROPOSED')) AS is_proposed, \
-                (SELECT max(o.post) FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient \
-                   AND o.post IN ('CASE', 'LEAD') AND w.kind = 'escalation' AND a.id IS NULL) AS post, \
-                (SELECT text FROM progress_report g WHERE g.assignment_id = a.id \
-                   ORDER BY g.submitted_at DESC, g.id DESC LIMIT 1) AS report \
-         FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
-         JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
-         LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
-         JOIN mail w ON w.id = i.mail_id \
-         WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
-         AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
-         AND (w.kind = 'quarterly-self-inspection' OR a.id IS NULL OR i.due_on = a.due_by) \
-         AND (w.kind = 'quarterly-self-inspection' OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
-              AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
-         AND NOT (w.kind = 'quarterly-self-inspection' AND EXISTS (SELECT 1 FROM \"check\" c \
-              WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' AND c.due_on = i.due_on)) \
-         AND (w.kind <> 'escalation' OR a.id IS NOT NULL \
-              OR EXISTS (SELECT 1 FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient) \
-              OR EXISTS (SELECT 1 FROM account o WHERE o.email = w.recipient)) \
-         ORDER BY i.due_on, p.position, m.position, m.id, a.unit_id",
-        [source.mail.id.into()],
-    );
+    let statement = Statement::from_sql_and_values(source.db.get_database_backend(), ITEMS, [source.mail.id.into()]);
     let found = OfMeasure::find_by_statement(statement).all(source.db).await?;
     let led = found.iter().filter(|line| line.unit_id.is_none()).map(|line| line.measure_id);
     let open = open_units(source, led.collect()).await?;
