@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    self, account, audit, calendar, demo, dossier, evidence, export, health, import, job, mail, region, statistics,
-    unit,
+    self, account, audit, calendar, demo, dossier, evidence, export, health, import, job, mail, region, reminder,
+    statistics, unit,
 };
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
@@ -71,6 +71,9 @@ enum Command {
     /// 工作日历：设置放假与调休
     #[command(subcommand)]
     Calendar(calendar::Calendar),
+    /// 提醒规则：查看、设置各类提醒何时发、发给谁
+    #[command(subcommand)]
+    Reminder(reminder::Reminder),
     /// 统计数：与全面重算核对
     #[command(subcommand)]
     Statistics(statistics::Statistics),
@@ -125,6 +128,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Dossier(dossier) => dossier::run(settings, &dossier).await,
         Command::Evidence(evidence) => evidence::run(settings, &evidence).await,
         Command::Calendar(calendar) => calendar::run(settings, &calendar).await,
+        Command::Reminder(reminder) => reminder::run(settings, &reminder).await,
         Command::Statistics(statistics) => statistics::run(settings, &statistics).await,
         Command::Config => {
             say!("{}", settings.shown().trim_end());

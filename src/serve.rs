@@ -165,6 +165,7 @@ fn listen(
         sent: database::count,
         zone: settings.zone(),
         grace_days: settings.grace_days,
+        timing: settings.timing(),
         clock: Arc::new(clock::now),
         occurrences: Arc::new(scheduler::occurrences),
         imports: Imports::new(jobs.db.clone(), settings.zone(), settings.grace_days, Arc::new(clock::now)),

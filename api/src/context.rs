@@ -15,7 +15,7 @@ use ledger::file::storage::Storage;
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use ledger::record::link_key::LinkKey;
-use ledger::reminder::Plan;
+use ledger::reminder::{Plan, Timing};
 use ledger::work::Acting;
 use planner::{Bilingual, Finish, Reader};
 use sea_orm::DatabaseConnection;
@@ -61,6 +61,8 @@ pub struct Services {
     pub zone: Tz,
     /// The grace period, in days, of an immediate deadline (立行立改) without a date.
     pub grace_days: i64,
+    /// When reminders are sent unless a rule says otherwise.
+    pub timing: Timing,
     /// The clock.
     pub clock: Clock,
     /// Computes the next occurrences of a schedule.
@@ -237,6 +239,7 @@ pub(crate) struct Request {
     pub(crate) db: DatabaseConnection,
     pub(crate) zone: Tz,
     pub(crate) grace_days: i64,
+    pub(crate) timing: Timing,
     pub(crate) occurrences: Occurrences,
     pub(crate) run_job: RunJob,
     pub(crate) imports: workbook::Imports,

@@ -46,6 +46,7 @@ pub mod published_figure;
 pub mod quantity;
 pub mod region;
 pub mod region_tally;
+pub mod reminder_rule;
 pub mod responsible_party;
 pub mod round_result;
 pub mod schedule;

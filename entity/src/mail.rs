@@ -36,6 +36,8 @@ pub struct Model {
     /// Time from which a sender may claim it: while it is queued, the next attempt; while it is being sent, the end of
     /// the sender's lease.
     pub next_attempt_at: DateTimeUtc,
+    /// When it was held back until the next working day or the end of quiet hours; null if it was not.
+    pub held_at: Option<DateTimeUtc>,
     /// Fencing token of the run that claimed it last.
     pub lease: Option<String>,
     /// When a mail server accepted it.

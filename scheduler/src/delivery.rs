@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use entity::mail;
+use entity::mail::{self, Priority};
 use futures_util::future::join_all;
 use ledger::Result;
 use ledger::record::delivery::{self, Claimed, Fate, Recipients};
 use ledger::record::outage;
+use ledger::reminder::{Rules, kind_of};
 use ledger::rule::calendar;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OnceCell, Semaphore, mpsc};
 
 use crate::context::Context;
 use crate::mail::Unwritten;
@@ -135,6 +136,8 @@ struct Run<'a> {
     due_by: Option<DateTime<Utc>>,
     /// Whether it sends one mail only, to learn whether the server takes mails again.
     is_probe: bool,
+    /// The rules that say when digests are sent, read with the first digest.
+    rules: OnceCell<Rules>,
     lease: String,
     /// The keys of the mails that it has claimed and not settled.
     held: Mutex<HashSet<i64>>,
@@ -155,6 +158,7 @@ impl<'a> Run<'a> {
     fn new(context: &'a Context, due_by: Option<DateTime<Utc>>, is_probe: bool) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         Self {
+            rules: OnceCell::new(),
             context,
             due_by,
             is_probe,
@@ -304,6 +308,9 @@ impl<'a> Run<'a> {
         if recipients.is_dead(mail, calendar::local_day(now, context.zone)) {
             return Ok(Fate::Cancelled("收件人的账户已停用或过期".to_owned()));
         }
+        if let Some(until) = self.held_until(mail, recipients, now).await? {
+            return Ok(Fate::HeldUntil(until));
+        }
         let message = match context.writer.write(&context.db, (mail, recipients), (now, context.zone)).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(Fate::Cancelled("发送前复核：所列事项均已完成、销号或不涉及".to_owned())),
@@ -335,6 +342,24 @@ impl<'a> Run<'a> {
                 Fate::WaitsBehind(why)
             }
         })
+    }
+
+    /// Returns until when a digest is held back because of a day off or the quiet hours, if it is. What somebody sends
+    /// by hand is not.
+    async fn held_until(
+        &self,
+        mail: &mail::Model,
+        recipients: &Recipients,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>> {
+        let Some(kind) = kind_of(&mail.kind).filter(|_| self.due_by.is_none() && mail.priority == Priority::Digest)
+        else {
+            return Ok(None);
+        };
+        let rules = self.rules.get_or_try_init(|| Rules::read(&self.context.db, &self.context.timing)).await?;
+        let region = recipients.unit(mail).map(|unit| unit.region_id);
+        let until = rules.sent_from(kind, region, now, self.context.zone);
+        Ok((until > now).then_some(until))
     }
 
     /// Sends a letter as soon as a connection is free; none if the run ends before.
@@ -375,7 +400,7 @@ impl<'a> Run<'a> {
                     Fate::Sent(_) => &self.sent,
                     Fate::Cancelled(_) => &self.cancelled,
                     Fate::Retry(_) | Fate::Refused(_) => &self.failed,
-                    Fate::Waits | Fate::WaitsBehind(_) => continue,
+                    Fate::Waits | Fate::HeldUntil(_) | Fate::WaitsBehind(_) => continue,
                 };
                 count.fetch_add(1, Ordering::Relaxed);
             }

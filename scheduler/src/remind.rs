@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use ledger::Result;
 use ledger::record::database::Transaction;
 use ledger::record::outbox;
-use ledger::reminder::{self, Candidate, Timing};
+use ledger::reminder::{self, Candidate, Plan, Rules, kind_of};
 
 use crate::job::{Occasion, Report, Running};
 
@@ -14,7 +14,7 @@ use crate::job::{Occasion, Report, Running};
 pub(crate) type Candidates<'a> = BoxFuture<'a, Result<Vec<Candidate>>>;
 
 /// Finds who might have to be told on a day of a time zone.
-pub(crate) type Find = for<'a> fn(&'a Transaction, (NaiveDate, Tz), &'a Timing) -> Candidates<'a>;
+pub(crate) type Find = for<'a> fn(&'a Transaction, (NaiveDate, Tz), &'a Rules) -> Candidates<'a>;
 
 /// Queues the digests of the occasion's day. `kind` names the mails and their template.
 pub(crate) fn run<'a>(
@@ -24,15 +24,12 @@ pub(crate) fn run<'a>(
     find: Find,
 ) -> Running<'a> {
     Box::pin(async move {
-        let day = occasion.day();
-        let candidates = find(transaction, (day, occasion.context.zone), &occasion.context.timing).await?;
-        let plan = reminder::plan(transaction, kind, &candidates, day).await?;
+        let (plan, rules) = planned(occasion, transaction, kind, find).await?;
         // A run as of a day to come queues mails that are due now.
         let now = occasion.now.min(occasion.context.now());
-        let queued = outbox::enqueue(transaction, kind, &plan, day, now).await?;
-        Ok(Report {
-            summary: format!("已写入发件箱 {queued} 封邮件"), queued, plan: Some(plan), is_idle: false
-        })
+        let queued = outbox::enqueue(transaction, kind, &plan, occasion.day(), now).await?;
+        let summary = off(occasion, kind, &rules).unwrap_or_else(|| format!("已写入发件箱 {queued} 封邮件"));
+        Ok(Report { summary, queued, plan: Some(plan), is_idle: false })
     })
 }
 
@@ -44,10 +41,33 @@ pub(crate) fn rehearse<'a>(
     find: Find,
 ) -> Running<'a> {
     Box::pin(async move {
-        let day = occasion.day();
-        let candidates = find(transaction, (day, occasion.context.zone), &occasion.context.timing).await?;
-        let plan = reminder::plan(transaction, kind, &candidates, day).await?;
+        let (plan, rules) = planned(occasion, transaction, kind, find).await?;
         let summary = format!("演练：会产生 {} 封邮件，未写入任何内容", plan.digests.len());
+        let summary = off(occasion, kind, &rules).unwrap_or(summary);
         Ok(Report { plan: Some(plan), ..Report::of(summary) })
     })
+}
+
+/// Plans the digests of the occasion's day by the rules as they are now.
+async fn planned(
+    occasion: &Occasion<'_>,
+    transaction: &Transaction,
+    kind: &'static str,
+    find: Find,
+) -> Result<(Plan, Rules)> {
+    let day = occasion.day();
+    let rules = Rules::read(transaction, &occasion.context.timing).await?;
+    let candidates = find(transaction, (day, occasion.context.zone), &rules).await?;
+    Ok((reminder::plan(transaction, kind, &candidates, day).await?, rules))
+}
+
+/// Says why nothing is sent anywhere on the occasion's day, if that is so.
+fn off(occasion: &Occasion<'_>, kind: &str, rules: &Rules) -> Option<String> {
+    let day = occasion.day();
+    let next = rules.next_day(kind_of(kind)?, day);
+    match next {
+        Some(next) if next == day => None,
+        Some(next) => Some(format!("{day} 是休息日，不发提醒；下一个工作日是 {next}")),
+        None => Some("这类提醒已停用".to_owned()),
+    }
 }

@@ -12,6 +12,7 @@ pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod mail;
 pub(crate) mod region;
+pub(crate) mod reminder;
 pub(crate) mod statistics;
 pub(crate) mod unit;
 

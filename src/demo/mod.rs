@@ -8,7 +8,7 @@ pub(crate) use work::work;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::account::Role;
 use entity::assignment::Status;
@@ -16,6 +16,7 @@ use entity::check::{CheckKind, CheckResult};
 use entity::close_out::CloseOutState;
 use entity::inspection_round::{RoundKind, RoundLevel};
 use entity::region::Level;
+use entity::reminder_rule::{self, ReminderKind};
 use entity::responsible_party::Selector;
 use entity::{
     assignment, check, close_out, inspection_round, measure, problem, problem_domain, progress_report, region,
@@ -24,7 +25,7 @@ use entity::{
 use fastrand::Rng;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait,
-    PaginatorTrait, QueryFilter, QueryOrder,
+    Iterable, PaginatorTrait, QueryFilter, QueryOrder,
 };
 
 use ledger::Result;
@@ -166,6 +167,7 @@ pub(crate) async fn fill(
     if let Some(city) = cities.first() {
         maker.accounts(&city.region, &city.counties).await?;
     }
+    maker.reminders().await?;
     let made = maker.made;
     after_explicit_keys(&transaction).await?;
     kept::rebuild(&transaction).await?;
@@ -324,6 +326,20 @@ impl Maker<'_> {
     }
 
     /// Returns the last department of a city, to be a lead unit; the first is the supervising unit.
+    /// Lets reminders be sent on every day and at any time, so that a demo shows some whenever it is looked at.
+    async fn reminders(&self) -> Result<()> {
+        let rows = ReminderKind::iter().map(|kind| reminder_rule::ActiveModel {
+            kind: Set(kind),
+            working_days_only: Set(Some(false)),
+            quiet_from: Set(Some(NaiveTime::MIN)),
+            quiet_until: Set(Some(NaiveTime::MIN)),
+            reason: Set("演示：休息日和夜间也发送".to_owned()),
+            set_at: Set(self.now),
+            ..Default::default()
+        });
+        Ok(database::insert_all(self.db, rows).await?)
+    }
+
     async fn lead_unit(&self, city: i64) -> Result<Option<i64>> {
         let found = unit::Entity::find()
             .filter(unit::Column::RegionId.eq(city))

@@ -54,6 +54,7 @@ const PAGES: &[(&str, bool)] = &[
     ("/admin/schedules", true),
     ("/admin/outbox", true),
     ("/admin/calendar", true),
+    ("/admin/reminders", true),
     ("/admin/audit", true),
     ("/me", true),
 ];

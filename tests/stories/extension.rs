@@ -101,7 +101,7 @@ fn an_extension_moves_one_answer_only(world: &World) {
     assert_eq!(late_of(&luolong), json!([]));
     assert_eq!(late_of(&leiwuqi), json!([{"pace": "OVERDUE", "unit": {"name": "类乌齐县人民政府"}}]));
     world.done(&["job", "run", "overdue", "--at", "2023-07-03T08:00:00+08:00"]);
-    world.done(&["job", "run", "due-soon", "--at", "2023-12-24T08:00:00+08:00"]);
+    world.done(&["job", "run", "due-soon", "--at", "2023-12-22T08:00:00+08:00"]);
     let measure: i64 = scene.measure.trim_start_matches("measure_").parse().unwrap();
     let told: Vec<(String, String, String)> = block_on(async {
         let db = world.db().await;

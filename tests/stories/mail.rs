@@ -53,8 +53,11 @@ fn an_overdue_digest_is_queued_once_however_often_it_is_asked_for(world: &World)
     assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-02"]).contains("已写入发件箱 0 封"));
     assert_eq!(queued(world), 1);
     // Nothing is sent within a week; after it, a digest of everything that is overdue then.
-    assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-08"]).contains("已写入发件箱 0 封"));
+    assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-06"]).contains("已写入发件箱 0 封"));
+    assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-08"]).contains("休息日"), "a Sunday");
     assert!(world.done(&["job", "run", "overdue", "--at", "2023-01-09"]).contains("已写入发件箱 1 封"));
+    // The deadline is a Saturday.
+    world.done(&["reminder", "set", "overdue", "--working-days-only", "false"]);
     let eve = world.done(&["job", "run", "overdue", "--at", "2022-12-31T23:59:00+08:00"]);
     assert!(eve.contains("已写入发件箱 0 封"), "a deadline ends at the end of its day: {eve}");
 }
@@ -191,7 +194,7 @@ fn a_measure_is_to_be_inspected_as_often_as_its_plan_says(world: &World) {
     // Each run includes the quarter that ends and the missed checks of all quarters since the entry. The last quarter
     // of a year ends periods of all three lengths.
     let quarters = [answers - 3, answers - 2, answers - 3, answers - 1];
-    for (place, day) in ["2023-03-30", "2023-06-29", "2023-09-29", "2023-12-30"].iter().enumerate() {
+    for (place, day) in ["2023-03-30", "2023-06-29", "2023-09-29", "2023-12-29"].iter().enumerate() {
         assert_eq!(due(day), quarters[..=place].iter().sum::<u32>(), "{day}");
     }
 }

@@ -192,7 +192,7 @@ fn mails_about_a_case_say_what_happened_and_what_to_do(world: &World) {
     let again = json!({"reason": "洗砂场夜间恢复生产。", "dueOn": "2025-06-20"});
     scene.done(region, "reopenCase", &scene.on(&case, again));
     mails.extend(deliver(world, "2025-05-28T04:00:00Z"));
-    for (job, day) in [("case-due-soon", "2025-06-17"), ("case-overdue", "2025-06-21")] {
+    for (job, day) in [("case-due-soon", "2025-06-17"), ("case-overdue", "2025-06-23")] {
         world.done(&["job", "run", job, "--at", day]);
         mails.extend(deliver(world, &format!("{day}T02:00:00Z")));
     }
@@ -288,7 +288,7 @@ fn digests_say_what_is_to_be_done_by_when(world: &World) {
         ("propose-listing", "2023-07-31"),
         ("escalation", "2023-07-31"),
         // The third quarter is the first whole one after the assignment in April.
-        ("quarterly-self-inspection", "2023-09-23"),
+        ("quarterly-self-inspection", "2023-09-22"),
     ] {
         world.done(&["job", "run", job, "--at", day]);
         let mails = deliver(world, &format!("{day}T02:00:00Z"));

@@ -50,6 +50,7 @@ mod policy;
 mod policy_cases;
 mod provider;
 mod published;
+mod rules;
 mod scene;
 mod schedule;
 mod schema;

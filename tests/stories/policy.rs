@@ -168,9 +168,10 @@ const OF_ACCOUNTS: &[&str] = &[
 ];
 
 /// Mutations that keep the ledger, covered by `keep`, `runJob`, covered by `desk`, and those on pending imports,
-/// covered by `pending_import`; those on remembered decisions, covered by `decisions`; and `eraseLeader`, covered by
-/// `leaders`.
-const OF_KEEPING: [&str; 42] = [
+/// covered by `pending_import`; that on the rules of reminders, covered by `rules`; those on remembered decisions,
+/// covered by `decisions`; and `eraseLeader`, covered by `leaders`.
+const OF_KEEPING: [&str; 43] = [
+    "setReminderRule",
     "decideImport",
     "runImport",
     "discardImport",

@@ -320,6 +320,7 @@ impl Engine {
             db: self.services.db.clone(),
             zone: self.services.zone,
             grace_days: self.services.grace_days,
+            timing: self.services.timing.clone(),
             occurrences: Arc::clone(&self.services.occurrences),
             run_job: Arc::clone(&self.services.run_job),
             imports: self.services.imports.clone(),

@@ -26,6 +26,7 @@ use crate::noun::pending_import::{PendingImportMutation, PendingImportQuery};
 use crate::noun::problem::ProblemMutation;
 use crate::noun::published_figure::PublishedFigureMutation;
 use crate::noun::region::RegionMutation;
+use crate::noun::reminder_rule::{ReminderRuleMutation, ReminderRuleQuery};
 use crate::noun::round::RoundMutation;
 use crate::noun::round_result::RoundResultMutation;
 use crate::noun::schedule::ScheduleMutation;
@@ -43,6 +44,7 @@ pub(crate) struct Query(
     IdentityQuery,
     PublicNoticeQuery,
     CalendarQuery,
+    ReminderRuleQuery,
     EnumLabelQuery,
     LinkedItemQuery,
     PendingImportQuery,
@@ -76,6 +78,7 @@ pub(crate) struct Mutation(
     JobMutation,
     MailMutation,
     CalendarMutation,
+    ReminderRuleMutation,
     PendingImportMutation,
     ImportDecisionMutation,
 );

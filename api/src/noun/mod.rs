@@ -28,6 +28,7 @@ pub(crate) mod problem;
 pub(crate) mod progress_report;
 pub(crate) mod published_figure;
 pub(crate) mod region;
+pub(crate) mod reminder_rule;
 pub(crate) mod responsible_party;
 pub(crate) mod round;
 pub(crate) mod round_result;

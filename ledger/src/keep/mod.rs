@@ -14,6 +14,7 @@ pub mod party;
 pub mod problem;
 pub mod published;
 pub mod region;
+pub mod reminder_rule;
 pub mod result;
 pub mod round;
 mod shared;

@@ -108,6 +108,8 @@ pub enum Act {
     KeepDictionaries,
     /// Managing the accounts and tokens of others, schedules and mails.
     KeepAccounts,
+    /// Setting the rules of reminders.
+    KeepReminders,
     /// Assigning a measure to units (责任分解) and setting the ownership of a problem by regions (主责、共性).
     Assign,
     /// Accepting (签收) or declining (退回) an assignment.
@@ -189,6 +191,7 @@ fn doers(act: Act, level: RoundLevel) -> &'static [Role] {
         }
         Act::SpotCheck => &[RegionalOffice],
         Act::KeepDictionaries | Act::KeepAccounts => &[Administrator],
+        Act::KeepReminders => &[CityOffice, RegionalOffice, Administrator],
         Act::Assign | Act::Verify | Act::DecideObjection | Act::Supervise | Act::HandOverCase | Act::HoldToAccount => {
             &[CityOffice, RegionalOffice]
         }
@@ -464,6 +467,14 @@ impl Principal {
     /// regional offices in their region and below it. `path` is the path of the region, as in [`Place::path`].
     pub(crate) fn erases_leaders_of(&self, path: &str) -> bool {
         self.may(Act::KeepAccounts) || self.permits_of_region(Act::KeepLedger, RoundLevel::Province, path)
+    }
+
+    /// Checks whether the caller may set the rules of reminders of a region and those below it: administrators all,
+    /// regional and city offices those of their region and below. `path` is the path of the region, as in
+    /// [`Place::path`]; none for the rules of the whole ledger.
+    pub(crate) fn keeps_reminders_of(&self, path: Option<&str>) -> bool {
+        self.may(Act::KeepAccounts)
+            || path.is_some_and(|path| self.permits_of_region(Act::KeepReminders, RoundLevel::Province, path))
     }
 
     /// Checks whether the caller may end a session or token of `account`: users their own, administrators any. A

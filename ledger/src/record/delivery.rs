@@ -106,14 +106,16 @@ pub async fn renew(db: &DatabaseConnection, lease: &str, mails: Vec<i64>, now: D
 }
 
 /// Takes back moments that a clock which was ahead has left: mails that were never tried and are due in the future, and
-/// pauses and leases longer than any can be. Returns their number; they are due now.
+/// pauses and leases longer than any can be. What a rule holds back is not among them. Returns their number; they are
+/// due now.
 pub async fn take_back(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<u64> {
     let mut sql = Sql::new(db.get_database_backend(), &[]);
     let (soon, late) = (sql.bind(now + SKEW), sql.bind(now + SKEW + LONGEST_PAUSE * 5 / 4));
     let now = sql.bind(now);
     let text = format!(
         "UPDATE mail SET next_attempt_at = {now} WHERE {WAITING} AND priority IN (0, 1) \
-         AND next_attempt_at > {soon} AND (next_attempt_at > {late} OR (state = 'QUEUED' AND attempts = 0))"
+         AND next_attempt_at > {soon} AND (held_at IS NULL OR held_at > {soon}) \
+         AND (next_attempt_at > {late} OR (state = 'QUEUED' AND attempts = 0))"
     );
     Ok(db.execute_raw(sql.statement(text)).await?.rows_affected())
 }
@@ -131,6 +133,8 @@ pub enum Fate {
     Refused(String),
     /// It was not tried. It waits as before, and the attempt is not counted.
     Waits,
+    /// It was not tried. A rule of its kind holds it back until this moment, and the attempt is not counted.
+    HeldUntil(DateTime<Utc>),
     /// It failed with this error, which is not, or may not be, its own. It waits behind the mails that are due by now,
     /// and the attempt is not counted.
     WaitsBehind(String),
@@ -205,6 +209,12 @@ fn moved(claimed: &Claimed, fate: &Fate, now: DateTime<Utc>) -> Option<mail::Act
             row.state = Set(MailState::Queued);
             row.attempts = Set(claimed.mail.attempts);
             row.next_attempt_at = Set(claimed.mail.next_attempt_at);
+        }
+        Fate::HeldUntil(until) => {
+            row.state = Set(MailState::Queued);
+            row.attempts = Set(claimed.mail.attempts);
+            row.held_at = Set(Some(now));
+            row.next_attempt_at = Set(*until);
         }
         Fate::WaitsBehind(error) => {
             row.state = Set(MailState::Queued);

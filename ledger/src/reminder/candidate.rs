@@ -2,9 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::rule::calendar::plus_days;
-
-/// When reminders are sent, in days. The defaults are those of the domain.
+/// When reminders are sent unless a rule says otherwise, in days. The defaults are those of the domain.
 #[derive(Debug, Clone)]
 pub struct Timing {
     /// How many days before the end of a quarter to remind of its self-inspection.
@@ -72,8 +70,10 @@ pub struct Candidate {
     pub units: Vec<Told>,
     /// The people to be told about the measure as a whole.
     pub people: Vec<Person>,
-    /// An address that was told on this local date or later is not told again.
+    /// An address that was told on this local date or later needs no mail for its sake.
     pub since: NaiveDate,
+    /// Whether it goes along with a mail that is sent for the sake of other items, although it was told.
+    pub goes_along: bool,
 }
 
 /// A unit to be told.
@@ -92,52 +92,4 @@ pub struct Person {
     pub address: String,
     /// The key of the unit under which they are told.
     pub unit: i64,
-}
-
-/// Returns the day from which a reminder of something due on `due_on` is owed: that of the last threshold reached.
-/// Returns `None` before the first threshold and after the due date.
-pub(super) fn owed_since(due_on: NaiveDate, today: NaiveDate, before: &[i64]) -> Option<NaiveDate> {
-    let left = (due_on - today).num_days();
-    let reached = before.iter().copied().filter(|days| left <= *days).min()?;
-    (left >= 0).then(|| plus_days(due_on, -reached))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_reminder_is_owed_from_the_nearest_threshold_on() {
-        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let owed = |today: &str| owed_since(day("2022-12-31"), day(today), &[30, 7, 1]).map(|day| day.to_string());
-        assert_eq!(owed("2022-11-30"), None);
-        assert_eq!(owed("2022-12-01").as_deref(), Some("2022-12-01"));
-        assert_eq!(owed("2022-12-10").as_deref(), Some("2022-12-01"));
-        assert_eq!(owed("2022-12-24").as_deref(), Some("2022-12-24"));
-        assert_eq!(owed("2022-12-31").as_deref(), Some("2022-12-30"));
-        assert_eq!(owed("2023-01-01"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn whichever_days_are_missed_each_threshold_is_said_at_most_once_and_the_last_run_says_the_last(
-            up in proptest::collection::btree_set(0_i64..=40, 1..41)
-        ) {
-            let due = NaiveDate::from_ymd_opt(2022, 12, 31).unwrap();
-            let mut told: Option<NaiveDate> = None;
-            let mut said = 0;
-            for before in up.iter().rev() {
-                let today = plus_days(due, -before);
-                if let Some(since) = owed_since(due, today, &[30, 7, 1])
-                    && told.is_none_or(|day| day < since)
-                {
-                    told = Some(today);
-                    said += 1;
-                }
-            }
-            prop_assert!(said <= 3);
-            prop_assert_eq!(told.is_some(), up.iter().any(|before| *before <= 30));
-        }
-    }
 }

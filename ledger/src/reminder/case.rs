@@ -4,45 +4,49 @@
 
 use chrono::NaiveDate;
 use entity::inspection_case::{self, CaseState};
+use entity::reminder_rule::{Copied, ReminderKind};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::candidate::{Candidate, Matter, Timing, Told, owed_since};
+use super::candidate::{Candidate, Matter, Told};
 use super::office::Offices;
+use super::rules::Rules;
 use crate::Result;
 use crate::rule::calendar::plus_days;
 
 /// Returns the cases that are about to fall due and of which a reminder is owed.
-pub async fn due_soon<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
-    let Some(longest) = timing.case_due_soon_before.iter().max() else { return Ok(Vec::new()) };
-    let open = open(db, today, plus_days(today, *longest)).await?;
+pub async fn due_soon<C: ConnectionTrait>(db: &C, today: NaiveDate, rules: &Rules) -> Result<Vec<Candidate>> {
+    let Some(reach) = rules.reach(ReminderKind::CaseDueSoon) else { return Ok(Vec::new()) };
+    let open = open(db, today, plus_days(today, reach)).await?;
     let candidate = |case: &inspection_case::Model| {
-        let since = owed_since(case.due_on, today, &timing.case_due_soon_before)?;
-        Some(remind(case, &[case.lead_unit_id], since))
+        let rule = rules.of(ReminderKind::CaseDueSoon, Some(case.region_id));
+        let since = rule.owed_since(case.due_on, today, &rules.days)?;
+        rule.is_sent_on(today, &rules.days).then(|| remind(case, &[case.lead_unit_id], since))
     };
     Ok(open.iter().filter_map(candidate).collect())
 }
 
 /// Returns the cases that are open past their deadline at the beginning of a day.
-pub async fn overdue<C: ConnectionTrait>(db: &C, today: NaiveDate, timing: &Timing) -> Result<Vec<Candidate>> {
+pub async fn overdue<C: ConnectionTrait>(db: &C, today: NaiveDate, rules: &Rules) -> Result<Vec<Candidate>> {
     let open = open(db, NaiveDate::default(), plus_days(today, -1)).await?;
     if open.is_empty() {
         return Ok(Vec::new());
     }
     let offices = Offices::read(db).await?;
-    let since = plus_days(today, 1 - timing.again_after);
     let candidate = |case: &inspection_case::Model| {
+        let rule = rules.of(ReminderKind::CaseOverdue, Some(case.region_id));
         let office = offices.above(case.region_id).map(|(unit, _)| unit);
+        let office = office.filter(|_| rule.copied.contains(&Copied::Office));
         let units: Vec<i64> = [Some(case.lead_unit_id), office].into_iter().flatten().collect();
-        remind(case, &units, since)
+        rule.is_sent_on(today, &rules.days).then(|| remind(case, &units, rule.silent_since(today)))
     };
-    Ok(open.iter().map(candidate).collect())
+    Ok(open.iter().filter_map(candidate).collect())
 }
 
 /// Returns the reminder of a case to units.
 fn remind(case: &inspection_case::Model, units: &[i64], since: NaiveDate) -> Candidate {
     let units = units.iter().map(|unit| Told { unit: *unit, answers: false }).collect();
     let matter = Matter::Case(case.id);
-    Candidate { matter, assignment: None, due_on: case.due_on, units, people: Vec::new(), since }
+    Candidate { matter, assignment: None, due_on: case.due_on, units, people: Vec::new(), since, goes_along: true }
 }
 
 /// Returns the open cases whose deadline lies between two days, both included.

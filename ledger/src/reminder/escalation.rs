@@ -9,13 +9,15 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use entity::account::{self, Role};
 use entity::leader::{self, Post};
+use entity::reminder_rule::ReminderKind;
 use entity::supervision_action::{self, SupervisionKind, SupervisionState};
 use entity::unit::{self, Kind};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::candidate::{Candidate, Matter, Person, Timing, Told};
+use super::candidate::{Candidate, Matter, Person, Told};
 use super::office::Offices;
 use super::open::Open;
+use super::rules::Rules;
 use crate::Result;
 use crate::rule::calendar::plus_days;
 
@@ -27,9 +29,9 @@ pub async fn candidates<C: ConnectionTrait>(
     db: &C,
     today: NaiveDate,
     zone: Tz,
-    timing: &Timing,
+    rules: &Rules,
 ) -> Result<Vec<Candidate>> {
-    let open = Open::due_by(db, plus_days(today, -timing.office_after), today, None).await?;
+    let open = Open::due_by(db, plus_days(today, -rules.soonest_office()), today, None).await?;
     if open.is_empty() {
         return Ok(Vec::new());
     }
@@ -48,16 +50,21 @@ pub async fn candidates<C: ConnectionTrait>(
         .collect();
     let mut candidates = Vec::new();
     for row in open.into_iter().filter(|row| row.assignment_id.is_some()) {
+        let rule = rules.of(ReminderKind::Escalation, row.region_id);
+        if !rule.is_sent_on(today, &rules.days) {
+            continue;
+        }
         let office = row.region_id.and_then(|region| offices.above(region));
         let told = office.map(|(unit, _)| Told { unit, answers: true });
         let mut escalate = |after: i64, units: Vec<Told>, people: Vec<Person>| {
             let since = plus_days(row.late_since(zone), after);
             if since <= today {
                 let (matter, assignment) = (Matter::Measure(row.measure_id), row.assignment_id);
-                candidates.push(Candidate { matter, assignment, due_on: row.due_by, units, people, since });
+                let due_on = row.due_by;
+                candidates.push(Candidate { matter, assignment, due_on, units, people, since, goes_along: false });
             }
         };
-        escalate(timing.office_after, told.into_iter().collect(), Vec::new());
+        escalate(rule.office_after, told.into_iter().collect(), Vec::new());
         let lead = named.get(&row.measure_id).zip(row.lead_unit_id.or(row.unit_id));
         let people = match lead {
             Some((address, unit)) => vec![Person { address: address.clone(), unit }],
@@ -65,10 +72,10 @@ pub async fn candidates<C: ConnectionTrait>(
         };
         // Not every region has entered its leaders, so missing ones are not reported as unreachable.
         if !people.is_empty() {
-            escalate(timing.leader_after, Vec::new(), people);
+            escalate(rule.leader_after, Vec::new(), people);
         }
         if proposed.contains(&row.assignment_id) {
-            escalate(timing.listing_after, told.into_iter().collect(), Vec::new());
+            escalate(rule.listing_after, told.into_iter().collect(), Vec::new());
         }
     }
     Ok(candidates)

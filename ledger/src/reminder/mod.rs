@@ -1,8 +1,9 @@
 //! Reminders: who has to be reminded of what, and when again.
 //!
-//! Each rule returns candidates. [`plan()`] turns them into one digest per address and day, leaving out what the
-//! address was told already. The history of mails decides, not the moments at which the scheduler runs: the next run
-//! catches up on a day on which the program did not run, and a second run on the same day finds nothing left to tell.
+//! Each kind returns candidates by its rule ([`Rules`]). [`plan()`] turns them into one digest per address and day:
+//! when one item is owed, all that is open goes along, and what was told already causes no mail. The history of mails
+//! decides, not the moments at which the scheduler runs: the next run catches up on a day on which the program did not
+//! run, and a second run on the same day finds nothing left to tell.
 
 mod candidate;
 pub mod case;
@@ -14,8 +15,10 @@ mod open;
 pub mod overdue;
 mod plan;
 pub mod quarterly_self_inspection;
+mod rules;
 
 pub use candidate::{Candidate, Matter, Person, Timing, Told};
 pub use described::{Described, describe};
 pub(crate) use open::Open;
 pub use plan::{Digest, Item, Plan, Unreachable, plan};
+pub use rules::{Rule, Rules, kind_of};

@@ -4,9 +4,11 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use entity::assignment::Status;
+use entity::reminder_rule::Copied;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::candidate::Told;
+use super::rules::Rule;
 use crate::Result;
 use crate::rule::calendar::local_day;
 
@@ -21,7 +23,7 @@ pub(crate) struct Open {
     /// The key of the answering unit.
     pub(crate) unit_id: Option<i64>,
     /// The key of the assignment's region.
-    pub(super) region_id: Option<i64>,
+    pub(crate) region_id: Option<i64>,
     pub(super) lead_unit_id: Option<i64>,
     pub(super) lead_region_id: Option<i64>,
     supervising_unit_id: Option<i64>,
@@ -98,12 +100,14 @@ impl Open {
         self.entered_late_on(zone).unwrap_or(self.due_by)
     }
 
-    /// Returns the units to be told, each once: the answering unit, the lead unit and, if `supervising`, the
-    /// supervising unit with a copy.
-    pub(super) fn units(&self, supervising: bool) -> Vec<Told> {
-        let copy = if supervising { self.supervising_unit_id } else { None };
+    /// Returns the units to be told by a rule, each once: the answering unit and, if they are copied, the lead unit and
+    /// the supervising unit. Where no unit answers yet, the lead unit is told in any case.
+    pub(super) fn units(&self, rule: &Rule) -> Vec<Told> {
+        let copied = |who: Copied, unit: Option<i64>| unit.filter(|_| rule.copied.contains(&who));
+        let lead = copied(Copied::LeadUnit, self.lead_unit_id).or(self.lead_unit_id.filter(|_| self.unit_id.is_none()));
+        let supervising = copied(Copied::SupervisingUnit, self.supervising_unit_id);
         let mut units: Vec<Told> = Vec::new();
-        for (unit, answers) in [(self.unit_id, true), (self.lead_unit_id, false), (copy, false)] {
+        for (unit, answers) in [(self.unit_id, true), (lead, false), (supervising, false)] {
             if let Some(unit) = unit
                 && !units.iter().any(|told| told.unit == unit)
             {

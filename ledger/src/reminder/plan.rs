@@ -69,6 +69,15 @@ struct Line {
     last: NaiveDate,
 }
 
+/// Everything that one address may have to be told.
+struct Desk {
+    /// The key of the unit under which the address was found.
+    unit: i64,
+    items: BTreeSet<Item>,
+    /// Whether the address has to be told of one of them today.
+    is_owed: bool,
+}
+
 /// What was told, and on which day last.
 #[derive(Default)]
 struct History {
@@ -97,7 +106,7 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
         addresses.entry(row.unit_id).or_default().push(row.address);
     }
     let history = history(db, kind, candidates, today).await?;
-    let mut digests: BTreeMap<String, (i64, BTreeSet<Item>)> = BTreeMap::new();
+    let mut desks: BTreeMap<String, Desk> = BTreeMap::new();
     let mut unreachable: HashSet<(Option<i64>, Matter, NaiveDate)> = HashSet::new();
     for candidate in candidates {
         if candidate.units.is_empty() && candidate.people.is_empty() {
@@ -105,8 +114,12 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
         }
         let mut tell = |address: &String, unit: i64, assignment: Option<i64>| {
             let item = Item { due_on: candidate.due_on, matter: candidate.matter, assignment };
-            if !history.tells(address, &item, candidate.since) {
-                digests.entry(address.clone()).or_insert_with(|| (unit, BTreeSet::new())).1.insert(item);
+            let is_owed = !history.tells(address, &item, candidate.since);
+            if is_owed || candidate.goes_along {
+                let desk = || Desk { unit, items: BTreeSet::new(), is_owed: false };
+                let desk = desks.entry(address.clone()).or_insert_with(desk);
+                desk.items.insert(item);
+                desk.is_owed |= is_owed;
             }
         };
         for told in &candidate.units {
@@ -122,9 +135,10 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
             tell(&person.address, person.unit, None);
         }
     }
-    let digests = digests
+    let digests = desks
         .into_iter()
-        .map(|(recipient, (unit, items))| {
+        .filter(|(_, desk)| desk.is_owed)
+        .map(|(recipient, Desk { unit, items, .. })| {
             // An address that is told about an assignment needs no second line about its measure.
             let answers: HashSet<(Matter, NaiveDate)> =
                 items.iter().filter(|item| item.assignment.is_some()).map(|item| (item.matter, item.due_on)).collect();

@@ -9,10 +9,12 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use entity::assignment;
 use entity::check_plan::Every;
+use entity::reminder_rule::{Copied, ReminderKind};
 use planner::Sql;
 use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QuerySelect};
 
-use super::candidate::{Candidate, Matter, Timing, Told, owed_since};
+use super::candidate::{Candidate, Matter, Told};
+use super::rules::Rules;
 use crate::Result;
 use crate::rule::calendar::{Quarter, local_day, moment, plus_days};
 
@@ -22,6 +24,7 @@ struct Unchecked {
     measure: i64,
     assignment: i64,
     unit: i64,
+    region: Option<i64>,
     office: Option<i64>,
 }
 
@@ -31,7 +34,7 @@ pub async fn candidates<C: ConnectionTrait>(
     db: &C,
     today: NaiveDate,
     zone: Tz,
-    timing: &Timing,
+    rules: &Rules,
 ) -> Result<Vec<Candidate>> {
     let first: Option<DateTime<Utc>> = assignment::Entity::find()
         .select_only()
@@ -43,21 +46,37 @@ pub async fn candidates<C: ConnectionTrait>(
     let Some(first) = first.map(|at| Quarter::after(local_day(at, zone))) else { return Ok(Vec::new()) };
     let current = Quarter::of(today);
     let mut candidates = Vec::new();
-    if let Some(since) = owed_since(current.last_day(), today, &timing.self_inspection_before) {
-        candidates.extend(unchecked(db, current, zone, since).await?);
-    }
-    let since = plus_days(today, 1 - timing.again_after);
-    let mut ended = current.previous();
-    while ended >= first {
-        candidates.extend(unchecked(db, ended, zone, since).await?);
-        ended = ended.previous();
+    let nearest = rules.reach(ReminderKind::QuarterlySelfInspection).map(|reach| plus_days(today, reach));
+    let mut quarter = if nearest.is_some_and(|day| current.last_day() <= day) { current } else { current.previous() };
+    while quarter >= first {
+        let rows = unchecked(db, quarter, zone).await?;
+        candidates.extend(rows.into_iter().filter_map(|row| candidate(row, quarter, today, rules)));
+        quarter = quarter.previous();
     }
     Ok(candidates)
 }
 
+/// Returns the reminder of a self-inspection that is owed for a quarter, if one is owed or goes along today.
+fn candidate(row: Unchecked, quarter: Quarter, today: NaiveDate, rules: &Rules) -> Option<Candidate> {
+    let rule = rules.of(ReminderKind::QuarterlySelfInspection, row.region);
+    let ends = quarter.last_day();
+    let since = if ends < today { Some(rule.silent_since(today)) } else { rule.owed_since(ends, today, &rules.days) }?;
+    let office = row.office.filter(|_| rule.copied.contains(&Copied::Office));
+    rule.is_sent_on(today, &rules.days).then(|| Candidate {
+        matter: Matter::Measure(row.measure),
+        assignment: Some(row.assignment),
+        due_on: ends,
+        // The office, too, is told about the assignment: about its own county's duty, not its siblings'.
+        units: [Some(row.unit), office].into_iter().flatten().map(|unit| Told { unit, answers: true }).collect(),
+        people: Vec::new(),
+        since,
+        goes_along: true,
+    })
+}
+
 /// Returns the assignments that were entered before the quarter began and have no self-inspection for the period that
 /// ends with it: the quarter or, by the plan of their measure, the half-year or the year.
-async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, zone: Tz, since: NaiveDate) -> Result<Vec<Candidate>> {
+async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, zone: Tz) -> Result<Vec<Unchecked>> {
     let (begins, ends) = (quarter.first_day(), quarter.last_day());
     let mut sql = Sql::new(db.get_database_backend(), &[]);
     let (issued, entered) = (sql.bind(begins), sql.bind(moment(begins, NaiveTime::MIN, zone)));
@@ -76,7 +95,8 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, zone: Tz, since
         ));
     }
     let text = format!(
-        "SELECT a.measure_id AS measure, a.id AS assignment, a.unit_id AS unit, o.id AS office FROM assignment a \
+        "SELECT a.measure_id AS measure, a.id AS assignment, a.unit_id AS unit, \
+         a.region_id AS region, o.id AS office FROM assignment a \
          JOIN measure m ON m.id = a.measure_id \
          LEFT JOIN unit o ON o.region_id = a.region_id AND o.kind = 'RECTIFICATION_OFFICE' AND o.retired_on IS NULL \
          LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = 'SELF_INSPECTION' \
@@ -85,15 +105,5 @@ async fn unchecked<C: ConnectionTrait>(db: &C, quarter: Quarter, zone: Tz, since
          ORDER BY a.measure_id, a.id",
         owed.join(" OR ")
     );
-    let rows = Unchecked::find_by_statement(sql.statement(text)).all(db).await?;
-    let candidate = |row: Unchecked| Candidate {
-        matter: Matter::Measure(row.measure),
-        assignment: Some(row.assignment),
-        due_on: ends,
-        // The office, too, is told about the assignment: about its own county's duty, not its siblings'.
-        units: [Some(row.unit), row.office].into_iter().flatten().map(|unit| Told { unit, answers: true }).collect(),
-        people: Vec::new(),
-        since,
-    };
-    Ok(rows.into_iter().map(candidate).collect())
+    Ok(Unchecked::find_by_statement(sql.statement(text)).all(db).await?)
 }

@@ -34,6 +34,36 @@ static BUILT_IN: LazyLock<HashMap<NaiveDate, bool>> = LazyLock::new(|| {
         .collect()
 });
 
+/// The working days, read once for a calculation over many dates.
+#[derive(Debug, Clone, Default)]
+pub struct WorkingDays {
+    /// The days that an administrator set, and whether each is worked.
+    set: HashMap<NaiveDate, bool>,
+}
+
+impl WorkingDays {
+    /// Reads the days that an administrator set.
+    pub async fn read<C: ConnectionTrait>(db: &C) -> Result<Self> {
+        let rows = holiday::Entity::find().all(db).await?;
+        Ok(Self { set: rows.into_iter().map(|row| (row.day, row.is_working)).collect() })
+    }
+
+    /// Checks whether a day is worked.
+    pub fn contains(&self, day: NaiveDate) -> bool {
+        is_working(day, &self.set)
+    }
+
+    /// Returns the last working day up to and including `day`, or `day` itself if the 400 days before it are all off.
+    pub fn last_by(&self, day: NaiveDate) -> NaiveDate {
+        (0..=SPAN).map(|before| plus_days(day, -before)).find(|day| self.contains(*day)).unwrap_or(day)
+    }
+
+    /// Returns the first working day from `day` on, or `day` itself if the 400 days after it are all off.
+    pub fn first_from(&self, day: NaiveDate) -> NaiveDate {
+        (0..=SPAN).map(|after| plus_days(day, after)).find(|day| self.contains(*day)).unwrap_or(day)
+    }
+}
+
 /// Checks whether a day is a working day: as an administrator set it, else as announced, else by the day of the week.
 fn is_working(day: NaiveDate, set: &HashMap<NaiveDate, bool>) -> bool {
     let by_week = !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use entity::reminder_rule::ReminderKind;
 use entity::supervision_action::{self, SupervisionKind, SupervisionState};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
@@ -24,7 +25,7 @@ use crate::record::audit::{self, Entry};
 use crate::record::change::{self, ChangeKind, Changed};
 use crate::record::database;
 use crate::record::writes::Writes;
-use crate::reminder::Open;
+use crate::reminder::{Open, Rules};
 use crate::rule::calendar;
 use crate::rule::workflow;
 
@@ -331,29 +332,29 @@ pub async fn decide(acting: &Acting<'_>, action: Option<i64>, decision: &Decisio
 /// number of proposals made.
 ///
 /// Source: the escalation rule of the domain: a proposal to list after 30 days.
-pub async fn propose(acting: &Acting<'_>, after: i64) -> Result<usize> {
+pub async fn propose(acting: &Acting<'_>, rules: &Rules) -> Result<usize> {
     let problems: BTreeSet<i64> =
-        unlisted(acting.db, acting, after, None).await?.into_iter().map(|row| row.problem_id).collect();
+        unlisted(acting.db, acting, rules, None).await?.into_iter().map(|row| row.problem_id).collect();
     let mut proposed = 0;
     for problem in problems {
-        proposed += propose_of(acting, after, problem).await?;
+        proposed += propose_of(acting, rules, problem).await?;
     }
     Ok(proposed)
 }
 
 /// Returns the number of assignments that [`propose`] would propose to list now, without writing anything.
-pub async fn to_propose(acting: &Acting<'_>, after: i64) -> Result<usize> {
-    Ok(unlisted(acting.db, acting, after, None).await?.len())
+pub async fn to_propose(acting: &Acting<'_>, rules: &Rules) -> Result<usize> {
+    Ok(unlisted(acting.db, acting, rules, None).await?.len())
 }
 
 /// Proposes the listing of the overdue assignments of one problem and returns the number of proposals.
-async fn propose_of(acting: &Acting<'_>, after: i64, problem: i64) -> Result<usize> {
+async fn propose_of(acting: &Acting<'_>, rules: &Rules, problem: i64) -> Result<usize> {
     let transaction = database::begin(acting.db).await?;
     if hold_problem(&transaction, acting.by, "problem", problem).await?.is_none() {
         return Ok(0);
     }
     // Read again: a report, or a proposal by another scheduler, may have come in before the problem was locked.
-    let rows = unlisted(&transaction, acting, after, Some(problem)).await?;
+    let rows = unlisted(&transaction, acting, rules, Some(problem)).await?;
     let kind = ChangeKind::SupervisionProposed;
     for row in &rows {
         let (measure, assignment) = (row.measure_id, row.assignment_id);
@@ -396,12 +397,15 @@ async fn propose_of(acting: &Acting<'_>, after: i64, problem: i64) -> Result<usi
 async fn unlisted<C: ConnectionTrait>(
     db: &C,
     acting: &Acting<'_>,
-    after: i64,
+    rules: &Rules,
     problem: Option<i64>,
 ) -> Result<Vec<Open>> {
-    let long_ago = calendar::plus_days(acting.today(), -after);
+    let long_ago = calendar::plus_days(acting.today(), -rules.soonest_listing());
     let mut open = Open::due_by(db, long_ago, acting.today(), problem).await?;
-    open.retain(|row| row.late_since(acting.zone) <= long_ago);
+    open.retain(|row| {
+        let after = rules.of(ReminderKind::Escalation, row.region_id).listing_after;
+        row.late_since(acting.zone) <= calendar::plus_days(acting.today(), -after)
+    });
     // The delay of an assignment that waits for an office's decision is not the unit's.
     open.retain(|row| row.status.is_some_and(workflow::waits_for_unit));
     let mut listed = supervision_action::Entity::find()

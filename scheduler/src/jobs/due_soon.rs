@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use entity::schedule::Misfire;
 use ledger::record::database::Transaction;
-use ledger::reminder::{self, Timing};
+use ledger::reminder::{self, Rules};
 
 use crate::job::{Job, Run};
 use crate::mail::{Kind, digest};
@@ -22,6 +22,6 @@ pub(super) const JOB: Job = Job {
     mails: &[Kind { name: NAME, read: digest::measures }],
 };
 
-fn find<'a>(db: &'a Transaction, (today, _): (NaiveDate, Tz), timing: &'a Timing) -> Candidates<'a> {
-    Box::pin(reminder::due_soon::candidates(db, today, timing))
+fn find<'a>(db: &'a Transaction, (today, _): (NaiveDate, Tz), rules: &'a Rules) -> Candidates<'a> {
+    Box::pin(reminder::due_soon::candidates(db, today, rules))
 }

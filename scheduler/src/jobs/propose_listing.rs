@@ -3,6 +3,7 @@
 
 use entity::schedule::Misfire;
 use ledger::record::audit::By;
+use ledger::reminder::Rules;
 use ledger::work::supervision;
 
 use crate::job::{Job, Occasion, Report, Run};
@@ -21,13 +22,13 @@ pub(super) const JOB: Job = Job {
 async fn run(occasion: &Occasion<'_>) -> ledger::Result<Report> {
     let (context, by) = (occasion.context, By::program());
     let acting = context.acting(&by, occasion.now);
-    let proposed = supervision::propose(&acting, context.timing.listing_after).await?;
+    let proposed = supervision::propose(&acting, &Rules::read(&context.db, &context.timing).await?).await?;
     Ok(Report::of(format!("已对 {proposed} 项责任分解提出挂牌督办建议")))
 }
 
 async fn rehearse(occasion: &Occasion<'_>) -> ledger::Result<Report> {
     let (context, by) = (occasion.context, By::program());
     let acting = context.acting(&by, occasion.now);
-    let count = supervision::to_propose(&acting, context.timing.listing_after).await?;
+    let count = supervision::to_propose(&acting, &Rules::read(&context.db, &context.timing).await?).await?;
     Ok(Report::of(format!("演示：会对 {count} 项责任分解提出挂牌督办建议，未写入任何内容")))
 }

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use entity::schedule::Misfire;
 use ledger::record::database::Transaction;
-use ledger::reminder::{self, Timing};
+use ledger::reminder::{self, Rules};
 
 use crate::job::{Job, Run};
 use crate::mail::{Kind, digest};
@@ -23,6 +23,6 @@ pub(super) const JOB: Job = Job {
     mails: &[Kind { name: NAME, read: digest::quarters }],
 };
 
-fn find<'a>(db: &'a Transaction, (today, zone): (NaiveDate, Tz), timing: &'a Timing) -> Candidates<'a> {
-    Box::pin(reminder::quarterly_self_inspection::candidates(db, today, zone, timing))
+fn find<'a>(db: &'a Transaction, (today, zone): (NaiveDate, Tz), rules: &'a Rules) -> Candidates<'a> {
+    Box::pin(reminder::quarterly_self_inspection::candidates(db, today, zone, rules))
 }

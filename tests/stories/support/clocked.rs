@@ -83,6 +83,7 @@ impl World {
                             storage: ledger::file::storage::Storage::open(&format!("file:{folder}")).unwrap(),
                             zone: chrono_tz::Asia::Shanghai,
                             grace_days: 30,
+                            timing: ledger::reminder::Timing::default(),
                             clock: Arc::new(move || told.now()),
                             occurrences: Arc::new(scheduler::occurrences),
                             run_job: Arc::new(|_, _, _| None),

@@ -35,6 +35,7 @@ use ledger::people::policy::{self, Act};
 use ledger::record::audit::By;
 use ledger::record::database;
 use ledger::record::database::Transaction;
+use ledger::rule::holiday::WorkingDays;
 use ledger::rule::sameness::normalised;
 use ledger::rule::wording::shortened;
 
@@ -170,11 +171,11 @@ impl Summary {
 pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Report> {
     let answer = import.answer;
     let known = remember::load(db, answer).await?;
-    let working = remember::working_days(db).await?;
+    let working = WorkingDays::read(db).await?;
     let manner = Manner {
         mapping: &known.mapping,
         remembered: &known.columns,
-        working: &|day| working.is_working(day),
+        working: &|day| working.contains(day),
         takes_proposals: answer.takes_proposals,
     };
     let mut reads: Vec<Read> = Vec::new();

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
+use chrono::{DateTime, Utc};
 use entity::import_decision::Column;
-use entity::{holiday, import_decision, imported_sheet, inspection_round, region};
+use entity::{import_decision, imported_sheet, inspection_round, region};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde_json::json;
@@ -177,21 +177,4 @@ pub(super) async fn store(
             .await?;
     }
     Ok(())
-}
-
-/// The days on which offices work.
-pub(super) struct WorkingDays(HashMap<NaiveDate, bool>);
-
-impl WorkingDays {
-    /// Whether a day is a working day: by the calendar, else Monday to Friday.
-    pub(super) fn is_working(&self, day: NaiveDate) -> bool {
-        let by_week = !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
-        self.0.get(&day).copied().unwrap_or(by_week)
-    }
-}
-
-/// Loads the days that differ from the week: public holidays, and days on which offices work instead.
-pub(super) async fn working_days(db: &DatabaseConnection) -> Result<WorkingDays> {
-    let days = holiday::Entity::find().all(db).await?;
-    Ok(WorkingDays(days.into_iter().map(|special| (special.day, special.is_working)).collect()))
 }

@@ -1,0 +1,196 @@
+//! Setting the rules of reminders (提醒规则). A change adds a row, so that the earlier ones stay as history; it counts from
+//! the next occurrence on.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveTime;
+use entity::region;
+use entity::reminder_rule::{self, Column, Copied, ReminderKind};
+use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::{Value, json};
+
+use super::region::live;
+use super::shared::{difference, note_own, permit_anywhere, take_row};
+use crate::Result;
+use crate::fault::{self, Fault, Thing};
+use crate::patch::Patch;
+use crate::people::policy::Act;
+use crate::record::audit::Entry;
+use crate::record::database;
+use crate::work::Acting;
+
+/// The most marks before a date.
+const MOST_MARKS: usize = 10;
+/// The most days of a threshold.
+const MOST_DAYS: i64 = 365;
+
+/// Changes to what is set for one kind of reminder. `None` in a patch leaves the value to the region above or, for the
+/// whole ledger, to the settings of the program.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Whether the reminder is sent at all.
+    pub is_on: Patch<Option<bool>>,
+    /// How many days before a date to remind of it: at most 10 numbers from 0 to 365.
+    pub days_before: Patch<Option<Vec<i64>>>,
+    /// After how many days to repeat a reminder, from 1 to 365.
+    pub again_after: Patch<Option<i64>>,
+    /// After how many days overdue the rectification office is told, from 0 to 365.
+    pub office_after: Patch<Option<i64>>,
+    /// After how many days overdue leaders are told, from 0 to 365.
+    pub leader_after: Patch<Option<i64>>,
+    /// After how many days overdue listing is proposed, from 0 to 365.
+    pub listing_after: Patch<Option<i64>>,
+    /// Who is told beside the unit that answers.
+    pub copied: Patch<Option<BTreeSet<Copied>>>,
+    /// Whether it is sent on working days only.
+    pub working_days_only: Patch<Option<bool>>,
+    /// The local times between which it is not sent; two equal ones for none.
+    pub quiet: Patch<Option<(NaiveTime, NaiveTime)>>,
+}
+
+/// Sets what holds for a kind of reminder of the items in a region and below it, or of the whole ledger. Returns the
+/// key of the row that holds now.
+///
+/// An administrator sets rules everywhere, a regional or city office those of its region and below.
+pub async fn set(
+    acting: &Acting<'_>,
+    (kind, region): (ReminderKind, Option<Option<i64>>),
+    changes: Changes,
+    reason: &str,
+) -> Result<Option<i64>> {
+    permit_anywhere(acting, Act::KeepReminders)?;
+    let transaction = database::begin(acting.db).await?;
+    let region = match region {
+        Some(region) => Some(live(&transaction, region).await?),
+        None => None,
+    };
+    if !acting.by.principal.keeps_reminders_of(region.as_ref().map(|region| region.path.as_str())) {
+        return Err(fault::unknown(Thing::RegionInReach, &["input", "regionId"]).into());
+    }
+    if let Some(region) = &region {
+        // Its row stands for the chain of its rules.
+        take_row::<region::Entity>(&transaction, Some(region.id), Thing::RegionInReach, "regionId").await?;
+    }
+    let region_id = region.map(|region| region.id);
+    let there = latest(&transaction, kind, region_id).await?.unwrap_or_default();
+    let reason =
+        fault::line(reason, 1..=200, ("修改原因", "the reason"), &["input", "reason"]).map_err(crate::Error::from);
+    let (reason, now) = fault::all((reason, merged(&there, changes)))?;
+    let Some((before, after)) = difference(state(&there), state(&now)) else {
+        return Ok(Some(there.id).filter(|id| *id != 0));
+    };
+    let row = reminder_rule::ActiveModel {
+        kind: Set(kind),
+        region_id: Set(region_id),
+        is_on: Set(now.is_on),
+        days_before: Set(now.days_before),
+        again_after: Set(now.again_after),
+        office_after: Set(now.office_after),
+        leader_after: Set(now.leader_after),
+        listing_after: Set(now.listing_after),
+        copied: Set(now.copied),
+        working_days_only: Set(now.working_days_only),
+        quiet_from: Set(now.quiet_from),
+        quiet_until: Set(now.quiet_until),
+        reason: Set(reason.clone()),
+        set_at: Set(acting.now),
+        setter_id: Set(acting.by.principal.account),
+        ..Default::default()
+    };
+    let id = reminder_rule::Entity::insert(row).exec(&transaction).await?.last_insert_id;
+    let target = region_id.map_or_else(|| "everywhere".to_owned(), |region| format!("region_{region}"));
+    let chain = format!("reminder_{}_{target}", kind.to_value().to_lowercase());
+    note_own(&transaction, acting, Entry::of("RULE_SET", chain).changed(before, after)).await?;
+    transaction.commit().await?;
+    Ok(Some(id))
+}
+
+/// Returns what was set for a kind in a region, or for the whole ledger, the latest first; at most 100 rows.
+pub async fn history<C: ConnectionTrait>(
+    db: &C,
+    kind: ReminderKind,
+    region: Option<i64>,
+) -> Result<Vec<reminder_rule::Model>> {
+    use sea_orm::QuerySelect;
+    let rows = reminder_rule::Entity::find().filter(Column::Kind.eq(kind)).filter(of(region));
+    Ok(rows.order_by_desc(Column::Id).limit(100).all(db).await?)
+}
+
+async fn latest<C: ConnectionTrait>(
+    db: &C,
+    kind: ReminderKind,
+    region: Option<i64>,
+) -> Result<Option<reminder_rule::Model>> {
+    let rows = reminder_rule::Entity::find().filter(Column::Kind.eq(kind)).filter(of(region));
+    Ok(rows.order_by_desc(Column::Id).one(db).await?)
+}
+
+fn of(region: Option<i64>) -> sea_orm::sea_query::SimpleExpr {
+    region.map_or_else(|| Column::RegionId.is_null(), |region| Column::RegionId.eq(region))
+}
+
+/// Returns a row with changes, which are checked.
+fn merged(there: &reminder_rule::Model, changes: Changes) -> Result<reminder_rule::Model> {
+    let days = |patch: Patch<Option<i64>>, was: Option<i32>, least: i64, name: &str| -> Result<Option<i32>> {
+        match patch {
+            Patch::Keep => Ok(was),
+            Patch::Set(None) => Ok(None),
+            Patch::Set(Some(days)) if (least..=MOST_DAYS).contains(&days) => Ok(i32::try_from(days).ok()),
+            Patch::Set(Some(_)) => {
+                let zh = format!("天数应为 {least} 至 {MOST_DAYS}");
+                let en = format!("the number of days must be from {least} to {MOST_DAYS}");
+                Err(Fault::invalid(zh, en, &["input", name]).into())
+            }
+        }
+    };
+    let days_before = match changes.days_before {
+        Patch::Keep => Ok(there.days_before.clone()),
+        Patch::Set(None) => Ok(None),
+        Patch::Set(Some(marks)) => stored_marks(&marks).map(Some),
+    };
+    let (days_before, again_after, office_after, leader_after, listing_after) = fault::all((
+        days_before,
+        days(changes.again_after, there.again_after, 1, "againAfter"),
+        days(changes.office_after, there.office_after, 0, "officeAfter"),
+        days(changes.leader_after, there.leader_after, 0, "leaderAfter"),
+        days(changes.listing_after, there.listing_after, 0, "listingAfter"),
+    ))?;
+    let names = |copied: BTreeSet<Copied>| copied.iter().map(ActiveEnum::to_value).collect::<Vec<_>>().join(",");
+    let quiet = changes.quiet.or(there.quiet_from.zip(there.quiet_until));
+    Ok(reminder_rule::Model {
+        is_on: changes.is_on.or(there.is_on),
+        days_before,
+        again_after,
+        office_after,
+        leader_after,
+        listing_after,
+        copied: match changes.copied {
+            Patch::Keep => there.copied.clone(),
+            Patch::Set(copied) => copied.map(names),
+        },
+        working_days_only: changes.working_days_only.or(there.working_days_only),
+        quiet_from: quiet.map(|(from, _)| from),
+        quiet_until: quiet.map(|(_, until)| until),
+        ..there.clone()
+    })
+}
+
+/// Returns marks as they are stored, the farthest first.
+fn stored_marks(marks: &[i64]) -> Result<String> {
+    if marks.len() > MOST_MARKS || marks.iter().any(|days| !(0..=MOST_DAYS).contains(days)) {
+        let zh = format!("提前天数最多 {MOST_MARKS} 个，每个应为 0 至 {MOST_DAYS}");
+        let en = format!("there may be at most {MOST_MARKS} numbers of days, each from 0 to {MOST_DAYS}");
+        return Err(Fault::invalid(zh, en, &["input", "daysBefore"]).into());
+    }
+    let sorted: BTreeSet<i64> = marks.iter().copied().collect();
+    Ok(sorted.iter().rev().map(ToString::to_string).collect::<Vec<_>>().join(","))
+}
+
+fn state(row: &reminder_rule::Model) -> Value {
+    json!({
+        "isOn": row.is_on, "daysBefore": row.days_before, "againAfter": row.again_after,
+        "officeAfter": row.office_after, "leaderAfter": row.leader_after, "listingAfter": row.listing_after,
+        "copied": row.copied, "isOnWorkingDaysOnly": row.working_days_only,
+        "quietFrom": row.quiet_from, "quietUntil": row.quiet_until,
+    })
+}

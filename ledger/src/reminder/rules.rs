@@ -1,0 +1,353 @@
+//! The rules of reminders: what holds for each kind of reminder in each region.
+//!
+//! The settings of the program are the defaults. People set other values for the whole ledger or for the items of a
+//! region and those below it; whatever is not set there holds as the region above has it. A value counts from the next
+//! occurrence on, because every run reads the rules anew.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
+use entity::region;
+use entity::reminder_rule::{self, Copied, ReminderKind};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter};
+
+use super::candidate::Timing;
+use crate::Result;
+use crate::region::lineage;
+use crate::rule::calendar::{local_day, moment, plus_days};
+use crate::rule::holiday::WorkingDays;
+
+/// What holds for one kind of reminder in one region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Whether the reminder is sent at all.
+    pub is_on: bool,
+    /// How many days before a date to remind of it; empty for what is not reminded of before.
+    pub days_before: Vec<i64>,
+    /// How many days after a reminder to repeat it.
+    pub again_after: i64,
+    /// After how many days overdue the rectification office is told, for an escalation.
+    pub office_after: i64,
+    /// After how many days overdue leaders are told, for an escalation.
+    pub leader_after: i64,
+    /// After how many days overdue listing (挂牌督办) is proposed, for an escalation.
+    pub listing_after: i64,
+    /// Who is told beside the unit that answers.
+    pub copied: BTreeSet<Copied>,
+    /// Whether it is sent on working days only.
+    pub working_days_only: bool,
+    /// The local times between which it is not sent; the first may be later than the second, across midnight.
+    pub quiet: Option<(NaiveTime, NaiveTime)>,
+}
+
+impl Rule {
+    /// The rule of a kind that nobody has changed.
+    fn by_default(kind: ReminderKind, timing: &Timing) -> Self {
+        let (days_before, copied): (&[i64], &[Copied]) = match kind {
+            ReminderKind::QuarterlySelfInspection => (&timing.self_inspection_before, &[Copied::Office]),
+            ReminderKind::DueSoon => (&timing.due_soon_before, &[Copied::LeadUnit]),
+            ReminderKind::Overdue => (&[], &[Copied::LeadUnit, Copied::SupervisingUnit]),
+            ReminderKind::Escalation => (&[], &[]),
+            ReminderKind::CaseDueSoon => (&timing.case_due_soon_before, &[]),
+            ReminderKind::CaseOverdue => (&[], &[Copied::Office]),
+        };
+        Self {
+            is_on: true,
+            days_before: days_before.to_vec(),
+            again_after: timing.again_after,
+            office_after: timing.office_after,
+            leader_after: timing.leader_after,
+            listing_after: timing.listing_after,
+            copied: copied.iter().copied().collect(),
+            working_days_only: true,
+            quiet: Some(QUIET),
+        }
+    }
+
+    /// Returns the rule with what a row sets.
+    fn with(mut self, row: &reminder_rule::Model) -> Self {
+        let set = |to: &mut i64, value: Option<i32>| *to = value.map_or(*to, i64::from);
+        set(&mut self.again_after, row.again_after);
+        set(&mut self.office_after, row.office_after);
+        set(&mut self.leader_after, row.leader_after);
+        set(&mut self.listing_after, row.listing_after);
+        self.is_on = row.is_on.unwrap_or(self.is_on);
+        self.working_days_only = row.working_days_only.unwrap_or(self.working_days_only);
+        if let Some(days) = &row.days_before {
+            self.days_before = read_days(days);
+        }
+        if let Some(copied) = &row.copied {
+            self.copied = read_copied(copied);
+        }
+        if let (Some(from), Some(until)) = (row.quiet_from, row.quiet_until) {
+            self.quiet = Some((from, until)).filter(|_| from != until);
+        }
+        self
+    }
+
+    /// Whether a local time lies within the quiet hours; their end does not.
+    fn is_quiet(&self, time: NaiveTime) -> bool {
+        self.quiet.is_some_and(
+            |(from, until)| {
+                if from < until { from <= time && time < until } else { time >= from || time < until }
+            },
+        )
+    }
+
+    /// Whether it is sent on a day.
+    pub(super) fn is_sent_on(&self, day: NaiveDate, days: &WorkingDays) -> bool {
+        self.is_on && (!self.working_days_only || days.contains(day))
+    }
+
+    /// Returns the day from which a reminder of something due on `due_on` is owed: that of the last mark reached. A
+    /// mark on a day off moves to the last working day before it. Returns `None` before the first mark and after the
+    /// due date.
+    pub(super) fn owed_since(&self, due_on: NaiveDate, today: NaiveDate, days: &WorkingDays) -> Option<NaiveDate> {
+        if due_on < today {
+            return None;
+        }
+        let mark = |before: &i64| {
+            let day = plus_days(due_on, -before);
+            if self.working_days_only { days.last_by(day) } else { day }
+        };
+        self.days_before.iter().map(mark).filter(|day| *day <= today).max()
+    }
+
+    /// Returns the first local date on or after which a reminder that is repeated silences the next one of `today`.
+    pub(super) fn silent_since(&self, today: NaiveDate) -> NaiveDate {
+        plus_days(today, 1 - self.again_after)
+    }
+}
+
+/// The quiet hours by default: from 21:00 to 7:00 local time.
+const QUIET: (NaiveTime, NaiveTime) = match (NaiveTime::from_hms_opt(21, 0, 0), NaiveTime::from_hms_opt(7, 0, 0)) {
+    (Some(from), Some(until)) => (from, until),
+    _ => (NaiveTime::MIN, NaiveTime::MIN),
+};
+
+/// The most days by which a mark moves back from days off, and by which a search for candidates therefore reaches
+/// further than the marks.
+const MOST_MOVED: i64 = 30;
+
+/// Reads numbers of days that are stored as `30,7,1`.
+fn read_days(stored: &str) -> Vec<i64> {
+    stored.split(',').filter_map(|days| days.parse().ok()).collect()
+}
+
+/// Reads who is told that is stored as `LEAD_UNIT,OFFICE`.
+fn read_copied(stored: &str) -> BTreeSet<Copied> {
+    stored.split(',').filter_map(|copied| Copied::try_from_value(&copied.to_owned()).ok()).collect()
+}
+
+/// The rules of all kinds in all regions, with the calendar.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// The days on which offices work.
+    pub days: WorkingDays,
+    /// What holds for the whole ledger.
+    everywhere: HashMap<ReminderKind, Rule>,
+    /// What holds in the regions for which, or above which, something is set.
+    of_regions: HashMap<(ReminderKind, i64), Rule>,
+}
+
+impl Rules {
+    /// Reads the rules as they are now. `timing` has the defaults.
+    pub async fn read<C: ConnectionTrait>(db: &C, timing: &Timing) -> Result<Self> {
+        let days = WorkingDays::read(db).await?;
+        let rows = current(db).await?;
+        let defaults = ReminderKind::iter().map(|kind| (kind, Rule::by_default(kind, timing)));
+        let mut everywhere: HashMap<ReminderKind, Rule> = defaults.collect();
+        let (of_all, of_regions): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.region_id.is_none());
+        for row in of_all {
+            everywhere.entry(row.kind).and_modify(|rule| *rule = rule.clone().with(&row));
+        }
+        let mut rules = Self { days, everywhere, of_regions: HashMap::new() };
+        if !of_regions.is_empty() {
+            rules.spread(db, &of_regions).await?;
+        }
+        Ok(rules)
+    }
+
+    /// Works out what holds in each region at or below one for which something is set.
+    async fn spread<C: ConnectionTrait>(&mut self, db: &C, rows: &[reminder_rule::Model]) -> Result<()> {
+        let set: HashMap<(ReminderKind, Option<i64>), &reminder_rule::Model> =
+            rows.iter().map(|row| ((row.kind, row.region_id), row)).collect();
+        let kinds: BTreeSet<ReminderKind> = rows.iter().map(|row| row.kind).collect();
+        for region in region::Entity::find().all(db).await? {
+            let line = lineage(&region.path);
+            for kind in &kinds {
+                let found: Vec<_> = line.iter().filter_map(|above| set.get(&(*kind, Some(*above)))).collect();
+                if found.is_empty() {
+                    continue;
+                }
+                let rule = found.into_iter().fold(self.of(*kind, None).clone(), |rule, row| rule.with(row));
+                self.of_regions.insert((*kind, region.id), rule);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what holds for a kind in a region, or for items of no region.
+    pub fn of(&self, kind: ReminderKind, region: Option<i64>) -> &Rule {
+        let own = region.and_then(|region| self.of_regions.get(&(kind, region)));
+        own.unwrap_or_else(|| &self.everywhere[&kind])
+    }
+
+    /// Returns all rules of a kind.
+    fn all(&self, kind: ReminderKind) -> impl Iterator<Item = &Rule> {
+        let own = self.of_regions.iter().filter(move |((of, _), _)| *of == kind).map(|(_, rule)| rule);
+        own.chain(std::iter::once(&self.everywhere[&kind]))
+    }
+
+    /// Returns how many days ahead a search has to look for what may have to be reminded of, or `None` if nothing is.
+    pub(super) fn reach(&self, kind: ReminderKind) -> Option<i64> {
+        self.all(kind).flat_map(|rule| &rule.days_before).max().map(|days| days + MOST_MOVED)
+    }
+
+    /// Returns the fewest days overdue after which the office is told.
+    pub(super) fn soonest_office(&self) -> i64 {
+        self.all(ReminderKind::Escalation)
+            .map(|rule| std::cmp::min(rule.office_after, rule.leader_after))
+            .min()
+            .unwrap_or_default()
+    }
+
+    /// Returns the fewest days overdue after which listing is proposed.
+    pub(crate) fn soonest_listing(&self) -> i64 {
+        self.all(ReminderKind::Escalation).map(|rule| rule.listing_after).min().unwrap_or_default()
+    }
+
+    /// Returns the first day from `day` on on which a kind is sent anywhere, or `None` if it is sent nowhere.
+    pub fn next_day(&self, kind: ReminderKind, day: NaiveDate) -> Option<NaiveDate> {
+        self.all(kind).filter_map(|rule| self.next_day_of(rule, day)).min()
+    }
+
+    /// Returns the first day from `day` on on which something is sent by a rule, or `None` while it is off.
+    pub fn next_day_of(&self, rule: &Rule, day: NaiveDate) -> Option<NaiveDate> {
+        rule.is_on.then(|| if rule.working_days_only { self.days.first_from(day) } else { day })
+    }
+
+    /// Returns the moment from which a digest of a kind may be sent to a unit of a region: `now`, or the end of the
+    /// quiet hours and days off.
+    pub fn sent_from(&self, kind: ReminderKind, region: Option<i64>, now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+        let rule = self.of(kind, region);
+        let local = now.with_timezone(&zone);
+        let today = local_day(now, zone);
+        let is_off = |day: NaiveDate| rule.working_days_only && !self.days.contains(day);
+        let begins =
+            rule.quiet.map_or(NaiveTime::MIN, |(from, until)| if from < until { NaiveTime::MIN } else { until });
+        if is_off(today) {
+            return moment(self.days.first_from(today), begins, zone);
+        }
+        if !rule.is_quiet(local.time()) {
+            return now;
+        }
+        let Some((from, until)) = rule.quiet else { return now };
+        if from < until || local.time() < until {
+            return moment(today, until, zone);
+        }
+        let tomorrow = plus_days(today, 1);
+        moment(if rule.working_days_only { self.days.first_from(tomorrow) } else { tomorrow }, until, zone)
+    }
+}
+
+/// Returns the kind of reminder of a job or of a mail by its name, such as `due-soon`.
+pub fn kind_of(name: &str) -> Option<ReminderKind> {
+    ReminderKind::try_from_value(&name.to_uppercase().replace('-', "_")).ok()
+}
+
+/// Returns the rows that hold: the latest of each kind and region.
+async fn current<C: ConnectionTrait>(db: &C) -> Result<Vec<reminder_rule::Model>> {
+    use reminder_rule::Column;
+    let latest = Query::select()
+        .expr(Expr::col(Column::Id).max())
+        .from(reminder_rule::Entity)
+        .group_by_columns([Column::Kind, Column::RegionId])
+        .to_owned();
+    Ok(reminder_rule::Entity::find().filter(Column::Id.in_subquery(latest)).all(db).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::Asia::Shanghai;
+    use proptest::prelude::*;
+
+    fn rules() -> Rules {
+        let timing = Timing::default();
+        let everywhere = ReminderKind::iter().map(|kind| (kind, Rule::by_default(kind, &timing))).collect();
+        Rules { days: WorkingDays::default(), everywhere, of_regions: HashMap::new() }
+    }
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_reminder_is_owed_from_the_nearest_mark_on_and_marks_on_days_off_come_before() {
+        let rules = rules();
+        let rule = rules.of(ReminderKind::DueSoon, None);
+        // The marks of 2022-12-31, a Saturday: 1 December, Saturday 24 December, 30 December.
+        let owed = |today| rule.owed_since(day("2022-12-31"), day(today), &rules.days).map(|day| day.to_string());
+        assert_eq!(owed("2022-11-30"), None);
+        assert_eq!(owed("2022-12-01").as_deref(), Some("2022-12-01"));
+        assert_eq!(owed("2022-12-22").as_deref(), Some("2022-12-01"));
+        assert_eq!(owed("2022-12-23").as_deref(), Some("2022-12-23"));
+        assert_eq!(owed("2022-12-31").as_deref(), Some("2022-12-30"));
+        assert_eq!(owed("2023-01-01"), None);
+    }
+
+    #[test]
+    fn quiet_hours_and_days_off_end_in_the_morning_of_a_working_day() {
+        let rules = rules();
+        let from = |now: &str| {
+            let now = DateTime::parse_from_rfc3339(now).unwrap().to_utc();
+            rules.sent_from(ReminderKind::Overdue, None, now, Shanghai).with_timezone(&Shanghai).to_rfc3339()
+        };
+        // A Thursday, a Friday evening, a Saturday and the holidays of October 2026.
+        assert_eq!(from("2026-11-26T08:00:00+08:00"), "2026-11-26T08:00:00+08:00");
+        assert_eq!(from("2026-11-26T06:59:00+08:00"), "2026-11-26T07:00:00+08:00");
+        assert_eq!(from("2026-11-26T21:00:00+08:00"), "2026-11-27T07:00:00+08:00");
+        assert_eq!(from("2026-11-27T23:30:00+08:00"), "2026-11-30T07:00:00+08:00");
+        assert_eq!(from("2026-11-28T12:00:00+08:00"), "2026-11-30T07:00:00+08:00");
+        assert_eq!(from("2026-10-01T12:00:00+08:00"), "2026-10-08T07:00:00+08:00");
+    }
+
+    proptest! {
+        #[test]
+        fn whichever_days_are_missed_each_mark_is_said_at_most_once_and_the_last_run_says_the_last(
+            up in proptest::collection::btree_set(0_i64..=45, 1..46)
+        ) {
+            let rules = rules();
+            let rule = rules.of(ReminderKind::DueSoon, None);
+            let due = NaiveDate::from_ymd_opt(2022, 12, 31).unwrap();
+            let mut told: Option<NaiveDate> = None;
+            let mut said = 0;
+            for before in up.iter().rev() {
+                let today = plus_days(due, -before);
+                if let Some(since) = rule.owed_since(due, today, &rules.days)
+                    && told.is_none_or(|day| day < since)
+                {
+                    told = Some(today);
+                    said += 1;
+                }
+            }
+            prop_assert!(said <= 3);
+            prop_assert_eq!(told.is_some(), up.iter().any(|before| *before <= 30));
+        }
+
+        #[test]
+        fn what_may_be_sent_from_a_moment_on_is_not_held_then(minutes in 0_i64..2_000_000) {
+            let rules = rules();
+            let now = DateTime::from_timestamp(1_577_836_800 + minutes * 60, 0).unwrap();
+            let from = rules.sent_from(ReminderKind::Overdue, None, now, Shanghai);
+            prop_assert!(from >= now);
+            prop_assert_eq!(rules.sent_from(ReminderKind::Overdue, None, from, Shanghai), from);
+            let local = from.with_timezone(&Shanghai);
+            prop_assert!(rules.days.contains(local.date_naive()));
+            prop_assert!(!rules.of(ReminderKind::Overdue, None).is_quiet(local.time()));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The rules of reminders: one rhythm for each recipient, working days and quiet hours, and rules by region.
+
+use chrono::{DateTime, Utc};
+use entity::mail::{self, MailState};
+use sea_orm::{ConnectionTrait, EntityTrait};
+use serde_json::{Value, json};
+
+use crate::scene::MeasureScene;
+use crate::schedule::context;
+use crate::support::{World, block_on, stories};
+
+stories!(
+    when_one_item_is_owed_all_go_along_and_a_week_of_silence_follows,
+    reminders_keep_to_working_days_and_out_of_quiet_hours,
+    offices_set_the_rules_of_their_region,
+);
+
+/// The county that the stories look at.
+const COUNTY: &str = "u540329@gov.example";
+
+/// Returns the number of items in the digest that a job would send to the county on a day, if it would send one.
+fn items(world: &World, job: &str, day: &str) -> Option<u32> {
+    let said = world.done(&["job", "run", job, "--at", day, "--dry-run"]);
+    let line = said.lines().find(|line| line.contains(COUNTY))?;
+    let number: String = line.rsplit('：').next().unwrap().chars().filter(char::is_ascii_digit).collect();
+    Some(number.parse().unwrap())
+}
+
+fn run(world: &World, job: &str, day: &str) -> String {
+    world.done(&["job", "run", job, "--at", day])
+}
+
+/// Sets a scene in which a measure that is due on 2023-06-30 is assigned to the counties.
+fn scene(world: &World) -> MeasureScene<'_> {
+    let scene = MeasureScene::set(world);
+    let query = "query($id: ID!) { measure(id: $id) { version } }";
+    let version = scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }))["measure"].clone();
+    let assign = json!({"measureId": scene.measure, "version": version["version"], "hasSelectorsResolved": true});
+    assert_eq!(scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
+    scene
+}
+
+fn when_one_item_is_owed_all_go_along_and_a_week_of_silence_follows(world: &World) {
+    let scene = scene(world);
+    // A second measure, due three days after the first.
+    let there = "query($id: ID!) { measure(id: $id) { problem { id } } \
+        units(filter: {name: {eq: \"洛隆县人民政府\"}}) { nodes { id } } }";
+    let there = scene.server.data_as(&scene.region, there, &json!({ "id": scene.measure }));
+    let unit = &there["units"]["nodes"][0]["id"];
+    let create = json!({"problemId": there["measure"]["problem"]["id"], "content": "补种岸线植被",
+        "deadline": "2023年7月3日", "leadUnitId": unit, "parties": [{"unitId": unit}]});
+    let query = "mutation($input: CreateMeasureInput!) { createMeasure(input: $input) { errors { message } } }";
+    let given = scene.server.data_as(&scene.region, query, &json!({ "input": create }));
+    assert_eq!(given["createMeasure"]["errors"], json!([]));
+
+    assert_eq!(items(world, "overdue", "2023-07-03"), Some(1), "a Monday: due on Friday");
+    run(world, "overdue", "2023-07-03");
+    assert_eq!(items(world, "overdue", "2023-07-03"), None);
+    assert_eq!(items(world, "overdue", "2023-07-04"), Some(2), "the new one, and what was told yesterday goes along");
+    run(world, "overdue", "2023-07-04");
+    for day in ["2023-07-05", "2023-07-07", "2023-07-10"] {
+        assert_eq!(items(world, "overdue", day), None, "{day}: the week counts anew for both");
+    }
+    assert_eq!(items(world, "overdue", "2023-07-11"), Some(2));
+}
+
+fn reminders_keep_to_working_days_and_out_of_quiet_hours(world: &World) {
+    scene(world);
+    // The Dragon Boat holidays of 2023, with the Sunday that is worked: the mark of seven days before 30 June moves to
+    // the 21st.
+    for day in ["2023-06-22", "2023-06-23"] {
+        world.done(&["calendar", "set", day, "--name", "端午节"]);
+    }
+    world.done(&["calendar", "set", "2023-06-25", "--work"]);
+    assert_eq!(items(world, "due-soon", "2023-06-20"), Some(1), "the mark of thirty days was missed");
+    run(world, "due-soon", "2023-06-20");
+    assert_eq!(items(world, "due-soon", "2023-06-21"), Some(1));
+    run(world, "due-soon", "2023-06-21");
+    let holiday = run(world, "due-soon", "2023-06-23");
+    assert!(holiday.contains("休息日") && holiday.contains("2023-06-25"), "{holiday}");
+    assert_eq!(items(world, "due-soon", "2023-06-26"), None);
+    assert_eq!(items(world, "due-soon", "2023-06-29"), Some(1), "one day before");
+    // What becomes overdue on a Saturday is told on Monday.
+    assert_eq!(items(world, "overdue", "2023-07-01"), None);
+    assert_eq!(items(world, "overdue", "2023-07-03"), Some(1));
+
+    // A digest that waits in the evening is sent in the morning, and no attempt is counted.
+    run(world, "overdue", "2023-07-03");
+    block_on(async {
+        let db = world.db().await;
+        // The runs by hand began the schedules today, which is after the moments of this story.
+        db.execute_unprepared("UPDATE schedule SET last_occurrence = '2023-07-07T12:00:00+00:00'").await.unwrap();
+        let of_county = || async {
+            let mails = mail::Entity::find().all(&db).await.unwrap();
+            mails.into_iter().find(|mail| mail.kind == "overdue" && mail.recipient == COUNTY).unwrap()
+        };
+        // Friday, 7 July 2023, 21:30: then a weekend.
+        for (now, state) in [
+            ("2023-07-07T13:30:30Z", MailState::Queued),
+            ("2023-07-08T02:00:30Z", MailState::Queued),
+            ("2023-07-10T00:00:30Z", MailState::Sent),
+        ] {
+            let context = context(world, &db, now);
+            for run in scheduler::tick(&context).await.unwrap() {
+                scheduler::carry_out(&context, run).await.unwrap();
+            }
+            let mail = of_county().await;
+            assert_eq!(mail.state, state, "{now}: {mail:?}");
+            if state == MailState::Queued {
+                let morning: DateTime<Utc> = "2023-07-09T23:00:00Z".parse().unwrap();
+                assert_eq!((mail.next_attempt_at, mail.attempts), (morning, 0));
+            }
+        }
+    });
+}
+
+fn offices_set_the_rules_of_their_region(world: &World) {
+    let scene = scene(world);
+    let region_of = |code: &str| {
+        let query = format!("{{ regions(filter: {{code: {{eq: \"{code}\"}}}}) {{ nodes {{ id }} }} }}");
+        scene.server.data_as(&scene.region, &query, &json!({}))["regions"]["nodes"][0]["id"].clone()
+    };
+    let (province, city, county) = (region_of("540000"), region_of("540300"), region_of("540329"));
+    let set = |token: &str, input: Value| {
+        let query = "mutation($input: SetReminderRuleInput!) { setReminderRule(input: $input) { \
+            rule { isOn daysBefore isOnWorkingDaysOnly quietFrom own { daysBefore reason } } errors { code path } } }";
+        scene.server.data_as(token, query, &json!({ "input": input }))["setReminderRule"].clone()
+    };
+
+    // The city reminds ten days before in all its counties, and one county not at all.
+    let input = json!({"kind": "DUE_SOON", "regionId": city, "daysBefore": [2, 10], "reason": "汛期任务重"});
+    let given = set(&scene.city, input);
+    assert_eq!(given["errors"], json!([]));
+    assert_eq!(given["rule"]["daysBefore"], json!([10, 2]));
+    assert_eq!(given["rule"]["own"], json!({"daysBefore": [10, 2], "reason": "汛期任务重"}));
+    let others = |day: &str| {
+        let said = world.done(&["job", "run", "due-soon", "--at", day, "--dry-run"]);
+        said.contains("u540323@gov.example")
+    };
+    assert_eq!((items(world, "due-soon", "2023-06-19"), others("2023-06-19")), (None, false), "eleven days before");
+    assert_eq!((items(world, "due-soon", "2023-06-20"), others("2023-06-20")), (Some(1), true));
+    let off = json!({"kind": "DUE_SOON", "regionId": county, "isOn": false, "reason": "由县里自行提醒"});
+    let given = set(&scene.city, off);
+    assert_eq!((&given["rule"]["isOn"], &given["rule"]["daysBefore"]), (&json!(false), &json!([10, 2])));
+    assert_eq!((items(world, "due-soon", "2023-06-20"), others("2023-06-20")), (None, true));
+    let again = json!({"kind": "DUE_SOON", "regionId": county, "isOn": null, "reason": "恢复"});
+    assert_eq!(set(&scene.city, again)["rule"]["isOn"], true);
+    assert_eq!(items(world, "due-soon", "2023-06-20"), Some(1));
+
+    // Everything that was set is kept, the latest first.
+    let query = "query($id: ID!) { reminderRuleHistory(kind: DUE_SOON, regionId: $id) { isOn reason setterId } }";
+    let history = scene.server.data_as(&scene.city, query, &json!({ "id": county }))["reminderRuleHistory"].clone();
+    let reasons: Vec<&str> = history.as_array().unwrap().iter().map(|one| one["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["恢复", "由县里自行提醒"]);
+    assert!(history[0]["setterId"].as_str().unwrap().starts_with("account_"), "{history}");
+    let query = "query($id: ID!) { reminderRules(regionId: $id) { kind daysBefore again: againAfter nextDay } }";
+    let rules = scene.server.data_as(&scene.counties[0], query, &json!({ "id": county }))["reminderRules"].clone();
+    assert_eq!(rules.as_array().unwrap().len(), 6);
+    assert!(rules.as_array().unwrap().iter().any(|one| one["daysBefore"] == json!([10, 2])), "{rules}");
+
+    // Nobody sets the rules of a region that is not theirs, and mistakes are named.
+    let code = |given: &Value| given["errors"][0].clone();
+    let of = |region: &Value| json!({"kind": "OVERDUE", "regionId": region, "isOn": false, "reason": "不发"});
+    assert_eq!(code(&set(&scene.counties[0], of(&county)))["code"], "NOT_ALLOWED");
+    assert_eq!(code(&set(&scene.city, of(&province)))["code"], "NOT_FOUND");
+    let everywhere = json!({"kind": "OVERDUE", "isOn": false, "reason": "不发"});
+    assert_eq!(code(&set(&scene.region, everywhere))["code"], "NOT_FOUND");
+    for (wrong, path) in [
+        (json!({"daysBefore": [400]}), "daysBefore"),
+        (json!({"againAfter": 0}), "againAfter"),
+        (json!({"quietFrom": "9点", "quietUntil": "10:00"}), "quietFrom"),
+        (json!({"quietFrom": "21:00"}), "quietUntil"),
+    ] {
+        let mut input = json!({"kind": "OVERDUE", "regionId": city, "reason": "试"});
+        input.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        assert_eq!(code(&set(&scene.city, input)), json!({"code": "INVALID", "path": ["input", path]}));
+    }
+
+    // The command line sets and lists them, too.
+    let set = ["reminder", "set", "escalation", "--region", "540300", "--office-after", "3"];
+    assert!(world.done(&set).contains("逾期 3 天告知整改办"));
+    assert!(world.done(&["reminder", "list", "--region", "540329"]).contains("escalation：发送，逾期 3 天告知整改办"));
+    assert!(world.done(&["reminder", "list"]).contains("escalation：发送，逾期 7 天告知整改办"));
+    assert!(run(world, "escalation", "2023-07-04").contains("已写入发件箱 1 封"), "after three days in this city");
+}
