@@ -169,6 +169,7 @@ fn listen(
         clock: Arc::new(clock::now),
         occurrences: Arc::new(scheduler::occurrences),
         imports: Imports::new(jobs.db.clone(), settings.zone(), settings.grace_days, Arc::new(clock::now)),
+        reminding: reminding(&jobs),
         run_job: by_hand(jobs),
         storage: settings.storage()?,
         link_key: link_key.clone(),
@@ -235,6 +236,30 @@ fn by_hand(context: Arc<Context>) -> api::RunJob {
             Ok(api::JobSummary { text: report.summary, plan: report.plan })
         }))
     })
+}
+
+/// Says what reminders would do, for the API.
+fn reminding(context: &Arc<Context>) -> api::Reminding {
+    let (simulating, explaining) = (context.clone(), context.clone());
+    api::Reminding {
+        simulate: Arc::new(move |range, only| {
+            let context = simulating.clone();
+            Box::pin(async move {
+                let simulated = scheduler::simulate(&context, range, only).await?;
+                let shown = simulated.into_iter().map(|scheduler::Simulated { day, job, digest }| api::Simulated {
+                    day,
+                    job,
+                    recipient: digest.recipient,
+                    item_count: digest.items.len(),
+                });
+                Ok(shown.collect())
+            })
+        }),
+        why_not: Arc::new(move |job, day, whom| {
+            let context = explaining.clone();
+            Box::pin(async move { Ok(scheduler::why_no_mail(&context, job, day, &whom).await?.unwrap_or_default()) })
+        }),
+    }
 }
 
 /// Builds the desk, and returns the function that adds its pages.

@@ -15,7 +15,7 @@ use ledger::file::storage::Storage;
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use ledger::record::link_key::LinkKey;
-use ledger::reminder::{Plan, Timing};
+use ledger::reminder::{Plan, Timing, Whom, WhyNot};
 use ledger::work::Acting;
 use planner::{Bilingual, Finish, Reader};
 use sea_orm::DatabaseConnection;
@@ -48,6 +48,33 @@ pub type JobRunning = BoxFuture<'static, ledger::Result<JobSummary>>;
 /// program injects it, so that this crate does not depend on the scheduler.
 pub type RunJob = Arc<dyn Fn(&str, DateTime<Utc>, bool) -> Option<JobRunning> + Send + Sync>;
 
+/// A digest of a reminder that would go out.
+#[derive(Debug, Clone)]
+pub struct Simulated {
+    /// The local day.
+    pub day: NaiveDate,
+    /// The name of the job.
+    pub job: &'static str,
+    /// The mail address that is told.
+    pub recipient: String,
+    /// How many items it lists.
+    pub item_count: usize,
+}
+
+/// What reminders would do. The program injects it, so that this crate does not depend on the scheduler.
+#[derive(Clone)]
+pub struct Reminding {
+    /// Returns the digests that would go out from a day to another, of all reminders or of the one of this name.
+    pub simulate: Arc<
+        dyn Fn((NaiveDate, NaiveDate), Option<&'static str>) -> BoxFuture<'static, ledger::Result<Vec<Simulated>>>
+            + Send
+            + Sync,
+    >,
+    /// Says why someone gets no reminder of this name on a day.
+    pub why_not:
+        Arc<dyn Fn(&'static str, NaiveDate, Whom) -> BoxFuture<'static, ledger::Result<Vec<WhyNot>>> + Send + Sync>,
+}
+
 /// The services that all requests share.
 #[derive(Clone)]
 pub struct Services {
@@ -69,6 +96,8 @@ pub struct Services {
     pub occurrences: Occurrences,
     /// Runs jobs by hand.
     pub run_job: RunJob,
+    /// Says what reminders would do.
+    pub reminding: Reminding,
     /// The imports that wait for decisions.
     pub imports: workbook::Imports,
     /// Where the files of evidence (佐证材料) are stored.
@@ -242,6 +271,7 @@ pub(crate) struct Request {
     pub(crate) timing: Timing,
     pub(crate) occurrences: Occurrences,
     pub(crate) run_job: RunJob,
+    pub(crate) reminding: Reminding,
     pub(crate) imports: workbook::Imports,
     pub(crate) now: DateTime<Utc>,
     pub(crate) clock: Clock,

@@ -18,7 +18,9 @@ mod noun;
 mod part;
 
 pub use client::{Client, ImportPlace, Refusal, Session, decoded};
-pub use context::{JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, RunJob, Services, Streams};
+pub use context::{
+    JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, Reminding, RunJob, Services, Simulated, Streams,
+};
 pub use gate::Clock;
 pub use graphql::listing::{Column, ColumnKind};
 pub use graphql::schema::sdl;

@@ -10,6 +10,7 @@ use ledger::rule::calendar;
 
 use crate::context::Context;
 use crate::mail::Kind;
+use crate::remind::Find;
 
 /// A job. Each is one file in `jobs`.
 pub struct Job {
@@ -25,11 +26,18 @@ pub struct Job {
     pub run: Run,
     /// Says what a run would do, and writes nothing: the transaction is rolled back.
     pub rehearse: for<'a> fn(&'a Occasion<'a>, &'a Transaction) -> Running<'a>,
+    /// Of a reminder: finds who might have to be told on a day.
+    pub(crate) find: Option<Find>,
     /// The kinds of mails that it causes.
     pub mails: &'static [Kind],
 }
 
 impl Job {
+    /// Whether it reminds people by digests.
+    pub fn is_reminder(&self) -> bool {
+        self.find.is_some()
+    }
+
     /// Whether it runs beside the ticks, for as long as it takes.
     pub fn is_beside(&self) -> bool {
         matches!(self.run, Run::Beside(_))

@@ -12,6 +12,7 @@ mod pattern;
 mod remind;
 mod runs;
 mod scheduler;
+mod simulate;
 mod tick;
 mod wake;
 
@@ -22,4 +23,5 @@ pub use mail::post::{Post, PostError};
 pub use mail::{Links, Writer};
 pub use pattern::{Pattern, occurrences};
 pub use scheduler::{LastTick, Scheduler};
+pub use simulate::{Simulated, simulate, why_no_mail};
 pub use tick::{Pending, carry_out, ensure_schedules, run_at, tick};

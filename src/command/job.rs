@@ -7,8 +7,9 @@ use entity::schedule;
 use ledger::reminder::{self, Item, Plan};
 use scheduler::{JOBS, Pattern};
 use sea_orm::{DatabaseConnection, EntityTrait};
+use serde_json::json;
 
-use super::current;
+use super::{current, date};
 use crate::command::jobs_context;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
@@ -31,12 +32,31 @@ pub(crate) enum Job {
         #[arg(long)]
         dry_run: bool,
     },
+    /// 模拟一段日期内会发出的各封提醒，不写入任何内容
+    Simulate {
+        /// 第一天，如 2027-01-01
+        #[arg(long, value_parser = date)]
+        from: NaiveDate,
+        /// 最后一天，最多为 366 天
+        #[arg(long, value_parser = date)]
+        to: NaiveDate,
+        /// 只模拟这一个任务
+        #[arg(long)]
+        job: Option<String>,
+        /// 每封一行 JSON：day、job、recipient、items
+        #[arg(long)]
+        json: bool,
+    },
 }
+
+/// The most days of a simulation.
+const MOST_DAYS: i64 = 366;
 
 pub(crate) async fn run(settings: &Settings, command: Job) -> Result<(), Failure> {
     match command {
         Job::List => list(settings).await,
         Job::Run { name, at, dry_run } => run_one(settings, &name, at.as_deref(), dry_run).await,
+        Job::Simulate { from, to, job, json } => simulate(settings, (from, to), job.as_deref(), json).await,
     }
 }
 
@@ -82,6 +102,43 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
         print_plan(&db, plan, at, settings).await?;
     }
     say!("{}", report.summary);
+    Ok(())
+}
+
+/// Prints every digest that would go out in a range of days.
+async fn simulate(
+    settings: &Settings,
+    (from, to): (NaiveDate, NaiveDate),
+    job: Option<&str>,
+    json: bool,
+) -> Result<(), Failure> {
+    if to < from || (to - from).num_days() >= MOST_DAYS {
+        return Err(Failure::Usage(format!("--to 不能早于 --from，最多 {MOST_DAYS} 天")));
+    }
+    if let Some(name) = job
+        && !scheduler::find(name).is_some_and(scheduler::Job::is_reminder)
+    {
+        let known: Vec<&str> = JOBS.iter().filter(|job| job.is_reminder()).map(|job| job.name).collect();
+        return Err(Failure::Usage(format!("没有名为 {name} 的提醒，现有：{}", known.join("、"))));
+    }
+    let db = current(settings).await?;
+    let context = jobs_context(settings, &db).await?;
+    let simulated = scheduler::simulate(&context, (from, to), job).await?;
+    for scheduler::Simulated { day, job, digest } in &simulated {
+        if json {
+            let items = reminder::describe(&db, &digest.items).await?;
+            let items: Vec<_> = items
+                .iter()
+                .map(|item| json!({"dueOn": item.due_on, "number": item.number, "text": item.text, "unit": item.unit}))
+                .collect();
+            say!("{}", json!({"day": day, "job": job, "recipient": digest.recipient, "items": items}));
+        } else {
+            say!("{day} {job} {}：{} 项", digest.recipient, digest.items.len());
+        }
+    }
+    if !json {
+        say!("{from} 至 {to} 会发出 {} 封提醒，未写入任何内容", simulated.len());
+    }
     Ok(())
 }
 

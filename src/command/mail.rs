@@ -1,12 +1,15 @@
 //! `rectify mail`: sends a test mail, lists the outbox, and requeues failed mails.
 
+use chrono::NaiveDate;
 use entity::mail::{Column, Entity, MailState};
+use entity::unit;
 use ledger::keep::machine;
 use ledger::record::audit::By;
+use ledger::reminder::{self, Whom};
 use ledger::rule::wording::one_line;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{acting, current};
+use super::{acting, current, date};
 use crate::command::jobs_context;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
@@ -29,6 +32,26 @@ pub(crate) enum Mail {
     },
     /// 将发送失败而搁置的邮件重新排队
     Requeue,
+    /// 说明一封邮件为什么发：按哪条规则、哪一天、列了哪些事项、怎样找到收件人
+    Why {
+        /// 邮件编号，如 12 或 mail_12
+        id: String,
+    },
+    /// 说明为什么没有收到某类提醒，或会收到什么
+    WhyNot {
+        /// 收件地址
+        #[arg(long, conflicts_with = "unit", required_unless_present = "unit")]
+        to: Option<String>,
+        /// 单位名称
+        #[arg(long)]
+        unit: Option<String>,
+        /// 提醒的名称，如 overdue
+        #[arg(long)]
+        job: String,
+        /// 哪一天；不写则为今天
+        #[arg(long, value_parser = date)]
+        on: Option<NaiveDate>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -87,10 +110,61 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
                 }
             }
         }
+        Mail::Why { id } => why(&db, settings, &id).await?,
+        Mail::WhyNot { to, unit, job, on } => {
+            let whom = match (to, unit) {
+                (Some(address), _) => {
+                    Whom::Address(ledger::unit::normal_address(&address, &["to"]).map_err(ledger::Error::from)?)
+                }
+                (None, name) => Whom::Unit(of_name(&db, &name.unwrap_or_default()).await?),
+            };
+            let on = on.unwrap_or_else(|| ledger::rule::calendar::local_day(clock::now(), settings.zone()));
+            let context = jobs_context(settings, &db).await?;
+            let reasons = scheduler::why_no_mail(&context, &job, on, &whom).await?;
+            let Some(reasons) = reasons else {
+                return Err(Failure::Usage(format!("没有名为 {job} 的提醒")));
+            };
+            for reason in reasons {
+                say!("{}", reason.message.zh);
+                for item in reminder::describe(&db, &Vec::from_iter(reason.item)).await? {
+                    say!("    {}", item_line(&item));
+                }
+            }
+        }
         Mail::Requeue => {
             let count = machine::requeue_failed(&acting(settings, &db, &By::program())).await?;
             say!("已重新排队 {count} 封");
         }
     }
     Ok(())
+}
+
+/// Says why a mail is sent.
+async fn why(db: &DatabaseConnection, settings: &Settings, id: &str) -> Result<(), Failure> {
+    let key = id.trim_start_matches("mail_").parse::<i64>().ok();
+    let found = match key {
+        Some(key) => Entity::find_by_id(key).one(db).await?,
+        None => None,
+    };
+    let Some(mail) = found else { return Err(Failure::Usage(format!("没有编号为 {id} 的邮件"))) };
+    let why = reminder::why(db, &mail, &settings.timing()).await?;
+    for line in &why.lines {
+        say!("{}", line.zh);
+    }
+    for item in &why.items {
+        say!("    {}", item_line(item));
+    }
+    Ok(())
+}
+
+fn item_line(item: &reminder::Described) -> String {
+    let unit = item.unit.as_ref().map(|unit| format!("（{unit}）")).unwrap_or_default();
+    let text = ledger::rule::wording::shortened(&item.text, 40);
+    format!("{} {} {text}{unit}", item.due_on, item.number.as_deref().unwrap_or("-"))
+}
+
+/// Returns the key of the unit with a name.
+async fn of_name(db: &DatabaseConnection, name: &str) -> Result<i64, Failure> {
+    let found = unit::Entity::find().filter(unit::Column::Name.eq(name)).one(db).await?;
+    found.map(|unit| unit.id).ok_or_else(|| Failure::Usage(format!("没有名为“{name}”的单位")))
 }

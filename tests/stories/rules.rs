@@ -1,8 +1,9 @@
 //! The rules of reminders: one rhythm for each recipient, working days and quiet hours, and rules by region.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc, Weekday};
 use entity::mail::{self, MailState};
-use sea_orm::{ConnectionTrait, EntityTrait};
+use ledger::rule::calendar::local_day;
+use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 use serde_json::{Value, json};
 
 use crate::scene::MeasureScene;
@@ -13,7 +14,15 @@ stories!(
     when_one_item_is_owed_all_go_along_and_a_week_of_silence_follows,
     reminders_keep_to_working_days_and_out_of_quiet_hours,
     offices_set_the_rules_of_their_region,
+    a_simulated_year_is_what_is_sent_day_by_day,
+    it_can_be_asked_why_a_mail_is_sent_or_not,
 );
+
+/// Returns the real time, at which the demo is made.
+#[expect(clippy::disallowed_methods, reason = "the demo's dates are those of the day on which it is made")]
+fn now() -> DateTime<Utc> {
+    Utc::now()
+}
 
 /// The county that the stories look at.
 const COUNTY: &str = "u540329@gov.example";
@@ -182,4 +191,116 @@ fn offices_set_the_rules_of_their_region(world: &World) {
     assert!(world.done(&["reminder", "list", "--region", "540329"]).contains("escalation：发送，逾期 3 天告知整改办"));
     assert!(world.done(&["reminder", "list"]).contains("escalation：发送，逾期 7 天告知整改办"));
     assert!(run(world, "escalation", "2023-07-04").contains("已写入发件箱 1 封"), "after three days in this city");
+}
+
+fn a_simulated_year_is_what_is_sent_day_by_day(world: &World) {
+    world.done(&["demo"]);
+    // By the calendar and the clock of an office, not at all times as the demo has it.
+    for kind in ["quarterly-self-inspection", "due-soon", "overdue", "escalation", "case-due-soon", "case-overdue"] {
+        let office = ["--working-days-only", "true", "--quiet", "21:00-07:00"];
+        world.done(&[&["reminder", "set", kind], &office[..]].concat());
+    }
+    let (first, days): (NaiveDate, u64) = (local_day(now(), chrono_tz::Asia::Shanghai), 366);
+    let last = first + Days::new(days - 1);
+    let (from, to) = (first.to_string(), last.to_string());
+    let said = world.done(&["job", "simulate", "--from", &from, "--to", &to, "--json"]);
+    let simulated: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = |day: &str, job: &str, to: &str, items: usize| format!("{day} {job} {to} {items}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut expected: Vec<String> = simulated
+        .iter()
+        .map(|one| {
+            let items = one["items"].as_array().unwrap().len();
+            line(&text(&one["day"]), &text(&one["job"]), &text(&one["recipient"]), items)
+        })
+        .collect();
+    expected.sort();
+    assert!(expected.len() > 50, "{}", expected.len());
+
+    // The same year, day by day.
+    block_on(async {
+        let db = world.db().await;
+        for day in first.iter_days().take(usize::try_from(days).unwrap()) {
+            let context = context(world, &db, &format!("{day}T00:00:30Z"));
+            for job in scheduler::JOBS.iter().filter(|job| job.is_reminder()) {
+                scheduler::run_at(&context, job, context_moment(day), false).await.unwrap();
+            }
+        }
+        let items = "SELECT count(*) FROM mail_item i WHERE i.mail_id = m.id";
+        let sql = format!(
+            "SELECT m.local_day || ' ' || m.kind || ' ' || m.recipient || ' ' || ({items}) AS line FROM mail m \
+             WHERE m.priority = 1"
+        );
+        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+        let mut sent: Vec<String> = rows.into_iter().map(|row| row.try_get("", "line").unwrap()).collect();
+        sent.sort();
+        assert_eq!(sent, expected);
+    });
+    let again = world.done(&["job", "simulate", "--from", &from, "--to", &to, "--json"]);
+    assert_eq!(again.lines().count(), simulated.len(), "what was sent meanwhile is not what is simulated");
+
+    // Nobody gets anything on a weekend, but on one that is worked in place of a holiday.
+    let worked = ["2026-10-10", "2026-09-20", "2026-05-09", "2026-02-28", "2026-02-14", "2026-01-04"];
+    for one in &simulated {
+        let day: NaiveDate = one["day"].as_str().unwrap().parse().unwrap();
+        let is_weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
+        assert!(!is_weekend || worked.contains(&day.to_string().as_str()), "{one}");
+    }
+}
+
+/// Returns eight o'clock of a day.
+fn context_moment(day: NaiveDate) -> DateTime<Utc> {
+    format!("{day}T00:00:00Z").parse().unwrap()
+}
+
+fn it_can_be_asked_why_a_mail_is_sent_or_not(world: &World) {
+    scene(world);
+    run(world, "overdue", "2023-07-03");
+    let list = world.done(&["mail", "list", "--state", "queued"]);
+    let id = block_on(async {
+        let db = world.db().await;
+        let mails = mail::Entity::find().all(&db).await.unwrap();
+        mails.into_iter().find(|mail| mail.kind == "overdue" && mail.recipient == COUNTY).unwrap().id
+    });
+    let why = world.done(&["mail", "why", &id.to_string()]);
+    for part in ["规则 overdue", "2023-07-03", "洛隆县人民政府登记的邮箱", "2023-06-30", "拆除停运电站"]
+    {
+        assert!(why.contains(part), "{why} {list}");
+    }
+    let why_not =
+        |to: &str, job: &str, on: &str| world.done(&["mail", "why-not", "--to", to, "--job", job, "--on", on]);
+    let told = why_not(COUNTY, "overdue", "2023-07-05");
+    assert!(told.contains("已于 2023-07-03 告知，下次 2023-07-10") && told.contains("拆除停运电站"), "{told}");
+    assert!(why_not(COUNTY, "overdue", "2023-07-08").contains("是休息日，下一个工作日是 2023-07-10"));
+    assert!(why_not(COUNTY, "overdue", "2023-07-10").contains("应告知"));
+    assert!(why_not(COUNTY, "overdue", "2023-07-03").contains("待发送"));
+    assert!(why_not(COUNTY, "case-due-soon", "2023-05-02").contains("没有到了提醒时点的事项"));
+    assert!(why_not("nobody@gov.example", "overdue", "2023-07-03").contains("没有单位、账户或领导使用这个邮箱"));
+    world.done(&["unit", "set", "洛隆县人民政府"]);
+    let unit = ["mail", "why-not", "--unit", "洛隆县人民政府", "--job", "overdue", "--on", "2023-07-10"];
+    assert!(world.done(&unit).contains("没有登记邮箱"));
+
+    // The same by the API, for administrators.
+    let admin = world.account("admin@gov.example", "administrator", "西藏自治区生态环境保护督察整改办");
+    let server = world.serve();
+    let query = "query($id: ID!) { mailReason(mailId: $id) { lines items { text } } \
+        whyNoMail(kind: OVERDUE, on: \"2023-07-08\", address: \"u540323@gov.example\") { code nextOn } \
+        simulateReminders(from: \"2023-07-03\", to: \"2023-07-14\", kind: OVERDUE) { \
+            digestCount digests { day job recipient itemCount } } }";
+    let variables = json!({ "id": format!("mail_{id}") });
+    let given = server.data_as(&admin, query, &variables);
+    assert!(given["mailReason"]["lines"][0].as_str().unwrap().contains("overdue"), "{given}");
+    assert_eq!(given["mailReason"]["items"][0]["text"], "拆除停运电站，恢复河道。");
+    assert_eq!(given["whyNoMail"][0], json!({"code": "DAY_OFF", "nextOn": "2023-07-10"}));
+    let digests = given["simulateReminders"]["digests"].as_array().unwrap();
+    let of_one: Vec<&str> = digests
+        .iter()
+        .filter(|one| one["recipient"] == "u540323@gov.example")
+        .map(|one| one["day"].as_str().unwrap())
+        .collect();
+    assert_eq!(of_one, ["2023-07-03", "2023-07-10"], "{given}");
+    let county = world.account("c@gov.example", "responsible-unit", "洛隆县人民政府");
+    let given = server.data_as(&county, query, &variables);
+    assert_eq!((&given["mailReason"], &given["whyNoMail"]), (&Value::Null, &json!([])));
+    assert_eq!(given["simulateReminders"]["digestCount"], 0);
 }

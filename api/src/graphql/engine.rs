@@ -323,6 +323,7 @@ impl Engine {
             timing: self.services.timing.clone(),
             occurrences: Arc::clone(&self.services.occurrences),
             run_job: Arc::clone(&self.services.run_job),
+            reminding: self.services.reminding.clone(),
             imports: self.services.imports.clone(),
             now: (self.services.clock)(),
             clock: self.services.clock.clone(),

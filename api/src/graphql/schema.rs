@@ -34,6 +34,7 @@ use crate::noun::sign_in::{SignInMutation, SignInQuery};
 use crate::noun::statistics::StatisticsQuery;
 use crate::noun::supervision::SupervisionMutation;
 use crate::noun::unit::UnitMutation;
+use crate::noun::why_mail::WhyMailQuery;
 
 /// The query root: all fields that read.
 #[derive(MergedObject, Default)]
@@ -45,6 +46,7 @@ pub(crate) struct Query(
     PublicNoticeQuery,
     CalendarQuery,
     ReminderRuleQuery,
+    WhyMailQuery,
     EnumLabelQuery,
     LinkedItemQuery,
     PendingImportQuery,

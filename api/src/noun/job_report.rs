@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{NaiveDate, NaiveTime};
 use ledger::fault::{Fault, FaultCode};
 use ledger::keep::machine as keep;
-use ledger::reminder::{Item, Plan, describe};
+use ledger::reminder::{Described, Item, Plan, describe};
 use ledger::rule::calendar;
 use planner::Planned;
 use sea_orm::DatabaseConnection;
@@ -113,13 +113,13 @@ struct Asked {
 
 async fn described(db: &DatabaseConnection, items: &[Item]) -> ledger::Result<Vec<JobDigestItem>> {
     let lines = describe(db, &items[..items.len().min(ITEMS)]).await?;
-    let worded = lines.into_iter().map(|line| JobDigestItem {
-        due_on: Date(line.due_on),
-        number: line.number,
-        text: line.text,
-        unit: line.unit,
-    });
-    Ok(worded.collect())
+    Ok(lines.into_iter().map(Into::into).collect())
+}
+
+impl From<Described> for JobDigestItem {
+    fn from(line: Described) -> Self {
+        Self { due_on: Date(line.due_on), number: line.number, text: line.text, unit: line.unit }
+    }
 }
 
 fn count(number: usize) -> i32 {

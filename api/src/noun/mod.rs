@@ -38,6 +38,7 @@ pub(crate) mod statistics;
 pub(crate) mod supervision;
 pub(crate) mod task;
 pub(crate) mod unit;
+pub(crate) mod why_mail;
 
 use ledger::work::available::Subject;
 

@@ -154,6 +154,18 @@ pub(crate) struct ReminderRulePayload {
     errors: Vec<UserError>,
 }
 
+/// Returns the name of the job, and of its mails, of a kind of reminder.
+pub(crate) fn name_of(kind: ReminderKind) -> &'static str {
+    match kind {
+        ReminderKind::QuarterlySelfInspection => "quarterly-self-inspection",
+        ReminderKind::DueSoon => "due-soon",
+        ReminderKind::Overdue => "overdue",
+        ReminderKind::Escalation => "escalation",
+        ReminderKind::CaseDueSoon => "case-due-soon",
+        ReminderKind::CaseOverdue => "case-overdue",
+    }
+}
+
 fn small(number: i64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }

@@ -64,6 +64,8 @@ pub struct Candidate {
     pub matter: Matter,
     /// The key of the assignment, for the units that are told about it.
     pub assignment: Option<i64>,
+    /// The key of the region whose rule it follows, if it has one.
+    pub region: Option<i64>,
     /// The local date that the reminder is about, such as the deadline.
     pub due_on: NaiveDate,
     /// The units to be told.

@@ -46,7 +46,16 @@ pub async fn overdue<C: ConnectionTrait>(db: &C, today: NaiveDate, rules: &Rules
 fn remind(case: &inspection_case::Model, units: &[i64], since: NaiveDate) -> Candidate {
     let units = units.iter().map(|unit| Told { unit: *unit, answers: false }).collect();
     let matter = Matter::Case(case.id);
-    Candidate { matter, assignment: None, due_on: case.due_on, units, people: Vec::new(), since, goes_along: true }
+    Candidate {
+        matter,
+        assignment: None,
+        region: Some(case.region_id),
+        due_on: case.due_on,
+        units,
+        people: Vec::new(),
+        since,
+        goes_along: true,
+    }
 }
 
 /// Returns the open cases whose deadline lies between two days, both included.

@@ -20,6 +20,7 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, today: NaiveDate, rules: &Ru
         Some(Candidate {
             matter: Matter::Measure(row.measure_id),
             assignment: row.assignment_id,
+            region: row.region_id,
             due_on: row.due_by,
             units: row.units(rule),
             people: Vec::new(),

@@ -60,8 +60,17 @@ pub async fn candidates<C: ConnectionTrait>(
             let since = plus_days(row.late_since(zone), after);
             if since <= today {
                 let (matter, assignment) = (Matter::Measure(row.measure_id), row.assignment_id);
-                let due_on = row.due_by;
-                candidates.push(Candidate { matter, assignment, due_on, units, people, since, goes_along: false });
+                let (region, due_on) = (row.region_id, row.due_by);
+                candidates.push(Candidate {
+                    matter,
+                    assignment,
+                    region,
+                    due_on,
+                    units,
+                    people,
+                    since,
+                    goes_along: false,
+                });
             }
         };
         escalate(rule.office_after, told.into_iter().collect(), Vec::new());

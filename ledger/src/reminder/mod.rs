@@ -16,9 +16,11 @@ pub mod overdue;
 mod plan;
 pub mod quarterly_self_inspection;
 mod rules;
+mod why;
 
 pub use candidate::{Candidate, Matter, Person, Timing, Told};
 pub use described::{Described, describe};
 pub(crate) use open::Open;
-pub use plan::{Digest, Item, Plan, Unreachable, plan};
+pub use plan::{Digest, Item, Plan, Supposed, Unreachable, plan, plan_after};
 pub use rules::{Rule, Rules, kind_of};
+pub use why::{Whom, Why, WhyNot, WhyNotCode, why, why_not};

@@ -28,6 +28,7 @@ pub async fn candidates<C: ConnectionTrait>(
         rule.is_sent_on(today, &rules.days).then(|| Candidate {
             matter: Matter::Measure(row.measure_id),
             assignment: row.assignment_id,
+            region: row.region_id,
             due_on: row.due_by,
             units: row.units(rule),
             people: Vec::new(),

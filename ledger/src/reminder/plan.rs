@@ -8,6 +8,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Statement};
 
 use super::candidate::{Candidate, Matter};
 use crate::Result;
+use crate::rule::calendar::plus_days;
 
 /// One mail to be sent: everything that one address has to be told on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Digest {
 }
 
 /// One line of a digest.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Item {
     /// The local date that it is about.
     pub due_on: NaiveDate,
@@ -88,24 +89,57 @@ struct History {
 }
 
 impl History {
+    /// Adds that an address was told about an item on a day.
+    fn add(&mut self, address: &str, item: &Item, day: NaiveDate) {
+        let later = |last: &mut NaiveDate| *last = day.max(*last);
+        let whole = (address.to_owned(), item.matter, item.due_on);
+        self.of_wholes.entry(whole).and_modify(later).or_insert(day);
+        let answer = (address.to_owned(), item.matter, item.due_on, item.assignment);
+        self.of_answers.entry(answer).and_modify(later).or_insert(day);
+    }
+
+    /// Returns the day on which an address was last told about an item.
+    fn last(&self, address: &str, item: &Item) -> Option<NaiveDate> {
+        let address = address.to_owned();
+        match item.assignment {
+            Some(_) => self.of_answers.get(&(address, item.matter, item.due_on, item.assignment)).copied(),
+            None => self.of_wholes.get(&(address, item.matter, item.due_on)).copied(),
+        }
+    }
+
     /// Checks whether an address was told about an item on a day or later.
     fn tells(&self, address: &str, item: &Item, since: NaiveDate) -> bool {
-        let address = address.to_owned();
-        let last = match item.assignment {
-            Some(_) => self.of_answers.get(&(address, item.matter, item.due_on, item.assignment)),
-            None => self.of_wholes.get(&(address, item.matter, item.due_on)),
-        };
-        last.is_some_and(|day| *day >= since)
+        self.last(address, item).is_some_and(|day| day >= since)
     }
+}
+
+/// Digests of a simulation, which count as sent, in place of what was sent from its first day on.
+#[derive(Debug, Clone)]
+pub struct Supposed {
+    /// The first day of the simulation.
+    pub from: NaiveDate,
+    /// The digests of one kind of reminder, each with its day.
+    pub sent: Vec<(NaiveDate, Digest)>,
 }
 
 /// Turns candidates into the digests of a day. `kind` is the name of the reminder, under which its history is stored.
 pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate], today: NaiveDate) -> Result<Plan> {
+    plan_after(db, kind, candidates, today, None).await
+}
+
+/// Turns candidates into the digests of a day of a simulation.
+pub async fn plan_after<C: ConnectionTrait>(
+    db: &C,
+    kind: &str,
+    candidates: &[Candidate],
+    today: NaiveDate,
+    supposed: Option<&Supposed>,
+) -> Result<Plan> {
     let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
     for row in unit_address::Entity::find().all(db).await? {
         addresses.entry(row.unit_id).or_default().push(row.address);
     }
-    let history = history(db, kind, candidates, today).await?;
+    let history = history(db, kind, candidates, today, supposed).await?;
     let mut desks: BTreeMap<String, Desk> = BTreeMap::new();
     let mut unreachable: HashSet<(Option<i64>, Matter, NaiveDate)> = HashSet::new();
     for candidate in candidates {
@@ -149,6 +183,43 @@ pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidat
     Ok(Plan { digests, unreachable: named(db, unreachable).await? })
 }
 
+/// What one address would be told of an item, and why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// The item.
+    pub(super) item: Item,
+    /// The local date on which the address was told of it last, as far as that silences it.
+    pub(super) told_on: Option<NaiveDate>,
+    /// Whether it is owed on the day.
+    pub(super) is_owed: bool,
+    /// The region whose rule holds.
+    pub(super) region: Option<i64>,
+}
+
+/// Returns how each candidate of an address stands on a day, the most urgent first.
+pub(super) async fn standings<C: ConnectionTrait>(
+    db: &C,
+    kind: &str,
+    candidates: &[Candidate],
+    today: NaiveDate,
+    (address, units): (&str, &[i64]),
+) -> Result<Vec<Standing>> {
+    let history = history(db, kind, candidates, today, None).await?;
+    let mut standings: BTreeMap<Item, Standing> = BTreeMap::new();
+    for candidate in candidates {
+        let of_units = candidate.units.iter().filter(|told| units.contains(&told.unit));
+        let answers = of_units.map(|told| candidate.assignment.filter(|_| told.answers));
+        let of_people = candidate.people.iter().filter(|person| person.address == address).map(|_| None);
+        for assignment in answers.chain(of_people) {
+            let item = Item { due_on: candidate.due_on, matter: candidate.matter, assignment };
+            let told_on = history.last(address, &item);
+            let is_owed = !history.tells(address, &item, candidate.since);
+            standings.insert(item, Standing { item, told_on, is_owed, region: candidate.region });
+        }
+    }
+    Ok(standings.into_values().collect())
+}
+
 /// Returns when each address was last told about each item, up to and including `today`. Only mails count that a server
 /// has accepted or that still wait: what failed or was cancelled told no one.
 async fn history<C: ConnectionTrait>(
@@ -156,24 +227,29 @@ async fn history<C: ConnectionTrait>(
     kind: &str,
     candidates: &[Candidate],
     today: NaiveDate,
+    supposed: Option<&Supposed>,
 ) -> Result<History> {
     let mut history = History::default();
     let Some(since) = candidates.iter().map(|candidate| candidate.since).min() else { return Ok(history) };
+    let until = supposed.map_or(today, |supposed| today.min(plus_days(supposed.from, -1)));
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
         "SELECT m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on, max(m.local_day) AS last FROM mail m \
          JOIN mail_item i ON i.mail_id = m.id \
          WHERE m.kind = $1 AND m.local_day >= $2 AND m.local_day <= $3 AND m.state IN ('QUEUED', 'SENDING', 'SENT') \
          GROUP BY m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on",
-        vec![kind.into(), since.into(), today.into()],
+        vec![kind.into(), since.into(), until.into()],
     );
     let rows = Line::find_by_statement(statement).all(db).await?;
     for row in rows {
         let matter = row.measure_id.map(Matter::Measure).or(row.case_id.map(Matter::Case));
         let Some((due_on, matter)) = row.due_on.zip(matter) else { continue };
-        let whole = history.of_wholes.entry((row.recipient.clone(), matter, due_on)).or_insert(row.last);
-        *whole = row.last.max(*whole);
-        history.of_answers.insert((row.recipient, matter, due_on, row.assignment_id), row.last);
+        history.add(&row.recipient, &Item { due_on, matter, assignment: row.assignment_id }, row.last);
+    }
+    for (day, digest) in supposed.into_iter().flat_map(|supposed| &supposed.sent).filter(|(day, _)| *day >= since) {
+        for item in &digest.items {
+            history.add(&digest.recipient, item, *day);
+        }
     }
     Ok(history)
 }

@@ -65,6 +65,7 @@ fn candidate(row: Unchecked, quarter: Quarter, today: NaiveDate, rules: &Rules) 
     rule.is_sent_on(today, &rules.days).then(|| Candidate {
         matter: Matter::Measure(row.measure),
         assignment: Some(row.assignment),
+        region: row.region,
         due_on: ends,
         // The office, too, is told about the assignment: about its own county's duty, not its siblings'.
         units: [Some(row.unit), office].into_iter().flatten().map(|unit| Told { unit, answers: true }).collect(),

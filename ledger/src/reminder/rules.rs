@@ -115,6 +115,25 @@ impl Rule {
         self.days_before.iter().map(mark).filter(|day| *day <= today).max()
     }
 
+    /// Returns the day on which something due on `due_on`, of which an address was told on `told_on`, is told again if
+    /// it stays as it is: at the next mark, or after the pause. `None` if no mark is left.
+    pub(super) fn next_after(
+        &self,
+        (due_on, told_on): (NaiveDate, NaiveDate),
+        today: NaiveDate,
+        days: &WorkingDays,
+    ) -> Option<NaiveDate> {
+        if due_on < today {
+            let again = plus_days(told_on, self.again_after);
+            return Some(if self.working_days_only { days.first_from(again) } else { again });
+        }
+        let mark = |before: &i64| {
+            let day = plus_days(due_on, -before);
+            if self.working_days_only { days.last_by(day) } else { day }
+        };
+        self.days_before.iter().map(mark).filter(|day| *day > today).min()
+    }
+
     /// Returns the first local date on or after which a reminder that is repeated silences the next one of `today`.
     pub(super) fn silent_since(&self, today: NaiveDate) -> NaiveDate {
         plus_days(today, 1 - self.again_after)

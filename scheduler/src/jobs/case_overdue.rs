@@ -20,6 +20,7 @@ pub(super) const JOB: Job = Job {
     misfire: Misfire::Latest,
     run: Run::Within(|occasion, transaction| remind::run(occasion, transaction, NAME, find)),
     rehearse: |occasion, transaction| remind::rehearse(occasion, transaction, NAME, find),
+    find: Some(find),
     mails: &[Kind { name: NAME, read: digest::cases }],
 };
 

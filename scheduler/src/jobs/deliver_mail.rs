@@ -15,6 +15,7 @@ pub(super) const JOB: Job = Job {
         let summary = "投递不作演练：请用 `rectify mail list --state queued` 查看待发邮件";
         Box::pin(async move { Ok(Report::of(summary)) })
     },
+    find: None,
     mails: &[],
 };
 

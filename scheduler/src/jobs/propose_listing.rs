@@ -16,6 +16,7 @@ pub(super) const JOB: Job = Job {
     // Each problem is a transaction of its own; what was proposed once is not proposed again.
     run: Run::Before(|occasion| Box::pin(run(occasion))),
     rehearse: |occasion, _| Box::pin(rehearse(occasion)),
+    find: None,
     mails: &[],
 };
 

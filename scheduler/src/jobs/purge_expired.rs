@@ -16,6 +16,7 @@ pub(super) const JOB: Job = Job {
         let summary = "清理不作演练：它只删除超过保存期限的会话和邮件记录";
         Box::pin(async move { Ok(Report::of(summary)) })
     },
+    find: None,
     mails: &[],
 };
 

@@ -22,6 +22,7 @@ pub(super) const JOB: Job = Job {
     misfire: Misfire::Latest,
     run: Run::Within(|occasion, transaction| Box::pin(run(occasion, transaction))),
     rehearse: |_, _| Box::pin(async { Ok(Report::of("封存不作演练：它不发邮件")) }),
+    find: None,
     mails: &[Kind { name: MAIL, read: notice::facts }],
 };
 

@@ -87,6 +87,10 @@ impl World {
                             clock: Arc::new(move || told.now()),
                             occurrences: Arc::new(scheduler::occurrences),
                             run_job: Arc::new(|_, _, _| None),
+                            reminding: api::Reminding {
+                                simulate: Arc::new(|_, _| Box::pin(async { Ok(Vec::new()) })),
+                                why_not: Arc::new(|_, _, _| Box::pin(async { Ok(Vec::new()) })),
+                            },
                             link_key: ledger::record::link_key::LinkKey::new("story"),
                         };
                         let api = api::Api::new(services, policy, Arc::new(|| Box::pin(async { Ok(Vec::new()) })));

@@ -1,0 +1,91 @@
+//! Simulates reminders: which digests would go out in a range of days, past or future, with the ledger and the rules as
+//! they are now. It writes nothing.
+
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use entity::schedule;
+use ledger::Result;
+use ledger::record::database;
+use ledger::reminder::{Digest, Rules, Supposed, Whom, WhyNot, kind_of, plan_after, why_not};
+use ledger::rule::calendar::{local_day, moment, plus_days};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+use crate::context::Context;
+use crate::job::Job;
+use crate::jobs::JOBS;
+use crate::pattern::Pattern;
+
+/// The most occurrences of one job in a simulation.
+const MOST: usize = 1_000;
+
+/// A digest that would go out.
+#[derive(Debug, Clone)]
+pub struct Simulated {
+    /// The local day.
+    pub day: NaiveDate,
+    /// The name of the job.
+    pub job: &'static str,
+    /// Whom it would go to, and what it would list.
+    pub digest: Digest,
+}
+
+/// Returns the digests of all reminders, or of one, that would go out from a day to another, in the order of days.
+/// Digests of the simulation count as sent; what was really sent counts up to the day before the first.
+pub async fn simulate(
+    context: &Context,
+    (from, to): (NaiveDate, NaiveDate),
+    only: Option<&str>,
+) -> Result<Vec<Simulated>> {
+    let transaction = database::begin(&context.db).await?;
+    let rules = Rules::read(&transaction, &context.timing).await?;
+    let mut simulated = Vec::new();
+    for job in JOBS.iter().filter(|job| only.is_none_or(|name| job.name == name)) {
+        let Some(find) = job.find else { continue };
+        let mut supposed = Supposed { from, sent: Vec::new() };
+        for day in days(&transaction, context, job, (from, to)).await? {
+            let candidates = find(&transaction, (day, context.zone), &rules).await?;
+            let plan = plan_after(&transaction, job.name, &candidates, day, Some(&supposed)).await?;
+            supposed.sent.extend(plan.digests.into_iter().map(|digest| (day, digest)));
+        }
+        simulated.extend(supposed.sent.into_iter().map(|(day, digest)| Simulated { day, job: job.name, digest }));
+    }
+    transaction.rollback().await?;
+    simulated.sort_by_key(|one| one.day);
+    Ok(simulated)
+}
+
+/// Returns the local days of a range on which a job runs by its schedule.
+async fn days<C: ConnectionTrait>(
+    db: &C,
+    context: &Context,
+    job: &Job,
+    (from, to): (NaiveDate, NaiveDate),
+) -> Result<Vec<NaiveDate>> {
+    let row = schedule::Entity::find().filter(schedule::Column::Name.eq(job.name)).one(db).await?;
+    let (cron, zone) = match &row {
+        Some(row) if !row.enabled => return Ok(Vec::new()),
+        Some(row) => (row.cron.as_str(), row.time_zone.as_str()),
+        None => (job.cron, context.zone.name()),
+    };
+    let begin = moment(from, NaiveTime::MIN, context.zone);
+    let end = moment(plus_days(to, 1), NaiveTime::MIN, context.zone);
+    let Ok(pattern) = Pattern::parse(cron, zone, begin) else { return Ok(Vec::new()) };
+    let second = TimeDelta::seconds(1);
+    let (fires, _) = pattern.between(begin - second, end - second, MOST);
+    let mut days: Vec<NaiveDate> = fires.into_iter().map(|fire| local_day(fire, context.zone)).collect();
+    days.dedup();
+    Ok(days)
+}
+
+/// Says why someone gets no reminder of a job on a day, or which one they get; `None` if the job is no reminder.
+pub async fn why_no_mail(context: &Context, job: &str, day: NaiveDate, whom: &Whom) -> Result<Option<Vec<WhyNot>>> {
+    let Some((job, find, kind)) = crate::jobs::find(job).and_then(|job| Some((job, job.find?, kind_of(job.name)?)))
+    else {
+        return Ok(None);
+    };
+    let transaction = database::begin(&context.db).await?;
+    let rules = Rules::read(&transaction, &context.timing).await?;
+    let candidates = find(&transaction, (day, context.zone), &rules).await?;
+    let reasons = why_not(&transaction, (kind, job.name), (&candidates, &rules), day, whom).await?;
+    transaction.rollback().await?;
+    Ok(Some(reasons))
+}
