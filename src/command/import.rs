@@ -194,6 +194,6 @@ fn report(told: &Report) {
         say!("采用建议：{}：{}", question.asked.zh, question.proposal);
     }
     for remark in &summary.remarks {
-        say!("提示：{remark}");
+        say!("提示：{}", remark.zh);
     }
 }

@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, World, asked, stories};
 
-stories!(a_file_is_asked_about_and_then_imported, a_file_that_is_no_ledger_says_so);
+stories!(
+    a_file_is_asked_about_and_then_imported,
+    a_file_that_is_no_ledger_says_so,
+    remarks_are_told_in_the_language_of_the_request,
+);
 
 const ROUND: &str = "%E6%BC%94%E7%A4%BA%E8%BD%AE%E6%AC%A1";
 const IMPORT: &str = "importId fileName state processed total error report { outcome: kind newProblems newMeasures \
@@ -132,4 +136,53 @@ fn a_file_that_is_no_ledger_says_so(world: &World) {
     world.employ("unit@example.org", "RESPONSIBLE_UNIT", "云川省整改办");
     let unit = format!("Bearer {}", server.sign_in("unit@example.org"));
     assert_eq!(asked(&server, "POST", &path, &[("authorization", &unit)], b"x").status, 403);
+}
+
+/// A ledger with a column that is not known, reporters, a total and a note, in a round that does not exist yet.
+const REMARKED: &str = "云溪市整改台账（截至2026年9月30日）,,,,,,\n\
+    序号,反馈问题,整改措施,整改时限,牵头单位,奇怪的列,填报人\n\
+    1,水库淤积。,1.清淤。,20261231,市水利局,甲,张三\n\
+    合计,,1,,,,\n\
+    注：本表由市整改办汇总,,,,,,\n";
+
+fn remarks_are_told_in_the_language_of_the_request(world: &World) {
+    regions(world);
+    world.employ("office@example.org", "REGIONAL_OFFICE", "云川省整改办");
+    let server = world.serve();
+    let token = server.sign_in("office@example.org");
+    let bearer = format!("Bearer {token}");
+    let in_language = |language| [("authorization", bearer.as_str()), ("accept-language", language)];
+    let path = format!("/import?dryRun=true&createUnits=true&round={ROUND}&region=990100&name=sheet.csv");
+    let rehearsed = |language| {
+        let said = asked(&server, "POST", &path, &in_language(language), REMARKED.as_bytes());
+        assert_eq!(said.status, 200, "{}", said.body);
+        said.json()["remarks"].clone()
+    };
+    assert_eq!(
+        rehearsed("zh-CN"),
+        json!([
+            "“奇怪的列”列不在表头词典中，未导入",
+            "工作表“sheet”第 4 行是合计，未导入",
+            "工作表“sheet”第 5 行是表下说明，未导入",
+            "工作表“sheet”第 3 行：数字“20261231”读作日期 2026-12-31",
+            "“填报人”列是个人信息，未读取；填报人请用账号登记",
+            "新建督察轮次“演示轮次”：中央，由区整改办销号；如不符，请在督察轮次中修改级别",
+        ])
+    );
+    let english = json!([
+        "column “奇怪的列”: the heading is not known; not imported",
+        "sheet “sheet”, row 4: a total; not imported",
+        "sheet “sheet”, row 5: a note below the table; not imported",
+        "sheet “sheet”, row 3: the number “20261231” was read as the date 2026-12-31",
+        "column “填报人” has personal data and is not read; give reporters accounts instead",
+        "new inspection round “演示轮次”: level central, closed by the regional office; if this is wrong, change the \
+         level of the round",
+    ]);
+    assert_eq!(rehearsed("en"), english);
+    // A file that waits is told in the language of whoever asks, too.
+    let id = upload(&server, &token, REMARKED.as_bytes());
+    settled(&server, &token, &id);
+    let query = format!("query {{ pendingImport(importId: \"{id}\") {{ report {{ remarks }} }} }}");
+    let said = server.ask(&json!({ "query": query }), &in_language("en")).json();
+    assert_eq!(said["data"]["pendingImport"]["report"]["remarks"], english, "{said}");
 }

@@ -47,7 +47,7 @@ pub(crate) struct ReadCase {
 pub(crate) struct ReadCases {
     pub(crate) cases: Vec<ReadCase>,
     pub(crate) faults: Vec<CellFault>,
-    pub(crate) remarks: Vec<String>,
+    pub(crate) remarks: Vec<Bilingual>,
 }
 
 /// The most characters of a batch.
@@ -77,7 +77,11 @@ pub(crate) fn read(sheet: &Sheet, layout: &Layout) -> ReadCases {
         };
         let printed: String = text(Field::CaseNumber).nfkc().filter(|letter| !faults::is_blank(*letter)).collect();
         if printed.is_empty() || sheet.columns(row).len() < 3 {
-            read.remarks.push(format!("工作表“{}”第 {} 行没有受理编号，未导入", sheet.name, row + 1));
+            let (sheet, row) = (&sheet.name, row + 1);
+            read.remarks.push(Bilingual::new(
+                format!("工作表“{sheet}”第 {row} 行没有受理编号，未导入"),
+                format!("sheet “{sheet}”, row {row}: no case number; not imported"),
+            ));
             continue;
         }
         let mut refuse = |field: Field, problem: Bilingual, expected: Bilingual| {
@@ -112,7 +116,10 @@ pub(crate) fn read(sheet: &Sheet, layout: &Layout) -> ReadCases {
             Repeated::Number(earlier) => Some(earlier),
             Repeated::WithoutNumber => {
                 let (sheet, row) = (&sheet.name, row + 1);
-                read.remarks.push(format!("工作表“{sheet}”第 {row} 行写明是重复件，但没有先前案件的编号，未登记重复"));
+                read.remarks.push(Bilingual::new(
+                    format!("工作表“{sheet}”第 {row} 行写明是重复件，但没有先前案件的编号，未登记重复"),
+                    format!("sheet “{sheet}”, row {row}: a repeated case without the earlier number; not linked"),
+                ));
                 None
             }
             Repeated::None => None,
@@ -122,7 +129,13 @@ pub(crate) fn read(sheet: &Sheet, layout: &Layout) -> ReadCases {
         let held = text(Field::HeldToAccount);
         if !held.is_empty() && !says_none(&held) {
             let (sheet, row) = (&sheet.name, row + 1);
-            read.remarks.push(format!("工作表“{sheet}”第 {row} 行的“{held}”未导入：责任追究请按问题登记人数"));
+            read.remarks.push(Bilingual::new(
+                format!("工作表“{sheet}”第 {row} 行的“{held}”未导入：责任追究请按问题登记人数"),
+                format!(
+                    "sheet “{sheet}”, row {row}: “{held}” is not imported; record how many people were held to \
+                     account with the problem"
+                ),
+            ));
         }
         let (Some(handed_over_on), Some(state)) = (handed_over_on, state) else { continue };
         let step = match state {

@@ -217,9 +217,9 @@ pub(crate) struct Read {
     pub(crate) problems: Vec<ReadProblem>,
     pub(crate) faults: Vec<CellFault>,
     /// Rows below the headings that are no measures, from 1, with what they are: a note, a total or repeated headings.
-    pub(crate) left_out: Vec<(u32, &'static str)>,
+    pub(crate) left_out: Vec<(u32, Bilingual)>,
     /// What was taken as likely, by row from 1.
-    pub(crate) remarks: Vec<(u32, String)>,
+    pub(crate) remarks: Vec<(u32, Bilingual)>,
     /// What has to be decided; the reading goes by the proposals.
     pub(crate) questions: Questions,
     pub(crate) layout: Layout,
@@ -333,7 +333,12 @@ pub(crate) fn read(sheet: &Sheet, manner: Manner<'_>, before: Option<NaiveDate>)
     let problems = rows.problems();
     if rows.filled_down > 0 {
         let row = layout.heading_row + 1;
-        rows.remarks.push((row, format!("空白的牵头单位等按“同上”读取，共 {} 行", rows.filled_down)));
+        let filled = rows.filled_down;
+        let remark = Bilingual::new(
+            format!("空白的牵头单位等按“同上”读取，共 {filled} 行"),
+            format!("blank cells, such as lead units, are read as “same as above” in {filled} rows"),
+        );
+        rows.remarks.push((row, remark));
     }
     let Rows { faults, left_out, remarks, questions, .. } = rows;
     Some(Read { sheet: sheet.name.clone(), as_of, problems, faults, left_out, remarks, questions, layout })
@@ -354,8 +359,8 @@ struct Rows<'a> {
     /// Cells already reported for their content as a whole, so that a merged cell is reported once and not for each of
     /// its rows, and nothing more is said about it.
     refused: HashSet<(u32, u32)>,
-    left_out: Vec<(u32, &'static str)>,
-    remarks: Vec<(u32, String)>,
+    left_out: Vec<(u32, Bilingual)>,
+    remarks: Vec<(u32, Bilingual)>,
     questions: Questions,
     context: Context<'a>,
     manner: Manner<'a>,
@@ -491,11 +496,11 @@ impl Rows<'_> {
     }
 
     /// Returns what a row is if it is no measure: headings that are printed again, a total, or a note below the table.
-    fn is_no_measure(&self, row: u32, filled: &[u32]) -> Option<&'static str> {
+    fn is_no_measure(&self, row: u32, filled: &[u32]) -> Option<Bilingual> {
         const NOTES: &[&str] = &["注:", "备注:", "说明:", "填表", "填报", "制表", "审核", "审批", "※", "此表", "本表"];
         const TOTALS: &[&str] = &["合计", "总计", "小计", "共计"];
         if self.layout.is_repeated_in(self.sheet, row) {
-            return Some("重复的表头");
+            return Some(Bilingual::new("重复的表头", "the headings, printed again"));
         }
         let shown: String = filled.first().map(|at| self.sheet.text(row, *at)).unwrap_or_default().nfkc().collect();
         let first: String = shown.chars().filter(|letter| !faults::is_blank(*letter)).collect();
@@ -508,13 +513,14 @@ impl Rows<'_> {
         };
         // A total counts measures, so that it may fill their column; it has neither deadline nor lead unit.
         if TOTALS.contains(&first.as_str()) && is_blank(Field::Deadline) && is_blank(Field::Lead) {
-            return Some("合计");
+            return Some(Bilingual::new("合计", "a total"));
         }
         let first = first.trim_start_matches(['(', '1', '2', '3', '4', '.', '、']);
         let is_note = NOTES.iter().any(|word| first.starts_with(word)) || first == "注" || first == "备注";
         let has_measure = self.layout.place(Field::Measure).is_some_and(|place| filled.contains(&place));
         let is_beside = !has_measure || filled.len() == 1;
-        (is_note && filled.len() <= 4 && is_beside && is_blank(Field::Lead)).then_some("表下说明")
+        let is_below = is_note && filled.len() <= 4 && is_beside && is_blank(Field::Lead);
+        is_below.then(|| Bilingual::new("表下说明", "a note below the table"))
     }
 
     /// Returns the text of the cell itself. For fields of the problem, which are blank below its first row.
@@ -840,7 +846,7 @@ impl Rows<'_> {
                 return None;
             }
         };
-        self.remarks.extend(reading.remarks.iter().map(|remark| (row + 1, remark.message().zh)));
+        self.remarks.extend(reading.remarks.iter().map(|remark| (row + 1, remark.message())));
         Some(reading.deadline)
     }
 

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, DataType, Dimensions, Ods, Range, Reader, SheetType, SheetVisible, Xls, Xlsx};
 use chrono::NaiveDate;
+use planner::Bilingual;
 
 use super::bounds::{self, refused};
 use super::extent;
@@ -40,9 +41,9 @@ pub struct Sheet {
     cells: BTreeMap<(u32, u32), Cell>,
     /// Cells covered by a merged area, each with the cell whose text it shows.
     merged: HashMap<(u32, u32), (u32, u32)>,
-    /// Remarks, in Chinese, on what the file hides: the filled rows and columns of this sheet and, with the first
-    /// sheet, whole sheets.
-    pub(super) hidden: Vec<String>,
+    /// Remarks on what the file hides: the filled rows and columns of this sheet and, with the first sheet, whole
+    /// sheets.
+    pub(super) hidden: Vec<Bilingual>,
 }
 
 /// Whether a text is an error of LibreOffice, such as `Err:502`.
@@ -398,7 +399,7 @@ where
 }
 
 /// Returns the remarks on what a sheet hides, as far as it is filled.
-fn hidden_parts(sheet: &Sheet, hidden: &bounds::Hidden) -> Vec<String> {
+fn hidden_parts(sheet: &Sheet, hidden: &bounds::Hidden) -> Vec<Bilingual> {
     let rows: Vec<String> = hidden
         .rows
         .iter()
@@ -409,13 +410,21 @@ fn hidden_parts(sheet: &Sheet, hidden: &bounds::Hidden) -> Vec<String> {
     let columns: Vec<String> =
         hidden.columns.iter().filter(|column| filled.contains(column)).map(|column| letters(*column)).collect();
     let name = &sheet.name;
-    let said = |what: &str, places: &[String]| {
-        let shown = places.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("、");
-        let more = if places.len() > SHOWN { format!("等 {} {what}", places.len()) } else { format!(" {what}") };
-        format!("工作表“{name}”隐藏的第 {shown}{more}也已读取；不要导入的，请在表中删去")
+    let said = |(zh, en): (&str, &str), places: &[String]| {
+        let count = places.len();
+        let shown = |between: &str| places.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(between);
+        let (more_zh, more_en) = if count > SHOWN {
+            (format!("等 {count} {zh}"), format!(" and others, {count} in all,"))
+        } else {
+            (format!(" {zh}"), String::new())
+        };
+        Bilingual::new(
+            format!("工作表“{name}”隐藏的第 {}{more_zh}也已读取；不要导入的，请在表中删去", shown("、")),
+            format!("sheet “{name}”: hidden {en} {}{more_en} were read, too; delete what is not meant", shown(", ")),
+        )
     };
-    let each = [("行", rows), ("列", columns)];
-    each.iter().filter(|(_, places)| !places.is_empty()).map(|(what, places)| said(what, places)).collect()
+    let each = [(("行", "rows"), rows), (("列", "columns"), columns)];
+    each.iter().filter(|(_, places)| !places.is_empty()).map(|(what, places)| said(*what, places)).collect()
 }
 
 /// Adds the remark on the sheets that were left out because they are hidden.
@@ -423,7 +432,10 @@ fn tell_hidden(sheets: &mut [Sheet], all: &[calamine::Sheet]) {
     let hidden = |sheet: &&calamine::Sheet| sheet.typ == SheetType::WorkSheet && sheet.visible != SheetVisible::Visible;
     let names: Vec<String> = all.iter().filter(hidden).map(|sheet| format!("“{}”", sheet.name)).take(SHOWN).collect();
     if let Some(first) = sheets.first_mut().filter(|_| !names.is_empty()) {
-        first.hidden.push(format!("隐藏的工作表{}未导入；要导入的，请取消隐藏", names.join("、")));
+        first.hidden.push(Bilingual::new(
+            format!("隐藏的工作表{}未导入；要导入的，请取消隐藏", names.join("、")),
+            format!("hidden sheets are not imported: {}; unhide those that are meant", names.join(", ")),
+        ));
     }
 }
 

@@ -32,13 +32,14 @@ pub fn told(report: &Report, is_english: bool) -> Value {
         .collect();
     let sheets: Vec<Value> = report.sheets.iter().map(|sheet| sheet_of(sheet, is_english)).collect();
     let questions: Vec<Value> = report.questions.iter().map(|question| question_of(question, is_english)).collect();
+    let remarks: Vec<String> = report.summary.remarks.iter().map(of).collect();
     let Summary { problems, measures, new_problems, new_measures, new_assignments, new_reports, restated, .. } =
         &report.summary;
     json!({ "outcome": outcome, "kind": report.kind.as_str(), "asOf": report.summary.as_of, "problems": problems,
         "measures": measures, "newProblems": new_problems, "newMeasures": new_measures,
         "newAssignments": new_assignments, "newReports": new_reports, "restated": restated,
         "cases": report.summary.cases, "newCases": report.summary.new_cases,
-        "newUnits": report.summary.new_units, "remarks": report.summary.remarks, "sheets": sheets,
+        "newUnits": report.summary.new_units, "remarks": remarks, "sheets": sheets,
         "questions": questions, "faults": faults })
 }
 

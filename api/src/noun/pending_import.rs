@@ -172,7 +172,7 @@ pub(crate) struct ImportReport {
     new_cases: i32,
     /// Names of the units that are new.
     new_units: Vec<String>,
-    /// Remarks for a person to look at, in Chinese. They do not prevent the import.
+    /// Remarks for a person to look at, in the language of the request. They do not prevent the import.
     remarks: Vec<String>,
     /// How each sheet was read.
     sheets: Vec<ImportSheet>,

@@ -64,13 +64,22 @@ impl Writer<'_> {
             return Ok(());
         }
         if stated.iter().any(|case| case.state != CaseState::Resolved) {
-            self.summary.remarks.push(format!("名单没有办理期限，按交办后 {DUE_DAYS} 日登记"));
+            self.summary.remarks.push(Bilingual::new(
+                format!("名单没有办理期限，按交办后 {DUE_DAYS} 日登记"),
+                format!("the list has no deadlines: cases are due {DUE_DAYS} days after they were handed over"),
+            ));
         }
         let (by, now) = (self.import.by, self.import.now);
         let done = case_import::import(self.db, by, self.round.id, stated, now).await?;
         self.summary.new_cases = done.new;
         let unknown = done.unknown_repeats.iter().map(|(number, earlier)| {
-            format!("案件 {number} 写明与 {earlier} 重复，本轮次没有更早交办的这一案件，或有几件，未登记重复")
+            Bilingual::new(
+                format!("案件 {number} 写明与 {earlier} 重复，本轮次没有更早交办的这一案件，或有几件，未登记重复"),
+                format!(
+                    "case {number} is said to repeat {earlier}, which the round does not have exactly once among \
+                     earlier cases; not linked"
+                ),
+            )
         });
         self.summary.remarks.extend(unknown);
         Ok(())

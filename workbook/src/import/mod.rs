@@ -105,8 +105,8 @@ pub struct Summary {
     pub new_units: Vec<String>,
     /// Suggested readings that were accepted: the printed text with its prefix, and the unit.
     pub readings: Vec<(String, String)>,
-    /// Remarks for a person to look at, in Chinese. They do not prevent the import.
-    pub remarks: Vec<String>,
+    /// Remarks for a person to look at. They do not prevent the import.
+    pub remarks: Vec<Bilingual>,
 }
 
 /// What became of an import.
@@ -241,9 +241,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let questions = questions.into_vec();
     remark(&mut summary, &reads, &days);
     if let Some(level) = new_level {
-        let name = answer.round.trim();
-        let (level, office) = level_words(level);
-        summary.remarks.push(format!("新建督察轮次“{name}”：{level}，由{office}销号；如不符，请在督察轮次中修改级别"));
+        summary.remarks.push(opened(answer.round.trim(), level));
     }
     summary.remarks.extend(import.sheets.iter().flat_map(|sheet| sheet.hidden.iter().cloned()));
     let has_open = questions.iter().any(Question::is_open);
@@ -368,22 +366,44 @@ fn remark(summary: &mut Summary, reads: &[Read], days: &[NaiveDate]) {
     summary.as_of = days.iter().max().copied();
     summary.remarks.dedup();
     if days.iter().any(|day| Some(*day) != summary.as_of) {
-        let of_sheet = |(read, day): (&Read, &NaiveDate)| format!("工作表“{}”截至 {day}", read.sheet);
+        let of_sheet = |(read, day): (&Read, &NaiveDate)| {
+            let sheet = &read.sheet;
+            Bilingual::new(format!("工作表“{sheet}”截至 {day}"), format!("sheet “{sheet}” is as of {day}"))
+        };
         summary.remarks.extend(reads.iter().zip(days).map(of_sheet));
     }
     for read in reads {
-        let unknown = read.layout.unknown.iter().map(|(_, heading, _)| format!("“{heading}”列不在表头词典中，未导入"));
-        summary.remarks.extend(unknown);
-        let repeated =
-            |(_, heading, first): &(u32, String, String)| format!("“{heading}”列与“{first}”列同义，只读取后者");
-        summary.remarks.extend(read.layout.repeated.iter().map(repeated));
-        let left_out = |(row, what): &(u32, &str)| format!("工作表“{}”第 {row} 行是{what}，未导入", read.sheet);
-        summary.remarks.extend(read.left_out.iter().map(left_out));
-        let said = |(row, remark): &(u32, String)| format!("工作表“{}”第 {row} 行：{remark}", read.sheet);
-        summary.remarks.extend(read.remarks.iter().map(said));
+        let sheet = &read.sheet;
+        summary.remarks.extend(read.layout.unknown.iter().map(|(_, heading, _)| {
+            Bilingual::new(
+                format!("“{heading}”列不在表头词典中，未导入"),
+                format!("column “{heading}”: the heading is not known; not imported"),
+            )
+        }));
+        summary.remarks.extend(read.layout.repeated.iter().map(|(_, heading, first)| {
+            Bilingual::new(
+                format!("“{heading}”列与“{first}”列同义，只读取后者"),
+                format!("columns “{heading}” and “{first}” mean the same; only the latter is read"),
+            )
+        }));
+        summary.remarks.extend(read.left_out.iter().map(|(row, what)| {
+            Bilingual::new(
+                format!("工作表“{sheet}”第 {row} 行是{}，未导入", what.zh),
+                format!("sheet “{sheet}”, row {row}: {}; not imported", what.en),
+            )
+        }));
+        summary.remarks.extend(read.remarks.iter().map(|(row, remark)| {
+            Bilingual::new(
+                format!("工作表“{sheet}”第 {row} 行：{}", remark.zh),
+                format!("sheet “{sheet}”, row {row}: {}", remark.en),
+            )
+        }));
         if read.layout.place(Field::Reporter).is_some() {
             let heading = read.layout.heading(Field::Reporter);
-            summary.remarks.push(format!("“{heading}”列是个人信息，未读取；填报人请用账号登记"));
+            summary.remarks.push(Bilingual::new(
+                format!("“{heading}”列是个人信息，未读取；填报人请用账号登记"),
+                format!("column “{heading}” has personal data and is not read; give reporters accounts instead"),
+            ));
         }
     }
 }
@@ -438,15 +458,22 @@ fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<CellFault> {
     faults
 }
 
-/// Returns the words for a level, and for the office that closes what rounds of it found.
-fn level_words(level: RoundLevel) -> (&'static str, &'static str) {
-    match level {
-        RoundLevel::Central => ("中央", "区整改办"),
-        RoundLevel::RegionalBureau => ("督察局", "区整改办"),
-        RoundLevel::Province => ("省级", "区整改办"),
-        RoundLevel::Prefecture => ("市级", "市整改办"),
-        RoundLevel::County => ("县级", "县整改办"),
-    }
+/// Returns the remark on a new round: its level, and the office that closes what it found.
+fn opened(name: &str, level: RoundLevel) -> Bilingual {
+    let (zh, en, office, english_office) = match level {
+        RoundLevel::Central => ("中央", "central", "区整改办", "regional office"),
+        RoundLevel::RegionalBureau => ("督察局", "regional bureau", "区整改办", "regional office"),
+        RoundLevel::Province => ("省级", "province", "区整改办", "regional office"),
+        RoundLevel::Prefecture => ("市级", "prefecture", "市整改办", "city office"),
+        RoundLevel::County => ("县级", "county", "县整改办", "county office"),
+    };
+    Bilingual::new(
+        format!("新建督察轮次“{name}”：{zh}，由{office}销号；如不符，请在督察轮次中修改级别"),
+        format!(
+            "new inspection round “{name}”: level {en}, closed by the {english_office}; if this is wrong, change the \
+             level of the round"
+        ),
+    )
 }
 
 /// Returns the level of a round by its name. A round that names nobody is taken for an inspection from above: a

@@ -111,11 +111,13 @@ impl Writer<'_> {
             let identity = read.identity();
             if let Some(there) = known.get(&identity) {
                 if normalised(&there.title) != normalised(&read.title) {
-                    self.summary.remarks.push(format!(
-                        "第 {} 行的问题与台账中编号相同，标题不同：“{}”/“{}”",
-                        read.row + 1,
-                        shortened(&read.title, 20),
-                        shortened(&there.title, 20)
+                    let (row, title) = (read.row + 1, shortened(&read.title, 20));
+                    let known = shortened(&there.title, 20);
+                    self.summary.remarks.push(Bilingual::new(
+                        format!("第 {row} 行的问题与台账中编号相同，标题不同：“{title}”/“{known}”"),
+                        format!(
+                            "row {row}: the ledger's problem of this number has another title: “{title}”/“{known}”"
+                        ),
                     ));
                 }
                 continue;
@@ -273,10 +275,10 @@ impl Writer<'_> {
                 }
                 let alike = read.number.clone().map(|number| (problem.id, number));
                 if alike.is_some_and(|number| numbered.contains(&number)) {
-                    self.summary.remarks.push(format!(
-                        "第 {} 行的措施与台账中编号相同，内容不同，作为新措施导入：“{}”",
-                        read.row + 1,
-                        shortened(&read.content, 20)
+                    let (row, content) = (read.row + 1, shortened(&read.content, 20));
+                    self.summary.remarks.push(Bilingual::new(
+                        format!("第 {row} 行的措施与台账中编号相同，内容不同，作为新措施导入：“{content}”"),
+                        format!("row {row}: the ledger's measure of this number differs; imported as new: “{content}”"),
                     ));
                 }
                 let position = positions.entry(problem.id).or_default();
@@ -322,7 +324,10 @@ impl Writer<'_> {
             }
         }
         if masked > 0 {
-            self.summary.remarks.push(format!("{masked} 处领导姓名已隐去（含“**”），未导入"));
+            self.summary.remarks.push(Bilingual::new(
+                format!("{masked} 处领导姓名已隐去（含“**”），未导入"),
+                format!("{masked} names of leaders are masked (they have “**”); not imported"),
+            ));
         }
         self.summary.new_measures = new.len();
         let total = new.len();
