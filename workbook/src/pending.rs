@@ -209,16 +209,18 @@ impl Imports {
 
     /// Returns the imports of the caller, the newest first.
     pub async fn list(&self, by: &By) -> Result<Vec<Pending>> {
+        let before = self.running();
         let rows =
             Self::rows(by).order_by_desc(pending_import::Column::Id).into_model::<Pending>().all(&self.db).await?;
-        Ok(rows.into_iter().map(|row| self.followed(row)).collect())
+        Ok(rows.into_iter().map(|row| self.followed(row, &before)).collect())
     }
 
     /// Returns an import of the caller, or `None` if the caller has none with this key.
     pub async fn find(&self, by: &By, id: i64) -> Result<Option<Pending>> {
+        let before = self.running();
         let row =
             Self::rows(by).filter(pending_import::Column::Id.eq(id)).into_model::<Pending>().one(&self.db).await?;
-        Ok(row.map(|row| self.followed(row)))
+        Ok(row.map(|row| self.followed(row, &before)))
     }
 
     fn rows(by: &By) -> sea_orm::Select<pending_import::Entity> {
@@ -247,10 +249,15 @@ impl Imports {
         pending_import::Entity::find().select_only().columns(columns).filter(own)
     }
 
-    /// Adds what this process knows of the progress.
-    fn followed(&self, mut row: Pending) -> Pending {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(progress) = running.get(&row.id) {
+    /// Returns the tasks of this process.
+    fn running(&self) -> HashMap<i64, Progress> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds what this process knows of the progress. `before` are the tasks that ran before the row was read: a task
+    /// that has ended since then was not interrupted, although the row still says that it runs.
+    fn followed(&self, mut row: Pending, before: &HashMap<i64, Progress>) -> Pending {
+        if let Some(progress) = self.running().get(&row.id).or_else(|| before.get(&row.id)) {
             row.processed = progress.0.load(Ordering::Relaxed) as i64;
             row.total = progress.1.load(Ordering::Relaxed) as i64;
             return row;
