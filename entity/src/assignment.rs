@@ -27,7 +27,7 @@ pub struct Model {
     pub completed_on: Option<Date>,
     /// Whether it was completed by that date, as a ledger states, rather than on it.
     pub is_completed_by: bool,
-    /// Pace that the last ledger states: `DONE`, `ON_SCHEDULE` or `BEHIND`; null if it states none.
+    /// Pace that the last ledger states; null if it states none.
     pub stated_pace: Option<StatedPace>,
     /// Local date of the ledger that states the pace.
     pub stated_pace_on: Option<Date>,
@@ -98,13 +98,16 @@ pub enum Status {
     Reopened,
 }
 
-/// Pace that a ledger states.
+/// Pace that a ledger states, from the least to the most advanced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum StatedPace {
     /// Behind schedule (未达序时进度).
     #[sea_orm(string_value = "BEHIND")]
     Behind,
+    /// Behind schedule, as the office has told the one above it (未达序时进度，已报备).
+    #[sea_orm(string_value = "BEHIND_AND_REPORTED")]
+    BehindAndReported,
     /// On schedule (达到序时进度).
     #[sea_orm(string_value = "ON_SCHEDULE")]
     OnSchedule,

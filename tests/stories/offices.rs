@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Ran, World, stories};
+use crate::support::{Ran, World, asked, stories};
 
 stories!(
     the_status_of_each_measure_is_told_from_the_rating_of_the_problem,
     a_merged_sheet_that_was_saved_as_text_means_as_above,
     a_sheet_for_each_problem_has_its_problem_above_the_table,
     a_months_account_reports_on_measures,
+    what_is_behind_and_reported_is_kept_apart_from_what_is_behind,
     a_list_of_close_outs_has_their_dates,
     the_figures_of_a_published_report_come_out_as_printed,
     what_a_file_hides_is_said_and_lists_of_units_are_read,
@@ -118,6 +119,54 @@ fn a_months_account_reports_on_measures(world: &World) {
     assert_eq!(last["stated"], "未达序时进度");
     let again = run(world, &file("3-monthly-account.xlsx"), &["--kind", "progress"]);
     assert!(again.out.contains("没有变化"), "{}", again.out);
+}
+
+/// A month's account: on schedule, behind, behind and reported in three spellings, and completed.
+const PACES: &str = "序号,反馈问题,整改任务,整改时限,牵头单位,责任单位,本月进展情况,是否达到序时进度\n\
+    1,水厂超负荷。,1.扩建。,2024年12月底,市住建局,市住建局,完成设计。,是\n\
+    ,,2.清淤。,2024年12月底,市住建局,市住建局,开工较晚。,否\n\
+    ,,3.调试。,2024年12月底,市住建局,市住建局,设备未到。,否（已报备）\n\
+    ,,4.验收。,2024年12月底,市住建局,市住建局,资料不齐。,未达序时进度，已报备\n\
+    ,,5.移交。,2024年12月底,市住建局,市住建局,尚未移交。,已报备\n\
+    ,,6.清运。,2024年12月底,市住建局,市住建局,已清运。,已完成\n";
+
+fn what_is_behind_and_reported_is_kept_apart_from_what_is_behind(world: &World) {
+    regions(world);
+    let sheet = world.file("月调度.csv", PACES.as_bytes());
+    let ran = run(world, &sheet, &["--create-units", "--accept"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    let server = world.serve();
+    let query = "{ measures(first: 9) { nodes { statedPace assignments(first: 1) { nodes { statedPace
+            reports(first: 1) { nodes { stated } } } } }
+            groups(by: [STATED_PACE]) { keys { key } aggregate { count } } }
+        reported: measures(filter: {statedPace: [BEHIND_AND_REPORTED]}) { totalCount }
+        behind: measures(filter: {statedPace: [BEHIND]}) { totalCount }
+        different: measures(filter: {isPaceDifferent: true}) { totalCount } }";
+    let said = server.data(query, &json!({}));
+    let listed = said["measures"]["nodes"].as_array().unwrap();
+    let reported = "BEHIND_AND_REPORTED";
+    let paces = ["ON_SCHEDULE", "BEHIND", reported, reported, reported, "ON_SCHEDULE"];
+    assert_eq!(each(listed, "/statedPace"), paces);
+    assert_eq!(each(listed, "/assignments/nodes/0/statedPace"), paces);
+    let told = each(listed, "/assignments/nodes/0/reports/nodes/0/stated");
+    assert_eq!(told[1..3], ["未达序时进度", "未达序时进度（已报备）"]);
+    assert_eq!((&said["reported"]["totalCount"], &said["behind"]["totalCount"]), (&json!(3), &json!(1)));
+    assert_eq!(said["measures"]["groups"][0]["keys"][0]["key"], reported, "{said}");
+    // By now all of it is overdue, which is another pace, whether it was reported or not.
+    assert_eq!(said["different"]["totalCount"], 6);
+    // It comes back as it was stated, and the same sheet changes nothing.
+    let copy = world.file("copy.xlsx", b"");
+    world.done(&["export", &copy, "--round", HOW[1]]);
+    let paces: Vec<String> = lines(&copy)[2..].iter().map(|line| line[7].clone()).collect();
+    assert_eq!(paces, ["否", "否", "否（已报备）", "否（已报备）", "否（已报备）", "否"]);
+    let again = run(world, &copy, &["--kind", "progress"]);
+    assert!(again.out.contains("没有变化"), "{}", again.out);
+    // The page of figures counts them apart.
+    world.done(&["unit", "add", "云川省整改办", "--region", "990000"]);
+    world.employ("office@example.org", "REGIONAL_OFFICE", "云川省整改办");
+    let cookie = format!("rectify={}", server.sign_in("office@example.org"));
+    let wall = asked(&server, "GET", "/wall", &[("cookie", &cookie)], b"").body;
+    assert!(wall.contains("未达序时进度（已报备） 3") && wall.contains("未达序时进度 1"), "{wall}");
 }
 
 fn a_list_of_close_outs_has_their_dates(world: &World) {

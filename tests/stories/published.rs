@@ -122,7 +122,8 @@ fn what_is_computed_is_what_the_ledger_lists(world: &World) {
         let db = world.db().await;
         for table in ["problem", "measure"] {
             let text = format!(
-                "UPDATE {table} SET stated_pace = CASE WHEN id % 3 = 0 THEN 'BEHIND' ELSE 'ON_SCHEDULE' END, \
+                "UPDATE {table} SET stated_pace = CASE id % 3 WHEN 0 THEN 'BEHIND' WHEN 1 THEN 'BEHIND_AND_REPORTED' \
+                 ELSE 'ON_SCHEDULE' END, \
                  stated_pace_on = '2026-11-01' WHERE id % 4 > 0"
             );
             db.execute_unprepared(&text).await.unwrap();
@@ -146,7 +147,7 @@ fn what_is_computed_is_what_the_ledger_lists(world: &World) {
         ("CASES", "TOTAL", "inspectionCases", ""),
         ("CASES", "CLOSED", "inspectionCases", "state: [CLOSED]"),
         ("MEASURES", "ON_SCHEDULE", "measures", "statedPace: [ON_SCHEDULE]"),
-        ("MEASURES", "BEHIND", "measures", "statedPace: [BEHIND]"),
+        ("MEASURES", "BEHIND", "measures", "statedPace: [BEHIND, BEHIND_AND_REPORTED]"),
     ]
     .map(|(counted, topic, list, more)| (counted, topic.to_owned(), list, more.to_owned()))
     .into();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use entity::assignment::Status;
+use entity::assignment::{StatedPace, Status};
 use entity::leader::Post;
 use entity::measure;
 use planner::{Condition, Sql};
@@ -88,6 +88,7 @@ struct Row {
     status: Status,
     completed_on: Option<NaiveDate>,
     pace: Option<String>,
+    stated_pace: Option<StatedPace>,
 }
 
 #[derive(FromQueryResult)]
@@ -99,6 +100,7 @@ struct Answer {
     status: Status,
     completed_on: Option<NaiveDate>,
     pace: Option<String>,
+    stated_pace: Option<StatedPace>,
     /// The text of the last report, and what else it says.
     report: Option<String>,
     stated: Option<String>,
@@ -207,7 +209,8 @@ const ROWS: &str = "SELECT m.id AS measure, p.id AS problem, r.id AS round_id, r
     p.number AS problem_number, p.title, p.description, p.goal, p.due_raw AS problem_due, \
     p.rated_progress AS rating, m.number, m.content, m.due_raw, \
     l.name AS lead, s.name AS supervising, v.name AS accepting, t.number AS task_number, t.content AS task, \
-    p.category, p.source, m.stated_progress AS stated, m.status, m.completed_on, {pace:m} AS pace FROM measure m \
+    p.category, p.source, m.stated_progress AS stated, m.status, m.completed_on, {pace:m} AS pace, \
+    m.stated_pace FROM measure m \
     JOIN problem p ON p.id = m.problem_id \
     JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
     LEFT JOIN unit s ON s.id = m.supervising_unit_id LEFT JOIN unit v ON v.id = m.accepting_unit_id \
@@ -215,7 +218,7 @@ const ROWS: &str = "SELECT m.id AS measure, p.id AS problem, r.id AS round_id, r
 const MEASURES: &str = "SELECT m.* FROM measure m JOIN problem p ON p.id = m.problem_id \
     JOIN inspection_round r ON r.id = m.round_id";
 const ANSWERS: &str = "SELECT a.id, a.measure_id AS measure, a.version, u.name AS unit, a.status, a.completed_on, \
-    {pace:a} AS pace, g.text AS report, g.stated, g.difficulties, g.next_steps, q.done AS share, \
+    {pace:a} AS pace, a.stated_pace, g.text AS report, g.stated, g.difficulties, g.next_steps, q.done AS share, \
     k.checked_on AS self_inspected_on, c.verified_at, c.notice_from, c.notice_until, c.closed_on, c.document_number \
     FROM assignment a JOIN measure m ON m.id = a.measure_id JOIN unit u ON u.id = a.unit_id \
     LEFT JOIN progress_report g ON g.id = (SELECT x.id FROM progress_report x WHERE x.assignment_id = a.id \
@@ -545,9 +548,10 @@ impl Book {
     /// Returns how far a measure is today: by the answers that the caller may see, else as the ledger states.
     fn standing(&self, row: &Row) -> Standing {
         let answers = self.answers.get(&row.measure).into_iter().flatten();
-        let of = |one: &Answer| Standing::of(one.status, one.completed_on.is_some(), one.pace.as_deref());
-        Standing::of_all(answers.map(of))
-            .unwrap_or_else(|| Standing::of(row.status, row.completed_on.is_some(), row.pace.as_deref()))
+        let of =
+            |one: &Answer| Standing::of(one.status, one.completed_on.is_some(), one.pace.as_deref(), one.stated_pace);
+        let stated = || Standing::of(row.status, row.completed_on.is_some(), row.pace.as_deref(), row.stated_pace);
+        Standing::of_all(answers.map(of)).unwrap_or_else(stated)
     }
 
     /// Returns the answer whose words stand for a measure: its only one, or the only one that has reported.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use entity::assignment::Status;
+use entity::assignment::{StatedPace, Status};
 use entity::leader::Post;
 use entity::measure;
 use planner::Bilingual;
@@ -20,11 +20,10 @@ use super::mapping::{Mapping, key_of_text};
 use super::plain::PLAIN;
 use super::question::{Question, Questions, Topic};
 use super::sheet::{CellKind, MAX_TEXT, Sheet};
-use super::value::{day_in, period_in, says_none, share_of};
+use super::value::{day_in, pace_in, period_in, says_none, share_of};
 use ledger::fault::{self as faults, Hidden};
 use ledger::rule::calendar::last_day_of_month;
 use ledger::rule::deadline::{self, Answer, Context, Deadline};
-use ledger::rule::pace::Pace;
 use ledger::rule::sameness::{self, normalised};
 use ledger::rule::wording::shortened;
 use ledger::rule::workflow::{self, Stated};
@@ -130,8 +129,8 @@ impl ReadTask {
 pub(crate) struct Month {
     /// Share that is done, in percent.
     pub(crate) share: Option<f64>,
-    /// Whether the measure is on schedule.
-    pub(crate) is_on_schedule: Option<bool>,
+    /// The pace of the measure: on schedule, behind, or behind and reported.
+    pub(crate) pace: Option<StatedPace>,
     pub(crate) difficulties: Option<String>,
     pub(crate) next_steps: Option<String>,
 }
@@ -763,23 +762,20 @@ impl Rows<'_> {
             }
             share.flatten()
         });
-        let is_on_schedule = self.shown(row, Field::OnSchedule).and_then(|printed| {
-            let word = printed.trim_end_matches('。');
-            let is = match word {
-                "是" | "达到" | "已达到" | "达到序时进度" | "√" | "已完成" => Some(true),
-                "否" | "未达到" | "未达到序时进度" | "未达序时进度" | "×" => Some(false),
-                _ => workflow::stated(word).map(|stated| stated.completed || stated.pace == Some(Pace::OnSchedule)),
-            };
-            if is.is_none() {
+        let pace = self.shown(row, Field::OnSchedule).and_then(|printed| {
+            let pace = pace_in(printed.trim_end_matches('。'));
+            if pace.is_none() {
                 let problem = Bilingual::new("无法识别是否达到序时进度", "whether it is on schedule is not understood");
-                self.fault(row, Field::OnSchedule, problem, Bilingual::new("“是”或“否”", "是 (yes) or 否 (no)"));
+                let expected =
+                    Bilingual::new("“是”“否”或“否（已报备）”", "是 (yes), 否 (no) or 否（已报备） (no, and reported)");
+                self.fault(row, Field::OnSchedule, problem, expected);
             }
-            is
+            pace
         });
         let said = |text: Option<String>| text.filter(|text| !says_none(text));
         let difficulties = said(self.shown(row, Field::Difficulties));
         let next_steps = said(self.shown(row, Field::NextSteps));
-        Month { share, is_on_schedule, difficulties, next_steps }
+        Month { share, pace, difficulties, next_steps }
     }
 
     /// Reads the dates of a close-out.

@@ -1,6 +1,6 @@
 //! How far a measure is today, in the words of ledgers. Words that a ledger has printed stay while they are true.
 
-use entity::assignment::Status;
+use entity::assignment::{StatedPace, Status};
 use ledger::rule::workflow::{self, Stated};
 
 /// How far a measure is, or all measures of a problem.
@@ -14,18 +14,24 @@ pub(crate) enum Standing {
     Completed,
     /// It is open, and behind schedule or overdue.
     Behind,
+    /// It is open, behind schedule or overdue, and the last ledger states that this was reported (已报备).
+    BehindAndReported,
     /// It is open, and on schedule.
     OnSchedule,
 }
 
 impl Standing {
-    /// Returns the standing of one answer: its status, whether it is completed, and its pace as the API spells it.
-    pub(crate) fn of(status: Status, is_completed: bool, pace: Option<&str>) -> Self {
+    /// Returns the standing of one answer: its status, whether it is completed, its pace as the API spells it, and the
+    /// pace that the last ledger states.
+    pub(crate) fn of(status: Status, is_completed: bool, pace: Option<&str>, stated: Option<StatedPace>) -> Self {
         match status {
             Status::NotApplicable | Status::NotApplicableProposed => Self::NotApplicable,
             Status::Closed | Status::ClosedOngoing => Self::Closed,
             _ if is_completed => Self::Completed,
-            _ if matches!(pace, Some("BEHIND" | "OVERDUE")) => Self::Behind,
+            _ if matches!(pace, Some("BEHIND" | "OVERDUE")) => match stated {
+                Some(StatedPace::BehindAndReported) => Self::BehindAndReported,
+                _ => Self::Behind,
+            },
             _ => Self::OnSchedule,
         }
     }
@@ -35,10 +41,11 @@ impl Standing {
     pub(crate) fn of_all(all: impl Iterator<Item = Self>) -> Option<Self> {
         let rank = |standing: &Self| match standing {
             Self::Behind => 0,
-            Self::OnSchedule => 1,
-            Self::Completed => 2,
-            Self::Closed => 3,
-            Self::NotApplicable => 4,
+            Self::BehindAndReported => 1,
+            Self::OnSchedule => 2,
+            Self::Completed => 3,
+            Self::Closed => 4,
+            Self::NotApplicable => 5,
         };
         all.min_by_key(rank)
     }
@@ -49,13 +56,16 @@ impl Standing {
 
     /// Whether status words say no more and no less.
     fn is_said_by(self, said: Stated) -> bool {
-        use ledger::rule::pace::Pace;
         let is_not_applicable = said.status == Status::NotApplicableProposed;
-        let is_behind = said.pace == Some(Pace::Behind);
+        let is_of_pace = said.pace.is_none_or(|pace| match pace {
+            StatedPace::Behind => self == Self::Behind,
+            StatedPace::BehindAndReported => self == Self::BehindAndReported,
+            StatedPace::OnSchedule | StatedPace::Done => !matches!(self, Self::Behind | Self::BehindAndReported),
+        });
         is_not_applicable == (self == Self::NotApplicable)
             && said.completed == self.is_completed()
             && (said.status != Status::Closed || self == Self::Closed)
-            && (said.pace.is_none() || is_behind == (self == Self::Behind))
+            && is_of_pace
     }
 
     /// Returns the words for the status of a measure (完成情况), in a column with this heading.
@@ -66,10 +76,11 @@ impl Standing {
         let word = match self {
             Self::NotApplicable => "不涉及",
             Self::Closed | Self::Completed if asks => "是",
-            Self::Behind | Self::OnSchedule if asks => "否",
+            Self::Behind | Self::BehindAndReported | Self::OnSchedule if asks => "否",
             Self::Closed => "已销号",
             Self::Completed => "已完成整改",
             Self::Behind => "未达序时进度",
+            Self::BehindAndReported => "未达序时进度（已报备）",
             Self::OnSchedule => "正在推进",
         };
         printed.unwrap_or(word).to_owned()
@@ -83,6 +94,7 @@ impl Standing {
             Self::Closed => "已销号",
             Self::Completed => "全面完成",
             Self::Behind => "未达序时进度",
+            Self::BehindAndReported => "未达序时进度（已报备）",
             Self::OnSchedule => "序时推进",
         };
         printed.unwrap_or(word).to_owned()
@@ -93,6 +105,7 @@ impl Standing {
         match self {
             Self::NotApplicable => "",
             Self::Behind => "否",
+            Self::BehindAndReported => "否（已报备）",
             Self::Closed | Self::Completed | Self::OnSchedule => "是",
         }
     }
@@ -132,8 +145,8 @@ mod tests {
 
     #[test]
     fn every_word_is_read_as_what_it_says() {
-        use Standing::{Behind, Closed, Completed, NotApplicable, OnSchedule};
-        for standing in [NotApplicable, Closed, Completed, Behind, OnSchedule] {
+        use Standing::{Behind, BehindAndReported, Closed, Completed, NotApplicable, OnSchedule};
+        for standing in [NotApplicable, Closed, Completed, Behind, BehindAndReported, OnSchedule] {
             for heading in ["完成情况", "是否完成"] {
                 let word = standing.status(None, heading);
                 let said = workflow::stated_of_measure(&word).unwrap_or_else(|| panic!("{word}"));

@@ -3,8 +3,11 @@
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
+use entity::assignment::StatedPace;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
+
+use ledger::rule::workflow;
 
 /// Whether a cell says that there is nothing: a dash, a stroke or 无.
 pub(crate) fn says_none(text: &str) -> bool {
@@ -80,6 +83,20 @@ static PERIOD: LazyLock<Regex> = LazyLock::new(|| {
 #[expect(clippy::expect_used, reason = "a constant pattern, compiled by the tests of this file")]
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is well formed")
+}
+
+/// Returns the pace that a cell about being on schedule (是否达到序时进度) states, or `None` if it is not understood.
+pub(crate) fn pace_in(printed: &str) -> Option<StatedPace> {
+    match (printed, workflow::reported(printed)) {
+        ("是" | "达到" | "已达到" | "√", _) => Some(StatedPace::OnSchedule),
+        ("否" | "未达到" | "×", _) => Some(StatedPace::Behind),
+        (_, Some("否" | "未达到" | "×")) => Some(StatedPace::BehindAndReported),
+        _ => workflow::stated(printed).map(|said| match said.pace {
+            Some(pace) => pace,
+            None if said.completed => StatedPace::OnSchedule,
+            None => StatedPace::Behind,
+        }),
+    }
 }
 
 #[cfg(test)]

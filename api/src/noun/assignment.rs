@@ -14,7 +14,7 @@ use crate::context::Request;
 use crate::noun::audit::AuditEntry;
 use crate::noun::check::{Check, CheckFilter};
 use crate::noun::close_out::CloseOut;
-use crate::noun::deadline::{self, Pace};
+use crate::noun::deadline::{self, Pace, StatedPace};
 use crate::noun::evidence::Evidence;
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::progress_report::{ProgressReport, ProgressReportFilter};
@@ -127,9 +127,8 @@ noun! {
     completedOn: Option<Date> = Kind::Column("completed_on");
     /// Whether it was completed by that date, as a ledger states, rather than on it.
     isCompletedBy: bool = Kind::Boolean("is_completed_by");
-    /// Pace that the last ledger states: `DONE` (已整改到位), `ON_SCHEDULE` (达到序时进度) or `BEHIND` (未达序时进度);
-    /// null if no ledger states one. `pace` is the computed one beside it.
-    statedPace: Option<Pace> = Kind::Column("stated_pace");
+    /// Pace that the last ledger states; null if no ledger states one. `pace` is the computed one beside it.
+    statedPace: Option<StatedPace> = Kind::Column("stated_pace");
     /// Local date of the ledger that states the pace.
     statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
     /// Measure that the unit has to answer.
@@ -211,9 +210,10 @@ filter! {
         /// The pace as of the current local date is one of these; `OVERDUE` means open past the measure's deadline.
         pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
         /// The pace that the last ledger states is one of these.
-        stated_pace: Vec<Pace> = |paces| Condition::In("stated_pace", deadline::codes(paces)),
+        stated_pace: Vec<StatedPace> =
+            |paces| one_of::<_, entity::assignment::StatedPace>("stated_pace", paces),
         /// A ledger states another pace than the one computed for the current local date. `AHEAD` is no other pace than
-        /// a stated `ON_SCHEDULE`.
+        /// a stated `ON_SCHEDULE`, and `BEHIND` none than a stated `BEHIND_AND_REPORTED`.
         is_pace_different: bool = |wanted| Condition::Holds(pace_differs, *wanted),
     }
 }

@@ -27,12 +27,27 @@ pub(crate) enum Pace {
     Behind,
 }
 
+/// Pace that a ledger states (台账所述进度), beside the one that is computed.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::assignment::StatedPace")]
+pub(crate) enum StatedPace {
+    /// 已整改到位 · Completed.
+    Done,
+    /// 达到序时进度 · On schedule.
+    OnSchedule,
+    /// 未达序时进度（已报备） · Behind schedule, as the office has told the one above it.
+    BehindAndReported,
+    /// 未达序时进度 · Behind schedule, and not told to the office above.
+    Behind,
+}
+
 /// Returns SQL for whether the pace that a ledger states of the row `alias` is another than the computed one.
 pub(crate) fn differs(alias: &str, computed: &str) -> String {
     format!(
-        "({alias}.stated_pace IS NOT NULL AND coalesce((SELECT CASE WHEN {alias}.stated_pace = 'ON_SCHEDULE' \
-         AND n.pace = 'AHEAD' THEN FALSE ELSE {alias}.stated_pace <> n.pace END FROM (SELECT {computed} AS pace) n), \
-         FALSE))"
+        "({alias}.stated_pace IS NOT NULL AND coalesce((SELECT CASE \
+         WHEN {alias}.stated_pace = 'ON_SCHEDULE' THEN n.pace NOT IN ('ON_SCHEDULE', 'AHEAD') \
+         WHEN {alias}.stated_pace = 'BEHIND_AND_REPORTED' THEN n.pace <> 'BEHIND' \
+         ELSE {alias}.stated_pace <> n.pace END FROM (SELECT {computed} AS pace) n), FALSE))"
     )
 }
 

@@ -15,7 +15,7 @@ use crate::context::Request;
 use crate::noun::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
 use crate::noun::audit::AuditEntry;
 use crate::noun::check::{CheckInterval, CheckKind, CheckPlan};
-use crate::noun::deadline::{self, DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace};
+use crate::noun::deadline::{self, DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace, StatedPace};
 use crate::noun::extension::DeadlineChange;
 use crate::noun::leader::{self, MeasureLeader, MeasureLeaderInput};
 use crate::noun::problem::{Problem, ProblemFilter};
@@ -139,9 +139,8 @@ noun! {
     completedOn: Option<Date> = Kind::Column("completed_on");
     /// Whether it was completed by that date, as a ledger states, rather than on it.
     isCompletedBy: bool = Kind::Boolean("is_completed_by");
-    /// Pace that the last ledger states: `DONE` (已整改到位), `ON_SCHEDULE` (达到序时进度) or `BEHIND` (未达序时进度);
-    /// null if no ledger states one. `pace` is the computed one beside it.
-    statedPace: Option<Pace> = Kind::Column("stated_pace");
+    /// Pace that the last ledger states; null if no ledger states one. `pace` is the computed one beside it.
+    statedPace: Option<StatedPace> = Kind::Column("stated_pace");
     /// Local date of the ledger that states the pace.
     statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
     /// Problem (反馈问题) that the measure addresses.
@@ -254,9 +253,10 @@ filter! {
         /// The pace of the measure on the current local day is one of these.
         pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
         /// The pace that the last ledger states is one of these.
-        stated_pace: Vec<Pace> = |paces| Condition::In("stated_pace", deadline::codes(paces)),
+        stated_pace: Vec<StatedPace> =
+            |paces| one_of::<_, entity::assignment::StatedPace>("stated_pace", paces),
         /// A ledger states another pace than the one computed for the current local date. `AHEAD` is no other pace than
-        /// a stated `ON_SCHEDULE`.
+        /// a stated `ON_SCHEDULE`, and `BEHIND` none than a stated `BEHIND_AND_REPORTED`.
         is_pace_different: bool = |wanted| Condition::Holds(pace_differs, *wanted),
         /// True: the measure is completed (完成). False: it is not.
         is_completed: bool = |completed| Condition::Null("completed_on", !completed),

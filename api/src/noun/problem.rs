@@ -13,7 +13,7 @@ use crate::context::Request;
 use crate::noun::accountability::{Accountability, AccountabilityFilter};
 use crate::noun::assignment::Status;
 use crate::noun::audit::AuditEntry;
-use crate::noun::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM, Pace};
+use crate::noun::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM, StatedPace};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::ownership::{Ownership, OwnershipFilter};
 use crate::noun::region::{Region, SubtreeFilter};
@@ -94,9 +94,8 @@ noun! {
     completedOn: Option<Date> = Kind::Column("completed_on");
     /// Whether it was completed by that date, as a ledger states, rather than on it.
     isCompletedBy: bool = Kind::Boolean("is_completed_by");
-    /// Pace that the last ledger states: `DONE` (已整改到位), `ON_SCHEDULE` (达到序时进度) or `BEHIND` (未达序时进度);
-    /// null if no ledger states one. It is stated of the problem as a whole.
-    statedPace: Option<Pace> = Kind::Column("stated_pace");
+    /// Pace that the last ledger states; null if no ledger states one. It is stated of the problem as a whole.
+    statedPace: Option<StatedPace> = Kind::Column("stated_pace");
     /// Local date of the ledger that states the pace.
     statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
     /// Whether the problem is open past its deadline on the current local day.

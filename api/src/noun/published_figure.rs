@@ -41,7 +41,7 @@ pub(crate) enum PublishedFigureTopic {
     Closed,
     /// 达到序时进度 · Those that are on schedule, as reports state it.
     OnSchedule,
-    /// 未达序时进度 · Those that are behind schedule, as reports state it.
+    /// 未达序时进度 · Those that are behind schedule, as reports state it, reported to the office above or not.
     Behind,
     /// 职级 · People of the rank that the label names; only of people.
     Rank,
@@ -91,8 +91,8 @@ noun! {
     /// those of `AccountableRank` and `Consequence`, for completed cases and the pace of cases; and where the caller
     /// may not see everything that would be counted.
     ///
-    /// `ON_SCHEDULE` and `BEHIND` are what ledgers state (`statedPace`). People are added up over the records of the
-    /// round's problems that stand.
+    /// `ON_SCHEDULE` and `BEHIND` are what ledgers state (`statedPace`), the latter with `BEHIND_AND_REPORTED`. People
+    /// are added up over the records of the round's problems that stand.
     computed: Option<i64> = Kind::Expression(rule::computed);
     /// Whether `computed` is known and another number than `amount`.
     isDifferent: bool = Kind::Expression(is_different);

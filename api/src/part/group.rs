@@ -7,7 +7,7 @@ pub(crate) const STATUS: Dimension = Dimension::plain("STATUS", "办理状态 ·
 
 pub(crate) const STATED_PACE: Dimension = Dimension::plain(
     "STATED_PACE",
-    "台账所述进度 · Pace that the last ledger states: `DONE`, `ON_SCHEDULE` or `BEHIND`; null if none states one.",
+    "台账所述进度 · Pace that the last ledger states, as `StatedPace` spells it; null if none states one.",
     "{t}.stated_pace",
 );
 

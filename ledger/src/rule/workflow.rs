@@ -1,10 +1,8 @@
 //! The workflow of an assignment (责任分解), from its issue to its close-out (销号): which step leads from which status
 //! to which, how statuses roll up to measures and problems, and what the status words of printed ledgers mean.
 
-use entity::assignment::Status;
+use entity::assignment::{StatedPace, Status};
 use sea_orm::{ActiveEnum, Iterable};
-
-use crate::rule::pace::Pace;
 
 /// A step of the workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,25 +156,42 @@ pub struct Stated {
     pub status: Status,
     /// Whether it is completed (完成).
     pub completed: bool,
-    /// The pace, or `None` if the words state none.
-    pub pace: Option<Pace>,
+    /// The pace, or `None` if the words state none. It is never [`StatedPace::Done`]: `completed` says so.
+    pub pace: Option<StatedPace>,
 }
 
 /// Status words that are understood, as listed in error messages.
-pub const WORDS: &str =
-    "全面完成、已整改到位、基本完成、序时推进、达到序时进度、取得阶段性成效、阶段性办结、未达序时进度、已办结、不涉及";
+pub const WORDS: &str = "全面完成、已整改到位、基本完成、序时推进、达到序时进度、取得阶段性成效、阶段性办结、\
+    未达序时进度、未达序时进度（已报备）、已办结、不涉及";
 
 /// Reads a cell of status words, such as 全面完成，长期坚持. Returns `None` if it states no status or has an unknown
-/// word.
+/// word, and if 已报备 is added to words that do not say that it is behind schedule.
 pub fn stated(text: &str) -> Option<Stated> {
     let mut found = None;
+    let mut is_reported = false;
     for word in text.split(['，', ',', '、', '；', ';', '。']).map(str::trim).filter(|word| !word.is_empty()) {
         if word == "长期坚持" {
             continue;
         }
-        found = Some(stated_word(word)?);
+        let rest = reported(word);
+        is_reported |= rest.is_some();
+        if let Some(word) = rest.or(Some(word)).filter(|word| !word.is_empty()) {
+            found = Some(stated_word(word)?);
+        }
     }
-    found
+    match found {
+        _ if !is_reported => found,
+        None | Some(Stated { pace: Some(StatedPace::Behind), .. }) => {
+            Some(Stated { status: Status::InProgress, completed: false, pace: Some(StatedPace::BehindAndReported) })
+        }
+        Some(_) => None,
+    }
+}
+
+/// Returns the words to which a ledger adds that this was reported (已报备), or `None` if it does not add it.
+pub fn reported(text: &str) -> Option<&str> {
+    let rest = ["（已报备）", "(已报备)", "已报备"].iter().find_map(|reported| text.strip_suffix(reported))?;
+    Some(rest.trim_end_matches(['，', ',', '、', ' ']))
 }
 
 /// Reads a cell that says how far a measure is (完成情况, 是否完成). In addition to the words of [`stated`], it may say
@@ -202,9 +217,9 @@ fn stated_word(word: &str) -> Option<Stated> {
             in_progress(true, None)
         }
         "基本完成" | "序时推进" | "达到序时进度" | "取得阶段性成效" | "阶段性办结" | "正在推进" => {
-            in_progress(false, Some(Pace::OnSchedule))
+            in_progress(false, Some(StatedPace::OnSchedule))
         }
-        "未达序时进度" | "未达到序时进度" | "进度滞后" => in_progress(false, Some(Pace::Behind)),
+        "未达序时进度" | "未达到序时进度" | "进度滞后" => in_progress(false, Some(StatedPace::Behind)),
         "已办结" | "已销号" => Stated { status: Status::Closed, completed: true, pace: None },
         "不涉及" | "不存在" | "不存在该问题" | "不涉及该问题" => {
             Stated { status: Status::NotApplicableProposed, completed: false, pace: None }
@@ -238,9 +253,14 @@ mod tests {
     fn the_words_of_printed_ledgers_are_understood() {
         assert!(stated("全面完成，长期坚持").unwrap().completed);
         assert!(!stated("基本完成，长期坚持").unwrap().completed);
-        assert_eq!(stated("序时推进").unwrap().pace, Some(Pace::OnSchedule));
+        assert_eq!(stated("序时推进").unwrap().pace, Some(StatedPace::OnSchedule));
         assert_eq!(stated("取得阶段性成效").unwrap().status, Status::InProgress);
-        assert_eq!(stated("未达序时进度").unwrap().pace, Some(Pace::Behind));
+        assert_eq!(stated("未达序时进度").unwrap().pace, Some(StatedPace::Behind));
+        for reported in ["未达序时进度（已报备）", "未达到序时进度，已报备", "已报备，未达序时进度", "已报备"]
+        {
+            assert_eq!(stated(reported).unwrap().pace, Some(StatedPace::BehindAndReported), "{reported}");
+        }
+        assert_eq!(stated("达到序时进度，已报备"), None);
         assert_eq!(stated("已办结").unwrap().status, Status::Closed);
         assert_eq!(stated(" 不涉及。").unwrap().status, Status::NotApplicableProposed);
         assert_eq!(stated("我县不涉及小水电"), None);

@@ -36,7 +36,9 @@ fn items(sql: &mut Sql<'_>, figure: &str, table: &str) -> String {
     let completed = format!("({completed_on} <= {today} OR ({completed_on} IS NULL AND {closed}))");
     let is_meant = format!(
         "CASE {figure}.topic WHEN 'TOTAL' THEN TRUE WHEN 'COMPLETED' THEN {completed} \
-         WHEN 'CLOSED' THEN {closed} AND {completed} ELSE {item}.stated_pace = {figure}.topic END"
+         WHEN 'CLOSED' THEN {closed} AND {completed} \
+         WHEN 'BEHIND' THEN {item}.stated_pace IN ('BEHIND', 'BEHIND_AND_REPORTED') \
+         ELSE {item}.stated_pace = {figure}.topic END"
     );
     let whole = whole(sql, table, &item);
     format!(

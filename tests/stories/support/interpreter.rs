@@ -445,7 +445,9 @@ impl<'a> Interpreter<'a> {
             "isOverdue" => (row.value("pace") == "OVERDUE") == *demand,
             "isPaceDifferent" => {
                 let (stated, pace) = (row.value("statedPace"), row.value("pace"));
-                let is_met = stated == pace || (stated == "ON_SCHEDULE" && pace == "AHEAD");
+                let is_met = stated == pace
+                    || (stated == "ON_SCHEDULE" && pace == "AHEAD")
+                    || (stated == "BEHIND_AND_REPORTED" && pace == "BEHIND");
                 (!stated.is_null() && !pace.is_null() && !is_met) == *demand
             }
             "isCompleted" => row.value("completedOn").is_null() != *demand,

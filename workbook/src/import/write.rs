@@ -29,7 +29,6 @@ use ledger::record::database;
 use ledger::rule::calendar;
 use ledger::rule::deadline::{Columns, Deadline, Stated};
 use ledger::rule::leader::is_masked;
-use ledger::rule::pace::Pace;
 use ledger::rule::roll_up;
 use ledger::rule::sameness::normalised;
 use ledger::rule::wording::shortened;
@@ -519,7 +518,7 @@ impl Writer<'_> {
                 continue;
             }
             let word = read.status.as_ref().map(|(_, said)| *said).or_else(|| workflow::stated(text));
-            let pace = read.month.is_on_schedule.map(|is| if is { "达到序时进度" } else { "未达序时进度" }.to_owned());
+            let pace = read.month.pace.map(|pace| pace_name(pace).to_owned());
             let status = read.status.as_ref().map(|(printed, _)| shortened(printed, 20));
             let stated = pace.or(status).or_else(|| word.map(|_| shortened(text, 20)));
             new.push(progress_report::ActiveModel {
@@ -806,8 +805,8 @@ struct Stating {
 /// Returns the pace that the ledger states of a measure: in the column for it, by its status, or in the words of its
 /// progress.
 fn stated_pace(read: &ReadMeasure) -> Option<StatedPace> {
-    if let Some(is_on_schedule) = read.month.is_on_schedule {
-        return Some(if is_on_schedule { StatedPace::OnSchedule } else { StatedPace::Behind });
+    if read.month.pace.is_some() {
+        return read.month.pace;
     }
     let status = read.status.as_ref().map(|(_, said)| *said);
     status.or_else(|| read.progress.as_deref().and_then(workflow::stated)).and_then(pace_of)
@@ -815,11 +814,16 @@ fn stated_pace(read: &ReadMeasure) -> Option<StatedPace> {
 
 /// Returns the pace that the status words of a ledger state.
 fn pace_of(said: workflow::Stated) -> Option<StatedPace> {
-    match said.pace {
-        _ if said.completed => Some(StatedPace::Done),
-        Some(Pace::Behind) => Some(StatedPace::Behind),
-        Some(_) => Some(StatedPace::OnSchedule),
-        None => None,
+    if said.completed { Some(StatedPace::Done) } else { said.pace }
+}
+
+/// Returns the words of ledgers for a pace.
+fn pace_name(pace: StatedPace) -> &'static str {
+    match pace {
+        StatedPace::Behind => "未达序时进度",
+        StatedPace::BehindAndReported => "未达序时进度（已报备）",
+        StatedPace::OnSchedule => "达到序时进度",
+        StatedPace::Done => "已整改到位",
     }
 }
 
