@@ -38,6 +38,8 @@ pub struct ImportPlace {
     pub region: String,
     /// Code or global id of the issuing region; `None` if it is the answering region.
     pub issued_by: Option<String>,
+    /// Code of the level of the round if it is created, such as `PREFECTURE`; `None` if its name tells it.
+    pub level: Option<String>,
     /// Local date on which the statuses were true; `None` for the date in the title.
     pub as_of: Option<chrono::NaiveDate>,
     /// Whether unknown units are created.

@@ -85,6 +85,7 @@ async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<String, Untaken>
                 Some(region) => Some(region_of(visit, &region).await?),
                 None => None,
             },
+            level: wanted("level"),
             as_of: wanted("asOf").and_then(|day| day.parse().ok()),
             creates_units: value("createsUnits").as_deref() == Some("true"),
         };

@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::inspection_round::RoundLevel;
+
 /// An import that waits.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "pending_import")]
@@ -21,6 +23,8 @@ pub struct Model {
     pub region: String,
     /// Code of the issuing region; null if it is the answering region.
     pub issued_by: Option<String>,
+    /// Level of the round if it is new; null if its name tells it.
+    pub level: Option<RoundLevel>,
     /// Local date on which the statuses were true, as decided; null for the date in the title.
     pub as_of: Option<Date>,
     /// Whether unknown units are created.

@@ -35,6 +35,7 @@ mod m20261129_000013_kept_decisions;
 mod m20261129_000014_delivery;
 mod m20261129_000015_answer_deadlines;
 mod m20261129_000016_job_failures;
+mod m20261129_000017_import_level;
 mod m20261129_000018_reminder_rules;
 
 use sea_orm_migration::prelude::*;
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000014_delivery::Migration),
             Box::new(m20261129_000015_answer_deadlines::Migration),
             Box::new(m20261129_000016_job_failures::Migration),
+            Box::new(m20261129_000017_import_level::Migration),
             Box::new(m20261129_000018_reminder_rules::Migration),
         ]
     }

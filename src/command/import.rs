@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use entity::inspection_round::RoundLevel;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::record::audit::By;
 use workbook::{Aliases, Answer, Kind, Mapping, Outcome, Question, Report, Sureness};
@@ -21,6 +22,10 @@ pub(crate) struct Import {
     /// 督察轮次名称，没有则新建
     #[arg(long)]
     round: String,
+    /// 新建督察轮次的级别：central 中央、regional-bureau 督察局、province 省级、prefecture 市级、county 县级；
+    /// 默认按名称判断
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    level: Option<RoundLevel>,
     /// 填报的行政区代码（如 540329）
     #[arg(long, value_name = "CODE")]
     region: String,
@@ -73,6 +78,7 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
     let sheets = workbook::open(&name, read(&import.file)?)?;
     let answer = Answer {
         round: import.round,
+        level: import.level,
         region: import.region,
         issued_by: import.issued_by,
         dry_run: import.dry_run,
@@ -119,6 +125,12 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
 /// Reads the kind of a file.
 fn kind(given: &str) -> Result<Kind, String> {
     Kind::of(given).ok_or_else(|| "应为 ledger、progress、close-outs 或 cases".to_owned())
+}
+
+/// Reads the level of a round.
+fn level(given: &str) -> Result<RoundLevel, String> {
+    workbook::round_level(given)
+        .ok_or_else(|| "应为 central、regional-bureau、province、prefecture 或 county".to_owned())
 }
 
 /// Prints the questions and faults of an import that was refused, and returns the failure.

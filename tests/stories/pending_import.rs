@@ -11,6 +11,7 @@ stories!(
     a_file_is_asked_about_and_then_imported,
     a_file_that_is_no_ledger_says_so,
     remarks_are_told_in_the_language_of_the_request,
+    the_level_of_a_new_round_can_be_given,
 );
 
 const ROUND: &str = "%E6%BC%94%E7%A4%BA%E8%BD%AE%E6%AC%A1";
@@ -166,7 +167,8 @@ fn remarks_are_told_in_the_language_of_the_request(world: &World) {
             "工作表“sheet”第 5 行是表下说明，未导入",
             "工作表“sheet”第 3 行：数字“20261231”读作日期 2026-12-31",
             "“填报人”列是个人信息，未读取；填报人请用账号登记",
-            "新建督察轮次“演示轮次”：中央，由区整改办销号；如不符，请在督察轮次中修改级别",
+            "新建督察轮次“演示轮次”：中央，由区整改办销号；级别按名称判断，如不符，请用 level（--level）指明，\
+             或修改督察轮次",
         ])
     );
     let english = json!([
@@ -175,8 +177,8 @@ fn remarks_are_told_in_the_language_of_the_request(world: &World) {
         "sheet “sheet”, row 5: a note below the table; not imported",
         "sheet “sheet”, row 3: the number “20261231” was read as the date 2026-12-31",
         "column “填报人” has personal data and is not read; give reporters accounts instead",
-        "new inspection round “演示轮次”: level central, closed by the regional office; if this is wrong, change the \
-         level of the round",
+        "new inspection round “演示轮次”: level central, closed by the regional office; the level is told from the \
+         name: if it is wrong, give `level` (--level), or edit the round",
     ]);
     assert_eq!(rehearsed("en"), english);
     // A file that waits is told in the language of whoever asks, too.
@@ -185,4 +187,66 @@ fn remarks_are_told_in_the_language_of_the_request(world: &World) {
     let query = format!("query {{ pendingImport(importId: \"{id}\") {{ report {{ remarks }} }} }}");
     let said = server.ask(&json!({ "query": query }), &in_language("en")).json();
     assert_eq!(said["data"]["pendingImport"]["report"]["remarks"], english, "{said}");
+}
+
+fn the_level_of_a_new_round_can_be_given(world: &World) {
+    regions(world);
+    let sheet = "序号,反馈问题,整改措施,整改时限,牵头单位\n1,砂石乱堆。,1.清理。,2026年12月31日,县水利局\n";
+    let file = world.file("砂石.csv", sheet.as_bytes());
+    let import = |round: &str, more: &[&str]| {
+        let of = ["--round", round, "--region", "990121", "--as-of", "2026-03-31", "--create-units"];
+        world.run(&[&["import", &file][..], &of, more].concat())
+    };
+    let levels = "{ inspectionRounds(first: 9) { nodes { name level } } }";
+    // A name that tells nothing is taken for an inspection from above, and that is said.
+    let told = import("砂石整治甲", &[]);
+    assert_eq!(told.code, 0, "{}", told.out);
+    assert!(told.out.contains("省级，由区整改办销号；级别按名称判断"), "{}", told.out);
+    let told = import("砂石整治乙", &["--level", "county"]);
+    assert_eq!(told.code, 0, "{}", told.out);
+    assert!(told.out.contains("新建督察轮次“砂石整治乙”：县级，由县整改办销号\n"), "{}", told.out);
+    // A round that exists keeps its level: the same one is no contradiction.
+    assert_eq!(import("砂石整治乙", &["--level", "county"]).code, 0);
+    let other = import("砂石整治乙", &["--level", "regional-bureau"]);
+    assert!(other.code == 1 && other.out.contains("已有督察轮次“砂石整治乙”，级别是县级"), "{}", other.out);
+    let unknown = import("砂石整治丙", &["--level", "town"]);
+    assert!(unknown.code == 2 && unknown.out.contains("regional-bureau"), "{}", unknown.out);
+
+    world.employ("office@example.org", "REGIONAL_OFFICE", "云川省整改办");
+    let server = world.serve();
+    let token = server.sign_in("office@example.org");
+    let bearer = format!("Bearer {token}");
+    let send = |round: &str, more: &str| {
+        let round: String = url::form_urlencoded::byte_serialize(round.as_bytes()).collect();
+        let path = format!("/import?round={round}&region=990121&asOf=2026-03-31&createUnits=true&name=a.csv{more}");
+        asked(&server, "POST", &path, &[("authorization", &bearer)], sheet.as_bytes())
+    };
+    assert_eq!(send("砂石整治丁", "&level=PREFECTURE").status, 200);
+    let refused = send("砂石整治丁", "&level=COUNTY");
+    assert!(refused.status >= 400 && refused.body.contains("级别是市级"), "{}", refused.body);
+    let malformed = send("砂石整治戊", "&level=TOWN");
+    assert!(malformed.status == 400 && malformed.body.contains("REGIONAL_BUREAU"), "{}", malformed.body);
+
+    // A file that waits keeps its level, and an answer changes it.
+    let id = send("砂石整治己", "&level=PREFECTURE&keep=true").json()["importId"].as_str().unwrap().to_owned();
+    settled(&server, &token, &id);
+    let query = format!("{{ pendingImport(importId: \"{id}\") {{ level report {{ remarks }} }} }}");
+    let kept = || server.data_as(&token, &query, &json!({}))["pendingImport"].clone();
+    assert_eq!(kept()["level"], "PREFECTURE");
+    let decide = "mutation($input: DecideImportInput!) { decideImport(input: $input) { errors { message } } }";
+    let input = json!({"input": {"importId": id, "answers": [], "level": "COUNTY"}});
+    assert_eq!(server.data_as(&token, decide, &input)["decideImport"]["errors"], json!([]));
+    settled(&server, &token, &id);
+    let again = kept();
+    assert_eq!(again["level"], "COUNTY");
+    assert!(again["report"]["remarks"].to_string().contains("县级，由县整改办销号"), "{again}");
+    let run = "mutation($input: RunImportInput!) { runImport(input: $input) { errors { message } } }";
+    let input = json!({"input": {"importId": id}});
+    assert_eq!(server.data_as(&token, run, &input)["runImport"]["errors"], json!([]));
+    settled(&server, &token, &id);
+    let rounds = server.data_as(&token, levels, &json!({}))["inspectionRounds"]["nodes"].clone();
+    let of = |name: &str| rounds.as_array().unwrap().iter().find(|one| one["name"] == name).unwrap()["level"].clone();
+    assert_eq!(of("砂石整治甲"), "PROVINCE");
+    assert_eq!((of("砂石整治乙"), of("砂石整治丁")), (json!("COUNTY"), json!("PREFECTURE")));
+    assert_eq!(of("砂石整治己"), "COUNTY");
 }

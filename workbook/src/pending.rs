@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
+use entity::inspection_round::RoundLevel;
 use entity::pending_import::{self, PendingState};
 use planner::Bilingual;
 use sea_orm::{
@@ -57,6 +58,8 @@ pub struct Upload {
     pub region: String,
     /// Code of the issuing region; `None` if it is the answering region.
     pub issued_by: Option<String>,
+    /// Level of the round if it is created; `None` if its name tells it.
+    pub level: Option<RoundLevel>,
     /// Local date on which the statuses were true; `None` for the date in the title.
     pub as_of: Option<NaiveDate>,
     /// Whether unknown units are created.
@@ -76,6 +79,17 @@ pub struct Decision {
     pub answer: String,
 }
 
+/// What is said about a file besides the answers to its questions; `None` leaves it as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Anew {
+    /// Local date on which the statuses were true.
+    pub as_of: Option<NaiveDate>,
+    /// Whether unknown units are created.
+    pub creates_units: Option<bool>,
+    /// Level of the round if it is created.
+    pub level: Option<RoundLevel>,
+}
+
 /// A pending import, without its file.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct Pending {
@@ -89,6 +103,8 @@ pub struct Pending {
     pub region: String,
     /// Code of the issuing region; none if it is the answering region.
     pub issued_by: Option<String>,
+    /// Level of the round if it is created; none if its name tells it.
+    pub level: Option<RoundLevel>,
     /// Local date on which the statuses were true, as decided.
     pub as_of: Option<NaiveDate>,
     /// Whether unknown units are created.
@@ -182,6 +198,7 @@ impl Imports {
             round: Set(upload.round),
             region: Set(upload.region),
             issued_by: Set(upload.issued_by),
+            level: Set(upload.level),
             as_of: Set(upload.as_of.or(upload.mapping.as_of)),
             creates_units: Set(upload.creates_units),
             decisions: Set(json!(decisions).to_string()),
@@ -236,6 +253,7 @@ impl Imports {
             Column::Round,
             Column::Region,
             Column::IssuedBy,
+            Column::Level,
             Column::AsOf,
             Column::CreatesUnits,
             Column::Decisions,
@@ -272,15 +290,8 @@ impl Imports {
         self.db.get_database_backend() != DbBackend::Sqlite
     }
 
-    /// Adds decisions to an import and begins to read its file again. `as_of` replaces the date of the statuses, and
-    /// `creates_units` whether unknown units are created, if they are given.
-    pub async fn decide(
-        &self,
-        by: &By,
-        id: i64,
-        decisions: Vec<Decision>,
-        (as_of, creates_units): (Option<NaiveDate>, Option<bool>),
-    ) -> Result<i64> {
+    /// Adds decisions to an import, and what is said anew, and begins to read its file again.
+    pub async fn decide(&self, by: &By, id: i64, decisions: Vec<Decision>, anew: Anew) -> Result<i64> {
         let row = self.idle(by, id).await?;
         let mut all = row.decisions();
         for decision in decisions {
@@ -291,8 +302,9 @@ impl Imports {
         mapping_of(&all)?;
         let changed = pending_import::ActiveModel {
             decisions: Set(json!(all).to_string()),
-            as_of: Set(as_of.or(row.as_of)),
-            creates_units: Set(creates_units.unwrap_or(row.creates_units)),
+            as_of: Set(anew.as_of.or(row.as_of)),
+            creates_units: Set(anew.creates_units.unwrap_or(row.creates_units)),
+            level: Set(anew.level.or(row.level)),
             state: Set(PendingState::Reading),
             processed: Set(0),
             total: Set(0),
@@ -409,6 +421,7 @@ impl Imports {
         mapping.as_of = row.as_of;
         let answer = Answer {
             round: row.round,
+            level: row.level,
             region: row.region,
             issued_by: row.issued_by,
             dry_run,

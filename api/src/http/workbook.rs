@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
+use entity::inspection_round::RoundLevel;
 use entity::{inspection_round, region};
 use futures_util::StreamExt;
 use ledger::people::policy::{self, Act};
@@ -96,6 +97,16 @@ async fn name_of(db: &DatabaseConnection, words: String) -> Result<String, Unser
     })
 }
 
+/// Reads the level of a round that an import creates.
+fn level_of(code: &str) -> Result<RoundLevel, Unserved> {
+    workbook::round_level(code).ok_or_else(|| {
+        Unserved::malformed(
+            "level 应为 CENTRAL、REGIONAL_BUREAU、PROVINCE、PREFECTURE 或 COUNTY",
+            "`level` must be CENTRAL, REGIONAL_BUREAU, PROVINCE, PREFECTURE or COUNTY",
+        )
+    })
+}
+
 /// Keeps a file as a pending import and begins to read it. Returns the key of the import.
 async fn keep(state: &AppState, by: &By, into: ImportPlace, received: Received) -> Result<i64, Unserved> {
     let acting = state.files.acting(by);
@@ -109,6 +120,7 @@ async fn keep(state: &AppState, by: &By, into: ImportPlace, received: Received) 
             Some(words) => Some(code_of(acting.db, words).await?),
             None => None,
         },
+        level: into.level.as_deref().map(level_of).transpose()?,
         as_of: into.as_of,
         creates_units: into.creates_units,
         mapping: mapping.as_deref().map(Mapping::parse).transpose()?.unwrap_or_default(),
@@ -197,6 +209,7 @@ struct How {
     round: Option<String>,
     region: Option<String>,
     issued_by: Option<String>,
+    level: Option<String>,
     as_of: Option<NaiveDate>,
     #[serde(default)]
     dry_run: bool,
@@ -215,10 +228,10 @@ impl How {
     fn of(request: &HttpRequest) -> Result<Self, Unserved> {
         let how = web::Query::<Self>::from_query(request.query_string()).map_err(|_| {
             Unserved::malformed(
-                "参数应为 round、region、issuedBy、asOf、dryRun、createUnits、acceptProposals、writeMapping、keep、\
-                 name，或 sheet=progress",
-                "expected parameters: round, region, issuedBy, asOf, dryRun, createUnits, acceptProposals, \
-                 writeMapping, keep, name, or sheet=progress",
+                "参数应为 round、region、issuedBy、level、asOf、dryRun、createUnits、acceptProposals、\
+                 writeMapping、keep、name，或 sheet=progress",
+                "expected parameters: round, region, issuedBy, level, asOf, dryRun, createUnits, \
+                 acceptProposals, writeMapping, keep, name, or sheet=progress",
             )
         })?;
         Ok(how.into_inner())
@@ -254,7 +267,8 @@ impl How {
 
 /// `POST /import?round=…&region=540329`: imports a workbook, which is the body or the part `file` of a form; the part
 /// `mapping` may have decisions about how to read it. `round` is
-/// the name or global id of the round; `region` and `issuedBy` are the code or global id of a region. With `keep=true`,
+/// the name or global id of the round; `region` and `issuedBy` are the code or global id of a region; `level` is the level
+/// of a round that is created. With `keep=true`,
 /// it answers at once with the id of a pending import, which waits for decisions. With
 /// `sheet=progress`, it imports a filled-in form of progress reports instead, and these parameters are not needed.
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
@@ -265,6 +279,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         let by = caller.by();
         let acting = state.files.acting(&by);
         let is_progress = how.is_progress(&by)?;
+        let level = how.level.as_deref().map(level_of).transpose()?;
         let into = how.round.zip(how.region);
         // Receive the whole body before taking a place for processing: a slow sender then occupies memory only.
         let _held = slots(&state.files.arriving, &caller, megabytes(&request)?)?;
@@ -274,6 +289,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
                 round,
                 region,
                 issued_by: how.issued_by,
+                level: how.level,
                 as_of: how.as_of,
                 creates_units: how.create_units,
             };
@@ -301,6 +317,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         mapping.as_of = how.as_of.or(mapping.as_of);
         let answer = Answer {
             round,
+            level,
             region: code_of(acting.db, region).await?,
             issued_by,
             dry_run: how.dry_run,

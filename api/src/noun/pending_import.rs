@@ -4,11 +4,12 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use entity::pending_import::PendingState;
 use serde::{Deserialize, Deserializer};
-use workbook::{Decision, Pending};
+use workbook::{Anew, Decision, Pending};
 
 use crate::context::Request;
 use crate::error::masked;
 use crate::language::Language;
+use crate::noun::round::InspectionLevel;
 use crate::part::payload::{UserError, outcome};
 use crate::part::scalar::{Date, Moment};
 
@@ -200,6 +201,8 @@ pub(crate) struct PendingImport {
     region: String,
     /// Code of the issuing region; null if it is the answering region.
     issued_by: Option<String>,
+    /// Level of the round if the import creates it; null if its name tells it.
+    level: Option<InspectionLevel>,
     /// Whether unknown units are created.
     has_units_created: bool,
     /// How far it has come.
@@ -253,6 +256,7 @@ impl PendingImport {
             round: row.round.clone(),
             region: row.region.clone(),
             issued_by: row.issued_by.clone(),
+            level: row.level.map(Into::into),
             has_units_created: row.creates_units,
             state,
             processed: i32::try_from(row.processed).unwrap_or(i32::MAX),
@@ -313,6 +317,9 @@ pub(crate) struct DecideImportInput {
     as_of: Option<Date>,
     /// Whether unknown units are created. If omitted, it stays as it is.
     has_units_created: Option<bool>,
+    /// Level of the round if the import creates it; another level than that of an existing round is refused. If
+    /// omitted, it stays as it is.
+    level: Option<InspectionLevel>,
 }
 
 /// Input of `runImport`: a file to import.
@@ -364,8 +371,12 @@ impl PendingImportMutation {
         let request = ctx.data::<Request>()?;
         let decisions: ledger::Result<Vec<Decision>> = decisions(input.answers);
         let done = async {
-            let changes = (input.as_of.map(|day| day.0), input.has_units_created);
-            request.imports.decide(&request.by, key_of(&input.import_id), decisions?, changes).await
+            let anew = Anew {
+                as_of: input.as_of.map(|day| day.0),
+                creates_units: input.has_units_created,
+                level: input.level.map(Into::into),
+            };
+            request.imports.decide(&request.by, key_of(&input.import_id), decisions?, anew).await
         };
         PendingImportPayload::of(done.await, request).await
     }

@@ -17,7 +17,9 @@ use entity::region::Level;
 use entity::responsible_party::Selector;
 use entity::{inspection_round, region};
 use planner::Bilingual;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter,
+};
 
 use self::resolve::Units;
 use super::bounds::refused;
@@ -44,6 +46,8 @@ use ledger::rule::wording::shortened;
 pub struct Answer {
     /// Name of the inspection round (督察轮次); created if it does not exist.
     pub round: String,
+    /// Level of the round if it is created; `None` if its name tells it.
+    pub level: Option<RoundLevel>,
     /// Code of the answering region (`540329`).
     pub region: String,
     /// Code of the region that issued the problems and measures; `None` if it is the answering region.
@@ -216,7 +220,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let days = days(&reads, &mut faults);
     let transaction = database::begin(db).await?;
     let (region, issuer) = regions(&transaction, answer).await?;
-    let (round, new_round) = round(&transaction, &answer.round, &issuer).await?;
+    let (round, new_round) = round(&transaction, answer, &issuer).await?;
     allowed(import.by, round.level, (&region, &issuer))?;
     let new_level = new_round.then_some(round.level);
     let mut writer = Writer {
@@ -241,7 +245,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let questions = questions.into_vec();
     remark(&mut summary, &reads, &days);
     if let Some(level) = new_level {
-        summary.remarks.push(opened(answer.round.trim(), level));
+        summary.remarks.push(opened(answer, level));
     }
     summary.remarks.extend(import.sheets.iter().flat_map(|sheet| sheet.hidden.iter().cloned()));
     let has_open = questions.iter().any(Question::is_open);
@@ -458,22 +462,54 @@ fn repeated_across_sheets(sheets: &[Sheet], reads: &[Read]) -> Vec<CellFault> {
     faults
 }
 
-/// Returns the remark on a new round: its level, and the office that closes what it found.
-fn opened(name: &str, level: RoundLevel) -> Bilingual {
-    let (zh, en, office, english_office) = match level {
-        RoundLevel::Central => ("中央", "central", "区整改办", "regional office"),
-        RoundLevel::RegionalBureau => ("督察局", "regional bureau", "区整改办", "regional office"),
-        RoundLevel::Province => ("省级", "province", "区整改办", "regional office"),
-        RoundLevel::Prefecture => ("市级", "prefecture", "市整改办", "city office"),
-        RoundLevel::County => ("县级", "county", "县整改办", "county office"),
+/// Returns the level with a code, in any case and with `-` or `_`, such as `PREFECTURE` or `regional-bureau`.
+pub fn round_level(code: &str) -> Option<RoundLevel> {
+    RoundLevel::try_from_value(&code.trim().to_uppercase().replace('-', "_")).ok()
+}
+
+/// Returns the name of a level in Chinese, and its code as the command line spells it.
+fn level_name(level: RoundLevel) -> (&'static str, &'static str) {
+    match level {
+        RoundLevel::Central => ("中央", "central"),
+        RoundLevel::RegionalBureau => ("督察局", "regional-bureau"),
+        RoundLevel::Province => ("省级", "province"),
+        RoundLevel::Prefecture => ("市级", "prefecture"),
+        RoundLevel::County => ("县级", "county"),
+    }
+}
+
+/// Returns the remark on a new round: its level, whether its name tells it, and the office that closes what it found.
+fn opened(answer: &Answer, level: RoundLevel) -> Bilingual {
+    let (office, english_office) = match level {
+        RoundLevel::Central | RoundLevel::RegionalBureau | RoundLevel::Province => ("区整改办", "regional office"),
+        RoundLevel::Prefecture => ("市整改办", "city office"),
+        RoundLevel::County => ("县整改办", "county office"),
     };
-    Bilingual::new(
-        format!("新建督察轮次“{name}”：{zh}，由{office}销号；如不符，请在督察轮次中修改级别"),
-        format!(
-            "new inspection round “{name}”: level {en}, closed by the {english_office}; if this is wrong, change the \
-             level of the round"
+    let (told, english_told) = match answer.level {
+        Some(_) => ("", ""),
+        None => (
+            "；级别按名称判断，如不符，请用 level（--level）指明，或修改督察轮次",
+            "; the level is told from the name: if it is wrong, give `level` (--level), or edit the round",
         ),
+    };
+    let (name, (zh, en)) = (answer.round.trim(), level_name(level));
+    Bilingual::new(
+        format!("新建督察轮次“{name}”：{zh}，由{office}销号{told}"),
+        format!("new inspection round “{name}”: level {en}, closed by the {english_office}{english_told}"),
     )
+}
+
+/// Returns the error for a level that is given for a round that exists with another one.
+fn other_level(name: &str, level: RoundLevel) -> ledger::Error {
+    let (zh, en) = level_name(level);
+    Fault::invalid(
+        format!("已有督察轮次“{name}”，级别是{zh}：请去掉 level（--level），或先修改督察轮次"),
+        format!(
+            "there is an inspection round “{name}” of the level {en}: leave `level` (--level) out, or edit the round"
+        ),
+        &["level"],
+    )
+    .into()
 }
 
 /// Returns the level of a round by its name. A round that names nobody is taken for an inspection from above: a
@@ -499,19 +535,22 @@ fn level_of(name: &str, issuer: &region::Model) -> RoundLevel {
     }
 }
 
-/// Returns the round with a name, and whether it was created. The level and kind of a new round are derived from its
-/// name; see [`level_of`].
-async fn round(db: &Transaction, name: &str, issuer: &region::Model) -> Result<(inspection_round::Model, bool)> {
-    let given = name.trim();
-    let name = faults::line(name, 1..=200, ("督察轮次名称", "the round's name"), &["round"])?;
+/// Returns the round of an import, and whether it was created. The kind of a new round is derived from its name, and so
+/// is its level where none is given; see [`level_of`].
+async fn round(db: &Transaction, answer: &Answer, issuer: &region::Model) -> Result<(inspection_round::Model, bool)> {
+    let given = answer.round.trim();
+    let name = faults::line(&answer.round, 1..=200, ("督察轮次名称", "the round's name"), &["round"])?;
     // Older rounds were stored before names were cleaned, so look up the given name as well.
     for known in [name.as_str(), given] {
         let found = inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(known)).one(db).await?;
         if let Some(round) = found {
+            if answer.level.is_some_and(|level| level != round.level) {
+                return Err(other_level(&round.name, round.level));
+            }
             return Ok((round, false));
         }
     }
-    let level = level_of(&name, issuer);
+    let level = answer.level.unwrap_or_else(|| level_of(&name, issuer));
     let kind = if name.contains("回头看") {
         RoundKind::LookBack
     } else if name.contains("专项") {
