@@ -7,11 +7,19 @@ use crate::support::{World, stories};
 stories!(what_is_offered_is_what_is_done);
 
 /// How many actions are tried.
-const TRIES: usize = 400;
+const TRIES: usize = 500;
 
 /// The objects that offer actions, as fields of the schema.
-const LISTS: &[&str] =
-    &["assignments", "measures", "inspectionCases", "deadlineChanges", "supervisionActions", "closeOuts"];
+const LISTS: &[&str] = &[
+    "assignments",
+    "measures",
+    "inspectionCases",
+    "deadlineChanges",
+    "supervisionActions",
+    "closeOuts",
+    "inspectionRounds",
+    "publishedFigures",
+];
 
 /// What is read of an object before an action is tried.
 const OBJECT: &str = "availableActions { action mutation isAvailable isPermitted reason }";
@@ -23,12 +31,19 @@ fn object(server: &crate::support::Server, token: &str, list: &str) -> Option<Va
     let fields = match list {
         "assignments" => of_assignment.to_owned(),
         "measures" | "inspectionCases" => "version".to_owned(),
+        "inspectionRounds" => String::new(),
+        "publishedFigures" => "version counted topic label amount asOf source region { id }".to_owned(),
         "closeOuts" => format!("noticeFrom assignment {{ id {of_assignment} }}"),
         _ => "state".to_owned(),
     };
-    let query = format!("{{ {list}(first: 200) {{ nodes {{ id {fields} {OBJECT} }} }} }}");
-    let nodes = server.data_as(token, &query, &json!({}))[list]["nodes"].as_array().unwrap().clone();
-    (!nodes.is_empty()).then(|| nodes[fastrand::usize(..nodes.len())].clone())
+    let query = format!("{{ viewer {{ region {{ id }} }} {list}(first: 200) {{ nodes {{ id {fields} {OBJECT} }} }} }}");
+    let found = server.data_as(token, &query, &json!({}));
+    let nodes = found[list]["nodes"].as_array().unwrap();
+    (!nodes.is_empty()).then(|| {
+        let mut object = nodes[fastrand::usize(..nodes.len())].clone();
+        object["own"] = found["viewer"]["region"]["id"].clone();
+        object
+    })
 }
 
 /// Returns the input with which an action on an object is tried: valid in every respect that does not depend on the
@@ -100,6 +115,19 @@ fn input(action: &str, object: &Value) -> Option<Value> {
         "CLOSE_CASE" => of("caseId", true, json!({ "decision": reason })),
         "REOPEN_CASE" => of("caseId", true, json!({ "reason": reason, "dueOn": "2030-01-01" })),
         "ENDORSE" | "APPROVE" | "REJECT" => of("extensionId", false, json!({ "decision": action, "words": reason })),
+        "RECORD_PUBLISHED_FIGURE" => of(
+            "roundId",
+            false,
+            json!({ "regionId": object["own"], "counted": "MEASURES", "topic": "TOTAL", "amount": 86,
+                "asOf": "2025-01-01", "source": unique }),
+        ),
+        "CORRECT_PUBLISHED_FIGURE" => of(
+            "figureId",
+            true,
+            json!({ "regionId": object["region"]["id"], "counted": object["counted"], "topic": object["topic"],
+                "label": object["label"], "amount": 87, "asOf": object["asOf"], "source": object["source"] }),
+        ),
+        "WITHDRAW_PUBLISHED_FIGURE" => of("figureId", true, json!({ "reason": reason })),
         "ADOPT" => of("actionId", false, json!({ "isAdopted": true, "reason": reason })),
         "DISMISS" => of("actionId", false, json!({ "isAdopted": false, "reason": reason })),
         "LIFT" => of("actionId", false, json!({ "reason": reason })),

@@ -4,12 +4,13 @@
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::support::{Server, World, block_on, stories};
+use crate::support::{Server, World, asked, block_on, stories};
 
 stories!(
     numbers_of_a_report_are_recorded_corrected_and_withdrawn,
     what_is_computed_is_what_the_ledger_lists,
     whoever_sees_a_part_only_is_told_no_computed_number,
+    buttons_are_those_of_offices_that_keep_the_round,
 );
 
 const TODAY: &str = "2026-11-22";
@@ -249,4 +250,67 @@ fn whoever_sees_a_part_only_is_told_no_computed_number(world: &World) {
     let different = "{ publishedFigures(filter: {isDifferent: true}) { nodes { id } } }";
     let different = server.data_as(&county, different, &json!({}))["publishedFigures"]["nodes"].clone();
     assert_eq!(different, json!([{"id": own["id"]}]));
+}
+
+fn buttons_are_those_of_offices_that_keep_the_round(world: &World) {
+    world.done(&["demo"]);
+    let sheet = "序号,反馈问题,整改措施,整改时限,牵头单位\n1,砂石乱堆。,1.清理。,2031年12月31日,县水利局\n";
+    let file = world.file("砂石.csv", sheet.as_bytes());
+    for (round, code, level) in [("县砂石整治", "990121", "county"), ("市砂石整治", "990100", "prefecture")] {
+        world.done(&[
+            "import",
+            &file,
+            "--round",
+            round,
+            "--region",
+            code,
+            "--level",
+            level,
+            "--as-of",
+            "2026-03-31",
+            "--create-units",
+        ]);
+    }
+    let offices = [
+        ("region", "regional-office", "云川省"),
+        ("city", "city-office", "云溪市"),
+        ("county", "county-office", "白河县"),
+    ];
+    for (name, role, place) in offices {
+        world.employ(&format!("{name}@gov.example"), role, &format!("{place}生态环境保护督察整改办"));
+    }
+    world.employ("unit@gov.example", "responsible-unit", "白河县人民政府");
+    let (server, _clock) = world.serve_under_clock("2026-11-22T09:00");
+    let wall = |name: &str| {
+        let cookie = format!("rectify={}; rectify-language=zh", server.sign_in(&format!("{name}@gov.example")));
+        let page = asked(&server, "GET", "/wall", &[("cookie", &cookie)], b"");
+        assert_eq!(page.status, 200, "{}", page.body);
+        page.body
+    };
+    let offers = |page: &str, round: &str| page.contains(&format!("登记公布数：{round}"));
+    // Which rounds: that of the province, the city's and the county's.
+    for (name, kept) in [
+        ("region", [true, true, true]),
+        ("city", [false, true, true]),
+        ("county", [false, false, true]),
+        ("unit", [false, false, false]),
+    ] {
+        let page = wall(name);
+        let rounds = ["演示·省级生态环境保护督察", "市砂石整治", "县砂石整治"];
+        assert_eq!(rounds.map(|round| offers(&page, round)), kept, "{name}: {page}");
+    }
+    // What the county has recorded, the offices above may correct, and no unit, which does not see this round.
+    let county = server.sign_in("county@gov.example");
+    let round = "{ inspectionRounds(filter: {name: {eq: \"县砂石整治\"}}) { nodes { id } } }";
+    let round = server.data_as(&county, round, &json!({}))["inspectionRounds"]["nodes"][0]["id"].clone();
+    let mut input = of(&region(&server, &county, "990121"), "MEASURES", "TOTAL", None, 1);
+    input["roundId"] = round;
+    record(&server, &county, &input);
+    for (name, may) in [("region", true), ("city", true), ("county", true), ("unit", false)] {
+        let page = wall(name);
+        assert_eq!(page.contains("整改情况报告第 3 页"), name != "unit", "{name}: {page}");
+        for act in ["correctPublishedFigure", "withdrawPublishedFigure"] {
+            assert_eq!(page.contains(act), may, "{name} {act}: {page}");
+        }
+    }
 }

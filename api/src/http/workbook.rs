@@ -266,11 +266,10 @@ impl How {
 }
 
 /// `POST /import?round=…&region=540329`: imports a workbook, which is the body or the part `file` of a form; the part
-/// `mapping` may have decisions about how to read it. `round` is
-/// the name or global id of the round; `region` and `issuedBy` are the code or global id of a region; `level` is the level
-/// of a round that is created. With `keep=true`,
-/// it answers at once with the id of a pending import, which waits for decisions. With
-/// `sheet=progress`, it imports a filled-in form of progress reports instead, and these parameters are not needed.
+/// `mapping` may have decisions about how to read it. `round` is the name or global id of the round, `level` its level
+/// if it is created; `region` and `issuedBy` are the code or global id of a region. With `keep=true`, it answers at
+/// once with the id of a pending import, which waits for decisions. With `sheet=progress`, it imports a filled-in form
+/// of progress reports instead, and these parameters are not needed.
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
     let taken: Result<Value, Unserved> = async {

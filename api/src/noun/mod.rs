@@ -63,4 +63,8 @@ pub(crate) const FINISHERS: &[(&str, Finishing)] = &[
     (action::EXTENSION, |request, finish, facts| action::available(Subject::Extension, request, finish, facts)),
     (action::SUPERVISION, |request, finish, facts| action::available(Subject::Supervision, request, finish, facts)),
     (action::OBJECTION, |request, finish, facts| action::available(Subject::Objection, request, finish, facts)),
+    (action::ROUND, |request, finish, facts| action::available(Subject::Round, request, finish, facts)),
+    (action::PUBLISHED_FIGURE, |request, finish, facts| {
+        action::available(Subject::PublishedFigure, request, finish, facts)
+    }),
 ];

@@ -3,12 +3,14 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::keep::published as keep;
 use ledger::statistics::published as rule;
+use ledger::work::available::{self, Subject};
 use planner::{Condition, Dimension, Kind, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::account::Account;
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
+use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
@@ -112,6 +114,9 @@ noun! {
     withdrawReason: Option<String> = Kind::Column("withdraw_reason");
     /// Inspection round (督察轮次) that the report is about.
     round: InspectionRound = Kind::One(<InspectionRound as Noun>::table, "round_id");
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, figure| available::facts(sql, Subject::PublishedFigure, figure), action::PUBLISHED_FIGURE);
     /// Version number, increased by every change. Mutations take it so that a concurrent change is detected
     /// (`STALE_VERSION`).
     version: i32 = Kind::Column("version");
@@ -223,8 +228,8 @@ pub(crate) struct PublishedFigureMutation;
 
 #[Object]
 impl PublishedFigureMutation {
-    /// Records a number that a published report states about an inspection round (公布数). Requires a regional
-    /// rectification office (区整改办).
+    /// Records a number that a published report states about an inspection round (公布数). Requires an office that
+    /// keeps rounds of its level.
     async fn record_published_figure(
         &self,
         ctx: &Context<'_>,
@@ -244,7 +249,7 @@ impl PublishedFigureMutation {
         PublishedFigurePayload::of(done, request)
     }
 
-    /// Corrects a published figure that is not withdrawn. Requires a regional rectification office.
+    /// Corrects a published figure that is not withdrawn. Requires an office that keeps rounds of its level.
     async fn correct_published_figure(
         &self,
         ctx: &Context<'_>,
@@ -264,7 +269,8 @@ impl PublishedFigureMutation {
         PublishedFigurePayload::of(keep::correct(&request.acting(), figure, input.version, &record).await, request)
     }
 
-    /// Withdraws a published figure: it stays readable and is marked. Requires a regional rectification office.
+    /// Withdraws a published figure: it stays readable and is marked. Requires an office that
+    /// keeps rounds of its level.
     async fn withdraw_published_figure(
         &self,
         ctx: &Context<'_>,

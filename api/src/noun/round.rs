@@ -3,6 +3,7 @@
 use crate::part::scalar::Date;
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{Patch, merge, round as keep};
+use ledger::work::available::{self, Subject};
 use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, noun};
 
 use crate::context::Request;
@@ -11,6 +12,7 @@ use crate::noun::measure::Measure;
 use crate::noun::problem::Problem;
 use crate::noun::published_figure::PublishedFigure;
 use crate::noun::round_result::RoundResult;
+use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
@@ -80,6 +82,9 @@ noun! {
     /// Later rounds that look back at this one (回头看). Lists only rounds that the caller may see.
     lookedBackBy: Vec<InspectionRound> =
         Kind::List(<InspectionRound as planner::Noun>::table, Link::Part("looks_back_at_id"));
+    /// What can be done to it, and whether the caller may do it now; those that are not available say why.
+    availableActions: Vec<AvailableAction> =
+        Kind::Finished(|sql, round| available::facts(sql, Subject::Round, round), action::ROUND);
     /// Version number, increased by every edit. Mutations take it so that a concurrent change is detected
     /// (`STALE_VERSION`).
     version: i32 = Kind::Column("version");

@@ -22,6 +22,8 @@ pub(crate) const CLOSE_OUT: &str = "actionsOnCloseOut";
 pub(crate) const EXTENSION: &str = "actionsOnExtension";
 pub(crate) const SUPERVISION: &str = "actionsOnSupervision";
 pub(crate) const OBJECTION: &str = "actionsOnObjection";
+pub(crate) const ROUND: &str = "actionsOnRound";
+pub(crate) const PUBLISHED_FIGURE: &str = "actionsOnPublishedFigure";
 
 /// An action that people can do to an object, and whether the caller may do it now. A mutation checks again, because
 /// the object may have changed in the meantime.

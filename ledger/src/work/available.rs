@@ -110,6 +110,9 @@ actions! {
     Adopt "ADOPT" "decideSupervision" "采纳建议" "Adopt the proposal";
     Dismiss "DISMISS" "decideSupervision" "不采纳建议" "Dismiss the proposal";
     Lift "LIFT" "liftSupervision" "解除督办" "Lift";
+    RecordPublishedFigure "RECORD_PUBLISHED_FIGURE" "recordPublishedFigure" "登记公布数" "Record a published figure";
+    CorrectPublishedFigure "CORRECT_PUBLISHED_FIGURE" "correctPublishedFigure" "更正公布数" "Correct the figure";
+    WithdrawPublishedFigure "WITHDRAW_PUBLISHED_FIGURE" "withdrawPublishedFigure" "撤回公布数" "Withdraw the figure";
     DecideObjection "DECIDE_OBJECTION" "decideObjection" "答复异议" "Decide the objection";
 }
 
@@ -143,6 +146,10 @@ pub enum Subject {
     Supervision,
     /// An objection.
     Objection,
+    /// An inspection round.
+    Round,
+    /// A published figure.
+    PublishedFigure,
 }
 
 /// Who asks, and when.
@@ -167,6 +174,8 @@ pub fn actions(asking: Asking<'_>, subject: Subject, facts: &Value) -> Vec<Avail
         Subject::Extension => of(asking, facts, &ExtensionFacts::ACTIONS, ExtensionFacts::check),
         Subject::Supervision => of(asking, facts, &SupervisionFacts::ACTIONS, SupervisionFacts::check),
         Subject::Objection => of(asking, facts, &ObjectionFacts::ACTIONS, ObjectionFacts::check),
+        Subject::Round => of(asking, facts, &RoundFacts::ACTIONS, RoundFacts::check),
+        Subject::PublishedFigure => of(asking, facts, &FigureFacts::ACTIONS, FigureFacts::check),
     }
 }
 
@@ -908,6 +917,43 @@ impl ObjectionFacts {
     }
 }
 
+/// What the actions on an inspection round depend on.
+#[derive(Debug, Deserialize)]
+struct RoundFacts {
+    #[serde(deserialize_with = "code")]
+    level: RoundLevel,
+}
+
+impl RoundFacts {
+    const ACTIONS: [Action; 1] = [Action::RecordPublishedFigure];
+
+    fn check(&self, _: Action, asking: Asking<'_>) -> Checked {
+        permits(asking, Act::KeepLedger, Standing::of_round(self.level))
+    }
+}
+
+/// What the actions on a published figure depend on.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FigureFacts {
+    /// The level of the round.
+    #[serde(deserialize_with = "code")]
+    level: RoundLevel,
+    /// The path of the region that it speaks of.
+    path: String,
+    #[serde(deserialize_with = "boolean")]
+    is_withdrawn: bool,
+}
+
+impl FigureFacts {
+    const ACTIONS: [Action; 2] = [Action::CorrectPublishedFigure, Action::WithdrawPublishedFigure];
+
+    fn check(&self, _: Action, asking: Asking<'_>) -> Checked {
+        issued(asking, Act::KeepLedger, (self.level, &self.path))?;
+        if self.is_withdrawn { Err(because("已经撤回", "it has been withdrawn")) } else { Ok(()) }
+    }
+}
+
 /// Returns the SQL of the facts of an object, the row `alias`, as a JSON object.
 pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
     match subject {
@@ -990,6 +1036,12 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
                 ("supervising", of_measure("supervising_unit_id", alias)),
             ])
         }
+        Subject::Round => sql.object(&[("level", format!("{alias}.level"))]),
+        Subject::PublishedFigure => sql.object(&[
+            ("level", level_of(&format!("{alias}.round_id"))),
+            ("path", format!("(SELECT ar.path FROM region ar WHERE ar.id = {alias}.region_id)")),
+            ("isWithdrawn", sql.boolean(&format!("{alias}.withdrawn_at IS NOT NULL"))),
+        ]),
         Subject::Objection => {
             let of =
                 |column: &str| format!("(SELECT ac.{column} FROM close_out ac WHERE ac.id = {alias}.close_out_id)");

@@ -63,6 +63,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("DeadlineChange", "availableActions"),
     ("SupervisionAction", "availableActions"),
     ("Objection", "availableActions"),
+    ("InspectionRound", "availableActions"),
+    ("PublishedFigure", "availableActions"),
     ("AuditEntry", "label"),
     // The story `offices` is about these.
     ("Measure", "task"),
