@@ -2,6 +2,7 @@
 //! plan or a ledger that comes in again leaves it.
 
 use entity::{mail, mail_item};
+use ledger::record::link_key::LinkKey;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
@@ -62,6 +63,23 @@ fn change_plan(scene: &MeasureScene<'_>, printed: &str) {
     assert_eq!(done["changeDeadline"]["errors"], json!([]));
 }
 
+/// The page behind the link of a mail shows the deadline of the answer that the mail is about, without sign-in; that of
+/// a mail about the whole measure shows the latest.
+fn a_mails_link_shows_the_answers_own_deadline(scene: &MeasureScene<'_>) {
+    let key = LinkKey::new("story");
+    let until = "2023-08-01T00:00:00Z".parse().unwrap();
+    let page = |id: &str| {
+        let page = scene.server.get(&format!("/m/{}", key.sign(id, until)));
+        assert!(page.status == 200 && page.body.contains(&scene.measure), "{}", page.body);
+        page.body
+    };
+    let (luolong, leiwuqi) = (page(&scene.of("洛隆县").0), page(&scene.of("类乌齐县").0));
+    for page in [luolong, page(&scene.measure)] {
+        assert!(page.contains("（延期至 2023年12月31日）") && page.contains("还有"), "{page}");
+    }
+    assert!(leiwuqi.contains("已过") && !leiwuqi.contains("延期至"), "{leiwuqi}");
+}
+
 fn an_extension_moves_one_answer_only(world: &World) {
     let scene = MeasureScene::set(world);
     let (luolong, leiwuqi) = (scene.counties[0].clone(), scene.counties[1].clone());
@@ -118,6 +136,8 @@ fn an_extension_moves_one_answer_only(world: &World) {
     assert!(is_told("overdue", "u540323", "2023-06-30"), "{told:?}");
     assert!(!told.iter().any(|(kind, to, _)| kind == "overdue" && to.starts_with("u540329")), "{told:?}");
     assert!(is_told("due-soon", "u540329", "2023-12-31"), "{told:?}");
+
+    a_mails_link_shows_the_answers_own_deadline(&scene);
 
     // The same ledger again changes nothing, and a new plan leaves what was extended further.
     let file = world.file("again.xlsx", &city(&CITY_ROWS));

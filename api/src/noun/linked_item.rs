@@ -24,9 +24,12 @@ pub(crate) struct LinkedItem {
     round: String,
     /// Deadline of the measure as printed; null for a case.
     deadline: Option<String>,
-    /// Date on which it is due; null if it has none.
+    /// Date to which the printed deadline was extended: of the answer that the mail is about, else of the measure. Null
+    /// if it was not extended, and for a case.
+    extended_to: Option<Date>,
+    /// Date on which the answer that the mail is about is due, else the measure or the case; null if it has none.
     due_on: Option<Date>,
-    /// Whether nothing is left to do: the measure is closed or not applicable, or the case is closed.
+    /// Whether nothing is left to do: the answer or the measure is closed or not applicable, or the case is closed.
     is_settled: bool,
 }
 
@@ -63,13 +66,14 @@ impl LinkedItemQuery {
         };
         let settled = ["CLOSED", "CLOSED_ONGOING", "NOT_APPLICABLE"];
         Ok(LinkedItem {
-            item_id: ID(id.to_owned()),
+            item_id: ID(found.item),
             is_settled: settled.contains(&found.status.as_str()),
             number: found.number,
             text: found.text,
             origin: found.origin,
             round: found.round,
             deadline: found.deadline,
+            extended_to: found.extended_to.map(Date),
             due_on: found.due_on.map(Date),
         })
     }

@@ -289,7 +289,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
         };
         let row = Row {
             keys: (line.measure_id, line.assignment_id),
-            link: source.link("measure", line.measure_id),
+            link: source.link_of_answer(line.measure_id, line.assignment_id),
             number,
             text: line.content,
             problem: Some((line.problem_number, line.problem_title)),

@@ -49,7 +49,15 @@ pub(crate) struct Source<'a> {
 impl Source<'_> {
     /// The address of a row of a noun, by the prefix of the noun's ids.
     pub(crate) fn link(&self, prefix: &str, key: i64) -> String {
-        self.links.item(prefix, key, self.now)
+        let id = format!("{prefix}_{key}");
+        self.links.item((prefix, &id), &id, self.now)
+    }
+
+    /// The address of a measure. Its page shows the deadline of one answer, where the mail is about one.
+    pub(crate) fn link_of_answer(&self, measure: i64, answer: Option<i64>) -> String {
+        let id = format!("measure_{measure}");
+        let shown = answer.map_or_else(|| id.clone(), |answer| format!("assignment_{answer}"));
+        self.links.item(("measure", &id), &shown, self.now)
     }
 }
 
@@ -73,12 +81,12 @@ impl Links {
         Self { public_url: public_url.trim_end_matches('/').to_owned(), template: template.to_owned(), key }
     }
 
-    fn item(&self, prefix: &str, key: i64, now: DateTime<Utc>) -> String {
-        let id = format!("{prefix}_{key}");
-        let token = self.key.sign(&id, now + TimeDelta::days(LINK_DAYS));
+    /// The address of an item, with its kind and id. `shown` is what its page shows without signing in.
+    fn item(&self, (kind, id): (&str, &str), shown: &str, now: DateTime<Utc>) -> String {
+        let token = self.key.sign(shown, now + TimeDelta::days(LINK_DAYS));
         let of = |template: &str, name: &str, value: &str| template.replace(name, value);
         let address = of(&of(&self.template, "{public_url}", &self.public_url), "{token}", &token);
-        of(&of(&address, "{kind}", prefix), "{id}", &id)
+        of(&of(&address, "{kind}", kind), "{id}", id)
     }
 }
 

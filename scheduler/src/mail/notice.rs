@@ -74,6 +74,7 @@ struct About {
 #[derive(FromQueryResult)]
 struct OfMeasure {
     measure_id: i64,
+    assignment_id: Option<i64>,
     number: Option<String>,
     content: String,
     due_raw: String,
@@ -102,7 +103,8 @@ fn assignment<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
         let statement = Statement::from_sql_and_values(
             source.db.get_database_backend(),
-            "SELECT m.id AS measure_id, m.number, m.content, m.due_raw, p.title AS problem, r.name AS round, \
+            "SELECT m.id AS measure_id, a.id AS assignment_id, m.number, m.content, m.due_raw, p.title AS problem, \
+                    r.name AS round, \
                     CASE WHEN coalesce(a.due_on, m.due_on) IS DISTINCT FROM m.plan_due_on \
                        THEN coalesce(a.due_on, m.due_on) END AS extended_to, \
                     u.name AS unit, a.unit_id, a.status FROM mail_item i JOIN measure m ON m.id = i.measure_id \
@@ -116,7 +118,7 @@ fn assignment<'a>(source: &'a Source<'a>) -> Reading<'a> {
             return Ok(None);
         }
         let about = About {
-            link: source.link("measure", found.measure_id),
+            link: source.link_of_answer(found.measure_id, found.assignment_id),
             number: found.number,
             text: found.content,
             problem: Some(found.problem),
