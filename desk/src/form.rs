@@ -236,6 +236,7 @@ pub(crate) fn beginnings(words: &[FieldWords], object: &Value, schema: &Schema, 
                 };
                 vec![(name, parties.map(named).collect::<Vec<_>>().join("\n"))]
             }
+            Widget::Choices => texts(object, &field.from).into_iter().map(|text| (name.clone(), text)).collect(),
             _ => {
                 let texts = texts(object, &field.from);
                 if texts.is_empty() { Vec::new() } else { vec![(name, texts.join("\n"))] }

@@ -107,6 +107,7 @@ fn input(action: &str, object: &Value) -> Option<Value> {
         "PLAN_CHECKS" => of("measureId", true, json!({ "plans": [] })),
         "RETIRE_MEASURE" => of("measureId", true, json!({ "reason": reason })),
         "RETIRE_PROBLEM" => of("problemId", true, json!({ "reason": reason })),
+        "EDIT_CASE" => of("caseId", true, json!({ "summary": unique })),
         "ACCEPT_CASE" => of("caseId", true, json!({})),
         "REPORT_ON_CASE" => of("caseId", false, json!({ "text": unique })),
         "RESOLVE_CASE" => of("caseId", true, json!({ "finding": "TRUE", "text": reason })),

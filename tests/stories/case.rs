@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::scene::CaseScene;
 use crate::support::socket::Socket;
-use crate::support::{Smtp, World, read, stories};
+use crate::support::{Smtp, World, asked, read, stories};
 
 stories!(
     a_case_lives_from_handing_over_to_closing_and_again,
@@ -14,6 +14,7 @@ stories!(
     whoever_complained_is_written_down_nowhere,
     a_case_has_a_batch_and_a_class_and_repeats_an_earlier_one,
     lists_and_groups_of_cases_have_their_resolution_rate,
+    the_fields_of_a_case_are_corrected_until_it_is_closed,
 );
 
 fn refusal(code: &str, place: &str) -> (String, String) {
@@ -358,4 +359,106 @@ fn lists_and_groups_of_cases_have_their_resolution_rate(world: &World) {
     let nothing = json!({"count": 0, "resolved": 0, "closed": 0, "overdue": 0, "substantiated": 0,
         "resolutionRate": null});
     assert_eq!(none, nothing);
+}
+
+fn the_fields_of_a_case_are_corrected_until_it_is_closed(world: &World) {
+    let scene = CaseScene::set(world);
+    let CaseScene { region, city, lead, sibling, .. } = &scene;
+    let hand_over =
+        |changes: Value| scene.done(city, "handOverCase", &scene.wanted(changes))["id"].as_str().unwrap().to_owned();
+    let case = hand_over(json!({}));
+    let other = hand_over(json!({"number": "D3SX202505270002", "handedOverOn": "2025-05-27"}));
+    let edit = |changes: Value| scene.on(&case, changes);
+    let query = "query($id: ID!) { inspectionCase(id: $id) { number channel batch handling isKey summary handedOverOn
+        dueOn version repeatOf { id } pollution { kind } leadUnit { name }
+        audit { nodes { act changes { label before after } } } } }";
+    let read = || scene.server.data_as(city, query, &json!({ "id": case }))["inspectionCase"].clone();
+
+    // Offices that hand over correct; units do not, and a sibling knows nothing of the case.
+    let words = json!({"summary": "洗砂场废水直排河道。"});
+    assert_eq!(scene.refused(lead, "editCase", &edit(words.clone())), refusal("NOT_ALLOWED", "input"));
+    assert_eq!(scene.refused(sibling, "editCase", &edit(words)), refusal("NOT_FOUND", "caseId"));
+    for (changes, code, place) in [
+        (json!({"number": "D3SX202505270002"}), "CONFLICT", "number"),
+        (json!({"number": null}), "INVALID", "number"),
+        (json!({"summary": "举报人电话13812345678。"}), "INVALID", "summary"),
+        (json!({"pollution": []}), "INVALID", "pollution"),
+        (json!({"dueOn": "2025-05-27"}), "INVALID", "dueOn"),
+        (json!({"handedOverOn": "2025-05-29"}), "INVALID", "handedOverOn"),
+        (json!({"repeatOfId": case}), "NOT_FOUND", "repeatOfId"),
+        (json!({"repeatOfId": "case_99"}), "NOT_FOUND", "repeatOfId"),
+        (json!({"repeatOfId": other, "handedOverOn": "2025-05-26"}), "INVALID", "repeatOfId"),
+    ] {
+        assert_eq!(scene.refused(city, "editCase", &edit(changes.clone())), refusal(code, place), "{changes}");
+    }
+    assert_eq!(read()["version"], 1, "what is refused changes nothing");
+
+    // Nothing new is no change; what is new is written, and the audit says what it was.
+    assert_eq!(
+        scene.done(city, "editCase", &edit(json!({"channel": "CALL", "pollution": ["NOISE", "WATER"]})))["version"],
+        1
+    );
+    let correction = json!({"number": "D3SX202505280081", "channel": "LETTER", "pollution": ["WATER", "SOIL"],
+        "isKey": false, "batch": "第四批", "handling": "LONG_TERM", "repeatOfId": other,
+        "summary": "洗砂场废水直排河道。", "dueOn": "2025-06-20"});
+    let done = scene.done(city, "editCase", &edit(correction));
+    assert_eq!((&done["state"], &done["version"]), (&json!("HANDED_OVER"), &json!(2)));
+    let now = read();
+    let fields = ["number", "channel", "batch", "handling", "summary", "handedOverOn", "dueOn"];
+    let expected =
+        ["D3SX202505280081", "LETTER", "第四批", "LONG_TERM", "洗砂场废水直排河道。", "2025-05-28", "2025-06-20"];
+    assert_eq!(fields.map(|field| now[field].as_str().unwrap()), expected);
+    assert_eq!((&now["isKey"], &now["repeatOf"]["id"]), (&json!(false), &json!(other)));
+    assert_eq!(now["pollution"], json!([{"kind": "SOIL"}, {"kind": "WATER"}]));
+    assert_eq!(now["leadUnit"]["name"], "洛隆县人民政府");
+    let entry = &now["audit"]["nodes"][0];
+    assert_eq!(entry["act"], "EDITED");
+    for (label, before, after) in [
+        ("编号", "D3SX202505280018", "D3SX202505280081"),
+        ("举报方式", "来电", "来信"),
+        ("污染类型", "水、噪声", "水、土壤"),
+        ("重点案件", "是", "否"),
+        ("案情摘要", "洗砂场废水直排，夜间噪声扰民。", "洗砂场废水直排河道。"),
+        ("办理时限", "2025-06-07", "2025-06-20"),
+    ] {
+        let change = json!({"label": label, "before": before, "after": after});
+        assert!(entry["changes"].as_array().unwrap().contains(&change), "{label}: {entry:#}");
+    }
+    // The case that it repeats cannot have been handed over after it. Lists go by the new date.
+    let later = scene.on(&other, json!({"handedOverOn": "2025-05-28"}));
+    scene.done(city, "editCase", &later);
+    let first = scene.on(&case, json!({"handedOverOn": "2025-05-27"}));
+    assert_eq!(scene.refused(region, "editCase", &first), refusal("INVALID", "repeatOfId"));
+    let listed = "{ inspectionCases(orderBy: [{field: DUE_ON, direction: DESC}]) { nodes { id } } }";
+    assert_eq!(scene.server.data_as(city, listed, &json!({}))["inspectionCases"]["nodes"][0]["id"], json!(case));
+
+    // Whoever watches the case is told, and it is corrected while it is worked on.
+    let mut socket = Socket::open_as(&scene.server, lead);
+    let watch = "subscription($within: ID) { ledgerChanged(within: $within) { kind inspectionCase { id batch } } }";
+    socket.subscribe("case", watch, &json!({"within": scene.named("regions", "洛隆县")}));
+    socket.say(&json!({"type": "ping"}));
+    assert_eq!(socket.hear(), json!({"type": "pong"}));
+    scene.done(city, "editCase", &edit(json!({"batch": "第五批"})));
+    let told = json!({"kind": "EDITED", "inspectionCase": {"id": case, "batch": "第五批"}});
+    assert_eq!(socket.hear()["payload"]["data"]["ledgerChanged"], told);
+    scene.done(lead, "acceptCase", &edit(json!({})));
+    let resolved = json!({"finding": "TRUE", "text": "已整改。"});
+    scene.done(lead, "resolveCase", &edit(resolved));
+    scene.done(region, "verifyCase", &edit(json!({"opinion": "现场核查，整改到位。"})));
+    assert_eq!(scene.done(region, "editCase", &edit(json!({"batch": null})))["state"], "ACCEPTED");
+    assert_eq!(read()["batch"], Value::Null);
+    scene.done(region, "closeCase", &edit(json!({"decision": "同意销号。"})));
+    assert_eq!(scene.refused(region, "editCase", &edit(json!({"batch": "5"}))), refusal("WRONG_STATE", "caseId"));
+    world.done(&["audit", "verify"]);
+
+    // The page has the button and the form, with the values of the case.
+    world.employ("desk@gov.example", "city-office", "昌都市生态环境保护督察整改办");
+    let cookie = format!("rectify={}; rectify-language=zh", scene.server.sign_in("desk@gov.example"));
+    let get = |path: &str| asked(&scene.server, "GET", path, &[("cookie", &cookie)], b"").body;
+    assert!(get(&format!("/cases/{other}")).contains("更正案件"));
+    let form = get(&format!("/acts/editCase?on={other}&version=2"));
+    for begun in ["D3SX202505270002", "value=\"NOISE\" checked", "value=\"WATER\" checked", "2025-06-07"] {
+        assert!(form.contains(begun), "{begun}: {form}");
+    }
+    assert!(!form.contains("value=\"SOIL\" checked"), "{form}");
 }

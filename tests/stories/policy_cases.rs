@@ -19,7 +19,7 @@ stories!(whoever_works_on_cases_is_refused_what_is_not_his, whoever_records_of_p
 /// A mutation of a case: its name, and a function that returns its input without the id and the version.
 type Deed = (&'static str, fn() -> Value);
 
-const DEEDS: [Deed; 8] = [
+const DEEDS: [Deed; 9] = [
     ("acceptCase", || json!({})),
     ("reportOnCase", || json!({"text": "推进中"})),
     ("resolveCase", || json!({"finding": "TRUE", "text": "已整改"})),
@@ -28,6 +28,7 @@ const DEEDS: [Deed; 8] = [
     ("verifyCase", || json!({"opinion": "属实"})),
     ("closeCase", || json!({"decision": "同意"})),
     ("reopenCase", || json!({"reason": "反弹了", "dueOn": "2031-01-01"})),
+    ("editCase", || json!({"summary": format!("扬尘扰民（{}）", fastrand::u32(..))})),
 ];
 
 const OF_PROBLEMS: [&str; 4] =
@@ -48,6 +49,7 @@ fn does(role: Role, name: &str, level: RoundLevel, (leads, assists): (bool, bool
         "returnCase" if state == "ACCEPTED" => closes,
         "returnCase" | "verifyCase" => above,
         "closeCase" | "reopenCase" => closes,
+        "editCase" => [Role::RegionalOffice, Role::CityOffice].contains(&role),
         other => panic!("{other} is not in the table of who does what"),
     }
 }

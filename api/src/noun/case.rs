@@ -1,6 +1,6 @@
 //! Complaint cases (交办案件), handed over during an inspection: their type, filter and mutations.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use ledger::record::concern;
 use ledger::rule::case_flow;
 use ledger::work::available::{self, Subject};
@@ -17,6 +17,7 @@ use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
+use crate::part::patch::{clearable, patch};
 use crate::part::payload::{key_of, payload};
 use crate::part::scalar::{Date, Moment};
 
@@ -356,6 +357,39 @@ pub(crate) struct HandOverCaseInput {
     due_on: Date,
 }
 
+/// Input of `editCase`: a case that is not closed, and the fields to correct. Omitted fields keep their value; null
+/// clears a field that may be empty. The round, the region and the units stay as they are.
+#[derive(InputObject)]
+pub(crate) struct EditCaseInput {
+    /// Global id of the case to correct.
+    case_id: ID,
+    /// Version of the case that the caller read; an outdated one is refused.
+    version: i32,
+    /// New case number as printed, 1 to 40 characters; each round and region has it once. Cannot be null.
+    number: MaybeUndefined<String>,
+    /// New channel through which the complaint was made; cannot be null.
+    channel: MaybeUndefined<CaseChannel>,
+    /// New kinds of pollution that the complaint is about: at least one, each once; cannot be null.
+    pollution: MaybeUndefined<Vec<Pollution>>,
+    /// Whether it is a key case (重点); cannot be null.
+    is_key: MaybeUndefined<bool>,
+    /// New batch in which the inspection handed the case over (批次), as printed, 1 to 40 characters; null clears it.
+    batch: MaybeUndefined<String>,
+    /// How soon the case has to be handled (办理类型); null clears it.
+    handling: MaybeUndefined<CaseHandling>,
+    /// Earlier case that this one repeats (重复件): another one of the same round that the caller may see, handed over
+    /// on the same day or before. Null clears it.
+    repeat_of_id: MaybeUndefined<ID>,
+    /// New text of what the complaint is about, 2 to 5,000 characters, without saying who complained. Telephone and
+    /// identity card numbers are refused. Cannot be null.
+    summary: MaybeUndefined<String>,
+    /// New local date on which the case was handed over, not after today; cannot be null.
+    handed_over_on: MaybeUndefined<Date>,
+    /// New local date by which the case has to be resolved: from the day of handing over to ten years after it. Cannot
+    /// be null.
+    due_on: MaybeUndefined<Date>,
+}
+
 /// Input of `acceptCase`: the case to take on.
 #[derive(InputObject)]
 pub(crate) struct AcceptCaseInput {
@@ -487,6 +521,35 @@ impl CaseMutation {
             due_on: input.due_on.0,
         };
         CasePayload::of(acts::hand_over(&request.acting(), new).await, request)
+    }
+
+    /// Corrects the fields of a case that is not closed. For city and regional offices, which hand cases over.
+    async fn edit_case(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Case and the fields to correct.")] input: EditCaseInput,
+    ) -> async_graphql::Result<CasePayload> {
+        let request = ctx.data::<Request>()?;
+        let done = async {
+            let kinds = |kinds: Vec<Pollution>| kinds.into_iter().map(Into::into).collect();
+            let changes = acts::Changes {
+                number: patch(input.number, "number")?,
+                channel: patch(input.channel.map_value(Into::into), "channel")?,
+                batch: clearable(input.batch),
+                handling: clearable(input.handling.map_value(Into::into)),
+                // An id of another type becomes key 0, which no case has: it is refused like an unknown case.
+                repeat_of: clearable(
+                    input.repeat_of_id.map_value(|id| key_of::<InspectionCase>(&id).unwrap_or_default()),
+                ),
+                pollution: patch(input.pollution.map_value(kinds), "pollution")?,
+                is_key: patch(input.is_key, "isKey")?,
+                summary: patch(input.summary, "summary")?,
+                handed_over_on: patch(input.handed_over_on.map_value(|day| day.0), "handedOverOn")?,
+                due_on: patch(input.due_on.map_value(|day| day.0), "dueOn")?,
+            };
+            acts::edit(&request.acting(), on(&input.case_id, input.version), changes).await
+        };
+        CasePayload::of(done.await, request)
     }
 
     /// Takes a case on (签收). For the lead unit.

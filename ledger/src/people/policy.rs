@@ -145,7 +145,7 @@ pub enum Act {
     Comment,
     /// Making the notice of a close-out public, or withdrawing it.
     Disclose,
-    /// Handing a case over to a unit (交办).
+    /// Handing a case over to a unit (交办), and correcting its fields until it is closed.
     HandOverCase,
     /// Accepting (签收) and resolving (办结) a case, by its lead unit; reporting on it, also by an assisting unit.
     AnswerCase,

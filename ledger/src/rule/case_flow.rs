@@ -4,7 +4,7 @@
 
 use entity::case_pollution::Pollution;
 use entity::case_report::CaseStep;
-use entity::inspection_case::{CaseState, Handling};
+use entity::inspection_case::{CaseState, Channel, Handling};
 use planner::Sql;
 
 /// Returns the state to which a step leads, or `None` if the current state does not allow the step.
@@ -28,6 +28,18 @@ pub fn next(from: CaseState, step: CaseStep) -> Option<CaseState> {
 /// Returns the states that allow a step.
 pub fn open_from(step: CaseStep) -> Vec<CaseState> {
     <CaseState as sea_orm::Iterable>::iter().filter(|state| next(*state, step).is_some()).collect()
+}
+
+/// The states in which the fields of a case can be corrected.
+pub const EDITABLE: [CaseState; 5] =
+    [CaseState::HandedOver, CaseState::InProgress, CaseState::PartlyResolved, CaseState::Resolved, CaseState::Accepted];
+
+/// Returns the Chinese name of a channel, as users see it.
+pub fn channel_name(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Letter => "来信",
+        Channel::Call => "来电",
+    }
 }
 
 /// Returns the Chinese name of a state, as users see it.

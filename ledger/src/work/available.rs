@@ -104,6 +104,7 @@ actions! {
     ReturnCase "RETURN_CASE" "returnCase" "退回案件" "Return the case";
     CloseCase "CLOSE_CASE" "closeCase" "案件销号" "Close the case";
     ReopenCase "REOPEN_CASE" "reopenCase" "登记案件反弹" "Reopen the case";
+    EditCase "EDIT_CASE" "editCase" "更正案件" "Correct the case";
     Endorse "ENDORSE" "decideExtension" "同意延期" "Endorse";
     Approve "APPROVE" "decideExtension" "批准延期" "Approve";
     Reject "REJECT" "decideExtension" "不予延期" "Reject";
@@ -718,7 +719,7 @@ struct CaseFacts {
 }
 
 impl CaseFacts {
-    const ACTIONS: [Action; 7] = [
+    const ACTIONS: [Action; 8] = [
         Action::AcceptCase,
         Action::ReportOnCase,
         Action::ResolveCase,
@@ -726,6 +727,7 @@ impl CaseFacts {
         Action::ReturnCase,
         Action::CloseCase,
         Action::ReopenCase,
+        Action::EditCase,
     ];
 
     fn permits(&self, asking: Asking<'_>, act: Act) -> Checked {
@@ -771,6 +773,11 @@ impl CaseFacts {
                 self.permits(asking, Act::Close)?;
                 self.step(CaseStep::Close)?;
                 not_own(asking, resolvers)
+            }
+            Action::EditCase => {
+                self.permits(asking, Act::HandOverCase)?;
+                let is_open = case_flow::EDITABLE.contains(&self.state);
+                in_state(self.state, is_open, &case_flow::EDITABLE, case_flow::state_name)
             }
             _ => {
                 self.permits(asking, Act::Reopen)?;

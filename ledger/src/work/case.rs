@@ -12,17 +12,18 @@ use entity::inspection_round::RoundLevel;
 use entity::{case_region, case_unit, inspection_round, region};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement,
-    TryInsertResult,
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Iterable,
+    PaginatorTrait, QueryFilter, Statement, TryInsertResult,
 };
 use serde_json::{Value, json};
 
 use super::acting::{Acting, MAX_WORDS, is_own, permit};
 use super::assigning;
-use super::hold::{current, hold, in_sight, wrong_state};
+use super::hold::{current, hold, in_sight, seen, wrong_state};
 use super::telling::{self, Announcement, Done, Subject, Warning};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
+use crate::patch::Patch;
 use crate::people::policy::{self, Act, Standing};
 use crate::record::audit::{self, Entry};
 use crate::record::change::{self, ChangeKind};
@@ -70,6 +71,31 @@ pub struct New {
     pub due_on: NaiveDate,
 }
 
+/// Corrections of a case. Its round, its region and its lead unit stay as they are.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// The number of the case as printed.
+    pub number: Patch<String>,
+    /// How the complaint was received.
+    pub channel: Patch<Channel>,
+    /// The batch in which the inspection handed it over (批次), as printed.
+    pub batch: Patch<Option<String>>,
+    /// How soon it has to be handled (办理类型).
+    pub handling: Patch<Option<Handling>>,
+    /// The earlier case of the same round that it repeats (重复件).
+    pub repeat_of: Patch<Option<i64>>,
+    /// The kinds of pollution that the complaint is about, at least one.
+    pub pollution: Patch<Vec<Pollution>>,
+    /// Whether it is a key case (重点案件).
+    pub is_key: Patch<bool>,
+    /// What the complaint is about, without the complainant.
+    pub summary: Patch<String>,
+    /// The local date on which the case was handed over, not after today.
+    pub handed_over_on: Patch<NaiveDate>,
+    /// The local date by which the case is to be resolved.
+    pub due_on: Patch<NaiveDate>,
+}
+
 /// The target of an act: a case and the version of it that the caller saw.
 #[derive(Debug, Clone, Copy)]
 pub struct On {
@@ -83,11 +109,9 @@ pub struct On {
 ///
 /// The same number may be handed over once per round and region.
 pub async fn hand_over(acting: &Acting<'_>, mut new: New) -> Result<Done> {
-    let number = personal::line(&new.number, 1..=40, ("案件编号", "the case number"), &["input", "number"])?;
-    let summary = personal::text(&new.summary, 2..=MAX_WORDS, ("案情摘要", "the summary"), &["input", "summary"])?;
-    if let Some(batch) = &mut new.batch {
-        *batch = personal::line(batch, 1..=40, ("批次", "the batch"), &["input", "batch"])?;
-    }
+    let number = number(&new.number)?;
+    let summary = summary(&new.summary)?;
+    new.batch = new.batch.as_deref().map(batch).transpose()?;
     let handed_over_on = new.handed_over_on.unwrap_or_else(|| acting.today());
     let faults = check(&new, handed_over_on, acting.today());
     if !faults.is_empty() {
@@ -99,7 +123,10 @@ pub async fn hand_over(acting: &Acting<'_>, mut new: New) -> Result<Done> {
         None => None,
     };
     let round = round.ok_or_else(|| fault::unknown(Thing::Round, &["input", "roundId"]))?;
-    check_repeated(acting, new.repeat_of, round.id, handed_over_on).await?;
+    if let Some(id) = new.repeat_of {
+        let earlier = in_sight::<inspection_case::Entity>(acting, "inspection_case", id).await?;
+        check_repeated(earlier.as_ref(), round.id, handed_over_on)?;
+    }
     let transaction = database::begin(acting.db).await?;
     let place = assigning::place(acting, &transaction, new.region).await?;
     let lead = new.lead_unit.unwrap_or_default();
@@ -120,17 +147,22 @@ pub async fn hand_over(acting: &Acting<'_>, mut new: New) -> Result<Done> {
     Ok(Done { key: held.note(acting, ChangeKind::HandedOver, json!({}), after).await?, warnings })
 }
 
-/// Checks the case that a new one repeats (重复件): the caller sees it, and it was handed over in the same round, on
-/// the same day as the new case or earlier.
-async fn check_repeated(
-    acting: &Acting<'_>,
-    repeat_of: Option<i64>,
-    round: i64,
-    handed_over_on: NaiveDate,
-) -> Result<()> {
+fn number(given: &str) -> Result<String> {
+    Ok(personal::line(given, 1..=40, ("案件编号", "the case number"), &["input", "number"])?)
+}
+
+fn summary(given: &str) -> Result<String> {
+    Ok(personal::text(given, 2..=MAX_WORDS, ("案情摘要", "the summary"), &["input", "summary"])?)
+}
+
+fn batch(given: &str) -> Result<String> {
+    Ok(personal::line(given, 1..=40, ("批次", "the batch"), &["input", "batch"])?)
+}
+
+/// Checks the case that another one repeats (重复件): the caller sees it, and it was handed over in the same round, on
+/// the same day as the other case or earlier.
+fn check_repeated(earlier: Option<&inspection_case::Model>, round: i64, handed_over_on: NaiveDate) -> Result<()> {
     let path = ["input", "repeatOfId"];
-    let Some(id) = repeat_of else { return Ok(()) };
-    let earlier = in_sight::<inspection_case::Entity>(acting, "inspection_case", id).await?;
     let earlier = earlier.ok_or_else(|| fault::unknown(Thing::Case, &path))?;
     if earlier.round_id != round || earlier.handed_over_on > handed_over_on {
         let (zh, en) = (
@@ -174,9 +206,7 @@ async fn write(
     let once = [inspection_case::Column::RoundId, inspection_case::Column::RegionId, inspection_case::Column::Number];
     let inserted = inspection_case::Entity::insert(row).on_conflict_do_nothing_on(once);
     let TryInsertResult::Inserted(inserted) = inserted.exec(transaction).await? else {
-        let zh = format!("案件 {number} 已交办给{}", place.name);
-        let en = format!("case {number} has already been handed over to {}", place.name);
-        return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "number"]).into());
+        return Err(taken(&number, &place.name).into());
     };
     let id = inserted.last_insert_id;
     let kinds = new.pollution.iter().map(|kind| case_pollution::ActiveModel { case_id: Set(id), kind: Set(*kind) });
@@ -187,6 +217,65 @@ async fn write(
     concern::cases(transaction, &[Concern { id, due_order: new.due_on, lineage }]).await?;
     let row = inspection_case::Entity::find_by_id(id).one(transaction).await?;
     Ok(row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("the case just inserted".to_owned()))?)
+}
+
+fn taken(number: &str, place: &str) -> Fault {
+    let zh = format!("案件 {number} 已交办给{place}");
+    let en = format!("case {number} has already been handed over to {place}");
+    Fault::new(FaultCode::Conflict, zh, en, &["input", "number"])
+}
+
+/// Corrects a case that is not closed, for an office that hands cases over, and returns its key.
+pub async fn edit(acting: &Acting<'_>, on: On, changes: Changes) -> Result<i64> {
+    let held = HeldCase::take(acting, on).await?;
+    held.permit(acting, Act::HandOverCase)?;
+    let row = &held.row;
+    if row.state == CaseState::Closed {
+        return Err(wrong_state(row.state, &case_flow::EDITABLE, case_flow::state_name, &["input", "caseId"]).into());
+    }
+    let kinds = pollution_of(&held.transaction, row.id).await?;
+    let is_repeat_given = matches!(changes.repeat_of, Patch::Set(_));
+    let new = New {
+        number: changes.number.read(row.number.clone(), |given| number(&given))?,
+        round: Some(row.round_id),
+        region: Some(row.region_id),
+        channel: changes.channel.or(row.channel),
+        batch: changes.batch.read(row.batch.clone(), |given| given.as_deref().map(batch).transpose())?,
+        handling: changes.handling.or(row.handling),
+        repeat_of: changes.repeat_of.or(row.repeat_of_id),
+        pollution: changes.pollution.or(kinds.clone()),
+        is_key: changes.is_key.or(row.is_key),
+        summary: changes.summary.read(row.summary.clone(), |given| summary(&given))?,
+        lead_unit: Some(row.lead_unit_id),
+        assisting: held.assisting.clone(),
+        handed_over_on: Some(changes.handed_over_on.or(row.handed_over_on)),
+        due_on: changes.due_on.or(row.due_on),
+    };
+    let handed_over_on = new.handed_over_on.unwrap_or(row.handed_over_on);
+    let faults = check(&new, handed_over_on, acting.today());
+    if !faults.is_empty() {
+        return Err(crate::Error::Refused(faults));
+    }
+    held.check_number(&new.number).await?;
+    held.check_repeats(acting, new.repeat_of, handed_over_on, is_repeat_given).await?;
+    held.correct(acting, new, handed_over_on, kinds).await
+}
+
+/// Returns the kinds of pollution of a case.
+async fn pollution_of(db: &Transaction, case: i64) -> Result<Vec<Pollution>> {
+    let rows = case_pollution::Entity::find().filter(case_pollution::Column::CaseId.eq(case)).all(db).await?;
+    Ok(Pollution::iter().filter(|kind| rows.iter().any(|row| row.kind == *kind)).collect())
+}
+
+/// Returns what the audit keeps of a correction: the state of the case, and the fields that only corrections change.
+fn corrected(row: &inspection_case::Model, kinds: &[Pollution]) -> Value {
+    let mut kept = audit::kept::case(row);
+    kept["channel"] = json!(row.channel.to_value());
+    kept["isKey"] = json!(row.is_key);
+    kept["pollution"] = kinds.iter().map(ActiveEnum::to_value).collect();
+    kept["summary"] = json!(row.summary);
+    kept["handedOverOn"] = json!(row.handed_over_on);
+    kept
 }
 
 /// Returns the faults of a new case that can be found without the database.
@@ -319,11 +408,7 @@ pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str, due_on: NaiveDate
     moved.resolved_on = Set(None);
     moved.closed_on = Set(None);
     moved.due_on = Set(due_on);
-    case_region::Entity::update_many()
-        .col_expr(case_region::Column::DueOrder, Expr::value(due_on))
-        .filter(case_region::Column::CaseId.eq(held.row.id))
-        .exec(&held.transaction)
-        .await?;
+    held.due(due_on).await?;
     let told =
         Announcement { kind: "case-relapse", reason: &reason, facts: json!({}), submitter: held.row.resolver_id };
     let warnings = held.tell(acting, told).await?;
@@ -378,6 +463,105 @@ impl HeldCase {
         let wrong = || wrong_state(from, &case_flow::open_from(step), case_flow::state_name, &path);
         let state = case_flow::next(from, step).ok_or_else(wrong)?;
         Ok(inspection_case::ActiveModel { id: Set(self.row.id), state: Set(state), ..Default::default() })
+    }
+
+    /// Refuses a number that another case of the round and the region has.
+    async fn check_number(&self, number: &str) -> Result<()> {
+        let others = inspection_case::Entity::find()
+            .filter(inspection_case::Column::RoundId.eq(self.row.round_id))
+            .filter(inspection_case::Column::RegionId.eq(self.row.region_id))
+            .filter(inspection_case::Column::Number.eq(number))
+            .filter(inspection_case::Column::Id.ne(self.row.id));
+        if others.count(&self.transaction).await? == 0 {
+            return Ok(());
+        }
+        let place = region::Entity::find_by_id(self.row.region_id).one(&self.transaction).await?;
+        Err(taken(number, &place.map(|place| place.name).unwrap_or_default()).into())
+    }
+
+    /// Checks the case that this one repeats, which the caller sees if they give it, and that none repeats this one
+    /// that was handed over earlier.
+    async fn check_repeats(
+        &self,
+        acting: &Acting<'_>,
+        repeat_of: Option<i64>,
+        handed_over_on: NaiveDate,
+        is_given: bool,
+    ) -> Result<()> {
+        if let Some(id) = repeat_of {
+            let earlier = if is_given {
+                let table = ("inspection_case", id);
+                seen::<inspection_case::Entity, _>(&self.transaction, &acting.by.principal, table, |_| String::new())
+                    .await?
+            } else {
+                inspection_case::Entity::find_by_id(id).one(&self.transaction).await?
+            };
+            let earlier = earlier.filter(|earlier| earlier.id != self.row.id);
+            check_repeated(earlier.as_ref(), self.row.round_id, handed_over_on)?;
+        }
+        let later = inspection_case::Entity::find()
+            .filter(inspection_case::Column::RepeatOfId.eq(self.row.id))
+            .filter(inspection_case::Column::HandedOverOn.lt(handed_over_on));
+        if later.count(&self.transaction).await? == 0 {
+            return Ok(());
+        }
+        let zh = "重复本件的案件交办得更早，交办日期不能晚于它们";
+        let en = "a case that repeats this one was handed over earlier: the date cannot be after it";
+        Err(Fault::invalid(zh, en, &["input", "handedOverOn"]).into())
+    }
+
+    /// Writes what was corrected, records it in the change feed and the audit, and commits; writes nothing if nothing
+    /// differs. `kinds` are the kinds of pollution before.
+    async fn correct(
+        mut self,
+        acting: &Acting<'_>,
+        new: New,
+        handed_over_on: NaiveDate,
+        kinds: Vec<Pollution>,
+    ) -> Result<i64> {
+        let before = corrected(&self.row, &kinds);
+        let pollution: Vec<Pollution> = Pollution::iter().filter(|kind| new.pollution.contains(kind)).collect();
+        let now = inspection_case::Model {
+            number: new.number,
+            channel: new.channel,
+            batch: new.batch,
+            handling: new.handling,
+            repeat_of_id: new.repeat_of,
+            is_key: new.is_key,
+            summary: new.summary,
+            handed_over_on,
+            due_on: new.due_on,
+            ..self.row.clone()
+        };
+        if corrected(&now, &pollution) == before {
+            return Ok(self.row.id);
+        }
+        if now.due_on != self.row.due_on {
+            self.due(now.due_on).await?;
+        }
+        if pollution != kinds {
+            let old = case_pollution::Entity::delete_many().filter(case_pollution::Column::CaseId.eq(now.id));
+            old.exec(&self.transaction).await?;
+            let kinds =
+                pollution.iter().map(|kind| case_pollution::ActiveModel { case_id: Set(now.id), kind: Set(*kind) });
+            database::insert_all(&self.transaction, kinds).await?;
+        }
+        let mut row = inspection_case::ActiveModel::from(now).reset_all();
+        row.version = Set(self.row.version + 1);
+        row.updated_at = Set(acting.now);
+        self.row = row.update(&self.transaction).await?;
+        let after = corrected(&self.row, &pollution);
+        self.note(acting, ChangeKind::Edited, before, after).await
+    }
+
+    /// Moves the case to another date in the lists of its regions.
+    async fn due(&self, due_on: NaiveDate) -> Result<()> {
+        case_region::Entity::update_many()
+            .col_expr(case_region::Column::DueOrder, Expr::value(due_on))
+            .filter(case_region::Column::CaseId.eq(self.row.id))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
     }
 
     /// Refuses the resolver of the case, and their delegate: no one may decide on a case that they resolved.

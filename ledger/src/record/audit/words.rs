@@ -1,7 +1,8 @@
 //! The audit in the words of people: what an act is called, and which fields it changed from what to what.
 
 use entity::assignment::Status;
-use entity::inspection_case::{CaseState, Handling};
+use entity::case_pollution::Pollution;
+use entity::inspection_case::{CaseState, Channel, Handling};
 use entity::leader::Post;
 use sea_orm::ActiveEnum;
 use serde_json::{Map, Value};
@@ -89,6 +90,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("asOf", "截至日期", "As of"),
     ("batch", "批次", "Batch"),
     ("budget", "投资", "Budget"),
+    ("channel", "举报方式", "Channel"),
     ("check", "检查种类", "Kind of check"),
     ("closedOn", "销号日期", "Closed on"),
     ("completedOn", "完成日期", "Completed on"),
@@ -104,7 +106,9 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("finding", "查实情况", "Finding"),
     ("findings", "检查发现", "Findings"),
     ("goal", "整改目标", "Goal"),
+    ("handedOverOn", "交办日期", "Handed over on"),
     ("handling", "办理类型", "Handling class"),
+    ("isKey", "重点案件", "Key case"),
     ("isUpheld", "异议是否成立", "Objection upheld"),
     ("kind", "种类", "Kind"),
     ("label", "原文名称", "Words of the report"),
@@ -122,6 +126,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("oldDueOn", "原时限", "Old deadline"),
     ("period", "所属期", "Period"),
     ("place", "地点", "Place"),
+    ("pollution", "污染类型", "Kinds of pollution"),
     ("printed", "原文", "As printed"),
     ("reason", "理由", "Reason"),
     ("region", "地区", "Region"),
@@ -132,6 +137,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("source", "出处", "Source"),
     ("state", "状态", "State"),
     ("status", "状态", "Status"),
+    ("summary", "案情摘要", "Summary"),
     ("supervising", "督导单位", "Supervising unit"),
     ("text", "内容", "Text"),
     ("title", "标题", "Title"),
@@ -189,6 +195,12 @@ fn written(name: &str, value: &Value) -> Option<String> {
             }
             "handling" => {
                 Handling::try_from_value(text).map_or_else(|_| text.clone(), |of| case_flow::handling_name(of).into())
+            }
+            "channel" => {
+                Channel::try_from_value(text).map_or_else(|_| text.clone(), |of| case_flow::channel_name(of).into())
+            }
+            "pollution" => {
+                Pollution::try_from_value(text).map_or_else(|_| text.clone(), |of| case_flow::pollution_name(of).into())
             }
             "leaders" => Post::try_from_value(text).map_or_else(|_| text.clone(), |of| leader::post_name(of).into()),
             _ => text.clone(),
