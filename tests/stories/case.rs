@@ -47,7 +47,7 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!(hand_over(region, json!({})), refusal("CONFLICT", "number"));
     let mails = world.done(&["mail", "list"]);
     assert!(
-        mails.contains("案件交办") && mails.contains("u540329@gov.example"),
+        mails.contains("案件·交办") && mails.contains("u540329@gov.example"),
         "the lead unit must be notified: {mails}"
     );
     assert!(mails.contains("\t重点案件。污染类型：水、噪声。 办理单位：昌都市生态环境保护督察整改办"), "{mails}");

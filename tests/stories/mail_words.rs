@@ -31,7 +31,7 @@ fn read_english(world: &World, unit: &str, zh: &str, en: &str) {
 }
 
 /// Delivers all queued mails at a moment through a real server, and returns each with its kind.
-fn deliver(world: &World, now: &str) -> Vec<(String, Value)> {
+pub(crate) fn deliver(world: &World, now: &str) -> Vec<(String, Value)> {
     let smtp = Smtp::start();
     let now: DateTime<Utc> = now.parse().unwrap();
     let sent = block_on(async {
@@ -84,22 +84,90 @@ fn compare(mails: &[(String, Value)], readers: &[(&str, &str)], kinds: &[&str]) 
     }
 }
 
+/// Names the mails of a reader whom other words tell than the unit that answers.
+fn as_read_by(reader: &str, mails: &[(String, Value)]) -> Vec<(String, Value)> {
+    mails.iter().map(|(kind, mail)| (format!("{kind}.{reader}"), mail.clone())).collect()
+}
+
+/// The readers of the city office, of the regional office, and of the county that assists or declines.
+const OF_CITY: [(&str, &str); 2] = [("zh", "u540300@gov.example"), ("en", "city-en@gov.example")];
+const OF_REGION: [(&str, &str); 2] = [("zh", "u540000@gov.example"), ("en", "region-en@gov.example")];
+const OF_OTHER: [(&str, &str); 2] = [("zh", "u540323@gov.example"), ("en", "other-en@gov.example")];
+
+/// Gives the units of a scene readers of both languages.
+fn read_both(world: &World) {
+    for (unit, [(_, zh), (_, en)]) in [
+        ("洛隆县人民政府", READERS),
+        ("类乌齐县人民政府", OF_OTHER),
+        ("昌都市生态环境保护督察整改办", OF_CITY),
+        ("西藏自治区生态环境保护督察整改办", OF_REGION),
+    ] {
+        read_english(world, unit, zh, en);
+    }
+}
+
 fn mails_about_an_assignment_say_what_happened_and_what_to_do(world: &World) {
     let scene = MeasureScene::set(world);
-    read_english(world, "洛隆县人民政府", "u540329@gov.example", "en@gov.example");
-    let [county, ..] = scene.counties.clone();
-    let (region, city) = (scene.region.clone(), scene.city.clone());
+    read_both(world);
+    read_english(world, "市水利局", "water@city.example", "water-en@city.example");
+    let leads = [("zh", "water@city.example"), ("en", "water-en@city.example")];
+    let leader = ["account", "create", "leader@city.example", "--role", "leader", "--region", "540300"];
+    world.done(&[&leader[..], &["--no-password"]].concat());
+    let leader = world.done(&["token", "create", "leader@city.example"]).trim().to_owned();
     let query = "query($id: ID!) { measure(id: $id) { version } }";
-    let version = scene.server.data_as(&city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone();
+    let version =
+        scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone();
     let assign = json!({"measureId": scene.measure, "version": version, "hasSelectorsResolved": true});
-    assert_eq!(scene.act(&city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
+    assert_eq!(scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
     let mut mails = Vec::new();
     let mut read = |now: &str| mails.extend(deliver(world, now));
+    answer_and_extend(&scene, &mut read);
+    supervise_and_return(&scene, &leader, &mut read);
+    close_and_reopen(&scene, &mut read);
+    let kinds = [
+        "assigned",
+        "not-applicable-rejected",
+        "urge",
+        "supervision",
+        "listing",
+        "summons",
+        "extension-endorsed",
+        "extension-approved",
+        "extension-rejected",
+        "supervision-lifted",
+        "comment",
+        "returned",
+        "verified",
+        "publicised",
+        "objection",
+        "objection-rejected",
+        "objection-upheld",
+        "closed",
+        "relapse",
+    ];
+    compare(&mails, &READERS, &kinds);
+    compare(&mails, &OF_OTHER, &["not-applicable-confirmed"]);
+    compare(&mails, &OF_CITY, &["accepted", "declined", "not-applicable-proposed", "extension-requested", "applied"]);
+    compare(&as_read_by("next", &mails), &OF_CITY, &["objection.next"]);
+    compare(&as_read_by("next", &mails), &OF_REGION, &["extension-endorsed.next"]);
+    compare(&as_read_by("next", &mails), &leads, &["verified.next"]);
+    compare(&as_read_by("lead-unit", &mails), &leads, &["returned.lead-unit", "declined.lead-unit"]);
+}
 
-    let propose = json!({"reason": "我县境内没有小水电站。"});
-    scene.done(&county, "proposeNotApplicable", "ProposeNotApplicableInput", &scene.on("洛隆县", propose));
+/// Answers an assignment, supervises it and asks for an extension. `read` takes the moment at which mails are read.
+fn answer_and_extend(scene: &MeasureScene<'_>, read: &mut impl FnMut(&str)) {
+    let (city, county, other) = (&scene.city, &scene.counties[0], &scene.counties[1]);
+    let done = |token: &str, name: &str, input: &Value| scene.stepped(token, name, input);
+    let first = |query: &str, list: &str| scene.server.data_as(city, query, &json!({}))[list]["nodes"][0].clone();
+    done(county, "acceptAssignment", &scene.on("洛隆县", json!({})));
+    let declined = json!({"reason": "电站属省电力公司管理。"});
+    done(other, "declineAssignment", &scene.on("类乌齐县", declined));
+    read("2023-04-10T01:10:00Z");
+    done(city, "confirmNotApplicable", &scene.on("类乌齐县", json!({})));
+    done(county, "proposeNotApplicable", &scene.on("洛隆县", json!({"reason": "我县境内没有小水电站。"})));
+    read("2023-04-10T01:20:00Z");
     let reject = json!({"reason": "洛隆县有两座停运电站，适用此项措施。"});
-    scene.done(&city, "rejectNotApplicable", "RejectNotApplicableInput", &scene.on("洛隆县", reject));
+    done(city, "rejectNotApplicable", &scene.on("洛隆县", reject));
     for (kind, reason) in [
         ("URGE", "汛期将至，请加快拆除。"),
         ("SUPERVISE", "进度滞后。"),
@@ -115,68 +183,85 @@ fn mails_about_an_assignment_say_what_happened_and_what_to_do(world: &World) {
             input["place"] = json!("昌都市整改办三楼会议室");
             input["contact"] = json!("督办科 0895-0000000");
         }
-        scene.done(&city, "issueSupervision", "IssueSupervisionInput", &scene.beside("洛隆县", input));
+        done(city, "issueSupervision", &scene.beside("洛隆县", input));
     }
-    scene.apply(&county, "洛隆县");
-    let back = json!({"reason": "河道恢复不彻底，请补充佐证材料。"});
-    scene.done(&city, "returnCloseOut", "ReturnCloseOutInput", &scene.on("洛隆县", back));
-    read("2023-04-10T02:00:00Z");
+    let pending = "{ deadlineChanges(filter: {state: [REQUESTED, ENDORSED]}) { nodes { id } } }";
+    let decide = |token: &str, decision: &str, words: &str| {
+        let id = first(pending, "deadlineChanges")["id"].clone();
+        done(token, "decideExtension", &json!({"extensionId": id, "decision": decision, "words": words}));
+    };
+    let later = json!({"newDueOn": "2023-08-31", "reason": "汛期无法施工。"});
+    done(county, "requestExtension", &scene.beside("洛隆县", later));
+    read("2023-04-10T01:30:00Z");
+    decide(city, "ENDORSE", "情况属实，同意上报。");
+    read("2023-04-10T01:40:00Z");
+}
 
-    scene.apply(&county, "洛隆县");
-    scene.done(
-        &city,
-        "verifyCloseOut",
-        "VerifyCloseOutInput",
-        &scene.on("洛隆县", json!({"opinion": "现场核查属实。"})),
-    );
+/// Decides on extensions, lifts supervision, comments, and returns an application.
+fn supervise_and_return(scene: &MeasureScene<'_>, leader: &str, read: &mut impl FnMut(&str)) {
+    let (region, city, county) = (&scene.region, &scene.city, &scene.counties[0]);
+    let done = |token: &str, name: &str, input: &Value| scene.stepped(token, name, input);
+    let first = |query: &str, list: &str| scene.server.data_as(city, query, &json!({}))[list]["nodes"][0].clone();
+    let pending = "{ deadlineChanges(filter: {state: [REQUESTED, ENDORSED]}) { nodes { id } } }";
+    let decide = |token: &str, decision: &str, words: &str| {
+        let id = first(pending, "deadlineChanges")["id"].clone();
+        done(token, "decideExtension", &json!({"extensionId": id, "decision": decision, "words": words}));
+    };
+    decide(region, "APPROVE", "同意延期，请倒排工期。");
+    let later = json!({"newDueOn": "2024-08-31", "reason": "再次遇到汛期。"});
+    done(county, "requestExtension", &scene.beside("洛隆县", later));
+    decide(city, "REJECT", "理由不充分。");
+    let listed = first("{ supervisionActions(filter: {kind: [LIST]}) { nodes { id } } }", "supervisionActions");
+    done(city, "liftSupervision", &json!({"actionId": listed["id"], "reason": "已明确完成期限。"}));
+    let comment = json!({"measureId": scene.measure, "text": "请逐站销账，月底前报我。"});
+    scene.act(leader, "commentOnMeasure", "CommentOnMeasureInput", &comment);
+    scene.apply(county, "洛隆县");
+    read("2023-04-10T01:50:00Z");
+    done(city, "returnCloseOut", &scene.on("洛隆县", json!({"reason": "河道恢复不彻底，请补充佐证材料。"})));
+    read("2023-04-10T02:00:00Z");
+}
+
+/// Verifies, publicises, objects, closes and reopens.
+fn close_and_reopen(scene: &MeasureScene<'_>, read: &mut impl FnMut(&str)) {
+    let (region, city, county) = (&scene.region, &scene.city, &scene.counties[0]);
+    let done = |token: &str, name: &str, input: &Value| scene.stepped(token, name, input);
+    let first = |query: &str, list: &str| scene.server.data_as(city, query, &json!({}))[list]["nodes"][0].clone();
+    let verified = || scene.on("洛隆县", json!({"opinion": "现场核查属实。"}));
+    scene.apply(county, "洛隆县");
+    done(city, "verifyCloseOut", &verified());
+    read("2023-04-10T02:10:00Z");
     let notice = json!({"text": "洛隆县小水电站整改完成情况公示。", "contact": "昌都市整改办 0895-0000000"});
-    scene.done(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice.clone()));
+    done(city, "publiciseCloseOut", &scene.on("洛隆县", notice.clone()));
     scene.clock.set("2023-04-12T10:00");
-    let object = json!({"text": "下游仍有弃渣未清理。", "receivedOn": "2023-04-12"});
-    scene.done(&city, "raiseObjection", "RaiseObjectionInput", &scene.beside("洛隆县", object));
+    let object = |text: &str| {
+        done(region, "raiseObjection", &scene.beside("洛隆县", json!({"text": text, "receivedOn": "2023-04-12"})));
+    };
+    object("电站机房尚未拆除。");
     read("2023-04-12T02:30:00Z");
-    let objections = "{ closeOuts { nodes { objections { id } } } }";
-    let objection =
-        scene.server.data_as(&city, objections, &json!({}))["closeOuts"]["nodes"][0]["objections"][0]["id"].clone();
-    let decision = json!({"objectionId": objection, "isUpheld": true, "answer": "经核实，弃渣确未清理。"});
-    scene.done(&city, "decideObjection", "DecideObjectionInput", &decision);
+    let decide = |is_upheld: bool, answer: &str| {
+        let query = "{ closeOuts(filter: {state: [PUBLICISED]}) { nodes { objections { id decidedAt } } } }";
+        let objections = first(query, "closeOuts")["objections"].as_array().unwrap().clone();
+        let open = objections.iter().find(|one| one["decidedAt"].is_null()).unwrap();
+        let decision = json!({"objectionId": open["id"], "isUpheld": is_upheld, "answer": answer});
+        done(city, "decideObjection", &decision);
+    };
+    decide(false, "经核实，机房已于三月拆除。");
+    object("下游仍有弃渣未清理。");
+    decide(true, "经核实，弃渣确未清理。");
     read("2023-04-12T03:00:00Z");
 
-    scene.apply(&county, "洛隆县");
-    scene.done(
-        &city,
-        "verifyCloseOut",
-        "VerifyCloseOutInput",
-        &scene.on("洛隆县", json!({"opinion": "现场核查属实。"})),
-    );
-    scene.done(&city, "publiciseCloseOut", "PubliciseCloseOutInput", &scene.on("洛隆县", notice));
+    scene.apply(county, "洛隆县");
+    done(city, "verifyCloseOut", &verified());
+    done(city, "publiciseCloseOut", &scene.on("洛隆县", notice));
     scene.clock.set("2023-05-20T10:00");
-    scene.done(
-        &region,
-        "closeAssignment",
-        "CloseAssignmentInput",
-        &scene.on("洛隆县", json!({"decision": "同意销号。"})),
-    );
-    let relapse = json!({"reason": "巡查发现电站私自恢复运行。"});
-    scene.done(&region, "reopenAssignment", "ReopenAssignmentInput", &scene.on("洛隆县", relapse));
+    done(region, "closeAssignment", &scene.on("洛隆县", json!({"decision": "同意销号。"})));
+    done(region, "reopenAssignment", &scene.on("洛隆县", json!({"reason": "巡查发现电站私自恢复运行。"})));
     read("2023-05-20T02:30:00Z");
-    let kinds = [
-        "not-applicable-rejected",
-        "urge",
-        "supervision",
-        "listing",
-        "summons",
-        "returned",
-        "objection",
-        "objection-upheld",
-        "relapse",
-    ];
-    compare(&mails, &READERS, &kinds);
 }
 
 fn mails_about_a_case_say_what_happened_and_what_to_do(world: &World) {
     let scene = CaseScene::set(world);
-    read_english(world, "洛隆县人民政府", "u540329@gov.example", "en@gov.example");
+    read_both(world);
     let CaseScene { region, city, lead, .. } = &scene;
     let mut mails = Vec::new();
     let case = scene.done(city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();
@@ -184,10 +269,12 @@ fn mails_about_a_case_say_what_happened_and_what_to_do(world: &World) {
     scene.done(lead, "acceptCase", &scene.on(&case, json!({})));
     let resolved = json!({"finding": "TRUE", "text": "洗砂场已拆除，河道已恢复。"});
     scene.done(lead, "resolveCase", &scene.on(&case, resolved.clone()));
+    mails.extend(deliver(world, "2025-05-28T02:30:00Z"));
     scene.done(city, "returnCase", &scene.on(&case, json!({"reason": "河道底泥未清理。"})));
     mails.extend(deliver(world, "2025-05-28T03:00:00Z"));
     scene.done(lead, "resolveCase", &scene.on(&case, resolved));
     scene.done(city, "verifyCase", &scene.on(&case, json!({"opinion": "现场核查，整改到位。"})));
+    mails.extend(deliver(world, "2025-05-28T03:30:00Z"));
     scene.done(region, "closeCase", &scene.on(&case, json!({"decision": "同意销号。"})));
     let again = json!({"reason": "洗砂场夜间恢复生产。", "dueOn": "2025-06-20"});
     scene.done(region, "reopenCase", &scene.on(&case, again));
@@ -196,7 +283,12 @@ fn mails_about_a_case_say_what_happened_and_what_to_do(world: &World) {
         world.done(&["job", "run", job, "--at", day]);
         mails.extend(deliver(world, &format!("{day}T02:00:00Z")));
     }
-    compare(&mails, &READERS, &["case-handed-over", "case-returned", "case-relapse", "case-due-soon", "case-overdue"]);
+    let kinds = ["case-handed-over", "case-returned", "case-verified", "case-closed", "case-relapse"];
+    compare(&mails, &READERS, &kinds);
+    compare(&mails, &READERS, &["case-due-soon", "case-overdue"]);
+    compare(&mails, &OF_CITY, &["case-resolved"]);
+    compare(&as_read_by("next", &mails), &OF_REGION, &["case-verified.next"]);
+    compare(&as_read_by("assisting", &mails), &OF_OTHER, &["case-handed-over.assisting"]);
 }
 
 /// Executes a mutation, whose whole text is given, and returns the payload.
@@ -336,11 +428,11 @@ fn what_people_write_stays_text_in_a_mail(world: &World) {
     world.done(&["job", "run", "overdue", "--at", "2023-07-03"]);
     let mails = deliver(world, "2023-07-03T02:00:00Z");
     let told: BTreeSet<&str> = mails.iter().map(|(kind, _)| kind.as_str()).collect();
-    assert_eq!(told, BTreeSet::from(["overdue", "summons", "urge"]));
+    assert_eq!(told, BTreeSet::from(["assigned", "overdue", "summons", "urge"]));
     for (kind, mail) in &mails {
         let (text, html) = (mail["text"].as_str().unwrap(), mail["html"].as_str().unwrap());
         assert!(!html.contains("<b>进度") && !html.contains("<script>"), "{kind}: markup is escaped");
-        if mail["to"] == json!(["u540329@gov.example"]) {
+        if mail["to"] == json!(["u540329@gov.example"]) && kind != "assigned" {
             assert!(text.contains(hostile), "{kind}: the text part has it as written: {text}");
             assert!(html.contains("&lt;b&gt;进度&lt;"), "{kind}: the page shows it as written");
         }

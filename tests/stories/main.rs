@@ -38,6 +38,7 @@ mod lists;
 mod live;
 mod mail;
 mod mail_words;
+mod notices;
 mod null_propagation;
 mod offices;
 mod one_line;

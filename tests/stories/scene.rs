@@ -92,6 +92,11 @@ impl<'a> MeasureScene<'a> {
         given["assignment"]["status"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Executes a mutation that must succeed, whose input is named after it.
+    pub(crate) fn stepped(&self, token: &str, name: &str, input: &Value) {
+        self.done(token, name, &format!("{}Input", name[..1].to_uppercase() + &name[1..]), input);
+    }
+
     /// Executes a mutation that must be refused; returns the error's code.
     pub(crate) fn refused(&self, token: &str, name: &str, kind: &str, input: &Value) -> String {
         let given = self.act(token, name, kind, input);

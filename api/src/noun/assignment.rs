@@ -349,7 +349,10 @@ payload! {
         /// Measure as it is now; null if the mutation was refused.
         measure: Measure,
         /// Reasons why the mutation was refused; empty if it was carried out.
-        errors
+        errors,
+        /// Side effects that failed although the mutation was carried out, such as a notice by mail to units that have
+        /// no address. Usually empty.
+        warnings
     }
 }
 
@@ -421,7 +424,7 @@ impl AssignmentMutation {
         let units: Vec<i64> = input.unit_ids.iter().map(|id| key_of::<Unit>(id).unwrap_or_default()).collect();
         let (measure, version) = (key_of::<Measure>(&input.measure_id), Some(input.version));
         let done = assigning::assign(&request.acting(), measure, version, &units, input.has_selectors_resolved).await;
-        MeasurePayload::of(done.map(|(measure, _)| measure), request)
+        MeasurePayload::of(done, request)
     }
 
     /// Proposes that the measure does not concern the unit (不涉及). For the unit that answers the assignment.

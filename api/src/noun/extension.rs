@@ -145,7 +145,7 @@ impl ExtensionMutation {
         let request = ctx.data::<Request>()?;
         let on = beside(&input.assignment_id);
         let done = acts::request(&request.acting(), on, input.new_due_on.0, &input.reason).await;
-        AssignmentPayload::of(done.map(|(assignment, _)| assignment), request)
+        AssignmentPayload::of(done.map(|(done, _)| done), request)
     }
 
     /// Decides a request for an extension: the city office endorses it, then the regional office approves it. No one

@@ -49,7 +49,7 @@ pub(crate) struct UserError {
 pub(crate) enum WarningCode {
     /// 无人收到通知 · No unit concerned has an e-mail address, so nobody was notified.
     NobodyTold,
-    /// 责任单位未收到通知 · The unit that has to act has no e-mail address; the other units concerned were notified.
+    /// 下一步办理单位未收到通知 · A unit that has to act next has no e-mail address; others concerned were notified.
     UnitNotTold,
 }
 

@@ -29,8 +29,8 @@ use crate::rule::roll_up;
 use crate::rule::sameness;
 use crate::rule::workflow::{self, Step};
 use crate::statistics::kept;
-use crate::work::assigning::answer;
-use crate::work::{Acting, MAX_WORDS, available, current, extension, hold_measure};
+use crate::work::assigning::{answer, tell_assigned};
+use crate::work::{Acting, Done, MAX_WORDS, available, current, extension, hold_measure};
 
 /// A measure to enter.
 #[derive(Debug, Clone)]
@@ -117,11 +117,11 @@ fn state(row: &measure::Model) -> Value {
     json!({ "number": row.number, "content": row.content, "budget": row.budget })
 }
 
-/// Enters a measure, assigns it to the units that it names, and returns its key.
+/// Enters a measure and assigns it to the units that it names, which are notified at once.
 ///
 /// The units are its parties, or its lead unit if no party is a unit. The units that a selector such as 各县（区）
 /// selects are assigned later, by the city office.
-pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
+pub async fn create(acting: &Acting<'_>, new: New) -> Result<Done> {
     let (number, text, budget, deadline, leaders) = fault::all((
         number(new.number),
         content(&new.content),
@@ -197,13 +197,15 @@ pub async fn create(acting: &Acting<'_>, new: New) -> Result<i64> {
     let said = Entry::of("CREATED", object).measure(Some(row.id)).changed(json!({}), after);
     note(&transaction, acting, of.id, said).await?;
     party::note_change(&transaction, acting, &row, (Value::Null, party::said_of(&transaction, &row).await?)).await?;
-    for (id, unit) in made.into_iter().zip(&answering) {
+    for (id, unit) in made.iter().zip(&answering) {
         let said = (json!({}), json!({ "status": Status::Assigned.to_value(), "unit": unit.id }));
-        note_answer(&transaction, acting, &row, (id, &ChangeKind::Assigned.to_value()), said).await?;
+        note_answer(&transaction, acting, &row, (*id, &ChangeKind::Assigned.to_value()), said).await?;
     }
+    let asked = answering.iter().map(|unit| unit.id).zip(made);
+    let warnings = tell_assigned(&transaction, acting, &row, asked).await?;
     tell(&transaction, acting, &[of.id], Some(row.id)).await?;
     transaction.commit().await?;
-    Ok(row.id)
+    Ok(Done { key: row.id, warnings })
 }
 
 /// Records a change of one assignment in the problem's audit chain.

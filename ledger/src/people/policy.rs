@@ -9,6 +9,7 @@
 use entity::account::{self, Role};
 use entity::audit_entry;
 use entity::inspection_round::RoundLevel;
+use entity::region;
 use planner::{Condition, Member, Sight, Sql};
 use sea_orm::{ActiveEnum, Iterable};
 
@@ -202,6 +203,24 @@ fn doers(act: Act, level: RoundLevel) -> &'static [Role] {
         Act::Publicise => &[LeadUnit, CityOffice, RegionalOffice],
         Act::Urge => &[SupervisingUnit, CountyOffice, CityOffice, RegionalOffice],
         Act::Comment => &[Leader, LeadUnit, SupervisingUnit, CityOffice, RegionalOffice],
+    }
+}
+
+/// Returns who may do an act next to what a round of this level found: whether the lead unit may, and the levels of the
+/// regions whose rectification offices may.
+pub(crate) fn next_doers(act: Act, level: RoundLevel) -> (bool, Vec<region::Level>) {
+    let roles = doers(act, level);
+    let offices = region::Level::iter().filter(|level| office_of(*level).is_some_and(|role| roles.contains(&role)));
+    (roles.contains(&Role::LeadUnit), offices.collect())
+}
+
+/// Returns the role of the rectification office of a region of this level; none where there are no offices.
+fn office_of(level: region::Level) -> Option<Role> {
+    match level {
+        region::Level::Nation | region::Level::Province => Some(Role::RegionalOffice),
+        region::Level::Prefecture => Some(Role::CityOffice),
+        region::Level::County => Some(Role::CountyOffice),
+        region::Level::Township => None,
     }
 }
 
@@ -1041,6 +1060,21 @@ mod tests {
         assert!(of(Role::CityOffice).permits_of_region(Act::KeepLedger, County, "/1/2/4/9/"));
         assert!(!of(Role::CityOffice).permits_of_region(Act::KeepLedger, Prefecture, "/1/2/5/"));
         assert!(!of(Role::CountyOffice).permits_of_region(Act::KeepLedger, Prefecture, "/1/2/4/"));
+    }
+
+    #[test]
+    fn the_next_step_is_that_of_the_offices_that_may_take_it() {
+        use region::Level::{County, Nation, Prefecture, Province};
+        let region = vec![Nation, Province];
+        let city = vec![Nation, Province, Prefecture];
+        let county = vec![Nation, Province, Prefecture, County];
+        assert_eq!(next_doers(Act::Verify, RoundLevel::Central), (false, city.clone()));
+        assert_eq!(next_doers(Act::Verify, RoundLevel::County), (false, county));
+        assert_eq!(next_doers(Act::Publicise, RoundLevel::Central), (true, city.clone()));
+        assert_eq!(next_doers(Act::ChangeDeadline, RoundLevel::Province), (false, region));
+        assert_eq!(next_doers(Act::ChangeDeadline, RoundLevel::Prefecture), (false, city));
+        assert_eq!(next_doers(Act::Close, RoundLevel::Prefecture), (false, vec![Prefecture]));
+        assert_eq!(next_doers(Act::Close, RoundLevel::County), (false, vec![County]));
     }
 
     #[test]

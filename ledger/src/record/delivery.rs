@@ -13,6 +13,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Iterable,
     QueryFilter, QueryOrder, QuerySelect, Statement,
 };
+use serde::Serialize;
 
 use crate::Result;
 use crate::record::database;
@@ -241,6 +242,17 @@ pub struct Recipients {
     units: HashMap<i64, unit::Model>,
     /// The addresses that belong to a unit.
     of_units: HashSet<String>,
+    /// The office that is responsible for each unit, by the key of the unit.
+    offices: HashMap<i64, Office>,
+}
+
+/// The rectification office (整改办) that answers questions of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Office {
+    /// The name of the office.
+    pub name: String,
+    /// The first of its mail addresses.
+    pub address: String,
 }
 
 impl Recipients {
@@ -254,8 +266,9 @@ impl Recipients {
         let addresses_of_units =
             unit_address::Entity::find().filter(unit_address::Column::Address.is_in(addresses())).all(db).await?;
         let keys: HashSet<i64> = mails.clone().filter_map(|mail| mail.unit_id).collect();
-        let units = unit::Entity::find().filter(unit::Column::Id.is_in(keys)).all(db).await?;
+        let units = unit::Entity::find().filter(unit::Column::Id.is_in(keys.iter().copied())).all(db).await?;
         Ok(Self {
+            offices: offices(db, &keys).await?,
             accounts: accounts.into_iter().map(|account| (account.email.clone(), account)).collect(),
             units: units.into_iter().map(|unit| (unit.id, unit)).collect(),
             of_units: addresses_of_units.into_iter().map(|row| row.address).collect(),
@@ -272,6 +285,12 @@ impl Recipients {
         mail.unit_id.and_then(|unit| self.units.get(&unit))
     }
 
+    /// Returns the office that is responsible for the unit that a mail goes to: that of the unit's region, or else the
+    /// nearest one above it that has an address. None if the unit is itself the highest.
+    pub fn office(&self, mail: &mail::Model) -> Option<&Office> {
+        mail.unit_id.and_then(|unit| self.offices.get(&unit)).filter(|office| office.address != mail.recipient)
+    }
+
     /// Checks whether a mail may not be sent on a local day: its address belongs to an account that is disabled or
     /// expired, and to no unit.
     pub fn is_dead(&self, mail: &mail::Model, day: NaiveDate) -> bool {
@@ -280,6 +299,28 @@ impl Recipients {
         };
         self.account(mail).is_some_and(is_over) && !self.of_units.contains(&mail.recipient)
     }
+}
+
+/// Returns the office that is responsible for each of these units, by the key of the unit.
+async fn offices<C: ConnectionTrait>(db: &C, units: &HashSet<i64>) -> Result<HashMap<i64, Office>> {
+    let mut sql = Sql::new(db.get_database_backend(), &[]);
+    let keys: Vec<String> = units.iter().map(|unit| sql.bind(*unit)).collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let text = format!(
+        "SELECT told.id, u.name, x.address FROM unit told JOIN region own ON own.id = told.region_id \
+         JOIN region r ON substr(own.path, 1, length(r.path)) = r.path JOIN unit u ON u.region_id = r.id \
+         JOIN unit_address x ON x.unit_id = u.id WHERE told.id IN ({}) AND u.id <> told.id \
+         AND u.kind = 'RECTIFICATION_OFFICE' AND u.retired_on IS NULL ORDER BY length(r.path) DESC, u.id, x.id",
+        keys.join(", ")
+    );
+    let mut offices = HashMap::new();
+    for row in db.query_all_raw(sql.statement(text)).await? {
+        let office = Office { name: row.try_get("", "name")?, address: row.try_get("", "address")? };
+        offices.entry(row.try_get("", "id")?).or_insert(office);
+    }
+    Ok(offices)
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //! as the transaction is committed, delivery is woken: on PostgreSQL in all processes, by a trigger of the table; on
 //! SQLite within this process.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::mail::{MailState, Priority};
-use entity::{account, mail, mail_item, unit_address};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, TryInsertResult};
+use entity::{mail, mail_item};
+use sea_orm::sea_query::{OnConflict, Query};
+use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait, TryInsertResult};
 use tokio::sync::Notify;
 
 use crate::Result;
@@ -99,54 +100,57 @@ pub struct Notice {
     pub case: Option<i64>,
 }
 
-/// Returns the mail addresses of units, and of the account that submitted what a notice is about, with their units.
-/// Skips a disabled account.
-///
-/// Each address occurs once: with the first of its units in the order of `units`.
-pub async fn recipients<C: ConnectionTrait>(
-    db: &C,
-    units: &[i64],
-    submitter: Option<i64>,
-) -> Result<Vec<(String, Option<i64>)>> {
-    let addresses =
-        unit_address::Entity::find().filter(unit_address::Column::UnitId.is_in(units.iter().copied())).all(db).await?;
-    let mut found: Vec<(String, Option<i64>)> =
-        addresses.into_iter().map(|row| (row.address, Some(row.unit_id))).collect();
-    if let Some(submitter) = submitter
-        && let Some(account) = account::Entity::find_by_id(submitter).one(db).await?
-        && !account.is_disabled
-    {
-        found.push((account.email, account.unit_id));
-    }
-    let place = |unit: Option<i64>| units.iter().position(|one| Some(*one) == unit).unwrap_or(usize::MAX);
-    found.sort_by_cached_key(|(address, unit)| (place(*unit), address.clone()));
-    let mut seen = HashSet::new();
-    found.retain(|(address, _)| seen.insert(address.clone()));
-    Ok(found)
+/// Queues a mail about an event in the transaction of the act that caused it, unless its cause is queued already.
+pub async fn notify(db: &Transaction, notice: &Notice, at: (NaiveDate, DateTime<Utc>)) -> Result<()> {
+    notify_all(db, std::slice::from_ref(notice), at).await
 }
 
-/// Queues a mail about an event in the transaction of the act that caused it, unless its cause is queued already.
-pub async fn notify(db: &Transaction, notice: &Notice, (day, now): (NaiveDate, DateTime<Utc>)) -> Result<()> {
-    // The outbox shows the reason that a user gave.
-    let reason = notice.facts.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let row = mail::ActiveModel {
-        cause: Set(notice.cause.clone()),
-        unit_id: Set(notice.unit),
-        case_id: Set(notice.case),
-        reason: Set(reason.to_owned()),
-        facts: Set(notice.facts.to_string()),
-        ..queued_row((notice.kind, Priority::AtOnce), &notice.recipient, day, now)
-    };
-    let inserted = mail::Entity::insert(row).on_conflict_do_nothing_on([mail::Column::Cause]).exec(db).await?;
-    let TryInsertResult::Inserted(inserted) = inserted else { return Ok(()) };
-    wake(db);
-    let items = notice.items.iter().map(|(measure, assignment)| mail_item::ActiveModel {
-        mail_id: Set(inserted.last_insert_id),
-        measure_id: Set(Some(*measure)),
-        assignment_id: Set(*assignment),
-        due_on: Set(None),
-        ..Default::default()
+/// Queues mails about an event like [`notify`]: all of them by one statement, and their items by another.
+pub(crate) async fn notify_all(
+    db: &Transaction,
+    notices: &[Notice],
+    (day, now): (NaiveDate, DateTime<Utc>),
+) -> Result<()> {
+    if notices.is_empty() {
+        return Ok(());
+    }
+    let rows = notices.iter().map(|notice| {
+        // The outbox shows the reason that a user gave.
+        let reason = notice.facts.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default();
+        mail::ActiveModel {
+            cause: Set(notice.cause.clone()),
+            unit_id: Set(notice.unit),
+            case_id: Set(notice.case),
+            reason: Set(reason.to_owned()),
+            facts: Set(notice.facts.to_string()),
+            ..queued_row((notice.kind, Priority::AtOnce), &notice.recipient, day, now)
+        }
     });
+    let mut insert = mail::Entity::insert_many(rows).into_query();
+    insert
+        .on_conflict(OnConflict::column(mail::Column::Cause).do_nothing().to_owned())
+        .returning(Query::returning().columns([mail::Column::Id, mail::Column::Cause]));
+    let mut queued: HashMap<String, i64> = HashMap::new();
+    for row in db.query_all(&insert).await? {
+        queued.insert(row.try_get("", "cause")?, row.try_get("", "id")?);
+    }
+    if queued.is_empty() {
+        return Ok(());
+    }
+    wake(db);
+    let mut items = Vec::new();
+    for notice in notices {
+        let Some(mail) = queued.get(&notice.cause) else { continue };
+        for (measure, assignment) in &notice.items {
+            items.push(mail_item::ActiveModel {
+                mail_id: Set(*mail),
+                measure_id: Set(Some(*measure)),
+                assignment_id: Set(*assignment),
+                due_on: Set(None),
+                ..Default::default()
+            });
+        }
+    }
     Ok(database::insert_all(db, items).await?)
 }
 

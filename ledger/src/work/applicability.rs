@@ -5,6 +5,7 @@ use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS, is_own};
+use super::event::Event;
 use super::held::HeldAssignment;
 use super::hold::On;
 use super::telling::{Announcement, Done};
@@ -14,31 +15,36 @@ use crate::people::policy::Act;
 use crate::record::change::ChangeKind;
 use crate::rule::workflow::Step;
 
-/// Proposes that the measure is not applicable to the assigned unit.
-pub async fn propose(acting: &Acting<'_>, on: On, reason: &str) -> Result<i64> {
+/// Proposes that the measure is not applicable to the assigned unit, and notifies the office that decides at once.
+pub async fn propose(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("理由", "the reason"), &["input", "reason"])?;
     let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Report)?;
     let mut moved = held.moved(held.step(Step::ProposeNotApplicable)?);
     moved.proposer_id = Set(acting.by.principal.account);
     moved.proposer_actor_id = Set(acting.by.principal.delegate);
-    held.settle(acting, ChangeKind::NotApplicableProposed, moved, json!({ "reason": reason })).await
+    let warnings = held.tell(acting, Announcement::of(Event::NotApplicableProposed, &reason)).await?;
+    let said = json!({ "reason": reason });
+    Ok(Done { key: held.settle(acting, ChangeKind::NotApplicableProposed, moved, said).await?, warnings })
 }
 
 /// Confirms that the measure is not applicable, or that the unit rightly declined (退回) the assignment.
 ///
-/// The assignment no longer counts. The proposer may not confirm it.
-pub async fn confirm(acting: &Acting<'_>, on: On) -> Result<i64> {
+/// The assignment no longer counts. The proposer may not confirm it. The unit and the proposer are notified at once.
+pub async fn confirm(acting: &Acting<'_>, on: On) -> Result<Done> {
     let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Verify)?;
     let is_declined = held.row.status == Status::Assigned && held.row.declined_at.is_some();
     let status = if is_declined { Status::NotApplicable } else { held.step(Step::ConfirmNotApplicable)? };
     not_by_proposer(acting, &held)?;
     let moved = held.moved(status);
-    held.settle(acting, ChangeKind::NotApplicableConfirmed, moved, json!({})).await
+    let told = Announcement::of(Event::NotApplicableConfirmed, "").with(json!({ "isDeclined": is_declined }));
+    let warnings = held.tell(acting, told.submitted_by(held.row.proposer_id)).await?;
+    Ok(Done { key: held.settle(acting, ChangeKind::NotApplicableConfirmed, moved, json!({})).await?, warnings })
 }
 
-/// Rejects the proposal that the measure is not applicable, and notifies the assigned unit and the lead unit at once.
+/// Rejects the proposal that the measure is not applicable, and notifies the assigned unit, the lead unit and the
+/// proposer at once.
 ///
 /// The assignment is in progress again if a report was submitted before, else assigned. The proposer may not reject it.
 pub async fn reject(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
@@ -48,7 +54,7 @@ pub async fn reject(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let back = held.step(Step::RejectNotApplicable)?;
     not_by_proposer(acting, &held)?;
     let moved = held.moved(if held.row.reported_on.is_some() { Status::InProgress } else { back });
-    let told = Announcement { kind: "not-applicable-rejected", reason: &reason, facts: json!({}), submitter: None };
+    let told = Announcement::of(Event::NotApplicableRejected, &reason).submitted_by(held.row.proposer_id);
     let warnings = held.tell(acting, told).await?;
     let said = json!({ "reason": reason });
     Ok(Done { key: held.settle(acting, ChangeKind::NotApplicableRejected, moved, said).await?, warnings })

@@ -15,9 +15,11 @@ use sea_orm::{
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS, permit};
+use super::event::Event;
 use super::held::HeldAssignment;
 use super::hold::{On, current, hold_measure};
 use super::settle::settle_measure;
+use super::telling::{self, Announcement, Done, Subject, Warning};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{Act, Standing};
@@ -32,8 +34,10 @@ use crate::statistics::kept;
 /// The maximum number of units that one act assigns a measure to.
 pub const MAX_UNITS: usize = 1_000;
 
-/// Accepts an assignment (签收). A unit that has declined before may still accept.
-pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
+/// Accepts an assignment (签收), and notifies the office that assigns and the lead unit at once.
+///
+/// A unit that has declined before may still accept.
+pub async fn accept(acting: &Acting<'_>, on: On) -> Result<Done> {
     let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::TakeOn)?;
     if held.row.accepted_at.is_some() {
@@ -44,13 +48,15 @@ pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
     moved.accepted_at = Set(Some(acting.now));
     moved.declined_at = Set(None);
     moved.decline_reason = Set(None);
-    held.settle(acting, ChangeKind::Accepted, moved, json!({})).await
+    let warnings = held.tell(acting, Announcement::of(Event::Accepted, "")).await?;
+    Ok(Done { key: held.settle(acting, ChangeKind::Accepted, moved, json!({})).await?, warnings })
 }
 
-/// Declines an assignment (退回) because another unit should answer it; the city office then decides.
+/// Declines an assignment (退回) because another unit should answer it; the office that assigns then decides. It
+/// and the lead unit are notified at once.
 ///
 /// Only an assignment on which work has not begun can be declined.
-pub async fn decline(acting: &Acting<'_>, on: On, reason: &str) -> Result<i64> {
+pub async fn decline(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("退回理由", "the reason"), &["input", "reason"])?;
     let held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::TakeOn)?;
@@ -70,21 +76,22 @@ pub async fn decline(acting: &Acting<'_>, on: On, reason: &str) -> Result<i64> {
     moved.decline_reason = Set(Some(reason.clone()));
     moved.proposer_id = Set(acting.by.principal.account);
     moved.proposer_actor_id = Set(acting.by.principal.delegate);
-    held.settle(acting, ChangeKind::Declined, moved, json!({ "reason": reason })).await
+    let warnings = held.tell(acting, Announcement::of(Event::Declined, &reason)).await?;
+    let said = json!({ "reason": reason });
+    Ok(Done { key: held.settle(acting, ChangeKind::Declined, moved, said).await?, warnings })
 }
 
 /// Assigns a measure to units and, if `resolves_selectors` is set, to those that its selectors (各县（区） …) select.
 ///
 /// Existing assignments stay. A unit that has declined is asked again; a unit to which the measure is not applicable is
-/// asked again only if `units` names it. Returns the keys of the measure and of the assignments that are new or asked
-/// again.
+/// asked again only if `units` names it. Units that are asked, for the first time or again, are notified at once.
 pub async fn assign(
     acting: &Acting<'_>,
     measure: Option<i64>,
     version: Option<i32>,
     units: &[i64],
     resolves_selectors: bool,
-) -> Result<(i64, Vec<i64>)> {
+) -> Result<Done> {
     if units.len() > MAX_UNITS {
         let zh = format!("一次最多分解到 {MAX_UNITS} 个单位");
         let en = format!("a measure is assigned to at most {MAX_UNITS} units at once");
@@ -117,7 +124,7 @@ pub async fn assign(
         let (zh, en) = ("所选单位均已分解，无新增", "the measure is already assigned to all of these units");
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "unitIds"]).into());
     }
-    let (mut made, asked_again) = kept::around(&transaction, &[problem], async {
+    let (made, asked_again) = kept::around(&transaction, &[problem], async {
         let made = answer(&transaction, &found, &new, acting.now).await?;
         let mut asked_again = Vec::new();
         for answer in &again {
@@ -152,9 +159,29 @@ pub async fn assign(
             .changed(json!({}), after);
         audit::note(&transaction, acting.by, noted, acting.now).await?;
     }
+    let asked = made.into_iter().zip(&new).map(|(id, unit)| (unit.id, id));
+    let asked = asked.chain(again.iter().map(|answer| (answer.unit_id, answer.id)));
+    let warnings = tell_assigned(&transaction, acting, &found, asked).await?;
     settle_measure(acting, transaction, (problem, found.id), ChangeKind::Assigned, (json!({}), json!({}))).await?;
-    made.extend(again.iter().map(|answer| answer.id));
-    Ok((found.id, made))
+    Ok(Done { key: found.id, warnings })
+}
+
+/// Queues the notices to units, each with the key of its assignment, that a measure was assigned to them: one mail per
+/// address. Returns warnings about units that have no address.
+pub(crate) async fn tell_assigned(
+    db: &Transaction,
+    acting: &Acting<'_>,
+    measure: &measure::Model,
+    asked: impl Iterator<Item = (i64, i64)>,
+) -> Result<Vec<Warning>> {
+    let subject = Subject {
+        id: format!("measure_{}", measure.id),
+        act: acting.now.timestamp_micros(),
+        answers: asked.map(|(unit, assignment)| (unit, Some(assignment))).collect(),
+        measure: Some(measure.id),
+        ..Subject::default()
+    };
+    telling::tell(db, acting, subject, Announcement::of(Event::Assigned, "")).await
 }
 
 /// Creates assignments of a measure to units and enters the measure into the lists of their regions.

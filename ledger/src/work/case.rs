@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::acting::{Acting, MAX_WORDS, is_own, permit};
 use super::assigning;
+use super::event::Event;
 use super::hold::{current, hold, in_sight, seen, wrong_state};
 use super::telling::{self, Announcement, Done, Subject, Warning};
 use crate::Result;
@@ -105,7 +106,7 @@ pub struct On {
     pub version: Option<i32>,
 }
 
-/// Hands a case over (交办) and notifies the lead unit at once.
+/// Hands a case over (交办) and notifies the lead unit and the assisting units at once.
 ///
 /// The same number may be handed over once per round and region.
 pub async fn hand_over(acting: &Acting<'_>, mut new: New) -> Result<Done> {
@@ -141,8 +142,7 @@ pub async fn hand_over(acting: &Acting<'_>, mut new: New) -> Result<Done> {
     let pollution: Vec<String> = new.pollution.iter().map(ActiveEnum::to_value).collect();
     let facts = json!({ "isKey": row.is_key, "pollution": pollution });
     let held = HeldCase { transaction, row, level: round.level, assisting: new.assisting };
-    let told = Announcement { kind: "case-handed-over", reason: "", facts, submitter: None };
-    let warnings = held.tell(acting, told).await?;
+    let warnings = held.tell(acting, Announcement::of(Event::CaseHandedOver, "").with(facts)).await?;
     let after = audit::kept::case(&held.row);
     Ok(Done { key: held.note(acting, ChangeKind::HandedOver, json!({}), after).await?, warnings })
 }
@@ -337,7 +337,9 @@ pub struct Resolution {
 }
 
 /// Resolves a case (办结), in part (阶段性办结) or in full, for its lead unit.
-pub async fn resolve(acting: &Acting<'_>, on: On, resolution: &Resolution) -> Result<i64> {
+///
+/// The office that verifies is notified at once of a case that is resolved in full.
+pub async fn resolve(acting: &Acting<'_>, on: On, resolution: &Resolution) -> Result<Done> {
     let text = personal::text(&resolution.text, 2..=MAX_WORDS, ("办结情况", "the resolution"), &["input", "text"])?;
     let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::AnswerCase)?;
@@ -349,7 +351,12 @@ pub async fn resolve(acting: &Acting<'_>, on: On, resolution: &Resolution) -> Re
     if !resolution.is_partial {
         moved.resolved_on = Set(Some(acting.today()));
     }
-    held.settle(acting, (ChangeKind::Resolved, step), moved, Some(text)).await
+    let warnings = if resolution.is_partial {
+        Vec::new()
+    } else {
+        held.tell(acting, Announcement::of(Event::CaseResolved, &text)).await?
+    };
+    Ok(Done { key: held.settle(acting, (ChangeKind::Resolved, step), moved, Some(text)).await?, warnings })
 }
 
 /// Returns a case (退回) to the lead unit and notifies that unit and the resolver at once.
@@ -363,32 +370,41 @@ pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done
     let mut moved = held.moved(CaseStep::Return)?;
     held.not_by_resolver(acting)?;
     moved.resolved_on = Set(None);
-    let told =
-        Announcement { kind: "case-returned", reason: &reason, facts: json!({}), submitter: held.row.resolver_id };
+    let told = Announcement::of(Event::CaseReturned, &reason).submitted_by(held.row.resolver_id);
     let warnings = held.tell(acting, told).await?;
     let step = (ChangeKind::Returned, CaseStep::Return);
     Ok(Done { key: held.settle(acting, step, moved, Some(reason)).await?, warnings })
 }
 
-/// Verifies a resolved case (验收). The resolver may not verify it.
-pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<i64> {
+/// Verifies a resolved case (验收), and notifies the closing office, the lead unit and the resolver at once.
+///
+/// The resolver may not verify it.
+pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<Done> {
     let opinion = personal::text(opinion, 2..=MAX_WORDS, ("验收意见", "the opinion"), &["input", "opinion"])?;
     let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::Verify)?;
     let moved = held.moved(CaseStep::Verify)?;
     held.not_by_resolver(acting)?;
-    held.settle(acting, (ChangeKind::Verified, CaseStep::Verify), moved, Some(opinion)).await
+    let told = Announcement::of(Event::CaseVerified, &opinion).submitted_by(held.row.resolver_id);
+    let warnings = held.tell(acting, told).await?;
+    let step = (ChangeKind::Verified, CaseStep::Verify);
+    Ok(Done { key: held.settle(acting, step, moved, Some(opinion)).await?, warnings })
 }
 
-/// Closes a verified case (销号). The resolver may not close it.
-pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<i64> {
+/// Closes a verified case (销号), and notifies the lead unit, the assisting units and the resolver at once.
+///
+/// The resolver may not close it.
+pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<Done> {
     let decision = personal::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
     let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::Close)?;
     let mut moved = held.moved(CaseStep::Close)?;
     held.not_by_resolver(acting)?;
     moved.closed_on = Set(Some(acting.today()));
-    held.settle(acting, (ChangeKind::Closed, CaseStep::Close), moved, Some(decision)).await
+    let told = Announcement::of(Event::CaseClosed, &decision).submitted_by(held.row.resolver_id);
+    let warnings = held.tell(acting, told).await?;
+    let step = (ChangeKind::Closed, CaseStep::Close);
+    Ok(Done { key: held.settle(acting, step, moved, Some(decision)).await?, warnings })
 }
 
 /// Reopens a closed case after a relapse (反弹), with a new due date.
@@ -409,8 +425,7 @@ pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str, due_on: NaiveDate
     moved.closed_on = Set(None);
     moved.due_on = Set(due_on);
     held.due(due_on).await?;
-    let told =
-        Announcement { kind: "case-relapse", reason: &reason, facts: json!({}), submitter: held.row.resolver_id };
+    let told = Announcement::of(Event::CaseReopened, &reason).submitted_by(held.row.resolver_id);
     let warnings = held.tell(acting, told).await?;
     let step = (ChangeKind::Reopened, CaseStep::Reopen);
     Ok(Done { key: held.settle(acting, step, moved, Some(reason)).await?, warnings })
@@ -622,16 +637,18 @@ impl HeldCase {
         Ok(row.id)
     }
 
-    /// Queues an immediate notice to the lead unit and the submitter, one mail per address.
+    /// Queues the immediate notices of an event, one mail per address.
     ///
     /// Returns warnings about recipients that have no address.
     async fn tell(&self, acting: &Acting<'_>, told: Announcement<'_>) -> Result<Vec<Warning>> {
         let subject = Subject {
             id: format!("case_{}", self.row.id),
-            act: self.row.version,
-            units: vec![self.row.lead_unit_id],
-            items: Vec::new(),
+            act: self.row.version.into(),
+            answers: vec![(self.row.lead_unit_id, None)],
+            assisting: self.assisting.clone(),
             case: Some(self.row.id),
+            place: Some((self.level, self.row.region_id)),
+            ..Subject::default()
         };
         telling::tell(&self.transaction, acting, subject, told).await
     }

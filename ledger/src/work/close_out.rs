@@ -14,6 +14,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS, is_own};
+use super::event::Event;
 use super::held::HeldAssignment;
 use super::hold::{On, in_sight};
 use super::telling::{Announcement, Done};
@@ -32,8 +33,9 @@ pub const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;
 /// Applies for close-out (提请销号).
 ///
 /// Requires at least one piece of evidence, and that the latest self-inspection passed; after a relapse, a new one.
-/// Unless a completion date was reported before, the assignment is completed today.
-pub async fn apply(acting: &Acting<'_>, on: On, application: &str) -> Result<i64> {
+/// Unless a completion date was reported before, the assignment is completed today. The office that verifies is told at
+/// once.
+pub async fn apply(acting: &Acting<'_>, on: On, application: &str) -> Result<Done> {
     let application =
         fault::text(application, 2..=MAX_WORDS, ("销号申请", "the application"), &["input", "application"])?;
     let mut held = HeldAssignment::take(acting, on).await?;
@@ -77,7 +79,7 @@ pub async fn apply(acting: &Acting<'_>, on: On, application: &str) -> Result<i64
         assignment_id: Set(held.row.id),
         cycle: Set(cycle),
         state: Set(CloseOutState::Applied),
-        application: Set(application),
+        application: Set(application.clone()),
         applicant_id: Set(acting.by.principal.account),
         applicant_actor_id: Set(acting.by.principal.delegate),
         applied_at: Set(acting.now),
@@ -86,11 +88,16 @@ pub async fn apply(acting: &Acting<'_>, on: On, application: &str) -> Result<i64
     held.writes.insert_one(row);
     let mut moved = held.moved(status);
     moved.completed_on = Set(held.row.completed_on.or(Some(acting.today())));
-    held.settle(acting, ChangeKind::CloseOutApplied, moved, json!({ "cycle": cycle })).await
+    let warnings = held.tell(acting, Announcement::of(Event::Applied, &application)).await?;
+    let said = json!({ "cycle": cycle });
+    Ok(Done { key: held.settle(acting, ChangeKind::CloseOutApplied, moved, said).await?, warnings })
 }
 
-/// Verifies an application (核查通过). The applicant may not verify it.
-pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<i64> {
+/// Verifies an application (核查通过), and notifies whoever may publish the notice next, the unit and the applicant at
+/// once.
+///
+/// The applicant may not verify it.
+pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<Done> {
     let opinion = fault::text(opinion, 2..=MAX_WORDS, ("核查意见", "the opinion"), &["input", "opinion"])?;
     let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Verify)?;
@@ -99,12 +106,15 @@ pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<i64> {
     not_by_applicant(acting, &cycle)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Verified);
-    change.opinion = Set(Some(opinion));
+    change.opinion = Set(Some(opinion.clone()));
     change.verifier_id = Set(acting.by.principal.account);
     change.verified_at = Set(Some(acting.now));
     held.writes.update_one(change)?;
     let moved = held.moved(status);
-    held.settle(acting, ChangeKind::Verified, moved, json!({ "cycle": cycle.cycle })).await
+    let told = Announcement::of(Event::Verified, &opinion).submitted_by(cycle.applicant_id);
+    let warnings = held.tell(acting, told).await?;
+    let said = json!({ "cycle": cycle.cycle });
+    Ok(Done { key: held.settle(acting, ChangeKind::Verified, moved, said).await?, warnings })
 }
 
 /// Returns an application (退回) and notifies the assigned unit, the lead unit and the applicant at once.
@@ -126,7 +136,7 @@ pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
     moved.is_completed_by = Set(false);
-    let told = Announcement { kind: "returned", reason: &reason, facts: json!({}), submitter: cycle.applicant_id };
+    let told = Announcement::of(Event::Returned, &reason).submitted_by(cycle.applicant_id);
     let warnings = held.tell(acting, told).await?;
     let said = json!({ "cycle": cycle.cycle, "reason": reason });
     Ok(Done { key: held.settle(acting, ChangeKind::Returned, moved, said).await?, warnings })
@@ -153,8 +163,8 @@ fn notice_period(working_days: i64) -> Result<(), Fault> {
     Err(Fault::invalid(zh, en, &["input", "workingDays"]))
 }
 
-/// Starts the public notice (公示) of a verified close-out.
-pub async fn publicise(acting: &Acting<'_>, on: On, notice: &Notice) -> Result<i64> {
+/// Starts the public notice (公示) of a verified close-out, and notifies the unit and the applicant at once.
+pub async fn publicise(acting: &Acting<'_>, on: On, notice: &Notice) -> Result<Done> {
     let what = ("受理单位及联系方式", "the contact");
     let (text, contact, ()) = fault::all((
         personal::public_text(&notice.text, 2..=MAX_WORDS, ("公示内容", "the notice"), &["input", "text"]),
@@ -168,7 +178,7 @@ pub async fn publicise(acting: &Acting<'_>, on: On, notice: &Notice) -> Result<i
     let until = holiday::working_days_after(&held.transaction, acting.today(), notice.working_days).await?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Publicised);
-    change.notice = Set(Some(text));
+    change.notice = Set(Some(text.clone()));
     change.contact = Set(Some(contact));
     change.notice_from = Set(Some(acting.today()));
     change.notice_until = Set(Some(until));
@@ -176,13 +186,15 @@ pub async fn publicise(acting: &Acting<'_>, on: On, notice: &Notice) -> Result<i
     held.writes.update_one(change)?;
     let moved = held.moved(status);
     let said = json!({ "cycle": cycle.cycle, "noticeFrom": acting.today(), "noticeUntil": until });
-    held.settle(acting, ChangeKind::Publicised, moved, said).await
+    let told = Announcement::of(Event::Publicised, &text).with(json!({ "noticeUntil": until }));
+    let warnings = held.tell(acting, told.submitted_by(cycle.applicant_id)).await?;
+    Ok(Done { key: held.settle(acting, ChangeKind::Publicised, moved, said).await?, warnings })
 }
 
 /// Records an objection (异议) that was received during the notice period.
 ///
 /// `received_on` is a local date, not after today; `None` means today. The objector is not recorded. The assigned unit,
-/// the lead unit and the applicant are notified at once.
+/// the lead unit, the applicant and the office that decides are notified at once.
 pub async fn object(acting: &Acting<'_>, on: On, text: &str, received_on: Option<NaiveDate>) -> Result<Done> {
     let received_on = received_on.unwrap_or_else(|| acting.today());
     let path = ["input", "receivedOn"];
@@ -224,7 +236,8 @@ pub async fn object(acting: &Acting<'_>, on: On, text: &str, received_on: Option
         ..Default::default()
     };
     let objection = row.insert(&held.transaction).await?.id;
-    let told = Announcement { kind: "objection", reason: &text, facts: json!({}), submitter: cycle.applicant_id };
+    let told = Announcement::of(Event::Objected, &text).with(json!({ "objection": objection }));
+    let told = told.submitted_by(cycle.applicant_id);
     let warnings = held.tell(acting, told).await?;
     let said = json!({ "objection": objection, "cycle": cycle.cycle, "receivedOn": received_on });
     Ok(Done { key: held.settle_beside(acting, ChangeKind::Objected, said).await?, warnings })
@@ -232,8 +245,9 @@ pub async fn object(acting: &Acting<'_>, on: On, text: &str, received_on: Option
 
 /// Decides an objection (异议). The applicant may not decide it.
 ///
-/// If the objection is upheld, the assignment is in progress again, its completion date is cleared, its notice is
-/// withdrawn from the public, and the units are notified. If it is dismissed, the notice period continues.
+/// If the objection is upheld, the assignment is in progress again, its completion date is cleared, and its notice is
+/// withdrawn from the public. If it is rejected, the notice period continues. The assigned unit, the lead unit and the
+/// applicant are notified at once either way.
 pub async fn decide_objection(
     acting: &Acting<'_>,
     objection: Option<i64>,
@@ -271,7 +285,9 @@ pub async fn decide_objection(
     held.writes.update_one(change)?;
     let said = json!({ "objection": there.id, "isUpheld": is_upheld });
     if !is_upheld {
-        return Ok(held.settle_beside(acting, ChangeKind::ObjectionDecided, said).await?.into());
+        let told = Announcement::of(Event::ObjectionRejected, &answer).submitted_by(cycle.applicant_id);
+        let warnings = held.tell(acting, told).await?;
+        return Ok(Done { key: held.settle_beside(acting, ChangeKind::ObjectionDecided, said).await?, warnings });
     }
     let status = held.step(Step::UpholdObjection)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
@@ -282,8 +298,7 @@ pub async fn decide_objection(
     let mut moved = held.moved(status);
     moved.completed_on = Set(None);
     moved.is_completed_by = Set(false);
-    let told =
-        Announcement { kind: "objection-upheld", reason: &answer, facts: json!({}), submitter: cycle.applicant_id };
+    let told = Announcement::of(Event::ObjectionUpheld, &answer).submitted_by(cycle.applicant_id);
     let warnings = held.tell(acting, told).await?;
     Ok(Done { key: held.settle(acting, ChangeKind::ObjectionDecided, moved, said).await?, warnings })
 }
@@ -291,8 +306,8 @@ pub async fn decide_objection(
 /// Closes an assignment (销号) after its notice period, once all objections are decided.
 ///
 /// An assignment to an ongoing measure (长期坚持) becomes closed as ongoing: its checks continue. The applicant may not
-/// close it.
-pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<i64> {
+/// close it. The assigned unit, the lead unit and the applicant are notified at once.
+pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<Done> {
     let decision = fault::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
     let mut held = HeldAssignment::take(acting, on).await?;
     held.permit(acting, Act::Close)?;
@@ -318,13 +333,16 @@ pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<i64> {
     }
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Closed);
-    change.decision = Set(Some(decision));
+    change.decision = Set(Some(decision.clone()));
     change.closer_id = Set(acting.by.principal.account);
     change.closed_on = Set(Some(acting.today()));
     held.writes.update_one(change)?;
     let mut moved = held.moved(status);
     moved.completed_on = Set(held.row.completed_on.or(Some(acting.today())));
-    held.settle(acting, ChangeKind::Closed, moved, json!({ "cycle": cycle.cycle })).await
+    let told = Announcement::of(Event::Closed, &decision).with(json!({ "isOngoing": held.measure.due_ongoing }));
+    let warnings = held.tell(acting, told.submitted_by(cycle.applicant_id)).await?;
+    let said = json!({ "cycle": cycle.cycle });
+    Ok(Done { key: held.settle(acting, ChangeKind::Closed, moved, said).await?, warnings })
 }
 
 /// Reopens a closed assignment after a relapse (反弹).
@@ -350,8 +368,7 @@ pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
     moved.completed_on = Set(None);
     moved.is_completed_by = Set(false);
     let submitter = cycle.as_ref().and_then(|cycle| cycle.applicant_id);
-    let told = Announcement { kind: "relapse", reason: &reason, facts: json!({}), submitter };
-    let warnings = held.tell(acting, told).await?;
+    let warnings = held.tell(acting, Announcement::of(Event::Reopened, &reason).submitted_by(submitter)).await?;
     Ok(Done { key: held.settle(acting, ChangeKind::Reopened, moved, json!({ "reason": reason })).await?, warnings })
 }
 

@@ -14,8 +14,10 @@ use sea_orm::{
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS, is_own};
+use super::event::Event;
 use super::held::HeldAssignment;
 use super::hold::{On, in_sight};
+use super::telling::{Announcement, Done};
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{self, Act};
@@ -30,8 +32,8 @@ use crate::statistics::kept;
 /// Requests a later deadline for an assignment.
 ///
 /// `new_due_on` is a local date after the current deadline, by at most ten years. An assignment has one pending request
-/// at a time. Returns the keys of the assignment and of the request.
-pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason: &str) -> Result<(i64, i64)> {
+/// at a time. Notifies the office that decides first at once. Returns the result, and the key of the request.
+pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason: &str) -> Result<(Done, i64)> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("延期理由", "the reason"), &["input", "reason"])?;
     let held = HeldAssignment::take(acting, on).await?;
     // Both the assigned unit and its county office may request an extension.
@@ -80,8 +82,10 @@ pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason:
     };
     let id = row.insert(&held.transaction).await?.id;
     let said = json!({ "extension": id, "oldDueOn": old, "newDueOn": new_due_on, "reason": reason });
-    let assignment = held.settle_beside(acting, ChangeKind::ExtensionRequested, said).await?;
-    Ok((assignment, id))
+    let told = Announcement::of(Event::ExtensionRequested, &reason);
+    let warnings = held.tell(acting, told.with(json!({ "extension": id, "newDueOn": new_due_on }))).await?;
+    let key = held.settle_beside(acting, ChangeKind::ExtensionRequested, said).await?;
+    Ok((Done { key, warnings }, id))
 }
 
 /// Returns the text of the deadline that an assignment has: that of the plan, or the date of its last extension.
@@ -105,8 +109,9 @@ pub enum Decision {
 
 /// Endorses, approves or rejects a request for an extension; `words` is the opinion (审批意见).
 ///
-/// The requester may not decide it, and a decided request does not change any more. Returns the key of the assignment.
-pub async fn decide(acting: &Acting<'_>, extension: Option<i64>, decision: Decision, words: &str) -> Result<i64> {
+/// The requester may not decide it, and a decided request does not change any more. The unit and the requester are
+/// notified at once; of an endorsed request, also the office that decides next.
+pub async fn decide(acting: &Acting<'_>, extension: Option<i64>, decision: Decision, words: &str) -> Result<Done> {
     let words = fault::text(words, 2..=MAX_WORDS, ("审批意见", "the opinion"), &["input", "words"])?;
     let path = ["input", "extensionId"];
     let unknown = || fault::unknown(Thing::Extension, &path);
@@ -167,8 +172,15 @@ pub async fn decide(acting: &Acting<'_>, extension: Option<i64>, decision: Decis
     if let (Decision::Approve, Some(until)) = (decision, now.new_due_on) {
         extend(&held.transaction, &held, until, acting.now).await?;
     }
+    let event = match decision {
+        Decision::Endorse => Event::ExtensionEndorsed,
+        Decision::Approve => Event::ExtensionApproved,
+        Decision::Reject => Event::ExtensionRejected,
+    };
+    let told = Announcement::of(event, &words).with(json!({ "extension": there.id, "newDueOn": now.new_due_on }));
+    let warnings = held.tell(acting, told.submitted_by(there.requester_id)).await?;
     let said = json!({ "extension": there.id, "state": now.state.to_value(), "words": words });
-    held.settle_beside(acting, ChangeKind::ExtensionDecided, said).await
+    Ok(Done { key: held.settle_beside(acting, ChangeKind::ExtensionDecided, said).await?, warnings })
 }
 
 /// Moves the deadline of one answer to a later date, and the measure's to the latest of its answers'.

@@ -164,16 +164,19 @@ impl HeldAssignment {
         Ok(self.row.id)
     }
 
-    /// Queues an immediate notice to the assigned unit, the lead unit and the submitter, one mail per address.
+    /// Queues the immediate notices of an event, one mail per address.
     ///
     /// Returns warnings about recipients that have no address.
     pub(crate) async fn tell(&self, acting: &Acting<'_>, told: Announcement<'_>) -> Result<Vec<Warning>> {
         let subject = Subject {
             id: format!("assignment_{}", self.row.id),
-            act: self.end.0,
-            units: [Some(self.row.unit_id), self.measure.lead_unit_id].into_iter().flatten().collect(),
-            items: vec![(self.measure.id, Some(self.row.id))],
-            case: None,
+            act: self.end.0.into(),
+            answers: vec![(self.row.unit_id, Some(self.row.id))],
+            measure: Some(self.measure.id),
+            lead: self.measure.lead_unit_id,
+            supervising: self.measure.supervising_unit_id,
+            place: Some((self.level, self.row.region_id)),
+            ..Subject::default()
         };
         telling::tell(&self.transaction, acting, subject, told).await
     }

@@ -15,6 +15,7 @@ pub mod case_import;
 pub mod check;
 pub mod close_out;
 pub mod comment;
+pub mod event;
 pub mod evidence;
 pub mod extension;
 mod held;
@@ -24,7 +25,7 @@ pub mod ownership;
 pub mod progress;
 mod settle;
 pub mod supervision;
-mod telling;
+pub(crate) mod telling;
 
 pub use acting::{Acting, MAX_WORDS};
 pub use hold::On;

@@ -15,6 +15,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::acting::{Acting, MAX_WORDS};
+use super::event::Event;
 use super::held::HeldAssignment;
 use super::hold::{On, hold_problem, in_sight};
 use super::telling::{Announcement, Done};
@@ -126,14 +127,13 @@ fn act(kind: SupervisionKind) -> Act {
 /// Returns the notice about a supervision action. The mail reads its document, time, place and contact from the action
 /// when it is sent.
 fn notice(kind: SupervisionKind, reason: &str, answer_by: Option<NaiveDate>, action: i64) -> Announcement<'_> {
-    let kind = match kind {
-        SupervisionKind::Urge => "urge",
-        SupervisionKind::Supervise => "supervision",
-        SupervisionKind::List => "listing",
-        SupervisionKind::Summon => "summons",
+    let event = match kind {
+        SupervisionKind::Urge => Event::Urged,
+        SupervisionKind::Supervise => Event::Supervised,
+        SupervisionKind::List => Event::Listed,
+        SupervisionKind::Summon => Event::Summoned,
     };
-    let facts = json!({ "answerBy": answer_by, "supervision": action });
-    Announcement { kind, reason, facts, submitter: None }
+    Announcement::of(event, reason).with(json!({ "answerBy": answer_by, "supervision": action }))
 }
 
 /// Checks that the date by which an answer is due, if any, is today or later.
@@ -243,14 +243,16 @@ async fn take(
     Ok((held, there))
 }
 
-/// Lifts supervision that is in force.
-pub async fn lift(acting: &Acting<'_>, action: Option<i64>, reason: &str) -> Result<i64> {
+/// Lifts supervision that is in force, and notifies the assigned unit and the lead unit at once.
+pub async fn lift(acting: &Acting<'_>, action: Option<i64>, reason: &str) -> Result<Done> {
     let reason = fault::text(reason, 2..=MAX_WORDS, ("解除理由", "the reason"), &["input", "reason"])?;
     let otherwise = ("这项督办不在执行中", "this supervision is not in force");
     let (mut held, there) = take(acting, action, (SupervisionState::Issued, otherwise)).await?;
     held.writes.update_one(ended(acting, there.id, SupervisionState::Lifted, &reason))?;
-    held.settle_beside(acting, ChangeKind::SupervisionLifted, json!({ "supervision": there.id, "reason": reason }))
-        .await
+    let told = Announcement::of(Event::SupervisionLifted, &reason).with(json!({ "kind": there.kind.to_value() }));
+    let warnings = held.tell(acting, told).await?;
+    let said = json!({ "supervision": there.id, "reason": reason });
+    Ok(Done { key: held.settle_beside(acting, ChangeKind::SupervisionLifted, said).await?, warnings })
 }
 
 /// Returns the update that ends a supervision action: as lifted, or as a dismissed proposal.

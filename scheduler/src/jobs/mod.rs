@@ -36,6 +36,6 @@ pub fn find(name: &str) -> Option<&'static Job> {
 /// A writer that knows the mails of every job and of every act. `language` is that of recipients who have none of their
 /// own.
 pub fn writer(links: Links, language: entity::language::Language) -> Result<Writer, minijinja::Error> {
-    let kinds = JOBS.iter().flat_map(|job| job.mails).chain(notice::KINDS);
+    let kinds = JOBS.iter().flat_map(|job| job.mails).copied().chain(notice::kinds());
     Writer::new(links, language, kinds)
 }

@@ -20,7 +20,7 @@ pub(super) const JOB: Job = Job {
     run: Run::Within(|occasion, transaction| remind::run(occasion, transaction, NAME, find)),
     rehearse: |occasion, transaction| remind::rehearse(occasion, transaction, NAME, find),
     find: Some(find),
-    mails: &[Kind { name: NAME, read: digest::measures }],
+    mails: &[Kind { name: NAME, read: digest::measures, has_office: true }],
 };
 
 fn find<'a>(db: &'a Transaction, (today, zone): (NaiveDate, Tz), rules: &'a Rules) -> Candidates<'a> {

@@ -23,7 +23,7 @@ pub(super) const JOB: Job = Job {
     run: Run::Within(|occasion, transaction| Box::pin(run(occasion, transaction))),
     rehearse: |_, _| Box::pin(async { Ok(Report::of("封存不作演练：它不发邮件")) }),
     find: None,
-    mails: &[Kind { name: MAIL, read: notice::facts }],
+    mails: &[Kind { name: MAIL, read: notice::facts, has_office: false }],
 };
 
 async fn run(occasion: &Occasion<'_>, transaction: &Transaction) -> ledger::Result<Report> {

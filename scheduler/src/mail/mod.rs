@@ -14,18 +14,23 @@ use chrono_tz::Tz;
 use entity::language::Language;
 use entity::mail;
 use futures_util::future::BoxFuture;
-use ledger::record::delivery::Recipients;
+use ledger::record::delivery::{Office, Recipients};
 use ledger::record::link_key::LinkKey;
 use ledger::rule::wording::one_line;
+use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use sea_orm::{ActiveEnum, DatabaseConnection};
 
 /// A kind of mail.
+#[derive(Clone, Copy)]
 pub struct Kind {
     /// Its name, which is that of its template, and which the outbox keeps.
     pub(crate) name: &'static str,
     /// Reads what the template needs.
     pub(crate) read: for<'a> fn(&'a Source<'a>) -> Reading<'a>,
+    /// Whether it is about the ledger, so that it names the office that is responsible for its recipient, and answers
+    /// go there.
+    pub(crate) has_office: bool,
 }
 
 /// The facts of a mail, on their way; none where nothing is left to be said.
@@ -94,6 +99,8 @@ impl Links {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) subject: String,
+    /// The office that answers go to, by name and address.
+    pub(crate) office: Option<Office>,
     /// Why it is sent, on one line, as the outbox shows it.
     pub(crate) reason: String,
     /// The text part.
@@ -120,7 +127,7 @@ pub(crate) enum Unwritten {
 /// Writes mails.
 pub struct Writer {
     templates: Environment<'static>,
-    kinds: HashMap<&'static str, &'static Kind>,
+    kinds: HashMap<&'static str, Kind>,
     links: Links,
     /// The language of recipients who have none of their own.
     language: Language,
@@ -131,7 +138,7 @@ impl Writer {
     pub(crate) fn new(
         links: Links,
         language: Language,
-        kinds: impl Iterator<Item = &'static Kind>,
+        kinds: impl Iterator<Item = Kind>,
     ) -> Result<Self, minijinja::Error> {
         let kinds: HashMap<_, _> = kinds.map(|kind| (kind.name, kind)).collect();
         let templates = template::environment(kinds.keys().copied())?;
@@ -185,13 +192,16 @@ impl Writer {
         let unit = recipients.unit(mail);
         let own = kept.or(recipients.account(mail).and_then(|account| account.language));
         let language = own.or(unit.and_then(|unit| unit.language)).unwrap_or(self.language);
+        let office = recipients.office(mail).filter(|_| kind.has_office);
         let common = context! {
+            office => office.map(Serde),
             home => &self.links.public_url,
             unit => unit.map(|unit| &unit.name),
             day => mail.local_day.to_string(),
         };
         let values = context! { ..facts, ..common };
-        Ok(Some(self.render(language, mail.kind.as_str(), &values)?))
+        let message = self.render(language, mail.kind.as_str(), &values)?;
+        Ok(Some(Message { office: office.cloned(), ..message }))
     }
 
     /// Puts facts into the words of a kind.
@@ -202,7 +212,7 @@ impl Writer {
             self.templates.get_template(&format!("{folder}/{kind}.{format}"))?.render(values)
         };
         let (subject, reason) = (one_line(&part("subject", "")?), one_line(&part("reason", "")?));
-        Ok(Message { text: part("txt", &subject)?, html: part("html", &subject)?, subject, reason })
+        Ok(Message { text: part("txt", &subject)?, html: part("html", &subject)?, office: None, subject, reason })
     }
 
     /// The message by which an administrator tests that mails arrive.

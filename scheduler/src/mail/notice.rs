@@ -1,44 +1,36 @@
 //! The facts of a notice: a mail about one act, sent at once rather than gathered into a day's digest.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use entity::assignment::Status;
+use entity::deadline_change::DeadlineChangeState;
+use entity::inspection_case::CaseState;
 use entity::one_time_secret::Purpose;
+use entity::supervision_action::SupervisionState;
 use ledger::people::account::link;
+use ledger::work::event::{Event, Now, Still};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
-use sea_orm::{FromQueryResult, Statement};
+use sea_orm::{FromQueryResult, Iterable, Statement};
 use serde::Serialize;
 
 use super::{Kind, Reading, Source, Unwritten};
 
-/// The notices that acts queue.
-pub(crate) const KINDS: &[Kind] = &[
-    Kind { name: "returned", read: assignment },
-    Kind { name: "not-applicable-rejected", read: assignment },
-    Kind { name: "objection", read: assignment },
-    Kind { name: "objection-upheld", read: assignment },
-    Kind { name: "relapse", read: assignment },
-    Kind { name: "urge", read: assignment },
-    Kind { name: "supervision", read: supervision },
-    Kind { name: "listing", read: supervision },
-    Kind { name: "summons", read: supervision },
-    Kind { name: "case-handed-over", read: new_case },
-    Kind { name: "case-returned", read: case },
-    Kind { name: "case-relapse", read: case },
-    Kind { name: "account-locked", read: facts },
-    Kind { name: "address-changed", read: facts },
-    Kind { name: "second-factor-set", read: facts },
-    Kind { name: "second-factor-removed", read: facts },
-    Kind { name: "password-set", read: facts },
-    Kind { name: "password-reset", read: reset },
-    Kind { name: "invitation", read: invitation },
+/// The notices about accounts, which are not about the ledger.
+const OF_ACCOUNTS: &[Kind] = &[
+    Kind { name: "account-locked", read: facts, has_office: false },
+    Kind { name: "address-changed", read: facts, has_office: false },
+    Kind { name: "second-factor-set", read: facts, has_office: false },
+    Kind { name: "second-factor-removed", read: facts, has_office: false },
+    Kind { name: "password-set", read: facts, has_office: false },
+    Kind { name: "password-reset", read: reset, has_office: false },
+    Kind { name: "invitation", read: invitation, has_office: false },
 ];
 
-/// The states of an assignment in which nothing is left to be done.
-const SETTLED: &[&str] = &["CLOSED", "CLOSED_ONGOING", "NOT_APPLICABLE"];
-/// The states of a case in which its lead unit has nothing left to do.
-const RESOLVED: &[&str] = &["RESOLVED", "ACCEPTED", "CLOSED"];
-/// The state of a case that its lead unit has not accepted.
-const HANDED_OVER: &str = "HANDED_OVER";
+/// The notices that acts queue: those of the ledger's table of events, and those about accounts.
+pub(crate) fn kinds() -> impl Iterator<Item = Kind> {
+    let of_event = |event: Event| Kind { name: event.rule().kind, read: of_act, has_office: true };
+    Event::iter().map(of_event).chain(OF_ACCOUNTS.iter().copied())
+}
 
 /// The facts that the act kept, and nothing else.
 pub(crate) fn facts<'a>(source: &'a Source<'a>) -> Reading<'a> {
@@ -66,9 +58,30 @@ struct About {
     /// The date to which the printed deadline was extended; none if it was not.
     extended_to: Option<NaiveDate>,
     due_on: Option<NaiveDate>,
+    /// The units that answer.
     unit: Option<String>,
     /// Whether the recipient's unit has to act, rather than to see that another does.
     is_own: bool,
+}
+
+/// A notice of the table of events; none where it asks for what is done by now.
+fn of_act<'a>(source: &'a Source<'a>) -> Reading<'a> {
+    Box::pin(async move {
+        let Some(event) = Event::of_kind(&source.mail.kind) else { return Err(Unwritten::Unknown) };
+        // Whoever is not asked is told of a fact, which nothing that happens later changes.
+        let is_asked = source.facts.get("isAsked").and_then(serde_json::Value::as_bool).unwrap_or(true);
+        let still = if is_asked { event.rule().still } else { Still::Always };
+        let about = match source.mail.case_id {
+            Some(case) => of_case(source, case, still).await?,
+            None => of_measure(source, still).await?,
+        };
+        let Some(about) = about else { return Ok(None) };
+        let OfSupervision { document_number, meeting_at, place, contact } = supervision(source).await?;
+        let meeting_at = meeting_at.map(|at| at.with_timezone(&source.zone).to_rfc3339());
+        let supervised = context! { documentNumber => document_number, meetingAt => meeting_at, place, contact };
+        let about = context! { about => Serde(about), isAsked => is_asked, ..supervised };
+        Ok(Some(context! { ..about, ..context! { ..kept(source), ..context! { to => "UNIT" } } }))
+    })
 }
 
 #[derive(FromQueryResult)]
@@ -83,55 +96,63 @@ struct OfMeasure {
     round: String,
     unit: Option<String>,
     unit_id: Option<i64>,
-    status: Option<String>,
+    status: Option<Status>,
+    is_declined: bool,
+    extension: Option<DeadlineChangeState>,
+    is_decided: bool,
+    supervision: Option<SupervisionState>,
 }
 
-#[derive(FromQueryResult)]
-struct OfCase {
-    number: String,
-    summary: String,
-    due_on: NaiveDate,
-    round: String,
-    region: String,
-    unit: String,
-    unit_id: i64,
-    state: String,
-}
-
-/// A notice about an assignment; none when the assignment is settled by now.
-fn assignment<'a>(source: &'a Source<'a>) -> Reading<'a> {
-    Box::pin(async move {
-        let statement = Statement::from_sql_and_values(
-            source.db.get_database_backend(),
-            "SELECT m.id AS measure_id, a.id AS assignment_id, m.number, m.content, m.due_raw, p.title AS problem, \
-                    r.name AS round, \
-                    CASE WHEN coalesce(a.due_on, m.due_on) IS DISTINCT FROM m.plan_due_on \
-                       THEN coalesce(a.due_on, m.due_on) END AS extended_to, \
-                    u.name AS unit, a.unit_id, a.status FROM mail_item i JOIN measure m ON m.id = i.measure_id \
-             JOIN problem p ON p.id = m.problem_id JOIN inspection_round r ON r.id = m.round_id \
-             LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
-             WHERE i.mail_id = $1 ORDER BY i.id",
-            [source.mail.id.into()],
-        );
-        let Some(found) = OfMeasure::find_by_statement(statement).one(source.db).await? else { return Ok(None) };
-        if found.status.as_deref().is_some_and(|status| SETTLED.contains(&status)) {
-            return Ok(None);
-        }
-        let about = About {
-            link: source.link_of_answer(found.measure_id, found.assignment_id),
-            number: found.number,
-            text: found.content,
-            problem: Some(found.problem),
-            region: None,
-            round: found.round,
-            deadline: Some(found.due_raw),
-            extended_to: found.extended_to,
-            due_on: None,
-            unit: found.unit,
-            is_own: acts(source, found.unit_id),
-        };
-        Ok(Some(context! { about => Serde(about), ..kept(source) }))
-    })
+/// The measure of a notice, with those of its assignments of which it still holds. The rows of the ledger that the act
+/// named are read as they are now.
+async fn of_measure(source: &Source<'_>, still: Still) -> Result<Option<About>, Unwritten> {
+    let key = |name: &str| source.facts.get(name).and_then(serde_json::Value::as_i64);
+    let statement = Statement::from_sql_and_values(
+        source.db.get_database_backend(),
+        "SELECT m.id AS measure_id, a.id AS assignment_id, m.number, m.content, m.due_raw, p.title AS problem, \
+                r.name AS round, \
+                CASE WHEN coalesce(a.due_on, m.due_on) IS DISTINCT FROM m.plan_due_on \
+                   THEN coalesce(a.due_on, m.due_on) END AS extended_to, \
+                u.name AS unit, a.unit_id, a.status, a.declined_at IS NOT NULL AS is_declined, \
+                (SELECT x.state FROM deadline_change x WHERE x.id = $2) AS extension, \
+                EXISTS (SELECT 1 FROM objection x WHERE x.id = $3 AND x.decided_at IS NOT NULL) AS is_decided, \
+                (SELECT x.state FROM supervision_action x WHERE x.id = $4) AS supervision \
+         FROM mail_item i JOIN measure m ON m.id = i.measure_id \
+         JOIN problem p ON p.id = m.problem_id JOIN inspection_round r ON r.id = m.round_id \
+         LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
+         WHERE i.mail_id = $1 ORDER BY i.id",
+        [source.mail.id.into(), key("extension").into(), key("objection").into(), key("supervision").into()],
+    );
+    let holds = |row: &OfMeasure| {
+        still.holds(&Now {
+            status: row.status,
+            is_declined: row.is_declined,
+            extension: row.extension,
+            is_decided: row.is_decided,
+            supervision: row.supervision,
+            case: None,
+        })
+    };
+    let mut rows = OfMeasure::find_by_statement(statement).all(source.db).await?;
+    rows.retain(holds);
+    let units: Vec<&str> = rows.iter().filter_map(|row| row.unit.as_deref()).collect();
+    let unit = (!units.is_empty()).then(|| units.join("、"));
+    let is_own = rows.iter().any(|row| acts(source, row.unit_id));
+    let answer = if let [row] = &rows[..] { row.assignment_id } else { None };
+    let Some(first) = rows.into_iter().next() else { return Ok(None) };
+    Ok(Some(About {
+        link: source.link_of_answer(first.measure_id, answer),
+        number: first.number,
+        text: first.content,
+        problem: Some(first.problem),
+        region: None,
+        round: first.round,
+        deadline: Some(first.due_raw),
+        extended_to: first.extended_to,
+        due_on: None,
+        unit,
+        is_own,
+    }))
 }
 
 /// The document, time, place and contact of a supervision action.
@@ -143,28 +164,18 @@ struct OfSupervision {
     contact: Option<String>,
 }
 
-/// A notice about supervision of an assignment; none when the assignment is settled by now.
-///
-/// The act keeps the key of the action only, so that the contact, which is personal data, is stored once.
-fn supervision<'a>(source: &'a Source<'a>) -> Reading<'a> {
-    Box::pin(async move {
-        let Some(about) = assignment(source).await? else { return Ok(None) };
-        // A mail that an earlier version queued does not say which action it is about.
-        let action = match source.facts.get("supervision").and_then(serde_json::Value::as_i64) {
-            Some(action) => {
-                let statement = Statement::from_sql_and_values(
-                    source.db.get_database_backend(),
-                    "SELECT document_number, meeting_at, place, contact FROM supervision_action WHERE id = $1",
-                    [action.into()],
-                );
-                OfSupervision::find_by_statement(statement).one(source.db).await?.unwrap_or_default()
-            }
-            None => OfSupervision::default(),
-        };
-        let OfSupervision { document_number, meeting_at, place, contact } = action;
-        let meeting_at = meeting_at.map(|at| at.with_timezone(&source.zone).to_rfc3339());
-        Ok(Some(context! { documentNumber => document_number, meetingAt => meeting_at, place, contact, ..about }))
-    })
+/// The supervision action that a notice is about; empty if it is about none. The act keeps its key only, so that the
+/// contact, which is personal data, is stored once.
+async fn supervision(source: &Source<'_>) -> Result<OfSupervision, Unwritten> {
+    let Some(action) = source.facts.get("supervision").and_then(serde_json::Value::as_i64) else {
+        return Ok(OfSupervision::default());
+    };
+    let statement = Statement::from_sql_and_values(
+        source.db.get_database_backend(),
+        "SELECT document_number, meeting_at, place, contact FROM supervision_action WHERE id = $1",
+        [action.into()],
+    );
+    Ok(OfSupervision::find_by_statement(statement).one(source.db).await?.unwrap_or_default())
 }
 
 /// Whether the unit that has to act is the one that is told; so is whoever is told in no unit's name.
@@ -172,18 +183,20 @@ fn acts(source: &Source<'_>, unit: Option<i64>) -> bool {
     unit.zip(source.mail.unit_id).is_none_or(|(acts, told)| acts == told)
 }
 
-/// A notice about a case that was handed over; none when its lead unit has accepted it by now.
-fn new_case<'a>(source: &'a Source<'a>) -> Reading<'a> {
-    Box::pin(async move { of_case(source, |state| state == HANDED_OVER).await })
+#[derive(FromQueryResult)]
+struct OfCase {
+    number: String,
+    summary: String,
+    due_on: NaiveDate,
+    round: String,
+    region: String,
+    unit: String,
+    unit_id: i64,
+    state: CaseState,
 }
 
-/// A notice about a case; none when it is resolved by now.
-fn case<'a>(source: &'a Source<'a>) -> Reading<'a> {
-    Box::pin(async move { of_case(source, |state| !RESOLVED.contains(&state)).await })
-}
-
-async fn of_case(source: &Source<'_>, is_open: impl Fn(&str) -> bool) -> Result<Option<Value>, Unwritten> {
-    let Some(case) = source.mail.case_id else { return Ok(None) };
+/// The case of a notice; none if the notice does not hold any more.
+async fn of_case(source: &Source<'_>, case: i64, still: Still) -> Result<Option<About>, Unwritten> {
     let statement = Statement::from_sql_and_values(
         source.db.get_database_backend(),
         "SELECT c.number, c.summary, c.due_on, c.state, r.name AS round, g.name AS region, u.name AS unit, \
@@ -192,8 +205,8 @@ async fn of_case(source: &Source<'_>, is_open: impl Fn(&str) -> bool) -> Result<
         [case.into()],
     );
     let found = OfCase::find_by_statement(statement).one(source.db).await?;
-    let Some(found) = found.filter(|found| is_open(&found.state)) else { return Ok(None) };
-    let about = About {
+    let holds = |found: &OfCase| still.holds(&Now { case: Some(found.state), ..Now::default() });
+    Ok(found.filter(holds).map(|found| About {
         link: source.link("case", case),
         number: Some(found.number),
         text: found.summary,
@@ -205,8 +218,7 @@ async fn of_case(source: &Source<'_>, is_open: impl Fn(&str) -> bool) -> Result<
         due_on: Some(found.due_on),
         unit: Some(found.unit),
         is_own: acts(source, Some(found.unit_id)),
-    };
-    Ok(Some(context! { about => Serde(about), ..kept(source) }))
+    }))
 }
 
 /// A link by which a forgotten password is set anew.

@@ -15,7 +15,7 @@ Prints a line for each mail that it has written. FOLDER/mode, if it exists, name
   hang-up      it takes each message and hangs up without an answer
   alone        it accepts one connection at a time
 """
-import asyncio, email, email.policy, itertools, json, pathlib, ssl, subprocess, sys, threading
+import asyncio, email, email.header, email.policy, itertools, json, pathlib, ssl, subprocess, sys, threading
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
@@ -118,8 +118,11 @@ class Keep:
 
     async def handle_DATA(self, server, session, envelope):
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        # The parser of the policy leaves a space between the parts of an encoded name.
+        plain = email.message_from_bytes(envelope.content)
         kept = {
             "from": str(mail["from"]), "to": envelope.rcpt_tos, "subject": str(mail["subject"]),
+            "reply_to": str(email.header.make_header(email.header.decode_header(plain["reply-to"] or ""))),
             "message_id": str(mail["message-id"]), "auto_submitted": str(mail["auto-submitted"]),
             "tls": options["implicit"] or session.ssl is not None, "login": session.authenticated,
             "text": mail.get_body(("plain",)).get_content(), "html": mail.get_body(("html",)).get_content(),

@@ -182,9 +182,13 @@ impl Post {
     fn addressed(&self, to: &str, content: Content, id: String, now: DateTime<Utc>) -> Result<Letter, PostError> {
         let refused = |what: &dyn std::fmt::Display| PostError::Refused(format!("邮件无法生成：{what}"));
         let address: Address = to.parse().map_err(|error| refused(&error))?;
-        let message = Message::builder()
-            .from(self.from.clone())
-            .to(Mailbox::new(None, address))
+        let mut message = Message::builder().from(self.from.clone()).to(Mailbox::new(None, address));
+        // An office whose address is malformed is still named in the text.
+        let office = content.office.and_then(|office| Some((office.address.parse::<Address>().ok()?, office.name)));
+        if let Some((address, name)) = office {
+            message = message.reply_to(Mailbox::new(Some(name), address));
+        }
+        let message = message
             .subject(content.subject)
             .date(now.into())
             .message_id(Some(format!("<{id}>")))
