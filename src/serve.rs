@@ -163,6 +163,7 @@ fn listen(
         // Half of the connections; the other half is for mutations, jobs and other uses of the pool.
         readers: settings.database_connections as usize / 2,
         sent: database::count,
+        public_url: settings.public_url().trim_end_matches('/').to_owned(),
         zone: settings.zone(),
         grace_days: settings.grace_days,
         timing: settings.timing(),

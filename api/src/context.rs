@@ -84,6 +84,8 @@ pub struct Services {
     pub readers: usize,
     /// Called for each statement that a kept connection sends.
     pub sent: fn(),
+    /// The public address of this program, without a trailing slash.
+    pub public_url: String,
     /// The time zone of the ledger.
     pub zone: Tz,
     /// The grace period, in days, of an immediate deadline (立行立改) without a date.
@@ -250,6 +252,7 @@ impl Caller {
             address: self.address.map(|address| address.to_string()),
             request_id: Some(self.request_id.clone()),
             session: self.admitted.session.as_ref().map(|(session, _)| *session),
+            mail_holder: None,
         }
     }
 
@@ -266,6 +269,7 @@ pub(crate) type Finishing = fn(&Request, &Finish, &Value) -> Value;
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) db: DatabaseConnection,
+    pub(crate) public_url: String,
     pub(crate) zone: Tz,
     pub(crate) grace_days: i64,
     pub(crate) timing: Timing,

@@ -100,6 +100,7 @@ pub fn routes(
             .service(post("/forgotten", web::post().to(sign_in::ask_for_link)))
             .service(post("/set-up", web::post().to(sign_in::set_up)))
             .service(post("/report/{id}", web::post().to(act::report)))
+            .service(post("/m/{token}", web::post().to(link::acknowledge)))
             .service(post("/imports", web::post().to(import::upload)))
             .service(post("/imports/decisions", web::post().to(import::take_over)))
             .service(post("/imports/{id}", web::post().to(import::decide)));

@@ -54,6 +54,8 @@ pub struct Model {
     pub totp_since: Option<DateTimeUtc>,
     /// TOTP time step of the last accepted code, so that no code is accepted twice.
     pub totp_step: Option<i64>,
+    /// Whether digests of deadlines to the user bring a calendar of them.
+    pub attaches_calendar: bool,
     /// When the personal data was erased. The row stays, because the audit refers to its id.
     pub erased_at: Option<DateTimeUtc>,
     /// Version number, incremented with every change of the account's data or rights.

@@ -46,6 +46,8 @@ pub struct Model {
     pub last_error: Option<String>,
     /// When it was queued.
     pub created_at: DateTimeUtc,
+    /// When the holder of the address first acknowledged it or one of its items.
+    pub acknowledged_at: Option<DateTimeUtc>,
 }
 
 /// State of delivery of a mail.

@@ -19,6 +19,8 @@ pub struct Model {
     pub due_on: Option<Date>,
     /// Case that it is about; null if it is about a measure.
     pub case_id: Option<i64>,
+    /// When the holder of the mail's address acknowledged it.
+    pub acknowledged_at: Option<DateTimeUtc>,
 }
 
 /// No relations are declared; queries write their own joins.

@@ -33,6 +33,8 @@ pub struct Model {
     pub last_used_at: Option<DateTimeUtc>,
     /// Whether it can only be used to set up the second factor that the role requires.
     pub is_limited: bool,
+    /// Whether it only opens the calendar of the account's deadlines.
+    pub is_calendar: bool,
 }
 
 /// Whether a row is a session or a token.

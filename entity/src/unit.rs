@@ -21,6 +21,8 @@ pub struct Model {
     pub sector: Option<String>,
     /// Language of mails to the unit; null to use the installation's default.
     pub language: Option<Language>,
+    /// Whether digests of deadlines to the unit bring a calendar of them.
+    pub attaches_calendar: bool,
     /// Version number, incremented with every change.
     pub version: i32,
     /// Local date from which the unit no longer exists; null while it exists.

@@ -131,6 +131,8 @@ pub enum Thing {
     Evidence,
     /// A mail.
     Mail,
+    /// An address to which no mail is sent.
+    Suppression,
     /// A schedule (定时任务).
     Schedule,
 }
@@ -178,6 +180,7 @@ impl Thing {
             Self::Case => ("没有这个交办案件", "there is no such case"),
             Self::Evidence => ("没有这份材料", "there is no such file"),
             Self::Mail => ("没有这封邮件", "there is no such mail"),
+            Self::Suppression => ("停止投递名单中没有这一条", "there is no such suppressed address"),
             Self::Schedule => ("没有这个定时任务", "there is no such schedule"),
         }
     }

@@ -37,6 +37,7 @@ mod m20261129_000015_answer_deadlines;
 mod m20261129_000016_job_failures;
 mod m20261129_000017_import_level;
 mod m20261129_000018_reminder_rules;
+mod m20261129_000019_own_mail;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -87,6 +88,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000016_job_failures::Migration),
             Box::new(m20261129_000017_import_level::Migration),
             Box::new(m20261129_000018_reminder_rules::Migration),
+            Box::new(m20261129_000019_own_mail::Migration),
         ]
     }
 }

@@ -305,8 +305,8 @@ impl<'a> Run<'a> {
             return Ok(Fate::Waits);
         }
         let (context, now) = (self.context, self.context.now());
-        if recipients.is_dead(mail, calendar::local_day(now, context.zone)) {
-            return Ok(Fate::Cancelled("收件人的账户已停用或过期".to_owned()));
+        if let Some(why) = recipients.refusal(mail, calendar::local_day(now, context.zone)) {
+            return Ok(Fate::Cancelled(why.to_owned()));
         }
         if let Some(until) = self.held_until(mail, recipients, now).await? {
             return Ok(Fate::HeldUntil(until));

@@ -193,6 +193,7 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
                 name: name.map_or(Patch::Keep, Patch::Set),
                 phone: phone.map_or(Patch::Keep, |phone| Patch::Set(Some(phone).filter(|phone| !phone.is_empty()))),
                 language: language.map_or(Patch::Keep, |language| Patch::Set(Some(language))),
+                attaches_calendar: Patch::Keep,
                 role: role.map_or(Patch::Keep, Patch::Set),
                 unit,
                 region,

@@ -1,9 +1,11 @@
-//! `rectify mail`: sends a test mail, lists the outbox, and requeues failed mails.
+//! `rectify mail`: sends a test mail, lists the outbox, requeues failed mails, and keeps the addresses to which nothing
+//! is sent.
 
 use chrono::NaiveDate;
 use entity::mail::{Column, Entity, MailState};
+use entity::suppression as suppressed;
 use entity::unit;
-use ledger::keep::machine;
+use ledger::keep::{machine, suppression};
 use ledger::record::audit::By;
 use ledger::reminder::{self, Whom};
 use ledger::rule::wording::one_line;
@@ -51,6 +53,32 @@ pub(crate) enum Mail {
         /// 哪一天；不写则为今天
         #[arg(long, value_parser = date)]
         on: Option<NaiveDate>,
+    },
+    /// 查看停止投递的邮箱
+    Suppressed,
+    /// 停止向一个邮箱投递
+    Suppress {
+        /// 邮箱
+        address: String,
+        /// 原因说明
+        #[arg(long)]
+        detail: Option<String>,
+    },
+    /// 恢复向一个邮箱投递
+    Lift {
+        /// 邮箱
+        address: String,
+    },
+    /// 登记退信：永久退信的邮箱停止投递，并通知系统管理员
+    Bounce {
+        /// 邮箱
+        address: String,
+        /// 暂时退信（邮箱已满等），只记入日志
+        #[arg(long)]
+        soft: bool,
+        /// 邮件服务器的说明
+        #[arg(long)]
+        detail: Option<String>,
     },
 }
 
@@ -134,6 +162,30 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
         Mail::Requeue => {
             let count = machine::requeue_failed(&acting(settings, &db, &By::program())).await?;
             say!("已重新排队 {count} 封");
+        }
+        Mail::Suppressed => {
+            let query = suppressed::Entity::find().order_by_asc(suppressed::Column::Address);
+            for row in query.all(&db).await? {
+                let detail = one_line(&row.detail.unwrap_or_default());
+                say!("{}\t{:?}\t{}\t{detail}", row.address, row.reason, row.created_at.with_timezone(&settings.zone()));
+            }
+        }
+        Mail::Suppress { address, detail } => {
+            let new = suppression::New { address, reason: suppressed::SuppressionReason::ByHand, detail };
+            suppression::suppress(&acting(settings, &db, &By::program()), new).await?;
+            say!("已停止投递");
+        }
+        Mail::Lift { address } => {
+            let by = By::program();
+            let acting = acting(settings, &db, &by);
+            let found = suppression::of_address(&acting, &address).await?;
+            suppression::lift(&acting, found).await?;
+            say!("已恢复投递");
+        }
+        Mail::Bounce { address, soft, detail } => {
+            let by = By::program();
+            let done = suppression::report_bounce(&acting(settings, &db, &by), &address, !soft, detail).await?;
+            if done.is_some() { say!("已停止投递") } else { say!("已记录，继续投递") }
         }
     }
     Ok(())

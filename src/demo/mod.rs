@@ -255,6 +255,7 @@ impl Maker<'_> {
                     kind: Set(kind_of(&name)),
                     sector: Set(sector_of(&name).map(str::to_owned)),
                     language: Set(None),
+                    attaches_calendar: Set(false),
                     name: Set(name),
                 });
             }

@@ -581,6 +581,7 @@ fn pages_have_no_fault_that_axe_finds(world: &World) {
     let objects = objects(&server);
     let people = people(&server);
     let Some(mut page) = Page::open(&format!("{}/sign-in", server.base)) else { return };
+    let of_mail = format!("/m/{}", link_of_a_mail(world));
     let mut faults = Vec::new();
     let mut look = |page: &mut Page, what: &str, path: &str| {
         for width in [1280, 360] {
@@ -595,7 +596,7 @@ fn pages_have_no_fault_that_axe_finds(world: &World) {
     for language in ["zh", "en"] {
         page.keep(&server.base, "rectify-language", language);
         page.keep(&server.base, "rectify", "");
-        for path in ["/sign-in", "/forgotten", "/set-up", "/notices", "/help"] {
+        for path in ["/sign-in", "/forgotten", "/set-up", "/notices", "/help", &of_mail] {
             look(&mut page, language, path);
         }
         for role in ["RESPONSIBLE_UNIT", "CITY_OFFICE", "LEADER", "ADMINISTRATOR"] {
@@ -671,14 +672,19 @@ fn a_form_from_elsewhere_is_refused(world: &World) {
     }
 }
 
-fn a_link_in_a_mail_shows_its_item_and_leads_there(world: &World) {
-    world.done(&["demo"]);
+/// Sends the mails about what is overdue in the demo, and returns the token of a link in one of them.
+fn link_of_a_mail(world: &World) -> String {
     world.done(&["job", "run", "overdue"]);
     world.done(&["job", "run", "deliver-mail"]);
     let mut mails = std::fs::read_dir(world.dir.path().join("data/mail")).unwrap().map(|file| file.unwrap().path());
     let html = mails.find(|path| path.extension().is_some_and(|end| end == "html")).unwrap();
     let html = std::fs::read_to_string(html).unwrap().replace("&#x2f;", "/");
-    let link = html.split("/m/").nth(1).unwrap().split(['"', '<']).next().unwrap().to_owned();
+    html.split("/m/").nth(1).unwrap().split(['"', '<']).next().unwrap().to_owned()
+}
+
+fn a_link_in_a_mail_shows_its_item_and_leads_there(world: &World) {
+    world.done(&["demo"]);
+    let link = link_of_a_mail(world);
     let id = link.split('.').next().unwrap();
     let server = world.serve();
     let stranger = server.get(&format!("/m/{link}"));
@@ -688,8 +694,8 @@ fn a_link_in_a_mail_shows_its_item_and_leads_there(world: &World) {
     assert!(!stranger.body.contains("责任分解") && measure.starts_with("measure_"), "{}", stranger.body);
     let person = people(&server).into_iter().find(|person| person.role == "REGIONAL_OFFICE").unwrap();
     let known = person.get(&server, &format!("/m/{link}"), "zh");
-    assert_eq!((known.status, known.header("location")), (303, format!("/measures/{measure}").as_str()));
-    let changed = link.replacen(id, "measure_2", 1);
+    assert_eq!((known.status, known.header("location")), (303, format!("/measures/{id}").as_str()));
+    let changed = link.replacen(&format!("{id}."), "measure_2.", 1);
     let forged = server.get(&format!("/m/{}", if id == "measure_2" { format!("{link}0") } else { changed }));
     assert!(forged.status == 404 && forged.body.contains("链接不完整或有误"), "{}", forged.body);
     drop(server);
@@ -697,7 +703,7 @@ fn a_link_in_a_mail_shows_its_item_and_leads_there(world: &World) {
     let (server, _) = world.serve_under_clock(&later);
     let foreign = server.get(&format!("/m/{link}"));
     assert!(foreign.status == 404, "a key of another installation");
-    let old = ledger::record::link_key::LinkKey::new("story").sign("measure_1", now());
+    let old = ledger::record::link_key::LinkKey::new("story").sign("measure_1.mail_1", now());
     let old = server.get(&format!("/m/{old}"));
     assert!(old.status == 404 && old.body.contains("链接已过期"), "{}", old.body);
 }

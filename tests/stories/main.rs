@@ -43,6 +43,7 @@ mod null_propagation;
 mod offices;
 mod one_line;
 mod openness;
+mod own_mail;
 mod pace;
 mod paging;
 mod pending_import;

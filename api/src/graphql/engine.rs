@@ -318,6 +318,7 @@ impl Engine {
     fn request(&self, caller: &Caller) -> Request {
         Request {
             db: self.services.db.clone(),
+            public_url: self.services.public_url.clone(),
             zone: self.services.zone,
             grace_days: self.services.grace_days,
             timing: self.services.timing.clone(),

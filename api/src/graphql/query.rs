@@ -38,6 +38,7 @@ use crate::noun::round::InspectionRound;
 use crate::noun::round_result::RoundResult;
 use crate::noun::schedule::{JobRun, Schedule};
 use crate::noun::supervision::{Comment, SupervisionAction};
+use crate::noun::suppression::Suppression;
 use crate::noun::unit::Unit;
 use crate::part::read::{self, Plan};
 
@@ -207,7 +208,13 @@ fn fields() -> Vec<Field> {
         },
         many::<Mail>(
             "mails",
-            "Mails of the outbox, by default the oldest first; empty for callers other than administrators.",
+            "Mails of the outbox, by default the oldest first; for callers other than administrators, those to their \
+             own address or an address of their unit.",
+        ),
+        many::<Suppression>(
+            "suppressions",
+            "Addresses to which no mail is sent, by default the newest first; empty for callers other than \
+             administrators.",
         ),
         Field {
             name: "mailOutage",
@@ -296,6 +303,7 @@ const NODES: &[fn() -> &'static Table] = &[
     <ImportDecision as Noun>::table,
     <AuditEntry as Noun>::table,
     <Mail as Noun>::table,
+    <Suppression as Noun>::table,
     <Schedule as Noun>::table,
     <JobRun as Noun>::table,
 ];

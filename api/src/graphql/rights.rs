@@ -24,7 +24,9 @@ const PUBLIC: &[&str] = &[
     "installation",
     "demoAccounts",
     "publicNotices",
-    "linkedItem",
+    "mailLink",
+    "acknowledgeMail",
+    "mailSubscription",
 ];
 
 /// The root fields that a session may select that must first set up a second factor.

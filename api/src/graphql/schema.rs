@@ -18,8 +18,9 @@ use crate::noun::identity::{IdentityMutation, IdentityQuery};
 use crate::noun::import_decision::{ImportDecisionMutation, ImportDecisionQuery};
 use crate::noun::job_report::JobMutation;
 use crate::noun::leader::LeaderMutation;
-use crate::noun::linked_item::LinkedItemQuery;
 use crate::noun::mail::MailMutation;
+use crate::noun::mail_link::MailLinkQuery;
+use crate::noun::mail_setting::MailSettingQuery;
 use crate::noun::measure::MeasureMutation;
 use crate::noun::ownership::OwnershipMutation;
 use crate::noun::pending_import::{PendingImportMutation, PendingImportQuery};
@@ -48,7 +49,8 @@ pub(crate) struct Query(
     ReminderRuleQuery,
     WhyMailQuery,
     EnumLabelQuery,
-    LinkedItemQuery,
+    MailLinkQuery,
+    MailSettingQuery,
     PendingImportQuery,
     ImportDecisionQuery,
 );

@@ -51,7 +51,7 @@ pub(crate) async fn find(
     if let Some(token) = &signed.key {
         state.admit(request, caller)?;
         let now = (services.clock)();
-        if services.link_key.read(token, now).ok() != Some(id) {
+        if services.link_key.read(token, now).map(|followed| followed.what) != Ok(id) {
             let (zh, en) = ("链接已过期，请刷新页面", "the address has expired: reload the page");
             return Err(Unserved::new(StatusCode::FORBIDDEN, Code::Forbidden.as_str(), zh, en));
         }

@@ -1,6 +1,7 @@
 //! Receiving requests: routes and handlers, protocols, and the limits on connections and transfers.
 
 pub(crate) mod answer;
+pub(crate) mod calendar;
 pub(crate) mod connections;
 pub(crate) mod dossier;
 pub(crate) mod events;
@@ -18,6 +19,7 @@ pub(crate) mod routes;
 pub(crate) mod state;
 pub(crate) mod thumbnail;
 pub(crate) mod transfer;
+pub(crate) mod unsubscribe;
 pub(crate) mod upload;
 pub(crate) mod websocket;
 pub(crate) mod workbook;

@@ -5,7 +5,9 @@ use actix_web::{HttpResponse, guard, web};
 use crate::client::Client;
 use crate::context::{Options, Services};
 use crate::http::state::{AppState, Probe};
-use crate::http::{answer, dossier, evidence, export, graphiql, oidc, thumbnail, upload, websocket, workbook};
+use crate::http::{
+    answer, calendar, dossier, evidence, export, graphiql, oidc, thumbnail, unsubscribe, upload, websocket, workbook,
+};
 
 /// The API: its state, which all workers of the server share.
 #[derive(Clone)]
@@ -36,6 +38,12 @@ impl Api {
                 .route("/dossier/{id}", read().to(dossier::dossier))
                 .route("/sign-in/oidc", web::get().to(oidc::sign_in::depart))
                 .route("/sign-in/oidc/callback", web::get().to(oidc::sign_in::arrive))
+                .route("/calendar/{secret}.ics", read().to(calendar::calendar))
+                .service(
+                    web::resource("/unsubscribe/{token}")
+                        .guard(guard::Post())
+                        .route(web::post().to(unsubscribe::unsubscribe)),
+                )
                 .route("/schema.graphql", read().to(schema_document))
                 .route("/export/ledger.xlsx", read().to(workbook::export))
                 .route("/export/{list}.{format}", read().to(export::export))

@@ -7,6 +7,7 @@ use ledger::people::account::{self as acts, Hashed, erase, link, new_password, s
 use planner::{Connection, Dimension, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
+use crate::noun::mail::Mail;
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::sign_in::{EndSessionPayload, SignInPayload};
 use crate::noun::task::Task;
@@ -106,6 +107,10 @@ fn masked_unless_known(sql: &mut Sql<'_>, account: &str, mask: &str, column: &st
     }
 }
 
+/// The mails to an account: to its address, or to one of its unit's.
+const INBOX: &str = "SELECT i.id FROM mail i WHERE i.recipient = {t}.email \
+    OR i.recipient IN (SELECT x.address FROM unit_address x WHERE x.unit_id = {t}.unit_id)";
+
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 const GROUPS: &[Dimension] = &[
@@ -138,6 +143,11 @@ noun! {
     phone: Option<String> = Kind::Expression(phone);
     /// Language of mails to the user; null if it is that of the unit.
     language: Option<Language> = Kind::Column("language");
+    /// Whether digests of deadlines to the user bring a calendar of them (iCalendar).
+    attachesCalendar: bool = Kind::Boolean("attaches_calendar");
+    /// Mails to the account's address, or to an address of its unit, the oldest first by default; those that the caller
+    /// may see.
+    inbox(pages Mail): Connection<Mail> = Link::Among(INBOX);
     /// E-mail address that the user signs in with; null for callers outside the unit and its superiors.
     email: Option<String> = Kind::Expression(email);
     /// Role of the account, which decides what it may see and do.
@@ -219,6 +229,8 @@ noun! {
     lastUsedAt: Option<Moment> = Kind::Column("last_used_at");
     /// Whether the session can only be used to set up the second factor that the account's role requires.
     isLimited: bool = Kind::Boolean("is_limited");
+    /// Whether it is the secret address of the account's calendar of deadlines, which opens nothing else.
+    isCalendar: bool = Kind::Boolean("is_calendar");
 }
 
 order! { SessionOrder by SessionOrderField {
@@ -297,6 +309,8 @@ pub(crate) struct UpdateAccountInput {
     phone: MaybeUndefined<String>,
     /// Language of mails to the user; null means that of the unit, else of the installation.
     language: MaybeUndefined<Language>,
+    /// Whether digests of deadlines to the user bring a calendar of them; cannot be null.
+    attaches_calendar: MaybeUndefined<bool>,
     /// Role of the account. Only administrators may change it.
     role: MaybeUndefined<Role>,
     /// Unit that the user works for. Only administrators may change it; null removes it.
@@ -559,6 +573,7 @@ async fn update(request: &Request, input: UpdateAccountInput) -> ledger::Result<
         name: patch(input.name, "name")?,
         phone: clearable(input.phone),
         language: clearable(input.language.map_value(Into::into)),
+        attaches_calendar: patch(input.attaches_calendar, "attachesCalendar")?,
         role: match patch(input.role, "role")? {
             Patch::Keep => Patch::Keep,
             Patch::Set(role) => Patch::Set(role.into()),

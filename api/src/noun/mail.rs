@@ -2,16 +2,25 @@
 
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use ledger::keep::machine as keep;
+use ledger::keep::{machine as keep, suppression};
+use ledger::people::account::session;
+use ledger::people::muted;
+use ledger::work::mail_link::{self as links, Target};
 use planner::{Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
+use crate::error::masked;
 use crate::noun::case::InspectionCase;
+use crate::noun::mail_link::{AcknowledgeMailInput, AcknowledgeMailPayload, MailLink};
+use crate::noun::mail_setting::{CreateCalendarInput, CreateCalendarPayload, SetMailMutedInput, SetMailMutedPayload};
 use crate::noun::measure::Measure;
+use crate::noun::suppression::{
+    BounceKind, LiftSuppressionInput, ReportBounceInput, SuppressAddressInput, Suppression, SuppressionPayload,
+};
 use crate::noun::unit::Unit;
 use crate::part::filter::{DateFilter, TextFilter, filter, one_of};
 use crate::part::order::order;
-use crate::part::payload::{key_of, payload};
+use crate::part::payload::{DeletePayload, key_of, outcome, payload};
 
 /// Delivery state of a mail.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -78,6 +87,8 @@ noun! {
     nextAttemptAt: Moment = Kind::Column("next_attempt_at");
     /// When a mail server accepted the mail; null before that.
     sentAt: Option<Moment> = Kind::Column("sent_at");
+    /// When the holder of the address acknowledged the mail or the first of its items; null if they have not.
+    acknowledgedAt: Option<Moment> = Kind::Column("acknowledged_at");
     /// Last error of the mail server or the network; null if there was none, or the mail was sent.
     lastError: Option<String> = Kind::Column("last_error");
     /// Why the mail was queued or cancelled; of a notice, the text that says what happened.
@@ -104,6 +115,8 @@ noun! {
     inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
     /// Local date that the reminder is about, such as the deadline; null for a notice.
     dueOn: Option<Date> = Kind::Column("due_on");
+    /// When the holder of the mail's address acknowledged the item (签收); null if they have not.
+    acknowledgedAt: Option<Moment> = Kind::Column("acknowledged_at");
 }
 
 noun! {
@@ -171,7 +184,8 @@ pub(crate) struct CancelMailInput {
     mail_id: ID,
 }
 
-/// Mutations on mails in the outbox.
+/// Mutations on mails: those of the outbox, by administrators and by the holders of their links, what people choose
+/// about them, and the addresses to which nothing is sent. One object, because each adds to the depth of the root.
 #[derive(Default)]
 pub(crate) struct MailMutation;
 
@@ -196,5 +210,87 @@ impl MailMutation {
     ) -> async_graphql::Result<MailPayload> {
         let request = ctx.data::<Request>()?;
         MailPayload::of(keep::cancel_mail(&request.acting(), key_of::<Mail>(&input.mail_id)).await, request)
+    }
+
+    /// Acknowledges an item of a mail (签收) without sign-in, as whoever holds the mail: accepts an assignment or a
+    /// case that waits for the unit that the mail went to, else records that the mail was read. It is done once; a
+    /// second time is refused with the moment of the first (`WRONG_STATE`).
+    async fn acknowledge_mail(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Link of the item.")] input: AcknowledgeMailInput,
+    ) -> async_graphql::Result<AcknowledgeMailPayload> {
+        let request = ctx.data::<Request>()?;
+        let followed = Target::follow(&request.link_key, &input.token, request.now);
+        let (followed, mut errors) = outcome(followed.map_err(Into::into), request.language)?;
+        let Some((target, until)) = followed else { return Ok(AcknowledgeMailPayload { link: None, errors }) };
+        errors = outcome(Box::pin(links::acknowledge(&request.acting(), target)).await, request.language)?.1;
+        let found = links::find(&request.db, target).await.map_err(|failure| masked(&failure))?;
+        let link = found.map(|found| MailLink::of(target.item, found, until));
+        Ok(AcknowledgeMailPayload { link, errors })
+    }
+
+    /// Switches a kind of digest off, or on again, for the caller's own address. Not with a token or as a delegate.
+    async fn set_mail_muted(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Kind of digest, and whether it is switched off.")] input: SetMailMutedInput,
+    ) -> async_graphql::Result<SetMailMutedPayload> {
+        let request = ctx.data::<Request>()?;
+        let done = Box::pin(muted::set(&request.acting(), &input.kind, input.is_muted)).await;
+        let (_, errors) = outcome(done, request.language)?;
+        let settings = muted::settings(&request.acting()).await.map_err(|failure| masked(&failure))?;
+        Ok(SetMailMutedPayload { settings: settings.into_iter().map(Into::into).collect(), errors })
+    }
+
+    /// Creates the secret address of the caller's calendar of deadlines (iCalendar), in place of any earlier one.
+    /// Whoever has the address reads the deadlines, so `revokeSession` ends it like a token. Not with a token or as a
+    /// delegate.
+    async fn create_calendar(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "For how long the address works.")] input: CreateCalendarInput,
+    ) -> async_graphql::Result<CreateCalendarPayload> {
+        let request = ctx.data::<Request>()?;
+        let done = Box::pin(session::make_calendar(&request.acting(), i64::from(input.days))).await;
+        let (opened, errors) = outcome(done, request.language)?;
+        let expires_at = opened.as_ref().map(|opened| Moment(opened.session.expires_at));
+        let calendar_url = opened.map(|opened| format!("{}/calendar/{}.ics", request.public_url, opened.secret));
+        Ok(CreateCalendarPayload { calendar_url, expires_at, errors })
+    }
+
+    /// Suppresses an address: no mail is sent to it until this is lifted. Restricted to administrators.
+    async fn suppress_address(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Address, and why nothing is sent to it.")] input: SuppressAddressInput,
+    ) -> async_graphql::Result<SuppressionPayload> {
+        let request = ctx.data::<Request>()?;
+        let new = suppression::New { address: input.address, reason: input.reason.into(), detail: input.detail };
+        SuppressionPayload::of(Box::pin(suppression::suppress(&request.acting(), new)).await, request)
+    }
+
+    /// Lifts the suppression of an address, so that mails are sent to it again. Restricted to administrators.
+    async fn lift_suppression(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Suppression to lift.")] input: LiftSuppressionInput,
+    ) -> async_graphql::Result<DeletePayload> {
+        let request = ctx.data::<Request>()?;
+        let done = Box::pin(suppression::lift(&request.acting(), key_of::<Suppression>(&input.suppression_id))).await;
+        DeletePayload::of(done, input.suppression_id, request.language)
+    }
+
+    /// Reports that a mail came back, as a program that reads the mailbox of the sender does. For good: the address is
+    /// suppressed, and the administrators are told by mail. Restricted to administrators.
+    async fn report_bounce(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Address, and how the mail came back.")] input: ReportBounceInput,
+    ) -> async_graphql::Result<SuppressionPayload> {
+        let request = ctx.data::<Request>()?;
+        let is_hard = input.kind == BounceKind::Hard;
+        let done = Box::pin(suppression::report_bounce(&request.acting(), &input.address, is_hard, input.detail)).await;
+        SuppressionPayload::of_bounce(done, request)
     }
 }

@@ -72,6 +72,8 @@ noun! {
     sector: Option<String> = Kind::Column("sector");
     /// Language of mails to the unit; null if it is that of the installation.
     language: Option<Language> = Kind::Column("language");
+    /// Whether digests of deadlines to the unit bring a calendar of them (iCalendar).
+    attachesCalendar: bool = Kind::Boolean("attaches_calendar");
     /// Region to which the unit belongs.
     region: Region = Kind::One(<Region as planner::Noun>::table, "region_id");
     /// Other names of the unit, by which imports recognise it.
@@ -180,6 +182,8 @@ pub(crate) struct EditUnitInput {
     sector: MaybeUndefined<String>,
     /// New language of mails to the unit; null means that of the installation.
     language: MaybeUndefined<Language>,
+    /// Whether digests of deadlines to the unit bring a calendar of them; cannot be null.
+    attaches_calendar: MaybeUndefined<bool>,
     /// Complete list of other names, at most 50, which replaces the current one; cannot be null.
     aliases: MaybeUndefined<Vec<String>>,
     /// Complete list of e-mail addresses, at most 50, which replaces the current one; cannot be null.
@@ -254,6 +258,7 @@ impl UnitMutation {
                 kind: patch(input.kind.map_value(Into::into), "kind")?,
                 sector: clearable(input.sector),
                 language: clearable(input.language.map_value(Into::into)),
+                attaches_calendar: patch(input.attaches_calendar, "attachesCalendar")?,
                 aliases: patch(input.aliases, "aliases")?,
                 addresses: patch(input.addresses, "addresses")?,
             };

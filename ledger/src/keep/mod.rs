@@ -18,6 +18,7 @@ pub mod reminder_rule;
 pub mod result;
 pub mod round;
 mod shared;
+pub mod suppression;
 pub mod unit;
 
 pub use crate::patch::Patch;

@@ -21,6 +21,7 @@ use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
+use crate::rule::wording::masked_address;
 use crate::unit::{add_alias, kind_of, normal_address, sector_of, set_addresses};
 use crate::work::{Acting, current};
 
@@ -57,6 +58,8 @@ pub struct Changes {
     pub sector: Patch<Option<String>>,
     /// The language of mails to the unit.
     pub language: Patch<Option<Language>>,
+    /// Whether digests of deadlines to the unit bring a calendar of them.
+    pub attaches_calendar: Patch<bool>,
     /// Other names of the unit; replaces all of them.
     pub aliases: Patch<Vec<String>>,
     /// The e-mail addresses of the unit; replaces all of them.
@@ -126,17 +129,14 @@ impl Whole {
 
     /// Returns the fields of the unit that the audit records, with masked addresses.
     fn state(&self) -> Value {
-        let masked = |address: &String| {
-            let (local, domain) = address.split_once('@').unwrap_or((address, ""));
-            format!("{}***@{domain}", local.chars().next().unwrap_or_default())
-        };
         json!({
             "name": self.row.name,
             "kind": self.row.kind.to_value(),
             "sector": self.row.sector,
             "language": self.row.language.map(|language| language.to_value()),
+            "attachesCalendar": self.row.attaches_calendar,
             "aliases": self.aliases,
-            "addresses": self.addresses.iter().map(masked).collect::<Vec<_>>(),
+            "addresses": self.addresses.iter().map(String::as_str).map(masked_address).collect::<Vec<_>>(),
         })
     }
 }
@@ -258,6 +258,7 @@ pub async fn edit_within(
         kind: changes.kind.or(there.row.kind),
         sector,
         language: changes.language.or(there.row.language),
+        attaches_calendar: changes.attaches_calendar.or(there.row.attaches_calendar),
         ..there.row.clone()
     };
     if row.name != there.row.name && !others.contains(&there.row.name) {

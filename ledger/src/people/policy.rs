@@ -313,6 +313,12 @@ impl Principal {
         Self { account: None, delegate: None, is_read_only: false, is_token: false, reach: Reach::Everything }
     }
 
+    /// Returns whoever holds a mail to a unit, without an account: they may do what the links in the mail offer.
+    pub(crate) fn holder_of_mail(unit: i64) -> Self {
+        let reach = Reach::Role { role: Role::ResponsibleUnit, place: None, unit: Some(unit), answers: vec![unit] };
+        Self { account: None, delegate: None, is_read_only: false, is_token: false, reach }
+    }
+
     /// Checks whether the caller may see anything that is not public.
     pub fn is_somebody(&self) -> bool {
         self.reach != Reach::Nothing
@@ -663,9 +669,9 @@ impl Sight for Principal {
                 "import_decision" => decisions(*role, place.as_ref()),
                 // The office that enters problems must be able to choose any round.
                 "inspection_round" if enters_rounds(*role) => Condition::always(),
-                "unit_address" | "mail" | "mail_item" | "mail_outage" | "schedule" | "job_run" => {
-                    only(administers(*role))
-                }
+                "unit_address" | "mail_outage" | "suppression" | "schedule" | "job_run" => only(administers(*role)),
+                "mail" => mails(*role, self.own_account(), *unit),
+                "mail_item" => with("mail", "mail_id"),
                 _ if administers(*role) => Condition::never(),
                 // A role of the root region sees the whole ledger, so that no condition on its rows is needed.
                 _ if place.as_ref().is_some_and(|place| goes_by_region(*role) && place.is_the_nation()) => {
@@ -971,6 +977,19 @@ fn leaders(role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {
     Condition::Any(involved.into_iter().chain(answered).collect())
 }
 
+/// Returns the condition for visible mails: those that were sent or are to be sent to the caller's address, or to an
+/// address of the caller's unit. An administrator sees all. A delegate sees those to the unit.
+fn mails(role: Role, own: Option<i64>, unit: Option<i64>) -> Condition {
+    const TO_PERSON: &str = "{t}.recipient = (SELECT o.email FROM account o WHERE o.id = {})";
+    const TO_UNIT: &str = "{t}.recipient IN (SELECT x.address FROM unit_address x WHERE x.unit_id = {})";
+    if administers(role) {
+        return Condition::always();
+    }
+    let to_person = own.map(|own| Condition::Matches(TO_PERSON, own.into()));
+    let to_unit = unit.map(|unit| Condition::Matches(TO_UNIT, unit.into()));
+    Condition::Any(to_person.into_iter().chain(to_unit).collect())
+}
+
 /// Returns the condition for visible audit entries.
 ///
 /// An entry about an assignment, a measure or a case is seen with it. An entry about a problem as a whole, or about the
@@ -986,7 +1005,7 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
         of.iter().map(|of| Condition::StartsWith("chain", format!("{of}_"))).collect()
     };
     if administers(role) {
-        return Condition::Any(chains(&["account", "region", "unit", "schedule", "mail", "calendar"]));
+        return Condition::Any(chains(&["account", "region", "unit", "schedule", "mail", "suppression", "calendar"]));
     }
     // The chain of a region's imports is that of the decisions about the files which it issued.
     let imports = place.filter(|_| keeps_ledgers(role)).map(|place| {

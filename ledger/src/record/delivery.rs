@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::mail::{self, MailState, Priority};
-use entity::{account, unit, unit_address};
+use entity::suppression::{self, SuppressionReason};
+use entity::{account, muted_mail, unit, unit_address};
 use planner::Sql;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
@@ -244,6 +245,9 @@ pub struct Recipients {
     of_units: HashSet<String>,
     /// The office that is responsible for each unit, by the key of the unit.
     offices: HashMap<i64, Office>,
+    /// The kinds of digests that the holders of addresses have switched off.
+    muted: HashSet<(String, String)>,
+    suppressed: HashMap<String, SuppressionReason>,
 }
 
 /// The rectification office (整改办) that answers questions of a unit.
@@ -265,6 +269,9 @@ impl Recipients {
         let accounts = account::Entity::find().filter(account::Column::Email.is_in(addresses())).all(db).await?;
         let addresses_of_units =
             unit_address::Entity::find().filter(unit_address::Column::Address.is_in(addresses())).all(db).await?;
+        let muted = muted_mail::Entity::find().filter(muted_mail::Column::Address.is_in(addresses())).all(db).await?;
+        let suppressed =
+            suppression::Entity::find().filter(suppression::Column::Address.is_in(addresses())).all(db).await?;
         let keys: HashSet<i64> = mails.clone().filter_map(|mail| mail.unit_id).collect();
         let units = unit::Entity::find().filter(unit::Column::Id.is_in(keys.iter().copied())).all(db).await?;
         Ok(Self {
@@ -272,6 +279,8 @@ impl Recipients {
             accounts: accounts.into_iter().map(|account| (account.email.clone(), account)).collect(),
             units: units.into_iter().map(|unit| (unit.id, unit)).collect(),
             of_units: addresses_of_units.into_iter().map(|row| row.address).collect(),
+            muted: muted.into_iter().map(|row| (row.address, row.kind)).collect(),
+            suppressed: suppressed.into_iter().map(|row| (row.address, row.reason)).collect(),
         })
     }
 
@@ -291,13 +300,43 @@ impl Recipients {
         mail.unit_id.and_then(|unit| self.offices.get(&unit)).filter(|office| office.address != mail.recipient)
     }
 
-    /// Checks whether a mail may not be sent on a local day: its address belongs to an account that is disabled or
-    /// expired, and to no unit.
-    pub fn is_dead(&self, mail: &mail::Model, day: NaiveDate) -> bool {
+    /// Returns why a mail is not sent on a local day, if it is not: its address is suppressed, or it is a person's own
+    /// and the account is disabled or expired, or the person has switched the digest off.
+    pub fn refusal(&self, mail: &mail::Model, day: NaiveDate) -> Option<&'static str> {
+        match self.suppressed.get(&mail.recipient) {
+            Some(SuppressionReason::HardBounce) => return Some("收件地址已停止投递：邮件曾被永久退回"),
+            Some(SuppressionReason::Complaint) => return Some("收件地址已停止投递：收件人投诉"),
+            Some(SuppressionReason::ByHand) => return Some("收件地址已停止投递：管理员设置"),
+            None => {}
+        }
         let is_over = |account: &account::Model| {
             account.is_disabled || account.valid_until.is_some_and(|last_day| last_day < day)
         };
-        self.account(mail).is_some_and(is_over) && !self.of_units.contains(&mail.recipient)
+        if self.is_official(mail) {
+            None
+        } else if self.account(mail).is_some_and(is_over) {
+            Some("收件人的账户已停用或过期")
+        } else if self.is_optional(mail) && self.muted.contains(&(mail.recipient.clone(), mail.kind.clone())) {
+            Some("收件人已关闭此类提醒")
+        } else {
+            None
+        }
+    }
+
+    fn is_official(&self, mail: &mail::Model) -> bool {
+        self.of_units.contains(&mail.recipient)
+    }
+
+    /// Checks whether the recipient may switch mails of this kind off: it is a digest to a person, not an order to the
+    /// official address of a unit.
+    pub fn is_optional(&self, mail: &mail::Model) -> bool {
+        mail.priority == Priority::Digest && !self.is_official(mail)
+    }
+
+    /// Checks whether digests of deadlines bring a calendar: the person or, at its official address, the unit wants it.
+    pub fn wants_calendar(&self, mail: &mail::Model) -> bool {
+        self.account(mail).is_some_and(|account| account.attaches_calendar)
+            || (self.is_official(mail) && self.unit(mail).is_some_and(|unit| unit.attaches_calendar))
     }
 }
 

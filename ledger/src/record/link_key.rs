@@ -15,6 +15,15 @@ const SIGNATURE: usize = 16;
 #[derive(Clone)]
 pub struct LinkKey(Vec<u8>);
 
+/// What a valid token stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Followed<'a> {
+    /// What was signed, such as `measure_12`.
+    pub what: &'a str,
+    /// The moment until which the token is valid, in whole seconds.
+    pub until: DateTime<Utc>,
+}
+
 /// Why a link is not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfollowed {
@@ -53,14 +62,15 @@ impl LinkKey {
     }
 
     /// Returns what a token stands for, or why it is not accepted at a moment.
-    pub fn read<'a>(&self, token: &'a str, now: DateTime<Utc>) -> Result<&'a str, Unfollowed> {
+    pub fn read<'a>(&self, token: &'a str, now: DateTime<Utc>) -> Result<Followed<'a>, Unfollowed> {
         let (said, signature) = token.rsplit_once('.').ok_or(Unfollowed::Foreign)?;
         let signature = hex::decode(signature).map_err(|_| Unfollowed::Foreign)?;
         let mac = self.mac(said).filter(|_| signature.len() == SIGNATURE).ok_or(Unfollowed::Foreign)?;
         mac.verify_truncated_left(&signature).map_err(|_| Unfollowed::Foreign)?;
         let (what, until) = said.rsplit_once('.').ok_or(Unfollowed::Foreign)?;
-        let until: i64 = until.parse().map_err(|_| Unfollowed::Foreign)?;
-        if now.timestamp() < until { Ok(what) } else { Err(Unfollowed::Expired) }
+        let until = until.parse().ok().and_then(|until| DateTime::from_timestamp(until, 0));
+        let until = until.ok_or(Unfollowed::Foreign)?;
+        if now < until { Ok(Followed { what, until }) } else { Err(Unfollowed::Expired) }
     }
 
     fn mac(&self, said: &str) -> Option<Hmac<Sha256>> {
@@ -75,14 +85,14 @@ impl LinkKey {
 mod tests {
     use chrono::{DateTime, Utc};
 
-    use super::{LinkKey, Unfollowed};
+    use super::{Followed, LinkKey, Unfollowed};
 
     #[test]
     fn a_link_is_followed_until_it_expires_and_not_if_anything_is_changed() {
         let at = |seconds| DateTime::<Utc>::from_timestamp(seconds, 0).unwrap();
         let key = LinkKey::new("key");
         let token = key.sign("measure_12", at(1_000));
-        assert_eq!(key.read(&token, at(999)), Ok("measure_12"));
+        assert_eq!(key.read(&token, at(999)), Ok(Followed { what: "measure_12", until: at(1_000) }));
         assert_eq!(key.read(&token, at(1_000)), Err(Unfollowed::Expired));
         for changed in [token.replace("12", "13"), token.replace("1000", "9000"), format!("{token}00"), String::new()] {
             assert_eq!(key.read(&changed, at(999)), Err(Unfollowed::Foreign), "{changed}");

@@ -4,13 +4,15 @@
 //! as the transaction is committed, delivery is woken: on PostgreSQL in all processes, by a trigger of the table; on
 //! SQLite within this process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::mail::{MailState, Priority};
-use entity::{mail, mail_item};
+use entity::{mail, mail_item, muted_mail};
 use sea_orm::sea_query::{OnConflict, Query};
-use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait, TryInsertResult};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait, TryInsertResult,
+};
 use tokio::sync::Notify;
 
 use crate::Result;
@@ -159,6 +161,8 @@ pub(crate) async fn notify_all(
 pub(crate) async fn forget(db: &Transaction, of_person: Condition, address: &str) -> Result<usize> {
     let mails = mail::Entity::find().filter(of_person).all(db).await?;
     let count = mails.len();
+    let recipients: HashSet<&str> = mails.iter().map(|mail| mail.recipient.as_str()).collect();
+    muted_mail::Entity::delete_many().filter(muted_mail::Column::Address.is_in(recipients)).exec(db).await?;
     for found in mails {
         let waits = matches!(found.state, MailState::Queued | MailState::Failed);
         let change = mail::ActiveModel {

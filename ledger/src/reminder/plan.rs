@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
-use entity::{unit, unit_address};
-use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Statement};
+use entity::{suppression, unit, unit_address};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Statement,
+};
 
 use super::candidate::{Candidate, Matter};
 use crate::Result;
@@ -136,7 +138,10 @@ pub async fn plan_after<C: ConnectionTrait>(
     supposed: Option<&Supposed>,
 ) -> Result<Plan> {
     let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
-    for row in unit_address::Entity::find().all(db).await? {
+    // A unit whose only address is suppressed (停止投递) reaches no one.
+    let suppressed = suppression::Entity::find().select_only().column(suppression::Column::Address).into_query();
+    let known = unit_address::Entity::find().filter(unit_address::Column::Address.not_in_subquery(suppressed));
+    for row in known.all(db).await? {
         addresses.entry(row.unit_id).or_default().push(row.address);
     }
     let history = history(db, kind, candidates, today, supposed).await?;

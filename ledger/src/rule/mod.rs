@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod case_flow;
 pub mod deadline;
 pub mod holiday;
+pub mod ics;
 pub mod leader;
 pub mod pace;
 pub mod personal;

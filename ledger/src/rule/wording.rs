@@ -1,4 +1,4 @@
-//! Fits texts into limited space, such as the subject of a mail: on one line, and shortened.
+//! Fits texts into limited space, such as the subject of a mail: on one line, and shortened. Masks mail addresses.
 
 /// Returns a text on one line: every run of whitespace and line breaks becomes one space.
 pub fn one_line(text: &str) -> String {
@@ -9,6 +9,12 @@ pub fn one_line(text: &str) -> String {
 pub fn shortened(text: &str, letters: usize) -> String {
     let line = one_line(text);
     if line.chars().count() <= letters { line } else { line.chars().take(letters).collect::<String>() + "…" }
+}
+
+/// Returns a mail address without the name in it: `g***@county.example`.
+pub fn masked_address(address: &str) -> String {
+    let (local, domain) = address.split_once('@').unwrap_or((address, ""));
+    format!("{}***@{domain}", local.chars().next().unwrap_or_default())
 }
 
 #[cfg(test)]

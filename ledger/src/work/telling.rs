@@ -253,7 +253,7 @@ impl Book {
         if !units.is_empty() {
             parts.push(format!(
                 "SELECT 'UNIT' AS part, unit_id, NULL AS level, 0 AS depth, address AS text FROM unit_address \
-                 WHERE unit_id IN ({})",
+                 WHERE unit_id IN ({}) AND address NOT IN (SELECT address FROM suppression)",
                 units.join(", ")
             ));
         }
@@ -263,6 +263,7 @@ impl Book {
                 "SELECT 'OFFICE' AS part, u.id AS unit_id, r.level, length(r.path) AS depth, x.address AS text \
                  FROM region own JOIN region r ON substr(own.path, 1, length(r.path)) = r.path \
                  JOIN unit u ON u.region_id = r.id LEFT JOIN unit_address x ON x.unit_id = u.id \
+                 AND x.address NOT IN (SELECT address FROM suppression) \
                  WHERE own.id = {region} AND u.kind = 'RECTIFICATION_OFFICE' AND u.retired_on IS NULL"
             ));
         }
@@ -270,7 +271,8 @@ impl Book {
             let submitter = sql.bind(submitter);
             parts.push(format!(
                 "SELECT 'SUBMITTER' AS part, unit_id, NULL AS level, 0 AS depth, email AS text FROM account \
-                 WHERE id = {submitter} AND NOT is_disabled"
+                 WHERE id = {submitter} AND NOT is_disabled \
+                 AND email NOT IN (SELECT address FROM suppression)"
             ));
         }
         for account in [acting.by.principal.account, acting.by.principal.delegate].into_iter().flatten() {

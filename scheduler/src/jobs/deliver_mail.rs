@@ -4,6 +4,7 @@ use entity::schedule::Misfire;
 
 use crate::delivery;
 use crate::job::{Job, Occasion, Report, Run};
+use crate::mail::{Kind, notice};
 
 pub(super) const JOB: Job = Job {
     name: NAME,
@@ -16,7 +17,7 @@ pub(super) const JOB: Job = Job {
         Box::pin(async move { Ok(Report::of(summary)) })
     },
     find: None,
-    mails: &[],
+    mails: &[Kind { name: "address-suppressed", read: notice::facts, has_office: false }],
 };
 
 /// The name of the job.

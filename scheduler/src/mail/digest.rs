@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use ledger::rule::calendar::local_day;
+use ledger::work::mail_link::Item;
 use minijinja::Value;
 use minijinja::value::Serde;
 use sea_orm::{DbErr, FromQueryResult, Statement};
@@ -70,6 +71,11 @@ struct Row {
     /// The key of the measure or case and of the assignment.
     #[serde(skip)]
     keys: (i64, Option<i64>),
+    /// The global id of the assignment, else of the measure or case, and its version.
+    id: String,
+    version: i32,
+    /// The path of the page of the measure or case.
+    page: String,
     link: String,
     number: Option<String>,
     text: String,
@@ -184,6 +190,8 @@ fn sections(source: &Source<'_>, rows: Vec<(Place, Row)>) -> Option<Value> {
 struct OfMeasure {
     measure_id: i64,
     assignment_id: Option<i64>,
+    /// The version of the assignment or, for a measure as a whole, of the measure.
+    version: i32,
     /// When the assignment was entered or, for a measure as a whole, the measure.
     created_at: DateTime<Utc>,
     due_on: Option<NaiveDate>,
@@ -213,7 +221,7 @@ struct OfMeasure {
 }
 
 /// Reads the items of the mail `$1` about measures, with what is said of each.
-const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, \
+const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.version, m.version) AS version, \
     coalesce(a.created_at, m.created_at) AS created_at, i.due_on, m.number, m.content, m.due_raw, \
     p.number AS problem_number, p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, \
     a.unit_id, \
@@ -289,7 +297,12 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
         };
         let row = Row {
             keys: (line.measure_id, line.assignment_id),
-            link: source.link_of_answer(line.measure_id, line.assignment_id),
+            id: line
+                .assignment_id
+                .map_or_else(|| Item::Measure(line.measure_id).id(), |assignment| format!("assignment_{assignment}")),
+            version: line.version,
+            page: format!("/measures/{}", Item::Measure(line.measure_id).id()),
+            link: source.link(Item::Measure(line.measure_id)),
             number,
             text: line.content,
             problem: Some((line.problem_number, line.problem_title)),
@@ -349,6 +362,7 @@ async fn open_units(source: &Source<'_>, measures: Vec<i64>) -> Result<HashMap<i
 #[derive(FromQueryResult)]
 struct OfCase {
     case_id: i64,
+    version: i32,
     number: String,
     summary: String,
     due_on: NaiveDate,
@@ -365,9 +379,10 @@ struct OfCase {
 async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritten> {
     let statement = Statement::from_sql_and_values(
         source.db.get_database_backend(),
-        "SELECT c.id AS case_id, c.number, c.summary, c.due_on, c.is_key, c.state, g.name AS region, r.name AS round, \
-                u.name AS unit, u.id AS unit_id, (SELECT x.text FROM case_report x WHERE x.case_id = c.id \
-                   AND x.text IS NOT NULL ORDER BY x.written_at DESC, x.id DESC LIMIT 1) AS report \
+        "SELECT c.id AS case_id, c.version, c.number, c.summary, c.due_on, c.is_key, c.state, g.name AS region, \
+                r.name AS round, u.name AS unit, u.id AS unit_id, (SELECT x.text FROM case_report x \
+                   WHERE x.case_id = c.id AND x.text IS NOT NULL ORDER BY x.written_at DESC, x.id DESC LIMIT 1) \
+                   AS report \
          FROM mail_item i JOIN inspection_case c ON c.id = i.case_id JOIN inspection_round r ON r.id = c.round_id \
          JOIN region g ON g.id = c.region_id JOIN unit u ON u.id = c.lead_unit_id \
          WHERE i.mail_id = $1 AND c.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED') \
@@ -379,7 +394,10 @@ async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritt
         let is_own = source.mail.unit_id == Some(case.unit_id);
         let row = Row {
             keys: (case.case_id, None),
-            link: source.link("case", case.case_id),
+            id: Item::Case(case.case_id).id(),
+            version: case.version,
+            page: format!("/cases/{}", Item::Case(case.case_id).id()),
+            link: source.link(Item::Case(case.case_id)),
             number: Some(case.number),
             text: case.summary,
             problem: None,

@@ -2,6 +2,7 @@
 //! sending, and a template in each language (`templates/<language>/<kind>.j2`) that puts them into words. Figures are
 //! of the day that the mail is of.
 
+mod calendar;
 pub(crate) mod digest;
 pub(crate) mod notice;
 pub(crate) mod post;
@@ -14,9 +15,11 @@ use chrono_tz::Tz;
 use entity::language::Language;
 use entity::mail;
 use futures_util::future::BoxFuture;
+use ledger::people::muted;
 use ledger::record::delivery::{Office, Recipients};
 use ledger::record::link_key::LinkKey;
 use ledger::rule::wording::one_line;
+use ledger::work::mail_link::{Item, Target};
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use sea_orm::{ActiveEnum, DatabaseConnection};
@@ -52,17 +55,9 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The address of a row of a noun, by the prefix of the noun's ids.
-    pub(crate) fn link(&self, prefix: &str, key: i64) -> String {
-        let id = format!("{prefix}_{key}");
-        self.links.item((prefix, &id), &id, self.now)
-    }
-
-    /// The address of a measure. Its page shows the deadline of one answer, where the mail is about one.
-    pub(crate) fn link_of_answer(&self, measure: i64, answer: Option<i64>) -> String {
-        let id = format!("measure_{measure}");
-        let shown = answer.map_or_else(|| id.clone(), |answer| format!("assignment_{answer}"));
-        self.links.item(("measure", &id), &shown, self.now)
+    /// The address of an item of the mail.
+    pub(crate) fn link(&self, item: Item) -> String {
+        self.links.item(Target { item, mail: self.mail.id }, self.now)
     }
 }
 
@@ -86,12 +81,18 @@ impl Links {
         Self { public_url: public_url.trim_end_matches('/').to_owned(), template: template.to_owned(), key }
     }
 
-    /// The address of an item, with its kind and id. `shown` is what its page shows without signing in.
-    fn item(&self, (kind, id): (&str, &str), shown: &str, now: DateTime<Utc>) -> String {
-        let token = self.key.sign(shown, now + TimeDelta::days(LINK_DAYS));
+    /// Returns the address at which the holder of a mail switches its kind off. It is valid as long as the other links.
+    fn unsubscribe(&self, mail: i64, now: DateTime<Utc>) -> String {
+        let token = muted::token(&self.key, mail, now + TimeDelta::days(LINK_DAYS));
+        format!("{}/unsubscribe/{token}", self.public_url)
+    }
+
+    fn item(&self, target: Target, now: DateTime<Utc>) -> String {
+        let id = target.item.id();
+        let token = target.token(&self.key, now + TimeDelta::days(LINK_DAYS));
         let of = |template: &str, name: &str, value: &str| template.replace(name, value);
         let address = of(&of(&self.template, "{public_url}", &self.public_url), "{token}", &token);
-        of(&of(&address, "{kind}", kind), "{id}", id)
+        of(&of(&address, "{kind}", id.split('_').next().unwrap_or_default()), "{id}", &id)
     }
 }
 
@@ -107,6 +108,10 @@ pub(crate) struct Message {
     pub(crate) text: String,
     /// The HTML part.
     pub(crate) html: String,
+    /// The deadlines that the mail is about as a calendar, if the recipient wants it.
+    pub(crate) calendar: Option<String>,
+    /// The address at which the recipient switches mails of this kind off, if they may.
+    pub(crate) unsubscribe: Option<String>,
 }
 
 /// Why a mail could not be written.
@@ -199,9 +204,12 @@ impl Writer {
             unit => unit.map(|unit| &unit.name),
             day => mail.local_day.to_string(),
         };
+        let public_url = self.links.public_url.as_str();
+        let calendar = recipients.wants_calendar(mail).then(|| calendar::of(&facts, public_url, language, now));
+        let unsubscribe = recipients.is_optional(mail).then(|| self.links.unsubscribe(mail.id, now));
         let values = context! { ..facts, ..common };
         let message = self.render(language, mail.kind.as_str(), &values)?;
-        Ok(Some(Message { office: office.cloned(), ..message }))
+        Ok(Some(Message { office: office.cloned(), calendar: calendar.flatten(), unsubscribe, ..message }))
     }
 
     /// Puts facts into the words of a kind.
@@ -212,7 +220,8 @@ impl Writer {
             self.templates.get_template(&format!("{folder}/{kind}.{format}"))?.render(values)
         };
         let (subject, reason) = (one_line(&part("subject", "")?), one_line(&part("reason", "")?));
-        Ok(Message { text: part("txt", &subject)?, html: part("html", &subject)?, office: None, subject, reason })
+        let (text, html) = (part("txt", &subject)?, part("html", &subject)?);
+        Ok(Message { subject, reason, text, html, office: None, calendar: None, unsubscribe: None })
     }
 
     /// The message by which an administrator tests that mails arrive.

@@ -8,6 +8,7 @@ use entity::one_time_secret::Purpose;
 use entity::supervision_action::SupervisionState;
 use ledger::people::account::link;
 use ledger::work::event::{Event, Now, Still};
+use ledger::work::mail_link::Item;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use sea_orm::{FromQueryResult, Iterable, Statement};
@@ -87,7 +88,6 @@ fn of_act<'a>(source: &'a Source<'a>) -> Reading<'a> {
 #[derive(FromQueryResult)]
 struct OfMeasure {
     measure_id: i64,
-    assignment_id: Option<i64>,
     number: Option<String>,
     content: String,
     due_raw: String,
@@ -109,8 +109,7 @@ async fn of_measure(source: &Source<'_>, still: Still) -> Result<Option<About>, 
     let key = |name: &str| source.facts.get(name).and_then(serde_json::Value::as_i64);
     let statement = Statement::from_sql_and_values(
         source.db.get_database_backend(),
-        "SELECT m.id AS measure_id, a.id AS assignment_id, m.number, m.content, m.due_raw, p.title AS problem, \
-                r.name AS round, \
+        "SELECT m.id AS measure_id, m.number, m.content, m.due_raw, p.title AS problem, r.name AS round, \
                 CASE WHEN coalesce(a.due_on, m.due_on) IS DISTINCT FROM m.plan_due_on \
                    THEN coalesce(a.due_on, m.due_on) END AS extended_to, \
                 u.name AS unit, a.unit_id, a.status, a.declined_at IS NOT NULL AS is_declined, \
@@ -138,10 +137,9 @@ async fn of_measure(source: &Source<'_>, still: Still) -> Result<Option<About>, 
     let units: Vec<&str> = rows.iter().filter_map(|row| row.unit.as_deref()).collect();
     let unit = (!units.is_empty()).then(|| units.join("、"));
     let is_own = rows.iter().any(|row| acts(source, row.unit_id));
-    let answer = if let [row] = &rows[..] { row.assignment_id } else { None };
     let Some(first) = rows.into_iter().next() else { return Ok(None) };
     Ok(Some(About {
-        link: source.link_of_answer(first.measure_id, answer),
+        link: source.link(Item::Measure(first.measure_id)),
         number: first.number,
         text: first.content,
         problem: Some(first.problem),
@@ -207,7 +205,7 @@ async fn of_case(source: &Source<'_>, case: i64, still: Still) -> Result<Option<
     let found = OfCase::find_by_statement(statement).one(source.db).await?;
     let holds = |found: &OfCase| still.holds(&Now { case: Some(found.state), ..Now::default() });
     Ok(found.filter(holds).map(|found| About {
-        link: source.link("case", case),
+        link: source.link(Item::Case(case)),
         number: Some(found.number),
         text: found.summary,
         problem: None,

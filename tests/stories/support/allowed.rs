@@ -88,7 +88,7 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     // Ownership by regions above or below, not by siblings.
     left.ownership.retain(|row| problems.contains(&row.problem_id) && eyes.is_beside(row.region_id));
     left.audit.retain(|row| match eyes.role {
-        Role::Administrator => ["account_", "region_", "unit_", "schedule_", "mail_", "calendar_"]
+        Role::Administrator => ["account_", "region_", "unit_", "schedule_", "mail_", "suppression_", "calendar_"]
             .iter()
             .any(|of| row.chain.starts_with(of)),
         Role::RegionalOffice if row.chain.starts_with("round_") => true,
@@ -103,7 +103,9 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     left.sessions.retain(|row| eyes.role == Role::Administrator || row.account_id == viewer);
     if eyes.role != Role::Administrator {
         left.addresses_shown = false;
-        left.mails.clear();
+        let of_unit = all.addresses.iter().filter(|one| Some(one.unit_id) == eyes.account.unit_id);
+        let own: HashSet<&str> = of_unit.map(|one| one.address.as_str()).chain([eyes.account.email.as_str()]).collect();
+        left.mails.retain(|row| own.contains(row.recipient.as_str()));
         left.schedules.clear();
         left.runs.clear();
     }

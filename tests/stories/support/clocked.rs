@@ -81,6 +81,7 @@ impl World {
                             readers: 2,
                             sent: || {},
                             storage: ledger::file::storage::Storage::open(&format!("file:{folder}")).unwrap(),
+                            public_url: format!("http://127.0.0.1:{port}"),
                             zone: chrono_tz::Asia::Shanghai,
                             grace_days: 30,
                             timing: ledger::reminder::Timing::default(),

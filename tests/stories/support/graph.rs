@@ -357,7 +357,8 @@ impl Tables {
     fn unit(&self, row: &entity::unit::Model) -> Object {
         let is_reachable = self.addresses.iter().any(|address| address.unit_id == row.id);
         let values = json!({"name": row.name, "kind": row.kind.to_value(), "sector": row.sector,
-            "language": row.language.map(|language| language.to_value()), "isReachable": is_reachable,
+            "language": row.language.map(|language| language.to_value()),
+            "attachesCalendar": row.attaches_calendar, "isReachable": is_reachable,
             "retiredOn": row.retired_on, "version": row.version});
         let mut addresses: Vec<_> =
             self.addresses.iter().filter(|one| self.addresses_shown && one.unit_id == row.id).collect();
@@ -564,7 +565,7 @@ impl Tables {
             (format!("{}**", row.name.chars().next().unwrap()), row.phone.as_deref().map(masked), None)
         };
         let values = json!({"name": name, "phone": phone, "language": row.language.map(|language| language.to_value()),
-            "email": email, "role": row.role.to_value(),
+            "attachesCalendar": row.attaches_calendar, "email": email, "role": row.role.to_value(),
             "validUntil": row.valid_until, "isDisabled": row.is_disabled, "createdAt": row.created_at,
             "hasSecondFactor": is_known.then_some(row.totp_since.is_some()), "erasedAt": row.erased_at,
             "version": row.version});
@@ -594,7 +595,8 @@ impl Tables {
         let mut items: Vec<_> = self.items.iter().filter(|item| item.mail_id == row.id).collect();
         items.sort_by_key(|item| item.id);
         let items = items.iter().map(|item| {
-            Object::part("MailItem", json!({"dueOn": item.due_on})).one("measure", "Measure", item.measure_id).one(
+            let values = json!({"dueOn": item.due_on, "acknowledgedAt": item.acknowledged_at});
+            Object::part("MailItem", values).one("measure", "Measure", item.measure_id).one(
                 "inspectionCase",
                 "InspectionCase",
                 item.case_id,
@@ -603,7 +605,8 @@ impl Tables {
         let values = json!({"kind": row.kind, "to": row.recipient,
             "subject": Some(&row.subject).filter(|subject| !subject.is_empty()), "localDay": row.local_day,
             "state": row.state.to_value(), "attempts": row.attempts, "nextAttemptAt": row.next_attempt_at,
-            "sentAt": row.sent_at, "lastError": row.last_error, "reason": row.reason, "createdAt": row.created_at});
+            "sentAt": row.sent_at, "acknowledgedAt": row.acknowledged_at,
+            "lastError": row.last_error, "reason": row.reason, "createdAt": row.created_at});
         Object::new("Mail", row.id, values)
             .one("unit", "Unit", row.unit_id)
             .one("inspectionCase", "InspectionCase", row.case_id)
@@ -681,7 +684,8 @@ fn masked(phone: &str) -> String {
 fn session(row: &entity::session::Model) -> Object {
     let values = json!({"kind": row.kind.to_value(), "name": row.name, "isReadOnly": row.is_read_only,
         "address": row.address, "createdAt": row.created_at, "expiresAt": row.expires_at,
-        "revokedAt": row.revoked_at, "lastUsedAt": row.last_used_at, "isLimited": row.is_limited});
+        "revokedAt": row.revoked_at, "lastUsedAt": row.last_used_at,
+        "isLimited": row.is_limited, "isCalendar": row.is_calendar});
     Object::new("Session", row.id, values).one("account", "Account", row.account_id).one(
         "actor",
         "Account",

@@ -43,7 +43,12 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "demoAccounts"),
     ("Query", "signInProvider"),
     ("Query", "publicNotices"),
-    ("Query", "linkedItem"),
+    ("Query", "mailLink"),
+    // The story `own_mail` is about these.
+    ("Query", "mailSubscription"),
+    ("Query", "myMailSettings"),
+    ("Query", "suppressions"),
+    ("Account", "inbox"),
     // The story `pending_import` is about these.
     ("Query", "pendingImports"),
     ("Query", "pendingImport"),

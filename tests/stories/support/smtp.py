@@ -120,12 +120,15 @@ class Keep:
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         # The parser of the policy leaves a space between the parts of an encoded name.
         plain = email.message_from_bytes(envelope.content)
+        calendars = [part.get_content() for part in mail.walk() if part.get_content_type() == "text/calendar"]
         kept = {
             "from": str(mail["from"]), "to": envelope.rcpt_tos, "subject": str(mail["subject"]),
             "reply_to": str(email.header.make_header(email.header.decode_header(plain["reply-to"] or ""))),
             "message_id": str(mail["message-id"]), "auto_submitted": str(mail["auto-submitted"]),
             "tls": options["implicit"] or session.ssl is not None, "login": session.authenticated,
             "text": mail.get_body(("plain",)).get_content(), "html": mail.get_body(("html",)).get_content(),
+            "calendars": calendars, "list_unsubscribe": mail["list-unsubscribe"] and str(mail["list-unsubscribe"]),
+            "list_unsubscribe_post": mail["list-unsubscribe-post"] and str(mail["list-unsubscribe-post"]),
         }
         path = folder / f"{next(count):04}.json"
         part = path.with_suffix(".part")

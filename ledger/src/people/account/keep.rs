@@ -200,6 +200,8 @@ pub struct Edit {
     pub phone: Patch<Option<String>>,
     /// The language of mails to the user.
     pub language: Patch<Option<Language>>,
+    /// Whether digests of deadlines to the user bring a calendar of them.
+    pub attaches_calendar: Patch<bool>,
     /// The role, which determines what the account may see and do.
     pub role: Patch<Role>,
     /// The unit that the account works for.
@@ -265,12 +267,14 @@ pub async fn edit(acting: &Acting<'_>, account: i64, edit: Edit, current: Option
     let name = edit.name.read(before.name.clone(), |given| person_name(&given))?;
     let phone = edit.phone.read(before.phone.clone(), |given| given.as_deref().map(telephone).transpose())?;
     let language = edit.language.or(before.language);
+    let attaches_calendar = edit.attaches_calendar.or(before.attaches_calendar);
     // The audit names the personal fields that changed, but never their values.
     let changed: Vec<&str> = [
         ("email", is_moved),
         ("name", name != before.name),
         ("phone", phone != before.phone),
         ("language", language != before.language),
+        ("attachesCalendar", attaches_calendar != before.attaches_calendar),
     ]
     .into_iter()
     .filter_map(|(part, is_changed)| is_changed.then_some(part))
@@ -281,6 +285,7 @@ pub async fn edit(acting: &Acting<'_>, account: i64, edit: Edit, current: Option
         name: Set(name),
         phone: Set(phone),
         language: Set(language),
+        attaches_calendar: Set(attaches_calendar),
         role: Set(place.role),
         unit_id: Set(place.unit),
         region_id: Set(place.region),

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::row::{hold, note};
 use super::secret::digest;
 use super::security_log::log_change;
-use crate::fault::{self, Fault, Thing};
+use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::{Place, Principal, Reach};
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -56,6 +56,8 @@ pub struct Wanted {
     pub is_read_only: bool,
     /// Whether it only serves to set up the second factor.
     pub is_limited: bool,
+    /// Whether it only opens the calendar of the account's deadlines.
+    pub is_calendar: bool,
     /// The network address of the client; `None` if it is not known.
     pub address: Option<String>,
     /// The moment at which it expires.
@@ -72,6 +74,7 @@ impl Wanted {
             name: name.to_owned(),
             is_read_only: false,
             is_limited: false,
+            is_calendar: false,
             address: None,
             expires_at,
         }
@@ -87,7 +90,11 @@ impl Wanted {
 /// Opens a session or creates a token.
 pub async fn open(db: &Transaction, wanted: Wanted, now: DateTime<Utc>) -> Result<Opened> {
     let random = random::hexadecimal()?;
-    let prefix = if wanted.kind == SessionKind::Token { "rct" } else { "rcs" };
+    let prefix = match wanted.kind {
+        SessionKind::Token if wanted.is_calendar => "rcc",
+        SessionKind::Token => "rct",
+        SessionKind::Session => "rcs",
+    };
     let secret = format!("{prefix}_{random}");
     let row = session::ActiveModel {
         account_id: Set(wanted.account),
@@ -97,6 +104,7 @@ pub async fn open(db: &Transaction, wanted: Wanted, now: DateTime<Utc>) -> Resul
         hash: Set(digest(&secret)),
         is_read_only: Set(wanted.is_read_only),
         is_limited: Set(wanted.is_limited),
+        is_calendar: Set(wanted.is_calendar),
         address: Set(wanted.address),
         created_at: Set(now),
         expires_at: Set(wanted.expires_at),
@@ -121,14 +129,7 @@ pub async fn make_token(
         return Err(fault::unknown(Thing::Account, &["input", "accountId"]).into());
     }
     by.in_person()?;
-    if !(1..=MAX_TOKEN_DAYS).contains(&days) {
-        return Err(Fault::invalid(
-            format!("令牌的有效期应为 1 至 {MAX_TOKEN_DAYS} 天"),
-            format!("the lifetime of a token must be 1 to {MAX_TOKEN_DAYS} days"),
-            &["input", "days"],
-        )
-        .into());
-    }
+    check_days(days)?;
     let name = fault::line(name, 1..=60, ("令牌用途", "the purpose of the token"), &["input", "name"])?;
     let transaction = database::begin(acting.db).await?;
     hold(&transaction, account).await?;
@@ -139,6 +140,48 @@ pub async fn make_token(
         json!({ "session": opened.session.id, "expiresAt": opened.session.expires_at, "isReadOnly": is_read_only });
     note(&transaction, acting.by, account, "TOKEN_CREATED", after, acting.now).await?;
     log_change(acting.by, account, "token-created");
+    transaction.commit().await?;
+    Ok(opened)
+}
+
+fn check_days(days: i64) -> Result<(), Fault> {
+    if (1..=MAX_TOKEN_DAYS).contains(&days) {
+        return Ok(());
+    }
+    Err(Fault::invalid(
+        format!("令牌的有效期应为 1 至 {MAX_TOKEN_DAYS} 天"),
+        format!("the lifetime of a token must be 1 to {MAX_TOKEN_DAYS} days"),
+        &["input", "days"],
+    ))
+}
+
+/// Creates the secret address of the caller's calendar of deadlines (日历订阅), in place of any earlier one.
+///
+/// It is a token that opens nothing else. Tokens and delegates create none. `days` is the lifetime, from 1 to
+/// [`MAX_TOKEN_DAYS`].
+pub async fn make_calendar(acting: &Acting<'_>, days: i64) -> Result<Opened> {
+    let by = &acting.by.principal;
+    by.in_person()?;
+    check_days(days)?;
+    let account = by.own_account().ok_or_else(|| {
+        let (zh, en) = ("未登录，没有自己的日历", "you are not signed in, so there is no calendar of your own");
+        Fault::new(FaultCode::NotAllowed, zh, en, &["input"])
+    })?;
+    let transaction = database::begin(acting.db).await?;
+    hold(&transaction, account).await?;
+    let earlier =
+        Condition::all().add(session::Column::AccountId.eq(account)).add(session::Column::IsCalendar.eq(true));
+    end(&transaction, earlier, acting.now).await?;
+    let until = acting.now + TimeDelta::days(days);
+    let wanted = Wanted {
+        kind: SessionKind::Token,
+        is_read_only: true,
+        is_calendar: true,
+        ..Wanted::of(account, "日历订阅", until)
+    };
+    let opened = open(&transaction, wanted, acting.now).await?;
+    let after = json!({ "session": opened.session.id, "expiresAt": opened.session.expires_at });
+    note(&transaction, acting.by, account, "CALENDAR_CREATED", after, acting.now).await?;
     transaction.commit().await?;
     Ok(opened)
 }
@@ -241,6 +284,24 @@ pub async fn authenticate<C: ConnectionTrait>(
     (now, zone): (DateTime<Utc>, Tz),
     idle: Option<TimeDelta>,
 ) -> Result<Option<Authenticated>> {
+    find(db, (secret, false), (now, zone), idle).await
+}
+
+/// Authenticates the secret of a calendar like [`authenticate`]; it opens nothing else, and no other secret opens it.
+pub async fn authenticate_calendar<C: ConnectionTrait>(
+    db: &C,
+    secret: &str,
+    (now, zone): (DateTime<Utc>, Tz),
+) -> Result<Option<Authenticated>> {
+    find(db, (secret, true), (now, zone), None).await
+}
+
+async fn find<C: ConnectionTrait>(
+    db: &C,
+    (secret, is_calendar): (&str, bool),
+    (now, zone): (DateTime<Utc>, Tz),
+    idle: Option<TimeDelta>,
+) -> Result<Option<Authenticated>> {
     // The party committee and the government of a county answer jointly: `government` is the unit that it answers for.
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
@@ -252,9 +313,9 @@ pub async fn authenticate<C: ConnectionTrait>(
                    AS government \
          FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN unit u ON u.id = a.unit_id \
          LEFT JOIN region r ON r.id = a.region_id LEFT JOIN account d ON d.id = s.actor_id \
-         WHERE s.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND NOT a.is_disabled \
-         AND NOT coalesce(d.is_disabled, FALSE)",
-        [digest(secret).into(), now.into()],
+         WHERE s.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND s.is_calendar = $3 \
+         AND NOT a.is_disabled AND NOT coalesce(d.is_disabled, FALSE)",
+        [digest(secret).into(), now.into(), is_calendar.into()],
     );
     let Some(row) = Row::find_by_statement(statement).one(db).await? else { return Ok(None) };
     let today = calendar::local_day(now, zone);

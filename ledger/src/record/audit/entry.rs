@@ -26,12 +26,15 @@ pub struct By {
     pub request_id: Option<String>,
     /// The key of the session or token with which the request came.
     pub session: Option<i64>,
+    /// The masked address of a mail, such as `g***@county.example`, if the actor is whoever holds the mail and has not
+    /// signed in.
+    pub mail_holder: Option<String>,
 }
 
 impl By {
     /// Returns the program itself as the actor: a command, a job or an import.
     pub fn program() -> Self {
-        Self { principal: Principal::local(), address: None, request_id: None, session: None }
+        Self { principal: Principal::local(), address: None, request_id: None, session: None, mail_holder: None }
     }
 
     /// Returns the key of the account that really acts: the delegate, if there is one.
@@ -150,6 +153,10 @@ pub(crate) fn write(
     (position, previous): End,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let mut after = noted.after;
+    if let (Some(holder), Value::Object(after)) = (&by.mail_holder, &mut after) {
+        after.insert("mailHolder".to_owned(), holder.as_str().into());
+    }
     let salted = by.address.as_deref().map(salted).transpose()?;
     let (address_salt, address_digest) = salted.unzip();
     let mut entry = audit_entry::Model {
@@ -169,7 +176,7 @@ pub(crate) fn write(
         address_salt,
         request_id: by.request_id.clone(),
         before: noted.before.to_string(),
-        after: noted.after.to_string(),
+        after: after.to_string(),
         previous,
         hash: String::new(),
     };

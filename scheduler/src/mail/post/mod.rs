@@ -13,14 +13,17 @@ use chrono::{DateTime, Utc};
 use entity::mail;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use ledger::file::storage::{create_private, create_private_folder};
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, MultiPart};
 use lettre::{Address, Message};
 use tokio::io::AsyncWriteExt;
 
 use self::line::Fault;
 use self::server::{Failed, Server};
 use crate::mail::{Message as Content, Writer};
+
+/// The media type of a calendar of deadlines.
+const CALENDAR: &str = "text/calendar; method=PUBLISH; charset=utf-8";
 
 /// Where mails go.
 pub struct Post {
@@ -182,19 +185,30 @@ impl Post {
     fn addressed(&self, to: &str, content: Content, id: String, now: DateTime<Utc>) -> Result<Letter, PostError> {
         let refused = |what: &dyn std::fmt::Display| PostError::Refused(format!("邮件无法生成：{what}"));
         let address: Address = to.parse().map_err(|error| refused(&error))?;
+        let header = |name, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
         let mut message = Message::builder().from(self.from.clone()).to(Mailbox::new(None, address));
         // An office whose address is malformed is still named in the text.
         let office = content.office.and_then(|office| Some((office.address.parse::<Address>().ok()?, office.name)));
         if let Some((address, name)) = office {
             message = message.reply_to(Mailbox::new(Some(name), address));
         }
-        let message = message
+        let mut message = message
             .subject(content.subject)
             .date(now.into())
             .message_id(Some(format!("<{id}>")))
-            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
-            .multipart(MultiPart::alternative_plain_html(content.text, content.html.clone()))
-            .map_err(|error| refused(&error))?;
+            .raw_header(header("Auto-Submitted", "auto-generated"));
+        if let Some(unsubscribe) = content.unsubscribe {
+            message = message
+                .raw_header(header("List-Unsubscribe", &format!("<{unsubscribe}>")))
+                .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+        }
+        let mut body = MultiPart::alternative_plain_html(content.text, content.html.clone());
+        if let Some(calendar) = content.calendar {
+            let media_type = ContentType::parse(CALENDAR).map_err(|error| refused(&error))?;
+            let attachment = Attachment::new("deadlines.ics".to_owned()).body(calendar, media_type);
+            body = MultiPart::mixed().multipart(body).singlepart(attachment);
+        }
+        let message = message.multipart(body).map_err(|error| refused(&error))?;
         Ok(Letter { id, content: message.formatted(), message, html: content.html })
     }
 }

@@ -1,0 +1,164 @@
+//! Addresses to which no mail is sent: entering and lifting them, and the reports of mails that came back.
+
+use entity::account::{self, Role};
+use entity::suppression::{self, SuppressionReason};
+use entity::unit;
+use entity::unit_address;
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+use serde_json::json;
+
+use super::input::optional_line;
+use super::shared::{note_own, permit_anywhere, take_row};
+use crate::Result;
+use crate::fault::{Fault, FaultCode, Thing};
+use crate::people::policy::Act;
+use crate::record::audit::Entry;
+use crate::record::database;
+use crate::record::database::Transaction;
+use crate::record::outbox::{self, Notice};
+use crate::rule::wording::masked_address;
+use crate::unit::normal_address;
+use crate::work::Acting;
+
+/// The longest detail, in characters.
+const DETAIL: usize = 500;
+
+/// An address to suppress.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// The mail address.
+    pub address: String,
+    /// Why nothing is sent to it any more.
+    pub reason: SuppressionReason,
+    /// What the mail server or a person said about it.
+    pub detail: Option<String>,
+}
+
+/// Suppresses an address: no mail is sent to it until this is lifted. Returns the key of the suppression.
+pub async fn suppress(acting: &Acting<'_>, new: New) -> Result<i64> {
+    permit_anywhere(acting, Act::KeepAccounts)?;
+    let (address, detail) = read(&new.address, new.detail)?;
+    let transaction = database::begin(acting.db).await?;
+    if find(&transaction, &address).await?.is_some() {
+        let zh = format!("{address} 已在停止投递名单中");
+        let en = format!("{address} is suppressed already");
+        return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "address"]).into());
+    }
+    let row = enter(&transaction, acting, (address, new.reason, detail)).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Lifts the suppression of an address, so that mails are sent to it again. Returns its key.
+pub async fn lift(acting: &Acting<'_>, suppression: Option<i64>) -> Result<i64> {
+    permit_anywhere(acting, Act::KeepAccounts)?;
+    let transaction = database::begin(acting.db).await?;
+    let row = take_row::<suppression::Entity>(&transaction, suppression, Thing::Suppression, "suppressionId").await?;
+    suppression::Entity::delete_by_id(row.id).exec(&transaction).await?;
+    let before = json!({ "address": masked_address(&row.address), "reason": row.reason.to_value() });
+    let said = Entry::of("SUPPRESSION_LIFTED", format!("suppression_{}", row.id)).changed(before, json!({}));
+    note_own(&transaction, acting, said).await?;
+    transaction.commit().await?;
+    Ok(row.id)
+}
+
+/// Returns the key of the suppression of an address, if there is one.
+pub async fn of_address(acting: &Acting<'_>, address: &str) -> Result<Option<i64>> {
+    permit_anywhere(acting, Act::KeepAccounts)?;
+    let (address, _) = read(address, None)?;
+    let found = suppression::Entity::find().filter(suppression::Column::Address.eq(address)).one(acting.db).await?;
+    Ok(found.map(|row| row.id))
+}
+
+/// Reports that a mail to an address came back. If it came back for good, the address is suppressed and administrators
+/// are told by mail; a mailbox that is full or a server that is away for a while is only recorded in the log.
+///
+/// Returns the key of the suppression, also if there was one before; `None` if the address stays in use.
+pub async fn report_bounce(
+    acting: &Acting<'_>,
+    address: &str,
+    is_hard: bool,
+    detail: Option<String>,
+) -> Result<Option<i64>> {
+    permit_anywhere(acting, Act::KeepAccounts)?;
+    let (address, detail) = read(address, detail)?;
+    let transaction = database::begin(acting.db).await?;
+    if let Some(row) = find(&transaction, &address).await? {
+        return Ok(Some(row.id));
+    }
+    if !is_hard {
+        tracing::warn!(address = masked_address(&address), detail, "a mail came back for now");
+        return Ok(None);
+    }
+    let row = enter(&transaction, acting, (address, SuppressionReason::HardBounce, detail)).await?;
+    tell_administrators(&transaction, acting, &row).await?;
+    transaction.commit().await?;
+    Ok(Some(row.id))
+}
+
+fn read(address: &str, detail: Option<String>) -> Result<(String, Option<String>)> {
+    let address = normal_address(address, &["input", "address"])?;
+    Ok((address, optional_line(detail, DETAIL, ("说明", "the detail"), "detail")?))
+}
+
+async fn find(db: &Transaction, address: &str) -> Result<Option<suppression::Model>> {
+    Ok(suppression::Entity::find().filter(suppression::Column::Address.eq(address)).one(db).await?)
+}
+
+async fn enter(
+    db: &Transaction,
+    acting: &Acting<'_>,
+    (address, reason, detail): (String, SuppressionReason, Option<String>),
+) -> Result<suppression::Model> {
+    let row = suppression::ActiveModel {
+        address: Set(address),
+        reason: Set(reason),
+        detail: Set(detail),
+        account_id: Set(acting.by.actor()),
+        created_at: Set(acting.now),
+        ..Default::default()
+    };
+    let row = row.insert(db).await?;
+    let after = json!({ "address": masked_address(&row.address), "reason": reason.to_value() });
+    let said = Entry::of("SUPPRESSED", format!("suppression_{}", row.id)).changed(json!({}), after);
+    note_own(db, acting, said).await?;
+    Ok(row)
+}
+
+/// Queues a notice to each administrator about an address from which mails came back, with the units whose it is.
+async fn tell_administrators(db: &Transaction, acting: &Acting<'_>, row: &suppression::Model) -> Result<()> {
+    let of_unit =
+        unit_address::Entity::belongs_to(unit::Entity).from(unit_address::Column::UnitId).to(unit::Column::Id).into();
+    let units: Vec<String> = unit_address::Entity::find()
+        .select_only()
+        .column(unit::Column::Name)
+        .join(JoinType::InnerJoin, of_unit)
+        .filter(unit_address::Column::Address.eq(&row.address))
+        .order_by_asc(unit::Column::Name)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let administrators = account::Entity::find()
+        .filter(account::Column::Role.eq(Role::Administrator))
+        .filter(account::Column::IsDisabled.eq(false))
+        .filter(account::Column::IsDemo.eq(false))
+        .order_by_asc(account::Column::Id)
+        .all(db)
+        .await?;
+    for administrator in administrators {
+        let notice = Notice {
+            cause: format!("address-suppressed:{}:{}", row.id, administrator.email),
+            kind: "address-suppressed",
+            recipient: administrator.email,
+            unit: administrator.unit_id,
+            facts: json!({ "address": row.address, "units": units, "reason": row.detail.as_deref().unwrap_or("") }),
+            items: Vec::new(),
+            case: None,
+        };
+        outbox::notify(db, &notice, (acting.today(), acting.now)).await?;
+    }
+    Ok(())
+}
