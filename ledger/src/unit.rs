@@ -1,5 +1,8 @@
 //! Units (单位): deriving kind and sector from a name, finding a unit by name or alias, and mail addresses.
 
+use std::str::FromStr;
+
+use email_address::EmailAddress;
 use entity::unit::{ActiveModel, Column, Entity, Kind, Model};
 use entity::{unit_address, unit_alias};
 use sea_orm::sea_query::{ExprTrait, OnConflict};
@@ -214,23 +217,37 @@ pub async fn set_addresses(db: &Transaction, unit_id: i64, addresses: &[String])
     Ok(())
 }
 
-/// Returns a mail address in lower case, or a fault at `path` if the text is not a mail address.
+/// Returns a mail address in lower case, or a fault at `path` if the text is not a mail address or has a hidden
+/// character. What is taken here is taken by mail servers, too: the name has at most 64 characters and no empty parts,
+/// and the domain is a host name, which may be in Chinese (`生态环境.中国`).
 pub fn normal_address(address: &str, path: &[&str]) -> Result<String, Fault> {
-    let plain = fault::single(address).unwrap_or_else(|_| address.to_owned()).to_lowercase();
-    let well_formed = plain.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty()
-            && domain.contains('.')
-            && !domain.starts_with('.')
-            && !domain.ends_with('.')
-            && !plain.contains(|letter: char| fault::is_blank(letter) || "<>(),;:\"\\[]".contains(letter))
-            && domain.matches('@').count() == 0
-    });
-    if well_formed && plain.len() <= 254 {
-        Ok(plain)
-    } else {
+    let malformed = || {
         let zh = format!("“{address}”不是邮件地址，应为 名称@域名");
-        Err(Fault::invalid(zh, format!("“{address}” is not an e-mail address; the form is name@domain"), path))
+        Fault::invalid(zh, format!("“{address}” is not an e-mail address; the form is name@domain"), path)
+    };
+    let plain = fault::line(address, 1..=254, ("邮件地址", "the e-mail address"), path)?.to_lowercase();
+    let (name, domain) = plain.rsplit_once('@').ok_or_else(malformed)?;
+    let host = idna::domain_to_ascii_strict(domain).map_err(|_| malformed())?;
+    let is_plain = !name.contains(|letter: char| fault::is_blank(letter) || "<>(),;:\"\\[]@".contains(letter));
+    if !is_plain || !host.contains('.') || EmailAddress::from_str(&format!("{name}@{host}")).is_err() {
+        return Err(malformed());
     }
+    // A domain in Chinese and the same one as its A-label (xn--…) are one address.
+    Ok(format!("{name}@{}", idna::domain_to_unicode(&host).0))
+}
+
+/// Returns a mail address as it goes to mail servers: with its domain as an A-label (`xn--…`) where it is not in ASCII.
+pub fn address_in_ascii(address: &str) -> String {
+    let ascii = address.rsplit_once('@').and_then(|(name, domain)| {
+        let host = idna::domain_to_ascii_strict(domain).ok()?;
+        Some(format!("{name}@{host}"))
+    });
+    ascii.unwrap_or_else(|| address.to_owned())
+}
+
+/// Checks whether the name of a mail address is not in ASCII, so that only mail servers with SMTPUTF8 take it.
+pub fn is_international(address: &str) -> bool {
+    address.rsplit_once('@').is_some_and(|(name, _)| !name.is_ascii())
 }
 
 #[cfg(test)]
@@ -267,8 +284,21 @@ mod tests {
             "a@b@c.cn",
             "a\u{202e}@example.cn",
             "甲 <a@b.cn>",
+            "z..y@example.cn",
+            "z.@example.cn",
+            "z@-example.cn",
+            "z@example-.cn",
+            "z@exa_mple.cn",
+            &format!("{}@example.cn", "z".repeat(65)),
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
+        // A domain in Chinese is one with its A-label, as which it goes out.
+        assert_eq!(read("o@生态环境.中国").unwrap(), "o@生态环境.中国");
+        assert_eq!(address_in_ascii("o@生态环境.中国"), "o@xn--0ns37o3xr9kb.xn--fiqs8s");
+        assert_eq!(read(&address_in_ascii("o@生态环境.中国")).unwrap(), "o@生态环境.中国");
+        assert_eq!(address_in_ascii("office@example.cn"), "office@example.cn");
+        assert!(is_international("办公室@example.cn") && !is_international("o@生态环境.中国"));
+        assert_eq!(read("办公室@example.cn").unwrap(), "办公室@example.cn");
     }
 }

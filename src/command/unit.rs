@@ -88,6 +88,9 @@ pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failur
                 (mails, _) => mails.join("、"),
             };
             say!("{}：{said}", unit.name);
+            for warning in keep::done(unit.id, &mail).warnings {
+                say!("{}", warning.message.zh);
+            }
         }
         Unit::Load { file } => {
             let bytes = read(&file)?;

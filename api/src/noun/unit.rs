@@ -73,7 +73,7 @@ noun! {
     /// Language of mails to the unit; null if it is that of the installation.
     language: Option<Language> = Kind::Column("language");
     /// Whether digests of deadlines to the unit bring a calendar of them (iCalendar).
-    attachesCalendar: bool = Kind::Boolean("attaches_calendar");
+    hasCalendar: bool = Kind::Boolean("attaches_calendar");
     /// Region to which the unit belongs.
     region: Region = Kind::One(<Region as planner::Noun>::table, "region_id");
     /// Other names of the unit, by which imports recognise it.
@@ -183,7 +183,7 @@ pub(crate) struct EditUnitInput {
     /// New language of mails to the unit; null means that of the installation.
     language: MaybeUndefined<Language>,
     /// Whether digests of deadlines to the unit bring a calendar of them; cannot be null.
-    attaches_calendar: MaybeUndefined<bool>,
+    has_calendar: MaybeUndefined<bool>,
     /// Complete list of other names, at most 50, which replaces the current one; cannot be null.
     aliases: MaybeUndefined<Vec<String>>,
     /// Complete list of e-mail addresses, at most 50, which replaces the current one; cannot be null.
@@ -216,7 +216,9 @@ payload! {
         /// The unit after the mutation (for a merge, the one that remains); null if the mutation was refused.
         unit: Unit,
         /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
-        errors
+        errors,
+        /// Mail addresses that were entered and that not every mail server takes.
+        warnings
     }
 }
 
@@ -233,6 +235,7 @@ impl UnitMutation {
         #[graphql(desc = "The unit to register.")] input: CreateUnitInput,
     ) -> async_graphql::Result<UnitPayload> {
         let request = ctx.data::<Request>()?;
+        let addresses = input.addresses.clone();
         let new = keep::New {
             region: key_of::<Region>(&input.region_id),
             name: input.name,
@@ -242,7 +245,8 @@ impl UnitMutation {
             aliases: input.aliases,
             addresses: input.addresses,
         };
-        UnitPayload::of(keep::create(&request.acting(), new).await, request)
+        let done = keep::create(&request.acting(), new).await;
+        UnitPayload::of(done.map(|key| keep::done(key, &addresses)), request)
     }
 
     /// Edits a unit, its names and its e-mail addresses. Requires an administrator.
@@ -252,19 +256,20 @@ impl UnitMutation {
         #[graphql(desc = "The unit and the fields to change.")] input: EditUnitInput,
     ) -> async_graphql::Result<UnitPayload> {
         let request = ctx.data::<Request>()?;
+        let addresses = input.addresses.clone().take().unwrap_or_default();
         let done = async {
             let changes = keep::Changes {
                 name: patch(input.name, "name")?,
                 kind: patch(input.kind.map_value(Into::into), "kind")?,
                 sector: clearable(input.sector),
                 language: clearable(input.language.map_value(Into::into)),
-                attaches_calendar: patch(input.attaches_calendar, "attachesCalendar")?,
+                attaches_calendar: patch(input.has_calendar, "hasCalendar")?,
                 aliases: patch(input.aliases, "aliases")?,
                 addresses: patch(input.addresses, "addresses")?,
             };
             keep::edit(&request.acting(), key_of::<Unit>(&input.unit_id), input.version, changes).await
         };
-        UnitPayload::of(done.await, request)
+        UnitPayload::of(done.await.map(|key| keep::done(key, &addresses)), request)
     }
 
     /// Merges a unit into another one, which takes over its measures, assignments, complaint cases, accounts, names and

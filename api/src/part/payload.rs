@@ -51,9 +51,12 @@ pub(crate) enum WarningCode {
     NobodyTold,
     /// 下一步办理单位未收到通知 · A unit that has to act next has no e-mail address; others concerned were notified.
     UnitNotTold,
+    /// 邮箱不通用 · A mail address was entered whose name is not in ASCII, which not every mail server takes.
+    InternationalAddress,
 }
 
-/// A notification that a successful mutation could not make. The change itself was written.
+/// A notification that a successful mutation could not make, or that later mails may not reach. The change itself was
+/// written.
 #[derive(SimpleObject)]
 pub(crate) struct Warning {
     /// Machine-readable code of the warning.

@@ -4,6 +4,7 @@
 use entity::language::Language;
 use entity::unit::{self, Kind, Model};
 use entity::{unit_address, unit_alias};
+use planner::Bilingual;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -22,8 +23,8 @@ use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::rule::wording::masked_address;
-use crate::unit::{add_alias, kind_of, normal_address, sector_of, set_addresses};
-use crate::work::{Acting, current};
+use crate::unit::{add_alias, is_international, kind_of, normal_address, sector_of, set_addresses};
+use crate::work::{Acting, Done, Warning, WarningCode, current};
 
 /// The maximum number of aliases of a unit, and also of its addresses.
 pub const MAX_NAMES: usize = 50;
@@ -134,7 +135,7 @@ impl Whole {
             "kind": self.row.kind.to_value(),
             "sector": self.row.sector,
             "language": self.row.language.map(|language| language.to_value()),
-            "attachesCalendar": self.row.attaches_calendar,
+            "hasCalendar": self.row.attaches_calendar,
             "aliases": self.aliases,
             "addresses": self.addresses.iter().map(String::as_str).map(masked_address).collect::<Vec<_>>(),
         })
@@ -168,6 +169,21 @@ fn taken(known: &str, field: &str) -> Fault {
     let en =
         format!("another unit of the region has the name or alias “{known}”: merge the two if they are the same unit");
     Fault::new(FaultCode::Conflict, zh, en, &["input", field])
+}
+
+/// Returns the outcome of an act on a unit, with a warning about each of the addresses entered whose name is not in
+/// ASCII: only mail servers with SMTPUTF8 take it.
+pub fn done(key: i64, addresses: &[String]) -> Done {
+    let warned = addresses.iter().filter(|address| is_international(address)).map(|address| Warning {
+        code: WarningCode::InternationalAddress,
+        message: Bilingual {
+            zh: format!("邮箱“{address}”的名称不是 ASCII 字符，许多邮件服务器不收，请尽量改用字母和数字的邮箱"),
+            en: format!(
+                "the name of “{address}” is not in ASCII; many mail servers refuse it: use one of letters and digits"
+            ),
+        },
+    });
+    Done { key, warnings: warned.collect() }
 }
 
 /// Registers a unit and returns its key.

@@ -35,21 +35,23 @@ impl From<i64> for Done {
     }
 }
 
-/// The kinds of warnings about a successful act whose notice did not reach everyone.
+/// The kinds of warnings about a successful act: its notice did not reach everyone, or later mails may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WarningCode {
     /// None of the recipients of the notice has an address.
     NobodyTold,
     /// The unit that has to act has no address; other recipients were notified.
     UnitNotTold,
+    /// A mail address was entered that not every mail server takes.
+    InternationalAddress,
 }
 
-/// A warning about a successful act whose notice did not reach everyone.
+/// A warning about a successful act: whom its notice did not reach, or later mails may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// The kind of warning.
     pub code: WarningCode,
-    /// Who was not notified, and what to do about it.
+    /// Whom mails do not or may not reach, and what to do about it.
     pub message: Bilingual,
 }
 
@@ -169,24 +171,22 @@ pub(crate) async fn tell(
         }
     }
     let is_told = reached.first().copied().unwrap_or(true);
+    let of = &subject.id;
     let warning = match (is_told, recipients.is_empty()) {
         (true, _) => None,
-        (false, true) => Some(nobody()),
-        (false, false) => Some(unit_not_told()),
-    };
-    if let Some(warning) = &warning {
-        let of = &subject.id;
-        match warning.code {
-            WarningCode::NobodyTold => {
-                tracing::warn!(kind = rule.kind, of, "notice not sent: none of the recipients has an address");
-            }
-            WarningCode::UnitNotTold => tracing::warn!(
+        (false, true) => {
+            tracing::warn!(kind = rule.kind, of, "notice not sent: none of the recipients has an address");
+            Some(nobody())
+        }
+        (false, false) => {
+            tracing::warn!(
                 kind = rule.kind,
                 of,
                 "notice not sent to the unit that has to act: the unit has no address"
-            ),
+            );
+            Some(unit_not_told())
         }
-    }
+    };
     let by = actor(acting, book.own_name.as_deref());
     let notices: Vec<Notice> = recipients
         .into_iter()

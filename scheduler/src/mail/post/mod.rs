@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use entity::mail;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use ledger::file::storage::{create_private, create_private_folder};
+use ledger::unit::address_in_ascii;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart};
 use lettre::{Address, Message};
@@ -184,11 +185,13 @@ impl Post {
 
     fn addressed(&self, to: &str, content: Content, id: String, now: DateTime<Utc>) -> Result<Letter, PostError> {
         let refused = |what: &dyn std::fmt::Display| PostError::Refused(format!("邮件无法生成：{what}"));
-        let address: Address = to.parse().map_err(|error| refused(&error))?;
+        let address: Address = address_in_ascii(to).parse().map_err(|error| refused(&error))?;
         let header = |name, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
         let mut message = Message::builder().from(self.from.clone()).to(Mailbox::new(None, address));
         // An office whose address is malformed is still named in the text.
-        let office = content.office.and_then(|office| Some((office.address.parse::<Address>().ok()?, office.name)));
+        let office = content
+            .office
+            .and_then(|office| Some((address_in_ascii(&office.address).parse::<Address>().ok()?, office.name)));
         if let Some((address, name)) = office {
             message = message.reply_to(Mailbox::new(Some(name), address));
         }
