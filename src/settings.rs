@@ -116,8 +116,10 @@ pub(crate) struct Settings {
     /// Grace period of an immediate deadline (立行立改) without a date, in days.
     pub(crate) grace_days: i64,
     self_inspection_before: Vec<i64>,
+    office_check_before: Vec<i64>,
     due_soon_before: Vec<i64>,
     overdue_again_after: i64,
+    progress_stale_after: i64,
     case_due_soon_before: Vec<i64>,
     escalate_to_office_after: i64,
     escalate_to_leader_after: i64,
@@ -284,6 +286,9 @@ impl Settings {
         self.check_secrets()?;
         if !(0..=3650).contains(&self.grace_days) || !(1..=365).contains(&self.overdue_again_after) {
             return bad("grace_days 应为 0 至 3650，overdue_again_after 应为 1 至 365".to_owned());
+        }
+        if !(1..=365).contains(&self.progress_stale_after) {
+            return bad("progress_stale_after 应为 1 至 365".to_owned());
         }
         let days = self.self_inspection_before.iter().chain(&self.due_soon_before).chain(&self.case_due_soon_before);
         if days.clone().any(|days| !(0..=365).contains(days)) {
@@ -731,8 +736,10 @@ impl Settings {
     pub(crate) fn timing(&self) -> Timing {
         Timing {
             self_inspection_before: self.self_inspection_before.clone(),
+            office_check_before: self.office_check_before.clone(),
             due_soon_before: self.due_soon_before.clone(),
             again_after: self.overdue_again_after,
+            stale_after: self.progress_stale_after,
             case_due_soon_before: self.case_due_soon_before.clone(),
             office_after: self.escalate_to_office_after,
             leader_after: self.escalate_to_leader_after,

@@ -61,18 +61,25 @@ pub struct Simulated {
     pub item_count: usize,
 }
 
+/// A simulation of reminders, on its way.
+pub type Simulating = BoxFuture<'static, ledger::Result<Vec<Simulated>>>;
+
+/// Returns the digests that would go out from a day to another, of all reminders or of the one of this name.
+pub type Simulate = Arc<dyn Fn((NaiveDate, NaiveDate), Option<&'static str>) -> Simulating + Send + Sync>;
+
+/// The reasons why someone gets no reminder, on their way.
+pub type Explaining = BoxFuture<'static, ledger::Result<Vec<WhyNot>>>;
+
+/// Says why someone gets no reminder of this name on a day.
+pub type Explain = Arc<dyn Fn(&'static str, NaiveDate, Whom) -> Explaining + Send + Sync>;
+
 /// What reminders would do. The program injects it, so that this crate does not depend on the scheduler.
 #[derive(Clone)]
 pub struct Reminding {
-    /// Returns the digests that would go out from a day to another, of all reminders or of the one of this name.
-    pub simulate: Arc<
-        dyn Fn((NaiveDate, NaiveDate), Option<&'static str>) -> BoxFuture<'static, ledger::Result<Vec<Simulated>>>
-            + Send
-            + Sync,
-    >,
-    /// Says why someone gets no reminder of this name on a day.
-    pub why_not:
-        Arc<dyn Fn(&'static str, NaiveDate, Whom) -> BoxFuture<'static, ledger::Result<Vec<WhyNot>>> + Send + Sync>,
+    /// Simulates reminders.
+    pub simulate: Simulate,
+    /// Explains why there is no reminder.
+    pub why_not: Explain,
 }
 
 /// The services that all requests share.

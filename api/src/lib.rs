@@ -19,7 +19,8 @@ mod part;
 
 pub use client::{Client, ImportPlace, Refusal, Session, decoded};
 pub use context::{
-    JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, Reminding, RunJob, Services, Simulated, Streams,
+    Explain, Explaining, JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, Reminding, RunJob, Services,
+    Simulate, Simulated, Simulating, Streams,
 };
 pub use gate::Clock;
 pub use graphql::listing::{Column, ColumnKind};

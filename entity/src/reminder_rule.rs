@@ -49,6 +49,12 @@ pub enum ReminderKind {
     /// Quarterly self-inspection (季度自查).
     #[sea_orm(string_value = "QUARTERLY_SELF_INSPECTION")]
     QuarterlySelfInspection,
+    /// Half-yearly verification (半年核查).
+    #[sea_orm(string_value = "VERIFICATION")]
+    Verification,
+    /// Yearly spot check (年度抽查).
+    #[sea_orm(string_value = "SPOT_CHECK")]
+    SpotCheck,
     /// What is due soon (临期).
     #[default]
     #[sea_orm(string_value = "DUE_SOON")]
@@ -59,6 +65,9 @@ pub enum ReminderKind {
     /// What stays overdue, told upwards (逐级督办).
     #[sea_orm(string_value = "ESCALATION")]
     Escalation,
+    /// What nobody has reported on for long (久无进展).
+    #[sea_orm(string_value = "PROGRESS_STALE")]
+    ProgressStale,
     /// Complaint cases that are due soon (交办件临期).
     #[sea_orm(string_value = "CASE_DUE_SOON")]
     CaseDueSoon,

@@ -10,8 +10,17 @@ use crate::draft::{Draft, code};
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-const KINDS: &[&str] =
-    &["QUARTERLY_SELF_INSPECTION", "DUE_SOON", "OVERDUE", "ESCALATION", "CASE_DUE_SOON", "CASE_OVERDUE"];
+const KINDS: &[&str] = &[
+    "QUARTERLY_SELF_INSPECTION",
+    "VERIFICATION",
+    "SPOT_CHECK",
+    "DUE_SOON",
+    "OVERDUE",
+    "ESCALATION",
+    "PROGRESS_STALE",
+    "CASE_DUE_SOON",
+    "CASE_OVERDUE",
+];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

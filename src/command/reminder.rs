@@ -5,8 +5,8 @@ use entity::region;
 use entity::reminder_rule::ReminderKind;
 use ledger::keep::{Patch, reminder_rule as keep};
 use ledger::record::audit::By;
-use ledger::reminder::{Rule, Rules, kind_of};
-use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, EntityTrait, Iterable, QueryFilter};
+use ledger::reminder::{Rule, Rules, kind_of, name_of};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, Iterable, QueryFilter};
 
 use super::{acting, current};
 use crate::settings::Settings;
@@ -59,12 +59,8 @@ pub(crate) enum Reminder {
 }
 
 fn kind(given: &str) -> Result<ReminderKind, String> {
-    let names = || ReminderKind::iter().map(name).collect::<Vec<_>>().join("、");
+    let names = || ReminderKind::iter().map(name_of).collect::<Vec<_>>().join("、");
     kind_of(given).ok_or_else(|| format!("没有名为“{given}”的提醒，应为 {}", names()))
-}
-
-fn name(kind: ReminderKind) -> String {
-    kind.to_value().to_lowercase().replace('_', "-")
 }
 
 fn hours(given: &str) -> Result<(NaiveTime, NaiveTime), String> {
@@ -110,8 +106,8 @@ async fn of_code(db: &DatabaseConnection, code: &str) -> Result<i64, Failure> {
 }
 
 fn changes(command: &Reminder) -> keep::Changes {
-    fn given<T: Clone>(value: &Option<T>) -> Patch<Option<T>> {
-        value.clone().map_or(Patch::Keep, |value| Patch::Set(Some(value)))
+    fn given<T: Clone>(value: Option<&T>) -> Patch<Option<T>> {
+        value.cloned().map_or(Patch::Keep, |value| Patch::Set(Some(value)))
     }
     let Reminder::Set {
         on,
@@ -128,15 +124,15 @@ fn changes(command: &Reminder) -> keep::Changes {
         return keep::Changes::default();
     };
     keep::Changes {
-        is_on: given(on),
-        days_before: given(before),
-        again_after: given(again_after),
-        office_after: given(office_after),
-        leader_after: given(leader_after),
-        listing_after: given(listing_after),
+        is_on: given(on.as_ref()),
+        days_before: given(before.as_ref()),
+        again_after: given(again_after.as_ref()),
+        office_after: given(office_after.as_ref()),
+        leader_after: given(leader_after.as_ref()),
+        listing_after: given(listing_after.as_ref()),
         copied: Patch::Keep,
-        working_days_only: given(working_days_only),
-        quiet: given(quiet),
+        working_days_only: given(working_days_only.as_ref()),
+        quiet: given(quiet.as_ref()),
     }
 }
 
@@ -147,7 +143,15 @@ fn line(kind: ReminderKind, rule: &Rule) -> String {
         let days = rule.days_before.iter().map(ToString::to_string).collect::<Vec<_>>().join("、");
         said.push(format!("提前 {days} 天"));
     }
-    if matches!(kind, ReminderKind::QuarterlySelfInspection | ReminderKind::Overdue | ReminderKind::CaseOverdue) {
+    if matches!(
+        kind,
+        ReminderKind::QuarterlySelfInspection
+            | ReminderKind::Verification
+            | ReminderKind::SpotCheck
+            | ReminderKind::Overdue
+            | ReminderKind::ProgressStale
+            | ReminderKind::CaseOverdue
+    ) {
         said.push(format!("隔 {} 天再提醒", rule.again_after));
     }
     if kind == ReminderKind::Escalation {
@@ -158,5 +162,5 @@ fn line(kind: ReminderKind, rule: &Rule) -> String {
     if let Some((from, until)) = rule.quiet {
         said.push(format!("{}–{} 免打扰", from.format("%H:%M"), until.format("%H:%M")));
     }
-    format!("{}：{}", name(kind), said.join("，"))
+    format!("{}：{}", name_of(kind), said.join("，"))
 }

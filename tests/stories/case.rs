@@ -234,6 +234,10 @@ fn an_open_case_is_reminded_of_before_its_deadline_and_after_it(world: &World) {
     let case = scene.done(&scene.city, "handOverCase", &scene.wanted(json!({})))["id"].as_str().unwrap().to_owned();
     scene.done(&scene.lead, "acceptCase", &scene.on(&case, json!({})));
     world.done(&["job", "run", "deliver-mail"]);
+    // The deadline is a Saturday.
+    for kind in ["case-due-soon", "case-overdue"] {
+        world.done(&["reminder", "set", kind, "--working-days-only", "false"]);
+    }
     let queued = |job: &str, day: &str| {
         let said = world.done(&["job", "run", job, "--at", day]);
         said.lines()
@@ -270,7 +274,8 @@ fn an_open_case_is_reminded_of_before_its_deadline_and_after_it(world: &World) {
     assert_eq!(queued("case-overdue", "2025-06-15"), 2);
     scene.done(&scene.lead, "resolveCase", &scene.on(&case, json!({"finding": "TRUE", "text": "已整改。"})));
     let said = world.done(&["job", "run", "deliver-mail"]);
-    assert!(said.contains("已发送 0 封，取消 2 封"), "{said}");
+    // The office that verifies is told of the resolution.
+    assert!(said.contains("已发送 1 封，取消 2 封"), "{said}");
     assert_eq!(queued("case-overdue", "2025-06-23"), 0);
 }
 

@@ -16,6 +16,8 @@ stories!(
     offices_set_the_rules_of_their_region,
     a_simulated_year_is_what_is_sent_day_by_day,
     it_can_be_asked_why_a_mail_is_sent_or_not,
+    what_nobody_reports_on_is_asked_after,
+    offices_are_reminded_of_their_checks_until_they_are_done,
 );
 
 /// Returns the real time, at which the demo is made.
@@ -164,7 +166,7 @@ fn offices_set_the_rules_of_their_region(world: &World) {
     assert!(history[0]["setterId"].as_str().unwrap().starts_with("account_"), "{history}");
     let query = "query($id: ID!) { reminderRules(regionId: $id) { kind daysBefore again: againAfter nextDay } }";
     let rules = scene.server.data_as(&scene.counties[0], query, &json!({ "id": county }))["reminderRules"].clone();
-    assert_eq!(rules.as_array().unwrap().len(), 6);
+    assert_eq!(rules.as_array().unwrap().len(), 9);
     assert!(rules.as_array().unwrap().iter().any(|one| one["daysBefore"] == json!([10, 2])), "{rules}");
 
     // Nobody sets the rules of a region that is not theirs, and mistakes are named.
@@ -196,7 +198,8 @@ fn offices_set_the_rules_of_their_region(world: &World) {
 fn a_simulated_year_is_what_is_sent_day_by_day(world: &World) {
     world.done(&["demo"]);
     // By the calendar and the clock of an office, not at all times as the demo has it.
-    for kind in ["quarterly-self-inspection", "due-soon", "overdue", "escalation", "case-due-soon", "case-overdue"] {
+    for job in scheduler::JOBS.iter().filter(|job| job.is_reminder()) {
+        let kind = job.name;
         let office = ["--working-days-only", "true", "--quiet", "21:00-07:00"];
         world.done(&[&["reminder", "set", kind], &office[..]].concat());
     }
@@ -274,7 +277,8 @@ fn it_can_be_asked_why_a_mail_is_sent_or_not(world: &World) {
     assert!(why_not(COUNTY, "overdue", "2023-07-08").contains("是休息日，下一个工作日是 2023-07-10"));
     assert!(why_not(COUNTY, "overdue", "2023-07-10").contains("应告知"));
     assert!(why_not(COUNTY, "overdue", "2023-07-03").contains("待发送"));
-    assert!(why_not(COUNTY, "case-due-soon", "2023-05-02").contains("没有到了提醒时点的事项"));
+    let none = why_not(COUNTY, "case-due-soon", "2023-05-04");
+    assert!(none.contains("当日没有到提醒时点的事项"), "{none}");
     assert!(why_not("nobody@gov.example", "overdue", "2023-07-03").contains("没有单位、账户或领导使用这个邮箱"));
     world.done(&["unit", "set", "洛隆县人民政府"]);
     let unit = ["mail", "why-not", "--unit", "洛隆县人民政府", "--job", "overdue", "--on", "2023-07-10"];
@@ -303,4 +307,70 @@ fn it_can_be_asked_why_a_mail_is_sent_or_not(world: &World) {
     let given = server.data_as(&county, query, &variables);
     assert_eq!((&given["mailReason"], &given["whyNoMail"]), (&Value::Null, &json!([])));
     assert_eq!(given["simulateReminders"]["digestCount"], 0);
+}
+
+/// Returns the number of items in the digest of a job to an address on a day, if there is one.
+fn items_to(world: &World, job: &str, address: &str, day: &str) -> Option<u32> {
+    let said = world.done(&["job", "run", job, "--at", day, "--dry-run"]);
+    let line = said.lines().find(|line| line.contains(address))?;
+    let number: String = line.rsplit('：').next().unwrap().chars().filter(char::is_ascii_digit).collect();
+    Some(number.parse().unwrap())
+}
+
+fn what_nobody_reports_on_is_asked_after(world: &World) {
+    let scene = scene(world);
+    // One more measure, which goes on for ever.
+    let query = "{ measures(filter: {text: {search: \"学习计划\"}}) { nodes { id version } } }";
+    let found = scene.server.data_as(&scene.city, query, &json!({}))["measures"]["nodes"][0].clone();
+    let assign = json!({"measureId": found["id"], "version": found["version"], "hasSelectorsResolved": true});
+    assert_eq!(scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
+    world.entered("2023-04-10");
+    // A month after the entry; a quarter for what goes on for ever.
+    assert_eq!(items(world, "progress-stale", "2023-05-09"), None);
+    let open = items(world, "progress-stale", "2023-05-10").unwrap();
+    let all = items(world, "progress-stale", "2023-07-10").unwrap();
+    assert!(open < all, "{open} {all}");
+    run(world, "progress-stale", "2023-05-10");
+    assert_eq!(items(world, "progress-stale", "2023-06-08"), None, "it is told once a month");
+    assert_eq!(items(world, "progress-stale", "2023-06-09"), Some(open));
+    // A report ends it, for a month.
+    scene.clock.set("2023-06-08T09:00");
+    let report = json!({"period": "2023-06", "text": "已停运，正在拆除。"});
+    scene.done(&scene.counties[0], "reportProgress", "ReportProgressInput", &scene.on("洛隆县", report));
+    assert_eq!(items(world, "progress-stale", "2023-06-09"), Some(open - 1).filter(|left| *left > 0));
+    let rule = ["reminder", "set", "progress-stale", "--again-after", "60"];
+    assert!(world.done(&rule).contains("隔 60 天再提醒"));
+    assert_eq!(items(world, "progress-stale", "2023-06-08"), None, "60 days after the entry is 9 June");
+}
+
+fn offices_are_reminded_of_their_checks_until_they_are_done(world: &World) {
+    let scene = scene(world);
+    world.entered("2022-12-01");
+    let round = "mutation { editRound(input: {roundId: \"round_1\", version: 1, feedbackOn: \"2022-06-01\"}) { \
+        errors { message } } }";
+    assert_eq!(scene.server.data_as(&scene.region, round, &json!({}))["editRound"]["errors"], json!([]));
+    let (city, region) = ("u540300@gov.example", "u540000@gov.example");
+    // The first whole half-year ends on 30 June 2023, the first whole year on 31 December, a Sunday.
+    assert_eq!(items_to(world, "verification", city, "2023-05-30"), None);
+    let due = items_to(world, "verification", city, "2023-05-31").unwrap();
+    assert_eq!(items_to(world, "spot-check", region, "2023-11-30"), None);
+    assert_eq!(items_to(world, "spot-check", region, "2023-12-01"), Some(due));
+    assert_eq!(items_to(world, "spot-check", city, "2023-12-01"), None);
+    run(world, "verification", "2023-05-31");
+    assert_eq!(items_to(world, "verification", city, "2023-06-22"), None);
+    assert_eq!(items_to(world, "verification", city, "2023-06-23"), Some(due), "seven days before");
+    // Verifying one in the half-year settles it.
+    scene.clock.set("2023-06-20T09:00");
+    let check = json!({"kind": "VERIFICATION", "result": "PASSED", "findings": "现场核查，正在拆除。"});
+    let query = "mutation($input: RecordCheckInput!) { recordCheck(input: $input) { errors { message } } }";
+    let input = json!({ "input": scene.beside("洛隆县", check) });
+    assert_eq!(scene.server.data_as(&scene.city, query, &input)["recordCheck"]["errors"], json!([]));
+    assert_eq!(items_to(world, "verification", city, "2023-06-23"), Some(due - 1));
+    assert_eq!(items_to(world, "verification", city, "2023-07-03"), Some(due - 1), "after the end, weekly");
+
+    // The mail names the half-year and whose work it is.
+    run(world, "verification", "2023-07-03");
+    world.done(&["job", "run", "deliver-mail", "--at", "2023-07-03T02:00:00Z"]);
+    let list = world.done(&["mail", "list", "--state", "sent"]);
+    assert!(list.contains("【半年核查·逾期3天】2023年上半年："), "{list}");
 }

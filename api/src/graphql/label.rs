@@ -23,7 +23,7 @@ const LABELS: &[(&str, &str)] = &[
     ("asOf", "截至日期"),
     ("assignment", "责任分解"),
     ("at", "时间"),
-    ("attachesCalendar", "是否附日历"),
+    ("hasCalendar", "是否附日历"),
     ("attempts", "发送次数"),
     ("author", "填报人"),
     ("batch", "批次"),

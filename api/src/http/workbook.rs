@@ -333,7 +333,8 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             zone: acting.zone,
             progress: &|_, _| {},
         };
-        let told = workbook::import(acting.db, &task).await?;
+        // On the heap: the work of an import is large.
+        let told = Box::pin(workbook::import(acting.db, &task)).await?;
         let mut answer = workbook::told(&told, caller.language == Language::English);
         if how.write_mapping {
             answer["mapping"] = told.mapping().into();

@@ -144,7 +144,7 @@ noun! {
     /// Language of mails to the user; null if it is that of the unit.
     language: Option<Language> = Kind::Column("language");
     /// Whether digests of deadlines to the user bring a calendar of them (iCalendar).
-    attachesCalendar: bool = Kind::Boolean("attaches_calendar");
+    hasCalendar: bool = Kind::Boolean("attaches_calendar");
     /// Mails to the account's address, or to an address of its unit, the oldest first by default; those that the caller
     /// may see.
     inbox(pages Mail): Connection<Mail> = Link::Among(INBOX);
@@ -310,7 +310,7 @@ pub(crate) struct UpdateAccountInput {
     /// Language of mails to the user; null means that of the unit, else of the installation.
     language: MaybeUndefined<Language>,
     /// Whether digests of deadlines to the user bring a calendar of them; cannot be null.
-    attaches_calendar: MaybeUndefined<bool>,
+    has_calendar: MaybeUndefined<bool>,
     /// Role of the account. Only administrators may change it.
     role: MaybeUndefined<Role>,
     /// Unit that the user works for. Only administrators may change it; null removes it.
@@ -573,7 +573,7 @@ async fn update(request: &Request, input: UpdateAccountInput) -> ledger::Result<
         name: patch(input.name, "name")?,
         phone: clearable(input.phone),
         language: clearable(input.language.map_value(Into::into)),
-        attaches_calendar: patch(input.attaches_calendar, "attachesCalendar")?,
+        attaches_calendar: patch(input.has_calendar, "hasCalendar")?,
         role: match patch(input.role, "role")? {
             Patch::Keep => Patch::Keep,
             Patch::Set(role) => Patch::Set(role.into()),

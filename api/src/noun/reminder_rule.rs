@@ -23,12 +23,19 @@ use crate::part::scalar::{Date, Moment};
 pub(crate) enum ReminderKind {
     /// 季度自查 · What has to be self-inspected by the end of a quarter.
     QuarterlySelfInspection,
+    /// 半年核查 · What the city office has to verify by the end of a half-year.
+    Verification,
+    /// 年度抽查 · What the office of the province has to spot-check by the end of a year.
+    SpotCheck,
     /// 临期 · What is due soon.
     DueSoon,
     /// 逾期 · What is overdue.
     Overdue,
     /// 逐级督办 · What stays overdue, told upwards.
     Escalation,
+    /// 久无进展 · What nobody has reported on for long. `againAfter` is also the number of days without a report after
+    /// which it is told of first; ongoing measures may take three times as long.
+    ProgressStale,
     /// 交办件临期 · Complaint cases that are due soon.
     CaseDueSoon,
     /// 交办件逾期 · Complaint cases that are overdue.
@@ -136,7 +143,7 @@ pub(crate) struct SetReminderRuleInput {
     copied: MaybeUndefined<Vec<ReminderCopy>>,
     /// Whether it is sent on working days only.
     is_on_working_days_only: MaybeUndefined<bool>,
-    /// Local time, such as `21:00`, from which nothing is sent; required with `quietUntil`, and equal to it for no quiet
+    /// Local time, such as `21:00`, from which nothing is sent; required with `quietUntil`, equal to it for no quiet
     /// hours.
     quiet_from: MaybeUndefined<String>,
     /// Local time, such as `07:00`, from which it is sent again.
@@ -152,18 +159,6 @@ pub(crate) struct ReminderRulePayload {
     rule: Option<ReminderRule>,
     /// Reasons why the mutation was refused, in which case nothing was written; empty if it was carried out.
     errors: Vec<UserError>,
-}
-
-/// Returns the name of the job, and of its mails, of a kind of reminder.
-pub(crate) fn name_of(kind: ReminderKind) -> &'static str {
-    match kind {
-        ReminderKind::QuarterlySelfInspection => "quarterly-self-inspection",
-        ReminderKind::DueSoon => "due-soon",
-        ReminderKind::Overdue => "overdue",
-        ReminderKind::Escalation => "escalation",
-        ReminderKind::CaseDueSoon => "case-due-soon",
-        ReminderKind::CaseOverdue => "case-overdue",
-    }
 }
 
 fn small(number: i64) -> i32 {
@@ -237,13 +232,13 @@ async fn read(
     region: Option<i64>,
 ) -> ledger::Result<Vec<ReminderRule>> {
     let rules = Rules::read(&request.db, &request.timing).await?;
-    let mut read = Vec::new();
-    for kind in kinds {
-        let own = keep::history(&request.db, kind, region).await?.into_iter().next();
-        let today = Date(request.today());
-        read.push(ReminderRule::of(&rules, rules.of(kind, region), (kind, region), own, today));
-    }
-    Ok(read)
+    let own = keep::own(&request.db, region).await?;
+    let today = Date(request.today());
+    let rule = |kind| {
+        let own = own.iter().find(|row| row.kind == kind).cloned();
+        ReminderRule::of(&rules, rules.of(kind, region), (kind, region), own, today)
+    };
+    Ok(kinds.map(rule).collect())
 }
 
 /// Queries on the rules of reminders.

@@ -84,7 +84,7 @@ payload! {
 /// Input of `suppressAddress`: the address, and why nothing is sent to it any more.
 #[derive(InputObject)]
 pub(crate) struct SuppressAddressInput {
-    /// Mail address.
+    /// Mail address to which nothing more is sent.
     pub(crate) address: String,
     /// Why nothing is sent to it.
     #[graphql(default_with = "SuppressionReason::ByHand")]
@@ -103,7 +103,7 @@ pub(crate) struct LiftSuppressionInput {
 /// Input of `reportBounce`: an address from which a mail came back.
 #[derive(InputObject)]
 pub(crate) struct ReportBounceInput {
-    /// Mail address.
+    /// Mail address from which the mail came back.
     pub(crate) address: String,
     /// Whether it came back for good or for now.
     pub(crate) kind: BounceKind,

@@ -5,14 +5,14 @@ use chrono::NaiveDate;
 use entity::mail;
 use ledger::fault::{self, Fault, Thing};
 use ledger::people::policy::Act;
-use ledger::reminder::{self, Whom, describe};
+use ledger::reminder::{self, Whom, describe, name_of};
 use sea_orm::EntityTrait;
 
 use crate::context::{Request, Simulated};
 use crate::error::{Code, coded, masked};
 use crate::noun::job_report::JobDigestItem;
 use crate::noun::mail::Mail;
-use crate::noun::reminder_rule::{ReminderKind, name_of};
+use crate::noun::reminder_rule::ReminderKind;
 use crate::noun::unit::Unit;
 use crate::part::payload::key_of;
 use crate::part::scalar::Date;
@@ -135,7 +135,7 @@ impl WhyMailQuery {
             return Ok(Vec::new());
         }
         let whom = whom(address, unit_id.as_ref()).map_err(said)?;
-        let told = (request.reminding.why_not)(name_of(kind), on.0, whom).await;
+        let told = (request.reminding.why_not)(name_of(kind.into()), on.0, whom).await;
         let told = told.map_err(|failure| masked(&failure))?;
         let mut reasons = Vec::new();
         for why in told {
@@ -167,7 +167,7 @@ impl WhyMailQuery {
             return Ok(Simulation { digest_count: 0, digests: Vec::new() });
         }
         range(from.0, to.0).map_err(said)?;
-        let simulated = (request.reminding.simulate)((from.0, to.0), kind.map(name_of)).await;
+        let simulated = (request.reminding.simulate)((from.0, to.0), kind.map(|kind| name_of(kind.into()))).await;
         let simulated = simulated.map_err(|failure| masked(&failure))?;
         let digest = |one: &Simulated| SimulatedDigest {
             day: Date(one.day),

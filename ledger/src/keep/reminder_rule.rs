@@ -1,11 +1,12 @@
-//! Setting the rules of reminders (提醒规则). A change adds a row, so that the earlier ones stay as history; it counts from
-//! the next occurrence on.
+//! Setting the rules of reminders (提醒规则). A change adds a row, so that the earlier ones stay as history; it counts
+//! from the next occurrence on.
 
 use std::collections::BTreeSet;
 
 use chrono::NaiveTime;
 use entity::region;
 use entity::reminder_rule::{self, Column, Copied, ReminderKind};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 
@@ -116,6 +117,17 @@ pub async fn history<C: ConnectionTrait>(
     Ok(rows.order_by_desc(Column::Id).limit(100).all(db).await?)
 }
 
+/// Returns what holds for each kind by a row of a region, or of the whole ledger: the latest of each kind.
+pub async fn own<C: ConnectionTrait>(db: &C, region: Option<i64>) -> Result<Vec<reminder_rule::Model>> {
+    let latest = Query::select()
+        .expr(Expr::col(Column::Id).max())
+        .from(reminder_rule::Entity)
+        .and_where(of(region))
+        .group_by_col(Column::Kind)
+        .to_owned();
+    Ok(reminder_rule::Entity::find().filter(Column::Id.in_subquery(latest)).all(db).await?)
+}
+
 async fn latest<C: ConnectionTrait>(
     db: &C,
     kind: ReminderKind,
@@ -125,7 +137,7 @@ async fn latest<C: ConnectionTrait>(
     Ok(rows.order_by_desc(Column::Id).one(db).await?)
 }
 
-fn of(region: Option<i64>) -> sea_orm::sea_query::SimpleExpr {
+fn of(region: Option<i64>) -> SimpleExpr {
     region.map_or_else(|| Column::RegionId.is_null(), |region| Column::RegionId.eq(region))
 }
 

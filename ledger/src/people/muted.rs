@@ -3,9 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use entity::mail::Priority;
+use entity::reminder_rule::ReminderKind;
 use entity::{account, mail, muted_mail, unit_address};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, PaginatorTrait,
     QueryFilter,
 };
 use serde_json::json;
@@ -17,12 +18,14 @@ use crate::record::audit::{self, By, Entry};
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::record::link_key::LinkKey;
+use crate::reminder::name_of;
 use crate::rule::wording::masked_address;
 use crate::work::Acting;
 
-/// The kinds of digests, which are also the names of the jobs that write them.
-pub const DIGESTS: &[&str] =
-    &["due-soon", "overdue", "escalation", "quarterly-self-inspection", "case-due-soon", "case-overdue"];
+/// Returns the kinds of digests, which are also the names of the jobs that write them.
+fn digests() -> impl Iterator<Item = &'static str> {
+    ReminderKind::iter().map(name_of)
+}
 
 /// A kind of digest, and whether the caller has switched it off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +41,8 @@ pub async fn settings(acting: &Acting<'_>) -> Result<Vec<Setting>> {
     let Some(account) = acting.by.principal.account else { return Ok(Vec::new()) };
     let Some(account) = account::Entity::find_by_id(account).one(acting.db).await? else { return Ok(Vec::new()) };
     let muted = muted_mail::Entity::find().filter(muted_mail::Column::Address.eq(account.email)).all(acting.db).await?;
-    let setting = |kind: &&'static str| Setting { kind, is_muted: muted.iter().any(|row| row.kind == **kind) };
-    Ok(DIGESTS.iter().map(setting).collect())
+    let setting = |kind| Setting { kind, is_muted: muted.iter().any(|row| row.kind == kind) };
+    Ok(digests().map(setting).collect())
 }
 
 /// Switches a kind of digest off, or on again, for the address of the caller's account.
@@ -50,7 +53,7 @@ pub async fn set(acting: &Acting<'_>, kind: &str, is_muted: bool) -> Result<()> 
         let (zh, en) = ("未登录，没有自己的邮箱", "you are not signed in, so there is no address of your own");
         Fault::new(FaultCode::NotAllowed, zh, en, &["input"])
     })?;
-    let Some(kind) = DIGESTS.iter().find(|known| **known == kind) else {
+    let Some(kind) = digests().find(|known| *known == kind) else {
         let (zh, en) = (format!("没有名为 {kind} 的提醒"), format!("there is no digest of the kind {kind}"));
         return Err(Fault::invalid(zh, en, &["input", "kind"]).into());
     };

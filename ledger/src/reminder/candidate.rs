@@ -7,11 +7,15 @@ use chrono::NaiveDate;
 pub struct Timing {
     /// How many days before the end of a quarter to remind of its self-inspection.
     pub self_inspection_before: Vec<i64>,
+    /// How many days before the end of a half-year or a year to remind of verifications and spot checks.
+    pub office_check_before: Vec<i64>,
     /// How many days before the deadline of a measure to remind of it.
     pub due_soon_before: Vec<i64>,
     /// How many days after a reminder to repeat it, for an overdue item and for a self-inspection whose quarter has
     /// ended.
     pub again_after: i64,
+    /// After how many days without a report an open assignment is reminded of, and reminded of again.
+    pub stale_after: i64,
     /// How many days before the deadline of a complaint case to remind of it.
     pub case_due_soon_before: Vec<i64>,
     /// After how many days overdue the rectification office of the city is told.
@@ -26,8 +30,10 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             self_inspection_before: vec![15, 7, 1],
+            office_check_before: vec![30, 7],
             due_soon_before: vec![30, 7, 1],
             again_after: 7,
+            stale_after: 30,
             case_due_soon_before: vec![3, 1],
             office_after: 7,
             leader_after: 15,

@@ -7,6 +7,7 @@
 
 mod candidate;
 pub mod case;
+pub mod check;
 mod described;
 pub mod due_soon;
 pub mod escalation;
@@ -14,7 +15,7 @@ mod office;
 mod open;
 pub mod overdue;
 mod plan;
-pub mod quarterly_self_inspection;
+pub mod progress_stale;
 mod rules;
 mod why;
 
@@ -22,5 +23,5 @@ pub use candidate::{Candidate, Matter, Person, Timing, Told};
 pub use described::{Described, describe};
 pub(crate) use open::Open;
 pub use plan::{Digest, Item, Plan, Supposed, Unreachable, plan, plan_after};
-pub use rules::{Rule, Rules, kind_of};
+pub use rules::{Rule, Rules, kind_of, name_of};
 pub use why::{Whom, Why, WhyNot, WhyNotCode, why, why_not};

@@ -49,14 +49,15 @@ impl Rule {
             ReminderKind::QuarterlySelfInspection => (&timing.self_inspection_before, &[Copied::Office]),
             ReminderKind::DueSoon => (&timing.due_soon_before, &[Copied::LeadUnit]),
             ReminderKind::Overdue => (&[], &[Copied::LeadUnit, Copied::SupervisingUnit]),
-            ReminderKind::Escalation => (&[], &[]),
+            ReminderKind::Escalation | ReminderKind::ProgressStale => (&[], &[]),
+            ReminderKind::Verification | ReminderKind::SpotCheck => (&timing.office_check_before, &[]),
             ReminderKind::CaseDueSoon => (&timing.case_due_soon_before, &[]),
             ReminderKind::CaseOverdue => (&[], &[Copied::Office]),
         };
         Self {
             is_on: true,
             days_before: days_before.to_vec(),
-            again_after: timing.again_after,
+            again_after: if kind == ReminderKind::ProgressStale { timing.stale_after } else { timing.again_after },
             office_after: timing.office_after,
             leader_after: timing.leader_after,
             listing_after: timing.listing_after,
@@ -225,6 +226,11 @@ impl Rules {
         self.all(kind).flat_map(|rule| &rule.days_before).max().map(|days| days + MOST_MOVED)
     }
 
+    /// Returns the fewest days after which a kind is repeated, or `None` if it is off everywhere.
+    pub(super) fn soonest_again(&self, kind: ReminderKind) -> Option<i64> {
+        self.all(kind).filter(|rule| rule.is_on).map(|rule| rule.again_after).min()
+    }
+
     /// Returns the fewest days overdue after which the office is told.
     pub(super) fn soonest_office(&self) -> i64 {
         self.all(ReminderKind::Escalation)
@@ -272,9 +278,24 @@ impl Rules {
     }
 }
 
-/// Returns the kind of reminder of a job or of a mail by its name, such as `due-soon`.
+/// Returns the kind of reminder of a job or of a mail by its name.
 pub fn kind_of(name: &str) -> Option<ReminderKind> {
-    ReminderKind::try_from_value(&name.to_uppercase().replace('-', "_")).ok()
+    ReminderKind::iter().find(|kind| name_of(*kind) == name)
+}
+
+/// Returns the name of the job, and of the mails, of a kind of reminder, such as `due-soon`.
+pub fn name_of(kind: ReminderKind) -> &'static str {
+    match kind {
+        ReminderKind::QuarterlySelfInspection => "quarterly-self-inspection",
+        ReminderKind::Verification => "verification",
+        ReminderKind::SpotCheck => "spot-check",
+        ReminderKind::DueSoon => "due-soon",
+        ReminderKind::Overdue => "overdue",
+        ReminderKind::Escalation => "escalation",
+        ReminderKind::ProgressStale => "progress-stale",
+        ReminderKind::CaseDueSoon => "case-due-soon",
+        ReminderKind::CaseOverdue => "case-overdue",
+    }
 }
 
 /// Returns the rows that hold: the latest of each kind and region.

@@ -6,10 +6,13 @@ pub(crate) mod deliver_mail;
 mod due_soon;
 mod escalation;
 mod overdue;
+mod progress_stale;
 mod propose_listing;
 mod purge_expired;
 mod quarterly_self_inspection;
 mod seal_audit;
+mod spot_check;
+mod verification;
 
 use crate::job::Job;
 use crate::mail::{Links, Writer, notice};
@@ -17,10 +20,13 @@ use crate::mail::{Links, Writer, notice};
 /// Every job.
 pub const JOBS: &[&Job] = &[
     &quarterly_self_inspection::JOB,
+    &verification::JOB,
+    &spot_check::JOB,
     &due_soon::JOB,
     &overdue::JOB,
     &propose_listing::JOB,
     &escalation::JOB,
+    &progress_stale::JOB,
     &case_due_soon::JOB,
     &case_overdue::JOB,
     &deliver_mail::JOB,

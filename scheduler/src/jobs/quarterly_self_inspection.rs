@@ -21,9 +21,9 @@ pub(super) const JOB: Job = Job {
     run: Run::Within(|occasion, transaction| remind::run(occasion, transaction, NAME, find)),
     rehearse: |occasion, transaction| remind::rehearse(occasion, transaction, NAME, find),
     find: Some(find),
-    mails: &[Kind { name: NAME, read: digest::quarters, has_office: true }],
+    mails: &[Kind { name: NAME, read: digest::checks, has_office: true }],
 };
 
 fn find<'a>(db: &'a Transaction, (today, zone): (NaiveDate, Tz), rules: &'a Rules) -> Candidates<'a> {
-    Box::pin(reminder::quarterly_self_inspection::candidates(db, today, zone, rules))
+    Box::pin(reminder::check::self_inspections(db, (today, zone), rules))
 }

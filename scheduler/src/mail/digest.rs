@@ -45,11 +45,14 @@ struct Section {
     rows: Vec<Row>,
 }
 
-/// A quarter, with the days that are left until its end: negative when it has ended.
+/// A quarter, half-year or year, with the days that are left until its end: negative when it has ended.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Inspected {
     year: i32,
+    /// The number of the quarter with which it ends.
     number: u32,
+    /// How many quarters it has.
+    length: u32,
     last_day: NaiveDate,
     days_left: i64,
 }
@@ -59,6 +62,11 @@ impl Inspected {
         Self {
             year: last_day.year(),
             number: last_day.month().div_ceil(3),
+            length: match source.mail.kind.as_str() {
+                "verification" => 2,
+                "spot-check" => 4,
+                _ => 1,
+            },
             last_day,
             days_left: days_left(source.mail, last_day),
         }
@@ -90,6 +98,11 @@ struct Row {
     days_left: i64,
     /// Whether the date had passed before the item was entered into the ledger.
     was_overdue: bool,
+    /// When it was entered into the ledger.
+    #[serde(skip)]
+    entered_at: DateTime<Utc>,
+    /// How many days nobody has reported on it, in a mail about that.
+    silent_days: Option<i64>,
     /// The quarters to be inspected, the most urgent first, in a mail about self-inspections.
     quarters: Vec<Inspected>,
     /// The deadline as printed; none for a case, which has a date.
@@ -134,9 +147,9 @@ pub(crate) fn measures<'a>(source: &'a Source<'a>) -> Reading<'a> {
     })
 }
 
-/// The facts of a mail about self-inspections: one item for all quarters of an assignment, in the section of the most
-/// urgent, the earliest quarter.
-pub(crate) fn quarters<'a>(source: &'a Source<'a>) -> Reading<'a> {
+/// The facts of a mail about checks: one item for all periods of an assignment, in the section of the most urgent, the
+/// earliest one.
+pub(crate) fn checks<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
         let mut rows: Vec<(Relation, Row)> = Vec::new();
         let mut places: HashMap<(i64, Option<i64>), usize> = HashMap::new();
@@ -151,6 +164,20 @@ pub(crate) fn quarters<'a>(source: &'a Source<'a>) -> Reading<'a> {
             }
         }
         let rows = rows.into_iter().map(|(relation, row)| ((false, relation, row.due_on), row));
+        Ok(sections(source, rows.collect()))
+    })
+}
+
+/// The facts of a mail about what nobody has reported on for long.
+pub(crate) fn silent<'a>(source: &'a Source<'a>) -> Reading<'a> {
+    Box::pin(async move {
+        let items = open_measures(source).await?;
+        let rows = items.into_iter().map(|(relation, mut row)| {
+            let heard_on = row.reported_on.unwrap_or_else(|| local_day(row.entered_at, source.zone));
+            row.silent_days = Some((source.mail.local_day - heard_on).num_days());
+            row.was_overdue = false;
+            ((false, relation, None), row)
+        });
         Ok(sections(source, rows.collect()))
     })
 }
@@ -214,7 +241,7 @@ struct OfMeasure {
     extended_to: Option<NaiveDate>,
     /// The date that counts where neither the plan nor an extension has one.
     counted_on: Option<NaiveDate>,
-    is_quarterly: bool,
+    is_of_check: bool,
     is_escalated: bool,
     is_proposed: bool,
     post: Option<String>,
@@ -230,10 +257,11 @@ const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.vers
        AS answering, \
     (SELECT max(x.reported_on) FROM assignment x WHERE x.measure_id = m.id) AS heard_on, \
     CASE WHEN a.id IS NOT NULL THEN CASE WHEN a.due_on IS DISTINCT FROM m.plan_due_on THEN a.due_on END \
-       WHEN w.kind <> 'quarterly-self-inspection' AND i.due_on IS DISTINCT FROM m.plan_due_by \
+       WHEN NOT w.is_of_check AND i.due_on IS DISTINCT FROM m.plan_due_by \
        THEN i.due_on END AS extended_to, \
     CASE WHEN coalesce(a.due_on, m.due_on) IS NULL THEN coalesce(a.due_by, m.due_by) END AS counted_on, \
-    w.kind = 'quarterly-self-inspection' AS is_quarterly, w.kind = 'escalation' AS is_escalated, \
+    w.is_of_check, \
+    w.kind = 'escalation' AS is_escalated, \
     (w.kind = 'escalation' AND EXISTS (SELECT 1 FROM supervision_action s WHERE s.assignment_id = a.id \
        AND s.kind = 'LIST' AND s.state = 'PROPOSED')) AS is_proposed, \
     (SELECT max(o.post) FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient \
@@ -243,14 +271,18 @@ const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.vers
     FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
     JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
     LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
-    JOIN mail w ON w.id = i.mail_id \
+    JOIN (SELECT id, kind, recipient, \
+          kind IN ('quarterly-self-inspection', 'verification', 'spot-check') AS is_of_check \
+          FROM mail WHERE id = $1) w ON w.id = i.mail_id \
     WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
     AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
-    AND (w.kind = 'quarterly-self-inspection' OR a.id IS NULL OR i.due_on = a.due_by) \
-    AND (w.kind = 'quarterly-self-inspection' OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
+    AND (w.is_of_check OR w.kind = 'progress-stale' OR a.id IS NULL OR i.due_on = a.due_by) \
+    AND (w.kind <> 'progress-stale' OR a.reported_on IS NULL OR a.reported_on < i.due_on) \
+    AND (w.is_of_check OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
          AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
-    AND NOT (w.kind = 'quarterly-self-inspection' AND EXISTS (SELECT 1 FROM \"check\" c \
-         WHERE c.assignment_id = a.id AND c.kind = 'SELF_INSPECTION' AND c.due_on = i.due_on)) \
+    AND NOT (w.is_of_check AND EXISTS (SELECT 1 FROM \"check\" c \
+         WHERE c.assignment_id = a.id AND c.due_on = i.due_on AND c.kind = CASE w.kind \
+            WHEN 'verification' THEN 'VERIFICATION' WHEN 'spot-check' THEN 'SPOT_CHECK' ELSE 'SELF_INSPECTION' END)) \
     AND (w.kind <> 'escalation' OR a.id IS NOT NULL \
          OR EXISTS (SELECT 1 FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient) \
          OR EXISTS (SELECT 1 FROM account o WHERE o.email = w.recipient)) \
@@ -269,7 +301,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             due_by.is_some_and(|due_by| due_by < local_day(entered_at, source.zone))
         };
         // A line about a whole measure is about the answers that are due on its day.
-        let is_due = |unit: &&OpenUnit| line.is_quarterly || unit.due_by == line.due_on;
+        let is_due = |unit: &&OpenUnit| line.is_of_check || unit.due_by == line.due_on;
         let due: Vec<&OpenUnit> = match open.get(&line.measure_id) {
             Some(units) if is_led => units.iter().filter(is_due).collect(),
             _ => Vec::new(),
@@ -277,7 +309,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
         if is_led && due.is_empty() {
             return None;
         }
-        let was_overdue = !line.is_quarterly
+        let was_overdue = !line.is_of_check
             && if is_led {
                 due.iter().all(|unit| was_over(unit.due_by, unit.created_at))
             } else {
@@ -312,6 +344,8 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             due_on: line.due_on,
             days_left: line.due_on.map_or(0, |due_on| days_left(source.mail, due_on)),
             was_overdue,
+            entered_at: line.created_at,
+            silent_days: None,
             quarters: Vec::new(),
             deadline: Some(line.due_raw),
             extended_to: line.extended_to,
@@ -407,6 +441,8 @@ async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritt
             due_on: Some(case.due_on),
             days_left: days_left(source.mail, case.due_on),
             was_overdue: false,
+            entered_at: source.now,
+            silent_days: None,
             quarters: Vec::new(),
             deadline: None,
             extended_to: None,

@@ -358,7 +358,7 @@ impl Tables {
         let is_reachable = self.addresses.iter().any(|address| address.unit_id == row.id);
         let values = json!({"name": row.name, "kind": row.kind.to_value(), "sector": row.sector,
             "language": row.language.map(|language| language.to_value()),
-            "attachesCalendar": row.attaches_calendar, "isReachable": is_reachable,
+            "hasCalendar": row.attaches_calendar, "isReachable": is_reachable,
             "retiredOn": row.retired_on, "version": row.version});
         let mut addresses: Vec<_> =
             self.addresses.iter().filter(|one| self.addresses_shown && one.unit_id == row.id).collect();
@@ -565,7 +565,7 @@ impl Tables {
             (format!("{}**", row.name.chars().next().unwrap()), row.phone.as_deref().map(masked), None)
         };
         let values = json!({"name": name, "phone": phone, "language": row.language.map(|language| language.to_value()),
-            "attachesCalendar": row.attaches_calendar, "email": email, "role": row.role.to_value(),
+            "hasCalendar": row.attaches_calendar, "email": email, "role": row.role.to_value(),
             "validUntil": row.valid_until, "isDisabled": row.is_disabled, "createdAt": row.created_at,
             "hasSecondFactor": is_known.then_some(row.totp_since.is_some()), "erasedAt": row.erased_at,
             "version": row.version});

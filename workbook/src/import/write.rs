@@ -274,11 +274,7 @@ impl Writer<'_> {
                 }
                 let alike = read.number.clone().map(|number| (problem.id, number));
                 if alike.is_some_and(|number| numbered.contains(&number)) {
-                    let (row, content) = (read.row + 1, shortened(&read.content, 20));
-                    self.summary.remarks.push(Bilingual::new(
-                        format!("第 {row} 行的措施与台账中编号相同，内容不同，作为新措施导入：“{content}”"),
-                        format!("row {row}: the ledger's measure of this number differs; imported as new: “{content}”"),
-                    ));
+                    self.summary.remarks.push(numbered_alike(read.row + 1, &shortened(&read.content, 20)));
                 }
                 let position = positions.entry(problem.id).or_default();
                 *position += 1;
@@ -323,10 +319,7 @@ impl Writer<'_> {
             }
         }
         if masked > 0 {
-            self.summary.remarks.push(Bilingual::new(
-                format!("{masked} 处领导姓名已隐去（含“**”），未导入"),
-                format!("{masked} names of leaders are masked (they have “**”); not imported"),
-            ));
+            self.summary.remarks.push(names_left_out(masked));
         }
         self.summary.new_measures = new.len();
         let total = new.len();
@@ -923,4 +916,20 @@ fn named_bodies(resolved: &Resolved) -> Vec<i64> {
         }
     }
     bodies
+}
+
+/// Remarks that a measure has the number of another one of the ledger.
+fn numbered_alike(row: u32, content: &str) -> Bilingual {
+    Bilingual::new(
+        format!("第 {row} 行的措施与台账中编号相同，内容不同，作为新措施导入：“{content}”"),
+        format!("row {row}: the ledger's measure of this number differs; imported as new: “{content}”"),
+    )
+}
+
+/// Remarks that masked names of leaders are left out.
+fn names_left_out(count: usize) -> Bilingual {
+    Bilingual::new(
+        format!("{count} 处领导姓名已隐去（含“**”），未导入"),
+        format!("{count} names of leaders are masked (they have “**”); not imported"),
+    )
 }

@@ -274,7 +274,7 @@ pub async fn edit(acting: &Acting<'_>, account: i64, edit: Edit, current: Option
         ("name", name != before.name),
         ("phone", phone != before.phone),
         ("language", language != before.language),
-        ("attachesCalendar", attaches_calendar != before.attaches_calendar),
+        ("hasCalendar", attaches_calendar != before.attaches_calendar),
     ]
     .into_iter()
     .filter_map(|(part, is_changed)| is_changed.then_some(part))

@@ -1,0 +1,64 @@
+//! Reminders of what nobody has heard of: open assignments without a report for 30 days, ongoing ones (长期坚持) for
+//! three times as long. Days count from the last report, or from the entry into the ledger. The answering unit is told.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use entity::reminder_rule::ReminderKind;
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+
+use super::candidate::{Candidate, Matter, Told};
+use super::rules::Rules;
+use crate::Result;
+use crate::rule::calendar::{local_day, plus_days};
+
+/// How many times as long an ongoing measure (长期坚持) may stay without a report: a quarter instead of a month.
+const ONGOING: i64 = 3;
+
+/// An assignment that waits for its unit.
+#[derive(FromQueryResult)]
+struct Silent {
+    measure_id: i64,
+    assignment_id: i64,
+    unit_id: i64,
+    region_id: i64,
+    reported_on: Option<NaiveDate>,
+    created_at: DateTime<Utc>,
+    is_ongoing: bool,
+}
+
+/// Returns the assignments of which nothing was heard for too long.
+pub async fn candidates<C: ConnectionTrait>(
+    db: &C,
+    today: NaiveDate,
+    zone: Tz,
+    rules: &Rules,
+) -> Result<Vec<Candidate>> {
+    let Some(soonest) = rules.soonest_again(ReminderKind::ProgressStale) else { return Ok(Vec::new()) };
+    let statement = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT a.measure_id, a.id AS assignment_id, a.unit_id, a.region_id, a.reported_on, a.created_at, \
+         m.due_ongoing AS is_ongoing FROM assignment a JOIN measure m ON m.id = a.measure_id \
+         WHERE a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.completed_on IS NULL \
+         AND (a.reported_on IS NULL OR a.reported_on <= $1) ORDER BY a.measure_id, a.id",
+        [plus_days(today, -soonest).into()],
+    );
+    let rows = Silent::find_by_statement(statement).all(db).await?;
+    let candidate = |row: Silent| {
+        let rule = rules.of(ReminderKind::ProgressStale, Some(row.region_id));
+        let entered_on = local_day(row.created_at, zone);
+        let heard_on = row.reported_on.map_or(entered_on, |reported_on| reported_on.max(entered_on));
+        let patience = rule.again_after * if row.is_ongoing { ONGOING } else { 1 };
+        let stale_on = plus_days(heard_on, patience);
+        (stale_on <= today && rule.is_sent_on(today, &rules.days)).then(|| Candidate {
+            matter: Matter::Measure(row.measure_id),
+            assignment: Some(row.assignment_id),
+            region: Some(row.region_id),
+            due_on: stale_on,
+            units: vec![Told { unit: row.unit_id, answers: true }],
+            people: Vec::new(),
+            since: rule.silent_since(today),
+            goes_along: true,
+        })
+    };
+    Ok(rows.into_iter().filter_map(candidate).collect())
+}
