@@ -1,7 +1,7 @@
 //! Schedules, jobs and the delivery of mail. tokio-cron-scheduler ticks once a minute (`scheduler`); tables say which
 //! occurrences are due (`pattern`, `tick`) and how they ended (`runs`). `jobs` has one file for each job, `remind` what
-//! reminders share, `mail` what a mail says and how it is sent, `delivery` how the outbox is emptied, `wake` when. Does
-//! not know the API.
+//! reminders share, `mail` what a mail says and how it is sent, `delivery` how the outbox is emptied, `wake` when,
+//! `simulate` what reminders would go out, `why` why someone gets none. Does not know the API.
 
 mod context;
 mod delivery;
@@ -15,6 +15,7 @@ mod scheduler;
 mod simulate;
 mod tick;
 mod wake;
+mod why;
 
 pub use context::Context;
 pub use job::{Job, Report};
@@ -23,5 +24,6 @@ pub use mail::post::{Post, PostError};
 pub use mail::{Links, Writer};
 pub use pattern::{Pattern, occurrences};
 pub use scheduler::{LastTick, Scheduler};
-pub use simulate::{Simulated, simulate, why_no_mail};
+pub use simulate::{Simulated, simulate};
 pub use tick::{Pending, carry_out, ensure_schedules, run_at, tick};
+pub use why::why_no_mail;

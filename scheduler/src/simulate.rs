@@ -5,7 +5,7 @@ use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use entity::schedule;
 use ledger::Result;
 use ledger::record::database;
-use ledger::reminder::{Digest, Rules, Supposed, Whom, WhyNot, kind_of, plan_after, why_not};
+use ledger::reminder::{Digest, Rules, Supposed, plan_after};
 use ledger::rule::calendar::{local_day, moment, plus_days};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
@@ -74,18 +74,4 @@ async fn days<C: ConnectionTrait>(
     let mut days: Vec<NaiveDate> = fires.into_iter().map(|fire| local_day(fire, context.zone)).collect();
     days.dedup();
     Ok(days)
-}
-
-/// Says why someone gets no reminder of a job on a day, or which one they get; `None` if the job is no reminder.
-pub async fn why_no_mail(context: &Context, job: &str, day: NaiveDate, whom: &Whom) -> Result<Option<Vec<WhyNot>>> {
-    let Some((job, find, kind)) = crate::jobs::find(job).and_then(|job| Some((job, job.find?, kind_of(job.name)?)))
-    else {
-        return Ok(None);
-    };
-    let transaction = database::begin(&context.db).await?;
-    let rules = Rules::read(&transaction, &context.timing).await?;
-    let candidates = find(&transaction, (day, context.zone), &rules).await?;
-    let reasons = why_not(&transaction, (kind, job.name), (&candidates, &rules), day, whom).await?;
-    transaction.rollback().await?;
-    Ok(Some(reasons))
 }

@@ -7,8 +7,8 @@ use chrono::NaiveTime;
 use entity::reminder_rule as row;
 use ledger::fault::Fault;
 use ledger::keep::{Patch, reminder_rule as keep};
-use ledger::reminder::{Rule, Rules};
-use sea_orm::{ActiveEnum, Iterable};
+use ledger::reminder::{Rule, Rules, read_copied, read_days};
+use sea_orm::Iterable;
 
 use crate::context::Request;
 use crate::error::masked;
@@ -203,18 +203,14 @@ impl ReminderRule {
 
 impl From<row::Model> for ReminderRuleChange {
     fn from(row: row::Model) -> Self {
-        let copied = |stored: String| {
-            let names = stored.split(',').filter_map(|name| row::Copied::try_from_value(&name.to_owned()).ok());
-            names.map(Into::into).collect()
-        };
         Self {
             is_on: row.is_on,
-            days_before: row.days_before.map(|days| days.split(',').filter_map(|days| days.parse().ok()).collect()),
+            days_before: row.days_before.map(|stored| read_days(&stored).into_iter().map(small).collect()),
             again_after: row.again_after,
             office_after: row.office_after,
             leader_after: row.leader_after,
             listing_after: row.listing_after,
-            copied: row.copied.map(copied),
+            copied: row.copied.map(|stored| read_copied(&stored).into_iter().map(Into::into).collect()),
             is_on_working_days_only: row.working_days_only,
             quiet_from: row.quiet_from.map(time),
             quiet_until: row.quiet_until.map(time),

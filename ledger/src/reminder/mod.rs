@@ -23,5 +23,5 @@ pub use candidate::{Candidate, Matter, Person, Timing, Told};
 pub use described::{Described, describe};
 pub(crate) use open::Open;
 pub use plan::{Digest, Item, Plan, Supposed, Unreachable, plan, plan_after};
-pub use rules::{Rule, Rules, kind_of, name_of};
+pub use rules::{Rule, Rules, kind_of, name_of, read_copied, read_days};
 pub use why::{Whom, Why, WhyNot, WhyNotCode, why, why_not};

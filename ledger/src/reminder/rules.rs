@@ -109,11 +109,15 @@ impl Rule {
         if due_on < today {
             return None;
         }
-        let mark = |before: &i64| {
+        self.marks(due_on, days).filter(|day| *day <= today).max()
+    }
+
+    /// Returns the marks of a date: the days before it on which it is reminded of.
+    fn marks(&self, due_on: NaiveDate, days: &WorkingDays) -> impl Iterator<Item = NaiveDate> {
+        self.days_before.iter().map(move |before| {
             let day = plus_days(due_on, -before);
             if self.working_days_only { days.last_by(day) } else { day }
-        };
-        self.days_before.iter().map(mark).filter(|day| *day <= today).max()
+        })
     }
 
     /// Returns the day on which something due on `due_on`, of which an address was told on `told_on`, is told again if
@@ -128,11 +132,7 @@ impl Rule {
             let again = plus_days(told_on, self.again_after);
             return Some(if self.working_days_only { days.first_from(again) } else { again });
         }
-        let mark = |before: &i64| {
-            let day = plus_days(due_on, -before);
-            if self.working_days_only { days.last_by(day) } else { day }
-        };
-        self.days_before.iter().map(mark).filter(|day| *day > today).min()
+        self.marks(due_on, days).filter(|day| *day > today).min()
     }
 
     /// Returns the first local date on or after which a reminder that is repeated silences the next one of `today`.
@@ -151,13 +151,13 @@ const QUIET: (NaiveTime, NaiveTime) = match (NaiveTime::from_hms_opt(21, 0, 0), 
 /// further than the marks.
 const MOST_MOVED: i64 = 30;
 
-/// Reads numbers of days that are stored as `30,7,1`.
-fn read_days(stored: &str) -> Vec<i64> {
+/// Reads numbers of days that a row stores as `30,7,1`.
+pub fn read_days(stored: &str) -> Vec<i64> {
     stored.split(',').filter_map(|days| days.parse().ok()).collect()
 }
 
-/// Reads who is told that is stored as `LEAD_UNIT,OFFICE`.
-fn read_copied(stored: &str) -> BTreeSet<Copied> {
+/// Reads who is told, which a row stores as `LEAD_UNIT,OFFICE`.
+pub fn read_copied(stored: &str) -> BTreeSet<Copied> {
     stored.split(',').filter_map(|copied| Copied::try_from_value(&copied.to_owned()).ok()).collect()
 }
 
