@@ -119,7 +119,7 @@ pub(crate) struct Settings {
     office_check_before: Vec<i64>,
     due_soon_before: Vec<i64>,
     overdue_again_after: i64,
-    progress_stale_after: i64,
+    stale_progress_after: i64,
     case_due_soon_before: Vec<i64>,
     escalate_to_office_after: i64,
     escalate_to_leader_after: i64,
@@ -287,8 +287,8 @@ impl Settings {
         if !(0..=3650).contains(&self.grace_days) || !(1..=365).contains(&self.overdue_again_after) {
             return bad("grace_days 应为 0 至 3650，overdue_again_after 应为 1 至 365".to_owned());
         }
-        if !(1..=365).contains(&self.progress_stale_after) {
-            return bad("progress_stale_after 应为 1 至 365".to_owned());
+        if !(1..=365).contains(&self.stale_progress_after) {
+            return bad("stale_progress_after 应为 1 至 365".to_owned());
         }
         let days = self.self_inspection_before.iter().chain(&self.due_soon_before).chain(&self.case_due_soon_before);
         if days.clone().any(|days| !(0..=365).contains(days)) {
@@ -739,7 +739,7 @@ impl Settings {
             office_check_before: self.office_check_before.clone(),
             due_soon_before: self.due_soon_before.clone(),
             again_after: self.overdue_again_after,
-            stale_after: self.progress_stale_after,
+            stale_after: self.stale_progress_after,
             case_due_soon_before: self.case_due_soon_before.clone(),
             office_after: self.escalate_to_office_after,
             leader_after: self.escalate_to_leader_after,

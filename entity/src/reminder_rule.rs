@@ -50,11 +50,11 @@ pub enum ReminderKind {
     #[sea_orm(string_value = "QUARTERLY_SELF_INSPECTION")]
     QuarterlySelfInspection,
     /// Half-yearly verification (半年核查).
-    #[sea_orm(string_value = "VERIFICATION")]
-    Verification,
+    #[sea_orm(string_value = "HALF_YEAR_VERIFICATION")]
+    HalfYearVerification,
     /// Yearly spot check (年度抽查).
-    #[sea_orm(string_value = "SPOT_CHECK")]
-    SpotCheck,
+    #[sea_orm(string_value = "YEARLY_SPOT_CHECK")]
+    YearlySpotCheck,
     /// What is due soon (临期).
     #[default]
     #[sea_orm(string_value = "DUE_SOON")]
@@ -66,8 +66,8 @@ pub enum ReminderKind {
     #[sea_orm(string_value = "ESCALATION")]
     Escalation,
     /// What nobody has reported on for long (久无进展).
-    #[sea_orm(string_value = "PROGRESS_STALE")]
-    ProgressStale,
+    #[sea_orm(string_value = "STALE_PROGRESS")]
+    StaleProgress,
     /// Complaint cases that are due soon (交办件临期).
     #[sea_orm(string_value = "CASE_DUE_SOON")]
     CaseDueSoon,

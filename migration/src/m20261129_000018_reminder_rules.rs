@@ -22,29 +22,33 @@ const KINDS: &[&str] = &[
     "CASE_OVERDUE",
 ];
 
+/// The table of rules of the given kinds.
+pub(crate) fn rules(kinds: &'static [&'static str]) -> Draft {
+    Draft::with_id("reminder_rule")
+        .col(code("kind", kinds))
+        .may_belong_to("region_id", "region")
+        .col(boolean_null("is_on"))
+        .col(string_null("days_before"))
+        .col(integer_null("again_after"))
+        .col(integer_null("office_after"))
+        .col(integer_null("leader_after"))
+        .col(integer_null("listing_after"))
+        .col(string_null("copied"))
+        .col(boolean_null("working_days_only"))
+        .col(time_null("quiet_from"))
+        .col(time_null("quiet_until"))
+        .col(string("reason"))
+        .col(timestamp_with_time_zone("set_at"))
+        .may_refer_to("setter_id", "account")
+        .index(&["kind", "region_id", "id"])
+        .index(&["region_id"])
+        .index(&["setter_id"])
+}
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let rule = Draft::with_id("reminder_rule")
-            .col(code("kind", KINDS))
-            .may_belong_to("region_id", "region")
-            .col(boolean_null("is_on"))
-            .col(string_null("days_before"))
-            .col(integer_null("again_after"))
-            .col(integer_null("office_after"))
-            .col(integer_null("leader_after"))
-            .col(integer_null("listing_after"))
-            .col(string_null("copied"))
-            .col(boolean_null("working_days_only"))
-            .col(time_null("quiet_from"))
-            .col(time_null("quiet_until"))
-            .col(string("reason"))
-            .col(timestamp_with_time_zone("set_at"))
-            .may_refer_to("setter_id", "account")
-            .index(&["kind", "region_id", "id"])
-            .index(&["region_id"])
-            .index(&["setter_id"]);
-        rule.create(manager).await?;
+        rules(KINDS).create(manager).await?;
         let db = manager.get_connection();
         let is_postgres = db.get_database_backend() == DbBackend::Postgres;
         let moment = if is_postgres { "timestamp with time zone" } else { "timestamp_with_timezone_text" };

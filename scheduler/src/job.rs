@@ -10,9 +10,9 @@ use ledger::rule::calendar;
 
 use crate::context::Context;
 use crate::mail::Kind;
-use crate::remind::Find;
+use crate::remind::{self, Reminder};
 
-/// A job. Each is one file in `jobs`.
+/// A job, by the registry in `jobs`.
 pub struct Job {
     /// The stable name, by which administrators and tables know it.
     pub name: &'static str,
@@ -23,36 +23,75 @@ pub struct Job {
     /// What becomes of missed occurrences by default. An administrator may change it.
     pub misfire: Misfire,
     /// What it does at an occurrence.
-    pub run: Run,
-    /// Says what a run would do, and writes nothing: the transaction is rolled back.
-    pub rehearse: for<'a> fn(&'a Occasion<'a>, &'a Transaction) -> Running<'a>,
-    /// Of a reminder: finds who might have to be told on a day.
-    pub(crate) find: Option<Find>,
-    /// The kinds of mails that it causes.
-    pub mails: &'static [Kind],
+    pub(crate) run: Run,
+    /// The kinds of mails that it causes, besides the digests of a reminder.
+    pub(crate) mails: &'static [Kind],
 }
 
 impl Job {
+    /// What it looks for, if it reminds people by digests.
+    pub(crate) fn reminder(&self) -> Option<Reminder> {
+        match self.run {
+            Run::Reminds(reminder) => Some(reminder),
+            Run::Within { .. } | Run::Before { .. } | Run::Beside { .. } => None,
+        }
+    }
+
     /// Whether it reminds people by digests.
     pub fn is_reminder(&self) -> bool {
-        self.find.is_some()
+        self.reminder().is_some()
     }
 
     /// Whether it runs beside the ticks, for as long as it takes.
     pub fn is_beside(&self) -> bool {
-        matches!(self.run, Run::Beside(_))
+        matches!(self.run, Run::Beside { .. })
+    }
+
+    /// Every kind of mail that it causes. The digests of a reminder are named after it.
+    pub(crate) fn mails(&self) -> impl Iterator<Item = Kind> {
+        let digest = self.reminder().map(|Reminder { read, .. }| Kind { name: self.name, read, has_office: true });
+        self.mails.iter().copied().chain(digest)
+    }
+
+    /// Does what belongs to the transaction in which the schedule moves on, if anything does.
+    pub(crate) fn within<'a>(&self, occasion: &'a Occasion<'a>, transaction: &'a Transaction) -> Option<Running<'a>> {
+        match self.run {
+            Run::Reminds(reminder) => Some(remind::run(occasion, transaction, self.name, reminder.find)),
+            Run::Within { run, .. } => Some(run(occasion, transaction)),
+            Run::Before { .. } | Run::Beside { .. } => None,
+        }
+    }
+
+    /// Says what a run would do. What it writes is to be rolled back.
+    pub(crate) fn rehearse<'a>(&self, occasion: &'a Occasion<'a>, transaction: &'a Transaction) -> Running<'a> {
+        match self.run {
+            Run::Reminds(reminder) => remind::rehearse(occasion, transaction, self.name, reminder.find),
+            Run::Within { rehearse, .. } | Run::Before { rehearse, .. } | Run::Beside { rehearse, .. } => {
+                rehearse(occasion, transaction)
+            }
+        }
     }
 }
 
-/// How a run relates to the transaction in which its schedule moves on.
-pub enum Run {
+/// What a job does, and how its run relates to the transaction in which its schedule moves on. `rehearse` says what a
+/// run would do.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// Within that transaction: tells people what it finds, by one digest per address and day.
+    Reminds(Reminder),
     /// Within that transaction: the run and its record are committed together.
-    Within(for<'a> fn(&'a Occasion<'a>, &'a Transaction) -> Running<'a>),
+    Within { run: InTransaction, rehearse: InTransaction },
     /// Before it, in transactions of its own. A run that is repeated must find nothing left to do.
-    Before(for<'a> fn(&'a Occasion<'a>) -> Running<'a>),
+    Before { run: Alone, rehearse: InTransaction },
     /// After it, beside the following ticks, for as long as it takes. Only one runs at a time.
-    Beside(for<'a> fn(&'a Occasion<'a>) -> Running<'a>),
+    Beside { run: Alone, rehearse: InTransaction },
 }
+
+/// Something done within a transaction of the caller's.
+pub(crate) type InTransaction = for<'a> fn(&'a Occasion<'a>, &'a Transaction) -> Running<'a>;
+
+/// Something done in transactions of its own.
+pub(crate) type Alone = for<'a> fn(&'a Occasion<'a>) -> Running<'a>;
 
 /// A run that is under way.
 pub(crate) type Running<'a> = BoxFuture<'a, Result<Report>>;

@@ -9,9 +9,19 @@ use ledger::record::outbox;
 use ledger::reminder::{self, Candidate, Plan, Rules, kind_of};
 
 use crate::job::{Occasion, Report, Running};
+use crate::mail::{Reading, Source};
 
 /// The candidates of a reminder, on their way.
 pub(crate) type Candidates<'a> = BoxFuture<'a, Result<Vec<Candidate>>>;
+
+/// What tells people of something every morning.
+#[derive(Clone, Copy)]
+pub(crate) struct Reminder {
+    /// Finds who might have to be told.
+    pub(crate) find: Find,
+    /// Reads what a digest says, on the day of sending.
+    pub(crate) read: for<'a> fn(&'a Source<'a>) -> Reading<'a>,
+}
 
 /// Finds who might have to be told on a day of a time zone.
 pub(crate) type Find = for<'a> fn(&'a Transaction, (NaiveDate, Tz), &'a Rules) -> Candidates<'a>;

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::job::Job;
 use crate::jobs::JOBS;
 use crate::pattern::Pattern;
+use crate::remind::Reminder;
 
 /// The most occurrences of one job in a simulation.
 const MOST: usize = 1_000;
@@ -39,7 +40,7 @@ pub async fn simulate(
     let rules = Rules::read(&transaction, &context.timing).await?;
     let mut simulated = Vec::new();
     for job in JOBS.iter().filter(|job| only.is_none_or(|name| job.name == name)) {
-        let Some(find) = job.find else { continue };
+        let Some(Reminder { find, .. }) = job.reminder() else { continue };
         let mut supposed = Supposed { from, sent: Vec::new() };
         for day in days(&transaction, context, job, (from, to)).await? {
             let candidates = find(&transaction, (day, context.zone), &rules).await?;

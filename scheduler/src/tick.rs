@@ -114,7 +114,7 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
 /// What it waits for is bounded by itself: each step of a conversation with a mail server, and each statement.
 pub async fn carry_out(context: &Context, pending: Pending) -> ledger::Result<()> {
     let Pending { job, schedule, occurrence } = pending;
-    let Run::Beside(run) = job.run else { return Ok(()) };
+    let Run::Beside { run, .. } = job.run else { return Ok(()) };
     let span = tracing::info_span!("job", name = job.name);
     let began = Began::now(context);
     let occasion = Occasion { context, occurrence, now: context.now(), is_by_hand: false };
@@ -149,7 +149,7 @@ async fn due(
     now: DateTime<Utc>,
 ) -> ledger::Result<Option<Pending>> {
     let began = Began::now(context);
-    if let Run::Before(run) = job.run {
+    if let Run::Before { run, .. } = job.run {
         let report = run(&Occasion { context, occurrence: now, now, is_by_hand: false }).await?;
         tracing::info!(summary = report.summary, "a job has run");
     }
@@ -186,9 +186,9 @@ async fn due(
             continue;
         }
         let mut queued = 0;
-        if let Run::Within(run) = job.run {
-            let occasion = Occasion { context, occurrence, now, is_by_hand: false };
-            let report = run(&occasion, &transaction).await?;
+        let occasion = Occasion { context, occurrence, now, is_by_hand: false };
+        if let Some(running) = job.within(&occasion, &transaction) {
+            let report = running.await?;
             queued = report.queued;
             tracing::info!(%occurrence, summary = report.summary, "a job has run");
         }
@@ -209,19 +209,19 @@ pub async fn run_at(context: &Context, job: &Job, at: DateTime<Utc>, is_rehearsa
     let occasion = Occasion { context, occurrence: at, now: at, is_by_hand: true };
     if is_rehearsal {
         let transaction = database::begin(&context.db).await?;
-        let report = (job.rehearse)(&occasion, &transaction).await?;
+        let report = job.rehearse(&occasion, &transaction).await?;
         transaction.rollback().await?;
         return Ok(report);
     }
-    let run = match job.run {
-        Run::Before(run) | Run::Beside(run) => return run(&occasion).await,
-        Run::Within(run) => run,
-    };
+    if let Run::Before { run, .. } | Run::Beside { run, .. } = job.run {
+        return run(&occasion).await;
+    }
     ensure_schedules(&context.db, context.zone, context.now()).await?;
     let began = Began::now(context);
     let transaction = database::begin(&context.db).await?;
     let row = schedule::Entity::find().filter(schedule::Column::Name.eq(job.name)).one(&transaction).await?;
-    let report = run(&occasion, &transaction).await?;
+    let Some(running) = job.within(&occasion, &transaction) else { return Ok(Report::default()) };
+    let report = running.await?;
     // The mails of a reminder name its run; other runs by hand leave no record beside what they did.
     if let Some(row) = row.filter(|_| report.plan.is_some())
         && runs::claim(&transaction, row.id, at, began).await?

@@ -10,7 +10,8 @@ use crate::jobs;
 
 /// Says why someone gets no reminder of a job on a day, or which one they get; `None` if the job is no reminder.
 pub async fn why_no_mail(context: &Context, job: &str, day: NaiveDate, whom: &Whom) -> Result<Option<Vec<WhyNot>>> {
-    let Some((job, find, kind)) = jobs::find(job).and_then(|job| Some((job, job.find?, kind_of(job.name)?))) else {
+    let Some((job, find, kind)) = jobs::find(job).and_then(|job| Some((job, job.reminder()?.find, kind_of(job.name)?)))
+    else {
         return Ok(None);
     };
     let transaction = database::begin(&context.db).await?;

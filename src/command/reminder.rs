@@ -146,10 +146,10 @@ fn line(kind: ReminderKind, rule: &Rule) -> String {
     if matches!(
         kind,
         ReminderKind::QuarterlySelfInspection
-            | ReminderKind::Verification
-            | ReminderKind::SpotCheck
+            | ReminderKind::HalfYearVerification
+            | ReminderKind::YearlySpotCheck
             | ReminderKind::Overdue
-            | ReminderKind::ProgressStale
+            | ReminderKind::StaleProgress
             | ReminderKind::CaseOverdue
     ) {
         said.push(format!("隔 {} 天再提醒", rule.again_after));

@@ -326,21 +326,21 @@ fn what_nobody_reports_on_is_asked_after(world: &World) {
     assert_eq!(scene.act(&scene.city, "assignMeasure", "AssignMeasureInput", &assign)["errors"], json!([]));
     world.entered("2023-04-10");
     // A month after the entry; a quarter for what goes on for ever.
-    assert_eq!(items(world, "progress-stale", "2023-05-09"), None);
-    let open = items(world, "progress-stale", "2023-05-10").unwrap();
-    let all = items(world, "progress-stale", "2023-07-10").unwrap();
+    assert_eq!(items(world, "stale-progress", "2023-05-09"), None);
+    let open = items(world, "stale-progress", "2023-05-10").unwrap();
+    let all = items(world, "stale-progress", "2023-07-10").unwrap();
     assert!(open < all, "{open} {all}");
-    run(world, "progress-stale", "2023-05-10");
-    assert_eq!(items(world, "progress-stale", "2023-06-08"), None, "it is told once a month");
-    assert_eq!(items(world, "progress-stale", "2023-06-09"), Some(open));
+    run(world, "stale-progress", "2023-05-10");
+    assert_eq!(items(world, "stale-progress", "2023-06-08"), None, "it is told once a month");
+    assert_eq!(items(world, "stale-progress", "2023-06-09"), Some(open));
     // A report ends it, for a month.
     scene.clock.set("2023-06-08T09:00");
     let report = json!({"period": "2023-06", "text": "已停运，正在拆除。"});
     scene.done(&scene.counties[0], "reportProgress", "ReportProgressInput", &scene.on("洛隆县", report));
-    assert_eq!(items(world, "progress-stale", "2023-06-09"), Some(open - 1).filter(|left| *left > 0));
-    let rule = ["reminder", "set", "progress-stale", "--again-after", "60"];
+    assert_eq!(items(world, "stale-progress", "2023-06-09"), Some(open - 1).filter(|left| *left > 0));
+    let rule = ["reminder", "set", "stale-progress", "--again-after", "60"];
     assert!(world.done(&rule).contains("隔 60 天再提醒"));
-    assert_eq!(items(world, "progress-stale", "2023-06-08"), None, "60 days after the entry is 9 June");
+    assert_eq!(items(world, "stale-progress", "2023-06-08"), None, "60 days after the entry is 9 June");
 }
 
 fn offices_are_reminded_of_their_checks_until_they_are_done(world: &World) {
@@ -351,25 +351,25 @@ fn offices_are_reminded_of_their_checks_until_they_are_done(world: &World) {
     assert_eq!(scene.server.data_as(&scene.region, round, &json!({}))["editRound"]["errors"], json!([]));
     let (city, region) = ("u540300@gov.example", "u540000@gov.example");
     // The first whole half-year ends on 30 June 2023, the first whole year on 31 December, a Sunday.
-    assert_eq!(items_to(world, "verification", city, "2023-05-30"), None);
-    let due = items_to(world, "verification", city, "2023-05-31").unwrap();
-    assert_eq!(items_to(world, "spot-check", region, "2023-11-30"), None);
-    assert_eq!(items_to(world, "spot-check", region, "2023-12-01"), Some(due));
-    assert_eq!(items_to(world, "spot-check", city, "2023-12-01"), None);
-    run(world, "verification", "2023-05-31");
-    assert_eq!(items_to(world, "verification", city, "2023-06-22"), None);
-    assert_eq!(items_to(world, "verification", city, "2023-06-23"), Some(due), "seven days before");
+    assert_eq!(items_to(world, "half-year-verification", city, "2023-05-30"), None);
+    let due = items_to(world, "half-year-verification", city, "2023-05-31").unwrap();
+    assert_eq!(items_to(world, "yearly-spot-check", region, "2023-11-30"), None);
+    assert_eq!(items_to(world, "yearly-spot-check", region, "2023-12-01"), Some(due));
+    assert_eq!(items_to(world, "yearly-spot-check", city, "2023-12-01"), None);
+    run(world, "half-year-verification", "2023-05-31");
+    assert_eq!(items_to(world, "half-year-verification", city, "2023-06-22"), None);
+    assert_eq!(items_to(world, "half-year-verification", city, "2023-06-23"), Some(due), "seven days before");
     // Verifying one in the half-year settles it.
     scene.clock.set("2023-06-20T09:00");
     let check = json!({"kind": "VERIFICATION", "result": "PASSED", "findings": "现场核查，正在拆除。"});
     let query = "mutation($input: RecordCheckInput!) { recordCheck(input: $input) { errors { message } } }";
     let input = json!({ "input": scene.beside("洛隆县", check) });
     assert_eq!(scene.server.data_as(&scene.city, query, &input)["recordCheck"]["errors"], json!([]));
-    assert_eq!(items_to(world, "verification", city, "2023-06-23"), Some(due - 1));
-    assert_eq!(items_to(world, "verification", city, "2023-07-03"), Some(due - 1), "after the end, weekly");
+    assert_eq!(items_to(world, "half-year-verification", city, "2023-06-23"), Some(due - 1));
+    assert_eq!(items_to(world, "half-year-verification", city, "2023-07-03"), Some(due - 1), "after the end, weekly");
 
     // The mail names the half-year and whose work it is.
-    run(world, "verification", "2023-07-03");
+    run(world, "half-year-verification", "2023-07-03");
     world.done(&["job", "run", "deliver-mail", "--at", "2023-07-03T02:00:00Z"]);
     let list = world.done(&["mail", "list", "--state", "sent"]);
     assert!(list.contains("【半年核查·逾期3天】2023年上半年："), "{list}");

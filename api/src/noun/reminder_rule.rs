@@ -24,9 +24,9 @@ pub(crate) enum ReminderKind {
     /// 季度自查 · What has to be self-inspected by the end of a quarter.
     QuarterlySelfInspection,
     /// 半年核查 · What the city office has to verify by the end of a half-year.
-    Verification,
+    HalfYearVerification,
     /// 年度抽查 · What the office of the province has to spot-check by the end of a year.
-    SpotCheck,
+    YearlySpotCheck,
     /// 临期 · What is due soon.
     DueSoon,
     /// 逾期 · What is overdue.
@@ -35,7 +35,7 @@ pub(crate) enum ReminderKind {
     Escalation,
     /// 久无进展 · What nobody has reported on for long. `againAfter` is also the number of days without a report after
     /// which it is told of first; ongoing measures may take three times as long.
-    ProgressStale,
+    StaleProgress,
     /// 交办件临期 · Complaint cases that are due soon.
     CaseDueSoon,
     /// 交办件逾期 · Complaint cases that are overdue.

@@ -42,13 +42,13 @@ const SELF_INSPECTION: Checked = Checked {
     quarters: 1,
 };
 const VERIFICATION: Checked = Checked {
-    reminder: ReminderKind::Verification,
+    reminder: ReminderKind::HalfYearVerification,
     check: CheckKind::Verification,
     every: Every::HalfYear,
     quarters: 2,
 };
 const SPOT_CHECK: Checked =
-    Checked { reminder: ReminderKind::SpotCheck, check: CheckKind::SpotCheck, every: Every::Year, quarters: 4 };
+    Checked { reminder: ReminderKind::YearlySpotCheck, check: CheckKind::SpotCheck, every: Every::Year, quarters: 4 };
 
 /// An assignment without the check that is due, by keys.
 #[derive(FromQueryResult)]

@@ -15,8 +15,8 @@ mod office;
 mod open;
 pub mod overdue;
 mod plan;
-pub mod progress_stale;
 mod rules;
+pub mod stale_progress;
 mod why;
 
 pub use candidate::{Candidate, Matter, Person, Timing, Told};

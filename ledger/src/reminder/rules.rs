@@ -49,15 +49,15 @@ impl Rule {
             ReminderKind::QuarterlySelfInspection => (&timing.self_inspection_before, &[Copied::Office]),
             ReminderKind::DueSoon => (&timing.due_soon_before, &[Copied::LeadUnit]),
             ReminderKind::Overdue => (&[], &[Copied::LeadUnit, Copied::SupervisingUnit]),
-            ReminderKind::Escalation | ReminderKind::ProgressStale => (&[], &[]),
-            ReminderKind::Verification | ReminderKind::SpotCheck => (&timing.office_check_before, &[]),
+            ReminderKind::Escalation | ReminderKind::StaleProgress => (&[], &[]),
+            ReminderKind::HalfYearVerification | ReminderKind::YearlySpotCheck => (&timing.office_check_before, &[]),
             ReminderKind::CaseDueSoon => (&timing.case_due_soon_before, &[]),
             ReminderKind::CaseOverdue => (&[], &[Copied::Office]),
         };
         Self {
             is_on: true,
             days_before: days_before.to_vec(),
-            again_after: if kind == ReminderKind::ProgressStale { timing.stale_after } else { timing.again_after },
+            again_after: if kind == ReminderKind::StaleProgress { timing.stale_after } else { timing.again_after },
             office_after: timing.office_after,
             leader_after: timing.leader_after,
             listing_after: timing.listing_after,
@@ -287,12 +287,12 @@ pub fn kind_of(name: &str) -> Option<ReminderKind> {
 pub fn name_of(kind: ReminderKind) -> &'static str {
     match kind {
         ReminderKind::QuarterlySelfInspection => "quarterly-self-inspection",
-        ReminderKind::Verification => "verification",
-        ReminderKind::SpotCheck => "spot-check",
+        ReminderKind::HalfYearVerification => "half-year-verification",
+        ReminderKind::YearlySpotCheck => "yearly-spot-check",
         ReminderKind::DueSoon => "due-soon",
         ReminderKind::Overdue => "overdue",
         ReminderKind::Escalation => "escalation",
-        ReminderKind::ProgressStale => "progress-stale",
+        ReminderKind::StaleProgress => "stale-progress",
         ReminderKind::CaseDueSoon => "case-due-soon",
         ReminderKind::CaseOverdue => "case-overdue",
     }

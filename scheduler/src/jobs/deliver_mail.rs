@@ -11,12 +11,13 @@ pub(super) const JOB: Job = Job {
     about: "投递发件箱中到时的邮件；新邮件入箱后随即投递",
     cron: "0 * * * * *",
     misfire: Misfire::Skip,
-    run: Run::Beside(|occasion| Box::pin(run(occasion))),
-    rehearse: |_, _| {
-        let summary = "投递不作演练：请用 `rectify mail list --state queued` 查看待发邮件";
-        Box::pin(async move { Ok(Report::of(summary)) })
+    run: Run::Beside {
+        run: |occasion| Box::pin(run(occasion)),
+        rehearse: |_, _| {
+            let summary = "投递不作演练：请用 `rectify mail list --state queued` 查看待发邮件";
+            Box::pin(async move { Ok(Report::of(summary)) })
+        },
     },
-    find: None,
     mails: &[Kind { name: "address-suppressed", read: notice::facts, has_office: false }],
 };
 

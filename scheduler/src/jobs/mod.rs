@@ -1,34 +1,27 @@
-//! The registry of jobs. A job is one file here, the templates of its mails, and one word in `JOBS`.
+//! The registry of jobs. A job is one file here, or one constant of `reminders`, the templates of its mails, and one
+//! word in `JOBS`.
 
-mod case_due_soon;
-mod case_overdue;
 pub(crate) mod deliver_mail;
-mod due_soon;
-mod escalation;
-mod overdue;
-mod progress_stale;
 mod propose_listing;
 mod purge_expired;
-mod quarterly_self_inspection;
+mod reminders;
 mod seal_audit;
-mod spot_check;
-mod verification;
 
 use crate::job::Job;
 use crate::mail::{Links, Writer, notice};
 
 /// Every job.
 pub const JOBS: &[&Job] = &[
-    &quarterly_self_inspection::JOB,
-    &verification::JOB,
-    &spot_check::JOB,
-    &due_soon::JOB,
-    &overdue::JOB,
+    &reminders::QUARTERLY_SELF_INSPECTION,
+    &reminders::HALF_YEAR_VERIFICATION,
+    &reminders::YEARLY_SPOT_CHECK,
+    &reminders::DUE_SOON,
+    &reminders::OVERDUE,
     &propose_listing::JOB,
-    &escalation::JOB,
-    &progress_stale::JOB,
-    &case_due_soon::JOB,
-    &case_overdue::JOB,
+    &reminders::ESCALATION,
+    &reminders::STALE_PROGRESS,
+    &reminders::CASE_DUE_SOON,
+    &reminders::CASE_OVERDUE,
     &deliver_mail::JOB,
     &seal_audit::JOB,
     &purge_expired::JOB,
@@ -42,6 +35,6 @@ pub fn find(name: &str) -> Option<&'static Job> {
 /// A writer that knows the mails of every job and of every act. `language` is that of recipients who have none of their
 /// own.
 pub fn writer(links: Links, language: entity::language::Language) -> Result<Writer, minijinja::Error> {
-    let kinds = JOBS.iter().flat_map(|job| job.mails).copied().chain(notice::kinds());
+    let kinds = JOBS.iter().flat_map(|job| job.mails()).chain(notice::kinds());
     Writer::new(links, language, kinds)
 }

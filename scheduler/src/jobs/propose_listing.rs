@@ -14,9 +14,7 @@ pub(super) const JOB: Job = Job {
     cron: "0 30 7 * * *",
     misfire: Misfire::Latest,
     // Each problem is a transaction of its own; what was proposed once is not proposed again.
-    run: Run::Before(|occasion| Box::pin(run(occasion))),
-    rehearse: |occasion, _| Box::pin(rehearse(occasion)),
-    find: None,
+    run: Run::Before { run: |occasion| Box::pin(run(occasion)), rehearse: |occasion, _| Box::pin(rehearse(occasion)) },
     mails: &[],
 };
 

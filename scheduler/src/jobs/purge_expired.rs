@@ -11,12 +11,13 @@ pub(super) const JOB: Job = Job {
     about: "每日删除超过保存期限的登录会话和邮件记录",
     cron: "0 30 2 * * *",
     misfire: Misfire::Latest,
-    run: Run::Within(|occasion, transaction| Box::pin(run(occasion, transaction))),
-    rehearse: |_, _| {
-        let summary = "清理不作演练：它只删除超过保存期限的会话和邮件记录";
-        Box::pin(async move { Ok(Report::of(summary)) })
+    run: Run::Within {
+        run: |occasion, transaction| Box::pin(run(occasion, transaction)),
+        rehearse: |_, _| {
+            let summary = "清理不作演练：它只删除超过保存期限的会话和邮件记录";
+            Box::pin(async move { Ok(Report::of(summary)) })
+        },
     },
-    find: None,
     mails: &[],
 };
 

@@ -20,9 +20,10 @@ pub(super) const JOB: Job = Job {
     about: "每日封存前一日的审计记录，使缺失或改动可被查出",
     cron: "0 0 1 * * *",
     misfire: Misfire::Latest,
-    run: Run::Within(|occasion, transaction| Box::pin(run(occasion, transaction))),
-    rehearse: |_, _| Box::pin(async { Ok(Report::of("封存不作演练：它不发邮件")) }),
-    find: None,
+    run: Run::Within {
+        run: |occasion, transaction| Box::pin(run(occasion, transaction)),
+        rehearse: |_, _| Box::pin(async { Ok(Report::of("封存不作演练：它不发邮件")) }),
+    },
     mails: &[Kind { name: MAIL, read: notice::facts, has_office: false }],
 };
 

@@ -63,8 +63,8 @@ impl Inspected {
             year: last_day.year(),
             number: last_day.month().div_ceil(3),
             length: match source.mail.kind.as_str() {
-                "verification" => 2,
-                "spot-check" => 4,
+                "half-year-verification" => 2,
+                "yearly-spot-check" => 4,
                 _ => 1,
             },
             last_day,
@@ -272,17 +272,18 @@ const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.vers
     JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
     LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
     JOIN (SELECT id, kind, recipient, \
-          kind IN ('quarterly-self-inspection', 'verification', 'spot-check') AS is_of_check \
+          kind IN ('quarterly-self-inspection', 'half-year-verification', 'yearly-spot-check') AS is_of_check \
           FROM mail WHERE id = $1) w ON w.id = i.mail_id \
     WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
     AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
-    AND (w.is_of_check OR w.kind = 'progress-stale' OR a.id IS NULL OR i.due_on = a.due_by) \
-    AND (w.kind <> 'progress-stale' OR a.reported_on IS NULL OR a.reported_on < i.due_on) \
+    AND (w.is_of_check OR w.kind = 'stale-progress' OR a.id IS NULL OR i.due_on = a.due_by) \
+    AND (w.kind <> 'stale-progress' OR a.reported_on IS NULL OR a.reported_on < i.due_on) \
     AND (w.is_of_check OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
          AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
     AND NOT (w.is_of_check AND EXISTS (SELECT 1 FROM \"check\" c \
          WHERE c.assignment_id = a.id AND c.due_on = i.due_on AND c.kind = CASE w.kind \
-            WHEN 'verification' THEN 'VERIFICATION' WHEN 'spot-check' THEN 'SPOT_CHECK' ELSE 'SELF_INSPECTION' END)) \
+            WHEN 'half-year-verification' THEN 'VERIFICATION' WHEN 'yearly-spot-check' THEN 'SPOT_CHECK' \
+            ELSE 'SELF_INSPECTION' END)) \
     AND (w.kind <> 'escalation' OR a.id IS NOT NULL \
          OR EXISTS (SELECT 1 FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient) \
          OR EXISTS (SELECT 1 FROM account o WHERE o.email = w.recipient)) \

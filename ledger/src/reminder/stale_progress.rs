@@ -33,7 +33,7 @@ pub async fn candidates<C: ConnectionTrait>(
     zone: Tz,
     rules: &Rules,
 ) -> Result<Vec<Candidate>> {
-    let Some(soonest) = rules.soonest_again(ReminderKind::ProgressStale) else { return Ok(Vec::new()) };
+    let Some(soonest) = rules.soonest_again(ReminderKind::StaleProgress) else { return Ok(Vec::new()) };
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
         "SELECT a.measure_id, a.id AS assignment_id, a.unit_id, a.region_id, a.reported_on, a.created_at, \
@@ -44,7 +44,7 @@ pub async fn candidates<C: ConnectionTrait>(
     );
     let rows = Silent::find_by_statement(statement).all(db).await?;
     let candidate = |row: Silent| {
-        let rule = rules.of(ReminderKind::ProgressStale, Some(row.region_id));
+        let rule = rules.of(ReminderKind::StaleProgress, Some(row.region_id));
         let entered_on = local_day(row.created_at, zone);
         let heard_on = row.reported_on.map_or(entered_on, |reported_on| reported_on.max(entered_on));
         let patience = rule.again_after * if row.is_ongoing { ONGOING } else { 1 };

@@ -1,0 +1,102 @@
+//! Reminders: what each looks for every morning, and how its digests are read. Their rules are those of
+//! `ledger::reminder`; their templates are named after them.
+
+use entity::schedule::Misfire;
+use ledger::reminder;
+
+use crate::job::{Job, Run};
+use crate::mail::digest;
+use crate::remind::Reminder;
+
+/// A reminder of every morning. Where mornings were missed, the last one goes out.
+const fn every_morning(name: &'static str, about: &'static str, reminder: Reminder) -> Job {
+    Job { name, about, cron: "0 0 8 * * *", misfire: Misfire::Latest, run: Run::Reminds(reminder), mails: &[] }
+}
+
+/// Before a quarter ends and weekly after it, to the units that have to inspect themselves and to their office.
+pub(super) const QUARTERLY_SELF_INSPECTION: Job = every_morning(
+    "quarterly-self-inspection",
+    "季度自查提醒：季末前 15、7、1 天提醒责任单位和县整改办，逾期未自查的每周一次；从导入后第一个完整季度起",
+    Reminder {
+        find: |db, (today, zone), rules| Box::pin(reminder::check::self_inspections(db, (today, zone), rules)),
+        read: digest::checks,
+    },
+);
+
+/// Before the end of each half-year, what the city office has to verify, then weekly until it is done.
+pub(super) const HALF_YEAR_VERIFICATION: Job = every_morning(
+    "half-year-verification",
+    "半年核查提醒：半年末前 30、7 天提醒市整改办，逾期未核查的每周一次",
+    Reminder {
+        find: |db, (today, zone), rules| Box::pin(reminder::check::verifications(db, (today, zone), rules)),
+        read: digest::checks,
+    },
+);
+
+/// Before the end of each year, what the office of the province has to spot-check, then weekly.
+pub(super) const YEARLY_SPOT_CHECK: Job = every_morning(
+    "yearly-spot-check",
+    "年度抽查提醒：年末前 30、7 天提醒省级整改办，逾期未抽查的每周一次",
+    Reminder {
+        find: |db, (today, zone), rules| Box::pin(reminder::check::spot_checks(db, (today, zone), rules)),
+        read: digest::checks,
+    },
+);
+
+/// Every morning, what falls due in 30, 7 or 1 days, to the units that answer and lead.
+pub(super) const DUE_SOON: Job = every_morning(
+    "due-soon",
+    "到期提醒：期限前 30、7、1 天提醒责任单位和牵头单位",
+    Reminder {
+        find: |db, (today, _), rules| Box::pin(reminder::due_soon::candidates(db, today, rules)),
+        read: digest::measures,
+    },
+);
+
+/// Every morning, what is open past its deadline, to the units that answer, lead and supervise.
+pub(super) const OVERDUE: Job = every_morning(
+    "overdue",
+    "逾期提醒：责任单位、牵头单位，抄送督导单位；同一事项每 7 天一次，台账导入时已逾期的只提醒一次",
+    Reminder {
+        find: |db, (today, zone), rules| Box::pin(reminder::overdue::candidates(db, today, zone, rules)),
+        read: digest::measures,
+    },
+);
+
+/// Every morning, what stays overdue: to the city office, to the measure's lead leader, and to the office again where
+/// 挂牌督办 is proposed; once per level.
+pub(super) const ESCALATION: Job = every_morning(
+    reminder::escalation::KIND,
+    "逾期升级：逾期 7 天报市整改办，15 天报牵头领导，30 天请市整改办决定是否挂牌督办，每级一次；最早从导入起计",
+    Reminder {
+        find: |db, (today, zone), rules| Box::pin(reminder::escalation::candidates(db, today, zone, rules)),
+        read: digest::measures,
+    },
+);
+
+/// Every morning, what nobody has reported on for long, to the units that answer.
+pub(super) const STALE_PROGRESS: Job = every_morning(
+    "stale-progress",
+    "久无进展提醒：30 天未填报进展的提醒责任单位，长期坚持的 90 天；以后每 30 天一次",
+    Reminder {
+        find: |db, (today, zone), rules| Box::pin(reminder::stale_progress::candidates(db, today, zone, rules)),
+        read: digest::silent,
+    },
+);
+
+/// Every morning, complaint cases that fall due in 3 or 1 days, to the lead unit.
+pub(super) const CASE_DUE_SOON: Job = every_morning(
+    "case-due-soon",
+    "交办案件到期提醒：办理时限前 3、1 天提醒主办单位",
+    Reminder {
+        find: |db, (today, _), rules| Box::pin(reminder::case::due_soon(db, today, rules)),
+        read: digest::cases,
+    },
+);
+
+/// Every morning, complaint cases that are open past their deadline, to the lead unit and the office above.
+pub(super) const CASE_OVERDUE: Job = every_morning(
+    "case-overdue",
+    "交办案件逾期提醒：主办单位，抄送市整改办；同一案件每 7 天一次",
+    Reminder { find: |db, (today, _), rules| Box::pin(reminder::case::overdue(db, today, rules)), read: digest::cases },
+);
