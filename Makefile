@@ -6,7 +6,7 @@ SHELL := bash
 # Runs the program, after building it if necessary.
 RECTIFY := cargo run --quiet --bin rectify --
 
-.PHONY: help run story test client bench bench-mail lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
+.PHONY: help run story test client bench bench-mail chaos lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ bench: ## Compare reads with hand-written SQL and PostGraphile, on the local Pos
 
 bench-mail: ## Compare delivery with a bare loop over lettre, on PostgreSQL (RECTIFY_BENCH_POSTGRES) or SQLite
 	cargo bench --bench mail
+
+chaos: ## Kill three schedulers 100 times while they deliver to servers that misbehave (RECTIFY_BENCH_POSTGRES), and count
+	cargo bench --bench mail -- --chaos 100
 
 lint: ## Check formatting, lints and documentation, with warnings as errors; spelling if typos is installed
 	cargo fmt --all --check

@@ -8,8 +8,11 @@
 //! creates the database `rectify_bench_mail` on that server (without the variable, an SQLite file) with the demo ledger
 //! and fills its outbox with copies of one digest. The mail server (`sink`) writes each message to the disk before it
 //! accepts it, as a mail server has to. `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
+//!
+//! With `--chaos KILLS`, it kills schedulers instead and counts what arrives (`chaos`).
 
 mod bare;
+mod chaos;
 mod outbox;
 mod sink;
 
@@ -20,7 +23,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use outbox::Outbox;
-use sink::Sink;
+use sink::{Manners, Sink};
 
 /// The path of the measured program.
 const BINARY: &str = env!("CARGO_BIN_EXE_rectify");
@@ -46,6 +49,13 @@ struct Arguments {
     /// How many digests wait when a notice is queued.
     #[arg(long, default_value_t = 6_000)]
     behind: usize,
+    /// Kills schedulers so many times instead, while they deliver `--chaos-mails` to servers that misbehave. Needs
+    /// `--server`.
+    #[arg(long, value_name = "KILLS", requires = "server")]
+    chaos: Option<usize>,
+    /// How many mails wait while schedulers are killed.
+    #[arg(long, default_value_t = 40_000)]
+    chaos_mails: usize,
     /// Passed by `cargo bench`; ignored.
     #[arg(long, hide = true)]
     bench: bool,
@@ -63,7 +73,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Outcome<()> {
     let program = std::env::var("RECTIFY_BENCH_BINARY").unwrap_or_else(|_| BINARY.to_owned());
-    let sink = Sink::start(Duration::from_millis(arguments.server_ms))?;
+    let manners = Manners { pause: Duration::from_millis(arguments.server_ms), is_harsh: false };
+    let sink = Sink::start(manners)?;
     let outbox = Outbox::create(&program, arguments.server.as_deref(), &sink, arguments.connections)?;
     println!(
         "{} cores, {}, {} connections",
@@ -71,6 +82,9 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         if arguments.server.is_some() { "PostgreSQL" } else { "SQLite" },
         arguments.connections
     );
+    if let Some(kills) = arguments.chaos {
+        return chaos::run(&outbox, arguments.chaos_mails, kills);
+    }
     println!("| waiting | lettre, mails/s | Rectify, mails/s | ratio |\n| --- | --- | --- | --- |");
     for &count in &arguments.counts {
         outbox.fill(count)?;

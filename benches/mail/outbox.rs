@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -44,7 +44,7 @@ impl Outbox {
             }
             None => format!("sqlite:{}", folder.path().join("rectify.db").display()),
         };
-        let mail = format!("smtp://127.0.0.1:{}?tls=none", sink.port);
+        let mail = address(sink);
         for arguments in [&["demo"] as &[&str], &["job", "run", "overdue"]] {
             let mut command = Command::new(program);
             command.args(arguments).env("RECTIFY_DATABASE_URL", &database).current_dir(folder.path());
@@ -88,11 +88,31 @@ impl Outbox {
     }
 
     fn rectify(&self, arguments: &[&str]) -> Command {
+        self.rectify_to(&self.mail, arguments)
+    }
+
+    fn rectify_to(&self, mail: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.folder.path());
-        command.env("RECTIFY_DATABASE_URL", &self.database).env("RECTIFY_MAIL_URL", &self.mail);
+        command.env("RECTIFY_DATABASE_URL", &self.database).env("RECTIFY_MAIL_URL", mail);
         command.env("RECTIFY_MAIL_CONNECTIONS", self.connections.to_string()).env("RECTIFY_LOG", "error");
         command
+    }
+
+    /// Starts a scheduler that delivers to a server, and stays until it is dropped.
+    pub(crate) fn scheduler(&self, sink: &Sink) -> Outcome<Killed> {
+        let mut command = self.rectify_to(&address(sink), &["serve", "--role", "scheduler", "--listen", "127.0.0.1:0"]);
+        Ok(Killed(command.stdout(Stdio::null()).spawn()?))
+    }
+
+    /// Returns how many copies still wait, and how many were given up.
+    pub(crate) fn left(&self) -> Outcome<(i64, i64)> {
+        let count = "SELECT count(*) FILTER (WHERE state IN ('QUEUED', 'SENDING')) AS waiting, \
+                     count(*) FILTER (WHERE state NOT IN ('QUEUED', 'SENDING', 'SENT')) AS given_up \
+                     FROM mail WHERE cause LIKE 'copy:%'";
+        let statement = Statement::from_string(self.db.get_database_backend(), count);
+        let row = self.runtime.block_on(self.db.query_one_raw(statement))?.ok_or("no count")?;
+        Ok((row.try_get("", "waiting")?, row.try_get("", "given_up")?))
     }
 
     /// Delivers what waits.
@@ -134,8 +154,13 @@ impl Outbox {
     }
 }
 
+/// Returns the settings' address of a server.
+fn address(sink: &Sink) -> String {
+    format!("smtp://127.0.0.1:{}?tls=none", sink.port)
+}
+
 /// A process that is killed when it is dropped.
-struct Killed(Child);
+pub(crate) struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {

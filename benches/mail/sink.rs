@@ -1,8 +1,10 @@
-//! A mail server that writes each message to the disk and forgets it.
+//! A mail server that writes each message to the disk and forgets it. It may also misbehave, as servers do.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,11 +23,31 @@ pub(crate) struct Sink {
     seen: Arc<Seen>,
 }
 
+/// How a server behaves.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manners {
+    /// How long it takes for a message besides writing it.
+    pub(crate) pause: Duration,
+    /// Whether it misbehaves at times: stalls, refuses greetings and recipients, hangs up after it has taken a message,
+    /// and restarts.
+    pub(crate) is_harsh: bool,
+}
+
+/// How often a harsh server misbehaves: once in so many messages, or greetings.
+const STALLS: usize = 2_000;
+const REFUSES: usize = 1_000;
+const HANGS_UP: usize = 1_000;
+const TURNS_AWAY: usize = 50;
+/// A harsh server restarts once in so many messages, and is away for a second.
+const RESTARTS: usize = 3_000;
+
 /// What the server has accepted.
 #[derive(Default)]
 struct Seen {
     tally: Mutex<Tally>,
     changed: Condvar,
+    /// How many messages have been taken whose sender has no answer yet.
+    unanswered: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -37,11 +59,15 @@ struct Tally {
     notice: Option<Instant>,
     /// The last message.
     message: Vec<u8>,
+    /// How often each recipient's message was accepted, in words or by being kept when the server hung up.
+    accepted: HashMap<String, usize>,
+    hung_up: usize,
+    away_until: Option<Instant>,
 }
 
 impl Sink {
-    /// Starts the server, which takes so long for a message besides writing it.
-    pub(crate) fn start(pause: Duration) -> Outcome<Self> {
+    /// Starts the server.
+    pub(crate) fn start(manners: Manners) -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         let (folder, seen) = (Arc::new(TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?), Arc::new(Seen::default()));
@@ -51,7 +77,7 @@ impl Sink {
                 let (seen, folder) = (shared.clone(), folder.clone());
                 std::thread::spawn(move || {
                     let file = File::create(folder.path().join(number.to_string()));
-                    let _ = file.map_err(Into::into).and_then(|file| converse(stream, file, pause, &seen));
+                    let _ = file.map_err(Into::into).and_then(|file| converse(stream, file, manners, &seen));
                 });
             }
         });
@@ -81,6 +107,18 @@ impl Sink {
         self.seen.tally.lock().unwrap_or_else(PoisonError::into_inner).message.clone()
     }
 
+    /// Returns how often each recipient's message was accepted since the measurement began, and how often the server
+    /// hung up on one that it had taken.
+    pub(crate) fn accepted(&self) -> (HashMap<String, usize>, usize) {
+        let tally = self.seen.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        (tally.accepted.clone(), tally.hung_up)
+    }
+
+    /// Whether somebody waits for the answer to a message.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.seen.unanswered.load(Ordering::Relaxed) > 0
+    }
+
     #[expect(clippy::type_complexity, reason = "a copy of the tally without its message")]
     fn wait(
         &self,
@@ -97,25 +135,34 @@ impl Sink {
 }
 
 /// Speaks SMTP over a connection.
-fn converse(stream: TcpStream, mut file: File, pause: Duration, seen: &Seen) -> Outcome<()> {
+fn converse(stream: TcpStream, mut file: File, manners: Manners, seen: &Seen) -> Outcome<()> {
     stream.set_nodelay(true)?;
     let (mut talk, mut said) = (BufReader::new(stream.try_clone()?), stream);
+    let happens = |once_in: usize| manners.is_harsh && fastrand::usize(..once_in) == 0;
+    if seen.is_away() {
+        return Ok(());
+    }
+    if happens(TURNS_AWAY) {
+        said.write_all(b"421 too busy\r\n")?;
+        return Ok(());
+    }
     said.write_all(b"220 sink\r\n")?;
-    let (mut line, mut message, mut is_copy) = (Vec::new(), Vec::new(), true);
+    let (mut line, mut message, mut recipient) = (Vec::new(), Vec::new(), String::new());
     loop {
         line.clear();
-        if talk.read_until(b'\n', &mut line)? == 0 {
+        if talk.read_until(b'\n', &mut line)? == 0 || seen.is_away() {
             return Ok(());
         }
-        let command = String::from_utf8_lossy(&line).to_ascii_uppercase();
+        let command = String::from_utf8_lossy(&line).to_ascii_lowercase();
         let answer: &[u8] = match command.get(..4).unwrap_or_default() {
-            "EHLO" => b"250-sink\r\n250 8BITMIME\r\n",
-            "QUIT" => b"221 bye\r\n",
-            "RCPT" => {
-                is_copy = command.contains(&format!("<{}", COPY.to_ascii_uppercase()));
+            "ehlo" => b"250-sink\r\n250 8BITMIME\r\n",
+            "quit" => b"221 bye\r\n",
+            "rcpt" if happens(REFUSES) => b"451 try again later\r\n",
+            "rcpt" => {
+                recipient = command.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
                 b"250 ok\r\n"
             }
-            "DATA" => {
+            "data" => {
                 said.write_all(b"354 go\r\n")?;
                 message.clear();
                 while !message.ends_with(b"\r\n.\r\n") {
@@ -125,9 +172,23 @@ fn converse(stream: TcpStream, mut file: File, pause: Duration, seen: &Seen) -> 
                 }
                 file.write_all(&message)?;
                 file.sync_data()?;
-                std::thread::sleep(pause);
-                seen.note(&message, is_copy);
-                b"250 queued\r\n"
+                if happens(RESTARTS) {
+                    seen.go_away();
+                    return Ok(());
+                }
+                seen.unanswered.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(
+                    manners.pause + if happens(STALLS) { Duration::from_secs(5) } else { Duration::ZERO },
+                );
+                let hangs_up = happens(HANGS_UP);
+                seen.note(&message, &recipient, hangs_up);
+                let answered = if hangs_up { Ok(()) } else { said.write_all(b"250 queued\r\n") };
+                seen.unanswered.fetch_sub(1, Ordering::Relaxed);
+                answered?;
+                if hangs_up {
+                    return Ok(());
+                }
+                continue;
             }
             _ => b"250 ok\r\n",
         };
@@ -136,18 +197,31 @@ fn converse(stream: TcpStream, mut file: File, pause: Duration, seen: &Seen) -> 
 }
 
 impl Seen {
-    fn note(&self, message: &[u8], is_copy: bool) {
+    fn note(&self, message: &[u8], recipient: &str, hangs_up: bool) {
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         tally.count += 1;
         tally.first.get_or_insert(now);
         tally.last = Some(now);
-        if !is_copy {
+        if !recipient.starts_with(COPY) {
             tally.notice = Some(now);
         }
         if tally.message.is_empty() {
             tally.message = message.to_vec();
         }
+        *tally.accepted.entry(recipient.to_owned()).or_default() += 1;
+        tally.hung_up += usize::from(hangs_up);
         self.changed.notify_all();
+    }
+
+    /// Drops all connections for a second, as a restart does.
+    fn go_away(&self) {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.away_until = Some(Instant::now() + Duration::from_secs(1));
+    }
+
+    fn is_away(&self) -> bool {
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.away_until.is_some_and(|until| Instant::now() < until)
     }
 }

@@ -97,7 +97,7 @@ pub(crate) type Alone = for<'a> fn(&'a Occasion<'a>) -> Running<'a>;
 pub(crate) type Running<'a> = BoxFuture<'a, Result<Report>>;
 
 /// One occurrence of a job.
-pub struct Occasion<'a> {
+pub(crate) struct Occasion<'a> {
     /// What the job works with.
     pub(crate) context: &'a Context,
     /// The moment that the run is of.

@@ -1,18 +1,12 @@
 //! What reminders share: their candidates become one digest per address and day, and the digests mails of the outbox.
 
-use chrono::NaiveDate;
-use chrono_tz::Tz;
-use futures_util::future::BoxFuture;
 use ledger::Result;
 use ledger::record::database::Transaction;
 use ledger::record::outbox;
-use ledger::reminder::{self, Candidate, Plan, Rules, kind_of};
+use ledger::reminder::{self, Find, Plan, Rules, kind_of};
 
 use crate::job::{Occasion, Report, Running};
 use crate::mail::{Reading, Source};
-
-/// The candidates of a reminder, on their way.
-pub(crate) type Candidates<'a> = BoxFuture<'a, Result<Vec<Candidate>>>;
 
 /// What tells people of something every morning.
 #[derive(Clone, Copy)]
@@ -22,9 +16,6 @@ pub(crate) struct Reminder {
     /// Reads what a digest says, on the day of sending.
     pub(crate) read: for<'a> fn(&'a Source<'a>) -> Reading<'a>,
 }
-
-/// Finds who might have to be told on a day of a time zone.
-pub(crate) type Find = for<'a> fn(&'a Transaction, (NaiveDate, Tz), &'a Rules) -> Candidates<'a>;
 
 /// Queues the digests of the occasion's day. `kind` names the mails and their template.
 pub(crate) fn run<'a>(
@@ -67,8 +58,7 @@ async fn planned(
 ) -> Result<(Plan, Rules)> {
     let day = occasion.day();
     let rules = Rules::read(transaction, &occasion.context.timing).await?;
-    let candidates = find(transaction, (day, occasion.context.zone), &rules).await?;
-    Ok((reminder::plan(transaction, kind, &candidates, day).await?, rules))
+    Ok((reminder::plan(transaction, (kind, find), (day, occasion.context.zone), &rules).await?, rules))
 }
 
 /// Says why nothing is sent anywhere on the occasion's day, if that is so.

@@ -43,8 +43,7 @@ pub async fn simulate(
         let Some(Reminder { find, .. }) = job.reminder() else { continue };
         let mut supposed = Supposed { from, sent: Vec::new() };
         for day in days(&transaction, context, job, (from, to)).await? {
-            let candidates = find(&transaction, (day, context.zone), &rules).await?;
-            let plan = plan_after(&transaction, job.name, &candidates, day, Some(&supposed)).await?;
+            let plan = plan_after(&transaction, (job.name, find), (day, context.zone), &rules, Some(&supposed)).await?;
             supposed.sent.extend(plan.digests.into_iter().map(|digest| (day, digest)));
         }
         simulated.extend(supposed.sent.into_iter().map(|(day, digest)| Simulated { day, job: job.name, digest }));

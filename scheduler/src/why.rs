@@ -1,4 +1,4 @@
-//! Explains why someone gets no reminder on a day, from the candidates that the job would find.
+//! Explains why someone gets no reminder on a day, from what the job would find.
 
 use chrono::NaiveDate;
 use ledger::Result;
@@ -16,8 +16,7 @@ pub async fn why_no_mail(context: &Context, job: &str, day: NaiveDate, whom: &Wh
     };
     let transaction = database::begin(&context.db).await?;
     let rules = Rules::read(&transaction, &context.timing).await?;
-    let candidates = find(&transaction, (day, context.zone), &rules).await?;
-    let reasons = why_not(&transaction, (kind, job.name), (&candidates, &rules), day, whom).await?;
+    let reasons = why_not(&transaction, (kind, job.name, find), &rules, (day, context.zone), whom).await?;
     transaction.rollback().await?;
     Ok(Some(reasons))
 }

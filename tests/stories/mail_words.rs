@@ -1,6 +1,7 @@
 //! What mails say: every kind, in both languages, as its recipient reads it (`tests/snapshots/mail`).
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use entity::mail;
@@ -56,6 +57,10 @@ pub(crate) fn deliver(world: &World, now: &str) -> Vec<(String, Value)> {
     mails.map(|mail| (kind(mail["message_id"].as_str().unwrap()), mail)).collect()
 }
 
+/// What Outlook on Windows leaves out of a mail.
+const WITHOUT_OUTLOOK: [&str; 9] =
+    ["display:flex", "display:grid", "position:", "float:", "background-image", "url(", "calc(", "var(--", "rem;"];
+
 /// Compares the first mail of each kind to each reader with its snapshot, and asserts that there was one of each kind.
 fn compare(mails: &[(String, Value)], readers: &[(&str, &str)], kinds: &[&str]) {
     let found: BTreeSet<&str> = mails.iter().map(|(kind, _)| kind.as_str()).collect();
@@ -79,8 +84,18 @@ fn compare(mails: &[(String, Value)], readers: &[(&str, &str)], kinds: &[&str]) 
                 insta::assert_snapshot!(format!("{kind}.{language}"), format!("{subject}\n\n{text}"));
             });
             let html = mail["html"].as_str().unwrap();
+            keep(&format!("{kind}.{language}"), html);
+            let left_out = WITHOUT_OUTLOOK.iter().find(|css| html.contains(*css));
+            assert_eq!(left_out, None, "{kind}: Outlook leaves it out");
             assert!(html.contains("max-width:640px") && !html.contains("{{") && !html.contains("<mj-"), "{kind}");
         }
+    }
+}
+
+/// Writes a mail into the folder `RECTIFY_KEEP_MAILS`, if it is set: `docs/mails/shoot` takes pictures of them.
+fn keep(name: &str, html: &str) {
+    if let Some(folder) = std::env::var_os("RECTIFY_KEEP_MAILS") {
+        std::fs::write(Path::new(&folder).join(format!("{name}.html")), html).unwrap();
     }
 }
 
@@ -357,6 +372,15 @@ fn mails_about_an_account_say_what_happened(world: &World) {
         seals.extend(deliver(world, &format!("{day}T18:00:00Z")));
     }
     compare(&seals, &[("zh", "moved-zh@gov.example"), ("en", "moved-en@gov.example")], &["audit-head"]);
+
+    let administrators = [("zh", "admin-zh@gov.example"), ("en", "admin-en@gov.example")];
+    for (language, email) in administrators {
+        let role = ["account", "create", email, "--role", "administrator", "--language", language, "--no-password"];
+        world.done(&role);
+    }
+    world.done(&["unit", "set", unit, "--mail", "away@gov.example"]);
+    world.done(&["mail", "bounce", "away@gov.example", "--detail", "550 5.1.1 no such mailbox"]);
+    compare(&deliver(world, "2026-12-03T02:00:00Z"), &administrators, &["address-suppressed"]);
 }
 
 fn digests_say_what_is_to_be_done_by_when(world: &World) {
@@ -364,6 +388,7 @@ fn digests_say_what_is_to_be_done_by_when(world: &World) {
     read_english(world, "洛隆县人民政府", "u540329@gov.example", "en@gov.example");
     read_english(world, "市水利局", "water@city.example", "water-en@city.example");
     read_english(world, "昌都市生态环境保护督察整改办", "u540300@gov.example", "office-en@gov.example");
+    read_english(world, "西藏自治区生态环境保护督察整改办", "u540000@gov.example", "region-en@gov.example");
     let query = "query($id: ID!) { measure(id: $id) { version } }";
     let version =
         scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }))["measure"]["version"].clone();
@@ -375,12 +400,15 @@ fn digests_say_what_is_to_be_done_by_when(world: &World) {
     let mut led = Vec::new();
     let mut office = Vec::new();
     for (job, day) in [
+        ("stale-progress", "2023-06-12"),
         ("due-soon", "2023-06-23"),
         ("overdue", "2023-07-03"),
         ("propose-listing", "2023-07-31"),
         ("escalation", "2023-07-31"),
         // The third quarter is the first whole one after the assignment in April.
         ("quarterly-self-inspection", "2023-09-22"),
+        ("half-year-verification", "2023-12-01"),
+        ("yearly-spot-check", "2024-12-02"),
     ] {
         world.done(&["job", "run", job, "--at", day]);
         let mails = deliver(world, &format!("{day}T02:00:00Z"));
@@ -388,10 +416,12 @@ fn digests_say_what_is_to_be_done_by_when(world: &World) {
         led.extend(mails.iter().map(|(kind, mail)| (format!("{kind}.lead-unit"), mail.clone())));
         office.extend(mails);
     }
-    compare(&own, &READERS, &["due-soon", "quarterly-self-inspection", "overdue"]);
+    compare(&own, &READERS, &["stale-progress", "due-soon", "quarterly-self-inspection", "overdue"]);
     let leads = [("zh", "water@city.example"), ("en", "water-en@city.example")];
     compare(&led, &leads, &["due-soon.lead-unit", "overdue.lead-unit"]);
-    compare(&office, &[("zh", "u540300@gov.example"), ("en", "office-en@gov.example")], &["escalation"]);
+    let offices = [("zh", "u540300@gov.example"), ("en", "office-en@gov.example")];
+    compare(&office, &offices, &["escalation", "half-year-verification"]);
+    compare(&office, &OF_REGION, &["yearly-spot-check"]);
 
     // The lead leader of the measure has an address of their own: of one language, and then of the other.
     let reader = ["account", "create", "leader-en@city.example", "--role", "inspector", "--region", "540300"];

@@ -474,6 +474,8 @@ fn nothing_is_sent_to_an_address_from_which_mails_come_back(world: &World) {
     let shown = run(&["suppressed"]);
     assert!(shown.contains("u540323@gov.example") && shown.contains("单位要求停发"), "{shown}");
     assert!(!shown.contains("u540325"), "{shown}");
+    let why = run(&["why-not", "--to", "u540323@gov.example", "--job", "due-soon", "--on", "2023-06-23"]);
+    assert!(why.contains("停止投递名单") && why.contains("单位要求停发"), "{why}");
     run(&["lift", "u540323@gov.example"]);
     assert_eq!(run(&["suppressed"]), "");
 }

@@ -32,6 +32,10 @@ pub(crate) enum NoMailCode {
     NoAddress,
     /// 账户停用 · The account of the address is disabled or expired.
     DeadAccount,
+    /// 停止投递 · Nothing is sent to the address: it is on the suppression list.
+    Suppressed,
+    /// 本人关闭 · The person has switched this reminder off.
+    Muted,
     /// 提醒停用 · The reminder is off by its rule.
     Off,
     /// 休息日 · The day is a day off, on which the reminder is not sent.

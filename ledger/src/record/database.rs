@@ -8,10 +8,12 @@
 
 use std::sync::OnceLock;
 
+use futures_util::TryStreamExt;
 use sea_orm::prelude::async_trait;
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    ExecResult, Iterable, QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ExecResult, FromQueryResult, Iterable, QueryResult, SqliteTransactionMode, Statement, StreamTrait,
+    TransactionOptions, TransactionTrait,
 };
 
 pub use planner::{Trouble, trouble};
@@ -123,6 +125,22 @@ impl Transaction {
         let _ = self.after_commit.set(then);
     }
 
+    /// Hands each row of a statement to `take`, so that the rows are never all in memory.
+    pub(crate) async fn each<R: FromQueryResult>(
+        &self,
+        statement: Statement,
+        mut take: impl FnMut(R) + Send,
+    ) -> Result<(), DbErr> {
+        self.run(async {
+            let mut rows = self.open.stream_raw(statement).await?;
+            while let Some(row) = rows.try_next().await? {
+                take(R::from_query_result(&row, "")?);
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// Rolls back, and waits until that is done.
     pub async fn rollback(self) -> Result<(), DbErr> {
         self.open.rollback().await
@@ -159,7 +177,7 @@ impl Drop for Abandoned<'_> {
 #[async_trait::async_trait]
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {
-        self.open.get_database_backend()
+        ConnectionTrait::get_database_backend(&self.open)
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {

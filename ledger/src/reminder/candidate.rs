@@ -1,6 +1,18 @@
 //! What the rules return: the items to remind of, with the units and people to be told.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
+use futures_util::future::BoxFuture;
+
+use super::rules::Rules;
+use crate::Result;
+use crate::record::database::Transaction;
+
+/// Finds who might have to be told on a day of a time zone, and hands each candidate on.
+pub type Find = for<'a> fn(&'a Transaction, (NaiveDate, Tz), &'a Rules, &'a mut Each<'a>) -> BoxFuture<'a, Result<()>>;
+
+/// What is done with each candidate. They are handed on one after the other, because they may be very many.
+pub type Each<'a> = dyn FnMut(Candidate) + Send + 'a;
 
 /// When reminders are sent unless a rule says otherwise, in days. The defaults are those of the domain.
 #[derive(Debug, Clone)]

@@ -3,33 +3,36 @@
 //! its lead unit reports it as resolved.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::inspection_case::{self, CaseState};
 use entity::reminder_rule::{Copied, ReminderKind};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::candidate::{Candidate, Matter, Told};
+use super::candidate::{Candidate, Each, Matter, Told};
 use super::office::Offices;
 use super::rules::Rules;
 use crate::Result;
+use crate::record::database::Transaction;
 use crate::rule::calendar::plus_days;
 
-/// Returns the cases that are about to fall due and of which a reminder is owed.
-pub async fn due_soon<C: ConnectionTrait>(db: &C, today: NaiveDate, rules: &Rules) -> Result<Vec<Candidate>> {
-    let Some(reach) = rules.reach(ReminderKind::CaseDueSoon) else { return Ok(Vec::new()) };
+/// Hands on the cases that are about to fall due and of which a reminder is owed.
+pub async fn due_soon(db: &Transaction, (today, _): (NaiveDate, Tz), rules: &Rules, each: &mut Each<'_>) -> Result<()> {
+    let Some(reach) = rules.reach(ReminderKind::CaseDueSoon) else { return Ok(()) };
     let open = open(db, today, plus_days(today, reach)).await?;
     let candidate = |case: &inspection_case::Model| {
         let rule = rules.of(ReminderKind::CaseDueSoon, Some(case.region_id));
         let since = rule.owed_since(case.due_on, today, &rules.days)?;
         rule.is_sent_on(today, &rules.days).then(|| remind(case, &[case.lead_unit_id], since))
     };
-    Ok(open.iter().filter_map(candidate).collect())
+    open.iter().filter_map(candidate).for_each(each);
+    Ok(())
 }
 
-/// Returns the cases that are open past their deadline at the beginning of a day.
-pub async fn overdue<C: ConnectionTrait>(db: &C, today: NaiveDate, rules: &Rules) -> Result<Vec<Candidate>> {
+/// Hands on the cases that are open past their deadline at the beginning of a day.
+pub async fn overdue(db: &Transaction, (today, _): (NaiveDate, Tz), rules: &Rules, each: &mut Each<'_>) -> Result<()> {
     let open = open(db, NaiveDate::default(), plus_days(today, -1)).await?;
     if open.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let offices = Offices::read(db).await?;
     let candidate = |case: &inspection_case::Model| {
@@ -39,7 +42,8 @@ pub async fn overdue<C: ConnectionTrait>(db: &C, today: NaiveDate, rules: &Rules
         let units: Vec<i64> = [Some(case.lead_unit_id), office].into_iter().flatten().collect();
         rule.is_sent_on(today, &rules.days).then(|| remind(case, &units, rule.silent_since(today)))
     };
-    Ok(open.iter().filter_map(candidate).collect())
+    open.iter().filter_map(candidate).for_each(each);
+    Ok(())
 }
 
 /// Returns the reminder of a case to units.
@@ -59,7 +63,7 @@ fn remind(case: &inspection_case::Model, units: &[i64], since: NaiveDate) -> Can
 }
 
 /// Returns the open cases whose deadline lies between two days, both included.
-async fn open<C: ConnectionTrait>(db: &C, from: NaiveDate, to: NaiveDate) -> Result<Vec<inspection_case::Model>> {
+async fn open(db: &Transaction, from: NaiveDate, to: NaiveDate) -> Result<Vec<inspection_case::Model>> {
     Ok(inspection_case::Entity::find()
         .filter(inspection_case::Column::DueOn.between(from, to))
         .filter(inspection_case::Column::State.is_in([

@@ -13,12 +13,13 @@ use entity::check::CheckKind;
 use entity::check_plan::Every;
 use entity::reminder_rule::{Copied, ReminderKind};
 use planner::Sql;
-use sea_orm::{ActiveEnum, ConnectionTrait, EntityTrait, FromQueryResult, QuerySelect};
+use sea_orm::{ActiveEnum, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QuerySelect, Statement};
 
-use super::candidate::{Candidate, Matter, Told};
+use super::candidate::{Candidate, Each, Matter, Told};
 use super::office::Offices;
 use super::rules::Rules;
 use crate::Result;
+use crate::record::database::Transaction;
 use crate::rule::calendar::{Quarter, local_day, moment, plus_days};
 use crate::work::check::period;
 
@@ -60,51 +61,54 @@ struct Unchecked {
     office: Option<i64>,
 }
 
-/// Returns the self-inspections that are owed: those for the quarter that ends soon, and those for the quarters that
+/// Hands on the self-inspections that are owed: those for the quarter that ends soon, and those for the quarters that
 /// have ended.
-pub async fn self_inspections<C: ConnectionTrait>(
-    db: &C,
+pub async fn self_inspections(
+    db: &Transaction,
     (today, zone): (NaiveDate, Tz),
     rules: &Rules,
-) -> Result<Vec<Candidate>> {
+    each: &mut Each<'_>,
+) -> Result<()> {
     let told = |row: &Unchecked| {
         let rule = rules.of(ReminderKind::QuarterlySelfInspection, Some(row.region));
         let office = row.office.filter(|_| rule.copied.contains(&Copied::Office));
         [Some(row.unit), office].into_iter().flatten().collect()
     };
-    candidates(db, SELF_INSPECTION, (today, zone), rules, told).await
+    candidates(db, SELF_INSPECTION, (today, zone), (rules, each), told).await
 }
 
-/// Returns the verifications that are owed, by half-years.
-pub async fn verifications<C: ConnectionTrait>(
-    db: &C,
+/// Hands on the verifications that are owed, by half-years.
+pub async fn verifications(
+    db: &Transaction,
     (today, zone): (NaiveDate, Tz),
     rules: &Rules,
-) -> Result<Vec<Candidate>> {
+    each: &mut Each<'_>,
+) -> Result<()> {
     let offices = Offices::read(db).await?;
     let told = |row: &Unchecked| offices.above(row.region).map(|(office, _)| office).into_iter().collect();
-    candidates(db, VERIFICATION, (today, zone), rules, told).await
+    candidates(db, VERIFICATION, (today, zone), (rules, each), told).await
 }
 
-/// Returns the spot checks that are owed, by years.
-pub async fn spot_checks<C: ConnectionTrait>(
-    db: &C,
+/// Hands on the spot checks that are owed, by years.
+pub async fn spot_checks(
+    db: &Transaction,
     (today, zone): (NaiveDate, Tz),
     rules: &Rules,
-) -> Result<Vec<Candidate>> {
+    each: &mut Each<'_>,
+) -> Result<()> {
     let offices = Offices::read(db).await?;
     let told = |row: &Unchecked| offices.of_province(row.region).into_iter().collect();
-    candidates(db, SPOT_CHECK, (today, zone), rules, told).await
+    candidates(db, SPOT_CHECK, (today, zone), (rules, each), told).await
 }
 
-/// Returns what is owed of a kind of check. `told` returns the units to be told of an assignment.
-async fn candidates<C: ConnectionTrait>(
-    db: &C,
+/// Hands on what is owed of a kind of check. `told` returns the units to be told of an assignment.
+async fn candidates(
+    db: &Transaction,
     checked: Checked,
     (today, zone): (NaiveDate, Tz),
-    rules: &Rules,
-    told: impl Fn(&Unchecked) -> Vec<i64>,
-) -> Result<Vec<Candidate>> {
+    (rules, each): (&Rules, &mut Each<'_>),
+    told: impl Fn(&Unchecked) -> Vec<i64> + Sync,
+) -> Result<()> {
     let first: Option<DateTime<Utc>> = assignment::Entity::find()
         .select_only()
         .column_as(sea_orm::ColumnTrait::min(&assignment::Column::CreatedAt), "first")
@@ -112,8 +116,7 @@ async fn candidates<C: ConnectionTrait>(
         .one(db)
         .await?
         .flatten();
-    let Some(first) = first.map(|at| Quarter::after(local_day(at, zone))) else { return Ok(Vec::new()) };
-    let mut candidates = Vec::new();
+    let Some(first) = first.map(|at| Quarter::after(local_day(at, zone))) else { return Ok(()) };
     let nearest = rules.reach(checked.reminder).map(|reach| plus_days(today, reach));
     let last_of = |quarter: Quarter| (quarter.last_day().month() / 3).is_multiple_of(checked.quarters);
     // From the period that ends soon back to the first one.
@@ -125,14 +128,14 @@ async fn candidates<C: ConnectionTrait>(
         if !last_of(quarter) || (ends >= today && nearest.is_none_or(|day| day < ends)) {
             continue;
         }
-        for row in unchecked(db, checked, quarter, zone).await? {
+        let candidate = |row: Unchecked| {
             let rule = rules.of(checked.reminder, Some(row.region));
             let since =
                 if ends < today { Some(rule.silent_since(today)) } else { rule.owed_since(ends, today, &rules.days) };
-            let Some(since) = since.filter(|_| rule.is_sent_on(today, &rules.days)) else { continue };
+            let since = since.filter(|_| rule.is_sent_on(today, &rules.days))?;
             // An office, too, is told about the assignment: about its own part, not its siblings'.
             let units = told(&row).into_iter().map(|unit| Told { unit, answers: true }).collect();
-            candidates.push(Candidate {
+            Some(Candidate {
                 matter: Matter::Measure(row.measure),
                 assignment: Some(row.assignment),
                 region: Some(row.region),
@@ -141,20 +144,22 @@ async fn candidates<C: ConnectionTrait>(
                 people: Vec::new(),
                 since,
                 goes_along: true,
-            });
-        }
+            })
+        };
+        let statement = unchecked(db.get_database_backend(), checked, quarter, zone);
+        db.each(statement, |row| candidate(row).into_iter().for_each(&mut *each)).await?;
     }
-    Ok(candidates)
+    Ok(())
 }
 
-/// Returns the assignments that were entered before the period began and have no check for the period that ends with
-/// the quarter or, by the plan of their measure, for the half-year or the year.
-async fn unchecked<C: ConnectionTrait>(db: &C, checked: Checked, quarter: Quarter, zone: Tz) -> Result<Vec<Unchecked>> {
+/// Returns the statement of the assignments that were entered before the period began and have no check for the period
+/// that ends with the quarter or, by the plan of their measure, for the half-year or the year.
+fn unchecked(backend: DbBackend, checked: Checked, quarter: Quarter, zone: Tz) -> Statement {
     let back =
         |quarters: u32| std::iter::successors(Some(quarter), |later| Some(later.previous())).take(quarters as usize);
     let begins = back(checked.quarters).last().unwrap_or(quarter).first_day();
     let ends = quarter.last_day();
-    let mut sql = Sql::new(db.get_database_backend(), &[]);
+    let mut sql = Sql::new(backend, &[]);
     let (issued, entered) = (sql.bind(begins), sql.bind(moment(begins, NaiveTime::MIN, zone)));
     let (kind, by_default) = (sql.bind(checked.check.to_value()), sql.bind(checked.every.to_value()));
     let mut owed = Vec::new();
@@ -185,5 +190,5 @@ async fn unchecked<C: ConnectionTrait>(db: &C, checked: Checked, quarter: Quarte
          ORDER BY a.measure_id, a.id",
         owed.join(" OR ")
     );
-    Ok(Unchecked::find_by_statement(sql.statement(text)).all(db).await?)
+    sql.statement(text)
 }

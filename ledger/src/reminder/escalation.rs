@@ -14,27 +14,24 @@ use entity::supervision_action::{self, SupervisionKind, SupervisionState};
 use entity::unit::{self, Kind};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::candidate::{Candidate, Matter, Person, Told};
+use super::candidate::{Candidate, Each, Matter, Person, Told};
 use super::office::Offices;
 use super::open::Open;
 use super::rules::Rules;
 use crate::Result;
+use crate::record::database::Transaction;
 use crate::rule::calendar::plus_days;
 
 /// The kind of its mails.
 pub const KIND: &str = "escalation";
 
-/// Returns what has been overdue for long enough, once for each level reached, with the recipients of that level.
-pub async fn candidates<C: ConnectionTrait>(
-    db: &C,
-    today: NaiveDate,
-    zone: Tz,
+/// Hands on what has been overdue for long enough, once for each level reached, with the recipients of that level.
+pub async fn candidates(
+    db: &Transaction,
+    (today, zone): (NaiveDate, Tz),
     rules: &Rules,
-) -> Result<Vec<Candidate>> {
-    let open = Open::due_by(db, plus_days(today, -rules.soonest_office()), today, None).await?;
-    if open.is_empty() {
-        return Ok(Vec::new());
-    }
+    each: &mut Each<'_>,
+) -> Result<()> {
     let offices = Offices::read(db).await?;
     let leaders = Leaders::read(db, today).await?;
     let named = named(db).await?;
@@ -48,11 +45,11 @@ pub async fn candidates<C: ConnectionTrait>(
         .await?
         .into_iter()
         .collect();
-    let mut candidates = Vec::new();
-    for row in open.into_iter().filter(|row| row.assignment_id.is_some()) {
+    let late = (NaiveDate::default(), plus_days(today, -rules.soonest_office()));
+    Open::each(db, late, today, |row| {
         let rule = rules.of(ReminderKind::Escalation, row.region_id);
-        if !rule.is_sent_on(today, &rules.days) {
-            continue;
+        if row.assignment_id.is_none() || !rule.is_sent_on(today, &rules.days) {
+            return;
         }
         let office = row.region_id.and_then(|region| offices.above(region));
         let told = office.map(|(unit, _)| Told { unit, answers: true });
@@ -61,16 +58,7 @@ pub async fn candidates<C: ConnectionTrait>(
             if since <= today {
                 let (matter, assignment) = (Matter::Measure(row.measure_id), row.assignment_id);
                 let (region, due_on) = (row.region_id, row.due_by);
-                candidates.push(Candidate {
-                    matter,
-                    assignment,
-                    region,
-                    due_on,
-                    units,
-                    people,
-                    since,
-                    goes_along: false,
-                });
+                each(Candidate { matter, assignment, region, due_on, units, people, since, goes_along: false });
             }
         };
         escalate(rule.office_after, told.into_iter().collect(), Vec::new());
@@ -86,8 +74,8 @@ pub async fn candidates<C: ConnectionTrait>(
         if proposed.contains(&row.assignment_id) {
             escalate(rule.listing_after, told.into_iter().collect(), Vec::new());
         }
-    }
-    Ok(candidates)
+    })
+    .await
 }
 
 /// Returns the mail address of each measure's lead leader (牵头领导), else of the leader in charge of its case

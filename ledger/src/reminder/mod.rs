@@ -19,7 +19,7 @@ mod rules;
 pub mod stale_progress;
 mod why;
 
-pub use candidate::{Candidate, Matter, Person, Timing, Told};
+pub use candidate::{Candidate, Each, Find, Matter, Person, Timing, Told};
 pub use described::{Described, describe};
 pub(crate) use open::Open;
 pub use plan::{Digest, Item, Plan, Supposed, Unreachable, plan, plan_after};

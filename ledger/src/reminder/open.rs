@@ -5,11 +5,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use entity::assignment::Status;
 use entity::reminder_rule::Copied;
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 
 use super::candidate::Told;
 use super::rules::Rule;
 use crate::Result;
+use crate::record::database::Transaction;
 use crate::rule::calendar::local_day;
 
 /// An open assignment, or an open measure without assignments.
@@ -33,14 +34,14 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// Returns the rows whose deadline lies between two days, both included.
-    pub(super) async fn between<C: ConnectionTrait>(
-        db: &C,
-        from: NaiveDate,
-        to: NaiveDate,
+    /// Hands on the rows whose deadline lies between two days, both included.
+    pub(super) async fn each(
+        db: &Transaction,
+        (from, to): (NaiveDate, NaiveDate),
         today: NaiveDate,
-    ) -> Result<Vec<Self>> {
-        Self::find(db, (from, to), today, None).await
+        take: impl FnMut(Self) + Send,
+    ) -> Result<()> {
+        Ok(db.each(Self::find(db.get_database_backend(), (from, to), today, None), take).await?)
     }
 
     /// Returns the rows whose deadline is on `day` or earlier: those of the whole ledger, or of one problem.
@@ -50,16 +51,17 @@ impl Open {
         today: NaiveDate,
         problem: Option<i64>,
     ) -> Result<Vec<Self>> {
-        Self::find(db, (NaiveDate::default(), day), today, problem).await
+        let statement = Self::find(db.get_database_backend(), (NaiveDate::default(), day), today, problem);
+        Ok(Self::find_by_statement(statement).all(db).await?)
     }
 
-    /// Returns the rows whose deadline lies between two days and that are not completed by `today`.
-    async fn find<C: ConnectionTrait>(
-        db: &C,
+    /// Returns the statement of the rows whose deadline lies between two days and that are not completed by `today`.
+    fn find(
+        backend: DbBackend,
         (from, to): (NaiveDate, NaiveDate),
         today: NaiveDate,
         problem: Option<i64>,
-    ) -> Result<Vec<Self>> {
+    ) -> Statement {
         let mut values = vec![from.into(), to.into(), today.into()];
         let of_problem = if problem.is_some() { " AND m.problem_id = $4" } else { "" };
         values.extend(problem.map(sea_orm::Value::from));
@@ -84,8 +86,7 @@ impl Open {
             open("a"),
             open("m"),
         );
-        let statement = Statement::from_sql_and_values(db.get_database_backend(), text, values);
-        Ok(Self::find_by_statement(statement).all(db).await?)
+        Statement::from_sql_and_values(backend, text, values)
     }
 
     /// Returns the local date on which the row was entered, if its deadline was over by then. No one is dunned for what

@@ -6,22 +6,21 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use entity::reminder_rule::ReminderKind;
-use sea_orm::ConnectionTrait;
 
-use super::candidate::{Candidate, Matter};
+use super::candidate::{Candidate, Each, Matter};
 use super::open::Open;
 use super::rules::Rules;
 use crate::Result;
+use crate::record::database::Transaction;
 use crate::rule::calendar::plus_days;
 
-/// Returns what is overdue at the beginning of a day.
-pub async fn candidates<C: ConnectionTrait>(
-    db: &C,
-    today: NaiveDate,
-    zone: Tz,
+/// Hands on what is overdue at the beginning of a day.
+pub async fn candidates(
+    db: &Transaction,
+    (today, zone): (NaiveDate, Tz),
     rules: &Rules,
-) -> Result<Vec<Candidate>> {
-    let open = Open::due_by(db, plus_days(today, -1), today, None).await?;
+    each: &mut Each<'_>,
+) -> Result<()> {
     let candidate = |row: Open| {
         let rule = rules.of(ReminderKind::Overdue, row.region_id);
         let entered_late_on = row.entered_late_on(zone);
@@ -36,5 +35,6 @@ pub async fn candidates<C: ConnectionTrait>(
             goes_along: entered_late_on.is_none(),
         })
     };
-    Ok(open.into_iter().filter_map(candidate).collect())
+    let until_yesterday = (NaiveDate::default(), plus_days(today, -1));
+    Open::each(db, until_yesterday, today, |row| candidate(row).into_iter().for_each(&mut *each)).await
 }

@@ -1,15 +1,18 @@
 //! Turns the candidates of a rule into one digest per address and day, by the history of mails.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::{suppression, unit, unit_address};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Statement,
 };
 
-use super::candidate::{Candidate, Matter};
+use super::candidate::{Candidate, Find, Matter};
+use super::rules::Rules;
 use crate::Result;
+use crate::record::database::Transaction;
 use crate::rule::calendar::plus_days;
 
 /// One mail to be sent: everything that one address has to be told on one day.
@@ -61,57 +64,22 @@ pub struct Plan {
     pub unreachable: Vec<Unreachable>,
 }
 
-/// A row of the history: when an address was last told about an item.
+/// A row of the history: that an address was told about an item.
 #[derive(FromQueryResult)]
-struct Line {
+struct Past {
     recipient: String,
     measure_id: Option<i64>,
     case_id: Option<i64>,
     assignment_id: Option<i64>,
     due_on: Option<NaiveDate>,
-    last: NaiveDate,
+    local_day: NaiveDate,
 }
 
-/// Everything that one address may have to be told.
-struct Desk {
-    /// The key of the unit under which the address was found.
-    unit: i64,
-    items: BTreeSet<Item>,
-    /// Whether the address has to be told of one of them today.
-    is_owed: bool,
-}
-
-/// What was told, and on which day last.
-#[derive(Default)]
-struct History {
-    /// Keyed by address, matter, date and assignment.
-    of_answers: HashMap<(String, Matter, NaiveDate, Option<i64>), NaiveDate>,
-    /// Keyed by address, matter and date. A reminder about one assignment also counts as one about its measure.
-    of_wholes: HashMap<(String, Matter, NaiveDate), NaiveDate>,
-}
-
-impl History {
-    /// Adds that an address was told about an item on a day.
-    fn add(&mut self, address: &str, item: &Item, day: NaiveDate) {
-        let later = |last: &mut NaiveDate| *last = day.max(*last);
-        let whole = (address.to_owned(), item.matter, item.due_on);
-        self.of_wholes.entry(whole).and_modify(later).or_insert(day);
-        let answer = (address.to_owned(), item.matter, item.due_on, item.assignment);
-        self.of_answers.entry(answer).and_modify(later).or_insert(day);
-    }
-
-    /// Returns the day on which an address was last told about an item.
-    fn last(&self, address: &str, item: &Item) -> Option<NaiveDate> {
-        let address = address.to_owned();
-        match item.assignment {
-            Some(_) => self.of_answers.get(&(address, item.matter, item.due_on, item.assignment)).copied(),
-            None => self.of_wholes.get(&(address, item.matter, item.due_on)).copied(),
-        }
-    }
-
-    /// Checks whether an address was told about an item on a day or later.
-    fn tells(&self, address: &str, item: &Item, since: NaiveDate) -> bool {
-        self.last(address, item).is_some_and(|day| day >= since)
+impl Past {
+    /// Returns the item, as it is told today.
+    fn item(&self) -> Option<Item> {
+        let matter = self.measure_id.map(Matter::Measure).or(self.case_id.map(Matter::Case))?;
+        Some(Item { due_on: self.due_on?, matter, assignment: self.assignment_id })
     }
 }
 
@@ -124,139 +92,224 @@ pub struct Supposed {
     pub sent: Vec<(NaiveDate, Digest)>,
 }
 
-/// Turns candidates into the digests of a day. `kind` is the name of the reminder, under which its history is stored.
-pub async fn plan<C: ConnectionTrait>(db: &C, kind: &str, candidates: &[Candidate], today: NaiveDate) -> Result<Plan> {
-    plan_after(db, kind, candidates, today, None).await
-}
-
-/// Turns candidates into the digests of a day of a simulation.
-pub async fn plan_after<C: ConnectionTrait>(
-    db: &C,
-    kind: &str,
-    candidates: &[Candidate],
-    today: NaiveDate,
-    supposed: Option<&Supposed>,
-) -> Result<Plan> {
-    let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
-    // A unit whose only address is suppressed (停止投递) reaches no one.
-    let suppressed = suppression::Entity::find().select_only().column(suppression::Column::Address).into_query();
-    let known = unit_address::Entity::find().filter(unit_address::Column::Address.not_in_subquery(suppressed));
-    for row in known.all(db).await? {
-        addresses.entry(row.unit_id).or_default().push(row.address);
-    }
-    let history = history(db, kind, candidates, today, supposed).await?;
-    let mut desks: BTreeMap<String, Desk> = BTreeMap::new();
-    let mut unreachable: HashSet<(Option<i64>, Matter, NaiveDate)> = HashSet::new();
-    for candidate in candidates {
-        if candidate.units.is_empty() && candidate.people.is_empty() {
-            unreachable.insert((None, candidate.matter, candidate.due_on));
-        }
-        let mut tell = |address: &String, unit: i64, assignment: Option<i64>| {
-            let item = Item { due_on: candidate.due_on, matter: candidate.matter, assignment };
-            let is_owed = !history.tells(address, &item, candidate.since);
-            if is_owed || candidate.goes_along {
-                let desk = || Desk { unit, items: BTreeSet::new(), is_owed: false };
-                let desk = desks.entry(address.clone()).or_insert_with(desk);
-                desk.items.insert(item);
-                desk.is_owed |= is_owed;
-            }
-        };
-        for told in &candidate.units {
-            let Some(addresses) = addresses.get(&told.unit) else {
-                unreachable.insert((Some(told.unit), candidate.matter, candidate.due_on));
-                continue;
-            };
-            for address in addresses {
-                tell(address, told.unit, candidate.assignment.filter(|_| told.answers));
-            }
-        }
-        for person in &candidate.people {
-            tell(&person.address, person.unit, None);
-        }
-    }
-    let digests = desks
-        .into_iter()
-        .filter(|(_, desk)| desk.is_owed)
-        .map(|(recipient, Desk { unit, items, .. })| {
-            // An address that is told about an assignment needs no second line about its measure.
-            let answers: HashSet<(Matter, NaiveDate)> =
-                items.iter().filter(|item| item.assignment.is_some()).map(|item| (item.matter, item.due_on)).collect();
-            let spare = |item: &Item| item.assignment.is_none() && answers.contains(&(item.matter, item.due_on));
-            Digest { recipient, unit, items: items.into_iter().filter(|item| !spare(item)).collect() }
-        })
-        .collect();
-    Ok(Plan { digests, unreachable: named(db, unreachable).await? })
-}
-
-/// What one address would be told of an item, and why not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Standing {
+/// What one address may have to be told of one item.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    /// The place of the address in the plan.
+    address: u32,
     /// The item.
     pub(super) item: Item,
-    /// The local date on which the address was told of it last, as far as that silences it.
+    /// The local date on which the address was told of it last, as far as that may silence it.
     pub(super) told_on: Option<NaiveDate>,
-    /// Whether it is owed on the day.
-    pub(super) is_owed: bool,
-    /// The region whose rule holds.
+    /// An address that was told on this local date or later needs no mail for its sake.
+    since: NaiveDate,
+    /// Whether it goes along with a mail that is sent for the sake of other items.
+    goes_along: bool,
+    /// The key of the region whose rule holds.
     pub(super) region: Option<i64>,
 }
 
-/// Returns how each candidate of an address stands on a day, the most urgent first.
-pub(super) async fn standings<C: ConnectionTrait>(
-    db: &C,
-    kind: &str,
-    candidates: &[Candidate],
-    today: NaiveDate,
-    (address, units): (&str, &[i64]),
-) -> Result<Vec<Standing>> {
-    let history = history(db, kind, candidates, today, None).await?;
-    let mut standings: BTreeMap<Item, Standing> = BTreeMap::new();
-    for candidate in candidates {
-        let of_units = candidate.units.iter().filter(|told| units.contains(&told.unit));
-        let answers = of_units.map(|told| candidate.assignment.filter(|_| told.answers));
-        let of_people = candidate.people.iter().filter(|person| person.address == address).map(|_| None);
-        for assignment in answers.chain(of_people) {
-            let item = Item { due_on: candidate.due_on, matter: candidate.matter, assignment };
-            let told_on = history.last(address, &item);
-            let is_owed = !history.tells(address, &item, candidate.since);
-            standings.insert(item, Standing { item, told_on, is_owed, region: candidate.region });
-        }
+impl Line {
+    /// Whether it is owed on the day.
+    pub(super) fn is_owed(&self) -> bool {
+        self.told_on.is_none_or(|day| day < self.since)
     }
-    Ok(standings.into_values().collect())
 }
 
-/// Returns when each address was last told about each item, up to and including `today`. Only mails count that a server
-/// has accepted or that still wait: what failed or was cancelled told no one.
-async fn history<C: ConnectionTrait>(
-    db: &C,
+/// The addresses and lines of a day, which grow with the candidates. A ledger may have millions of them, so a line is
+/// small, and the history of mails is read past the lines instead of being kept.
+struct Lines {
+    /// The addresses of each unit, by their places.
+    of_unit: HashMap<i64, Vec<u32>>,
+    /// The place of each address.
+    places: HashMap<String, u32>,
+    /// The key of the unit under which each address was found first.
+    units: Vec<Option<i64>>,
+    lines: Vec<Line>,
+    unreachable: HashSet<(Option<i64>, Matter, NaiveDate)>,
+}
+
+impl Lines {
+    /// Begins with the addresses of all units. A unit whose only address is suppressed (停止投递) reaches no one.
+    async fn begin<C: ConnectionTrait>(db: &C) -> Result<Self> {
+        let suppressed = suppression::Entity::find().select_only().column(suppression::Column::Address).into_query();
+        let known = unit_address::Entity::find().filter(unit_address::Column::Address.not_in_subquery(suppressed));
+        let mut lines = Self {
+            of_unit: HashMap::new(),
+            places: HashMap::new(),
+            units: Vec::new(),
+            lines: Vec::new(),
+            unreachable: HashSet::new(),
+        };
+        for row in known.all(db).await? {
+            let place = lines.place(&row.address);
+            lines.of_unit.entry(row.unit_id).or_default().push(place);
+        }
+        Ok(lines)
+    }
+
+    /// Returns the place of an address.
+    fn place(&mut self, address: &str) -> u32 {
+        if let Some(place) = self.places.get(address) {
+            return *place;
+        }
+        let place = u32::try_from(self.units.len()).unwrap_or(u32::MAX);
+        self.places.insert(address.to_owned(), place);
+        self.units.push(None);
+        place
+    }
+
+    /// Adds the lines of a candidate.
+    fn add(&mut self, candidate: &Candidate) {
+        if candidate.units.is_empty() && candidate.people.is_empty() {
+            self.unreachable.insert((None, candidate.matter, candidate.due_on));
+        }
+        for told in &candidate.units {
+            let Some(addresses) = self.of_unit.get(&told.unit) else {
+                self.unreachable.insert((Some(told.unit), candidate.matter, candidate.due_on));
+                continue;
+            };
+            for &address in addresses {
+                self.units[address as usize].get_or_insert(told.unit);
+                self.lines.push(Line::of(candidate, address, candidate.assignment.filter(|_| told.answers)));
+            }
+        }
+        for person in &candidate.people {
+            let address = self.place(&person.address);
+            self.units[address as usize].get_or_insert(person.unit);
+            self.lines.push(Line::of(candidate, address, None));
+        }
+    }
+
+    /// Puts the lines of each address together, the most urgent first, before they are compared with the history.
+    fn sort(&mut self) {
+        self.lines.sort_unstable_by_key(|line| (line.address, line.item));
+    }
+
+    /// Notes that an address was told of an item on a day. What it was told about one assignment also counts for the
+    /// measure as a whole.
+    fn told(&mut self, address: &str, item: &Item, day: NaiveDate) {
+        let Some(&address) = self.places.get(address) else { return };
+        let whole = Item { assignment: None, ..*item };
+        for item in [*item, whole].iter().take(if item.assignment.is_some() { 2 } else { 1 }) {
+            let from = self.lines.partition_point(|line| (line.address, line.item) < (address, *item));
+            let same = self.lines[from..].iter_mut().take_while(|line| (line.address, line.item) == (address, *item));
+            same.for_each(|line| line.told_on = line.told_on.max(Some(day)));
+        }
+    }
+
+    /// Returns the digests: the lines of the addresses to which one is owed.
+    fn digests(&self) -> Vec<Digest> {
+        let mut recipients: Vec<&str> = vec![""; self.units.len()];
+        self.places.iter().for_each(|(address, place)| recipients[*place as usize] = address);
+        let mut digests = Vec::new();
+        for lines in self.lines.chunk_by(|one, next| one.address == next.address) {
+            let place = lines[0].address as usize;
+            let Some(unit) = self.units[place].filter(|_| lines.iter().any(Line::is_owed)) else { continue };
+            let said = lines.iter().filter(|line| line.goes_along || line.is_owed());
+            let mut items: Vec<Item> = said.map(|line| line.item).collect();
+            items.dedup();
+            // An address that is told about an assignment needs no second line about its measure.
+            let about = |item: &Item| (item.due_on, item.matter);
+            let answers: HashSet<_> = items.iter().filter(|item| item.assignment.is_some()).map(about).collect();
+            items.retain(|item| item.assignment.is_some() || !answers.contains(&about(item)));
+            items.shrink_to_fit();
+            digests.push(Digest { recipient: recipients[place].to_owned(), unit, items });
+        }
+        digests.sort_unstable_by(|one, other| one.recipient.cmp(&other.recipient));
+        digests
+    }
+}
+
+impl Line {
+    fn of(candidate: &Candidate, address: u32, assignment: Option<i64>) -> Self {
+        Self {
+            address,
+            item: Item { due_on: candidate.due_on, matter: candidate.matter, assignment },
+            told_on: None,
+            since: candidate.since,
+            goes_along: candidate.goes_along,
+            region: candidate.region,
+        }
+    }
+}
+
+/// Returns the digests of a reminder on a day. `kind` is its name, under which its history is stored.
+pub async fn plan(
+    db: &Transaction,
+    (kind, find): (&str, Find),
+    (today, zone): (NaiveDate, Tz),
+    rules: &Rules,
+) -> Result<Plan> {
+    plan_after(db, (kind, find), (today, zone), rules, None).await
+}
+
+/// Returns the digests of a reminder on a day of a simulation.
+pub async fn plan_after(
+    db: &Transaction,
+    (kind, find): (&str, Find),
+    (today, zone): (NaiveDate, Tz),
+    rules: &Rules,
+    supposed: Option<&Supposed>,
+) -> Result<Plan> {
+    let mut lines = Lines::begin(db).await?;
+    find(db, (today, zone), rules, &mut |candidate| lines.add(&candidate)).await?;
+    remember(db, kind, &mut lines, today, supposed).await?;
+    let unreachable = std::mem::take(&mut lines.unreachable);
+    Ok(Plan { digests: lines.digests(), unreachable: named(db, unreachable).await? })
+}
+
+/// Returns how each item of an address stands on a day, the most urgent first. `units` are those of the address.
+pub(super) async fn standings(
+    db: &Transaction,
+    (kind, find): (&str, Find),
+    (today, zone): (NaiveDate, Tz),
+    rules: &Rules,
+    (address, units): (&str, &[i64]),
+) -> Result<Vec<Line>> {
+    let mut lines = Lines::begin(db).await?;
+    let place = lines.place(address);
+    lines.of_unit = units.iter().map(|unit| (*unit, vec![place])).collect();
+    let mut each = |mut candidate: Candidate| {
+        candidate.units.retain(|told| units.contains(&told.unit));
+        candidate.people.retain(|person| person.address == address);
+        lines.add(&candidate);
+    };
+    find(db, (today, zone), rules, &mut each).await?;
+    remember(db, kind, &mut lines, today, None).await?;
+    lines.lines.dedup_by_key(|line| line.item);
+    Ok(lines.lines)
+}
+
+/// Notes in each line when its address was told of its item last, up to and including `today`. Only mails count that a
+/// server has accepted or that still wait: what failed or was cancelled told no one.
+async fn remember(
+    db: &Transaction,
     kind: &str,
-    candidates: &[Candidate],
+    lines: &mut Lines,
     today: NaiveDate,
     supposed: Option<&Supposed>,
-) -> Result<History> {
-    let mut history = History::default();
-    let Some(since) = candidates.iter().map(|candidate| candidate.since).min() else { return Ok(history) };
+) -> Result<()> {
+    lines.sort();
+    let Some(since) = lines.lines.iter().map(|line| line.since).min() else { return Ok(()) };
     let until = supposed.map_or(today, |supposed| today.min(plus_days(supposed.from, -1)));
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
-        "SELECT m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on, max(m.local_day) AS last FROM mail m \
+        "SELECT m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on, m.local_day FROM mail m \
          JOIN mail_item i ON i.mail_id = m.id \
-         WHERE m.kind = $1 AND m.local_day >= $2 AND m.local_day <= $3 AND m.state IN ('QUEUED', 'SENDING', 'SENT') \
-         GROUP BY m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on",
+         WHERE m.kind = $1 AND m.local_day >= $2 AND m.local_day <= $3 AND m.state IN ('QUEUED', 'SENDING', 'SENT')",
         vec![kind.into(), since.into(), until.into()],
     );
-    let rows = Line::find_by_statement(statement).all(db).await?;
-    for row in rows {
-        let matter = row.measure_id.map(Matter::Measure).or(row.case_id.map(Matter::Case));
-        let Some((due_on, matter)) = row.due_on.zip(matter) else { continue };
-        history.add(&row.recipient, &Item { due_on, matter, assignment: row.assignment_id }, row.last);
-    }
-    for (day, digest) in supposed.into_iter().flat_map(|supposed| &supposed.sent).filter(|(day, _)| *day >= since) {
-        for item in &digest.items {
-            history.add(&digest.recipient, item, *day);
+    let told = |row: Past| {
+        if let Some(item) = row.item() {
+            lines.told(&row.recipient, &item, row.local_day);
         }
+    };
+    db.each(statement, told).await?;
+    for (day, digest) in supposed.into_iter().flat_map(|supposed| &supposed.sent).filter(|(day, _)| *day >= since) {
+        digest.items.iter().for_each(|item| lines.told(&digest.recipient, item, *day));
     }
-    Ok(history)
+    Ok(())
 }
 
 /// Adds the names of units to the items that reach no one, and sorts the items.

@@ -6,9 +6,10 @@ use chrono_tz::Tz;
 use entity::reminder_rule::ReminderKind;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
-use super::candidate::{Candidate, Matter, Told};
+use super::candidate::{Candidate, Each, Matter, Told};
 use super::rules::Rules;
 use crate::Result;
+use crate::record::database::Transaction;
 use crate::rule::calendar::{local_day, plus_days};
 
 /// How many times as long an ongoing measure (长期坚持) may stay without a report: a quarter instead of a month.
@@ -26,14 +27,14 @@ struct Silent {
     is_ongoing: bool,
 }
 
-/// Returns the assignments of which nothing was heard for too long.
-pub async fn candidates<C: ConnectionTrait>(
-    db: &C,
-    today: NaiveDate,
-    zone: Tz,
+/// Hands on the assignments of which nothing was heard for too long.
+pub async fn candidates(
+    db: &Transaction,
+    (today, zone): (NaiveDate, Tz),
     rules: &Rules,
-) -> Result<Vec<Candidate>> {
-    let Some(soonest) = rules.soonest_again(ReminderKind::StaleProgress) else { return Ok(Vec::new()) };
+    each: &mut Each<'_>,
+) -> Result<()> {
+    let Some(soonest) = rules.soonest_again(ReminderKind::StaleProgress) else { return Ok(()) };
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
         "SELECT a.measure_id, a.id AS assignment_id, a.unit_id, a.region_id, a.reported_on, a.created_at, \
@@ -42,7 +43,6 @@ pub async fn candidates<C: ConnectionTrait>(
          AND (a.reported_on IS NULL OR a.reported_on <= $1) ORDER BY a.measure_id, a.id",
         [plus_days(today, -soonest).into()],
     );
-    let rows = Silent::find_by_statement(statement).all(db).await?;
     let candidate = |row: Silent| {
         let rule = rules.of(ReminderKind::StaleProgress, Some(row.region_id));
         let entered_on = local_day(row.created_at, zone);
@@ -60,5 +60,5 @@ pub async fn candidates<C: ConnectionTrait>(
             goes_along: true,
         })
     };
-    Ok(rows.into_iter().filter_map(candidate).collect())
+    Ok(db.each(statement, |row| candidate(row).into_iter().for_each(&mut *each)).await?)
 }

@@ -1,18 +1,20 @@
 //! Why a mail is sent, and why an address gets no reminder on a day: what there is to be said, in words.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::mail::{self, MailState};
-use entity::mail_item;
 use entity::reminder_rule::ReminderKind;
 use entity::{account, leader, unit, unit_address};
+use entity::{mail_item, muted_mail, suppression};
 use planner::Bilingual;
 use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::candidate::{Candidate, Matter, Timing};
+use super::candidate::{Find, Matter, Timing};
 use super::described::{Described, describe};
 use super::plan::{Item, standings};
 use super::rules::{Rules, kind_of};
 use crate::Result;
+use crate::record::database::Transaction;
 
 /// Why a mail is sent: in words, and the items that it lists.
 #[derive(Debug, Clone)]
@@ -137,6 +139,10 @@ pub enum WhyNotCode {
     NoAddress,
     /// The account of the address is disabled or expired.
     DeadAccount,
+    /// Nothing is sent to the address: it is on the suppression list (停止投递).
+    Suppressed,
+    /// The person has switched this reminder off.
+    Muted,
     /// The reminder is off.
     Off,
     /// The day is a day off.
@@ -167,12 +173,13 @@ pub enum Whom {
     Unit(i64),
 }
 
-/// Says why someone gets no reminder of a kind on a day, or which one they get. `candidates` are those of the day.
-pub async fn why_not<C: ConnectionTrait>(
-    db: &C,
-    (kind, name): (ReminderKind, &str),
-    (candidates, rules): (&[Candidate], &Rules),
-    today: NaiveDate,
+/// Says why someone gets no reminder of a kind on a day, or which one they get. `find` finds what the reminder of the
+/// given name is about.
+pub async fn why_not(
+    db: &Transaction,
+    (kind, name, find): (ReminderKind, &str, Find),
+    rules: &Rules,
+    (today, zone): (NaiveDate, Tz),
     whom: &Whom,
 ) -> Result<Vec<WhyNot>> {
     let (addresses, units) = match addressed(db, whom, today).await? {
@@ -180,6 +187,7 @@ pub async fn why_not<C: ConnectionTrait>(
         Err(reason) => return Ok(vec![reason]),
     };
     let mut reasons = queued(db, name, today, &addresses).await?;
+    let stopped = stopped(db, name, &addresses).await?;
     let regions = units.iter().map(|unit| Some(unit.region_id)).chain([None]);
     let all: Vec<_> = regions.map(|region| rules.of(kind, region)).collect();
     if all.iter().all(|rule| !rule.is_on) {
@@ -195,10 +203,10 @@ pub async fn why_not<C: ConnectionTrait>(
         reasons.push(WhyNot { next_on: next, ..reason });
     }
     let keys: Vec<i64> = units.iter().map(|unit| unit.id).collect();
-    for address in &addresses {
-        for standing in standings(db, name, candidates, today, (address, &keys)).await? {
+    for address in addresses.iter().filter(|address| !stopped.iter().any(|(stopped, _)| stopped == *address)) {
+        for standing in standings(db, (name, find), (today, zone), rules, (address, &keys)).await? {
             let rule = rules.of(kind, standing.region);
-            let reason = match standing.told_on.filter(|_| !standing.is_owed) {
+            let reason = match standing.told_on.filter(|_| !standing.is_owed()) {
                 Some(told_on) => {
                     let next = rule.next_after((standing.item.due_on, told_on), today, &rules.days);
                     let later =
@@ -216,6 +224,7 @@ pub async fn why_not<C: ConnectionTrait>(
             reasons.push(WhyNot { item: Some(standing.item), ..reason });
         }
     }
+    reasons.extend(stopped.into_iter().map(|(_, reason)| reason));
     if reasons.is_empty() {
         let (zh, en) = ("当日没有到提醒时点的事项", "nothing of theirs is due for a reminder on that day");
         reasons.push(WhyNot::new(WhyNotCode::NothingDue, zh, en));
@@ -256,6 +265,34 @@ async fn addressed<C: ConnectionTrait>(
     let keys: Vec<i64> = rows.into_iter().map(|row| row.unit_id).collect();
     let units = unit::Entity::find().filter(unit::Column::Id.is_in(keys)).all(db).await?;
     Ok(Ok((vec![address.clone()], units)))
+}
+
+/// Says to which of the addresses no mail of a kind is sent: those on the suppression list, and those of persons who
+/// have switched it off. Units cannot switch off what their offices send.
+async fn stopped(db: &Transaction, kind: &str, addresses: &[String]) -> Result<Vec<(String, WhyNot)>> {
+    let addresses = || addresses.iter().cloned();
+    let suppressed =
+        suppression::Entity::find().filter(suppression::Column::Address.is_in(addresses())).all(db).await?;
+    let muted = muted_mail::Entity::find()
+        .filter(muted_mail::Column::Address.is_in(addresses()))
+        .filter(muted_mail::Column::Kind.eq(kind))
+        .all(db)
+        .await?;
+    let of_units =
+        unit_address::Entity::find().filter(unit_address::Column::Address.is_in(addresses())).all(db).await?;
+    let suppressed = suppressed.into_iter().map(|row| {
+        let detail = row.detail.map(|detail| format!("：{detail}")).unwrap_or_default();
+        let zh = format!("{} 在停止投递名单上{detail}", row.address);
+        let en = format!("{} is on the suppression list{detail}", row.address);
+        (row.address, WhyNot::new(WhyNotCode::Suppressed, zh, en))
+    });
+    let is_of_unit = |address: &str| of_units.iter().any(|row| row.address == address);
+    let muted = muted.into_iter().filter(|row| !is_of_unit(&row.address)).map(|row| {
+        let zh = format!("{} 的使用者已关闭这类提醒", row.address);
+        let en = format!("the holder of {} has switched this reminder off", row.address);
+        (row.address, WhyNot::new(WhyNotCode::Muted, zh, en))
+    });
+    Ok(suppressed.chain(muted).collect())
 }
 
 /// Says what became of the mails of a kind that were queued for a day.

@@ -18,7 +18,7 @@ pub(super) const QUARTERLY_SELF_INSPECTION: Job = every_morning(
     "quarterly-self-inspection",
     "季度自查提醒：季末前 15、7、1 天提醒责任单位和县整改办，逾期未自查的每周一次；从导入后第一个完整季度起",
     Reminder {
-        find: |db, (today, zone), rules| Box::pin(reminder::check::self_inspections(db, (today, zone), rules)),
+        find: |db, day, rules, each| Box::pin(reminder::check::self_inspections(db, day, rules, each)),
         read: digest::checks,
     },
 );
@@ -28,7 +28,7 @@ pub(super) const HALF_YEAR_VERIFICATION: Job = every_morning(
     "half-year-verification",
     "半年核查提醒：半年末前 30、7 天提醒市整改办，逾期未核查的每周一次",
     Reminder {
-        find: |db, (today, zone), rules| Box::pin(reminder::check::verifications(db, (today, zone), rules)),
+        find: |db, day, rules, each| Box::pin(reminder::check::verifications(db, day, rules, each)),
         read: digest::checks,
     },
 );
@@ -38,7 +38,7 @@ pub(super) const YEARLY_SPOT_CHECK: Job = every_morning(
     "yearly-spot-check",
     "年度抽查提醒：年末前 30、7 天提醒省级整改办，逾期未抽查的每周一次",
     Reminder {
-        find: |db, (today, zone), rules| Box::pin(reminder::check::spot_checks(db, (today, zone), rules)),
+        find: |db, day, rules, each| Box::pin(reminder::check::spot_checks(db, day, rules, each)),
         read: digest::checks,
     },
 );
@@ -48,7 +48,7 @@ pub(super) const DUE_SOON: Job = every_morning(
     "due-soon",
     "到期提醒：期限前 30、7、1 天提醒责任单位和牵头单位",
     Reminder {
-        find: |db, (today, _), rules| Box::pin(reminder::due_soon::candidates(db, today, rules)),
+        find: |db, day, rules, each| Box::pin(reminder::due_soon::candidates(db, day, rules, each)),
         read: digest::measures,
     },
 );
@@ -58,7 +58,7 @@ pub(super) const OVERDUE: Job = every_morning(
     "overdue",
     "逾期提醒：责任单位、牵头单位，抄送督导单位；同一事项每 7 天一次，台账导入时已逾期的只提醒一次",
     Reminder {
-        find: |db, (today, zone), rules| Box::pin(reminder::overdue::candidates(db, today, zone, rules)),
+        find: |db, day, rules, each| Box::pin(reminder::overdue::candidates(db, day, rules, each)),
         read: digest::measures,
     },
 );
@@ -69,7 +69,7 @@ pub(super) const ESCALATION: Job = every_morning(
     reminder::escalation::KIND,
     "逾期升级：逾期 7 天报市整改办，15 天报牵头领导，30 天请市整改办决定是否挂牌督办，每级一次；最早从导入起计",
     Reminder {
-        find: |db, (today, zone), rules| Box::pin(reminder::escalation::candidates(db, today, zone, rules)),
+        find: |db, day, rules, each| Box::pin(reminder::escalation::candidates(db, day, rules, each)),
         read: digest::measures,
     },
 );
@@ -79,7 +79,7 @@ pub(super) const STALE_PROGRESS: Job = every_morning(
     "stale-progress",
     "久无进展提醒：30 天未填报进展的提醒责任单位，长期坚持的 90 天；以后每 30 天一次",
     Reminder {
-        find: |db, (today, zone), rules| Box::pin(reminder::stale_progress::candidates(db, today, zone, rules)),
+        find: |db, day, rules, each| Box::pin(reminder::stale_progress::candidates(db, day, rules, each)),
         read: digest::silent,
     },
 );
@@ -89,7 +89,7 @@ pub(super) const CASE_DUE_SOON: Job = every_morning(
     "case-due-soon",
     "交办案件到期提醒：办理时限前 3、1 天提醒主办单位",
     Reminder {
-        find: |db, (today, _), rules| Box::pin(reminder::case::due_soon(db, today, rules)),
+        find: |db, day, rules, each| Box::pin(reminder::case::due_soon(db, day, rules, each)),
         read: digest::cases,
     },
 );
@@ -98,5 +98,8 @@ pub(super) const CASE_DUE_SOON: Job = every_morning(
 pub(super) const CASE_OVERDUE: Job = every_morning(
     "case-overdue",
     "交办案件逾期提醒：主办单位，抄送市整改办；同一案件每 7 天一次",
-    Reminder { find: |db, (today, _), rules| Box::pin(reminder::case::overdue(db, today, rules)), read: digest::cases },
+    Reminder {
+        find: |db, day, rules, each| Box::pin(reminder::case::overdue(db, day, rules, each)),
+        read: digest::cases,
+    },
 );

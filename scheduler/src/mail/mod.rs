@@ -26,7 +26,7 @@ use sea_orm::{ActiveEnum, DatabaseConnection};
 
 /// A kind of mail.
 #[derive(Clone, Copy)]
-pub struct Kind {
+pub(crate) struct Kind {
     /// Its name, which is that of its template, and which the outbox keeps.
     pub(crate) name: &'static str,
     /// Reads what the template needs.
