@@ -243,14 +243,15 @@ fn by_hand(context: Arc<Context>) -> api::RunJob {
 fn reminding(context: &Arc<Context>) -> api::Reminding {
     let (simulating, explaining) = (context.clone(), context.clone());
     api::Reminding {
-        simulate: Arc::new(move |range, only| {
+        simulate: Arc::new(move |range, only, supposed| {
             let context = simulating.clone();
             Box::pin(async move {
-                let simulated = scheduler::simulate(&context, range, only).await?;
+                let simulated = scheduler::simulate(&context, range, only, supposed.as_ref()).await?;
                 let shown = simulated.into_iter().map(|scheduler::Simulated { day, job, digest }| api::Simulated {
                     day,
                     job,
                     recipient: digest.recipient,
+                    unit: digest.unit,
                     item_count: digest.items.len(),
                 });
                 Ok(shown.collect())

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::account::Role;
+use entity::reminder_rule;
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use ledger::file::storage::Storage;
@@ -57,6 +58,8 @@ pub struct Simulated {
     pub job: &'static str,
     /// The mail address that is told.
     pub recipient: String,
+    /// The key of the unit under which the address was found.
+    pub unit: i64,
     /// How many items it lists.
     pub item_count: usize,
 }
@@ -64,8 +67,11 @@ pub struct Simulated {
 /// A simulation of reminders, on its way.
 pub type Simulating = BoxFuture<'static, ledger::Result<Vec<Simulated>>>;
 
-/// Returns the digests that would go out from a day to another, of all reminders or of the one of this name.
-pub type Simulate = Arc<dyn Fn((NaiveDate, NaiveDate), Option<&'static str>) -> Simulating + Send + Sync>;
+/// Returns the digests that would go out from a day to another, of all reminders or of the one of this name, also if a
+/// rule were set that is not.
+pub type Simulate = Arc<
+    dyn Fn((NaiveDate, NaiveDate), Option<&'static str>, Option<reminder_rule::Model>) -> Simulating + Send + Sync,
+>;
 
 /// The reasons why someone gets no reminder, on their way.
 pub type Explaining = BoxFuture<'static, ledger::Result<Vec<WhyNot>>>;

@@ -292,7 +292,9 @@ pub(crate) async fn carry_out(
         let target = Target::of(&given);
         match run(&visit, act, &given).await? {
             Ok(payload) if act.words.session => Ok(sign_in::enter(&visit, &payload, &target.back)),
-            Ok(payload) if !act.words.shows.is_empty() => shown(&visit, act, &target, &payload),
+            Ok(payload) if act.words.shows.iter().any(|name| !payload[name].is_null()) => {
+                shown(&visit, act, &target, &payload)
+            }
             Ok(payload) => {
                 let banner = banner(&visit, act, &payload);
                 Ok(see_other(&act.next(&target, &payload)).cookie(session::banner(&banner, &desk)).finish())
@@ -426,7 +428,11 @@ fn shown(visit: &Visit<'_>, act: &Act, target: &Target, payload: &Value) -> Resu
         shows => &act.words.shows,
         back => &target.back,
     };
-    let template = if payload["report"].is_null() { "shared/shown.html" } else { "shared/job-report.html" };
+    let template = match act.words.shows.first().map(String::as_str) {
+        Some("report") => "shared/job-report.html",
+        Some("rehearsal") => "shared/rule-rehearsal.html",
+        _ => "shared/shown.html",
+    };
     visit.write(StatusCode::OK, template, own)
 }
 

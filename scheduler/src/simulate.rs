@@ -2,7 +2,7 @@
 //! they are now. It writes nothing.
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
-use entity::schedule;
+use entity::{reminder_rule, schedule};
 use ledger::Result;
 use ledger::record::database;
 use ledger::reminder::{Digest, Rules, Supposed, plan_after};
@@ -30,23 +30,25 @@ pub struct Simulated {
 }
 
 /// Returns the digests of all reminders, or of one, that would go out from a day to another, in the order of days.
-/// Digests of the simulation count as sent; what was really sent counts up to the day before the first.
+/// Digests of the simulation count as sent; what was really sent counts up to the day before the first. `supposed` is a
+/// rule that holds although it is not set.
 pub async fn simulate(
     context: &Context,
     (from, to): (NaiveDate, NaiveDate),
     only: Option<&str>,
+    supposed: Option<&reminder_rule::Model>,
 ) -> Result<Vec<Simulated>> {
     let transaction = database::begin(&context.db).await?;
-    let rules = Rules::read(&transaction, &context.timing).await?;
+    let rules = Rules::supposing(&transaction, &context.timing, supposed).await?;
     let mut simulated = Vec::new();
     for job in JOBS.iter().filter(|job| only.is_none_or(|name| job.name == name)) {
         let Some(Reminder { find, .. }) = job.reminder() else { continue };
-        let mut supposed = Supposed { from, sent: Vec::new() };
+        let mut so_far = Supposed { from, sent: Vec::new() };
         for day in days(&transaction, context, job, (from, to)).await? {
-            let plan = plan_after(&transaction, (job.name, find), (day, context.zone), &rules, Some(&supposed)).await?;
-            supposed.sent.extend(plan.digests.into_iter().map(|digest| (day, digest)));
+            let plan = plan_after(&transaction, (job.name, find), (day, context.zone), &rules, Some(&so_far)).await?;
+            so_far.sent.extend(plan.digests.into_iter().map(|digest| (day, digest)));
         }
-        simulated.extend(supposed.sent.into_iter().map(|(day, digest)| Simulated { day, job: job.name, digest }));
+        simulated.extend(so_far.sent.into_iter().map(|(day, digest)| Simulated { day, job: job.name, digest }));
     }
     transaction.rollback().await?;
     simulated.sort_by_key(|one| one.day);

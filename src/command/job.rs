@@ -123,7 +123,7 @@ async fn simulate(
     }
     let db = current(settings).await?;
     let context = jobs_context(settings, &db).await?;
-    let simulated = scheduler::simulate(&context, (from, to), job).await?;
+    let simulated = scheduler::simulate(&context, (from, to), job, None).await?;
     for scheduler::Simulated { day, job, digest } in &simulated {
         if json {
             let items = reminder::describe(&db, &digest.items).await?;

@@ -54,6 +54,7 @@ const PAGES: &[(&str, bool)] = &[
     ("/admin/schedules", true),
     ("/admin/outbox", true),
     ("/admin/calendar", true),
+    ("/admin/inspections", true),
     ("/admin/reminders", true),
     ("/admin/why?asks=true&kind=OVERDUE&on=2026-11-30&address=nobody%40gov.example", true),
     ("/admin/simulation?from=2026-11-30&to=2026-12-11&kind=", true),

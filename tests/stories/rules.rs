@@ -18,6 +18,8 @@ stories!(
     it_can_be_asked_why_a_mail_is_sent_or_not,
     what_nobody_reports_on_is_asked_after,
     offices_are_reminded_of_their_checks_until_they_are_done,
+    a_change_of_a_rule_is_rehearsed_before_it_is_made,
+    a_table_says_what_each_unit_was_told_of_its_self_inspections_and_did,
 );
 
 /// Returns the real time, at which the demo is made.
@@ -373,4 +375,78 @@ fn offices_are_reminded_of_their_checks_until_they_are_done(world: &World) {
     world.done(&["job", "run", "deliver-mail", "--at", "2023-07-03T02:00:00Z"]);
     let list = world.done(&["mail", "list", "--state", "sent"]);
     assert!(list.contains("【半年核查·逾期3天】2023年上半年："), "{list}");
+}
+
+fn a_change_of_a_rule_is_rehearsed_before_it_is_made(world: &World) {
+    world.done(&["demo"]);
+    let admin = world.account("admin@gov.example", "administrator", "云川省人民政府");
+    let server = world.serve();
+    let query = "mutation($input: SetReminderRuleInput!) { setReminderRule(input: $input) { rule { kind } \
+        rehearsal { digestCountBefore digestCountAfter days { digestCountBefore digestCountAfter } } \
+        errors { code path } } }";
+    let rehearse = |token: &str, change: Value| {
+        let mut input = json!({"kind": "OVERDUE", "reason": "试算", "isRehearsal": true});
+        input.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        server.data_as(token, query, &json!({ "input": input }))["setReminderRule"].clone()
+    };
+    let off = rehearse(&admin, json!({"isOn": false}));
+    assert_eq!((&off["rule"], &off["errors"]), (&Value::Null, &json!([])));
+    let rehearsal = &off["rehearsal"];
+    assert!(rehearsal["digestCountBefore"].as_i64().unwrap() > 0, "{off}");
+    assert_eq!(rehearsal["digestCountAfter"], 0);
+    assert!(rehearsal["days"].as_array().unwrap().iter().all(|day| day["digestCountAfter"] == 0), "{off}");
+    let daily = rehearse(&admin, json!({"againAfter": 1}));
+    let count = |of: &Value, name: &str| of["rehearsal"][name].as_i64().unwrap();
+    assert!(count(&daily, "digestCountAfter") > count(&daily, "digestCountBefore"), "{daily}");
+    let same = rehearse(&admin, json!({}));
+    assert_eq!(count(&same, "digestCountAfter"), count(&same, "digestCountBefore"));
+    assert_eq!(same["rehearsal"]["days"], json!([]));
+    // What is wrong is said as when it is made, and whoever may not make it may not rehearse it.
+    let wrong = rehearse(&admin, json!({"againAfter": 0}));
+    assert_eq!(wrong["errors"], json!([{"code": "INVALID", "path": ["input", "againAfter"]}]));
+    let unit = world.account("unit@gov.example", "responsible-unit", "云川省人民政府");
+    assert_eq!(rehearse(&unit, json!({"isOn": false}))["errors"][0]["code"], "NOT_ALLOWED");
+    // Nothing was written.
+    let history = "{ reminderRuleHistory(kind: OVERDUE) { reason } }";
+    assert!(!server.data_as(&admin, history, &json!({})).to_string().contains("试算"));
+}
+
+fn a_table_says_what_each_unit_was_told_of_its_self_inspections_and_did(world: &World) {
+    let scene = scene(world);
+    world.entered("2023-04-10");
+    scene.clock.set("2023-09-25T09:00");
+    let query = "{ selfInspections(year: 2023) { unitName \
+        quarters { quarter owedCount toldCount acceptedCount acknowledgedCount inspectedCount lastMailId } } }";
+    let row = |token: &str| {
+        let rows = scene.server.data_as(token, query, &json!({}))["selfInspections"].clone();
+        rows.as_array().unwrap().iter().find(|row| row["unitName"] == "洛隆县人民政府").cloned()
+    };
+    let quarter = |number: usize| row(&scene.city).unwrap()["quarters"][number - 1].clone();
+    let counts = |cell: &Value| {
+        ["owedCount", "toldCount", "acceptedCount", "acknowledgedCount", "inspectedCount"]
+            .map(|name| cell[name].as_i64().unwrap())
+    };
+    assert_eq!(counts(&quarter(2)), [0; 5], "the quarter of the entry is not a whole one");
+    assert_eq!(counts(&quarter(3)), [1, 0, 0, 0, 0]);
+    assert_eq!(counts(&quarter(4)), [0; 5], "it has not begun");
+    run(world, "quarterly-self-inspection", "2023-09-22");
+    assert_eq!(counts(&quarter(3)), [1, 1, 0, 0, 0]);
+    let mails = crate::mail_words::deliver(world, "2023-09-22T02:00:00Z");
+    assert!(mails.iter().any(|(_, mail)| mail["to"] == json!([COUNTY])));
+    assert_eq!(counts(&quarter(3)), [1, 1, 1, 0, 0]);
+    // An administrator sends the mail again.
+    let again = json!({ "input": { "mailId": quarter(3)["lastMailId"] } });
+    let requeue = "mutation($input: RequeueMailInput!) { requeueMail(input: $input) { errors { code } } }";
+    assert_eq!(scene.server.data_as(&scene.city, requeue, &again)["requeueMail"]["errors"][0]["code"], "NOT_ALLOWED");
+    let admin = world.account("admin@gov.example", "administrator", "西藏自治区生态环境保护督察整改办");
+    assert_eq!(scene.server.data_as(&admin, requeue, &again)["requeueMail"]["errors"], json!([]));
+    let mails = crate::mail_words::deliver(world, "2023-09-25T02:00:00Z");
+    assert_eq!(mails.iter().filter(|(_, mail)| mail["to"] == json!([COUNTY])).count(), 1);
+    // The unit inspects itself, and has done what it owes.
+    let check = json!({"kind": "SELF_INSPECTION", "result": "PASSED", "findings": "已拆除两座。"});
+    let record = "mutation($input: RecordCheckInput!) { recordCheck(input: $input) { errors { message } } }";
+    let input = json!({ "input": scene.beside("洛隆县", check) });
+    assert_eq!(scene.server.data_as(&scene.counties[0], record, &input)["recordCheck"]["errors"], json!([]));
+    assert_eq!(counts(&quarter(3)), [1, 1, 1, 0, 1]);
+    assert_eq!(row(&scene.counties[0]), None, "units see their own tasks, not the table");
 }

@@ -28,6 +28,7 @@ use crate::noun::problem::ProblemMutation;
 use crate::noun::published_figure::PublishedFigureMutation;
 use crate::noun::region::RegionMutation;
 use crate::noun::reminder_rule::{ReminderRuleMutation, ReminderRuleQuery};
+use crate::noun::self_inspection::SelfInspectionQuery;
 use crate::noun::round::RoundMutation;
 use crate::noun::round_result::RoundResultMutation;
 use crate::noun::schedule::ScheduleMutation;
@@ -47,6 +48,7 @@ pub(crate) struct Query(
     PublicNoticeQuery,
     CalendarQuery,
     ReminderRuleQuery,
+    SelfInspectionQuery,
     WhyMailQuery,
     EnumLabelQuery,
     MailLinkQuery,

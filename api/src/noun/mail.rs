@@ -191,8 +191,8 @@ pub(crate) struct MailMutation;
 
 #[Object]
 impl MailMutation {
-    /// Puts a failed or cancelled mail back into the queue, for an immediate delivery attempt. Restricted to
-    /// administrators.
+    /// Puts a mail that failed, was cancelled or was sent into the queue again, for an immediate delivery attempt. What
+    /// it lists is read anew. Restricted to administrators.
     async fn requeue_mail(
         &self,
         ctx: &Context<'_>,

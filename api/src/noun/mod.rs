@@ -34,6 +34,7 @@ pub(crate) mod responsible_party;
 pub(crate) mod round;
 pub(crate) mod round_result;
 pub(crate) mod schedule;
+pub(crate) mod self_inspection;
 pub(crate) mod sign_in;
 pub(crate) mod statistics;
 pub(crate) mod supervision;

@@ -1,16 +1,17 @@
 //! The rules of reminders (提醒规则): what holds for each kind of reminder in each region, and who has set it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
-use chrono::NaiveTime;
-use entity::reminder_rule as row;
+use chrono::{NaiveDate, NaiveTime};
+use entity::{region, reminder_rule as row, unit};
 use ledger::fault::Fault;
 use ledger::keep::{Patch, reminder_rule as keep};
-use ledger::reminder::{Rule, Rules, read_copied, read_days};
-use sea_orm::Iterable;
+use ledger::reminder::{Rule, Rules, name_of, read_copied, read_days};
+use ledger::rule::calendar::plus_days;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QuerySelect, QueryTrait};
 
-use crate::context::Request;
+use crate::context::{Request, Simulated};
 use crate::error::masked;
 use crate::noun::region::Region;
 use crate::part::patch::clearable;
@@ -150,16 +151,53 @@ pub(crate) struct SetReminderRuleInput {
     quiet_until: MaybeUndefined<String>,
     /// Reason for the change, at most 200 characters.
     reason: String,
+    /// Whether only to say what the change would cause; then nothing is written.
+    #[graphql(default)]
+    is_rehearsal: bool,
 }
 
 /// Result of `setReminderRule`.
 #[derive(SimpleObject)]
 pub(crate) struct ReminderRulePayload {
-    /// What holds now; null if the mutation was refused.
+    /// What holds now; null if the mutation was refused or rehearsed.
     rule: Option<ReminderRule>,
+    /// What the change would cause; null unless it was rehearsed.
+    rehearsal: Option<ReminderRuleRehearsal>,
     /// Reasons why the mutation was refused, in which case nothing was written; empty if it was carried out.
     errors: Vec<UserError>,
 }
+
+/// The digests of a reminder that would go out within 30 days, to units at or below the region of the rule, without a
+/// change of its rule and with it.
+#[derive(SimpleObject)]
+pub(crate) struct ReminderRuleRehearsal {
+    /// Kind of reminder.
+    kind: ReminderKind,
+    /// First local date: tomorrow.
+    from: Date,
+    /// Last local date.
+    to: Date,
+    /// Number of digests by the rule as it is.
+    digest_count_before: i32,
+    /// Number of digests by the changed rule.
+    digest_count_after: i32,
+    /// The days on which the numbers differ.
+    days: Vec<ReminderRuleRehearsalDay>,
+}
+
+/// A day on which a changed rule sends more or fewer digests.
+#[derive(SimpleObject)]
+pub(crate) struct ReminderRuleRehearsalDay {
+    /// Local date of the digests.
+    day: Date,
+    /// Number of digests by the rule as it is.
+    digest_count_before: i32,
+    /// Number of digests by the changed rule.
+    digest_count_after: i32,
+}
+
+/// How many days a change is rehearsed.
+const REHEARSED_DAYS: i64 = 30;
 
 fn small(number: i64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
@@ -294,6 +332,14 @@ impl ReminderRuleMutation {
         let kind = input.kind.into();
         let region = input.region_id.as_ref().map(key_of::<Region>);
         let reason = input.reason.clone();
+        if input.is_rehearsal {
+            let rehearsed = async {
+                let row = keep::rehearse(&request.acting(), (kind, region), changes(input)?, &reason).await?;
+                rehearsal(request, row).await
+            };
+            let (rehearsal, errors) = outcome(rehearsed.await, request.language)?;
+            return Ok(ReminderRulePayload { rule: None, rehearsal, errors });
+        }
         let set = async {
             let changes = changes(input)?;
             keep::set(&request.acting(), (kind, region), changes, &reason).await
@@ -306,8 +352,51 @@ impl ReminderRuleMutation {
             }
             None => None,
         };
-        Ok(ReminderRulePayload { rule, errors })
+        Ok(ReminderRulePayload { rule, rehearsal: None, errors })
     }
+}
+
+/// Simulates a reminder without a rule and with it.
+async fn rehearsal(request: &Request, rule: row::Model) -> ledger::Result<ReminderRuleRehearsal> {
+    let (kind, region) = (rule.kind, rule.region_id);
+    let range = (plus_days(request.today(), 1), plus_days(request.today(), REHEARSED_DAYS));
+    let name = Some(name_of(kind));
+    let before = (request.reminding.simulate)(range, name, None).await?;
+    let after = (request.reminding.simulate)(range, name, Some(rule)).await?;
+    let units = match region {
+        Some(region) => Some(units_below(&request.db, region).await?),
+        None => None,
+    };
+    let mut days: BTreeMap<NaiveDate, (i64, i64)> = BTreeMap::new();
+    let counted = |one: &&Simulated| units.as_ref().is_none_or(|units| units.contains(&one.unit));
+    before.iter().filter(counted).for_each(|one| days.entry(one.day).or_default().0 += 1);
+    after.iter().filter(counted).for_each(|one| days.entry(one.day).or_default().1 += 1);
+    Ok(ReminderRuleRehearsal {
+        kind: kind.into(),
+        from: Date(range.0),
+        to: Date(range.1),
+        digest_count_before: small(days.values().map(|(before, _)| before).sum()),
+        digest_count_after: small(days.values().map(|(_, after)| after).sum()),
+        days: days
+            .into_iter()
+            .filter(|(_, (before, after))| before != after)
+            .map(|(day, (before, after))| ReminderRuleRehearsalDay {
+                day: Date(day),
+                digest_count_before: small(before),
+                digest_count_after: small(after),
+            })
+            .collect(),
+    })
+}
+
+/// Returns the keys of the units at or below a region.
+async fn units_below<C: ConnectionTrait>(db: &C, region: i64) -> ledger::Result<HashSet<i64>> {
+    let Some(region) = region::Entity::find_by_id(region).one(db).await? else { return Ok(HashSet::new()) };
+    let below = region::Entity::find().filter(region::Column::Path.starts_with(&region.path));
+    let below = below.select_only().column(region::Column::Id).into_query();
+    let units = unit::Entity::find().filter(unit::Column::RegionId.in_subquery(below));
+    let keys = units.select_only().column(unit::Column::Id).into_tuple::<i64>().all(db).await?;
+    Ok(keys.into_iter().collect())
 }
 
 /// Returns the changes that an input asks for.

@@ -171,7 +171,7 @@ impl WhyMailQuery {
             return Ok(Simulation { digest_count: 0, digests: Vec::new() });
         }
         range(from.0, to.0).map_err(said)?;
-        let simulated = (request.reminding.simulate)((from.0, to.0), kind.map(|kind| name_of(kind.into()))).await;
+        let simulated = (request.reminding.simulate)((from.0, to.0), kind.map(|kind| name_of(kind.into())), None).await;
         let simulated = simulated.map_err(|failure| masked(&failure))?;
         let digest = |one: &Simulated| SimulatedDigest {
             day: Date(one.day),

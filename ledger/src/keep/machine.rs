@@ -113,9 +113,8 @@ pub async fn ask_run<R>(
 /// Requeues a mail that failed or was cancelled, to be sent at once.
 pub async fn requeue_mail(acting: &Acting<'_>, mail: Option<i64>) -> Result<i64> {
     let (transaction, row) = take(acting, mail).await?;
-    if !matches!(row.state, MailState::Failed | MailState::Cancelled) {
-        let (zh, en) =
-            ("只有发送失败或已取消的邮件可以重新排队", "only a mail that failed or was cancelled can be requeued");
+    if !matches!(row.state, MailState::Failed | MailState::Cancelled | MailState::Sent) {
+        let (zh, en) = ("邮件还在等待发送", "the mail still waits to be sent");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "mailId"]).into());
     }
     move_mail(acting, &transaction, &row, requeued(acting, &row)).await?;

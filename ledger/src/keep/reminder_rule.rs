@@ -17,7 +17,7 @@ use crate::fault::{self, Fault, Thing};
 use crate::patch::Patch;
 use crate::people::policy::Act;
 use crate::record::audit::Entry;
-use crate::record::database;
+use crate::record::database::{self, Transaction};
 use crate::work::Acting;
 
 /// The most marks before a date.
@@ -59,24 +59,9 @@ pub async fn set(
     changes: Changes,
     reason: &str,
 ) -> Result<Option<i64>> {
-    permit_anywhere(acting, Act::KeepReminders)?;
     let transaction = database::begin(acting.db).await?;
-    let region = match region {
-        Some(region) => Some(live(&transaction, region).await?),
-        None => None,
-    };
-    if !acting.by.principal.keeps_reminders_of(region.as_ref().map(|region| region.path.as_str())) {
-        return Err(fault::unknown(Thing::RegionInReach, &["input", "regionId"]).into());
-    }
-    if let Some(region) = &region {
-        // Its row stands for the chain of its rules.
-        take_row::<region::Entity>(&transaction, Some(region.id), Thing::RegionInReach, "regionId").await?;
-    }
-    let region_id = region.map(|region| region.id);
-    let there = latest(&transaction, kind, region_id).await?.unwrap_or_default();
-    let reason =
-        fault::line(reason, 1..=200, ("修改原因", "the reason"), &["input", "reason"]).map_err(crate::Error::from);
-    let (reason, now) = fault::all((reason, merged(&there, changes)))?;
+    let Asked { there, now, reason } = asked(acting, &transaction, (kind, region), changes, reason).await?;
+    let region_id = now.region_id;
     let Some((before, after)) = difference(state(&there), state(&now)) else {
         return Ok(Some(there.id).filter(|id| *id != 0));
     };
@@ -104,6 +89,56 @@ pub async fn set(
     note_own(&transaction, acting, Entry::of("RULE_SET", chain).changed(before, after)).await?;
     transaction.commit().await?;
     Ok(Some(id))
+}
+
+/// Returns the row that [`set`] would add, and writes nothing.
+pub async fn rehearse(
+    acting: &Acting<'_>,
+    (kind, region): (ReminderKind, Option<Option<i64>>),
+    changes: Changes,
+    reason: &str,
+) -> Result<reminder_rule::Model> {
+    let transaction = database::begin(acting.db).await?;
+    let Asked { now, .. } = asked(acting, &transaction, (kind, region), changes, reason).await?;
+    transaction.rollback().await?;
+    Ok(now)
+}
+
+/// A change that may be made.
+struct Asked {
+    /// What is set before it.
+    there: reminder_rule::Model,
+    /// What is set after it.
+    now: reminder_rule::Model,
+    reason: String,
+}
+
+/// Checks whether the caller may set a rule, and what.
+async fn asked(
+    acting: &Acting<'_>,
+    transaction: &Transaction,
+    (kind, region): (ReminderKind, Option<Option<i64>>),
+    changes: Changes,
+    reason: &str,
+) -> Result<Asked> {
+    permit_anywhere(acting, Act::KeepReminders)?;
+    let region = match region {
+        Some(region) => Some(live(transaction, region).await?),
+        None => None,
+    };
+    if !acting.by.principal.keeps_reminders_of(region.as_ref().map(|region| region.path.as_str())) {
+        return Err(fault::unknown(Thing::RegionInReach, &["input", "regionId"]).into());
+    }
+    if let Some(region) = &region {
+        // Its row stands for the chain of its rules.
+        take_row::<region::Entity>(transaction, Some(region.id), Thing::RegionInReach, "regionId").await?;
+    }
+    let region_id = region.map(|region| region.id);
+    let there = latest(transaction, kind, region_id).await?.unwrap_or_default();
+    let reason =
+        fault::line(reason, 1..=200, ("修改原因", "the reason"), &["input", "reason"]).map_err(crate::Error::from);
+    let (reason, now) = fault::all((reason, merged(&there, changes)))?;
+    Ok(Asked { there, now: reminder_rule::Model { kind, region_id, ..now }, reason })
 }
 
 /// Returns what was set for a kind in a region, or for the whole ledger, the latest first; at most 100 rows.

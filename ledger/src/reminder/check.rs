@@ -152,6 +152,11 @@ async fn candidates(
     Ok(())
 }
 
+/// Returns the statement of the assignments whose unit owes a self-inspection for a quarter, with the column `unit`.
+pub(super) fn self_inspections_owed(backend: DbBackend, quarter: Quarter, zone: Tz) -> Statement {
+    unchecked(backend, SELF_INSPECTION, quarter, zone)
+}
+
 /// Returns the statement of the assignments that were entered before the period began and have no check for the period
 /// that ends with the quarter or, by the plan of their measure, for the half-year or the year.
 fn unchecked(backend: DbBackend, checked: Checked, quarter: Quarter, zone: Tz) -> Statement {

@@ -11,6 +11,7 @@ pub mod check;
 mod described;
 pub mod due_soon;
 pub mod escalation;
+mod matrix;
 mod office;
 mod open;
 pub mod overdue;
@@ -21,6 +22,7 @@ mod why;
 
 pub use candidate::{Candidate, Each, Find, Matter, Person, Timing, Told};
 pub use described::{Described, describe};
+pub use matrix::{Cell, Matrix, matrix};
 pub(crate) use open::Open;
 pub use plan::{Digest, Item, Plan, Supposed, Unreachable, plan, plan_after};
 pub use rules::{Rule, Rules, kind_of, name_of, read_copied, read_days};

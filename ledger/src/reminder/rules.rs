@@ -175,8 +175,21 @@ pub struct Rules {
 impl Rules {
     /// Reads the rules as they are now. `timing` has the defaults.
     pub async fn read<C: ConnectionTrait>(db: &C, timing: &Timing) -> Result<Self> {
+        Self::supposing(db, timing, None).await
+    }
+
+    /// Reads the rules as they would be if a row were the latest of its kind and region.
+    pub async fn supposing<C: ConnectionTrait>(
+        db: &C,
+        timing: &Timing,
+        supposed: Option<&reminder_rule::Model>,
+    ) -> Result<Self> {
         let days = WorkingDays::read(db).await?;
-        let rows = current(db).await?;
+        let mut rows = current(db).await?;
+        if let Some(supposed) = supposed {
+            rows.retain(|row| (row.kind, row.region_id) != (supposed.kind, supposed.region_id));
+            rows.push(supposed.clone());
+        }
         let defaults = ReminderKind::iter().map(|kind| (kind, Rule::by_default(kind, timing)));
         let mut everywhere: HashMap<ReminderKind, Rule> = defaults.collect();
         let (of_all, of_regions): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.region_id.is_none());

@@ -40,6 +40,11 @@ impl Quarter {
         Self { year: day.year(), number: day.month0() / 3 + 1 }
     }
 
+    /// Returns the quarters of a year.
+    pub fn of_year(year: i32) -> [Self; 4] {
+        [1, 2, 3, 4].map(|number| Self { year, number })
+    }
+
     /// Returns the quarter before this one.
     #[must_use]
     pub fn previous(self) -> Self {

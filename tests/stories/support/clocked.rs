@@ -89,7 +89,7 @@ impl World {
                             occurrences: Arc::new(scheduler::occurrences),
                             run_job: Arc::new(|_, _, _| None),
                             reminding: api::Reminding {
-                                simulate: Arc::new(|_, _| Box::pin(async { Ok(Vec::new()) })),
+                                simulate: Arc::new(|_, _, _| Box::pin(async { Ok(Vec::new()) })),
                                 why_not: Arc::new(|_, _, _| Box::pin(async { Ok(Vec::new()) })),
                             },
                             link_key: ledger::record::link_key::LinkKey::new("story"),

@@ -32,6 +32,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "simulateReminders"),
     ("Query", "reminderRules"),
     ("Query", "reminderRuleHistory"),
+    ("Query", "selfInspections"),
     ("Query", "enumLabels"),
     ("Query", "mySignIns"),
     ("Query", "installation"),
