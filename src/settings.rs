@@ -124,6 +124,7 @@ pub(crate) struct Settings {
     escalate_to_office_after: i64,
     escalate_to_leader_after: i64,
     propose_listing_after: i64,
+    propose_card_after: i64,
     introspection: bool,
     trusted_documents: PathBuf,
     origins: Vec<String>,
@@ -296,11 +297,15 @@ impl Settings {
                 "self_inspection_before、due_soon_before、case_due_soon_before 中的天数应为 0 至 365".to_owned()
             );
         }
-        let levels = [self.escalate_to_office_after, self.escalate_to_leader_after, self.propose_listing_after];
+        let levels = [
+            self.escalate_to_office_after,
+            self.escalate_to_leader_after,
+            self.propose_listing_after,
+            self.propose_card_after,
+        ];
         if levels.iter().any(|days| !(1..=365).contains(days)) {
-            return bad(
-                "escalate_to_office_after、escalate_to_leader_after、propose_listing_after 应为 1 至 365".to_owned()
-            );
+            let names = "escalate_to_office_after、escalate_to_leader_after、propose_listing_after、propose_card_after";
+            return bad(format!("{names} 应为 1 至 365"));
         }
         if !matches!(self.log_format.as_str(), "text" | "json") {
             return bad("log_format：应为 text 或 json".to_owned());
@@ -744,6 +749,7 @@ impl Settings {
             office_after: self.escalate_to_office_after,
             leader_after: self.escalate_to_leader_after,
             listing_after: self.propose_listing_after,
+            card_after: self.propose_card_after,
         }
     }
 

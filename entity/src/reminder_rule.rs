@@ -26,6 +26,8 @@ pub struct Model {
     pub leader_after: Option<i32>,
     /// Number of days overdue after which listing is proposed.
     pub listing_after: Option<i32>,
+    /// Number of days overdue, or without a report, after which a yellow card is proposed.
+    pub card_after: Option<i32>,
     /// Who is told beside the unit that answers: values of [`Copied`], separated by commas; empty for no one.
     pub copied: Option<String>,
     /// Whether it is sent on working days only.

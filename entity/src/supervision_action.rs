@@ -1,4 +1,5 @@
-//! Supervision of measures: urging (催办), supervision (督办), listing (挂牌督办) and summons (约谈).
+//! Supervision of measures: urging (催办), supervision (督办), yellow and red cards (黄牌、红牌), listing (挂牌督办)
+//! and summons (约谈).
 
 use sea_orm::entity::prelude::*;
 
@@ -17,6 +18,8 @@ pub struct Model {
     pub kind: SupervisionKind,
     /// State: proposed, in force, lifted or dismissed.
     pub state: SupervisionState,
+    /// Why the system proposed it; null if a person issued it unasked.
+    pub cause: Option<SupervisionCause>,
     /// Account that issued it; null if the system proposed it.
     pub issuer_id: Option<i64>,
     /// Unit that it is addressed to.
@@ -53,12 +56,36 @@ pub enum SupervisionKind {
     /// Supervision (督办).
     #[sea_orm(string_value = "SUPERVISE")]
     Supervise,
+    /// Yellow card (黄牌).
+    #[sea_orm(string_value = "YELLOW_CARD")]
+    YellowCard,
     /// Listing (挂牌督办).
     #[sea_orm(string_value = "LIST")]
     List,
+    /// Red card (红牌).
+    #[sea_orm(string_value = "RED_CARD")]
+    RedCard,
     /// Summons (约谈).
     #[sea_orm(string_value = "SUMMON")]
     Summon,
+}
+
+/// What made the system propose an act of supervision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+pub enum SupervisionCause {
+    /// Overdue for long (长期逾期).
+    #[sea_orm(string_value = "OVERDUE")]
+    Overdue,
+    /// Without a report for long (久无进展).
+    #[sea_orm(string_value = "STALE")]
+    Stale,
+    /// Two yellow cards are in force (两张黄牌).
+    #[sea_orm(string_value = "TWO_YELLOW_CARDS")]
+    TwoYellowCards,
+    /// Listed for supervision (已挂牌督办).
+    #[sea_orm(string_value = "LISTED")]
+    Listed,
 }
 
 /// State of an act of supervision.

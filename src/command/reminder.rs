@@ -46,6 +46,9 @@ pub(crate) enum Reminder {
         /// 逾期几天后建议挂牌督办
         #[arg(long)]
         listing_after: Option<i64>,
+        /// 逾期或没有进展几天后建议黄牌
+        #[arg(long)]
+        card_after: Option<i64>,
         /// 是否只在工作日发送
         #[arg(long)]
         working_days_only: Option<bool>,
@@ -116,6 +119,7 @@ fn changes(command: &Reminder) -> keep::Changes {
         office_after,
         leader_after,
         listing_after,
+        card_after,
         working_days_only,
         quiet,
         ..
@@ -130,6 +134,7 @@ fn changes(command: &Reminder) -> keep::Changes {
         office_after: given(office_after.as_ref()),
         leader_after: given(leader_after.as_ref()),
         listing_after: given(listing_after.as_ref()),
+        card_after: given(card_after.as_ref()),
         copied: Patch::Keep,
         working_days_only: given(working_days_only.as_ref()),
         quiet: given(quiet.as_ref()),
@@ -155,8 +160,9 @@ fn line(kind: ReminderKind, rule: &Rule) -> String {
         said.push(format!("隔 {} 天再提醒", rule.again_after));
     }
     if kind == ReminderKind::Escalation {
-        let Rule { office_after, leader_after, listing_after, .. } = rule;
+        let Rule { office_after, leader_after, listing_after, card_after, .. } = rule;
         said.push(format!("逾期 {office_after} 天告知整改办、{leader_after} 天告知领导、{listing_after} 天建议挂牌"));
+        said.push(format!("逾期或没有进展 {card_after} 天建议黄牌"));
     }
     said.push(if rule.working_days_only { "仅工作日" } else { "每天" }.to_owned());
     if let Some((from, until)) = rule.quiet {

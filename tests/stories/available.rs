@@ -91,7 +91,9 @@ fn input(action: &str, object: &Value) -> Option<Value> {
         "RECORD_VERIFICATION" => beside(json!({ "kind": "VERIFICATION", "result": "PASSED" })),
         "SPOT_CHECK" => beside(json!({ "kind": "SPOT_CHECK", "result": "PASSED" })),
         "INSPECT" => beside(json!({ "kind": "SUPERVISION", "result": "PASSED" })),
-        "URGE" | "SUPERVISE" | "LIST" | "SUMMON" => beside(json!({ "kind": action, "reason": unique })),
+        "URGE" | "SUPERVISE" | "YELLOW_CARD" | "LIST" | "RED_CARD" | "SUMMON" => {
+            beside(json!({ "kind": action, "reason": unique }))
+        }
         "REQUEST_EXTENSION" => {
             let deadline = &assignment["measure"]["deadline"];
             let day = |name: &str| deadline[name].as_str().and_then(|day| day.parse::<chrono::NaiveDate>().ok());

@@ -144,7 +144,9 @@ fn mails_about_an_assignment_say_what_happened_and_what_to_do(world: &World) {
         "not-applicable-rejected",
         "urge",
         "supervision",
+        "yellow-card",
         "listing",
+        "red-card",
         "summons",
         "extension-endorsed",
         "extension-approved",
@@ -186,7 +188,9 @@ fn answer_and_extend(scene: &MeasureScene<'_>, read: &mut impl FnMut(&str)) {
     for (kind, reason) in [
         ("URGE", "汛期将至，请加快拆除。"),
         ("SUPERVISE", "进度滞后。"),
+        ("YELLOW_CARD", "连续一个月没有进展。"),
         ("LIST", "久拖不决。"),
+        ("RED_CARD", "挂牌后仍无实质进展。"),
         ("SUMMON", "多次督办未见成效。"),
     ] {
         let mut input = json!({"kind": kind, "reason": reason, "answerBy": "2023-04-20"});

@@ -13,6 +13,7 @@ mod api;
 mod audit;
 mod available;
 mod budget;
+mod cards;
 mod case;
 mod cases;
 mod decisions;

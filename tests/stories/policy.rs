@@ -102,7 +102,7 @@ const MOST: usize = 24;
 /// A mutation: its name, the kind of object it acts on, and a function that returns its input without id and version.
 type Deed = (&'static str, About, fn() -> Value);
 
-const DEEDS: [Deed; 33] = [
+const DEEDS: [Deed; 35] = [
     ("reportProgress", About::Assignment, || json!({"period": "2026-05", "text": "推进中"})),
     ("acceptAssignment", About::Assignment, || json!({})),
     ("declineAssignment", About::Assignment, || json!({"reason": "非我单位职责"})),
@@ -131,6 +131,8 @@ const DEEDS: [Deed; 33] = [
     ("issueSupervision", About::Assignment, || json!({"kind": "URGE", "reason": "逾期"})),
     ("issueSupervision", About::Assignment, || json!({"kind": "SUPERVISE", "reason": "逾期"})),
     ("issueSupervision", About::Assignment, || json!({"kind": "LIST", "reason": "逾期"})),
+    ("issueSupervision", About::Assignment, || json!({"kind": "YELLOW_CARD", "reason": "逾期"})),
+    ("issueSupervision", About::Assignment, || json!({"kind": "RED_CARD", "reason": "逾期"})),
     ("issueSupervision", About::Assignment, || json!({"kind": "SUMMON", "reason": "逾期"})),
     ("liftSupervision", About::Supervision, || json!({"reason": "已办"})),
     ("decideSupervision", About::Proposal, || json!({"isAdopted": true, "reason": "逾期"})),

@@ -19,6 +19,7 @@ use crate::noun::evidence::Evidence;
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::progress_report::{ProgressReport, ProgressReportFilter};
 use crate::noun::region::SubtreeFilter;
+use crate::noun::supervision::Card;
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, filter, one_of};
 use crate::part::group;
@@ -64,6 +65,11 @@ fn pace(sql: &mut Sql<'_>, assignment: &str) -> String {
 fn pace_differs(sql: &mut Sql<'_>, assignment: &str) -> String {
     let computed = pace(sql, assignment);
     deadline::differs(assignment, &computed)
+}
+
+/// Returns SQL for the card in force.
+fn card(sql: &mut Sql<'_>, assignment: &str) -> String {
+    ledger::work::card::in_force(sql, |card| format!("{card}.assignment_id = {assignment}.id"))
 }
 
 const GROUPS: &[Dimension] = &[
@@ -131,6 +137,8 @@ noun! {
     statedPace: Option<StatedPace> = Kind::Column("stated_pace");
     /// Local date of the ledger that states the pace.
     statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
+    /// Card in force (黄牌、红牌), the more severe one of the assignment; null if there is none.
+    card: Option<Card> = Kind::Expression(card);
     /// Measure that the unit has to answer.
     measure: Measure = Kind::One(<Measure as Noun>::table, "measure_id");
     /// Unit that answers the assignment; null if the caller may not see it. A county's government also answers for its
@@ -212,6 +220,8 @@ filter! {
         /// The pace that the last ledger states is one of these.
         stated_pace: Vec<StatedPace> =
             |paces| one_of::<_, entity::assignment::StatedPace>("stated_pace", paces),
+        /// The card in force is one of these, the more severe one of the assignment; an empty list selects none.
+        card: Vec<Card> = |cards| Condition::Reckons(card, Card::codes(cards)),
         /// A ledger states another pace than the one computed for the current local date. `AHEAD` is no other pace than
         /// a stated `ON_SCHEDULE`, and `BEHIND` none than a stated `BEHIND_AND_REPORTED`.
         is_pace_different: bool = |wanted| Condition::Holds(pace_differs, *wanted),

@@ -22,7 +22,7 @@ use crate::noun::problem::{Problem, ProblemFilter};
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::responsible_party::{ResponsibleParty, Selector};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
-use crate::noun::supervision::{Comment, SupervisionAction};
+use crate::noun::supervision::{Card, Comment, SupervisionAction};
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{
     DateFilter, DateTimeFilter, ListFilter, NumberFilter, RelationFilter, TextFilter, filter, one_of,
@@ -58,6 +58,11 @@ fn task(_: &mut Sql<'_>, measure: &str) -> String {
 /// Returns SQL for the number of the task.
 fn task_number(_: &mut Sql<'_>, measure: &str) -> String {
     format!("(SELECT k.number FROM task k WHERE k.id = {measure}.task_id)")
+}
+
+/// Returns SQL for the card in force.
+fn card(sql: &mut Sql<'_>, measure: &str) -> String {
+    ledger::work::card::in_force(sql, |card| format!("{card}.measure_id = {measure}.id"))
 }
 
 const BUDGET: &str = "CAST({t}.budget AS double precision) / 10000";
@@ -143,6 +148,9 @@ noun! {
     statedPace: Option<StatedPace> = Kind::Column("stated_pace");
     /// Local date of the ledger that states the pace.
     statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
+    /// Card in force (黄牌、红牌), the most severe one of the assignments that the caller may see; null if there is
+    /// none.
+    card: Option<Card> = Kind::Expression(card);
     /// Problem (反馈问题) that the measure addresses.
     problem: Problem = Kind::One(<Problem as planner::Noun>::table, "problem_id");
     /// Inspection round (督察轮次) of that problem.
@@ -255,6 +263,9 @@ filter! {
         /// The pace that the last ledger states is one of these.
         stated_pace: Vec<StatedPace> =
             |paces| one_of::<_, entity::assignment::StatedPace>("stated_pace", paces),
+        /// The card in force is one of these, the most severe one of the assignments that the caller may see; an empty
+        /// list selects none.
+        card: Vec<Card> = |cards| Condition::Reckons(card, Card::codes(cards)),
         /// A ledger states another pace than the one computed for the current local date. `AHEAD` is no other pace than
         /// a stated `ON_SCHEDULE`, and `BEHIND` none than a stated `BEHIND_AND_REPORTED`.
         is_pace_different: bool = |wanted| Condition::Holds(pace_differs, *wanted),

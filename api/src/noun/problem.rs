@@ -1,6 +1,7 @@
 //! Problems (反馈问题): their type, filter and order, and the mutations that create, edit, withdraw, merge and delete
 //! them.
 
+use crate::noun::supervision::Card;
 use crate::part::action::{self, AvailableAction};
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
@@ -29,6 +30,13 @@ const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", Sort
 
 const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9999-12-31')", SortType::Date);
 const NUMBER: SortKey = SortKey::expression("coalesce({t}.number, '\u{10FFFF}')", SortType::Text);
+
+/// Returns SQL for the card in force.
+fn card(sql: &mut Sql<'_>, problem: &str) -> String {
+    ledger::work::card::in_force(sql, |card| {
+        format!("{card}.measure_id IN (SELECT id FROM measure WHERE problem_id = {problem}.id)")
+    })
+}
 
 const GROUPS: &[Dimension] = &[
     group::STATUS,
@@ -98,6 +106,9 @@ noun! {
     statedPace: Option<StatedPace> = Kind::Column("stated_pace");
     /// Local date of the ledger that states the pace.
     statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
+    /// Card in force (黄牌、红牌), the most severe one of the measures' assignments that the caller may see; null if
+    /// there is none.
+    card: Option<Card> = Kind::Expression(card);
     /// Whether the problem is open past its deadline on the current local day.
     isOverdue: bool = Kind::Expression(overdue);
     /// Domains (领域) that the problem belongs to, such as 水, 大气 or 矿山.
@@ -174,6 +185,9 @@ filter! {
         is_ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
         /// True: the problem is open past its deadline on the current local day. False: it is not.
         is_overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
+        /// The card in force is one of these, the most severe one of the measures' assignments that the caller may see;
+        /// an empty list selects none.
+        card: Vec<Card> = |cards| Condition::Reckons(card, Card::codes(cards)),
         /// Condition on the local date of completion.
         completed_on: DateFilter = |day| day.condition("completed_on"),
         /// Condition on the rating of the progress as printed.

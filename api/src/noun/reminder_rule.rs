@@ -75,6 +75,9 @@ pub(crate) struct ReminderRule {
     leader_after: i32,
     /// Number of days overdue after which listing (挂牌督办) is proposed.
     listing_after: i32,
+    /// Number of days overdue, or without a report, after which a yellow card (黄牌) is proposed; three times as many
+    /// without a report for an ongoing measure (长期坚持).
+    card_after: i32,
     /// Who is told beside the unit that answers.
     copied: Vec<ReminderCopy>,
     /// Whether it is sent on working days only.
@@ -104,6 +107,8 @@ pub(crate) struct ReminderRuleChange {
     leader_after: Option<i32>,
     /// Number of days overdue after which listing is proposed.
     listing_after: Option<i32>,
+    /// Number of days overdue, or without a report, after which a yellow card is proposed.
+    card_after: Option<i32>,
     /// Who is told beside the unit that answers.
     copied: Option<Vec<ReminderCopy>>,
     /// Whether it is sent on working days only.
@@ -140,6 +145,8 @@ pub(crate) struct SetReminderRuleInput {
     leader_after: MaybeUndefined<i32>,
     /// Number of days overdue after which listing is proposed, from 0 to 365.
     listing_after: MaybeUndefined<i32>,
+    /// Number of days overdue, or without a report, after which a yellow card is proposed, from 1 to 365.
+    card_after: MaybeUndefined<i32>,
     /// Who is told beside the unit that answers; an empty list for no one.
     copied: MaybeUndefined<Vec<ReminderCopy>>,
     /// Whether it is sent on working days only.
@@ -229,6 +236,7 @@ impl ReminderRule {
             office_after: small(rule.office_after),
             leader_after: small(rule.leader_after),
             listing_after: small(rule.listing_after),
+            card_after: small(rule.card_after),
             copied: rule.copied.iter().copied().map(Into::into).collect(),
             is_on_working_days_only: rule.working_days_only,
             quiet_from: rule.quiet.map(|(from, _)| time(from)),
@@ -248,6 +256,7 @@ impl From<row::Model> for ReminderRuleChange {
             office_after: row.office_after,
             leader_after: row.leader_after,
             listing_after: row.listing_after,
+            card_after: row.card_after,
             copied: row.copied.map(|stored| read_copied(&stored).into_iter().map(Into::into).collect()),
             is_on_working_days_only: row.working_days_only,
             quiet_from: row.quiet_from.map(time),
@@ -410,6 +419,7 @@ fn changes(input: SetReminderRuleInput) -> ledger::Result<keep::Changes> {
         office_after: days(input.office_after),
         leader_after: days(input.leader_after),
         listing_after: days(input.listing_after),
+        card_after: days(input.card_after),
         copied: clearable(copied),
         working_days_only: clearable(input.is_on_working_days_only),
         quiet: quiet(input.quiet_from, input.quiet_until)?,

@@ -1,9 +1,10 @@
-//! Supervision (催办、督办、挂牌督办、约谈) of assignments, and comments (批示、意见) on measures.
+//! Supervision (催办、督办、黄牌、挂牌督办、红牌、约谈) of assignments, and comments (批示、意见) on measures.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::available::{self, Subject};
 use ledger::work::{comment, supervision as acts};
 use planner::{Dimension, Kind, Noun, SortKey, SortType, Sql, noun};
+use sea_orm::Value;
 
 use crate::context::Request;
 use crate::noun::account::Account;
@@ -24,10 +25,48 @@ pub(crate) enum SupervisionKind {
     Urge,
     /// 督办 · Supervision: a formal order to act.
     Supervise,
+    /// 黄牌 · Yellow card: a warning to a unit that is late or does not report.
+    YellowCard,
     /// 挂牌督办 · Listing: the assignment is put on the supervision list until that is lifted.
     List,
+    /// 红牌 · Red card: the last warning, after two yellow cards or a listing.
+    RedCard,
     /// 约谈 · Summons: a leader of the unit is called to an interview.
     Summon,
+}
+
+/// Why the system proposed an act of supervision.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "entity::supervision_action::SupervisionCause")]
+pub(crate) enum SupervisionCause {
+    /// 长期逾期 · The assignment is overdue for a month.
+    Overdue,
+    /// 久无进展 · The assignment has had no report for a month, or for three months if its measure is ongoing.
+    Stale,
+    /// 两张黄牌 · Two yellow cards of the assignment are in force.
+    TwoYellowCards,
+    /// 已挂牌督办 · The assignment is listed for supervision.
+    Listed,
+}
+
+/// Card that is in force (黄牌、红牌); of several the more severe one.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+pub(crate) enum Card {
+    /// 黄牌 · At least one yellow card is in force, and no red one.
+    YellowCard,
+    /// 红牌 · A red card is in force.
+    RedCard,
+}
+
+impl Card {
+    /// Returns the codes of cards, as the SQL expression of the card in force returns them.
+    pub(crate) fn codes(cards: &[Self]) -> Vec<Value> {
+        let code = |card: &Self| match card {
+            Self::YellowCard => "YELLOW_CARD",
+            Self::RedCard => "RED_CARD",
+        };
+        cards.iter().map(code).map(Value::from).collect()
+    }
 }
 
 /// State of an act of supervision.
@@ -63,7 +102,7 @@ const GROUPS: &[Dimension] = &[
 ];
 
 noun! {
-    /// An act of supervision (催办、督办、挂牌督办、约谈) of an assignment.
+    /// An act of supervision (催办、督办、黄牌、挂牌督办、红牌、约谈) of an assignment.
     pub(crate) SupervisionAction from "supervision_action" as "supervision" {
         order: &[KEY.reversed()],
         total: None,
@@ -77,6 +116,8 @@ noun! {
     kind: SupervisionKind = Kind::Column("kind");
     /// State of the supervision: proposed, in force, lifted or dismissed.
     state: SupervisionState = Kind::Column("state");
+    /// Why the system proposed it; null if a person issued it unasked.
+    cause: Option<SupervisionCause> = Kind::Column("cause");
     /// Reason for the supervision, as the unit reads it.
     reason: String = Kind::Column("reason");
     /// Account that issued the supervision; null while it is only proposed by the system, and if the account is not
@@ -128,6 +169,9 @@ filter! {
         /// Selects supervision in one of these states; an empty list selects none.
         state: Vec<SupervisionState> =
             |states| one_of::<_, entity::supervision_action::SupervisionState>("state", states),
+        /// Selects supervision that the system proposed for one of these causes; an empty list selects none.
+        cause: Vec<SupervisionCause> =
+            |causes| one_of::<_, entity::supervision_action::SupervisionCause>("cause", causes),
         /// Condition on the measure that is supervised.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
         /// Condition on the assignment that is supervised.
@@ -218,7 +262,7 @@ pub(crate) struct DecideSupervisionInput {
     /// Last local date on which the unit may answer, today or later; null if no answer is demanded, and if the proposal
     /// is dismissed.
     answer_by: Option<Date>,
-    /// Number of the document (文号) by which the listing is issued, at most 100 characters; null if the proposal is
+    /// Number of the document (文号) by which it is issued, at most 100 characters; null if the proposal is
     /// dismissed.
     document_number: Option<String>,
 }

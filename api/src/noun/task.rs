@@ -53,7 +53,7 @@ pub(crate) enum TaskKind {
     Close,
     /// 延期待审批 · A request for an extension waits for the caller's decision.
     DecideExtension,
-    /// 挂牌建议待决定 · A proposal to list waits for a decision.
+    /// 督办建议待决定 · A proposal to list, or of a yellow or red card, waits for a decision.
     DecideProposal,
     /// 案件待验收 · A resolved case waits for verification.
     VerifyCase,

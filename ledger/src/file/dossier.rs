@@ -335,7 +335,9 @@ fn supervision_name(kind: SupervisionKind) -> &'static str {
     match kind {
         SupervisionKind::Urge => "催办",
         SupervisionKind::Supervise => "督办",
+        SupervisionKind::YellowCard => "黄牌",
         SupervisionKind::List => "挂牌督办",
+        SupervisionKind::RedCard => "红牌",
         SupervisionKind::Summon => "约谈",
     }
 }

@@ -41,6 +41,8 @@ pub struct Changes {
     pub leader_after: Patch<Option<i64>>,
     /// After how many days overdue listing is proposed, from 0 to 365.
     pub listing_after: Patch<Option<i64>>,
+    /// After how many days overdue, or without a report, a yellow card is proposed, from 1 to 365.
+    pub card_after: Patch<Option<i64>>,
     /// Who is told beside the unit that answers.
     pub copied: Patch<Option<BTreeSet<Copied>>>,
     /// Whether it is sent on working days only.
@@ -74,6 +76,7 @@ pub async fn set(
         office_after: Set(now.office_after),
         leader_after: Set(now.leader_after),
         listing_after: Set(now.listing_after),
+        card_after: Set(now.card_after),
         copied: Set(now.copied),
         working_days_only: Set(now.working_days_only),
         quiet_from: Set(now.quiet_from),
@@ -195,12 +198,13 @@ fn merged(there: &reminder_rule::Model, changes: Changes) -> Result<reminder_rul
         Patch::Set(None) => Ok(None),
         Patch::Set(Some(marks)) => stored_marks(&marks).map(Some),
     };
-    let (days_before, again_after, office_after, leader_after, listing_after) = fault::all((
+    let (days_before, again_after, office_after, leader_after, listing_after, card_after) = fault::all((
         days_before,
         days(changes.again_after, there.again_after, 1, "againAfter"),
         days(changes.office_after, there.office_after, 0, "officeAfter"),
         days(changes.leader_after, there.leader_after, 0, "leaderAfter"),
         days(changes.listing_after, there.listing_after, 0, "listingAfter"),
+        days(changes.card_after, there.card_after, 1, "cardAfter"),
     ))?;
     let names = |copied: BTreeSet<Copied>| copied.iter().map(ActiveEnum::to_value).collect::<Vec<_>>().join(",");
     let quiet = changes.quiet.or(there.quiet_from.zip(there.quiet_until));
@@ -211,6 +215,7 @@ fn merged(there: &reminder_rule::Model, changes: Changes) -> Result<reminder_rul
         office_after,
         leader_after,
         listing_after,
+        card_after,
         copied: match changes.copied {
             Patch::Keep => there.copied.clone(),
             Patch::Set(copied) => copied.map(names),
@@ -237,6 +242,7 @@ fn state(row: &reminder_rule::Model) -> Value {
     json!({
         "isOn": row.is_on, "daysBefore": row.days_before, "againAfter": row.again_after,
         "officeAfter": row.office_after, "leaderAfter": row.leader_after, "listingAfter": row.listing_after,
+        "cardAfter": row.card_after,
         "copied": row.copied, "isOnWorkingDaysOnly": row.working_days_only,
         "quietFrom": row.quiet_from, "quietUntil": row.quiet_until,
     })

@@ -36,6 +36,8 @@ pub struct Timing {
     pub leader_after: i64,
     /// After how many days overdue listing (挂牌督办) is proposed.
     pub listing_after: i64,
+    /// After how many days overdue, or without a report, a yellow card (黄牌) is proposed.
+    pub card_after: i64,
 }
 
 impl Default for Timing {
@@ -50,6 +52,7 @@ impl Default for Timing {
             office_after: 7,
             leader_after: 15,
             listing_after: 30,
+            card_after: 30,
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Rule {
     pub leader_after: i64,
     /// After how many days overdue listing (挂牌督办) is proposed, for an escalation.
     pub listing_after: i64,
+    /// After how many days overdue, or without a report, a yellow card (黄牌) is proposed, for an escalation.
+    pub card_after: i64,
     /// Who is told beside the unit that answers.
     pub copied: BTreeSet<Copied>,
     /// Whether it is sent on working days only.
@@ -61,6 +63,7 @@ impl Rule {
             office_after: timing.office_after,
             leader_after: timing.leader_after,
             listing_after: timing.listing_after,
+            card_after: timing.card_after,
             copied: copied.iter().copied().collect(),
             working_days_only: true,
             quiet: Some(QUIET),
@@ -74,6 +77,7 @@ impl Rule {
         set(&mut self.office_after, row.office_after);
         set(&mut self.leader_after, row.leader_after);
         set(&mut self.listing_after, row.listing_after);
+        set(&mut self.card_after, row.card_after);
         self.is_on = row.is_on.unwrap_or(self.is_on);
         self.working_days_only = row.working_days_only.unwrap_or(self.working_days_only);
         if let Some(days) = &row.days_before {
@@ -255,6 +259,11 @@ impl Rules {
     /// Returns the fewest days overdue after which listing is proposed.
     pub(crate) fn soonest_listing(&self) -> i64 {
         self.all(ReminderKind::Escalation).map(|rule| rule.listing_after).min().unwrap_or_default()
+    }
+
+    /// Returns the fewest days overdue, or without a report, after which a yellow card is proposed.
+    pub(crate) fn soonest_card(&self) -> i64 {
+        self.all(ReminderKind::Escalation).map(|rule| rule.card_after).min().unwrap_or_default()
     }
 
     /// Returns the first day from `day` on on which a kind is sent anywhere, or `None` if it is sent nowhere.

@@ -24,6 +24,7 @@ use crate::people::policy::{self, Act, Principal, Standing};
 use crate::rule::calendar;
 use crate::rule::case_flow;
 use crate::rule::workflow::{self, Step};
+use crate::work::supervision;
 
 /// Declares the actions: their codes, the mutations that carry them out, and what a button says in both languages.
 macro_rules! actions {
@@ -79,7 +80,9 @@ actions! {
     Inspect "INSPECT" "recordCheck" "登记督导检查" "Record a supervising check";
     Urge "URGE" "issueSupervision" "催办" "Urge";
     Supervise "SUPERVISE" "issueSupervision" "督办" "Supervise";
+    YellowCard "YELLOW_CARD" "issueSupervision" "发黄牌" "Give a yellow card";
     List "LIST" "issueSupervision" "挂牌督办" "List";
+    RedCard "RED_CARD" "issueSupervision" "发红牌" "Give a red card";
     Summon "SUMMON" "issueSupervision" "约谈" "Summon";
     Assign "ASSIGN" "assignMeasure" "责任分解" "Assign to units";
     Comment "COMMENT" "commentOnMeasure" "批示、意见" "Comment";
@@ -314,13 +317,13 @@ struct AssignmentFacts {
     is_extension_pending: bool,
     proposer: Option<i64>,
     proposer_actor: Option<i64>,
-    listing: Option<String>,
+    supervision: Option<String>,
     inspection: Option<Inspection>,
     cycle: Option<Cycle>,
 }
 
 impl AssignmentFacts {
-    const ACTIONS: [Action; 24] = [
+    const ACTIONS: [Action; 26] = [
         Action::ReportProgress,
         Action::UploadEvidence,
         Action::Accept,
@@ -343,7 +346,9 @@ impl AssignmentFacts {
         Action::Inspect,
         Action::Urge,
         Action::Supervise,
+        Action::YellowCard,
         Action::List,
+        Action::RedCard,
         Action::Summon,
     ];
 
@@ -425,14 +430,20 @@ impl AssignmentFacts {
                 self.permits(asking, Act::Urge)?;
                 self.open()
             }
-            Action::Supervise | Action::Summon | Action::List => {
+            Action::Supervise | Action::Summon => {
+                self.permits(asking, Act::Supervise)?;
+                self.open()
+            }
+            Action::YellowCard | Action::List | Action::RedCard => {
                 self.permits(asking, Act::Supervise)?;
                 self.open()?;
-                match self.listing.as_deref().filter(|_| action == Action::List) {
-                    Some("PROPOSED") => Err(because("已有挂牌建议待决定", "a proposal to list it is pending")),
-                    Some(_) => Err(because("已在挂牌督办中", "it is already listed")),
-                    None => Ok(()),
-                }
+                let kind = match action {
+                    Action::YellowCard => SupervisionKind::YellowCard,
+                    Action::List => SupervisionKind::List,
+                    _ => SupervisionKind::RedCard,
+                };
+                supervision::obstacle(kind, &standing(self.supervision.as_deref()))
+                    .map_or(Ok(()), |(zh, en)| Err(because(zh, en)))
             }
             action => self.check_close_out(action, asking),
         }
@@ -621,6 +632,16 @@ fn issued(asking: Asking<'_>, act: Act, (level, path): (RoundLevel, &str)) -> Ch
 /// Reads statuses that are separated by commas.
 fn statuses(text: &str) -> Vec<Status> {
     Status::iter().filter(|status| text.split(',').any(|code| code == status.to_value())).collect()
+}
+
+/// Reads supervision that is in force or proposed: kinds with their states, separated by commas.
+fn standing(text: Option<&str>) -> Vec<(SupervisionKind, SupervisionState)> {
+    let read = |one: &str| {
+        let (kind, state) = one.split_once(' ')?;
+        let kind = SupervisionKind::try_from_value(&kind.to_owned()).ok()?;
+        Some((kind, SupervisionState::try_from_value(&state.to_owned()).ok()?))
+    };
+    text.unwrap_or_default().split(',').filter_map(read).collect()
 }
 
 /// Refuses to withdraw what has a close-out in progress or nothing open.
@@ -861,8 +882,8 @@ struct SupervisionFacts {
     status: Option<String>,
     #[serde(deserialize_with = "boolean")]
     is_completed: bool,
-    #[serde(deserialize_with = "boolean")]
-    is_listed: bool,
+    /// What else is in force or proposed of the assignment.
+    supervision: Option<String>,
     unit: Option<i64>,
     lead: Option<i64>,
     supervising: Option<i64>,
@@ -895,8 +916,8 @@ impl SupervisionFacts {
             if self.is_completed || is_settled {
                 return Err(because("整改已完成或已办结", "the assignment has been completed or settled"));
             }
-            if self.is_listed {
-                return Err(because("已在挂牌督办中", "it is already listed"));
+            if let Some((zh, en)) = supervision::doubled(self.kind, &standing(self.supervision.as_deref())) {
+                return Err(because(zh, en));
             }
         }
         Ok(())
@@ -1027,17 +1048,14 @@ pub fn facts(sql: &mut Sql<'_>, subject: Subject, alias: &str) -> String {
         Subject::Extension => extension_facts(sql, alias),
         Subject::Supervision => {
             let completed = format!("{} IS NOT NULL", of_assignment("completed_on", alias));
-            let listed = format!(
-                "EXISTS (SELECT 1 FROM supervision_action al WHERE al.assignment_id = {alias}.assignment_id \
-                 AND al.kind = 'LIST' AND al.state = 'ISSUED')"
-            );
+            let supervision = supervision_of(sql, &format!("{alias}.assignment_id"));
             sql.object(&[
                 ("level", level_of(&of_measure("round_id", alias))),
                 ("kind", format!("{alias}.kind")),
                 ("state", format!("{alias}.state")),
                 ("status", of_assignment("status", alias)),
                 ("isCompleted", sql.boolean(&completed)),
-                ("isListed", sql.boolean(&listed)),
+                ("supervision", supervision),
                 ("unit", of_assignment("unit_id", alias)),
                 ("lead", of_measure("lead_unit_id", alias)),
                 ("supervising", of_measure("supervising_unit_id", alias)),
@@ -1123,6 +1141,14 @@ fn assignment_of(sql: &mut Sql<'_>, key: &str) -> String {
     sql.json(&format!("(SELECT {facts} FROM assignment {row} WHERE {row}.id = {key})"))
 }
 
+/// Returns the SQL of what is in force or proposed of the assignment with a key, as [`standing`] reads it.
+fn supervision_of(sql: &mut Sql<'_>, key: &str) -> String {
+    sql.joined(
+        "al.kind || ' ' || al.state",
+        &format!("supervision_action al WHERE al.assignment_id = {key} AND al.state IN ('ISSUED', 'PROPOSED')"),
+    )
+}
+
 fn assignment_facts(sql: &mut Sql<'_>, row: &str) -> String {
     let measure = sql.alias();
     let (cycle, check) = (sql.alias(), sql.alias());
@@ -1150,10 +1176,7 @@ fn assignment_facts(sql: &mut Sql<'_>, row: &str) -> String {
         "EXISTS (SELECT 1 FROM deadline_change ad WHERE ad.assignment_id = {row}.id \
          AND ad.state IN ('REQUESTED', 'ENDORSED'))"
     );
-    let listing = format!(
-        "(SELECT al.state FROM supervision_action al WHERE al.assignment_id = {row}.id AND al.kind = 'LIST' \
-         AND al.state IN ('ISSUED', 'PROPOSED') LIMIT 1)"
-    );
+    let supervision = supervision_of(sql, &format!("{row}.id"));
     let has_date = format!("({row}.due_on IS NOT NULL OR {row}.due_by IS NOT NULL)");
     let object = sql.object(&[
         ("level", level_of(&format!("{measure}.round_id"))),
@@ -1169,7 +1192,7 @@ fn assignment_facts(sql: &mut Sql<'_>, row: &str) -> String {
         ("isExtensionPending", sql.boolean(&extension)),
         ("proposer", format!("{row}.proposer_id")),
         ("proposerActor", format!("{row}.proposer_actor_id")),
-        ("listing", listing),
+        ("supervision", supervision),
         ("inspection", of_check),
         ("cycle", of_cycle),
     ]);

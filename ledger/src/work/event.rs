@@ -4,7 +4,8 @@
 //!
 //! What is not here sends no mail at once. Imports, and merges of units and measures, tell nobody: a ledger that comes
 //! in may have thousands of rows, and reminders tell what it leaves to do. Reports, evidence and checks, the acceptance
-//! of a case and a partial resolution ask nobody to decide. A listing that the system proposes is told by escalation.
+//! of a case and a partial resolution ask nobody to decide. Of what the system proposes, a listing is told by
+//! escalation, and a card stands in the list of tasks of the office.
 
 use entity::assignment::Status;
 use entity::deadline_change::DeadlineChangeState;
@@ -60,8 +61,12 @@ pub enum Event {
     Urged,
     /// The unit was supervised (督办).
     Supervised,
+    /// The unit was given a yellow card (黄牌).
+    YellowCarded,
     /// The assignment was listed for supervision (挂牌督办).
     Listed,
+    /// The unit was given a red card (红牌).
+    RedCarded,
     /// The unit was summoned (约谈).
     Summoned,
     /// Supervision was lifted (解除督办).
@@ -217,7 +222,9 @@ impl Event {
             Self::ExtensionRejected => row("extension-rejected", &[], Always, &[Unit, Submitter]),
             Self::Urged => row("urge", &[Unit, Lead], InForce, &[]),
             Self::Supervised => row("supervision", &[Unit, Lead], InForce, &[]),
+            Self::YellowCarded => row("yellow-card", &[Unit, Lead], InForce, &[]),
             Self::Listed => row("listing", &[Unit, Lead], InForce, &[]),
+            Self::RedCarded => row("red-card", &[Unit, Lead], InForce, &[]),
             Self::Summoned => row("summons", &[Unit, Lead], InForce, &[]),
             Self::SupervisionLifted => row("supervision-lifted", &[], Always, &[Unit, Lead]),
             Self::Commented => row("comment", &[], Always, &[Unit, Lead, Supervising]),

@@ -1,14 +1,15 @@
-//! Supervision (督办): urging (催办), supervision proper (督办), listing (挂牌督办) and summons (约谈).
+//! Supervision (督办): urging (催办), supervision proper (督办), yellow and red cards (黄牌、红牌), listing (挂牌督办)
+//! and summons (约谈).
 //!
 //! A person issues and lifts supervision. The system proposes the listing of assignments that are long overdue
-//! ([`propose`]); a person adopts or dismisses the proposal ([`decide`]).
+//! ([`propose`]) and cards ([`super::card::propose`]); a person adopts or dismisses the proposal ([`decide`]).
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::reminder_rule::ReminderKind;
-use entity::supervision_action::{self, SupervisionKind, SupervisionState};
+use entity::supervision_action::{self, SupervisionCause, SupervisionKind, SupervisionState};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
 };
@@ -24,7 +25,7 @@ use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
 use crate::record::audit::{self, Entry};
 use crate::record::change::{self, ChangeKind, Changed};
-use crate::record::database;
+use crate::record::database::{self, Transaction};
 use crate::record::writes::Writes;
 use crate::reminder::{Open, Rules};
 use crate::rule::calendar;
@@ -130,7 +131,9 @@ fn notice(kind: SupervisionKind, reason: &str, answer_by: Option<NaiveDate>, act
     let event = match kind {
         SupervisionKind::Urge => Event::Urged,
         SupervisionKind::Supervise => Event::Supervised,
+        SupervisionKind::YellowCard => Event::YellowCarded,
         SupervisionKind::List => Event::Listed,
+        SupervisionKind::RedCard => Event::RedCarded,
         SupervisionKind::Summon => Event::Summoned,
     };
     Announcement::of(event, reason).with(json!({ "answerBy": answer_by, "supervision": action }))
@@ -148,7 +151,8 @@ fn answerable(acting: &Acting<'_>, answer_by: Option<NaiveDate>) -> Result<(), F
 
 /// Issues supervision of an assignment and notifies the assigned unit and the lead unit at once.
 ///
-/// A settled assignment cannot be supervised, and an assignment cannot be listed (挂牌) twice at the same time.
+/// A settled assignment cannot be supervised, and an assignment cannot be listed (挂牌) or have a red card (红牌) twice
+/// at the same time.
 pub async fn issue(acting: &Acting<'_>, on: On, new: &New) -> Result<Done> {
     let (reason, (), document_number, interview) = fault::all((
         fault::text(&new.reason, 2..=MAX_WORDS, ("督办事由", "the reason"), &["input", "reason"]),
@@ -164,20 +168,8 @@ pub async fn issue(acting: &Acting<'_>, on: On, new: &New) -> Result<Done> {
         let en = "this assignment is settled and needs no supervision";
         return Err(wrong(format!("“{name}”的任务无须督办"), en).into());
     }
-    if new.kind == SupervisionKind::List
-        && let Some(there) = listing(&held, &[SupervisionState::Issued, SupervisionState::Proposed]).await?
-    {
-        return Err(match there.state {
-            SupervisionState::Proposed => wrong(
-                "已有挂牌建议待决定，请先决定".to_owned(),
-                "a proposal to list this assignment is pending: decide on it first",
-            ),
-            _ => wrong(
-                "已在挂牌督办中，解除后方可再次挂牌".to_owned(),
-                "this assignment is already listed: lift the listing first",
-            ),
-        }
-        .into());
+    if let Some((zh, en)) = obstacle(new.kind, &standing(&held).await?) {
+        return Err(wrong(zh.to_owned(), en).into());
     }
     let row = supervision_action::ActiveModel {
         measure_id: Set(held.measure.id),
@@ -206,13 +198,46 @@ pub async fn issue(acting: &Acting<'_>, on: On, new: &New) -> Result<Done> {
     Ok(Done { key: held.settle_beside(acting, ChangeKind::Supervised, said).await?, warnings })
 }
 
-/// Returns a listing (挂牌督办) of the assignment that is in one of these states, if there is one.
-async fn listing(held: &HeldAssignment, states: &[SupervisionState]) -> Result<Option<supervision_action::Model>> {
+/// Returns the supervision of the assignment that is in force or proposed.
+async fn standing(held: &HeldAssignment) -> Result<Vec<(SupervisionKind, SupervisionState)>> {
     let found = supervision_action::Entity::find()
+        .select_only()
+        .column(supervision_action::Column::Kind)
+        .column(supervision_action::Column::State)
         .filter(supervision_action::Column::AssignmentId.eq(held.row.id))
-        .filter(supervision_action::Column::Kind.eq(SupervisionKind::List))
-        .filter(supervision_action::Column::State.is_in(states.iter().copied()));
-    Ok(found.one(&held.transaction).await?)
+        .filter(supervision_action::Column::State.is_in([SupervisionState::Issued, SupervisionState::Proposed]));
+    Ok(found.into_tuple().all(&held.transaction).await?)
+}
+
+/// What is in force or proposed: the kind and the state of each act of supervision.
+pub(super) type There = [(SupervisionKind, SupervisionState)];
+
+/// Returns why supervision of a kind cannot be issued beside what is there, in Chinese and English.
+pub(super) fn obstacle(kind: SupervisionKind, there: &There) -> Option<(&'static str, &'static str)> {
+    let is_pending = there.contains(&(kind, SupervisionState::Proposed));
+    let pending = match kind {
+        SupervisionKind::YellowCard => {
+            ("已有黄牌建议待决定，请先决定", "a proposal of a yellow card is pending: decide on it first")
+        }
+        SupervisionKind::List => {
+            ("已有挂牌建议待决定，请先决定", "a proposal to list it is pending: decide on it first")
+        }
+        SupervisionKind::RedCard => {
+            ("已有红牌建议待决定，请先决定", "a proposal of a red card is pending: decide on it first")
+        }
+        SupervisionKind::Urge | SupervisionKind::Supervise | SupervisionKind::Summon => return None,
+    };
+    Some(pending).filter(|_| is_pending).or_else(|| doubled(kind, there))
+}
+
+/// Returns why supervision of a kind cannot be in force twice; only a listing and a red card cannot.
+pub(super) fn doubled(kind: SupervisionKind, there: &There) -> Option<(&'static str, &'static str)> {
+    let words = match kind {
+        SupervisionKind::List => ("已在挂牌督办中，须先解除", "it is already listed: lift the listing first"),
+        SupervisionKind::RedCard => ("已有红牌，须先解除", "it already has a red card: lift that card first"),
+        _ => return None,
+    };
+    Some(words).filter(|_| there.contains(&(kind, SupervisionState::Issued)))
 }
 
 /// Locks the assignment under a supervision action, checks the policy, and reads the action.
@@ -267,20 +292,20 @@ fn ended(acting: &Acting<'_>, id: i64, state: SupervisionState, reason: &str) ->
     }
 }
 
-/// A person's decision on a proposed listing.
+/// A person's decision on a proposed listing or card.
 #[derive(Debug, Clone)]
 pub struct Decision {
     /// Whether the proposal is adopted (采纳); otherwise it is dismissed.
     pub is_adopted: bool,
-    /// The reason for the decision; if the proposal is adopted, the unit reads it as the reason of the listing.
+    /// The reason for the decision; if the proposal is adopted, the unit reads it as the reason of the supervision.
     pub reason: String,
     /// The local date by which an answer is due; must be `None` if the proposal is dismissed.
     pub answer_by: Option<NaiveDate>,
-    /// The number of the document (文号) by which it is listed; must be `None` if the proposal is dismissed.
+    /// The number of the document (文号) by which it is issued; must be `None` if the proposal is dismissed.
     pub document_number: Option<String>,
 }
 
-/// Adopts or dismisses a listing that the system has proposed.
+/// Adopts or dismisses a listing or a card that the system has proposed.
 ///
 /// An adopted proposal is in force as if a person had issued it, and the unit is notified at once.
 pub async fn decide(acting: &Acting<'_>, action: Option<i64>, decision: &Decision) -> Result<Done> {
@@ -305,13 +330,12 @@ pub async fn decide(acting: &Acting<'_>, action: Option<i64>, decision: &Decisio
     }
     if held.row.completed_on.is_some() || workflow::is_settled(held.row.status) {
         let (zh, en) = (
-            "整改已完成或已办结，不能再采纳挂牌建议",
+            "整改已完成或已办结，不能再采纳建议",
             "the assignment has been completed or settled in the meantime: dismiss the proposal",
         );
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "isAdopted"]).into());
     }
-    if listing(&held, &[SupervisionState::Issued]).await?.is_some() {
-        let (zh, en) = ("已在挂牌督办中，不能重复采纳", "this assignment is already listed: dismiss the proposal");
+    if let Some((zh, en)) = doubled(there.kind, &standing(&held).await?) {
         return Err(Fault::new(FaultCode::Conflict, zh, en, &["input", "isAdopted"]).into());
     }
     held.writes.update_one(supervision_action::ActiveModel {
@@ -357,41 +381,67 @@ async fn propose_of(acting: &Acting<'_>, rules: &Rules, problem: i64) -> Result<
     }
     // Read again: a report, or a proposal by another scheduler, may have come in before the problem was locked.
     let rows = unlisted(&transaction, acting, rules, Some(problem)).await?;
-    let kind = ChangeKind::SupervisionProposed;
     for row in &rows {
-        let (measure, assignment) = (row.measure_id, row.assignment_id);
         let days = (acting.today() - row.late_since(acting.zone)).num_days();
         let reason = match row.entered_late_on(acting.zone) {
             Some(_) => format!("台账导入时已逾期，导入{days}天后仍未完成整改，系统建议挂牌督办"),
             None => format!("逾期{days}天仍未完成整改，系统建议挂牌督办"),
         };
+        let proposal = Proposal {
+            kind: SupervisionKind::List,
+            cause: SupervisionCause::Overdue,
+            on: Changed { problem, measure: Some(row.measure_id), assignment: row.assignment_id },
+            recipient: row.unit_id,
+            reason,
+        };
+        proposal.write(&transaction, acting).await?;
+    }
+    transaction.commit().await?;
+    Ok(rows.len())
+}
+
+/// Supervision that the system proposes for a person to decide on.
+pub(super) struct Proposal {
+    /// The kind of supervision.
+    pub(super) kind: SupervisionKind,
+    /// Why it is proposed.
+    pub(super) cause: SupervisionCause,
+    /// The measure or the assignment that it is about.
+    pub(super) on: Changed,
+    /// The unit to which it would be addressed.
+    pub(super) recipient: Option<i64>,
+    /// The reason in words, which a decision replaces.
+    pub(super) reason: String,
+}
+
+impl Proposal {
+    /// Writes the proposal, and notes it in the changes and in the audit.
+    pub(super) async fn write(self, transaction: &Transaction, acting: &Acting<'_>) -> Result<()> {
+        let Self { kind, cause, on, recipient, reason } = self;
+        let Some(measure) = on.measure else { return Ok(()) };
         let action = supervision_action::ActiveModel {
             measure_id: Set(measure),
-            assignment_id: Set(assignment),
-            kind: Set(SupervisionKind::List),
+            assignment_id: Set(on.assignment),
+            kind: Set(kind),
             state: Set(SupervisionState::Proposed),
-            recipient_id: Set(row.unit_id),
+            cause: Set(Some(cause)),
+            recipient_id: Set(recipient),
             reason: Set(reason.clone()),
             issued_at: Set(acting.now),
             ..Default::default()
         };
-        let id = action.insert(&transaction).await?.id;
+        let id = action.insert(transaction).await?.id;
         let mut writes = Writes::default();
-        change::write(&mut writes, kind, Changed { problem, measure: Some(measure), assignment }, acting.now);
-        let noted = Entry::of(kind.to_value(), format!("supervision_{id}"))
-            .in_problem(problem)
+        change::write(&mut writes, ChangeKind::SupervisionProposed, on, acting.now);
+        let noted = Entry::of(ChangeKind::SupervisionProposed.to_value(), format!("supervision_{id}"))
+            .in_problem(on.problem)
             .measure(Some(measure))
-            .assignment(assignment)
-            .changed(
-                json!({}),
-                json!({ "supervision": id, "kind": SupervisionKind::List.to_value(), "reason": reason }),
-            );
-        let end = audit::end(&transaction, &noted.chain).await?;
+            .assignment(on.assignment)
+            .changed(json!({}), json!({ "supervision": id, "kind": kind.to_value(), "reason": reason }));
+        let end = audit::end(transaction, &noted.chain).await?;
         audit::write(&mut writes, acting.by, noted, end, acting.now)?;
-        writes.send(&transaction).await?;
+        writes.send(transaction).await
     }
-    transaction.commit().await?;
-    Ok(rows.len())
 }
 
 /// Returns the open assignments that are overdue, for at least `after` days since their entry, and whose listing (挂牌)

@@ -2,6 +2,7 @@
 //! word in `JOBS`.
 
 pub(crate) mod deliver_mail;
+mod propose_cards;
 mod propose_listing;
 mod purge_expired;
 mod reminders;
@@ -18,6 +19,7 @@ pub const JOBS: &[&Job] = &[
     &reminders::DUE_SOON,
     &reminders::OVERDUE,
     &propose_listing::JOB,
+    &propose_cards::JOB,
     &reminders::ESCALATION,
     &reminders::STALE_PROGRESS,
     &reminders::CASE_DUE_SOON,

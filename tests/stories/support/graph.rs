@@ -731,7 +731,8 @@ fn extension(row: &entity::deadline_change::Model) -> Object {
 }
 
 fn supervision(row: &entity::supervision_action::Model) -> Object {
-    let values = json!({"kind": row.kind.to_value(), "state": row.state.to_value(), "reason": row.reason,
+    let values = json!({"kind": row.kind.to_value(), "state": row.state.to_value(),
+        "cause": row.cause.map(|cause| cause.to_value()), "reason": row.reason,
         "answerBy": row.answer_by, "documentNumber": row.document_number, "meetingAt": row.meeting_at,
         "place": row.place, "contact": row.contact, "issuedAt": row.issued_at, "liftedAt": row.lifted_at,
         "liftReason": row.lift_reason});
