@@ -12,6 +12,7 @@ use crate::context::Caller;
 use crate::error::{Refused, Unserved};
 use crate::graphql::engine::Manner;
 use crate::graphql::params::Params;
+use crate::http::briefing::{self, BriefingFormat};
 use crate::http::export::{self, Listing, TableFormat};
 use crate::http::response::body;
 use crate::http::state::AppState;
@@ -137,6 +138,23 @@ impl Session {
     /// exports under way.
     pub async fn export(&self, listing: Listing, format: TableFormat) -> Result<HttpResponse, Refusal> {
         Ok(export::respond(&self.state, &self.caller, listing, format).await?)
+    }
+
+    /// Answers with the briefing of a month as a file, with the rights of the session. The month is written as
+    /// `2026-11`, the region is given by its global id; the current month and the caller's own region if they are
+    /// `None`.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a month that is not readable or has not begun, a region that the caller may not be briefed on, and a
+    /// caller who has too many exports under way.
+    pub async fn briefing(
+        &self,
+        month: Option<String>,
+        region: Option<String>,
+        format: BriefingFormat,
+    ) -> Result<HttpResponse, Refusal> {
+        Ok(briefing::respond(&self.state, &self.caller, (month, region), format).await?)
     }
 
     /// Keeps a file as a pending import, begins to read it, and returns the id of the import. `field` is the file in a

@@ -25,6 +25,7 @@ pub use context::{
 pub use gate::Clock;
 pub use graphql::listing::{Column, ColumnKind};
 pub use graphql::schema::sdl;
+pub use http::briefing::BriefingFormat;
 pub use http::connections::{Bounds, Connection, Connections, in_flight};
 pub use http::export::{Listing, TableFormat};
 pub use http::form::form;

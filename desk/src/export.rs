@@ -1,14 +1,15 @@
 //! Export of what a page lists, as a workbook or as CSV: the same document with the same values of the address, read to
-//! the end of its list by the API.
+//! the end of its list by the API; and the briefing of a month as a file.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use api::{ColumnKind, Listing, TableFormat};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use api::{BriefingFormat, ColumnKind, Listing, TableFormat};
 use serde::Deserialize;
 
 use crate::page::{self, State, Stopped, Visit, stop};
 use crate::state::Desk;
+use crate::variables;
 
 /// The content security policy of a download. The sandbox gives it an origin of its own if a browser displays it.
 const DOWNLOAD: &str = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -69,6 +70,18 @@ pub(crate) async fn export(request: &HttpRequest, desk: &State, name: &str, form
         Ok::<_, Stopped>(visit.session.export(listing, format).await?)
     };
     exported.await.unwrap_or_else(|stopped| stop(request, desk, &stopped))
+}
+
+/// `GET /briefings.docx` and `.xlsx`: the briefing of the month and region in the address.
+pub(crate) async fn briefing(request: HttpRequest, format: web::Path<String>, desk: State) -> HttpResponse {
+    let exported = async {
+        let format = BriefingFormat::of_ending(&format).ok_or(Stopped::Missing)?;
+        let visit = Visit::begin(&request, &desk, false).await?;
+        let given = page::pairs(request.query_string());
+        let value = |name: &str| variables::first(&given, name).map(str::to_owned);
+        Ok::<_, Stopped>(visit.session.briefing(value("month"), value("region"), format).await?)
+    };
+    exported.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
 }
 
 /// Begins a response that the browser saves as a file, with the day in its name.

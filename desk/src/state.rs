@@ -112,6 +112,7 @@ pub fn routes(
             .service(get("/desk/{version}/{name}", web::route().to(asset::asset)))
             .service(get("/sign-in/provider", web::route().to(sign_in::depart)))
             .service(get("/m/{token}", web::route().to(link::follow)))
+            .service(get("/briefings.{format}", web::route().to(export::briefing)))
             .service(get("/live", web::route().to(live::events)))
             .service(get("/acts/{act}", web::route().to(act::form)))
             .service(get("/imports/decisions/mapping.toml", web::route().to(import::mapping)))

@@ -23,6 +23,10 @@ const language = {
 const PARTS = {
   AuditChange: 'one line of an audit entry',
   AvailableAction: 'computed when it is requested',
+  Briefing: 'computed when it is requested',
+  BriefingCard: 'one line of a briefing; the act of supervision has an id',
+  BriefingCardCounts: 'computed when it is requested',
+  BriefingRank: 'computed when it is requested',
   CalendarDay: 'identified by its date',
   CasePollution: 'one word of a case',
   CheckPlan: 'identified by its measure and its kind of check',

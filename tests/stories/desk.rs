@@ -44,6 +44,7 @@ const PAGES: &[(&str, bool)] = &[
     ("/queue?state=PUBLICISED", false),
     ("/cases", false),
     ("/wall", false),
+    ("/briefings", false),
     ("/notices", false),
     ("/help", false),
     ("/me", false),

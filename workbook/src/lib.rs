@@ -3,7 +3,8 @@
 //! and `import` writes the result to the ledger. What has to be decided is a `question`, and `mapping` keeps answers.
 //! `kept` lets people change what is remembered of them. `export` writes a ledger to a workbook, in the `form` of the
 //! imported sheet where there is one and with the `standing` of its measures, and `filled` reads the progress reports
-//! that users have filled in there; `table` writes any list of rows.
+//! that users have filled in there; `table` writes any list of rows, and `report` paragraphs and tables, also as a Word
+//! document.
 
 mod bounds;
 mod case_list;
@@ -25,6 +26,7 @@ mod pending;
 mod plain;
 mod question;
 mod reading;
+mod report;
 mod sheet;
 mod standing;
 mod table;
@@ -42,6 +44,7 @@ pub use parties::Aliases;
 pub use pending::{Anew, Decision, Imports, Pending, Upload};
 pub use question::{Question, Topic};
 pub use reading::{CellFault, ColumnReading, SheetReading};
+pub use report::{Document, Section};
 pub use sheet::{MAX_BYTES, Sheet, decoded, open, separator};
 pub use table::{Cell, Table, csv_head, csv_rows};
 pub use told::told;

@@ -122,15 +122,24 @@ impl Table {
     ///
     /// Fails if the workbook cannot be packed.
     pub fn bytes(mut self) -> Result<Vec<u8>> {
-        let packed = || {
-            if let Some(last) = self.width.checked_sub(1) {
-                self.sheet.autofilter(0, 0, self.length - 1, last)?;
-            }
-            let mut book = Workbook::new();
-            book.push_worksheet(self.sheet);
-            book.save_to_buffer()
-        };
-        packed().map_err(unwritten)
+        self.filter().map_err(unwritten)?;
+        let mut book = Workbook::new();
+        book.push_worksheet(self.sheet);
+        book.save_to_buffer().map_err(unwritten)
+    }
+
+    /// Finishes the table, with a filter over its columns, and returns its sheet under a name.
+    pub(crate) fn named(mut self, name: &str) -> Result<Worksheet> {
+        self.filter().map_err(unwritten)?;
+        self.sheet.set_name(name).map_err(unwritten)?;
+        Ok(self.sheet)
+    }
+
+    fn filter(&mut self) -> Result<(), XlsxError> {
+        if let Some(last) = self.width.checked_sub(1) {
+            self.sheet.autofilter(0, 0, self.length - 1, last)?;
+        }
+        Ok(())
     }
 }
 
@@ -141,7 +150,7 @@ fn dated(day: NaiveDate) -> Option<ExcelDateTime> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps the errors of results")]
-fn unwritten(error: XlsxError) -> Error {
+pub(crate) fn unwritten(error: XlsxError) -> Error {
     Error::Unwritten(error.to_string())
 }
 
@@ -176,7 +185,7 @@ pub fn csv_rows(rows: &[Vec<Cell>]) -> Result<Vec<u8>> {
 }
 
 /// Writes a cell as text.
-fn written(cell: &Cell) -> String {
+pub(crate) fn written(cell: &Cell) -> String {
     match cell {
         Cell::Blank => String::new(),
         Cell::Text(text) => text.clone(),

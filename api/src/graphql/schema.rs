@@ -7,6 +7,7 @@ use crate::graphql::query::Reads;
 use crate::noun::account::AccountMutation;
 use crate::noun::accountability::AccountabilityMutation;
 use crate::noun::assignment::AssignmentMutation;
+use crate::noun::briefing::BriefingQuery;
 use crate::noun::calendar::{CalendarMutation, CalendarQuery};
 use crate::noun::case::CaseMutation;
 use crate::noun::check::CheckMutation;
@@ -43,6 +44,7 @@ use crate::noun::why_mail::WhyMailQuery;
 pub(crate) struct Query(
     Reads,
     StatisticsQuery,
+    BriefingQuery,
     SignInQuery,
     IdentityQuery,
     PublicNoticeQuery,

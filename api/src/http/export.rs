@@ -27,7 +27,7 @@ use crate::http::transfer::paced;
 use crate::language::{Language, in_words};
 
 /// The media type of `.xlsx` files.
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+pub(crate) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 /// The most rows of a workbook, which is kept in memory until it is packed.
 const MOST_XLSX: usize = 20_000;
 /// The most rows of a CSV file: as many as a sheet can show below its headings.
@@ -149,7 +149,7 @@ pub(crate) async fn respond(
             let packed = rt::task::spawn_blocking(move || table.bytes()).await;
             let bytes = packed.map_err(|failure| Unserved::masked(&failure))??;
             drop(working);
-            Ok(send(caller, &name, bytes, leaving))
+            Ok(send(caller, (&name, XLSX), bytes, leaving))
         }
         TableFormat::Csv => {
             let mut answer = attachment(caller, &name("csv"), "text/csv; charset=utf-8");
@@ -170,12 +170,17 @@ pub(crate) async fn respond(
     }
 }
 
-/// Sends a workbook in pieces, as fast as the client reads it, and holds a place meanwhile.
-pub(crate) fn send(caller: &Caller, name: &str, bytes: Vec<u8>, place: Place<Holder>) -> HttpResponse {
+/// Sends a file with a name and a media type in pieces, as fast as the client reads it, and holds a place meanwhile.
+pub(crate) fn send(
+    caller: &Caller,
+    (name, media_type): (&str, &str),
+    bytes: Vec<u8>,
+    place: Place<Holder>,
+) -> HttpResponse {
     let (size, bytes) = (bytes.len() as u64, Bytes::from(bytes));
     let pieces = (0..bytes.len()).step_by(PIECE).map(move |at| bytes.slice(at..bytes.len().min(at + PIECE)));
     let sent = paced(stream::iter(pieces.map(Ok::<_, std::io::Error>)), place);
-    attachment(caller, name, XLSX).body(SizedStream::new(size, sent))
+    attachment(caller, name, media_type).body(SizedStream::new(size, sent))
 }
 
 /// A list that is read page by page.
@@ -302,7 +307,7 @@ fn collect<'a>(value: &'a Value, steps: &[&str], found: &mut Vec<&'a Value>) {
 }
 
 /// Makes the refusal of an operation that the library has answered with an error, in whose words it is.
-fn refused(error: &Value) -> Unserved {
+pub(crate) fn refused(error: &Value) -> Unserved {
     const KNOWN: [Code; 4] = [Code::BadUserInput, Code::ValidationFailed, Code::Unavailable, Code::Timeout];
     let code = error["extensions"]["code"].as_str().unwrap_or_default();
     let code = KNOWN.into_iter().find(|known| known.as_str() == code).unwrap_or(Code::Internal);

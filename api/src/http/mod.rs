@@ -1,7 +1,8 @@
 //! Receiving requests: routes and handlers, protocols, and the limits on connections and transfers.
 
 pub(crate) mod answer;
-pub(crate) mod calendar;
+pub(crate) mod briefing;
+mod calendar;
 pub(crate) mod connections;
 pub(crate) mod dossier;
 pub(crate) mod events;

@@ -6,7 +6,8 @@ use crate::client::Client;
 use crate::context::{Options, Services};
 use crate::http::state::{AppState, Probe};
 use crate::http::{
-    answer, calendar, dossier, evidence, export, graphiql, oidc, thumbnail, unsubscribe, upload, websocket, workbook,
+    answer, briefing, calendar, dossier, evidence, export, graphiql, oidc, thumbnail, unsubscribe, upload, websocket,
+    workbook,
 };
 
 /// The API: its state, which all workers of the server share.
@@ -46,6 +47,7 @@ impl Api {
                 )
                 .route("/schema.graphql", read().to(schema_document))
                 .route("/export/ledger.xlsx", read().to(workbook::export))
+                .route("/export/briefing.{format}", read().to(briefing::export))
                 .route("/export/{list}.{format}", read().to(export::export))
                 .route("/import", web::post().to(workbook::import))
                 .route("/healthz", read().to(alive))

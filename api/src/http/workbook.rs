@@ -20,7 +20,7 @@ use crate::client::ImportPlace;
 use crate::context::Caller;
 use crate::error::{Code, Unserved};
 use crate::gate;
-use crate::http::export::send;
+use crate::http::export::{XLSX, send};
 use crate::http::files::{answer, refuse, slot, slots};
 use crate::http::form::form;
 use crate::http::state::AppState;
@@ -189,7 +189,7 @@ pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> 
         let exported = workbook::export(acting.db, &by.principal, wanted, (acting.now, acting.zone)).await?;
         drop(working);
         let is_imported = columns == Columns::Imported && exported.standard.is_empty();
-        let mut response = send(&caller, "整改台账.xlsx", exported.bytes, leaving);
+        let mut response = send(&caller, ("整改台账.xlsx", XLSX), exported.bytes, leaving);
         let name = HeaderName::from_static("x-rectify-layout");
         let layout = HeaderValue::from_static(if is_imported { "imported" } else { "standard" });
         response.headers_mut().insert(name, layout);

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod accountability;
 pub(crate) mod assignment;
 pub(crate) mod audit;
+pub(crate) mod briefing;
 pub(crate) mod calendar;
 pub(crate) mod case;
 pub(crate) mod case_report;

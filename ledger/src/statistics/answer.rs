@@ -119,7 +119,7 @@ fn state_in_group(question: &Question, keeps: bool) -> State {
 
 /// Returns the SQL of the figures of the items `i`, judged by `state` and by the deadline `due_by`, by the rule of
 /// [`Figures::count`].
-fn counted(as_of: &str, state: &State, due_by: &str) -> String {
+pub(super) fn counted(as_of: &str, state: &State, due_by: &str) -> String {
     let State { status, completed_on, is_completed_by } = state;
     // The date of completion also tells when an item was closed. A closed item without one counts as always closed.
     let closed = format!("{status} IN ('CLOSED', 'CLOSED_ONGOING')");

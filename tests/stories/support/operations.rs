@@ -41,6 +41,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     // Changes with the request that reads it.
     ("Session", "lastUsedAt"),
     ("Query", "statistics"),
+    // The story `briefing` is about this.
+    ("Query", "briefing"),
     ("Query", "demoAccounts"),
     ("Query", "signInProvider"),
     ("Query", "publicNotices"),
