@@ -60,8 +60,13 @@ pub(crate) struct Query(
 );
 
 /// The mutation root: all fields that write. The fields of one operation run one after the other, in document order.
+// The parts are in groups, because a merged object nests the future of each part in that of the one before.
 #[derive(MergedObject, Default)]
-pub(crate) struct Mutation(
+pub(crate) struct Mutation(WorkMutation, PeopleMutation, LedgerMutation, MachineMutation);
+
+/// The mutations of the workflow of assignments and cases.
+#[derive(MergedObject, Default)]
+pub(crate) struct WorkMutation(
     AssignmentMutation,
     CheckMutation,
     CloseOutMutation,
@@ -70,10 +75,15 @@ pub(crate) struct Mutation(
     CaseMutation,
     AccountabilityMutation,
     OwnershipMutation,
-    AccountMutation,
-    SignInMutation,
-    IdentityMutation,
-    DelegationMutation,
+);
+
+/// The mutations on accounts and of signing in.
+#[derive(MergedObject, Default)]
+pub(crate) struct PeopleMutation(AccountMutation, SignInMutation, IdentityMutation, DelegationMutation);
+
+/// The mutations that keep the ledger and its dictionaries.
+#[derive(MergedObject, Default)]
+pub(crate) struct LedgerMutation(
     RoundMutation,
     RoundResultMutation,
     PublishedFigureMutation,
@@ -82,6 +92,11 @@ pub(crate) struct Mutation(
     LeaderMutation,
     RegionMutation,
     UnitMutation,
+);
+
+/// The mutations on schedules, mails, the calendar, rules of reminders and imports.
+#[derive(MergedObject, Default)]
+pub(crate) struct MachineMutation(
     ScheduleMutation,
     JobMutation,
     MailMutation,
