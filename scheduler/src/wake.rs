@@ -1,11 +1,13 @@
-//! Delivers mail as soon as it is queued. PostgreSQL announces it to all processes; on SQLite, where one process
-//! serves, it is announced within the process. What is announced to nobody is found by the ticks.
+//! Learns when something was queued, and delivers mail as soon as it is. PostgreSQL announces it to all processes; on
+//! SQLite, where one process serves, it is announced within the process. Mail that is announced to nobody is found by
+//! the ticks.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use entity::schedule;
 use ledger::record::outbox;
+use ledger::record::queue::Queue;
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter};
 use tokio::sync::Mutex;
@@ -23,7 +25,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// Delivers at once, and then whenever mail is queued, until it is told to stop. `beside` is held during delivery: only
 /// one run at a time.
 pub(crate) async fn deliver_when_queued(context: Arc<Context>, beside: Arc<Mutex<()>>, stop: CancellationToken) {
-    let mut announced = Announced::to(&context.db);
+    let mut announced = Announced::of(&outbox::QUEUE, &context.db);
     loop {
         let pause = {
             let _guard = beside.lock().await;
@@ -64,28 +66,29 @@ async fn deliver(context: &Context) -> Option<Duration> {
     }
 }
 
-/// The announcements of queued mail.
-struct Announced {
+/// The announcements of a queue.
+pub(crate) struct Announced {
+    queue: &'static Queue,
     db: DatabaseConnection,
     /// On PostgreSQL, a connection of its own that listens; none until it is open.
     listener: Option<PgListener>,
 }
 
 impl Announced {
-    fn to(db: &DatabaseConnection) -> Self {
-        Self { db: db.clone(), listener: None }
+    pub(crate) fn of(queue: &'static Queue, db: &DatabaseConnection) -> Self {
+        Self { queue, db: db.clone(), listener: None }
     }
 
     /// Waits for the next announcement. Returns also where some may have been missed.
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         if self.db.get_database_backend() != DbBackend::Postgres {
-            return outbox::QUEUED.notified().await;
+            return self.queue.queued.notified().await;
         }
         let Some(listener) = &mut self.listener else {
-            match listen(&self.db).await {
+            match listen(&self.db, self.queue.channel).await {
                 Ok(listener) => self.listener = Some(listener),
                 Err(error) => {
-                    tracing::warn!(%error, "PostgreSQL cannot announce queued mail; the next attempt is soon");
+                    tracing::warn!(%error, "PostgreSQL cannot announce what is queued; the next attempt is soon");
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -93,7 +96,7 @@ impl Announced {
         };
         // It connects again by itself, and says that it had lost its connection.
         if let Err(error) = listener.try_recv().await {
-            tracing::warn!(%error, "the connection on which PostgreSQL announces queued mail was lost");
+            tracing::warn!(%error, "the connection on which PostgreSQL announces what is queued was lost");
             self.listener = None;
             tokio::time::sleep(PAUSE).await;
         }
@@ -101,10 +104,10 @@ impl Announced {
 }
 
 /// Opens a connection that listens, beside those of the pool.
-async fn listen(db: &DatabaseConnection) -> Result<PgListener, sea_orm::sqlx::Error> {
+async fn listen(db: &DatabaseConnection, channel: &str) -> Result<PgListener, sea_orm::sqlx::Error> {
     let options = db.get_postgres_connection_pool().connect_options();
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with((*options).clone());
     let mut listener = PgListener::connect_with(&pool).await?;
-    listener.listen(outbox::CHANNEL).await?;
+    listener.listen(channel).await?;
     Ok(listener)
 }

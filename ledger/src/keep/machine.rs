@@ -174,7 +174,7 @@ async fn move_mail(
 ) -> Result<()> {
     let now = moved.update(transaction).await?;
     if now.state == MailState::Queued {
-        outbox::wake(transaction);
+        transaction.wake(&outbox::QUEUE);
     }
     let act = now.state.to_value();
     let said = Entry::of(&act, format!("mail_{}", row.id))

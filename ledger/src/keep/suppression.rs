@@ -1,6 +1,5 @@
 //! Addresses to which no mail is sent: entering and lifting them, and the reports of mails that came back.
 
-use entity::account::{self, Role};
 use entity::suppression::{self, SuppressionReason};
 use entity::unit;
 use entity::unit_address;
@@ -18,7 +17,7 @@ use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
-use crate::record::outbox::{self, Notice};
+use crate::record::outbox;
 use crate::rule::wording::masked_address;
 use crate::unit::normal_address;
 use crate::work::Acting;
@@ -141,24 +140,7 @@ async fn tell_administrators(db: &Transaction, acting: &Acting<'_>, row: &suppre
         .into_tuple()
         .all(db)
         .await?;
-    let administrators = account::Entity::find()
-        .filter(account::Column::Role.eq(Role::Administrator))
-        .filter(account::Column::IsDisabled.eq(false))
-        .filter(account::Column::IsDemo.eq(false))
-        .order_by_asc(account::Column::Id)
-        .all(db)
-        .await?;
-    for administrator in administrators {
-        let notice = Notice {
-            cause: format!("address-suppressed:{}:{}", row.id, administrator.email),
-            kind: "address-suppressed",
-            recipient: administrator.email,
-            unit: administrator.unit_id,
-            facts: json!({ "address": row.address, "units": units, "reason": row.detail.as_deref().unwrap_or("") }),
-            items: Vec::new(),
-            case: None,
-        };
-        outbox::notify(db, &notice, (acting.today(), acting.now)).await?;
-    }
-    Ok(())
+    let facts = json!({ "address": row.address, "units": units, "reason": row.detail.as_deref().unwrap_or("") });
+    let at = (acting.today(), acting.now);
+    outbox::notify_administrators(db, "address-suppressed", (&row.id.to_string(), &facts), at).await
 }

@@ -6,7 +6,7 @@
 //! ROLLBACK, which the driver takes for success. [`Transaction`] therefore remembers a failure and refuses everything
 //! that follows it.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use futures_util::TryStreamExt;
 use sea_orm::prelude::async_trait;
@@ -17,6 +17,8 @@ use sea_orm::{
 };
 
 pub use planner::{Trouble, trouble};
+
+use crate::record::queue::Queue;
 
 /// The most values of one statement that inserts: SQLite takes 32,766, PostgreSQL 65,535.
 const MOST_VALUES: usize = 32_000;
@@ -51,7 +53,7 @@ pub(crate) async fn begin_with(db: &DatabaseConnection, options: TransactionOpti
     let db = db.clone();
     let begun = tokio::spawn(async move { db.begin_with_options(options).await }).await;
     let open = begun.map_err(|failure| DbErr::Custom(failure.to_string()))??;
-    Ok(Transaction { open, failure: OnceLock::new(), after_commit: OnceLock::new() })
+    Ok(Transaction { open, failure: OnceLock::new(), woken: Mutex::new(Vec::new()) })
 }
 
 /// Checks that the database can write: writes so much to a table of no other use that the database has to allocate
@@ -105,8 +107,8 @@ pub struct Transaction {
     open: DatabaseTransaction,
     /// The first failure, after which nothing may be committed.
     failure: OnceLock<DbErr>,
-    /// What happens once it is committed.
-    after_commit: OnceLock<fn()>,
+    /// The queues whose workers are woken once it is committed.
+    woken: Mutex<Vec<&'static Queue>>,
 }
 
 impl Transaction {
@@ -114,15 +116,15 @@ impl Transaction {
     pub async fn commit(self) -> Result<(), DbErr> {
         self.check()?;
         self.open.commit().await?;
-        if let Some(then) = self.after_commit.get() {
-            then();
+        for queue in self.woken.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            queue.queued.notify_one();
         }
         Ok(())
     }
 
-    /// Sets what happens once the transaction is committed. Only the first setting counts.
-    pub(crate) fn after_commit(&self, then: fn()) {
-        let _ = self.after_commit.set(then);
+    /// Wakes the workers of a queue in this process once the transaction is committed.
+    pub(crate) fn wake(&self, queue: &'static Queue) {
+        self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(queue);
     }
 
     /// Hands each row of a statement to `take`, so that the rows are never all in memory.

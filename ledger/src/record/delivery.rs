@@ -18,13 +18,8 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::record::database;
+use crate::record::queue::{LEASE, LONGEST_PAUSE, MAX_ATTEMPTS, pause};
 
-/// How long a sender keeps a mail without renewing its lease, before another may claim the mail.
-pub const LEASE: TimeDelta = TimeDelta::minutes(1);
-/// The number of attempts after which a mail is parked.
-pub const MAX_ATTEMPTS: i32 = 12;
-/// The longest pause between two attempts, without what is added to it.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(6);
 /// How far the clocks of two processes may differ.
 const SKEW: TimeDelta = TimeDelta::minutes(1);
 
@@ -228,14 +223,6 @@ fn moved(claimed: &Claimed, fate: &Fate, now: DateTime<Utc>) -> Option<mail::Act
     Some(row)
 }
 
-/// Returns the pause before the next attempt: one minute, then twice as long each time, at most six hours. Adds up to a
-/// quarter of it, depending on the mail's key, so that mails that failed together are not all retried together.
-fn pause(attempts: i32, key: i64) -> TimeDelta {
-    let minutes = 2_i64.saturating_pow(attempts.clamp(1, 10).unsigned_abs() - 1).min(LONGEST_PAUSE.num_minutes());
-    let jitter = key.rem_euclid(16) * minutes * 60 / 64;
-    TimeDelta::seconds(minutes * 60 + jitter)
-}
-
 /// Who mails go to: the accounts and units behind their addresses.
 #[derive(Debug, Default)]
 pub struct Recipients {
@@ -360,16 +347,4 @@ async fn offices<C: ConnectionTrait>(db: &C, units: &HashSet<i64>) -> Result<Has
         offices.entry(row.try_get("", "id")?).or_insert(office);
     }
     Ok(offices)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_end_at_six_hours() {
-        let pauses: Vec<i64> = (1..=12).map(|attempts| pause(attempts, 0).num_minutes()).collect();
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]);
-        assert!(pause(3, 15) > pause(3, 0) && pause(3, 15) <= TimeDelta::minutes(5));
-    }
 }

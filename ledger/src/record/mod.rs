@@ -9,5 +9,6 @@ pub mod delivery;
 pub mod link_key;
 pub mod outage;
 pub mod outbox;
+pub mod queue;
 pub mod retention;
 pub mod writes;

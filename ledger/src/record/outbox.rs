@@ -7,29 +7,23 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use entity::account::{self, Role};
 use entity::mail::{MailState, Priority};
 use entity::{mail, mail_item, muted_mail};
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait, TryInsertResult,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait,
+    TryInsertResult,
 };
-use tokio::sync::Notify;
 
 use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
+use crate::record::queue::Queue;
 use crate::reminder::Plan;
 
-/// The channel on which PostgreSQL announces that mails were queued (`NOTIFY`).
-pub const CHANNEL: &str = "rectify_mail";
-
-/// Notified when this process has committed a transaction that queued mails.
-pub static QUEUED: Notify = Notify::const_new();
-
-/// Wakes delivery in this process once the transaction is committed.
-pub(crate) fn wake(db: &Transaction) {
-    db.after_commit(|| QUEUED.notify_one());
-}
+/// The queue of mails.
+pub static QUEUE: Queue = Queue::new("rectify_mail");
 
 /// Queues the digests of a day, and returns how many were new. A digest that is queued already is not queued again.
 pub async fn enqueue(db: &Transaction, kind: &str, plan: &Plan, day: NaiveDate, now: DateTime<Utc>) -> Result<usize> {
@@ -55,7 +49,7 @@ pub async fn enqueue(db: &Transaction, kind: &str, plan: &Plan, day: NaiveDate, 
         queued += 1;
     }
     if queued > 0 {
-        wake(db);
+        db.wake(&QUEUE);
     }
     Ok(queued)
 }
@@ -139,7 +133,7 @@ pub(crate) async fn notify_all(
     if queued.is_empty() {
         return Ok(());
     }
-    wake(db);
+    db.wake(&QUEUE);
     let mut items = Vec::new();
     for notice in notices {
         let Some(mail) = queued.get(&notice.cause) else { continue };
@@ -154,6 +148,32 @@ pub(crate) async fn notify_all(
         }
     }
     Ok(database::insert_all(db, items).await?)
+}
+
+/// Queues a notice of a kind to each administrator. `cause` is that of the event.
+pub(crate) async fn notify_administrators(
+    db: &Transaction,
+    kind: &'static str,
+    (cause, facts): (&str, &serde_json::Value),
+    at: (NaiveDate, DateTime<Utc>),
+) -> Result<()> {
+    let administrators = account::Entity::find()
+        .filter(account::Column::Role.eq(Role::Administrator))
+        .filter(account::Column::IsDisabled.eq(false))
+        .filter(account::Column::IsDemo.eq(false))
+        .order_by_asc(account::Column::Id)
+        .all(db)
+        .await?;
+    let notices = administrators.into_iter().map(|administrator| Notice {
+        cause: format!("{kind}:{cause}:{}", administrator.email),
+        kind,
+        recipient: administrator.email,
+        unit: administrator.unit_id,
+        facts: facts.clone(),
+        items: Vec::new(),
+        case: None,
+    });
+    notify_all(db, &notices.collect::<Vec<_>>(), at).await
 }
 
 /// Removes the address of a person and what a mail says of them from the mails that match a condition, and cancels
