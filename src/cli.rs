@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     self, account, audit, calendar, demo, dossier, evidence, export, health, import, job, mail, region, reminder,
-    statistics, unit,
+    statistics, unit, webhook,
 };
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
@@ -54,6 +54,9 @@ enum Command {
     /// 邮件：测试、查看发件箱、重发
     #[command(subcommand)]
     Mail(mail::Mail),
+    /// 接口推送：列出、登记、测试、查看记录
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// 账户：创建、列出、重设密码、解除绑定、停用、启用
     #[command(subcommand)]
     Account(account::Account),
@@ -122,6 +125,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Report(report) => export::report(settings, &report).await,
         Command::Job(job) => job::run(settings, job).await,
         Command::Mail(mail) => mail::run(settings, mail).await,
+        Command::Webhook(webhook) => webhook::run(settings, webhook).await,
         Command::Account(account) => account::run(settings, account).await,
         Command::Token(token) => account::run_token(settings, token).await,
         Command::Audit(audit) => audit::run(settings, &audit).await,

@@ -184,6 +184,18 @@ impl Health {
         }
     }
 
+    /// Returns since when receivers of messages to other systems fail, the longest first; none if it cannot be read.
+    pub(crate) async fn failing_webhooks(&self) -> Vec<DateTime<Utc>> {
+        match tokio::time::timeout(PATIENCE, ledger::record::webhook::failing(&self.db)).await {
+            Ok(Ok(since)) => since,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "it could not be read which webhooks fail");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+
     /// Returns the schedules that are in effect, by the name of the job; none if they cannot be read.
     pub(crate) async fn schedules(&self) -> Vec<schedule::Model> {
         let schedules = schedule::Entity::find()

@@ -48,9 +48,13 @@ async fn figures(last_tick: web::Data<Option<Arc<LastTick>>>, health: web::Data<
          rectify_sql_statements_total {}\n\
          # HELP rectify_mail_server_up Whether the mail server takes mails (1) or delivery has stopped (0).\n\
          # TYPE rectify_mail_server_up gauge\n\
-         rectify_mail_server_up {}\n",
+         rectify_mail_server_up {}\n\
+         # HELP rectify_webhooks_failing Receivers of messages to other systems that fail, or were disabled for it.\n\
+         # TYPE rectify_webhooks_failing gauge\n\
+         rectify_webhooks_failing {}\n",
         STATEMENTS.load(Ordering::Relaxed),
-        u8::from(health.mail_outage().await.is_none())
+        u8::from(health.mail_outage().await.is_none()),
+        health.failing_webhooks().await.len()
     );
     let schedules = health.schedules().await;
     text.push_str(

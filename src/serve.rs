@@ -343,8 +343,8 @@ async fn start_scheduler(settings: &Settings, jobs: Arc<Context>) -> Result<Sche
 }
 
 /// Returns the readiness check: the database answers and accepts writes, and the scheduler, if this process runs one,
-/// ticks. A mail server that takes no mails, and a job that fails, only degrade the service. Neither the server's name
-/// nor what went wrong is told, because readiness may be public.
+/// ticks. A mail server that takes no mails, a receiver of messages that fails, and a job that fails, only degrade the
+/// service. Neither the server's name nor what went wrong is told, because readiness may be public.
 fn probe(health: Health, last_tick: LastTick) -> Probe {
     Arc::new(move || {
         let (health, last_tick) = (health.clone(), last_tick.clone());
@@ -360,7 +360,11 @@ fn probe(health: Health, last_tick: LastTick) -> Probe {
             let jobs = health.schedules().await.into_iter();
             let jobs =
                 jobs.filter_map(|row| Some(format!("job {}: fails since {}", row.name, shown(row.failing_since?))));
-            Ok(mail.into_iter().chain(jobs).collect())
+            let webhooks = health.failing_webhooks().await;
+            let webhooks = webhooks.first().map(|since| {
+                format!("webhooks: {} of them failing, the first since {}", webhooks.len(), shown(*since))
+            });
+            Ok(mail.into_iter().chain(webhooks).chain(jobs).collect())
         })
     })
 }

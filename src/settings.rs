@@ -20,6 +20,7 @@ use ledger::file::storage::Storage;
 use ledger::record::audit::{Key, Keys};
 use ledger::record::retention::Retention;
 use ledger::reminder::Timing;
+use scheduler::Webhooks;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -95,6 +96,7 @@ pub(crate) struct Settings {
     pub(crate) mail_connections: usize,
     /// Maximum number of mails sent per minute; 0: unlimited.
     pub(crate) mail_per_minute: u32,
+    webhook_allow: Vec<String>,
     language: String,
     time_zone: String,
     /// Log filter, in the syntax of [`tracing_subscriber::EnvFilter`].
@@ -317,6 +319,7 @@ impl Settings {
             );
         }
         self.proxies()?;
+        self.webhooks()?;
         if !["x-forwarded-for", "forwarded"].contains(&self.proxy_header.to_ascii_lowercase().as_str()) {
             return bad("proxy_header：应为 x-forwarded-for 或 forwarded".to_owned());
         }
@@ -592,6 +595,11 @@ impl Settings {
         }
         let address = self.metrics_listen.parse();
         address.map(Some).map_err(|_| Failure::Usage("metrics_listen：应为 地址:端口，如 127.0.0.1:9090".to_owned()))
+    }
+
+    /// Returns what sends messages to other systems.
+    pub(crate) fn webhooks(&self) -> Result<Webhooks, Failure> {
+        Webhooks::new(&self.webhook_allow, &self.public_url(), self.language()?).map_err(Failure::Usage)
     }
 
     /// Returns the networks of trusted proxies. A single address is a network of one address.

@@ -59,3 +59,5 @@ pub mod task;
 pub mod unit;
 pub mod unit_address;
 pub mod unit_alias;
+pub mod webhook;
+pub mod webhook_delivery;

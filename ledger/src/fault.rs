@@ -135,6 +135,10 @@ pub enum Thing {
     Suppression,
     /// A schedule (定时任务).
     Schedule,
+    /// A receiver of messages to other systems.
+    Webhook,
+    /// A message to another system.
+    Delivery,
 }
 
 impl Thing {
@@ -182,6 +186,8 @@ impl Thing {
             Self::Mail => ("没有这封邮件", "there is no such mail"),
             Self::Suppression => ("停止投递名单中没有这一条", "there is no such suppressed address"),
             Self::Schedule => ("没有这个定时任务", "there is no such schedule"),
+            Self::Webhook => ("没有这个推送接口", "there is no such webhook"),
+            Self::Delivery => ("没有这条推送", "there is no such delivery"),
         }
     }
 }

@@ -12,6 +12,7 @@ use sea_orm::DatabaseConnection;
 
 use crate::mail::Writer;
 use crate::mail::post::Post;
+use crate::webhook::Webhooks;
 
 /// What every job works with, put together by the program from its settings.
 pub struct Context {
@@ -29,6 +30,8 @@ pub struct Context {
     pub writer: Writer,
     /// Sends mails.
     pub post: Post,
+    /// Sends messages to other systems.
+    pub webhooks: Webhooks,
     /// The key that signs each day of the audit; without one, days are sealed unsigned.
     pub audit_key: Option<Key>,
     /// The address that each day's seal is mailed to; empty: none.

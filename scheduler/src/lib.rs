@@ -1,7 +1,8 @@
-//! Schedules, jobs and the delivery of mail. tokio-cron-scheduler ticks once a minute (`scheduler`); tables say which
-//! occurrences are due (`pattern`, `tick`) and how they ended (`runs`). `jobs` has one file for each job, `remind` what
-//! reminders share, `mail` what a mail says and how it is sent, `delivery` how the outbox is emptied, `wake` when,
-//! `simulate` what reminders would go out, `why` why someone gets none. Does not know the API.
+//! Schedules, jobs, and the delivery of mail and of messages to other systems. tokio-cron-scheduler ticks once a minute
+//! (`scheduler`); tables say which occurrences are due (`pattern`, `tick`) and how they ended (`runs`). `jobs` has one
+//! file for each job, `remind` what reminders share, `mail` what a mail says and how it is sent, `delivery` how the
+//! outbox is emptied, `wake` when, `webhook` how other systems are told, `simulate` what reminders would go out, `why`
+//! why someone gets none. Does not know the API.
 
 mod context;
 mod delivery;
@@ -15,6 +16,7 @@ mod scheduler;
 mod simulate;
 mod tick;
 mod wake;
+mod webhook;
 mod why;
 
 pub use context::Context;
@@ -26,4 +28,5 @@ pub use pattern::{Pattern, occurrences};
 pub use scheduler::{LastTick, Scheduler};
 pub use simulate::{Simulated, simulate};
 pub use tick::{Pending, carry_out, ensure_schedules, run_at, tick};
+pub use webhook::{Webhooks, deliver_to, deliver_webhooks};
 pub use why::why_no_mail;

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
 use crate::tick::{Pending, carry_out, tick};
-use crate::wake;
+use crate::{wake, webhook};
 
 /// The pattern of ticks: every minute, at its beginning.
 const EVERY_MINUTE: &str = "0 * * * * *";
@@ -80,8 +80,8 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Starts the scheduler and ticks once at once, to catch up on missed runs. Mail is delivered as soon as it is
-    /// queued.
+    /// Starts the scheduler and ticks once at once, to catch up on missed runs. Mails and messages to other systems are
+    /// delivered as soon as they are queued.
     pub async fn start(context: Arc<Context>) -> Result<Self, JobSchedulerError> {
         let ticker = JobScheduler::new().await?;
         let under_way = TaskTracker::new();
@@ -91,6 +91,7 @@ impl Scheduler {
         let beside = Arc::new(Mutex::new(()));
         let stop = CancellationToken::new();
         under_way.spawn(wake::deliver_when_queued(context.clone(), beside.clone(), stop.clone()));
+        under_way.spawn(webhook::deliver_when_queued(context.clone(), stop.clone()));
         let begin = {
             let (under_way, last_tick, last_begun) = (under_way.clone(), last_tick.clone(), last_begun.clone());
             move || {

@@ -15,6 +15,7 @@ pub(crate) mod region;
 pub(crate) mod reminder;
 pub(crate) mod statistics;
 pub(crate) mod unit;
+pub(crate) mod webhook;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -
         retention: settings.retention(),
         writer,
         post,
+        webhooks: settings.webhooks()?,
         audit_key: settings.audit_keys()?.current,
         audit_head_mail: settings.audit_head_mail.clone(),
         token: format!("{}-{}", std::process::id(), clock::now().timestamp_micros()),

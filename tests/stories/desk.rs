@@ -54,6 +54,7 @@ const PAGES: &[(&str, bool)] = &[
     ("/admin/units", true),
     ("/admin/schedules", true),
     ("/admin/outbox", true),
+    ("/admin/webhooks", true),
     ("/admin/calendar", true),
     ("/admin/inspections", true),
     ("/admin/reminders", true),

@@ -19,6 +19,7 @@ stories!(
     mails_about_an_account_say_what_happened,
     digests_say_what_is_to_be_done_by_when,
     what_people_write_stays_text_in_a_mail,
+    a_webhook_that_was_disabled_is_told_of,
 );
 
 /// Two recipients of each mail: one whose account reads English, and one who gets the installation's language.
@@ -385,6 +386,27 @@ fn mails_about_an_account_say_what_happened(world: &World) {
     world.done(&["unit", "set", unit, "--mail", "away@gov.example"]);
     world.done(&["mail", "bounce", "away@gov.example", "--detail", "550 5.1.1 no such mailbox"]);
     compare(&deliver(world, "2026-12-03T02:00:00Z"), &administrators, &["address-suppressed"]);
+}
+
+fn a_webhook_that_was_disabled_is_told_of(world: &World) {
+    let readers = [("zh", "zh@gov.example"), ("en", "en@gov.example")];
+    for (language, email) in readers {
+        let role = ["account", "create", email, "--role", "administrator", "--language", language, "--no-password"];
+        world.done(&role);
+    }
+    let token = world.done(&["token", "create", "zh@gov.example"]).trim().to_owned();
+    let (server, _) = world.serve_under_clock("2026-11-30T09:00");
+    let input = json!({ "name": "市数据共享平台", "url": "https://10.0.0.1/in" });
+    let entered = act(&server, &token, "createWebhook", &input, "webhook { id }");
+    act(&server, &token, "testWebhook", &json!({ "webhookId": entered["webhook"]["id"] }), "delivery { id }");
+    block_on(async {
+        let db = world.db().await;
+        for now in ["2026-11-30T01:10:00Z", "2026-12-04T01:10:00Z"] {
+            assert_eq!(scheduler::deliver_webhooks(&schedule::context(world, &db, now)).await.unwrap(), 1);
+        }
+        db.close().await.unwrap();
+    });
+    compare(&deliver(world, "2026-12-04T02:00:00Z"), &readers, &["webhook-stopped"]);
 }
 
 fn digests_say_what_is_to_be_done_by_when(world: &World) {

@@ -63,4 +63,5 @@ mod secrets;
 mod sign_in;
 mod supervision;
 mod supply_chain;
+mod webhooks;
 mod workbook_bounds;

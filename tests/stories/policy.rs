@@ -179,7 +179,7 @@ const OF_ACCOUNTS: &[&str] = &[
 /// Mutations that keep the ledger, covered by `keep`, `runJob`, covered by `desk`, and those on pending imports,
 /// covered by `pending_import`; that on the rules of reminders, covered by `rules`; those on remembered decisions,
 /// covered by `decisions`; and `eraseLeader`, covered by `leaders`.
-const OF_KEEPING: [&str; 43] = [
+const OF_KEEPING: [&str; 49] = [
     "setReminderRule",
     "decideImport",
     "runImport",
@@ -192,6 +192,13 @@ const OF_KEEPING: [&str; 43] = [
     "runJob",
     "requeueMail",
     "cancelMail",
+    // Covered by `webhooks`.
+    "createWebhook",
+    "editWebhook",
+    "deleteWebhook",
+    "rotateWebhookSecret",
+    "testWebhook",
+    "resendDelivery",
     "setCalendarDay",
     "createRound",
     "editRound",

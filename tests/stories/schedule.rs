@@ -7,7 +7,7 @@ use entity::language::Language;
 use ledger::record::delivery::{self, Fate};
 use ledger::record::link_key::LinkKey;
 use ledger::reminder::Timing;
-use scheduler::{Context, Links, Post};
+use scheduler::{Context, Links, Post, Webhooks};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 
@@ -49,6 +49,7 @@ pub(crate) fn context(world: &World, db: &DatabaseConnection, now: &str) -> Cont
         audit_key: None,
         audit_head_mail: String::new(),
         post: Post::open(&folder, "ledger@county.example").unwrap(),
+        webhooks: Webhooks::new(&["127.0.0.0/8".to_owned()], "http://ledger.example", Language::Zh).unwrap(),
         token: format!("story-{}", fastrand::u64(..)),
         clock: Arc::new(move || now),
         stopping: Arc::new(|| false),

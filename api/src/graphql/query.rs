@@ -40,6 +40,7 @@ use crate::noun::schedule::{JobRun, Schedule};
 use crate::noun::supervision::{Comment, SupervisionAction};
 use crate::noun::suppression::Suppression;
 use crate::noun::unit::Unit;
+use crate::noun::webhook::{Webhook, WebhookDelivery};
 use crate::part::read::{self, Plan};
 
 /// The part of the query root whose fields are planned.
@@ -224,6 +225,15 @@ fn fields() -> Vec<Field> {
             arguments: |_| Vec::new(),
             read: Read::Only(crate::noun::mail::outage),
         },
+        many::<Webhook>(
+            "webhooks",
+            "Receivers of messages to other systems (接口推送), by default by name; empty for callers other than \
+             administrators.",
+        ),
+        many::<WebhookDelivery>(
+            "webhookDeliveries",
+            "Messages to other systems, by default the newest first; empty for callers other than administrators.",
+        ),
         Field {
             name: "viewer",
             description: "Account of the caller; null for the local administrator of an open installation.",
@@ -304,6 +314,8 @@ const NODES: &[fn() -> &'static Table] = &[
     <AuditEntry as Noun>::table,
     <Mail as Noun>::table,
     <Suppression as Noun>::table,
+    <Webhook as Noun>::table,
+    <WebhookDelivery as Noun>::table,
     <Schedule as Noun>::table,
     <JobRun as Noun>::table,
 ];

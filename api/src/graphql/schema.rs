@@ -37,6 +37,7 @@ use crate::noun::sign_in::{SignInMutation, SignInQuery};
 use crate::noun::statistics::StatisticsQuery;
 use crate::noun::supervision::SupervisionMutation;
 use crate::noun::unit::UnitMutation;
+use crate::noun::webhook::WebhookMutation;
 use crate::noun::why_mail::WhyMailQuery;
 
 /// The query root: all fields that read.
@@ -94,12 +95,13 @@ pub(crate) struct LedgerMutation(
     UnitMutation,
 );
 
-/// The mutations on schedules, mails, the calendar, rules of reminders and imports.
+/// The mutations on schedules, mails, webhooks, the calendar, rules of reminders and imports.
 #[derive(MergedObject, Default)]
 pub(crate) struct MachineMutation(
     ScheduleMutation,
     JobMutation,
     MailMutation,
+    WebhookMutation,
     CalendarMutation,
     ReminderRuleMutation,
     PendingImportMutation,

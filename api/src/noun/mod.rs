@@ -42,6 +42,7 @@ pub(crate) mod supervision;
 pub(crate) mod suppression;
 pub(crate) mod task;
 pub(crate) mod unit;
+pub(crate) mod webhook;
 pub(crate) mod why_mail;
 
 use ledger::work::available::Subject;
@@ -59,6 +60,7 @@ pub(crate) const FINISHERS: &[(&str, Finishing)] = &[
     ("decisionQuestion", import_decision::question),
     ("decisionAnswer", import_decision::answer),
     ("auditChanges", audit::changes),
+    ("webhookEvents", webhook::events),
     (action::ASSIGNMENT, |request, finish, facts| action::available(Subject::Assignment, request, finish, facts)),
     (action::MEASURE, |request, finish, facts| action::available(Subject::Measure, request, finish, facts)),
     (action::PROBLEM, |request, finish, facts| action::available(Subject::Problem, request, finish, facts)),

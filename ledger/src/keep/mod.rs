@@ -20,5 +20,6 @@ pub mod round;
 mod shared;
 pub mod suppression;
 pub mod unit;
+pub mod webhook;
 
 pub use crate::patch::Patch;

@@ -669,7 +669,8 @@ impl Sight for Principal {
                 "import_decision" => decisions(*role, place.as_ref()),
                 // The office that enters problems must be able to choose any round.
                 "inspection_round" if enters_rounds(*role) => Condition::always(),
-                "unit_address" | "mail_outage" | "suppression" | "schedule" | "job_run" => only(administers(*role)),
+                "unit_address" | "mail_outage" | "suppression" | "schedule" | "job_run" | "webhook"
+                | "webhook_delivery" => only(administers(*role)),
                 "mail" => mails(*role, self.own_account(), *unit),
                 "mail_item" => with("mail", "mail_id"),
                 _ if administers(*role) => Condition::never(),
@@ -1005,7 +1006,8 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
         of.iter().map(|of| Condition::StartsWith("chain", format!("{of}_"))).collect()
     };
     if administers(role) {
-        return Condition::Any(chains(&["account", "region", "unit", "schedule", "mail", "suppression", "calendar"]));
+        let machine = ["account", "region", "unit", "schedule", "mail", "suppression", "webhook", "calendar"];
+        return Condition::Any(chains(&machine));
     }
     // The chain of a region's imports is that of the decisions about the files which it issued.
     let imports = place.filter(|_| keeps_ledgers(role)).map(|place| {

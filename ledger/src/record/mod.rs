@@ -11,4 +11,5 @@ pub mod outage;
 pub mod outbox;
 pub mod queue;
 pub mod retention;
+pub mod webhook;
 pub mod writes;

@@ -59,7 +59,7 @@ pub async fn end<C: ConnectionTrait>(db: &C) -> Result<bool> {
 }
 
 /// Returns the pause before the next probe: ten seconds, then twice as long each time.
-fn pause(probes: i32) -> TimeDelta {
+pub(crate) fn pause(probes: i32) -> TimeDelta {
     TimeDelta::seconds(10 * 2_i64.pow(probes.clamp(0, 10).unsigned_abs())).min(LONGEST_PAUSE)
 }
 

@@ -1,8 +1,10 @@
 //! Retention: deletes personal data that is no longer needed, namely sessions that have ended, and mails that were sent
-//! or never will be. The audit is not deleted, because it is the evidence for the contents of the ledger.
+//! or never will be; and with them the log of messages to other systems. The audit is not deleted, because it is the
+//! evidence for the contents of the ledger.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::mail::{self, MailState};
+use entity::webhook_delivery::{self, DeliveryState};
 use entity::{one_time_secret, session, sign_in_code};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
@@ -15,7 +17,7 @@ use crate::record::database;
 pub struct Retention {
     /// How long sessions and tokens are kept after they ended.
     pub session_days: i64,
-    /// How long mails are kept after they were queued.
+    /// How long mails and messages to other systems are kept after they were queued.
     pub mail_days: i64,
 }
 
@@ -55,5 +57,10 @@ pub async fn purge<C: ConnectionTrait>(db: &C, keep: Retention, now: DateTime<Ut
         .exec(db)
         .await?
         .rows_affected;
+    webhook_delivery::Entity::delete_many()
+        .filter(webhook_delivery::Column::State.is_in([DeliveryState::Delivered, DeliveryState::Failed]))
+        .filter(webhook_delivery::Column::CreatedAt.lt(before(keep.mail_days)))
+        .exec(db)
+        .await?;
     Ok(Purged { sessions, mails })
 }

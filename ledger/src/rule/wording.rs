@@ -17,6 +17,24 @@ pub fn masked_address(address: &str) -> String {
     format!("{}***@{domain}", local.chars().next().unwrap_or_default())
 }
 
+/// Returns a text in which every run of seven or more digits, such as a telephone or identity card number, is replaced
+/// by three asterisks.
+pub fn masked_numbers(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut digits = String::new();
+    for letter in text.chars().map(Some).chain([None]) {
+        match letter {
+            Some(digit) if digit.is_ascii_digit() => digits.push(digit),
+            other => {
+                masked.push_str(if digits.len() < 7 { &digits } else { "***" });
+                digits.clear();
+                masked.extend(other);
+            }
+        }
+    }
+    masked
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,5 +43,6 @@ mod tests {
     fn what_is_left_out_shows() {
         assert_eq!(shortened("完成\n整改", 5), "完成 整改");
         assert_eq!(shortened("完成\n整改", 4), "完成 整…");
+        assert_eq!(masked_numbers("errcode 93000, 13800000000"), "errcode 93000, ***");
     }
 }

@@ -1,4 +1,5 @@
-//! The notices that acts send at once: the table of who has to act next, how long that holds, and who has to know.
+//! The events of which acts tell at once, by mail and to other systems; and the table of their mails: who has to act
+//! next, how long that holds, and who has to know.
 //!
 //! Source: the reminders of the domain ("next person, at once"). Nobody is told of their own act.
 //!
@@ -11,6 +12,7 @@ use entity::assignment::Status;
 use entity::deadline_change::DeadlineChangeState;
 use entity::inspection_case::CaseState;
 use entity::supervision_action::SupervisionState;
+use planner::Bilingual;
 use sea_orm::EnumIter;
 
 use crate::people::policy::Act;
@@ -237,6 +239,44 @@ impl Event {
             Self::CaseClosed => row("case-closed", &[], Always, &[Unit, Submitter, Assisting]),
             Self::CaseReopened => row("case-relapse", &[Unit, Submitter], Case(CASE_UNDER_WAY), &[]),
         }
+    }
+
+    /// Returns the name of the event, as messages to other systems and their forms show it.
+    pub fn name(self) -> Bilingual {
+        let (zh, en) = match self {
+            Self::Assigned => ("任务分解", "Assigned"),
+            Self::Accepted => ("签收", "Accepted"),
+            Self::Declined => ("退回任务", "Declined"),
+            Self::NotApplicableProposed => ("提出不涉及", "Proposed as not applicable"),
+            Self::NotApplicableConfirmed => ("确认不涉及", "Confirmed as not applicable"),
+            Self::NotApplicableRejected => ("不同意不涉及", "Not applicable was rejected"),
+            Self::Applied => ("提请销号", "Close-out applied for"),
+            Self::Verified => ("核查通过", "Verified"),
+            Self::Returned => ("退回整改", "Returned"),
+            Self::Publicised => ("公示", "On public notice"),
+            Self::Objected => ("收到异议", "Objection"),
+            Self::ObjectionUpheld => ("异议成立", "Objection upheld"),
+            Self::ObjectionRejected => ("异议不成立", "Objection rejected"),
+            Self::Closed => ("销号", "Closed"),
+            Self::Reopened => ("反弹", "Relapse"),
+            Self::ExtensionRequested => ("申请延期", "Extension requested"),
+            Self::ExtensionEndorsed => ("同意上报延期", "Extension endorsed"),
+            Self::ExtensionApproved => ("批准延期", "Extension approved"),
+            Self::ExtensionRejected => ("不批准延期", "Extension rejected"),
+            Self::Urged => ("催办", "Urged"),
+            Self::Supervised => ("督办", "Supervised"),
+            Self::Listed => ("挂牌督办", "Listed for supervision"),
+            Self::Summoned => ("约谈", "Summoned"),
+            Self::SupervisionLifted => ("解除督办", "Supervision lifted"),
+            Self::Commented => ("批示", "Comment of a leader"),
+            Self::CaseHandedOver => ("案件交办", "Case handed over"),
+            Self::CaseResolved => ("案件办结", "Case resolved"),
+            Self::CaseReturned => ("案件退回", "Case returned"),
+            Self::CaseVerified => ("案件验收", "Case verified"),
+            Self::CaseClosed => ("案件销号", "Case closed"),
+            Self::CaseReopened => ("案件反弹", "Case relapsed"),
+        };
+        Bilingual::new(zh, en)
     }
 
     /// Returns the event whose notices are of this kind.

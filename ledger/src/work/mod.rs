@@ -3,7 +3,7 @@
 //!
 //! Each act is one transaction. It locks the problem or the case, reads the row only if the caller may see it, checks
 //! the policy and the workflow, writes, rolls the status up, updates the stored statistics, records the change and the
-//! audit entry, and queues mails.
+//! audit entry, and queues mails and messages to other systems.
 
 pub mod accountability;
 mod acting;
@@ -25,6 +25,7 @@ pub mod mail_link;
 pub mod own_deadlines;
 pub mod ownership;
 pub mod progress;
+mod pushing;
 mod settle;
 pub mod supervision;
 pub(crate) mod telling;

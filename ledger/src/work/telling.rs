@@ -1,5 +1,5 @@
 //! Immediate notices by mail: whom the table of [`Event`] names, one mail per address, with the reason and the acting
-//! unit.
+//! unit. Other systems are told of the same events (`pushing`).
 //!
 //! If whoever has to act next has no address, the act is carried out all the same; its result and the log carry a
 //! warning.
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::acting::Acting;
 use super::event::{Event, To};
+use super::pushing;
 use crate::Result;
 use crate::people::policy::{self, Reach};
 use crate::record::database::Transaction;
@@ -208,6 +209,7 @@ pub(crate) async fn tell(
         })
         .collect();
     outbox::notify_all(db, &notices, (acting.today(), acting.now)).await?;
+    pushing::push(db, acting, &subject, (rule.kind, &by)).await?;
     Ok(warning.into_iter().collect())
 }
 

@@ -16,8 +16,8 @@ use serde::Serialize;
 
 use super::{Kind, Reading, Source, Unwritten};
 
-/// The notices about accounts, which are not about the ledger.
-const OF_ACCOUNTS: &[Kind] = &[
+/// The notices about accounts and about other systems, which are not about the ledger.
+const OF_MACHINE: &[Kind] = &[
     Kind { name: "account-locked", read: facts, has_office: false },
     Kind { name: "address-changed", read: facts, has_office: false },
     Kind { name: "second-factor-set", read: facts, has_office: false },
@@ -25,12 +25,14 @@ const OF_ACCOUNTS: &[Kind] = &[
     Kind { name: "password-set", read: facts, has_office: false },
     Kind { name: "password-reset", read: reset, has_office: false },
     Kind { name: "invitation", read: invitation, has_office: false },
+    Kind { name: "webhook-stopped", read: facts, has_office: false },
 ];
 
-/// The notices that acts queue: those of the ledger's table of events, and those about accounts.
+/// The notices that acts queue: those of the ledger's table of events, those about accounts, and that about
+/// other systems.
 pub(crate) fn kinds() -> impl Iterator<Item = Kind> {
     let of_event = |event: Event| Kind { name: event.rule().kind, read: of_act, has_office: true };
-    Event::iter().map(of_event).chain(OF_ACCOUNTS.iter().copied())
+    Event::iter().map(of_event).chain(OF_MACHINE.iter().copied())
 }
 
 /// The facts that the act kept, and nothing else.

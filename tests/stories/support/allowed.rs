@@ -88,9 +88,11 @@ pub(crate) fn allowed(all: &Tables, viewer: i64) -> Tables {
     // Ownership by regions above or below, not by siblings.
     left.ownership.retain(|row| problems.contains(&row.problem_id) && eyes.is_beside(row.region_id));
     left.audit.retain(|row| match eyes.role {
-        Role::Administrator => ["account_", "region_", "unit_", "schedule_", "mail_", "suppression_", "calendar_"]
-            .iter()
-            .any(|of| row.chain.starts_with(of)),
+        Role::Administrator => {
+            ["account_", "region_", "unit_", "schedule_", "mail_", "suppression_", "webhook_", "calendar_"]
+                .iter()
+                .any(|of| row.chain.starts_with(of))
+        }
         Role::RegionalOffice if row.chain.starts_with("round_") => true,
         _ if of_chain(&row.chain).is_some() => of_chain(&row.chain).is_some_and(|case| cases.contains(&case)),
         // An entry about a whole problem: visible to accounts that oversee the region that issued it.

@@ -12,6 +12,7 @@ pub(crate) mod operations;
 pub(crate) mod own;
 pub(crate) mod people;
 pub(crate) mod provider;
+pub(crate) mod receiver;
 pub(crate) mod s3;
 mod smtp;
 pub(crate) mod socket;

@@ -52,6 +52,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "myMailSettings"),
     ("Query", "suppressions"),
     ("Account", "inbox"),
+    // The story `webhooks` is about these.
+    ("Query", "webhooks"),
+    ("Query", "webhookDeliveries"),
     // The story `pending_import` is about these.
     ("Query", "pendingImports"),
     ("Query", "pendingImport"),

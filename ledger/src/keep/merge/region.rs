@@ -35,6 +35,7 @@ const OF_REGION: &[&str] = &[
     "DELETE FROM ownership WHERE region_id = $1 AND problem_id IN (SELECT problem_id FROM ownership \
         WHERE region_id = $2)",
     "UPDATE ownership SET region_id = $2 WHERE region_id = $1",
+    "UPDATE webhook SET region_id = $2 WHERE region_id = $1",
 ];
 
 /// Finds names and aliases of units that exist in both regions.
