@@ -122,6 +122,8 @@ pub(crate) struct Settings {
     due_soon_before: Vec<i64>,
     overdue_again_after: i64,
     stale_progress_after: i64,
+    account_form_day: u32,
+    account_report_day: u32,
     case_due_soon_before: Vec<i64>,
     escalate_to_office_after: i64,
     escalate_to_leader_after: i64,
@@ -292,6 +294,9 @@ impl Settings {
         }
         if !(1..=365).contains(&self.stale_progress_after) {
             return bad("stale_progress_after 应为 1 至 365".to_owned());
+        }
+        if !(1..=31).contains(&self.account_form_day) || !(1..=31).contains(&self.account_report_day) {
+            return bad("account_form_day 和 account_report_day 应为 1 至 31".to_owned());
         }
         let days = self.self_inspection_before.iter().chain(&self.due_soon_before).chain(&self.case_due_soon_before);
         if days.clone().any(|days| !(0..=365).contains(days)) {
@@ -753,6 +758,8 @@ impl Settings {
             due_soon_before: self.due_soon_before.clone(),
             again_after: self.overdue_again_after,
             stale_after: self.stale_progress_after,
+            account_form_day: self.account_form_day,
+            account_report_day: self.account_report_day,
             case_due_soon_before: self.case_due_soon_before.clone(),
             office_after: self.escalate_to_office_after,
             leader_after: self.escalate_to_leader_after,

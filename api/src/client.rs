@@ -4,6 +4,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::Variables;
+use ledger::people::policy::Act;
 use planner::Bilingual;
 use serde_json::{Map, Value};
 use tracing::Instrument;
@@ -45,6 +46,15 @@ pub struct ImportPlace {
     pub as_of: Option<chrono::NaiveDate>,
     /// Whether unknown units are created.
     pub creates_units: bool,
+}
+
+/// What became of a filled-in form of progress reports.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// The number of rows that were accepted as reports.
+    pub taken: usize,
+    /// What is wrong with the other rows, each with its number, from 1.
+    pub wrong: Vec<(u32, Bilingual)>,
 }
 
 /// Why the API refused a request of the client.
@@ -98,6 +108,13 @@ impl Session {
     pub fn is_limited(&self) -> bool {
         let principal = &self.caller.admitted.principal;
         principal.account.is_some() && !principal.is_somebody()
+    }
+
+    /// Returns the global ids of the units for which the caller reports progress; none for others.
+    pub fn answered_units(&self) -> Vec<String> {
+        let principal = &self.caller.admitted.principal;
+        let units = if principal.may(Act::Report) { principal.answered_units() } else { &[] };
+        units.iter().map(|key| format!("unit_{key}")).collect()
     }
 
     /// Runs an operation and returns the response of the API: `data`, and `errors` if there are any. `is_safe` tells
@@ -170,6 +187,32 @@ impl Session {
         field: &mut actix_multipart::Field,
     ) -> Result<String, Refusal> {
         Ok(workbook::keep_field(&self.state, &self.caller, place, (name, field)).await?)
+    }
+
+    /// Answers with the form of a month's account (月调度表) as a workbook. Without a month such as `2023-04`, it is
+    /// that of the current one; without the global id of a unit, that of the units for which the caller reports.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what is no month, a unit that owes nothing or that the caller may not see, and a caller who has too many
+    /// exports under way.
+    pub async fn month_form(&self, month: Option<&str>, unit: Option<&str>) -> Result<HttpResponse, Refusal> {
+        Ok(Box::pin(workbook::give_form(&self.state, &self.caller, month, unit)).await?)
+    }
+
+    /// Submits the progress reports of a filled-in form (月调度表). `field` is the file in a form that a browser sends.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a caller who may not report, and a file that is too large, cannot be read or has nothing filled in.
+    pub async fn report_sheet(&self, name: String, field: &mut actix_multipart::Field) -> Result<Submitted, Refusal> {
+        let lines = Box::pin(workbook::report_field(&self.state, &self.caller, (name, field))).await?;
+        let taken = lines.iter().filter(|line| line.faults.is_empty()).count();
+        let wrong = lines.into_iter().flat_map(|line| {
+            let row = line.row;
+            line.faults.into_iter().map(move |fault| (row, fault.message))
+        });
+        Ok(Submitted { taken, wrong: wrong.collect() })
     }
 
     /// Keeps a file of evidence (佐证材料) of an assignment, which is given by its global id. `field` is the file in a

@@ -69,9 +69,8 @@ pub type Simulating = BoxFuture<'static, ledger::Result<Vec<Simulated>>>;
 
 /// Returns the digests that would go out from a day to another, of all reminders or of the one of this name, also if a
 /// rule were set that is not.
-pub type Simulate = Arc<
-    dyn Fn((NaiveDate, NaiveDate), Option<&'static str>, Option<reminder_rule::Model>) -> Simulating + Send + Sync,
->;
+pub type Simulate =
+    Arc<dyn Fn((NaiveDate, NaiveDate), Option<&'static str>, Option<reminder_rule::Model>) -> Simulating + Send + Sync>;
 
 /// The reasons why someone gets no reminder, on their way.
 pub type Explaining = BoxFuture<'static, ledger::Result<Vec<WhyNot>>>;

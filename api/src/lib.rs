@@ -17,7 +17,7 @@ mod language;
 mod noun;
 mod part;
 
-pub use client::{Client, ImportPlace, Refusal, Session, decoded};
+pub use client::{Client, ImportPlace, Refusal, Session, Submitted, decoded};
 pub use context::{
     Explain, Explaining, JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, Reminding, RunJob, Services,
     Simulate, Simulated, Simulating, Streams,

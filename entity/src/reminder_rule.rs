@@ -70,6 +70,9 @@ pub enum ReminderKind {
     /// What nobody has reported on for long (久无进展).
     #[sea_orm(string_value = "STALE_PROGRESS")]
     StaleProgress,
+    /// The account of each month (月账): the form to units, then the figures to leaders and offices.
+    #[sea_orm(string_value = "MONTHLY_ACCOUNT")]
+    MonthlyAccount,
     /// Complaint cases that are due soon (交办件临期).
     #[sea_orm(string_value = "CASE_DUE_SOON")]
     CaseDueSoon,

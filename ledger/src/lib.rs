@@ -6,7 +6,8 @@
 //! - [`people`] decides who may do what.
 //! - [`record`] keeps what an act leaves behind: audit, change feed, outbox, region lists.
 //! - [`mod@file`] stores evidence and packs dossiers.
-//! - [`statistics`] counts, and [`reminder`] decides who has to be reminded.
+//! - [`statistics`] counts, [`monthly_account`] tells which units have accounted for a month, and [`reminder`] decides
+//!   who has to be reminded.
 //!
 //! This crate knows nothing of HTTP, cron or SMTP. The current time is always an argument (`now`).
 
@@ -14,6 +15,7 @@ mod error;
 pub mod fault;
 pub mod file;
 pub mod keep;
+pub mod monthly_account;
 mod patch;
 pub mod people;
 mod random;

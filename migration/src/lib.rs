@@ -39,6 +39,7 @@ mod m20261129_000017_import_level;
 mod m20261129_000018_reminder_rules;
 mod m20261129_000019_own_mail;
 mod m20261129_000020_job_names;
+mod m20261129_000021_monthly_account;
 mod m20261129_000022_cards;
 mod m20261129_000023_webhooks;
 
@@ -93,6 +94,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000018_reminder_rules::Migration),
             Box::new(m20261129_000019_own_mail::Migration),
             Box::new(m20261129_000020_job_names::Migration),
+            Box::new(m20261129_000021_monthly_account::Migration),
             Box::new(m20261129_000022_cards::Migration),
             Box::new(m20261129_000023_webhooks::Migration),
         ]

@@ -16,7 +16,7 @@ const RENAMED: &[(&str, &str, &str, &str)] = &[
     ("progress-stale", "stale-progress", "PROGRESS_STALE", "STALE_PROGRESS"),
 ];
 
-const KINDS: &[&str] = &[
+pub(crate) const KINDS: &[&str] = &[
     "QUARTERLY_SELF_INSPECTION",
     "HALF_YEAR_VERIFICATION",
     "YEARLY_SPOT_CHECK",
@@ -49,9 +49,14 @@ fn renamed(is_back: bool) -> String {
     format!("CASE kind{} ELSE kind END", cases.collect::<String>())
 }
 
-/// Recreates the rules with other kinds. SQLite cannot alter a CHECK constraint.
-async fn admit(manager: &SchemaManager<'_>, kinds: &'static [&'static str], is_back: bool) -> Result<(), DbErr> {
-    let (db, kind) = (manager.get_connection(), renamed(is_back));
+/// Recreates the rules with other kinds; `kind` is the SQL expression of the kind of a row that is kept. SQLite cannot
+/// alter a CHECK constraint.
+pub(crate) async fn admit(
+    manager: &SchemaManager<'_>,
+    kinds: &'static [&'static str],
+    kind: &str,
+) -> Result<(), DbErr> {
+    let db = manager.get_connection();
     if db.get_database_backend() == DbBackend::Postgres {
         let listed = kinds.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
         for statement in [
@@ -102,12 +107,12 @@ async fn rename(manager: &SchemaManager<'_>, is_back: bool) -> Result<(), DbErr>
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        admit(manager, KINDS, false).await?;
+        admit(manager, KINDS, &renamed(false)).await?;
         rename(manager, false).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         rename(manager, true).await?;
-        admit(manager, OLD_KINDS, true).await
+        admit(manager, OLD_KINDS, &renamed(true)).await
     }
 }

@@ -514,7 +514,7 @@ described!(PageInfo, [], "PageInfo".to_owned(), |registry| {
 macro_rules! noun {
     (
         $(#[doc = $about:literal])+
-        $visibility:vis $name:ident from $source:literal $(as $prefix:literal)?
+        $visibility:vis $name:ident from $source:tt $(as $prefix:literal)?
         {
             order: $order:expr, total: $total:expr
             $(, filter: $filter:ty, by: $by:ty $(, groups: $groups:expr)? $(, figures: $figures:expr)?)?

@@ -46,7 +46,7 @@ impl Sql<'_> {
 
     /// Returns a source with each `{sees:table:alias}` replaced by the condition for that row, and each `{fact:name}`
     /// by the value of the fact.
-    pub(crate) fn source(&mut self, source: &str) -> String {
+    pub fn source(&mut self, source: &str) -> String {
         let mut rest = source;
         let mut whole = String::with_capacity(source.len());
         while let Some((before, after)) = rest.split_once("{sees:") {

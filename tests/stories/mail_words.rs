@@ -426,6 +426,9 @@ fn digests_say_what_is_to_be_done_by_when(world: &World) {
     let mut led = Vec::new();
     let mut office = Vec::new();
     for (job, day) in [
+        // The form of a month to the unit, and the figures of the month that ended to the office.
+        ("monthly-account", "2023-05-25"),
+        ("monthly-account", "2023-06-01"),
         ("stale-progress", "2023-06-12"),
         ("due-soon", "2023-06-23"),
         ("overdue", "2023-07-03"),
@@ -442,12 +445,15 @@ fn digests_say_what_is_to_be_done_by_when(world: &World) {
         led.extend(mails.iter().map(|(kind, mail)| (format!("{kind}.lead-unit"), mail.clone())));
         office.extend(mails);
     }
-    compare(&own, &READERS, &["stale-progress", "due-soon", "quarterly-self-inspection", "overdue"]);
+    compare(&own, &READERS, &["monthly-account", "stale-progress", "due-soon", "quarterly-self-inspection", "overdue"]);
     let leads = [("zh", "water@city.example"), ("en", "water-en@city.example")];
     compare(&led, &leads, &["due-soon.lead-unit", "overdue.lead-unit"]);
     let offices = [("zh", "u540300@gov.example"), ("en", "office-en@gov.example")];
     compare(&office, &offices, &["escalation", "half-year-verification"]);
     compare(&office, &OF_REGION, &["yearly-spot-check"]);
+    let figures = office.iter().filter(|(kind, _)| kind == "monthly-account");
+    let figures: Vec<_> = figures.map(|(kind, mail)| (format!("{kind}.office"), mail.clone())).collect();
+    compare(&figures, &offices, &["monthly-account.office"]);
 
     // The lead leader of the measure has an address of their own: of one language, and then of the other.
     let reader = ["account", "create", "leader-en@city.example", "--role", "inspector", "--region", "540300"];

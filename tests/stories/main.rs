@@ -40,6 +40,7 @@ mod lists;
 mod live;
 mod mail;
 mod mail_words;
+mod monthly_account;
 mod notices;
 mod null_propagation;
 mod offices;

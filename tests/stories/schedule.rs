@@ -224,7 +224,7 @@ fn jobs_say_when_they_are_due(world: &World) {
     for job in scheduler::JOBS {
         assert!(said.contains(job.name), "{said}");
     }
-    assert_eq!(said.matches("08:00:00 +08:00").count(), 45, "expected five mornings for each of nine jobs: {said}");
+    assert_eq!(said.matches("08:00:00 +08:00").count(), 50, "expected five mornings for each of ten jobs: {said}");
     assert_eq!(world.run(&["job", "run", "nonsense"]).code, 2);
     assert_eq!(world.run(&["job", "run", "overdue", "--at", "tomorrow"]).code, 2);
 }

@@ -734,7 +734,7 @@ fn figures(sheet: &mut Worksheet, today: NaiveDate, total: &Figures, rows: &[Fig
 }
 
 /// Writes a cell as text. A text that begins like a formula stays text, also after a user has edited the cell.
-fn write(sheet: &mut Worksheet, row: u32, column: u16, text: &str) -> Result<(), XlsxError> {
+pub(crate) fn write(sheet: &mut Worksheet, row: u32, column: u16, text: &str) -> Result<(), XlsxError> {
     // Excel's limit on the characters in a cell.
     let text: String = text.chars().take(32_767).collect();
     sheet.write_string_with_format(row, column, &text, &text_format(&text)).map(drop)
@@ -745,7 +745,7 @@ fn text_format(text: &str) -> Format {
     if is_like_formula(text) { format.set_quote_prefix() } else { format }
 }
 
-fn title_format() -> Format {
+pub(crate) fn title_format() -> Format {
     Format::new().set_bold().set_font_size(14).set_align(FormatAlign::Center).set_align(FormatAlign::VerticalCenter)
 }
 

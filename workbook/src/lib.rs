@@ -2,9 +2,9 @@
 //! mean by the dictionary in `field`, `reading` turns rows into problems and measures, `parties` reads lists of units,
 //! and `import` writes the result to the ledger. What has to be decided is a `question`, and `mapping` keeps answers.
 //! `kept` lets people change what is remembered of them. `export` writes a ledger to a workbook, in the `form` of the
-//! imported sheet where there is one and with the `standing` of its measures, and `filled` reads the progress reports
-//! that users have filled in there; `table` writes any list of rows, and `report` paragraphs and tables, also as a Word
-//! document.
+//! imported sheet where there is one and with the `standing` of its measures, `month_form` writes the form of a month's
+//! account, and `filled` reads the progress reports that users have filled in there; `table` writes any list of rows,
+//! and `report` paragraphs and tables, also as a Word document.
 
 mod bounds;
 mod case_list;
@@ -21,6 +21,7 @@ mod import;
 mod kept;
 mod layout;
 mod mapping;
+mod month_form;
 mod parties;
 mod pending;
 mod plain;
@@ -40,6 +41,7 @@ pub use import::{Answer, Import, Outcome, Report, Summary, import, round_level};
 pub use kept::{TakenOver, change_decision, remembered_mapping, take_over_decisions};
 pub use layout::{Kind, Sureness};
 pub use mapping::Mapping;
+pub use month_form::{FormOf, month_form};
 pub use parties::Aliases;
 pub use pending::{Anew, Decision, Imports, Pending, Upload};
 pub use question::{Question, Topic};

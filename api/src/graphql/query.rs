@@ -8,6 +8,7 @@ use async_graphql::registry::{MetaField, MetaInputValue, MetaType, MetaTypeId, R
 use async_graphql::{
     ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerResult, Value,
 };
+use ledger::rule::calendar::Month;
 use planner::{
     Bilingual, Condition, Connection, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Root, Selected,
     Selection, Table, argument, field, object, page_arguments, register_page_arguments,
@@ -29,6 +30,7 @@ use crate::noun::extension::DeadlineChange;
 use crate::noun::import_decision::ImportDecision;
 use crate::noun::mail::{Mail, MailOutage};
 use crate::noun::measure::Measure;
+use crate::noun::monthly_account::{self, MonthlyAccount};
 use crate::noun::problem::Problem;
 use crate::noun::progress_report::ProgressReport;
 use crate::noun::published_figure::PublishedFigure;
@@ -60,6 +62,8 @@ struct Field {
 enum Read {
     /// A page of all rows of a noun.
     Many(fn() -> &'static Table, PageArguments),
+    /// A page of all rows that a noun has for a month.
+    OfMonth(fn() -> &'static Table, PageArguments),
     /// All rows of a noun, without pages.
     All(fn() -> &'static Table),
     /// The rows of a noun that have the caller's account in one of these columns, without pages.
@@ -183,6 +187,18 @@ fn fields() -> Vec<Field> {
             "inspectionCase",
             "The complaint case with a global id; null if it does not exist or the caller may not see it.",
         ),
+        Field {
+            name: "monthlyAccounts",
+            description: "Accounts of a month (月账) of the units that owe one, as far as the caller may see their \
+                          assignments; by default those that miss most first.",
+            register: <Connection<MonthlyAccount> as FieldType>::register,
+            arguments: |registry| {
+                let about = "Month such as `2023-04`; the current month if it is left out.";
+                let month = argument::<Option<String>>(registry, "month", about, None);
+                std::iter::once(month).chain(register_page_arguments::<MonthlyAccount>(registry)).collect()
+            },
+            read: Read::OfMonth(<MonthlyAccount as Noun>::table, page_arguments::<MonthlyAccount>()),
+        },
         many::<Accountability>(
             "accountabilities",
             "Numbers of people held to account (责任追究), by default the newest decision first. No person is named.",
@@ -447,6 +463,14 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
         _ => None,
     };
     let found = match &field.read {
+        Read::OfMonth(table, arguments) => {
+            let month = match root.argument("month") {
+                Some(Value::String(text)) => monthly_account::month(&text)?,
+                _ => Month::of(request.today()),
+            };
+            let statement = read::statement_of(month, Root::Many(table(), *arguments), root, request);
+            return statement.map(Plan::Statement);
+        }
         Read::Many(table, arguments) => Some(Root::Many(table(), *arguments)),
         Read::All(table) => Some(Root::List(table())),
         Read::Own(table, columns) => {

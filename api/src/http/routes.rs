@@ -48,6 +48,7 @@ impl Api {
                 .route("/schema.graphql", read().to(schema_document))
                 .route("/export/ledger.xlsx", read().to(workbook::export))
                 .route("/export/briefing.{format}", read().to(briefing::export))
+                .route("/export/monthly-account", read().to(workbook::month_form))
                 .route("/export/{list}.{format}", read().to(export::export))
                 .route("/import", web::post().to(workbook::import))
                 .route("/healthz", read().to(alive))

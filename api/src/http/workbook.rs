@@ -1,6 +1,6 @@
-//! Workbooks over HTTP: exporting the ledger (`GET /export/ledger.xlsx`), importing a ledger (`POST /import`), and
-//! importing progress reports (整改进展) from a filled-in form (`POST /import?sheet=progress`). Each is limited by the
-//! caller's rights.
+//! Workbooks over HTTP: exporting the ledger (`GET /export/ledger.xlsx`) and the form of a month's account
+//! (`GET /export/monthly-account`), importing a ledger (`POST /import`), and importing progress reports (整改进展) from
+//! a filled-in form (`POST /import?sheet=progress`). Each is limited by the caller's rights.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -9,12 +9,14 @@ use chrono::NaiveDate;
 use entity::inspection_round::RoundLevel;
 use entity::{inspection_round, region};
 use futures_util::StreamExt;
+use ledger::fault::{Fault, FaultCode};
 use ledger::people::policy::{self, Act};
 use ledger::record::audit::By;
+use ledger::rule::calendar::Month;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use workbook::{Answer, Columns, Import, MAX_BYTES, Mapping, Upload, Wanted};
+use workbook::{Answer, Columns, FormOf, Import, MAX_BYTES, Mapping, Upload, Wanted};
 
 use crate::client::ImportPlace;
 use crate::context::Caller;
@@ -29,6 +31,7 @@ use crate::language::Language;
 use crate::noun::pending_import;
 use crate::noun::region::Region;
 use crate::noun::round::InspectionRound;
+use crate::noun::unit::Unit;
 use crate::part::payload::key_of;
 
 /// The most bytes that a form may have in addition to its file.
@@ -128,6 +131,21 @@ async fn keep(state: &AppState, by: &By, into: ImportPlace, received: Received) 
     Ok(state.files.services.imports.keep(by, upload).await?)
 }
 
+/// Receives a file that a form of the desk sends.
+async fn bytes_of(field: &mut actix_multipart::Field) -> Result<Vec<u8>, Unserved> {
+    let mut transfer = Transfer::begin();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = transfer.wait(field.next()).await? {
+        let chunk = chunk.map_err(|_| Unserved::malformed("文件没有传完", "no complete file was received"))?;
+        transfer.count(chunk.len());
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_BYTES {
+            return Err(too_large());
+        }
+    }
+    Ok(bytes)
+}
+
 /// Keeps a file that a form of the desk sends as a pending import. `field` is the file in the form.
 pub(crate) async fn keep_field(
     state: &AppState,
@@ -141,16 +159,7 @@ pub(crate) async fn keep_field(
     }
     gate::may_change(&by.principal)?;
     let _held = slots(&state.files.arriving, caller, MAX_BYTES >> 20)?;
-    let mut transfer = Transfer::begin();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = transfer.wait(field.next()).await? {
-        let chunk = chunk.map_err(|_| Unserved::malformed("文件没有传完", "no complete file was received"))?;
-        transfer.count(chunk.len());
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > MAX_BYTES {
-            return Err(too_large());
-        }
-    }
+    let bytes = bytes_of(field).await?;
     let id = keep(state, &by, into, Received { file, bytes, mapping: None }).await?;
     Ok(pending_import::id_of(id))
 }
@@ -197,6 +206,83 @@ pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> 
     }
     .await;
     given.unwrap_or_else(|why| refuse(&why, &caller))
+}
+
+/// The query parameters of the form of a month's account.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhichForm {
+    month: Option<String>,
+    unit: Option<String>,
+}
+
+/// `GET /export/monthly-account?month=2023-04&unit=unit_5`: exports the form of a month's account (月调度表) with what
+/// the unit owes, to be filled in and imported. Both may be left out: for the current month, and the caller's own unit.
+pub(crate) async fn month_form(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
+    let mut caller = state.caller(&request);
+    let given: Result<HttpResponse, Unserved> = async {
+        state.admit_somebody(&request, &mut caller).await?;
+        let which = web::Query::<WhichForm>::from_query(request.query_string()).map_err(|_| {
+            Unserved::malformed("参数应为 month（如 2023-04）和 unit", "expected parameters: month (2023-04), unit")
+        })?;
+        give_form(&state, &caller, which.month.as_deref(), which.unit.as_deref()).await
+    }
+    .await;
+    given.unwrap_or_else(|why| refuse(&why, &caller))
+}
+
+/// Answers with the form of a month's account of a unit, which is given by its global id. Without a month, it is that
+/// of the current one; without a unit, that of the units for which the caller reports.
+pub(crate) async fn give_form(
+    state: &AppState,
+    caller: &Caller,
+    month: Option<&str>,
+    unit: Option<&str>,
+) -> Result<HttpResponse, Unserved> {
+    let by = caller.by();
+    let acting = state.files.acting(&by);
+    let month = match month {
+        None => Month::of(acting.today()),
+        Some(text) => Month::parse(text).ok_or_else(|| {
+            Unserved::malformed("month 应为年月，如 2023-04", "`month` must be a year and month, such as 2023-04")
+        })?,
+    };
+    let named = unit.map(|id| key_of::<Unit>(&id.into()));
+    let units = match &named {
+        Some(key) => key.as_slice(),
+        None => by.principal.answered_units(),
+    };
+    let _working = slot(&state.files.workbooks, caller)?;
+    let leaving = slot(&state.files.exports, caller)?;
+    let (of, at) = (FormOf::Units(units), (acting.now, acting.zone));
+    let form = Box::pin(workbook::month_form(acting.db, &by.principal, of, month, at)).await?;
+    let Some(form) = form else {
+        let zh = "该单位当月没有应交账的事项，或您无权查看；整改办请用参数 unit 指明单位";
+        let en = "the unit owes no account for that month, or you may not see it; offices name the unit by `unit`";
+        return Err(ledger::Error::from(Fault::new(FaultCode::NotFound, zh, en, &[])).into());
+    };
+    Ok(send(caller, (&format!("月调度表-{}.xlsx", month.name()), XLSX), form, leaving))
+}
+
+/// Submits the progress reports of a filled-in form that a page of the desk sends. `field` is the file in the form.
+/// Returns how many lines were accepted, and what is wrong with the others.
+pub(crate) async fn report_field(
+    state: &AppState,
+    caller: &Caller,
+    (file, field): (String, &mut actix_multipart::Field),
+) -> Result<Vec<workbook::Line>, Unserved> {
+    let by = caller.by();
+    if !by.principal.may(Act::Report) {
+        return Err(ledger::Error::from(policy::not_allowed(Act::Report)).into());
+    }
+    gate::may_change(&by.principal)?;
+    let _held = slots(&state.files.arriving, caller, MAX_BYTES >> 20)?;
+    let bytes = bytes_of(field).await?;
+    let _slot = slot(&state.files.workbooks, caller)?;
+    let name = stem(&file);
+    let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
+    let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
+    Ok(Box::pin(workbook::report(&state.files.acting(&by), &sheets)).await?)
 }
 
 /// The query parameters of an import.
@@ -301,7 +387,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
         let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
         let Some((round, region)) = into.filter(|_| !is_progress) else {
-            let lines = workbook::report(&acting, &sheets).await?;
+            let lines = Box::pin(workbook::report(&acting, &sheets)).await?;
             return Ok(lines_of(&lines, caller.language));
         };
         let round = name_of(acting.db, round).await?;

@@ -303,6 +303,10 @@ pub(crate) struct ReportProgressInput {
     period: String,
     /// Text of the report, 1 to 100,000 characters.
     text: String,
+    /// Difficulties (存在的困难和问题), at most 10,000 characters; left out if there are none.
+    difficulties: Option<String>,
+    /// Next steps (下一步打算), at most 10,000 characters; left out if none are planned.
+    next_steps: Option<String>,
     /// Quantities that were counted, at most 50, each with a different label. The first one determines the pace.
     quantities: Option<Vec<QuantityInput>>,
     /// Local date on which the work was completed (完成), not after today; left out if it is not completed.
@@ -390,6 +394,9 @@ impl AssignmentMutation {
             on: on(&input.assignment_id, input.version),
             period: input.period,
             text: input.text,
+            difficulties: input.difficulties,
+            next_steps: input.next_steps,
+            stated_pace: None,
             quantities: input.quantities.unwrap_or_default().into_iter().map(quantity).collect(),
             completed_on: input.completed_on.map(|day| day.0),
             retracts_completion: input.is_completion_retracted,

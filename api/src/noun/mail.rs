@@ -14,6 +14,7 @@ use crate::noun::case::InspectionCase;
 use crate::noun::mail_link::{AcknowledgeMailInput, AcknowledgeMailPayload, MailLink};
 use crate::noun::mail_setting::{CreateCalendarInput, CreateCalendarPayload, SetMailMutedInput, SetMailMutedPayload};
 use crate::noun::measure::Measure;
+use crate::noun::region::Region;
 use crate::noun::suppression::{
     BounceKind, LiftSuppressionInput, ReportBounceInput, SuppressAddressInput, Suppression, SuppressionPayload,
 };
@@ -103,16 +104,19 @@ noun! {
 }
 
 noun! {
-    /// One item of a mail: a measure or a complaint case.
+    /// One item of a mail: a measure, a complaint case, or the figures of a region.
     pub(crate) MailItem from "mail_item" {
         order: &[SortKey::column("{t}.id", "id", SortType::Integer)],
         total: None
     }
-    /// Measure (整改措施) that the item is about; null for a complaint case, and where the caller, such as an
-    /// administrator, may not see the ledger.
+    /// Measure (整改措施) that the item is about; null for other items, and where the caller, such as an administrator,
+    /// may not see the ledger.
     measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
-    /// Complaint case (交办案件) that the item is about; null for a measure, and where the caller may not see the case.
+    /// Complaint case (交办案件) that the item is about; null for other items, and where the caller may not see the
+    /// case.
     inspectionCase: Option<InspectionCase> = Kind::One(<InspectionCase as Noun>::table, "case_id");
+    /// Region (行政区) whose figures the item is about; null for other items.
+    region: Option<Region> = Kind::One(<Region as Noun>::table, "region_id");
     /// Local date that the reminder is about, such as the deadline; null for a notice.
     dueOn: Option<Date> = Kind::Column("due_on");
     /// When the holder of the mail's address acknowledged the item (签收); null if they have not.

@@ -24,6 +24,7 @@ pub(crate) mod mail;
 pub(crate) mod mail_link;
 pub(crate) mod mail_setting;
 pub(crate) mod measure;
+pub(crate) mod monthly_account;
 pub(crate) mod ownership;
 pub(crate) mod pending_import;
 pub(crate) mod problem;

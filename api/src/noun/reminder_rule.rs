@@ -37,6 +37,9 @@ pub(crate) enum ReminderKind {
     /// 久无进展 · What nobody has reported on for long. `againAfter` is also the number of days without a report after
     /// which it is told of first; ongoing measures may take three times as long.
     StaleProgress,
+    /// 月账 · The account of each month: the form on the 25th to units that have not given it, the figures on the 1st
+    /// to leaders and offices. A day off moves both to the next working day.
+    MonthlyAccount,
     /// 交办件临期 · Complaint cases that are due soon.
     CaseDueSoon,
     /// 交办件逾期 · Complaint cases that are overdue.

@@ -1,8 +1,7 @@
 //! Tasks: what waits for the caller, of all kinds in one list, the most urgent first.
 
-use async_graphql::resolver_utils::enum_value;
-use async_graphql::{Enum, Value};
-use planner::{Condition, Dimension, Kind, Noun, SortKey, SortType, noun};
+use async_graphql::Enum;
+use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
 
 use crate::noun::assignment::Assignment;
 use crate::noun::case::InspectionCase;
@@ -11,7 +10,7 @@ use crate::noun::extension::DeadlineChange;
 use crate::noun::mail::Mail;
 use crate::noun::measure::Measure;
 use crate::noun::supervision::SupervisionAction;
-use crate::part::filter::{DateFilter, filter};
+use crate::part::filter::{DateFilter, codes_in, filter};
 use crate::part::order::order;
 use crate::part::scalar::Date;
 
@@ -221,16 +220,8 @@ filter! {
     /// Conditions on tasks. All that are given have to hold.
     TaskFilter {
         /// The task is of one of these kinds.
-        kind: Vec<TaskKind> = |kinds| kinds_in(kinds),
+        kind: Vec<TaskKind> = |kinds| codes_in("kind", kinds),
         /// Condition on the date that the task is about.
         due_on: DateFilter = |day| day.condition("due_on"),
     }
-}
-
-fn kinds_in(kinds: &[TaskKind]) -> Condition {
-    let code = |kind: &TaskKind| match enum_value(*kind) {
-        Value::Enum(name) => sea_orm::Value::from(name.to_string()),
-        _ => sea_orm::Value::from(String::new()),
-    };
-    Condition::In("kind", kinds.iter().map(code).collect())
 }

@@ -68,6 +68,12 @@ pub(crate) enum LedgerEvent {
     /// 挂牌督办 · The assignment was listed for supervision.
     #[graphql(name = "LISTING")]
     Listed,
+    /// 黄牌 · The unit got a yellow card.
+    #[graphql(name = "YELLOW_CARD")]
+    YellowCarded,
+    /// 红牌 · The unit got a red card.
+    #[graphql(name = "RED_CARD")]
+    RedCarded,
     /// 约谈 · The unit was summoned.
     #[graphql(name = "SUMMONS")]
     Summoned,

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use async_graphql::registry::{MetaType, MetaTypeId, Registry};
+use async_graphql::resolver_utils::{EnumType, enum_value};
 use async_graphql::{ID, InputObject, InputObjectType, InputType, InputValueError, InputValueResult, Name, Value};
 use planner::{Condition, Filter, Table, argument};
 use sea_orm::ActiveEnum;
@@ -254,6 +255,15 @@ impl<T: InputType + Filter> ListFilter<T> {
         all.extend(self.none.as_ref().map(|none| not(exists(none.condition()))));
         Condition::All(all)
     }
+}
+
+/// Returns the condition that `column` has one of the codes of the schema's enum; an empty list matches no row.
+pub(crate) fn codes_in<E: EnumType + Copy>(column: &'static str, given: &[E]) -> Condition {
+    let code = |code: &E| match enum_value(*code) {
+        Value::Enum(name) => sea_orm::Value::from(name.to_string()),
+        _ => sea_orm::Value::from(String::new()),
+    };
+    Condition::In(column, given.iter().map(code).collect())
 }
 
 /// Returns the condition that `column` has one of the `given` codes; an empty list matches no row. `E` is the enum of

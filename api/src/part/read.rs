@@ -1,6 +1,7 @@
 //! Reading the rows that a field selects, by one planned statement that returns only what the caller may see.
 
 use async_graphql::{Context, Error, ServerError};
+use ledger::rule::calendar::Month;
 use planner::{Finish, Finisher, Noun, Planned, Refusal, Root, Selected, Selection, Statement};
 
 use serde_json::Value;
@@ -51,7 +52,23 @@ pub(crate) fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Requ
 /// Plans the statement for a root and a selection, with today's date in the ledger's time zone as the day of reference
 /// and limited to the rows that the caller may see.
 pub(crate) fn planned(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Refusal> {
-    let facts = ledger::rule::pace::facts(request.today(), request.zone);
+    planned_of(Month::of(request.today()), root, selection, request)
+}
+
+/// Plans the statement for a root about a month and a selection, like [`planned`]. A refusal becomes a `BAD_USER_INPUT`
+/// error.
+pub(crate) fn statement_of(
+    month: Month,
+    root: Root<'_>,
+    selection: &Selected<'_>,
+    request: &Request,
+) -> Result<Statement, Error> {
+    planned_of(month, root, selection, request).map_err(|refusal| coded(Code::BadUserInput, refusal.0))
+}
+
+fn planned_of(month: Month, root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Refusal> {
+    let mut facts = ledger::rule::pace::facts(request.today(), request.zone);
+    facts.extend(ledger::monthly_account::facts(month, request.today(), request.zone));
     planner::plan(request.reader.backend(), root, selection, &facts, request.principal())
 }
 

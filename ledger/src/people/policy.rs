@@ -400,6 +400,11 @@ impl Principal {
         self.may(Act::KeepLedger) && is_beside
     }
 
+    /// Returns the keys of the units whose assignments the caller answers.
+    pub fn answered_units(&self) -> &[i64] {
+        if let Reach::Role { answers, .. } = &self.reach { answers } else { &[] }
+    }
+
     /// Returns the region whose subtree the caller may see, or `None` if their rights do not depend on a region.
     pub fn region(&self) -> Option<&Place> {
         match &self.reach {

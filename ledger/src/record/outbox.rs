@@ -41,6 +41,7 @@ pub async fn enqueue(db: &Transaction, kind: &str, plan: &Plan, day: NaiveDate, 
             mail_id: Set(inserted.last_insert_id),
             measure_id: Set(item.matter.measure()),
             case_id: Set(item.matter.case()),
+            region_id: Set(item.matter.region()),
             assignment_id: Set(item.assignment),
             due_on: Set(Some(item.due_on)),
             ..Default::default()

@@ -28,6 +28,10 @@ pub struct Timing {
     pub again_after: i64,
     /// After how many days without a report an open assignment is reminded of, and reminded of again.
     pub stale_after: i64,
+    /// The day of the month on which units get the form of the monthly account (月账).
+    pub account_form_day: u32,
+    /// The day of the month on which leaders and offices get the figures of the month before.
+    pub account_report_day: u32,
     /// How many days before the deadline of a complaint case to remind of it.
     pub case_due_soon_before: Vec<i64>,
     /// After how many days overdue the rectification office of the city is told.
@@ -48,6 +52,8 @@ impl Default for Timing {
             due_soon_before: vec![30, 7, 1],
             again_after: 7,
             stale_after: 30,
+            account_form_day: 25,
+            account_report_day: 1,
             case_due_soon_before: vec![3, 1],
             office_after: 7,
             leader_after: 15,
@@ -64,24 +70,36 @@ pub enum Matter {
     Measure(i64),
     /// A complaint case, by its key.
     Case(i64),
+    /// The figures of a region and those below it, by the key of the region.
+    Region(i64),
 }
 
 impl Matter {
-    /// Returns the key of the measure, or `None` if it is a complaint case.
+    /// Returns the key of the measure, or `None` if it is something else.
     pub fn measure(self) -> Option<i64> {
         if let Self::Measure(id) = self { Some(id) } else { None }
     }
 
-    /// Returns the key of the complaint case, or `None` if it is a measure.
+    /// Returns the key of the complaint case, or `None` if it is something else.
     pub fn case(self) -> Option<i64> {
         if let Self::Case(id) = self { Some(id) } else { None }
+    }
+
+    /// Returns the key of the region, or `None` if it is something else.
+    pub fn region(self) -> Option<i64> {
+        if let Self::Region(id) = self { Some(id) } else { None }
+    }
+
+    /// Returns the subject of an item of a mail; `None` if it has none.
+    pub(crate) fn of_keys(measure: Option<i64>, case: Option<i64>, region: Option<i64>) -> Option<Self> {
+        measure.map(Self::Measure).or(case.map(Self::Case)).or(region.map(Self::Region))
     }
 }
 
 /// An item to remind of, with the units and people to be told.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// The measure or complaint case.
+    /// The measure, complaint case or region.
     pub matter: Matter,
     /// The key of the assignment, for the units that are told about it.
     pub assignment: Option<i64>,

@@ -31,7 +31,7 @@ pub struct Digest {
 pub struct Item {
     /// The local date that it is about.
     pub due_on: NaiveDate,
-    /// The measure or complaint case.
+    /// The measure, complaint case or region.
     pub matter: Matter,
     /// The key of the assignment, or `None` for the measure as a whole or a complaint case.
     pub assignment: Option<i64>,
@@ -42,7 +42,7 @@ pub struct Item {
 pub struct Unreachable {
     /// The name of the unit that has no address, or `None` if the ledger names no unit.
     pub unit: Option<String>,
-    /// The measure or complaint case.
+    /// The measure, complaint case or region.
     pub matter: Matter,
     /// The local date that it is about.
     pub due_on: NaiveDate,
@@ -70,6 +70,7 @@ struct Past {
     recipient: String,
     measure_id: Option<i64>,
     case_id: Option<i64>,
+    region_id: Option<i64>,
     assignment_id: Option<i64>,
     due_on: Option<NaiveDate>,
     local_day: NaiveDate,
@@ -78,7 +79,7 @@ struct Past {
 impl Past {
     /// Returns the item, as it is told today.
     fn item(&self) -> Option<Item> {
-        let matter = self.measure_id.map(Matter::Measure).or(self.case_id.map(Matter::Case))?;
+        let matter = Matter::of_keys(self.measure_id, self.case_id, self.region_id)?;
         Some(Item { due_on: self.due_on?, matter, assignment: self.assignment_id })
     }
 }
@@ -295,7 +296,7 @@ async fn remember(
     let until = supposed.map_or(today, |supposed| today.min(plus_days(supposed.from, -1)));
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),
-        "SELECT m.recipient, i.measure_id, i.case_id, i.assignment_id, i.due_on, m.local_day FROM mail m \
+        "SELECT m.recipient, i.measure_id, i.case_id, i.region_id, i.assignment_id, i.due_on, m.local_day FROM mail m \
          JOIN mail_item i ON i.mail_id = m.id \
          WHERE m.kind = $1 AND m.local_day >= $2 AND m.local_day <= $3 AND m.state IN ('QUEUED', 'SENDING', 'SENT')",
         vec![kind.into(), since.into(), until.into()],

@@ -16,7 +16,7 @@ use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, Iterable, Q
 use super::candidate::Timing;
 use crate::Result;
 use crate::region::lineage;
-use crate::rule::calendar::{local_day, moment, plus_days};
+use crate::rule::calendar::{Month, local_day, moment, plus_days};
 use crate::rule::holiday::WorkingDays;
 
 /// What holds for one kind of reminder in one region.
@@ -36,6 +36,10 @@ pub struct Rule {
     pub listing_after: i64,
     /// After how many days overdue, or without a report, a yellow card (黄牌) is proposed, for an escalation.
     pub card_after: i64,
+    /// The day of the month on which units get the form of the monthly account.
+    pub account_form_day: u32,
+    /// The day of the month on which leaders and offices get the figures of the month before.
+    pub account_report_day: u32,
     /// Who is told beside the unit that answers.
     pub copied: BTreeSet<Copied>,
     /// Whether it is sent on working days only.
@@ -51,7 +55,7 @@ impl Rule {
             ReminderKind::QuarterlySelfInspection => (&timing.self_inspection_before, &[Copied::Office]),
             ReminderKind::DueSoon => (&timing.due_soon_before, &[Copied::LeadUnit]),
             ReminderKind::Overdue => (&[], &[Copied::LeadUnit, Copied::SupervisingUnit]),
-            ReminderKind::Escalation | ReminderKind::StaleProgress => (&[], &[]),
+            ReminderKind::Escalation | ReminderKind::StaleProgress | ReminderKind::MonthlyAccount => (&[], &[]),
             ReminderKind::HalfYearVerification | ReminderKind::YearlySpotCheck => (&timing.office_check_before, &[]),
             ReminderKind::CaseDueSoon => (&timing.case_due_soon_before, &[]),
             ReminderKind::CaseOverdue => (&[], &[Copied::Office]),
@@ -64,6 +68,8 @@ impl Rule {
             leader_after: timing.leader_after,
             listing_after: timing.listing_after,
             card_after: timing.card_after,
+            account_form_day: timing.account_form_day,
+            account_report_day: timing.account_report_day,
             copied: copied.iter().copied().collect(),
             working_days_only: true,
             quiet: Some(QUIET),
@@ -133,10 +139,24 @@ impl Rule {
         days: &WorkingDays,
     ) -> Option<NaiveDate> {
         if due_on < today {
-            let again = plus_days(told_on, self.again_after);
-            return Some(if self.working_days_only { days.first_from(again) } else { again });
+            return Some(self.moved_on(plus_days(told_on, self.again_after), days));
         }
         self.marks(due_on, days).filter(|day| *day > today).min()
+    }
+
+    /// Returns the day on which units get the form of a month's account: on a day off, the next working day.
+    pub(super) fn account_form_on(&self, month: Month, days: &WorkingDays) -> NaiveDate {
+        self.moved_on(month.day(self.account_form_day), days)
+    }
+
+    /// Returns the day on which leaders and offices get the figures of a month's accounts, in the month after it: on a
+    /// day off, the next working day.
+    pub(super) fn account_report_on(&self, month: Month, days: &WorkingDays) -> NaiveDate {
+        self.moved_on(month.next().day(self.account_report_day), days)
+    }
+
+    fn moved_on(&self, day: NaiveDate, days: &WorkingDays) -> NaiveDate {
+        if self.working_days_only { days.first_from(day) } else { day }
     }
 
     /// Returns the first local date on or after which a reminder that is repeated silences the next one of `today`.
@@ -233,7 +253,7 @@ impl Rules {
     }
 
     /// Returns all rules of a kind.
-    fn all(&self, kind: ReminderKind) -> impl Iterator<Item = &Rule> {
+    pub(super) fn all(&self, kind: ReminderKind) -> impl Iterator<Item = &Rule> {
         let own = self.of_regions.iter().filter(move |((of, _), _)| *of == kind).map(|(_, rule)| rule);
         own.chain(std::iter::once(&self.everywhere[&kind]))
     }
@@ -273,7 +293,7 @@ impl Rules {
 
     /// Returns the first day from `day` on on which something is sent by a rule, or `None` while it is off.
     pub fn next_day_of(&self, rule: &Rule, day: NaiveDate) -> Option<NaiveDate> {
-        rule.is_on.then(|| if rule.working_days_only { self.days.first_from(day) } else { day })
+        rule.is_on.then(|| rule.moved_on(day, &self.days))
     }
 
     /// Returns the moment from which a digest of a kind may be sent to a unit of a region: `now`, or the end of the
@@ -315,6 +335,7 @@ pub fn name_of(kind: ReminderKind) -> &'static str {
         ReminderKind::Overdue => "overdue",
         ReminderKind::Escalation => "escalation",
         ReminderKind::StaleProgress => "stale-progress",
+        ReminderKind::MonthlyAccount => "monthly-account",
         ReminderKind::CaseDueSoon => "case-due-soon",
         ReminderKind::CaseOverdue => "case-overdue",
     }

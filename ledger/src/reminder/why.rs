@@ -72,7 +72,7 @@ pub async fn why<C: ConnectionTrait>(db: &C, mail: &mail::Model, timing: &Timing
     let mut items: Vec<Item> = rows
         .into_iter()
         .filter_map(|row| {
-            let matter = row.measure_id.map(Matter::Measure).or(row.case_id.map(Matter::Case))?;
+            let matter = Matter::of_keys(row.measure_id, row.case_id, row.region_id)?;
             Some(Item { due_on: row.due_on?, matter, assignment: row.assignment_id })
         })
         .collect();

@@ -1,4 +1,4 @@
-//! Local dates and quarters. Moments become dates in the ledger's time zone, Asia/Shanghai by default.
+//! Local dates, months and quarters. Moments become dates in the ledger's time zone, Asia/Shanghai by default.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -23,6 +23,57 @@ pub fn moment(day: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
             return moment.with_timezone(&Utc);
         }
         local += chrono::TimeDelta::minutes(15);
+    }
+}
+
+/// A calendar month, such as the one that a progress report covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Month {
+    first: NaiveDate,
+}
+
+impl Month {
+    /// Returns the month that contains a day.
+    pub fn of(day: NaiveDate) -> Self {
+        Self { first: day.with_day(1).unwrap_or(day) }
+    }
+
+    /// Reads a month given as `2023-04`; `None` for any other notation.
+    pub fn parse(text: &str) -> Option<Self> {
+        let month = Self { first: NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()? };
+        (month.name() == text).then_some(month)
+    }
+
+    /// Returns the month before this one.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        Self { first: self.first.checked_sub_months(Months::new(1)).unwrap_or(self.first) }
+    }
+
+    /// Returns the month after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { first: self.first.checked_add_months(Months::new(1)).unwrap_or(self.first) }
+    }
+
+    /// Returns its first day.
+    pub fn first_day(self) -> NaiveDate {
+        self.first
+    }
+
+    /// Returns its last day.
+    pub fn last_day(self) -> NaiveDate {
+        last_day_of_month(self.first.year(), self.first.month()).unwrap_or(self.first)
+    }
+
+    /// Returns its day with a number, or its last day if it has no such day.
+    pub fn day(self, number: u32) -> NaiveDate {
+        self.first.with_day(number).unwrap_or_else(|| self.last_day())
+    }
+
+    /// Returns its name as stored in rows, such as `2023-04`.
+    pub fn name(self) -> String {
+        self.first.format("%Y-%m").to_string()
     }
 }
 

@@ -84,6 +84,16 @@ pub fn status_name(status: Status) -> &'static str {
     }
 }
 
+/// Returns the words of ledgers for a stated pace.
+pub fn pace_name(pace: StatedPace) -> &'static str {
+    match pace {
+        StatedPace::Behind => "未达序时进度",
+        StatedPace::BehindAndReported => "未达序时进度（已报备）",
+        StatedPace::OnSchedule => "达到序时进度",
+        StatedPace::Done => "已整改到位",
+    }
+}
+
 /// Checks whether nothing is left to do, so that no one is reminded: closed or not applicable.
 pub fn is_settled(status: Status) -> bool {
     matches!(status, Status::Closed | Status::ClosedOngoing | Status::NotApplicable)

@@ -266,6 +266,8 @@ impl Event {
             Self::Urged => ("催办", "Urged"),
             Self::Supervised => ("督办", "Supervised"),
             Self::Listed => ("挂牌督办", "Listed for supervision"),
+            Self::YellowCarded => ("黄牌", "Yellow card"),
+            Self::RedCarded => ("红牌", "Red card"),
             Self::Summoned => ("约谈", "Summoned"),
             Self::SupervisionLifted => ("解除督办", "Supervision lifted"),
             Self::Commented => ("批示", "Comment of a leader"),

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use chrono::{Datelike, NaiveDate};
+use entity::assignment::StatedPace;
 use entity::{progress_report, quantity};
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryTrait};
 use serde_json::json;
@@ -16,16 +17,21 @@ use super::hold::On;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::Act;
 use crate::record::change::ChangeKind;
-use crate::rule::calendar::YEARS;
-use crate::rule::workflow::Step;
+use crate::rule::calendar::{Month, YEARS};
+use crate::rule::workflow::{self, Step};
 use crate::{Error, Result};
 
 /// The maximum length of a report, in characters.
 pub const MAX_LETTERS: usize = 100_000;
+/// The maximum length of the difficulties and of the next steps of a report, in characters.
+pub const MAX_FURTHER: usize = 10_000;
 /// The maximum number of quantities in a report.
 pub const MAX_QUANTITIES: usize = 50;
 /// The maximum value of a quantity, done or target.
 pub const MAX_AMOUNT: f64 = 1e12;
+
+/// The label of the quantity that has the share of the measure that is done, in percent (累计完成比例).
+pub const SHARE: &str = "累计完成比例";
 
 /// A progress report to submit.
 #[derive(Debug, Clone)]
@@ -36,6 +42,12 @@ pub struct Report {
     pub period: String,
     /// The text of the report.
     pub text: String,
+    /// The difficulties (存在的困难和问题), if it states any.
+    pub difficulties: Option<String>,
+    /// The next steps (下一步打算), if it states any.
+    pub next_steps: Option<String>,
+    /// Whether the work is on schedule (是否达到序时进度), as the unit states; `None` if it does not say.
+    pub stated_pace: Option<StatedPace>,
     /// The quantities (量化指标) reported; the first one measures the pace.
     pub quantities: Vec<Quantity>,
     /// The local date on which the work was completed (完成); `None` if it is not completed or was reported before.
@@ -57,6 +69,13 @@ pub struct Quantity {
     pub unit: Option<String>,
 }
 
+impl Quantity {
+    /// Makes the quantity of the share of the measure that is done, from 0 to 100 percent.
+    pub fn share(percent: f64) -> Self {
+        Self { label: SHARE.to_owned(), done: Some(percent), target: Some(100.0), unit: Some("%".to_owned()) }
+    }
+}
+
 /// Submits a progress report, which also accepts the assignment (签收) if it was not accepted before.
 ///
 /// Returns the key of the assignment.
@@ -74,6 +93,9 @@ pub async fn report(acting: &Acting<'_>, report: &Report) -> Result<i64> {
         assignment_id: Set(held.row.id),
         period: Set(report.period.clone()),
         text: Set(report.text.clone()),
+        difficulties: Set(report.difficulties.clone()),
+        next_steps: Set(report.next_steps.clone()),
+        stated: Set(report.stated_pace.map(|pace| workflow::pace_name(pace).to_owned())),
         author_id: Set(acting.by.principal.account),
         submitted_at: Set(acting.now),
         ..Default::default()
@@ -101,6 +123,10 @@ pub async fn report(acting: &Acting<'_>, report: &Report) -> Result<i64> {
     let leading = report.quantities.first();
     moved.quantity_done = Set(leading.and_then(|one| one.done).or(held.row.quantity_done));
     moved.quantity_target = Set(leading.and_then(|one| one.target).or(held.row.quantity_target));
+    if let Some(pace) = report.stated_pace {
+        moved.stated_pace = Set(Some(pace));
+        moved.stated_pace_on = Set(Some(acting.today()));
+    }
     if report.completed_on.is_some() || report.retracts_completion {
         moved.completed_on = Set(report.completed_on);
         moved.is_completed_by = Set(false);
@@ -137,6 +163,17 @@ fn read(given: &Report, today: NaiveDate) -> Result<Report, Vec<Fault>> {
             Err(fault) => faults.push(fault),
         }
     }
+    let further = [
+        (&mut report.difficulties, ("存在的困难和问题", "the difficulties"), "difficulties"),
+        (&mut report.next_steps, ("下一步打算", "the next steps"), "nextSteps"),
+    ];
+    for (said, what, field) in further {
+        let given = said.take().filter(|text| !fault::is_empty(text));
+        match given.map(|text| fault::text(&text, 1..=MAX_FURTHER, what, &["input", field])).transpose() {
+            Ok(text) => *said = text,
+            Err(fault) => faults.push(fault),
+        }
+    }
     for (index, one) in report.quantities.iter_mut().enumerate() {
         let index = index.to_string();
         let path = |last: &'static str| vec!["input", "quantities", &index, last];
@@ -155,7 +192,7 @@ fn read(given: &Report, today: NaiveDate) -> Result<Report, Vec<Fault>> {
 }
 
 fn wrong_period(period: &str, today: NaiveDate) -> Option<Fault> {
-    let (zh, en) = match month(period) {
+    let (zh, en) = match Month::parse(period).map(Month::first_day) {
         Some(first) if !YEARS.contains(&first.year()) => {
             ("报告期应在 1990 年至 2100 年之间", "the period must be between 1990 and 2100")
         }
@@ -204,10 +241,4 @@ fn check(report: &Report, today: NaiveDate) -> Vec<Fault> {
         }
     }
     faults
-}
-
-/// Returns the first day of a month given as `2023-04`, or `None` for any other notation.
-fn month(period: &str) -> Option<NaiveDate> {
-    let first = NaiveDate::parse_from_str(&format!("{period}-01"), "%Y-%m-%d").ok()?;
-    (first.format("%Y-%m").to_string() == period).then_some(first)
 }

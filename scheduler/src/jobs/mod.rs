@@ -22,6 +22,7 @@ pub const JOBS: &[&Job] = &[
     &propose_cards::JOB,
     &reminders::ESCALATION,
     &reminders::STALE_PROGRESS,
+    &reminders::MONTHLY_ACCOUNT,
     &reminders::CASE_DUE_SOON,
     &reminders::CASE_OVERDUE,
     &deliver_mail::JOB,

@@ -5,7 +5,7 @@ use entity::schedule::Misfire;
 use ledger::reminder;
 
 use crate::job::{Job, Run};
-use crate::mail::digest;
+use crate::mail::{account, digest};
 use crate::remind::Reminder;
 
 /// A reminder of every morning. Where mornings were missed, the last one goes out.
@@ -81,6 +81,17 @@ pub(super) const STALE_PROGRESS: Job = every_morning(
     Reminder {
         find: |db, day, rules, each| Box::pin(reminder::stale_progress::candidates(db, day, rules, each)),
         read: digest::silent,
+    },
+);
+
+/// Every morning, whether it is the day of the month's account: the form for the units that have not given it, or the
+/// figures of the month before for leaders and offices.
+pub(super) const MONTHLY_ACCOUNT: Job = every_morning(
+    reminder::monthly_account::KIND,
+    "按月交账：每月 25 日请未交账的单位填报月调度表，次月 1 日向领导和整改办报送数字、排名和未交账单位；遇休息日顺延",
+    Reminder {
+        find: |db, day, rules, each| Box::pin(reminder::monthly_account::candidates(db, day, rules, each)),
+        read: account::facts,
     },
 );
 

@@ -6,6 +6,8 @@ use ledger::rule::ics::{self, Deadline};
 use minijinja::Value;
 use serde::Deserialize;
 
+use super::Attached;
+
 /// The facts of a digest, as far as the calendar needs them.
 #[derive(Deserialize)]
 struct Digest {
@@ -37,8 +39,11 @@ struct Quarter {
     last_day: NaiveDate,
 }
 
+/// The media type of a calendar of deadlines.
+const MEDIA_TYPE: &str = "text/calendar; method=PUBLISH; charset=utf-8";
+
 /// Returns the calendar of a digest from its facts; none where the mail is about no deadline.
-pub(super) fn of(facts: &Value, public_url: &str, language: Language, now: DateTime<Utc>) -> Option<String> {
+pub(super) fn of(facts: &Value, public_url: &str, language: Language, now: DateTime<Utc>) -> Option<Attached> {
     let digest: Digest = serde_json::to_value(facts).and_then(serde_json::from_value).ok()?;
     let rows = digest.sections.into_iter().flat_map(|section| section.rows);
     let deadlines: Vec<Deadline> = rows.flat_map(|row| deadlines(&row, language)).collect();
@@ -46,7 +51,11 @@ pub(super) fn of(facts: &Value, public_url: &str, language: Language, now: DateT
         Language::Zh => "整改时限",
         Language::En => "Rectify: deadlines",
     };
-    (!deadlines.is_empty()).then(|| ics::calendar(name, public_url, &deadlines, now))
+    (!deadlines.is_empty()).then(|| Attached {
+        name: "deadlines.ics".to_owned(),
+        media_type: MEDIA_TYPE,
+        content: ics::calendar(name, public_url, &deadlines, now).into_bytes(),
+    })
 }
 
 /// The deadlines of an item: its own, or the ends of the quarters to be inspected.

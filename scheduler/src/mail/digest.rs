@@ -182,6 +182,13 @@ pub(crate) fn silent<'a>(source: &'a Source<'a>) -> Reading<'a> {
     })
 }
 
+/// The facts of the form of a month's account, without the month: what nobody has reported on yet, by deadline.
+pub(super) async fn unaccounted(source: &Source<'_>) -> Result<Option<Value>, Unwritten> {
+    let items = open_measures(source).await?;
+    let rows = items.into_iter().map(|(relation, row)| ((false, relation, None), row));
+    Ok(sections(source, rows.collect()))
+}
+
 /// The facts of a mail about complaint cases.
 pub(crate) fn cases<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
@@ -249,7 +256,8 @@ struct OfMeasure {
 
 /// Reads the items of the mail `$1` about measures, with what is said of each.
 const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.version, m.version) AS version, \
-    coalesce(a.created_at, m.created_at) AS created_at, i.due_on, m.number, m.content, m.due_raw, \
+    coalesce(a.created_at, m.created_at) AS created_at, \
+    CASE WHEN w.is_account THEN a.due_by ELSE i.due_on END AS due_on, m.number, m.content, m.due_raw, \
     p.number AS problem_number, p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, \
     a.unit_id, \
     a.reported_on, m.stated_progress AS stated, \
@@ -272,13 +280,17 @@ const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.vers
     JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
     LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
     JOIN (SELECT id, kind, recipient, \
-          kind IN ('quarterly-self-inspection', 'half-year-verification', 'yearly-spot-check') AS is_of_check \
+          kind IN ('quarterly-self-inspection', 'half-year-verification', 'yearly-spot-check') AS is_of_check, \
+          kind = 'monthly-account' AS is_account \
           FROM mail WHERE id = $1) w ON w.id = i.mail_id \
     WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
     AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
-    AND (w.is_of_check OR w.kind = 'stale-progress' OR a.id IS NULL OR i.due_on = a.due_by) \
+    AND (w.is_of_check OR w.is_account OR w.kind = 'stale-progress' OR a.id IS NULL OR i.due_on = a.due_by) \
+    AND (NOT w.is_account OR (a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') \
+         AND NOT EXISTS (SELECT 1 FROM progress_report g WHERE g.assignment_id = a.id \
+            AND g.period = substr(CAST(i.due_on AS text), 1, 7)))) \
     AND (w.kind <> 'stale-progress' OR a.reported_on IS NULL OR a.reported_on < i.due_on) \
-    AND (w.is_of_check OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
+    AND (w.is_of_check OR w.is_account OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
          AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
     AND NOT (w.is_of_check AND EXISTS (SELECT 1 FROM \"check\" c \
          WHERE c.assignment_id = a.id AND c.due_on = i.due_on AND c.kind = CASE w.kind \
@@ -287,7 +299,8 @@ const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.vers
     AND (w.kind <> 'escalation' OR a.id IS NOT NULL \
          OR EXISTS (SELECT 1 FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient) \
          OR EXISTS (SELECT 1 FROM account o WHERE o.email = w.recipient)) \
-    ORDER BY i.due_on, p.position, m.position, m.id, a.unit_id";
+    ORDER BY i.due_on, CASE WHEN w.is_account THEN coalesce(a.due_by, '9999-12-31') END, p.position, m.position, \
+    m.id, a.unit_id";
 
 /// The measures of a mail that are still open, the most urgent first, each once.
 async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritten> {

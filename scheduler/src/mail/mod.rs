@@ -2,6 +2,7 @@
 //! sending, and a template in each language (`templates/<language>/<kind>.j2`) that puts them into words. Figures are
 //! of the day that the mail is of.
 
+pub(crate) mod account;
 mod calendar;
 pub(crate) mod digest;
 pub(crate) mod notice;
@@ -108,10 +109,20 @@ pub(crate) struct Message {
     pub(crate) text: String,
     /// The HTML part.
     pub(crate) html: String,
-    /// The deadlines that the mail is about as a calendar, if the recipient wants it.
-    pub(crate) calendar: Option<String>,
+    /// The files that come with it.
+    pub(crate) attachments: Vec<Attached>,
     /// The address at which the recipient switches mails of this kind off, if they may.
     pub(crate) unsubscribe: Option<String>,
+}
+
+/// A file that comes with a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attached {
+    /// Its name, with its ending.
+    pub(crate) name: String,
+    /// Its media type.
+    pub(crate) media_type: &'static str,
+    pub(crate) content: Vec<u8>,
 }
 
 /// Why a mail could not be written.
@@ -205,11 +216,17 @@ impl Writer {
             day => mail.local_day.to_string(),
         };
         let public_url = self.links.public_url.as_str();
-        let calendar = recipients.wants_calendar(mail).then(|| calendar::of(&facts, public_url, language, now));
+        let mut attachments = Vec::new();
+        if !is_preview {
+            attachments.extend(account::form(&source, language).await?);
+        }
+        if recipients.wants_calendar(mail) {
+            attachments.extend(calendar::of(&facts, public_url, language, now));
+        }
         let unsubscribe = recipients.is_optional(mail).then(|| self.links.unsubscribe(mail.id, now));
         let values = context! { ..facts, ..common };
         let message = self.render(language, mail.kind.as_str(), &values)?;
-        Ok(Some(Message { office: office.cloned(), calendar: calendar.flatten(), unsubscribe, ..message }))
+        Ok(Some(Message { office: office.cloned(), attachments, unsubscribe, ..message }))
     }
 
     /// Puts facts into the words of a kind.
@@ -221,7 +238,7 @@ impl Writer {
         };
         let (subject, reason) = (one_line(&part("subject", "")?), one_line(&part("reason", "")?));
         let (text, html) = (part("txt", &subject)?, part("html", &subject)?);
-        Ok(Message { subject, reason, text, html, office: None, calendar: None, unsubscribe: None })
+        Ok(Message { subject, reason, text, html, office: None, attachments: Vec::new(), unsubscribe: None })
     }
 
     /// The message by which an administrator tests that mails arrive.

@@ -1,7 +1,7 @@
 //! The templates of mails: embedded, and the layouts among them made from MJML to HTML that holds in mail programs.
 //!
 //! A kind is one file, `<language>/<kind>.j2`, which is rendered as `subject`, `reason`, `txt` and `html`: it extends
-//! the layout of that format (`digest` or `notice`) and fills its blocks.
+//! the layout of that format (`digest`, `notice` or `account`) and fills its blocks.
 
 use chrono::{DateTime, NaiveDate};
 use entity::language::Language;
@@ -12,7 +12,7 @@ use mrml::prelude::render::RenderOptions;
 /// The formats that each kind is rendered in.
 const FORMATS: &[&str] = &["subject", "reason", "txt", "html"];
 /// The layouts that kinds extend.
-const LAYOUTS: &[&str] = &["digest", "notice"];
+const LAYOUTS: &[&str] = &["digest", "notice", "account"];
 /// The languages, each with the folder of its templates.
 const LANGUAGES: &[Language] = &[Language::Zh, Language::En];
 
@@ -36,6 +36,8 @@ pub(super) fn environment(kinds: impl Iterator<Item = &'static str>) -> Result<E
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::SemiStrict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_filter("date", date);
+    environment.add_filter("month", month);
+    environment.add_filter("percent", percent);
     environment.add_filter("short", short);
     for folder in LANGUAGES.iter().map(|language| folder(*language)) {
         environment.add_template_owned(format!("{folder}/words"), source(&format!("{folder}/words.j2"))?)?;
@@ -84,6 +86,20 @@ fn date(state: &State<'_, '_>, text: &str) -> Result<String, Error> {
     let at = DateTime::parse_from_rfc3339(text)
         .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("`{text}` is no date: {error}")))?;
     Ok(at.format(moment).to_string())
+}
+
+/// A month, given by its first day, as the template's language writes it.
+fn month(state: &State<'_, '_>, text: &str) -> Result<String, Error> {
+    let is_chinese = state.lookup("language").is_none_or(|language| language.as_str() == Some("zh"));
+    let first = text.parse::<NaiveDate>();
+    let first =
+        first.map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("`{text}` is no date: {error}")))?;
+    Ok(first.format(if is_chinese { "%Y年%-m月" } else { "%B %Y" }).to_string())
+}
+
+/// A share from 0 to 1 in percent, with one decimal; a dash where there is none.
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "—".to_owned(), |share| format!("{:.1}%", share * 100.0))
 }
 
 /// The first characters of a text on one line.

@@ -596,11 +596,10 @@ impl Tables {
         items.sort_by_key(|item| item.id);
         let items = items.iter().map(|item| {
             let values = json!({"dueOn": item.due_on, "acknowledgedAt": item.acknowledged_at});
-            Object::part("MailItem", values).one("measure", "Measure", item.measure_id).one(
-                "inspectionCase",
-                "InspectionCase",
-                item.case_id,
-            )
+            Object::part("MailItem", values)
+                .one("measure", "Measure", item.measure_id)
+                .one("inspectionCase", "InspectionCase", item.case_id)
+                .one("region", "Region", item.region_id)
         });
         let values = json!({"kind": row.kind, "to": row.recipient,
             "subject": Some(&row.subject).filter(|subject| !subject.is_empty()), "localDay": row.local_day,

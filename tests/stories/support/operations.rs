@@ -43,6 +43,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "statistics"),
     // The story `briefing` is about this.
     ("Query", "briefing"),
+    // The story `monthly_account` is about these.
+    ("Query", "monthlyAccounts"),
     ("Query", "demoAccounts"),
     ("Query", "signInProvider"),
     ("Query", "publicNotices"),

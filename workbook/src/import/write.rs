@@ -34,12 +34,10 @@ use ledger::rule::sameness::normalised;
 use ledger::rule::wording::shortened;
 use ledger::rule::workflow::{self, Step};
 use ledger::statistics::kept;
+use ledger::work::progress;
 
 /// Number of rows per INSERT. With at most 40 columns each, this is within SQLite's limit of 32,766 variables.
 const CHUNK: usize = 200;
-
-/// The quantity of a report that has the share of the measure that is done, in percent.
-const SHARE: &str = "累计完成比例";
 
 impl Writer<'_> {
     /// Compares the rows with the database and writes what is new. Stops without writing the rest if it finds faults.
@@ -502,7 +500,7 @@ impl Writer<'_> {
             let period = as_of.format("%Y-%m").to_string();
             let unit = answered_by.reporting.get(&measure.id);
             let assignment = unit.and_then(|unit| answered_by.known.get(&(measure.id, *unit)));
-            let share = read.month.share.map(|share| format!("{SHARE} {share}%"));
+            let share = read.month.share.map(|share| format!("{} {share}%", progress::SHARE));
             let (Some(assignment), Some(text)) = (assignment, read.progress.as_ref().or(share.as_ref())) else {
                 continue;
             };
@@ -511,7 +509,7 @@ impl Writer<'_> {
                 continue;
             }
             let word = read.status.as_ref().map(|(_, said)| *said).or_else(|| workflow::stated(text));
-            let pace = read.month.pace.map(|pace| pace_name(pace).to_owned());
+            let pace = read.month.pace.map(|pace| workflow::pace_name(pace).to_owned());
             let status = read.status.as_ref().map(|(printed, _)| shortened(printed, 20));
             let stated = pace.or(status).or_else(|| word.map(|_| shortened(text, 20)));
             new.push(progress_report::ActiveModel {
@@ -568,7 +566,7 @@ impl Writer<'_> {
                 quantities.push(quantity::ActiveModel {
                     progress_report_id: Set(report.id),
                     position: Set(1),
-                    label: Set(SHARE.to_owned()),
+                    label: Set(progress::SHARE.to_owned()),
                     done: Set(Some(share)),
                     target: Set(Some(100.0)),
                     unit: Set(Some("%".to_owned())),
@@ -808,16 +806,6 @@ fn stated_pace(read: &ReadMeasure) -> Option<StatedPace> {
 /// Returns the pace that the status words of a ledger state.
 fn pace_of(said: workflow::Stated) -> Option<StatedPace> {
     if said.completed { Some(StatedPace::Done) } else { said.pace }
-}
-
-/// Returns the words of ledgers for a pace.
-fn pace_name(pace: StatedPace) -> &'static str {
-    match pace {
-        StatedPace::Behind => "未达序时进度",
-        StatedPace::BehindAndReported => "未达序时进度（已报备）",
-        StatedPace::OnSchedule => "达到序时进度",
-        StatedPace::Done => "已整改到位",
-    }
 }
 
 /// Returns an explanation for the fault if the file gives a measure another deadline than the database. Only an

@@ -24,6 +24,7 @@ const OF_REGION: &[&str] = &[
     "UPDATE responsible_party SET region_id = $2 WHERE region_id = $1",
     "UPDATE assignment SET region_id = $2 WHERE region_id = $1",
     "UPDATE account SET region_id = $2 WHERE region_id = $1",
+    "UPDATE mail_item SET region_id = $2 WHERE region_id = $1",
     "UPDATE inspection_case SET region_id = $2, version = version + 1 WHERE region_id = $1",
     "UPDATE accountability SET region_id = $2 WHERE region_id = $1",
     "UPDATE round_result SET region_id = $2, version = version + 1 WHERE region_id = $1",

@@ -23,9 +23,6 @@ use self::line::Fault;
 use self::server::{Failed, Server};
 use crate::mail::{Message as Content, Writer};
 
-/// The media type of a calendar of deadlines.
-const CALENDAR: &str = "text/calendar; method=PUBLISH; charset=utf-8";
-
 /// Where mails go.
 pub struct Post {
     from: Mailbox,
@@ -206,10 +203,12 @@ impl Post {
                 .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
         }
         let mut body = MultiPart::alternative_plain_html(content.text, content.html.clone());
-        if let Some(calendar) = content.calendar {
-            let media_type = ContentType::parse(CALENDAR).map_err(|error| refused(&error))?;
-            let attachment = Attachment::new("deadlines.ics".to_owned()).body(calendar, media_type);
-            body = MultiPart::mixed().multipart(body).singlepart(attachment);
+        if !content.attachments.is_empty() {
+            body = MultiPart::mixed().multipart(body);
+        }
+        for attached in content.attachments {
+            let media_type = ContentType::parse(attached.media_type).map_err(|error| refused(&error))?;
+            body = body.singlepart(Attachment::new(attached.name).body(attached.content, media_type));
         }
         let message = message.multipart(body).map_err(|error| refused(&error))?;
         Ok(Letter { id, content: message.formatted(), message, html: content.html })
