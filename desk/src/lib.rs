@@ -14,6 +14,7 @@ mod form;
 mod import;
 mod link;
 mod live;
+mod month;
 mod page;
 mod schema;
 mod session;

@@ -289,7 +289,8 @@ pub(crate) async fn show(request: &HttpRequest, desk: &Desk, name: &str) -> Http
     }
 }
 
-/// Returns the variables of a page's document: the values of the address, and the dates that pages begin with.
+/// Returns the variables of a page's document: the values of the address, the dates that pages begin with, and the
+/// units for which the caller reports (`answered`; `reports` tells whether there are any).
 pub(crate) fn variables(visit: &Visit<'_>, page: &Page) -> Map<String, Value> {
     let (request, desk) = (visit.request, visit.desk);
     let mut given: Given =
@@ -300,6 +301,9 @@ pub(crate) fn variables(visit: &Visit<'_>, page: &Page) -> Map<String, Value> {
     given.push(("thisMonth".to_owned(), now.format("%Y-%m").to_string()));
     given.push(("year".to_owned(), now.format("%Y").to_string()));
     given.extend(month_ends(now.date_naive()));
+    let answered = visit.session.answered_units();
+    given.push(("reports".to_owned(), (!answered.is_empty()).to_string()));
+    given.extend(answered.into_iter().map(|unit| ("answered".to_owned(), unit)));
     variables::of_document(&page.parsed, &desk.schema, &given)
 }
 

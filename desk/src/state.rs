@@ -12,7 +12,7 @@ use crate::act::{self, Acts};
 use crate::page::{self, Pages};
 use crate::schema::Schema;
 use crate::view::View;
-use crate::{asset, export, import, link, live, sign_in};
+use crate::{asset, export, import, link, live, month, sign_in};
 
 /// The content security policy of all pages: everything comes from this program, nothing is inline, and forms are sent
 /// to this program only.
@@ -101,6 +101,7 @@ pub fn routes(
             .service(post("/set-up", web::post().to(sign_in::set_up)))
             .service(post("/report/{id}", web::post().to(act::report)))
             .service(post("/m/{token}", web::post().to(link::acknowledge)))
+            .service(post("/month", web::post().to(month::upload)))
             .service(post("/imports", web::post().to(import::upload)))
             .service(post("/imports/decisions", web::post().to(import::take_over)))
             .service(post("/imports/{id}", web::post().to(import::decide)));
@@ -115,6 +116,7 @@ pub fn routes(
             .service(get("/briefings.{format}", web::route().to(export::briefing)))
             .service(get("/live", web::route().to(live::events)))
             .service(get("/acts/{act}", web::route().to(act::form)))
+            .service(get("/month/form.xlsx", web::route().to(month::form)))
             .service(get("/imports/decisions/mapping.toml", web::route().to(import::mapping)))
             .service(get("/language/{language}", web::route().to(sign_in::choose_language)));
         for page in desk.pages.iter() {

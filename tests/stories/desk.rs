@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use crate::monthly_account::{CELLS, filled};
 use crate::support::browser::Page;
 use crate::support::{Answer, Server, World, stories};
 
@@ -13,6 +14,7 @@ stories!(
     a_measure_goes_its_whole_way_by_pages_without_scripts,
     an_office_keeps_measures_and_merges_them_by_pages,
     a_sheet_is_imported_by_pages,
+    a_unit_gives_the_months_account_by_pages,
     what_imports_remember_is_kept_by_pages,
     pages_have_no_fault_that_axe_finds,
     a_form_from_elsewhere_is_refused,
@@ -40,6 +42,7 @@ const PAGES: &[(&str, bool)] = &[
     ("/imports", false),
     ("/imports/decisions", false),
     ("/regions", false),
+    ("/month", false),
     ("/queue", false),
     ("/queue?state=PUBLICISED", false),
     ("/cases", false),
@@ -109,7 +112,8 @@ fn people(server: &Server) -> Vec<Person> {
 /// Returns the addresses of some objects of each noun that has a page.
 fn objects(server: &Server) -> Vec<String> {
     let query = "{ problems(first: 2) { nodes { id } } measures(first: 3) { nodes { id } }
-        inspectionCases(first: 3) { nodes { id } } assignments(first: 2) { nodes { id } } }";
+        inspectionCases(first: 3) { nodes { id } } assignments(first: 2) { nodes { id } }
+        units(first: 2, filter: {name: {search: \"局\"}}) { nodes { id } } }";
     let data = server.data(query, &json!({}));
     let of = |noun: &str, path: &str| -> Vec<String> {
         let nodes = data[noun]["nodes"].as_array().unwrap().clone();
@@ -120,6 +124,7 @@ fn objects(server: &Server) -> Vec<String> {
         of("measures", "/measures/"),
         of("inspectionCases", "/cases/"),
         of("assignments", "/report/"),
+        of("units", "/month/"),
     ]
     .concat()
 }
@@ -457,6 +462,57 @@ fn a_sheet_is_imported_by_pages(world: &World) {
     clerk.follow(&["/acts/discardImport"]);
     clerk.send(&[]);
     clerk.reads("还没有上传过文件");
+}
+
+fn a_unit_gives_the_months_account_by_pages(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let people = people(&server);
+    let of = |role: &str| people.iter().find(|person| person.role == role).unwrap();
+    let (unit, office) = (of("RESPONSIBLE_UNIT"), of("CITY_OFFICE"));
+    let cookie = format!("rectify={}", unit.cookie);
+    let (answer, form) = server.fetch("/month/form.xlsx", &[("cookie", &cookie)]);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let (lines, file) = filled(form, CELLS);
+    let owed = lines.len() - 2;
+    let home = unit.get(&server, "/", "zh");
+    assert!(home.body.contains("本月未交账") && home.body.contains("href=\"/month\""), "{}", home.body);
+    let page = unit.get(&server, "/month", "zh");
+    assert!(page.body.contains("name=\"input.text\"") && page.body.contains("form.xlsx?month="));
+    let list = office.get(&server, "/month?state=PARTIAL", "zh");
+    assert!(!list.body.contains("name=\"input.text\"") && list.body.contains("unit_"), "{}", list.body);
+
+    // One is reported in place, the others by the form, of which that one is refused.
+    let value = |name: &str| {
+        let (_, rest) = page.body.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let fields = ["token", "on", "version", "input.period"].map(|name| format!("{name}={}", value(name)));
+    let body = format!("{}&back=/month&input.text=done&input.nextSteps=more", fields.join("&"));
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let headers = [kind, ("origin", server.base.as_str()), ("cookie", cookie.as_str())];
+    let done = crate::support::asked(&server, "POST", "/acts/reportProgress", &headers, body.as_bytes());
+    assert_eq!((done.status, done.header("location")), (303, "/month"), "{}", done.body);
+    let mut body = Vec::new();
+    for (name, value) in [("token", value("token")), ("back", "/month".to_owned())] {
+        let part = format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend_from_slice(part.as_bytes());
+    }
+    body.extend_from_slice(b"--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.xlsx\"\r\n\r\n");
+    body.extend_from_slice(&file);
+    body.extend_from_slice(b"\r\n--x--\r\n");
+    let kind = ("content-type", "multipart/form-data; boundary=x");
+    let headers = [kind, ("origin", server.base.as_str()), ("cookie", cookie.as_str())];
+    let sent = crate::support::asked(&server, "POST", "/month", &headers, &body);
+    assert_eq!((sent.status, sent.header("location")), (303, "/month"), "{}", sent.body);
+    let banner = sent.header("set-cookie").split(';').next().unwrap().to_owned();
+    let headers = [("cookie", format!("{cookie}; rectify-language=zh; {banner}"))];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let page = crate::support::asked(&server, "GET", "/month", &headers, b"");
+    assert!(page.body.contains(&format!("已填报 {} 项；第", owed - 1)), "{}", page.body);
+    assert!(page.body.contains("未交账 0 项"), "{}", page.body);
+    let foreign = [kind, ("origin", "https://elsewhere.example"), ("cookie", cookie.as_str())];
+    assert_eq!(crate::support::asked(&server, "POST", "/month", &foreign, &body).status, 403);
 }
 
 fn what_imports_remember_is_kept_by_pages(world: &World) {

@@ -1,0 +1,87 @@
+//! The form of a month's account (月调度表): `GET /month/form.xlsx` gives it out, and `POST /month` takes it when a
+//! unit has filled it in, and submits its reports.
+
+use actix_multipart::Multipart;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
+
+use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop};
+use crate::session;
+use crate::variables::{self, Given};
+
+/// The most bytes of a text field of the form.
+const MOST_TEXT: usize = 4 << 10;
+/// The most faults that the next page names.
+const MOST_NAMED: usize = 5;
+
+/// `GET /month/form.xlsx?month=2023-04&unit=unit_5`: the form of a unit for a month.
+pub(crate) async fn form(request: HttpRequest, desk: State) -> HttpResponse {
+    let given = async {
+        let visit = Visit::begin(&request, &desk, false).await?;
+        let given = pairs(request.query_string());
+        let of = |name: &str| variables::first(&given, name);
+        Ok(visit.session.month_form(of("month"), of("unit")).await?)
+    };
+    given.await.unwrap_or_else(|stopped: Stopped| stop(&request, &desk, &stopped))
+}
+
+/// `POST /month`: submits the file of the form, whose text fields come first.
+pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, desk: State) -> HttpResponse {
+    let form = api::form(request.headers(), payload);
+    let done = async {
+        let visit = Visit::begin(&request, &desk, false).await?;
+        // On the heap: reading and reporting are large.
+        let (said, to) = Box::pin(take(&visit, form)).await?;
+        Ok(see_other(&to).cookie(session::banner(&said, &desk)).finish())
+    };
+    done.await.unwrap_or_else(|stopped: Stopped| stop(&request, &desk, &stopped))
+}
+
+/// Submits the reports of the file. Returns what the next page says, and its address.
+async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<(String, String), Stopped> {
+    let mut given: Given = Vec::new();
+    while let Some(field) = form.next().await {
+        let mut field = field.map_err(|_| Stopped::Foreign)?;
+        let said = field.content_disposition();
+        let name = said.and_then(|said| said.get_name()).unwrap_or_default().to_owned();
+        let file = said.and_then(|said| said.get_filename()).unwrap_or_default().to_owned();
+        if name != "file" {
+            let mut text = Vec::new();
+            while let Some(chunk) = field.next().await {
+                text.extend_from_slice(&chunk.map_err(|_| Stopped::Foreign)?);
+                if text.len() > MOST_TEXT {
+                    return Err(Stopped::Foreign);
+                }
+            }
+            given.push((name, String::from_utf8_lossy(&text).into_owned()));
+            continue;
+        }
+        visit.check_form(&given)?;
+        let to = back(variables::first(&given, "back"));
+        if file.is_empty() {
+            return Ok((visit.words("请选择文件", "Choose a file"), to));
+        }
+        return match visit.session.report_sheet(file, &mut field).await {
+            Ok(submitted) => Ok((told(visit, &submitted), to)),
+            Err(refusal) if refusal.status.is_client_error() && refusal.code != "UNAUTHENTICATED" => {
+                Ok((visit.words(&refusal.message.zh, &refusal.message.en), to))
+            }
+            Err(refusal) => Err(refusal.into()),
+        };
+    }
+    Err(Stopped::Foreign)
+}
+
+/// Says how many reports were submitted, and what is wrong with the other rows.
+fn told(visit: &Visit<'_>, submitted: &api::Submitted) -> String {
+    let taken = submitted.taken;
+    let mut said = visit.words(&format!("已填报 {taken} 项"), &format!("Reports submitted: {taken}"));
+    for (row, message) in submitted.wrong.iter().take(MOST_NAMED) {
+        said += &visit.words(&format!("；第 {row} 行：{}", message.zh), &format!(". Row {row}: {}", message.en));
+    }
+    let more = submitted.wrong.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        said += &visit.words(&format!("；另有 {more} 处有误"), &format!(". {more} more are wrong"));
+    }
+    said
+}
