@@ -324,7 +324,8 @@ impl Settings {
             );
         }
         self.proxies()?;
-        self.webhooks()?;
+        self.language()?;
+        Webhooks::check(&self.webhook_allow).map_err(Failure::Usage)?;
         if !["x-forwarded-for", "forwarded"].contains(&self.proxy_header.to_ascii_lowercase().as_str()) {
             return bad("proxy_header：应为 x-forwarded-for 或 forwarded".to_owned());
         }

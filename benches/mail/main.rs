@@ -83,7 +83,7 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         arguments.connections
     );
     if let Some(kills) = arguments.chaos {
-        return chaos::run(&outbox, arguments.chaos_mails, kills);
+        return chaos::run(&outbox, (arguments.chaos_mails, arguments.connections), kills);
     }
     println!("| waiting | lettre, mails/s | Rectify, mails/s | ratio |\n| --- | --- | --- | --- |");
     for &count in &arguments.counts {

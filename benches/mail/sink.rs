@@ -159,7 +159,7 @@ fn converse(stream: TcpStream, mut file: File, manners: Manners, seen: &Seen) ->
             "quit" => b"221 bye\r\n",
             "rcpt" if happens(REFUSES) => b"451 try again later\r\n",
             "rcpt" => {
-                recipient = command.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+                command.split(['<', '>']).nth(1).unwrap_or_default().clone_into(&mut recipient);
                 b"250 ok\r\n"
             }
             "data" => {

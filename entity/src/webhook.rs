@@ -33,7 +33,7 @@ pub struct Model {
     pub failures: i32,
     /// When the first of them failed; null while it takes messages.
     pub failing_since: Option<DateTimeUtc>,
-    /// When it was disabled because it had failed for long; null if it was not.
+    /// When it was disabled automatically: it had failed for long, or said that it is gone; null if it was not.
     pub stopped_at: Option<DateTimeUtc>,
     /// Moment before which nothing is sent to it: the end of a pause after a failure, or of a full minute.
     pub resumes_at: DateTimeUtc,

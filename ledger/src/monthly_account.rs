@@ -11,13 +11,16 @@ use planner::Sql;
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use crate::Result;
-use crate::rule::calendar::{Month, moment, plus_days};
+use crate::rule::calendar::{Month, moment};
 
 /// The SQL condition that the assignment `a` owes the account of the month.
 #[macro_export]
 macro_rules! owes_monthly_account {
     () => {
         "(a.created_at < {fact:month_end_at} AND a.status NOT IN ('NOT_APPLICABLE', 'NOT_APPLICABLE_PROPOSED') \
+          AND a.declined_at IS NULL \
+          AND NOT EXISTS (SELECT 1 FROM close_out z WHERE z.assignment_id = a.id AND z.closed_on <= {fact:month_end} \
+            AND (z.reopened_at IS NULL OR z.reopened_at >= {fact:month_end_at})) \
           AND (a.completed_on IS NULL OR a.completed_on >= {fact:month_start}) \
           AND (a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') \
             OR EXISTS (SELECT 1 FROM close_out o WHERE o.assignment_id = a.id \
@@ -45,7 +48,8 @@ macro_rules! accounts {
                 AND p.period = {fact:month}) END AS reported_at, \
                 CASE WHEN a.completed_on >= {fact:month_start} AND a.completed_on <= {fact:month_end} \
                     THEN 1 ELSE 0 END AS is_completed, \
-                CASE WHEN a.due_by <= {fact:month_as_of} AND a.status NOT IN ('CLOSED', 'CLOSED_ONGOING') \
+                CASE WHEN a.due_by < {fact:month_as_of} \
+                    AND NOT (a.completed_on IS NULL AND a.status IN ('CLOSED', 'CLOSED_ONGOING')) \
                     AND (a.completed_on IS NULL OR a.completed_on > {fact:month_as_of}) \
                     THEN 1 ELSE 0 END AS is_overdue \
              FROM assignment a WHERE a.created_at < {fact:month_end_at} AND a.status <> 'NOT_APPLICABLE' AND ",
@@ -76,8 +80,7 @@ pub fn facts(month: Month, today: NaiveDate, zone: Tz) -> Vec<(&'static str, Val
         ("month_start", month.first_day().into()),
         ("month_end", month.last_day().into()),
         ("month_end_at", moment(month.next().first_day(), NaiveTime::MIN, zone).into()),
-        // What is due on a day is overdue from the next day on.
-        ("month_as_of", month.last_day().min(plus_days(today, -1)).into()),
+        ("month_as_of", month.last_day().min(today).into()),
     ]
 }
 

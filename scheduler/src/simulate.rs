@@ -8,6 +8,7 @@ use ledger::record::database;
 use ledger::reminder::{Digest, Rules, Supposed, plan_after};
 use ledger::rule::calendar::{local_day, moment, plus_days};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use tokio::sync::Semaphore;
 
 use crate::context::Context;
 use crate::job::Job;
@@ -17,6 +18,9 @@ use crate::remind::Reminder;
 
 /// The most occurrences of one job in a simulation.
 const MOST: usize = 1_000;
+
+/// Held by the simulation that is under way.
+static TURN: Semaphore = Semaphore::const_new(1);
 
 /// A digest that would go out.
 #[derive(Debug, Clone)]
@@ -38,7 +42,9 @@ pub async fn simulate(
     only: Option<&str>,
     supposed: Option<&reminder_rule::Model>,
 ) -> Result<Vec<Simulated>> {
-    let transaction = database::begin(&context.db).await?;
+    // A simulation may read the whole ledger many times over, so there is one at a time.
+    let _turn = TURN.acquire().await;
+    let transaction = database::begin_to_read(&context.db).await?;
     let rules = Rules::supposing(&transaction, &context.timing, supposed).await?;
     let mut simulated = Vec::new();
     for job in JOBS.iter().filter(|job| only.is_none_or(|name| job.name == name)) {

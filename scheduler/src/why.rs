@@ -14,7 +14,7 @@ pub async fn why_no_mail(context: &Context, job: &str, day: NaiveDate, whom: &Wh
     else {
         return Ok(None);
     };
-    let transaction = database::begin(&context.db).await?;
+    let transaction = database::begin_to_read(&context.db).await?;
     let rules = Rules::read(&transaction, &context.timing).await?;
     let reasons = why_not(&transaction, (kind, job.name, find), &rules, (day, context.zone), whom).await?;
     transaction.rollback().await?;

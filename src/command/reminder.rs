@@ -5,7 +5,7 @@ use entity::region;
 use entity::reminder_rule::ReminderKind;
 use ledger::keep::{Patch, reminder_rule as keep};
 use ledger::record::audit::By;
-use ledger::reminder::{Rule, Rules, kind_of, name_of};
+use ledger::reminder::{Rule, Rules, kind_of, name_of, repeats};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, Iterable, QueryFilter};
 
 use super::{acting, current};
@@ -148,15 +148,7 @@ fn line(kind: ReminderKind, rule: &Rule) -> String {
         let days = rule.days_before.iter().map(ToString::to_string).collect::<Vec<_>>().join("、");
         said.push(format!("提前 {days} 天"));
     }
-    if matches!(
-        kind,
-        ReminderKind::QuarterlySelfInspection
-            | ReminderKind::HalfYearVerification
-            | ReminderKind::YearlySpotCheck
-            | ReminderKind::Overdue
-            | ReminderKind::StaleProgress
-            | ReminderKind::CaseOverdue
-    ) {
+    if repeats(kind) {
         said.push(format!("隔 {} 天再提醒", rule.again_after));
     }
     if kind == ReminderKind::Escalation {

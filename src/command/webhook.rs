@@ -1,5 +1,7 @@
 //! `rectify webhook`: lists, enters and tries receivers of messages to other systems, and shows the log of messages.
 
+use std::time::{Duration, Instant};
+
 use entity::webhook::{self, WebhookKind};
 use entity::webhook_delivery::{self, Column, DeliveryState};
 use ledger::keep::webhook as keep;
@@ -14,6 +16,10 @@ use crate::{Failure, say};
 
 /// Maximum number of messages listed.
 const SHOWN: u64 = 50;
+/// How long a test waits for a service that runs beside it and has claimed the message, and how often it looks. An
+/// answer takes 15 seconds at most.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Webhook {
@@ -86,7 +92,7 @@ pub(crate) async fn run(settings: &Settings, command: Webhook) -> Result<(), Fai
                 let state = match (row.is_enabled, row.failing_since) {
                     (true, None) => "正常".to_owned(),
                     (true, Some(since)) => format!("推送失败，始于 {}", since.with_timezone(&settings.zone())),
-                    (false, _) if row.stopped_at.is_some() => "长期失败，已自动停用".to_owned(),
+                    (false, _) if row.stopped_at.is_some() => "已自动停用".to_owned(),
                     (false, _) => "已停用".to_owned(),
                 };
                 say!("{}\t{}\t{:?}\t{}\t{state}", row.id, row.name, row.kind, row.shown_url);
@@ -114,7 +120,15 @@ pub(crate) async fn run(settings: &Settings, command: Webhook) -> Result<(), Fai
             let find = || webhook_delivery::Entity::find_by_id(key).one(&db);
             let queued = find().await?.ok_or_else(|| Failure::Rejected("推送记录不见了".to_owned()))?;
             scheduler::deliver_to(&context, queued.webhook_id).await?;
-            let tried = find().await?.unwrap_or(queued);
+            let begun = Instant::now();
+            let tried = loop {
+                let found = find().await?.ok_or_else(|| Failure::Rejected("推送记录不见了".to_owned()))?;
+                let is_over = matches!(found.state, DeliveryState::Delivered | DeliveryState::Failed);
+                if is_over || found.last_error.is_some() || begun.elapsed() >= PATIENCE {
+                    break found;
+                }
+                tokio::time::sleep(LOOK).await;
+            };
             if tried.state != DeliveryState::Delivered {
                 let why = tried.last_error.unwrap_or_else(|| "排在其他推送之后，稍后发送".to_owned());
                 return Err(Failure::Rejected(format!("推送未成功：{}", one_line(&why))));

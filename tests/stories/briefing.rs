@@ -6,7 +6,7 @@ use std::io::Read;
 
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use entity::assignment::Status;
-use entity::{assignment, measure, progress_report, region};
+use entity::{assignment, close_out, measure, progress_report, region};
 use ledger::rule::pace::{Facts, Pace, pace};
 use ledger::statistics::Item;
 use sea_orm::EntityTrait;
@@ -45,6 +45,7 @@ struct Tables {
     measures: Vec<measure::Model>,
     assignments: Vec<assignment::Model>,
     reports: Vec<progress_report::Model>,
+    close_outs: Vec<close_out::Model>,
 }
 
 impl Tables {
@@ -56,6 +57,7 @@ impl Tables {
                 measures: measure::Entity::find().all(&db).await.unwrap(),
                 assignments: assignment::Entity::find().all(&db).await.unwrap(),
                 reports: progress_report::Entity::find().all(&db).await.unwrap(),
+                close_outs: close_out::Entity::find().all(&db).await.unwrap(),
             }
         })
     }
@@ -129,6 +131,18 @@ impl Tables {
         counts
     }
 
+    /// Whether an assignment owes the account of the running month, which begins on `first`.
+    fn owes_account(&self, row: &assignment::Model, first: NaiveDate, is_reported: bool) -> bool {
+        let cycles = || self.close_outs.iter().filter(|cycle| cycle.assignment_id == row.id);
+        let is_in_hand =
+            matches!(row.status, Status::Assigned | Status::InProgress | Status::Returned | Status::Reopened);
+        !matches!(row.status, Status::NotApplicable | Status::NotApplicableProposed)
+            && row.declined_at.is_none()
+            && row.completed_on.is_none_or(|day| day >= first)
+            && !cycles().any(|cycle| cycle.closed_on.is_some() && cycle.reopened_at.is_none())
+            && (is_in_hand || (is_reported && cycles().any(|cycle| cycle.closed_on.is_none())))
+    }
+
     /// Counts the assignments of a group: all, completed, overdue, on schedule, behind, to report on and reported on.
     fn counts(&self, of: &[&assignment::Model], today: NaiveDate) -> [i64; 7] {
         let first: DateTime<FixedOffset> = format!("{}-01T00:00:00+08:00", today.format("%Y-%m")).parse().unwrap();
@@ -138,10 +152,11 @@ impl Tables {
             let is_completed = row.completed_on.map_or(is_closed, |day| day <= today);
             let applies = row.status != Status::NotApplicable;
             let paced = self.pace_of(row, today);
-            let is_open = row.completed_on.map_or(!is_closed, |day| day >= first.date_naive());
-            let is_expected = applies && is_open;
-            let is_reported =
-                self.reports.iter().any(|report| report.assignment_id == row.id && report.submitted_at >= first);
+            let is_reported = self
+                .reports
+                .iter()
+                .any(|report| report.assignment_id == row.id && report.period == today.format("%Y-%m").to_string());
+            let is_expected = self.owes_account(row, first.date_naive(), is_reported);
             for (place, holds) in [
                 true,
                 is_completed,
@@ -329,8 +344,14 @@ fn the_files_carry_the_paragraph_and_the_numbers(world: &World) {
     let mut packed = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     packed.by_name("word/document.xml").unwrap().read_to_string(&mut document).unwrap();
     let first = &said["units"][0];
-    for words in [paragraph, "云溪市督察整改情况通报", "责任单位排名", "公布数对照", first["label"].as_str().unwrap()]
-    {
+    for words in [
+        paragraph,
+        "云溪市督察整改情况通报",
+        "责任单位排名",
+        "未交齐账的单位",
+        "公布数对照",
+        first["label"].as_str().unwrap(),
+    ] {
         assert!(document.contains(words), "{words}");
     }
 

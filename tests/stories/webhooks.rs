@@ -371,6 +371,7 @@ fn robots_get_what_they_understand_and_no_more_than_they_take(world: &World) {
     let failed = log(&scene.server, &token).into_iter().find(|message| message["event"] == "test").unwrap();
     assert_eq!((&failed["state"], &failed["status"]), (&json!("QUEUED"), &json!(200)));
     assert!(failed["lastError"].as_str().unwrap().contains("errcode 93000"), "{failed}");
+    assert!(!failed["lastError"].as_str().unwrap().contains("abcdefgh"), "the key is masked: {failed}");
     assert!(!failed["answer"].as_str().unwrap().contains("abcdefgh"), "the key is masked: {failed}");
 
     // Twenty messages a minute, and no more.

@@ -59,6 +59,15 @@ const DOCUMENT: &str = "query BriefingFile($month: String, $region: ID) {
     units { ...Rank }
     cards { kind reason issuedAt liftedAt unitName regionName measureNumber measureContent }
   }
+  monthlyAccounts(
+    month: $month
+    first: 100
+    filter: {state: [MISSING, PARTIAL], region: {within: $region}}
+    orderBy: [{field: MISSING, direction: DESC}]
+  ) {
+    totalCount
+    nodes { owedCount accountedCount missingCount lastReportedAt unit { name } region { name } }
+  }
   publishedFigures(
     first: 100
     filter: {region: {within: $region}, isWithdrawn: false}
@@ -181,6 +190,7 @@ impl Words<'_> {
         let sections = vec![
             self.ranking(self.either("各地排名", "Ranking of regions"), &briefing["regions"]),
             self.ranking(self.either("责任单位排名", "Ranking of units"), &briefing["units"]),
+            self.unaccounted(&data["monthlyAccounts"]),
             self.cards(&briefing["cards"]),
             self.published(&data["publishedFigures"]["nodes"]),
         ];
@@ -221,6 +231,37 @@ impl Words<'_> {
         self.section(heading, &columns, rows, row, ("没有可排名的。", "There is nothing to rank."))
     }
 
+    fn unaccounted(&self, accounts: &Value) -> Section {
+        let (rows, total) = (&accounts["nodes"], accounts["totalCount"].as_u64().unwrap_or_default());
+        let shown = rows.as_array().map_or(0, Vec::len) as u64;
+        let heading = match self.language {
+            Language::Chinese if total > shown => format!("未交齐账的单位（共{total}家，列前{shown}家）"),
+            Language::Chinese => "未交齐账的单位".to_owned(),
+            Language::English if total > shown => format!("Units with reports missing ({shown} of {total})"),
+            Language::English => "Units with reports missing".to_owned(),
+        };
+        let columns = [
+            ("单位", "Unit"),
+            ("行政区", "Region"),
+            ("应交", "Owed"),
+            ("已交", "Given"),
+            ("未交", "Missing"),
+            ("最近填报", "Last report"),
+        ];
+        let row = |row: &Value| {
+            vec![
+                Cell::Text(text(&row["unit"]["name"])),
+                Cell::Text(text(&row["region"]["name"])),
+                number(&row["owedCount"]),
+                number(&row["accountedCount"]),
+                number(&row["missingCount"]),
+                self.day(&row["lastReportedAt"]),
+            ]
+        };
+        let nothing = ("各单位均已交账。", "Every unit has given its account.");
+        self.section(&heading, &columns, rows, row, nothing)
+    }
+
     fn cards(&self, rows: &Value) -> Section {
         let columns = [
             ("类别", "Card"),
@@ -244,7 +285,7 @@ impl Words<'_> {
                 self.day(&row["liftedAt"]),
             ]
         };
-        let nothing = ("本月没有红黄牌。", "There were no cards in the month.");
+        let nothing = ("本月没有发出、解除或仍在生效的红黄牌。", "No card was given, lifted or in force in the month.");
         self.section(self.either("红黄牌", "Cards"), &columns, rows, row, nothing)
     }
 

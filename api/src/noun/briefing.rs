@@ -37,9 +37,9 @@ pub(crate) struct Briefing {
     on_schedule: Option<i64>,
     /// Number of open measures that are behind schedule (未达序时进度) but not overdue; null for a past day.
     behind: Option<i64>,
-    /// Number of assignments that were open in the month, which their units had to report on.
+    /// Number of assignments that owe the account of the month (月账): those of which their units have to report.
     expected_reports: i64,
-    /// Number of them on which at least one report was submitted in the month.
+    /// Number of them that have a report for the month.
     given_reports: i64,
     /// Ranking of the regions directly below the region, the best first.
     regions: Vec<BriefingRank>,
@@ -67,9 +67,9 @@ pub(crate) struct BriefingRank {
     on_schedule: Option<i64>,
     /// Number of open assignments that are behind schedule (未达序时进度) but not overdue; null for a past day.
     behind: Option<i64>,
-    /// Number of assignments that were open in the month.
+    /// Number of assignments that owe the account of the month (月账).
     expected_reports: i64,
-    /// Number of them on which at least one report was submitted in the month.
+    /// Number of them that have a report for the month.
     given_reports: i64,
     /// Timeliness of reports as a fraction: `givenReports` ÷ `expectedReports`; null if nothing was expected.
     report_rate: Option<f64>,

@@ -1,8 +1,7 @@
 //! Monthly accounts (月账): how many of the reports of a month each unit has given.
 
 use async_graphql::{Enum, Error};
-use chrono::Datelike;
-use ledger::rule::calendar::{Month, YEARS};
+use ledger::rule::calendar::Month;
 use planner::{Bilingual, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, noun};
 
 use crate::error::{Code, coded};
@@ -101,8 +100,7 @@ filter! {
 
 /// Reads a month such as `2023-04`.
 pub(crate) fn month(text: &str) -> Result<Month, Error> {
-    let month = Month::parse(text).filter(|month| YEARS.contains(&month.first_day().year()));
-    month.ok_or_else(|| {
+    Month::parse(text).ok_or_else(|| {
         let (zh, en) = ("month 应为年月，如 2023-04", "`month` must be a year and month, such as 2023-04");
         coded(Code::BadUserInput, Bilingual::new(zh, en))
     })

@@ -7,6 +7,7 @@ use chrono::{NaiveDate, NaiveTime};
 use entity::{region, reminder_rule as row, unit};
 use ledger::fault::Fault;
 use ledger::keep::{Patch, reminder_rule as keep};
+use ledger::people::policy::Act;
 use ledger::reminder::{Rule, Rules, name_of, read_copied, read_days};
 use ledger::rule::calendar::plus_days;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QuerySelect, QueryTrait};
@@ -91,7 +92,8 @@ pub(crate) struct ReminderRule {
     quiet_until: Option<String>,
     /// First day from today on on which it may be sent, by the calendar; null while it is off.
     next_day: Option<Date>,
-    /// What is set for this very region, or for the whole ledger; null if nothing was ever set.
+    /// What is set for this very region, or for the whole ledger; null if nothing was ever set, and for callers who set
+    /// no rules there.
     own: Option<ReminderRuleChange>,
 }
 
@@ -271,6 +273,13 @@ impl From<row::Model> for ReminderRuleChange {
     }
 }
 
+/// Whether the caller sets the rules of a region, or may set any and asks about the whole ledger.
+async fn keeps(request: &Request, region: Option<i64>) -> ledger::Result<bool> {
+    let Some(key) = region else { return Ok(request.principal().may(Act::KeepReminders)) };
+    let region = region::Entity::find_by_id(key).one(&request.db).await?;
+    Ok(region.is_some_and(|region| request.principal().keeps_reminders_of(Some(&region.path))))
+}
+
 /// Reads what holds for kinds in a region.
 async fn read(
     request: &Request,
@@ -278,7 +287,7 @@ async fn read(
     region: Option<i64>,
 ) -> ledger::Result<Vec<ReminderRule>> {
     let rules = Rules::read(&request.db, &request.timing).await?;
-    let own = keep::own(&request.db, region).await?;
+    let own = if keeps(request, region).await? { keep::own(&request.db, region).await? } else { Vec::new() };
     let today = Date(request.today());
     let rule = |kind| {
         let own = own.iter().find(|row| row.kind == kind).cloned();
@@ -317,10 +326,10 @@ impl ReminderRuleQuery {
         #[graphql(desc = "Global id of the region; without it, the whole ledger.")] region_id: Option<ID>,
     ) -> async_graphql::Result<Vec<ReminderRuleChange>> {
         let request = ctx.data::<Request>()?;
-        if !request.principal().may(ledger::people::policy::Act::KeepReminders) {
+        let region = region_id.and_then(|id| key_of::<Region>(&id));
+        if !keeps(request, region).await.map_err(|failure| masked(&failure))? {
             return Ok(Vec::new());
         }
-        let region = region_id.and_then(|id| key_of::<Region>(&id));
         let rows = keep::history(&request.db, kind.into(), region).await.map_err(|failure| masked(&failure))?;
         Ok(rows.into_iter().map(Into::into).collect())
     }

@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::Datelike;
 use entity::unit;
 use ledger::reminder::{Cell, Matrix, matrix};
+use ledger::rule::calendar::YEARS;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::context::Request;
@@ -84,6 +85,9 @@ impl SelfInspectionQuery {
             return Ok(Vec::new());
         }
         let year = year.unwrap_or_else(|| request.today().year());
+        if !YEARS.contains(&year) {
+            return Ok(Vec::new());
+        }
         let read = async {
             let found =
                 matrix(&request.db, request.principal(), (year, region.flatten()), (request.today(), request.zone))

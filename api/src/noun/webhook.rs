@@ -185,8 +185,6 @@ noun! {
     webhook: Webhook = Kind::One(<Webhook as Noun>::table, "webhook_id");
     /// Kind of the event, as in the message: `closed`, or `test` for a test.
     event: String = Kind::Column("event");
-    /// What the receiver is told, as JSON; the address of the page is added when it is sent.
-    payload: String = Kind::Column("payload");
     /// Delivery state of the message.
     state: DeliveryState = Kind::Column("state");
     /// Number of attempts so far; sending the message again resets it to 0.

@@ -117,6 +117,7 @@ struct Asked {
 }
 
 /// Checks whether the caller may set a rule, and what.
+#[expect(clippy::option_option, reason = "a region may be named or not, and what is named may be unknown")]
 async fn asked(
     acting: &Acting<'_>,
     transaction: &Transaction,

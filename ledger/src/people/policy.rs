@@ -502,7 +502,7 @@ impl Principal {
     /// Checks whether the caller may set the rules of reminders of a region and those below it: administrators all,
     /// regional and city offices those of their region and below. `path` is the path of the region, as in
     /// [`Place::path`]; none for the rules of the whole ledger.
-    pub(crate) fn keeps_reminders_of(&self, path: Option<&str>) -> bool {
+    pub fn keeps_reminders_of(&self, path: Option<&str>) -> bool {
         self.may(Act::KeepAccounts)
             || path.is_some_and(|path| self.permits_of_region(Act::KeepReminders, RoundLevel::Province, path))
     }

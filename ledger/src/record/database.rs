@@ -44,6 +44,11 @@ pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     begin_with(db, TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }).await
 }
 
+/// Begins a transaction that only reads, and that keeps no one from writing.
+pub async fn begin_to_read(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
+    begin_with(db, TransactionOptions::default()).await
+}
+
 /// Begins a transaction in a task of its own.
 ///
 /// The driver rolls back a transaction that is dropped after it has begun. If its caller is dropped while the

@@ -5,9 +5,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::mail::{self, MailState};
 use entity::webhook_delivery::{self, DeliveryState};
-use entity::{one_time_secret, session, sign_in_code};
+use entity::{one_time_secret, session, sign_in_code, webhook};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::Result;
 use crate::record::database;
@@ -38,8 +38,8 @@ const SETTLED: &str = "NOT EXISTS (SELECT 1 FROM mail_item i JOIN measure m ON m
     AND NOT EXISTS (SELECT 1 FROM mail_item i JOIN inspection_case c ON c.id = i.case_id \
         WHERE i.mail_id = mail.id AND c.state <> 'CLOSED')";
 
-/// Deletes sessions and mails that have been kept for long enough, and all expired one-time secrets and sign-in codes.
-/// Counts the indexes anew, which a night has changed most.
+/// Deletes sessions, mails and messages to other systems that have been kept for long enough, and all expired one-time
+/// secrets, sign-in codes and secrets of receivers. Counts the indexes anew, which a night has changed most.
 pub async fn purge<C: ConnectionTrait>(db: &C, keep: Retention, now: DateTime<Utc>) -> Result<Purged> {
     database::count_indexes(db).await?;
     let before = |days: i64| now - TimeDelta::days(days);
@@ -57,9 +57,19 @@ pub async fn purge<C: ConnectionTrait>(db: &C, keep: Retention, now: DateTime<Ut
         .exec(db)
         .await?
         .rows_affected;
+    // What waits for a receiver that is disabled may wait for ever.
+    let is_over = Condition::any()
+        .add(webhook_delivery::Column::State.is_in([DeliveryState::Delivered, DeliveryState::Failed]))
+        .add(Expr::cust("webhook_id IN (SELECT w.id FROM webhook w WHERE NOT w.is_enabled)"));
     webhook_delivery::Entity::delete_many()
-        .filter(webhook_delivery::Column::State.is_in([DeliveryState::Delivered, DeliveryState::Failed]))
+        .filter(is_over)
         .filter(webhook_delivery::Column::CreatedAt.lt(before(keep.mail_days)))
+        .exec(db)
+        .await?;
+    // A secret that signs no more is not kept.
+    webhook::Entity::update_many()
+        .set(webhook::ActiveModel { previous_secret: Set(None), previous_until: Set(None), ..Default::default() })
+        .filter(webhook::Column::PreviousUntil.lt(now))
         .exec(db)
         .await?;
     Ok(Purged { sessions, mails })

@@ -9,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::webhook::{self, WebhookKind};
 use entity::webhook_delivery::{self, Column, DeliveryState};
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use planner::Sql;
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult,
     QueryFilter, QueryOrder, QuerySelect,
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::record::database::{self, Transaction};
-use crate::record::queue::{LEASE, MAX_ATTEMPTS, Queue, pause};
+use crate::record::queue::{LEASE, LONGEST_PAUSE, MAX_ATTEMPTS, Queue, pause};
 use crate::record::{outage, outbox};
 use crate::rule::calendar;
 
@@ -31,6 +32,8 @@ pub const PATIENCE: TimeDelta = TimeDelta::days(3);
 const MOST_OF_ROBOT: usize = 20;
 /// The period in which the messages to a robot are counted: a minute, and a second for clocks that differ.
 const WINDOW: TimeDelta = TimeDelta::seconds(61);
+/// How far the clocks of two processes may differ.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// The condition of the index of waiting messages, as the migration spells it.
 const WAITING: &str = "state IN ('QUEUED', 'SENDING')";
@@ -117,6 +120,29 @@ pub async fn waiting<C: ConnectionTrait>(db: &C) -> Result<Vec<Waiting>> {
     Ok(rows.into_iter().filter_map(of).collect())
 }
 
+/// Takes back moments that a clock which was ahead has left: of messages that were never tried and are due in the
+/// future, and pauses and leases longer than any can be, also of receivers. Returns the number of rows; they are due
+/// now.
+pub async fn take_back(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<u64> {
+    let mut sql = Sql::new(db.get_database_backend(), &[]);
+    let (soon, leased) = (sql.bind(now + SKEW), sql.bind(now + SKEW + LEASE));
+    let (late, due) = (sql.bind(now + SKEW + LONGEST_PAUSE * 5 / 4), sql.bind(now));
+    let text = format!(
+        "UPDATE webhook_delivery SET next_attempt_at = {due} WHERE {WAITING} AND next_attempt_at > {soon} \
+         AND (next_attempt_at > {late} OR (state = 'QUEUED' AND attempts = 0) \
+         OR (state = 'SENDING' AND next_attempt_at > {leased}))"
+    );
+    let messages = db.execute_raw(sql.statement(text)).await?.rows_affected();
+    let longest = Ord::max(outage::pause(i32::MAX), WINDOW);
+    let receivers = webhook::Entity::update_many()
+        .set(webhook::ActiveModel { resumes_at: Set(now), ..Default::default() })
+        .filter(webhook::Column::ResumesAt.gt(now + SKEW + longest))
+        .exec(db)
+        .await?
+        .rows_affected;
+    Ok(messages + receivers)
+}
+
 /// A message that a sender has claimed, with its receiver.
 #[derive(Debug, Clone)]
 pub struct Claimed {
@@ -136,13 +162,14 @@ impl Claimed {
 /// Claims the next message to a receiver that is due by `now`; none while another sender is at work on it, and while
 /// the receiver is disabled or left alone.
 ///
-/// A claim counts as an attempt even if its sender never reports back.
+/// A claim counts as an attempt even if its sender never reports back; if that was the last one, the message is parked.
 pub async fn claim(db: &DatabaseConnection, key: i64, lease: &str, now: DateTime<Utc>) -> Result<Option<Claimed>> {
     let transaction = database::begin(db).await?;
     let receiver = webhook::Entity::find_by_id(key)
         .filter(webhook::Column::IsEnabled.eq(true))
         .filter(webhook::Column::ResumesAt.lte(now))
-        .lock_exclusive()
+        // Acts that queue messages refer to the row meanwhile, so its key must not be locked.
+        .lock(LockType::NoKeyUpdate)
         .one(&transaction)
         .await?;
     let Some(receiver) = receiver else { return Ok(None) };
@@ -151,8 +178,17 @@ pub async fn claim(db: &DatabaseConnection, key: i64, lease: &str, now: DateTime
     if in_hand.one(&transaction).await?.is_some() {
         return Ok(None);
     }
-    let next = waiting().filter(Column::NextAttemptAt.lte(now)).order_by_asc(Column::NextAttemptAt);
-    let Some(delivery) = next.order_by_asc(Column::Id).one(&transaction).await? else { return Ok(None) };
+    let next = || waiting().filter(Column::NextAttemptAt.lte(now)).order_by_asc(Column::NextAttemptAt);
+    let delivery = loop {
+        let Some(delivery) = next().order_by_asc(Column::Id).one(&transaction).await? else {
+            transaction.commit().await?;
+            return Ok(None);
+        };
+        if delivery.state != DeliveryState::Sending || delivery.attempts < MAX_ATTEMPTS {
+            break delivery;
+        }
+        park(&transaction, delivery.id).await?;
+    };
     if let Some(until) = full_until(&transaction, &receiver, now).await? {
         let rests = webhook::ActiveModel { id: Set(key), resumes_at: Set(until), ..Default::default() };
         rests.update(&transaction).await?;
@@ -173,6 +209,20 @@ pub async fn claim(db: &DatabaseConnection, key: i64, lease: &str, now: DateTime
     Ok(Some(Claimed { webhook: receiver, delivery }))
 }
 
+/// Parks a message whose sender has not reported back from the last attempt.
+async fn park(db: &Transaction, key: i64) -> Result<()> {
+    let parked = webhook_delivery::ActiveModel {
+        id: Set(key),
+        state: Set(DeliveryState::Failed),
+        status: Set(None),
+        answer: Set(None),
+        last_error: Set(Some("最后一次推送没有结果：推送的程序中途停止".to_owned())),
+        ..Default::default()
+    };
+    parked.update(db).await?;
+    Ok(())
+}
+
 /// Returns until when a robot takes no more messages, if it has had as many within the last minute as it takes.
 async fn full_until(db: &Transaction, receiver: &webhook::Model, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
     if receiver.kind == WebhookKind::Standard {
@@ -183,6 +233,8 @@ async fn full_until(db: &Transaction, receiver: &webhook::Model, now: DateTime<U
         .column(Column::AttemptedAt)
         .filter(Column::WebhookId.eq(receiver.id))
         .filter(Column::AttemptedAt.gt(now - WINDOW))
+        // What a clock that was ahead has left says nothing about this minute.
+        .filter(Column::AttemptedAt.lte(now + SKEW))
         .order_by_desc(Column::AttemptedAt)
         .limit(MOST_OF_ROBOT as u64)
         .into_tuple()
@@ -219,7 +271,8 @@ pub async fn settle(
     (now, zone): (DateTime<Utc>, Tz),
 ) -> Result<()> {
     let transaction = database::begin(db).await?;
-    let found = webhook::Entity::find_by_id(claimed.webhook.id).lock_exclusive().one(&transaction).await?;
+    let found = webhook::Entity::find_by_id(claimed.webhook.id);
+    let found = found.lock(LockType::NoKeyUpdate).one(&transaction).await?;
     // Deleted meanwhile, with its messages.
     let Some(receiver) = found else { return Ok(()) };
     let delivery = &claimed.delivery;
@@ -248,7 +301,11 @@ pub async fn settle(
         tracing::warn!(message = claimed.id(), "the lease on a message was lost: another process delivers it");
         return Ok(());
     }
-    note_health(&transaction, receiver, outcome, (now, zone)).await?;
+    // What became of a message to an earlier address, or to a receiver that was disabled meanwhile, says nothing about
+    // the receiver as it is now.
+    if receiver.is_enabled && receiver.url == claimed.webhook.url {
+        note_health(&transaction, receiver, outcome, (now, zone)).await?;
+    }
     transaction.commit().await?;
     Ok(())
 }
@@ -270,7 +327,8 @@ async fn note_health(
         }
         return Ok(());
     };
-    let since = receiver.failing_since.unwrap_or(now);
+    // Not the moment of a clock that was ahead.
+    let since = receiver.failing_since.map_or(now, |since| Ord::min(since, now));
     row.failures = Set(receiver.failures + 1);
     row.failing_since = Set(Some(since));
     row.resumes_at = Set(now + outage::pause(receiver.failures));
@@ -280,12 +338,7 @@ async fn note_health(
     if outcome.is_gone() || now - since >= PATIENCE {
         row.is_enabled = Set(false);
         row.stopped_at = Set(Some(now));
-        tracing::error!(
-            webhook = receiver.id,
-            name = receiver.name,
-            error,
-            "a receiver was disabled after long failure"
-        );
+        tracing::error!(webhook = receiver.id, name = receiver.name, error, "a receiver was disabled automatically");
         let facts = json!({ "name": receiver.name, "since": since.with_timezone(&zone).to_rfc3339(), "reason": error });
         let cause = format!("{}:{}", receiver.id, now.timestamp_micros());
         let at = (calendar::local_day(now, zone), now);

@@ -50,14 +50,14 @@ struct Inspected {
 struct Told {
     unit: i64,
     due_on: NaiveDate,
-    told: i64,
+    listed: i64,
     accepted: i64,
     acknowledged: i64,
     mail: Option<i64>,
 }
 
-/// Returns the self-inspections of a year, of units at or below a region, or below that of the caller; those of quarters that have
-/// begun. Empty where the caller sets no rules of reminders. Takes seven statements.
+/// Returns the self-inspections of a year, for the quarters that have begun, of units at or below a region, or below
+/// that of the caller. Empty where the caller sets no rules of reminders. Takes seven statements.
 pub async fn matrix<C: ConnectionTrait>(
     db: &C,
     principal: &Principal,
@@ -66,7 +66,10 @@ pub async fn matrix<C: ConnectionTrait>(
 ) -> Result<Matrix> {
     let backend = db.get_database_backend();
     let region = match region {
-        Some(region) => region::Entity::find_by_id(region).one(db).await?,
+        Some(key) => match region::Entity::find_by_id(key).one(db).await? {
+            Some(found) => Some(found),
+            None => return Ok(Matrix::new()),
+        },
         None => None,
     };
     // Offices see their own region unless they name one.
@@ -83,14 +86,15 @@ pub async fn matrix<C: ConnectionTrait>(
         let mut values = values.map(|values| values.0).unwrap_or_default();
         values.push(within.clone().into());
         let text = format!(
-            "SELECT unit, count(*) AS number FROM ({sql}) o WHERE unit IN ({of_region} ${}) GROUP BY unit",
+            "SELECT unit, count(DISTINCT assignment) AS number FROM ({sql}) o WHERE unit IN ({of_region} ${}) \
+             GROUP BY unit",
             values.len()
         );
         for row in Owed::find_by_statement(Statement::from_sql_and_values(backend, text, values)).all(db).await? {
             matrix.entry(row.unit).or_default()[place].owed = row.number;
         }
     }
-    let [first, .., last] = quarters.map(|quarter| quarter.last_day());
+    let [first, .., last] = quarters.map(Quarter::last_day);
     let range = || vec![first.into(), last.into(), within.clone().into()];
     let place = |day: NaiveDate| quarters.iter().position(|quarter| quarter.last_day() == day);
     let text = format!(
@@ -107,18 +111,19 @@ pub async fn matrix<C: ConnectionTrait>(
         }
     }
     let text = format!(
-        "SELECT a.unit_id AS unit, i.due_on, count(DISTINCT i.assignment_id) AS told, \
+        "SELECT a.unit_id AS unit, i.due_on, count(DISTINCT i.assignment_id) AS listed, \
          count(DISTINCT CASE WHEN m.state = 'SENT' THEN i.assignment_id END) AS accepted, \
          count(DISTINCT CASE WHEN i.acknowledged_at IS NOT NULL THEN i.assignment_id END) AS acknowledged, \
          max(m.id) AS mail FROM mail m JOIN mail_item i ON i.mail_id = m.id \
-         JOIN assignment a ON a.id = i.assignment_id AND a.unit_id = m.unit_id \
+         JOIN assignment a ON a.id = i.assignment_id AND (a.unit_id = m.unit_id OR EXISTS ( \
+           SELECT 1 FROM unit_address x WHERE x.unit_id = a.unit_id AND x.address = m.recipient)) \
          WHERE m.kind = 'quarterly-self-inspection' AND m.state IN ('QUEUED', 'SENDING', 'SENT') \
          AND i.due_on BETWEEN $1 AND $2 AND a.unit_id IN ({of_region} $3) GROUP BY a.unit_id, i.due_on"
     );
     for row in Told::find_by_statement(Statement::from_sql_and_values(backend, text, range())).all(db).await? {
         if let Some(place) = place(row.due_on) {
             let cell = &mut matrix.entry(row.unit).or_default()[place];
-            (cell.told, cell.accepted, cell.acknowledged) = (row.told, row.accepted, row.acknowledged);
+            (cell.told, cell.accepted, cell.acknowledged) = (row.listed, row.accepted, row.acknowledged);
             cell.mail = row.mail;
         }
     }

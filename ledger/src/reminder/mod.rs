@@ -27,5 +27,5 @@ pub use described::{Described, describe};
 pub use matrix::{Cell, Matrix, matrix};
 pub(crate) use open::Open;
 pub use plan::{Digest, Item, Plan, Supposed, Unreachable, plan, plan_after};
-pub use rules::{Rule, Rules, kind_of, name_of, read_copied, read_days};
+pub use rules::{Rule, Rules, kind_of, name_of, read_copied, read_days, repeats};
 pub use why::{Whom, Why, WhyNot, WhyNotCode, why, why_not};

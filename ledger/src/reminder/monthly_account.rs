@@ -68,10 +68,10 @@ pub async fn candidates(
 /// An assignment on which its unit has not reported for the month.
 #[derive(FromQueryResult)]
 struct Missing {
-    measure_id: i64,
-    assignment_id: i64,
-    unit_id: i64,
-    region_id: i64,
+    measure: i64,
+    assignment: i64,
+    unit: i64,
+    region: i64,
 }
 
 /// Hands on what units have not yet reported on for a month.
@@ -83,7 +83,8 @@ async fn forms(
     each: &mut Each<'_>,
 ) -> Result<()> {
     const MISSING: &str = concat!(
-        "SELECT a.measure_id, a.id AS assignment_id, a.unit_id, a.region_id FROM assignment a WHERE ",
+        "SELECT a.measure_id AS measure, a.id AS assignment, a.unit_id AS unit, a.region_id AS region \
+         FROM assignment a WHERE ",
         owes_monthly_account!(),
         " AND NOT EXISTS (SELECT 1 FROM progress_report p WHERE p.assignment_id = a.id AND p.period = {fact:month}) \
           ORDER BY a.measure_id, a.id"
@@ -92,13 +93,13 @@ async fn forms(
     let mut sql = Sql::new(db.get_database_backend(), &facts);
     let text = sql.source(MISSING);
     let candidate = |row: Missing| {
-        let rule = rules.of(ReminderKind::MonthlyAccount, Some(row.region_id));
+        let rule = rules.of(ReminderKind::MonthlyAccount, Some(row.region));
         form_since(rule, month, today, rules).map(|since| Candidate {
-            matter: Matter::Measure(row.measure_id),
-            assignment: Some(row.assignment_id),
-            region: Some(row.region_id),
+            matter: Matter::Measure(row.measure),
+            assignment: Some(row.assignment),
+            region: Some(row.region),
             due_on: month.last_day(),
-            units: vec![Told { unit: row.unit_id, answers: true }],
+            units: vec![Told { unit: row.unit, answers: true }],
             people: Vec::new(),
             since,
             goes_along: true,
@@ -110,12 +111,12 @@ async fn forms(
 /// A measure for which some unit owes the account of the month.
 #[derive(FromQueryResult)]
 struct Owed {
-    measure_id: i64,
-    lead_unit_id: Option<i64>,
-    lead_region_id: Option<i64>,
+    measure: i64,
+    lead_unit: Option<i64>,
+    lead_region: Option<i64>,
     /// A unit that answers for it, and its region.
-    unit_id: i64,
-    region_id: i64,
+    unit: i64,
+    region: i64,
 }
 
 /// Hands on the figures of a month, for each region with an office or a leader in charge of it, and for each measure
@@ -162,15 +163,15 @@ async fn reports(
     }
     let named = named(db).await?;
     for row in owed.measures {
-        let people = match named.get(&row.measure_id) {
+        let people = match named.get(&row.measure) {
             Some(address) => {
-                vec![Person { address: address.clone(), unit: row.lead_unit_id.unwrap_or(row.unit_id) }]
+                vec![Person { address: address.clone(), unit: row.lead_unit.unwrap_or(row.unit) }]
             }
-            None => leaders.of(row.lead_unit_id, None),
+            None => leaders.of(row.lead_unit, None),
         };
         if !people.is_empty() {
-            let region = row.lead_region_id.unwrap_or(row.region_id);
-            report(Matter::Measure(row.measure_id), Some(region), (Vec::new(), people));
+            let region = row.lead_region.unwrap_or(row.region);
+            report(Matter::Measure(row.measure), Some(region), (Vec::new(), people));
         }
     }
     Ok(())
@@ -192,8 +193,8 @@ struct OfRegion {
 async fn owed<C: ConnectionTrait>(db: &C, month: Month, (today, zone): (NaiveDate, Tz)) -> Result<Owing> {
     const REGIONS: &str = concat!("SELECT DISTINCT a.region_id FROM assignment a WHERE ", owes_monthly_account!());
     const MEASURES: &str = concat!(
-        "SELECT a.measure_id, m.lead_unit_id, l.region_id AS lead_region_id, min(a.unit_id) AS unit_id, \
-            min(a.region_id) AS region_id \
+        "SELECT a.measure_id AS measure, m.lead_unit_id AS lead_unit, l.region_id AS lead_region, \
+            min(a.unit_id) AS unit, min(a.region_id) AS region \
          FROM assignment a JOIN measure m ON m.id = a.measure_id LEFT JOIN unit l ON l.id = m.lead_unit_id WHERE ",
         owes_monthly_account!(),
         " AND (EXISTS (SELECT 1 FROM leader d WHERE d.measure_id = a.measure_id AND d.email IS NOT NULL) \

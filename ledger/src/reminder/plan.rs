@@ -126,7 +126,7 @@ struct Lines {
     places: HashMap<String, u32>,
     /// The key of the unit under which each address was found first.
     units: Vec<Option<i64>>,
-    lines: Vec<Line>,
+    all: Vec<Line>,
     unreachable: HashSet<(Option<i64>, Matter, NaiveDate)>,
 }
 
@@ -139,7 +139,7 @@ impl Lines {
             of_unit: HashMap::new(),
             places: HashMap::new(),
             units: Vec::new(),
-            lines: Vec::new(),
+            all: Vec::new(),
             unreachable: HashSet::new(),
         };
         for row in known.all(db).await? {
@@ -172,19 +172,19 @@ impl Lines {
             };
             for &address in addresses {
                 self.units[address as usize].get_or_insert(told.unit);
-                self.lines.push(Line::of(candidate, address, candidate.assignment.filter(|_| told.answers)));
+                self.all.push(Line::of(candidate, address, candidate.assignment.filter(|_| told.answers)));
             }
         }
         for person in &candidate.people {
             let address = self.place(&person.address);
             self.units[address as usize].get_or_insert(person.unit);
-            self.lines.push(Line::of(candidate, address, None));
+            self.all.push(Line::of(candidate, address, None));
         }
     }
 
     /// Puts the lines of each address together, the most urgent first, before they are compared with the history.
     fn sort(&mut self) {
-        self.lines.sort_unstable_by_key(|line| (line.address, line.item));
+        self.all.sort_unstable_by_key(|line| (line.address, line.item));
     }
 
     /// Notes that an address was told of an item on a day. What it was told about one assignment also counts for the
@@ -193,8 +193,8 @@ impl Lines {
         let Some(&address) = self.places.get(address) else { return };
         let whole = Item { assignment: None, ..*item };
         for item in [*item, whole].iter().take(if item.assignment.is_some() { 2 } else { 1 }) {
-            let from = self.lines.partition_point(|line| (line.address, line.item) < (address, *item));
-            let same = self.lines[from..].iter_mut().take_while(|line| (line.address, line.item) == (address, *item));
+            let from = self.all.partition_point(|line| (line.address, line.item) < (address, *item));
+            let same = self.all[from..].iter_mut().take_while(|line| (line.address, line.item) == (address, *item));
             same.for_each(|line| line.told_on = line.told_on.max(Some(day)));
         }
     }
@@ -204,7 +204,7 @@ impl Lines {
         let mut recipients: Vec<&str> = vec![""; self.units.len()];
         self.places.iter().for_each(|(address, place)| recipients[*place as usize] = address);
         let mut digests = Vec::new();
-        for lines in self.lines.chunk_by(|one, next| one.address == next.address) {
+        for lines in self.all.chunk_by(|one, next| one.address == next.address) {
             let place = lines[0].address as usize;
             let Some(unit) = self.units[place].filter(|_| lines.iter().any(Line::is_owed)) else { continue };
             let said = lines.iter().filter(|line| line.goes_along || line.is_owed());
@@ -278,8 +278,8 @@ pub(super) async fn standings(
     };
     find(db, (today, zone), rules, &mut each).await?;
     remember(db, kind, &mut lines, today, None).await?;
-    lines.lines.dedup_by_key(|line| line.item);
-    Ok(lines.lines)
+    lines.all.dedup_by_key(|line| line.item);
+    Ok(lines.all)
 }
 
 /// Notes in each line when its address was told of its item last, up to and including `today`. Only mails count that a
@@ -292,7 +292,7 @@ async fn remember(
     supposed: Option<&Supposed>,
 ) -> Result<()> {
     lines.sort();
-    let Some(since) = lines.lines.iter().map(|line| line.since).min() else { return Ok(()) };
+    let Some(since) = lines.all.iter().map(|line| line.since).min() else { return Ok(()) };
     let until = supposed.map_or(today, |supposed| today.min(plus_days(supposed.from, -1)));
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),

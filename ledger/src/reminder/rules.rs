@@ -320,6 +320,21 @@ impl Rules {
     }
 }
 
+/// Whether a kind is told again while it stays as it is. The others are told at their marks, or once.
+pub fn repeats(kind: ReminderKind) -> bool {
+    match kind {
+        ReminderKind::QuarterlySelfInspection
+        | ReminderKind::HalfYearVerification
+        | ReminderKind::YearlySpotCheck
+        | ReminderKind::Overdue
+        | ReminderKind::StaleProgress
+        | ReminderKind::CaseOverdue => true,
+        ReminderKind::DueSoon | ReminderKind::Escalation | ReminderKind::MonthlyAccount | ReminderKind::CaseDueSoon => {
+            false
+        }
+    }
+}
+
 /// Returns the kind of reminder of a job or of a mail by its name.
 pub fn kind_of(name: &str) -> Option<ReminderKind> {
     ReminderKind::iter().find(|kind| name_of(*kind) == name)

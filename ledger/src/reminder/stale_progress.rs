@@ -13,7 +13,7 @@ use crate::record::database::Transaction;
 use crate::rule::calendar::{local_day, plus_days};
 
 /// How many times as long an ongoing measure (长期坚持) may stay without a report: a quarter instead of a month.
-const ONGOING: i64 = 3;
+pub(crate) const ONGOING: i64 = 3;
 
 /// An assignment that waits for its unit.
 #[derive(FromQueryResult)]

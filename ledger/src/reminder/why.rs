@@ -12,7 +12,7 @@ use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter
 use super::candidate::{Find, Matter, Timing};
 use super::described::{Described, describe};
 use super::plan::{Item, standings};
-use super::rules::{Rules, kind_of};
+use super::rules::{Rules, kind_of, repeats};
 use crate::Result;
 use crate::record::database::Transaction;
 
@@ -42,12 +42,14 @@ pub async fn why<C: ConnectionTrait>(db: &C, mail: &mail::Model, timing: &Timing
             } else {
                 (format!("，提前 {days} 天"), format!(", {days} days before"))
             };
+            let (again, again_en) = if repeats(kind) {
+                (format!("，隔 {} 天再提醒", rule.again_after), format!(", again after {} days", rule.again_after))
+            } else {
+                (String::new(), String::new())
+            };
             Bilingual {
-                zh: format!("规则 {}{before}，隔 {} 天再提醒；{} 的一期", mail.kind, rule.again_after, mail.local_day),
-                en: format!(
-                    "rule {}{before_en}, again after {} days; the occurrence of {}",
-                    mail.kind, rule.again_after, mail.local_day
-                ),
+                zh: format!("规则 {}{before}{again}；{} 的一期", mail.kind, mail.local_day),
+                en: format!("rule {}{before_en}{again_en}; the occurrence of {}", mail.kind, mail.local_day),
             }
         }
         None => Bilingual {
@@ -208,7 +210,9 @@ pub async fn why_not(
             let rule = rules.of(kind, standing.region);
             let reason = match standing.told_on.filter(|_| !standing.is_owed()) {
                 Some(told_on) => {
-                    let next = rule.next_after((standing.item.due_on, told_on), today, &rules.days);
+                    let is_told_again = repeats(kind) || standing.item.due_on >= today;
+                    let next =
+                        rule.next_after((standing.item.due_on, told_on), today, &rules.days).filter(|_| is_told_again);
                     let later =
                         next.map(|day| (format!("，下次 {day}"), format!(", next on {day}"))).unwrap_or_default();
                     let zh = format!("{address} 已于 {told_on} 告知{}", later.0);

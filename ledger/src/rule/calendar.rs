@@ -38,10 +38,10 @@ impl Month {
         Self { first: day.with_day(1).unwrap_or(day) }
     }
 
-    /// Reads a month given as `2023-04`; `None` for any other notation.
+    /// Reads a month given as `2023-04`; `None` for any other notation, and for years that no ledger has.
     pub fn parse(text: &str) -> Option<Self> {
         let month = Self { first: NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()? };
-        (month.name() == text).then_some(month)
+        (month.name() == text && YEARS.contains(&month.first.year())).then_some(month)
     }
 
     /// Returns the month before this one.

@@ -21,11 +21,11 @@ use super::supervision::Proposal;
 use crate::Result;
 use crate::record::change::Changed;
 use crate::record::database;
-use crate::reminder::Rules;
+use crate::reminder::{Rules, stale_progress};
 use crate::rule::calendar::{local_day, plus_days};
 
-/// How many times as long an ongoing measure (长期坚持) may stay without a report: a quarter instead of a month.
-const ONGOING: i64 = 3;
+/// The changes by which an office hands an assignment back to its unit.
+const HANDED_BACK: &str = "'ASSIGNED', 'NOT_APPLICABLE_REJECTED', 'RETURNED', 'REOPENED', 'OBJECTION_DECIDED'";
 
 /// The kinds of supervision on which cards depend.
 const KINDS: [SupervisionKind; 3] = [SupervisionKind::YellowCard, SupervisionKind::List, SupervisionKind::RedCard];
@@ -84,6 +84,8 @@ struct Waiting {
     reported_on: Option<NaiveDate>,
     created_at: DateTime<Utc>,
     is_ongoing: bool,
+    /// When an office last handed it back to the unit.
+    handed_back_at: Option<DateTime<Utc>>,
 }
 
 /// Returns the proposals that are due now, of the whole ledger or of one problem.
@@ -100,7 +102,8 @@ async fn due<C: ConnectionTrait>(
     // The delay of an assignment that waits for an office's decision, or was declined, is not the unit's.
     let text = format!(
         "SELECT m.problem_id, a.measure_id, a.id AS assignment_id, a.unit_id, a.region_id, a.due_by, a.reported_on, \
-         a.created_at, m.due_ongoing AS is_ongoing FROM assignment a JOIN measure m ON m.id = a.measure_id \
+         a.created_at, m.due_ongoing AS is_ongoing, (SELECT max(c.at) FROM change c WHERE c.assignment_id = a.id \
+             AND c.kind IN ({HANDED_BACK})) AS handed_back_at FROM assignment a JOIN measure m ON m.id = a.measure_id \
          WHERE a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.declined_at IS NULL \
          AND (a.completed_on IS NULL OR a.completed_on > $2) \
          AND (a.due_by <= $1 OR a.reported_on IS NULL OR a.reported_on <= $1 OR EXISTS (SELECT 1 \
@@ -202,26 +205,30 @@ impl Waiting {
 
     /// Returns the cause of a yellow card, and the words for it.
     fn cause_of_yellow(&self, given: &Given<'_>, after: i64, today: NaiveDate) -> Option<(SupervisionCause, String)> {
+        // Days that an office took are not the unit's: they count from when it got the assignment, or got it back.
         let entered_on = local_day(self.created_at, given.zone);
+        let in_hand_since = self.handed_back_at.map_or(entered_on, |at| local_day(at, given.zone).max(entered_on));
         let lasts = |cause, since: NaiveDate, days: i64| {
             let since = given.last(SupervisionKind::YellowCard, cause).map_or(since, |last| last.max(since));
             plus_days(since, days) <= today
         };
         // No one is blamed for what was late before the ledger came in: days count from the entry.
         if let Some(due_by) = self.due_by {
-            let late_since = due_by.max(entered_on);
+            let late_since = due_by.max(in_hand_since);
             if due_by < today && lasts(SupervisionCause::Overdue, late_since, after) {
                 let days = (today - late_since).num_days();
                 let reason = if due_by < entered_on {
                     format!("台账导入时已逾期，导入{days}天后仍未完成整改")
+                } else if due_by < in_hand_since {
+                    format!("退回后{days}天仍未完成整改，已逾期{}天", (today - due_by).num_days())
                 } else {
                     format!("逾期{days}天仍未完成整改")
                 };
                 return Some((SupervisionCause::Overdue, reason));
             }
         }
-        let heard_on = self.reported_on.map_or(entered_on, |reported_on| reported_on.max(entered_on));
-        let patience = if self.is_ongoing { after * ONGOING } else { after };
+        let heard_on = self.reported_on.map_or(in_hand_since, |reported_on| reported_on.max(in_hand_since));
+        let patience = if self.is_ongoing { after * stale_progress::ONGOING } else { after };
         lasts(SupervisionCause::Stale, heard_on, patience)
             .then(|| (SupervisionCause::Stale, format!("已{}天没有填报进展", (today - heard_on).num_days())))
     }

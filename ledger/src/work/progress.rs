@@ -98,7 +98,6 @@ pub async fn report(acting: &Acting<'_>, report: &Report) -> Result<i64> {
         stated: Set(report.stated_pace.map(|pace| workflow::pace_name(pace).to_owned())),
         author_id: Set(acting.by.principal.account),
         submitted_at: Set(acting.now),
-        ..Default::default()
     });
     let quantities = report.quantities.iter().enumerate().map(|(index, one)| quantity::ActiveModel {
         progress_report_id: Set(key),

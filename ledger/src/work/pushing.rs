@@ -1,8 +1,8 @@
 //! Messages to other systems about an act: which receivers are told of it, and what they are told.
 //!
-//! A receiver that is restricted to a region gets what concerns that region and those below it. Of a measure that
-//! several counties answer, each learns of its own answers only. Messages name units, never persons, and repeat nothing
-//! that a person wrote about the act.
+//! A receiver that is restricted to a region gets what the office of that region sees: cases of the region and those
+//! below it, and of a measure the answers there, wherever the measure itself belongs. A measure that nobody answers yet
+//! goes by its own region. Messages name units, never persons, and repeat nothing that a person wrote about the act.
 
 use chrono::NaiveDate;
 use planner::Sql;
@@ -50,6 +50,7 @@ struct Answer {
     unit_id: i64,
     unit: String,
     due_on: Option<NaiveDate>,
+    /// The region of the assignment, else that of the unit.
     region_id: i64,
     code: Option<String>,
     region: String,
@@ -73,9 +74,11 @@ pub(super) async fn push(
     let answers = answers(db, subject).await?;
     let message = |receiver: Receiver| {
         let is_within = |path: &str| receiver.path.as_deref().is_none_or(|top| path.starts_with(top));
-        let sees_all = is_within(&about.path);
-        let own: Vec<&Answer> = answers.iter().filter(|answer| sees_all || is_within(&answer.path)).collect();
-        (sees_all || !own.is_empty()).then(|| Message {
+        // A case is seen by its own region, with the unit that answers, wherever that is; a measure by its answers.
+        let is_case = subject.case.is_some();
+        let own: Vec<&Answer> = answers.iter().filter(|answer| is_case || is_within(&answer.path)).collect();
+        let sees = if is_case || answers.is_empty() { is_within(&about.path) } else { !own.is_empty() };
+        sees.then(|| Message {
             webhook: receiver.id,
             cause: format!("{kind}:{}:{}:webhook_{}", subject.id, subject.act, receiver.id),
             event: kind,
@@ -125,8 +128,8 @@ async fn answers(db: &Transaction, subject: &Subject) -> Result<Vec<Answer>> {
     let units: Vec<String> = subject.answers.iter().map(|(unit, _)| sql.bind(*unit)).collect();
     let text = format!(
         "SELECT u.id AS unit_id, u.name AS unit, a.due_on, r.id AS region_id, r.code, r.name AS region, r.path \
-         FROM unit u JOIN region r ON r.id = u.region_id \
-         LEFT JOIN assignment a ON a.unit_id = u.id AND a.measure_id = {measure} \
+         FROM unit u LEFT JOIN assignment a ON a.unit_id = u.id AND a.measure_id = {measure} \
+         JOIN region r ON r.id = coalesce(a.region_id, u.region_id) \
          WHERE u.id IN ({}) ORDER BY u.id",
         units.join(", ")
     );

@@ -61,7 +61,7 @@ struct Ranked {
 
 /// A unit that has not accounted for everything.
 #[derive(Debug, Serialize)]
-struct Missing {
+struct Late {
     name: String,
     owed: i64,
     missing: i64,
@@ -80,7 +80,7 @@ struct Part {
     /// How many places of the ranking are not listed.
     more: usize,
     /// The units that have not accounted, those that have not begun first.
-    missing: Vec<Missing>,
+    missing: Vec<Late>,
     /// How many units have not accounted, with those that are not listed.
     missing_count: usize,
 }
@@ -221,7 +221,7 @@ async fn part(
         let is_own = below.is_some_and(|region| region.id == key);
         Ranked { name: name(key), is_own, figures }
     };
-    let missing = late.iter().map(|account| Missing {
+    let missing = late.iter().map(|account| Late {
         name: units.get(&account.unit_id).cloned().unwrap_or_default(),
         owed: account.owed,
         missing: account.owed - account.accounted,

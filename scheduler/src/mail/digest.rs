@@ -287,6 +287,7 @@ const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.vers
     AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
     AND (w.is_of_check OR w.is_account OR w.kind = 'stale-progress' OR a.id IS NULL OR i.due_on = a.due_by) \
     AND (NOT w.is_account OR (a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') \
+         AND a.declined_at IS NULL \
          AND NOT EXISTS (SELECT 1 FROM progress_report g WHERE g.assignment_id = a.id \
             AND g.period = substr(CAST(i.due_on AS text), 1, 7)))) \
     AND (w.kind <> 'stale-progress' OR a.reported_on IS NULL OR a.reported_on < i.due_on) \

@@ -2,7 +2,7 @@
 //! of the answer only.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use entity::webhook::{self, WebhookKind};
@@ -21,32 +21,39 @@ const ANSWER: Duration = Duration::from_secs(15);
 const MOST_READ: usize = 4_096;
 const MOST_KEPT: usize = 1_024;
 
-/// The HTTP clients of an installation.
+/// The HTTP clients of an installation. Each is built when it is first used: that fails on a machine without
+/// certificates of authorities, where everything else can run.
 pub(super) struct Client {
     guard: Arc<Guard>,
-    encrypted: Http,
-    plain: Http,
+    encrypted: OnceLock<Http>,
+    plain: OnceLock<Http>,
 }
 
 impl Client {
-    pub(super) fn new(guard: Guard) -> Result<Self, String> {
+    pub(super) fn new(guard: Guard) -> Self {
+        Self { guard: Arc::new(guard), encrypted: OnceLock::new(), plain: OnceLock::new() }
+    }
+
+    /// Returns the client that speaks with or without encryption (`is_plain`).
+    fn http(&self, is_plain: bool) -> Result<&Http, String> {
+        let built = if is_plain { &self.plain } else { &self.encrypted };
+        if let Some(http) = built.get() {
+            return Ok(http);
+        }
         // The clients use the crypto provider of the process. One that is installed already stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let guard = Arc::new(guard);
-        let build = |is_plain: bool| {
-            Http::builder()
-                .dns_resolver(Arc::new(Resolver { guard: guard.clone(), is_plain }))
-                .https_only(!is_plain)
-                .redirect(redirect::Policy::none())
-                // A proxy would resolve names by itself.
-                .no_proxy()
-                .connect_timeout(CONNECT)
-                .timeout(ANSWER)
-                .user_agent(concat!("Rectify/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|error| format!("HTTP 客户端无法建立：{error}"))
-        };
-        Ok(Self { encrypted: build(false)?, plain: build(true)?, guard })
+        let http = Http::builder()
+            .dns_resolver(Arc::new(Resolver { guard: self.guard.clone(), is_plain }))
+            .https_only(!is_plain)
+            .redirect(redirect::Policy::none())
+            // A proxy would resolve names by itself.
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .user_agent(concat!("Rectify/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| format!("HTTP 客户端无法建立：{error}"))?;
+        Ok(built.get_or_init(|| http))
     }
 
     /// Posts a message to a receiver.
@@ -55,7 +62,10 @@ impl Client {
         if let Err(refused) = self.guard.check(&posting.url) {
             return failed(refused.to_string());
         }
-        let client = if posting.url.scheme() == "https" { &self.encrypted } else { &self.plain };
+        let client = match self.http(posting.url.scheme() != "https") {
+            Ok(client) => client,
+            Err(error) => return failed(error),
+        };
         let mut request = client.post(posting.url).header("content-type", "application/json").body(posting.body);
         for (name, value) in posting.headers {
             request = request.header(name, value);
@@ -76,7 +86,7 @@ impl Client {
         } else if receiver.kind == WebhookKind::Standard {
             None
         } else {
-            refusal(&answer)
+            refusal(receiver, &answer)
         };
         Outcome { status: Some(status.as_u16()), answer: Some(masked(receiver, &answer)), error }
     }
@@ -92,13 +102,14 @@ async fn beginning(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     Ok(read)
 }
 
-/// Returns why a robot has not taken a message, although it answered with 200: its `errcode` is not 0.
-fn refusal(answer: &[u8]) -> Option<String> {
+/// Returns why a robot has not taken a message, although it answered with 200: its `errcode` is not 0. Its reason may
+/// repeat the key in its address.
+fn refusal(receiver: &webhook::Model, answer: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
     match answer["errcode"].as_i64() {
         Some(0) => None,
         Some(code) => {
-            let why = masked_numbers(answer["errmsg"].as_str().unwrap_or_default());
+            let why = masked(receiver, answer["errmsg"].as_str().unwrap_or_default().as_bytes());
             Some(format!("机器人答复 errcode {code}：{why}"))
         }
         None => Some("机器人的答复中没有 errcode".to_owned()),
@@ -128,6 +139,9 @@ fn said(error: reqwest::Error) -> String {
         if let Some(refused) = cause.downcast_ref::<Refused>() {
             return refused.to_string();
         }
+    }
+    if error.is_timeout() && error.is_connect() {
+        return format!("接口在 {} 秒内没有接受连接", CONNECT.as_secs());
     }
     if error.is_timeout() {
         return format!("接口在 {} 秒内没有答复", ANSWER.as_secs());

@@ -7,12 +7,13 @@ mod shape;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use entity::language::Language;
 use futures_util::future::try_join_all;
 use ledger::Result;
 use ledger::record::webhook::{self as queue, Outcome};
+use tokio::sync::Mutex;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -23,25 +24,48 @@ use crate::wake::Announced;
 
 /// How long after a failure of the database delivery goes on, and after another process was at work on a receiver.
 const PAUSE: Duration = Duration::from_secs(5);
-/// The longest time that delivery waits if nothing is announced.
-const LONGEST: Duration = Duration::from_hours(1);
+/// The longest time that delivery waits if nothing is announced, which may also be because an announcement was lost.
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Sends messages to other systems, as an installation is set up to.
 pub struct Webhooks {
     client: Client,
     public_url: String,
     language: Language,
+    /// Held by the sender that claims or settles. Any number of senders wait for answers, but only one of them occupies
+    /// a connection to the database; the others of the pool serve requests.
+    turn: Mutex<()>,
 }
 
 impl Webhooks {
     /// Sends messages to public addresses and to the networks and hosts that are `allowed`. `public_url` is where links
     /// lead, `language` that of the messages of robots. The error is a Chinese message for the operator.
     pub fn new(allowed: &[String], public_url: &str, language: Language) -> std::result::Result<Self, String> {
-        let guard = Guard::new(allowed)
-            .map_err(|entry| format!("webhook_allow：“{entry}”应为网络（如 10.1.0.0/16）、地址或主机名"))?;
         let public_url = public_url.trim_end_matches('/').to_owned();
-        Ok(Self { client: Client::new(guard)?, public_url, language })
+        Ok(Self { client: Client::new(guard(allowed)?), public_url, language, turn: Mutex::new(()) })
     }
+
+    /// Checks the setting that names what is `allowed`. The error is a Chinese message for the operator.
+    pub fn check(allowed: &[String]) -> std::result::Result<(), String> {
+        guard(allowed).map(|_| ())
+    }
+}
+
+fn guard(allowed: &[String]) -> std::result::Result<Guard, String> {
+    Guard::new(allowed).map_err(|entry| format!("webhook_allow：“{entry}”应为网络（如 10.1.0.0/16）、地址或主机名"))
+}
+
+/// Takes back moments that a clock which was ahead has left.
+async fn take_back(context: &Context) -> Result<()> {
+    let taken_back = queue::take_back(&context.db, context.now()).await?;
+    if taken_back > 0 {
+        tracing::error!(
+            rows = taken_back,
+            "messages to other systems waited for a moment that only a clock which was ahead can have set; \
+             they are due now"
+        );
+    }
+    Ok(())
 }
 
 /// Delivers at once, and then whenever messages are queued or fall due, until it is told to stop.
@@ -49,7 +73,15 @@ pub(crate) async fn deliver_when_queued(context: Arc<Context>, stop: Cancellatio
     let mut announced = Announced::of(&queue::QUEUE, &context.db);
     let mut senders = JoinSet::new();
     let mut busy: HashMap<Id, i64> = HashMap::new();
+    let mut looked: Option<Instant> = None;
     loop {
+        // Once in a while, because it writes.
+        if looked.is_none_or(|at| at.elapsed() >= LONGEST) {
+            looked = Some(Instant::now());
+            if let Err(error) = take_back(&context).await {
+                tracing::error!(%error, "moments of messages to other systems could not be checked");
+            }
+        }
         let pause = match queue::waiting(&context.db).await {
             Ok(waiting) => {
                 let now = context.now();
@@ -103,6 +135,7 @@ async fn sender(context: Arc<Context>, webhook: i64, stop: CancellationToken) {
 
 /// Sends what is due to every receiver, once. Returns the number of attempts.
 pub async fn deliver_webhooks(context: &Context) -> Result<usize> {
+    take_back(context).await?;
     let now = context.now();
     let due = queue::waiting(&context.db).await?.into_iter().filter(|receiver| receiver.from <= now);
     let tried = try_join_all(due.map(|receiver| deliver_to(context, receiver.webhook))).await?;
@@ -112,15 +145,19 @@ pub async fn deliver_webhooks(context: &Context) -> Result<usize> {
 /// Sends what is due to one receiver, one message after the other. Returns the number of attempts.
 pub async fn deliver_to(context: &Context, webhook: i64) -> Result<usize> {
     let mut tried = 0;
+    let hooks = &context.webhooks;
     while !(context.stopping)() {
-        let Some(claimed) = queue::claim(&context.db, webhook, &context.token, context.now()).await? else { break };
+        let turn = hooks.turn.lock().await;
+        let claimed = queue::claim(&context.db, webhook, &context.token, context.now()).await?;
+        drop(turn);
+        let Some(claimed) = claimed else { break };
         tried += 1;
-        let hooks = &context.webhooks;
         let posting = shape::posting(&claimed, (&hooks.public_url, hooks.language), context.now());
         let outcome = match posting {
             Ok(posting) => hooks.client.post(&claimed.webhook, posting).await,
             Err(error) => Outcome { status: None, answer: None, error: Some(error) },
         };
+        let _turn = hooks.turn.lock().await;
         queue::settle(&context.db, &claimed, &outcome, (context.now(), context.zone)).await?;
     }
     Ok(tried)

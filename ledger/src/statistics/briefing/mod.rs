@@ -7,7 +7,7 @@
 mod paragraph;
 mod rank;
 
-use chrono::{DateTime, Months, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use entity::region;
 use entity::supervision_action::{SupervisionCause, SupervisionKind};
@@ -17,9 +17,10 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryF
 use super::figures::{Counted, Dimension, Figures, Question};
 use super::own::State;
 use crate::Result;
-use crate::fault::{self, Fault};
+use crate::fault::Fault;
+use crate::monthly_account;
 use crate::people::policy::{Principal, Reach};
-use crate::rule::calendar::{local_day, moment, plus_days};
+use crate::rule::calendar::{Month, local_day, moment};
 use crate::rule::pace;
 
 pub use rank::{Rank, Timeliness};
@@ -47,10 +48,9 @@ impl Span {
     pub fn of_month(month: &str, now: DateTime<Utc>, zone: Tz) -> Result<Self, Fault> {
         let path = ["month"];
         let unreadable = || Fault::invalid("月份应写成 2026-11 的形式", "a month has the form 2026-11", &path);
-        let first = NaiveDate::parse_from_str(&format!("{month}-01"), "%Y-%m-%d").map_err(|_| unreadable())?;
-        fault::day(first, ("月份", "the month"), &path)?;
-        let next = first.checked_add_months(Months::new(1)).ok_or_else(unreadable)?;
-        let (today, last) = (local_day(now, zone), plus_days(next, -1));
+        let month = Month::parse(month).ok_or_else(unreadable)?;
+        let (first, last, next) = (month.first_day(), month.last_day(), month.next().first_day());
+        let today = local_day(now, zone);
         if first > today {
             let (zh, en) = ("这个月还没有开始，不能通报", "the month has not begun: there is no briefing of it yet");
             return Err(Fault::invalid(zh, en, &path));
@@ -166,7 +166,9 @@ impl Briefing {
         let measures = super::answer(db, &question(Counted::Measures), principal).await?.total;
         let facts = pace::facts(span.as_of, zone);
         let paced = if span.is_today { Some(paced(db, &region, &facts).await?) } else { None };
-        let ranking = rank::ranking(db, &region, &span, &facts).await?;
+        let mut ranked_by = facts.clone();
+        ranked_by.extend(monthly_account::facts(Month::of(span.first), span.as_of, zone));
+        let ranking = rank::ranking(db, &region, &span, &ranked_by).await?;
         let (cards, card_lines) = cards(db, &region, &span).await?;
         Ok(Some(Self {
             span,

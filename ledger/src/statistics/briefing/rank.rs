@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use super::Span;
 use crate::Result;
+use crate::owes_monthly_account;
 use crate::rule::pace;
 use crate::statistics::answer::counted;
 use crate::statistics::figures::Figures;
@@ -20,9 +21,9 @@ pub(super) const MOST_UNITS: u64 = 100;
 /// How many of the assignments that had to be reported on in a month were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timeliness {
-    /// The assignments that were open in the month.
+    /// The assignments that owe the account of the month (月账).
     pub expected: i64,
-    /// Those of them with at least one report submitted in the month.
+    /// Those of them that have given it, by a report for the month.
     pub reported: i64,
 }
 
@@ -98,16 +99,9 @@ pub(super) async fn ranking<C: ConnectionTrait>(
 fn statement(sql: &mut Sql<'_>, region: &region::Model, span: &Span) -> String {
     let pace = if span.is_today { pace::sql(sql, "a", "m") } else { "CAST(NULL AS text)".to_owned() };
     let (path, top, as_of) = (sql.bind(region.path.clone()), sql.bind(region.id), sql.bind(span.as_of));
-    let (first, begins, ends) = (sql.bind(span.first), sql.bind(span.begins), sql.bind(span.ends));
-    let closed = "a.status IN ('CLOSED', 'CLOSED_ONGOING')";
-    let expected = format!(
-        "(a.status <> 'NOT_APPLICABLE' AND a.created_at < {ends} \
-         AND (a.completed_on >= {first} OR (a.completed_on IS NULL AND NOT {closed})))"
-    );
-    let reported = format!(
-        "EXISTS (SELECT 1 FROM progress_report p WHERE p.assignment_id = a.id AND p.submitted_at >= {begins} \
-         AND p.submitted_at < {ends})"
-    );
+    let expected = sql.source(owes_monthly_account!());
+    let reported =
+        sql.source("EXISTS (SELECT 1 FROM progress_report p WHERE p.assignment_id = a.id AND p.period = {fact:month})");
     let count = |condition: &str| sql.sum(&format!("CASE WHEN {condition} THEN 1 ELSE 0 END"));
     let columns = format!(
         "{figures}, {on_schedule} AS on_schedule, {behind} AS behind, {expected} AS expected, {reported} AS reported",
@@ -129,7 +123,7 @@ fn statement(sql: &mut Sql<'_>, region: &region::Model, span: &Span) -> String {
            JOIN region g ON g.parent_id = {top} AND substr(i.path, 1, length(g.path)) = g.path GROUP BY g.id, g.name \
          UNION ALL SELECT * FROM (SELECT {}, 'unit_' || g.id, g.name, {columns} FROM answers i \
            JOIN unit g ON g.id = i.unit_id GROUP BY g.id, g.name \
-           ORDER BY {completed} * 1.0 / nullif({applicable}, 0) DESC, g.id LIMIT {MOST_UNITS}) units",
+           ORDER BY coalesce({completed} * 1.0 / nullif({applicable}, 0), -1) DESC, g.id LIMIT {MOST_UNITS}) units",
         part(0),
         part(1),
         part(2),
