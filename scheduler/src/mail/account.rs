@@ -53,6 +53,8 @@ impl Figures {
 /// One place of a ranking: a region with all below it, or a unit.
 #[derive(Debug, Serialize)]
 struct Ranked {
+    /// The place, from 1; those with the same share have the same.
+    place: usize,
     name: String,
     /// Whether they are the units of the region itself, rather than of one below it.
     is_own: bool,
@@ -217,9 +219,12 @@ async fn part(
         Some(_) => tree.get(&key).map(|region| region.name.clone()).unwrap_or_default(),
         None => units.get(&key).cloned().unwrap_or_default(),
     };
+    let shares: Vec<Option<f64>> = ranking.iter().map(|(_, figures)| figures.share).collect();
     let ranked = |(key, figures): (i64, Figures)| {
         let is_own = below.is_some_and(|region| region.id == key);
-        Ranked { name: name(key), is_own, figures }
+        // Those with the same share stand together, so the first of them says their place.
+        let place = 1 + shares.iter().position(|share| *share == figures.share).unwrap_or_default();
+        Ranked { place, name: name(key), is_own, figures }
     };
     let missing = late.iter().map(|account| Late {
         name: units.get(&account.unit_id).cloned().unwrap_or_default(),
