@@ -136,11 +136,11 @@ pub struct Briefing {
     pub reports: Timeliness,
     /// The regions directly below, the best first.
     pub regions: Vec<Rank>,
-    /// The units of the region that answer, the best first; at most [`rank::MOST_UNITS`].
+    /// The units of the region that answer, the best first; at most 100.
     pub units: Vec<Rank>,
     /// The numbers of cards.
     pub cards: CardCounts,
-    /// The cards, the oldest first; at most [`MOST_CARDS`].
+    /// The cards, the oldest first; at most 500.
     pub card_lines: Vec<CardLine>,
 }
 
