@@ -95,10 +95,10 @@ const FAMILIES = {
 };
 
 /**
- * Edges whose nodes are no `Node`. A task is computed for the viewer, and cannot be read alone; it has cursors, because
- * the list may be long.
+ * Edges whose nodes are no `Node`. Tasks and monthly accounts are computed for the viewer, and cannot be read alone;
+ * they have cursors, because the list may be long.
  */
-const PLAIN_EDGES = ['TaskEdge'];
+const PLAIN_EDGES = ['MonthlyAccountEdge', 'TaskEdge'];
 
 /** Leaves out what the rule on edges says about `PLAIN_EDGES`: the rule has no exceptions of its own. */
 let lines = [];
