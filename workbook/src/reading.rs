@@ -106,8 +106,9 @@ pub(crate) struct ReadMeasure {
     pub(crate) status: Option<(String, Stated)>,
     pub(crate) month: Month,
     pub(crate) close_out: ReadCloseOut,
-    /// The fields of plain columns.
-    pub(crate) fields: measure::ActiveModel,
+    /// The filled cells of plain columns, each with the place of its column in [`PLAIN`]. They have been read once, so
+    /// that they are known to be understood.
+    pub(crate) plain: Vec<(usize, String)>,
 }
 
 /// A task between a problem and its measures.
@@ -667,14 +668,16 @@ impl Rows<'_> {
             );
             self.fault(row, Field::Lead, problem, expected);
         }
-        let mut fields = measure::ActiveModel::default();
+        let mut cells = Vec::new();
         for (place, plain) in PLAIN.iter().enumerate() {
             let column = Field::Plain(place);
             let Some(text) = self.shown(row, column) else { continue };
-            if let Err(expected) = (plain.read)(&text, self.layout.heading(column), &mut fields) {
+            let mut unused = measure::ActiveModel::default();
+            if let Err(expected) = (plain.read)(&text, self.layout.heading(column), &mut unused) {
                 let problem = Bilingual::new(format!("无法识别的{}", plain.headings[0]), "the cell is not understood");
                 self.fault(row, column, problem, expected);
             }
+            cells.push((place, text));
         }
         Some(ReadMeasure {
             row,
@@ -692,7 +695,7 @@ impl Rows<'_> {
             status,
             month,
             close_out,
-            fields,
+            plain: cells,
         })
     }
 

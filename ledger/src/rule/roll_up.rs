@@ -16,6 +16,8 @@ use crate::rule::workflow::{is_settled, roll_up};
 
 /// The most ids in one IN list.
 const CHUNK: usize = 1_000;
+/// The most problems whose measures and assignments are held in memory together.
+const TOGETHER: usize = 200;
 
 /// The ids of rows, grouped by the state that they reached. The key is the debug form of the state.
 type Moved<S> = HashMap<String, (S, Vec<i64>)>;
@@ -24,7 +26,7 @@ type Moved<S> = HashMap<String, (S, Vec<i64>)>;
 ///
 /// A measure or problem without assignments keeps the status that its ledger states.
 pub async fn problems(db: &Transaction, touched: &[i64], now: DateTime<Utc>) -> Result<()> {
-    for chunk in touched.chunks(CHUNK) {
+    for chunk in touched.chunks(TOGETHER) {
         let measures =
             measure::Entity::find().filter(measure::Column::ProblemId.is_in(chunk.iter().copied())).all(db).await?;
         let ids: Vec<i64> = measures.iter().map(|measure| measure.id).collect();

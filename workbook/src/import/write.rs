@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use entity::assignment::{StatedPace, Status};
 use entity::check::{CheckKind, CheckResult};
 use entity::close_out::CloseOutState;
@@ -14,18 +14,23 @@ use entity::{
 use planner::Bilingual;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveEnum, ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde_json::json;
 
 use super::{PartyRow, Resolved, Row, Writer};
 use crate::field::Field;
+use crate::layout::Layout;
+use crate::plain::PLAIN;
 use crate::reading::{ReadMeasure, fault};
 use ledger::Result;
 use ledger::record::audit::{self, Entry};
 use ledger::record::change::{self, ChangeKind, Changed};
 use ledger::record::concern::{self, Concern};
-use ledger::record::database;
+use ledger::record::database::{self, Transaction};
 use ledger::rule::calendar;
 use ledger::rule::deadline::{Columns, Deadline, Stated};
 use ledger::rule::leader::is_masked;
@@ -43,9 +48,9 @@ impl Writer<'_> {
     /// Compares the rows with the database and writes what is new. Stops without writing the rest if it finds faults.
     pub(super) async fn write(&mut self, rows: Vec<Row<'_>>) -> Result<()> {
         let total: usize = rows.iter().map(|row| row.measures.len()).sum();
-        (self.import.progress)(0, total);
         self.summary.problems = rows.len();
         self.summary.measures = total;
+        (self.import.progress)(0, total);
         let problems = self.problems(&rows).await?;
         let touched: Vec<i64> = problems.models().map(|problem| problem.id).collect();
         let tasks = self.tasks(&rows, &problems).await?;
@@ -60,6 +65,8 @@ impl Writer<'_> {
             self.close_outs(&rows, &problems, &measures, &answered).await?;
             self.state(&rows, &problems, &measures).await?;
             self.concerns(&problems, &measures, &answered).await?;
+            // What follows reads the problems again, part by part.
+            drop((measures, answered));
             roll_up::problems(self.db, &touched, self.import.now).await?;
             Ok(())
         })
@@ -226,8 +233,8 @@ impl Writer<'_> {
                 ..Default::default()
             });
         }
-        for chunk in new.chunks(CHUNK) {
-            let written = task::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
+        while !new.is_empty() {
+            let written = insert_first(self.db, &mut new).await?;
             known.extend(written.into_iter().map(|row| ((row.problem_id, row.identity), row.id)));
         }
         Ok(known)
@@ -237,6 +244,7 @@ impl Writer<'_> {
         let known = measure::Entity::find()
             .filter(measure::Column::RoundId.eq(self.round.id))
             .filter(measure::Column::RegionId.eq(self.issuer.id))
+            .into_partial_model::<KnownMeasure>()
             .all(self.db)
             .await?;
         let mut positions: HashMap<i64, i32> = HashMap::new();
@@ -286,6 +294,7 @@ impl Writer<'_> {
                 if !milestones.is_empty() || checks.is_some() || change.is_some() {
                     steps.push((problem.id, identity.clone(), &read.deadline));
                 }
+                self.summary.new_measures += 1;
                 new.push(measure::ActiveModel {
                     problem_id: Set(problem.id),
                     round_id: Set(self.round.id),
@@ -312,19 +321,17 @@ impl Writer<'_> {
                     version: Set(1),
                     created_at: Set(self.import.now),
                     updated_at: Set(self.import.now),
-                    ..read.fields.clone()
+                    ..plain_fields(read, &row.read.layout)
                 });
+                if new.len() == CHUNK {
+                    known.extend(insert_first(self.db, &mut new).await?.into_iter().map(KnownMeasure::from));
+                    (self.import.progress)(self.summary.new_measures / 2, self.summary.measures);
+                }
             }
         }
+        known.extend(insert_first(self.db, &mut new).await?.into_iter().map(KnownMeasure::from));
         if masked > 0 {
             self.summary.remarks.push(names_left_out(masked));
-        }
-        self.summary.new_measures = new.len();
-        let total = new.len();
-        for (index, chunk) in new.chunks(CHUNK).enumerate() {
-            let written = measure::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
-            known.extend(written);
-            (self.import.progress)(usize::midpoint(index * CHUNK, chunk.len()), total);
         }
         self.details(&known, leaders, steps).await?;
         Ok(known)
@@ -376,14 +383,22 @@ impl Writer<'_> {
                     ..Default::default()
                 });
             }
+            if new.len() >= CHUNK {
+                self.add_parties(std::mem::take(&mut new)).await?;
+            }
         }
         for chunk in new.chunks(CHUNK) {
-            let added = responsible_party::Entity::insert_many(chunk.to_vec())
-                .on_conflict(OnConflict::new().do_nothing().to_owned())
-                .exec_without_returning(self.db)
-                .await?;
-            self.summary.new_parties += usize::try_from(added).unwrap_or_default();
+            self.add_parties(chunk.to_vec()).await?;
         }
+        Ok(())
+    }
+
+    async fn add_parties(&mut self, rows: Vec<responsible_party::ActiveModel>) -> Result<()> {
+        let added = responsible_party::Entity::insert_many(rows)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(self.db)
+            .await?;
+        self.summary.new_parties += usize::try_from(added).unwrap_or_default();
         Ok(())
     }
 
@@ -438,6 +453,7 @@ impl Writer<'_> {
                 let (status, completed) = stated.unwrap_or((Status::Assigned, false));
                 let (completed_on, is_completed_by) = read.close_out.completion().unwrap_or((as_of, true));
                 let pace = stated_pace(read);
+                self.summary.new_assignments += 1;
                 new.push(assignment::ActiveModel {
                     measure_id: Set(measure.id),
                     unit_id: Set(unit),
@@ -459,10 +475,13 @@ impl Writer<'_> {
                     ..Default::default()
                 });
             }
+            if new.len() >= CHUNK {
+                let written = insert_first(self.db, &mut new).await?;
+                known.extend(written.into_iter().map(|row| ((row.measure_id, row.unit_id), row)));
+            }
         }
-        self.summary.new_assignments = new.len();
-        for chunk in new.chunks(CHUNK) {
-            let written = assignment::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
+        while !new.is_empty() {
+            let written = insert_first(self.db, &mut new).await?;
             known.extend(written.into_iter().map(|row| ((row.measure_id, row.unit_id), row)));
         }
         Ok(Assignments { known, reporting })
@@ -522,7 +541,11 @@ impl Writer<'_> {
                 submitted_at: Set(submitted_at),
                 ..Default::default()
             });
+            self.summary.new_reports += 1;
             shares.push(read.month.share);
+            if new.len() == CHUNK {
+                self.add_reports(&mut new, &mut shares).await?;
+            }
             // An assignment from an earlier import advances by the same workflow as one that is reported on by hand. A
             // file older than the last report does not change its status.
             let earlier = assignment.reported_on.is_some_and(|day| day > as_of);
@@ -554,27 +577,32 @@ impl Writer<'_> {
                 row.update(self.db).await?;
             }
         }
-        self.summary.new_reports = new.len();
+        self.add_reports(&mut new, &mut shares).await
+    }
+
+    /// Inserts at most [`CHUNK`] reports, each with the share that it states. Leaves both lists empty.
+    async fn add_reports(
+        &self,
+        new: &mut Vec<progress_report::ActiveModel>,
+        shares: &mut Vec<Option<f64>>,
+    ) -> Result<()> {
+        let shares = std::mem::take(shares);
         if shares.iter().all(Option::is_none) {
-            return Ok(database::insert_all(self.db, new).await?);
+            return Ok(database::insert_all(self.db, std::mem::take(new)).await?);
         }
-        let mut quantities = Vec::new();
-        for (chunk, shares) in new.chunks(CHUNK).zip(shares.chunks(CHUNK)) {
-            let written = progress_report::Entity::insert_many(chunk.to_vec()).exec_with_returning(self.db).await?;
-            let written = written.into_iter().zip(shares).filter_map(|(row, share)| Some((row, (*share)?)));
-            for (report, share) in written {
-                quantities.push(quantity::ActiveModel {
-                    progress_report_id: Set(report.id),
-                    position: Set(1),
-                    label: Set(progress::SHARE.to_owned()),
-                    done: Set(Some(share)),
-                    target: Set(Some(100.0)),
-                    unit: Set(Some("%".to_owned())),
-                    ..Default::default()
-                });
-            }
-        }
-        Ok(database::insert_all(self.db, quantities).await?)
+        let written = insert_first(self.db, new).await?.into_iter().zip(shares);
+        let quantities = written.filter_map(|(report, share)| {
+            Some(quantity::ActiveModel {
+                progress_report_id: Set(report.id),
+                position: Set(1),
+                label: Set(progress::SHARE.to_owned()),
+                done: Set(Some(share?)),
+                target: Set(Some(100.0)),
+                unit: Set(Some("%".to_owned())),
+                ..Default::default()
+            })
+        });
+        Ok(database::insert_all(self.db, quantities.collect::<Vec<_>>()).await?)
     }
 
     /// Creates the close-outs whose dates the file has, each with the self-inspection before it. An answer that has a
@@ -690,10 +718,13 @@ impl Writer<'_> {
                 if !fresh {
                     self.summary.restated += 1;
                     if self.names_nobody(resolved) && measure.stated_progress != read.progress {
-                        let mut there: measure::ActiveModel = measure.clone().into();
-                        there.stated_progress = Set(read.progress.clone());
-                        there.updated_at = Set(self.import.now);
-                        there.update(self.db).await?;
+                        let changed = measure::ActiveModel {
+                            id: Unchanged(measure.id),
+                            stated_progress: Set(read.progress.clone()),
+                            updated_at: Set(self.import.now),
+                            ..Default::default()
+                        };
+                        changed.update(self.db).await?;
                     }
                 }
                 // If the problem is rated as completed, so are all its measures.
@@ -808,9 +839,19 @@ fn pace_of(said: workflow::Stated) -> Option<StatedPace> {
     if said.completed { Some(StatedPace::Done) } else { said.pace }
 }
 
+/// Returns the fields of a measure that plain columns have.
+fn plain_fields(read: &ReadMeasure, layout: &Layout) -> measure::ActiveModel {
+    let mut fields = <measure::ActiveModel as Default>::default();
+    for (place, text) in &read.plain {
+        // What is not understood was reported as a fault when the cell was read.
+        let _ = (PLAIN[*place].read)(text, layout.heading(Field::Plain(*place)), &mut fields);
+    }
+    fields
+}
+
 /// Returns an explanation for the fault if the file gives a measure another deadline than the database. Only an
 /// extension (延期) changes a deadline, never an import.
-fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<Bilingual> {
+fn changed_deadline(read: &ReadMeasure, there: &KnownMeasure) -> Option<Bilingual> {
     let same = there.plan_due_on == read.deadline.due_on
         && there.due_ongoing == read.deadline.ongoing
         && there.due_immediate == read.deadline.immediate;
@@ -823,15 +864,77 @@ fn changed_deadline(read: &ReadMeasure, there: &measure::Model) -> Option<Biling
     })
 }
 
+/// Inserts the first [`CHUNK`] rows, and takes them from the list. Returns them as written; nothing for an empty list.
+async fn insert_first<A, M>(db: &Transaction, rows: &mut Vec<A>) -> Result<Vec<M>>
+where
+    A: ActiveModelTrait + Send + 'static,
+    A::Entity: EntityTrait<Model = M>,
+    M: ModelTrait<Entity = A::Entity> + FromQueryResult + IntoActiveModel<A> + Send + Sync + 'static,
+{
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let first: Vec<A> = rows.drain(..rows.len().min(CHUNK)).collect();
+    Ok(<A::Entity as EntityTrait>::insert_many(first).exec_with_returning(db).await?)
+}
+
 /// The keys of tasks by problem and identity.
 type Tasks = HashMap<(i64, String), i64>;
 type Problems = Known<String, problem::Model>;
-type Measures = Known<(i64, String), measure::Model>;
+type Measures = Known<(i64, String), KnownMeasure>;
 
 /// The assignments of the file's measures by measure and unit id, and the unit that reports on each measure.
 struct Assignments {
     known: HashMap<(i64, i64), assignment::Model>,
     reporting: BTreeMap<i64, i64>,
+}
+
+/// What an import needs to know of a measure in the database. Whole rows of a large ledger would take too much memory.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "measure::Entity")]
+struct KnownMeasure {
+    id: i64,
+    problem_id: i64,
+    identity: String,
+    number: Option<String>,
+    position: i32,
+    due_raw: String,
+    due_immediate: bool,
+    due_on: Option<NaiveDate>,
+    due_ongoing: bool,
+    plan_due_on: Option<NaiveDate>,
+    plan_due_by: Option<NaiveDate>,
+    status_stated_on: Option<NaiveDate>,
+    stated_progress: Option<String>,
+    completed_on: Option<NaiveDate>,
+    is_completed_by: bool,
+    created_at: DateTime<Utc>,
+}
+
+impl From<measure::Model> for KnownMeasure {
+    fn from(row: measure::Model) -> Self {
+        let measure::Model { id, problem_id, identity, number, position, .. } = row;
+        let measure::Model { due_raw, due_immediate, due_on, due_ongoing, plan_due_on, plan_due_by, .. } = row;
+        let measure::Model { status_stated_on, stated_progress, completed_on, is_completed_by, created_at, .. } = row;
+        Self {
+            id,
+            problem_id,
+            identity,
+            number,
+            position,
+            due_raw,
+            due_immediate,
+            due_on,
+            due_ongoing,
+            plan_due_on,
+            plan_due_by,
+            status_stated_on,
+            stated_progress,
+            completed_on,
+            is_completed_by,
+            created_at,
+        }
+    }
 }
 
 /// Rows by identity key.
@@ -847,7 +950,7 @@ impl<K: Eq + std::hash::Hash, M> Known<K, M> {
         known
     }
 
-    fn extend(&mut self, rows: Vec<M>) {
+    fn extend(&mut self, rows: impl IntoIterator<Item = M>) {
         let key = self.key;
         self.rows.extend(rows.into_iter().map(|row| (key(&row), row)));
     }
@@ -863,7 +966,7 @@ impl<K: Eq + std::hash::Hash, M> Known<K, M> {
 
 /// A measure of the file that is in the database, with what the file says about it.
 struct Answered<'m, 'r> {
-    measure: &'m measure::Model,
+    measure: &'m KnownMeasure,
     read: &'r ReadMeasure,
     resolved: &'r Resolved,
     as_of: NaiveDate,
