@@ -28,8 +28,8 @@ const BATCH: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many more mails are written at a time than connections send.
 const AHEAD: usize = 2;
-/// How often a run renews its lease, well within the lease.
-const RENEWAL: Duration = Duration::from_secs(15);
+/// How often a run renews its lease, well within [`delivery::LEASE`].
+const RENEWAL: Duration = Duration::from_secs(5);
 /// How often recording outcomes is tried again, a second apart, when the database fails.
 const TRIES: usize = 30;
 

@@ -18,13 +18,16 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::record::database;
-use crate::record::queue::{LEASE, LONGEST_PAUSE, MAX_ATTEMPTS, pause};
+use crate::record::queue::{LONGEST_PAUSE, MAX_ATTEMPTS, pause};
 
 /// How far the clocks of two processes may differ.
 const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// The condition of the index of waiting mails, as the migration spells it.
 const WAITING: &str = "state IN ('QUEUED', 'SENDING')";
+
+/// How long a sender keeps a mail without renewing its lease, before another may claim the mail.
+pub const LEASE: TimeDelta = TimeDelta::seconds(20);
 
 /// Claims up to `most` mails, notices before digests: those queued for `due_by` or earlier, and those whose sender's
 /// lease has expired by `now`. Returns them in the order in which they are to be sent.

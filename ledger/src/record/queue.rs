@@ -1,11 +1,9 @@
-//! What the queues of mails and of messages to other systems share: how their workers are woken, how long a claim
-//! lasts, and how long a failed item waits.
+//! What the queues of mails and of messages to other systems share: how their workers are woken, and how long a failed
+//! item waits.
 
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
-/// How long a sender keeps an item without renewing its lease, before another may claim the item.
-pub const LEASE: TimeDelta = TimeDelta::minutes(1);
 /// The number of attempts after which an item is parked as failed.
 pub const MAX_ATTEMPTS: i32 = 12;
 /// The longest pause between two attempts, without what is added to it.

@@ -19,13 +19,15 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::record::database::{self, Transaction};
-use crate::record::queue::{LEASE, LONGEST_PAUSE, MAX_ATTEMPTS, Queue, pause};
+use crate::record::queue::{LONGEST_PAUSE, MAX_ATTEMPTS, Queue, pause};
 use crate::record::{outage, outbox};
 use crate::rule::calendar;
 
 /// The queue of messages to other systems.
 pub static QUEUE: Queue = Queue::new("rectify_webhook");
 
+/// How long a sender may take for a message, before another may send it. It is more than an answer may take.
+const LEASE: TimeDelta = TimeDelta::minutes(1);
 /// How long a receiver may fail before it is disabled.
 pub const PATIENCE: TimeDelta = TimeDelta::days(3);
 /// The most messages that a robot of a group takes within [`WINDOW`], as WeCom and DingTalk document.
