@@ -43,7 +43,7 @@ pub(crate) fn rehearse<'a>(
 ) -> Running<'a> {
     Box::pin(async move {
         let (plan, rules) = planned(occasion, transaction, kind, find).await?;
-        let summary = format!("演练：会产生 {} 封邮件，未写入任何内容", plan.digests.len());
+        let summary = format!("演练：会产生 {} 封邮件，未写入任何内容", plan.count());
         let summary = off(occasion, kind, &rules).unwrap_or(summary);
         Ok(Report { plan: Some(plan), ..Report::of(summary) })
     })

@@ -52,7 +52,7 @@ pub async fn simulate(
         let mut so_far = Supposed { from, sent: Vec::new() };
         for day in days(&transaction, context, job, (from, to)).await? {
             let plan = plan_after(&transaction, (job.name, find), (day, context.zone), &rules, Some(&so_far)).await?;
-            so_far.sent.extend(plan.digests.into_iter().map(|digest| (day, digest)));
+            so_far.sent.extend(plan.digests().map(|digest| (day, digest)));
         }
         simulated.extend(so_far.sent.into_iter().map(|(day, digest)| Simulated { day, job: job.name, digest }));
     }

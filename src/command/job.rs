@@ -149,11 +149,11 @@ async fn print_plan(
     at: DateTime<Utc>,
     settings: &Settings,
 ) -> Result<(), Failure> {
-    for digest in plan.digests.iter().take(SHOWN) {
+    for digest in plan.digests().take(SHOWN) {
         say!("收件人 {}：{} 项", digest.recipient, digest.items.len());
         print_items(db, &digest.items, at, settings).await?;
     }
-    let more = plan.digests.len().saturating_sub(SHOWN);
+    let more = plan.count().saturating_sub(SHOWN);
     if more > 0 {
         say!("另有 {more} 位收件人未列出");
     }

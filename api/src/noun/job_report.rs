@@ -76,11 +76,12 @@ pub(crate) struct JobReport {
 impl JobReport {
     async fn of(db: &DatabaseConnection, asked: Asked, summary: JobSummary) -> ledger::Result<Self> {
         let JobSummary { text, plan } = summary;
-        let Plan { digests, unreachable } = plan.unwrap_or_default();
+        let plan = plan.unwrap_or_default();
+        let unreachable = &plan.unreachable;
         let mut shown = Vec::new();
-        for digest in digests.iter().take(DIGESTS) {
+        for digest in plan.digests().take(DIGESTS) {
             shown.push(JobDigest {
-                recipient: digest.recipient.clone(),
+                recipient: digest.recipient,
                 item_count: count(digest.items.len()),
                 items: described(db, &digest.items).await?,
             });
@@ -88,7 +89,7 @@ impl JobReport {
         let lost: Vec<Item> = unreachable.iter().take(ITEMS).map(ledger::reminder::Unreachable::item).collect();
         let mut lost = described(db, &lost).await?;
         // An item that reaches no one names the unit that has no address.
-        for (line, item) in lost.iter_mut().zip(&unreachable) {
+        for (line, item) in lost.iter_mut().zip(unreachable) {
             line.unit.clone_from(&item.unit);
         }
         Ok(Self {
@@ -96,7 +97,7 @@ impl JobReport {
             day: Date(asked.day),
             is_rehearsal: asked.is_rehearsal,
             summary: text,
-            digest_count: count(digests.len()),
+            digest_count: count(plan.count()),
             digests: shown,
             unreachable_count: count(unreachable.len()),
             unreachable: lost,

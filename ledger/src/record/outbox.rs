@@ -28,7 +28,7 @@ pub static QUEUE: Queue = Queue::new("rectify_mail");
 /// Queues the digests of a day, and returns how many were new. A digest that is queued already is not queued again.
 pub async fn enqueue(db: &Transaction, kind: &str, plan: &Plan, day: NaiveDate, now: DateTime<Utc>) -> Result<usize> {
     let mut queued = 0;
-    for digest in &plan.digests {
+    for digest in plan.digests() {
         let row = mail::ActiveModel {
             cause: Set(format!("{kind}:{}:{day}", digest.recipient)),
             unit_id: Set(Some(digest.unit)),

@@ -191,8 +191,7 @@ fn unchecked(backend: DbBackend, checked: Checked, quarter: Quarter, zone: Tz) -
          LEFT JOIN unit o ON o.region_id = a.region_id AND o.kind = 'RECTIFICATION_OFFICE' AND o.retired_on IS NULL \
          LEFT JOIN check_plan p ON p.measure_id = a.measure_id AND p.kind = {kind} \
          WHERE a.status NOT IN ('CLOSED', 'NOT_APPLICABLE') AND m.issued_on < {issued} AND a.created_at < {entered} \
-         AND ({}) \
-         ORDER BY a.measure_id, a.id",
+         AND ({})",
         owed.join(" OR ")
     );
     sql.statement(text)

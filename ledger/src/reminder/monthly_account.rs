@@ -86,8 +86,7 @@ async fn forms(
         "SELECT a.measure_id AS measure, a.id AS assignment, a.unit_id AS unit, a.region_id AS region \
          FROM assignment a WHERE ",
         owes_monthly_account!(),
-        " AND NOT EXISTS (SELECT 1 FROM progress_report p WHERE p.assignment_id = a.id AND p.period = {fact:month}) \
-          ORDER BY a.measure_id, a.id"
+        " AND NOT EXISTS (SELECT 1 FROM progress_report p WHERE p.assignment_id = a.id AND p.period = {fact:month})"
     );
     let facts = facts(month, today, zone);
     let mut sql = Sql::new(db.get_database_backend(), &facts);
@@ -199,7 +198,7 @@ async fn owed<C: ConnectionTrait>(db: &C, month: Month, (today, zone): (NaiveDat
         owes_monthly_account!(),
         " AND (EXISTS (SELECT 1 FROM leader d WHERE d.measure_id = a.measure_id AND d.email IS NOT NULL) \
             OR EXISTS (SELECT 1 FROM account c WHERE c.role = 'LEADER' AND c.unit_id = m.lead_unit_id)) \
-         GROUP BY a.measure_id, m.lead_unit_id, l.region_id ORDER BY a.measure_id"
+         GROUP BY a.measure_id, m.lead_unit_id, l.region_id"
     );
     let facts = facts(month, today, zone);
     let mut sql = Sql::new(db.get_database_backend(), &facts);

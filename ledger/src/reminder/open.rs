@@ -44,7 +44,7 @@ impl Open {
         Ok(db.each(Self::find(db.get_database_backend(), (from, to), today, None), take).await?)
     }
 
-    /// Returns the rows whose deadline is on `day` or earlier: those of the whole ledger, or of one problem.
+    /// Returns the rows whose deadline is on `day` or earlier, by deadline: those of the whole ledger, or of one problem.
     pub(crate) async fn due_by<C: ConnectionTrait>(
         db: &C,
         day: NaiveDate,
@@ -52,7 +52,9 @@ impl Open {
         problem: Option<i64>,
     ) -> Result<Vec<Self>> {
         let statement = Self::find(db.get_database_backend(), (NaiveDate::default(), day), today, problem);
-        Ok(Self::find_by_statement(statement).all(db).await?)
+        let mut rows = Self::find_by_statement(statement).all(db).await?;
+        rows.sort_unstable_by_key(|row| (row.due_by, row.measure_id, row.assignment_id));
+        Ok(rows)
     }
 
     /// Returns the statement of the rows whose deadline lies between two days and that are not completed by `today`.
@@ -81,8 +83,7 @@ impl Open {
                  UNION ALL SELECT m.id, CAST(NULL AS bigint), CAST(NULL AS varchar), CAST(NULL AS bigint), \
                  CAST(NULL AS bigint), m.due_by, m.created_at FROM measure m WHERE {} \
                  AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.measure_id = m.id)) o \
-             JOIN measure m ON m.id = o.measure_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
-             ORDER BY o.due_by, m.id, o.assignment_id",
+             JOIN measure m ON m.id = o.measure_id LEFT JOIN unit l ON l.id = m.lead_unit_id",
             open("a"),
             open("m"),
         );

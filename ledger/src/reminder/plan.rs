@@ -20,7 +20,7 @@ use crate::rule::calendar::plus_days;
 pub struct Digest {
     /// The mail address.
     pub recipient: String,
-    /// The key of the unit under which the address was found.
+    /// The key of the unit to which the address belongs: of several, that with the smallest key.
     pub unit: i64,
     /// The items, the most urgent first.
     pub items: Vec<Item>,
@@ -58,10 +58,23 @@ impl Unreachable {
 /// The result of planning the candidates of a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The mails to be sent.
-    pub digests: Vec<Digest>,
+    /// The addresses to which a digest is owed, in ascending order. Their digests are made one by one, because those of
+    /// a whole nation take much memory.
+    owed: Vec<Addressed>,
     /// The items that reach no one.
     pub unreachable: Vec<Unreachable>,
+}
+
+impl Plan {
+    /// Returns the mails to be sent, by address.
+    pub fn digests(&self) -> impl Iterator<Item = Digest> + Send {
+        self.owed.iter().map(Addressed::digest)
+    }
+
+    /// Returns the number of mails to be sent.
+    pub fn count(&self) -> usize {
+        self.owed.len()
+    }
 }
 
 /// A row of the history: that an address was told about an item.
@@ -94,10 +107,8 @@ pub struct Supposed {
 }
 
 /// What one address may have to be told of one item.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line {
-    /// The place of the address in the plan.
-    address: u32,
     /// The item.
     pub(super) item: Item,
     /// The local date on which the address was told of it last, as far as that may silence it.
@@ -117,16 +128,43 @@ impl Line {
     }
 }
 
+/// What one address may have to be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Addressed {
+    address: String,
+    /// The smallest key of the units under which the address was found.
+    unit: Option<i64>,
+    /// The lines; sorted once all of them are known, the most urgent first.
+    lines: Vec<Line>,
+}
+
+impl Addressed {
+    fn add(&mut self, unit: i64, line: Line) {
+        self.unit = Some(self.unit.map_or(unit, |known| known.min(unit)));
+        self.lines.push(line);
+    }
+
+    /// Returns the digest: the lines that are owed, and those that go along with them.
+    fn digest(&self) -> Digest {
+        let said = self.lines.iter().filter(|line| line.goes_along || line.is_owed());
+        let mut items: Vec<Item> = said.map(|line| line.item).collect();
+        items.dedup();
+        // An address that is told about an assignment needs no second line about its measure.
+        let about = |item: &Item| (item.due_on, item.matter);
+        let answers: HashSet<_> = items.iter().filter(|item| item.assignment.is_some()).map(about).collect();
+        items.retain(|item| item.assignment.is_some() || !answers.contains(&about(item)));
+        Digest { recipient: self.address.clone(), unit: self.unit.unwrap_or_default(), items }
+    }
+}
+
 /// The addresses and lines of a day, which grow with the candidates. A ledger may have millions of them, so a line is
 /// small, and the history of mails is read past the lines instead of being kept.
 struct Lines {
     /// The addresses of each unit, by their places.
-    of_unit: HashMap<i64, Vec<u32>>,
+    of_unit: HashMap<i64, Vec<usize>>,
     /// The place of each address.
-    places: HashMap<String, u32>,
-    /// The key of the unit under which each address was found first.
-    units: Vec<Option<i64>>,
-    all: Vec<Line>,
+    places: HashMap<String, usize>,
+    all: Vec<Addressed>,
     unreachable: HashSet<(Option<i64>, Matter, NaiveDate)>,
 }
 
@@ -135,13 +173,8 @@ impl Lines {
     async fn begin<C: ConnectionTrait>(db: &C) -> Result<Self> {
         let suppressed = suppression::Entity::find().select_only().column(suppression::Column::Address).into_query();
         let known = unit_address::Entity::find().filter(unit_address::Column::Address.not_in_subquery(suppressed));
-        let mut lines = Self {
-            of_unit: HashMap::new(),
-            places: HashMap::new(),
-            units: Vec::new(),
-            all: Vec::new(),
-            unreachable: HashSet::new(),
-        };
+        let mut lines =
+            Self { of_unit: HashMap::new(), places: HashMap::new(), all: Vec::new(), unreachable: HashSet::new() };
         for row in known.all(db).await? {
             let place = lines.place(&row.address);
             lines.of_unit.entry(row.unit_id).or_default().push(place);
@@ -150,13 +183,13 @@ impl Lines {
     }
 
     /// Returns the place of an address.
-    fn place(&mut self, address: &str) -> u32 {
+    fn place(&mut self, address: &str) -> usize {
         if let Some(place) = self.places.get(address) {
             return *place;
         }
-        let place = u32::try_from(self.units.len()).unwrap_or(u32::MAX);
+        let place = self.all.len();
         self.places.insert(address.to_owned(), place);
-        self.units.push(None);
+        self.all.push(Addressed { address: address.to_owned(), ..Addressed::default() });
         place
     }
 
@@ -170,62 +203,39 @@ impl Lines {
                 self.unreachable.insert((Some(told.unit), candidate.matter, candidate.due_on));
                 continue;
             };
-            for &address in addresses {
-                self.units[address as usize].get_or_insert(told.unit);
-                self.all.push(Line::of(candidate, address, candidate.assignment.filter(|_| told.answers)));
+            let line = Line::of(candidate, candidate.assignment.filter(|_| told.answers));
+            for place in addresses {
+                self.all[*place].add(told.unit, line);
             }
         }
         for person in &candidate.people {
-            let address = self.place(&person.address);
-            self.units[address as usize].get_or_insert(person.unit);
-            self.all.push(Line::of(candidate, address, None));
+            let place = self.place(&person.address);
+            self.all[place].add(person.unit, Line::of(candidate, None));
         }
     }
 
-    /// Puts the lines of each address together, the most urgent first, before they are compared with the history.
+    /// Sorts the lines of each address, before they are compared with the history.
     fn sort(&mut self) {
-        self.all.sort_unstable_by_key(|line| (line.address, line.item));
+        self.all.iter_mut().for_each(|addressed| addressed.lines.sort_unstable_by_key(|line| line.item));
     }
 
     /// Notes that an address was told of an item on a day. What it was told about one assignment also counts for the
     /// measure as a whole.
     fn told(&mut self, address: &str, item: &Item, day: NaiveDate) {
-        let Some(&address) = self.places.get(address) else { return };
+        let Some(place) = self.places.get(address) else { return };
+        let lines = &mut self.all[*place].lines;
         let whole = Item { assignment: None, ..*item };
         for item in [*item, whole].iter().take(if item.assignment.is_some() { 2 } else { 1 }) {
-            let from = self.all.partition_point(|line| (line.address, line.item) < (address, *item));
-            let same = self.all[from..].iter_mut().take_while(|line| (line.address, line.item) == (address, *item));
+            let from = lines.partition_point(|line| line.item < *item);
+            let same = lines[from..].iter_mut().take_while(|line| line.item == *item);
             same.for_each(|line| line.told_on = line.told_on.max(Some(day)));
         }
-    }
-
-    /// Returns the digests: the lines of the addresses to which one is owed.
-    fn digests(&self) -> Vec<Digest> {
-        let mut recipients: Vec<&str> = vec![""; self.units.len()];
-        self.places.iter().for_each(|(address, place)| recipients[*place as usize] = address);
-        let mut digests = Vec::new();
-        for lines in self.all.chunk_by(|one, next| one.address == next.address) {
-            let place = lines[0].address as usize;
-            let Some(unit) = self.units[place].filter(|_| lines.iter().any(Line::is_owed)) else { continue };
-            let said = lines.iter().filter(|line| line.goes_along || line.is_owed());
-            let mut items: Vec<Item> = said.map(|line| line.item).collect();
-            items.dedup();
-            // An address that is told about an assignment needs no second line about its measure.
-            let about = |item: &Item| (item.due_on, item.matter);
-            let answers: HashSet<_> = items.iter().filter(|item| item.assignment.is_some()).map(about).collect();
-            items.retain(|item| item.assignment.is_some() || !answers.contains(&about(item)));
-            items.shrink_to_fit();
-            digests.push(Digest { recipient: recipients[place].to_owned(), unit, items });
-        }
-        digests.sort_unstable_by(|one, other| one.recipient.cmp(&other.recipient));
-        digests
     }
 }
 
 impl Line {
-    fn of(candidate: &Candidate, address: u32, assignment: Option<i64>) -> Self {
+    fn of(candidate: &Candidate, assignment: Option<i64>) -> Self {
         Self {
-            address,
             item: Item { due_on: candidate.due_on, matter: candidate.matter, assignment },
             told_on: None,
             since: candidate.since,
@@ -256,8 +266,10 @@ pub async fn plan_after(
     let mut lines = Lines::begin(db).await?;
     find(db, (today, zone), rules, &mut |candidate| lines.add(&candidate)).await?;
     remember(db, kind, &mut lines, today, supposed).await?;
-    let unreachable = std::mem::take(&mut lines.unreachable);
-    Ok(Plan { digests: lines.digests(), unreachable: named(db, unreachable).await? })
+    let Lines { all, unreachable, .. } = lines;
+    let mut owed: Vec<Addressed> = all.into_iter().filter(|one| one.lines.iter().any(Line::is_owed)).collect();
+    owed.sort_unstable_by(|one, other| one.address.cmp(&other.address));
+    Ok(Plan { owed, unreachable: named(db, unreachable).await? })
 }
 
 /// Returns how each item of an address stands on a day, the most urgent first. `units` are those of the address.
@@ -278,8 +290,9 @@ pub(super) async fn standings(
     };
     find(db, (today, zone), rules, &mut each).await?;
     remember(db, kind, &mut lines, today, None).await?;
-    lines.all.dedup_by_key(|line| line.item);
-    Ok(lines.all)
+    let mut own = std::mem::take(&mut lines.all[place].lines);
+    own.dedup_by_key(|line| line.item);
+    Ok(own)
 }
 
 /// Notes in each line when its address was told of its item last, up to and including `today`. Only mails count that a
@@ -292,7 +305,7 @@ async fn remember(
     supposed: Option<&Supposed>,
 ) -> Result<()> {
     lines.sort();
-    let Some(since) = lines.all.iter().map(|line| line.since).min() else { return Ok(()) };
+    let Some(since) = lines.all.iter().flat_map(|one| &one.lines).map(|line| line.since).min() else { return Ok(()) };
     let until = supposed.map_or(today, |supposed| today.min(plus_days(supposed.from, -1)));
     let statement = Statement::from_sql_and_values(
         db.get_database_backend(),

@@ -40,7 +40,7 @@ pub async fn candidates(
         "SELECT a.measure_id, a.id AS assignment_id, a.unit_id, a.region_id, a.reported_on, a.created_at, \
          m.due_ongoing AS is_ongoing FROM assignment a JOIN measure m ON m.id = a.measure_id \
          WHERE a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') AND a.completed_on IS NULL \
-         AND (a.reported_on IS NULL OR a.reported_on <= $1) ORDER BY a.measure_id, a.id",
+         AND (a.reported_on IS NULL OR a.reported_on <= $1)",
         [plus_days(today, -soonest).into()],
     );
     let candidate = |row: Silent| {
