@@ -47,7 +47,7 @@ pub(crate) enum Role {
     Scheduler,
 }
 
-/// How long requests in progress may take after the process is told to stop. Together with [`GRACE`] it has to be less
+/// How long requests in progress may take after the drain. Together with `drain_seconds` and [`GRACE`] it has to be less
 /// than `stop_grace_period` in `docker-compose.yml`.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
 /// How long running jobs may take after that.
@@ -69,18 +69,20 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     }
     let has_accounts = ledger::people::account::any(&db).await?;
     let link_key = LinkKey::load(&db).await?;
-    let stopping = Arc::new(AtomicBool::new(false));
+    let (stopping, draining) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let last_tick = Arc::new(OnceLock::new());
     let health = Health::new(db.clone());
     let stop = stopping.clone();
     let context =
         Context { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..jobs_context(settings, &db).await? };
     let jobs = Arc::new(context);
+    let readiness = probe(health.clone(), last_tick.clone(), draining.clone());
+    ignore_hangups();
     // Bind the address before starting the scheduler: a process that cannot serve must not send mail.
     let server = if role == Role::Scheduler {
         None
     } else {
-        Some(listen(settings, &health, &last_tick, &link_key, jobs.clone())?)
+        Some(listen(settings, readiness.clone(), &link_key, jobs.clone())?)
     };
     let scheduler = match role {
         Role::Api => None,
@@ -91,8 +93,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     }
     let metrics = match settings.metrics_listen()? {
         Some(address) => {
-            let ready = probe(health.clone(), last_tick.clone());
-            let server = crate::metrics::serve(address, last_tick.get().cloned(), health.clone(), ready)?;
+            let server = crate::metrics::serve(address, last_tick.get().cloned(), health.clone(), readiness)?;
             let handle = server.handle();
             tokio::spawn(server);
             Some(handle)
@@ -106,13 +107,25 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
             stopping.store(true, Ordering::Relaxed);
             Ok(())
         }
-        Some(server) => {
+        Some((server, connections)) => {
             tracing::info!(address = %settings.listen, "the API is listening");
             say!("整改台账已启动：{}/，接口 {0}/graphql，GraphiQL {0}/graphiql", settings.public_url());
             if !has_accounts {
                 welcome(settings, &db).await?;
             }
-            answer(server, &stopping).await
+            let drain = async {
+                draining.store(true, Ordering::Relaxed);
+                connections.drain();
+                let seconds = settings.drain_seconds();
+                if seconds > 0 {
+                    tracing::info!(seconds, "not ready any more; answering what still arrives before stopping");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+                    () = stopped() => tracing::info!("told to stop again; stopping at once"),
+                }
+            };
+            answer(server, drain, &stopping).await
         }
     };
     tracing::info!("stopping; waiting for requests and jobs in progress");
@@ -153,11 +166,10 @@ type LastTick = Arc<OnceLock<Arc<scheduler::LastTick>>>;
 
 fn listen(
     settings: &Settings,
-    health: &Health,
-    last_tick: &LastTick,
+    readiness: Probe,
     link_key: &LinkKey,
     jobs: Arc<Context>,
-) -> Result<Server, Failure> {
+) -> Result<(Server, Connections), Failure> {
     let services = Services {
         db: jobs.db.clone(),
         // Half of the connections; the other half is for mutations, jobs and other uses of the pool.
@@ -181,7 +193,8 @@ fn listen(
     let bounds = settings.bounds(files());
     let connections = Connections::new(bounds, &options.proxies, &options.proxy_header);
     let known = web::Data::new(connections.clone());
-    let api = Api::new(services, options, probe(health.clone(), last_tick.clone()));
+    let kept = connections.clone();
+    let api = Api::new(services, options, readiness);
     let routes = api.routes();
     let pages = if settings.has_desk() { Some(desk(settings, &api)?) } else { None };
     let app = move || {
@@ -224,7 +237,8 @@ fn listen(
             .map_init_err(|()| ())
             .and_then(http)
     });
-    Ok(bound.map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?.run())
+    let bound = bound.map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?;
+    Ok((bound.run(), kept))
 }
 
 /// Returns what runs jobs by hand. A job that runs beside the ticks, such as the delivery of mail, is not run by hand.
@@ -314,13 +328,14 @@ fn cross_origin(origins: &[String]) -> Cors {
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// Serves until the process is told to stop or the server fails.
-async fn answer(server: Server, stopping: &AtomicBool) -> Result<(), Failure> {
+/// Serves until the process is told to stop or the server fails. `drain` goes on serving for as long as a balancer may
+/// still send requests; the listener is closed after it.
+async fn answer(server: Server, drain: impl Future<Output = ()>, stopping: &AtomicBool) -> Result<(), Failure> {
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
     let ended = tokio::select! {
         ended = &mut serving => ended,
-        () = stopped() => {
+        () = async { stopped().await; drain.await } => {
             stopping.store(true, Ordering::Relaxed);
             handle.stop(true).await;
             serving.await
@@ -344,11 +359,15 @@ async fn start_scheduler(settings: &Settings, jobs: Arc<Context>) -> Result<Sche
 
 /// Returns the readiness check: the database answers and accepts writes, and the scheduler, if this process runs one,
 /// ticks. A mail server that takes no mails, a receiver of messages that fails, and a job that fails, only degrade the
-/// service. Neither the server's name nor what went wrong is told, because readiness may be public.
-fn probe(health: Health, last_tick: LastTick) -> Probe {
+/// service. Neither the server's name nor what went wrong is told, because readiness may be public. A process that is
+/// about to stop is not ready.
+fn probe(health: Health, last_tick: LastTick, draining: Arc<AtomicBool>) -> Probe {
     Arc::new(move || {
-        let (health, last_tick) = (health.clone(), last_tick.clone());
+        let (health, last_tick, draining) = (health.clone(), last_tick.clone(), draining.clone());
         Box::pin(async move {
+            if draining.load(Ordering::Relaxed) {
+                return Err("stopping".to_owned());
+            }
             health.check().await?;
             let age = last_tick.get().map(|last_tick| last_tick.age()).unwrap_or_default();
             if age > TOO_OLD {
@@ -410,6 +429,18 @@ fn warn_of_readable(settings: &Settings) -> Result<(), Failure> {
 #[expect(clippy::unnecessary_wraps, reason = "same signature as on Unix")]
 fn warn_of_readable(_: &Settings) -> Result<(), Failure> {
     Ok(())
+}
+
+/// Ignores SIGHUP, which ends a process by default: settings are read at start only. Says so in the log.
+fn ignore_hangups() {
+    #[cfg(unix)]
+    tokio::spawn(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        while hangup.recv().await.is_some() {
+            tracing::warn!("SIGHUP is ignored: settings are read at start only; restart to apply them");
+        }
+    });
 }
 
 /// Waits until the process is told to stop, by SIGTERM or Ctrl-C.

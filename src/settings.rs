@@ -148,6 +148,7 @@ pub(crate) struct Settings {
     max_directives: usize,
     max_cost: u64,
     max_seconds: u64,
+    drain_seconds: u64,
     max_batch: usize,
     max_requests_per_minute: u32,
     max_sign_ins_per_minute: u32,
@@ -322,6 +323,9 @@ impl Settings {
             return bad(
                 "max_seconds、max_introduction_seconds、max_body_bytes、max_evidence_bytes：至少为 1".to_owned()
             );
+        }
+        if self.drain_seconds > 300 {
+            return bad("drain_seconds 应为 0 至 300".to_owned());
         }
         self.proxies()?;
         self.language()?;
@@ -638,6 +642,11 @@ impl Settings {
     /// Returns whether the desk is served, the pages for people.
     pub(crate) fn has_desk(&self) -> bool {
         self.desk == Switch::On
+    }
+
+    /// Returns for how many seconds the API still answers after the process is told to stop.
+    pub(crate) fn drain_seconds(&self) -> u64 {
+        self.drain_seconds
     }
 
     /// Returns the API's options: limits, sign-in, and which hosts, origins and proxies it accepts.

@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::{ConnectionType, header};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -57,6 +57,8 @@ pub struct Connections {
     bounds: Bounds,
     proxies: Arc<[IpNet]>,
     header: Arc<str>,
+    /// Whether connections are closed after their next answer.
+    is_draining: Arc<AtomicBool>,
 }
 
 /// The party that a connection is counted for.
@@ -78,7 +80,14 @@ impl Connections {
             bounds,
             proxies: proxies.into(),
             header: header.into(),
+            is_draining: Arc::new(AtomicBool::new(false)),
         }
+    }
+
+    /// Closes each connection in order, after its next answer, from now on. New connections are still accepted, so that
+    /// no request fails until the balancer before this server sends none any more.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
     }
 
     /// Accepts a connection. If there is no place for it, returns it with the response to send before closing it.
@@ -306,7 +315,11 @@ pub async fn in_flight(
         None => None,
     };
     let underway = Underway::begin(state, place);
-    let answered = next.call(request).await?;
+    let connections = request.app_data::<web::Data<Connections>>().cloned();
+    let mut answered = next.call(request).await?;
+    if connections.is_some_and(|connections| connections.is_draining.load(Ordering::Relaxed)) {
+        answered.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let held = answered.map_body(|_, body| Held { body: Box::pin(body), _underway: underway });
     Ok(held.map_into_left_body::<actix_web::body::BoxBody>())
 }
