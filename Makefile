@@ -17,7 +17,7 @@ run: ## Start the demo: SQLite in ./data, invented ledger, reminders as files, p
 	@echo "== creating the demo ledger in ./data/rectify.db, unless the file exists"
 	test -e data/rectify.db || $(RECTIFY) demo
 	@echo "== queueing today's reminders; the server will write them to ./data/mail (.eml and .html)"
-	for job in overdue due-soon quarterly-self-inspection propose-listing propose-cards escalation stale-progress case-due-soon case-overdue; do \
+	for job in overdue due-soon quarterly-self-inspection propose-listing propose-cards escalation stale-progress notice-ended case-due-soon case-overdue; do \
 	  echo "$$job: $$($(RECTIFY) job run $$job | tail -n 1)"; done
 	@echo "== serving until you press Ctrl-C"
 	$(RECTIFY) serve

@@ -1,4 +1,4 @@
-//! Exceptions to the week: holidays, and weekend days that are worked (调休).
+//! Exceptions to the week: holidays, and weekend days that are worked (调休), of the whole country or of a region.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,8 +6,12 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "holiday")]
 pub struct Model {
-    /// Local date of the day.
-    #[sea_orm(primary_key, auto_increment = false)]
+    /// Primary key. Stays the same across backups and a move between databases.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// Region in which it holds, with the regions below; null for the whole country.
+    pub region_id: Option<i64>,
+    /// Local date of the day. There is one row for each region and day.
     pub day: Date,
     /// Whether it is a working day: a weekend day worked in exchange for a holiday.
     pub is_working: bool,

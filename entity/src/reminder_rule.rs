@@ -28,6 +28,10 @@ pub struct Model {
     pub listing_after: Option<i32>,
     /// Number of days overdue, or without a report, after which a yellow card is proposed.
     pub card_after: Option<i32>,
+    /// Day of the month on which units get the form of the monthly account.
+    pub account_form_day: Option<i32>,
+    /// Day of the month on which leaders and offices get the figures of the month before.
+    pub account_report_day: Option<i32>,
     /// Who is told beside the unit that answers: values of [`Copied`], separated by commas; empty for no one.
     pub copied: Option<String>,
     /// Whether it is sent on working days only.
@@ -73,6 +77,9 @@ pub enum ReminderKind {
     /// The account of each month (月账): the form to units, then the figures to leaders and offices.
     #[sea_orm(string_value = "MONTHLY_ACCOUNT")]
     MonthlyAccount,
+    /// Close-outs whose public notice has ended, which can be closed (公示期满).
+    #[sea_orm(string_value = "NOTICE_ENDED")]
+    NoticeEnded,
     /// Complaint cases that are due soon (交办件临期).
     #[sea_orm(string_value = "CASE_DUE_SOON")]
     CaseDueSoon,

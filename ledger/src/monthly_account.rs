@@ -108,7 +108,7 @@ pub struct Account {
 pub enum Among {
     /// Those of the units of a region and of those below it, by the key of the region.
     Region(i64),
-    /// Those for the measures that a mail lists, by the key of the mail.
+    /// Those for the measures that a mail lists as a whole, by the key of the mail.
     Mail(i64),
 }
 
@@ -134,7 +134,11 @@ pub async fn accounts<C: ConnectionTrait>(
         Among::Mail(key) => (
             "mail",
             key,
-            accounts!("a.measure_id IN (SELECT i.measure_id FROM mail_item i WHERE i.mail_id = {fact:mail})", ""),
+            accounts!(
+                "a.measure_id IN (SELECT i.measure_id FROM mail_item i WHERE i.mail_id = {fact:mail} \
+                 AND i.assignment_id IS NULL)",
+                ""
+            ),
         ),
     };
     facts.push((name, key.into()));

@@ -42,6 +42,8 @@ mod m20261129_000020_job_names;
 mod m20261129_000021_monthly_account;
 mod m20261129_000022_cards;
 mod m20261129_000023_webhooks;
+mod m20261129_000024_holidays_of_regions;
+mod m20261129_000025_rules_of_months_and_notices;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -97,6 +99,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000021_monthly_account::Migration),
             Box::new(m20261129_000022_cards::Migration),
             Box::new(m20261129_000023_webhooks::Migration),
+            Box::new(m20261129_000024_holidays_of_regions::Migration),
+            Box::new(m20261129_000025_rules_of_months_and_notices::Migration),
         ]
     }
 }

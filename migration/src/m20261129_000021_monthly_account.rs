@@ -9,7 +9,7 @@ use crate::m20261129_000020_job_names as before;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-const KINDS: &[&str] = &[
+pub(crate) const KINDS: &[&str] = &[
     "QUARTERLY_SELF_INSPECTION",
     "HALF_YEAR_VERIFICATION",
     "YEARLY_SPOT_CHECK",

@@ -358,7 +358,7 @@ impl<'a> Run<'a> {
         };
         let rules = self.rules.get_or_try_init(|| Rules::read(&self.context.db, &self.context.timing)).await?;
         let region = recipients.unit(mail).map(|unit| unit.region_id);
-        let until = rules.sent_from(kind, region, now, self.context.zone);
+        let until = rules.of(kind, region).sent_from(now, self.context.zone);
         Ok((until > now).then_some(until))
     }
 

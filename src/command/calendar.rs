@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use ledger::keep::calendar as keep;
 use ledger::record::audit::By;
 
-use super::{acting, current, date};
+use super::{acting, current, date, region_of};
 use crate::settings::Settings;
 use crate::{Failure, say};
 
@@ -15,6 +15,9 @@ pub(crate) enum Calendar {
         /// 日期，如 2027-02-05
         #[arg(value_parser = date)]
         day: NaiveDate,
+        /// 地区的代码，其下各级一并适用；不写则为全国
+        #[arg(long)]
+        region: Option<String>,
         /// 当日上班（不写则为放假）
         #[arg(long)]
         work: bool,
@@ -26,10 +29,12 @@ pub(crate) enum Calendar {
 
 pub(crate) async fn run(settings: &Settings, command: &Calendar) -> Result<(), Failure> {
     let db = current(settings).await?;
-    let Calendar::Set { day, work, name } = command;
+    let Calendar::Set { day, region, work, name } = command;
     let by = By::program();
     let name = Some(name.clone()).filter(|name| !name.is_empty());
-    keep::set(&acting(settings, &db, &by), *day, Some((*work, name))).await?;
-    say!("{day}：{}", if *work { "上班" } else { "放假" });
+    let at = (*day, region_of(&db, region.as_deref()).await?.map(Some));
+    keep::set(&acting(settings, &db, &by), at, Some((*work, name))).await?;
+    let place = region.as_ref().map(|code| format!("（{code}）")).unwrap_or_default();
+    say!("{day}{place}：{}", if *work { "上班" } else { "放假" });
     Ok(())
 }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use entity::reminder_rule::ReminderKind;
 use entity::schedule;
-use ledger::reminder::{self, Item, Plan};
+use ledger::reminder::{self, Item, Plan, kind_of};
+use ledger::rule::calendar::Month;
 use scheduler::{JOBS, Pattern};
 use sea_orm::{DatabaseConnection, EntityTrait};
 use serde_json::json;
@@ -99,7 +101,7 @@ async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: boo
     let context = jobs_context(settings, &db).await?;
     let report = scheduler::run_at(&context, job, at, dry_run).await?;
     if let Some(plan) = &report.plan {
-        print_plan(&db, plan, at, settings).await?;
+        print_plan(&db, (job.name, plan), at, settings).await?;
     }
     say!("{}", report.summary);
     Ok(())
@@ -145,13 +147,13 @@ async fn simulate(
 /// Prints the digests of a reminder, and what reaches no one.
 async fn print_plan(
     db: &DatabaseConnection,
-    plan: &Plan,
+    (job, plan): (&str, &Plan),
     at: DateTime<Utc>,
     settings: &Settings,
 ) -> Result<(), Failure> {
     for digest in plan.digests().take(SHOWN) {
         say!("收件人 {}：{} 项", digest.recipient, digest.items.len());
-        print_items(db, &digest.items, at, settings).await?;
+        print_items(db, (job, &digest.items), at, settings).await?;
     }
     let more = plan.count().saturating_sub(SHOWN);
     if more > 0 {
@@ -164,7 +166,7 @@ async fn print_plan(
     for line in plan.unreachable.iter().take(SHOWN) {
         let unit = line.unit.as_deref().map(|unit| format!("{unit}（未设邮箱）"));
         say!("  {}", unit.unwrap_or_else(|| "台账未载明单位".to_owned()));
-        print_items(db, &[line.item()], at, settings).await?;
+        print_items(db, (job, &[line.item()]), at, settings).await?;
     }
     let more = plan.unreachable.len().saturating_sub(SHOWN);
     if more > 0 {
@@ -175,7 +177,7 @@ async fn print_plan(
 
 async fn print_items(
     db: &DatabaseConnection,
-    items: &[Item],
+    (job, items): (&str, &[Item]),
     at: DateTime<Utc>,
     settings: &Settings,
 ) -> Result<(), Failure> {
@@ -183,7 +185,14 @@ async fn print_items(
     for line in reminder::describe(db, &items[..items.len().min(SHOWN)]).await? {
         let unit = line.unit.map(|unit| format!("（{unit}）")).unwrap_or_default();
         let left = (line.due_on - today).num_days();
-        let days = if left < 0 { format!("逾期 {} 天", -left) } else { format!("剩余 {left} 天") };
+        // What is over is late, except where the date is that of a month, a notice or the beginning of a silence.
+        let days = match kind_of(job) {
+            Some(ReminderKind::MonthlyAccount) => format!("{} 月账", Month::of(line.due_on).name()),
+            Some(ReminderKind::NoticeEnded) => format!("公示期满 {} 天", -left),
+            Some(ReminderKind::StaleProgress) => "起久无进展".to_owned(),
+            _ if left < 0 => format!("逾期 {} 天", -left),
+            _ => format!("剩余 {left} 天"),
+        };
         let text = ledger::rule::wording::shortened(&line.text, 30);
         say!("    {} {days} {} {text}{unit}", line.due_on, line.number.as_deref().unwrap_or("-"));
     }

@@ -25,7 +25,7 @@ use ledger::record::audit::By;
 use ledger::record::link_key::LinkKey;
 use ledger::work::Acting;
 use scheduler::{Context, Links, Post};
-use sea_orm::DatabaseConnection;
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use secrecy::ExposeSecret;
 
 use crate::database;
@@ -69,6 +69,13 @@ pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -
 /// Builds the context in which a command changes the ledger: at the current time, on behalf of `by`.
 pub(crate) fn acting<'a>(settings: &Settings, db: &'a DatabaseConnection, by: &'a By) -> Acting<'a> {
     Acting { db, by, now: clock::now(), zone: settings.zone(), grace_days: settings.grace_days }
+}
+
+/// Returns the key of the region with a code, if one is given; fails if there is no such region.
+pub(crate) async fn region_of(db: &DatabaseConnection, code: Option<&str>) -> Result<Option<i64>, Failure> {
+    let Some(code) = code else { return Ok(None) };
+    let found = entity::region::Entity::find().filter(entity::region::Column::Code.eq(code)).one(db).await?;
+    found.map(|region| Some(region.id)).ok_or_else(|| Failure::Usage(format!("没有代码为 {code} 的地区")))
 }
 
 /// Parses a date argument in the format `YYYY-MM-DD`.

@@ -1,14 +1,13 @@
 //! `rectify reminder`: shows and sets the rules of reminders.
 
 use chrono::NaiveTime;
-use entity::region;
 use entity::reminder_rule::ReminderKind;
 use ledger::keep::{Patch, reminder_rule as keep};
 use ledger::record::audit::By;
-use ledger::reminder::{Rule, Rules, kind_of, name_of, repeats};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, Iterable, QueryFilter};
+use ledger::reminder::{RegionRule, Rule, Rules, kind_of, name_of, repeats};
+use sea_orm::{DatabaseConnection, Iterable};
 
-use super::{acting, current};
+use super::{acting, current, region_of};
 use crate::settings::Settings;
 use crate::{Failure, say};
 
@@ -49,6 +48,12 @@ pub(crate) enum Reminder {
         /// 逾期或没有进展几天后建议黄牌
         #[arg(long)]
         card_after: Option<i64>,
+        /// 每月几日发月调度表（1 至 28）
+        #[arg(long)]
+        account_form_day: Option<i64>,
+        /// 每月几日报送上月交账数字（1 至 28）
+        #[arg(long)]
+        account_report_day: Option<i64>,
         /// 是否只在工作日发送
         #[arg(long)]
         working_days_only: Option<bool>,
@@ -78,34 +83,23 @@ pub(crate) async fn run(settings: &Settings, command: &Reminder) -> Result<(), F
         Reminder::List { region } => list(settings, &db, region.as_deref()).await,
         Reminder::Set { kind, region, reason, .. } => {
             let by = By::program();
-            let region = match region {
-                Some(code) => Some(Some(of_code(&db, code).await?)),
-                None => None,
-            };
-            keep::set(&acting(settings, &db, &by), (*kind, region), changes(command), reason).await?;
+            let region = region_of(&db, region.as_deref()).await?;
+            let at = (*kind, region.map(Some));
+            keep::set(&acting(settings, &db, &by), at, changes(command), reason).await?;
             let rules = Rules::read(&db, &settings.timing()).await?;
-            say!("{}", line(*kind, rules.of(*kind, region.flatten())));
+            say!("{}", line(*kind, rules.of(*kind, region)));
             Ok(())
         }
     }
 }
 
 async fn list(settings: &Settings, db: &DatabaseConnection, region: Option<&str>) -> Result<(), Failure> {
-    let region = match region {
-        Some(code) => Some(of_code(db, code).await?),
-        None => None,
-    };
+    let region = region_of(db, region).await?;
     let rules = Rules::read(db, &settings.timing()).await?;
     for kind in ReminderKind::iter() {
         say!("{}", line(kind, rules.of(kind, region)));
     }
     Ok(())
-}
-
-/// Returns the key of the region with a code.
-async fn of_code(db: &DatabaseConnection, code: &str) -> Result<i64, Failure> {
-    let found = region::Entity::find().filter(region::Column::Code.eq(code)).one(db).await?;
-    found.map(|region| region.id).ok_or_else(|| Failure::Usage(format!("没有代码为 {code} 的地区")))
 }
 
 fn changes(command: &Reminder) -> keep::Changes {
@@ -120,6 +114,8 @@ fn changes(command: &Reminder) -> keep::Changes {
         leader_after,
         listing_after,
         card_after,
+        account_form_day,
+        account_report_day,
         working_days_only,
         quiet,
         ..
@@ -135,6 +131,8 @@ fn changes(command: &Reminder) -> keep::Changes {
         leader_after: given(leader_after.as_ref()),
         listing_after: given(listing_after.as_ref()),
         card_after: given(card_after.as_ref()),
+        account_form_day: given(account_form_day.as_ref()),
+        account_report_day: given(account_report_day.as_ref()),
         copied: Patch::Keep,
         working_days_only: given(working_days_only.as_ref()),
         quiet: given(quiet.as_ref()),
@@ -142,7 +140,7 @@ fn changes(command: &Reminder) -> keep::Changes {
 }
 
 /// Says in one line what holds.
-fn line(kind: ReminderKind, rule: &Rule) -> String {
+fn line(kind: ReminderKind, rule: RegionRule<'_>) -> String {
     let mut said = vec![if rule.is_on { "发送" } else { "停用" }.to_owned()];
     if !rule.days_before.is_empty() {
         let days = rule.days_before.iter().map(ToString::to_string).collect::<Vec<_>>().join("、");
@@ -152,9 +150,13 @@ fn line(kind: ReminderKind, rule: &Rule) -> String {
         said.push(format!("隔 {} 天再提醒", rule.again_after));
     }
     if kind == ReminderKind::Escalation {
-        let Rule { office_after, leader_after, listing_after, card_after, .. } = rule;
+        let Rule { office_after, leader_after, listing_after, card_after, .. } = &*rule;
         said.push(format!("逾期 {office_after} 天告知整改办、{leader_after} 天告知领导、{listing_after} 天建议挂牌"));
         said.push(format!("逾期或没有进展 {card_after} 天建议黄牌"));
+    }
+    if kind == ReminderKind::MonthlyAccount {
+        let Rule { account_form_day, account_report_day, .. } = &*rule;
+        said.push(format!("每月 {account_form_day} 日发月调度表，{account_report_day} 日报送上月数字"));
     }
     said.push(if rule.working_days_only { "仅工作日" } else { "每天" }.to_owned());
     if let Some((from, until)) = rule.quiet {

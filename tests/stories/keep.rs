@@ -814,9 +814,8 @@ const KEPT: [(&str, &str, Further); 11] = [
 ];
 
 /// Mutations for administrators: other roles are refused, whatever the input names.
-const DICTIONARIES: [(&str, Further); 10] = [
+const DICTIONARIES: [(&str, Further); 9] = [
     ("editSchedule", || json!({"scheduleId": "schedule_1", "enabled": false})),
-    ("setCalendarDay", || json!({"day": "2027-07-01", "isWorking": false})),
     ("createRegion", || json!({"parentId": "region_2", "name": "某县"})),
     ("editRegion", || json!({"regionId": "region_4", "version": 1, "name": "改名县"})),
     ("mergeRegions", || json!({"regionId": "region_4", "version": 1, "intoId": "region_5"})),

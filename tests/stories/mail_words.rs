@@ -18,6 +18,7 @@ stories!(
     mails_about_a_case_say_what_happened_and_what_to_do,
     mails_about_an_account_say_what_happened,
     digests_say_what_is_to_be_done_by_when,
+    the_end_of_a_public_notice_is_told_to_the_office_that_closes,
     what_people_write_stays_text_in_a_mail,
     a_webhook_that_was_disabled_is_told_of,
 );
@@ -407,6 +408,22 @@ fn a_webhook_that_was_disabled_is_told_of(world: &World) {
         db.close().await.unwrap();
     });
     compare(&deliver(world, "2026-12-04T02:00:00Z"), &readers, &["webhook-stopped"]);
+}
+
+fn the_end_of_a_public_notice_is_told_to_the_office_that_closes(world: &World) {
+    let scene = MeasureScene::set(world);
+    read_both(world);
+    let query = "query($id: ID!) { measure(id: $id) { version } }";
+    let version = scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }))["measure"].clone();
+    let assign = json!({"measureId": scene.measure, "version": version["version"], "hasSelectorsResolved": true});
+    scene.stepped(&scene.city, "assignMeasure", &assign);
+    scene.apply(&scene.counties[0], "洛隆县");
+    scene.stepped(&scene.city, "verifyCloseOut", &scene.on("洛隆县", json!({"opinion": "现场核查属实。"})));
+    let notice = json!({"text": "整改完成情况公示。", "contact": "昌都市整改办"});
+    scene.stepped(&scene.city, "publiciseCloseOut", &scene.on("洛隆县", notice));
+    deliver(world, "2023-04-17T02:00:00Z");
+    world.done(&["job", "run", "notice-ended", "--at", "2023-04-19"]);
+    compare(&deliver(world, "2023-04-19T02:00:00Z"), &OF_REGION, &["notice-ended"]);
 }
 
 fn digests_say_what_is_to_be_done_by_when(world: &World) {

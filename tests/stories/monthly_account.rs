@@ -14,6 +14,8 @@ stories!(
     units_are_asked_for_what_they_have_not_reported_on,
     leaders_and_offices_get_the_figures_of_the_month_that_ended,
     days_off_move_both_to_the_next_working_day,
+    a_region_has_days_of_the_month_of_its_own,
+    a_mail_brings_the_form_and_the_figures_if_one_day_brings_both,
     the_form_of_a_mail_is_filled_in_and_submitted,
     a_filled_in_form_is_a_months_account_for_an_import,
     accounts_are_seen_as_the_assignments_are,
@@ -129,6 +131,73 @@ fn days_off_move_both_to_the_next_working_day(world: &World) {
     assert_eq!(items(world, CITY, "2023-07-03"), Some(1));
     world.done(&["reminder", "set", JOB, "--working-days-only", "false", "--reason", "周末也发"]);
     assert!(items(world, COUNTY, "2023-11-25").is_some());
+}
+
+fn a_region_has_days_of_the_month_of_its_own(world: &World) {
+    let scene = scene(world);
+    let query = "{ regions(filter: {code: {eq: \"540300\"}}) { nodes { id } } }";
+    let city = scene.server.data_as(&scene.region, query, &json!({}))["regions"]["nodes"][0]["id"].clone();
+    let set = "mutation($input: SetReminderRuleInput!) { setReminderRule(input: $input) { \
+        rule { accountFormDay accountReportDay own { accountFormDay accountReportDay } } errors { code path } } }";
+    let input = json!({"kind": "MONTHLY_ACCOUNT", "regionId": city, "accountFormDay": 18, "accountReportDay": 5,
+        "reason": "本市月中调度"});
+    let rule = scene.server.data_as(&scene.city, set, &json!({ "input": input }))["setReminderRule"]["rule"].clone();
+    let both = json!({"accountFormDay": 18, "accountReportDay": 5});
+    assert_eq!((&rule["accountFormDay"], &rule["own"]), (&json!(18), &both));
+    assert_eq!(items(world, COUNTY, "2023-05-17"), None);
+    assert!(items(world, COUNTY, "2023-05-18").is_some());
+    // The region above keeps the days of the settings.
+    for (address, first) in [(CITY, None), (REGION, Some(1))] {
+        assert_eq!(items(world, address, "2023-06-01"), first, "{address}");
+    }
+    assert_eq!(items(world, CITY, "2023-06-05"), Some(1));
+    let simulated = world.done(&["job", "simulate", "--from", "2023-05-12", "--to", "2023-06-09", "--job", JOB]);
+    let days = simulated.lines().filter(|line| [COUNTY, CITY].iter().any(|address| line.contains(address)));
+    let days: Vec<&str> = days.map(|line| &line[..10]).collect();
+    assert_eq!(days, ["2023-05-18", "2023-06-05"], "{simulated}");
+    let why = world.done(&["mail", "why-not", "--to", CITY, "--job", JOB, "--on", "2023-06-01"]);
+    assert!(why.contains("每月 18 日发月调度表，次月 5 日报送数字"), "{why}");
+    world.done(&["job", "run", JOB, "--at", "2023-06-05"]);
+    let mails = world.done(&["mail", "list"]);
+    let mail = mails.lines().find(|line| line.contains(CITY)).unwrap().split_whitespace().next().unwrap();
+    let why = world.done(&["mail", "why", mail]);
+    assert!(why.contains("每月 18 日发月调度表"), "{why}");
+    let said = world.done(&["reminder", "list", "--region", "540329"]);
+    assert!(said.contains("monthly-account：发送，每月 18 日发月调度表，5 日报送上月数字"), "{said}");
+    assert!(world.done(&["reminder", "list"]).contains("每月 25 日发月调度表，1 日报送上月数字"));
+    // The days of a month that the region leaves to others again.
+    world.done(&["reminder", "set", JOB, "--region", "540329", "--account-form-day", "20"]);
+    assert_eq!(items(world, COUNTY, "2023-06-19"), None);
+    assert!(items(world, COUNTY, "2023-06-20").is_some());
+    // Figures that come late in the month are made up for until after its end.
+    world.done(&["reminder", "set", JOB, "--region", "540300", "--account-report-day", "28"]);
+    assert_eq!(items(world, CITY, "2023-06-27"), None);
+    for day in ["2023-06-28", "2023-06-30", "2023-07-03"] {
+        assert_eq!(items(world, CITY, day), Some(1), "{day}");
+    }
+}
+
+fn a_mail_brings_the_form_and_the_figures_if_one_day_brings_both(world: &World) {
+    scene(world);
+    // The county's mailbox is also one of the city office.
+    world.done(&["unit", "set", "昌都市生态环境保护督察整改办", "--mail", COUNTY]);
+    world.done(&["reminder", "set", JOB, "--account-form-day", "5", "--account-report-day", "5"]);
+    let said = world.done(&["job", "run", JOB, "--at", "2023-06-05"]);
+    assert!(said.contains("2023-05 月账") && said.contains("2023-06 月账") && !said.contains("逾期"), "{said}");
+    let mails = crate::mail_words::deliver(world, "2023-06-05T01:00:00Z");
+    let mail = mails.iter().find(|(kind, mail)| kind == JOB && mail["to"] == json!([COUNTY])).unwrap().1.clone();
+    let text = mail["text"].as_str().unwrap().replace("\r\n", "\n");
+    insta::with_settings!({
+        snapshot_path => "../snapshots/mail",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+        filters => vec![(r"token=[0-9A-Za-z]+", "token=TOKEN")],
+    }, {
+        let subject = mail["subject"].as_str().unwrap();
+        insta::assert_snapshot!("monthly-account.both.zh", format!("{subject}\n\n{text}"));
+    });
+    let html = mail["html"].as_str().unwrap();
+    assert!(html.contains("排名（按交账率）") && html.contains("2023年5月整改工作交账情况"), "{html}");
 }
 
 /// Fills in the rows of a form: the same sheet with the given cells in the five blank columns.

@@ -199,6 +199,7 @@ const OF_KEEPING: [&str; 49] = [
     "rotateWebhookSecret",
     "testWebhook",
     "resendDelivery",
+    // Covered by `calendars`.
     "setCalendarDay",
     "createRound",
     "editRound",

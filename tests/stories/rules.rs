@@ -168,7 +168,7 @@ fn offices_set_the_rules_of_their_region(world: &World) {
     assert!(history[0]["setterId"].as_str().unwrap().starts_with("account_"), "{history}");
     let query = "query($id: ID!) { reminderRules(regionId: $id) { kind daysBefore again: againAfter nextDay } }";
     let rules = scene.server.data_as(&scene.counties[0], query, &json!({ "id": county }))["reminderRules"].clone();
-    assert_eq!(rules.as_array().unwrap().len(), 10);
+    assert_eq!(rules.as_array().unwrap().len(), 11);
     assert!(rules.as_array().unwrap().iter().any(|one| one["daysBefore"] == json!([10, 2])), "{rules}");
 
     // Nobody sets the rules of a region that is not theirs, and mistakes are named.
@@ -181,6 +181,8 @@ fn offices_set_the_rules_of_their_region(world: &World) {
     for (wrong, path) in [
         (json!({"daysBefore": [400]}), "daysBefore"),
         (json!({"againAfter": 0}), "againAfter"),
+        (json!({"accountFormDay": 29}), "accountFormDay"),
+        (json!({"accountReportDay": 0}), "accountReportDay"),
         (json!({"quietFrom": "9点", "quietUntil": "10:00"}), "quietFrom"),
         (json!({"quietFrom": "21:00"}), "quietUntil"),
     ] {

@@ -8,7 +8,7 @@ use sea_orm::Value;
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
 use crate::language::Language;
-use crate::noun::region::Region;
+use crate::noun::region::{Region, region_id};
 use crate::noun::statistics::StatisticsFigures;
 use crate::noun::supervision::{SupervisionCause, SupervisionKind};
 use crate::part::scalar::{Date, Moment};
@@ -160,7 +160,7 @@ impl Briefing {
         Self {
             month: written.span.first.format("%Y-%m").to_string(),
             as_of: Date(written.span.as_of),
-            region_id: ID(format!("region_{}", written.region.id)),
+            region_id: region_id(written.region.id),
             region_name: written.region.name.clone(),
             paragraph: language.of(&written.paragraph()).to_owned(),
             notes: written.notes().iter().map(|note| language.of(note).to_owned()).collect(),

@@ -107,6 +107,11 @@ filter! {
     }
 }
 
+/// Returns the global id of a region.
+pub(crate) fn region_id(key: i64) -> ID {
+    ID(format!("region_{key}"))
+}
+
 /// Input of `createRegion`: a region to add to the tree.
 #[derive(InputObject)]
 pub(crate) struct CreateRegionInput {

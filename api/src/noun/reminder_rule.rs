@@ -8,13 +8,13 @@ use entity::{region, reminder_rule as row, unit};
 use ledger::fault::Fault;
 use ledger::keep::{Patch, reminder_rule as keep};
 use ledger::people::policy::Act;
-use ledger::reminder::{Rule, Rules, name_of, read_copied, read_days};
+use ledger::reminder::{RegionRule, Rules, name_of, read_copied, read_days};
 use ledger::rule::calendar::plus_days;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QuerySelect, QueryTrait};
 
 use crate::context::{Request, Simulated};
 use crate::error::masked;
-use crate::noun::region::Region;
+use crate::noun::region::{Region, region_id};
 use crate::part::patch::clearable;
 use crate::part::payload::{UserError, key_of, outcome};
 use crate::part::scalar::{Date, Moment};
@@ -38,9 +38,13 @@ pub(crate) enum ReminderKind {
     /// 久无进展 · What nobody has reported on for long. `againAfter` is also the number of days without a report after
     /// which it is told of first; ongoing measures may take three times as long.
     StaleProgress,
-    /// 月账 · The account of each month: the form on the 25th to units that have not given it, the figures on the 1st
-    /// to leaders and offices. A day off moves both to the next working day.
+    /// 月账 · The account of each month: the form on the day `accountFormDay` to units that have not given it, the
+    /// figures on the day `accountReportDay` of the next month to leaders and offices. A day off moves both to the next
+    /// working day.
     MonthlyAccount,
+    /// 公示期满 · Close-outs whose public notice has ended, told to the office that closes them from the first working
+    /// day after it.
+    NoticeEnded,
     /// 交办件临期 · Complaint cases that are due soon.
     CaseDueSoon,
     /// 交办件逾期 · Complaint cases that are overdue.
@@ -82,6 +86,10 @@ pub(crate) struct ReminderRule {
     /// Number of days overdue, or without a report, after which a yellow card (黄牌) is proposed; three times as many
     /// without a report for an ongoing measure (长期坚持).
     card_after: i32,
+    /// Day of the month on which units get the form of the monthly account.
+    account_form_day: i32,
+    /// Day of the month on which leaders and offices get the figures of the monthly accounts of the month before.
+    account_report_day: i32,
     /// Who is told beside the unit that answers.
     copied: Vec<ReminderCopy>,
     /// Whether it is sent on working days only.
@@ -114,6 +122,10 @@ pub(crate) struct ReminderRuleChange {
     listing_after: Option<i32>,
     /// Number of days overdue, or without a report, after which a yellow card is proposed.
     card_after: Option<i32>,
+    /// Day of the month on which units get the form of the monthly account.
+    account_form_day: Option<i32>,
+    /// Day of the month on which leaders and offices get the figures of the month before.
+    account_report_day: Option<i32>,
     /// Who is told beside the unit that answers.
     copied: Option<Vec<ReminderCopy>>,
     /// Whether it is sent on working days only.
@@ -152,6 +164,10 @@ pub(crate) struct SetReminderRuleInput {
     listing_after: MaybeUndefined<i32>,
     /// Number of days overdue, or without a report, after which a yellow card is proposed, from 1 to 365.
     card_after: MaybeUndefined<i32>,
+    /// Day of the month on which units get the form of the monthly account, from 1 to 28.
+    account_form_day: MaybeUndefined<i32>,
+    /// Day of the month on which leaders and offices get the figures of the month before, from 1 to 28.
+    account_report_day: MaybeUndefined<i32>,
     /// Who is told beside the unit that answers; an empty list for no one.
     copied: MaybeUndefined<Vec<ReminderCopy>>,
     /// Whether it is sent on working days only.
@@ -219,19 +235,14 @@ fn time(time: NaiveTime) -> String {
     time.format("%H:%M").to_string()
 }
 
-fn region_id(key: i64) -> ID {
-    ID(format!("region_{key}"))
-}
-
 impl ReminderRule {
     fn of(
-        rules: &Rules,
-        rule: &Rule,
-        at: (row::ReminderKind, Option<i64>),
+        rule: RegionRule<'_>,
+        (kind, region): (row::ReminderKind, Option<i64>),
         own: Option<row::Model>,
         today: Date,
     ) -> Self {
-        let (kind, region) = at;
+        let day = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         Self {
             kind: kind.into(),
             region_id: region.map(region_id),
@@ -242,11 +253,13 @@ impl ReminderRule {
             leader_after: small(rule.leader_after),
             listing_after: small(rule.listing_after),
             card_after: small(rule.card_after),
+            account_form_day: day(rule.account_form_day),
+            account_report_day: day(rule.account_report_day),
             copied: rule.copied.iter().copied().map(Into::into).collect(),
             is_on_working_days_only: rule.working_days_only,
             quiet_from: rule.quiet.map(|(from, _)| time(from)),
             quiet_until: rule.quiet.map(|(_, until)| time(until)),
-            next_day: rules.next_day_of(rule, today.0).map(Date),
+            next_day: rule.next_day(today.0).map(Date),
             own: own.map(Into::into),
         }
     }
@@ -262,6 +275,8 @@ impl From<row::Model> for ReminderRuleChange {
             leader_after: row.leader_after,
             listing_after: row.listing_after,
             card_after: row.card_after,
+            account_form_day: row.account_form_day,
+            account_report_day: row.account_report_day,
             copied: row.copied.map(|stored| read_copied(&stored).into_iter().map(Into::into).collect()),
             is_on_working_days_only: row.working_days_only,
             quiet_from: row.quiet_from.map(time),
@@ -291,7 +306,7 @@ async fn read(
     let today = Date(request.today());
     let rule = |kind| {
         let own = own.iter().find(|row| row.kind == kind).cloned();
-        ReminderRule::of(&rules, rules.of(kind, region), (kind, region), own, today)
+        ReminderRule::of(rules.of(kind, region), (kind, region), own, today)
     };
     Ok(kinds.map(rule).collect())
 }
@@ -422,16 +437,18 @@ async fn units_below<C: ConnectionTrait>(db: &C, region: i64) -> ledger::Result<
 
 /// Returns the changes that an input asks for.
 fn changes(input: SetReminderRuleInput) -> ledger::Result<keep::Changes> {
-    let days = |given: MaybeUndefined<i32>| clearable(given.map_value(i64::from));
+    let number = |given: MaybeUndefined<i32>| clearable(given.map_value(i64::from));
     let copied = input.copied.map_value(|copied| copied.into_iter().map(Into::into).collect::<BTreeSet<_>>());
     Ok(keep::Changes {
         is_on: clearable(input.is_on),
         days_before: clearable(input.days_before.map_value(|days| days.into_iter().map(i64::from).collect())),
-        again_after: days(input.again_after),
-        office_after: days(input.office_after),
-        leader_after: days(input.leader_after),
-        listing_after: days(input.listing_after),
-        card_after: days(input.card_after),
+        again_after: number(input.again_after),
+        office_after: number(input.office_after),
+        leader_after: number(input.leader_after),
+        listing_after: number(input.listing_after),
+        card_after: number(input.card_after),
+        account_form_day: number(input.account_form_day),
+        account_report_day: number(input.account_report_day),
         copied: clearable(copied),
         working_days_only: clearable(input.is_on_working_days_only),
         quiet: quiet(input.quiet_from, input.quiet_until)?,

@@ -24,6 +24,8 @@ use crate::work::Acting;
 const MOST_MARKS: usize = 10;
 /// The most days of a threshold.
 const MOST_DAYS: i64 = 365;
+/// The last day of the month that every month has.
+const LAST_DAY: i64 = 28;
 
 /// Changes to what is set for one kind of reminder. `None` in a patch leaves the value to the region above or, for the
 /// whole ledger, to the settings of the program.
@@ -43,6 +45,10 @@ pub struct Changes {
     pub listing_after: Patch<Option<i64>>,
     /// After how many days overdue, or without a report, a yellow card is proposed, from 1 to 365.
     pub card_after: Patch<Option<i64>>,
+    /// The day of the month on which units get the form of the monthly account, from 1 to 28.
+    pub account_form_day: Patch<Option<i64>>,
+    /// The day of the month on which leaders and offices get the figures of the month before, from 1 to 28.
+    pub account_report_day: Patch<Option<i64>>,
     /// Who is told beside the unit that answers.
     pub copied: Patch<Option<BTreeSet<Copied>>>,
     /// Whether it is sent on working days only.
@@ -77,6 +83,8 @@ pub async fn set(
         leader_after: Set(now.leader_after),
         listing_after: Set(now.listing_after),
         card_after: Set(now.card_after),
+        account_form_day: Set(now.account_form_day),
+        account_report_day: Set(now.account_report_day),
         copied: Set(now.copied),
         working_days_only: Set(now.working_days_only),
         quiet_from: Set(now.quiet_from),
@@ -182,16 +190,19 @@ fn of(region: Option<i64>) -> SimpleExpr {
 
 /// Returns a row with changes, which are checked.
 fn merged(there: &reminder_rule::Model, changes: Changes) -> Result<reminder_rule::Model> {
-    let days = |patch: Patch<Option<i64>>, was: Option<i32>, least: i64, name: &str| -> Result<Option<i32>> {
-        match patch {
-            Patch::Keep => Ok(was),
-            Patch::Set(None) => Ok(None),
-            Patch::Set(Some(days)) if (least..=MOST_DAYS).contains(&days) => Ok(i32::try_from(days).ok()),
-            Patch::Set(Some(_)) => {
-                let zh = format!("天数应为 {least} 至 {MOST_DAYS}");
-                let en = format!("the number of days must be from {least} to {MOST_DAYS}");
-                Err(Fault::invalid(zh, en, &["input", name]).into())
-            }
+    let number = |patch: Patch<Option<i64>>, was: Option<i32>, (least, most): (i64, i64), name: &str| match patch {
+        Patch::Keep => Ok(was),
+        Patch::Set(None) => Ok(None),
+        Patch::Set(Some(number)) if (least..=most).contains(&number) => Ok(i32::try_from(number).ok()),
+        Patch::Set(Some(_)) if most == LAST_DAY => {
+            let zh = format!("每月的日期应为 {least} 至 {most}，因为每个月都有这些日期");
+            let en = format!("the day of the month must be from {least} to {most}, which every month has");
+            Err(crate::Error::from(Fault::invalid(zh, en, &["input", name])))
+        }
+        Patch::Set(Some(_)) => {
+            let zh = format!("天数应为 {least} 至 {most}");
+            let en = format!("the number of days must be from {least} to {most}");
+            Err(Fault::invalid(zh, en, &["input", name]).into())
         }
     };
     let days_before = match changes.days_before {
@@ -201,11 +212,15 @@ fn merged(there: &reminder_rule::Model, changes: Changes) -> Result<reminder_rul
     };
     let (days_before, again_after, office_after, leader_after, listing_after, card_after) = fault::all((
         days_before,
-        days(changes.again_after, there.again_after, 1, "againAfter"),
-        days(changes.office_after, there.office_after, 0, "officeAfter"),
-        days(changes.leader_after, there.leader_after, 0, "leaderAfter"),
-        days(changes.listing_after, there.listing_after, 0, "listingAfter"),
-        days(changes.card_after, there.card_after, 1, "cardAfter"),
+        number(changes.again_after, there.again_after, (1, MOST_DAYS), "againAfter"),
+        number(changes.office_after, there.office_after, (0, MOST_DAYS), "officeAfter"),
+        number(changes.leader_after, there.leader_after, (0, MOST_DAYS), "leaderAfter"),
+        number(changes.listing_after, there.listing_after, (0, MOST_DAYS), "listingAfter"),
+        number(changes.card_after, there.card_after, (1, MOST_DAYS), "cardAfter"),
+    ))?;
+    let (account_form_day, account_report_day) = fault::all((
+        number(changes.account_form_day, there.account_form_day, (1, LAST_DAY), "accountFormDay"),
+        number(changes.account_report_day, there.account_report_day, (1, LAST_DAY), "accountReportDay"),
     ))?;
     let names = |copied: BTreeSet<Copied>| copied.iter().map(ActiveEnum::to_value).collect::<Vec<_>>().join(",");
     let quiet = changes.quiet.or(there.quiet_from.zip(there.quiet_until));
@@ -217,6 +232,8 @@ fn merged(there: &reminder_rule::Model, changes: Changes) -> Result<reminder_rul
         leader_after,
         listing_after,
         card_after,
+        account_form_day,
+        account_report_day,
         copied: match changes.copied {
             Patch::Keep => there.copied.clone(),
             Patch::Set(copied) => copied.map(names),
@@ -243,7 +260,8 @@ fn state(row: &reminder_rule::Model) -> Value {
     json!({
         "isOn": row.is_on, "daysBefore": row.days_before, "againAfter": row.again_after,
         "officeAfter": row.office_after, "leaderAfter": row.leader_after, "listingAfter": row.listing_after,
-        "cardAfter": row.card_after,
+        "cardAfter": row.card_after, "accountFormDay": row.account_form_day,
+        "accountReportDay": row.account_report_day,
         "copied": row.copied, "isOnWorkingDaysOnly": row.working_days_only,
         "quietFrom": row.quiet_from, "quietUntil": row.quiet_until,
     })

@@ -105,8 +105,10 @@ pub enum Act {
     /// Maintaining rounds with their results and published figures, problems and measures, importing ledgers, and
     /// maintaining what is remembered of imports.
     KeepLedger,
-    /// Maintaining regions, units, aliases and addresses, and the calendar of holidays.
+    /// Maintaining regions, units, aliases and addresses.
     KeepDictionaries,
+    /// Maintaining the calendar of working days.
+    KeepCalendar,
     /// Managing the accounts and tokens of others, schedules and mails.
     KeepAccounts,
     /// Setting the rules of reminders.
@@ -192,7 +194,7 @@ fn doers(act: Act, level: RoundLevel) -> &'static [Role] {
         }
         Act::SpotCheck => &[RegionalOffice],
         Act::KeepDictionaries | Act::KeepAccounts => &[Administrator],
-        Act::KeepReminders => &[CityOffice, RegionalOffice, Administrator],
+        Act::KeepReminders | Act::KeepCalendar => &[CityOffice, RegionalOffice, Administrator],
         Act::Assign | Act::Verify | Act::DecideObjection | Act::Supervise | Act::HandOverCase | Act::HoldToAccount => {
             &[CityOffice, RegionalOffice]
         }
@@ -503,8 +505,17 @@ impl Principal {
     /// regional and city offices those of their region and below. `path` is the path of the region, as in
     /// [`Place::path`]; none for the rules of the whole ledger.
     pub fn keeps_reminders_of(&self, path: Option<&str>) -> bool {
-        self.may(Act::KeepAccounts)
-            || path.is_some_and(|path| self.permits_of_region(Act::KeepReminders, RoundLevel::Province, path))
+        self.keeps_of_region(Act::KeepReminders, path)
+    }
+
+    /// Checks whether the caller may set the working days of a region and those below it, like the [rules of
+    /// reminders](Self::keeps_reminders_of); with `None` for `path`, those of the whole country.
+    pub fn keeps_calendar_of(&self, path: Option<&str>) -> bool {
+        self.keeps_of_region(Act::KeepCalendar, path)
+    }
+
+    fn keeps_of_region(&self, act: Act, path: Option<&str>) -> bool {
+        self.may(Act::KeepAccounts) || path.is_some_and(|path| self.permits_of_region(act, RoundLevel::Province, path))
     }
 
     /// Checks whether the caller may end a session or token of `account`: users their own, administrators any. A

@@ -21,8 +21,8 @@ pub async fn due_soon(db: &Transaction, (today, _): (NaiveDate, Tz), rules: &Rul
     let open = open(db, today, plus_days(today, reach)).await?;
     let candidate = |case: &inspection_case::Model| {
         let rule = rules.of(ReminderKind::CaseDueSoon, Some(case.region_id));
-        let since = rule.owed_since(case.due_on, today, &rules.days)?;
-        rule.is_sent_on(today, &rules.days).then(|| remind(case, &[case.lead_unit_id], since))
+        let since = rule.owed_since(case.due_on, today)?;
+        rule.is_sent_on(today).then(|| remind(case, &[case.lead_unit_id], since))
     };
     open.iter().filter_map(candidate).for_each(each);
     Ok(())
@@ -40,7 +40,7 @@ pub async fn overdue(db: &Transaction, (today, _): (NaiveDate, Tz), rules: &Rule
         let office = offices.above(case.region_id).map(|(unit, _)| unit);
         let office = office.filter(|_| rule.copied.contains(&Copied::Office));
         let units: Vec<i64> = [Some(case.lead_unit_id), office].into_iter().flatten().collect();
-        rule.is_sent_on(today, &rules.days).then(|| remind(case, &units, rule.silent_since(today)))
+        rule.is_sent_on(today).then(|| remind(case, &units, rule.silent_since(today)))
     };
     open.iter().filter_map(candidate).for_each(each);
     Ok(())

@@ -130,9 +130,8 @@ async fn candidates(
         }
         let candidate = |row: Unchecked| {
             let rule = rules.of(checked.reminder, Some(row.region));
-            let since =
-                if ends < today { Some(rule.silent_since(today)) } else { rule.owed_since(ends, today, &rules.days) };
-            let since = since.filter(|_| rule.is_sent_on(today, &rules.days))?;
+            let since = if ends < today { Some(rule.silent_since(today)) } else { rule.owed_since(ends, today) };
+            let since = since.filter(|_| rule.is_sent_on(today))?;
             // An office, too, is told about the assignment: about its own part, not its siblings'.
             let units = told(&row).into_iter().map(|unit| Told { unit, answers: true }).collect();
             Some(Candidate {

@@ -21,13 +21,13 @@ pub async fn candidates(
     let Some(reach) = rules.reach(ReminderKind::DueSoon) else { return Ok(()) };
     let candidate = |row: Open| {
         let rule = rules.of(ReminderKind::DueSoon, row.region_id);
-        let since = rule.owed_since(row.due_by, today, &rules.days).filter(|_| rule.is_sent_on(today, &rules.days))?;
+        let since = rule.owed_since(row.due_by, today).filter(|_| rule.is_sent_on(today))?;
         Some(Candidate {
             matter: Matter::Measure(row.measure_id),
             assignment: row.assignment_id,
             region: row.region_id,
             due_on: row.due_by,
-            units: row.units(rule),
+            units: row.units(&rule),
             people: Vec::new(),
             since,
             goes_along: true,

@@ -46,7 +46,7 @@ pub async fn candidates(
     let late = (NaiveDate::default(), plus_days(today, -rules.soonest_office()));
     Open::each(db, late, today, |row| {
         let rule = rules.of(ReminderKind::Escalation, row.region_id);
-        if row.assignment_id.is_none() || !rule.is_sent_on(today, &rules.days) {
+        if row.assignment_id.is_none() || !rule.is_sent_on(today) {
             return;
         }
         let office = row.region_id.and_then(|region| offices.above(region));

@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryF
 
 use super::candidate::{Candidate, Each, Matter, Person, Told};
 use super::leader::{Leaders, named};
-use super::rules::{Rule, Rules};
+use super::rules::{RegionRule, Rules};
 use crate::Result;
 use crate::monthly_account::facts;
 use crate::owes_monthly_account;
@@ -30,17 +30,17 @@ const MADE_UP: i64 = 7;
 
 /// Returns the day since which the form of a month is owed on `today`; `None` if it is not. It is owed until the month
 /// ends or, if days off have moved its day beyond, on that day.
-fn form_since(rule: &Rule, month: Month, today: NaiveDate, rules: &Rules) -> Option<NaiveDate> {
-    let since = rule.account_form_on(month, &rules.days);
+fn form_since(rule: RegionRule<'_>, month: Month, today: NaiveDate) -> Option<NaiveDate> {
+    let since = rule.account_form_on(month);
     let is_owed = since == today || (since < today && today <= month.last_day());
-    (is_owed && rule.is_sent_on(today, &rules.days)).then_some(since)
+    (is_owed && rule.is_sent_on(today)).then_some(since)
 }
 
 /// Returns the day since which the figures of a month are owed on `today`; `None` if they are not.
-fn report_since(rule: &Rule, month: Month, today: NaiveDate, rules: &Rules) -> Option<NaiveDate> {
-    let since = rule.account_report_on(month, &rules.days);
+fn report_since(rule: RegionRule<'_>, month: Month, today: NaiveDate) -> Option<NaiveDate> {
+    let since = rule.account_report_on(month);
     let is_owed = since <= today && today < plus_days(since, MADE_UP);
-    (is_owed && rule.is_sent_on(today, &rules.days)).then_some(since)
+    (is_owed && rule.is_sent_on(today)).then_some(since)
 }
 
 /// Hands on the forms and figures that are owed on a day.
@@ -51,10 +51,11 @@ pub async fn candidates(
     each: &mut Each<'_>,
 ) -> Result<()> {
     let this = Month::of(today);
-    let is_owed = |since: fn(&Rule, Month, NaiveDate, &Rules) -> Option<NaiveDate>, month: Month| {
-        rules.all(ReminderKind::MonthlyAccount).any(|rule| since(rule, month, today, rules).is_some())
+    let is_owed = |since: fn(RegionRule<'_>, Month, NaiveDate) -> Option<NaiveDate>, month: Month| {
+        rules.all(ReminderKind::MonthlyAccount).any(|rule| since(rule, month, today).is_some())
     };
-    for month in [this.previous(), this] {
+    // The figures of a month may come late in the next one, and are made up for until after it.
+    for month in [this.previous().previous(), this.previous(), this] {
         if is_owed(form_since, month) {
             forms(db, month, (today, zone), rules, each).await?;
         }
@@ -93,7 +94,7 @@ async fn forms(
     let text = sql.source(MISSING);
     let candidate = |row: Missing| {
         let rule = rules.of(ReminderKind::MonthlyAccount, Some(row.region));
-        form_since(rule, month, today, rules).map(|since| Candidate {
+        form_since(rule, month, today).map(|since| Candidate {
             matter: Matter::Measure(row.measure),
             assignment: Some(row.assignment),
             region: Some(row.region),
@@ -149,7 +150,7 @@ async fn reports(
     }
     let mut report = |matter: Matter, region: Option<i64>, (units, people): (Vec<Told>, Vec<Person>)| {
         let rule = rules.of(ReminderKind::MonthlyAccount, region);
-        if let Some(since) = report_since(rule, month, today, rules) {
+        if let Some(since) = report_since(rule, month, today) {
             let due_on = month.last_day();
             let assignment = None;
             each(Candidate { matter, assignment, region, due_on, units, people, since, goes_along: true });

@@ -1,6 +1,6 @@
-//! The rectification offices (整改办) of cities and the levels above, which are told what remains undone below them.
+//! The rectification offices (整改办), which are told what remains undone below them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use entity::region::{self, Level};
 use entity::unit::{self, Kind};
@@ -9,12 +9,12 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use crate::Result;
 use crate::region::lineage;
 
-/// The rectification offices of cities and the levels above.
+/// The rectification offices of all regions.
 pub(super) struct Offices {
     /// The key of each office, by the key of its region.
     by_region: HashMap<i64, i64>,
-    /// The keys of the regions at the level of a province.
-    provinces: HashSet<i64>,
+    /// The level of each region, by its key.
+    levels: HashMap<i64, Level>,
     /// The lineage of each region, by its key: the keys from the root down to the region itself.
     lines: HashMap<i64, Vec<i64>>,
 }
@@ -22,10 +22,7 @@ pub(super) struct Offices {
 impl Offices {
     pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Self> {
         let regions = region::Entity::find().all(db).await?;
-        let is_city = |region: &&region::Model| !matches!(region.level, Level::County | Level::Township);
-        let cities: HashSet<i64> = regions.iter().filter(is_city).map(|region| region.id).collect();
-        let provinces =
-            regions.iter().filter(|region| region.level == Level::Province).map(|region| region.id).collect();
+        let levels = regions.iter().map(|region| (region.id, region.level)).collect();
         let lines = regions.iter().map(|region| (region.id, lineage(&region.path))).collect();
         let units = unit::Entity::find()
             .filter(unit::Column::Kind.eq(Kind::RectificationOffice))
@@ -33,23 +30,25 @@ impl Offices {
             .order_by_desc(unit::Column::Id)
             .all(db)
             .await?;
-        let offices = units.into_iter().map(|unit| (unit.region_id, unit.id));
-        Ok(Self { by_region: offices.filter(|(region, _)| cities.contains(region)).collect(), provinces, lines })
+        Ok(Self { by_region: units.into_iter().map(|unit| (unit.region_id, unit.id)).collect(), levels, lines })
     }
 
     /// Returns the key of the office of the province that a region belongs to.
     pub(super) fn of_province(&self, region: i64) -> Option<i64> {
-        let line = self.lines.get(&region)?;
-        line.iter()
-            .find(|region| self.provinces.contains(region))
-            .and_then(|region| self.by_region.get(region))
-            .copied()
+        self.nearest(region, |level| level == Level::Province).map(|(office, _)| office)
     }
 
-    /// Returns the key of the nearest office at or above a region, and the key of the region to which the office
-    /// belongs.
+    /// Returns the key of the nearest office of a city or a level above, at or above a region, and the key of the
+    /// region to which the office belongs.
     pub(super) fn above(&self, region: i64) -> Option<(i64, i64)> {
+        self.nearest(region, |level| !matches!(level, Level::County | Level::Township))
+    }
+
+    /// Returns the key of the nearest office of a level, at or above a region, and the key of the region to which the
+    /// office belongs.
+    pub(super) fn nearest(&self, region: i64, is_asked: impl Fn(Level) -> bool) -> Option<(i64, i64)> {
         let line = self.lines.get(&region)?;
-        line.iter().rev().find_map(|region| Some((*self.by_region.get(region)?, *region)))
+        let mut of_level = line.iter().rev().filter(|region| self.levels.get(region).copied().is_some_and(&is_asked));
+        of_level.find_map(|region| Some((*self.by_region.get(region)?, *region)))
     }
 }

@@ -24,12 +24,12 @@ pub async fn candidates(
     let candidate = |row: Open| {
         let rule = rules.of(ReminderKind::Overdue, row.region_id);
         let entered_late_on = row.entered_late_on(zone);
-        rule.is_sent_on(today, &rules.days).then(|| Candidate {
+        rule.is_sent_on(today).then(|| Candidate {
             matter: Matter::Measure(row.measure_id),
             assignment: row.assignment_id,
             region: row.region_id,
             due_on: row.due_by,
-            units: row.units(rule),
+            units: row.units(&rule),
             people: Vec::new(),
             since: entered_late_on.unwrap_or_else(|| rule.silent_since(today)),
             goes_along: entered_late_on.is_none(),

@@ -5,6 +5,7 @@
 //! occurrence on, because every run reads the rules anew.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Deref;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
@@ -17,7 +18,7 @@ use super::candidate::Timing;
 use crate::Result;
 use crate::region::lineage;
 use crate::rule::calendar::{Month, local_day, moment, plus_days};
-use crate::rule::holiday::WorkingDays;
+use crate::rule::holiday::{Calendars, WorkingDays};
 
 /// What holds for one kind of reminder in one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,10 @@ impl Rule {
             ReminderKind::QuarterlySelfInspection => (&timing.self_inspection_before, &[Copied::Office]),
             ReminderKind::DueSoon => (&timing.due_soon_before, &[Copied::LeadUnit]),
             ReminderKind::Overdue => (&[], &[Copied::LeadUnit, Copied::SupervisingUnit]),
-            ReminderKind::Escalation | ReminderKind::StaleProgress | ReminderKind::MonthlyAccount => (&[], &[]),
+            ReminderKind::Escalation
+            | ReminderKind::StaleProgress
+            | ReminderKind::MonthlyAccount
+            | ReminderKind::NoticeEnded => (&[], &[]),
             ReminderKind::HalfYearVerification | ReminderKind::YearlySpotCheck => (&timing.office_check_before, &[]),
             ReminderKind::CaseDueSoon => (&timing.case_due_soon_before, &[]),
             ReminderKind::CaseOverdue => (&[], &[Copied::Office]),
@@ -84,6 +88,11 @@ impl Rule {
         set(&mut self.leader_after, row.leader_after);
         set(&mut self.listing_after, row.listing_after);
         set(&mut self.card_after, row.card_after);
+        let set = |to: &mut u32, value: Option<i32>| {
+            *to = value.and_then(|day| u32::try_from(day).ok()).unwrap_or(*to);
+        };
+        set(&mut self.account_form_day, row.account_form_day);
+        set(&mut self.account_report_day, row.account_report_day);
         self.is_on = row.is_on.unwrap_or(self.is_on);
         self.working_days_only = row.working_days_only.unwrap_or(self.working_days_only);
         if let Some(days) = &row.days_before {
@@ -107,61 +116,103 @@ impl Rule {
         )
     }
 
+    /// Returns the first local date on or after which a reminder that is repeated silences the next one of `today`.
+    pub(super) fn silent_since(&self, today: NaiveDate) -> NaiveDate {
+        plus_days(today, 1 - self.again_after)
+    }
+}
+
+/// What holds for one kind of reminder in one region, with the working days of the region.
+#[derive(Debug, Clone, Copy)]
+pub struct RegionRule<'a> {
+    rule: &'a Rule,
+    days: &'a WorkingDays,
+}
+
+impl Deref for RegionRule<'_> {
+    type Target = Rule;
+
+    fn deref(&self) -> &Rule {
+        self.rule
+    }
+}
+
+impl RegionRule<'_> {
+    /// Returns the first day from `day` on on which something is sent, or `None` while it is off.
+    pub fn next_day(&self, day: NaiveDate) -> Option<NaiveDate> {
+        self.is_on.then(|| self.moved_on(day))
+    }
+
     /// Whether it is sent on a day.
-    pub(super) fn is_sent_on(&self, day: NaiveDate, days: &WorkingDays) -> bool {
-        self.is_on && (!self.working_days_only || days.contains(day))
+    pub(super) fn is_sent_on(&self, day: NaiveDate) -> bool {
+        self.is_on && !self.is_off(day)
     }
 
     /// Returns the day from which a reminder of something due on `due_on` is owed: that of the last mark reached. A
     /// mark on a day off moves to the last working day before it. Returns `None` before the first mark and after the
     /// due date.
-    pub(super) fn owed_since(&self, due_on: NaiveDate, today: NaiveDate, days: &WorkingDays) -> Option<NaiveDate> {
+    pub(super) fn owed_since(&self, due_on: NaiveDate, today: NaiveDate) -> Option<NaiveDate> {
         if due_on < today {
             return None;
         }
-        self.marks(due_on, days).filter(|day| *day <= today).max()
+        self.marks(due_on).filter(|day| *day <= today).max()
     }
 
     /// Returns the marks of a date: the days before it on which it is reminded of.
-    fn marks(&self, due_on: NaiveDate, days: &WorkingDays) -> impl Iterator<Item = NaiveDate> {
+    fn marks(&self, due_on: NaiveDate) -> impl Iterator<Item = NaiveDate> {
         self.days_before.iter().map(move |before| {
             let day = plus_days(due_on, -before);
-            if self.working_days_only { days.last_by(day) } else { day }
+            if self.working_days_only { self.days.last_by(day) } else { day }
         })
     }
 
     /// Returns the day on which something due on `due_on`, of which an address was told on `told_on`, is told again if
     /// it stays as it is: at the next mark, or after the pause. `None` if no mark is left.
-    pub(super) fn next_after(
-        &self,
-        (due_on, told_on): (NaiveDate, NaiveDate),
-        today: NaiveDate,
-        days: &WorkingDays,
-    ) -> Option<NaiveDate> {
+    pub(super) fn next_after(&self, (due_on, told_on): (NaiveDate, NaiveDate), today: NaiveDate) -> Option<NaiveDate> {
         if due_on < today {
-            return Some(self.moved_on(plus_days(told_on, self.again_after), days));
+            return Some(self.moved_on(plus_days(told_on, self.again_after)));
         }
-        self.marks(due_on, days).filter(|day| *day > today).min()
+        self.marks(due_on).filter(|day| *day > today).min()
     }
 
     /// Returns the day on which units get the form of a month's account: on a day off, the next working day.
-    pub(super) fn account_form_on(&self, month: Month, days: &WorkingDays) -> NaiveDate {
-        self.moved_on(month.day(self.account_form_day), days)
+    pub(super) fn account_form_on(&self, month: Month) -> NaiveDate {
+        self.moved_on(month.day(self.account_form_day))
     }
 
     /// Returns the day on which leaders and offices get the figures of a month's accounts, in the month after it: on a
     /// day off, the next working day.
-    pub(super) fn account_report_on(&self, month: Month, days: &WorkingDays) -> NaiveDate {
-        self.moved_on(month.next().day(self.account_report_day), days)
+    pub(super) fn account_report_on(&self, month: Month) -> NaiveDate {
+        self.moved_on(month.next().day(self.account_report_day))
     }
 
-    fn moved_on(&self, day: NaiveDate, days: &WorkingDays) -> NaiveDate {
-        if self.working_days_only { days.first_from(day) } else { day }
+    /// Whether nothing is sent on a day because it is a day off.
+    fn is_off(&self, day: NaiveDate) -> bool {
+        self.working_days_only && !self.days.contains(day)
     }
 
-    /// Returns the first local date on or after which a reminder that is repeated silences the next one of `today`.
-    pub(super) fn silent_since(&self, today: NaiveDate) -> NaiveDate {
-        plus_days(today, 1 - self.again_after)
+    /// Returns the first day from `day` on that is not off.
+    fn moved_on(&self, day: NaiveDate) -> NaiveDate {
+        if self.working_days_only { self.days.first_from(day) } else { day }
+    }
+
+    /// Returns the moment from which a digest may be sent: `now`, or the end of the quiet hours and days off.
+    pub fn sent_from(&self, now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+        let local = now.with_timezone(&zone);
+        let today = local_day(now, zone);
+        let begins =
+            self.quiet.map_or(NaiveTime::MIN, |(from, until)| if from < until { NaiveTime::MIN } else { until });
+        if self.is_off(today) {
+            return moment(self.days.first_from(today), begins, zone);
+        }
+        if !self.is_quiet(local.time()) {
+            return now;
+        }
+        let Some((from, until)) = self.quiet else { return now };
+        if from < until || local.time() < until {
+            return moment(today, until, zone);
+        }
+        moment(self.moved_on(plus_days(today, 1)), until, zone)
     }
 }
 
@@ -185,11 +236,11 @@ pub fn read_copied(stored: &str) -> BTreeSet<Copied> {
     stored.split(',').filter_map(|copied| Copied::try_from_value(&copied.to_owned()).ok()).collect()
 }
 
-/// The rules of all kinds in all regions, with the calendar.
+/// The rules of all kinds in all regions, with their calendars.
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// The days on which offices work.
-    pub days: WorkingDays,
+    calendars: Calendars,
     /// What holds for the whole ledger.
     everywhere: HashMap<ReminderKind, Rule>,
     /// What holds in the regions for which, or above which, something is set.
@@ -208,7 +259,7 @@ impl Rules {
         timing: &Timing,
         supposed: Option<&reminder_rule::Model>,
     ) -> Result<Self> {
-        let days = WorkingDays::read(db).await?;
+        let calendars = Calendars::read(db).await?;
         let mut rows = current(db).await?;
         if let Some(supposed) = supposed {
             rows.retain(|row| (row.kind, row.region_id) != (supposed.kind, supposed.region_id));
@@ -220,7 +271,7 @@ impl Rules {
         for row in of_all {
             everywhere.entry(row.kind).and_modify(|rule| *rule = rule.clone().with(&row));
         }
-        let mut rules = Self { days, everywhere, of_regions: HashMap::new() };
+        let mut rules = Self { calendars, everywhere, of_regions: HashMap::new() };
         if !of_regions.is_empty() {
             rules.spread(db, &of_regions).await?;
         }
@@ -239,7 +290,7 @@ impl Rules {
                 if found.is_empty() {
                     continue;
                 }
-                let rule = found.into_iter().fold(self.of(*kind, None).clone(), |rule, row| rule.with(row));
+                let rule = found.into_iter().fold(self.everywhere[kind].clone(), |rule, row| rule.with(row));
                 self.of_regions.insert((*kind, region.id), rule);
             }
         }
@@ -247,20 +298,21 @@ impl Rules {
     }
 
     /// Returns what holds for a kind in a region, or for items of no region.
-    pub fn of(&self, kind: ReminderKind, region: Option<i64>) -> &Rule {
+    pub fn of(&self, kind: ReminderKind, region: Option<i64>) -> RegionRule<'_> {
         let own = region.and_then(|region| self.of_regions.get(&(kind, region)));
-        own.unwrap_or_else(|| &self.everywhere[&kind])
+        RegionRule { rule: own.unwrap_or_else(|| &self.everywhere[&kind]), days: self.calendars.of(region) }
     }
 
-    /// Returns all rules of a kind.
-    pub(super) fn all(&self, kind: ReminderKind) -> impl Iterator<Item = &Rule> {
-        let own = self.of_regions.iter().filter(move |((of, _), _)| *of == kind).map(|(_, rule)| rule);
-        own.chain(std::iter::once(&self.everywhere[&kind]))
+    /// Returns what holds for a kind in all regions that differ from the whole ledger, and in the whole ledger.
+    pub(super) fn all(&self, kind: ReminderKind) -> impl Iterator<Item = RegionRule<'_>> {
+        let with_rules = self.of_regions.keys().filter(move |(of, _)| *of == kind).map(|(_, region)| *region);
+        let differing = with_rules.chain(self.calendars.regions());
+        differing.map(Some).chain(std::iter::once(None)).map(move |region| self.of(kind, region))
     }
 
     /// Returns how many days ahead a search has to look for what may have to be reminded of, or `None` if nothing is.
     pub(super) fn reach(&self, kind: ReminderKind) -> Option<i64> {
-        self.all(kind).flat_map(|rule| &rule.days_before).max().map(|days| days + MOST_MOVED)
+        self.all(kind).flat_map(|rule| &rule.rule.days_before).max().map(|days| days + MOST_MOVED)
     }
 
     /// Returns the fewest days after which a kind is repeated, or `None` if it is off everywhere.
@@ -288,35 +340,7 @@ impl Rules {
 
     /// Returns the first day from `day` on on which a kind is sent anywhere, or `None` if it is sent nowhere.
     pub fn next_day(&self, kind: ReminderKind, day: NaiveDate) -> Option<NaiveDate> {
-        self.all(kind).filter_map(|rule| self.next_day_of(rule, day)).min()
-    }
-
-    /// Returns the first day from `day` on on which something is sent by a rule, or `None` while it is off.
-    pub fn next_day_of(&self, rule: &Rule, day: NaiveDate) -> Option<NaiveDate> {
-        rule.is_on.then(|| rule.moved_on(day, &self.days))
-    }
-
-    /// Returns the moment from which a digest of a kind may be sent to a unit of a region: `now`, or the end of the
-    /// quiet hours and days off.
-    pub fn sent_from(&self, kind: ReminderKind, region: Option<i64>, now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
-        let rule = self.of(kind, region);
-        let local = now.with_timezone(&zone);
-        let today = local_day(now, zone);
-        let is_off = |day: NaiveDate| rule.working_days_only && !self.days.contains(day);
-        let begins =
-            rule.quiet.map_or(NaiveTime::MIN, |(from, until)| if from < until { NaiveTime::MIN } else { until });
-        if is_off(today) {
-            return moment(self.days.first_from(today), begins, zone);
-        }
-        if !rule.is_quiet(local.time()) {
-            return now;
-        }
-        let Some((from, until)) = rule.quiet else { return now };
-        if from < until || local.time() < until {
-            return moment(today, until, zone);
-        }
-        let tomorrow = plus_days(today, 1);
-        moment(if rule.working_days_only { self.days.first_from(tomorrow) } else { tomorrow }, until, zone)
+        self.all(kind).filter_map(|rule| rule.next_day(day)).min()
     }
 }
 
@@ -328,6 +352,7 @@ pub fn repeats(kind: ReminderKind) -> bool {
         | ReminderKind::YearlySpotCheck
         | ReminderKind::Overdue
         | ReminderKind::StaleProgress
+        | ReminderKind::NoticeEnded
         | ReminderKind::CaseOverdue => true,
         ReminderKind::DueSoon | ReminderKind::Escalation | ReminderKind::MonthlyAccount | ReminderKind::CaseDueSoon => {
             false
@@ -351,6 +376,7 @@ pub fn name_of(kind: ReminderKind) -> &'static str {
         ReminderKind::Escalation => "escalation",
         ReminderKind::StaleProgress => "stale-progress",
         ReminderKind::MonthlyAccount => "monthly-account",
+        ReminderKind::NoticeEnded => "notice-ended",
         ReminderKind::CaseDueSoon => "case-due-soon",
         ReminderKind::CaseOverdue => "case-overdue",
     }
@@ -376,7 +402,7 @@ mod tests {
     fn rules() -> Rules {
         let timing = Timing::default();
         let everywhere = ReminderKind::iter().map(|kind| (kind, Rule::by_default(kind, &timing))).collect();
-        Rules { days: WorkingDays::default(), everywhere, of_regions: HashMap::new() }
+        Rules { calendars: Calendars::default(), everywhere, of_regions: HashMap::new() }
     }
 
     fn day(text: &str) -> NaiveDate {
@@ -388,7 +414,7 @@ mod tests {
         let rules = rules();
         let rule = rules.of(ReminderKind::DueSoon, None);
         // The marks of 2022-12-31, a Saturday: 1 December, Saturday 24 December, 30 December.
-        let owed = |today| rule.owed_since(day("2022-12-31"), day(today), &rules.days).map(|day| day.to_string());
+        let owed = |today| rule.owed_since(day("2022-12-31"), day(today)).map(|day| day.to_string());
         assert_eq!(owed("2022-11-30"), None);
         assert_eq!(owed("2022-12-01").as_deref(), Some("2022-12-01"));
         assert_eq!(owed("2022-12-22").as_deref(), Some("2022-12-01"));
@@ -402,7 +428,7 @@ mod tests {
         let rules = rules();
         let from = |now: &str| {
             let now = DateTime::parse_from_rfc3339(now).unwrap().to_utc();
-            rules.sent_from(ReminderKind::Overdue, None, now, Shanghai).with_timezone(&Shanghai).to_rfc3339()
+            rules.of(ReminderKind::Overdue, None).sent_from(now, Shanghai).with_timezone(&Shanghai).to_rfc3339()
         };
         // A Thursday, a Friday evening, a Saturday and the holidays of October 2026.
         assert_eq!(from("2026-11-26T08:00:00+08:00"), "2026-11-26T08:00:00+08:00");
@@ -425,7 +451,7 @@ mod tests {
             let mut said = 0;
             for before in up.iter().rev() {
                 let today = plus_days(due, -before);
-                if let Some(since) = rule.owed_since(due, today, &rules.days)
+                if let Some(since) = rule.owed_since(due, today)
                     && told.is_none_or(|day| day < since)
                 {
                     told = Some(today);
@@ -440,12 +466,12 @@ mod tests {
         fn what_may_be_sent_from_a_moment_on_is_not_held_then(minutes in 0_i64..2_000_000) {
             let rules = rules();
             let now = DateTime::from_timestamp(1_577_836_800 + minutes * 60, 0).unwrap();
-            let from = rules.sent_from(ReminderKind::Overdue, None, now, Shanghai);
+            let rule = rules.of(ReminderKind::Overdue, None);
+            let from = rule.sent_from(now, Shanghai);
             prop_assert!(from >= now);
-            prop_assert_eq!(rules.sent_from(ReminderKind::Overdue, None, from, Shanghai), from);
+            prop_assert_eq!(rule.sent_from(from, Shanghai), from);
             let local = from.with_timezone(&Shanghai);
-            prop_assert!(rules.days.contains(local.date_naive()));
-            prop_assert!(!rules.of(ReminderKind::Overdue, None).is_quiet(local.time()));
+            prop_assert!(rule.is_sent_on(local.date_naive()) && !rule.is_quiet(local.time()));
         }
     }
 }

@@ -49,7 +49,7 @@ pub async fn candidates(
         let heard_on = row.reported_on.map_or(entered_on, |reported_on| reported_on.max(entered_on));
         let patience = rule.again_after * if row.is_ongoing { ONGOING } else { 1 };
         let stale_on = plus_days(heard_on, patience);
-        (stale_on <= today && rule.is_sent_on(today, &rules.days)).then(|| Candidate {
+        (stale_on <= today && rule.is_sent_on(today)).then(|| Candidate {
             matter: Matter::Measure(row.measure_id),
             assignment: Some(row.assignment_id),
             region: Some(row.region_id),

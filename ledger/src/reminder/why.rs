@@ -12,7 +12,7 @@ use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter
 use super::candidate::{Find, Matter, Timing};
 use super::described::{Described, describe};
 use super::plan::{Item, standings};
-use super::rules::{Rules, kind_of, repeats};
+use super::rules::{RegionRule, Rules, kind_of, repeats};
 use crate::Result;
 use crate::record::database::Transaction;
 
@@ -41,6 +41,10 @@ pub async fn why<C: ConnectionTrait>(db: &C, mail: &mail::Model, timing: &Timing
                 (String::new(), String::new())
             } else {
                 (format!("，提前 {days} 天"), format!(", {days} days before"))
+            };
+            let (before, before_en) = match days_of_account(kind, rule) {
+                Some(days) => (format!("，{}", days.zh), format!(", {}", days.en)),
+                None => (before, before_en),
             };
             let (again, again_en) = if repeats(kind) {
                 (format!("，隔 {} 天再提醒", rule.again_after), format!(", again after {} days", rule.again_after))
@@ -190,12 +194,14 @@ pub async fn why_not(
     };
     let mut reasons = queued(db, name, today, &addresses).await?;
     let stopped = stopped(db, name, &addresses).await?;
-    let regions = units.iter().map(|unit| Some(unit.region_id)).chain([None]);
+    // A person of no unit is told by the rules of many regions: those of the whole ledger stand for them.
+    let none = units.is_empty().then_some(None);
+    let regions = units.iter().map(|unit| Some(unit.region_id)).chain(none);
     let all: Vec<_> = regions.map(|region| rules.of(kind, region)).collect();
     if all.iter().all(|rule| !rule.is_on) {
         reasons.push(WhyNot::new(WhyNotCode::Off, "这类提醒已停用", "this reminder is off"));
-    } else if all.iter().all(|rule| rules.next_day_of(rule, today) != Some(today)) {
-        let next = all.iter().filter_map(|rule| rules.next_day_of(rule, today)).min();
+    } else if all.iter().all(|rule| rule.next_day(today) != Some(today)) {
+        let next = all.iter().filter_map(|rule| rule.next_day(today)).min();
         let when = next.map(|day| day.to_string()).unwrap_or_default();
         let reason = WhyNot::new(
             WhyNotCode::DayOff,
@@ -211,8 +217,7 @@ pub async fn why_not(
             let reason = match standing.told_on.filter(|_| !standing.is_owed()) {
                 Some(told_on) => {
                     let is_told_again = repeats(kind) || standing.item.due_on >= today;
-                    let next =
-                        rule.next_after((standing.item.due_on, told_on), today, &rules.days).filter(|_| is_told_again);
+                    let next = rule.next_after((standing.item.due_on, told_on), today).filter(|_| is_told_again);
                     let later =
                         next.map(|day| (format!("，下次 {day}"), format!(", next on {day}"))).unwrap_or_default();
                     let zh = format!("{address} 已于 {told_on} 告知{}", later.0);
@@ -231,9 +236,24 @@ pub async fn why_not(
     reasons.extend(stopped.into_iter().map(|(_, reason)| reason));
     if reasons.is_empty() {
         let (zh, en) = ("当日没有到提醒时点的事项", "nothing of theirs is due for a reminder on that day");
-        reasons.push(WhyNot::new(WhyNotCode::NothingDue, zh, en));
+        reasons.push(match all.iter().find_map(|rule| days_of_account(kind, *rule)) {
+            Some(days) => {
+                let (zh, en) = (format!("{zh}（{}）", days.zh), format!("{en} ({})", days.en));
+                WhyNot::new(WhyNotCode::NothingDue, zh, en)
+            }
+            None => WhyNot::new(WhyNotCode::NothingDue, zh, en),
+        });
     }
     Ok(reasons)
+}
+
+/// Says on which days of the month the form and the figures of the monthly account come; `None` for other kinds.
+fn days_of_account(kind: ReminderKind, rule: RegionRule<'_>) -> Option<Bilingual> {
+    let (form, report) = (rule.account_form_day, rule.account_report_day);
+    (kind == ReminderKind::MonthlyAccount).then(|| Bilingual {
+        zh: format!("每月 {form} 日发月调度表，次月 {report} 日报送数字，遇休息日顺延"),
+        en: format!("the form on day {form} of the month, the figures on day {report} of the next; days off move both"),
+    })
 }
 
 /// Returns the addresses and units of someone, or why nobody can be told.

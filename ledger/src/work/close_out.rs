@@ -23,7 +23,7 @@ use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::people::policy::Act;
 use crate::record::change::ChangeKind;
 use crate::rule::calendar;
-use crate::rule::holiday;
+use crate::rule::holiday::WorkingDays;
 use crate::rule::personal;
 use crate::rule::workflow::Step;
 
@@ -175,7 +175,8 @@ pub async fn publicise(acting: &Acting<'_>, on: On, notice: &Notice) -> Result<D
     held.permit(acting, Act::Publicise)?;
     let status = held.step(Step::Publicise)?;
     let cycle = running(&held).await?;
-    let until = holiday::working_days_after(&held.transaction, acting.today(), notice.working_days).await?;
+    let calendar = WorkingDays::read(&held.transaction, Some(held.row.region_id)).await?;
+    let until = calendar.after(acting.today(), notice.working_days)?;
     let mut change = close_out::ActiveModel { id: Set(cycle.id), ..Default::default() };
     change.state = Set(CloseOutState::Publicised);
     change.notice = Set(Some(text.clone()));

@@ -23,6 +23,7 @@ pub const JOBS: &[&Job] = &[
     &reminders::ESCALATION,
     &reminders::STALE_PROGRESS,
     &reminders::MONTHLY_ACCOUNT,
+    &reminders::NOTICE_ENDED,
     &reminders::CASE_DUE_SOON,
     &reminders::CASE_OVERDUE,
     &deliver_mail::JOB,

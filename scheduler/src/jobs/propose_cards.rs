@@ -9,7 +9,7 @@ use crate::job::{Job, Occasion, Report, Run};
 
 pub(super) const JOB: Job = Job {
     name: "propose-cards",
-    about: "红黄牌建议：对逾期或没有进展 30 天的事项建议黄牌，对已有两张黄牌或已挂牌的事项建议红牌，由整改办决定",
+    about: "红黄牌建议：对逾期或没有进展（默认 30 天）的事项建议黄牌，对已有两张黄牌或已挂牌的建议红牌，由整改办决定",
     // After the listings are proposed, so that both are read together.
     cron: "0 35 7 * * *",
     misfire: Misfire::Latest,

@@ -10,7 +10,7 @@ use crate::job::{Job, Occasion, Report, Run};
 
 pub(super) const JOB: Job = Job {
     name: "propose-listing",
-    about: "挂牌建议：对逾期 30 天的事项提出挂牌督办建议，由市、区整改办决定",
+    about: "挂牌建议：对逾期 30 天（默认）的事项提出挂牌督办建议，由市、区整改办决定",
     cron: "0 30 7 * * *",
     misfire: Misfire::Latest,
     // Each problem is a transaction of its own; what was proposed once is not proposed again.

@@ -87,40 +87,59 @@ struct Part {
     missing_count: usize,
 }
 
-/// What the items of a mail are about.
-#[derive(FromQueryResult)]
+/// What the items of a mail are about: the form, whose items are assignments; figures; or both, where one day brings
+/// both.
+#[derive(Default, FromQueryResult)]
 struct About {
-    /// The last day of the month.
-    month_end: NaiveDate,
-    /// How many items are assignments, regions, and measures that the recipient leads.
-    assignments: i64,
+    /// The last day of the month of the form; none without a form.
+    form_end: Option<NaiveDate>,
+    /// The last day of the month of the figures; none without figures.
+    figures_end: Option<NaiveDate>,
+    /// How many items are measures that the recipient leads.
     led: i64,
 }
 
-async fn about(source: &Source<'_>) -> Result<Option<About>, Unwritten> {
+async fn about(source: &Source<'_>) -> Result<About, Unwritten> {
     let statement = Statement::from_sql_and_values(
         source.db.get_database_backend(),
-        "SELECT max(due_on) AS month_end, count(assignment_id) AS assignments, \
-         count(measure_id) - count(assignment_id) AS led FROM mail_item WHERE mail_id = $1 HAVING count(*) > 0",
+        "SELECT max(CASE WHEN assignment_id IS NOT NULL THEN due_on END) AS form_end, \
+         max(CASE WHEN assignment_id IS NULL THEN due_on END) AS figures_end, \
+         count(measure_id) - count(assignment_id) AS led FROM mail_item WHERE mail_id = $1",
         [source.mail.id.into()],
     );
-    Ok(About::find_by_statement(statement).one(source.db).await?)
+    Ok(About::find_by_statement(statement).one(source.db).await?.unwrap_or_default())
 }
 
 /// The facts of a mail about a month's account.
 pub(crate) fn facts<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
-        let Some(about) = about(source).await? else { return Ok(None) };
-        let month = Month::of(about.month_end);
-        let common =
-            context! { month => month.first_day().to_string(), path => format!("/month?month={}", month.name()) };
-        if about.assignments > 0 {
-            let facts = digest::unaccounted(source).await?;
-            return Ok(facts.map(|facts| context! { ..facts, ..common }));
-        }
-        let parts = Box::pin(parts(source, month, about.led > 0)).await?;
-        Ok((!parts.is_empty()).then(|| context! { parts => Value::from(Serde(parts)), ..common }))
+        let about = about(source).await?;
+        let form = match about.form_end {
+            Some(end) => digest::unaccounted(source).await?.map(|facts| (Month::of(end), facts)),
+            None => None,
+        };
+        let figures = match about.figures_end.map(Month::of) {
+            Some(month) => Some((month, Box::pin(parts(source, month, about.led > 0)).await?)),
+            None => None,
+        };
+        let figures = figures.filter(|(_, parts)| !parts.is_empty()).map(|(month, parts)| {
+            let (month, path) = named(month);
+            context! { figures_month => month, figures_path => path, parts => Value::from(Serde(parts)) }
+        });
+        let form = form.map(|(month, facts)| {
+            let (month, path) = named(month);
+            context! { month, path, ..facts }
+        });
+        Ok(match (form, figures) {
+            (Some(form), Some(figures)) => Some(context! { ..form, ..figures }),
+            (form, figures) => form.or(figures),
+        })
     })
+}
+
+/// Returns a month as templates take it, by its first day, and the path of its page.
+fn named(month: Month) -> (String, String) {
+    (month.first_day().to_string(), format!("/month?month={}", month.name()))
 }
 
 /// Returns the form to fill in, if the mail asks a unit for the account of a month.
@@ -128,8 +147,8 @@ pub(super) async fn form(source: &Source<'_>, language: Language) -> Result<Opti
     if source.mail.kind != KIND {
         return Ok(None);
     }
-    let Some(about) = about(source).await?.filter(|about| about.assignments > 0) else { return Ok(None) };
-    let (month, at) = (Month::of(about.month_end), (source.now, source.zone));
+    let Some(end) = about(source).await?.form_end else { return Ok(None) };
+    let (month, at) = (Month::of(end), (source.now, source.zone));
     let of = FormOf::Mail(source.mail.id);
     let content = workbook::month_form(source.db, &Principal::local(), of, month, at).await?;
     let name = match language {

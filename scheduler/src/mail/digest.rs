@@ -73,6 +73,15 @@ impl Inspected {
     }
 }
 
+/// The period of a public notice that has ended.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Ended {
+    from: Option<NaiveDate>,
+    until: NaiveDate,
+    /// How many days ago it ended, on the day of the mail.
+    days_over: i64,
+}
+
 /// An item.
 #[derive(Debug, Clone, Serialize)]
 struct Row {
@@ -103,6 +112,8 @@ struct Row {
     entered_at: DateTime<Utc>,
     /// How many days nobody has reported on it, in a mail about that.
     silent_days: Option<i64>,
+    /// The public notice, in a mail about notices that have ended.
+    notice: Option<Ended>,
     /// The quarters to be inspected, the most urgent first, in a mail about self-inspections.
     quarters: Vec<Inspected>,
     /// The deadline as printed; none for a case, which has a date.
@@ -182,6 +193,15 @@ pub(crate) fn silent<'a>(source: &'a Source<'a>) -> Reading<'a> {
     })
 }
 
+/// The facts of a mail about what can be closed, because its public notice has ended.
+pub(crate) fn ended<'a>(source: &'a Source<'a>) -> Reading<'a> {
+    Box::pin(async move {
+        let items = open_measures(source).await?;
+        let rows = items.into_iter().map(|(relation, row)| ((false, relation, None), row));
+        Ok(sections(source, rows.collect()))
+    })
+}
+
 /// The facts of the form of a month's account, without the month: what nobody has reported on yet, by deadline.
 pub(super) async fn unaccounted(source: &Source<'_>) -> Result<Option<Value>, Unwritten> {
     let items = open_measures(source).await?;
@@ -248,6 +268,9 @@ struct OfMeasure {
     extended_to: Option<NaiveDate>,
     /// The date that counts where neither the plan nor an extension has one.
     counted_on: Option<NaiveDate>,
+    notice_from: Option<NaiveDate>,
+    /// The last day of the public notice, in a mail about notices that have ended.
+    notice_until: Option<NaiveDate>,
     is_of_check: bool,
     is_escalated: bool,
     is_proposed: bool,
@@ -257,7 +280,8 @@ struct OfMeasure {
 /// Reads the items of the mail `$1` about measures, with what is said of each.
 const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.version, m.version) AS version, \
     coalesce(a.created_at, m.created_at) AS created_at, \
-    CASE WHEN w.is_account THEN a.due_by ELSE i.due_on END AS due_on, m.number, m.content, m.due_raw, \
+    CASE WHEN w.is_account OR w.is_ended THEN a.due_by ELSE i.due_on END AS due_on, \
+    z.notice_from, z.notice_until, m.number, m.content, m.due_raw, \
     p.number AS problem_number, p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, \
     a.unit_id, \
     a.reported_on, m.stated_progress AS stated, \
@@ -279,19 +303,24 @@ const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.vers
     FROM mail_item i JOIN measure m ON m.id = i.measure_id JOIN problem p ON p.id = m.problem_id \
     JOIN inspection_round r ON r.id = m.round_id LEFT JOIN unit l ON l.id = m.lead_unit_id \
     LEFT JOIN assignment a ON a.id = i.assignment_id LEFT JOIN unit u ON u.id = a.unit_id \
-    JOIN (SELECT id, kind, recipient, \
+    JOIN (SELECT id, kind, recipient, kind = 'notice-ended' AS is_ended, \
           kind IN ('quarterly-self-inspection', 'half-year-verification', 'yearly-spot-check') AS is_of_check, \
           kind = 'monthly-account' AS is_account \
           FROM mail WHERE id = $1) w ON w.id = i.mail_id \
+    LEFT JOIN close_out z ON w.is_ended AND z.assignment_id = a.id AND z.state = 'PUBLICISED' \
+         AND z.notice_until = i.due_on \
+         AND NOT EXISTS (SELECT 1 FROM objection o WHERE o.close_out_id = z.id AND o.decided_at IS NULL) \
     WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
     AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
-    AND (w.is_of_check OR w.is_account OR w.kind = 'stale-progress' OR a.id IS NULL OR i.due_on = a.due_by) \
+    AND (NOT w.is_ended OR z.id IS NOT NULL) \
+    AND (w.is_of_check OR w.is_account OR w.is_ended OR w.kind = 'stale-progress' OR a.id IS NULL \
+         OR i.due_on = a.due_by) \
     AND (NOT w.is_account OR (a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') \
          AND a.declined_at IS NULL \
          AND NOT EXISTS (SELECT 1 FROM progress_report g WHERE g.assignment_id = a.id \
             AND g.period = substr(CAST(i.due_on AS text), 1, 7)))) \
     AND (w.kind <> 'stale-progress' OR a.reported_on IS NULL OR a.reported_on < i.due_on) \
-    AND (w.is_of_check OR w.is_account OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
+    AND (w.is_of_check OR w.is_account OR w.is_ended OR (m.status <> 'CLOSED_ONGOING' AND m.completed_on IS NULL \
          AND (a.id IS NULL OR (a.status <> 'CLOSED_ONGOING' AND a.completed_on IS NULL)))) \
     AND NOT (w.is_of_check AND EXISTS (SELECT 1 FROM \"check\" c \
          WHERE c.assignment_id = a.id AND c.due_on = i.due_on AND c.kind = CASE w.kind \
@@ -361,6 +390,11 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             was_overdue,
             entered_at: line.created_at,
             silent_days: None,
+            notice: line.notice_until.map(|until| Ended {
+                from: line.notice_from,
+                until,
+                days_over: -days_left(source.mail, until),
+            }),
             quarters: Vec::new(),
             deadline: Some(line.due_raw),
             extended_to: line.extended_to,
@@ -458,6 +492,7 @@ async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritt
             was_overdue: false,
             entered_at: source.now,
             silent_days: None,
+            notice: None,
             quarters: Vec::new(),
             deadline: None,
             extended_to: None,

@@ -13,6 +13,8 @@ use mrml::prelude::render::RenderOptions;
 const FORMATS: &[&str] = &["subject", "reason", "txt", "html"];
 /// The layouts that kinds extend.
 const LAYOUTS: &[&str] = &["digest", "notice", "account"];
+/// The parts that layouts take in: as text by `include`, in MJML by `<mj-include path="….mjml" />`.
+const PARTS: &[&str] = &["figures"];
 /// The languages, each with the folder of its templates.
 const LANGUAGES: &[Language] = &[Language::Zh, Language::En];
 
@@ -41,12 +43,20 @@ pub(super) fn environment(kinds: impl Iterator<Item = &'static str>) -> Result<E
     environment.add_filter("short", short);
     for folder in LANGUAGES.iter().map(|language| folder(*language)) {
         environment.add_template_owned(format!("{folder}/words"), source(&format!("{folder}/words.j2"))?)?;
+        let mut parts = Vec::new();
+        for part in PARTS {
+            let name = format!("{folder}/{part}");
+            environment.add_template_owned(format!("{name}.txt"), source(&format!("{name}.txt"))?)?;
+            parts.push((format!("<mj-include path=\"{part}.mjml\" />"), source(&format!("{name}.mjml"))?));
+        }
         for layout in LAYOUTS {
             let name = format!("{folder}/{layout}");
             environment.add_template_owned(format!("{name}.subject"), "{% block subject %}{% endblock %}")?;
             environment.add_template_owned(format!("{name}.reason"), source(&format!("{name}.reason.txt"))?)?;
             environment.add_template_owned(format!("{name}.txt"), source(&format!("{name}.txt"))?)?;
-            environment.add_template_owned(format!("{name}.html"), html(&source(&format!("{name}.mjml"))?)?)?;
+            let mjml = source(&format!("{name}.mjml"))?;
+            let mjml = parts.iter().fold(mjml, |mjml, (include, part)| mjml.replace(include, part));
+            environment.add_template_owned(format!("{name}.html"), html(&mjml)?)?;
         }
     }
     for kind in kinds.chain(["test"]) {

@@ -175,7 +175,8 @@ impl Summary {
 pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Report> {
     let answer = import.answer;
     let known = remember::load(db, answer).await?;
-    let working = WorkingDays::read(db).await?;
+    let answering = region::Entity::find().filter(region::Column::Code.eq(&answer.region)).one(db).await?;
+    let working = WorkingDays::read(db, answering.map(|region| region.id)).await?;
     let manner = Manner {
         mapping: &known.mapping,
         remembered: &known.columns,
