@@ -92,6 +92,9 @@ pub(crate) struct Settings {
     mail_ca_file: PathBuf,
     /// Sender of all mails.
     pub(crate) mail_from: String,
+    /// Address that mails which cannot be delivered are returned to; empty: the sender's.
+    pub(crate) mail_bounce_to: String,
+    bounce_mailbox: PathBuf,
     /// Maximum number of connections to the mail server at the same time.
     pub(crate) mail_connections: usize,
     /// Maximum number of mails sent per minute; 0: unlimited.
@@ -758,6 +761,11 @@ impl Settings {
         let current = if file.as_os_str().is_empty() { None } else { Some(audit_key("audit_key_file", file)?) };
         let old = self.audit_old_key_files.iter().map(|file| audit_key("audit_old_key_files", file));
         Ok(Keys { current, old: old.collect::<Result<_, _>>()? })
+    }
+
+    /// Returns the Maildir of mails that came back, if one is set.
+    pub(crate) fn bounce_mailbox(&self) -> Option<PathBuf> {
+        Some(self.bounce_mailbox.clone()).filter(|folder| !folder.as_os_str().is_empty())
     }
 
     /// Returns when reminders are due.

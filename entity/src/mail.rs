@@ -42,8 +42,10 @@ pub struct Model {
     pub lease: Option<String>,
     /// When a mail server accepted it.
     pub sent_at: Option<DateTimeUtc>,
-    /// Last error of the mail server or the network.
+    /// Last error of the mail server or the network; of a mail that came back, the reason.
     pub last_error: Option<String>,
+    /// When a notification that it could not be delivered was read, after a server had accepted it.
+    pub bounced_at: Option<DateTimeUtc>,
     /// When it was queued.
     pub created_at: DateTimeUtc,
     /// When the holder of the address first acknowledged it or one of its items.

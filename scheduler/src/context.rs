@@ -1,5 +1,6 @@
 //! What jobs work with: the database, the clock, the settings of reminders, and the mail.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -30,6 +31,8 @@ pub struct Context {
     pub writer: Writer,
     /// Sends mails.
     pub post: Post,
+    /// The Maildir of mails that came back, if there is one.
+    pub bounce_mailbox: Option<PathBuf>,
     /// Sends messages to other systems.
     pub webhooks: Webhooks,
     /// The key that signs each day of the audit; without one, days are sealed unsigned.

@@ -328,7 +328,7 @@ impl<'a> Run<'a> {
             }
         };
         let subject = message.subject.clone();
-        let posted = match context.post.letter(message, mail, now) {
+        let posted = match context.post.letter(message, (mail, &context.writer.message_id(mail)), now) {
             Ok(letter) => self.post(&letter).await,
             Err(error) => Some(Err(error)),
         };

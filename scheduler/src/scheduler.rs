@@ -2,10 +2,12 @@
 //! A tick that comes while the last one is still at work is dropped, a panic is caught, and stopping waits for what is
 //! under way.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use tokio::sync::Mutex;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +52,17 @@ impl LastTick {
     }
 }
 
+/// The locks by which a job that runs beside the ticks runs once at a time in this process.
+#[derive(Default)]
+pub(crate) struct Beside(StdMutex<HashMap<&'static str, Arc<Mutex<()>>>>);
+
+impl Beside {
+    /// Returns the lock of a job, which is held while it runs.
+    pub(crate) fn of(&self, job: &'static str) -> Arc<Mutex<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(job).or_default().clone()
+    }
+}
+
 /// Ticks, unless the last tick is still at work. Returns the runs that are due beside the ticks.
 async fn tick_alone(context: &Context, last_tick: &LastTick, ticking: &Mutex<()>) -> Vec<Pending> {
     let Ok(_guard) = ticking.try_lock() else { return Vec::new() };
@@ -67,6 +80,15 @@ async fn tick_alone(context: &Context, last_tick: &LastTick, ticking: &Mutex<()>
             tracing::error!(%error, "a tick failed");
             Vec::new()
         }
+    }
+}
+
+/// Carries out a run beside the next ticks, unless the last one of its job is still at work.
+async fn carry_out_alone(context: &Context, run: Pending, beside: &Beside) {
+    let lock = beside.of(run.job().name);
+    let Ok(_guard) = lock.try_lock() else { return };
+    if let Err(error) = carry_out(context, run).await {
+        tracing::error!(%error, "a run beside the ticks failed");
     }
 }
 
@@ -88,7 +110,7 @@ impl Scheduler {
         let last_tick = Arc::new(LastTick::new(context.now()));
         let last_begun = Arc::new(LastTick::new(context.now()));
         let ticking = Arc::new(Mutex::new(()));
-        let beside = Arc::new(Mutex::new(()));
+        let beside = Arc::new(Beside::default());
         let stop = CancellationToken::new();
         under_way.spawn(wake::deliver_when_queued(context.clone(), beside.clone(), stop.clone()));
         under_way.spawn(webhook::deliver_when_queued(context.clone(), stop.clone()));
@@ -100,13 +122,7 @@ impl Scheduler {
                 let (ticking, beside) = (ticking.clone(), beside.clone());
                 under_way.spawn(async move {
                     let pending = tick_alone(&context, &last_tick, &ticking).await;
-                    // These run beside the next ticks, one at a time.
-                    let Ok(_guard) = beside.try_lock() else { return };
-                    for run in pending {
-                        if let Err(error) = carry_out(&context, run).await {
-                            tracing::error!(%error, "a run beside the ticks failed");
-                        }
-                    }
+                    join_all(pending.into_iter().map(|run| carry_out_alone(&context, run, &beside))).await;
                 });
             }
         };

@@ -61,6 +61,13 @@ pub struct Pending {
     occurrence: DateTime<Utc>,
 }
 
+impl Pending {
+    /// The job that is to be run.
+    pub(crate) fn job(&self) -> &'static Job {
+        self.job
+    }
+}
+
 /// Runs every job that is due, and returns the runs that the caller begins beside the following ticks, because they
 /// take as long as mail servers take. The failure of one job is recorded and keeps no other from running.
 pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {

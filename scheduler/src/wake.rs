@@ -10,25 +10,26 @@ use ledger::record::outbox;
 use ledger::record::queue::Queue;
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter};
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::delivery;
 use crate::jobs::deliver_mail;
+use crate::scheduler::Beside;
 
 /// How long after a failure of the database delivery listens again.
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest time that delivery waits if nothing is announced. The ticks find what is due earlier.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// Delivers at once, and then whenever mail is queued, until it is told to stop. `beside` is held during delivery: only
-/// one run at a time.
-pub(crate) async fn deliver_when_queued(context: Arc<Context>, beside: Arc<Mutex<()>>, stop: CancellationToken) {
+/// Delivers at once, and then whenever mail is queued, until it is told to stop. The job's lock of `beside` is held
+/// during delivery: only one run at a time.
+pub(crate) async fn deliver_when_queued(context: Arc<Context>, beside: Arc<Beside>, stop: CancellationToken) {
+    let alone = beside.of(deliver_mail::NAME);
     let mut announced = Announced::of(&outbox::QUEUE, &context.db);
     loop {
         let pause = {
-            let _guard = beside.lock().await;
+            let _guard = alone.lock().await;
             deliver(&context).await
         };
         tokio::select! {

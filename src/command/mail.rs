@@ -1,10 +1,15 @@
 //! `rectify mail`: sends a test mail, lists the outbox, requeues failed mails, and keeps the addresses to which nothing
 //! is sent.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
 use chrono::NaiveDate;
 use entity::mail::{Column, Entity, MailState};
 use entity::suppression as suppressed;
 use entity::unit;
+use ledger::keep::suppression::Bounced;
 use ledger::keep::{machine, suppression};
 use ledger::record::audit::By;
 use ledger::reminder::{self, Whom};
@@ -68,6 +73,12 @@ pub(crate) enum Mail {
     Lift {
         /// 邮箱
         address: String,
+    },
+    /// 读取一封退信（邮件服务器的投递失败通知），与 bounce_mailbox 中的退信同样处理
+    Bounced {
+        /// 退信文件；- 或不写则为标准输入
+        #[arg(default_value = "-")]
+        file: PathBuf,
     },
     /// 登记退信：永久退信的邮箱停止投递，并通知系统管理员
     Bounce {
@@ -182,6 +193,17 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             suppression::lift(&acting, found).await?;
             say!("已恢复投递");
         }
+        Mail::Bounced { file } => {
+            let message =
+                beginning(&file).map_err(|error| Failure::Rejected(format!("{} 无法读取：{error}", file.display())))?;
+            let context = jobs_context(settings, &db).await?;
+            match scheduler::read_bounce(&context, &message).await? {
+                Bounced::Hard(mail) => say!("mail_{mail} 被永久退回，收件地址已停止投递"),
+                Bounced::Soft(mail) => say!("mail_{mail} 被退回，已记录，继续投递"),
+                Bounced::Known => say!("这封退信已登记过"),
+                Bounced::Unknown => say!("不是本系统所发邮件的退信，未作处理"),
+            }
+        }
         Mail::Bounce { address, soft, detail } => {
             let by = By::program();
             let done = suppression::report_bounce(&acting(settings, &db, &by), &address, !soft, detail).await?;
@@ -189,6 +211,17 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
         }
     }
     Ok(())
+}
+
+/// Reads the beginning of a message from a file, or from standard input if the file is `-`.
+fn beginning(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut input: Box<dyn Read> =
+        if file == Path::new("-") { Box::new(std::io::stdin().lock()) } else { Box::new(File::open(file)?) };
+    let mut message = Vec::new();
+    input.by_ref().take(scheduler::MAX_BOUNCE_BYTES as u64).read_to_end(&mut message)?;
+    // A mail server takes it for a failure if its message is not read to the end.
+    std::io::copy(&mut input, &mut std::io::sink())?;
+    Ok(message)
 }
 
 /// Says why a mail is sent.

@@ -45,6 +45,7 @@ pub(crate) async fn migrate(settings: &Settings) -> Result<(), Failure> {
 /// Builds the context that jobs run in from the settings.
 pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -> Result<Context, Failure> {
     let post = Post::open(settings.mail_url()?.expose_secret(), &settings.mail_from).map_err(Failure::Usage)?;
+    let post = post.returned_to(&settings.mail_bounce_to).map_err(Failure::Usage)?;
     let post = post.paced(settings.mail_connections, settings.mail_per_minute);
     let links = Links::new(&settings.public_url(), settings.link_template(), LinkKey::load(db).await?);
     let writer = scheduler::writer(links, settings.language()?)
@@ -57,6 +58,7 @@ pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -
         retention: settings.retention(),
         writer,
         post,
+        bounce_mailbox: settings.bounce_mailbox(),
         webhooks: settings.webhooks()?,
         audit_key: settings.audit_keys()?.current,
         audit_head_mail: settings.audit_head_mail.clone(),

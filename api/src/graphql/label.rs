@@ -25,6 +25,7 @@ const LABELS: &[(&str, &str)] = &[
     ("asOf", "截至日期"),
     ("assignment", "责任分解"),
     ("at", "时间"),
+    ("bouncedAt", "退信时间"),
     ("event", "事项"),
     ("events", "推送哪些事项"),
     ("failingSince", "失败始于"),

@@ -90,7 +90,10 @@ noun! {
     sentAt: Option<Moment> = Kind::Column("sent_at");
     /// When the holder of the address acknowledged the mail or the first of its items; null if they have not.
     acknowledgedAt: Option<Moment> = Kind::Column("acknowledged_at");
-    /// Last error of the mail server or the network; null if there was none, or the mail was sent.
+    /// When the mail was reported as undeliverable after a mail server had accepted it; null if it was not.
+    bouncedAt: Option<Moment> = Kind::Column("bounced_at");
+    /// Last error of the mail server or the network, or why the mail came back; null if there was none, or the mail was
+    /// sent.
     lastError: Option<String> = Kind::Column("last_error");
     /// Why the mail was queued or cancelled; of a notice, the text that says what happened.
     reason: String = Kind::Column("reason");

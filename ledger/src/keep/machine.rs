@@ -140,6 +140,7 @@ fn requeued(acting: &Acting<'_>, row: &mail::Model) -> mail::ActiveModel {
         id: Set(row.id),
         state: Set(MailState::Queued),
         attempts: Set(0),
+        bounced_at: Set(None),
         next_attempt_at: Set(acting.now),
         ..Default::default()
     }

@@ -1,5 +1,6 @@
 //! Addresses to which no mail is sent: entering and lifting them, and the reports of mails that came back.
 
+use entity::mail::{self, MailState};
 use entity::suppression::{self, SuppressionReason};
 use entity::unit;
 use entity::unit_address;
@@ -17,9 +18,11 @@ use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
+use crate::record::link_key::LinkKey;
+use crate::record::message_id;
 use crate::record::outbox;
-use crate::rule::wording::masked_address;
-use crate::unit::normal_address;
+use crate::rule::wording::{masked_address, shortened};
+use crate::unit::{address_in_ascii, normal_address};
 use crate::work::Acting;
 
 /// The longest detail, in characters.
@@ -85,17 +88,76 @@ pub async fn report_bounce(
     permit_anywhere(acting, Act::KeepAccounts)?;
     let (address, detail) = read(address, detail)?;
     let transaction = database::begin(acting.db).await?;
-    if let Some(row) = find(&transaction, &address).await? {
-        return Ok(Some(row.id));
-    }
-    if !is_hard {
-        tracing::warn!(address = masked_address(&address), detail, "a mail came back for now");
-        return Ok(None);
-    }
-    let row = enter(&transaction, acting, (address, SuppressionReason::HardBounce, detail)).await?;
-    tell_administrators(&transaction, acting, &row).await?;
+    let id = came_back(&transaction, acting, (address, is_hard, detail)).await?;
     transaction.commit().await?;
-    Ok(Some(row.id))
+    Ok(id)
+}
+
+/// What a mail server says of a mail that it could not deliver.
+#[derive(Debug, Clone)]
+pub struct Bounce {
+    /// The Message-IDs by which the notification refers to the mail.
+    pub message_ids: Vec<String>,
+    /// The addresses to which the mail was not delivered, as the notification spells them.
+    pub addresses: Vec<String>,
+    /// Whether there is no such mailbox, rather than a fault that may pass or is about the mail.
+    pub is_hard: bool,
+    /// What the server said.
+    pub detail: String,
+}
+
+/// What the report of a mail that came back has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bounced {
+    /// Nothing: it is about no mail that was sent to that address.
+    Unknown,
+    /// Nothing: it was known already.
+    Known,
+    /// The mail with this key is marked as having come back. Its address stays in use.
+    Soft(i64),
+    /// The mail with this key is marked as having come back, and its address is suppressed.
+    Hard(i64),
+}
+
+/// Records that a mail of the outbox came back, and does what [`report_bounce`] does. Anybody can write such a report,
+/// so it has to name the Message-ID, which `key` has signed, and the recipient of a mail that was sent.
+pub async fn mail_came_back(acting: &Acting<'_>, key: &LinkKey, bounce: &Bounce) -> Result<Bounced> {
+    permit_anywhere(acting, Act::KeepAccounts)?;
+    let transaction = database::begin(acting.db).await?;
+    let Some(mail) = bounced_mail(&transaction, key, bounce).await? else { return Ok(Bounced::Unknown) };
+    if mail.bounced_at.is_some() {
+        return Ok(Bounced::Known);
+    }
+    let detail = Some(shortened(&bounce.detail, DETAIL - 1)).filter(|detail| !detail.is_empty());
+    let marked = mail::ActiveModel {
+        id: Set(mail.id),
+        bounced_at: Set(Some(acting.now)),
+        last_error: Set(detail.clone()),
+        ..Default::default()
+    };
+    marked.update(&transaction).await?;
+    came_back(&transaction, acting, (mail.recipient, bounce.is_hard, detail)).await?;
+    transaction.commit().await?;
+    Ok(if bounce.is_hard { Bounced::Hard(mail.id) } else { Bounced::Soft(mail.id) })
+}
+
+/// Finds and locks the sent mail that a notification is about.
+async fn bounced_mail(db: &Transaction, key: &LinkKey, bounce: &Bounce) -> Result<Option<mail::Model>> {
+    let is_to = |mail: &mail::Model| {
+        let recipient = address_in_ascii(&mail.recipient);
+        bounce.addresses.iter().any(|address| address_in_ascii(address).eq_ignore_ascii_case(&recipient))
+    };
+    let ids = bounce.message_ids.iter();
+    let claimed: Vec<(i64, &String)> = ids.filter_map(|id| Some((message_id::mail_of(id)?, id))).collect();
+    let mails = mail::Entity::find()
+        .filter(mail::Column::Id.is_in(claimed.iter().map(|(mail, _)| *mail)))
+        .filter(mail::Column::State.eq(MailState::Sent))
+        .order_by_asc(mail::Column::Id)
+        .lock_exclusive()
+        .all(db)
+        .await?;
+    let is_claimed = |mail: &mail::Model| claimed.iter().any(|(_, id)| message_id::is_of(key, mail, id));
+    Ok(mails.into_iter().find(|mail| is_claimed(mail) && is_to(mail)))
 }
 
 fn read(address: &str, detail: Option<String>) -> Result<(String, Option<String>)> {
@@ -105,6 +167,25 @@ fn read(address: &str, detail: Option<String>) -> Result<(String, Option<String>
 
 async fn find(db: &Transaction, address: &str) -> Result<Option<suppression::Model>> {
     Ok(suppression::Entity::find().filter(suppression::Column::Address.eq(address)).one(db).await?)
+}
+
+/// Suppresses an address from which a mail came back for good, and tells administrators. Returns the key of the
+/// suppression, also if there was one before; `None` if the mail came back for now.
+async fn came_back(
+    db: &Transaction,
+    acting: &Acting<'_>,
+    (address, is_hard, detail): (String, bool, Option<String>),
+) -> Result<Option<i64>> {
+    if let Some(row) = find(db, &address).await? {
+        return Ok(Some(row.id));
+    }
+    if !is_hard {
+        tracing::warn!(address = masked_address(&address), "a mail came back for now");
+        return Ok(None);
+    }
+    let row = enter(db, acting, (address, SuppressionReason::HardBounce, detail)).await?;
+    tell_administrators(db, acting, &row).await?;
+    Ok(Some(row.id))
 }
 
 async fn enter(

@@ -1,5 +1,5 @@
 //! Links that whoever has them may follow until they expire: in mails, and addresses of files. A key of the
-//! installation signs them, so that nothing about them is stored.
+//! installation signs them, so that nothing about them is stored. It also signs the ids of mails.
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,7 +11,14 @@ use crate::{Error, Result, random};
 /// The bytes of a signature. 128 bits cannot be guessed.
 const SIGNATURE: usize = 16;
 
-/// The key that signs links.
+/// What a signature is of, so that none of one kind is taken for one of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Link,
+    MessageId,
+}
+
+/// The key that signs links and the ids of mails.
 #[derive(Clone)]
 pub struct LinkKey(Vec<u8>);
 
@@ -57,25 +64,48 @@ impl LinkKey {
     /// and `.` only.
     pub fn sign(&self, what: &str, until: DateTime<Utc>) -> String {
         let said = format!("{what}.{}", until.timestamp());
-        let signature = self.mac(&said).map(|mac| hex::encode(&mac.finalize().into_bytes()[..SIGNATURE]));
-        format!("{said}.{}", signature.unwrap_or_default())
+        format!("{said}.{}", self.signature(Kind::Link, &said))
+    }
+
+    /// Returns the signature of the id of a mail, without which nobody can make one.
+    pub(super) fn sign_message_id(&self, said: &str) -> String {
+        self.signature(Kind::MessageId, said)
+    }
+
+    /// Checks the signature of the id of a mail.
+    pub(super) fn has_signed_message_id(&self, said: &str, signature: &str) -> bool {
+        self.has_signed(Kind::MessageId, said, signature)
     }
 
     /// Returns what a token stands for, or why it is not accepted at a moment.
     pub fn read<'a>(&self, token: &'a str, now: DateTime<Utc>) -> Result<Followed<'a>, Unfollowed> {
         let (said, signature) = token.rsplit_once('.').ok_or(Unfollowed::Foreign)?;
-        let signature = hex::decode(signature).map_err(|_| Unfollowed::Foreign)?;
-        let mac = self.mac(said).filter(|_| signature.len() == SIGNATURE).ok_or(Unfollowed::Foreign)?;
-        mac.verify_truncated_left(&signature).map_err(|_| Unfollowed::Foreign)?;
+        if !self.has_signed(Kind::Link, said, signature) {
+            return Err(Unfollowed::Foreign);
+        }
         let (what, until) = said.rsplit_once('.').ok_or(Unfollowed::Foreign)?;
         let until = until.parse().ok().and_then(|until| DateTime::from_timestamp(until, 0));
         let until = until.ok_or(Unfollowed::Foreign)?;
         if now < until { Ok(Followed { what, until }) } else { Err(Unfollowed::Expired) }
     }
 
-    fn mac(&self, said: &str) -> Option<Hmac<Sha256>> {
+    fn signature(&self, kind: Kind, said: &str) -> String {
+        let signature = self.mac(kind, said).map(|mac| hex::encode(&mac.finalize().into_bytes()[..SIGNATURE]));
+        signature.unwrap_or_default()
+    }
+
+    fn has_signed(&self, kind: Kind, said: &str, signature: &str) -> bool {
+        let Ok(signature) = hex::decode(signature) else { return false };
+        let mac = self.mac(kind, said).filter(|_| signature.len() == SIGNATURE);
+        mac.is_some_and(|mac| mac.verify_truncated_left(&signature).is_ok())
+    }
+
+    fn mac(&self, kind: Kind, said: &str) -> Option<Hmac<Sha256>> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).ok()?;
-        mac.update(b"link ");
+        mac.update(match kind {
+            Kind::Link => b"link ",
+            Kind::MessageId => b"message-id ",
+        });
         mac.update(said.as_bytes());
         Some(mac)
     }

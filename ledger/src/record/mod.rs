@@ -7,6 +7,7 @@ pub mod concern;
 pub mod database;
 pub mod delivery;
 pub mod link_key;
+pub mod message_id;
 pub mod outage;
 pub mod outbox;
 pub mod queue;

@@ -71,7 +71,13 @@ pub async fn why<C: ConnectionTrait>(db: &C, mail: &mail::Model, timing: &Timing
     if mail.state == MailState::Cancelled {
         lines.push(Bilingual { zh: format!("已取消：{}", mail.reason), en: format!("cancelled: {}", mail.reason) });
     }
-    if let Some(error) = &mail.last_error {
+    if let Some(bounced_at) = mail.bounced_at {
+        let why = mail.last_error.as_deref().unwrap_or("—");
+        lines.push(Bilingual {
+            zh: format!("{} 收到退信：{why}", bounced_at.to_rfc3339()),
+            en: format!("came back at {}: {why}", bounced_at.to_rfc3339()),
+        });
+    } else if let Some(error) = &mail.last_error {
         lines.push(Bilingual { zh: format!("上次出错：{error}"), en: format!("last error: {error}") });
     }
     let rows = mail_item::Entity::find().filter(mail_item::Column::MailId.eq(mail.id)).all(db).await?;
@@ -331,6 +337,7 @@ async fn queued<C: ConnectionTrait>(db: &C, kind: &str, today: NaiveDate, addres
     let said = |mail: mail::Model| {
         let error = mail.last_error.map(|error| format!("：{error}")).unwrap_or_default();
         let (zh, en) = match mail.state {
+            MailState::Sent if mail.bounced_at.is_some() => (format!("已发送，后被退回{error}"), "came back"),
             MailState::Sent => ("已发送".to_owned(), "was sent"),
             MailState::Queued | MailState::Sending if mail.held_at.is_some() => {
                 (format!("因休息日或免打扰时段，等到 {} 发送", mail.next_attempt_at.to_rfc3339()), "is held back")

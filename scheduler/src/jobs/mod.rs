@@ -5,6 +5,7 @@ pub(crate) mod deliver_mail;
 mod propose_cards;
 mod propose_listing;
 mod purge_expired;
+mod read_bounces;
 mod reminders;
 mod seal_audit;
 
@@ -27,6 +28,7 @@ pub const JOBS: &[&Job] = &[
     &reminders::CASE_DUE_SOON,
     &reminders::CASE_OVERDUE,
     &deliver_mail::JOB,
+    &read_bounces::JOB,
     &seal_audit::JOB,
     &purge_expired::JOB,
 ];

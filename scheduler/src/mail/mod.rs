@@ -7,6 +7,7 @@ mod calendar;
 pub(crate) mod digest;
 pub(crate) mod notice;
 pub(crate) mod post;
+pub(crate) mod status;
 mod template;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use futures_util::future::BoxFuture;
 use ledger::people::muted;
 use ledger::record::delivery::{Office, Recipients};
 use ledger::record::link_key::LinkKey;
+use ledger::record::message_id;
 use ledger::rule::wording::one_line;
 use ledger::work::mail_link::{Item, Target};
 use minijinja::value::Serde;
@@ -169,6 +171,16 @@ impl Writer {
         (now, zone): (DateTime<Utc>, Tz),
     ) -> Result<Option<Message>, Unwritten> {
         self.compose(db, (mail, recipients), (now, zone), false).await
+    }
+
+    /// Returns the part of a mail's Message-ID before the `@`.
+    pub(crate) fn message_id(&self, mail: &mail::Model) -> String {
+        message_id::of(&self.links.key, mail)
+    }
+
+    /// Returns the key that signs the links and ids of mails.
+    pub(crate) fn key(&self) -> &LinkKey {
+        &self.links.key
     }
 
     /// Returns subject and reason as a mail would have them now; none where nothing is left to be said, or its kind is

@@ -605,7 +605,8 @@ impl Tables {
             "subject": Some(&row.subject).filter(|subject| !subject.is_empty()), "localDay": row.local_day,
             "state": row.state.to_value(), "attempts": row.attempts, "nextAttemptAt": row.next_attempt_at,
             "sentAt": row.sent_at, "acknowledgedAt": row.acknowledged_at,
-            "lastError": row.last_error, "reason": row.reason, "createdAt": row.created_at});
+            "bouncedAt": row.bounced_at, "lastError": row.last_error, "reason": row.reason,
+            "createdAt": row.created_at});
         Object::new("Mail", row.id, values)
             .one("unit", "Unit", row.unit_id)
             .one("inspectionCase", "InspectionCase", row.case_id)

@@ -122,7 +122,7 @@ class Keep:
         plain = email.message_from_bytes(envelope.content)
         calendars = [part.get_content() for part in mail.walk() if part.get_content_type() == "text/calendar"]
         kept = {
-            "from": str(mail["from"]), "to": envelope.rcpt_tos, "subject": str(mail["subject"]),
+            "from": str(mail["from"]), "envelope_from": envelope.mail_from, "to": envelope.rcpt_tos, "subject": str(mail["subject"]),
             "reply_to": str(email.header.make_header(email.header.decode_header(plain["reply-to"] or ""))),
             "message_id": str(mail["message-id"]), "auto_submitted": str(mail["auto-submitted"]),
             "tls": options["implicit"] or session.ssl is not None, "login": session.authenticated,

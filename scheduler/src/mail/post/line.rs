@@ -11,6 +11,8 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 
+use crate::mail::status::Status;
+
 /// A connection that was idle for longer is tested before its next mail.
 const FRESH: Duration = Duration::from_secs(5);
 /// Reply codes that refuse this client, whatever the mail (RFC 4954).
@@ -86,7 +88,7 @@ impl Broken {
 /// Whether a server refuses by its policy (RFC 3463, X.7.X), which its reply says after the code: `550 5.7.1 …`.
 fn is_policy(error: &Error) -> bool {
     let reply = std::error::Error::source(error).map(ToString::to_string);
-    reply.is_some_and(|reply| reply.trim_start().starts_with("5.7."))
+    reply.and_then(|reply| Status::at_start_of(&reply)).is_some_and(Status::is_policy)
 }
 
 /// The number of a server's connections that are open or being opened.

@@ -14,6 +14,7 @@ use entity::mail;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use ledger::file::storage::{create_private, create_private_folder};
 use ledger::unit::address_in_ascii;
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart};
 use lettre::{Address, Message};
@@ -26,6 +27,8 @@ use crate::mail::{Message as Content, Writer};
 /// Where mails go.
 pub struct Post {
     from: Mailbox,
+    /// The address that mails which cannot be delivered are returned to, when it is not the sender's.
+    bounce_to: Option<Address>,
     way: Way,
     connections: usize,
     /// Lets through as many mails a minute as the server may be given; none: any number.
@@ -85,7 +88,13 @@ impl Post {
             Some(folder) => Way::Folder(PathBuf::from(folder.trim_start_matches("//"))),
             None => Way::Smtp(Server::at(url)?),
         };
-        Ok(Self { from, way, connections: 1, pace: None, heard: Mutex::default() })
+        Ok(Self { from, bounce_to: None, way, connections: 1, pace: None, heard: Mutex::default() })
+    }
+
+    /// Sets the address that mails which cannot be delivered are returned to; empty: the sender's.
+    pub fn returned_to(self, address: &str) -> Result<Self, String> {
+        let parsed = address.parse::<Address>().map_err(|error| format!("“{address}”不是邮件地址：{error}"));
+        Ok(Self { bounce_to: if address.is_empty() { None } else { Some(parsed?) }, ..self })
     }
 
     /// Sets how many connections are used at the same time, and how many mails a minute are sent at most; 0: any
@@ -118,10 +127,14 @@ impl Post {
         }
     }
 
-    /// Makes a letter of a mail of the outbox. The Message-ID follows from the mail, so that a second copy after a
-    /// crash can be recognised as one.
-    pub(crate) fn letter(&self, content: Content, mail: &mail::Model, now: DateTime<Utc>) -> Result<Letter, PostError> {
-        let id = format!("rectify-mail-{}-{}@{}", mail.id, mail.created_at.timestamp(), self.from.email.domain());
+    /// Makes a letter of a mail of the outbox. `id` is the part of its Message-ID before the `@`.
+    pub(crate) fn letter(
+        &self,
+        content: Content,
+        (mail, id): (&mail::Model, &str),
+        now: DateTime<Utc>,
+    ) -> Result<Letter, PostError> {
+        let id = format!("{id}@{}", self.from.email.domain());
         self.addressed(&mail.recipient, content, id, now)
     }
 
@@ -183,8 +196,10 @@ impl Post {
     fn addressed(&self, to: &str, content: Content, id: String, now: DateTime<Utc>) -> Result<Letter, PostError> {
         let refused = |what: &dyn std::fmt::Display| PostError::Refused(format!("邮件无法生成：{what}"));
         let address: Address = address_in_ascii(to).parse().map_err(|error| refused(&error))?;
+        let returned_to = self.bounce_to.as_ref().unwrap_or(&self.from.email).clone();
+        let envelope = Envelope::new(Some(returned_to), vec![address.clone()]).map_err(|error| refused(&error))?;
         let header = |name, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
-        let mut message = Message::builder().from(self.from.clone()).to(Mailbox::new(None, address));
+        let mut message = Message::builder().envelope(envelope).from(self.from.clone()).to(Mailbox::new(None, address));
         // An office whose address is malformed is still named in the text.
         let office = content
             .office
