@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -39,6 +40,8 @@ pub struct Context {
     pub audit_key: Option<Key>,
     /// The address that each day's seal is mailed to; empty: none.
     pub audit_head_mail: String,
+    /// How long one job of a tick may take until it is ended: [`PATIENCE`](crate::PATIENCE).
+    pub patience: Duration,
     /// Distinguishes this process from others that deliver mail at the same time.
     pub token: String,
     /// Tells the time.

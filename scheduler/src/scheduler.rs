@@ -127,7 +127,7 @@ impl Scheduler {
             }
         };
         begin();
-        under_way.spawn(begin_when_silent(begin.clone(), last_begun, stop.clone()));
+        under_way.spawn(begin_when_silent(begin.clone(), last_begun, LOOK, stop.clone()));
         let every_minute = Job::new_async(EVERY_MINUTE, move |_, _| {
             begin();
             Box::pin(std::future::ready(()))
@@ -155,16 +155,47 @@ impl Scheduler {
     }
 }
 
-/// Begins a tick whenever none has begun for some time, until it is told to stop.
-async fn begin_when_silent(begin: impl Fn(), last_begun: Arc<LastTick>, stop: CancellationToken) {
+/// Begins a tick whenever none has begun for some time, until it is told to stop. Looks that often.
+async fn begin_when_silent(begin: impl Fn(), last_begun: Arc<LastTick>, look: Duration, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(look) => {}
         }
         if last_begun.age() > SILENCE {
             tracing::warn!("no tick has begun for some time, as after the clock was set back; one begins now");
             begin();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_begins_without_the_ticker_when_none_has_begun_for_some_time() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let begun_after = |silence: Duration| {
+            let at = Instant::now().checked_sub(silence).unwrap();
+            let last_begun = Arc::new(LastTick(StdMutex::new((DateTime::UNIX_EPOCH, at))));
+            let (count, stop) = (StdMutex::new(0), CancellationToken::new());
+            let begin = || {
+                last_begun.set(DateTime::UNIX_EPOCH);
+                *count.lock().unwrap() += 1;
+            };
+            let look = Duration::from_millis(1);
+            runtime.block_on(async {
+                let looking = begin_when_silent(begin, last_begun.clone(), look, stop.clone());
+                let stopping = async {
+                    tokio::time::sleep(look * 20).await;
+                    stop.cancel();
+                };
+                tokio::join!(looking, stopping);
+            });
+            count.into_inner().unwrap()
+        };
+        assert_eq!(begun_after(SILENCE + LOOK), 1, "one tick, and then the ticker may go on");
+        assert_eq!(begun_after(Duration::ZERO), 0);
     }
 }

@@ -25,10 +25,10 @@ use crate::jobs::{self, JOBS};
 use crate::pattern::Pattern;
 use crate::runs::{self, Began, Failure};
 
-/// How long one job of a tick may take. PostgreSQL ends each statement after five minutes, so a job whose statement
-/// hangs fails with the error of that statement. What hangs otherwise is ended after twice that time, because the jobs
-/// after it wait.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long one job of a tick may take in the program. PostgreSQL ends each statement after five minutes, so a job
+/// whose statement hangs fails with the error of that statement. What hangs otherwise is ended after twice that time,
+/// because the jobs after it wait.
+pub const PATIENCE: Duration = Duration::from_mins(10);
 /// The most missed occurrences of a schedule that are dealt with one by one, the latest; of the others only the number
 /// is logged.
 const RECORDED: usize = 50;
@@ -99,7 +99,7 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
         let began = Began::now(context);
         let run = due(context, job, row.id, &pattern, now).instrument(span.clone());
         let run = Box::pin(AssertUnwindSafe(run).catch_unwind());
-        let failure = match tokio::time::timeout(PATIENCE, run).await {
+        let failure = match tokio::time::timeout(context.patience, run).await {
             Ok(Ok(Ok(found))) => {
                 pending.extend(found);
                 continue;
@@ -107,8 +107,8 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
             Ok(Ok(Err(error))) => error.into(),
             Ok(Err(panic)) => Failure::of_panic(panic),
             Err(_) => {
-                let minutes = PATIENCE.as_secs() / 60;
-                let (zh, en) = (format!("超过 {minutes} 分钟没有完成"), format!("it took more than {minutes} minutes"));
+                let seconds = context.patience.as_secs();
+                let (zh, en) = (format!("超过 {seconds} 秒没有完成"), format!("it took more than {seconds} seconds"));
                 Failure::new(FailureKind::TimedOut, &zh, &en)
             }
         };

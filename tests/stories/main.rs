@@ -67,5 +67,6 @@ mod secrets;
 mod sign_in;
 mod supervision;
 mod supply_chain;
+mod webhook_faults;
 mod webhooks;
 mod workbook_bounds;

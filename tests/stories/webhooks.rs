@@ -28,14 +28,14 @@ stories!(
     only_administrators_keep_webhooks,
 );
 
-fn administrator(world: &World) -> String {
+pub(crate) fn administrator(world: &World) -> String {
     let email = "administrator@gov.example";
     world.done_with(&["account", "create", email, "--role", "administrator"], &format!("{PASSWORD}\n"));
     world.done(&["token", "create", email]).trim().to_owned()
 }
 
 /// Executes a mutation as an administrator; returns its payload.
-fn act(server: &Server, token: &str, name: &str, input: &Value) -> Value {
+pub(crate) fn act(server: &Server, token: &str, name: &str, input: &Value) -> Value {
     let ty = name[..1].to_uppercase() + &name[1..] + "Input";
     let payload = match name {
         "createWebhook" | "rotateWebhookSecret" => "webhook { id url } secret",
@@ -49,7 +49,7 @@ fn act(server: &Server, token: &str, name: &str, input: &Value) -> Value {
 }
 
 /// Enters a receiver; returns its id and its secret.
-fn enter(server: &Server, token: &str, input: &Value) -> (String, String) {
+pub(crate) fn enter(server: &Server, token: &str, input: &Value) -> (String, String) {
     let done = act(server, token, "createWebhook", input);
     assert_eq!(done["errors"], json!([]), "{input}");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -71,12 +71,12 @@ fn deliver_within(world: &World, now: DateTime<Utc>, allowed: &[&str]) -> usize 
     })
 }
 
-fn deliver(world: &World, now: DateTime<Utc>) -> usize {
+pub(crate) fn deliver(world: &World, now: DateTime<Utc>) -> usize {
     deliver_within(world, now, &["127.0.0.0/8"])
 }
 
 /// Returns the log, the oldest message first.
-fn log(server: &Server, token: &str) -> Vec<Value> {
+pub(crate) fn log(server: &Server, token: &str) -> Vec<Value> {
     let query = "{ webhookDeliveries(first: 100, orderBy: [{ field: CREATED_AT }]) { nodes { \
         id event state attempts status answer lastError createdAt } } }";
     server.data_as(token, query, &json!({}))["webhookDeliveries"]["nodes"].as_array().unwrap().clone()
@@ -91,7 +91,7 @@ fn signed(posted: &Posted, secret: &str) -> String {
     format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-fn assign(scene: &MeasureScene<'_>) {
+pub(crate) fn assign(scene: &MeasureScene<'_>) {
     let query = "query($id: ID!) { measure(id: $id) { version } }";
     let found = scene.server.data_as(&scene.city, query, &json!({ "id": scene.measure }));
     let version = found["measure"]["version"].clone();
