@@ -38,7 +38,7 @@ bench-mail: ## Compare delivery with a bare loop over lettre, on PostgreSQL (REC
 	cargo bench --bench mail
 
 chaos: ## Kill three schedulers 100 times while they deliver to servers that misbehave (RECTIFY_BENCH_POSTGRES), and count
-	cargo bench --bench mail -- --chaos 100
+	cargo bench --bench mail -- --chaos 100 --connections 1
 
 lint: ## Check formatting, lints and documentation, with warnings as errors; spelling if typos is installed
 	cargo fmt --all --check

@@ -1,5 +1,6 @@
-//! Benchmark of delivery: how fast waiting mails leave, compared with a bare loop over lettre with as many connections
-//! to the same server (`bare`), and how long a notice takes while digests wait.
+//! Benchmark of the mails: how fast waiting mails leave, compared with a bare loop over lettre with as many connections
+//! to the same server (`bare`), how long a notice takes while digests wait, and how long a reminder takes to queue the
+//! digests of a nation (`queue`).
 //!
 //! ```sh
 //! RECTIFY_BENCH_POSTGRES=postgres://postgres@127.0.0.1:5432 cargo bench --bench mail
@@ -9,11 +10,13 @@
 //! and fills its outbox with copies of one digest. The mail server (`sink`) writes each message to the disk before it
 //! accepts it, as a mail server has to. `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
 //!
-//! With `--chaos KILLS`, it kills schedulers instead and counts what arrives (`chaos`).
+//! With `--chaos KILLS`, it kills schedulers instead and counts what arrives (`chaos`). A killed scheduler may have had a
+//! message without an answer on each of its connections, and each of these may arrive twice.
 
 mod bare;
 mod chaos;
 mod outbox;
+mod queue;
 mod sink;
 
 use std::error::Error;
@@ -54,8 +57,11 @@ struct Arguments {
     #[arg(long, value_name = "KILLS", requires = "server")]
     chaos: Option<usize>,
     /// How many mails wait while schedulers are killed.
-    #[arg(long, default_value_t = 40_000)]
+    #[arg(long, default_value_t = 20_000)]
     chaos_mails: usize,
+    /// How many digests are queued in the measurement of a reminder; 0 leaves it out.
+    #[arg(long, default_value_t = 40_000)]
+    queued: usize,
     /// Passed by `cargo bench`; ignored.
     #[arg(long, hide = true)]
     bench: bool,
@@ -100,5 +106,5 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         let took = outbox.notice(behind, &sink)?;
         println!("a notice behind {behind} digests: {:.2} s from the act to the server's answer", took.as_secs_f64());
     }
-    Ok(())
+    if arguments.queued > 0 { queue::run(&outbox, arguments.queued) } else { Ok(()) }
 }

@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait};
+use chrono::NaiveDate;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -85,6 +86,102 @@ impl Outbox {
             self.db.execute_unprepared("ANALYZE").await
         })?;
         Ok(())
+    }
+
+    /// Adds units with an address each, which answer `each` measures that have been overdue for days. Returns a local
+    /// day on which nothing has been told of them.
+    pub(crate) fn crowd(&self, units: usize, each: usize) -> Outcome<NaiveDate> {
+        let numbers = format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {units})");
+        let one = "(SELECT min(id) FROM region WHERE level = 'COUNTY')";
+        let measures = format!("(SELECT id FROM measure ORDER BY id LIMIT {each})");
+        let statements = [
+            format!("UPDATE measure SET lead_unit_id = NULL, supervising_unit_id = NULL WHERE id IN {measures}"),
+            format!(
+                "INSERT INTO unit (region_id, name, kind, attaches_calendar, version) {numbers} \
+                 SELECT {one}, 'crowd ' || i, 'DEPARTMENT', {}, 1 FROM n",
+                if self.is_postgres() { "false" } else { "0" }
+            ),
+            "INSERT INTO unit_address (unit_id, address) SELECT id, 'crowd' || id || '@far.example' FROM unit \
+             WHERE name LIKE 'crowd %'"
+                .to_owned(),
+            format!(
+                "INSERT INTO assignment (measure_id, unit_id, region_id, status, due_on, due_by, is_completed_by, \
+                 version, created_at, updated_at) SELECT m.id, u.id, u.region_id, 'IN_PROGRESS', {day}, {day}, {no}, \
+                 1, {at}, {at} FROM unit u, {measures} m WHERE u.name LIKE 'crowd %'",
+                day = self.text("2026-01-15", "date"),
+                at = self.text("2025-01-01T00:00:00+00:00", "timestamptz"),
+                no = if self.is_postgres() { "false" } else { "0" },
+            ),
+            "ANALYZE".to_owned(),
+        ];
+        self.run_all(&statements)?;
+        NaiveDate::from_ymd_opt(2026, 1, 20).ok_or_else(|| "no day".into())
+    }
+
+    /// Queues the digests of the crowd by bare statements.
+    pub(crate) fn queue_bare(&self, day: NaiveDate) -> Outcome<()> {
+        let (day, now) = (day.to_string(), format!("{day}T00:00:00+00:00"));
+        let (day_text, now) = (self.text(&day, "date"), self.text(&now, "timestamptz"));
+        let open = "a.due_by < {day} AND a.status NOT IN ('CLOSED', 'CLOSED_ONGOING', 'NOT_APPLICABLE') \
+                    AND (a.completed_on IS NULL OR a.completed_on > {day})"
+            .replace("{day}", &day_text);
+        let mails = format!(
+            "INSERT INTO mail (cause, kind, recipient, unit_id, local_day, subject, reason, facts, state, priority, \
+             attempts, next_attempt_at, created_at) SELECT 'bare:' || t.address, 'overdue', t.address, min(t.unit_id), \
+             {day_text}, '', 'overdue {day}: ' || count(*), '{{}}', 'QUEUED', 1, 0, {now}, {now} FROM assignment a \
+             JOIN unit_address t ON t.unit_id = a.unit_id WHERE {open} GROUP BY t.address"
+        );
+        let items = format!(
+            "INSERT INTO mail_item (mail_id, measure_id, assignment_id, due_on) \
+             SELECT l.id, a.measure_id, a.id, a.due_by FROM assignment a \
+             JOIN unit_address t ON t.unit_id = a.unit_id JOIN mail l ON l.cause = 'bare:' || t.address WHERE {open}"
+        );
+        self.run_all(&[mails, items])
+    }
+
+    /// Removes all mails.
+    pub(crate) fn clear(&self) -> Outcome<()> {
+        let all = if self.is_postgres() { "TRUNCATE mail CASCADE" } else { "DELETE FROM mail" };
+        self.run_all(&[all.to_owned(), "ANALYZE".to_owned()])
+    }
+
+    /// Lets the program queue the digests of a day. Returns how long it took, and the most memory that it had, in MB.
+    pub(crate) fn queue(&self, day: NaiveDate) -> Outcome<(Duration, u64)> {
+        let began = Instant::now();
+        let day = day.to_string();
+        let mut child = self.rectify(&["job", "run", "overdue", "--at", &day]).stdout(Stdio::null()).spawn()?;
+        let status = format!("/proc/{}/status", child.id());
+        let mut most = 0;
+        let ended = loop {
+            if let Some(ended) = child.try_wait()? {
+                break ended;
+            }
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+            most = most.max(line.trim().trim_end_matches(" kB").parse().unwrap_or(0));
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        if ended.success() { Ok((began.elapsed(), most >> 10)) } else { Err(format!("overdue: {ended}").into()) }
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.db.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// Returns a literal, which PostgreSQL is told the type of.
+    fn text(&self, value: &str, kind: &str) -> String {
+        if self.is_postgres() { format!("CAST('{value}' AS {kind})") } else { format!("'{value}'") }
+    }
+
+    /// Executes statements in a transaction.
+    fn run_all(&self, statements: &[String]) -> Outcome<()> {
+        self.runtime.block_on(async {
+            let transaction = self.db.begin().await?;
+            for statement in statements {
+                transaction.execute_unprepared(statement).await?;
+            }
+            Ok(transaction.commit().await?)
+        })
     }
 
     fn rectify(&self, arguments: &[&str]) -> Command {

@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{NaiveDate, NaiveTime};
 use ledger::fault::{Fault, FaultCode};
 use ledger::keep::machine as keep;
-use ledger::reminder::{Described, Item, Plan, describe};
+use ledger::reminder::{Described, Item, describe};
 use ledger::rule::calendar;
 use planner::Planned;
 use sea_orm::DatabaseConnection;

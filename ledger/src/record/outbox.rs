@@ -13,46 +13,70 @@ use entity::{mail, mail_item, muted_mail};
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait,
-    TryInsertResult,
 };
 
 use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::record::queue::Queue;
-use crate::reminder::Plan;
+use crate::reminder::{Addressed, Digest, Plan};
 
 /// The queue of mails.
 pub static QUEUE: Queue = Queue::new("rectify_mail");
 
+/// How many digests are queued together.
+const TOGETHER: usize = 100;
+
 /// Queues the digests of a day, and returns how many were new. A digest that is queued already is not queued again.
 pub async fn enqueue(db: &Transaction, kind: &str, plan: &Plan, day: NaiveDate, now: DateTime<Utc>) -> Result<usize> {
     let mut queued = 0;
-    for digest in plan.digests() {
-        let row = mail::ActiveModel {
-            cause: Set(format!("{kind}:{}:{day}", digest.recipient)),
+    for part in plan.parts(TOGETHER) {
+        let mut digests: Vec<Digest> = part.iter().map(Addressed::digest).collect();
+        let cause = |digest: &Digest| format!("{kind}:{}:{day}", digest.recipient);
+        let rows = digests.iter().map(|digest| mail::ActiveModel {
+            cause: Set(cause(digest)),
             unit_id: Set(Some(digest.unit)),
             reason: Set(format!("{kind} {day}: {}", digest.items.len())),
             ..queued_row((kind, Priority::Digest), &digest.recipient, day, now)
-        };
-        let inserted = mail::Entity::insert(row).on_conflict_do_nothing_on([mail::Column::Cause]).exec(db).await?;
-        let TryInsertResult::Inserted(inserted) = inserted else { continue };
-        let items = digest.items.iter().map(|item| mail_item::ActiveModel {
-            mail_id: Set(inserted.last_insert_id),
-            measure_id: Set(item.matter.measure()),
-            case_id: Set(item.matter.case()),
-            region_id: Set(item.matter.region()),
-            assignment_id: Set(item.assignment),
-            due_on: Set(Some(item.due_on)),
-            ..Default::default()
         });
+        let new = queue(db, rows.collect()).await?;
+        digests.retain(|digest| new.contains_key(&cause(digest)));
+        queued += digests.len();
+        let items: Vec<mail_item::ActiveModel> = digests
+            .iter()
+            .flat_map(|digest| {
+                let mail = new.get(&cause(digest)).copied().unwrap_or_default();
+                digest.items.iter().map(move |item| mail_item::ActiveModel {
+                    mail_id: Set(mail),
+                    measure_id: Set(item.matter.measure()),
+                    case_id: Set(item.matter.case()),
+                    region_id: Set(item.matter.region()),
+                    assignment_id: Set(item.assignment),
+                    due_on: Set(Some(item.due_on)),
+                    ..Default::default()
+                })
+            })
+            .collect();
         database::insert_all(db, items).await?;
-        queued += 1;
-    }
-    if queued > 0 {
-        db.wake(&QUEUE);
     }
     Ok(queued)
+}
+
+/// Inserts mails by one statement, except those whose cause is queued already. Returns the keys of the new ones by
+/// their causes.
+async fn queue(db: &Transaction, rows: Vec<mail::ActiveModel>) -> Result<HashMap<String, i64>> {
+    let mut insert = mail::Entity::insert_many(rows).into_query();
+    insert
+        .on_conflict(OnConflict::column(mail::Column::Cause).do_nothing().to_owned())
+        .returning(Query::returning().columns([mail::Column::Id, mail::Column::Cause]));
+    let mut new = HashMap::new();
+    for row in db.query_all(&insert).await? {
+        new.insert(row.try_get("", "cause")?, row.try_get("", "id")?);
+    }
+    if !new.is_empty() {
+        db.wake(&QUEUE);
+    }
+    Ok(new)
 }
 
 /// Returns the row of a mail to be sent as soon as possible. Its subject is set when the mail is written.
@@ -123,18 +147,7 @@ pub(crate) async fn notify_all(
             ..queued_row((notice.kind, Priority::AtOnce), &notice.recipient, day, now)
         }
     });
-    let mut insert = mail::Entity::insert_many(rows).into_query();
-    insert
-        .on_conflict(OnConflict::column(mail::Column::Cause).do_nothing().to_owned())
-        .returning(Query::returning().columns([mail::Column::Id, mail::Column::Cause]));
-    let mut queued: HashMap<String, i64> = HashMap::new();
-    for row in db.query_all(&insert).await? {
-        queued.insert(row.try_get("", "cause")?, row.try_get("", "id")?);
-    }
-    if queued.is_empty() {
-        return Ok(());
-    }
-    db.wake(&QUEUE);
+    let queued = queue(db, rows.collect()).await?;
     let mut items = Vec::new();
     for notice in notices {
         let Some(mail) = queued.get(&notice.cause) else { continue };

@@ -27,6 +27,7 @@ pub use candidate::{Candidate, Each, Find, Matter, Person, Timing, Told};
 pub use described::{Described, describe};
 pub use matrix::{Cell, Matrix, matrix};
 pub(crate) use open::Open;
+pub(crate) use plan::Addressed;
 pub use plan::{Digest, Item, Plan, Supposed, Unreachable, plan, plan_after};
 pub use rules::{RegionRule, Rule, Rules, kind_of, name_of, read_copied, read_days, repeats};
 pub use why::{Whom, Why, WhyNot, WhyNotCode, why, why_not};

@@ -71,6 +71,11 @@ impl Plan {
         self.owed.iter().map(Addressed::digest)
     }
 
+    /// Returns the addresses to which a digest is owed, in parts of at most so many.
+    pub(crate) fn parts(&self, most: usize) -> std::slice::Chunks<'_, Addressed> {
+        self.owed.chunks(most)
+    }
+
     /// Returns the number of mails to be sent.
     pub fn count(&self) -> usize {
         self.owed.len()
@@ -130,7 +135,7 @@ impl Line {
 
 /// What one address may have to be told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Addressed {
+pub(crate) struct Addressed {
     address: String,
     /// The smallest key of the units under which the address was found.
     unit: Option<i64>,
@@ -145,7 +150,7 @@ impl Addressed {
     }
 
     /// Returns the digest: the lines that are owed, and those that go along with them.
-    fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         let said = self.lines.iter().filter(|line| line.goes_along || line.is_owed());
         let mut items: Vec<Item> = said.map(|line| line.item).collect();
         items.dedup();
