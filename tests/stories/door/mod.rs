@@ -4,6 +4,7 @@ mod away;
 mod language;
 mod limits;
 mod protocol;
+mod stopping;
 
 use serde_json::json;
 

@@ -413,6 +413,17 @@ impl Server {
         }
     }
 
+    /// Sends a signal, such as `TERM`, to the child process.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Waits for the end of the child process.
+    pub(crate) fn ended(&mut self) -> std::process::ExitStatus {
+        self.child.as_mut().unwrap().wait().unwrap()
+    }
+
     /// Returns the peak resident memory of the child process so far, in KiB.
     pub(crate) fn most_memory(&self) -> u64 {
         let status = read(format!("/proc/{}/status", self.child.as_ref().unwrap().id()).into());
