@@ -29,6 +29,6 @@ pub use mail::{Links, Writer};
 pub use pattern::{Pattern, occurrences};
 pub use scheduler::{LastTick, Scheduler};
 pub use simulate::{Simulated, simulate};
-pub use tick::{PATIENCE, Pending, carry_out, ensure_schedules, run_at, tick};
+pub use tick::{PATIENCE, Pending, carry_out, ensure_schedules, foreign_zones, run_at, tick};
 pub use webhook::{Webhooks, deliver_to, deliver_webhooks};
 pub use why::why_no_mail;

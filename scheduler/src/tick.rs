@@ -53,6 +53,17 @@ pub async fn ensure_schedules(db: &DatabaseConnection, zone: Tz, now: DateTime<U
     Ok(())
 }
 
+/// Returns the schedules whose time zone is not `zone`, each as the name of its job and its own zone. A schedule keeps
+/// the zone in which it was created or edited when the installation's changes.
+pub async fn foreign_zones(db: &DatabaseConnection, zone: Tz) -> ledger::Result<Vec<(String, String)>> {
+    let rows = schedule::Entity::find()
+        .filter(schedule::Column::TimeZone.ne(zone.name()))
+        .order_by_asc(schedule::Column::Name)
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.name, row.time_zone)).collect())
+}
+
 /// A run that is due beside the ticks: of which job, for which occurrence of its schedule.
 #[derive(Clone, Copy)]
 pub struct Pending {

@@ -45,7 +45,7 @@ pub(crate) enum Job {
         /// 只模拟这一个任务
         #[arg(long)]
         job: Option<String>,
-        /// 每封一行 JSON：day、job、recipient、items
+        /// 输出一个 JSON 数组，每封为 {job, day, recipient, items: [{id, dueOn}]}
         #[arg(long)]
         json: bool,
     },
@@ -72,7 +72,8 @@ async fn list(settings: &Settings) -> Result<(), Failure> {
         let Some(row) = rows.get(job.name) else { continue };
         say!("{}（{}）", job.name, job.about);
         let state = if row.enabled { "启用" } else { "停用" };
-        say!("  {state} · {} · {} · 错过时：{:?}", row.cron, row.time_zone, row.misfire);
+        let zone = if row.time_zone == settings.zone().name() { "" } else { "（与设置 time_zone 不同）" };
+        say!("  {state} · {} · {}{zone} · 错过时：{:?}", row.cron, row.time_zone, row.misfire);
         match Pattern::parse(&row.cron, &row.time_zone, now) {
             Ok(pattern) => {
                 if !row.enabled {
@@ -126,22 +127,27 @@ async fn simulate(
     let db = current(settings).await?;
     let context = jobs_context(settings, &db).await?;
     let simulated = scheduler::simulate(&context, (from, to), job, None).await?;
+    if json {
+        print_json(&simulated);
+        return Ok(());
+    }
     for scheduler::Simulated { day, job, digest } in &simulated {
-        if json {
-            let items = reminder::describe(&db, &digest.items).await?;
-            let items: Vec<_> = items
-                .iter()
-                .map(|item| json!({"dueOn": item.due_on, "number": item.number, "text": item.text, "unit": item.unit}))
-                .collect();
-            say!("{}", json!({"day": day, "job": job, "recipient": digest.recipient, "items": items}));
-        } else {
-            say!("{day} {job} {}：{} 项", digest.recipient, digest.items.len());
-        }
+        say!("{day} {job} {}：{} 项", digest.recipient, digest.items.len());
     }
-    if !json {
-        say!("{from} 至 {to} 会发出 {} 封提醒，未写入任何内容", simulated.len());
-    }
+    say!("{from} 至 {to} 会发出 {} 封提醒，未写入任何内容", simulated.len());
     Ok(())
+}
+
+/// Prints digests as one JSON array, each on a line of its own.
+fn print_json(simulated: &[scheduler::Simulated]) {
+    say!("[");
+    for (place, scheduler::Simulated { day, job, digest }) in simulated.iter().enumerate() {
+        let items: Vec<_> =
+            digest.items.iter().map(|item| json!({"id": item.matter.id(), "dueOn": item.due_on})).collect();
+        let comma = if place + 1 < simulated.len() { "," } else { "" };
+        say!("{}{comma}", json!({"job": job, "day": day, "recipient": digest.recipient, "items": items}));
+    }
+    say!("]");
 }
 
 /// Prints the digests of a reminder, and what reaches no one.

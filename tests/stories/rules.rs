@@ -211,7 +211,7 @@ fn a_simulated_year_is_what_is_sent_day_by_day(world: &World) {
     let last = first + Days::new(days - 1);
     let (from, to) = (first.to_string(), last.to_string());
     let said = world.done(&["job", "simulate", "--from", &from, "--to", &to, "--json"]);
-    let simulated: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let simulated: Vec<Value> = serde_json::from_str(&said).unwrap();
     let line = |day: &str, job: &str, to: &str, items: usize| format!("{day} {job} {to} {items}");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let mut expected: Vec<String> = simulated
@@ -244,7 +244,8 @@ fn a_simulated_year_is_what_is_sent_day_by_day(world: &World) {
         assert_eq!(sent, expected);
     });
     let again = world.done(&["job", "simulate", "--from", &from, "--to", &to, "--json"]);
-    assert_eq!(again.lines().count(), simulated.len(), "what was sent meanwhile is not what is simulated");
+    let again: Vec<Value> = serde_json::from_str(&again).unwrap();
+    assert_eq!(again.len(), simulated.len(), "what was sent meanwhile is not what is simulated");
 
     // Nobody gets anything on a weekend, but on one that is worked in place of a holiday.
     let worked = ["2026-10-10", "2026-09-20", "2026-05-09", "2026-02-28", "2026-02-14", "2026-01-04"];

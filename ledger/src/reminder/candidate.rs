@@ -90,6 +90,15 @@ impl Matter {
         if let Self::Region(id) = self { Some(id) } else { None }
     }
 
+    /// Returns its global id, such as `measure_12`.
+    pub fn id(self) -> String {
+        match self {
+            Self::Measure(key) => format!("measure_{key}"),
+            Self::Case(key) => format!("case_{key}"),
+            Self::Region(key) => format!("region_{key}"),
+        }
+    }
+
     /// Returns the subject of an item of a mail; `None` if it has none.
     pub(crate) fn of_keys(measure: Option<i64>, case: Option<i64>, region: Option<i64>) -> Option<Self> {
         measure.map(Self::Measure).or(case.map(Self::Case)).or(region.map(Self::Region))
