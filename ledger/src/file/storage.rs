@@ -15,6 +15,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, RetryConfig};
 use sha2::{Digest, Sha256};
@@ -30,6 +31,14 @@ const PART_OF_S3: usize = 5 << 20;
 
 /// How long a request to S3 is retried. It is short because a user waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What the address of a storage should be, for the operator.
+const EXPECTED: &str = "应为 file:文件夹 或 s3://存储桶/前缀?endpoint=…&region=… / must be file:FOLDER or \
+                        s3://bucket/prefix?endpoint=…&region=…";
+/// Where credentials belong, for the operator.
+const CREDENTIALS: &str = "凭据应放在环境变量 AWS_ACCESS_KEY_ID、AWS_SECRET_ACCESS_KEY 中，不写入地址 / credentials \
+                           belong into the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), not into the \
+                           address";
 
 /// A storage of files, each under the name of its hash.
 #[derive(Clone)]
@@ -106,16 +115,37 @@ impl Storage {
     /// Opens the storage at an address: `file:FOLDER`, or `s3://BUCKET/PREFIX`. A folder that is missing is created.
     ///
     /// Further settings of S3 (`endpoint`, `region` …) are in the query of the address, the credentials in the
-    /// environment (`AWS_…`). The error is a Chinese message for the operator.
+    /// environment (`AWS_…`). The error is a message for the operator, in Chinese and English.
     pub fn open(address: &str) -> Result<Self, String> {
-        let (store, part): (Arc<dyn ObjectStore>, usize) = if let Some(folder) = address.strip_prefix("file:") {
-            (Arc::new(folder_store(Folder::new(folder))?), PART)
-        } else if address.starts_with("s3:") {
-            (s3_store(address)?, PART_OF_S3)
-        } else {
-            return Err("evidence_url：应以 file: 或 s3:// 开头".to_owned());
-        };
-        Ok(Self { store, part, settling: Arc::default() })
+        match address.strip_prefix("file:") {
+            Some(folder) => {
+                let folder = Folder::new(folder);
+                create_private_folder(folder).map_err(|error| unusable(folder, &error))?;
+                Ok(Self::of(Arc::new(folder_store(folder)?), PART))
+            }
+            None => Ok(Self::of(s3_store(address)?, PART_OF_S3)),
+        }
+    }
+
+    /// Opens the storage at an address to read from it. A folder that is missing is not created, and counts as empty.
+    pub fn open_to_read(address: &str) -> Result<Self, String> {
+        match address.strip_prefix("file:").map(Folder::new) {
+            Some(folder) if folder.exists() => Ok(Self::of(Arc::new(folder_store(folder)?), PART)),
+            Some(_) => Ok(Self::of(Arc::new(InMemory::new()), PART)),
+            None => Ok(Self::of(s3_store(address)?, PART_OF_S3)),
+        }
+    }
+
+    /// Checks an address as [`Storage::open`] does, without touching a folder or asking a server.
+    pub fn check(address: &str) -> Result<(), String> {
+        match address.strip_prefix("file:") {
+            Some(_) => Ok(()),
+            None => s3_store(address).map(|_| ()),
+        }
+    }
+
+    fn of(store: Arc<dyn ObjectStore>, part: usize) -> Self {
+        Self { store, part, settling: Arc::default() }
     }
 
     /// Begins to receive a file of at most `most` bytes.
@@ -291,10 +321,12 @@ impl Arriving {
 }
 
 fn folder_store(folder: &Folder) -> Result<LocalFileSystem, String> {
-    let cannot = |why: &dyn std::fmt::Display| format!("佐证材料文件夹 {} 无法使用：{why}", folder.display());
-    create_private_folder(folder).map_err(|error| cannot(&error))?;
     // With fsync, so that a row never exists before the bytes of its file are on the disk.
-    Ok(LocalFileSystem::new_with_prefix(folder).map_err(|error| cannot(&error))?.with_fsync(true))
+    Ok(LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(folder, &error))?.with_fsync(true))
+}
+
+fn unusable(folder: &Folder, why: &dyn std::fmt::Display) -> String {
+    format!("佐证材料文件夹 {} 无法使用：{why} / the folder of evidence cannot be used", folder.display())
 }
 
 /// Creates a file that only its owner may read and write. Empties an existing file, whose mode stays as it is.
@@ -317,20 +349,29 @@ pub fn create_private_folder(path: &Folder) -> std::io::Result<()> {
 fn s3_store(address: &str) -> Result<Arc<dyn ObjectStore>, String> {
     // The client uses the crypto provider of the process. One that is installed already stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let bad = |why: &dyn std::fmt::Display| format!("evidence_url：{why}");
-    let url = url::Url::parse(address).map_err(|error| bad(&error))?;
-    let bucket = url.host_str().ok_or_else(|| bad(&"应写作 s3://存储桶/前缀"))?;
+    let url = url::Url::parse(address).ok().filter(|url| url.scheme() == "s3").ok_or(EXPECTED)?;
+    let bucket = url.host_str().filter(|bucket| !bucket.is_empty()).ok_or(EXPECTED)?;
+    // Addresses are displayed and logged, so they must not contain credentials.
+    let is_secret =
+        |key: &str| ["secret", "token", "access_key", "key_id"].iter().any(|word| key.to_lowercase().contains(word));
+    if !url.username().is_empty() || url.password().is_some() || url.query_pairs().any(|(key, _)| is_secret(&key)) {
+        return Err(CREDENTIALS.to_owned());
+    }
+    // Without either, the client would ask Amazon's first region.
+    let is_placed = url.query_pairs().any(|(key, _)| key.contains("endpoint") || key.contains("region"))
+        || ["AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some());
+    if !is_placed {
+        return Err(EXPECTED.to_owned());
+    }
     let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..RetryConfig::default() };
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry);
     for (key, value) in url.query_pairs() {
-        // Addresses are displayed and logged, so they must not contain credentials.
-        if ["secret", "token", "access_key", "key_id"].iter().any(|word| key.to_lowercase().contains(word)) {
-            return Err(bad(&"凭据应放在环境变量 AWS_ACCESS_KEY_ID、AWS_SECRET_ACCESS_KEY 中，不写入地址"));
-        }
-        let key: AmazonS3ConfigKey = key.parse().map_err(|error: object_store::Error| bad(&error))?;
+        let key: AmazonS3ConfigKey = key.parse().map_err(|_| EXPECTED.to_owned())?;
         builder = builder.with_config(key, value);
     }
-    let store = builder.build().map_err(|error| bad(&error))?;
+    let store = builder.build().map_err(|error| format!("{EXPECTED}: {error}"))?;
     let prefix = Path::from(url.path());
     Ok(if prefix.as_ref().is_empty() {
         Arc::new(store)

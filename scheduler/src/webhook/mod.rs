@@ -52,7 +52,12 @@ impl Webhooks {
 }
 
 fn guard(allowed: &[String]) -> std::result::Result<Guard, String> {
-    Guard::new(allowed).map_err(|entry| format!("webhook_allow：“{entry}”应为网络（如 10.1.0.0/16）、地址或主机名"))
+    Guard::new(allowed).map_err(|entry| {
+        format!(
+            "“{entry}”应为网络（如 10.1.0.0/16）、地址或主机名 / each must be a network (such as 10.1.0.0/16), an \
+             address or a host name"
+        )
+    })
 }
 
 /// Takes back moments that a clock which was ahead has left.

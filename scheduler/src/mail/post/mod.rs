@@ -21,8 +21,16 @@ use lettre::{Address, Message};
 use tokio::io::AsyncWriteExt;
 
 use self::line::Fault;
-use self::server::{Failed, Server};
+use self::server::{Address as ServerAddress, Failed, Server};
 use crate::mail::{Message as Content, Writer};
+
+/// Parses the sender of all mails. The error is a message for the operator.
+fn sender(from: &str) -> Result<Mailbox, String> {
+    from.parse().map_err(|_| {
+        "应为邮件地址，如 整改台账 <rectify@example.cn> / must be a mail address, such as Ledger <rectify@example.cn>"
+            .to_owned()
+    })
+}
 
 /// Where mails go.
 pub struct Post {
@@ -83,10 +91,10 @@ impl Post {
     /// `&ca=FILE`, or `file:FOLDER`. Users and passwords are percent-encoded. `from` is the sender: `名称 <address>` or
     /// an address. No error quotes the address, which may hold a password.
     pub fn open(url: &str, from: &str) -> Result<Self, String> {
-        let from = from.parse::<Mailbox>().map_err(|error| format!("发件人“{from}”不是邮件地址：{error}"))?;
+        let from = sender(from)?;
         let way = match url.strip_prefix("file:") {
             Some(folder) => Way::Folder(PathBuf::from(folder.trim_start_matches("//"))),
-            None => Way::Smtp(Server::at(url)?),
+            None => Way::Smtp(Server::at(ServerAddress::parse(url)?)?),
         };
         Ok(Self { from, bounce_to: None, way, connections: 1, pace: None, heard: Mutex::default() })
     }
@@ -95,6 +103,16 @@ impl Post {
     pub fn returned_to(self, address: &str) -> Result<Self, String> {
         let parsed = address.parse::<Address>().map_err(|error| format!("“{address}”不是邮件地址：{error}"));
         Ok(Self { bounce_to: if address.is_empty() { None } else { Some(parsed?) }, ..self })
+    }
+
+    /// Checks an address as [`Post::open`] does, without reading certificates.
+    pub fn check(url: &str) -> Result<(), String> {
+        if url.starts_with("file:") { Ok(()) } else { ServerAddress::parse(url).map(|_| ()) }
+    }
+
+    /// Checks a sender as [`Post::open`] does.
+    pub fn check_sender(from: &str) -> Result<(), String> {
+        sender(from).map(|_| ())
     }
 
     /// Sets how many connections are used at the same time, and how many mails a minute are sent at most; 0: any

@@ -29,7 +29,28 @@ const IDLE: Duration = Duration::from_mins(1);
 
 const EXPECTED: &str = "邮件地址应为 smtp://用户:密码@主机:587?tls=starttls、smtp://主机:25?tls=none、\
                         smtps://用户:密码@主机 或 file:文件夹；\
-                        用户和密码中的特殊字符须作百分号编码，或改用 mail_host、mail_user、mail_password 等设置";
+                        用户和密码中的特殊字符须作百分号编码，或改用 mail_host、mail_user、mail_password 等设置 / \
+                        must be smtp://user:password@host:587?tls=starttls, smtp://host:25?tls=none, \
+                        smtps://user:password@host or file:FOLDER; percent-encode user and password, or set \
+                        mail_host, mail_user and mail_password instead";
+
+/// What the address of a mail server says.
+pub(super) struct Address {
+    host: String,
+    port: u16,
+    encryption: Wanted,
+    /// File of the only certificates that are trusted.
+    ca: Option<String>,
+    login: Option<(String, SecretString)>,
+}
+
+/// How connections are to be encrypted.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Never,
+    StartTls,
+    Implicit,
+}
 
 /// A mail server, with the connections that are open to it.
 pub(super) struct Server {
@@ -68,9 +89,9 @@ pub(super) enum Failed {
     Crowded(String),
 }
 
-impl Server {
-    /// The server at an address, as `Post::open` takes it.
-    pub(super) fn at(text: &str) -> Result<Self, String> {
+impl Address {
+    /// Parses an address, as `Post::open` takes it. The error is a message for the operator, without the address.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|_| EXPECTED.to_owned())?;
         // Whatever stands where nothing belongs may be a part of a password that was not encoded.
         if url.fragment().is_some() || !matches!(url.path(), "" | "/") {
@@ -86,12 +107,15 @@ impl Server {
         }
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(EXPECTED)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let tls = || Tls::to(&host, ca.as_deref());
         let (encryption, port) = match (url.scheme(), encryption.as_deref()) {
-            ("smtp", Some("none")) => (Encryption::Never, 25),
-            ("smtp", Some("starttls")) => (Encryption::StartTls(tls()?), 587),
-            ("smtps", None) => (Encryption::Implicit(tls()?), 465),
-            ("smtp", None) => return Err("smtp:// 须写明 tls=starttls 或 tls=none".to_owned()),
+            ("smtp", Some("none")) => (Wanted::Never, 25),
+            ("smtp", Some("starttls")) => (Wanted::StartTls, 587),
+            ("smtps", None) => (Wanted::Implicit, 465),
+            ("smtp", None) => {
+                return Err(
+                    "smtp:// 须写明 tls=starttls 或 tls=none / smtp:// needs tls=starttls or tls=none".to_owned()
+                );
+            }
             _ => return Err(EXPECTED.to_owned()),
         };
         let decoded = |part: &str| percent_decode_str(part).decode_utf8().map(Cow::into_owned);
@@ -99,9 +123,23 @@ impl Server {
             (Ok(user), Ok(password)) => (!user.is_empty()).then(|| (user, SecretString::from(password))),
             _ => return Err(EXPECTED.to_owned()),
         };
+        Ok(Self { port: url.port().unwrap_or(port), host, encryption, ca, login })
+    }
+}
+
+impl Server {
+    /// The server at an address. Reads the certificates that it trusts.
+    pub(super) fn at(address: Address) -> Result<Self, String> {
+        let Address { host, port, encryption, ca, login } = address;
+        let tls = || Tls::to(&host, ca.as_deref());
+        let encryption = match encryption {
+            Wanted::Never => Encryption::Never,
+            Wanted::StartTls => Encryption::StartTls(tls()?),
+            Wanted::Implicit => Encryption::Implicit(tls()?),
+        };
         Ok(Self {
-            port: url.port().unwrap_or(port),
             host,
+            port,
             encryption,
             hello: ClientId::default(),
             login,
